@@ -1,0 +1,45 @@
+# An argument, so that the tests can stand the image on a Python made on the spot.
+ARG BASE=docker.io/library/python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
+
+FROM ${BASE} AS builder
+RUN ["python", "-m", "venv", "--without-pip", "/opt/ci3"]
+WORKDIR /opt/ci3/lib/python3.13/site-packages
+COPY requirements.lock /tmp/
+RUN python -m pip --python /opt/ci3/bin/python install \
+        --require-hashes --no-deps --only-binary :all: --requirement /tmp/requirements.lock \
+        --no-cache-dir --no-compile --disable-pip-version-check --root-user-action ignore \
+    # actions-toolkit installs its tests as a top-level package.
+    && rm -r tests boto3/data boto3/examples \
+    && find botocore/data -mindepth 1 -maxdepth 1 -type d \
+        ! -name s3 ! -name sts ! -name sso ! -name sso-oidc ! -name signin \
+        ! -name cloudfront ! -name ssm -exec rm -r {} + \
+    && find /opt/ci3/bin ! -type d ! -name 'python*' -delete \
+    && python -X pycache_prefix=/opt/ci3/pycache -m compileall -q \
+        --invalidation-mode unchecked-hash "${PWD}"
+COPY LICENSE entrypoint.py /opt/ci3/
+COPY ci3 ci3/
+# The official image carries no bytecode of the standard library, and a read-only container cannot
+# keep any: without what is imported here, every run would compile for a second. The clients
+# are also the proof that no service description is missing.
+ARG SOURCE_DATE_EPOCH=0
+RUN /opt/ci3/bin/python -I -B -c "import sys, ci3.action, ci3.cli; \
+import actions_toolkit.core, boto3, humanize, pydantic, requests, rich.progress, rich.table, yaml; \
+services = 's3', 'sts', 'sso', 'sso-oidc', 'signin', 'cloudfront', 'ssm'; \
+[boto3.client(service, region_name='us-east-1') for service in services]; \
+files = (getattr(module, '__file__', None) for module in sys.modules.values()); \
+print(*sorted({file for file in files if file}), sep='\n')" > /tmp/imported \
+    && /opt/ci3/bin/python -I -X pycache_prefix=/opt/ci3/pycache -m compileall -q \
+        --invalidation-mode unchecked-hash -i /tmp/imported ci3 \
+    && find /opt/ci3 -exec touch --no-dereference --date "@${SOURCE_DATE_EPOCH}" {} +
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="ci3" \
+      org.opencontainers.image.description="Removes old deployments from S3 buckets" \
+      org.opencontainers.image.licenses="MIT"
+COPY --from=builder /opt/ci3 /opt/ci3
+# Nothing is installed from here on.
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/ensurepip \
+        /usr/local/lib/python3.*/site-packages/pip*
+# Never a shell, which may drop INPUT_KEEP-COUNT for its hyphen. -I: no variable of the workflow and
+# no file of its workspace becomes code.
+ENTRYPOINT ["/opt/ci3/bin/python", "-I", "-B", "-u", "-X", "utf8", "-X", "pycache_prefix=/opt/ci3/pycache", "/opt/ci3/entrypoint.py"]

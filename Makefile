@@ -1,0 +1,59 @@
+# Each target sets up all that it needs in .venv, from Python alone; a second run is quick.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NOT_IN_IMAGE := pygithub pynacl pyjwt cryptography cffi pycparser
+
+.PHONY: demo test check docs goldens lock clean
+
+demo: $(VENV)/demo
+	@$(BIN)/ci3 demo
+
+test: $(VENV)/test
+	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+check: $(VENV)/test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+	$(BIN)/actionlint
+	$(BIN)/zizmor --offline --quiet --min-severity low .github examples action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/*.yml
+	$(BIN)/hadolint Dockerfile
+
+# Write again what is made from the settings: action.yml's inputs, the README's tables, the schemas.
+docs: $(VENV)/test
+	$(BIN)/python docs/generate.py
+
+# Write again the expected texts of the tests; read the difference before you commit it.
+goldens: $(VENV)/test
+	$(BIN)/python -m pytest tests/report --update-goldens
+
+# Lock what the image installs; UPGRADE=--upgrade takes newer releases. actions_toolkit.core does
+# not import what NOT_IN_IMAGE names.
+lock: $(VENV)/test
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.13 --generate-hashes \
+	  --no-emit-index-url $(foreach name,$(NOT_IN_IMAGE),--no-emit-package $(name)) \
+	  --custom-compile-command "make lock" --quiet $(UPGRADE) --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "ci3 needs Python 3.11 or newer; name one with: make PYTHON=python3.13" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "Python's venv is missing: on Debian and Ubuntu, apt install python3-venv" >&2; exit 2; }
+
+$(VENV)/demo: pyproject.toml | $(VENV)/bin/python
+	@echo "Setting up, once…"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+$(VENV)/test: pyproject.toml tests/requirements.txt | $(VENV)/bin/python
+	@echo "Setting up, once…"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@ $(VENV)/demo

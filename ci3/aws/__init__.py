@@ -1,0 +1,1 @@
+"""What is asked of S3; the only importer of boto3."""

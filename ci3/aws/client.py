@@ -1,0 +1,150 @@
+"""The S3 client: how it is made, and how its errors become ours."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.config
+import botocore.exceptions
+import botocore.parsers
+import botocore.session
+import botocore.utils
+
+from ci3 import __version__
+from ci3.errors import AccessError, DeniedError, GateError, ListingError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+READ_OPERATIONS = frozenset({"ListObjectsV2", "GetBucketVersioning"})
+WRITE_OPERATIONS = frozenset({"DeleteObjects", "DeleteObject"})
+CONNECT_TIMEOUT_SECONDS = 10
+READ_TIMEOUT_SECONDS = 60
+
+_SESSION_HINTS = {
+    "NoSuchBucket": "Check the bucket's name and, for an S3 other than AWS, the endpoint-url.",
+    "InvalidAccessKeyId": "Check the access key; it is unknown to this S3.",
+    "SignatureDoesNotMatch": "Check the secret key, and the region.",
+    "ExpiredToken": "The credentials have expired: get new ones and run again.",
+    "ExpiredTokenException": "The credentials have expired: get new ones and run again.",
+    "InvalidToken": "The session token is not valid: get new credentials and run again.",
+    "RequestTimeTooSkewed": "This machine's clock is off: set it, and run again.",
+}
+_REGION_CODES = (
+    "301",
+    "PermanentRedirect",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+)
+_DENIED_CODES = ("AccessDenied", "AllAccessDisabled", "403", "AccountProblem")
+
+
+def make_client(
+    *, region: str, endpoint_url: str, operations: frozenset[str], connections: int
+) -> "S3Client":
+    """Make an S3 client that can call nothing but the named operations.
+
+    Any other call raises GateError before a byte is sent, so that a client made for reading can
+    delete nothing. Raises AccessError when the AWS configuration can't be used.
+    """
+    core = botocore.session.get_session()
+    # botocore's own parser takes 34 µs for each of a listing's timestamps, this one 0.1 µs.
+    core.get_component("response_parser_factory").set_parser_defaults(
+        timestamp_parser=_parse_timestamp
+    )
+    with translated("the AWS configuration"):
+        session = boto3.Session(botocore_session=core)
+        client = session.client(
+            "s3",
+            region_name=region or session.region_name or "us-east-1",
+            endpoint_url=endpoint_url or None,
+            config=botocore.config.Config(
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                read_timeout=READ_TIMEOUT_SECONDS,
+                max_pool_connections=connections,
+                retries={"mode": "standard", "total_max_attempts": 5},
+                s3={"addressing_style": "path"} if endpoint_url else None,
+                user_agent_extra=f"ci3/{__version__}",
+            ),
+        )
+    client.meta.events.register_first("before-call.s3", _allow_only(operations))
+    return client
+
+
+def _parse_timestamp(value: Any) -> datetime:
+    if isinstance(value, str) and value.endswith("Z"):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            pass
+    parsed: datetime = botocore.utils.parse_timestamp(value)
+    return parsed
+
+
+def _allow_only(operations: frozenset[str]) -> Callable[..., None]:
+    def check(model: Any, **_: object) -> None:
+        if model.name not in operations:
+            raise GateError(f"{model.name} was called on a client that may not call it")
+
+    return check
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Turn what boto3 raises into an AccessError that says where, and what to do next."""
+    try:
+        yield
+    except botocore.exceptions.ClientError as exc:
+        raise _from_answer(exc, where) from exc
+    except (
+        botocore.exceptions.NoCredentialsError,
+        botocore.exceptions.PartialCredentialsError,
+        botocore.exceptions.CredentialRetrievalError,
+    ) as exc:
+        raise AccessError(
+            f"{where}: there are no AWS credentials that can be used ({exc})",
+            "In a workflow, run aws-actions/configure-aws-credentials before; elsewhere set "
+            "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+        ) from exc
+    except botocore.parsers.ResponseParserError as exc:
+        raise ListingError(
+            f"{where}: the answer could not be read as S3's",
+            "Check that the endpoint-url is an S3, and that no proxy or login page answers for it.",
+        ) from exc
+    except botocore.exceptions.HTTPClientError as exc:
+        raise AccessError(
+            f"{where}: S3 can't be reached ({exc})",
+            "Check the network, the region and the endpoint-url, and run again.",
+        ) from exc
+    except (botocore.exceptions.BotoCoreError, ValueError) as exc:
+        raise AccessError(
+            f"{where}: {exc}", "Check the AWS configuration, the region and the endpoint-url."
+        ) from exc
+
+
+def error_code(exc: botocore.exceptions.ClientError) -> str:
+    """Give S3's own code for an error, such as `AccessDenied`."""
+    return str(exc.response.get("Error", {}).get("Code", ""))
+
+
+def _from_answer(exc: botocore.exceptions.ClientError, where: str) -> AccessError:
+    code = error_code(exc)
+    text = exc.response.get("Error", {}).get("Message") or "no message"
+    message = f"{where}: S3 answered {code or 'an error'} to {exc.operation_name}: {text}"
+    if code in _DENIED_CODES:
+        return DeniedError(
+            message,
+            "Allow this identity what the README lists under Permissions, or use another one.",
+        )
+    if code in _REGION_CODES:
+        answer: Any = exc.response
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        region = answer.get("Error", {}).get("Region") or headers.get("x-amz-bucket-region")
+        return AccessError(
+            message, f"Set region to {region or 'the region that the bucket is in'}."
+        )
+    if code == "404":
+        code = "NoSuchBucket"
+    return AccessError(message, _SESSION_HINTS.get(code, "Run again; if it stays, ask this S3."))

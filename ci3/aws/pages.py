@@ -1,0 +1,97 @@
+"""Listings, page by page, with every check that keeps a wrong page from reading as an empty one."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from ci3.aws.client import translated
+from ci3.core.model import StoredObject
+from ci3.errors import ListingError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_LISTING_ROOT = "ListBucketResult"
+_HEAD_BYTES = 4096
+"""Enough to see a document's root."""
+_HINT = (
+    "Nothing was deleted. Check that the endpoint-url is an S3 and that no proxy answers for it; "
+    "then run again."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a listing: objects, and with a delimiter the folders beside them."""
+
+    objects: tuple[StoredObject, ...]
+    folders: tuple[str, ...]
+
+
+def check_listing_roots(client: "S3Client") -> None:
+    """Make a client refuse every listing whose document is none, such as a login page's HTML."""
+    client.meta.events.register_last("before-parse.s3.ListObjectsV2", _check_root)
+
+
+def _check_root(response_dict: dict[str, Any], **_: object) -> None:
+    if response_dict["status_code"] != 200:  # noqa: PLR2004 - HTTP's OK
+        return
+    parser: ElementTree.XMLPullParser[ElementTree.Element] = ElementTree.XMLPullParser(["start"])
+    try:
+        parser.feed(response_dict["body"][:_HEAD_BYTES])
+        names = [str(getattr(event[-1], "tag", "")) for event in parser.read_events()]
+    except ElementTree.ParseError as exc:
+        raise ListingError("a listing's answer is no XML", _HINT) from exc
+    root = names[0].rpartition("}")[2] if names else "nothing"
+    if root != _LISTING_ROOT:
+        raise ListingError(f"a listing's answer is <{root[:40]}>, not <{_LISTING_ROOT}>", _HINT)
+
+
+def list_pages(
+    client: "S3Client", bucket: str, prefix: str, *, delimiter: str = ""
+) -> Generator[Page, None, None]:
+    """List everything under a prefix; with a delimiter only its first level.
+
+    Raises ListingError for a page that can't be trusted: no listing, outside the prefix, cut off
+    without a token to go on with, or with a token that was used before.
+    """
+    where = f"listing s3://{bucket}/{prefix}"
+    seen_tokens: set[str] = set()
+    request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
+    if delimiter:
+        request["Delimiter"] = delimiter
+    while True:
+        with translated(where):
+            answer = client.list_objects_v2(**request)
+        yield _page(answer, prefix, where)
+        if not answer.get("IsTruncated"):
+            return
+        token = answer.get("NextContinuationToken", "")
+        if not token or token in seen_tokens:
+            what = "the same token twice" if token else "no token to go on with"
+            raise ListingError(f"{where}: a page says that more follow, and gives {what}", _HINT)
+        seen_tokens.add(token)
+        request["ContinuationToken"] = token
+
+
+def _page(answer: Any, prefix: str, where: str) -> Page:
+    if "IsTruncated" not in answer:
+        raise ListingError(f"{where}: a page does not say whether more follow", _HINT)
+    try:
+        objects = tuple(
+            StoredObject(
+                key=entry["Key"],
+                etag=entry.get("ETag", ""),
+                size_bytes=entry["Size"],
+                modified_at=entry["LastModified"],
+            )
+            for entry in answer.get("Contents", ())
+        )
+        folders = tuple(entry["Prefix"] for entry in answer.get("CommonPrefixes", ()))
+    except KeyError as exc:
+        raise ListingError(f"{where}: an entry has no {exc.args[0]}", _HINT) from exc
+    for name in (*(stored.key for stored in objects), *folders):
+        if not name.startswith(prefix):
+            raise ListingError(f"{where}: the answer names {name!r}, which is not there", _HINT)
+    return Page(objects=objects, folders=folders)

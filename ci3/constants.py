@@ -1,0 +1,21 @@
+"""The numbers that more than one room must agree on."""
+
+from typing import Final
+
+MINIMUM_KEEP_COUNT: Final = 1
+"""Complete deployments that stay in each group, whatever the settings say."""
+
+DEFAULT_KEEP_COUNT: Final = 5
+
+COMMIT_PREFIX_LENGTH: Final = 7
+"""Hex digits that two names must share before ci3 takes them for one commit."""
+
+PLAN_FORMAT: Final = "ci3-plan/1"
+
+JOURNAL_FORMAT: Final = "ci3-journal/1"
+
+DELETE_BATCH_SIZE: Final = 1000
+"""Keys in one DeleteObjects request at most.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+"""

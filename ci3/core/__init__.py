@@ -1,0 +1,1 @@
+"""What is decided: pure, with no I/O, clock, environment or threads."""

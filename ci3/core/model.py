@@ -1,0 +1,238 @@
+"""The words of ci3 as types: objects, deployments, an inventory of them, decisions and results."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """One object as a listing shows it."""
+
+    key: str
+    etag: str
+    size_bytes: int
+    modified_at: datetime
+
+    @property
+    def is_folder_marker(self) -> bool:
+        """Whether this is the empty `folder/` object that consoles make: no content of its own."""
+        return self.size_bytes == 0 and self.key.endswith("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A folder of the bucket and what a full listing of it showed.
+
+    `prefix` is the whole key prefix with its closing slash. `oldest_at` and `newest_at` are None
+    exactly when there are no objects. `complete` says whether it can stand for a deployment.
+    """
+
+    name: str
+    prefix: str
+    object_count: int
+    size_bytes: int
+    oldest_at: datetime | None
+    newest_at: datetime | None
+    complete: bool
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """Something under the prefix that is no deployment, and why; it is never deleted."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hole:
+    """A folder that should have been listed and could not be; with one, nothing may be deleted."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What stands under the prefix."""
+
+    deployments: tuple[Deployment, ...]
+    ignored: tuple[Ignored, ...] = ()
+    holes: tuple[Hole, ...] = ()
+
+
+class Versioning(StrEnum):
+    """What becomes of an object that is deleted: `unknown` is told like the worst of them."""
+
+    ENABLED = "enabled"
+    SUSPENDED = "suspended"
+    DISABLED = "disabled"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the deployments are; `prefix` is empty for the bucket's root, else ends with a slash."""
+
+    bucket: str
+    region: str
+    prefix: str
+    endpoint_url: str
+    versioning: Versioning
+
+    @property
+    def url(self) -> str:
+        """The address as people write it."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+class Action(StrEnum):
+    """The two ways a decision can go."""
+
+    KEEP = "keep"
+    DELETE = "delete"
+
+
+class ReasonCode(StrEnum):
+    """Why a deployment stays or goes."""
+
+    KEEP_COUNT = "keep-count"
+    PROTECTED = "protected"
+    CURRENT_COMMIT = "current-commit"
+    IN_PROGRESS = "in-progress"
+    AMBIGUOUS_AGE = "ambiguous-age"
+    MINIMUM_KEEP_COUNT = "minimum-keep-count"
+    NO_OBJECTS = "no-objects"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One reason of a decision: a code for programs, a sentence for people."""
+
+    code: ReasonCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What happens to one deployment, with every reason for it."""
+
+    deployment: Deployment
+    group: str
+    action: Action
+    reasons: tuple[Reason, ...]
+
+    @property
+    def is_delete(self) -> bool:
+        """Whether this deployment is due."""
+        return self.action is Action.DELETE
+
+
+class ObjectOutcome(StrEnum):
+    """What became of one object that the plan named."""
+
+    DELETED = "deleted"
+    ABSENT = "absent"
+    CHANGED = "changed"
+    DENIED = "denied"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Outcome(StrEnum):
+    """What became of a whole run."""
+
+    NOTHING_TO_DELETE = "nothing-to-delete"
+    PLANNED = "planned"
+    APPLIED = "applied"
+    PARTIAL = "partial"
+    REFUSED = "refused"
+    STALE_PLAN = "stale-plan"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentResult:
+    """What became of one deployment that the plan named: objects by outcome, and why not all."""
+
+    name: str
+    counts: Mapping[ObjectOutcome, int]
+    bytes_deleted: int
+    problem: str = ""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing that the plan named is left of it."""
+        gone = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
+        return not self.problem and all(outcome in gone for outcome in self.counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What an apply did; `stopped` says why it ended early, or is empty."""
+
+    run_id: str
+    journal_file: str
+    deployments: tuple[DeploymentResult, ...]
+    stopped: str = ""
+
+    @property
+    def outcome(self) -> Outcome:
+        """Applied only when every object that the plan named is gone."""
+        is_whole = not self.stopped and all(result.is_gone for result in self.deployments)
+        return Outcome.APPLIED if is_whole else Outcome.PARTIAL
+
+    @property
+    def deployments_deleted(self) -> int:
+        """Deployments of which nothing that the plan named is left."""
+        return sum(result.is_gone for result in self.deployments)
+
+    @property
+    def bytes_deleted(self) -> int:
+        """The size of the objects that this run deleted."""
+        return sum(result.bytes_deleted for result in self.deployments)
+
+    def count(self, outcome: ObjectOutcome) -> int:
+        """How many objects ended so."""
+        return sum(result.counts.get(outcome, 0) for result in self.deployments)
+
+
+def fingerprint(objects: Iterable[StoredObject]) -> str:
+    """Name the exact content of a deployment: SHA-256 in hex over its objects, sorted by key.
+
+    Each object counts with key, ETag, size in bytes and last modification, so that an upload of
+    the same bytes changes it too.
+    """
+    digest = hashlib.sha256()
+    for stored in sorted(objects, key=lambda stored: stored.key):
+        record = (
+            stored.key,
+            stored.etag,
+            str(stored.size_bytes),
+            stored.modified_at.astimezone(UTC).isoformat(),
+        )
+        for field in record:
+            encoded = field.encode("utf-8", "surrogatepass")
+            digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.hexdigest()
+
+
+def describe(name: str, prefix: str, objects: Iterable[StoredObject]) -> Deployment:
+    """Sum up a full listing of one folder."""
+    listed = tuple(objects)
+    times = [stored.modified_at for stored in listed]
+    return Deployment(
+        name=name,
+        prefix=prefix,
+        object_count=len(listed),
+        size_bytes=sum(stored.size_bytes for stored in listed),
+        oldest_at=min(times, default=None),
+        newest_at=max(times, default=None),
+        complete=any(not stored.is_folder_marker for stored in listed),
+        fingerprint=fingerprint(listed),
+    )

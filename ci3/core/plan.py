@@ -1,0 +1,268 @@
+"""The plan: every decision with what surrounds it, what speaks against applying it, and its id."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from ci3.core.model import Decision, Ignored, Inventory, ReasonCode, Target, Versioning
+from ci3.core.pins import Pin
+from ci3.core.wording import counted
+from ci3.errors import nearest
+
+
+class RefusalCode(StrEnum):
+    """What forbids applying a plan."""
+
+    UNREADABLE_DEPLOYMENT = "unreadable-deployment"
+    PROTECTED_NOT_FOUND = "protected-not-found"
+    MAX_DELETE = "max-delete"
+
+
+class WarningCode(StrEnum):
+    """What a reader of the plan should know, though it forbids nothing."""
+
+    PROTECTED_GLOB_UNMATCHED = "protected-glob-unmatched"
+    VERSIONING_UNKNOWN = "versioning-unknown"
+
+
+class Origin(StrEnum):
+    """Where a setting's value came from, when not from its default."""
+
+    POLICY_FILE = "policy-file"
+    OPTION = "option"
+    INPUT = "input"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One thing that forbids applying a plan."""
+
+    code: RefusalCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanWarning:
+    """One thing that a reader should know."""
+
+    code: WarningCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyEntry:
+    """A setting that is not at its default, as the plan records it."""
+
+    value: int | str | tuple[str, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteLimit:
+    """How many deployments a plan may delete: a count, or a percentage of those found."""
+
+    amount: int
+    is_percent: bool
+
+    def allows(self, delete_count: int, found_count: int) -> bool:
+        """Say whether a plan stays within the limit."""
+        if self.is_percent:
+            return delete_count * 100 <= self.amount * found_count
+        return delete_count <= self.amount
+
+    def __str__(self) -> str:
+        return f"{self.amount}%" if self.is_percent else str(self.amount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The plan in numbers."""
+
+    found: int
+    keep: int
+    delete: int
+    objects_to_delete: int
+    bytes_to_delete: int
+    bytes_to_keep: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would be done, and why; decisions stand newest first."""
+
+    ci3_version: str
+    created_at: datetime
+    target: Target
+    policy: Mapping[str, PolicyEntry]
+    decisions: tuple[Decision, ...]
+    ignored: tuple[Ignored, ...]
+    refusals: tuple[Refusal, ...]
+    warnings: tuple[PlanWarning, ...]
+
+    @property
+    def applyable(self) -> bool:
+        """Whether nothing forbids applying it."""
+        return not self.refusals
+
+    @property
+    def doomed(self) -> tuple[Decision, ...]:
+        """The decisions to delete."""
+        return tuple(decision for decision in self.decisions if decision.is_delete)
+
+    @property
+    def kept(self) -> tuple[Decision, ...]:
+        """The decisions to keep."""
+        return tuple(decision for decision in self.decisions if not decision.is_delete)
+
+    @property
+    def totals(self) -> Totals:
+        """Count what stays and what goes."""
+        doomed, kept = self.doomed, self.kept
+        return Totals(
+            found=len(self.decisions),
+            keep=len(kept),
+            delete=len(doomed),
+            objects_to_delete=sum(decision.deployment.object_count for decision in doomed),
+            bytes_to_delete=sum(decision.deployment.size_bytes for decision in doomed),
+            bytes_to_keep=sum(decision.deployment.size_bytes for decision in kept),
+        )
+
+    @property
+    def plan_id(self) -> str:
+        """SHA-256 in hex over target, policy, decisions and fingerprints, not times or wording."""
+        identity = {
+            "target": {
+                "bucket": self.target.bucket,
+                "region": self.target.region,
+                "prefix": self.target.prefix,
+                "endpoint_url": self.target.endpoint_url,
+                "versioning": self.target.versioning,
+            },
+            "policy": {name: entry.value for name, entry in self.policy.items()},
+            "refusals": sorted(refusal.code for refusal in self.refusals),
+            "decisions": sorted(_identity(decision) for decision in self.decisions),
+        }
+        text = json.dumps(identity, sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _identity(decision: Decision) -> tuple[str, ...]:
+    deployment = decision.deployment
+    return (
+        deployment.name,
+        deployment.prefix,
+        decision.group,
+        decision.action,
+        ",".join(reason.code for reason in decision.reasons),
+        str(deployment.object_count),
+        str(deployment.size_bytes),
+        str(deployment.oldest_at),
+        str(deployment.newest_at),
+        str(deployment.complete),
+        deployment.fingerprint,
+    )
+
+
+def find_refusals(
+    inventory: Inventory,
+    decisions: Sequence[Decision],
+    pins: Iterable[Pin],
+    max_delete: DeleteLimit | None,
+) -> tuple[Refusal, ...]:
+    """Collect everything that forbids deleting what was decided."""
+    refusals = [
+        Refusal(
+            code=RefusalCode.UNREADABLE_DEPLOYMENT,
+            message=f"{hole.name} could not be listed: {hole.reason}",
+        )
+        for hole in inventory.holes
+    ]
+    names = _folder_names(inventory)
+    refusals += [
+        Refusal(
+            code=RefusalCode.PROTECTED_NOT_FOUND,
+            message=f"protect names {pin.pattern}, and there is no such folder: nothing is deleted "
+            f"while a protected name may be misspelt.{nearest(pin.pattern, names)}",
+        )
+        for pin in _unmatched(pins, names)
+        if not pin.is_glob
+    ]
+    delete_count = sum(decision.is_delete for decision in decisions)
+    if max_delete is not None and not max_delete.allows(delete_count, len(decisions)):
+        deployments = counted(delete_count, "deployment")
+        refusals.append(
+            Refusal(
+                code=RefusalCode.MAX_DELETE,
+                message=f"{deployments} of {len(decisions):,} would be deleted, "
+                f"and max-delete allows {max_delete}",
+            )
+        )
+    return tuple(refusals)
+
+
+def find_warnings(
+    inventory: Inventory, pins: Iterable[Pin], versioning: Versioning
+) -> tuple[PlanWarning, ...]:
+    """Collect what a reader should know, though it forbids nothing."""
+    warnings = [
+        PlanWarning(
+            code=WarningCode.PROTECTED_GLOB_UNMATCHED,
+            message=f"protect has {pin.pattern}, which matches no folder",
+        )
+        for pin in _unmatched(pins, _folder_names(inventory))
+        if pin.is_glob
+    ]
+    if versioning is Versioning.UNKNOWN:
+        message = (
+            "whether the bucket keeps versions could not be read "
+            "(s3:GetBucketVersioning): take deletion as final"
+        )
+        warnings.append(PlanWarning(code=WarningCode.VERSIONING_UNKNOWN, message=message))
+    return tuple(warnings)
+
+
+def _folder_names(inventory: Inventory) -> list[str]:
+    return [
+        *(deployment.name for deployment in inventory.deployments),
+        *(ignored.name.removesuffix("/") for ignored in inventory.ignored),
+        *(hole.name for hole in inventory.holes),
+    ]
+
+
+def _unmatched(pins: Iterable[Pin], names: Sequence[str]) -> list[Pin]:
+    return [
+        pin
+        for pin in pins
+        if pin.code is ReasonCode.PROTECTED and not any(pin.holds(name) for name in names)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StillDue:
+    """What of an approved plan may be deleted now, and what no longer, with the reason."""
+
+    due: tuple[Decision, ...]
+    withdrawn: Mapping[str, str]
+
+
+def compare(approved: Plan, fresh: Plan) -> StillDue:
+    """Keep of an approved plan only what a plan made since still dooms, unchanged."""
+    now = {decision.deployment.name: decision for decision in fresh.decisions}
+    due: list[Decision] = []
+    withdrawn: dict[str, str] = {}
+    for decision in approved.doomed:
+        current = now.get(decision.deployment.name)
+        if current is None:
+            withdrawn[decision.deployment.name] = "it is gone"
+        elif current.deployment.fingerprint != decision.deployment.fingerprint:
+            withdrawn[decision.deployment.name] = "its objects changed since the plan"
+        elif not current.is_delete:
+            withdrawn[decision.deployment.name] = "; ".join(
+                reason.message for reason in current.reasons
+            )
+        else:
+            due.append(current)
+    return StillDue(due=tuple(due), withdrawn=withdrawn)

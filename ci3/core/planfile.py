@@ -1,0 +1,250 @@
+"""The plan file: a plan as strict JSON, and back; what does not fit is refused."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+
+from ci3.constants import PLAN_FORMAT
+from ci3.core.model import (
+    Action,
+    Decision,
+    Deployment,
+    Ignored,
+    Reason,
+    ReasonCode,
+    StoredObject,
+    Target,
+    Versioning,
+)
+from ci3.core.plan import Origin, Plan, PolicyEntry, Refusal, RefusalCode, PlanWarning, WarningCode
+from ci3.core.wording import timestamp
+from ci3.errors import SettingsError
+
+Moment = Annotated[datetime, PlainSerializer(timestamp, return_type=str)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Target(_Strict):
+    bucket: str
+    region: str
+    prefix: str
+    endpoint_url: str
+    versioning: Versioning
+
+
+class _PolicyEntry(_Strict):
+    value: int | str | list[str]
+    origin: Origin = Field(alias="from")
+
+
+class _Refusal(_Strict):
+    code: RefusalCode
+    message: str
+
+
+class _Warning(_Strict):
+    code: WarningCode
+    message: str
+
+
+class _Reason(_Strict):
+    code: ReasonCode
+    message: str
+
+
+class _Deployment(_Strict):
+    name: str
+    prefix: str
+    group: str
+    decision: Action
+    reasons: list[_Reason] = Field(min_length=1)
+    object_count: int = Field(ge=0)
+    size_bytes: int = Field(ge=0)
+    oldest_at: Moment | None
+    newest_at: Moment | None
+    complete: bool
+    fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class _Ignored(_Strict):
+    name: str
+    reason: str
+
+
+class _Totals(_Strict):
+    found: int
+    keep: int
+    delete: int
+    objects_to_delete: int
+    bytes_to_delete: int
+    bytes_to_keep: int
+
+
+class PlanFile(_Strict):
+    """A plan of ci3: what would be deleted from a bucket, what stays, and why."""
+
+    format: Literal["ci3-plan/1"]
+    ci3_version: str
+    plan_id: str = Field(pattern="^[0-9a-f]{64}$")
+    created_at: Moment
+    target: _Target
+    policy: dict[str, _PolicyEntry]
+    applyable: bool
+    refusals: list[_Refusal]
+    warnings: list[_Warning]
+    deployments: list[_Deployment]
+    ignored: list[_Ignored]
+    totals: _Totals
+
+
+def dump_plan(plan: Plan) -> str:
+    """Write a plan as JSON text that ends in a line break; keys as in docs/plan.schema.json."""
+    content = {
+        "format": PLAN_FORMAT,
+        "ci3_version": plan.ci3_version,
+        "plan_id": plan.plan_id,
+        "created_at": timestamp(plan.created_at),
+        "target": {field: getattr(plan.target, field) for field in _Target.model_fields},
+        "policy": {
+            name: {"value": entry.value, "from": entry.origin}
+            for name, entry in plan.policy.items()
+        },
+        "applyable": plan.applyable,
+        "refusals": _coded(plan.refusals),
+        "warnings": _coded(plan.warnings),
+        "deployments": [_decision(decision) for decision in plan.decisions],
+        "ignored": [{"name": one.name, "reason": one.reason} for one in plan.ignored],
+        "totals": {field: getattr(plan.totals, field) for field in _Totals.model_fields},
+    }
+    return _json(content)
+
+
+def dump_inventory(deployments: Iterable[Deployment], ignored: Iterable[Ignored]) -> str:
+    """Write a listing of deployments as JSON: `deployments` as in a plan, and `ignored`."""
+    return _json(
+        {
+            "deployments": [_deployment(one) for one in deployments],
+            "ignored": [{"name": one.name, "reason": one.reason} for one in ignored],
+        }
+    )
+
+
+def dump_objects(name: str, objects: Iterable[StoredObject]) -> str:
+    """Write a listing of a deployment's objects as JSON."""
+    listed = [
+        {
+            "key": stored.key,
+            "size_bytes": stored.size_bytes,
+            "etag": stored.etag,
+            "modified_at": timestamp(stored.modified_at),
+        }
+        for stored in objects
+    ]
+    return _json({"name": name, "objects": listed})
+
+
+def _json(content: object) -> str:
+    """Write JSON for a file or a log; no line of it is a command to a workflow's runner."""
+    return json.dumps(content, indent=2).replace("##[", "##\\u005b") + "\n"
+
+
+def _coded(entries: Sequence[Refusal | PlanWarning | Reason]) -> list[dict[str, str]]:
+    return [{"code": entry.code, "message": entry.message} for entry in entries]
+
+
+def _decision(decision: Decision) -> dict[str, object]:
+    described = _deployment(decision.deployment)
+    return {
+        "name": described.pop("name"),
+        "prefix": described.pop("prefix"),
+        "group": decision.group,
+        "decision": decision.action,
+        "reasons": _coded(decision.reasons),
+        **described,
+    }
+
+
+def _deployment(deployment: Deployment) -> dict[str, object]:
+    return {
+        "name": deployment.name,
+        "prefix": deployment.prefix,
+        "object_count": deployment.object_count,
+        "size_bytes": deployment.size_bytes,
+        "oldest_at": deployment.oldest_at and timestamp(deployment.oldest_at),
+        "newest_at": deployment.newest_at and timestamp(deployment.newest_at),
+        "complete": deployment.complete,
+        "fingerprint": deployment.fingerprint,
+    }
+
+
+def load_plan(text: str, source: str) -> Plan:
+    """Read a plan file's text; `source` names it in errors.
+
+    Raises SettingsError for another format, an unknown key or code, and for a file that was edited:
+    its plan_id, totals or applyable no longer fit its content.
+    """
+    hint = "Make the plan again with this version of ci3, and apply it as it was written."
+    try:
+        file = PlanFile.model_validate_json(text)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise SettingsError(f"{source} is no plan of ci3: {where}: {first['msg']}", hint) from exc
+    plan = _to_plan(file)
+    derived = json.loads(dump_plan(plan))
+    written = json.loads(text)
+    for key in ("plan_id", "totals", "applyable"):
+        if derived[key] != written[key]:
+            raise SettingsError(f"{source} was edited: its {key} no longer fits", hint)
+    return plan
+
+
+def _to_plan(file: PlanFile) -> Plan:
+    return Plan(
+        ci3_version=file.ci3_version,
+        created_at=file.created_at,
+        target=Target(**{field: getattr(file.target, field) for field in _Target.model_fields}),
+        policy={
+            name: PolicyEntry(value=_frozen(entry.value), origin=entry.origin)
+            for name, entry in file.policy.items()
+        },
+        decisions=tuple(_to_decision(one) for one in file.deployments),
+        ignored=tuple(Ignored(name=one.name, reason=one.reason) for one in file.ignored),
+        refusals=tuple(Refusal(code=one.code, message=one.message) for one in file.refusals),
+        warnings=tuple(PlanWarning(code=one.code, message=one.message) for one in file.warnings),
+    )
+
+
+def _frozen(value: int | str | list[str]) -> int | str | tuple[str, ...]:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _to_decision(one: _Deployment) -> Decision:
+    return Decision(
+        deployment=Deployment(
+            name=one.name,
+            prefix=one.prefix,
+            object_count=one.object_count,
+            size_bytes=one.size_bytes,
+            oldest_at=one.oldest_at,
+            newest_at=one.newest_at,
+            complete=one.complete,
+            fingerprint=one.fingerprint,
+        ),
+        group=one.group,
+        action=one.decision,
+        reasons=tuple(Reason(code=reason.code, message=reason.message) for reason in one.reasons),
+    )
+
+
+def plan_schema() -> str:
+    """Write the plan file's JSON Schema, as published in docs/plan.schema.json."""
+    schema = PlanFile.model_json_schema(by_alias=True, mode="validation")
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps(schema, indent=2) + "\n"

@@ -1,0 +1,130 @@
+"""The demonstration: an embedded S3 with a bucket of deployments, and ci3's commands run on it."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from ci3.errors import ExitCode, SettingsError
+
+BUCKET = "demo-site"
+
+# Name, age in days, number of files.
+_DEPLOYMENTS = (
+    ("9c41e07", 0.2, 18),
+    ("5d2f8ab", 1.1, 18),
+    ("e7730c9", 2.4, 17),
+    ("0b96d14", 4.0, 17),
+    ("release-2.4", 6.2, 17),
+    ("c85fa32", 7.9, 16),
+    ("71ae5d0", 11.3, 16),
+    ("f20b6c8", 14.5, 15),
+    ("release-2.3", 19.0, 15),
+    ("3ad97e1", 23.6, 14),
+    ("b64c210", 30.2, 12),
+    ("8e15f7d", 37.8, 12),
+)
+_ROOT_FILES = ("index.html", "robots.txt")
+_FILE_SIZES = (4_200, 61_000, 128_000, 17_500, 9_100)
+
+
+def run_demo(run: Callable[[Sequence[str]], int]) -> int:
+    """Seed an embedded S3 and run ci3's commands on it, as a person would; `run` runs one.
+
+    Raises SettingsError when moto, which embeds the S3, is not installed.
+    """
+    with tempfile.TemporaryDirectory() as folder, _embedded_s3() as endpoint_url:
+        where = ("--bucket-name", BUCKET, "--endpoint-url", endpoint_url)
+        rules = ("--keep-count", "4", "--protect", "release-*")
+        journal = ("--journal-file", str(Path(folder, "journal.jsonl")))
+        steps: tuple[tuple[str, tuple[str, ...]], ...] = (
+            ("The bucket holds a folder for each deployment:", ("list-deployments", *where)),
+            ("What would a cleanup do? This only looks:", ("plan-cleanup", *where, *rules)),
+            ("Do it (a person would be asked first):",
+             ("cleanup", *where, *rules, "--auto-approve", *journal)),
+            ("What is left:", ("list-deployments", *where)),
+        )  # fmt: skip
+        for title, argv in steps:
+            shown = " ".join(f"'{word}'" if "*" in word else word for word in argv)
+            click.echo(f"\n{title}\n$ ci3 {shown}\n")
+            if code := run(argv):
+                return code
+    click.echo("\nThat was all on this machine: the S3 was embedded and is gone now.")
+    click.echo("Next: ci3 plan-cleanup --bucket-name YOUR-BUCKET. It cannot delete anything.")
+    return ExitCode.DONE
+
+
+@contextmanager
+def _embedded_s3() -> Iterator[str]:
+    """Run an S3 in this process, seeded; gives its address."""
+    try:
+        from moto.server import ThreadedMotoServer
+    except ImportError as exc:
+        raise SettingsError(
+            "the demo needs an S3 to embed, which is not installed",
+            "Install it with: pip install 'ci3[demo]'",
+        ) from exc
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        with _environment(_CREDENTIALS):
+            _seed(datetime.now(UTC))
+            yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "demo",
+    "AWS_SECRET_ACCESS_KEY": "demo",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "NO_PROXY": "127.0.0.1",
+}
+_OTHER_CREDENTIALS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, and take real credentials out, for a while."""
+    names = (*values, *_OTHER_CREDENTIALS)
+    before = {name: os.environ.get(name) for name in names}
+    for name in names:
+        os.environ.pop(name, None)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _seed(now: datetime) -> None:
+    """Fill the bucket; ages are set in the embedded S3 itself, since S3's API can't."""
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+    from moto.s3.models import s3_backends
+
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    if BUCKET in backend.buckets:
+        backend.delete_bucket(BUCKET)
+    backend.create_bucket(BUCKET, "us-east-1")
+    for name in _ROOT_FILES:
+        backend.put_object(BUCKET, name, b"-" * 300)
+    for name, age_days, file_count in _DEPLOYMENTS:
+        for number in range(file_count):
+            folder = "assets/" if number else ""
+            key = f"{name}/{folder}{f'chunk-{number:02}.js' if number else 'index.html'}"
+            stored = backend.put_object(BUCKET, key, b"-" * _FILE_SIZES[number % 5])
+            stored.last_modified = (
+                now - timedelta(days=age_days) + timedelta(seconds=number)
+            ).replace(tzinfo=None)

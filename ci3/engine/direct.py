@@ -1,0 +1,287 @@
+"""Deletes doomed deployments object by object: listed again, compared, journaled, then deleted."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import count
+
+from ci3.aws.bucket import BucketReader, BucketWriter, KeyOutcome
+from ci3.constants import DELETE_BATCH_SIZE
+from ci3.core.gate import Gate
+from ci3.core.model import Decision, Deployment, DeploymentResult, ObjectOutcome, StoredObject
+from ci3.engine.inventory import LISTING_WORKERS, list_deployment
+from ci3.engine.journal import Journal
+from ci3.engine.progress import Progress
+from ci3.errors import AccessError, DeniedError, GateError, JournalError, ListingError
+
+DELETE_WORKERS = 8
+RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0)
+"""Pauses before the objects that S3 asked to send again go out again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Objects of one deployment that go into one batch."""
+
+    deployment: Deployment
+    objects: tuple[StoredObject, ...]
+
+
+Batch = tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """What became of each deployment, in the plan's order, and why the run ended early, if so."""
+
+    results: tuple[DeploymentResult, ...]
+    stopped: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What became of a batch: outcomes by key, none for what was not sent."""
+
+    batch: Batch
+    outcomes: Mapping[str, KeyOutcome]
+    stopped: str
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The account of one deployment; kept by the thread that runs the deletion."""
+
+    counts: Counter[ObjectOutcome] = field(default_factory=Counter)
+    bytes_deleted: int = 0
+    problem: str = ""
+
+    def enter(self, objects: Iterable[StoredObject], outcomes: Mapping[str, KeyOutcome]) -> None:
+        for stored in objects:
+            if (one := outcomes.get(stored.key)) is None:
+                continue
+            self.counts[one.outcome] += 1
+            if one.outcome is ObjectOutcome.DELETED:
+                self.bytes_deleted += stored.size_bytes
+            elif one.outcome is not ObjectOutcome.ABSENT:
+                self.problem = self.problem or one.message
+
+    def result(self, name: str) -> DeploymentResult:
+        return DeploymentResult(
+            name=name,
+            counts=dict(self.counts),
+            bytes_deleted=self.bytes_deleted,
+            problem=self.problem,
+        )
+
+
+class Deletion:
+    """One run of deletions; every object that the plan named ends in exactly one outcome."""
+
+    def __init__(
+        self,
+        *,
+        reader: BucketReader,
+        writer: BucketWriter,
+        gate: Gate,
+        journal: Journal,
+        progress: Progress,
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._gate = gate
+        self._journal = journal
+        self._progress = progress
+        self._sleep = sleep
+        self._batch_numbers = count(1)
+        self._tallies: dict[str, _Tally] = {}
+        self._stopped = ""
+
+    def run(self, due: Sequence[Decision]) -> Deleted:
+        """Delete the deployments that are as the plan knew them.
+
+        An interrupt, an unwritable journal or lost access stops the run after the requests that
+        are out: what was not sent counts as failed.
+        """
+        self._tallies = {decision.deployment.name: _Tally() for decision in due}
+        total = sum(decision.deployment.object_count for decision in due)
+        self._progress.begin("Deleting objects", total)
+        try:
+            with (
+                ThreadPoolExecutor(LISTING_WORKERS, "listing") as pool,
+                closing(self._unchanged(due, pool)) as unchanged,
+            ):
+                self._send(_batches(unchanged))
+        finally:
+            self._progress.end()
+        self._close_accounts(due)
+        results = tuple(tally.result(name) for name, tally in self._tallies.items())
+        return Deleted(results=results, stopped=self._stopped)
+
+    def _unchanged(
+        self, due: Sequence[Decision], pool: ThreadPoolExecutor
+    ) -> Generator[Part, None, None]:
+        """List each doomed deployment again; yield those that are as they were planned."""
+        ahead: deque[tuple[Decision, Future[tuple[Deployment, tuple[StoredObject, ...]]]]] = deque()
+        waiting = iter(due)
+        try:
+            while True:
+                while len(ahead) < 2 * LISTING_WORKERS and (one := next(waiting, None)):
+                    deployment = one.deployment
+                    listing = pool.submit(
+                        list_deployment, self._reader, deployment.name, deployment.prefix
+                    )
+                    ahead.append((one, listing))
+                if not ahead:
+                    return
+                decision, listing = ahead.popleft()
+                if part := self._compare(decision.deployment, listing):
+                    yield part
+        finally:
+            for _, listing in ahead:
+                listing.cancel()
+
+    def _compare(
+        self,
+        planned: Deployment,
+        listing: Future[tuple[Deployment, tuple[StoredObject, ...]]],
+    ) -> Part | None:
+        tally = self._tallies[planned.name]
+        try:
+            found, objects = listing.result()
+        except (DeniedError, ListingError) as exc:
+            tally.counts[ObjectOutcome.FAILED] = planned.object_count
+            tally.problem = f"kept: {exc.message}"
+            return None
+        if found.fingerprint == planned.fingerprint:
+            return Part(deployment=found, objects=objects)
+        if not objects:
+            tally.counts[ObjectOutcome.ABSENT] = planned.object_count
+            return None
+        tally.counts[ObjectOutcome.CHANGED] = planned.object_count
+        tally.problem = "kept: its objects changed since the plan"
+        return None
+
+    def _send(self, batches: Iterator[Batch]) -> None:
+        """Send batches, several at once; when stopped, wait for those that are out."""
+        out: set[Future[_Answer]] = set()
+        with ThreadPoolExecutor(DELETE_WORKERS, "deleting") as pool:
+            try:
+                for batch in batches:
+                    out.add(pool.submit(self._delete, next(self._batch_numbers), batch))
+                    if len(out) >= 2 * DELETE_WORKERS:
+                        out = self._collect(out)
+                    if self._stopped:
+                        break
+            except AccessError as exc:
+                self._stop(f"{exc.message} {exc.hint}")
+            except KeyboardInterrupt:
+                self._stop("it was interrupted")
+            while out:
+                out = self._collect(out)
+
+    def _collect(self, out: set[Future[_Answer]]) -> set[Future[_Answer]]:
+        """Wait for at least one batch and enter what became of its objects."""
+        done, still_out = wait(out, return_when=FIRST_COMPLETED)
+        for one in done:
+            try:
+                answer = one.result()
+            except GateError:
+                self._stop("the last gate stopped a request")
+                raise
+            for part in answer.batch:
+                self._tallies[part.deployment.name].enter(part.objects, answer.outcomes)
+            self._progress.advance(len(answer.outcomes))
+            if answer.stopped:
+                self._stop(answer.stopped)
+        return still_out
+
+    def _stop(self, why: str) -> None:
+        self._stopped = self._stopped or why
+
+    def _delete(self, number: int, batch: Batch) -> _Answer:
+        """Delete one batch: gate, journal, request, journal. Runs in a worker's thread."""
+        if self._stopped:
+            return _Answer(batch=batch, outcomes={}, stopped="")
+        objects = [stored for part in batch for stored in part.objects]
+        for part in batch:
+            self._gate.check(part.deployment.prefix, [stored.key for stored in part.objects])
+        try:
+            self._journal.intend(number, objects)
+        except JournalError as exc:
+            return _Answer(batch=batch, outcomes={}, stopped=f"{exc.message} {exc.hint}")
+        outcomes = self._settle(batch, self._delete_patiently(objects))
+        stopped = next((one.message for one in outcomes.values() if one.stops_run), "")
+        try:
+            self._journal.conclude(number, outcomes)
+        except JournalError as exc:
+            stopped = f"{exc.message} {exc.hint}"
+        return _Answer(batch=batch, outcomes=outcomes, stopped=stopped)
+
+    def _delete_patiently(self, objects: Sequence[StoredObject]) -> dict[str, KeyOutcome]:
+        """Delete objects, sending again alone those that S3 asked to send again."""
+        outcomes = dict(self._writer.delete(objects))
+        for delay in RETRY_DELAYS_SECONDS:
+            again = [stored for stored in objects if outcomes[stored.key].can_retry]
+            if not again:
+                break
+            self._sleep(delay)
+            outcomes |= self._writer.delete(again)
+        return outcomes
+
+    def _settle(self, batch: Batch, outcomes: dict[str, KeyOutcome]) -> dict[str, KeyOutcome]:
+        """Look again at objects of which S3 did not say what became of them."""
+        for part in batch:
+            unknown = [
+                stored
+                for stored in part.objects
+                if outcomes[stored.key].outcome is ObjectOutcome.UNKNOWN
+            ]
+            if not unknown:
+                continue
+            try:
+                _, found = list_deployment(
+                    self._reader, part.deployment.name, part.deployment.prefix
+                )
+            except AccessError:
+                continue
+            there = {stored.key: stored for stored in found}
+            for stored in unknown:
+                outcomes[stored.key] = _seen_again(stored, there.get(stored.key))
+        return outcomes
+
+    def _close_accounts(self, due: Sequence[Decision]) -> None:
+        """Enter as failed what was never sent, so that each planned object has an outcome."""
+        for decision in due:
+            tally = self._tallies[decision.deployment.name]
+            missing = decision.deployment.object_count - tally.counts.total()
+            if missing > 0:
+                tally.counts[ObjectOutcome.FAILED] += missing
+                tally.problem = tally.problem or f"not deleted: {self._stopped}"
+
+
+def _seen_again(asked: StoredObject, found: StoredObject | None) -> KeyOutcome:
+    if found is None:
+        return KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
+    if found != asked:
+        return KeyOutcome(outcome=ObjectOutcome.CHANGED, message="it changed meanwhile")
+    return KeyOutcome(outcome=ObjectOutcome.FAILED, message="S3 did not say why it is still there")
+
+
+def _batches(parts: Iterable[Part]) -> Iterator[Batch]:
+    """Fill batches of up to 1,000 objects, across deployments."""
+    batch: list[Part] = []
+    room = DELETE_BATCH_SIZE
+    for part in parts:
+        rest = part.objects
+        while rest:
+            taken, rest = rest[:room], rest[room:]
+            batch.append(Part(deployment=part.deployment, objects=taken))
+            room -= len(taken)
+            if not room:
+                yield tuple(batch)
+                batch, room = [], DELETE_BATCH_SIZE
+    if batch:
+        yield tuple(batch)

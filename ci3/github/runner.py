@@ -1,0 +1,175 @@
+"""The workflow run around us: its inputs, event and commits, and where it wants its results."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from actions_toolkit import core
+
+from ci3.errors import SettingsError
+
+SUMMARY_LIMIT_BYTES = 1_000_000
+"""Under the 1,048,576 bytes past which the runner drops a summary whole."""
+
+_ANNOTATION_LIMIT = 4000
+_COMMIT = re.compile(r"(?!0+$)[0-9a-f]{7,64}")
+_COMMAND = re.compile(r"^(\s*):(?=:)|##(?=\[)")
+
+# Where events name the commit that they are about:
+# https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows
+_COMMIT_PATHS = (
+    ("pull_request", "head", "sha"),
+    ("merge_group", "head_sha"),
+    ("workflow_run", "head_sha"),
+    ("deployment", "sha"),
+    ("after",),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowRun:
+    """What a workflow run says of itself; texts are empty where it says nothing."""
+
+    repository: str
+    run_url: str
+    api_url: str
+    commits: tuple[str, ...]
+    pull_request: int | None
+    summary_path: str
+
+
+def read_inputs(environ: Mapping[str, str]) -> dict[str, str]:
+    """Collect the action's inputs by name, known or not: `INPUT_KEEP-COUNT` is `keep-count`."""
+    return {
+        name.removeprefix("INPUT_").lower(): value
+        for name, value in environ.items()
+        if name.startswith("INPUT_")
+    }
+
+
+def read_run(environ: Mapping[str, str]) -> WorkflowRun:
+    """Read what the environment and the event's payload say of this run.
+
+    Raises SettingsError for a payload that is named but can't be read: the commit that it is about
+    would go unprotected.
+    """
+    event = _read_event(environ.get("GITHUB_EVENT_PATH", ""))
+    server = environ.get("GITHUB_SERVER_URL", "")
+    repository = environ.get("GITHUB_REPOSITORY", "")
+    run_id = environ.get("GITHUB_RUN_ID", "")
+    named = [environ.get("GITHUB_SHA", ""), *(_at(event, *path) for path in _COMMIT_PATHS)]
+    number = _number(event)
+    return WorkflowRun(
+        repository=repository,
+        run_url=f"{server}/{repository}/actions/runs/{run_id}" if run_id and server else "",
+        api_url=environ.get("GITHUB_API_URL", ""),
+        commits=tuple(
+            dict.fromkeys(one for one in named if isinstance(one, str) and _COMMIT.fullmatch(one))
+        ),
+        pull_request=number,
+        summary_path=environ.get("GITHUB_STEP_SUMMARY", ""),
+    )
+
+
+def _read_event(path: str) -> object:
+    if not path:
+        return {}
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise SettingsError(
+            f"the event's payload {path} can't be read: {exc}",
+            "GITHUB_EVENT_PATH must name the file that the runner wrote. Nothing was deleted.",
+        ) from exc
+
+
+def _at(event: object, *path: str) -> object:
+    for part in path:
+        event = event.get(part) if isinstance(event, dict) else None
+    return event
+
+
+def _number(event: object) -> int | None:
+    number = _at(event, "pull_request", "number")
+    return number if isinstance(number, int) else None
+
+
+class Runner:
+    """Writes results where the runner reads them."""
+
+    def __init__(self, summary_path: str) -> None:
+        self._summary_path = summary_path
+
+    def hide(self, secret: str) -> None:
+        """Have a secret masked in the log."""
+        if secret:
+            core.set_secret(secret)
+
+    def set_output(self, name: str, value: str | int) -> None:
+        """Set one of the action's outputs."""
+        if os.environ.get("GITHUB_OUTPUT"):  # without it, the toolkit prints a retired command
+            core.set_output(name, str(value))
+
+    def write_summary(self, markdown: str) -> None:
+        """Add Markdown to the job's summary; without a summary file nothing is written."""
+        if self._summary_path:
+            with Path(self._summary_path).open("a", encoding="utf-8") as file:
+                file.write(markdown)
+
+    def notice(self, message: str) -> None:
+        """Annotate the run with something to know."""
+        core.notice(_short(message), title="ci3")
+
+    def warn(self, message: str) -> None:
+        """Annotate the run with a warning."""
+        core.warning(_short(message), title="ci3")
+
+    def fail(self, message: str) -> None:
+        """Annotate the run with an error; the exit code is the caller's."""
+        core.error(_short(message), title="ci3")
+
+    def begin_group(self, title: str) -> None:
+        """Begin a part of the log that can be folded."""
+        core.start_group(neutral(title))
+
+    def end_group(self) -> None:
+        """End the part of the log that began last."""
+        core.end_group()
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= _ANNOTATION_LIMIT else f"{message[:_ANNOTATION_LIMIT]} …"
+
+
+def neutral(line: str) -> str:
+    """Keep one line from being read as a command by the runner, in either form that it knows."""
+    return _COMMAND.sub(lambda found: f"{found[0]}\u200b", line)
+
+
+class NeutralStream:
+    """A text stream whose every line is neutral to the runner."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        """Write whole lines; the beginning of an unfinished one waits for its end."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._stream.write(f"{neutral(line)}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written, also of an unfinished line."""
+        self._stream.write(neutral(self._rest))
+        self._rest = ""
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        """A log is no terminal."""
+        return False

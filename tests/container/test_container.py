@@ -1,0 +1,101 @@
+"""The image itself: what starts, what can't get in, what is not there."""
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from tests.container.image import (
+    needs_image,
+    read_configuration,
+    run_action,
+    run_command,
+    run_python,
+)
+
+pytestmark = needs_image
+
+
+def test_with_arguments_the_image_is_the_command():
+    run = run_command("--help")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "Usage: ci3" in run.stdout
+
+
+def test_without_arguments_a_person_gets_help():
+    assert run_command().stdout == run_command("--help").stdout
+
+
+def test_a_misspelt_input_with_a_hyphen_arrives_and_is_refused():
+    run = run_action({"INPUT_BUCKET": "a-bucket", "INPUT_KEEP-CUONT": "3"})
+    assert run.returncode == 2
+    assert "keep-cuont" in (run.stdout + run.stderr).lower()
+    assert "keep-count" in run.stdout + run.stderr
+
+
+def test_the_runs_of_these_tests_can_write_nothing_and_have_no_capabilities():
+    run = run_python(
+        "import errno, pathlib\n"
+        "try: pathlib.Path('/opt/ci3/new').touch()\n"
+        "except OSError as error: print(errno.errorcode[error.errno])\n"
+        "print(*{line.split()[1] for line in open('/proc/self/status') if line[:3] == 'Cap'})"
+    )
+    assert run.stdout.split() == ["EROFS", "0000000000000000"], run.stderr
+
+
+@pytest.mark.parametrize("name", ["tests", "pip", "setuptools", "github"])
+def test_what_the_image_has_no_use_for_is_not_importable(name):
+    run = run_python(f"import {name}")
+    assert f"ModuleNotFoundError: No module named '{name}'" in run.stderr
+
+
+def test_no_shell_stands_between_the_runner_and_python():
+    configuration = read_configuration()
+    program = PurePosixPath(configuration["Entrypoint"][0])
+    assert program.is_absolute()
+    assert program.name.startswith("python")
+    assert not configuration.get("Cmd")
+
+
+def test_the_image_asks_for_no_user_and_no_folder_of_its_own():
+    configuration = read_configuration()
+    assert not configuration.get("User")
+    assert configuration.get("WorkingDir", "") in ("", "/")
+
+
+def test_a_workflow_can_bring_in_no_code(tmp_path: Path):
+    trap = "import os; os.write(2, b'trapped\\n'); os._exit(99)\n"
+    for module in ("sitecustomize", "usercustomize", "boto3", "json", "ci3"):
+        (tmp_path / module).mkdir()
+        (tmp_path / module / "__init__.py").write_text(trap)
+    workspace = "/github/workspace"
+    run = run_command(
+        "--help",
+        env={
+            "PYTHONHOME": workspace,
+            "PYTHONPATH": workspace,
+            "PYTHONSTARTUP": f"{workspace}/ci3/__init__.py",
+            "PYTHONPYCACHEPREFIX": workspace,
+        },
+        mounts={tmp_path: workspace},
+        options=[f"--workdir={workspace}"],
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "Usage: ci3" in run.stdout
+
+
+def test_all_that_a_run_imports_is_already_compiled():
+    run = run_python(
+        "import sys, pathlib, ci3.action, ci3.cli, boto3\n"
+        "boto3.client('s3', region_name='us-east-1')\n"
+        "modules = [m for m in sys.modules.values() if (getattr(m, '__cached__', None) or '')"
+        ".startswith(sys.pycache_prefix)]\n"
+        "print(len(modules) > 300)\n"
+        "print(*[m.__name__ for m in modules if not pathlib.Path(m.__cached__).exists()])"
+    )
+    assert run.stdout.split() == ["True"], run.stderr
+
+
+@pytest.mark.parametrize("service", ["cloudfront", "s3", "signin", "ssm", "sso", "sso-oidc", "sts"])
+def test_the_services_that_ci3_speaks_to_are_described(service):
+    run = run_python(f"import boto3; boto3.client({service!r}, region_name='eu-central-1')")
+    assert (run.returncode, run.stderr) == (0, "")
