@@ -1,0 +1,63 @@
+"""Short ways to say what a test needs: deployments, decisions, plans."""
+
+from datetime import UTC, datetime, timedelta
+
+from ci3.core.model import (
+    Deployment,
+    Ignored,
+    Inventory,
+    StoredObject,
+    Target,
+    Versioning,
+    describe,
+)
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+def days_ago(days: float) -> datetime:
+    return NOW - timedelta(days=days)
+
+
+def stored(key: str, *, at: datetime = NOW, size_bytes: int = 1000, etag: str = '"e"'):
+    return StoredObject(key=key, etag=etag, size_bytes=size_bytes, modified_at=at)
+
+
+def deployment(
+    name: str,
+    oldest_days: float,
+    newest_days: float | None = None,
+    *,
+    prefix: str = "",
+    size_bytes: int = 1000,
+) -> Deployment:
+    """A deployment of two objects, uploaded between two ages in days."""
+    newest_days = oldest_days if newest_days is None else newest_days
+    folder = f"{prefix}{name}/"
+    first = stored(f"{folder}app.js", at=days_ago(oldest_days), size_bytes=size_bytes)
+    last = stored(f"{folder}index.html", at=days_ago(newest_days), size_bytes=size_bytes)
+    return describe(name, folder, (first, last))
+
+
+def marker_only(name: str, days: float) -> Deployment:
+    """A folder that holds nothing but a console's empty marker: incomplete."""
+    return describe(name, f"{name}/", (stored(f"{name}/", at=days_ago(days), size_bytes=0),))
+
+
+def empty(name: str) -> Deployment:
+    """A folder that had nothing left in it when it was listed."""
+    return describe(name, f"{name}/", ())
+
+
+def inventory(*deployments: Deployment, ignored: tuple[Ignored, ...] = ()) -> Inventory:
+    return Inventory(deployments=deployments, ignored=ignored)
+
+
+def target(versioning: Versioning = Versioning.DISABLED, prefix: str = "") -> Target:
+    return Target(
+        bucket="my-site",
+        region="eu-central-1",
+        prefix=prefix,
+        endpoint_url="",
+        versioning=versioning,
+    )

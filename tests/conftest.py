@@ -1,0 +1,36 @@
+"""What every test may ask for, and an environment without the machine's own AWS and GitHub."""
+
+import logging
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.s3 import CREDENTIALS, Bucket, new_bucket, running_s3
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """Take out what the machine knows of AWS and GitHub; work in a folder of the test's own."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "GITHUB_", "INPUT_", "RUNNER_", "ACTIONS_")):
+            monkeypatch.delenv(name)
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with running_s3() as url:
+        yield url
+
+
+@pytest.fixture
+def bucket(s3_url: str) -> Bucket:
+    """An empty bucket of the in-process S3."""
+    return new_bucket(s3_url)
