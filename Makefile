@@ -18,7 +18,7 @@ check: $(VENV)/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/actionlint
+	$(BIN)/actionlint .github/workflows/*.yml examples/*.yml
 	$(BIN)/zizmor --offline --quiet --min-severity low .github examples action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/*.yml
@@ -30,7 +30,7 @@ docs: $(VENV)/test
 
 # Write again the expected texts of the tests; read the difference before you commit it.
 goldens: $(VENV)/test
-	$(BIN)/python -m pytest tests/report --update-goldens
+	UPDATE_GOLDENS=1 $(BIN)/python -m pytest tests/report
 
 # Lock what the image installs; UPGRADE=--upgrade takes newer releases. actions_toolkit.core does
 # not import what NOT_IN_IMAGE names.

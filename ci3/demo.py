@@ -38,7 +38,7 @@ def run_demo(run: Callable[[Sequence[str]], int]) -> int:
 
     Raises SettingsError when moto, which embeds the S3, is not installed.
     """
-    with tempfile.TemporaryDirectory() as folder, _embedded_s3() as endpoint_url:
+    with tempfile.TemporaryDirectory() as folder, embedded_s3() as endpoint_url:
         where = ("--bucket-name", BUCKET, "--endpoint-url", endpoint_url)
         rules = ("--keep-count", "4", "--protect", "release-*")
         journal = ("--journal-file", str(Path(folder, "journal.jsonl")))
@@ -60,7 +60,7 @@ def run_demo(run: Callable[[Sequence[str]], int]) -> int:
 
 
 @contextmanager
-def _embedded_s3() -> Iterator[str]:
+def embedded_s3() -> Iterator[str]:
     """Run an S3 in this process, seeded; gives its address."""
     try:
         from moto.server import ThreadedMotoServer

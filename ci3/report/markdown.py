@@ -1,6 +1,7 @@
 """A plan and a result as GitHub's Markdown, for the job summary and the comment."""
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from ci3.report.sentences import (
     reasons,
     rollback_note,
     rollback_targets,
+    shortfall,
     undo_note,
     uploaded,
     verdict,
@@ -20,10 +22,15 @@ from ci3.report.sentences import (
 
 IGNORED_SHOWN = 20
 ROLLBACKS_SHOWN = 10
-ROWS_SHARE = 0.9
-"""The part of a budget that tables may fill; the rest is for what stands around them."""
+WRAPPING_BYTES = 1_000
+"""What stands around and between tables at most: column heads, `details`, words on what is cut."""
 
+_NAME_SHOWN = 200
+_TEXT_SHOWN = 600
+_NOTES_SHOWN = 20
 _ENTITIES = {ord(character): f"&#{ord(character)};" for character in "\\`*_[]|~"}
+# GitHub makes links of these when Markdown has been rendered; an empty comment parts them.
+_LINKED = re.compile(r"@|(?<!&)#|(?<=http:|ttps:)//|(?<=ftp:)//|(?<=www)\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +44,7 @@ class Place:
 
 def code(name: str) -> str:
     """Show a name as code, whatever is in it, so that nothing of it is read as Markdown."""
-    text = visible(name)
+    text = _cut(visible(name), _NAME_SHOWN)
     if text.strip() != text or not text or any(character in text for character in "`|\\"):
         entities = "".join(
             character if character.isalnum() else f"&#{ord(character)};" for character in text
@@ -48,27 +55,22 @@ def code(name: str) -> str:
 
 def plain(text: str) -> str:
     """Show a text as it is: no markup, links, mentions or references come of it."""
-    escaped = html.escape(visible(text), quote=False).translate(_ENTITIES)
-    for sign in ("@", "#", "://", "www."):
-        # An empty HTML comment parts what GitHub would link after Markdown has been rendered.
-        if sign == "#":
-            escaped = _part_references(escaped)
-        else:
-            escaped = escaped.replace(sign, f"{sign[0]}<!-- -->{sign[1:]}")
-    return escaped
+    shown = _cut(visible(text), _TEXT_SHOWN)
+    escaped = html.escape(shown, quote=False).translate(_ENTITIES)
+    return _LINKED.sub(lambda found: f"<!-- -->{found[0]}<!-- -->", escaped)
 
 
-def _part_references(escaped: str) -> str:
-    return escaped.replace("&#", "\0").replace("#", "#<!-- -->").replace("\0", "&#")
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def plan_markdown(plan: Plan, place: Place, result: Result | None = None) -> str:
     """Render a plan, or with a result what became of it, in at most the place's bytes."""
     title = verdict(plan) if result is None else achievement(plan, result)
     head = [f"### {plain(title)}", f"{code(plan.target.url)} · {plain(undo_note(plan.target))}"]
-    head += _notes(plan)
+    head += _notes(plan, result)
     tail = _afterwards(plan) + _footer(plan, place, result)
-    room = int((place.budget_bytes - _size("\n\n".join((*head, *tail)))) * ROWS_SHARE)
+    room = place.budget_bytes - _size("\n\n".join((*head, *tail))) - WRAPPING_BYTES
     doomed = _table(_doomed_columns(result), _doomed_rows(plan, result), room, place)
     room -= _size(doomed)
     kept = _table(_KEPT_COLUMNS, (_kept_row(one, plan) for one in plan.kept), room, place)
@@ -88,9 +90,14 @@ def _size(text: str) -> int:
     return len(text.encode("utf-8"))
 
 
-def _notes(plan: Plan) -> list[str]:
-    notes = [f"> [!CAUTION]\n> Not applied: {plain(one.message)}" for one in plan.refusals]
-    return notes + [f"> [!WARNING]\n> {plain(one.message)}" for one in plan.warnings]
+def _notes(plan: Plan, result: Result | None) -> list[str]:
+    left = shortfall(plan, result) if result else ""
+    notes = [f"> [!CAUTION]\n> {plain(left)}"] if left else []
+    notes += [f"> [!CAUTION]\n> Not applied: {plain(one.message)}" for one in plan.refusals]
+    notes += [f"> [!WARNING]\n> {plain(one.message)}" for one in plan.warnings]
+    left_out = len(notes) - _NOTES_SHOWN
+    more = [f"> … and {left_out:,} more of this kind"] if left_out > 0 else []
+    return notes[:_NOTES_SHOWN] + more
 
 
 _KEPT_COLUMNS = ("Kept", "Uploaded", "Objects", "Size", "Why")
@@ -98,7 +105,7 @@ _KEPT_COLUMNS = ("Kept", "Uploaded", "Objects", "Size", "Why")
 
 def _doomed_columns(result: Result | None) -> tuple[str, ...]:
     if result is None:
-        return ("To delete", "Uploaded", "Objects", "Size", "Why")
+        return ("To&nbsp;delete", "Uploaded", "Objects", "Size", "Why")
     return ("Deployment", "Result", "Objects", "Size", "Why")
 
 
@@ -108,13 +115,13 @@ def _doomed_rows(plan: Plan, result: Result | None) -> Iterable[str]:
         deployment = decision.deployment
         one = by_name.get(deployment.name)
         if result is None:
-            second, why = plain(uploaded(decision, plan)), plain(reasons(decision))
+            second, why = _unbroken(uploaded(decision, plan)), plain(reasons(decision))
         elif one is None:
             second, why = "**kept**", "not deleted"
         elif one.is_gone:
             second, why = "deleted", plain(reasons(decision))
         else:
-            second, why = "**not deleted**", plain(one.problem)
+            second, why = "**not&nbsp;deleted**", plain(one.problem)
             if one.counts.get(ObjectOutcome.DELETED):
                 second = f"**{one.counts[ObjectOutcome.DELETED]:,} deleted, not all**"
         yield _row(code(deployment.name), second, *_amounts(deployment), why)
@@ -123,11 +130,16 @@ def _doomed_rows(plan: Plan, result: Result | None) -> Iterable[str]:
 def _kept_row(decision: Decision, plan: Plan) -> str:
     deployment = decision.deployment
     why = plain(reasons(decision))
-    return _row(code(deployment.name), plain(uploaded(decision, plan)), *_amounts(deployment), why)
+    when = _unbroken(uploaded(decision, plan))
+    return _row(code(deployment.name), when, *_amounts(deployment), why)
 
 
 def _amounts(deployment: Deployment) -> tuple[str, str]:
-    return f"{deployment.object_count:,}", size(deployment.size_bytes)
+    return f"{deployment.object_count:,}", _unbroken(size(deployment.size_bytes))
+
+
+def _unbroken(text: str) -> str:
+    return plain(text).replace(" ", "&nbsp;")
 
 
 def _row(*cells: str) -> str:

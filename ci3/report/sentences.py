@@ -20,7 +20,8 @@ def verdict(plan: Plan) -> str:
         else f"{amount} freed"
     )
     deleted = f"{totals.delete:,} of {counted(totals.found, 'deployment')} would be deleted"
-    return f"{deleted}, {freed}; {kept}"
+    refused = "" if plan.applyable else "Refused: "
+    return f"{refused}{deleted}, {freed}; {kept}"
 
 
 def achievement(plan: Plan, result: Result) -> str:
@@ -33,8 +34,17 @@ def achievement(plan: Plan, result: Result) -> str:
         what = f"{counted(done, 'deployment')} deleted"
     else:
         what = f"{done:,} of {counted(planned, 'deployment')} deleted"
-    stopped = f"; stopped early: {result.stopped}" if result.stopped else ""
-    return f"{what}: {objects}, {amount}; {plan.totals.keep:,} kept{stopped}"
+    return f"{what}: {objects}, {amount}; {plan.totals.keep:,} kept"
+
+
+def shortfall(plan: Plan, result: Result) -> str:
+    """Say what an apply left undone, or nothing where it left nothing."""
+    left = plan.totals.delete - result.deployments_deleted
+    if not left and not result.stopped:
+        return ""
+    what = f"{counted(left, 'deployment')} of the plan not deleted, or not whole"
+    stopped = f". It stopped early: {result.stopped}" if result.stopped else ""
+    return f"{what}{stopped}"
 
 
 def undo_note(target: Target) -> str:
@@ -66,12 +76,12 @@ def rollback_note(plan: Plan) -> str:
     """Say how far back one can still go once the plan is applied."""
     targets = rollback_targets(plan)
     if not targets:
-        return "Only the newest stays: there would be nothing to roll back to." if plan.kept else ""
+        return "Only the newest stays: there is nothing to roll back to." if plan.kept else ""
     oldest_at = targets[-1].deployment.newest_at
-    note = f"You could still roll back to {counted(len(targets), 'deployment')}"
+    note = f"{counted(len(targets), 'older deployment')} can still be rolled back to"
     if oldest_at is None:
         return f"{note}."
-    return f"{note}, as far as {moment(oldest_at)} ({ago(plan.created_at - oldest_at)})."
+    return f"{note}, as far back as {moment(oldest_at)} ({ago(plan.created_at - oldest_at)})."
 
 
 def reasons(decision: Decision) -> str:

@@ -17,6 +17,7 @@ from ci3.report.sentences import (
     achievement,
     reasons,
     rollback_note,
+    shortfall,
     undo_note,
     uploaded,
     verdict,
@@ -56,6 +57,8 @@ def show_result(console: Console, plan: Plan, result: Result) -> None:
             text = f"  not deleted  {visible(one.name)} ({counts}): {visible(one.problem)}"
             console.print(Text(text, "yellow"))
     console.print(Text(f"{achievement(plan, result)}.", "bold"))
+    if left := shortfall(plan, result):
+        console.print(Text(f"{visible(left)}.", "bold red"))
     console.print(Text(f"Journal: {visible(result.journal_file)}"))
 
 

@@ -1,0 +1,142 @@
+"""The plans and results that the goldens show."""
+
+from ci3.core.model import (
+    Decision,
+    DeploymentResult,
+    Hole,
+    Ignored,
+    Inventory,
+    ObjectOutcome,
+    Result,
+    Versioning,
+)
+from ci3.core.pins import pin_commits, protect
+from ci3.core.plan import DeleteLimit, Plan, find_refusals, find_warnings
+from ci3.core.retention import RetentionPolicy, decide
+from tests.builders import NOW, deployment, inventory, marker_only, target
+
+MB = 1_000_000
+HOSTILE_NAMES = (
+    "a|b`c",
+    "back\\|slash",
+    "<img src=x onerror=alert(1)>",
+    "line\nbreak",
+    "[link](https://example.org) @someone #1",
+    "**bold** _it_ ~no~",
+    "\x1b[31mred",
+    "\u202egnp.exe",
+    " led by a space",
+    "<!-- -->",
+    "::error::x",
+    "##[error]x",
+)
+
+
+def make_plan(
+    found: Inventory,
+    *,
+    keep_count: int = 5,
+    patterns: tuple[str, ...] = (),
+    commits: tuple[str, ...] = (),
+    max_delete: DeleteLimit | None = None,
+    versioning: Versioning = Versioning.DISABLED,
+) -> Plan:
+    pins = (*protect(patterns), *pin_commits(commits))
+    decisions = decide(found, RetentionPolicy(keep_count=keep_count), pins, NOW, 1)
+    return Plan(
+        ci3_version="1.2.3",
+        created_at=NOW,
+        target=target(versioning),
+        policy={},
+        decisions=decisions,
+        ignored=found.ignored,
+        refusals=find_refusals(found, decisions, pins, max_delete),
+        warnings=find_warnings(found, pins, versioning),
+    )
+
+
+def site(count: int = 12) -> Inventory:
+    """Deployments a few days apart, a protected release among them, and a file at the root."""
+    names = [f"{(number * 7919 + 0xABC123) % 0xFFFFFFF:07x}" for number in range(count)]
+    commits = [
+        deployment(name, 0.2 + 2.3 * number, size_bytes=MB * (1 + number % 4))
+        for number, name in enumerate(names)
+    ]
+    return inventory(
+        *commits,
+        deployment("release-2.4", 20, size_bytes=3 * MB),
+        ignored=(Ignored(name="index.html", reason="a file outside every deployment"),),
+    )
+
+
+def usual_plan(versioning: Versioning = Versioning.DISABLED) -> Plan:
+    return make_plan(
+        site(), patterns=("release-*",), commits=("0abe012" + "0" * 33,), versioning=versioning
+    )
+
+
+def nothing_to_delete() -> Plan:
+    return make_plan(inventory(deployment("abc1234", 3), deployment("def5678", 1)))
+
+
+def empty_bucket() -> Plan:
+    return make_plan(inventory())
+
+
+def doubtful_plan() -> Plan:
+    """Overlaps, equal times and an upload under way: all kept, with the reason."""
+    return make_plan(
+        inventory(
+            deployment("feed001", 9, 1),
+            deployment("feed002", 3),
+            deployment("feed003", 5),
+            deployment("feed004", 20, 5),
+            deployment("feed005", 30),
+            marker_only("feed006", 0.1),
+        ),
+        keep_count=2,
+    )
+
+
+def refused_plan() -> Plan:
+    found = site()
+    with_hole = Inventory(
+        deployments=found.deployments,
+        ignored=found.ignored,
+        holes=(Hole(name="dead123", reason="listing s3://my-site/dead123/: AccessDenied"),),
+    )
+    return make_plan(
+        with_hole,
+        patterns=("relaese-2.4", "v9-*"),
+        max_delete=DeleteLimit(amount=20, is_percent=True),
+        versioning=Versioning.UNKNOWN,
+    )
+
+
+def hostile_plan() -> Plan:
+    found = [deployment(name, 1 + number) for number, name in enumerate(HOSTILE_NAMES)]
+    ignored = tuple(Ignored(name=name, reason="a file") for name in HOSTILE_NAMES)
+    return make_plan(inventory(*found, ignored=ignored), keep_count=2)
+
+
+def result_of(plan: Plan, *, problem: str = "", stopped: str = "") -> Result:
+    """What an apply of a plan did; with a problem, the first deployment was left."""
+    return Result(
+        run_id="20261123T120000Z-ab12cd34",
+        journal_file="ci3-journal-20261123T120000Z-ab12cd34.jsonl",
+        deployments=tuple(
+            _one_result(decision, problem if not place else "")
+            for place, decision in enumerate(plan.doomed)
+        ),
+        stopped=stopped,
+    )
+
+
+def _one_result(decision: Decision, problem: str) -> DeploymentResult:
+    outcome = ObjectOutcome.CHANGED if problem else ObjectOutcome.DELETED
+    return DeploymentResult(
+        name=decision.deployment.name,
+        counts={outcome: decision.deployment.object_count},
+        bytes_deleted=0 if problem else decision.deployment.size_bytes,
+        problem=problem,
+    )

@@ -1,0 +1,124 @@
+import re
+
+import cmarkgfm
+import pytest
+from cmarkgfm.cmark import Options
+
+from ci3.core.model import Ignored
+from ci3.errors import AccessError
+from ci3.report.markdown import (
+    Place,
+    deployments_markdown,
+    error_markdown,
+    objects_markdown,
+    plan_markdown,
+)
+from tests.builders import deployment, inventory, stored
+from tests.report import cases
+from tests.report.golden import assert_golden
+
+PLACE = Place(
+    budget_bytes=65_000,
+    run_url="https://github.com/acme/site/actions/runs/7",
+    how_to_apply="run this step with `mode: apply`.",
+)
+CHANGED = "kept: its objects changed since the plan"
+
+GOLDENS = {
+    "plan": lambda: plan_markdown(cases.usual_plan(), PLACE),
+    "plan-versioned": lambda: plan_markdown(cases.usual_plan(cases.Versioning.ENABLED), PLACE),
+    "nothing-to-delete": lambda: plan_markdown(cases.nothing_to_delete(), PLACE),
+    "empty-bucket": lambda: plan_markdown(cases.empty_bucket(), PLACE),
+    "doubtful": lambda: plan_markdown(cases.doubtful_plan(), PLACE),
+    "refused": lambda: plan_markdown(cases.refused_plan(), PLACE),
+    "hostile-names": lambda: plan_markdown(cases.hostile_plan(), PLACE),
+    "applied": lambda: plan_markdown(
+        cases.usual_plan(), PLACE, cases.result_of(cases.usual_plan())
+    ),
+    "partly-applied": lambda: plan_markdown(
+        cases.usual_plan(),
+        PLACE,
+        cases.result_of(cases.usual_plan(), problem=CHANGED, stopped="the disk is full"),
+    ),
+    "error": lambda: error_markdown(AccessError("S3 said <no> to `x`", "Ask *again*.")),
+}
+
+
+def rendered(markdown: str) -> str:
+    """Render as GitHub does, before its own filters."""
+    return cmarkgfm.markdown_to_html_with_extensions(
+        markdown, options=Options.CMARK_OPT_UNSAFE, extensions=["table", "autolink", "tagfilter"]
+    )
+
+
+def rows(html: str) -> list[list[str]]:
+    """The cells of every row of every table, as text."""
+    return [
+        re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.DOTALL)
+        for row in re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)
+    ]
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_markdown_reads_as_its_golden(name):
+    assert_golden(f"{name}.md", GOLDENS[name]())
+
+
+@pytest.mark.parametrize("name", [name for name in GOLDENS if name != "error"])
+def test_every_row_of_a_table_has_its_five_cells(name):
+    assert all(len(row) == 5 for row in rows(rendered(GOLDENS[name]())))
+
+
+@pytest.mark.parametrize("result", [None, cases.result_of(cases.hostile_plan())])
+def test_hostile_names_make_no_markup_of_their_own(result):
+    plan = cases.hostile_plan()
+    html = rendered(plan_markdown(plan, PLACE, result))
+    table_rows = [row for row in rows(html) if row[0] not in ("To\xa0delete", "Kept", "Deployment")]
+    assert len(table_rows) == len(cases.HOSTILE_NAMES)
+    assert set(re.findall(r"<([a-z0-9]+)", html)) <= {
+        *("h3", "p", "code", "table", "thead", "tbody", "tr", "th", "td", "details", "summary"),
+        *("ul", "li", "strong", "sub", "a"),
+    }
+    assert set(re.findall(r'href="([^"]*)"', html)) == {PLACE.run_url}
+    outside_code = re.sub(r"<code>.*?</code>", "", html)
+    assert not re.search(r"@someone|#1\b|https://example", outside_code)
+
+
+def test_names_of_any_length_leave_the_budget_whole():
+    found = [deployment("|" * 1000 + f"{number:03}", 1 + number) for number in range(300)]
+    ignored = tuple(Ignored(name="\u202e" * 1000, reason="a file") for _ in range(30))
+    plan = cases.make_plan(inventory(*found, ignored=ignored), patterns=("*" * 900,) * 50)
+    assert len(plan_markdown(plan, PLACE).encode()) <= PLACE.budget_bytes
+
+
+def test_a_deployment_that_was_not_deleted_is_told_with_its_problem():
+    plan = cases.usual_plan()
+    left = plan.doomed[0].deployment.name
+    html = rendered(plan_markdown(plan, PLACE, cases.result_of(plan, problem=CHANGED)))
+    row = next(row for row in rows(html) if left in row[0])
+    assert row[1] == "<strong>not\xa0deleted</strong>"
+    assert row[4] == CHANGED
+    assert "1 deployment of the plan not deleted, or not whole" in html
+
+
+@pytest.mark.parametrize("budget_bytes", [3_000, 20_000, 65_000, 1_000_000])
+def test_a_long_plan_is_cut_to_its_budget_and_says_what_is_left_out(budget_bytes):
+    plan = cases.make_plan(cases.site(6000), keep_count=3000)
+    place = Place(budget_bytes=budget_bytes, run_url=PLACE.run_url)
+    markdown = plan_markdown(plan, place)
+    html = rendered(markdown)
+    assert len(markdown.encode()) <= budget_bytes
+    named = [row for row in rows(html) if row[0].startswith("<code>")]
+    left_out = sum(
+        int(number.replace(",", ""))
+        for number in re.findall(r"… and ([\d,]+) more deployment", markdown)
+    )
+    assert len(named) + left_out == plan.totals.found
+    assert markdown.count("<details") == markdown.count("</details>")
+
+
+def test_listings_are_tables_of_one_row_each():
+    deployments = cases.site(3).deployments
+    assert len(rows(rendered(deployments_markdown(deployments)))) == 1 + len(deployments)
+    objects = (stored("a/b|c"), stored("a/<d>"))
+    assert len(rows(rendered(objects_markdown(objects)))) == 1 + len(objects)
