@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any, NoReturn
@@ -15,7 +16,14 @@ from rich.console import Console
 from ci3.cleanup import Cleanup, exit_code, outcome, report_numbers, save_plan
 from ci3.core.model import Outcome, Result
 from ci3.core.plan import Origin, Plan
-from ci3.errors import Ci3Error, ExitCode, GitHubError, GitHubReadOnlyError, RefusedError
+from ci3.errors import (
+    AccessError,
+    Ci3Error,
+    ExitCode,
+    GitHubError,
+    GitHubReadOnlyError,
+    RefusedError,
+)
 from ci3.github.api import GitHubApi
 from ci3.github.comments import COMMENT_LIMIT_BYTES, post_comment
 from ci3.github.runner import (
@@ -28,45 +36,75 @@ from ci3.github.runner import (
 )
 from ci3.policy_file import read_policy_file
 from ci3.report.markdown import Place, error_markdown, plan_markdown
-from ci3.report.sentences import achievement, verdict
+from ci3.report.sentences import shortfall, verdict
 from ci3.report.terminal import ProgressLines, show_plan, show_result
 from ci3.settings import CommentPolicy, Given, Mode, Settings, resolve
 
+# A cancelled step gets SIGINT, after 7.5 seconds SIGTERM, after 2.5 more SIGKILL:
+# https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 LOG_WIDTH = 160
+JOURNAL = "If anything was deleted until then, the journal tells."
 HOW_TO_APPLY = "run this step with `mode: apply`. It lists again, and skips what has changed since."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """One step of a workflow; `github` is None where no comment can or shall be written."""
+
+    run: WorkflowRun
+    settings: Settings
+    github: GitHubApi | None
+
+    def place(self, budget_bytes: int) -> Place:
+        """Describe a place of so many bytes for a report of this step."""
+        return Place(budget_bytes=budget_bytes, run_url=self.run.run_url, how_to_apply=HOW_TO_APPLY)
 
 
 def main() -> int:
     """Run the action in the environment of a workflow's step; give its exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for one in _SIGNALS:
+        signal.signal(one, _interrupt)
     runner = Runner(os.environ.get("GITHUB_STEP_SUMMARY", ""))
     try:
         return _run(os.environ, runner)
     except Ci3Error as exc:
-        refused = isinstance(exc, RefusedError)
-        runner.set_output("outcome", Outcome.REFUSED if refused else Outcome.FAILED)
-        runner.fail(f"{exc.message}. {exc.hint}")
-        runner.write_summary(error_markdown(exc))
-        return exc.exit_code
+        return _fail(runner, exc)
     except KeyboardInterrupt:
         runner.set_output("outcome", Outcome.FAILED)
         runner.fail("interrupted before anything was deleted")
         return ExitCode.INTERRUPTED
     except Exception as exc:  # noqa: BLE001 - the face is where a bug of ours ends
-        runner.set_output("outcome", Outcome.FAILED)
-        print(traceback.format_exc(), file=NeutralStream(sys.stderr))  # noqa: T201
-        runner.fail(f"a bug in ci3: {type(exc).__name__}; please report the lines above")
-        return ExitCode.BUG
+        print(traceback.format_exc(), file=NeutralStream(sys.stderr))
+        what = f"a bug in ci3: {type(exc).__name__}"
+        return _fail(runner, Ci3Error(what, f"Please report the traceback in the log. {JOURNAL}"))
+
+
+def _fail(runner: Runner, error: Ci3Error) -> int:
+    is_refused = isinstance(error, RefusedError)
+    runner.set_output("outcome", Outcome.REFUSED if is_refused else Outcome.FAILED)
+    runner.fail(f"{error.message}. {error.hint}")
+    runner.write_summary(error_markdown(error))
+    return error.exit_code
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Stop at the first signal, once: the second comes while what was done is being told."""
+    for one in _SIGNALS:
+        signal.signal(one, _pass_over)  # SIG_IGN would have Python tell of signals in a race
     raise KeyboardInterrupt
+
+
+def _pass_over(_signal: int, _frame: FrameType | None) -> None:
+    """Leave the run to its end."""
 
 
 def _run(environ: Mapping[str, str], runner: Runner) -> int:
     run = read_run(environ)
     settings = _settings(environ, run)
     runner.hide(settings.github_token)
+    github = _open_github(run, settings)
     log: Any = NeutralStream(sys.stdout)  # rich asks for a whole IO and uses these few methods
     console = Console(file=log, width=LOG_WIDTH, no_color=True)
     cleanup = Cleanup(
@@ -83,11 +121,20 @@ def _run(environ: Mapping[str, str], runner: Runner) -> int:
     runner.begin_group(f"Plan: {verdict(plan)}")
     show_plan(console, plan)
     runner.end_group()
-    result = None
-    if settings.mode is Mode.APPLY and plan.applyable and plan.doomed:
+    step = _Step(run=run, settings=settings, github=github)
+    if settings.mode is Mode.PLAN or not plan.applyable or not plan.doomed:
+        return _report(runner, step, plan, None)
+    try:
         result = cleanup.apply(plan, bucket, is_fresh=True)
+    except KeyboardInterrupt as exc:
+        raise AccessError("interrupted", JOURNAL) from exc
+    try:
         show_result(console, plan, result)
-    return _report(runner, run, settings, plan, result)
+        return _report(runner, step, plan, result)
+    except KeyboardInterrupt:
+        _set_outputs(runner, step, plan, result)
+        runner.warn("interrupted after the deletion: not all of its report was written")
+        return exit_code(result.outcome)
 
 
 def _settings(environ: Mapping[str, str], run: WorkflowRun) -> Settings:
@@ -105,51 +152,59 @@ def _settings(environ: Mapping[str, str], run: WorkflowRun) -> Settings:
     return resolve(inherited, policy, inputs)
 
 
-def _report(
-    runner: Runner, run: WorkflowRun, settings: Settings, plan: Plan, result: Result | None
-) -> int:
-    ended = outcome(plan, result)
-    code = exit_code(ended)
+def _open_github(run: WorkflowRun, settings: Settings) -> GitHubApi | None:
+    """Make the client that comments; raises SettingsError before anything is done."""
+    is_wanted = run.pull_request is not None and settings.comment is not CommentPolicy.NEVER
+    if not is_wanted or not settings.github_token or not run.repository:
+        return None
+    return GitHubApi(
+        api_url=settings.github_api_url,
+        token=settings.github_token,
+        repository=run.repository,
+    )
+
+
+def _set_outputs(runner: Runner, step: _Step, plan: Plan, result: Result | None) -> None:
     for name, value in report_numbers(plan, result).items():
         runner.set_output(name, value)
-    runner.set_output("plan-file", settings.plan_file)
-    place = Place(budget_bytes=SUMMARY_LIMIT_BYTES, run_url=run.run_url, how_to_apply=HOW_TO_APPLY)
-    runner.write_summary(plan_markdown(plan, place, result))
+    runner.set_output("plan-file", step.settings.plan_file)
+
+
+def _report(runner: Runner, step: _Step, plan: Plan, result: Result | None) -> int:
+    ended = outcome(plan, result)
+    _set_outputs(runner, step, plan, result)
+    runner.write_summary(plan_markdown(plan, step.place(SUMMARY_LIMIT_BYTES), result))
     for warning in plan.warnings:
         runner.warn(warning.message)
     for refusal in plan.refusals:
         runner.fail(refusal.message)
     if result is not None and ended is Outcome.PARTIAL:
-        runner.fail(achievement(plan, result))
-    return max(code, _comment(runner, run, settings, plan, result))
+        runner.fail(shortfall(plan, result))
+    code = _comment(runner, step, plan, result)
+    return exit_code(ended) or code
 
 
-def _comment(
-    runner: Runner, run: WorkflowRun, settings: Settings, plan: Plan, result: Result | None
-) -> ExitCode:
-    """Write the comment where there is a pull request; not being allowed to is only noticed."""
+def _comment(runner: Runner, step: _Step, plan: Plan, result: Result | None) -> ExitCode:
+    """Write the comment where there is a pull request; not being allowed to is only noticed.
+
+    In plan mode the comment is the point, and losing it ends in a non-zero exit.
+    """
     runner.set_output("comment-url", "")
-    if run.pull_request is None or settings.comment is CommentPolicy.NEVER:
+    number, settings = step.run.pull_request, step.settings
+    if number is None or settings.comment is CommentPolicy.NEVER:
         return ExitCode.DONE
-    if not settings.github_token or not run.repository:
+    if step.github is None:
         runner.notice("there is no token to comment with: the plan stands in the summary")
         return ExitCode.DONE
-    place = Place(
-        budget_bytes=COMMENT_LIMIT_BYTES - 100, run_url=run.run_url, how_to_apply=HOW_TO_APPLY
-    )
     is_worth_creating = (
         settings.comment is CommentPolicy.ALWAYS or bool(plan.doomed) or not plan.applyable
     )
     try:
         comment = post_comment(
-            GitHubApi(
-                api_url=settings.github_api_url,
-                token=settings.github_token,
-                repository=run.repository,
-            ),
-            number=run.pull_request,
+            step.github,
+            number=number,
             comment_id=settings.comment_id or plan.target.url,
-            body=plan_markdown(plan, place, result),
+            body=plan_markdown(plan, step.place(COMMENT_LIMIT_BYTES - 100), result),
             is_worth_creating=is_worth_creating,
         )
     except GitHubReadOnlyError as exc:
@@ -157,7 +212,7 @@ def _comment(
         return ExitCode.DONE
     except GitHubError as exc:
         runner.warn(f"no comment, the plan stands in the summary: {exc.message}. {exc.hint}")
-        return ExitCode.ACCESS if result is None else ExitCode.DONE
+        return ExitCode.ACCESS if settings.mode is Mode.PLAN else ExitCode.DONE
     if comment is not None:
         runner.set_output("comment-url", comment.url)
     return ExitCode.DONE

@@ -26,7 +26,7 @@ from ci3.engine.direct import Deletion
 from ci3.engine.inventory import take_inventory
 from ci3.engine.journal import Journal
 from ci3.engine.progress import Progress
-from ci3.errors import ExitCode, RefusedError, SettingsError
+from ci3.errors import ExitCode, JournalError, RefusedError, SettingsError
 from ci3.settings import Settings
 
 
@@ -77,13 +77,15 @@ class Cleanup:
         A plan that is not fresh, because a person took time to approve it, is held against a new
         one first. Raises RefusedError for a plan that may not be applied.
         """
-        _refuse_unless_applyable(plan)
-        due, withdrawn = plan.doomed, dict[str, str]()
+        refuse_unless_applyable(plan)
+        due, withdrawn, gone = plan.doomed, dict[str, str](), frozenset[str]()
         if not is_fresh:
             new_plan = self.make_plan(bucket)
-            _refuse_unless_applyable(new_plan)
+            refuse_unless_applyable(new_plan)
             still_due = compare(plan, new_plan)
             due, withdrawn = still_due.due, dict(still_due.withdrawn)
+            left = {decision.deployment.name for decision in new_plan.decisions}
+            gone = frozenset(withdrawn) - left
         started_at = self.clock()
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         path = self.settings.journal_file or f"ci3-journal-{run_id}.jsonl"
@@ -105,18 +107,20 @@ class Cleanup:
                 sleep=self.sleep,
             )
             deleted = deletion.run(due)
+            stopped = _close(journal, deleted.stopped)
         return Result(
             run_id=run_id,
             journal_file=path,
-            deployments=(*deleted.results, *_withdrawn(plan.doomed, withdrawn)),
-            stopped=deleted.stopped,
+            deployments=(*deleted.results, *_withdrawn(plan.doomed, withdrawn, gone)),
+            stopped=stopped,
         )
 
     def _pins(self) -> tuple[Pin, ...]:
         return (*protect(self.settings.protect), *pin_commits(self.commits))
 
 
-def _refuse_unless_applyable(plan: Plan) -> None:
+def refuse_unless_applyable(plan: Plan) -> None:
+    """Raise RefusedError, with everything that forbids it, for a plan that may not be applied."""
     if not plan.applyable:
         raise RefusedError(
             "; ".join(refusal.message for refusal in plan.refusals),
@@ -124,18 +128,31 @@ def _refuse_unless_applyable(plan: Plan) -> None:
         )
 
 
+def _close(journal: Journal, stopped: str) -> str:
+    """Write the journal's end; give why the run ended early, if it did."""
+    try:
+        journal.end(stopped)
+    except JournalError as exc:
+        return stopped or f"{exc.message}. {exc.hint}"
+    return stopped
+
+
 def _withdrawn(
-    approved: Sequence[Decision], withdrawn: dict[str, str]
+    approved: Sequence[Decision], withdrawn: dict[str, str], gone: frozenset[str]
 ) -> tuple[DeploymentResult, ...]:
     return tuple(
         DeploymentResult(
-            name=decision.deployment.name,
-            counts={ObjectOutcome.CHANGED: decision.deployment.object_count},
+            name=name,
+            counts={
+                ObjectOutcome.ABSENT
+                if name in gone
+                else ObjectOutcome.CHANGED: decision.deployment.object_count
+            },
             bytes_deleted=0,
-            problem=f"kept: {withdrawn[decision.deployment.name]}",
+            problem="" if name in gone else f"kept: {withdrawn[name]}",
         )
         for decision in approved
-        if decision.deployment.name in withdrawn
+        if (name := decision.deployment.name) in withdrawn
     )
 
 

@@ -12,12 +12,13 @@ import click
 
 from ci3 import __version__
 from ci3.core.plan import Origin
-from ci3.errors import Ci3Error, ExitCode, RefusedError, SettingsError
-from ci3.settings import BY_NAME, SETTINGS, Given, Setting, Settings, resolve
+from ci3.errors import AccessError, Ci3Error, ExitCode, RefusedError, SettingsError
+from ci3.settings import SETTINGS, Given, Setting, Settings, resolve
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ci3.aws.bucket import BucketReader
     from ci3.cleanup import Cleanup
     from ci3.core.model import Result
     from ci3.core.plan import Plan
@@ -37,6 +38,7 @@ Examples:
   ci3 cleanup --bucket-name my-site --auto-approve        delete it, no question
   ci3 list-deployments --bucket-name my-site --output json
 
+\b
 ci3 removes old deployments from an S3 bucket: folders such as
 s3://my-site/<commit>/. It keeps the newest, shows a plan with a reason for each
 decision, and deletes only what you approve.
@@ -45,7 +47,7 @@ decision, and deletes only what you approve.
 _EXIT_CODES = """
 \b
 Exit codes: 0 done, 2 settings or usage, 3 partly done, 4 refused,
-5 stale plan, 6 access or network, 1 a bug in ci3.
+6 access or network, 1 a bug in ci3.
 """
 
 
@@ -66,9 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         _show_error(RefusedError("interrupted", "Nothing was deleted."))
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # rich makes the one into the other
         sys.stdout = sys.stderr  # so that the interpreter's last flush meets no closed pipe
-        return ExitCode.DONE
+        return ExitCode.BROKEN_PIPE
     return int(answer) if isinstance(answer, int) else ExitCode.DONE
 
 
@@ -93,6 +95,15 @@ def _console(stream: TextIO) -> "Console":
         return Console(file=neutral, width=WIDTH_WITHOUT_TERMINAL, no_color=True)
     width = None if stream.isatty() else WIDTH_WITHOUT_TERMINAL
     return Console(file=stream, width=width, highlight=False)
+
+
+def _write_markdown(text: str) -> None:
+    """Write Markdown to stdout; in a workflow's log, nothing in it reads as a command."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from ci3.github.runner import neutral
+
+        text = "".join(neutral(line) for line in text.splitlines(keepends=True))
+    click.echo(text, nl=False)
 
 
 def _options(names: Sequence[str]) -> Callable[[click.Command], click.Command]:
@@ -166,12 +177,17 @@ _OUTPUT = click.option(
 
 
 @click.group(
+    invoke_without_command=True,
     help=_EXAMPLES,
     epilog=_EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="ci3", message="%(prog)s %(version)s")
-def _cli() -> None: ...
+@click.pass_context
+def _cli(context: click.Context) -> None:
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(ExitCode.USAGE)
 
 
 @_options(_names(besides=_APPLY_SETTINGS))
@@ -181,23 +197,23 @@ def _cli() -> None: ...
     "--detailed-exitcode", is_flag=True, help="Exit with 10 when something would be deleted."
 )
 def _plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) -> int:
-    """Show what a cleanup would delete, and why; delete nothing.
+    """Show what a cleanup would delete, and why.
+
+    It cannot delete: its S3 client refuses every call that writes.
 
     \b
     Example:
       ci3 plan-cleanup --bucket-name my-site --keep-count 10 --protect 'release-*'
     """
-    from ci3.cleanup import exit_code, outcome, save_plan
+    from ci3.cleanup import refuse_unless_applyable, save_plan
 
     cleanup = _cleanup(_settings(values))
     plan = cleanup.make_plan(cleanup.open_bucket())
     if cleanup.settings.plan_file:
         save_plan(plan, cleanup.settings.plan_file)
     _print_plan(plan, output)
-    code = exit_code(outcome(plan, None))
-    if code is ExitCode.DONE and detailed_exitcode and plan.doomed:
-        return ExitCode.WOULD_DELETE
-    return code
+    refuse_unless_applyable(plan)
+    return ExitCode.WOULD_DELETE if detailed_exitcode and plan.doomed else ExitCode.DONE
 
 
 def _print_plan(plan: "Plan", output: str, result: "Result | None" = None) -> None:
@@ -209,7 +225,7 @@ def _print_plan(plan: "Plan", output: str, result: "Result | None" = None) -> No
         from ci3.report.markdown import Place, plan_markdown
 
         place = Place(budget_bytes=sys.maxsize, how_to_apply=HOW_TO_APPLY)
-        click.echo(plan_markdown(plan, place, result), nl=False)
+        _write_markdown(plan_markdown(plan, place, result))
     else:
         from ci3.report.terminal import show_plan
 
@@ -227,8 +243,14 @@ def _run_cleanup(*, output: str, auto_approve: bool, **values: str | None) -> in
     Example:
       ci3 cleanup --bucket-name my-site --keep-count 10
     """
-    from ci3.cleanup import exit_code, outcome, report_numbers, save_plan
-    from ci3.report.terminal import show_plan, show_result
+    from ci3.cleanup import (
+        exit_code,
+        outcome,
+        refuse_unless_applyable,
+        report_numbers,
+        save_plan,
+    )
+    from ci3.report.terminal import show_plan
 
     cleanup = _cleanup(_settings(values))
     console = _console(sys.stdout if output == "table" else sys.stderr)
@@ -241,14 +263,14 @@ def _run_cleanup(*, output: str, auto_approve: bool, **values: str | None) -> in
     if plan.applyable and plan.doomed:
         if not auto_approve:
             _ask(plan)
-        result = cleanup.apply(plan, bucket, is_fresh=auto_approve)
-        show_result(console, plan, result)
+        result = _apply(cleanup, plan, bucket, console, is_fresh=auto_approve)
     if output == "json":
         import json
 
         click.echo(json.dumps(report_numbers(plan, result), indent=2))
     elif output == "markdown":
         _print_plan(plan, output, result)
+    refuse_unless_applyable(plan)
     return exit_code(outcome(plan, result))
 
 
@@ -267,14 +289,35 @@ def _ask(plan: "Plan") -> None:
         f"({counted(totals.objects_to_delete, 'object')}, {size(totals.bytes_to_delete)}) "
         f"from {visible(plan.target.url)}?"
     )
-    if not click.confirm(question, default=False, err=True):
+    try:
+        is_approved = click.confirm(question, default=False, err=True)
+    except click.Abort as exc:
+        if isinstance(exc.__context__, KeyboardInterrupt):
+            raise
+        is_approved = False
+    if not is_approved:
         raise RefusedError("the plan was not approved", "Nothing was deleted.")
+
+
+def _apply(
+    cleanup: "Cleanup", plan: "Plan", bucket: "BucketReader", console: "Console", *, is_fresh: bool
+) -> "Result":
+    from ci3.report.terminal import show_result
+
+    try:
+        result = cleanup.apply(plan, bucket, is_fresh=is_fresh)
+        show_result(console, plan, result)
+    except KeyboardInterrupt:
+        hint = "If anything was deleted until then, the journal tells."
+        _show_error(RefusedError("interrupted", hint))
+        raise click.exceptions.Exit(ExitCode.PARTIAL) from None
+    return result
 
 
 @_options(_TARGET_SETTINGS)
 @_cli.command("list-deployments")
 @_OUTPUT
-def _list_deployments(*, output: str, **values: str | None) -> None:
+def _list_deployments(*, output: str, **values: str | None) -> int:
     """List the deployments of a bucket, newest first.
 
     \b
@@ -286,7 +329,7 @@ def _list_deployments(*, output: str, **values: str | None) -> None:
     cleanup = _cleanup(_settings(values))
     inventory = cleanup.take_inventory(cleanup.open_bucket())
     for hole in inventory.holes:
-        _show_error(SettingsError(f"{hole.name} could not be listed: {hole.reason}", ""))
+        _show_error(AccessError(f"{hole.name} could not be listed: {hole.reason}", ""))
     deployments = newest_first(inventory.deployments)
     if output == "json":
         from ci3.core.planfile import dump_inventory
@@ -295,11 +338,12 @@ def _list_deployments(*, output: str, **values: str | None) -> None:
     elif output == "markdown":
         from ci3.report.markdown import deployments_markdown
 
-        click.echo(deployments_markdown(deployments), nl=False)
+        _write_markdown(deployments_markdown(deployments))
     else:
         from ci3.report.terminal import show_deployments
 
         show_deployments(_console(sys.stdout), deployments)
+    return ExitCode.ACCESS if inventory.holes else ExitCode.DONE
 
 
 @_options(_TARGET_SETTINGS)
@@ -331,7 +375,7 @@ def _list_objects(*, name: str, output: str, **values: str | None) -> None:
     elif output == "markdown":
         from ci3.report.markdown import objects_markdown
 
-        click.echo(objects_markdown(objects), nl=False)
+        _write_markdown(objects_markdown(objects))
     else:
         from ci3.report.terminal import show_objects
 
@@ -340,7 +384,7 @@ def _list_objects(*, name: str, output: str, **values: str | None) -> None:
 
 @_cli.command("demo")
 def _demo() -> int:
-    """Try ci3 on a bucket in an embedded S3: no account, nothing left behind."""
+    """Try ci3 on an embedded S3, no account needed."""
     from ci3.demo import run_demo
 
     return run_demo(main)

@@ -20,6 +20,8 @@ class ExitCode(IntEnum):
     """Only with `--detailed-exitcode`: the plan is fine and would delete something."""
     INTERRUPTED = 130
     """What shells say of a program that was interrupted; nothing had been deleted."""
+    BROKEN_PIPE = 141
+    """What shells say of a program whose reader went away; what was to come was left undone."""
 
 
 class Ci3Error(Exception):

@@ -1,4 +1,4 @@
-"""The policy file: YAML in which each key is a setting, read so strictly that a typo is an error."""
+"""The policy file: YAML in which each key is a setting, so strict that a typo is an error."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Never, Protocol
 
 import yaml
 
+from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.plan import Origin
 from ci3.errors import SettingsError
 from ci3.settings import BY_NAME, SETTINGS, Given, Kind, Setting, refuse_unknown
@@ -19,6 +20,7 @@ class _Mark(Protocol):
 
 
 MAXIMUM_BYTES = 1_000_000
+MAXIMUM_DEPTH = 10
 POLICY_KEYS: tuple[str, ...] = tuple(one.name for one in SETTINGS if one.is_policy_key)
 
 _HINT = "docs/policy.schema.json describes the file; many editors check against it."
@@ -32,15 +34,13 @@ def read_policy_file(path: str) -> dict[str, Given]:
     """
     text = _read_text(path)
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                _refuse(path, event.start_mark, "an alias (*) is not allowed here")
+        _refuse_unwanted(path, text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as exc:
         _refuse(path, exc.problem_mark, f"this is not YAML: {exc.problem}", cause=exc)
-    except (yaml.YAMLError, RecursionError) as exc:
+    except yaml.YAMLError as exc:
         _refuse(path, None, "this is not YAML that can be read", cause=exc)
-    if root is None:
+    if root is None or root.value == []:
         _refuse(path, None, "the file is empty")
     if not isinstance(root, yaml.MappingNode):
         _refuse(path, root.start_mark, "the file must be a mapping, such as `keep-count: 5`")
@@ -61,6 +61,21 @@ def _read_text(path: str) -> str:
             f"the policy file {path} can't be read: {exc.strerror}",
             "Name a file that is there; in a workflow, check the repository out first.",
         ) from exc
+
+
+def _refuse_unwanted(path: str, text: str) -> None:
+    """Refuse what no policy file needs, before anything is built of it."""
+    depth = documents = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            _refuse(path, event.start_mark, "an alias (*) is not allowed here")
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        if documents > 1:
+            _refuse(path, event.start_mark, "a second document (---) is not allowed here")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAXIMUM_DEPTH:
+            _refuse(path, event.start_mark, "this is nested too deep")
 
 
 def _read_keys(path: str, root: yaml.MappingNode) -> dict[str, Given]:
@@ -85,11 +100,12 @@ def _read_keys(path: str, root: yaml.MappingNode) -> dict[str, Given]:
 
 def _texts(path: str, setting: Setting, node: yaml.Node) -> tuple[str, ...]:
     if isinstance(node, yaml.SequenceNode) and setting.is_repeatable:
-        return tuple(text for part in node.value for text in _scalar(path, setting, part))
-    return _scalar(path, setting, node)
+        return tuple(_scalar(path, setting, part) for part in node.value)
+    text = _scalar(path, setting, node)
+    return () if node.tag == "tag:yaml.org,2002:null" else (text,)
 
 
-def _scalar(path: str, setting: Setting, node: yaml.Node) -> tuple[str, ...]:
+def _scalar(path: str, setting: Setting, node: yaml.Node) -> str:
     wanted = {
         Kind.TEXT: "one text",
         Kind.COUNT: "a whole number",
@@ -98,11 +114,10 @@ def _scalar(path: str, setting: Setting, node: yaml.Node) -> tuple[str, ...]:
     }[setting.kind]
     if not isinstance(node, yaml.ScalarNode):
         _refuse(path, node.start_mark, f"{setting.name} must be {wanted}")
-    if node.tag == "tag:yaml.org,2002:null":
-        return ()
-    if setting.kind is Kind.COUNT and node.tag != "tag:yaml.org,2002:int":
+    whole = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:null")
+    if setting.kind is Kind.COUNT and node.tag not in whole:
         _refuse(path, node.start_mark, f"{setting.name} must be {wanted}, not {node.value!r}")
-    return (str(node.value),)
+    return str(node.value)
 
 
 def _refuse(
@@ -115,10 +130,21 @@ def _refuse(
 def policy_schema() -> str:
     """Write the policy file's JSON Schema, as published in docs/policy.schema.json."""
     scalar: dict[str, object] = {"type": ["string", "number", "boolean", "null"]}
+    limit = "^([0-9]{1,9}|0*(100|[0-9]{1,2})%)$"
+    most = 10**9 - 1
     shapes: dict[Kind, dict[str, object]] = {
         Kind.TEXT: scalar,
-        Kind.COUNT: {"type": ["integer", "null"], "minimum": 1},
-        Kind.LIMIT: {"type": ["integer", "string", "null"], "pattern": "^[0-9]+%?$", "minimum": 0},
+        Kind.COUNT: {
+            "type": ["integer", "null"],
+            "minimum": MINIMUM_KEEP_COUNT,
+            "maximum": most,
+        },
+        Kind.LIMIT: {
+            "type": ["integer", "string", "null"],
+            "pattern": limit,
+            "minimum": 0,
+            "maximum": most,
+        },
         Kind.LINES: {"anyOf": [scalar, {"type": "array", "items": scalar}]},
     }
     properties = {}
@@ -126,7 +152,7 @@ def policy_schema() -> str:
         setting = BY_NAME[name]
         shape = dict(shapes[setting.kind])
         if setting.choices:
-            shape = {"enum": list(setting.choices)}
+            shape = {"enum": [*setting.choices, None]}
         properties[name] = {"description": setting.doc, **shape}
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

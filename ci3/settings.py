@@ -1,4 +1,4 @@
-"""Every setting, once: its name, meaning, default and check serve inputs, options, keys and docs."""
+"""Every setting, once: its name, meaning, default and check, for inputs, options, keys, docs."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -74,7 +74,7 @@ def _bucket(text: str) -> str:
         name, _, prefix = text.removeprefix("s3://").partition("/")
         rest = f" and prefix: {prefix}" if prefix else ""
         raise ValueError(f"is an address; write bucket: {name}{rest}")
-    if text.endswith("--x-s3"):
+    if text.endswith(("--x-s3", "--xa-s3")) or text.startswith("arn:aws:s3express:"):
         raise ValueError(
             "is a directory bucket; its listings have no order to rely on, "
             "so ci3 works on general purpose buckets only"
@@ -98,12 +98,20 @@ def _prefix(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is no address, such as https://minio.example.org:9000")
-    if parts.username or parts.password:
+    if "@" in text:
         raise ValueError("has credentials in it; hand them over as AWS_ACCESS_KEY_ID and so on")
+    if not _is_address(text):
+        raise ValueError("is no address, such as https://minio.example.org:9000")
     return text.rstrip("/")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        has_place = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number, or the brackets of an IPv6 address do not match
+        return False
+    return has_place and parts.scheme in ("http", "https") and not re.search(r"[\s?#]", text)
 
 
 def _keep_count(text: str) -> int:
@@ -117,7 +125,7 @@ def _keep_count(text: str) -> int:
 def _regex(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
-    except re.error as exc:
+    except (re.error, OverflowError, RecursionError) as exc:
         raise ValueError(f"is no regular expression: {exc}") from exc
 
 
@@ -129,9 +137,10 @@ def _limit(text: str) -> DeleteLimit:
 
 
 def _folder_name(text: str) -> str:
-    if "/" in text.rstrip("/"):
+    name = text.rstrip("/")
+    if not name or "/" in name:
         raise ValueError("has a slash in it: protect takes folder names and globs, without prefix")
-    return text.rstrip("/")
+    return name
 
 
 def _choice(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
@@ -313,7 +322,7 @@ BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
 class Given:
     """A value as somebody wrote it: one text, or a text a line; `where` names the place."""
 
-    texts: tuple[str, ...]
+    texts: tuple[str, ...] = field(repr=False)
     origin: Origin
     where: str
 
@@ -372,9 +381,15 @@ def _parse(setting: Setting, given: Given) -> object:
         try:
             parsed.append(setting.parse(text))
         except ValueError as exc:
-            shown = "the value" if setting.is_secret else repr(text)
+            shown = _shown(setting, text)
             raise SettingsError(f"{given.where}: {shown} {exc}", setting.doc) from exc
     return tuple(parsed) if setting.is_repeatable else parsed[0]
+
+
+def _shown(setting: Setting, text: str) -> str:
+    """Quote a value for an error, unless it is a secret or an address that may carry one."""
+    may_hold_secret = setting.is_secret or (setting.parse is _url and re.search("[@?]", text))
+    return "the value" if may_hold_secret else repr(text)
 
 
 def _recordable(value: object) -> int | str | tuple[str, ...]:

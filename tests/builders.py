@@ -3,14 +3,19 @@
 from datetime import UTC, datetime, timedelta
 
 from ci3.core.model import (
+    Action,
+    Decision,
     Deployment,
     Ignored,
     Inventory,
+    Reason,
+    ReasonCode,
     StoredObject,
     Target,
     Versioning,
     describe,
 )
+from ci3.core.plan import Plan
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -61,3 +66,30 @@ def target(versioning: Versioning = Versioning.DISABLED, prefix: str = "") -> Ta
         endpoint_url="",
         versioning=versioning,
     )
+
+
+def kept(one: Deployment, code: ReasonCode = ReasonCode.KEEP_COUNT, message: str = "the newest"):
+    """A decision to keep, for one reason."""
+    reason = Reason(code=code, message=message)
+    return Decision(deployment=one, group="", action=Action.KEEP, reasons=(reason,))
+
+
+def doomed(one: Deployment, message: str = "5 newer ones"):
+    """A decision to delete."""
+    reason = Reason(code=ReasonCode.SUPERSEDED, message=message)
+    return Decision(deployment=one, group="", action=Action.DELETE, reasons=(reason,))
+
+
+def plan(*decisions: Decision, **changes) -> Plan:
+    """A plan of these decisions; `changes` are any other fields of a plan."""
+    fields = {
+        "ci3_version": "0.1.0",
+        "created_at": NOW,
+        "target": target(),
+        "policy": {},
+        "decisions": decisions,
+        "ignored": (),
+        "refusals": (),
+        "warnings": (),
+    }
+    return Plan(**(fields | changes))

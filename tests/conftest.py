@@ -2,10 +2,13 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
+from tests.fault_proxy import FaultProxy, running_proxy
 from tests.s3 import CREDENTIALS, Bucket, new_bucket, running_s3
 
 
@@ -34,3 +37,33 @@ def s3_url() -> Iterator[str]:
 def bucket(s3_url: str) -> Bucket:
     """An empty bucket of the in-process S3."""
     return new_bucket(s3_url)
+
+
+@pytest.fixture
+def proxy(s3_url: str) -> Iterator[FaultProxy]:
+    """A proxy in front of the in-process S3, to be told what goes wrong."""
+    with running_proxy(s3_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def site(bucket: Bucket, proxy: FaultProxy) -> Bucket:
+    """An empty bucket that is reached through the proxy."""
+    bucket.endpoint_url = proxy.url
+    return bucket
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that boto3 would make before it tries again, which take no time."""
+    made: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=made.append))
+    return made
+
+
+@pytest.fixture
+def closed_port_url() -> str:
+    """An address on loopback where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{taken.getsockname()[1]}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.s3.models import s3_backends
+from moto.s3.models import FakeKey, s3_backends
 from moto.server import ThreadedMotoServer
 
 CREDENTIALS = {
@@ -49,8 +49,32 @@ class Bucket:
         for number in range(files):
             self.put(f"{name}/file-{number:05}", days=days)
 
+    def remove(self, key: str) -> None:
+        """Take an object away, as somebody else would."""
+        self._backend.delete_object(self.name, key)
+
+    def enable_versioning(self) -> None:
+        self._backend.put_bucket_versioning(self.name, "Enabled")
+
     def keys(self) -> set[str]:
-        return set(self._backend.buckets[self.name].keys.keys())
+        return set(self.content())
+
+    def content(self) -> dict[str, tuple[bytes, str, datetime]]:
+        """What is in the bucket: bytes, ETag and time of each current object."""
+        return {
+            key: (stored.value, stored.etag, stored.last_modified)
+            for key, stored in self._backend.buckets[self.name].keys.items()
+            if isinstance(stored, FakeKey)
+        }
+
+    def versions(self) -> list[tuple[str, bool]]:
+        """Every version as key and whether it is a delete marker."""
+        stored = self._backend.buckets[self.name].keys
+        return sorted(
+            (key, not isinstance(version, FakeKey))
+            for key in stored
+            for version in stored.getlist(key)
+        )
 
     def folders(self) -> set[str]:
         return {key.partition("/")[0] for key in self.keys() if "/" in key}

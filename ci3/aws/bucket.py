@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import botocore.exceptions
+import botocore.parsers
 
 from ci3.aws.client import (
     READ_OPERATIONS,
@@ -27,7 +28,7 @@ CONNECTIONS = 32
 # may fold: a key with any other would spoil the whole batch.
 _FIT_FOR_BATCH = re.compile("[\t -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 
-_GONE_CODES = ("NoSuchKey", "NoSuchVersion", "404")
+_GONE_CODES = ("NoSuchKey", "NoSuchVersion")
 _DENIED_CODES = ("AccessDenied", "AllAccessDisabled", "403")
 _RETRIED_CODES = (
     "InternalError",
@@ -147,10 +148,9 @@ class BucketWriter:
                 Delete={"Objects": [{"Key": key} for key in keys], "Quiet": False},
             )
         except botocore.exceptions.ClientError as exc:
-            return dict.fromkeys(keys, _refused(exc))
-        except botocore.exceptions.BotoCoreError as exc:
-            lost = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=f"no answer: {exc}")
-            return dict.fromkeys(keys, lost)
+            return dict.fromkeys(keys, _refused(exc, is_of_one_key=False))
+        except (botocore.exceptions.BotoCoreError, botocore.parsers.ResponseParserError) as exc:
+            return dict.fromkeys(keys, _unanswered(exc))
         silent = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="S3's answer leaves it out")
         outcomes = dict.fromkeys(keys, silent)
         for entry in answer.get("Deleted", ()):
@@ -168,17 +168,26 @@ class BucketWriter:
         try:
             answer = self._client.delete_object(Bucket=self.bucket, Key=key)
         except botocore.exceptions.ClientError as exc:
-            return _refused(exc)
-        except botocore.exceptions.BotoCoreError as exc:
-            return KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=f"no answer: {exc}")
+            return _refused(exc, is_of_one_key=True)
+        except (botocore.exceptions.BotoCoreError, botocore.parsers.ResponseParserError) as exc:
+            return _unanswered(exc)
         return KeyOutcome(
             outcome=ObjectOutcome.DELETED,
             marker_version_id=answer.get("VersionId", "") if answer.get("DeleteMarker") else "",
         )
 
 
-def _refused(exc: botocore.exceptions.ClientError) -> KeyOutcome:
-    return _from_code(error_code(exc), str(exc.response.get("Error", {}).get("Message", "")))
+def _unanswered(exc: Exception) -> KeyOutcome:
+    return KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=f"no answer that could be read: {exc}")
+
+
+def _refused(exc: botocore.exceptions.ClientError, *, is_of_one_key: bool) -> KeyOutcome:
+    """Read a whole request's error; that all of a batch is gone is not for S3 to say like this."""
+    code = error_code(exc)
+    message = str(exc.response.get("Error", {}).get("Message", ""))
+    if code == "404" or (code in _GONE_CODES and not is_of_one_key):
+        return KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=f"{code}: {message}")
+    return _from_code(code, message)
 
 
 def _from_code(code: str, message: str) -> KeyOutcome:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.config
 import botocore.exceptions
+import botocore.loaders
 import botocore.parsers
 import botocore.session
 import botocore.utils
@@ -16,12 +18,14 @@ from ci3 import __version__
 from ci3.errors import AccessError, DeniedError, GateError, ListingError
 
 if TYPE_CHECKING:
+    from botocore.model import OperationModel
     from mypy_boto3_s3 import S3Client
 
 READ_OPERATIONS = frozenset({"ListObjectsV2", "GetBucketVersioning"})
 WRITE_OPERATIONS = frozenset({"DeleteObjects", "DeleteObject"})
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
+ATTEMPTS = 5
 
 _SESSION_HINTS = {
     "NoSuchBucket": "Check the bucket's name and, for an S3 other than AWS, the endpoint-url.",
@@ -55,6 +59,7 @@ def make_client(
         timestamp_parser=_parse_timestamp
     )
     with translated("the AWS configuration"):
+        core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
         session = boto3.Session(botocore_session=core)
         client = session.client(
             "s3",
@@ -64,7 +69,7 @@ def make_client(
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
                 read_timeout=READ_TIMEOUT_SECONDS,
                 max_pool_connections=connections,
-                retries={"mode": "standard", "total_max_attempts": 5},
+                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
                 s3={"addressing_style": "path"} if endpoint_url else None,
                 user_agent_extra=f"ci3/{__version__}",
             ),
@@ -73,7 +78,13 @@ def make_client(
     return client
 
 
-def _parse_timestamp(value: Any) -> datetime:
+@cache
+def _loader(data_path: str | None) -> botocore.loaders.Loader:
+    """Keep S3's description for the next client: reading it is most of what making one takes."""
+    return botocore.loaders.create_loader(data_path)
+
+
+def _parse_timestamp(value: str) -> datetime:
     if isinstance(value, str) and value.endswith("Z"):
         try:
             return datetime.fromisoformat(value)
@@ -84,7 +95,14 @@ def _parse_timestamp(value: Any) -> datetime:
 
 
 def _allow_only(operations: frozenset[str]) -> Callable[..., None]:
-    def check(model: Any, **_: object) -> None:
+    def check(model: "OperationModel", **_: object) -> None:
+        if model.name == "HeadBucket":
+            # boto3 asks it by itself when a redirect names no region, without end if that one is
+            # redirected too, as by a login page.
+            raise AccessError(
+                "the request was redirected, and the answer does not say to which region",
+                "Check the region and the endpoint-url, and that no proxy or login page answers.",
+            )
         if model.name not in operations:
             raise GateError(f"{model.name} was called on a client that may not call it")
 
@@ -96,6 +114,8 @@ def translated(where: str) -> Iterator[None]:
     """Turn what boto3 raises into an AccessError that says where, and what to do next."""
     try:
         yield
+    except AccessError as exc:
+        raise type(exc)(f"{where}: {exc.message}", exc.hint) from exc
     except botocore.exceptions.ClientError as exc:
         raise _from_answer(exc, where) from exc
     except (
@@ -113,7 +133,7 @@ def translated(where: str) -> Iterator[None]:
             f"{where}: the answer could not be read as S3's",
             "Check that the endpoint-url is an S3, and that no proxy or login page answers for it.",
         ) from exc
-    except botocore.exceptions.HTTPClientError as exc:
+    except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as exc:
         raise AccessError(
             f"{where}: S3 can't be reached ({exc})",
             "Check the network, the region and the endpoint-url, and run again.",
@@ -125,8 +145,9 @@ def translated(where: str) -> Iterator[None]:
 
 
 def error_code(exc: botocore.exceptions.ClientError) -> str:
-    """Give S3's own code for an error, such as `AccessDenied`."""
-    return str(exc.response.get("Error", {}).get("Code", ""))
+    """Give S3's own code for an error, such as `AccessDenied`; without one, HTTP's status."""
+    code = exc.response.get("Error", {}).get("Code", "")
+    return str(code or exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
 
 
 def _from_answer(exc: botocore.exceptions.ClientError, where: str) -> AccessError:

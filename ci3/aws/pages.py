@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from ci3.aws.client import translated
 from ci3.core.model import StoredObject
@@ -11,8 +11,11 @@ from ci3.errors import ListingError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
 
 _LISTING_ROOT = "ListBucketResult"
+_ERROR_ROOT = "Error"
+"""S3 may begin with 200 and then fail; botocore knows that, and asks again."""
 _HEAD_BYTES = 4096
 """Enough to see a document's root."""
 _HINT = (
@@ -31,20 +34,22 @@ class Page:
 
 def check_listing_roots(client: "S3Client") -> None:
     """Make a client refuse every listing whose document is none, such as a login page's HTML."""
-    client.meta.events.register_last("before-parse.s3.ListObjectsV2", _check_root)
+    # With `*` for s3 this runs before botocore's own check, which takes HTML that is no XML for an
+    # internal error of S3 and asks again.
+    client.meta.events.register_first("before-parse.*.ListObjectsV2", _check_root)
 
 
 def _check_root(response_dict: dict[str, Any], **_: object) -> None:
     if response_dict["status_code"] != 200:  # noqa: PLR2004 - HTTP's OK
         return
-    parser: ElementTree.XMLPullParser[ElementTree.Element] = ElementTree.XMLPullParser(["start"])
+    parser: ET.XMLPullParser[ET.Element] = ET.XMLPullParser(["start"])
     try:
         parser.feed(response_dict["body"][:_HEAD_BYTES])
         names = [str(getattr(event[-1], "tag", "")) for event in parser.read_events()]
-    except ElementTree.ParseError as exc:
+    except ET.ParseError as exc:
         raise ListingError("a listing's answer is no XML", _HINT) from exc
     root = names[0].rpartition("}")[2] if names else "nothing"
-    if root != _LISTING_ROOT:
+    if root not in (_LISTING_ROOT, _ERROR_ROOT):
         raise ListingError(f"a listing's answer is <{root[:40]}>, not <{_LISTING_ROOT}>", _HINT)
 
 
@@ -75,23 +80,26 @@ def list_pages(
         request["ContinuationToken"] = token
 
 
-def _page(answer: Any, prefix: str, where: str) -> Page:
+def _page(answer: "ListObjectsV2OutputTypeDef", prefix: str, where: str) -> Page:
     if "IsTruncated" not in answer:
         raise ListingError(f"{where}: a page does not say whether more follow", _HINT)
     try:
-        objects = tuple(
-            StoredObject(
-                key=entry["Key"],
-                etag=entry.get("ETag", ""),
-                size_bytes=entry["Size"],
-                modified_at=entry["LastModified"],
-            )
-            for entry in answer.get("Contents", ())
-        )
+        objects = tuple(_stored(entry) for entry in answer.get("Contents", ()))
         folders = tuple(entry["Prefix"] for entry in answer.get("CommonPrefixes", ()))
     except KeyError as exc:
         raise ListingError(f"{where}: an entry has no {exc.args[0]}", _HINT) from exc
     for name in (*(stored.key for stored in objects), *folders):
         if not name.startswith(prefix):
             raise ListingError(f"{where}: the answer names {name!r}, which is not there", _HINT)
+    if any(stored.modified_at.tzinfo is None for stored in objects):
+        raise ListingError(f"{where}: an entry's LastModified has no time zone", _HINT)
     return Page(objects=objects, folders=folders)
+
+
+def _stored(entry: "ObjectTypeDef") -> StoredObject:
+    return StoredObject(
+        key=entry["Key"],
+        etag=entry.get("ETag", ""),
+        size_bytes=entry["Size"],
+        modified_at=entry["LastModified"],
+    )

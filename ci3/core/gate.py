@@ -11,13 +11,14 @@ class Gate:
     """Knows the doomed deployments of one plan and lets nothing else pass."""
 
     def __init__(self, doomed: Iterable[Decision], pins: Sequence[Pin]) -> None:
+        deployments = [decision.deployment for decision in doomed if decision.is_delete]
+        for one in deployments:
+            is_its_folder = f"/{one.prefix}".endswith(f"/{one.name}/")
+            if not one.name or "/" in one.name or not is_its_folder:
+                raise GateError(f"{one.prefix!r} is not the folder of a deployment {one.name!r}")
         self._prefixes = frozenset(
-            decision.deployment.prefix
-            for decision in doomed
-            if decision.is_delete and not any(pin.holds(decision.deployment.name) for pin in pins)
+            one.prefix for one in deployments if not any(pin.holds(one.name) for pin in pins)
         )
-        if any(len(prefix) < len("x/") or not prefix.endswith("/") for prefix in self._prefixes):
-            raise GateError("a doomed prefix must name a folder and end with a slash")
 
     def check(self, prefix: str, keys: Iterable[str]) -> None:
         """Let the keys of one deployment pass, or raise GateError before anything is sent."""

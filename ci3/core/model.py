@@ -76,7 +76,7 @@ class Versioning(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where the deployments are; `prefix` is empty for the bucket's root, else ends with a slash."""
+    """Where the deployments are; `prefix` is empty for the bucket's root or ends with a slash."""
 
     bucket: str
     region: str

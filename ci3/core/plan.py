@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from ci3.core.model import Decision, Ignored, Inventory, ReasonCode, Target, Versioning
 from ci3.core.pins import Pin
-from ci3.core.wording import counted
+from ci3.core.wording import counted, timestamp
 from ci3.errors import nearest
 
 
@@ -159,8 +159,7 @@ def _identity(decision: Decision) -> tuple[str, ...]:
         ",".join(reason.code for reason in decision.reasons),
         str(deployment.object_count),
         str(deployment.size_bytes),
-        str(deployment.oldest_at),
-        str(deployment.newest_at),
+        *(timestamp(at) if at else "" for at in (deployment.oldest_at, deployment.newest_at)),
         str(deployment.complete),
         deployment.fingerprint,
     )

@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
 from ci3.constants import PLAN_FORMAT
 from ci3.core.model import (
@@ -19,11 +18,11 @@ from ci3.core.model import (
     Target,
     Versioning,
 )
-from ci3.core.plan import Origin, Plan, PolicyEntry, Refusal, RefusalCode, PlanWarning, WarningCode
+from ci3.core.plan import Origin, Plan, PlanWarning, PolicyEntry, Refusal, RefusalCode, WarningCode
 from ci3.core.wording import timestamp
 from ci3.errors import SettingsError
 
-Moment = Annotated[datetime, PlainSerializer(timestamp, return_type=str)]
+Moment = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str)]
 
 
 class _Strict(BaseModel):

@@ -19,6 +19,21 @@ class RetentionPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Rules:
+    """Everything in force that can keep a deployment, and the time that dates the sentences."""
+
+    keep_count: int
+    minimum_keep_count: int
+    pins: Sequence[Pin]
+    now: datetime
+
+    @property
+    def needed_count(self) -> int:
+        """How many complete ones must be known to be newer before one may go."""
+        return max(self.keep_count, self.minimum_keep_count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Dated:
     """A deployment that has objects, so that its times are known."""
 
@@ -41,8 +56,10 @@ def decide(
     """
     if minimum_keep_count < 1:
         raise ValueError(f"minimum_keep_count must be at least 1, not {minimum_keep_count}")
-    ordered = newest_first(inventory.deployments)
-    return tuple(_decide_group("", ordered, policy, pins, now, minimum_keep_count))
+    rules = _Rules(
+        keep_count=policy.keep_count, minimum_keep_count=minimum_keep_count, pins=pins, now=now
+    )
+    return tuple(_decide_group("", newest_first(inventory.deployments), rules))
 
 
 def newest_first(deployments: Iterable[Deployment]) -> tuple[Deployment, ...]:
@@ -62,12 +79,7 @@ def _order(deployment: Deployment) -> tuple[bool, float, float, str]:
 
 
 def _decide_group(
-    group: str,
-    newest_first: Sequence[Deployment],
-    policy: RetentionPolicy,
-    pins: Sequence[Pin],
-    now: datetime,
-    minimum_keep_count: int,
+    group: str, newest_first: Sequence[Deployment], rules: _Rules
 ) -> Iterable[Decision]:
     dated = {
         one.name: _Dated(deployment=one, oldest_at=one.oldest_at, newest_at=one.newest_at)
@@ -76,16 +88,16 @@ def _decide_group(
     }
     complete = _Succession([one for one in dated.values() if one.deployment.complete])
     for deployment in newest_first:
-        keep = [pin.reason() for pin in pins if pin.holds(deployment.name)]
+        keep = [pin.reason() for pin in rules.pins if pin.holds(deployment.name)]
         one = dated.get(deployment.name)
         if one is None:
             keep.append(Reason(code=ReasonCode.NO_OBJECTS, message="nothing was found in it"))
         else:
-            keep += _kept_by_count(one, complete, policy.keep_count, minimum_keep_count)
+            keep += _kept_by_count(one, complete, rules)
         if keep or one is None:
             action, reasons = Action.KEEP, tuple(keep)
         else:
-            action, reasons = Action.DELETE, (_superseded(one, complete, now),)
+            action, reasons = Action.DELETE, (_superseded(one, complete, rules.now),)
         yield Decision(deployment=deployment, group=group, action=action, reasons=reasons)
 
 
@@ -121,23 +133,20 @@ def _earlier_done(one: _Dated, other: _Dated) -> _Dated:
     return min(one, other, key=lambda dated: (dated.newest_at, dated.deployment.name))
 
 
-def _kept_by_count(
-    one: _Dated, complete: _Succession, keep_count: int, minimum_keep_count: int
-) -> list[Reason]:
+def _kept_by_count(one: _Dated, complete: _Succession, rules: _Rules) -> list[Reason]:
     place = complete.places.get(one.deployment.name)
     if place is None:
         if not complete.newest_first or one.newest_at >= complete.newest_first[0].newest_at:
             message = "incomplete and newer than every complete one: it may still be uploading"
             return [Reason(code=ReasonCode.IN_PROGRESS, message=message)]
-    elif place < keep_count:
-        return [_newest_of(place, ReasonCode.KEEP_COUNT, keep_count)]
-    elif place < minimum_keep_count:
-        return [_newest_of(place, ReasonCode.MINIMUM_KEEP_COUNT, minimum_keep_count)]
-    needed = max(keep_count, minimum_keep_count)
+    elif place < rules.keep_count:
+        return [_newest_of(place, ReasonCode.KEEP_COUNT, rules.keep_count)]
+    elif place < rules.minimum_keep_count:
+        return [_newest_of(place, ReasonCode.MINIMUM_KEEP_COUNT, rules.minimum_keep_count)]
     newer_count = complete.newer_count(one)
-    if newer_count >= needed:
+    if newer_count >= rules.needed_count:
         return []
-    return [_too_few_newer(one, complete.overlapping(one), newer_count, needed)]
+    return [_too_few_newer(one, complete.overlapping(one), newer_count, rules.needed_count)]
 
 
 def _newest_of(place: int, code: ReasonCode, count: int) -> Reason:

@@ -14,7 +14,7 @@ from ci3.core.model import Decision, Deployment, DeploymentResult, ObjectOutcome
 from ci3.engine.inventory import LISTING_WORKERS, list_deployment
 from ci3.engine.journal import Journal
 from ci3.engine.progress import Progress
-from ci3.errors import AccessError, DeniedError, GateError, JournalError, ListingError
+from ci3.errors import AccessError, DeniedError, JournalError, ListingError
 
 DELETE_WORKERS = 8
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0)
@@ -76,28 +76,19 @@ class _Tally:
         )
 
 
+@dataclass(slots=True, kw_only=True)
 class Deletion:
     """One run of deletions; every object that the plan named ends in exactly one outcome."""
 
-    def __init__(
-        self,
-        *,
-        reader: BucketReader,
-        writer: BucketWriter,
-        gate: Gate,
-        journal: Journal,
-        progress: Progress,
-        sleep: Callable[[float], None],
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._gate = gate
-        self._journal = journal
-        self._progress = progress
-        self._sleep = sleep
-        self._batch_numbers = count(1)
-        self._tallies: dict[str, _Tally] = {}
-        self._stopped = ""
+    reader: BucketReader
+    writer: BucketWriter
+    gate: Gate
+    journal: Journal
+    progress: Progress
+    sleep: Callable[[float], None]
+    _batch_numbers: Iterator[int] = field(init=False, default_factory=lambda: count(1))
+    _tallies: dict[str, _Tally] = field(init=False, default_factory=dict)
+    _stopped: str = field(init=False, default="")
 
     def run(self, due: Sequence[Decision]) -> Deleted:
         """Delete the deployments that are as the plan knew them.
@@ -107,18 +98,36 @@ class Deletion:
         """
         self._tallies = {decision.deployment.name: _Tally() for decision in due}
         total = sum(decision.deployment.object_count for decision in due)
-        self._progress.begin("Deleting objects", total)
+        self.progress.begin("Deleting objects", total)
         try:
-            with (
-                ThreadPoolExecutor(LISTING_WORKERS, "listing") as pool,
-                closing(self._unchanged(due, pool)) as unchanged,
-            ):
-                self._send(_batches(unchanged))
+            self._run_uninterrupted(due)
         finally:
-            self._progress.end()
+            self.progress.end()
         self._close_accounts(due)
         results = tuple(tally.result(name) for name, tally in self._tallies.items())
         return Deleted(results=results, stopped=self._stopped)
+
+    def _run_uninterrupted(self, due: Sequence[Decision]) -> None:
+        """List, compare and send in a thread of its own; an interrupt only asks it to stop.
+
+        Interrupts reach the main thread alone, so that none can fall between a request and the
+        account of it.
+        """
+        with ThreadPoolExecutor(1, "deletion") as runner:
+            running = runner.submit(self._list_and_send, due)
+            while not running.done():
+                try:
+                    wait((running,))
+                except KeyboardInterrupt:
+                    self._stop("it was interrupted")
+            running.result()
+
+    def _list_and_send(self, due: Sequence[Decision]) -> None:
+        with (
+            ThreadPoolExecutor(LISTING_WORKERS, "listing") as pool,
+            closing(self._unchanged(due, pool)) as unchanged,
+        ):
+            self._send(_batches(unchanged))
 
     def _unchanged(
         self, due: Sequence[Decision], pool: ThreadPoolExecutor
@@ -127,11 +136,11 @@ class Deletion:
         ahead: deque[tuple[Decision, Future[tuple[Deployment, tuple[StoredObject, ...]]]]] = deque()
         waiting = iter(due)
         try:
-            while True:
+            while not self._stopped:
                 while len(ahead) < 2 * LISTING_WORKERS and (one := next(waiting, None)):
                     deployment = one.deployment
                     listing = pool.submit(
-                        list_deployment, self._reader, deployment.name, deployment.prefix
+                        list_deployment, self.reader, deployment.name, deployment.prefix
                     )
                     ahead.append((one, listing))
                 if not ahead:
@@ -175,10 +184,13 @@ class Deletion:
                         out = self._collect(out)
                     if self._stopped:
                         break
+                while out:
+                    out = self._collect(out)
             except AccessError as exc:
-                self._stop(f"{exc.message} {exc.hint}")
-            except KeyboardInterrupt:
-                self._stop("it was interrupted")
+                self._stop(f"{exc.message}. {exc.hint}")
+            except BaseException:
+                self._stop("a bug in ci3")
+                raise
             while out:
                 out = self._collect(out)
 
@@ -186,14 +198,10 @@ class Deletion:
         """Wait for at least one batch and enter what became of its objects."""
         done, still_out = wait(out, return_when=FIRST_COMPLETED)
         for one in done:
-            try:
-                answer = one.result()
-            except GateError:
-                self._stop("the last gate stopped a request")
-                raise
+            answer = one.result()
             for part in answer.batch:
                 self._tallies[part.deployment.name].enter(part.objects, answer.outcomes)
-            self._progress.advance(len(answer.outcomes))
+            self.progress.advance(len(answer.outcomes))
             if answer.stopped:
                 self._stop(answer.stopped)
         return still_out
@@ -207,49 +215,46 @@ class Deletion:
             return _Answer(batch=batch, outcomes={}, stopped="")
         objects = [stored for part in batch for stored in part.objects]
         for part in batch:
-            self._gate.check(part.deployment.prefix, [stored.key for stored in part.objects])
+            self.gate.check(part.deployment.prefix, [stored.key for stored in part.objects])
         try:
-            self._journal.intend(number, objects)
+            self.journal.intend(number, objects)
         except JournalError as exc:
-            return _Answer(batch=batch, outcomes={}, stopped=f"{exc.message} {exc.hint}")
+            return _Answer(batch=batch, outcomes={}, stopped=f"{exc.message}. {exc.hint}")
         outcomes = self._settle(batch, self._delete_patiently(objects))
         stopped = next((one.message for one in outcomes.values() if one.stops_run), "")
         try:
-            self._journal.conclude(number, outcomes)
+            self.journal.conclude(number, outcomes)
         except JournalError as exc:
-            stopped = f"{exc.message} {exc.hint}"
+            stopped = f"{exc.message}. {exc.hint}"
         return _Answer(batch=batch, outcomes=outcomes, stopped=stopped)
 
     def _delete_patiently(self, objects: Sequence[StoredObject]) -> dict[str, KeyOutcome]:
         """Delete objects, sending again alone those that S3 asked to send again."""
-        outcomes = dict(self._writer.delete(objects))
+        outcomes = dict(self.writer.delete(objects))
         for delay in RETRY_DELAYS_SECONDS:
             again = [stored for stored in objects if outcomes[stored.key].can_retry]
             if not again:
                 break
-            self._sleep(delay)
-            outcomes |= self._writer.delete(again)
+            self.sleep(delay)
+            outcomes |= self.writer.delete(again)
         return outcomes
 
     def _settle(self, batch: Batch, outcomes: dict[str, KeyOutcome]) -> dict[str, KeyOutcome]:
         """Look again at objects of which S3 did not say what became of them."""
         for part in batch:
-            unknown = [
-                stored
-                for stored in part.objects
-                if outcomes[stored.key].outcome is ObjectOutcome.UNKNOWN
-            ]
+            unknown = [stored for stored in part.objects if _is_unsettled(outcomes[stored.key])]
             if not unknown:
                 continue
             try:
                 _, found = list_deployment(
-                    self._reader, part.deployment.name, part.deployment.prefix
+                    self.reader, part.deployment.name, part.deployment.prefix
                 )
             except AccessError:
                 continue
             there = {stored.key: stored for stored in found}
             for stored in unknown:
-                outcomes[stored.key] = _seen_again(stored, there.get(stored.key))
+                said = outcomes[stored.key]
+                outcomes[stored.key] = _seen_again(stored, there.get(stored.key), said)
         return outcomes
 
     def _close_accounts(self, due: Sequence[Decision]) -> None:
@@ -262,12 +267,17 @@ class Deletion:
                 tally.problem = tally.problem or f"not deleted: {self._stopped}"
 
 
-def _seen_again(asked: StoredObject, found: StoredObject | None) -> KeyOutcome:
+def _is_unsettled(one: KeyOutcome) -> bool:
+    """Whether the object may be there or not; an internal error can come after the deed."""
+    return one.outcome is ObjectOutcome.UNKNOWN or one.can_retry
+
+
+def _seen_again(asked: StoredObject, found: StoredObject | None, said: KeyOutcome) -> KeyOutcome:
     if found is None:
         return KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
     if found != asked:
         return KeyOutcome(outcome=ObjectOutcome.CHANGED, message="it changed meanwhile")
-    return KeyOutcome(outcome=ObjectOutcome.FAILED, message="S3 did not say why it is still there")
+    return KeyOutcome(outcome=ObjectOutcome.FAILED, message=f"it is still there: {said.message}")
 
 
 def _batches(parts: Iterable[Part]) -> Iterator[Batch]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, contextmanager
+from itertools import pairwise
 
 from ci3.aws.bucket import BucketReader
 from ci3.core.model import (
@@ -57,6 +58,12 @@ def list_deployment(
     with closing(bucket.list_pages(prefix)) as pages:
         objects = [stored for page in pages for stored in page.objects]
     objects.sort(key=lambda stored: stored.key)
+    for one, other in pairwise(objects):
+        if one.key == other.key:
+            raise ListingError(
+                f"listing s3://{bucket.bucket}/{prefix}: {one.key!r} is named twice",
+                "Nothing of it was deleted. Run again; if it stays, ask this S3.",
+            )
     return describe(name, prefix, objects), tuple(objects)
 
 
@@ -66,8 +73,7 @@ def _find_folders(
     names: list[str] = []
     ignored: list[Ignored] = []
     for page in bucket.list_pages(prefix, delimiter="/"):
-        for stored in page.objects:
-            ignored.append(_outside(stored, prefix))
+        ignored += [_outside(stored, prefix) for stored in page.objects]
         for folder in page.folders:
             name = folder.removeprefix(prefix).removesuffix("/")
             if not name or f"{prefix}{name}/" != folder:
@@ -76,7 +82,7 @@ def _find_folders(
                 ignored.append(Ignored(name=f"{name}/", reason=f"does not match {match.pattern}"))
             else:
                 names.append(name)
-    return names, ignored
+    return list(dict.fromkeys(names)), ignored
 
 
 def _outside(stored: StoredObject, prefix: str) -> Ignored:

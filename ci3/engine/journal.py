@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -29,7 +30,7 @@ class Journal:
         self.path = path
         self._lock = Lock()
         try:
-            self._file = Path(path).open("x", encoding="utf-8")
+            self._file = Path(path).open("x", encoding="utf-8")  # noqa: SIM115 - open for the run
         except FileExistsError as exc:
             raise SettingsError(
                 f"the journal {path} is there already, and may be all that can undo a run",
@@ -50,7 +51,9 @@ class Journal:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        # Each record was flushed or told as unwritable, so that a full disk has no more to say.
+        with suppress(OSError):
+            self._file.close()
 
     def begin(
         self, *, ci3_version: str, run_id: str, plan_id: str, started_at: datetime, target: Target

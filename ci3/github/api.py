@@ -193,7 +193,7 @@ class GitHubApi:
                 allow_redirects=method == "GET",
             )
         except requests.RequestException as exc:
-            what = f"GitHub did not answer {method} {urlsplit(url).path}: {type(exc).__name__}."
+            what = f"GitHub did not answer {method} {urlsplit(url).path}: {type(exc).__name__}"
             return self._lost_answer(method, what, exc)
         if requests.codes.ok <= response.status_code < requests.codes.multiple_choices:
             return response
@@ -309,7 +309,7 @@ def _checked_api_url(api_url: str) -> str:
     if not re.fullmatch(rf"https?://{host}(/[A-Za-z0-9._~/-]*)?", api_url):
         # The address itself stays out of the message: it may hold a password.
         raise SettingsError(
-            "`github-api-url` is not the address of an API.",
+            "`github-api-url` is not the address of an API",
             "Give one such as https://HOST/api/v3, or leave it to the workflow.",
         )
     return api_url.rstrip("/")
@@ -320,7 +320,7 @@ def _checked_repository(repository: str) -> str:
     for part in (owner, name):
         if not re.fullmatch(r"[A-Za-z0-9._-]+", part) or part in (".", ".."):
             raise SettingsError(
-                f"{repository!r} is not a GitHub repository.", "Give it as owner/name."
+                f"{repository!r} is not a GitHub repository", "Give it as owner/name."
             )
     return repository
 
@@ -328,7 +328,7 @@ def _checked_repository(repository: str) -> str:
 def _checked_token(token: str) -> str:
     if not re.fullmatch(r"[!-~]+", token):
         raise SettingsError(
-            "`github-token` is empty or holds a space, a line break or a character no token has.",
+            "`github-token` is empty or holds a space, a line break or a character no token has",
             "Leave it to the workflow, or check the secret for a line break at its end.",
         )
     return token
@@ -344,7 +344,7 @@ def _where(response: requests.Response) -> str:
 
 
 def _unexpected(response: requests.Response, what: str) -> GitHubError:
-    return GitHubError(f"GitHub's answer to {_where(response)} can't be read: {what}.", OTHER_HINT)
+    return GitHubError(f"GitHub's answer to {_where(response)} can't be read: {what}", OTHER_HINT)
 
 
 def _json(response: requests.Response) -> object:

@@ -17,7 +17,12 @@ SUMMARY_LIMIT_BYTES = 1_000_000
 
 _ANNOTATION_LIMIT = 4000
 _COMMIT = re.compile(r"(?!0+$)[0-9a-f]{7,64}")
-_COMMAND = re.compile(r"^(\s*):(?=:)|##(?=\[)")
+
+# The runner ends a line at CR, LF or both, passes over white space, and takes `::name` for a
+# command; the older `##[name]` it finds anywhere in a line:
+# https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+_COMMAND = re.compile(r"(?:^|(?<=[\r\n]))\s*:(?=:)|##(?=\[)")
+_COMMAND_BEGUN = re.compile(r"[:#]$")
 
 # Where events name the commit that they are about:
 # https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows
@@ -103,6 +108,7 @@ class Runner:
 
     def __init__(self, summary_path: str) -> None:
         self._summary_path = summary_path
+        self._has_warned = False
 
     def hide(self, secret: str) -> None:
         """Have a secret masked in the log."""
@@ -110,15 +116,27 @@ class Runner:
             core.set_secret(secret)
 
     def set_output(self, name: str, value: str | int) -> None:
-        """Set one of the action's outputs."""
-        if os.environ.get("GITHUB_OUTPUT"):  # without it, the toolkit prints a retired command
-            core.set_output(name, str(value))
+        """Set one of the action's outputs; where that is impossible, only a warning says so."""
+        path = os.environ.get("GITHUB_OUTPUT", "")
+        if not path:  # the toolkit would print a retired command
+            return
+        try:
+            Path(path).touch()  # where there is no file, the toolkit raises a bare Exception
+            core.set_output(name, str(value).encode("utf-8", "backslashreplace").decode())
+        except OSError as exc:
+            self._warn_unwritten("outputs", exc)
 
     def write_summary(self, markdown: str) -> None:
-        """Add Markdown to the job's summary; without a summary file nothing is written."""
-        if self._summary_path:
-            with Path(self._summary_path).open("a", encoding="utf-8") as file:
+        """Add Markdown to the job's summary; where that is impossible, only a warning says so."""
+        if not self._summary_path:
+            return
+        try:
+            with Path(self._summary_path).open(
+                "a", encoding="utf-8", errors="backslashreplace"
+            ) as file:
                 file.write(markdown)
+        except OSError as exc:
+            self._warn_unwritten("summary", exc)
 
     def notice(self, message: str) -> None:
         """Annotate the run with something to know."""
@@ -140,18 +158,28 @@ class Runner:
         """End the part of the log that began last."""
         core.end_group()
 
+    def _warn_unwritten(self, what: str, exc: OSError) -> None:
+        """Say once that the runner does not take what is written: no reason to stop."""
+        if not self._has_warned:
+            self._has_warned = True
+            self.warn(f"the {what} of this step can't be written: {exc.strerror}")
+
 
 def _short(message: str) -> str:
     return message if len(message) <= _ANNOTATION_LIMIT else f"{message[:_ANNOTATION_LIMIT]} …"
 
 
-def neutral(line: str) -> str:
-    """Keep one line from being read as a command by the runner, in either form that it knows."""
-    return _COMMAND.sub(lambda found: f"{found[0]}\u200b", line)
+def neutral(text: str) -> str:
+    """Keep text from being read as a command by the runner, in either form that it knows."""
+    return _COMMAND.sub(_broken, text)
+
+
+def _broken(found: re.Match[str]) -> str:
+    return f"{found[0]}\u200b"
 
 
 class NeutralStream:
-    """A text stream whose every line is neutral to the runner."""
+    """A text stream whose every line is neutral to the runner, however it is cut into writes."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -166,7 +194,7 @@ class NeutralStream:
 
     def flush(self) -> None:
         """Pass on what was written, also of an unfinished line."""
-        self._stream.write(neutral(self._rest))
+        self._stream.write(_COMMAND_BEGUN.sub(_broken, neutral(self._rest)))
         self._rest = ""
         self._stream.flush()
 

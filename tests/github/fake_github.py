@@ -49,7 +49,10 @@ class LostAnswer:
 
 
 class StalledAnswer:
-    """Nothing is ever answered, until the fake closes."""
+    """Nothing is ever answered, until the fake closes; `received` is set when the request is in."""
+
+    def __init__(self) -> None:
+        self.received = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +144,11 @@ class FakeGitHub:
     def lose_next_answer(self, method: str, path_regex: str) -> None:
         self._faults.append(Fault(method, path_regex, LostAnswer()))
 
-    def stall_next(self, method: str, path_regex: str) -> None:
-        self._faults.append(Fault(method, path_regex, StalledAnswer()))
+    def stall_next(self, method: str, path_regex: str) -> threading.Event:
+        """Answer the next such request never; gives what is set when it has come in."""
+        stalled = StalledAnswer()
+        self._faults.append(Fault(method, path_regex, stalled))
+        return stalled.received
 
     def answer(self, received: Received) -> Answer | None:
         """Answer as GitHub would; None closes the connection."""
@@ -157,6 +163,7 @@ class FakeGitHub:
             if not isinstance(fault, StalledAnswer):
                 answer = self._checked_answer(received)
                 return None if isinstance(fault, LostAnswer) else answer
+        fault.received.set()
         self._closing.wait()
         return None
 

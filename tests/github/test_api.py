@@ -13,15 +13,21 @@ READ_ONLY = {"message": "Resource not accessible by integration"}
 
 
 class ImpatientAdapter(HTTPAdapter):
-    """Notes the timeout asked for and waits a shorter one."""
+    """Notes the timeouts asked for; waits for the answer that stalls, the first, a shorter time."""
 
-    def __init__(self):
+    def __init__(self, stalled):
         super().__init__()
+        self._stalled = stalled
         self.timeouts = []
 
     def send(self, request, **options):
         self.timeouts.append(options["timeout"])
-        return super().send(request, **options | {"timeout": (1, 0.05)})
+        if len(self.timeouts) > 1:
+            return super().send(request, **options)
+        try:
+            return super().send(request, **options | {"timeout": (None, 0.05)})
+        finally:
+            assert self._stalled.wait(timeout=60)
 
 
 def read(api):
@@ -196,17 +202,15 @@ def test_creation_is_never_tried_again_after_a_server_error(fake, api, waits):
 
 
 def test_every_request_has_a_timeout_and_a_read_that_stalls_is_tried_again(fake, api):
-    adapter = ImpatientAdapter()
+    adapter = ImpatientAdapter(fake.stall_next("GET", "comments"))
     api._session.mount("http://", adapter)
-    fake.stall_next("GET", "comments")
 
     assert read(api) == []
     assert adapter.timeouts == [(5.0, 20.0)] * 2
 
 
 def test_creation_that_stalls_is_never_tried_again(fake, api):
-    api._session.mount("http://", ImpatientAdapter())
-    fake.stall_next("POST", "comments")
+    api._session.mount("http://", ImpatientAdapter(fake.stall_next("POST", "comments")))
 
     assert "ReadTimeout" in failed(write, api, "POST").message
     assert len(fake.requests) == 1

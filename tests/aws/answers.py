@@ -1,0 +1,43 @@
+"""S3's answers as XML, to be told by the fault proxy."""
+
+from collections.abc import Iterable
+
+NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+HTML = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><p>Hello</p></body></html>"
+WHEN = "2026-11-02T14:03:00.000Z"
+
+
+def entry(key: str, *, when: str = WHEN, size: str = "1") -> str:
+    return (
+        f"<Contents><Key>{key}</Key><LastModified>{when}</LastModified>"
+        f'<ETag>"e"</ETag><Size>{size}</Size></Contents>'
+    )
+
+
+def listing(*entries: str, folders: Iterable[str] = (), more: str = "false", token="") -> str:
+    """A page of a listing; keys stand in it as given."""
+    prefixes = "".join(
+        f"<CommonPrefixes><Prefix>{one}</Prefix></CommonPrefixes>" for one in folders
+    )
+    next_token = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult {NAMESPACE}>'
+        f"<IsTruncated>{more}</IsTruncated>{next_token}{''.join(entries)}{prefixes}"
+        "</ListBucketResult>"
+    )
+
+
+def error(code: str, message: str = "told by the test", more: str = "") -> str:
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code>'
+        f"<Message>{message}</Message>{more}</Error>"
+    )
+
+
+def delete_result(deleted: Iterable[str] = (), errors: Iterable[tuple[str, str]] = ()) -> str:
+    done = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in deleted)
+    failed = "".join(
+        f"<Error><Key>{key}</Key><Code>{code}</Code><Message>told by the test</Message></Error>"
+        for key, code in errors
+    )
+    return f"<DeleteResult {NAMESPACE}>{done}{failed}</DeleteResult>"

@@ -1,0 +1,67 @@
+"""A whole run in the image: a real S3 server and a fake GitHub on loopback, the runner's files."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.container.image import needs_image, run_action, run_command
+from tests.github.fake_github import FakeGitHub
+from tests.github.fake_runner import NUMBER, FakeStep, commands
+from tests.real_s3.seaweedfs import SeaweedFS, running_seaweedfs
+
+pytestmark = [needs_image, pytest.mark.xdist_group("image")]
+
+RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
+RUNNER = "/github/file_commands"
+WORKSPACE = "/github/workspace"
+
+
+@pytest.fixture(scope="module")
+def seaweedfs() -> Iterator[SeaweedFS]:
+    with running_seaweedfs() as server:
+        server.seed({"applied": RELEASES, "planned": RELEASES})
+        yield server
+
+
+def test_step_deletes_reports_sets_outputs_and_leaves_its_journal_in_the_workspace(
+    seaweedfs, tmp_path
+):
+    step = FakeStep(tmp_path / "runner")
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    inputs = {
+        "bucket": "applied",
+        "endpoint-url": seaweedfs.url,
+        "keep-count": "1",
+        "mode": "apply",
+        "plan-file": "plan.json",
+    }
+    with FakeGitHub() as github:
+        run = run_action(
+            step.environ(inputs, github.url, seen_at=RUNNER) | seaweedfs.environ(),
+            mounts={step.folder: RUNNER, workspace: WORKSPACE},
+        )
+        comments = github.comments(NUMBER)
+
+    assert (run.returncode, run.stderr) == (0, ""), run.stdout
+    assert seaweedfs.content("applied") == RELEASES[2]
+    assert step.outputs["outcome"] == "applied"
+    assert step.outputs["objects-deleted"] == "6"
+    assert [comment.body.count("2 deployments deleted") for comment in comments] == [1]
+    assert "2 deployments deleted: 6 objects" in step.summary
+    assert {name for name, _ in commands(run.stdout)} == {"add-mask", "group", "endgroup"}
+    plan = json.loads((workspace / "plan.json").read_text())
+    journal = (workspace / step.outputs["journal-file"]).read_text().splitlines()
+    assert json.loads(journal[0])["plan_id"] == plan["plan_id"] == step.outputs["plan-id"]
+    assert sum(len(json.loads(line).get("outcomes", ())) for line in journal) == 6
+
+
+def test_command_in_the_container_shows_a_plan_and_changes_nothing(seaweedfs):
+    options = ("--bucket", "planned", "--endpoint-url", seaweedfs.url, "--keep-count", "1")
+    run = run_command("plan-cleanup", *options, "--output", "json", env=seaweedfs.environ())
+
+    assert run.returncode == 0, run.stderr
+    decisions = {one["name"]: one["decision"] for one in json.loads(run.stdout)["deployments"]}
+    assert decisions == {"v3": "keep", "v2": "delete", "v1": "delete"}
+    assert len(seaweedfs.content("planned")) == 9

@@ -1,0 +1,99 @@
+"""The whole road on the in-process S3, with the pauses noted instead of made."""
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ci3.cleanup import Cleanup, exit_code, outcome
+from ci3.core.model import DeploymentResult, ObjectOutcome, Result
+from ci3.core.plan import Origin, Plan
+from ci3.engine.progress import Progress, Silent
+from ci3.errors import ExitCode
+from ci3.settings import Given, resolve
+from tests.s3 import Bucket
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A plan, what applying it did, and what the journal says of it."""
+
+    plan: Plan
+    result: Result
+    pauses: list[float] = field(default_factory=list)
+
+    @property
+    def code(self) -> ExitCode:
+        return exit_code(outcome(self.plan, self.result))
+
+    @property
+    def journal(self) -> list[dict]:
+        lines = Path(self.result.journal_file).read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+    def of(self, name: str) -> DeploymentResult:
+        return next(one for one in self.result.deployments if one.name == name)
+
+    def counts(self, name: str) -> dict[str, int]:
+        return {str(outcome): number for outcome, number in self.of(name).counts.items()}
+
+    def check_accounts(self) -> None:
+        """Each object that the plan named must have exactly one outcome, and the journal agree."""
+        planned = {
+            decision.deployment.name: decision.deployment.object_count
+            for decision in self.plan.doomed
+        }
+        found = {one.name: sum(one.counts.values()) for one in self.result.deployments}
+        assert found == planned
+        journaled = [
+            one["outcome"]
+            for record in self.journal
+            if record["record"] == "outcome"
+            for one in record["outcomes"]
+        ]
+        assert journaled.count("deleted") == self.result.count(ObjectOutcome.DELETED)
+
+
+def cleanup(
+    bucket: Bucket,
+    *,
+    pauses: list[float] | None = None,
+    progress: Progress | None = None,
+    commits: Sequence[str] = (),
+    **settings: str,
+) -> Cleanup:
+    given = {
+        "bucket": bucket.name,
+        "endpoint-url": bucket.endpoint_url,
+        "keep-count": "1",
+        "journal-file": f"journal-{next(_numbers)}.jsonl",
+        **{name.replace("_", "-"): value for name, value in settings.items()},
+    }
+    return Cleanup(
+        settings=resolve(
+            {
+                name: Given(texts=(text,), origin=Origin.OPTION, where="a test")
+                for name, text in given.items()
+            }
+        ),
+        commits=commits,
+        progress=progress or Silent(),
+        clock=lambda: datetime.now(UTC),
+        sleep=([] if pauses is None else pauses).append,
+    )
+
+
+def apply(bucket: Bucket, *, progress: Progress | None = None, **settings: str) -> Ran:
+    """Plan and apply at once, as `--auto-approve` does; the newest deployment is kept."""
+    pauses: list[float] = []
+    run = cleanup(bucket, pauses=pauses, progress=progress, **settings)
+    reader = run.open_bucket()
+    plan = run.make_plan(reader)
+    result = run.apply(plan, reader, is_fresh=True)
+    ran = Ran(plan=plan, result=result, pauses=pauses)
+    ran.check_accounts()
+    return ran

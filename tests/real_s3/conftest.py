@@ -1,0 +1,71 @@
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from ci3.cli import main
+from tests.real_s3.seaweedfs import ADMIN, SeaweedFS, running_seaweedfs
+
+ODD_KEYS = (
+    "1+1=2",
+    "50%",
+    "%2F",
+    "a&b",
+    "é",
+    "😀",
+    "two  words ",
+    "it's",
+    "#hash?q=1",
+    "x/y/z",
+    "~-_.!*()",
+)
+BODIES = {f"a/{key}": key.encode() for key in ODD_KEYS}
+NAMES = [
+    BODIES | {"index.html": b"root", "a.txt": b"root too"},
+    {"ab/index.html": b"ab", "ab/é.js": b"ab"},
+    {"a./index.html": b"a."},
+    {"a-b/index.html": b"a-b", "a-b/a/x": b"not in a"},
+]
+"""Deployments whose names are prefixes of one another, oldest first: a, ab, a., a-b."""
+
+RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
+BIG_COUNT = 1050
+BUCKETS = {
+    "names": NAMES,
+    "untouched": NAMES,
+    "big": [{f"old/{number:05}": b"x" for number in range(BIG_COUNT)}, {"new/index.html": b"n"}],
+    "versioned": RELEASES,
+    "releases": RELEASES,
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker start the server for all."""
+    for item in items:
+        if item.path.parent.name == "real_s3":
+            item.add_marker(pytest.mark.xdist_group("real_s3"))
+
+
+@pytest.fixture(scope="session")
+def seaweedfs() -> Iterator[SeaweedFS]:
+    """A real S3 server with the buckets above; each is for one test to change."""
+    with running_seaweedfs() as server:
+        server.seed(BUCKETS, versioned=["versioned"])
+        yield server
+
+
+@pytest.fixture
+def ci3(seaweedfs, monkeypatch, capsys):
+    """Run the command on the server; gives exit code, standard output and standard error."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+
+    def run(*arguments, who=ADMIN):
+        for name, value in seaweedfs.environ(who).items():
+            monkeypatch.setenv(name, value)
+        capsys.readouterr()
+        exit_code = main([*arguments, "--endpoint-url", seaweedfs.url])
+        return exit_code, *capsys.readouterr()
+
+    yield run
+    for one, action in before.items():
+        signal.signal(one, action)

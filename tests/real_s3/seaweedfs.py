@@ -1,0 +1,197 @@
+"""A real S3 server on loopback, SeaweedFS in a folder of its own, and its buckets."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote
+from urllib.request import urlopen
+
+import boto3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.httpsession import URLLib3Session
+
+UPLOADS = 16
+READY_SECONDS = 30
+TICK_SECONDS = 5
+ADMIN = {"accessKey": "admin-key", "secretKey": "admin-secret"}
+READER = {"accessKey": "reader-key", "secretKey": "reader-secret"}
+_SERVICES = ("master", "volume", "filer", "s3", "admin")
+
+
+class SeaweedFS:
+    """A server that runs; who may only read has credentials of their own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.client = boto3.client(
+            "s3",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id=ADMIN["accessKey"],
+            aws_secret_access_key=ADMIN["secretKey"],
+            config=Config(s3={"addressing_style": "path"}, max_pool_connections=UPLOADS),
+        )
+        credentials = Credentials(ADMIN["accessKey"], ADMIN["secretKey"])
+        self._signer = S3SigV4Auth(credentials, "s3", "us-east-1")
+        self._session = URLLib3Session(max_pool_connections=UPLOADS)
+
+    def environ(self, who: Mapping[str, str] = ADMIN) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": who["accessKey"],
+            "AWS_SECRET_ACCESS_KEY": who["secretKey"],
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def seed(
+        self, buckets: Mapping[str, list[Mapping[str, bytes]]], versioned: Iterable[str] = ()
+    ) -> None:
+        """Make buckets of rounds of objects: each round is newer than the one before by its time.
+
+        All buckets go through a round together, so that there are few ticks to wait for.
+        """
+        for name in buckets:
+            self.client.create_bucket(Bucket=name)
+        for name in versioned:
+            self.client.put_bucket_versioning(
+                Bucket=name, VersioningConfiguration={"Status": "Enabled"}
+            )
+        rounds = max(map(len, buckets.values()))
+        with ThreadPoolExecutor(UPLOADS) as pool:
+            for number in range(rounds):
+                puts = [
+                    pool.submit(self._put, name, key, body)
+                    for name, content in buckets.items()
+                    if number < len(content)
+                    for key, body in content[number].items()
+                ]
+                for put in puts:
+                    put.result()
+                _wait_for_tick()
+
+    def _put(self, bucket: str, key: str, body: bytes) -> None:
+        """Upload an object; boto3 would take four times as long."""
+        request = AWSRequest("PUT", f"{self.url}/{bucket}/{quote(key, safe='/~')}", data=body)
+        self._signer.add_auth(request)
+        answer = self._session.send(request.prepare())
+        assert answer.status_code == HTTPStatus.OK, answer.text
+
+    def content(self, bucket: str) -> dict[str, bytes]:
+        """Read every object, page by page, by hand."""
+        keys: list[str] = []
+        request = {"Bucket": bucket, "MaxKeys": 300}
+        while True:
+            page = self.client.list_objects_v2(**request)
+            keys += [entry["Key"] for entry in page.get("Contents", ())]
+            if not page["IsTruncated"]:
+                break
+            request["ContinuationToken"] = page["NextContinuationToken"]
+        with ThreadPoolExecutor(UPLOADS) as pool:
+            bodies = pool.map(
+                lambda key: self.client.get_object(Bucket=bucket, Key=key)["Body"].read(), keys
+            )
+            return dict(zip(keys, bodies, strict=True))
+
+
+def _wait_for_tick() -> None:
+    """Wait until the clock shows another second: this server's times have no fraction."""
+    shown = int(time.time())
+    deadline = time.monotonic() + TICK_SECONDS
+    while int(time.time()) == shown:
+        assert time.monotonic() < deadline, "the clock stands still"
+        time.sleep(0.01)
+
+
+@contextmanager
+def running_seaweedfs() -> Iterator[SeaweedFS]:
+    """Run a server; another one's ports are never in the way."""
+    with tempfile.TemporaryDirectory(prefix="ci3-weed-") as name:
+        folder = Path(name)
+        identities = [
+            {"name": "admin", "credentials": [ADMIN], "actions": ["Admin"]},
+            {"name": "reader", "credentials": [READER], "actions": ["Read", "List"]},
+        ]
+        (folder / "s3.json").write_text(json.dumps({"identities": identities}))
+        for _ in range(3):
+            process, url = _start(folder)
+            try:
+                if _is_ready(process, url):
+                    yield SeaweedFS(url)
+                    return
+            finally:
+                process.kill()
+                process.wait(timeout=READY_SECONDS)
+        raise AssertionError((folder / "log").read_text())
+
+
+def _start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    ports = _free_ports(2 * len(_SERVICES))
+    arguments = [
+        argument
+        for service, port, grpc_port in zip(_SERVICES, ports[::2], ports[1::2], strict=True)
+        for argument in (f"-{service}.port={port}", f"-{service}.port.grpc={grpc_port}")
+    ]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                "weed",
+                "mini",
+                "-dir=.",
+                "-ip=127.0.0.1",
+                "-ip.bind=127.0.0.1",
+                "-master.telemetry=false",
+                "-admin.ui=false",
+                "-webdav=false",
+                "-s3.port.iceberg=0",
+                "-s3.port.lance=0",
+                "-s3.config=s3.json",
+                *arguments,
+            ],
+            cwd=folder,
+            env={"HOME": str(folder), "PATH": _path()},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    return process, f"http://127.0.0.1:{ports[6]}"
+
+
+def _path() -> str:
+    """Where `weed` is: beside this Python."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def _is_ready(process: subprocess.Popen[bytes], url: str) -> bool:
+    deadline = time.monotonic() + READY_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urlopen(url, timeout=5):  # noqa: S310 - loopback
+                return True
+        except HTTPError as answer:
+            answer.close()
+            return True
+        except (URLError, OSError):
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.05)
+    return False

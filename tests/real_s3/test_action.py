@@ -1,0 +1,56 @@
+"""The action as a process in a runner's environment, on a real S3 server and a fake GitHub."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.github.fake_github import FakeGitHub
+from tests.github.fake_runner import NUMBER, FakeStep, commands
+from tests.real_s3.conftest import RELEASES
+
+ENTRYPOINT = Path(__file__).parents[2] / "entrypoint.py"
+
+
+def act(seaweedfs, github, folder, **inputs):
+    step = FakeStep(folder)
+    named = {name.replace("_", "-"): value for name, value in inputs.items()}
+    environ = step.environ(named | {"endpoint-url": seaweedfs.url}, github.url)
+    run = subprocess.run(
+        [sys.executable, ENTRYPOINT],
+        env=os.environ | seaweedfs.environ() | environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return step, run
+
+
+def test_plan_then_apply_delete_report_and_keep_one_comment_up_to_date(seaweedfs, tmp_path):
+    with FakeGitHub() as github:
+        planned, plan = act(seaweedfs, github, tmp_path / "plan", bucket="releases", keep_count="1")
+        assert (plan.returncode, plan.stderr) == (0, ""), plan.stdout
+        assert planned.outputs["outcome"] == "planned"
+        assert len(seaweedfs.content("releases")) == 9
+        assert "2 of 3 deployments would be deleted" in github.comments(NUMBER)[0].body
+
+        applied, run = act(
+            seaweedfs, github, tmp_path / "apply", bucket="releases", keep_count="1", mode="apply"
+        )
+        (comment,) = github.comments(NUMBER)
+
+    assert (run.returncode, run.stderr) == (0, ""), run.stdout
+    assert seaweedfs.content("releases") == RELEASES[2]
+    assert applied.outputs["plan-id"] == planned.outputs["plan-id"]
+    assert applied.outputs["outcome"] == "applied"
+    assert applied.outputs["deployments-deleted"] == "2"
+    assert applied.outputs["objects-deleted"] == "6"
+    assert applied.outputs["bytes-deleted"] == "9"
+    assert applied.outputs["comment-url"].endswith(f"#issuecomment-{comment.comment_id}")
+    journal = Path(applied.outputs["journal-file"]).read_text().splitlines()
+    assert sum(len(json.loads(line).get("outcomes", ())) for line in journal) == 6
+    for told in (comment.body, applied.summary, run.stdout):
+        assert "2 deployments deleted: 6 objects" in told
+    assert {name for name, _ in commands(run.stdout)} == {"add-mask", "group", "endgroup"}
