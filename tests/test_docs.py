@@ -17,7 +17,10 @@ def test_every_test_that_the_docs_name_is_there(name):
 
 def test_files_made_from_the_settings_are_as_written():
     done = subprocess.run(
-        [sys.executable, ROOT / "docs/generate.py", "--check"], capture_output=True, text=True, check=False
+        [sys.executable, ROOT / "docs/generate.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
 

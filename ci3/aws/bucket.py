@@ -15,7 +15,7 @@ from ci3.aws.client import (
     make_client,
     translated,
 )
-from ci3.aws.pages import Page, check_listing_roots, list_pages
+from ci3.aws.pages import Page, check_listings, list_pages
 from ci3.core.model import ObjectOutcome, StoredObject, Target, Versioning
 from ci3.errors import AccessError
 
@@ -27,6 +27,9 @@ CONNECTIONS = 32
 # XML 1.0's characters (https://www.w3.org/TR/xml/#charsets), less line breaks, which a parser
 # may fold: a key with any other would spoil the whole batch.
 _FIT_FOR_BATCH = re.compile("[\t -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
+
+# What the AWS configuration names counts as if it were a setting, so that a plan records it.
+_AWS_ENDPOINT = re.compile(r"^https://[^/]*\.(amazonaws\.com|amazonaws\.com\.cn|api\.aws)/?$")
 
 _GONE_CODES = ("NoSuchKey", "NoSuchVersion")
 _DENIED_CODES = ("AccessDenied", "AllAccessDisabled", "403")
@@ -69,7 +72,6 @@ class BucketReader:
 
     def __init__(self, *, bucket: str, region: str, endpoint_url: str) -> None:
         self.bucket = bucket
-        self.endpoint_url = endpoint_url
         self._asked_region = region
         self._client = make_client(
             region=region,
@@ -77,7 +79,9 @@ class BucketReader:
             operations=READ_OPERATIONS,
             connections=CONNECTIONS,
         )
-        check_listing_roots(self._client)
+        check_listings(self._client)
+        in_force = self._client.meta.endpoint_url
+        self.endpoint_url = "" if _AWS_ENDPOINT.search(in_force) else in_force
 
     def list_pages(self, prefix: str, *, delimiter: str = "") -> Generator[Page, None, None]:
         """List everything under a prefix, or its first level; see `ci3.aws.pages`."""

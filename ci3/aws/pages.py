@@ -1,5 +1,6 @@
 """Listings, page by page, with every check that keeps a wrong page from reading as an empty one."""
 
+import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ _ERROR_ROOT = "Error"
 """S3 may begin with 200 and then fail; botocore knows that, and asks again."""
 _HEAD_BYTES = 4096
 """Enough to see a document's root."""
+_IS_TRUNCATED = re.compile(rb"IsTruncated>\s*([^<]*?)\s*<")
 _HINT = (
     "Nothing was deleted. Check that the endpoint-url is an S3 and that no proxy answers for it; "
     "then run again."
@@ -32,14 +34,14 @@ class Page:
     folders: tuple[str, ...]
 
 
-def check_listing_roots(client: "S3Client") -> None:
-    """Make a client refuse every listing whose document is none, such as a login page's HTML."""
+def check_listings(client: "S3Client") -> None:
+    """Make a client refuse every listing that is none, such as a login page's HTML."""
     # With `*` for s3 this runs before botocore's own check, which takes HTML that is no XML for an
     # internal error of S3 and asks again.
-    client.meta.events.register_first("before-parse.*.ListObjectsV2", _check_root)
+    client.meta.events.register_first("before-parse.*.ListObjectsV2", _check_document)
 
 
-def _check_root(response_dict: dict[str, Any], **_: object) -> None:
+def _check_document(response_dict: dict[str, Any], **_: object) -> None:
     if response_dict["status_code"] != 200:  # noqa: PLR2004 - HTTP's OK
         return
     parser: ET.XMLPullParser[ET.Element] = ET.XMLPullParser(["start"])
@@ -51,6 +53,10 @@ def _check_root(response_dict: dict[str, Any], **_: object) -> None:
     root = names[0].rpartition("}")[2] if names else "nothing"
     if root not in (_LISTING_ROOT, _ERROR_ROOT):
         raise ListingError(f"a listing's answer is <{root[:40]}>, not <{_LISTING_ROOT}>", _HINT)
+    truncated = _IS_TRUNCATED.search(response_dict["body"])
+    if truncated and truncated[1] not in (b"true", b"false"):
+        # botocore takes every other text for false, and the rest of the bucket would go unseen.
+        raise ListingError(f"a listing's IsTruncated is {truncated[1][:40]!r}", _HINT)
 
 
 def list_pages(

@@ -137,7 +137,7 @@ class Deletion:
         waiting = iter(due)
         try:
             while not self._stopped:
-                while len(ahead) < 2 * LISTING_WORKERS and (one := next(waiting, None)):
+                while len(ahead) < LISTING_WORKERS and (one := next(waiting, None)):
                     deployment = one.deployment
                     listing = pool.submit(
                         list_deployment, self.reader, deployment.name, deployment.prefix

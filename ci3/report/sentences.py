@@ -40,11 +40,12 @@ def achievement(plan: Plan, result: Result) -> str:
 def shortfall(plan: Plan, result: Result) -> str:
     """Say what an apply left undone, or nothing where it left nothing."""
     left = plan.totals.delete - result.deployments_deleted
-    if not left and not result.stopped:
-        return ""
-    what = f"{counted(left, 'deployment')} of the plan not deleted, or not whole"
-    stopped = f". It stopped early: {result.stopped}" if result.stopped else ""
-    return f"{what}{stopped}"
+    sentences = (
+        [f"{counted(left, 'deployment')} of the plan not deleted, or not whole"] if left else []
+    )
+    if result.stopped:
+        sentences.append(f"It stopped early: {result.stopped}")
+    return ". ".join(sentences)
 
 
 def undo_note(target: Target) -> str:

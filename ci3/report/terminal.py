@@ -1,12 +1,14 @@
 """A plan, a result and progress on a terminal or in a log; names are shown, never interpreted."""
 
+import textwrap
 import time
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
-from rich.table import Table
 from rich.text import Text
 
 from ci3.core.model import Decision, Deployment, Result, StoredObject
@@ -26,14 +28,17 @@ from ci3.report.sentences import (
 IGNORED_SHOWN = 5
 LOG_EVERY_SECONDS = 10.0
 
+_GAP = 2
+_NARROWEST_LAST_COLUMN = 30
+
 
 def show_plan(console: Console, plan: Plan) -> None:
     """Print every decision with its reason, then what it comes to."""
-    if plan.decisions:
-        table = _table("", "Deployment", "Uploaded", "Objects>", "Size>", "Why")
-        for decision in plan.decisions:
-            table.add_row(*_cells(decision, plan), style="red" if decision.is_delete else None)
-        console.print(table)
+    _print_columns(
+        console,
+        ("", "Deployment", "Uploaded", "Objects>", "Size>", "Why"),
+        [(_cells(one, plan), "red" if one.is_delete else "") for one in plan.decisions],
+    )
     for ignored in plan.ignored[:IGNORED_SHOWN]:
         console.print(Text(f"  ignored  {visible(ignored.name)}: {visible(ignored.reason)}", "dim"))
     if (left := len(plan.ignored) - IGNORED_SHOWN) > 0:
@@ -71,43 +76,78 @@ def show_error(console: Console, error: Ci3Error) -> None:
 
 def show_deployments(console: Console, deployments: Sequence[Deployment]) -> None:
     """Print deployments as a table, in the order given."""
-    table = _table("Deployment", "Oldest object", "Newest object", "Objects>", "Size>")
-    for one in deployments:
-        oldest = "–" if one.oldest_at is None else moment(one.oldest_at)
-        newest = "–" if one.newest_at is None else moment(one.newest_at)
-        table.add_row(Text(visible(one.name)), oldest, newest, *_amounts(one))
-    console.print(table)
+    _print_columns(
+        console,
+        ("Deployment", "Oldest object", "Newest object", "Objects>", "Size>"),
+        [
+            (
+                (
+                    visible(one.name),
+                    "–" if one.oldest_at is None else moment(one.oldest_at),
+                    "–" if one.newest_at is None else moment(one.newest_at),
+                    *_amounts(one),
+                ),
+                "",
+            )
+            for one in deployments
+        ],
+    )
 
 
 def show_objects(console: Console, objects: Sequence[StoredObject]) -> None:
     """Print objects as a table, in the order given."""
-    table = _table("Key", "Modified", "Size>")
-    for one in objects:
-        table.add_row(Text(visible(one.key)), moment(one.modified_at), size(one.size_bytes))
-    console.print(table)
+    _print_columns(
+        console,
+        ("Modified", "Size>", "Key"),
+        [
+            ((moment(one.modified_at), size(one.size_bytes), visible(one.key)), "")
+            for one in objects
+        ],
+    )
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        is_number = column.endswith(">")
-        table.add_column(
-            column.removesuffix(">"),
-            justify="right" if is_number else "left",
-            no_wrap=is_number or column in ("", "Uploaded"),
-            overflow="fold",
-        )
-    return table
-
-
-def _cells(decision: Decision, plan: Plan) -> tuple[Text | str, ...]:
+def _cells(decision: Decision, plan: Plan) -> tuple[str, ...]:
     return (
         "delete" if decision.is_delete else "keep",
-        Text(visible(decision.deployment.name)),
+        visible(decision.deployment.name),
         uploaded(decision, plan),
         *_amounts(decision.deployment),
-        Text(visible(reasons(decision))),
+        visible(reasons(decision)),
     )
+
+
+def _print_columns(
+    console: Console, heads: Sequence[str], rows: Sequence[tuple[tuple[str, ...], str]]
+) -> None:
+    """Print rows of cells, each row with a style; a head that ends in `>` aligns to the right.
+
+    Only the last column is wrapped. rich's own Table takes a millisecond a row, which a bucket of
+    ten thousand deployments makes one wait for.
+    """
+    if not rows:
+        return
+    titles = tuple(head.removesuffix(">") for head in heads)
+    lines = [(titles, "bold"), *rows]
+    widths = [max(cell_len(cells[place]) for cells, _ in lines) for place in range(len(heads))]
+    indent = sum(widths[:-1]) + _GAP * (len(heads) - 1)
+    room = max(console.width - indent, _NARROWEST_LAST_COLUMN)
+    for style, same_style in groupby(lines, key=lambda line: line[1]):
+        text: list[str] = []
+        for cells, _ in same_style:
+            padded = [
+                _padded(cell, width, is_right=head.endswith(">"))
+                for cell, width, head in zip(cells, widths, heads, strict=True)
+            ]
+            first, *more = textwrap.wrap(cells[-1], room) or [""]
+            last = padded[-1] if heads[-1].endswith(">") else first
+            text.append((" " * _GAP).join((*padded[:-1], last)).rstrip())
+            text += [" " * indent + line for line in more]
+        console.print(Text("\n".join(text), style), soft_wrap=True)
+
+
+def _padded(cell: str, width: int, *, is_right: bool) -> str:
+    padding = " " * (width - cell_len(cell))
+    return padding + cell if is_right else cell + padding
 
 
 def _amounts(deployment: Deployment) -> tuple[str, str]:

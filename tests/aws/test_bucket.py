@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.aws.bucket import BucketWriter, KeyOutcome
+from ci3.aws.bucket import BucketReader, BucketWriter, KeyOutcome
 from ci3.core.model import ObjectOutcome
 from tests.aws.answers import HTML, delete_result, error
 from tests.builders import stored
@@ -166,3 +166,20 @@ def test_versioned_bucket_tells_the_delete_markers(bucket: Bucket) -> None:
     outcomes = delete(bucket, "a/x", "a/\r")
     assert all(one.marker_version_id for one in outcomes.values())
     assert bucket.versions() == [("a/\r", False), ("a/\r", True), ("a/x", False), ("a/x", True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "recorded"),
+    [
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", "http://127.0.0.1:9"),
+        ("AWS_ENDPOINT_URL_S3", "https://s3.example.org", "https://s3.example.org"),
+        ("AWS_ENDPOINT_URL", "https://s3.eu-west-1.amazonaws.com", ""),
+        ("AWS_REGION", "eu-west-1", ""),
+    ],
+)
+def test_endpoint_of_the_aws_configuration_is_known_as_the_buckets(
+    monkeypatch, name, url, recorded
+):
+    monkeypatch.setenv(name, url)
+    reader = BucketReader(bucket="my-site", region="eu-west-1", endpoint_url="")
+    assert reader.endpoint_url == recorded

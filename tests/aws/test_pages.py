@@ -35,6 +35,8 @@ def list_keys(bucket: Bucket, prefix: str = "") -> list[str]:
         pytest.param("<a:ListBucketResults xmlns:a='u'/>", "<ListBucketResults>", id="nearly it"),
         pytest.param("<ListBucketResult/>", "does not say whether more follow", id="no content"),
         pytest.param(listing(entry("a/x"), more="true"), "no token", id="cut off, no token"),
+        pytest.param(listing(entry("a/x"), more="True"), "IsTruncated is b'True'", id="oddly more"),
+        pytest.param(listing(entry("a/x"), more=""), "IsTruncated is b''", id="more or not"),
         pytest.param(listing("<Contents><Size>1</Size></Contents>"), "no Key", id="no key"),
         pytest.param(
             listing(f"<Contents><Key>a/x</Key><LastModified>{WHEN}</LastModified></Contents>"),

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from ci3.core.model import Hole, Ignored, Reason, ReasonCode, Versioning
+from ci3.core.model import Action, Hole, Ignored, Reason, ReasonCode, Versioning
 from ci3.core.pins import pin_commits, protect
 from ci3.core.plan import (
     DeleteLimit,
@@ -73,6 +73,7 @@ def decided_otherwise(**changes):
         {"decisions": (doomed(OLD),)},
         {"decisions": (kept(NEW),)},
         {"decisions": (kept(NEW), kept(OLD))},
+        {"decisions": (kept(NEW), replace(doomed(OLD), action=Action.KEEP))},
         {"decisions": (kept(NEW, ReasonCode.PROTECTED), doomed(OLD))},
         {"decisions": (replace(kept(NEW), group="g"), doomed(OLD))},
         decided_otherwise(name="older"),
