@@ -1,7 +1,7 @@
 """Every setting, once: its name, meaning, default and check, for inputs, options, keys, docs."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Never, cast
@@ -244,7 +244,8 @@ class Settings:
     )
     protect: tuple[str, ...] = _setting(
         "Folder names and globs that are never deleted, one a line. A plain name that matches "
-        "nothing refuses to apply, a glob that matches nothing warns.",
+        "nothing refuses to apply, a glob that matches nothing warns. Those of a policy file "
+        "and of an input or option add up.",
         parse=_folder_name,
         kind=Kind.LINES,
         options=("--protect",),
@@ -330,6 +331,9 @@ class Given:
 def resolve(*layers: Mapping[str, Given]) -> Settings:
     """Make settings of what was given by name; a later layer goes before an earlier one.
 
+    What a repeatable one holds adds up over the layers, so that protecting one thing more never
+    takes the protection from another.
+
     Raises SettingsError for an unknown name, for a value that does not fit, naming the place, and
     when a required one is missing. Empty text counts as not given.
     """
@@ -337,10 +341,10 @@ def resolve(*layers: Mapping[str, Given]) -> Settings:
     recorded: dict[str, PolicyEntry] = {}
     for name, given in _in_force(layers).items():
         setting = BY_NAME[name]
-        value = _parse(setting, given)
+        value = _value(setting, given)
         values[setting.field] = value
         if setting.is_recorded and value != setting.default:
-            recorded[name] = PolicyEntry(value=_recordable(value), origin=given.origin)
+            recorded[name] = PolicyEntry(value=_recordable(value), origin=given[-1].origin)
     missing = [one for one in SETTINGS if one.is_required and one.field not in values]
     if missing:
         name = missing[0].name
@@ -349,15 +353,17 @@ def resolve(*layers: Mapping[str, Given]) -> Settings:
     return Settings(**cast("dict[str, Any]", values), recorded=recorded)
 
 
-def _in_force(layers: Iterable[Mapping[str, Given]]) -> dict[str, Given]:
-    in_force: dict[str, Given] = {}
+def _in_force(layers: Iterable[Mapping[str, Given]]) -> dict[str, tuple[Given, ...]]:
+    in_force: dict[str, tuple[Given, ...]] = {}
     for layer in layers:
         for name, given in layer.items():
             if name not in BY_NAME:
                 refuse_unknown(name, given.where, BY_NAME)
             texts = tuple(text.strip() for text in given.texts if text.strip())
             if texts:
-                in_force[name] = Given(texts=texts, origin=given.origin, where=given.where)
+                one = Given(texts=texts, origin=given.origin, where=given.where)
+                earlier = in_force.get(name, ()) if BY_NAME[name].is_repeatable else ()
+                in_force[name] = (*earlier, one)
     return in_force
 
 
@@ -370,10 +376,16 @@ def refuse_unknown(name: str, where: str, known: Iterable[str]) -> Never:
     )
 
 
-def _parse(setting: Setting, given: Given) -> object:
+def _value(setting: Setting, given: Sequence[Given]) -> object:
+    if setting.is_repeatable:
+        return tuple(dict.fromkeys(value for one in given for value in _parse(setting, one)))
+    if len(given[-1].texts) != 1:
+        raise SettingsError(f"{given[-1].where}: {setting.name} takes one value", "Give it once.")
+    return _parse(setting, given[-1])[0]
+
+
+def _parse(setting: Setting, given: Given) -> list[object]:
     texts = given.texts
-    if not setting.is_repeatable and len(texts) != 1:
-        raise SettingsError(f"{given.where}: {setting.name} takes one value", "Give it once.")
     if setting.is_repeatable:
         texts = tuple(line.strip() for text in texts for line in text.splitlines() if line.strip())
     parsed = []
@@ -383,7 +395,7 @@ def _parse(setting: Setting, given: Given) -> object:
         except ValueError as exc:
             shown = _shown(setting, text)
             raise SettingsError(f"{given.where}: {shown} {exc}", setting.doc) from exc
-    return tuple(parsed) if setting.is_repeatable else parsed[0]
+    return parsed
 
 
 def _shown(setting: Setting, text: str) -> str:

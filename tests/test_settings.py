@@ -213,6 +213,14 @@ def test_bad_value_that_is_overruled_does_no_harm():
     assert resolve(policy(keep_count="x"), inputs(bucket="a-site", keep_count="3")).keep_count == 3
 
 
+def test_what_is_protected_adds_up_so_that_an_option_takes_no_protection_away():
+    settings = resolve(
+        policy(bucket="my-site", protect=["live", "v*"]), inputs(protect="v*\nrelease-1")
+    )
+    assert settings.protect == ("live", "v*", "release-1")
+    assert settings.recorded["protect"].origin is Origin.INPUT
+
+
 def test_each_line_of_protect_is_checked():
     assert "'a/b' has a slash in it" in refused(protect="fine\na/b").message
 
