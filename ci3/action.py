@@ -46,7 +46,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 LOG_WIDTH = 160
 JOURNAL = "If anything was deleted until then, the journal tells."
-HOW_TO_APPLY = "run this step with `mode: apply`. It lists again, and skips what has changed since."
+HOW_TO_APPLY = (
+    "run this step with `mode: apply`. It makes a plan anew, and deletes what is due then."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +115,12 @@ def _run(environ: Mapping[str, str], runner: Runner) -> int:
         progress=ProgressLines(lambda line: console.print(line, markup=False)),
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
+        tell_journal=lambda path: runner.set_output("journal-file", path),
     )
     bucket = cleanup.open_bucket()
     plan = cleanup.make_plan(bucket)
     if settings.plan_file:
-        save_plan(plan, settings.plan_file)
+        save_plan(plan, settings.plan_file, is_to_be_applied=settings.mode is Mode.APPLY)
     runner.begin_group(f"Plan: {verdict(plan)}")
     show_plan(console, plan)
     runner.end_group()

@@ -39,6 +39,8 @@ class Cleanup:
     progress: Progress
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
+    tell_journal: Callable[[str], None] = lambda _path: None
+    """Told where the journal is before the first request goes out."""
 
     def open_bucket(self) -> BucketReader:
         """Open the bucket for reading; nothing that this returns can delete."""
@@ -82,6 +84,12 @@ class Cleanup:
         if not is_fresh:
             new_plan = self.make_plan(bucket)
             refuse_unless_applyable(new_plan)
+            if new_plan.target != plan.target:
+                raise RefusedError(
+                    f"{plan.target.url} is not as it was when the plan was shown: "
+                    f"versioning was {plan.target.versioning}, is {new_plan.target.versioning}",
+                    "Nothing was deleted. Look at a new plan.",
+                )
             still_due = compare(plan, new_plan)
             due, withdrawn = still_due.due, dict(still_due.withdrawn)
             left = {decision.deployment.name for decision in new_plan.decisions}
@@ -91,6 +99,7 @@ class Cleanup:
         path = self.settings.journal_file or f"ci3-journal-{run_id}.jsonl"
         gate = Gate(due, self._pins())
         with Journal(path) as journal:
+            self.tell_journal(path)
             journal.begin(
                 ci3_version=__version__,
                 run_id=run_id,
@@ -180,9 +189,23 @@ def exit_code(outcome: Outcome) -> ExitCode:
             return ExitCode.ACCESS
 
 
-def save_plan(plan: Plan, path: str) -> None:
-    """Write a plan file; raises SettingsError when that is impossible."""
+def save_plan(plan: Plan, path: str, *, is_to_be_applied: bool) -> None:
+    """Write a plan file.
+
+    Raises SettingsError when that is impossible, and where it would overwrite something else than
+    a plan, or in an apply a plan that somebody may have approved: an apply makes its own.
+    """
     try:
+        beginning = b""
+        if Path(path).is_file():
+            with Path(path).open("rb") as file:
+                beginning = file.read(100)
+        if beginning and (is_to_be_applied or b'"format": "ci3-plan/' not in beginning):
+            what = "a plan" if is_to_be_applied else "a file that is no plan"
+            raise SettingsError(
+                f"the plan file {path} is there already, {what}: it is not overwritten",
+                "Name another plan-file. Nothing was deleted.",
+            )
         Path(path).write_text(dump_plan(plan), encoding="utf-8")
     except OSError as exc:
         raise SettingsError(

@@ -71,11 +71,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (BrokenPipeError, SystemExit):  # rich makes the one into the other
         sys.stdout = sys.stderr  # so that the interpreter's last flush meets no closed pipe
         return ExitCode.BROKEN_PIPE
+    except Exception as exc:  # noqa: BLE001 - the face is where a bug of ours ends
+        _show_bug(exc)
+        return ExitCode.BUG
     return int(answer) if isinstance(answer, int) else ExitCode.DONE
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _show_bug(exc: Exception) -> None:
+    import traceback
+
+    _console(sys.stderr).print(traceback.format_exc(), markup=False)
+    hint = "Please report the lines above. If it was deleting, the journal tells what."
+    _show_error(Ci3Error(f"a bug in ci3: {type(exc).__name__}", hint))
 
 
 def _show_error(error: Ci3Error) -> None:
@@ -210,7 +221,7 @@ def _plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None)
     cleanup = _cleanup(_settings(values))
     plan = cleanup.make_plan(cleanup.open_bucket())
     if cleanup.settings.plan_file:
-        save_plan(plan, cleanup.settings.plan_file)
+        save_plan(plan, cleanup.settings.plan_file, is_to_be_applied=False)
     _print_plan(plan, output)
     refuse_unless_applyable(plan)
     return ExitCode.WOULD_DELETE if detailed_exitcode and plan.doomed else ExitCode.DONE
@@ -257,7 +268,7 @@ def _run_cleanup(*, output: str, auto_approve: bool, **values: str | None) -> in
     bucket = cleanup.open_bucket()
     plan = cleanup.make_plan(bucket)
     if cleanup.settings.plan_file:
-        save_plan(plan, cleanup.settings.plan_file)
+        save_plan(plan, cleanup.settings.plan_file, is_to_be_applied=True)
     show_plan(console, plan)
     result = None
     if plan.applyable and plan.doomed:

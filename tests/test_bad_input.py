@@ -251,3 +251,20 @@ def test_glob_that_matches_nothing_only_warns(ci3, live: Bucket) -> None:
     ran = ci3(*PLAN, *live.options(), "--protect", "release-*")
     assert ran.code == 0
     assert "release-*, which matches no folder" in ran.out
+
+
+def test_plan_file_overwrites_nothing_but_a_plan(ci3, live: Bucket) -> None:
+    Path("notes.txt").write_text("mine", encoding="utf-8")
+    ran = ci3("plan-cleanup", *live.options(), "--plan-file", "notes.txt")
+    ran.check_error(2, "notes.txt is there already, a file that is no plan")
+    assert Path("notes.txt").read_text(encoding="utf-8") == "mine"
+    assert ci3("plan-cleanup", *live.options(), "--plan-file", "plan.json").code == 0
+    assert ci3("plan-cleanup", *live.options(), "--plan-file", "plan.json").code == 0
+
+
+def test_apply_never_overwrites_a_plan_that_may_have_been_approved(ci3, live: Bucket) -> None:
+    assert ci3("plan-cleanup", *live.options(), "--plan-file", "plan.json").code == 0
+    approved = Path("plan.json").read_text(encoding="utf-8")
+    ran = ci3(*CLEANUP, *live.options(), "--plan-file", "plan.json")
+    ran.check_error(2, "plan.json is there already, a plan: it is not overwritten")
+    assert Path("plan.json").read_text(encoding="utf-8") == approved

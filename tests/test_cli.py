@@ -160,9 +160,14 @@ def on_terminal(
         env={**os.environ, "TERM": "xterm", "COLUMNS": "200"},
     ) as child:  # fmt: skip
         os.close(slave)
-        shown, is_answered = b"", False
+        shown, is_answered, patience = b"", False, 60
         try:
-            while select.select([master], [], [], 60)[0]:
+            while patience:
+                if not select.select([master], [], [], 1)[0]:
+                    patience -= 1
+                    if is_answered:  # a signal just before Python reads waits for the next one
+                        before_answer(child.pid)
+                    continue
                 try:
                     part = os.read(master, 65536)
                 except OSError:  # Linux says so when the other side is closed

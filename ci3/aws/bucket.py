@@ -17,7 +17,7 @@ from ci3.aws.client import (
 )
 from ci3.aws.pages import Page, check_listings, list_pages
 from ci3.core.model import ObjectOutcome, StoredObject, Target, Versioning
-from ci3.errors import AccessError
+from ci3.errors import AccessError, GateError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,7 +29,7 @@ CONNECTIONS = 32
 _FIT_FOR_BATCH = re.compile("[\t -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 
 # What the AWS configuration names counts as if it were a setting, so that a plan records it.
-_AWS_ENDPOINT = re.compile(r"^https://[^/]*\.(amazonaws\.com|amazonaws\.com\.cn|api\.aws)/?$")
+_AWS_ENDPOINT = re.compile(r"https://s3[.-]([a-z0-9-]+\.)?amazonaws\.com(\.cn)?/?")
 
 _GONE_CODES = ("NoSuchKey", "NoSuchVersion")
 _DENIED_CODES = ("AccessDenied", "AllAccessDisabled", "403")
@@ -80,8 +80,10 @@ class BucketReader:
             connections=CONNECTIONS,
         )
         check_listings(self._client)
+        self._asked_endpoint_url = endpoint_url
         in_force = self._client.meta.endpoint_url
-        self.endpoint_url = "" if _AWS_ENDPOINT.search(in_force) else in_force
+        is_default = not endpoint_url and _AWS_ENDPOINT.fullmatch(in_force)
+        self.endpoint_url = "" if is_default else in_force
 
     def list_pages(self, prefix: str, *, delimiter: str = "") -> Generator[Page, None, None]:
         """List everything under a prefix, or its first level; see `ci3.aws.pages`."""
@@ -116,9 +118,12 @@ class BucketReader:
 
     def open_writer(self) -> "BucketWriter":
         """Make the face that deletes, with a client of its own; only an apply calls this."""
-        return BucketWriter(
-            bucket=self.bucket, region=self._asked_region, endpoint_url=self.endpoint_url
+        writer = BucketWriter(
+            bucket=self.bucket, region=self._asked_region, endpoint_url=self._asked_endpoint_url
         )
+        if writer.address != self._client.meta.endpoint_url:
+            raise GateError(f"the bucket was read at one S3, and {writer.address} is another")
+        return writer
 
 
 class BucketWriter:
@@ -132,6 +137,11 @@ class BucketWriter:
             operations=WRITE_OPERATIONS,
             connections=CONNECTIONS,
         )
+
+    @property
+    def address(self) -> str:
+        """Where its requests go."""
+        return self._client.meta.endpoint_url
 
     def delete(self, objects: Sequence[StoredObject]) -> Mapping[str, KeyOutcome]:
         """Delete up to 1,000 objects; give the outcome of each key.

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Generator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -19,7 +20,9 @@ _ERROR_ROOT = "Error"
 """S3 may begin with 200 and then fail; botocore knows that, and asks again."""
 _HEAD_BYTES = 4096
 """Enough to see a document's root."""
-_IS_TRUNCATED = re.compile(rb"IsTruncated>\s*([^<]*?)\s*<")
+_IS_TRUNCATED = re.compile(rb"IsTruncated(?:\s*/>|>\s*([^<]*?)\s*<)")
+_FIRST_DAY = datetime(2006, 3, 14, tzinfo=UTC)
+"""No object is older than S3: a gateway that makes up times would make the newest the oldest."""
 _HINT = (
     "Nothing was deleted. Check that the endpoint-url is an S3 and that no proxy answers for it; "
     "then run again."
@@ -54,9 +57,10 @@ def _check_document(response_dict: dict[str, Any], **_: object) -> None:
     if root not in (_LISTING_ROOT, _ERROR_ROOT):
         raise ListingError(f"a listing's answer is <{root[:40]}>, not <{_LISTING_ROOT}>", _HINT)
     truncated = _IS_TRUNCATED.search(response_dict["body"])
-    if truncated and truncated[1] not in (b"true", b"false"):
+    said = (truncated[1] or b"") if truncated else b"false"
+    if said not in (b"true", b"false"):
         # botocore takes every other text for false, and the rest of the bucket would go unseen.
-        raise ListingError(f"a listing's IsTruncated is {truncated[1][:40]!r}", _HINT)
+        raise ListingError(f"a listing's IsTruncated is {said[:40]!r}", _HINT)
 
 
 def list_pages(
@@ -76,9 +80,11 @@ def list_pages(
         with translated(where):
             answer = client.list_objects_v2(**request)
         yield _page(answer, prefix, where)
-        if not answer.get("IsTruncated"):
-            return
         token = answer.get("NextContinuationToken", "")
+        if not answer.get("IsTruncated"):
+            if token:
+                raise ListingError(f"{where}: the last page gives a token to go on with", _HINT)
+            return
         if not token or token in seen_tokens:
             what = "the same token twice" if token else "no token to go on with"
             raise ListingError(f"{where}: a page says that more follow, and gives {what}", _HINT)
@@ -99,6 +105,8 @@ def _page(answer: "ListObjectsV2OutputTypeDef", prefix: str, where: str) -> Page
             raise ListingError(f"{where}: the answer names {name!r}, which is not there", _HINT)
     if any(stored.modified_at.tzinfo is None for stored in objects):
         raise ListingError(f"{where}: an entry's LastModified has no time zone", _HINT)
+    if any(stored.modified_at < _FIRST_DAY for stored in objects):
+        raise ListingError(f"{where}: an entry's LastModified is older than S3 itself", _HINT)
     return Page(objects=objects, folders=folders)
 
 

@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -11,12 +11,14 @@ from ci3.aws.bucket import BucketReader, BucketWriter, KeyOutcome
 from ci3.constants import DELETE_BATCH_SIZE
 from ci3.core.gate import Gate
 from ci3.core.model import Decision, Deployment, DeploymentResult, ObjectOutcome, StoredObject
-from ci3.engine.inventory import LISTING_WORKERS, list_deployment
+from ci3.engine.inventory import LISTING_WORKERS, find_folders, list_deployment
 from ci3.engine.journal import Journal
 from ci3.engine.progress import Progress
-from ci3.errors import AccessError, DeniedError, JournalError, ListingError
+from ci3.errors import AccessError, Ci3Error, DeniedError, GateError, JournalError, ListingError
 
 DELETE_WORKERS = 8
+OBJECTS_AHEAD = 20_000
+"""Objects listed again ahead of their deletion: what is listed long before may change unseen."""
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0)
 """Pauses before the objects that S3 asked to send again go out again."""
 
@@ -30,6 +32,7 @@ class Part:
 
 
 Batch = tuple[Part, ...]
+_Listing = Future[tuple[Deployment, tuple[StoredObject, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,17 +96,18 @@ class Deletion:
     def run(self, due: Sequence[Decision]) -> Deleted:
         """Delete the deployments that are as the plan knew them.
 
-        An interrupt, an unwritable journal or lost access stops the run after the requests that
-        are out: what was not sent counts as failed.
+        An interrupt, an unwritable journal, lost access or a bug stops the run after the requests
+        that are out: what was not sent counts as failed. Whatever happens, the account comes back.
         """
         self._tallies = {decision.deployment.name: _Tally() for decision in due}
         total = sum(decision.deployment.object_count for decision in due)
-        self.progress.begin("Deleting objects", total)
-        try:
-            self._run_uninterrupted(due)
-        finally:
+        with suppress(OSError):  # whoever watches may have gone away
+            self.progress.begin("Deleting objects", total)
+        self._run_uninterrupted(due)
+        with suppress(OSError):
             self.progress.end()
         self._close_accounts(due)
+        self._look_again(due)
         results = tuple(tally.result(name) for name, tally in self._tallies.items())
         return Deleted(results=results, stopped=self._stopped)
 
@@ -120,7 +124,8 @@ class Deletion:
                     wait((running,))
                 except KeyboardInterrupt:
                     self._stop("it was interrupted")
-            running.result()
+            if error := running.exception():
+                self._stop(_told(error))
 
     def _list_and_send(self, due: Sequence[Decision]) -> None:
         with (
@@ -133,11 +138,11 @@ class Deletion:
         self, due: Sequence[Decision], pool: ThreadPoolExecutor
     ) -> Generator[Part, None, None]:
         """List each doomed deployment again; yield those that are as they were planned."""
-        ahead: deque[tuple[Decision, Future[tuple[Deployment, tuple[StoredObject, ...]]]]] = deque()
+        ahead: deque[tuple[Decision, _Listing]] = deque()
         waiting = iter(due)
         try:
             while not self._stopped:
-                while len(ahead) < LISTING_WORKERS and (one := next(waiting, None)):
+                while _has_room(ahead) and (one := next(waiting, None)):
                     deployment = one.deployment
                     listing = pool.submit(
                         list_deployment, self.reader, deployment.name, deployment.prefix
@@ -155,7 +160,7 @@ class Deletion:
     def _compare(
         self,
         planned: Deployment,
-        listing: Future[tuple[Deployment, tuple[StoredObject, ...]]],
+        listing: _Listing,
     ) -> Part | None:
         tally = self._tallies[planned.name]
         try:
@@ -186,11 +191,8 @@ class Deletion:
                         break
                 while out:
                     out = self._collect(out)
-            except AccessError as exc:
-                self._stop(f"{exc.message}. {exc.hint}")
-            except BaseException:
-                self._stop("a bug in ci3")
-                raise
+            except Exception as exc:  # noqa: BLE001 - what is out must be accounted for
+                self._stop(_told(exc))
             while out:
                 out = self._collect(out)
 
@@ -201,9 +203,10 @@ class Deletion:
             answer = one.result()
             for part in answer.batch:
                 self._tallies[part.deployment.name].enter(part.objects, answer.outcomes)
-            self.progress.advance(len(answer.outcomes))
             if answer.stopped:
                 self._stop(answer.stopped)
+            with suppress(OSError):
+                self.progress.advance(len(answer.outcomes))
         return still_out
 
     def _stop(self, why: str) -> None:
@@ -214,30 +217,38 @@ class Deletion:
         if self._stopped:
             return _Answer(batch=batch, outcomes={}, stopped="")
         objects = [stored for part in batch for stored in part.objects]
-        for part in batch:
-            self.gate.check(part.deployment.prefix, [stored.key for stored in part.objects])
         try:
+            for part in batch:
+                self.gate.check(part.deployment.prefix, [stored.key for stored in part.objects])
             self.journal.intend(number, objects)
-        except JournalError as exc:
-            return _Answer(batch=batch, outcomes={}, stopped=f"{exc.message}. {exc.hint}")
-        outcomes = self._settle(batch, self._delete_patiently(objects))
-        stopped = next((one.message for one in outcomes.values() if one.stops_run), "")
+        except (GateError, JournalError) as exc:
+            return _Answer(batch=batch, outcomes={}, stopped=_told(exc))
+        said = self._delete_patiently(objects)
+        stopped = next((one.message for one in said.values() if one.stops_run), "")
+        outcomes = self._settle(batch, said)
         try:
             self.journal.conclude(number, outcomes)
         except JournalError as exc:
-            stopped = f"{exc.message}. {exc.hint}"
+            stopped = _told(exc)
         return _Answer(batch=batch, outcomes=outcomes, stopped=stopped)
 
     def _delete_patiently(self, objects: Sequence[StoredObject]) -> dict[str, KeyOutcome]:
         """Delete objects, sending again alone those that S3 asked to send again."""
-        outcomes = dict(self.writer.delete(objects))
+        outcomes = self._delete_once(objects)
         for delay in RETRY_DELAYS_SECONDS:
             again = [stored for stored in objects if outcomes[stored.key].can_retry]
             if not again:
                 break
             self.sleep(delay)
-            outcomes |= self.writer.delete(again)
+            outcomes |= self._delete_once(again)
         return outcomes
+
+    def _delete_once(self, objects: Sequence[StoredObject]) -> dict[str, KeyOutcome]:
+        try:
+            return dict(self.writer.delete(objects))
+        except Exception as exc:  # noqa: BLE001 - the request may be out: look what became of it
+            unknown = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=_told(exc), stops_run=True)
+            return {stored.key: unknown for stored in objects}
 
     def _settle(self, batch: Batch, outcomes: dict[str, KeyOutcome]) -> dict[str, KeyOutcome]:
         """Look again at objects of which S3 did not say what became of them."""
@@ -257,6 +268,30 @@ class Deletion:
                 outcomes[stored.key] = _seen_again(stored, there.get(stored.key), said)
         return outcomes
 
+    def _look_again(self, due: Sequence[Decision]) -> None:
+        """List the folders once more: one that should be gone and is not, is told.
+
+        Something was uploaded into it meanwhile, or this S3 says deleted and does not delete.
+        """
+        done = [one.deployment for one in due if not self._tallies[one.deployment.name].problem]
+        try:
+            parents = {one.prefix.removesuffix(f"{one.name}/") for one in done}
+            there = {
+                f"{parent}{name}/"
+                for parent in parents
+                for name in find_folders(self.reader, parent)[0]
+            }
+            for one in done:
+                # Some servers show a folder for a while after its last object.
+                if one.prefix in there and self._has_objects(one.prefix):
+                    self._tallies[one.name].problem = "something is still in it, or new in it"
+        except (AccessError, KeyboardInterrupt) as exc:
+            self._stop(f"what is left could not be looked at: {_told(exc)}")
+
+    def _has_objects(self, prefix: str) -> bool:
+        with closing(self.reader.list_pages(prefix)) as pages:
+            return any(page.objects for page in pages)
+
     def _close_accounts(self, due: Sequence[Decision]) -> None:
         """Enter as failed what was never sent, so that each planned object has an outcome."""
         for decision in due:
@@ -265,6 +300,20 @@ class Deletion:
             if missing > 0:
                 tally.counts[ObjectOutcome.FAILED] += missing
                 tally.problem = tally.problem or f"not deleted: {self._stopped}"
+
+
+def _has_room(ahead: Sequence[tuple[Decision, _Listing]]) -> bool:
+    objects = sum(decision.deployment.object_count for decision, _ in ahead)
+    return not ahead or (len(ahead) < LISTING_WORKERS and objects < OBJECTS_AHEAD)
+
+
+def _told(error: BaseException) -> str:
+    """Put an error into words: ours as they are, any other as the bug that it is."""
+    if isinstance(error, Ci3Error):
+        return f"{error.message}. {error.hint}"
+    if isinstance(error, KeyboardInterrupt):
+        return "it was interrupted"
+    return f"a bug in ci3, please report it: {error!r}"
 
 
 def _is_unsettled(one: KeyOutcome) -> bool:

@@ -29,7 +29,7 @@ def take_inventory(
     A deployment whose own listing is denied or can't be trusted becomes a hole. Raises AccessError
     when the folders can't be listed, or S3 can't be reached at all.
     """
-    names, ignored = _find_folders(bucket, prefix, match)
+    names, ignored = find_folders(bucket, prefix, match)
     deployments: list[Deployment] = []
     holes: list[Hole] = []
     with _pool() as pool, _shown(progress, "Listing deployments", len(names)):
@@ -67,15 +67,21 @@ def list_deployment(
     return describe(name, prefix, objects), tuple(objects)
 
 
-def _find_folders(
-    bucket: BucketReader, prefix: str, match: re.Pattern[str] | None
+def find_folders(
+    bucket: BucketReader, prefix: str, match: re.Pattern[str] | None = None
 ) -> tuple[list[str], list[Ignored]]:
+    """List the names of a prefix's folders, and what else stands beside them."""
     names: list[str] = []
     ignored: list[Ignored] = []
     for page in bucket.list_pages(prefix, delimiter="/"):
         ignored += [_outside(stored, prefix) for stored in page.objects]
         for folder in page.folders:
             name = folder.removeprefix(prefix).removesuffix("/")
+            if "/" in name:
+                raise ListingError(
+                    f"listing s3://{bucket.bucket}/{prefix}: {folder!r} is no folder of it",
+                    "Nothing was deleted. Check that the endpoint-url is an S3.",
+                )
             if not name or f"{prefix}{name}/" != folder:
                 ignored.append(Ignored(name=folder, reason="a folder without a name"))
             elif match is not None and not match.fullmatch(name):

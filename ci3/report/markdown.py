@@ -14,6 +14,7 @@ from ci3.report.sentences import (
     reasons,
     rollback_note,
     rollback_targets,
+    rules_note,
     shortfall,
     undo_note,
     uploaded,
@@ -69,7 +70,7 @@ def plan_markdown(plan: Plan, place: Place, result: Result | None = None) -> str
     title = verdict(plan) if result is None else achievement(plan, result)
     head = [f"### {plain(title)}", f"{code(plan.target.url)} · {plain(undo_note(plan.target))}"]
     head += _notes(plan, result)
-    tail = _afterwards(plan) + _footer(plan, place, result)
+    tail = [*_afterwards(plan), plain(rules_note(plan)), *_footer(plan, place, result)]
     room = place.budget_bytes - _size("\n\n".join((*head, *tail))) - WRAPPING_BYTES
     doomed = _table(_doomed_columns(result), _doomed_rows(plan, result), room, place)
     room -= _size(doomed)

@@ -1,7 +1,7 @@
 """What a plan and a result come to, in sentences that every rendering shares; plain text."""
 
 from ci3.core.model import Decision, ObjectOutcome, Result, Target, Versioning
-from ci3.core.plan import Plan
+from ci3.core.plan import Plan, PolicyEntry
 from ci3.core.wording import ago, counted, moment, size
 
 
@@ -46,6 +46,18 @@ def shortfall(plan: Plan, result: Result) -> str:
     if result.stopped:
         sentences.append(f"It stopped early: {result.stopped}")
     return ". ".join(sentences)
+
+
+def rules_note(plan: Plan) -> str:
+    """Say which settings shaped the plan, and where they came from."""
+    if not plan.policy:
+        return "Settings: all at their defaults."
+    shown = (f"{name} {_shown(entry)} ({entry.origin})" for name, entry in plan.policy.items())
+    return f"Settings: {'; '.join(shown)}."
+
+
+def _shown(entry: PolicyEntry) -> str:
+    return ", ".join(entry.value) if isinstance(entry.value, tuple) else str(entry.value)
 
 
 def undo_note(target: Target) -> str:

@@ -19,6 +19,7 @@ from ci3.report.sentences import (
     achievement,
     reasons,
     rollback_note,
+    rules_note,
     shortfall,
     undo_note,
     uploaded,
@@ -45,6 +46,7 @@ def show_plan(console: Console, plan: Plan) -> None:
         console.print(Text(f"  ignored  … and {left:,} more", "dim"))
     console.print()
     console.print(Text(f"{visible(plan.target.url)}  {verdict(plan)}.", "bold"))
+    console.print(Text(visible(rules_note(plan))))
     for note in (rollback_note(plan), undo_note(plan.target) if plan.doomed else ""):
         if note:
             console.print(Text(note))

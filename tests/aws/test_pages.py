@@ -36,6 +36,15 @@ def list_keys(bucket: Bucket, prefix: str = "") -> list[str]:
         pytest.param("<ListBucketResult/>", "does not say whether more follow", id="no content"),
         pytest.param(listing(entry("a/x"), more="true"), "no token", id="cut off, no token"),
         pytest.param(listing(entry("a/x"), more="True"), "IsTruncated is b'True'", id="oddly more"),
+        pytest.param(
+            listing(entry("a/x")).replace("<IsTruncated>false</IsTruncated>", "<IsTruncated />"),
+            "IsTruncated is b''",
+            id="more or not, in short",
+        ),
+        pytest.param(listing(entry("a/x"), token="t"), "gives a token", id="no more, and a token"),
+        pytest.param(
+            listing(entry("a/x", when="1970-01-01T00:00:00Z")), "older than S3", id="made-up time"
+        ),
         pytest.param(listing(entry("a/x"), more=""), "IsTruncated is b''", id="more or not"),
         pytest.param(listing("<Contents><Size>1</Size></Contents>"), "no Key", id="no key"),
         pytest.param(

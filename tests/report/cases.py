@@ -11,7 +11,7 @@ from ci3.core.model import (
     Versioning,
 )
 from ci3.core.pins import pin_commits, protect
-from ci3.core.plan import DeleteLimit, Plan, find_refusals, find_warnings
+from ci3.core.plan import DeleteLimit, Origin, Plan, PolicyEntry, find_refusals, find_warnings
 from ci3.core.retention import RetentionPolicy, decide
 from tests.builders import NOW, deployment, inventory, marker_only, target
 
@@ -47,12 +47,21 @@ def make_plan(
         ci3_version="1.2.3",
         created_at=NOW,
         target=target(versioning),
-        policy={},
+        policy=policy_of(keep_count, patterns),
         decisions=decisions,
         ignored=found.ignored,
         refusals=find_refusals(found, decisions, pins, max_delete),
         warnings=find_warnings(found, pins, versioning),
     )
+
+
+def policy_of(keep_count: int, patterns: tuple[str, ...]) -> dict[str, PolicyEntry]:
+    entries = {"keep-count": keep_count, "protect": patterns}
+    return {
+        name: PolicyEntry(value=value, origin=Origin.INPUT)
+        for name, value in entries.items()
+        if value not in (5, ())
+    }
 
 
 def site(count: int = 12) -> Inventory:
