@@ -86,7 +86,7 @@ def main() -> int:
 def _fail(runner: Runner, error: Ci3Error) -> int:
     is_refused = isinstance(error, RefusedError)
     runner.set_output("outcome", Outcome.REFUSED if is_refused else Outcome.FAILED)
-    runner.fail(f"{error.message}. {error.hint}")
+    runner.fail(error.told)
     runner.write_summary(error_markdown(error))
     return error.exit_code
 
@@ -211,10 +211,10 @@ def _comment(runner: Runner, step: _Step, plan: Plan, result: Result | None) -> 
             is_worth_creating=is_worth_creating,
         )
     except GitHubReadOnlyError as exc:
-        runner.notice(f"no comment, the plan stands in the summary: {exc.message}. {exc.hint}")
+        runner.notice(f"no comment, the plan stands in the summary: {exc.told}")
         return ExitCode.DONE
     except GitHubError as exc:
-        runner.warn(f"no comment, the plan stands in the summary: {exc.message}. {exc.hint}")
+        runner.warn(f"no comment, the plan stands in the summary: {exc.told}")
         return ExitCode.ACCESS if settings.mode is Mode.PLAN else ExitCode.DONE
     if comment is not None:
         runner.set_output("comment-url", comment.url)

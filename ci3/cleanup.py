@@ -142,7 +142,7 @@ def _close(journal: Journal, stopped: str) -> str:
     try:
         journal.end(stopped)
     except JournalError as exc:
-        return stopped or f"{exc.message}. {exc.hint}"
+        return stopped or exc.told
     return stopped
 
 

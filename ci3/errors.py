@@ -34,6 +34,12 @@ class Ci3Error(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def told(self) -> str:
+        """The message and the hint, as one line."""
+        stop = "" if self.message.endswith((".", "?")) else "."
+        return f"{self.message}{stop} {self.hint}".rstrip()
+
 
 class SettingsError(Ci3Error):
     """A setting, an option or a file named by one is wrong."""

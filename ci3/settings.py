@@ -5,11 +5,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Never, cast
-from urllib.parse import urlsplit
 
 from ci3.constants import DEFAULT_KEEP_COUNT, MINIMUM_KEEP_COUNT
 from ci3.core.plan import DeleteLimit, Origin, PolicyEntry
 from ci3.errors import SettingsError, nearest
+from ci3.values import (
+    parse_bucket,
+    parse_choice,
+    parse_folder_name,
+    parse_keep_count,
+    parse_limit,
+    parse_prefix,
+    parse_regex,
+    parse_region,
+    parse_url,
+)
 
 
 class Mode(StrEnum):
@@ -69,91 +79,6 @@ class Setting:
         return self.kind is Kind.LINES
 
 
-def _bucket(text: str) -> str:
-    if text.startswith("s3://"):
-        name, _, prefix = text.removeprefix("s3://").partition("/")
-        rest = f" and prefix: {prefix}" if prefix else ""
-        raise ValueError(f"is an address; write bucket: {name}{rest}")
-    if text.endswith(("--x-s3", "--xa-s3")) or text.startswith("arn:aws:s3express:"):
-        raise ValueError(
-            "is a directory bucket; its listings have no order to rely on, "
-            "so ci3 works on general purpose buckets only"
-        )
-    if not re.fullmatch(r"arn:[\w:/.-]+|[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]", text):
-        raise ValueError("is no bucket's name (3 to 63 letters, digits, dots and hyphens)")
-    return text
-
-
-def _region(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9-]+", text):
-        raise ValueError("is no region's name, such as eu-central-1")
-    return text
-
-
-def _prefix(text: str) -> str:
-    if text.startswith("/") or "//" in text:
-        shown = re.sub("/+", "/", text).strip("/")
-        raise ValueError(f"has an empty folder name in it; write {shown or 'no prefix at all'}")
-    return text if text.endswith("/") else f"{text}/"
-
-
-def _url(text: str) -> str:
-    if "@" in text:
-        raise ValueError("has credentials in it; hand them over as AWS_ACCESS_KEY_ID and so on")
-    if not _is_address(text):
-        raise ValueError("is no address, such as https://minio.example.org:9000")
-    return text.rstrip("/")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        has_place = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # the port is no number, or the brackets of an IPv6 address do not match
-        return False
-    return has_place and parts.scheme in ("http", "https") and not re.search(r"[\s?#]", text)
-
-
-def _keep_count(text: str) -> int:
-    if not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
-        raise ValueError("is not a whole number")
-    if int(text) < MINIMUM_KEEP_COUNT:
-        raise ValueError(f"is too few: at least {MINIMUM_KEEP_COUNT} must stay")
-    return int(text)
-
-
-def _regex(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except (re.error, OverflowError, RecursionError) as exc:
-        raise ValueError(f"is no regular expression: {exc}") from exc
-
-
-def _limit(text: str) -> DeleteLimit:
-    found = re.fullmatch(r"([0-9]{1,9})(%?)", text)
-    if not found or (found[2] and int(found[1]) > 100):  # noqa: PLR2004 - a percentage's end
-        raise ValueError("is neither a count, such as 20, nor a percentage from 0% to 100%")
-    return DeleteLimit(amount=int(found[1]), is_percent=bool(found[2]))
-
-
-def _folder_name(text: str) -> str:
-    name = text.rstrip("/")
-    if not name or "/" in name:
-        raise ValueError("has a slash in it: protect takes folder names and globs, without prefix")
-    return name
-
-
-def _choice(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
-    def parse(text: str) -> StrEnum:
-        try:
-            return choices(text)
-        except ValueError as exc:
-            known = ", ".join(choices)
-            raise ValueError(f"is none of {known}.{nearest(text, choices)}") from exc
-
-    return parse
-
-
 def _setting(  # noqa: PLR0913 - a definition has as many parts as it has
     doc: str,
     *,
@@ -191,34 +116,34 @@ class Settings:
 
     bucket: str = _setting(
         "The bucket's name.",
-        parse=_bucket,
+        parse=parse_bucket,
         options=("--bucket-name", "--bucket"),
         default_doc="required",
     )
     region: str = _setting(
         "The bucket's region.",
-        parse=_region,
+        parse=parse_region,
         options=("--aws-region", "--region"),
         default="",
         default_doc="the AWS chain's",
     )
     prefix: str = _setting(
         "The folder whose sub-folders are the deployments.",
-        parse=_prefix,
+        parse=parse_prefix,
         options=("--prefix",),
         default="",
         default_doc="the bucket's root",
     )
     endpoint_url: str = _setting(
         "The address of an S3 other than AWS: MinIO, Ceph, R2, …",
-        parse=_url,
+        parse=parse_url,
         options=("--endpoint-url",),
         default="",
         default_doc="AWS",
     )
     mode: Mode = _setting(
         "What to do: `plan` shows what would be deleted and cannot delete; `apply` deletes it.",
-        parse=_choice(Mode),
+        parse=parse_choice(Mode),
         choices=Mode,
         default=Mode.PLAN,
         default_doc="`plan`",
@@ -226,7 +151,7 @@ class Settings:
     )
     keep_count: int = _setting(
         f"Keep the N newest complete deployments; at least {MINIMUM_KEEP_COUNT}.",
-        parse=_keep_count,
+        parse=parse_keep_count,
         kind=Kind.COUNT,
         options=("--keep-count",),
         default=DEFAULT_KEEP_COUNT,
@@ -236,7 +161,7 @@ class Settings:
     match: re.Pattern[str] | None = _setting(
         "A regular expression that a folder's name must match in full to be a deployment; "
         "other folders are never deleted.",
-        parse=_regex,
+        parse=parse_regex,
         options=("--match",),
         default=None,
         default_doc="every folder",
@@ -246,7 +171,7 @@ class Settings:
         "Folder names and globs that are never deleted, one a line. A plain name that matches "
         "nothing refuses to apply, a glob that matches nothing warns. Those of a policy file "
         "and of an input or option add up.",
-        parse=_folder_name,
+        parse=parse_folder_name,
         kind=Kind.LINES,
         options=("--protect",),
         default=(),
@@ -254,7 +179,7 @@ class Settings:
     )
     max_delete: DeleteLimit | None = _setting(
         "Refuse to delete more deployments than this: `20`, or `50%` of those found.",
-        parse=_limit,
+        parse=parse_limit,
         kind=Kind.LIMIT,
         options=("--max-delete",),
         default=None,
@@ -279,7 +204,7 @@ class Settings:
     comment: CommentPolicy = _setting(
         "When to comment on the pull request: `always`, `changes` (when something would be "
         "deleted, is refused, or a comment is there already) or `never`.",
-        parse=_choice(CommentPolicy),
+        parse=parse_choice(CommentPolicy),
         choices=CommentPolicy,
         default=CommentPolicy.CHANGES,
         default_doc="`changes`",
@@ -299,7 +224,7 @@ class Settings:
     )
     github_api_url: str = _setting(
         "The address of GitHub's API.",
-        parse=_url,
+        parse=parse_url,
         default="https://api.github.com",
         default_doc="the workflow's",
         action_default="${{ github.api_url }}",
@@ -400,7 +325,7 @@ def _parse(setting: Setting, given: Given) -> list[object]:
 
 def _shown(setting: Setting, text: str) -> str:
     """Quote a value for an error, unless it is a secret or an address that may carry one."""
-    may_hold_secret = setting.is_secret or (setting.parse is _url and re.search("[@?]", text))
+    may_hold_secret = setting.is_secret or (setting.parse is parse_url and re.search("[@?]", text))
     return "the value" if may_hold_secret else repr(text)
 
 

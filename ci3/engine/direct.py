@@ -310,7 +310,7 @@ def _has_room(ahead: Sequence[tuple[Decision, _Listing]]) -> bool:
 def _told(error: BaseException) -> str:
     """Put an error into words: ours as they are, any other as the bug that it is."""
     if isinstance(error, Ci3Error):
-        return f"{error.message}. {error.hint}"
+        return error.told
     if isinstance(error, KeyboardInterrupt):
         return "it was interrupted"
     return f"a bug in ci3, please report it: {error!r}"
