@@ -14,7 +14,7 @@ from ci3.core.model import Decision, Deployment, DeploymentResult, ObjectOutcome
 from ci3.engine.inventory import LISTING_WORKERS, find_folders, list_deployment
 from ci3.engine.journal import Journal
 from ci3.engine.progress import Progress
-from ci3.errors import AccessError, Ci3Error, DeniedError, GateError, JournalError, ListingError
+from ci3.errors import Ci3Error, DeniedError, GateError, JournalError, ListingError
 
 DELETE_WORKERS = 8
 OBJECTS_AHEAD = 20_000
@@ -157,11 +157,7 @@ class Deletion:
             for _, listing in ahead:
                 listing.cancel()
 
-    def _compare(
-        self,
-        planned: Deployment,
-        listing: _Listing,
-    ) -> Part | None:
+    def _compare(self, planned: Deployment, listing: _Listing) -> Part | None:
         tally = self._tallies[planned.name]
         try:
             found, objects = listing.result()
@@ -180,34 +176,32 @@ class Deletion:
 
     def _send(self, batches: Iterator[Batch]) -> None:
         """Send batches, several at once; when stopped, wait for those that are out."""
-        out: set[Future[_Answer]] = set()
+        out: dict[Future[_Answer], Batch] = {}
         with ThreadPoolExecutor(DELETE_WORKERS, "deleting") as pool:
             try:
                 for batch in batches:
-                    out.add(pool.submit(self._delete, next(self._batch_numbers), batch))
+                    out[pool.submit(self._delete, next(self._batch_numbers), batch)] = batch
                     if len(out) >= 2 * DELETE_WORKERS:
-                        out = self._collect(out)
+                        self._collect(out)
                     if self._stopped:
                         break
-                while out:
-                    out = self._collect(out)
             except Exception as exc:  # noqa: BLE001 - what is out must be accounted for
                 self._stop(_told(exc))
             while out:
-                out = self._collect(out)
+                self._collect(out)
 
-    def _collect(self, out: set[Future[_Answer]]) -> set[Future[_Answer]]:
-        """Wait for at least one batch and enter what became of its objects."""
-        done, still_out = wait(out, return_when=FIRST_COMPLETED)
+    def _collect(self, out: dict[Future[_Answer], Batch]) -> None:
+        """Wait for at least one batch, take it out and enter what became of its objects."""
+        done, _ = wait(out, return_when=FIRST_COMPLETED)
         for one in done:
-            answer = one.result()
+            batch, error = out.pop(one), one.exception()
+            answer = one.result() if error is None else _lost(batch, error)
             for part in answer.batch:
                 self._tallies[part.deployment.name].enter(part.objects, answer.outcomes)
             if answer.stopped:
                 self._stop(answer.stopped)
             with suppress(OSError):
                 self.progress.advance(len(answer.outcomes))
-        return still_out
 
     def _stop(self, why: str) -> None:
         self._stopped = self._stopped or why
@@ -247,8 +241,7 @@ class Deletion:
         try:
             return dict(self.writer.delete(objects))
         except Exception as exc:  # noqa: BLE001 - the request may be out: look what became of it
-            unknown = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=_told(exc), stops_run=True)
-            return {stored.key: unknown for stored in objects}
+            return _all_unknown(objects, exc)
 
     def _settle(self, batch: Batch, outcomes: dict[str, KeyOutcome]) -> dict[str, KeyOutcome]:
         """Look again at objects of which S3 did not say what became of them."""
@@ -260,7 +253,7 @@ class Deletion:
                 _, found = list_deployment(
                     self.reader, part.deployment.name, part.deployment.prefix
                 )
-            except AccessError:
+            except Exception:  # noqa: BLE001, S112 - what can't be looked at stays unknown
                 continue
             there = {stored.key: stored for stored in found}
             for stored in unknown:
@@ -285,7 +278,7 @@ class Deletion:
                 # Some servers show a folder for a while after its last object.
                 if one.prefix in there and self._has_objects(one.prefix):
                     self._tallies[one.name].problem = "something is still in it, or new in it"
-        except (AccessError, KeyboardInterrupt) as exc:
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the account comes back
             self._stop(f"what is left could not be looked at: {_told(exc)}")
 
     def _has_objects(self, prefix: str) -> bool:
@@ -314,6 +307,17 @@ def _told(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "it was interrupted"
     return f"a bug in ci3, please report it: {error!r}"
+
+
+def _all_unknown(objects: Iterable[StoredObject], error: BaseException) -> dict[str, KeyOutcome]:
+    one = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=_told(error), stops_run=True)
+    return {stored.key: one for stored in objects}
+
+
+def _lost(batch: Batch, error: BaseException) -> _Answer:
+    """Answer for a batch whose own answer was lost: what became of its objects is unknown."""
+    outcomes = _all_unknown((stored for part in batch for stored in part.objects), error)
+    return _Answer(batch=batch, outcomes=outcomes, stopped=_told(error))
 
 
 def _is_unsettled(one: KeyOutcome) -> bool:

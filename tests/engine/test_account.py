@@ -1,8 +1,16 @@
 """Whatever happens in the midst of a deletion, the account of it comes back, and is checked."""
 
+from collections import Counter
+from collections.abc import Mapping
+
 import pytest
 
+from ci3.aws.bucket import KeyOutcome
+from ci3.core.gate import Gate
 from ci3.core.model import Versioning
+from ci3.engine.direct import Deletion
+from ci3.engine.journal import Journal
+from ci3.engine.progress import Silent
 from ci3.errors import ExitCode, GateError, RefusedError
 from tests.aws.answers import delete_result, error
 from tests.engine.road import apply, cleanup
@@ -43,6 +51,35 @@ def test_redirect_in_the_midst_stops_the_run_and_all_that_is_gone_is_told(
     assert gone == told
     assert "redirect" in ran.result.stopped.lower()
     assert ran.journal[-1]["record"] == "end"
+
+
+def test_bug_in_the_midst_loses_no_account_of_the_other_batches(crowded: Bucket) -> None:
+    run = cleanup(crowded)
+    reader = run.open_bucket()
+    plan = run.make_plan(reader)
+
+    class Unruly(Journal):
+        """A journal that fails in a way nobody thought of, after the first request."""
+
+        def conclude(self, batch: int, outcomes: Mapping[str, KeyOutcome]) -> None:
+            if batch == 1:
+                raise RuntimeError("nobody thought of this")
+            super().conclude(batch, outcomes)
+
+    with Unruly("unruly.jsonl") as journal:
+        deleted = Deletion(
+            reader=reader,
+            writer=reader.open_writer(),
+            gate=Gate(plan.doomed, ()),
+            journal=journal,
+            progress=Silent(),
+            sleep=lambda _seconds: None,
+        ).run(plan.doomed)
+    counts = sum((Counter(one.counts) for one in deleted.results), Counter())
+    assert counts["unknown"] == 1000
+    assert counts["deleted"] == 3000 - len(crowded.keys()) + 3 - 1000
+    assert counts.total() == 3000
+    assert "nobody thought of this" in deleted.stopped
 
 
 class _GivesUp:
