@@ -33,22 +33,24 @@ def take_inventory(
     deployments: list[Deployment] = []
     holes: list[Hole] = []
     with _pool() as pool, _shown(progress, "Listing deployments", len(names)):
-        pending = {
-            pool.submit(list_deployment, bucket, name, f"{prefix}{name}/"): name for name in names
-        }
+        pending = {pool.submit(_describe, bucket, name, f"{prefix}{name}/"): name for name in names}
         for done in as_completed(pending):
             try:
-                deployment, _ = done.result()
+                deployments.append(done.result())
             except (DeniedError, ListingError) as exc:
                 holes.append(Hole(name=pending[done], reason=exc.message))
-            else:
-                deployments.append(deployment)
             progress.advance(1)
     return Inventory(
         deployments=tuple(sorted(deployments, key=lambda one: one.name)),
         ignored=tuple(ignored),
         holes=tuple(sorted(holes, key=lambda one: one.name)),
     )
+
+
+def _describe(bucket: BucketReader, name: str, prefix: str) -> Deployment:
+    """List one folder and keep only the summary: all objects at once would not fit in memory."""
+    deployment, _ = list_deployment(bucket, name, prefix)
+    return deployment
 
 
 def list_deployment(
