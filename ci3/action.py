@@ -34,7 +34,7 @@ from ci3.github.runner import (
     read_inputs,
     read_run,
 )
-from ci3.policy_file import read_policy_file
+from ci3.policy_file import read_named_policy
 from ci3.report.markdown import Place, error_markdown, plan_markdown
 from ci3.report.sentences import shortfall, verdict
 from ci3.report.terminal import ProgressLines, show_plan, show_result
@@ -150,9 +150,7 @@ def _settings(environ: Mapping[str, str], run: WorkflowRun) -> Settings:
         where = "GITHUB_API_URL"
         given = Given(texts=(run.api_url,), origin=Origin.INPUT, where=where)
         inherited["github-api-url"] = given
-    policy_path = inputs["policy-file"].texts[0].strip() if "policy-file" in inputs else ""
-    policy = read_policy_file(policy_path) if policy_path else {}
-    return resolve(inherited, policy, inputs)
+    return resolve(inherited, read_named_policy(inputs), inputs)
 
 
 def _open_github(run: WorkflowRun, settings: Settings) -> GitHubApi | None:

@@ -144,7 +144,7 @@ def _names(*, besides: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def _settings(values: Mapping[str, str | Sequence[str] | None]) -> Settings:
-    from ci3.policy_file import read_policy_file
+    from ci3.policy_file import read_named_policy
 
     given = {}
     for setting in SETTINGS:
@@ -153,8 +153,7 @@ def _settings(values: Mapping[str, str | Sequence[str] | None]) -> Settings:
             texts = (value,) if isinstance(value, str) else tuple(value)
             where = f"option {setting.options[0]}"
             given[setting.name] = Given(texts=texts, origin=Origin.OPTION, where=where)
-    policy_path = given["policy-file"].texts[0] if "policy-file" in given else ""
-    return resolve(read_policy_file(policy_path) if policy_path else {}, given)
+    return resolve(read_named_policy(given), given)
 
 
 def _cleanup(settings: Settings) -> "Cleanup":

@@ -1,6 +1,7 @@
 """The policy file: YAML in which each key is a setting, so strict that a typo is an error."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Never, Protocol
 
@@ -24,6 +25,13 @@ MAXIMUM_DEPTH = 10
 POLICY_KEYS: tuple[str, ...] = tuple(one.name for one in SETTINGS if one.is_policy_key)
 
 _HINT = "docs/policy.schema.json describes the file; many editors check against it."
+
+
+def read_named_policy(given: Mapping[str, Given]) -> dict[str, Given]:
+    """Read the settings of the policy file that inputs or options name, if they name one."""
+    texts = given["policy-file"].texts if "policy-file" in given else ()
+    path = texts[0].strip() if texts else ""
+    return read_policy_file(path) if path else {}
 
 
 def read_policy_file(path: str) -> dict[str, Given]:
