@@ -4,16 +4,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
 from ci3 import __version__
-from ci3.core.plan import Origin
 from ci3.errors import AccessError, Ci3Error, ExitCode, RefusedError, SettingsError
-from ci3.settings import SETTINGS, Given, Setting, Settings, resolve
+from ci3.options import names_of_options, settings_from, with_options
+from ci3.settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -117,45 +117,6 @@ def _write_markdown(text: str) -> None:
     click.echo(text, nl=False)
 
 
-def _options(names: Sequence[str]) -> Callable[[click.Command], click.Command]:
-    """Give a command the options of settings, in the settings' order."""
-
-    def decorate(command: click.Command) -> click.Command:
-        made = [_option(setting) for setting in SETTINGS if setting.name in names]
-        command.params[:0] = made
-        return command
-
-    return decorate
-
-
-def _option(setting: Setting) -> click.Option:
-    default = setting.default_doc.replace("`", "")
-    note = "" if default == "–" else f"  [{'' if setting.is_required else 'default: '}{default}]"
-    return click.Option(
-        [*setting.options, setting.field],
-        help=f"{setting.doc.replace('`', '')}{note}",
-        metavar=setting.kind.upper() if not setting.choices else None,
-        multiple=setting.is_repeatable,
-    )
-
-
-def _names(*, besides: Sequence[str] = ()) -> tuple[str, ...]:
-    return tuple(one.name for one in SETTINGS if one.options and one.name not in besides)
-
-
-def _settings(values: Mapping[str, str | Sequence[str] | None]) -> Settings:
-    from ci3.policy_file import read_named_policy
-
-    given = {}
-    for setting in SETTINGS:
-        value = values.get(setting.field)
-        if value:
-            texts = (value,) if isinstance(value, str) else tuple(value)
-            where = f"option {setting.options[0]}"
-            given[setting.name] = Given(texts=texts, origin=Origin.OPTION, where=where)
-    return resolve(read_named_policy(given), given)
-
-
 def _cleanup(settings: Settings) -> "Cleanup":
     from ci3.cleanup import Cleanup
     from ci3.report.terminal import ProgressBar, ProgressLines
@@ -200,7 +161,7 @@ def _cli(context: click.Context) -> None:
         context.exit(ExitCode.USAGE)
 
 
-@_options(_names(besides=_APPLY_SETTINGS))
+@with_options(names_of_options(besides=_APPLY_SETTINGS))
 @_cli.command("plan-cleanup")
 @_OUTPUT
 @click.option(
@@ -217,7 +178,7 @@ def _plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None)
     """
     from ci3.cleanup import refuse_unless_applyable, save_plan
 
-    cleanup = _cleanup(_settings(values))
+    cleanup = _cleanup(settings_from(values))
     plan = cleanup.make_plan(cleanup.open_bucket())
     if cleanup.settings.plan_file:
         save_plan(plan, cleanup.settings.plan_file, is_to_be_applied=False)
@@ -242,7 +203,7 @@ def _print_plan(plan: "Plan", output: str, result: "Result | None" = None) -> No
         show_plan(_console(sys.stdout), plan)
 
 
-@_options(_names())
+@with_options(names_of_options())
 @_cli.command("cleanup")
 @_OUTPUT
 @click.option("--auto-approve", is_flag=True, help="Delete without asking.")
@@ -262,7 +223,7 @@ def _run_cleanup(*, output: str, auto_approve: bool, **values: str | None) -> in
     )
     from ci3.report.terminal import show_plan
 
-    cleanup = _cleanup(_settings(values))
+    cleanup = _cleanup(settings_from(values))
     console = _console(sys.stdout if output == "table" else sys.stderr)
     bucket = cleanup.open_bucket()
     plan = cleanup.make_plan(bucket)
@@ -324,7 +285,7 @@ def _apply(
     return result
 
 
-@_options(_TARGET_SETTINGS)
+@with_options(_TARGET_SETTINGS)
 @_cli.command("list-deployments")
 @_OUTPUT
 def _list_deployments(*, output: str, **values: str | None) -> int:
@@ -336,7 +297,7 @@ def _list_deployments(*, output: str, **values: str | None) -> int:
     """
     from ci3.core.retention import newest_first
 
-    cleanup = _cleanup(_settings(values))
+    cleanup = _cleanup(settings_from(values))
     inventory = cleanup.take_inventory(cleanup.open_bucket())
     for hole in inventory.holes:
         _show_error(AccessError(f"{hole.name} could not be listed: {hole.reason}", ""))
@@ -356,7 +317,7 @@ def _list_deployments(*, output: str, **values: str | None) -> int:
     return ExitCode.ACCESS if inventory.holes else ExitCode.DONE
 
 
-@_options(_TARGET_SETTINGS)
+@with_options(_TARGET_SETTINGS)
 @_cli.command("list-objects")
 @click.argument("name")
 @_OUTPUT
@@ -369,7 +330,7 @@ def _list_objects(*, name: str, output: str, **values: str | None) -> None:
     """
     from ci3.engine.inventory import list_deployment
 
-    settings = _settings(values)
+    settings = settings_from(values)
     bucket = _cleanup(settings).open_bucket()
     folder = name.rstrip("/")
     _, objects = list_deployment(bucket, folder, f"{settings.prefix}{folder}/")

@@ -44,7 +44,6 @@ class WorkflowRun:
     api_url: str
     commits: tuple[str, ...]
     pull_request: int | None
-    summary_path: str
 
 
 def read_inputs(environ: Mapping[str, str]) -> dict[str, str]:
@@ -76,7 +75,6 @@ def read_run(environ: Mapping[str, str]) -> WorkflowRun:
             dict.fromkeys(one for one in named if isinstance(one, str) and _COMMIT.fullmatch(one))
         ),
         pull_request=number,
-        summary_path=environ.get("GITHUB_STEP_SUMMARY", ""),
     )
 
 
