@@ -2,9 +2,11 @@
 
 import functools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from openapi_core import OpenAPI
 from openapi_core.templating.responses.exceptions import ResponseNotFound
@@ -48,7 +50,7 @@ def request_violations(received: Received) -> Iterator[str]:
     if errors:
         return
     # The description does not refuse a query it does not know, and names the limit in prose only.
-    if unknown := received.query.keys() - {"per_page", "page", "since"}:
+    if unknown := received.query.keys() - _query_parameters(received):
         yield f"{where}: unknown query parameters {sorted(unknown)}"
     if int(received.query.get("per_page", "30")) > MAX_PAGE_SIZE:
         yield f"{where}: per_page is over {MAX_PAGE_SIZE}"
@@ -72,6 +74,50 @@ def answer_violations(received: Received, answer: Answer) -> Iterator[str]:
             yield f"{where}: {wrong.message}"
 
 
+def sample(schema_name: str, /, *properties: str, **chosen: object) -> dict[str, object]:
+    """Make the smallest object that a schema allows, but for what is chosen.
+
+    `properties` lead from the named schema to one within it.
+    """
+    schema = _schema()["components"]["schemas"][schema_name]
+    for one in properties:
+        schema = _resolved(schema["properties"][one])
+    return {one: _smallest(schema["properties"][one]) for one in schema["required"]} | chosen
+
+
+def _smallest(schema: dict[str, Any]) -> object:
+    schema = _resolved(schema)
+    if schema.get("nullable"):
+        return None
+    if "enum" in schema or "example" in schema:
+        return schema["enum"][0] if "enum" in schema else schema["example"]
+    if "oneOf" in schema:
+        return _smallest(schema["oneOf"][0])
+    if schema["type"] == "object":
+        properties = schema.get("properties", {})
+        return {one: _smallest(properties[one]) for one in schema.get("required", ())}
+    formats = {"uri": f"{PUBLIC_API}/x", "date-time": "2026-01-02T03:04:05Z"}
+    text = formats.get(schema.get("format", ""), "x")
+    return {"array": [], "string": text, "boolean": False}.get(schema["type"], 1)
+
+
+def _resolved(node: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in node:
+        return node
+    kind, name = node["$ref"].removeprefix("#/components/").split("/")
+    return _schema()["components"][kind][name]
+
+
+def _query_parameters(received: Received) -> set[str]:
+    """The names that the description knows for what is asked."""
+    described = urlsplit(_as_described(received).path).path
+    for template, operations in _schema()["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), described):
+            parameters = operations[received.method.lower()].get("parameters", ())
+            return {_resolved(one)["name"] for one in parameters if _resolved(one)["in"] == "query"}
+    return set()
+
+
 @functools.cache
 def _schema() -> dict[str, Any]:
     return json.loads(SLICE.read_text(encoding="utf-8"))
@@ -83,10 +129,12 @@ def _description() -> OpenAPI:
 
 
 def _as_described(received: Received) -> MockRequest:
+    # A file's path is one parameter of the description; GitHub takes it with its slashes.
+    before, contents, file = received.path.partition("/contents/")
     return MockRequest(
         PUBLIC_API,
         received.method,
-        received.path,
+        f"{before}{contents}{file.replace('/', '%2F')}",
         args=dict(received.query),
         headers=dict(received.headers),
         data=received.body,

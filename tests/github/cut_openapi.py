@@ -19,6 +19,11 @@ SLICE: Final = Path(__file__).with_name("openapi.json")
 OPERATIONS: Final = {
     "/repos/{owner}/{repo}/issues/{issue_number}/comments": ("get", "post"),
     "/repos/{owner}/{repo}/issues/comments/{comment_id}": ("patch",),
+    "/repos/{owner}/{repo}/deployments": ("get",),
+    "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses": ("get",),
+    "/repos/{owner}/{repo}/pulls": ("get",),
+    "/repos/{owner}/{repo}/branches": ("get",),
+    "/repos/{owner}/{repo}/contents/{path}": ("get",),
     "/user": ("get",),
 }
 

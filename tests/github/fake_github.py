@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Self
@@ -23,6 +23,14 @@ from tests.github.contract import (
     Received,
     answer_violations,
     request_violations,
+    sample,
+)
+from tests.github.fake_repository import (
+    REPOSITORY_ID,
+    FakeRepository,
+    json_answer,
+    page_answer,
+    problem,
 )
 
 TOKEN: Final = "fake-github-token"
@@ -31,7 +39,6 @@ WORKFLOW_LOGIN: Final = "github-actions[bot]"
 BASE_PATH: Final = "/api/v3"
 """As on GitHub Enterprise Server, so that no client takes the root for granted."""
 
-REPOSITORY_ID: Final = 1296269
 MAX_BODY_CHARACTERS: Final = 65_536
 
 
@@ -75,6 +82,7 @@ class FakeGitHub:
     ) -> None:
         self.token = TOKEN
         self.repository = REPOSITORY
+        self.content = FakeRepository()
         self._login = login
         self._may_write = may_write
         self._comments: dict[int, FakeComment] = {}
@@ -176,7 +184,7 @@ class FakeGitHub:
 
     def _violated(self, violations: tuple[str, ...]) -> Answer:
         self._violations.extend(violations)
-        return _problem(500, "contract violated: " + "; ".join(violations))
+        return problem(500, "contract violated: " + "; ".join(violations))
 
     def _checked_answer(self, received: Received) -> Answer:
         answer = self._dispatch(received)
@@ -185,67 +193,64 @@ class FakeGitHub:
 
     def _dispatch(self, received: Received) -> Answer:
         if received.headers.get("authorization") != f"Bearer {self.token}":
-            return _problem(401, "Bad credentials")
-        routes: tuple[tuple[str, str, Callable[..., Answer]], ...] = (
+            return problem(401, "Bad credentials")
+        path = received.path.removeprefix(f"/repos/{self.repository}")
+        for method, pattern, route in self._routes(received.query):
+            if method == received.method and (match := re.fullmatch(pattern, path)):
+                if method != "GET" and not self._may_write:
+                    return problem(403, "Resource not accessible by integration")
+                named = (int(one) if one.isdecimal() else one for one in match.groups())
+                found = route(received, *named)
+                if isinstance(found, Answer):
+                    return found
+                return page_answer(received, self.url, self.repository, found)
+        return problem(404, "Not Found")
+
+    def _routes(
+        self, query: Mapping[str, str]
+    ) -> tuple[tuple[str, str, Callable[..., Answer | Sequence[object]]], ...]:
+        """Method, path below the repository's, and what answers: with a list where it has pages."""
+        holds = self.content
+        return (
             ("GET", r"/user", self._get_user),
             ("GET", r"/issues/(\d+)/comments", self._list_comments),
             ("POST", r"/issues/(\d+)/comments", self._create_comment),
             ("PATCH", r"/issues/comments/(\d+)", self._update_comment),
+            ("GET", r"/deployments", lambda _: holds.list_deployments(query.get("environment"))),
+            ("GET", r"/deployments/(\d+)/statuses", lambda _, one: holds.list_statuses(one)),
+            ("GET", r"/pulls", lambda _: holds.list_pull_requests(query.get("state", "open"))),
+            ("GET", r"/branches", lambda _: holds.list_branches()),
+            ("GET", r"/contents/(.+)", lambda _, path: holds.get_file(path, query.get("ref", ""))),
         )
-        path = received.path.removeprefix(f"/repos/{self.repository}")
-        for method, pattern, route in routes:
-            if method == received.method and (match := re.fullmatch(pattern, path)):
-                if method != "GET" and not self._may_write:
-                    return _problem(403, "Resource not accessible by integration")
-                return route(received, *map(int, match.groups()))
-        return _problem(404, "Not Found")
 
     def _get_user(self, _received: Received) -> Answer:
         if self._login.endswith("[bot]"):
-            return _problem(403, "Resource not accessible by integration")
-        unknown = dict.fromkeys(("name", "bio", "blog", "company", "email", "hireable", "location"))
-        counts = dict.fromkeys(("followers", "following", "public_gists", "public_repos"), 0)
-        times = dict.fromkeys(("created_at", "updated_at"), "2026-01-02T03:04:05Z")
-        user = {"user_view_type": "public", **_user_json(self._login), **unknown, **counts, **times}
-        return _json_answer(200, user)
+            return problem(403, "Resource not accessible by integration")
+        return json_answer(200, sample("public-user", login=self._login, user_view_type="public"))
 
-    def _list_comments(self, received: Received, number: int) -> Answer:
-        page_size = int(received.query.get("per_page", "30"))
-        page = int(received.query.get("page", "1"))
-        comments = self.comments(number)
-        shown = comments[(page - 1) * page_size : page * page_size]
-        # GitHub's own links name the repository by its number.
-        base = f"{self.url}/repositories/{REPOSITORY_ID}/issues/{number}/comments"
-        links = []
-        if page > 1:
-            links.append(f'<{base}?per_page={page_size}&page={page - 1}>; rel="prev"')
-        if page * page_size < len(comments):
-            last = -(-len(comments) // page_size)
-            links.append(f'<{base}?per_page={page_size}&page={page + 1}>; rel="next"')
-            links.append(f'<{base}?per_page={page_size}&page={last}>; rel="last"')
-        headers = {"Link": ", ".join(links)} if links else {}
-        return _json_answer(200, [self._comment_json(comment) for comment in shown], headers)
+    def _list_comments(self, _received: Received, number: int) -> list[object]:
+        return [self._comment_json(comment) for comment in self.comments(number)]
 
     def _create_comment(self, received: Received, number: int) -> Answer:
         body = json.loads(received.body)["body"]
-        if problem := _body_problem(body):
-            return problem
+        if refused := _body_problem(body):
+            return refused
         comment = self.add_comment(number, body, self._login)
         headers = {
             "Location": f"{self.url}/repos/{self.repository}/issues/comments/{comment.comment_id}"
         }
-        return _json_answer(201, self._comment_json(comment), headers)
+        return json_answer(201, self._comment_json(comment), headers)
 
     def _update_comment(self, received: Received, comment_id: int) -> Answer:
         body = json.loads(received.body)["body"]
         old = self._comments.get(comment_id)
         if old is None:
-            return _problem(404, "Not Found")
-        if problem := _body_problem(body):
-            return problem
+            return problem(404, "Not Found")
+        if refused := _body_problem(body):
+            return refused
         new = replace(old, body=body)
         self._comments[comment_id] = new
-        return _json_answer(200, self._comment_json(new))
+        return json_answer(200, self._comment_json(new))
 
     def _comment_json(self, comment: FakeComment) -> dict[str, object]:
         issues = f"{PUBLIC_API}/repos/{self.repository}/issues"
@@ -257,7 +262,7 @@ class FakeGitHub:
             "html_url": f"{pull}#issuecomment-{comment.comment_id}",
             "issue_url": f"{issues}/{comment.number}",
             "body": comment.body,
-            "user": _user_json(comment.author) if comment.author else None,
+            "user": sample("simple-user", login=comment.author) if comment.author else None,
             "created_at": "2026-01-02T03:04:05Z",
             "updated_at": "2026-01-02T03:04:05Z",
             "author_association": "NONE",
@@ -315,16 +320,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
 
-def _json_answer(status: int, content: object, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status=status, body=json.dumps(content).encode(), headers=headers or {})
-
-
-def _problem(status: int, message: str, **more: object) -> Answer:
-    documentation_url = "https://docs.github.com/rest"
-    content = {"message": message, "documentation_url": documentation_url, "status": str(status)}
-    return _json_answer(status, content | more)
-
-
 def _body_problem(body: str) -> Answer | None:
     if body.strip() and len(body) <= MAX_BODY_CHARACTERS:
         return None
@@ -332,31 +327,7 @@ def _body_problem(body: str) -> Answer | None:
         f"is too long (maximum is {MAX_BODY_CHARACTERS} characters)" if body.strip() else "is blank"
     )
     error = {"resource": "IssueComment", "code": "unprocessable", "field": "data"}
-    return _problem(422, "Validation Failed", errors=[error | {"message": f"Body {told}"}])
-
-
-def _user_json(login: str) -> dict[str, object]:
-    api, page = f"{PUBLIC_API}/users/{login}", f"https://github.com/{login}"
-    return {
-        "login": login,
-        "id": sum(login.encode()),
-        "node_id": f"U_{login}",
-        "avatar_url": f"{page}.png",
-        "gravatar_id": "",
-        "url": api,
-        "html_url": page,
-        "followers_url": f"{api}/followers",
-        "following_url": f"{api}/following{{/other_user}}",
-        "gists_url": f"{api}/gists{{/gist_id}}",
-        "starred_url": f"{api}/starred{{/owner}}{{/repo}}",
-        "subscriptions_url": f"{api}/subscriptions",
-        "organizations_url": f"{api}/orgs",
-        "repos_url": f"{api}/repos",
-        "events_url": f"{api}/events{{/privacy}}",
-        "received_events_url": f"{api}/received_events",
-        "type": "Bot" if login.endswith("[bot]") else "User",
-        "site_admin": False,
-    }
+    return problem(422, "Validation Failed", errors=[error | {"message": f"Body {told}"}])
 
 
 def main() -> None:

@@ -203,14 +203,14 @@ def test_creation_is_never_tried_again_after_a_server_error(fake, api, waits):
 
 def test_every_request_has_a_timeout_and_a_read_that_stalls_is_tried_again(fake, api):
     adapter = ImpatientAdapter(fake.stall_next("GET", "comments"))
-    api._session.mount("http://", adapter)
+    api.transport._session.mount("http://", adapter)
 
     assert read(api) == []
     assert adapter.timeouts == [(5.0, 20.0)] * 2
 
 
 def test_creation_that_stalls_is_never_tried_again(fake, api):
-    api._session.mount("http://", ImpatientAdapter(fake.stall_next("POST", "comments")))
+    api.transport._session.mount("http://", ImpatientAdapter(fake.stall_next("POST", "comments")))
 
     assert "ReadTimeout" in failed(write, api, "POST").message
     assert len(fake.requests) == 1
