@@ -1,11 +1,12 @@
 """The workflow's face: inputs in; log, summary, comment, outputs and exit code out."""
 
+import json
 import os
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import FrameType
@@ -13,8 +14,10 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from ci3.cleanup import Cleanup, exit_code, outcome, report_numbers, save_plan
-from ci3.core.model import Outcome, Result
+from ci3.cleanup import Cleanup, exit_code
+from ci3.core.account import Account, list_numbers, outcome_of, sum_up
+from ci3.core.comparison import PolicyChange
+from ci3.core.model import Outcome
 from ci3.core.plan import Origin, Plan
 from ci3.errors import (
     AccessError,
@@ -34,11 +37,14 @@ from ci3.github.runner import (
     read_inputs,
     read_run,
 )
+from ci3.policy_change import OldPolicy
 from ci3.policy_file import read_named_policy
-from ci3.report.markdown import Place, error_markdown, plan_markdown
-from ci3.report.sentences import shortfall, verdict
-from ci3.report.terminal import ProgressLines, show_plan, show_result
-from ci3.settings import CommentPolicy, Given, Mode, Settings, resolve
+from ci3.report.markdown import Place, error_markdown, run_markdown
+from ci3.report.sentences import shortfall, total_verdict
+from ci3.report.terminal import ProgressLines, show_results, show_run
+from ci3.run import Run, open_run
+from ci3.settings import CommentPolicy, Given, Mode, Settings
+from ci3.targets import resolve_targets
 
 # A cancelled step gets SIGINT, after 7.5 seconds SIGTERM, after 2.5 more SIGKILL:
 # https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation
@@ -53,11 +59,15 @@ HOW_TO_APPLY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
-    """One step of a workflow; `github` is None where no comment can or shall be written."""
+    """One step of a workflow; `github` is None where there is no token or repository.
+
+    `settings` are those of the first target: what is about the whole run is the same in all.
+    """
 
     run: WorkflowRun
     settings: Settings
     github: GitHubApi | None
+    changes: tuple[PolicyChange, ...] = ()
 
     def place(self, budget_bytes: int) -> Place:
         """Describe a place of so many bytes for a report of this step."""
@@ -103,89 +113,141 @@ def _pass_over(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _run(environ: Mapping[str, str], runner: Runner) -> int:
-    run = read_run(environ)
-    settings = _settings(environ, run)
+    workflow = read_run(environ)
+    inherited, inputs = _given(environ, workflow)
+    policy = read_named_policy(inputs)
+    targets = resolve_targets(inherited, policy, inputs)
+    settings = targets[0]
     runner.hide(settings.github_token)
-    github = _open_github(run, settings)
+    github = _open_github(workflow, settings)
     log: Any = NeutralStream(sys.stdout)  # rich asks for a whole IO and uses these few methods
     console = Console(file=log, width=LOG_WIDTH, no_color=True)
-    cleanup = Cleanup(
-        settings=settings,
-        commits=run.commits,
-        progress=ProgressLines(lambda line: console.print(line, markup=False)),
-        clock=lambda: datetime.now(UTC),
-        sleep=time.sleep,
-        tell_journal=lambda path: runner.set_output("journal-file", path),
-    )
-    bucket = cleanup.open_bucket()
-    plan = cleanup.make_plan(bucket)
-    if settings.plan_file:
-        save_plan(plan, settings.plan_file, is_to_be_applied=settings.mode is Mode.APPLY)
-    runner.begin_group(f"Plan: {verdict(plan)}")
-    show_plan(console, plan)
+    run = open_run(_cleanups(targets, workflow, github, console, runner))
+    plans = run.make_plans()
+    run.save_plans(plans, is_to_be_applied=settings.mode is Mode.APPLY)
+    accounts: Sequence[Account] = [Account(plan=plan) for plan in plans]
+    runner.begin_group(f"Plan: {total_verdict(accounts)}")
+    show_run(console, accounts)
     runner.end_group()
-    step = _Step(run=run, settings=settings, github=github)
-    if settings.mode is Mode.PLAN or not plan.applyable or not plan.doomed:
-        return _report(runner, step, plan, None)
+    changes = _policy_changes(environ, workflow, run, plans, github)
+    step = _Step(run=workflow, settings=settings, github=github, changes=changes)
+    is_applyable = all(plan.applyable for plan in plans) and any(plan.doomed for plan in plans)
+    if settings.mode is Mode.PLAN or not is_applyable:
+        return _report(runner, step, accounts)
     try:
-        result = cleanup.apply(plan, bucket, is_fresh=True)
+        accounts = run.apply(plans, is_fresh=True)
     except KeyboardInterrupt as exc:
         raise AccessError("interrupted", JOURNAL) from exc
     try:
-        show_result(console, plan, result)
-        return _report(runner, step, plan, result)
+        show_results(console, accounts)
+        return _report(runner, step, accounts)
     except KeyboardInterrupt:
-        _set_outputs(runner, step, plan, result)
+        _set_outputs(runner, step, accounts)
         runner.warn("interrupted after the deletion: not all of its report was written")
-        return exit_code(result.outcome)
+        return exit_code(outcome_of(accounts))
 
 
-def _settings(environ: Mapping[str, str], run: WorkflowRun) -> Settings:
+def _given(
+    environ: Mapping[str, str], workflow: WorkflowRun
+) -> tuple[dict[str, Given], dict[str, Given]]:
+    """Collect what the run's surroundings set, and the inputs, which go before it."""
     inputs = {
         name: Given(texts=(text,), origin=Origin.INPUT, where=f"input {name}")
         for name, text in read_inputs(environ).items()
     }
     inherited = {}
-    if run.api_url:
+    if workflow.api_url:
         where = "GITHUB_API_URL"
-        given = Given(texts=(run.api_url,), origin=Origin.INPUT, where=where)
+        given = Given(texts=(workflow.api_url,), origin=Origin.INPUT, where=where)
         inherited["github-api-url"] = given
-    return resolve(inherited, read_named_policy(inputs), inputs)
+    return inherited, inputs
 
 
-def _open_github(run: WorkflowRun, settings: Settings) -> GitHubApi | None:
-    """Make the client that comments; raises SettingsError before anything is done."""
-    is_wanted = run.pull_request is not None and settings.comment is not CommentPolicy.NEVER
-    if not is_wanted or not settings.github_token or not run.repository:
+def _open_github(workflow: WorkflowRun, settings: Settings) -> GitHubApi | None:
+    """Make GitHub's client; raises SettingsError before anything is done."""
+    if not settings.github_token or not workflow.repository:
         return None
     return GitHubApi(
         api_url=settings.github_api_url,
         token=settings.github_token,
-        repository=run.repository,
+        repository=workflow.repository,
     )
 
 
-def _set_outputs(runner: Runner, step: _Step, plan: Plan, result: Result | None) -> None:
-    for name, value in report_numbers(plan, result).items():
+def _cleanups(
+    targets: Sequence[Settings],
+    workflow: WorkflowRun,
+    github: GitHubApi | None,
+    console: Console,
+    runner: Runner,
+) -> list[Cleanup]:
+    journals: list[str] = []
+
+    def tell_journal(path: str) -> None:
+        journals.append(path)
+        runner.set_output("journal-file", "\n".join(journals))
+
+    return [
+        Cleanup(
+            settings=settings,
+            commits=workflow.commits,
+            progress=ProgressLines(lambda line: console.print(line, markup=False)),
+            clock=lambda: datetime.now(UTC),
+            sleep=time.sleep,
+            github=github,
+            tell_journal=tell_journal,
+        )
+        for settings in targets
+    ]
+
+
+def _policy_changes(
+    environ: Mapping[str, str],
+    workflow: WorkflowRun,
+    run: Run,
+    plans: Sequence[Plan],
+    github: GitHubApi | None,
+) -> tuple[PolicyChange, ...]:
+    """Compare with the policy of the pull request's base, where there is a file and one to ask."""
+    path = run.cleanups[0].settings.policy_file
+    if not path or not workflow.base_commit or github is None:
+        return ()
+    inherited, inputs = _given(environ, workflow)
+    old = OldPolicy(
+        path=path,
+        base_commit=workflow.base_commit,
+        workspace=environ.get("GITHUB_WORKSPACE", "."),
+        inherited=inherited,
+        inputs=inputs,
+    )
+    return old.find_changes(run, plans, github)
+
+
+def _set_outputs(runner: Runner, step: _Step, accounts: Sequence[Account]) -> None:
+    for name, value in sum_up(accounts).items():
         runner.set_output(name, value)
     runner.set_output("plan-file", step.settings.plan_file)
+    targets = json.dumps(list_numbers(accounts)) if step.settings.has_targets else ""
+    runner.set_output("targets", targets)
 
 
-def _report(runner: Runner, step: _Step, plan: Plan, result: Result | None) -> int:
-    ended = outcome(plan, result)
-    _set_outputs(runner, step, plan, result)
-    runner.write_summary(plan_markdown(plan, step.place(SUMMARY_LIMIT_BYTES), result))
-    for warning in plan.warnings:
-        runner.warn(warning.message)
-    for refusal in plan.refusals:
-        runner.fail(refusal.message)
-    if result is not None and ended is Outcome.PARTIAL:
-        runner.fail(shortfall(plan, result))
-    code = _comment(runner, step, plan, result)
+def _report(runner: Runner, step: _Step, accounts: Sequence[Account]) -> int:
+    ended = outcome_of(accounts)
+    _set_outputs(runner, step, accounts)
+    runner.write_summary(run_markdown(accounts, step.place(SUMMARY_LIMIT_BYTES), step.changes))
+    for account in accounts:
+        where = f"{account.plan.target.url}: " if len(accounts) > 1 else ""
+        for warning in account.plan.warnings:
+            runner.warn(f"{where}{warning.message}")
+        for refusal in account.plan.refusals:
+            runner.fail(f"{where}{refusal.message}")
+        if account.result is not None and account.outcome is Outcome.PARTIAL:
+            runner.fail(f"{where}{shortfall(account.plan, account.result)}")
+    code = _comment(runner, step, accounts)
     return exit_code(ended) or code
 
 
-def _comment(runner: Runner, step: _Step, plan: Plan, result: Result | None) -> ExitCode:
+def _comment(runner: Runner, step: _Step, accounts: Sequence[Account]) -> ExitCode:
     """Write the comment where there is a pull request; not being allowed to is only noticed.
 
     In plan mode the comment is the point, and losing it ends in a non-zero exit.
@@ -198,14 +260,17 @@ def _comment(runner: Runner, step: _Step, plan: Plan, result: Result | None) -> 
         runner.notice("there is no token to comment with: the plan stands in the summary")
         return ExitCode.DONE
     is_worth_creating = (
-        settings.comment is CommentPolicy.ALWAYS or bool(plan.doomed) or not plan.applyable
+        settings.comment is CommentPolicy.ALWAYS
+        or bool(step.changes)
+        or any(account.plan.doomed or not account.plan.applyable for account in accounts)
     )
+    urls = " ".join(account.plan.target.url for account in accounts)
     try:
         comment = post_comment(
             step.github,
             number=number,
-            comment_id=settings.comment_id or plan.target.url,
-            body=plan_markdown(plan, step.place(COMMENT_LIMIT_BYTES - 100), result),
+            comment_id=settings.comment_id or urls,
+            body=run_markdown(accounts, step.place(COMMENT_LIMIT_BYTES - 100), step.changes),
             is_worth_creating=is_worth_creating,
         )
     except GitHubReadOnlyError as exc:

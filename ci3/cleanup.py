@@ -1,15 +1,18 @@
 """The one road that both faces take: inventory, pins, decision, plan, apply, result."""
 
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
+from typing import assert_never
 
 from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.constants import MINIMUM_KEEP_COUNT
+from ci3.core.explanation import Explanation, explain
 from ci3.core.gate import Gate
+from ci3.core.live import Reading
 from ci3.core.model import (
     Decision,
     DeploymentResult,
@@ -17,30 +20,73 @@ from ci3.core.model import (
     ObjectOutcome,
     Outcome,
     Result,
+    Target,
 )
-from ci3.core.pins import Pin, pin_commits, protect
-from ci3.core.plan import Plan, compare, find_refusals, find_warnings
-from ci3.core.planfile import dump_plan
-from ci3.core.retention import RetentionPolicy, decide
+from ci3.core.objections import Limits, against_readings, find_refusals, find_warnings
+from ci3.core.pins import Pin, pin_commits, pin_live, protect
+from ci3.core.plan import Plan, compare
+from ci3.core.retention import Judgement, RetentionPolicy, judge, rests_on
+from ci3.core.simulation import Simulation, simulate
+from ci3.core.succession import AgeFrom
 from ci3.engine.direct import Deletion
-from ci3.engine.inventory import take_inventory
+from ci3.engine.inventory import Scope, finish_listing, take_inventory
 from ci3.engine.journal import Journal
+from ci3.engine.live import read_live_sources
 from ci3.engine.progress import Progress
-from ci3.errors import ExitCode, JournalError, RefusedError, SettingsError
+from ci3.errors import ExitCode, JournalError, RefusedError
+from ci3.github.api import GitHubApi
 from ci3.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Everything that a decision rests on, and the judgement of each deployment."""
+
+    target: Target
+    inventory: Inventory
+    readings: tuple[Reading, ...]
+    pins: tuple[Pin, ...]
+    now: datetime
+    judgements: tuple[Judgement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """What of a plan may be deleted now; of the rest, why not, and what is gone already."""
+
+    plan: Plan
+    due: tuple[Decision, ...]
+    withdrawn: Mapping[str, str] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+    pins: tuple[Pin, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cleanup:
-    """Settings and surroundings of one run; `commits` are those that the run is about."""
+    """Settings and surroundings of one target; `commits` are those that the run is about."""
 
     settings: Settings
     commits: Sequence[str]
     progress: Progress
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
+    github: GitHubApi | None = None
+    """Asked for live sources; None where there is no repository or no token."""
     tell_journal: Callable[[str], None] = lambda _path: None
     """Told where the journal is before the first request goes out."""
+
+    @property
+    def policy(self) -> RetentionPolicy:
+        """The rules in force."""
+        return RetentionPolicy(
+            keep_count=self.settings.keep_count,
+            keep_within=self.settings.keep_within,
+            keep_daily=self.settings.keep_daily,
+            keep_weekly=self.settings.keep_weekly,
+            keep_monthly=self.settings.keep_monthly,
+            group_by=self.settings.group_by,
+            age_from=self.settings.age_from,
+        )
 
     def open_bucket(self) -> BucketReader:
         """Open the bucket for reading; nothing that this returns can delete."""
@@ -51,53 +97,138 @@ class Cleanup:
         )
 
     def take_inventory(self, bucket: BucketReader) -> Inventory:
-        """List the deployments, without deciding anything."""
-        return take_inventory(bucket, self.settings.prefix, self.settings.match, self.progress)
+        """List the deployments in full, without deciding anything."""
+        return take_inventory(bucket, self._scope(is_begun=False), self.progress)
+
+    def look(self, bucket: BucketReader) -> Seen:
+        """Read all that is to be known, and judge each deployment.
+
+        Where one request for each was enough so far, those that a deletion rests on are listed in
+        full, and all are judged again, until none is left.
+        """
+        scope = self._scope(is_begun=self.settings.age_from is AgeFrom.FIRST_OBJECT)
+        with ThreadPoolExecutor(1, "live") as beside:
+            asked = beside.submit(self._read_live_sources, bucket)
+            inventory = take_inventory(bucket, scope, self.progress)
+            readings = asked.result()
+        pins = (*self._pins(), *pin_live(readings))
+        now = self.clock()
+        while True:
+            judgements = judge(inventory, self.policy, pins, now, MINIMUM_KEEP_COUNT)
+            unknown = {one.name for one in rests_on(judgements, self.policy) if not one.is_whole}
+            if not unknown:
+                break
+            inventory = finish_listing(bucket, scope, inventory, unknown, self.progress)
+        return Seen(
+            target=bucket.target(self.settings.prefix),
+            inventory=inventory,
+            readings=readings,
+            pins=pins,
+            now=now,
+            judgements=judgements,
+        )
 
     def make_plan(self, bucket: BucketReader) -> Plan:
         """Decide what would be deleted, and why."""
-        inventory = self.take_inventory(bucket)
-        target = bucket.target(self.settings.prefix)
-        pins = self._pins()
-        now = self.clock()
-        policy = RetentionPolicy(keep_count=self.settings.keep_count)
-        decisions = decide(inventory, policy, pins, now, MINIMUM_KEEP_COUNT)
+        seen = self.look(bucket)
+        decisions = tuple(judgement.decision for judgement in seen.judgements)
+        limits = Limits(
+            max_delete=self.settings.max_delete, max_delete_bytes=self.settings.max_delete_bytes
+        )
         return Plan(
             ci3_version=__version__,
-            created_at=now,
-            target=target,
+            created_at=seen.now,
+            target=seen.target,
             policy=self.settings.recorded,
             decisions=decisions,
-            ignored=inventory.ignored,
-            refusals=find_refusals(inventory, decisions, pins, self.settings.max_delete),
-            warnings=find_warnings(inventory, pins, target.versioning),
+            ignored=seen.inventory.ignored,
+            refusals=find_refusals(seen.inventory, decisions, seen.pins, seen.readings, limits),
+            warnings=find_warnings(
+                seen.inventory,
+                seen.pins,
+                seen.readings,
+                seen.target.versioning,
+                group_by=self.settings.group_by,
+                required_file=self.settings.required_file,
+            ),
         )
 
-    def apply(self, plan: Plan, bucket: BucketReader, *, is_fresh: bool) -> Result:
-        """Delete what the plan names and is still due.
+    def explain(self, bucket: BucketReader, name: str) -> Explanation | None:
+        """Explain the decision about one deployment, or give None where there is none such."""
+        for judgement in self.look(bucket).judgements:
+            if judgement.deployment.name == name:
+                return explain(judgement, self.settings.keep_within)
+        return None
 
-        A plan that is not fresh, because a person took time to approve it, is held against a new
-        one first. Raises RefusedError for a plan that may not be applied.
+    def simulate(self, inventory: Inventory) -> Simulation:
+        """Replay a bucket's history under the rules in force, with what they protect."""
+        return simulate(
+            inventory,
+            self.policy,
+            protect(self.settings.protect),
+            minimum_keep_count=MINIMUM_KEEP_COUNT,
+            ends_at=self.clock(),
+        )
+
+    def approve(self, plan: Plan, bucket: BucketReader, *, is_fresh: bool) -> Approved:
+        """Say what of a plan may be deleted now; nothing is deleted by this.
+
+        What is live is read once more. A plan that is not fresh, because a person took time to
+        look at it, is also held against a new one. Raises RefusedError for what may not be applied.
         """
         refuse_unless_applyable(plan)
-        due, withdrawn, gone = plan.doomed, dict[str, str](), frozenset[str]()
+        approved = Approved(plan=plan, due=plan.doomed)
         if not is_fresh:
-            new_plan = self.make_plan(bucket)
-            refuse_unless_applyable(new_plan)
-            if new_plan.target != plan.target:
-                raise RefusedError(
-                    f"{plan.target.url} is not as it was when the plan was shown: "
-                    f"versioning was {plan.target.versioning}, is {new_plan.target.versioning}",
-                    "Nothing was deleted. Look at a new plan.",
-                )
-            still_due = compare(plan, new_plan)
-            due, withdrawn = still_due.due, dict(still_due.withdrawn)
-            left = {decision.deployment.name for decision in new_plan.decisions}
-            gone = frozenset(withdrawn) - left
+            approved = self._hold_against_new_plan(approved, bucket)
+        readings = self._read_live_sources(bucket)
+        names = [
+            *(decision.deployment.name for decision in plan.decisions),
+            *(ignored.name.removesuffix("/") for ignored in plan.ignored),
+        ]
+        if refusals := against_readings(readings, names):
+            raise RefusedError(
+                "; ".join(refusal.message for refusal in refusals),
+                "Nothing was deleted. Look at a new plan.",
+            )
+        pins = (*self._pins(), *pin_live(readings))
+        held = {
+            decision.deployment.name: pin.reason().message
+            for decision in approved.due
+            for pin in pins
+            if pin.holds(decision.deployment.name)
+        }
+        return replace(
+            approved,
+            due=tuple(one for one in approved.due if one.deployment.name not in held),
+            withdrawn={**approved.withdrawn, **held},
+            pins=pins,
+        )
+
+    def _hold_against_new_plan(self, approved: Approved, bucket: BucketReader) -> Approved:
+        plan, new_plan = approved.plan, self.make_plan(bucket)
+        refuse_unless_applyable(new_plan)
+        if new_plan.target != plan.target:
+            raise RefusedError(
+                f"{plan.target.url} is not as it was when the plan was shown: "
+                f"versioning was {plan.target.versioning}, is {new_plan.target.versioning}",
+                "Nothing was deleted. Look at a new plan.",
+            )
+        still_due = compare(plan, new_plan)
+        left = {decision.deployment.name for decision in new_plan.decisions}
+        return replace(
+            approved,
+            due=still_due.due,
+            withdrawn=still_due.withdrawn,
+            gone=frozenset(still_due.withdrawn) - left,
+        )
+
+    def delete(self, approved: Approved, bucket: BucketReader) -> Result:
+        """Delete what was approved; whatever happens then, the account of it comes back."""
+        plan = approved.plan
         started_at = self.clock()
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         path = self.settings.journal_file or f"ci3-journal-{run_id}.jsonl"
-        gate = Gate(due, self._pins())
+        gate = Gate(approved.due, approved.pins)
         with Journal(path) as journal:
             self.tell_journal(path)
             journal.begin(
@@ -115,25 +246,42 @@ class Cleanup:
                 progress=self.progress,
                 sleep=self.sleep,
             )
-            deleted = deletion.run(due)
+            deleted = deletion.run(approved.due)
             stopped = _close(journal, deleted.stopped)
         return Result(
             run_id=run_id,
             journal_file=path,
-            deployments=(*deleted.results, *_withdrawn(plan.doomed, withdrawn, gone)),
+            deployments=(*deleted.results, *_withdrawn(approved)),
             stopped=stopped,
+        )
+
+    def _scope(self, *, is_begun: bool) -> Scope:
+        return Scope(
+            prefix=self.settings.prefix,
+            match=self.settings.match,
+            required_file=self.settings.required_file,
+            is_begun=is_begun,
+        )
+
+    def _read_live_sources(self, bucket: BucketReader) -> tuple[Reading, ...]:
+        return read_live_sources(
+            self.settings.live_from,
+            bucket=bucket,
+            prefix=self.settings.prefix,
+            region=self.settings.region,
+            github=self.github,
         )
 
     def _pins(self) -> tuple[Pin, ...]:
         return (*protect(self.settings.protect), *pin_commits(self.commits))
 
 
-def refuse_unless_applyable(plan: Plan) -> None:
-    """Raise RefusedError, with everything that forbids it, for a plan that may not be applied."""
-    if not plan.applyable:
+def refuse_unless_applyable(*plans: Plan) -> None:
+    """Raise RefusedError, with everything that forbids it, unless all plans may be applied."""
+    refusals = [refusal.message for plan in plans for refusal in plan.refusals]
+    if refusals:
         raise RefusedError(
-            "; ".join(refusal.message for refusal in plan.refusals),
-            "Nothing was deleted. Mend what the plan says, and run again.",
+            "; ".join(refusals), "Nothing was deleted. Mend what the plan says, and run again."
         )
 
 
@@ -146,32 +294,21 @@ def _close(journal: Journal, stopped: str) -> str:
     return stopped
 
 
-def _withdrawn(
-    approved: Sequence[Decision], withdrawn: dict[str, str], gone: frozenset[str]
-) -> tuple[DeploymentResult, ...]:
+def _withdrawn(approved: Approved) -> tuple[DeploymentResult, ...]:
     return tuple(
         DeploymentResult(
             name=name,
             counts={
                 ObjectOutcome.ABSENT
-                if name in gone
+                if name in approved.gone
                 else ObjectOutcome.CHANGED: decision.deployment.object_count
             },
             bytes_deleted=0,
-            problem="" if name in gone else f"kept: {withdrawn[name]}",
+            problem="" if name in approved.gone else f"kept: {approved.withdrawn[name]}",
         )
-        for decision in approved
-        if (name := decision.deployment.name) in withdrawn
+        for decision in approved.plan.doomed
+        if (name := decision.deployment.name) in approved.withdrawn
     )
-
-
-def outcome(plan: Plan, result: Result | None) -> Outcome:
-    """Say what became of a run; without a result it was only planned."""
-    if result is not None:
-        return result.outcome
-    if not plan.applyable:
-        return Outcome.REFUSED
-    return Outcome.PLANNED if plan.doomed else Outcome.NOTHING_TO_DELETE
 
 
 def exit_code(outcome: Outcome) -> ExitCode:
@@ -187,43 +324,5 @@ def exit_code(outcome: Outcome) -> ExitCode:
             return ExitCode.STALE_PLAN
         case Outcome.FAILED:
             return ExitCode.ACCESS
-
-
-def save_plan(plan: Plan, path: str, *, is_to_be_applied: bool) -> None:
-    """Write a plan file.
-
-    Raises SettingsError when that is impossible, and where it would overwrite something else than
-    a plan, or in an apply a plan that somebody may have approved: an apply makes its own.
-    """
-    try:
-        beginning = b""
-        if Path(path).is_file():
-            with Path(path).open("rb") as file:
-                beginning = file.read(100)
-        if beginning and (is_to_be_applied or b'"format": "ci3-plan/' not in beginning):
-            what = "a plan" if is_to_be_applied else "a file that is no plan"
-            raise SettingsError(
-                f"the plan file {path} is there already, {what}: it is not overwritten",
-                "Name another plan-file. Nothing was deleted.",
-            )
-        Path(path).write_text(dump_plan(plan), encoding="utf-8")
-    except OSError as exc:
-        raise SettingsError(
-            f"the plan file {path} can't be written: {exc.strerror}",
-            "Name a plan-file in a folder that can be written. Nothing was deleted.",
-        ) from exc
-
-
-def report_numbers(plan: Plan, result: Result | None) -> dict[str, str | int]:
-    """List a run's numbers under the names of the action's outputs."""
-    return {
-        "outcome": outcome(plan, result).value,
-        "plan-id": plan.plan_id,
-        "deployments-found": plan.totals.found,
-        "deployments-kept": plan.totals.keep,
-        "deployments-to-delete": plan.totals.delete,
-        "deployments-deleted": result.deployments_deleted if result else 0,
-        "objects-deleted": result.count(ObjectOutcome.DELETED) if result else 0,
-        "bytes-deleted": result.bytes_deleted if result else 0,
-        "journal-file": result.journal_file if result else "",
-    }
+        case _:
+            assert_never(outcome)

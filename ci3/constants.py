@@ -10,6 +10,9 @@ DEFAULT_KEEP_COUNT: Final = 5
 COMMIT_PREFIX_LENGTH: Final = 7
 """Hex digits that two names must share before ci3 takes them for one commit."""
 
+LONG_SPAN_SECONDS: Final = 3600
+"""A deployment whose objects lie further apart is flagged: its age is not one moment."""
+
 PLAN_FORMAT: Final = "ci3-plan/1"
 
 JOURNAL_FORMAT: Final = "ci3-journal/1"

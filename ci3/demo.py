@@ -45,6 +45,8 @@ def run_demo(run: Callable[[Sequence[str]], int]) -> int:
         steps: tuple[tuple[str, tuple[str, ...]], ...] = (
             ("The bucket holds a folder for each deployment:", ("list-deployments", *where)),
             ("What would a cleanup do? This only looks:", ("plan-cleanup", *where, *rules)),
+            ("Why does that one go?", ("explain", "3ad97e1", *where, *rules)),
+            ("What would these rules have done all along?", ("simulate", *where, *rules)),
             ("Do it (a person would be asked first):",
              ("cleanup", *where, *rules, "--auto-approve", *journal)),
             ("What is left:", ("list-deployments", *where)),
@@ -115,8 +117,7 @@ def _seed(now: datetime) -> None:
     from moto.s3.models import s3_backends
 
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
-    if BUCKET in backend.buckets:
-        backend.delete_bucket(BUCKET)
+    backend.reset()
     backend.create_bucket(BUCKET, "us-east-1")
     for name in _ROOT_FILES:
         backend.put_object(BUCKET, name, b"-" * 300)

@@ -5,7 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 import click
 
 from ci3.core.plan import Origin
-from ci3.settings import SETTINGS, Given, Setting, Settings, resolve
+from ci3.definitions import Setting
+from ci3.settings import SETTINGS, Given, Settings
+
+TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url")
+"""What says where the deployments are."""
 
 
 def with_options(names: Sequence[str]) -> Callable[[click.Command], click.Command]:
@@ -35,9 +39,10 @@ def names_of_options(*, besides: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(one.name for one in SETTINGS if one.options and one.name not in besides)
 
 
-def settings_from(values: Mapping[str, str | Sequence[str] | None]) -> Settings:
-    """Make settings of the values that click gives a command, and of the policy file they name."""
+def targets_from(values: Mapping[str, str | Sequence[str] | None]) -> tuple[Settings, ...]:
+    """Make every target's settings of the values that click gives, and of the policy file."""
     from ci3.policy_file import read_named_policy
+    from ci3.targets import resolve_targets
 
     given = {}
     for setting in SETTINGS:
@@ -46,4 +51,4 @@ def settings_from(values: Mapping[str, str | Sequence[str] | None]) -> Settings:
             texts = (value,) if isinstance(value, str) else tuple(value)
             where = f"option {setting.options[0]}"
             given[setting.name] = Given(texts=texts, origin=Origin.OPTION, where=where)
-    return resolve(read_named_policy(given), given)
+    return resolve_targets({}, read_named_policy(given), given)

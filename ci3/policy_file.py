@@ -1,16 +1,16 @@
 """The policy file: YAML in which each key is a setting, so strict that a typo is an error."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Never, Protocol
 
 import yaml
 
-from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.plan import Origin
+from ci3.definitions import Kind, Setting
 from ci3.errors import SettingsError
-from ci3.settings import BY_NAME, SETTINGS, Given, Kind, Setting, refuse_unknown
+from ci3.settings import BY_NAME, SETTINGS, Given, refuse_unknown
+from ci3.targets import Policy, PolicyTarget
 
 
 class _Mark(Protocol):
@@ -23,27 +23,51 @@ class _Mark(Protocol):
 MAXIMUM_BYTES = 1_000_000
 MAXIMUM_DEPTH = 10
 POLICY_KEYS: tuple[str, ...] = tuple(one.name for one in SETTINGS if one.is_policy_key)
+DEFAULTS, TARGETS = "defaults", "targets"
 
+_NULL = "tag:yaml.org,2002:null"
 _HINT = "docs/policy.schema.json describes the file; many editors check against it."
 
 
-def read_named_policy(given: Mapping[str, Given]) -> dict[str, Given]:
-    """Read the settings of the policy file that inputs or options name, if they name one."""
+def read_named_policy(given: Mapping[str, Given]) -> Policy:
+    """Read the policy file that inputs or options name; an empty policy if they name none."""
     texts = given["policy-file"].texts if "policy-file" in given else ()
     path = texts[0].strip() if texts else ""
-    return read_policy_file(path) if path else {}
+    return read_policy_file(path) if path else Policy()
 
 
-def read_policy_file(path: str) -> dict[str, Given]:
-    """Read a policy file's settings by name, as texts.
+def read_policy_file(path: str) -> Policy:
+    """Read a policy file; see `read_policy_text`."""
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAXIMUM_BYTES + 1)
+    except OSError as exc:
+        raise SettingsError(
+            f"the policy file {path} can't be read: {exc.strerror}",
+            "Name a file that is there; in a workflow, check the repository out first.",
+        ) from exc
+    return _read(content, path)
+
+
+def read_policy_text(text: str, where: str) -> Policy:
+    """Read the text of a policy file, which errors call by the name `where`.
 
     Raises SettingsError, with the line where there is one, for what is no YAML mapping of known
-    keys to plain values. Scalars count as written: a commit that looks like a number stays text.
+    keys to plain values, nor `targets` of such mappings with `defaults`. Scalars count as written:
+    a commit that looks like a number stays text.
     """
-    text = _read_text(path)
+    return _read(text.encode("utf-8", "surrogatepass"), where)
+
+
+def _read(content: bytes, path: str) -> Policy:
+    if len(content) > MAXIMUM_BYTES:
+        _refuse(path, None, f"the file is larger than {MAXIMUM_BYTES:,} bytes")
     try:
+        text = content.decode("utf-8")
         _refuse_unwanted(path, text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as exc:
+        _refuse(path, None, "the file is not UTF-8 text", cause=exc)
     except yaml.MarkedYAMLError as exc:
         _refuse(path, exc.problem_mark, f"this is not YAML: {exc.problem}", cause=exc)
     except yaml.YAMLError as exc:
@@ -52,23 +76,9 @@ def read_policy_file(path: str) -> dict[str, Given]:
         _refuse(path, None, "the file is empty")
     if not isinstance(root, yaml.MappingNode):
         _refuse(path, root.start_mark, "the file must be a mapping, such as `keep-count: 5`")
-    return _read_keys(path, root)
-
-
-def _read_text(path: str) -> str:
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(MAXIMUM_BYTES + 1)
-        if len(content) > MAXIMUM_BYTES:
-            _refuse(path, None, f"the file is larger than {MAXIMUM_BYTES:,} bytes")
-        return content.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        _refuse(path, None, "the file is not UTF-8 text", cause=exc)
-    except OSError as exc:
-        raise SettingsError(
-            f"the policy file {path} can't be read: {exc.strerror}",
-            "Name a file that is there; in a workflow, check the repository out first.",
-        ) from exc
+    if any(name in (DEFAULTS, TARGETS) for name, _, _ in _pairs(path, root)):
+        return _read_targets(path, root)
+    return Policy(where=path, defaults=_read_keys(path, root, (*POLICY_KEYS, DEFAULTS, TARGETS)))
 
 
 def _refuse_unwanted(path: str, text: str) -> None:
@@ -86,31 +96,83 @@ def _refuse_unwanted(path: str, text: str) -> None:
             _refuse(path, event.start_mark, "this is nested too deep")
 
 
-def _read_keys(path: str, root: yaml.MappingNode) -> dict[str, Given]:
-    given: dict[str, Given] = {}
-    for key_node, value_node in root.value:
+def _pairs(path: str, node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+    """Give each key's name with the nodes of key and value; a name that comes again is refused."""
+    seen = set()
+    for key_node, value_node in node.value:
         name = key_node.value if isinstance(key_node, yaml.ScalarNode) else "(not a name)"
-        where = f"{path}, line {key_node.start_mark.line + 1}"
-        if name in given:
+        if name in seen:
             _refuse(path, key_node.start_mark, f"{name} stands here a second time")
-        if name in BY_NAME and name not in POLICY_KEYS:
-            _refuse(
-                path,
-                key_node.start_mark,
-                f"{name} can't be set in a policy file, only where ci3 is called",
-            )
-        if name not in BY_NAME:
-            refuse_unknown(name, where, POLICY_KEYS)
+        seen.add(name)
+        yield name, key_node, value_node
+
+
+def _read_targets(path: str, root: yaml.MappingNode) -> Policy:
+    defaults: dict[str, Given] = {}
+    targets: tuple[PolicyTarget, ...] | None = None
+    for name, key_node, value_node in _pairs(path, root):
+        if name == DEFAULTS:
+            mark = key_node.start_mark
+            defaults = _read_keys(path, _mapping(path, name, value_node, mark), POLICY_KEYS)
+        elif name == TARGETS:
+            targets = tuple(_each_target(path, key_node, value_node))
+        else:
+            _refuse_unknown_key(path, name, key_node, (*POLICY_KEYS, DEFAULTS, TARGETS))
+            message = f"{name} can't stand beside {DEFAULTS} and {TARGETS}"
+            hint = f"Put it under {DEFAULTS}, for every target, or in one of the {TARGETS}."
+            _refuse(path, key_node.start_mark, message, hint)
+    if targets is None:
+        hint = f"Add {TARGETS}, or write the keys without {DEFAULTS} above them."
+        _refuse(path, root.start_mark, f"{DEFAULTS} stands here without {TARGETS}", hint)
+    return Policy(where=path, defaults=defaults, targets=targets)
+
+
+def _each_target(path: str, key_node: yaml.Node, node: yaml.Node) -> Iterator[PolicyTarget]:
+    if not isinstance(node, yaml.SequenceNode) or not node.value:
+        message = f"{TARGETS} must be a list of one target or more"
+        _refuse(path, key_node.start_mark, message, "Begin each target with `- bucket: …`.")
+    for number, part in enumerate(node.value, 1):
+        what = f"target {number}"
+        mapping = _mapping(path, what, part, part.start_mark)
+        for name, name_node, _ in _pairs(path, mapping):
+            if name in BY_NAME and BY_NAME[name].is_for_run:
+                message = f"{name} is for the whole run, and can't be set for {what} alone"
+                _refuse(path, name_node.start_mark, message, f"Put it under {DEFAULTS}.")
+        given = _read_keys(path, mapping, POLICY_KEYS)
+        yield PolicyTarget(line=part.start_mark.line + 1, given=given)
+
+
+def _mapping(path: str, what: str, node: yaml.Node, mark: _Mark) -> yaml.MappingNode:
+    if node.tag == _NULL or node.value == []:
+        _refuse(path, mark, f"{what} is empty")
+    if not isinstance(node, yaml.MappingNode):
+        _refuse(path, mark, f"{what} must be a mapping, such as `keep-count: 5`")
+    return node
+
+
+def _read_keys(path: str, node: yaml.MappingNode, known: Sequence[str]) -> dict[str, Given]:
+    given: dict[str, Given] = {}
+    for name, key_node, value_node in _pairs(path, node):
+        _refuse_unknown_key(path, name, key_node, known)
+        where = f"{_place(path, key_node.start_mark)}, {name}"
         texts = _texts(path, BY_NAME[name], value_node)
-        given[name] = Given(texts=texts, origin=Origin.POLICY_FILE, where=f"{where}, {name}")
+        given[name] = Given(texts=texts, origin=Origin.POLICY_FILE, where=where)
     return given
+
+
+def _refuse_unknown_key(path: str, name: str, node: yaml.Node, known: Sequence[str]) -> None:
+    if name in BY_NAME and name not in POLICY_KEYS:
+        message = f"{name} can't be set in a policy file, only where ci3 is called"
+        _refuse(path, node.start_mark, message)
+    if name not in POLICY_KEYS:
+        refuse_unknown(name, _place(path, node.start_mark), known)
 
 
 def _texts(path: str, setting: Setting, node: yaml.Node) -> tuple[str, ...]:
     if isinstance(node, yaml.SequenceNode) and setting.is_repeatable:
         return tuple(_scalar(path, setting, part) for part in node.value)
     text = _scalar(path, setting, node)
-    return () if node.tag == "tag:yaml.org,2002:null" else (text,)
+    return () if node.tag == _NULL else (text,)
 
 
 def _scalar(path: str, setting: Setting, node: yaml.Node) -> str:
@@ -118,56 +180,26 @@ def _scalar(path: str, setting: Setting, node: yaml.Node) -> str:
         Kind.TEXT: "one text",
         Kind.COUNT: "a whole number",
         Kind.LIMIT: "a count or a percentage",
+        Kind.DURATION: "a duration, such as 14d",
+        Kind.SIZE: "a size, such as 100GB",
         Kind.LINES: "a list of texts",
     }[setting.kind]
     if not isinstance(node, yaml.ScalarNode):
         _refuse(path, node.start_mark, f"{setting.name} must be {wanted}")
-    whole = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:null")
-    if setting.kind is Kind.COUNT and node.tag not in whole:
+    if setting.kind is Kind.COUNT and node.tag not in ("tag:yaml.org,2002:int", _NULL):
         _refuse(path, node.start_mark, f"{setting.name} must be {wanted}, not {node.value!r}")
     return str(node.value)
 
 
 def _refuse(
-    path: str, mark: _Mark | None, message: str, cause: BaseException | None = None
+    path: str,
+    mark: _Mark | None,
+    message: str,
+    hint: str = _HINT,
+    cause: BaseException | None = None,
 ) -> Never:
-    where = path if mark is None else f"{path}, line {mark.line + 1}"
-    raise SettingsError(f"{where}: {message}", _HINT) from cause
+    raise SettingsError(f"{_place(path, mark)}: {message}", hint) from cause
 
 
-def policy_schema() -> str:
-    """Write the policy file's JSON Schema, as published in docs/policy.schema.json."""
-    scalar: dict[str, object] = {"type": ["string", "number", "boolean", "null"]}
-    limit = "^([0-9]{1,9}|0*(100|[0-9]{1,2})%)$"
-    most = 10**9 - 1
-    shapes: dict[Kind, dict[str, object]] = {
-        Kind.TEXT: scalar,
-        Kind.COUNT: {
-            "type": ["integer", "null"],
-            "minimum": MINIMUM_KEEP_COUNT,
-            "maximum": most,
-        },
-        Kind.LIMIT: {
-            "type": ["integer", "string", "null"],
-            "pattern": limit,
-            "minimum": 0,
-            "maximum": most,
-        },
-        Kind.LINES: {"anyOf": [scalar, {"type": "array", "items": scalar}]},
-    }
-    properties = {}
-    for name in POLICY_KEYS:
-        setting = BY_NAME[name]
-        shape = dict(shapes[setting.kind])
-        if setting.choices:
-            shape = {"enum": [*setting.choices, None]}
-        properties[name] = {"description": setting.doc, **shape}
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A policy file of ci3",
-        "type": "object",
-        "additionalProperties": False,
-        "minProperties": 1,
-        "properties": properties,
-    }
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+def _place(path: str, mark: _Mark | None) -> str:
+    return path if mark is None else f"{path}, line {mark.line + 1}"

@@ -1,20 +1,33 @@
 """Every setting, once: its name, meaning, default and check, for inputs, options, keys, docs."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Never, cast
 
 from ci3.constants import DEFAULT_KEEP_COUNT, MINIMUM_KEEP_COUNT
+from ci3.core.live import LiveSource
+from ci3.core.measures import DURATION_PATTERN, SIZE_PATTERN, ByteSize, Duration
 from ci3.core.plan import DeleteLimit, Origin, PolicyEntry
+from ci3.core.succession import AgeFrom
+from ci3.definitions import Kind, Setting, define
 from ci3.errors import SettingsError, nearest
 from ci3.values import (
+    FILE_PATH_PATTERN,
+    FOLDER_NAME_PATTERN,
+    LIMIT_PATTERN,
+    LIVE_SOURCE_PATTERN,
+    PREFIX_PATTERN,
     parse_bucket,
     parse_choice,
+    parse_count,
+    parse_file_path,
     parse_folder_name,
+    parse_grouping,
     parse_keep_count,
     parse_limit,
+    parse_live_source,
     parse_prefix,
     parse_regex,
     parse_region,
@@ -37,111 +50,39 @@ class CommentPolicy(StrEnum):
     NEVER = "never"
 
 
-class Kind(StrEnum):
-    """How a value is written."""
-
-    TEXT = "text"
-    COUNT = "count"
-    LIMIT = "limit"
-    LINES = "lines"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One setting's definition.
-
-    `parse` makes the value of one text and raises ValueError with words that follow the text, such
-    as `is not a whole number`. `options` is empty where the command line has none.
-    """
-
-    name: str
-    doc: str
-    parse: Callable[[str], object]
-    kind: Kind
-    choices: tuple[str, ...]
-    options: tuple[str, ...]
-    default: object
-    default_doc: str
-    action_default: str
-    is_required: bool
-    is_policy_key: bool
-    is_recorded: bool
-    is_secret: bool
-
-    @property
-    def field(self) -> str:
-        """The name as Python spells it."""
-        return self.name.replace("-", "_")
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether it holds several values: one a line, or a repeated option."""
-        return self.kind is Kind.LINES
-
-
-def _setting(  # noqa: PLR0913 - a definition has as many parts as it has
-    doc: str,
-    *,
-    parse: Callable[[str], object] = str,
-    kind: Kind = Kind.TEXT,
-    choices: Iterable[str] = (),
-    options: tuple[str, ...] = (),
-    default: object = MISSING,
-    default_doc: str = "–",
-    action_default: str = "",
-    is_policy_key: bool = True,
-    is_recorded: bool = False,
-    is_secret: bool = False,
-) -> Any:  # noqa: ANN401 - like dataclasses.field, so that a field keeps its own type
-    definition = {
-        "doc": doc,
-        "parse": parse,
-        "kind": kind,
-        "choices": tuple(choices),
-        "options": options,
-        "default": default,
-        "default_doc": default_doc,
-        "action_default": action_default,
-        "is_required": default is MISSING,
-        "is_policy_key": is_policy_key,
-        "is_recorded": is_recorded,
-        "is_secret": is_secret,
-    }
-    return field(default=default, metadata=definition)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The values in force; `recorded` holds the plan's account of those that are no defaults."""
+    """The values in force for one target; `recorded` accounts for those that are no defaults."""
 
-    bucket: str = _setting(
+    bucket: str = define(
         "The bucket's name.",
         parse=parse_bucket,
         options=("--bucket-name", "--bucket"),
         default_doc="required",
     )
-    region: str = _setting(
+    region: str = define(
         "The bucket's region.",
         parse=parse_region,
         options=("--aws-region", "--region"),
         default="",
         default_doc="the AWS chain's",
     )
-    prefix: str = _setting(
+    prefix: str = define(
         "The folder whose sub-folders are the deployments.",
         parse=parse_prefix,
+        pattern=PREFIX_PATTERN,
         options=("--prefix",),
         default="",
         default_doc="the bucket's root",
     )
-    endpoint_url: str = _setting(
+    endpoint_url: str = define(
         "The address of an S3 other than AWS: MinIO, Ceph, R2, …",
         parse=parse_url,
         options=("--endpoint-url",),
         default="",
         default_doc="AWS",
     )
-    mode: Mode = _setting(
+    mode: Mode = define(
         "What to do: `plan` shows what would be deleted and cannot delete; `apply` deletes it.",
         parse=parse_choice(Mode),
         choices=Mode,
@@ -149,16 +90,51 @@ class Settings:
         default_doc="`plan`",
         is_policy_key=False,
     )
-    keep_count: int = _setting(
-        f"Keep the N newest complete deployments; at least {MINIMUM_KEEP_COUNT}.",
+    keep_count: int = define(
+        f"Keep the N newest complete deployments of each group; at least {MINIMUM_KEEP_COUNT}.",
         parse=parse_keep_count,
         kind=Kind.COUNT,
+        minimum=MINIMUM_KEEP_COUNT,
         options=("--keep-count",),
         default=DEFAULT_KEEP_COUNT,
         default_doc=str(DEFAULT_KEEP_COUNT),
         is_recorded=True,
     )
-    match: re.Pattern[str] | None = _setting(
+    keep_within: Duration | None = define(
+        "Keep what was live within this time, such as `36h`, `14d` or `8w`. The clock of a "
+        "deployment starts when the next one is complete, not when it was uploaded.",
+        parse=Duration.parse,
+        kind=Kind.DURATION,
+        pattern=DURATION_PATTERN,
+        options=("--keep-within",),
+        default=None,
+        is_recorded=True,
+    )
+    keep_daily: int = define(
+        "Keep the newest complete deployment of each of the last N days (UTC) that have one.",
+        parse=parse_count,
+        kind=Kind.COUNT,
+        options=("--keep-daily",),
+        default=0,
+        is_recorded=True,
+    )
+    keep_weekly: int = define(
+        "The same of each of the last N weeks (ISO, UTC) that have one.",
+        parse=parse_count,
+        kind=Kind.COUNT,
+        options=("--keep-weekly",),
+        default=0,
+        is_recorded=True,
+    )
+    keep_monthly: int = define(
+        "The same of each of the last N months (UTC) that have one.",
+        parse=parse_count,
+        kind=Kind.COUNT,
+        options=("--keep-monthly",),
+        default=0,
+        is_recorded=True,
+    )
+    match: re.Pattern[str] | None = define(
         "A regular expression that a folder's name must match in full to be a deployment; "
         "other folders are never deleted.",
         parse=parse_regex,
@@ -167,54 +143,118 @@ class Settings:
         default_doc="every folder",
         is_recorded=True,
     )
-    protect: tuple[str, ...] = _setting(
+    group_by: re.Pattern[str] | None = define(
+        r"A regular expression with a group, such as `(pr-\d+)-.*`: folders in which the group "
+        "reads the same are decided together, each group alone. It must match a name in full; "
+        "what it does not match is a group of its own, and stays.",
+        parse=parse_grouping,
+        options=("--group-by",),
+        default=None,
+        default_doc="one group",
+        is_recorded=True,
+    )
+    required_file: str = define(
+        "A file that a finished deployment has, such as `index.html`. One without it is "
+        "incomplete: it counts for no rule, and is kept while it may still be uploading.",
+        parse=parse_file_path,
+        pattern=FILE_PATH_PATTERN,
+        options=("--required-file",),
+        default="",
+        is_recorded=True,
+    )
+    age_from: AgeFrom = define(
+        "Which times tell what is older. `span`: all of one deployment's objects are older than "
+        "all of the other's. `oldest`, `newest`: that object of each. `first-object`: the first "
+        "by name, so that a plan takes one request for each deployment that stays.",
+        parse=parse_choice(AgeFrom),
+        choices=AgeFrom,
+        options=("--age-from",),
+        default=AgeFrom.SPAN,
+        default_doc="`span`",
+        is_recorded=True,
+    )
+    protect: tuple[str, ...] = define(
         "Folder names and globs that are never deleted, one a line. A plain name that matches "
         "nothing refuses to apply, a glob that matches nothing warns. Those of a policy file "
         "and of an input or option add up.",
         parse=parse_folder_name,
         kind=Kind.LINES,
+        pattern=FOLDER_NAME_PATTERN,
         options=("--protect",),
         default=(),
         is_recorded=True,
     )
-    max_delete: DeleteLimit | None = _setting(
+    live_from: tuple[LiveSource, ...] = define(
+        "What says which deployments are live, one a line: `github-deployments[:environment]`, "
+        "`open-pull-requests`, `branches`, `cloudfront`, `ssm:/parameter`, `object:key`, "
+        "`url:https://…`; the last three take `#key` for a JSON text. What is live is never "
+        "deleted, and while one of them can't be read nothing is. Those of a policy file and of "
+        "an input or option add up.",
+        parse=parse_live_source,
+        kind=Kind.LINES,
+        pattern=LIVE_SOURCE_PATTERN,
+        options=("--live-from",),
+        default=(),
+        is_unique=True,
+        is_recorded=True,
+    )
+    max_delete: DeleteLimit | None = define(
         "Refuse to delete more deployments than this: `20`, or `50%` of those found.",
         parse=parse_limit,
         kind=Kind.LIMIT,
+        pattern=LIMIT_PATTERN,
         options=("--max-delete",),
         default=None,
         is_recorded=True,
     )
-    plan_file: str = _setting(
-        "Write the plan to this file, as JSON.", options=("--plan-file",), default=""
+    max_delete_bytes: ByteSize | None = define(
+        "Refuse to delete more than this, such as `100GB` or `1.5GiB`.",
+        parse=ByteSize.parse,
+        kind=Kind.SIZE,
+        pattern=SIZE_PATTERN,
+        options=("--max-delete-bytes",),
+        default=None,
+        is_recorded=True,
     )
-    journal_file: str = _setting(
+    plan_file: str = define(
+        "Write the plan to this file, as JSON.",
+        options=("--plan-file",),
+        default="",
+        is_for_run=True,
+    )
+    journal_file: str = define(
         "Where an apply writes down what it is about to delete, and what became of it. "
-        "The file must not exist yet.",
+        "The file must not exist yet. Each of several targets has its own: `journal-1.jsonl` and "
+        "so on.",
         options=("--journal-file",),
         default="",
         default_doc="`ci3-journal-<run>.jsonl` in the workspace",
+        is_for_run=True,
     )
-    policy_file: str = _setting(
-        "A YAML file with any of these settings as keys. An input or option goes before it.",
+    policy_file: str = define(
+        "A YAML file with any of these settings as keys; or with `targets`, a list of several "
+        "buckets or prefixes with the settings of each, and `defaults` for all of them. An input "
+        "or option goes before it.",
         options=("--policy-file",),
         default="",
         is_policy_key=False,
     )
-    comment: CommentPolicy = _setting(
+    comment: CommentPolicy = define(
         "When to comment on the pull request: `always`, `changes` (when something would be "
         "deleted, is refused, or a comment is there already) or `never`.",
         parse=parse_choice(CommentPolicy),
         choices=CommentPolicy,
         default=CommentPolicy.CHANGES,
         default_doc="`changes`",
+        is_for_run=True,
     )
-    comment_id: str = _setting(
+    comment_id: str = define(
         "Tells several comments on one pull request apart.",
         default="",
         default_doc="bucket and prefix",
+        is_for_run=True,
     )
-    github_token: str = _setting(
+    github_token: str = define(
         "The token that writes the comment; it needs `pull-requests: write`.",
         default="",
         default_doc="the workflow's",
@@ -222,7 +262,7 @@ class Settings:
         is_policy_key=False,
         is_secret=True,
     )
-    github_api_url: str = _setting(
+    github_api_url: str = define(
         "The address of GitHub's API.",
         parse=parse_url,
         default="https://api.github.com",
@@ -231,6 +271,13 @@ class Settings:
         is_policy_key=False,
     )
     recorded: Mapping[str, PolicyEntry] = field(default_factory=dict)
+    has_targets: bool = False
+    """Whether a policy file named the targets of the run, though it may be one."""
+
+    @property
+    def url(self) -> str:
+        """The address of the folder whose sub-folders are the deployments."""
+        return f"s3://{self.bucket}/{self.prefix}"
 
     def __repr__(self) -> str:
         return f"Settings({self.bucket!r}, {self.prefix!r}, {self.mode})"
@@ -253,14 +300,14 @@ class Given:
     where: str
 
 
-def resolve(*layers: Mapping[str, Given]) -> Settings:
+def resolve(*layers: Mapping[str, Given], where: str = "") -> Settings:
     """Make settings of what was given by name; a later layer goes before an earlier one.
 
     What a repeatable one holds adds up over the layers, so that protecting one thing more never
     takes the protection from another.
 
     Raises SettingsError for an unknown name, for a value that does not fit, naming the place, and
-    when a required one is missing. Empty text counts as not given.
+    when a required one is missing, which `where` says. Empty text counts as not given.
     """
     values: dict[str, object] = {}
     recorded: dict[str, PolicyEntry] = {}
@@ -274,7 +321,8 @@ def resolve(*layers: Mapping[str, Given]) -> Settings:
     if missing:
         name = missing[0].name
         option = f" or the option {missing[0].options[0]}" if missing[0].options else ""
-        raise SettingsError(f"{name} is not set", f"Set the input {name}{option}.")
+        place = f"{where}: " if where else ""
+        raise SettingsError(f"{place}{name} is not set", f"Set the input {name}{option}.")
     return Settings(**cast("dict[str, Any]", values), recorded=recorded)
 
 
@@ -320,12 +368,16 @@ def _parse(setting: Setting, given: Given) -> list[object]:
         except ValueError as exc:
             shown = _shown(setting, text)
             raise SettingsError(f"{given.where}: {shown} {exc}", setting.doc) from exc
+        if setting.is_unique and parsed[-1] in parsed[:-1]:
+            twice = f"{given.where}: {_shown(setting, text)} is named twice"
+            raise SettingsError(twice, "Name it once.")
     return parsed
 
 
 def _shown(setting: Setting, text: str) -> str:
     """Quote a value for an error, unless it is a secret or an address that may carry one."""
-    may_hold_secret = setting.is_secret or (setting.parse is parse_url and re.search("[@?]", text))
+    is_address = setting.parse in (parse_url, parse_live_source)
+    may_hold_secret = setting.is_secret or (is_address and re.search("[@?]", text))
     return "the value" if may_hold_secret else repr(text)
 
 

@@ -1,16 +1,28 @@
 """How a setting's text becomes its value.
 
 Each parser raises ValueError with words that follow the text, such as `is not a whole number`.
+A pattern is read by JavaScript too, in the schema that editors check a policy file against.
 """
 
 import re
+import warnings
 from collections.abc import Callable
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from ci3.constants import MINIMUM_KEEP_COUNT
+from ci3.core.live import LiveKind, LiveSource
 from ci3.core.plan import DeleteLimit
 from ci3.errors import nearest
+
+PREFIX_PATTERN = "[^/]+(/[^/]+)*/?"
+FOLDER_NAME_PATTERN = "[^/]+/*"
+FILE_PATH_PATTERN = "[^/]+(/[^/]+)*"
+LIMIT_PATTERN = "[0-9]{1,9}|0{0,7}(100|[0-9]{1,2})%"
+LIVE_SOURCE_PATTERN = (
+    "github-deployments(:.+)?|open-pull-requests|branches|cloudfront"
+    r"|(ssm|object):[^#]+(#.+)?|url:https?://[^\s/@?#]+([/?][^\s#]*)?(#.+)?"
+)
 
 
 def parse_bucket(text: str) -> str:
@@ -38,7 +50,7 @@ def parse_region(text: str) -> str:
 
 def parse_prefix(text: str) -> str:
     """Check a prefix; give it with a slash at its end."""
-    if text.startswith("/") or "//" in text:
+    if not re.fullmatch(PREFIX_PATTERN, text):
         shown = re.sub("/+", "/", text).strip("/")
         raise ValueError(f"has an empty folder name in it; write {shown or 'no prefix at all'}")
     return text if text.endswith("/") else f"{text}/"
@@ -71,28 +83,65 @@ def parse_keep_count(text: str) -> int:
     return int(text)
 
 
+def parse_count(text: str) -> int:
+    """Read a count that may be nothing."""
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError("is not a whole number of 0 or more")
+    return int(text)
+
+
+def parse_grouping(text: str) -> re.Pattern[str]:
+    """Compile a regular expression that has a group for what deployments are grouped by."""
+    pattern = parse_regex(text)
+    if not pattern.groups:
+        raise ValueError(r"has no group in parentheses, such as (pr-\d+)-.*")
+    return pattern
+
+
+def parse_file_path(text: str) -> str:
+    """Check the path of a file within a deployment."""
+    if not re.fullmatch(FILE_PATH_PATTERN, text) or {".", ".."} & set(text.split("/")):
+        raise ValueError("is no file's path within a deployment, such as index.html")
+    return text
+
+
 def parse_regex(text: str) -> re.Pattern[str]:
-    """Compile a regular expression."""
+    """Compile a regular expression; one that Python has doubts about, such as `[[:alpha:]]`, too.
+
+    What it would match is not what its author means, or soon no longer.
+    """
     try:
-        return re.compile(text)
-    except (re.error, OverflowError, RecursionError) as exc:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return re.compile(text)
+    except (re.error, OverflowError, RecursionError, Warning) as exc:
         raise ValueError(f"is no regular expression: {exc}") from exc
 
 
 def parse_limit(text: str) -> DeleteLimit:
     """Read a count or a percentage of deployments."""
-    found = re.fullmatch(r"([0-9]{1,9})(%?)", text)
-    if not found or (found[2] and int(found[1]) > 100):  # noqa: PLR2004 - a percentage's end
+    if not re.fullmatch(LIMIT_PATTERN, text):
         raise ValueError("is neither a count, such as 20, nor a percentage from 0% to 100%")
-    return DeleteLimit(amount=int(found[1]), is_percent=bool(found[2]))
+    return DeleteLimit(amount=int(text.rstrip("%")), is_percent=text.endswith("%"))
+
+
+def parse_live_source(text: str) -> LiveSource:
+    """Read a live source; nothing in its address may be a secret."""
+    source = LiveSource.parse(text)
+    if source.kind is LiveKind.URL:
+        address, _, _ = source.argument.partition("?")
+        if "@" in address.partition("://")[2].partition("/")[0]:
+            raise ValueError("has credentials in it, and is read without any")
+        if not _is_address(address) or re.search(r"\s", source.argument):
+            raise ValueError("is no address, such as url:https://www.example.org/version.txt")
+    return source
 
 
 def parse_folder_name(text: str) -> str:
     """Check a folder's name or a glob of such names, without its slash."""
-    name = text.rstrip("/")
-    if not name or "/" in name:
+    if not re.fullmatch(FOLDER_NAME_PATTERN, text):
         raise ValueError("has a slash in it: protect takes folder names and globs, without prefix")
-    return name
+    return text.rstrip("/")
 
 
 def parse_choice(choices: type[StrEnum]) -> Callable[[str], StrEnum]:

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from ci3.core.planfile import plan_schema
-from ci3.policy_file import policy_schema
-from ci3.settings import SETTINGS, Setting
+from ci3.definitions import Setting
+from ci3.policy_schema import policy_schema
+from ci3.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUTS = {
@@ -23,6 +24,7 @@ OUTPUTS = {
     "objects-deleted": "Objects that were deleted.",
     "bytes-deleted": "Their size in bytes.",
     "comment-url": "The comment's address, if there is one.",
+    "targets": "With a policy file's targets: the other outputs for each of them, as a JSON list.",
 }
 BEGIN = "<!-- begin {}: written by `make docs` -->"
 END = "<!-- end {} -->"

@@ -1,8 +1,9 @@
 """Takes the docs' pictures from a real run on the demo's bucket, so that they never lie.
 
-Needs Chromium, npm (for GitHub's style sheet) and what tests/requirements.txt installs.
+Needs Chromium, npm (for GitHub's style sheet and Mermaid) and what tests/requirements.txt installs.
 """
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -16,6 +17,7 @@ from ci3.demo import BUCKET, embedded_s3
 
 IMAGES = Path(__file__).resolve().parent / "images"
 STYLE = "github-markdown-css@5.9.0"
+MERMAID = "mermaid@11.12.0"
 CHROMIUM = (
     "chromium",
     "--headless",
@@ -30,48 +32,81 @@ CHROMIUM = (
 )
 
 
-def plan_markdown() -> str:
-    """Run the command on the demo's bucket and take what it prints."""
+RULES = ("--keep-count", "4", "--protect", "release-*")
+OTHER_POLICY = "keep-count: 1\nkeep-within: 14d\n"
+PICTURES = {
+    "plan": (900, ("plan-cleanup", *RULES)),
+    "explain": (260, ("explain", "c85fa32", "--keep-count", "4", "--keep-within", "14d")),
+    "simulate": (1750, ("simulate", *RULES, "--against", "other.yml")),
+}
+"""For each picture its height in pixels and the command whose Markdown it shows."""
+
+
+def shown_markdown(*argv: str) -> str:
+    """Run a command on the demo's bucket and take what it prints."""
     with embedded_s3() as endpoint_url:
-        command = [sys.executable, "-m", "ci3", "plan-cleanup", "--bucket-name", BUCKET]
-        command += ["--endpoint-url", endpoint_url, "--keep-count", "4", "--protect", "release-*"]
-        done = subprocess.run(
-            [*command, "--output", "markdown"], check=True, capture_output=True, text=True
-        )
+        where = ["--bucket-name", BUCKET, "--endpoint-url", endpoint_url, "--output", "markdown"]
+        command = [sys.executable, "-m", "ci3", *argv, *where]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
     return done.stdout
 
 
+def packed(package: str, path: str, folder: Path) -> str:
+    """Take one file out of a package of npm's."""
+    place = folder / package.partition("@")[0]
+    place.mkdir(exist_ok=True)
+    subprocess.run(["npm", "pack", "--silent", package], check=True, cwd=place, capture_output=True)
+    with tarfile.open(next(place.glob("*.tgz"))) as archive:
+        member = archive.extractfile(f"package/{path}")
+        return member.read().decode() if member else ""
+
+
 def page(markdown: str, folder: Path) -> str:
-    """Make a page of Markdown as GitHub shows it."""
-    subprocess.run(["npm", "pack", "--silent", STYLE], check=True, cwd=folder, capture_output=True)
-    with tarfile.open(next(folder.glob("*.tgz"))) as archive:
-        member = archive.extractfile("package/github-markdown-light.css")
-        style = member.read().decode() if member else ""
+    """Make a page of Markdown as GitHub shows it, charts too."""
+    style = packed(STYLE, "github-markdown-light.css", folder)
     body = cmarkgfm.markdown_to_html_with_extensions(
         markdown, options=Options.CMARK_OPT_UNSAFE, extensions=["table", "autolink", "tagfilter"]
     )
+    body = re.sub(
+        r'<pre><code class="language-mermaid">(.*?)</code></pre>',
+        r"<pre class=mermaid>\1</pre>",
+        body,
+        flags=re.DOTALL,
+    )
+    script = ""
+    if "class=mermaid" in body:
+        (folder / "mermaid.js").write_text(
+            packed(MERMAID, "dist/mermaid.min.js", folder), encoding="utf-8"
+        )
+        script = "<script src=mermaid.js></script><script>mermaid.initialize({})</script>"
     return (
-        f"<meta charset=utf-8><style>{style} .markdown-body {{padding: 24px}}</style>"
-        f"<body class=markdown-body>{body}"
+        f"<meta charset=utf-8><style>{style} .markdown-body {{padding: 24px}} "
+        f"pre.mermaid {{background: none}}</style><body class=markdown-body>{body}{script}"
     )
 
 
 def main() -> None:
-    """Write docs/images/plan.png."""
+    """Write every picture into docs/images."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "plan.html").write_text(page(plan_markdown(), folder), encoding="utf-8")
-        subprocess.run(
-            [
-                *CHROMIUM,
-                f"--user-data-dir={folder / 'profile'}",
-                "--window-size=948,900",
-                f"--screenshot={IMAGES / 'plan.png'}",
-                (folder / "plan.html").as_uri(),
-            ],
-            check=True,
-            capture_output=True,
-        )
+        other = folder / "other.yml"
+        other.write_text(OTHER_POLICY, encoding="utf-8")
+        for picture, (height, argv) in PICTURES.items():
+            named = [str(other) if word == other.name else word for word in argv]
+            text = shown_markdown(*named).replace(str(other), other.name)
+            (folder / f"{picture}.html").write_text(page(text, folder), encoding="utf-8")
+            subprocess.run(
+                [
+                    *CHROMIUM,
+                    f"--user-data-dir={folder / 'profile'}",
+                    f"--window-size=948,{height}",
+                    f"--screenshot={IMAGES / picture}.png",
+                    "--virtual-time-budget=20000",
+                    (folder / f"{picture}.html").as_uri(),
+                ],
+                check=True,
+                capture_output=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,14 +1,20 @@
 """Mistakes of every kind at the command line: the designed exit code, one clear error, no harm."""
 
-from collections.abc import Sequence
+import json
+import signal
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from ci3.action import main as run_action
 from ci3.cli import main
+from ci3.definitions import Kind
+from ci3.settings import BY_NAME
 from tests.aws.answers import HTML, error, listing
 from tests.fault_proxy import FaultProxy
+from tests.github.fake_runner import FakeStep, commands
 from tests.s3 import Bucket
 
 CLEANUP = ("cleanup", "--auto-approve")
@@ -43,6 +49,22 @@ def ci3(capsys: pytest.CaptureFixture[str]):
         return Ran(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def act(live: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    """Run the action with inputs; gives its exit code and its log."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+
+    def run(inputs: Mapping[str, str]) -> tuple[int, str]:
+        step = FakeStep(tmp_path / "step")
+        for name, value in {**step.environ(inputs), **live.inputs()}.items():
+            monkeypatch.setenv(name, value)
+        return run_action(), capsys.readouterr().out
+
+    yield run
+    for one, action in before.items():
+        signal.signal(one, action)
 
 
 @pytest.fixture
@@ -144,6 +166,101 @@ def test_value_that_does_not_fit(  # noqa: PLR0917 - a table's columns
 ) -> None:
     ran = ci3(*CLEANUP, *live.options(), option, value)
     ran.check_error(2, told, value)
+    assert proxy.requests == []
+
+
+BAD_VALUES = [
+    ("keep-within", "10", "'10' has no unit"),
+    ("keep-within", "-3d", "'-3d' is no duration"),
+    ("keep-within", "3 days", "'3 days' is no duration"),
+    ("keep-within", "1.5d", "'1.5d' is no duration"),
+    ("keep-within", "\uff11\uff14d", "is no duration"),
+    ("keep-within", "999999w", "'999999w' is too long"),
+    ("keep-within", "9999999999d", "'9999999999d' is no duration"),
+    ("keep-daily", "7.5", "whole number"),
+    ("keep-daily", "yes", "whole number"),
+    ("keep-weekly", "-1", "whole number"),
+    ("keep-monthly", "9999999999", "whole number"),
+    ("group-by", "pr-.*", "'pr-.*' has no group in parentheses"),
+    ("group-by", "(pr-.*", "'(pr-.*' is no regular expression"),
+    ("match", "[[:alpha:]]+", "'[[:alpha:]]+' is no regular expression"),
+    ("required-file", "/index.html", "'/index.html' is no file's path"),
+    ("required-file", "assets/", "'assets/' is no file's path"),
+    (
+        "age-from",
+        "spam",
+        "'spam' is none of span, oldest, newest, first-object. Did you mean span?",
+    ),
+    ("live-from", "cloudfrnt", "Did you mean cloudfront?"),
+    ("live-from", "ssm:", "'ssm:' lacks what to read"),
+    ("live-from", "url:file:///etc/passwd", "'url:file:///etc/passwd' is no address"),
+    ("live-from", "cloudfront:x", "'cloudfront:x' has something after cloudfront"),
+    ("live-from", "branches\nbranches", "'branches' is named twice"),
+    ("max-delete-bytes", "100", "'100' has no unit"),
+    ("max-delete-bytes", "-1GB", "'-1GB' is no size"),
+    ("max-delete-bytes", "1e3MB", "'1e3MB' is no size"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), BAD_VALUES)
+@pytest.mark.parametrize("command", [PLAN, CLEANUP])
+def test_bad_value_of_an_option_is_told_with_its_name(  # noqa: PLR0917 - a table's columns
+    ci3, live: Bucket, proxy: FaultProxy, command: Sequence[str], name: str, value: str, told: str
+) -> None:
+    ran = ci3(*command, *live.options(), f"--{name}", value)
+    ran.check_error(2, f"option --{name}", told)
+    assert proxy.requests == []
+
+
+@pytest.mark.parametrize(("name", "value", "told"), BAD_VALUES)
+def test_bad_value_in_a_policy_file_is_told_with_its_line(  # noqa: PLR0917 - a table's columns
+    ci3, live: Bucket, proxy: FaultProxy, name: str, value: str, told: str
+) -> None:
+    written = value if BY_NAME[name].kind is Kind.COUNT else json.dumps(value)
+    for text, line in (
+        (f"{name}: {written}\n", 1),
+        (f"targets:\n- prefix: app\n- prefix: docs\n  {name}: {written}\n", 4),
+        (f"defaults:\n  {name}: {written}\ntargets: [{{prefix: app}}]\n", 2),
+    ):
+        Path("policy.yml").write_text(text, encoding="utf-8")
+        ran = ci3(*CLEANUP, *live.options(), "--policy-file", "policy.yml")
+        ran.check_error(2, f"policy.yml, line {line}", told)
+    assert proxy.requests == []
+
+
+@pytest.mark.parametrize(("name", "value", "told"), BAD_VALUES)
+def test_bad_value_of_an_input_is_told_with_its_name(  # noqa: PLR0917 - a table's columns
+    act, live: Bucket, proxy: FaultProxy, name: str, value: str, told: str
+) -> None:
+    code, log = act({"mode": "apply", name: value})
+    errors = [message for kind, message in commands(log) if kind == "error"]
+    assert (code, len(errors)) == (2, 1)
+    assert f"input {name}: " in errors[0]
+    assert told in errors[0]
+    assert proxy.requests == []
+
+
+BAD_TARGETS = [
+    ("targets: []\n", "policy.yml, line 1: targets must be a list of one target or more"),
+    ("- prefix: app\n", "policy.yml, line 1: the file must be a mapping"),
+    ("targets: [{prefix: app}]\nkeep-count: 3\n", "line 2: keep-count can't stand beside defaults"),
+    ("targets: [{prefix: app, plan-file: a}]\n", "plan-file is for the whole run"),
+    ("targets:\n- {prefix: app}\n- {prefix: app/}\n", "are the same folder"),
+    ("targets:\n- {prefix: app}\n- {prefix: app/x/y}\n", "lies in the folder 'x'"),
+    ("a: &a [x]\nb: [*a, *a]\n", "policy.yml, line 2: an alias (*) is not allowed here"),
+    ("", "policy.yml: the file is empty"),
+    ("# " + "x" * 5_000_000, "policy.yml: the file is larger than 1,000,000 bytes"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), BAD_TARGETS, ids=lambda value: value[:30])
+@pytest.mark.parametrize("command", [PLAN, CLEANUP])
+def test_bad_targets_are_told_before_anything_is_asked(  # noqa: PLR0917 - a table's columns
+    ci3, live: Bucket, proxy: FaultProxy, command: Sequence[str], text: str, told: str
+) -> None:
+    Path("policy.yml").write_text(text, encoding="utf-8")
+    ran = ci3(*command, *live.options(), "--policy-file", "policy.yml")
+    ran.check_error(2, told)
     assert proxy.requests == []
 
 

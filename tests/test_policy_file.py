@@ -1,21 +1,22 @@
 """The policy file: what it may hold, and what is refused with its line."""
 
-import json
 from pathlib import Path
 
-import jsonschema
 import pytest
-import yaml
 
+from ci3.core.live import LiveKind
 from ci3.core.plan import DeleteLimit, Origin
+from ci3.core.succession import AgeFrom
 from ci3.errors import ExitCode, SettingsError
-from ci3.policy_file import MAXIMUM_BYTES, POLICY_KEYS, policy_schema, read_policy_file
-from ci3.settings import Given, resolve
-
-SCHEMA = json.loads(
-    (Path(__file__).parents[1] / "docs" / "policy.schema.json").read_text(encoding="utf-8")
+from ci3.policy_file import (
+    MAXIMUM_BYTES,
+    POLICY_KEYS,
+    read_named_policy,
+    read_policy_file,
+    read_policy_text,
 )
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+from ci3.settings import Given
+from ci3.targets import Policy, resolve_targets
 
 
 def write(content: str | bytes) -> str:
@@ -24,23 +25,40 @@ def write(content: str | bytes) -> str:
     return "ci3.yml"
 
 
+def resolved(content):
+    return resolve_targets({}, read_policy_file(write(content)), {})
+
+
+def written(given):
+    return {name: one.texts for name, one in given.items()}
+
+
 def texts(content):
-    return {name: given.texts for name, given in read_policy_file(write(content)).items()}
+    policy = read_policy_file(write(content))
+    assert policy.targets == ()
+    return written(policy.defaults)
 
 
 def settings(content):
-    return resolve(read_policy_file(write(f"bucket: my-site\n{content}")))
+    (one,) = resolved(f"bucket: my-site\n{content}")
+    assert not one.has_targets
+    return one
+
+
+def refused(content):
+    with pytest.raises(SettingsError) as caught:
+        resolved(content)
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert caught.value.hint
+    return caught.value
 
 
 def refusal(content):
-    with pytest.raises(SettingsError) as caught:
-        resolve(read_policy_file(write(content)))
-    assert caught.value.exit_code is ExitCode.USAGE
-    return caught.value.message
+    return refused(content).message
 
 
 def test_every_key_is_read():
-    content = """
+    content = r"""
 bucket: my-site            # a remark
 region: eu-central-1
 prefix: site/
@@ -50,22 +68,59 @@ match: '[0-9a-f]{40}'
 protect:
   - release-*
   - "live"
+live-from:
+  - github-deployments:production
+  - object:version.json#commit
+keep-within: 14d
+keep-daily: 7
+keep-weekly: 4
+keep-monthly: 0
+group-by: '(pr-\d+)-.*'
+required-file: index.html
+age-from: oldest
 max-delete: 50%
+max-delete-bytes: 1.5GiB
 plan-file: plan.json
 journal-file: journal.jsonl
 comment: never
 comment-id: site
 """
-    found = resolve(read_policy_file(write(content)))
+    (found,) = resolved(content)
 
     assert set(texts(content)) == set(POLICY_KEYS)
     assert (found.bucket, found.prefix, found.keep_count) == ("my-site", "site/", 3)
     assert found.protect == ("release-*", "live")
+    assert [one.kind for one in found.live_from] == [LiveKind.GITHUB_DEPLOYMENTS, LiveKind.OBJECT]
+    assert (str(found.keep_within), found.keep_daily, found.keep_weekly) == ("14d", 7, 4)
+    assert (found.age_from, found.required_file) == (AgeFrom.OLDEST, "index.html")
     assert found.max_delete == DeleteLimit(amount=50, is_percent=True)
+    assert found.max_delete_bytes.size_bytes == 3 * 2**29
+
+
+def test_text_from_elsewhere_is_read_under_its_own_name():
+    policy = read_policy_text("bucket: my-site\n", "ci3.yml of main")
+
+    assert policy.defaults["bucket"].where == "ci3.yml of main, line 1, bucket"
+    for text in ("a: 1", "- a", "x" * (MAXIMUM_BYTES + 1), "a: '\udcff'"):
+        with pytest.raises(SettingsError, match=r"^ci3\.yml of main"):
+            read_policy_text(text, "ci3.yml of main")
+
+
+@pytest.mark.parametrize("texts", [(), ("",), (" ",)])
+def test_without_a_name_there_is_no_policy(texts):
+    given = {"policy-file": Given(texts=texts, origin=Origin.INPUT, where="input policy-file")}
+
+    assert read_named_policy(given) == read_named_policy({}) == Policy()
+
+
+def test_named_policy_is_read():
+    named = Given(texts=(f" {write('bucket: a')}\n",), origin=Origin.INPUT, where="")
+
+    assert written(read_named_policy({"policy-file": named}).defaults) == {"bucket": ("a",)}
 
 
 def test_value_knows_its_line_and_origin():
-    given = read_policy_file(write("# top\nbucket: my-site\n\nkeep-count: 3\n"))
+    given = read_policy_file(write("# top\nbucket: my-site\n\nkeep-count: 3\n")).defaults
 
     assert given["keep-count"].where == "ci3.yml, line 4, keep-count"
     assert given["keep-count"].origin is Origin.POLICY_FILE
@@ -138,7 +193,6 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nprotect: *c\n"
         ("Protect: x\n", "ci3.yml, line 1: there is no setting 'Protect'. Did you mean protect?"),
         ("<<: {bucket: a}\n", "ci3.yml, line 1: there is no setting '<<'."),
         ("? [bucket]\n: a\n", "ci3.yml, line 1: there is no setting '(not a name)'."),
-        ("targets: []\n", "ci3.yml, line 1: there is no setting 'targets'."),
         ("protect: a\nbucket: b\nprotect: c\n", "ci3.yml, line 3: protect stands here a second"),
         ("protect: a\n'protect': c\n", "ci3.yml, line 2: protect stands here a second time"),
         ("- bucket\n", "ci3.yml, line 1: the file must be a mapping"),
@@ -171,6 +225,30 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nprotect: *c\n"
         ("keep-count: 0x10\n", "ci3.yml, line 1, keep-count: '0x10' is not a whole number"),
         ("keep-count: 0\n", "ci3.yml, line 1, keep-count: '0' is too few"),
         ("keep-count: -3\n", "ci3.yml, line 1, keep-count: '-3' is too few"),
+        ("keep-daily: 7.5\n", "ci3.yml, line 1: keep-daily must be a whole number, not '7.5'"),
+        ("keep-daily: yes\n", "ci3.yml, line 1: keep-daily must be a whole number, not 'yes'"),
+        ("keep-daily: '7'\n", "ci3.yml, line 1: keep-daily must be a whole number, not '7'"),
+        ("keep-daily: -1\n", "ci3.yml, line 1, keep-daily: '-1' is not a whole number of 0 or"),
+        ("keep-weekly: 1_0\n", "ci3.yml, line 1, keep-weekly: '1_0' is not a whole number of"),
+        ("keep-monthly: 9999999999\n", "ci3.yml, line 1, keep-monthly: '9999999999' is not a"),
+        ("keep-within: 10\n", "ci3.yml, line 1, keep-within: '10' has no unit; write whole"),
+        ("keep-within: -3d\n", "ci3.yml, line 1, keep-within: '-3d' is no duration; write"),
+        ("keep-within: 3 days\n", "ci3.yml, line 1, keep-within: '3 days' is no duration;"),
+        ("keep-within: 1.5d\n", "ci3.yml, line 1, keep-within: '1.5d' is no duration; write"),
+        ("keep-within: 1:30\n", "ci3.yml, line 1, keep-within: '1:30' is no duration; write"),
+        ("keep-within: on\n", "ci3.yml, line 1, keep-within: 'on' is no duration; write"),
+        ("keep-within: 999999w\n", "ci3.yml, line 1, keep-within: '999999w' is too long: at"),
+        ("keep-within: [1d]\n", "ci3.yml, line 1: keep-within must be a duration, such as 14d"),
+        ("max-delete-bytes: 9\n", "ci3.yml, line 1, max-delete-bytes: '9' has no unit; write"),
+        ("max-delete-bytes: {}\n", "ci3.yml, line 1: max-delete-bytes must be a size, such as"),
+        ("group-by: pr-.*\n", "ci3.yml, line 1, group-by: 'pr-.*' has no group in parentheses"),
+        ("group-by: (a\n", "ci3.yml, line 1, group-by: '(a' is no regular expression: "),
+        ("age-from: spam\n", "ci3.yml, line 1, age-from: 'spam' is none of span, oldest, newest"),
+        ("live-from: cloudfrnt\n", "ci3.yml, line 1, live-from: 'cloudfrnt' is no live source;"),
+        (
+            "live-from:\n- branches\n- cloudfront\n- branches\n",
+            "ci3.yml, line 1, live-from: 'branches' is named twice",
+        ),
         ("max-delete: [20]\n", "ci3.yml, line 1: max-delete must be a count or a percentage"),
         ("max-delete: 150%\n", "ci3.yml, line 1, max-delete: '150%' is neither"),
         ("max-delete: 0.5\n", "ci3.yml, line 1, max-delete: '0.5' is neither"),
@@ -222,74 +300,126 @@ def test_secret_in_the_wrong_place_is_not_shown():
     assert "sEcReT" not in refusal("bucket: a-b\nendpoint-url: https://k:sEcReT@host\n")
 
 
-# The schema, for editors, agrees with the reader.
+# Targets.
+
+TARGETS = """\
+defaults:
+  keep-count: 3
+  protect: [release-*]
+  comment: never
+targets:
+  - bucket: my-site
+    prefix: app
+  # a remark
+  - bucket: my-docs
+    keep-count: 9
+    protect: live
+"""
 
 
-def bucket_in_force():
-    return {"bucket": Given(texts=("my-site",), origin=Origin.INPUT, where="input bucket")}
+def test_targets_are_read_with_their_lines_and_defaults():
+    policy = read_policy_file(write(TARGETS))
+
+    assert written(policy.defaults) == {
+        "keep-count": ("3",),
+        "protect": ("release-*",),
+        "comment": ("never",),
+    }
+    assert [(one.line, written(one.given)) for one in policy.targets] == [
+        (6, {"bucket": ("my-site",), "prefix": ("app",)}),
+        (9, {"bucket": ("my-docs",), "keep-count": ("9",), "protect": ("live",)}),
+    ]
+    assert policy.targets[1].given["keep-count"].where == "ci3.yml, line 10, keep-count"
+    assert policy.targets[1].given["keep-count"].origin is Origin.POLICY_FILE
 
 
-def test_published_schema_is_the_readers():
-    assert json.loads(policy_schema()) == SCHEMA
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    assert set(SCHEMA["properties"]) == set(POLICY_KEYS)
+def test_targets_need_no_defaults_and_may_stand_before_them():
+    policy = read_policy_file(write("targets: [{bucket: a-site}]\ndefaults: {keep-count: 1}\n"))
+
+    assert written(policy.defaults) == {"keep-count": ("1",)}
+    assert [written(one.given) for one in policy.targets] == [{"bucket": ("a-site",)}]
+    assert read_policy_file(write("targets: [{bucket: a-site}]")).defaults == {}
+
+
+ONE = "targets:\n- bucket: a-site\n"
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "told"),
     [
-        "bucket: my-site",
-        "keep-count: 1",
-        "keep-count: 999999999",
-        "keep-count:",
-        "comment: never",
-        "comment:",
-        "max-delete: 20",
-        "max-delete: 0",
-        "max-delete: 100%",
-        "max-delete: 0%",
-        "max-delete: '20'",
-        "max-delete:",
-        "protect: [1234567, 12e4567, true, null, a]",
-        "protect: release-*",
-        "protect: []",
-        "match: '[0-9]+'",
-        "prefix: 2026",
+        ("targets: []\n", "ci3.yml, line 1: targets must be a list of one target or more"),
+        ("targets: {}\n", "ci3.yml, line 1: targets must be a list of one target or more"),
+        ("targets:\n", "ci3.yml, line 1: targets must be a list of one target or more"),
+        ("targets: a\n", "ci3.yml, line 1: targets must be a list of one target or more"),
+        ("targets: {bucket: a}\n", "ci3.yml, line 1: targets must be a list of one target or"),
+        (f"{ONE}- my-docs\n", "ci3.yml, line 3: target 2 must be a mapping"),
+        (f"{ONE}- [bucket]\n", "ci3.yml, line 3: target 2 must be a mapping"),
+        (f"{ONE}- {{}}\n", "ci3.yml, line 3: target 2 is empty"),
+        (f"{ONE}-\n", "ci3.yml, line 3: target 2 is empty"),
+        (f"{ONE}- []\n", "ci3.yml, line 3: target 2 is empty"),
+        (f"{ONE}defaults:\n", "ci3.yml, line 3: defaults is empty"),
+        (f"{ONE}defaults: {{}}\n", "ci3.yml, line 3: defaults is empty"),
+        (f"{ONE}defaults: 5\n", "ci3.yml, line 3: defaults must be a mapping"),
+        (f"{ONE}defaults: [keep-count]\n", "ci3.yml, line 3: defaults must be a mapping"),
+        ("defaults:\n  keep-count: 3\n", "ci3.yml, line 1: defaults stands here without targets"),
+        (f"{ONE}keep-count: 3\n", "ci3.yml, line 3: keep-count can't stand beside defaults and"),
+        (f"bucket: a\n{ONE}", "ci3.yml, line 1: bucket can't stand beside defaults and targets"),
+        (f"{ONE}mode: apply\n", "ci3.yml, line 3: mode can't be set in a policy file"),
+        (f"{ONE}  mode: apply\n", "ci3.yml, line 3: mode can't be set in a policy file"),
+        (f"{ONE}default:\n  a: 1\n", "ci3.yml, line 3: there is no setting 'default'. Did you"),
+        (f"{ONE}  keep-cuont: 3\n", "ci3.yml, line 3: there is no setting 'keep-cuont'. Did you"),
+        (
+            f"{ONE}defaults:\n  keep-cuont: 3\n",
+            "ci3.yml, line 4: there is no setting 'keep-cuont'. Did you mean keep-count?",
+        ),
+        (f"{ONE}  targets: []\n", "ci3.yml, line 3: there is no setting 'targets'."),
+        ("target:\n- bucket: a\n", "ci3.yml, line 1: there is no setting 'target'. Did you mean t"),
+        (f"{ONE}targets: []\n", "ci3.yml, line 3: targets stands here a second time"),
+        (f"{ONE}  bucket: b\n", "ci3.yml, line 3: bucket stands here a second time"),
+        (
+            f"defaults:\n  region: a\n  region: b\n{ONE}",
+            "ci3.yml, line 3: region stands here a second time",
+        ),
+        (f"{ONE}  keep-count: '5'\n", "ci3.yml, line 3: keep-count must be a whole number, not"),
+        (f"{ONE}  keep-within: 10\n", "ci3.yml, line 3, keep-within: '10' has no unit;"),
+        (
+            f"defaults:\n  keep-within: 10\n{ONE}",
+            "ci3.yml, line 2, keep-within: '10' has no unit;",
+        ),
+        (f"{ONE}- prefix: b\n", "ci3.yml, line 3, target 2: bucket is not set"),
+        (f"{ONE}- bucket:\n", "ci3.yml, line 3, target 2: bucket is not set"),
+        (
+            "defaults: &all {keep-count: 3}\ntargets: [*all]\n",
+            "ci3.yml, line 2: an alias (*) is not allowed here",
+        ),
+        (f"{ONE}---\n{ONE}", "ci3.yml, line 3: a second document (---) is not"),
     ],
+    ids=lambda value: repr(value)[:40],
 )
-def test_schema_and_reader_take(content):
-    resolve(read_policy_file(write(content)), bucket_in_force())
-    VALIDATOR.validate(yaml.safe_load(content))
+def test_bad_targets_are_refused_with_their_line(content, told):
+    assert refusal(content).startswith(told)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "{}",
-        "[]",
-        "bucket",
-        "keep-cuont: 3",
-        "mode: apply",
-        "github-token: x",
-        "keep-count: 0",
-        "keep-count: '5'",
-        "keep-count: 5.5",
-        "keep-count: 1000000000",
-        "keep-count: true",
-        "max-delete: 150%",
-        "max-delete: 101%",
-        "max-delete: -1",
-        "max-delete: half",
-        "max-delete: 1000000000",
-        "max-delete: true",
-        "comment: off",
-        "comment: sometimes",
-        "protect: {a: b}",
-        "protect: [[a]]",
-        "bucket: [a, b]",
-    ],
-)
-def test_schema_and_reader_refuse(content):
-    with pytest.raises(SettingsError):
-        resolve(read_policy_file(write(content)), bucket_in_force())
-    assert not VALIDATOR.is_valid(yaml.safe_load(content))
+@pytest.mark.parametrize("name", ["comment", "comment-id", "plan-file", "journal-file"])
+def test_what_is_for_the_whole_run_stands_in_the_defaults_and_in_no_target(name):
+    error = refused(f"{ONE}  {name}: never\n")
+
+    message = f"ci3.yml, line 3: {name} is for the whole run, and can't be set for target 1 alone"
+    assert (error.message, error.hint) == (message, "Put it under defaults.")
+    (settings,) = resolved(f"defaults: {{{name}: never}}\n{ONE}")
+    assert getattr(settings, name.replace("-", "_")) == "never"
+
+
+def test_what_may_differ_between_targets_is_all_that_is_about_a_folder():
+    for name in set(POLICY_KEYS) - {"comment", "comment-id", "plan-file", "journal-file"}:
+        policy = read_policy_text(f"targets:\n- {name}:\n", "ci3.yml")
+        assert set(policy.targets[0].given) == {name}
+
+
+def test_keys_beside_targets_are_refused_with_where_to_put_them():
+    assert refused(f"{ONE}keep-count: 3\n").hint == (
+        "Put it under defaults, for every target, or in one of the targets."
+    )
+    assert refused("defaults: {keep-count: 3}").hint == (
+        "Add targets, or write the keys without defaults above them."
+    )

@@ -3,12 +3,16 @@
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from ci3.constants import DEFAULT_KEEP_COUNT, MINIMUM_KEEP_COUNT
+from ci3.core.live import LiveKind, LiveSource
+from ci3.core.measures import ByteSize, Duration
 from ci3.core.plan import DeleteLimit, Origin, PolicyEntry
+from ci3.core.succession import AgeFrom
 from ci3.errors import ExitCode, SettingsError
 from ci3.settings import BY_NAME, SETTINGS, CommentPolicy, Given, Mode, resolve
 
@@ -44,6 +48,10 @@ def refused(**texts):
     return caught.value
 
 
+def url(address, field=""):
+    return LiveSource(kind=LiveKind.URL, argument=address, field=field)
+
+
 def test_defaults_delete_nothing_and_keep_five():
     settings = resolved()
 
@@ -52,8 +60,11 @@ def test_defaults_delete_nothing_and_keep_five():
     assert settings.comment is CommentPolicy.CHANGES
     assert settings.github_api_url == "https://api.github.com"
     assert (settings.protect, settings.match, settings.max_delete) == ((), None, None)
+    assert (settings.keep_within, settings.group_by, settings.max_delete_bytes) == (None,) * 3
+    assert (settings.keep_daily, settings.keep_weekly, settings.keep_monthly) == (0, 0, 0)
+    assert (settings.age_from, settings.live_from) == (AgeFrom.SPAN, ())
     texts = "region prefix endpoint_url plan_file journal_file policy_file comment_id github_token"
-    assert {getattr(settings, name) for name in texts.split(" ")} == {""}
+    assert {getattr(settings, name) for name in (*texts.split(" "), "required_file")} == {""}
     assert settings.recorded == {}
 
 
@@ -72,6 +83,15 @@ def test_each_value_becomes_what_it_means():
         protect="release-1\n\n  v*  \nlive/\n",
         max_delete="50%",
         comment="never",
+        keep_within="8w",
+        keep_daily="7",
+        keep_weekly="4",
+        keep_monthly="12",
+        group_by=r"(pr-\d+)-.*",
+        required_file="app/index.html",
+        age_from="first-object",
+        live_from="cloudfront\n\nssm:/live#commit\n",
+        max_delete_bytes="1.5GiB",
     )
 
     assert (settings.bucket, settings.region) == ("my-site", "eu-central-1")
@@ -82,6 +102,15 @@ def test_each_value_becomes_what_it_means():
     assert settings.match == re.compile(r"[0-9a-f]{40}")
     assert settings.protect == ("release-1", "v*", "live")
     assert settings.max_delete == DeleteLimit(amount=50, is_percent=True)
+    assert settings.keep_within == Duration(text="8w", length=timedelta(weeks=8))
+    assert (settings.keep_daily, settings.keep_weekly, settings.keep_monthly) == (7, 4, 12)
+    assert settings.group_by == re.compile(r"(pr-\d+)-.*")
+    assert (settings.required_file, settings.age_from) == ("app/index.html", AgeFrom.FIRST_OBJECT)
+    assert settings.live_from == (
+        LiveSource(kind=LiveKind.CLOUDFRONT),
+        LiveSource(kind=LiveKind.SSM, argument="/live", field="commit"),
+    )
+    assert settings.max_delete_bytes == ByteSize(text="1.5GiB", size_bytes=3 * 2**29)
 
 
 def test_input_goes_before_policy_file_and_policy_file_before_default():
@@ -172,6 +201,40 @@ def test_missing_bucket_is_refused_and_both_ways_to_set_it_are_told(given):
         ("mode", "aply", "is none of plan, apply. Did you mean apply?"),
         ("mode", "Apply", "is none of plan, apply. Did you mean apply?"),
         ("comment", "on", "is none of always, changes, never."),
+        ("match", "[[:alpha:]]+", "is no regular expression: Possible nested set"),
+        ("keep_within", "10", "has no unit; write whole hours, days or weeks: 36h, 14d, 8w"),
+        ("keep_within", "-3d", "is no duration; write whole hours, days or weeks"),
+        ("keep_within", "999999w", "is too long: at most 36500d"),
+        ("keep_within", "5h\n6h", "is no duration; "),
+        ("keep_daily", "7.5", "is not a whole number of 0 or more"),
+        ("keep_daily", "-1", "is not a whole number of 0 or more"),
+        ("keep_daily", "+1", "is not a whole number of 0 or more"),
+        ("keep_weekly", "٣", "is not a whole number of 0 or more"),
+        ("keep_monthly", "9" * 10, "is not a whole number of 0 or more"),
+        ("group_by", "pr-.*", r"has no group in parentheses, such as (pr-\d+)-.*"),
+        ("group_by", r"(?:pr)-\(a\)", "has no group in parentheses, such as"),
+        ("group_by", "(pr-.*", "is no regular expression: "),
+        ("required_file", "/index.html", "is no file's path within a deployment"),
+        ("required_file", "assets/", "is no file's path within a deployment"),
+        ("required_file", "a//b", "is no file's path within a deployment"),
+        ("required_file", "../index.html", "is no file's path within a deployment"),
+        ("required_file", "a/./b", "is no file's path within a deployment"),
+        ("age_from", "spam", "is none of span, oldest, newest, first-object. Did you mean span?"),
+        ("live_from", "cloudfrnt", "is no live source; there are github-deployments, open-pull-"),
+        ("live_from", "CloudFront", "is no live source; there are "),
+        ("live_from", "cloudfront:x", "has something after cloudfront, which takes nothing"),
+        ("live_from", "ssm:", "lacks what to read: ssm:/my-site/live"),
+        ("live_from", "ssm", "lacks what to read: ssm:/my-site/live"),
+        ("live_from", "github-deployments:", "ends with a colon"),
+        ("live_from", "object:a.json#", "ends with #; name a key"),
+        ("live_from", "url:file:///etc/passwd", "is no address to read from: url:https://"),
+        ("live_from", "url:https://", "is no address, such as url:https://"),
+        ("live_from", "url:https://h:99999", "is no address, such as url:https://"),
+        ("live_from", "url:https://h/a b", "is no address, such as url:https://"),
+        ("max_delete_bytes", "100", "has no unit; write a number with its unit: 500MB, 100GB, 1"),
+        ("max_delete_bytes", "-1GB", "is no size; write a number with its unit"),
+        ("max_delete_bytes", "1e3MB", "is no size; write a number with its unit"),
+        ("max_delete_bytes", "50%", "is no size; write a number with its unit"),
     ],
 )
 def test_bad_value_is_refused_and_the_place_and_meaning_told(name, text, told):
@@ -198,6 +261,10 @@ def test_bad_value_is_refused_and_the_place_and_meaning_told(name, text, told):
         ("prefix", "site/", "site/"),
         ("prefix", "a b/c", "a b/c/"),
         ("protect", "release-*", ("release-*",)),
+        ("keep_daily", "0", 0),
+        ("required_file", "..a/.b", "..a/.b"),
+        ("live_from", "url:https://h/@1?a=b@c", (url("https://h/@1?a=b@c"),)),
+        ("live_from", "url:http://h#a.b", (url("http://h", "a.b"),)),
     ],
 )
 def test_value_at_the_border_is_taken(name, text, value):
@@ -219,6 +286,40 @@ def test_what_is_protected_adds_up_so_that_an_option_takes_no_protection_away():
     )
     assert settings.protect == ("live", "v*", "release-1")
     assert settings.recorded["protect"].origin is Origin.INPUT
+
+
+def test_live_source_of_two_places_is_taken_once():
+    settings = resolve(
+        policy(bucket="my-site", live_from=["branches", "cloudfront"]),
+        inputs(live_from="cloudfront\nssm:/live"),
+    )
+    assert [str(one) for one in settings.live_from] == ["branches", "cloudfront", "ssm:/live"]
+    assert settings.recorded["live-from"] == PolicyEntry(
+        value=("branches", "cloudfront", "ssm:/live"), origin=Origin.INPUT
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "twice"),
+    [
+        ("branches\ncloudfront\nbranches", "'branches'"),
+        (["cloudfront", "cloudfront"], "'cloudfront'"),
+        ("url:https://h\nurl:https://h", "'url:https://h'"),
+        (
+            "github-deployments:a\ngithub-deployments\ngithub-deployments:a",
+            "'github-deployments:a'",
+        ),
+    ],
+)
+def test_live_source_named_twice_in_one_place_is_refused(lines, twice):
+    error = refused(live_from=lines)
+
+    assert error.message == f"input live-from: {twice} is named twice"
+    assert error.hint == "Name it once."
+
+
+def test_live_sources_that_differ_in_anything_are_two():
+    assert len(resolved(live_from="object:a\nobject:a#b\nobject:b\nssm:a").live_from) == 4
 
 
 def test_each_line_of_protect_is_checked():
@@ -246,7 +347,7 @@ def test_unknown_name_is_refused_with_the_nearest(name, nearest):
 
     assert caught.value.exit_code is ExitCode.USAGE
     assert caught.value.message == f"the inputs: there is no setting {name!r}.{nearest}"
-    assert "keep-count, match, protect" in caught.value.hint
+    assert "keep-count, keep-within, keep-daily" in caught.value.hint
 
 
 def test_unknown_name_is_refused_even_when_empty():
@@ -277,6 +378,25 @@ def test_address_with_credentials_is_refused_without_showing_them(name, address)
     assert SECRET not in f"{error!r} {error.message} {error.hint}"
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"https://key:{SECRET}@www.example.org",
+        f"https://{SECRET}@www.example.org/a",
+        f"https://key:{SECRET}/x@www.example.org",
+        f"ftp://key:{SECRET}@www.example.org",
+        f"https://[::1?token={SECRET}",
+    ],
+)
+def test_live_source_with_credentials_is_refused_without_showing_them(address):
+    error = refused(live_from=f"url:{address}")
+
+    assert error.message.startswith("input live-from: the value ")
+    assert SECRET not in f"{error!r} {error.message} {error.hint}"
+    twice = refused(live_from=f"url:https://h?token={SECRET}\n" * 2)
+    assert twice.message == "input live-from: the value is named twice"
+
+
 def test_secret_is_in_no_repr():
     given = inputs(bucket="my-site", github_token=SECRET)
 
@@ -300,6 +420,7 @@ def test_token_is_the_only_secret_and_has_no_option_and_no_policy_key():
 def test_what_is_no_default_is_recorded_with_its_origin():
     settings = resolve(
         policy(keep_count="7", match="[0-9a-f]+", protect="a\nb", max_delete="20"),
+        policy(keep_within="14d", keep_daily="7", max_delete_bytes="1.5GiB", age_from="oldest"),
         inputs(bucket="my-site", max_delete="50%", mode="apply", github_token="t"),
     )
 
@@ -308,17 +429,24 @@ def test_what_is_no_default_is_recorded_with_its_origin():
         "match": PolicyEntry(value="[0-9a-f]+", origin=Origin.POLICY_FILE),
         "protect": PolicyEntry(value=("a", "b"), origin=Origin.POLICY_FILE),
         "max-delete": PolicyEntry(value="50%", origin=Origin.INPUT),
+        "keep-within": PolicyEntry(value="14d", origin=Origin.POLICY_FILE),
+        "keep-daily": PolicyEntry(value=7, origin=Origin.POLICY_FILE),
+        "max-delete-bytes": PolicyEntry(value="1.5GiB", origin=Origin.POLICY_FILE),
+        "age-from": PolicyEntry(value="oldest", origin=Origin.POLICY_FILE),
     }
 
 
 def test_default_given_in_words_is_not_recorded():
-    assert resolved(keep_count="5").recorded == {}
+    assert resolved(keep_count="5", keep_daily="0", age_from="span").recorded == {}
 
 
 def test_all_that_decides_is_recorded():
     recorded = [one.name for one in SETTINGS if one.is_recorded]
 
-    assert recorded == ["keep-count", "match", "protect", "max-delete"]
+    place = {"bucket", "region", "prefix", "endpoint-url"}
+    telling = {"mode", "plan-file", "journal-file", "policy-file", "comment", "comment-id"}
+    github = {"github-token", "github-api-url"}
+    assert set(recorded) == {one.name for one in SETTINGS} - place - telling - github
 
 
 def test_names_are_written_with_hyphens_and_options_are_told_apart():

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,20 @@ class BucketReader:
     def list_pages(self, prefix: str, *, delimiter: str = "") -> Generator[Page, None, None]:
         """List everything under a prefix, or its first level; see `ci3.aws.pages`."""
         return list_pages(self._client, self.bucket, prefix, delimiter=delimiter)
+
+    def read_start(self, key: str, limit_bytes: int) -> bytes:
+        """Read an object's first bytes, at most the limit; the rest stays unread.
+
+        Raises AccessError when it can't be read.
+        """
+        # No Range: S3 answers an empty object's with an error.
+        with translated(f"reading s3://{self.bucket}/{key}"):
+            answer = self._client.get_object(Bucket=self.bucket, Key=key)
+            with closing(answer["Body"]) as body:
+                content = body.read(limit_bytes)
+            if len(content) < min(limit_bytes, answer["ContentLength"]):
+                raise AccessError("the object breaks off", "Run again; if it stays, ask this S3.")
+            return content
 
     def target(self, prefix: str) -> Target:
         """Describe where a plan applies, as the plan records it."""

@@ -1,4 +1,4 @@
-"""The S3 client: how it is made, and how its errors become ours."""
+"""The clients of AWS: how they are made, and how their errors become ours."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,14 +21,20 @@ if TYPE_CHECKING:
     from botocore.model import OperationModel
     from mypy_boto3_s3 import S3Client
 
-READ_OPERATIONS = frozenset({"ListObjectsV2", "GetBucketVersioning"})
+READ_OPERATIONS = frozenset({"ListObjectsV2", "GetBucketVersioning", "GetObject"})
 WRITE_OPERATIONS = frozenset({"DeleteObjects", "DeleteObject"})
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
 ATTEMPTS = 5
 
+_DEFAULT_REGIONS = {"s3": "us-east-1", "cloudfront": "us-east-1"}
+"""Where no region is known: S3 answers with the right one, and CloudFront has but one place."""
+
 _SESSION_HINTS = {
     "NoSuchBucket": "Check the bucket's name and, for an S3 other than AWS, the endpoint-url.",
+    "NoSuchKey": "Check the key; it is relative to the bucket's root.",
+    "ParameterNotFound": "Check the parameter's name, and the region that it is in.",
+    "UnrecognizedClientException": "Check the access key; it is unknown to AWS.",
     "InvalidAccessKeyId": "Check the access key; it is unknown to this S3.",
     "SignatureDoesNotMatch": "Check the secret key, and the region.",
     "ExpiredToken": "The credentials have expired: get new ones and run again.",
@@ -42,7 +48,13 @@ _REGION_CODES = (
     "AuthorizationHeaderMalformed",
     "IllegalLocationConstraintException",
 )
-_DENIED_CODES = ("AccessDenied", "AllAccessDisabled", "403", "AccountProblem")
+_DENIED_CODES = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "AllAccessDisabled",
+    "403",
+    "AccountProblem",
+)
 
 
 def make_client(
@@ -53,6 +65,28 @@ def make_client(
     Any other call raises GateError before a byte is sent, so that a client made for reading can
     delete nothing. Raises AccessError when the AWS configuration can't be used.
     """
+    client: S3Client = make_service_client(
+        "s3",
+        region=region,
+        operations=operations,
+        connections=connections,
+        endpoint_url=endpoint_url,
+    )
+    return client
+
+
+def make_service_client(
+    service: str,
+    *,
+    region: str,
+    operations: frozenset[str],
+    connections: int = 1,
+    endpoint_url: str = "",
+) -> Any:  # noqa: ANN401 - boto3 makes each service's client while it runs
+    """Make a client of any service of AWS, held to the named operations as S3's is.
+
+    An empty region or address of the endpoint is the AWS configuration's.
+    """
     core = botocore.session.get_session()
     # botocore's own parser takes 34 µs for each of a listing's timestamps, this one 0.1 µs.
     core.get_component("response_parser_factory").set_parser_defaults(
@@ -61,9 +95,10 @@ def make_client(
     with translated("the AWS configuration"):
         core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
         session = boto3.Session(botocore_session=core)
-        client = session.client(
-            "s3",
-            region_name=region or session.region_name or "us-east-1",
+        make: Callable[..., Any] = session.client  # the stubs know services by literal names only
+        client = make(
+            service,
+            region_name=region or session.region_name or _DEFAULT_REGIONS.get(service),
             endpoint_url=endpoint_url or None,
             config=botocore.config.Config(
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -74,13 +109,13 @@ def make_client(
                 user_agent_extra=f"ci3/{__version__}",
             ),
         )
-    client.meta.events.register_first("before-call.s3", _allow_only(operations))
+    client.meta.events.register_first(f"before-call.{service}", _allow_only(operations))
     return client
 
 
 @cache
 def _loader(data_path: str | None) -> botocore.loaders.Loader:
-    """Keep S3's description for the next client: reading it is most of what making one takes."""
+    """Keep the services' descriptions for the next client: reading them is most of making one."""
     return botocore.loaders.create_loader(data_path)
 
 
@@ -110,14 +145,16 @@ def _allow_only(operations: frozenset[str]) -> Callable[..., None]:
 
 
 @contextmanager
-def translated(where: str) -> Iterator[None]:
+def translated(where: str, service: str = "S3") -> Iterator[None]:
     """Turn what boto3 raises into an AccessError that says where, and what to do next."""
+    is_s3 = service == "S3"
+    place = ", the region and the endpoint-url" if is_s3 else " and the region"
     try:
         yield
     except AccessError as exc:
         raise type(exc)(f"{where}: {exc.message}", exc.hint) from exc
     except botocore.exceptions.ClientError as exc:
-        raise _from_answer(exc, where) from exc
+        raise _from_answer(exc, where, service) from exc
     except (
         botocore.exceptions.NoCredentialsError,
         botocore.exceptions.PartialCredentialsError,
@@ -130,30 +167,29 @@ def translated(where: str) -> Iterator[None]:
         ) from exc
     except botocore.parsers.ResponseParserError as exc:
         raise ListingError(
-            f"{where}: the answer could not be read as S3's",
-            "Check that the endpoint-url is an S3, and that no proxy or login page answers for it.",
+            f"{where}: the answer could not be read as {service}'s",
+            f"Check {'that the endpoint-url is an S3' if is_s3 else 'the network'}, and that no "
+            "proxy or login page answers for it.",
         ) from exc
     except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as exc:
         raise AccessError(
-            f"{where}: S3 can't be reached ({exc})",
-            "Check the network, the region and the endpoint-url, and run again.",
+            f"{where}: {service} can't be reached ({exc})",
+            f"Check the network{place}, and run again.",
         ) from exc
     except (botocore.exceptions.BotoCoreError, ValueError) as exc:
-        raise AccessError(
-            f"{where}: {exc}", "Check the AWS configuration, the region and the endpoint-url."
-        ) from exc
+        raise AccessError(f"{where}: {exc}", f"Check the AWS configuration{place}.") from exc
 
 
 def error_code(exc: botocore.exceptions.ClientError) -> str:
-    """Give S3's own code for an error, such as `AccessDenied`; without one, HTTP's status."""
+    """Give AWS's own code for an error, such as `AccessDenied`; without one, HTTP's status."""
     code = exc.response.get("Error", {}).get("Code", "")
     return str(code or exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
 
 
-def _from_answer(exc: botocore.exceptions.ClientError, where: str) -> AccessError:
+def _from_answer(exc: botocore.exceptions.ClientError, where: str, service: str) -> AccessError:
     code = error_code(exc)
     text = exc.response.get("Error", {}).get("Message") or "no message"
-    message = f"{where}: S3 answered {code or 'an error'} to {exc.operation_name}: {text}"
+    message = f"{where}: {service} answered {code or 'an error'} to {exc.operation_name}: {text}"
     if code in _DENIED_CODES:
         return DeniedError(
             message,
@@ -168,4 +204,5 @@ def _from_answer(exc: botocore.exceptions.ClientError, where: str) -> AccessErro
         )
     if code == "404":
         code = "NoSuchBucket"
-    return AccessError(message, _SESSION_HINTS.get(code, "Run again; if it stays, ask this S3."))
+    hint = f"Run again; if it stays, ask {'this S3' if service == 'S3' else 'AWS'}."
+    return AccessError(message, _SESSION_HINTS.get(code, hint))

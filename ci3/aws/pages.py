@@ -35,6 +35,7 @@ class Page:
 
     objects: tuple[StoredObject, ...]
     folders: tuple[str, ...]
+    is_last: bool
 
 
 def check_listings(client: "S3Client") -> None:
@@ -79,11 +80,12 @@ def list_pages(
     while True:
         with translated(where):
             answer = client.list_objects_v2(**request)
-        yield _page(answer, prefix, where)
+        page = _page(answer, prefix, where)
         token = answer.get("NextContinuationToken", "")
-        if not answer.get("IsTruncated"):
-            if token:
-                raise ListingError(f"{where}: the last page gives a token to go on with", _HINT)
+        if page.is_last and token:
+            raise ListingError(f"{where}: the last page gives a token to go on with", _HINT)
+        yield page
+        if page.is_last:
             return
         if not token or token in seen_tokens:
             what = "the same token twice" if token else "no token to go on with"
@@ -107,7 +109,7 @@ def _page(answer: "ListObjectsV2OutputTypeDef", prefix: str, where: str) -> Page
         raise ListingError(f"{where}: an entry's LastModified has no time zone", _HINT)
     if any(stored.modified_at < _FIRST_DAY for stored in objects):
         raise ListingError(f"{where}: an entry's LastModified is older than S3 itself", _HINT)
-    return Page(objects=objects, folders=folders)
+    return Page(objects=objects, folders=folders, is_last=not answer["IsTruncated"])
 
 
 def _stored(entry: "ObjectTypeDef") -> StoredObject:

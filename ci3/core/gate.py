@@ -16,6 +16,8 @@ class Gate:
             is_its_folder = f"/{one.prefix}".endswith(f"/{one.name}/")
             if not one.name or "/" in one.name or not is_its_folder:
                 raise GateError(f"{one.prefix!r} is not the folder of a deployment {one.name!r}")
+            if not one.is_whole:
+                raise GateError(f"{one.name!r} was never listed in full")
         self._prefixes = frozenset(
             one.prefix for one in deployments if not any(pin.holds(one.name) for pin in pins)
         )

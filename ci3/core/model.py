@@ -1,5 +1,6 @@
 """The words of ci3 as types: objects, deployments, an inventory of them, decisions and results."""
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,10 +25,12 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """A folder of the bucket and what a full listing of it showed.
+    """A folder of the bucket and what a listing of it showed.
 
     `prefix` is the whole key prefix with its closing slash. `oldest_at` and `newest_at` are None
     exactly when there are no objects. `complete` says whether it can stand for a deployment.
+    Where it is not `is_whole`, only its first objects by key were listed: the times are of those
+    alone, count and size are 0, `fingerprint` is empty, and it must not be deleted.
     """
 
     name: str
@@ -38,6 +41,9 @@ class Deployment:
     newest_at: datetime | None
     complete: bool
     fingerprint: str
+    is_whole: bool = True
+    first_at: datetime | None = dataclasses.field(default=None, compare=False)
+    """When the first object by key was modified; a plan file does not keep it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +107,13 @@ class ReasonCode(StrEnum):
     """Why a deployment stays or goes."""
 
     KEEP_COUNT = "keep-count"
+    KEEP_WITHIN = "keep-within"
+    KEEP_DAILY = "keep-daily"
+    KEEP_WEEKLY = "keep-weekly"
+    KEEP_MONTHLY = "keep-monthly"
     PROTECTED = "protected"
     CURRENT_COMMIT = "current-commit"
+    LIVE = "live"
     IN_PROGRESS = "in-progress"
     AMBIGUOUS_AGE = "ambiguous-age"
     MINIMUM_KEEP_COUNT = "minimum-keep-count"
@@ -222,17 +233,35 @@ def fingerprint(objects: Iterable[StoredObject]) -> str:
     return digest.hexdigest()
 
 
-def describe(name: str, prefix: str, objects: Iterable[StoredObject]) -> Deployment:
-    """Sum up a full listing of one folder."""
+def describe(
+    name: str,
+    prefix: str,
+    objects: Iterable[StoredObject],
+    *,
+    required_file: str = "",
+    is_whole: bool = True,
+) -> Deployment:
+    """Sum up a listing of one folder.
+
+    It is complete when it has the required file, or where none is required any object with
+    content of its own.
+    """
     listed = tuple(objects)
     times = [stored.modified_at for stored in listed]
     return Deployment(
         name=name,
         prefix=prefix,
-        object_count=len(listed),
-        size_bytes=sum(stored.size_bytes for stored in listed),
+        object_count=len(listed) if is_whole else 0,
+        size_bytes=sum(stored.size_bytes for stored in listed) if is_whole else 0,
         oldest_at=min(times, default=None),
         newest_at=max(times, default=None),
-        complete=any(not stored.is_folder_marker for stored in listed),
-        fingerprint=fingerprint(listed),
+        complete=any(
+            stored.key == f"{prefix}{required_file}"
+            if required_file
+            else not stored.is_folder_marker
+            for stored in listed
+        ),
+        fingerprint=fingerprint(listed) if is_whole else "",
+        is_whole=is_whole,
+        first_at=min(listed, key=lambda stored: stored.key).modified_at if listed else None,
     )

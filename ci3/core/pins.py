@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ci3.constants import COMMIT_PREFIX_LENGTH
+from ci3.core.live import Reading
 from ci3.core.model import Reason, ReasonCode
 
 _GLOB_CHARACTERS = re.compile(r"[*?\[]")
@@ -17,11 +18,13 @@ _PART_BORDER = re.compile(r"[^0-9a-z]+")
 class Pin:
     """One thing that keeps every deployment whose name it matches.
 
-    A `protected` pin matches by glob or by exact name, a `current-commit` pin by commit.
+    A `protected` pin matches by glob or by exact name, a `current-commit` pin by commit, a `live`
+    pin by exact name or by commit; its `evidence` says where that was read.
     """
 
     code: ReasonCode
     pattern: str
+    evidence: str = ""
 
     @property
     def is_glob(self) -> bool:
@@ -32,12 +35,27 @@ class Pin:
         """Say whether this pin forbids deleting the deployment of that name."""
         if self.code is ReasonCode.CURRENT_COMMIT:
             return is_commit(name, self.pattern)
+        if self.code is ReasonCode.LIVE:
+            return name == self.pattern or is_commit(name, self.pattern)
         return name == self.pattern or fnmatchcase(name, self.pattern)
+
+    @property
+    def miss(self) -> str:
+        """Say of a deployment that this pin does not hold it."""
+        match self.code:
+            case ReasonCode.CURRENT_COMMIT:
+                return f"not commit {self.pattern[:12]} of this run"
+            case ReasonCode.LIVE:
+                return f"not what is live: {self.evidence}"
+            case _:
+                return f"does not match {self.pattern}"
 
     def reason(self) -> Reason:
         """Give the reason that it adds to a decision."""
         if self.code is ReasonCode.CURRENT_COMMIT:
             return Reason(code=self.code, message=f"commit {self.pattern[:12]} of this run")
+        if self.code is ReasonCode.LIVE:
+            return Reason(code=self.code, message=f"live: {self.evidence}")
         return Reason(code=self.code, message=f"protected by {self.pattern}")
 
 
@@ -49,6 +67,15 @@ def protect(patterns: Iterable[str]) -> tuple[Pin, ...]:
 def pin_commits(commits: Iterable[str]) -> tuple[Pin, ...]:
     """Make pins of commits that are in use."""
     return tuple(Pin(code=ReasonCode.CURRENT_COMMIT, pattern=commit) for commit in commits)
+
+
+def pin_live(readings: Iterable[Reading]) -> tuple[Pin, ...]:
+    """Make pins of everything that a live source names."""
+    return tuple(
+        Pin(code=ReasonCode.LIVE, pattern=one.name, evidence=one.evidence)
+        for reading in readings
+        for one in reading.sightings
+    )
 
 
 def is_commit(name: str, commit: str) -> bool:

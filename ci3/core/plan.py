@@ -1,16 +1,14 @@
-"""The plan: every decision with what surrounds it, what speaks against applying it, and its id."""
+"""The plan: every decision with what surrounds it and its id, and what of it is still due."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from ci3.core.model import Decision, Ignored, Inventory, ReasonCode, Target, Versioning
-from ci3.core.pins import Pin
-from ci3.core.wording import counted, timestamp
-from ci3.errors import nearest
+from ci3.core.model import Decision, Ignored, Target
+from ci3.core.wording import timestamp
 
 
 class RefusalCode(StrEnum):
@@ -18,13 +16,20 @@ class RefusalCode(StrEnum):
 
     UNREADABLE_DEPLOYMENT = "unreadable-deployment"
     PROTECTED_NOT_FOUND = "protected-not-found"
+    LIVE_SOURCE_UNREADABLE = "live-source-unreadable"
+    LIVE_NOT_FOUND = "live-not-found"
     MAX_DELETE = "max-delete"
+    MAX_DELETE_BYTES = "max-delete-bytes"
 
 
 class WarningCode(StrEnum):
     """What a reader of the plan should know, though it forbids nothing."""
 
     PROTECTED_GLOB_UNMATCHED = "protected-glob-unmatched"
+    LIVE_NOT_FOUND = "live-not-found"
+    LONG_SPAN = "long-span"
+    UNGROUPED = "ungrouped"
+    REQUIRED_FILE_UNFOUND = "required-file-unfound"
     VERSIONING_UNKNOWN = "versioning-unknown"
 
 
@@ -79,14 +84,14 @@ class DeleteLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """The plan in numbers."""
+    """The plan in numbers; `bytes_to_keep` is None where not all that stays was listed."""
 
     found: int
     keep: int
     delete: int
     objects_to_delete: int
     bytes_to_delete: int
-    bytes_to_keep: int
+    bytes_to_keep: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +132,9 @@ class Plan:
             delete=len(doomed),
             objects_to_delete=sum(decision.deployment.object_count for decision in doomed),
             bytes_to_delete=sum(decision.deployment.size_bytes for decision in doomed),
-            bytes_to_keep=sum(decision.deployment.size_bytes for decision in kept),
+            bytes_to_keep=sum(decision.deployment.size_bytes for decision in kept)
+            if all(decision.deployment.is_whole for decision in kept)
+            else None,
         )
 
     @property
@@ -163,80 +170,6 @@ def _identity(decision: Decision) -> tuple[str, ...]:
         str(deployment.complete),
         deployment.fingerprint,
     )
-
-
-def find_refusals(
-    inventory: Inventory,
-    decisions: Sequence[Decision],
-    pins: Iterable[Pin],
-    max_delete: DeleteLimit | None,
-) -> tuple[Refusal, ...]:
-    """Collect everything that forbids deleting what was decided."""
-    refusals = [
-        Refusal(
-            code=RefusalCode.UNREADABLE_DEPLOYMENT,
-            message=f"{hole.name} could not be listed: {hole.reason}",
-        )
-        for hole in inventory.holes
-    ]
-    names = _folder_names(inventory)
-    refusals += [
-        Refusal(
-            code=RefusalCode.PROTECTED_NOT_FOUND,
-            message=f"protect names {pin.pattern}, and there is no such folder: nothing is deleted "
-            f"while a protected name may be misspelt.{nearest(pin.pattern, names)}",
-        )
-        for pin in _unmatched(pins, names)
-        if not pin.is_glob
-    ]
-    delete_count = sum(decision.is_delete for decision in decisions)
-    if max_delete is not None and not max_delete.allows(delete_count, len(decisions)):
-        deployments = counted(delete_count, "deployment")
-        refusals.append(
-            Refusal(
-                code=RefusalCode.MAX_DELETE,
-                message=f"{deployments} of {len(decisions):,} would be deleted, "
-                f"and max-delete allows {max_delete}",
-            )
-        )
-    return tuple(refusals)
-
-
-def find_warnings(
-    inventory: Inventory, pins: Iterable[Pin], versioning: Versioning
-) -> tuple[PlanWarning, ...]:
-    """Collect what a reader should know, though it forbids nothing."""
-    warnings = [
-        PlanWarning(
-            code=WarningCode.PROTECTED_GLOB_UNMATCHED,
-            message=f"protect has {pin.pattern}, which matches no folder",
-        )
-        for pin in _unmatched(pins, _folder_names(inventory))
-        if pin.is_glob
-    ]
-    if versioning is Versioning.UNKNOWN:
-        message = (
-            "whether the bucket keeps versions could not be read "
-            "(s3:GetBucketVersioning): take deletion as final"
-        )
-        warnings.append(PlanWarning(code=WarningCode.VERSIONING_UNKNOWN, message=message))
-    return tuple(warnings)
-
-
-def _folder_names(inventory: Inventory) -> list[str]:
-    return [
-        *(deployment.name for deployment in inventory.deployments),
-        *(ignored.name.removesuffix("/") for ignored in inventory.ignored),
-        *(hole.name for hole in inventory.holes),
-    ]
-
-
-def _unmatched(pins: Iterable[Pin], names: Sequence[str]) -> list[Pin]:
-    return [
-        pin
-        for pin in pins
-        if pin.code is ReasonCode.PROTECTED and not any(pin.holds(name) for name in names)
-    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,21 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from ci3.constants import PLAN_FORMAT
+from ci3.core.explanation import Explanation
 from ci3.core.model import (
     Action,
     Decision,
@@ -21,6 +31,8 @@ from ci3.core.model import (
 from ci3.core.plan import Origin, Plan, PlanWarning, PolicyEntry, Refusal, RefusalCode, WarningCode
 from ci3.core.wording import timestamp
 from ci3.errors import SettingsError
+
+_HINT = "Make the plan again with this version of ci3, and apply it as it was written."
 
 Moment = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str)]
 
@@ -63,12 +75,21 @@ class _Deployment(_Strict):
     group: str
     decision: Action
     reasons: list[_Reason] = Field(min_length=1)
-    object_count: int = Field(ge=0)
-    size_bytes: int = Field(ge=0)
+    object_count: int | None = Field(ge=0)
+    size_bytes: int | None = Field(ge=0)
     oldest_at: Moment | None
     newest_at: Moment | None
     complete: bool
-    fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
+    fingerprint: str | None = Field(pattern="^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _is_known_or_kept(self) -> Self:
+        known = [one is not None for one in (self.object_count, self.size_bytes, self.fingerprint)]
+        if any(known) is not all(known):
+            raise ValueError("object_count, size_bytes and fingerprint are known together")
+        if self.decision is Action.DELETE and not all(known):
+            raise ValueError("what is to be deleted must have been listed in full")
+        return self
 
 
 class _Ignored(_Strict):
@@ -82,7 +103,7 @@ class _Totals(_Strict):
     delete: int
     objects_to_delete: int
     bytes_to_delete: int
-    bytes_to_keep: int
+    bytes_to_keep: int | None
 
 
 class PlanFile(_Strict):
@@ -102,9 +123,27 @@ class PlanFile(_Strict):
     totals: _Totals
 
 
+class PlansFile(_Strict):
+    """The plans of a run over several targets, in the policy file's order."""
+
+    format: Literal["ci3-plan/1"]
+    plans: list[PlanFile] = Field(min_length=1)
+
+
 def dump_plan(plan: Plan) -> str:
     """Write a plan as JSON text that ends in a line break; keys as in docs/plan.schema.json."""
-    content = {
+    return _json(_content(plan))
+
+
+def dump_plans(plans: Sequence[Plan], *, has_targets: bool) -> str:
+    """Write the plans of a run: one as it is, those of a policy file's targets as `plans`."""
+    if not has_targets and len(plans) == 1:
+        return dump_plan(plans[0])
+    return _json({"format": PLAN_FORMAT, "plans": [_content(plan) for plan in plans]})
+
+
+def _content(plan: Plan) -> dict[str, object]:
+    return {
         "format": PLAN_FORMAT,
         "ci3_version": plan.ci3_version,
         "plan_id": plan.plan_id,
@@ -121,17 +160,39 @@ def dump_plan(plan: Plan) -> str:
         "ignored": [{"name": one.name, "reason": one.reason} for one in plan.ignored],
         "totals": {field: getattr(plan.totals, field) for field in _Totals.model_fields},
     }
-    return _json(content)
 
 
-def dump_inventory(deployments: Iterable[Deployment], ignored: Iterable[Ignored]) -> str:
-    """Write a listing of deployments as JSON: `deployments` as in a plan, and `ignored`."""
-    return _json(
+Listing = tuple[str, Sequence[Deployment], Sequence[Ignored]]
+"""A target's address, its deployments, and what is ignored there."""
+
+
+def dump_inventories(listings: Sequence[Listing], *, has_targets: bool) -> str:
+    """Write listings of deployments as JSON: `deployments` as in a plan, and `ignored`.
+
+    Those of a policy file's targets stand under `targets`, each with its `url`.
+    """
+    content = [
         {
             "deployments": [_deployment(one) for one in deployments],
             "ignored": [{"name": one.name, "reason": one.reason} for one in ignored],
         }
-    )
+        for _, deployments, ignored in listings
+    ]
+    if not has_targets and len(content) == 1:
+        return _json(content[0])
+    named = zip(listings, content, strict=True)
+    return _json({"targets": [{"url": url, **one} for (url, _, _), one in named]})
+
+
+def dump_explanation(explanation: Explanation) -> str:
+    """Write an explanation as JSON: the decision as in a plan, `checks` and `outlook`."""
+    judgement = explanation.judgement
+    checks = [
+        {"code": check.code, "is_matched": check.is_matched, "message": check.message}
+        for check in judgement.checks
+    ]
+    decision = _decision(judgement.decision)
+    return _json({**decision, "checks": checks, "outlook": explanation.outlook})
 
 
 def dump_objects(name: str, objects: Iterable[StoredObject]) -> str:
@@ -173,35 +234,52 @@ def _deployment(deployment: Deployment) -> dict[str, object]:
     return {
         "name": deployment.name,
         "prefix": deployment.prefix,
-        "object_count": deployment.object_count,
-        "size_bytes": deployment.size_bytes,
+        "object_count": deployment.object_count if deployment.is_whole else None,
+        "size_bytes": deployment.size_bytes if deployment.is_whole else None,
         "oldest_at": deployment.oldest_at and timestamp(deployment.oldest_at),
         "newest_at": deployment.newest_at and timestamp(deployment.newest_at),
         "complete": deployment.complete,
-        "fingerprint": deployment.fingerprint,
+        "fingerprint": deployment.fingerprint or None,
     }
 
 
 def load_plan(text: str, source: str) -> Plan:
+    """Read the text of a plan file that holds one plan; see `load_plans`."""
+    plans = load_plans(text, source)
+    if len(plans) != 1:
+        raise SettingsError(
+            f"{source} holds the plans of {len(plans)} targets, and one is wanted", _HINT
+        )
+    return plans[0]
+
+
+def load_plans(text: str, source: str) -> tuple[Plan, ...]:
     """Read a plan file's text; `source` names it in errors.
 
     Raises SettingsError for another format, an unknown key or code, and for a file that was edited:
-    its plan_id, totals or applyable no longer fit its content.
+    a plan_id, totals or applyable no longer fits its content.
     """
-    hint = "Make the plan again with this version of ci3, and apply it as it was written."
     try:
-        file = PlanFile.model_validate_json(text)
+        written = json.loads(text)
+        has_targets = isinstance(written, dict) and "plans" in written
+        files = (
+            PlansFile.model_validate_json(text).plans
+            if has_targets
+            else [PlanFile.model_validate_json(text)]
+        )
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise SettingsError(f"{source} is no plan of ci3: {where}: {first['msg']}", hint) from exc
-    plan = _to_plan(file)
-    derived = json.loads(dump_plan(plan))
-    written = json.loads(text)
-    for key in ("plan_id", "totals", "applyable"):
-        if derived[key] != written[key]:
-            raise SettingsError(f"{source} was edited: its {key} no longer fits", hint)
-    return plan
+        raise SettingsError(f"{source} is no plan of ci3: {where}: {first['msg']}", _HINT) from exc
+    except (ValueError, RecursionError) as exc:
+        raise SettingsError(f"{source} is no plan of ci3: it is not JSON", _HINT) from exc
+    plans = tuple(_to_plan(file) for file in files)
+    for plan, one in zip(plans, written["plans"] if has_targets else [written], strict=True):
+        derived = json.loads(_json(_content(plan)))
+        for key in ("plan_id", "totals", "applyable"):
+            if derived[key] != one[key]:
+                raise SettingsError(f"{source} was edited: its {key} no longer fits", _HINT)
+    return plans
 
 
 def _to_plan(file: PlanFile) -> Plan:
@@ -229,12 +307,13 @@ def _to_decision(one: _Deployment) -> Decision:
         deployment=Deployment(
             name=one.name,
             prefix=one.prefix,
-            object_count=one.object_count,
-            size_bytes=one.size_bytes,
+            object_count=one.object_count or 0,
+            size_bytes=one.size_bytes or 0,
             oldest_at=one.oldest_at,
             newest_at=one.newest_at,
             complete=one.complete,
-            fingerprint=one.fingerprint,
+            fingerprint=one.fingerprint or "",
+            is_whole=one.fingerprint is not None,
         ),
         group=one.group,
         action=one.decision,
@@ -244,6 +323,10 @@ def _to_decision(one: _Deployment) -> Decision:
 
 def plan_schema() -> str:
     """Write the plan file's JSON Schema, as published in docs/plan.schema.json."""
-    schema = PlanFile.model_json_schema(by_alias=True, mode="validation")
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    either: TypeAdapter[PlanFile | PlansFile] = TypeAdapter(PlanFile | PlansFile)
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A plan file of ci3",
+        **either.json_schema(by_alias=True, mode="validation"),
+    }
     return json.dumps(schema, indent=2) + "\n"

@@ -1,6 +1,7 @@
 """Numbers, sizes, times and hostile text as people read them, in plain text."""
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import humanize
@@ -11,6 +12,12 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def listed(texts: Sequence[str], most: int) -> str:
+    """Write a list, at most so many of it: `a, b, c and 4 more`."""
+    shown, left = ", ".join(texts[:most]), len(texts) - most
+    return f"{shown} and {left:,} more" if left > 0 else shown
+
+
 def size(size_bytes: int) -> str:
     """Write a size in decimal units, as S3 is billed: `3.4 GB`."""
     return humanize.naturalsize(size_bytes, format="%.1f").replace(".0 ", " ")
@@ -18,9 +25,12 @@ def size(size_bytes: int) -> str:
 
 def ago(age: timedelta) -> str:
     """Write how long ago something was: `21 days ago`; a time ahead of the clock says so."""
-    if age < timedelta(0):
-        return f"{humanize.naturaldelta(-age, months=False)} ahead of this clock"
-    return f"{humanize.naturaldelta(age, months=False)} ago"
+    return f"{span(-age)} ahead of this clock" if age < timedelta(0) else f"{span(age)} ago"
+
+
+def span(length: timedelta) -> str:
+    """Write a length of time: `21 days`."""
+    return humanize.naturaldelta(length, months=False)
 
 
 def moment(when: datetime) -> str:

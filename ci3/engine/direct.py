@@ -19,6 +19,8 @@ from ci3.errors import Ci3Error, DeniedError, GateError, JournalError, ListingEr
 DELETE_WORKERS = 8
 OBJECTS_AHEAD = 20_000
 """Objects listed again ahead of their deletion: what is listed long before may change unseen."""
+NOTICE_SECONDS = 0.2
+"""How often an interrupt is looked for: one that comes as a wait begins would not end it."""
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0)
 """Pauses before the objects that S3 asked to send again go out again."""
 
@@ -119,9 +121,11 @@ class Deletion:
         """
         with ThreadPoolExecutor(1, "deletion") as runner:
             running = runner.submit(self._list_and_send, due)
-            while not running.done():
+            while True:
                 try:
-                    wait((running,))
+                    while not wait((running,), timeout=NOTICE_SECONDS).done:
+                        pass
+                    break
                 except KeyboardInterrupt:
                     self._stop("it was interrupted")
             if error := running.exception():

@@ -1,9 +1,10 @@
 """Finds the deployments of a bucket and what is in each: first the folders, then each in full."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ci3.aws.bucket import BucketReader
@@ -21,52 +22,114 @@ from ci3.errors import DeniedError, ListingError
 LISTING_WORKERS = 16
 
 
-def take_inventory(
-    bucket: BucketReader, prefix: str, match: re.Pattern[str] | None, progress: Progress
-) -> Inventory:
-    """List a prefix's folders, and every one that can be a deployment in full.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What is a deployment, and when it is complete; see the settings of these names.
+
+    With `is_begun` a deployment is only begun to be listed: one request, of up to 1,000 objects.
+    """
+
+    prefix: str = ""
+    match: re.Pattern[str] | None = None
+    required_file: str = ""
+    is_begun: bool = False
+
+
+def take_inventory(bucket: BucketReader, scope: Scope, progress: Progress) -> Inventory:
+    """List a prefix's folders, and every one that can be a deployment.
 
     A deployment whose own listing is denied or can't be trusted becomes a hole. Raises AccessError
     when the folders can't be listed, or S3 can't be reached at all.
     """
-    names, ignored = find_folders(bucket, prefix, match)
+    names, ignored = find_folders(bucket, scope.prefix, scope.match)
+    described, holes = _describe_all(bucket, scope, names, progress)
+    return Inventory(deployments=described, ignored=tuple(ignored), holes=holes)
+
+
+def finish_listing(
+    bucket: BucketReader,
+    scope: Scope,
+    inventory: Inventory,
+    names: Collection[str],
+    progress: Progress,
+) -> Inventory:
+    """List in full what was only begun to be listed."""
+    whole = replace(scope, is_begun=False)
+    described, holes = _describe_all(bucket, whole, names, progress)
+    others = (one for one in inventory.deployments if one.name not in names)
+    return replace(
+        inventory,
+        deployments=tuple(sorted((*others, *described), key=lambda one: one.name)),
+        holes=(*inventory.holes, *holes),
+    )
+
+
+def _describe_all(
+    bucket: BucketReader, scope: Scope, names: Collection[str], progress: Progress
+) -> tuple[tuple[Deployment, ...], tuple[Hole, ...]]:
     deployments: list[Deployment] = []
     holes: list[Hole] = []
     with _pool() as pool, _shown(progress, "Listing deployments", len(names)):
-        pending = {pool.submit(_describe, bucket, name, f"{prefix}{name}/"): name for name in names}
+        pending = {pool.submit(_describe, bucket, name, scope): name for name in names}
         for done in as_completed(pending):
             try:
                 deployments.append(done.result())
             except (DeniedError, ListingError) as exc:
                 holes.append(Hole(name=pending[done], reason=exc.message))
             progress.advance(1)
-    return Inventory(
-        deployments=tuple(sorted(deployments, key=lambda one: one.name)),
-        ignored=tuple(ignored),
-        holes=tuple(sorted(holes, key=lambda one: one.name)),
+    return (
+        tuple(sorted(deployments, key=lambda one: one.name)),
+        tuple(sorted(holes, key=lambda one: one.name)),
     )
 
 
-def _describe(bucket: BucketReader, name: str, prefix: str) -> Deployment:
+def _describe(bucket: BucketReader, name: str, scope: Scope) -> Deployment:
     """List one folder and keep only the summary: all objects at once would not fit in memory."""
-    deployment, _ = list_deployment(bucket, name, prefix)
-    return deployment
+    prefix = f"{scope.prefix}{name}/"
+    if not scope.is_begun:
+        deployment, _ = list_deployment(bucket, name, prefix, scope.required_file)
+        return deployment
+    with closing(bucket.list_pages(prefix)) as pages:
+        page = next(pages)
+    begun = describe(
+        name,
+        prefix,
+        _by_key(bucket, prefix, page.objects),
+        required_file=scope.required_file,
+        is_whole=page.is_last,
+    )
+    if begun.is_whole or begun.complete or not scope.required_file:
+        return begun
+    return replace(begun, complete=_has_file(bucket, f"{prefix}{scope.required_file}"))
+
+
+def _has_file(bucket: BucketReader, key: str) -> bool:
+    """Look for one key; it stands before all others that begin like it."""
+    with closing(bucket.list_pages(key)) as pages:
+        return any(stored.key == key for stored in next(pages).objects)
 
 
 def list_deployment(
-    bucket: BucketReader, name: str, prefix: str
+    bucket: BucketReader, name: str, prefix: str, required_file: str = ""
 ) -> tuple[Deployment, tuple[StoredObject, ...]]:
     """List one folder in full: its summary, and its objects by key."""
     with closing(bucket.list_pages(prefix)) as pages:
-        objects = [stored for page in pages for stored in page.objects]
-    objects.sort(key=lambda stored: stored.key)
+        listed = [stored for page in pages for stored in page.objects]
+    objects = _by_key(bucket, prefix, listed)
+    return describe(name, prefix, objects, required_file=required_file), objects
+
+
+def _by_key(
+    bucket: BucketReader, prefix: str, listed: Iterable[StoredObject]
+) -> tuple[StoredObject, ...]:
+    objects = tuple(sorted(listed, key=lambda stored: stored.key))
     for one, other in pairwise(objects):
         if one.key == other.key:
             raise ListingError(
                 f"listing s3://{bucket.bucket}/{prefix}: {one.key!r} is named twice",
                 "Nothing of it was deleted. Run again; if it stays, ask this S3.",
             )
-    return describe(name, prefix, objects), tuple(objects)
+    return objects
 
 
 def find_folders(

@@ -44,6 +44,8 @@ class WorkflowRun:
     api_url: str
     commits: tuple[str, ...]
     pull_request: int | None
+    base_commit: str = ""
+    """Of a pull request: what it would be merged into."""
 
 
 def read_inputs(environ: Mapping[str, str]) -> dict[str, str]:
@@ -67,6 +69,7 @@ def read_run(environ: Mapping[str, str]) -> WorkflowRun:
     run_id = environ.get("GITHUB_RUN_ID", "")
     named = [environ.get("GITHUB_SHA", ""), *(_at(event, *path) for path in _COMMIT_PATHS)]
     number = _number(event)
+    base = _at(event, "pull_request", "base", "sha")
     return WorkflowRun(
         repository=repository,
         run_url=f"{server}/{repository}/actions/runs/{run_id}" if run_id and server else "",
@@ -75,6 +78,7 @@ def read_run(environ: Mapping[str, str]) -> WorkflowRun:
             dict.fromkeys(one for one in named if isinstance(one, str) and _COMMIT.fullmatch(one))
         ),
         pull_request=number,
+        base_commit=base if isinstance(base, str) and _COMMIT.fullmatch(base) else "",
     )
 
 

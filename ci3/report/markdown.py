@@ -5,17 +5,33 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ci3.core.model import Decision, Deployment, ObjectOutcome, Result, StoredObject
+from ci3.core.account import Account
+from ci3.core.comparison import PolicyChange
+from ci3.core.explanation import Explanation
+from ci3.core.model import (
+    Decision,
+    Deployment,
+    DeploymentResult,
+    ObjectOutcome,
+    Result,
+    StoredObject,
+)
 from ci3.core.plan import Plan
+from ci3.core.rollback import rollback_targets
 from ci3.core.wording import counted, moment, size, visible
 from ci3.errors import Ci3Error
 from ci3.report.sentences import (
+    Section,
     achievement,
+    amounts,
+    described,
     reasons,
     rollback_note,
-    rollback_targets,
+    rollback_window,
     rules_note,
+    sections,
     shortfall,
+    total_verdict,
     undo_note,
     uploaded,
     verdict,
@@ -23,6 +39,8 @@ from ci3.report.sentences import (
 
 IGNORED_SHOWN = 20
 ROLLBACKS_SHOWN = 10
+CHANGED_SHOWN = 30
+TARGETS_SHOWN = 100
 WRAPPING_BYTES = 1_000
 """What stands around and between tables at most: column heads, `details`, words on what is cut."""
 
@@ -65,21 +83,123 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 
 
-def plan_markdown(plan: Plan, place: Place, result: Result | None = None) -> str:
-    """Render a plan, or with a result what became of it, in at most the place's bytes."""
+def run_markdown(
+    accounts: Sequence[Account], place: Place, changes: Sequence[PolicyChange] = ()
+) -> str:
+    """Render a run, of one target or of several, in at most the place's bytes.
+
+    `changes` tell what a pull request's policy changes, one for each target.
+    """
+    is_one = len(accounts) == 1
+    head = (
+        _head(accounts[0], "###")
+        if is_one
+        else [f"### {plain(total_verdict(accounts))}", _overview(accounts)]
+    )
+    foot = _footer(accounts, place)
+    room = place.budget_bytes - _size("\n\n".join((*head, *foot))) - WRAPPING_BYTES
+    told = [_policy_change(one, of_several=not is_one) for one in changes]
+    told = _fitting(told, room // 4, "what changes for", place)
+    room -= _size("\n\n".join(told))
+    body = []
+    for number, account in enumerate(accounts):
+        share = room // (len(accounts) - number)
+        title = [] if is_one else _head(account, "####")
+        shown = _target(account, place, share - _size("\n\n".join(title)) - WRAPPING_BYTES)
+        body.append("\n\n".join((*title, *shown)))
+        room -= _size(body[-1]) + 2
+    room = place.budget_bytes - _size("\n\n".join((*head, *told, *foot))) - WRAPPING_BYTES
+    if not is_one:
+        body = _fitting(body, room, "", place)
+    return "\n\n".join(part for part in (*head, *told, *body, *foot) if part) + "\n"
+
+
+def _fitting(parts: Sequence[str], room_bytes: int, what: str, place: Place) -> list[str]:
+    """Take as many whole parts as fit, and say for how many targets they did not."""
+    shown: list[str] = []
+    for part in parts:
+        room_bytes -= _size(part) + 2
+        if room_bytes < 0:
+            left = f"{what} {counted(len(parts) - len(shown), 'more target')}".lstrip()
+            return [*shown, f"… and {left}, in {_rest(place)}."]
+        shown.append(part)
+    return shown
+
+
+def _rest(place: Place) -> str:
+    """Name where the whole is."""
+    return f"[the run's summary]({place.run_url})" if place.run_url else "the plan file"
+
+
+def _head(account: Account, level: str) -> list[str]:
+    plan, result = account.plan, account.result
     title = verdict(plan) if result is None else achievement(plan, result)
-    head = [f"### {plain(title)}", f"{code(plan.target.url)} · {plain(undo_note(plan.target))}"]
-    head += _notes(plan, result)
-    tail = [*_afterwards(plan), plain(rules_note(plan)), *_footer(plan, place, result)]
-    room = place.budget_bytes - _size("\n\n".join((*head, *tail))) - WRAPPING_BYTES
+    where = f"{code(plan.target.url)} · {plain(undo_note(plan.target))}"
+    return [f"{level} {plain(title)}", where, *_notes(plan, result)]
+
+
+def _overview(accounts: Sequence[Account]) -> str:
+    rows = [
+        _row(
+            code(account.plan.target.url),
+            account.outcome,
+            f"{account.plan.totals.delete:,}",
+            f"{account.plan.totals.keep:,}",
+            _unbroken(size(account.plan.totals.bytes_to_delete)),
+        )
+        for account in accounts[:TARGETS_SHOWN]
+    ]
+    if (left := len(accounts) - TARGETS_SHOWN) > 0:
+        rows.append(_row(f"… and {left:,} more", "", "", "", ""))
+    head = _row("Target", "Outcome", "To&nbsp;delete", "Kept", "Size")
+    return "\n".join((head, _row(":--", ":--", "--:", "--:", "--:"), *rows))
+
+
+def _target(account: Account, place: Place, room_bytes: int) -> list[str]:
+    """Render one target's tables and what follows from them."""
+    plan, result = account.plan, account.result
+    tail = [*_afterwards(plan), plain(rules_note(plan))]
+    room = room_bytes - _size("\n\n".join(tail))
     doomed = _table(_doomed_columns(result), _doomed_rows(plan, result), room, place)
     room -= _size(doomed)
-    kept = _table(_KEPT_COLUMNS, (_kept_row(one, plan) for one in plan.kept), room, place)
-    sections = [*head, doomed]
+    kept = _table(_KEPT_COLUMNS, _kept_rows(plan), room, place)
+    parts = [doomed]
     if kept:
-        what = f"{counted(plan.totals.keep, 'deployment')} kept, {size(plan.totals.bytes_to_keep)}"
-        sections.append(_details(what, kept, is_open=len(plan.kept) <= ROLLBACKS_SHOWN))
-    return "\n\n".join(section for section in (*sections, *tail) if section) + "\n"
+        stays = plan.totals.bytes_to_keep
+        amount = "" if stays is None else f", {size(stays)}"
+        what = f"{counted(plan.totals.keep, 'deployment')} kept{amount}"
+        parts.append(_details(what, kept, is_open=len(plan.kept) <= ROLLBACKS_SHOWN))
+    return [part for part in (*parts, *tail) if part]
+
+
+def _policy_change(change: PolicyChange, *, of_several: bool) -> str:
+    """Tell what a pull request's policy changes for one target."""
+    where = f" of {code(change.new.target.url)}" if of_several else ""
+    title = f"**This pull request changes the policy{where}.**"
+    if change.old is None:
+        return f"{title} {plain(change.problem)}"
+    if not change.newly_doomed and not change.newly_kept:
+        moved = ["Nothing changes hands."]
+    else:
+        moved = [
+            f"{plain(what)}: {_names(decisions)}."
+            for what, decisions in (
+                ("Deleted by the new one only", change.newly_doomed),
+                ("Kept by the new one only", change.newly_kept),
+            )
+            if decisions
+        ]
+    windows = [
+        f"{name} {plain(rollback_window(plan) or 'nothing to roll back to')}."
+        for name, plan in (("Before:", change.old), ("Now:", change.new))
+    ]
+    return "\n".join((title, "", *(f"- {line}" for line in (*moved, *windows))))
+
+
+def _names(decisions: Sequence[Decision]) -> str:
+    shown = ", ".join(code(one.deployment.name) for one in decisions[:CHANGED_SHOWN])
+    left = len(decisions) - CHANGED_SHOWN
+    return f"{shown} and {left:,} more" if left > 0 else shown
 
 
 def error_markdown(error: Ci3Error) -> str:
@@ -112,31 +232,46 @@ def _doomed_columns(result: Result | None) -> tuple[str, ...]:
 
 def _doomed_rows(plan: Plan, result: Result | None) -> Iterable[str]:
     by_name = {one.name: one for one in result.deployments} if result else {}
-    for decision in plan.doomed:
-        deployment = decision.deployment
-        one = by_name.get(deployment.name)
-        if result is None:
-            second, why = _unbroken(uploaded(decision, plan)), plain(reasons(decision))
-        elif one is None:
-            second, why = "**kept**", "not deleted"
-        elif one.is_gone:
-            second, why = "deleted", plain(reasons(decision))
-        else:
-            second, why = "**not&nbsp;deleted**", plain(one.problem)
-            if one.counts.get(ObjectOutcome.DELETED):
-                second = f"**{one.counts[ObjectOutcome.DELETED]:,} deleted, not all**"
-        yield _row(code(deployment.name), second, *_amounts(deployment), why)
+    for section in sections(plan, plan.doomed):
+        yield from _section_row(section)
+        for decision in section.decisions:
+            yield _doomed_row(decision, plan, result, by_name.get(decision.deployment.name))
 
 
-def _kept_row(decision: Decision, plan: Plan) -> str:
+def _doomed_row(
+    decision: Decision, plan: Plan, result: Result | None, one: DeploymentResult | None
+) -> str:
+    if result is None:
+        second, why = _unbroken(uploaded(decision, plan)), plain(reasons(decision))
+    elif one is None:
+        second, why = "**kept**", "not deleted"
+    elif one.is_gone:
+        second, why = "deleted", plain(reasons(decision))
+    else:
+        second, why = "**not&nbsp;deleted**", plain(one.problem)
+        if one.counts.get(ObjectOutcome.DELETED):
+            second = f"**{one.counts[ObjectOutcome.DELETED]:,} deleted, not all**"
     deployment = decision.deployment
-    why = plain(reasons(decision))
-    when = _unbroken(uploaded(decision, plan))
-    return _row(code(deployment.name), when, *_amounts(deployment), why)
+    return _row(code(deployment.name), second, *_amounts(deployment), why)
+
+
+def _kept_rows(plan: Plan) -> Iterable[str]:
+    for section in sections(plan, plan.kept):
+        yield from _section_row(section)
+        for decision in section.decisions:
+            name, when = code(decision.deployment.name), _unbroken(uploaded(decision, plan))
+            why = plain(reasons(decision))
+            yield _row(name, when, *_amounts(decision.deployment), why)
+
+
+def _section_row(section: Section) -> Iterable[str]:
+    if section.title:
+        yield _row(f"**{plain(section.title)}**", "", "", "", "")
 
 
 def _amounts(deployment: Deployment) -> tuple[str, str]:
-    return f"{deployment.object_count:,}", _unbroken(size(deployment.size_bytes))
+    count, amount = amounts(deployment)
+    return count, _unbroken(amount)
 
 
 def _unbroken(text: str) -> str:
@@ -160,8 +295,8 @@ def _table(columns: Sequence[str], rows: Iterable[str], room_bytes: int, place: 
     if not shown and not left_out:
         return ""
     alignment = _row(*("--:" if column in ("Objects", "Size") else ":--" for column in columns))
-    where = f"[the run's summary]({place.run_url})" if place.run_url else "the plan file"
-    more = f"\n\n… and {counted(left_out, 'more deployment')}, in {where}." if left_out else ""
+    what = counted(left_out, "more deployment")
+    more = f"\n\n… and {what}, in {_rest(place)}." if left_out else ""
     return "\n".join((_row(*columns), alignment, *shown)) + more
 
 
@@ -174,7 +309,7 @@ def _details(summary: str, body: str, *, is_open: bool) -> str:
 
 def _afterwards(plan: Plan) -> list[str]:
     sections = []
-    targets = rollback_targets(plan)
+    targets = rollback_targets(plan.decisions)
     if note := rollback_note(plan):
         names = ", ".join(code(one.deployment.name) for one in targets[:ROLLBACKS_SHOWN])
         more = " …" if len(targets) > ROLLBACKS_SHOWN else ""
@@ -191,20 +326,46 @@ def _afterwards(plan: Plan) -> list[str]:
     return sections
 
 
-def _footer(plan: Plan, place: Place, result: Result | None) -> list[str]:
-    sections = []
-    if result is not None:
-        sections.append(f"Journal: {code(result.journal_file)}, run {code(result.run_id)}")
-    elif plan.doomed and plan.applyable and place.how_to_apply:
-        sections.append(f"**To apply:** {place.how_to_apply}")
+def _footer(accounts: Sequence[Account], place: Place) -> list[str]:
+    shown = []
+    for account in accounts:
+        if account.result is not None and account.result.journal_file:
+            result = account.result
+            shown.append(f"Journal: {code(result.journal_file)}, run {code(result.run_id)}")
+    plans = [account.plan for account in accounts]
+    is_to_apply = any(plan.doomed for plan in plans) and all(plan.applyable for plan in plans)
+    is_planned = all(account.result is None for account in accounts)
+    if is_planned and is_to_apply and place.how_to_apply:
+        shown.append(f"**To apply:** {place.how_to_apply}")
     run = f" · [this run]({place.run_url})" if place.run_url else ""
-    made = f"{moment(plan.created_at)} · ci3 {plain(plan.ci3_version)}"
-    sections.append(f"<sub>Plan {code(plan.plan_id[:12])} · {made}{run}</sub>")
-    return sections
+    ids = ", ".join(code(plan.plan_id[:12]) for plan in plans[:ROLLBACKS_SHOWN])
+    made = f"{moment(plans[0].created_at)} · ci3 {plain(plans[0].ci3_version)}"
+    shown.append(f"<sub>Plan {ids} · {made}{run}</sub>")
+    return shown
 
 
-def deployments_markdown(deployments: Sequence[Deployment]) -> str:
-    """Render a listing of deployments as a table, in the order given."""
+def explanation_markdown(explanation: Explanation) -> str:
+    """Render why a deployment stays or goes: every rule and pin, and when it would go."""
+    judgement = explanation.judgement
+    decision, deployment = judgement.decision, judgement.deployment
+    verb = "would be deleted" if decision.is_delete else "is kept"
+    checks = [
+        _row("**yes**" if one.is_matched else "no", code(one.code), plain(one.message))
+        for one in judgement.checks
+    ]
+    if decision.is_delete:
+        checks += [_row("", code(one.code), plain(one.message)) for one in decision.reasons]
+    parts = (
+        f"### {code(deployment.name)} {verb}",
+        plain(described(deployment, judgement.now)),
+        "\n".join((_row("Keeps&nbsp;it", "Rule", "Why"), _row(":--", ":--", ":--"), *checks)),
+        plain(explanation.outlook),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def deployments_markdown(deployments: Sequence[Deployment], url: str = "") -> str:
+    """Render a listing of deployments as a table, in the order given; `url` is its title."""
     rows = (
         _row(
             code(one.name),
@@ -215,7 +376,9 @@ def deployments_markdown(deployments: Sequence[Deployment]) -> str:
         for one in deployments
     )
     columns = _row("Deployment", "Oldest object", "Newest object", "Objects", "Size")
-    return "\n".join((columns, _row(":--", ":--", ":--", "--:", "--:"), *rows)) + "\n"
+    title = f"#### {code(url)}\n\n" if url else ""
+    table = "\n".join((columns, _row(":--", ":--", ":--", "--:", "--:"), *rows))
+    return f"{title}{table}\n"
 
 
 def objects_markdown(objects: Sequence[StoredObject]) -> str:

@@ -1,8 +1,15 @@
 """What a plan and a result come to, in sentences that every rendering shares; plain text."""
 
-from ci3.core.model import Decision, ObjectOutcome, Result, Target, Versioning
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ci3.constants import LONG_SPAN_SECONDS
+from ci3.core.account import Account
+from ci3.core.model import Decision, Deployment, ObjectOutcome, Result, Target, Versioning
 from ci3.core.plan import Plan, PolicyEntry
-from ci3.core.wording import ago, counted, moment, size
+from ci3.core.rollback import rollback_targets
+from ci3.core.wording import ago, counted, moment, size, span
 
 
 def verdict(plan: Plan) -> str:
@@ -79,22 +86,25 @@ def undo_note(target: Target) -> str:
             return "Take deletion as final: whether this bucket keeps versions could not be read."
 
 
-def rollback_targets(plan: Plan) -> tuple[Decision, ...]:
-    """List the complete deployments that stay besides the newest: what one can go back to."""
-    usable = [decision for decision in plan.kept if decision.deployment.complete]
-    return tuple(usable[1:])
-
-
 def rollback_note(plan: Plan) -> str:
     """Say how far back one can still go once the plan is applied."""
-    targets = rollback_targets(plan)
-    if not targets:
-        return "Only the newest stays: there is nothing to roll back to." if plan.kept else ""
-    oldest_at = targets[-1].deployment.newest_at
+    if not any(decision.deployment.complete for decision in plan.kept):
+        return ""
+    if window := rollback_window(plan):
+        return f"{window}."
+    newest = "the newest of each group" if len(sections(plan, plan.kept)) > 1 else "the newest"
+    return f"Only {newest} stays: there is nothing to roll back to."
+
+
+def rollback_window(plan: Plan) -> str:
+    """Say how many one can go back to and how far that is, or nothing where there is none."""
+    targets = rollback_targets(plan.decisions)
+    times = [one.deployment.newest_at for one in targets if one.deployment.newest_at is not None]
+    if not times:
+        return ""
     note = f"{counted(len(targets), 'older deployment')} can still be rolled back to"
-    if oldest_at is None:
-        return f"{note}."
-    return f"{note}, as far back as {moment(oldest_at)} ({ago(plan.created_at - oldest_at)})."
+    oldest_at = min(times)
+    return f"{note}, as far back as {moment(oldest_at)} ({ago(plan.created_at - oldest_at)})"
 
 
 def reasons(decision: Decision) -> str:
@@ -104,5 +114,94 @@ def reasons(decision: Decision) -> str:
 
 def uploaded(decision: Decision, plan: Plan) -> str:
     """Say when a deployment's newest object was uploaded."""
-    newest_at = decision.deployment.newest_at
-    return "–" if newest_at is None else ago(plan.created_at - newest_at)
+    newest_at, oldest_at = decision.deployment.newest_at, decision.deployment.oldest_at
+    if newest_at is None or oldest_at is None:
+        return "–"
+    when = ago(plan.created_at - newest_at)
+    took = newest_at - oldest_at
+    return f"{when}, over {span(took)}" if took.total_seconds() > LONG_SPAN_SECONDS else when
+
+
+def described(deployment: Deployment, now: datetime) -> str:
+    """Say what a deployment is: how much, when uploaded, and whether it is complete."""
+    oldest_at, newest_at = deployment.oldest_at, deployment.newest_at
+    if oldest_at is None or newest_at is None:
+        return "Nothing was found in it."
+    count, amount = amounts(deployment)
+    what = f"{count} objects, {amount}" if count != "1" else f"1 object, {amount}"
+    state = "complete" if deployment.complete else "incomplete"
+    return (
+        f"{what}; {state}; uploaded from {moment(oldest_at)} "
+        f"to {moment(newest_at)} ({ago(now - newest_at)})."
+    )
+
+
+def amounts(deployment: Deployment) -> tuple[str, str]:
+    """Write a deployment's number of objects and its size; `?` where not all was listed."""
+    if not deployment.is_whole:
+        return "?", "?"
+    return f"{deployment.object_count:,}", size(deployment.size_bytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Decisions that are shown together; the title is empty where there is only one group."""
+
+    title: str
+    decisions: tuple[Decision, ...]
+
+
+def sections(plan: Plan, decisions: Iterable[Decision]) -> tuple[Section, ...]:
+    """Part some of a plan's decisions by group, in the order of the groups' newest.
+
+    Deployments that are each a group of their own stand together, last.
+    """
+    groups: dict[str, list[Decision]] = {}
+    for decision in plan.decisions:
+        groups.setdefault(decision.group, []).append(decision)
+    if list(groups) in ([], [""]):
+        return (Section(title="", decisions=tuple(decisions)),)
+    shown: dict[str, list[Decision]] = {group: [] for group in groups}
+    for decision in decisions:
+        shown[decision.group].append(decision)
+    parted, alone = [], []
+    for group, members in groups.items():
+        if [member.deployment.name for member in members] == [group]:
+            alone += shown[group]
+        elif shown[group]:
+            due = sum(member.is_delete for member in members)
+            title = f"{group or 'the rest'}: {due:,} of {len(members):,} to delete"
+            parted.append(Section(title=title, decisions=tuple(shown[group])))
+    if alone:
+        parted.append(Section(title="each a group of its own", decisions=tuple(alone)))
+    return tuple(parted)
+
+
+def total_verdict(accounts: Sequence[Account]) -> str:
+    """Say first what matters of a run, over all its targets."""
+    if len(accounts) == 1:
+        return _own_verdict(accounts[0])
+    totals = [account.plan.totals for account in accounts]
+    found, due = sum(one.found for one in totals), sum(one.delete for one in totals)
+    where = f"in {len(accounts):,} targets"
+    results = [account.result for account in accounts if account.result]
+    if results:
+        done = sum(result.deployments_deleted for result in results)
+        objects = sum(result.count(ObjectOutcome.DELETED) for result in results)
+        amount = size(sum(result.bytes_deleted for result in results))
+        whole = f"{done:,} of {due:,}" if done != due else f"{done:,}"
+        kept = found - due
+        objects_deleted = counted(objects, "object")
+        return f"{whole} deployments deleted {where}: {objects_deleted}, {amount}; {kept:,} kept"
+    if not due:
+        return f"Nothing to delete {where}: {counted(found, 'deployment')} found, all kept"
+    amount = size(sum(one.bytes_to_delete for one in totals))
+    refused = "" if all(account.plan.applyable for account in accounts) else "Refused: "
+    deleted = f"{due:,} of {counted(found, 'deployment')} {where} would be deleted"
+    return f"{refused}{deleted}, {amount}; {found - due:,} kept"
+
+
+def _own_verdict(account: Account) -> str:
+    if account.result is None:
+        return verdict(account.plan)
+    return achievement(account.plan, account.result)

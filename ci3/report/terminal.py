@@ -11,16 +11,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from ci3.core.account import Account
+from ci3.core.explanation import Explanation
 from ci3.core.model import Decision, Deployment, Result, StoredObject
 from ci3.core.plan import Plan
 from ci3.core.wording import moment, size, visible
 from ci3.errors import Ci3Error
 from ci3.report.sentences import (
     achievement,
+    amounts,
+    described,
     reasons,
     rollback_note,
     rules_note,
+    sections,
     shortfall,
+    total_verdict,
     undo_note,
     uploaded,
     verdict,
@@ -35,11 +41,14 @@ _NARROWEST_LAST_COLUMN = 30
 
 def show_plan(console: Console, plan: Plan) -> None:
     """Print every decision with its reason, then what it comes to."""
-    _print_columns(
-        console,
-        ("", "Deployment", "Uploaded", "Objects>", "Size>", "Why"),
-        [(_cells(one, plan), "red" if one.is_delete else "") for one in plan.decisions],
-    )
+    for section in sections(plan, plan.decisions):
+        if section.title:
+            console.print(Text(visible(section.title), "bold"))
+        _print_columns(
+            console,
+            ("", "Deployment", "Uploaded", "Objects>", "Size>", "Why"),
+            [(_cells(one, plan), "red" if one.is_delete else "") for one in section.decisions],
+        )
     for ignored in plan.ignored[:IGNORED_SHOWN]:
         console.print(Text(f"  ignored  {visible(ignored.name)}: {visible(ignored.reason)}", "dim"))
     if (left := len(plan.ignored) - IGNORED_SHOWN) > 0:
@@ -56,6 +65,45 @@ def show_plan(console: Console, plan: Plan) -> None:
         console.print(Text(f"Can't be applied: {visible(refusal.message)}", "bold red"))
 
 
+def show_run(console: Console, accounts: Sequence[Account]) -> None:
+    """Print the plans of a run's targets, one after another, and what they come to together."""
+    for account in accounts:
+        show_plan(console, account.plan)
+        if len(accounts) > 1:
+            console.print()
+    if len(accounts) > 1:
+        console.print(Text(f"{total_verdict(accounts)}.", "bold"))
+
+
+def show_results(console: Console, accounts: Sequence[Account]) -> None:
+    """Print what an apply did in each target, and all of it summed."""
+    for account in accounts:
+        if account.result is not None:
+            if len(accounts) > 1:
+                console.print(Text(visible(account.plan.target.url), "bold"))
+            show_result(console, account.plan, account.result)
+    if len(accounts) > 1:
+        console.print(Text(f"{total_verdict(accounts)}.", "bold"))
+
+
+def show_explanation(console: Console, explanation: Explanation) -> None:
+    """Print why a deployment stays or goes: every rule and pin, whether it matched, and when."""
+    judgement = explanation.judgement
+    decision, deployment = judgement.decision, judgement.deployment
+    verb = "would be deleted" if decision.is_delete else "is kept"
+    group = f" in group {visible(judgement.group)}" if judgement.group else ""
+    console.print(Text(f"{visible(deployment.name)}{group} {verb}.", "bold"))
+    console.print(Text(described(deployment, judgement.now)))
+    rows = [
+        (("yes" if check.is_matched else "no", check.code, visible(check.message)), "")
+        for check in judgement.checks
+    ]
+    if decision.is_delete:
+        rows += [(("", one.code, visible(one.message)), "red") for one in decision.reasons]
+    _print_columns(console, ("Keeps it", "Rule", "Why"), rows)
+    console.print(Text(visible(explanation.outlook)))
+
+
 def show_result(console: Console, plan: Plan, result: Result) -> None:
     """Print what an apply did, and of each deployment that is not gone, why."""
     for one in result.deployments:
@@ -66,7 +114,8 @@ def show_result(console: Console, plan: Plan, result: Result) -> None:
     console.print(Text(f"{achievement(plan, result)}.", "bold"))
     if left := shortfall(plan, result):
         console.print(Text(f"{visible(left)}.", "bold red"))
-    console.print(Text(f"Journal: {visible(result.journal_file)}"))
+    if result.journal_file:
+        console.print(Text(f"Journal: {visible(result.journal_file)}"))
 
 
 def show_error(console: Console, error: Ci3Error) -> None:
@@ -76,8 +125,10 @@ def show_error(console: Console, error: Ci3Error) -> None:
         console.print(Text(visible(error.hint)))
 
 
-def show_deployments(console: Console, deployments: Sequence[Deployment]) -> None:
+def show_deployments(console: Console, deployments: Sequence[Deployment], title: str = "") -> None:
     """Print deployments as a table, in the order given."""
+    if title:
+        console.print(Text(visible(title), "bold"))
     _print_columns(
         console,
         ("Deployment", "Oldest object", "Newest object", "Objects>", "Size>"),
@@ -87,7 +138,7 @@ def show_deployments(console: Console, deployments: Sequence[Deployment]) -> Non
                     visible(one.name),
                     "–" if one.oldest_at is None else moment(one.oldest_at),
                     "–" if one.newest_at is None else moment(one.newest_at),
-                    *_amounts(one),
+                    *amounts(one),
                 ),
                 "",
             )
@@ -113,7 +164,7 @@ def _cells(decision: Decision, plan: Plan) -> tuple[str, ...]:
         "delete" if decision.is_delete else "keep",
         visible(decision.deployment.name),
         uploaded(decision, plan),
-        *_amounts(decision.deployment),
+        *amounts(decision.deployment),
         visible(reasons(decision)),
     )
 
@@ -150,10 +201,6 @@ def _print_columns(
 def _padded(cell: str, width: int, *, is_right: bool) -> str:
     padding = " " * (width - cell_len(cell))
     return padding + cell if is_right else cell + padding
-
-
-def _amounts(deployment: Deployment) -> tuple[str, str]:
-    return f"{deployment.object_count:,}", size(deployment.size_bytes)
 
 
 class ProgressBar:

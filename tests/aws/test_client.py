@@ -26,7 +26,6 @@ OTHER_CALLS: tuple[Callable[..., object], ...] = (
     lambda s3, **on: s3.create_multipart_upload(**on, Key="a/x"),
     lambda s3, **on: s3.put_bucket_policy(**on, Policy="{}"),
     lambda s3, **on: s3.put_object_acl(**on, Key="a/x", ACL="public-read"),
-    lambda s3, **on: s3.get_object(**on, Key="a/x"),
     lambda s3, **_: s3.list_buckets(),
 )
 DELETE_CALLS: tuple[Callable[..., object], ...] = (
@@ -36,6 +35,7 @@ DELETE_CALLS: tuple[Callable[..., object], ...] = (
 READ_CALLS: tuple[Callable[..., object], ...] = (
     lambda s3, **on: s3.list_objects_v2(**on),
     lambda s3, **on: s3.get_bucket_versioning(**on),
+    lambda s3, **on: s3.get_object(**on, Key="a/x"),
 )
 
 

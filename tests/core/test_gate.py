@@ -76,3 +76,10 @@ def test_deployment_below_a_prefix_passes(folder):
     one = deployment("old", 9, prefix=folder)
 
     Gate([doomed(one)], []).check(f"{folder}old/", [f"{folder}old/a"])
+
+
+def test_deployment_that_was_never_listed_in_full_is_stopped():
+    unknown = replace(deployment("old", 9), fingerprint="", is_whole=False)
+
+    with pytest.raises(GateError, match="'old' was never listed in full"):
+        Gate([doomed(unknown)], ())

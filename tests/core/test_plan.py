@@ -1,12 +1,11 @@
-"""What a plan is known by, what speaks against it, and what of it is still due."""
+"""What a plan is known by, what it counts, and what of it is still due."""
 
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from ci3.core.model import Action, Hole, Ignored, Reason, ReasonCode, Versioning
-from ci3.core.pins import pin_commits, protect
+from ci3.core.model import Action, Ignored, Reason, ReasonCode, Versioning
 from ci3.core.plan import (
     DeleteLimit,
     Origin,
@@ -16,10 +15,8 @@ from ci3.core.plan import (
     RefusalCode,
     WarningCode,
     compare,
-    find_refusals,
-    find_warnings,
 )
-from tests.builders import NOW, days_ago, deployment, doomed, empty, inventory, kept, plan, target
+from tests.builders import NOW, days_ago, deployment, doomed, empty, kept, plan, target
 
 NEW, OLD = deployment("new", 1), deployment("old", 9)
 ENTRY = PolicyEntry(value=3, origin=Origin.INPUT)
@@ -121,67 +118,6 @@ def test_refusal_makes_a_plan_not_applyable_and_a_warning_does_not():
     assert not usual(refusals=(REFUSAL,)).applyable
 
 
-# What speaks against applying.
-
-
-def refusals(found, *, pins=(), decisions=(), limit=None):
-    return [(one.code, one.message) for one in find_refusals(found, decisions, pins, limit)]
-
-
-def test_nothing_speaks_against_a_whole_inventory():
-    assert refusals(inventory(NEW, OLD), pins=protect(["new"]), decisions=(doomed(OLD),)) == []
-
-
-def test_each_hole_refuses():
-    found = replace(
-        inventory(NEW), holes=(Hole(name="a", reason="denied"), Hole(name="b", reason="cut off"))
-    )
-
-    assert refusals(found) == [
-        (RefusalCode.UNREADABLE_DEPLOYMENT, "a could not be listed: denied"),
-        (RefusalCode.UNREADABLE_DEPLOYMENT, "b could not be listed: cut off"),
-    ]
-
-
-def test_protected_name_that_is_nowhere_refuses_and_tells_the_nearest():
-    [(code, message)] = refusals(inventory(deployment("release-1", 1)), pins=protect(["relaese-1"]))
-
-    assert code is RefusalCode.PROTECTED_NOT_FOUND
-    assert message.startswith("protect names relaese-1, and there is no such folder")
-    assert message.endswith(" Did you mean release-1?")
-
-
-def test_protected_name_that_is_ignored_or_unreadable_is_no_typing_error():
-    found = replace(
-        inventory(NEW, ignored=(Ignored(name="assets/", reason="does not match"),)),
-        holes=(Hole(name="locked", reason="denied"),),
-    )
-
-    codes = [code for code, _ in refusals(found, pins=protect(["assets", "locked", "new"]))]
-
-    assert codes == [RefusalCode.UNREADABLE_DEPLOYMENT]
-
-
-def test_glob_and_commit_that_match_nothing_do_not_refuse():
-    assert refusals(inventory(NEW), pins=(*protect(["v*"]), *pin_commits(["abcdef1"]))) == []
-
-
-def test_glob_that_matches_nothing_warns_and_a_name_or_commit_does_not():
-    pins = (*protect(["v*", "n*", "nowhere"]), *pin_commits(["abcdef1"]))
-
-    [warning] = find_warnings(inventory(NEW), pins, Versioning.ENABLED)
-
-    assert warning.code is WarningCode.PROTECTED_GLOB_UNMATCHED
-    assert warning.message == "protect has v*, which matches no folder"
-
-
-@pytest.mark.parametrize("versioning", list(Versioning))
-def test_versioning_that_could_not_be_read_warns(versioning):
-    codes = [one.code for one in find_warnings(inventory(NEW), (), versioning)]
-
-    assert codes == [WarningCode.VERSIONING_UNKNOWN] * (versioning is Versioning.UNKNOWN)
-
-
 @pytest.mark.parametrize(
     ("amount", "is_percent", "delete_count", "found_count", "is_allowed"),
     [
@@ -204,28 +140,6 @@ def test_limit_allows_up_to_its_border(amount, is_percent, delete_count, found_c
     limit = DeleteLimit(amount=amount, is_percent=is_percent)
 
     assert limit.allows(delete_count, found_count) is is_allowed
-
-
-@pytest.mark.parametrize(
-    ("limit", "told"),
-    [
-        (DeleteLimit(amount=1, is_percent=False), "max-delete allows 1"),
-        (DeleteLimit(amount=60, is_percent=True), "max-delete allows 60%"),
-    ],
-)
-def test_more_than_max_delete_refuses(limit, told):
-    decisions = (kept(NEW), doomed(OLD), doomed(deployment("older", 10)))
-
-    [(code, message)] = refusals(inventory(), decisions=decisions, limit=limit)
-
-    assert code is RefusalCode.MAX_DELETE
-    assert message == f"2 deployments of 3 would be deleted, and {told}"
-
-
-def test_as_many_as_max_delete_is_not_refused():
-    limit = DeleteLimit(amount=50, is_percent=True)
-
-    assert refusals(inventory(), decisions=(kept(NEW), doomed(OLD)), limit=limit) == []
 
 
 # What of an approved plan is still due.

@@ -1,6 +1,7 @@
 """The plan file: what is written is read back whole, and what does not fit is refused."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from ci3.core.plan import (
     RefusalCode,
     WarningCode,
 )
-from ci3.core.planfile import dump_inventory, dump_objects, dump_plan, load_plan, plan_schema
+from ci3.core.planfile import dump_inventories, dump_objects, dump_plan, load_plan, plan_schema
 from ci3.errors import ExitCode, SettingsError
 from tests.builders import deployment, doomed, empty, kept, plan, stored
 
@@ -69,12 +70,22 @@ deployments = st.builds(
     complete=st.booleans(),
     fingerprint=st.sampled_from(["0" * 64, "f" * 64]),
 )
+partial_deployments = deployments.map(
+    lambda one: replace(one, object_count=0, size_bytes=0, fingerprint="", is_whole=False)
+)
+some_reasons = st.lists(reasons, min_size=1, max_size=2).map(tuple)
 decisions = st.builds(
     Decision,
     deployment=deployments,
     group=texts,
     action=st.sampled_from(Action),
-    reasons=st.lists(reasons, min_size=1, max_size=2).map(tuple),
+    reasons=some_reasons,
+) | st.builds(
+    Decision,
+    deployment=partial_deployments,
+    group=texts,
+    action=st.just(Action.KEEP),
+    reasons=some_reasons,
 )
 plans = st.builds(
     Plan,
@@ -285,6 +296,16 @@ def test_what_this_version_does_not_know_is_refused_and_the_place_named(path, va
     assert f"is no plan of ci3: {where}" in refusal(edited(path, value))
 
 
+def test_plan_that_deletes_what_was_never_listed_in_full_is_refused():
+    unknown = replace(
+        deployment("old", 9), object_count=0, size_bytes=0, fingerprint="", is_whole=False
+    )
+
+    told = refusal(dump_plan(plan(doomed(unknown))))
+
+    assert "what is to be deleted must have been listed in full" in told
+
+
 @pytest.mark.parametrize("key", json.loads(dump_plan(usual())))
 def test_missing_key_is_refused(key):
     written = json.loads(dump_plan(usual()))
@@ -321,8 +342,12 @@ def test_same_moment_in_another_zone_is_no_edit():
     assert load_plan(text, "plan.json") == usual()
 
 
+def dump_listing(deployments, ignored):
+    return dump_inventories([("s3://b/", deployments, ignored)], has_targets=False)
+
+
 def test_listings_are_written_as_json_with_the_plans_keys():
-    listed = json.loads(dump_inventory([deployment("d##[x", 1)], [Ignored(name="i", reason="r")]))
+    listed = json.loads(dump_listing([deployment("d##[x", 1)], [Ignored(name="i", reason="r")]))
     objects = json.loads(dump_objects("d", [stored("d/##[a")]))
 
     planned = json.loads(dump_plan(plan(kept(deployment("d##[x", 1)))))["deployments"][0]
@@ -345,5 +370,5 @@ def test_listings_are_written_as_json_with_the_plans_keys():
 def test_listings_hold_no_command_to_a_runner():
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=1)
 
-    assert "##[" not in dump_inventory([deployment("##[error]", 1)], [])
+    assert "##[" not in dump_listing([deployment("##[error]", 1)], [])
     assert "##[" not in dump_objects("##[group]", [stored("##[x/##[error]", at=at)])

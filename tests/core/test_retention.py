@@ -1,15 +1,14 @@
 """What stays and what goes, as tables: each row is a deployment and the decision about it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
-from ci3.core.model import Deployment, ReasonCode, describe
-from ci3.core.pins import Pin, pin_commits, protect
-from ci3.core.retention import RetentionPolicy, decide, newest_first
+from ci3.core.model import ReasonCode, describe
+from ci3.core.retention import RetentionPolicy, decide
+from ci3.core.succession import newest_first
 from tests.builders import NOW, days_ago, deployment, empty, inventory, marker_only, stored
-
-COMMIT = "4f1c2d3e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
+from tests.core.tables import Case, decided, expected, row
 
 
 def decisions(*deployments, keep_count=1, pins=(), minimum=1, now=NOW):
@@ -19,19 +18,6 @@ def decisions(*deployments, keep_count=1, pins=(), minimum=1, now=NOW):
 
 def decision_about(name, *deployments, **rules):
     return next(one for one in decisions(*deployments, **rules) if one.deployment.name == name)
-
-
-def row(decision):
-    codes = " ".join(reason.code for reason in decision.reasons)
-    return f"{decision.deployment.name:8} {decision.action}: {codes}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    rows: tuple[tuple[Deployment, str], ...]
-    keep_count: int = 1
-    minimum: int = 1
-    pins: tuple[Pin, ...] = ()
 
 
 def upload(name, first_days, last_days=None):
@@ -133,72 +119,6 @@ CASES = {
             (upload("d1", 3), "keep: ambiguous-age"),
         ),
     ),
-    "a protected name stays and fills no slot of another": Case(
-        keep_count=1,
-        pins=protect(["d1"]),
-        rows=(
-            (upload("d3", 1), "keep: keep-count"),
-            (upload("d2", 2), "delete: superseded"),
-            (upload("d1", 3), "keep: protected"),
-        ),
-    ),
-    "a protecting glob keeps each that it matches": Case(
-        pins=protect(["release-*"]),
-        rows=(
-            (upload("d9", 1), "keep: keep-count"),
-            (upload("release-2", 2), "keep: protected"),
-            (upload("pre-release-2", 3), "delete: superseded"),
-            (upload("release-1", 4), "keep: protected"),
-        ),
-    ),
-    "the commit of this run stays": Case(
-        pins=pin_commits([COMMIT]),
-        rows=(
-            (upload("d9", 1), "keep: keep-count"),
-            (upload(COMMIT[:7], 2), "keep: current-commit"),
-            (upload(f"web-{COMMIT}", 3), "keep: current-commit"),
-            (upload("5f1c2d3", 4), "delete: superseded"),
-        ),
-    ),
-    "every reason to keep is told": Case(
-        pins=(*protect(["*", COMMIT]), *pin_commits([COMMIT])),
-        rows=((upload(COMMIT, 1), "keep: protected protected current-commit keep-count"),),
-    ),
-    "an incomplete one newer than every complete one may be uploading, and fills no slot": Case(
-        rows=(
-            (marker_only("d3", 1), "keep: in-progress"),
-            (upload("d2", 2), "keep: keep-count"),
-            (upload("d1", 3), "delete: superseded"),
-        ),
-    ),
-    "an incomplete one as new as the newest complete one may be uploading": Case(
-        rows=(
-            (upload("d2", 2), "keep: keep-count"),
-            (marker_only("d3", 2), "keep: in-progress"),
-            (upload("d1", 3), "delete: superseded"),
-        ),
-    ),
-    "without a complete one every incomplete one may be uploading": Case(
-        rows=(
-            (marker_only("d2", 1), "keep: in-progress"),
-            (marker_only("d1", 900), "keep: in-progress"),
-        ),
-    ),
-    "an older incomplete one goes by the same rules": Case(
-        keep_count=2,
-        rows=(
-            (upload("d4", 1), "keep: keep-count"),
-            (marker_only("m3", 2), "keep: keep-count"),  # only one is known to be newer
-            (upload("d2", 3), "keep: keep-count"),
-            (marker_only("m1", 4), "delete: superseded"),
-        ),
-    ),
-    "an incomplete one within the upload of a complete one is in doubt": Case(
-        rows=(
-            (upload("d2", 5, 1), "keep: keep-count"),
-            (marker_only("m1", 3), "keep: ambiguous-age"),
-        ),
-    ),
     "without objects nothing is known, so nothing is deleted": Case(
         rows=(
             (upload("d2", 1), "keep: keep-count"),
@@ -221,14 +141,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_decision_is_as_the_table_says(case):
-    oldest_first = [one for one, _ in reversed(case.rows)]
-
-    decided = decisions(
-        *oldest_first, keep_count=case.keep_count, minimum=case.minimum, pins=case.pins
-    )
-
-    expected = [f"{one.name:8} {decision}" for one, decision in case.rows]
-    assert [row(decision) for decision in decided] == expected
+    assert decided(case) == expected(case)
 
 
 def test_deployments_stand_newest_first_then_by_start_then_by_name_and_empty_ones_last():

@@ -1,69 +1,73 @@
-"""What holds for every inventory, and a second, slow reading of the rules to compare with."""
+"""What holds for every inventory, policy, pin and clock."""
 
+from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
-from itertools import combinations
+from itertools import combinations, pairwise
 
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ci3.core.model import Action, Deployment, Inventory, ReasonCode
-from ci3.core.pins import pin_commits, protect
-from ci3.core.retention import RetentionPolicy, decide
-from tests.builders import NOW
+from ci3.core.model import Action, ReasonCode
+from ci3.core.retention import AgeFrom
+from tests.core.obvious import aged, is_known_newer, overlap
+from tests.core.strategies import DURATIONS, PINS, situations
 
-NAMES = ("d1", "abcdef1", "release-1", "d3", "web-ABCDEF12-3", "d0", "abcdef", "d4", "d2")
-PINS = (*protect(["d1", "d[3-5]", "release-*", "nothing"]), *pin_commits(["abcdef1234567890"]))
-
-
-def deployment(name, kind, first, length):
-    """One deployment within fourteen hours, so that many overlap or have equal times."""
-    oldest_at = NOW - timedelta(hours=20 - first)
-    is_empty = kind == EMPTY
-    return Deployment(
-        name=name,
-        prefix=f"{name}/",
-        object_count=0 if is_empty else 2,
-        size_bytes=0,
-        oldest_at=None if is_empty else oldest_at,
-        newest_at=None if is_empty else oldest_at + timedelta(hours=length),
-        complete=kind in COMPLETE,
-        fingerprint=name,
-    )
+LENGTHS = (None, *sorted(DURATIONS, key=lambda duration: duration.length))
+PERIOD_RULES = ("keep_daily", "keep_weekly", "keep_monthly")
 
 
-COMPLETE, EMPTY = range(5), 7
-spans = st.builds(
-    lambda number: (number % 8, number // 8 % 11, (0, 0, 1, 3)[number // 88]),
-    st.integers(0, 8 * 11 * 4 - 1),
-)
-inventories = st.lists(spans, max_size=len(NAMES)).map(
-    lambda made: tuple(deployment(name, *span) for name, span in zip(NAMES, made, strict=False))
-)
-counts = st.integers(1, 5)
-some_pins = st.sampled_from([(), *combinations(PINS, 1), *combinations(PINS, 2)])
+def with_rules(case, **changes):
+    return replace(case, policy=replace(case.policy, **changes))
 
 
-def decided(inventory, keep_count, pins, minimum):
-    policy = RetentionPolicy(keep_count=keep_count)
-    return decide(Inventory(deployments=inventory), policy, pins, NOW, minimum)
+def with_few_rules(case):
+    """The same with nothing in force but the newest, so that another rule has work to do."""
+    few = with_rules(case, keep_count=1, keep_within=None, group_by=None)
+    return replace(with_rules(few, keep_daily=0, keep_weekly=0, keep_monthly=0), minimum=1)
 
 
-def doomed(*arguments):
-    return {one.deployment.name for one in decided(*arguments) if one.is_delete}
+def needed(case):
+    """How many complete deployments must be newer before one may go."""
+    return max(case.policy.keep_count, case.minimum)
 
 
-@given(inventories, counts, some_pins, counts)
-def test_keep_and_delete_partition_the_inventory(inventory, keep_count, pins, minimum):
-    decisions = decided(inventory, keep_count, pins, minimum)
+def groups_of(case):
+    """The decisions of each group; a name that does not match is a group of its own."""
+    pattern = case.policy.group_by
+    groups = defaultdict(list)
+    for decision in case.decisions():
+        name = decision.deployment.name
+        is_alone = pattern is not None and not pattern.fullmatch(name)
+        groups[is_alone, name if is_alone else decision.group].append(decision)
+    return list(groups.values())
 
-    assert len(decisions) == len(inventory)
-    assert {one.deployment for one in decisions} == set(inventory)
+
+def never_grow(sets):
+    return all(after <= before for before, after in pairwise(sets))
+
+
+def newer_complete_ones(decision, group, age_from):
+    one = aged(decision.deployment, age_from)
+    return [
+        other
+        for other in group
+        if other.deployment.complete and is_known_newer(aged(other.deployment, age_from), one)
+    ]
+
+
+@given(situations())
+def test_keep_and_delete_partition_the_inventory(case):
+    decisions = case.decisions()
+
+    assert len(decisions) == len(case.deployments)
+    assert {one.deployment for one in decisions} == set(case.deployments)
     assert all(one.is_delete is (one.action is Action.DELETE) for one in decisions)
 
 
-@given(inventories, counts, some_pins, counts)
-def test_every_decision_has_reasons_that_fit_it(inventory, keep_count, pins, minimum):
-    for decision in decided(inventory, keep_count, pins, minimum):
+@given(situations())
+def test_every_decision_has_reasons_that_fit_it(case):
+    for decision in case.decisions():
         codes = {reason.code for reason in decision.reasons}
         assert codes
         assert all(reason.message for reason in decision.reasons)
@@ -71,128 +75,170 @@ def test_every_decision_has_reasons_that_fit_it(inventory, keep_count, pins, min
         assert (ReasonCode.SUPERSEDED in codes) is decision.is_delete
 
 
-@given(inventories, counts, some_pins, counts)
-def test_pin_is_never_deleted(inventory, keep_count, pins, minimum):
-    for name in doomed(inventory, keep_count, pins, minimum):
-        assert not any(pin.holds(name) for pin in pins)
+@given(situations())
+def test_pin_is_never_deleted(case):
+    for name in case.doomed():
+        assert not any(pin.holds(name) for pin in case.pins)
+    for pin in PINS:
+        assert not any(pin.holds(name) for name in replace(case, pins=(pin,)).doomed())
 
 
-@given(inventories, counts, some_pins, counts, st.sampled_from(PINS))
-def test_another_pin_spares_what_it_holds_and_dooms_nothing(
-    inventory, keep_count, pins, minimum, another
-):
-    before = doomed(inventory, keep_count, pins, minimum)
-    after = doomed(inventory, keep_count, (*pins, another), minimum)
+@given(situations())
+def test_another_pin_spares_what_it_holds_and_dooms_nothing(case):
+    before = case.doomed()
 
-    assert after == {name for name in before if not another.holds(name)}
-
-
-@given(inventories, counts, some_pins, counts, st.tuples(st.integers(0, 3), st.integers(0, 3)))
-def test_higher_counts_never_delete_more(inventory, keep_count, pins, minimum, more):
-    before = doomed(inventory, keep_count, pins, minimum)
-    after = doomed(inventory, keep_count + more[0], pins, minimum + more[1])
-
-    assert after <= before
+    for another in PINS:
+        after = replace(case, pins=(*case.pins, another)).doomed()
+        assert after == {name for name in before if not another.holds(name)}
 
 
-@given(inventories.flatmap(lambda one: st.tuples(st.just(one), st.permutations(one))), counts)
-def test_order_of_the_inventory_is_irrelevant(both, keep_count):
-    inventory, shuffled = both
-
-    assert decided(tuple(shuffled), keep_count, PINS, 1) == decided(inventory, keep_count, PINS, 1)
-
-
-@given(inventories, counts, some_pins, counts)
-def test_at_least_the_minimum_of_complete_deployments_stays(inventory, keep_count, pins, minimum):
-    decisions = decided(inventory, keep_count, pins, minimum)
-
-    found = sum(one.deployment.complete for one in decisions)
-    stay = sum(one.deployment.complete and not one.is_delete for one in decisions)
-    assert stay >= min(found, max(minimum, keep_count))
+@given(situations(), st.sampled_from(PERIOD_RULES))
+def test_a_rule_for_periods_and_more_periods_never_delete_more(case, rule):
+    for rules in (case, with_few_rules(case)):
+        assert never_grow(with_rules(rules, **{rule: count}).doomed() for count in range(5))
 
 
-@given(inventories, counts, some_pins, counts)
-def test_deleted_deployment_is_dominated_by_enough_complete_ones_that_stay_known_to_be_newer(
-    inventory, keep_count, pins, minimum
-):
-    for name in doomed(inventory, keep_count, pins, minimum):
-        gone = next(one for one in inventory if one.name == name)
-        newer = [one for one in inventory if one.complete and one.oldest_at > gone.newest_at]
-        assert len(newer) >= max(keep_count, minimum)
+@given(situations())
+def test_keep_within_and_a_longer_one_never_delete_more(case):
+    for rules in (case, with_few_rules(case)):
+        assert never_grow(with_rules(rules, keep_within=length).doomed() for length in LENGTHS)
 
 
-@given(inventories, counts)
-def test_what_is_deleted_stays_doomed_when_another_doomed_one_is_gone(inventory, keep_count):
-    before = doomed(inventory, keep_count, (), 1)
-
-    for gone in before:
-        rest = tuple(one for one in inventory if one.name != gone)
-        assert doomed(rest, keep_count, (), 1) <= before - {gone}
+@given(situations())
+def test_higher_keep_count_never_deletes_more(case):
+    assert never_grow(with_rules(case, keep_count=count).doomed() for count in range(5))
 
 
-def obvious_decision(one, inventory, keep_count, pins, minimum):
-    """Decide from the rules' words, each deployment against each other one."""
-    codes = [pin.code for pin in pins if pin.holds(one.name)]
-    if one.newest_at is None:
-        return [*codes, ReasonCode.NO_OBJECTS]
-    complete = [other for other in inventory if other.complete]
-    known_newer = [other for other in complete if other.oldest_at > one.newest_at]
-    if one.complete:
-        ahead = [other for other in complete if other is not one and stands_before(other, one)]
-        if len(ahead) < keep_count:
-            return [*codes, ReasonCode.KEEP_COUNT]
-        if len(ahead) < minimum:
-            return [*codes, ReasonCode.MINIMUM_KEEP_COUNT]
-    elif not any(other.newest_at > one.newest_at for other in complete):
-        return [*codes, ReasonCode.IN_PROGRESS]
-    if len(known_newer) < max(keep_count, minimum):
-        is_doubtful = any(overlap(one, other) for other in complete if other is not one)
-        codes.append(ReasonCode.AMBIGUOUS_AGE if is_doubtful else ReasonCode.KEEP_COUNT)
-    return codes or [ReasonCode.SUPERSEDED]
+@given(situations())
+def test_higher_minimum_never_deletes_more(case):
+    assert never_grow(replace(case, minimum=minimum).doomed() for minimum in range(1, 5))
 
 
-def stands_before(one, other):
-    if one.newest_at != other.newest_at:
-        return one.newest_at > other.newest_at
-    if one.oldest_at != other.oldest_at:
-        return one.oldest_at > other.oldest_at
-    return one.name < other.name
+@given(
+    situations().flatmap(
+        lambda case: st.permutations(case.deployments).map(lambda one: (case, one))
+    )
+)
+def test_order_of_the_inventory_is_irrelevant(both):
+    case, shuffled = both
+
+    assert replace(case, deployments=tuple(shuffled)).decisions() == case.decisions()
 
 
-def overlap(one, other):
-    return one.oldest_at <= other.newest_at and other.oldest_at <= one.newest_at
-
-
-@settings(max_examples=1000)
-@given(inventories, counts, some_pins, counts)
-@example((), 1, (), 1)
-def test_decisions_are_those_of_the_obvious_reading(inventory, keep_count, pins, minimum):
-    for decision in decided(inventory, keep_count, pins, minimum):
-        expected = obvious_decision(decision.deployment, inventory, keep_count, pins, minimum)
-        assert [reason.code for reason in decision.reasons] == expected
-
-
-@settings(max_examples=300)
-@given(inventories, counts)
-def test_sentences_name_what_the_obvious_reading_finds(inventory, keep_count):
-    for decision in decided(inventory, keep_count, (), 1):
-        one, [reason] = decision.deployment, decision.reasons
-        complete = [other for other in inventory if other.complete and other is not one]
-        if reason.code is ReasonCode.SUPERSEDED:
-            newer = [other for other in complete if other.oldest_at > one.newest_at]
-            follower = min(newer, key=lambda other: (other.newest_at, other.name))
-            assert reason.message.startswith(f"{len(newer)} newer one")
-            assert f"; {follower.name} followed it on " in reason.message
-        if reason.code is ReasonCode.AMBIGUOUS_AGE:
-            doubtful = [other.name for other in complete if overlap(one, other)]
-            named = reason.message.removeprefix("not known to be older than ").split(",")[0]
-            assert named in doubtful
-
-
-@given(inventories)
-def test_decisions_stand_newest_first(inventory):
-    ordered = [decision.deployment for decision in decided(inventory, 1, (), 1)]
+@given(situations())
+def test_decisions_stand_newest_first_whatever_the_groups(case):
+    ordered = [decision.deployment for decision in case.decisions()]
 
     dated = [one for one in ordered if one.newest_at is not None]
     assert ordered[: len(dated)] == dated
-    assert all(stands_before(one, other) for one, other in combinations(dated, 2))
+    for one, other in combinations(dated, 2):
+        assert one.newest_at >= other.newest_at
+        if one.newest_at == other.newest_at:
+            assert one.oldest_at >= other.oldest_at
+            assert one.oldest_at > other.oldest_at or one.name < other.name
+
+
+@settings(max_examples=200)
+@given(situations())
+def test_at_least_the_minimum_of_complete_deployments_stays_in_each_group(case):
+    for group in groups_of(case):
+        found = sum(one.deployment.complete for one in group)
+        stay = sum(one.deployment.complete and not one.is_delete for one in group)
+        assert stay >= min(found, needed(case))
+
+
+@settings(max_examples=200)
+@given(situations())
+def test_groups_are_decided_alone_as_if_the_others_were_not_there(case):
+    for group in groups_of(case):
+        alone = replace(case, deployments=tuple(one.deployment for one in group))
+
+        assert list(alone.decisions()) == group
+        assert with_rules(alone, group_by=None).doomed() == alone.doomed()
+
+
+@settings(max_examples=200)
+@given(situations())
+def test_deleted_deployment_is_dominated_by_enough_complete_ones_that_stay(case):
+    by_span = with_rules(case, age_from=AgeFrom.SPAN)
+    for group in groups_of(by_span):
+        staying = [one.deployment for one in group if not one.is_delete]
+        for gone in (one.deployment for one in group if one.is_delete):
+            newer = [one for one in staying if one.complete and one.oldest_at > gone.newest_at]
+            assert len(newer) >= needed(case)
+
+
+@settings(max_examples=200)
+@given(situations())
+def test_enough_complete_ones_that_stay_are_known_to_be_newer_by_any_age(case):
+    for group in groups_of(case):
+        staying = [one for one in group if not one.is_delete]
+        for gone in (one for one in group if one.is_delete):
+            newer = newer_complete_ones(gone, staying, case.policy.age_from)
+            assert len(newer) >= needed(case)
+
+
+@settings(max_examples=200)
+@given(situations(), st.sampled_from(AgeFrom))
+def test_span_deletes_nothing_that_another_age_would_keep(case, age_from):
+    by_span = with_rules(case, age_from=AgeFrom.SPAN)
+
+    assert by_span.doomed() <= with_rules(case, age_from=age_from).doomed()
+
+
+@settings(max_examples=200)
+@given(situations())
+def test_nothing_more_is_due_after_the_doomed_ones_are_gone(case):
+    assert case.without(case.doomed()).doomed() == set()
+
+
+@settings(max_examples=200)
+@given(situations(), st.data())
+def test_what_stayed_still_stays_when_only_some_of_the_doomed_ones_are_gone(case, data):
+    before = case.doomed()
+    gone = set(data.draw(st.lists(st.sampled_from(sorted(before))))) if before else set()
+
+    assert case.without(gone).doomed() == before - gone
+
+
+@given(situations(), st.integers(0, 20000))
+def test_time_alone_spares_nothing_that_was_due(case, hours):
+    later = replace(case, now=case.now + timedelta(hours=hours))
+
+    assert later.doomed() >= case.doomed()
+
+
+@given(situations(), st.integers(-20000, 20000))
+def test_time_is_irrelevant_without_keep_within(case, hours):
+    timeless = with_rules(case, keep_within=None)
+    another_time = replace(timeless, now=case.now + timedelta(hours=hours))
+
+    assert another_time.doomed() == timeless.doomed()
+
+
+@settings(max_examples=300)
+@given(situations())
+def test_sentences_name_what_the_obvious_reading_finds(case):
+    age_from = case.policy.age_from
+    for group in groups_of(case):
+        for decision in group:
+            for reason in decision.reasons:
+                if reason.code is ReasonCode.SUPERSEDED:
+                    newer = newer_complete_ones(decision, group, age_from)
+                    follower = min(
+                        (one.deployment for one in newer),
+                        key=lambda one: (one.newest_at, one.name),
+                    )
+                    assert reason.message.startswith(f"{len(newer)} newer one")
+                    assert f"; {follower.name} followed it on " in reason.message
+                if reason.code is ReasonCode.AMBIGUOUS_AGE:
+                    one = aged(decision.deployment, age_from)
+                    doubtful = [
+                        other.deployment.name
+                        for other in group
+                        if other.deployment.complete
+                        and other is not decision
+                        and overlap(one, aged(other.deployment, age_from))
+                    ]
+                    named = reason.message.removeprefix("not known to be older than ")
+                    assert named.split(",")[0] in doubtful

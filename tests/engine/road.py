@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ci3.cleanup import Cleanup, exit_code, outcome
+from ci3.aws.bucket import BucketReader
+from ci3.cleanup import Cleanup, exit_code
+from ci3.core.account import Account
 from ci3.core.model import DeploymentResult, ObjectOutcome, Result
 from ci3.core.plan import Origin, Plan
 from ci3.engine.progress import Progress, Silent
@@ -28,7 +30,7 @@ class Ran:
 
     @property
     def code(self) -> ExitCode:
-        return exit_code(outcome(self.plan, self.result))
+        return exit_code(Account(plan=self.plan, result=self.result).outcome)
 
     @property
     def journal(self) -> list[dict]:
@@ -93,7 +95,11 @@ def apply(bucket: Bucket, *, progress: Progress | None = None, **settings: str) 
     run = cleanup(bucket, pauses=pauses, progress=progress, **settings)
     reader = run.open_bucket()
     plan = run.make_plan(reader)
-    result = run.apply(plan, reader, is_fresh=True)
+    result = apply_plan(run, plan, reader, is_fresh=True)
     ran = Ran(plan=plan, result=result, pauses=pauses)
     ran.check_accounts()
     return ran
+
+
+def apply_plan(run: Cleanup, plan: Plan, reader: BucketReader, *, is_fresh: bool) -> Result:
+    return run.delete(run.approve(plan, reader, is_fresh=is_fresh), reader)

@@ -13,7 +13,7 @@ from ci3.engine.journal import Journal
 from ci3.engine.progress import Silent
 from ci3.errors import ExitCode, GateError, RefusedError
 from tests.aws.answers import delete_result, error
-from tests.engine.road import apply, cleanup
+from tests.engine.road import apply, apply_plan, cleanup
 from tests.fault_proxy import FaultProxy
 from tests.s3 import Bucket
 
@@ -156,4 +156,4 @@ def test_versioning_that_was_switched_off_during_approval_refuses(live: Bucket) 
     status = {"Status": "Suspended"}
     live.client.put_bucket_versioning(Bucket=live.name, VersioningConfiguration=status)
     with pytest.raises(RefusedError, match="versioning was enabled, is suspended"):
-        run.apply(plan, reader, is_fresh=False)
+        apply_plan(run, plan, reader, is_fresh=False)

@@ -15,7 +15,7 @@ from ci3.engine.direct import RETRY_DELAYS_SECONDS
 from ci3.engine.progress import Silent
 from ci3.errors import ExitCode, RefusedError
 from tests.aws.answers import HTML, delete_result, entry, error, listing
-from tests.engine.road import Ran, apply, cleanup
+from tests.engine.road import Ran, apply, apply_plan, cleanup
 from tests.fault_proxy import FaultProxy, Request
 from tests.s3 import Bucket
 
@@ -319,7 +319,7 @@ def approve(bucket: Bucket, change: Callable[[], object], **settings: str) -> Ra
     reader = run.open_bucket()
     plan = run.make_plan(reader)
     change()
-    ran = Ran(plan=plan, result=run.apply(plan, reader, is_fresh=False))
+    ran = Ran(plan=plan, result=apply_plan(run, plan, reader, is_fresh=False))
     ran.check_accounts()
     return ran
 
@@ -419,7 +419,7 @@ def apply_on_full_disk(bucket: Bucket) -> Ran:
     run = cleanup(bucket, progress=FullDisk(), journal_file="full.jsonl")
     reader = run.open_bucket()
     plan = run.make_plan(reader)
-    return Ran(plan=plan, result=run.apply(plan, reader, is_fresh=True))
+    return Ran(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
 
 
 # Interrupts.
@@ -432,15 +432,17 @@ def test_interrupted_run_waits_for_what_is_out_and_accounts_for_all(
     """The listing and the answers come from the proxy, so that 20,000 objects cost no time."""
     many = listing(*(entry(f"old-1/{number}") for number in range(20_000)))
     proxy.answer("GET", "prefix=old-1%2F", many)
-    is_sent = threading.Event()
+    is_sent, has_come = threading.Event(), threading.Event()
 
     def interrupt_once(request: Request) -> str:
         if not is_sent.is_set():
             is_sent.set()
             os.kill(os.getpid(), sent)
+            has_come.wait(timeout=60)
         return delete_result(request.batch_keys)
 
     def raise_interrupt(*_: object) -> None:
+        has_come.set()
         raise KeyboardInterrupt
 
     proxy.reply("POST", DELETE, interrupt_once)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ci3.core.model import Inventory
-from ci3.engine.inventory import take_inventory
+from ci3.engine.inventory import Scope, take_inventory
 from ci3.engine.progress import Silent
 from ci3.errors import AccessError
 from tests.aws.answers import HTML, entry, error, listing
@@ -16,7 +16,8 @@ from tests.s3 import Bucket
 
 def inventory(bucket: Bucket, prefix: str = "", match: str = "") -> Inventory:
     reader = cleanup(bucket).open_bucket()
-    return take_inventory(reader, prefix, re.compile(match) if match else None, Silent())
+    scope = Scope(prefix=prefix, match=re.compile(match) if match else None)
+    return take_inventory(reader, scope, Silent())
 
 
 def counts(found: Inventory) -> dict[str, int]:

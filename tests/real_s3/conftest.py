@@ -36,6 +36,15 @@ BUCKETS = {
     "big": [{f"old/{number:05}": b"x" for number in range(BIG_COUNT)}, {"new/index.html": b"n"}],
     "versioned": RELEASES,
     "releases": RELEASES,
+    "targets": RELEASES,
+    "environments": [
+        {
+            f"{folder}/{key}": body
+            for folder in ("staging", "production")
+            for key, body in one.items()
+        }
+        for one in RELEASES
+    ],
 }
 
 

@@ -10,8 +10,9 @@ from ci3.core.model import (
     Result,
     Versioning,
 )
+from ci3.core.objections import Limits, find_refusals, find_warnings
 from ci3.core.pins import pin_commits, protect
-from ci3.core.plan import DeleteLimit, Origin, Plan, PolicyEntry, find_refusals, find_warnings
+from ci3.core.plan import DeleteLimit, Origin, Plan, PolicyEntry
 from ci3.core.retention import RetentionPolicy, decide
 from tests.builders import NOW, deployment, inventory, marker_only, target
 
@@ -50,8 +51,8 @@ def make_plan(
         policy=policy_of(keep_count, patterns),
         decisions=decisions,
         ignored=found.ignored,
-        refusals=find_refusals(found, decisions, pins, max_delete),
-        warnings=find_warnings(found, pins, versioning),
+        refusals=find_refusals(found, decisions, pins, (), Limits(max_delete=max_delete)),
+        warnings=find_warnings(found, pins, (), versioning),
     )
 
 

@@ -4,6 +4,7 @@ import cmarkgfm
 import pytest
 from cmarkgfm.cmark import Options
 
+from ci3.core.account import Account
 from ci3.core.model import Ignored
 from ci3.errors import AccessError
 from ci3.report.markdown import (
@@ -11,7 +12,7 @@ from ci3.report.markdown import (
     deployments_markdown,
     error_markdown,
     objects_markdown,
-    plan_markdown,
+    run_markdown,
 )
 from tests.builders import deployment, inventory, stored
 from tests.report import cases
@@ -25,23 +26,27 @@ PLACE = Place(
 CHANGED = "kept: its objects changed since the plan"
 
 GOLDENS = {
-    "plan": lambda: plan_markdown(cases.usual_plan(), PLACE),
-    "plan-versioned": lambda: plan_markdown(cases.usual_plan(cases.Versioning.ENABLED), PLACE),
-    "nothing-to-delete": lambda: plan_markdown(cases.nothing_to_delete(), PLACE),
-    "empty-bucket": lambda: plan_markdown(cases.empty_bucket(), PLACE),
-    "doubtful": lambda: plan_markdown(cases.doubtful_plan(), PLACE),
-    "refused": lambda: plan_markdown(cases.refused_plan(), PLACE),
-    "hostile-names": lambda: plan_markdown(cases.hostile_plan(), PLACE),
-    "applied": lambda: plan_markdown(
+    "plan": lambda: rendered_plan(cases.usual_plan(), PLACE),
+    "plan-versioned": lambda: rendered_plan(cases.usual_plan(cases.Versioning.ENABLED), PLACE),
+    "nothing-to-delete": lambda: rendered_plan(cases.nothing_to_delete(), PLACE),
+    "empty-bucket": lambda: rendered_plan(cases.empty_bucket(), PLACE),
+    "doubtful": lambda: rendered_plan(cases.doubtful_plan(), PLACE),
+    "refused": lambda: rendered_plan(cases.refused_plan(), PLACE),
+    "hostile-names": lambda: rendered_plan(cases.hostile_plan(), PLACE),
+    "applied": lambda: rendered_plan(
         cases.usual_plan(), PLACE, cases.result_of(cases.usual_plan())
     ),
-    "partly-applied": lambda: plan_markdown(
+    "partly-applied": lambda: rendered_plan(
         cases.usual_plan(),
         PLACE,
         cases.result_of(cases.usual_plan(), problem=CHANGED, stopped="the disk is full"),
     ),
     "error": lambda: error_markdown(AccessError("S3 said <no> to `x`", "Ask *again*.")),
 }
+
+
+def rendered_plan(plan, place, result=None):
+    return run_markdown([Account(plan=plan, result=result)], place)
 
 
 def rendered(markdown: str) -> str:
@@ -72,7 +77,7 @@ def test_every_row_of_a_table_has_its_five_cells(name):
 @pytest.mark.parametrize("result", [None, cases.result_of(cases.hostile_plan())])
 def test_hostile_names_make_no_markup_of_their_own(result):
     plan = cases.hostile_plan()
-    html = rendered(plan_markdown(plan, PLACE, result))
+    html = rendered(rendered_plan(plan, PLACE, result))
     table_rows = [row for row in rows(html) if row[0] not in ("To\xa0delete", "Kept", "Deployment")]
     assert len(table_rows) == len(cases.HOSTILE_NAMES)
     assert set(re.findall(r"<([a-z0-9]+)", html)) <= {
@@ -88,13 +93,13 @@ def test_names_of_any_length_leave_the_budget_whole():
     found = [deployment("|" * 1000 + f"{number:03}", 1 + number) for number in range(300)]
     ignored = tuple(Ignored(name="\u202e" * 1000, reason="a file") for _ in range(30))
     plan = cases.make_plan(inventory(*found, ignored=ignored), patterns=("*" * 900,) * 50)
-    assert len(plan_markdown(plan, PLACE).encode()) <= PLACE.budget_bytes
+    assert len(rendered_plan(plan, PLACE).encode()) <= PLACE.budget_bytes
 
 
 def test_a_deployment_that_was_not_deleted_is_told_with_its_problem():
     plan = cases.usual_plan()
     left = plan.doomed[0].deployment.name
-    html = rendered(plan_markdown(plan, PLACE, cases.result_of(plan, problem=CHANGED)))
+    html = rendered(rendered_plan(plan, PLACE, cases.result_of(plan, problem=CHANGED)))
     row = next(row for row in rows(html) if left in row[0])
     assert row[1] == "<strong>not\xa0deleted</strong>"
     assert row[4] == CHANGED
@@ -105,7 +110,7 @@ def test_a_deployment_that_was_not_deleted_is_told_with_its_problem():
 def test_a_long_plan_is_cut_to_its_budget_and_says_what_is_left_out(budget_bytes):
     plan = cases.make_plan(cases.site(6000), keep_count=3000)
     place = Place(budget_bytes=budget_bytes, run_url=PLACE.run_url)
-    markdown = plan_markdown(plan, place)
+    markdown = rendered_plan(plan, place)
     html = rendered(markdown)
     assert len(markdown.encode()) <= budget_bytes
     named = [row for row in rows(html) if row[0].startswith("<code>")]

@@ -1,0 +1,1 @@
+"""The commands of `ci3`, and nothing that decides."""

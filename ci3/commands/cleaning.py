@@ -1,0 +1,149 @@
+"""The commands that plan a cleanup and do it."""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ci3.errors import ExitCode, RefusedError
+from ci3.options import names_of_options, targets_from, with_options
+from ci3.screen import OUTPUT, console, make_cleanup, show_error, write_markdown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from ci3.core.account import Account
+    from ci3.core.plan import Plan
+    from ci3.run import Run
+
+HOW_TO_APPLY = "run `ci3 cleanup` with the same options."
+
+_APPLY_SETTINGS = ("journal-file",)
+
+
+@with_options(names_of_options(besides=_APPLY_SETTINGS))
+@click.command("plan-cleanup")
+@OUTPUT
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit with 10 when something would be deleted."
+)
+def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) -> int:
+    """Show what a cleanup would delete, and why.
+
+    It cannot delete: its S3 client refuses every call that writes.
+
+    \b
+    Example:
+      ci3 plan-cleanup --bucket-name my-site --keep-count 10 --protect 'release-*'
+    """
+    from ci3.cleanup import refuse_unless_applyable
+    from ci3.core.account import Account
+
+    run = _open_run(values)
+    plans = run.make_plans()
+    run.save_plans(plans, is_to_be_applied=False)
+    _show(run, [Account(plan=plan) for plan in plans], output)
+    refuse_unless_applyable(*plans)
+    is_due = any(plan.doomed for plan in plans)
+    return ExitCode.WOULD_DELETE if detailed_exitcode and is_due else ExitCode.DONE
+
+
+@with_options(names_of_options())
+@click.command("cleanup")
+@OUTPUT
+@click.option("--auto-approve", is_flag=True, help="Delete without asking.")
+def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
+    """Show what would be deleted, ask, and delete it.
+
+    \b
+    Example:
+      ci3 cleanup --bucket-name my-site --keep-count 10
+    """
+    from ci3.cleanup import exit_code, refuse_unless_applyable
+    from ci3.core.account import Account, list_numbers, outcome_of, sum_up
+    from ci3.report.terminal import show_run
+
+    run = _open_run(values)
+    screen = console(sys.stdout if output == "table" else sys.stderr)
+    plans = run.make_plans()
+    run.save_plans(plans, is_to_be_applied=True)
+    accounts: Sequence[Account] = [Account(plan=plan) for plan in plans]
+    show_run(screen, accounts)
+    if all(plan.applyable for plan in plans) and any(plan.doomed for plan in plans):
+        if not auto_approve:
+            _ask(plans)
+        accounts = _apply(run, plans, screen, is_fresh=auto_approve)
+    if output == "json":
+        targets = {"targets": list_numbers(accounts)} if run.has_targets else {}
+        click.echo(json.dumps(sum_up(accounts) | targets, indent=2))
+    elif output == "markdown":
+        _show(run, accounts, output)
+    refuse_unless_applyable(*plans)
+    return exit_code(outcome_of(accounts))
+
+
+def _open_run(values: "dict[str, str | None]") -> "Run":
+    from ci3.run import open_run
+
+    return open_run([make_cleanup(settings) for settings in targets_from(values)])
+
+
+def _show(run: "Run", accounts: "Sequence[Account]", output: str) -> None:
+    if output == "json":
+        from ci3.core.planfile import dump_plans
+
+        plans = [account.plan for account in accounts]
+        click.echo(dump_plans(plans, has_targets=run.has_targets), nl=False)
+    elif output == "markdown":
+        from ci3.report.markdown import Place, run_markdown
+
+        place = Place(budget_bytes=sys.maxsize, how_to_apply=HOW_TO_APPLY)
+        write_markdown(run_markdown(accounts, place))
+    else:
+        from ci3.report.terminal import show_run
+
+        show_run(console(sys.stdout), accounts)
+
+
+def _ask(plans: "Sequence[Plan]") -> None:
+    """Ask for a yes; anything else, or nobody to ask, is a no."""
+    from ci3.core.wording import counted, size, visible
+
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            "nobody is here to approve the plan",
+            "Nothing was deleted. Run it on a terminal, or with --auto-approve.",
+        )
+    totals = [plan.totals for plan in plans]
+    where = plans[0].target.url if len(plans) == 1 else f"{len(plans)} targets"
+    question = (
+        f"Delete {counted(sum(one.delete for one in totals), 'deployment')} "
+        f"({counted(sum(one.objects_to_delete for one in totals), 'object')}, "
+        f"{size(sum(one.bytes_to_delete for one in totals))}) from {visible(where)}?"
+    )
+    try:
+        is_approved = click.confirm(question, default=False, err=True)
+    except click.Abort as exc:
+        if isinstance(exc.__context__, KeyboardInterrupt):
+            raise
+        is_approved = False
+    if not is_approved:
+        raise RefusedError("the plan was not approved", "Nothing was deleted.")
+
+
+def _apply(
+    run: "Run", plans: "Sequence[Plan]", screen: "Console", *, is_fresh: bool
+) -> "Sequence[Account]":
+    from ci3.report.terminal import show_results
+
+    try:
+        accounts = run.apply(plans, is_fresh=is_fresh)
+        show_results(screen, accounts)
+    except KeyboardInterrupt:
+        hint = "If anything was deleted until then, the journal tells."
+        show_error(RefusedError("interrupted", hint))
+        raise click.exceptions.Exit(ExitCode.PARTIAL) from None
+    return accounts

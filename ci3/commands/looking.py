@@ -1,0 +1,135 @@
+"""The commands that look at a bucket and explain: they list, and can't delete."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ci3.errors import AccessError, ExitCode, SettingsError
+from ci3.options import TARGET_SETTINGS, names_of_options, targets_from, with_options
+from ci3.screen import OUTPUT, console, make_cleanup, show_error, write_markdown
+
+if TYPE_CHECKING:
+    from ci3.settings import Settings
+
+_LISTING_SETTINGS = (*TARGET_SETTINGS, "match", "required-file", "policy-file")
+_APPLY_SETTINGS = ("plan-file", "journal-file", "max-delete", "max-delete-bytes")
+
+
+@with_options(_LISTING_SETTINGS)
+@click.command("list-deployments")
+@OUTPUT
+def list_deployments(*, output: str, **values: str | None) -> int:
+    """List the deployments of a bucket, newest first.
+
+    \b
+    Example:
+      ci3 list-deployments --bucket-name my-site --prefix app
+    """
+    from ci3.core.succession import newest_first
+
+    targets = targets_from(values)
+    code = ExitCode.DONE
+    inventories = []
+    for settings in targets:
+        cleanup = make_cleanup(settings)
+        inventory = cleanup.take_inventory(cleanup.open_bucket())
+        for hole in inventory.holes:
+            show_error(AccessError(f"{hole.name} could not be listed: {hole.reason}", ""))
+            code = ExitCode.ACCESS
+        inventories.append((settings.url, newest_first(inventory.deployments), inventory.ignored))
+    if output == "json":
+        from ci3.core.planfile import dump_inventories
+
+        click.echo(dump_inventories(inventories, has_targets=targets[0].has_targets), nl=False)
+        return code
+    for url, deployments, _ in inventories:
+        if output == "markdown":
+            from ci3.report.markdown import deployments_markdown
+
+            write_markdown(deployments_markdown(deployments, url if len(inventories) > 1 else ""))
+        else:
+            from ci3.report.terminal import show_deployments
+
+            title = url if len(inventories) > 1 else ""
+            show_deployments(console(sys.stdout), deployments, title)
+    return code
+
+
+@with_options((*TARGET_SETTINGS, "policy-file"))
+@click.command("list-objects")
+@click.argument("name")
+@OUTPUT
+def list_objects(*, name: str, output: str, **values: str | None) -> None:
+    """List the objects of the deployment NAME.
+
+    \b
+    Example:
+      ci3 list-objects ab12cd3 --bucket-name my-site
+    """
+    from ci3.engine.inventory import list_deployment
+
+    folder = name.rstrip("/")
+    targets = targets_from(values)
+    for settings in targets:
+        bucket = make_cleanup(settings).open_bucket()
+        _, objects = list_deployment(bucket, folder, f"{settings.prefix}{folder}/")
+        if folder and objects:
+            break
+    else:
+        raise _not_found(name, targets)
+    if output == "json":
+        from ci3.core.planfile import dump_objects
+
+        click.echo(dump_objects(folder, objects), nl=False)
+    elif output == "markdown":
+        from ci3.report.markdown import objects_markdown
+
+        write_markdown(objects_markdown(objects))
+    else:
+        from ci3.report.terminal import show_objects
+
+        show_objects(console(sys.stdout), objects)
+
+
+@with_options(names_of_options(besides=_APPLY_SETTINGS))
+@click.command("explain")
+@click.argument("name")
+@OUTPUT
+def explain(*, name: str, output: str, **values: str | None) -> None:
+    """Explain why the deployment NAME stays or goes.
+
+    Every rule and pin, whether it keeps it, and when it would go if nothing changes.
+
+    \b
+    Example:
+      ci3 explain ab12cd3 --bucket-name my-site --keep-count 10
+    """
+    folder = name.rstrip("/")
+    targets = targets_from(values)
+    for settings in targets:
+        cleanup = make_cleanup(settings)
+        explanation = cleanup.explain(cleanup.open_bucket(), folder)
+        if explanation is not None:
+            break
+    else:
+        raise _not_found(name, targets)
+    if output == "json":
+        from ci3.core.planfile import dump_explanation
+
+        click.echo(dump_explanation(explanation), nl=False)
+    elif output == "markdown":
+        from ci3.report.markdown import explanation_markdown
+
+        write_markdown(explanation_markdown(explanation))
+    else:
+        from ci3.report.terminal import show_explanation
+
+        show_explanation(console(sys.stdout), explanation)
+
+
+def _not_found(name: str, targets: "tuple[Settings, ...]") -> SettingsError:
+    return SettingsError(
+        f"there is no deployment {name!r} in {', '.join(one.url for one in targets)}",
+        "ci3 list-deployments shows which there are.",
+    )

@@ -1,0 +1,88 @@
+"""What became of a run: of each target its plan and what applying it did, and all of it summed."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ci3.core.model import ObjectOutcome, Outcome, Result
+from ci3.core.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One target's plan, and where it was applied the result."""
+
+    plan: Plan
+    result: Result | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """Say what became of it; without a result it was only planned."""
+        if self.result is not None:
+            return self.result.outcome
+        if not self.plan.applyable:
+            return Outcome.REFUSED
+        return Outcome.PLANNED if self.plan.doomed else Outcome.NOTHING_TO_DELETE
+
+    @property
+    def numbers(self) -> dict[str, str | int]:
+        """Its numbers under the names of the action's outputs."""
+        plan, result = self.plan, self.result
+        return {
+            "outcome": self.outcome.value,
+            "plan-id": plan.plan_id,
+            "deployments-found": plan.totals.found,
+            "deployments-kept": plan.totals.keep,
+            "deployments-to-delete": plan.totals.delete,
+            "deployments-deleted": result.deployments_deleted if result else 0,
+            "objects-deleted": result.count(ObjectOutcome.DELETED) if result else 0,
+            "bytes-deleted": result.bytes_deleted if result else 0,
+            "journal-file": result.journal_file if result else "",
+        }
+
+
+_GRAVEST_FIRST = (
+    Outcome.FAILED,
+    Outcome.STALE_PLAN,
+    Outcome.PARTIAL,
+    Outcome.REFUSED,
+    Outcome.APPLIED,
+    Outcome.PLANNED,
+    Outcome.NOTHING_TO_DELETE,
+)
+
+
+def outcome_of(accounts: Sequence[Account]) -> Outcome:
+    """Give the gravest of several outcomes; an applied target outweighs one with nothing to do."""
+    outcomes = {account.outcome for account in accounts}
+    return next(outcome for outcome in _GRAVEST_FIRST if outcome in outcomes)
+
+
+def sum_up(accounts: Sequence[Account]) -> dict[str, str | int]:
+    """Sum the numbers of a run's targets, under the names of the action's outputs.
+
+    Of several targets `plan-id` is SHA-256 in hex over all their ids, and `journal-file` has one
+    path a line.
+    """
+    summed: dict[str, str | int] = {}
+    for name in accounts[0].numbers:
+        values = [account.numbers[name] for account in accounts]
+        numbers = [value for value in values if isinstance(value, int)]
+        summed[name] = sum(numbers) if numbers else "\n".join(str(one) for one in values if one)
+    if len(accounts) > 1:
+        ids = str(summed["plan-id"]).encode("ascii")
+        summed["plan-id"] = hashlib.sha256(ids).hexdigest()
+    summed["outcome"] = outcome_of(accounts).value
+    return summed
+
+
+def list_numbers(accounts: Sequence[Account]) -> list[dict[str, str | int]]:
+    """List each target's own numbers, with its bucket and prefix."""
+    return [
+        {
+            "bucket": account.plan.target.bucket,
+            "prefix": account.plan.target.prefix,
+            **account.numbers,
+        }
+        for account in accounts
+    ]

@@ -1,0 +1,60 @@
+"""Durations and sizes as people write them, kept with the text they were written in."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+from typing import Self
+
+DURATION_PATTERN = "[0-9]{1,6}[hdw]"
+SIZE_PATTERN = r"[0-9]{1,12}(\.[0-9]{1,6})? ?([KMGTPkmgtp][Ii]?[Bb]?|[Bb])"
+
+MAXIMUM_DURATION = timedelta(days=36_500)
+"""A longer one is a slip of the hand, and reaches back beyond what a calendar counts."""
+
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24}
+_POWERS = "BKMGTP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duration:
+    """A length of time, such as `36h`, `14d` or `8w`."""
+
+    text: str
+    length: timedelta
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read hours, days or weeks; raises ValueError with words that follow the text."""
+        if not re.fullmatch(DURATION_PATTERN, text):
+            problem = "has no unit" if text.isdecimal() else "is no duration"
+            raise ValueError(f"{problem}; write whole hours, days or weeks: 36h, 14d, 8w")
+        length = timedelta(hours=int(text[:-1]) * _HOURS[text[-1]])
+        if length > MAXIMUM_DURATION:
+            raise ValueError(f"is too long: at most {MAXIMUM_DURATION.days}d")
+        return cls(text=text, length=length)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByteSize:
+    """A number of bytes, such as `100GB` (10⁹ bytes each) or `1.5GiB` (2³⁰ bytes each)."""
+
+    text: str
+    size_bytes: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a size with its unit; raises ValueError with words that follow the text."""
+        found = re.fullmatch(SIZE_PATTERN, text)
+        if not found:
+            problem = "has no unit" if text.isdecimal() else "is no size"
+            raise ValueError(f"{problem}; write a number with its unit: 500MB, 100GB, 1.5GiB")
+        amount, unit = Fraction(text.removesuffix(found[2]).strip()), found[2].upper()
+        base = 1024 if "I" in unit else 1000
+        return cls(text=text, size_bytes=int(amount * base ** _POWERS.index(unit[0])))
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,0 +1,198 @@
+"""What speaks against applying a plan, and what a reader should know besides."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ci3.constants import LONG_SPAN_SECONDS
+from ci3.core.live import Reading, Sighting
+from ci3.core.measures import ByteSize
+from ci3.core.model import Decision, Inventory, ReasonCode, Versioning
+from ci3.core.pins import Pin, pin_live
+from ci3.core.plan import DeleteLimit, PlanWarning, Refusal, RefusalCode, WarningCode
+from ci3.core.wording import counted, listed, size, span
+from ci3.errors import nearest
+
+NAMES_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a plan may delete; None sets no limit."""
+
+    max_delete: DeleteLimit | None = None
+    max_delete_bytes: ByteSize | None = None
+
+
+def find_refusals(
+    inventory: Inventory,
+    decisions: Sequence[Decision],
+    pins: Iterable[Pin],
+    readings: Iterable[Reading],
+    limits: Limits,
+) -> tuple[Refusal, ...]:
+    """Collect everything that forbids deleting what was decided."""
+    names = _folder_names(inventory)
+    refusals = [
+        Refusal(
+            code=RefusalCode.UNREADABLE_DEPLOYMENT,
+            message=f"{hole.name} could not be listed: {hole.reason}",
+        )
+        for hole in inventory.holes
+    ]
+    refusals += [
+        Refusal(
+            code=RefusalCode.PROTECTED_NOT_FOUND,
+            message=f"protect names {pin.pattern}, and there is no such folder: nothing is deleted "
+            f"while a protected name may be misspelt.{nearest(pin.pattern, names)}",
+        )
+        for pin in _unmatched(pins, names)
+        if not pin.is_glob
+    ]
+    return (*refusals, *against_readings(readings, names), *_against_limits(decisions, limits))
+
+
+def against_readings(readings: Iterable[Reading], names: Sequence[str]) -> tuple[Refusal, ...]:
+    """Collect what forbids deleting because a live source did not say what is live.
+
+    `names` are those of all folders that are there.
+    """
+    return tuple(refusal for one in readings for refusal in _against_reading(one, names))
+
+
+def _against_reading(reading: Reading, names: Sequence[str]) -> Iterator[Refusal]:
+    source = f"live-from {reading.source}"
+    if reading.problem:
+        yield Refusal(
+            code=RefusalCode.LIVE_SOURCE_UNREADABLE,
+            message=f"{source} could not be read: {reading.problem}",
+        )
+    elif not reading.source.kind.must_be_found:
+        return
+    elif not reading.sightings:
+        yield Refusal(
+            code=RefusalCode.LIVE_SOURCE_UNREADABLE, message=f"{source} names nothing as live"
+        )
+    else:
+        missing = _not_found(reading, names)
+        if len(missing) == len(reading.sightings):
+            told = listed([one.evidence for one in missing], NAMES_SHOWN)
+            hint = nearest(missing[0].name, names)
+            yield Refusal(
+                code=RefusalCode.LIVE_NOT_FOUND,
+                message=f"{source} names nothing that is there: {told}.{hint}",
+            )
+
+
+def _against_limits(decisions: Sequence[Decision], limits: Limits) -> Iterator[Refusal]:
+    doomed = [decision.deployment for decision in decisions if decision.is_delete]
+    most = limits.max_delete
+    if most is not None and not most.allows(len(doomed), len(decisions)):
+        yield Refusal(
+            code=RefusalCode.MAX_DELETE,
+            message=f"{counted(len(doomed), 'deployment')} of {len(decisions):,} would be deleted, "
+            f"and max-delete allows {most}",
+        )
+    size_bytes = sum(one.size_bytes for one in doomed)
+    if limits.max_delete_bytes is not None and size_bytes > limits.max_delete_bytes.size_bytes:
+        yield Refusal(
+            code=RefusalCode.MAX_DELETE_BYTES,
+            message=f"{size(size_bytes)} ({size_bytes:,} bytes) would be deleted, "
+            f"and max-delete-bytes allows {limits.max_delete_bytes}",
+        )
+
+
+def find_warnings(  # noqa: PLR0913 - each is one thing that may be odd
+    inventory: Inventory,
+    pins: Iterable[Pin],
+    readings: Iterable[Reading],
+    versioning: Versioning,
+    *,
+    group_by: re.Pattern[str] | None = None,
+    required_file: str = "",
+) -> tuple[PlanWarning, ...]:
+    """Collect what a reader should know, though it forbids nothing."""
+    names = _folder_names(inventory)
+    warnings = [
+        PlanWarning(
+            code=WarningCode.PROTECTED_GLOB_UNMATCHED,
+            message=f"protect has {pin.pattern}, which matches no folder",
+        )
+        for pin in _unmatched(pins, names)
+        if pin.is_glob
+    ]
+    warnings += [warning for one in readings for warning in _about_reading(one, names)]
+    warnings += _about_spans(inventory)
+    if group_by is not None:
+        warnings += _about_groups(inventory, group_by)
+    deployments = inventory.deployments
+    if required_file and deployments and not any(one.complete for one in deployments):
+        message = f"no deployment has {required_file}, so none is complete, and all stay"
+        warnings.append(PlanWarning(code=WarningCode.REQUIRED_FILE_UNFOUND, message=message))
+    if versioning is Versioning.UNKNOWN:
+        message = (
+            "whether the bucket keeps versions could not be read "
+            "(s3:GetBucketVersioning): take deletion as final"
+        )
+        warnings.append(PlanWarning(code=WarningCode.VERSIONING_UNKNOWN, message=message))
+    return tuple(warnings)
+
+
+def _about_reading(reading: Reading, names: Sequence[str]) -> Iterator[PlanWarning]:
+    missing = _not_found(reading, names)
+    if reading.source.kind.must_be_found and 0 < len(missing) < len(reading.sightings):
+        told = listed([one.evidence for one in missing], NAMES_SHOWN)
+        yield PlanWarning(
+            code=WarningCode.LIVE_NOT_FOUND,
+            message=f"live-from {reading.source} also names what is not there: {told}",
+        )
+
+
+def _about_spans(inventory: Inventory) -> Iterator[PlanWarning]:
+    long = [
+        f"{one.name} ({span(one.newest_at - one.oldest_at)})"
+        for one in inventory.deployments
+        if one.oldest_at is not None
+        and one.newest_at is not None
+        and one.newest_at - one.oldest_at > timedelta(seconds=LONG_SPAN_SECONDS)
+    ]
+    if long:
+        what = "deployment was" if len(long) == 1 else "deployments were"
+        yield PlanWarning(
+            code=WarningCode.LONG_SPAN,
+            message=f"{len(long):,} {what} uploaded over more than an hour, or changed later: "
+            f"{listed(long, NAMES_SHOWN)}",
+        )
+
+
+def _about_groups(inventory: Inventory, group_by: re.Pattern[str]) -> Iterator[PlanWarning]:
+    alone = [one.name for one in inventory.deployments if not group_by.fullmatch(one.name)]
+    if alone:
+        what = "deployment does" if len(alone) == 1 else "deployments do"
+        yield PlanWarning(
+            code=WarningCode.UNGROUPED,
+            message=f"{len(alone):,} {what} not match group-by, and each is kept as a group of "
+            f"its own: {listed(alone, NAMES_SHOWN)}",
+        )
+
+
+def _not_found(reading: Reading, names: Sequence[str]) -> list[Sighting]:
+    pins = zip(reading.sightings, pin_live((reading,)), strict=True)
+    return [one for one, pin in pins if not any(pin.holds(name) for name in names)]
+
+
+def _folder_names(inventory: Inventory) -> list[str]:
+    return [
+        *(deployment.name for deployment in inventory.deployments),
+        *(ignored.name.removesuffix("/") for ignored in inventory.ignored),
+        *(hole.name for hole in inventory.holes),
+    ]
+
+
+def _unmatched(pins: Iterable[Pin], names: Sequence[str]) -> list[Pin]:
+    return [
+        pin
+        for pin in pins
+        if pin.code is ReasonCode.PROTECTED and not any(pin.holds(name) for name in names)
+    ]

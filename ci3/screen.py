@@ -1,0 +1,94 @@
+"""The terminal as the commands see it: consoles, errors, and what surrounds a run."""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from ci3.errors import Ci3Error
+from ci3.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ci3.cleanup import Cleanup
+    from ci3.github.api import GitHubApi
+
+WIDTH_WITHOUT_TERMINAL = 160
+
+OUTPUT = click.option(
+    "--output",
+    type=click.Choice(["table", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="How to show it; all else goes to standard error.",
+)
+
+
+def console(stream: TextIO) -> "Console":
+    """Make a console; in a workflow's log, one in which nothing reads as a command."""
+    from rich.console import Console
+
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from ci3.github.runner import NeutralStream
+
+        neutral: Any = NeutralStream(stream)
+        return Console(file=neutral, width=WIDTH_WITHOUT_TERMINAL, no_color=True)
+    width = None if stream.isatty() else WIDTH_WITHOUT_TERMINAL
+    return Console(file=stream, width=width, highlight=False)
+
+
+def show_error(error: Ci3Error) -> None:
+    """Print an error to stderr."""
+    from ci3.report import terminal
+
+    terminal.show_error(console(sys.stderr), error)
+
+
+def write_markdown(text: str) -> None:
+    """Write Markdown to stdout; in a workflow's log, nothing in it reads as a command."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from ci3.github.runner import neutral
+
+        text = "".join(neutral(line) for line in text.splitlines(keepends=True))
+    click.echo(text, nl=False)
+
+
+def make_cleanup(settings: Settings) -> "Cleanup":
+    """Surround settings with this terminal, its clock and, in a workflow, the run's commits."""
+    from ci3.cleanup import Cleanup
+    from ci3.report.terminal import ProgressBar, ProgressLines
+
+    screen = console(sys.stderr)
+    commits: tuple[str, ...] = ()
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from ci3.github.runner import read_run
+
+        commits = read_run(os.environ).commits
+    return Cleanup(
+        settings=settings,
+        commits=commits,
+        progress=ProgressBar(screen)
+        if screen.is_terminal
+        else ProgressLines(lambda line: screen.print(line, markup=False)),
+        clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+        github=_open_github(settings, os.environ),
+    )
+
+
+def _open_github(settings: Settings, environ: Mapping[str, str]) -> "GitHubApi | None":
+    """Make GitHub's client where a live source asks it and the environment says as whom."""
+    token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN", "")
+    repository = environ.get("GITHUB_REPOSITORY", "")
+    is_asked = any(source.kind.is_on_github for source in settings.live_from)
+    if not is_asked or not token or not repository:
+        return None
+    from ci3.github.api import GitHubApi
+
+    api_url = environ.get("GITHUB_API_URL") or settings.github_api_url
+    return GitHubApi(api_url=api_url, token=token, repository=repository)

@@ -1,0 +1,134 @@
+"""Live sources as a setting names them, and the folder that a path or a text means."""
+
+import re
+
+import pytest
+
+from ci3.core.live import LiveKind, LiveSource, folder_under, pointed_name
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "argument", "field"),
+    [
+        ("github-deployments", "github-deployments", "", ""),
+        ("github-deployments:production", "github-deployments", "production", ""),
+        ("github-deployments:a b: c#d", "github-deployments", "a b: c#d", ""),
+        ("open-pull-requests", "open-pull-requests", "", ""),
+        ("branches", "branches", "", ""),
+        ("cloudfront", "cloudfront", "", ""),
+        ("ssm:/my-site/live", "ssm", "/my-site/live", ""),
+        ("ssm:/my-site/live:3#web.live", "ssm", "/my-site/live:3", "web.live"),
+        ("ssm:arn:aws:ssm:x:1:parameter/y", "ssm", "arn:aws:ssm:x:1:parameter/y", ""),
+        ("object:app/current", "object", "app/current", ""),
+        ("object:version.json#commit", "object", "version.json", "commit"),
+        ("url:https://www.example.org:8443/a?b=c", "url", "https://www.example.org:8443/a?b=c", ""),
+        ("url:http://10.0.0.1/v.json#a.b", "url", "http://10.0.0.1/v.json", "a.b"),
+    ],
+)  # fmt: skip
+def test_source_is_read_from_a_settings_text(text, kind, argument, field):
+    assert LiveSource.parse(text) == LiveSource(kind=LiveKind(kind), argument=argument, field=field)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "github-deployments",
+        "github-deployments:production",
+        "cloudfront",
+        "ssm:/my-site/live#web.live",
+        "object:version.json#commit",
+        "url:https://www.example.org/version.json#commit",
+    ],
+)
+def test_source_is_written_as_it_was_read(text):
+    assert str(LiveSource.parse(text)) == text
+
+
+def test_query_of_an_address_is_not_written():
+    source = LiveSource.parse("url:https://www.example.org/live?key=s3cr3t#commit")
+
+    assert str(source) == "url:https://www.example.org/live?…#commit"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is no live source"),
+        ("cloudfrnt", "Did you mean cloudfront?"),
+        ("CloudFront", "is no live source"),
+        ("cloudfront:", "takes nothing"),
+        ("cloudfront:E2ABC", "takes nothing"),
+        ("branches:main", "takes nothing"),
+        ("open-pull-requests:1", "takes nothing"),
+        ("github-deployments:", "ends with a colon"),
+        ("ssm", "lacks what to read: ssm:/my-site/live"),
+        ("ssm:", "lacks what to read"),
+        ("ssm:#commit", "lacks what to read"),
+        ("object", "lacks what to read: object:version.json#commit"),
+        ("object:version.json#", "ends with #"),
+        ("url", "lacks what to read"),
+        ("url:www.example.org", "is no address"),
+        ("url:file:///etc/hostname", "is no address"),
+        ("url:ftp://www.example.org/", "is no address"),
+        ("https://www.example.org/live", "is no live source"),
+    ],
+)
+def test_text_that_is_no_source_says_what_is_wrong(text, told):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        LiveSource.parse(text)
+
+
+def test_kinds_say_whether_github_is_asked_and_whether_they_must_be_found():
+    on_github = {kind for kind in LiveKind if kind.is_on_github}
+    may_be_elsewhere = {kind for kind in LiveKind if not kind.must_be_found}
+
+    assert on_github == {"github-deployments", "open-pull-requests", "branches"}
+    assert may_be_elsewhere == {"open-pull-requests", "branches"}
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix", "name"),
+    [
+        ("/ab12cd3", "", "ab12cd3"),
+        ("ab12cd3", "", "ab12cd3"),
+        ("/ab12cd3/", "", "ab12cd3"),
+        ("/ab12cd3/web/index.html", "", "ab12cd3"),
+        ("/app/ab12cd3/x", "app/", "ab12cd3"),
+        ("app/web/ab12cd3", "app/web/", "ab12cd3"),
+        ("", "", ""),
+        ("/", "", ""),
+        ("/app", "app/", ""),
+        ("/app/", "app/", ""),
+        ("/apps/ab12cd3", "app/", ""),
+        ("/ab12cd3", "app/", ""),
+        ("/x/app/ab12cd3", "app/", ""),
+    ],
+)
+def test_folder_is_the_first_one_under_the_prefix(path, prefix, name):
+    assert folder_under(path, prefix) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix", "name"),
+    [
+        ("ab12cd3", "", "ab12cd3"),
+        (" ab12cd3\n", "app/", "ab12cd3"),
+        ("ab12cd3/", "", "ab12cd3"),
+        ("/ab12cd3", "app/", "ab12cd3"),
+        ("release 1", "", "release 1"),
+        ("app/ab12cd3", "app/", "ab12cd3"),
+        ("/app/ab12cd3/index.html", "app/", "ab12cd3"),
+        ("s3://my-site/ab12cd3", "", "ab12cd3"),
+        ("s3://my-site/app/ab12cd3/", "app/", "ab12cd3"),
+        ("app/ab12cd3", "", "app"),
+        ("", "", ""),
+        ("/", "", ""),
+        ("web/ab12cd3", "app/", ""),
+        ("s3://my-site", "", ""),
+        ("s3://my-site/", "", ""),
+        ("s3://my-site/ab12cd3", "app/", ""),
+        ("s3://my-site-2/ab12cd3", "", ""),
+    ],
+)
+def test_pointer_means_a_folder_a_commit_or_a_path_to_one(text, prefix, name):
+    assert pointed_name(text, "my-site", prefix) == name

@@ -1,0 +1,131 @@
+"""From a pointer's text to the deployments that it names, or to words that say why to none."""
+
+import pytest
+
+from ci3.core.pointer import POINTER_LIMIT_BYTES, PointerError, pointed_names, pointer_text
+
+
+def names(text: str, field: str = "", prefix: str = "") -> tuple[str, ...]:
+    return pointed_names(text, field=field, bucket="my-site", prefix=prefix)
+
+
+def problem(text: str, field: str = "", prefix: str = "") -> str:
+    with pytest.raises(PointerError) as caught:
+        names(text, field, prefix)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_text_is_utf_8_with_or_without_a_byte_order_mark(mark):
+    assert pointer_text(mark + "rélease".encode()) == "rélease"
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfea\x00", b"ab\x80", b"\x1f\x8b\x08"])
+def test_bytes_that_are_no_utf_8_are_a_problem(content):
+    with pytest.raises(PointerError, match="UTF-8"):
+        pointer_text(content)
+
+
+def test_content_is_read_up_to_the_limit_and_not_beyond():
+    assert len(pointer_text(b"x" * POINTER_LIMIT_BYTES)) == POINTER_LIMIT_BYTES
+    with pytest.raises(PointerError, match="larger than"):
+        pointer_text(b"x" * (POINTER_LIMIT_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix", "name"),
+    [
+        ("ab12cd3", "", "ab12cd3"),
+        ("\n\t ab12cd3 \r\n", "", "ab12cd3"),
+        ("\ufeffab12cd3", "", "ab12cd3"),
+        ("release 1", "", "release 1"),
+        ("/app/ab12cd3/", "app/", "ab12cd3"),
+        ("s3://my-site/app/ab12cd3/index.html", "app/", "ab12cd3"),
+        ("x" * 1000, "", "x" * 1000),
+    ],
+)
+def test_whole_text_is_one_name(text, prefix, name):
+    assert names(text, prefix=prefix) == (name,)
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix", "told"),
+    [
+        ("", "", "is empty"),
+        (" \r\n ", "", "is empty"),
+        ("\ufeff\n", "", "is empty"),
+        ("ab12cd3\nab12cd4", "", "more than one line"),
+        ("ab12cd3\u2028ab12cd4", "", "more than one line"),
+        ("<html>ab12cd3</html>", "", "HTML"),
+        ('\n<?xml version="1.0"?>', "", "HTML or XML"),
+        ('{"commit": "ab12cd3"}', "", "#commit"),
+        ('["ab12cd3"]', "", "JSON"),
+        ("x" * 1001, "", "more than 1000 characters"),
+        ("ab12cd3\x00", "", "can't be shown"),
+        ("ab\x1b[31m12", "", "can't be shown"),
+        ("/", "", "names no folder of s3://my-site/"),
+        ("ab12cd3/index.html", "app/", "names no folder of s3://my-site/app/"),
+        ("s3://other/ab12cd3", "", "names no folder of s3://my-site/"),
+        ("https://www.example.org/ab12cd3", "", "names no folder of s3://my-site/"),
+    ],
+)
+def test_text_that_names_nothing_is_a_problem(text, prefix, told):
+    assert told in problem(text, prefix=prefix)
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "expected"),
+    [
+        ('{"commit": "ab12cd3"}', "commit", ("ab12cd3",)),
+        ('\n{"commit": " ab12cd3 "}\n', "commit", ("ab12cd3",)),
+        ('{"web": {"live": "ab12cd3"}, "api": 1}', "web.live", ("ab12cd3",)),
+        ('{"live": ["ab12cd3", "s3://my-site/release-1"]}', "live", ("ab12cd3", "release-1")),
+        ('{"": {"é": "ab12cd3"}}', ".é", ("ab12cd3",)),
+    ],
+)
+def test_field_of_a_json_text_leads_to_one_name_or_several(text, field, expected):
+    assert names(text, field) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "told"),
+    [
+        ("", "commit", "is not JSON: it is empty"),
+        ("ab12cd3", "commit", "is not JSON"),
+        ("<html></html>", "commit", "HTML"),
+        ('{"commit": "ab12cd3"', "commit", "is not JSON"),
+        ("[" * 4000, "commit", "is not JSON"),
+        ('{"commit": "ab12cd3"}', "Commit", "is JSON without Commit"),
+        ('{"web": {"live": "ab12cd3"}}', "web.dead", "is JSON without web.dead"),
+        ('{"web": "ab12cd3"}', "web.live", "is JSON without web.live"),
+        ('["ab12cd3"]', "0", "is JSON without 0"),
+        ("null", "commit", "is JSON without commit"),
+        ('{"commit": null}', "commit", "neither a text nor a list of texts at commit"),
+        ('{"commit": 1234567}', "commit", "neither a text nor a list of texts"),
+        ('{"commit": {"sha": "ab12cd3"}}', "commit", "neither a text nor a list of texts"),
+        ('{"commit": ["ab12cd3", 1]}', "commit", "neither a text nor a list of texts"),
+        ('{"commit": [["ab12cd3"]]}', "commit", "neither a text nor a list of texts"),
+        ('{"commit": []}', "commit", "empty list at commit"),
+        ('{"commit": ""}', "commit", "is empty at commit"),
+        ('{"commit": ["ab12cd3", ""]}', "commit", "is empty at commit"),
+        ('{"commit": "ab12cd3\\nab12cd4"}', "commit", "more than one line at commit"),
+        ('{"commit": "a", "commit": "b"}', "commit", "a key twice"),
+        ('{"web": {"live": "a", "live": "b"}}', "web.live", "a key twice"),
+    ],
+)
+def test_field_that_leads_to_no_name_is_a_problem(text, field, told):
+    assert told in problem(text, field)
+
+
+def test_problem_never_quotes_the_text():
+    for text, field in [
+        ("s3cr3t\nx", ""),
+        ("<s3cr3t>", ""),
+        ("{s3cr3t", ""),
+        ("a/s3cr3t", ""),
+        ("s3cr3t", "commit"),
+        ('{"s3cr3t": 1}', "commit"),
+        ('{"s3cr3t": 1, "s3cr3t": 2}', "commit"),
+        ('{"commit": {"s3cr3t": 1}}', "commit"),
+    ]:
+        assert "s3cr3t" not in problem(text, field, prefix="app/")

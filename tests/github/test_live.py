@@ -1,0 +1,257 @@
+"""What GitHub says is live, on a fake that is held to GitHub's own description."""
+
+import pytest
+
+from ci3.core.live import LiveSource
+from ci3.github import live
+from ci3.github.live import read_github
+
+SHAS = [f"{number:07x}" + "ab" * 16 + "c" for number in range(1, 10)]
+"""Nine commits, told apart by their first seven digits: 0000001, 0000002 and so on."""
+OLD, MIDDLE, NEW = SHAS[:3]
+
+
+def read(api, text):
+    return read_github(LiveSource.parse(text), api.transport)
+
+
+def names(reading):
+    assert reading.problem == ""
+    return [one.name for one in reading.sightings]
+
+
+def evidence(reading):
+    assert reading.problem == ""
+    return [one.evidence for one in reading.sightings]
+
+
+def asked(fake):
+    return [one.path.removeprefix(f"/repos/{fake.repository}/") for one in fake.requests]
+
+
+@pytest.mark.parametrize(
+    ("oldest_first", "live_commits"),
+    [
+        pytest.param([["success"], ["success"]], [MIDDLE], id="the newest success"),
+        pytest.param([["success"], ["success", "inactive"]], [OLD], id="taken down"),
+        pytest.param([["success"], ["failure"]], [OLD], id="failed"),
+        pytest.param([["success"], ["in_progress", "error"]], [OLD], id="broke off"),
+        pytest.param([["success"], ["queued"]], [MIDDLE, OLD], id="queued"),
+        pytest.param([["success"], ["pending"]], [MIDDLE, OLD], id="pending"),
+        pytest.param([["success"], ["queued", "in_progress"]], [MIDDLE, OLD], id="in progress"),
+        pytest.param([["success"], []], [MIDDLE, OLD], id="no status yet"),
+        pytest.param([[], ["success"]], [MIDDLE], id="never began, and replaced"),
+        pytest.param([["success"], ["in_progress"], ["queued"]], [NEW, MIDDLE, OLD], id="two more"),
+        pytest.param([["success"], ["inactive"], ["queued"]], [NEW, OLD], id="one between"),
+        pytest.param([["in_progress", "success", "inactive"], ["queued"]], [MIDDLE], id="first"),
+    ],
+)
+def test_deployment_is_live_from_the_newest_success_on(fake, api, oldest_first, live_commits):
+    for commit, states in zip(SHAS, oldest_first, strict=False):
+        fake.content.deploy("production", commit, *states)
+
+    for source in ("github-deployments", "github-deployments:production"):
+        assert names(read(api, source)) == live_commits
+
+
+def test_state_that_nobody_knows_may_be_live(fake, api):
+    deployment = fake.content.deploy("production", OLD)
+    status = {"id": 1, "state": "waiting", "created_at": "2026-01-02T03:04:05Z"}
+    fake.fail_next("GET", f"deployments/{deployment.number}/statuses", 200, [status])
+
+    assert evidence(read(api, "github-deployments")) == [
+        "GitHub is deploying 0000001 to production (waiting)"
+    ]
+
+
+def test_evidence_says_where_and_how_a_deployment_stands(fake, api):
+    fake.content.deploy("production", OLD, "success")
+    fake.content.deploy("production", MIDDLE, "in_progress")
+    fake.content.deploy("staging", NEW)
+
+    assert evidence(read(api, "github-deployments")) == [
+        "GitHub is deploying 0000003 to staging (no status yet)",
+        "GitHub is deploying 0000002 to production (in_progress)",
+        "GitHub has 0000001 deployed to production (success)",
+    ]
+
+
+def test_every_environment_has_its_own_live_deployment(fake, api):
+    fake.content.deploy("production", OLD, "success")
+    fake.content.deploy("staging", MIDDLE, "success")
+    fake.content.deploy("staging", NEW, "success")
+
+    assert names(read(api, "github-deployments")) == [NEW, OLD]
+    assert names(read(api, "github-deployments:production")) == [OLD]
+
+
+def test_named_environment_costs_two_requests_when_its_newest_is_a_success(fake, api):
+    for number in range(150):
+        fake.content.deploy("a b/ü", SHAS[number % 9], "success")
+
+    assert names(read(api, "github-deployments:a b/ü")) == [SHAS[149 % 9]]
+    assert asked(fake) == ["deployments", "deployments/150/statuses"]
+    assert fake.requests[0].query == {"environment": "a b/ü", "per_page": "100"}
+
+
+def test_settled_environment_costs_no_more_statuses(fake, api):
+    fake.content.deploy("production", OLD, "success")
+    for number in range(250):
+        fake.content.deploy("staging", SHAS[number % 9], "success")
+
+    assert len(names(read(api, "github-deployments"))) == 2
+    assert asked(fake) == [
+        "deployments",
+        "deployments/251/statuses",
+        "deployments",
+        "deployments",
+        "deployments/1/statuses",
+    ]
+
+
+def test_latest_status_counts_however_many_there_are_and_in_any_order(fake, api):
+    fake.content.deploy("production", OLD, "success")
+    deployment = fake.content.deploy("production", MIDDLE, *["in_progress"] * 120, "failure")
+    assert names(read(api, "github-deployments")) == [OLD]
+
+    deployment.states[:] = ["success", "failure"]
+    statuses = fake.content.list_statuses(deployment.number)
+    fake.fail_next("GET", f"{deployment.number}/statuses", 200, list(reversed(statuses)))
+    assert names(read(api, "github-deployments")) == [OLD]
+
+
+@pytest.mark.parametrize("source", ["github-deployments", "github-deployments:production"])
+@pytest.mark.parametrize("states", [None, ["failure"], ["success", "inactive"]])
+def test_no_live_deployment_at_all_is_a_problem(fake, api, source, states):
+    if states is not None:
+        fake.content.deploy("production", OLD, *states)
+
+    reading = read(api, source)
+
+    assert reading.sightings == ()
+    assert "no deployment" in reading.problem
+    assert ("environment production" in reading.problem) is (":" in source)
+
+
+def test_environment_without_deployments_is_a_problem_though_another_has_some(fake, api):
+    fake.content.deploy("staging", OLD, "success")
+
+    assert "environment production" in read(api, "github-deployments:production").problem
+
+
+def test_list_that_is_not_newest_first_is_a_problem(fake, api):
+    fake.content.deploy("production", OLD, "success")
+    fake.content.deploy("production", NEW, "success")
+    fake.content.deployments.reverse()
+
+    for source in ("github-deployments", "github-deployments:production"):
+        assert "newest first" in read(api, source).problem
+
+
+def test_deployment_to_an_environment_that_was_not_asked_for_is_a_problem(fake, api):
+    fake.content.deploy("staging", OLD, "success")
+    deployments = fake.content.list_deployments(environment=None)
+    fake.fail_next("GET", "deployments", 200, deployments)
+
+    assert "to staging" in read(api, "github-deployments:production").problem
+
+
+def test_too_many_deployments_to_look_at_are_a_problem_that_says_what_to_name(fake, api):
+    most = live.REQUEST_LIMIT - 2  # two pages list them
+    for number in range(most):
+        fake.content.deploy(f"pr-{number}", OLD, "inactive")
+    fake.content.deployments[0].states[:] = ["success"]
+    assert names(read(api, "github-deployments")) == [OLD]
+    assert len(fake.requests) == live.REQUEST_LIMIT
+
+    fake.content.deploy("production", NEW, "success")
+    reading = read(api, "github-deployments")
+
+    assert reading.sightings == ()
+    assert "more than 200 requests" in reading.problem
+    assert "github-deployments:production" in reading.problem
+    assert len(fake.requests) == 2 * live.REQUEST_LIMIT
+    assert names(read(api, "github-deployments:production")) == [NEW]
+
+
+def test_heads_of_open_pull_requests_are_live(fake, api):
+    fake.content.open_pull_request(12, OLD)
+    fake.content.open_pull_request(13, MIDDLE, state="closed")
+    fake.content.open_pull_request(14, NEW)
+    reading = read(api, "open-pull-requests")
+
+    assert names(reading) == [NEW, OLD]
+    assert evidence(reading) == [
+        "pull request #14 is open at 0000003",
+        "pull request #12 is open at 0000001",
+    ]
+    assert fake.requests[0].query == {"state": "open", "per_page": "100"}
+
+
+def test_heads_of_branches_are_live_across_pages(fake, api):
+    fake.content.branches = {f"feature/{number:03}": SHAS[number % 9] for number in range(250)}
+    reading = read(api, "branches")
+
+    assert len(names(reading)) == 250
+    assert evidence(reading)[249] == "branch feature/249 is at 0000007"
+
+
+@pytest.mark.parametrize("source", ["open-pull-requests", "branches"])
+def test_no_pull_request_and_no_branch_are_answers_too(fake, api, source):
+    reading = read(api, source)
+
+    assert (reading.problem, reading.sightings) == ("", ())
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (401, {"message": "Bad credentials"}, "github-token"),
+        (403, {"message": "Resource not accessible by integration"}, "deployments: read"),
+        (404, {"message": "Not Found"}, "404"),
+        (200, "<h1>Sign in</h1>", "not JSON"),
+        (200, {"message": "an object"}, "not a list"),
+        (200, [{}], "is not"),
+        (200, [{"name": "main", "number": 1, "head": None, "commit": None}], "is not"),
+        (200, [{"name": "main", "number": 1, "head": {"sha": "main"}, "commit": {"sha": ""}}],
+         "is not"),
+        (200, [{"created_at": "soon"}], "is not"),
+        (200, [{"created_at": "2026-01-02T03:04:05"}], "is not|no time zone"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "source",
+    ["github-deployments", "github-deployments:production", "open-pull-requests", "branches"],
+)
+def test_answer_that_is_none_is_a_problem_and_never_nothing_live(  # noqa: PLR0917 - a table
+    fake, api, source, status, body, told
+):
+    fake.fail_next("GET", "deployments|pulls|branches", status, body)
+    reading = read(api, source)
+
+    assert reading.sightings == ()
+    assert any(one in reading.problem for one in told.split("|"))
+
+
+def test_second_page_that_fails_is_a_problem_of_the_whole(fake, api):
+    fake.content.branches = {f"feature/{number:03}": OLD for number in range(150)}
+    assert read(api, "branches").problem == ""
+    there = f"{fake.url}/repos/{fake.repository}/branches?page=2"
+    link = {"Link": f'<{there}>; rel="next"'}
+    page = fake.content.list_branches()[:100]
+    fake.fail_next("GET", "branches", 200, page, link)
+    for _ in range(3):
+        fake.fail_next("GET", "branches", 502, "<h1>Unicorn!</h1>")
+
+    reading = read(api, "branches")
+
+    assert "502" in reading.problem
+    assert reading.sightings == ()
+
+
+def test_statuses_that_fail_are_a_problem(fake, api):
+    fake.content.deploy("production", OLD, "success")
+    fake.fail_next("GET", "statuses", 404, {"message": "Not Found"})
+
+    assert "404" in read(api, "github-deployments").problem

@@ -1,0 +1,260 @@
+"""Several targets in one run: whose value counts, and which targets are in each other's way."""
+
+import pytest
+
+from ci3.core.plan import Origin, PolicyEntry
+from ci3.errors import ExitCode, SettingsError
+from ci3.policy_file import read_policy_text
+from ci3.settings import Given
+from ci3.targets import Policy, resolve_targets
+
+
+def given(origin=Origin.OPTION, **texts):
+    return {
+        name.replace("_", "-"): Given(texts=(text,), origin=origin, where=f"option {name}")
+        for name, text in texts.items()
+    }
+
+
+def resolved(text, before=None, **options):
+    return resolve_targets(before or {}, read_policy_text(text, "ci3.yml"), given(**options))
+
+
+def refused(text, **options):
+    with pytest.raises(SettingsError) as caught:
+        resolved(text, **options)
+    assert caught.value.exit_code is ExitCode.USAGE
+    return caught.value
+
+
+def targets(*lines):
+    return "targets:\n" + "".join(f"- {{{line}}}\n" for line in lines)
+
+
+def test_without_targets_there_is_one():
+    (settings,) = resolved("bucket: my-site\nkeep-count: 3\n", keep_daily="7")
+
+    assert (settings.bucket, settings.keep_count, settings.keep_daily) == ("my-site", 3, 7)
+    assert not settings.has_targets
+
+
+def test_without_a_policy_file_there_is_one():
+    (settings,) = resolve_targets({}, Policy(), given(bucket="my-site"))
+
+    assert (settings.bucket, settings.has_targets) == ("my-site", False)
+
+
+def test_targets_stand_in_their_order_and_know_that_they_are_targets():
+    found = resolved(targets("bucket: b-site", "bucket: a-site", "bucket: c-site"))
+
+    assert [one.bucket for one in found] == ["b-site", "a-site", "c-site"]
+    assert all(one.has_targets for one in found)
+    (alone,) = resolved(targets("bucket: a-site"))
+    assert alone.has_targets
+
+
+LAYERS = [
+    ("", "", "", 0),
+    ("2", "", "", 2),
+    ("2", "3", "", 3),
+    ("", "3", "", 3),
+    ("2", "3", "4", 4),
+    ("2", "", "4", 4),
+    ("", "", "4", 4),
+]
+
+
+@pytest.mark.parametrize(("default", "own", "option", "value"), LAYERS)
+def test_option_goes_before_the_targets_own_and_that_before_the_defaults(
+    default, own, option, value
+):
+    text = f"defaults:\n  keep-daily: {default}\n{targets(f'bucket: a-site, keep-daily: {own}')}"
+
+    (settings,) = resolved(text, keep_daily=option)
+
+    assert settings.keep_daily == value
+
+
+def test_what_comes_before_the_policy_file_gives_way_to_all_of_it():
+    before = given(Origin.INPUT, keep_daily="1", keep_weekly="1")
+    text = f"defaults: {{keep-daily: 2}}\n{targets('bucket: a-site')}"
+
+    (settings,) = resolved(text, before)
+
+    assert (settings.keep_daily, settings.keep_weekly) == (2, 1)
+
+
+def test_a_targets_own_value_is_no_other_targets():
+    one, other = resolved(
+        f"defaults: {{keep-count: 3, protect: [all]}}\n"
+        f"{targets('bucket: a-site, keep-count: 9, protect: [one]', 'bucket: b-site')}"
+    )
+
+    assert (one.keep_count, one.protect) == (9, ("all", "one"))
+    assert (other.keep_count, other.protect) == (3, ("all",))
+
+
+def test_what_is_protected_and_live_adds_up_over_defaults_target_and_option():
+    (settings,) = resolved(
+        "defaults: {protect: [a], live-from: [branches]}\n"
+        f"{targets('bucket: a-site, protect: [b], live-from: [branches, cloudfront]')}",
+        protect="c",
+        live_from="cloudfront\nssm:/live",
+    )
+
+    assert settings.protect == ("a", "b", "c")
+    assert [str(one) for one in settings.live_from] == ["branches", "cloudfront", "ssm:/live"]
+
+
+def test_plan_records_where_each_targets_value_came_from():
+    two = targets("bucket: a-site, keep-daily: 7", "bucket: b-site")
+    one, other = resolved(f"defaults: {{keep-count: 3}}\n{two}", keep_weekly="4")
+
+    weekly = {"keep-weekly": PolicyEntry(value=4, origin=Origin.OPTION)}
+    count = {"keep-count": PolicyEntry(value=3, origin=Origin.POLICY_FILE)}
+    daily = {"keep-daily": PolicyEntry(value=7, origin=Origin.POLICY_FILE)}
+    assert (one.recorded, other.recorded) == (count | daily | weekly, count | weekly)
+
+
+def test_bucket_may_be_given_once_for_all_targets():
+    found = resolved(targets("prefix: a", "prefix: b"), bucket="my-site")
+
+    assert [(one.bucket, one.prefix) for one in found] == [("my-site", "a/"), ("my-site", "b/")]
+
+
+def test_target_without_a_bucket_is_named():
+    error = refused(targets("bucket: a-site", "prefix: b"))
+
+    assert error.message == "ci3.yml, line 3, target 2: bucket is not set"
+    assert "--bucket-name" in error.hint
+
+
+TWO = targets("bucket: a-site", "bucket: b-site")
+
+
+@pytest.mark.parametrize(
+    ("journal", "numbered"),
+    [
+        ("journal.jsonl", ["journal-1.jsonl", "journal-2.jsonl"]),
+        ("out/run.jsonl", ["out/run-1.jsonl", "out/run-2.jsonl"]),
+        ("/tmp/a.b/journal", ["/tmp/a.b/journal-1", "/tmp/a.b/journal-2"]),  # noqa: S108
+        ("a.tar.gz", ["a.tar-1.gz", "a.tar-2.gz"]),
+        (".journal", [".journal-1", ".journal-2"]),
+        ("", ["", ""]),
+        (".", [".", "."]),
+        ("..", ["..", ".."]),
+        ("out/", ["out/", "out/"]),
+    ],
+)
+def test_each_of_several_targets_has_a_journal_of_its_own(journal, numbered):
+    assert [one.journal_file for one in resolved(TWO, journal_file=journal)] == numbered
+    text = f"defaults: {{journal-file: '{journal}'}}\n{TWO}"
+    assert [one.journal_file for one in resolved(text)] == numbered
+
+
+def test_only_target_keeps_the_journals_name():
+    (settings,) = resolved(targets("bucket: a-site"), journal_file="journal.jsonl")
+
+    assert settings.journal_file == "journal.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("bucket: a-site", "bucket: a-site"),
+        ("bucket: a-site, prefix: app", "bucket: a-site, prefix: app/"),
+        ("bucket: a-site, region: eu-west-1", "bucket: a-site, region: eu-west-2"),
+        ("bucket: a-site", "bucket: a-site, endpoint-url: 'https://s3.eu-west-1.amazonaws.com'"),
+        (
+            "bucket: a-site, endpoint-url: 'https://minio.test'",
+            "bucket: a-site, endpoint-url: 'http://MINIO.test:80/'",
+        ),
+        ("bucket: a-site, match: a-.*", "bucket: a-site, match: b-.*"),
+    ],
+)
+def test_two_targets_that_are_one_folder_are_refused(one, other):
+    error = refused(targets("bucket: another", one, other))
+
+    assert error.message.startswith("ci3.yml: target 2 (line 3, s3://a-site/")
+    assert " and target 3 (line 4, s3://a-site/" in error.message
+    assert error.message.endswith(") are the same folder")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("bucket: a-site", "bucket: b-site"),
+        ("bucket: a-site, prefix: app", "bucket: a-site, prefix: apps"),
+        ("bucket: a-site, prefix: app", "bucket: a-site, prefix: App"),
+        ("bucket: a-site", "bucket: a-site, endpoint-url: 'https://minio.test'"),
+        (
+            "bucket: a-site, endpoint-url: 'https://minio.test:9000'",
+            "bucket: a-site, endpoint-url: 'https://minio.test:9001'",
+        ),
+        (
+            "bucket: a-site, endpoint-url: 'https://minio.test/a'",
+            "bucket: a-site, endpoint-url: 'https://minio.test/b'",
+        ),
+        ("bucket: a-site", "bucket: b-site, prefix: app"),
+        ("bucket: a-site", "bucket: a-site, prefix: a, endpoint-url: 'https://minio.test'"),
+        ("bucket: a-site, match: 'pr-.*'", "bucket: a-site, prefix: main"),
+        ("bucket: a-site, match: 'ma'", "bucket: a-site, prefix: main"),
+        ("bucket: a-site, prefix: app, match: '[0-9]+'", "bucket: a-site, prefix: app/main/x"),
+    ],
+)
+def test_two_targets_that_are_apart_are_taken(one, other):
+    assert len(resolved(targets(one, other))) == 2
+    assert len(resolved(targets(other, one))) == 2
+
+
+def test_option_that_makes_one_folder_of_two_targets_is_refused():
+    assert "are the same folder" in refused(TWO, bucket="a-site").message
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "folder"),
+    [
+        ("bucket: a-site", "bucket: a-site, prefix: main", "main"),
+        ("bucket: a-site", "bucket: a-site, prefix: main/x/y", "main"),
+        ("bucket: a-site, prefix: app", "bucket: a-site, prefix: app/main", "main"),
+        ("bucket: a-site, prefix: a/b", "bucket: a-site, prefix: a/b/main/x", "main"),
+        ("bucket: a-site, match: 'm.*'", "bucket: a-site, prefix: main", "main"),
+        ("bucket: a-site, protect: [main]", "bucket: a-site, prefix: main", "main"),
+    ],
+)
+def test_target_in_what_another_one_takes_for_a_deployment_is_refused(outer, inner, folder):
+    error = refused(targets(outer, inner))
+
+    assert error.message.startswith("ci3.yml: target 2 (line 3, s3://a-site/")
+    assert f") lies in the folder {folder!r}, which target 1 (line 2, s3://a" in error.message
+    assert error.message.endswith(") takes for a deployment")
+    assert error.hint == (
+        "Set match in target 1 so that it leaves 'main' out: deleting that folder would delete "
+        "target 2."
+    )
+    assert ") lies in the folder 'main', which target 2 (" in refused(targets(inner, outer)).message
+
+
+def test_match_that_an_option_sets_counts_for_nested_targets():
+    nested = targets("bucket: a-site, match: 'pr-.*'", "bucket: a-site, prefix: main")
+
+    assert len(resolved(nested)) == 2
+    assert "takes for a deployment" in refused(nested, match=".*").message
+
+
+def test_folder_between_two_targets_is_looked_for_at_every_depth():
+    error = refused(
+        targets(
+            "bucket: a-site, match: x",
+            "bucket: a-site, prefix: a/b",
+            "bucket: a-site, prefix: a/b/c/d",
+        )
+    )
+    assert "target 3 (line 4, s3://a-site/a/b/c/d/) lies in the folder 'c'" in error.message
+
+
+def test_prefix_in_an_error_does_not_write_to_the_screen():
+    error = refused(targets('bucket: a-site, prefix: "\\e[2J"', "bucket: a-site"))
+
+    assert "\\x1b[2J" in error.message
+    assert "\x1b" not in error.message + error.hint

@@ -1,0 +1,151 @@
+"""A run over several targets: planned, refused, applied and reported as one."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ci3.cli import main
+from tests.fault_proxy import FaultProxy
+from tests.s3 import Bucket, new_bucket
+
+NAMES = {f"d{days}" for days in range(4)}
+
+
+def deployed(bucket: Bucket) -> Bucket:
+    for days in range(4):
+        bucket.deploy(f"d{days}", days=10 * days + 1)
+    return bucket
+
+
+@pytest.fixture
+def first(site: Bucket) -> Bucket:
+    return deployed(site)
+
+
+@pytest.fixture
+def second(s3_url: str, proxy: FaultProxy) -> Bucket:
+    bucket = deployed(new_bucket(s3_url))
+    bucket.endpoint_url = proxy.url
+    return bucket
+
+
+def write_policy(*targets: str, defaults: str = "keep-count: 2") -> list[str]:
+    """Write a policy file; gives the options that name it."""
+    shown = "\n".join(f"  - {target.replace(chr(10), chr(10) + '    ')}" for target in targets)
+    text = f"defaults:\n  {defaults}\ntargets:\n{shown}\n"
+    Path("policy.yml").write_text(text, encoding="utf-8")
+    return ["--policy-file", "policy.yml"]
+
+
+@pytest.fixture
+def both(first: Bucket, second: Bucket, proxy: FaultProxy) -> list[str]:
+    options = write_policy(f"bucket: {first.name}", f"bucket: {second.name}\nkeep-count: 3")
+    return [*options, "--endpoint-url", proxy.url]
+
+
+def test_each_target_is_decided_by_its_own_rules(both, first, second, capsys):
+    assert main(["cleanup", *both, "--auto-approve"]) == 0
+
+    assert first.folders() == {"d0", "d1"}
+    assert second.folders() == {"d0", "d1", "d2"}
+    out = capsys.readouterr().out
+    assert "3 of 8 deployments in 2 targets would be deleted" in out
+    assert "3 deployments deleted in 2 targets: 9 objects" in out
+
+
+def test_plans_of_targets_stand_in_one_file(both, capsys):
+    assert main(["plan-cleanup", *both, "--output", "json", "--plan-file", "plan.json"]) == 0
+
+    written = Path("plan.json").read_text(encoding="utf-8")
+    assert written == capsys.readouterr().out
+    assert [plan["totals"]["delete"] for plan in json.loads(written)["plans"]] == [2, 1]
+
+
+def test_one_target_that_refuses_keeps_all_of_them(first, second, proxy, capsys):
+    options = write_policy(f"bucket: {first.name}", f"bucket: {second.name}\nmax-delete: 1")
+
+    argv = ["cleanup", *options, "--endpoint-url", proxy.url, "--auto-approve"]
+    assert main(argv) == 4
+
+    assert first.folders() == second.folders() == NAMES
+    assert proxy.deletions == []
+    assert "max-delete allows 1" in capsys.readouterr().err
+    assert not list(Path().glob("*.jsonl"))
+
+
+def test_target_that_can_not_be_listed_keeps_all_of_them(first, second, proxy):
+    options = write_policy(f"bucket: {first.name}", "bucket: not-there")
+
+    argv = ["cleanup", *options, "--endpoint-url", proxy.url, "--auto-approve"]
+    assert main(argv) == 6
+
+    assert first.folders() == NAMES
+    assert proxy.deletions == []
+
+
+def test_run_that_stops_in_one_target_leaves_those_after_it_and_tells(
+    both, first, second, proxy, capsys
+):
+    expired = "<Error><Code>ExpiredToken</Code><Message>over</Message></Error>"
+    proxy.answer("POST", f"/{first.name}.*delete", expired, status=400)
+
+    assert main(["cleanup", *both, "--auto-approve", "--output", "json"]) == 3
+
+    numbers = json.loads(capsys.readouterr().out)
+    assert (numbers["outcome"], numbers["deployments-deleted"]) == ("partial", 0)
+    assert [one["outcome"] for one in numbers["targets"]] == ["partial", "partial"]
+    assert first.folders() == second.folders() == NAMES
+    assert [one for one in proxy.deletions if second.name in one.target] == []
+
+
+def test_journal_that_can_not_be_begun_in_a_later_target_loses_no_account(
+    both, first, second, capsys
+):
+    Path("journal-2.jsonl").write_text("an older one", encoding="utf-8")
+
+    argv = ["cleanup", *both, "--journal-file", "journal.jsonl", "--auto-approve"]
+    assert main(argv) == 3
+
+    assert first.folders() == {"d0", "d1"}
+    assert second.folders() == NAMES
+    out = capsys.readouterr().out
+    assert "2 of 3 deployments deleted in 2 targets" in out
+    assert "journal-2.jsonl" in out
+    assert Path("journal-2.jsonl").read_text(encoding="utf-8") == "an older one"
+
+
+def test_each_target_has_a_journal_of_its_own(both, first, second, capsys):
+    argv = ["cleanup", *both, "--journal-file", "journal.jsonl", "--auto-approve"]
+    assert main([*argv, "--output", "json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["journal-file"] == "journal-1.jsonl\njournal-2.jsonl"
+    for number, bucket in enumerate((first, second), 1):
+        head = json.loads(Path(f"journal-{number}.jsonl").read_text().splitlines()[0])
+        assert head["target"]["bucket"] == bucket.name
+
+
+def test_targets_are_listed_with_their_addresses(both, first, second, capsys):
+    assert main(["list-deployments", *both, "--output", "json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["targets"]
+    assert [one["url"] for one in listed] == [f"s3://{first.name}/", f"s3://{second.name}/"]
+    assert {one["name"] for one in listed[1]["deployments"]} == NAMES
+
+    assert main(["list-deployments", *both]) == 0
+    assert f"s3://{second.name}/\nDeployment" in capsys.readouterr().out
+
+
+def test_deployment_is_found_in_whichever_target_has_it(both, second, capsys):
+    second.deploy("elsewhere", days=100)
+
+    assert main(["list-objects", "elsewhere", *both]) == 0
+    assert "elsewhere/file-00000" in capsys.readouterr().out
+    assert main(["explain", "elsewhere", *both]) == 0
+    assert "elsewhere would be deleted" in capsys.readouterr().out
+    assert main(["explain", "nowhere", *both]) == 2
+
+
+def test_both_targets_are_replayed(both, first, second, capsys):
+    assert main(["simulate", *both, "--output", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)["targets"]
+    assert [one["url"] for one in shown] == [f"s3://{first.name}/", f"s3://{second.name}/"]
