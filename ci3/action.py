@@ -39,7 +39,8 @@ from ci3.github.runner import (
 )
 from ci3.policy_change import OldPolicy
 from ci3.policy_file import read_named_policy
-from ci3.report.markdown import Place, error_markdown, run_markdown
+from ci3.report.markdown import error_markdown, run_markdown
+from ci3.report.markup import Place
 from ci3.report.sentences import shortfall, total_verdict
 from ci3.report.terminal import ProgressLines, show_results, show_run
 from ci3.run import Run, open_run

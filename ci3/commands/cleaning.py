@@ -98,7 +98,8 @@ def _show(run: "Run", accounts: "Sequence[Account]", output: str) -> None:
         plans = [account.plan for account in accounts]
         click.echo(dump_plans(plans, has_targets=run.has_targets), nl=False)
     elif output == "markdown":
-        from ci3.report.markdown import Place, run_markdown
+        from ci3.report.markdown import run_markdown
+        from ci3.report.markup import Place
 
         place = Place(budget_bytes=sys.maxsize, how_to_apply=HOW_TO_APPLY)
         write_markdown(run_markdown(accounts, place))

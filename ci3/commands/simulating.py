@@ -91,7 +91,7 @@ def _show(sides: "Sequence[_Sides]", output: str) -> None:
     for settings, one, other in sides:
         title = settings.url if len(sides) > 1 else ""
         if output == "markdown":
-            from ci3.report.markdown import code
+            from ci3.report.markup import code
 
             head = f"### {code(title)}\n\n" if title else ""
             write_markdown(head + simulation.simulation_markdown(one, other))

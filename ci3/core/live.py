@@ -79,10 +79,10 @@ class LiveSource:
 
     def __str__(self) -> str:
         """Write it as a setting does, but for an address's query: that may hold a secret."""
-        shown, question, _ = self.argument.partition("?")
+        shown = self.argument
+        if self.kind is LiveKind.URL and "?" in shown:
+            shown = f"{shown.partition('?')[0]}?…"
         argument = f":{shown}" if shown else ""
-        if self.kind is LiveKind.URL and question:
-            argument += "?…"
         return f"{self.kind}{argument}{f'#{self.field}' if self.field else ''}"
 
 

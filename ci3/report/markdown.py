@@ -1,9 +1,6 @@
 """A plan and a result as GitHub's Markdown, for the job summary and the comment."""
 
-import html
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ci3.core.account import Account
 from ci3.core.comparison import PolicyChange
@@ -18,8 +15,20 @@ from ci3.core.model import (
 )
 from ci3.core.plan import Plan
 from ci3.core.rollback import rollback_targets
-from ci3.core.wording import counted, moment, size, visible
+from ci3.core.wording import counted, moment, size
 from ci3.errors import Ci3Error
+from ci3.report.markup import (
+    WRAPPING_BYTES,
+    Place,
+    code,
+    details,
+    fitting,
+    plain,
+    row,
+    size_bytes,
+    table,
+    unbroken,
+)
 from ci3.report.sentences import (
     Section,
     achievement,
@@ -41,46 +50,7 @@ IGNORED_SHOWN = 20
 ROLLBACKS_SHOWN = 10
 CHANGED_SHOWN = 30
 TARGETS_SHOWN = 100
-WRAPPING_BYTES = 1_000
-"""What stands around and between tables at most: column heads, `details`, words on what is cut."""
-
-_NAME_SHOWN = 200
-_TEXT_SHOWN = 600
 _NOTES_SHOWN = 20
-_ENTITIES = {ord(character): f"&#{ord(character)};" for character in "\\`*_[]|~"}
-# GitHub makes links of these when Markdown has been rendered; an empty comment parts them.
-_LINKED = re.compile(r"@|(?<!&)#|(?<=http:|ttps:)//|(?<=ftp:)//|(?<=www)\.", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a text will stand: how many bytes it may have, and links to put into it."""
-
-    budget_bytes: int
-    run_url: str = ""
-    how_to_apply: str = ""
-
-
-def code(name: str) -> str:
-    """Show a name as code, whatever is in it, so that nothing of it is read as Markdown."""
-    text = _cut(visible(name), _NAME_SHOWN)
-    if text.strip() != text or not text or any(character in text for character in "`|\\"):
-        entities = "".join(
-            character if character.isalnum() else f"&#{ord(character)};" for character in text
-        )
-        return f"<code>{entities}</code>"
-    return f"`{text}`"
-
-
-def plain(text: str) -> str:
-    """Show a text as it is: no markup, links, mentions or references come of it."""
-    shown = _cut(visible(text), _TEXT_SHOWN)
-    escaped = html.escape(shown, quote=False).translate(_ENTITIES)
-    return _LINKED.sub(lambda found: f"<!-- -->{found[0]}<!-- -->", escaped)
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def run_markdown(
@@ -97,38 +67,21 @@ def run_markdown(
         else [f"### {plain(total_verdict(accounts))}", _overview(accounts)]
     )
     foot = _footer(accounts, place)
-    room = place.budget_bytes - _size("\n\n".join((*head, *foot))) - WRAPPING_BYTES
+    room = place.budget_bytes - size_bytes("\n\n".join((*head, *foot))) - WRAPPING_BYTES
     told = [_policy_change(one, of_several=not is_one) for one in changes]
-    told = _fitting(told, room // 4, "what changes for", place)
-    room -= _size("\n\n".join(told))
+    told = fitting(told, room // 4, "what changes for", place)
+    room -= size_bytes("\n\n".join(told))
     body = []
     for number, account in enumerate(accounts):
         share = room // (len(accounts) - number)
         title = [] if is_one else _head(account, "####")
-        shown = _target(account, place, share - _size("\n\n".join(title)) - WRAPPING_BYTES)
+        shown = _target(account, place, share - size_bytes("\n\n".join(title)) - WRAPPING_BYTES)
         body.append("\n\n".join((*title, *shown)))
-        room -= _size(body[-1]) + 2
-    room = place.budget_bytes - _size("\n\n".join((*head, *told, *foot))) - WRAPPING_BYTES
+        room -= size_bytes(body[-1]) + 2
+    room = place.budget_bytes - size_bytes("\n\n".join((*head, *told, *foot))) - WRAPPING_BYTES
     if not is_one:
-        body = _fitting(body, room, "", place)
+        body = fitting(body, room, "", place)
     return "\n\n".join(part for part in (*head, *told, *body, *foot) if part) + "\n"
-
-
-def _fitting(parts: Sequence[str], room_bytes: int, what: str, place: Place) -> list[str]:
-    """Take as many whole parts as fit, and say for how many targets they did not."""
-    shown: list[str] = []
-    for part in parts:
-        room_bytes -= _size(part) + 2
-        if room_bytes < 0:
-            left = f"{what} {counted(len(parts) - len(shown), 'more target')}".lstrip()
-            return [*shown, f"… and {left}, in {_rest(place)}."]
-        shown.append(part)
-    return shown
-
-
-def _rest(place: Place) -> str:
-    """Name where the whole is."""
-    return f"[the run's summary]({place.run_url})" if place.run_url else "the plan file"
 
 
 def _head(account: Account, level: str) -> list[str]:
@@ -140,35 +93,35 @@ def _head(account: Account, level: str) -> list[str]:
 
 def _overview(accounts: Sequence[Account]) -> str:
     rows = [
-        _row(
+        row(
             code(account.plan.target.url),
             account.outcome,
             f"{account.plan.totals.delete:,}",
             f"{account.plan.totals.keep:,}",
-            _unbroken(size(account.plan.totals.bytes_to_delete)),
+            unbroken(size(account.plan.totals.bytes_to_delete)),
         )
         for account in accounts[:TARGETS_SHOWN]
     ]
     if (left := len(accounts) - TARGETS_SHOWN) > 0:
-        rows.append(_row(f"… and {left:,} more", "", "", "", ""))
-    head = _row("Target", "Outcome", "To&nbsp;delete", "Kept", "Size")
-    return "\n".join((head, _row(":--", ":--", "--:", "--:", "--:"), *rows))
+        rows.append(row(f"… and {left:,} more", "", "", "", ""))
+    head = row("Target", "Outcome", "To&nbsp;delete", "Kept", "Size")
+    return "\n".join((head, row(":--", ":--", "--:", "--:", "--:"), *rows))
 
 
 def _target(account: Account, place: Place, room_bytes: int) -> list[str]:
     """Render one target's tables and what follows from them."""
     plan, result = account.plan, account.result
     tail = [*_afterwards(plan), plain(rules_note(plan))]
-    room = room_bytes - _size("\n\n".join(tail))
-    doomed = _table(_doomed_columns(result), _doomed_rows(plan, result), room, place)
-    room -= _size(doomed)
-    kept = _table(_KEPT_COLUMNS, _kept_rows(plan), room, place)
+    room = room_bytes - size_bytes("\n\n".join(tail))
+    doomed = table(_doomed_columns(result), _doomed_rows(plan, result), room, place)
+    room -= size_bytes(doomed)
+    kept = table(_KEPT_COLUMNS, _kept_rows(plan), room, place)
     parts = [doomed]
     if kept:
         stays = plan.totals.bytes_to_keep
         amount = "" if stays is None else f", {size(stays)}"
         what = f"{counted(plan.totals.keep, 'deployment')} kept{amount}"
-        parts.append(_details(what, kept, is_open=len(plan.kept) <= ROLLBACKS_SHOWN))
+        parts.append(details(what, kept, is_open=len(plan.kept) <= ROLLBACKS_SHOWN))
     return [part for part in (*parts, *tail) if part]
 
 
@@ -207,10 +160,6 @@ def error_markdown(error: Ci3Error) -> str:
     return f"### ci3 stopped: {plain(error.message)}\n\n{plain(error.hint)}\n"
 
 
-def _size(text: str) -> int:
-    return len(text.encode("utf-8"))
-
-
 def _notes(plan: Plan, result: Result | None) -> list[str]:
     left = shortfall(plan, result) if result else ""
     notes = [f"> [!CAUTION]\n> {plain(left)}"] if left else []
@@ -242,7 +191,7 @@ def _doomed_row(
     decision: Decision, plan: Plan, result: Result | None, one: DeploymentResult | None
 ) -> str:
     if result is None:
-        second, why = _unbroken(uploaded(decision, plan)), plain(reasons(decision))
+        second, why = unbroken(uploaded(decision, plan)), plain(reasons(decision))
     elif one is None:
         second, why = "**kept**", "not deleted"
     elif one.is_gone:
@@ -252,59 +201,26 @@ def _doomed_row(
         if one.counts.get(ObjectOutcome.DELETED):
             second = f"**{one.counts[ObjectOutcome.DELETED]:,} deleted, not all**"
     deployment = decision.deployment
-    return _row(code(deployment.name), second, *_amounts(deployment), why)
+    return row(code(deployment.name), second, *_amounts(deployment), why)
 
 
 def _kept_rows(plan: Plan) -> Iterable[str]:
     for section in sections(plan, plan.kept):
         yield from _section_row(section)
         for decision in section.decisions:
-            name, when = code(decision.deployment.name), _unbroken(uploaded(decision, plan))
+            name, when = code(decision.deployment.name), unbroken(uploaded(decision, plan))
             why = plain(reasons(decision))
-            yield _row(name, when, *_amounts(decision.deployment), why)
+            yield row(name, when, *_amounts(decision.deployment), why)
 
 
 def _section_row(section: Section) -> Iterable[str]:
     if section.title:
-        yield _row(f"**{plain(section.title)}**", "", "", "", "")
+        yield row(f"**{plain(section.title)}**", "", "", "", "")
 
 
 def _amounts(deployment: Deployment) -> tuple[str, str]:
     count, amount = amounts(deployment)
-    return count, _unbroken(amount)
-
-
-def _unbroken(text: str) -> str:
-    return plain(text).replace(" ", "&nbsp;")
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _table(columns: Sequence[str], rows: Iterable[str], room_bytes: int, place: Place) -> str:
-    """Render a table with as many rows as fit, and say how many did not."""
-    shown: list[str] = []
-    left_out = 0
-    for row in rows:
-        room_bytes -= _size(row) + 1
-        if room_bytes > 0 and not left_out:
-            shown.append(row)
-        else:
-            left_out += 1
-    if not shown and not left_out:
-        return ""
-    alignment = _row(*("--:" if column in ("Objects", "Size") else ":--" for column in columns))
-    what = counted(left_out, "more deployment")
-    more = f"\n\n… and {what}, in {_rest(place)}." if left_out else ""
-    return "\n".join((_row(*columns), alignment, *shown)) + more
-
-
-def _details(summary: str, body: str, *, is_open: bool) -> str:
-    return (
-        f"<details{' open' if is_open else ''}><summary>{plain(summary)}</summary>\n\n"
-        f"{body}\n\n</details>"
-    )
+    return count, unbroken(amount)
 
 
 def _afterwards(plan: Plan) -> list[str]:
@@ -321,7 +237,7 @@ def _afterwards(plan: Plan) -> list[str]:
         left = len(plan.ignored) - IGNORED_SHOWN
         more = f"\n- … and {left:,} more" if left > 0 else ""
         sections.append(
-            _details(f"{len(plan.ignored):,} ignored, never deleted", listed + more, is_open=False)
+            details(f"{len(plan.ignored):,} ignored, never deleted", listed + more, is_open=False)
         )
     return sections
 
@@ -350,15 +266,15 @@ def explanation_markdown(explanation: Explanation) -> str:
     decision, deployment = judgement.decision, judgement.deployment
     verb = "would be deleted" if decision.is_delete else "is kept"
     checks = [
-        _row("**yes**" if one.is_matched else "no", code(one.code), plain(one.message))
+        row("**yes**" if one.is_matched else "no", code(one.code), plain(one.message))
         for one in judgement.checks
     ]
     if decision.is_delete:
-        checks += [_row("", code(one.code), plain(one.message)) for one in decision.reasons]
+        checks += [row("", code(one.code), plain(one.message)) for one in decision.reasons]
     parts = (
         f"### {code(deployment.name)} {verb}",
         plain(described(deployment, judgement.now)),
-        "\n".join((_row("Keeps&nbsp;it", "Rule", "Why"), _row(":--", ":--", ":--"), *checks)),
+        "\n".join((row("Keeps&nbsp;it", "Rule", "Why"), row(":--", ":--", ":--"), *checks)),
         plain(explanation.outlook),
     )
     return "\n\n".join(parts) + "\n"
@@ -367,7 +283,7 @@ def explanation_markdown(explanation: Explanation) -> str:
 def deployments_markdown(deployments: Sequence[Deployment], url: str = "") -> str:
     """Render a listing of deployments as a table, in the order given; `url` is its title."""
     rows = (
-        _row(
+        row(
             code(one.name),
             "–" if one.oldest_at is None else moment(one.oldest_at),
             "–" if one.newest_at is None else moment(one.newest_at),
@@ -375,13 +291,13 @@ def deployments_markdown(deployments: Sequence[Deployment], url: str = "") -> st
         )
         for one in deployments
     )
-    columns = _row("Deployment", "Oldest object", "Newest object", "Objects", "Size")
+    columns = row("Deployment", "Oldest object", "Newest object", "Objects", "Size")
     title = f"#### {code(url)}\n\n" if url else ""
-    table = "\n".join((columns, _row(":--", ":--", ":--", "--:", "--:"), *rows))
-    return f"{title}{table}\n"
+    lines = "\n".join((columns, row(":--", ":--", ":--", "--:", "--:"), *rows))
+    return f"{title}{lines}\n"
 
 
 def objects_markdown(objects: Sequence[StoredObject]) -> str:
     """Render a listing of objects as a table, in the order given."""
-    rows = (_row(code(one.key), moment(one.modified_at), size(one.size_bytes)) for one in objects)
-    return "\n".join((_row("Key", "Modified", "Size"), _row(":--", ":--", "--:"), *rows)) + "\n"
+    rows = (row(code(one.key), moment(one.modified_at), size(one.size_bytes)) for one in objects)
+    return "\n".join((row("Key", "Modified", "Size"), row(":--", ":--", "--:"), *rows)) + "\n"

@@ -8,12 +8,12 @@ from ci3.core.account import Account
 from ci3.core.model import Ignored
 from ci3.errors import AccessError
 from ci3.report.markdown import (
-    Place,
     deployments_markdown,
     error_markdown,
     objects_markdown,
     run_markdown,
 )
+from ci3.report.markup import Place
 from tests.builders import deployment, inventory, stored
 from tests.report import cases
 from tests.report.golden import assert_golden

@@ -1,0 +1,106 @@
+"""GitHub's Markdown in small pieces: texts that stay texts, tables that fit, folded parts."""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ci3.core.wording import counted, visible
+
+WRAPPING_BYTES = 1_000
+"""What stands around and between tables at most: column heads, `details`, words on what is cut."""
+
+_NAME_SHOWN = 200
+_TEXT_SHOWN = 600
+_ENTITIES = {ord(character): f"&#{ord(character)};" for character in "\\`*_[]|~"}
+# GitHub makes links of these when Markdown has been rendered; an empty comment parts them.
+_LINKED = re.compile(r"@|(?<!&)#|(?<=http:|ttps:)//|(?<=ftp:)//|(?<=www)\.", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a text will stand: how many bytes it may have, and links to put into it."""
+
+    budget_bytes: int
+    run_url: str = ""
+    how_to_apply: str = ""
+
+
+def code(name: str) -> str:
+    """Show a name as code, whatever is in it, so that nothing of it is read as Markdown."""
+    text = _cut(visible(name), _NAME_SHOWN)
+    if text.strip() != text or not text or any(character in text for character in "`|\\"):
+        entities = "".join(
+            character if character.isalnum() else f"&#{ord(character)};" for character in text
+        )
+        return f"<code>{entities}</code>"
+    return f"`{text}`"
+
+
+def plain(text: str) -> str:
+    """Show a text as it is: no markup, links, mentions or references come of it."""
+    shown = _cut(visible(text), _TEXT_SHOWN)
+    escaped = html.escape(shown, quote=False).translate(_ENTITIES)
+    return _LINKED.sub(lambda found: f"<!-- -->{found[0]}<!-- -->", escaped)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def unbroken(text: str) -> str:
+    """Show a text as it is, on one line of a table's cell."""
+    return plain(text).replace(" ", "&nbsp;")
+
+
+def row(*cells: str) -> str:
+    """Render one row of a table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def table(columns: Sequence[str], rows: Iterable[str], room_bytes: int, place: Place) -> str:
+    """Render a table with as many rows as fit, and say how many did not."""
+    shown: list[str] = []
+    left_out = 0
+    for one in rows:
+        room_bytes -= size_bytes(one) + 1
+        if room_bytes > 0 and not left_out:
+            shown.append(one)
+        else:
+            left_out += 1
+    if not shown and not left_out:
+        return ""
+    alignment = row(*("--:" if column in ("Objects", "Size") else ":--" for column in columns))
+    what = counted(left_out, "more deployment")
+    more = f"\n\n… and {what}, in {rest(place)}." if left_out else ""
+    return "\n".join((row(*columns), alignment, *shown)) + more
+
+
+def details(summary: str, body: str, *, is_open: bool) -> str:
+    """Render a part that can be folded under its summary."""
+    return (
+        f"<details{' open' if is_open else ''}><summary>{plain(summary)}</summary>\n\n"
+        f"{body}\n\n</details>"
+    )
+
+
+def fitting(parts: Sequence[str], room_bytes: int, what: str, place: Place) -> list[str]:
+    """Take as many whole parts as fit, and say for how many targets they did not."""
+    shown: list[str] = []
+    for part in parts:
+        room_bytes -= size_bytes(part) + 2
+        if room_bytes < 0:
+            left = f"{what} {counted(len(parts) - len(shown), 'more target')}".lstrip()
+            return [*shown, f"… and {left}, in {rest(place)}."]
+        shown.append(part)
+    return shown
+
+
+def rest(place: Place) -> str:
+    """Name where the whole is."""
+    return f"[the run's summary]({place.run_url})" if place.run_url else "the plan file"
+
+
+def size_bytes(text: str) -> int:
+    """Count what a text takes of a place's budget."""
+    return len(text.encode("utf-8"))
