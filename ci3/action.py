@@ -7,15 +7,16 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any, NoReturn
 
 from rich.console import Console
 
-from ci3.cleanup import Cleanup, exit_code
-from ci3.core.account import Account, list_numbers, outcome_of, sum_up
+from ci3.aws.credentials import assume_role, name_session
+from ci3.cleanup import Cleanup
+from ci3.core.account import Account, exit_code, list_numbers, outcome_of, sum_up
 from ci3.core.comparison import PolicyChange
 from ci3.core.model import Outcome
 from ci3.core.plan import Origin, Plan
@@ -29,6 +30,7 @@ from ci3.errors import (
 )
 from ci3.github.api import GitHubApi
 from ci3.github.comments import COMMENT_LIMIT_BYTES, post_comment
+from ci3.github.oidc import open_identity_tokens
 from ci3.github.runner import (
     SUMMARY_LIMIT_BYTES,
     NeutralStream,
@@ -41,10 +43,12 @@ from ci3.policy_change import OldPolicy
 from ci3.policy_file import read_named_policy
 from ci3.report.markdown import error_markdown, run_markdown
 from ci3.report.markup import Place
-from ci3.report.sentences import shortfall, total_verdict
+from ci3.report.sentences import shortfall, staleness, total_verdict
 from ci3.report.terminal import ProgressLines, show_results, show_run
+from ci3.resolving import Given
 from ci3.run import Run, open_run
-from ci3.settings import CommentPolicy, Given, Mode, Settings
+from ci3.saved_plan import named_plan_file, read_saved_plans, settings_of_plans
+from ci3.settings import CommentPolicy, Mode, Settings
 from ci3.targets import resolve_targets
 
 # A cancelled step gets SIGINT, after 7.5 seconds SIGTERM, after 2.5 more SIGKILL:
@@ -116,16 +120,17 @@ def _pass_over(_signal: int, _frame: FrameType | None) -> None:
 def _run(environ: Mapping[str, str], runner: Runner) -> int:
     workflow = read_run(environ)
     inherited, inputs = _given(environ, workflow)
-    policy = read_named_policy(inputs)
-    targets = resolve_targets(inherited, policy, inputs)
+    saved, targets = _targets(inherited, inputs)
     settings = targets[0]
     runner.hide(settings.github_token)
     github = _open_github(workflow, settings)
     log: Any = NeutralStream(sys.stdout)  # rich asks for a whole IO and uses these few methods
     console = Console(file=log, width=LOG_WIDTH, no_color=True)
-    run = open_run(_cleanups(targets, workflow, github, console, runner))
+    cleanups = _cleanups(targets, workflow, github, console, runner)
+    run = open_run(_as_role(cleanups, environ, runner), saved)
     plans = run.make_plans()
-    run.save_plans(plans, is_to_be_applied=settings.mode is Mode.APPLY)
+    if settings.mode is Mode.PLAN:
+        run.save_plans(plans)
     accounts: Sequence[Account] = [Account(plan=plan) for plan in plans]
     runner.begin_group(f"Plan: {total_verdict(accounts)}")
     show_run(console, accounts)
@@ -162,6 +167,19 @@ def _given(
         given = Given(texts=(workflow.api_url,), origin=Origin.INPUT, where=where)
         inherited["github-api-url"] = given
     return inherited, inputs
+
+
+def _targets(
+    inherited: Mapping[str, Given], inputs: Mapping[str, Given]
+) -> tuple[Sequence[Plan], tuple[Settings, ...]]:
+    """Make the settings of each target; to apply a plan file, with the plans that it holds."""
+    policy = read_named_policy(inputs)
+    mode = inputs["mode"].texts[0].strip() if "mode" in inputs else ""
+    path = named_plan_file(policy, inputs)
+    if mode != Mode.APPLY or not path:
+        return (), resolve_targets(inherited, policy, inputs)
+    saved = read_saved_plans(path)
+    return saved, settings_of_plans(saved, path, inherited, policy, inputs)
 
 
 def _open_github(workflow: WorkflowRun, settings: Settings) -> GitHubApi | None:
@@ -202,6 +220,25 @@ def _cleanups(
     ]
 
 
+def _as_role(cleanups: list[Cleanup], environ: Mapping[str, str], runner: Runner) -> list[Cleanup]:
+    """Give all targets the credentials of the role, if one is named.
+
+    Raises SettingsError where the job may not ask for GitHub's identity tokens.
+    """
+    settings = cleanups[0].settings
+    if not settings.role_to_assume:
+        return cleanups
+    tokens = open_identity_tokens(environ, hide=runner.hide, sleep=time.sleep)
+    credentials = assume_role(
+        settings.role_to_assume,
+        region=settings.region,
+        session_name=name_session(environ.get("GITHUB_RUN_ID", "")),
+        fetch_web_identity_token=tokens.fetch,
+        clock=cleanups[0].clock,
+    )
+    return [replace(cleanup, credentials=credentials) for cleanup in cleanups]
+
+
 def _policy_changes(
     environ: Mapping[str, str],
     workflow: WorkflowRun,
@@ -211,7 +248,8 @@ def _policy_changes(
 ) -> tuple[PolicyChange, ...]:
     """Compare with the policy of the pull request's base, where there is a file and one to ask."""
     path = run.cleanups[0].settings.policy_file
-    if not path or not workflow.base_commit or github is None:
+    settings = run.cleanups[0].settings
+    if settings.mode is not Mode.PLAN or not workflow.base_commit or github is None or not path:
         return ()
     inherited, inputs = _given(environ, workflow)
     old = OldPolicy(
@@ -242,6 +280,8 @@ def _report(runner: Runner, step: _Step, accounts: Sequence[Account]) -> int:
             runner.warn(f"{where}{warning.message}")
         for refusal in account.plan.refusals:
             runner.fail(f"{where}{refusal.message}")
+        if account.is_stale and account.changed:
+            runner.fail(f"{where}{staleness(account)}")
         if account.result is not None and account.outcome is Outcome.PARTIAL:
             runner.fail(f"{where}{shortfall(account.plan, account.result)}")
     code = _comment(runner, step, accounts)
@@ -265,12 +305,12 @@ def _comment(runner: Runner, step: _Step, accounts: Sequence[Account]) -> ExitCo
         or bool(step.changes)
         or any(account.plan.doomed or not account.plan.applyable for account in accounts)
     )
-    urls = " ".join(account.plan.target.url for account in accounts)
+    place = settings.policy_file if settings.has_targets else accounts[0].plan.target.url
     try:
         comment = post_comment(
             step.github,
             number=number,
-            comment_id=settings.comment_id or urls,
+            comment_id=settings.comment_id or place,
             body=run_markdown(accounts, step.place(COMMENT_LIMIT_BYTES - 100), step.changes),
             is_worth_creating=is_worth_creating,
         )

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import assert_never
 
 from ci3 import __version__
 from ci3.aws.bucket import BucketReader
+from ci3.aws.client import Credentials
 from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.explanation import Explanation, explain
 from ci3.core.gate import Gate
@@ -17,13 +17,21 @@ from ci3.core.model import (
     Decision,
     DeploymentResult,
     Inventory,
+    NoncurrentTerm,
     ObjectOutcome,
-    Outcome,
     Result,
     Target,
+    Versioning,
 )
-from ci3.core.objections import Limits, against_readings, find_refusals, find_warnings
-from ci3.core.pins import Pin, pin_commits, pin_live, protect
+from ci3.core.objections import (
+    Limits,
+    against_readings,
+    find_refusals,
+    find_warnings,
+    folder_names,
+    warn_of_undo_term,
+)
+from ci3.core.pins import Pin, pin_commits, pin_live, pin_pointers, protect
 from ci3.core.plan import Plan, compare
 from ci3.core.retention import Judgement, RetentionPolicy, judge, rests_on
 from ci3.core.simulation import Simulation, simulate
@@ -33,7 +41,8 @@ from ci3.engine.inventory import Scope, finish_listing, take_inventory
 from ci3.engine.journal import Journal
 from ci3.engine.live import read_live_sources
 from ci3.engine.progress import Progress
-from ci3.errors import ExitCode, JournalError, RefusedError
+from ci3.engine.uploads import abort_uploads
+from ci3.errors import JournalError, RefusedError
 from ci3.github.api import GitHubApi
 from ci3.settings import Settings
 
@@ -48,6 +57,8 @@ class Seen:
     pins: tuple[Pin, ...]
     now: datetime
     judgements: tuple[Judgement, ...]
+    undo_term: NoncurrentTerm | None
+    """How long old versions stay, where the bucket keeps any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +70,12 @@ class Approved:
     withdrawn: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
     pins: tuple[Pin, ...] = ()
+    skips_changed: bool = False
+
+    @property
+    def changed(self) -> dict[str, str]:
+        """What is still there and can't be deleted any more, and why."""
+        return {name: why for name, why in self.withdrawn.items() if name not in self.gone}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +89,12 @@ class Cleanup:
     sleep: Callable[[float], None]
     github: GitHubApi | None = None
     """Asked for live sources; None where there is no repository or no token."""
+    credentials: Credentials | None = None
+    """As whom the bucket is opened; None stands for whom the AWS configuration names."""
     tell_journal: Callable[[str], None] = lambda _path: None
     """Told where the journal is before the first request goes out."""
+    ends_at: datetime | None = None
+    """When deleting stops, done or not."""
 
     @property
     def policy(self) -> RetentionPolicy:
@@ -88,12 +109,18 @@ class Cleanup:
             age_from=self.settings.age_from,
         )
 
+    @property
+    def _limits(self) -> Limits:
+        settings = self.settings
+        return Limits(max_delete=settings.max_delete, max_delete_bytes=settings.max_delete_bytes)
+
     def open_bucket(self) -> BucketReader:
         """Open the bucket for reading; nothing that this returns can delete."""
         return BucketReader(
             bucket=self.settings.bucket,
             region=self.settings.region,
             endpoint_url=self.settings.endpoint_url,
+            credentials=self.credentials,
         )
 
     def take_inventory(self, bucket: BucketReader) -> Inventory:
@@ -119,22 +146,24 @@ class Cleanup:
             if not unknown:
                 break
             inventory = finish_listing(bucket, scope, inventory, unknown, self.progress)
+        target = bucket.target(self.settings.prefix)
+        keeps_versions = target.versioning is Versioning.ENABLED
         return Seen(
-            target=bucket.target(self.settings.prefix),
+            target=target,
             inventory=inventory,
             readings=readings,
             pins=pins,
             now=now,
             judgements=judgements,
+            undo_term=bucket.noncurrent_term(target.prefix) if keeps_versions else None,
         )
 
     def make_plan(self, bucket: BucketReader) -> Plan:
         """Decide what would be deleted, and why."""
-        seen = self.look(bucket)
+        return self._plan(self.look(bucket))
+
+    def _plan(self, seen: Seen) -> Plan:
         decisions = tuple(judgement.decision for judgement in seen.judgements)
-        limits = Limits(
-            max_delete=self.settings.max_delete, max_delete_bytes=self.settings.max_delete_bytes
-        )
         return Plan(
             ci3_version=__version__,
             created_at=seen.now,
@@ -142,23 +171,32 @@ class Cleanup:
             policy=self.settings.recorded,
             decisions=decisions,
             ignored=seen.inventory.ignored,
-            refusals=find_refusals(seen.inventory, decisions, seen.pins, seen.readings, limits),
-            warnings=find_warnings(
-                seen.inventory,
-                seen.pins,
-                seen.readings,
-                seen.target.versioning,
-                group_by=self.settings.group_by,
-                required_file=self.settings.required_file,
+            refusals=find_refusals(
+                seen.inventory, decisions, seen.pins, seen.readings, self._limits
+            ),
+            warnings=(
+                *find_warnings(
+                    seen.inventory,
+                    seen.pins,
+                    seen.readings,
+                    seen.target.versioning,
+                    group_by=self.settings.group_by,
+                    required_file=self.settings.required_file,
+                ),
+                *warn_of_undo_term(seen.undo_term),
             ),
         )
 
-    def explain(self, bucket: BucketReader, name: str) -> Explanation | None:
-        """Explain the decision about one deployment, or give None where there is none such."""
-        for judgement in self.look(bucket).judgements:
+    def explain(self, bucket: BucketReader, name: str) -> Explanation | str:
+        """Explain the decision about one deployment, or say why there is none to explain."""
+        seen = self.look(bucket)
+        for judgement in seen.judgements:
             if judgement.deployment.name == name:
-                return explain(judgement, self.settings.keep_within)
-        return None
+                plan = self._plan(seen)
+                return explain(judgement, self.settings.keep_within, plan.refusals)
+        reasons = {one.name.removesuffix("/"): one.reason for one in seen.inventory.ignored}
+        reasons |= {one.name: f"could not be listed: {one.reason}" for one in seen.inventory.holes}
+        return reasons.get(name, "")
 
     def simulate(self, inventory: Inventory) -> Simulation:
         """Replay a bucket's history under the rules in force, with what they protect."""
@@ -177,14 +215,21 @@ class Cleanup:
         look at it, is also held against a new one. Raises RefusedError for what may not be applied.
         """
         refuse_unless_applyable(plan)
-        approved = Approved(plan=plan, due=plan.doomed)
+        skips_changed = self.settings.skip_changed
+        approved = Approved(plan=plan, due=plan.doomed, skips_changed=skips_changed)
         if not is_fresh:
             approved = self._hold_against_new_plan(approved, bucket)
+        return self.hold_what_is_live(approved, bucket)
+
+    def hold_what_is_live(self, approved: Approved, bucket: BucketReader) -> Approved:
+        """Read once more what is live, and take it out of what may be deleted.
+
+        Raises RefusedError where that can't be read.
+        """
+        plan = approved.plan
         readings = self._read_live_sources(bucket)
-        names = [
-            *(decision.deployment.name for decision in plan.decisions),
-            *(ignored.name.removesuffix("/") for ignored in plan.ignored),
-        ]
+        deployments = [decision.deployment for decision in plan.decisions]
+        names = folder_names(deployments, plan.ignored)
         if refusals := against_readings(readings, names):
             raise RefusedError(
                 "; ".join(refusal.message for refusal in refusals),
@@ -207,12 +252,7 @@ class Cleanup:
     def _hold_against_new_plan(self, approved: Approved, bucket: BucketReader) -> Approved:
         plan, new_plan = approved.plan, self.make_plan(bucket)
         refuse_unless_applyable(new_plan)
-        if new_plan.target != plan.target:
-            raise RefusedError(
-                f"{plan.target.url} is not as it was when the plan was shown: "
-                f"versioning was {plan.target.versioning}, is {new_plan.target.versioning}",
-                "Nothing was deleted. Look at a new plan.",
-            )
+        refuse_other_target(plan.target, new_plan.target)
         still_due = compare(plan, new_plan)
         left = {decision.deployment.name for decision in new_plan.decisions}
         return replace(
@@ -228,7 +268,7 @@ class Cleanup:
         started_at = self.clock()
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         path = self.settings.journal_file or f"ci3-journal-{run_id}.jsonl"
-        gate = Gate(approved.due, approved.pins)
+        gate = Gate(approved.due, approved.pins, self._limits, len(plan.decisions))
         with Journal(path) as journal:
             self.tell_journal(path)
             journal.begin(
@@ -238,21 +278,35 @@ class Cleanup:
                 started_at=started_at,
                 target=plan.target,
             )
+            writer = bucket.open_writer()
+            guard = writer.probe(plan.target.prefix, plan.target.versioning)
             deletion = Deletion(
                 reader=bucket,
-                writer=bucket.open_writer(),
+                writer=writer,
                 gate=gate,
                 journal=journal,
                 progress=self.progress,
                 sleep=self.sleep,
+                with_versions=plan.target.versioning is Versioning.ENABLED,
+                is_over=lambda: self.ends_at is not None and self.clock() >= self.ends_at,
             )
             deleted = deletion.run(approved.due)
+            aborted = abort_uploads(
+                bucket,
+                writer,
+                prefix=plan.target.prefix,
+                doomed=[one.prefix for one in deleted.whole],
+                started_before=plan.created_at,
+            )
             stopped = _close(journal, deleted.stopped)
         return Result(
             run_id=run_id,
             journal_file=path,
             deployments=(*deleted.results, *_withdrawn(approved)),
             stopped=stopped,
+            guard=guard,
+            uploads_aborted=aborted.count,
+            uploads_problem=aborted.problem,
         )
 
     def _scope(self, *, is_begun: bool) -> Scope:
@@ -273,16 +327,34 @@ class Cleanup:
         )
 
     def _pins(self) -> tuple[Pin, ...]:
-        return (*protect(self.settings.protect), *pin_commits(self.commits))
+        pointers = pin_pointers(self.settings.live_from, self.settings.prefix)
+        return (*protect(self.settings.protect), *pin_commits(self.commits), *pointers)
 
 
 def refuse_unless_applyable(*plans: Plan) -> None:
     """Raise RefusedError, with everything that forbids it, unless all plans may be applied."""
-    refusals = [refusal.message for plan in plans for refusal in plan.refusals]
+    refusals = [
+        f"{plan.target.url}: {refusal.message}" if len(plans) > 1 else refusal.message
+        for plan in plans
+        for refusal in plan.refusals
+    ]
     if refusals:
         raise RefusedError(
             "; ".join(refusals), "Nothing was deleted. Mend what the plan says, and run again."
         )
+
+
+def refuse_other_target(planned: Target, found: Target) -> None:
+    """Raise RefusedError where a plan was made for another place, or the place has changed."""
+    names = ("bucket", "region", "prefix", "endpoint_url", "versioning")
+    for name in names:
+        was, now = getattr(planned, name), getattr(found, name)
+        if was != now:
+            raise RefusedError(
+                f"{planned.url} is not as it was when the plan was made: its "
+                f"{name.replace('_', '-')} was {was or 'the default'}, is {now or 'the default'}",
+                "Nothing was deleted. Look at a new plan.",
+            )
 
 
 def _close(journal: Journal, stopped: str) -> str:
@@ -305,24 +377,8 @@ def _withdrawn(approved: Approved) -> tuple[DeploymentResult, ...]:
             },
             bytes_deleted=0,
             problem="" if name in approved.gone else f"kept: {approved.withdrawn[name]}",
+            is_skipped=approved.skips_changed and name not in approved.gone,
         )
         for decision in approved.plan.doomed
         if (name := decision.deployment.name) in approved.withdrawn
     )
-
-
-def exit_code(outcome: Outcome) -> ExitCode:
-    """Give the exit code that tells an outcome."""
-    match outcome:
-        case Outcome.NOTHING_TO_DELETE | Outcome.PLANNED | Outcome.APPLIED:
-            return ExitCode.DONE
-        case Outcome.PARTIAL:
-            return ExitCode.PARTIAL
-        case Outcome.REFUSED:
-            return ExitCode.REFUSED
-        case Outcome.STALE_PLAN:
-            return ExitCode.STALE_PLAN
-        case Outcome.FAILED:
-            return ExitCode.ACCESS
-        case _:
-            assert_never(outcome)

@@ -10,6 +10,7 @@ import click
 from ci3 import __version__
 from ci3.commands.cleaning import cleanup, plan_cleanup
 from ci3.commands.looking import explain, list_deployments, list_objects
+from ci3.commands.restoring import restore
 from ci3.commands.simulating import simulate
 from ci3.errors import Ci3Error, ExitCode, RefusedError, SettingsError
 from ci3.screen import console, show_error
@@ -22,6 +23,7 @@ Examples:
   ci3 cleanup --bucket-name my-site --keep-count 10       delete it, after a yes
   ci3 cleanup --bucket-name my-site --auto-approve        delete it, no question
   ci3 explain ab12cd3 --bucket-name my-site               why it stays or goes
+  ci3 restore ci3-journal-….jsonl                         bring back what a run deleted
   ci3 simulate --bucket-name my-site --keep-within 14d    replay the bucket's history
   ci3 list-deployments --bucket-name my-site --output json
 
@@ -34,7 +36,7 @@ decision, and deletes only what you approve.
 _EXIT_CODES = """
 \b
 Exit codes: 0 done, 2 settings or usage, 3 partly done, 4 refused,
-6 access or network, 1 a bug in ci3.
+5 stale plan, 6 access or network, 1 a bug in ci3.
 """
 
 
@@ -90,7 +92,7 @@ def _cli(context: click.Context) -> None:
         context.exit(ExitCode.USAGE)
 
 
-for _command in (plan_cleanup, cleanup, list_deployments, list_objects, explain, simulate):
+for _command in (plan_cleanup, cleanup, list_deployments, list_objects, explain, simulate, restore):
     _cli.add_command(_command)
 
 

@@ -17,6 +17,9 @@ PLAN_FORMAT: Final = "ci3-plan/1"
 
 JOURNAL_FORMAT: Final = "ci3-journal/1"
 
+JOURNAL_FOLDER: Final = ".ci3"
+"""The folder below a target's prefix where journals are stored; it is never a deployment."""
+
 DELETE_BATCH_SIZE: Final = 1000
 """Keys in one DeleteObjects request at most.
 

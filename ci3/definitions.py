@@ -14,6 +14,7 @@ class Kind(StrEnum):
     LIMIT = "limit"
     DURATION = "duration"
     SIZE = "size"
+    FLAG = "flag"
     LINES = "lines"
 
 

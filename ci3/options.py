@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 import click
 
 from ci3.core.plan import Origin
-from ci3.definitions import Setting
-from ci3.settings import SETTINGS, Given, Settings
+from ci3.definitions import Kind, Setting
+from ci3.resolving import Given
+from ci3.settings import SETTINGS, Settings
 
-TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url")
-"""What says where the deployments are."""
+TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url", "role-to-assume")
+"""What says where the deployments are, and as whom they are looked at."""
 
 
 def with_options(names: Sequence[str]) -> Callable[[click.Command], click.Command]:
@@ -26,6 +27,10 @@ def with_options(names: Sequence[str]) -> Callable[[click.Command], click.Comman
 def _option(setting: Setting) -> click.Option:
     default = setting.default_doc.replace("`", "")
     note = "" if default == "–" else f"  [{'' if setting.is_required else 'default: '}{default}]"
+    if setting.kind is Kind.FLAG:
+        return click.Option(
+            [*setting.options, setting.field], help=setting.doc.replace("`", ""), is_flag=True
+        )
     return click.Option(
         [*setting.options, setting.field],
         help=f"{setting.doc.replace('`', '')}{note}",
@@ -39,16 +44,25 @@ def names_of_options(*, besides: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(one.name for one in SETTINGS if one.options and one.name not in besides)
 
 
-def targets_from(values: Mapping[str, str | Sequence[str] | None]) -> tuple[Settings, ...]:
-    """Make every target's settings of the values that click gives, and of the policy file."""
-    from ci3.policy_file import read_named_policy
-    from ci3.targets import resolve_targets
+Values = Mapping[str, str | Sequence[str] | bool | None]
 
+
+def given_from(values: Values) -> dict[str, Given]:
+    """Collect by name what click gives a command."""
     given = {}
     for setting in SETTINGS:
         value = values.get(setting.field)
         if value:
-            texts = (value,) if isinstance(value, str) else tuple(value)
+            texts = (value,) if isinstance(value, str) else ("true",) if value is True else value
             where = f"option {setting.options[0]}"
-            given[setting.name] = Given(texts=texts, origin=Origin.OPTION, where=where)
+            given[setting.name] = Given(texts=tuple(texts), origin=Origin.OPTION, where=where)
+    return given
+
+
+def targets_from(values: Values) -> tuple[Settings, ...]:
+    """Make every target's settings of the values that click gives, and of the policy file."""
+    from ci3.policy_file import read_named_policy
+    from ci3.targets import resolve_targets
+
+    given = given_from(values)
     return resolve_targets({}, read_named_policy(given), given)

@@ -10,8 +10,9 @@ from ci3.core.plan import Plan
 from ci3.errors import Ci3Error
 from ci3.github.api import GitHubApi
 from ci3.policy_file import read_policy_text
+from ci3.resolving import Given
 from ci3.run import Run
-from ci3.settings import Given, Settings
+from ci3.settings import Settings
 from ci3.targets import resolve_targets
 
 
@@ -35,7 +36,8 @@ class OldPolicy:
         try:
             relative = os.path.relpath(Path(self.workspace, self.path), self.workspace)
             old_text = github.read_file(Path(relative).as_posix(), self.base_commit)
-            if old_text == Path(self.path).read_text(encoding="utf-8"):
+            new_text = Path(self.path).read_bytes().decode("utf-8")
+            if old_text is not None and old_text.splitlines() == new_text.splitlines():
                 return ()
             if old_text is None:
                 why = "The base branch has no such file to compare it with."

@@ -9,7 +9,8 @@ import yaml
 from ci3.core.plan import Origin
 from ci3.definitions import Kind, Setting
 from ci3.errors import SettingsError
-from ci3.settings import BY_NAME, SETTINGS, Given, refuse_unknown
+from ci3.resolving import Given, refuse_unknown
+from ci3.settings import BY_NAME, SETTINGS
 from ci3.targets import Policy, PolicyTarget
 
 
@@ -26,6 +27,9 @@ POLICY_KEYS: tuple[str, ...] = tuple(one.name for one in SETTINGS if one.is_poli
 DEFAULTS, TARGETS = "defaults", "targets"
 
 _NULL = "tag:yaml.org,2002:null"
+NEVER_EMPTY = ("prefix", "match")
+"""What says which folders are meant: an empty value there may be a slip that means them all."""
+
 _HINT = "docs/policy.schema.json describes the file; many editors check against it."
 
 
@@ -172,7 +176,11 @@ def _texts(path: str, setting: Setting, node: yaml.Node) -> tuple[str, ...]:
     if isinstance(node, yaml.SequenceNode) and setting.is_repeatable:
         return tuple(_scalar(path, setting, part) for part in node.value)
     text = _scalar(path, setting, node)
-    return () if node.tag == _NULL else (text,)
+    is_empty = node.tag == _NULL or not text.strip()
+    if is_empty and setting.name in NEVER_EMPTY:
+        what = f"{setting.name} has no value. Leave the key out for {setting.default_doc}"
+        _refuse(path, node.start_mark, what)
+    return () if is_empty else (text,)
 
 
 def _scalar(path: str, setting: Setting, node: yaml.Node) -> str:
@@ -182,11 +190,13 @@ def _scalar(path: str, setting: Setting, node: yaml.Node) -> str:
         Kind.LIMIT: "a count or a percentage",
         Kind.DURATION: "a duration, such as 14d",
         Kind.SIZE: "a size, such as 100GB",
+        Kind.FLAG: "true or false",
         Kind.LINES: "a list of texts",
     }[setting.kind]
     if not isinstance(node, yaml.ScalarNode):
         _refuse(path, node.start_mark, f"{setting.name} must be {wanted}")
-    if setting.kind is Kind.COUNT and node.tag not in ("tag:yaml.org,2002:int", _NULL):
+    tags = {Kind.COUNT: "tag:yaml.org,2002:int", Kind.FLAG: "tag:yaml.org,2002:bool"}
+    if setting.kind in tags and node.tag not in (tags[setting.kind], _NULL):
         _refuse(path, node.start_mark, f"{setting.name} must be {wanted}, not {node.value!r}")
     return str(node.value)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from ci3.definitions import Kind, Setting
-from ci3.policy_file import DEFAULTS, POLICY_KEYS, TARGETS
+from ci3.policy_file import DEFAULTS, NEVER_EMPTY, POLICY_KEYS, TARGETS
 from ci3.settings import BY_NAME
 
 _MOST = 10**9 - 1
@@ -67,13 +67,19 @@ def _value(setting: Setting) -> dict[str, object]:
     return {"description": setting.doc + default, **_shape(setting)}
 
 
-def _shape(setting: Setting) -> dict[str, object]:
+def _shape(setting: Setting) -> dict[str, object]:  # noqa: PLR0911 - one for each kind
     if setting.choices:
         return {"enum": [*setting.choices, None]}
+    if setting.name in NEVER_EMPTY:
+        types = [one for one in _SCALAR if one != "null"]
+        return {"type": types, "pattern": f"^({setting.pattern or '.+'})$"}
     pattern = {"pattern": f"^({setting.pattern})?$"} if setting.pattern else {}
     match setting.kind:
-        case Kind.TEXT:
-            return {"type": _SCALAR, **pattern}
+        case Kind.TEXT | Kind.FLAG:
+            return {
+                "type": _SCALAR if setting.kind is Kind.TEXT else ["boolean", "null"],
+                **pattern,
+            }
         case Kind.COUNT:
             return {"type": ["integer", "null"], "minimum": setting.minimum, "maximum": _MOST}
         case Kind.LIMIT:

@@ -1,12 +1,13 @@
 """A run over its targets: planned together, refused together, applied one after another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Approved, Cleanup, refuse_unless_applyable
 from ci3.core.account import Account
+from ci3.core.live import folder_under
 from ci3.core.model import DeploymentResult, ObjectOutcome, Result
 from ci3.core.plan import Plan
 from ci3.core.planfile import dump_plans
@@ -15,10 +16,11 @@ from ci3.errors import Ci3Error, SettingsError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run over one target or several."""
+    """One run over one target or several; `saved` are the plans that it applies, if it has any."""
 
     cleanups: Sequence[Cleanup]
     buckets: Sequence[BucketReader]
+    saved: Sequence[Plan] = ()
 
     @property
     def has_targets(self) -> bool:
@@ -26,23 +28,24 @@ class Run:
         return self.cleanups[0].settings.has_targets
 
     def make_plans(self) -> tuple[Plan, ...]:
-        """Plan every target, in order.
+        """Plan every target, in order, or take the plans that were saved.
 
-        Raises SettingsError where two turn out to be one folder: AWS's own configuration can name
-        an endpoint too.
+        Raises SettingsError where two turn out to be in each other's way: AWS's own configuration
+        can name an endpoint too.
         """
-        plans = tuple(
+        plans = tuple(self.saved) or tuple(
             cleanup.make_plan(bucket)
             for cleanup, bucket in zip(self.cleanups, self.buckets, strict=True)
         )
-        places = [(one.target.endpoint_url, one.target.url) for one in plans]
-        for number, place in enumerate(places):
-            if place in places[:number]:
-                first = places.index(place) + 1
-                raise SettingsError(
-                    f"targets {first} and {number + 1} are one folder, {place[1]}",
-                    "Nothing was deleted. Name each folder once.",
-                )
+        for number, outer in enumerate(plans, 1):
+            for other, inner in enumerate(plans, 1):
+                if number != other and _is_in_the_way(outer, inner):
+                    raise SettingsError(
+                        f"target {other}, {inner.target.url}, lies in what target {number}, "
+                        f"{outer.target.url}, takes for its own",
+                        "Nothing was deleted. Name each folder once, or set match so that the one "
+                        "leaves the other out.",
+                    )
         return plans
 
     def apply(self, plans: Sequence[Plan], *, is_fresh: bool) -> tuple[Account, ...]:
@@ -53,43 +56,75 @@ class Run:
         """
         refuse_unless_applyable(*plans)
         steps = [
-            (cleanup, bucket, cleanup.approve(plan, bucket, is_fresh=is_fresh))
+            (cleanup, bucket, cleanup.approve(plan, bucket, is_fresh=is_fresh and not self.saved))
             for cleanup, bucket, plan in zip(self.cleanups, self.buckets, plans, strict=True)
             if plan.doomed
         ]
+        changed = {id(approved.plan): approved.changed for _, _, approved in steps}
+        if self.saved and any(changed.values()) and not self.cleanups[0].settings.skip_changed:
+            return tuple(
+                Account(plan=plan, changed=changed.get(id(plan), {}), is_stale=True)
+                for plan in plans
+            )
         results: dict[int, Result] = {}
         stopped = ""
         for cleanup, bucket, approved in steps:
             if stopped:
                 result = _left(approved, stopped)
+            elif not results:
+                result = cleanup.delete(approved, bucket)
             else:
-                result = _delete(cleanup, bucket, approved, is_first=not results)
+                result = _delete_next(cleanup, bucket, approved)
             results[id(approved.plan)] = result
             stopped = stopped or result.stopped
         return tuple(Account(plan=plan, result=results.get(id(plan))) for plan in plans)
 
-    def save_plans(self, plans: Sequence[Plan], *, is_to_be_applied: bool) -> None:
-        """Write the plan file, where one is named; see `save_plans`."""
+    def save_plans(self, plans: Sequence[Plan]) -> None:
+        """Write the plan file, where one is named.
+
+        Raises SettingsError when that is impossible, and where it would overwrite something else
+        than a plan.
+        """
         if path := self.cleanups[0].settings.plan_file:
-            text = dump_plans(plans, has_targets=self.has_targets)
-            _save(text, path, is_to_be_applied=is_to_be_applied)
+            _save(dump_plans(plans, has_targets=self.has_targets), path)
 
 
-def open_run(cleanups: Sequence[Cleanup]) -> Run:
-    """Open every target's bucket for reading."""
-    buckets = tuple(cleanup.open_bucket() for cleanup in cleanups)
-    return Run(cleanups=cleanups, buckets=buckets)
+def open_run(cleanups: Sequence[Cleanup], saved: Sequence[Plan] = ()) -> Run:
+    """Open every target's bucket for reading; from now on the timeout counts."""
+    timed = [
+        replace(one, ends_at=one.clock() + one.settings.timeout.length)
+        if one.settings.timeout
+        else one
+        for one in cleanups
+    ]
+    buckets = tuple(cleanup.open_bucket() for cleanup in timed)
+    return Run(cleanups=timed, buckets=buckets, saved=saved)
 
 
-def _delete(
-    cleanup: Cleanup, bucket: BucketReader, approved: Approved, *, is_first: bool
-) -> Result:
+def _is_in_the_way(outer: Plan, inner: Plan) -> bool:
+    """Whether cleaning the one could delete the other, or both are the same folder."""
+    one, other = outer.target, inner.target
+    if (one.endpoint_url, one.bucket) != (other.endpoint_url, other.bucket):
+        return False
+    if one.prefix == other.prefix:
+        return True
+    names = {decision.deployment.name for decision in outer.decisions}
+    return folder_under(other.prefix, one.prefix) in names
+
+
+def _delete_next(cleanup: Cleanup, bucket: BucketReader, approved: Approved) -> Result:
+    """Delete a later target: what is live there is read anew, since the earlier ones took time.
+
+    Whatever happens comes back as a result: what the earlier ones lost must be told.
+    """
     try:
-        return cleanup.delete(approved, bucket)
+        return cleanup.delete(cleanup.hold_what_is_live(approved, bucket), bucket)
     except Ci3Error as exc:
-        if is_first:
-            raise
-        return _left(approved, exc.told)  # what the targets before it lost must be told
+        return _left(approved, exc.told)
+    except KeyboardInterrupt:
+        return _left(approved, "it was interrupted")
+    except Exception as exc:  # noqa: BLE001 - as above
+        return _left(approved, f"a bug in ci3, please report it: {exc!r}")
 
 
 def _left(approved: Approved, why: str) -> Result:
@@ -110,21 +145,16 @@ def _left(approved: Approved, why: str) -> Result:
     )
 
 
-def _save(text: str, path: str, *, is_to_be_applied: bool) -> None:
-    """Write a plan file.
-
-    Raises SettingsError when that is impossible, and where it would overwrite something else than
-    a plan, or in an apply a plan that somebody may have approved: an apply makes its own.
-    """
+def _save(text: str, path: str) -> None:
     try:
         beginning = b""
         if Path(path).is_file():
             with Path(path).open("rb") as file:
                 beginning = file.read(100)
-        if beginning and (is_to_be_applied or b'"format": "ci3-plan/' not in beginning):
-            what = "a plan" if is_to_be_applied else "a file that is no plan"
+        if beginning and b'"format": "ci3-plan/' not in beginning:
             raise SettingsError(
-                f"the plan file {path} is there already, {what}: it is not overwritten",
+                f"the plan file {path} is there already, a file that is no plan: "
+                "it is not overwritten",
                 "Name another plan-file. Nothing was deleted.",
             )
         Path(path).write_text(text, encoding="utf-8")

@@ -15,6 +15,7 @@ from ci3.settings import Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ci3.aws.client import Credentials
     from ci3.cleanup import Cleanup
     from ci3.github.api import GitHubApi
 
@@ -78,6 +79,28 @@ def make_cleanup(settings: Settings) -> "Cleanup":
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
         github=_open_github(settings, os.environ),
+        credentials=_credentials(settings, os.environ),
+    )
+
+
+def _credentials(settings: Settings, environ: Mapping[str, str]) -> "Credentials | None":
+    """Find the credentials of the role, if one is named: by GitHub's word, or by those at hand."""
+    if not settings.role_to_assume:
+        return None
+    from ci3.aws.credentials import assume_role, name_session
+    from ci3.github.oidc import has_identity_tokens, open_identity_tokens
+
+    fetch = None
+    if has_identity_tokens(environ):
+        # Not masked: that would write the token to a log which a command may send anywhere.
+        tokens = open_identity_tokens(environ, hide=lambda _token: None, sleep=time.sleep)
+        fetch = tokens.fetch
+    return assume_role(
+        settings.role_to_assume,
+        region=settings.region,
+        session_name=name_session(environ.get("GITHUB_RUN_ID", "")),
+        fetch_web_identity_token=fetch,
+        clock=lambda: datetime.now(UTC),
     )
 
 

@@ -1,18 +1,16 @@
 """Every setting, once: its name, meaning, default and check, for inputs, options, keys, docs."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Never, cast
 
 from ci3.constants import DEFAULT_KEEP_COUNT, MINIMUM_KEEP_COUNT
 from ci3.core.live import LiveSource
-from ci3.core.measures import DURATION_PATTERN, SIZE_PATTERN, ByteSize, Duration
-from ci3.core.plan import DeleteLimit, Origin, PolicyEntry
+from ci3.core.measures import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
+from ci3.core.plan import DeleteLimit, PolicyEntry
 from ci3.core.succession import AgeFrom
 from ci3.definitions import Kind, Setting, define
-from ci3.errors import SettingsError, nearest
 from ci3.values import (
     FILE_PATH_PATTERN,
     FOLDER_NAME_PATTERN,
@@ -23,6 +21,7 @@ from ci3.values import (
     parse_choice,
     parse_count,
     parse_file_path,
+    parse_flag,
     parse_folder_name,
     parse_grouping,
     parse_keep_count,
@@ -31,6 +30,7 @@ from ci3.values import (
     parse_prefix,
     parse_regex,
     parse_region,
+    parse_role,
     parse_url,
 )
 
@@ -82,6 +82,16 @@ class Settings:
         default="",
         default_doc="AWS",
     )
+    # No policy key, as the token is none: a pull request must not choose as whom ci3 acts.
+    role_to_assume: str = define(
+        "The ARN of a role to act as, with credentials that are got anew before they expire. In a "
+        "workflow through GitHub's OIDC: the job needs `id-token: write`. Elsewhere with the AWS "
+        "chain's own credentials.",
+        parse=parse_role,
+        options=("--role-to-assume",),
+        default="",
+        is_policy_key=False,
+    )
     mode: Mode = define(
         "What to do: `plan` shows what would be deleted and cannot delete; `apply` deletes it.",
         parse=parse_choice(Mode),
@@ -101,7 +111,7 @@ class Settings:
         is_recorded=True,
     )
     keep_within: Duration | None = define(
-        "Keep what was live within this time, such as `36h`, `14d` or `8w`. The clock of a "
+        "Keep what was the newest within this time, such as `36h`, `14d` or `8w`. The clock of a "
         "deployment starts when the next one is complete, not when it was uploaded.",
         parse=Duration.parse,
         kind=Kind.DURATION,
@@ -199,7 +209,8 @@ class Settings:
         is_recorded=True,
     )
     max_delete: DeleteLimit | None = define(
-        "Refuse to delete more deployments than this: `20`, or `50%` of those found.",
+        "Refuse to delete more deployments than this: `20`, or `50%` of those found. Of several "
+        "targets it counts for each.",
         parse=parse_limit,
         kind=Kind.LIMIT,
         pattern=LIMIT_PATTERN,
@@ -217,10 +228,21 @@ class Settings:
         is_recorded=True,
     )
     plan_file: str = define(
-        "Write the plan to this file, as JSON.",
+        "To plan: write the plan to this file, as JSON. To apply: delete exactly what this plan "
+        "names, as far as it is still due and unchanged; its settings count where none are given.",
         options=("--plan-file",),
         default="",
         is_for_run=True,
+    )
+    skip_changed: bool = define(
+        "Of a plan file, delete what has not changed since, and skip the rest. Without it nothing "
+        "is deleted once anything has changed.",
+        parse=parse_flag,
+        kind=Kind.FLAG,
+        options=("--skip-changed",),
+        default=False,
+        default_doc="false",
+        is_policy_key=False,
     )
     journal_file: str = define(
         "Where an apply writes down what it is about to delete, and what became of it. "
@@ -229,6 +251,16 @@ class Settings:
         options=("--journal-file",),
         default="",
         default_doc="`ci3-journal-<run>.jsonl` in the workspace",
+        is_for_run=True,
+    )
+    timeout: Duration | None = define(
+        "Stop deleting after this long, such as `90s`, `30m` or `2h`: what is out is waited for, "
+        "and a later run goes on.",
+        parse=Duration.parse_timeout,
+        kind=Kind.DURATION,
+        pattern=TIMEOUT_PATTERN,
+        options=("--timeout",),
+        default=None,
         is_for_run=True,
     )
     policy_file: str = define(
@@ -289,105 +321,3 @@ SETTINGS: tuple[Setting, ...] = tuple(
     if one.metadata
 )
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """A value as somebody wrote it: one text, or a text a line; `where` names the place."""
-
-    texts: tuple[str, ...] = field(repr=False)
-    origin: Origin
-    where: str
-
-
-def resolve(*layers: Mapping[str, Given], where: str = "") -> Settings:
-    """Make settings of what was given by name; a later layer goes before an earlier one.
-
-    What a repeatable one holds adds up over the layers, so that protecting one thing more never
-    takes the protection from another.
-
-    Raises SettingsError for an unknown name, for a value that does not fit, naming the place, and
-    when a required one is missing, which `where` says. Empty text counts as not given.
-    """
-    values: dict[str, object] = {}
-    recorded: dict[str, PolicyEntry] = {}
-    for name, given in _in_force(layers).items():
-        setting = BY_NAME[name]
-        value = _value(setting, given)
-        values[setting.field] = value
-        if setting.is_recorded and value != setting.default:
-            recorded[name] = PolicyEntry(value=_recordable(value), origin=given[-1].origin)
-    missing = [one for one in SETTINGS if one.is_required and one.field not in values]
-    if missing:
-        name = missing[0].name
-        option = f" or the option {missing[0].options[0]}" if missing[0].options else ""
-        place = f"{where}: " if where else ""
-        raise SettingsError(f"{place}{name} is not set", f"Set the input {name}{option}.")
-    return Settings(**cast("dict[str, Any]", values), recorded=recorded)
-
-
-def _in_force(layers: Iterable[Mapping[str, Given]]) -> dict[str, tuple[Given, ...]]:
-    in_force: dict[str, tuple[Given, ...]] = {}
-    for layer in layers:
-        for name, given in layer.items():
-            if name not in BY_NAME:
-                refuse_unknown(name, given.where, BY_NAME)
-            texts = tuple(text.strip() for text in given.texts if text.strip())
-            if texts:
-                one = Given(texts=texts, origin=given.origin, where=given.where)
-                earlier = in_force.get(name, ()) if BY_NAME[name].is_repeatable else ()
-                in_force[name] = (*earlier, one)
-    return in_force
-
-
-def refuse_unknown(name: str, where: str, known: Iterable[str]) -> Never:
-    """Raise the SettingsError for a name that no setting has, with the nearest that one has."""
-    names = list(known)
-    raise SettingsError(
-        f"{where}: there is no setting {name!r}.{nearest(name.lower().replace('_', '-'), names)}",
-        f"The settings are {', '.join(names)}.",
-    )
-
-
-def _value(setting: Setting, given: Sequence[Given]) -> object:
-    if setting.is_repeatable:
-        return tuple(dict.fromkeys(value for one in given for value in _parse(setting, one)))
-    if len(given[-1].texts) != 1:
-        raise SettingsError(f"{given[-1].where}: {setting.name} takes one value", "Give it once.")
-    return _parse(setting, given[-1])[0]
-
-
-def _parse(setting: Setting, given: Given) -> list[object]:
-    texts = given.texts
-    if setting.is_repeatable:
-        texts = tuple(line.strip() for text in texts for line in text.splitlines() if line.strip())
-    parsed = []
-    for text in texts:
-        try:
-            parsed.append(setting.parse(text))
-        except ValueError as exc:
-            shown = _shown(setting, text)
-            raise SettingsError(f"{given.where}: {shown} {exc}", setting.doc) from exc
-        if setting.is_unique and parsed[-1] in parsed[:-1]:
-            twice = f"{given.where}: {_shown(setting, text)} is named twice"
-            raise SettingsError(twice, "Name it once.")
-    return parsed
-
-
-def _shown(setting: Setting, text: str) -> str:
-    """Quote a value for an error, unless it is a secret or an address that may carry one."""
-    is_address = setting.parse in (parse_url, parse_live_source)
-    may_hold_secret = setting.is_secret or (is_address and re.search("[@?]", text))
-    return "the value" if may_hold_secret else repr(text)
-
-
-def _recordable(value: object) -> int | str | tuple[str, ...]:
-    match value:
-        case int() | str():
-            return value
-        case tuple():
-            return tuple(str(part) for part in value)
-        case re.Pattern():
-            return str(value.pattern)
-        case _:
-            return str(value)

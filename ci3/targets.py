@@ -7,7 +7,10 @@ from urllib.parse import urlsplit
 
 from ci3.core.wording import visible
 from ci3.errors import SettingsError
-from ci3.settings import Given, Settings, resolve
+from ci3.resolving import Given, resolve
+from ci3.settings import Settings
+
+_PLACE = ("bucket", "prefix", "endpoint-url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +44,36 @@ def resolve_targets(
     found = []
     for number, target in enumerate(policy.targets, 1):
         where = f"{policy.where}, line {target.line}, target {number}"
+        _refuse_other_place(where, {**policy.defaults, **target.given}, given)
         settings = resolve(before, policy.defaults, target.given, given, where=where)
         journal_file = settings.journal_file
         if len(policy.targets) > 1:
-            journal_file = _numbered(journal_file, number)
+            journal_file = numbered(journal_file, number)
         found.append(replace(settings, journal_file=journal_file, has_targets=True))
     _refuse_same_folders(policy, found)
     _refuse_nested_folders(policy, found)
     return tuple(found)
 
 
-def _numbered(text: str, number: int) -> str:
+def _refuse_other_place(
+    where: str, written: Mapping[str, Given], given: Mapping[str, Given]
+) -> None:
+    """Refuse an input or option that moves a target: its rules were not written for that place."""
+    for name in _PLACE:
+        if name in written and name in given:
+            was, now = (_place_text(one[name]) for one in (written, given))
+            if was and now and was != now:
+                raise SettingsError(
+                    f"{where} has another {name} than {given[name].where}",
+                    "Leave it out there: it would have this target's rules clean another place.",
+                )
+
+
+def _place_text(given: Given) -> str:
+    return " ".join(given.texts).strip().rstrip("/")
+
+
+def numbered(text: str, number: int) -> str:
     """Put a number before a file's suffix; what names no file is left for the writer to refuse."""
     path = Path(text)
     if path.name in ("", "..") or text.endswith("/"):

@@ -24,6 +24,8 @@ LIVE_SOURCE_PATTERN = (
     r"|(ssm|object):[^#]+(#.+)?|url:https?://[^\s/@?#]+([/?][^\s#]*)?(#.+)?"
 )
 
+_FLAGS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
+
 
 def parse_bucket(text: str) -> str:
     """Check a general purpose bucket's name or an access point's ARN."""
@@ -45,6 +47,14 @@ def parse_region(text: str) -> str:
     """Check a region's name."""
     if not re.fullmatch(r"[a-z0-9-]+", text):
         raise ValueError("is no region's name, such as eu-central-1")
+    return text
+
+
+def parse_role(text: str) -> str:
+    """Check the ARN of an IAM role."""
+    account, name = r"arn:aws(-cn|-us-gov)?:iam::[0-9]{12}", r"([!-~]+/)?[\w+=,.@-]{1,64}"
+    if not re.fullmatch(f"{account}:role/{name}", text, re.ASCII):
+        raise ValueError("is no role's ARN, such as arn:aws:iam::123456789012:role/clean-my-site")
     return text
 
 
@@ -142,6 +152,14 @@ def parse_folder_name(text: str) -> str:
     if not re.fullmatch(FOLDER_NAME_PATTERN, text):
         raise ValueError("has a slash in it: protect takes folder names and globs, without prefix")
     return text.rstrip("/")
+
+
+def parse_flag(text: str) -> bool:
+    """Read a yes or a no, as YAML writes them."""
+    lowered = text.lower()
+    if lowered not in _FLAGS:
+        raise ValueError("is neither true nor false")
+    return _FLAGS[lowered]
 
 
 def parse_choice(choices: type[StrEnum]) -> Callable[[str], StrEnum]:

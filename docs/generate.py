@@ -8,12 +8,14 @@ from pathlib import Path
 
 from ci3.core.planfile import plan_schema
 from ci3.definitions import Setting
+from ci3.engine.journal_file import journal_schema
 from ci3.policy_schema import policy_schema
 from ci3.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUTS = {
-    "outcome": "`nothing-to-delete`, `planned`, `applied`, `partial`, `refused` or `failed`.",
+    "outcome": "`nothing-to-delete`, `planned`, `applied`, `partial`, `refused`, `stale-plan` "
+    "or `failed`.",
     "plan-id": "Names the plan: the same for the same bucket, settings and decisions.",
     "plan-file": "Where the plan was written, if it was.",
     "journal-file": "Where an apply wrote down what it deleted, if it did.",
@@ -102,6 +104,7 @@ def main() -> int:
         "action.yml": action_yml(),
         "README.md": readme,
         "docs/plan.schema.json": plan_schema(),
+        "docs/journal.schema.json": journal_schema(),
         "docs/policy.schema.json": policy_schema(),
     }
     stale = [

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from urllib.parse import urlsplit
 
+from ci3.aws.probe import PROBE_NAME
+
 _NOT_PASSED_ON = ("connection", "keep-alive", "transfer-encoding", "content-length", "host")
 
 
@@ -25,6 +27,11 @@ class Request:
     @property
     def is_write(self) -> bool:
         return self.method not in ("GET", "HEAD")
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it only tries what this S3 honours, on a key that nobody has."""
+        return self.is_write and PROBE_NAME in f"{self.target}{self.body!r}"
 
     @property
     def batch_keys(self) -> list[str]:
@@ -63,7 +70,8 @@ class _Rule:
 class FaultProxy:
     """Passes requests on to an S3, but for those that a rule speaks of; the last rule goes first.
 
-    Each rule names a method and a regular expression that is searched in path and query.
+    Each rule names a method and a regular expression that is searched in path and query. What only
+    probes passes by the rules, unless `spares_probes` is taken away.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -73,6 +81,7 @@ class FaultProxy:
         self.requests: list[Request] = []
         self.failures: list[BaseException] = []
         self.url = ""
+        self.spares_probes = True
 
     def answer(
         self,
@@ -118,7 +127,8 @@ class FaultProxy:
     @property
     def deletions(self) -> list[Request]:
         """The requests that delete, batches and single ones."""
-        return [one for one in self.requests if one.is_write]
+        writes = [one for one in self.requests if one.is_write]
+        return [one for one in writes if not (self.spares_probes and one.is_probe)]
 
     def _add(self, method: str, pattern: str, nth: int | None, **what) -> None:
         self._rules.insert(0, _Rule(method=method, pattern=re.compile(pattern), nth=nth, **what))
@@ -127,7 +137,12 @@ class FaultProxy:
         """Play one request; None means that the connection is to be closed."""
         with self._lock:
             self.requests.append(request)
-            matching = [one for one in self._rules if one.matches(request.method, request.target)]
+            if self.spares_probes and request.is_probe:
+                matching = []
+            else:
+                matching = [
+                    one for one in self._rules if one.matches(request.method, request.target)
+                ]
         rule = matching[0] if matching else None
         if rule is None:
             return self._pass_on(request)
@@ -151,7 +166,7 @@ class FaultProxy:
                 request.method,
                 request.target,
                 request.body or None,
-                {**request.headers, "Host": self._upstream, "Connection": "close"},
+                {**request.headers, "Connection": "close"},
             )
             got = connection.getresponse()
             headers = {
@@ -173,9 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
             method=self.command,
             target=self.path,
             headers={
-                name: value
-                for name, value in self.headers.items()
-                if name.lower() not in ("connection", "host")
+                name: value for name, value in self.headers.items() if name.lower() != "connection"
             },
             body=self.rfile.read(length),
         )

@@ -240,3 +240,36 @@ def test_secret_in_an_addresss_query_is_shown_nowhere(world, capsys):
         saved = Path(f"{output}.json").read_text(encoding="utf-8")
         assert "s3cr3t" not in shown.out + shown.err + saved
         assert "live.txt" in shown.out
+
+
+def test_folder_that_holds_the_pointer_is_kept(world, capsys):
+    for name in ("file", "live.json"):
+        world.bucket.put(f"config/{name}", days=999, body=json.dumps({"commit": LIVE}).encode())
+    argv = ["cleanup", *world.bucket.options(), "--keep-count", "1", "--auto-approve"]
+
+    assert main([*argv, "--live-from", "object:config/live.json#commit"]) == 0
+
+    assert world.bucket.folders() == {"d0", LIVE, "config"}
+    assert "it holds the pointer config/live.json" in capsys.readouterr().out
+
+
+def test_distribution_whose_folder_can_not_be_told_refuses(world, capsys):
+    serve(world, "d0")
+    domain = f"{world.bucket.name}.s3.amazonaws.com"
+    distribute(world.cloudfront, (domain, ""), aliases=("shop.example.org",))
+
+    assert main(argv(world, SOURCES["cloudfront"], "cleanup", "--auto-approve")) == 4
+
+    assert world.bucket.folders() == ALL
+    told = " ".join(capsys.readouterr().err.split())
+    assert "for shop.example.org can't be told by its path" in told
+
+
+def test_explanation_says_that_nothing_goes_while_a_source_can_not_be_read(world, capsys):
+    source = SOURCES["object"]
+
+    options = ["--live-from", source.text, "--keep-count", "1", *world.bucket.options()]
+    assert main(["explain", "d2", *options]) == 0
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert "But nothing is deleted as long as this holds: live-from object:version.json" in told

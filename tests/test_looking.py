@@ -45,7 +45,14 @@ def test_explanation_of_a_doomed_one_says_what_followed_it(site, capsys, output)
     assert "It is due now." in out
 
 
-@pytest.mark.parametrize("name", ["d7", "", "d", "d0/index.html", "x9"])
+def test_folder_that_is_no_deployment_is_told_to_be_none(site, capsys):
+    assert run(site, "explain", "x9", "--match", "d.") == 2
+    assert (
+        f"'x9' in s3://{site.name}/ is no deployment: does not match d." in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("name", ["d7", "", "d", "d0/index.html"])
 def test_name_of_no_deployment_is_an_error_that_says_so(site, capsys, name):
     assert run(site, "explain", name, "--match", "d.") == 2
 

@@ -15,7 +15,7 @@ from ci3.policy_file import (
     read_policy_file,
     read_policy_text,
 )
-from ci3.settings import Given
+from ci3.resolving import Given
 from ci3.targets import Policy, resolve_targets
 
 
@@ -82,6 +82,7 @@ max-delete: 50%
 max-delete-bytes: 1.5GiB
 plan-file: plan.json
 journal-file: journal.jsonl
+timeout: 30m
 comment: never
 comment-id: site
 """
@@ -159,7 +160,6 @@ def test_name_stays_the_text_that_was_written(written, read):
         ("max-delete: '20'", "max_delete", DeleteLimit(amount=20, is_percent=False)),
         ("keep-count: ~", "keep_count", 5),
         ("keep-count:", "keep_count", 5),
-        ("prefix: ''", "prefix", ""),
         ("comment:", "comment", "changes"),
     ],
 )
@@ -387,6 +387,10 @@ ONE = "targets:\n- bucket: a-site\n"
             "ci3.yml, line 2, keep-within: '10' has no unit;",
         ),
         (f"{ONE}- prefix: b\n", "ci3.yml, line 3, target 2: bucket is not set"),
+        ("bucket: a\nprefix:\n", "ci3.yml, line 2: prefix has no value."),
+        ("bucket: a\nprefix: ''\n", "ci3.yml, line 2: prefix has no value."),
+        ("bucket: a\nmatch: ~\n", "ci3.yml, line 2: match has no value."),
+        ("defaults: {prefix: app}\ntargets:\n- prefix: ' '\n", "ci3.yml, line 3: prefix has no"),
         (f"{ONE}- bucket:\n", "ci3.yml, line 3, target 2: bucket is not set"),
         (
             "defaults: &all {keep-count: 3}\ntargets: [*all]\n",
@@ -411,8 +415,9 @@ def test_what_is_for_the_whole_run_stands_in_the_defaults_and_in_no_target(name)
 
 
 def test_what_may_differ_between_targets_is_all_that_is_about_a_folder():
-    for name in set(POLICY_KEYS) - {"comment", "comment-id", "plan-file", "journal-file"}:
-        policy = read_policy_text(f"targets:\n- {name}:\n", "ci3.yml")
+    for_the_run = {"comment", "comment-id", "plan-file", "journal-file", "timeout"}
+    for name in set(POLICY_KEYS) - for_the_run:
+        policy = read_policy_text(f"targets:\n- {name}: 1\n", "ci3.yml")
         assert set(policy.targets[0].given) == {name}
 
 

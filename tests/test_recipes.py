@@ -37,7 +37,8 @@ class Case:
     more: Sequence[str] = ()
 
     def run(self, command: str, *more: str) -> int:
-        argv = [command, "--policy-file", "ci3.yml", *self.bucket.options(), *self.more, *more]
+        where = ["--endpoint-url", self.bucket.endpoint_url]
+        argv = [command, "--policy-file", "ci3.yml", *where, *self.more, *more]
         return main(argv)
 
     def fill(self, rows: Sequence[Row]) -> None:
@@ -55,6 +56,7 @@ def opened(name: str, bucket: Bucket) -> Case:
     recipe, *more = name.split(" --")
     text = BLOCKS[recipe.partition(",")[0]]
     site = f"{bucket.endpoint_url}/{bucket.name}"
+    text = re.sub("bucket: [a-z-]+", f"bucket: {bucket.name}", text)
     Path("ci3.yml").write_text(text.replace("https://www.example.org", site), encoding="utf-8")
     return Case(bucket=bucket, more=[word for one in more for word in f"--{one}".split()])
 

@@ -14,7 +14,8 @@ from ci3.core.measures import ByteSize, Duration
 from ci3.core.plan import DeleteLimit, Origin, PolicyEntry
 from ci3.core.succession import AgeFrom
 from ci3.errors import ExitCode, SettingsError
-from ci3.settings import BY_NAME, SETTINGS, CommentPolicy, Given, Mode, resolve
+from ci3.resolving import Given, resolve
+from ci3.settings import BY_NAME, SETTINGS, CommentPolicy, Mode
 
 ROOT = Path(__file__).parents[1]
 
@@ -443,10 +444,11 @@ def test_default_given_in_words_is_not_recorded():
 def test_all_that_decides_is_recorded():
     recorded = [one.name for one in SETTINGS if one.is_recorded]
 
-    place = {"bucket", "region", "prefix", "endpoint-url"}
+    place = {"bucket", "region", "prefix", "endpoint-url", "role-to-assume"}
     telling = {"mode", "plan-file", "journal-file", "policy-file", "comment", "comment-id"}
+    applying = {"skip-changed", "timeout"}
     github = {"github-token", "github-api-url"}
-    assert set(recorded) == {one.name for one in SETTINGS} - place - telling - github
+    assert set(recorded) == {one.name for one in SETTINGS} - place - telling - applying - github
 
 
 def test_names_are_written_with_hyphens_and_options_are_told_apart():

@@ -5,7 +5,7 @@ import pytest
 from ci3.core.plan import Origin, PolicyEntry
 from ci3.errors import ExitCode, SettingsError
 from ci3.policy_file import read_policy_text
-from ci3.settings import Given
+from ci3.resolving import Given
 from ci3.targets import Policy, resolve_targets
 
 
@@ -207,8 +207,15 @@ def test_two_targets_that_are_apart_are_taken(one, other):
     assert len(resolved(targets(other, one))) == 2
 
 
-def test_option_that_makes_one_folder_of_two_targets_is_refused():
-    assert "are the same folder" in refused(TWO, bucket="a-site").message
+def test_option_that_moves_a_target_is_refused():
+    told = refused(TWO, bucket="a-site").message
+    assert told == "ci3.yml, line 3, target 2 has another bucket than option bucket"
+
+
+def test_option_may_say_what_the_file_leaves_open():
+    text = "targets:\n- {prefix: a}\n- {prefix: b}\n"
+    urls = [one.url for one in resolved(text, bucket="a-site")]
+    assert urls == ["s3://a-site/a/", "s3://a-site/b/"]
 
 
 @pytest.mark.parametrize(

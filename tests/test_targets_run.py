@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ci3.aws.bucket import BucketReader
 from ci3.cli import main
 from tests.fault_proxy import FaultProxy
 from tests.s3 import Bucket, new_bucket
@@ -149,3 +150,78 @@ def test_both_targets_are_replayed(both, first, second, capsys):
     assert main(["simulate", *both, "--output", "json"]) == 0
     shown = json.loads(capsys.readouterr().out)["targets"]
     assert [one["url"] for one in shown] == [f"s3://{first.name}/", f"s3://{second.name}/"]
+
+
+def test_what_went_live_while_an_earlier_target_was_deleted_stays(first, second, proxy, capsys):
+    second.put("live.txt", body=b"d0")
+    target = f"bucket: {second.name}\nlive-from: object:live.txt\nmatch: d."
+    options = write_policy(f"bucket: {first.name}", target)
+    proxy.before(
+        "POST", f"/{first.name}.*delete", lambda: second.put("live.txt", body=b"d3"), nth=1
+    )
+
+    argv = ["cleanup", *options, "--endpoint-url", proxy.url, "--auto-approve"]
+    assert main(argv) == 3
+
+    assert first.folders() == {"d0", "d1"}
+    assert second.folders() == {"d0", "d1", "d3"}
+    assert "kept: live: s3://" in capsys.readouterr().out
+
+
+def test_live_source_of_a_later_target_that_fails_then_keeps_that_target_and_is_told(
+    first, second, proxy, capsys
+):
+    second.put("live.txt", body=b"d0")
+    target = f"bucket: {second.name}\nlive-from: object:live.txt\nmatch: d."
+    options = write_policy(f"bucket: {first.name}", target)
+    proxy.before("POST", f"/{first.name}.*delete", lambda: second.remove("live.txt"), nth=1)
+
+    argv = ["cleanup", *options, "--endpoint-url", proxy.url, "--auto-approve"]
+    assert main([*argv, "--output", "json"]) == 3
+
+    assert second.folders() == NAMES
+    numbers = json.loads(capsys.readouterr().out)
+    assert [one["deployments-deleted"] for one in numbers["targets"]] == [2, 0]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_what_an_earlier_target_lost_is_told_whatever_befalls_a_later_one(  # noqa: PLR0917
+    both, first, second, monkeypatch, capsys, error
+):
+    opened = BucketReader.open_writer
+
+    def open_writer(reader):
+        if reader.bucket == second.name:
+            raise error
+        return opened(reader)
+
+    monkeypatch.setattr(BucketReader, "open_writer", open_writer)
+
+    assert main(["cleanup", *both, "--auto-approve", "--output", "json"]) == 3
+
+    numbers = json.loads(capsys.readouterr().out)
+    assert [one["deployments-deleted"] for one in numbers["targets"]] == [2, 0]
+    assert (first.folders(), second.folders()) == ({"d0", "d1"}, NAMES)
+
+
+def test_target_within_anothers_deployment_is_seen_by_the_endpoint_in_force(
+    first, proxy, monkeypatch, capsys
+):
+    for days in range(3):
+        first.deploy(f"staging/d{days}", days=99 + days)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+    inner = f"bucket: {first.name}\nprefix: staging\nendpoint-url: {proxy.url}"
+    options = write_policy(f"bucket: {first.name}", inner)
+
+    assert main(["cleanup", *options, "--auto-approve"]) == 2
+
+    assert "lies in what target 1" in capsys.readouterr().err
+    assert first.folders() == {*NAMES, "staging"}
+
+
+def test_deployment_of_one_name_in_two_targets_is_explained_in_both(both, first, second, capsys):
+    assert main(["explain", "d2", *both]) == 0
+
+    out = capsys.readouterr().out
+    assert f"s3://{first.name}/\nd2 would be deleted" in out
+    assert f"s3://{second.name}/\nd2 is kept" in out

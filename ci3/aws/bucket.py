@@ -1,86 +1,64 @@
-"""A bucket as ci3 sees it: one face that reads, and another, made only to apply, that deletes."""
+"""A bucket as ci3 sees it: one face that reads, and opens the others, each made for one purpose."""
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import botocore.exceptions
-import botocore.parsers
-
 from ci3.aws.client import (
+    JOURNAL_OPERATIONS,
     READ_OPERATIONS,
+    VERSION_OPERATIONS,
     WRITE_OPERATIONS,
-    error_code,
+    Credentials,
     make_client,
     translated,
 )
-from ci3.aws.pages import Page, check_listings, list_pages
-from ci3.core.model import ObjectOutcome, StoredObject, Target, Versioning
+from ci3.aws.journal_store import JournalStore
+from ci3.aws.lifecycle import noncurrent_term
+from ci3.aws.listings import check_listings
+from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.pages import Page, list_pages
+from ci3.aws.uploads import list_uploads
+from ci3.aws.versions import VersionRemover, list_versions, note_order
+from ci3.aws.writer import BucketWriter
+from ci3.core.model import NoncurrentTerm, StoredUpload, StoredVersion, Target, Versioning
 from ci3.errors import AccessError, GateError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-CONNECTIONS = 32
+__all__ = ["BucketReader", "BucketWriter", "JournalStore", "KeyOutcome", "VersionRemover"]
 
-# XML 1.0's characters (https://www.w3.org/TR/xml/#charsets), less line breaks, which a parser
-# may fold: a key with any other would spoil the whole batch.
-_FIT_FOR_BATCH = re.compile("[\t -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
+CONNECTIONS = 32
 
 # What the AWS configuration names counts as if it were a setting, so that a plan records it.
 _AWS_ENDPOINT = re.compile(r"https://s3[.-]([a-z0-9-]+\.)?amazonaws\.com(\.cn)?/?")
-
-_GONE_CODES = ("NoSuchKey", "NoSuchVersion")
-_DENIED_CODES = ("AccessDenied", "AllAccessDisabled", "403")
-_RETRIED_CODES = (
-    "InternalError",
-    "SlowDown",
-    "ServiceUnavailable",
-    "RequestTimeout",
-    "503",
-    "500",
-)
-_STOPPING_CODES = (
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidToken",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "RequestTimeTooSkewed",
-    "NoSuchBucket",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyOutcome:
-    """What S3 said of one key; `marker_version_id` names the delete marker it made, if any.
-
-    `can_retry` is true where S3 asked to come again: nothing was done to the key. `stops_run` is
-    true where no other request would fare better: the credentials ran out, the bucket is gone.
-    """
-
-    outcome: ObjectOutcome
-    marker_version_id: str = ""
-    message: str = ""
-    can_retry: bool = False
-    stops_run: bool = False
 
 
 class BucketReader:
     """Reads a bucket; its client refuses every operation that changes something."""
 
-    def __init__(self, *, bucket: str, region: str, endpoint_url: str) -> None:
+    def __init__(
+        self,
+        *,
+        bucket: str,
+        region: str,
+        endpoint_url: str,
+        credentials: Credentials | None = None,
+    ) -> None:
         self.bucket = bucket
+        self.credentials = credentials
         self._asked_region = region
         self._client = make_client(
             region=region,
             endpoint_url=endpoint_url,
             operations=READ_OPERATIONS,
             connections=CONNECTIONS,
+            credentials=credentials,
         )
         check_listings(self._client)
+        note_order(self._client)
         self._asked_endpoint_url = endpoint_url
         in_force = self._client.meta.endpoint_url
         is_default = not endpoint_url and _AWS_ENDPOINT.fullmatch(in_force)
@@ -89,6 +67,32 @@ class BucketReader:
     def list_pages(self, prefix: str, *, delimiter: str = "") -> Generator[Page, None, None]:
         """List everything under a prefix, or its first level; see `ci3.aws.pages`."""
         return list_pages(self._client, self.bucket, prefix, delimiter=delimiter)
+
+    def list_keys(self, prefix: str) -> tuple[str, ...]:
+        """List the keys under a prefix."""
+        return tuple(stored.key for page in self.list_pages(prefix) for stored in page.objects)
+
+    def list_versions(self, prefix: str) -> Generator[tuple[StoredVersion, ...], None, None]:
+        """List every version and delete marker under a prefix; see `ci3.aws.versions`."""
+        return list_versions(self._client, self.bucket, prefix)
+
+    def list_uploads(self, prefix: str) -> Generator[tuple[StoredUpload, ...], None, None]:
+        """List every unfinished multipart upload under a prefix; see `ci3.aws.uploads`."""
+        return list_uploads(self._client, self.bucket, prefix)
+
+    def noncurrent_term(self, prefix: str) -> NoncurrentTerm:
+        """Read when lifecycle rules expire old versions; see `ci3.aws.lifecycle`."""
+        return noncurrent_term(self._client, self.bucket, prefix)
+
+    def read_whole(self, key: str, limit_bytes: int) -> bytes:
+        """Read an object; raises AccessError when it can't be read or is larger than the limit."""
+        content = self.read_start(key, limit_bytes + 1)
+        if len(content) > limit_bytes:
+            raise AccessError(
+                f"reading s3://{self.bucket}/{key}: it is larger than {limit_bytes} bytes",
+                "Check the key.",
+            )
+        return content
 
     def read_start(self, key: str, limit_bytes: int) -> bytes:
         """Read an object's first bytes, at most the limit; the rest stays unread.
@@ -131,105 +135,27 @@ class BucketReader:
             case _:
                 return Versioning.UNKNOWN
 
-    def open_writer(self) -> "BucketWriter":
+    def open_writer(self) -> BucketWriter:
         """Make the face that deletes, with a client of its own; only an apply calls this."""
-        writer = BucketWriter(
-            bucket=self.bucket, region=self._asked_region, endpoint_url=self._asked_endpoint_url
-        )
-        if writer.address != self._client.meta.endpoint_url:
-            raise GateError(f"the bucket was read at one S3, and {writer.address} is another")
-        return writer
+        return BucketWriter(bucket=self.bucket, client=self._open(WRITE_OPERATIONS))
 
+    def open_version_remover(self) -> VersionRemover:
+        """Make the face that removes versions by id, for a restore or where versions go too."""
+        return VersionRemover(bucket=self.bucket, client=self._open(VERSION_OPERATIONS))
 
-class BucketWriter:
-    """Deletes objects; its client can do nothing else."""
+    def open_journal_store(self, key: str) -> JournalStore:
+        """Make the face that keeps a journal under one key of this bucket."""
+        return JournalStore(bucket=self.bucket, client=self._open(JOURNAL_OPERATIONS), key=key)
 
-    def __init__(self, *, bucket: str, region: str, endpoint_url: str) -> None:
-        self.bucket = bucket
-        self._client: S3Client = make_client(
-            region=region,
-            endpoint_url=endpoint_url,
-            operations=WRITE_OPERATIONS,
+    def _open(self, operations: frozenset[str]) -> "S3Client":
+        client = make_client(
+            region=self._asked_region,
+            endpoint_url=self._asked_endpoint_url,
+            operations=operations,
             connections=CONNECTIONS,
+            credentials=self.credentials,
         )
-
-    @property
-    def address(self) -> str:
-        """Where its requests go."""
-        return self._client.meta.endpoint_url
-
-    def delete(self, objects: Sequence[StoredObject]) -> Mapping[str, KeyOutcome]:
-        """Delete up to 1,000 objects; give the outcome of each key.
-
-        A key that the answer does not speak of is `unknown`. Never raises for what S3 answers.
-        """
-        batch = [stored.key for stored in objects if _FIT_FOR_BATCH.fullmatch(stored.key)]
-        outcomes = self._delete_batch(batch) if batch else {}
-        for stored in objects:
-            if not _FIT_FOR_BATCH.fullmatch(stored.key):
-                outcomes[stored.key] = self._delete_one(stored.key)
-        return outcomes
-
-    def _delete_batch(self, keys: Sequence[str]) -> dict[str, KeyOutcome]:
-        try:
-            answer = self._client.delete_objects(
-                Bucket=self.bucket,
-                Delete={"Objects": [{"Key": key} for key in keys], "Quiet": False},
-            )
-        except botocore.exceptions.ClientError as exc:
-            return dict.fromkeys(keys, _refused(exc, is_of_one_key=False))
-        except (botocore.exceptions.BotoCoreError, botocore.parsers.ResponseParserError) as exc:
-            return dict.fromkeys(keys, _unanswered(exc))
-        silent = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="S3's answer leaves it out")
-        outcomes = dict.fromkeys(keys, silent)
-        for entry in answer.get("Deleted", ()):
-            if (key := entry.get("Key", "")) in outcomes:
-                outcomes[key] = KeyOutcome(
-                    outcome=ObjectOutcome.DELETED,
-                    marker_version_id=entry.get("DeleteMarkerVersionId", ""),
-                )
-        for error in answer.get("Errors", ()):
-            if (key := error.get("Key", "")) in outcomes:
-                outcomes[key] = _from_code(error.get("Code", ""), error.get("Message", ""))
-        return outcomes
-
-    def _delete_one(self, key: str) -> KeyOutcome:
-        try:
-            answer = self._client.delete_object(Bucket=self.bucket, Key=key)
-        except botocore.exceptions.ClientError as exc:
-            return _refused(exc, is_of_one_key=True)
-        except (botocore.exceptions.BotoCoreError, botocore.parsers.ResponseParserError) as exc:
-            return _unanswered(exc)
-        return KeyOutcome(
-            outcome=ObjectOutcome.DELETED,
-            marker_version_id=answer.get("VersionId", "") if answer.get("DeleteMarker") else "",
-        )
-
-
-def _unanswered(exc: Exception) -> KeyOutcome:
-    return KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=f"no answer that could be read: {exc}")
-
-
-def _refused(exc: botocore.exceptions.ClientError, *, is_of_one_key: bool) -> KeyOutcome:
-    """Read a whole request's error; that all of a batch is gone is not for S3 to say like this."""
-    code = error_code(exc)
-    message = str(exc.response.get("Error", {}).get("Message", ""))
-    if code == "404" or (code in _GONE_CODES and not is_of_one_key):
-        return KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=f"{code}: {message}")
-    return _from_code(code, message)
-
-
-def _from_code(code: str, message: str) -> KeyOutcome:
-    text = f"{code}: {message}" if message else code
-    if code in _GONE_CODES:
-        return KeyOutcome(outcome=ObjectOutcome.ABSENT, message=text)
-    if code in _DENIED_CODES:
-        return KeyOutcome(outcome=ObjectOutcome.DENIED, message=text)
-    if code in ("PreconditionFailed", "412"):
-        return KeyOutcome(outcome=ObjectOutcome.CHANGED, message=text)
-    return KeyOutcome(
-        outcome=ObjectOutcome.FAILED,
-        message=text,
-        can_retry=code in _RETRIED_CODES,
-        stops_run=code in _STOPPING_CODES,
-    )
+        address = client.meta.endpoint_url
+        if address != self._client.meta.endpoint_url:
+            raise GateError(f"the bucket was read at one S3, and {address} is another")
+        return client

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.config
+import botocore.credentials
 import botocore.exceptions
 import botocore.loaders
 import botocore.parsers
@@ -21,14 +22,28 @@ if TYPE_CHECKING:
     from botocore.model import OperationModel
     from mypy_boto3_s3 import S3Client
 
-READ_OPERATIONS = frozenset({"ListObjectsV2", "GetBucketVersioning", "GetObject"})
-WRITE_OPERATIONS = frozenset({"DeleteObjects", "DeleteObject"})
+READ_OPERATIONS = frozenset(
+    {
+        "ListObjectsV2",
+        "ListObjectVersions",
+        "ListMultipartUploads",
+        "GetBucketVersioning",
+        "GetBucketLifecycleConfiguration",
+        "GetObject",
+    }
+)
+WRITE_OPERATIONS = frozenset({"DeleteObjects", "DeleteObject", "AbortMultipartUpload"})
+VERSION_OPERATIONS = frozenset({"DeleteObjects", "DeleteObject"})
+JOURNAL_OPERATIONS = frozenset({"PutObject"})
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
 ATTEMPTS = 5
 
-_DEFAULT_REGIONS = {"s3": "us-east-1", "cloudfront": "us-east-1"}
-"""Where no region is known: S3 answers with the right one, and CloudFront has but one place."""
+Credentials = botocore.credentials.CredentialResolver
+"""As whom clients ask; None stands for whom the AWS configuration names."""
+
+_DEFAULT_REGIONS = {"s3": "us-east-1", "cloudfront": "us-east-1", "sts": "us-east-1"}
+"""Where no region is known: S3 answers with the right one, CloudFront has one, STS is in all."""
 
 _SESSION_HINTS = {
     "NoSuchBucket": "Check the bucket's name and, for an S3 other than AWS, the endpoint-url.",
@@ -58,7 +73,12 @@ _DENIED_CODES = (
 
 
 def make_client(
-    *, region: str, endpoint_url: str, operations: frozenset[str], connections: int
+    *,
+    region: str,
+    endpoint_url: str,
+    operations: frozenset[str],
+    connections: int,
+    credentials: Credentials | None = None,
 ) -> "S3Client":
     """Make an S3 client that can call nothing but the named operations.
 
@@ -71,17 +91,19 @@ def make_client(
         operations=operations,
         connections=connections,
         endpoint_url=endpoint_url,
+        credentials=credentials,
     )
     return client
 
 
-def make_service_client(
+def make_service_client(  # noqa: PLR0913 - all that a client is made of
     service: str,
     *,
     region: str,
     operations: frozenset[str],
     connections: int = 1,
     endpoint_url: str = "",
+    credentials: Credentials | None = None,
 ) -> Any:  # noqa: ANN401 - boto3 makes each service's client while it runs
     """Make a client of any service of AWS, held to the named operations as S3's is.
 
@@ -92,6 +114,8 @@ def make_service_client(
     core.get_component("response_parser_factory").set_parser_defaults(
         timestamp_parser=_parse_timestamp
     )
+    if credentials is not None:
+        core.register_component("credential_provider", credentials)
     with translated("the AWS configuration"):
         core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
         session = boto3.Session(botocore_session=core)

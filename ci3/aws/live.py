@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.client import make_service_client, translated
+from ci3.aws.client import Credentials, make_service_client, translated
 from ci3.core.live import LiveSource, Reading, Sighting, folder_under
 from ci3.core.pointer import POINTER_LIMIT_BYTES, PointerError, pointed_names, pointer_text
 from ci3.core.wording import listed
@@ -37,13 +37,22 @@ class _Origin:
     site: str
 
 
-def read_cloudfront(source: LiveSource, *, bucket: str, prefix: str, region: str) -> Reading:
+def read_cloudfront(
+    source: LiveSource,
+    *,
+    bucket: str,
+    prefix: str,
+    region: str,
+    credentials: Credentials | None = None,
+) -> Reading:
     """Read which folders CloudFront serves: the origin paths of all distributions on this bucket.
 
-    Distributions that are for staging, or disabled, count too.
+    Distributions that are for staging, or disabled, count too. One whose origin is the bucket, but
+    none of whose paths tells a folder, is a problem: something is live through it, and not known.
     """
     try:
-        origins = [one for page in _list_distributions(region) for one in _origins(page, bucket)]
+        pages = _list_distributions(region, credentials)
+        origins = [one for page in pages for one in _origins(page, bucket)]
     except AccessError as exc:
         return Reading(source=source, problem=exc.told)
     sightings = []
@@ -53,15 +62,36 @@ def read_cloudfront(source: LiveSource, *, bucket: str, prefix: str, region: str
             sightings.append(Sighting(name=name, evidence=evidence))
     if not sightings:
         return Reading(source=source, problem=_nothing_served(origins, bucket, prefix))
+    if unknown := _untold(origins, prefix):
+        shown = listed([f"{one.distribution} ({one.path}) for {one.site}" for one in unknown], 5)
+        return Reading(
+            source=source,
+            problem=f"which folder is live through CloudFront {shown} can't be told by its path. "
+            "Use another live source beside it in place of cloudfront.",
+        )
     return Reading(source=source, sightings=tuple(dict.fromkeys(sightings)))
 
 
-def _list_distributions(region: str) -> Iterator[Sequence[Mapping[str, Any]]]:
+def _untold(origins: Sequence[_Origin], prefix: str) -> list[_Origin]:
+    """List a way of each distribution that serves what is above the folders, and no folder."""
+    telling = {one.distribution for one in origins if folder_under(unquote(one.path), prefix)}
+    above = [one for one in origins if prefix.startswith(_as_prefix(unquote(one.path)))]
+    return [one for one in above if one.distribution not in telling]
+
+
+def _as_prefix(path: str) -> str:
+    stripped = path.strip("/")
+    return f"{stripped}/" if stripped else ""
+
+
+def _list_distributions(
+    region: str, credentials: Credentials | None
+) -> Iterator[Sequence[Mapping[str, Any]]]:
     """List every distribution, a page at a time; raises ListingError for a page not to trust."""
     where = "listing CloudFront's distributions"
     markers = [""]
     # CloudFront is one for all regions: the region only tells which of AWS's partitions is meant.
-    with _client("cloudfront", region, CLOUDFRONT_OPERATIONS) as client:
+    with _client("cloudfront", region, CLOUDFRONT_OPERATIONS, credentials) as client:
         while True:
             request = {"Marker": markers[-1]} if markers[-1] else {}
             with translated(where, "CloudFront"):
@@ -79,8 +109,12 @@ def _list_distributions(region: str) -> Iterator[Sequence[Mapping[str, Any]]]:
 
 
 @contextmanager
-def _client(service: str, region: str, operations: frozenset[str]) -> Iterator[Any]:
-    client = make_service_client(service, region=region, operations=operations)
+def _client(
+    service: str, region: str, operations: frozenset[str], credentials: Credentials | None
+) -> Iterator[Any]:
+    client = make_service_client(
+        service, region=region, operations=operations, credentials=credentials
+    )
     try:
         yield client
     finally:
@@ -132,12 +166,19 @@ def _nothing_served(origins: Sequence[_Origin], bucket: str, prefix: str) -> str
     )
 
 
-def read_parameter(source: LiveSource, *, bucket: str, prefix: str, region: str) -> Reading:
+def read_parameter(
+    source: LiveSource,
+    *,
+    bucket: str,
+    prefix: str,
+    region: str,
+    credentials: Credentials | None = None,
+) -> Reading:
     """Read what a parameter of SSM names; what a SecureString holds is in no message."""
     where = f"SSM parameter {source.argument}"
     try:
         with (
-            _client("ssm", region, SSM_OPERATIONS) as client,
+            _client("ssm", region, SSM_OPERATIONS, credentials) as client,
             translated(f"reading {where} in {client.meta.region_name}", "SSM"),
         ):
             answer = client.get_parameter(Name=source.argument, WithDecryption=True)
@@ -180,6 +221,7 @@ def _pointed(source: LiveSource, names: Iterable[str], where: str) -> Reading:
     return Reading(
         source=source,
         sightings=tuple(
-            Sighting(name=name, evidence=f"{where} says {name}") for name in dict.fromkeys(names)
+            Sighting(name=name, evidence=f"{where} says {name}", place=where)
+            for name in dict.fromkeys(names)
         ),
     )

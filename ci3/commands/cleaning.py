@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ci3.errors import ExitCode, RefusedError
-from ci3.options import names_of_options, targets_from, with_options
+from ci3.options import given_from, names_of_options, targets_from, with_options
 from ci3.screen import OUTPUT, console, make_cleanup, show_error, write_markdown
 
 if TYPE_CHECKING:
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
     from ci3.core.account import Account
     from ci3.core.plan import Plan
+    from ci3.options import Values
     from ci3.run import Run
 
 HOW_TO_APPLY = "run `ci3 cleanup` with the same options."
 
-_APPLY_SETTINGS = ("journal-file",)
+_APPLY_SETTINGS = ("journal-file", "skip-changed", "timeout")
 
 
 @with_options(names_of_options(besides=_APPLY_SETTINGS))
@@ -44,7 +45,7 @@ def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) 
 
     run = _open_run(values)
     plans = run.make_plans()
-    run.save_plans(plans, is_to_be_applied=False)
+    run.save_plans(plans)
     _show(run, [Account(plan=plan) for plan in plans], output)
     refuse_unless_applyable(*plans)
     is_due = any(plan.doomed for plan in plans)
@@ -62,14 +63,13 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
     Example:
       ci3 cleanup --bucket-name my-site --keep-count 10
     """
-    from ci3.cleanup import exit_code, refuse_unless_applyable
-    from ci3.core.account import Account, list_numbers, outcome_of, sum_up
+    from ci3.cleanup import refuse_unless_applyable
+    from ci3.core.account import Account, exit_code, list_numbers, outcome_of, sum_up
     from ci3.report.terminal import show_run
 
-    run = _open_run(values)
+    run = _open_saved_run(values)
     screen = console(sys.stdout if output == "table" else sys.stderr)
     plans = run.make_plans()
-    run.save_plans(plans, is_to_be_applied=True)
     accounts: Sequence[Account] = [Account(plan=plan) for plan in plans]
     show_run(screen, accounts)
     if all(plan.applyable for plan in plans) and any(plan.doomed for plan in plans):
@@ -85,10 +85,26 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
     return exit_code(outcome_of(accounts))
 
 
-def _open_run(values: "dict[str, str | None]") -> "Run":
+def _open_run(values: "Values") -> "Run":
     from ci3.run import open_run
 
     return open_run([make_cleanup(settings) for settings in targets_from(values)])
+
+
+def _open_saved_run(values: "Values") -> "Run":
+    """Open the run of a plan file where one is named, and else one that plans for itself."""
+    from ci3.policy_file import read_named_policy
+    from ci3.run import open_run
+    from ci3.saved_plan import named_plan_file, read_saved_plans, settings_of_plans
+
+    given = given_from(values)
+    policy = read_named_policy(given)
+    path = named_plan_file(policy, given)
+    if not path:
+        return _open_run(values)
+    saved = read_saved_plans(path)
+    targets = settings_of_plans(saved, path, {}, policy, given)
+    return open_run([make_cleanup(settings) for settings in targets], saved)
 
 
 def _show(run: "Run", accounts: "Sequence[Account]", output: str) -> None:

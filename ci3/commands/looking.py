@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from ci3.settings import Settings
 
 _LISTING_SETTINGS = (*TARGET_SETTINGS, "match", "required-file", "policy-file")
-_APPLY_SETTINGS = ("plan-file", "journal-file", "max-delete", "max-delete-bytes")
+_APPLY_SETTINGS = (
+    "plan-file",
+    "journal-file",
+    "max-delete",
+    "max-delete-bytes",
+    "skip-changed",
+    "timeout",
+)
 
 
 @with_options(_LISTING_SETTINGS)
@@ -71,25 +78,29 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
 
     folder = name.rstrip("/")
     targets = targets_from(values)
-    for settings in targets:
+    found = []
+    for settings in targets if folder else ():
         bucket = make_cleanup(settings).open_bucket()
         _, objects = list_deployment(bucket, folder, f"{settings.prefix}{folder}/")
-        if folder and objects:
-            break
-    else:
+        if objects:
+            found.append((settings.url, objects))
+    if not found:
         raise _not_found(name, targets)
     if output == "json":
         from ci3.core.planfile import dump_objects
 
-        click.echo(dump_objects(folder, objects), nl=False)
-    elif output == "markdown":
-        from ci3.report.markdown import objects_markdown
+        click.echo(dump_objects(folder, found, has_targets=targets[0].has_targets), nl=False)
+        return
+    for url, objects in found:
+        title = url if len(found) > 1 else ""
+        if output == "markdown":
+            from ci3.report.markdown import objects_markdown
 
-        write_markdown(objects_markdown(objects))
-    else:
-        from ci3.report.terminal import show_objects
+            write_markdown(objects_markdown(objects, title))
+        else:
+            from ci3.report.terminal import show_objects
 
-        show_objects(console(sys.stdout), objects)
+            show_objects(console(sys.stdout), objects, title)
 
 
 @with_options(names_of_options(besides=_APPLY_SETTINGS))
@@ -107,29 +118,40 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
     """
     folder = name.rstrip("/")
     targets = targets_from(values)
+    found, why = [], ""
     for settings in targets:
         cleanup = make_cleanup(settings)
         explanation = cleanup.explain(cleanup.open_bucket(), folder)
-        if explanation is not None:
-            break
-    else:
-        raise _not_found(name, targets)
+        if isinstance(explanation, str):
+            why = why or explanation
+        else:
+            found.append((settings.url, explanation))
+    if not found:
+        raise _not_found(name, targets, why)
     if output == "json":
-        from ci3.core.planfile import dump_explanation
+        from ci3.core.planfile import dump_explanations
 
-        click.echo(dump_explanation(explanation), nl=False)
-    elif output == "markdown":
-        from ci3.report.markdown import explanation_markdown
+        click.echo(dump_explanations(found, has_targets=targets[0].has_targets), nl=False)
+        return
+    for url, explanation in found:
+        title = url if len(targets) > 1 else ""
+        if output == "markdown":
+            from ci3.report.markdown import explanation_markdown
 
-        write_markdown(explanation_markdown(explanation))
-    else:
-        from ci3.report.terminal import show_explanation
+            write_markdown(explanation_markdown(explanation, title))
+        else:
+            from ci3.report.terminal import show_explanation
 
-        show_explanation(console(sys.stdout), explanation)
+            show_explanation(console(sys.stdout), explanation, title)
 
 
-def _not_found(name: str, targets: "tuple[Settings, ...]") -> SettingsError:
+def _not_found(name: str, targets: "tuple[Settings, ...]", why: str = "") -> SettingsError:
+    where = ", ".join(one.url for one in targets)
+    if why:
+        return SettingsError(
+            f"{name!r} in {where} is no deployment: {why}", "It is never deleted as it is."
+        )
     return SettingsError(
-        f"there is no deployment {name!r} in {', '.join(one.url for one in targets)}",
+        f"there is no deployment {name!r} in {where}",
         "ci3 list-deployments shows which there are.",
     )

@@ -9,8 +9,9 @@ import click
 from ci3.core.plan import Origin
 from ci3.errors import SettingsError
 from ci3.options import TARGET_SETTINGS, names_of_options, targets_from, with_options
+from ci3.resolving import Given
 from ci3.screen import OUTPUT, console, make_cleanup, write_markdown
-from ci3.settings import Given, Settings
+from ci3.settings import Settings
 from ci3.targets import resolve_targets
 
 if TYPE_CHECKING:
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
 
     _Sides = tuple[Settings, Replayed, Replayed | None]
 
-_NOT_ASKED = ("plan-file", "journal-file", "max-delete", "max-delete-bytes", "live-from")
+_NOT_ASKED = (
+    "plan-file",
+    "journal-file",
+    "max-delete",
+    "max-delete-bytes",
+    "skip-changed",
+    "timeout",
+    "live-from",
+)
 
 
 @with_options(names_of_options(besides=_NOT_ASKED))
@@ -78,6 +87,7 @@ def _other_settings(settings: Settings, path: str) -> Settings:
 
 
 def _show(sides: "Sequence[_Sides]", output: str) -> None:
+    from ci3.core.wording import visible
     from ci3.report import simulation
 
     if output == "json":
@@ -98,5 +108,5 @@ def _show(sides: "Sequence[_Sides]", output: str) -> None:
         else:
             screen = console(sys.stdout)
             if title:
-                screen.print(f"\n{title}", markup=False)
+                screen.print(f"\n{visible(title)}", markup=False)
             simulation.show_simulation(screen, one, other)

@@ -1,23 +1,33 @@
 """What became of a run: of each target its plan and what applying it did, and all of it summed."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
 
 from ci3.core.model import ObjectOutcome, Outcome, Result
 from ci3.core.plan import Plan
+from ci3.errors import ExitCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One target's plan, and where it was applied the result."""
+    """One target's plan, and where it was applied the result.
+
+    `changed` says of a saved plan why deployments that it names can't be deleted any more: then
+    nothing was.
+    """
 
     plan: Plan
     result: Result | None = None
+    changed: Mapping[str, str] = field(default_factory=dict)
+    is_stale: bool = False
 
     @property
     def outcome(self) -> Outcome:
         """Say what became of it; without a result it was only planned."""
+        if self.is_stale:
+            return Outcome.STALE_PLAN
         if self.result is not None:
             return self.result.outcome
         if not self.plan.applyable:
@@ -86,3 +96,20 @@ def list_numbers(accounts: Sequence[Account]) -> list[dict[str, str | int]]:
         }
         for account in accounts
     ]
+
+
+def exit_code(outcome: Outcome) -> ExitCode:
+    """Give the exit code that tells an outcome."""
+    match outcome:
+        case Outcome.NOTHING_TO_DELETE | Outcome.PLANNED | Outcome.APPLIED:
+            return ExitCode.DONE
+        case Outcome.PARTIAL:
+            return ExitCode.PARTIAL
+        case Outcome.REFUSED:
+            return ExitCode.REFUSED
+        case Outcome.STALE_PLAN:
+            return ExitCode.STALE_PLAN
+        case Outcome.FAILED:
+            return ExitCode.ACCESS
+        case _:
+            assert_never(outcome)

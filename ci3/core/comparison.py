@@ -10,8 +10,8 @@ from ci3.core.plan import Plan
 class PolicyChange:
     """Two plans of one bucket, by the old policy and by the new one.
 
-    The decisions are the new plan's. `old` is None where there is nothing to compare with, and
-    `problem` then says why.
+    A plan that may not be applied deletes nothing. `old` is None where there is nothing to compare
+    with, and `problem` then says why.
     """
 
     new: Plan
@@ -21,13 +21,16 @@ class PolicyChange:
     @property
     def newly_doomed(self) -> tuple[Decision, ...]:
         """What only the new policy deletes, also where the old one took it for no deployment."""
-        kept = {one.deployment.name for one in self.old.doomed} if self.old else set()
-        return tuple(one for one in self.new.doomed if one.deployment.name not in kept)
+        doomed = {one.deployment.name for one in _deleted(self.old)}
+        return tuple(one for one in _deleted(self.new) if one.deployment.name not in doomed)
 
     @property
     def newly_kept(self) -> tuple[Decision, ...]:
         """What only the old policy deletes."""
-        if self.old is None:
-            return ()
-        doomed = {one.deployment.name for one in self.new.doomed}
-        return tuple(one for one in self.old.doomed if one.deployment.name not in doomed)
+        doomed = {one.deployment.name for one in _deleted(self.new)}
+        return tuple(one for one in _deleted(self.old) if one.deployment.name not in doomed)
+
+
+def _deleted(plan: Plan | None) -> tuple[Decision, ...]:
+    """List what a plan deletes: nothing where something forbids applying it."""
+    return plan.doomed if plan is not None and plan.applyable else ()

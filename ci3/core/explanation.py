@@ -1,9 +1,11 @@
 """Why one deployment stays or goes: every rule and pin, and when it would go if nothing changes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ci3.core.measures import Duration
 from ci3.core.model import ReasonCode
+from ci3.core.plan import Refusal
 from ci3.core.retention import Judgement
 from ci3.core.wording import counted, moment, span
 
@@ -24,9 +26,18 @@ class Explanation:
     outlook: str
 
 
-def explain(judgement: Judgement, keep_within: Duration | None) -> Explanation:
-    """Add to a judgement when the deployment would go; `keep_within` is the rule in force."""
-    return Explanation(judgement=judgement, outlook=_outlook(judgement, keep_within))
+def explain(
+    judgement: Judgement, keep_within: Duration | None, refusals: Sequence[Refusal] = ()
+) -> Explanation:
+    """Add to a judgement when the deployment would go.
+
+    `keep_within` is the rule in force; `refusals` are what forbids to delete anything at all.
+    """
+    outlook = _outlook(judgement, keep_within)
+    if refusals:
+        told = "; ".join(refusal.message for refusal in refusals)
+        outlook = f"{outlook} But nothing is deleted as long as this holds: {told}."
+    return Explanation(judgement=judgement, outlook=outlook)
 
 
 def _outlook(judgement: Judgement, keep_within: Duration | None) -> str:

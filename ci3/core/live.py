@@ -99,10 +99,19 @@ class Sighting:
     """One thing that a source says is live: a folder's name or a commit, and where that is said.
 
     `evidence` is a sentence's end, such as `CloudFront E2ABC serves /ab12cd3 for www.example.org`.
+    Where it quotes a text that anybody may have written, `place` names that text's place, to be
+    told alone where nothing of that name is there. What is only on its way need not be found.
     """
 
     name: str
     evidence: str
+    place: str = ""
+    must_be_found: bool = True
+
+    @property
+    def told_when_missing(self) -> str:
+        """Say what named it; of a text that may be a secret only where it stands."""
+        return f"{self.place} names something that is not there" if self.place else self.evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,13 @@ from fractions import Fraction
 from typing import Self
 
 DURATION_PATTERN = "[0-9]{1,6}[hdw]"
+TIMEOUT_PATTERN = "[0-9]{1,6}[smh]"
 SIZE_PATTERN = r"[0-9]{1,12}(\.[0-9]{1,6})? ?([KMGTPkmgtp][Ii]?[Bb]?|[Bb])"
 
 MAXIMUM_DURATION = timedelta(days=36_500)
 """A longer one is a slip of the hand, and reaches back beyond what a calendar counts."""
 
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 _POWERS = "BKMGTP"
 
@@ -33,6 +35,14 @@ class Duration:
         if length > MAXIMUM_DURATION:
             raise ValueError(f"is too long: at most {MAXIMUM_DURATION.days}d")
         return cls(text=text, length=length)
+
+    @classmethod
+    def parse_timeout(cls, text: str) -> Self:
+        """Read seconds, minutes or hours; raises ValueError with words that follow the text."""
+        if not re.fullmatch(TIMEOUT_PATTERN, text):
+            problem = "has no unit" if text.isdecimal() else "is no length of time"
+            raise ValueError(f"{problem}; write whole seconds, minutes or hours: 90s, 30m, 2h")
+        return cls(text=text, length=timedelta(seconds=int(text[:-1]) * _SECONDS[text[-1]]))
 
     def __str__(self) -> str:
         return self.text

@@ -10,17 +10,78 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """One object as a listing shows it."""
+    """One object as a listing shows it.
+
+    `version_id` is set only where a listing of versions gave it; it is no part of what makes two
+    objects equal, nor of a fingerprint.
+    """
 
     key: str
     etag: str
     size_bytes: int
     modified_at: datetime
+    version_id: str = dataclasses.field(default="", compare=False)
 
     @property
     def is_folder_marker(self) -> bool:
         """Whether this is the empty `folder/` object that consoles make: no content of its own."""
         return self.size_bytes == 0 and self.key.endswith("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVersion:
+    """One version of an object, or one delete marker, as a listing of versions shows it.
+
+    A delete marker has no ETag and no size.
+    """
+
+    key: str
+    version_id: str
+    is_latest: bool
+    is_marker: bool
+    etag: str
+    size_bytes: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredUpload:
+    """One multipart upload that was begun and neither completed nor aborted."""
+
+    key: str
+    upload_id: str
+    started_at: datetime
+
+
+class DeleteGuard(StrEnum):
+    """Which deletions S3 itself makes only of the very object that was listed.
+
+    `etag`: all of them. `etag-single`: only those that go in a request of their own; batches,
+    that is nearly all, are no safer than with `none`.
+    """
+
+    ETAG = "etag"
+    ETAG_SINGLE = "etag-single"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardProbe:
+    """The guard in force, and in words how that is known."""
+
+    guard: DeleteGuard
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoncurrentTerm:
+    """After how many days S3 itself removes old versions; None where no rule does.
+
+    With a `problem` the rules could not be read, and `days` says nothing.
+    """
+
+    days: int | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,12 +230,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentResult:
-    """What became of one deployment that the plan named: objects by outcome, and why not all."""
+    """What became of one deployment that the plan named: objects by outcome, and why not all.
+
+    `is_skipped` where it has changed, and what has changed was to be skipped.
+    """
 
     name: str
     counts: Mapping[ObjectOutcome, int]
     bytes_deleted: int
     problem: str = ""
+    is_skipped: bool = False
 
     @property
     def is_gone(self) -> bool:
@@ -185,23 +250,37 @@ class DeploymentResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What an apply did; `stopped` says why it ended early, or is empty."""
+    """What an apply did; `stopped` says why it ended early, or is empty.
+
+    `guard` is None where nothing was sent. `uploads_aborted` counts unfinished uploads; why some
+    may be left, `uploads_problem` says.
+    """
 
     run_id: str
     journal_file: str
     deployments: tuple[DeploymentResult, ...]
     stopped: str = ""
+    guard: GuardProbe | None = None
+    uploads_aborted: int = 0
+    uploads_problem: str = ""
 
     @property
     def outcome(self) -> Outcome:
-        """Applied only when every object that the plan named is gone."""
-        is_whole = not self.stopped and all(result.is_gone for result in self.deployments)
+        """Applied only when every object that the plan named is gone, or was to be skipped."""
+        is_whole = not self.stopped and all(
+            result.is_gone or result.is_skipped for result in self.deployments
+        )
         return Outcome.APPLIED if is_whole else Outcome.PARTIAL
 
     @property
     def deployments_deleted(self) -> int:
         """Deployments of which nothing that the plan named is left."""
         return sum(result.is_gone for result in self.deployments)
+
+    @property
+    def deployments_skipped(self) -> int:
+        """Deployments that had changed, and were to be skipped then."""
+        return sum(result.is_skipped for result in self.deployments)
 
     @property
     def bytes_deleted(self) -> int:

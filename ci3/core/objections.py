@@ -2,13 +2,22 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ci3.constants import LONG_SPAN_SECONDS
 from ci3.core.live import Reading, Sighting
 from ci3.core.measures import ByteSize
-from ci3.core.model import Decision, Inventory, ReasonCode, Versioning
+from ci3.core.model import (
+    Decision,
+    Deployment,
+    Hole,
+    Ignored,
+    Inventory,
+    NoncurrentTerm,
+    ReasonCode,
+    Versioning,
+)
 from ci3.core.pins import Pin, pin_live
 from ci3.core.plan import DeleteLimit, PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.wording import counted, listed, size, span
@@ -33,7 +42,7 @@ def find_refusals(
     limits: Limits,
 ) -> tuple[Refusal, ...]:
     """Collect everything that forbids deleting what was decided."""
-    names = _folder_names(inventory)
+    names = folder_names(inventory.deployments, inventory.ignored, inventory.holes)
     refusals = [
         Refusal(
             code=RefusalCode.UNREADABLE_DEPLOYMENT,
@@ -75,9 +84,12 @@ def _against_reading(reading: Reading, names: Sequence[str]) -> Iterator[Refusal
             code=RefusalCode.LIVE_SOURCE_UNREADABLE, message=f"{source} names nothing as live"
         )
     else:
-        missing = _not_found(reading, names)
-        if len(missing) == len(reading.sightings):
-            told = listed([one.evidence for one in missing], NAMES_SHOWN)
+        required = [one for one in reading.sightings if one.must_be_found]
+        missing = _not_found(
+            replace(reading, sightings=tuple(required or reading.sightings)), names
+        )
+        if len(missing) == len(required or reading.sightings):
+            told = listed([one.told_when_missing for one in missing], NAMES_SHOWN)
             hint = nearest(missing[0].name, names)
             yield Refusal(
                 code=RefusalCode.LIVE_NOT_FOUND,
@@ -113,7 +125,7 @@ def find_warnings(  # noqa: PLR0913 - each is one thing that may be odd
     required_file: str = "",
 ) -> tuple[PlanWarning, ...]:
     """Collect what a reader should know, though it forbids nothing."""
-    names = _folder_names(inventory)
+    names = folder_names(inventory.deployments, inventory.ignored, inventory.holes)
     warnings = [
         PlanWarning(
             code=WarningCode.PROTECTED_GLOB_UNMATCHED,
@@ -139,13 +151,32 @@ def find_warnings(  # noqa: PLR0913 - each is one thing that may be odd
     return tuple(warnings)
 
 
+def warn_of_undo_term(term: NoncurrentTerm | None) -> tuple[PlanWarning, ...]:
+    """Say until when a deletion can be undone, where a lifecycle rule ends that."""
+    if term is None or (term.days is None and not term.problem):
+        return ()
+    message = (
+        f"whether a lifecycle rule removes old versions could not be read: {term.problem}"
+        if term.problem
+        else f"a lifecycle rule removes old versions {counted(term.days or 0, 'day')} after they "
+        "were hidden: until then what is deleted can be brought back"
+    )
+    return (PlanWarning(code=WarningCode.UNDO_TERM, message=message),)
+
+
 def _about_reading(reading: Reading, names: Sequence[str]) -> Iterator[PlanWarning]:
-    missing = _not_found(reading, names)
-    if reading.source.kind.must_be_found and 0 < len(missing) < len(reading.sightings):
-        told = listed([one.evidence for one in missing], NAMES_SHOWN)
+    missing, sightings = _not_found(reading, names), reading.sightings
+    if reading.source.kind.must_be_found and 0 < len(missing) < len(sightings):
+        told = listed([one.told_when_missing for one in missing], NAMES_SHOWN)
         yield PlanWarning(
             code=WarningCode.LIVE_NOT_FOUND,
             message=f"live-from {reading.source} also names what is not there: {told}",
+        )
+    if not reading.source.kind.must_be_found and sightings and len(missing) == len(sightings):
+        yield PlanWarning(
+            code=WarningCode.LIVE_NOT_FOUND,
+            message=f"live-from {reading.source} names {counted(len(sightings), 'commit')}, and no "
+            "folder is named after one: it keeps nothing",
         )
 
 
@@ -182,11 +213,14 @@ def _not_found(reading: Reading, names: Sequence[str]) -> list[Sighting]:
     return [one for one, pin in pins if not any(pin.holds(name) for name in names)]
 
 
-def _folder_names(inventory: Inventory) -> list[str]:
+def folder_names(
+    deployments: Iterable[Deployment], ignored: Iterable[Ignored], holes: Iterable[Hole] = ()
+) -> list[str]:
+    """Name every folder that is there, also those that are no deployments; never a file."""
     return [
-        *(deployment.name for deployment in inventory.deployments),
-        *(ignored.name.removesuffix("/") for ignored in inventory.ignored),
-        *(hole.name for hole in inventory.holes),
+        *(deployment.name for deployment in deployments),
+        *(one.name.removesuffix("/") for one in ignored if one.name.endswith("/")),
+        *(hole.name for hole in holes),
     ]
 
 

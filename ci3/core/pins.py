@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ci3.constants import COMMIT_PREFIX_LENGTH
-from ci3.core.live import Reading
+from ci3.core.live import LiveKind, LiveSource, Reading, folder_under
 from ci3.core.model import Reason, ReasonCode
 
 _GLOB_CHARACTERS = re.compile(r"[*?\[]")
@@ -75,6 +75,21 @@ def pin_live(readings: Iterable[Reading]) -> tuple[Pin, ...]:
         Pin(code=ReasonCode.LIVE, pattern=one.name, evidence=one.evidence)
         for reading in readings
         for one in reading.sightings
+    )
+
+
+def pin_pointers(sources: Iterable[LiveSource], prefix: str) -> tuple[Pin, ...]:
+    """Make pins of the folders that hold the pointer objects themselves."""
+    return tuple(
+        Pin(
+            code=ReasonCode.LIVE,
+            pattern=folder_under(source.argument, prefix),
+            evidence=f"it holds the pointer {source.argument}",
+        )
+        for source in sources
+        if source.kind is LiveKind.OBJECT
+        and "/" in source.argument.removeprefix(prefix)
+        and folder_under(source.argument, prefix)
     )
 
 

@@ -30,6 +30,7 @@ class WarningCode(StrEnum):
     LONG_SPAN = "long-span"
     UNGROUPED = "ungrouped"
     REQUIRED_FILE_UNFOUND = "required-file-unfound"
+    UNDO_TERM = "undo-term"
     VERSIONING_UNKNOWN = "versioning-unknown"
 
 
@@ -189,7 +190,9 @@ def compare(approved: Plan, fresh: Plan) -> StillDue:
         current = now.get(decision.deployment.name)
         if current is None:
             withdrawn[decision.deployment.name] = "it is gone"
-        elif current.deployment.fingerprint != decision.deployment.fingerprint:
+        elif current.deployment.is_whole and (
+            current.deployment.fingerprint != decision.deployment.fingerprint
+        ):
             withdrawn[decision.deployment.name] = "its objects changed since the plan"
         elif not current.is_delete:
             withdrawn[decision.deployment.name] = "; ".join(

@@ -1,7 +1,7 @@
 """The plan file: a plan as strict JSON, and back; what does not fit is refused."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -171,42 +171,61 @@ def dump_inventories(listings: Sequence[Listing], *, has_targets: bool) -> str:
 
     Those of a policy file's targets stand under `targets`, each with its `url`.
     """
-    content = [
-        {
-            "deployments": [_deployment(one) for one in deployments],
-            "ignored": [{"name": one.name, "reason": one.reason} for one in ignored],
-        }
-        for _, deployments, ignored in listings
+    content: list[tuple[str, dict[str, object]]] = [
+        (
+            url,
+            {
+                "deployments": [_deployment(one) for one in deployments],
+                "ignored": [{"name": one.name, "reason": one.reason} for one in ignored],
+            },
+        )
+        for url, deployments, ignored in listings
     ]
-    if not has_targets and len(content) == 1:
-        return _json(content[0])
-    named = zip(listings, content, strict=True)
-    return _json({"targets": [{"url": url, **one} for (url, _, _), one in named]})
+    return _of_targets(content, has_targets=has_targets)
 
 
-def dump_explanation(explanation: Explanation) -> str:
-    """Write an explanation as JSON: the decision as in a plan, `checks` and `outlook`."""
-    judgement = explanation.judgement
+def dump_explanations(explanations: Sequence[tuple[str, Explanation]], *, has_targets: bool) -> str:
+    """Write explanations as JSON: the decision as in a plan, `checks` and `outlook`.
+
+    Each stands beside its target's address; those of a policy file's targets under `targets`.
+    """
+    content = [(url, _explanation(one)) for url, one in explanations]
+    return _of_targets(content, has_targets=has_targets)
+
+
+def _explanation(explanation: Explanation) -> dict[str, object]:
     checks = [
         {"code": check.code, "is_matched": check.is_matched, "message": check.message}
-        for check in judgement.checks
+        for check in explanation.judgement.checks
     ]
-    decision = _decision(judgement.decision)
-    return _json({**decision, "checks": checks, "outlook": explanation.outlook})
+    decision = _decision(explanation.judgement.decision)
+    return {**decision, "checks": checks, "outlook": explanation.outlook}
 
 
-def dump_objects(name: str, objects: Iterable[StoredObject]) -> str:
-    """Write a listing of a deployment's objects as JSON."""
-    listed = [
-        {
-            "key": stored.key,
-            "size_bytes": stored.size_bytes,
-            "etag": stored.etag,
-            "modified_at": timestamp(stored.modified_at),
-        }
-        for stored in objects
+def _of_targets(content: Sequence[tuple[str, dict[str, object]]], *, has_targets: bool) -> str:
+    if not has_targets and len(content) == 1:
+        return _json(content[0][1])
+    return _json({"targets": [{"url": url, **one} for url, one in content]})
+
+
+def dump_objects(
+    name: str, listings: Sequence[tuple[str, Sequence[StoredObject]]], *, has_targets: bool
+) -> str:
+    """Write listings of a deployment's objects as JSON; see `dump_inventories`."""
+    content: list[tuple[str, dict[str, object]]] = [
+        (url, {"name": name, "objects": [_object(stored) for stored in objects]})
+        for url, objects in listings
     ]
-    return _json({"name": name, "objects": listed})
+    return _of_targets(content, has_targets=has_targets)
+
+
+def _object(stored: StoredObject) -> dict[str, object]:
+    return {
+        "key": stored.key,
+        "size_bytes": stored.size_bytes,
+        "etag": stored.etag,
+        "modified_at": timestamp(stored.modified_at),
+    }
 
 
 def _json(content: object) -> str:

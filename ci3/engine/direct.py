@@ -7,21 +7,25 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import count
 
-from ci3.aws.bucket import BucketReader, BucketWriter, KeyOutcome
+from ci3.aws.bucket import BucketReader
+from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.writer import BucketWriter
 from ci3.constants import DELETE_BATCH_SIZE
 from ci3.core.gate import Gate
 from ci3.core.model import Decision, Deployment, DeploymentResult, ObjectOutcome, StoredObject
 from ci3.engine.inventory import LISTING_WORKERS, find_folders, list_deployment
 from ci3.engine.journal import Journal
+from ci3.engine.pace import Pace
 from ci3.engine.progress import Progress
 from ci3.errors import Ci3Error, DeniedError, GateError, JournalError, ListingError
 
 DELETE_WORKERS = 8
+OVER = "the time that timeout allows is over. Run again: it goes on where this one stopped"
 OBJECTS_AHEAD = 20_000
 """Objects listed again ahead of their deletion: what is listed long before may change unseen."""
 NOTICE_SECONDS = 0.2
 """How often an interrupt is looked for: one that comes as a wait begins would not end it."""
-RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0)
+RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
 """Pauses before the objects that S3 asked to send again go out again."""
 
 
@@ -39,9 +43,13 @@ _Listing = Future[tuple[Deployment, tuple[StoredObject, ...]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deleted:
-    """What became of each deployment, in the plan's order, and why the run ended early, if so."""
+    """What became of each deployment, in the plan's order, and why the run ended early, if so.
+
+    `whole` are those of which nothing is left.
+    """
 
     results: tuple[DeploymentResult, ...]
+    whole: tuple[Deployment, ...]
     stopped: str
 
 
@@ -91,6 +99,11 @@ class Deletion:
     journal: Journal
     progress: Progress
     sleep: Callable[[float], None]
+    with_versions: bool = False
+    """Whether the journal is to name the versions that deletions hide."""
+    is_over: Callable[[], bool] = lambda: False
+    """Whether the time for this run is up."""
+    _pace: Pace = field(init=False, default_factory=lambda: Pace(DELETE_WORKERS))
     _batch_numbers: Iterator[int] = field(init=False, default_factory=lambda: count(1))
     _tallies: dict[str, _Tally] = field(init=False, default_factory=dict)
     _stopped: str = field(init=False, default="")
@@ -103,6 +116,8 @@ class Deletion:
         """
         self._tallies = {decision.deployment.name: _Tally() for decision in due}
         total = sum(decision.deployment.object_count for decision in due)
+        if self.is_over():
+            self._stop(OVER)
         with suppress(OSError):  # whoever watches may have gone away
             self.progress.begin("Deleting objects", total)
         self._run_uninterrupted(due)
@@ -111,7 +126,12 @@ class Deletion:
         self._close_accounts(due)
         self._look_again(due)
         results = tuple(tally.result(name) for name, tally in self._tallies.items())
-        return Deleted(results=results, stopped=self._stopped)
+        whole = tuple(
+            decision.deployment
+            for decision, result in zip(due, results, strict=True)
+            if result.is_gone
+        )
+        return Deleted(results=results, whole=whole, stopped=self._stopped)
 
     def _run_uninterrupted(self, due: Sequence[Decision]) -> None:
         """List, compare and send in a thread of its own; an interrupt only asks it to stop.
@@ -124,12 +144,19 @@ class Deletion:
             while True:
                 try:
                     while not wait((running,), timeout=NOTICE_SECONDS).done:
-                        pass
+                        self._look_up()
                     break
                 except KeyboardInterrupt:
                     self._stop("it was interrupted")
             if error := running.exception():
                 self._stop(_told(error))
+
+    def _look_up(self) -> None:
+        """Look at the clock, and show that the run is alive."""
+        if self.is_over():
+            self._stop(OVER)
+        with suppress(OSError):
+            self.progress.beat()
 
     def _list_and_send(self, due: Sequence[Decision]) -> None:
         with (
@@ -148,9 +175,7 @@ class Deletion:
             while not self._stopped:
                 while _has_room(ahead) and (one := next(waiting, None)):
                     deployment = one.deployment
-                    listing = pool.submit(
-                        list_deployment, self.reader, deployment.name, deployment.prefix
-                    )
+                    listing = pool.submit(self._list, deployment)
                     ahead.append((one, listing))
                 if not ahead:
                     return
@@ -160,6 +185,9 @@ class Deletion:
         finally:
             for _, listing in ahead:
                 listing.cancel()
+
+    def _list(self, one: Deployment) -> tuple[Deployment, tuple[StoredObject, ...]]:
+        return list_deployment(self.reader, one.name, one.prefix, with_versions=self.with_versions)
 
     def _compare(self, planned: Deployment, listing: _Listing) -> Part | None:
         tally = self._tallies[planned.name]
@@ -216,8 +244,7 @@ class Deletion:
             return _Answer(batch=batch, outcomes={}, stopped="")
         objects = [stored for part in batch for stored in part.objects]
         try:
-            for part in batch:
-                self.gate.check(part.deployment.prefix, [stored.key for stored in part.objects])
+            self.gate.check((part.deployment.prefix, part.objects) for part in batch)
             self.journal.intend(number, objects)
         except (GateError, JournalError) as exc:
             return _Answer(batch=batch, outcomes={}, stopped=_told(exc))
@@ -232,13 +259,23 @@ class Deletion:
 
     def _delete_patiently(self, objects: Sequence[StoredObject]) -> dict[str, KeyOutcome]:
         """Delete objects, sending again alone those that S3 asked to send again."""
-        outcomes = self._delete_once(objects)
+        outcomes = self._delete_in_turn(objects)
         for delay in RETRY_DELAYS_SECONDS:
             again = [stored for stored in objects if outcomes[stored.key].can_retry]
-            if not again:
+            if not again or self._stopped:
                 break
             self.sleep(delay)
-            outcomes |= self._delete_once(again)
+            outcomes |= self._delete_in_turn(again)
+        return outcomes
+
+    def _delete_in_turn(self, objects: Sequence[StoredObject]) -> dict[str, KeyOutcome]:
+        """Delete objects when it is their turn; S3's wish for fewer requests makes turns rarer."""
+        with self._pace.turn():
+            outcomes = self._delete_once(objects)
+        if any(one.is_throttled for one in outcomes.values()):
+            self._pace.slow_down()
+        else:
+            self._pace.go_on()
         return outcomes
 
     def _delete_once(self, objects: Sequence[StoredObject]) -> dict[str, KeyOutcome]:
@@ -254,9 +291,7 @@ class Deletion:
             if not unknown:
                 continue
             try:
-                _, found = list_deployment(
-                    self.reader, part.deployment.name, part.deployment.prefix
-                )
+                _, found = self._list(part.deployment)
             except Exception:  # noqa: BLE001, S112 - what can't be looked at stays unknown
                 continue
             there = {stored.key: stored for stored in found}

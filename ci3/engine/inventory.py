@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ci3.aws.bucket import BucketReader
+from ci3.constants import JOURNAL_FOLDER
 from ci3.core.model import (
     Deployment,
     Hole,
@@ -110,13 +111,42 @@ def _has_file(bucket: BucketReader, key: str) -> bool:
 
 
 def list_deployment(
-    bucket: BucketReader, name: str, prefix: str, required_file: str = ""
+    bucket: BucketReader,
+    name: str,
+    prefix: str,
+    required_file: str = "",
+    *,
+    with_versions: bool = False,
 ) -> tuple[Deployment, tuple[StoredObject, ...]]:
-    """List one folder in full: its summary, and its objects by key."""
-    with closing(bucket.list_pages(prefix)) as pages:
-        listed = [stored for page in pages for stored in page.objects]
+    """List one folder in full: its summary, and its objects by key.
+
+    With versions, each object has its version's id, unless this identity may not list versions.
+    """
+    listed = _current_versions(bucket, prefix) if with_versions else None
+    if listed is None:
+        with closing(bucket.list_pages(prefix)) as pages:
+            listed = [stored for page in pages for stored in page.objects]
     objects = _by_key(bucket, prefix, listed)
     return describe(name, prefix, objects, required_file=required_file), objects
+
+
+def _current_versions(bucket: BucketReader, prefix: str) -> list[StoredObject] | None:
+    try:
+        with closing(bucket.list_versions(prefix)) as pages:
+            return [
+                StoredObject(
+                    key=version.key,
+                    etag=version.etag,
+                    size_bytes=version.size_bytes,
+                    modified_at=version.modified_at,
+                    version_id=version.version_id,
+                )
+                for page in pages
+                for version in page
+                if version.is_latest and not version.is_marker
+            ]
+    except DeniedError:
+        return None
 
 
 def _by_key(
@@ -149,6 +179,8 @@ def find_folders(
                 )
             if not name or f"{prefix}{name}/" != folder:
                 ignored.append(Ignored(name=folder, reason="a folder without a name"))
+            elif name == JOURNAL_FOLDER:
+                ignored.append(Ignored(name=f"{name}/", reason="where ci3 keeps its journals"))
             elif match is not None and not match.fullmatch(name):
                 ignored.append(Ignored(name=f"{name}/", reason=f"does not match {match.pattern}"))
             else:

@@ -75,9 +75,21 @@ def _read(asked: _Asked, source: LiveSource) -> Reading:
         case LiveKind.GITHUB_DEPLOYMENTS | LiveKind.OPEN_PULL_REQUESTS | LiveKind.BRANCHES:
             return _read_from_github(asked, source)
         case LiveKind.CLOUDFRONT:
-            return read_cloudfront(source, bucket=bucket.bucket, prefix=prefix, region=asked.region)
+            return read_cloudfront(
+                source,
+                bucket=bucket.bucket,
+                prefix=prefix,
+                region=asked.region,
+                credentials=bucket.credentials,
+            )
         case LiveKind.SSM:
-            return read_parameter(source, bucket=bucket.bucket, prefix=prefix, region=asked.region)
+            return read_parameter(
+                source,
+                bucket=bucket.bucket,
+                prefix=prefix,
+                region=asked.region,
+                credentials=bucket.credentials,
+            )
         case LiveKind.OBJECT:
             return read_pointer_object(source, bucket=bucket, prefix=prefix)
         case LiveKind.URL:

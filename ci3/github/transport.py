@@ -111,17 +111,25 @@ class GitHubTransport:
         self, path: str, query: Mapping[str, str], before_each: Callable[[], None]
     ) -> Iterator[tuple[Fields, ...]]:
         """Read a list page by page, each when it is asked for; `before_each` may raise instead."""
-        asked = urlencode({**query, "per_page": str(PAGE_SIZE)})
-        next_url: str | None = f"{self._api_url}{path}?{asked}"
-        seen = set()
+        next_url: str | None = self._page_url(path, query, 1)
+        seen: set[str] = set()
         while next_url is not None:
             seen.add(next_url)
             before_each()
             response = self._ask("GET", next_url)
-            yield read_objects(response)
+            page = tuple(read_objects(response))
+            yield page
             next_url = self._next_page(response)
+            if next_url is None and len(page) >= PAGE_SIZE:
+                # A proxy may have taken the link away: a full page need not be the last.
+                next_url = self._page_url(path, query, len(seen) + 1)
             if next_url in seen:
                 raise unexpected(response, "its next page is one that was already read")
+
+    def _page_url(self, path: str, query: Mapping[str, str], number: int) -> str:
+        page = {"page": str(number)} if number > 1 else {}
+        asked = urlencode({**query, "per_page": str(PAGE_SIZE), **page})
+        return f"{self._api_url}{path}?{asked}"
 
     def entries(self, path: str) -> Iterator[Fields]:
         """Read a list entry by entry."""

@@ -39,7 +39,8 @@ def read_page(
     return Reading(
         source=source,
         sightings=tuple(
-            Sighting(name=name, evidence=f"{where} says {name}") for name in dict.fromkeys(names)
+            Sighting(name=name, evidence=f"{where} says {name}", place=where)
+            for name in dict.fromkeys(names)
         ),
     )
 

@@ -34,15 +34,18 @@ from ci3.report.sentences import (
     achievement,
     amounts,
     described,
+    guard_note,
     reasons,
     rollback_note,
     rollback_window,
     rules_note,
     sections,
     shortfall,
+    staleness,
     total_verdict,
     undo_note,
     uploaded,
+    uploads_note,
     verdict,
 )
 
@@ -87,6 +90,8 @@ def run_markdown(
 def _head(account: Account, level: str) -> list[str]:
     plan, result = account.plan, account.result
     title = verdict(plan) if result is None else achievement(plan, result)
+    if account.is_stale:
+        title = staleness(account)
     where = f"{code(plan.target.url)} · {plain(undo_note(plan.target))}"
     return [f"{level} {plain(title)}", where, *_notes(plan, result)]
 
@@ -110,10 +115,10 @@ def _overview(accounts: Sequence[Account]) -> str:
 
 def _target(account: Account, place: Place, room_bytes: int) -> list[str]:
     """Render one target's tables and what follows from them."""
-    plan, result = account.plan, account.result
+    plan = account.plan
     tail = [*_afterwards(plan), plain(rules_note(plan))]
     room = room_bytes - size_bytes("\n\n".join(tail))
-    doomed = table(_doomed_columns(result), _doomed_rows(plan, result), room, place)
+    doomed = table(_doomed_columns(account), _doomed_rows(account), room, place)
     room -= size_bytes(doomed)
     kept = table(_KEPT_COLUMNS, _kept_rows(plan), room, place)
     parts = [doomed]
@@ -142,11 +147,16 @@ def _policy_change(change: PolicyChange, *, of_several: bool) -> str:
             )
             if decisions
         ]
+    refused = [
+        f"{which} may not be applied: {plain(one.message)}."
+        for which, plan in (("The old one", change.old), ("The new one", change.new))
+        for one in plan.refusals[:_NOTES_SHOWN]
+    ]
     windows = [
         f"{name} {plain(rollback_window(plan) or 'nothing to roll back to')}."
         for name, plan in (("Before:", change.old), ("Now:", change.new))
     ]
-    return "\n".join((title, "", *(f"- {line}" for line in (*moved, *windows))))
+    return "\n".join((title, "", *(f"- {line}" for line in (*moved, *refused, *windows))))
 
 
 def _names(decisions: Sequence[Decision]) -> str:
@@ -173,31 +183,35 @@ def _notes(plan: Plan, result: Result | None) -> list[str]:
 _KEPT_COLUMNS = ("Kept", "Uploaded", "Objects", "Size", "Why")
 
 
-def _doomed_columns(result: Result | None) -> tuple[str, ...]:
-    if result is None:
+def _doomed_columns(account: Account) -> tuple[str, ...]:
+    if account.result is None and not account.is_stale:
         return ("To&nbsp;delete", "Uploaded", "Objects", "Size", "Why")
     return ("Deployment", "Result", "Objects", "Size", "Why")
 
 
-def _doomed_rows(plan: Plan, result: Result | None) -> Iterable[str]:
+def _doomed_rows(account: Account) -> Iterable[str]:
+    plan, result = account.plan, account.result
     by_name = {one.name: one for one in result.deployments} if result else {}
     for section in sections(plan, plan.doomed):
         yield from _section_row(section)
         for decision in section.decisions:
-            yield _doomed_row(decision, plan, result, by_name.get(decision.deployment.name))
+            yield _doomed_row(decision, account, by_name.get(decision.deployment.name))
 
 
-def _doomed_row(
-    decision: Decision, plan: Plan, result: Result | None, one: DeploymentResult | None
-) -> str:
-    if result is None:
-        second, why = unbroken(uploaded(decision, plan)), plain(reasons(decision))
+def _doomed_row(decision: Decision, account: Account, one: DeploymentResult | None) -> str:
+    if account.is_stale:
+        changed = account.changed.get(decision.deployment.name)
+        second = "as planned" if changed is None else "**changed**"
+        why = plain(changed or reasons(decision))
+    elif account.result is None:
+        second, why = unbroken(uploaded(decision, account.plan)), plain(reasons(decision))
     elif one is None:
         second, why = "**kept**", "not deleted"
     elif one.is_gone:
         second, why = "deleted", plain(reasons(decision))
     else:
-        second, why = "**not&nbsp;deleted**", plain(one.problem)
+        second = "skipped" if one.is_skipped else "**not&nbsp;deleted**"
+        why = plain(one.problem)
         if one.counts.get(ObjectOutcome.DELETED):
             second = f"**{one.counts[ObjectOutcome.DELETED]:,} deleted, not all**"
     deployment = decision.deployment
@@ -247,6 +261,8 @@ def _footer(accounts: Sequence[Account], place: Place) -> list[str]:
     for account in accounts:
         if account.result is not None and account.result.journal_file:
             result = account.result
+            notes = (guard_note(result), uploads_note(result))
+            shown += [plain(note) for note in notes if note]
             shown.append(f"Journal: {code(result.journal_file)}, run {code(result.run_id)}")
     plans = [account.plan for account in accounts]
     is_to_apply = any(plan.doomed for plan in plans) and all(plan.applyable for plan in plans)
@@ -260,8 +276,11 @@ def _footer(accounts: Sequence[Account], place: Place) -> list[str]:
     return shown
 
 
-def explanation_markdown(explanation: Explanation) -> str:
-    """Render why a deployment stays or goes: every rule and pin, and when it would go."""
+def explanation_markdown(explanation: Explanation, url: str = "") -> str:
+    """Render why a deployment stays or goes: every rule and pin, and when it would go.
+
+    `url` says where, if there are several places.
+    """
     judgement = explanation.judgement
     decision, deployment = judgement.decision, judgement.deployment
     verb = "would be deleted" if decision.is_delete else "is kept"
@@ -272,7 +291,7 @@ def explanation_markdown(explanation: Explanation) -> str:
     if decision.is_delete:
         checks += [row("", code(one.code), plain(one.message)) for one in decision.reasons]
     parts = (
-        f"### {code(deployment.name)} {verb}",
+        f"### {code(deployment.name)} {f'in {code(url)} ' if url else ''}{verb}",
         plain(described(deployment, judgement.now)),
         "\n".join((row("Keeps&nbsp;it", "Rule", "Why"), row(":--", ":--", ":--"), *checks)),
         plain(explanation.outlook),
@@ -297,7 +316,9 @@ def deployments_markdown(deployments: Sequence[Deployment], url: str = "") -> st
     return f"{title}{lines}\n"
 
 
-def objects_markdown(objects: Sequence[StoredObject]) -> str:
-    """Render a listing of objects as a table, in the order given."""
+def objects_markdown(objects: Sequence[StoredObject], url: str = "") -> str:
+    """Render a listing of objects as a table, in the order given; `url` is its title."""
+    title = f"#### {code(url)}\n\n" if url else ""
     rows = (row(code(one.key), moment(one.modified_at), size(one.size_bytes)) for one in objects)
-    return "\n".join((row("Key", "Modified", "Size"), row(":--", ":--", "--:"), *rows)) + "\n"
+    columns = row("Key", "Modified", "Size")
+    return title + "\n".join((columns, row(":--", ":--", "--:"), *rows)) + "\n"

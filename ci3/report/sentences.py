@@ -6,7 +6,15 @@ from datetime import datetime
 
 from ci3.constants import LONG_SPAN_SECONDS
 from ci3.core.account import Account
-from ci3.core.model import Decision, Deployment, ObjectOutcome, Result, Target, Versioning
+from ci3.core.model import (
+    Decision,
+    DeleteGuard,
+    Deployment,
+    ObjectOutcome,
+    Result,
+    Target,
+    Versioning,
+)
 from ci3.core.plan import Plan, PolicyEntry
 from ci3.core.rollback import rollback_targets
 from ci3.core.wording import ago, counted, moment, size, span
@@ -37,16 +45,60 @@ def achievement(plan: Plan, result: Result) -> str:
     planned = plan.totals.delete
     objects = counted(result.count(ObjectOutcome.DELETED), "object")
     amount = size(result.bytes_deleted)
+    if plan.target.versioning is Versioning.ENABLED:
+        amount += " kept as old versions"
     if done == planned:
         what = f"{counted(done, 'deployment')} deleted"
     else:
         what = f"{done:,} of {counted(planned, 'deployment')} deleted"
+    if result.deployments_skipped:
+        what += f", {result.deployments_skipped:,} skipped that had changed"
     return f"{what}: {objects}, {amount}; {plan.totals.keep:,} kept"
+
+
+def guard_note(result: Result) -> str:
+    """Say what kept a late change safe while objects were deleted, or nothing where none were."""
+    match result.guard and result.guard.guard:
+        case None:
+            return ""
+        case DeleteGuard.ETAG:
+            note = "Each object was deleted only as it was listed: S3 checked its ETag"
+        case DeleteGuard.ETAG_SINGLE:
+            note = "S3 checked ETags only of objects deleted one by one, not of batches"
+        case DeleteGuard.NONE:
+            note = (
+                "No ETag was checked by S3: between the last listing and the deletion lay seconds"
+            )
+    reason = result.guard.reason if result.guard else ""
+    return f"{note} ({reason})." if reason else f"{note}."
+
+
+def uploads_note(result: Result) -> str:
+    """Say what became of unfinished uploads, or nothing where there were none."""
+    notes = []
+    if result.uploads_aborted:
+        notes.append(f"{counted(result.uploads_aborted, 'unfinished upload')} aborted.")
+    if result.uploads_problem:
+        notes.append(f"Unfinished uploads may be left: {result.uploads_problem}")
+    return " ".join(notes)
+
+
+def staleness(account: Account) -> str:
+    """Say of a saved plan that it was not applied, since things have changed."""
+    changed, due = len(account.changed), account.plan.totals.delete
+    if not changed:
+        return "Not applied: the plan of another target is stale"
+    rest = f" to delete the other {due - changed:,}" if due > changed else ""
+    again = f", or apply it with skip-changed{rest}" if rest else ""
+    return (
+        f"The plan is stale: {changed:,} of {counted(due, 'deployment')} can't be deleted as "
+        f"planned. Nothing was deleted. Make a new plan{again}"
+    )
 
 
 def shortfall(plan: Plan, result: Result) -> str:
     """Say what an apply left undone, or nothing where it left nothing."""
-    left = plan.totals.delete - result.deployments_deleted
+    left = plan.totals.delete - result.deployments_deleted - result.deployments_skipped
     sentences = (
         [f"{counted(left, 'deployment')} of the plan not deleted, or not whole"] if left else []
     )
@@ -184,6 +236,9 @@ def total_verdict(accounts: Sequence[Account]) -> str:
     totals = [account.plan.totals for account in accounts]
     found, due = sum(one.found for one in totals), sum(one.delete for one in totals)
     where = f"in {len(accounts):,} targets"
+    if stale := sum(len(account.changed) for account in accounts if account.is_stale):
+        what = f"{stale:,} of {counted(due, 'deployment')} {where}"
+        return f"The plan is stale: {what} can't be deleted as planned. Nothing was deleted"
     results = [account.result for account in accounts if account.result]
     if results:
         done = sum(result.deployments_deleted for result in results)
@@ -202,6 +257,8 @@ def total_verdict(accounts: Sequence[Account]) -> str:
 
 
 def _own_verdict(account: Account) -> str:
+    if account.is_stale:
+        return staleness(account)
     if account.result is None:
         return verdict(account.plan)
     return achievement(account.plan, account.result)

@@ -21,14 +21,17 @@ from ci3.report.sentences import (
     achievement,
     amounts,
     described,
+    guard_note,
     reasons,
     rollback_note,
     rules_note,
     sections,
     shortfall,
+    staleness,
     total_verdict,
     undo_note,
     uploaded,
+    uploads_note,
     verdict,
 )
 
@@ -78,6 +81,10 @@ def show_run(console: Console, accounts: Sequence[Account]) -> None:
 def show_results(console: Console, accounts: Sequence[Account]) -> None:
     """Print what an apply did in each target, and all of it summed."""
     for account in accounts:
+        for name, why in account.changed.items():
+            console.print(Text(f"  changed  {visible(name)}: {visible(why)}", "yellow"))
+        if account.is_stale:
+            console.print(Text(f"{staleness(account)}.", "bold red"))
         if account.result is not None:
             if len(accounts) > 1:
                 console.print(Text(visible(account.plan.target.url), "bold"))
@@ -86,11 +93,13 @@ def show_results(console: Console, accounts: Sequence[Account]) -> None:
         console.print(Text(f"{total_verdict(accounts)}.", "bold"))
 
 
-def show_explanation(console: Console, explanation: Explanation) -> None:
+def show_explanation(console: Console, explanation: Explanation, title: str = "") -> None:
     """Print why a deployment stays or goes: every rule and pin, whether it matched, and when."""
     judgement = explanation.judgement
     decision, deployment = judgement.decision, judgement.deployment
     verb = "would be deleted" if decision.is_delete else "is kept"
+    if title:
+        console.print(Text(visible(title), "bold"))
     group = f" in group {visible(judgement.group)}" if judgement.group else ""
     console.print(Text(f"{visible(deployment.name)}{group} {verb}.", "bold"))
     console.print(Text(described(deployment, judgement.now)))
@@ -109,11 +118,15 @@ def show_result(console: Console, plan: Plan, result: Result) -> None:
     for one in result.deployments:
         if not one.is_gone:
             counts = ", ".join(f"{number:,} {outcome}" for outcome, number in one.counts.items())
-            text = f"  not deleted  {visible(one.name)} ({counts}): {visible(one.problem)}"
+            fate = "skipped" if one.is_skipped else "not deleted"
+            text = f"  {fate}  {visible(one.name)} ({counts}): {visible(one.problem)}"
             console.print(Text(text, "yellow"))
     console.print(Text(f"{achievement(plan, result)}.", "bold"))
     if left := shortfall(plan, result):
         console.print(Text(f"{visible(left)}.", "bold red"))
+    for note in (guard_note(result), uploads_note(result)):
+        if note:
+            console.print(Text(visible(note)))
     if result.journal_file:
         console.print(Text(f"Journal: {visible(result.journal_file)}"))
 
@@ -147,8 +160,10 @@ def show_deployments(console: Console, deployments: Sequence[Deployment], title:
     )
 
 
-def show_objects(console: Console, objects: Sequence[StoredObject]) -> None:
+def show_objects(console: Console, objects: Sequence[StoredObject], title: str = "") -> None:
     """Print objects as a table, in the order given."""
+    if title:
+        console.print(Text(visible(title), "bold"))
     _print_columns(
         console,
         ("Modified", "Size>", "Key"),
@@ -222,6 +237,9 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.advance(self._task, steps)
 
+    def beat(self) -> None:
+        """Leave it to the bar, which shows the time."""
+
     def end(self) -> None:
         """End the current task."""
         if self._bar is not None:
@@ -245,6 +263,10 @@ class ProgressLines:
     def advance(self, steps: int) -> None:
         """Count steps of the current task as done."""
         self._done += steps
+        self.beat()
+
+    def beat(self) -> None:
+        """Say how far it is, if that was not said for a while."""
         if self._clock() - self._said_at >= LOG_EVERY_SECONDS:
             self._said_at = self._clock()
             self._write(f"{self._name}: {self._done:,} of {self._total:,}")

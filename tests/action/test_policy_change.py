@@ -117,3 +117,21 @@ def test_push_compares_nothing(act, github, changed):
     act(event=PUSH, policy_file=path)
 
     assert github.requests == ()
+
+
+def test_line_ends_of_another_system_are_no_change(act, github, changed):
+    path = changed("keep-count: 4\r\n", "keep-count: 4\n")
+
+    act(event=CHANGE, policy_file=path)
+
+    assert SAID not in comment_of(github)
+
+
+def test_brake_that_is_taken_off_is_told(act, github, changed):
+    path = changed("keep-count: 1\nmax-delete: 1\n", "keep-count: 1\n")
+
+    act(event=CHANGE, policy_file=path)
+
+    body = comment_of(github)
+    assert "Deleted by the new one only: `site-5`, `site-4`" in body
+    assert "The old one may not be applied: 5 deployments of 6 would be deleted" in body

@@ -238,10 +238,29 @@ def test_origins_that_name_no_folder_are_a_problem_that_shows_them(
 
 
 def test_origin_without_a_folder_beside_one_with_a_folder_is_no_problem(cloudfront) -> None:
-    distribute(cloudfront, ("my-site.s3.amazonaws.com", ""))
-    distribute(cloudfront, ("my-site.s3.amazonaws.com", "/ab12cd3"))
+    host = "my-site.s3.amazonaws.com"
+    distribute(cloudfront, (host, ""), (host, "/ab12cd3"))
 
     assert names(served()) == ["ab12cd3"]
+
+
+@pytest.mark.parametrize(("path", "prefix"), [("", ""), ("", "app/"), ("/app", "app/")])
+def test_distribution_that_serves_what_is_above_the_folders_alone_is_a_problem(
+    cloudfront, path: str, prefix: str
+) -> None:
+    distribute(cloudfront, ("my-site.s3.amazonaws.com", path), aliases=("www.example.org",))
+    distribute(cloudfront, ("my-site.s3.amazonaws.com", f"/{prefix}ab12cd3"))
+
+    told = problem(served(prefix=prefix))
+
+    assert "for www.example.org can't be told by its path" in told
+
+
+def test_distribution_on_another_part_of_the_bucket_is_no_problem(cloudfront) -> None:
+    distribute(cloudfront, ("my-site.s3.amazonaws.com", "/images"))
+    distribute(cloudfront, ("my-site.s3.amazonaws.com", "/app/ab12cd3"))
+
+    assert names(served(prefix="app/")) == ["ab12cd3"]
 
 
 def test_no_distribution_at_all_is_a_problem() -> None:

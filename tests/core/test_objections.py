@@ -7,8 +7,14 @@ import pytest
 
 from ci3.core.live import LiveSource, Reading, Sighting
 from ci3.core.measures import ByteSize
-from ci3.core.model import Hole, Ignored, Versioning, describe
-from ci3.core.objections import Limits, against_readings, find_refusals, find_warnings
+from ci3.core.model import Hole, Ignored, NoncurrentTerm, Versioning, describe
+from ci3.core.objections import (
+    Limits,
+    against_readings,
+    find_refusals,
+    find_warnings,
+    warn_of_undo_term,
+)
 from ci3.core.pins import pin_commits, protect
 from ci3.core.plan import DeleteLimit, RefusalCode, WarningCode
 from tests.builders import days_ago, deployment, doomed, empty, inventory, kept, stored
@@ -155,7 +161,50 @@ def test_branches_and_pull_requests_need_only_answer(source, names):
     answered = [reading(source, *names)]
 
     assert refusals(inventory(NEW), readings=answered) == []
-    assert warnings(inventory(NEW), readings=answered) == []
+    if "never-deployed" not in names or "new" in names:
+        assert warnings(inventory(NEW), readings=answered) == []
+
+
+@pytest.mark.parametrize("source", NEED_ONLY_ANSWER)
+def test_branches_and_pull_requests_that_keep_nothing_are_warned_of(source):
+    answered = [reading(source, "gone-1", "gone-2")]
+
+    [(code, message)] = warnings(inventory(NEW), readings=answered)
+
+    assert code is WarningCode.LIVE_NOT_FOUND
+    assert message == (
+        f"live-from {source} names 2 commits, and no folder is named after one: it keeps nothing"
+    )
+
+
+def test_text_of_a_pointer_that_names_nothing_is_not_quoted():
+    secret = Sighting(name="s3cr3t", evidence="live.txt says s3cr3t", place="live.txt")
+    answered = [Reading(source=LiveSource.parse("object:live.txt"), sightings=(secret,))]
+
+    [(_, message)] = refusals(inventory(NEW), readings=answered)
+
+    assert "s3cr3t" not in message
+    assert "live.txt names something that is not there" in message
+
+
+def test_deployment_on_its_way_does_not_stand_for_the_live_one():
+    live = Sighting(name="gone", evidence="it says gone")
+    coming = Sighting(name="new", evidence="it is coming", must_be_found=False)
+    source = LiveSource.parse("github-deployments")
+    answered = [Reading(source=source, sightings=(coming, live))]
+
+    assert [code for code, _ in refusals(inventory(NEW), readings=answered)] == [
+        RefusalCode.LIVE_NOT_FOUND
+    ]
+
+
+def test_file_of_the_same_name_is_no_folder():
+    found = inventory(NEW, ignored=(Ignored(name="release-1", reason="a file"),))
+    answered = [reading("object:live.txt", "release-1")]
+
+    codes = [code for code, _ in refusals(found, readings=answered, pins=protect(["release-1"]))]
+
+    assert codes == [RefusalCode.PROTECTED_NOT_FOUND, RefusalCode.LIVE_NOT_FOUND]
 
 
 def test_each_live_source_must_name_something_by_itself():
@@ -340,3 +389,23 @@ def test_required_file_that_one_deployment_has_does_not_warn():
     assert warnings(inventory(lacking("d1"), NEW), required_file="index.html") == []
     assert warnings(inventory(), required_file="index.html") == []
     assert warnings(inventory(lacking("d1"))) == []
+
+
+# Until when a deletion can be undone.
+
+
+@pytest.mark.parametrize(
+    ("term", "told"),
+    [
+        (None, []),
+        (NoncurrentTerm(), []),
+        (NoncurrentTerm(days=30), ["a lifecycle rule removes old versions 30 days after"]),
+        (NoncurrentTerm(days=1), ["a lifecycle rule removes old versions 1 day after"]),
+        (NoncurrentTerm(problem="denied"), ["could not be read: denied"]),
+    ],
+)
+def test_end_of_the_undo_is_told_where_there_is_one(term, told):
+    found = warn_of_undo_term(term)
+
+    assert [one.code for one in found] == [WarningCode.UNDO_TERM] * len(told)
+    assert all(part in one.message for part, one in zip(told, found, strict=True))

@@ -348,7 +348,7 @@ def dump_listing(deployments, ignored):
 
 def test_listings_are_written_as_json_with_the_plans_keys():
     listed = json.loads(dump_listing([deployment("d##[x", 1)], [Ignored(name="i", reason="r")]))
-    objects = json.loads(dump_objects("d", [stored("d/##[a")]))
+    objects = json.loads(dump_objects("d", [("s3://b/", [stored("d/##[a")])], has_targets=False))
 
     planned = json.loads(dump_plan(plan(kept(deployment("d##[x", 1)))))["deployments"][0]
     for key in ("group", "decision", "reasons"):
@@ -371,4 +371,6 @@ def test_listings_hold_no_command_to_a_runner():
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=1)
 
     assert "##[" not in dump_listing([deployment("##[error]", 1)], [])
-    assert "##[" not in dump_objects("##[group]", [stored("##[x/##[error]", at=at)])
+    assert "##[" not in dump_objects(
+        "##[group]", [("s3://b/", [stored("##[x/##[error]", at=at)])], has_targets=False
+    )

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ci3.aws.bucket import BucketReader
-from ci3.cleanup import Cleanup, exit_code
-from ci3.core.account import Account
+from ci3.cleanup import Cleanup
+from ci3.core.account import Account, exit_code
 from ci3.core.model import DeploymentResult, ObjectOutcome, Result
 from ci3.core.plan import Origin, Plan
 from ci3.engine.progress import Progress, Silent
 from ci3.errors import ExitCode
-from ci3.settings import Given, resolve
+from ci3.resolving import Given, resolve
 from tests.s3 import Bucket
 
 _numbers = itertools.count(1)

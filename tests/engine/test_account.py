@@ -93,6 +93,9 @@ class _GivesUp:
         if steps > 1:
             raise BrokenPipeError
 
+    def beat(self) -> None:
+        raise BrokenPipeError
+
     def end(self) -> None:
         """The end may be told; only the way there fails."""
 

@@ -32,6 +32,14 @@ def test_files_at_the_root_are_no_deployments(bucket: Bucket) -> None:
     assert [one.name for one in found.ignored] == ["index.html"]
 
 
+def test_folder_of_the_journals_is_no_deployment(bucket: Bucket) -> None:
+    bucket.put(".ci3/journals/run.jsonl", days=999)
+    bucket.deploy("a", days=1)
+    found = inventory(bucket)
+    assert counts(found) == {"a": 3}
+    assert [one.name for one in found.ignored] == [".ci3/"]
+
+
 def test_folders_that_do_not_match_in_full_are_ignored(bucket: Bucket) -> None:
     for name in ("abc", "abc-old", "xabc"):
         bucket.deploy(name, days=1)

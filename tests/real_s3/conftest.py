@@ -37,6 +37,10 @@ BUCKETS = {
     "versioned": RELEASES,
     "releases": RELEASES,
     "targets": RELEASES,
+    "conditional": RELEASES,
+    "conditional-lost": RELEASES,
+    "uploads": RELEASES,
+    "versioned-journal": RELEASES,
     "environments": [
         {
             f"{folder}/{key}": body
@@ -59,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def seaweedfs() -> Iterator[SeaweedFS]:
     """A real S3 server with the buckets above; each is for one test to change."""
     with running_seaweedfs() as server:
-        server.seed(BUCKETS, versioned=["versioned"])
+        server.seed(BUCKETS, versioned=["versioned", "versioned-journal"])
         yield server
 
 

@@ -1,0 +1,240 @@
+"""The requests that delete: batches where S3 and the keys allow, else one by one."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import botocore.exceptions
+
+from ci3.aws.client import error_code
+from ci3.aws.outcomes import NO_ANSWER, KeyOutcome, done, from_code, refused, unanswered
+from ci3.core.model import ObjectOutcome
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSRequest
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import (
+        DeleteObjectRequestTypeDef,
+        DeleteObjectsOutputTypeDef,
+        ObjectIdentifierTypeDef,
+    )
+
+SINGLE_WORKERS = 4
+"""Single requests at once, for each batch that has to go like that."""
+
+# XML 1.0's characters (https://www.w3.org/TR/xml/#charsets), less line breaks, which a parser
+# may fold: a key with any other would spoil the whole batch.
+_FIT_FOR_BATCH = re.compile("[\t -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
+# `*` is a condition that any object meets.
+_FIT_FOR_CONDITION = re.compile(r"(?!\*$)[!-~]+")
+
+_NO_BATCH_CODES = ("NotImplemented", "501", "MethodNotAllowed", "405")
+_PERHAPS_NO_BATCH_CODES = (
+    "MalformedXML",
+    "MalformedPOSTRequest",
+    "InvalidArgument",
+    "InvalidRequest",
+    "UnsupportedOperation",
+    "400",
+)
+"""What a store without bulk delete may say; from one that has it, they mean something else."""
+
+_UNGUARDABLE = KeyOutcome(
+    outcome=ObjectOutcome.FAILED,
+    message="not sent: the listing gave no ETag that a condition could name",
+)
+_NOT_SENT = KeyOutcome(
+    outcome=ObjectOutcome.FAILED,
+    message="not sent: S3 refuses every request by now",
+    stops_run=True,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doomed:
+    """What one deletion names: the current object, or with `version_id` exactly one version."""
+
+    key: str
+    etag: str = ""
+    version_id: str = ""
+
+
+class DeleteRequests:
+    """Sends deletions, several threads at once, and remembers what this S3 can do.
+
+    With `guards_batches`, `guards_singles` set, each such request is on condition of the ETag.
+    `absent_looks_changed` says that this S3 answers of a missing key that the condition failed.
+    """
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self.guards_batches = False
+        self.guards_singles = False
+        self.absent_looks_changed = False
+        self.has_batches = True
+        self._a_batch_was_answered = False
+        self._wants_md5 = False
+        client.meta.events.register("before-sign.s3.DeleteObjects", self._add_md5)
+
+    def send(self, doomed: Sequence[Doomed]) -> dict[Doomed, KeyOutcome]:
+        """Delete up to 1,000; give the outcome of each. Never raises for what S3 answers."""
+        batch = [one for one in doomed if self.has_batches and _FIT_FOR_BATCH.fullmatch(one.key)]
+        outcomes = self.send_batch(batch) if batch else {}
+        outcomes |= self._send_singly([one for one in doomed if one not in outcomes])
+        if self.absent_looks_changed:
+            return {one: _changed_or_gone(said) for one, said in outcomes.items()}
+        return outcomes
+
+    def send_batch(
+        self, batch: Sequence[Doomed], *, is_probe: bool = False
+    ) -> dict[Doomed, KeyOutcome]:
+        """Delete in one request; what comes back without an outcome has to go alone.
+
+        A probe does not take an error that may be about its condition for a lack of batches.
+        """
+        kept: dict[Doomed, KeyOutcome] = {}
+        if self.guards_batches:
+            kept = {one: _UNGUARDABLE for one in batch if not _is_guardable(one)}
+        sent = [one for one in batch if one not in kept]
+        if not sent:
+            return kept
+        try:
+            answer = self._delete_objects([self._identifier(one) for one in sent])
+        except botocore.exceptions.ClientError as exc:
+            if self._lacks_batches(exc, is_probe=is_probe):
+                self.has_batches = False
+                return kept
+            return kept | dict.fromkeys(sent, refused(exc, is_of_one_key=False))
+        except NO_ANSWER as exc:
+            return kept | dict.fromkeys(sent, unanswered(exc))
+        self._a_batch_was_answered = True
+        return kept | _read_answer(sent, answer)
+
+    def send_one(self, one: Doomed) -> KeyOutcome:
+        """Delete in a request of its own."""
+        request: DeleteObjectRequestTypeDef = {"Bucket": self._bucket, "Key": one.key}
+        if one.version_id:
+            request["VersionId"] = one.version_id
+        elif self.guards_singles:
+            if not _is_guardable(one):
+                return _UNGUARDABLE
+            request["IfMatch"] = one.etag
+        try:
+            answer = self._client.delete_object(**request)
+        except botocore.exceptions.ClientError as exc:
+            return refused(exc, is_of_one_key=True)
+        except NO_ANSWER as exc:
+            return unanswered(exc)
+        made_marker = answer.get("DeleteMarker") and not one.version_id
+        return done(answer, marker_version_id=answer.get("VersionId", "") if made_marker else "")
+
+    def _send_singly(self, doomed: Sequence[Doomed]) -> dict[Doomed, KeyOutcome]:
+        stopped = Event()
+
+        def send(one: Doomed) -> KeyOutcome:
+            if stopped.is_set():
+                return _NOT_SENT
+            said = self.send_one(one)
+            if said.stops_run:
+                stopped.set()
+            return said
+
+        if not doomed:
+            return {}
+        with ThreadPoolExecutor(SINGLE_WORKERS, "deleting-singly") as pool:
+            return dict(zip(doomed, pool.map(send, doomed), strict=True))
+
+    def _identifier(self, one: Doomed) -> "ObjectIdentifierTypeDef":
+        identifier: ObjectIdentifierTypeDef = {"Key": one.key}
+        if one.version_id:
+            identifier["VersionId"] = one.version_id
+        elif self.guards_batches:
+            identifier["ETag"] = one.etag
+        return identifier
+
+    def _delete_objects(
+        self, identifiers: "Sequence[ObjectIdentifierTypeDef]"
+    ) -> "DeleteObjectsOutputTypeDef":
+        """Send a batch, once more with its MD5 if this S3 wants that."""
+        had_md5 = self._wants_md5
+        delete: Any = {"Objects": identifiers, "Quiet": False}
+        try:
+            return self._client.delete_objects(Bucket=self._bucket, Delete=delete)
+        except botocore.exceptions.ClientError as exc:
+            if had_md5 or not _asks_for_md5(exc):
+                raise
+        self._wants_md5 = True
+        return self._client.delete_objects(Bucket=self._bucket, Delete=delete)
+
+    def _add_md5(self, request: "AWSRequest", **_: object) -> None:
+        # boto3 sends CRC32 since 1.36, which older servers do not count as the checksum they want.
+        if self._wants_md5 and "Content-MD5" not in request.headers:
+            body: Any = request.body  # bytes, whatever the stubs say
+            digest = hashlib.md5(body, usedforsecurity=False).digest()
+            request.headers["Content-MD5"] = base64.b64encode(digest).decode()
+
+    def _lacks_batches(self, exc: botocore.exceptions.ClientError, *, is_probe: bool) -> bool:
+        code = error_code(exc)
+        if is_probe or self._a_batch_was_answered:
+            return code in _NO_BATCH_CODES
+        return code in _NO_BATCH_CODES or code in _PERHAPS_NO_BATCH_CODES
+
+
+def _is_guardable(one: Doomed) -> bool:
+    return bool(one.version_id or _FIT_FOR_CONDITION.fullmatch(one.etag))
+
+
+def _asks_for_md5(exc: botocore.exceptions.ClientError) -> bool:
+    code = error_code(exc)
+    message = str(exc.response.get("Error", {}).get("Message", "")).lower()
+    return code == "MissingContentMD5" or (code == "InvalidRequest" and "content-md5" in message)
+
+
+def _read_answer(
+    sent: Sequence[Doomed], answer: "DeleteObjectsOutputTypeDef"
+) -> dict[Doomed, KeyOutcome]:
+    """Match what S3 says to what was asked; what it leaves out is unknown, an error goes first."""
+    silent = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="S3's answer leaves it out")
+    outcomes = dict.fromkeys(sent, silent)
+    asked = {(one.key, one.version_id): one for one in sent}
+    for entry in answer.get("Deleted", ()):
+        if one := _named(entry, asked):
+            made_marker = "" if one.version_id else entry.get("DeleteMarkerVersionId", "")
+            outcomes[one] = KeyOutcome(outcome=ObjectOutcome.DELETED, marker_version_id=made_marker)
+    for error in answer.get("Errors", ()):
+        named = _named(error, asked)
+        # Some servers leave the version out of an error: then it speaks of all of the key's.
+        about = (named,) if named else _unversioned(error, sent)
+        for one in about:
+            outcomes[one] = from_code(error.get("Code", ""), error.get("Message", ""))
+    return outcomes
+
+
+def _named(entry: Mapping[str, Any], asked: Mapping[tuple[str, str], Doomed]) -> Doomed | None:
+    """Find what an entry speaks of.
+
+    For a delete marker that was removed SeaweedFS gives the marker's id alone, and for the version
+    `null` none at all.
+    """
+    key = entry.get("Key", "")
+    version_id = entry.get("VersionId") or entry.get("DeleteMarkerVersionId") or "null"
+    return asked.get((key, "")) or asked.get((key, version_id))
+
+
+def _unversioned(error: Mapping[str, Any], sent: Sequence[Doomed]) -> list[Doomed]:
+    if error.get("VersionId"):
+        return []
+    return [one for one in sent if one.key == error.get("Key")]
+
+
+def _changed_or_gone(said: KeyOutcome) -> KeyOutcome:
+    """Leave open what this S3 leaves open: after a lost answer the key may be gone by our hand."""
+    if said.outcome is not ObjectOutcome.CHANGED:
+        return said
+    return replace(said, outcome=ObjectOutcome.UNKNOWN, message=f"changed or gone: {said.message}")

@@ -1,0 +1,59 @@
+"""What the bucket's own lifecycle rules do to old versions."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import botocore.exceptions
+
+from ci3.aws.client import error_code, translated
+from ci3.core.model import NoncurrentTerm
+from ci3.errors import AccessError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def noncurrent_term(client: "S3Client", bucket: str, prefix: str) -> NoncurrentTerm:
+    """Read after how many days old versions under a prefix may be gone; the shortest rule counts.
+
+    A rule counts if its prefix holds this one or lies in it, whatever else it asks for, such as
+    tags or sizes. What is denied, fails or says nothing is a problem, never "no rule".
+    """
+    try:
+        with translated(f"reading the lifecycle rules of s3://{bucket}"):
+            rules = _read_rules(client, bucket)
+        terms = [_days(rule) for rule in rules if _may_touch(rule, prefix)]
+    except AccessError as exc:
+        return NoncurrentTerm(problem=exc.message)
+    return NoncurrentTerm(days=min((days for days in terms if days is not None), default=None))
+
+
+def _read_rules(client: "S3Client", bucket: str) -> list[Mapping[str, Any]]:
+    try:
+        answer = client.get_bucket_lifecycle_configuration(Bucket=bucket)
+    except botocore.exceptions.ClientError as exc:
+        if error_code(exc) == "NoSuchLifecycleConfiguration":
+            return []
+        raise
+    rules: list[Mapping[str, Any]] = [*answer.get("Rules", ())]
+    if not rules:
+        raise AccessError(f"the lifecycle rules of s3://{bucket} came back without a rule", "")
+    return rules
+
+
+def _may_touch(rule: Mapping[str, Any], prefix: str) -> bool:
+    if rule.get("Status") == "Disabled":
+        return False
+    where = rule.get("Filter", {})
+    parts = (rule.get("Prefix"), where.get("Prefix"), where.get("And", {}).get("Prefix"))
+    of_rule = next((part for part in parts if part), "")
+    return prefix.startswith(of_rule) or of_rule.startswith(prefix)
+
+
+def _days(rule: Mapping[str, Any]) -> int | None:
+    if (expiration := rule.get("NoncurrentVersionExpiration")) is None:
+        return None
+    days = expiration.get("NoncurrentDays")
+    if not isinstance(days, int):
+        raise AccessError("a lifecycle rule expires old versions, and does not say when", "")
+    return days

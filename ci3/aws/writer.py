@@ -1,0 +1,64 @@
+"""The face that deletes: objects, on condition where S3 can, and unfinished uploads."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import botocore.exceptions
+
+from ci3.aws.deleting import DeleteRequests, Doomed
+from ci3.aws.outcomes import NO_ANSWER, KeyOutcome, done, refused, unanswered
+from ci3.aws.probe import probe_guard
+from ci3.core.model import GuardProbe, StoredObject, Versioning
+from ci3.errors import GateError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class BucketWriter:
+    """Deletes objects and aborts uploads; its client can do nothing else.
+
+    Until `probe` has found that S3 honours it, no deletion is sent with a condition.
+    """
+
+    def __init__(self, *, bucket: str, client: "S3Client") -> None:
+        self.bucket = bucket
+        self._client = client
+        self._requests = DeleteRequests(client, bucket)
+
+    @property
+    def address(self) -> str:
+        """Where its requests go."""
+        return self._client.meta.endpoint_url
+
+    def probe(self, prefix: str, versioning: Versioning) -> GuardProbe:
+        """Find out whether this S3 honours a condition, and hold later deletions to it if so.
+
+        Only keys that nobody has are asked for; see `ci3.aws.probe` for what may be left behind.
+        """
+        return probe_guard(self._requests, prefix, versioning)
+
+    def delete(self, objects: Sequence[StoredObject]) -> Mapping[str, KeyOutcome]:
+        """Delete up to 1,000 objects; give the outcome of each key.
+
+        A key that the answer does not speak of is `unknown`. Where conditions are in force, an
+        object whose listing gave no ETag is not sent, and is `failed`. Never raises for what S3
+        answers.
+        """
+        doomed = [Doomed(key=stored.key, etag=stored.etag) for stored in objects]
+        return {one.key: said for one, said in self._requests.send(doomed).items()}
+
+    def abort_upload(self, key: str, upload_id: str) -> KeyOutcome:
+        """Abort a multipart upload, which frees its parts; one that is gone is `absent`."""
+        if not upload_id:
+            # The request would be one to delete the object.
+            raise GateError(f"an upload to {key!r} was to be aborted without its id")
+        try:
+            answer = self._client.abort_multipart_upload(
+                Bucket=self.bucket, Key=key, UploadId=upload_id
+            )
+        except botocore.exceptions.ClientError as exc:
+            return refused(exc, is_of_one_key=True)
+        except NO_ANSWER as exc:
+            return unanswered(exc)
+        return done(answer)

@@ -1,0 +1,222 @@
+"""The command that brings back what a run deleted, where S3 can undo it."""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import click
+
+from ci3.constants import JOURNAL_FOLDER
+from ci3.core.measures import Duration
+from ci3.core.plan import Origin
+from ci3.errors import ExitCode, RefusedError, SettingsError
+from ci3.options import given_from, with_options
+from ci3.resolving import Given, resolve
+from ci3.screen import OUTPUT, console, make_cleanup, write_markdown
+
+if TYPE_CHECKING:
+    from ci3.cleanup import Cleanup
+    from ci3.core.model import Target
+    from ci3.core.undo_plan import Restored, UndoPlan
+    from ci3.engine.deletions import Deletions
+    from ci3.engine.journal_file import JournalFile
+
+_PLACE_SETTINGS = ("bucket", "region", "prefix", "endpoint-url")
+"""What a journal's header says of its target."""
+_JOURNAL_LIMIT_BYTES = 2**30
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@with_options((*_PLACE_SETTINGS, "role-to-assume"))
+@click.command("restore")
+@click.argument("source", metavar="JOURNAL | NAME", default="")
+@click.option("--run-id", default="", help="The run whose journal is stored in the bucket.")
+@click.option(
+    "--deleted-since",
+    default="",
+    metavar="TIME",
+    help="Without a journal: what was deleted in the deployment NAME since then, such as 2h, 3d "
+    "or 2026-11-23T10:00Z, by whomever.",
+)
+@OUTPUT
+@click.option("--auto-approve", is_flag=True, help="Restore without asking.")
+def restore(
+    *,
+    source: str,
+    run_id: str,
+    deleted_since: str,
+    output: str,
+    auto_approve: bool,
+    **values: str | None,
+) -> int:
+    """Bring back what a run deleted, where the bucket keeps versions.
+
+    It shows what comes back and what can't, asks, removes the run's delete markers, and looks
+    whether everything is as it was. What was uploaded since is left alone. The bucket is the one
+    that the journal names; its options are for --run-id and --deleted-since.
+
+    \b
+    Examples:
+      ci3 restore ci3-journal-20261123T100000Z-1a2b3c4d.jsonl
+      ci3 restore --run-id 20261123T100000Z-1a2b3c4d --bucket-name my-site
+      ci3 restore ab12cd3 --deleted-since 2h --bucket-name my-site
+    """
+    from ci3.engine.restore import Restoration, exit_code, refuse_unless_restorable
+    from ci3.report.undo import show_restored, show_undo_plan
+
+    with _open_deletions(source, run_id, deleted_since, values) as (cleanup, deletions):
+        restoration = Restoration(
+            reader=cleanup.open_bucket(),
+            deletions=deletions,
+            progress=cleanup.progress,
+            sleep=cleanup.sleep,
+        )
+        plan = restoration.plan()
+        screen = console(sys.stdout if output == "table" else sys.stderr)
+        show_undo_plan(screen, plan)
+        restored = None
+        if plan.object_count:
+            if not auto_approve:
+                _ask(plan)
+            restored = restoration.run(plan)
+            show_restored(screen, restored)
+    _show(plan, restored, output)
+    refuse_unless_restorable(plan)
+    return exit_code(restored) if restored else ExitCode.DONE
+
+
+@contextmanager
+def _open_deletions(
+    source: str, run_id: str, deleted_since: str, values: Mapping[str, str | None]
+) -> "Iterator[tuple[Cleanup, Deletions]]":
+    """Find what is to be undone, and where; exactly one way of naming it may be used."""
+    from ci3.engine.deletions import JournaledDeletions
+    from ci3.engine.journal_file import open_journal
+
+    given = given_from(values)
+    if run_id and deleted_since:
+        raise SettingsError("--run-id and --deleted-since exclude each other", "Name one of them.")
+    if deleted_since:
+        cleanup = make_cleanup(resolve(given))
+        yield cleanup, _deletions_since(cleanup, source, deleted_since)
+    elif run_id:
+        if source:
+            raise SettingsError("--run-id takes no JOURNAL beside it", "Name one of them.")
+        settings = resolve(given)
+        journal = _read_stored_journal(make_cleanup(settings), run_id)
+        yield make_cleanup(settings), JournaledDeletions(journal=journal)
+    else:
+        if not source:
+            hint = "Name the journal that the run has written, or its --run-id. See --help."
+            raise SettingsError("there is nothing to restore from", hint)
+        if extra := [name for name in given if name in _PLACE_SETTINGS]:
+            raise SettingsError(
+                f"{extra[0]} was given, and the target is the one that the journal names",
+                "Leave it out; or name the run with --run-id instead.",
+            )
+        with open_journal(source) as journal:
+            settings = resolve(given_by_journal(journal.header.target, source), given)
+            yield make_cleanup(settings), JournaledDeletions(journal=journal)
+
+
+def given_by_journal(target: "Target", path: str) -> dict[str, Given]:
+    """Take the target of a journal's header as settings, which checks it as such."""
+    return {
+        name: Given(texts=(text,), origin=Origin.OPTION, where=f"the journal {path}")
+        for name in _PLACE_SETTINGS
+        if (text := getattr(target, name.replace("-", "_")))
+    }
+
+
+def _deletions_since(cleanup: "Cleanup", source: str, text: str) -> "Deletions":
+    from ci3.engine.deletions import DeletionsSince
+
+    name = source.rstrip("/")
+    if not name or "/" in name or name == JOURNAL_FOLDER:
+        raise SettingsError(
+            f"--deleted-since needs the NAME of one deployment, and {source!r} is none",
+            "Name its folder, without the prefix.",
+        )
+    target = cleanup.open_bucket().target(cleanup.settings.prefix)
+    return DeletionsSince(target=target, name=name, since=_parse_since(text, cleanup.clock()))
+
+
+def _parse_since(text: str, now: datetime) -> datetime:
+    """Read a time, or how long ago it was."""
+    try:
+        return now - Duration.parse(text).length
+    except ValueError:
+        pass
+    try:
+        since = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise SettingsError(
+            f"option --deleted-since: {text!r} is neither a duration nor a time",
+            "Write whole hours, days or weeks (2h, 3d, 1w), or a time such as 2026-11-23T10:00Z.",
+        ) from exc
+    if since.tzinfo is None:
+        raise SettingsError(
+            f"option --deleted-since: {text!r} has no time zone",
+            f"Write it in UTC, with a Z: {text}Z",
+        )
+    return since.astimezone(UTC)
+
+
+def _read_stored_journal(cleanup: "Cleanup", run_id: str) -> "JournalFile":
+    """Read a run's journal from the bucket that it cleaned; one of another place is refused."""
+    from ci3.engine.journal import stored_journal_key
+    from ci3.engine.journal_file import JournalFile
+
+    if not _RUN_ID.fullmatch(run_id):
+        raise SettingsError(f"{run_id!r} is no run's id", "It stands in the run's summary.")
+    settings, bucket = cleanup.settings, cleanup.open_bucket()
+    key = stored_journal_key(settings.prefix, run_id)
+    source = f"s3://{settings.bucket}/{key}"
+    journal = JournalFile(BytesIO(bucket.read_whole(key, _JOURNAL_LIMIT_BYTES)), source)
+    header = journal.header
+    place = header.target.bucket, header.target.prefix
+    if header.run_id != run_id or place != (settings.bucket, settings.prefix):
+        raise SettingsError(
+            f"{source} is the journal of the run {header.run_id} on {header.target.url}",
+            "It does not belong where it is. Nothing was restored.",
+        )
+    return journal
+
+
+def _ask(plan: "UndoPlan") -> None:
+    """Ask for a yes; anything else, or nobody to ask, is a no."""
+    from ci3.core.wording import counted, size, visible
+
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            "nobody is here to approve it",
+            "Nothing was restored. Run it on a terminal, or with --auto-approve.",
+        )
+    question = (
+        f"Bring back {counted(plan.object_count, 'object')} ({size(plan.size_bytes)}) "
+        f"in {visible(plan.target.url)}?"
+    )
+    try:
+        is_approved = click.confirm(question, default=False, err=True)
+    except click.Abort as exc:
+        if isinstance(exc.__context__, KeyboardInterrupt):
+            raise
+        is_approved = False
+    if not is_approved:
+        raise RefusedError("it was not approved", "Nothing was restored.")
+
+
+def _show(plan: "UndoPlan", restored: "Restored | None", output: str) -> None:
+    if output == "json":
+        from ci3.report.undo import undo_json
+
+        click.echo(undo_json(plan, restored), nl=False)
+    elif output == "markdown":
+        from ci3.report.markup import Place
+        from ci3.report.undo import undo_markdown
+
+        write_markdown(undo_markdown(plan, restored, Place(budget_bytes=sys.maxsize)))

@@ -1,0 +1,242 @@
+"""What of a run's deletions is undone, given the versions that stand now; pure, it removes nothing.
+
+An undo removes delete markers and nothing else, so that it can destroy no content.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from ci3.core.model import ObjectOutcome, StoredVersion, Versioning
+
+CLOCK_ALLOWANCE = timedelta(minutes=15)
+"""How far the clock of the run may have been ahead of S3's.
+
+S3 refuses requests whose clock is off by more (RequestTimeTooSkewed). It may be as wide as that:
+the run listed the version as the current one, so that whatever stands above it is younger anyway.
+"""
+
+NULL_VERSION_ID = "null"
+"""What S3 calls a version that was made while versioning was not enabled."""
+
+_DID_NOTHING = (ObjectOutcome.DENIED, ObjectOutcome.FAILED)
+_FOUND_NOTHING = (ObjectOutcome.ABSENT, ObjectOutcome.CHANGED)
+"""What S3 also answers when the request comes again and the first answer was lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """One object that a run was about to delete, and the last that is known of it.
+
+    `version_id` is empty where the run did not know it. `outcome` is None where the journal has the
+    intent alone: what became of it is unknown.
+    """
+
+    key: str
+    etag: str
+    size_bytes: int
+    modified_at: datetime
+    version_id: str = ""
+    outcome: ObjectOutcome | None = None
+    marker_version_ids: frozenset[str] = frozenset()
+
+    def is_same_object(self, other: "JournalEntry") -> bool:
+        """Whether two entries of one key are about the same version of it."""
+        if self.version_id and other.version_id and self.version_id != other.version_id:
+            return False
+        return _identity(self) == _identity(other)
+
+
+class SkipReason(StrEnum):
+    """Why an object is not brought back."""
+
+    NOT_DELETED = "not-deleted"
+    ALREADY_THERE = "already-there"
+    NEWER_VERSION = "newer-version"
+    OLDER_MARKER = "older-marker"
+    VERSION_GONE = "version-gone"
+    NULL_VERSION = "null-version"
+    NULL_MARKER = "null-marker"
+    NO_VERSIONS = "no-versions"
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether what was deleted can't be brought back, rather than needs not to be."""
+        return self not in (self.NOT_DELETED, self.ALREADY_THERE, self.NEWER_VERSION)
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return _WHY[self]
+
+
+_WHY = {
+    SkipReason.NOT_DELETED: "not deleted by the run",
+    SkipReason.ALREADY_THERE: "there already",
+    SkipReason.NEWER_VERSION: "a newer version was uploaded, and is left alone",
+    SkipReason.OLDER_MARKER: "deleted before that too, which is left alone",
+    SkipReason.VERSION_GONE: "the deleted version is gone: it expired, or was removed for good",
+    SkipReason.NULL_VERSION: "versioning was suspended, so that the deletion was final",
+    SkipReason.NULL_MARKER: (
+        "versioning is suspended: an upload would take the place of the delete marker, and be "
+        "removed with it"
+    ),
+    SkipReason.NO_VERSIONS: "this bucket keeps no versions, so that the deletion was final",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """An object that comes back when its markers are removed; `version_id` is current then."""
+
+    key: str
+    version_id: str
+    size_bytes: int
+    marker_version_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """An object that is left as it is; its size is 0 where nothing of it is left."""
+
+    key: str
+    size_bytes: int
+    reason: SkipReason
+
+
+Undoing = Undo | Skip
+
+
+def merge_entries(earlier: JournalEntry, later: JournalEntry) -> JournalEntry:
+    """Join what a journal says twice of one key: sent again, or by a run that was resumed.
+
+    Of one version, the outcome stays that says most of a deletion: what is deleted once is absent
+    when the run comes again. Of two versions the later stays, unless nothing was done to it.
+    """
+    is_later = _weight(later) >= _weight(earlier)
+    if not earlier.is_same_object(later):
+        return later if is_later or later.outcome in (None, ObjectOutcome.UNKNOWN) else earlier
+    return JournalEntry(
+        key=later.key,
+        etag=later.etag,
+        size_bytes=later.size_bytes,
+        modified_at=later.modified_at,
+        version_id=later.version_id or earlier.version_id,
+        outcome=later.outcome if is_later else earlier.outcome,
+        marker_version_ids=earlier.marker_version_ids | later.marker_version_ids,
+    )
+
+
+def _weight(entry: JournalEntry) -> int:
+    """Say how surely what became of it is a deletion."""
+    outcome = entry.outcome
+    if outcome in _DID_NOTHING:
+        return 0
+    if outcome in _FOUND_NOTHING:
+        return 1
+    return 3 if outcome is ObjectOutcome.DELETED else 2
+
+
+def undo_entry(
+    entry: JournalEntry,
+    versions: Sequence[StoredVersion],
+    *,
+    started_at: datetime,
+    versioning: Versioning,
+) -> Undoing:
+    """Decide what is undone of one journaled key.
+
+    `versions` are those of the key, newest first; `versioning` is the bucket's as it is now. An
+    object that was `absent` or `changed` is looked at like a deleted one: it may have been deleted
+    by the run's own request, whose first answer was lost.
+    """
+    if entry.outcome in _DID_NOTHING:
+        return _skip(entry, SkipReason.NOT_DELETED)
+    place = next((at for at, one in enumerate(versions) if _is_journaled(entry, one)), None)
+    if place is None:
+        return _skip(entry, _why_gone(entry, versions, versioning))
+    if place == 0:
+        return _skip(entry, SkipReason.ALREADY_THERE)
+    above = versions[:place]
+    if not all(one.is_marker for one in above):
+        return _skip(entry, SkipReason.NEWER_VERSION)
+    since = started_at - CLOCK_ALLOWANCE
+    known = entry.marker_version_ids - {NULL_VERSION_ID}  # that name is taken over and over
+    older = [one for one in above if one.modified_at < since and one.version_id not in known]
+    if older:
+        return _skip(entry, SkipReason.OLDER_MARKER)
+    return _undo(versions[place], above, versioning)
+
+
+def undo_since(
+    versions: Sequence[StoredVersion], *, since: datetime, versioning: Versioning
+) -> Undoing | None:
+    """Decide what is undone of one key without a journal, or None where it is out of question.
+
+    It is in question when the newest of it is a delete marker made at `since` or later. It comes
+    back when every marker above its newest version was.
+    """
+    newest = versions[0]
+    if not newest.is_marker or newest.modified_at < since:
+        return None
+    place = next((at for at, one in enumerate(versions) if not one.is_marker), None)
+    if place is None:
+        return Skip(key=newest.key, size_bytes=0, reason=SkipReason.VERSION_GONE)
+    stored, above = versions[place], versions[:place]
+    if any(one.modified_at < since for one in above):
+        reason = SkipReason.OLDER_MARKER
+        return Skip(key=stored.key, size_bytes=stored.size_bytes, reason=reason)
+    return _undo(stored, above, versioning)
+
+
+def _undo(stored: StoredVersion, above: Sequence[StoredVersion], versioning: Versioning) -> Undoing:
+    """Undo by removing the markers above, unless one could give way to an upload before that.
+
+    While versioning is not enabled an upload takes the place of what is called `null`, and removing
+    that would then destroy the upload.
+    """
+    marker_version_ids = tuple(one.version_id for one in above)
+    if NULL_VERSION_ID in marker_version_ids and versioning is not Versioning.ENABLED:
+        reason = SkipReason.NULL_MARKER
+        return Skip(key=stored.key, size_bytes=stored.size_bytes, reason=reason)
+    return Undo(
+        key=stored.key,
+        version_id=stored.version_id,
+        size_bytes=stored.size_bytes,
+        marker_version_ids=marker_version_ids,
+    )
+
+
+def _is_journaled(entry: JournalEntry, version: StoredVersion) -> bool:
+    if version.is_marker:
+        return False
+    if entry.version_id and entry.version_id != version.version_id:
+        return False
+    if entry.version_id and entry.version_id != NULL_VERSION_ID:
+        return True
+    return _identity(entry) == _identity(version)
+
+
+def _identity(one: JournalEntry | StoredVersion) -> tuple[str, int, datetime]:
+    return one.etag, one.size_bytes, one.modified_at
+
+
+def _why_gone(
+    entry: JournalEntry, versions: Sequence[StoredVersion], versioning: Versioning
+) -> SkipReason:
+    if versions and not versions[0].is_marker:
+        return SkipReason.NEWER_VERSION
+    if entry.outcome in _FOUND_NOTHING:
+        return SkipReason.NOT_DELETED
+    if versioning is Versioning.DISABLED:
+        return SkipReason.NO_VERSIONS
+    if entry.version_id == NULL_VERSION_ID or (
+        not entry.version_id and NULL_VERSION_ID in entry.marker_version_ids
+    ):
+        return SkipReason.NULL_VERSION
+    return SkipReason.VERSION_GONE
+
+
+def _skip(entry: JournalEntry, reason: SkipReason) -> Skip:
+    return Skip(key=entry.key, size_bytes=entry.size_bytes, reason=reason)

@@ -1,0 +1,297 @@
+"""Undoes deletions: plans it by a listing of versions, removes markers, and looks what is there."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+
+from ci3.aws.bucket import BucketReader
+from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.versions import VersionRemover
+from ci3.constants import DELETE_BATCH_SIZE
+from ci3.core.model import ObjectOutcome, StoredVersion, Target, Versioning
+from ci3.core.undo import Skip, SkipReason, Undo, Undoing
+from ci3.core.undo_plan import (
+    DeploymentRestored,
+    DeploymentUndo,
+    Restored,
+    RestoreOutcome,
+    UndoOutcome,
+    UndoPlan,
+    sum_up_skips,
+    undo_outcome,
+)
+from ci3.core.wording import counted
+from ci3.engine.deletions import Deletions, open_target
+from ci3.engine.progress import Progress
+from ci3.errors import Ci3Error, DeniedError, ExitCode, GateError, ListingError, RefusedError
+
+WORKERS = 8
+NOTICE_SECONDS = 0.2
+"""How often an interrupt is looked for: one that comes as a wait begins would not end it."""
+RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0)
+"""Pauses before the markers that S3 asked to send again go out again."""
+
+Marker = tuple[str, str]
+"""A delete marker: its key and version id."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Restoration:
+    """One undo of deletions; every object that was deleted ends in exactly one outcome."""
+
+    reader: BucketReader
+    deletions: Deletions
+    progress: Progress
+    sleep: Callable[[float], None]
+    _stopped: str = field(init=False, default="")
+    _steps: int = field(init=False, default=0)
+    _lock: Lock = field(init=False, default_factory=Lock)
+
+    def plan(self) -> UndoPlan:
+        """List the versions that stand there now, and say what would come back; nothing is done.
+
+        Raises AccessError where they can't be listed.
+        """
+        target = open_target(self.deletions.target, self.reader)
+        prefixes = self.deletions.prefixes
+        self.progress.begin("Listing versions", len(prefixes))
+        try:
+            with ThreadPoolExecutor(WORKERS, "listing") as pool:
+                deployments = []
+                for one in pool.map(partial(self._sum_up, target), prefixes):
+                    deployments.append(one)
+                    self.progress.advance(1)
+        finally:
+            self.progress.end()
+        return UndoPlan(
+            target=target,
+            told=self.deletions.told,
+            run_id=self.deletions.run_id,
+            notes=self.deletions.notes,
+            deployments=tuple(deployments),
+        )
+
+    def run(self, plan: UndoPlan) -> Restored:
+        """Undo what a plan showed, as far as that is still so.
+
+        An interrupt, lost access or a bug stops the run after the requests that are out: what was
+        not sent counts as failed. Whatever happens, the account comes back.
+        """
+        remover = self.reader.open_version_remover()
+        with suppress(OSError):  # whoever watches may have gone away
+            self.progress.begin("Restoring objects", plan.object_count)
+        with ThreadPoolExecutor(1, "restoration") as runner:
+            running = runner.submit(self._restore_all, plan, remover)
+            self._watch(running)
+            deployments = running.result()
+        with suppress(OSError):
+            self.progress.end()
+        return Restored(deployments=deployments, stopped=self._stopped)
+
+    def _sum_up(self, target: Target, prefix: str) -> DeploymentUndo:
+        undoings = self.deletions.decide(prefix, self._versions(prefix), target.versioning)
+        undos = [one for one in undoings if isinstance(one, Undo)]
+        return DeploymentUndo(
+            name=_name(prefix, target),
+            object_count=len(undos),
+            size_bytes=sum(one.size_bytes for one in undos),
+            skipped=sum_up_skips(one for one in undoings if isinstance(one, Skip)),
+        )
+
+    def _versions(self, prefix: str) -> Iterator[StoredVersion]:
+        with closing(self.reader.list_versions(prefix)) as pages:
+            for page in pages:
+                yield from page
+
+    def _watch(self, running: Future[tuple[DeploymentRestored, ...]]) -> None:
+        """Wait until all is done; an interrupt reaches this thread alone, and only asks to stop.
+
+        So none can fall between a request and the account of it.
+        """
+        shown = 0
+        is_done = False
+        while not is_done:
+            try:
+                is_done = bool(wait((running,), timeout=NOTICE_SECONDS).done)
+                shown = self._show(shown)
+            except KeyboardInterrupt:
+                self._stop("it was interrupted")
+
+    def _show(self, shown: int) -> int:
+        steps = self._steps
+        with suppress(OSError):
+            self.progress.advance(steps - shown)
+            self.progress.beat()
+        return steps
+
+    def _stop(self, why: str) -> None:
+        self._stopped = self._stopped or why
+
+    def _restore_all(
+        self, plan: UndoPlan, remover: VersionRemover
+    ) -> tuple[DeploymentRestored, ...]:
+        with ThreadPoolExecutor(WORKERS, "restoring") as pool:
+            restore = partial(self._restore, plan.target, remover)
+            return tuple(pool.map(restore, plan.deployments))
+
+    def _restore(
+        self, target: Target, remover: VersionRemover, planned: DeploymentUndo
+    ) -> DeploymentRestored:
+        """Restore one deployment, whatever happens; runs in a worker's thread."""
+        account = _Account(planned=planned)
+        try:
+            if planned.object_count and not self._stopped:
+                prefix = f"{target.prefix}{planned.name}/"
+                self._restore_listed(prefix, account, target.versioning, remover)
+        except Exception as exc:  # noqa: BLE001 - what was to come back must be accounted for
+            account.problem = _told(exc)
+            if not isinstance(exc, DeniedError | ListingError):
+                self._stop(account.problem)
+        return account.close(self._stopped)
+
+    def _restore_listed(
+        self, prefix: str, account: "_Account", versioning: Versioning, remover: VersionRemover
+    ) -> None:
+        """List and decide again right before, remove, and look at what is current then."""
+        listed = list(self._versions(prefix))
+        account.begin(self.deletions.decide(prefix, listed, versioning))
+        markers = {(one.key, one.version_id) for one in listed if one.is_marker}
+        wanted = [(undo.key, one) for undo in account.undos for one in undo.marker_version_ids]
+        said: dict[Marker, KeyOutcome] = {}
+        for start in range(0, len(wanted), DELETE_BATCH_SIZE):
+            if self._stopped:
+                break
+            batch = wanted[start : start + DELETE_BATCH_SIZE]
+            check_markers(batch, prefix, markers)
+            said |= self._remove(batch, versioning, remover)
+            with self._lock:
+                self._steps += len({key for key, _ in batch})
+        if said:
+            keys = {undo.key for undo in account.undos}
+            account.enter(said, self._current(prefix, keys))
+
+    def _remove(
+        self, batch: Sequence[Marker], versioning: Versioning, remover: VersionRemover
+    ) -> Mapping[Marker, KeyOutcome]:
+        """Remove one batch, sending again alone those that S3 asked to send again."""
+        # Where versioning is enabled no upload takes the place of a marker called `null`.
+        may_name_null = versioning is Versioning.ENABLED
+        said = dict(remover.remove(batch, may_name_null=may_name_null))
+        for delay in RETRY_DELAYS_SECONDS:
+            again = [one for one in batch if said[one].can_retry]
+            if not again:
+                break
+            self.sleep(delay)
+            said |= remover.remove(again, may_name_null=may_name_null)
+        if why := next((one.message for one in said.values() if one.stops_run), ""):
+            self._stop(why)
+        return said
+
+    def _current(self, prefix: str, keys: set[str]) -> dict[str, StoredVersion]:
+        return {one.key: one for one in self._versions(prefix) if one.is_latest and one.key in keys}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Account:
+    """The account of one deployment; kept by the one thread that restores it."""
+
+    planned: DeploymentUndo
+    undos: tuple[Undo, ...] = ()
+    problem: str = ""
+    _skips: list[Skip] = field(default_factory=list)
+    _restored: list[Undo] = field(default_factory=list)
+    _overtaken: list[Undo] = field(default_factory=list)
+    _is_begun: bool = False
+
+    def begin(self, undoings: Sequence[Undoing]) -> None:
+        """Take what is decided right before; what is not entered as something else has failed."""
+        self._is_begun = True
+        self.undos = tuple(one for one in undoings if isinstance(one, Undo))
+        self._skips = [one for one in undoings if isinstance(one, Skip)]
+
+    def enter(
+        self, said: Mapping[Marker, KeyOutcome], current: Mapping[str, StoredVersion]
+    ) -> None:
+        """Enter what became of each object: what is current now counts, not what S3 said."""
+        for undo in self.undos:
+            now = current.get(undo.key)
+            if now is None or now.is_marker:
+                self.problem = self.problem or _why_deleted_still(undo, said)
+            elif now.version_id == undo.version_id:
+                self._restored.append(undo)
+            else:
+                self._overtaken.append(undo)
+
+    def close(self, stopped: str) -> DeploymentRestored:
+        """Sum up; of what was never begun the plan's account stands, all of it failed."""
+        skipped, failed = self.planned.skipped, self.planned.object_count
+        if self._is_begun:
+            newer = (
+                Skip(key=one.key, size_bytes=one.size_bytes, reason=SkipReason.NEWER_VERSION)
+                for one in self._overtaken
+            )
+            skipped = sum_up_skips((*self._skips, *newer))
+            failed = len(self.undos) - len(self._restored) - len(self._overtaken)
+        counts = Counter({RestoreOutcome.RESTORED: len(self._restored)})
+        counts[RestoreOutcome.FAILED] = failed
+        for one in skipped:
+            is_there = one.reason is SkipReason.ALREADY_THERE
+            outcome = RestoreOutcome.ALREADY_THERE if is_there else RestoreOutcome.SKIPPED
+            counts[outcome] += one.object_count
+        return DeploymentRestored(
+            name=self.planned.name,
+            counts={outcome: counts[outcome] for outcome in RestoreOutcome if counts[outcome]},
+            bytes_restored=sum(one.size_bytes for one in self._restored),
+            problem=self.problem or (f"not restored: {stopped}" if failed else ""),
+            skipped=skipped,
+        )
+
+
+def check_markers(batch: Sequence[Marker], prefix: str, listed: Set[Marker]) -> None:
+    """Raise GateError unless each is a delete marker of this deployment, as it was just listed.
+
+    The last gate before a request: removing anything else by its version would destroy content.
+    """
+    for key, version_id in batch:
+        if not key.startswith(prefix) or (key, version_id) not in listed:
+            raise GateError(f"{key!r} has no delete marker {version_id!r} under {prefix!r}")
+
+
+def refuse_unless_restorable(plan: UndoPlan) -> None:
+    """Raise RefusedError where something was deleted and nothing of it can be brought back."""
+    if undo_outcome(plan) is not UndoOutcome.REFUSED:
+        return
+    reasons = [reason for reason in plan.skipped if reason.is_lost]
+    raise RefusedError(
+        f"nothing can be brought back of {counted(plan.lost_count, 'object')}: "
+        f"{'; '.join(reason.why for reason in reasons)}",
+        "Nothing was changed. What was deleted has to be uploaded again.",
+    )
+
+
+def exit_code(restored: Restored) -> ExitCode:
+    """Give the exit code that tells what an undo did."""
+    return ExitCode.DONE if restored.is_whole else ExitCode.PARTIAL
+
+
+def _name(prefix: str, target: Target) -> str:
+    return prefix.removeprefix(target.prefix).removesuffix("/")
+
+
+def _why_deleted_still(undo: Undo, said: Mapping[Marker, KeyOutcome]) -> str:
+    for version_id in undo.marker_version_ids:
+        one = said.get((undo.key, version_id))
+        if one is not None and one.outcome is not ObjectOutcome.DELETED:
+            return f"a delete marker is still there: {one.message}"
+    return ""
+
+
+def _told(error: BaseException) -> str:
+    """Put an error into words: ours as they are, any other as the bug that it is."""
+    if isinstance(error, Ci3Error):
+        return error.told
+    return f"a bug in ci3, please report it: {error!r}"

@@ -1,0 +1,125 @@
+"""GitHub's identity tokens: what a workflow run shows AWS to be let in as a role."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import requests
+from requests.auth import AuthBase
+
+from ci3.errors import GitHubError, SettingsError
+from ci3.github.transport import TIMEOUT_SECONDS, Failure
+
+AUDIENCE: Final = "sts.amazonaws.com"
+RETRY_WAITS_SECONDS: Final = (1.0, 3.0, 9.0)
+
+_URL_VARIABLE: Final = "ACTIONS_ID_TOKEN_REQUEST_URL"
+_TOKEN_VARIABLE: Final = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105 - a variable's name
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+"""A JSON Web Token: https://www.rfc-editor.org/rfc/rfc7515#section-7.1."""
+_PERMISSION_HINT: Final = "Give the job `permissions: id-token: write`."
+
+
+def has_identity_tokens(environ: Mapping[str, str]) -> bool:
+    """Tell whether this is a workflow run that may ask for identity tokens."""
+    return bool(environ.get(_URL_VARIABLE) and environ.get(_TOKEN_VARIABLE))
+
+
+def open_identity_tokens(
+    environ: Mapping[str, str],
+    *,
+    hide: Callable[[str], None],
+    sleep: Callable[[float], None],
+) -> "IdentityTokens":
+    """Find where this run gets its identity tokens; raises SettingsError where it may not.
+
+    Source: https://docs.github.com/actions/reference/security/oidc#methods-for-requesting-the-oidc-token
+    """
+    if not has_identity_tokens(environ):
+        raise SettingsError(
+            "role-to-assume needs an identity token of GitHub, and this job may not ask for one",
+            f"{_PERMISSION_HINT} On pull requests from forks GitHub gives none. "
+            "Nothing was deleted.",
+        )
+    return IdentityTokens(
+        url=environ[_URL_VARIABLE], token=environ[_TOKEN_VARIABLE], hide=hide, sleep=sleep
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityTokens:
+    """Gives a fresh identity token whenever asked, in any thread; `hide` is told each first."""
+
+    url: str = field(repr=False)
+    token: str = field(repr=False)
+    hide: Callable[[str], None]
+    sleep: Callable[[float], None]
+
+    def fetch(self) -> str:
+        """Ask GitHub for a token that AWS takes; raises GitHubError when it gives none."""
+        outcome = self._try()
+        for wait_seconds in RETRY_WAITS_SECONDS:
+            if isinstance(outcome, str) or outcome.wait_seconds is None:
+                break
+            self.sleep(wait_seconds)
+            outcome = self._try()
+        if isinstance(outcome, Failure):
+            raise outcome.error
+        self.hide(outcome)
+        return outcome
+
+    def _try(self) -> str | Failure:
+        joint = "&" if "?" in self.url else "?"
+        try:
+            response = requests.get(
+                f"{self.url}{joint}audience={AUDIENCE}",
+                auth=_RequestToken(self.token),
+                headers={"Accept": "application/json", "User-Agent": "ci3"},
+                timeout=TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
+        except (requests.RequestException, ValueError) as exc:
+            # Its own words may hold the header with the token.
+            return _lost(f"did not answer: {type(exc).__name__}")
+        status = response.status_code
+        if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
+            return _lost(f"answered {status}")
+        if status != requests.codes.ok:
+            return _failure(f"answered {status}", _PERMISSION_HINT)
+        token = _read_token(response)
+        return token or _lost("answered without a token")
+
+
+class _RequestToken(AuthBase):
+    """Signs with the run's request token, so that requests takes no password of a .netrc."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _read_token(response: requests.Response) -> str:
+    """Read the token out of an answer; empty where there is none in it."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return ""
+    token = answer.get("value") if isinstance(answer, dict) else None
+    return token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""
+
+
+def _failure(what: str, hint: str) -> Failure:
+    return Failure(error=GitHubError(f"GitHub's service for identity tokens {what}", hint))
+
+
+def _lost(what: str) -> Failure:
+    """Say what may go better when asked again."""
+    error = GitHubError(
+        f"GitHub's service for identity tokens {what}",
+        "Run again later; if it stays, look at https://www.githubstatus.com and the network.",
+    )
+    return Failure(error=error, wait_seconds=RETRY_WAITS_SECONDS[0])

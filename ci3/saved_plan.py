@@ -1,0 +1,139 @@
+"""A saved plan as what an apply starts from: read, and its settings where no others are given."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ci3.core.live import LiveSource
+from ci3.core.plan import Origin, Plan
+from ci3.core.planfile import load_plans
+from ci3.errors import SettingsError
+from ci3.resolving import Given, refuse_unknown, resolve
+from ci3.settings import BY_NAME, Settings
+from ci3.targets import Policy, numbered, resolve_targets
+
+MAXIMUM_BYTES = 100_000_000
+
+
+def named_plan_file(policy: Policy, given: Mapping[str, Given]) -> str:
+    """Give the path of the plan file that is named, or nothing."""
+    for layer in (given, policy.defaults):
+        if "plan-file" in layer and (path := layer["plan-file"].texts[0].strip()):
+            return path
+    return ""
+
+
+def read_saved_plans(path: str) -> tuple[Plan, ...]:
+    """Read the plans of a plan file.
+
+    Raises SettingsError where there is none, and for one that was edited or is another version's.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAXIMUM_BYTES + 1)
+    except OSError as exc:
+        raise SettingsError(
+            f"the plan file {path} can't be read: {exc.strerror}",
+            "Nothing was deleted. Make it first: ci3 plan-cleanup --plan-file, or mode: plan.",
+        ) from exc
+    if len(content) > MAXIMUM_BYTES:
+        raise SettingsError(f"{path} is larger than any plan", "Nothing was deleted.")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise SettingsError(f"{path} is no plan of ci3: it is not UTF-8", "") from exc
+    plans = load_plans(text, path)
+    for plan in plans:
+        _refuse_odd_names(plan, path)
+    return plans
+
+
+def _refuse_odd_names(plan: Plan, path: str) -> None:
+    names = Counter(decision.deployment.name for decision in plan.decisions)
+    for decision in plan.decisions:
+        one = decision.deployment
+        is_its_folder = one.prefix == f"{plan.target.prefix}{one.name}/"
+        if not is_its_folder or not one.name or "/" in one.name or names[one.name] > 1:
+            raise SettingsError(
+                f"{path}: {one.prefix!r} is not the one folder of a deployment {one.name!r}",
+                "Nothing was deleted. Make the plan again.",
+            )
+
+
+def settings_of_plans(
+    plans: Sequence[Plan],
+    path: str,
+    before: Mapping[str, Given],
+    policy: Policy,
+    given: Mapping[str, Given],
+) -> tuple[Settings, ...]:
+    """Make the settings that each plan is applied with: its own, and before them what is given.
+
+    Raises SettingsError as `resolve_targets` does, and where the plans' targets are others.
+    """
+    if policy.targets:
+        settings = resolve_targets(before, policy, given)
+    else:
+        settings = tuple(
+            resolve(before, _layer(plan, path, (policy.defaults, given)), policy.defaults, given)
+            for plan in plans
+        )
+        if len(plans) > 1:
+            settings = tuple(
+                replace(one, journal_file=numbered(one.journal_file, number), has_targets=True)
+                for number, one in enumerate(settings, 1)
+            )
+    planned = [plan.target.url for plan in plans]
+    if [one.url for one in settings] != planned:
+        raise SettingsError(
+            f"{path} is a plan for {', '.join(planned)}, and the settings name "
+            f"{', '.join(one.url for one in settings)}",
+            "Nothing was deleted. Apply it where it was made for.",
+        )
+    return settings
+
+
+def _layer(plan: Plan, path: str, others: Sequence[Mapping[str, Given]]) -> dict[str, Given]:
+    """Give a plan's target and policy as settings; what it could not save must be given again."""
+    target = {
+        "bucket": plan.target.bucket,
+        "region": plan.target.region,
+        "prefix": plan.target.prefix,
+        "endpoint-url": plan.target.endpoint_url,
+    }
+    entries: dict[str, tuple[str, ...]] = {name: (text,) for name, text in target.items()}
+    for name, entry in plan.policy.items():
+        if name not in BY_NAME or not BY_NAME[name].is_recorded:
+            refuse_unknown(name, f"{path}, policy", BY_NAME)
+        value = entry.value
+        entries[name] = value if isinstance(value, tuple) else (str(value),)
+    entries["live-from"] = _whole_sources(entries.get("live-from", ()), path, others)
+    origins = {name: entry.origin for name, entry in plan.policy.items()}
+    return {
+        name: Given(texts=texts, origin=origins.get(name, Origin.OPTION), where=f"{path}, {name}")
+        for name, texts in entries.items()
+    }
+
+
+def _whole_sources(
+    texts: Sequence[str], path: str, others: Sequence[Mapping[str, Given]]
+) -> tuple[str, ...]:
+    """Pass over sources whose query was not saved, where they are given again; else refuse."""
+    given = [text for layer in others if "live-from" in layer for text in layer["live-from"].texts]
+    lines = [line.strip() for text in given for line in text.splitlines() if line.strip()]
+    again = {_written(line) for line in lines}
+    lacking = [text for text in texts if "?…" in text and text not in again]
+    if lacking:
+        raise SettingsError(
+            f"{path} does not hold all of live-from {lacking[0]}: what follows the ? is not saved",
+            "Nothing was deleted. Give that live-from again, with its query.",
+        )
+    return tuple(text for text in texts if "?…" not in text)
+
+
+def _written(text: str) -> str:
+    try:
+        return str(LiveSource.parse(text))
+    except ValueError:  # it is refused, with its place, when the settings are resolved
+        return text
