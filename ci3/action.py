@@ -46,6 +46,7 @@ from ci3.report.markup import Place
 from ci3.report.sentences import shortfall, staleness, total_verdict
 from ci3.report.terminal import ProgressLines, show_results, show_run
 from ci3.resolving import Given
+from ci3.restore_step import restore_step
 from ci3.run import Run, open_run
 from ci3.saved_plan import named_plan_file, read_saved_plans, settings_of_plans
 from ci3.settings import CommentPolicy, Mode, Settings
@@ -120,12 +121,22 @@ def _pass_over(_signal: int, _frame: FrameType | None) -> None:
 def _run(environ: Mapping[str, str], runner: Runner) -> int:
     workflow = read_run(environ)
     inherited, inputs = _given(environ, workflow)
+    log: Any = NeutralStream(sys.stdout)  # rich asks for a whole IO and uses these few methods
+    console = Console(file=log, width=LOG_WIDTH, no_color=True)
+    if "mode" in inputs and inputs["mode"].texts[0].strip() == Mode.RESTORE:
+        return restore_step(
+            inputs,
+            lambda one: _as_role(
+                _cleanups((one,), workflow, None, console, runner), environ, runner
+            )[0],
+            console=console,
+            runner=runner,
+            run_url=workflow.run_url,
+        )
     saved, targets = _targets(inherited, inputs)
     settings = targets[0]
     runner.hide(settings.github_token)
     github = _open_github(workflow, settings)
-    log: Any = NeutralStream(sys.stdout)  # rich asks for a whole IO and uses these few methods
-    console = Console(file=log, width=LOG_WIDTH, no_color=True)
     cleanups = _cleanups(targets, workflow, github, console, runner)
     run = open_run(_as_role(cleanups, environ, runner), saved)
     plans = run.make_plans()
@@ -138,7 +149,7 @@ def _run(environ: Mapping[str, str], runner: Runner) -> int:
     changes = _policy_changes(environ, workflow, run, plans, github)
     step = _Step(run=workflow, settings=settings, github=github, changes=changes)
     is_applyable = all(plan.applyable for plan in plans) and any(plan.doomed for plan in plans)
-    if settings.mode is Mode.PLAN or not is_applyable:
+    if settings.mode is not Mode.APPLY or not is_applyable:
         return _report(runner, step, accounts)
     try:
         accounts = run.apply(plans, is_fresh=True)
@@ -266,6 +277,7 @@ def _set_outputs(runner: Runner, step: _Step, accounts: Sequence[Account]) -> No
     for name, value in sum_up(accounts).items():
         runner.set_output(name, value)
     runner.set_output("plan-file", step.settings.plan_file)
+    runner.set_output("objects-restored", 0)
     targets = json.dumps(list_numbers(accounts)) if step.settings.has_targets else ""
     runner.set_output("targets", targets)
 

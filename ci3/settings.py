@@ -40,6 +40,7 @@ class Mode(StrEnum):
 
     PLAN = "plan"
     APPLY = "apply"
+    RESTORE = "restore"
 
 
 class CommentPolicy(StrEnum):
@@ -93,7 +94,9 @@ class Settings:
         is_policy_key=False,
     )
     mode: Mode = define(
-        "What to do: `plan` shows what would be deleted and cannot delete; `apply` deletes it.",
+        "What to do: `plan` shows what would be deleted and cannot delete; `apply` deletes it; "
+        "`restore` brings back what the run of `journal-file` deleted, where the bucket keeps "
+        "versions.",
         parse=parse_choice(Mode),
         choices=Mode,
         default=Mode.PLAN,
@@ -247,7 +250,7 @@ class Settings:
     journal_file: str = define(
         "Where an apply writes down what it is about to delete, and what became of it. "
         "The file must not exist yet. Each of several targets has its own: `journal-1.jsonl` and "
-        "so on.",
+        "so on. To restore: the journal of the run to undo.",
         options=("--journal-file",),
         default="",
         default_doc="`ci3-journal-<run>.jsonl` in the workspace",

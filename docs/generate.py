@@ -25,6 +25,7 @@ OUTPUTS = {
     "deployments-deleted": "Deployments of which nothing is left.",
     "objects-deleted": "Objects that were deleted.",
     "bytes-deleted": "Their size in bytes.",
+    "objects-restored": "With `mode: restore`, objects that are back.",
     "comment-url": "The comment's address, if there is one.",
     "targets": "With a policy file's targets: the other outputs for each of them, as a JSON list.",
 }

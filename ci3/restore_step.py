@@ -1,0 +1,87 @@
+"""`mode: restore`: a workflow's step that brings back what a journal's run deleted."""
+
+from collections.abc import Callable, Mapping
+
+from rich.console import Console
+
+from ci3.cleanup import Cleanup
+from ci3.commands.restoring import given_by_journal
+from ci3.engine.deletions import JournaledDeletions
+from ci3.engine.journal_file import open_journal
+from ci3.engine.restore import Restoration, exit_code, refuse_unless_restorable
+from ci3.errors import ExitCode, SettingsError
+from ci3.github.runner import SUMMARY_LIMIT_BYTES, Runner
+from ci3.report.markup import Place
+from ci3.report.undo import (
+    show_restored,
+    show_undo_plan,
+    undo_markdown,
+    undo_numbers,
+    undo_shortfall,
+)
+from ci3.resolving import Given, refuse_unknown, resolve
+from ci3.settings import BY_NAME, Settings
+
+
+def restore_step(
+    inputs: Mapping[str, Given],
+    surround: Callable[[Settings], Cleanup],
+    *,
+    console: Console,
+    runner: Runner,
+    run_url: str,
+) -> ExitCode:
+    """Restore what the journal tells of, in the bucket that it names; what S3 can't undo is told.
+
+    Raises SettingsError without a journal, and where an input names another place.
+    """
+    for name, given in inputs.items():
+        if name not in BY_NAME:
+            refuse_unknown(name, given.where, BY_NAME)
+    path = _text(inputs, "journal-file")
+    if not path:
+        raise SettingsError(
+            "mode: restore needs a journal-file",
+            "Set the input journal-file to the journal that the run has written.",
+        )
+    with open_journal(path) as journal:
+        place = given_by_journal(journal.header.target, path)
+        _refuse_other_place(place, inputs)
+        role = {name: one for name, one in inputs.items() if name == "role-to-assume"}
+        cleanup = surround(resolve(place, role))
+        restoration = Restoration(
+            reader=cleanup.open_bucket(),
+            deletions=JournaledDeletions(journal=journal),
+            progress=cleanup.progress,
+            sleep=cleanup.sleep,
+        )
+        plan = restoration.plan()
+        show_undo_plan(console, plan)
+        restored = restoration.run(plan) if plan.object_count else None
+    numbers = undo_numbers(plan, restored)
+    runner.set_output("outcome", numbers["outcome"])
+    runner.set_output("objects-restored", numbers["objects-restored"])
+    runner.set_output("journal-file", path)
+    summary = Place(budget_bytes=SUMMARY_LIMIT_BYTES, run_url=run_url)
+    runner.write_summary(undo_markdown(plan, restored, summary))
+    refuse_unless_restorable(plan)
+    if restored is None:
+        return ExitCode.DONE
+    show_restored(console, restored)
+    if left := undo_shortfall(restored):
+        runner.fail(left)
+    return exit_code(restored)
+
+
+def _text(inputs: Mapping[str, Given], name: str) -> str:
+    return inputs[name].texts[0].strip() if name in inputs else ""
+
+
+def _refuse_other_place(place: Mapping[str, Given], inputs: Mapping[str, Given]) -> None:
+    for name in ("bucket", "prefix", "endpoint-url"):
+        wanted, told = _text(inputs, name).rstrip("/"), _text(place, name).rstrip("/")
+        if wanted and wanted != told:
+            raise SettingsError(
+                f"the input {name} is {wanted!r}, and the journal is of {told or 'none'}",
+                "Leave it out: the place is the one that the journal names.",
+            )
