@@ -24,27 +24,35 @@ def seaweedfs() -> Iterator[SeaweedFS]:
         yield server
 
 
-def test_step_deletes_reports_sets_outputs_and_leaves_its_journal_in_the_workspace(
+def test_step_applies_the_plan_of_another_reports_and_leaves_its_journal_in_the_workspace(
     seaweedfs, tmp_path
 ):
-    step = FakeStep(tmp_path / "runner")
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    inputs = {
-        "bucket": "applied",
-        "endpoint-url": seaweedfs.url,
-        "keep-count": "1",
-        "mode": "apply",
-        "plan-file": "plan.json",
-    }
-    with FakeGitHub() as github:
+
+    def step_of(mode: str, github: FakeGitHub):
+        step = FakeStep(tmp_path / mode)
+        inputs = {
+            "bucket": "applied",
+            "endpoint-url": seaweedfs.url,
+            "keep-count": "1",
+            "mode": mode,
+            "plan-file": "plan.json",
+        }
         run = run_action(
             step.environ(inputs, github.url, seen_at=RUNNER) | seaweedfs.environ(),
             mounts={step.folder: RUNNER, workspace: WORKSPACE},
         )
+        assert (run.returncode, run.stderr) == (0, ""), run.stdout
+        return step, run
+
+    with FakeGitHub() as github:
+        planned, _ = step_of("plan", github)
+        assert len(seaweedfs.content("applied")) == 9
+        step, run = step_of("apply", github)
         comments = github.comments(NUMBER)
 
-    assert (run.returncode, run.stderr) == (0, ""), run.stdout
+    assert planned.outputs["outcome"] == "planned"
     assert seaweedfs.content("applied") == RELEASES[2]
     assert step.outputs["outcome"] == "applied"
     assert step.outputs["objects-deleted"] == "6"
