@@ -34,7 +34,12 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 @with_options((*_PLACE_SETTINGS, "role-to-assume"))
 @click.command("restore")
 @click.argument("source", metavar="JOURNAL | NAME", default="")
-@click.option("--run-id", default="", help="The run whose journal is stored in the bucket.")
+@click.option(
+    "--run-id",
+    default="",
+    help="The run whose journal is stored in the bucket, as .ci3/journals/ID.jsonl.",
+    metavar="ID",
+)
 @click.option(
     "--deleted-since",
     default="",
