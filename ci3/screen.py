@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from ci3.errors import Ci3Error
+from ci3.errors import Ci3Error, RefusedError
 from ci3.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,6 +57,26 @@ def write_markdown(text: str) -> None:
 
         text = "".join(neutral(line) for line in text.splitlines(keepends=True))
     click.echo(text, nl=False)
+
+
+def ask(question: str, what: str, unchanged: str) -> None:
+    """Ask for a yes; anything else, or nobody to ask, is a no.
+
+    Raises RefusedError then, which says that `what` was not approved, and what is `unchanged`.
+    """
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            f"nobody is here to approve {what}",
+            f"{unchanged} Run it on a terminal, or with --auto-approve.",
+        )
+    try:
+        is_approved = click.confirm(question, default=False, err=True)
+    except click.Abort as exc:
+        if isinstance(exc.__context__, KeyboardInterrupt):
+            raise
+        is_approved = False
+    if not is_approved:
+        raise RefusedError(f"{what} was not approved", unchanged)
 
 
 def make_cleanup(settings: Settings) -> "Cleanup":

@@ -8,7 +8,7 @@ import click
 
 from ci3.errors import ExitCode, RefusedError
 from ci3.options import given_from, names_of_options, targets_from, with_options
-from ci3.screen import OUTPUT, console, make_cleanup, show_error, write_markdown
+from ci3.screen import OUTPUT, ask, console, make_cleanup, show_error, write_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,29 +126,17 @@ def _show(run: "Run", accounts: "Sequence[Account]", output: str) -> None:
 
 
 def _ask(plans: "Sequence[Plan]") -> None:
-    """Ask for a yes; anything else, or nobody to ask, is a no."""
     from ci3.core.wording import counted, size, visible
 
-    if not sys.stdin.isatty():
-        raise RefusedError(
-            "nobody is here to approve the plan",
-            "Nothing was deleted. Run it on a terminal, or with --auto-approve.",
-        )
     totals = [plan.totals for plan in plans]
     where = plans[0].target.url if len(plans) == 1 else f"{len(plans)} targets"
-    question = (
+    ask(
         f"Delete {counted(sum(one.delete for one in totals), 'deployment')} "
         f"({counted(sum(one.objects_to_delete for one in totals), 'object')}, "
-        f"{size(sum(one.bytes_to_delete for one in totals))}) from {visible(where)}?"
+        f"{size(sum(one.bytes_to_delete for one in totals))}) from {visible(where)}?",
+        "the plan",
+        "Nothing was deleted.",
     )
-    try:
-        is_approved = click.confirm(question, default=False, err=True)
-    except click.Abort as exc:
-        if isinstance(exc.__context__, KeyboardInterrupt):
-            raise
-        is_approved = False
-    if not is_approved:
-        raise RefusedError("the plan was not approved", "Nothing was deleted.")
 
 
 def _apply(

@@ -13,10 +13,10 @@ import click
 from ci3.constants import JOURNAL_FOLDER
 from ci3.core.measures import Duration
 from ci3.core.plan import Origin
-from ci3.errors import ExitCode, RefusedError, SettingsError
+from ci3.errors import ExitCode, SettingsError
 from ci3.options import given_from, with_options
 from ci3.resolving import Given, resolve
-from ci3.screen import OUTPUT, console, make_cleanup, write_markdown
+from ci3.screen import OUTPUT, ask, console, make_cleanup, write_markdown
 
 if TYPE_CHECKING:
     from ci3.cleanup import Cleanup
@@ -193,26 +193,14 @@ def _read_stored_journal(cleanup: "Cleanup", run_id: str) -> "JournalFile":
 
 
 def _ask(plan: "UndoPlan") -> None:
-    """Ask for a yes; anything else, or nobody to ask, is a no."""
     from ci3.core.wording import counted, size, visible
 
-    if not sys.stdin.isatty():
-        raise RefusedError(
-            "nobody is here to approve it",
-            "Nothing was restored. Run it on a terminal, or with --auto-approve.",
-        )
-    question = (
+    ask(
         f"Bring back {counted(plan.object_count, 'object')} ({size(plan.size_bytes)}) "
-        f"in {visible(plan.target.url)}?"
+        f"in {visible(plan.target.url)}?",
+        "it",
+        "Nothing was restored.",
     )
-    try:
-        is_approved = click.confirm(question, default=False, err=True)
-    except click.Abort as exc:
-        if isinstance(exc.__context__, KeyboardInterrupt):
-            raise
-        is_approved = False
-    if not is_approved:
-        raise RefusedError("it was not approved", "Nothing was restored.")
 
 
 def _show(plan: "UndoPlan", restored: "Restored | None", output: str) -> None:
