@@ -83,6 +83,15 @@ class GateError(Exception):
     """The last gate stopped a request that no plan allows: a bug of ours, never a user's."""
 
 
+def told(error: BaseException) -> str:
+    """Put an error into words: ours as they are, any other as the bug that it is."""
+    if isinstance(error, Ci3Error):
+        return error.told
+    if isinstance(error, KeyboardInterrupt):
+        return "it was interrupted"
+    return f"a bug in ci3, please report it: {error!r}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name was probably meant, or nothing; the words end a sentence."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

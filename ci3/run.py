@@ -11,7 +11,7 @@ from ci3.core.live import folder_under
 from ci3.core.model import DeploymentResult, ObjectOutcome, Result
 from ci3.core.plan import Plan
 from ci3.core.planfile import dump_plans
-from ci3.errors import Ci3Error, SettingsError
+from ci3.errors import SettingsError, told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +119,8 @@ def _delete_next(cleanup: Cleanup, bucket: BucketReader, approved: Approved) -> 
     """
     try:
         return cleanup.delete(cleanup.hold_what_is_live(approved, bucket), bucket)
-    except Ci3Error as exc:
-        return _left(approved, exc.told)
-    except KeyboardInterrupt:
-        return _left(approved, "it was interrupted")
-    except Exception as exc:  # noqa: BLE001 - as above
-        return _left(approved, f"a bug in ci3, please report it: {exc!r}")
+    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - as above
+        return _left(approved, told(exc))
 
 
 def _left(approved: Approved, why: str) -> Result:

@@ -17,7 +17,7 @@ from ci3.engine.inventory import LISTING_WORKERS, find_folders, list_deployment
 from ci3.engine.journal import Journal
 from ci3.engine.pace import Pace
 from ci3.engine.progress import Progress
-from ci3.errors import Ci3Error, DeniedError, GateError, JournalError, ListingError
+from ci3.errors import DeniedError, GateError, JournalError, ListingError, told
 
 DELETE_WORKERS = 8
 OVER = "the time that timeout allows is over. Run again: it goes on where this one stopped"
@@ -149,7 +149,7 @@ class Deletion:
                 except KeyboardInterrupt:
                     self._stop("it was interrupted")
             if error := running.exception():
-                self._stop(_told(error))
+                self._stop(told(error))
 
     def _look_up(self) -> None:
         """Look at the clock, and show that the run is alive."""
@@ -218,7 +218,7 @@ class Deletion:
                     if self._stopped:
                         break
             except Exception as exc:  # noqa: BLE001 - what is out must be accounted for
-                self._stop(_told(exc))
+                self._stop(told(exc))
             while out:
                 self._collect(out)
 
@@ -247,14 +247,14 @@ class Deletion:
             self.gate.check((part.deployment.prefix, part.objects) for part in batch)
             self.journal.intend(number, objects)
         except (GateError, JournalError) as exc:
-            return _Answer(batch=batch, outcomes={}, stopped=_told(exc))
+            return _Answer(batch=batch, outcomes={}, stopped=told(exc))
         said = self._delete_patiently(objects)
         stopped = next((one.message for one in said.values() if one.stops_run), "")
         outcomes = self._settle(batch, said)
         try:
             self.journal.conclude(number, outcomes)
         except JournalError as exc:
-            stopped = _told(exc)
+            stopped = told(exc)
         return _Answer(batch=batch, outcomes=outcomes, stopped=stopped)
 
     def _delete_patiently(self, objects: Sequence[StoredObject]) -> dict[str, KeyOutcome]:
@@ -318,7 +318,7 @@ class Deletion:
                 if one.prefix in there and self._has_objects(one.prefix):
                     self._tallies[one.name].problem = "something is still in it, or new in it"
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the account comes back
-            self._stop(f"what is left could not be looked at: {_told(exc)}")
+            self._stop(f"what is left could not be looked at: {told(exc)}")
 
     def _has_objects(self, prefix: str) -> bool:
         with closing(self.reader.list_pages(prefix)) as pages:
@@ -339,24 +339,15 @@ def _has_room(ahead: Sequence[tuple[Decision, _Listing]]) -> bool:
     return not ahead or (len(ahead) < LISTING_WORKERS and objects < OBJECTS_AHEAD)
 
 
-def _told(error: BaseException) -> str:
-    """Put an error into words: ours as they are, any other as the bug that it is."""
-    if isinstance(error, Ci3Error):
-        return error.told
-    if isinstance(error, KeyboardInterrupt):
-        return "it was interrupted"
-    return f"a bug in ci3, please report it: {error!r}"
-
-
 def _all_unknown(objects: Iterable[StoredObject], error: BaseException) -> dict[str, KeyOutcome]:
-    one = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=_told(error), stops_run=True)
+    one = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=told(error), stops_run=True)
     return {stored.key: one for stored in objects}
 
 
 def _lost(batch: Batch, error: BaseException) -> _Answer:
     """Answer for a batch whose own answer was lost: what became of its objects is unknown."""
     outcomes = _all_unknown((stored for part in batch for stored in part.objects), error)
-    return _Answer(batch=batch, outcomes=outcomes, stopped=_told(error))
+    return _Answer(batch=batch, outcomes=outcomes, stopped=told(error))
 
 
 def _is_unsettled(one: KeyOutcome) -> bool:

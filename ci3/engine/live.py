@@ -74,16 +74,9 @@ def _read(asked: _Asked, source: LiveSource) -> Reading:
     match source.kind:
         case LiveKind.GITHUB_DEPLOYMENTS | LiveKind.OPEN_PULL_REQUESTS | LiveKind.BRANCHES:
             return _read_from_github(asked, source)
-        case LiveKind.CLOUDFRONT:
-            return read_cloudfront(
-                source,
-                bucket=bucket.bucket,
-                prefix=prefix,
-                region=asked.region,
-                credentials=bucket.credentials,
-            )
-        case LiveKind.SSM:
-            return read_parameter(
+        case LiveKind.CLOUDFRONT | LiveKind.SSM:
+            read = read_cloudfront if source.kind is LiveKind.CLOUDFRONT else read_parameter
+            return read(
                 source,
                 bucket=bucket.bucket,
                 prefix=prefix,

@@ -27,7 +27,7 @@ from ci3.core.undo_plan import (
 from ci3.core.wording import counted
 from ci3.engine.deletions import Deletions, open_target
 from ci3.engine.progress import Progress
-from ci3.errors import Ci3Error, DeniedError, ExitCode, GateError, ListingError, RefusedError
+from ci3.errors import DeniedError, ExitCode, GateError, ListingError, RefusedError, told
 
 WORKERS = 8
 NOTICE_SECONDS = 0.2
@@ -148,7 +148,7 @@ class Restoration:
                 prefix = f"{target.prefix}{planned.name}/"
                 self._restore_listed(prefix, account, target.versioning, remover)
         except Exception as exc:  # noqa: BLE001 - what was to come back must be accounted for
-            account.problem = _told(exc)
+            account.problem = told(exc)
             if not isinstance(exc, DeniedError | ListingError):
                 self._stop(account.problem)
         return account.close(self._stopped)
@@ -288,10 +288,3 @@ def _why_deleted_still(undo: Undo, said: Mapping[Marker, KeyOutcome]) -> str:
         if one is not None and one.outcome is not ObjectOutcome.DELETED:
             return f"a delete marker is still there: {one.message}"
     return ""
-
-
-def _told(error: BaseException) -> str:
-    """Put an error into words: ours as they are, any other as the bug that it is."""
-    if isinstance(error, Ci3Error):
-        return error.told
-    return f"a bug in ci3, please report it: {error!r}"

@@ -7,7 +7,7 @@ from datetime import datetime
 from ci3.aws.bucket import BucketReader
 from ci3.aws.writer import BucketWriter
 from ci3.core.model import ObjectOutcome
-from ci3.errors import AccessError
+from ci3.errors import told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,8 @@ def abort_uploads(
 ) -> Aborted:
     """Abort the uploads under doomed prefixes that began before the plan was made.
 
-    What can't be listed or aborted costs as before, and is told; it fails nothing.
+    What can't be listed or aborted costs as before, and is told; it fails nothing, and nothing is
+    raised: the account of the deletion before it must come back.
     """
     count, problem = 0, ""
     try:
@@ -41,6 +42,6 @@ def abort_uploads(
                     count += 1
                 elif said.outcome is not ObjectOutcome.ABSENT:
                     problem = problem or said.message
-    except AccessError as exc:
-        problem = exc.message
+    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - as above
+        problem = told(exc)
     return Aborted(count=count, problem=problem)
