@@ -45,7 +45,7 @@ from ci3.report.markdown import error_markdown, run_markdown
 from ci3.report.markup import Place
 from ci3.report.sentences import shortfall, staleness, total_verdict
 from ci3.report.terminal import ProgressLines, show_results, show_run
-from ci3.resolving import Given
+from ci3.resolving import Given, text_of
 from ci3.restore_step import restore_step
 from ci3.run import Run, open_run
 from ci3.saved_plan import named_plan_file, read_saved_plans, settings_of_plans
@@ -123,7 +123,7 @@ def _run(environ: Mapping[str, str], runner: Runner) -> int:
     inherited, inputs = _given(environ, workflow)
     log: Any = NeutralStream(sys.stdout)  # rich asks for a whole IO and uses these few methods
     console = Console(file=log, width=LOG_WIDTH, no_color=True)
-    if "mode" in inputs and inputs["mode"].texts[0].strip() == Mode.RESTORE:
+    if text_of(inputs, "mode") == Mode.RESTORE:
         return restore_step(
             inputs,
             lambda one: _as_role(
@@ -185,9 +185,8 @@ def _targets(
 ) -> tuple[Sequence[Plan], tuple[Settings, ...]]:
     """Make the settings of each target; to apply a plan file, with the plans that it holds."""
     policy = read_named_policy(inputs)
-    mode = inputs["mode"].texts[0].strip() if "mode" in inputs else ""
     path = named_plan_file(policy, inputs)
-    if mode != Mode.APPLY or not path:
+    if text_of(inputs, "mode") != Mode.APPLY or not path:
         return (), resolve_targets(inherited, policy, inputs)
     saved = read_saved_plans(path)
     return saved, settings_of_plans(saved, path, inherited, policy, inputs)
@@ -258,13 +257,13 @@ def _policy_changes(
     github: GitHubApi | None,
 ) -> tuple[PolicyChange, ...]:
     """Compare with the policy of the pull request's base, where there is a file and one to ask."""
-    path = run.cleanups[0].settings.policy_file
     settings = run.cleanups[0].settings
-    if settings.mode is not Mode.PLAN or not workflow.base_commit or github is None or not path:
+    is_wanted = settings.mode is Mode.PLAN and settings.policy_file and workflow.base_commit
+    if not is_wanted or github is None:
         return ()
     inherited, inputs = _given(environ, workflow)
     old = OldPolicy(
-        path=path,
+        path=settings.policy_file,
         base_commit=workflow.base_commit,
         workspace=environ.get("GITHUB_WORKSPACE", "."),
         inherited=inherited,

@@ -9,7 +9,7 @@ import yaml
 from ci3.core.plan import Origin
 from ci3.definitions import Kind, Setting
 from ci3.errors import SettingsError
-from ci3.resolving import Given, refuse_unknown
+from ci3.resolving import Given, refuse_unknown, text_of
 from ci3.settings import BY_NAME, SETTINGS
 from ci3.targets import Policy, PolicyTarget
 
@@ -35,8 +35,7 @@ _HINT = "docs/policy.schema.json describes the file; many editors check against 
 
 def read_named_policy(given: Mapping[str, Given]) -> Policy:
     """Read the policy file that inputs or options name; an empty policy if they name none."""
-    texts = given["policy-file"].texts if "policy-file" in given else ()
-    path = texts[0].strip() if texts else ""
+    path = text_of(given, "policy-file")
     return read_policy_file(path) if path else Policy()
 
 

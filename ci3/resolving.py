@@ -21,6 +21,11 @@ class Given:
     where: str
 
 
+def text_of(layer: Mapping[str, Given], name: str) -> str:
+    """Give what a layer says of a setting that takes one text, or nothing."""
+    return layer[name].texts[0].strip() if name in layer and layer[name].texts else ""
+
+
 def resolve(*layers: Mapping[str, Given], where: str = "") -> Settings:
     """Make settings of what was given by name; a later layer goes before an earlier one.
 

@@ -19,7 +19,7 @@ from ci3.report.undo import (
     undo_numbers,
     undo_shortfall,
 )
-from ci3.resolving import Given, refuse_unknown, resolve
+from ci3.resolving import Given, refuse_unknown, resolve, text_of
 from ci3.settings import BY_NAME, Settings
 
 
@@ -38,7 +38,7 @@ def restore_step(
     for name, given in inputs.items():
         if name not in BY_NAME:
             refuse_unknown(name, given.where, BY_NAME)
-    path = _text(inputs, "journal-file")
+    path = text_of(inputs, "journal-file")
     if not path:
         raise SettingsError(
             "mode: restore needs a journal-file",
@@ -73,13 +73,9 @@ def restore_step(
     return exit_code(restored)
 
 
-def _text(inputs: Mapping[str, Given], name: str) -> str:
-    return inputs[name].texts[0].strip() if name in inputs else ""
-
-
 def _refuse_other_place(place: Mapping[str, Given], inputs: Mapping[str, Given]) -> None:
     for name in ("bucket", "prefix", "endpoint-url"):
-        wanted, told = _text(inputs, name).rstrip("/"), _text(place, name).rstrip("/")
+        wanted, told = text_of(inputs, name).rstrip("/"), text_of(place, name).rstrip("/")
         if wanted and wanted != told:
             raise SettingsError(
                 f"the input {name} is {wanted!r}, and the journal is of {told or 'none'}",

@@ -9,7 +9,7 @@ from ci3.core.live import LiveSource
 from ci3.core.plan import Origin, Plan
 from ci3.core.planfile import load_plans
 from ci3.errors import SettingsError
-from ci3.resolving import Given, refuse_unknown, resolve
+from ci3.resolving import Given, refuse_unknown, resolve, text_of
 from ci3.settings import BY_NAME, Settings
 from ci3.targets import Policy, numbered, resolve_targets
 
@@ -18,10 +18,7 @@ MAXIMUM_BYTES = 100_000_000
 
 def named_plan_file(policy: Policy, given: Mapping[str, Given]) -> str:
     """Give the path of the plan file that is named, or nothing."""
-    for layer in (given, policy.defaults):
-        if "plan-file" in layer and (path := layer["plan-file"].texts[0].strip()):
-            return path
-    return ""
+    return text_of(given, "plan-file") or text_of(policy.defaults, "plan-file")
 
 
 def read_saved_plans(path: str) -> tuple[Plan, ...]:

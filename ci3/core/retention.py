@@ -125,12 +125,6 @@ _FORMS = {
 _NOTHING = "nothing was found in it"
 _UPLOADING = "incomplete and newer than every complete one: it may still be uploading"
 
-_FORMS = {
-    ReasonCode.KEEP_DAILY: "%Y-%m-%d",
-    ReasonCode.KEEP_WEEKLY: "%G-W%V",
-    ReasonCode.KEEP_MONTHLY: "%Y-%m",
-}
-
 
 def decide(
     inventory: Inventory,
