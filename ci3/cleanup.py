@@ -33,12 +33,14 @@ from ci3.core.objections import (
 )
 from ci3.core.pins import Pin, pin_commits, pin_live, pin_pointers, protect
 from ci3.core.plan import Plan, compare
+from ci3.core.resumption import note_approved
 from ci3.core.retention import Judgement, RetentionPolicy, judge, rests_on
 from ci3.core.simulation import Simulation, simulate
 from ci3.core.succession import AgeFrom
 from ci3.engine.direct import Deletion
 from ci3.engine.inventory import Scope, finish_listing, take_inventory
 from ci3.engine.journal import Journal
+from ci3.engine.journal_file import JournalHeader
 from ci3.engine.live import read_live_sources
 from ci3.engine.progress import Progress
 from ci3.engine.uploads import abort_uploads
@@ -272,11 +274,15 @@ class Cleanup:
         with Journal(path) as journal:
             self.tell_journal(path)
             journal.begin(
-                ci3_version=__version__,
-                run_id=run_id,
-                plan_id=plan.plan_id,
-                started_at=started_at,
-                target=plan.target,
+                JournalHeader(
+                    ci3_version=__version__,
+                    run_id=run_id,
+                    plan_id=plan.plan_id,
+                    started_at=started_at,
+                    target=plan.target,
+                    policy=plan.policy,
+                    deployments=note_approved(one.deployment for one in approved.due),
+                )
             )
             writer = bucket.open_writer()
             guard = writer.probe(plan.target.prefix, plan.target.versioning)

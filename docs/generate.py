@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ci3.core.planfile import plan_schema
 from ci3.definitions import Setting
-from ci3.engine.journal_file import journal_schema
+from ci3.engine.journal_records import journal_schema
 from ci3.policy_schema import policy_schema
 from ci3.settings import SETTINGS
 

@@ -4,7 +4,7 @@ An undo removes delete markers and nothing else, so that it can destroy no conte
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -30,7 +30,8 @@ class JournalEntry:
     """One object that a run was about to delete, and the last that is known of it.
 
     `version_id` is empty where the run did not know it. `outcome` is None where the journal has the
-    intent alone: what became of it is unknown.
+    intent alone: what became of it is unknown. `is_final` where exactly this version was named, so
+    that nothing brings it back; then it may be a delete marker.
     """
 
     key: str
@@ -40,6 +41,8 @@ class JournalEntry:
     version_id: str = ""
     outcome: ObjectOutcome | None = None
     marker_version_ids: frozenset[str] = frozenset()
+    is_final: bool = False
+    is_marker: bool = False
 
     def is_same_object(self, other: "JournalEntry") -> bool:
         """Whether two entries of one key are about the same version of it."""
@@ -59,6 +62,7 @@ class SkipReason(StrEnum):
     NULL_VERSION = "null-version"
     NULL_MARKER = "null-marker"
     NO_VERSIONS = "no-versions"
+    FINAL = "final"
 
     @property
     def is_lost(self) -> bool:
@@ -83,6 +87,7 @@ _WHY = {
         "removed with it"
     ),
     SkipReason.NO_VERSIONS: "this bucket keeps no versions, so that the deletion was final",
+    SkipReason.FINAL: "the run deleted its versions too, which was final",
 }
 
 
@@ -117,11 +122,8 @@ def merge_entries(earlier: JournalEntry, later: JournalEntry) -> JournalEntry:
     is_later = _weight(later) >= _weight(earlier)
     if not earlier.is_same_object(later):
         return later if is_later or later.outcome in (None, ObjectOutcome.UNKNOWN) else earlier
-    return JournalEntry(
-        key=later.key,
-        etag=later.etag,
-        size_bytes=later.size_bytes,
-        modified_at=later.modified_at,
+    return replace(
+        later,
         version_id=later.version_id or earlier.version_id,
         outcome=later.outcome if is_later else earlier.outcome,
         marker_version_ids=earlier.marker_version_ids | later.marker_version_ids,
@@ -151,8 +153,10 @@ def undo_entry(
     object that was `absent` or `changed` is looked at like a deleted one: it may have been deleted
     by the run's own request, whose first answer was lost.
     """
-    if entry.outcome in _DID_NOTHING:
-        return _skip(entry, SkipReason.NOT_DELETED)
+    if entry.outcome in _DID_NOTHING or entry.is_final:
+        is_there = any(one.version_id == entry.version_id for one in versions)
+        is_gone = entry.is_final and not is_there
+        return _skip(entry, SkipReason.FINAL if is_gone else SkipReason.NOT_DELETED)
     place = next((at for at, one in enumerate(versions) if _is_journaled(entry, one)), None)
     if place is None:
         return _skip(entry, _why_gone(entry, versions, versioning))

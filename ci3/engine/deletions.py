@@ -90,6 +90,7 @@ class JournaledDeletions:
                 entry, found.get(entry.key, ()), started_at=started_at, versioning=versioning
             )
             for entry in entries
+            if not entry.is_marker  # no object, and nothing that was there for anyone
         )
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from itertools import count
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
@@ -104,7 +103,6 @@ class Deletion:
     is_over: Callable[[], bool] = lambda: False
     """Whether the time for this run is up."""
     _pace: Pace = field(init=False, default_factory=lambda: Pace(DELETE_WORKERS))
-    _batch_numbers: Iterator[int] = field(init=False, default_factory=lambda: count(1))
     _tallies: dict[str, _Tally] = field(init=False, default_factory=dict)
     _stopped: str = field(init=False, default="")
 
@@ -212,7 +210,7 @@ class Deletion:
         with ThreadPoolExecutor(DELETE_WORKERS, "deleting") as pool:
             try:
                 for batch in batches:
-                    out[pool.submit(self._delete, next(self._batch_numbers), batch)] = batch
+                    out[pool.submit(self._delete, batch)] = batch
                     if len(out) >= 2 * DELETE_WORKERS:
                         self._collect(out)
                     if self._stopped:
@@ -238,21 +236,21 @@ class Deletion:
     def _stop(self, why: str) -> None:
         self._stopped = self._stopped or why
 
-    def _delete(self, number: int, batch: Batch) -> _Answer:
+    def _delete(self, batch: Batch) -> _Answer:
         """Delete one batch: gate, journal, request, journal. Runs in a worker's thread."""
         if self._stopped:
             return _Answer(batch=batch, outcomes={}, stopped="")
         objects = [stored for part in batch for stored in part.objects]
         try:
             self.gate.check((part.deployment.prefix, part.objects) for part in batch)
-            self.journal.intend(number, objects)
+            number = self.journal.intend((part.deployment.prefix, part.objects) for part in batch)
         except (GateError, JournalError) as exc:
             return _Answer(batch=batch, outcomes={}, stopped=told(exc))
         said = self._delete_patiently(objects)
         stopped = next((one.message for one in said.values() if one.stops_run), "")
         outcomes = self._settle(batch, said)
         try:
-            self.journal.conclude(number, outcomes)
+            self.journal.conclude(number, [outcomes[stored.key] for stored in objects])
         except JournalError as exc:
             stopped = told(exc)
         return _Answer(batch=batch, outcomes=outcomes, stopped=stopped)

@@ -1,22 +1,24 @@
 """The journal: what is about to be deleted, on disk before the request, and what became of it."""
 
-import fcntl
 import json
-import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 from ci3.aws.bucket import KeyOutcome
 from ci3.constants import JOURNAL_FOLDER, JOURNAL_FORMAT
-from ci3.core.model import StoredObject, Target
+from ci3.core.model import StoredObject, StoredVersion, Target
 from ci3.core.wording import timestamp
-from ci3.engine.journal_file import JournalFile, lock_journal
-from ci3.errors import JournalError, SettingsError
+from ci3.engine.journal_file import JournalFile, JournalHeader
+from ci3.engine.journal_lines import Lines, create_file, reopen_file
+from ci3.errors import SettingsError
+
+# The shortest JSON that a program writes and a person still reads.
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def stored_journal_key(prefix: str, run_id: str) -> str:
@@ -24,99 +26,43 @@ def stored_journal_key(prefix: str, run_id: str) -> str:
     return f"{prefix}{JOURNAL_FOLDER}/journals/{run_id}.jsonl"
 
 
-class LineFile:
-    """A file that grows by whole lines of JSON, each on disk when it is added."""
-
-    def __init__(self, file: BinaryIO, path: str) -> None:
-        """Take an open file over; raises SettingsError, and closes it, where it is in use."""
-        self._file = file
-        self._path = path
-        self._lock = Lock()
-        self._size_bytes = 0
-        self._is_broken = False
-        try:
-            lock_journal(file, path, fcntl.LOCK_EX)
-        except SettingsError:
-            self.close()
-            raise
-
-    def add(self, record: Mapping[str, object]) -> None:
-        """Add a line; raises JournalError when it can't be written, and then leaves none of it."""
-        line = json.dumps(record, separators=(",", ":")).encode("ascii") + b"\n"
-        with self._lock:
-            if self._is_broken:
-                raise _unwritten(self._path, "an earlier line broke off")
-            try:
-                _write_all(self._file, line)
-                os.fsync(self._file.fileno())
-            except OSError as exc:
-                self._take_back()
-                raise _unwritten(self._path, str(exc.strerror)) from exc
-            self._size_bytes += len(line)
-
-    def cut(self, size_bytes: int) -> None:
-        """Cut off what stands behind so many bytes."""
-        self._size_bytes = size_bytes
-        self._file.truncate(size_bytes)
-        self._file.seek(size_bytes)
-
-    def close(self) -> None:
-        """Close it."""
-        # Each line was flushed or told as unwritable, so that a full disk has no more to say.
-        with suppress(OSError):
-            self._file.close()
-
-    def _take_back(self) -> None:
-        """Cut off what was written of a line; where that fails too, no other may follow it."""
-        try:
-            self.cut(self._size_bytes)
-        except OSError:
-            self._is_broken = True
-
-
-def _write_all(file: BinaryIO, line: bytes) -> None:
-    rest = memoryview(line)
-    while rest:
-        rest = rest[file.write(rest) :]
-
-
-def _unwritten(path: str, why: str) -> JournalError:
-    return JournalError(
-        f"the journal {path} can't be written: {why}",
-        "Make room or name another journal-file, and run again.",
-    )
-
-
 class Journal:
     """Writes JSON Lines: a header, then for each batch its intent and its outcome.
 
-    Lines, told apart by `record`: `header` (`format`, `ci3_version`, `run_id`, `plan_id`,
-    `started_at`, `target`), `intent` (`batch`, `objects` as key, ETag, size, last modified, version
-    id), `outcome` (`batch`, `outcomes` by key), `resumed`, `end` (`stopped`); see
+    Lines, told apart by `record`: `header` (the run, its target, policy, and the deployments that
+    were approved), `intent` (a batch's objects, deployment by deployment), `outcome` (what became
+    of a batch: the commonest outcome once, the others by their position in the intent), `settled`
+    (what a listing showed later of objects that were left open), `resumed`, `end` (`stopped`); see
     docs/journal.schema.json.
     """
 
-    def __init__(self, path: str, lines: LineFile | None = None) -> None:
+    def __init__(self, path: str, lines: Lines | None = None, *, last_batch: int = 0) -> None:
         """Make the file; raises SettingsError when it is there already or can't be made."""
         self.path = path
-        self._lines = lines or LineFile(_create(path), path)
+        self._lines: Lines = lines or create_file(path)
+        self._last_batch = last_batch
+        self._lock = Lock()
 
     @classmethod
     def resume(cls, path: str, target: Target, *, ci3_version: str, resumed_at: datetime) -> Self:
-        """Open a run's journal to go on with it, and write that down; batches count anew.
+        """Open a run's journal to go on with it, and write that down.
 
         A last line that a crash cut off is taken away. Raises SettingsError where it is no journal,
         is in use, or is of another target.
         """
-        lines = LineFile(_open(path), path)
+        lines = reopen_file(path)
         try:
-            lines.cut(_size_to_go_on_from(path, target))
+            with Path(path).open("rb") as stream:
+                written = JournalFile(stream, path)
+            refuse_other_journal(written, target)
+            lines.cut(written.size_bytes)
+            journal = cls(path, lines, last_batch=written.last_batch)
             moment = timestamp(resumed_at)
-            lines.add({"record": "resumed", "ci3_version": ci3_version, "resumed_at": moment})
+            journal._add({"record": "resumed", "ci3_version": ci3_version, "resumed_at": moment})
         except BaseException:
             lines.close()
             raise
-        return cls(path, lines)
+        return journal
 
     def __enter__(self) -> Self:
         return self
@@ -129,18 +75,21 @@ class Journal:
     ) -> None:
         self._lines.close()
 
-    def begin(
-        self, *, ci3_version: str, run_id: str, plan_id: str, started_at: datetime, target: Target
-    ) -> None:
-        """Write the header: which run this is, of which plan, on which bucket."""
-        self._lines.add(
+    def begin(self, header: JournalHeader) -> None:
+        """Write the header: which run this is, of which plan, on which bucket, and the most of it.
+
+        No more than its deployments, as they were approved, may be deleted by this run, or when it
+        is resumed.
+        """
+        target = header.target
+        self._add(
             {
                 "record": "header",
                 "format": JOURNAL_FORMAT,
-                "ci3_version": ci3_version,
-                "run_id": run_id,
-                "plan_id": plan_id,
-                "started_at": timestamp(started_at),
+                "ci3_version": header.ci3_version,
+                "run_id": header.run_id,
+                "plan_id": header.plan_id,
+                "started_at": timestamp(header.started_at),
                 "target": {
                     "bucket": target.bucket,
                     "region": target.region,
@@ -148,87 +97,120 @@ class Journal:
                     "endpoint_url": target.endpoint_url,
                     "versioning": target.versioning,
                 },
+                "policy": {
+                    name: {"value": entry.value, "from": entry.origin}
+                    for name, entry in header.policy.items()
+                },
+                "deployments": [
+                    {
+                        "name": one.name,
+                        "fingerprint": one.fingerprint,
+                        "object_count": one.object_count,
+                        "size_bytes": one.size_bytes,
+                    }
+                    for one in header.deployments.values()
+                ],
             }
         )
 
-    def intend(self, batch: int, objects: Sequence[StoredObject]) -> None:
-        """Write down what the next request is to delete; it is on disk when this returns."""
-        self._lines.add(
+    def intend(self, parts: Iterable[tuple[str, Sequence[StoredObject]]]) -> int:
+        """Write down what the next request is to delete, by deployment prefix; number the batch.
+
+        It is on disk when this returns.
+        """
+        times: dict[datetime, int] = {}
+        place = times.setdefault
+        rows = [
             {
-                "record": "intent",
-                "batch": batch,
+                "prefix": prefix,
                 "objects": [
-                    {
-                        "key": stored.key,
-                        "etag": stored.etag,
-                        "size_bytes": stored.size_bytes,
-                        "modified_at": timestamp(stored.modified_at),
-                        "version_id": stored.version_id or None,
-                    }
-                    for stored in objects
+                    (
+                        one.key[len(prefix) :],
+                        one.etag,
+                        one.size_bytes,
+                        place(one.modified_at, len(times)),
+                        *((one.version_id,) if one.version_id else ()),
+                    )
+                    for one in objects
                 ],
             }
-        )
+            for prefix, objects in parts
+        ]
+        return self._intend({"times": [timestamp(one) for one in times], "parts": rows})
 
-    def conclude(self, batch: int, outcomes: Mapping[str, KeyOutcome]) -> None:
-        """Write down what became of each key of a batch."""
-        self._lines.add(
+    def intend_versions(self, parts: Iterable[tuple[str, Sequence[StoredVersion]]]) -> int:
+        """Write down which versions the next request is to delete for good, as `intend` does.
+
+        A delete marker may be among them. Versions of one key stand newest first.
+        """
+        times: dict[datetime, int] = {}
+        place = times.setdefault
+        rows = [
             {
-                "record": "outcome",
-                "batch": batch,
-                "outcomes": [
-                    {
-                        "key": key,
-                        "outcome": one.outcome,
-                        "marker_version_id": one.marker_version_id or None,
-                        "message": one.message,
-                    }
-                    for key, one in outcomes.items()
+                "prefix": prefix,
+                "objects": [
+                    (
+                        one.key[len(prefix) :],
+                        None if one.is_marker else one.etag,
+                        one.size_bytes,
+                        place(one.modified_at, len(times)),
+                        one.version_id,
+                    )
+                    for one in versions
                 ],
             }
-        )
+            for prefix, versions in parts
+        ]
+        record = {"by_version": True, "times": [timestamp(one) for one in times], "parts": rows}
+        return self._intend(record)
+
+    def conclude(self, batch: int, outcomes: Sequence[KeyOutcome]) -> None:
+        """Write down what became of each object of a batch, in the order of its intent."""
+        said = [(one.outcome, one.message) for one in outcomes]
+        commonest, _ = Counter(said).most_common(1)[0]
+        outcome, message = commonest
+        record: dict[str, object] = {"record": "outcome", "batch": batch, "outcome": outcome}
+        if message:
+            record["message"] = message
+        if others := [(at, *one) for at, one in enumerate(said) if one != commonest]:
+            record["others"] = others
+        markers = [one.marker_version_id or None for one in outcomes]
+        if any(markers):
+            record["markers"] = markers
+        # Where it is lost with the machine, a listing settles what the intent leaves open.
+        self._add(record, is_urgent=False)
+
+    def settle(self, batch: int, outcomes: Sequence[tuple[int, KeyOutcome]]) -> None:
+        """Write down what a listing showed of objects that an earlier part of the run left open.
+
+        They are named by their position in the batch's intent.
+        """
+        rows = [(at, one.outcome, one.message) for at, one in outcomes]
+        self._add({"record": "settled", "batch": batch, "objects": rows})
 
     def end(self, stopped: str) -> None:
         """Write that the run ended, and why early if it did."""
-        self._lines.add({"record": "end", "stopped": stopped})
+        self._add({"record": "end", "stopped": stopped})
+
+    def _intend(self, record: Mapping[str, object]) -> int:
+        # Numbers stand in the file in their order, though threads take turns.
+        with self._lock:
+            batch = self._last_batch + 1
+            self._add({"record": "intent", "batch": batch, **record})
+            self._last_batch = batch
+        return batch
+
+    def _add(self, record: Mapping[str, object], *, is_urgent: bool = True) -> None:
+        self._lines.add(_encode(record).encode("ascii") + b"\n", is_urgent=is_urgent)
 
 
-def _create(path: str) -> BinaryIO:
-    try:
-        return Path(path).open("xb", buffering=0)
-    except FileExistsError as exc:
-        raise SettingsError(
-            f"the journal {path} is there already, and may be all that can undo a run",
-            "Name another journal-file, or move that one away.",
-        ) from exc
-    except OSError as exc:
-        raise _unwritable(path, exc) from exc
-
-
-def _open(path: str) -> BinaryIO:
-    try:
-        return Path(path).open("r+b", buffering=0)
-    except OSError as exc:
-        raise _unwritable(path, exc) from exc
-
-
-def _unwritable(path: str, exc: OSError) -> SettingsError:
-    return SettingsError(
-        f"the journal {path} can't be written: {exc.strerror}",
-        "Name a journal-file in a folder that can be written. Nothing was deleted.",
-    )
-
-
-def _size_to_go_on_from(path: str, target: Target) -> int:
-    """Check that a journal is of a target; give its size without a torn last line."""
-    with Path(path).open("rb") as stream:
-        written = JournalFile(stream, path)
+def refuse_other_journal(written: JournalFile, target: Target) -> None:
+    """Raise SettingsError where a journal is not of this target."""
     of = written.header.target
     for name in ("bucket", "prefix", "endpoint_url"):
         if getattr(of, name) != getattr(target, name):
             raise SettingsError(
-                f"the journal {path} is of {of.url} at {of.endpoint_url or 'AWS'}, and this run is "
-                f"of {target.url} at {target.endpoint_url or 'AWS'}",
+                f"the journal {written.source} is of {of.url} at {of.endpoint_url or 'AWS'}, and "
+                f"this run is of {target.url} at {target.endpoint_url or 'AWS'}",
                 "Resume with the settings of the run that wrote it. Nothing was deleted.",
             )
-    return written.size_bytes

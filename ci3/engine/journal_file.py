@@ -5,21 +5,35 @@ is in memory later is one deployment's, though a journal may hold a million keys
 """
 
 import fcntl
-import json
-from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, BinaryIO, Literal
+from typing import BinaryIO, assert_never
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from ci3.core.model import ObjectOutcome, Target, Versioning
+from ci3.core.model import ObjectOutcome, Target
+from ci3.core.plan import PolicyEntry
+from ci3.core.resumption import ApprovedDeployment
 from ci3.core.undo import JournalEntry, merge_entries
+from ci3.engine.journal_lines import lock_journal
+from ci3.engine.journal_records import (
+    RECORD,
+    BatchRecord,
+    EndRecord,
+    HeaderRecord,
+    IntentRecord,
+    OutcomeRecord,
+    Record,
+    ResumedRecord,
+    Row,
+    SettledRecord,
+    TargetRecord,
+)
 from ci3.errors import SettingsError
 
 LINE_LIMIT_BYTES = 64 * 1024 * 1024
@@ -33,176 +47,158 @@ _NOTHING_DONE = (
 )
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _Target(_Strict):
-    bucket: str = Field(min_length=1)
-    region: str
-    prefix: str = Field(pattern="^(.*/)?$")
-    endpoint_url: str
-    versioning: Versioning
-
-
-class _Header(_Strict):
-    """The first line: which run this is, of which plan, on which bucket."""
-
-    record: Literal["header"]
-    format: Literal["ci3-journal/1"]
-    ci3_version: str
-    run_id: str = Field(min_length=1)
-    plan_id: str
-    started_at: AwareDatetime
-    target: _Target
-
-
-class _IntendedObject(_Strict):
-    key: str = Field(min_length=1)
-    etag: str
-    size_bytes: int = Field(ge=0)
-    modified_at: AwareDatetime
-    version_id: str | None = Field(min_length=1)
-
-
-class _Intent(_Strict):
-    """What the next request is to delete; written before it goes out."""
-
-    record: Literal["intent"]
-    batch: int
-    objects: list[_IntendedObject]
-
-
-class _KeyOutcome(_Strict):
-    key: str = Field(min_length=1)
-    outcome: ObjectOutcome
-    marker_version_id: str | None = Field(min_length=1)
-    message: str
-
-
-class _Outcome(_Strict):
-    """What became of each key of a batch; `marker_version_id` names the delete marker made."""
-
-    record: Literal["outcome"]
-    batch: int
-    outcomes: list[_KeyOutcome]
-
-
-class _End(_Strict):
-    """The run ended; `stopped` says why early, or is empty."""
-
-    record: Literal["end"]
-    stopped: str
-
-
-class _Resumed(_Strict):
-    """The run goes on after it ended or crashed; batches are counted anew from here."""
-
-    record: Literal["resumed"]
-    ci3_version: str
-    resumed_at: AwareDatetime
-
-
-_Record = Annotated[_Header | _Intent | _Outcome | _End | _Resumed, Field(discriminator="record")]
-_RECORD: TypeAdapter[_Header | _Intent | _Outcome | _End | _Resumed] = TypeAdapter(_Record)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalHeader:
-    """Which run a journal is of, of which plan, on which bucket."""
+    """Which run a journal is of, and what it was approved to delete, by prefix."""
 
     ci3_version: str
     run_id: str
     plan_id: str
     started_at: datetime
     target: Target
+    policy: Mapping[str, PolicyEntry]
+    deployments: Mapping[str, ApprovedDeployment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One object in one batch, by its position there, and what became of it."""
+
+    batch: int
+    position: int
+    entry: JournalEntry
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """How many objects a batch has, and where the lines stand that speak of it."""
+
+    object_count: int
+    lines: list[tuple[int, int]]
+    is_answered: bool = False
+    is_of_this_session: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class _Became:
+    """What became of the objects of a batch, the same of all but some; None where it is open."""
+
+    commonest: ObjectOutcome | None = None
+    others: dict[int, ObjectOutcome] = field(default_factory=dict)
+    markers: Sequence[str | None] = ()
 
 
 class JournalFile:
     """A journal that was checked from its first to its last line.
 
     A last line without its line break was cut off by a crash, before whatever it speaks of was
-    done or answered: it is left out, and `is_torn` says so. `size_bytes` is the size without it.
+    done or answered: it is left out, and `is_torn` says so. `size_bytes` is the size without it,
+    `last_batch` the highest number of a batch.
     """
 
     header: JournalHeader
 
     def __init__(self, stream: BinaryIO, source: str) -> None:
         """Read a journal that `source` names in errors; raises SettingsError for what is none."""
-        self._stream = stream
-        self._source = source
-        self._lock = Lock()
-        self._parsed: OrderedDict[int, _Intent | _Outcome] = OrderedDict()
-        self._places: dict[str, list[tuple[int, int]]] = {}
-        self._resumed_at_lines: list[int] = []
+        self.source = source
         self.is_torn = False
         self.has_ended = False
         self.stopped = ""
         self.size_bytes = 0
+        self.last_batch = 0
+        self._stream = stream
+        self._lock = Lock()
+        self._parsed: OrderedDict[int, BatchRecord] = OrderedDict()
+        self._batches: dict[int, _Batch] = {}
+        self._places: dict[str, list[int]] = {}
         self._check()
 
     @property
     def prefixes(self) -> tuple[str, ...]:
-        """The deployments' prefixes that it speaks of, sorted."""
-        return tuple(sorted(self._places))
+        """The deployments' prefixes that its batches are of, in their order."""
+        return tuple(self._places)
 
     def entries(self, prefix: str) -> tuple[JournalEntry, ...]:
-        """Give the last that is known of each key of one deployment; any thread may ask."""
-        attempts: dict[tuple[int, int, str], JournalEntry] = {}
-        for number, offset in self._places.get(prefix, ()):
-            session = bisect_right(self._resumed_at_lines, number)
-            match self._read_again(number, offset):
-                case _Intent() as intent:
-                    for one in intent.objects:
-                        if one.key.startswith(prefix):
-                            attempts[session, intent.batch, one.key] = _intended(one)
-                case _Outcome() as outcome:
-                    for said in outcome.outcomes:
-                        if said.key.startswith(prefix):
-                            place = session, outcome.batch, said.key
-                            attempts[place] = _concluded(attempts[place], said)
-        merged: dict[str, JournalEntry] = {}
-        for entry in attempts.values():
-            earlier = merged.get(entry.key)
-            merged[entry.key] = merge_entries(earlier, entry) if earlier else entry
+        """Give the last that is known of each object of one deployment; any thread may ask.
+
+        What was to be deleted for good has an entry for each version, anything else one for each
+        key.
+        """
+        merged: dict[tuple[str, str], JournalEntry] = {}
+        for attempt in self.attempts(prefix):
+            entry = attempt.entry
+            name = entry.key, entry.version_id if entry.is_final else ""
+            earlier = merged.get(name)
+            merged[name] = merge_entries(earlier, entry) if earlier else entry
         return tuple(merged.values())
+
+    def attempts(self, prefix: str) -> Iterator[Attempt]:
+        """Give each object of each batch of one deployment, in the order of the batches."""
+        for batch in self._places.get(prefix, ()):
+            lines = self._batches[batch].lines
+            intent, *said = [self._read_again(number, offset) for number, offset in lines]
+            if isinstance(intent, IntentRecord):
+                became = _what_became(said)
+                for position, row in _rows(intent, prefix):
+                    entry = _entry(intent, prefix, position, row, became)
+                    yield Attempt(batch=batch, position=position, entry=entry)
 
     def _check(self) -> None:
         """Read it through: every line must be a record, in an order that a run writes."""
-        intended: dict[int, set[str]] = {}
         for number, offset, line in self._lines():
             record = self._record(line, number)
-            if isinstance(record, _Header) is not (number == 1):
+            if isinstance(record, HeaderRecord) is not (number == 1):
                 raise self._wrong(number, "a header is the first line, and no other is")
-            if self.has_ended and not isinstance(record, _Resumed):
+            if self.has_ended and not isinstance(record, ResumedRecord):
                 raise self._wrong(number, "something follows the end of the run")
-            match record:
-                case _Header():
-                    self.header = _header(record)
-                case _Intent() | _Outcome():
-                    self._note(self._keys(record, number, intended), number, offset)
-                case _End():
-                    self.has_ended, self.stopped = True, record.stopped
-                case _Resumed():
-                    self.has_ended, self.stopped = False, ""
-                    self._resumed_at_lines.append(number)
-                    intended.clear()
+            self._note(record, number, offset)
         if not self.size_bytes:
-            raise SettingsError(f"{self._source} is no journal: it has no header", _NOTHING_DONE)
+            raise SettingsError(f"{self.source} is no journal: it has no header", _NOTHING_DONE)
 
-    def _keys(
-        self, record: _Intent | _Outcome, number: int, intended: dict[int, set[str]]
-    ) -> list[str]:
-        """Give the keys of a record; an outcome may speak of none but those still intended."""
-        if isinstance(record, _Intent):
-            keys = [one.key for one in record.objects]
-            intended.setdefault(record.batch, set()).update(keys)
-            return keys
-        keys = [said.key for said in record.outcomes]
-        if not set(keys) <= intended.get(record.batch, set()):
-            raise self._wrong(number, "an outcome of a key that no intent names")
-        intended[record.batch].difference_update(keys)
-        return keys
+    def _note(self, record: Record, number: int, offset: int) -> None:
+        match record:
+            case HeaderRecord():
+                self.header = _header(record)
+            case IntentRecord():
+                self._note_intent(record, number, offset)
+            case OutcomeRecord() | SettledRecord():
+                self._note_answer(record, number, offset)
+            case EndRecord():
+                self.has_ended, self.stopped = True, record.stopped
+            case ResumedRecord():
+                self.has_ended, self.stopped = False, ""
+                for batch in self._batches.values():
+                    batch.is_of_this_session = False
+            case _:
+                assert_never(record)
+
+    def _note_intent(self, intent: IntentRecord, number: int, offset: int) -> None:
+        if intent.batch <= self.last_batch:
+            raise self._wrong(number, "a batch is numbered as if it came before the last one")
+        for part in intent.parts:
+            if part.prefix not in self.header.deployments:
+                raise self._wrong(number, f"{part.prefix!r} is no deployment that was approved")
+        self.last_batch = intent.batch
+        lines = [(number, offset)]
+        self._batches[intent.batch] = _Batch(object_count=intent.object_count, lines=lines)
+        for prefix in dict.fromkeys(part.prefix for part in intent.parts):
+            self._places.setdefault(prefix, []).append(intent.batch)
+
+    def _note_answer(self, said: OutcomeRecord | SettledRecord, number: int, offset: int) -> None:
+        """Note a line about a batch; it may speak of no objects but those of its intent."""
+        batch = self._batches.get(said.batch)
+        if batch is None:
+            raise self._wrong(number, "it speaks of a batch that no intent names")
+        if isinstance(said, OutcomeRecord):
+            if batch.is_answered or not batch.is_of_this_session:
+                raise self._wrong(number, "an outcome comes once, in the session of its intent")
+            if said.markers and len(said.markers) != batch.object_count:
+                raise self._wrong(number, "there are not as many markers as objects")
+            batch.is_answered = True
+        rows = said.others if isinstance(said, OutcomeRecord) else said.objects
+        if any(position >= batch.object_count for position, _, _ in rows):
+            raise self._wrong(number, "it speaks of an object that its intent does not name")
+        batch.lines.append((number, offset))
 
     def _lines(self) -> Iterator[tuple[int, int, bytes]]:
         """Give each whole line with its number and where it begins."""
@@ -218,9 +214,9 @@ class JournalFile:
             yield number, self.size_bytes, line
             self.size_bytes += len(line)
 
-    def _record(self, line: bytes, number: int) -> _Header | _Intent | _Outcome | _End | _Resumed:
+    def _record(self, line: bytes, number: int) -> Record:
         try:
-            return _RECORD.validate_json(line)
+            return RECORD.validate_json(line)
         except ValidationError as exc:
             first = exc.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -228,24 +224,12 @@ class JournalFile:
                 number, f"{where}: {first['msg']}" if where else first["msg"]
             ) from exc
 
-    def _note(self, keys: list[str], number: int, offset: int) -> None:
-        """Note in which deployments' lines this one is."""
-        for prefix in dict.fromkeys(self._deployment_prefix(key, number) for key in keys):
-            self._places.setdefault(prefix, []).append((number, offset))
-
-    def _deployment_prefix(self, key: str, number: int) -> str:
-        above = self.header.target.prefix
-        name, slash, _ = key.removeprefix(above).partition("/")
-        if not key.startswith(above) or not name or not slash:
-            raise self._wrong(number, f"the key {key!r} is in no deployment of the target")
-        return f"{above}{name}/"
-
-    def _read_again(self, number: int, offset: int) -> _Intent | _Outcome:
+    def _read_again(self, number: int, offset: int) -> BatchRecord:
         with self._lock:
             if number not in self._parsed:
                 self._stream.seek(offset)
                 record = self._record(self._stream.readline(), number)
-                if not isinstance(record, _Intent | _Outcome):
+                if not isinstance(record, BatchRecord):
                     raise self._wrong(number, "the file changed while it was read")
                 self._parsed[number] = record
                 while len(self._parsed) > LINES_KEPT:
@@ -254,7 +238,7 @@ class JournalFile:
             return self._parsed[number]
 
     def _wrong(self, number: int, what: str) -> SettingsError:
-        return SettingsError(f"{self._source} is no journal of ci3: line {number}: {what}", _HINT)
+        return SettingsError(f"{self.source} is no journal of ci3: line {number}: {what}", _HINT)
 
 
 @contextmanager
@@ -275,58 +259,70 @@ def open_journal(path: str) -> Iterator[JournalFile]:
         yield JournalFile(stream, path)
 
 
-def lock_journal(stream: BinaryIO, path: str, how: int) -> None:
-    """Hold a journal against another run, as long as it is open; where no locks are, do not."""
-    try:
-        fcntl.flock(stream.fileno(), how | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        raise SettingsError(
-            f"the journal {path} is in use: another run is writing or reading it",
-            "Wait until that run has ended.",
-        ) from exc
-    except OSError:
-        return
-
-
-def _header(record: _Header) -> JournalHeader:
-    target = {name: getattr(record.target, name) for name in _Target.model_fields}
+def _header(record: HeaderRecord) -> JournalHeader:
+    target = {name: getattr(record.target, name) for name in TargetRecord.model_fields}
+    approved = [
+        ApprovedDeployment(
+            name=one.name,
+            prefix=f"{record.target.prefix}{one.name}/",
+            fingerprint=one.fingerprint,
+            object_count=one.object_count,
+            size_bytes=one.size_bytes,
+        )
+        for one in record.deployments
+    ]
     return JournalHeader(
         ci3_version=record.ci3_version,
         run_id=record.run_id,
         plan_id=record.plan_id,
         started_at=record.started_at,
         target=Target(**target),
+        policy={
+            name: PolicyEntry(
+                value=tuple(entry.value) if isinstance(entry.value, list) else entry.value,
+                origin=entry.origin,
+            )
+            for name, entry in record.policy.items()
+        },
+        deployments={one.prefix: one for one in approved},
     )
 
 
-def _intended(one: _IntendedObject) -> JournalEntry:
+def _rows(intent: IntentRecord, prefix: str) -> Iterator[tuple[int, Row]]:
+    """Give the objects of one deployment with their position in the batch."""
+    start = 0
+    for part in intent.parts:
+        if part.prefix == prefix:
+            yield from enumerate(part.objects, start)
+        start += len(part.objects)
+
+
+def _what_became(said: Iterable[BatchRecord]) -> _Became:
+    """Read the lines about a batch, the later before the earlier."""
+    became = _Became()
+    for one in said:
+        if isinstance(one, OutcomeRecord):
+            became.commonest = one.outcome
+            became.markers = one.markers
+            became.others |= {position: outcome for position, outcome, _ in one.others}
+        elif isinstance(one, SettledRecord):
+            became.others |= {position: outcome for position, outcome, _ in one.objects}
+    return became
+
+
+def _entry(
+    intent: IntentRecord, prefix: str, position: int, row: Row, became: _Became
+) -> JournalEntry:
+    rest, etag, size_bytes, time, *version_id = row
+    marker = became.markers[position] if became.markers else None
     return JournalEntry(
-        key=one.key,
-        etag=one.etag,
-        size_bytes=one.size_bytes,
-        modified_at=one.modified_at,
-        version_id=one.version_id or "",
+        key=prefix + rest,
+        etag=etag or "",
+        size_bytes=size_bytes,
+        modified_at=intent.times[time],
+        version_id=version_id[0] if version_id else "",
+        outcome=became.others.get(position, became.commonest),
+        marker_version_ids=frozenset((marker,)) if marker else frozenset(),
+        is_final=intent.by_version,
+        is_marker=etag is None,
     )
-
-
-def _concluded(entry: JournalEntry, said: _KeyOutcome) -> JournalEntry:
-    marker = {said.marker_version_id} if said.marker_version_id else set()
-    return JournalEntry(
-        key=entry.key,
-        etag=entry.etag,
-        size_bytes=entry.size_bytes,
-        modified_at=entry.modified_at,
-        version_id=entry.version_id,
-        outcome=said.outcome,
-        marker_version_ids=frozenset(marker),
-    )
-
-
-def journal_schema() -> str:
-    """Write the JSON Schema of a journal's line, as published in docs/journal.schema.json."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A line of a journal of ci3",
-        **_RECORD.json_schema(mode="validation"),
-    }
-    return json.dumps(schema, indent=2) + "\n"

@@ -118,6 +118,17 @@ def test_what_the_run_may_have_deleted_is_looked_up(outcome):
     assert decide(entry(outcome), V2, M1, V1).reason is SkipReason.NEWER_VERSION
 
 
+@pytest.mark.parametrize("versions", [(), (M1,), (M1, V2)])
+def test_version_that_was_deleted_for_good_is_told_as_final(versions):
+    one = decide(entry(is_final=True), *versions)
+    assert isinstance(one, Skip)
+    assert one.reason is SkipReason.FINAL
+    assert one.reason.is_lost
+    there = decide(entry(is_final=True), *versions, V1)
+    assert isinstance(there, Skip)
+    assert there.reason is SkipReason.NOT_DELETED
+
+
 def test_what_was_absent_and_is_gone_was_nobodys_to_undo():
     assert decide(entry(ObjectOutcome.ABSENT)).reason is SkipReason.NOT_DELETED
     assert decide(entry(ObjectOutcome.UNKNOWN)).reason is SkipReason.VERSION_GONE

@@ -1,11 +1,9 @@
 """The whole road on the in-process S3, with the pauses noted instead of made."""
 
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
@@ -15,6 +13,7 @@ from ci3.core.plan import Origin, Plan
 from ci3.engine.progress import Progress, Silent
 from ci3.errors import ExitCode
 from ci3.resolving import Given, resolve
+from tests.journals import outcomes, records
 from tests.s3 import Bucket
 
 _numbers = itertools.count(1)
@@ -34,8 +33,7 @@ class Ran:
 
     @property
     def journal(self) -> list[dict]:
-        lines = Path(self.result.journal_file).read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
+        return records(self.result.journal_file)
 
     def of(self, name: str) -> DeploymentResult:
         return next(one for one in self.result.deployments if one.name == name)
@@ -51,12 +49,7 @@ class Ran:
         }
         found = {one.name: sum(one.counts.values()) for one in self.result.deployments}
         assert found == planned
-        journaled = [
-            one["outcome"]
-            for record in self.journal
-            if record["record"] == "outcome"
-            for one in record["outcomes"]
-        ]
+        journaled = [one["outcome"] for one in outcomes(self.journal)]
         assert journaled.count("deleted") == self.result.count(ObjectOutcome.DELETED)
 
 

@@ -1,7 +1,7 @@
 """Whatever happens in the midst of a deletion, the account of it comes back, and is checked."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import pytest
 
@@ -61,7 +61,7 @@ def test_bug_in_the_midst_loses_no_account_of_the_other_batches(crowded: Bucket)
     class Unruly(Journal):
         """A journal that fails in a way nobody thought of, after the first request."""
 
-        def conclude(self, batch: int, outcomes: Mapping[str, KeyOutcome]) -> None:
+        def conclude(self, batch: int, outcomes: Sequence[KeyOutcome]) -> None:
             if batch == 1:
                 raise RuntimeError("nobody thought of this")
             super().conclude(batch, outcomes)

@@ -1,6 +1,5 @@
 """Direct deletion, with everything going wrong that can: doubt keeps, and each object is told."""
 
-import json
 import os
 import resource
 import signal
@@ -17,6 +16,7 @@ from ci3.errors import ExitCode, RefusedError
 from tests.aws.answers import HTML, delete_result, entry, error, listing
 from tests.engine.road import Ran, apply, apply_plan, cleanup
 from tests.fault_proxy import FaultProxy, Request
+from tests.journals import intended, outcomes, records
 from tests.s3 import Bucket
 
 DELETE = r"\?delete"
@@ -365,24 +365,15 @@ def test_hole_that_opened_during_approval_refuses_everything(
 
 def test_intent_stands_in_the_journal_before_each_request(live: Bucket, proxy: FaultProxy) -> None:
     live.deploy("old-1", days=10, files=1001)
-    intended: list[set[str]] = []
+    named: list[set[str]] = []
 
     def read_journal() -> None:
-        lines = Path("before.jsonl").read_text(encoding="utf-8").splitlines()
-        records = [json.loads(line) for line in lines]
-        intended.append(
-            {
-                stored["key"]
-                for record in records
-                if record["record"] == "intent"
-                for stored in record["objects"]
-            }
-        )
+        named.append({one["key"] for one in intended(records("before.jsonl"))})
 
     proxy.before("POST", DELETE, read_journal)
     ran = apply(live, journal_file="before.jsonl")
-    assert len(intended) == 2
-    for keys, request in zip(intended, proxy.deletions, strict=True):
+    assert len(named) == 2
+    for keys, request in zip(named, proxy.deletions, strict=True):
         assert set(request.batch_keys) <= keys
     kinds = [record["record"] for record in ran.journal]
     assert (kinds[0], kinds[-1]) == ("header", "end")
@@ -469,9 +460,7 @@ def test_versioned_bucket_gets_markers_and_keeps_every_version(live: Bucket) -> 
     assert ran.code is ExitCode.DONE
     assert sum(is_marker for _, is_marker in live.versions()) == 9
     assert sum(not is_marker for _, is_marker in live.versions()) == 6 + 9
-    journaled = [one for record in ran.journal if record["record"] == "outcome"
-                 for one in record["outcomes"]]  # fmt: skip
-    assert all(one["marker_version_id"] for one in journaled)
+    assert all(one["marker"] for one in outcomes(ran.journal))
 
 
 @pytest.mark.parametrize("name", ["a+b", "a%2Fb", "é 😀", "a&b<c>", "..", "a\x01b", "' \""])

@@ -1,6 +1,5 @@
 """The action as a process in a runner's environment, on a real S3 server and a fake GitHub."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from tests.github.fake_github import FakeGitHub
 from tests.github.fake_runner import NUMBER, FakeStep, commands
+from tests.journals import outcomes, records
 from tests.real_s3.conftest import RELEASES
 
 ENTRYPOINT = Path(__file__).parents[2] / "entrypoint.py"
@@ -49,8 +49,7 @@ def test_plan_then_apply_delete_report_and_keep_one_comment_up_to_date(seaweedfs
     assert applied.outputs["objects-deleted"] == "6"
     assert applied.outputs["bytes-deleted"] == "9"
     assert applied.outputs["comment-url"].endswith(f"#issuecomment-{comment.comment_id}")
-    journal = Path(applied.outputs["journal-file"]).read_text().splitlines()
-    assert sum(len(json.loads(line).get("outcomes", ())) for line in journal) == 6
+    assert len(outcomes(records(applied.outputs["journal-file"]))) == 6
     for told in (comment.body, applied.summary, run.stdout):
         assert "2 deployments deleted: 6 objects" in told
     assert {name for name, _ in commands(run.stdout)} == {"add-mask", "group", "endgroup"}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.journals import outcomes, records
 from tests.real_s3.conftest import BIG_COUNT, NAMES, ODD_KEYS, RELEASES
 from tests.real_s3.seaweedfs import ADMIN, READER
 
@@ -14,10 +15,7 @@ ALL_NAMES = {key: body for content in NAMES for key, body in content.items()}
 def journaled(outcome):
     """The keys that the one journal of this test says this of."""
     (path,) = Path().glob("ci3-journal-*.jsonl")
-    lines = map(json.loads, path.read_text().splitlines())
-    found = [
-        o["key"] for line in lines for o in line.get("outcomes", ()) if o["outcome"] == outcome
-    ]
+    found = [one["key"] for one in outcomes(records(path)) if one["outcome"] == outcome]
     assert len(found) == len(set(found))
     return set(found)
 
@@ -87,10 +85,7 @@ def test_versioned_bucket_keeps_every_version_under_a_marker_that_the_journal_na
     }
     assert {one["Key"] for one in after["DeleteMarkers"]} == doomed
     (path,) = Path().glob("ci3-journal-*.jsonl")
-    told = [
-        o for line in path.read_text().splitlines() for o in json.loads(line).get("outcomes", ())
-    ]
-    assert {(o["key"], o["marker_version_id"]) for o in told} == {
+    assert {(one["key"], one["marker"]) for one in outcomes(records(path))} == {
         (one["Key"], one["VersionId"]) for one in after["DeleteMarkers"]
     }
 

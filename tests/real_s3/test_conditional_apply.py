@@ -1,8 +1,6 @@
 """What is uploaded after the last listing survives on an S3 that honours conditions."""
 
-import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +11,7 @@ from ci3.engine.progress import Silent
 from ci3.resolving import Given, resolve
 from tests.engine.road import Ran, apply_plan
 from tests.fault_proxy import running_proxy
+from tests.journals import intended, records
 
 DELETE = r"\?delete"
 
@@ -99,11 +98,7 @@ def test_journal_of_a_versioned_bucket_names_the_versions_that_it_hides(seaweedf
     ran = ran_on(proxied, "versioned-journal")
 
     assert ran.code == 0
-    named = {
-        (one["key"], one["version_id"])
-        for line in Path("journal.jsonl").read_text(encoding="utf-8").splitlines()
-        for one in json.loads(line).get("objects", ())
-    }
+    named = {(one["key"], one["version_id"]) for one in intended(records("journal.jsonl"))}
     assert named == {
         (one["Key"], one["VersionId"]) for one in before if not one["Key"].startswith("v3/")
     }

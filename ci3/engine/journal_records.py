@@ -1,0 +1,171 @@
+"""The lines of a journal as they are checked: strict records, and the schema made from them."""
+
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    TypeAdapter,
+    model_validator,
+)
+
+from ci3.core.model import ObjectOutcome, Versioning
+from ci3.core.plan import Origin
+
+_Text = Annotated[str, Field(min_length=1)]
+
+Row = (
+    tuple[str, str | None, NonNegativeInt, NonNegativeInt]
+    | tuple[str, str | None, NonNegativeInt, NonNegativeInt, _Text]
+)
+"""An object: the key without its part's prefix, ETag, size in bytes, place in `times`, version id.
+
+A delete marker has no ETag.
+"""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TargetRecord(_Strict):
+    """Where the run was."""
+
+    bucket: str = Field(min_length=1)
+    region: str
+    prefix: str = Field(pattern="^(.*/)?$")
+    endpoint_url: str
+    versioning: Versioning
+
+
+class PolicyRecord(_Strict):
+    """A setting that was not at its default."""
+
+    value: int | str | list[str]
+    origin: Origin = Field(alias="from")
+
+
+class DeploymentRecord(_Strict):
+    """A deployment as it was approved."""
+
+    name: str = Field(pattern="^[^/]+$")
+    fingerprint: str = Field(min_length=1)
+    object_count: int = Field(ge=0)
+    size_bytes: int = Field(ge=0)
+
+
+class HeaderRecord(_Strict):
+    """The first line: which run this is, of which plan, on which bucket, and the most it may do."""
+
+    record: Literal["header"]
+    format: Literal["ci3-journal/1"]
+    ci3_version: str
+    run_id: str = Field(min_length=1)
+    plan_id: str
+    started_at: AwareDatetime
+    target: TargetRecord
+    policy: dict[str, PolicyRecord]
+    deployments: list[DeploymentRecord]
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        if len({one.name for one in self.deployments}) != len(self.deployments):
+            raise ValueError("a deployment is named twice")
+        return self
+
+
+class PartRecord(_Strict):
+    """The objects of one deployment in a batch."""
+
+    prefix: str = Field(pattern="/$")
+    objects: list[Row] = Field(min_length=1)
+
+
+class IntentRecord(_Strict):
+    """What the next request is to delete; written before it goes out.
+
+    `by_version`: for good, by the version ids that all objects then have. `times` are those of last
+    modification, which the objects name by position.
+    """
+
+    record: Literal["intent"]
+    batch: PositiveInt
+    by_version: bool = False
+    times: list[AwareDatetime]
+    parts: list[PartRecord] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for part in self.parts:
+            for row in part.objects:
+                if row[3] >= len(self.times):
+                    raise ValueError("an object names a time that is not there")
+                if self.by_version and len(row) == 4:  # noqa: PLR2004 - a row without its last
+                    raise ValueError("an object to delete by version has no version")
+                if row[1] is None and not self.by_version:
+                    raise ValueError("a delete marker can be deleted by version only")
+        return self
+
+    @property
+    def object_count(self) -> int:
+        """How many objects it names."""
+        return sum(len(part.objects) for part in self.parts)
+
+
+class OutcomeRecord(_Strict):
+    """What became of the objects of a batch: the same of all but `others`.
+
+    `others` are position in the intent, outcome, message. `markers`, where there are any, are the
+    version ids of the delete markers that were made, one for each object of the intent.
+    """
+
+    record: Literal["outcome"]
+    batch: PositiveInt
+    outcome: ObjectOutcome
+    message: str = ""
+    others: list[tuple[NonNegativeInt, ObjectOutcome, str]] = []
+    markers: list[_Text | None] = []
+
+
+class SettledRecord(_Strict):
+    """What a listing showed later of objects of a batch: position in the intent, outcome, why."""
+
+    record: Literal["settled"]
+    batch: PositiveInt
+    objects: list[tuple[NonNegativeInt, ObjectOutcome, str]]
+
+
+class EndRecord(_Strict):
+    """The run ended; `stopped` says why early, or is empty."""
+
+    record: Literal["end"]
+    stopped: str
+
+
+class ResumedRecord(_Strict):
+    """The run goes on after it ended or crashed."""
+
+    record: Literal["resumed"]
+    ci3_version: str
+    resumed_at: AwareDatetime
+
+
+BatchRecord = IntentRecord | OutcomeRecord | SettledRecord
+Record = HeaderRecord | BatchRecord | EndRecord | ResumedRecord
+
+RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
+
+
+def journal_schema() -> str:
+    """Write the JSON Schema of a journal's line, as published in docs/journal.schema.json."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A line of a journal of ci3",
+        **RECORD.json_schema(mode="validation"),
+    }
+    return json.dumps(schema, indent=2) + "\n"
