@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import FrameType
@@ -20,6 +21,7 @@ from ci3.core.account import Account, exit_code, list_numbers, outcome_of, sum_u
 from ci3.core.comparison import PolicyChange
 from ci3.core.model import Outcome
 from ci3.core.plan import Origin, Plan
+from ci3.engine.journal import OpenJournal, reopen_journal
 from ci3.errors import (
     AccessError,
     Ci3Error,
@@ -27,6 +29,7 @@ from ci3.errors import (
     GitHubError,
     GitHubReadOnlyError,
     RefusedError,
+    SettingsError,
 )
 from ci3.github.api import GitHubApi
 from ci3.github.comments import COMMENT_LIMIT_BYTES, post_comment
@@ -48,7 +51,12 @@ from ci3.report.terminal import ProgressLines, show_results, show_run
 from ci3.resolving import Given, text_of
 from ci3.restore_step import restore_step
 from ci3.run import Run, open_run
-from ci3.saved_plan import named_plan_file, read_saved_plans, settings_of_plans
+from ci3.saved_plan import (
+    named_plan_file,
+    read_saved_plans,
+    settings_of_journal,
+    settings_of_plans,
+)
 from ci3.settings import CommentPolicy, Mode, Settings
 from ci3.targets import resolve_targets
 
@@ -133,23 +141,29 @@ def _run(environ: Mapping[str, str], runner: Runner) -> int:
             runner=runner,
             run_url=workflow.run_url,
         )
-    saved, targets = _targets(inherited, inputs)
-    settings = targets[0]
-    runner.hide(settings.github_token)
-    github = _open_github(workflow, settings)
-    cleanups = _cleanups(targets, workflow, github, console, runner)
-    run = open_run(_as_role(cleanups, environ, runner), saved)
+    with ExitStack() as held:
+        opened = _open_resumed(inputs, held)
+        saved, targets = _targets(inherited, inputs, opened)
+        runner.hide(targets[0].github_token)
+        github = _open_github(workflow, targets[0])
+        cleanups = _cleanups(targets, workflow, github, console, runner)
+        run = open_run(_as_role(cleanups, environ, runner), saved, opened)
+        step = _Step(run=workflow, settings=targets[0], github=github)
+        return _clean(environ, runner, run, step, console)
+
+
+def _clean(
+    environ: Mapping[str, str], runner: Runner, run: Run, step: _Step, console: Console
+) -> int:
     plans = run.make_plans()
-    if settings.mode is Mode.PLAN:
+    if step.settings.mode is Mode.PLAN:
         run.save_plans(plans)
     accounts: Sequence[Account] = [Account(plan=plan) for plan in plans]
     runner.begin_group(f"Plan: {total_verdict(accounts)}")
     show_run(console, accounts)
     runner.end_group()
-    changes = _policy_changes(environ, workflow, run, plans, github)
-    step = _Step(run=workflow, settings=settings, github=github, changes=changes)
-    is_applyable = all(plan.applyable for plan in plans) and any(plan.doomed for plan in plans)
-    if settings.mode is not Mode.APPLY or not is_applyable:
+    step = replace(step, changes=_policy_changes(environ, step.run, run, plans, step.github))
+    if step.settings.mode is not Mode.APPLY or not run.has_work(plans):
         return _report(runner, step, accounts)
     try:
         accounts = run.apply(plans, is_fresh=True)
@@ -162,6 +176,18 @@ def _run(environ: Mapping[str, str], runner: Runner) -> int:
         _set_outputs(runner, step, accounts)
         runner.warn("interrupted after the deletion: not all of its report was written")
         return exit_code(outcome_of(accounts))
+
+
+def _open_resumed(inputs: Mapping[str, Given], held: ExitStack) -> OpenJournal | None:
+    """Open the journal of the run to go on with, where one is named; raises SettingsError."""
+    path = text_of(inputs, "resume")
+    if not path:
+        return None
+    if text_of(inputs, "mode") != Mode.APPLY:
+        raise SettingsError(
+            "the input resume goes on with an apply", "Set mode: apply, or leave resume out."
+        )
+    return held.enter_context(reopen_journal(path))
 
 
 def _given(
@@ -181,10 +207,14 @@ def _given(
 
 
 def _targets(
-    inherited: Mapping[str, Given], inputs: Mapping[str, Given]
+    inherited: Mapping[str, Given], inputs: Mapping[str, Given], opened: OpenJournal | None
 ) -> tuple[Sequence[Plan], tuple[Settings, ...]]:
     """Make the settings of each target; to apply a plan file, with the plans that it holds."""
     policy = read_named_policy(inputs)
+    if opened is not None:
+        written = opened.written
+        settings = settings_of_journal(written.header, written.source, inherited, policy, inputs)
+        return (), (settings,)
     path = named_plan_file(policy, inputs)
     if text_of(inputs, "mode") != Mode.APPLY or not path:
         return (), resolve_targets(inherited, policy, inputs)

@@ -270,7 +270,6 @@ class Cleanup:
         started_at = self.clock()
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         path = self.settings.journal_file or f"ci3-journal-{run_id}.jsonl"
-        gate = Gate(approved.due, approved.pins, self._limits, len(plan.decisions))
         with Journal(path) as journal:
             self.tell_journal(path)
             journal.begin(
@@ -284,32 +283,48 @@ class Cleanup:
                     deployments=note_approved(one.deployment for one in approved.due),
                 )
             )
-            writer = bucket.open_writer()
-            guard = writer.probe(plan.target.prefix, plan.target.versioning)
-            deletion = Deletion(
-                reader=bucket,
-                writer=writer,
-                gate=gate,
-                journal=journal,
-                progress=self.progress,
-                sleep=self.sleep,
-                with_versions=plan.target.versioning is Versioning.ENABLED,
-                is_over=lambda: self.ends_at is not None and self.clock() >= self.ends_at,
-            )
-            deleted = deletion.run(approved.due)
-            aborted = abort_uploads(
-                bucket,
-                writer,
-                prefix=plan.target.prefix,
-                doomed=[one.prefix for one in deleted.whole],
-                started_before=plan.created_at,
-            )
-            stopped = _close(journal, deleted.stopped)
+            return self.delete_journaled(approved, bucket, journal, uploads_before=plan.created_at)
+
+    def delete_journaled(
+        self,
+        approved: Approved,
+        bucket: BucketReader,
+        journal: Journal,
+        *,
+        uploads_before: datetime,
+        gone: Sequence[str] = (),
+    ) -> Result:
+        """Delete what was approved, with a journal that was begun.
+
+        Of what is deleted, and under the prefixes that are `gone` already, unfinished uploads are
+        aborted that are older than `uploads_before`.
+        """
+        plan = approved.plan
+        writer = bucket.open_writer()
+        guard = writer.probe(plan.target.prefix, plan.target.versioning) if approved.due else None
+        deletion = Deletion(
+            reader=bucket,
+            writer=writer,
+            gate=Gate(approved.due, approved.pins, self._limits, len(plan.decisions)),
+            journal=journal,
+            progress=self.progress,
+            sleep=self.sleep,
+            with_versions=plan.target.versioning is Versioning.ENABLED,
+            is_over=lambda: self.ends_at is not None and self.clock() >= self.ends_at,
+        )
+        deleted = deletion.run(approved.due)
+        aborted = abort_uploads(
+            bucket,
+            writer,
+            prefix=plan.target.prefix,
+            doomed=[*(one.prefix for one in deleted.whole), *gone],
+            started_before=uploads_before,
+        )
         return Result(
-            run_id=run_id,
-            journal_file=path,
+            run_id=journal.run_id,
+            journal_file=journal.path,
             deployments=(*deleted.results, *_withdrawn(approved)),
-            stopped=stopped,
+            stopped=_close(journal, deleted.stopped),
             guard=guard,
             uploads_aborted=aborted.count,
             uploads_problem=aborted.problem,

@@ -11,7 +11,9 @@ from ci3.core.live import folder_under
 from ci3.core.model import DeploymentResult, ObjectOutcome, Result
 from ci3.core.plan import Plan
 from ci3.core.planfile import dump_plans
+from ci3.engine.journal import OpenJournal
 from ci3.errors import SettingsError, told
+from ci3.resuming import Resumption
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,8 @@ class Run:
     cleanups: Sequence[Cleanup]
     buckets: Sequence[BucketReader]
     saved: Sequence[Plan] = ()
+    resumption: Resumption | None = None
+    """The earlier run that this one goes on with, if it does."""
 
     @property
     def has_targets(self) -> bool:
@@ -33,6 +37,8 @@ class Run:
         Raises SettingsError where two turn out to be in each other's way: AWS's own configuration
         can name an endpoint too.
         """
+        if self.resumption is not None:
+            return (self.resumption.make_plan(),)
         plans = tuple(self.saved) or tuple(
             cleanup.make_plan(bucket)
             for cleanup, bucket in zip(self.cleanups, self.buckets, strict=True)
@@ -48,6 +54,11 @@ class Run:
                     )
         return plans
 
+    def has_work(self, plans: Sequence[Plan]) -> bool:
+        """Whether applying the plans would do anything: delete, or tell how a run ended."""
+        is_due = any(plan.doomed for plan in plans) or self.resumption is not None
+        return is_due and all(plan.applyable for plan in plans)
+
     def apply(self, plans: Sequence[Plan], *, is_fresh: bool) -> tuple[Account, ...]:
         """Delete what the plans name and is still due.
 
@@ -55,6 +66,8 @@ class Run:
         target leaves those after it alone, and says so in their results.
         """
         refuse_unless_applyable(*plans)
+        if self.resumption is not None:
+            return (self.resumption.apply(plans[0], is_fresh=is_fresh),)
         steps = [
             (cleanup, bucket, cleanup.approve(plan, bucket, is_fresh=is_fresh and not self.saved))
             for cleanup, bucket, plan in zip(self.cleanups, self.buckets, plans, strict=True)
@@ -89,8 +102,13 @@ class Run:
             _save(dump_plans(plans, has_targets=self.has_targets), path)
 
 
-def open_run(cleanups: Sequence[Cleanup], saved: Sequence[Plan] = ()) -> Run:
-    """Open every target's bucket for reading; from now on the timeout counts."""
+def open_run(
+    cleanups: Sequence[Cleanup], saved: Sequence[Plan] = (), opened: OpenJournal | None = None
+) -> Run:
+    """Open every target's bucket for reading; from now on the timeout counts.
+
+    With a journal, which must stay open, the run goes on with the one that wrote it.
+    """
     timed = [
         replace(one, ends_at=one.clock() + one.settings.timeout.length)
         if one.settings.timeout
@@ -98,7 +116,10 @@ def open_run(cleanups: Sequence[Cleanup], saved: Sequence[Plan] = ()) -> Run:
         for one in cleanups
     ]
     buckets = tuple(cleanup.open_bucket() for cleanup in timed)
-    return Run(cleanups=timed, buckets=buckets, saved=saved)
+    resumption = None
+    if opened is not None:
+        resumption = Resumption(cleanup=timed[0], bucket=buckets[0], opened=opened)
+    return Run(cleanups=timed, buckets=buckets, saved=saved, resumption=resumption)
 
 
 def _is_in_the_way(outer: Plan, inner: Plan) -> bool:

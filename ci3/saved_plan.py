@@ -1,4 +1,4 @@
-"""A saved plan as what an apply starts from: read, and its settings where no others are given."""
+"""What an apply starts from: a saved plan or a journal, with its settings where none are given."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ci3.core.live import LiveSource
-from ci3.core.plan import Origin, Plan
+from ci3.core.model import Target
+from ci3.core.plan import Origin, Plan, PolicyEntry
 from ci3.core.planfile import load_plans
+from ci3.engine.journal_file import JournalHeader
 from ci3.errors import SettingsError
 from ci3.resolving import Given, refuse_unknown, resolve, text_of
 from ci3.settings import BY_NAME, Settings
@@ -72,10 +74,11 @@ def settings_of_plans(
     if policy.targets:
         settings = resolve_targets(before, policy, given)
     else:
-        settings = tuple(
-            resolve(before, _layer(plan, path, (policy.defaults, given)), policy.defaults, given)
+        layers = [
+            _recorded_layer(plan.target, plan.policy, path, (policy.defaults, given))
             for plan in plans
-        )
+        ]
+        settings = tuple(resolve(before, one, policy.defaults, given) for one in layers)
         if len(plans) > 1:
             settings = tuple(
                 replace(one, journal_file=numbered(one.journal_file, number), has_targets=True)
@@ -91,22 +94,62 @@ def settings_of_plans(
     return settings
 
 
-def _layer(plan: Plan, path: str, others: Sequence[Mapping[str, Given]]) -> dict[str, Given]:
-    """Give a plan's target and policy as settings; what it could not save must be given again."""
+def settings_of_journal(
+    header: JournalHeader,
+    path: str,
+    before: Mapping[str, Given],
+    policy: Policy,
+    given: Mapping[str, Given],
+) -> Settings:
+    """Make the settings that a run is gone on with: its journal's, and before them what is given.
+
+    Raises SettingsError where another place is given, or another file.
+    """
+    if policy.targets:
+        raise SettingsError(
+            f"{policy.where} has targets, and {path} is the journal of one",
+            "Leave the policy file out: the journal knows the settings. Resume targets one by one.",
+        )
+    place = {"bucket": header.target.bucket, "prefix": header.target.prefix}
+    place["endpoint-url"] = header.target.endpoint_url
+    for layer in (policy.defaults, given):
+        for name, told in (place | {"journal-file": path}).items():
+            wanted = text_of(layer, name).rstrip("/")
+            if wanted and wanted != told.rstrip("/"):
+                raise SettingsError(
+                    f"{layer[name].where} is {wanted!r}, the run to resume has {told or 'none'}",
+                    "Leave it out: it is the one that the journal names. Nothing was deleted.",
+                )
+        if text_of(layer, "plan-file"):
+            raise SettingsError(
+                f"{layer['plan-file'].where} and a journal to resume exclude each other",
+                "Leave the plan file out: the journal names what was approved.",
+            )
+    layer = _recorded_layer(header.target, header.policy, path, (policy.defaults, given))
+    return resolve(before, layer, policy.defaults, given)
+
+
+def _recorded_layer(
+    of: Target,
+    policy: Mapping[str, PolicyEntry],
+    path: str,
+    others: Sequence[Mapping[str, Given]],
+) -> dict[str, Given]:
+    """Give a target and a policy as settings; what could not be saved must be given again."""
     target = {
-        "bucket": plan.target.bucket,
-        "region": plan.target.region,
-        "prefix": plan.target.prefix,
-        "endpoint-url": plan.target.endpoint_url,
+        "bucket": of.bucket,
+        "region": of.region,
+        "prefix": of.prefix,
+        "endpoint-url": of.endpoint_url,
     }
     entries: dict[str, tuple[str, ...]] = {name: (text,) for name, text in target.items()}
-    for name, entry in plan.policy.items():
+    for name, entry in policy.items():
         if name not in BY_NAME or not BY_NAME[name].is_recorded:
             refuse_unknown(name, f"{path}, policy", BY_NAME)
         value = entry.value
         entries[name] = value if isinstance(value, tuple) else (str(value),)
     entries["live-from"] = _whole_sources(entries.get("live-from", ()), path, others)
-    origins = {name: entry.origin for name, entry in plan.policy.items()}
+    origins = {name: entry.origin for name, entry in policy.items()}
     return {
         name: Given(texts=texts, origin=origins.get(name, Origin.OPTION), where=f"{path}, {name}")
         for name, texts in entries.items()

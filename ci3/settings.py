@@ -256,6 +256,16 @@ class Settings:
         default_doc="`ci3-journal-<run>.jsonl` in the workspace",
         is_for_run=True,
     )
+    # No policy key: it is one run's journal.
+    resume: str = define(
+        "To apply: go on with the run that wrote this journal, where a crash, a timeout or lost "
+        "access has ended it. Nothing is deleted but what that run was to delete, as far as it is "
+        "still due and unchanged but for its own deletions. Place and settings are the journal's "
+        "where none are given.",
+        options=("--resume",),
+        default="",
+        is_policy_key=False,
+    )
     timeout: Duration | None = define(
         "Stop deleting after this long, such as `90s`, `30m` or `2h`: what is out is waited for, "
         "and a later run goes on.",

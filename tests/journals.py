@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from ci3.aws.bucket import KeyOutcome
 from ci3.core.model import Deployment, ObjectOutcome, StoredObject, Target, Versioning, describe
 from ci3.core.resumption import note_approved
 from ci3.core.undo import JournalEntry
-from ci3.engine.journal import Journal
+from ci3.engine.journal import Journal, reopen_journal
 from ci3.engine.journal_file import JournalFile, JournalHeader
 from tests.builders import NOW, days_ago
 
@@ -73,8 +74,13 @@ def written(*batches: Any, path: str = "j.jsonl", stopped: str | None = "", **be
     return Path(path).read_bytes()
 
 
-def resumed(path: str = "j.jsonl", target: Target = TARGET) -> Journal:
-    return Journal.resume(path, target, ci3_version="2", resumed_at=NOW)
+@contextmanager
+def resumed(path: str = "j.jsonl") -> Iterator[Journal]:
+    with (
+        reopen_journal(path) as opened,
+        Journal.resume(opened, ci3_version="2", resumed_at=NOW) as journal,
+    ):
+        yield journal
 
 
 def read(content: bytes) -> JournalFile:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -11,18 +12,20 @@ from ci3.options import given_from, names_of_options, targets_from, with_options
 from ci3.screen import OUTPUT, ask, console, make_cleanup, show_error, write_markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import Console
 
     from ci3.core.account import Account
     from ci3.core.plan import Plan
     from ci3.options import Values
+    from ci3.resolving import Given
     from ci3.run import Run
+    from ci3.targets import Policy
 
 HOW_TO_APPLY = "run `ci3 cleanup` with the same options."
 
-_APPLY_SETTINGS = ("journal-file", "skip-changed", "timeout")
+_APPLY_SETTINGS = ("journal-file", "resume", "skip-changed", "timeout")
 
 
 @with_options(names_of_options(besides=_APPLY_SETTINGS))
@@ -62,18 +65,23 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
     \b
     Example:
       ci3 cleanup --bucket-name my-site --keep-count 10
+      ci3 cleanup --resume ci3-journal-20261123T100000Z-1a2b3c4d.jsonl
     """
+    with _open_saved_run(values) as run:
+        return _clean(run, output, auto_approve=auto_approve)
+
+
+def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
     from ci3.cleanup import refuse_unless_applyable
     from ci3.core.account import Account, exit_code, list_numbers, outcome_of, sum_up
     from ci3.report.terminal import show_run
 
-    run = _open_saved_run(values)
     screen = console(sys.stdout if output == "table" else sys.stderr)
     plans = run.make_plans()
     accounts: Sequence[Account] = [Account(plan=plan) for plan in plans]
     show_run(screen, accounts)
-    if all(plan.applyable for plan in plans) and any(plan.doomed for plan in plans):
-        if not auto_approve:
+    if run.has_work(plans):
+        if not auto_approve and any(plan.doomed for plan in plans):
             _ask(plans)
         accounts = _apply(run, plans, screen, is_fresh=auto_approve)
     if output == "json":
@@ -91,20 +99,38 @@ def _open_run(values: "Values") -> "Run":
     return open_run([make_cleanup(settings) for settings in targets_from(values)])
 
 
-def _open_saved_run(values: "Values") -> "Run":
-    """Open the run of a plan file where one is named, and else one that plans for itself."""
+@contextmanager
+def _open_saved_run(values: "Values") -> "Iterator[Run]":
+    """Open the run of a plan file or journal where one is named, else one that plans for itself."""
     from ci3.policy_file import read_named_policy
+    from ci3.resolving import text_of
     from ci3.run import open_run
     from ci3.saved_plan import named_plan_file, read_saved_plans, settings_of_plans
 
     given = given_from(values)
     policy = read_named_policy(given)
+    if journal := text_of(given, "resume"):
+        with _open_resumed_run(journal, policy, given) as run:
+            yield run
+        return
     path = named_plan_file(policy, given)
     if not path:
-        return _open_run(values)
+        yield _open_run(values)
+        return
     saved = read_saved_plans(path)
     targets = settings_of_plans(saved, path, {}, policy, given)
-    return open_run([make_cleanup(settings) for settings in targets], saved)
+    yield open_run([make_cleanup(settings) for settings in targets], saved)
+
+
+@contextmanager
+def _open_resumed_run(path: str, policy: "Policy", given: "Mapping[str, Given]") -> "Iterator[Run]":
+    from ci3.engine.journal import reopen_journal
+    from ci3.run import open_run
+    from ci3.saved_plan import settings_of_journal
+
+    with reopen_journal(path) as opened:
+        settings = settings_of_journal(opened.written.header, path, {}, policy, given)
+        yield open_run([make_cleanup(settings)], opened=opened)
 
 
 def _show(run: "Run", accounts: "Sequence[Account]", output: str) -> None:

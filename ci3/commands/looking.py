@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _LISTING_SETTINGS = (*TARGET_SETTINGS, "match", "required-file", "policy-file")
 _APPLY_SETTINGS = (
+    "resume",
     "plan-file",
     "journal-file",
     "max-delete",

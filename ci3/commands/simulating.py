@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     _Sides = tuple[Settings, Replayed, Replayed | None]
 
 _NOT_ASKED = (
+    "resume",
     "plan-file",
     "journal-file",
     "max-delete",

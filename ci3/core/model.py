@@ -179,6 +179,7 @@ class ReasonCode(StrEnum):
     AMBIGUOUS_AGE = "ambiguous-age"
     MINIMUM_KEEP_COUNT = "minimum-keep-count"
     NO_OBJECTS = "no-objects"
+    NOT_APPROVED = "not-approved"
     SUPERSEDED = "superseded"
 
 

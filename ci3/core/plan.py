@@ -32,6 +32,7 @@ class WarningCode(StrEnum):
     REQUIRED_FILE_UNFOUND = "required-file-unfound"
     UNDO_TERM = "undo-term"
     VERSIONING_UNKNOWN = "versioning-unknown"
+    RESUMED = "resumed"
 
 
 class Origin(StrEnum):

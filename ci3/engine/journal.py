@@ -2,7 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -11,11 +13,10 @@ from typing import Self
 
 from ci3.aws.bucket import KeyOutcome
 from ci3.constants import JOURNAL_FOLDER, JOURNAL_FORMAT
-from ci3.core.model import StoredObject, StoredVersion, Target
+from ci3.core.model import StoredObject, StoredVersion
 from ci3.core.wording import timestamp
 from ci3.engine.journal_file import JournalFile, JournalHeader
 from ci3.engine.journal_lines import Lines, create_file, reopen_file
-from ci3.errors import SettingsError
 
 # The shortest JSON that a program writes and a person still reads.
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -40,28 +41,22 @@ class Journal:
         """Make the file; raises SettingsError when it is there already or can't be made."""
         self.path = path
         self._lines: Lines = lines or create_file(path)
+        self.run_id = ""
         self._last_batch = last_batch
         self._lock = Lock()
 
     @classmethod
-    def resume(cls, path: str, target: Target, *, ci3_version: str, resumed_at: datetime) -> Self:
-        """Open a run's journal to go on with it, and write that down.
+    def resume(cls, opened: "OpenJournal", *, ci3_version: str, resumed_at: datetime) -> Self:
+        """Go on with a run's journal, and write that down.
 
-        A last line that a crash cut off is taken away. Raises SettingsError where it is no journal,
-        is in use, or is of another target.
+        A last line that a crash cut off is taken away.
         """
-        lines = reopen_file(path)
-        try:
-            with Path(path).open("rb") as stream:
-                written = JournalFile(stream, path)
-            refuse_other_journal(written, target)
-            lines.cut(written.size_bytes)
-            journal = cls(path, lines, last_batch=written.last_batch)
-            moment = timestamp(resumed_at)
-            journal._add({"record": "resumed", "ci3_version": ci3_version, "resumed_at": moment})
-        except BaseException:
-            lines.close()
-            raise
+        written = opened.written
+        opened.lines.cut(written.size_bytes)
+        journal = cls(written.source, opened.lines, last_batch=written.last_batch)
+        journal.run_id = written.header.run_id
+        moment = timestamp(resumed_at)
+        journal._add({"record": "resumed", "ci3_version": ci3_version, "resumed_at": moment})
         return journal
 
     def __enter__(self) -> Self:
@@ -81,7 +76,7 @@ class Journal:
         No more than its deployments, as they were approved, may be deleted by this run, or when it
         is resumed.
         """
-        target = header.target
+        self.run_id, target = header.run_id, header.target
         self._add(
             {
                 "record": "header",
@@ -204,13 +199,23 @@ class Journal:
         self._lines.add(_encode(record).encode("ascii") + b"\n", is_urgent=is_urgent)
 
 
-def refuse_other_journal(written: JournalFile, target: Target) -> None:
-    """Raise SettingsError where a journal is not of this target."""
-    of = written.header.target
-    for name in ("bucket", "prefix", "endpoint_url"):
-        if getattr(of, name) != getattr(target, name):
-            raise SettingsError(
-                f"the journal {written.source} is of {of.url} at {of.endpoint_url or 'AWS'}, and "
-                f"this run is of {target.url} at {target.endpoint_url or 'AWS'}",
-                "Resume with the settings of the run that wrote it. Nothing was deleted.",
-            )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenJournal:
+    """A journal that can be gone on with, and is held against other runs until it is closed."""
+
+    written: JournalFile
+    lines: Lines
+
+
+@contextmanager
+def reopen_journal(path: str) -> Iterator[OpenJournal]:
+    """Open a run's journal to go on with it; nothing is written by this.
+
+    Raises SettingsError where it is no journal, is in use, or can't be written.
+    """
+    lines = reopen_file(path)
+    try:
+        with Path(path).open("rb") as stream:
+            yield OpenJournal(written=JournalFile(stream, path), lines=lines)
+    finally:
+        lines.close()

@@ -75,6 +75,7 @@ class _Batch:
 
     object_count: int
     lines: list[tuple[int, int]]
+    open_count: int
     is_answered: bool = False
     is_of_this_session: bool = True
 
@@ -117,6 +118,15 @@ class JournalFile:
     def prefixes(self) -> tuple[str, ...]:
         """The deployments' prefixes that its batches are of, in their order."""
         return tuple(self._places)
+
+    @property
+    def open_prefixes(self) -> tuple[str, ...]:
+        """Those of batches with objects of which it is not known what became of them."""
+        return tuple(
+            prefix
+            for prefix, batches in self._places.items()
+            if any(self._batches[batch].open_count for batch in batches)
+        )
 
     def entries(self, prefix: str) -> tuple[JournalEntry, ...]:
         """Give the last that is known of each object of one deployment; any thread may ask.
@@ -180,7 +190,8 @@ class JournalFile:
                 raise self._wrong(number, f"{part.prefix!r} is no deployment that was approved")
         self.last_batch = intent.batch
         lines = [(number, offset)]
-        self._batches[intent.batch] = _Batch(object_count=intent.object_count, lines=lines)
+        count = intent.object_count
+        self._batches[intent.batch] = _Batch(object_count=count, lines=lines, open_count=count)
         for prefix in dict.fromkeys(part.prefix for part in intent.parts):
             self._places.setdefault(prefix, []).append(intent.batch)
 
@@ -196,6 +207,7 @@ class JournalFile:
                 raise self._wrong(number, "there are not as many markers as objects")
             batch.is_answered = True
         rows = said.others if isinstance(said, OutcomeRecord) else said.objects
+        batch.open_count = _count_open(batch, said)
         if any(position >= batch.object_count for position, _, _ in rows):
             raise self._wrong(number, "it speaks of an object that its intent does not name")
         batch.lines.append((number, offset))
@@ -286,6 +298,16 @@ def _header(record: HeaderRecord) -> JournalHeader:
         },
         deployments={one.prefix: one for one in approved},
     )
+
+
+def _count_open(batch: _Batch, said: OutcomeRecord | SettledRecord) -> int:
+    """Count the objects of a batch of which it is not known what became of them."""
+    if isinstance(said, SettledRecord):
+        return max(0, batch.open_count - len(said.objects))
+    unknown = sum(outcome is ObjectOutcome.UNKNOWN for _, outcome, _ in said.others)
+    if said.outcome is ObjectOutcome.UNKNOWN:
+        return batch.object_count - len(said.others) + unknown
+    return unknown
 
 
 def _rows(intent: IntentRecord, prefix: str) -> Iterator[tuple[int, Row]]:

@@ -16,6 +16,9 @@ class Lines(Protocol):
     def add(self, line: bytes, *, is_urgent: bool) -> None:
         """Add a line; what is urgent outlasts a crash of the machine once this returns."""
 
+    def cut(self, size_bytes: int) -> None:
+        """Take away what stands behind so many bytes."""
+
     def close(self) -> None:
         """Take no more."""
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.action.reports import ALL, ENTRYPOINT, PUSH, comment_of, read_journal, row_counts
 from tests.github.fake_runner import HEAD_SHA, MERGE_SHA, NUMBER
+from tests.journals import outcomes
 
 
 def test_plan_on_a_pull_request_comments_reports_and_deletes_nothing(act, bucket, github):
@@ -109,7 +110,7 @@ def test_apply_deletes_the_doomed_alone_and_reports_it(act, bucket, github):
     assert run.outputs["bytes-deleted"] == "6"
     journal = read_journal(run.outputs["journal-file"])
     assert journal[0]["plan_id"] == run.outputs["plan-id"]
-    assert sum(len(one.get("outcomes", ())) for one in journal) == 6
+    assert len(outcomes(journal)) == 6
     for told in (run.summary, comment_of(github), run.log):
         assert "2 deployments deleted: 6 objects" in told
     assert "would" not in comment_of(github)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.action.reports import ALL, ENTRYPOINT, comment_of, read_journal
 from tests.github.fake_runner import FakeStep, commands
+from tests.journals import outcomes
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_signals_while_a_deletion_is_out_end_in_a_true_report(bucket, github, st
     assert errors == ""
     assert bucket.folders() == ALL - {"site-1", "site-2"}
     journal = read_journal("journal.jsonl")
-    assert [o["outcome"] for one in journal for o in one.get("outcomes", ())] == ["deleted"] * 6
+    assert [one["outcome"] for one in outcomes(journal)] == ["deleted"] * 6
     assert step.outputs["objects-deleted"] == "6"
     assert step.outputs["deployments-deleted"] == "2"
     assert (process.returncode, step.outputs["outcome"]) == (3, "partial")

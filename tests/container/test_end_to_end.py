@@ -8,6 +8,7 @@ import pytest
 from tests.container.image import needs_image, run_action, run_command
 from tests.github.fake_github import FakeGitHub
 from tests.github.fake_runner import NUMBER, FakeStep, commands
+from tests.journals import outcomes, records
 from tests.real_s3.seaweedfs import SeaweedFS, running_seaweedfs
 
 pytestmark = [needs_image, pytest.mark.xdist_group("image")]
@@ -60,9 +61,9 @@ def test_step_applies_the_plan_of_another_reports_and_leaves_its_journal_in_the_
     assert "2 deployments deleted: 6 objects" in step.summary
     assert {name for name, _ in commands(run.stdout)} == {"add-mask", "group", "endgroup"}
     plan = json.loads((workspace / "plan.json").read_text())
-    journal = (workspace / step.outputs["journal-file"]).read_text().splitlines()
-    assert json.loads(journal[0])["plan_id"] == plan["plan_id"] == step.outputs["plan-id"]
-    assert sum(len(json.loads(line).get("outcomes", ())) for line in journal) == 6
+    journal = records(workspace / step.outputs["journal-file"])
+    assert journal[0]["plan_id"] == plan["plan_id"] == step.outputs["plan-id"]
+    assert len(outcomes(journal)) == 6
 
 
 def test_command_in_the_container_shows_a_plan_and_changes_nothing(seaweedfs):

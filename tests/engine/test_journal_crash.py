@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 
 from ci3.aws.bucket import KeyOutcome
-from ci3.core.model import ObjectOutcome, Target
+from ci3.core.model import ObjectOutcome
 from ci3.engine.journal import Journal
 from ci3.engine.journal_file import open_journal
 from ci3.errors import SettingsError
 from tests.journals import (
     DELETED,
     FAILED,
-    TARGET,
     begun,
     entries,
     read,
@@ -127,30 +126,19 @@ def test_resumed_journal_loses_its_torn_line_and_nothing_else():
         assert read(after).has_ended
 
 
-@pytest.mark.parametrize(
-    "other", [{"bucket": "b"}, {"prefix": "web/"}, {"endpoint_url": "http://127.0.0.1:1"}]
-)
-def test_journal_of_another_target_is_not_gone_on_with(other):
-    before = written()
-    fields = {name: getattr(TARGET, name) for name in TARGET.__dataclass_fields__}
-    with pytest.raises(SettingsError, match="is of s3://my-site/app/ at AWS"):
-        resumed(target=Target(**(fields | other)))
-    assert Path("j.jsonl").read_bytes() == before
-
-
 @pytest.mark.parametrize("content", [None, b"", b"{}\n"])
 def test_what_is_no_journal_is_not_gone_on_with(content):
     if content is not None:
         Path("j.jsonl").write_bytes(content)
-    with pytest.raises(SettingsError):
-        resumed()
+    with pytest.raises(SettingsError), resumed():
+        pass
     assert content is None or Path("j.jsonl").read_bytes() == content
 
 
 def test_journal_in_use_is_neither_gone_on_with_nor_read():
     with begun() as journal:
-        with pytest.raises(SettingsError, match="is in use"):
-            resumed()
+        with pytest.raises(SettingsError, match="is in use"), resumed():
+            pass
         with pytest.raises(SettingsError, match="is in use"), open_journal("j.jsonl"):
             pass
         journal.end("")

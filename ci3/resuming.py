@@ -1,0 +1,104 @@
+"""Goes on with a run that a crash, a timeout or lost access has ended, within its journal."""
+
+from dataclasses import dataclass, field, replace
+
+from ci3 import __version__
+from ci3.aws.bucket import BucketReader
+from ci3.cleanup import Cleanup, refuse_other_target
+from ci3.core.account import Account
+from ci3.core.model import DeploymentResult, ObjectOutcome, Result
+from ci3.core.plan import Plan
+from ci3.core.resumption import Left, is_as_approved, plan_what_is_left
+from ci3.core.wording import moment
+from ci3.engine.inventory import list_deployment
+from ci3.engine.journal import Journal, OpenJournal
+from ci3.engine.journal_file import JournalHeader
+from ci3.engine.settling import settle_open
+
+
+@dataclass(slots=True, kw_only=True)
+class Resumption:
+    """What is left of one run: what its journal names is the most that is deleted."""
+
+    cleanup: Cleanup
+    bucket: BucketReader
+    opened: OpenJournal
+    _left: Left | None = field(init=False, default=None)
+
+    @property
+    def header(self) -> JournalHeader:
+        """Which run this goes on with."""
+        return self.opened.written.header
+
+    def make_plan(self) -> Plan:
+        """Decide anew, within what was approved; nothing is deleted or written by this.
+
+        Raises RefusedError where the target is not as it was.
+        """
+        fresh = self.cleanup.make_plan(self.bucket)
+        refuse_other_target(self.header.target, fresh.target)
+        told = f"the run {self.header.run_id} of {moment(self.header.started_at)}"
+        unchanged = self._find_unchanged(fresh)
+        self._left = plan_what_is_left(fresh, self.header.deployments, unchanged, told=told)
+        return self._left.plan
+
+    def apply(self, plan: Plan, *, is_fresh: bool) -> Account:
+        """Delete what is left, as the plan shows it, and go on with the journal.
+
+        What was approved once and stays is told as the result of its deployment.
+        """
+        left = self._left or Left(plan=plan, withdrawn={}, gone=())
+        if not plan.doomed and not left.withdrawn and self._is_finished:
+            return Account(plan=plan)
+        approved = self.cleanup.approve(plan, self.bucket, is_fresh=is_fresh)
+        resumed_at = self.cleanup.clock()
+        with Journal.resume(self.opened, ci3_version=__version__, resumed_at=resumed_at) as journal:
+            self.cleanup.tell_journal(journal.path)
+            settle_open(self.bucket, self.opened.written, journal)
+            result = self.cleanup.delete_journaled(
+                approved,
+                self.bucket,
+                journal,
+                uploads_before=self.header.started_at,
+                gone=left.gone,
+            )
+        stay = tuple(self._stays(name, why, plan) for name, why in left.withdrawn.items())
+        result = replace(result, deployments=(*result.deployments, *stay))
+        return Account(plan=plan, result=result if _says_something(result) else None)
+
+    @property
+    def _is_finished(self) -> bool:
+        written = self.opened.written
+        return written.has_ended and not written.stopped and not written.open_prefixes
+
+    def _find_unchanged(self, fresh: Plan) -> set[str]:
+        """List the half-deleted ones, and find those that only the run's own deletions changed."""
+        unchanged = set()
+        for decision in fresh.doomed:
+            planned = decision.deployment
+            approved = self.header.deployments.get(planned.prefix)
+            if approved is None or planned.fingerprint == approved.fingerprint:
+                continue
+            entries = self.opened.written.entries(planned.prefix)
+            if not entries:
+                continue
+            found, objects = list_deployment(self.bucket, planned.name, planned.prefix)
+            if found.fingerprint != planned.fingerprint:
+                continue
+            if is_as_approved(approved, objects, entries):
+                unchanged.add(planned.prefix)
+        return unchanged
+
+    def _stays(self, name: str, why: str, plan: Plan) -> DeploymentResult:
+        found = {one.deployment.name: one.deployment.object_count for one in plan.decisions}
+        was = self.header.deployments[f"{self.header.target.prefix}{name}/"].object_count
+        return DeploymentResult(
+            name=name,
+            counts={ObjectOutcome.CHANGED: found.get(name) or was},
+            bytes_deleted=0,
+            problem=f"kept: {why}",
+        )
+
+
+def _says_something(result: Result) -> bool:
+    return bool(result.deployments or result.stopped or result.uploads_aborted)
