@@ -21,7 +21,7 @@ from ci3.core.account import Account, exit_code, list_numbers, outcome_of, sum_u
 from ci3.core.comparison import PolicyChange
 from ci3.core.model import Outcome
 from ci3.core.plan import Origin, Plan
-from ci3.engine.journal import OpenJournal, reopen_journal
+from ci3.engine.journal import OpenJournal
 from ci3.errors import (
     AccessError,
     Ci3Error,
@@ -42,6 +42,7 @@ from ci3.github.runner import (
     read_inputs,
     read_run,
 )
+from ci3.named_journal import Surround, reopen_named_journal
 from ci3.policy_change import OldPolicy
 from ci3.policy_file import read_named_policy
 from ci3.report.markdown import error_markdown, run_markdown
@@ -131,18 +132,20 @@ def _run(environ: Mapping[str, str], runner: Runner) -> int:
     inherited, inputs = _given(environ, workflow)
     log: Any = NeutralStream(sys.stdout)  # rich asks for a whole IO and uses these few methods
     console = Console(file=log, width=LOG_WIDTH, no_color=True)
+
+    def surround(one: Settings) -> Cleanup:
+        return _as_role(_cleanups((one,), workflow, None, console, runner), environ, runner)[0]
+
     if text_of(inputs, "mode") == Mode.RESTORE:
         return restore_step(
             inputs,
-            lambda one: _as_role(
-                _cleanups((one,), workflow, None, console, runner), environ, runner
-            )[0],
+            surround,
             console=console,
             runner=runner,
             run_url=workflow.run_url,
         )
     with ExitStack() as held:
-        opened = _open_resumed(inputs, held)
+        opened = _open_resumed(inputs, surround, held)
         saved, targets = _targets(inherited, inputs, opened)
         runner.hide(targets[0].github_token)
         github = _open_github(workflow, targets[0])
@@ -178,7 +181,9 @@ def _clean(
         return exit_code(outcome_of(accounts))
 
 
-def _open_resumed(inputs: Mapping[str, Given], held: ExitStack) -> OpenJournal | None:
+def _open_resumed(
+    inputs: Mapping[str, Given], surround: Surround, held: ExitStack
+) -> OpenJournal | None:
     """Open the journal of the run to go on with, where one is named; raises SettingsError."""
     path = text_of(inputs, "resume")
     if not path:
@@ -187,7 +192,7 @@ def _open_resumed(inputs: Mapping[str, Given], held: ExitStack) -> OpenJournal |
         raise SettingsError(
             "the input resume goes on with an apply", "Set mode: apply, or leave resume out."
         )
-    return held.enter_context(reopen_journal(path))
+    return held.enter_context(reopen_named_journal(path, surround, inputs))
 
 
 def _given(

@@ -12,6 +12,7 @@ from ci3.aws.client import Credentials
 from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.explanation import Explanation, explain
 from ci3.core.gate import Gate
+from ci3.core.journal_place import JournalPlace, is_address
 from ci3.core.live import Reading
 from ci3.core.model import (
     Decision,
@@ -43,6 +44,7 @@ from ci3.engine.journal import Journal
 from ci3.engine.journal_file import JournalHeader
 from ci3.engine.live import read_live_sources
 from ci3.engine.progress import Progress
+from ci3.engine.stored_journal import store_lines
 from ci3.engine.uploads import abort_uploads
 from ci3.errors import JournalError, RefusedError
 from ci3.github.api import GitHubApi
@@ -269,9 +271,8 @@ class Cleanup:
         plan = approved.plan
         started_at = self.clock()
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-        path = self.settings.journal_file or f"ci3-journal-{run_id}.jsonl"
-        with Journal(path) as journal:
-            self.tell_journal(path)
+        with self._open_journal(run_id, bucket) as journal:
+            self.tell_journal(journal.path)
             journal.begin(
                 JournalHeader(
                     ci3_version=__version__,
@@ -284,6 +285,13 @@ class Cleanup:
                 )
             )
             return self.delete_journaled(approved, bucket, journal, uploads_before=plan.created_at)
+
+    def _open_journal(self, run_id: str, bucket: BucketReader) -> Journal:
+        settings = self.settings
+        if not is_address(settings.journal_file):
+            return Journal(settings.journal_file or f"ci3-journal-{run_id}.jsonl")
+        place = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
+        return Journal(place.url, store_lines(bucket, place))
 
     def delete_journaled(
         self,

@@ -7,10 +7,10 @@ from rich.console import Console
 from ci3.cleanup import Cleanup
 from ci3.commands.restoring import given_by_journal
 from ci3.engine.deletions import JournaledDeletions
-from ci3.engine.journal_file import open_journal
 from ci3.engine.restore import Restoration, exit_code, refuse_unless_restorable
 from ci3.errors import ExitCode, SettingsError
 from ci3.github.runner import SUMMARY_LIMIT_BYTES, Runner
+from ci3.named_journal import open_named_journal
 from ci3.report.markup import Place
 from ci3.report.undo import (
     show_restored,
@@ -44,7 +44,7 @@ def restore_step(
             "mode: restore needs a journal-file",
             "Set the input journal-file to the journal that the run has written.",
         )
-    with open_journal(path) as journal:
+    with open_named_journal(path, surround, inputs) as journal:
         place = given_by_journal(journal.header.target, path)
         _refuse_other_place(place, inputs)
         role = {name: one for name, one in inputs.items() if name == "role-to-assume"}

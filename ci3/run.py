@@ -7,6 +7,7 @@ from pathlib import Path
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Approved, Cleanup, refuse_unless_applyable
 from ci3.core.account import Account
+from ci3.core.journal_place import refuse_other_place
 from ci3.core.live import folder_under
 from ci3.core.model import DeploymentResult, ObjectOutcome, Result
 from ci3.core.plan import Plan
@@ -107,8 +108,11 @@ def open_run(
 ) -> Run:
     """Open every target's bucket for reading; from now on the timeout counts.
 
-    With a journal, which must stay open, the run goes on with the one that wrote it.
+    Raises SettingsError where a journal was to be stored in a place that is not its own. With a
+    journal, which must stay open, the run goes on with the one that wrote it.
     """
+    for one in cleanups:
+        refuse_other_place(one.settings.journal_file, one.settings.bucket, one.settings.prefix)
     timed = [
         replace(one, ends_at=one.clock() + one.settings.timeout.length)
         if one.settings.timeout

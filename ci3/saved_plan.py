@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ci3.core.journal_place import is_address
 from ci3.core.live import LiveSource
 from ci3.core.model import Target
 from ci3.core.plan import Origin, Plan, PolicyEntry
@@ -115,6 +116,8 @@ def settings_of_journal(
     for layer in (policy.defaults, given):
         for name, told in (place | {"journal-file": path}).items():
             wanted = text_of(layer, name).rstrip("/")
+            if name == "journal-file" and is_address(wanted) and is_address(told):
+                continue
             if wanted and wanted != told.rstrip("/"):
                 raise SettingsError(
                     f"{layer[name].where} is {wanted!r}, the run to resume has {told or 'none'}",

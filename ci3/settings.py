@@ -250,7 +250,8 @@ class Settings:
     journal_file: str = define(
         "Where an apply writes down what it is about to delete, and what became of it. "
         "The file must not exist yet. Each of several targets has its own: `journal-1.jsonl` and "
-        "so on. To restore: the journal of the run to undo.",
+        "so on. `s3://` stores it in the bucket itself, in `.ci3/journals/<run>/` below the "
+        "prefix, which is never a deployment. To restore: the journal of the run to undo.",
         options=("--journal-file",),
         default="",
         default_doc="`ci3-journal-<run>.jsonl` in the workspace",

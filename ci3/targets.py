@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ci3.core.journal_place import is_address
 from ci3.core.wording import visible
 from ci3.errors import SettingsError
 from ci3.resolving import Given, resolve
@@ -74,9 +75,12 @@ def _place_text(given: Given) -> str:
 
 
 def numbered(text: str, number: int) -> str:
-    """Put a number before a file's suffix; what names no file is left for the writer to refuse."""
+    """Put a number before a file's suffix; an address in S3, where runs have folders, stays.
+
+    What names no file is left for the writer to refuse.
+    """
     path = Path(text)
-    if path.name in ("", "..") or text.endswith("/"):
+    if is_address(text) or path.name in ("", "..") or text.endswith("/"):
         return text
     return str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
 

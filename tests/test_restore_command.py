@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ci3.cli import main
-from ci3.engine.journal import stored_journal_key
+from ci3.core.journal_place import JournalPlace, part_name
 from tests.aws.answers import delete_result
 from tests.engine.road import apply
 from tests.fault_proxy import FaultProxy
@@ -182,7 +182,7 @@ def test_time_that_cannot_be_read_is_refused(live: Bucket, capsys, text: str, to
 
 
 def store(bucket: Bucket, path: str, run_id: str, prefix: str = "") -> None:
-    key = stored_journal_key(prefix, run_id)
+    key = JournalPlace.of_run(bucket.name, prefix, run_id).key + part_name(1)
     bucket.client.put_object(Bucket=bucket.name, Key=key, Body=Path(path).read_bytes())
 
 
@@ -199,7 +199,7 @@ def test_stored_journal_is_found_by_the_runs_id(live: Bucket, journal: str) -> N
 
 def test_run_without_a_stored_journal_is_told(live: Bucket, capsys) -> None:
     assert main(["restore", "--run-id", "x", *live.options(), "--auto-approve"]) == 6
-    assert ".ci3/journals/x.jsonl" in capsys.readouterr().err
+    assert ".ci3/journals/x/" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("changed", ["run_id", "bucket", "prefix", "endpoint_url"])

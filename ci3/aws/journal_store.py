@@ -8,7 +8,6 @@ from ci3.errors import AccessError, GateError, JournalError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
 
 class JournalStore:
@@ -20,25 +19,19 @@ class JournalStore:
         self.bucket = bucket
         self.key = key
         self._client = client
-        self._written: set[str] = set()
         client.meta.events.register("before-parameter-build.s3.PutObject", _only(bucket, key))
 
-    def put(self, content: bytes, *, part: str = "") -> None:
-        """Write the journal, or a part of it under its key with `part` behind.
+    def put(self, content: bytes, *, part: str) -> None:
+        """Write a part of the journal, under its key with `part` behind; never over another.
 
-        A part's first writing overwrites nothing that is there; a later one replaces it. Raises
-        JournalError when it can't be written: then nothing more may be deleted.
+        Raises JournalError when it can't be written: then nothing more may be deleted.
         """
         key = f"{self.key}{part}"
-        request: PutObjectRequestTypeDef = {"Bucket": self.bucket, "Key": key, "Body": content}
-        if key not in self._written:
-            request["IfNoneMatch"] = "*"
         try:
             with translated(f"writing the journal s3://{self.bucket}/{key}"):
-                self._client.put_object(**request)
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")
         except AccessError as exc:
             raise JournalError(exc.message, exc.hint) from exc
-        self._written.add(key)
 
 
 def _only(bucket: str, key: str) -> Callable[..., None]:

@@ -124,11 +124,11 @@ def _open_saved_run(values: "Values") -> "Iterator[Run]":
 
 @contextmanager
 def _open_resumed_run(path: str, policy: "Policy", given: "Mapping[str, Given]") -> "Iterator[Run]":
-    from ci3.engine.journal import reopen_journal
+    from ci3.named_journal import reopen_named_journal
     from ci3.run import open_run
     from ci3.saved_plan import settings_of_journal
 
-    with reopen_journal(path) as opened:
+    with reopen_named_journal(path, make_cleanup, given) as opened:
         settings = settings_of_journal(opened.written.header, path, {}, policy, given)
         yield open_run([make_cleanup(settings)], opened=opened)
 

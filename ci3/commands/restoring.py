@@ -1,16 +1,15 @@
 """The command that brings back what a run deleted, where S3 can undo it."""
 
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import click
 
 from ci3.constants import JOURNAL_FOLDER
+from ci3.core.journal_place import JournalPlace, is_address
 from ci3.core.measures import Duration
 from ci3.core.plan import Origin
 from ci3.errors import ExitCode, SettingsError
@@ -23,12 +22,9 @@ if TYPE_CHECKING:
     from ci3.core.model import Target
     from ci3.core.undo_plan import Restored, UndoPlan
     from ci3.engine.deletions import Deletions
-    from ci3.engine.journal_file import JournalFile
 
 _PLACE_SETTINGS = ("bucket", "region", "prefix", "endpoint-url")
 """What a journal's header says of its target."""
-_JOURNAL_LIMIT_BYTES = 2**30
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @with_options((*_PLACE_SETTINGS, "role-to-assume"))
@@ -37,7 +33,7 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 @click.option(
     "--run-id",
     default="",
-    help="The run whose journal is stored in the bucket, as .ci3/journals/ID.jsonl.",
+    help="The run whose journal is stored in the bucket, in .ci3/journals/ID/.",
     metavar="ID",
 )
 @click.option(
@@ -100,7 +96,8 @@ def _open_deletions(
 ) -> "Iterator[tuple[Cleanup, Deletions]]":
     """Find what is to be undone, and where; exactly one way of naming it may be used."""
     from ci3.engine.deletions import JournaledDeletions
-    from ci3.engine.journal_file import open_journal
+    from ci3.engine.stored_journal import read_stored_journal
+    from ci3.named_journal import ACCESS_SETTINGS, open_named_journal
 
     given = given_from(values)
     if run_id and deleted_since:
@@ -112,18 +109,21 @@ def _open_deletions(
         if source:
             raise SettingsError("--run-id takes no JOURNAL beside it", "Name one of them.")
         settings = resolve(given)
-        journal = _read_stored_journal(make_cleanup(settings), run_id)
-        yield make_cleanup(settings), JournaledDeletions(journal=journal)
+        cleanup = make_cleanup(settings)
+        place = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
+        journal = read_stored_journal(cleanup.open_bucket(), place)
+        yield cleanup, JournaledDeletions(journal=journal)
     else:
         if not source:
             hint = "Name the journal that the run has written, or its --run-id. See --help."
             raise SettingsError("there is nothing to restore from", hint)
-        if extra := [name for name in given if name in _PLACE_SETTINGS]:
+        reached = ACCESS_SETTINGS if is_address(source) else ()
+        if extra := [name for name in given if name in _PLACE_SETTINGS and name not in reached]:
             raise SettingsError(
                 f"{extra[0]} was given, and the target is the one that the journal names",
                 "Leave it out; or name the run with --run-id instead.",
             )
-        with open_journal(source) as journal:
+        with open_named_journal(source, make_cleanup, given) as journal:
             settings = resolve(given_by_journal(journal.header.target, source), given)
             yield make_cleanup(settings), JournaledDeletions(journal=journal)
 
@@ -169,27 +169,6 @@ def _parse_since(text: str, now: datetime) -> datetime:
             f"Write it in UTC, with a Z: {text}Z",
         )
     return since.astimezone(UTC)
-
-
-def _read_stored_journal(cleanup: "Cleanup", run_id: str) -> "JournalFile":
-    """Read a run's journal from the bucket that it cleaned; one of another place is refused."""
-    from ci3.engine.journal import stored_journal_key
-    from ci3.engine.journal_file import JournalFile
-
-    if not _RUN_ID.fullmatch(run_id):
-        raise SettingsError(f"{run_id!r} is no run's id", "It stands in the run's summary.")
-    settings, bucket = cleanup.settings, cleanup.open_bucket()
-    key = stored_journal_key(settings.prefix, run_id)
-    source = f"s3://{settings.bucket}/{key}"
-    journal = JournalFile(BytesIO(bucket.read_whole(key, _JOURNAL_LIMIT_BYTES)), source)
-    header = journal.header
-    place = header.target.bucket, header.target.prefix
-    if header.run_id != run_id or place != (settings.bucket, settings.prefix):
-        raise SettingsError(
-            f"{source} is the journal of the run {header.run_id} on {header.target.url}",
-            "It does not belong where it is. Nothing was restored.",
-        )
-    return journal
 
 
 def _ask(plan: "UndoPlan") -> None:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from ci3.aws.bucket import KeyOutcome
-from ci3.constants import JOURNAL_FOLDER, JOURNAL_FORMAT
+from ci3.constants import JOURNAL_FORMAT
 from ci3.core.model import StoredObject, StoredVersion
 from ci3.core.wording import timestamp
 from ci3.engine.journal_file import JournalFile, JournalHeader
@@ -20,11 +20,6 @@ from ci3.engine.journal_lines import Lines, create_file, reopen_file
 
 # The shortest JSON that a program writes and a person still reads.
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-
-
-def stored_journal_key(prefix: str, run_id: str) -> str:
-    """Name the object that a run's journal is stored as, in the bucket that it cleaned."""
-    return f"{prefix}{JOURNAL_FOLDER}/journals/{run_id}.jsonl"
 
 
 class Journal:

@@ -10,12 +10,12 @@ from tests.fault_proxy import running_proxy
 from tests.journals import records
 from tests.real_s3.conftest import RELEASES
 
-NAMES = ("resumed", "resumed-changed", "resumed-versioned")
+NAMES = ("resumed", "resumed-changed", "resumed-versioned", "stored")
 
 
 @pytest.fixture(scope="module")
 def server(seaweedfs):
-    seaweedfs.seed(dict.fromkeys(NAMES, RELEASES), versioned=["resumed-versioned"])
+    seaweedfs.seed(dict.fromkeys(NAMES, RELEASES), versioned=["resumed-versioned", "stored"])
     return seaweedfs
 
 
@@ -69,3 +69,24 @@ def test_resumed_run_is_restored_whole(server, killed):
     assert main(["restore", "j.jsonl", "--auto-approve"]) == 0
 
     assert server.content("resumed-versioned") == before
+
+
+def test_journal_in_a_versioned_bucket_restores_its_run_and_is_no_deployment(server, ci3):
+    before = server.content("stored")
+    options = ("--bucket", "stored", "--keep-count", "1", "--journal-file", "s3://")
+    exit_code, out, err = ci3("cleanup", *options, "--auto-approve")
+    assert exit_code == 0, out + err
+    stored = {key for key in server.content("stored") if key.startswith(".ci3/")}
+    assert server.content("stored").keys() - stored == RELEASES[2].keys()
+    address = f"s3://stored/{min(stored).rpartition('/')[0]}/"
+    assert address in out
+
+    exit_code, out, err = ci3("restore", address, "--auto-approve")
+
+    assert exit_code == 0, out + err
+    assert server.content("stored").items() >= before.items()
+    assert {key for key in server.content("stored") if key not in before} == stored
+    run_id = address.split("/")[-2]
+    exit_code, out, _ = ci3("restore", "--run-id", run_id, "--bucket", "stored", "--auto-approve")
+    assert exit_code == 0
+    assert "Nothing to restore" in out

@@ -1,0 +1,88 @@
+"""A journal in the bucket: S3 can't append, so that each line is an object of its own.
+
+The parts are numbered in the order of the lines. None is ever written over: a number that is taken
+means that another run goes on with the same journal, and this one stops.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from threading import Lock
+
+from ci3.aws.bucket import BucketReader, JournalStore
+from ci3.core.journal_place import JournalPlace, part_name, part_number
+from ci3.engine.journal import OpenJournal
+from ci3.engine.journal_file import LINE_LIMIT_BYTES, JournalFile
+from ci3.errors import AccessError, SettingsError
+
+READERS = 16
+
+
+class StoredLines:
+    """Lines that are put as objects, each in S3 when it is added; gaps are those that failed."""
+
+    def __init__(self, store: JournalStore, last_part: int = 0) -> None:
+        self._store = store
+        self._last_part = last_part
+        self._lock = Lock()
+
+    def add(self, line: bytes, *, is_urgent: bool) -> None:  # noqa: ARG002 - all is urgent here
+        """Put a line; raises JournalError when that fails."""
+        with self._lock:
+            self._last_part += 1
+            part = part_name(self._last_part)
+        self._store.put(line, part=part)
+
+    def cut(self, size_bytes: int) -> None:
+        """Leave all as it is: an object is there whole or not at all."""
+
+    def close(self) -> None:
+        """Take no more."""
+
+
+def store_lines(bucket: BucketReader, place: JournalPlace) -> StoredLines:
+    """Open a new journal's place in the bucket."""
+    return StoredLines(bucket.open_journal_store(place.key))
+
+
+def read_stored_journal(bucket: BucketReader, place: JournalPlace) -> JournalFile:
+    """Read a journal from the bucket.
+
+    Raises AccessError where there is none, and SettingsError where it is none or another place's.
+    """
+    return _read(bucket, place)[0]
+
+
+def reopen_stored_journal(bucket: BucketReader, place: JournalPlace) -> OpenJournal:
+    """Open a stored journal to go on with it, as `read_stored_journal` does.
+
+    Nothing holds it against another run until its next part is written.
+    """
+    written, last_part = _read(bucket, place)
+    store = bucket.open_journal_store(place.key)
+    return OpenJournal(written=written, lines=StoredLines(store, last_part))
+
+
+def _read(bucket: BucketReader, place: JournalPlace) -> tuple[JournalFile, int]:
+    parts: dict[int, str] = {}
+    for key in bucket.list_keys(place.key):
+        number = part_number(key.removeprefix(place.key))
+        if number is None:
+            raise SettingsError(f"s3://{place.bucket}/{key} is no part of a journal", "")
+        parts[number] = key
+    if not parts:
+        raise AccessError(
+            f"there is no journal {place.url}",
+            "Check bucket, prefix and run; a run stores its journal with journal-file: s3://",
+        )
+    with ThreadPoolExecutor(READERS, "reading-journal") as pool:
+        keys = [parts[number] for number in sorted(parts)]
+        lines = list(pool.map(lambda key: bucket.read_whole(key, LINE_LIMIT_BYTES), keys))
+    written = JournalFile(BytesIO(b"".join(lines)), place.url)
+    header = written.header
+    where = header.target.bucket, header.target.prefix, header.run_id
+    if where != (place.bucket, place.prefix, place.run_id):
+        raise SettingsError(
+            f"{place.url} is the journal of the run {header.run_id} on {header.target.url}",
+            "It does not belong where it is. Nothing was done.",
+        )
+    return written, max(parts)

@@ -1,0 +1,78 @@
+"""Where journals are stored in a bucket: in the target's own folder for them, and nowhere else."""
+
+import pytest
+
+from ci3.core.journal_place import (
+    JournalPlace,
+    is_address,
+    part_name,
+    part_number,
+    refuse_other_place,
+)
+from ci3.errors import SettingsError
+
+
+@pytest.mark.parametrize("prefix", ["", "app/", "a/.ci3/journals/b/"])
+@pytest.mark.parametrize("end", ["/", ""])
+def test_address_that_a_run_tells_is_read_again(prefix, end):
+    place = JournalPlace.of_run("my-site", prefix, "20261123T100000Z-1a2b")
+    assert place.url == f"s3://my-site/{prefix}.ci3/journals/20261123T100000Z-1a2b/"
+    assert JournalPlace.parse(place.url.rstrip("/") + end) == place
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s3://",
+        "s3://my-site/.ci3/journals/",
+        "s3://my-site/app.ci3/journals/run/",
+        "s3://my-site/app/journals/run/",
+        "s3://my-site/.ci3/journals/../x/",
+        "s3:/my-site/.ci3/journals/run/",
+    ],
+)
+def test_what_is_no_address_of_a_journal_is_refused(text):
+    with pytest.raises(SettingsError, match="no address of a stored journal"):
+        JournalPlace.parse(text)
+
+
+@pytest.mark.parametrize("run_id", ["", "../x", "a/b", ".hidden", "é"])
+def test_what_is_no_runs_id_is_refused(run_id):
+    with pytest.raises(SettingsError, match="is no run's id"):
+        JournalPlace.of_run("my-site", "", run_id)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "j.jsonl", "s3://", "s3://my-site/app/.ci3/journals/", "s3://my-site/app/.ci3/journals"],
+)
+def test_target_may_store_its_journals_in_its_own_folder_or_in_a_file(text):
+    refuse_other_place(text, "my-site", "app/")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s3:",
+        "S3://",
+        "s3://my-site",
+        "s3://my-site/app/",
+        "s3://my-site/app/old/",
+        "s3://my-site/.ci3/journals/",
+        "s3://my-site/app/.ci3/journals/run/",
+        "s3://other/app/.ci3/journals/",
+        "s3://my-site/app/x/.ci3/journals/",
+    ],
+)
+def test_journal_is_not_stored_where_it_could_be_in_a_deployment_or_be_one(text):
+    assert is_address(text)
+    with pytest.raises(SettingsError, match=r"below s3://my-site/app/\.ci3/journals/"):
+        refuse_other_place(text, "my-site", "app/")
+
+
+def test_parts_sort_as_their_numbers_do():
+    numbers = [1, 2, 9, 10, 99, 100, 12345]
+    names = [part_name(number) for number in numbers]
+    assert sorted(names) == names
+    assert [part_number(name) for name in names] == numbers
+    assert part_number("1.jsonl") is part_number("00000001.json") is None

@@ -1,0 +1,168 @@
+"""A journal that is stored in the bucket itself, in parts: written ahead, restored and resumed."""
+
+import json
+
+import pytest
+
+from ci3.cli import main
+from tests.aws.answers import error
+from tests.crash import small_batches
+from tests.fault_proxy import Answer, FaultProxy, Request
+from tests.journals import intended, outcomes
+from tests.s3 import Bucket
+
+DELETE = r"\?delete"
+FOLDER = ".ci3/journals/"
+STORED = ("--journal-file", "s3://", "--keep-count", "1", "--auto-approve")
+
+
+@pytest.fixture
+def live(site: Bucket) -> Bucket:
+    """A bucket that keeps versions: the newest, and two of three objects each that are due."""
+    site.enable_versioning()
+    site.deploy("new", days=1)
+    site.deploy("old-1", days=10)
+    site.deploy("old-2", days=20)
+    return site
+
+
+def parts(bucket: Bucket) -> dict[str, list[dict]]:
+    """What is stored of journals, as records in the order of their parts, by run."""
+    found: dict[str, list[dict]] = {}
+    for key, (body, _, _) in sorted(bucket.content().items()):
+        if FOLDER in key:
+            run_id = key.split("/")[-2]
+            found.setdefault(run_id, []).extend(map(json.loads, body.splitlines()))
+    return found
+
+
+def sent(proxy: FaultProxy) -> list[Request]:
+    """The batches that were sent, but for those that only probe."""
+    return [one for one in proxy.deletions if one.method == "POST"]
+
+
+def clean(bucket: Bucket) -> int:
+    return main(["cleanup", *bucket.options(), *STORED])
+
+
+def crash(bucket: Bucket, proxy: FaultProxy, at: int) -> str:
+    """Clean up and be killed while a batch is out: nothing is sent any more. Gives the address."""
+    refused = Answer(status=403, body=error("AccessDenied").encode(), headers={})
+
+    def stop() -> None:
+        proxy.answer("PUT", ".", error("AccessDenied"), status=403)
+
+    for nth in range(at, at + 20):
+        proxy._add("POST", DELETE, nth, before=stop, canned=refused)
+    assert clean(bucket) == 3
+    proxy._rules.clear()
+    proxy.requests.clear()
+    ((run_id, records),) = parts(bucket).items()
+    assert records[-1]["record"] == "intent"
+    return f"s3://{bucket.name}/{FOLDER}{run_id}/"
+
+
+def test_intent_is_in_the_bucket_before_its_request_goes_out(
+    live: Bucket, proxy: FaultProxy
+) -> None:
+    seen: list[list[dict]] = []
+    proxy.before("POST", DELETE, lambda: seen.append(*parts(live).values()))
+
+    assert clean(live) == 0
+
+    (records,) = seen
+    assert [one["record"] for one in records] == ["header", "intent"]
+    assert {one["key"] for one in intended(records)} == set(sent(proxy)[0].batch_keys)
+    ((run_id, records),) = parts(live).items()
+    assert [one["record"] for one in records] == ["header", "intent", "outcome", "end"]
+    assert records[0]["run_id"] == run_id
+    assert len(outcomes(records)) == 6
+
+
+def test_folder_of_the_journals_is_no_deployment_to_the_next_run(live: Bucket) -> None:
+    assert clean(live) == 0
+    assert clean(live) == 0
+    assert live.folders() == {"new", ".ci3"}
+    assert len(parts(live)) == 1
+
+
+def test_stored_journal_is_restored_by_the_runs_id_and_by_its_address(live: Bucket, capsys) -> None:
+    before = live.keys()
+    assert clean(live) == 0
+    (run_id,) = parts(live)
+    assert f"Journal: s3://{live.name}/{FOLDER}{run_id}/" in capsys.readouterr().out
+
+    assert main(["restore", "--run-id", run_id, *live.options(), "--auto-approve"]) == 0
+    assert live.keys() >= before
+
+    address = f"s3://{live.name}/{FOLDER}{run_id}/"
+    access = ["--endpoint-url", live.endpoint_url]
+    assert main(["restore", address, *access, "--auto-approve"]) == 0
+    assert "Nothing to restore" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("at", [1, 3])
+def test_killed_run_is_gone_on_with_by_its_stored_journal(
+    live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    small_batches(monkeypatch)
+    address = crash(live, proxy, at)
+    access = ["--endpoint-url", live.endpoint_url]
+
+    assert main(["cleanup", "--resume", address, *access, "--auto-approve"]) == 0
+
+    assert live.folders() == {"new", ".ci3"}
+    (records,) = parts(live).values()
+    assert records[-1] == {"record": "end", "stopped": ""}
+    numbers = [one["batch"] for one in records if one["record"] == "intent"]
+    assert numbers == sorted(set(numbers))
+    assert main(["restore", address, *access, "--auto-approve"]) == 0
+    assert live.folders() == {"new", "old-1", "old-2", ".ci3"}
+
+
+def test_part_that_another_run_has_written_stops_this_one_before_it_deletes(
+    live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that go on with one journal at once: the number of the next part is the lock."""
+    small_batches(monkeypatch)
+    address = crash(live, proxy, 2)
+    last = max(key for key in live.content() if FOLDER in key)
+    taken = f"{last.rpartition('/')[0]}/{int(last[-14:-6]) + 1:08}.jsonl"
+    proxy.before("PUT", ".", lambda: live.put(taken, body=b"the other's\n"), nth=1)
+
+    access = ["--endpoint-url", live.endpoint_url]
+    assert main(["cleanup", "--resume", address, *access, "--auto-approve"]) == 6
+
+    assert sent(proxy) == []
+    assert live.content()[taken][0] == b"the other's\n"
+
+
+def test_journal_that_can_not_be_stored_deletes_nothing(
+    live: Bucket, proxy: FaultProxy, capsys
+) -> None:
+    before = live.keys()
+    proxy.answer("PUT", ".", error("AccessDenied"), status=403)
+    assert clean(live) == 6
+    assert "writing the journal s3://" in capsys.readouterr().err
+    assert sent(proxy) == []
+    assert live.keys() == before
+
+
+@pytest.mark.parametrize("place", ["s3://other/.ci3/journals/", "s3://BUCKET/old-1/", "s3:old"])
+def test_other_places_in_s3_are_refused_before_anything_is_read(
+    live: Bucket, proxy: FaultProxy, capsys, place: str
+) -> None:
+    place = place.replace("BUCKET", live.name)
+    options = ["--journal-file", place, "--auto-approve"]
+    assert main(["cleanup", *live.options(), *options]) == 2
+    assert "stored in the target's own bucket" in capsys.readouterr().err
+    assert proxy.requests == []
+
+
+@pytest.mark.parametrize("odd", ["notes.txt", "1.jsonl"])
+def test_what_is_no_part_among_the_parts_is_refused(live: Bucket, capsys, odd: str) -> None:
+    assert clean(live) == 0
+    (run_id,) = parts(live)
+    live.put(f"{FOLDER}{run_id}/{odd}")
+    assert main(["restore", "--run-id", run_id, *live.options(), "--auto-approve"]) == 2
+    assert "is no part of a journal" in capsys.readouterr().err
