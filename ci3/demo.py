@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -41,15 +42,18 @@ def run_demo(run: Callable[[Sequence[str]], int]) -> int:
     with tempfile.TemporaryDirectory() as folder, embedded_s3() as endpoint_url:
         where = ("--bucket-name", BUCKET, "--endpoint-url", endpoint_url)
         rules = ("--keep-count", "4", "--protect", "release-*")
-        journal = ("--journal-file", str(Path(folder, "journal.jsonl")))
+        journal = str(Path(folder, "journal.jsonl"))
         steps: tuple[tuple[str, tuple[str, ...]], ...] = (
-            ("The bucket holds a folder for each deployment:", ("list-deployments", *where)),
-            ("What would a cleanup do? This only looks:", ("plan-cleanup", *where, *rules)),
+            ("A folder for each deployment. What would a cleanup do? This only looks:",
+             ("plan-cleanup", *where, *rules)),
             ("Why does that one go?", ("explain", "3ad97e1", *where, *rules)),
             ("What would these rules have done all along?", ("simulate", *where, *rules)),
             ("Do it (a person would be asked first):",
-             ("cleanup", *where, *rules, "--auto-approve", *journal)),
+             ("cleanup", *where, *rules, "--auto-approve", "--journal-file", journal)),
             ("What is left:", ("list-deployments", *where)),
+            ("This bucket keeps versions, so that it can be undone:",
+             ("restore", journal, "--auto-approve")),
+            ("Everything is back:", ("list-deployments", *where)),
         )  # fmt: skip
         for title, argv in steps:
             shown = " ".join(f"'{word}'" if "*" in word else word for word in argv)
@@ -119,6 +123,8 @@ def _seed(now: datetime) -> None:
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     backend.reset()
     backend.create_bucket(BUCKET, "us-east-1")
+    backend.put_bucket_versioning(BUCKET, "Enabled")
+    _hide_emptied_folders(backend)
     for name in _ROOT_FILES:
         backend.put_object(BUCKET, name, b"-" * 300)
     for name, age_days, file_count in _DEPLOYMENTS:
@@ -129,3 +135,18 @@ def _seed(now: datetime) -> None:
             stored.last_modified = (
                 now - timedelta(days=age_days) + timedelta(seconds=number)
             ).replace(tzinfo=None)
+
+
+def _hide_emptied_folders(backend: Any) -> None:  # noqa: ANN401 - moto has no stubs
+    """List as S3 does: moto also names folders in which all is hidden by delete markers."""
+    from moto.s3.models import FakeKey
+
+    list_all = backend.list_objects
+
+    def list_objects(bucket: Any, *how: object, **more: object) -> tuple[Any, ...]:  # noqa: ANN401 - as above
+        keys, folders, *rest = list_all(bucket, *how, **more)
+        there = [name for name, key in bucket.keys.items() if isinstance(key, FakeKey)]
+        folders = [one for one in folders if any(name.startswith(one) for name in there)]
+        return keys, folders, *rest
+
+    backend.list_objects = list_objects

@@ -311,7 +311,10 @@ def test_help_takes_little_time_and_loads_no_library_that_it_does_not_need() -> 
 def test_demo_runs_through(tmp_path: Path) -> None:
     ran = run_child("-m", "ci3", "demo", env={"PATH": os.environ["PATH"]})
     assert ran.returncode == 0, ran.stderr
-    assert "deployments deleted" in ran.stdout
+    assert "6 deployments deleted" in ran.stdout
+    left, back = ran.stdout.split("ci3 list-deployments")[1:]
+    assert "85 objects restored" in left
+    assert ("b64c210" in left.partition("ci3 restore")[0], "b64c210" in back) == (False, True)
     assert list(tmp_path.iterdir()) == []
 
 
