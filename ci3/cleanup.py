@@ -9,6 +9,7 @@ from datetime import datetime
 from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials
+from ci3.aws.writer import BucketWriter
 from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.explanation import Explanation, explain
 from ci3.core.gate import Gate
@@ -17,6 +18,7 @@ from ci3.core.live import Reading
 from ci3.core.model import (
     Decision,
     DeploymentResult,
+    GuardProbe,
     Inventory,
     NoncurrentTerm,
     ObjectOutcome,
@@ -27,18 +29,19 @@ from ci3.core.model import (
 from ci3.core.objections import (
     Limits,
     against_readings,
+    against_versioning,
     find_refusals,
     find_warnings,
     folder_names,
     warn_of_undo_term,
 )
 from ci3.core.pins import Pin, pin_commits, pin_live, pin_pointers, protect
-from ci3.core.plan import Plan, compare
+from ci3.core.plan import Plan, Refusal, compare
 from ci3.core.resumption import note_approved
 from ci3.core.retention import Judgement, RetentionPolicy, judge, rests_on
 from ci3.core.simulation import Simulation, simulate
 from ci3.core.succession import AgeFrom
-from ci3.engine.direct import Deletion
+from ci3.engine.direct import Deleted, Deletion
 from ci3.engine.inventory import Scope, finish_listing, take_inventory
 from ci3.engine.journal import Journal
 from ci3.engine.journal_file import JournalHeader
@@ -46,6 +49,8 @@ from ci3.engine.live import read_live_sources
 from ci3.engine.progress import Progress
 from ci3.engine.stored_journal import store_lines
 from ci3.engine.uploads import abort_uploads
+from ci3.engine.version_deletion import VersionDeletion, version_guard
+from ci3.engine.version_listing import with_versions
 from ci3.errors import JournalError, RefusedError
 from ci3.github.api import GitHubApi
 from ci3.settings import Settings
@@ -151,7 +156,9 @@ class Cleanup:
                 break
             inventory = finish_listing(bucket, scope, inventory, unknown, self.progress)
         target = bucket.target(self.settings.prefix)
-        keeps_versions = target.versioning is Versioning.ENABLED
+        keeps_versions = (
+            target.versioning is Versioning.ENABLED and not self.settings.delete_versions
+        )
         return Seen(
             target=target,
             inventory=inventory,
@@ -164,10 +171,17 @@ class Cleanup:
 
     def make_plan(self, bucket: BucketReader) -> Plan:
         """Decide what would be deleted, and why."""
-        return self._plan(self.look(bucket))
+        return self._plan(self.look(bucket), bucket)
 
-    def _plan(self, seen: Seen) -> Plan:
+    def _plan(self, seen: Seen, bucket: BucketReader) -> Plan:
         decisions = tuple(judgement.decision for judgement in seen.judgements)
+        inventory, versioning = seen.inventory, seen.target.versioning
+        refusals: tuple[Refusal, ...] = ()
+        if self.settings.delete_versions:
+            refusals = against_versioning(versioning)
+            if versioning.may_hold_versions:
+                decisions, holes = with_versions(bucket, decisions, self.progress)
+                inventory = replace(inventory, holes=(*inventory.holes, *holes))
         return Plan(
             ci3_version=__version__,
             created_at=seen.now,
@@ -175,8 +189,9 @@ class Cleanup:
             policy=self.settings.recorded,
             decisions=decisions,
             ignored=seen.inventory.ignored,
-            refusals=find_refusals(
-                seen.inventory, decisions, seen.pins, seen.readings, self._limits
+            refusals=(
+                *refusals,
+                *find_refusals(inventory, decisions, seen.pins, seen.readings, self._limits),
             ),
             warnings=(
                 *find_warnings(
@@ -196,7 +211,7 @@ class Cleanup:
         seen = self.look(bucket)
         for judgement in seen.judgements:
             if judgement.deployment.name == name:
-                plan = self._plan(seen)
+                plan = self._plan(seen, bucket)
                 return explain(judgement, self.settings.keep_within, plan.refusals)
         reasons = {one.name.removesuffix("/"): one.reason for one in seen.inventory.ignored}
         reasons |= {one.name: f"could not be listed: {one.reason}" for one in seen.inventory.holes}
@@ -309,18 +324,14 @@ class Cleanup:
         """
         plan = approved.plan
         writer = bucket.open_writer()
-        guard = writer.probe(plan.target.prefix, plan.target.versioning) if approved.due else None
-        deletion = Deletion(
-            reader=bucket,
-            writer=writer,
-            gate=Gate(approved.due, approved.pins, self._limits, len(plan.decisions)),
-            journal=journal,
-            progress=self.progress,
-            sleep=self.sleep,
-            with_versions=plan.target.versioning is Versioning.ENABLED,
-            is_over=lambda: self.ends_at is not None and self.clock() >= self.ends_at,
+        gate = Gate(
+            approved.due,
+            approved.pins,
+            self._limits,
+            len(plan.decisions),
+            names_versions=plan.deletes_versions,
         )
-        deleted = deletion.run(approved.due)
+        deleted, guard = self._delete_due(approved, bucket, writer, gate, journal)
         aborted = abort_uploads(
             bucket,
             writer,
@@ -337,6 +348,46 @@ class Cleanup:
             uploads_aborted=aborted.count,
             uploads_problem=aborted.problem,
         )
+
+    def _delete_due(
+        self,
+        approved: Approved,
+        bucket: BucketReader,
+        writer: BucketWriter,
+        gate: Gate,
+        journal: Journal,
+    ) -> tuple[Deleted, GuardProbe | None]:
+        """Delete the objects, or where the plan says so all versions, and say what guarded them."""
+        target = approved.plan.target
+        deletion: Deletion | VersionDeletion
+        guard: GuardProbe | None
+        if approved.plan.deletes_versions:
+            guard = version_guard(target.versioning)
+            deletion = VersionDeletion(
+                reader=bucket,
+                remover=bucket.open_version_remover(),
+                gate=gate,
+                journal=journal,
+                progress=self.progress,
+                sleep=self.sleep,
+                is_over=self._is_over,
+            )
+        else:
+            guard = writer.probe(target.prefix, target.versioning) if approved.due else None
+            deletion = Deletion(
+                reader=bucket,
+                writer=writer,
+                gate=gate,
+                journal=journal,
+                progress=self.progress,
+                sleep=self.sleep,
+                with_versions=target.versioning is Versioning.ENABLED,
+                is_over=self._is_over,
+            )
+        return deletion.run(approved.due), guard
+
+    def _is_over(self) -> bool:
+        return self.ends_at is not None and self.clock() >= self.ends_at
 
     def _scope(self, *, is_begun: bool) -> Scope:
         return Scope(
@@ -402,7 +453,7 @@ def _withdrawn(approved: Approved) -> tuple[DeploymentResult, ...]:
             counts={
                 ObjectOutcome.ABSENT
                 if name in approved.gone
-                else ObjectOutcome.CHANGED: decision.deployment.object_count
+                else ObjectOutcome.CHANGED: decision.deployment.deletion_count
             },
             bytes_deleted=0,
             problem="" if name in approved.gone else f"kept: {approved.withdrawn[name]}",

@@ -109,6 +109,8 @@ def _shown(setting: Setting, text: str) -> str:
 
 def _recordable(value: object) -> int | str | tuple[str, ...]:
     match value:
+        case bool():
+            return str(value).lower()
         case int() | str():
             return value
         case tuple():

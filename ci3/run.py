@@ -156,7 +156,7 @@ def _left(approved: Approved, why: str) -> Result:
         deployments=tuple(
             DeploymentResult(
                 name=decision.deployment.name,
-                counts={ObjectOutcome.FAILED: decision.deployment.object_count},
+                counts={ObjectOutcome.FAILED: decision.deployment.deletion_count},
                 bytes_deleted=0,
                 problem=f"not begun: {why}",
             )

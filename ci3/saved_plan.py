@@ -8,7 +8,7 @@ from pathlib import Path
 from ci3.core.journal_place import is_address
 from ci3.core.live import LiveSource
 from ci3.core.model import Target
-from ci3.core.plan import Origin, Plan, PolicyEntry
+from ci3.core.plan import DELETE_VERSIONS, Origin, Plan, PolicyEntry
 from ci3.core.planfile import load_plans
 from ci3.engine.journal_file import JournalHeader
 from ci3.errors import SettingsError
@@ -92,6 +92,8 @@ def settings_of_plans(
             f"{', '.join(one.url for one in settings)}",
             "Nothing was deleted. Apply it where it was made for.",
         )
+    for plan, one in zip(plans, settings, strict=True):
+        _refuse_other_end(one, plan.policy, f"{path} is a plan")
     return settings
 
 
@@ -129,7 +131,20 @@ def settings_of_journal(
                 "Leave the plan file out: the journal names what was approved.",
             )
     layer = _recorded_layer(header.target, header.policy, path, (policy.defaults, given))
-    return resolve(before, layer, policy.defaults, given)
+    settings = resolve(before, layer, policy.defaults, given)
+    _refuse_other_end(settings, header.policy, f"{path} is the journal of a run")
+    return settings
+
+
+def _refuse_other_end(settings: Settings, recorded: Mapping[str, PolicyEntry], what: str) -> None:
+    """Raise SettingsError where versions were to stay and now would go, or the other way round."""
+    had = DELETE_VERSIONS in recorded
+    if settings.delete_versions is not had:
+        was, now = ("with", "without") if had else ("without", "with")
+        raise SettingsError(
+            f"{what} {was} {DELETE_VERSIONS}, and the settings are {now} it",
+            "Nothing was deleted. Go on as it was begun, or make a new plan.",
+        )
 
 
 def _recorded_layer(

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -64,13 +64,27 @@ def ask(question: str, what: str, unchanged: str) -> None:
 
     Raises RefusedError then, which says that `what` was not approved, and what is `unchanged`.
     """
+    _ask(lambda: click.confirm(question, default=False, err=True), what, unchanged)
+
+
+def ask_for(word: str, question: str, what: str, unchanged: str) -> None:
+    """Ask for a word to be typed, where a yes comes too easily; else as `ask`."""
+
+    def is_typed() -> bool:
+        typed: str = click.prompt(question, default="", show_default=False, err=True)
+        return typed.strip() == word
+
+    _ask(is_typed, what, unchanged)
+
+
+def _ask(is_answered: Callable[[], bool], what: str, unchanged: str) -> None:
     if not sys.stdin.isatty():
         raise RefusedError(
             f"nobody is here to approve {what}",
             f"{unchanged} Run it on a terminal, or with --auto-approve.",
         )
     try:
-        is_approved = click.confirm(question, default=False, err=True)
+        is_approved = is_answered()
     except click.Abort as exc:
         if isinstance(exc.__context__, KeyboardInterrupt):
             raise

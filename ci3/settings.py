@@ -230,6 +230,17 @@ class Settings:
         default=None,
         is_recorded=True,
     )
+    delete_versions: bool = define(
+        "On a bucket that keeps versions, delete all versions of the deployments that go, and "
+        "their delete markers: for good, nothing can be undone. Without it they stay as old "
+        "versions, and cost as before.",
+        parse=parse_flag,
+        kind=Kind.FLAG,
+        options=("--delete-versions",),
+        default=False,
+        default_doc="false",
+        is_recorded=True,
+    )
     plan_file: str = define(
         "To plan: write the plan to this file, as JSON. To apply: delete exactly what this plan "
         "names, as far as it is still due and unchanged; its settings count where none are given.",

@@ -23,7 +23,7 @@ OUTPUTS = {
     "deployments-kept": "Deployments that the plan keeps.",
     "deployments-to-delete": "Deployments that the plan deletes.",
     "deployments-deleted": "Deployments of which nothing is left.",
-    "objects-deleted": "Objects that were deleted.",
+    "objects-deleted": "Objects that were deleted; with `delete-versions`, all their versions.",
     "bytes-deleted": "Their size in bytes.",
     "objects-restored": "With `mode: restore`, objects that are back.",
     "comment-url": "The comment's address, if there is one.",

@@ -7,6 +7,7 @@ import pytest
 from ci3.core.live import LiveKind
 from ci3.core.plan import DeleteLimit, Origin
 from ci3.core.succession import AgeFrom
+from ci3.definitions import Kind
 from ci3.errors import ExitCode, SettingsError
 from ci3.policy_file import (
     MAXIMUM_BYTES,
@@ -16,6 +17,7 @@ from ci3.policy_file import (
     read_policy_text,
 )
 from ci3.resolving import Given
+from ci3.settings import BY_NAME
 from ci3.targets import Policy, resolve_targets
 
 
@@ -80,6 +82,7 @@ required-file: index.html
 age-from: oldest
 max-delete: 50%
 max-delete-bytes: 1.5GiB
+delete-versions: true
 plan-file: plan.json
 journal-file: journal.jsonl
 timeout: 30m
@@ -96,6 +99,7 @@ comment-id: site
     assert (found.age_from, found.required_file) == (AgeFrom.OLDEST, "index.html")
     assert found.max_delete == DeleteLimit(amount=50, is_percent=True)
     assert found.max_delete_bytes.size_bytes == 3 * 2**29
+    assert found.delete_versions is True
 
 
 def test_text_from_elsewhere_is_read_under_its_own_name():
@@ -417,7 +421,8 @@ def test_what_is_for_the_whole_run_stands_in_the_defaults_and_in_no_target(name)
 def test_what_may_differ_between_targets_is_all_that_is_about_a_folder():
     for_the_run = {"comment", "comment-id", "plan-file", "journal-file", "timeout"}
     for name in set(POLICY_KEYS) - for_the_run:
-        policy = read_policy_text(f"targets:\n- {name}: 1\n", "ci3.yml")
+        value = "true" if BY_NAME[name].kind is Kind.FLAG else "1"
+        policy = read_policy_text(f"targets:\n- {name}: {value}\n", "ci3.yml")
         assert set(policy.targets[0].given) == {name}
 
 

@@ -9,7 +9,7 @@ import click
 
 from ci3.errors import ExitCode, RefusedError
 from ci3.options import given_from, names_of_options, targets_from, with_options
-from ci3.screen import OUTPUT, ask, console, make_cleanup, show_error, write_markdown
+from ci3.screen import OUTPUT, ask, ask_for, console, make_cleanup, show_error, write_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -156,13 +156,24 @@ def _ask(plans: "Sequence[Plan]") -> None:
 
     totals = [plan.totals for plan in plans]
     where = plans[0].target.url if len(plans) == 1 else f"{len(plans)} targets"
+    versions = sum(one.versions_to_delete for one in totals)
+    in_versions = f" in {counted(versions, 'version')}" if versions else ""
     ask(
         f"Delete {counted(sum(one.delete for one in totals), 'deployment')} "
-        f"({counted(sum(one.objects_to_delete for one in totals), 'object')}, "
+        f"({counted(sum(one.objects_to_delete for one in totals), 'object')}"
+        f"{in_versions}, "
         f"{size(sum(one.bytes_to_delete for one in totals))}) from {visible(where)}?",
         "the plan",
         "Nothing was deleted.",
     )
+    if final := sum(plan.totals.delete for plan in plans if plan.deletes_versions):
+        ask_for(
+            str(final),
+            f"All versions of {counted(final, 'deployment')} go for good: nothing can bring them "
+            "back. To go on, type how many deployments that are",
+            "the plan",
+            "Nothing was deleted.",
+        )
 
 
 def _apply(

@@ -27,6 +27,7 @@ _NOT_ASKED = (
     "journal-file",
     "max-delete",
     "max-delete-bytes",
+    "delete-versions",
     "skip-changed",
     "timeout",
     "live-from",

@@ -1,9 +1,9 @@
 """The last gate before a request that deletes: what no plan allows does not go out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from threading import Lock
 
-from ci3.core.model import Decision, StoredObject
+from ci3.core.model import Decision, StoredObject, StoredVersion
 from ci3.core.objections import Limits
 from ci3.core.pins import Pin
 from ci3.errors import GateError
@@ -13,7 +13,8 @@ class Gate:
     """Knows the doomed deployments of one plan and lets nothing else pass, and no more of them.
 
     What may pass is bounded by what the plan names, and by the limits that the user set;
-    `found_count` is how many deployments there are, for a limit that is a percentage.
+    `found_count` is how many deployments there are, for a limit that is a percentage. Either
+    objects may pass or, with `names_versions`, versions that are named by id: never both.
     """
 
     def __init__(
@@ -22,6 +23,8 @@ class Gate:
         pins: Sequence[Pin],
         limits: Limits | None = None,
         found_count: int = 0,
+        *,
+        names_versions: bool = False,
     ) -> None:
         deployments = [decision.deployment for decision in doomed if decision.is_delete]
         for one in deployments:
@@ -30,9 +33,12 @@ class Gate:
                 raise GateError(f"{one.prefix!r} is not the folder of a deployment {one.name!r}")
             if not one.is_whole:
                 raise GateError(f"{one.name!r} was never listed in full")
+            if names_versions is not (one.versions is not None):
+                raise GateError(f"it is not clear whether the versions of {one.name!r} go")
         free = [one for one in deployments if not any(pin.holds(one.name) for pin in pins)]
-        self._objects_left = {one.prefix: one.object_count for one in free}
-        self._bytes_left = {one.prefix: one.size_bytes for one in free}
+        self._names_versions = names_versions
+        self._left = {one.prefix: one.deletion_count for one in free}
+        self._bytes_left = {one.prefix: one.deletion_bytes for one in free}
         self._limits = limits or Limits()
         self._found_count = max(found_count, len(deployments))
         self._begun: set[str] = set()
@@ -44,20 +50,37 @@ class Gate:
 
         Each object passes once: what is sent again after an answer does not come here again.
         """
+        if self._names_versions:
+            raise GateError("objects were to be deleted without their versions' ids")
         with self._lock:
             for prefix, objects in parts:
                 self._check_part(prefix, objects)
 
-    def _check_part(self, prefix: str, objects: Sequence[StoredObject]) -> None:
-        if prefix not in self._objects_left:
+    def check_versions(
+        self, prefix: str, versions: Sequence[StoredVersion], listed: Set[tuple[str, str]]
+    ) -> None:
+        """Let versions of one prefix pass, each once, or raise GateError before anything is sent.
+
+        `listed` are the keys and version ids that a listing of this deployment showed.
+        """
+        if not self._names_versions:
+            raise GateError("versions were to be deleted, and the plan leaves them")
+        for one in versions:
+            if not one.version_id or (one.key, one.version_id) not in listed:
+                raise GateError(f"{one.key!r} has no version {one.version_id!r} under {prefix!r}")
+        with self._lock:
+            self._check_part(prefix, versions)
+
+    def _check_part(self, prefix: str, objects: Sequence[StoredObject | StoredVersion]) -> None:
+        if prefix not in self._left:
             raise GateError(f"{prefix!r} is not doomed by this plan")
         for stored in objects:
             if not stored.key.startswith(prefix):
                 raise GateError(f"{stored.key!r} is outside {prefix!r}")
         size_bytes = sum(stored.size_bytes for stored in objects)
-        self._objects_left[prefix] -= len(objects)
+        self._left[prefix] -= len(objects)
         self._bytes_left[prefix] -= size_bytes
-        if self._objects_left[prefix] < 0 or self._bytes_left[prefix] < 0:
+        if self._left[prefix] < 0 or self._bytes_left[prefix] < 0:
             raise GateError(f"{prefix!r} has more in it than the plan names")
         self._begun.add(prefix)
         self._passed_bytes += size_bytes

@@ -45,6 +45,15 @@ class StoredVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AllVersions:
+    """Every version and delete marker of a deployment, summed up; `fingerprint` names them all."""
+
+    count: int
+    size_bytes: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredUpload:
     """One multipart upload that was begun and neither completed nor aborted."""
 
@@ -57,11 +66,13 @@ class DeleteGuard(StrEnum):
     """Which deletions S3 itself makes only of the very object that was listed.
 
     `etag`: all of them. `etag-single`: only those that go in a request of their own; batches,
-    that is nearly all, are no safer than with `none`.
+    that is nearly all, are no safer than with `none`. `version-id`: all of them, since each names
+    its version.
     """
 
     ETAG = "etag"
     ETAG_SINGLE = "etag-single"
+    VERSION_ID = "version-id"
     NONE = "none"
 
 
@@ -105,6 +116,18 @@ class Deployment:
     is_whole: bool = True
     first_at: datetime | None = dataclasses.field(default=None, compare=False)
     """When the first object by key was modified; a plan file does not keep it."""
+    versions: AllVersions | None = None
+    """What goes with it where all versions are to be deleted; None where they stay."""
+
+    @property
+    def deletion_count(self) -> int:
+        """How many objects a deletion takes; where versions go too, how many of those."""
+        return self.versions.count if self.versions else self.object_count
+
+    @property
+    def deletion_bytes(self) -> int:
+        """The size of what a deletion takes."""
+        return self.versions.size_bytes if self.versions else self.size_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +162,11 @@ class Versioning(StrEnum):
     SUSPENDED = "suspended"
     DISABLED = "disabled"
     UNKNOWN = "unknown"
+
+    @property
+    def may_hold_versions(self) -> bool:
+        """Whether the bucket is known to keep old versions, or to have kept them once."""
+        return self in (self.ENABLED, self.SUSPENDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,14 @@ from ci3.core.model import (
     Versioning,
 )
 from ci3.core.pins import Pin, pin_live
-from ci3.core.plan import DeleteLimit, PlanWarning, Refusal, RefusalCode, WarningCode
+from ci3.core.plan import (
+    DELETE_VERSIONS,
+    DeleteLimit,
+    PlanWarning,
+    Refusal,
+    RefusalCode,
+    WarningCode,
+)
 from ci3.core.wording import counted, listed, size, span
 from ci3.errors import nearest
 
@@ -106,13 +113,24 @@ def _against_limits(decisions: Sequence[Decision], limits: Limits) -> Iterator[R
             message=f"{counted(len(doomed), 'deployment')} of {len(decisions):,} would be deleted, "
             f"and max-delete allows {most}",
         )
-    size_bytes = sum(one.size_bytes for one in doomed)
+    size_bytes = sum(one.deletion_bytes for one in doomed)
     if limits.max_delete_bytes is not None and size_bytes > limits.max_delete_bytes.size_bytes:
         yield Refusal(
             code=RefusalCode.MAX_DELETE_BYTES,
             message=f"{size(size_bytes)} ({size_bytes:,} bytes) would be deleted, "
             f"and max-delete-bytes allows {limits.max_delete_bytes}",
         )
+
+
+def against_versioning(versioning: Versioning) -> tuple[Refusal, ...]:
+    """Say what forbids deleting all versions: not knowing whether the bucket keeps any."""
+    if versioning is not Versioning.UNKNOWN:
+        return ()
+    message = (
+        f"{DELETE_VERSIONS} is set, and whether the bucket keeps versions could not be read "
+        "(s3:GetBucketVersioning)"
+    )
+    return (Refusal(code=RefusalCode.VERSIONING_UNKNOWN, message=message),)
 
 
 def find_warnings(  # noqa: PLR0913 - each is one thing that may be odd

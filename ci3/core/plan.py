@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from ci3.core.model import Decision, Ignored, Target
+from ci3.core.model import AllVersions, Decision, Ignored, Target
 from ci3.core.wording import timestamp
+
+DELETE_VERSIONS = "delete-versions"
+"""The setting by which all versions go; a plan that was made with it records it."""
 
 
 class RefusalCode(StrEnum):
@@ -20,6 +23,7 @@ class RefusalCode(StrEnum):
     LIVE_NOT_FOUND = "live-not-found"
     MAX_DELETE = "max-delete"
     MAX_DELETE_BYTES = "max-delete-bytes"
+    VERSIONING_UNKNOWN = "versioning-unknown"
 
 
 class WarningCode(StrEnum):
@@ -86,12 +90,17 @@ class DeleteLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """The plan in numbers; `bytes_to_keep` is None where not all that stays was listed."""
+    """The plan in numbers; `bytes_to_keep` is None where not all that stays was listed.
+
+    `versions_to_delete` counts delete markers too; it is 0 where versions stay. `bytes_to_delete`
+    are then those of the objects, and else of all their versions.
+    """
 
     found: int
     keep: int
     delete: int
     objects_to_delete: int
+    versions_to_delete: int
     bytes_to_delete: int
     bytes_to_keep: int | None
 
@@ -115,6 +124,11 @@ class Plan:
         return not self.refusals
 
     @property
+    def deletes_versions(self) -> bool:
+        """Whether all versions of what it deletes go, for good."""
+        return DELETE_VERSIONS in self.policy and self.target.versioning.may_hold_versions
+
+    @property
     def doomed(self) -> tuple[Decision, ...]:
         """The decisions to delete."""
         return tuple(decision for decision in self.decisions if decision.is_delete)
@@ -133,7 +147,12 @@ class Plan:
             keep=len(kept),
             delete=len(doomed),
             objects_to_delete=sum(decision.deployment.object_count for decision in doomed),
-            bytes_to_delete=sum(decision.deployment.size_bytes for decision in doomed),
+            versions_to_delete=sum(
+                decision.deployment.versions.count
+                for decision in doomed
+                if decision.deployment.versions
+            ),
+            bytes_to_delete=sum(decision.deployment.deletion_bytes for decision in doomed),
             bytes_to_keep=sum(decision.deployment.size_bytes for decision in kept)
             if all(decision.deployment.is_whole for decision in kept)
             else None,
@@ -171,7 +190,14 @@ def _identity(decision: Decision) -> tuple[str, ...]:
         *(timestamp(at) if at else "" for at in (deployment.oldest_at, deployment.newest_at)),
         str(deployment.complete),
         deployment.fingerprint,
+        *_identity_of_versions(deployment.versions),
     )
+
+
+def _identity_of_versions(versions: AllVersions | None) -> tuple[str, ...]:
+    if versions is None:
+        return ()
+    return str(versions.count), str(versions.size_bytes), versions.fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +221,8 @@ def compare(approved: Plan, fresh: Plan) -> StillDue:
             current.deployment.fingerprint != decision.deployment.fingerprint
         ):
             withdrawn[decision.deployment.name] = "its objects changed since the plan"
+        elif current.is_delete and current.deployment.versions != decision.deployment.versions:
+            withdrawn[decision.deployment.name] = "its old versions changed since the plan"
         elif not current.is_delete:
             withdrawn[decision.deployment.name] = "; ".join(
                 reason.message for reason in current.reasons

@@ -1,5 +1,6 @@
 """The plan file: a plan as strict JSON, and back; what does not fit is refused."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
@@ -19,6 +20,7 @@ from ci3.constants import PLAN_FORMAT
 from ci3.core.explanation import Explanation
 from ci3.core.model import (
     Action,
+    AllVersions,
     Decision,
     Deployment,
     Ignored,
@@ -69,6 +71,14 @@ class _Reason(_Strict):
     message: str
 
 
+class _Versions(_Strict):
+    """Every version and delete marker, where they are deleted too."""
+
+    count: int = Field(ge=0)
+    size_bytes: int = Field(ge=0)
+    fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
+
+
 class _Deployment(_Strict):
     name: str
     prefix: str
@@ -81,6 +91,7 @@ class _Deployment(_Strict):
     newest_at: Moment | None
     complete: bool
     fingerprint: str | None = Field(pattern="^[0-9a-f]{64}$")
+    versions: _Versions | None
 
     @model_validator(mode="after")
     def _is_known_or_kept(self) -> Self:
@@ -102,6 +113,7 @@ class _Totals(_Strict):
     keep: int
     delete: int
     objects_to_delete: int
+    versions_to_delete: int
     bytes_to_delete: int
     bytes_to_keep: int | None
 
@@ -259,6 +271,7 @@ def _deployment(deployment: Deployment) -> dict[str, object]:
         "newest_at": deployment.newest_at and timestamp(deployment.newest_at),
         "complete": deployment.complete,
         "fingerprint": deployment.fingerprint or None,
+        "versions": deployment.versions and dataclasses.asdict(deployment.versions),
     }
 
 
@@ -333,6 +346,7 @@ def _to_decision(one: _Deployment) -> Decision:
             complete=one.complete,
             fingerprint=one.fingerprint or "",
             is_whole=one.fingerprint is not None,
+            versions=AllVersions(**one.versions.model_dump()) if one.versions else None,
         ),
         group=one.group,
         action=one.decision,

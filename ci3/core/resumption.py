@@ -70,10 +70,13 @@ def is_as_approved(
 
 
 def _current(entries: Iterable[JournalEntry]) -> list[StoredObject]:
-    """List the objects that a listing showed before: of several versions of a key the newest."""
+    """List the objects that a listing showed before: of several versions of a key the newest.
+
+    Of those of one second the last that was named, since what is current goes last.
+    """
     newest: dict[str, JournalEntry] = {}
     for one in entries:
-        if one.key not in newest or one.modified_at > newest[one.key].modified_at:
+        if one.key not in newest or one.modified_at >= newest[one.key].modified_at:
             newest[one.key] = one
     return [
         StoredObject(

@@ -92,7 +92,7 @@ def _head(account: Account, level: str) -> list[str]:
     title = verdict(plan) if result is None else achievement(plan, result)
     if account.is_stale:
         title = staleness(account)
-    where = f"{code(plan.target.url)} · {plain(undo_note(plan.target))}"
+    where = f"{code(plan.target.url)} · {plain(undo_note(plan))}"
     return [f"{level} {plain(title)}", where, *_notes(plan, result)]
 
 
@@ -147,6 +147,8 @@ def _policy_change(change: PolicyChange, *, of_several: bool) -> str:
             )
             if decisions
         ]
+    if change.new.deletes_versions and not change.old.deletes_versions:
+        moved.append("The new one deletes all versions, for good: nothing can be undone.")
     refused = [
         f"{which} may not be applied: {plain(one.message)}."
         for which, plan in (("The old one", change.old), ("The new one", change.new))

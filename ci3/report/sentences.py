@@ -12,10 +12,9 @@ from ci3.core.model import (
     Deployment,
     ObjectOutcome,
     Result,
-    Target,
     Versioning,
 )
-from ci3.core.plan import Plan, PolicyEntry
+from ci3.core.plan import DELETE_VERSIONS, Plan, PolicyEntry
 from ci3.core.rollback import rollback_targets
 from ci3.core.wording import ago, counted, moment, size, span
 
@@ -28,29 +27,35 @@ def verdict(plan: Plan) -> str:
         return "Nothing to delete: there are no deployments here"
     if not totals.delete:
         return f"Nothing to delete: {counted(totals.keep, 'deployment')} found, all kept"
-    amount = size(totals.bytes_to_delete)
-    freed = (
-        f"{amount} kept as old versions"
-        if plan.target.versioning is Versioning.ENABLED
-        else f"{amount} freed"
-    )
+    freed = f"{size(totals.bytes_to_delete)} {_fate_of_bytes(plan)}"
     deleted = f"{totals.delete:,} of {counted(totals.found, 'deployment')} would be deleted"
+    if plan.deletes_versions:
+        deleted += " with all versions, for good"
     refused = "" if plan.applyable else "Refused: "
     return f"{refused}{deleted}, {freed}; {kept}"
+
+
+def _fate_of_bytes(plan: Plan) -> str:
+    if plan.target.versioning is Versioning.ENABLED and not plan.deletes_versions:
+        return "kept as old versions"
+    return "freed"
 
 
 def achievement(plan: Plan, result: Result) -> str:
     """Say what an apply did, with what is left to do where it is not all."""
     done = result.deployments_deleted
     planned = plan.totals.delete
-    objects = counted(result.count(ObjectOutcome.DELETED), "object")
+    noun = "version" if plan.deletes_versions else "object"
+    objects = counted(result.count(ObjectOutcome.DELETED), noun)
     amount = size(result.bytes_deleted)
-    if plan.target.versioning is Versioning.ENABLED:
-        amount += " kept as old versions"
+    if plan.deletes_versions or plan.target.versioning is Versioning.ENABLED:
+        amount += f" {_fate_of_bytes(plan)}"
     if done == planned:
         what = f"{counted(done, 'deployment')} deleted"
     else:
         what = f"{done:,} of {counted(planned, 'deployment')} deleted"
+    if plan.deletes_versions:
+        what += " for good"
     if result.deployments_skipped:
         what += f", {result.deployments_skipped:,} skipped that had changed"
     return f"{what}: {objects}, {amount}; {plan.totals.keep:,} kept"
@@ -65,6 +70,8 @@ def guard_note(result: Result) -> str:
             note = "Each object was deleted only as it was listed: S3 checked its ETag"
         case DeleteGuard.ETAG_SINGLE:
             note = "S3 checked ETags only of objects deleted one by one, not of batches"
+        case DeleteGuard.VERSION_ID:
+            note = "Each version was deleted by its id: what was uploaded meanwhile stays"
         case DeleteGuard.NONE:
             note = (
                 "No ETag was checked by S3: between the last listing and the deletion lay seconds"
@@ -119,9 +126,11 @@ def _shown(entry: PolicyEntry) -> str:
     return ", ".join(entry.value) if isinstance(entry.value, tuple) else str(entry.value)
 
 
-def undo_note(target: Target) -> str:
-    """Say whether a deletion on this bucket can be undone."""
-    match target.versioning:
+def undo_note(plan: Plan) -> str:
+    """Say whether what a plan deletes can be brought back."""
+    if plan.deletes_versions:
+        return "Deletion is final: all versions are deleted, and nothing can be undone."
+    match plan.target.versioning:
         case Versioning.ENABLED:
             return (
                 "This bucket keeps versions: deleted objects stay as old versions, which can be "
@@ -133,7 +142,11 @@ def undo_note(target: Target) -> str:
                 "what was uploaded since."
             )
         case Versioning.DISABLED:
-            return "Deletion is final: this bucket keeps no versions."
+            idle = f", so that {DELETE_VERSIONS} changes nothing"
+            return (
+                "Deletion is final: this bucket keeps no versions"
+                f"{idle if DELETE_VERSIONS in plan.policy else ''}."
+            )
         case Versioning.UNKNOWN:
             return "Take deletion as final: whether this bucket keeps versions could not be read."
 
@@ -189,9 +202,15 @@ def described(deployment: Deployment, now: datetime) -> str:
 
 
 def amounts(deployment: Deployment) -> tuple[str, str]:
-    """Write a deployment's number of objects and its size; `?` where not all was listed."""
+    """Write a deployment's number of objects and its size; `?` where not all was listed.
+
+    Where its versions go too, their number stands beside, and the size is theirs.
+    """
     if not deployment.is_whole:
         return "?", "?"
+    if deployment.versions:
+        versions = counted(deployment.versions.count, "version")
+        return f"{deployment.object_count:,} in {versions}", size(deployment.versions.size_bytes)
     return f"{deployment.object_count:,}", size(deployment.size_bytes)
 
 
@@ -246,13 +265,16 @@ def total_verdict(accounts: Sequence[Account]) -> str:
         amount = size(sum(result.bytes_deleted for result in results))
         whole = f"{done:,} of {due:,}" if done != due else f"{done:,}"
         kept = found - due
-        objects_deleted = counted(objects, "object")
+        is_all_final = all(account.plan.deletes_versions for account in accounts)
+        objects_deleted = counted(objects, "version" if is_all_final else "object")
         return f"{whole} deployments deleted {where}: {objects_deleted}, {amount}; {kept:,} kept"
     if not due:
         return f"Nothing to delete {where}: {counted(found, 'deployment')} found, all kept"
     amount = size(sum(one.bytes_to_delete for one in totals))
     refused = "" if all(account.plan.applyable for account in accounts) else "Refused: "
     deleted = f"{due:,} of {counted(found, 'deployment')} {where} would be deleted"
+    if final := sum(one.plan.totals.delete for one in accounts if one.plan.deletes_versions):
+        deleted += f", {final:,} of them with all versions, for good"
     return f"{refused}{deleted}, {amount}; {found - due:,} kept"
 
 

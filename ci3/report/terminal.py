@@ -59,7 +59,7 @@ def show_plan(console: Console, plan: Plan) -> None:
     console.print()
     console.print(Text(f"{visible(plan.target.url)}  {verdict(plan)}.", "bold"))
     console.print(Text(visible(rules_note(plan))))
-    for note in (rollback_note(plan), undo_note(plan.target) if plan.doomed else ""):
+    for note in (rollback_note(plan), undo_note(plan) if plan.doomed else ""):
         if note:
             console.print(Text(note))
     for warning in plan.warnings:

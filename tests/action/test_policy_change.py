@@ -59,6 +59,15 @@ def test_change_that_moves_nothing_says_so_even_where_nothing_is_deleted(act, gi
     assert "Nothing changes hands." in comment_of(github)
 
 
+def test_policy_by_which_all_versions_would_go_is_told(act, bucket, github, changed):
+    bucket.enable_versioning()
+    path = changed("keep-count: 4\n", "keep-count: 4\ndelete-versions: true\n")
+
+    act(event=CHANGE, policy_file=path)
+
+    assert "The new one deletes all versions, for good" in comment_of(github)
+
+
 def test_policy_that_is_as_it_was_is_not_spoken_of(act, github, changed):
     path = changed("keep-count: 4\n", "keep-count: 4\n")
 

@@ -7,11 +7,12 @@ import pytest
 from ci3.core.gate import Gate
 from ci3.core.live import LiveSource, Reading, Sighting
 from ci3.core.measures import ByteSize
+from ci3.core.model import AllVersions, StoredVersion
 from ci3.core.objections import Limits
 from ci3.core.pins import pin_commits, pin_live, protect
 from ci3.core.plan import DeleteLimit
 from ci3.errors import GateError
-from tests.builders import deployment, doomed, kept, stored
+from tests.builders import NOW, deployment, doomed, kept, stored
 
 
 def objects(*keys, size_bytes=1000):
@@ -144,3 +145,98 @@ def test_one_byte_more_than_max_delete_bytes_allows_is_stopped():
 
     with pytest.raises(GateError, match="max-delete-bytes allows 3kB"):
         gate.check([("b/", objects("b/2", size_bytes=1))])
+
+
+# Versions.
+
+
+def version(key, number, *, size_bytes=1000):
+    return StoredVersion(
+        key=key,
+        version_id=number,
+        is_latest=False,
+        is_marker=False,
+        etag='"e"',
+        size_bytes=size_bytes,
+        modified_at=NOW,
+    )
+
+
+def final(name, *, count=3, size_bytes=3000):
+    versions = AllVersions(count=count, size_bytes=size_bytes, fingerprint="0" * 64)
+    return doomed(replace(deployment(name, 9), versions=versions))
+
+
+def version_gate(*decisions, pins=(), limits=None):
+    return Gate(decisions, pins, limits, len(decisions), names_versions=True)
+
+
+def ids(*versions):
+    return {(one.key, one.version_id) for one in versions}
+
+
+def test_versions_that_were_listed_pass_up_to_what_the_plan_names():
+    some = [version("old/a", "1"), version("old/a", "2")]
+    gate = version_gate(final("old"))
+    gate.check_versions("old/", some, ids(*some))
+    last = version("old/b", "3")
+    gate.check_versions("old/", [last], ids(last))
+
+    more = version("old/c", "4", size_bytes=0)
+    with pytest.raises(GateError, match="more in it than the plan names"):
+        gate.check_versions("old/", [more], ids(more))
+
+
+def test_bytes_of_versions_beyond_the_plan_are_stopped():
+    large = version("old/a", "1", size_bytes=3001)
+    with pytest.raises(GateError, match="more in it than the plan names"):
+        version_gate(final("old")).check_versions("old/", [large], ids(large))
+
+
+@pytest.mark.parametrize(
+    ("key", "number"), [("old/a", ""), ("old/a", "3"), ("old/b", "1"), ("old/a", "null")]
+)
+def test_version_that_was_not_listed_is_stopped_even_among_others(key, number):
+    there = version("old/a", "1")
+    with pytest.raises(GateError, match="has no version"):
+        version_gate(final("old")).check_versions(
+            "old/", [there, version(key, number)], ids(there) | {("old/a", "")}
+        )
+
+
+@pytest.mark.parametrize("key", ["new/a", "older/a", "old"])
+def test_version_outside_its_deployment_is_stopped_though_it_was_listed(key):
+    one = version(key, "1")
+    with pytest.raises(GateError, match="is outside 'old/'"):
+        version_gate(final("old")).check_versions("old/", [one], ids(one))
+
+
+def test_version_of_what_is_pinned_or_not_doomed_is_stopped():
+    one = version("old/a", "1")
+    for gate in (version_gate(final("old"), pins=protect(["old"])), version_gate(final("x"))):
+        with pytest.raises(GateError, match="is not doomed by this plan"):
+            gate.check_versions("old/", [one], ids(one))
+
+
+def test_plan_that_leaves_versions_lets_none_pass_and_the_other_way_round():
+    one = version("old/a", "1")
+    with pytest.raises(GateError, match="the plan leaves them"):
+        gate_of("old").check_versions("old/", [one], ids(one))
+    with pytest.raises(GateError, match="without their versions' ids"):
+        version_gate(final("old")).check([("old/", objects("old/a"))])
+
+
+def test_plan_that_says_nothing_of_the_versions_passes_no_gate_for_them():
+    with pytest.raises(GateError, match="whether the versions of 'old' go"):
+        version_gate(doomed(deployment("old", 9)))
+    with pytest.raises(GateError, match="whether the versions of 'old' go"):
+        Gate([final("old")], ())
+
+
+def test_max_delete_bytes_counts_all_versions():
+    some = [version("old/a", "1"), version("old/a", "2")]
+    gate = version_gate(final("old"), limits=Limits(max_delete_bytes=ByteSize.parse("2kB")))
+    gate.check_versions("old/", some, ids(*some))
+    more = version("old/b", "3", size_bytes=1)
+    with pytest.raises(GateError, match="max-delete-bytes allows 2kB"):
+        gate.check_versions("old/", [more], ids(more))

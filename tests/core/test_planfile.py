@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ci3.core.model import (
     Action,
+    AllVersions,
     Decision,
     Deployment,
     Ignored,
@@ -69,9 +70,13 @@ deployments = st.builds(
     newest_at=times | st.none(),
     complete=st.booleans(),
     fingerprint=st.sampled_from(["0" * 64, "f" * 64]),
+    versions=st.none()
+    | st.builds(AllVersions, count=numbers, size_bytes=numbers, fingerprint=st.just("a" * 64)),
 )
 partial_deployments = deployments.map(
-    lambda one: replace(one, object_count=0, size_bytes=0, fingerprint="", is_whole=False)
+    lambda one: replace(
+        one, object_count=0, size_bytes=0, fingerprint="", is_whole=False, versions=None
+    )
 )
 some_reasons = st.lists(reasons, min_size=1, max_size=2).map(tuple)
 decisions = st.builds(
@@ -177,7 +182,7 @@ def test_plan_file_has_the_keys_that_are_documented():
     )
     assert ", ".join(written["deployments"][1]) == (
         "name, prefix, group, decision, reasons, object_count, size_bytes, oldest_at, newest_at, "
-        "complete, fingerprint"
+        "complete, fingerprint, versions"
     )
     assert written["format"] == "ci3-plan/1"
     assert written["policy"] == {"keep-count": {"value": 1, "from": "input"}}
@@ -197,6 +202,20 @@ def edited(path, value):
     else:
         inner[last] = value
     return json.dumps(written)
+
+
+def test_edited_number_of_versions_is_refused():
+    versions = AllVersions(count=7, size_bytes=9000, fingerprint="0" * 64)
+    final = plan(doomed(replace(deployment("old", 9), versions=versions)))
+    assert final.totals.versions_to_delete == 7
+    assert final.totals.bytes_to_delete == 9000
+    for key, value in (("count", 6), ("size_bytes", 1), ("fingerprint", "f" * 64)):
+        written = json.loads(dump_plan(final))
+        written["deployments"][0]["versions"][key] = value
+        assert "was edited: its plan_id" in refusal(json.dumps(written))
+    written = json.loads(dump_plan(final))
+    written["deployments"][0]["versions"] = None
+    assert "was edited: its plan_id" in refusal(json.dumps(written))
 
 
 def refusal(text):

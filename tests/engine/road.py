@@ -44,7 +44,7 @@ class Ran:
     def check_accounts(self) -> None:
         """Each object that the plan named must have exactly one outcome, and the journal agree."""
         planned = {
-            decision.deployment.name: decision.deployment.object_count
+            decision.deployment.name: decision.deployment.deletion_count
             for decision in self.plan.doomed
         }
         found = {one.name: sum(one.counts.values()) for one in self.result.deployments}

@@ -80,7 +80,7 @@ class SeaweedFS:
                 ]
                 for put in puts:
                     put.result()
-                _wait_for_tick()
+                wait_for_tick()
 
     def _put(self, bucket: str, key: str, body: bytes) -> None:
         """Upload an object; boto3 would take four times as long."""
@@ -106,7 +106,7 @@ class SeaweedFS:
             return dict(zip(keys, bodies, strict=True))
 
 
-def _wait_for_tick() -> None:
+def wait_for_tick() -> None:
     """Wait until the clock shows another second: this server's times have no fraction."""
     shown = int(time.time())
     deadline = time.monotonic() + TICK_SECONDS

@@ -1,8 +1,13 @@
 """The plans and results that the goldens show."""
 
+from dataclasses import replace
+
 from ci3.core.model import (
+    AllVersions,
     Decision,
+    DeleteGuard,
     DeploymentResult,
+    GuardProbe,
     Hole,
     Ignored,
     Inventory,
@@ -12,7 +17,7 @@ from ci3.core.model import (
 )
 from ci3.core.objections import Limits, find_refusals, find_warnings
 from ci3.core.pins import pin_commits, protect
-from ci3.core.plan import DeleteLimit, Origin, Plan, PolicyEntry
+from ci3.core.plan import DELETE_VERSIONS, DeleteLimit, Origin, Plan, PolicyEntry
 from ci3.core.retention import RetentionPolicy, decide
 from tests.builders import NOW, deployment, inventory, marker_only, target
 
@@ -85,6 +90,32 @@ def usual_plan(versioning: Versioning = Versioning.DISABLED) -> Plan:
     )
 
 
+def final_plan() -> Plan:
+    """The usual plan, by which all versions go: three of each object that goes, and one marker."""
+    one = usual_plan(Versioning.ENABLED)
+    entry = PolicyEntry(value="true", origin=Origin.INPUT)
+    return replace(
+        one,
+        policy={**one.policy, DELETE_VERSIONS: entry},
+        decisions=tuple(_with_versions(decision) for decision in one.decisions),
+    )
+
+
+def _with_versions(decision: Decision) -> Decision:
+    if not decision.is_delete:
+        return decision
+    found = decision.deployment
+    versions = AllVersions(
+        count=3 * found.object_count + 1, size_bytes=3 * found.size_bytes, fingerprint="0" * 64
+    )
+    return replace(decision, deployment=replace(found, versions=versions))
+
+
+def final_result() -> Result:
+    guard = GuardProbe(guard=DeleteGuard.VERSION_ID, reason="")
+    return replace(result_of(final_plan()), guard=guard)
+
+
 def nothing_to_delete() -> Plan:
     return make_plan(inventory(deployment("abc1234", 3), deployment("def5678", 1)))
 
@@ -146,7 +177,7 @@ def _one_result(decision: Decision, problem: str) -> DeploymentResult:
     outcome = ObjectOutcome.CHANGED if problem else ObjectOutcome.DELETED
     return DeploymentResult(
         name=decision.deployment.name,
-        counts={outcome: decision.deployment.object_count},
-        bytes_deleted=0 if problem else decision.deployment.size_bytes,
+        counts={outcome: decision.deployment.deletion_count},
+        bytes_deleted=0 if problem else decision.deployment.deletion_bytes,
         problem=problem,
     )

@@ -28,6 +28,8 @@ CHANGED = "kept: its objects changed since the plan"
 GOLDENS = {
     "plan": lambda: rendered_plan(cases.usual_plan(), PLACE),
     "plan-versioned": lambda: rendered_plan(cases.usual_plan(cases.Versioning.ENABLED), PLACE),
+    "plan-final": lambda: rendered_plan(cases.final_plan(), PLACE),
+    "applied-final": lambda: rendered_plan(cases.final_plan(), PLACE, cases.final_result()),
     "nothing-to-delete": lambda: rendered_plan(cases.nothing_to_delete(), PLACE),
     "empty-bucket": lambda: rendered_plan(cases.empty_bucket(), PLACE),
     "doubtful": lambda: rendered_plan(cases.doubtful_plan(), PLACE),

@@ -29,6 +29,8 @@ def printed(show, *shown, width: int = 130, is_terminal: bool = False) -> str:
 GOLDENS = {
     "plan": lambda: printed(show_plan, cases.usual_plan()),
     "plan-versioned": lambda: printed(show_plan, cases.usual_plan(Versioning.ENABLED)),
+    "plan-final": lambda: printed(show_plan, cases.final_plan()),
+    "applied-final": lambda: printed(show_result, cases.final_plan(), cases.final_result()),
     "nothing-to-delete": lambda: printed(show_plan, cases.nothing_to_delete()),
     "empty-bucket": lambda: printed(show_plan, cases.empty_bucket()),
     "doubtful": lambda: printed(show_plan, cases.doubtful_plan()),
