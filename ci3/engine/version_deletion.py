@@ -40,6 +40,7 @@ _NOT_SENT = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
     message="not sent: what it hides could not be deleted, and would be current then",
 )
+_UNSEEN = "a listing of its versions does not show what is in it"
 _OVERTAKEN = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="its objects changed meanwhile")
 
 Version = tuple[str, str]
@@ -179,7 +180,8 @@ class VersionDeletion:
             account.enter_all(ObjectOutcome.FAILED, f"kept: {exc.message}")
             return
         if not versions:
-            account.enter_all(ObjectOutcome.ABSENT, "")
+            is_there = bool(self.reader.list_keys(planned.prefix))
+            account.enter_all(ObjectOutcome.ABSENT, _UNSEEN if is_there else "")
             return
         if why := _what_changed(planned, versions):
             account.enter_all(ObjectOutcome.CHANGED, f"kept: {why}")

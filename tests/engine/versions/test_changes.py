@@ -3,7 +3,7 @@
 import pytest
 
 from ci3.errors import ExitCode
-from tests.aws.answers import error
+from tests.aws.answers import NAMESPACE, error
 from tests.engine.road import Ran, apply_plan, cleanup
 from tests.engine.versions.final import DELETE, VERSIONS, due, final
 from tests.fault_proxy import FaultProxy
@@ -83,6 +83,18 @@ def test_deployment_that_is_gone_with_all_its_versions_is_absent(live: Bucket) -
     ran = Ran(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
     assert ran.code is ExitCode.DONE
     assert ran.counts("old-2") == {"absent": 3}
+
+
+def test_listing_of_versions_that_is_empty_does_not_make_a_deployment_gone(
+    live: Bucket, proxy: FaultProxy
+) -> None:
+    none = f"<ListVersionsResult {NAMESPACE}><IsTruncated>false</IsTruncated></ListVersionsResult>"
+    proxy.answer("GET", f"{VERSIONS}.*prefix=old-2%2F", none, nth=2)
+    ran = final(live, protect="old-1")
+    assert ran.code is ExitCode.PARTIAL
+    assert not ran.of("old-2").is_gone
+    assert "does not show what is in it" in ran.of("old-2").problem
+    assert proxy.deletions == []
 
 
 @pytest.mark.parametrize("nth", [2, 3, 4])
