@@ -1,0 +1,107 @@
+"""The command line: `python -m bench`, from the repository's root."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+from bench import servers
+from bench.cases import TOOLS, Case, Server, all_cases
+from bench.machine import describe_machine
+from bench.measure import Run, measure
+from bench.report import Report, write_report
+from bench.start import measure_starts, print_import_times
+from bench.tools import versions
+
+REPEATS = 3
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure what is asked for, and write it down."""
+    options = _parse(arguments)
+    cases = [
+        case if options.scale == 1 else case.scaled(options.scale)
+        for case in all_cases()
+        if not options.only or case.name in options.only
+    ]
+    if unknown := {*options.only} - {case.name for case in all_cases()}:
+        names = ", ".join(case.name for case in all_cases())
+        print(f"no such case: {', '.join(unknown)}; there are {names}", file=sys.stderr)
+        return 2
+    with ExitStack() as stack:
+        memory = stack.enter_context(servers.running_memory_server())
+        if options.importtime:
+            print_import_times(memory)
+            return 0
+        if options.profile:
+            from bench.profile import print_profiles  # noqa: PLC0415 - else it is not needed
+
+            print_profiles([case for case in cases if case.server is Server.MEMORY], memory)
+            return 0
+        real = cache(lambda: stack.enter_context(servers.running_real_server()))
+        began = time.monotonic()
+        report = Report(
+            machine=describe_machine(),
+            versions=versions(options.tools),
+            scale=options.scale,
+            repeats=options.repeats,
+            cases=tuple(cases),
+            runs=tuple(_measure_all(cases, options, memory, real)),
+            starts=() if options.only else tuple(measure_starts(memory, options.repeats)),
+            seconds=time.monotonic() - began,
+        )
+    write_report(report, options.into)
+    raw = options.into / "performance.json" if options.raw is None else options.raw
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    raw.write_text(json.dumps([asdict(run) for run in report.runs], indent=1) + "\n")
+    return 0
+
+
+def _measure_all(
+    cases: Sequence[Case],
+    options: argparse.Namespace,
+    memory: servers.Server,
+    real: Callable[[], servers.Server],
+) -> Iterator[Run]:
+    for case in cases:
+        server = memory if case.server is Server.MEMORY else real()
+        for delay_ms in case.delays_ms:
+            if options.delay and delay_ms not in options.delay:
+                continue
+            tools = [tool for tool in case.tools if tool in options.tools]
+            for run in measure(case, delay_ms, tools, options.repeats, server):
+                print(
+                    f"{run.case} {run.delay_ms} ms {run.tool}: {run.wall_seconds:.2f} s, "
+                    f"CPU {run.cpu_seconds:.2f} s, {run.peak_bytes / 1e6:.0f} MB, "
+                    f"{run.requests} requests",
+                    file=sys.stderr,
+                )
+                yield run
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", default=[], metavar="CASE", help="only these cases")
+    parser.add_argument("--tools", nargs="+", default=TOOLS, choices=TOOLS, metavar="TOOL")
+    parser.add_argument("--delay", nargs="+", type=int, metavar="MS", help="only these delays")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="rounds (%(default)s)")
+    parser.add_argument("--scale", type=float, default=1, help="make the buckets smaller, as 0.1")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        default=Path("build/bench"),
+        help="the folder for performance.md and its picture (%(default)s)",
+    )
+    parser.add_argument("--raw", type=Path, help="the file for each run's figures, as JSON")
+    parser.add_argument("--profile", action="store_true", help="show where ci3's time goes instead")
+    parser.add_argument("--importtime", action="store_true", help="show what starting costs instead")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

