@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NOT_IN_IMAGE := pygithub pynacl pyjwt cryptography cffi pycparser
 
-.PHONY: demo test check docs goldens lock clean
+.PHONY: demo test check docs goldens lock bench clean
 
 demo: $(VENV)/demo
 	@$(BIN)/ci3 demo
@@ -39,6 +39,10 @@ lock: $(VENV)/test
 	  --no-emit-index-url $(foreach name,$(NOT_IN_IMAGE),--no-emit-package $(name)) \
 	  --custom-compile-command "make lock" --quiet $(UPGRADE) --output-file requirements.lock
 
+# Measure ci3 beside its peers and write docs/performance.md; part of it: python -m bench --help.
+bench: $(VENV)/test $(VENV)/peers/ready
+	$(BIN)/python -m bench --into docs --raw build/bench/runs.json $(BENCH_ARGS)
+
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
@@ -57,3 +61,9 @@ $(VENV)/test: pyproject.toml tests/requirements.txt | $(VENV)/bin/python
 	@echo "Setting up, once…"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@ $(VENV)/demo
+
+$(VENV)/peers/ready: bench/requirements.txt | $(VENV)/bin/python
+	@echo "Setting up the peers, once…"
+	@$(BIN)/python -m venv $(VENV)/peers
+	@$(VENV)/peers/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	@touch $@

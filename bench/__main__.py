@@ -90,7 +90,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--tools", nargs="+", default=TOOLS, choices=TOOLS, metavar="TOOL")
     parser.add_argument("--delay", nargs="+", type=int, metavar="MS", help="only these delays")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="rounds (%(default)s)")
-    parser.add_argument("--scale", type=float, default=1, help="make the buckets smaller, as 0.1")
+    parser.add_argument(
+        "--scale", type=float, default=1, help="fewer deployments, of fewer objects"
+    )
     parser.add_argument(
         "--into",
         type=Path,
@@ -99,7 +101,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--raw", type=Path, help="the file for each run's figures, as JSON")
     parser.add_argument("--profile", action="store_true", help="show where ci3's time goes instead")
-    parser.add_argument("--importtime", action="store_true", help="show what starting costs instead")
+    parser.add_argument(
+        "--importtime", action="store_true", help="show what starting costs instead"
+    )
     return parser.parse_args(arguments)
 
 

@@ -90,7 +90,7 @@ def all_cases() -> tuple[Case, ...]:
         _case(delete, "20x500", tools=TOOLS, once=(AWS,)),
         _case(delete, "200x500", once=(RCLONE,)),
         _case(delete, "2000x50", once=(RCLONE,)),
-        _case(delete, "1x200000-20x50", doomed=13, tools=(CI3, S5CMD, BOTO3)),
+        _case(delete, "1x200000-20x50", doomed=13, tools=(CI3, S5CMD, BOTO3), once=(BOTO3,)),
         _case(delete, "500x20-100x300-10x2000", "mixed", once=(RCLONE,)),
         _case(
             delete,

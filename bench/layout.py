@@ -95,9 +95,12 @@ class Layout:
         return (index, number) if number < one.count and one.key(number) == key else None
 
     def scaled(self, scale: float) -> "Layout":
-        """Make a smaller one: fewer deployments where there are many, else fewer objects."""
-        parts = [(int(part[1]), int(part[2])) for part in _PART.finditer(self.text)]
-        return Layout("-".join(f"{_scaled(d, n, scale)}" for d, n in parts))
+        """Make one with so much fewer deployments, of so much fewer objects."""
+        factors = (
+            (max(1, round(int(number) * scale)) for number in part.groups())
+            for part in _PART.finditer(self.text)
+        )
+        return Layout("-".join(f"{deployments}x{objects}" for deployments, objects in factors))
 
 
 def file_name(number: int) -> str:
@@ -115,9 +118,3 @@ def size_bytes(number: int) -> int:
 def parse(text: str) -> Layout:
     """Read a layout, once."""
     return Layout(text)
-
-
-def _scaled(deployments: int, objects: int, scale: float) -> str:
-    if deployments >= objects:
-        return f"{max(2, round(deployments * scale))}x{objects}"
-    return f"{deployments}x{max(1, round(objects * scale))}"

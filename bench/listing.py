@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 
-from bench.layout import FOLDER_FILES, Layout, Seeded, file_name, size_bytes
+from bench.layout import FOLDER_FILES, PAGE_SIZE, Layout, Seeded, file_name, size_bytes
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 # Stand in a rendered entry for what differs from deployment to deployment.
@@ -24,8 +24,10 @@ class Asked:
     delimiter: str = ""
     after: str = ""
     token: str = ""
-    max_keys: int = 1000
+    max_keys: int = PAGE_SIZE
     is_encoded: bool = False
+    is_older: bool = False
+    """Whether ListObjects is meant, which goes on behind a key and not by a token."""
 
 
 @dataclass(slots=True)
@@ -82,12 +84,12 @@ class Content:
         self._gone_counts[index] = self._gone_counts.get(index, 0) + 1
 
     def page(self, asked: Asked) -> bytes:
-        """Render a page of ListObjectsV2."""
+        """Render a page of ListObjectsV2, or of the older ListObjects."""
         found = self._find(asked)
         head = [
-            f"<Name>{self.layout.text}</Name><Prefix>{escape(asked.prefix)}</Prefix>"
-            f"<KeyCount>{found.count}</KeyCount><MaxKeys>{asked.max_keys}</MaxKeys>"
-            f"<IsTruncated>{str(found.has_more).lower()}</IsTruncated>"
+            f"<Name>{self.layout.text}</Name><Prefix>{escape(asked.prefix)}</Prefix>",
+            f"<KeyCount>{found.count}</KeyCount><MaxKeys>{asked.max_keys}</MaxKeys>",
+            f"<IsTruncated>{str(found.has_more).lower()}</IsTruncated>",
         ]
         if asked.delimiter:
             head.append(f"<Delimiter>{escape(asked.delimiter)}</Delimiter>")
@@ -97,7 +99,7 @@ class Content:
             head.append(f"<ContinuationToken>{escape(asked.token)}</ContinuationToken>")
         if asked.is_encoded:
             head.append("<EncodingType>url</EncodingType>")
-        if found.has_more:
+        if found.has_more and not asked.is_older:
             head.append(f"<NextContinuationToken>{found.token}</NextContinuationToken>")
         folders = "".join(
             f"<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>"

@@ -21,7 +21,7 @@ from html import escape, unescape
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from bench.layout import parse
+from bench.layout import PAGE_SIZE, parse
 from bench.listing import NAMESPACE, Asked, Content
 
 _OBJECT = re.compile(r"<Object>(.*?)</Object>", re.DOTALL)
@@ -110,7 +110,9 @@ def _operation(asked: Request) -> str:  # noqa: PLR0911 - one line for each
             for name, operation in _SUBRESOURCES.items():
                 if name in query:
                     return operation
-            return "ListObjectsV2" if query.get("list-type") == "2" else UNKNOWN
+            if query.get("list-type") == "2":
+                return "ListObjectsV2"
+            return UNKNOWN if "delimiter" in query else "ListObjects"
         case "POST", False if "delete" in query:
             return "DeleteObjects"
         case "DELETE", True:
@@ -138,10 +140,11 @@ def _list_objects(asked: Request, content: Content) -> Answer:
         Asked(
             prefix=query.get("prefix", ""),
             delimiter=query.get("delimiter", ""),
-            after=query.get("start-after", ""),
+            after=query.get("marker") or query.get("start-after", ""),
             token=query.get("continuation-token", ""),
-            max_keys=min(1000, int(query.get("max-keys", "1000"))),
+            max_keys=min(PAGE_SIZE, int(query.get("max-keys", str(PAGE_SIZE)))),
             is_encoded=query.get("encoding-type") == "url",
+            is_older="list-type" not in query,
         )
     )
     return Answer(body=page)
@@ -149,7 +152,7 @@ def _list_objects(asked: Request, content: Content) -> Answer:
 
 def _list_versions(asked: Request, content: Content) -> Answer:
     query = asked.query
-    limit = min(1000, int(query.get("max-keys", "1000")))
+    limit = min(PAGE_SIZE, int(query.get("max-keys", str(PAGE_SIZE))))
     return Answer(
         body=content.versions_page(query.get("prefix", ""), query.get("key-marker", ""), limit)
     )
@@ -207,9 +210,7 @@ def _lifecycle(_: Request, __: Content) -> Answer:
 
 
 def _uploads(_: Request, __: Content) -> Answer:
-    return Answer(
-        body=_document("ListMultipartUploadsResult", "<IsTruncated>false</IsTruncated>")
-    )
+    return Answer(body=_document("ListMultipartUploadsResult", "<IsTruncated>false</IsTruncated>"))
 
 
 def _location(_: Request, __: Content) -> Answer:
@@ -225,6 +226,7 @@ def _unknown(asked: Request, _: Content) -> Answer:
 
 
 _ANSWERS: Mapping[str, Callable[[Request, Content], Answer]] = {
+    "ListObjects": _list_objects,
     "ListObjectsV2": _list_objects,
     "ListObjectVersions": _list_versions,
     "DeleteObjects": _delete_objects,
@@ -282,7 +284,8 @@ class Connection(asyncio.Protocol):
             return
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {
-            name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines)
         }
         length = int(headers.get("content-length", "0"))
         if len(rest) < length:

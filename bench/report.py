@@ -11,6 +11,7 @@ from bench.chart import Bar, Panel, draw
 from bench.measure import Run
 from bench.start import Start
 
+METHOD = Path(__file__).with_name("method.md")
 PICTURE = "images/performance.svg"
 _FIGURES = {
     "wall_seconds": "time",
@@ -38,9 +39,7 @@ class Report:
     def of(self, case: str, delay_ms: int, tool: str) -> list[Run]:
         """Give the runs of one program in one case."""
         return [
-            run
-            for run in self.runs
-            if (run.case, run.delay_ms, run.tool) == (case, delay_ms, tool)
+            run for run in self.runs if (run.case, run.delay_ms, run.tool) == (case, delay_ms, tool)
         ]
 
 
@@ -66,12 +65,12 @@ def _document(report: Report) -> Iterator[str]:
         f"each; {report.seconds / 60:.0f} minutes in all. A program marked * ran once."
     )
     if report.scale != 1:
-        yield f"- **Not in full:** the buckets are {report.scale} of their size; nothing is judged."
+        yield f"- **Not in full:** scaled by {report.scale}; nothing is judged."
     yield ""
     yield from _goals(report)
     for work in Work:
         yield from _cases(report, work)
-    yield from _METHOD
+    yield METHOD.read_text().rstrip()
 
 
 def _goals(report: Report) -> Iterator[str]:
@@ -143,12 +142,10 @@ def _journal_rows(report: Report) -> Iterator[str]:
 def _start_rows(report: Report) -> Iterator[str]:
     for start in report.starts:
         limit = "–" if start.at_most is None else f"{start.at_most:g} s"
-        verdict = "" if start.at_most is None else _verdict(
-            is_met=start.cpu_seconds <= start.at_most
+        verdict = (
+            "" if start.at_most is None else _verdict(is_met=start.cpu_seconds <= start.at_most)
         )
-        yield _row(
-            f"start: {start.name}", "CPU", "–", limit, f"{start.cpu_seconds:.2f} s", verdict
-        )
+        yield _row(f"start: {start.name}", "CPU", "–", limit, f"{start.cpu_seconds:.2f} s", verdict)
 
 
 def _told(report: Report, one: Goal | Limit) -> str:
@@ -239,28 +236,3 @@ def _panels(report: Report) -> Iterator[Panel]:
         ]
         if len(bars) > 1:
             yield Panel(title=f"{_title(case)}, {delay_ms} ms", bars=tuple(bars))
-
-
-_METHOD = """\
-## How it is measured
-
-- **What is compared.** To plan, peers list every object: `s5cmd ls s3://bucket/*`,
-  `rclone lsf -R --fast-list`, `aws s3 ls --recursive`, and a plain script of boto3's paginators in 32
-  threads, one listing for each deployment. ci3 lists the same, fingerprints each deployment, decides,
-  and prints the plan as JSON. To delete, peers are given the doomed prefixes: `s5cmd rm` with all of
-  them, `rclone delete --fast-list` with a filter, `aws s3 rm --recursive` with filters, and
-  `objects.filter().delete()` in 32 threads. ci3 starts from nothing: it lists the bucket, decides which
-  go, lists those again, compares, deletes on condition of each ETag, writes the journal, and looks
-  again at the end. What peers do not do is in ci3's figures.
-- **Who answers.** The *server in memory* is the bench's own (`bench/memory_s3.py`): one process on
-  loopback that makes its pages by formula and checks no signature, so that the client is the slow one.
-  Its own CPU time is in the last column. A test holds its listings to those of a real server.
-  *SeaweedFS* is a real server; on two cores its own work is most of what one sees.
-- **Delay.** The server waits so long before each answer, with any number of requests at once; no client
-  is touched. The machine's cores are shared by client and server.
-- **What counts.** Time from the program's start to its end; user and system CPU time of the program by
-  `wait4`; its peak memory likewise. Output goes to a file. After each run its work is checked: a listing
-  told of every object, a plan dooms the right deployments, of what was to go nothing is left, and
-  nothing else is gone. A run that fails this fails the whole measurement.
-- **At once** is the most requests that waited in the server at the same moment; it is counted only with
-  a delay.""".splitlines()

@@ -51,7 +51,9 @@ def print_import_times(server: Server) -> None:
         packages: Counter[str] = Counter()
         for microseconds, module in _IMPORT.findall(said):
             packages[_package(module)] += int(microseconds)
-        print(f"\n{name}: CPU {cost.cpu_seconds:.3f} s, of it {packages.total() / 1e6:.3f} s imports")
+        print(
+            f"\n{name}: CPU {cost.cpu_seconds:.3f} s, of it {packages.total() / 1e6:.3f} s imports"
+        )
         for package, microseconds in packages.most_common(_SHOWN):
             print(f"  {microseconds / 1000:7.1f} ms  {package}")
 

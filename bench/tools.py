@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from bench.cases import AWS, BOTO3, CI3, RCLONE, S5CMD, Case, Work
@@ -64,23 +66,23 @@ def objects_told(tool: str, stdout: Path) -> int:
 
 
 def versions(tools: Sequence[str]) -> dict[str, str]:
-    """Ask each program for its version."""
+    """Tell each program's version; the peers are asked."""
+    known = {CI3: lambda: version("ci3"), BOTO3: lambda: version("boto3")}
     asked = {
-        CI3: [str(BIN / "python"), "-c", "import ci3; print(ci3.__version__)"],
-        BOTO3: [str(BIN / "python"), "-c", "import boto3; print(boto3.__version__)"],
-        S5CMD: [str(_s5cmd_program()), "version"],
-        RCLONE: [str(PEERS / "bin/rclone"), "version"],
-        AWS: [str(PEERS / "bin/aws"), "--version"],
+        S5CMD: (_s5cmd_program, "version", r"v([\d.]+)"),
+        RCLONE: (_rclone_program, "version", r"v([\d.]+)"),
+        AWS: (_aws_program, "--version", r"aws-cli/([\d.]+)"),
     }
-    said = {
-        tool: subprocess.run(asked[tool], check=True, capture_output=True, text=True).stdout
-        for tool in tools
-    }
-    words = {tool: text.split("\n")[0].split() for tool, text in said.items()}
-    return {
-        tool: (some[0] if tool == AWS else some[-1]).partition("/")[2] or some[-1]
-        for tool, some in words.items()
-    }
+    told: dict[str, str] = {}
+    for tool in tools:
+        if tool in known:
+            told[tool] = known[tool]()
+            continue
+        program, word, pattern = asked[tool]
+        said = subprocess.run([program(), word], check=True, capture_output=True, text=True).stdout
+        found = re.search(pattern, said)
+        told[tool] = found[1] if found else said.strip()
+    return told
 
 
 def _ci3(case: Case, place: Place) -> list[str]:
@@ -107,7 +109,7 @@ def _s5cmd_program() -> Path:
 
 
 def _rclone(case: Case, place: Place) -> list[str]:
-    start = [str(PEERS / "bin/rclone"), "--fast-list", "--checkers", "32", "--transfers", "32"]
+    start = [str(_rclone_program()), "--fast-list", "--checkers", "32", "--transfers", "32"]
     if case.work is Work.PLAN:
         return [*start, "lsf", "-R", "--files-only", f":s3:{place.bucket}"]
     doomed = place.folder / "doomed"
@@ -125,11 +127,28 @@ def _boto3(case: Case, place: Place) -> list[str]:
 
 
 def _aws(case: Case, place: Place) -> list[str]:
-    start = [str(PEERS / "bin/aws"), "--endpoint-url", place.url, "s3"]
+    start = [str(_aws_program()), "--endpoint-url", place.url, "s3"]
     if case.work is Work.PLAN:
         return [*start, "ls", "--recursive", f"s3://{place.bucket}"]
     doomed = [word for name in _names(case) for word in ("--include", f"{name}/*")]
-    return [*start, "rm", "--quiet", "--recursive", f"s3://{place.bucket}", "--exclude", "*", *doomed]
+    return [
+        *start,
+        "rm",
+        "--quiet",
+        "--recursive",
+        f"s3://{place.bucket}",
+        "--exclude",
+        "*",
+        *doomed,
+    ]
+
+
+def _rclone_program() -> Path:
+    return PEERS / "bin/rclone"
+
+
+def _aws_program() -> Path:
+    return PEERS / "bin/aws"
 
 
 def _names(case: Case) -> list[str]:
