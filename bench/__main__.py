@@ -14,6 +14,7 @@ from bench import servers
 from bench.cases import TOOLS, Case, Server, all_cases
 from bench.machine import describe_machine
 from bench.measure import Run, measure
+from bench.profile import print_profiles
 from bench.report import Report, write_report
 from bench.start import measure_starts, print_import_times
 from bench.tools import versions
@@ -24,42 +25,55 @@ REPEATS = 3
 def main(arguments: Sequence[str]) -> int:
     """Measure what is asked for, and write it down."""
     options = _parse(arguments)
+    names = [case.name for case in all_cases()]
+    if unknown := {*options.only} - {*names}:
+        print(f"no such case: {', '.join(unknown)}; there are {', '.join(names)}", file=sys.stderr)
+        return 2
     cases = [
         case if options.scale == 1 else case.scaled(options.scale)
         for case in all_cases()
         if not options.only or case.name in options.only
     ]
-    if unknown := {*options.only} - {case.name for case in all_cases()}:
-        names = ", ".join(case.name for case in all_cases())
-        print(f"no such case: {', '.join(unknown)}; there are {names}", file=sys.stderr)
-        return 2
     with ExitStack() as stack:
         memory = stack.enter_context(servers.running_memory_server())
         if options.importtime:
             print_import_times(memory)
-            return 0
-        if options.profile:
-            from bench.profile import print_profiles  # noqa: PLC0415 - else it is not needed
-
+        elif options.profile:
             print_profiles([case for case in cases if case.server is Server.MEMORY], memory)
-            return 0
-        real = cache(lambda: stack.enter_context(servers.running_real_server()))
-        began = time.monotonic()
-        report = Report(
-            machine=describe_machine(),
-            versions=versions(options.tools),
-            scale=options.scale,
-            repeats=options.repeats,
-            cases=tuple(cases),
-            runs=tuple(_measure_all(cases, options, memory, real)),
-            starts=() if options.only else tuple(measure_starts(memory, options.repeats)),
-            seconds=time.monotonic() - began,
-        )
-    write_report(report, options.into)
-    raw = options.into / "performance.json" if options.raw is None else options.raw
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    raw.write_text(json.dumps([asdict(run) for run in report.runs], indent=1) + "\n")
+        else:
+            real = cache(lambda: stack.enter_context(servers.running_real_server()))
+            write_report(_measure(cases, options, memory, real), options.into)
     return 0
+
+
+def _measure(
+    cases: Sequence[Case],
+    options: argparse.Namespace,
+    memory: servers.Server,
+    real: Callable[[], servers.Server],
+) -> Report:
+    """Measure; each run's figures are in a file even if a later one fails."""
+    began = time.monotonic()
+    starts = () if options.only else tuple(measure_starts(memory, options.repeats))
+    runs: list[Run] = []
+    try:
+        for run in _measure_all(cases, options, memory, real):
+            runs.append(run)
+            _show(run)
+    finally:
+        raw = options.raw or options.into / "runs.json"
+        raw.parent.mkdir(parents=True, exist_ok=True)
+        raw.write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n")
+    return Report(
+        machine=describe_machine(),
+        versions=versions(options.tools),
+        scale=options.scale,
+        repeats=options.repeats,
+        cases=cases,
+        runs=runs,
+        starts=starts,
+        seconds=time.monotonic() - began,
+    )
 
 
 def _measure_all(
@@ -74,14 +88,15 @@ def _measure_all(
             if options.delay and delay_ms not in options.delay:
                 continue
             tools = [tool for tool in case.tools if tool in options.tools]
-            for run in measure(case, delay_ms, tools, options.repeats, server):
-                print(
-                    f"{run.case} {run.delay_ms} ms {run.tool}: {run.wall_seconds:.2f} s, "
-                    f"CPU {run.cpu_seconds:.2f} s, {run.peak_bytes / 1e6:.0f} MB, "
-                    f"{run.requests} requests",
-                    file=sys.stderr,
-                )
-                yield run
+            yield from measure(case, delay_ms, tools, options.repeats, server)
+
+
+def _show(run: Run) -> None:
+    print(
+        f"{run.case} {run.delay_ms} ms {run.tool}: {run.wall_seconds:.2f} s, "
+        f"CPU {run.cpu_seconds:.2f} s, {run.peak_bytes / 1e6:.0f} MB, {run.requests} requests",
+        file=sys.stderr,
+    )
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

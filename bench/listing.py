@@ -41,15 +41,20 @@ class _Found:
 
 
 class Content:
-    """What is left in a bucket, of what its layout seeded."""
+    """What is left in a bucket, of what its layout seeded.
+
+    What clients put, such as a journal, is kept aside: no listing tells of it.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
+        self.aside: dict[str, bytes] = {}
         self._gone: dict[int, bytearray] = {}
         self._gone_counts: dict[int, int] = {}
 
     def restore(self) -> None:
-        """Bring everything back."""
+        """Bring everything back, and forget what was put."""
+        self.aside.clear()
         self._gone.clear()
         self._gone_counts.clear()
 

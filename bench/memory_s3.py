@@ -9,6 +9,7 @@ everything back; forgets the counts), `/-/counts` and `/-/left?bucket=200x500`.
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -19,10 +20,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape, unescape
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from bench.layout import PAGE_SIZE, parse
 from bench.listing import NAMESPACE, Asked, Content
+from bench.wire import Answer, Connection, Request
 
 _OBJECT = re.compile(r"<Object>(.*?)</Object>", re.DOTALL)
 _KEY = re.compile(r"<Key>([^<]*)</Key>")
@@ -30,27 +31,6 @@ _ETAG = re.compile(r"<ETag>([^<]*)</ETag>")
 _QUIET = re.compile(r"<Quiet>\s*true\s*</Quiet>")
 _SIDE = "-"
 UNKNOWN = "Unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What a client asks."""
-
-    method: str
-    bucket: str
-    key: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What it is answered."""
-
-    status: str = "200 OK"
-    body: bytes = b""
-    headers: str = ""
 
 
 @dataclass(slots=True)
@@ -70,8 +50,18 @@ class MemoryS3:
             self.contents[bucket] = Content(parse(bucket))
         return self.contents[bucket]
 
-    def answer(self, asked: Request) -> Answer:
-        """Answer a request to S3."""
+    def answer(self, asked: Request) -> tuple[Answer, float]:
+        """Answer a request, and say how many seconds later."""
+        if asked.bucket == _SIDE:
+            return self._answer_aside(asked), 0.0
+        return self._answer_s3(asked), self.delay_seconds
+
+    def note_waiting(self, change: int) -> None:
+        """Count the answers that wait for the delay to pass."""
+        self.at_once += change
+        self.most_at_once = max(self.most_at_once, self.at_once)
+
+    def _answer_s3(self, asked: Request) -> Answer:
         operation = _operation(asked)
         self.counts[operation] += 1
         try:
@@ -80,8 +70,7 @@ class MemoryS3:
             return _error("404 Not Found", "NoSuchBucket", str(exc))
         return _ANSWERS[operation](asked, content)
 
-    def answer_aside(self, asked: Request) -> Answer:
-        """Answer the harness."""
+    def _answer_aside(self, asked: Request) -> Answer:
         if asked.key == "reset":
             self.delay_seconds = float(asked.query.get("delay", "0")) / 1000
             self.counts.clear()
@@ -103,28 +92,27 @@ class MemoryS3:
         return Answer(body=json.dumps(said).encode())
 
 
-def _operation(asked: Request) -> str:  # noqa: PLR0911 - one line for each
+def _operation(asked: Request) -> str:
     query = asked.query
-    match asked.method, bool(asked.key):
-        case "GET", False:
-            for name, operation in _SUBRESOURCES.items():
-                if name in query:
-                    return operation
-            if query.get("list-type") == "2":
-                return "ListObjectsV2"
-            return UNKNOWN if "delimiter" in query else "ListObjects"
-        case "POST", False if "delete" in query:
-            return "DeleteObjects"
-        case "DELETE", True:
-            return "DeleteObject"
-        case "HEAD", False:
-            return "HeadBucket"
-        case "HEAD", True:
-            return "HeadObject"
-        case _:
-            return UNKNOWN
+    if asked.method == "POST" and "delete" in query:
+        return "DeleteObjects"
+    if asked.method != "GET" or asked.key:
+        return _OPERATIONS.get((asked.method, bool(asked.key)), UNKNOWN)
+    for name, operation in _SUBRESOURCES.items():
+        if name in query:
+            return operation
+    if query.get("list-type") == "2":
+        return "ListObjectsV2"
+    return UNKNOWN if "delimiter" in query else "ListObjects"
 
 
+_OPERATIONS = {
+    ("DELETE", True): "DeleteObject",
+    ("GET", True): "GetObject",
+    ("HEAD", False): "HeadBucket",
+    ("HEAD", True): "HeadObject",
+    ("PUT", True): "PutObject",
+}
 _SUBRESOURCES = {
     "versioning": "GetBucketVersioning",
     "lifecycle": "GetBucketLifecycleConfiguration",
@@ -201,6 +189,19 @@ def _head_object(asked: Request, content: Content) -> Answer:
     return Answer(headers=f'ETag: "{etag}"\r\n')
 
 
+def _put_object(asked: Request, content: Content) -> Answer:
+    content.aside[asked.key] = asked.body
+    return Answer(
+        headers=f'ETag: "{hashlib.md5(asked.body, usedforsecurity=False).hexdigest()}"\r\n'
+    )
+
+
+def _get_object(asked: Request, content: Content) -> Answer:
+    if asked.key not in content.aside:
+        return _error("404 Not Found", "NoSuchKey", "There is none, or it has no content here.")
+    return Answer(body=content.aside[asked.key])
+
+
 def _versioning(_: Request, __: Content) -> Answer:
     return Answer(body=_document("VersioningConfiguration"))
 
@@ -231,7 +232,9 @@ _ANSWERS: Mapping[str, Callable[[Request, Content], Answer]] = {
     "ListObjectVersions": _list_versions,
     "DeleteObjects": _delete_objects,
     "DeleteObject": _delete_object,
+    "GetObject": _get_object,
     "HeadObject": _head_object,
+    "PutObject": _put_object,
     "HeadBucket": _head_bucket,
     "GetBucketVersioning": _versioning,
     "GetBucketLifecycleConfiguration": _lifecycle,
@@ -250,94 +253,6 @@ def _error(status: str, code: str, message: str) -> Answer:
     inner = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'
     return Answer(status=status, body=body.encode())
-
-
-class Connection(asyncio.Protocol):
-    """One client's connection: requests one after another, each answered after the delay."""
-
-    def __init__(self, server: MemoryS3) -> None:
-        self._server = server
-        self._received = b""
-        self._is_answering = False
-        self._was_told_to_go_on = False
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep where to answer."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what TCP gives
-        transport.set_write_buffer_limits(high=1 << 22)
-        self._transport = transport
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
-        """Forget where to answer."""
-        self._transport = None
-
-    def data_received(self, data: bytes) -> None:
-        """Take what came, and answer once a request is whole."""
-        self._received += data
-        if not self._is_answering:
-            self._answer_next()
-
-    def _answer_next(self) -> None:
-        head, found, rest = self._received.partition(b"\r\n\r\n")
-        if not found or self._transport is None:
-            return
-        first, *lines = head.decode("latin-1").split("\r\n")
-        headers = {
-            name.lower(): value.strip()
-            for name, _, value in (line.partition(":") for line in lines)
-        }
-        length = int(headers.get("content-length", "0"))
-        if len(rest) < length:
-            if headers.get("expect") and not self._was_told_to_go_on:
-                self._was_told_to_go_on = True
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            return
-        self._was_told_to_go_on = False
-        self._received = rest[length:]
-        self._answer(_read(first, headers, rest[:length]))
-
-    def _answer(self, asked: Request) -> None:
-        server = self._server
-        is_aside = asked.bucket == _SIDE
-        said = server.answer_aside(asked) if is_aside else server.answer(asked)
-        is_head = asked.method == "HEAD"
-        payload = (
-            f"HTTP/1.1 {said.status}\r\nContent-Type: application/xml\r\n"
-            f"Content-Length: {len(said.body)}\r\nx-amz-request-id: 0\r\n{said.headers}\r\n"
-        ).encode() + (b"" if is_head else said.body)
-        delay = 0.0 if is_aside else server.delay_seconds
-        if not delay:
-            self._send(payload)
-            return
-        self._is_answering = True
-        server.at_once += 1
-        server.most_at_once = max(server.most_at_once, server.at_once)
-        asyncio.get_running_loop().call_later(delay, self._send_late, payload)
-
-    def _send_late(self, payload: bytes) -> None:
-        self._server.at_once -= 1
-        self._is_answering = False
-        self._send(payload)
-        self._answer_next()
-
-    def _send(self, payload: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(payload)
-
-
-def _read(first: str, headers: Mapping[str, str], body: bytes) -> Request:
-    method, address, _ = first.split(" ")
-    parts = urlsplit(address)
-    bucket, _, key = parts.path.removeprefix("/").partition("/")
-    return Request(
-        method=method,
-        bucket=unquote(bucket),
-        key=unquote(key),
-        query=dict(parse_qsl(parts.query, keep_blank_values=True)),
-        headers=headers,
-        body=body,
-    )
 
 
 async def serve(port_file: Path) -> None:

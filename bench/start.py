@@ -92,7 +92,6 @@ def _step(place: Place) -> dict[str, str]:
         "INPUT_BUCKET": place.bucket,
         "INPUT_COMMENT": "never",
         "INPUT_ENDPOINT-URL": place.url,
-        "PYTHONDONTWRITEBYTECODE": "",
     }
 
 

@@ -131,7 +131,7 @@ def test_small_run_writes_table_picture_and_true_counts(tmp_path):
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    runs = json.loads((tmp_path / "performance.json").read_text())
+    runs = json.loads((tmp_path / "runs.json").read_text())
     by_tool = {(one["case"], one["tool"]): one for one in runs}
     assert len(by_tool) == 4, run.stderr
     small, folders = Layout("4x10"), 1
