@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH = 860
-NAME_WIDTH = 80
-BAR_WIDTH = 640
-BAR_HEIGHT = 16
-BAR_STEP = 21
-TITLE_HEIGHT = 26
-GAP = 14
+COLUMNS = 2
+COLUMN_WIDTH = 430
+NAME_WIDTH = 62
+BAR_WIDTH = 280
+BAR_HEIGHT = 15
+BAR_STEP = 19
+TITLE_HEIGHT = 24
+GAP = 16
 OURS, THEIRS = "#2da44e", "#8c959f"
 
 
@@ -31,31 +32,40 @@ class Panel:
 
 
 def draw(panels: Sequence[Panel]) -> str:
-    """Draw the panels below each other; legible on light and dark ground."""
+    """Draw the panels in columns; legible on light and dark ground."""
     parts: list[str] = []
     top = GAP
-    for panel in panels:
-        parts.append(_text(GAP, top + 14, panel.title, "font-weight='600'"))
-        top += TITLE_HEIGHT
-        longest = max(bar.seconds for bar in panel.bars)
-        for bar in panel.bars:
-            parts += _bar(bar, top, longest)
-            top += BAR_STEP
-        top += GAP
-    style = "<style>text{font:13px sans-serif;fill:#57606a}</style>"
-    size = f"width='{WIDTH}' height='{top}' viewBox='0 0 {WIDTH} {top}'"
+    for first in range(0, len(panels), COLUMNS):
+        row = panels[first : first + COLUMNS]
+        for column, panel in enumerate(row):
+            parts += _panel(panel, GAP + column * COLUMN_WIDTH, top)
+        top += TITLE_HEIGHT + BAR_STEP * max(len(panel.bars) for panel in row) + GAP
+    width = COLUMNS * COLUMN_WIDTH
+    style = (
+        "<style>text{font:12px sans-serif;fill:#57606a}"
+        "@media(prefers-color-scheme:dark){text{fill:#c9d1d9}}</style>"
+    )
+    size = f"width='{width}' height='{top}' viewBox='0 0 {width} {top}'"
     inner = "\n".join(parts)
     return f"<svg xmlns='http://www.w3.org/2000/svg' {size}>\n{style}\n{inner}\n</svg>\n"
 
 
-def _bar(bar: Bar, top: int, longest: float) -> list[str]:
+def _panel(panel: Panel, left: int, top: int) -> list[str]:
+    parts = [_text(left, top + 13, panel.title, "font-weight='600'")]
+    longest = max(bar.seconds for bar in panel.bars)
+    for number, bar in enumerate(panel.bars):
+        parts += _bar(bar, left, top + TITLE_HEIGHT + number * BAR_STEP, longest)
+    return parts
+
+
+def _bar(bar: Bar, left: int, top: int, longest: float) -> list[str]:
     width = max(1.0, BAR_WIDTH * bar.seconds / longest)
     colour = OURS if bar.name == "ci3" else THEIRS
-    left = GAP + NAME_WIDTH
+    begin = left + NAME_WIDTH
     return [
-        _text(left - 8, top + 13, bar.name, "text-anchor='end'"),
-        f"<rect x='{left}' y='{top}' width='{width:.1f}' height='{BAR_HEIGHT}' fill='{colour}'/>",
-        _text(left + width + 6, top + 13, f"{bar.seconds:.1f} s"),
+        _text(begin - 6, top + 12, bar.name, "text-anchor='end'"),
+        f"<rect x='{begin}' y='{top}' width='{width:.1f}' height='{BAR_HEIGHT}' fill='{colour}'/>",
+        _text(begin + width + 6, top + 12, f"{bar.seconds:.1f} s"),
     ]
 
 

@@ -171,7 +171,7 @@ def _cases(report: Report, work: Work) -> Iterator[str]:
     yield f"## {'Planning' if work is Work.PLAN else 'Deleting'}"
     yield ""
     for case in cases:
-        yield f"### {_title(case).capitalize()}"
+        yield f"### {_title(case)[0].upper()}{_title(case)[1:]}"
         yield ""
         yield _about(case)
         yield ""
@@ -235,4 +235,4 @@ def _panels(report: Report) -> Iterator[Panel]:
             if (runs := report.of(case.name, delay_ms, tool))
         ]
         if len(bars) > 1:
-            yield Panel(title=f"{_title(case)}, {delay_ms} ms", bars=tuple(bars))
+            yield Panel(title=f"{_title(case)} at {delay_ms} ms", bars=tuple(bars))

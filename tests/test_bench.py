@@ -12,9 +12,13 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from bench.cases import all_cases
 from bench.layout import Layout
 from bench.listing import Asked, Content
+from bench.measure import FailedRunError, Run, measure_once
+from bench.report import Report, write_report
 from bench.servers import running_memory_server
+from bench.start import Start
 from tests.s3 import Bucket
 
 ROOT = Path(__file__).parent.parent
@@ -117,6 +121,63 @@ def test_benchs_server_deletes_on_condition_and_brings_back(client, memory):
         client.delete_object(Bucket=LAYOUT.text, Key=wanted[0]["Key"], IfMatch=wanted[0]["ETag"])
     memory._ask("reset?delay=0")
     assert memory.left(LAYOUT.text) == LAYOUT.total
+
+
+def run_of(tool, seconds, *, delay_ms=30, **more):
+    values = {
+        "case": "plan-1000x1000",
+        "delay_ms": delay_ms,
+        "tool": tool,
+        "wall_seconds": seconds,
+        "cpu_seconds": seconds / 2,
+        "peak_bytes": 149 * 10**6,
+        "requests": 1001,
+        "operations": {},
+        "server_cpu_seconds": 0.5,
+        "most_at_once": 1,
+        "journal_bytes": None,
+    }
+    return Run(**(values | more))
+
+
+def test_report_judges_the_ratio_of_medians_and_hides_no_miss(tmp_path):
+    runs = [run_of("ci3", seconds) for seconds in (9.0, 2.0, 1.0)]
+    runs += [run_of("s5cmd", seconds) for seconds in (10.0, 20.0, 90.0)]
+    runs += [run_of("rclone", 10.0), run_of("s5cmd", 1.0, delay_ms=0)]
+    report = Report(
+        machine="one processor",
+        versions={},
+        scale=1,
+        repeats=3,
+        cases=[case for case in all_cases() if case.name == "plan-1000x1000"],
+        runs=runs,
+        starts=[Start(name="`ci3`", cpu_seconds=0.2, wall_seconds=0.3, at_most=0.15)],
+        seconds=60,
+    )
+    write_report(report, tmp_path)
+    text = (tmp_path / "performance.md").read_text()
+    for row in (
+        "| plan, 1,000 × 1,000 at 30 ms | time | s5cmd | 0.12 | 0.10 | met |",
+        "| plan, 1,000 × 1,000 at 30 ms | time | rclone | 0.12 | 0.20 | **not met** |",
+        "| plan, 1,000 × 1,000 at 30 ms | CPU | s5cmd | 0.25 | 0.10 | met |",
+        "| plan, 1,000 × 1,000 at 30 ms | memory | – | 150 MB | 149 MB | met |",
+        "| start: `ci3` | CPU | – | 0.15 s | 0.20 s | **not met** |",
+        "| 30 ms | **ci3** | 2.00 s | 1.00 – 9.00 | 1.00 s | 149 MB | 1,001 | 1 | 0.50 s |",
+        "| 30 ms | rclone* | 10.00 s |  | 5.00 s | 149 MB | 1,001 | 1 | 0.50 s |",
+    ):
+        assert row in text
+
+
+def test_run_that_did_not_do_its_work_does_not_count(memory, tmp_path, monkeypatch):
+    case = next(case for case in all_cases() if case.name == "plan-200x500").scaled(0.02)
+    said = tmp_path / "short"
+    said.write_text("".join(f"{number}\n" for number in range(case.layout.total - 1)))
+    monkeypatch.setattr("bench.measure.command", lambda *_: ["/bin/cat", str(said)])
+    with pytest.raises(FailedRunError, match="told of 39 objects, and there are 40"):
+        measure_once(case, 0, "boto3", memory)
+    monkeypatch.setattr("bench.measure.command", lambda *_: ["/bin/cat", str(tmp_path / "none")])
+    with pytest.raises(FailedRunError, match="ended with 1"):
+        measure_once(case, 0, "boto3", memory)
 
 
 def test_small_run_writes_table_picture_and_true_counts(tmp_path):
