@@ -52,7 +52,8 @@ def print_import_times(server: Server) -> None:
         for microseconds, module in _IMPORT.findall(said):
             packages[_package(module)] += int(microseconds)
         print(
-            f"\n{name}: CPU {cost.cpu_seconds:.3f} s, of it {packages.total() / 1e6:.3f} s imports"
+            f"\n{name}: CPU {cost.cpu_seconds:.3f} s, time {cost.wall_seconds:.3f} s, "
+            f"of that time {packages.total() / 1e6:.3f} s imports"
         )
         for package, microseconds in packages.most_common(_SHOWN):
             print(f"  {microseconds / 1000:7.1f} ms  {package}")
