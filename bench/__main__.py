@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import servers
 from bench.cases import TOOLS, Case, Server, all_cases
 from bench.machine import describe_machine
-from bench.measure import Run, measure
+from bench.measure import FailedRunError, Run, measure
 from bench.profile import print_profiles
 from bench.report import Report, write_report
 from bench.start import measure_starts, print_import_times
@@ -123,4 +123,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except FailedRunError as exc:
+        sys.exit(str(exc))

@@ -96,9 +96,10 @@ class Layout:
 
     def scaled(self, scale: float) -> "Layout":
         """Make one with so much fewer deployments, of so much fewer objects."""
+        parts = [(int(part[1]), int(part[2])) for part in _PART.finditer(self.text)]
         factors = (
-            (max(1, round(int(number) * scale)) for number in part.groups())
-            for part in _PART.finditer(self.text)
+            (max(min(2, deployments), round(deployments * scale)), max(1, round(objects * scale)))
+            for deployments, objects in parts
         )
         return Layout("-".join(f"{deployments}x{objects}" for deployments, objects in factors))
 
