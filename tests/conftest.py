@@ -49,7 +49,7 @@ def proxy(s3_url: str) -> Iterator[FaultProxy]:
 @pytest.fixture
 def site(bucket: Bucket, proxy: FaultProxy) -> Bucket:
     """An empty bucket that is reached through the proxy."""
-    bucket.endpoint_url = proxy.url
+    bucket.endpoint_url, bucket.proxy = proxy.url, proxy
     return bucket
 
 

@@ -82,6 +82,8 @@ class FaultProxy:
         self.failures: list[BaseException] = []
         self.url = ""
         self.spares_probes = True
+        self.watch: Callable[[Request], object] | None = None
+        """Shown each request before anything becomes of it."""
 
     def answer(
         self,
@@ -118,6 +120,10 @@ class FaultProxy:
         """Do something else first, then pass the request on."""
         self._add(method, pattern, nth, before=act)
 
+    def forget_rules(self) -> None:
+        """Pass on whatever comes from now on."""
+        self._rules.clear()
+
     def sent(self, method: str, pattern: str = "") -> list[Request]:
         """List the requests that arrived."""
         return [
@@ -137,6 +143,8 @@ class FaultProxy:
         """Play one request; None means that the connection is to be closed."""
         with self._lock:
             self.requests.append(request)
+            if self.watch is not None:
+                self.watch(request)
             if self.spares_probes and request.is_probe:
                 matching = []
             else:

@@ -10,6 +10,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import FakeKey, s3_backends
 from moto.server import ThreadedMotoServer
 
+from tests.fault_proxy import FaultProxy
+
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test-key",
     "AWS_SECRET_ACCESS_KEY": "test-secret",
@@ -25,6 +27,8 @@ class Bucket:
     def __init__(self, endpoint_url: str, name: str) -> None:
         self.endpoint_url = endpoint_url
         self.name = name
+        self.proxy: FaultProxy | None = None
+        """Through which it is reached, if it is."""
         self._backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
         self._backend.create_bucket(name, "us-east-1")
 

@@ -1,19 +1,20 @@
 """The whole road on the in-process S3, with the pauses noted instead of made."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
 from ci3.core.account import Account, exit_code
-from ci3.core.model import DeploymentResult, ObjectOutcome, Result
+from ci3.core.model import DeploymentResult, Result
 from ci3.core.plan import Origin, Plan
 from ci3.engine.progress import Progress, Silent
-from ci3.errors import ExitCode
+from ci3.errors import ExitCode, RefusedError
 from ci3.resolving import Given, resolve
-from tests.journals import outcomes, records
+from tests.engine.invariants import Watch
+from tests.journals import records
 from tests.s3 import Bucket
 
 _numbers = itertools.count(1)
@@ -40,17 +41,6 @@ class Ran:
 
     def counts(self, name: str) -> dict[str, int]:
         return {str(outcome): number for outcome, number in self.of(name).counts.items()}
-
-    def check_accounts(self) -> None:
-        """Each object that the plan named must have exactly one outcome, and the journal agree."""
-        planned = {
-            decision.deployment.name: decision.deployment.deletion_count
-            for decision in self.plan.doomed
-        }
-        found = {one.name: sum(one.counts.values()) for one in self.result.deployments}
-        assert found == planned
-        journaled = [one["outcome"] for one in outcomes(self.journal)]
-        assert journaled.count("deleted") == self.result.count(ObjectOutcome.DELETED)
 
 
 def cleanup(
@@ -82,15 +72,35 @@ def cleanup(
     )
 
 
-def apply(bucket: Bucket, *, progress: Progress | None = None, **settings: str) -> Ran:
-    """Plan and apply at once, as `--auto-approve` does; the newest deployment is kept."""
+def apply(
+    bucket: Bucket,
+    *,
+    progress: Progress | None = None,
+    meanwhile: Callable[[], object] | None = None,
+    **settings: str,
+) -> Ran:
+    """Plan and apply, with what must hold always checked; the newest deployment is kept.
+
+    Without `meanwhile` it is applied at once, as `--auto-approve` does; else that is done while
+    somebody thinks about the plan.
+    """
     pauses: list[float] = []
     run = cleanup(bucket, pauses=pauses, progress=progress, **settings)
+    watch = Watch(bucket.content, bucket.proxy, run.settings.journal_file)
     reader = run.open_bucket()
     plan = run.make_plan(reader)
-    result = apply_plan(run, plan, reader, is_fresh=True)
+    watch.begin_apply(plan)
+    try:
+        if meanwhile is not None:
+            meanwhile()
+        result = apply_plan(run, plan, reader, is_fresh=meanwhile is None)
+    except RefusedError:
+        watch.check_refused()
+        raise
+    finally:
+        watch.end()
     ran = Ran(plan=plan, result=result, pauses=pauses)
-    ran.check_accounts()
+    watch.check(ran)
     return ran
 
 
