@@ -3,9 +3,9 @@
 import http.client
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from urllib.parse import urlsplit
@@ -57,10 +57,14 @@ class _Rule:
     canned: Answer | None = None
     reply: Callable[[Request], str] | None = None
     rewrite: Callable[[bytes], bytes] | None = None
+    refused: Mapping[str, tuple[str, str]] | None = None
     drops: bool = False
+    late: bool = False
     seen: int = 0
 
-    def matches(self, method: str, target: str) -> bool:
+    def matches(self, method: str, target: str, *, is_late: bool) -> bool:
+        if self.late and not is_late:
+            return False
         if method != self.method or not self.pattern.search(target):
             return False
         self.seen += 1
@@ -71,17 +75,19 @@ class FaultProxy:
     """Passes requests on to an S3, but for those that a rule speaks of; the last rule goes first.
 
     Each rule names a method and a regular expression that is searched in path and query. What only
-    probes passes by the rules, unless `spares_probes` is taken away.
+    probes passes by the rules, unless `spares_probes` is taken away. A rule that is `late` is about
+    requests after `is_late` was set: when the plan is made and the deletion begins.
     """
 
-    def __init__(self, upstream: str) -> None:
-        self._upstream = urlsplit(upstream).netloc
+    def __init__(self, upstream: str | Callable[[Request], Answer]) -> None:
+        self._upstream = upstream
         self._rules: list[_Rule] = []
         self._lock = Lock()
         self.requests: list[Request] = []
         self.failures: list[BaseException] = []
         self.url = ""
         self.spares_probes = True
+        self.is_late = False
         self.watch: Callable[[Request], object] | None = None
         """Shown each request before anything becomes of it."""
 
@@ -94,11 +100,12 @@ class FaultProxy:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         nth: int | None = None,
+        late: bool = False,
     ) -> None:
         """Answer without asking S3."""
         content = body.encode() if isinstance(body, str) else body
         canned = Answer(status=status, body=content, headers=headers or {})
-        self._add(method, pattern, nth, canned=canned)
+        self._add(method, pattern, nth, canned=canned, late=late)
 
     def reply(self, method: str, pattern: str, make: Callable[[Request], str]) -> None:
         """Answer without asking S3, with a body made of the request."""
@@ -109,16 +116,34 @@ class FaultProxy:
         self._add(method, pattern, nth, drops=True)
 
     def rewrite(
-        self, method: str, pattern: str, change: Callable[[bytes], bytes], *, nth: int | None = None
+        self,
+        method: str,
+        pattern: str,
+        change: Callable[[bytes], bytes],
+        *,
+        nth: int | None = None,
+        late: bool = False,
     ) -> None:
         """Pass the request on, and change the answer's body."""
-        self._add(method, pattern, nth, rewrite=change)
+        self._add(method, pattern, nth, rewrite=change, late=late)
+
+    def refuse(
+        self, keys: Collection[str], code: str, *, nth: int | None = None, message: str = "no"
+    ) -> None:
+        """Leave keys out of a batch, and answer of each of them with an error."""
+        self._add("POST", r"\?delete", nth, refused=dict.fromkeys(keys, (code, message)))
 
     def before(
-        self, method: str, pattern: str, act: Callable[[], object], *, nth: int | None = None
+        self,
+        method: str,
+        pattern: str,
+        act: Callable[[], object],
+        *,
+        nth: int | None = None,
+        late: bool = False,
     ) -> None:
         """Do something else first, then pass the request on."""
-        self._add(method, pattern, nth, before=act)
+        self._add(method, pattern, nth, before=act, late=late)
 
     def forget_rules(self) -> None:
         """Pass on whatever comes from now on."""
@@ -149,7 +174,9 @@ class FaultProxy:
                 matching = []
             else:
                 matching = [
-                    one for one in self._rules if one.matches(request.method, request.target)
+                    one
+                    for one in self._rules
+                    if one.matches(request.method, request.target, is_late=self.is_late)
                 ]
         rule = matching[0] if matching else None
         if rule is None:
@@ -160,6 +187,8 @@ class FaultProxy:
             return rule.canned
         if rule.reply is not None:
             return Answer(status=200, body=rule.reply(request).encode())
+        if rule.refused is not None:
+            return self._refuse(request, rule.refused)
         answer = self._pass_on(request)
         if rule.rewrite is not None:
             return Answer(
@@ -167,8 +196,26 @@ class FaultProxy:
             )
         return None if rule.drops else answer
 
+    def _refuse(self, request: Request, refused: Mapping[str, tuple[str, str]]) -> Answer:
+        asked = re.findall("<Object>.*?</Object>", request.body.decode(), re.DOTALL)
+        keys = dict(zip(request.batch_keys, asked, strict=True))
+        done = ""
+        if left := "".join(one for key, one in keys.items() if key not in refused):
+            body = f"<Delete>{left}</Delete>".encode()
+            answered = self._pass_on(replace(request, body=body)).body.decode()
+            done = re.sub(r".*<DeleteResult[^>]*>|</DeleteResult>", "", answered, flags=re.DOTALL)
+        errors = "".join(
+            f"<Error><Key>{key}</Key><Code>{refused[key][0]}</Code>"
+            f"<Message>{refused[key][1]}</Message></Error>"
+            for key in keys
+            if key in refused
+        )
+        return Answer(status=200, body=f"<DeleteResult>{done}{errors}</DeleteResult>".encode())
+
     def _pass_on(self, request: Request) -> Answer:
-        connection = http.client.HTTPConnection(self._upstream, timeout=30)
+        if not isinstance(self._upstream, str):
+            return self._upstream(request)
+        connection = http.client.HTTPConnection(urlsplit(self._upstream).netloc, timeout=30)
         try:
             connection.request(
                 request.method,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from threading import RLock
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -23,7 +23,7 @@ import botocore.handlers
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
-from tests.fault_proxy import Answer, Request
+from tests.fault_proxy import Answer, FaultProxy, Request
 
 URL = "http://s3.memory.test"
 OWNER = "<Owner><ID>owner</ID></Owner>"
@@ -254,11 +254,12 @@ def _list_objects(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
     limit = min(int(query.get("max-keys", _PAGE)), _PAGE)
     found: dict[str, str] = {}
     is_truncated = False
-    for key, one in bucket.current().items():
-        folder = _folder(key, prefix, delimiter)
-        if not key.startswith(prefix) or key <= after or (folder and folder <= after):
+    for key in sorted(key for key in bucket.versions if key > after and key.startswith(prefix)):
+        one = bucket.versions[key][0]
+        if one.is_marker:
             continue
-        if (folder or key) in found:
+        folder = _folder(key, prefix, delimiter)
+        if (folder and folder <= after) or (folder or key) in found:
             continue
         if len(found) == limit:
             is_truncated = True
@@ -275,11 +276,10 @@ def _list_objects(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
 def _list_versions(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
     after = query.get("key-marker", ""), query.get("version-id-marker", "")
     limit = min(int(query.get("max-keys", _PAGE)), _PAGE)
+    prefix = query.get("prefix", "")
+    keys = sorted(key for key in bucket.versions if key >= after[0] and key.startswith(prefix))
     entries = [
-        (key, one, place == 0)
-        for key, stored in sorted(bucket.versions.items())
-        if key.startswith(query.get("prefix", ""))
-        for place, one in enumerate(stored)
+        (key, one, place == 0) for key in keys for place, one in enumerate(bucket.versions[key])
     ]
     start = 0
     if after[0]:
@@ -390,6 +390,68 @@ def _document(root: str, body: str) -> Answer:
 def _error(status: int, code: str) -> Answer:
     text = f"<Error><Code>{code}</Code><Message>told by the S3 in memory</Message></Error>"
     return Answer(status=status, body=text.encode(), headers={"Content-Type": "application/xml"})
+
+
+class MemorySite:
+    """A bucket of an S3 in memory, with the ways that `tests.s3.Bucket` has."""
+
+    name = "site"
+    endpoint_url = URL
+
+    def __init__(self) -> None:
+        self._s3 = MemoryS3()
+        self._bucket = self._s3.buckets.setdefault(self.name, MemoryBucket())
+        self.proxy: FaultProxy | None = FaultProxy(self._s3.answer)
+
+    @property
+    def client(self):
+        return make_client()
+
+    def put(self, key: str, *, days: float = 0, body: bytes = b"x") -> None:
+        at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
+        self._s3.put(self._bucket, key, body, at)
+
+    def deploy(self, name: str, *, days: float, files: int = 3) -> None:
+        for number in range(files):
+            self.put(f"{name}/file-{number:05}", days=days)
+
+    def remove(self, key: str) -> None:
+        self._s3.delete(self._bucket, key)
+
+    def enable_versioning(self) -> None:
+        self._bucket.versioning = "Enabled"
+
+    def keys(self) -> set[str]:
+        return set(self._bucket.current())
+
+    def content(self) -> dict[str, tuple[bytes, str, datetime]]:
+        return {
+            key: (one.body, one.etag, one.modified_at)
+            for key, one in self._bucket.current().items()
+        }
+
+    def current_versions(self) -> dict[str, str]:
+        return {key: one.version_id for key, one in self._bucket.current().items()}
+
+    def all_versions(self) -> set[tuple[str, str]]:
+        """Every version that has content, as key and id."""
+        return {
+            (key, one.version_id)
+            for key, some in self._bucket.versions.items()
+            for one in some
+            if not one.is_marker
+        }
+
+    def versions(self) -> list[tuple[str, bool]]:
+        return sorted(
+            (key, one.is_marker) for key, some in self._bucket.versions.items() for one in some
+        )
+
+    def folders(self) -> set[str]:
+        return {key.partition("/")[0] for key in self.keys() if "/" in key}
+
+    def options(self) -> list[str]:
+        return ["--bucket-name", self.name, "--endpoint-url", self.endpoint_url]
 
 
 # How botocore reaches it.

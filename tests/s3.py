@@ -4,13 +4,15 @@ import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import boto3
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import FakeKey, s3_backends
 from moto.server import ThreadedMotoServer
 
-from tests.fault_proxy import FaultProxy
+if TYPE_CHECKING:
+    from tests.fault_proxy import FaultProxy
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test-key",

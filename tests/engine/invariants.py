@@ -1,5 +1,6 @@
 """What must hold after every run, whatever went wrong in it: watched from outside, then checked."""
 
+import json
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +12,10 @@ from ci3.core.model import ObjectOutcome
 from ci3.core.plan import Plan
 from ci3.engine.journal_file import JournalFile
 from ci3.errors import ExitCode, SettingsError
-from tests.fault_proxy import FaultProxy, Request
+from tests.fault_proxy import Request
+from tests.journals import intended
+from tests.memory_s3 import MemorySite
+from tests.s3 import Bucket
 
 if TYPE_CHECKING:
     from tests.engine.road import Ran
@@ -21,20 +25,14 @@ _GONE = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
 
 
 class Watch:
-    """Watches one run: its requests as they come in at the proxy, and the bucket around it.
+    """Watches one run: its requests as they come in at the proxy, and the bucket around it."""
 
-    `content` reads the bucket by another way than ci3's: of each current object all that makes it
-    what it is.
-    """
-
-    def __init__(
-        self, content: Callable[[], Content], proxy: FaultProxy | None, journal_path: str
-    ) -> None:
-        self._content = content
-        self._proxy = proxy
+    def __init__(self, bucket: Bucket | MemorySite, journal_path: str) -> None:
+        self._content: Callable[[], Content] = bucket.content
+        self._proxy = proxy = bucket.proxy
         self._journal_path = Path(journal_path)
         self._sent_at_start = len(proxy.deletions) if proxy else 0
-        self._at_start = content()
+        self._at_start = bucket.content()
         self._planned: Content = {}
         self._doomed: tuple[str, ...] = ()
         self.asked: list[str] = []
@@ -46,11 +44,11 @@ class Watch:
         assert self._content() == self._at_start, "planning has changed the bucket"
         if self._proxy is not None:
             assert len(self._proxy.deletions) == self._sent_at_start, "planning has sent a write"
-            self._proxy.watch = self._see
+            self._proxy.watch, self._proxy.is_late = self._see, True
 
     def end(self) -> None:
         if self._proxy is not None:
-            self._proxy.watch = None
+            self._proxy.watch, self._proxy.is_late = None, False
 
     def check(self, ran: "Ran") -> None:
         """Check a run that came to its end and told its account."""
@@ -82,9 +80,8 @@ class Watch:
         if not request.is_write or request.is_probe or "uploadId=" in request.target:
             return
         keys = keys_of(request)
-        intended = journaled(self._journal_path)
-        assert intended is not None, "a deletion without a journal"
-        assert set(keys) <= intended.keys(), "a deletion that the journal does not name"
+        named = {one["key"] for one in intended(whole_records(self._journal_path))}
+        assert set(keys) <= named, "a deletion that the journal does not name yet"
         self.asked += keys
 
     def _check_accounts(self, ran: "Ran") -> None:
@@ -119,6 +116,11 @@ def keys_of(request: Request) -> list[str]:
     return [unescape(key, {"&quot;": '"', "&apos;": "'"}) for key in request.batch_keys]
 
 
+def whole_records(path: Path) -> list[dict]:
+    """The lines of a journal that are on the disk whole, while others are being written."""
+    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+
+
 def journaled(path: Path) -> dict[str, ObjectOutcome | None] | None:
     """What a journal says of each key that it names, or None where it has not begun."""
     try:
@@ -126,7 +128,5 @@ def journaled(path: Path) -> dict[str, ObjectOutcome | None] | None:
     except (FileNotFoundError, SettingsError):
         return None
     return {
-        entry.key: entry.outcome
-        for prefix in journal.prefixes
-        for entry in journal.entries(prefix)
+        entry.key: entry.outcome for prefix in journal.prefixes for entry in journal.entries(prefix)
     }

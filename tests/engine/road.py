@@ -15,8 +15,10 @@ from ci3.errors import ExitCode, RefusedError
 from ci3.resolving import Given, resolve
 from tests.engine.invariants import Watch
 from tests.journals import records
+from tests.memory_s3 import MemorySite
 from tests.s3 import Bucket
 
+DOOMED = ("old-1", "old-2", "old-3")
 _numbers = itertools.count(1)
 
 
@@ -43,8 +45,17 @@ class Ran:
         return {str(outcome): number for outcome, number in self.of(name).counts.items()}
 
 
+def furnish(bucket: Bucket | MemorySite) -> None:
+    """Put in one deployment to keep, three to delete and files beside them."""
+    for key in ("index.html", "old-1", "new.txt"):
+        bucket.put(key, days=90)
+    bucket.deploy("new", days=1)
+    for days, name in enumerate(DOOMED, start=10):
+        bucket.deploy(name, days=days)
+
+
 def cleanup(
-    bucket: Bucket,
+    bucket: Bucket | MemorySite,
     *,
     pauses: list[float] | None = None,
     progress: Progress | None = None,
@@ -73,7 +84,7 @@ def cleanup(
 
 
 def apply(
-    bucket: Bucket,
+    bucket: Bucket | MemorySite,
     *,
     progress: Progress | None = None,
     meanwhile: Callable[[], object] | None = None,
@@ -86,7 +97,7 @@ def apply(
     """
     pauses: list[float] = []
     run = cleanup(bucket, pauses=pauses, progress=progress, **settings)
-    watch = Watch(bucket.content, bucket.proxy, run.settings.journal_file)
+    watch = Watch(bucket, run.settings.journal_file)
     reader = run.open_bucket()
     plan = run.make_plan(reader)
     watch.begin_apply(plan)
