@@ -101,11 +101,12 @@ class FaultProxy:
         headers: Mapping[str, str] | None = None,
         nth: int | None = None,
         late: bool = False,
+        first: Callable[[], object] | None = None,
     ) -> None:
-        """Answer without asking S3."""
+        """Answer without asking S3; if need be after something else."""
         content = body.encode() if isinstance(body, str) else body
         canned = Answer(status=status, body=content, headers=headers or {})
-        self._add(method, pattern, nth, canned=canned, late=late)
+        self._add(method, pattern, nth, canned=canned, late=late, before=first)
 
     def reply(self, method: str, pattern: str, make: Callable[[Request], str]) -> None:
         """Answer without asking S3, with a body made of the request."""

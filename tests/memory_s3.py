@@ -4,6 +4,7 @@ It answers as tests/real_s3/test_contract.py says, which a real server passes to
 """
 
 import base64
+import copy
 import hashlib
 import itertools
 import re
@@ -68,6 +69,7 @@ class MemoryS3:
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.buckets: dict[str, MemoryBucket] = {}
         self.clock = clock
+        self.honours_conditions = True
         self._numbers = itertools.count(1)
         self._lock = RLock()
 
@@ -182,7 +184,7 @@ class MemoryS3:
     ) -> Answer:
         if condition and version_id:
             return _error(501, "NotImplemented")
-        if code := _failed_condition(bucket, key, condition):
+        if code := self._failed_condition(bucket, key, condition):
             return _error(404 if code == "NoSuchKey" else 412, code)
         if version_id:
             removed = _remove_version(bucket, key, version_id)
@@ -208,7 +210,7 @@ class MemoryS3:
         named = f"<Key>{escape(key)}</Key>"
         if version_id:
             named += f"<VersionId>{version_id}</VersionId>"
-        if code := _failed_condition(bucket, key, asked.get("ETag", "")):
+        if code := self._failed_condition(bucket, key, asked.get("ETag", "")):
             return f"<Error>{named}<Code>{code}</Code><Message>no</Message></Error>"
         marker: Version | None = None
         if version_id:
@@ -223,14 +225,13 @@ class MemoryS3:
             )
         return f"<Deleted>{named}</Deleted>"
 
-
-def _failed_condition(bucket: MemoryBucket, key: str, condition: str) -> str:
-    if not condition:
-        return ""
-    stored = bucket.versions.get(key)
-    if not stored or stored[0].is_marker:
-        return "NoSuchKey"
-    return "" if stored[0].etag == condition else "PreconditionFailed"
+    def _failed_condition(self, bucket: MemoryBucket, key: str, condition: str) -> str:
+        if not condition or not self.honours_conditions:
+            return ""
+        stored = bucket.versions.get(key)
+        if not stored or stored[0].is_marker:
+            return "NoSuchKey"
+        return "" if stored[0].etag == condition else "PreconditionFailed"
 
 
 def _remove_version(bucket: MemoryBucket, key: str, version_id: str) -> Version | None:
@@ -396,9 +397,9 @@ class MemorySite:
     """A bucket of an S3 in memory, with the ways that `tests.s3.Bucket` has."""
 
     name = "site"
-    endpoint_url = URL
 
     def __init__(self) -> None:
+        self.endpoint_url = URL
         self._s3 = MemoryS3()
         self._bucket = self._s3.buckets.setdefault(self.name, MemoryBucket())
         self.proxy: FaultProxy | None = FaultProxy(self._s3.answer)
@@ -420,6 +421,23 @@ class MemorySite:
 
     def enable_versioning(self) -> None:
         self._bucket.versioning = "Enabled"
+
+    @property
+    def keeps_versions(self) -> bool:
+        return bool(self._bucket.versioning)
+
+    def honour_conditions(self, *, yes: bool) -> None:
+        self._s3.honours_conditions = yes
+
+    def answer(self, request: Request) -> Answer:
+        return self._s3.answer(request)
+
+    def save(self) -> MemoryBucket:
+        """Keep the bucket as it is, to go back to."""
+        return copy.deepcopy(self._bucket)
+
+    def go_back(self, saved: MemoryBucket) -> None:
+        self._bucket = self._s3.buckets[self.name] = copy.deepcopy(saved)
 
     def keys(self) -> set[str]:
         return set(self._bucket.current())

@@ -1,7 +1,7 @@
 """The whole road on the in-process S3, with the pauses noted instead of made."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -88,16 +88,17 @@ def apply(
     *,
     progress: Progress | None = None,
     meanwhile: Callable[[], object] | None = None,
+    moves: Collection[str] = (),
     **settings: str,
 ) -> Ran:
     """Plan and apply, with what must hold always checked; the newest deployment is kept.
 
     Without `meanwhile` it is applied at once, as `--auto-approve` does; else that is done while
-    somebody thinks about the plan.
+    somebody thinks about the plan. `moves` are keys that another changes in the midst of it.
     """
     pauses: list[float] = []
     run = cleanup(bucket, pauses=pauses, progress=progress, **settings)
-    watch = Watch(bucket, run.settings.journal_file)
+    watch = Watch(bucket, run.settings.journal_file, moves)
     reader = run.open_bucket()
     plan = run.make_plan(reader)
     watch.begin_apply(plan)

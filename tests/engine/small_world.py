@@ -17,6 +17,7 @@ from xml.sax.saxutils import unescape
 from ci3.aws.bucket import BucketReader, BucketWriter, VersionRemover
 from ci3.aws.client import VERSION_OPERATIONS, WRITE_OPERATIONS, make_client
 from ci3.cleanup import Cleanup
+from ci3.cli import main
 from ci3.core.model import ObjectOutcome, Result
 from ci3.core.plan import Plan
 from ci3.core.planfile import dump_plans, load_plans
@@ -201,6 +202,11 @@ class World:
         except SettingsError as exc:
             assert "that run deleted nothing" in exc.hint  # noqa: PT017 - nothing but that
             return None
+
+    def resume(self, path: Path) -> int:
+        """Go on with the run of a journal, as the command does; gives the exit code."""
+        with self._reached():
+            return main(["cleanup", "--resume", str(path), "--auto-approve", "--output", "json"])
 
     def journaled(self, path: Path) -> dict[str, tuple[str, ObjectOutcome | None]]:
         """What a journal has of each key: version id and outcome; it may be without its end."""

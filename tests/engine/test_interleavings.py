@@ -61,6 +61,7 @@ class Interleavings(RuleBasedStateMachine):
         )
         self.saved: list[Plan] = []
         self.journals: list[Path] = []
+        self.left_open: Apply | None = None
         self.undoable: tuple[Stored, Path] | None = None
         self.contents: set[tuple[str, str]] = set()
         self.world.upload("robots.txt")
@@ -168,6 +169,23 @@ class Interleavings(RuleBasedStateMachine):
     def restore(self, pick) -> None:
         self.restore_from(pick.choice(self.journals))
 
+    @precondition(lambda self: self.left_open is not None)
+    @rule()
+    def go_on_with_what_has_died(self) -> None:
+        """Within what that run was to delete, and no more."""
+        died, before, self.left_open = self.left_open, self.world.current(), None
+        code = self.world.resume(died.journal_path)
+        after = self.world.current()
+        gone = before.keys() - after.keys()
+        assert gone <= died.planned.keys(), "what that run was not to delete is gone"
+        assert all(before[key] == died.planned[key] for key in gone)
+        assert after == {key: one for key, one in before.items() if key not in gone}
+        assert gone <= self.world.journaled(died.journal_path).keys()
+        assert self.world.pointed() not in {key.partition("/")[0] for key in gone} - {""}
+        if code == 0:
+            assert not any(after.get(key) == one for key, one in died.planned.items())
+        self.note()
+
     def restore_from(self, path: Path) -> None:
         before, markers = self.world.current(), self.world.markers()
         undone = self.world.restore(path)
@@ -201,6 +219,8 @@ class Interleavings(RuleBasedStateMachine):
             return
         self.check_apply(one, before, uploaded)
         is_begun = one.journal_path.exists()
+        if one.result is None and self.world.journaled(one.journal_path):
+            self.left_open = one
         if self.expected.keys() - self.world.current().keys():
             self.journals.append(one.journal_path)
         self.note()
