@@ -62,6 +62,11 @@ class Bucket:
     def enable_versioning(self) -> None:
         self._backend.put_bucket_versioning(self.name, "Enabled")
 
+    def lock(self, key: str) -> None:
+        """Put an object under a lock that only its own version's removal runs into."""
+        self._backend.buckets[self.name].object_lock_enabled = True
+        self._backend.put_object_legal_hold(self.name, key, None, "ON")
+
     def keys(self) -> set[str]:
         return set(self.content())
 

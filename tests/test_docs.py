@@ -6,13 +6,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py"))
-NAMED = re.findall(r"`(test_\w+)`", (ROOT / "docs/safety.md").read_text(encoding="utf-8"))
-
-
-@pytest.mark.parametrize("name", NAMED)
-def test_every_test_that_the_docs_name_is_there(name):
-    assert f"def {name}(" in TESTS
 
 
 def test_files_made_from_the_settings_are_as_written():

@@ -1,7 +1,6 @@
-"""What a run does when S3 has too much of it, and when its time is over."""
+"""What a run does when its time is over, and how it shows meanwhile that it is alive."""
 
 import json
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,27 +9,12 @@ import pytest
 
 from ci3.cli import main
 from ci3.core.model import ObjectOutcome
-from ci3.engine.direct import RETRY_DELAYS_SECONDS
 from ci3.errors import ExitCode
 from ci3.report.terminal import LOG_EVERY_SECONDS, ProgressLines
-from tests.aws.answers import delete_result, error
-from tests.engine.road import Ran, apply, apply_plan, cleanup
-from tests.fault_proxy import FaultProxy, Request
+from tests.engine.road import Ran, apply_plan, cleanup
 from tests.s3 import Bucket
 
 DELETE = r"\?delete"
-
-
-def key_error(key: str, code: str) -> str:
-    return f"<Error><Key>{key}</Key><Code>{code}</Code><Message>later</Message></Error>"
-
-
-def all_refused(code: str):
-    def reply(request: Request) -> str:
-        errors = "".join(key_error(key, code) for key in request.batch_keys)
-        return f"<DeleteResult>{errors}</DeleteResult>"
-
-    return reply
 
 
 @pytest.fixture
@@ -38,54 +22,6 @@ def site(site: Bucket) -> Bucket:
     site.deploy("new", days=1)
     site.deploy("old", days=9)
     return site
-
-
-def test_key_that_is_slowed_down_again_and_again_fails_and_is_told(site, proxy: FaultProxy):
-    proxy.reply("POST", DELETE, all_refused("SlowDown"))
-
-    ran = apply(site)
-
-    assert ran.code is ExitCode.PARTIAL
-    assert ran.counts("old") == {"failed": 3}
-    assert len(proxy.deletions) == 1 + len(RETRY_DELAYS_SECONDS) == 9
-    assert tuple(ran.pauses) == RETRY_DELAYS_SECONDS
-    assert site.folders() == {"new", "old"}
-
-
-def test_key_with_an_internal_error_is_sent_again_alone(site, proxy: FaultProxy):
-    def first(request: Request) -> str:
-        one, *others = request.batch_keys
-        deleted = re.sub(r".*<DeleteResult[^>]*>|</DeleteResult>", "", delete_result(others))
-        for key in others:
-            site.remove(key)
-        return f"<DeleteResult>{deleted}{key_error(one, 'InternalError')}</DeleteResult>"
-
-    asked: list[list[str]] = []
-    proxy.reply(
-        "POST",
-        DELETE,
-        lambda request: (
-            asked.append(request.batch_keys),
-            first(request) if len(asked) == 1 else delete_result(request.batch_keys),
-        )[1],
-    )
-
-    ran = apply(site)
-
-    assert [len(keys) for keys in asked] == [3, 1]
-    assert ran.counts("old") == {"deleted": 3}
-
-
-def test_storm_of_503_slows_the_run_and_it_completes(site, proxy: FaultProxy, pauses):
-    for number in range(1, 9):
-        proxy.answer("POST", DELETE, error("SlowDown"), status=503, nth=number)
-
-    ran = apply(site)
-
-    assert ran.code is ExitCode.DONE
-    assert site.folders() == {"new"}
-    assert len(proxy.deletions) == 9
-    assert len(pauses) + len(ran.pauses) == 8
 
 
 def test_run_whose_time_is_over_stops_before_it_deletes_and_says_how_to_go_on(site, proxy):
