@@ -1,12 +1,14 @@
 """Others at the same bucket in the midst of a run: deploys, pins that move, a second run."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
 
 from ci3.core.account import Account, exit_code
-from ci3.core.model import ObjectOutcome, Result
+from ci3.core.model import ObjectOutcome, Outcome, Result
+from ci3.core.pins import protect
 from ci3.errors import ExitCode
 from tests.engine.road import apply, apply_plan, cleanup
 from tests.fault_proxy import FaultProxy
@@ -101,3 +103,19 @@ def test_run_that_comes_while_another_is_half_done_leaves_what_is_not_as_planned
     assert counts["old-1"] == {ObjectOutcome.CHANGED: 3}
     assert counts["old-2"] == {ObjectOutcome.ABSENT: 3}
     assert live.folders() == {"new", "old-1"}
+
+
+def test_last_gate_stops_a_batch_that_would_delete_what_is_pinned(
+    live: MemorySite, proxy: FaultProxy
+) -> None:
+    """Should all that stands before it fail, nothing of the batch goes out, and it is told."""
+    run = cleanup(live)
+    reader = run.open_bucket()
+    approved = run.approve(run.make_plan(reader), reader, is_fresh=True)
+
+    result = run.delete(replace(approved, pins=protect(["old-2"])), reader)
+
+    assert result.outcome is Outcome.PARTIAL
+    assert "not doomed" in result.stopped
+    assert proxy.deletions == []
+    assert live.folders() == {"new", *DOOMED}
