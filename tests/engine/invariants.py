@@ -14,7 +14,7 @@ from ci3.engine.journal_file import JournalFile
 from ci3.errors import ExitCode, SettingsError
 from tests.fault_proxy import Request
 from tests.journals import intended
-from tests.memory_s3 import MemorySite
+from tests.memory_site import MemorySite
 from tests.s3 import Bucket
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ci3.errors import ExitCode, RefusedError
 from ci3.resolving import Given, resolve
 from tests.engine.invariants import Watch
 from tests.journals import records
-from tests.memory_s3 import MemorySite
+from tests.memory_site import MemorySite
 from tests.s3 import Bucket
 
 DOOMED = ("old-1", "old-2", "old-3")

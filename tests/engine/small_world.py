@@ -27,10 +27,11 @@ from ci3.engine.journal_file import JournalFile, open_journal
 from ci3.engine.progress import Silent
 from ci3.engine.restore import Restoration
 from ci3.errors import SettingsError
-from tests import memory_s3
+from tests import memory_site
 from tests.engine.road import cleanup
 from tests.fault_proxy import Answer, Request
-from tests.memory_s3 import MemoryBucket, MemoryS3, Version
+from tests.memory_listings import MemoryBucket, Version
+from tests.memory_s3 import MemoryS3
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -139,7 +140,7 @@ class World:
     def run(self, journal_file: str = "") -> Cleanup:
         more = {"live_from": f"object:{POINTER}"} if self.has_pointer else {}
         made = cleanup(
-            SimpleNamespace(name=BUCKET, endpoint_url=memory_s3.URL),
+            SimpleNamespace(name=BUCKET, endpoint_url=memory_site.URL),
             keep_count=str(self.keep_count),
             group_by=r"(\w)-.*",
             required_file=INDEX,
@@ -296,7 +297,7 @@ def _ask(request: Request) -> Answer | None:
 @contextmanager
 def reached() -> Iterator[None]:
     """Let what is done in any world be asked of it; around all of them."""
-    with memory_s3.reached(_ask):
+    with memory_site.reached(_ask):
         yield
     reader.cache_clear()
     _client.cache_clear()
@@ -315,13 +316,13 @@ class _Reader(BucketReader):
 @cache
 def reader() -> BucketReader:
     """The bucket's reader, of whichever world is asked."""
-    return _Reader(bucket=BUCKET, region="us-east-1", endpoint_url=memory_s3.URL)
+    return _Reader(bucket=BUCKET, region="us-east-1", endpoint_url=memory_site.URL)
 
 
 @cache
 def _client(operations: frozenset[str]) -> "S3Client":
     return make_client(
-        region="us-east-1", endpoint_url=memory_s3.URL, operations=operations, connections=1
+        region="us-east-1", endpoint_url=memory_site.URL, operations=operations, connections=1
     )
 
 

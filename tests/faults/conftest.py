@@ -13,7 +13,7 @@ from ci3.engine.restore import Restoration
 from ci3.errors import ExitCode, SettingsError
 from tests.engine.road import DOOMED, apply, cleanup, furnish
 from tests.fault_proxy import Answer, Request
-from tests.memory_s3 import MemorySite, reached
+from tests.memory_site import MemorySite, reached
 
 __all__ = ["DOOMED", "again"]
 

@@ -10,7 +10,7 @@ from tests.aws.answers import HTML, entry, error, listing
 from tests.engine.road import apply
 from tests.fault_proxy import FaultProxy
 from tests.faults.conftest import DOOMED, again
-from tests.memory_s3 import MemorySite
+from tests.memory_site import MemorySite
 
 
 def upload_other_bytes(bucket: MemorySite) -> None:

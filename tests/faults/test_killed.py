@@ -17,7 +17,7 @@ from tests.engine import small_world
 from tests.engine.invariants import journaled
 from tests.engine.small_world import Crash, World
 from tests.fault_proxy import FaultProxy, running_proxy
-from tests.memory_s3 import MemorySite
+from tests.memory_site import MemorySite
 
 DELETE = r"\?delete"
 JOURNAL = Path("killed.jsonl")

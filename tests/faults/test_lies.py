@@ -8,7 +8,7 @@ from tests.aws.answers import listing
 from tests.engine.road import apply
 from tests.fault_proxy import FaultProxy
 from tests.faults.conftest import DOOMED, again
-from tests.memory_s3 import MemorySite
+from tests.memory_site import MemorySite
 
 DELETE = r"\?delete"
 GONE = {ObjectOutcome.DELETED, ObjectOutcome.ABSENT}

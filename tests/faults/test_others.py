@@ -13,7 +13,7 @@ from ci3.errors import ExitCode
 from tests.engine.road import apply, apply_plan, cleanup
 from tests.fault_proxy import FaultProxy
 from tests.faults.conftest import DOOMED
-from tests.memory_s3 import MemorySite
+from tests.memory_site import MemorySite
 
 DELETE = r"\?delete"
 

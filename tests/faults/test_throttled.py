@@ -7,7 +7,7 @@ from tests.aws.answers import error
 from tests.engine.road import apply
 from tests.fault_proxy import FaultProxy
 from tests.faults.conftest import DOOMED
-from tests.memory_s3 import MemorySite
+from tests.memory_site import MemorySite
 
 DELETE = r"\?delete"
 

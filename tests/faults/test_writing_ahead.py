@@ -10,7 +10,7 @@ from ci3.errors import ExitCode
 from tests.engine.road import apply
 from tests.fault_proxy import FaultProxy
 from tests.journals import intended, records
-from tests.memory_s3 import MemorySite
+from tests.memory_site import MemorySite
 
 DELETE = r"\?delete"
 

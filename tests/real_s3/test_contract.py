@@ -8,7 +8,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests import memory_s3
+from tests import memory_site
+from tests.memory_s3 import MemoryS3
 from tests.real_s3.conftest import ODD_KEYS
 
 _numbers = itertools.count(1)
@@ -75,8 +76,8 @@ def place(request):
     if request.param == "moto" and wrong:
         request.node.add_marker(pytest.mark.xfail(reason=wrong, strict=True))
     if request.param == "memory":
-        with memory_s3.reached(memory_s3.MemoryS3().answer):
-            client = memory_s3.make_client()
+        with memory_site.reached(MemoryS3().answer):
+            client = memory_site.make_client()
             client.create_bucket(Bucket=name)
             yield Place(client=client, bucket=name)
         return
