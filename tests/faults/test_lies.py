@@ -48,6 +48,19 @@ def test_deletion_whose_answer_was_lost_is_gone_and_comes_back_whole(
         assert len(markers) == (9 if honours_conditions else 18)
 
 
+def test_object_that_changed_while_the_answer_said_nothing_is_told_as_changed(
+    live: MemorySite, proxy: FaultProxy
+) -> None:
+    def upload() -> None:
+        live.put("old-1/file-00001", days=10, body=b"deployed again")
+
+    proxy.answer("POST", DELETE, "<DeleteResult/>", nth=1, first=upload)
+    ran = apply(live)
+    assert ran.code is ExitCode.PARTIAL
+    assert ran.counts("old-1") == {"failed": 2, "changed": 1}
+    assert live.content()["old-1/file-00001"][0] == b"deployed again"
+
+
 def test_listing_that_turns_up_empty_in_mid_apply_is_found_out(
     live: MemorySite, proxy: FaultProxy
 ) -> None:
