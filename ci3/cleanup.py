@@ -130,6 +130,7 @@ class Cleanup:
             region=self.settings.region,
             endpoint_url=self.settings.endpoint_url,
             credentials=self.credentials,
+            connections=self.settings.concurrency,
         )
 
     def take_inventory(self, bucket: BucketReader) -> Inventory:
@@ -395,6 +396,7 @@ class Cleanup:
             match=self.settings.match,
             required_file=self.settings.required_file,
             is_begun=is_begun,
+            concurrency=self.settings.concurrency,
         )
 
     def _read_live_sources(self, bucket: BucketReader) -> tuple[Reading, ...]:

@@ -20,6 +20,9 @@ JOURNAL_FORMAT: Final = "ci3-journal/1"
 JOURNAL_FOLDER: Final = ".ci3"
 """The folder below a target's prefix where journals are stored; it is never a deployment."""
 
+MAXIMUM_CONCURRENCY: Final = 32
+"""Requests to S3 that are out at once, unless a user says another number."""
+
 DELETE_BATCH_SIZE: Final = 1000
 """Keys in one DeleteObjects request at most.
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
-from ci3.constants import DEFAULT_KEEP_COUNT, MINIMUM_KEEP_COUNT
+from ci3.constants import DEFAULT_KEEP_COUNT, MAXIMUM_CONCURRENCY, MINIMUM_KEEP_COUNT
 from ci3.core.live import LiveSource
 from ci3.core.measures import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
 from ci3.core.plan import DeleteLimit, PolicyEntry
@@ -19,6 +19,7 @@ from ci3.values import (
     PREFIX_PATTERN,
     parse_bucket,
     parse_choice,
+    parse_concurrency,
     parse_count,
     parse_file_path,
     parse_flag,
@@ -286,6 +287,17 @@ class Settings:
         pattern=TIMEOUT_PATTERN,
         options=("--timeout",),
         default=None,
+        is_for_run=True,
+    )
+    concurrency: int = define(
+        "Requests to S3 that may be out at once. As many are as the network and this machine make "
+        "worth having, and fewer when S3 asks for that; never more than this.",
+        parse=parse_concurrency,
+        kind=Kind.COUNT,
+        minimum=1,
+        options=("--concurrency",),
+        default=MAXIMUM_CONCURRENCY,
+        default_doc=f"adaptive, at most {MAXIMUM_CONCURRENCY}",
         is_for_run=True,
     )
     policy_file: str = define(

@@ -100,6 +100,13 @@ def parse_count(text: str) -> int:
     return int(text)
 
 
+def parse_concurrency(text: str) -> int:
+    """Read how many requests may be out at once."""
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", text):
+        raise ValueError("is not a whole number from 1 to 999")
+    return int(text)
+
+
 def parse_grouping(text: str) -> re.Pattern[str]:
     """Compile a regular expression that has a group for what deployments are grouped by."""
     pattern = parse_regex(text)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from ci3.core.content import describe
 from ci3.core.model import (
     Action,
     Decision,
@@ -13,7 +14,6 @@ from ci3.core.model import (
     StoredObject,
     Target,
     Versioning,
-    describe,
 )
 from ci3.core.plan import Plan
 

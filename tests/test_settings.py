@@ -446,7 +446,7 @@ def test_all_that_decides_is_recorded():
 
     place = {"bucket", "region", "prefix", "endpoint-url", "role-to-assume"}
     telling = {"mode", "plan-file", "journal-file", "policy-file", "comment", "comment-id"}
-    applying = {"resume", "skip-changed", "timeout"}
+    applying = {"resume", "skip-changed", "timeout", "concurrency"}
     github = {"github-token", "github-api-url"}
     assert set(recorded) == {one.name for one in SETTINGS} - place - telling - applying - github
 

@@ -14,6 +14,7 @@ from ci3.aws.client import (
     make_client,
     translated,
 )
+from ci3.aws.entries import read_entries
 from ci3.aws.journal_store import JournalStore
 from ci3.aws.lifecycle import noncurrent_term
 from ci3.aws.listings import check_listings
@@ -22,6 +23,7 @@ from ci3.aws.pages import Page, list_pages
 from ci3.aws.uploads import list_uploads
 from ci3.aws.versions import VersionRemover, list_versions, note_order
 from ci3.aws.writer import BucketWriter
+from ci3.constants import MAXIMUM_CONCURRENCY
 from ci3.core.model import NoncurrentTerm, StoredUpload, StoredVersion, Target, Versioning
 from ci3.errors import AccessError, GateError
 
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BucketReader", "BucketWriter", "JournalStore", "KeyOutcome", "VersionRemover"]
 
-CONNECTIONS = 32
 
 # What the AWS configuration names counts as if it were a setting, so that a plan records it.
 _AWS_ENDPOINT = re.compile(r"https://s3[.-]([a-z0-9-]+\.)?amazonaws\.com(\.cn)?/?")
@@ -46,17 +47,20 @@ class BucketReader:
         region: str,
         endpoint_url: str,
         credentials: Credentials | None = None,
+        connections: int = MAXIMUM_CONCURRENCY,
     ) -> None:
         self.bucket = bucket
         self.credentials = credentials
         self._asked_region = region
+        self._connections = connections
         self._client = make_client(
             region=region,
             endpoint_url=endpoint_url,
             operations=READ_OPERATIONS,
-            connections=CONNECTIONS,
+            connections=connections,
             credentials=credentials,
         )
+        read_entries(self._client)
         check_listings(self._client)
         note_order(self._client)
         self._asked_endpoint_url = endpoint_url
@@ -64,9 +68,13 @@ class BucketReader:
         is_default = not endpoint_url and _AWS_ENDPOINT.fullmatch(in_force)
         self.endpoint_url = "" if is_default else in_force
 
-    def list_pages(self, prefix: str, *, delimiter: str = "") -> Generator[Page, None, None]:
+    def list_pages(
+        self, prefix: str, *, delimiter: str = "", start_after: str = ""
+    ) -> Generator[Page, None, None]:
         """List everything under a prefix, or its first level; see `ci3.aws.pages`."""
-        return list_pages(self._client, self.bucket, prefix, delimiter=delimiter)
+        return list_pages(
+            self._client, self.bucket, prefix, delimiter=delimiter, start_after=start_after
+        )
 
     def list_keys(self, prefix: str) -> tuple[str, ...]:
         """List the keys under a prefix."""
@@ -152,7 +160,7 @@ class BucketReader:
             region=self._asked_region,
             endpoint_url=self._asked_endpoint_url,
             operations=operations,
-            connections=CONNECTIONS,
+            connections=self._connections,
             credentials=self.credentials,
         )
         address = client.meta.endpoint_url

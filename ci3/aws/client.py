@@ -112,7 +112,7 @@ def make_service_client(  # noqa: PLR0913 - all that a client is made of
     core = botocore.session.get_session()
     # botocore's own parser takes 34 µs for each of a listing's timestamps, this one 0.1 µs.
     core.get_component("response_parser_factory").set_parser_defaults(
-        timestamp_parser=_parse_timestamp
+        timestamp_parser=parse_timestamp
     )
     if credentials is not None:
         core.register_component("credential_provider", credentials)
@@ -143,7 +143,8 @@ def _loader(data_path: str | None) -> botocore.loaders.Loader:
     return botocore.loaders.create_loader(data_path)
 
 
-def _parse_timestamp(value: str) -> datetime:
+def parse_timestamp(value: str) -> datetime:
+    """Read a timestamp of S3, which is ISO 8601; all others as botocore does."""
     if isinstance(value, str) and value.endswith("Z"):
         try:
             return datetime.fromisoformat(value)

@@ -1,10 +1,9 @@
 """The words of ci3 as types: objects, deployments, an inventory of them, decisions and results."""
 
 import dataclasses
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -319,57 +318,3 @@ class Result:
     def count(self, outcome: ObjectOutcome) -> int:
         """How many objects ended so."""
         return sum(result.counts.get(outcome, 0) for result in self.deployments)
-
-
-def fingerprint(objects: Iterable[StoredObject]) -> str:
-    """Name the exact content of a deployment: SHA-256 in hex over its objects, sorted by key.
-
-    Each object counts with key, ETag, size in bytes and last modification, so that an upload of
-    the same bytes changes it too.
-    """
-    digest = hashlib.sha256()
-    for stored in sorted(objects, key=lambda stored: stored.key):
-        record = (
-            stored.key,
-            stored.etag,
-            str(stored.size_bytes),
-            stored.modified_at.astimezone(UTC).isoformat(),
-        )
-        for field in record:
-            encoded = field.encode("utf-8", "surrogatepass")
-            digest.update(len(encoded).to_bytes(8, "big") + encoded)
-    return digest.hexdigest()
-
-
-def describe(
-    name: str,
-    prefix: str,
-    objects: Iterable[StoredObject],
-    *,
-    required_file: str = "",
-    is_whole: bool = True,
-) -> Deployment:
-    """Sum up a listing of one folder.
-
-    It is complete when it has the required file, or where none is required any object with
-    content of its own.
-    """
-    listed = tuple(objects)
-    times = [stored.modified_at for stored in listed]
-    return Deployment(
-        name=name,
-        prefix=prefix,
-        object_count=len(listed) if is_whole else 0,
-        size_bytes=sum(stored.size_bytes for stored in listed) if is_whole else 0,
-        oldest_at=min(times, default=None),
-        newest_at=max(times, default=None),
-        complete=any(
-            stored.key == f"{prefix}{required_file}"
-            if required_file
-            else not stored.is_folder_marker
-            for stored in listed
-        ),
-        fingerprint=fingerprint(listed) if is_whole else "",
-        is_whole=is_whole,
-        first_at=min(listed, key=lambda stored: stored.key).modified_at if listed else None,
-    )

@@ -12,7 +12,8 @@ from ci3.aws.writer import BucketWriter
 from ci3.constants import DELETE_BATCH_SIZE
 from ci3.core.gate import Gate
 from ci3.core.model import Decision, Deployment, DeploymentResult, ObjectOutcome, StoredObject
-from ci3.engine.inventory import LISTING_WORKERS, find_folders, list_deployment
+from ci3.engine.folders import find_folders
+from ci3.engine.inventory import LISTING_WORKERS, list_deployment
 from ci3.engine.journal import Journal
 from ci3.engine.pace import Pace
 from ci3.engine.progress import Progress
@@ -309,7 +310,7 @@ class Deletion:
             there = {
                 f"{parent}{name}/"
                 for parent in parents
-                for name in find_folders(self.reader, parent)[0]
+                for name in find_folders(self.reader, parent).names
             }
             for one in done:
                 # Some servers show a folder for a while after its last object.

@@ -8,19 +8,16 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ci3.aws.bucket import BucketReader
-from ci3.constants import JOURNAL_FOLDER
-from ci3.core.model import (
-    Deployment,
-    Hole,
-    Ignored,
-    Inventory,
-    StoredObject,
-    describe,
-)
+from ci3.constants import MAXIMUM_CONCURRENCY
+from ci3.core.content import Content, describe
+from ci3.core.model import Deployment, Hole, Inventory, StoredObject
+from ci3.engine.flat import FlatListing
+from ci3.engine.folders import Folders, find_folders
 from ci3.engine.progress import Progress
 from ci3.errors import DeniedError, ListingError
 
 LISTING_WORKERS = 16
+"""Deployments that are listed at once where each is listed alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +25,14 @@ class Scope:
     """What is a deployment, and when it is complete; see the settings of these names.
 
     With `is_begun` a deployment is only begun to be listed: one request, of up to 1,000 objects.
+    No more requests are out at once than `concurrency` says.
     """
 
     prefix: str = ""
     match: re.Pattern[str] | None = None
     required_file: str = ""
     is_begun: bool = False
+    concurrency: int = MAXIMUM_CONCURRENCY
 
 
 def take_inventory(bucket: BucketReader, scope: Scope, progress: Progress) -> Inventory:
@@ -42,9 +41,36 @@ def take_inventory(bucket: BucketReader, scope: Scope, progress: Progress) -> In
     A deployment whose own listing is denied or can't be trusted becomes a hole. Raises AccessError
     when the folders can't be listed, or S3 can't be reached at all.
     """
-    names, ignored = find_folders(bucket, scope.prefix, scope.match)
-    described, holes = _describe_all(bucket, scope, names, progress)
-    return Inventory(deployments=described, ignored=tuple(ignored), holes=holes)
+    found = find_folders(bucket, scope.prefix, scope.match)
+    listed: dict[str, Content] = {}
+    if found.is_sorted and not scope.is_begun:
+        listed = _list_flat(bucket, scope, found, progress)
+    rest = [name for name in found.names if name not in listed]
+    described, holes = _describe_all(bucket, scope, rest, progress)
+    deployments = (*described, *(content.describe(name) for name, content in listed.items()))
+    return Inventory(
+        deployments=tuple(sorted(deployments, key=lambda one: one.name)),
+        ignored=found.ignored,
+        holes=holes,
+    )
+
+
+def _list_flat(
+    bucket: BucketReader, scope: Scope, found: Folders, progress: Progress
+) -> dict[str, Content]:
+    """List the deployments together, and give what stands in each of which that is sure.
+
+    None is where this S3 lists in another order than S3, or not everything: each alone may do.
+    """
+    listing = FlatListing(
+        bucket, found, required_file=scope.required_file, ceiling=scope.concurrency
+    )
+    try:
+        with _shown(progress, "Listing deployments", len(found.names)):
+            listed, doubtful = listing.run(progress)
+    except (DeniedError, ListingError):
+        return {}
+    return {name: content for name, content in listed.items() if name not in doubtful}
 
 
 def finish_listing(
@@ -70,7 +96,9 @@ def _describe_all(
 ) -> tuple[tuple[Deployment, ...], tuple[Hole, ...]]:
     deployments: list[Deployment] = []
     holes: list[Hole] = []
-    with _pool() as pool, _shown(progress, "Listing deployments", len(names)):
+    if not names:
+        return (), ()
+    with _pool(scope.concurrency) as pool, _shown(progress, "Listing deployments", len(names)):
         pending = {pool.submit(_describe, bucket, name, scope): name for name in names}
         for done in as_completed(pending):
             try:
@@ -162,42 +190,12 @@ def _by_key(
     return objects
 
 
-def find_folders(
-    bucket: BucketReader, prefix: str, match: re.Pattern[str] | None = None
-) -> tuple[list[str], list[Ignored]]:
-    """List the names of a prefix's folders, and what else stands beside them."""
-    names: list[str] = []
-    ignored: list[Ignored] = []
-    for page in bucket.list_pages(prefix, delimiter="/"):
-        ignored += [_outside(stored, prefix) for stored in page.objects]
-        for folder in page.folders:
-            name = folder.removeprefix(prefix).removesuffix("/")
-            if "/" in name:
-                raise ListingError(
-                    f"listing s3://{bucket.bucket}/{prefix}: {folder!r} is no folder of it",
-                    "Nothing was deleted. Check that the endpoint-url is an S3.",
-                )
-            if not name or f"{prefix}{name}/" != folder:
-                ignored.append(Ignored(name=folder, reason="a folder without a name"))
-            elif name == JOURNAL_FOLDER:
-                ignored.append(Ignored(name=f"{name}/", reason="where ci3 keeps its journals"))
-            elif match is not None and not match.fullmatch(name):
-                ignored.append(Ignored(name=f"{name}/", reason=f"does not match {match.pattern}"))
-            else:
-                names.append(name)
-    return list(dict.fromkeys(names)), ignored
-
-
-def _outside(stored: StoredObject, prefix: str) -> Ignored:
-    if stored.key == prefix:
-        return Ignored(name=stored.key, reason="the folder's own marker")
-    return Ignored(name=stored.key.removeprefix(prefix), reason="a file outside every deployment")
-
-
 @contextmanager
-def _pool() -> Iterator[ThreadPoolExecutor]:
+def _pool(concurrency: int) -> Iterator[ThreadPoolExecutor]:
     """Give a pool that drops what has not begun when its user fails or is interrupted."""
-    pool = ThreadPoolExecutor(max_workers=LISTING_WORKERS, thread_name_prefix="listing")
+    pool = ThreadPoolExecutor(
+        max_workers=min(LISTING_WORKERS, concurrency), thread_name_prefix="listing"
+    )
     try:
         yield pool
     finally:

@@ -16,8 +16,8 @@ from ci3.aws.client import (
     READ_OPERATIONS,
     VERSION_OPERATIONS,
     WRITE_OPERATIONS,
-    _parse_timestamp,
     make_client,
+    parse_timestamp,
 )
 from ci3.core.model import Versioning
 from ci3.errors import AccessError, DeniedError, ExitCode, GateError
@@ -106,7 +106,7 @@ def test_timestamps_are_read_as_botocore_reads_them() -> None:
         when = start + timedelta(microseconds=chance.randrange(4_000_000_000_000_000))
         text = when.strftime(forms[number % len(forms)])
         for one in (text, re.sub(r"\.(\d{3})\d{3}Z", r".\1Z", text), text.replace("Z", "z")):
-            ours, theirs = _parse_timestamp(one), botocore.utils.parse_timestamp(one)
+            ours, theirs = parse_timestamp(one), botocore.utils.parse_timestamp(one)
             assert (ours, ours.utcoffset()) == (theirs, theirs.utcoffset()), one
 
 
@@ -115,7 +115,7 @@ def test_text_that_is_no_time_is_an_error_as_botocore_has_it(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - botocore's own words
         botocore.utils.parse_timestamp(text)
     with pytest.raises(ValueError):  # noqa: PT011 - as above
-        _parse_timestamp(text)
+        parse_timestamp(text)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from ci3.core.content import describe
 from ci3.core.measures import Duration
-from ci3.core.model import Deployment, describe
+from ci3.core.model import Deployment
 from ci3.core.pins import Pin
 from ci3.core.retention import RetentionPolicy, decide
 from tests.builders import NOW, inventory, stored

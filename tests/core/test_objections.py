@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from ci3.core.content import describe
 from ci3.core.live import LiveSource, Reading, Sighting
 from ci3.core.measures import ByteSize
-from ci3.core.model import Hole, Ignored, NoncurrentTerm, Versioning, describe
+from ci3.core.model import Hole, Ignored, NoncurrentTerm, Versioning
 from ci3.core.objections import (
     Limits,
     against_readings,

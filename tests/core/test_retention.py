@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from ci3.core.model import ReasonCode, describe
+from ci3.core.content import describe
+from ci3.core.model import ReasonCode
 from ci3.core.retention import RetentionPolicy, decide
 from ci3.core.succession import newest_first
 from tests.builders import NOW, days_ago, deployment, empty, inventory, marker_only, stored

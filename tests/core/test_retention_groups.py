@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ci3.core.model import describe
+from ci3.core.content import describe
 from ci3.core.pins import protect
 from ci3.core.retention import RetentionPolicy, decide
 from ci3.core.succession import AgeFrom

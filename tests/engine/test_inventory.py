@@ -14,9 +14,12 @@ from tests.fault_proxy import FaultProxy
 from tests.s3 import Bucket
 
 
-def inventory(bucket: Bucket, prefix: str = "", match: str = "") -> Inventory:
+def inventory(
+    bucket: Bucket, prefix: str = "", match: str = "", concurrency: int = 32
+) -> Inventory:
     reader = cleanup(bucket).open_bucket()
-    scope = Scope(prefix=prefix, match=re.compile(match) if match else None)
+    pattern = re.compile(match) if match else None
+    scope = Scope(prefix=prefix, match=pattern, concurrency=concurrency)
     return take_inventory(reader, scope, Silent())
 
 
@@ -81,38 +84,72 @@ def test_marker_of_a_folder_is_one_of_its_objects_and_makes_no_deployment(bucket
     assert [one.complete for one in found.deployments] == [False, True]
 
 
-@pytest.mark.parametrize("deployment_count", [0, 1, 999, 1000, 1001])
-def test_folders_cost_one_request_per_thousand_and_one_for_each_that_matches(
+TOGETHER = r"prefix=(?!.*delimiter)(&|$|%2F&)"
+"""A listing of many deployments at once."""
+BORDERS = (0, 1, 999, 1000, 1001)
+ALIKE = ("a", "a-b", "a.", "a0", "aa", "v1", "v10", "v1-x")
+"""Names that are prefixes of one another, and sort otherwise with their slash than without it."""
+
+
+def pages(count: int) -> int:
+    """How many pages hold so many; no objects are one page too, unless nothing asks for it."""
+    return -(-count // 1000)
+
+
+@pytest.mark.parametrize("deployment_count", BORDERS)
+def test_one_request_for_a_thousand_folders_and_one_for_a_thousand_objects(
     site: Bucket, proxy: FaultProxy, deployment_count: int
 ) -> None:
     for number in range(deployment_count):
         site.put(f"{number:05}/x")
-    found = inventory(site, match="..[05]0.")
-    matching_count = sum(f"{number:05}"[2:4] in ("00", "50") for number in range(deployment_count))
-    assert len(found.deployments) == matching_count
-    assert len(found.deployments) + len(found.ignored) == deployment_count
-    folder_pages = max(1, -(-deployment_count // 1000))
+    assert len(inventory(site, concurrency=1).deployments) == deployment_count
+    folder_pages = max(1, pages(deployment_count))
     assert len(proxy.sent("GET", "delimiter")) == folder_pages
-    assert len(proxy.requests) == folder_pages + matching_count
+    assert len(proxy.requests) == folder_pages + pages(deployment_count)
 
 
-@pytest.mark.parametrize("file_count", [1, 999, 1000, 1001])
-def test_objects_cost_one_request_per_thousand(
+@pytest.mark.parametrize("file_count", BORDERS[1:])
+def test_objects_of_neighbours_share_pages(
     site: Bucket, proxy: FaultProxy, file_count: int
 ) -> None:
-    site.deploy("a", days=1, files=file_count)
-    site.deploy("b", days=1, files=1)
-    assert counts(inventory(site)) == {"a": file_count, "b": 1}
-    assert len(proxy.requests) == 1 + -(-file_count // 1000) + 1
+    for name in ALIKE:
+        site.deploy(name, days=1, files=1)
+    site.deploy("v1", days=1, files=file_count)
+    found = counts(inventory(site, concurrency=1))
+    assert found == dict.fromkeys(ALIKE, 1) | {"v1": file_count}
+    assert len(proxy.requests) == 1 + pages(file_count + len(ALIKE) - 1)
 
 
-def test_root_files_count_as_folders_do(site: Bucket, proxy: FaultProxy) -> None:
-    for number in range(999):
-        site.put(f"file-{number:03}")
+def test_files_at_the_root_between_deployments_cost_no_more_than_the_root_does(
+    site: Bucket, proxy: FaultProxy
+) -> None:
     site.deploy("a", days=1)
-    site.deploy("b", days=1)
-    assert set(counts(inventory(site))) == {"a", "b"}
+    for number in range(1500):
+        site.put(f"file-{number:04}")
+    site.deploy("z", days=1)
+    assert counts(inventory(site, concurrency=1)) == {"a": 3, "z": 3}
+    assert len(proxy.sent("GET", "delimiter")) == 2
     assert len(proxy.requests) == 2 + 2
+
+
+def test_large_folder_that_is_no_deployment_is_jumped_over(site: Bucket, proxy: FaultProxy) -> None:
+    site.deploy("a", days=1)
+    site.deploy("images", days=1, files=3500)
+    site.deploy("z", days=1)
+    assert counts(inventory(site, match="[a-z]", concurrency=1)) == {"a": 3, "z": 3}
+    assert len(proxy.requests) == 1 + 2
+
+
+@pytest.mark.parametrize("concurrency", [2, 32])
+def test_listing_at_once_costs_hardly_more_requests(
+    site: Bucket, proxy: FaultProxy, concurrency: int
+) -> None:
+    for number in range(30):
+        site.deploy(f"{number:02}", days=1, files=200)
+    site.deploy("large", days=1, files=5000)
+    found = counts(inventory(site, concurrency=concurrency))
+    assert found == {f"{number:02}": 200 for number in range(30)} | {"large": 5000}
+    assert 12 <= len(proxy.requests) <= 1 + 11 * 1.05 + concurrency
 
 
 @pytest.mark.parametrize(
@@ -130,6 +167,7 @@ def test_deployment_that_cannot_be_listed_is_a_hole_that_forbids_applying(
 ) -> None:
     for days, name in enumerate("abcd"):
         site.deploy(name, days=days)
+    proxy.answer("GET", TOGETHER, body, status=status)
     proxy.answer("GET", "prefix=b%2F", body, status=status)
     run = cleanup(site)
     plan = run.make_plan(run.open_bucket())
@@ -157,7 +195,7 @@ def test_folders_that_cannot_be_listed_are_an_error(
 def test_credentials_that_expire_in_the_midst_are_an_error(site: Bucket, proxy: FaultProxy) -> None:
     for name in "abcd":
         site.deploy(name, days=1)
-    proxy.answer("GET", "prefix=b%2F", error("ExpiredToken"), status=400)
+    proxy.answer("GET", TOGETHER, error("ExpiredToken"), status=400)
     with pytest.raises(AccessError, match="ExpiredToken"):
         inventory(site)
 
@@ -175,5 +213,48 @@ def test_folder_that_is_gone_when_it_is_listed_has_no_objects(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     site.deploy("a", days=1)
+    proxy.answer("GET", TOGETHER, listing())
     proxy.answer("GET", "prefix=a%2F", listing())
     assert counts(inventory(site)) == {"a": 0}
+
+
+def test_deployment_that_a_listing_of_many_leaves_out_is_listed_alone(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    for name in "abc":
+        site.deploy(name, days=1)
+    proxy.answer("GET", TOGETHER, listing(entry("a/x"), entry("c/x")))
+    assert counts(inventory(site)) == {"a": 1, "b": 3, "c": 1}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param(("b/x", "a/x"), id="another order"),
+        pytest.param(("a/x", "a/x"), id="a key twice"),
+    ],
+)
+def test_listing_of_many_in_another_order_is_not_relied_on(
+    site: Bucket, proxy: FaultProxy, keys: tuple[str, ...]
+) -> None:
+    for name in "ab":
+        site.deploy(name, days=1)
+    proxy.answer("GET", TOGETHER, listing(*map(entry, keys)))
+    assert counts(inventory(site)) == {"a": 3, "b": 3}
+
+
+def test_folders_in_another_order_are_listed_each_alone(site: Bucket, proxy: FaultProxy) -> None:
+    for name in ("a", "a-b"):
+        site.deploy(name, days=1)
+    proxy.answer("GET", "delimiter", listing(folders=["a/", "a-b/"]))
+    assert counts(inventory(site)) == {"a": 3, "a-b": 3}
+    assert not proxy.sent("GET", TOGETHER)
+
+
+def test_listing_slows_down_when_s3_asks_for_it(
+    site: Bucket, proxy: FaultProxy, pauses: list[float]
+) -> None:
+    site.deploy("a", days=1)
+    proxy.answer("GET", TOGETHER, error("SlowDown"), status=503, nth=1)
+    assert counts(inventory(site)) == {"a": 3}
+    assert len(pauses) == 1

@@ -6,7 +6,7 @@ import pytest
 
 from ci3.core.model import ObjectOutcome
 from ci3.errors import ExitCode, RefusedError
-from tests.aws.answers import HTML, entry, error, listing
+from tests.aws.answers import HTML, TOGETHER, entry, error, listing
 from tests.engine.road import apply
 from tests.fault_proxy import FaultProxy
 from tests.faults.conftest import DOOMED, again
@@ -122,7 +122,9 @@ def test_deployment_that_became_due_during_approval_was_not_approved(live: Memor
 def test_hole_that_opened_during_approval_refuses_everything(
     live: MemorySite, proxy: FaultProxy
 ) -> None:
-    proxy.answer(**again("old-2"), body=error("AccessDenied"), status=403)
+    denied = {"body": error("AccessDenied"), "status": 403}
+    proxy.answer("GET", TOGETHER, late=True, **denied)
+    proxy.answer(**again("old-2"), **denied)
     with pytest.raises(RefusedError, match="old-2 could not be listed"):
         apply(live, meanwhile=lambda: None)
     assert live.folders() == {"new", *DOOMED}

@@ -1,0 +1,70 @@
+"""Objects as a page of a listing names them, column by column: a million pass through here."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from ci3.core.model import StoredObject
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The objects of one page, or a run of them, in the order of the listing.
+
+    All columns are of one length. `sizes` are bytes in decimal digits; `times` are texts that
+    `time_text` writes, which sort as the times do.
+    """
+
+    keys: list[str]
+    etags: list[str]
+    sizes: list[str]
+    times: list[str]
+
+    @classmethod
+    def of(cls, objects: Iterable[StoredObject]) -> Self:
+        """Write objects in columns."""
+        rows = list(objects)
+        return cls(
+            [one.key for one in rows],
+            [one.etag for one in rows],
+            [str(one.size_bytes) for one in rows],
+            [time_text(one.modified_at) for one in rows],
+        )
+
+    def run(self, start: int, end: int) -> "Listed":
+        """Give the objects from one place up to another."""
+        if start == 0 and end >= len(self.keys):
+            return self
+        return Listed(
+            self.keys[start:end],
+            self.etags[start:end],
+            self.sizes[start:end],
+            self.times[start:end],
+        )
+
+    def objects(self) -> tuple[StoredObject, ...]:
+        """Give each object as one."""
+        moments = {text: moment_of(text) for text in set(self.times)}
+        return tuple(
+            StoredObject(key=key, etag=etag, size_bytes=int(size), modified_at=moments[time])
+            for key, etag, size, time in zip(
+                self.keys, self.etags, self.sizes, self.times, strict=True
+            )
+        )
+
+
+def time_text(at: datetime) -> str:
+    """Write a time in UTC without its zone: a fraction only where there is one, of 3 or 6 digits.
+
+    Texts of one year's length sort as their times do.
+    """
+    spec = "seconds"
+    if at.microsecond:
+        spec = "microseconds" if at.microsecond % 1000 else "milliseconds"
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=spec)
+
+
+def moment_of(text: str) -> datetime:
+    """Read what `time_text` wrote; raises ValueError for what is no time."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -1,0 +1,66 @@
+"""A bucket of keys in memory that lists as S3 does, in pages as small as a test likes."""
+
+import random
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from zlib import crc32
+
+from ci3.aws.pages import Page
+from ci3.core.listed import Listed
+from ci3.core.model import StoredObject
+
+_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+_LAG_SECONDS = 0.0003
+
+
+def stored(key: str) -> StoredObject:
+    """Make the one object that a key stands for."""
+    number = crc32(key.encode())
+    return StoredObject(
+        key=key,
+        etag=f'"{number:x}"',
+        size_bytes=number % 7,
+        modified_at=_DAY + timedelta(seconds=number % 100_000),
+    )
+
+
+class SortedBucket:
+    """Answers as a `BucketReader` does; now and then it lags, so that threads meet otherwise."""
+
+    bucket = "sorted"
+
+    def __init__(self, keys: Iterable[str], page_size: int, seed: int) -> None:
+        self.keys = sorted(keys)
+        self.page_size = page_size
+        self.requests: list[tuple[str, str]] = []
+        self._random = random.Random(seed)  # noqa: S311 - a test's
+
+    def list_pages(
+        self, prefix: str, *, delimiter: str = "", start_after: str = ""
+    ) -> Iterator[Page]:
+        after = start_after
+        while True:
+            self.requests.append((prefix, start_after))
+            if self._random.random() < 0.2:
+                time.sleep(_LAG_SECONDS)
+            place = max(bisect_right(self.keys, after), bisect_left(self.keys, prefix))
+            keys, folders = [], []
+            while self._is_under(place, prefix) and len(keys) + len(folders) < self.page_size:
+                rest = self.keys[place].removeprefix(prefix)
+                if delimiter and delimiter in rest:
+                    folders.append(f"{prefix}{rest.partition(delimiter)[0]}{delimiter}")
+                    while self._is_under(place, folders[-1]):
+                        place += 1
+                else:
+                    keys.append(self.keys[place])
+                    place += 1
+            after = self.keys[place - 1] if place else ""
+            is_last = not self._is_under(place, prefix)
+            yield Page(listed=Listed.of(map(stored, keys)), folders=tuple(folders), is_last=is_last)
+            if is_last:
+                return
+
+    def _is_under(self, place: int, prefix: str) -> bool:
+        return place < len(self.keys) and self.keys[place].startswith(prefix)
