@@ -9,7 +9,7 @@ RUN python -m pip --python /opt/ci3/bin/python install \
         --require-hashes --no-deps --only-binary :all: --requirement /tmp/requirements.lock \
         --no-cache-dir --no-compile --disable-pip-version-check --root-user-action ignore \
     # actions-toolkit installs its tests as a top-level package.
-    && rm -r tests boto3/data boto3/examples \
+    && rm -r tests \
     && find botocore/data -mindepth 1 -maxdepth 1 -type d \
         ! -name s3 ! -name sts ! -name sso ! -name sso-oidc ! -name signin \
         ! -name cloudfront ! -name ssm -exec rm -r {} + \
@@ -23,9 +23,11 @@ COPY ci3 ci3/
 # are also the proof that no service description is missing.
 ARG SOURCE_DATE_EPOCH=0
 RUN /opt/ci3/bin/python -I -B -c "import sys, ci3.action, ci3.cli; \
-import actions_toolkit.core, boto3, humanize, pydantic, requests, rich.progress, rich.table, yaml; \
+import actions_toolkit.core, botocore.session, humanize, pydantic, requests, yaml; \
+import rich.progress, rich.table; \
 services = 's3', 'sts', 'sso', 'sso-oidc', 'signin', 'cloudfront', 'ssm'; \
-[boto3.client(service, region_name='us-east-1') for service in services]; \
+session = botocore.session.get_session(); \
+[session.create_client(service, region_name='us-east-1') for service in services]; \
 files = (getattr(module, '__file__', None) for module in sys.modules.values()); \
 print(*sorted({file for file in files if file}), sep='\n')" > /tmp/imported \
     && /opt/ci3/bin/python -I -X pycache_prefix=/opt/ci3/pycache -m compileall -q \

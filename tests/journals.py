@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ci3.aws.bucket import KeyOutcome
-from ci3.core.model import Deployment, ObjectOutcome, StoredObject, Target, Versioning, describe
+from ci3.core.content import describe
+from ci3.core.model import Deployment, ObjectOutcome, StoredObject, Target, Versioning
 from ci3.core.resumption import note_approved
 from ci3.core.undo import JournalEntry
 from ci3.engine.journal import Journal, reopen_journal

@@ -12,7 +12,7 @@ from ci3.action import main as run_action
 from ci3.cli import main
 from ci3.definitions import Kind
 from ci3.settings import BY_NAME
-from tests.aws.answers import HTML, error, listing
+from tests.aws.answers import HTML, TOGETHER, error, listing
 from tests.fault_proxy import FaultProxy
 from tests.github.fake_runner import FakeStep, commands
 from tests.s3 import Bucket
@@ -305,14 +305,16 @@ def test_more_than_max_delete_refuses(
 
 
 def test_deployment_that_cannot_be_listed_refuses(ci3, live: Bucket, proxy: FaultProxy) -> None:
-    proxy.answer("GET", "prefix=build-6%2F", error("AccessDenied"), status=403)
+    for listed in (TOGETHER, "prefix=build-6%2F"):
+        proxy.answer("GET", listed, error("AccessDenied"), status=403)
     ci3(*CLEANUP, *live.options()).check_error(4, "build-6 could not be listed")
 
 
 def test_deployment_that_cannot_be_listed_is_no_success_of_a_list(
     ci3, live: Bucket, proxy: FaultProxy
 ) -> None:
-    proxy.answer("GET", "prefix=build-6%2F", HTML)
+    for listed in (TOGETHER, "prefix=build-6%2F"):
+        proxy.answer("GET", listed, HTML)
     ran = ci3("list-deployments", *live.options(), "--output", "json")
     assert ran.code == 6
     assert "build-6 could not be listed" in ran.err

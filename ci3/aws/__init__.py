@@ -1,1 +1,1 @@
-"""What is asked of S3; the only importer of boto3."""
+"""What is asked of S3; the only importer of botocore, which is boto3 without its wrappings."""

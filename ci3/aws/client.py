@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import botocore.config
 import botocore.credentials
 import botocore.exceptions
@@ -104,7 +103,7 @@ def make_service_client(  # noqa: PLR0913 - all that a client is made of
     connections: int = 1,
     endpoint_url: str = "",
     credentials: Credentials | None = None,
-) -> Any:  # noqa: ANN401 - boto3 makes each service's client while it runs
+) -> Any:  # noqa: ANN401 - botocore makes each service's client while it runs
     """Make a client of any service of AWS, held to the named operations as S3's is.
 
     An empty region or address of the endpoint is the AWS configuration's.
@@ -118,11 +117,10 @@ def make_service_client(  # noqa: PLR0913 - all that a client is made of
         core.register_component("credential_provider", credentials)
     with translated("the AWS configuration"):
         core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
-        session = boto3.Session(botocore_session=core)
-        make: Callable[..., Any] = session.client  # the stubs know services by literal names only
-        client = make(
+        known_region = core.get_config_variable("region")
+        client = core.create_client(
             service,
-            region_name=region or session.region_name or _DEFAULT_REGIONS.get(service),
+            region_name=region or known_region or _DEFAULT_REGIONS.get(service),
             endpoint_url=endpoint_url or None,
             config=botocore.config.Config(
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -157,7 +155,7 @@ def parse_timestamp(value: str) -> datetime:
 def _allow_only(operations: frozenset[str]) -> Callable[..., None]:
     def check(model: "OperationModel", **_: object) -> None:
         if model.name == "HeadBucket":
-            # boto3 asks it by itself when a redirect names no region, without end if that one is
+            # botocore asks it by itself when a redirect names no region, without end if that one is
             # redirected too, as by a login page.
             raise AccessError(
                 "the request was redirected, and the answer does not say to which region",
@@ -171,7 +169,7 @@ def _allow_only(operations: frozenset[str]) -> Callable[..., None]:
 
 @contextmanager
 def translated(where: str, service: str = "S3") -> Iterator[None]:
-    """Turn what boto3 raises into an AccessError that says where, and what to do next."""
+    """Turn what botocore raises into an AccessError that says where, and what to do next."""
     is_s3 = service == "S3"
     place = ", the region and the endpoint-url" if is_s3 else " and the region"
     try:

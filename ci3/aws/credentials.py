@@ -127,7 +127,7 @@ class _Assumption:
             client.close()
         return answer
 
-    def _client(self, operation: str, credentials: Credentials | None) -> Any:  # noqa: ANN401 - boto3 makes it
+    def _client(self, operation: str, credentials: Credentials | None) -> Any:  # noqa: ANN401 - botocore makes it
         return make_service_client(
             "sts",
             region=self.region,

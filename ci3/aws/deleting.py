@@ -173,7 +173,7 @@ class DeleteRequests:
         return self._client.delete_objects(Bucket=self._bucket, Delete=delete)
 
     def _add_md5(self, request: "AWSRequest", **_: object) -> None:
-        # boto3 sends CRC32 since 1.36, which older servers do not count as the checksum they want.
+        # botocore sends CRC32 since 1.36, which older servers do not take for a checksum.
         if self._wants_md5 and "Content-MD5" not in request.headers:
             body: Any = request.body  # bytes, whatever the stubs say
             digest = hashlib.md5(body, usedforsecurity=False).digest()

@@ -3,15 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ci3.core.model import (
-    Action,
-    Decision,
-    Deployment,
-    Reason,
-    ReasonCode,
-    StoredObject,
-    fingerprint,
-)
+from ci3.core.content import fingerprint
+from ci3.core.model import Action, Decision, Deployment, Reason, ReasonCode, StoredObject
 from ci3.core.plan import Plan, PlanWarning, WarningCode
 from ci3.core.undo import JournalEntry
 from ci3.core.wording import counted

@@ -14,6 +14,7 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
 from ci3.aws.versions import VersionRemover
 from ci3.constants import DELETE_BATCH_SIZE
+from ci3.core.content import fingerprint
 from ci3.core.gate import Gate
 from ci3.core.model import (
     Decision,
@@ -24,7 +25,6 @@ from ci3.core.model import (
     ObjectOutcome,
     StoredVersion,
     Versioning,
-    fingerprint,
 )
 from ci3.core.versions import current_objects, in_turn, sum_up_versions
 from ci3.engine.direct import NOTICE_SECONDS, OVER, RETRY_DELAYS_SECONDS, Deleted

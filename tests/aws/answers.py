@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 HTML = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><p>Hello</p></body></html>"
+TOGETHER = r"prefix=(?!.*delimiter)(&|$|%2F&)"
+"""The listing of many deployments at once, in a request's target."""
 WHEN = "2026-11-02T14:03:00.000Z"
 
 

@@ -64,7 +64,7 @@ def test_the_image_asks_for_no_user_and_no_folder_of_its_own():
 
 def test_a_workflow_can_bring_in_no_code(tmp_path: Path):
     trap = "import os; os.write(2, b'trapped\\n'); os._exit(99)\n"
-    for module in ("sitecustomize", "usercustomize", "boto3", "json", "ci3"):
+    for module in ("sitecustomize", "usercustomize", "botocore", "json", "ci3"):
         (tmp_path / module).mkdir()
         (tmp_path / module / "__init__.py").write_text(trap)
     workspace = "/github/workspace"
@@ -85,8 +85,8 @@ def test_a_workflow_can_bring_in_no_code(tmp_path: Path):
 
 def test_all_that_a_run_imports_is_already_compiled():
     run = run_python(
-        "import sys, pathlib, ci3.action, ci3.cli, boto3\n"
-        "boto3.client('s3', region_name='us-east-1')\n"
+        "import sys, pathlib, ci3.action, ci3.cli, botocore.session\n"
+        "botocore.session.get_session().create_client('s3', region_name='us-east-1')\n"
         "modules = [m for m in sys.modules.values() if (getattr(m, '__cached__', None) or '')"
         ".startswith(sys.pycache_prefix)]\n"
         "print(len(modules) > 300)\n"
@@ -97,5 +97,8 @@ def test_all_that_a_run_imports_is_already_compiled():
 
 @pytest.mark.parametrize("service", ["cloudfront", "s3", "signin", "ssm", "sso", "sso-oidc", "sts"])
 def test_the_services_that_ci3_speaks_to_are_described(service):
-    run = run_python(f"import boto3; boto3.client({service!r}, region_name='eu-central-1')")
+    run = run_python(
+        "import botocore.session\n"
+        f"botocore.session.get_session().create_client({service!r}, region_name='eu-central-1')"
+    )
     assert (run.returncode, run.stderr) == (0, "")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.model import Ignored, ObjectOutcome, ReasonCode, describe
+from ci3.core.content import describe
+from ci3.core.model import Ignored, ObjectOutcome, ReasonCode
 from ci3.core.plan import WarningCode
 from ci3.core.resumption import is_as_approved, note_approved, plan_what_is_left
 from ci3.core.undo import JournalEntry

@@ -83,18 +83,20 @@ def test_bug_in_the_midst_loses_no_account_of_the_other_batches(crowded: Bucket)
 
 
 class _GivesUp:
-    """Progress whose watcher has gone away: every call fails."""
+    """Progress whose watcher goes away when the deletion begins: all calls fail from then on."""
+
+    _is_deleting = False
 
     def begin(self, task: str, _total: int) -> None:
-        if task.startswith("Deleting"):
-            raise BrokenPipeError
+        self._is_deleting = task.startswith("Deleting")
+        self.beat()
 
-    def advance(self, steps: int) -> None:
-        if steps > 1:
-            raise BrokenPipeError
+    def advance(self, _steps: int) -> None:
+        self.beat()
 
     def beat(self) -> None:
-        raise BrokenPipeError
+        if self._is_deleting:
+            raise BrokenPipeError
 
     def end(self) -> None:
         """The end may be told; only the way there fails."""

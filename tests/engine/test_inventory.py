@@ -8,7 +8,7 @@ from ci3.core.model import Inventory
 from ci3.engine.inventory import Scope, take_inventory
 from ci3.engine.progress import Silent
 from ci3.errors import AccessError
-from tests.aws.answers import HTML, entry, error, listing
+from tests.aws.answers import HTML, TOGETHER, entry, error, listing
 from tests.engine.road import cleanup
 from tests.fault_proxy import FaultProxy
 from tests.s3 import Bucket
@@ -84,8 +84,6 @@ def test_marker_of_a_folder_is_one_of_its_objects_and_makes_no_deployment(bucket
     assert [one.complete for one in found.deployments] == [False, True]
 
 
-TOGETHER = r"prefix=(?!.*delimiter)(&|$|%2F&)"
-"""A listing of many deployments at once."""
 BORDERS = (0, 1, 999, 1000, 1001)
 ALIKE = ("a", "a-b", "a.", "a0", "aa", "v1", "v10", "v1-x")
 """Names that are prefixes of one another, and sort otherwise with their slash than without it."""
