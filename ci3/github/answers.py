@@ -61,6 +61,13 @@ class Fields:
             raise unexpected(self._response, f"`{name}` is not an object")
         return None if value is None else Fields(self._response, value)
 
+    def inner(self, name: str) -> "Fields":
+        """Read an object within this one that must be there."""
+        found = self.fields(name)
+        if found is None:
+            raise self.unexpected(f"`{name}` is not there")
+        return found
+
     def message(self) -> str:
         """What an error answer says, with the details of a 422."""
         said = self.text("message")

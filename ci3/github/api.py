@@ -3,17 +3,21 @@
 import base64
 import binascii
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from ci3.core.commits import Commit
 from ci3.errors import GitHubError
 from ci3.github.answers import Fields
+from ci3.github.commits import find_commits
 from ci3.github.transport import Failure, GitHubTransport
 
 WORKFLOW_AUTHOR: Final = "github-actions[bot]"
 """Who the workflow's own token writes as; that token may not ask for its name."""
+
+_NOT_FOUND: Final = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,27 @@ class GitHubApi:
                 return comment
         return None
 
+    def find_pull_request(self, commit: str) -> int | None:
+        """Find the open pull request into this repository whose head is a commit.
+
+        Of several, into several branches, it is the oldest; None where there is none.
+        Source: https://docs.github.com/rest/commits/commits#list-pull-requests-associated-with-a-commit
+        """
+        repository = self.transport.repository_path.removeprefix("/repos/").casefold()
+        numbers = []
+        path = f"{self.transport.repository_path}/commits/{commit}/pulls"
+        for one in self.transport.entries(path):
+            # GitHub lists what merged the commit too, and pull requests of forks among themselves.
+            base = one.inner("base").inner("repo").text("full_name").casefold()
+            is_open = one.text("state") == "open"
+            if is_open and base == repository and one.inner("head").text("sha") == commit:
+                numbers.append(one.number("number"))
+        return min(numbers, default=None)
+
+    def find_commits(self, names: Iterable[str]) -> dict[str, Commit]:
+        """Find the commits that deployments' names stand for, as far as GitHub tells; by name."""
+        return find_commits(self.transport, names)
+
     def read_file(self, path: str, ref: str) -> str | None:
         """Read a file as it is in a commit or branch; None where there is no such file.
 
@@ -104,7 +129,7 @@ class GitHubApi:
         outcome = self.transport.attempt(f"{place}?{urlencode({'ref': ref})}")
         if not isinstance(outcome, Failure):
             return _file_text(outcome)
-        if outcome.is_missing:
+        if outcome.status == _NOT_FOUND:
             return None
         raise outcome.error from outcome.cause
 

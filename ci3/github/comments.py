@@ -3,6 +3,7 @@
 import hashlib
 from typing import Final
 
+from ci3.errors import GitHubError, GitHubReadOnlyError
 from ci3.github.api import Comment, GitHubApi
 
 COMMENT_LIMIT_BYTES: Final = 65_000
@@ -34,7 +35,20 @@ def post_comment(
         raise ValueError(f"A comment of {size_bytes} bytes is over {COMMENT_LIMIT_BYTES}.")
     comment = api.find_own_comment(number, first_line)
     if comment is None:
-        return api.create_comment(number, text) if is_worth_creating else None
+        return _create(api, number, first_line, text) if is_worth_creating else None
     if comment.body == text:
         return comment
     return api.update_comment(comment.comment_id, text)
+
+
+def _create(api: GitHubApi, number: int, first_line: str, text: str) -> Comment:
+    """Create a comment; where the answer is lost, look whether it was, and never ask twice."""
+    try:
+        return api.create_comment(number, text)
+    except GitHubReadOnlyError:
+        raise
+    except GitHubError:
+        comment = api.find_own_comment(number, first_line)
+        if comment is None:
+            raise
+        return comment

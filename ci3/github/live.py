@@ -133,23 +133,16 @@ def _latest_state(repository: _Repository, deployment: _Deployment) -> str:
 
 def _pull_requests(repository: _Repository) -> Iterator[Sighting]:
     for one in repository.entries("pulls", state="open"):
-        commit = _within(one, "head").commit("sha")
+        commit = one.inner("head").commit("sha")
         evidence = f"pull request #{one.number('number')} is open at {_shown(commit)}"
         yield Sighting(name=commit, evidence=evidence)
 
 
 def _branches(repository: _Repository) -> Iterator[Sighting]:
     for one in repository.entries("branches"):
-        commit = _within(one, "commit").commit("sha")
+        commit = one.inner("commit").commit("sha")
         evidence = f"branch {one.text('name')} is at {_shown(commit)}"
         yield Sighting(name=commit, evidence=evidence)
-
-
-def _within(fields: Fields, name: str) -> Fields:
-    inner = fields.fields(name)
-    if inner is None:
-        raise fields.unexpected(f"`{name}` is not there")
-    return inner
 
 
 def _shown(commit: str) -> str:

@@ -10,13 +10,22 @@ from typing import TextIO
 
 from actions_toolkit import core
 
+from ci3.core.wording import counted, visible
 from ci3.errors import SettingsError
 
 SUMMARY_LIMIT_BYTES = 1_000_000
 """Under the 1,048,576 bytes past which the runner drops a summary whole."""
 
 _ANNOTATION_LIMIT = 4000
+_ANNOTATIONS_SHOWN = 9
+"""Of each kind: GitHub shows ten of a step, and the last says how many there are more.
+
+Source: https://docs.github.com/actions/reference/limits
+"""
+
 _COMMIT = re.compile(r"(?!0+$)[0-9a-f]{7,64}")
+_QUEUED = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-([0-9]{1,10})-[0-9a-f]{40,64}")
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9._:/-]+")
 
 # The runner ends a line at CR, LF or both, passes over white space, and takes `::name` for a
 # command; the older `##[name]` it finds anywhere in a line:
@@ -46,6 +55,10 @@ class WorkflowRun:
     pull_request: int | None
     base_commit: str = ""
     """Of a pull request: what it would be merged into."""
+    pushed_commit: str = ""
+    """Of a push to a branch: the branch's new head, which may be that of a pull request."""
+    commit_url: str = ""
+    """Where GitHub shows commits; a hash follows it."""
 
 
 def read_inputs(environ: Mapping[str, str]) -> dict[str, str]:
@@ -67,18 +80,20 @@ def read_run(environ: Mapping[str, str]) -> WorkflowRun:
     server = environ.get("GITHUB_SERVER_URL", "")
     repository = environ.get("GITHUB_REPOSITORY", "")
     run_id = environ.get("GITHUB_RUN_ID", "")
-    named = [environ.get("GITHUB_SHA", ""), *(_at(event, *path) for path in _COMMIT_PATHS)]
+    named = (environ.get("GITHUB_SHA", ""), *(_at(event, *path) for path in _COMMIT_PATHS))
     number = _number(event)
-    base = _at(event, "pull_request", "base", "sha")
+    home = f"{server}/{repository}" if server and repository else ""
+    is_push = environ.get("GITHUB_EVENT_NAME", "") == "push"
+    is_to_branch = str(_at(event, "ref")).startswith("refs/heads/")
     return WorkflowRun(
         repository=repository,
-        run_url=f"{server}/{repository}/actions/runs/{run_id}" if run_id and server else "",
+        run_url=f"{home}/actions/runs/{run_id}" if home and run_id else "",
         api_url=environ.get("GITHUB_API_URL", ""),
-        commits=tuple(
-            dict.fromkeys(one for one in named if isinstance(one, str) and _COMMIT.fullmatch(one))
-        ),
+        commits=tuple(dict.fromkeys(filter(None, map(_commit, named)))),
         pull_request=number,
-        base_commit=base if isinstance(base, str) and _COMMIT.fullmatch(base) else "",
+        base_commit=_commit(_at(event, "pull_request", "base", "sha")),
+        pushed_commit=_commit(_at(event, "after")) if is_push and is_to_branch else "",
+        commit_url=f"{home}/commit/" if _ADDRESS.fullmatch(home) else "",
     )
 
 
@@ -100,9 +115,18 @@ def _at(event: object, *path: str) -> object:
     return event
 
 
+def _commit(value: object) -> str:
+    """Take what is a commit's hash, and nothing else."""
+    return value if isinstance(value, str) and _COMMIT.fullmatch(value) else ""
+
+
 def _number(event: object) -> int | None:
+    """Find the pull request that an event names; one in a merge queue stands in its branch."""
     number = _at(event, "pull_request", "number")
-    return number if isinstance(number, int) else None
+    if isinstance(number, int):
+        return number
+    queued = _QUEUED.fullmatch(str(_at(event, "merge_group", "head_ref")))
+    return int(queued[1]) if queued else None
 
 
 class Runner:
@@ -111,6 +135,7 @@ class Runner:
     def __init__(self, summary_path: str) -> None:
         self._summary_path = summary_path
         self._has_warned = False
+        self._said = {"notice": 0, "warning": 0, "error": 0}
 
     def hide(self, secret: str) -> None:
         """Have a secret masked in the log."""
@@ -142,15 +167,34 @@ class Runner:
 
     def notice(self, message: str) -> None:
         """Annotate the run with something to know."""
-        core.notice(_short(message), title="ci3")
+        self._annotate("notice", message)
 
     def warn(self, message: str) -> None:
         """Annotate the run with a warning."""
-        core.warning(_short(message), title="ci3")
+        self._annotate("warning", message)
 
     def fail(self, message: str) -> None:
         """Annotate the run with an error; the exit code is the caller's."""
-        core.error(_short(message), title="ci3")
+        self._annotate("error", message)
+
+    def say(self, text: str) -> None:
+        """Write a line into the log, and nowhere else."""
+        core.info(neutral(visible(text)))
+
+    def end_annotations(self) -> None:
+        """Say how many annotations of each kind stand in the log alone, if there are any."""
+        for kind, count in self._said.items():
+            if (left := count - _ANNOTATIONS_SHOWN) > 0:
+                self._said[kind] = 0
+                self._annotate(kind, f"{counted(left, f'more {kind}')}: see the log.")
+
+    def _annotate(self, kind: str, message: str) -> None:
+        self._said[kind] += 1
+        if self._said[kind] > _ANNOTATIONS_SHOWN:
+            self.say(f"{kind}: {message}")
+            return
+        write = {"notice": core.notice, "warning": core.warning, "error": core.error}[kind]
+        write(_short(message), title="ci3")
 
     def begin_group(self, title: str) -> None:
         """Begin a part of the log that can be folded."""

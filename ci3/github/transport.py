@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode, urlsplit
@@ -66,8 +66,13 @@ class Failure:
     cause: requests.RequestException | None = None
     wait_seconds: float | None = None
     """None: asking again would change nothing, or might do a thing twice."""
-    is_forbidden: bool = False
-    is_missing: bool = False
+    status: int = 0
+    """What GitHub answered with; 0 where it did not answer."""
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether GitHub said that this token may not, rather than not so often."""
+        return self.status == requests.codes.forbidden and self.wait_seconds is None
 
 
 class GitHubTransport:
@@ -140,10 +145,17 @@ class GitHubTransport:
         """Ask for one object; what may have been done already is never asked twice."""
         return read_object(self._ask(method, f"{self._api_url}{path}", payload))
 
-    def attempt(self, path: str) -> Fields | Failure:
+    def attempt(self, path: str, *, most_tries: int = MAX_TRIES) -> Fields | Failure:
         """Read one object, or say how that failed."""
-        outcome = self._try_repeatedly("GET", f"{self._api_url}{path}")
+        outcome = self._try_repeatedly("GET", f"{self._api_url}{path}", most_tries=most_tries)
         return outcome if isinstance(outcome, Failure) else read_object(outcome)
+
+    def glance_at_list(self, path: str) -> tuple[Fields, ...]:
+        """Read one page of a list, asking only once."""
+        outcome = self._try("GET", f"{self._api_url}{path}", None)
+        if isinstance(outcome, Failure):
+            raise outcome.error from outcome.cause
+        return read_objects(outcome)
 
     def _next_page(self, response: requests.Response) -> str | None:
         link = response.links.get("next", {}).get("url")
@@ -162,10 +174,15 @@ class GitHubTransport:
         return outcome
 
     def _try_repeatedly(
-        self, method: str, url: str, payload: dict[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        payload: dict[str, str] | None = None,
+        *,
+        most_tries: int = MAX_TRIES,
     ) -> "requests.Response | Failure":
         outcome = self._try(method, url, payload)
-        for _ in range(MAX_TRIES - 1):
+        for _ in range(most_tries - 1):
             if not isinstance(outcome, Failure) or outcome.wait_seconds is None:
                 break
             if self._waited_seconds + outcome.wait_seconds > MAX_WAIT_SECONDS:
@@ -191,7 +208,7 @@ class GitHubTransport:
             return self._lost_answer(method, what, exc)
         if requests.codes.ok <= response.status_code < requests.codes.multiple_choices:
             return response
-        return self._failure(method, response)
+        return replace(self._failure(method, response), status=response.status_code)
 
     def _failure(self, method: str, response: requests.Response) -> "Failure":
         status = response.status_code
@@ -204,10 +221,8 @@ class GitHubTransport:
         is_forbidden = status == requests.codes.forbidden
         if is_forbidden and (method != "GET" or READ_ONLY_MESSAGE in said):
             hint = UNREADABLE_HINT if method == "GET" else READ_ONLY_HINT
-            return Failure(error=GitHubReadOnlyError(what, hint), is_forbidden=True)
-        error = GitHubError(what, HINTS.get(status, OTHER_HINT))
-        is_missing = status == requests.codes.not_found
-        return Failure(error=error, is_forbidden=is_forbidden, is_missing=is_missing)
+            return Failure(error=GitHubReadOnlyError(what, hint))
+        return Failure(error=GitHubError(what, HINTS.get(status, OTHER_HINT)))
 
     def _lost_answer(
         self, method: str, what: str, cause: requests.RequestException | None

@@ -10,7 +10,7 @@ from cmarkgfm.cmark import Options
 from tests.github.fake_runner import MERGE_SHA, NUMBER
 
 ENTRYPOINT = Path(__file__).parents[2] / "entrypoint.py"
-PUSH = {"after": MERGE_SHA}
+PUSH = {"after": MERGE_SHA, "ref": "refs/heads/main"}
 ALL = {f"site-{number}" for number in range(1, 7)}
 
 

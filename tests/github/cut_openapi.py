@@ -24,6 +24,9 @@ OPERATIONS: Final = {
     "/repos/{owner}/{repo}/pulls": ("get",),
     "/repos/{owner}/{repo}/branches": ("get",),
     "/repos/{owner}/{repo}/contents/{path}": ("get",),
+    "/repos/{owner}/{repo}/commits": ("get",),
+    "/repos/{owner}/{repo}/commits/{ref}": ("get",),
+    "/repos/{owner}/{repo}/commits/{commit_sha}/pulls": ("get",),
     "/user": ("get",),
 }
 

@@ -40,6 +40,7 @@ BASE_PATH: Final = "/api/v3"
 """As on GitHub Enterprise Server, so that no client takes the root for granted."""
 
 MAX_BODY_CHARACTERS: Final = 65_536
+MIN_HASH_DIGITS: Final = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ class FakeGitHub:
     ) -> None:
         self.token = TOKEN
         self.repository = REPOSITORY
-        self.content = FakeRepository()
+        self.content = FakeRepository(name=REPOSITORY)
         self._login = login
         self._may_write = may_write
         self._comments: dict[int, FakeComment] = {}
@@ -199,7 +200,7 @@ class FakeGitHub:
             if method == received.method and (match := re.fullmatch(pattern, path)):
                 if method != "GET" and not self._may_write:
                     return problem(403, "Resource not accessible by integration")
-                named = (int(one) if one.isdecimal() else one for one in match.groups())
+                named = (_named(one) for one in match.groups())
                 found = route(received, *named)
                 if isinstance(found, Answer):
                     return found
@@ -219,6 +220,9 @@ class FakeGitHub:
             ("GET", r"/deployments", lambda _: holds.list_deployments(query.get("environment"))),
             ("GET", r"/deployments/(\d+)/statuses", lambda _, one: holds.list_statuses(one)),
             ("GET", r"/pulls", lambda _: holds.list_pull_requests(query.get("state", "open"))),
+            ("GET", r"/commits", lambda _: holds.list_commits()),
+            ("GET", r"/commits/([^/]+)", lambda _, ref: holds.get_commit(ref)),
+            ("GET", r"/commits/([^/]+)/pulls", lambda _, one: holds.list_pull_requests_of(one)),
             ("GET", r"/branches", lambda _: holds.list_branches()),
             ("GET", r"/contents/(.+)", lambda _, path: holds.get_file(path, query.get("ref", ""))),
         )
@@ -318,6 +322,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         self.wfile.write(answer.body)
+
+
+def _named(part: str) -> int | str:
+    """Read a part of a path: a number, or where it is long or no number, a hash or a name."""
+    return int(part) if part.isdecimal() and len(part) < MIN_HASH_DIGITS else part
 
 
 def _body_problem(body: str) -> Answer | None:

@@ -24,12 +24,36 @@ class FakeDeployment:
     """Oldest first."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class FakePullRequest:
+    number: int
+    commit: str
+    state: str
+    base: str
+    """The repository that it would be merged into."""
+    contains: tuple[str, ...]
+    """Commits of it besides its head."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeCommit:
+    sha: str
+    message: str
+    author: str
+    authored_at: str
+
+
 @dataclass(kw_only=True)
 class FakeRepository:
-    """Deployments, pull requests, branches and files, in the order in which they were made."""
+    """What a repository holds, in the order in which it was made."""
 
+    name: str = "acme/storefront"
     deployments: list[FakeDeployment] = field(default_factory=list)
-    pull_requests: list[tuple[int, str, str]] = field(default_factory=list)
+    pull_requests: list[FakePullRequest] = field(default_factory=list)
+    commits: list[FakeCommit] = field(default_factory=list)
+    """Those of the default branch."""
+    side_commits: list[FakeCommit] = field(default_factory=list)
+    """Those of other branches: found by their hash alone."""
     branches: dict[str, str] = field(default_factory=dict)
     files: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
@@ -46,8 +70,30 @@ class FakeRepository:
         self.deployments.append(deployment)
         return deployment
 
-    def open_pull_request(self, number: int, commit: str, *, state: str = "open") -> None:
-        self.pull_requests.append((number, commit, state))
+    def open_pull_request(
+        self,
+        number: int,
+        commit: str,
+        *,
+        state: str = "open",
+        base: str = "",
+        contains: tuple[str, ...] = (),
+    ) -> None:
+        self.pull_requests.append(
+            FakePullRequest(
+                number=number,
+                commit=commit,
+                state=state,
+                base=base or self.name,
+                contains=contains,
+            )
+        )
+
+    def commit(self, sha: str, message: str, author: str = "Ann", *, is_on_side: bool = False):
+        """Commit to the default branch, or to another."""
+        commits = self.side_commits if is_on_side else self.commits
+        when = _moment(len(commits))
+        commits.append(FakeCommit(sha=sha, message=message, author=author, authored_at=when))
 
     def list_deployments(self, environment: str | None) -> Sequence[object]:
         return [
@@ -73,15 +119,29 @@ class FakeRepository:
 
     def list_pull_requests(self, wanted: str) -> Sequence[object]:
         return [
-            sample(
-                "pull-request-simple",
-                number=number,
-                state=state,
-                head=sample("pull-request-simple", "head", sha=commit),
-            )
-            for number, commit, state in reversed(self.pull_requests)
-            if wanted in ("all", state)
+            _pull_request(one)
+            for one in reversed(self.pull_requests)
+            if wanted in ("all", one.state)
         ]
+
+    def list_pull_requests_of(self, commit: str) -> Sequence[object]:
+        return [
+            _pull_request(one)
+            for one in self.pull_requests
+            if commit in (one.commit, *one.contains)
+        ]
+
+    def list_commits(self) -> Sequence[object]:
+        return [_commit(one) for one in reversed(self.commits)]
+
+    def get_commit(self, ref: str) -> Answer:
+        """Answer with the one commit of a branch, or whose hash begins so."""
+        hash_begins = self.branches.get(ref, ref)
+        every = (*self.commits, *self.side_commits)
+        found = [one for one in every if one.sha.startswith(hash_begins)]
+        if len(found) != 1:
+            return problem(422, f"No commit found for SHA: {ref}")
+        return json_answer(200, _commit(found[0]))
 
     def list_branches(self) -> Sequence[object]:
         return [
@@ -102,6 +162,23 @@ class FakeRepository:
             content=base64.encodebytes(content).decode(),
         )
         return json_answer(200, file)
+
+
+def _pull_request(one: FakePullRequest) -> object:
+    repository = sample("repository", full_name=one.base)
+    return sample(
+        "pull-request-simple",
+        number=one.number,
+        state=one.state,
+        head=sample("pull-request-simple", "head", sha=one.commit),
+        base=sample("pull-request-simple", "base", repo=repository),
+    )
+
+
+def _commit(one: FakeCommit) -> object:
+    author = {"name": one.author, "email": "x@example.org", "date": one.authored_at}
+    written = sample("commit", "commit", message=one.message, author=author)
+    return sample("commit", sha=one.sha, commit=written, author={}, committer={})
 
 
 def _moment(day: int, hour: int = 0) -> str:

@@ -36,8 +36,10 @@ PULL_REQUEST = {"number": NUMBER, "pull_request": {"number": NUMBER, "head": {"s
 class FakeStep:
     """One step of a workflow run, with its files in a folder."""
 
-    def __init__(self, folder: Path, event: object = PULL_REQUEST) -> None:
+    def __init__(self, folder: Path, event: object = PULL_REQUEST, event_name: str = "") -> None:
         self.folder = folder
+        is_push = isinstance(event, dict) and "after" in event and "pull_request" not in event
+        self.event_name = event_name or ("push" if is_push else "pull_request")
         folder.mkdir(exist_ok=True)
         for name in ("output", "summary"):
             (folder / name).touch()
@@ -52,6 +54,7 @@ class FakeStep:
             "CI": "true",
             "GITHUB_ACTIONS": "true",
             "GITHUB_API_URL": api_url,
+            "GITHUB_EVENT_NAME": self.event_name,
             "GITHUB_EVENT_PATH": f"{folder}/event.json",
             "GITHUB_OUTPUT": f"{folder}/output",
             "GITHUB_REPOSITORY": REPOSITORY,
