@@ -1,6 +1,5 @@
 """The workflow's face: inputs in; log, summary, comment, outputs and exit code out."""
 
-import json
 import os
 import signal
 import sys
@@ -8,7 +7,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any, NoReturn
@@ -17,38 +16,21 @@ from rich.console import Console
 
 from ci3.aws.credentials import assume_role, name_session
 from ci3.cleanup import Cleanup
-from ci3.core.account import Account, exit_code, list_numbers, outcome_of, sum_up
+from ci3.core.account import Account, exit_code, outcome_of
 from ci3.core.comparison import PolicyChange
 from ci3.core.model import Outcome
 from ci3.core.plan import Origin, Plan
 from ci3.engine.journal import OpenJournal
-from ci3.errors import (
-    AccessError,
-    Ci3Error,
-    ExitCode,
-    GitHubError,
-    GitHubReadOnlyError,
-    RefusedError,
-    SettingsError,
-)
+from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError
 from ci3.github.api import GitHubApi
-from ci3.github.comments import COMMENT_LIMIT_BYTES, post_comment
 from ci3.github.oidc import open_identity_tokens
-from ci3.github.runner import (
-    SUMMARY_LIMIT_BYTES,
-    NeutralStream,
-    Runner,
-    WorkflowRun,
-    read_inputs,
-    read_run,
-)
+from ci3.github.runner import NeutralStream, Runner, WorkflowRun, read_inputs, read_run
 from ci3.named_journal import Surround, reopen_named_journal
 from ci3.policy_change import OldPolicy
 from ci3.policy_file import read_named_policy
-from ci3.report.markdown import error_markdown, run_markdown
-from ci3.report.markup import Place
-from ci3.report.sentences import shortfall, staleness, total_verdict
+from ci3.report.sentences import total_verdict
 from ci3.report.terminal import ProgressLines, show_results, show_run
+from ci3.reporting import Reporter, open_github
 from ci3.resolving import Given, text_of
 from ci3.restore_step import restore_step
 from ci3.run import Run, open_run
@@ -58,7 +40,7 @@ from ci3.saved_plan import (
     settings_of_journal,
     settings_of_plans,
 )
-from ci3.settings import CommentPolicy, Mode, Settings
+from ci3.settings import Mode, Settings
 from ci3.targets import resolve_targets
 
 # A cancelled step gets SIGINT, after 7.5 seconds SIGTERM, after 2.5 more SIGKILL:
@@ -67,26 +49,6 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 LOG_WIDTH = 160
 JOURNAL = "If anything was deleted until then, the journal tells."
-HOW_TO_APPLY = (
-    "run this step with `mode: apply`. It makes a plan anew, and deletes what is due then."
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
-    """One step of a workflow; `github` is None where there is no token or repository.
-
-    `settings` are those of the first target: what is about the whole run is the same in all.
-    """
-
-    run: WorkflowRun
-    settings: Settings
-    github: GitHubApi | None
-    changes: tuple[PolicyChange, ...] = ()
-
-    def place(self, budget_bytes: int) -> Place:
-        """Describe a place of so many bytes for a report of this step."""
-        return Place(budget_bytes=budget_bytes, run_url=self.run.run_url, how_to_apply=HOW_TO_APPLY)
 
 
 def main() -> int:
@@ -94,10 +56,11 @@ def main() -> int:
     for one in _SIGNALS:
         signal.signal(one, _interrupt)
     runner = Runner(os.environ.get("GITHUB_STEP_SUMMARY", ""))
+    reporter = Reporter(runner)
     try:
-        return _run(os.environ, runner)
+        return _run(os.environ, reporter)
     except Ci3Error as exc:
-        return _fail(runner, exc)
+        return reporter.fail(exc)
     except KeyboardInterrupt:
         runner.set_output("outcome", Outcome.FAILED)
         runner.fail("interrupted before anything was deleted")
@@ -105,15 +68,9 @@ def main() -> int:
     except Exception as exc:  # noqa: BLE001 - the face is where a bug of ours ends
         print(traceback.format_exc(), file=NeutralStream(sys.stderr))
         what = f"a bug in ci3: {type(exc).__name__}"
-        return _fail(runner, Ci3Error(what, f"Please report the traceback in the log. {JOURNAL}"))
-
-
-def _fail(runner: Runner, error: Ci3Error) -> int:
-    is_refused = isinstance(error, RefusedError)
-    runner.set_output("outcome", Outcome.REFUSED if is_refused else Outcome.FAILED)
-    runner.fail(error.told)
-    runner.write_summary(error_markdown(error))
-    return error.exit_code
+        return reporter.fail(Ci3Error(what, f"Please report the traceback in the log. {JOURNAL}"))
+    finally:
+        runner.end_annotations()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -127,9 +84,11 @@ def _pass_over(_signal: int, _frame: FrameType | None) -> None:
     """Leave the run to its end."""
 
 
-def _run(environ: Mapping[str, str], runner: Runner) -> int:
+def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
+    runner = reporter.runner
     workflow = read_run(environ)
     inherited, inputs = _given(environ, workflow)
+    reporter.begin(workflow, inputs)
     log: Any = NeutralStream(sys.stdout)  # rich asks for a whole IO and uses these few methods
     console = Console(file=log, width=LOG_WIDTH, no_color=True)
 
@@ -141,42 +100,48 @@ def _run(environ: Mapping[str, str], runner: Runner) -> int:
             inputs,
             surround,
             console=console,
-            runner=runner,
+            reporter=reporter,
             run_url=workflow.run_url,
         )
     with ExitStack() as held:
         opened = _open_resumed(inputs, surround, held)
         saved, targets = _targets(inherited, inputs, opened)
-        runner.hide(targets[0].github_token)
-        github = _open_github(workflow, targets[0])
+        settings = targets[0]
+        github = open_github(workflow, api_url=settings.github_api_url, token=settings.github_token)
+        reporter.settle(settings, github)
         cleanups = _cleanups(targets, workflow, github, console, runner)
         run = open_run(_as_role(cleanups, environ, runner), saved, opened)
-        step = _Step(run=workflow, settings=targets[0], github=github)
-        return _clean(environ, runner, run, step, console)
+        return _clean(environ, reporter, run, workflow, console)
 
 
 def _clean(
-    environ: Mapping[str, str], runner: Runner, run: Run, step: _Step, console: Console
+    environ: Mapping[str, str],
+    reporter: Reporter,
+    run: Run,
+    workflow: WorkflowRun,
+    console: Console,
 ) -> int:
+    runner, first = reporter.runner, run.cleanups[0]
+    settings = first.settings
     plans = run.make_plans()
-    if step.settings.mode is Mode.PLAN:
+    if settings.mode is Mode.PLAN:
         run.save_plans(plans)
     accounts: Sequence[Account] = [Account(plan=plan) for plan in plans]
     runner.begin_group(f"Plan: {total_verdict(accounts)}")
     show_run(console, accounts)
     runner.end_group()
-    step = replace(step, changes=_policy_changes(environ, step.run, run, plans, step.github))
-    if step.settings.mode is not Mode.APPLY or not run.has_work(plans):
-        return _report(runner, step, accounts)
+    changes = _policy_changes(environ, workflow, run, plans, first.github)
+    if settings.mode is not Mode.APPLY or not run.has_work(plans):
+        return reporter.report(accounts, changes)
     try:
         accounts = run.apply(plans, is_fresh=True)
     except KeyboardInterrupt as exc:
         raise AccessError("interrupted", JOURNAL) from exc
     try:
         show_results(console, accounts)
-        return _report(runner, step, accounts)
+        return reporter.report(accounts, changes)
     except KeyboardInterrupt:
-        _set_outputs(runner, step, accounts)
+        reporter.set_outputs(accounts)
         runner.warn("interrupted after the deletion: not all of its report was written")
         return exit_code(outcome_of(accounts))
 
@@ -225,17 +190,6 @@ def _targets(
         return (), resolve_targets(inherited, policy, inputs)
     saved = read_saved_plans(path)
     return saved, settings_of_plans(saved, path, inherited, policy, inputs)
-
-
-def _open_github(workflow: WorkflowRun, settings: Settings) -> GitHubApi | None:
-    """Make GitHub's client; raises SettingsError before anything is done."""
-    if not settings.github_token or not workflow.repository:
-        return None
-    return GitHubApi(
-        api_url=settings.github_api_url,
-        token=settings.github_token,
-        repository=workflow.repository,
-    )
 
 
 def _cleanups(
@@ -305,67 +259,3 @@ def _policy_changes(
         inputs=inputs,
     )
     return old.find_changes(run, plans, github)
-
-
-def _set_outputs(runner: Runner, step: _Step, accounts: Sequence[Account]) -> None:
-    for name, value in sum_up(accounts).items():
-        runner.set_output(name, value)
-    runner.set_output("plan-file", step.settings.plan_file)
-    runner.set_output("objects-restored", 0)
-    targets = json.dumps(list_numbers(accounts)) if step.settings.has_targets else ""
-    runner.set_output("targets", targets)
-
-
-def _report(runner: Runner, step: _Step, accounts: Sequence[Account]) -> int:
-    ended = outcome_of(accounts)
-    _set_outputs(runner, step, accounts)
-    runner.write_summary(run_markdown(accounts, step.place(SUMMARY_LIMIT_BYTES), step.changes))
-    for account in accounts:
-        where = f"{account.plan.target.url}: " if len(accounts) > 1 else ""
-        for warning in account.plan.warnings:
-            runner.warn(f"{where}{warning.message}")
-        for refusal in account.plan.refusals:
-            runner.fail(f"{where}{refusal.message}")
-        if account.is_stale and account.changed:
-            runner.fail(f"{where}{staleness(account)}")
-        if account.result is not None and account.outcome is Outcome.PARTIAL:
-            runner.fail(f"{where}{shortfall(account.plan, account.result)}")
-    code = _comment(runner, step, accounts)
-    return exit_code(ended) or code
-
-
-def _comment(runner: Runner, step: _Step, accounts: Sequence[Account]) -> ExitCode:
-    """Write the comment where there is a pull request; not being allowed to is only noticed.
-
-    In plan mode the comment is the point, and losing it ends in a non-zero exit.
-    """
-    runner.set_output("comment-url", "")
-    number, settings = step.run.pull_request, step.settings
-    if number is None or settings.comment is CommentPolicy.NEVER:
-        return ExitCode.DONE
-    if step.github is None:
-        runner.notice("there is no token to comment with: the plan stands in the summary")
-        return ExitCode.DONE
-    is_worth_creating = (
-        settings.comment is CommentPolicy.ALWAYS
-        or bool(step.changes)
-        or any(account.plan.doomed or not account.plan.applyable for account in accounts)
-    )
-    place = settings.policy_file if settings.has_targets else accounts[0].plan.target.url
-    try:
-        comment = post_comment(
-            step.github,
-            number=number,
-            comment_id=settings.comment_id or place,
-            body=run_markdown(accounts, step.place(COMMENT_LIMIT_BYTES - 100), step.changes),
-            is_worth_creating=is_worth_creating,
-        )
-    except GitHubReadOnlyError as exc:
-        runner.notice(f"no comment, the plan stands in the summary: {exc.told}")
-        return ExitCode.DONE
-    except GitHubError as exc:
-        runner.warn(f"no comment, the plan stands in the summary: {exc.told}")
-        return ExitCode.ACCESS if settings.mode is Mode.PLAN else ExitCode.DONE
-    if comment is not None:
-        runner.set_output("comment-url", comment.url)
-    return ExitCode.DONE

@@ -9,7 +9,7 @@ from ci3.commands.restoring import given_by_journal
 from ci3.engine.deletions import JournaledDeletions
 from ci3.engine.restore import Restoration, exit_code, refuse_unless_restorable
 from ci3.errors import ExitCode, SettingsError
-from ci3.github.runner import SUMMARY_LIMIT_BYTES, Runner
+from ci3.github.runner import SUMMARY_LIMIT_BYTES
 from ci3.named_journal import open_named_journal
 from ci3.report.markup import Place
 from ci3.report.undo import (
@@ -19,6 +19,7 @@ from ci3.report.undo import (
     undo_numbers,
     undo_shortfall,
 )
+from ci3.reporting import Reporter
 from ci3.resolving import Given, refuse_unknown, resolve, text_of
 from ci3.settings import BY_NAME, Settings
 
@@ -28,13 +29,14 @@ def restore_step(
     surround: Callable[[Settings], Cleanup],
     *,
     console: Console,
-    runner: Runner,
+    reporter: Reporter,
     run_url: str,
 ) -> ExitCode:
     """Restore what the journal tells of, in the bucket that it names; what S3 can't undo is told.
 
     Raises SettingsError without a journal, and where an input names another place.
     """
+    runner = reporter.runner
     for name, given in inputs.items():
         if name not in BY_NAME:
             refuse_unknown(name, given.where, BY_NAME)
@@ -62,11 +64,12 @@ def restore_step(
     runner.set_output("outcome", numbers["outcome"])
     runner.set_output("objects-restored", numbers["objects-restored"])
     runner.set_output("journal-file", path)
-    summary = Place(budget_bytes=SUMMARY_LIMIT_BYTES, run_url=run_url)
+    summary = Place(budget_bytes=SUMMARY_LIMIT_BYTES, run_url=run_url, rest="the step's log")
     runner.write_summary(undo_markdown(plan, restored, summary))
     refuse_unless_restorable(plan)
     if restored is None:
         return ExitCode.DONE
+    reporter.amend(lambda place: undo_markdown(plan, restored, place), plan.target.url)
     show_restored(console, restored)
     if left := undo_shortfall(restored):
         runner.fail(left)

@@ -68,6 +68,12 @@ def page(markdown: str, folder: Path) -> str:
         markdown, options=Options.CMARK_OPT_UNSAFE, extensions=["table", "autolink", "tagfilter"]
     )
     body = re.sub(
+        r"<blockquote>\n<p>\[!(\w+)\]\s*(.*?)</blockquote>", _alert, body, flags=re.DOTALL
+    )
+    body = re.sub(
+        r'<pre><code class="language-diff">(.*?)</code></pre>', _diff, body, flags=re.DOTALL
+    )
+    body = re.sub(
         r'<pre><code class="language-mermaid">(.*?)</code></pre>',
         r"<pre class=mermaid>\1</pre>",
         body,
@@ -83,6 +89,26 @@ def page(markdown: str, folder: Path) -> str:
         f"<meta charset=utf-8><style>{style} .markdown-body {{padding: 24px}} "
         f"pre.mermaid {{background: none}}</style><body class=markdown-body>{body}{script}"
     )
+
+
+def _alert(found: re.Match[str]) -> str:
+    """Make of a quotation what GitHub makes of it: a box with a title."""
+    kind = found[1].lower()
+    body = found[2] if found[2].startswith("<") else f"<p>{found[2]}"
+    return (
+        f'<div class="markdown-alert markdown-alert-{kind}">'
+        f'<p class="markdown-alert-title">{kind.title()}</p>{body}</div>'
+    )
+
+
+def _diff(found: re.Match[str]) -> str:
+    """Paint a block of `diff` as GitHub does: by the first character of each line."""
+    classes = {"-": "pl-md", "+": "pl-mi1", "!": "pl-mc"}
+    lines = [
+        f'<span class="{classes[line[0]]}">{line}</span>' if line[:1] in classes else line
+        for line in found[1].splitlines()
+    ]
+    return f'<div class="highlight"><pre>{chr(10).join(lines)}</pre></div>'
 
 
 def main() -> None:

@@ -53,7 +53,7 @@ def list_deployments(*, output: str, **values: str | None) -> int:
         return code
     for url, deployments, _ in inventories:
         if output == "markdown":
-            from ci3.report.markdown import deployments_markdown
+            from ci3.report.looks import deployments_markdown
 
             write_markdown(deployments_markdown(deployments, url if len(inventories) > 1 else ""))
         else:
@@ -95,7 +95,7 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
     for url, objects in found:
         title = url if len(found) > 1 else ""
         if output == "markdown":
-            from ci3.report.markdown import objects_markdown
+            from ci3.report.looks import objects_markdown
 
             write_markdown(objects_markdown(objects, title))
         else:
@@ -137,7 +137,7 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
     for url, explanation in found:
         title = url if len(targets) > 1 else ""
         if output == "markdown":
-            from ci3.report.markdown import explanation_markdown
+            from ci3.report.looks import explanation_markdown
 
             write_markdown(explanation_markdown(explanation, title))
         else:

@@ -9,6 +9,9 @@ from ci3.github.api import Comment, GitHubApi
 COMMENT_LIMIT_BYTES: Final = 65_000
 """A comment's text with its marker: under the 65,536 characters that GitHub takes."""
 
+MARKER_BYTES: Final = 100
+"""What the hidden first line takes at most."""
+
 
 def marker(comment_id: str) -> str:
     """Make the hidden first line that tells one comment of ours from another.

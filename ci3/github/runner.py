@@ -135,11 +135,13 @@ class Runner:
     def __init__(self, summary_path: str) -> None:
         self._summary_path = summary_path
         self._has_warned = False
+        self._hidden: set[str] = set()
         self._said = {"notice": 0, "warning": 0, "error": 0}
 
     def hide(self, secret: str) -> None:
-        """Have a secret masked in the log."""
-        if secret:
+        """Have a secret masked in the log; to say it again would be to show it."""
+        if secret and secret not in self._hidden:
+            self._hidden.add(secret)
             core.set_secret(secret)
 
     def set_output(self, name: str, value: str | int) -> None:

@@ -4,19 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from ci3.core.account import Account
 from ci3.core.comparison import PolicyChange
-from ci3.core.explanation import Explanation
-from ci3.core.model import (
-    Decision,
-    Deployment,
-    DeploymentResult,
-    ObjectOutcome,
-    Result,
-    StoredObject,
-)
+from ci3.core.model import Decision, Deployment, DeploymentResult, ObjectOutcome
 from ci3.core.plan import Plan
-from ci3.core.rollback import rollback_targets
 from ci3.core.wording import counted, moment, size
 from ci3.errors import Ci3Error
+from ci3.report.glance import glance, named
 from ci3.report.markup import (
     WRAPPING_BYTES,
     Place,
@@ -33,10 +25,9 @@ from ci3.report.sentences import (
     Section,
     achievement,
     amounts,
-    described,
+    can_undo,
     guard_note,
     reasons,
-    rollback_note,
     rollback_window,
     rules_note,
     sections,
@@ -48,12 +39,22 @@ from ci3.report.sentences import (
     uploads_note,
     verdict,
 )
+from ci3.report.timeline import timeline
 
 IGNORED_SHOWN = 20
-ROLLBACKS_SHOWN = 10
 CHANGED_SHOWN = 30
 TARGETS_SHOWN = 100
 _NOTES_SHOWN = 20
+_NOTES_SHARE = 8
+"""A box of notes takes at most one of so many parts of the room."""
+
+_IDS_SHOWN = 10
+_PICTURES_SHOWN = 10
+"""With more targets there is none of each."""
+
+_DOOMED_OPEN = 15
+_KEPT_OPEN = 10
+"""A longer table is folded, so that what follows it is seen."""
 
 
 def run_markdown(
@@ -63,9 +64,18 @@ def run_markdown(
 
     `changes` tell what a pull request's policy changes, one for each target.
     """
+    text = _whole(accounts, place, changes)
+    if size_bytes(text) <= place.budget_bytes:
+        return text
+    title = f"### {plain(total_verdict(accounts))}"
+    more = f"What goes and what stays takes more room than there is here: it is in {place.rest}."
+    return f"{title}\n\n{more}\n"
+
+
+def _whole(accounts: Sequence[Account], place: Place, changes: Sequence[PolicyChange]) -> str:
     is_one = len(accounts) == 1
     head = (
-        _head(accounts[0], "###")
+        _head(accounts[0], "###", place)
         if is_one
         else [f"### {plain(total_verdict(accounts))}", _overview(accounts)]
     )
@@ -77,7 +87,9 @@ def run_markdown(
     body = []
     for number, account in enumerate(accounts):
         share = room // (len(accounts) - number)
-        title = [] if is_one else _head(account, "####")
+        title = [] if is_one else _head(account, "####", place)
+        picture = timeline(account) if len(accounts) <= _PICTURES_SHOWN else ""
+        title += [picture] if picture else []
         shown = _target(account, place, share - size_bytes("\n\n".join(title)) - WRAPPING_BYTES)
         body.append("\n\n".join((*title, *shown)))
         room -= size_bytes(body[-1]) + 2
@@ -87,13 +99,41 @@ def run_markdown(
     return "\n\n".join(part for part in (*head, *told, *body, *foot) if part) + "\n"
 
 
-def _head(account: Account, level: str) -> list[str]:
+def _head(account: Account, level: str, place: Place) -> list[str]:
     plan, result = account.plan, account.result
     title = verdict(plan) if result is None else achievement(plan, result)
     if account.is_stale:
         title = staleness(account)
     where = f"{code(plan.target.url)} · {plain(undo_note(plan))}"
-    return [f"{level} {plain(title)}", where, *_notes(plan, result)]
+    return [f"{level} {plain(title)}", where, *_notes(account, place)]
+
+
+def _notes(account: Account, place: Place) -> list[str]:
+    """Make a box of each kind of thing that a reader must not miss."""
+    plan, result = account.plan, account.result
+    left = shortfall(plan, result) if result else ""
+    boxes = (
+        ("CAUTION", "", [left] if left else []),
+        ("CAUTION", "Can't be applied:", [one.message for one in plan.refusals]),
+        ("WARNING", "", [one.message for one in plan.warnings]),
+    )
+    return [_box(*box, place.budget_bytes // _NOTES_SHARE) for box in boxes if box[2]]
+
+
+def _box(kind: str, title: str, messages: Sequence[str], room_bytes: int) -> str:
+    lines = [f"> [!{kind}]"]
+    if len(messages) == 1:
+        return f"{lines[0]}\n> {f'**{title}** ' if title else ''}{plain(messages[0])}"
+    if title:
+        lines.append(f"> **{title}**")
+    for number, message in enumerate(messages):
+        line = f"> - {plain(message)}"
+        room_bytes -= size_bytes(line)
+        if room_bytes < 0:
+            lines.append(f"> - … and {len(messages) - number:,} more of this kind")
+            break
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _overview(accounts: Sequence[Account]) -> str:
@@ -114,20 +154,33 @@ def _overview(accounts: Sequence[Account]) -> str:
 
 
 def _target(account: Account, place: Place, room_bytes: int) -> list[str]:
-    """Render one target's tables and what follows from them."""
+    """Render one target: what is seen at a glance, its tables, and what shaped them."""
     plan = account.plan
-    tail = [*_afterwards(plan), plain(rules_note(plan))]
-    room = room_bytes - size_bytes("\n\n".join(tail))
-    doomed = table(_doomed_columns(account), _doomed_rows(account), room, place)
-    room -= size_bytes(doomed)
-    kept = table(_KEPT_COLUMNS, _kept_rows(plan), room, place)
-    parts = [doomed]
-    if kept:
-        stays = plan.totals.bytes_to_keep
-        amount = "" if stays is None else f", {size(stays)}"
-        what = f"{counted(plan.totals.keep, 'deployment')} kept{amount}"
-        parts.append(details(what, kept, is_open=len(plan.kept) <= ROLLBACKS_SHOWN))
-    return [part for part in (*parts, *tail) if part]
+    above = glance(plan, place)
+    below = [*_ignored(plan), plain(rules_note(plan))]
+    room = room_bytes - size_bytes("\n\n".join((above, *below)))
+    doomed = table(_doomed_columns(account), _doomed_rows(account, place), room, place)
+    goes = _folded(_doomed_title(account), doomed, is_open=len(plan.doomed) <= _DOOMED_OPEN)
+    kept = table(_KEPT_COLUMNS, _kept_rows(plan, place), room - size_bytes(goes), place)
+    stays = _folded(_kept_title(plan), kept, is_open=len(plan.kept) <= _KEPT_OPEN)
+    return [part for part in (above, goes, stays, *below) if part]
+
+
+def _folded(title: str, shown: str, *, is_open: bool) -> str:
+    return details(title, shown, is_open=is_open) if shown else ""
+
+
+def _doomed_title(account: Account) -> str:
+    totals = account.plan.totals
+    is_planned = account.result is None and not account.is_stale
+    what = "to delete" if is_planned else "of the plan"
+    return f"{counted(totals.delete, 'deployment')} {what}, {size(totals.bytes_to_delete)}"
+
+
+def _kept_title(plan: Plan) -> str:
+    stays = plan.totals.bytes_to_keep
+    amount = "" if stays is None else f", {size(stays)}"
+    return f"{counted(plan.totals.keep, 'deployment')} kept{amount}"
 
 
 def _policy_change(change: PolicyChange, *, of_several: bool) -> str:
@@ -167,19 +220,17 @@ def _names(decisions: Sequence[Decision]) -> str:
     return f"{shown} and {left:,} more" if left > 0 else shown
 
 
-def error_markdown(error: Ci3Error) -> str:
-    """Render an error: what, where, what to do next."""
-    return f"### ci3 stopped: {plain(error.message)}\n\n{plain(error.hint)}\n"
+def error_markdown(error: Ci3Error, place: Place | None = None) -> str:
+    """Render an error: what, where, what to do next.
 
-
-def _notes(plan: Plan, result: Result | None) -> list[str]:
-    left = shortfall(plan, result) if result else ""
-    notes = [f"> [!CAUTION]\n> {plain(left)}"] if left else []
-    notes += [f"> [!CAUTION]\n> Not applied: {plain(one.message)}" for one in plan.refusals]
-    notes += [f"> [!WARNING]\n> {plain(one.message)}" for one in plan.warnings]
-    left_out = len(notes) - _NOTES_SHOWN
-    more = [f"> … and {left_out:,} more of this kind"] if left_out > 0 else []
-    return notes[:_NOTES_SHOWN] + more
+    In a place of its own, which told of an earlier run, it says that this does not hold any more.
+    """
+    parts = [f"### ci3 stopped: {plain(error.message)}", plain(error.hint)]
+    if place is not None:
+        parts.append("What stood here was of an earlier run, and may not hold any more.")
+        if place.run_url:
+            parts.append(f"<sub>[this run]({place.run_url})</sub>")
+    return "\n\n".join(parts) + "\n"
 
 
 _KEPT_COLUMNS = ("Kept", "Uploaded", "Objects", "Size", "Why")
@@ -191,16 +242,20 @@ def _doomed_columns(account: Account) -> tuple[str, ...]:
     return ("Deployment", "Result", "Objects", "Size", "Why")
 
 
-def _doomed_rows(account: Account) -> Iterable[str]:
+def _doomed_rows(account: Account, place: Place) -> Iterable[str]:
     plan, result = account.plan, account.result
     by_name = {one.name: one for one in result.deployments} if result else {}
     for section in sections(plan, plan.doomed):
         yield from _section_row(section)
         for decision in section.decisions:
-            yield _doomed_row(decision, account, by_name.get(decision.deployment.name))
+            one = by_name.get(decision.deployment.name)
+            name = named(decision, plan, place)
+            second, why = _fate(decision, account, one)
+            yield row(name, second, *_amounts(decision.deployment), why)
 
 
-def _doomed_row(decision: Decision, account: Account, one: DeploymentResult | None) -> str:
+def _fate(decision: Decision, account: Account, one: DeploymentResult | None) -> tuple[str, str]:
+    """Say of a doomed deployment when it was uploaded or what became of it, and why."""
     if account.is_stale:
         changed = account.changed.get(decision.deployment.name)
         second = "as planned" if changed is None else "**changed**"
@@ -216,15 +271,14 @@ def _doomed_row(decision: Decision, account: Account, one: DeploymentResult | No
         why = plain(one.problem)
         if one.counts.get(ObjectOutcome.DELETED):
             second = f"**{one.counts[ObjectOutcome.DELETED]:,} deleted, not all**"
-    deployment = decision.deployment
-    return row(code(deployment.name), second, *_amounts(deployment), why)
+    return second, why
 
 
-def _kept_rows(plan: Plan) -> Iterable[str]:
+def _kept_rows(plan: Plan, place: Place) -> Iterable[str]:
     for section in sections(plan, plan.kept):
         yield from _section_row(section)
         for decision in section.decisions:
-            name, when = code(decision.deployment.name), unbroken(uploaded(decision, plan))
+            name, when = named(decision, plan, place), unbroken(uploaded(decision, plan))
             why = plain(reasons(decision))
             yield row(name, when, *_amounts(decision.deployment), why)
 
@@ -239,23 +293,23 @@ def _amounts(deployment: Deployment) -> tuple[str, str]:
     return count, unbroken(amount)
 
 
-def _afterwards(plan: Plan) -> list[str]:
-    sections = []
-    targets = rollback_targets(plan.decisions)
-    if note := rollback_note(plan):
-        names = ", ".join(code(one.deployment.name) for one in targets[:ROLLBACKS_SHOWN])
-        more = " …" if len(targets) > ROLLBACKS_SHOWN else ""
-        sections.append(f"**Rolling back:** {plain(note)}{f' {names}{more}' if names else ''}")
-    if plan.ignored:
-        listed = "\n".join(
-            f"- {code(one.name)} {plain(one.reason)}" for one in plan.ignored[:IGNORED_SHOWN]
-        )
-        left = len(plan.ignored) - IGNORED_SHOWN
-        more = f"\n- … and {left:,} more" if left > 0 else ""
-        sections.append(
-            details(f"{len(plan.ignored):,} ignored, never deleted", listed + more, is_open=False)
-        )
-    return sections
+def _ignored(plan: Plan) -> list[str]:
+    if not plan.ignored:
+        return []
+    listed = "\n".join(
+        f"- {code(one.name)} {plain(one.reason)}" for one in plan.ignored[:IGNORED_SHOWN]
+    )
+    left = len(plan.ignored) - IGNORED_SHOWN
+    more = f"\n- … and {left:,} more" if left > 0 else ""
+    title = f"{len(plan.ignored):,} ignored, never deleted"
+    return [details(title, listed + more, is_open=False)]
+
+
+def _how_to_undo(journal_file: str) -> str:
+    command = code(f"ci3 restore {journal_file}")
+    is_local = not journal_file.startswith("s3://")
+    keep = " Keep the journal until then, in a workflow as an artifact." if is_local else ""
+    return f"**To undo:** {command}, or a step with `mode: restore` and this `journal-file`.{keep}"
 
 
 def _footer(accounts: Sequence[Account], place: Place) -> list[str]:
@@ -266,61 +320,15 @@ def _footer(accounts: Sequence[Account], place: Place) -> list[str]:
             notes = (guard_note(result), uploads_note(result))
             shown += [plain(note) for note in notes if note]
             shown.append(f"Journal: {code(result.journal_file)}, run {code(result.run_id)}")
+            if can_undo(account):
+                shown.append(_how_to_undo(result.journal_file))
     plans = [account.plan for account in accounts]
     is_to_apply = any(plan.doomed for plan in plans) and all(plan.applyable for plan in plans)
     is_planned = all(account.result is None for account in accounts)
     if is_planned and is_to_apply and place.how_to_apply:
         shown.append(f"**To apply:** {place.how_to_apply}")
     run = f" · [this run]({place.run_url})" if place.run_url else ""
-    ids = ", ".join(code(plan.plan_id[:12]) for plan in plans[:ROLLBACKS_SHOWN])
+    ids = ", ".join(code(plan.plan_id[:12]) for plan in plans[:_IDS_SHOWN])
     made = f"{moment(plans[0].created_at)} · ci3 {plain(plans[0].ci3_version)}"
     shown.append(f"<sub>Plan {ids} · {made}{run}</sub>")
     return shown
-
-
-def explanation_markdown(explanation: Explanation, url: str = "") -> str:
-    """Render why a deployment stays or goes: every rule and pin, and when it would go.
-
-    `url` says where, if there are several places.
-    """
-    judgement = explanation.judgement
-    decision, deployment = judgement.decision, judgement.deployment
-    verb = "would be deleted" if decision.is_delete else "is kept"
-    checks = [
-        row("**yes**" if one.is_matched else "no", code(one.code), plain(one.message))
-        for one in judgement.checks
-    ]
-    if decision.is_delete:
-        checks += [row("", code(one.code), plain(one.message)) for one in decision.reasons]
-    parts = (
-        f"### {code(deployment.name)} {f'in {code(url)} ' if url else ''}{verb}",
-        plain(described(deployment, judgement.now)),
-        "\n".join((row("Keeps&nbsp;it", "Rule", "Why"), row(":--", ":--", ":--"), *checks)),
-        plain(explanation.outlook),
-    )
-    return "\n\n".join(parts) + "\n"
-
-
-def deployments_markdown(deployments: Sequence[Deployment], url: str = "") -> str:
-    """Render a listing of deployments as a table, in the order given; `url` is its title."""
-    rows = (
-        row(
-            code(one.name),
-            "–" if one.oldest_at is None else moment(one.oldest_at),
-            "–" if one.newest_at is None else moment(one.newest_at),
-            *_amounts(one),
-        )
-        for one in deployments
-    )
-    columns = row("Deployment", "Oldest object", "Newest object", "Objects", "Size")
-    title = f"#### {code(url)}\n\n" if url else ""
-    lines = "\n".join((columns, row(":--", ":--", ":--", "--:", "--:"), *rows))
-    return f"{title}{lines}\n"
-
-
-def objects_markdown(objects: Sequence[StoredObject], url: str = "") -> str:
-    """Render a listing of objects as a table, in the order given; `url` is its title."""
-    title = f"#### {code(url)}\n\n" if url else ""
-    rows = (row(code(one.key), moment(one.modified_at), size(one.size_bytes)) for one in objects)
-    columns = row("Key", "Modified", "Size")
-    return title + "\n".join((columns, row(":--", ":--", "--:"), *rows)) + "\n"

@@ -2,9 +2,10 @@
 
 import html
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from ci3.core.commits import Commit
 from ci3.core.wording import counted, visible
 
 WRAPPING_BYTES = 1_000
@@ -14,21 +15,35 @@ _NAME_SHOWN = 200
 _TEXT_SHOWN = 600
 _ENTITIES = {ord(character): f"&#{ord(character)};" for character in "\\`*_[]|~"}
 # GitHub makes links of these when Markdown has been rendered; an empty comment parts them.
-_LINKED = re.compile(r"@|(?<!&)#|(?<=http:|ttps:)//|(?<=ftp:)//|(?<=www)\.", re.IGNORECASE)
+_LINKED = re.compile(
+    r"@|(?<!&)#|(?<=http:|ttps:)//|(?<=ftp:)//|(?<=www)\.|(?<=\bGH)-(?=\d)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a text will stand: how many bytes it may have, and links to put into it."""
+    """Where a text will stand: how many bytes it may have, and what to put into it.
+
+    `rest`, in Markdown, names where what does not fit is. `commit_url`, with a hash behind it,
+    leads to a commit; `commits` are those that deployments are named after, by name.
+    """
 
     budget_bytes: int
     run_url: str = ""
     how_to_apply: str = ""
+    rest: str = "the plan file"
+    commit_url: str = ""
+    commits: Mapping[str, Commit] = field(default_factory=dict)
+
+
+def cut(text: str, length: int) -> str:
+    """Shorten a text to at most so many characters, and one that says so."""
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def code(name: str) -> str:
     """Show a name as code, whatever is in it, so that nothing of it is read as Markdown."""
-    text = _cut(visible(name), _NAME_SHOWN)
+    text = cut(visible(name), _NAME_SHOWN)
     if text.strip() != text or not text or any(character in text for character in "`|\\"):
         entities = "".join(
             character if character.isalnum() else f"&#{ord(character)};" for character in text
@@ -39,13 +54,9 @@ def code(name: str) -> str:
 
 def plain(text: str) -> str:
     """Show a text as it is: no markup, links, mentions or references come of it."""
-    shown = _cut(visible(text), _TEXT_SHOWN)
+    shown = cut(visible(text), _TEXT_SHOWN)
     escaped = html.escape(shown, quote=False).translate(_ENTITIES)
     return _LINKED.sub(lambda found: f"<!-- -->{found[0]}<!-- -->", escaped)
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def unbroken(text: str) -> str:
@@ -72,7 +83,7 @@ def table(columns: Sequence[str], rows: Iterable[str], room_bytes: int, place: P
         return ""
     alignment = row(*("--:" if column in ("Objects", "Size") else ":--" for column in columns))
     what = counted(left_out, "more deployment")
-    more = f"\n\n… and {what}, in {rest(place)}." if left_out else ""
+    more = f"\n\n… and {what}, in {place.rest}." if left_out else ""
     return "\n".join((row(*columns), alignment, *shown)) + more
 
 
@@ -91,14 +102,9 @@ def fitting(parts: Sequence[str], room_bytes: int, what: str, place: Place) -> l
         room_bytes -= size_bytes(part) + 2
         if room_bytes < 0:
             left = f"{what} {counted(len(parts) - len(shown), 'more target')}".lstrip()
-            return [*shown, f"… and {left}, in {rest(place)}."]
+            return [*shown, f"… and {left}, in {place.rest}."]
         shown.append(part)
     return shown
-
-
-def rest(place: Place) -> str:
-    """Name where the whole is."""
-    return f"[the run's summary]({place.run_url})" if place.run_url else "the plan file"
 
 
 def size_bytes(text: str) -> int:

@@ -151,6 +151,13 @@ def undo_note(plan: Plan) -> str:
             return "Take deletion as final: whether this bucket keeps versions could not be read."
 
 
+def can_undo(account: Account) -> bool:
+    """Say whether something was deleted that a restore brings back."""
+    result, versioning = account.result, account.plan.target.versioning
+    is_kept = versioning is Versioning.ENABLED
+    return is_kept and result is not None and result.count(ObjectOutcome.DELETED) > 0
+
+
 def rollback_note(plan: Plan) -> str:
     """Say how far back one can still go once the plan is applied."""
     if not any(decision.deployment.complete for decision in plan.kept):

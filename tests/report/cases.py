@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+from ci3.core.account import Account
+from ci3.core.commits import Commit
+from ci3.core.live import LiveSource, Reading, Sighting
 from ci3.core.model import (
     AllVersions,
     Decision,
@@ -16,10 +19,10 @@ from ci3.core.model import (
     Versioning,
 )
 from ci3.core.objections import Limits, find_refusals, find_warnings
-from ci3.core.pins import pin_commits, protect
+from ci3.core.pins import pin_commits, pin_live, protect
 from ci3.core.plan import DELETE_VERSIONS, DeleteLimit, Origin, Plan, PolicyEntry
 from ci3.core.retention import RetentionPolicy, decide
-from tests.builders import NOW, deployment, inventory, marker_only, target
+from tests.builders import NOW, days_ago, deployment, inventory, marker_only, target
 
 MB = 1_000_000
 HOSTILE_NAMES = (
@@ -44,25 +47,35 @@ def make_plan(
     keep_count: int = 5,
     patterns: tuple[str, ...] = (),
     commits: tuple[str, ...] = (),
+    live: tuple[str, ...] = (),
     max_delete: DeleteLimit | None = None,
     versioning: Versioning = Versioning.DISABLED,
 ) -> Plan:
-    pins = (*protect(patterns), *pin_commits(commits))
+    source = LiveSource.parse("cloudfront")
+    sightings = [
+        Sighting(name=name, evidence=f"CloudFront E2ABC serves /{name} for www.example.org")
+        for name in live
+    ]
+    readings = (Reading(source=source, sightings=tuple(sightings)),) if live else ()
+    pins = (*protect(patterns), *pin_commits(commits), *pin_live(readings))
     decisions = decide(found, RetentionPolicy(keep_count=keep_count), pins, NOW, 1)
     return Plan(
         ci3_version="1.2.3",
         created_at=NOW,
         target=target(versioning),
-        policy=policy_of(keep_count, patterns),
+        policy=policy_of(keep_count, patterns, live),
         decisions=decisions,
         ignored=found.ignored,
-        refusals=find_refusals(found, decisions, pins, (), Limits(max_delete=max_delete)),
-        warnings=find_warnings(found, pins, (), versioning),
+        refusals=find_refusals(found, decisions, pins, readings, Limits(max_delete=max_delete)),
+        warnings=find_warnings(found, pins, readings, versioning),
     )
 
 
-def policy_of(keep_count: int, patterns: tuple[str, ...]) -> dict[str, PolicyEntry]:
-    entries = {"keep-count": keep_count, "protect": patterns}
+def policy_of(
+    keep_count: int, patterns: tuple[str, ...], live: tuple[str, ...]
+) -> dict[str, PolicyEntry]:
+    sources = ("cloudfront",) if live else ()
+    entries = {"keep-count": keep_count, "protect": patterns, "live-from": sources}
     return {
         name: PolicyEntry(value=value, origin=Origin.INPUT)
         for name, value in entries.items()
@@ -114,6 +127,58 @@ def _with_versions(decision: Decision) -> Decision:
 def final_result() -> Result:
     guard = GuardProbe(guard=DeleteGuard.VERSION_ID, reason="")
     return replace(result_of(final_plan()), guard=guard)
+
+
+LIVE = "0ac7abd"
+
+
+def live_plan(versioning: Versioning = Versioning.ENABLED) -> Plan:
+    """What is live was rolled back to, and is older than what would be kept."""
+    return make_plan(site(), patterns=("release-*",), live=(LIVE,), versioning=versioning)
+
+
+def first_run() -> Plan:
+    """Years of deployments that nobody has ever cleaned up."""
+    return make_plan(site(60), keep_count=3, live=("0abe012",), versioning=Versioning.ENABLED)
+
+
+def huge_plan() -> Plan:
+    return make_plan(site(1499), keep_count=100)
+
+
+def stale_account() -> Account:
+    """A saved plan, since which one deployment has changed and one went live."""
+    plan = usual_plan()
+    names = [one.deployment.name for one in plan.doomed]
+    changed = {
+        names[0]: "its objects changed since the plan",
+        names[2]: "live: CloudFront E2ABC serves it",
+    }
+    return Account(plan=plan, changed=changed, is_stale=True)
+
+
+SUBJECTS = (
+    "Fix the header on small screens",
+    "Merge pull request #42 from acme/login",
+    "Add a dark theme @everyone",
+    "x" * 300,
+    "<script>alert(1)</script> | `code` GH-12 https://example.org ![x](y)",
+    "",
+)
+
+
+def commits_of(plan: Plan) -> dict[str, Commit]:
+    """What GitHub tells of the commits that a plan's deployments are named after."""
+    named = [one.deployment for one in plan.decisions if not one.deployment.name.startswith("rel")]
+    return {
+        one.name: Commit(
+            sha=one.name.ljust(40, "0"),
+            subject=SUBJECTS[place % len(SUBJECTS)],
+            author=("Ann Smith", "dependabot[bot]", "@mallory")[place % 3],
+            authored_at=days_ago(2.3 * place + 3 * (place % 2)),
+        )
+        for place, one in enumerate(named)
+    }
 
 
 def nothing_to_delete() -> Plan:

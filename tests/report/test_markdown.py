@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import cmarkgfm
 import pytest
@@ -7,12 +8,8 @@ from cmarkgfm.cmark import Options
 from ci3.core.account import Account
 from ci3.core.model import Ignored
 from ci3.errors import AccessError
-from ci3.report.markdown import (
-    deployments_markdown,
-    error_markdown,
-    objects_markdown,
-    run_markdown,
-)
+from ci3.report.looks import deployments_markdown, objects_markdown
+from ci3.report.markdown import error_markdown, run_markdown
 from ci3.report.markup import Place
 from tests.builders import deployment, inventory, stored
 from tests.report import cases
@@ -22,6 +19,8 @@ PLACE = Place(
     budget_bytes=65_000,
     run_url="https://github.com/acme/site/actions/runs/7",
     how_to_apply="run this step with `mode: apply`.",
+    rest="[the run's summary](https://github.com/acme/site/actions/runs/7)",
+    commit_url="https://github.com/acme/site/commit/",
 )
 CHANGED = "kept: its objects changed since the plan"
 
@@ -43,8 +42,20 @@ GOLDENS = {
         PLACE,
         cases.result_of(cases.usual_plan(), problem=CHANGED, stopped="the disk is full"),
     ),
+    "first-run": lambda: rendered_plan(cases.first_run(), with_commits(cases.first_run())),
+    "live": lambda: rendered_plan(cases.live_plan(), with_commits(cases.live_plan())),
+    "applied-versioned": lambda: rendered_plan(
+        cases.live_plan(), PLACE, cases.result_of(cases.live_plan())
+    ),
+    "stale": lambda: run_markdown([cases.stale_account()], PLACE),
+    "1500-deployments": lambda: rendered_plan(cases.huge_plan(), PLACE),
+    "error-in-a-comment": lambda: error_markdown(AccessError("GitHub is away", "Wait."), PLACE),
     "error": lambda: error_markdown(AccessError("S3 said <no> to `x`", "Ask *again*.")),
 }
+
+
+def with_commits(plan):
+    return replace(PLACE, commits=cases.commits_of(plan))
 
 
 def rendered_plan(plan, place, result=None):
@@ -71,7 +82,7 @@ def test_markdown_reads_as_its_golden(name):
     assert_golden(f"{name}.md", GOLDENS[name]())
 
 
-@pytest.mark.parametrize("name", [name for name in GOLDENS if name != "error"])
+@pytest.mark.parametrize("name", [name for name in GOLDENS if "error" not in name])
 def test_every_row_of_a_table_has_its_five_cells(name):
     assert all(len(row) == 5 for row in rows(rendered(GOLDENS[name]())))
 
@@ -84,7 +95,7 @@ def test_hostile_names_make_no_markup_of_their_own(result):
     assert len(table_rows) == len(cases.HOSTILE_NAMES)
     assert set(re.findall(r"<([a-z0-9]+)", html)) <= {
         *("h3", "p", "code", "table", "thead", "tbody", "tr", "th", "td", "details", "summary"),
-        *("ul", "li", "strong", "sub", "a"),
+        *("ul", "li", "strong", "sub", "a", "pre"),
     }
     assert set(re.findall(r'href="([^"]*)"', html)) == {PLACE.run_url}
     outside_code = re.sub(r"<code>.*?</code>", "", html)
@@ -111,7 +122,7 @@ def test_a_deployment_that_was_not_deleted_is_told_with_its_problem():
 @pytest.mark.parametrize("budget_bytes", [3_000, 20_000, 65_000, 1_000_000])
 def test_a_long_plan_is_cut_to_its_budget_and_says_what_is_left_out(budget_bytes):
     plan = cases.make_plan(cases.site(6000), keep_count=3000)
-    place = Place(budget_bytes=budget_bytes, run_url=PLACE.run_url)
+    place = replace(PLACE, budget_bytes=budget_bytes)
     markdown = rendered_plan(plan, place)
     html = rendered(markdown)
     assert len(markdown.encode()) <= budget_bytes
