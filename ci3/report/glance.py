@@ -14,6 +14,8 @@ _LIVE_SHOWN = 5
 _ROLLBACKS_SHOWN = 10
 _SUBJECT_SHOWN = 72
 _AUTHOR_SHOWN = 40
+_WORD_SHOWN = 32
+"""A longer word of a commit's would make its column as wide as it is long."""
 
 
 def linked(name: str, place: Place) -> str:
@@ -41,13 +43,17 @@ def glance(plan: Plan, place: Place) -> str:
 def _told(commit: Commit, decision: Decision, plan: Plan) -> Iterator[str]:
     """Tell of a commit what is known: subject, author, and age where the upload's is another."""
     if commit.subject:
-        yield plain(cut(commit.subject, _SUBJECT_SHOWN))
+        yield _short(commit.subject, _SUBJECT_SHOWN)
     if commit.author:
-        yield plain(cut(commit.author, _AUTHOR_SHOWN))
+        yield _short(commit.author, _AUTHOR_SHOWN)
     if commit.authored_at is not None:
         age = ago(plan.created_at - commit.authored_at)
         if age != uploaded(decision, plan):
             yield unbroken(age)
+
+
+def _short(text: str, length: int) -> str:
+    return plain(cut(" ".join(cut(word, _WORD_SHOWN) for word in text.split()), length))
 
 
 def _live(plan: Plan, place: Place) -> Iterator[str]:

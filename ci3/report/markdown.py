@@ -27,6 +27,7 @@ from ci3.report.sentences import (
     amounts,
     can_undo,
     guard_note,
+    next_note,
     reasons,
     rollback_window,
     rules_note,
@@ -258,7 +259,7 @@ def _fate(decision: Decision, account: Account, one: DeploymentResult | None) ->
     """Say of a doomed deployment when it was uploaded or what became of it, and why."""
     if account.is_stale:
         changed = account.changed.get(decision.deployment.name)
-        second = "as planned" if changed is None else "**changed**"
+        second = "as&nbsp;planned" if changed is None else "**changed**"
         why = plain(changed or reasons(decision))
     elif account.result is None:
         second, why = unbroken(uploaded(decision, account.plan)), plain(reasons(decision))
@@ -324,9 +325,11 @@ def _footer(accounts: Sequence[Account], place: Place) -> list[str]:
                 shown.append(_how_to_undo(result.journal_file))
     plans = [account.plan for account in accounts]
     is_to_apply = any(plan.doomed for plan in plans) and all(plan.applyable for plan in plans)
-    is_planned = all(account.result is None for account in accounts)
+    is_planned = all(one.result is None and not one.is_stale for one in accounts)
     if is_planned and is_to_apply and place.how_to_apply:
         shown.append(f"**To apply:** {place.how_to_apply}")
+    if note := next_note(accounts):
+        shown.append(f"**Next:** {plain(note)}")
     run = f" · [this run]({place.run_url})" if place.run_url else ""
     ids = ", ".join(code(plan.plan_id[:12]) for plan in plans[:_IDS_SHOWN])
     made = f"{moment(plans[0].created_at)} · ci3 {plain(plans[0].ci3_version)}"

@@ -11,6 +11,7 @@ from ci3.core.model import (
     DeleteGuard,
     Deployment,
     ObjectOutcome,
+    Outcome,
     Result,
     Versioning,
 )
@@ -112,6 +113,18 @@ def shortfall(plan: Plan, result: Result) -> str:
     if result.stopped:
         sentences.append(f"It stopped early: {result.stopped}")
     return ". ".join(sentences)
+
+
+def next_note(accounts: Sequence[Account]) -> str:
+    """Say what to do where a run was not allowed, or has not done it all; else nothing."""
+    outcomes = {account.outcome for account in accounts}
+    if Outcome.STALE_PLAN in outcomes:
+        return ""  # the headline says it
+    if Outcome.PARTIAL in outcomes:
+        return "Mend what is told above, and run it again: it plans anew, and deletes what is left."
+    if Outcome.REFUSED in outcomes:
+        return "Mend what forbids it. Until then nothing is deleted."
+    return ""
 
 
 def rules_note(plan: Plan) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.action.reports import ALL, PUSH, comment_of, row_counts
 from tests.github.fake_github import TOKEN, FakeGitHub
+from tests.github.fake_runner import NUMBER
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ def test_refused_plan_deletes_nothing_and_is_shown_with_its_reason(
     assert bucket.folders() == ALL
     assert [told in message for message in run.annotations("error")] == [True]
     for text in (run.summary, comment_of(github)):
-        assert "Not applied" in text
+        assert "Can't be applied:" in text
         assert len(row_counts(text)) == 2
         assert "To apply" not in text
     assert not list(Path().glob("*.jsonl"))
@@ -74,7 +75,7 @@ def test_misspelt_input_is_refused_with_the_nearest_name(act, bucket, github):
     assert "Did you mean keep-count?" in error
     assert "keep-count" in run.summary
     assert bucket.folders() == ALL
-    assert github.requests == ()
+    assert github.comments(NUMBER) == ()
 
 
 @pytest.mark.parametrize(

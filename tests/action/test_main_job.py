@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.action.reports import ALL, ENTRYPOINT, PUSH, comment_of, read_journal, row_counts
+from tests.action.reports import ALL, ENTRYPOINT, comment_of, read_journal, row_counts
 from tests.github.fake_runner import HEAD_SHA, MERGE_SHA, NUMBER
 from tests.journals import outcomes
 
@@ -91,8 +91,11 @@ def test_two_buckets_or_ids_have_a_comment_each(act, github):
     assert len(github.comments(NUMBER)) == 2
 
 
-def test_run_without_a_pull_request_asks_github_for_nothing(act, github):
-    run = act(event=PUSH, keep_count="4")
+@pytest.mark.parametrize(
+    "event", [{}, {"schedule": "0 3 * * *"}, {"deployment": {"sha": HEAD_SHA}}]
+)
+def test_run_without_a_pull_request_asks_github_for_nothing(act, github, event):
+    run = act(event=event, keep_count="4")
 
     assert (run.exit_code, run.outputs["comment-url"]) == (0, "")
     assert github.requests == ()

@@ -37,7 +37,7 @@ def test_stale_plan_deletes_nothing_and_says_of_each_what_changed(act, bucket, p
         assert "### The plan is stale: 1 of 2 deployments" in told
         assert "| `site-2` | **changed** |" in told
         assert "its objects changed since the plan" in told
-        assert "| `site-1` | as planned |" in told
+        assert "| `site-1` | as&nbsp;planned |" in told
         assert row_counts(told) == [2, 4]
     assert not list(Path().glob("*.jsonl"))
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ci3.errors import GitHubReadOnlyError
+from ci3.errors import GitHubError, GitHubReadOnlyError
 from ci3.github.comments import COMMENT_LIMIT_BYTES, marker, post_comment
 from tests.github.fake_github import WORKFLOW_LOGIN, FakeGitHub
 
@@ -102,6 +102,24 @@ def test_comment_saved_with_windows_line_ends_is_still_ours(fake, api):
     post(api, body="new")
 
     assert len(fake.comments(NUMBER)) == 1
+
+
+def test_comment_whose_answer_was_lost_is_found_and_not_made_twice(fake, api):
+    fake.lose_next_answer("POST", "comments")
+
+    comment = post(api)
+
+    assert [c.comment_id for c in fake.comments(NUMBER)] == [comment.comment_id]
+    assert len(requested(fake, "POST")) == 1
+
+
+def test_comment_that_was_not_made_is_an_error_and_not_asked_for_twice(fake, api):
+    fake.fail_next("POST", "comments", 502)
+
+    with pytest.raises(GitHubError, match="502"):
+        post(api)
+    assert fake.comments(NUMBER) == ()
+    assert len(requested(fake, "POST")) == 1
 
 
 def test_two_ids_make_two_comments(fake, api):

@@ -214,6 +214,33 @@ def test_annotation_stays_under_what_the_runner_would_cut(capsys):
     assert message.endswith(" …")
 
 
+@pytest.mark.parametrize(
+    ("method", "name"), [("notice",) * 2, ("warn", "warning"), ("fail", "error")]
+)
+def test_annotations_beyond_what_github_shows_stand_in_the_log_and_are_counted(
+    capsys, method, name
+):
+    runner = Runner("")
+    for number in range(25):
+        getattr(runner, method)(f"number {number} ##[error]\n::error::x")
+    runner.end_annotations()
+
+    log = capsys.readouterr().out
+    told = [message for found, message in commands(log) if found == name]
+    assert len(commands(log)) == len(told) == 10
+    assert told[-1] == f"16 more {name}s: see the log."
+    assert "number 24" in log
+
+
+def test_annotations_that_github_shows_are_not_counted(capsys):
+    runner = Runner("")
+    for kind in (runner.warn, runner.fail) * 9:
+        kind("told")
+    runner.end_annotations()
+
+    assert len(commands(capsys.readouterr().out)) == 18
+
+
 def test_title_of_a_group_is_one_command(capsys):
     runner = Runner("")
     runner.begin_group("Plan\n::error::x ##[error]y")
@@ -277,6 +304,7 @@ def test_summary_stays_under_the_size_that_the_runner_drops():
 
 def test_secret_is_masked_and_nothing_else_is_said_of_it(capsys):
     runner = Runner("")
+    runner.hide("a-secret")
     runner.hide("a-secret")
     runner.hide("")
 

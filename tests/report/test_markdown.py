@@ -6,6 +6,7 @@ import pytest
 from cmarkgfm.cmark import Options
 
 from ci3.core.account import Account
+from ci3.core.commits import Commit
 from ci3.core.model import Ignored
 from ci3.errors import AccessError
 from ci3.report.looks import deployments_markdown, objects_markdown
@@ -100,6 +101,104 @@ def test_hostile_names_make_no_markup_of_their_own(result):
     assert set(re.findall(r'href="([^"]*)"', html)) == {PLACE.run_url}
     outside_code = re.sub(r"<code>.*?</code>", "", html)
     assert not re.search(r"@someone|#1\b|https://example", outside_code)
+
+
+HOSTILE_SUBJECTS = (*cases.HOSTILE_NAMES, *cases.SUBJECTS, "GH-1 gh-2 #3 a@b.example www.x.example")
+
+
+def test_hostile_commits_make_no_markup_of_their_own():
+    plan = cases.make_plan(cases.site(len(HOSTILE_SUBJECTS)), keep_count=3)
+    commits = {
+        decision.deployment.name: Commit(
+            sha="a" * 40, subject=subject, author=subject[::-1], authored_at=None
+        )
+        for decision, subject in zip(plan.decisions, HOSTILE_SUBJECTS, strict=False)
+    }
+    html = rendered(rendered_plan(plan, replace(PLACE, commits=commits)))
+
+    assert set(re.findall(r'href="([^"]*)"', html)) == {
+        PLACE.run_url,
+        f"{PLACE.commit_url}{'a' * 40}",
+    }
+    assert set(re.findall(r"<([a-z0-9]+)", html)) <= {
+        *("h3", "p", "code", "table", "thead", "tbody", "tr", "th", "td", "details", "summary"),
+        *("ul", "li", "strong", "sub", "a", "pre", "br"),
+    }
+    text = re.sub(r"<code>.*?</code>|&#?\w+;", "", html)
+    assert not re.search(r"@\w|#\d|\bgh-\d|//example|www\.x", text, re.IGNORECASE)
+    assert all(len(row) == 5 for row in rows(html))
+
+
+def test_name_that_is_no_commit_is_no_link():
+    plan = cases.live_plan()
+    html = rendered(rendered_plan(plan, with_commits(plan)))
+    linked = set(re.findall(r"<a [^>]*><code>(.*?)</code></a>", html))
+
+    assert linked == {one.deployment.name for one in plan.decisions} - {"release-2.4"}
+
+
+def test_what_is_live_is_named_first_with_its_evidence():
+    html = rendered(rendered_plan(cases.live_plan(), PLACE))
+    first = re.search(r"<li>(.*?)</li>", html, re.DOTALL)[1]
+
+    assert re.sub(r"<[^>]*>", "", first) == (
+        "Live: 0ac7abd (CloudFront E2ABC serves /0ac7abd for www.example.org)"
+    )
+
+
+def test_what_is_live_is_not_guessed_where_no_source_says_it():
+    assert "**Live:** not known, as `live-from` is not set" in rendered_plan(
+        cases.usual_plan(), PLACE
+    )
+
+
+@pytest.mark.parametrize(
+    ("account", "next_step"),
+    [
+        (Account(plan=cases.usual_plan()), "**To apply:**"),
+        (Account(plan=cases.refused_plan()), "**Next:** Mend what forbids it."),
+        (cases.stale_account(), "Make a new plan"),
+        (
+            Account(
+                plan=cases.live_plan(),
+                result=cases.result_of(cases.live_plan(), problem=CHANGED),
+            ),
+            "**Next:** Mend what is told above",
+        ),
+        (
+            Account(plan=cases.live_plan(), result=cases.result_of(cases.live_plan())),
+            "**To undo:**",
+        ),
+        (Account(plan=cases.nothing_to_delete()), ""),
+    ],
+)
+def test_report_says_what_to_do_next_and_nothing_that_would_be_wrong(account, next_step):
+    markdown = run_markdown([account], PLACE)
+
+    assert next_step in markdown
+    for other in ("**To apply:**", "**Next:**"):
+        assert (other in markdown) == next_step.startswith(other)
+
+
+def test_what_never_fits_is_told_in_one_sentence():
+    name = "|" * 900
+    found = [deployment(f"{name}{number:03}", 1 + number) for number in range(30)]
+    plan = cases.make_plan(inventory(*found), keep_count=12, patterns=("*",))
+    place = replace(PLACE, budget_bytes=2_000)
+
+    markdown = rendered_plan(plan, place)
+
+    assert len(markdown.encode()) <= place.budget_bytes
+    assert markdown.startswith("### Nothing to delete")
+    assert f"it is in {place.rest}." in markdown
+
+
+def test_place_says_where_the_rest_is():
+    place = Place(budget_bytes=3_000, rest="the plan file `plan.json`")
+
+    assert "more deployments, in the plan file `plan.json`." in rendered_plan(
+        cases.huge_plan(), place
+    )
 
 
 def test_names_of_any_length_leave_the_budget_whole():
