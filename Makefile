@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NOT_IN_IMAGE := pygithub pynacl pyjwt cryptography cffi pycparser
 
-.PHONY: demo test check docs goldens lock bench clean
+.PHONY: demo test check docs goldens pictures lock bench clean
 
 demo: $(VENV)/demo
 	@$(BIN)/ci3 demo
@@ -31,6 +31,10 @@ docs: $(VENV)/test
 # Write again the expected texts of the tests; read the difference before you commit it.
 goldens: $(VENV)/test
 	UPDATE_GOLDENS=1 $(BIN)/python -m pytest tests/report
+
+# Take the docs' pictures again, from real runs; needs Chromium and npm.
+pictures: $(VENV)/test
+	$(BIN)/python -m docs.pictures
 
 # Lock what the image installs; UPGRADE=--upgrade takes newer releases. actions_toolkit.core does
 # not import what NOT_IN_IMAGE names.

@@ -324,7 +324,8 @@ class Settings:
         is_for_run=True,
     )
     github_token: str = define(
-        "The token that writes the comment; it needs `pull-requests: write`.",
+        "The token that writes the comment; it needs `pull-requests: write`, and `contents: read` "
+        "to tell of the commits that deployments are named after.",
         default="",
         default_doc="the workflow's",
         action_default="${{ github.token }}",

@@ -1,138 +1,171 @@
-"""Takes the docs' pictures from a real run on the demo's bucket, so that they never lie.
+"""Takes the docs' pictures from real runs on the demo's bucket, so that they never lie.
 
-Needs Chromium, npm (for GitHub's style sheet and Mermaid) and what tests/requirements.txt installs.
+Run `make pictures`. Needs Chromium, pngquant, npm (for GitHub's style sheet and Mermaid) and what
+tests/requirements.txt installs. Names of pictures as arguments take only those.
 """
 
-import re
+import io
+import os
+import pty
 import subprocess
 import sys
-import tarfile
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import cmarkgfm
-from cmarkgfm.cmark import Options
+import boto3
+from rich.console import Console
+from rich.terminal_theme import DIMMED_MONOKAI
+from rich.text import Text
 
 from ci3.demo import BUCKET, embedded_s3
+from docs.page import markdown_page, page, photograph
+from tests.github.fake_github import FakeGitHub
+from tests.github.fake_runner import NUMBER, FakeStep
 
-IMAGES = Path(__file__).resolve().parent / "images"
-STYLE = "github-markdown-css@5.9.0"
-MERMAID = "mermaid@11.12.0"
-CHROMIUM = (
-    "chromium",
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--hide-scrollbars",
-    "--no-first-run",
-)
-
-
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
 RULES = ("--keep-count", "4", "--protect", "release-*")
 OTHER_POLICY = "keep-count: 1\nkeep-within: 14d\n"
-PICTURES = {
-    "plan": (900, ("plan-cleanup", *RULES)),
-    "explain": (260, ("explain", "c85fa32", "--keep-count", "4", "--keep-within", "14d")),
-    "simulate": (1750, ("simulate", *RULES, "--against", "other.yml")),
+COMMANDS = {
+    "explain": ("explain", "c85fa32", "--keep-count", "4", "--keep-within", "14d"),
+    "simulate": ("simulate", *RULES, "--against", "other.yml"),
 }
-"""For each picture its height in pixels and the command whose Markdown it shows."""
+"""For each picture the command whose Markdown it shows."""
+
+INPUTS = {
+    "bucket": BUCKET,
+    "keep-count": "4",
+    "protect": "release-*",
+    "live-from": "github-deployments:production",
+}
+LIVE = "0b96d14"
+COMMITS = {
+    "8e15f7d": ("Serve images in AVIF", "Noor", 37.9),
+    "b64c210": ("Move search into the header", "Ida Berg", 33.4),
+    "3ad97e1": ("Bump vite from 6.3.5 to 6.4.1", "dependabot[bot]", 23.7),
+    "f20b6c8": ("Fix the date of the newsletter", "Noor", 14.6),
+    "71ae5d0": ("Add a dark theme", "Ida Berg", 11.4),
+    "c85fa32": ("Merge pull request #212 from acme/checkout", "Sam Okoro", 7.95),
+    "0b96d14": ("Cache prices for a minute", "Sam Okoro", 4.1),
+    "e7730c9": ("Try the new checkout", "Noor", 2.5),
+    "5d2f8ab": ("Fix the total in the new checkout", "Noor", 1.2),
+    "9c41e07": ("Bump react from 19.1.1 to 19.2.0", "dependabot[bot]", 0.25),
+}
+"""Of each deployment's commit the subject, the author and its age in days."""
+
+TERMINAL_COLUMNS = 112
 
 
-def shown_markdown(*argv: str) -> str:
-    """Run a command on the demo's bucket and take what it prints."""
+def command_markdown(folder: Path, *argv: str) -> str:
+    """Run a command on the demo's bucket and take the Markdown that it prints."""
+    (folder / "other.yml").write_text(OTHER_POLICY, encoding="utf-8")
     with embedded_s3() as endpoint_url:
         where = ["--bucket-name", BUCKET, "--endpoint-url", endpoint_url, "--output", "markdown"]
         command = [sys.executable, "-m", "ci3", *argv, *where]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
     return done.stdout
 
 
-def packed(package: str, path: str, folder: Path) -> str:
-    """Take one file out of a package of npm's."""
-    place = folder / package.partition("@")[0]
-    place.mkdir(exist_ok=True)
-    subprocess.run(["npm", "pack", "--silent", package], check=True, cwd=place, capture_output=True)
-    with tarfile.open(next(place.glob("*.tgz"))) as archive:
-        member = archive.extractfile(f"package/{path}")
-        return member.read().decode() if member else ""
+def terminal_page(folder: Path) -> str:
+    """Run a command on a terminal of its own and show what stands on it."""
+    with embedded_s3() as endpoint_url:
+        where = ("--bucket-name", BUCKET, "--endpoint-url", endpoint_url)
+        ours, its = pty.openpty()
+        environ = os.environ | {"COLUMNS": str(TERMINAL_COLUMNS), "TERM": "xterm-256color"}
+        with subprocess.Popen(
+            [sys.executable, "-m", "ci3", "plan-cleanup", *RULES, *where],
+            stdout=its,
+            stderr=subprocess.DEVNULL,
+            env=environ,
+        ):
+            os.close(its)
+            shown = b"".join(_read_all(ours)).decode().replace("\r\n", "\n")
+    width = TERMINAL_COLUMNS
+    screen = Console(record=True, width=width, file=io.StringIO(), highlight=False)
+    screen.print(f"$ ci3 plan-cleanup --bucket-name {BUCKET} --keep-count 4 --protect 'release-*'")
+    screen.print(Text.from_ansi(shown))
+    code_format = "<pre>{code}</pre>"
+    html = screen.export_html(inline_styles=True, code_format=code_format, theme=DIMMED_MONOKAI)
+    return page(f"<div class=terminal>{html}</div>", folder)
 
 
-def page(markdown: str, folder: Path) -> str:
-    """Make a page of Markdown as GitHub shows it, charts too."""
-    style = packed(STYLE, "github-markdown-light.css", folder)
-    body = cmarkgfm.markdown_to_html_with_extensions(
-        markdown, options=Options.CMARK_OPT_UNSAFE, extensions=["table", "autolink", "tagfilter"]
-    )
-    body = re.sub(
-        r"<blockquote>\n<p>\[!(\w+)\]\s*(.*?)</blockquote>", _alert, body, flags=re.DOTALL
-    )
-    body = re.sub(
-        r'<pre><code class="language-diff">(.*?)</code></pre>', _diff, body, flags=re.DOTALL
-    )
-    body = re.sub(
-        r'<pre><code class="language-mermaid">(.*?)</code></pre>',
-        r"<pre class=mermaid>\1</pre>",
-        body,
-        flags=re.DOTALL,
-    )
-    script = ""
-    if "class=mermaid" in body:
-        (folder / "mermaid.js").write_text(
-            packed(MERMAID, "dist/mermaid.min.js", folder), encoding="utf-8"
+def _read_all(terminal: int) -> Iterator[bytes]:
+    """Read what is written to a terminal until nobody writes to it any more."""
+    while True:
+        try:
+            yield os.read(terminal, 65536)
+        except OSError:
+            return
+
+
+class Repository:
+    """A pull request's workflow: the demo's bucket with versions, and a GitHub of its own."""
+
+    def __init__(self, folder: Path, github: FakeGitHub, endpoint_url: str) -> None:
+        self._folder = folder
+        self._github = github
+        self._endpoint_url = endpoint_url
+
+    def run_step(self, mode: str) -> tuple[str, str]:
+        """Run the action as a step of the pull request; give its comment and its summary."""
+        step = FakeStep(self._folder / mode)
+        inputs = {**INPUTS, "mode": mode, "endpoint-url": self._endpoint_url}
+        environ = step.environ(inputs, self._github.url)
+        environ["GITHUB_SERVER_URL"] = "https://github.com"
+        command = [sys.executable, str(ROOT / "entrypoint.py")]
+        subprocess.run(
+            command,
+            check=True,
+            env=os.environ | environ,
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
         )
-        script = "<script src=mermaid.js></script><script>mermaid.initialize({})</script>"
-    return (
-        f"<meta charset=utf-8><style>{style} .markdown-body {{padding: 24px}} "
-        f"pre.mermaid {{background: none}}</style><body class=markdown-body>{body}{script}"
-    )
+        (comment,) = self._github.comments(NUMBER)
+        return comment.body, step.summary
 
 
-def _alert(found: re.Match[str]) -> str:
-    """Make of a quotation what GitHub makes of it: a box with a title."""
-    kind = found[1].lower()
-    body = found[2] if found[2].startswith("<") else f"<p>{found[2]}"
-    return (
-        f'<div class="markdown-alert markdown-alert-{kind}">'
-        f'<p class="markdown-alert-title">{kind.title()}</p>{body}</div>'
-    )
+@contextmanager
+def a_repository(folder: Path) -> Iterator[Repository]:
+    """Set up the demo's bucket, and a GitHub that knows its commits and what is live."""
+    with embedded_s3() as endpoint_url, FakeGitHub() as github:
+        s3 = boto3.client("s3", endpoint_url=endpoint_url)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        for name, (subject, author, age_days) in COMMITS.items():
+            at = datetime.now(UTC) - timedelta(days=age_days)
+            github.content.commit(name.ljust(40, "0"), subject, author, at=at)
+        github.content.deploy("production", LIVE.ljust(40, "0"), "success")
+        yield Repository(folder, github, endpoint_url)
 
 
-def _diff(found: re.Match[str]) -> str:
-    """Paint a block of `diff` as GitHub does: by the first character of each line."""
-    classes = {"-": "pl-md", "+": "pl-mi1", "!": "pl-mc"}
-    lines = [
-        f'<span class="{classes[line[0]]}">{line}</span>' if line[:1] in classes else line
-        for line in found[1].splitlines()
-    ]
-    return f'<div class="highlight"><pre>{chr(10).join(lines)}</pre></div>'
+def workflow_pages(folder: Path) -> Mapping[str, str]:
+    """Plan and apply in a pull request; show the comment before and after, and the summary."""
+    with a_repository(folder) as repository:
+        planned, _ = repository.run_step("plan")
+        applied, summary = repository.run_step("apply")
+    author = "github-actions"
+    return {
+        "comment-plan": markdown_page(planned, folder, author=author),
+        "comment-applied": markdown_page(applied, folder, author=author),
+        "summary": markdown_page(summary, folder),
+    }
 
 
 def main() -> None:
-    """Write every picture into docs/images."""
+    """Write every picture into docs/images, or those that are named."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        other = folder / "other.yml"
-        other.write_text(OTHER_POLICY, encoding="utf-8")
-        for picture, (height, argv) in PICTURES.items():
-            named = [str(other) if word == other.name else word for word in argv]
-            text = shown_markdown(*named).replace(str(other), other.name)
-            (folder / f"{picture}.html").write_text(page(text, folder), encoding="utf-8")
-            subprocess.run(
-                [
-                    *CHROMIUM,
-                    f"--user-data-dir={folder / 'profile'}",
-                    f"--window-size=948,{height}",
-                    f"--screenshot={IMAGES / picture}.png",
-                    "--virtual-time-budget=20000",
-                    (folder / f"{picture}.html").as_uri(),
-                ],
-                check=True,
-                capture_output=True,
-            )
+        pages = {
+            picture: markdown_page(command_markdown(folder, *argv), folder)
+            for picture, argv in COMMANDS.items()
+        }
+        pages |= workflow_pages(folder)
+        pages["terminal"] = terminal_page(folder)
+        for picture, html in pages.items():
+            if not sys.argv[1:] or picture in sys.argv[1:]:
+                photograph(html, IMAGES / f"{picture}.png", folder)
 
 
 if __name__ == "__main__":

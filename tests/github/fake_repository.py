@@ -89,10 +89,18 @@ class FakeRepository:
             )
         )
 
-    def commit(self, sha: str, message: str, author: str = "Ann", *, is_on_side: bool = False):
+    def commit(
+        self,
+        sha: str,
+        message: str,
+        author: str = "Ann",
+        *,
+        at: datetime | None = None,
+        is_on_side: bool = False,
+    ) -> None:
         """Commit to the default branch, or to another."""
         commits = self.side_commits if is_on_side else self.commits
-        when = _moment(len(commits))
+        when = f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else _moment(len(commits))
         commits.append(FakeCommit(sha=sha, message=message, author=author, authored_at=when))
 
     def list_deployments(self, environment: str | None) -> Sequence[object]:
