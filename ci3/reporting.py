@@ -212,6 +212,7 @@ class Reporter:
             )
             if comment is not None:
                 self.runner.set_output("comment-url", comment.url)
+                self.runner.say(f"Comment: {comment.url}")
 
 
 def open_github(run: WorkflowRun, *, api_url: str, token: str) -> GitHubApi | None:

@@ -66,6 +66,8 @@ class Failure:
     cause: requests.RequestException | None = None
     wait_seconds: float | None = None
     """None: asking again would change nothing, or might do a thing twice."""
+    is_wait_told: bool = False
+    """GitHub has named the time; where it has not, the second wait is longer than the first."""
     status: int = 0
     """What GitHub answered with; 0 where it did not answer."""
 
@@ -182,13 +184,14 @@ class GitHubTransport:
         most_tries: int = MAX_TRIES,
     ) -> "requests.Response | Failure":
         outcome = self._try(method, url, payload)
-        for _ in range(most_tries - 1):
+        for number in range(most_tries - 1):
             if not isinstance(outcome, Failure) or outcome.wait_seconds is None:
                 break
-            if self._waited_seconds + outcome.wait_seconds > MAX_WAIT_SECONDS:
+            wait_seconds = outcome.wait_seconds * (1 if outcome.is_wait_told else 2**number)
+            if self._waited_seconds + wait_seconds > MAX_WAIT_SECONDS:
                 break
-            self._waited_seconds += outcome.wait_seconds
-            self._sleep(outcome.wait_seconds)
+            self._waited_seconds += wait_seconds
+            self._sleep(wait_seconds)
             outcome = self._try(method, url, payload)
         return outcome
 
@@ -236,16 +239,19 @@ class GitHubTransport:
 
     def _rate_limited(self, what: str, response: requests.Response) -> "Failure":
         now = self._clock()
-        wait_seconds = RATE_LIMIT_WAIT_SECONDS
+        wait_seconds, is_told = RATE_LIMIT_WAIT_SECONDS, True
         retry_after = _whole_number(response.headers.get("retry-after"))
         reset = _whole_number(response.headers.get("x-ratelimit-reset"))
         if retry_after is not None:
             wait_seconds = float(retry_after)
         elif reset is not None and response.headers.get("x-ratelimit-remaining") == "0":
             wait_seconds = max(0.0, reset - now) + 1.0
+        else:
+            is_told = False
         again_at = datetime.fromtimestamp(now + wait_seconds, UTC)
         hint = f"Try again after {again_at:%Y-%m-%dT%H:%M:%SZ}."
-        return Failure(error=GitHubError(what, hint), wait_seconds=wait_seconds)
+        error = GitHubError(what, hint)
+        return Failure(error=error, wait_seconds=wait_seconds, is_wait_told=is_told)
 
     def _quote(self, response: requests.Response) -> str:
         """GitHub's own words: one line, cut, and without the token that a proxy may echo."""

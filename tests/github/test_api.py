@@ -170,7 +170,7 @@ def test_read_is_given_up_after_three_tries(fake, api, waits):
     assert "502" in error.message
     assert "Unicorn" not in error.message
     assert len(fake.requests) == 3
-    assert len(waits) == 2
+    assert waits == [2.0, 4.0]
 
 
 def test_edit_is_tried_again_after_a_lost_answer(fake, api):
@@ -280,6 +280,16 @@ def test_client_never_waits_longer_than_two_minutes_in_all(fake, api, waits):
 
     assert waits == [50.0, 50.0]
     assert len(fake.requests) == 4
+
+
+def test_rate_limit_for_which_github_names_no_time_is_not_asked_again_after_a_minute_twice(
+    fake, api, waits
+):
+    for _ in range(3):
+        fake.fail_next("GET", "comments", 403, {"message": "You exceeded a secondary rate limit."})
+
+    assert "403" in failed(read, api).message
+    assert waits == [60.0]
 
 
 def test_rate_limit_is_given_up_after_three_tries(fake, api, waits):
