@@ -43,7 +43,7 @@ def cut(text: str, length: int) -> str:
 
 def code(name: str) -> str:
     """Show a name as code, whatever is in it, so that nothing of it is read as Markdown."""
-    text = cut(visible(name), _NAME_SHOWN)
+    text = _visible_cut(name, _NAME_SHOWN)
     if text.strip() != text or not text or any(character in text for character in "`|\\"):
         entities = "".join(
             character if character.isalnum() else f"&#{ord(character)};" for character in text
@@ -54,9 +54,14 @@ def code(name: str) -> str:
 
 def plain(text: str) -> str:
     """Show a text as it is: no markup, links, mentions or references come of it."""
-    shown = cut(visible(text), _TEXT_SHOWN)
+    shown = _visible_cut(text, _TEXT_SHOWN)
     escaped = html.escape(shown, quote=False).translate(_ENTITIES)
     return _LINKED.sub(lambda found: f"<!-- -->{found[0]}<!-- -->", escaped)
+
+
+def _visible_cut(text: str, length: int) -> str:
+    """Make hostile text visible and short; what will be cut off is not looked at."""
+    return cut(visible(text[: length + 1]), length)
 
 
 def unbroken(text: str) -> str:
