@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from ci3.core.account import Account, exit_code, list_numbers, outcome_of, sum_up
 from ci3.core.commits import Commit, most_telling
@@ -82,8 +83,10 @@ class Reporter:
         summary = self._place(SUMMARY_LIMIT_BYTES, self._rest_of_summary, commits)
         self.runner.write_summary(run_markdown(accounts, summary, changes))
         self._annotate(accounts)
-        is_worth_creating = bool(changes) or any(
-            account.plan.doomed or not account.plan.applyable for account in accounts
+        is_worth_creating = (
+            (self._talk is not None and self._talk.policy is CommentPolicy.ALWAYS)
+            or bool(changes)
+            or any(account.plan.doomed or not account.plan.applyable for account in accounts)
         )
         code_ = self._comment(
             lambda place: run_markdown(accounts, place, changes),
@@ -107,7 +110,10 @@ class Reporter:
         self.runner.set_output("outcome", Outcome.REFUSED if is_refused else Outcome.FAILED)
         self.runner.fail(error.told)
         self.runner.write_summary(error_markdown(error))
-        self.amend(lambda place: error_markdown(error, place))
+        with suppress(
+            KeyboardInterrupt
+        ):  # all but the comment is told, and the error is what counts
+            self.amend(lambda place: error_markdown(error, place))
         return error.exit_code
 
     def amend(self, markdown: Callable[[Place], str], url: str = "") -> None:
@@ -115,10 +121,9 @@ class Reporter:
 
         `url` is the target's address, if it is known better than by the settings.
         """
-        if self._talk is not None and url and len(self._talk.ids) > 1:
-            self._talk = Talk(
-                github=self._talk.github, policy=self._talk.policy, ids=(url, *self._talk.ids)
-            )
+        talk = self._talk
+        if talk is not None and url and len(talk.ids) > 1:
+            self._talk = replace(talk, ids=tuple(dict.fromkeys((url, *talk.ids))))
         self._comment(markdown, {}, is_worth_creating=False)
 
     def _annotate(self, accounts: Sequence[Account]) -> None:
@@ -201,14 +206,13 @@ class Reporter:
         number = self._run.pull_request or github.find_pull_request(self._run.pushed_commit)
         if number is None:
             return
-        is_always = self._talk.policy is CommentPolicy.ALWAYS and len(self._talk.ids) == 1
         for comment_id in self._talk.ids:
             comment = post_comment(
                 github,
                 number=number,
                 comment_id=comment_id,
                 body=body,
-                is_worth_creating=is_worth_creating or is_always,
+                is_worth_creating=is_worth_creating,
             )
             if comment is not None:
                 self.runner.set_output("comment-url", comment.url)

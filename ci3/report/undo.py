@@ -95,7 +95,7 @@ def undo_markdown(plan: UndoPlan, restored: Restored | None, place: Place) -> st
     if restored is not None and (left := undo_shortfall(restored)):
         parts.append(f"**{plain(left)}.**")
     parts += [plain(note) for note in plan.notes]
-    if skips := _skips_markdown(plan, restored):
+    if skips := _skips_markdown(plan, restored, place.budget_bytes // 4):
         parts.append(details("What is left as it is", skips, is_open=plan.lost_count > 0))
     room = place.budget_bytes - size_bytes("\n\n".join(parts)) - WRAPPING_BYTES
     if restored is None:
@@ -185,12 +185,19 @@ def _told(one: DeploymentRestored) -> str:
     return f"{_counts(one)}: {one.problem}" if one.problem else _counts(one)
 
 
-def _skips_markdown(plan: UndoPlan, restored: Restored | None) -> str:
+def _skips_markdown(plan: UndoPlan, restored: Restored | None, room_bytes: int) -> str:
+    """List what is left as it is, as much of it as there is room for."""
     lines = [
         f"- {code(one.name)}: {plain(_skipped(skipped))}"
         for one in (restored or plan).deployments
         for skipped in one.skipped
     ]
-    if (left := len(lines) - _SKIPS_SHOWN) > 0:
-        lines = [*lines[:_SKIPS_SHOWN], f"- … and {left:,} more"]
-    return "\n".join(lines)
+    shown: list[str] = []
+    for line in lines[:_SKIPS_SHOWN]:
+        room_bytes -= size_bytes(line) + 1
+        if room_bytes < 0:
+            break
+        shown.append(line)
+    if (left := len(lines) - len(shown)) > 0:
+        shown.append(f"- … and {left:,} more")
+    return "\n".join(shown)

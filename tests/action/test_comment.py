@@ -95,9 +95,10 @@ def test_run_that_fails_takes_back_only_what_is_of_the_same_bucket_or_id(act, gi
     assert [OVER in body for body in bodies] == [False, True]
 
 
-@pytest.mark.parametrize("more", [{}, {"comment": "always"}])
-def test_run_that_fails_makes_no_comment_where_none_is(act, github, more):
-    act(keep_count="0", **more)
+@pytest.mark.parametrize("policy", ["changes", "always"])
+@pytest.mark.parametrize("wrong", [{"keep_count": "0"}, {"plan_file": "gone/plan.json"}])
+def test_run_that_fails_makes_no_comment_where_none_is(act, github, policy, wrong):
+    act(comment=policy, **wrong)
 
     assert github.comments(NUMBER) == ()
 

@@ -119,3 +119,23 @@ def test_markdown_of_many_deployments_keeps_within_its_budget():
     text = undo_markdown(many, None, Place(budget_bytes=20_000))
     assert len(text.encode()) <= 20_000
     assert "more deployments" in text
+
+
+def test_what_is_left_as_it_is_never_takes_more_room_than_there_is():
+    keys = tuple(f"{'@#|' * 300}{number}" for number in range(3))
+    left = [
+        DeploymentUndo(
+            name=f"{'|' * 300}{number}",
+            object_count=1,
+            size_bytes=1,
+            skipped=sum_up_skips(skips(SkipReason.NEWER_VERSION, *keys)),
+        )
+        for number in range(60)
+    ]
+    place = Place(budget_bytes=65_000)
+
+    shown = undo_markdown(plan(*left), None, place)
+
+    assert len(shown.encode()) <= place.budget_bytes
+    assert "more" in shown
+    assert shown.count("<details") == shown.count("</details>") == 1
