@@ -29,6 +29,10 @@ from ci3.settings import CommentPolicy, Mode, Settings
 HOW_TO_APPLY = (
     "run this step with `mode: apply`. It makes a plan anew, and deletes what is due then."
 )
+HOW_TO_APPLY_SAVED = (
+    "run a step with `mode: apply` and this plan's file as `plan-file`. It deletes what stands "
+    "here, and nothing once something of it has changed."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +162,7 @@ class Reporter:
         return Place(
             budget_bytes=budget_bytes,
             run_url=run.run_url if run else "",
-            how_to_apply=HOW_TO_APPLY,
+            how_to_apply=HOW_TO_APPLY_SAVED if self._plan_file else HOW_TO_APPLY,
             rest=rest,
             commit_url=run.commit_url if run else "",
             commits=commits,

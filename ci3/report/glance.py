@@ -92,9 +92,16 @@ def _own(plan: Plan, place: Place) -> Iterator[str]:
 def _rollbacks(plan: Plan, place: Place) -> Iterator[str]:
     if note := rollback_note(plan):
         targets = rollback_targets(plan.decisions)
-        names = ", ".join(linked(one.deployment.name, place) for one in targets[:_ROLLBACKS_SHOWN])
+        names = ", ".join(
+            f"{linked(one.deployment.name, place)}{' (live)' if _is_live(one) else ''}"
+            for one in targets[:_ROLLBACKS_SHOWN]
+        )
         more = _more(len(targets) - _ROLLBACKS_SHOWN)
         yield f"**Rolling back:** {plain(note)}{f' {names}{more}' if names else ''}"
+
+
+def _is_live(decision: Decision) -> bool:
+    return any(reason.code is ReasonCode.LIVE for reason in decision.reasons)
 
 
 def _kept_for(plan: Plan, code_: ReasonCode) -> Sequence[Decision]:

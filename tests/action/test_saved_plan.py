@@ -13,6 +13,12 @@ def planned(act):
     return act(keep_count="4", plan_file="plan.json")
 
 
+def test_plan_that_is_saved_says_how_exactly_this_one_is_applied(act, planned, github):
+    for told in (planned.summary, comment_of(github)):
+        assert "**To apply:** run a step with `mode: apply` and this plan's file" in told
+        assert "makes a plan anew" not in told
+
+
 def test_plan_of_one_step_is_applied_by_the_next(act, bucket, planned, github):
     run = act(mode="apply", plan_file="plan.json")
 
