@@ -20,6 +20,7 @@ from ci3.errors import Ci3Error
 from ci3.report.sentences import (
     achievement,
     amounts,
+    can_undo,
     described,
     guard_note,
     reasons,
@@ -129,6 +130,8 @@ def show_result(console: Console, plan: Plan, result: Result) -> None:
             console.print(Text(visible(note)))
     if result.journal_file:
         console.print(Text(f"Journal: {visible(result.journal_file)}"))
+    if can_undo(Account(plan=plan, result=result)):
+        console.print(Text(f"To undo: ci3 restore {visible(result.journal_file)}"))
 
 
 def show_error(console: Console, error: Ci3Error) -> None:

@@ -36,6 +36,9 @@ GOLDENS = {
     "doubtful": lambda: printed(show_plan, cases.doubtful_plan()),
     "refused": lambda: printed(show_plan, cases.refused_plan()),
     "hostile-names": lambda: printed(show_plan, cases.hostile_plan()),
+    "applied-versioned": lambda: printed(
+        show_result, cases.live_plan(), cases.result_of(cases.live_plan())
+    ),
     "partly-applied": lambda: printed(
         show_result,
         cases.usual_plan(),
