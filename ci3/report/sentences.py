@@ -166,8 +166,8 @@ def undo_note(plan: Plan) -> str:
 
 def can_undo(account: Account) -> bool:
     """Say whether something was deleted that a restore brings back."""
-    result, versioning = account.result, account.plan.target.versioning
-    is_kept = versioning is Versioning.ENABLED
+    plan, result = account.plan, account.result
+    is_kept = plan.target.versioning is Versioning.ENABLED and "delete-versions" not in plan.policy
     return is_kept and result is not None and result.count(ObjectOutcome.DELETED) > 0
 
 
