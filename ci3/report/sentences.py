@@ -167,7 +167,7 @@ def undo_note(plan: Plan) -> str:
 def can_undo(account: Account) -> bool:
     """Say whether something was deleted that a restore brings back."""
     plan, result = account.plan, account.result
-    is_kept = plan.target.versioning is Versioning.ENABLED and "delete-versions" not in plan.policy
+    is_kept = plan.target.versioning is Versioning.ENABLED and not plan.deletes_versions
     return is_kept and result is not None and result.count(ObjectOutcome.DELETED) > 0
 
 

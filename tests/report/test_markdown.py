@@ -8,7 +8,6 @@ from cmarkgfm.cmark import Options
 from ci3.core.account import Account
 from ci3.core.commits import Commit
 from ci3.core.model import Ignored
-from ci3.core.plan import Origin, PolicyEntry
 from ci3.errors import AccessError
 from ci3.report.looks import deployments_markdown, objects_markdown
 from ci3.report.markdown import error_markdown, run_markdown
@@ -188,13 +187,7 @@ def test_report_says_what_to_do_next_and_nothing_that_would_be_wrong(account, ne
         (cases.usual_plan(), False),
         (cases.usual_plan(cases.Versioning.SUSPENDED), False),
         (cases.usual_plan(cases.Versioning.UNKNOWN), False),
-        (
-            replace(
-                cases.live_plan(),
-                policy={"delete-versions": PolicyEntry(value="true", origin=Origin.INPUT)},
-            ),
-            False,
-        ),
+        (cases.final_plan(), False),
     ],
 )
 def test_an_undo_is_promised_only_where_old_versions_stay(plan, is_undoable):
