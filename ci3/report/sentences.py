@@ -121,7 +121,11 @@ def next_note(accounts: Sequence[Account]) -> str:
     if Outcome.STALE_PLAN in outcomes:
         return ""  # the headline says it
     if Outcome.PARTIAL in outcomes:
-        return "Mend what is told above, and run it again: it plans anew, and deletes what is left."
+        again = "Mend what is told above, and run it again: it plans anew, and deletes what is left"
+        results = [account.result for account in accounts if account.result]
+        is_resumable = any(result.stopped and result.journal_file for result in results)
+        on = ", or with resume and the journal goes on with this very plan" if is_resumable else ""
+        return f"{again}{on}."
     if Outcome.REFUSED in outcomes:
         return "Mend what forbids it. Until then nothing is deleted."
     return ""
