@@ -5,13 +5,14 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
 
 from ci3.aws.client import error_code
+from ci3.aws.delete_wire import Doomed, batch_body, deleted_by, write_batches
 from ci3.aws.outcomes import NO_ANSWER, KeyOutcome, done, from_code, refused, unanswered
 from ci3.core.model import ObjectOutcome
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import (
         DeleteObjectRequestTypeDef,
         DeleteObjectsOutputTypeDef,
-        ObjectIdentifierTypeDef,
     )
 
 SINGLE_WORKERS = 4
@@ -48,20 +48,13 @@ _UNGUARDABLE = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
     message="not sent: the listing gave no ETag that a condition could name",
 )
+_SILENT = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="S3's answer leaves it out")
+_DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED)
 _NOT_SENT = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
     message="not sent: S3 refuses every request by now",
     stops_run=True,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doomed:
-    """What one deletion names: the current object, or with `version_id` exactly one version."""
-
-    key: str
-    etag: str = ""
-    version_id: str = ""
 
 
 class DeleteRequests:
@@ -80,6 +73,7 @@ class DeleteRequests:
         self.has_batches = True
         self._a_batch_was_answered = False
         self._wants_md5 = False
+        write_batches(client)
         client.meta.events.register("before-sign.s3.DeleteObjects", self._add_md5)
 
     def send(self, doomed: Sequence[Doomed]) -> dict[Doomed, KeyOutcome]:
@@ -105,7 +99,7 @@ class DeleteRequests:
         if not sent:
             return kept
         try:
-            answer = self._delete_objects([self._identifier(one) for one in sent])
+            answer = self._delete_objects(sent)
         except botocore.exceptions.ClientError as exc:
             if self._lacks_batches(exc, is_probe=is_probe):
                 self.has_batches = False
@@ -150,27 +144,17 @@ class DeleteRequests:
         with ThreadPoolExecutor(SINGLE_WORKERS, "deleting-singly") as pool:
             return dict(zip(doomed, pool.map(send, doomed), strict=True))
 
-    def _identifier(self, one: Doomed) -> "ObjectIdentifierTypeDef":
-        identifier: ObjectIdentifierTypeDef = {"Key": one.key}
-        if one.version_id:
-            identifier["VersionId"] = one.version_id
-        elif self.guards_batches:
-            identifier["ETag"] = one.etag
-        return identifier
-
-    def _delete_objects(
-        self, identifiers: "Sequence[ObjectIdentifierTypeDef]"
-    ) -> "DeleteObjectsOutputTypeDef":
+    def _delete_objects(self, sent: Sequence[Doomed]) -> "DeleteObjectsOutputTypeDef":
         """Send a batch, once more with its MD5 if this S3 wants that."""
         had_md5 = self._wants_md5
-        delete: Any = {"Objects": identifiers, "Quiet": False}
+        body: Any = batch_body(sent, is_guarded=self.guards_batches)  # see write_batches
         try:
-            return self._client.delete_objects(Bucket=self._bucket, Delete=delete)
+            return self._client.delete_objects(Bucket=self._bucket, Delete=body)
         except botocore.exceptions.ClientError as exc:
             if had_md5 or not _asks_for_md5(exc):
                 raise
         self._wants_md5 = True
-        return self._client.delete_objects(Bucket=self._bucket, Delete=delete)
+        return self._client.delete_objects(Bucket=self._bucket, Delete=body)
 
     def _add_md5(self, request: "AWSRequest", **_: object) -> None:
         # botocore sends CRC32 since 1.36, which older servers do not take for a checksum.
@@ -200,15 +184,21 @@ def _read_answer(
     sent: Sequence[Doomed], answer: "DeleteObjectsOutputTypeDef"
 ) -> dict[Doomed, KeyOutcome]:
     """Match what S3 says to what was asked; what it leaves out is unknown, an error goes first."""
-    silent = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="S3's answer leaves it out")
-    outcomes = dict.fromkeys(sent, silent)
-    asked = {(one.key, one.version_id): one for one in sent}
-    for entry in answer.get("Deleted", ()):
-        if one := _named(entry, asked):
-            made_marker = "" if one.version_id else entry.get("DeleteMarkerVersionId", "")
-            outcomes[one] = KeyOutcome(outcome=ObjectOutcome.DELETED, marker_version_id=made_marker)
+    outcomes = dict.fromkeys(sent, _SILENT)
+    plain = {one.key: one for one in sent if not one.version_id}
+    versions = {(one.key, one.version_id): one for one in sent if one.version_id}
+    found = deleted_by(answer)
+    for key, version_id, marker_id in zip(
+        found.keys, found.version_ids, found.marker_ids, strict=True
+    ):
+        if one := plain.get(key):
+            outcomes[one] = _deleted(marker_id) if marker_id else _DELETED
+        elif one := versions.get((key, _version_of(version_id, marker_id))):
+            outcomes[one] = _DELETED
     for error in answer.get("Errors", ()):
-        named = _named(error, asked)
+        key = error.get("Key", "")
+        version_id = _version_of(error.get("VersionId", ""), "")
+        named = plain.get(key) or versions.get((key, version_id))
         # Some servers leave the version out of an error: then it speaks of all of the key's.
         about = (named,) if named else _unversioned(error, sent)
         for one in about:
@@ -216,15 +206,17 @@ def _read_answer(
     return outcomes
 
 
-def _named(entry: Mapping[str, Any], asked: Mapping[tuple[str, str], Doomed]) -> Doomed | None:
-    """Find what an entry speaks of.
+def _version_of(version_id: str, marker_id: str) -> str:
+    """Find which version an entry speaks of.
 
     For a delete marker that was removed SeaweedFS gives the marker's id alone, and for the version
     `null` none at all.
     """
-    key = entry.get("Key", "")
-    version_id = entry.get("VersionId") or entry.get("DeleteMarkerVersionId") or "null"
-    return asked.get((key, "")) or asked.get((key, version_id))
+    return version_id or marker_id or "null"
+
+
+def _deleted(marker_id: str) -> KeyOutcome:
+    return KeyOutcome(outcome=ObjectOutcome.DELETED, marker_version_id=marker_id)
 
 
 def _unversioned(error: Mapping[str, Any], sent: Sequence[Doomed]) -> list[Doomed]:

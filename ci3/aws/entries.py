@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
+from ci3.aws.xml_text import xml_text
 from ci3.core.listed import Listed
 
 if TYPE_CHECKING:
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
 ANSWER_KEY = "Listed"
 """Where the answer of a client that `read_entries` was told of has the entries, if read here."""
 
-_CONTROLS = bytes({*range(32)} - {*b"\t\n"})
-"""What XML 1.0 has no place for, and the carriage return, which a parser makes a line feed.
-
-Source: https://www.w3.org/TR/xml/#charsets and #sec-line-ends
-"""
-_NO_CHARACTERS = ("\ufffe", "\uffff")
 _LEAF = r"(?:<((?!Contents)[A-Za-z]+)(?:/>|>[^<>]*</\{}>)|[ \t\n])*"
 _HEAD = re.compile(
     r'(?:<\?xml version="1\.0"(?: encoding="(?:UTF|utf)-8")?(?: standalone="yes")?\?>)?[ \t\n]*'
@@ -81,13 +76,8 @@ def split_page(body: bytes) -> tuple[bytes, Listed] | None:
 
     Keys are as they stand there, encoded or not.
     """
-    if len(body.translate(None, _CONTROLS)) != len(body):
-        return None
-    try:
-        page = body.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    if any(one in page for one in _NO_CHARACTERS):
+    page = xml_text(body)
+    if page is None:
         return None
     start, end = page.find(_BEGIN), page.rfind(_END) + len(_END)
     if not 0 <= start < end:

@@ -3,7 +3,8 @@
 import secrets
 from dataclasses import replace
 
-from ci3.aws.deleting import DeleteRequests, Doomed
+from ci3.aws.delete_wire import Doomed
+from ci3.aws.deleting import DeleteRequests
 from ci3.aws.outcomes import KeyOutcome
 from ci3.core.model import DeleteGuard, GuardProbe, ObjectOutcome, Versioning
 

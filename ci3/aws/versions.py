@@ -5,7 +5,8 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ci3.aws.client import translated
-from ci3.aws.deleting import DeleteRequests, Doomed
+from ci3.aws.delete_wire import Doomed
+from ci3.aws.deleting import DeleteRequests
 from ci3.aws.listings import HINT, Markers, check_entries
 from ci3.aws.outcomes import KeyOutcome
 from ci3.core.model import StoredVersion

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import botocore.exceptions
 
-from ci3.aws.deleting import DeleteRequests, Doomed
+from ci3.aws.delete_wire import Doomed
+from ci3.aws.deleting import DeleteRequests
 from ci3.aws.outcomes import NO_ANSWER, KeyOutcome, done, refused, unanswered
 from ci3.aws.probe import probe_guard
 from ci3.core.model import GuardProbe, StoredObject, Versioning
