@@ -20,7 +20,7 @@ from ci3.core.account import Account, exit_code, outcome_of
 from ci3.core.comparison import PolicyChange
 from ci3.core.model import Outcome
 from ci3.core.plan import Origin, Plan
-from ci3.engine.journal import OpenJournal
+from ci3.engine.journal_file import OpenJournal
 from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError
 from ci3.github.api import GitHubApi
 from ci3.github.oidc import open_identity_tokens

@@ -3,16 +3,18 @@
 from dataclasses import dataclass, field, replace
 
 from ci3 import __version__
+from ci3.applying import delete_journaled
+from ci3.approval import approve, refuse_other_target
 from ci3.aws.bucket import BucketReader
-from ci3.cleanup import Cleanup, refuse_other_target
+from ci3.cleanup import Cleanup
 from ci3.core.account import Account
 from ci3.core.model import DeploymentResult, ObjectOutcome, Result
 from ci3.core.plan import Plan
-from ci3.core.resumption import Left, is_as_approved, plan_what_is_left
+from ci3.core.resumption import JournalHeader, Left, is_as_approved, plan_what_is_left
 from ci3.core.wording import moment
 from ci3.engine.inventory import list_deployment
-from ci3.engine.journal import Journal, OpenJournal
-from ci3.engine.journal_file import JournalHeader
+from ci3.engine.journal import Journal
+from ci3.engine.journal_file import OpenJournal
 from ci3.engine.settling import settle_open
 
 
@@ -50,12 +52,13 @@ class Resumption:
         left = self._left or Left(plan=plan, withdrawn={}, gone=())
         if not plan.doomed and not left.withdrawn and self._is_finished:
             return Account(plan=plan)
-        approved = self.cleanup.approve(plan, self.bucket, is_fresh=is_fresh)
+        approved = approve(self.cleanup, plan, self.bucket, is_fresh=is_fresh)
         resumed_at = self.cleanup.clock()
         with Journal.resume(self.opened, ci3_version=__version__, resumed_at=resumed_at) as journal:
             self.cleanup.tell_journal(journal.path)
             settle_open(self.bucket, self.opened.written, journal)
-            result = self.cleanup.delete_journaled(
+            result = delete_journaled(
+                self.cleanup,
                 approved,
                 self.bucket,
                 journal,

@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ci3.approval import Approved, approve, hold_what_is_live, refuse_unless_applyable
 from ci3.aws.bucket import BucketReader
-from ci3.cleanup import Approved, Cleanup, refuse_unless_applyable
+from ci3.cleanup import Cleanup
 from ci3.core.account import Account
 from ci3.core.journal_place import refuse_other_place
 from ci3.core.live import folder_under
 from ci3.core.model import DeploymentResult, ObjectOutcome, Result
 from ci3.core.plan import Plan
-from ci3.core.planfile import dump_plans
-from ci3.engine.journal import OpenJournal
 from ci3.errors import SettingsError, told
-from ci3.resuming import Resumption
+
+if TYPE_CHECKING:
+    from ci3.engine.journal_file import OpenJournal
+    from ci3.resuming import Resumption
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +27,7 @@ class Run:
     cleanups: Sequence[Cleanup]
     buckets: Sequence[BucketReader]
     saved: Sequence[Plan] = ()
-    resumption: Resumption | None = None
+    resumption: "Resumption | None" = None
     """The earlier run that this one goes on with, if it does."""
 
     @property
@@ -66,11 +69,13 @@ class Run:
         Nothing is deleted anywhere while one of the targets refuses. A run that stops early in one
         target leaves those after it alone, and says so in their results.
         """
+        from ci3.applying import delete
+
         refuse_unless_applyable(*plans)
         if self.resumption is not None:
             return (self.resumption.apply(plans[0], is_fresh=is_fresh),)
         steps = [
-            (cleanup, bucket, cleanup.approve(plan, bucket, is_fresh=is_fresh and not self.saved))
+            (cleanup, bucket, approve(cleanup, plan, bucket, is_fresh=is_fresh and not self.saved))
             for cleanup, bucket, plan in zip(self.cleanups, self.buckets, plans, strict=True)
             if plan.doomed
         ]
@@ -86,7 +91,7 @@ class Run:
             if stopped:
                 result = _left(approved, stopped)
             elif not results:
-                result = cleanup.delete(approved, bucket)
+                result = delete(cleanup, approved, bucket)
             else:
                 result = _delete_next(cleanup, bucket, approved)
             results[id(approved.plan)] = result
@@ -100,11 +105,13 @@ class Run:
         than a plan.
         """
         if path := self.cleanups[0].settings.plan_file:
+            from ci3.core.planfile import dump_plans
+
             _save(dump_plans(plans, has_targets=self.has_targets), path)
 
 
 def open_run(
-    cleanups: Sequence[Cleanup], saved: Sequence[Plan] = (), opened: OpenJournal | None = None
+    cleanups: Sequence[Cleanup], saved: Sequence[Plan] = (), opened: "OpenJournal | None" = None
 ) -> Run:
     """Open every target's bucket for reading; from now on the timeout counts.
 
@@ -122,6 +129,8 @@ def open_run(
     buckets = tuple(cleanup.open_bucket() for cleanup in timed)
     resumption = None
     if opened is not None:
+        from ci3.resuming import Resumption
+
         resumption = Resumption(cleanup=timed[0], bucket=buckets[0], opened=opened)
     return Run(cleanups=timed, buckets=buckets, saved=saved, resumption=resumption)
 
@@ -142,8 +151,10 @@ def _delete_next(cleanup: Cleanup, bucket: BucketReader, approved: Approved) -> 
 
     Whatever happens comes back as a result: what the earlier ones lost must be told.
     """
+    from ci3.applying import delete
+
     try:
-        return cleanup.delete(cleanup.hold_what_is_live(approved, bucket), bucket)
+        return delete(cleanup, hold_what_is_live(cleanup, approved, bucket), bucket)
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - as above
         return _left(approved, told(exc))
 

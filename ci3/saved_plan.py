@@ -9,8 +9,7 @@ from ci3.core.journal_place import is_address
 from ci3.core.live import LiveSource
 from ci3.core.model import Target
 from ci3.core.plan import DELETE_VERSIONS, Origin, Plan, PolicyEntry
-from ci3.core.planfile import load_plans
-from ci3.engine.journal_file import JournalHeader
+from ci3.core.resumption import JournalHeader
 from ci3.errors import SettingsError
 from ci3.resolving import Given, refuse_unknown, resolve, text_of
 from ci3.settings import BY_NAME, Settings
@@ -43,6 +42,8 @@ def read_saved_plans(path: str) -> tuple[Plan, ...]:
         text = content.decode("utf-8")
     except UnicodeDecodeError as exc:
         raise SettingsError(f"{path} is no plan of ci3: it is not UTF-8", "") from exc
+    from ci3.core.planfile import load_plans
+
     plans = load_plans(text, path)
     for plan in plans:
         _refuse_odd_names(plan, path)

@@ -10,10 +10,10 @@ from typing import Any
 from ci3.aws.bucket import KeyOutcome
 from ci3.core.content import describe
 from ci3.core.model import Deployment, ObjectOutcome, StoredObject, Target, Versioning
-from ci3.core.resumption import note_approved
+from ci3.core.resumption import JournalHeader, note_approved
 from ci3.core.undo import JournalEntry
-from ci3.engine.journal import Journal, reopen_journal
-from ci3.engine.journal_file import JournalFile, JournalHeader
+from ci3.engine.journal import Journal
+from ci3.engine.journal_file import JournalFile, reopen_journal
 from tests.builders import NOW, days_ago
 
 TARGET = Target(

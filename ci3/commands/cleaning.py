@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ci3.errors import ExitCode, RefusedError
-from ci3.options import given_from, names_of_options, targets_from, with_options
+from ci3.options import (
+    given_from,
+    names_of_options,
+    policy_from,
+    targets_from,
+    with_options,
+)
 from ci3.screen import OUTPUT, ask, ask_for, console, make_cleanup, show_error, write_markdown
 
 if TYPE_CHECKING:
@@ -43,7 +49,7 @@ def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) 
     Example:
       ci3 plan-cleanup --bucket-name my-site --keep-count 10 --protect 'release-*'
     """
-    from ci3.cleanup import refuse_unless_applyable
+    from ci3.approval import refuse_unless_applyable
     from ci3.core.account import Account
 
     run = _open_run(values)
@@ -72,7 +78,7 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
 
 
 def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
-    from ci3.cleanup import refuse_unless_applyable
+    from ci3.approval import refuse_unless_applyable
     from ci3.core.account import Account, exit_code, list_numbers, outcome_of, sum_up
     from ci3.report.terminal import show_run
 
@@ -102,13 +108,12 @@ def _open_run(values: "Values") -> "Run":
 @contextmanager
 def _open_saved_run(values: "Values") -> "Iterator[Run]":
     """Open the run of a plan file or journal where one is named, else one that plans for itself."""
-    from ci3.policy_file import read_named_policy
     from ci3.resolving import text_of
     from ci3.run import open_run
     from ci3.saved_plan import named_plan_file, read_saved_plans, settings_of_plans
 
     given = given_from(values)
-    policy = read_named_policy(given)
+    policy = policy_from(given)
     if journal := text_of(given, "resume"):
         with _open_resumed_run(journal, policy, given) as run:
             yield run

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from ci3.core.content import fingerprint
-from ci3.core.model import Action, Decision, Deployment, Reason, ReasonCode, StoredObject
-from ci3.core.plan import Plan, PlanWarning, WarningCode
+from ci3.core.model import Action, Decision, Deployment, Reason, ReasonCode, StoredObject, Target
+from ci3.core.plan import Plan, PlanWarning, PolicyEntry, WarningCode
 from ci3.core.undo import JournalEntry
 from ci3.core.wording import counted
 
@@ -23,6 +24,19 @@ class ApprovedDeployment:
     fingerprint: str
     object_count: int
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalHeader:
+    """Which run a journal is of, and what it was approved to delete, by prefix."""
+
+    ci3_version: str
+    run_id: str
+    plan_id: str
+    started_at: datetime
+    target: Target
+    policy: Mapping[str, PolicyEntry]
+    deployments: Mapping[str, ApprovedDeployment]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,21 +2,21 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ci3.aws.bucket import KeyOutcome
 from ci3.constants import JOURNAL_FORMAT
 from ci3.core.model import StoredObject, StoredVersion
+from ci3.core.resumption import JournalHeader
 from ci3.core.wording import timestamp
-from ci3.engine.journal_file import JournalFile, JournalHeader
-from ci3.engine.journal_lines import Lines, create_file, reopen_file
+from ci3.engine.journal_lines import Lines, create_file
+
+if TYPE_CHECKING:
+    from ci3.engine.journal_file import OpenJournal
 
 # The shortest JSON that a program writes and a person still reads.
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -192,25 +192,3 @@ class Journal:
 
     def _add(self, record: Mapping[str, object], *, is_urgent: bool = True) -> None:
         self._lines.add(_encode(record).encode("ascii") + b"\n", is_urgent=is_urgent)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenJournal:
-    """A journal that can be gone on with, and is held against other runs until it is closed."""
-
-    written: JournalFile
-    lines: Lines
-
-
-@contextmanager
-def reopen_journal(path: str) -> Iterator[OpenJournal]:
-    """Open a run's journal to go on with it; nothing is written by this.
-
-    Raises SettingsError where it is no journal, is in use, or can't be written.
-    """
-    lines = reopen_file(path)
-    try:
-        with Path(path).open("rb") as stream:
-            yield OpenJournal(written=JournalFile(stream, path), lines=lines)
-    finally:
-        lines.close()

@@ -6,10 +6,9 @@ is in memory later is one deployment's, though a journal may hold a million keys
 
 import fcntl
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, assert_never
@@ -18,9 +17,9 @@ from pydantic import ValidationError
 
 from ci3.core.model import ObjectOutcome, Target
 from ci3.core.plan import PolicyEntry
-from ci3.core.resumption import ApprovedDeployment
+from ci3.core.resumption import ApprovedDeployment, JournalHeader
 from ci3.core.undo import JournalEntry, merge_entries
-from ci3.engine.journal_lines import lock_journal
+from ci3.engine.journal_lines import Lines, lock_journal, reopen_file
 from ci3.engine.journal_records import (
     RECORD,
     BatchRecord,
@@ -45,19 +44,6 @@ _HINT = "Take the journal as it was written, and the version of ci3 that wrote i
 _NOTHING_DONE = (
     "A journal begins with its header, before anything is deleted: that run deleted nothing."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalHeader:
-    """Which run a journal is of, and what it was approved to delete, by prefix."""
-
-    ci3_version: str
-    run_id: str
-    plan_id: str
-    started_at: datetime
-    target: Target
-    policy: Mapping[str, PolicyEntry]
-    deployments: Mapping[str, ApprovedDeployment]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,3 +334,25 @@ def _entry(
         is_final=intent.by_version,
         is_marker=etag is None,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenJournal:
+    """A journal that can be gone on with, and is held against other runs until it is closed."""
+
+    written: JournalFile
+    lines: Lines
+
+
+@contextmanager
+def reopen_journal(path: str) -> Iterator[OpenJournal]:
+    """Open a run's journal to go on with it; nothing is written by this.
+
+    Raises SettingsError where it is no journal, is in use, or can't be written.
+    """
+    lines = reopen_file(path)
+    try:
+        with Path(path).open("rb") as stream:
+            yield OpenJournal(written=JournalFile(stream, path), lines=lines)
+    finally:
+        lines.close()

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Final, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.live import read_cloudfront, read_parameter, read_pointer_object
 from ci3.core.live import LiveKind, LiveSource, Reading
-from ci3.github.api import GitHubApi
-from ci3.github.live import read_github
-from ci3.github.web import read_page
+
+if TYPE_CHECKING:
+    from ci3.github.api import GitHubApi
 
 READERS: Final = 8
 """Sources that are read at once."""
@@ -32,7 +32,7 @@ class _Asked:
     bucket: BucketReader
     prefix: str
     region: str
-    github: GitHubApi | None
+    github: "GitHubApi | None"
     github_lock: Lock
     """GitHub wants its requests one after another.
 
@@ -46,7 +46,7 @@ def read_live_sources(
     bucket: BucketReader,
     prefix: str,
     region: str,
-    github: GitHubApi | None,
+    github: "GitHubApi | None",
 ) -> tuple[Reading, ...]:
     """Read the sources, and give what came of each in their order.
 
@@ -86,6 +86,8 @@ def _read(asked: _Asked, source: LiveSource) -> Reading:
         case LiveKind.OBJECT:
             return read_pointer_object(source, bucket=bucket, prefix=prefix)
         case LiveKind.URL:
+            from ci3.github.web import read_page
+
             return read_page(source, bucket=bucket.bucket, prefix=prefix)
         case _:
             assert_never(source.kind)
@@ -94,5 +96,7 @@ def _read(asked: _Asked, source: LiveSource) -> Reading:
 def _read_from_github(asked: _Asked, source: LiveSource) -> Reading:
     if asked.github is None:
         return Reading(source=source, problem=NO_GITHUB)
+    from ci3.github.live import read_github
+
     with asked.github_lock:
         return read_github(source, asked.github.transport)

@@ -10,8 +10,7 @@ from threading import Lock
 
 from ci3.aws.bucket import BucketReader, JournalStore
 from ci3.core.journal_place import JournalPlace, part_name, part_number
-from ci3.engine.journal import OpenJournal
-from ci3.engine.journal_file import LINE_LIMIT_BYTES, JournalFile
+from ci3.engine.journal_file import LINE_LIMIT_BYTES, JournalFile, OpenJournal
 from ci3.errors import AccessError, SettingsError
 
 READERS = 16

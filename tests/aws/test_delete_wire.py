@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci3.aws.delete_wire import ANSWER_KEY, Doomed, batch_body, deleted_by, split_answer
-from tests.aws.test_entries import CHANGES
+from tests.aws.test_entries import CHANGES, legible
 
 BODIES = 10_000
 HEAD = (
@@ -77,10 +77,15 @@ def check(body: bytes, operation) -> bool:
     if found is None:
         return False
     rest, read = found
-    whole = parsed(body, operation)
+    try:
+        whole = parsed(body, operation)
+    except botocore.parsers.ResponseParserError:
+        with pytest.raises(botocore.parsers.ResponseParserError):
+            parsed(rest, operation)
+        return True
     answer = parsed(rest, operation)
     assert deleted_by(answer | {ANSWER_KEY: read}) == deleted_by(whole)
-    assert answer.get("Errors") == whole.get("Errors")
+    assert [*map(legible, answer.get("Errors", ()))] == [*map(legible, whole.get("Errors", ()))]
     assert "Deleted" not in answer
     return True
 

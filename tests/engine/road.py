@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from ci3.applying import delete
+from ci3.approval import approve
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
 from ci3.core.account import Account, exit_code
@@ -117,4 +119,4 @@ def apply(
 
 
 def apply_plan(run: Cleanup, plan: Plan, reader: BucketReader, *, is_fresh: bool) -> Result:
-    return run.delete(run.approve(plan, reader, is_fresh=is_fresh), reader)
+    return delete(run, approve(run, plan, reader, is_fresh=is_fresh), reader)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from xml.sax.saxutils import unescape
 
+from ci3.applying import delete
+from ci3.approval import approve
 from ci3.aws.bucket import BucketReader, BucketWriter, VersionRemover
 from ci3.aws.client import VERSION_OPERATIONS, WRITE_OPERATIONS, make_client
 from ci3.cleanup import Cleanup
@@ -176,9 +178,9 @@ class World:
         run = self.run(str(path))
         try:
             with self._reached():
-                approved = run.approve(plan, reader(), is_fresh=is_fresh)
+                approved = approve(run, plan, reader(), is_fresh=is_fresh)
                 self._running = one
-                one.result = run.delete(approved, reader())
+                one.result = delete(run, approved, reader())
         except DeadError:
             pass
         finally:

@@ -6,6 +6,8 @@ from threading import Barrier
 
 import pytest
 
+from ci3.applying import delete
+from ci3.approval import approve
 from ci3.core.account import Account, exit_code
 from ci3.core.model import ObjectOutcome, Outcome, Result
 from ci3.core.pins import protect
@@ -111,9 +113,9 @@ def test_last_gate_stops_a_batch_that_would_delete_what_is_pinned(
     """Should all that stands before it fail, nothing of the batch goes out, and it is told."""
     run = cleanup(live)
     reader = run.open_bucket()
-    approved = run.approve(run.make_plan(reader), reader, is_fresh=True)
+    approved = approve(run, run.make_plan(reader), reader, is_fresh=True)
 
-    result = run.delete(replace(approved, pins=protect(["old-2"])), reader)
+    result = delete(run, replace(approved, pins=protect(["old-2"])), reader)
 
     assert result.outcome is Outcome.PARTIAL
     assert "not doomed" in result.stopped

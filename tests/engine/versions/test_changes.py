@@ -2,6 +2,7 @@
 
 import pytest
 
+from ci3.approval import approve
 from ci3.errors import ExitCode
 from tests.aws.answers import NAMESPACE, error
 from tests.engine.road import Ran, apply_plan, cleanup
@@ -43,7 +44,7 @@ def test_deployment_whose_versions_changed_during_approval_is_kept(
     reader = run.open_bucket()
     plan = run.make_plan(reader)
     change(live)
-    approved = run.approve(plan, reader, is_fresh=False)
+    approved = approve(run, plan, reader, is_fresh=False)
     assert f"{told} changed since the plan" in approved.changed["old-1"]
     assert [one.deployment.name for one in approved.due] == ["old-2"]
 

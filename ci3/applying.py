@@ -1,0 +1,160 @@
+"""Deletes what was approved: journal, gate and engine brought together, and the account of it."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from ci3 import __version__
+from ci3.approval import Approved
+from ci3.aws.bucket import BucketReader
+from ci3.aws.writer import BucketWriter
+from ci3.cleanup import Cleanup
+from ci3.core.gate import Gate
+from ci3.core.journal_place import JournalPlace, is_address
+from ci3.core.model import DeploymentResult, GuardProbe, ObjectOutcome, Result, Versioning
+from ci3.core.resumption import JournalHeader, note_approved
+from ci3.engine.direct import Deleted, Deletion
+from ci3.engine.journal import Journal
+from ci3.engine.stored_journal import store_lines
+from ci3.engine.uploads import abort_uploads
+from ci3.engine.version_deletion import VersionDeletion, version_guard
+from ci3.errors import JournalError
+from ci3.settings import Settings
+
+
+def delete(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Result:
+    """Delete what was approved; whatever happens then, the account of it comes back."""
+    plan = approved.plan
+    started_at = cleanup.clock()
+    run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    with _open_journal(cleanup.settings, run_id, bucket) as journal:
+        cleanup.tell_journal(journal.path)
+        journal.begin(
+            JournalHeader(
+                ci3_version=__version__,
+                run_id=run_id,
+                plan_id=plan.plan_id,
+                started_at=started_at,
+                target=plan.target,
+                policy=plan.policy,
+                deployments=note_approved(one.deployment for one in approved.due),
+            )
+        )
+        return delete_journaled(cleanup, approved, bucket, journal, uploads_before=plan.created_at)
+
+
+def _open_journal(settings: Settings, run_id: str, bucket: BucketReader) -> Journal:
+    if not is_address(settings.journal_file):
+        return Journal(settings.journal_file or f"ci3-journal-{run_id}.jsonl")
+    place = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
+    return Journal(place.url, store_lines(bucket, place))
+
+
+def delete_journaled(  # noqa: PLR0913 - all that a deletion is of
+    cleanup: Cleanup,
+    approved: Approved,
+    bucket: BucketReader,
+    journal: Journal,
+    *,
+    uploads_before: datetime,
+    gone: Sequence[str] = (),
+) -> Result:
+    """Delete what was approved, with a journal that was begun.
+
+    Of what is deleted, and under the prefixes that are `gone` already, unfinished uploads are
+    aborted that are older than `uploads_before`.
+    """
+    plan = approved.plan
+    writer = bucket.open_writer()
+    gate = Gate(
+        approved.due,
+        approved.pins,
+        cleanup.limits,
+        len(plan.decisions),
+        names_versions=plan.deletes_versions,
+    )
+    deleted, guard = _delete_due(
+        cleanup, approved, bucket, writer=writer, gate=gate, journal=journal
+    )
+    aborted = abort_uploads(
+        bucket,
+        writer,
+        prefix=plan.target.prefix,
+        doomed=[*(one.prefix for one in deleted.whole), *gone],
+        started_before=uploads_before,
+    )
+    return Result(
+        run_id=journal.run_id,
+        journal_file=journal.path,
+        deployments=(*deleted.results, *_withdrawn(approved)),
+        stopped=_close(journal, deleted.stopped),
+        guard=guard,
+        uploads_aborted=aborted.count,
+        uploads_problem=aborted.problem,
+    )
+
+
+def _delete_due(  # noqa: PLR0913 - as above
+    cleanup: Cleanup,
+    approved: Approved,
+    bucket: BucketReader,
+    *,
+    writer: BucketWriter,
+    gate: Gate,
+    journal: Journal,
+) -> tuple[Deleted, GuardProbe | None]:
+    """Delete the objects, or where the plan says so all versions, and say what guarded them."""
+    target = approved.plan.target
+    deletion: Deletion | VersionDeletion
+    guard: GuardProbe | None
+    if approved.plan.deletes_versions:
+        guard = version_guard(target.versioning)
+        deletion = VersionDeletion(
+            reader=bucket,
+            remover=bucket.open_version_remover(),
+            gate=gate,
+            journal=journal,
+            progress=cleanup.progress,
+            sleep=cleanup.sleep,
+            is_over=cleanup.is_over,
+        )
+    else:
+        guard = writer.probe(target.prefix, target.versioning) if approved.due else None
+        deletion = Deletion(
+            reader=bucket,
+            writer=writer,
+            gate=gate,
+            journal=journal,
+            progress=cleanup.progress,
+            sleep=cleanup.sleep,
+            with_versions=target.versioning is Versioning.ENABLED,
+            is_over=cleanup.is_over,
+        )
+    return deletion.run(approved.due), guard
+
+
+def _close(journal: Journal, stopped: str) -> str:
+    """Write the journal's end; give why the run ended early, if it did."""
+    try:
+        journal.end(stopped)
+    except JournalError as exc:
+        return stopped or exc.told
+    return stopped
+
+
+def _withdrawn(approved: Approved) -> tuple[DeploymentResult, ...]:
+    return tuple(
+        DeploymentResult(
+            name=name,
+            counts={
+                ObjectOutcome.ABSENT
+                if name in approved.gone
+                else ObjectOutcome.CHANGED: decision.deployment.deletion_count
+            },
+            bytes_deleted=0,
+            problem="" if name in approved.gone else f"kept: {approved.withdrawn[name]}",
+            is_skipped=approved.skips_changed and name not in approved.gone,
+        )
+        for decision in approved.plan.doomed
+        if (name := decision.deployment.name) in approved.withdrawn
+    )

@@ -1,0 +1,112 @@
+"""What of a plan may be deleted now: held against what is live, and against a new plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ci3.aws.bucket import BucketReader
+from ci3.cleanup import Cleanup
+from ci3.core.model import Decision, Target
+from ci3.core.objections import against_readings, folder_names
+from ci3.core.pins import Pin, pin_live
+from ci3.core.plan import Plan, compare
+from ci3.errors import RefusedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """What of a plan may be deleted now; of the rest, why not, and what is gone already."""
+
+    plan: Plan
+    due: tuple[Decision, ...]
+    withdrawn: Mapping[str, str] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+    pins: tuple[Pin, ...] = ()
+    skips_changed: bool = False
+
+    @property
+    def changed(self) -> dict[str, str]:
+        """What is still there and can't be deleted any more, and why."""
+        return {name: why for name, why in self.withdrawn.items() if name not in self.gone}
+
+
+def approve(cleanup: Cleanup, plan: Plan, bucket: BucketReader, *, is_fresh: bool) -> Approved:
+    """Say what of a plan may be deleted now; nothing is deleted by this.
+
+    What is live is read once more. A plan that is not fresh, because a person took time to
+    look at it, is also held against a new one. Raises RefusedError for what may not be applied.
+    """
+    refuse_unless_applyable(plan)
+    skips_changed = cleanup.settings.skip_changed
+    approved = Approved(plan=plan, due=plan.doomed, skips_changed=skips_changed)
+    if not is_fresh:
+        approved = _hold_against_new_plan(cleanup, approved, bucket)
+    return hold_what_is_live(cleanup, approved, bucket)
+
+
+def hold_what_is_live(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Approved:
+    """Read once more what is live, and take it out of what may be deleted.
+
+    Raises RefusedError where that can't be read.
+    """
+    plan = approved.plan
+    readings = cleanup.read_live_sources(bucket)
+    deployments = [decision.deployment for decision in plan.decisions]
+    names = folder_names(deployments, plan.ignored)
+    if refusals := against_readings(readings, names):
+        raise RefusedError(
+            "; ".join(refusal.message for refusal in refusals),
+            "Nothing was deleted. Look at a new plan.",
+        )
+    pins = (*cleanup.pins(), *pin_live(readings))
+    held = {
+        decision.deployment.name: pin.reason().message
+        for decision in approved.due
+        for pin in pins
+        if pin.holds(decision.deployment.name)
+    }
+    return replace(
+        approved,
+        due=tuple(one for one in approved.due if one.deployment.name not in held),
+        withdrawn={**approved.withdrawn, **held},
+        pins=pins,
+    )
+
+
+def refuse_unless_applyable(*plans: Plan) -> None:
+    """Raise RefusedError, with everything that forbids it, unless all plans may be applied."""
+    refusals = [
+        f"{plan.target.url}: {refusal.message}" if len(plans) > 1 else refusal.message
+        for plan in plans
+        for refusal in plan.refusals
+    ]
+    if refusals:
+        raise RefusedError(
+            "; ".join(refusals), "Nothing was deleted. Mend what the plan says, and run again."
+        )
+
+
+def refuse_other_target(planned: Target, found: Target) -> None:
+    """Raise RefusedError where a plan was made for another place, or the place has changed."""
+    names = ("bucket", "region", "prefix", "endpoint_url", "versioning")
+    for name in names:
+        was, now = getattr(planned, name), getattr(found, name)
+        if was != now:
+            raise RefusedError(
+                f"{planned.url} is not as it was when the plan was made: its "
+                f"{name.replace('_', '-')} was {was or 'the default'}, is {now or 'the default'}",
+                "Nothing was deleted. Look at a new plan.",
+            )
+
+
+def _hold_against_new_plan(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Approved:
+    plan, new_plan = approved.plan, cleanup.make_plan(bucket)
+    refuse_unless_applyable(new_plan)
+    refuse_other_target(plan.target, new_plan.target)
+    still_due = compare(plan, new_plan)
+    left = {decision.deployment.name for decision in new_plan.decisions}
+    return replace(
+        approved,
+        due=still_due.due,
+        withdrawn=still_due.withdrawn,
+        gone=frozenset(still_due.withdrawn) - left,
+    )
