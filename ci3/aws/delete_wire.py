@@ -54,10 +54,11 @@ class Deleted:
 def write_batches(client: "S3Client") -> None:
     """Make a client take a batch's body, as `batch_body` makes it, for the parameter `Delete`."""
     events = client.meta.events
-    events.register_first("before-parameter-build.s3.DeleteObjects", _take_body)
-    events.register("before-call.s3.DeleteObjects", _put_body)
+    # By their names, no handler is there twice where two faces share a client.
+    events.register_first("before-parameter-build.s3.DeleteObjects", _take_body, "ci3-take-body")
+    events.register("before-call.s3.DeleteObjects", _put_body, "ci3-put-body")
     # With `*` for s3 this runs before botocore's own first look at the answer.
-    events.register_first("before-parse.*.DeleteObjects", _take_out)
+    events.register_first("before-parse.*.DeleteObjects", _take_out, "ci3-take-out")
 
 
 @dataclass(frozen=True, slots=True)
