@@ -32,6 +32,7 @@ SINGLE_WORKERS = 4
 _FIT_FOR_BATCH = re.compile("[\t -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 # `*` is a condition that any object meets.
 _FIT_FOR_CONDITION = re.compile(r"(?!\*$)[!-~]+")
+_ETAGS = re.compile('(?:"[0-9a-f-]+")*')
 
 _NO_BATCH_CODES = ("NotImplemented", "501", "MethodNotAllowed", "405")
 _PERHAPS_NO_BATCH_CODES = (
@@ -78,7 +79,7 @@ class DeleteRequests:
 
     def send(self, doomed: Sequence[Doomed]) -> dict[Doomed, KeyOutcome]:
         """Delete up to 1,000; give the outcome of each. Never raises for what S3 answers."""
-        batch = [one for one in doomed if self.has_batches and _FIT_FOR_BATCH.fullmatch(one.key)]
+        batch = _fit_for_batch(doomed) if self.has_batches else []
         outcomes = self.send_batch(batch) if batch else {}
         outcomes |= self._send_singly([one for one in doomed if one not in outcomes])
         if self.absent_looks_changed:
@@ -94,7 +95,7 @@ class DeleteRequests:
         """
         kept: dict[Doomed, KeyOutcome] = {}
         if self.guards_batches:
-            kept = {one: _UNGUARDABLE for one in batch if not _is_guardable(one)}
+            kept = dict.fromkeys(_unguardable(batch), _UNGUARDABLE)
         sent = [one for one in batch if one not in kept]
         if not sent:
             return kept
@@ -168,6 +169,20 @@ class DeleteRequests:
         if is_probe or self._a_batch_was_answered:
             return code in _NO_BATCH_CODES
         return code in _NO_BATCH_CODES or code in _PERHAPS_NO_BATCH_CODES
+
+
+def _fit_for_batch(doomed: Sequence[Doomed]) -> Sequence[Doomed]:
+    """Take out what would spoil a batch; nearly always that is nothing, which one look tells."""
+    if _FIT_FOR_BATCH.fullmatch("".join([one.key for one in doomed])):
+        return doomed
+    return [one for one in doomed if _FIT_FOR_BATCH.fullmatch(one.key)]
+
+
+def _unguardable(batch: Sequence[Doomed]) -> list[Doomed]:
+    """Find what no condition can name; one look tells where each has an ETag as S3 writes them."""
+    if _ETAGS.fullmatch("".join([one.etag for one in batch])) and all(one.etag for one in batch):
+        return []
+    return [one for one in batch if not _is_guardable(one)]
 
 
 def _is_guardable(one: Doomed) -> bool:

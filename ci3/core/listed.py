@@ -1,6 +1,6 @@
 """Objects as a page of a listing names them, column by column: a million pass through here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
@@ -52,6 +52,18 @@ class Listed:
                 self.keys, self.etags, self.sizes, self.times, strict=True
             )
         )
+
+
+def join_runs(runs: Sequence[Listed]) -> Listed:
+    """Put runs one behind the other."""
+    if len(runs) == 1:
+        return runs[0]
+    return Listed(
+        [key for run in runs for key in run.keys],
+        [etag for run in runs for etag in run.etags],
+        [size for run in runs for size in run.sizes],
+        [time for run in runs for time in run.times],
+    )
 
 
 def time_text(at: datetime) -> str:

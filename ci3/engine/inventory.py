@@ -10,6 +10,8 @@ from itertools import pairwise
 from ci3.aws.bucket import BucketReader
 from ci3.constants import MAXIMUM_CONCURRENCY
 from ci3.core.content import Content, describe
+from ci3.core.keyspace import is_sorted
+from ci3.core.listed import Listed, join_runs
 from ci3.core.model import Deployment, Hole, Inventory, StoredObject
 from ci3.engine.flat import FlatListing
 from ci3.engine.folders import Folders, find_folders
@@ -150,12 +152,17 @@ def list_deployment(
 
     With versions, each object has its version's id, unless this identity may not list versions.
     """
-    listed = _current_versions(bucket, prefix) if with_versions else None
-    if listed is None:
-        with closing(bucket.list_pages(prefix)) as pages:
-            listed = [stored for page in pages for stored in page.objects]
-    objects = _by_key(bucket, prefix, listed)
-    return describe(name, prefix, objects, required_file=required_file), objects
+    versions = _current_versions(bucket, prefix) if with_versions else None
+    if versions is not None:
+        objects = _by_key(bucket, prefix, versions)
+        return describe(name, prefix, objects, required_file=required_file), objects
+    with closing(bucket.list_pages(prefix)) as pages:
+        listed = join_runs([page.listed for page in pages])
+    if not is_sorted(listed.keys):
+        listed = Listed.of(_by_key(bucket, prefix, listed.objects()))
+    content = Content(prefix, required_file)
+    content.add(listed)
+    return content.describe(name), listed.objects()
 
 
 def _current_versions(bucket: BucketReader, prefix: str) -> list[StoredObject] | None:
