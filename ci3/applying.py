@@ -15,7 +15,6 @@ from ci3.core.model import DeploymentResult, GuardProbe, ObjectOutcome, Result, 
 from ci3.core.resumption import JournalHeader, note_approved
 from ci3.engine.direct import Deleted, Deletion
 from ci3.engine.journal import Journal
-from ci3.engine.stored_journal import store_lines
 from ci3.engine.uploads import abort_uploads
 from ci3.engine.version_deletion import VersionDeletion, version_guard
 from ci3.errors import JournalError
@@ -46,6 +45,8 @@ def delete(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Result
 def _open_journal(settings: Settings, run_id: str, bucket: BucketReader) -> Journal:
     if not is_address(settings.journal_file):
         return Journal(settings.journal_file or f"ci3-journal-{run_id}.jsonl")
+    from ci3.engine.stored_journal import store_lines
+
     place = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
     return Journal(place.url, store_lines(bucket, place))
 
@@ -104,12 +105,9 @@ def _delete_due(  # noqa: PLR0913 - as above
     journal: Journal,
 ) -> tuple[Deleted, GuardProbe | None]:
     """Delete the objects, or where the plan says so all versions, and say what guarded them."""
-    target = approved.plan.target
-    deletion: Deletion | VersionDeletion
-    guard: GuardProbe | None
+    target, settings = approved.plan.target, cleanup.settings
     if approved.plan.deletes_versions:
-        guard = version_guard(target.versioning)
-        deletion = VersionDeletion(
+        versions = VersionDeletion(
             reader=bucket,
             remover=bucket.open_version_remover(),
             gate=gate,
@@ -117,20 +115,22 @@ def _delete_due(  # noqa: PLR0913 - as above
             progress=cleanup.progress,
             sleep=cleanup.sleep,
             is_over=cleanup.is_over,
+            concurrency=settings.concurrency,
         )
-    else:
-        guard = writer.probe(target.prefix, target.versioning) if approved.due else None
-        deletion = Deletion(
-            reader=bucket,
-            writer=writer,
-            gate=gate,
-            journal=journal,
-            progress=cleanup.progress,
-            sleep=cleanup.sleep,
-            with_versions=target.versioning is Versioning.ENABLED,
-            is_over=cleanup.is_over,
-        )
-    return deletion.run(approved.due), guard
+        return versions.run(approved.due), version_guard(target.versioning)
+    objects = Deletion(
+        reader=bucket,
+        writer=writer,
+        probe=lambda: writer.probe(target.prefix, target.versioning),
+        gate=gate,
+        journal=journal,
+        progress=cleanup.progress,
+        sleep=cleanup.sleep,
+        with_versions=target.versioning is Versioning.ENABLED,
+        is_over=cleanup.is_over,
+        concurrency=settings.concurrency,
+    )
+    return objects.run(approved.due), objects.guard
 
 
 def _close(journal: Journal, stopped: str) -> str:

@@ -56,6 +56,7 @@ def restore_step(
             deletions=JournaledDeletions(journal=journal),
             progress=cleanup.progress,
             sleep=cleanup.sleep,
+            concurrency=cleanup.settings.concurrency,
         )
         plan = restoration.plan()
         show_undo_plan(console, plan)

@@ -142,7 +142,9 @@ class DeleteRequests:
 
         if not doomed:
             return {}
-        with ThreadPoolExecutor(SINGLE_WORKERS, "deleting-singly") as pool:
+        config: Any = self._client.meta.config  # the stubs do not know what it was made with
+        workers = min(SINGLE_WORKERS, config.max_pool_connections)
+        with ThreadPoolExecutor(workers, "deleting-singly") as pool:
             return dict(zip(doomed, pool.map(send, doomed), strict=True))
 
     def _delete_objects(self, sent: Sequence[Doomed]) -> "DeleteObjectsOutputTypeDef":

@@ -75,6 +75,7 @@ def restore(
             deletions=deletions,
             progress=cleanup.progress,
             sleep=cleanup.sleep,
+            concurrency=cleanup.settings.concurrency,
         )
         plan = restoration.plan()
         screen = console(sys.stdout if output == "table" else sys.stderr)

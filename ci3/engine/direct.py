@@ -5,13 +5,21 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from threading import BoundedSemaphore
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
 from ci3.aws.writer import BucketWriter
-from ci3.constants import DELETE_BATCH_SIZE
+from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
 from ci3.core.gate import Gate
-from ci3.core.model import Decision, Deployment, DeploymentResult, ObjectOutcome, StoredObject
+from ci3.core.model import (
+    Decision,
+    Deployment,
+    DeploymentResult,
+    GuardProbe,
+    ObjectOutcome,
+    StoredObject,
+)
 from ci3.engine.folders import find_folders
 from ci3.engine.inventory import LISTING_WORKERS, list_deployment
 from ci3.engine.journal import Journal
@@ -95,6 +103,8 @@ class Deletion:
 
     reader: BucketReader
     writer: BucketWriter
+    probe: Callable[[], GuardProbe]
+    """Finds out which guard S3 gives; tried while the deployments are listed again."""
     gate: Gate
     journal: Journal
     progress: Progress
@@ -103,9 +113,17 @@ class Deletion:
     """Whether the journal is to name the versions that deletions hide."""
     is_over: Callable[[], bool] = lambda: False
     """Whether the time for this run is up."""
+    concurrency: int = MAXIMUM_CONCURRENCY
+    """How many requests may be out at once."""
+    guard: GuardProbe | None = field(init=False, default=None)
+    """Which deletions S3 itself guarded, as far as that was tried."""
+    _slots: BoundedSemaphore = field(init=False)
     _pace: Pace = field(init=False, default_factory=lambda: Pace(DELETE_WORKERS))
     _tallies: dict[str, _Tally] = field(init=False, default_factory=dict)
     _stopped: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        self._slots = BoundedSemaphore(self.concurrency)
 
     def run(self, due: Sequence[Decision]) -> Deleted:
         """Delete the deployments that are as the plan knew them.
@@ -160,9 +178,15 @@ class Deletion:
     def _list_and_send(self, due: Sequence[Decision]) -> None:
         with (
             ThreadPoolExecutor(LISTING_WORKERS, "listing") as pool,
+            ThreadPoolExecutor(1, "probing") as prober,
             closing(self._unchanged(due, pool)) as unchanged,
         ):
-            self._send(_batches(unchanged))
+            if due and not self._stopped:
+                self._send(_batches(unchanged), prober.submit(self._probe))
+
+    def _probe(self) -> GuardProbe:
+        with self._slots:
+            return self.probe()
 
     def _unchanged(
         self, due: Sequence[Decision], pool: ThreadPoolExecutor
@@ -186,7 +210,10 @@ class Deletion:
                 listing.cancel()
 
     def _list(self, one: Deployment) -> tuple[Deployment, tuple[StoredObject, ...]]:
-        return list_deployment(self.reader, one.name, one.prefix, with_versions=self.with_versions)
+        with self._slots:
+            return list_deployment(
+                self.reader, one.name, one.prefix, with_versions=self.with_versions
+            )
 
     def _compare(self, planned: Deployment, listing: _Listing) -> Part | None:
         tally = self._tallies[planned.name]
@@ -205,12 +232,16 @@ class Deletion:
         tally.problem = "kept: its objects changed since the plan"
         return None
 
-    def _send(self, batches: Iterator[Batch]) -> None:
-        """Send batches, several at once; when stopped, wait for those that are out."""
+    def _send(self, batches: Iterator[Batch], probing: Future[GuardProbe]) -> None:
+        """Send batches, several at once; when stopped, wait for those that are out.
+
+        None goes out before it is known which guard S3 gives.
+        """
         out: dict[Future[_Answer], Batch] = {}
         with ThreadPoolExecutor(DELETE_WORKERS, "deleting") as pool:
             try:
                 for batch in batches:
+                    self.guard = probing.result()
                     out[pool.submit(self._delete, batch)] = batch
                     if len(out) >= 2 * DELETE_WORKERS:
                         self._collect(out)
@@ -220,6 +251,8 @@ class Deletion:
                 self._stop(told(exc))
             while out:
                 self._collect(out)
+        if probing.exception() is None:
+            self.guard = probing.result()
 
     def _collect(self, out: dict[Future[_Answer], Batch]) -> None:
         """Wait for at least one batch, take it out and enter what became of its objects."""
@@ -279,7 +312,8 @@ class Deletion:
 
     def _delete_once(self, objects: Sequence[StoredObject]) -> dict[str, KeyOutcome]:
         try:
-            return dict(self.writer.delete(objects))
+            with self._slots:
+                return dict(self.writer.delete(objects))
         except Exception as exc:  # noqa: BLE001 - the request may be out: look what became of it
             return _all_unknown(objects, exc)
 

@@ -11,7 +11,7 @@ from threading import Lock
 from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
 from ci3.aws.versions import VersionRemover
-from ci3.constants import DELETE_BATCH_SIZE
+from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
 from ci3.core.model import ObjectOutcome, StoredVersion, Target, Versioning
 from ci3.core.undo import Skip, SkipReason, Undo, Undoing
 from ci3.core.undo_plan import (
@@ -47,9 +47,15 @@ class Restoration:
     deletions: Deletions
     progress: Progress
     sleep: Callable[[float], None]
+    concurrency: int = MAXIMUM_CONCURRENCY
+    """How many requests may be out at once."""
     _stopped: str = field(init=False, default="")
     _steps: int = field(init=False, default=0)
     _lock: Lock = field(init=False, default_factory=Lock)
+
+    @property
+    def _workers(self) -> int:
+        return min(WORKERS, self.concurrency)
 
     def plan(self) -> UndoPlan:
         """List the versions that stand there now, and say what would come back; nothing is done.
@@ -60,7 +66,7 @@ class Restoration:
         prefixes = self.deletions.prefixes
         self.progress.begin("Listing versions", len(prefixes))
         try:
-            with ThreadPoolExecutor(WORKERS, "listing") as pool:
+            with ThreadPoolExecutor(self._workers, "listing") as pool:
                 deployments = []
                 for one in pool.map(partial(self._sum_up, target), prefixes):
                     deployments.append(one)
@@ -134,7 +140,7 @@ class Restoration:
     def _restore_all(
         self, plan: UndoPlan, remover: VersionRemover
     ) -> tuple[DeploymentRestored, ...]:
-        with ThreadPoolExecutor(WORKERS, "restoring") as pool:
+        with ThreadPoolExecutor(self._workers, "restoring") as pool:
             restore = partial(self._restore, plan.target, remover)
             return tuple(pool.map(restore, plan.deployments))
 

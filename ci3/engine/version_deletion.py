@@ -13,7 +13,7 @@ from threading import Lock
 from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
 from ci3.aws.versions import VersionRemover
-from ci3.constants import DELETE_BATCH_SIZE
+from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
 from ci3.core.content import fingerprint
 from ci3.core.gate import Gate
 from ci3.core.model import (
@@ -102,6 +102,8 @@ class VersionDeletion:
     sleep: Callable[[float], None]
     is_over: Callable[[], bool] = lambda: False
     """Whether the time for this run is up."""
+    concurrency: int = MAXIMUM_CONCURRENCY
+    """How many requests may be out at once."""
     _pace: Pace = field(init=False, default_factory=lambda: Pace(DELETE_WORKERS))
     _stopped: str = field(init=False, default="")
     _steps: int = field(init=False, default=0)
@@ -118,7 +120,8 @@ class VersionDeletion:
             self._stop(OVER)
         with suppress(OSError):  # whoever watches may have gone away
             self.progress.begin("Deleting versions", sum(one.deletion_count for one in deployments))
-        with ThreadPoolExecutor(DELETE_WORKERS, "deleting") as pool:
+        workers = min(DELETE_WORKERS, self.concurrency)
+        with ThreadPoolExecutor(workers, "deleting") as pool:
             running = [pool.submit(self._delete, one) for one in deployments]
             self._watch(running)
             results = tuple(one.result() for one in running)

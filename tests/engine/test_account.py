@@ -66,10 +66,12 @@ def test_bug_in_the_midst_loses_no_account_of_the_other_batches(crowded: Bucket)
                 raise RuntimeError("nobody thought of this")
             super().conclude(batch, outcomes)
 
+    writer = reader.open_writer()
     with Unruly("unruly.jsonl") as journal:
         deleted = Deletion(
             reader=reader,
-            writer=reader.open_writer(),
+            writer=writer,
+            probe=lambda: writer.probe("", Versioning.DISABLED),
             gate=Gate(plan.doomed, ()),
             journal=journal,
             progress=Silent(),
