@@ -21,7 +21,7 @@ _BODY = "ci3_body"
 
 _HEAD = '<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
 _TAIL = "<Quiet>false</Quiet></Delete>"
-_TEXT = "[^<>&]*"
+_TEXT = "[^<]*"
 _DELETED = re.compile(
     f"<Deleted><Key>({_TEXT})</Key>(?:<VersionId>({_TEXT})</VersionId>)?"
     "(?:<DeleteMarker>(?:true|false)</DeleteMarker>)?"
@@ -135,7 +135,11 @@ def split_answer(body: bytes) -> tuple[bytes, Deleted] | None:
     rest = "".join(parts[::4])
     if len(parts) == 1 or not _REST.fullmatch(rest):
         return None
-    return rest.encode("utf-8"), Deleted(parts[1::4], _texts(parts[2::4]), _texts(parts[3::4]))
+    deleted = Deleted(parts[1::4], _texts(parts[2::4]), _texts(parts[3::4]))
+    columns = (deleted.keys, deleted.version_ids, deleted.marker_ids)
+    if any("&" in "".join(column) for column in columns):
+        return None  # a reference: botocore resolves it
+    return rest.encode("utf-8"), deleted
 
 
 def _texts(column: list[str]) -> list[str]:

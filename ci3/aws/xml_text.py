@@ -5,7 +5,7 @@ _CONTROLS = bytes({*range(32)} - {*b"\t\n"})
 
 Source: https://www.w3.org/TR/xml/#charsets and #sec-line-ends
 """
-_NO_CHARACTERS = ("\ufffe", "\uffff")
+_NEVER_IN_A_TEXT = ("\ufffe", "\uffff", "]]>")
 
 
 def xml_text(body: bytes) -> str | None:
@@ -16,4 +16,4 @@ def xml_text(body: bytes) -> str | None:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    return None if any(one in text for one in _NO_CHARACTERS) else text
+    return None if any(one in text for one in _NEVER_IN_A_TEXT) else text

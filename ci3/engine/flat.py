@@ -117,17 +117,18 @@ class FlatListing:
 
     def _work(self) -> None:
         """List range after range, until none is left."""
-        while (one := self._take()) is not None:
-            try:
-                self._list(one)
-            except BaseException:
-                self._stop()
-                raise
-            finally:
-                with self._changed:
-                    self._active -= 1
-                    one.is_done = True
-                    self._changed.notify_all()
+        try:
+            while (one := self._take()) is not None:
+                try:
+                    self._list(one)
+                finally:
+                    with self._changed:
+                        self._active -= 1
+                        one.is_done = True
+                        self._changed.notify_all()
+        except BaseException:
+            self._stop()
+            raise
 
     def _take(self) -> _Range | None:
         """Wait for a range to list; None when all are listed, or in the hands of others."""
