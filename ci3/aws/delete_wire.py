@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.sax.saxutils import escape
 
-from ci3.aws.xml_text import xml_text
+from ci3.aws.reading_ahead import read_ahead, xml_text
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -57,8 +57,7 @@ def write_batches(client: "S3Client") -> None:
     # By their names, no handler is there twice where two faces share a client.
     events.register_first("before-parameter-build.s3.DeleteObjects", _take_body, "ci3-take-body")
     events.register("before-call.s3.DeleteObjects", _put_body, "ci3-put-body")
-    # With `*` for s3 this runs before botocore's own first look at the answer.
-    events.register_first("before-parse.*.DeleteObjects", _take_out, "ci3-take-out")
+    read_ahead(client, "DeleteObjects", split_answer, ANSWER_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +113,6 @@ def deleted_by(answer: Mapping[str, Any]) -> Deleted:
         [entry.get("VersionId", "") for entry in entries],
         [entry.get("DeleteMarkerVersionId", "") for entry in entries],
     )
-
-
-def _take_out(
-    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
-) -> None:
-    if response_dict["status_code"] != 200:  # noqa: PLR2004 - HTTP's OK
-        return
-    found = split_answer(response_dict["body"])
-    if found is not None:
-        response_dict["body"], customized_response_dict[ANSWER_KEY] = found
 
 
 def split_answer(body: bytes) -> tuple[bytes, Deleted] | None:

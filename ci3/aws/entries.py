@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from ci3.aws.xml_text import xml_text
+from ci3.aws.reading_ahead import read_ahead, xml_text
 from ci3.core.listed import Listed
 
 if TYPE_CHECKING:
@@ -48,17 +48,7 @@ _TIMES = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?
 
 def read_entries(client: "S3Client") -> None:
     """Make a client read its listings' entries here, ahead of botocore."""
-    client.meta.events.register_first("before-parse.*.ListObjectsV2", _take_out)
-
-
-def _take_out(
-    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
-) -> None:
-    if response_dict["status_code"] != 200:  # noqa: PLR2004 - HTTP's OK
-        return
-    found = split_page(response_dict["body"])
-    if found is not None:
-        response_dict["body"], customized_response_dict[ANSWER_KEY] = found
+    read_ahead(client, "ListObjectsV2", split_page, ANSWER_KEY)
 
 
 def listed_by(answer: Mapping[str, Any]) -> Listed | None:
