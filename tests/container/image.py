@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 IMAGE_VARIABLE = "CI3_IMAGE"
+ENGINE = os.environ.get("CI3_ENGINE", "podman")
 RUN_IMAGE = Path(__file__).with_name("run-image")
 TIMEOUT_SECONDS = 300
 
@@ -60,7 +61,7 @@ def run_python(code: str) -> CompletedProcess[str]:
 def read_configuration() -> dict[str, Any]:
     """Read how the image says it wants to be run."""
     inspection = subprocess.run(
-        ["podman", "image", "inspect", os.environ[IMAGE_VARIABLE]],
+        [ENGINE, "image", "inspect", os.environ[IMAGE_VARIABLE]],
         capture_output=True,
         text=True,
         timeout=TIMEOUT_SECONDS,

@@ -1,0 +1,175 @@
+"""Runs workflows with act on the container engine that built the image, and reads act's log."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.container.image import ENGINE, IMAGE_VARIABLE
+from tests.github.fake_github import TOKEN
+
+RUNNER_IMAGE = os.environ.get("CI3_RUNNER_IMAGE", "localhost/ci3-base:dev")
+"""Where a job's own steps run; a shell is all they need."""
+
+READY_SECONDS = 30
+TIMEOUT_SECONDS = 240
+
+# podman's defaults need systemd and more rights than a container of a build machine has.
+_CONTAINERS_CONF = """\
+[containers]
+netns = "host"
+default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowLog:
+    """What act told of a run, line by line."""
+
+    exit_code: int
+    text: str
+    events: tuple[dict[str, Any], ...] = field(repr=False)
+
+    def printed(self, beginning: str) -> str:
+        """Give the rest of the one line that a step printed and that begins so."""
+        lines = [one["msg"] for one in self.events if one.get("raw_output")]
+        (found,) = [line for line in lines if line.startswith(beginning)]
+        return found.removeprefix(beginning).strip()
+
+    def outputs(self, step: str) -> dict[str, str]:
+        """Give the outputs that a step set, by its id."""
+        return {
+            one["name"]: one["arg"] for one in self._of(step) if one.get("command") == "set-output"
+        }
+
+    def summary(self, step: str) -> str:
+        """Give what a step wrote into the job's summary."""
+        return "".join(
+            one["content"] for one in self._of(step) if one.get("command") == "summary"
+        )
+
+    def results(self) -> dict[str, str]:
+        """Give each job's result, by its id."""
+        return {one["jobID"]: one["jobResult"] for one in self.events if "jobResult" in one}
+
+    def _of(self, step: str) -> Iterator[dict[str, Any]]:
+        return (one for one in self.events if one.get("stepID") == [step])
+
+
+@contextmanager
+def running_engine(folder: Path) -> Iterator[dict[str, str]]:
+    """Give the environment in which act finds the container engine."""
+    if ENGINE != "podman":
+        yield {}
+        return
+    (folder / "containers.conf").write_text(_CONTAINERS_CONF)
+    address = f"unix://{folder}/podman.sock"
+    with (folder / "podman.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["podman", "system", "service", "--time=0", address],
+            env=os.environ | {"CONTAINERS_CONF": str(folder / "containers.conf")},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while not (folder / "podman.sock").exists():
+            assert process.poll() is None, (folder / "podman.log").read_text()
+            assert time.monotonic() < deadline, "podman's socket does not appear"
+            time.sleep(0.02)
+        yield {"DOCKER_HOST": address}
+    finally:
+        process.terminate()
+        process.wait(timeout=READY_SECONDS)
+
+
+def run_workflow(  # noqa: PLR0913  # as many as a run has
+    repository: Path,
+    workflow: Path,
+    event_name: str,
+    event: object = None,
+    *,
+    engine: Mapping[str, str],
+    variables: Mapping[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
+    actions: Mapping[str, Path] | None = None,
+    options: Sequence[str] = (),
+) -> WorkflowLog:
+    """Run a workflow; `actions` names the folder that stands for each action it uses."""
+    home = repository.with_name(f"{repository.name}-home")
+    home.mkdir(exist_ok=True)
+    (home / "event.json").write_text(json.dumps(event or {}))
+    arguments = [
+        *(f"--var={name}={value}" for name, value in (variables or {}).items()),
+        *(f"--env={name}={value}" for name, value in (env or {}).items()),
+        *(f"--local-repository={name}={path}" for name, path in (actions or {}).items()),
+        *options,
+    ]
+    run = subprocess.run(
+        [
+            Path(sys.executable).with_name("act"),
+            event_name,
+            f"--workflows={workflow}",
+            f"--eventpath={home / 'event.json'}",
+            f"--secret=GITHUB_TOKEN={TOKEN}",
+            f"--platform=ubuntu-latest={RUNNER_IMAGE}",
+            "--json",
+            "--pull=false",
+            "--action-offline-mode",
+            "--no-cache-server",
+            "--container-daemon-socket=-",
+            "--rm",
+            *arguments,
+        ],
+        cwd=repository,
+        env={"HOME": str(home), "PATH": os.environ["PATH"], **engine},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    events = tuple(json.loads(line) for line in run.stdout.splitlines() if line.startswith("{"))
+    told = (f"{one.get('jobID', '')}: {one.get('msg', '')}".rstrip() for one in events)
+    return WorkflowLog(
+        exit_code=run.returncode, text="\n".join((*told, run.stderr)), events=events
+    )
+
+
+def make_repository(folder: Path, action: Path, *, api_url: str = "") -> Path:
+    """Make a repository with the action in it, whose image is the one under test.
+
+    With `api_url` the action asks GitHub there where its input is not set: act overrules the
+    variable that a runner would say it with.
+    """
+    folder.mkdir()
+    text = action.read_text(encoding="utf-8")
+    image = f"docker://{os.environ[IMAGE_VARIABLE]}"
+    text = _replaced(text, "image: Dockerfile", f"image: {image}")
+    if api_url:
+        text = _replaced(text, "default: ${{ github.api_url }}", f"default: {api_url}")
+    (folder / "action.yml").write_text(text, encoding="utf-8")
+    for command in (
+        ("init", "--quiet", "--initial-branch=main"),
+        ("remote", "add", "origin", "https://github.com/acme/storefront"),
+        ("add", "--all"),
+        ("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "-m", "t"),
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
+def _replaced(text: str, old: str, new: str) -> str:
+    assert text.count(old) == 1, f"{old!r} stands there {text.count(old)} times"
+    return text.replace(old, new)
