@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-NOT_IN_IMAGE := pygithub pynacl pyjwt cryptography cffi pycparser
+NOT_IN_IMAGE := pygithub pynacl pyjwt cryptography cffi pycparser pygments markdown-it-py mdurl
 
-.PHONY: demo test check docs goldens pictures lock bench clean
+.PHONY: demo test check e2e smoke docs goldens pictures lock bench clean
 
 demo: $(VENV)/demo
 	@$(BIN)/ci3 demo
@@ -18,11 +18,21 @@ check: $(VENV)/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/actionlint .github/workflows/*.yml examples/*.yml
-	$(BIN)/zizmor --offline --quiet --min-severity low .github examples action.yml
+	$(BIN)/actionlint .github/workflows/*.yml examples/*.yml tests/e2e/workflow.yml
+	$(BIN)/zizmor --offline --quiet --min-severity low .github examples tests/e2e action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/*.yml \
+	  tests/e2e/workflow.yml
 	$(BIN)/hadolint Dockerfile
+
+# Build the image (as root, with podman) and test it: by itself, and in whole workflows with act.
+e2e: $(VENV)/test
+	tests/container/build-image
+	CI3_IMAGE=localhost/ci3:dev $(BIN)/python -m pytest tests/container tests/e2e $(PYTEST_ARGS)
+
+# Plan and apply once with a built image: make smoke IMAGE=… ENGINE=docker
+smoke: $(VENV)/demo
+	@CI3_IMAGE=$(IMAGE) CI3_ENGINE=$(ENGINE) $(BIN)/python -m tests.container.smoke
 
 # Write again what is made from the settings: action.yml's inputs, the README's tables, the schemas.
 docs: $(VENV)/test
@@ -36,8 +46,8 @@ goldens: $(VENV)/test
 pictures: $(VENV)/test
 	$(BIN)/python -m docs.pictures
 
-# Lock what the image installs; UPGRADE=--upgrade takes newer releases. actions_toolkit.core does
-# not import what NOT_IN_IMAGE names.
+# Lock what the image installs; UPGRADE=--upgrade takes newer releases. Neither actions_toolkit.core
+# nor what is used of rich imports what NOT_IN_IMAGE names.
 lock: $(VENV)/test
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.13 --generate-hashes \
 	  --no-emit-index-url $(foreach name,$(NOT_IN_IMAGE),--no-emit-package $(name)) \

@@ -13,11 +13,13 @@ import pytest
 IMAGE_VARIABLE = "CI3_IMAGE"
 ENGINE = os.environ.get("CI3_ENGINE", "podman")
 RUN_IMAGE = Path(__file__).with_name("run-image")
+ROOT = Path(__file__).parents[2]
 TIMEOUT_SECONDS = 300
+FIRST_OUTPUT_SECONDS = 1.5
 
 needs_image = pytest.mark.skipif(
     not os.environ.get(IMAGE_VARIABLE),
-    reason=f"NO IMAGE TO TEST: run tests/container/build-image, set {IMAGE_VARIABLE}=ci3:dev",
+    reason=f"NO IMAGE TO TEST: run tests/container/build-image, set {IMAGE_VARIABLE}=localhost/ci3:dev",
 )
 
 
@@ -40,14 +42,19 @@ def run_command(
 
 
 def run_action(
-    env: Mapping[str, str], mounts: Mapping[Path, str] | None = None
+    env: Mapping[str, str],
+    mounts: Mapping[Path, str] | None = None,
+    options: Sequence[str] = (),
 ) -> CompletedProcess[str]:
     """Run the image as a step of a workflow: no arguments, inputs in the environment.
 
     A mount at /github/workspace becomes the working folder, as on a runner.
     """
     workspace = "/github/workspace"
-    options = [f"--workdir={workspace}"] if workspace in (mounts or {}).values() else []
+    options = [
+        *options,
+        *([f"--workdir={workspace}"] if workspace in (mounts or {}).values() else []),
+    ]
     runner = {"CI": "true", "GITHUB_ACTIONS": "true", "HOME": "/tmp"}  # noqa: S108  # inside
     return run_command(env=runner | dict(env), mounts=mounts, options=options)
 

@@ -1,10 +1,15 @@
 """The image itself: what starts, what can't get in, what is not there."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from tests.container.image import (
+    FIRST_OUTPUT_SECONDS,
+    ROOT,
     needs_image,
     read_configuration,
     run_action,
@@ -42,7 +47,42 @@ def test_the_runs_of_these_tests_can_write_nothing_and_have_no_capabilities():
     assert run.stdout.split() == ["EROFS", "0000000000000000"], run.stderr
 
 
-@pytest.mark.parametrize("name", ["tests", "pip", "setuptools", "github"])
+def test_image_plans_and_applies_where_it_is_about_to_be_published():
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.container.smoke"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "planned, applied, journaled" in run.stdout
+
+
+def test_image_starts_with_no_shell_in_it():
+    shells = ("/bin/sh", "/bin/bash", "/usr/bin/env")
+    run = run_command("--help", options=[f"--volume=/dev/null:{shell}:ro" for shell in shells])
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "Usage: ci3" in run.stdout
+
+
+def test_action_says_something_soon_after_it_starts():
+    """The best of three: what else this machine does is not the image's doing."""
+    took = []
+    for _ in range(3):
+        began = time.monotonic()
+        run = run_action({"INPUT_BUCKET": ""})
+        took.append(time.monotonic() - began)
+        assert run.returncode == 2, run.stderr
+    sys.stdout.write(f"from start to end: {min(took):.2f} s\n")
+    assert min(took) < FIRST_OUTPUT_SECONDS
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tests", "pip", "setuptools", "github", "boto3", "s3transfer", "pygments"],
+)
 def test_what_the_image_has_no_use_for_is_not_importable(name):
     run = run_python(f"import {name}")
     assert f"ModuleNotFoundError: No module named '{name}'" in run.stderr
@@ -93,6 +133,15 @@ def test_all_that_a_run_imports_is_already_compiled():
         "print(*[m.__name__ for m in modules if not pathlib.Path(m.__cached__).exists()])"
     )
     assert run.stdout.split() == ["True"], run.stderr
+
+
+def test_all_of_ours_can_be_imported_with_what_is_installed():
+    run = run_python(
+        "import ci3, importlib, pkgutil\n"
+        "names = [one.name for one in pkgutil.walk_packages(ci3.__path__, 'ci3.')]\n"
+        "print(len([importlib.import_module(name) for name in names if name != 'ci3.demo']) > 30)"
+    )
+    assert (run.stdout, run.stderr) == ("True\n", "")
 
 
 @pytest.mark.parametrize("service", ["cloudfront", "s3", "signin", "ssm", "sso", "sso-oidc", "sts"])

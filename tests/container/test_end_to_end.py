@@ -16,6 +16,8 @@ pytestmark = [needs_image, pytest.mark.xdist_group("image")]
 RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
 RUNNER = "/github/file_commands"
 WORKSPACE = "/github/workspace"
+NOTHING_ELSE_TO_WRITE_TO = "--read-only-tmpfs=false"
+"""Not even /tmp: whatever is written outside the runner's folders fails."""
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def seaweedfs() -> Iterator[SeaweedFS]:
         yield server
 
 
-def test_step_applies_the_plan_of_another_reports_and_leaves_its_journal_in_the_workspace(
+def test_step_applies_the_plan_of_another_and_writes_in_the_runners_folders_alone(
     seaweedfs, tmp_path
 ):
     workspace = tmp_path / "workspace"
@@ -43,6 +45,7 @@ def test_step_applies_the_plan_of_another_reports_and_leaves_its_journal_in_the_
         run = run_action(
             step.environ(inputs, github.url, seen_at=RUNNER) | seaweedfs.environ(),
             mounts={step.folder: RUNNER, workspace: WORKSPACE},
+            options=[NOTHING_ELSE_TO_WRITE_TO],
         )
         assert (run.returncode, run.stderr) == (0, ""), run.stdout
         return step, run

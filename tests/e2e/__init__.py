@@ -1,1 +1,1 @@
-"""Whole workflows in a real runner's stead (act), with the built image, a real S3 and a fake GitHub."""
+"""Whole workflows, run by act: with the built image, a real S3 server and a fake GitHub."""

@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.container.image import ENGINE, IMAGE_VARIABLE
+from tests.container.image import IMAGE_VARIABLE
 from tests.github.fake_github import TOKEN
 
-RUNNER_IMAGE = os.environ.get("CI3_RUNNER_IMAGE", "localhost/ci3-base:dev")
-"""Where a job's own steps run; a shell is all they need."""
-
+ROOT = Path(__file__).parents[2]
 READY_SECONDS = 30
 TIMEOUT_SECONDS = 240
 
-# podman's defaults need systemd and more rights than a container of a build machine has.
+# podman's defaults need systemd and more rights than a container of a build machine has. act runs
+# the jobs on the host, in folders below the tests' own: an action's container must find them there.
 _CONTAINERS_CONF = """\
 [containers]
 netns = "host"
 default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
+volumes = ["{folder}:{folder}"]
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
@@ -54,9 +54,7 @@ class WorkflowLog:
 
     def summary(self, step: str) -> str:
         """Give what a step wrote into the job's summary."""
-        return "".join(
-            one["content"] for one in self._of(step) if one.get("command") == "summary"
-        )
+        return "".join(one["content"] for one in self._of(step) if one.get("command") == "summary")
 
     def results(self) -> dict[str, str]:
         """Give each job's result, by its id."""
@@ -68,33 +66,48 @@ class WorkflowLog:
 
 @contextmanager
 def running_engine(folder: Path) -> Iterator[dict[str, str]]:
-    """Give the environment in which act finds the container engine."""
-    if ENGINE != "podman":
-        yield {}
-        return
-    (folder / "containers.conf").write_text(_CONTAINERS_CONF)
-    address = f"unix://{folder}/podman.sock"
-    with (folder / "podman.log").open("wb") as log:
+    """Give the environment in which act finds podman."""
+    configuration = folder / "containers.conf"
+    configuration.write_text(_CONTAINERS_CONF.format(folder=folder.parent))
+    engine, socket = folder / "engine.sock", folder / "host-network.sock"
+    with (
+        _serving(
+            ["podman", "system", "service", "--time=0", f"unix://{engine}"],
+            engine,
+            {"CONTAINERS_CONF": str(configuration)},
+        ),
+        _serving([sys.executable, "-m", "tests.e2e.host_network", socket, engine], socket),
+    ):
+        yield {"DOCKER_HOST": f"unix://{socket}"}
+
+
+@contextmanager
+def _serving(
+    command: Sequence[str | Path], socket: Path, env: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    log = socket.with_suffix(".log")
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            ["podman", "system", "service", "--time=0", address],
-            env=os.environ | {"CONTAINERS_CONF": str(folder / "containers.conf")},
+            command,
+            cwd=ROOT,
+            env=os.environ | (env or {}),
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
         )
     try:
         deadline = time.monotonic() + READY_SECONDS
-        while not (folder / "podman.sock").exists():
-            assert process.poll() is None, (folder / "podman.log").read_text()
-            assert time.monotonic() < deadline, "podman's socket does not appear"
+        while not socket.exists():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, f"{socket} does not appear"
             time.sleep(0.02)
-        yield {"DOCKER_HOST": address}
+        yield
     finally:
         process.terminate()
         process.wait(timeout=READY_SECONDS)
 
 
-def run_workflow(  # noqa: PLR0913  # as many as a run has
+def run_workflow(
     repository: Path,
     workflow: Path,
     event_name: str,
@@ -123,7 +136,7 @@ def run_workflow(  # noqa: PLR0913  # as many as a run has
             f"--workflows={workflow}",
             f"--eventpath={home / 'event.json'}",
             f"--secret=GITHUB_TOKEN={TOKEN}",
-            f"--platform=ubuntu-latest={RUNNER_IMAGE}",
+            "--platform=ubuntu-latest=-self-hosted",
             "--json",
             "--pull=false",
             "--action-offline-mode",
@@ -142,9 +155,7 @@ def run_workflow(  # noqa: PLR0913  # as many as a run has
     )
     events = tuple(json.loads(line) for line in run.stdout.splitlines() if line.startswith("{"))
     told = (f"{one.get('jobID', '')}: {one.get('msg', '')}".rstrip() for one in events)
-    return WorkflowLog(
-        exit_code=run.returncode, text="\n".join((*told, run.stderr)), events=events
-    )
+    return WorkflowLog(exit_code=run.returncode, text="\n".join((*told, run.stderr)), events=events)
 
 
 def make_repository(folder: Path, action: Path, *, api_url: str = "") -> Path:

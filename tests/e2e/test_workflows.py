@@ -1,4 +1,4 @@
-"""A plan, an apply, and a plan that one job hands to another: whole workflows, as users write them."""
+"""A plan, an apply, and a plan that one job hands to another, as users write them."""
 
 import json
 from collections.abc import Iterator
@@ -8,19 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.container.image import needs_image
-from tests.e2e.act import WorkflowLog, make_repository, run_workflow, running_engine
+from tests.e2e.act import ROOT, WorkflowLog, make_repository, run_workflow, running_engine
 from tests.github.fake_github import FakeGitHub
-from tests.github.fake_runner import HEAD_SHA, NUMBER
+from tests.github.fake_runner import HEAD_SHA, NUMBER, PULL_REQUEST
 from tests.journals import outcomes, records
 from tests.real_s3.seaweedfs import SeaweedFS, running_seaweedfs
 
 pytestmark = [needs_image, pytest.mark.xdist_group("e2e")]
 
-ROOT = Path(__file__).parents[2]
 STAND_INS = Path(__file__).with_name("stand_ins")
 RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
 COMMITS = [{f"{one * 40}/index.html": one.encode()} for one in "cde"]
-PULL_REQUEST = {"number": NUMBER, "pull_request": {"number": NUMBER, "head": {"sha": HEAD_SHA}}}
+PUSH = {"ref": "refs/heads/main", "after": HEAD_SHA}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +45,11 @@ def repository(tmp_path: Path) -> Path:
     return make_repository(tmp_path / "storefront", ROOT / "action.yml")
 
 
-def run_own(world, repository, github, event_name, event, bucket) -> WorkflowLog:
+def run_own(world, repository, github, event: tuple[str, object], bucket) -> WorkflowLog:
     log = run_workflow(
         repository,
         Path(__file__).with_name("workflow.yml"),
-        event_name,
-        event,
+        *event,
         engine=world.engine,
         variables={"BUCKET": bucket, "S3_URL": world.s3.url, "GITHUB_URL": github.url},
     )
@@ -61,7 +59,7 @@ def run_own(world, repository, github, event_name, event, bucket) -> WorkflowLog
 
 def test_pull_request_gets_the_plan_as_a_comment_and_the_next_step_the_outputs(world, repository):
     with FakeGitHub() as github:
-        log = run_own(world, repository, github, "pull_request", PULL_REQUEST, "planned")
+        log = run_own(world, repository, github, ("pull_request", PULL_REQUEST), "planned")
         (comment,) = github.comments(NUMBER)
 
     assert "v2" in comment.body
@@ -77,8 +75,7 @@ def test_pull_request_gets_the_plan_as_a_comment_and_the_next_step_the_outputs(w
 
 def test_push_applies_and_the_next_step_gets_the_outputs(world, repository):
     with FakeGitHub() as github:
-        event = {"ref": "refs/heads/main", "after": HEAD_SHA}
-        log = run_own(world, repository, github, "push", event, "pushed")
+        log = run_own(world, repository, github, ("push", PUSH), "pushed")
         assert github.comments(NUMBER) == ()
 
     seen = json.loads(log.printed("outputs "))
@@ -87,7 +84,7 @@ def test_push_applies_and_the_next_step_gets_the_outputs(world, repository):
 
 
 def test_example_with_an_approval_hands_the_plan_from_one_job_to_the_other(world, tmp_path):
-    """The example as it stands but for keeping two deployments: nine more would take nine seconds."""
+    """The example as it stands, but for keeping two deployments: more take a second each."""
     text = (ROOT / "examples/scheduled.yml").read_text(encoding="utf-8")
     assert text.count("keep-count: 10\n") == 1
     workflow = tmp_path / "scheduled.yml"
@@ -102,9 +99,8 @@ def test_example_with_an_approval_hands_the_plan_from_one_job_to_the_other(world
             workflow,
             "workflow_dispatch",
             engine=world.engine,
-            env={"AWS_ENDPOINT_URL": world.s3.url},
+            env={"AWS_ENDPOINT_URL": world.s3.url, "ARTIFACTS": str(artifacts)},
             actions={used: stand_in(used, action) for used in used_actions(text)},
-            options=[f"--container-options=--volume={artifacts}:/artifacts"],
         )
 
     assert (log.exit_code, log.results()) == (0, {"plan": "success", "apply": "success"}), log.text
