@@ -19,7 +19,7 @@ FIRST_OUTPUT_SECONDS = 1.5
 
 needs_image = pytest.mark.skipif(
     not os.environ.get(IMAGE_VARIABLE),
-    reason=f"NO IMAGE TO TEST: run tests/container/build-image, set {IMAGE_VARIABLE}=localhost/ci3:dev",
+    reason=f"NO IMAGE TO TEST: run make e2e, or set {IMAGE_VARIABLE} to one",
 )
 
 

@@ -51,7 +51,7 @@ def run_own(world, repository, github, event: tuple[str, object], bucket) -> Wor
         Path(__file__).with_name("workflow.yml"),
         *event,
         engine=world.engine,
-        variables={"BUCKET": bucket, "S3_URL": world.s3.url, "GITHUB_URL": github.url},
+        variables={"BUCKET": bucket, "S3_URL": world.s3.url, "API_URL": github.url},
     )
     assert (log.exit_code, log.results()) == (0, {"clean": "success"}), log.text
     return log
