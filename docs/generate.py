@@ -3,6 +3,7 @@
 With `--check` it writes nothing and fails where a file is not as it would be written.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -34,7 +35,9 @@ END = "<!-- end {} -->"
 
 
 def action_yml() -> str:
-    """Write action.yml whole."""
+    """Write action.yml whole, but for the image: that of a release is committed by the release."""
+    written = (ROOT / "action.yml").read_text(encoding="utf-8")
+    image = re.search(r"^  image: (.+)$", written, re.MULTILINE)
     lines = [
         "# Written by `make docs` from ci3/settings.py.",
         "name: ci3",
@@ -58,7 +61,7 @@ def action_yml() -> str:
     lines.append("outputs:")
     for name, doc in OUTPUTS.items():
         lines += [f"  {name}:", f"    description: {_quoted(doc)}"]
-    lines += ["runs:", "  using: docker", "  image: Dockerfile"]
+    lines += ["runs:", "  using: docker", f"  image: {image[1] if image else 'Dockerfile'}"]
     return "\n".join(lines) + "\n"
 
 
