@@ -59,10 +59,13 @@ def run_action(
     return run_command(env=runner | dict(env), mounts=mounts, options=options)
 
 
-def run_python(code: str) -> CompletedProcess[str]:
+def run_python(
+    code: str, env: Mapping[str, str] | None = None, options: Sequence[str] = ()
+) -> CompletedProcess[str]:
     """Run Python as the entrypoint does, but with this code for a script."""
     interpreter = read_configuration()["Entrypoint"][:-1]
-    return run_command(options=[f"--entrypoint={json.dumps([*interpreter, '-c', code])}"])
+    entrypoint = f"--entrypoint={json.dumps([*interpreter, '-c', code])}"
+    return run_command(env=env, options=[entrypoint, *options])
 
 
 def read_configuration() -> dict[str, Any]:
