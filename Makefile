@@ -19,7 +19,8 @@ check: $(VENV)/test
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/actionlint .github/workflows/*.yml examples/*.yml tests/e2e/workflow.yml
-	$(BIN)/zizmor --offline --quiet --min-severity low .github examples tests/e2e action.yml
+	$(BIN)/zizmor --offline --quiet --min-severity low .github action.yml \
+	  examples/*.yml tests/e2e/workflow.yml tests/e2e/stand_ins/*/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/*.yml \
 	  tests/e2e/workflow.yml
