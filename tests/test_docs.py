@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((*ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")))]
 
 
 def test_files_made_from_the_settings_are_as_written():
@@ -18,7 +19,7 @@ def test_files_made_from_the_settings_are_as_written():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("path", [ROOT / "README.md", *sorted(ROOT.glob("[de]*s/*.md"))])
+@pytest.mark.parametrize("path", PAGES)
 def test_every_link_to_a_file_leads_somewhere(path):
     text = path.read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
