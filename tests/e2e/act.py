@@ -15,8 +15,10 @@ from tests.container.image import IMAGE_VARIABLE
 from tests.github.fake_github import TOKEN
 
 ROOT = Path(__file__).parents[2]
+STAND_INS = Path(__file__).with_name("stand_ins")
 READY_SECONDS = 30
 TIMEOUT_SECONDS = 240
+RUNNERS = ("ubuntu-latest", "ubuntu-24.04", "ubuntu-24.04-arm")
 
 # podman's defaults need systemd and more rights than a container of a build machine has. act runs
 # the jobs on the host, in folders below the tests' own: an action's container must find them there.
@@ -113,13 +115,18 @@ def run_workflow(
     event_name: str,
     event: object = None,
     *,
-    engine: Mapping[str, str],
+    engine: Mapping[str, str] | None = None,
+    programs: Path | None = None,
     variables: Mapping[str, str] | None = None,
     env: Mapping[str, str] | None = None,
     actions: Mapping[str, Path] | None = None,
     options: Sequence[str] = (),
 ) -> WorkflowLog:
-    """Run a workflow; `actions` names the folder that stands for each action it uses."""
+    """Run a workflow, its jobs on this machine.
+
+    `actions` names the folder that stands for each action it uses; what is in `programs` stands for
+    programs of the machine.
+    """
     home = repository.with_name(f"{repository.name}-home")
     home.mkdir(exist_ok=True)
     (home / "event.json").write_text(json.dumps(event or {}))
@@ -129,6 +136,7 @@ def run_workflow(
         *(f"--local-repository={name}={path}" for name, path in (actions or {}).items()),
         *options,
     ]
+    path = os.pathsep.join(filter(None, (str(programs or ""), os.environ["PATH"])))
     run = subprocess.run(
         [
             Path(sys.executable).with_name("act"),
@@ -136,7 +144,7 @@ def run_workflow(
             f"--workflows={workflow}",
             f"--eventpath={home / 'event.json'}",
             f"--secret=GITHUB_TOKEN={TOKEN}",
-            "--platform=ubuntu-latest=-self-hosted",
+            *(f"--platform={name}=-self-hosted" for name in RUNNERS),
             "--json",
             "--pull=false",
             "--action-offline-mode",
@@ -146,7 +154,7 @@ def run_workflow(
             *arguments,
         ],
         cwd=repository,
-        env={"HOME": str(home), "PATH": os.environ["PATH"], **engine},
+        env={"HOME": str(home), "PATH": path, **(engine or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -156,6 +164,18 @@ def run_workflow(
     events = tuple(json.loads(line) for line in run.stdout.splitlines() if line.startswith("{"))
     told = (f"{one.get('jobID', '')}: {one.get('msg', '')}".rstrip() for one in events)
     return WorkflowLog(exit_code=run.returncode, text="\n".join((*told, run.stderr)), events=events)
+
+
+def used_actions(workflow: str) -> set[str]:
+    """List the actions of others that a workflow uses, each with its ref."""
+    lines = (line.strip().removeprefix("- ") for line in workflow.splitlines())
+    named = (line.split()[1] for line in lines if line.startswith("uses: "))
+    return {name for name in named if not name.startswith((".", "$"))}
+
+
+def stand_in(used: str) -> Path:
+    """Give the folder that stands for an action: one that works without a network."""
+    return STAND_INS / used.partition("@")[0].split("/")[1]
 
 
 def make_repository(folder: Path, action: Path, *, api_url: str = "") -> Path:
