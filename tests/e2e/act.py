@@ -1,12 +1,14 @@
 """Runs workflows with act on the container engine that built the image, and reads act's log."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,33 +139,43 @@ def run_workflow(
         *options,
     ]
     path = os.pathsep.join(filter(None, (str(programs or ""), os.environ["PATH"])))
-    run = subprocess.run(
-        [
-            Path(sys.executable).with_name("act"),
-            event_name,
-            f"--workflows={workflow}",
-            f"--eventpath={home / 'event.json'}",
-            f"--secret=GITHUB_TOKEN={TOKEN}",
-            *(f"--platform={name}=-self-hosted" for name in RUNNERS),
-            "--json",
-            "--pull=false",
-            "--action-offline-mode",
-            "--no-cache-server",
-            "--container-daemon-socket=-",
-            "--rm",
-            *arguments,
-        ],
-        cwd=repository,
-        env={"HOME": str(home), "PATH": path, **(engine or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
+    command = [
+        Path(sys.executable).with_name("act"),
+        event_name,
+        f"--workflows={workflow}",
+        f"--eventpath={home / 'event.json'}",
+        f"--secret=GITHUB_TOKEN={TOKEN}",
+        *(f"--platform={name}=-self-hosted" for name in RUNNERS),
+        "--json",
+        "--pull=false",
+        "--action-offline-mode",
+        "--no-cache-server",
+        "--container-daemon-socket=-",
+        "--rm",
+        *arguments,
+    ]
+    with _alone_with_the_engine() if engine else nullcontext():
+        run = subprocess.run(
+            command,
+            cwd=repository,
+            env={"HOME": str(home), "PATH": path, **(engine or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
     events = tuple(json.loads(line) for line in run.stdout.splitlines() if line.startswith("{"))
     told = (f"{one.get('jobID', '')}: {one.get('msg', '')}".rstrip() for one in events)
     return WorkflowLog(exit_code=run.returncode, text="\n".join((*told, run.stderr)), events=events)
+
+
+@contextmanager
+def _alone_with_the_engine() -> Iterator[None]:
+    """Wait for other runs: act names containers by workflow and job, and removes their like."""
+    with (Path(tempfile.gettempdir()) / "ci3-act.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def used_actions(workflow: str) -> set[str]:
