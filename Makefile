@@ -10,7 +10,7 @@ demo: $(VENV)/demo
 	@$(BIN)/ci3 demo
 
 test: $(VENV)/test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)
 
 check: $(VENV)/test
 	$(BIN)/ruff format --check .

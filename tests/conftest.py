@@ -11,6 +11,21 @@ import pytest
 from tests.fault_proxy import FaultProxy, running_proxy
 from tests.s3 import CREDENTIALS, Bucket, new_bucket, running_s3
 
+TOGETHER = ("real_s3", "e2e")
+"""Folders whose tests run in one worker, since they share what is slow to start."""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Hand out tests one by one, but those of some folders together."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where it is in use
+
+    class ByFolder(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            folder = nodeid.removeprefix("tests/").partition("/")[0]
+            return folder if folder in TOGETHER else nodeid
+
+    return ByFolder(config, log)
+
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

@@ -11,7 +11,7 @@ from tests.github.fake_runner import NUMBER, FakeStep, commands
 from tests.journals import outcomes, records
 from tests.real_s3.seaweedfs import SeaweedFS, running_seaweedfs
 
-pytestmark = [needs_image, pytest.mark.xdist_group("image")]
+pytestmark = needs_image
 
 RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
 RUNNER = "/github/file_commands"

@@ -22,7 +22,7 @@ from tests.github.fake_runner import HEAD_SHA, NUMBER, PULL_REQUEST
 from tests.journals import outcomes, records
 from tests.real_s3.seaweedfs import SeaweedFS, running_seaweedfs
 
-pytestmark = [needs_image, pytest.mark.xdist_group("e2e")]
+pytestmark = needs_image
 
 RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
 COMMITS = [{f"{one * 40}/index.html": one.encode()} for one in "cde"]

@@ -52,13 +52,6 @@ BUCKETS = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker start the server for all."""
-    for item in items:
-        if item.path.parent.name == "real_s3":
-            item.add_marker(pytest.mark.xdist_group("real_s3"))
-
-
 @pytest.fixture(scope="session")
 def seaweedfs() -> Iterator[SeaweedFS]:
     """A real S3 server with the buckets above; each is for one test to change."""
