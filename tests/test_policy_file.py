@@ -86,6 +86,7 @@ delete-versions: true
 plan-file: plan.json
 journal-file: journal.jsonl
 timeout: 30m
+concurrency: 4
 comment: never
 comment-id: site
 """
@@ -419,7 +420,7 @@ def test_what_is_for_the_whole_run_stands_in_the_defaults_and_in_no_target(name)
 
 
 def test_what_may_differ_between_targets_is_all_that_is_about_a_folder():
-    for_the_run = {"comment", "comment-id", "plan-file", "journal-file", "timeout"}
+    for_the_run = {"comment", "comment-id", "plan-file", "journal-file", "timeout", "concurrency"}
     for name in set(POLICY_KEYS) - for_the_run:
         value = "true" if BY_NAME[name].kind is Kind.FLAG else "1"
         policy = read_policy_text(f"targets:\n- {name}: {value}\n", "ci3.yml")

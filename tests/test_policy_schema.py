@@ -265,7 +265,7 @@ def test_published_schema_is_the_readers():
 
 
 def test_every_key_is_described_once_and_a_target_lacks_what_is_for_the_run():
-    for_the_run = {"comment", "comment-id", "plan-file", "journal-file", "timeout"}
+    for_the_run = {"comment", "comment-id", "plan-file", "journal-file", "timeout", "concurrency"}
 
     for name in POLICY_KEYS:
         assert SCHEMA["$defs"][name]["description"].startswith(BY_NAME[name].doc)

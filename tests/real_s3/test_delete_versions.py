@@ -81,7 +81,8 @@ def ran_on(proxy: FaultProxy, bucket: str, between=lambda: None) -> Ran:
     plan = run.make_plan(reader)
     between()
     ran = Ran(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
-    ran.check_accounts()
+    planned = {one.deployment.name: one.deployment.deletion_count for one in plan.doomed}
+    assert {one.name: sum(one.counts.values()) for one in ran.result.deployments} == planned
     return ran
 
 
