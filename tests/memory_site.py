@@ -48,6 +48,9 @@ class MemorySite:
     def enable_versioning(self) -> None:
         self._bucket.versioning = "Enabled"
 
+    def suspend_versioning(self) -> None:
+        self._bucket.versioning = "Suspended"
+
     @property
     def keeps_versions(self) -> bool:
         return bool(self._bucket.versioning)

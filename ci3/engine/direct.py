@@ -1,7 +1,8 @@
 """Deletes doomed deployments object by object: listed again, compared, journaled, then deleted."""
 
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ from threading import BoundedSemaphore
 from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
 from ci3.aws.writer import BucketWriter
-from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
+from ci3.constants import MAXIMUM_CONCURRENCY
 from ci3.core.gate import Gate
 from ci3.core.model import (
     Decision,
+    DeleteGuard,
     Deployment,
     DeploymentResult,
     GuardProbe,
@@ -23,30 +25,28 @@ from ci3.core.model import (
 from ci3.engine.folders import find_folders
 from ci3.engine.inventory import LISTING_WORKERS, list_deployment
 from ci3.engine.journal import Journal
-from ci3.engine.pace import Pace
 from ci3.engine.progress import Progress
+from ci3.engine.sending import (
+    SENDERS,
+    Batch,
+    Part,
+    Sender,
+    all_unknown,
+    fill_batches,
+    is_unsettled,
+    seen_again,
+)
+from ci3.engine.tallies import Tally
 from ci3.errors import DeniedError, GateError, JournalError, ListingError, told
 
-DELETE_WORKERS = 8
 OVER = "the time that timeout allows is over. Run again: it goes on where this one stopped"
 OBJECTS_AHEAD = 20_000
 """Objects listed again ahead of their deletion: what is listed long before may change unseen."""
 NOTICE_SECONDS = 0.2
 """How often an interrupt is looked for: one that comes as a wait begins would not end it."""
-RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
-"""Pauses before the objects that S3 asked to send again go out again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """Objects of one deployment that go into one batch."""
-
-    deployment: Deployment
-    objects: tuple[StoredObject, ...]
-
-
-Batch = tuple[Part, ...]
-_Listing = Future[tuple[Deployment, tuple[StoredObject, ...]]]
+_Listing = Future[tuple[float, Deployment, tuple[StoredObject, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,33 +70,6 @@ class _Answer:
     stopped: str
 
 
-@dataclass(slots=True)
-class _Tally:
-    """The account of one deployment; kept by the thread that runs the deletion."""
-
-    counts: Counter[ObjectOutcome] = field(default_factory=Counter)
-    bytes_deleted: int = 0
-    problem: str = ""
-
-    def enter(self, objects: Iterable[StoredObject], outcomes: Mapping[str, KeyOutcome]) -> None:
-        for stored in objects:
-            if (one := outcomes.get(stored.key)) is None:
-                continue
-            self.counts[one.outcome] += 1
-            if one.outcome is ObjectOutcome.DELETED:
-                self.bytes_deleted += stored.size_bytes
-            elif one.outcome is not ObjectOutcome.ABSENT:
-                self.problem = self.problem or one.message
-
-    def result(self, name: str) -> DeploymentResult:
-        return DeploymentResult(
-            name=name,
-            counts=dict(self.counts),
-            bytes_deleted=self.bytes_deleted,
-            problem=self.problem,
-        )
-
-
 @dataclass(slots=True, kw_only=True)
 class Deletion:
     """One run of deletions; every object that the plan named ends in exactly one outcome."""
@@ -115,15 +88,25 @@ class Deletion:
     """Whether the time for this run is up."""
     concurrency: int = MAXIMUM_CONCURRENCY
     """How many requests may be out at once."""
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds of a clock that only goes on: how old a listing is."""
     guard: GuardProbe | None = field(init=False, default=None)
     """Which deletions S3 itself guarded, as far as that was tried."""
     _slots: BoundedSemaphore = field(init=False)
-    _pace: Pace = field(init=False, default_factory=lambda: Pace(DELETE_WORKERS))
-    _tallies: dict[str, _Tally] = field(init=False, default_factory=dict)
+    _sender: Sender = field(init=False)
+    _tallies: dict[str, Tally] = field(init=False, default_factory=dict)
     _stopped: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         self._slots = BoundedSemaphore(self.concurrency)
+        self._sender = Sender(
+            reader=self.reader,
+            writer=self.writer,
+            sleep=self.sleep,
+            monotonic=self.monotonic,
+            slots=self._slots,
+            is_stopped=lambda: bool(self._stopped),
+        )
 
     def run(self, due: Sequence[Decision]) -> Deleted:
         """Delete the deployments that are as the plan knew them.
@@ -131,7 +114,10 @@ class Deletion:
         An interrupt, an unwritable journal, lost access or a bug stops the run after the requests
         that are out: what was not sent counts as failed. Whatever happens, the account comes back.
         """
-        self._tallies = {decision.deployment.name: _Tally() for decision in due}
+        self._tallies = {
+            one.name: Tally(name=one.name, planned_count=one.object_count)
+            for one in (decision.deployment for decision in due)
+        }
         total = sum(decision.deployment.object_count for decision in due)
         if self.is_over():
             self._stop(OVER)
@@ -140,9 +126,10 @@ class Deletion:
         self._run_uninterrupted(due)
         with suppress(OSError):
             self.progress.end()
-        self._close_accounts(due)
+        for tally in self._tallies.values():
+            tally.close(self._stopped)
         self._look_again(due)
-        results = tuple(tally.result(name) for name, tally in self._tallies.items())
+        results = tuple(tally.result() for tally in self._tallies.values())
         whole = tuple(
             decision.deployment
             for decision, result in zip(due, results, strict=True)
@@ -182,7 +169,7 @@ class Deletion:
             closing(self._unchanged(due, pool)) as unchanged,
         ):
             if due and not self._stopped:
-                self._send(_batches(unchanged), prober.submit(self._probe))
+                self._send(fill_batches(unchanged), prober.submit(self._probe))
 
     def _probe(self) -> GuardProbe:
         with self._slots:
@@ -209,27 +196,28 @@ class Deletion:
             for _, listing in ahead:
                 listing.cancel()
 
-    def _list(self, one: Deployment) -> tuple[Deployment, tuple[StoredObject, ...]]:
+    def _list(self, one: Deployment) -> tuple[float, Deployment, tuple[StoredObject, ...]]:
+        """List a deployment; give when that began, too."""
         with self._slots:
-            return list_deployment(
+            began_at = self.monotonic()
+            found, objects = list_deployment(
                 self.reader, one.name, one.prefix, with_versions=self.with_versions
             )
+        return began_at, found, objects
 
     def _compare(self, planned: Deployment, listing: _Listing) -> Part | None:
         tally = self._tallies[planned.name]
         try:
-            found, objects = listing.result()
+            listed_at, found, objects = listing.result()
         except (DeniedError, ListingError) as exc:
-            tally.counts[ObjectOutcome.FAILED] = planned.object_count
-            tally.problem = f"kept: {exc.message}"
+            tally.enter_all(ObjectOutcome.FAILED, f"kept: {exc.message}")
             return None
         if found.fingerprint == planned.fingerprint:
-            return Part(deployment=found, objects=objects)
+            return Part(deployment=found, objects=objects, listed_at=listed_at)
         if not objects:
-            tally.counts[ObjectOutcome.ABSENT] = planned.object_count
+            tally.enter_all(ObjectOutcome.ABSENT, "")
             return None
-        tally.counts[ObjectOutcome.CHANGED] = planned.object_count
-        tally.problem = "kept: its objects changed since the plan"
+        tally.enter_all(ObjectOutcome.CHANGED, "kept: its objects changed since the plan")
         return None
 
     def _send(self, batches: Iterator[Batch], probing: Future[GuardProbe]) -> None:
@@ -238,12 +226,12 @@ class Deletion:
         None goes out before it is known which guard S3 gives.
         """
         out: dict[Future[_Answer], Batch] = {}
-        with ThreadPoolExecutor(DELETE_WORKERS, "deleting") as pool:
+        with ThreadPoolExecutor(SENDERS, "deleting") as pool:
             try:
                 for batch in batches:
-                    self.guard = probing.result()
+                    self._know_guard(probing.result())
                     out[pool.submit(self._delete, batch)] = batch
-                    if len(out) >= 2 * DELETE_WORKERS:
+                    if len(out) >= 2 * SENDERS:
                         self._collect(out)
                     if self._stopped:
                         break
@@ -252,7 +240,11 @@ class Deletion:
             while out:
                 self._collect(out)
         if probing.exception() is None:
-            self.guard = probing.result()
+            self._know_guard(probing.result())
+
+    def _know_guard(self, guard: GuardProbe) -> None:
+        self.guard = guard
+        self._sender.is_guarded = guard.guard is DeleteGuard.ETAG
 
     def _collect(self, out: dict[Future[_Answer], Batch]) -> None:
         """Wait for at least one batch, take it out and enter what became of its objects."""
@@ -261,7 +253,7 @@ class Deletion:
             batch, error = out.pop(one), one.exception()
             answer = one.result() if error is None else _lost(batch, error)
             for part in answer.batch:
-                self._tallies[part.deployment.name].enter(part.objects, answer.outcomes)
+                self._tallies[part.deployment.name].enter_known(part.objects, answer.outcomes)
             if answer.stopped:
                 self._stop(answer.stopped)
             with suppress(OSError):
@@ -280,7 +272,7 @@ class Deletion:
             number = self.journal.intend((part.deployment.prefix, part.objects) for part in batch)
         except (GateError, JournalError) as exc:
             return _Answer(batch=batch, outcomes={}, stopped=told(exc))
-        said = self._delete_patiently(objects)
+        said = self._sender.delete(batch)
         stopped = next((one.message for one in said.values() if one.stops_run), "")
         outcomes = self._settle(batch, said)
         try:
@@ -289,48 +281,20 @@ class Deletion:
             stopped = told(exc)
         return _Answer(batch=batch, outcomes=outcomes, stopped=stopped)
 
-    def _delete_patiently(self, objects: Sequence[StoredObject]) -> dict[str, KeyOutcome]:
-        """Delete objects, sending again alone those that S3 asked to send again."""
-        outcomes = self._delete_in_turn(objects)
-        for delay in RETRY_DELAYS_SECONDS:
-            again = [stored for stored in objects if outcomes[stored.key].can_retry]
-            if not again or self._stopped:
-                break
-            self.sleep(delay)
-            outcomes |= self._delete_in_turn(again)
-        return outcomes
-
-    def _delete_in_turn(self, objects: Sequence[StoredObject]) -> dict[str, KeyOutcome]:
-        """Delete objects when it is their turn; S3's wish for fewer requests makes turns rarer."""
-        with self._pace.turn():
-            outcomes = self._delete_once(objects)
-        if any(one.is_throttled for one in outcomes.values()):
-            self._pace.slow_down()
-        else:
-            self._pace.go_on()
-        return outcomes
-
-    def _delete_once(self, objects: Sequence[StoredObject]) -> dict[str, KeyOutcome]:
-        try:
-            with self._slots:
-                return dict(self.writer.delete(objects))
-        except Exception as exc:  # noqa: BLE001 - the request may be out: look what became of it
-            return _all_unknown(objects, exc)
-
     def _settle(self, batch: Batch, outcomes: dict[str, KeyOutcome]) -> dict[str, KeyOutcome]:
         """Look again at objects of which S3 did not say what became of them."""
         for part in batch:
-            unknown = [stored for stored in part.objects if _is_unsettled(outcomes[stored.key])]
+            unknown = [stored for stored in part.objects if is_unsettled(outcomes[stored.key])]
             if not unknown:
                 continue
             try:
-                _, found = self._list(part.deployment)
+                _, _, found = self._list(part.deployment)
             except Exception:  # noqa: BLE001, S112 - what can't be looked at stays unknown
                 continue
             there = {stored.key: stored for stored in found}
             for stored in unknown:
                 said = outcomes[stored.key]
-                outcomes[stored.key] = _seen_again(stored, there.get(stored.key), said)
+                outcomes[stored.key] = seen_again(stored, there.get(stored.key), said)
         return outcomes
 
     def _look_again(self, due: Sequence[Decision]) -> None:
@@ -357,57 +321,13 @@ class Deletion:
         with closing(self.reader.list_pages(prefix)) as pages:
             return any(page.objects for page in pages)
 
-    def _close_accounts(self, due: Sequence[Decision]) -> None:
-        """Enter as failed what was never sent, so that each planned object has an outcome."""
-        for decision in due:
-            tally = self._tallies[decision.deployment.name]
-            missing = decision.deployment.object_count - tally.counts.total()
-            if missing > 0:
-                tally.counts[ObjectOutcome.FAILED] += missing
-                tally.problem = tally.problem or f"not deleted: {self._stopped}"
-
 
 def _has_room(ahead: Sequence[tuple[Decision, _Listing]]) -> bool:
     objects = sum(decision.deployment.object_count for decision, _ in ahead)
     return not ahead or (len(ahead) < LISTING_WORKERS and objects < OBJECTS_AHEAD)
 
 
-def _all_unknown(objects: Iterable[StoredObject], error: BaseException) -> dict[str, KeyOutcome]:
-    one = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=told(error), stops_run=True)
-    return {stored.key: one for stored in objects}
-
-
 def _lost(batch: Batch, error: BaseException) -> _Answer:
     """Answer for a batch whose own answer was lost: what became of its objects is unknown."""
-    outcomes = _all_unknown((stored for part in batch for stored in part.objects), error)
+    outcomes = all_unknown((stored for part in batch for stored in part.objects), error)
     return _Answer(batch=batch, outcomes=outcomes, stopped=told(error))
-
-
-def _is_unsettled(one: KeyOutcome) -> bool:
-    """Whether the object may be there or not; an internal error can come after the deed."""
-    return one.outcome is ObjectOutcome.UNKNOWN or one.can_retry
-
-
-def _seen_again(asked: StoredObject, found: StoredObject | None, said: KeyOutcome) -> KeyOutcome:
-    if found is None:
-        return KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
-    if found != asked:
-        return KeyOutcome(outcome=ObjectOutcome.CHANGED, message="it changed meanwhile")
-    return KeyOutcome(outcome=ObjectOutcome.FAILED, message=f"it is still there: {said.message}")
-
-
-def _batches(parts: Iterable[Part]) -> Iterator[Batch]:
-    """Fill batches of up to 1,000 objects, across deployments."""
-    batch: list[Part] = []
-    room = DELETE_BATCH_SIZE
-    for part in parts:
-        rest = part.objects
-        while rest:
-            taken, rest = rest[:room], rest[room:]
-            batch.append(Part(deployment=part.deployment, objects=taken))
-            room -= len(taken)
-            if not room:
-                yield tuple(batch)
-                batch, room = [], DELETE_BATCH_SIZE
-    if batch:
-        yield tuple(batch)

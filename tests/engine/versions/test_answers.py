@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ci3.core.model import ObjectOutcome
-from ci3.engine.direct import RETRY_DELAYS_SECONDS
+from ci3.engine.sending import RETRY_DELAYS_SECONDS
 from ci3.engine.progress import Silent
 from ci3.errors import ExitCode
 from tests.aws.answers import delete_result, error
@@ -20,17 +20,32 @@ from tests.s3 import Bucket
 
 
 def test_locked_version_is_denied_and_what_hides_it_stays(live: Bucket, proxy: FaultProxy) -> None:
-    """Else the locked content would be live again."""
+    """Else the locked content would be live again.
+
+    All that is current stays too: else no folder would be seen, and no later run would tell it.
+    """
     before = due(live, "old-1/")
     locked = next(one for one, what in before.items() if what.startswith("older"))
-    above = next(one for one, what in before.items() if one[0] == locked[0] and "latest" in what)
     proxy.reply("POST", DELETE, lambda one: answered(live, one, {locked: "AccessDenied"}))
     ran = final(live)
     assert ran.code is ExitCode.PARTIAL
-    assert ran.counts("old-1") == {"deleted": 5, "denied": 1, "failed": 1}
+    assert ran.counts("old-1") == {"deleted": 3, "denied": 1, "failed": 3}
     assert "AccessDenied" in ran.of("old-1").problem
-    assert due(live) == {one: before[one] for one in (locked, above)}
+    current = {one for one, what in before.items() if what.startswith('latest "')}
+    assert due(live) == {one: before[one] for one in {locked, *current}}
     assert not any(locked in named(request) for request in proxy.sent("POST", DELETE)[2:])
+
+
+def test_locked_version_of_a_removed_key_is_told_by_each_later_run(
+    live: Bucket, proxy: FaultProxy
+) -> None:
+    locked = {"old-1/removed": "AccessDenied"}
+    proxy.reply("POST", DELETE, lambda one: answered(live, one, locked))
+    counts = [final(live).counts("old-1") for _ in range(2)]
+    assert counts == [{"deleted": 2, "denied": 1, "failed": 4}, {"denied": 1, "failed": 4}]
+    proxy.forget_rules()
+    assert final(live).code is ExitCode.DONE
+    assert due(live) == {}
 
 
 @pytest.mark.parametrize("code", ["InternalError", "SlowDown"])
