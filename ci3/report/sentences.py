@@ -70,12 +70,16 @@ def guard_note(result: Result) -> str:
         case DeleteGuard.ETAG:
             note = "Each object was deleted only as it was listed: S3 checked its ETag"
         case DeleteGuard.ETAG_SINGLE:
-            note = "S3 checked ETags only of objects deleted one by one, not of batches"
+            note = (
+                "S3 checked ETags only of objects deleted one by one, not of batches: what was "
+                "uploaded in the seconds between its listing and its request went too"
+            )
         case DeleteGuard.VERSION_ID:
             note = "Each version was deleted by its id: what was uploaded meanwhile stays"
         case DeleteGuard.NONE:
             note = (
-                "No ETag was checked by S3: between the last listing and the deletion lay seconds"
+                "No ETag was checked by S3: what was uploaded over an object in the seconds between "
+                "its last listing and its request went too"
             )
     reason = result.guard.reason if result.guard else ""
     return f"{note} ({reason})." if reason else f"{note}."
