@@ -107,9 +107,12 @@ def _delete_due(  # noqa: PLR0913 - as above
     """Delete the objects, or where the plan says so all versions, and say what guarded them."""
     target, settings = approved.plan.target, cleanup.settings
     if approved.plan.deletes_versions:
+        remover = bucket.open_version_remover()
+        if target.versioning is not Versioning.ENABLED:
+            remover.leave_resending_to_caller()  # `null` may be another by then
         versions = VersionDeletion(
             reader=bucket,
-            remover=bucket.open_version_remover(),
+            remover=remover,
             gate=gate,
             journal=journal,
             progress=cleanup.progress,

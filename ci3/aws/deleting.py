@@ -77,6 +77,14 @@ class DeleteRequests:
         write_batches(client)
         client.meta.events.register("before-sign.s3.DeleteObjects", self._add_md5)
 
+    def leave_resending_to_caller(self) -> None:
+        """Send each request once: botocore's own attempts come minutes later, perhaps.
+
+        An answer that was lost is `unknown` then; to be called while no request is out.
+        """
+        events = self._client.meta.events
+        events.unregister("needs-retry.s3", unique_id="retry-config-s3")
+
     def send(self, doomed: Sequence[Doomed]) -> dict[Doomed, KeyOutcome]:
         """Delete up to 1,000; give the outcome of each. Never raises for what S3 answers."""
         batch = _fit_for_batch(doomed) if self.has_batches else []

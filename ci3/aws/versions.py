@@ -28,6 +28,10 @@ class VersionRemover:
         self.bucket = bucket
         self._requests = DeleteRequests(client, bucket)
 
+    def leave_resending_to_caller(self) -> None:
+        """Send each request once; see `DeleteRequests`."""
+        self._requests.leave_resending_to_caller()
+
     def remove(
         self, versions: Sequence[tuple[str, str]], *, may_name_null: bool = False
     ) -> Mapping[tuple[str, str], KeyOutcome]:

@@ -9,7 +9,7 @@ from ci3.aws.delete_wire import Doomed
 from ci3.aws.deleting import DeleteRequests
 from ci3.aws.outcomes import NO_ANSWER, KeyOutcome, done, refused, unanswered
 from ci3.aws.probe import probe_guard
-from ci3.core.model import GuardProbe, StoredObject, Versioning
+from ci3.core.model import DeleteGuard, GuardProbe, StoredObject, Versioning
 from ci3.errors import GateError
 
 if TYPE_CHECKING:
@@ -35,9 +35,13 @@ class BucketWriter:
     def probe(self, prefix: str, versioning: Versioning) -> GuardProbe:
         """Find out whether this S3 honours a condition, and hold later deletions to it if so.
 
+        If not, no request is sent again but by the caller, who can look first what has changed.
         Only keys that nobody has are asked for; see `ci3.aws.probe` for what may be left behind.
         """
-        return probe_guard(self._requests, prefix, versioning)
+        found = probe_guard(self._requests, prefix, versioning)
+        if found.guard is not DeleteGuard.ETAG:
+            self._requests.leave_resending_to_caller()
+        return found
 
     def delete(self, objects: Sequence[StoredObject]) -> Mapping[str, KeyOutcome]:
         """Delete up to 1,000 objects; give the outcome of each key.

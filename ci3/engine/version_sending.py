@@ -53,7 +53,7 @@ class VersionSender:
         """
         said = self._send_in_turn(batch, listed_at)
         for delay in RETRY_DELAYS_SECONDS:
-            again = [one for one in batch if _goes_again(one, said[id_of(one)])]
+            again = [one for one in batch if _goes_again(said[id_of(one)])]
             if not again or self.is_stopped():
                 break
             self.sleep(delay)
@@ -119,10 +119,10 @@ class VersionSender:
             return dict.fromkeys(versions, lost)
 
 
-def _goes_again(one: StoredVersion, said: KeyOutcome) -> bool:
-    """Whether to send it again; `null` after a lost answer too, since it is looked at first."""
-    is_open = said.outcome is ObjectOutcome.UNKNOWN and one.version_id == NULL_VERSION_ID
-    return (said.can_retry or is_open) and not said.stops_run
+def _goes_again(said: KeyOutcome) -> bool:
+    """Whether to send it again, after a lost answer too: its id, or a look first, makes it safe."""
+    is_open = said.can_retry or said.outcome is ObjectOutcome.UNKNOWN
+    return is_open and not said.stops_run
 
 
 def _is_same(asked: StoredVersion, found: StoredVersion | None) -> bool:

@@ -78,8 +78,8 @@ def guard_note(result: Result) -> str:
             note = "Each version was deleted by its id: what was uploaded meanwhile stays"
         case DeleteGuard.NONE:
             note = (
-                "No ETag was checked by S3: what was uploaded over an object in the seconds between "
-                "its last listing and its request went too"
+                "No ETag was checked by S3: what was uploaded over an object in the seconds "
+                "between its last listing and its request went too"
             )
     reason = result.guard.reason if result.guard else ""
     return f"{note} ({reason})." if reason else f"{note}."

@@ -78,6 +78,21 @@ def test_nothing_is_sent_again_that_cannot_be_listed(
     assert len(proxy.deletions) == 1
 
 
+@pytest.mark.parametrize("versions", ["false", "true"])
+def test_sdk_sends_nothing_again_that_nothing_guards(
+    careless: MemorySite, proxy: FaultProxy, pauses: list[float], versions: str
+) -> None:
+    if versions == "true":
+        careless.suspend_versioning()
+    upload = lambda: careless.put("old-1/file-00001", body=NEW)  # noqa: E731 - said once
+    proxy.answer("POST", DELETE, error("SlowDown"), status=503, nth=1, first=upload)
+    ran = apply(careless, moves=("old-1/file-00001",), delete_versions=versions)
+    assert ran.code is ExitCode.PARTIAL
+    assert ran.counts("old-1") == {"deleted": 2, "changed": 1}
+    assert careless.content()["old-1/file-00001"][0] == NEW
+    assert pauses == []
+
+
 def test_what_has_not_changed_in_a_pause_is_sent_again(
     careless: MemorySite, proxy: FaultProxy, slow: Callable
 ) -> None:
