@@ -110,7 +110,12 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
         github = open_github(workflow, api_url=settings.github_api_url, token=settings.github_token)
         reporter.settle(settings, github)
         cleanups = _cleanups(targets, workflow, github, console, runner)
-        run = open_run(_as_role(cleanups, environ, runner), saved, opened)
+        cleanups = _as_role(cleanups, environ, runner)
+        if settings.mode is Mode.DOCTOR:
+            from ci3.doctor_step import doctor_step  # noqa: PLC0415 - no other mode needs it
+
+            return doctor_step(cleanups, console=console, runner=runner, run_url=workflow.run_url)
+        run = open_run(cleanups, saved, opened)
         return _clean(environ, reporter, run, workflow, console)
 
 

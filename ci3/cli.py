@@ -9,7 +9,9 @@ import click
 
 from ci3 import __version__
 from ci3.commands.cleaning import cleanup, plan_cleanup
+from ci3.commands.examining import doctor
 from ci3.commands.looking import explain, list_deployments, list_objects
+from ci3.commands.permitting import iam_policy
 from ci3.commands.restoring import restore
 from ci3.commands.simulating import simulate
 from ci3.errors import Ci3Error, ExitCode, RefusedError, SettingsError
@@ -26,6 +28,8 @@ Examples:
   ci3 restore ci3-journal-….jsonl                         bring back what a run deleted
   ci3 simulate --bucket-name my-site --keep-within 14d    replay the bucket's history
   ci3 list-deployments --bucket-name my-site --output json
+  ci3 doctor --bucket-name my-site                        what may stand in the way
+  ci3 iam-policy apply --bucket-name my-site              the permissions that it needs
 
 \b
 ci3 removes old deployments from an S3 bucket: folders such as
@@ -92,7 +96,17 @@ def _cli(context: click.Context) -> None:
         context.exit(ExitCode.USAGE)
 
 
-for _command in (plan_cleanup, cleanup, list_deployments, list_objects, explain, simulate, restore):
+for _command in (
+    plan_cleanup,
+    cleanup,
+    list_deployments,
+    list_objects,
+    explain,
+    simulate,
+    restore,
+    doctor,
+    iam_policy,
+):
     _cli.add_command(_command)
 
 

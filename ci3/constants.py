@@ -20,6 +20,9 @@ JOURNAL_FORMAT: Final = "ci3-journal/1"
 JOURNAL_FOLDER: Final = ".ci3"
 """The folder below a target's prefix where journals are stored; it is never a deployment."""
 
+PROBE_NAME: Final = ".ci3-probe-"
+"""How the keys begin, under the plan's prefix, that a probe deletes; nobody has one."""
+
 MAXIMUM_CONCURRENCY: Final = 32
 """Requests to S3 that are out at once, unless a user says another number."""
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url", "role-to-assume")
 """What says where the deployments are, and as whom they are looked at."""
+_OF_DOCTOR = ("probe-deletes",)
 
 
 def with_options(names: Sequence[str]) -> Callable[[click.Command], click.Command]:
@@ -44,8 +45,9 @@ def _option(setting: Setting) -> click.Option:
 
 
 def names_of_options(*, besides: Sequence[str] = ()) -> tuple[str, ...]:
-    """Name the settings that have an option, besides some."""
-    return tuple(one.name for one in SETTINGS if one.options and one.name not in besides)
+    """Name the settings that have an option and are about a cleanup, besides some."""
+    left_out = (*besides, *_OF_DOCTOR)
+    return tuple(one.name for one in SETTINGS if one.options and one.name not in left_out)
 
 
 Values = Mapping[str, str | Sequence[str] | bool | None]

@@ -42,6 +42,7 @@ class Mode(StrEnum):
     PLAN = "plan"
     APPLY = "apply"
     RESTORE = "restore"
+    DOCTOR = "doctor"
 
 
 class CommentPolicy(StrEnum):
@@ -97,7 +98,7 @@ class Settings:
     mode: Mode = define(
         "What to do: `plan` shows what would be deleted and cannot delete; `apply` deletes it; "
         "`restore` brings back what the run of `journal-file` deleted, where the bucket keeps "
-        "versions.",
+        "versions; `doctor` says what stands in the way, and changes nothing.",
         parse=parse_choice(Mode),
         choices=Mode,
         default=Mode.PLAN,
@@ -277,6 +278,18 @@ class Settings:
         "where none are given.",
         options=("--resume",),
         default="",
+        is_policy_key=False,
+    )
+    # No policy key: it is for one look.
+    probe_deletes: bool = define(
+        "To examine (`doctor`): also find out whether this identity may delete, and whether this "
+        "S3 holds a deletion to a condition. It asks S3 to delete keys under the prefix that "
+        "nobody has, `.ci3-probe-…`; without it nothing is sent that writes.",
+        parse=parse_flag,
+        kind=Kind.FLAG,
+        options=("--probe-deletes",),
+        default=False,
+        default_doc="false",
         is_policy_key=False,
     )
     timeout: Duration | None = define(

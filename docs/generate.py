@@ -15,8 +15,8 @@ from ci3.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUTS = {
-    "outcome": "`nothing-to-delete`, `planned`, `applied`, `partial`, `refused`, `stale-plan` "
-    "or `failed`.",
+    "outcome": "`nothing-to-delete`, `planned`, `applied`, `partial`, `refused`, `stale-plan`, "
+    "`failed`, or with `mode: doctor` `examined`.",
     "plan-id": "Names the plan: the same for the same bucket, settings and decisions.",
     "plan-file": "Where the plan was written, if it was.",
     "journal-file": "Where an apply wrote down what it deleted, if it did.",

@@ -16,14 +16,16 @@ from ci3.aws.client import (
 )
 from ci3.aws.entries import read_entries
 from ci3.aws.journal_store import JournalStore
-from ci3.aws.lifecycle import noncurrent_term
+from ci3.aws.lifecycle import lifecycle_rules, noncurrent_term
 from ci3.aws.listings import check_listings
 from ci3.aws.outcomes import KeyOutcome
 from ci3.aws.pages import Page, list_pages
+from ci3.aws.traits import object_lock, stated_region, versioning_state
 from ci3.aws.uploads import list_uploads
 from ci3.aws.versions import VersionRemover, list_versions, note_order
 from ci3.aws.writer import BucketWriter
 from ci3.constants import MAXIMUM_CONCURRENCY
+from ci3.core.examination import LifecycleRule, ObjectLock, VersioningState
 from ci3.core.model import NoncurrentTerm, StoredUpload, StoredVersion, Target, Versioning
 from ci3.errors import AccessError, GateError
 
@@ -92,6 +94,22 @@ class BucketReader:
         """Read when lifecycle rules expire old versions; see `ci3.aws.lifecycle`."""
         return noncurrent_term(self._client, self.bucket, prefix)
 
+    def lifecycle_rules(self) -> tuple[LifecycleRule, ...]:
+        """Read the lifecycle rules that are in force; raises AccessError."""
+        return lifecycle_rules(self._client, self.bucket)
+
+    def versioning_state(self) -> VersioningState:
+        """Read whether the bucket keeps versions; raises AccessError."""
+        return versioning_state(self._client, self.bucket)
+
+    def object_lock(self) -> ObjectLock:
+        """Read whether versions are locked; raises AccessError."""
+        return object_lock(self._client, self.bucket)
+
+    def stated_region(self, prefix: str) -> str:
+        """Read in which region the bucket says it is, or nothing; raises AccessError."""
+        return stated_region(self._client, self.bucket, prefix)
+
     def read_whole(self, key: str, limit_bytes: int) -> bytes:
         """Read an object; raises AccessError when it can't be read or is larger than the limit."""
         content = self.read_start(key, limit_bytes + 1)
@@ -116,11 +134,16 @@ class BucketReader:
                 raise AccessError("the object breaks off", "Run again; if it stays, ask this S3.")
             return content
 
+    @property
+    def region(self) -> str:
+        """The region in which the bucket is asked for."""
+        return self._client.meta.region_name
+
     def target(self, prefix: str) -> Target:
         """Describe where a plan applies, as the plan records it."""
         return Target(
             bucket=self.bucket,
-            region=self._client.meta.region_name,
+            region=self.region,
             prefix=prefix,
             endpoint_url=self.endpoint_url,
             versioning=self._versioning(),
@@ -129,19 +152,9 @@ class BucketReader:
     def _versioning(self) -> Versioning:
         """Read whether deleted objects can come back; not being told is `unknown`."""
         try:
-            with translated(f"reading the versioning of s3://{self.bucket}"):
-                answer = self._client.get_bucket_versioning(Bucket=self.bucket)
+            return self.versioning_state().versioning
         except AccessError:
             return Versioning.UNKNOWN
-        match answer.get("Status"):
-            case "Enabled":
-                return Versioning.ENABLED
-            case "Suspended":
-                return Versioning.SUSPENDED
-            case None:
-                return Versioning.DISABLED
-            case _:
-                return Versioning.UNKNOWN
 
     def open_writer(self) -> BucketWriter:
         """Make the face that deletes, with a client of its own; only an apply calls this."""

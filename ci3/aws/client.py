@@ -28,6 +28,7 @@ READ_OPERATIONS = frozenset(
         "ListMultipartUploads",
         "GetBucketVersioning",
         "GetBucketLifecycleConfiguration",
+        "GetObjectLockConfiguration",
         "GetObject",
     }
 )

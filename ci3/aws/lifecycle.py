@@ -1,4 +1,4 @@
-"""What the bucket's own lifecycle rules do to old versions."""
+"""What the bucket's own lifecycle rules do: to old versions, and to deployments."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.exceptions
 
 from ci3.aws.client import error_code, translated
+from ci3.core.examination import LifecycleRule
 from ci3.core.model import NoncurrentTerm
 from ci3.errors import AccessError
 
@@ -28,6 +29,30 @@ def noncurrent_term(client: "S3Client", bucket: str, prefix: str) -> NoncurrentT
     return NoncurrentTerm(days=min((days for days in terms if days is not None), default=None))
 
 
+def lifecycle_rules(client: "S3Client", bucket: str) -> tuple[LifecycleRule, ...]:
+    """Read the rules that are in force; raises AccessError where they can't be read."""
+    with translated(f"reading the lifecycle rules of s3://{bucket}"):
+        rules = _read_rules(client, bucket)
+        return tuple(
+            _rule(rule, number)
+            for number, rule in enumerate(rules, 1)
+            if rule.get("Status") != "Disabled"
+        )
+
+
+def _rule(rule: Mapping[str, Any], number: int) -> LifecycleRule:
+    expiration, where = rule.get("Expiration", {}), rule.get("Filter", {})
+    date = expiration.get("Date")
+    return LifecycleRule(
+        name=rule.get("ID") or f"no. {number}",
+        prefix=_prefix(rule),
+        is_narrowed=bool({*where, *where.get("And", {})} - {"Prefix", "And"}),
+        expires_after_days=expiration.get("Days"),
+        expires_on=date.date() if date else None,
+        noncurrent_days=_days(rule),
+    )
+
+
 def _read_rules(client: "S3Client", bucket: str) -> list[Mapping[str, Any]]:
     try:
         answer = client.get_bucket_lifecycle_configuration(Bucket=bucket)
@@ -42,12 +67,15 @@ def _read_rules(client: "S3Client", bucket: str) -> list[Mapping[str, Any]]:
 
 
 def _may_touch(rule: Mapping[str, Any], prefix: str) -> bool:
-    if rule.get("Status") == "Disabled":
-        return False
+    of_rule = _prefix(rule)
+    is_near = prefix.startswith(of_rule) or of_rule.startswith(prefix)
+    return is_near and rule.get("Status") != "Disabled"
+
+
+def _prefix(rule: Mapping[str, Any]) -> str:
     where = rule.get("Filter", {})
     parts = (rule.get("Prefix"), where.get("Prefix"), where.get("And", {}).get("Prefix"))
-    of_rule = next((part for part in parts if part), "")
-    return prefix.startswith(of_rule) or of_rule.startswith(prefix)
+    return next((part for part in parts if part), "")
 
 
 def _days(rule: Mapping[str, Any]) -> int | None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 from ci3.aws.delete_wire import Doomed
 from ci3.aws.deleting import DeleteRequests
 from ci3.aws.outcomes import KeyOutcome
+from ci3.constants import PROBE_NAME
 from ci3.core.model import DeleteGuard, GuardProbe, ObjectOutcome, Versioning
 
-PROBE_NAME = ".ci3-probe-"
-"""How the keys begin, under the plan's prefix, that a probe deletes."""
+__all__ = ["PROBE_NAME", "probe_guard"]
+
 _NO_ETAG = '"00000000000000000000000000000000"'
 _HONOURED = (ObjectOutcome.ABSENT, ObjectOutcome.CHANGED)
 
@@ -38,7 +39,8 @@ class _Probing:
     def find(self) -> GuardProbe:
         single = self._ask(in_batch=False)
         if single is None or single.outcome not in _HONOURED:
-            return _none(_why_not(single))
+            is_denied = single is not None and single.outcome is ObjectOutcome.DENIED
+            return replace(_none(_why_not(single)), is_denied=is_denied)
         is_sure = single.outcome is ObjectOutcome.CHANGED
         if not is_sure and self._is_unversioned:
             is_sure = self._is_other_without_condition(in_batch=False)

@@ -77,10 +77,11 @@ class DeleteGuard(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardProbe:
-    """The guard in force, and in words how that is known."""
+    """The guard in force, and in words how that is known; `is_denied` where S3 said no to it."""
 
     guard: DeleteGuard
     reason: str
+    is_denied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

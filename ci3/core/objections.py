@@ -57,7 +57,13 @@ def find_refusals(
         )
         for hole in inventory.holes
     ]
-    refusals += [
+    refusals += against_protected(pins, names)
+    return (*refusals, *against_readings(readings, names), *_against_limits(decisions, limits))
+
+
+def against_protected(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Refusal, ...]:
+    """Collect what forbids deleting because a protected name is none of all folders' names."""
+    return tuple(
         Refusal(
             code=RefusalCode.PROTECTED_NOT_FOUND,
             message=f"protect names {pin.pattern}, and there is no such folder: nothing is deleted "
@@ -65,8 +71,7 @@ def find_refusals(
         )
         for pin in _unmatched(pins, names)
         if not pin.is_glob
-    ]
-    return (*refusals, *against_readings(readings, names), *_against_limits(decisions, limits))
+    )
 
 
 def against_readings(readings: Iterable[Reading], names: Sequence[str]) -> tuple[Refusal, ...]:
@@ -144,15 +149,8 @@ def find_warnings(  # noqa: PLR0913 - each is one thing that may be odd
 ) -> tuple[PlanWarning, ...]:
     """Collect what a reader should know, though it forbids nothing."""
     names = folder_names(inventory.deployments, inventory.ignored, inventory.holes)
-    warnings = [
-        PlanWarning(
-            code=WarningCode.PROTECTED_GLOB_UNMATCHED,
-            message=f"protect has {pin.pattern}, which matches no folder",
-        )
-        for pin in _unmatched(pins, names)
-        if pin.is_glob
-    ]
-    warnings += [warning for one in readings for warning in _about_reading(one, names)]
+    warnings = [*about_protected(pins, names)]
+    warnings += about_readings(readings, names)
     warnings += _about_spans(inventory)
     if group_by is not None:
         warnings += _about_groups(inventory, group_by)
@@ -169,6 +167,18 @@ def find_warnings(  # noqa: PLR0913 - each is one thing that may be odd
     return tuple(warnings)
 
 
+def about_protected(pins: Iterable[Pin], names: Sequence[str]) -> tuple[PlanWarning, ...]:
+    """Say which protected globs match none of all folders' names."""
+    return tuple(
+        PlanWarning(
+            code=WarningCode.PROTECTED_GLOB_UNMATCHED,
+            message=f"protect has {pin.pattern}, which matches no folder",
+        )
+        for pin in _unmatched(pins, names)
+        if pin.is_glob
+    )
+
+
 def warn_of_undo_term(term: NoncurrentTerm | None) -> tuple[PlanWarning, ...]:
     """Say until when a deletion can be undone, where a lifecycle rule ends that."""
     if term is None or (term.days is None and not term.problem):
@@ -180,6 +190,11 @@ def warn_of_undo_term(term: NoncurrentTerm | None) -> tuple[PlanWarning, ...]:
         "were hidden: until then what is deleted can be brought back"
     )
     return (PlanWarning(code=WarningCode.UNDO_TERM, message=message),)
+
+
+def about_readings(readings: Iterable[Reading], names: Sequence[str]) -> tuple[PlanWarning, ...]:
+    """Say what live sources name that is not there, where that forbids nothing."""
+    return tuple(warning for one in readings for warning in _about_reading(one, names))
 
 
 def _about_reading(reading: Reading, names: Sequence[str]) -> Iterator[PlanWarning]:

@@ -55,6 +55,7 @@ READ_CALLS: tuple[Callable[..., object], ...] = (
     lambda s3, **on: s3.list_object_versions(**on),
     lambda s3, **on: s3.list_multipart_uploads(**on),
     lambda s3, **on: s3.get_bucket_lifecycle_configuration(**on),
+    lambda s3, **on: s3.get_object_lock_configuration(**on),
 )
 ALL_CALLS = {*OTHER_CALLS, *PUT_CALLS, *ABORT_CALLS, *DELETE_CALLS, *READ_CALLS}
 FACES = {

@@ -1,0 +1,49 @@
+"""The command that examines a bucket, and says what stands in ci3's way."""
+
+import sys
+
+import click
+
+from ci3.options import TARGET_SETTINGS, targets_from, with_options
+from ci3.screen import OUTPUT, console, make_cleanup, write_markdown
+
+_SETTINGS = (
+    *TARGET_SETTINGS,
+    "match",
+    "required-file",
+    "protect",
+    "live-from",
+    "delete-versions",
+    "probe-deletes",
+    "policy-file",
+)
+
+
+@with_options(_SETTINGS)
+@click.command("doctor")
+@OUTPUT
+def doctor(*, output: str, **values: str | bool | None) -> int:
+    """Examine a bucket: who you are, what you may do, what may surprise you.
+
+    Each finding says what to do next. It only looks, unless --probe-deletes is given.
+    Exit code 6 when the bucket can't be read, 4 when an apply would be refused.
+
+    \b
+    Example:
+      ci3 doctor --bucket-name my-site --match '[0-9a-f]{40}'
+    """
+    from ci3.checkup import check_up
+    from ci3.core.findings import exit_code
+    from ci3.report.checkup import checkup_json, checkup_markdown, show_checkup
+    from ci3.report.markup import Place
+
+    targets = targets_from(values)
+    checkups = [check_up(make_cleanup(settings)) for settings in targets]
+    if output == "json":
+        click.echo(checkup_json(checkups, has_targets=targets[0].has_targets), nl=False)
+    elif output == "markdown":
+        write_markdown(checkup_markdown(checkups, Place(budget_bytes=sys.maxsize)))
+    else:
+        for one in checkups:
+            show_checkup(console(sys.stdout), one)
+    return exit_code(checkups)

@@ -1,0 +1,136 @@
+"""The command that prints the permissions that ci3 needs, ready to be pasted into IAM."""
+
+import json
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ci3.errors import SettingsError
+from ci3.options import targets_from, with_options
+from ci3.screen import console
+
+if TYPE_CHECKING:
+    from ci3.core.permissions import Policy, Scope
+    from ci3.settings import Settings
+
+_SETTINGS = (
+    "bucket",
+    "region",
+    "prefix",
+    "role-to-assume",
+    "protect",
+    "live-from",
+    "delete-versions",
+    "journal-file",
+    "policy-file",
+)
+_PURPOSES = ("plan", "apply", "restore", "lifecycle")
+
+
+@with_options(_SETTINGS)
+@click.command("iam-policy")
+@click.argument("purpose", type=click.Choice(_PURPOSES), required=False)
+@click.option(
+    "--insist-on-conditions",
+    is_flag=True,
+    help="Let S3 deny each deletion that is not held to the object that was listed.",
+)
+@click.option(
+    "--trust",
+    metavar="OWNER/REPO[:…]",
+    help="Print instead whom the role trusts: the workflow runs of this repository, all of them or "
+    "those of :environment:NAME, :branch:NAME or :pull_request.",
+)
+@click.option(
+    "--account-id",
+    metavar="NUMBER",
+    help="The AWS account that the role is in.  [default: that of role-to-assume]",
+)
+def iam_policy(
+    *,
+    purpose: str | None,
+    insist_on_conditions: bool,
+    trust: str | None,
+    account_id: str | None,
+    **values: str | bool | None,
+) -> None:
+    """Print the least that ci3 must be allowed, as an IAM policy.
+
+    Attach it to the role that the workflow takes. Nothing is asked of AWS.
+
+    \b
+    Examples:
+      ci3 iam-policy apply --bucket-name my-site --prefix app --protect 'release-*'
+      ci3 iam-policy --trust octo-org/my-site:environment:production
+    """
+    account = _account(account_id, str(values.get("role_to_assume") or ""))
+    if trust:
+        if purpose:
+            raise click.UsageError(f"--trust stands in place of {purpose}: run it twice")
+        _show(_trust_policy(trust, account, str(values.get("region") or "")))
+        return
+    if not purpose:
+        raise click.UsageError(f"Say for what: {', '.join(_PURPOSES)}, or --trust.")
+    from ci3.core.permissions import Purpose, policy_for
+
+    scopes = [
+        _scope(settings, account, insists=insist_on_conditions) for settings in targets_from(values)
+    ]
+    _show(policy_for(Purpose(purpose), scopes))
+
+
+def _scope(settings: "Settings", account: str, *, insists: bool) -> "Scope":
+    from ci3.core.journal_place import is_address
+    from ci3.core.permissions import Scope
+
+    return Scope(
+        bucket=settings.bucket,
+        prefix=settings.prefix,
+        region=settings.region,
+        account=account,
+        protect=settings.protect,
+        live_from=settings.live_from,
+        stores_journal=is_address(settings.journal_file),
+        delete_versions=settings.delete_versions,
+        insists_on_condition=insists,
+    )
+
+
+def _trust_policy(text: str, account: str, region: str) -> "Policy":
+    from ci3.core.permissions import Scope
+    from ci3.core.trust import Trust, trust_policy
+
+    try:
+        trust = Trust.parse(text)
+    except ValueError as exc:
+        raise SettingsError(
+            f"option --trust: {text!r} {exc}", "Such as octo-org/my-site:environment:production."
+        ) from exc
+    return trust_policy(trust, account=account, partition=Scope(bucket="", region=region).partition)
+
+
+def _account(account_id: str | None, role: str) -> str:
+    if account_id and not re.fullmatch("[0-9]{12}", account_id):
+        raise SettingsError(
+            f"option --account-id: {account_id!r} is no AWS account", "It has 12 digits."
+        )
+    found = re.match(r"arn:[a-z-]+:iam::([0-9]{12}):", role)
+    return account_id or (found[1] if found else "")
+
+
+def _show(policy: "Policy") -> None:
+    from ci3.core.permissions import POLICY_LIMIT
+    from ci3.core.wording import visible
+
+    text = json.dumps(policy.document, indent=2, ensure_ascii=False)
+    click.echo(text)
+    notes = list(policy.notes)
+    if len(re.sub(r"\s", "", text)) > POLICY_LIMIT:
+        notes.append(
+            f"it is longer than the {POLICY_LIMIT:,} characters of a managed policy: attach it "
+            "to the role as an inline policy, or protect by fewer globs"
+        )
+    for note in notes:
+        console(sys.stderr).print(f"Note: {visible(note)}.", markup=False)
