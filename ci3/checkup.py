@@ -1,4 +1,4 @@
-"""The road of `ci3 doctor`: ask everything, then say how it stands. It decides and deletes nothing."""
+"""The road of `ci3 doctor`: ask everything, then say how it stands; nothing is decided."""
 
 from dataclasses import replace
 

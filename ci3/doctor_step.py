@@ -30,7 +30,7 @@ def doctor_step(
     for checkup in checkups:
         where = f"{checkup.url}: " if len(checkups) > 1 else ""
         for one in checkup.findings:
-            told = f"{where}{one.topic}: {one.message}. {one.advice}".rstrip()
+            told = f"{where}{one.told}"
             if one.level is Level.PROBLEM:
                 runner.fail(told)
             elif one.level is Level.WARNING:

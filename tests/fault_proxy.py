@@ -275,7 +275,13 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def running_proxy(upstream: str) -> Iterator[FaultProxy]:
     """Run a proxy on loopback; what went wrong in its script is raised at the end."""
-    proxy = FaultProxy(upstream)
+    with served(FaultProxy(upstream)) as proxy:
+        yield proxy
+
+
+@contextmanager
+def served(proxy: FaultProxy) -> Iterator[FaultProxy]:
+    """Serve a proxy on loopback, as above."""
     handler = type("Handler", (_Handler,), {"proxy": proxy})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

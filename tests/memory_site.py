@@ -48,6 +48,13 @@ class MemorySite:
     def enable_versioning(self) -> None:
         self._bucket.versioning = "Enabled"
 
+    def begin_upload(self, key: str) -> None:
+        self._s3._begin_upload(self._bucket, key)
+
+    def uploads(self) -> set[str]:
+        """The keys that have unfinished uploads."""
+        return {key for key, _ in self._bucket.uploads}
+
     def suspend_versioning(self) -> None:
         self._bucket.versioning = "Suspended"
 

@@ -133,4 +133,4 @@ def _show(policy: "Policy") -> None:
             "to the role as an inline policy, or protect by fewer globs"
         )
     for note in notes:
-        console(sys.stderr).print(f"Note: {visible(note)}.", markup=False)
+        console(sys.stderr).print(f"Note: {visible(note)}.", markup=False, soft_wrap=True)

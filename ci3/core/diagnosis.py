@@ -59,7 +59,7 @@ def _about_region(seen: Examination) -> Iterator[Finding]:
     elif said:
         yield ok("region", f"{said}{where}, as the bucket says")
     elif not isinstance(seen.folders, Unread):
-        yield ok("region", f"{in_force}{where}; the bucket does not say otherwise")
+        yield ok("region", f"{in_force}{where}")
 
 
 def _about_access(seen: Examination) -> Iterator[Finding]:
@@ -94,8 +94,8 @@ def _about_deleting(seen: Examination) -> Iterator[Finding]:
             yield note(
                 topic,
                 "whether you may delete is not known: doctor only looks",
-                "To find out, run it with probe-deletes: it asks S3 to delete keys that nobody "
-                "has. Not needed for a plan.",
+                "Not needed for a plan. To find out, add probe-deletes: it asks S3 to delete keys "
+                "that nobody has.",
             )
     elif probe.is_denied:
         yield problem(
@@ -222,8 +222,7 @@ def _about_rules(seen: Examination) -> Iterator[Finding]:
             "what is no deployment.",
         )
     if not expiring:
-        count = counted(len(rules), "rule")
-        yield ok(topic, f"{count} in force, none that deletes deployments by age")
+        yield ok(topic, "no rule of the bucket deletes deployments by their age")
 
 
 def _is_in_the_way(rule: LifecycleRule, seen: Examination) -> bool:

@@ -29,6 +29,12 @@ class Finding:
     advice: str = ""
     is_of_access: bool = False
 
+    @property
+    def told(self) -> str:
+        """Topic, message and advice, as one line."""
+        stop = "" if self.message.endswith((".", "?")) else "."
+        return f"{self.topic}: {self.message}{stop} {self.advice}".rstrip()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:

@@ -47,10 +47,11 @@ def _about_names(seen: Examination, folders: FoldersSeen) -> Iterator[Finding]:
             "Check match." if folders.ignored else "Check the bucket's name and the prefix.",
         )
         return
-    beside = f"; {counted(folders.file_count, 'file')} beside them, left alone"
-    count = f"{counted(len(names), 'folder')}{beside if folders.file_count else ''}"
+    count = counted(len(names), "folder")
+    beside = f"{counted(folders.file_count, 'file')} beside them" if folders.file_count else ""
     if seen.aim.match:
-        out = f"; left out: {_listed(folders.ignored)}" if folders.ignored else ""
+        left = [one for one in (beside, _listed(folders.ignored)) if one]
+        out = f"; left alone: {', '.join(left)}" if left else ""
         yield ok(topic, f"match takes {count} for deployments{out}")
         return
     naming = find_naming(names)
@@ -61,23 +62,20 @@ def _about_names(seen: Examination, folders: FoldersSeen) -> Iterator[Finding]:
             "Set match to a regular expression that only deployments' names match.",
         )
     elif naming.unlike:
+        them = "it" if len(naming.unlike) == 1 else "them"
         yield warning(
             topic,
-            f"{count}; {_listed(naming.unlike)} {_look(naming.unlike)} unlike the other "
-            f"{len(naming.fitting):,}, and would be deleted like a deployment when old",
-            f"If {'it is none' if len(naming.unlike) == 1 else 'they are none'}, set match: "
-            f"'{naming.pattern}'. If they are, protect those that must stay.",
+            f"{count}, and each counts as a deployment, also {_listed(naming.unlike)}, named "
+            f"unlike the other {len(naming.fitting):,}: ci3 would delete {them} when old",
+            f"To leave {them} alone, set match to `{naming.pattern}`, or protect {them} by name.",
         )
     else:
         yield note(
             topic,
-            f"{count}, all named alike: {_listed(names, 2)}",
-            f"Set match: '{naming.pattern}', so that no other folder ever counts as a deployment.",
+            f"{count}, all named alike, such as {names[0][:60]}",
+            f"Set match to `{naming.pattern}`, so that no folder that comes beside them counts as "
+            "a deployment.",
         )
-
-
-def _look(names: Sequence[str]) -> str:
-    return "looks" if len(names) == 1 else "look"
 
 
 def _about_required_file(seen: Examination) -> Iterator[Finding]:

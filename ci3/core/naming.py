@@ -22,7 +22,7 @@ _ANY_WORD = "[A-Za-z]+"
 class Naming:
     """How folders are named: `pattern` fits `fitting` of them, `unlike` are those left over.
 
-    The pattern is empty where none fits at least half of them, and two; then `unlike` is everything.
+    The pattern is empty where none fits at least half of them, and two: all are `unlike` then.
     """
 
     pattern: str

@@ -39,7 +39,9 @@ def checkup_verdict(checkups: Sequence[Checkup]) -> str:
     if not parts:
         return "All is well"
     told = ", ".join(parts)
-    return f"Something is in ci3's way: {told}" if counts[Level.PROBLEM] else f"It works: {told}"
+    if counts[Level.PROBLEM]:
+        return f"Something is in ci3's way: {told}"
+    return f"Nothing is in ci3's way: {told}"
 
 
 def show_checkup(console: Console, checkup: Checkup) -> None:
@@ -47,7 +49,9 @@ def show_checkup(console: Console, checkup: Checkup) -> None:
     console.print(Text(visible(checkup.url), "bold"))
     for one in checkup.findings:
         head = f"{one.level:<{_LEVEL_WIDTH}}"
-        lines = _wrapped(console, f"{visible(one.topic):<{_TOPIC_WIDTH}}{visible(one.message)}.")
+        lines = _wrapped(
+            console, f"{visible(one.topic):<{_TOPIC_WIDTH}}{_stopped(visible(one.message))}"
+        )
         console.print(Text.assemble((head, _STYLES[one.level]), lines[0]))
         for line in lines[1:]:
             console.print(Text(f"{'':{_LEVEL_WIDTH}}{line}"))
@@ -56,6 +60,10 @@ def show_checkup(console: Console, checkup: Checkup) -> None:
                 console.print(Text(f"{'':{_LEVEL_WIDTH}}{line}", "dim"))
     console.print()
     console.print(Text(f"{checkup_verdict((checkup,))}.", "bold"))
+
+
+def _stopped(text: str) -> str:
+    return text if text.endswith((".", "?")) else f"{text}."
 
 
 def _wrapped(console: Console, text: str) -> list[str]:
@@ -94,7 +102,7 @@ def _worst_first(checkup: Checkup) -> list[Finding]:
 
 def _cell(one: Finding) -> str:
     advice = f" <br>→ {_with_code(one.advice)}" if one.advice else ""
-    return f"{_with_code(one.message)}.{advice}"
+    return f"{_with_code(_stopped(one.message))}{advice}"
 
 
 def _with_code(text: str) -> str:
