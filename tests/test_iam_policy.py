@@ -56,7 +56,7 @@ class World:
         versions = [one for one in self.site.versions() if ".ci3/" not in one[0]]
         return (
             versions,
-            {one for one in self.site.keys() if ".ci3/" not in one},
+            {one for one in self.site.content() if ".ci3/" not in one},
             self.site.uploads(),
         )
 

@@ -1,5 +1,6 @@
 """What an examination comes to: its findings, in the order in which they are told. Pure."""
 
+import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
@@ -72,12 +73,12 @@ def _about_access(seen: Examination) -> Iterator[Finding]:
         yield ok(topic, f"you may list {url}")
     if isinstance(seen.lists_versions, Unread):
         if seen.lists_versions.is_asked:
-            yield _unread(
+            yield _unread_for_apply(
                 seen,
                 "list versions",
                 seen.lists_versions,
-                "old versions can't be listed: no restore, no delete-versions, and a deletion "
-                "can't be written down by version",
+                "old versions can't be listed: no restore, no delete-versions, and no versions in "
+                "the journal",
                 "s3:ListBucketVersions",
             )
     else:
@@ -100,8 +101,9 @@ def _about_deleting(seen: Examination) -> Iterator[Finding]:
     elif probe.is_denied:
         yield problem(
             topic,
-            f"you may not delete here: {probe.reason}",
-            f"{_allow(seen, 's3:DeleteObject and s3:GetObject', 'apply')} Not needed for a plan.",
+            "you may not delete here",
+            "Not needed for a plan. To apply, allow s3:DeleteObject, and s3:GetObject, which a "
+            f"condition needs: {_whole_policy(seen, 'apply')}",
             is_of_access=True,
         )
     elif probe.guard is DeleteGuard.ETAG:
@@ -248,7 +250,7 @@ def _about_uploads(seen: Examination) -> Iterator[Finding]:
     if isinstance(uploads, Unread):
         if uploads.is_asked:
             what = "unfinished uploads can't be listed: under what ci3 deletes they stay, and cost"
-            yield _unread(seen, topic, uploads, what, "s3:ListBucketMultipartUploads")
+            yield _unread_for_apply(seen, topic, uploads, what, "s3:ListBucketMultipartUploads")
     elif not uploads.count or uploads.oldest_at is None:
         yield ok(topic, "no unfinished ones")
     else:
@@ -272,8 +274,22 @@ def _unread(
     return warning(topic, f"{message} ({unread.problem})", unread.hint)
 
 
-def _allow(seen: Examination, permission: str, purpose: str = "plan") -> str:
+def _unread_for_apply(
+    seen: Examination, topic: str, unread: Unread, message: str, permission: str
+) -> Finding:
+    if not unread.is_denied:
+        return _unread(seen, topic, unread, message, permission)
+    advice = f"Not needed for a plan. To apply, allow {permission}: {_whole_policy(seen, 'apply')}"
+    return note(topic, message, advice)
+
+
+def _allow(seen: Examination, permission: str) -> str:
+    return f"Allow {permission}: {_whole_policy(seen, 'plan')}"
+
+
+def _whole_policy(seen: Examination, purpose: str) -> str:
     target = seen.aim.target
-    prefix = f" --prefix {target.prefix.rstrip('/')}" if target.prefix else ""
-    command = f"ci3 iam-policy {purpose} --bucket {target.bucket}{prefix}"
-    return f"Allow {permission}: `{command}` prints the whole policy."
+    prefix = f" --prefix {shlex.quote(target.prefix.rstrip('/'))}" if target.prefix else ""
+    versions = " --delete-versions" if seen.aim.delete_versions else ""
+    command = f"ci3 iam-policy {purpose} --bucket {target.bucket}{prefix}{versions}"
+    return f"`{command}` prints the whole policy."

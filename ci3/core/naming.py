@@ -59,11 +59,13 @@ def _pattern(name: str, *, says_words: bool = False) -> str:
 def _part(part: str, *, says_words: bool) -> str:
     if not part[0].isalnum():
         return re.sub(r"([^\w\s~@=:,-])", r"\\\1", part)
+    is_hex = re.fullmatch("[0-9a-f]+", part) is not None
+    if is_hex and len(part) == _FULL_COMMIT_LENGTH:
+        return f"[0-9a-f]{{{_FULL_COMMIT_LENGTH}}}"
     if part.isdecimal():
         return "[0-9]+"
-    if re.fullmatch("[0-9a-f]+", part) and len(part) >= COMMIT_PREFIX_LENGTH:
-        is_full = len(part) == _FULL_COMMIT_LENGTH
-        return f"[0-9a-f]{{{'40' if is_full else '7,40'}}}"
+    if is_hex and len(part) >= COMMIT_PREFIX_LENGTH:
+        return f"[0-9a-f]{{{COMMIT_PREFIX_LENGTH},{_FULL_COMMIT_LENGTH}}}"
     if says_words or part.isalpha():
         digits = re.sub("[0-9]+", "[0-9]+", part)
         return digits if says_words else _ANY_WORD

@@ -41,7 +41,7 @@ def checkup_verdict(checkups: Sequence[Checkup]) -> str:
     told = ", ".join(parts)
     if counts[Level.PROBLEM]:
         return f"Something is in ci3's way: {told}"
-    return f"Nothing is in ci3's way: {told}"
+    return f"Nothing is in ci3's way; {told}"
 
 
 def show_checkup(console: Console, checkup: Checkup) -> None:

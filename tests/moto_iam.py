@@ -1,0 +1,26 @@
+"""A user of the in-process S3 whose permissions moto enforces; it knows no conditions."""
+
+import json
+from collections.abc import Mapping
+from itertools import count
+
+import moto.settings
+import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.iam.models import iam_backends
+
+_numbers = count(1)
+
+
+def become(monkeypatch: pytest.MonkeyPatch, policy: Mapping, s3_url: str) -> str:
+    """Ask from now on as a new user with this policy, and have it enforced; gives its ARN."""
+    backend = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    name = f"cleaner-{next(_numbers)}"
+    user = backend.create_user("us-east-1", name)
+    backend.put_user_policy(name, "all", json.dumps(policy))
+    key = backend.create_access_key(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key.secret_access_key)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", s3_url)
+    monkeypatch.setattr(moto.settings, "INITIAL_NO_AUTH_ACTION_COUNT", 0)
+    return user.arn
