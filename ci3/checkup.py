@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ci3.cleanup import Cleanup
 from ci3.core.diagnosis import diagnose
-from ci3.core.examination import Aim, Examination
+from ci3.core.examination import Aim, Examination, Unread
 from ci3.core.findings import Checkup
 from ci3.core.model import Target, Versioning
 from ci3.engine.examination import examine, probe
@@ -46,6 +46,6 @@ def check_up(cleanup: Cleanup) -> Checkup:
         github=cleanup.github,
     )
     seen = replace(seen, readings=readings)
-    if settings.probe_deletes:
+    if settings.probe_deletes and not isinstance(seen.folders, Unread):
         seen = replace(seen, probe=probe(bucket, seen))
     return Checkup(url=settings.url, findings=diagnose(seen))

@@ -22,12 +22,11 @@ def find_identity(*, region: str, is_aws: bool, credentials: Credentials | None)
         if not is_aws and _OF_AWS.fullmatch(client.meta.endpoint_url):
             return ""
         with translated("asking who this is", "STS"):
-            answer = client.get_caller_identity()
-    finally:
-        client.close()
-    if not (arn := answer.get("Arn", "")):  # botocore takes any XML for STS's
+            return str(client.get_caller_identity()["Arn"])
+    except KeyError as exc:  # botocore takes any XML for STS's
         raise AccessError(
             "asking who this is: the answer could not be read as STS's",
             "Check that no proxy or login page answers for STS.",
-        )
-    return str(arn)
+        ) from exc
+    finally:
+        client.close()

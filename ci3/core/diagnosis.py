@@ -215,11 +215,11 @@ def _about_rules(seen: Examination) -> Iterator[Finding]:
         return
     expiring = [rule for rule in rules if rule.expires and _is_in_the_way(rule, seen)]
     for rule in expiring:
-        which = "those of its tags or sizes" if rule.is_narrowed else "every object"
-        where = f"under {rule.prefix}" if rule.prefix else "of the bucket"
+        which = "each object of its tags or sizes" if rule.is_narrowed else "every object"
+        where = f"that begins with {rule.prefix}" if rule.prefix else "of the bucket"
         yield warning(
             topic,
-            f"rule {rule.name} deletes {which} {where} {_when(rule)}, the live deployment too",
+            f"rule {rule.name} deletes {which} {where} {_when(rule)}, live or not",
             "S3 knows ages only. Take the rule away and let ci3 decide, or narrow its prefix to "
             "what is no deployment.",
         )

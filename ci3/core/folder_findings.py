@@ -89,12 +89,12 @@ def _about_required_file(seen: Examination) -> Iterator[Finding]:
         if not have:
             yield warning(
                 topic,
-                f"none of the {counted(count, 'deployment')} looked at has {wanted}: one without "
-                "it is incomplete, counts for no rule, and ci3 deletes nothing",
+                f"{wanted} is in none of the {count:,} looked at: a deployment without it is "
+                "incomplete and counts for no rule, so ci3 deletes nothing",
                 "Check its spelling; it is a path within the deployment.",
             )
         else:
-            yield ok(topic, f"{have} of the {counted(count, 'deployment')} looked at have {wanted}")
+            yield ok(topic, f"{wanted} is in {have:,} of the {count:,} looked at")
         return
     common = sorted(frozenset.intersection(*looked.values()))
     likely = [name for name in _LIKELY_LAST if name in common] or common[:1]
@@ -102,8 +102,8 @@ def _about_required_file(seen: Examination) -> Iterator[Finding]:
         yield note(
             topic,
             "not set: a deployment counts as complete as soon as it has one file",
-            f"Set it to the file that your deploy uploads last. The {count:,} looked at all have "
-            f"{_listed(common)}.",
+            f"Set it to the file that your deploy uploads last. In each of the {count:,} looked at "
+            f"there is {_listed(common)}.",
         )
 
 

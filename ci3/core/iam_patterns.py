@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 _SPECIAL: Final = re.compile(r"[*?$]")
-_GLOB_PART: Final = re.compile(r"\[(?P<set>!?\]?[^\]]*)\]|(?P<one>.)", re.DOTALL)
+_GLOB_PART: Final = re.compile(r"\[(?P<set>!?+\]?+[^\]]*+)\]|(?P<one>.)", re.DOTALL)
+"""Sets as fnmatch reads them: a bracket that is not closed stands for itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,16 +158,15 @@ def _deleting(scope: Scope) -> Iterator[tuple[str, Json]]:
     yield "AbortUploads", _allow(["s3:AbortMultipartUpload"], [deployments])
     if scope.stores_journal:
         yield "WriteJournals", _allow(["s3:PutObject"], [_journals(scope)])
-    kept = [scope.under_prefix(f"{of_glob(one).text}/*") for one in scope.protect]
-    yield (
-        "NeverDelete",
-        {
-            "Sid": "",
-            "Effect": "Deny",
-            "Action": list(_DELETIONS),
-            "Resource": [*kept, _journals(scope)],
-        },
-    )
+    kept = [scope.under_prefix(f"{name}/*") for one in scope.protect for name in _held_by(one)]
+    denied = _allow(_DELETIONS, [*kept, _journals(scope)])
+    yield "NeverDelete", {**denied, "Effect": "Deny"}
+
+
+def _held_by(protected: str) -> list[str]:
+    """Name as patterns what is protected: what a glob matches, and a folder that is called so."""
+    by_glob = of_glob(protected).text
+    return [by_glob, literal(protected)] if "[" in protected else [by_glob]
 
 
 def _journals(scope: Scope) -> str:

@@ -15,6 +15,7 @@ from ci3.core.model import DeleteGuard, GuardProbe, Target, Versioning
 from tests.builders import NOW
 
 COMMITS = tuple(f"{number:x}" * 40 for number in range(1, 9))
+SIGHTING = Sighting(name=COMMITS[0], evidence="it says so")
 LIVE = LiveSource.parse("object:live.txt")
 
 
@@ -39,6 +40,6 @@ def well(**changes) -> Examination:
         lock=ObjectLock(is_enabled=False),
         rules=(),
         probe=GuardProbe(guard=DeleteGuard.ETAG, reason="this S3 honours conditions"),
-        readings=(Reading(source=LIVE, sightings=(Sighting(name=COMMITS[0], evidence="it says so"),)),),
-    )  # fmt: skip
+        readings=(Reading(source=LIVE, sightings=(SIGHTING,)),),
+    )
     return replace(seen, **changes)
