@@ -1,0 +1,76 @@
+"""What `ci3 iam-policy` prints and where: JSON alone on stdout, what to know on stderr."""
+
+import json
+
+import pytest
+
+from ci3.cli import main
+from ci3.errors import ExitCode
+
+ROLE = "arn:aws:iam::210987654321:role/clean"
+
+
+def run(capsys, *argv: str) -> tuple[int, str, str]:
+    code = main(["iam-policy", *argv])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_policy_stands_alone_on_stdout_and_what_to_know_beside_it(capsys) -> None:
+    code, out, err = run(capsys, "apply", "--bucket", "my-site", "--protect", "v[12]*")
+    assert code == ExitCode.DONE
+    assert json.loads(out)["Version"] == "2012-10-17"
+    assert "IAM has no [...]" in err
+
+
+def test_account_is_that_of_the_role(capsys) -> None:
+    place = ["plan", "--bucket", "my-site", "--live-from", "ssm:live", "--role-to-assume", ROLE]
+    _, out, _ = run(capsys, *place)
+    assert "arn:aws:ssm:*:210987654321:parameter/live" in out
+    _, out, _ = run(capsys, *place, "--account-id", "123456789012")
+    assert "arn:aws:ssm:*:123456789012:parameter/live" in out
+
+
+def test_targets_of_a_policy_file_are_in_one_policy(capsys, tmp_path) -> None:
+    file = tmp_path / "policy.yml"
+    file.write_text(
+        "defaults: {bucket: my-site}\ntargets: [{prefix: a}, {prefix: b, protect: c}]\n"
+    )
+    _, out, _ = run(capsys, "apply", "--policy-file", str(file))
+    assert {"arn:aws:s3:::my-site/a/*/*", "arn:aws:s3:::my-site/b/*/*"} <= set(
+        json.dumps(json.loads(out)).split('"')
+    )
+    assert "arn:aws:s3:::my-site/b/c/*" in out
+
+
+def test_trust_is_printed_in_place_of_permissions(capsys) -> None:
+    code, out, err = run(capsys, "--trust", "o/r:environment:live", "--role-to-assume", ROLE)
+    assert code == ExitCode.DONE
+    [statement] = json.loads(out)["Statement"]
+    assert statement["Principal"]["Federated"].startswith(
+        "arn:aws:iam::210987654321:oidc-provider/"
+    )
+    assert "OWNER@ID/REPO@ID" in err
+
+
+def test_policy_that_is_too_long_for_iam_is_told(capsys) -> None:
+    names = [one for number in range(300) for one in ("--protect", f"release-{number}")]
+    _, _, err = run(capsys, "apply", "--bucket", "my-site", *names)
+    assert "longer than the 6,144 characters" in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ((), "Say for what: plan, apply, restore, lifecycle, or --trust"),
+        (("apply", "--trust", "o/r"), "run it twice"),
+        (("--trust", "o/r:main"), "OWNER/REPO:branch:NAME"),
+        (("plan",), "bucket is not set"),
+        (("plan", "--bucket", "b-1", "--account-id", "12"), "'12' is no AWS account"),
+        (("deletion", "--bucket", "b-1"), "deletion"),
+    ],
+)
+def test_what_can_not_be_told_is_refused_with_what_to_write(capsys, argv, words) -> None:
+    code, out, err = run(capsys, *argv)
+    assert (code, out) == (ExitCode.USAGE, "")
+    assert words in err
