@@ -44,11 +44,9 @@ def find_naming(names: Sequence[str]) -> Naming:
             best, fitting = pattern, fits
     if _HALF * len(fitting) < max(len(names), _HALF * _FEWEST):
         return Naming(pattern="", fitting=(), unlike=tuple(names))
-    return Naming(
-        pattern=best,
-        fitting=fitting,
-        unlike=tuple(name for name in names if name not in set(fitting)),
-    )
+    alike = set(fitting)
+    unlike = tuple(name for name in names if name not in alike)
+    return Naming(pattern=best, fitting=fitting, unlike=unlike)
 
 
 def _pattern(name: str, *, says_words: bool = False) -> str:
