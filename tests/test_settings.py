@@ -199,8 +199,8 @@ def test_missing_bucket_is_refused_and_both_ways_to_set_it_are_told(given):
         ("max_delete", "%", "is neither a count, such as 20, nor a percentage"),
         ("protect", "site/live", "has a slash in it"),
         ("protect", "/", "has a slash in it"),
-        ("mode", "aply", "is none of plan, apply, restore. Did you mean apply?"),
-        ("mode", "Apply", "is none of plan, apply, restore. Did you mean apply?"),
+        ("mode", "aply", "is none of plan, apply, restore, doctor. Did you mean apply?"),
+        ("mode", "Apply", "is none of plan, apply, restore, doctor. Did you mean apply?"),
         ("comment", "on", "is none of always, changes, never."),
         ("match", "[[:alpha:]]+", "is no regular expression: Possible nested set"),
         ("keep_within", "10", "has no unit; write whole hours, days or weeks: 36h, 14d, 8w"),
@@ -446,7 +446,7 @@ def test_all_that_decides_is_recorded():
 
     place = {"bucket", "region", "prefix", "endpoint-url", "role-to-assume"}
     telling = {"mode", "plan-file", "journal-file", "policy-file", "comment", "comment-id"}
-    applying = {"resume", "skip-changed", "timeout", "concurrency"}
+    applying = {"resume", "skip-changed", "timeout", "concurrency", "probe-deletes"}
     github = {"github-token", "github-api-url"}
     assert set(recorded) == {one.name for one in SETTINGS} - place - telling - applying - github
 
