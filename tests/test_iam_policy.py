@@ -103,11 +103,7 @@ def apply_here(world: World, policy: Mapping, settings: list[str]) -> Iterator[o
     code, out = world.ci3(
         "cleanup", *on_site(world), *RULES, *settings, "--auto-approve", policy=policy
     )
-    told = [
-        re.sub(r"\d+-\d+-\d+ [\d:]+", "", line)
-        for line in out.splitlines()
-        if "Journal" not in line
-    ]
+    told = re.sub(r"\d+-\d+-\d+ [\d:]+|\d{8}T\d{6}Z-\w+", "", out).splitlines()
     known = [len(re.findall(r'"v\d{8}"', text)) for text in world.journals().values()]
     yield code, told, world.left(), sum(known)
 
