@@ -137,6 +137,52 @@ def test_part_that_another_run_has_written_stops_this_one_before_it_deletes(
     assert live.content()[taken][0] == b"the other's\n"
 
 
+@pytest.mark.parametrize("nth", [1, 3])
+def test_lost_answer_to_a_part_of_the_journal_is_settled(
+    live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, pauses, nth: int
+) -> None:
+    """It was stored, and the request that boto3 sends again meets it."""
+    monkeypatch.setattr("ci3.engine.direct.DELETE_BATCH_SIZE", 2)
+    before = live.keys()
+    proxy.drop("PUT", FOLDER, nth=nth)
+
+    assert clean(live) == 0
+
+    ((run_id, records),) = parts(live).items()
+    assert records[-1] == {"record": "end", "stopped": ""}
+    assert main(["restore", "--run-id", run_id, *live.options(), "--auto-approve"]) == 0
+    assert live.keys() >= before
+
+
+@pytest.mark.parametrize("nth", [3, 5])
+def test_run_whose_journal_another_one_goes_on_with_sends_nothing_more(
+    live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """Run A is alive; B took it for dead, and has put its first line where A's next would be."""
+    monkeypatch.setattr("ci3.engine.direct.DELETE_BATCH_SIZE", 1)
+    for number in range(4):
+        live.deploy(f"older-{number}", days=30 + number)
+    before = live.keys()
+    line = {"record": "resumed", "ci3_version": "1", "resumed_at": "2026-11-23T12:00:00Z"}
+
+    def take_over() -> None:
+        key = proxy.sent("PUT", FOLDER)[-1].target.removeprefix(f"/{live.name}/").split("?")[0]
+        live.put(key, body=json.dumps(line).encode() + b"\n")
+
+    proxy.before("PUT", FOLDER, take_over, nth=nth)
+
+    assert clean(live) == 3
+
+    ((run_id, records),) = parts(live).items()
+    assert len(proxy.sent("PUT", FOLDER)) == nth
+    assert records[-1]["record"] == "resumed"
+    journaled = {one["key"] for one in intended(records)}
+    assert {key for one in sent(proxy) for key in one.batch_keys} <= journaled
+    proxy.forget_rules()
+    assert main(["restore", "--run-id", run_id, *live.options(), "--auto-approve"]) == 0
+    assert live.keys() >= before
+
+
 def test_journal_that_can_not_be_stored_deletes_nothing(
     live: Bucket, proxy: FaultProxy, capsys
 ) -> None:

@@ -34,7 +34,7 @@ READ_OPERATIONS = frozenset(
 )
 WRITE_OPERATIONS = frozenset({"DeleteObjects", "DeleteObject", "AbortMultipartUpload"})
 VERSION_OPERATIONS = frozenset({"DeleteObjects", "DeleteObject"})
-JOURNAL_OPERATIONS = frozenset({"PutObject"})
+JOURNAL_OPERATIONS = frozenset({"PutObject", "GetObject"})
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
 ATTEMPTS = 5

@@ -11,25 +11,36 @@ from threading import Lock
 from ci3.aws.bucket import BucketReader, JournalStore
 from ci3.core.journal_place import JournalPlace, part_name, part_number
 from ci3.engine.journal_file import LINE_LIMIT_BYTES, JournalFile, OpenJournal
-from ci3.errors import AccessError, SettingsError
+from ci3.errors import AccessError, JournalError, SettingsError
 
 READERS = 16
 
 
 class StoredLines:
-    """Lines that are put as objects, each in S3 when it is added; gaps are those that failed."""
+    """Lines that are put as objects, one after another: none follows one that is not in S3."""
 
     def __init__(self, store: JournalStore, last_part: int = 0) -> None:
         self._store = store
         self._last_part = last_part
         self._lock = Lock()
+        self._is_broken = False
 
     def add(self, line: bytes, *, is_urgent: bool) -> None:  # noqa: ARG002 - all is urgent here
-        """Put a line; raises JournalError when that fails."""
+        """Put a line; raises JournalError when that fails, and from then on for each.
+
+        A put that failed may be there all the same, or in its place what another run has put.
+        """
         with self._lock:
+            if self._is_broken:
+                raise JournalError(
+                    f"the journal s3://{self._store.bucket}/{self._store.key} can't be written: "
+                    "an earlier part could not be",
+                    "Go on with it by resume, once no other run does.",
+                )
+            self._is_broken = True
+            self._store.put(line, part=part_name(self._last_part + 1))
             self._last_part += 1
-            part = part_name(self._last_part)
-        self._store.put(line, part=part)
+            self._is_broken = False
 
     def cut(self, size_bytes: int) -> None:
         """Leave all as it is: an object is there whole or not at all."""
