@@ -20,9 +20,11 @@ the run listed the version as the current one, so that whatever stands above it 
 NULL_VERSION_ID = "null"
 """What S3 calls a version that was made while versioning was not enabled."""
 
-_DID_NOTHING = (ObjectOutcome.DENIED, ObjectOutcome.FAILED)
+_DID_NOTHING = (ObjectOutcome.DENIED,)
 _FOUND_NOTHING = (ObjectOutcome.ABSENT, ObjectOutcome.CHANGED)
 """What S3 also answers when the request comes again and the first answer was lost."""
+_MAY_BE_TO_COME = (None, ObjectOutcome.UNKNOWN, ObjectOutcome.FAILED)
+"""What S3 may have done after all; of what failed, after it was looked at again and still there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,7 @@ def merge_entries(earlier: JournalEntry, later: JournalEntry) -> JournalEntry:
     """
     is_later = _weight(later) >= _weight(earlier)
     if not earlier.is_same_object(later):
-        return later if is_later or later.outcome in (None, ObjectOutcome.UNKNOWN) else earlier
+        return later if is_later or later.outcome in _MAY_BE_TO_COME else earlier
     return replace(
         later,
         version_id=later.version_id or earlier.version_id,
@@ -133,7 +135,7 @@ def merge_entries(earlier: JournalEntry, later: JournalEntry) -> JournalEntry:
 def _weight(entry: JournalEntry) -> int:
     """Say how surely what became of it is a deletion."""
     outcome = entry.outcome
-    if outcome in _DID_NOTHING:
+    if outcome in (*_DID_NOTHING, ObjectOutcome.FAILED):
         return 0
     if outcome in _FOUND_NOTHING:
         return 1
@@ -150,8 +152,8 @@ def undo_entry(
     """Decide what is undone of one journaled key.
 
     `versions` are those of the key, newest first; `versioning` is the bucket's as it is now. An
-    object that was `absent` or `changed` is looked at like a deleted one: it may have been deleted
-    by the run's own request, whose first answer was lost.
+    object that was `absent`, `changed` or `failed` is looked at like a deleted one: it may have
+    been deleted by the run's own request, whose first answer was lost or which came late.
     """
     if entry.outcome in _DID_NOTHING or entry.is_final:
         is_there = any(one.version_id == entry.version_id for one in versions)
@@ -161,7 +163,8 @@ def undo_entry(
     if place is None:
         return _skip(entry, _why_gone(entry, versions, versioning))
     if place == 0:
-        return _skip(entry, SkipReason.ALREADY_THERE)
+        is_failed = entry.outcome is ObjectOutcome.FAILED
+        return _skip(entry, SkipReason.NOT_DELETED if is_failed else SkipReason.ALREADY_THERE)
     above = versions[:place]
     if not all(one.is_marker for one in above):
         return _skip(entry, SkipReason.NEWER_VERSION)

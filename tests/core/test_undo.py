@@ -103,10 +103,18 @@ def test_everything_else_is_left_as_it_is_with_its_reason(versions, reason):
     assert decide(entry(), *versions) == Skip(key=KEY, size_bytes=10, reason=reason)
 
 
-@pytest.mark.parametrize("outcome", [ObjectOutcome.FAILED, ObjectOutcome.DENIED])
-def test_what_the_run_did_not_delete_is_not_undone(outcome):
+def test_what_the_run_was_denied_is_not_undone():
     """A later run may have deleted it: that is for that run's journal."""
-    assert decide(entry(outcome), M1, V1).reason is SkipReason.NOT_DELETED
+    assert decide(entry(ObjectOutcome.DENIED), M1, V1).reason is SkipReason.NOT_DELETED
+
+
+def test_what_failed_and_went_all_the_same_is_undone():
+    """The request was still out when it was looked whether the object is there."""
+    assert decide(entry(FAILED), M1, V1).marker_version_ids == ("m1",)
+    assert decide(entry(FAILED), V1).reason is SkipReason.NOT_DELETED
+    assert decide(entry(FAILED), V2, M1, V1).reason is SkipReason.NEWER_VERSION
+    assert decide(entry(FAILED), OLD_MARKER, V1).reason is SkipReason.OLDER_MARKER
+    assert decide(entry(FAILED), M1).reason is SkipReason.VERSION_GONE
 
 
 @pytest.mark.parametrize(
@@ -267,7 +275,8 @@ def test_of_one_version_the_outcome_stays_that_says_most_of_a_deletion(earlier, 
     [
         (DELETED, DELETED, "v2"),
         (DELETED, None, "v2"),
-        (DELETED, FAILED, "v1"),
+        (DELETED, FAILED, "v2"),
+        (DELETED, ObjectOutcome.DENIED, "v1"),
         (DELETED, ABSENT, "v1"),
         (FAILED, FAILED, "v2"),
     ],

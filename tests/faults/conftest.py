@@ -83,7 +83,7 @@ def check_restore(site: MemorySite, path: Path) -> None:
                 entry.key: entry.version_id
                 for prefix in journal.prefixes
                 for entry in journal.entries(prefix)
-                if entry.outcome not in (ObjectOutcome.DENIED, ObjectOutcome.FAILED)
+                if entry.outcome is not ObjectOutcome.DENIED
             }
             undo = Restoration(
                 reader=cleanup(site).open_bucket(),
