@@ -205,7 +205,38 @@ def test_other_places_in_s3_are_refused_before_anything_is_read(
     assert proxy.requests == []
 
 
-@pytest.mark.parametrize("odd", ["notes.txt", "1.jsonl"])
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_journal_that_lacks_a_part_is_told_as_such(live: Bucket, capsys, lost: int) -> None:
+    assert clean(live) == 0
+    (run_id,) = parts(live)
+    live.remove(f"{FOLDER}{run_id}/{lost:08}.jsonl")
+    before = live.keys()
+    address = f"s3://{live.name}/{FOLDER}{run_id}/"
+    access = ["--endpoint-url", live.endpoint_url, "--auto-approve"]
+    for argv in (["restore", address], ["cleanup", "--resume", address]):
+        assert main([*argv, *access]) == 2
+        assert f"lacks 1 part, the first {lost:08}.jsonl" in capsys.readouterr().err
+    assert live.keys() == before
+
+
+def test_journal_of_another_s3_is_neither_gone_on_with_nor_restored(
+    live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, capsys, closed_port_url: str
+) -> None:
+    """Its bytes lie in a bucket of the same name, and name the S3 that they were copied from."""
+    small_batches(monkeypatch)
+    address = crash(live, proxy, 2)
+    key = f"{address.removeprefix(f's3://{live.name}/')}00000001.jsonl"
+    header = json.loads(live.content()[key][0])
+    header["target"]["endpoint_url"] = closed_port_url
+    live.put(key, body=json.dumps(header).encode() + b"\n")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", live.endpoint_url)
+    for argv in (["restore", address], ["cleanup", "--resume", address]):
+        assert main([*argv, "--auto-approve"]) == 2
+        assert "is the journal of a run at" in capsys.readouterr().err
+    assert {one.method for one in proxy.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("odd", ["notes.txt", "1.jsonl", "00000000.jsonl"])
 def test_what_is_no_part_among_the_parts_is_refused(live: Bucket, capsys, odd: str) -> None:
     assert clean(live) == 0
     (run_id,) = parts(live)

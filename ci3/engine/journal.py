@@ -44,10 +44,11 @@ class Journal:
     def resume(cls, opened: "OpenJournal", *, ci3_version: str, resumed_at: datetime) -> Self:
         """Go on with a run's journal, and write that down.
 
-        A last line that a crash cut off is taken away.
+        A last line that a crash cut off is taken away. Raises SettingsError where anything has
+        been written since the journal was read.
         """
         written = opened.written
-        opened.lines.cut(written.size_bytes)
+        opened.lines.cut(written.size_bytes, read_bytes=written.read_bytes)
         journal = cls(written.source, opened.lines, last_batch=written.last_batch)
         journal.run_id = written.header.run_id
         moment = timestamp(resumed_at)

@@ -80,7 +80,7 @@ class JournalFile:
 
     A last line without its line break was cut off by a crash, before whatever it speaks of was
     done or answered: it is left out, and `is_torn` says so. `size_bytes` is the size without it,
-    `last_batch` the highest number of a batch.
+    `read_bytes` the size with it, `last_batch` the highest number of a batch.
     """
 
     header: JournalHeader
@@ -92,6 +92,7 @@ class JournalFile:
         self.has_ended = False
         self.stopped = ""
         self.size_bytes = 0
+        self.read_bytes = 0
         self.last_batch = 0
         self._stream = stream
         self._lock = Lock()
@@ -171,6 +172,9 @@ class JournalFile:
     def _note_intent(self, intent: IntentRecord, number: int, offset: int) -> None:
         if intent.batch <= self.last_batch:
             raise self._wrong(number, "a batch is numbered as if it came before the last one")
+        if intent.batch != self.last_batch + 1:
+            missing = f"batch {intent.batch} follows batch {self.last_batch}"
+            raise self._wrong(number, f"{missing}: lines before this one are missing")
         for part in intent.parts:
             if part.prefix not in self.header.deployments:
                 raise self._wrong(number, f"{part.prefix!r} is no deployment that was approved")
@@ -204,6 +208,7 @@ class JournalFile:
         number = 0
         while line := self._stream.readline(LINE_LIMIT_BYTES):
             number += 1
+            self.read_bytes += len(line)
             if not line.endswith(b"\n"):
                 if self._stream.read(1):
                     raise self._wrong(number, "the line is longer than any of a journal")

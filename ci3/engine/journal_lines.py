@@ -16,8 +16,11 @@ class Lines(Protocol):
     def add(self, line: bytes, *, is_urgent: bool) -> None:
         """Add a line; what is urgent outlasts a crash of the machine once this returns."""
 
-    def cut(self, size_bytes: int) -> None:
-        """Take away what stands behind so many bytes."""
+    def cut(self, size_bytes: int, *, read_bytes: int) -> None:
+        """Take away what stands behind so many bytes, if all there is was read; go on from there.
+
+        Raises SettingsError where there is more than that: another run is writing.
+        """
 
     def close(self) -> None:
         """Take no more."""
@@ -45,6 +48,12 @@ class LineFile:
             if self._is_broken:
                 raise _unwritten(self._path, "an earlier line broke off")
             try:
+                if not self._has(self._size_bytes):  # where no locks are, this is what tells
+                    self._is_broken = True
+                    raise JournalError(
+                        f"the journal {self._path} was written by another run meanwhile",
+                        "Go on with it by resume, once no other run does.",
+                    )
                 _write_all(self._file, line)
                 if is_urgent:
                     os.fsync(self._file.fileno())
@@ -53,11 +62,14 @@ class LineFile:
                 raise _unwritten(self._path, str(exc.strerror)) from exc
             self._size_bytes += len(line)
 
-    def cut(self, size_bytes: int) -> None:
-        """Cut off what stands behind so many bytes."""
-        self._size_bytes = size_bytes
-        self._file.truncate(size_bytes)
-        self._file.seek(size_bytes)
+    def cut(self, size_bytes: int, *, read_bytes: int) -> None:
+        """Cut off what stands behind so many bytes, unless the file has grown since it was read."""
+        try:
+            if not self._has(read_bytes):
+                raise _in_use(self._path, "writing")
+            self._end_at(size_bytes)
+        except OSError as exc:
+            raise _unwritable(self._path, exc) from exc
 
     def close(self) -> None:
         """Close it."""
@@ -68,9 +80,17 @@ class LineFile:
     def _take_back(self) -> None:
         """Cut off what was written of a line; where that fails too, no other may follow it."""
         try:
-            self.cut(self._size_bytes)
+            self._end_at(self._size_bytes)
         except OSError:
             self._is_broken = True
+
+    def _has(self, size_bytes: int) -> bool:
+        return os.fstat(self._file.fileno()).st_size == size_bytes
+
+    def _end_at(self, size_bytes: int) -> None:
+        self._size_bytes = size_bytes
+        self._file.truncate(size_bytes)
+        self._file.seek(size_bytes)
 
 
 def create_file(path: str) -> LineFile:
@@ -99,10 +119,7 @@ def lock_journal(stream: BinaryIO, path: str, how: int) -> None:
     try:
         fcntl.flock(stream.fileno(), how | fcntl.LOCK_NB)
     except BlockingIOError as exc:
-        raise SettingsError(
-            f"the journal {path} is in use: another run is writing or reading it",
-            "Wait until that run has ended.",
-        ) from exc
+        raise _in_use(path, "writing or reading") from exc
     except OSError:
         return
 
@@ -111,6 +128,12 @@ def _write_all(file: BinaryIO, line: bytes) -> None:
     rest = memoryview(line)
     while rest:
         rest = rest[file.write(rest) :]
+
+
+def _in_use(path: str, how: str) -> SettingsError:
+    return SettingsError(
+        f"the journal {path} is in use: another run is {how} it", "Wait until that run has ended."
+    )
 
 
 def _unwritten(path: str, why: str) -> JournalError:

@@ -4,12 +4,15 @@ The parts are numbered in the order of the lines. None is ever written over: a n
 means that another run goes on with the same journal, and this one stops.
 """
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from itertools import count
 from threading import Lock
 
 from ci3.aws.bucket import BucketReader, JournalStore
 from ci3.core.journal_place import JournalPlace, part_name, part_number
+from ci3.core.wording import counted
 from ci3.engine.journal_file import LINE_LIMIT_BYTES, JournalFile, OpenJournal
 from ci3.errors import AccessError, JournalError, SettingsError
 
@@ -42,7 +45,7 @@ class StoredLines:
             self._last_part += 1
             self._is_broken = False
 
-    def cut(self, size_bytes: int) -> None:
+    def cut(self, size_bytes: int, *, read_bytes: int) -> None:
         """Leave all as it is: an object is there whole or not at all."""
 
     def close(self) -> None:
@@ -76,7 +79,7 @@ def _read(bucket: BucketReader, place: JournalPlace) -> tuple[JournalFile, int]:
     parts: dict[int, str] = {}
     for key in bucket.list_keys(place.key):
         number = part_number(key.removeprefix(place.key))
-        if number is None:
+        if not number:
             raise SettingsError(f"s3://{place.bucket}/{key} is no part of a journal", "")
         parts[number] = key
     if not parts:
@@ -84,6 +87,7 @@ def _read(bucket: BucketReader, place: JournalPlace) -> tuple[JournalFile, int]:
             f"there is no journal {place.url}",
             "Check bucket, prefix and run; a run stores its journal with journal-file: s3://",
         )
+    _refuse_lost_parts(parts, place)
     with ThreadPoolExecutor(READERS, "reading-journal") as pool:
         keys = [parts[number] for number in sorted(parts)]
         lines = list(pool.map(lambda key: bucket.read_whole(key, LINE_LIMIT_BYTES), keys))
@@ -95,4 +99,24 @@ def _read(bucket: BucketReader, place: JournalPlace) -> tuple[JournalFile, int]:
             f"{place.url} is the journal of the run {header.run_id} on {header.target.url}",
             "It does not belong where it is. Nothing was done.",
         )
+    if header.target.endpoint_url.rstrip("/") != bucket.endpoint_url.rstrip("/"):
+        raise SettingsError(
+            f"{place.url} is the journal of a run at {header.target.endpoint_url or 'AWS'}, and it "
+            f"was read at {bucket.endpoint_url or 'AWS'}",
+            "Name the endpoint-url that the run had. Nothing was done.",
+        )
     return written, max(parts)
+
+
+def _refuse_lost_parts(parts: Collection[int], place: JournalPlace) -> None:
+    """Raise SettingsError where a part is missing: none is put before the one ahead of it is there.
+
+    That the last ones are missing does not show here: the journal then has no end.
+    """
+    if lost := max(parts) - len(parts):
+        first = next(number for number in count(1) if number not in parts)
+        raise SettingsError(
+            f"the journal {place.url} lacks {counted(lost, 'part')}, the first {part_name(first)}",
+            "Bring that back: a bucket that keeps versions still has it. Without it `ci3 restore "
+            "NAME --deleted-since` brings back one deployment. Nothing was done.",
+        )

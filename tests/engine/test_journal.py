@@ -267,7 +267,15 @@ def test_what_a_run_does_not_write_is_refused_with_its_line(line, changes, told)
 
 @pytest.mark.parametrize(
     "moved",
-    ["twice", "after the end", "header later", "in the middle", "outcome twice", "batch again"],
+    [
+        "twice",
+        "after the end",
+        "header later",
+        "in the middle",
+        "outcome twice",
+        "batch again",
+        "batch missing",
+    ],
 )
 def test_lines_in_an_order_that_no_run_writes_are_refused(moved):
     header, batch, said, end = written(([stored("app/old/a")], [DELETED])).splitlines(keepends=True)
@@ -278,6 +286,7 @@ def test_lines_in_an_order_that_no_run_writes_are_refused(moved):
         "in the middle": [header, batch[:-20] + b"\n", said, end],
         "outcome twice": [header, batch, said, said],
         "batch again": [header, batch, batch],
+        "batch missing": [header, batch.replace(b'"batch":1', b'"batch":2'), end],
     }[moved]
     with pytest.raises(SettingsError, match=r"line [1234]"):
         read(b"".join(lines))

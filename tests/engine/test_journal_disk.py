@@ -1,5 +1,7 @@
 """The journal and the disk: what is flushed when, and what a full disk leaves."""
 
+import errno
+import fcntl
 import io
 import os
 import resource
@@ -9,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from ci3.core.model import ObjectOutcome
-from ci3.errors import JournalError
-from tests.journals import DELETED, begun, entries, read, stored
+from ci3.engine.journal import Journal
+from ci3.engine.journal_file import reopen_journal
+from ci3.errors import JournalError, SettingsError
+from tests.builders import NOW
+from tests.journals import DELETED, begun, entries, read, resumed, stored
 
 
 def test_intent_is_on_the_disk_before_its_request_and_its_outcome_with_the_next(monkeypatch):
@@ -86,3 +91,45 @@ class _Broken(io.FileIO):
 
     def truncate(self, size=None):  # noqa: ARG002 - as FileIO has it
         raise OSError(5, "Input/output error")
+
+
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that has none."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_lines_written_since_the_journal_was_read_are_not_cut_away():
+    a = stored("app/old/a")
+    with begun() as running:
+        running.intend([("app/old/", [a])])
+        with reopen_journal("j.jsonl") as opened:
+            running.conclude(1, [DELETED])
+            running.intend([("app/old/", [stored("app/old/b")])])
+            content = Path("j.jsonl").read_bytes()
+            with pytest.raises(SettingsError, match="is in use: another run is writing it"):
+                Journal.resume(opened, ci3_version="2", resumed_at=NOW)
+        assert Path("j.jsonl").read_bytes() == content
+        running.conclude(2, [DELETED])
+        running.end("")
+    journal = read(Path("j.jsonl").read_bytes())
+    assert journal.has_ended
+    assert {one.outcome for one in entries(journal).values()} == {ObjectOutcome.DELETED}
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_a_run_whose_journal_another_one_goes_on_with_writes_no_more():
+    with begun() as running:
+        running.intend([("app/old/", [stored("app/old/a")])])
+        with resumed() as other:
+            for _ in range(2):
+                with pytest.raises(JournalError, match=r"j\.jsonl"):
+                    running.intend([("app/old/", [stored("app/old/b")])])
+            other.end("")
+    journal = read(Path("j.jsonl").read_bytes())
+    assert (journal.has_ended, journal.last_batch) == (True, 1)
