@@ -1,6 +1,6 @@
 """What of a plan may be deleted now: held against what is live, and against a new plan."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ci3.aws.bucket import BucketReader
@@ -29,17 +29,26 @@ class Approved:
         return {name: why for name, why in self.withdrawn.items() if name not in self.gone}
 
 
-def approve(cleanup: Cleanup, plan: Plan, bucket: BucketReader, *, is_fresh: bool) -> Approved:
+def approve(
+    cleanup: Cleanup,
+    plan: Plan,
+    bucket: BucketReader,
+    *,
+    is_fresh: bool,
+    make_plan: Callable[[], Plan] | None = None,
+) -> Approved:
     """Say what of a plan may be deleted now; nothing is deleted by this.
 
     What is live is read once more. A plan that is not fresh, because a person took time to
-    look at it, is also held against a new one. Raises RefusedError for what may not be applied.
+    look at it, is also held against a new one, made by `make_plan` where that is given. Raises
+    RefusedError for what may not be applied.
     """
     refuse_unless_applyable(plan)
     skips_changed = cleanup.settings.skip_changed
     approved = Approved(plan=plan, due=plan.doomed, skips_changed=skips_changed)
     if not is_fresh:
-        approved = _hold_against_new_plan(cleanup, approved, bucket)
+        new_plan = make_plan() if make_plan else cleanup.make_plan(bucket)
+        approved = _hold_against(new_plan, approved)
     return hold_what_is_live(cleanup, approved, bucket)
 
 
@@ -98,8 +107,8 @@ def refuse_other_target(planned: Target, found: Target) -> None:
             )
 
 
-def _hold_against_new_plan(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Approved:
-    plan, new_plan = approved.plan, cleanup.make_plan(bucket)
+def _hold_against(new_plan: Plan, approved: Approved) -> Approved:
+    plan = approved.plan
     refuse_unless_applyable(new_plan)
     refuse_other_target(plan.target, new_plan.target)
     still_due = compare(plan, new_plan)

@@ -10,7 +10,13 @@ from ci3.cleanup import Cleanup
 from ci3.core.account import Account
 from ci3.core.model import DeploymentResult, ObjectOutcome, Result
 from ci3.core.plan import Plan
-from ci3.core.resumption import JournalHeader, Left, is_as_approved, plan_what_is_left
+from ci3.core.resumption import (
+    JournalHeader,
+    Left,
+    find_gone,
+    is_as_approved,
+    plan_what_is_left,
+)
 from ci3.core.wording import moment
 from ci3.engine.inventory import list_deployment
 from ci3.engine.journal import Journal
@@ -37,11 +43,7 @@ class Resumption:
 
         Raises RefusedError where the target is not as it was.
         """
-        fresh = self.cleanup.make_plan(self.bucket)
-        refuse_other_target(self.header.target, fresh.target)
-        told = f"the run {self.header.run_id} of {moment(self.header.started_at)}"
-        unchanged = self._find_unchanged(fresh)
-        self._left = plan_what_is_left(fresh, self.header.deployments, unchanged, told=told)
+        self._left = self._find_left()
         return self._left.plan
 
     def apply(self, plan: Plan, *, is_fresh: bool) -> Account:
@@ -52,7 +54,13 @@ class Resumption:
         left = self._left or Left(plan=plan, withdrawn={}, gone=())
         if not plan.doomed and not left.withdrawn and self._is_finished:
             return Account(plan=plan)
-        approved = approve(self.cleanup, plan, self.bucket, is_fresh=is_fresh)
+        approved = approve(
+            self.cleanup,
+            plan,
+            self.bucket,
+            is_fresh=is_fresh,
+            make_plan=lambda: self._find_left().plan,
+        )
         resumed_at = self.cleanup.clock()
         with Journal.resume(self.opened, ci3_version=__version__, resumed_at=resumed_at) as journal:
             self.cleanup.tell_journal(journal.path)
@@ -74,23 +82,43 @@ class Resumption:
         written = self.opened.written
         return written.has_ended and not written.stopped and not written.open_prefixes
 
-    def _find_unchanged(self, fresh: Plan) -> set[str]:
-        """List the half-deleted ones, and find those that only the run's own deletions changed."""
-        unchanged = set()
+    def _find_left(self) -> Left:
+        fresh = self.cleanup.make_plan(self.bucket)
+        refuse_other_target(self.header.target, fresh.target)
+        unchanged, brought_back = self._look_at_begun(fresh)
+        return plan_what_is_left(
+            fresh,
+            self.header.deployments,
+            unchanged,
+            told=f"the run {self.header.run_id} of {moment(self.header.started_at)}",
+            brought_back=brought_back,
+            limits=self.cleanup.limits,
+        )
+
+    def _look_at_begun(self, fresh: Plan) -> tuple[set[str], set[str]]:
+        """List the half-deleted ones, and find those that only the run's own deletions changed.
+
+        The others that come back are those of which something that was gone is there again.
+        """
+        unchanged, brought_back = set(), set()
         for decision in fresh.doomed:
             planned = decision.deployment
             approved = self.header.deployments.get(planned.prefix)
-            if approved is None or planned.fingerprint == approved.fingerprint:
-                continue
             entries = self.opened.written.entries(planned.prefix)
-            if not entries:
+            if approved is None or not entries:
+                continue
+            gone = find_gone(entries)
+            if planned.fingerprint == approved.fingerprint:
+                if gone:
+                    brought_back.add(planned.prefix)
                 continue
             found, objects = list_deployment(self.bucket, planned.name, planned.prefix)
             if found.fingerprint != planned.fingerprint:
                 continue
             if is_as_approved(approved, objects, entries):
-                unchanged.add(planned.prefix)
-        return unchanged
+                is_back = any(one.key in gone for one in objects)
+                (brought_back if is_back else unchanged).add(planned.prefix)
+        return unchanged, brought_back
 
     def _stays(self, name: str, why: str, plan: Plan) -> DeploymentResult:
         found = {one.deployment.name: one.deployment.object_count for one in plan.decisions}

@@ -8,6 +8,7 @@ import pytest
 from ci3.cli import main
 from ci3.core.model import ObjectOutcome
 from ci3.engine.journal_file import open_journal
+from ci3.engine.settling import settle_open
 from tests.crash import SETTINGS, crash, resume, small_batches
 from tests.fault_proxy import FaultProxy
 from tests.journals import begun, entries, intended, outcomes, records
@@ -27,6 +28,13 @@ def site(site: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
 
 def keys_of(site: Bucket, name: str) -> set[str]:
     return {key for key in site.content() if key.startswith(f"{name}/")}
+
+
+def keep_versions(site: Bucket) -> None:
+    """Keep versions from now on, of all that is there too."""
+    site.enable_versioning()
+    for days, name in ((1, "new"), (10, "old-1"), (20, "old-2")):
+        site.deploy(name, days=days)
 
 
 def all_deleted() -> bool:
@@ -202,6 +210,65 @@ def test_what_became_due_since_was_not_approved(site: Bucket, proxy: FaultProxy,
 
     assert site.folders() == {"newer", "new"}
     assert "not among what the run that is resumed was to delete" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["all of it", "one object"])
+def test_what_was_brought_back_since_is_not_deleted_again(
+    site: Bucket, proxy: FaultProxy, capsys, *, is_whole: bool
+) -> None:
+    keep_versions(site)
+    crash(site, proxy, 3)
+    if is_whole:
+        assert main(["restore", "j.jsonl", "--auto-approve"]) == 0
+    else:
+        found = site.client.list_object_versions(Bucket=site.name, Prefix="old-1/")
+        one = found["DeleteMarkers"][0]
+        site.client.delete_object(Bucket=site.name, Key=one["Key"], VersionId=one["VersionId"])
+    before = site.keys()
+    capsys.readouterr()
+
+    assert resume() == 3
+
+    assert site.folders() >= {"new", "old-1"}
+    assert keys_of(site, "old-1") == {key for key in before if key.startswith("old-1/")}
+    assert "it was brought back since" in capsys.readouterr().out
+
+
+def test_object_that_went_after_it_was_looked_at_comes_back(
+    site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The killed run's last request reaches S3 after the journal says `failed: still there`."""
+    keep_versions(site)
+    before = site.keys()
+    crash(site, proxy, 1)
+    (keys,) = [[one["key"] for one in intended(records("j.jsonl"))]]
+
+    def come_late(*asked) -> None:
+        settle_open(*asked)
+        for key in keys:
+            site.remove(key)
+
+    monkeypatch.setattr("ci3.resuming.settle_open", come_late)
+    resume()
+    assert "still there" in Path("j.jsonl").read_text(encoding="utf-8")
+
+    assert main(["restore", "j.jsonl", "--auto-approve"]) == 0
+    assert site.keys() == before
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_limit_is_held_against_what_is_left_and_not_what_became_due(
+    site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, *, is_asked: bool
+) -> None:
+    monkeypatch.setattr("tests.crash.SETTINGS", ("--keep-count", "1", "--max-delete", "2"))
+    crash(site, proxy, 2)
+    site.deploy("newest", days=0)
+    if is_asked:  # then it is planned once more, when the answer is there
+        monkeypatch.setattr("ci3.commands.cleaning.ask", lambda *_: None)
+        assert main(["cleanup", "--resume", "j.jsonl"]) == 0
+    else:
+        assert resume() == 0
+    assert site.folders() == {"new", "newest"}
 
 
 # What can't be gone on with.

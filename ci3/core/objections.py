@@ -58,7 +58,7 @@ def find_refusals(
         for hole in inventory.holes
     ]
     refusals += against_protected(pins, names)
-    return (*refusals, *against_readings(readings, names), *_against_limits(decisions, limits))
+    return (*refusals, *against_readings(readings, names), *against_limits(decisions, limits))
 
 
 def against_protected(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Refusal, ...]:
@@ -109,7 +109,8 @@ def _against_reading(reading: Reading, names: Sequence[str]) -> Iterator[Refusal
             )
 
 
-def _against_limits(decisions: Sequence[Decision], limits: Limits) -> Iterator[Refusal]:
+def against_limits(decisions: Sequence[Decision], limits: Limits) -> Iterator[Refusal]:
+    """Collect what forbids deleting as much as was decided."""
     doomed = [decision.deployment for decision in decisions if decision.is_delete]
     most = limits.max_delete
     if most is not None and not most.allows(len(doomed), len(decisions)):

@@ -5,14 +5,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ci3.core.content import fingerprint
-from ci3.core.model import Action, Decision, Deployment, Reason, ReasonCode, StoredObject, Target
-from ci3.core.plan import Plan, PlanWarning, PolicyEntry, WarningCode
+from ci3.core.model import (
+    Action,
+    Decision,
+    Deployment,
+    ObjectOutcome,
+    Reason,
+    ReasonCode,
+    StoredObject,
+    Target,
+)
+from ci3.core.objections import Limits, against_limits
+from ci3.core.plan import Plan, PlanWarning, PolicyEntry, RefusalCode, WarningCode
 from ci3.core.undo import JournalEntry
 from ci3.core.wording import counted
 
 NOT_NAMED = "it is due, and not among what the run that is resumed was to delete"
 CHANGED = "its objects changed since it was approved"
+BROUGHT_BACK = "it was brought back since"
 NO_DEPLOYMENT = "it is no deployment by the settings any more"
+
+_WENT = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
+_LIMIT_CODES = (RefusalCode.MAX_DELETE, RefusalCode.MAX_DELETE_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +90,14 @@ def is_as_approved(
     return fingerprint((*left, *gone)) == approved.fingerprint
 
 
+def find_gone(entries: Iterable[JournalEntry]) -> set[str]:
+    """Find the keys of the objects that were gone when the run was done with them.
+
+    Of what was deleted for good there are none: that does not come back.
+    """
+    return {one.key for one in entries if one.outcome in _WENT and not one.is_final}
+
+
 def _current(entries: Iterable[JournalEntry]) -> list[StoredObject]:
     """List the objects that a listing showed before: of several versions of a key the newest.
 
@@ -94,17 +116,20 @@ def _current(entries: Iterable[JournalEntry]) -> list[StoredObject]:
     ]
 
 
-def plan_what_is_left(
+def plan_what_is_left(  # noqa: PLR0913 - all that narrows it
     fresh: Plan,
     approved: Mapping[str, ApprovedDeployment],
     unchanged: Collection[str],
     *,
     told: str,
+    brought_back: Collection[str] = (),
+    limits: Limits | None = None,
 ) -> Left:
     """Limit a new plan to what an earlier run was approved to delete; `told` names that run.
 
     A deployment that is due goes on being deleted only when it was approved, and is as it was then
-    or, by its prefix, among the `unchanged`.
+    or, by its prefix, among the `unchanged`; never when it is among those that were `brought_back`.
+    The limits are held against what is left to delete.
     """
     decisions: list[Decision] = []
     withdrawn: dict[str, str] = {}
@@ -118,6 +143,9 @@ def plan_what_is_left(
             why = "; ".join(reason.message for reason in decision.reasons)
             withdrawn[one.name] = why
             decisions.append(decision)
+        elif one.prefix in brought_back:
+            withdrawn[one.name] = BROUGHT_BACK
+            decisions.append(_spared(decision, BROUGHT_BACK))
         elif decision.deployment.fingerprint == one.fingerprint or one.prefix in unchanged:
             decisions.append(decision)
         else:
@@ -128,7 +156,11 @@ def plan_what_is_left(
     there = (one.deployment for one in decisions if not _is_empty(one.deployment))
     found = {one.name for one in there} | ignored
     gone = tuple(one.prefix for one in approved.values() if one.name not in found)
-    plan = replace(fresh, decisions=tuple(decisions))
+    refusals = (
+        *(one for one in fresh.refusals if one.code not in _LIMIT_CODES),
+        *against_limits(decisions, limits or Limits()),
+    )
+    plan = replace(fresh, decisions=tuple(decisions), refusals=refusals)
     warning = PlanWarning(code=WarningCode.RESUMED, message=_tell(told, approved, gone, plan))
     plan = replace(plan, warnings=(warning, *plan.warnings))
     return Left(plan=plan, withdrawn=withdrawn, gone=gone)

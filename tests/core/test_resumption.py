@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci3.core.content import describe
+from ci3.core.measures import ByteSize
 from ci3.core.model import Ignored, ObjectOutcome, ReasonCode
-from ci3.core.plan import WarningCode
-from ci3.core.resumption import is_as_approved, note_approved, plan_what_is_left
+from ci3.core.objections import Limits
+from ci3.core.plan import DeleteLimit, Refusal, RefusalCode, WarningCode
+from ci3.core.resumption import find_gone, is_as_approved, note_approved, plan_what_is_left
 from ci3.core.undo import JournalEntry
 from tests.builders import days_ago, deployment, doomed, empty, kept, plan, stored
 
@@ -72,9 +74,9 @@ def test_of_several_versions_that_went_for_good_the_newest_was_the_one_that_was_
 X, Y, Z = deployment("x", 30), deployment("y", 20), deployment("z", 1)
 
 
-def left(*decisions, approved=(X, Y), unchanged=(), ignored=()):
-    fresh = plan(*decisions, ignored=ignored)
-    return plan_what_is_left(fresh, note_approved(approved), unchanged, told="the run r")
+def left(*decisions, approved=(X, Y), unchanged=(), ignored=(), refusals=(), **more):
+    fresh = plan(*decisions, ignored=ignored, refusals=refusals)
+    return plan_what_is_left(fresh, note_approved(approved), unchanged, told="the run r", **more)
 
 
 def actions(found):
@@ -99,6 +101,43 @@ def test_half_deleted_deployment_that_is_else_unchanged_goes():
     half = deployment("y", 20, size_bytes=2000)
     found = left(doomed(half), doomed(X), unchanged={"y/"})
     assert [one.deployment for one in found.plan.doomed] == [half, X]
+
+
+def test_what_was_brought_back_stays_whatever_it_is_like_now():
+    half = deployment("y", 20, size_bytes=2000)
+    found = left(doomed(half), doomed(X), unchanged={"y/"}, brought_back={"x/", "y/"})
+    assert found.plan.doomed == ()
+    assert found.withdrawn == dict.fromkeys("xy", "it was brought back since")
+
+
+def test_what_the_run_deleted_or_found_gone_was_gone_and_nothing_else():
+    outcomes = [None, *ObjectOutcome]
+    entries = [entry(stored(f"old/{one}"), one) for one in outcomes]
+    assert find_gone(entries) == {"old/deleted", "old/absent"}
+    assert find_gone([replace(one, is_final=True) for one in entries]) == set()
+
+
+@pytest.mark.parametrize(
+    ("limits", "codes"),
+    [
+        (Limits(max_delete=DeleteLimit(amount=1, is_percent=False)), []),
+        (Limits(max_delete_bytes=ByteSize(text="2 kB", size_bytes=2000)), []),
+        (Limits(max_delete=DeleteLimit(amount=10, is_percent=True)), [RefusalCode.MAX_DELETE]),
+        (
+            Limits(max_delete_bytes=ByteSize(text="1 kB", size_bytes=1999)),
+            [RefusalCode.MAX_DELETE_BYTES],
+        ),
+    ],
+)
+def test_limits_are_held_against_what_is_left_to_delete(limits, codes):
+    """The new plan is over both, with what became due since; what else it refuses stays."""
+    passed = (RefusalCode.UNREADABLE_DEPLOYMENT, RefusalCode.MAX_DELETE,
+              RefusalCode.MAX_DELETE_BYTES)  # fmt: skip
+    refusals = tuple(Refusal(code=one, message="more") for one in passed)
+    decisions = [doomed(X), doomed(deployment("w", 40)), kept(Z)]
+    found = left(*decisions, refusals=refusals, limits=limits)
+    assert [one.code for one in found.plan.refusals] == [passed[0], *codes]
+    assert [one.name for one in (x.deployment for x in found.plan.doomed)] == ["x"]
 
 
 def test_folder_that_is_shown_without_objects_is_gone():
