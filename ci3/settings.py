@@ -264,7 +264,8 @@ class Settings:
         "Where an apply writes down what it is about to delete, and what became of it. "
         "The file must not exist yet. Each of several targets has its own: `journal-1.jsonl` and "
         "so on. `s3://` stores it in the bucket itself, in `.ci3/journals/<run>/` below the "
-        "prefix, which is never a deployment. To restore: the journal of the run to undo.",
+        "prefix, which is never a deployment; whoever may read that folder reads the keys that "
+        "went and the settings. To restore: the journal of the run to undo.",
         options=("--journal-file",),
         default="",
         default_doc="`ci3-journal-<run>.jsonl` in the workspace",
@@ -275,7 +276,8 @@ class Settings:
         "To apply: go on with the run that wrote this journal, where a crash, a timeout or lost "
         "access has ended it. Nothing is deleted but what that run was to delete, as far as it is "
         "still due and unchanged but for its own deletions. Place and settings are the journal's "
-        "where none are given.",
+        "where none are given. Empty means unset: where an earlier step's output may be missing, "
+        "give that step an `if:`, or a full apply is what runs.",
         options=("--resume",),
         default="",
         is_policy_key=False,
