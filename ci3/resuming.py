@@ -100,7 +100,8 @@ class Resumption:
 
         The others that come back are those of which something that was gone is there again.
         """
-        unchanged, brought_back = set(), set()
+        unchanged: set[str] = set()
+        brought_back: set[str] = set()
         for decision in fresh.doomed:
             planned = decision.deployment
             approved = self.header.deployments.get(planned.prefix)

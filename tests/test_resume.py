@@ -271,6 +271,14 @@ def test_limit_is_held_against_what_is_left_and_not_what_became_due(
     assert site.folders() == {"new", "newest"}
 
 
+def test_limit_that_what_is_left_is_over_refuses(site: Bucket, proxy: FaultProxy, capsys) -> None:
+    crash(site, proxy, 1)
+    before = site.keys()
+    assert resume("--max-delete", "1") == 4
+    assert "max-delete allows 1" in capsys.readouterr().err
+    assert site.keys() == before
+
+
 # What can't be gone on with.
 
 
