@@ -68,7 +68,7 @@ def test_signals_while_a_deletion_is_out_end_in_a_true_report(bucket, github, st
 
 def test_signals_before_the_first_deletion_of_an_apply_delete_nothing(bucket, github, start):
     step, process, may_go_on = start(
-        "GET", "prefix=site-1", keep_count="4", mode="apply", nth=2, journal_file="journal.jsonl"
+        "GET", "prefix=site-1", keep_count="4", mode="apply", journal_file="journal.jsonl"
     )
     process.send_signal(signal.SIGTERM)
     may_go_on.set()
@@ -102,7 +102,7 @@ def test_signal_while_the_comment_is_written_leaves_the_report_of_a_deletion_as_
 
 
 def test_signal_while_planning_says_that_nothing_was_deleted(bucket, start):
-    step, process, may_go_on = start("GET", "prefix=site-1", mode="apply")
+    step, process, may_go_on = start("GET", "delimiter", mode="apply")
     process.send_signal(signal.SIGTERM)
     may_go_on.set()
     log, errors = process.communicate(timeout=60)

@@ -48,10 +48,11 @@ DELETE_CALLS: tuple[Callable[..., object], ...] = (
     lambda s3, **on: s3.delete_object(**on, Key="a/x"),
     lambda s3, **on: s3.delete_objects(**on, Delete={"Objects": [{"Key": "a/x"}]}),
 )
+GET_CALLS: tuple[Callable[..., object], ...] = (lambda s3, **on: s3.get_object(**on, Key="a/x"),)
 READ_CALLS: tuple[Callable[..., object], ...] = (
+    *GET_CALLS,
     lambda s3, **on: s3.list_objects_v2(**on),
     lambda s3, **on: s3.get_bucket_versioning(**on),
-    lambda s3, **on: s3.get_object(**on, Key="a/x"),
     lambda s3, **on: s3.list_object_versions(**on),
     lambda s3, **on: s3.list_multipart_uploads(**on),
     lambda s3, **on: s3.get_bucket_lifecycle_configuration(**on),
@@ -62,7 +63,7 @@ FACES = {
     "reader": (READ_OPERATIONS, READ_CALLS),
     "writer": (WRITE_OPERATIONS, DELETE_CALLS + ABORT_CALLS),
     "version remover": (VERSION_OPERATIONS, DELETE_CALLS),
-    "journal store": (JOURNAL_OPERATIONS, PUT_CALLS),
+    "journal store": (JOURNAL_OPERATIONS, PUT_CALLS + GET_CALLS),
 }
 """What each face's client may call: as named, and as calls."""
 
