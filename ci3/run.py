@@ -105,7 +105,7 @@ class Run:
         than a plan.
         """
         if path := self.cleanups[0].settings.plan_file:
-            from ci3.core.planfile import dump_plans
+            from ci3.core.plan_writing import dump_plans
 
             _save(dump_plans(plans, has_targets=self.has_targets), path)
 

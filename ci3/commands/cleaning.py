@@ -140,7 +140,7 @@ def _open_resumed_run(path: str, policy: "Policy", given: "Mapping[str, Given]")
 
 def _show(run: "Run", accounts: "Sequence[Account]", output: str) -> None:
     if output == "json":
-        from ci3.core.planfile import dump_plans
+        from ci3.core.plan_writing import dump_plans
 
         plans = [account.plan for account in accounts]
         click.echo(dump_plans(plans, has_targets=run.has_targets), nl=False)

@@ -30,7 +30,8 @@ from ci3.core.plan import (
     RefusalCode,
     WarningCode,
 )
-from ci3.core.planfile import dump_inventories, dump_objects, dump_plan, load_plan, plan_schema
+from ci3.core.plan_writing import dump_inventories, dump_objects, dump_plan
+from ci3.core.planfile import load_plans, plan_schema
 from ci3.errors import ExitCode, SettingsError
 from tests.builders import deployment, doomed, empty, kept, plan, stored
 
@@ -126,7 +127,7 @@ plans = st.builds(
 
 @given(plans)
 def test_what_was_saved_loads_the_same(one):
-    loaded = load_plan(dump_plan(one), "plan.json")
+    (loaded,) = load_plans(dump_plan(one), "plan.json")
 
     assert loaded == one
     assert loaded.plan_id == one.plan_id
@@ -151,7 +152,7 @@ def test_no_line_of_a_plan_file_is_a_command_to_a_runner(one):
 def test_hostile_name_comes_back_as_it_was(name):
     hostile = plan(doomed(deployment(name, 9)), kept(deployment("new", 1), message=name))
 
-    loaded = load_plan(dump_plan(hostile), "plan.json")
+    (loaded,) = load_plans(dump_plan(hostile), "plan.json")
 
     assert loaded.decisions[0].deployment.name == name
     assert loaded.decisions[1].reasons[0].message == name
@@ -220,7 +221,7 @@ def test_edited_number_of_versions_is_refused():
 
 def refusal(text):
     with pytest.raises(SettingsError) as caught:
-        load_plan(text, "saved/plan.json")
+        load_plans(text, "saved/plan.json")
     assert caught.value.exit_code is ExitCode.USAGE
     assert caught.value.message.startswith("saved/plan.json ")
     assert "Make the plan again" in caught.value.hint
@@ -358,7 +359,7 @@ def test_schema_refuses_what_the_reader_refuses():
 def test_same_moment_in_another_zone_is_no_edit():
     text = edited("deployments/1/newest_at", "2026-11-14T14:00:00+02:00")
 
-    assert load_plan(text, "plan.json") == usual()
+    assert load_plans(text, "plan.json") == (usual(),)
 
 
 def dump_listing(deployments, ignored):

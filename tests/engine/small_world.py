@@ -22,7 +22,8 @@ from ci3.cleanup import Cleanup
 from ci3.cli import main
 from ci3.core.model import ObjectOutcome, Result
 from ci3.core.plan import Plan
-from ci3.core.planfile import dump_plans, load_plans
+from ci3.core.plan_writing import dump_plans
+from ci3.core.planfile import load_plans
 from ci3.core.undo_plan import Restored, UndoPlan
 from ci3.engine.deletions import JournaledDeletions
 from ci3.engine.journal_file import JournalFile, open_journal
