@@ -22,14 +22,16 @@ from ci3.core.model import Outcome
 from ci3.core.plan import Origin, Plan
 from ci3.engine.journal_file import OpenJournal
 from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError
+from ci3.garbage import look_seldom
 from ci3.github.api import GitHubApi
 from ci3.github.oidc import open_identity_tokens
 from ci3.github.runner import NeutralStream, Runner, WorkflowRun, read_inputs, read_run
 from ci3.named_journal import Surround, reopen_named_journal
 from ci3.policy_change import OldPolicy
 from ci3.policy_file import read_named_policy
+from ci3.report.progress_lines import ProgressLines
 from ci3.report.sentences import total_verdict
-from ci3.report.terminal import ProgressLines, show_results, show_run
+from ci3.report.terminal import show_results, show_run
 from ci3.reporting import Reporter, open_github
 from ci3.resolving import Given, text_of
 from ci3.restore_step import restore_step
@@ -53,6 +55,7 @@ JOURNAL = "If anything was deleted until then, the journal tells."
 
 def main() -> int:
     """Run the action in the environment of a workflow's step; give its exit code."""
+    look_seldom()
     for one in _SIGNALS:
         signal.signal(one, _interrupt)
     runner = Runner(os.environ.get("GITHUB_STEP_SUMMARY", ""))

@@ -10,7 +10,6 @@ from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials
 from ci3.constants import MINIMUM_KEEP_COUNT
-from ci3.core.explanation import Explanation, explain
 from ci3.core.live import Reading
 from ci3.core.model import (
     Inventory,
@@ -28,7 +27,6 @@ from ci3.core.objections import (
 from ci3.core.pins import Pin, pin_commits, pin_live, pin_pointers, protect
 from ci3.core.plan import Plan, Refusal
 from ci3.core.retention import Judgement, RetentionPolicy, judge, rests_on
-from ci3.core.simulation import Simulation, simulate
 from ci3.core.succession import AgeFrom
 from ci3.engine.inventory import Scope, finish_listing, take_inventory
 from ci3.engine.live import read_live_sources
@@ -37,6 +35,8 @@ from ci3.engine.version_listing import with_versions
 from ci3.settings import Settings
 
 if TYPE_CHECKING:
+    from ci3.core.explanation import Explanation
+    from ci3.core.simulation import Simulation
     from ci3.github.api import GitHubApi
 
 
@@ -175,8 +175,10 @@ class Cleanup:
             ),
         )
 
-    def explain(self, bucket: BucketReader, name: str) -> Explanation | str:
+    def explain(self, bucket: BucketReader, name: str) -> "Explanation | str":
         """Explain the decision about one deployment, or say why there is none to explain."""
+        from ci3.core.explanation import explain
+
         seen = self.look(bucket)
         for judgement in seen.judgements:
             if judgement.deployment.name == name:
@@ -186,8 +188,10 @@ class Cleanup:
         reasons |= {one.name: f"could not be listed: {one.reason}" for one in seen.inventory.holes}
         return reasons.get(name, "")
 
-    def simulate(self, inventory: Inventory) -> Simulation:
+    def simulate(self, inventory: Inventory) -> "Simulation":
         """Replay a bucket's history under the rules in force, with what they protect."""
+        from ci3.core.simulation import simulate
+
         return simulate(
             inventory,
             self.policy,

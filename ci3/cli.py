@@ -15,6 +15,7 @@ from ci3.commands.permitting import iam_policy
 from ci3.commands.restoring import restore
 from ci3.commands.simulating import simulate
 from ci3.errors import Ci3Error, ExitCode, RefusedError, SettingsError
+from ci3.garbage import look_seldom
 from ci3.screen import console, show_error
 
 _EXAMPLES = """
@@ -46,6 +47,7 @@ Exit codes: 0 done, 2 settings or usage, 3 partly done, 4 refused,
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; give its exit code, never a traceback for what a user or S3 can cause."""
+    look_seldom()
     try:
         signal.signal(signal.SIGTERM, _interrupt)
         answer = _cli.main(args=argv, prog_name="ci3", standalone_mode=False)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ci3.aws.client import Credentials
     from ci3.cleanup import Cleanup
+    from ci3.engine.progress import Progress
     from ci3.github.api import GitHubApi
 
 WIDTH_WITHOUT_TERMINAL = 160
@@ -52,11 +53,16 @@ def show_error(error: Ci3Error) -> None:
 
 def write_markdown(text: str) -> None:
     """Write Markdown to stdout; in a workflow's log, nothing in it reads as a command."""
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        from ci3.github.runner import neutral
+    click.echo("".join(_neutral(line) for line in text.splitlines(keepends=True)), nl=False)
 
-        text = "".join(neutral(line) for line in text.splitlines(keepends=True))
-    click.echo(text, nl=False)
+
+def _neutral(line: str) -> str:
+    """Write a line so that in a workflow's log nothing in it reads as a command."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return line
+    from ci3.github.runner import neutral
+
+    return neutral(line)
 
 
 def ask(question: str, what: str, unchanged: str) -> None:
@@ -96,9 +102,7 @@ def _ask(is_answered: Callable[[], bool], what: str, unchanged: str) -> None:
 def make_cleanup(settings: Settings) -> "Cleanup":
     """Surround settings with this terminal, its clock and, in a workflow, the run's commits."""
     from ci3.cleanup import Cleanup
-    from ci3.report.terminal import ProgressBar, ProgressLines
 
-    screen = console(sys.stderr)
     commits: tuple[str, ...] = ()
     if os.environ.get("GITHUB_ACTIONS") == "true":
         from ci3.github.runner import read_run
@@ -107,14 +111,25 @@ def make_cleanup(settings: Settings) -> "Cleanup":
     return Cleanup(
         settings=settings,
         commits=commits,
-        progress=ProgressBar(screen)
-        if screen.is_terminal
-        else ProgressLines(lambda line: screen.print(line, markup=False)),
+        progress=_progress(),
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
         github=_open_github(settings, os.environ),
         credentials=_credentials(settings, os.environ),
     )
+
+
+def _progress() -> "Progress":
+    """Make a bar on a terminal; elsewhere lines, without the libraries of a terminal."""
+    if sys.stderr.isatty():
+        screen = console(sys.stderr)
+        if screen.is_terminal:
+            from ci3.report.progress_bar import ProgressBar
+
+            return ProgressBar(screen)
+    from ci3.report.progress_lines import ProgressLines
+
+    return ProgressLines(lambda line: click.echo(_neutral(line), err=True))
 
 
 def _credentials(settings: Settings, environ: Mapping[str, str]) -> "Credentials | None":

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ci3.aws.bucket import KeyOutcome
+from ci3.aws.outcomes import KeyOutcome
 from ci3.core.content import describe
 from ci3.core.model import Deployment, ObjectOutcome, StoredObject, Target, Versioning
 from ci3.core.resumption import JournalHeader, note_approved

@@ -308,6 +308,23 @@ def test_help_takes_little_time_and_loads_no_library_that_it_does_not_need() -> 
     assert not {"boto3", "botocore", "pydantic", "rich", "requests", "yaml"} & set(loaded)
 
 
+def test_plan_as_json_loads_neither_a_terminal_nor_what_deletes(live: Bucket, tmp_path) -> None:
+    words = ["plan-cleanup", *live.options(), *KEEP_2, "--output", "json"]
+    words += ["--plan-file", str(tmp_path / "plan.json")]
+    ran = run_child(
+        "-c",
+        "import sys; from ci3.cli import main; main(sys.argv[1:]);"
+        "print(*sys.modules, sep='\\n', file=sys.stderr)",
+        *words,
+    )
+    loaded = set(ran.stderr.splitlines())
+    assert "ci3.core.plan_writing" in loaded
+    assert not {"boto3", "pydantic", "rich", "requests", "yaml"} & loaded
+    deleting = {"ci3.aws.deleting", "ci3.aws.writer", "ci3.aws.version_remover", "ci3.applying"}
+    assert not deleting & loaded
+    assert not {"ci3.core.simulation", "ci3.core.explanation", "ci3.core.examination"} & loaded
+
+
 def test_demo_runs_through(tmp_path: Path) -> None:
     ran = run_child("-m", "ci3", "demo", env={"PATH": os.environ["PATH"]})
     assert ran.returncode == 0, ran.stderr

@@ -12,28 +12,33 @@ from ci3.aws.client import (
     WRITE_OPERATIONS,
     Credentials,
     make_client,
+    open_session,
     translated,
 )
 from ci3.aws.entries import read_entries
-from ci3.aws.journal_store import JournalStore
-from ci3.aws.lifecycle import lifecycle_rules, noncurrent_term
 from ci3.aws.listings import check_listings
-from ci3.aws.outcomes import KeyOutcome
 from ci3.aws.pages import Page, list_pages
 from ci3.aws.traits import object_lock, stated_region, versioning_state
 from ci3.aws.uploads import list_uploads
-from ci3.aws.versions import VersionRemover, list_versions, note_order
-from ci3.aws.writer import BucketWriter
+from ci3.aws.versions import list_versions, note_order
 from ci3.constants import MAXIMUM_CONCURRENCY
-from ci3.core.examination import LifecycleRule, ObjectLock, VersioningState
-from ci3.core.model import NoncurrentTerm, StoredUpload, StoredVersion, Target, Versioning
+from ci3.core.model import (
+    NoncurrentTerm,
+    StoredUpload,
+    StoredVersion,
+    Target,
+    Versioning,
+    VersioningState,
+)
 from ci3.errors import AccessError, GateError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-__all__ = ["BucketReader", "BucketWriter", "JournalStore", "KeyOutcome", "VersionRemover"]
-
+    from ci3.aws.journal_store import JournalStore
+    from ci3.aws.version_remover import VersionRemover
+    from ci3.aws.writer import BucketWriter
+    from ci3.core.examination import LifecycleRule, ObjectLock
 
 # What the AWS configuration names counts as if it were a setting, so that a plan records it.
 _AWS_ENDPOINT = re.compile(r"https://s3[.-]([a-z0-9-]+\.)?amazonaws\.com(\.cn)?/?")
@@ -54,18 +59,13 @@ class BucketReader:
         self.bucket = bucket
         self.credentials = credentials
         self._asked_region = region
+        self._asked_endpoint_url = endpoint_url
         self._connections = connections
-        self._client = make_client(
-            region=region,
-            endpoint_url=endpoint_url,
-            operations=READ_OPERATIONS,
-            connections=connections,
-            credentials=credentials,
-        )
+        self._session = open_session(credentials)
+        self._client = self._make_client(READ_OPERATIONS)
         read_entries(self._client)
         check_listings(self._client)
         note_order(self._client)
-        self._asked_endpoint_url = endpoint_url
         in_force = self._client.meta.endpoint_url
         is_default = not endpoint_url and _AWS_ENDPOINT.fullmatch(in_force)
         self.endpoint_url = "" if is_default else in_force
@@ -92,17 +92,21 @@ class BucketReader:
 
     def noncurrent_term(self, prefix: str) -> NoncurrentTerm:
         """Read when lifecycle rules expire old versions; see `ci3.aws.lifecycle`."""
+        from ci3.aws.lifecycle import noncurrent_term
+
         return noncurrent_term(self._client, self.bucket, prefix)
 
-    def lifecycle_rules(self) -> tuple[LifecycleRule, ...]:
+    def lifecycle_rules(self) -> "tuple[LifecycleRule, ...]":
         """Read the lifecycle rules that are in force; raises AccessError."""
+        from ci3.aws.lifecycle import lifecycle_rules
+
         return lifecycle_rules(self._client, self.bucket)
 
     def versioning_state(self) -> VersioningState:
         """Read whether the bucket keeps versions; raises AccessError."""
         return versioning_state(self._client, self.bucket)
 
-    def object_lock(self) -> ObjectLock:
+    def object_lock(self) -> "ObjectLock":
         """Read whether versions are locked; raises AccessError."""
         return object_lock(self._client, self.bucket)
 
@@ -156,27 +160,36 @@ class BucketReader:
         except AccessError:
             return Versioning.UNKNOWN
 
-    def open_writer(self) -> BucketWriter:
+    def open_writer(self) -> "BucketWriter":
         """Make the face that deletes, with a client of its own; only an apply calls this."""
+        from ci3.aws.writer import BucketWriter
+
         return BucketWriter(bucket=self.bucket, client=self._open(WRITE_OPERATIONS))
 
-    def open_version_remover(self) -> VersionRemover:
+    def open_version_remover(self) -> "VersionRemover":
         """Make the face that removes versions by id, for a restore or where versions go too."""
+        from ci3.aws.version_remover import VersionRemover
+
         return VersionRemover(bucket=self.bucket, client=self._open(VERSION_OPERATIONS))
 
-    def open_journal_store(self, key: str) -> JournalStore:
+    def open_journal_store(self, key: str) -> "JournalStore":
         """Make the face that keeps a journal under one key of this bucket."""
+        from ci3.aws.journal_store import JournalStore
+
         return JournalStore(bucket=self.bucket, client=self._open(JOURNAL_OPERATIONS), key=key)
 
     def _open(self, operations: frozenset[str]) -> "S3Client":
-        client = make_client(
-            region=self._asked_region,
-            endpoint_url=self._asked_endpoint_url,
-            operations=operations,
-            connections=self._connections,
-            credentials=self.credentials,
-        )
+        client = self._make_client(operations)
         address = client.meta.endpoint_url
         if address != self._client.meta.endpoint_url:
             raise GateError(f"the bucket was read at one S3, and {address} is another")
         return client
+
+    def _make_client(self, operations: frozenset[str]) -> "S3Client":
+        return make_client(
+            region=self._asked_region,
+            endpoint_url=self._asked_endpoint_url,
+            operations=operations,
+            connections=self._connections,
+            session=self._session,
+        )

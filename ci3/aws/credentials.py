@@ -15,7 +15,7 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 
-from ci3.aws.client import Credentials, error_code, make_service_client, translated
+from ci3.aws.client import Credentials, error_code, make_service_client, open_session, translated
 from ci3.core.wording import visible
 from ci3.errors import AccessError
 
@@ -132,7 +132,7 @@ class _Assumption:
             "sts",
             region=self.region,
             operations=frozenset({operation}),
-            credentials=credentials,
+            session=open_session(credentials),
         )
 
     def _read(self, answer: dict[str, Any]) -> dict[str, str]:

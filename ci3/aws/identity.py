@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from ci3.aws.client import Credentials, make_service_client, translated
+from ci3.aws.client import Credentials, make_service_client, open_session, translated
 from ci3.errors import AccessError
 
 IDENTITY_OPERATIONS: Final = frozenset({"GetCallerIdentity"})
@@ -16,7 +16,7 @@ def find_identity(*, region: str, is_aws: bool, credentials: Credentials | None)
     Where the bucket is not at AWS, AWS's own STS is not shown its keys. Raises AccessError.
     """
     client = make_service_client(
-        "sts", region=region, operations=IDENTITY_OPERATIONS, credentials=credentials
+        "sts", region=region, operations=IDENTITY_OPERATIONS, session=open_session(credentials)
     )
     try:
         if not is_aws and _OF_AWS.fullmatch(client.meta.endpoint_url):

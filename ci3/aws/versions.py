@@ -1,55 +1,19 @@
-"""Versions and delete markers: listing them, and the face that removes them by id."""
+"""Lists versions and delete markers."""
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ci3.aws.client import translated
-from ci3.aws.delete_wire import Doomed
-from ci3.aws.deleting import DeleteRequests
 from ci3.aws.listings import HINT, Markers, check_entries
-from ci3.aws.outcomes import KeyOutcome
 from ci3.core.model import StoredVersion
-from ci3.errors import GateError, ListingError
+from ci3.errors import ListingError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectVersionsRequestTypeDef
 
-NULL_VERSION = "null"
-"""The version of an object that was written without versioning: S3 overwrites it in place."""
 _KINDS = re.compile(rb"<(?:[\w.-]+:)?(Version|DeleteMarker)(?=[\s>])")
-
-
-class VersionRemover:
-    """Removes versions and delete markers, each named by its id; its client can do nothing else."""
-
-    def __init__(self, *, bucket: str, client: "S3Client") -> None:
-        self.bucket = bucket
-        self._requests = DeleteRequests(client, bucket)
-
-    def leave_resending_to_caller(self) -> None:
-        """Send each request once; see `DeleteRequests`."""
-        self._requests.leave_resending_to_caller()
-
-    def remove(
-        self, versions: Sequence[tuple[str, str]], *, may_name_null: bool = False
-    ) -> Mapping[tuple[str, str], KeyOutcome]:
-        """Remove up to 1,000 versions, as key and version id, for good; give the outcome of each.
-
-        Raises GateError, and sends nothing, where an id is missing: the request would delete the
-        current object. So does the id `null`, unless `may_name_null` says that it is meant. A
-        locked version, or one that wants MFA, is `denied`.
-        """
-        for key, version_id in versions:
-            if not version_id:
-                raise GateError(f"a version of {key!r} was to be removed without its id")
-            if version_id == NULL_VERSION and not may_name_null:
-                raise GateError(f"the null version of {key!r} was to be removed")
-        doomed = [Doomed(key=key, version_id=version_id) for key, version_id in versions]
-        return {
-            (one.key, one.version_id): said for one, said in self._requests.send(doomed).items()
-        }
 
 
 def note_order(client: "S3Client") -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from ci3.core.live import Reading
-from ci3.core.model import GuardProbe, Target, Versioning
+from ci3.core.model import GuardProbe, Target, VersioningState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,14 +19,6 @@ class Unread:
 
 
 NOT_ASKED = Unread(problem="it was not asked", is_asked=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersioningState:
-    """Whether a bucket keeps versions, and whether removing one needs a token of MFA."""
-
-    versioning: Versioning
-    needs_mfa: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

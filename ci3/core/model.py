@@ -170,6 +170,14 @@ class Versioning(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VersioningState:
+    """Whether a bucket keeps versions, and whether removing one needs a token of MFA."""
+
+    versioning: Versioning
+    needs_mfa: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """Where the deployments are; `prefix` is empty for the bucket's root or ends with a slash."""
 

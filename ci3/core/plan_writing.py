@@ -6,12 +6,15 @@ It knows nothing of the reader's checks, which take longer to import than a plan
 import dataclasses
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ci3.constants import PLAN_FORMAT
-from ci3.core.explanation import Explanation
 from ci3.core.model import Decision, Deployment, Ignored, Reason, StoredObject
 from ci3.core.plan import Plan, PlanWarning, Refusal
 from ci3.core.wording import timestamp
+
+if TYPE_CHECKING:
+    from ci3.core.explanation import Explanation
 
 
 def dump_plan(plan: Plan) -> str:
@@ -69,7 +72,9 @@ def dump_inventories(listings: Sequence[Listing], *, has_targets: bool) -> str:
     return _of_targets(content, has_targets=has_targets)
 
 
-def dump_explanations(explanations: Sequence[tuple[str, Explanation]], *, has_targets: bool) -> str:
+def dump_explanations(
+    explanations: "Sequence[tuple[str, Explanation]]", *, has_targets: bool
+) -> str:
     """Write explanations as JSON: the decision as in a plan, `checks` and `outlook`.
 
     Each stands beside its target's address; those of a policy file's targets under `targets`.
@@ -78,7 +83,7 @@ def dump_explanations(explanations: Sequence[tuple[str, Explanation]], *, has_ta
     return _of_targets(content, has_targets=has_targets)
 
 
-def _explanation(explanation: Explanation) -> dict[str, object]:
+def _explanation(explanation: "Explanation") -> dict[str, object]:
     checks = [
         {"code": check.code, "is_matched": check.is_matched, "message": check.message}
         for check in explanation.judgement.checks

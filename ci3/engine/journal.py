@@ -8,7 +8,7 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ci3.aws.bucket import KeyOutcome
+from ci3.aws.outcomes import KeyOutcome
 from ci3.constants import JOURNAL_FORMAT
 from ci3.core.model import StoredObject, StoredVersion
 from ci3.core.resumption import JournalHeader

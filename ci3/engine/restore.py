@@ -10,7 +10,7 @@ from threading import Lock
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
-from ci3.aws.versions import VersionRemover
+from ci3.aws.version_remover import VersionRemover
 from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
 from ci3.core.model import ObjectOutcome, StoredVersion, Target, Versioning
 from ci3.core.undo import Skip, SkipReason, Undo, Undoing

@@ -10,7 +10,8 @@ from io import BytesIO
 from itertools import count
 from threading import Lock
 
-from ci3.aws.bucket import BucketReader, JournalStore
+from ci3.aws.bucket import BucketReader
+from ci3.aws.journal_store import JournalStore
 from ci3.core.journal_place import JournalPlace, part_name, part_number
 from ci3.core.wording import counted
 from ci3.engine.journal_file import LINE_LIMIT_BYTES, JournalFile, OpenJournal

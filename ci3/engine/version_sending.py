@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
-from ci3.aws.versions import VersionRemover
+from ci3.aws.version_remover import VersionRemover
 from ci3.core.model import ObjectOutcome, StoredVersion
 from ci3.core.undo import NULL_VERSION_ID
 from ci3.engine.pace import Pace

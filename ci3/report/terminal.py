@@ -1,14 +1,11 @@
 """A plan, a result and progress on a terminal or in a log; names are shown, never interpreted."""
 
 import textwrap
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 from rich.text import Text
 
 from ci3.core.account import Account
@@ -37,7 +34,6 @@ from ci3.report.sentences import (
 )
 
 IGNORED_SHOWN = 5
-LOG_EVERY_SECONDS = 10.0
 
 _GAP = 2
 _NARROWEST_LAST_COLUMN = 30
@@ -219,61 +215,3 @@ def _print_columns(
 def _padded(cell: str, width: int, *, is_right: bool) -> str:
     padding = " " * (width - cell_len(cell))
     return padding + cell if is_right else cell + padding
-
-
-class ProgressBar:
-    """Progress as a bar that leaves no trace; for terminals."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._bar: Bar | None = None
-
-    def begin(self, task: str, total: int) -> None:
-        """Begin a task of so many steps."""
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        self._bar = Bar(*columns, TimeElapsedColumn(), console=self._console, transient=True)
-        self._task = self._bar.add_task(task, total=total)
-        self._bar.start()
-
-    def advance(self, steps: int) -> None:
-        """Count steps of the current task as done."""
-        if self._bar is not None:
-            self._bar.advance(self._task, steps)
-
-    def beat(self) -> None:
-        """Leave it to the bar, which shows the time."""
-
-    def end(self) -> None:
-        """End the current task."""
-        if self._bar is not None:
-            self._bar.stop()
-
-
-class ProgressLines:
-    """Progress as a line now and then; for logs."""
-
-    def __init__(
-        self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._write = write
-        self._clock = clock
-
-    def begin(self, task: str, total: int) -> None:
-        """Begin a task of so many steps."""
-        self._name, self._total, self._done = task, total, 0
-        self._said_at = self._clock()
-
-    def advance(self, steps: int) -> None:
-        """Count steps of the current task as done."""
-        self._done += steps
-        self.beat()
-
-    def beat(self) -> None:
-        """Say how far it is, if that was not said for a while."""
-        if self._clock() - self._said_at >= LOG_EVERY_SECONDS:
-            self._said_at = self._clock()
-            self._write(f"{self._name}: {self._done:,} of {self._total:,}")
-
-    def end(self) -> None:
-        """End the current task."""
-        self._write(f"{self._name}: {self._done:,} of {self._total:,}")

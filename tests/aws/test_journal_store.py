@@ -2,7 +2,8 @@
 
 import pytest
 
-from ci3.aws.bucket import BucketReader, JournalStore
+from ci3.aws.bucket import BucketReader
+from ci3.aws.journal_store import JournalStore
 from ci3.errors import GateError, JournalError
 from tests.aws.answers import error
 from tests.fault_proxy import FaultProxy

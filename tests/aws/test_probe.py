@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from ci3.aws.bucket import BucketReader, BucketWriter
+from ci3.aws.bucket import BucketReader
+from ci3.aws.writer import BucketWriter
 from ci3.core.model import DeleteGuard, GuardProbe, ObjectOutcome, Versioning
 from tests.aws.answers import HTML, delete_result, error
 from tests.builders import stored

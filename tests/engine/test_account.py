@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ci3.aws.bucket import KeyOutcome
+from ci3.aws.outcomes import KeyOutcome
 from ci3.core.gate import Gate
 from ci3.core.model import Versioning
 from ci3.engine.direct import Deletion

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ci3
-from ci3.aws.bucket import KeyOutcome
+from ci3.aws.outcomes import KeyOutcome
 from ci3.core.model import ObjectOutcome, StoredVersion
 from ci3.core.plan import Origin, PolicyEntry
 from ci3.core.undo import JournalEntry

@@ -10,7 +10,7 @@ import pytest
 from ci3.cli import main
 from ci3.core.model import ObjectOutcome
 from ci3.errors import ExitCode
-from ci3.report.terminal import LOG_EVERY_SECONDS, ProgressLines
+from ci3.report.progress_lines import LOG_EVERY_SECONDS, ProgressLines
 from tests.engine.road import Ran, apply_plan, cleanup
 from tests.s3 import Bucket
 

@@ -5,9 +5,9 @@ from rich.console import Console
 
 from ci3.core.model import Versioning
 from ci3.errors import AccessError
+from ci3.report.progress_bar import ProgressBar
+from ci3.report.progress_lines import ProgressLines
 from ci3.report.terminal import (
-    ProgressBar,
-    ProgressLines,
     show_deployments,
     show_error,
     show_objects,
