@@ -46,12 +46,8 @@ class Listed:
     def objects(self) -> tuple[StoredObject, ...]:
         """Give each object as one."""
         moments = {text: moment_of(text) for text in set(self.times)}
-        return tuple(
-            StoredObject(key=key, etag=etag, size_bytes=int(size), modified_at=moments[time])
-            for key, etag, size, time in zip(
-                self.keys, self.etags, self.sizes, self.times, strict=True
-            )
-        )
+        sizes, times = map(int, self.sizes), map(moments.__getitem__, self.times)
+        return tuple(map(StoredObject, self.keys, self.etags, sizes, times))
 
 
 def join_runs(runs: Sequence[Listed]) -> Listed:
@@ -79,4 +75,4 @@ def time_text(at: datetime) -> str:
 
 def moment_of(text: str) -> datetime:
     """Read what `time_text` wrote; raises ValueError for what is no time."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return datetime.fromisoformat(f"{text}+00:00")

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
-    """One object as a listing shows it.
+class StoredObject(NamedTuple):
+    """One object as a listing shows it; a tuple, since millions of them are made.
 
     `version_id` is set only where a listing of versions gave it; it is no part of what makes two
     objects equal, nor of a fingerprint.
@@ -19,12 +19,16 @@ class StoredObject:
     etag: str
     size_bytes: int
     modified_at: datetime
-    version_id: str = dataclasses.field(default="", compare=False)
+    version_id: str = ""
 
-    @property
-    def is_folder_marker(self) -> bool:
-        """Whether this is the empty `folder/` object that consoles make: no content of its own."""
-        return self.size_bytes == 0 and self.key.endswith("/")
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StoredObject) and self[:4] == other[:4]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self[:4])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,8 @@ def moment(when: datetime) -> str:
 
 def timestamp(when: datetime) -> str:
     """Write a time for programs: ISO 8601 in UTC, with a fraction where there is one, and Z."""
-    return when.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    utc = when if when.tzinfo is UTC else when.astimezone(UTC)
+    return f"{utc.isoformat().removesuffix('+00:00')}Z"
 
 
 def visible(text: str) -> str:

@@ -1,5 +1,7 @@
 """Fingerprints, summaries and counts."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from ci3.core.model import (
@@ -11,12 +13,29 @@ from ci3.core.model import (
 from tests.builders import stored, target
 
 
+def test_versions_id_is_no_part_of_what_makes_objects_equal():
+    one = stored("d/a")
+    same = one._replace(version_id="v1")
+    assert one == same
+    assert (one != same) is False
+    assert hash(one) == hash(same)
+    assert {one: 1}[same] == 1
+
+
 @pytest.mark.parametrize(
-    ("key", "size_bytes", "is_marker"),
-    [("d/", 0, True), ("d/a/", 0, True), ("d/", 1, False), ("d/.keep", 0, False)],
+    "changed",
+    [
+        {"key": "d/b"},
+        {"etag": '"other"'},
+        {"size_bytes": 12345},
+        {"modified_at": datetime(2001, 2, 3, tzinfo=UTC)},
+    ],
 )
-def test_marker_is_an_empty_object_that_ends_in_a_slash(key, size_bytes, is_marker):
-    assert stored(key, size_bytes=size_bytes).is_folder_marker is is_marker
+def test_all_else_makes_objects_differ(changed):
+    one = stored("d/a")
+    assert one != one._replace(**changed)
+    assert (one == one._replace(**changed)) is False
+    assert one != tuple(one)
 
 
 def test_target_is_written_as_an_address():

@@ -42,11 +42,11 @@ A, B, C, D = OBJECTS
         ((C, D), (A,), False),
         ((C, D), (), False),
         ((C, D, stored("old/e")), (A, B), False),
-        ((C, replace(D, etag='"other"')), (A, B), False),
-        ((C, replace(D, modified_at=days_ago(1))), (A, B), False),
-        ((C, replace(D, size_bytes=9)), (A, B), False),
-        ((replace(A, etag='"back"'), C, D), (A, B), False),
-        ((replace(A, modified_at=days_ago(1)), C, D), (A, B), False),
+        ((C, D._replace(etag='"other"')), (A, B), False),
+        ((C, D._replace(modified_at=days_ago(1))), (A, B), False),
+        ((C, D._replace(size_bytes=9)), (A, B), False),
+        ((A._replace(etag='"back"'), C, D), (A, B), False),
+        ((A._replace(modified_at=days_ago(1)), C, D), (A, B), False),
     ],
 )
 def test_what_is_left_and_what_went_by_the_run_must_make_what_was_approved(left, journaled, is_so):
@@ -60,7 +60,7 @@ def test_object_that_is_neither_left_nor_journaled_went_without_the_run(left, jo
 
 
 def test_of_several_versions_that_went_for_good_the_newest_was_the_one_that_was_listed():
-    older = entry(replace(A, etag='"was"', modified_at=days_ago(99)), is_final=True)
+    older = entry(A._replace(etag='"was"', modified_at=days_ago(99)), is_final=True)
     marker = entry(stored("old/hidden", at=days_ago(1)), is_final=True, is_marker=True)
     hidden = entry(stored("old/hidden", at=days_ago(50)), is_final=True)
     versions = [entry(A, is_final=True), older, marker, hidden]
