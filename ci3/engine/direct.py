@@ -41,7 +41,8 @@ from ci3.errors import DeniedError, GateError, JournalError, ListingError, told
 
 OVER = "the time that timeout allows is over. Run again: it goes on where this one stopped"
 OBJECTS_AHEAD = 20_000
-"""Objects listed again ahead of their deletion: what is listed long before may change unseen."""
+DEPLOYMENTS_AHEAD = 64
+"""What is listed again ahead of its deletion, at most: what is listed long before may change."""
 NOTICE_SECONDS = 0.2
 """How often an interrupt is looked for: one that comes as a wait begins would not end it."""
 
@@ -324,7 +325,7 @@ class Deletion:
 
 def _has_room(ahead: Sequence[tuple[Decision, _Listing]]) -> bool:
     objects = sum(decision.deployment.object_count for decision, _ in ahead)
-    return not ahead or (len(ahead) < LISTING_WORKERS and objects < OBJECTS_AHEAD)
+    return not ahead or (len(ahead) < DEPLOYMENTS_AHEAD and objects < OBJECTS_AHEAD)
 
 
 def _lost(batch: Batch, error: BaseException) -> _Answer:
