@@ -37,14 +37,13 @@ from ci3.engine.sending import (
     seen_again,
 )
 from ci3.engine.tallies import Tally
+from ci3.engine.watching import watch
 from ci3.errors import DeniedError, GateError, JournalError, ListingError, told
 
 OVER = "the time that timeout allows is over. Run again: it goes on where this one stopped"
 OBJECTS_AHEAD = 20_000
 DEPLOYMENTS_AHEAD = 64
 """What is listed again ahead of its deletion, at most: what is listed long before may change."""
-NOTICE_SECONDS = 0.2
-"""How often an interrupt is looked for: one that comes as a wait begins would not end it."""
 
 
 _Listing = Future[tuple[float, Deployment, tuple[StoredObject, ...]]]
@@ -139,20 +138,10 @@ class Deletion:
         return Deleted(results=results, whole=whole, stopped=self._stopped)
 
     def _run_uninterrupted(self, due: Sequence[Decision]) -> None:
-        """List, compare and send in a thread of its own; an interrupt only asks it to stop.
-
-        Interrupts reach the main thread alone, so that none can fall between a request and the
-        account of it.
-        """
+        """List, compare and send in a thread of its own; an interrupt only asks it to stop."""
         with ThreadPoolExecutor(1, "deletion") as runner:
             running = runner.submit(self._list_and_send, due)
-            while True:
-                try:
-                    while not wait((running,), timeout=NOTICE_SECONDS).done:
-                        self._look_up()
-                    break
-                except KeyboardInterrupt:
-                    self._stop("it was interrupted")
+            watch((running,), look_up=self._look_up, stop=self._stop)
             if error := running.exception():
                 self._stop(told(error))
 

@@ -20,6 +20,7 @@ from ci3.core.listed import Listed
 from ci3.engine.folders import Folders
 from ci3.engine.latency import Latency
 from ci3.engine.progress import Progress
+from ci3.engine.watching import NOTICE_SECONDS
 from ci3.errors import ListingError
 
 PAGE_SIZE: Final = 1000
@@ -32,8 +33,6 @@ PAGES_BEFORE_GUESS: Final = 2
 """Full pages of one deployment before it is parted in its midst."""
 PAGES_FOR_A_GUESS: Final = 25
 """Pages that allow to part a deployment in its midst once more."""
-NOTICE_SECONDS: Final = 0.2
-"""How often an interrupt is looked for: one that comes as a wait begins would not end it."""
 
 
 class DisorderError(ListingError):

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Lock
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
@@ -27,11 +26,10 @@ from ci3.core.undo_plan import (
 from ci3.core.wording import counted
 from ci3.engine.deletions import Deletions, open_target
 from ci3.engine.progress import Progress
+from ci3.engine.watching import Steps, watch
 from ci3.errors import DeniedError, ExitCode, GateError, ListingError, RefusedError, told
 
 WORKERS = 8
-NOTICE_SECONDS = 0.2
-"""How often an interrupt is looked for: one that comes as a wait begins would not end it."""
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0)
 """Pauses before the markers that S3 asked to send again go out again."""
 
@@ -50,8 +48,7 @@ class Restoration:
     concurrency: int = MAXIMUM_CONCURRENCY
     """How many requests may be out at once."""
     _stopped: str = field(init=False, default="")
-    _steps: int = field(init=False, default=0)
-    _lock: Lock = field(init=False, default_factory=Lock)
+    _steps: Steps = field(init=False, default_factory=Steps)
 
     @property
     def _workers(self) -> int:
@@ -92,8 +89,9 @@ class Restoration:
             self.progress.begin("Restoring objects", plan.object_count)
         with ThreadPoolExecutor(1, "restoration") as runner:
             running = runner.submit(self._restore_all, plan, remover)
-            self._watch(running)
+            watch((running,), look_up=lambda: self._steps.show(self.progress), stop=self._stop)
             deployments = running.result()
+        self._steps.show(self.progress)
         with suppress(OSError):
             self.progress.end()
         return Restored(deployments=deployments, stopped=self._stopped)
@@ -112,27 +110,6 @@ class Restoration:
         with closing(self.reader.list_versions(prefix)) as pages:
             for page in pages:
                 yield from page
-
-    def _watch(self, running: Future[tuple[DeploymentRestored, ...]]) -> None:
-        """Wait until all is done; an interrupt reaches this thread alone, and only asks to stop.
-
-        So none can fall between a request and the account of it.
-        """
-        shown = 0
-        is_done = False
-        while not is_done:
-            try:
-                is_done = bool(wait((running,), timeout=NOTICE_SECONDS).done)
-                shown = self._show(shown)
-            except KeyboardInterrupt:
-                self._stop("it was interrupted")
-
-    def _show(self, shown: int) -> int:
-        steps = self._steps
-        with suppress(OSError):
-            self.progress.advance(steps - shown)
-            self.progress.beat()
-        return steps
 
     def _stop(self, why: str) -> None:
         self._stopped = self._stopped or why
@@ -174,8 +151,7 @@ class Restoration:
             batch = wanted[start : start + DELETE_BATCH_SIZE]
             check_markers(batch, prefix, markers)
             said |= self._remove(batch, versioning, remover)
-            with self._lock:
-                self._steps += len({key for key, _ in batch})
+            self._steps.count(len({key for key, _ in batch}))
         if said:
             keys = {undo.key for undo in account.undos}
             account.enter(said, self._current(prefix, keys))

@@ -5,10 +5,9 @@ Nothing is ever sent without a version's id, and nothing that was not just liste
 
 import time
 from collections.abc import Callable, Sequence, Set
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from threading import Lock
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
@@ -27,13 +26,14 @@ from ci3.core.model import (
     Versioning,
 )
 from ci3.core.versions import current_objects, in_turn, sum_up_versions
-from ci3.engine.direct import NOTICE_SECONDS, OVER, Deleted
+from ci3.engine.direct import OVER, Deleted
 from ci3.engine.journal import Journal
 from ci3.engine.progress import Progress
 from ci3.engine.sending import SENDERS
 from ci3.engine.tallies import Tally
 from ci3.engine.version_listing import list_all_versions
 from ci3.engine.version_sending import Version, VersionSender, id_of
+from ci3.engine.watching import Steps, watch
 from ci3.errors import DeniedError, ListingError, told
 
 _GONE = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
@@ -84,8 +84,7 @@ class VersionDeletion:
     """Seconds of a clock that only goes on: how old a listing is."""
     _sender: VersionSender = field(init=False)
     _stopped: str = field(init=False, default="")
-    _steps: int = field(init=False, default=0)
-    _lock: Lock = field(init=False, default_factory=Lock)
+    _steps: Steps = field(init=False, default_factory=Steps)
 
     def __post_init__(self) -> None:
         self._sender = VersionSender(
@@ -110,8 +109,9 @@ class VersionDeletion:
         workers = min(SENDERS, self.concurrency)
         with ThreadPoolExecutor(workers, "deleting") as pool:
             running = [pool.submit(self._delete, one) for one in deployments]
-            self._watch(running)
+            watch(running, look_up=self._look_up, stop=self._stop)
             results = tuple(one.result() for one in running)
+        self._steps.show(self.progress)
         with suppress(OSError):
             self.progress.end()
         whole = tuple(
@@ -119,28 +119,11 @@ class VersionDeletion:
         )
         return Deleted(results=results, whole=whole, stopped=self._stopped)
 
-    def _watch(self, running: Sequence[Future[DeploymentResult]]) -> None:
-        """Wait until all is done; an interrupt reaches this thread alone, and only asks to stop.
-
-        So none can fall between a request and the account of it.
-        """
-        shown = 0
-        left: set[Future[DeploymentResult]] = set(running)
-        while left:
-            try:
-                left = wait(left, timeout=NOTICE_SECONDS).not_done
-                if self.is_over():
-                    self._stop(OVER)
-                shown = self._show(shown)
-            except KeyboardInterrupt:
-                self._stop("it was interrupted")
-
-    def _show(self, shown: int) -> int:
-        steps = self._steps
-        with suppress(OSError):
-            self.progress.advance(steps - shown)
-            self.progress.beat()
-        return steps
+    def _look_up(self) -> None:
+        """Look at the clock, and show how far it is."""
+        if self.is_over():
+            self._stop(OVER)
+        self._steps.show(self.progress)
 
     def _stop(self, why: str) -> None:
         self._stopped = self._stopped or why
@@ -234,8 +217,7 @@ class VersionDeletion:
         outcomes = [said[id_of(one)] for one in batch]
         for one, outcome in zip(batch, outcomes, strict=True):
             listed.tally.enter(one, outcome)
-        with self._lock:
-            self._steps += len(batch)
+        self._steps.count(len(batch))
         self.journal.conclude(number, outcomes)
         return {id_of(one) for one in batch if said[id_of(one)].outcome in _GONE}
 
