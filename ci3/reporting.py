@@ -74,7 +74,7 @@ class Reporter:
         self._has_targets = settings.has_targets
         self._talk = Talk(
             github=github,
-            policy=settings.comment,
+            policy=CommentPolicy.NEVER if settings.mode is Mode.DOCTOR else settings.comment,
             ids=(settings.comment_id or place,),
             is_plan=settings.mode is Mode.PLAN,
         )
@@ -235,7 +235,10 @@ def _talk_by_inputs(run: WorkflowRun, inputs: Mapping[str, Given]) -> Talk | Non
     folder = text_of(inputs, "prefix").strip("/")
     url = f"s3://{text_of(inputs, 'bucket')}/{f'{folder}/' if folder else ''}"
     named = text_of(inputs, "comment-id")
-    is_silent = text_of(inputs, "comment") == CommentPolicy.NEVER
+    is_silent = (
+        text_of(inputs, "comment") == CommentPolicy.NEVER
+        or text_of(inputs, "mode") == Mode.DOCTOR  # what it finds says nothing about a plan
+    )
     try:
         return Talk(
             github=open_github(

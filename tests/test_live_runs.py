@@ -89,7 +89,7 @@ SOURCES = {
     "github-deployments": Source(
         text="github-deployments:production",
         point=lambda world, name: world.github.content.deploy("production", name, "success"),
-        evidence="live: GitHub has ab12cd3 deployed to production (success)",
+        evidence="live: GitHub has ab12cd3 deployed to production, status success",
         fail=lambda world: world.github.fail_next("GET", "deployments", 404, {"message": "no"}),
     ),
     "open-pull-requests": Source(

@@ -94,10 +94,10 @@ def _deployed(repository: _Repository, environment: str) -> Iterator[Sighting]:
             continue
         commit = _shown(one.commit)
         if state != SUCCESS:
-            doubt = f"GitHub is deploying {commit} to {one.environment} ({state})"
+            doubt = f"GitHub is deploying {commit} to {one.environment}, status {state}"
             yield Sighting(name=one.commit, evidence=doubt, must_be_found=False)
             continue
-        evidence = f"GitHub has {commit} deployed to {one.environment} ({state})"
+        evidence = f"GitHub has {commit} deployed to {one.environment}, status {state}"
         yield Sighting(name=one.commit, evidence=evidence)
         if environment:
             return
@@ -128,7 +128,7 @@ def _list_deployments(repository: _Repository, environment: str) -> Iterator[_De
 def _latest_state(repository: _Repository, deployment: _Deployment) -> str:
     statuses = repository.entries(f"deployments/{deployment.number}/statuses")
     dated = [(one.moment("created_at"), one.number("id"), one.text("state")) for one in statuses]
-    return max(dated)[2] if dated else "no status yet"
+    return max(dated)[2] if dated else "not yet set"
 
 
 def _pull_requests(repository: _Repository) -> Iterator[Sighting]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from actions_toolkit import core
+from actions_toolkit.command import issue_command
 
 from ci3.core.wording import counted, visible
 from ci3.errors import SettingsError
@@ -195,8 +196,8 @@ class Runner:
         if self._said[kind] > _ANNOTATIONS_SHOWN:
             self.say(f"{kind}: {message}")
             return
-        write = {"notice": core.notice, "warning": core.warning, "error": core.error}[kind]
-        write(_short(message), title="ci3")
+        # core.error and its kin would write out the properties that it has not: file=,line=,…
+        issue_command(kind, {"title": "ci3"}, _short(message))
 
     def begin_group(self, title: str) -> None:
         """Begin a part of the log that can be folded."""

@@ -1,4 +1,7 @@
+import pytest
+
 from ci3.errors import ExitCode
+from tests.action.reports import comment_of
 
 
 def test_doctor_tells_in_log_and_summary_and_deletes_nothing(bucket, act):
@@ -24,3 +27,21 @@ def test_bucket_that_can_not_be_read_fails_the_step(bucket, act):
     run = act(mode="doctor", bucket="nowhere-at-all", environ={"INPUT_BUCKET": "nowhere-at-all"})
     assert (run.exit_code, run.outputs["outcome"]) == (ExitCode.ACCESS, "failed")
     assert "NoSuchBucket" in run.annotations("error")[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"keep_count": "0"},
+        {"keep_cuont": "4"},
+        {"policy_file": "gone.yml"},
+        {"role_to_assume": "arn:aws:iam::123456789012:role/cleaner"},
+    ],
+)
+def test_doctor_that_fails_leaves_the_comment_of_a_plan_as_it_is(act, github, wrong):
+    act(keep_count="4", comment_id="plan")
+    before = comment_of(github)
+    run = act(mode="doctor", comment_id="plan", **wrong)
+    assert run.exit_code == ExitCode.USAGE
+    assert run.annotations("error")
+    assert comment_of(github) == before

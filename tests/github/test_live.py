@@ -60,7 +60,7 @@ def test_state_that_nobody_knows_may_be_live(fake, api):
     fake.fail_next("GET", f"deployments/{deployment.number}/statuses", 200, [status])
 
     assert evidence(read(api, "github-deployments")) == [
-        "GitHub is deploying 0000001 to production (waiting)"
+        "GitHub is deploying 0000001 to production, status waiting"
     ]
 
 
@@ -70,9 +70,9 @@ def test_evidence_says_where_and_how_a_deployment_stands(fake, api):
     fake.content.deploy("staging", NEW)
 
     assert evidence(read(api, "github-deployments")) == [
-        "GitHub is deploying 0000003 to staging (no status yet)",
-        "GitHub is deploying 0000002 to production (in_progress)",
-        "GitHub has 0000001 deployed to production (success)",
+        "GitHub is deploying 0000003 to staging, status not yet set",
+        "GitHub is deploying 0000002 to production, status in_progress",
+        "GitHub has 0000001 deployed to production, status success",
     ]
 
 

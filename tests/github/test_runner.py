@@ -232,6 +232,19 @@ def test_annotations_beyond_what_github_shows_stand_in_the_log_and_are_counted(
     assert "number 24" in log
 
 
+def test_annotation_writes_out_no_property_that_it_has_not(capsys):
+    runner = Runner("")
+    runner.notice("a, b: 100%")
+    runner.warn("two\nlines")
+    runner.fail("three")
+
+    assert capsys.readouterr().out.splitlines() == [
+        "::notice title=ci3::a, b: 100%25",
+        "::warning title=ci3::two%0Alines",
+        "::error title=ci3::three",
+    ]
+
+
 def test_annotations_that_github_shows_are_not_counted(capsys):
     runner = Runner("")
     for kind in (runner.warn, runner.fail) * 9:
