@@ -4,7 +4,7 @@ import http.client
 import re
 import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -239,6 +239,9 @@ class _Handler(BaseHTTPRequestHandler):
     proxy: FaultProxy
 
     def _play(self) -> None:
+        if self.headers.get("Expect") == "100-continue":  # or botocore waits a second for it
+            self.send_response_only(100)
+            self.end_headers()
         length = int(self.headers.get("Content-Length", "0"))
         request = Request(
             method=self.command,
@@ -257,6 +260,10 @@ class _Handler(BaseHTTPRequestHandler):
         if answer is None:
             self.connection.shutdown(socket.SHUT_RDWR)
             return
+        with suppress(ConnectionError):  # a client that was killed takes no answer
+            self._send(answer)
+
+    def _send(self, answer: Answer) -> None:
         self.send_response_only(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)

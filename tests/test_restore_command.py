@@ -130,6 +130,14 @@ def test_bucket_without_versions_is_refused_with_the_reason(
     assert len(proxy.deletions) == sent
 
 
+def test_one_deployment_of_a_bucket_without_versions_is_said_to_be_gone(
+    site: Bucket, capsys
+) -> None:
+    site.deploy("new", days=1)
+    assert main(["restore", "old-1", "--deleted-since", "2h", *site.options()]) == 0
+    assert "this bucket keeps no versions" in " ".join(capsys.readouterr().out.split())
+
+
 def test_failed_removal_is_partly_done(
     live: Bucket, journal: str, proxy: FaultProxy, capsys
 ) -> None:

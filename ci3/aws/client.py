@@ -240,7 +240,7 @@ def _from_answer(exc: botocore.exceptions.ClientError, where: str, service: str)
     if code in _DENIED_CODES:
         return DeniedError(
             message,
-            "Allow this identity what the README lists under Permissions, or use another one.",
+            "Allow this identity what ci3 iam-policy prints, or use another one.",
         )
     if code in _REGION_CODES:
         answer: Any = exc.response

@@ -119,8 +119,10 @@ class DeletionsSince:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Nothing is odd about a listing."""
-        return ()
+        """Where there are no versions, that nothing found does not mean that nothing is lost."""
+        if self.target.versioning is not Versioning.DISABLED:
+            return ()
+        return ("this bucket keeps no versions: what was deleted from it is gone for good",)
 
     def decide(
         self, prefix: str, versions: Iterable[StoredVersion], versioning: Versioning

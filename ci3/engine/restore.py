@@ -248,10 +248,15 @@ def refuse_unless_restorable(plan: UndoPlan) -> None:
     if undo_outcome(plan) is not UndoOutcome.REFUSED:
         return
     reasons = [reason for reason in plan.skipped if reason.is_lost]
+    way = (
+        "Turn versioning on again, and restore then."
+        if SkipReason.NULL_MARKER in reasons
+        else "What was deleted has to be uploaded again."
+    )
     raise RefusedError(
         f"nothing can be brought back of {counted(plan.lost_count, 'object')}: "
         f"{'; '.join(reason.why for reason in reasons)}",
-        "Nothing was changed. What was deleted has to be uploaded again.",
+        f"Nothing was changed. {way}",
     )
 
 
