@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NOT_IN_IMAGE := pygithub pynacl pyjwt cryptography cffi pycparser pygments markdown-it-py mdurl
 
-.PHONY: demo test check e2e smoke docs goldens pictures lock bench clean
+.PHONY: demo test check e2e smoke docs goldens screens pictures lock bench clean
 
 demo: $(VENV)/demo
 	@$(BIN)/ci3 demo
@@ -17,7 +17,7 @@ check: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python docs/generate.py --check
+	$(BIN)/python -m docs.generate --check
 	$(BIN)/actionlint .github/workflows/*.yml examples/*.yml tests/e2e/workflow.yml
 	$(BIN)/zizmor --offline --quiet --min-severity low .github action.yml \
 	  examples/*.yml tests/e2e/workflow.yml tests/e2e/stand_ins/*/action.yml
@@ -35,13 +35,17 @@ e2e: $(VENV)/test
 smoke: $(VENV)/demo
 	@CI3_IMAGE=$(IMAGE) CI3_ENGINE=$(ENGINE) $(BIN)/python -m tests.container.smoke
 
-# Write again what is made from the settings: action.yml's inputs, the README's tables, the schemas.
+# Write again what is made from the code: action.yml, tables in README and docs, the schemas.
 docs: $(VENV)/test
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 # Write again the expected texts of the tests; read the difference before you commit it.
 goldens: $(VENV)/test
 	UPDATE_GOLDENS=1 $(BIN)/python -m pytest tests/report
+
+# Write again what the docs show of commands, from real runs; read the difference too.
+screens: $(VENV)/test
+	UPDATE_GOLDENS=1 $(BIN)/python -m pytest tests/test_doc_screens.py
 
 # Take the docs' pictures again, from real runs; needs Chromium and npm.
 pictures: $(VENV)/test

@@ -1,35 +1,37 @@
-"""Writes what is made from the settings: action.yml, tables in the docs, JSON Schemas.
+"""Writes what is made from the code: action.yml, tables in the docs, JSON Schemas.
 
-With `--check` it writes nothing and fails where a file is not as it would be written.
+Run as `python -m docs.generate`. With `--check` it writes nothing and fails where a file is not as
+it would be written.
 """
 
 import re
 import sys
+from collections.abc import Iterable, Mapping
+from enum import Enum
 from pathlib import Path
+from typing import Any
 
+from ci3.core.model import ReasonCode
+from ci3.core.plan import RefusalCode, WarningCode
 from ci3.core.planfile import plan_schema
 from ci3.definitions import Setting
 from ci3.engine.journal_records import journal_schema
+from ci3.errors import ExitCode
 from ci3.policy_schema import policy_schema
-from ci3.settings import SETTINGS
+from ci3.settings import BY_NAME, SETTINGS
+from docs.tables import plan_keys_table, table
+from docs.words import (
+    EXITS,
+    GROUPS,
+    MOST_USED,
+    OTHERS,
+    OUTPUTS,
+    REASONS,
+    REFUSALS,
+    WARNINGS,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
-OUTPUTS = {
-    "outcome": "`nothing-to-delete`, `planned`, `applied`, `partial`, `refused`, `stale-plan`, "
-    "`failed`, or with `mode: doctor` `examined`.",
-    "plan-id": "Names the plan: the same for the same bucket, settings and decisions.",
-    "plan-file": "Where the plan was written, if it was.",
-    "journal-file": "Where an apply wrote down what it deleted, if it did.",
-    "deployments-found": "Deployments in the bucket before the run.",
-    "deployments-kept": "Deployments that the plan keeps.",
-    "deployments-to-delete": "Deployments that the plan deletes.",
-    "deployments-deleted": "Deployments of which nothing is left.",
-    "objects-deleted": "Objects that were deleted; with `delete-versions`, all their versions.",
-    "bytes-deleted": "Their size in bytes.",
-    "objects-restored": "With `mode: restore`, objects that are back.",
-    "comment-url": "The comment's address, if there is one.",
-    "targets": "With a policy file's targets: the other outputs for each of them, as a JSON list.",
-}
 BEGIN = "<!-- begin {}: written by `make docs` -->"
 END = "<!-- end {} -->"
 
@@ -73,40 +75,104 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def settings_table() -> str:
-    """Write the README's table of settings."""
-    rows = ["| setting | option | default | meaning |", "|---|---|---|---|"]
-    for one in SETTINGS:
-        options = ", ".join(f"`{option}`" for option in one.options) or "–"
-        if one.name == "mode":
-            options = "(the command)"
-        doc = one.doc.replace("|", "\\|")
-        rows.append(f"| `{one.name}` | {options} | {one.default_doc} | {doc} |")
-    return "\n".join(rows)
+def settings_tables() -> str:
+    """Write all settings, a table for each group of them."""
+    grouped = [name for names in GROUPS.values() for name in names]
+    rest = tuple(one.name for one in SETTINGS if one.name not in grouped)
+    return "\n\n".join(
+        f"### {title}\n\n{_settings_table([BY_NAME[name] for name in names])}"
+        for title, names in (GROUPS | {OTHERS: rest}).items()
+    )
+
+
+def _settings_table(settings: Iterable[Setting]) -> str:
+    rows = [(f"`{one.name}`", _options(one), one.default_doc, one.doc) for one in settings]
+    return table(("setting", "option", "default", "meaning"), rows)
+
+
+def _options(setting: Setting) -> str:
+    if setting.name == "mode":
+        return "(the command)"
+    return ", ".join(f"`{option}`" for option in setting.options) or "–"
+
+
+def most_used_table() -> str:
+    """Write the settings that most people need, each in its first sentence."""
+    rows = [
+        (f"`{one.name}`", one.default_doc, f"{one.doc.partition('. ')[0].removesuffix('.')}.")
+        for one in (BY_NAME[name] for name in MOST_USED)
+    ]
+    return table(("setting", "default", "meaning"), rows)
 
 
 def outputs_table() -> str:
-    """Write the README's table of outputs."""
-    rows = [f"| `{name}` | {doc} |" for name, doc in OUTPUTS.items()]
-    return "\n".join(("| output | meaning |", "|---|---|", *rows))
+    """Write the table of outputs."""
+    return table(("output", "meaning"), ((f"`{name}`", doc) for name, doc in OUTPUTS.items()))
 
 
-def filled(text: str, name: str, content: str) -> str:
-    """Put content between a name's two markers."""
-    begin, end = BEGIN.format(name), END.format(name)
-    head, _, rest = text.partition(begin)
-    _, _, tail = rest.partition(end)
-    return f"{head}{begin}\n{content}\n{end}{tail}"
+def exits_table() -> str:
+    """Write the table of exit codes."""
+    _refuse_gaps(EXITS, ExitCode)
+    rows = [(str(code.value), meaning) for code, meaning in EXITS.items()]
+    return table(("code", "meaning"), rows)
+
+
+def refusals_table() -> str:
+    """Write what forbids applying a plan, and what to do then."""
+    _refuse_gaps(REFUSALS, RefusalCode)
+    rows = [(f"`{code}`", *told) for code, told in REFUSALS.items()]
+    return table(("code", "meaning", "what to do"), rows)
+
+
+def codes_table(meanings: Mapping[Any, str], codes: type[Enum]) -> str:
+    """Write what each code means."""
+    _refuse_gaps(meanings, codes)
+    return table(("code", "meaning"), ((f"`{code}`", told) for code, told in meanings.items()))
+
+
+def _refuse_gaps(meanings: Mapping[Any, object], codes: type[Enum]) -> None:
+    if set(meanings) != set(codes):
+        gaps = ", ".join(str(code) for code in set(codes) ^ set(meanings))
+        raise SystemExit(f"docs/words.py does not say what these mean: {gaps}")
+
+
+def filled(text: str, contents: Mapping[str, str]) -> str:
+    """Put each content between the two markers of its name."""
+    for name, content in contents.items():
+        begin, end = BEGIN.format(name), END.format(name)
+        head, begun, rest = text.partition(begin)
+        _, ended, tail = rest.partition(end)
+        if not begun or not ended:
+            raise SystemExit(f"the markers of {name} are missing")
+        text = f"{head}{begin}\n{content}\n{end}{tail}"
+    return text
+
+
+PAGES: Mapping[str, Mapping[str, str]] = {
+    "README.md": {"most used settings": most_used_table()},
+    "docs/settings.md": {
+        "settings": settings_tables(),
+        "outputs": outputs_table(),
+        "exit codes": exits_table(),
+    },
+    "docs/plan-format.md": {
+        "keys": plan_keys_table(),
+        "refusals": refusals_table(),
+        "warnings": codes_table(WARNINGS, WarningCode),
+        "reasons": codes_table(REASONS, ReasonCode),
+    },
+}
 
 
 def main() -> int:
     """Write every file, or with `--check` name those that are not as written."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    readme = filled(readme, "settings", settings_table())
-    readme = filled(readme, "outputs", outputs_table())
+    pages = {
+        name: filled((ROOT / name).read_text(encoding="utf-8"), contents)
+        for name, contents in PAGES.items()
+    }
     files = {
         "action.yml": action_yml(),
-        "README.md": readme,
+        **pages,
         "docs/plan.schema.json": plan_schema(),
         "docs/journal.schema.json": journal_schema(),
         "docs/policy.schema.json": policy_schema(),

@@ -462,7 +462,7 @@ def test_names_are_written_with_hyphens_and_options_are_told_apart():
 
 def test_files_made_from_the_settings_are_as_written():
     check = subprocess.run(
-        [sys.executable, "docs/generate.py", "--check"],
+        [sys.executable, "-m", "docs.generate", "--check"],
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -473,10 +473,11 @@ def test_files_made_from_the_settings_are_as_written():
     assert (check.returncode, check.stdout, check.stderr) == (0, "", "")
 
 
-def test_every_setting_stands_in_the_readme_and_in_the_actions_inputs():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_every_setting_stands_in_the_docs_and_in_the_actions_inputs():
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- begin settings")[2].partition("<!-- end settings")[0]
     action = (ROOT / "action.yml").read_text(encoding="utf-8")
 
     for one in SETTINGS:
-        assert f"\n| `{one.name}` | " in readme
+        assert table.count(f"\n| `{one.name}` | ") == 1
         assert f"\n  {one.name}:\n    description: '" in action

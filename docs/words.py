@@ -1,0 +1,180 @@
+"""What each code, key and exit status means, for the tables that docs/generate.py writes."""
+
+from ci3.core.model import ReasonCode
+from ci3.core.plan import RefusalCode, WarningCode
+from ci3.errors import ExitCode
+
+MOST_USED = (
+    "bucket",
+    "match",
+    "keep-count",
+    "keep-within",
+    "protect",
+    "live-from",
+    "required-file",
+    "max-delete",
+    "mode",
+)
+"""The settings that the README names."""
+
+GROUPS = {
+    "Which bucket": ("bucket", "region", "prefix", "endpoint-url", "role-to-assume"),
+    "What to do": ("mode", "policy-file", "plan-file", "skip-changed", "journal-file", "resume"),
+    "What is a deployment": ("match", "group-by", "required-file", "age-from"),
+    "What stays": (
+        "keep-count",
+        "keep-within",
+        "keep-daily",
+        "keep-weekly",
+        "keep-monthly",
+        "protect",
+        "live-from",
+    ),
+    "How much may go": ("max-delete", "max-delete-bytes", "delete-versions"),
+    "In a workflow": ("comment", "comment-id", "github-token", "github-api-url"),
+}
+OTHERS = "How it runs"
+"""The heading of the settings that no group names."""
+
+OUTPUTS = {
+    "outcome": "`nothing-to-delete`, `planned`, `applied`, `partial`, `refused`, `stale-plan`, "
+    "`failed`, or with `mode: doctor` `examined`.",
+    "plan-id": "Names the plan: the same for the same bucket, settings and decisions.",
+    "plan-file": "Where the plan was written, if it was.",
+    "journal-file": "Where an apply wrote down what it deleted, if it did.",
+    "deployments-found": "Deployments in the bucket before the run.",
+    "deployments-kept": "Deployments that the plan keeps.",
+    "deployments-to-delete": "Deployments that the plan deletes.",
+    "deployments-deleted": "Deployments of which nothing is left.",
+    "objects-deleted": "Objects that were deleted; with `delete-versions`, all their versions.",
+    "bytes-deleted": "Their size in bytes.",
+    "objects-restored": "With `mode: restore`, objects that are back.",
+    "comment-url": "The comment's address, if there is one.",
+    "targets": "With a policy file's targets: the other outputs for each of them, as a JSON list.",
+}
+
+EXITS = {
+    ExitCode.DONE: "done, or nothing to do",
+    ExitCode.USAGE: "a setting or the usage is wrong",
+    ExitCode.PARTIAL: "partly done: something was not deleted; the report says what and why",
+    ExitCode.REFUSED: "refused: a limit, a folder or live source that can't be read, no approval",
+    ExitCode.STALE_PLAN: "the saved plan is stale: something that it names has changed, and "
+    "nothing was deleted",
+    ExitCode.ACCESS: "no access, or no network",
+    ExitCode.WOULD_DELETE: "with `plan-cleanup --detailed-exitcode`: something would be deleted",
+    ExitCode.INTERRUPTED: "interrupted before anything was deleted",
+    ExitCode.BROKEN_PIPE: "nobody was left to read the output",
+    ExitCode.BUG: "a bug in ci3",
+}
+
+PLAN_KEYS = {
+    "format": "The format's name. A file with another one is refused.",
+    "ci3_version": "Which ci3 wrote it. It decides nothing.",
+    "plan_id": "Names the plan; see [below](#plan_id).",
+    "created_at": "When the plan was made. All ages in messages are as of then.",
+    "target.bucket": "The bucket.",
+    "target.region": "Its region, as set or as the AWS chain says.",
+    "target.prefix": "The folder of the deployments, with its closing slash; empty for the root.",
+    "target.endpoint_url": "The S3's address; empty for AWS.",
+    "target.versioning": "What becomes of what is deleted. Only `enabled` and `suspended` keep "
+    "old versions.",
+    "policy": "Each setting that decides and is not at its default, by its name.",
+    "policy.*.value": "Its value. Durations, sizes, flags and expressions are text.",
+    "policy.*.from": "Where it was set.",
+    "applyable": "Whether it may be applied: there is no refusal.",
+    "refusals[].code": "What forbids applying it, for programs; see [below](#refusals).",
+    "refusals[].message": "The same for people.",
+    "warnings[].code": "What to know besides; see [below](#warnings).",
+    "warnings[].message": "The same for people.",
+    "deployments[].name": "The folder's name. They stand newest first.",
+    "deployments[].prefix": "Its whole key prefix, with the closing slash.",
+    "deployments[].group": "The text that `group-by` found in the name; empty without it. What "
+    "`group-by` does not match has its own name here.",
+    "deployments[].decision": "What happens to it.",
+    "deployments[].reasons[].code": "Why; see [below](#reasons).",
+    "deployments[].reasons[].message": "The same for people.",
+    "deployments[].object_count": "How many objects are in it; `null` where it was not listed in "
+    "full (`age-from: first-object`), which only one that stays may be.",
+    "deployments[].size_bytes": "Their size.",
+    "deployments[].oldest_at": "When its oldest object was last modified; `null` without objects.",
+    "deployments[].newest_at": "The same of its newest.",
+    "deployments[].complete": "Whether it counts: it has an object, and the `required-file`.",
+    "deployments[].fingerprint": "SHA-256 over key, ETag, size and time of each object, sorted. An "
+    "apply deletes nothing of a deployment whose fingerprint is another by then.",
+    "deployments[].versions": "`null`, but with `delete-versions` for what goes:",
+    "deployments[].versions.count": "Versions and delete markers.",
+    "deployments[].versions.size_bytes": "Their size.",
+    "deployments[].versions.fingerprint": "SHA-256 over all of them.",
+    "ignored[].name": "Something under the prefix that is no deployment, and is never deleted.",
+    "ignored[].reason": "Why it is none.",
+    "totals.found": "Deployments.",
+    "totals.keep": "Those that stay.",
+    "totals.delete": "Those that go.",
+    "totals.objects_to_delete": "Objects in what goes.",
+    "totals.versions_to_delete": "With `delete-versions`, versions and delete markers; else 0.",
+    "totals.bytes_to_delete": "Their size; with `delete-versions`, that of all versions.",
+    "totals.bytes_to_keep": "The size of what stays; `null` where not all of it was listed.",
+}
+
+REFUSALS = {
+    RefusalCode.UNREADABLE_DEPLOYMENT: (
+        "A folder could not be listed.",
+        "Look at the error that it names: a permission, the network, a listing cut off.",
+    ),
+    RefusalCode.PROTECTED_NOT_FOUND: (
+        "`protect` has a plain name that is no folder: it may be misspelt.",
+        "Mend it, or take it out.",
+    ),
+    RefusalCode.LIVE_SOURCE_UNREADABLE: (
+        "A live source did not answer, or names nothing.",
+        "Mend the source or its permission, or run again later.",
+    ),
+    RefusalCode.LIVE_NOT_FOUND: (
+        "A live source names only what is not there.",
+        "Check that it means this bucket and prefix.",
+    ),
+    RefusalCode.MAX_DELETE: (
+        "More deployments would go than `max-delete` allows.",
+        "Look at the plan; for this one run set the limit higher.",
+    ),
+    RefusalCode.MAX_DELETE_BYTES: (
+        "More bytes would go than `max-delete-bytes` allows.",
+        "As above.",
+    ),
+    RefusalCode.VERSIONING_UNKNOWN: (
+        "`delete-versions` is set, and whether there are versions could not be read.",
+        "Allow `s3:GetBucketVersioning`.",
+    ),
+}
+
+WARNINGS = {
+    WarningCode.PROTECTED_GLOB_UNMATCHED: "A glob of `protect` matches no folder.",
+    WarningCode.LIVE_NOT_FOUND: "A live source also names something that is not there; or one of "
+    "open pull requests or branches names no folder at all, and keeps nothing.",
+    WarningCode.LONG_SPAN: "Deployments were uploaded over more than an hour, or changed later.",
+    WarningCode.UNGROUPED: "`group-by` does not match them: each is a group of its own, and stays.",
+    WarningCode.REQUIRED_FILE_UNFOUND: "No deployment has the `required-file`: all stay.",
+    WarningCode.UNDO_TERM: "A lifecycle rule removes old versions, and says until when a deletion "
+    "can be undone; or the rules could not be read.",
+    WarningCode.VERSIONING_UNKNOWN: "Whether the bucket keeps versions could not be read: take "
+    "deletion as final.",
+    WarningCode.RESUMED: "The plan goes on with a run that stopped: it names what is left of it.",
+}
+
+REASONS = {
+    ReasonCode.KEEP_COUNT: "It is one of the `keep-count` newest of its group.",
+    ReasonCode.KEEP_WITHIN: "It was the newest within `keep-within`.",
+    ReasonCode.KEEP_DAILY: "It is the newest of a day that `keep-daily` counts.",
+    ReasonCode.KEEP_WEEKLY: "It is the newest of a week that `keep-weekly` counts.",
+    ReasonCode.KEEP_MONTHLY: "It is the newest of a month that `keep-monthly` counts.",
+    ReasonCode.PROTECTED: "`protect` holds it.",
+    ReasonCode.CURRENT_COMMIT: "It is named after this workflow run's commit.",
+    ReasonCode.LIVE: "A live source names it.",
+    ReasonCode.IN_PROGRESS: "It is incomplete and newer than every complete one: it may still be "
+    "uploading.",
+    ReasonCode.AMBIGUOUS_AGE: "It is not known to be older than enough others.",
+    ReasonCode.MINIMUM_KEEP_COUNT: "It is the last complete one of its group.",
+    ReasonCode.NO_OBJECTS: "Nothing was found in it.",
+    ReasonCode.NOT_APPROVED: "It is due, but the run that is gone on with was not to delete it.",
+    ReasonCode.SUPERSEDED: "Nothing keeps it: enough newer complete ones are there.",
+}
