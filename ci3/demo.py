@@ -15,8 +15,7 @@ from ci3.errors import ExitCode, SettingsError
 
 BUCKET = "demo-site"
 
-# Name, age in days, number of files.
-_DEPLOYMENTS = (
+DEPLOYMENTS = (
     ("9c41e07", 0.2, 18),
     ("5d2f8ab", 1.1, 18),
     ("e7730c9", 2.4, 17),
@@ -30,7 +29,9 @@ _DEPLOYMENTS = (
     ("b64c210", 30.2, 12),
     ("8e15f7d", 37.8, 12),
 )
-_ROOT_FILES = ("index.html", "robots.txt")
+"""Name, age in days, number of files."""
+
+ROOT_FILES = ("index.html", "robots.txt")
 _FILE_SIZES = (4_200, 61_000, 128_000, 17_500, 9_100)
 
 
@@ -125,9 +126,9 @@ def _seed(now: datetime) -> None:
     backend.create_bucket(BUCKET, "us-east-1")
     backend.put_bucket_versioning(BUCKET, "Enabled")
     _hide_emptied_folders(backend)
-    for name in _ROOT_FILES:
+    for name in ROOT_FILES:
         backend.put_object(BUCKET, name, b"-" * 300)
-    for name, age_days, file_count in _DEPLOYMENTS:
+    for name, age_days, file_count in DEPLOYMENTS:
         for number in range(file_count):
             folder = "assets/" if number else ""
             key = f"{name}/{folder}{f'chunk-{number:02}.js' if number else 'index.html'}"

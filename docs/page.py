@@ -26,6 +26,8 @@ CHROMIUM: Final = (
 )
 PNGQUANT: Final = ("pngquant", "--force", "--ext", ".png", "--strip", "64")
 WIDTH: Final = 948
+HEIGHT: Final = 1800
+"""Where a picture ends, however high the page is."""
 
 _FRAME = """
 .markdown-body {padding: 24px; width: 900px; box-sizing: content-box}
@@ -72,7 +74,7 @@ def page(body: str, folder: Path) -> str:
 
 
 def photograph(html: str, picture: Path, folder: Path) -> None:
-    """Write a page's picture, as high as the page is."""
+    """Write a page's picture, as high as the page is, or its upper part."""
     source = folder / f"{picture.stem}.html"
     source.write_text(html, encoding="utf-8")
     browser = (*CHROMIUM, f"--user-data-dir={folder / 'profile'}")
@@ -85,7 +87,7 @@ def photograph(html: str, picture: Path, folder: Path) -> None:
     found = re.search(r'<body [^>]*data-height="(\d+)"', measured.stdout)
     if found is None:
         raise RuntimeError(f"{picture.name} could not be measured")
-    size = f"--window-size={WIDTH},{found[1]}"
+    size = f"--window-size={WIDTH},{min(int(found[1]), HEIGHT)}"
     subprocess.run(
         [*browser, size, f"--screenshot={picture}", source.as_uri()],
         check=True,

@@ -7,6 +7,7 @@ tests/requirements.txt installs. Names of pictures as arguments take only those.
 import io
 import os
 import pty
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -15,15 +16,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import boto3
 from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
-from ci3.demo import BUCKET, embedded_s3
+from ci3.demo import BUCKET, DEPLOYMENTS, ROOT_FILES, embedded_s3
 from docs.page import markdown_page, page, photograph
 from tests.github.fake_github import FakeGitHub
 from tests.github.fake_runner import NUMBER, FakeStep
+from tests.s3 import CREDENTIALS
+from tests.screens import a_world
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -35,8 +37,25 @@ COMMANDS = {
 }
 """For each picture the command whose Markdown it shows."""
 
+GOLDENS = (
+    "nothing-to-delete",
+    "first-run",
+    "refused",
+    "stale",
+    "partly-applied",
+    "1500-deployments",
+    "hostile-names",
+)
+"""What the tests expect of reports that take long to bring about, each a picture of its own."""
+
+TERMINALS = {
+    "terminal": ("plan-cleanup", *RULES),
+    "doctor": ("doctor", "--match", "[0-9a-f]{7}|release-.*", "--required-file", "index.html"),
+}
+"""For each picture the command whose screen it shows."""
+
 INPUTS = {
-    "bucket": BUCKET,
+    "bucket": "my-site",
     "keep-count": "4",
     "protect": "release-*",
     "live-from": "github-deployments:production",
@@ -69,14 +88,20 @@ def command_markdown(folder: Path, *argv: str) -> str:
     return done.stdout
 
 
-def terminal_page(folder: Path) -> str:
+def golden_page(folder: Path, name: str) -> str:
+    """Show what the tests expect of a report, as a comment."""
+    golden = ROOT / "tests" / "report" / "goldens" / f"{name}.md"
+    return markdown_page(golden.read_text(encoding="utf-8"), folder, author="github-actions")
+
+
+def terminal_page(folder: Path, *argv: str) -> str:
     """Run a command on a terminal of its own and show what stands on it."""
     with embedded_s3() as endpoint_url:
         where = ("--bucket-name", BUCKET, "--endpoint-url", endpoint_url)
         ours, its = pty.openpty()
         environ = os.environ | {"COLUMNS": str(TERMINAL_COLUMNS), "TERM": "xterm-256color"}
         with subprocess.Popen(
-            [sys.executable, "-m", "ci3", "plan-cleanup", *RULES, *where],
+            [sys.executable, "-m", "ci3", *argv, *where],
             stdout=its,
             stderr=subprocess.DEVNULL,
             env=environ,
@@ -85,7 +110,7 @@ def terminal_page(folder: Path) -> str:
             shown = b"".join(_read_all(ours)).decode().replace("\r\n", "\n")
     width = TERMINAL_COLUMNS
     screen = Console(record=True, width=width, file=io.StringIO(), highlight=False)
-    screen.print(f"$ ci3 plan-cleanup --bucket-name {BUCKET} --keep-count 4 --protect 'release-*'")
+    screen.print(f"$ ci3 {shlex.join((argv[0], '--bucket-name', BUCKET, *argv[1:]))}")
     screen.print(Text.from_ansi(shown))
     code_format = "<pre>{code}</pre>"
     html = screen.export_html(inline_styles=True, code_format=code_format, theme=DIMMED_MONOKAI)
@@ -102,23 +127,22 @@ def _read_all(terminal: int) -> Iterator[bytes]:
 
 
 class Repository:
-    """A pull request's workflow: the demo's bucket with versions, and a GitHub of its own."""
+    """A pull request's workflow: the demo's deployments in a bucket with versions, and a GitHub."""
 
-    def __init__(self, folder: Path, github: FakeGitHub, endpoint_url: str) -> None:
+    def __init__(self, folder: Path, github: FakeGitHub) -> None:
         self._folder = folder
         self._github = github
-        self._endpoint_url = endpoint_url
 
-    def run_step(self, mode: str) -> tuple[str, str]:
+    def run_step(self, mode: str, **inputs: str) -> tuple[str, str]:
         """Run the action as a step of the pull request; give its comment and its summary."""
-        step = FakeStep(self._folder / mode)
-        inputs = {**INPUTS, "mode": mode, "endpoint-url": self._endpoint_url}
-        environ = step.environ(inputs, self._github.url)
+        step = FakeStep(self._folder / f"{mode}-{len(inputs)}")
+        named = {name.replace("_", "-"): value for name, value in inputs.items()}
+        environ = step.environ({**INPUTS, "mode": mode, **named}, self._github.url)
         environ["GITHUB_SERVER_URL"] = "https://github.com"
         command = [sys.executable, str(ROOT / "entrypoint.py")]
         subprocess.run(
             command,
-            check=True,
+            check=not inputs,
             env=os.environ | environ,
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
@@ -129,26 +153,31 @@ class Repository:
 
 @contextmanager
 def a_repository(folder: Path) -> Iterator[Repository]:
-    """Set up the demo's bucket, and a GitHub that knows its commits and what is live."""
-    with embedded_s3() as endpoint_url, FakeGitHub() as github:
-        s3 = boto3.client("s3", endpoint_url=endpoint_url)
-        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    """Set up a bucket as at AWS, and a GitHub that knows its commits and what is live."""
+    os.environ.update(CREDENTIALS)
+    with a_world("Enabled") as world, FakeGitHub() as github:
+        for name in ROOT_FILES:
+            world.put(name, days=99, size_bytes=300)
+        for name, age_days, file_count in DEPLOYMENTS:
+            world.deploy(name, days=age_days, files=file_count)
         for name, (subject, author, age_days) in COMMITS.items():
             at = datetime.now(UTC) - timedelta(days=age_days)
             github.content.commit(name.ljust(40, "0"), subject, author, at=at)
         github.content.deploy("production", LIVE.ljust(40, "0"), "success")
-        yield Repository(folder, github, endpoint_url)
+        yield Repository(folder, github)
 
 
 def workflow_pages(folder: Path) -> Mapping[str, str]:
-    """Plan and apply in a pull request; show the comment before and after, and the summary."""
+    """Plan, apply, and fail in a pull request; show the comment each time, and the summary."""
     with a_repository(folder) as repository:
         planned, _ = repository.run_step("plan")
         applied, summary = repository.run_step("apply")
+        stopped, _ = repository.run_step("apply", keep_count="0")
     author = "github-actions"
     return {
         "comment-plan": markdown_page(planned, folder, author=author),
         "comment-applied": markdown_page(applied, folder, author=author),
+        "stopped": markdown_page(stopped, folder, author=author),
         "summary": markdown_page(summary, folder),
     }
 
@@ -162,7 +191,8 @@ def main() -> None:
             for picture, argv in COMMANDS.items()
         }
         pages |= workflow_pages(folder)
-        pages["terminal"] = terminal_page(folder)
+        pages |= {name: golden_page(folder, name) for name in GOLDENS}
+        pages |= {picture: terminal_page(folder, *argv) for picture, argv in TERMINALS.items()}
         for picture, html in pages.items():
             if not sys.argv[1:] or picture in sys.argv[1:]:
                 photograph(html, IMAGES / f"{picture}.png", folder)
