@@ -109,7 +109,8 @@ def _about_deleting(seen: Examination) -> Iterator[Finding]:
     elif probe.guard is DeleteGuard.ETAG:
         yield ok(topic, f"you may delete, and {probe.reason}: only the object that was listed goes")
     else:
-        what = "you may delete; " if probe.guard is DeleteGuard.ETAG_SINGLE else ""
+        is_sure = probe.guard is DeleteGuard.ETAG_SINGLE
+        what = "you may delete; " if is_sure else "deleting was not denied; "
         yield warning(
             topic,
             f"{what}{probe.reason}",
