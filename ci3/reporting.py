@@ -200,8 +200,11 @@ class Reporter:
             else:
                 runner.notice(told)
         except GitHubError as exc:
-            runner.warn(f"no comment, the report is in the summary: {exc.told}")
-            return ExitCode.ACCESS if talk.is_plan else ExitCode.DONE
+            told = f"no comment, the report is in the summary: {exc.told}"
+            if talk.is_plan:
+                runner.fail(told)
+                return ExitCode.ACCESS
+            runner.warn(told)
         return ExitCode.DONE
 
     def _post(self, github: GitHubApi, body: str, *, is_worth_creating: bool) -> None:

@@ -180,7 +180,7 @@ def test_github_that_is_down_leaves_the_plan_in_the_summary_and_the_exit_code_te
     assert (run.exit_code, run.outputs["outcome"]) == (6, "planned")
     assert "2 of 6 deployments would be deleted" in run.summary
     assert row_counts(run.summary) == [2, 4]
-    assert ["502" in one for one in run.annotations("warning")] == [True]
+    assert ["502" in one for one in run.annotations("error")] == [True]
 
 
 def test_commits_are_linked_and_told_in_comment_and_summary(act, bucket, github):

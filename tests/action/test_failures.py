@@ -46,17 +46,21 @@ def test_fork_whose_token_cannot_comment_is_told_in_a_notice_alone(act, bucket):
     assert "2 of 6 deployments" in run.summary
 
 
-@pytest.mark.parametrize(("mode", "exit_code"), [("plan", 6), ("apply", 0)])
+@pytest.mark.parametrize(
+    ("mode", "exit_code", "kind"), [("plan", 6, "error"), ("apply", 0, "warning")]
+)
 @pytest.mark.parametrize("keep_count", ["4", "6"])
-def test_github_that_fails_is_a_warning_and_fails_only_a_plan(
-    act, github, keep_count, mode, exit_code
+def test_github_that_fails_is_an_error_of_a_plan_and_else_a_warning(
+    *, act, github, keep_count, mode, exit_code, kind
 ):
     github.fail_next("GET", "comments", 404, {"message": "Not Found"})
     run = act(keep_count=keep_count, mode=mode)
 
     assert run.exit_code == exit_code
     assert run.outputs["outcome"] in ("planned", "applied", "nothing-to-delete")
-    assert ["404" in message for message in run.annotations("warning")] == [True]
+    told = run.annotations("error") + run.annotations("warning")
+    assert told == run.annotations(kind)
+    assert ["404" in message for message in told] == [True]
     assert "6 deployments" in run.summary or "2 deployments deleted" in run.summary
 
 
