@@ -111,9 +111,9 @@ def staleness(account: Account) -> str:
 def shortfall(plan: Plan, result: Result) -> str:
     """Say what an apply left undone, or nothing where it left nothing."""
     left = plan.totals.delete - result.deployments_deleted - result.deployments_skipped
-    sentences = (
-        [f"{counted(left, 'deployment')} of the plan not deleted, or not whole"] if left else []
-    )
+    was = "was" if left == 1 else "were"
+    told = f"{counted(left, 'deployment')} of the plan {was} not deleted, or not all of it"
+    sentences = [told] if left else []
     if result.stopped:
         sentences.append(f"It stopped early: {result.stopped}")
     return ". ".join(sentences)

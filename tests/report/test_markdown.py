@@ -231,7 +231,7 @@ def test_a_deployment_that_was_not_deleted_is_told_with_its_problem():
     row = next(row for row in rows(html) if left in row[0])
     assert row[1] == "<strong>not\xa0deleted</strong>"
     assert row[4] == CHANGED
-    assert "1 deployment of the plan not deleted, or not whole" in html
+    assert "1 deployment of the plan was not deleted, or not all of it" in html
 
 
 @pytest.mark.parametrize("budget_bytes", [3_000, 20_000, 65_000, 1_000_000])
