@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import textwrap
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ import yaml
 from ci3.cli import _cli
 from ci3.core.planfile import PlanFile
 from ci3.policy_schema import policy_schema
+from ci3.settings import BY_NAME
 from docs.words import PLAN_KEYS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,6 +77,16 @@ def test_every_policy_file_on_a_page_fits_the_schema(path):
         is_policy = kind == "yaml" and re.search(r"^(bucket|defaults|targets):", body, re.MULTILINE)
         if is_policy:
             jsonschema.validate(yaml.safe_load(body), yaml.safe_load(policy_schema()))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_step_on_a_page_has_inputs_that_are_settings(path):
+    for kind, body in _FENCED.findall(path.read_text(encoding="utf-8")):
+        if kind == "yaml" and "uses: OWNER/ci3@" in body:
+            read = yaml.safe_load(textwrap.dedent(body))
+            steps = read["steps"] if isinstance(read, dict) else read
+            (step,) = [one for one in steps if one.get("uses", "").startswith("OWNER/ci3@")]
+            assert set(step["with"]) <= set(BY_NAME)
 
 
 def test_readme_is_short():

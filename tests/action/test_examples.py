@@ -148,3 +148,15 @@ def test_doctor_examines_and_changes_nothing(act, bucket, github):
     run = act({}, **{name.replace("-", "_"): str(value) for name, value in inputs.items()})
     assert (run.exit_code, run.outputs["outcome"]) == (0, "examined"), run.log
     assert bucket.content() == before
+
+
+def test_quick_start_of_the_readme_only_looks(act, bucket):
+    readme = (EXAMPLES.parent / "README.md").read_text("utf-8")
+    steps = yaml.safe_load(re.search("```yaml\n(.*?)```", readme, re.DOTALL)[1])["steps"]
+    inputs = {name.replace("-", "_"): str(value) for name, value in steps[-1]["with"].items()}
+    for number in range(int(inputs["keep_count"]) + TOO_MANY):
+        bucket.deploy(f"{number:040x}", days=2 + number)
+    before = bucket.content()
+    run = act({}, **inputs)
+    assert (run.outputs["outcome"], run.outputs["deployments-to-delete"]) == ("planned", "3")
+    assert bucket.content() == before
