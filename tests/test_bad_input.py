@@ -123,7 +123,7 @@ def test_redirect_to_nowhere_is_an_error(ci3, live: Bucket, proxy: FaultProxy) -
 
 def test_access_denied(ci3, live: Bucket, proxy: FaultProxy) -> None:
     proxy.answer("GET", "list-type=2", error("AccessDenied"), status=403)
-    ci3(*CLEANUP, *live.options()).check_error(6, "AccessDenied", live.name, "Permissions")
+    ci3(*CLEANUP, *live.options()).check_error(6, "AccessDenied", live.name, "ci3 iam-policy")
 
 
 def test_endpoint_where_nobody_answers(

@@ -123,9 +123,9 @@ def test_text_that_is_no_time_is_an_error_as_botocore_has_it(text: str) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind", "hint"),
     [
-        (403, error("AccessDenied"), DeniedError, "Permissions"),
-        (403, error("AllAccessDisabled"), DeniedError, "Permissions"),
-        (403, "", DeniedError, "Permissions"),
+        (403, error("AccessDenied"), DeniedError, "ci3 iam-policy"),
+        (403, error("AllAccessDisabled"), DeniedError, "ci3 iam-policy"),
+        (403, "", DeniedError, "ci3 iam-policy"),
         (403, error("InvalidAccessKeyId"), AccessError, "access key"),
         (403, error("SignatureDoesNotMatch"), AccessError, "secret key"),
         (400, error("ExpiredToken"), AccessError, "get new ones"),

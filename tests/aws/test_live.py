@@ -163,7 +163,7 @@ def test_denied_read_says_where_the_permissions_are_listed(proxy: FaultProxy) ->
     denied = '{"__type": "AccessDeniedException", "message": "told by the test"}'
     proxy.answer("POST", ".", denied, status=400)
 
-    assert "Permissions" in problem(parameter())
+    assert "ci3 iam-policy" in problem(parameter())
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_pointer_object_that_is_missing_or_denied_is_a_problem(
 ) -> None:
     assert "relative to the bucket's root" in problem(pointed(site, "current"))
     proxy.answer("GET", "current", error("AccessDenied"), status=403)
-    assert "Permissions" in problem(pointed(site, "current"))
+    assert "ci3 iam-policy" in problem(pointed(site, "current"))
 
 
 def test_pointer_object_that_breaks_off_is_a_problem(site: Bucket, pauses: list[float]) -> None:

@@ -309,7 +309,7 @@ def test_second_page_that_fails_takes_the_first_with_it(
 def test_denied_read_says_where_the_permissions_are_listed(proxy: FaultProxy) -> None:
     proxy.answer("GET", DISTRIBUTIONS, error("AccessDenied"), status=403)
 
-    assert "Permissions" in problem(served())
+    assert "ci3 iam-policy" in problem(served())
 
 
 def test_cloudfront_where_nobody_answers_is_a_problem(
