@@ -22,7 +22,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from ci3.cli import main
-from tests.fault_proxy import Answer, FaultProxy, served
+from tests.fault_proxy import Answer, FaultProxy, Request, served
+from tests.iam import IamProxy
 from tests.memory_listings import MemoryBucket
 from tests.memory_s3 import MemoryS3
 
@@ -50,7 +51,7 @@ class World:
     """A bucket `my-site` of an S3 that honours conditions, and the ids of the runs so far."""
 
     s3: MemoryS3
-    proxy: FaultProxy
+    proxy: "Guarded"
     ids: dict[str, str] = field(default_factory=dict)
     """The id of each run, and each fingerprint, and what stands for it on the page."""
     is_killed_next: bool = False
@@ -78,11 +79,12 @@ class World:
             assert done.stderr == ""
             return self._as_shown(done.stdout)
         command, wants_code, _ = line.partition("; echo $?")
+        command, _, file = command.partition(" > ")
         argv = shlex.split(command)[1:]
         if self.is_killed_next:
             self.is_killed_next = False
             return self._as_shown(self._run_to_be_killed(argv))
-        code, shown = _run_here(argv)
+        code, shown = _run_here(argv, file)
         return self._as_shown(f"{shown}{code}\n" if wants_code else shown)
 
     def _run_to_be_killed(self, argv: list[str]) -> str:
@@ -118,10 +120,13 @@ class World:
         return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
 
 
-def _run_here(argv: list[str]) -> tuple[int, str]:
-    shown = io.StringIO()
-    with redirect_stdout(shown), redirect_stderr(shown):
+def _run_here(argv: list[str], file: str) -> tuple[int, str]:
+    """Run a command; give its exit code, and what it prints besides what goes into a file."""
+    shown, into = io.StringIO(), io.StringIO()
+    with redirect_stdout(into if file else shown), redirect_stderr(shown):
         code = main(argv)
+    if file:
+        Path(file).write_text(into.getvalue(), encoding="utf-8")
     return int(code), shown.getvalue()
 
 
@@ -130,7 +135,8 @@ def a_world(versioning: str) -> Iterator[World]:
     """Set up the S3, and the environment in which the commands reach it."""
     s3 = MemoryS3()
     s3.buckets["my-site"] = MemoryBucket(versioning=versioning)
-    with served(FaultProxy(lambda request: _without_length(s3.answer(request)))) as proxy:
+    upstream = Guarded(lambda request: _without_length(s3.answer(request)), {})
+    with served(upstream) as proxy:
         places = {
             "AWS_ENDPOINT_URL_S3": proxy.url,
             "AWS_ENDPOINT_URL_STS": proxy.url,
@@ -145,6 +151,13 @@ def a_world(versioning: str) -> Iterator[World]:
                 os.environ.pop(name, None)
                 if value is not None:
                     os.environ[name] = value
+
+
+class Guarded(IamProxy):
+    """Denies what `policy` does not allow; without one it denies nothing."""
+
+    def _pass_on(self, request: Request) -> Answer:
+        return super()._pass_on(request) if self.policy else FaultProxy._pass_on(self, request)
 
 
 def _without_length(answer: Answer) -> Answer:

@@ -1,5 +1,6 @@
 """The docs' screens: each is what its commands print, on a bucket to which that happens."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,21 @@ def begin_small(world: World) -> None:
     world.put("robots.txt", days=90)
 
 
+def be(world: World, role: str) -> None:
+    arn = f"<Arn>arn:aws:sts::123456789012:assumed-role/{role}/me</Arn>"
+    world.proxy.answer("POST", "^/$", TELLS_IDENTITY.format(arn))
+
+
+def as_role_by_policy_file(role: str, path: str) -> Act:
+    """Be a role that may do what a policy allows which was printed before."""
+
+    def act(world: World) -> None:
+        be(world, role)
+        world.proxy.policy = json.loads(Path(path).read_text(encoding="utf-8"))
+
+    return act
+
+
 def begin_with_a_rule_and_a_script(world: World) -> None:
     """Have a lifecycle rule, and a script that keeps the last five by name."""
     begin(world)
@@ -60,8 +76,7 @@ def begin_with_a_rule_and_a_script(world: World) -> None:
     world.proxy.answer("GET", r"\?lifecycle", rules)
     nothing = "<Error><Code>ObjectLockConfigurationNotFoundError</Code></Error>"
     world.proxy.answer("GET", r"\?object-lock", nothing, status=404)
-    arn = "<Arn>arn:aws:sts::123456789012:assumed-role/clean-my-site/me</Arn>"
-    world.proxy.answer("POST", "^/$", TELLS_IDENTITY.format(arn))
+    be(world, "clean-my-site")
     by_name = sorted(DEPLOYMENTS)
     Path("by-script").write_text("\n".join([*by_name[:-5], ""]), encoding="utf-8")
 
@@ -136,6 +151,15 @@ STORIES: dict[str, tuple[str, str, dict[str, Act]]] = {
             "begin": begin_small,
             "edit": edit_plan,
             "deploy-again": lambda world: world.put("e7730c9/index.html", days=0.03),
+        },
+    ),
+    "roles": (
+        "permissions.md",
+        "Enabled",
+        {
+            "begin": begin,
+            "read-only": as_role_by_policy_file("read-my-site", "plan-policy.json"),
+            "full": as_role_by_policy_file("clean-my-site", "apply-policy.json"),
         },
     ),
     "moving": ("coming-from.md", "", {"begin": begin_with_a_rule_and_a_script}),
