@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials
 from ci3.constants import MINIMUM_KEEP_COUNT
+from ci3.core.certainty import judge_for_certain
 from ci3.core.live import Reading
 from ci3.core.model import (
     Inventory,
@@ -22,12 +23,14 @@ from ci3.core.objections import (
     against_versioning,
     find_refusals,
     find_warnings,
+    tell_report,
     warn_of_undo_term,
 )
 from ci3.core.pins import Pin, pin_commits, pin_live, pin_pointers, protect
 from ci3.core.plan import Plan, Refusal
-from ci3.core.retention import Judgement, RetentionPolicy, judge, rests_on
+from ci3.core.retention import Judgement, RetentionPolicy, judge
 from ci3.core.succession import AgeFrom
+from ci3.engine.folders import Folders
 from ci3.engine.inventory import Scope, finish_listing, take_inventory
 from ci3.engine.live import read_live_sources
 from ci3.engine.progress import Progress
@@ -37,6 +40,7 @@ from ci3.settings import Settings
 if TYPE_CHECKING:
     from ci3.core.explanation import Explanation
     from ci3.core.simulation import Simulation
+    from ci3.engine.reported import Reports
     from ci3.github.api import GitHubApi
 
 
@@ -71,6 +75,8 @@ class Cleanup:
     """Told where the journal is before the first request goes out."""
     ends_at: datetime | None = None
     """When deleting stops, done or not."""
+    reports: "Reports" = field(default_factory=dict)
+    """Inventory reports that were read already."""
 
     @property
     def policy(self) -> RetentionPolicy:
@@ -114,16 +120,18 @@ class Cleanup:
         scope = self._scope(is_begun=self.settings.age_from is AgeFrom.FIRST_OBJECT)
         with ThreadPoolExecutor(1, "live") as beside:
             asked = beside.submit(self.read_live_sources, bucket)
-            inventory = take_inventory(bucket, scope, self.progress)
+            inventory, found = self._take_inventory(bucket, scope)
             readings = asked.result()
         pins = (*self.pins(), *pin_live(readings))
         now = self.clock()
-        while True:
-            judgements = judge(inventory, self.policy, pins, now, MINIMUM_KEEP_COUNT)
-            unknown = {one.name for one in rests_on(judgements, self.policy) if not one.is_whole}
-            if not unknown:
-                break
-            inventory = finish_listing(bucket, scope, inventory, unknown, self.progress)
+        inventory, judgements = judge_for_certain(
+            inventory,
+            self.policy,
+            lambda some: judge(some, self.policy, pins, now, MINIMUM_KEEP_COUNT),
+            lambda some, names: finish_listing(
+                bucket, scope, some, names, self.progress, found=found
+            ),
+        )
         target = bucket.target(self.settings.prefix)
         keeps_versions = (
             target.versioning is Versioning.ENABLED and not self.settings.delete_versions
@@ -136,6 +144,18 @@ class Cleanup:
             now=now,
             judgements=judgements,
             undo_term=bucket.noncurrent_term(target.prefix) if keeps_versions else None,
+        )
+
+    def _take_inventory(
+        self, bucket: BucketReader, scope: Scope
+    ) -> tuple[Inventory, Folders | None]:
+        """Find out what the decision begins with: by listing, or with an inventory report."""
+        if self.settings.inventory is None:
+            return take_inventory(bucket, scope, self.progress), None
+        from ci3.engine.reported import take_reported_inventory
+
+        return take_reported_inventory(
+            bucket, scope, self.settings.inventory, self.reports, self.progress
         )
 
     def make_plan(self, bucket: BucketReader) -> Plan:
@@ -172,6 +192,7 @@ class Cleanup:
                     required_file=self.settings.required_file,
                 ),
                 *warn_of_undo_term(seen.undo_term),
+                *tell_report(seen.inventory, seen.now),
             ),
         )
 

@@ -9,6 +9,7 @@ from ci3.constants import DEFAULT_KEEP_COUNT, MAXIMUM_CONCURRENCY, MINIMUM_KEEP_
 from ci3.core.live import LiveSource
 from ci3.core.measures import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
 from ci3.core.plan import DeleteLimit, PolicyEntry
+from ci3.core.report_place import ADDRESS_PATTERN, ReportPlace
 from ci3.core.succession import AgeFrom
 from ci3.definitions import Kind, Setting, define
 from ci3.values import (
@@ -186,6 +187,17 @@ class Settings:
         options=("--age-from",),
         default=AgeFrom.SPAN,
         default_doc="`span`",
+        is_recorded=True,
+    )
+    inventory: ReportPlace | None = define(
+        "The `s3://…/manifest.json` of an S3 Inventory report of the bucket, in CSV or Parquet, or "
+        "the folder of its configuration, `s3://…/`, for the newest one. A plan then lists the "
+        "folders, and in full only what the report does not have, what is due, and what that goes "
+        "for. With it no more is deleted than without.",
+        parse=ReportPlace.parse,
+        pattern=ADDRESS_PATTERN,
+        options=("--inventory",),
+        default=None,
         is_recorded=True,
     )
     protect: tuple[str, ...] = define(

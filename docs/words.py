@@ -20,7 +20,7 @@ MOST_USED = (
 GROUPS = {
     "Which bucket": ("bucket", "region", "prefix", "endpoint-url", "role-to-assume"),
     "What to do": ("mode", "policy-file", "plan-file", "skip-changed", "journal-file", "resume"),
-    "What is a deployment": ("match", "group-by", "required-file", "age-from"),
+    "What is a deployment": ("match", "group-by", "required-file", "age-from", "inventory"),
     "What stays": (
         "keep-count",
         "keep-within",
@@ -94,13 +94,15 @@ PLAN_KEYS = {
     "deployments[].reasons[].code": "Why; see [below](#reasons).",
     "deployments[].reasons[].message": "The same for people.",
     "deployments[].object_count": "How many objects are in it; `null` where it was not listed in "
-    "full (`age-from: first-object`), which only one that stays may be.",
+    "full (`age-from: first-object`), which only one that stays may be. Of one that only an "
+    "[inventory report](inventory.md) tells of, the report's.",
     "deployments[].size_bytes": "Their size.",
     "deployments[].oldest_at": "When its oldest object was last modified; `null` without objects.",
     "deployments[].newest_at": "The same of its newest.",
     "deployments[].complete": "Whether it counts: it has an object, and the `required-file`.",
     "deployments[].fingerprint": "SHA-256 over key, ETag, size and time of each object, sorted. An "
-    "apply deletes nothing of a deployment whose fingerprint is another by then.",
+    "apply deletes nothing of a deployment whose fingerprint is another by then. `null` where it "
+    "was not listed in full.",
     "deployments[].versions": "`null`, but with `delete-versions` for what goes:",
     "deployments[].versions.count": "Versions and delete markers.",
     "deployments[].versions.size_bytes": "Their size.",
@@ -113,7 +115,7 @@ PLAN_KEYS = {
     "totals.objects_to_delete": "Objects in what goes.",
     "totals.versions_to_delete": "With `delete-versions`, versions and delete markers; else 0.",
     "totals.bytes_to_delete": "Their size; with `delete-versions`, that of all versions.",
-    "totals.bytes_to_keep": "The size of what stays; `null` where not all of it was listed.",
+    "totals.bytes_to_keep": "The size of what stays; `null` where not all of it was counted.",
 }
 
 REFUSALS = {
@@ -159,6 +161,8 @@ WARNINGS = {
     WarningCode.VERSIONING_UNKNOWN: "Whether the bucket keeps versions could not be read: take "
     "deletion as final.",
     WarningCode.RESUMED: "The plan goes on with a run that stopped: it names what is left of it.",
+    WarningCode.INVENTORY_REPORT: "What is said of some that stay is from an inventory report, and "
+    "how old that is.",
 }
 
 REASONS = {

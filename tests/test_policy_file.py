@@ -80,6 +80,7 @@ keep-monthly: 0
 group-by: '(pr-\d+)-.*'
 required-file: index.html
 age-from: oldest
+inventory: s3://reports/my-site/daily/2026-11-24T01-00Z/manifest.json
 max-delete: 50%
 max-delete-bytes: 1.5GiB
 delete-versions: true
@@ -98,6 +99,7 @@ comment-id: site
     assert [one.kind for one in found.live_from] == [LiveKind.GITHUB_DEPLOYMENTS, LiveKind.OBJECT]
     assert (str(found.keep_within), found.keep_daily, found.keep_weekly) == ("14d", 7, 4)
     assert (found.age_from, found.required_file) == (AgeFrom.OLDEST, "index.html")
+    assert found.inventory.bucket == "reports"
     assert found.max_delete == DeleteLimit(amount=50, is_percent=True)
     assert found.max_delete_bytes.size_bytes == 3 * 2**29
     assert found.delete_versions is True

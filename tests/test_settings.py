@@ -64,6 +64,7 @@ def test_defaults_delete_nothing_and_keep_five():
     assert (settings.keep_within, settings.group_by, settings.max_delete_bytes) == (None,) * 3
     assert (settings.keep_daily, settings.keep_weekly, settings.keep_monthly) == (0, 0, 0)
     assert (settings.age_from, settings.live_from) == (AgeFrom.SPAN, ())
+    assert settings.inventory is None
     texts = "region prefix endpoint_url plan_file journal_file policy_file comment_id github_token"
     assert {getattr(settings, name) for name in (*texts.split(" "), "required_file")} == {""}
     assert settings.recorded == {}
@@ -91,6 +92,7 @@ def test_each_value_becomes_what_it_means():
         group_by=r"(pr-\d+)-.*",
         required_file="app/index.html",
         age_from="first-object",
+        inventory="s3://reports/my-site/daily/2026-11-24T01-00Z/manifest.json",
         live_from="cloudfront\n\nssm:/live#commit\n",
         max_delete_bytes="1.5GiB",
     )
@@ -107,6 +109,7 @@ def test_each_value_becomes_what_it_means():
     assert (settings.keep_daily, settings.keep_weekly, settings.keep_monthly) == (7, 4, 12)
     assert settings.group_by == re.compile(r"(pr-\d+)-.*")
     assert (settings.required_file, settings.age_from) == ("app/index.html", AgeFrom.FIRST_OBJECT)
+    assert (settings.inventory.bucket, settings.inventory.folder) == ("reports", "my-site/daily/")
     assert settings.live_from == (
         LiveSource(kind=LiveKind.CLOUDFRONT),
         LiveSource(kind=LiveKind.SSM, argument="/live", field="commit"),

@@ -18,6 +18,7 @@ from ci3.aws.client import (
 from ci3.aws.entries import read_entries
 from ci3.aws.listings import check_listings
 from ci3.aws.pages import Page, list_pages
+from ci3.aws.streams import read_parts
 from ci3.aws.traits import object_lock, stated_region, versioning_state
 from ci3.aws.uploads import list_uploads
 from ci3.aws.versions import list_versions, note_order
@@ -137,6 +138,20 @@ class BucketReader:
             if len(content) < min(limit_bytes, answer["ContentLength"]):
                 raise AccessError("the object breaks off", "Run again; if it stays, ask this S3.")
             return content
+
+    def read_parts(self, key: str, size_bytes: int) -> Generator[bytes, None, None]:
+        """Read a large object of a known size, part after part; see `ci3.aws.streams`."""
+        return read_parts(self._client, self.bucket, key, size_bytes)
+
+    def beside(self, bucket: str) -> "BucketReader":
+        """Open another bucket of this S3 for reading, as the same identity."""
+        return BucketReader(
+            bucket=bucket,
+            region=self._asked_region,
+            endpoint_url=self._asked_endpoint_url,
+            credentials=self.credentials,
+            connections=self._connections,
+        )
 
     @property
     def region(self) -> str:

@@ -31,6 +31,7 @@ _NOT_ASKED = (
     "skip-changed",
     "timeout",
     "live-from",
+    "inventory",
 )
 
 

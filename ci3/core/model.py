@@ -105,8 +105,9 @@ class Deployment:
 
     `prefix` is the whole key prefix with its closing slash. `oldest_at` and `newest_at` are None
     exactly when there are no objects. `complete` says whether it can stand for a deployment.
-    Where it is not `is_whole`, only its first objects by key were listed: the times are of those
-    alone, count and size are 0, `fingerprint` is empty, and it must not be deleted.
+    Where it is not `is_whole`, only its first objects by key were listed, unless it is
+    `is_reported`: the times are of those alone, count and size are 0, `fingerprint` is empty, and
+    it must not be deleted.
     """
 
     name: str
@@ -118,10 +119,18 @@ class Deployment:
     complete: bool
     fingerprint: str
     is_whole: bool = True
+    is_reported: bool = False
+    """Whether only an inventory report tells of it, which may be old: so it is not whole, but has
+    the report's count and size. Neither it nor anything on its account may be deleted."""
     first_at: datetime | None = dataclasses.field(default=None, compare=False)
     """When the first object by key was modified; a plan file does not keep it."""
     versions: AllVersions | None = None
     """What goes with it where all versions are to be deleted; None where they stay."""
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its number of objects and its size are known."""
+        return self.is_whole or self.is_reported
 
     @property
     def deletion_count(self) -> int:
@@ -151,12 +160,22 @@ class Hole:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportUsed:
+    """Which inventory report told of deployments, when it was made, and how many it lacked."""
+
+    url: str
+    made_at: datetime
+    lacking_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """What stands under the prefix."""
+    """What stands under the prefix; `report` is None where all was listed."""
 
     deployments: tuple[Deployment, ...]
     ignored: tuple[Ignored, ...] = ()
     holes: tuple[Hole, ...] = ()
+    report: ReportUsed | None = None
 
 
 class Versioning(StrEnum):

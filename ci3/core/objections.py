@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ci3.constants import LONG_SPAN_SECONDS
 from ci3.core.live import Reading, Sighting
@@ -27,7 +27,7 @@ from ci3.core.plan import (
     RefusalCode,
     WarningCode,
 )
-from ci3.core.wording import counted, listed, size, span
+from ci3.core.wording import ago, counted, listed, moment, size, span
 from ci3.errors import nearest
 
 NAMES_SHOWN = 5
@@ -191,6 +191,25 @@ def warn_of_undo_term(term: NoncurrentTerm | None) -> tuple[PlanWarning, ...]:
         "were hidden: until then what is deleted can be brought back"
     )
     return (PlanWarning(code=WarningCode.UNDO_TERM, message=message),)
+
+
+def tell_report(inventory: Inventory, now: datetime) -> tuple[PlanWarning, ...]:
+    """Say which inventory report told of deployments, how old it is, and what was listed."""
+    report = inventory.report
+    if report is None:
+        return ()
+    told = sum(one.is_reported for one in inventory.deployments)
+    lacking = (
+        f", among them {report.lacking_count:,} that the report does not have"
+        if report.lacking_count
+        else ""
+    )
+    message = (
+        f"what is said of {counted(told, 'deployment')} is from the inventory report of "
+        f"{moment(report.made_at)}, {ago(now - report.made_at)}; the other "
+        f"{len(inventory.deployments) - told:,} were listed now, with all that is due{lacking}"
+    )
+    return (PlanWarning(code=WarningCode.INVENTORY_REPORT, message=message),)
 
 
 def about_readings(readings: Iterable[Reading], names: Sequence[str]) -> tuple[PlanWarning, ...]:

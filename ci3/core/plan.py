@@ -37,6 +37,7 @@ class WarningCode(StrEnum):
     UNDO_TERM = "undo-term"
     VERSIONING_UNKNOWN = "versioning-unknown"
     RESUMED = "resumed"
+    INVENTORY_REPORT = "inventory-report"
 
 
 class Origin(StrEnum):
@@ -90,7 +91,7 @@ class DeleteLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """The plan in numbers; `bytes_to_keep` is None where not all that stays was listed.
+    """The plan in numbers; `bytes_to_keep` is None where not all that stays was counted.
 
     `versions_to_delete` counts delete markers too; it is 0 where versions stay. `bytes_to_delete`
     are then those of the objects, and else of all their versions.
@@ -154,7 +155,7 @@ class Plan:
             ),
             bytes_to_delete=sum(decision.deployment.deletion_bytes for decision in doomed),
             bytes_to_keep=sum(decision.deployment.size_bytes for decision in kept)
-            if all(decision.deployment.is_whole for decision in kept)
+            if all(decision.deployment.is_counted for decision in kept)
             else None,
         )
 

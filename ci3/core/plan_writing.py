@@ -143,8 +143,8 @@ def _deployment(deployment: Deployment) -> dict[str, object]:
     return {
         "name": deployment.name,
         "prefix": deployment.prefix,
-        "object_count": deployment.object_count if deployment.is_whole else None,
-        "size_bytes": deployment.size_bytes if deployment.is_whole else None,
+        "object_count": deployment.object_count if deployment.is_counted else None,
+        "size_bytes": deployment.size_bytes if deployment.is_counted else None,
         "oldest_at": deployment.oldest_at and timestamp(deployment.oldest_at),
         "newest_at": deployment.newest_at and timestamp(deployment.newest_at),
         "complete": deployment.complete,

@@ -91,10 +91,12 @@ class _Deployment(_Strict):
 
     @model_validator(mode="after")
     def _is_known_or_kept(self) -> Self:
-        known = [one is not None for one in (self.object_count, self.size_bytes, self.fingerprint)]
-        if any(known) is not all(known):
-            raise ValueError("object_count, size_bytes and fingerprint are known together")
-        if self.decision is Action.DELETE and not all(known):
+        is_counted, is_whole = self.object_count is not None, self.fingerprint is not None
+        if is_counted is not (self.size_bytes is not None) or (is_whole and not is_counted):
+            raise ValueError(
+                "a fingerprint stands with object_count and size_bytes, and those together"
+            )
+        if self.decision is Action.DELETE and not is_whole:
             raise ValueError("what is to be deleted must have been listed in full")
         return self
 
@@ -199,6 +201,7 @@ def _to_decision(one: _Deployment) -> Decision:
             complete=one.complete,
             fingerprint=one.fingerprint or "",
             is_whole=one.fingerprint is not None,
+            is_reported=one.fingerprint is None and one.object_count is not None,
             versions=AllVersions(**one.versions.model_dump()) if one.versions else None,
         ),
         group=one.group,

@@ -165,24 +165,6 @@ def judge(
     return tuple(judged[deployment.prefix] for deployment in ordered)
 
 
-def rests_on(judgements: Sequence[Judgement], policy: RetentionPolicy) -> tuple[Deployment, ...]:
-    """List the deployments whose times must be known for certain before anything is deleted.
-
-    They are the due ones; with `keep-within` those that superseded them, whose end starts the
-    clock; and with a rule of days, weeks or months all that may stand for one.
-    """
-    doomed = [one for one in judgements if one.is_delete]
-    needed = [one.deployment for one in doomed]
-    if policy.keep_within is not None:
-        needed += [one.follower.deployment for one in doomed if one.follower is not None]
-    if policy.keep_daily or policy.keep_weekly or policy.keep_monthly:
-        groups = {one.group for one in doomed}
-        needed += [
-            one.deployment for one in judgements if one.group in groups and one.deployment.complete
-        ]
-    return tuple(needed)
-
-
 def _group_key(name: str, group_by: re.Pattern[str] | None) -> tuple[str, ...]:
     """Tell groups apart: what does not match is alone, even where a group is called like it."""
     if group_by is None:

@@ -44,17 +44,24 @@ def take_inventory(bucket: BucketReader, scope: Scope, progress: Progress) -> In
     when the folders can't be listed, or S3 can't be reached at all.
     """
     found = find_folders(bucket, scope.prefix, scope.match)
+    if scope.is_begun:
+        deployments, holes = _describe_all(bucket, scope, found.names, progress)
+    else:
+        deployments, holes = list_whole(bucket, scope, found, progress)
+    return Inventory(deployments=deployments, ignored=found.ignored, holes=holes)
+
+
+def list_whole(
+    bucket: BucketReader, scope: Scope, found: Folders, progress: Progress
+) -> tuple[tuple[Deployment, ...], tuple[Hole, ...]]:
+    """List in full what `found` names, neighbours together where this S3 lists in order."""
     listed: dict[str, Content] = {}
-    if found.is_sorted and not scope.is_begun:
+    if found.is_sorted and found.names:
         listed = _list_flat(bucket, scope, found, progress)
     rest = [name for name in found.names if name not in listed]
-    described, holes = _describe_all(bucket, scope, rest, progress)
+    described, holes = _describe_all(bucket, replace(scope, is_begun=False), rest, progress)
     deployments = (*described, *(content.describe(name) for name, content in listed.items()))
-    return Inventory(
-        deployments=tuple(sorted(deployments, key=lambda one: one.name)),
-        ignored=found.ignored,
-        holes=holes,
-    )
+    return tuple(sorted(deployments, key=lambda one: one.name)), holes
 
 
 def _list_flat(
@@ -75,21 +82,33 @@ def _list_flat(
     return {name: content for name, content in listed.items() if name not in doubtful}
 
 
-def finish_listing(
+def finish_listing(  # noqa: PLR0913 - as above, and where the folders are among others
     bucket: BucketReader,
     scope: Scope,
     inventory: Inventory,
     names: Collection[str],
     progress: Progress,
+    *,
+    found: Folders | None = None,
 ) -> Inventory:
-    """List in full what was only begun to be listed."""
-    whole = replace(scope, is_begun=False)
-    described, holes = _describe_all(bucket, whole, names, progress)
+    """List in full what was only begun to be listed, or only told by a report.
+
+    Where to begin is enough, what a report told of is only begun, until it is asked for again.
+    Neighbours are listed together where `found` is given.
+    """
+    reported = {one.name for one in inventory.deployments if one.is_reported}
+    begun = [name for name in names if scope.is_begun and name in reported]
+    rest = tuple({*names}.difference(begun))
+    described, holes = _describe_all(bucket, scope, begun, progress)
+    if found is not None:
+        whole, more = list_whole(bucket, scope, replace(found, names=rest), progress)
+    else:
+        whole, more = _describe_all(bucket, replace(scope, is_begun=False), rest, progress)
     others = (one for one in inventory.deployments if one.name not in names)
     return replace(
         inventory,
-        deployments=tuple(sorted((*others, *described), key=lambda one: one.name)),
-        holes=(*inventory.holes, *holes),
+        deployments=tuple(sorted((*others, *described, *whole), key=lambda one: one.name)),
+        holes=(*inventory.holes, *holes, *more),
     )
 
 

@@ -234,7 +234,7 @@ def amounts(deployment: Deployment) -> tuple[str, str]:
 
     Where its versions go too, their number stands beside, and the size is theirs.
     """
-    if not deployment.is_whole:
+    if not deployment.is_counted:
         return "?", "?"
     if deployment.versions:
         versions = counted(deployment.versions.count, "version")

@@ -37,6 +37,8 @@ BUCKETS = {
     "versioned": RELEASES,
     "releases": RELEASES,
     "targets": RELEASES,
+    "reported": NAMES,
+    "reports": [],
     "conditional": RELEASES,
     "conditional-lost": RELEASES,
     "uploads": RELEASES,

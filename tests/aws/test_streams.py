@@ -1,0 +1,76 @@
+"""Large objects part after part: whole or an error, also where connections break."""
+
+from io import BytesIO
+
+import pytest
+from botocore.response import StreamingBody
+
+from ci3.aws.client import ATTEMPTS
+from ci3.aws.streams import PART_BYTES, read_parts
+from ci3.errors import AccessError, ListingError
+
+CONTENT = bytes(range(256)) * 10_000
+
+
+class Breaking:
+    """Answers as botocore's client does; each connection breaks after so many bytes."""
+
+    def __init__(self, content=CONTENT, breaks_after=(), ignores_range=False):
+        self.content = content
+        self.breaks_after = [*breaks_after]
+        self.ignores_range = ignores_range
+        self.asked = []
+
+    def get_object(self, **request):
+        self.asked.append((request.get("Range"), request.get("IfMatch")))
+        start = int(request.get("Range", "bytes=0-")[6:-1])
+        rest = self.content if self.ignores_range else self.content[start:]
+        came = rest[: self.breaks_after.pop(0)] if self.breaks_after else rest
+        return {
+            "ContentLength": len(rest),
+            "ETag": '"e"',
+            "Body": StreamingBody(BytesIO(came), str(len(rest))),
+        }
+
+
+SIZE_BYTES = len(CONTENT)
+
+
+def read(client, size_bytes=SIZE_BYTES):
+    return b"".join(read_parts(client, "reports", "data.csv.gz", size_bytes))
+
+
+def test_object_is_read_in_parts_with_one_request():
+    client = Breaking()
+    parts = [*read_parts(client, "reports", "data.csv.gz", len(CONTENT))]
+    assert b"".join(parts) == CONTENT
+    assert max(map(len, parts)) == PART_BYTES
+    assert client.asked == [(None, None)]
+
+
+def test_broken_connection_is_gone_on_with_where_it_broke_and_only_of_the_same_object():
+    client = Breaking(breaks_after=(PART_BYTES + 7, 11))
+    assert read(client) == CONTENT
+    assert client.asked == [
+        (None, None),
+        (f"bytes={PART_BYTES + 7}-", '"e"'),
+        (f"bytes={PART_BYTES + 18}-", '"e"'),
+    ]
+
+
+def test_connection_that_breaks_again_and_again_is_an_error():
+    client = Breaking(breaks_after=[3] * ATTEMPTS)
+    with pytest.raises(AccessError, match=r"reading s3://reports/data\.csv\.gz"):
+        read(client)
+    assert len(client.asked) == ATTEMPTS
+
+
+@pytest.mark.parametrize("size_bytes", [len(CONTENT) - 1, len(CONTENT) + 1])
+def test_object_of_another_size_is_an_error(size_bytes):
+    with pytest.raises(ListingError, match="bytes came, and"):
+        read(Breaking(), size_bytes)
+
+
+def test_server_that_begins_anew_instead_of_going_on_is_an_error():
+    with pytest.raises(ListingError, match="bytes came, and"):
+        read(Breaking(breaks_after=(7,), ignores_range=True))
