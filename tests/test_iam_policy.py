@@ -12,6 +12,7 @@ from ci3.cli import main
 from ci3.errors import ExitCode
 from tests.fault_proxy import Request
 from tests.iam import IamProxy, Need, allows
+from tests.inventory_reports import FOLDER, MANIFEST, report_of
 from tests.memory_site import MemorySite, reached
 
 ALL = {"Version": "2012-10-17",
@@ -84,6 +85,8 @@ def on_site(world: World) -> list[str]:
 
 def plan(world: World, policy: Mapping, settings: list[str]) -> Iterator[object]:
     world.furnish(versioned=True)
+    if "--inventory" in settings:
+        report_of(world.site).deliver(world.site)
     code, out = world.ci3(
         "plan-cleanup", *on_site(world), *RULES, *settings, "--output", "json", policy=policy
     )
@@ -136,6 +139,8 @@ STORED = ["--journal-file", "s3://"]
 ROADS: dict[str, tuple[str, Callable, list[str]]] = {
     "plan": ("plan", plan, POINTER),
     "plan with versions": ("plan", plan, ["--delete-versions"]),
+    "plan by report": ("plan", plan, ["--inventory", f"s3://site/{MANIFEST}"]),
+    "plan by the newest report": ("plan", plan, ["--inventory", f"s3://site/{FOLDER}"]),
     "apply": ("apply", apply, STORED),
     "apply with versions": ("apply", apply_on_both, ["--delete-versions"]),
     "restore": ("restore", restore, STORED),

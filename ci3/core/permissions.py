@@ -12,6 +12,7 @@ from typing import Final
 from ci3.constants import JOURNAL_FOLDER, PROBE_NAME
 from ci3.core.iam_patterns import IamPattern, literal, of_glob
 from ci3.core.live import LiveKind, LiveSource
+from ci3.core.report_place import ReportPlace
 
 POLICY_LIMIT: Final = 6_144
 """Characters of a managed policy, spaces left out.
@@ -46,6 +47,7 @@ class Scope:
     account: str = ""
     protect: Sequence[str] = ()
     live_from: Sequence[LiveSource] = ()
+    inventory: ReportPlace | None = None
     stores_journal: bool = False
     delete_versions: bool = False
     insists_on_condition: bool = False
@@ -102,6 +104,8 @@ def _statements(purpose: Purpose, scope: Scope) -> Iterator[tuple[str, Json]]:
     yield "ReadBucket", _allow(on_bucket, [scope.bucket_arn])
     if purpose is not Purpose.RESTORE:
         yield from _live(scope)
+        if place := scope.inventory:
+            yield from _reports(place, f"arn:{scope.partition}:s3:::{place.bucket}")
     if purpose is Purpose.APPLY:
         yield from _deleting(scope)
     if purpose is Purpose.RESTORE:
@@ -137,6 +141,14 @@ def _live(scope: Scope) -> Iterator[tuple[str, Json]]:
     if pointers := [one.argument for one in sources if one.kind is LiveKind.OBJECT]:
         resources = [scope.objects_arn(literal(key)) for key in pointers]
         yield "ReadLiveFromObject", _allow(["s3:GetObject"], resources)
+
+
+def _reports(place: ReportPlace, bucket_arn: str) -> Iterator[tuple[str, Json]]:
+    keys = f"{literal(place.folder)}*"
+    yield "ReadInventoryReports", _allow(["s3:GetObject"], [f"{bucket_arn}/{keys}"])
+    if place.is_folder:
+        within = {"StringLike": {"s3:prefix": keys}}
+        yield "FindInventoryReports", _allow(["s3:ListBucket"], [bucket_arn], within)
 
 
 def _parameter(scope: Scope, name: str) -> str:
@@ -197,6 +209,11 @@ def _notes(purpose: Purpose, scope: Scope) -> Iterator[str]:
             yield "the parameter is named in every account: --account-id narrows it"
         yield (
             "where the parameter is a SecureString with a key of your own, allow kms:Decrypt on "
+            "that key too"
+        )
+    if scope.inventory:
+        yield (
+            "where inventory reports are encrypted with a key of your own, allow kms:Decrypt on "
             "that key too"
         )
     if any(one.kind.is_on_github for one in scope.live_from):

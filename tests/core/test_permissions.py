@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ci3.core.iam_patterns import literal, of_glob
 from ci3.core.live import LiveSource
 from ci3.core.permissions import Purpose, Scope, policy_for
+from ci3.core.report_place import ReportPlace
 from ci3.core.trust import Trust, trust_policy
 from tests.iam import Need, allows, like
 
@@ -24,6 +25,7 @@ EVERYTHING = Scope(
     protect=("release-*", "4f2a9c1"),
     live_from=tuple(map(LiveSource.parse, ("cloudfront", "ssm:/my-site/live", "object:live.txt#a",
                                           "branches", "url:https://www.example.org/"))),
+    inventory=ReportPlace.parse("s3://reports/my-site/daily/"),
     stores_journal=True,
     delete_versions=True,
     insists_on_condition=True,
