@@ -12,6 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from bench import inventory_report
 from bench.cases import all_cases
 from bench.layout import Layout
 from bench.listing import Asked, Content
@@ -208,3 +209,14 @@ def test_small_run_writes_table_picture_and_true_counts(tmp_path):
     text = (tmp_path / "performance.md").read_text()
     assert text.count("| **ci3*** |") == 2
     assert "<svg" in (tmp_path / "images/performance.svg").read_text()
+
+
+def test_plan_by_a_report_of_the_bench_is_what_it_should_be(capsys):
+    assert inventory_report.main(["--layout", "30x20", "--due", "12", "--files", "3"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("600 objects in 30 deployments")
+    assert [line.partition(":")[0].split(" of ")[0] for line in told[1:]] == [
+        "by listing",
+        "by a report in CSV",
+        "by a report in Parquet",
+    ]
