@@ -148,6 +148,27 @@ def reached(answer: Callable[[Request], Answer | None]) -> Iterator[None]:
         botocore.handlers.BUILTIN_HANDLERS.remove(entry)
 
 
+@contextmanager
+def running_site() -> Iterator[MemorySite]:
+    """Make an empty bucket, reached through a proxy that is told what goes wrong.
+
+    What fails in the proxy, where it would be taken for a fault of S3's, fails at the end.
+    """
+    site = MemorySite()
+
+    def ask(request: Request) -> Answer | None:
+        try:
+            return site.proxy.take(request)
+        except BaseException as exc:
+            site.proxy.failures.append(exc)
+            raise
+
+    with reached(ask):
+        yield site
+    if site.proxy.failures:
+        raise site.proxy.failures[0]
+
+
 def make_client():
     """Make a client of boto3's own; only within `reached`."""
     return boto3.Session().client(

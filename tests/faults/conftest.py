@@ -12,8 +12,7 @@ from ci3.engine.progress import Silent
 from ci3.engine.restore import Restoration
 from ci3.errors import ExitCode, SettingsError
 from tests.engine.road import DOOMED, apply, cleanup, furnish
-from tests.fault_proxy import Answer, Request
-from tests.memory_site import MemorySite, reached
+from tests.memory_site import MemorySite, running_site
 
 __all__ = ["DOOMED", "again"]
 
@@ -26,19 +25,8 @@ def again(name: str, nth: int | None = 1) -> dict:
 @pytest.fixture
 def site() -> Iterator[MemorySite]:
     """An empty bucket of an S3 in memory, reached through a proxy that is told what goes wrong."""
-    site = MemorySite()
-
-    def ask(request: Request) -> Answer | None:
-        try:
-            return site.proxy.take(request)
-        except BaseException as exc:
-            site.proxy.failures.append(exc)
-            raise
-
-    with reached(ask):
+    with running_site() as site:
         yield site
-    if site.proxy.failures:
-        raise site.proxy.failures[0]
 
 
 @pytest.fixture
