@@ -26,6 +26,12 @@ PROBE_NAME: Final = ".ci3-probe-"
 MAXIMUM_CONCURRENCY: Final = 32
 """Requests to S3 that are out at once, unless a user says another number."""
 
+MAXIMUM_SHARDS: Final = 256
+"""Parts that a plan is cut into at most: the jobs that a workflow's matrix may have.
+
+Each of them lists everything anew. Source: https://docs.github.com/en/actions/reference/limits
+"""
+
 DELETE_BATCH_SIZE: Final = 1000
 """Keys in one DeleteObjects request at most.
 

@@ -32,6 +32,8 @@ from ci3.errors import nearest
 
 NAMES_SHOWN = 5
 
+_LIMIT_CODES = (RefusalCode.MAX_DELETE, RefusalCode.MAX_DELETE_BYTES)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -107,6 +109,14 @@ def _against_reading(reading: Reading, names: Sequence[str]) -> Iterator[Refusal
                 code=RefusalCode.LIVE_NOT_FOUND,
                 message=f"{source} names nothing that is there: {told}.{hint}",
             )
+
+
+def hold_limits(
+    refusals: Iterable[Refusal], decisions: Sequence[Decision], limits: Limits
+) -> tuple[Refusal, ...]:
+    """Hold the limits against other decisions than those that these refusals were collected of."""
+    others = (one for one in refusals if one.code not in _LIMIT_CODES)
+    return (*others, *against_limits(decisions, limits))
 
 
 def against_limits(decisions: Sequence[Decision], limits: Limits) -> Iterator[Refusal]:

@@ -15,8 +15,8 @@ from ci3.core.model import (
     StoredObject,
     Target,
 )
-from ci3.core.objections import Limits, against_limits
-from ci3.core.plan import Plan, PlanWarning, PolicyEntry, RefusalCode, WarningCode
+from ci3.core.objections import Limits, hold_limits
+from ci3.core.plan import Plan, PlanWarning, PolicyEntry, WarningCode
 from ci3.core.undo import JournalEntry
 from ci3.core.wording import counted
 
@@ -26,7 +26,6 @@ BROUGHT_BACK = "it was brought back since"
 NO_DEPLOYMENT = "it is no deployment by the settings any more"
 
 _WENT = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
-_LIMIT_CODES = (RefusalCode.MAX_DELETE, RefusalCode.MAX_DELETE_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +50,8 @@ class JournalHeader:
     target: Target
     policy: Mapping[str, PolicyEntry]
     deployments: Mapping[str, ApprovedDeployment]
+    shard: str = ""
+    """Which shard of the plan this run was, where that was cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,10 +157,7 @@ def plan_what_is_left(  # noqa: PLR0913 - all that narrows it
     there = (one.deployment for one in decisions if not _is_empty(one.deployment))
     found = {one.name for one in there} | ignored
     gone = tuple(one.prefix for one in approved.values() if one.name not in found)
-    refusals = (
-        *(one for one in fresh.refusals if one.code not in _LIMIT_CODES),
-        *against_limits(decisions, limits or Limits()),
-    )
+    refusals = hold_limits(fresh.refusals, decisions, limits or Limits())
     plan = replace(fresh, decisions=tuple(decisions), refusals=refusals)
     warning = PlanWarning(code=WarningCode.RESUMED, message=_tell(told, approved, gone, plan))
     plan = replace(plan, warnings=(warning, *plan.warnings))
