@@ -7,6 +7,7 @@ from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
 from ci3.core.model import Decision, Target
 from ci3.core.objections import against_readings, folder_names
+from ci3.core.parting import overlook_others
 from ci3.core.pins import Pin, pin_live
 from ci3.core.plan import Plan, compare
 from ci3.errors import RefusedError
@@ -14,7 +15,10 @@ from ci3.errors import RefusedError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approved:
-    """What of a plan may be deleted now; of the rest, why not, and what is gone already."""
+    """What of a plan may be deleted now; of the rest, why not, and what is gone already.
+
+    Of a plan that is cut, the rest is that of all shards.
+    """
 
     plan: Plan
     due: tuple[Decision, ...]
@@ -48,6 +52,8 @@ def approve(
     approved = Approved(plan=plan, due=plan.doomed, skips_changed=skips_changed)
     if not is_fresh:
         new_plan = make_plan() if make_plan else cleanup.make_plan(bucket)
+        if plan.part is not None:
+            new_plan = overlook_others(new_plan, plan, cleanup.limits)
         approved = _hold_against(new_plan, approved)
     return hold_what_is_live(cleanup, approved, bucket)
 

@@ -74,7 +74,12 @@ class Reporter:
         self._has_targets = settings.has_targets
         self._talk = Talk(
             github=github,
-            policy=CommentPolicy.NEVER if settings.mode is Mode.DOCTOR else settings.comment,
+            policy=_comment_policy(
+                settings.comment,
+                mode=settings.mode,
+                is_shard=bool(settings.shard),
+                comment_id=settings.comment_id,
+            ),
             ids=(settings.comment_id or place,),
             is_plan=settings.mode is Mode.PLAN,
         )
@@ -233,14 +238,28 @@ def open_github(run: WorkflowRun, *, api_url: str, token: str) -> GitHubApi | No
     return GitHubApi(api_url=api_url, token=token, repository=run.repository)
 
 
+def _comment_policy(
+    wanted: CommentPolicy, *, mode: str, is_shard: bool, comment_id: str
+) -> CommentPolicy:
+    """Say when to comment: never what says nothing about a plan, nor all shards in one place.
+
+    There each would write over what the others have said.
+    """
+    is_apart = mode == Mode.DOCTOR or (is_shard and not comment_id)
+    return CommentPolicy.NEVER if is_apart else wanted
+
+
 def _talk_by_inputs(run: WorkflowRun, inputs: Mapping[str, Given]) -> Talk | None:
     """Guess where a comment is from the inputs alone, right or wrong as they may be."""
     folder = text_of(inputs, "prefix").strip("/")
     url = f"s3://{text_of(inputs, 'bucket')}/{f'{folder}/' if folder else ''}"
     named = text_of(inputs, "comment-id")
-    is_silent = (
-        text_of(inputs, "comment") == CommentPolicy.NEVER
-        or text_of(inputs, "mode") == Mode.DOCTOR  # what it finds says nothing about a plan
+    is_silent = text_of(inputs, "comment") == CommentPolicy.NEVER
+    policy = _comment_policy(
+        CommentPolicy.NEVER if is_silent else CommentPolicy.CHANGES,
+        mode=text_of(inputs, "mode"),
+        is_shard=bool(text_of(inputs, "shard")),
+        comment_id=named,
     )
     try:
         return Talk(
@@ -249,7 +268,7 @@ def _talk_by_inputs(run: WorkflowRun, inputs: Mapping[str, Given]) -> Talk | Non
                 api_url=text_of(inputs, "github-api-url") or run.api_url,
                 token=text_of(inputs, "github-token"),
             ),
-            policy=CommentPolicy.NEVER if is_silent else CommentPolicy.CHANGES,
+            policy=policy,
             ids=(named,) if named else (url, text_of(inputs, "policy-file")),
         )
     except SettingsError:

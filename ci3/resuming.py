@@ -90,10 +90,15 @@ class Resumption:
             fresh,
             self.header.deployments,
             unchanged,
-            told=f"the run {self.header.run_id} of {moment(self.header.started_at)}",
+            told=self._told,
             brought_back=brought_back,
             limits=self.cleanup.limits,
         )
+
+    @property
+    def _told(self) -> str:
+        shard = f", shard {self.header.shard}," if self.header.shard else ""
+        return f"the run {self.header.run_id}{shard} of {moment(self.header.started_at)}"
 
     def _look_at_begun(self, fresh: Plan) -> tuple[set[str], set[str]]:
         """List the half-deleted ones, and find those that only the run's own deletions changed.

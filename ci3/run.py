@@ -43,7 +43,7 @@ class Run:
         """
         if self.resumption is not None:
             return (self.resumption.make_plan(),)
-        plans = tuple(self.saved) or tuple(
+        plans = self._cut() or tuple(
             cleanup.make_plan(bucket)
             for cleanup, bucket in zip(self.cleanups, self.buckets, strict=True)
         )
@@ -57,6 +57,15 @@ class Run:
                         "leaves the other out.",
                     )
         return plans
+
+    def _cut(self) -> tuple[Plan, ...]:
+        """Take the plans that were saved, or where this is a shard its parts of them."""
+        shard = self.cleanups[0].settings.shard
+        if shard is None:
+            return tuple(self.saved)
+        from ci3.core.parting import cut
+
+        return cut(self.saved, shard)
 
     def has_work(self, plans: Sequence[Plan]) -> bool:
         """Whether applying the plans would do anything: delete, or tell how a run ended."""
@@ -77,7 +86,7 @@ class Run:
         steps = [
             (cleanup, bucket, approve(cleanup, plan, bucket, is_fresh=is_fresh and not self.saved))
             for cleanup, bucket, plan in zip(self.cleanups, self.buckets, plans, strict=True)
-            if plan.doomed
+            if plan.all_doomed
         ]
         changed = {id(approved.plan): approved.changed for _, _, approved in steps}
         if self.saved and any(changed.values()) and not self.cleanups[0].settings.skip_changed:
@@ -88,6 +97,8 @@ class Run:
         results: dict[int, Result] = {}
         stopped = ""
         for cleanup, bucket, approved in steps:
+            if not approved.plan.doomed:
+                continue  # all of it is other shards'
             if stopped:
                 result = _left(approved, stopped)
             elif not results:
@@ -115,9 +126,17 @@ def open_run(
 ) -> Run:
     """Open every target's bucket for reading; from now on the timeout counts.
 
-    Raises SettingsError where a journal was to be stored in a place that is not its own. With a
-    journal, which must stay open, the run goes on with the one that wrote it.
+    Raises SettingsError where a journal was to be stored in a place that is not its own, and for a
+    shard of no saved plan. With a journal, which must stay open, the run goes on with the one that
+    wrote it.
     """
+    if cleanups[0].settings.shard and not saved and opened is None:
+        raise SettingsError(
+            "shard cuts a plan that is saved, and there is none: each shard would make another, "
+            "while the others delete",
+            "Save it in a job before (mode: plan or ci3 plan-cleanup, with plan-file) and apply "
+            "that plan-file with the shard. Nothing was deleted.",
+        )
     for one in cleanups:
         refuse_other_place(one.settings.journal_file, one.settings.bucket, one.settings.prefix)
     timed = [

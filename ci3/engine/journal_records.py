@@ -67,6 +67,7 @@ class HeaderRecord(_Strict):
     ci3_version: str
     run_id: str = Field(min_length=1)
     plan_id: str
+    shard: str = Field(default="", pattern="^([1-9][0-9]*/[1-9][0-9]*)?$")
     started_at: AwareDatetime
     target: TargetRecord
     policy: dict[str, PolicyRecord]

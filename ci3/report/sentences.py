@@ -22,8 +22,9 @@ from ci3.core.wording import ago, counted, moment, size, span
 
 def verdict(plan: Plan) -> str:
     """Say first what matters: what would go, what that frees, what stays."""
-    totals = plan.totals
-    kept = f"{totals.keep:,} kept"
+    totals, kept = plan.totals, _rest(plan)
+    if plan.part and not totals.delete:
+        return f"Nothing to delete by shard {plan.part.shard}: {kept}"
     if not totals.found:
         return "Nothing to delete: there are no deployments here"
     if not totals.delete:
@@ -32,8 +33,18 @@ def verdict(plan: Plan) -> str:
     deleted = f"{totals.delete:,} of {counted(totals.found, 'deployment')} would be deleted"
     if plan.deletes_versions:
         deleted += " with all versions, for good"
+    if plan.part:
+        deleted += f" by shard {plan.part.shard}"
     refused = "" if plan.applyable else "Refused: "
     return f"{refused}{deleted}, {freed}; {kept}"
+
+
+def _rest(plan: Plan) -> str:
+    """Say what of a plan is not this run's to delete."""
+    kept = f"{plan.totals.keep:,} kept"
+    if not plan.part:
+        return kept
+    return f"{counted(len(plan.part.others), 'deployment')} left to other shards, {kept}"
 
 
 def _fate_of_bytes(plan: Plan) -> str:
@@ -57,9 +68,11 @@ def achievement(plan: Plan, result: Result) -> str:
         what = f"{done:,} of {counted(planned, 'deployment')} deleted"
     if plan.deletes_versions:
         what += " for good"
+    if plan.part:
+        what += f" by shard {plan.part.shard}"
     if result.deployments_skipped:
         what += f", {result.deployments_skipped:,} skipped that had changed"
-    return f"{what}: {objects}, {amount}; {plan.totals.keep:,} kept"
+    return f"{what}: {objects}, {amount}; {_rest(plan)}"
 
 
 def guard_note(result: Result) -> str:
@@ -97,7 +110,7 @@ def uploads_note(result: Result) -> str:
 
 def staleness(account: Account) -> str:
     """Say of a saved plan that it was not applied, since things have changed."""
-    changed, due = len(account.changed), account.plan.totals.delete
+    changed, due = len(account.changed), len(account.plan.all_doomed)
     if not changed:
         return "Not applied: the plan of another target is stale"
     rest = f" to delete the other {due - changed:,}" if due > changed else ""
@@ -126,6 +139,8 @@ def next_note(accounts: Sequence[Account]) -> str:
         return ""  # the headline says it
     if Outcome.PARTIAL in outcomes:
         again = "Mend what is told above, and run it again: it plans anew, and deletes what is left"
+        if any(account.plan.part for account in accounts):
+            again = "Mend what is told above, and run it with a new plan: it deletes what is left"
         results = [account.result for account in accounts if account.result]
         is_resumable = any(result.stopped and result.journal_file for result in results)
         on = ", or with resume and the journal goes on with this very plan" if is_resumable else ""
@@ -282,28 +297,32 @@ def total_verdict(accounts: Sequence[Account]) -> str:
         return _own_verdict(accounts[0])
     totals = [account.plan.totals for account in accounts]
     found, due = sum(one.found for one in totals), sum(one.delete for one in totals)
+    kept = sum(one.keep for one in totals)
     where = f"in {len(accounts):,} targets"
     if stale := sum(len(account.changed) for account in accounts if account.is_stale):
-        what = f"{stale:,} of {counted(due, 'deployment')} {where}"
+        planned = sum(len(account.plan.all_doomed) for account in accounts)
+        what = f"{stale:,} of {counted(planned, 'deployment')} {where}"
         return f"The plan is stale: {what} can't be deleted as planned. Nothing was deleted"
+    if part := accounts[0].plan.part:
+        where += f" by shard {part.shard}"
     results = [account.result for account in accounts if account.result]
     if results:
         done = sum(result.deployments_deleted for result in results)
         objects = sum(result.count(ObjectOutcome.DELETED) for result in results)
         amount = size(sum(result.bytes_deleted for result in results))
         whole = f"{done:,} of {due:,}" if done != due else f"{done:,}"
-        kept = found - due
         is_all_final = all(account.plan.deletes_versions for account in accounts)
         objects_deleted = counted(objects, "version" if is_all_final else "object")
         return f"{whole} deployments deleted {where}: {objects_deleted}, {amount}; {kept:,} kept"
     if not due:
-        return f"Nothing to delete {where}: {counted(found, 'deployment')} found, all kept"
+        rest = f"{kept:,} kept" if kept < found else "all kept"
+        return f"Nothing to delete {where}: {counted(found, 'deployment')} found, {rest}"
     amount = size(sum(one.bytes_to_delete for one in totals))
     refused = "" if all(account.plan.applyable for account in accounts) else "Refused: "
     deleted = f"{due:,} of {counted(found, 'deployment')} {where} would be deleted"
     if final := sum(one.plan.totals.delete for one in accounts if one.plan.deletes_versions):
         deleted += f", {final:,} of them with all versions, for good"
-    return f"{refused}{deleted}, {amount}; {found - due:,} kept"
+    return f"{refused}{deleted}, {amount}; {kept:,} kept"
 
 
 def _own_verdict(account: Account) -> str:

@@ -47,7 +47,7 @@ def show_plan(console: Console, plan: Plan) -> None:
         _print_columns(
             console,
             ("", "Deployment", "Uploaded", "Objects>", "Size>", "Why"),
-            [(_cells(one, plan), "red" if one.is_delete else "") for one in section.decisions],
+            [(_cells(one, plan), _style(one, plan)) for one in section.decisions],
         )
     for ignored in plan.ignored[:IGNORED_SHOWN]:
         console.print(Text(f"  ignored  {visible(ignored.name)}: {visible(ignored.reason)}", "dim"))
@@ -173,9 +173,16 @@ def show_objects(console: Console, objects: Sequence[StoredObject], title: str =
     )
 
 
+def _style(decision: Decision, plan: Plan) -> str:
+    if plan.is_elsewhere(decision):
+        return "dim"
+    return "red" if decision.is_delete else ""
+
+
 def _cells(decision: Decision, plan: Plan) -> tuple[str, ...]:
+    action = "delete" if decision.is_delete else "keep"
     return (
-        "delete" if decision.is_delete else "keep",
+        "other shard" if plan.is_elsewhere(decision) else action,
         visible(decision.deployment.name),
         uploaded(decision, plan),
         *amounts(decision.deployment),

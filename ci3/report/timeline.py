@@ -11,8 +11,8 @@ _CELLS = 64
 _FEWEST = 3
 """Deployments from which on a picture says more than the tables."""
 
-_MARKS = {"-": "✕", "+": "●", "!": "▲"}
-"""What GitHub paints red, green and orange in a block of `diff`, and the mark of one deployment."""
+_MARKS = {"-": "✕", "+": "●", "!": "▲", " ": "○"}
+"""What a block of `diff` paints red, green, orange and not at all, and one deployment's mark."""
 
 
 def timeline(account: Account) -> str:
@@ -47,13 +47,18 @@ def _lanes(
 ) -> Iterator[tuple[str, str, list[Decision]]]:
     """Part decisions into lanes: a sign, a title and what is in it."""
     result = account.result
-    doomed = [one for one in decisions if one.is_delete]
+    all_doomed = [one for one in decisions if one.is_delete]
+    others, doomed = [], all_doomed
+    if not account.is_stale:
+        others = [one for one in all_doomed if account.plan.is_elsewhere(one)]
+        doomed = [one for one in all_doomed if not account.plan.is_elsewhere(one)]
     gone = {one.name for one in result.deployments if one.is_gone} if result else set()
     if result is None:
         yield "-", "not deleted" if account.is_stale else "to delete", doomed
     else:
         yield "-", "deleted", [one for one in doomed if one.deployment.name in gone]
         yield "!", "not deleted", [one for one in doomed if one.deployment.name not in gone]
+    yield " ", "other shards", others
     yield "+", "kept", [one for one in decisions if not one.is_delete]
     yield "!", "live", [one for one in decisions if _is_live(one)]
 
