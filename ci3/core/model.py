@@ -216,6 +216,13 @@ class Target:
         return f"s3://{self.bucket}/{self.prefix}"
 
 
+class Engine(StrEnum):
+    """What does the deleting: requests of ci3's own, or rules of the bucket's lifecycle."""
+
+    DIRECT = "direct"
+    LIFECYCLE = "lifecycle"
+
+
 class Action(StrEnum):
     """The two ways a decision can go."""
 

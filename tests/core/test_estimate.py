@@ -1,0 +1,146 @@
+"""What each engine takes, with its arithmetic, and which one is chosen."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci3.core.estimate import (
+    JOB_SECONDS,
+    KEYS_A_SECOND,
+    MOST_DIRECT_OBJECTS,
+    Choice,
+    choose_engine,
+    cost,
+    count_pages,
+    duration,
+    estimate_direct,
+    estimate_lifecycle,
+)
+from ci3.core.model import Engine
+
+COUNTS = st.lists(st.integers(0, 10**9), max_size=9)
+MOST = MOST_DIRECT_OBJECTS
+
+
+def test_arithmetic_of_requests_is_shown():
+    found = estimate_direct([12_345_678])
+
+    assert str(found) == (
+        "direct: 12,345,678 objects / 3,500 a second = 59 min; listed again meanwhile: "
+        "12,346 pages / 100 a second = 2 min; "
+        "DELETE is free, 12,346 LIST × 0.005 USD per 1,000 = 0.06 USD"
+    )
+    assert (found.list_requests, found.delete_requests) == (12_346, 12_346)
+    assert found.usd == Decimal("0.06173")
+    assert round(found.seconds) == 3_527
+
+
+def test_arithmetic_of_rules_is_shown():
+    assert str(estimate_lifecycle([5, 7])) == (
+        "lifecycle: 2 rules for 12 objects, free; done within a day or two of the next midnight UTC"
+    )
+    assert estimate_lifecycle([1]).seconds is None
+
+
+def test_each_deployment_is_listed_by_itself():
+    assert estimate_direct([1, 1_000, 1_001]).list_requests == 4
+    assert estimate_direct([1, 1_000, 1_001]).delete_requests == 3
+
+
+def test_many_small_deployments_take_as_long_as_they_are_listed():
+    assert estimate_direct([1] * 100_000).seconds == 1_000
+
+
+@pytest.mark.parametrize(
+    ("partition_count", "machine_count", "rate"),
+    [(1, 1, 3_500), (1, 8, 3_500), (5, 1, 17_500), (10, 1, 20_000), (10, 8, 35_000)],
+)
+def test_rate_is_that_of_the_machines_or_of_the_partitions_whichever_is_less(
+    partition_count, machine_count, rate
+):
+    found = estimate_direct([10**8], partition_count=partition_count, machine_count=machine_count)
+    assert found.seconds == 10**8 / rate
+    assert f"100,000,000 objects / {rate:,} a second" in found.arithmetic
+
+
+@given(counts=COUNTS, more=COUNTS)
+def test_more_objects_take_no_less_and_nothing_is_free_of_requests(counts, more):
+    less, whole = estimate_direct(counts), estimate_direct(counts + more)
+    assert less.seconds <= whole.seconds
+    assert less.usd <= whole.usd
+    assert whole.list_requests >= len(counts + more)
+    assert whole.list_requests * 1_000 >= sum(counts + more)
+
+
+def test_largest_direct_deletion_that_is_chosen_ends_within_an_hour():
+    """So that keys that another step has got, and a job, last: that is why the border is there."""
+    seconds = MOST / KEYS_A_SECOND
+    assert seconds < 3_600 < JOB_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("counts", "engine"),
+    [
+        ([], Engine.DIRECT),
+        ([1], Engine.DIRECT),
+        ([MOST], Engine.DIRECT),
+        ([MOST // 2, MOST // 2], Engine.DIRECT),
+        ([MOST + 1], Engine.LIFECYCLE),
+        ([MOST // 2, MOST // 2, 1], Engine.LIFECYCLE),
+        ([10**9], Engine.LIFECYCLE),
+    ],
+)
+def test_lifecycle_is_chosen_above_the_border_and_only_there(counts, engine):
+    chosen = choose_engine(counts)
+
+    assert chosen.engine is engine
+    assert [one.engine for one in chosen.estimates] == [Engine.DIRECT, Engine.LIFECYCLE]
+
+
+def test_lifecycle_is_not_chosen_where_anything_is_in_its_way():
+    chosen = choose_engine([10**8], obstacle="MFA delete is on")
+
+    assert chosen.engine is Engine.DIRECT
+    assert chosen.sentences == (
+        "Engine direct: more than 10,000,000 objects, and no lifecycle rules: MFA delete is on",
+        str(estimate_direct([10**8])),
+    )
+
+
+@given(counts=COUNTS, obstacle=st.sampled_from(["", "it is denied"]))
+def test_choice_says_which_engine_it_is_and_what_each_would_take(counts, obstacle):
+    chosen: Choice = choose_engine(counts, obstacle=obstacle)
+    first, *rest = chosen.sentences
+    assert first.startswith(f"Engine {chosen.engine}: ")
+    assert rest == [str(one) for one in chosen.estimates]
+    assert chosen.engine in [one.engine for one in chosen.estimates]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (0, "1 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (3_527, "59 min"),
+        (3_600, "1.0 h"),
+        (28_571, "7.9 h"),
+        (285_714, "3.3 days"),
+    ],
+)
+def test_durations_are_written_as_people_reckon(seconds, written):
+    assert duration(seconds) == written
+
+
+@pytest.mark.parametrize(
+    ("usd", "written"),
+    [("0", "0.00 USD"), ("0.001", "less than 0.01 USD"), ("0.0617", "0.06 USD"), ("5", "5.00 USD")],
+)
+def test_costs_are_written_to_the_cent(usd, written):
+    assert cost(Decimal(usd)) == written
+
+
+def test_nothing_takes_one_page_to_see():
+    assert [count_pages(count) for count in (0, 1, 1_000, 1_001)] == [1, 1, 1, 2]
