@@ -19,6 +19,7 @@ from ci3.engine.journal_records import journal_schema
 from ci3.errors import ExitCode
 from ci3.policy_schema import policy_schema
 from ci3.settings import BY_NAME, SETTINGS
+from docs.scales import arithmetic, costs_table, times_table
 from docs.tables import plan_keys_table, table
 from docs.words import (
     EXITS,
@@ -154,6 +155,11 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "settings": settings_tables(),
         "outputs": outputs_table(),
         "exit codes": exits_table(),
+    },
+    "docs/scale.md": {
+        "times": times_table(),
+        "costs": costs_table(),
+        "arithmetic": arithmetic(),
     },
     "docs/plan-format.md": {
         "keys": plan_keys_table(),

@@ -19,7 +19,15 @@ MOST_USED = (
 
 GROUPS = {
     "Which bucket": ("bucket", "region", "prefix", "endpoint-url", "role-to-assume"),
-    "What to do": ("mode", "policy-file", "plan-file", "skip-changed", "journal-file", "resume"),
+    "What to do": (
+        "mode",
+        "policy-file",
+        "plan-file",
+        "skip-changed",
+        "shard",
+        "journal-file",
+        "resume",
+    ),
     "What is a deployment": ("match", "group-by", "required-file", "age-from", "inventory"),
     "What stays": (
         "keep-count",

@@ -1,0 +1,79 @@
+"""Writes the tables of docs/scale.md, by the estimate's own numbers."""
+
+from ci3.core.estimate import (
+    INVENTORY_USD_PER_MILLION,
+    JOB_SECONDS,
+    PAGES_A_SECOND,
+    Estimate,
+    choose_engine,
+    cost,
+    count_pages,
+    duration,
+    estimate_direct,
+    list_cost,
+)
+from docs.tables import table
+
+POWERS = (4, 6, 8, 9)
+"""Objects to delete, as powers of ten."""
+DEPLOYMENTS = 100
+SHARDS = 8
+PLACES = {
+    "one partition": (1, 1),
+    "six partitions, one job": (6, 1),
+    f"50 partitions, {SHARDS} shards": (50, SHARDS),
+}
+"""How many partitions are written to at once, and by how many machines."""
+
+
+def times_table() -> str:
+    """Write how long deleting takes at each scale."""
+    rows = []
+    for power in POWERS:
+        counts = _counts(power)
+        times = [
+            _time(estimate_direct(counts, partition_count=partitions, machine_count=machines))
+            for partitions, machines in PLACES.values()
+        ]
+        use = choose_engine(counts).engine
+        rows.append((f"10^{power}", f"`{use}`", *times, "a day or two"))
+    return table(("objects to delete", "use", *PLACES, "lifecycle"), rows)
+
+
+def costs_table() -> str:
+    """Write what looking costs at each scale, where all that is there is to be deleted."""
+    rows = []
+    for power in POWERS:
+        pages = sum(count_pages(count) for count in _counts(power))
+        once, again = list_cost(pages), estimate_direct(_counts(power)).usd
+        rows.append(
+            (
+                f"10^{power}",
+                f"{pages:,} pages, {cost(once)}",
+                duration(pages / PAGES_A_SECOND),
+                cost(2 * once + again),
+                cost((1 + SHARDS) * once + again),
+                cost(10**power * INVENTORY_USD_PER_MILLION / 1_000_000),
+            )
+        )
+    more = ("plan and apply that plan", f"with {SHARDS} shards", "an S3 Inventory report")
+    return table(("objects", "list them once", "that takes", *more), rows)
+
+
+def arithmetic() -> str:
+    """Write the sentences with which a plan tells its choice, at each scale."""
+    told = []
+    for power in POWERS:
+        sentences = choose_engine(_counts(power)).sentences
+        told += [f"10^{power}:", "", *(f"- {sentence}" for sentence in sentences), ""]
+    return "\n".join(told[:-1])
+
+
+def _counts(power: int) -> list[int]:
+    return [10**power // DEPLOYMENTS] * DEPLOYMENTS
+
+
+def _time(estimate: Estimate) -> str:
+    """Write how long it takes, in bold where that is more than a job may."""
+    seconds = estimate.seconds or 0
+    return f"**{duration(seconds)}**" if seconds > JOB_SECONDS else duration(seconds)
