@@ -42,6 +42,7 @@ BUCKETS = {
     "conditional": RELEASES,
     "conditional-lost": RELEASES,
     "uploads": RELEASES,
+    "shards": RELEASES,
     "versioned-journal": RELEASES,
     "environments": [
         {
