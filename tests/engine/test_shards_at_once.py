@@ -15,6 +15,7 @@ from ci3.core.shards import Shard
 from ci3.run import open_run
 from tests.engine.road import cleanup
 from tests.fault_proxy import Answer, Request
+from tests.inventory_reports import report_of
 from tests.journals import intended, records
 from tests.memory_site import MemorySite, reached
 
@@ -128,3 +129,17 @@ def test_shards_that_begin_in_the_midst_of_others_delete_exactly_the_plan(meetin
     assert [len(part) for part in parts] == [
         one.plan.totals.versions_to_delete or one.plan.totals.objects_to_delete for one in accounts
     ]
+
+
+def test_shards_that_plan_with_an_inventory_report_delete_exactly_the_plan(meeting):
+    site = meeting.site
+    rules = {"inventory": report_of(site).deliver(site), "match": "new|old-.*"}
+    run = cleanup(site, **rules)
+    plan = run.make_plan(run.open_bucket())
+    kept = {key for key in site.keys() if not key.startswith("old-")}  # noqa: SIM118
+
+    accounts = apply_all(meeting, plan, **rules)
+
+    assert [one.outcome for one in accounts] == [Outcome.APPLIED] * COUNT
+    assert sum(one.result.deployments_deleted for one in accounts) == len(SIZES)
+    assert site.keys() == kept
