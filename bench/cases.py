@@ -27,7 +27,10 @@ class Server(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One piece of work on one bucket; `once` are those too slow to be measured again."""
+    """One piece of work on one bucket; `once` are those too slow to be measured again.
+
+    They are measured at the longest delay.
+    """
 
     work: Work
     layout: Layout
@@ -76,19 +79,19 @@ def _case(work: Work, text: str, title: str = "", **more: object) -> Case:
 
 
 def all_cases() -> tuple[Case, ...]:
-    """List the cases, in the order of the report."""
+    """List the cases, in the order in which they are measured."""
     plan, delete = Work.PLAN, Work.DELETE
     fast = (CI3, S5CMD, RCLONE)
     huge = "1x1000000-20x50"
     return (
         _case(plan, "200x500"),
-        _case(plan, "1000x1000", once=(AWS, BOTO3)),
-        _case(plan, "10000x100", tools=(*fast, BOTO3), once=(BOTO3,)),
-        _case(plan, huge, tools=(*fast, BOTO3), once=(BOTO3,)),
-        _case(plan, "500x20-300x300-50x2000-3x50000", "mixed", tools=(*fast, BOTO3), once=(BOTO3,)),
         _case(plan, "200x500", server=Server.SEAWEEDFS, delays_ms=(0,)),
         _case(delete, "20x500", tools=TOOLS, once=(AWS,)),
         _case(delete, "200x500", once=(RCLONE,)),
+        _case(plan, "1000x1000", once=(AWS, BOTO3)),
+        _case(plan, huge, tools=(*fast, BOTO3), once=(RCLONE, BOTO3)),
+        _case(plan, "10000x100", tools=(*fast, BOTO3), once=(RCLONE, BOTO3)),
+        _case(plan, "500x20-300x300-50x2000-3x50000", "mixed", tools=(*fast, BOTO3), once=(BOTO3,)),
         _case(delete, "2000x50", once=(RCLONE,)),
         _case(delete, "1x200000-20x50", doomed=13, tools=(CI3, S5CMD, BOTO3), once=(BOTO3,)),
         _case(delete, "500x20-100x300-10x2000", "mixed", once=(RCLONE,)),
