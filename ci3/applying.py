@@ -11,19 +11,21 @@ from ci3.aws.writer import BucketWriter
 from ci3.cleanup import Cleanup
 from ci3.core.gate import Gate
 from ci3.core.journal_place import JournalPlace, is_address
-from ci3.core.model import DeploymentResult, GuardProbe, ObjectOutcome, Result, Versioning
+from ci3.core.model import DeploymentResult, Engine, GuardProbe, ObjectOutcome, Result, Versioning
 from ci3.core.resumption import JournalHeader, note_approved
 from ci3.engine.direct import Deleted, Deletion
 from ci3.engine.journal import Journal
 from ci3.engine.uploads import abort_uploads
 from ci3.engine.version_deletion import VersionDeletion, version_guard
-from ci3.errors import JournalError
+from ci3.errors import JournalError, RefusedError
 from ci3.settings import Settings
 
 
 def delete(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Result:
     """Delete what was approved; whatever happens then, the account of it comes back."""
     plan = approved.plan
+    if cleanup.settings.engine is Engine.LIFECYCLE:
+        raise RefusedError("engine: lifecycle only plans yet", "Nothing was deleted. Leave it out.")
     started_at = cleanup.clock()
     run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     shard = plan.part.shard if plan.part else None

@@ -8,6 +8,7 @@ from enum import StrEnum
 from ci3.constants import DEFAULT_KEEP_COUNT, MAXIMUM_CONCURRENCY, MINIMUM_KEEP_COUNT
 from ci3.core.live import LiveSource
 from ci3.core.measures import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
+from ci3.core.model import Engine
 from ci3.core.plan import DeleteLimit, PolicyEntry
 from ci3.core.report_place import ADDRESS_PATTERN, ReportPlace
 from ci3.core.shards import Shard
@@ -243,6 +244,17 @@ class Settings:
         pattern=SIZE_PATTERN,
         options=("--max-delete-bytes",),
         default=None,
+        is_recorded=True,
+    )
+    engine: Engine = define(
+        "What deletes. `direct`: ci3 itself, object by object, at once. `lifecycle`: S3, by a rule "
+        "of the bucket's lifecycle for each deployment that goes: any number of objects, free, "
+        "within a day or two.",
+        parse=parse_choice(Engine),
+        choices=Engine,
+        options=("--engine",),
+        default=Engine.DIRECT,
+        default_doc="`direct`",
         is_recorded=True,
     )
     delete_versions: bool = define(

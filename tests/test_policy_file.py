@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ci3.core.live import LiveKind
+from ci3.core.model import Engine
 from ci3.core.plan import DeleteLimit, Origin
 from ci3.core.succession import AgeFrom
 from ci3.definitions import Kind
@@ -84,6 +85,7 @@ inventory: s3://reports/my-site/daily/2026-11-24T01-00Z/manifest.json
 max-delete: 50%
 max-delete-bytes: 1.5GiB
 delete-versions: true
+engine: lifecycle
 plan-file: plan.json
 journal-file: journal.jsonl
 timeout: 30m
@@ -103,6 +105,7 @@ comment-id: site
     assert found.max_delete == DeleteLimit(amount=50, is_percent=True)
     assert found.max_delete_bytes.size_bytes == 3 * 2**29
     assert found.delete_versions is True
+    assert found.engine is Engine.LIFECYCLE
 
 
 def test_text_from_elsewhere_is_read_under_its_own_name():

@@ -28,6 +28,7 @@ _NOT_ASKED = (
     "max-delete",
     "max-delete-bytes",
     "delete-versions",
+    "engine",
     "skip-changed",
     "timeout",
     "live-from",
