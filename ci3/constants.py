@@ -37,3 +37,9 @@ DELETE_BATCH_SIZE: Final = 1000
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 """
+
+TERM_DAYS: Final = 7
+"""How long a lifecycle rule of ours stands at most, if a run comes to take it away."""
+
+UNDO_DAYS: Final = 30
+"""How long old versions stay that S3 has hidden by a rule of ours, where a bucket keeps any."""
