@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ci3.aws.client import (
     JOURNAL_OPERATIONS,
+    LIFECYCLE_OPERATIONS,
     READ_OPERATIONS,
     VERSION_OPERATIONS,
     WRITE_OPERATIONS,
@@ -16,6 +17,13 @@ from ci3.aws.client import (
     translated,
 )
 from ci3.aws.entries import read_entries
+from ci3.aws.lifecycle_text import (
+    LifecycleReading,
+    LifecycleWriter,
+    expiring_rule,
+    keep_text,
+    read_lifecycle,
+)
 from ci3.aws.listings import check_listings
 from ci3.aws.pages import Page, list_pages
 from ci3.aws.streams import read_parts
@@ -67,6 +75,7 @@ class BucketReader:
         read_entries(self._client)
         check_listings(self._client)
         note_order(self._client)
+        keep_text(self._client)
         in_force = self._client.meta.endpoint_url
         is_default = not endpoint_url and _AWS_ENDPOINT.fullmatch(in_force)
         self.endpoint_url = "" if is_default else in_force
@@ -102,6 +111,14 @@ class BucketReader:
         from ci3.aws.lifecycle import lifecycle_rules
 
         return lifecycle_rules(self._client, self.bucket)
+
+    def read_lifecycle(self) -> LifecycleReading:
+        """Read the lifecycle configuration as text; raises AccessError."""
+        return read_lifecycle(self._client, self.bucket)
+
+    def expiring_rule(self, key: str) -> str:
+        """Give the ID of the rule by which S3 says it will delete an object; see there."""
+        return expiring_rule(self._client, self.bucket, key)
 
     def versioning_state(self) -> VersioningState:
         """Read whether the bucket keeps versions; raises AccessError."""
@@ -186,6 +203,10 @@ class BucketReader:
         from ci3.aws.version_remover import VersionRemover
 
         return VersionRemover(bucket=self.bucket, client=self._open(VERSION_OPERATIONS))
+
+    def open_lifecycle_writer(self) -> LifecycleWriter:
+        """Make the face that writes the lifecycle configuration, and nothing else."""
+        return LifecycleWriter(bucket=self.bucket, client=self._open(LIFECYCLE_OPERATIONS))
 
     def open_journal_store(self, key: str) -> "JournalStore":
         """Make the face that keeps a journal under one key of this bucket."""

@@ -32,10 +32,12 @@ READ_OPERATIONS = frozenset(
         "GetBucketLifecycleConfiguration",
         "GetObjectLockConfiguration",
         "GetObject",
+        "HeadObject",
     }
 )
 WRITE_OPERATIONS = frozenset({"DeleteObjects", "DeleteObject", "AbortMultipartUpload"})
 VERSION_OPERATIONS = frozenset({"DeleteObjects", "DeleteObject"})
+LIFECYCLE_OPERATIONS = frozenset({"PutBucketLifecycleConfiguration", "DeleteBucketLifecycle"})
 JOURNAL_OPERATIONS = frozenset({"PutObject", "GetObject"})
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60

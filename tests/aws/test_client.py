@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import (
     JOURNAL_OPERATIONS,
+    LIFECYCLE_OPERATIONS,
     READ_OPERATIONS,
     VERSION_OPERATIONS,
     WRITE_OPERATIONS,
@@ -29,8 +30,6 @@ OTHER_CALLS: tuple[Callable[..., object], ...] = (
     lambda s3, **on: s3.copy_object(**on, Key="a/x", CopySource="b/c"),
     lambda s3, **on: s3.delete_bucket(**on),
     lambda s3, **on: s3.put_bucket_versioning(**on, VersioningConfiguration={"Status": "Enabled"}),
-    lambda s3, **on: s3.put_bucket_lifecycle_configuration(**on),
-    lambda s3, **on: s3.delete_bucket_lifecycle(**on),
     lambda s3, **on: s3.create_multipart_upload(**on, Key="a/x"),
     lambda s3, **on: s3.put_bucket_policy(**on, Policy="{}"),
     lambda s3, **on: s3.put_object_acl(**on, Key="a/x", ACL="public-read"),
@@ -48,9 +47,17 @@ DELETE_CALLS: tuple[Callable[..., object], ...] = (
     lambda s3, **on: s3.delete_object(**on, Key="a/x"),
     lambda s3, **on: s3.delete_objects(**on, Delete={"Objects": [{"Key": "a/x"}]}),
 )
+A_RULE = {"Status": "Enabled", "Filter": {"Prefix": "a/"}, "Expiration": {"Days": 9}}
+LIFECYCLE_CALLS: tuple[Callable[..., object], ...] = (
+    lambda s3, **on: s3.delete_bucket_lifecycle(**on),
+    lambda s3, **on: s3.put_bucket_lifecycle_configuration(
+        **on, LifecycleConfiguration={"Rules": [A_RULE]}
+    ),
+)
 GET_CALLS: tuple[Callable[..., object], ...] = (lambda s3, **on: s3.get_object(**on, Key="a/x"),)
 READ_CALLS: tuple[Callable[..., object], ...] = (
     *GET_CALLS,
+    lambda s3, **on: s3.head_object(**on, Key="a/x"),
     lambda s3, **on: s3.list_objects_v2(**on),
     lambda s3, **on: s3.get_bucket_versioning(**on),
     lambda s3, **on: s3.list_object_versions(**on),
@@ -58,11 +65,19 @@ READ_CALLS: tuple[Callable[..., object], ...] = (
     lambda s3, **on: s3.get_bucket_lifecycle_configuration(**on),
     lambda s3, **on: s3.get_object_lock_configuration(**on),
 )
-ALL_CALLS = {*OTHER_CALLS, *PUT_CALLS, *ABORT_CALLS, *DELETE_CALLS, *READ_CALLS}
+ALL_CALLS = {
+    *OTHER_CALLS,
+    *PUT_CALLS,
+    *ABORT_CALLS,
+    *DELETE_CALLS,
+    *LIFECYCLE_CALLS,
+    *READ_CALLS,
+}
 FACES = {
     "reader": (READ_OPERATIONS, READ_CALLS),
     "writer": (WRITE_OPERATIONS, DELETE_CALLS + ABORT_CALLS),
     "version remover": (VERSION_OPERATIONS, DELETE_CALLS),
+    "lifecycle writer": (LIFECYCLE_OPERATIONS, LIFECYCLE_CALLS),
     "journal store": (JOURNAL_OPERATIONS, PUT_CALLS + GET_CALLS),
 }
 """What each face's client may call: as named, and as calls."""
