@@ -16,7 +16,7 @@ from rich.console import Console
 
 from ci3.aws.credentials import assume_role, name_session
 from ci3.cleanup import Cleanup
-from ci3.core.account import Account, exit_code, outcome_of
+from ci3.core.account import Account, exit_code, outcome_of, with_reconciled
 from ci3.core.comparison import PolicyChange
 from ci3.core.model import Outcome
 from ci3.core.plan import Origin, Plan
@@ -31,7 +31,7 @@ from ci3.policy_change import OldPolicy
 from ci3.policy_file import read_named_policy
 from ci3.report.progress_lines import ProgressLines
 from ci3.report.sentences import total_verdict
-from ci3.report.terminal import show_results, show_run
+from ci3.report.terminal import show_reconciled, show_results, show_run
 from ci3.reporting import Reporter, open_github
 from ci3.resolving import Given, text_of
 from ci3.restore_step import restore_step
@@ -139,10 +139,15 @@ def _clean(
     show_run(console, accounts)
     runner.end_group()
     changes = _policy_changes(environ, workflow, run, plans, first.github)
-    if settings.mode is not Mode.APPLY or not run.has_work(plans):
+    if settings.mode is not Mode.APPLY:
+        return reporter.report(accounts, changes)
+    reconciled = run.reconcile(plans)
+    accounts = with_reconciled(accounts, reconciled)
+    show_reconciled(console, accounts)
+    if not run.has_work(plans) or run.is_held(plans, reconciled):
         return reporter.report(accounts, changes)
     try:
-        accounts = run.apply(plans, is_fresh=True)
+        accounts = with_reconciled(run.apply(plans, is_fresh=True), reconciled)
     except KeyboardInterrupt as exc:
         raise AccessError("interrupted", JOURNAL) from exc
     try:

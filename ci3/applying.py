@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ci3 import __version__
 from ci3.approval import Approved
@@ -11,21 +12,30 @@ from ci3.aws.writer import BucketWriter
 from ci3.cleanup import Cleanup
 from ci3.core.gate import Gate
 from ci3.core.journal_place import JournalPlace, is_address
-from ci3.core.model import DeploymentResult, Engine, GuardProbe, ObjectOutcome, Result, Versioning
+from ci3.core.model import (
+    Decision,
+    DeploymentResult,
+    GuardProbe,
+    ObjectOutcome,
+    Result,
+    Versioning,
+)
+from ci3.core.plan import Plan
 from ci3.core.resumption import JournalHeader, note_approved
 from ci3.engine.direct import Deleted, Deletion
 from ci3.engine.journal import Journal
 from ci3.engine.uploads import abort_uploads
 from ci3.engine.version_deletion import VersionDeletion, version_guard
-from ci3.errors import JournalError, RefusedError
+from ci3.errors import JournalError
 from ci3.settings import Settings
+
+if TYPE_CHECKING:
+    from ci3.engine.lifecycle import Expired
 
 
 def delete(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Result:
     """Delete what was approved; whatever happens then, the account of it comes back."""
     plan = approved.plan
-    if cleanup.settings.engine is Engine.LIFECYCLE:
-        raise RefusedError("engine: lifecycle only plans yet", "Nothing was deleted. Leave it out.")
     started_at = cleanup.clock()
     run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     shard = plan.part.shard if plan.part else None
@@ -80,20 +90,35 @@ def delete_journaled(  # noqa: PLR0913 - all that a deletion is of
         len(plan.decisions),
         names_versions=plan.deletes_versions,
     )
-    deleted, guard = _delete_due(
-        cleanup, approved, bucket, writer=writer, gate=gate, journal=journal
-    )
+    ruled = [one for one in approved.due if one.expire_days is not None]
+    direct = [one for one in approved.due if one.expire_days is None]
+    expired = _expire(cleanup, plan, ruled, bucket, gate=gate, journal=journal) if ruled else None
+    if expired is not None and (expired.problem or not direct):
+        deleted, guard = _not_begun(direct, expired.problem), None
+    else:
+        deleted, guard = _delete_due(
+            cleanup, plan, direct, bucket, writer=writer, gate=gate, journal=journal
+        )
+    expiring = expired.names if expired else frozenset()
     aborted = abort_uploads(
         bucket,
         writer,
         prefix=plan.target.prefix,
-        doomed=[*(one.prefix for one in deleted.whole), *gone],
+        doomed=[
+            *(one.prefix for one in deleted.whole),
+            *(one.deployment.prefix for one in ruled if one.deployment.name in expiring),
+            *gone,
+        ],
         started_before=uploads_before,
     )
     return Result(
         run_id=journal.run_id,
         journal_file=journal.path,
-        deployments=(*deleted.results, *_withdrawn(approved)),
+        deployments=(
+            *(expired.results if expired else ()),
+            *deleted.results,
+            *_withdrawn(approved),
+        ),
         stopped=_close(journal, deleted.stopped),
         guard=guard,
         uploads_aborted=aborted.count,
@@ -101,9 +126,51 @@ def delete_journaled(  # noqa: PLR0913 - all that a deletion is of
     )
 
 
+def _expire(  # noqa: PLR0913 - as above
+    cleanup: Cleanup,
+    plan: Plan,
+    due: Sequence[Decision],
+    bucket: BucketReader,
+    *,
+    gate: Gate,
+    journal: Journal,
+) -> "Expired":
+    """Leave deployments to S3, by lifecycle rules."""
+    from ci3.engine.lifecycle import Expiry
+
+    expiry = Expiry(
+        reader=bucket,
+        gate=gate,
+        journal=journal,
+        progress=cleanup.progress,
+        sleep=cleanup.sleep,
+        clock=cleanup.clock,
+        prefix=plan.target.prefix,
+        keeps_versions=plan.target.versioning is Versioning.ENABLED,
+        concurrency=cleanup.settings.concurrency,
+        kept=plan.kept,
+    )
+    return expiry.run(due)
+
+
+def _not_begun(due: Sequence[Decision], why: str) -> Deleted:
+    """Say of deployments, if there are any, that nothing was deleted: the rules went wrong."""
+    results = tuple(
+        DeploymentResult(
+            name=one.deployment.name,
+            counts={ObjectOutcome.FAILED: one.deployment.deletion_count},
+            bytes_deleted=0,
+            problem=f"not begun: {why}",
+        )
+        for one in due
+    )
+    return Deleted(results=results, whole=(), stopped=why)
+
+
 def _delete_due(  # noqa: PLR0913 - as above
     cleanup: Cleanup,
-    approved: Approved,
+    plan: Plan,
+    due: Sequence[Decision],
     bucket: BucketReader,
     *,
     writer: BucketWriter,
@@ -111,8 +178,8 @@ def _delete_due(  # noqa: PLR0913 - as above
     journal: Journal,
 ) -> tuple[Deleted, GuardProbe | None]:
     """Delete the objects, or where the plan says so all versions, and say what guarded them."""
-    target, settings = approved.plan.target, cleanup.settings
-    if approved.plan.deletes_versions:
+    target, settings = plan.target, cleanup.settings
+    if plan.deletes_versions:
         remover = bucket.open_version_remover()
         if target.versioning is not Versioning.ENABLED:
             remover.leave_resending_to_caller()  # `null` may be another by then
@@ -126,7 +193,7 @@ def _delete_due(  # noqa: PLR0913 - as above
             is_over=cleanup.is_over,
             concurrency=settings.concurrency,
         )
-        return versions.run(approved.due), version_guard(target.versioning)
+        return versions.run(due), version_guard(target.versioning)
     objects = Deletion(
         reader=bucket,
         writer=writer,
@@ -139,7 +206,7 @@ def _delete_due(  # noqa: PLR0913 - as above
         is_over=cleanup.is_over,
         concurrency=settings.concurrency,
     )
-    return objects.run(approved.due), objects.guard
+    return objects.run(due), objects.guard
 
 
 def _close(journal: Journal, stopped: str) -> str:

@@ -11,8 +11,11 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials
 from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.certainty import judge_for_certain
+from ci3.core.expiry_plan import Sight
 from ci3.core.live import Reading
 from ci3.core.model import (
+    Decision,
+    Engine,
     Inventory,
     NoncurrentTerm,
     Target,
@@ -20,6 +23,7 @@ from ci3.core.model import (
 )
 from ci3.core.objections import (
     Limits,
+    against_limits,
     against_versioning,
     find_refusals,
     find_warnings,
@@ -29,12 +33,14 @@ from ci3.core.objections import (
 from ci3.core.pins import Pin, pin_commits, pin_live, pin_pointers, protect
 from ci3.core.plan import Plan, Refusal
 from ci3.core.retention import Judgement, RetentionPolicy, judge
+from ci3.core.ruling import RulesSeen, Ruling, rule
 from ci3.core.succession import AgeFrom
 from ci3.engine.folders import Folders
 from ci3.engine.inventory import Scope, finish_listing, take_inventory
 from ci3.engine.live import read_live_sources
 from ci3.engine.progress import Progress
 from ci3.engine.version_listing import with_versions
+from ci3.errors import AccessError, DeniedError
 from ci3.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,6 +62,9 @@ class Seen:
     judgements: tuple[Judgement, ...]
     undo_term: NoncurrentTerm | None
     """How long old versions stay, where the bucket keeps any."""
+    rules: RulesSeen
+    """The bucket's lifecycle rules, among them perhaps some of ours."""
+    needs_mfa: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +129,11 @@ class Cleanup:
         scope = self._scope(is_begun=self.settings.age_from is AgeFrom.FIRST_OBJECT)
         with ThreadPoolExecutor(1, "live") as beside:
             asked = beside.submit(self.read_live_sources, bucket)
+            is_beside = self.settings.concurrency > 1  # it would be the second request at once
+            ruled = beside.submit(_read_rules, bucket) if is_beside else None
             inventory, found = self._take_inventory(bucket, scope)
             readings = asked.result()
+        rules = ruled.result() if ruled else _read_rules(bucket)
         pins = (*self.pins(), *pin_live(readings))
         now = self.clock()
         inventory, judgements = judge_for_certain(
@@ -144,6 +156,8 @@ class Cleanup:
             now=now,
             judgements=judgements,
             undo_term=bucket.noncurrent_term(target.prefix) if keeps_versions else None,
+            rules=rules,
+            needs_mfa=self._needs_mfa(bucket, target),
         )
 
     def _take_inventory(
@@ -171,6 +185,9 @@ class Cleanup:
             if versioning.may_hold_versions:
                 decisions, holes = with_versions(bucket, decisions, self.progress)
                 inventory = replace(inventory, holes=(*inventory.holes, *holes))
+        doubts = find_refusals(inventory, decisions, seen.pins, seen.readings)
+        ruling = self._rule(seen, inventory, decisions, doubts)
+        decisions = ruling.decisions
         return Plan(
             ci3_version=__version__,
             created_at=seen.now,
@@ -180,7 +197,9 @@ class Cleanup:
             ignored=seen.inventory.ignored,
             refusals=(
                 *refusals,
-                *find_refusals(inventory, decisions, seen.pins, seen.readings, self.limits),
+                *doubts,
+                *against_limits(decisions, self.limits),
+                *ruling.refusals,
             ),
             warnings=(
                 *find_warnings(
@@ -193,8 +212,45 @@ class Cleanup:
                 ),
                 *warn_of_undo_term(seen.undo_term),
                 *tell_report(seen.inventory, seen.now),
+                *ruling.warnings,
             ),
+            rules=ruling.rules,
         )
+
+    def _rule(
+        self,
+        seen: Seen,
+        inventory: Inventory,
+        decisions: Sequence[Decision],
+        doubts: Sequence[Refusal],
+    ) -> Ruling:
+        """Say what of the bucket's lifecycle rules goes into the plan."""
+        others = {one.name.removesuffix("/"): one.reason for one in inventory.ignored}
+        others |= {one.name: f"it could not be listed: {one.reason}" for one in inventory.holes}
+        return rule(
+            seen.rules,
+            Sight(
+                prefix=seen.target.prefix,
+                engine=self.settings.engine,
+                now=seen.now,
+                decisions=decisions,
+                others=others,
+                doubts=[one.message for one in doubts],
+                keeps_versions=seen.target.versioning is Versioning.ENABLED,
+            ),
+            versioning=seen.target.versioning,
+            needs_mfa=seen.needs_mfa,
+            delete_versions=self.settings.delete_versions,
+        )
+
+    def _needs_mfa(self, bucket: BucketReader, target: Target) -> bool:
+        """Ask whether removing a version needs a token, where rules can be in the way of that."""
+        is_asked = self.settings.engine is Engine.LIFECYCLE and target.versioning.may_hold_versions
+        return is_asked and bucket.versioning_state().needs_mfa
+
+    def has_rules(self, bucket: BucketReader) -> bool:
+        """Say whether the bucket has lifecycle rules of ours."""
+        return bool(_read_rules(bucket).own)
 
     def explain(self, bucket: BucketReader, name: str) -> "Explanation | str":
         """Explain the decision about one deployment, or say why there is none to explain."""
@@ -204,7 +260,8 @@ class Cleanup:
         for judgement in seen.judgements:
             if judgement.deployment.name == name:
                 plan = self._plan(seen, bucket)
-                return explain(judgement, self.settings.keep_within, plan.refusals)
+                planned = next(one for one in plan.decisions if one.deployment.name == name)
+                return explain(judgement, self.settings.keep_within, plan.refusals, planned)
         reasons = {one.name.removesuffix("/"): one.reason for one in seen.inventory.ignored}
         reasons |= {one.name: f"could not be listed: {one.reason}" for one in seen.inventory.holes}
         return reasons.get(name, "")
@@ -248,3 +305,11 @@ class Cleanup:
             is_begun=is_begun,
             concurrency=self.settings.concurrency,
         )
+
+
+def _read_rules(bucket: BucketReader) -> RulesSeen:
+    """Read the lifecycle rules; what stands in the way is told, since not every run needs them."""
+    try:
+        return RulesSeen(configuration=bucket.read_lifecycle().text)
+    except AccessError as exc:
+        return RulesSeen(problem=exc.message, is_denied=isinstance(exc, DeniedError))

@@ -22,7 +22,11 @@ from ci3.github.comments import COMMENT_LIMIT_BYTES, MARKER_BYTES, post_comment
 from ci3.github.runner import SUMMARY_LIMIT_BYTES, Runner, WorkflowRun
 from ci3.report.markdown import error_markdown, run_markdown
 from ci3.report.markup import Place, code
-from ci3.report.sentences import shortfall, staleness
+from ci3.report.rules import open_warnings, reconciled_notes, reconciled_problem
+from ci3.report.sentences import (
+    shortfall,
+    staleness,
+)
 from ci3.resolving import Given, text_of
 from ci3.settings import CommentPolicy, Mode, Settings
 
@@ -96,6 +100,7 @@ class Reporter:
             (self._talk is not None and self._talk.policy is CommentPolicy.ALWAYS)
             or bool(changes)
             or any(account.plan.doomed or not account.plan.applyable for account in accounts)
+            or any(reconciled_notes(one) or reconciled_problem(one) for one in accounts)
         )
         code_ = self._comment(
             lambda place: run_markdown(accounts, place, changes),
@@ -139,13 +144,15 @@ class Reporter:
         runner = self.runner
         for account in accounts:
             where = f"{account.plan.target.url}: " if len(accounts) > 1 else ""
-            for warning in account.plan.warnings:
+            for warning in open_warnings(account):
                 runner.warn(f"{where}{warning.message}")
             for refusal in account.plan.refusals:
                 runner.fail(f"{where}{refusal.message}")
             if account.is_stale and account.changed:
                 runner.fail(f"{where}{staleness(account)}")
-            if account.result is not None and account.outcome is Outcome.PARTIAL:
+            if problem := reconciled_problem(account):
+                runner.fail(f"{where}{problem}")
+            if account.result is not None and account.result.outcome is Outcome.PARTIAL:
                 runner.fail(f"{where}{shortfall(account.plan, account.result)}")
 
     def _find_commits(self, accounts: Sequence[Account]) -> Mapping[str, Commit]:

@@ -60,7 +60,7 @@ def restore_step(
         )
         plan = restoration.plan()
         show_undo_plan(console, plan)
-        restored = restoration.run(plan) if plan.object_count else None
+        restored = restoration.run(plan) if plan.has_work else None
     numbers = undo_numbers(plan, restored)
     runner.set_output("outcome", numbers["outcome"])
     runner.set_output("objects-restored", numbers["objects-restored"])

@@ -11,11 +11,12 @@ from ci3.cleanup import Cleanup
 from ci3.core.account import Account
 from ci3.core.journal_place import refuse_other_place
 from ci3.core.live import folder_under
-from ci3.core.model import DeploymentResult, ObjectOutcome, Result
+from ci3.core.model import DeploymentResult, Engine, ObjectOutcome, Result
 from ci3.core.plan import Plan
 from ci3.errors import SettingsError, told
 
 if TYPE_CHECKING:
+    from ci3.core.expiry_plan import Reconciled
     from ci3.engine.journal_file import OpenJournal
     from ci3.resuming import Resumption
 
@@ -63,6 +64,11 @@ class Run:
         shard = self.cleanups[0].settings.shard
         if shard is None:
             return tuple(self.saved)
+        if any(plan.engine is Engine.LIFECYCLE for plan in self.saved):
+            raise SettingsError(
+                "the plan has engine: lifecycle, and shard cuts what ci3 deletes itself",
+                "Leave shard out: S3 does the work. Nothing was deleted.",
+            )
         from ci3.core.parting import cut
 
         return cut(self.saved, shard)
@@ -71,6 +77,34 @@ class Run:
         """Whether applying the plans would do anything: delete, or tell how a run ended."""
         is_due = any(plan.doomed for plan in plans) or self.resumption is not None
         return is_due and all(plan.applyable for plan in plans)
+
+    def reconcile(self, plans: Sequence[Plan]) -> tuple["Reconciled | None", ...]:
+        """Take away lifecycle rules of earlier runs that may not stand any longer, in each target.
+
+        To be done by each apply, before anything else and whatever comes of the rest: it deletes
+        nothing, and keeps S3 from deleting what is to be kept by now.
+        """
+        targets = zip(self.cleanups, self.buckets, plans, strict=True)
+        return tuple(self._reconcile(*target) for target in targets)
+
+    def is_held(self, plans: Sequence[Plan], reconciled: Sequence["Reconciled | None"]) -> bool:
+        """Say whether rules may not be written, since those of earlier runs could not be mended."""
+        return any(
+            one is not None and bool(one.problem) and plan.engine is Engine.LIFECYCLE
+            for plan, one in zip(plans, reconciled, strict=True)
+        )
+
+    def _reconcile(self, cleanup: Cleanup, bucket: BucketReader, plan: Plan) -> "Reconciled | None":
+        shard = cleanup.settings.shard
+        if shard and shard.number > 1:
+            return None  # all at once would be in each other's way: the first shard's does it
+        if self.saved and cleanup.has_rules(bucket):
+            plan = cleanup.make_plan(bucket)  # what was saved tells of the rules of then
+        if not plan.rules:
+            return None
+        from ci3.engine.lifecycle import reconcile
+
+        return reconcile(bucket, plan, cleanup.sleep)
 
     def apply(self, plans: Sequence[Plan], *, is_fresh: bool) -> tuple[Account, ...]:
         """Delete what the plans name and is still due.

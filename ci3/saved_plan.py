@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ci3.core.journal_place import is_address
 from ci3.core.live import LiveSource
-from ci3.core.model import Target
-from ci3.core.plan import DELETE_VERSIONS, Origin, Plan, PolicyEntry
+from ci3.core.model import Engine, Target
+from ci3.core.plan import DELETE_VERSIONS, ENGINE, Origin, Plan, PolicyEntry
 from ci3.core.resumption import JournalHeader
 from ci3.core.shards import Shard
 from ci3.errors import SettingsError
@@ -143,6 +143,12 @@ def settings_of_journal(
                 f"{f'shard {header.shard}' if header.shard else 'no shard'}",
                 "Leave it out: the journal names what is this run's. Nothing was deleted.",
             )
+    if ENGINE in header.policy:
+        raise SettingsError(
+            f"{path} is the journal of a run with engine: {header.policy[ENGINE].value}, which is "
+            "not gone on with",
+            "Run it again without: it finds the rules that stand, and what is left to do.",
+        )
     layer = _recorded_layer(header.target, header.policy, path, (policy.defaults, given))
     settings = resolve(before, layer, policy.defaults, given)
     _refuse_other_end(settings, header.policy, f"{path} is the journal of a run")
@@ -156,6 +162,12 @@ def _refuse_other_end(settings: Settings, recorded: Mapping[str, PolicyEntry], w
         was, now = ("with", "without") if had else ("without", "with")
         raise SettingsError(
             f"{what} {was} {DELETE_VERSIONS}, and the settings are {now} it",
+            "Nothing was deleted. Go on as it was begun, or make a new plan.",
+        )
+    was_engine = recorded[ENGINE].value if ENGINE in recorded else Engine.DIRECT
+    if settings.engine != was_engine:
+        raise SettingsError(
+            f"{what} with engine: {was_engine}, and the settings have engine: {settings.engine}",
             "Nothing was deleted. Go on as it was begun, or make a new plan.",
         )
 

@@ -38,7 +38,7 @@ GROUPS = {
         "protect",
         "live-from",
     ),
-    "How much may go": ("max-delete", "max-delete-bytes", "delete-versions"),
+    "How much may go, and how": ("max-delete", "max-delete-bytes", "engine", "delete-versions"),
     "In a workflow": ("comment", "comment-id", "github-token", "github-api-url"),
 }
 OTHERS = "How it runs"
@@ -53,6 +53,7 @@ OUTPUTS = {
     "deployments-found": "Deployments in the bucket before the run.",
     "deployments-kept": "Deployments that the plan keeps.",
     "deployments-to-delete": "Deployments that the plan deletes.",
+    "deployments-expiring": "Deployments that S3 deletes by a lifecycle rule, within a day or two.",
     "deployments-deleted": "Deployments of which nothing is left.",
     "objects-deleted": "Objects that were deleted; with `delete-versions`, all their versions.",
     "bytes-deleted": "Their size in bytes.",
@@ -115,14 +116,27 @@ PLAN_KEYS = {
     "deployments[].versions.count": "Versions and delete markers.",
     "deployments[].versions.size_bytes": "Their size.",
     "deployments[].versions.fingerprint": "SHA-256 over all of them.",
+    "deployments[].expire_days": "With `engine: lifecycle`, the age in days at which S3 deletes by "
+    "its rule; `null` where ci3 deletes it itself, or it stays.",
     "ignored[].name": "Something under the prefix that is no deployment, and is never deleted.",
     "ignored[].reason": "Why it is none.",
+    "rules[].id": "A lifecycle rule of ci3's own that stands, by its ID.",
+    "rules[].name": "The deployment that it is for.",
+    "rules[].prefix": "Its whole key prefix.",
+    "rules[].days": "At what age in days S3 deletes what is there; `null` of a rule that removes "
+    "old versions only.",
+    "rules[].noncurrent_days": "How long old versions stay then; `null` where there are none.",
+    "rules[].expires_at": "When its term ends: an apply after that takes it away.",
+    "rules[].fate": "What becomes of it: `stands`, or why an apply takes it away first.",
+    "rules[].message": "The same for people.",
     "totals.found": "Deployments.",
     "totals.keep": "Those that stay.",
     "totals.delete": "Those that go.",
+    "totals.expiring": "Those that an earlier run has left to S3, neither kept nor to go.",
     "totals.objects_to_delete": "Objects in what goes.",
     "totals.versions_to_delete": "With `delete-versions`, versions and delete markers; else 0.",
     "totals.bytes_to_delete": "Their size; with `delete-versions`, that of all versions.",
+    "totals.bytes_expiring": "The size of what is expiring.",
     "totals.bytes_to_keep": "The size of what stays; `null` where not all of it was counted.",
 }
 
@@ -155,6 +169,10 @@ REFUSALS = {
         "`delete-versions` is set, and whether there are versions could not be read.",
         "Allow `s3:GetBucketVersioning`.",
     ),
+    RefusalCode.LIFECYCLE: (
+        "`engine: lifecycle` is set, and nothing may be left to rules here.",
+        "Do what it says, or use `engine: direct`; see [lifecycle](lifecycle.md).",
+    ),
 }
 
 WARNINGS = {
@@ -171,6 +189,9 @@ WARNINGS = {
     WarningCode.RESUMED: "The plan goes on with a run that stopped: it names what is left of it.",
     WarningCode.INVENTORY_REPORT: "What is said of some that stay is from an inventory report, and "
     "how old that is.",
+    WarningCode.LIFECYCLE: "About lifecycle rules: some have no room yet, look like ci3's and are "
+    "not, or could not be read.",
+    WarningCode.RULE_GOES: "An apply takes lifecycle rules of ci3's own away before anything else.",
 }
 
 REASONS = {
@@ -188,5 +209,10 @@ REASONS = {
     ReasonCode.MINIMUM_KEEP_COUNT: "It is the last complete one of its group.",
     ReasonCode.NO_OBJECTS: "Nothing was found in it.",
     ReasonCode.NOT_APPROVED: "It is due, but the run that is gone on with was not to delete it.",
+    ReasonCode.NO_ROOM_FOR_RULE: "It is due, and a bucket holds no more lifecycle rules: a later "
+    "run comes to it.",
     ReasonCode.SUPERSEDED: "Nothing keeps it: enough newer complete ones are there.",
+    ReasonCode.BY_RULE: "S3 deletes it, by a lifecycle rule.",
+    ReasonCode.NOT_BY_RULE: "ci3 deletes it itself, since a lifecycle rule must not.",
+    ReasonCode.EXPIRING: "An earlier run has left it to S3.",
 }

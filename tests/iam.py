@@ -137,6 +137,8 @@ def _needs(request: Request) -> list[Need]:
     parts = urlsplit(request.target)
     query = parse_qs(parts.query, keep_blank_values=True)
     bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
+    if not key and "lifecycle" in query and request.method in ("PUT", "DELETE"):
+        return [Need(action="s3:PutLifecycleConfiguration", resource=f"arn:aws:s3:::{bucket}")]
     if not key:
         assert request.method == "GET", request.target
         action = next((_OF_BUCKET[name] for name in _OF_BUCKET if name in query), "s3:ListBucket")
@@ -146,7 +148,7 @@ def _needs(request: Request) -> list[Need]:
         return [Need(action=action, resource=f"arn:aws:s3:::{bucket}", context=context)]
     resource = f"arn:aws:s3:::{bucket}/{key}"
     match request.method:
-        case "GET":
+        case "GET" | "HEAD":
             return [Need(action="s3:GetObject", resource=resource)]
         case "PUT" | "POST":
             return [Need(action="s3:PutObject", resource=resource)]

@@ -39,6 +39,9 @@ class MemoryBucket:
     versioning: str = ""
     versions: dict[str, list[Version]] = field(default_factory=dict)
     uploads: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    lifecycle: bytes = b""
+    transition_minimum: str = "all_storage_classes_128K"
+    needs_mfa: bool = False
 
     def current(self) -> dict[str, Version]:
         return {

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from tests import memory_lifecycle
 from tests.fault_proxy import Answer, Request
 from tests.memory_listings import (
     PAGE,
@@ -105,11 +106,15 @@ class MemoryS3:
                     return error(412, "PreconditionFailed")
                 self.put(bucket, key, request.body)
                 return Answer(status=200, body=b"", headers={"ETag": bucket.versions[key][0].etag})
-            case "GET" if found := bucket.current().get(key):
+            case "GET" | "HEAD" if found := bucket.current().get(key):
                 return Answer(
                     status=200,
-                    body=found.body,
-                    headers={"ETag": found.etag, "Content-Length": str(len(found.body))},
+                    body=found.body if request.method == "GET" else b"",
+                    headers={
+                        "ETag": found.etag,
+                        "Content-Length": str(len(found.body)),
+                        **memory_lifecycle.expiration_header(bucket, key, found),
+                    },
                 )
         return error(404, "NoSuchKey")
 
@@ -124,9 +129,10 @@ class MemoryS3:
                 return Answer(status=200, body=b"")
             case "GET" if "versioning" in query:
                 status = f"<Status>{bucket.versioning}</Status>" if bucket.versioning else ""
+                status += "<MfaDelete>Enabled</MfaDelete>" if bucket.needs_mfa else ""
                 return document("VersioningConfiguration", status)
-            case "GET" if "lifecycle" in query:
-                return error(404, "NoSuchLifecycleConfiguration")
+            case _ if "lifecycle" in query:
+                return memory_lifecycle.answer(bucket, request)
             case "GET" if "uploads" in query:
                 return list_uploads(bucket, query)
             case "GET" if "versions" in query:

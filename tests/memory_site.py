@@ -55,6 +55,23 @@ class MemorySite:
         """The keys that have unfinished uploads."""
         return {key for key, _ in self._bucket.uploads}
 
+    @property
+    def lifecycle(self) -> bytes:
+        """The text of its lifecycle configuration; nothing where there is none."""
+        return self._bucket.lifecycle
+
+    @lifecycle.setter
+    def lifecycle(self, raw: bytes) -> None:
+        self._bucket.lifecycle = raw
+
+    @property
+    def transition_minimum(self) -> str:
+        return self._bucket.transition_minimum
+
+    @transition_minimum.setter
+    def transition_minimum(self, value: str) -> None:
+        self._bucket.transition_minimum = value
+
     def suspend_versioning(self) -> None:
         self._bucket.versioning = "Suspended"
 

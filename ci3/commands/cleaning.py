@@ -79,17 +79,28 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
 
 def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
     from ci3.approval import refuse_unless_applyable
-    from ci3.core.account import Account, exit_code, list_numbers, outcome_of, sum_up
-    from ci3.report.terminal import show_run
+    from ci3.core.account import (
+        Account,
+        exit_code,
+        list_numbers,
+        outcome_of,
+        sum_up,
+        with_reconciled,
+    )
+    from ci3.report.terminal import show_reconciled, show_run
 
     screen = console(sys.stdout if output == "table" else sys.stderr)
     plans = run.make_plans()
     accounts: Sequence[Account] = [Account(plan=plan) for plan in plans]
     show_run(screen, accounts)
-    if run.has_work(plans):
+    reconciled = run.reconcile(plans)
+    accounts = with_reconciled(accounts, reconciled)
+    show_reconciled(screen, accounts)
+    if run.has_work(plans) and not run.is_held(plans, reconciled):
         if not auto_approve and any(plan.doomed for plan in plans):
             _ask(plans)
         accounts = _apply(run, plans, screen, is_fresh=auto_approve)
+        accounts = with_reconciled(accounts, reconciled)
     if output == "json":
         targets = {"targets": list_numbers(accounts)} if run.has_targets else {}
         click.echo(json.dumps(sum_up(accounts) | targets, indent=2))
@@ -163,11 +174,13 @@ def _ask(plans: "Sequence[Plan]") -> None:
     where = plans[0].target.url if len(plans) == 1 else f"{len(plans)} targets"
     versions = sum(one.versions_to_delete for one in totals)
     in_versions = f" in {counted(versions, 'version')}" if versions else ""
+    ruled = sum(one.expire_days is not None for plan in plans for one in plan.doomed)
+    by_s3 = f", {ruled:,} of them by S3 within a day or two" if ruled else ""
     ask(
         f"Delete {counted(sum(one.delete for one in totals), 'deployment')} "
         f"({counted(sum(one.objects_to_delete for one in totals), 'object')}"
         f"{in_versions}, "
-        f"{size(sum(one.bytes_to_delete for one in totals))}) from {visible(where)}?",
+        f"{size(sum(one.bytes_to_delete for one in totals))}) from {visible(where)}{by_s3}?",
         "the plan",
         "Nothing was deleted.",
     )

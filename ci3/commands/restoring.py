@@ -81,7 +81,7 @@ def restore(
         screen = console(sys.stdout if output == "table" else sys.stderr)
         show_undo_plan(screen, plan)
         restored = None
-        if plan.object_count:
+        if plan.has_work:
             if not auto_approve:
                 _ask(plan)
             restored = restoration.run(plan)
@@ -175,9 +175,14 @@ def _parse_since(text: str, now: datetime) -> datetime:
 def _ask(plan: "UndoPlan") -> None:
     from ci3.core.wording import counted, size, visible
 
+    rules = f"Take away {counted(len(plan.rules), 'lifecycle rule')}" if plan.rules else ""
+    objects = f"{counted(plan.object_count, 'object')} ({size(plan.size_bytes)})"
+    if plan.object_count:
+        what = f"{rules}, and bring back {objects}" if rules else f"Bring back {objects}"
+    else:
+        what = rules
     ask(
-        f"Bring back {counted(plan.object_count, 'object')} ({size(plan.size_bytes)}) "
-        f"in {visible(plan.target.url)}?",
+        f"{what} in {visible(plan.target.url)}?",
         "it",
         "Nothing was restored.",
     )

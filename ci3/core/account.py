@@ -2,12 +2,15 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import assert_never
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, assert_never
 
 from ci3.core.model import ObjectOutcome, Outcome, Result
 from ci3.core.plan import Plan
 from ci3.errors import ExitCode
+
+if TYPE_CHECKING:
+    from ci3.core.expiry_plan import Reconciled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,21 +18,31 @@ class Account:
     """One target's plan, and where it was applied the result.
 
     `changed` says of a saved plan why deployments that it names can't be deleted any more: then
-    nothing was.
+    nothing was. `reconciled` tells of the lifecycle rules of earlier runs, where there are any.
     """
 
     plan: Plan
     result: Result | None = None
     changed: Mapping[str, str] = field(default_factory=dict)
     is_stale: bool = False
+    reconciled: "Reconciled | None" = None
+
+    @property
+    def expiring_count(self) -> int:
+        """How many deployments S3 deletes by now, or will: those of earlier runs, and of this."""
+        earlier = {one.deployment.name for one in self.plan.expiring}
+        return len(earlier | (self.result.expiring if self.result else frozenset()))
 
     @property
     def outcome(self) -> Outcome:
         """Say what became of it; without a result it was only planned."""
         if self.is_stale:
             return Outcome.STALE_PLAN
+        is_muddled = self.reconciled is not None and bool(self.reconciled.problem)
         if self.result is not None:
-            return self.result.outcome
+            return Outcome.PARTIAL if is_muddled else self.result.outcome
+        if is_muddled and self.plan.applyable:
+            return Outcome.PARTIAL
         if not self.plan.applyable:
             return Outcome.REFUSED
         return Outcome.PLANNED if self.plan.doomed else Outcome.NOTHING_TO_DELETE
@@ -44,11 +57,21 @@ class Account:
             "deployments-found": plan.totals.found,
             "deployments-kept": plan.totals.keep,
             "deployments-to-delete": plan.totals.delete,
+            "deployments-expiring": self.expiring_count,
             "deployments-deleted": result.deployments_deleted if result else 0,
             "objects-deleted": result.count(ObjectOutcome.DELETED) if result else 0,
             "bytes-deleted": result.bytes_deleted if result else 0,
             "journal-file": result.journal_file if result else "",
         }
+
+
+def with_reconciled(
+    accounts: Sequence[Account], reconciled: Sequence["Reconciled | None"]
+) -> tuple[Account, ...]:
+    """Say in each target's account what became of the lifecycle rules of earlier runs."""
+    return tuple(
+        replace(account, reconciled=one) for account, one in zip(accounts, reconciled, strict=True)
+    )
 
 
 _GRAVEST_FIRST = (

@@ -1,18 +1,20 @@
 """What an examination comes to: its findings, in the order in which they are told. Pure."""
 
 import shlex
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
 from ci3.core.examination import Examination, LifecycleRule, Unread
+from ci3.core.expiry import term_of
 from ci3.core.findings import Finding, note, ok, problem, warning
 from ci3.core.folder_findings import about_folders
 from ci3.core.model import DeleteGuard, Versioning
-from ci3.core.wording import ago, counted
+from ci3.core.wording import ago, counted, listed
 
 STRAY_AFTER: Final = timedelta(days=7)
 """An unfinished upload that is older is nobody's any more: S3 would have seen its last part."""
+_NAMES_SHOWN: Final = 5
 
 
 def diagnose(seen: Examination) -> tuple[Finding, ...]:
@@ -214,7 +216,10 @@ def _about_rules(seen: Examination) -> Iterator[Finding]:
             what = "whether lifecycle rules delete here too can't be told"
             yield _unread(seen, topic, rules, what, "s3:GetLifecycleConfiguration")
         return
-    expiring = [rule for rule in rules if rule.expires and _is_in_the_way(rule, seen)]
+    terms = {rule.name: term for rule in rules if (term := term_of(rule.name, rule.prefix))}
+    yield from _about_own(seen, terms)
+    others = [rule for rule in rules if rule.name not in terms]
+    expiring = [rule for rule in others if rule.expires and _is_in_the_way(rule, seen)]
     for rule in expiring:
         which = "each object of its tags or sizes" if rule.is_narrowed else "every object"
         where = f"that begins with {rule.prefix}" if rule.prefix else "of the bucket"
@@ -226,6 +231,26 @@ def _about_rules(seen: Examination) -> Iterator[Finding]:
         )
     if not expiring:
         yield ok(topic, "no rule of the bucket deletes deployments by their age")
+
+
+def _about_own(seen: Examination, terms: Mapping[str, datetime]) -> Iterator[Finding]:
+    """Tell of ci3's own rules, which stand for a few days and are no collision."""
+    over = sorted(name for name, term in terms.items() if term <= seen.at)
+    if over:
+        yield warning(
+            "own rules",
+            f"{counted(len(over), 'lifecycle rule')} of ci3's own should be gone by now: "
+            f"{listed(over, _NAMES_SHOWN)}",
+            "What is uploaded to such a folder again is deleted too, once it is old enough. Run "
+            "`ci3 cleanup`, with any engine: it takes them away first.",
+        )
+    if standing := len(terms) - len(over):
+        yield note(
+            "own rules",
+            f"{counted(standing, 'lifecycle rule')} of ci3's own: S3 deletes by them what a run "
+            "left to it",
+            "The next run takes away those that are done.",
+        )
 
 
 def _is_in_the_way(rule: LifecycleRule, seen: Examination) -> bool:

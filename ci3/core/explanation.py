@@ -4,13 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ci3.core.measures import Duration
-from ci3.core.model import ReasonCode
+from ci3.core.model import Decision, ReasonCode
 from ci3.core.plan import Refusal
 from ci3.core.retention import Judgement
 from ci3.core.wording import counted, moment, span
 
 _PINS = (ReasonCode.PROTECTED, ReasonCode.CURRENT_COMMIT, ReasonCode.LIVE)
 _COUNTS = (ReasonCode.KEEP_COUNT, ReasonCode.MINIMUM_KEEP_COUNT, ReasonCode.AMBIGUOUS_AGE)
+_OF_RULES = (
+    ReasonCode.BY_RULE,
+    ReasonCode.NOT_BY_RULE,
+    ReasonCode.NO_ROOM_FOR_RULE,
+    ReasonCode.EXPIRING,
+)
 _PERIODS = {
     ReasonCode.KEEP_DAILY: "day",
     ReasonCode.KEEP_WEEKLY: "week",
@@ -27,13 +33,20 @@ class Explanation:
 
 
 def explain(
-    judgement: Judgement, keep_within: Duration | None, refusals: Sequence[Refusal] = ()
+    judgement: Judgement,
+    keep_within: Duration | None,
+    refusals: Sequence[Refusal] = (),
+    planned: Decision | None = None,
 ) -> Explanation:
     """Add to a judgement when the deployment would go.
 
-    `keep_within` is the rule in force; `refusals` are what forbids to delete anything at all.
+    `keep_within` is the rule in force; `refusals` are what forbids to delete anything at all;
+    `planned` is what a plan makes of it, where lifecycle rules have a say.
     """
     outlook = _outlook(judgement, keep_within)
+    reasons = planned.reasons if planned else ()
+    if of_rules := [one.message for one in reasons if one.code in _OF_RULES]:
+        outlook = f"{outlook} By engine: lifecycle: {'; '.join(of_rules)}."
     if refusals:
         told = "; ".join(refusal.message for refusal in refusals)
         outlook = f"{outlook} But nothing is deleted as long as this holds: {told}."

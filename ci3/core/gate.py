@@ -71,6 +71,17 @@ class Gate:
         with self._lock:
             self._check_part(prefix, versions)
 
+    def check_rule(self, prefix: str) -> None:
+        """Let a rule for all of one prefix pass, once, or raise GateError before it is written."""
+        if self._names_versions:
+            raise GateError("a rule was to delete objects, and their versions were to go by id")
+        with self._lock:
+            if prefix not in self._left or prefix in self._begun:
+                raise GateError(f"{prefix!r} is not doomed by this plan, or has begun to go")
+            size_bytes = self._bytes_left[prefix]
+            self._left[prefix] = self._bytes_left[prefix] = 0
+            self._pass(prefix, size_bytes)
+
     def _check_part(self, prefix: str, objects: Sequence[StoredObject | StoredVersion]) -> None:
         if prefix not in self._left:
             raise GateError(f"{prefix!r} is not doomed by this plan")
@@ -82,6 +93,10 @@ class Gate:
         self._bytes_left[prefix] -= size_bytes
         if self._left[prefix] < 0 or self._bytes_left[prefix] < 0:
             raise GateError(f"{prefix!r} has more in it than the plan names")
+        self._pass(prefix, size_bytes)
+
+    def _pass(self, prefix: str, size_bytes: int) -> None:
+        """Count what passes, and hold it against the limits."""
         self._begun.add(prefix)
         self._passed_bytes += size_bytes
         most, most_bytes = self._limits.max_delete, self._limits.max_delete_bytes

@@ -224,10 +224,11 @@ class Engine(StrEnum):
 
 
 class Action(StrEnum):
-    """The two ways a decision can go."""
+    """The ways a decision can go; what is `expiring` was doomed by an earlier run, for S3 to do."""
 
     KEEP = "keep"
     DELETE = "delete"
+    EXPIRING = "expiring"
 
 
 class ReasonCode(StrEnum):
@@ -246,7 +247,11 @@ class ReasonCode(StrEnum):
     MINIMUM_KEEP_COUNT = "minimum-keep-count"
     NO_OBJECTS = "no-objects"
     NOT_APPROVED = "not-approved"
+    NO_ROOM_FOR_RULE = "no-room-for-rule"
     SUPERSEDED = "superseded"
+    BY_RULE = "by-rule"
+    NOT_BY_RULE = "not-by-rule"
+    EXPIRING = "expiring"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,17 +264,26 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What happens to one deployment, with every reason for it."""
+    """What happens to one deployment, with every reason for it.
+
+    `expire_days` is set where a lifecycle rule deletes it: what is so many days old goes.
+    """
 
     deployment: Deployment
     group: str
     action: Action
     reasons: tuple[Reason, ...]
+    expire_days: int | None = None
 
     @property
     def is_delete(self) -> bool:
         """Whether this deployment is due."""
         return self.action is Action.DELETE
+
+    @property
+    def is_keep(self) -> bool:
+        """Whether this deployment stays."""
+        return self.action is Action.KEEP
 
 
 class ObjectOutcome(StrEnum):
@@ -299,7 +313,8 @@ class Outcome(StrEnum):
 class DeploymentResult:
     """What became of one deployment that the plan named: objects by outcome, and why not all.
 
-    `is_skipped` where it has changed, and what has changed was to be skipped.
+    `is_skipped` where it has changed, and what has changed was to be skipped. `is_expiring` where
+    a lifecycle rule stands for it: then nothing is deleted yet, and nothing counted.
     """
 
     name: str
@@ -307,12 +322,14 @@ class DeploymentResult:
     bytes_deleted: int
     problem: str = ""
     is_skipped: bool = False
+    is_expiring: bool = False
 
     @property
     def is_gone(self) -> bool:
         """Whether nothing that the plan named is left of it."""
         gone = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
-        return not self.problem and all(outcome in gone for outcome in self.counts)
+        is_left = self.problem or self.is_expiring
+        return not is_left and all(outcome in gone for outcome in self.counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,9 +350,9 @@ class Result:
 
     @property
     def outcome(self) -> Outcome:
-        """Applied only when every object that the plan named is gone, or was to be skipped."""
+        """Applied only when all that the plan named is gone, expiring, or was to be skipped."""
         is_whole = not self.stopped and all(
-            result.is_gone or result.is_skipped for result in self.deployments
+            result.is_gone or result.is_skipped or result.is_expiring for result in self.deployments
         )
         return Outcome.APPLIED if is_whole else Outcome.PARTIAL
 
@@ -348,6 +365,11 @@ class Result:
     def deployments_skipped(self) -> int:
         """Deployments that had changed, and were to be skipped then."""
         return sum(result.is_skipped for result in self.deployments)
+
+    @property
+    def expiring(self) -> frozenset[str]:
+        """The names of the deployments that lifecycle rules of this run stand for."""
+        return frozenset(result.name for result in self.deployments if result.is_expiring)
 
     @property
     def bytes_deleted(self) -> int:

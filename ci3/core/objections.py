@@ -48,9 +48,9 @@ def find_refusals(
     decisions: Sequence[Decision],
     pins: Iterable[Pin],
     readings: Iterable[Reading],
-    limits: Limits,
+    limits: Limits | None = None,
 ) -> tuple[Refusal, ...]:
-    """Collect everything that forbids deleting what was decided."""
+    """Collect everything that forbids deleting what was decided; without limits, all else."""
     names = folder_names(inventory.deployments, inventory.ignored, inventory.holes)
     refusals = [
         Refusal(
@@ -60,7 +60,8 @@ def find_refusals(
         for hole in inventory.holes
     ]
     refusals += against_protected(pins, names)
-    return (*refusals, *against_readings(readings, names), *against_limits(decisions, limits))
+    refusals += against_readings(readings, names)
+    return (*refusals, *against_limits(decisions, limits or Limits()))
 
 
 def against_protected(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Refusal, ...]:

@@ -106,7 +106,7 @@ def _statements(purpose: Purpose, scope: Scope) -> Iterator[tuple[str, Json]]:
         yield from _live(scope)
         if place := scope.inventory:
             yield from _reports(place, f"arn:{scope.partition}:s3:::{place.bucket}")
-    if purpose is Purpose.APPLY:
+    if purpose in (Purpose.APPLY, Purpose.LIFECYCLE):
         yield from _deleting(scope)
     if purpose is Purpose.RESTORE:
         deployments = [scope.under_prefix("*/*")]
@@ -122,11 +122,10 @@ def _reading(purpose: Purpose, scope: Scope) -> tuple[list[str], list[str]]:
     versions, versioning = "s3:ListBucketVersions", "s3:GetBucketVersioning"
     if purpose is Purpose.RESTORE:
         return ["s3:ListBucket", versions] if scope.stores_journal else [versions], [versioning]
-    needs_versions = purpose is Purpose.APPLY or scope.delete_versions
-    on_bucket = [versioning]
-    if purpose is Purpose.LIFECYCLE or not scope.delete_versions:
-        on_bucket.append("s3:GetLifecycleConfiguration")
-    if purpose is Purpose.APPLY:
+    is_deleting = purpose in (Purpose.APPLY, Purpose.LIFECYCLE)
+    needs_versions = is_deleting or scope.delete_versions
+    on_bucket = [versioning, "s3:GetLifecycleConfiguration"]
+    if is_deleting:
         on_bucket.append("s3:ListBucketMultipartUploads")
     return ["s3:ListBucket", *([versions] if needs_versions else [])], on_bucket
 
@@ -196,7 +195,7 @@ def _allow(actions: Iterable[str], resources: Iterable[str], condition: Json | N
 
 
 def _notes(purpose: Purpose, scope: Scope) -> Iterator[str]:
-    if purpose is Purpose.APPLY:
+    if purpose in (Purpose.APPLY, Purpose.LIFECYCLE):
         for glob in scope.protect:
             yield from _notes_of_glob(glob, of_glob(glob))
     if purpose is Purpose.RESTORE:
@@ -218,7 +217,7 @@ def _notes(purpose: Purpose, scope: Scope) -> Iterator[str]:
         )
     if any(one.kind.is_on_github for one in scope.live_from):
         yield "what live-from asks GitHub is allowed by the workflow's permissions, not by this"
-    if purpose is Purpose.APPLY and scope.insists_on_condition:
+    if purpose in (Purpose.APPLY, Purpose.LIFECYCLE) and scope.insists_on_condition:
         yield (
             "without a condition S3 denies each deletion: that is right at AWS, and on another S3 "
             "only if it honours conditions (`ci3 doctor --probe-deletes` tells)"

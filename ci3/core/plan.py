@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from ci3.core.model import AllVersions, Decision, Ignored, Target
+from ci3.core.model import Action, AllVersions, Decision, Engine, Ignored, Target
 from ci3.core.shards import Part
 from ci3.core.wording import timestamp
 
+if TYPE_CHECKING:
+    from ci3.core.expiry_plan import StandingRule
+
 DELETE_VERSIONS = "delete-versions"
 """The setting by which all versions go; a plan that was made with it records it."""
+ENGINE = "engine"
+"""The setting that says what deletes."""
 
 
 class RefusalCode(StrEnum):
@@ -25,6 +31,7 @@ class RefusalCode(StrEnum):
     MAX_DELETE = "max-delete"
     MAX_DELETE_BYTES = "max-delete-bytes"
     VERSIONING_UNKNOWN = "versioning-unknown"
+    LIFECYCLE = "lifecycle"
 
 
 class WarningCode(StrEnum):
@@ -39,6 +46,8 @@ class WarningCode(StrEnum):
     VERSIONING_UNKNOWN = "versioning-unknown"
     RESUMED = "resumed"
     INVENTORY_REPORT = "inventory-report"
+    LIFECYCLE = "lifecycle"
+    RULE_GOES = "rule-goes"
 
 
 class Origin(StrEnum):
@@ -97,15 +106,18 @@ class Totals:
     What there is to delete is that of the plan's part, where it is cut.
 
     `versions_to_delete` counts delete markers too; it is 0 where versions stay. `bytes_to_delete`
-    are then those of the objects, and else of all their versions.
+    are then those of the objects, and else of all their versions. What is `expiring` is neither
+    kept nor to be deleted: an earlier run has left it to S3.
     """
 
     found: int
     keep: int
     delete: int
+    expiring: int
     objects_to_delete: int
     versions_to_delete: int
     bytes_to_delete: int
+    bytes_expiring: int
     bytes_to_keep: int | None
 
 
@@ -123,6 +135,13 @@ class Plan:
     warnings: tuple[PlanWarning, ...]
     part: Part | None = None
     """What of it one shard deletes, where it is cut; that changes nothing about its id."""
+    rules: "tuple[StandingRule, ...]" = ()
+    """The lifecycle rules of ours that stand here, and what becomes of them."""
+
+    @property
+    def engine(self) -> Engine:
+        """What deletes what it dooms."""
+        return Engine(str(self.policy[ENGINE].value)) if ENGINE in self.policy else Engine.DIRECT
 
     @property
     def applyable(self) -> bool:
@@ -151,16 +170,22 @@ class Plan:
     @property
     def kept(self) -> tuple[Decision, ...]:
         """The decisions to keep."""
-        return tuple(decision for decision in self.decisions if not decision.is_delete)
+        return tuple(decision for decision in self.decisions if decision.is_keep)
+
+    @property
+    def expiring(self) -> tuple[Decision, ...]:
+        """The decisions that an earlier run has left to S3."""
+        return tuple(one for one in self.decisions if one.action is Action.EXPIRING)
 
     @property
     def totals(self) -> Totals:
         """Count what stays and what goes."""
-        doomed, kept = self.doomed, self.kept
+        doomed, kept, expiring = self.doomed, self.kept, self.expiring
         return Totals(
             found=len(self.decisions),
             keep=len(kept),
             delete=len(doomed),
+            expiring=len(expiring),
             objects_to_delete=sum(decision.deployment.object_count for decision in doomed),
             versions_to_delete=sum(
                 decision.deployment.versions.count
@@ -168,6 +193,7 @@ class Plan:
                 if decision.deployment.versions
             ),
             bytes_to_delete=sum(decision.deployment.deletion_bytes for decision in doomed),
+            bytes_expiring=sum(decision.deployment.size_bytes for decision in expiring),
             bytes_to_keep=sum(decision.deployment.size_bytes for decision in kept)
             if all(decision.deployment.is_counted for decision in kept)
             else None,
@@ -206,6 +232,7 @@ def _identity(decision: Decision) -> tuple[str, ...]:
         str(deployment.complete),
         deployment.fingerprint,
         *_identity_of_versions(deployment.versions),
+        *(() if decision.expire_days is None else ("by rule",)),
     )
 
 

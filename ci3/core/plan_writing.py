@@ -14,6 +14,7 @@ from ci3.core.plan import Plan, PlanWarning, Refusal
 from ci3.core.wording import timestamp
 
 if TYPE_CHECKING:
+    from ci3.core.expiry_plan import StandingRule
     from ci3.core.explanation import Explanation
 
 
@@ -46,7 +47,21 @@ def plan_content(plan: Plan) -> dict[str, object]:
         "warnings": _coded(plan.warnings),
         "deployments": [_decision(decision) for decision in plan.decisions],
         "ignored": [{"name": one.name, "reason": one.reason} for one in plan.ignored],
+        "rules": [_rule(one) for one in plan.rules],
         "totals": dataclasses.asdict(plan.totals),
+    }
+
+
+def _rule(one: "StandingRule") -> dict[str, object]:
+    return {
+        "id": one.rule.rule_id,
+        "name": one.name,
+        "prefix": one.rule.prefix,
+        "days": one.rule.days,
+        "noncurrent_days": one.rule.noncurrent_days,
+        "expires_at": timestamp(one.rule.expires_at),
+        "fate": one.fate,
+        "message": one.message,
     }
 
 
@@ -136,6 +151,7 @@ def _decision(decision: Decision) -> dict[str, object]:
         "decision": decision.action,
         "reasons": _coded(decision.reasons),
         **described,
+        "expire_days": decision.expire_days,
     }
 
 

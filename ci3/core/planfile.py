@@ -14,6 +14,8 @@ from pydantic import (
     model_validator,
 )
 
+from ci3.core.expiry import ExpiryRule
+from ci3.core.expiry_plan import Fate, StandingRule
 from ci3.core.model import (
     Action,
     AllVersions,
@@ -88,6 +90,7 @@ class _Deployment(_Strict):
     complete: bool
     fingerprint: str | None = Field(pattern="^[0-9a-f]{64}$")
     versions: _Versions | None
+    expire_days: int | None = Field(ge=1)
 
     @model_validator(mode="after")
     def _is_known_or_kept(self) -> Self:
@@ -110,10 +113,25 @@ class _Totals(_Strict):
     found: int
     keep: int
     delete: int
+    expiring: int
     objects_to_delete: int
     versions_to_delete: int
     bytes_to_delete: int
+    bytes_expiring: int
     bytes_to_keep: int | None
+
+
+class _Rule(_Strict):
+    """A lifecycle rule of ci3's own that stands, and what becomes of it."""
+
+    id: str
+    name: str
+    prefix: str = Field(pattern="/$")
+    days: int | None = Field(ge=1)
+    noncurrent_days: int | None = Field(ge=1)
+    expires_at: Moment
+    fate: Fate
+    message: str
 
 
 class PlanFile(_Strict):
@@ -130,6 +148,7 @@ class PlanFile(_Strict):
     warnings: list[_Warning]
     deployments: list[_Deployment]
     ignored: list[_Ignored]
+    rules: list[_Rule]
     totals: _Totals
 
 
@@ -182,7 +201,18 @@ def _to_plan(file: PlanFile) -> Plan:
         ignored=tuple(Ignored(name=one.name, reason=one.reason) for one in file.ignored),
         refusals=tuple(Refusal(code=one.code, message=one.message) for one in file.refusals),
         warnings=tuple(PlanWarning(code=one.code, message=one.message) for one in file.warnings),
+        rules=tuple(_to_rule(one) for one in file.rules),
     )
+
+
+def _to_rule(one: _Rule) -> StandingRule:
+    rule = ExpiryRule(
+        prefix=one.prefix,
+        days=one.days,
+        noncurrent_days=one.noncurrent_days,
+        expires_at=one.expires_at,
+    )
+    return StandingRule(rule=rule, name=one.name, fate=one.fate, message=one.message)
 
 
 def _frozen(value: int | str | list[str]) -> int | str | tuple[str, ...]:
@@ -207,6 +237,7 @@ def _to_decision(one: _Deployment) -> Decision:
         group=one.group,
         action=one.decision,
         reasons=tuple(Reason(code=reason.code, message=reason.message) for reason in one.reasons),
+        expire_days=one.expire_days,
     )
 
 

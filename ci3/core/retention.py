@@ -69,6 +69,11 @@ class Judgement:
         return self.follower is not None and not any(check.is_matched for check in self.checks)
 
     @property
+    def is_keep(self) -> bool:
+        """Whether it stays."""
+        return not self.is_delete
+
+    @property
     def decision(self) -> Decision:
         """Keep it for every reason there is, or without one delete it."""
         action = Action.KEEP

@@ -14,7 +14,7 @@ def rollback_targets(decisions: Iterable[Decided]) -> tuple[Decided, ...]:
     served: set[str] = set()
     targets = []
     for decision in decisions:
-        if decision.is_delete or not decision.deployment.complete:
+        if not decision.is_keep or not decision.deployment.complete:
             continue
         if decision.group in served:
             targets.append(decision)

@@ -3,7 +3,7 @@
 An undo removes delete markers and nothing else, so that it can destroy no content.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -65,6 +65,7 @@ class SkipReason(StrEnum):
     NULL_MARKER = "null-marker"
     NO_VERSIONS = "no-versions"
     FINAL = "final"
+    EXPIRED = "expired"
 
     @property
     def is_lost(self) -> bool:
@@ -90,6 +91,7 @@ _WHY = {
     ),
     SkipReason.NO_VERSIONS: "this bucket keeps no versions, so that the deletion was final",
     SkipReason.FINAL: "the run deleted its versions too, which was final",
+    SkipReason.EXPIRED: "S3 has deleted it by its lifecycle rule, and no version of it is left",
 }
 
 
@@ -105,11 +107,15 @@ class Undo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip:
-    """An object that is left as it is; its size is 0 where nothing of it is left."""
+    """An object that is left as it is; its size is 0 where nothing of it is left.
+
+    It may stand for several, where `key` is the prefix that they are under.
+    """
 
     key: str
     size_bytes: int
     reason: SkipReason
+    object_count: int = 1
 
 
 Undoing = Undo | Skip
@@ -195,6 +201,35 @@ def undo_since(
         reason = SkipReason.OLDER_MARKER
         return Skip(key=stored.key, size_bytes=stored.size_bytes, reason=reason)
     return _undo(stored, above, versioning)
+
+
+def undo_expiry(
+    prefix: str,
+    by_key: Iterable[Sequence[StoredVersion]],
+    *,
+    approved_count: int,
+    since: datetime,
+    versioning: Versioning,
+) -> tuple[Undoing, ...]:
+    """Decide what is undone of a deployment that was left to S3, whose rule is taken away before.
+
+    No key is known, but how many objects there were: what is neither there nor hidden is lost.
+    """
+    listed = list(by_key)
+    found = [undo_since(one, since=since, versioning=versioning) for one in listed]
+    undoings = [one for one in found if one is not None]
+    there = [one[0] for one in listed if not one[0].is_marker]
+    if there:
+        size_bytes = sum(one.size_bytes for one in there)
+        undoings.append(_skip_all(prefix, SkipReason.ALREADY_THERE, len(there), size_bytes))
+    if (lost := approved_count - len(there) - sum(isinstance(one, Undo) for one in undoings)) > 0:
+        undoings = [one for one in undoings if isinstance(one, Undo) or not one.reason.is_lost]
+        undoings.append(_skip_all(prefix, SkipReason.EXPIRED, lost, 0))
+    return tuple(undoings)
+
+
+def _skip_all(prefix: str, reason: SkipReason, count: int, size_bytes: int) -> Skip:
+    return Skip(key=prefix, size_bytes=size_bytes, reason=reason, object_count=count)
 
 
 def _undo(stored: StoredVersion, above: Sequence[StoredVersion], versioning: Versioning) -> Undoing:

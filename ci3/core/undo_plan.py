@@ -44,6 +44,13 @@ class UndoPlan:
     deployments: tuple[DeploymentUndo, ...]
     run_id: str = ""
     notes: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    """The IDs of the run's lifecycle rules that stand yet, and are taken away first."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is anything to bring back, or to keep from going."""
+        return bool(self.object_count or self.rules)
 
     @property
     def object_count(self) -> int:
@@ -101,6 +108,7 @@ class Restored:
 
     deployments: tuple[DeploymentRestored, ...]
     stopped: str = ""
+    rules_removed: int = 0
 
     def count(self, outcome: RestoreOutcome) -> int:
         """How many objects ended so."""
@@ -132,7 +140,7 @@ def undo_outcome(plan: UndoPlan, restored: Restored | None = None) -> UndoOutcom
     """Say what became of an undo; without what it did, it was only planned."""
     if restored is not None:
         return UndoOutcome.RESTORED if restored.is_whole else UndoOutcome.PARTIAL
-    if plan.object_count:
+    if plan.has_work:
         return UndoOutcome.PLANNED
     return UndoOutcome.REFUSED if plan.lost_count else UndoOutcome.NOTHING_TO_RESTORE
 
@@ -145,7 +153,7 @@ def sum_up_skips(skips: Iterable[Skip]) -> tuple[Skipped, ...]:
     return tuple(
         Skipped(
             reason=reason,
-            object_count=len(some),
+            object_count=sum(one.object_count for one in some),
             size_bytes=sum(one.size_bytes for one in some),
             examples=tuple(one.key for one in some[:EXAMPLES_KEPT]),
         )

@@ -1,13 +1,13 @@
 """What is to be undone: the deletions that a journal tells of, or those since a time."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from ci3.aws.bucket import BucketReader
 from ci3.core.model import StoredVersion, Target, Versioning
-from ci3.core.undo import Undoing, undo_entry, undo_since
+from ci3.core.undo import CLOCK_ALLOWANCE, Undoing, undo_entry, undo_expiry, undo_since
 from ci3.core.wording import moment
 from ci3.engine.journal_file import JournalFile
 from ci3.errors import SettingsError
@@ -36,6 +36,10 @@ class Deletions(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What is odd about where they are told."""
 
+    @property
+    def left_to_s3(self) -> Collection[str]:
+        """The prefixes of those that S3 was to make, by lifecycle rules."""
+
     def decide(
         self, prefix: str, versions: Iterable[StoredVersion], versioning: Versioning
     ) -> tuple[Undoing, ...]:
@@ -55,8 +59,13 @@ class JournaledDeletions:
 
     @property
     def prefixes(self) -> tuple[str, ...]:
-        """The deployments that the run was about to delete, or a part of."""
-        return self.journal.prefixes
+        """The deployments that the run was about to delete or to leave to S3, or a part of."""
+        return tuple(dict.fromkeys((*self.left_to_s3, *self.journal.prefixes)))
+
+    @property
+    def left_to_s3(self) -> Collection[str]:
+        """Those that the journal has a lifecycle rule for."""
+        return self.journal.rules.keys()
 
     @property
     def told(self) -> str:
@@ -81,7 +90,15 @@ class JournaledDeletions:
     def decide(
         self, prefix: str, versions: Iterable[StoredVersion], versioning: Versioning
     ) -> tuple[Undoing, ...]:
-        """Decide of each journaled key."""
+        """Decide of each journaled key; of what was left to S3, of each that it has hidden."""
+        if rule := self.journal.rules.get(prefix):
+            return undo_expiry(
+                prefix,
+                _by_key(versions).values(),
+                approved_count=self.journal.header.deployments[prefix].object_count,
+                since=rule.made_at - CLOCK_ALLOWANCE,
+                versioning=versioning,
+            )
         entries = self.journal.entries(prefix)
         found = _by_key(versions, {entry.key for entry in entries})
         started_at = self.journal.header.started_at
@@ -123,6 +140,11 @@ class DeletionsSince:
         if self.target.versioning is not Versioning.DISABLED:
             return ()
         return ("this bucket keeps no versions: what was deleted from it is gone for good",)
+
+    @property
+    def left_to_s3(self) -> Collection[str]:
+        """None: no run is known."""
+        return ()
 
     def decide(
         self, prefix: str, versions: Iterable[StoredVersion], versioning: Versioning

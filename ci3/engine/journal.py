@@ -16,6 +16,7 @@ from ci3.core.wording import timestamp
 from ci3.engine.journal_lines import Lines, create_file
 
 if TYPE_CHECKING:
+    from ci3.core.expiry import ExpiryRule
     from ci3.engine.journal_file import OpenJournal
 
 # The shortest JSON that a program writes and a person still reads.
@@ -26,9 +27,10 @@ class Journal:
     """Writes JSON Lines: a header, then for each batch its intent and its outcome.
 
     Lines, told apart by `record`: `header` (the run, its target, policy, and the deployments that
-    were approved), `intent` (a batch's objects, deployment by deployment), `outcome` (what became
-    of a batch: the commonest outcome once, the others by their position in the intent), `settled`
-    (what a listing showed later of objects that were left open), `resumed`, `end` (`stopped`); see
+    were approved), `rules` and `rules-outcome` (lifecycle rules, and what became of them),
+    `intent` (a batch's objects, deployment by deployment), `outcome` (what became of a batch: the
+    commonest outcome once, the others by their position in the intent), `settled` (what a listing
+    showed later of objects that were left open), `resumed`, `end` (`stopped`); see
     docs/journal.schema.json.
     """
 
@@ -179,6 +181,32 @@ class Journal:
         """
         rows = [(at, one.outcome, one.message) for at, one in outcomes]
         self._add({"record": "settled", "batch": batch, "objects": rows})
+
+    def intend_rules(
+        self, before: bytes, transition_minimum: str, rules: Iterable["ExpiryRule"]
+    ) -> None:
+        """Write down which lifecycle rules the next request is to write, and what stood there."""
+        rows = [
+            {
+                "prefix": one.prefix,
+                "days": one.days,
+                "noncurrent_days": one.noncurrent_days,
+                "expires_at": timestamp(one.expires_at),
+            }
+            for one in rules
+        ]
+        self._add(
+            {
+                "record": "rules",
+                "before": before.decode("utf-8"),
+                "transition_minimum": transition_minimum,
+                "rules": rows,
+            }
+        )
+
+    def conclude_rules(self, outcome: str, message: str) -> None:
+        """Write down what became of the rules."""
+        self._add({"record": "rules-outcome", "outcome": outcome, "message": message})
 
     def end(self, stopped: str) -> None:
         """Write that the run ended, and why early if it did."""

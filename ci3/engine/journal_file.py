@@ -15,6 +15,7 @@ from typing import BinaryIO, assert_never
 
 from pydantic import ValidationError
 
+from ci3.core.expiry import ExpiryRule
 from ci3.core.model import ObjectOutcome, Target
 from ci3.core.plan import PolicyEntry
 from ci3.core.resumption import ApprovedDeployment, JournalHeader
@@ -30,6 +31,9 @@ from ci3.engine.journal_records import (
     Record,
     ResumedRecord,
     Row,
+    RulesOutcome,
+    RulesOutcomeRecord,
+    RulesRecord,
     SettledRecord,
     TargetRecord,
 )
@@ -99,6 +103,8 @@ class JournalFile:
         self._parsed: OrderedDict[int, BatchRecord] = OrderedDict()
         self._batches: dict[int, _Batch] = {}
         self._places: dict[str, list[int]] = {}
+        self.rules: dict[str, ExpiryRule] = {}
+        self.rules_outcome: RulesOutcome | None = None
         self._check()
 
     @property
@@ -160,6 +166,12 @@ class JournalFile:
                 self._note_intent(record, number, offset)
             case OutcomeRecord() | SettledRecord():
                 self._note_answer(record, number, offset)
+            case RulesRecord():
+                self._note_rules(record, number)
+            case RulesOutcomeRecord():
+                if not self.rules or self.rules_outcome is not None:
+                    raise self._wrong(number, "it speaks of rules that no line names")
+                self.rules_outcome = record.outcome
             case EndRecord():
                 self.has_ended, self.stopped = True, record.stopped
             case ResumedRecord():
@@ -168,6 +180,17 @@ class JournalFile:
                     batch.is_of_this_session = False
             case _:
                 assert_never(record)
+
+    def _note_rules(self, record: RulesRecord, number: int) -> None:
+        for one in record.rules:
+            if one.prefix not in self.header.deployments or one.prefix in self.rules:
+                raise self._wrong(number, f"{one.prefix!r} is no deployment that was approved")
+            self.rules[one.prefix] = ExpiryRule(
+                prefix=one.prefix,
+                days=one.days,
+                noncurrent_days=one.noncurrent_days,
+                expires_at=one.expires_at,
+            )
 
     def _note_intent(self, intent: IntentRecord, number: int, offset: int) -> None:
         if intent.batch <= self.last_batch:

@@ -1,6 +1,7 @@
 """The lines of a journal as they are checked: strict records, and the schema made from them."""
 
 import json
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -141,6 +142,44 @@ class SettledRecord(_Strict):
     objects: list[tuple[NonNegativeInt, ObjectOutcome, str]]
 
 
+class RulesOutcome(StrEnum):
+    """What became of lifecycle rules that were to be written."""
+
+    WRITTEN = "written"
+    NOT_WRITTEN = "not-written"
+    PUT_BACK = "put-back"
+    UNKNOWN = "unknown"
+
+
+class RuleRecord(_Strict):
+    """One lifecycle rule, and which deployment it deletes."""
+
+    prefix: str = Field(pattern="/$")
+    days: PositiveInt
+    noncurrent_days: PositiveInt | None
+    expires_at: AwareDatetime
+
+
+class RulesRecord(_Strict):
+    """Lifecycle rules that the next request is to write; written before it goes out.
+
+    `before` is the text of the whole configuration that stood there, empty where there was none.
+    """
+
+    record: Literal["rules"]
+    before: str
+    transition_minimum: str
+    rules: list[RuleRecord] = Field(min_length=1)
+
+
+class RulesOutcomeRecord(_Strict):
+    """What became of the rules."""
+
+    record: Literal["rules-outcome"]
+    outcome: RulesOutcome
+    message: str = ""
+
+
 class EndRecord(_Strict):
     """The run ended; `stopped` says why early, or is empty."""
 
@@ -157,7 +196,7 @@ class ResumedRecord(_Strict):
 
 
 BatchRecord = IntentRecord | OutcomeRecord | SettledRecord
-Record = HeaderRecord | BatchRecord | EndRecord | ResumedRecord
+Record = HeaderRecord | BatchRecord | RulesRecord | RulesOutcomeRecord | EndRecord | ResumedRecord
 
 RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
 

@@ -11,6 +11,7 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
 from ci3.aws.version_remover import VersionRemover
 from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
+from ci3.core.expiry import read_rule
 from ci3.core.model import ObjectOutcome, StoredVersion, Target, Versioning
 from ci3.core.undo import Skip, SkipReason, Undo, Undoing
 from ci3.core.undo_plan import (
@@ -25,6 +26,7 @@ from ci3.core.undo_plan import (
 )
 from ci3.core.wording import counted
 from ci3.engine.deletions import Deletions, open_target
+from ci3.engine.lifecycle_change import LifecycleChanger
 from ci3.engine.progress import Progress
 from ci3.engine.watching import Steps, watch
 from ci3.errors import DeniedError, ExitCode, GateError, ListingError, RefusedError, told
@@ -76,14 +78,16 @@ class Restoration:
             run_id=self.deletions.run_id,
             notes=self.deletions.notes,
             deployments=tuple(deployments),
+            rules=self._standing_rules(),
         )
 
     def run(self, plan: UndoPlan) -> Restored:
-        """Undo what a plan showed, as far as that is still so.
+        """Undo what a plan showed, as far as that is still so; lifecycle rules go first.
 
         An interrupt, lost access or a bug stops the run after the requests that are out: what was
         not sent counts as failed. Whatever happens, the account comes back.
         """
+        rules_removed = self._remove_rules(plan.rules) if plan.rules else 0
         remover = self.reader.open_version_remover()
         with suppress(OSError):  # whoever watches may have gone away
             self.progress.begin("Restoring objects", plan.object_count)
@@ -94,7 +98,27 @@ class Restoration:
         self._steps.show(self.progress)
         with suppress(OSError):
             self.progress.end()
-        return Restored(deployments=deployments, stopped=self._stopped)
+        return Restored(deployments=deployments, stopped=self._stopped, rules_removed=rules_removed)
+
+    def _standing_rules(self) -> tuple[str, ...]:
+        """Name our rules that S3 deletes by what this is to undo; raises AccessError."""
+        prefixes = self.deletions.left_to_s3
+        if not prefixes:
+            return ()
+        rules = self.reader.read_lifecycle().text.rules
+        own = (read_rule(one.rule) for one in rules)
+        return tuple(one.rule_id for one in own if one is not None and one.prefix in prefixes)
+
+    def _remove_rules(self, rules: Sequence[str]) -> int:
+        """Take rules away; where that fails nothing else is done, since S3 would undo it."""
+        changer = LifecycleChanger(reader=self.reader, sleep=self.sleep)
+        try:
+            problem = changer.change(remove=rules).problem
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the account comes back
+            problem = told(exc)
+        if problem:
+            self._stop(f"the lifecycle rules may stand yet: {problem}")
+        return 0 if problem else len(rules)
 
     def _sum_up(self, target: Target, prefix: str) -> DeploymentUndo:
         undoings = self.deletions.decide(prefix, self._versions(prefix), target.versioning)

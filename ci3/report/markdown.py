@@ -21,7 +21,9 @@ from ci3.report.markup import (
     table,
     unbroken,
 )
+from ci3.report.rules import expiry_note, open_warnings, reconciled_notes, reconciled_problem
 from ci3.report.sentences import (
+    SOON,
     Section,
     achievement,
     amounts,
@@ -113,10 +115,11 @@ def _notes(account: Account, place: Place) -> list[str]:
     """Make a box of each kind of thing that a reader must not miss."""
     plan, result = account.plan, account.result
     left = shortfall(plan, result) if result else ""
+    muddle = reconciled_problem(account)
     boxes = (
-        ("CAUTION", "", [left] if left else []),
+        ("CAUTION", "", [one for one in (left, muddle) if one]),
         ("CAUTION", "Can't be applied:", [one.message for one in plan.refusals]),
-        ("WARNING", "", [one.message for one in plan.warnings]),
+        ("WARNING", "", [one.message for one in open_warnings(account)]),
     )
     return [_box(*box, place.budget_bytes // _NOTES_SHARE) for box in boxes if box[2]]
 
@@ -163,9 +166,12 @@ def _target(account: Account, place: Place, room_bytes: int) -> list[str]:
     doomed = table(_doomed_columns(account), _doomed_rows(account, place), room, place)
     is_short = len(_doomed(account)) <= _DOOMED_OPEN
     goes = _folded(_doomed_title(account), doomed, is_open=is_short)
-    kept = table(_KEPT_COLUMNS, _kept_rows(plan, place), room - size_bytes(goes), place)
+    kept = table(_KEPT_COLUMNS, _rows_of(plan, plan.kept, place), room - size_bytes(goes), place)
     stays = _folded(_kept_title(plan), kept, is_open=len(plan.kept) <= _KEPT_OPEN)
-    return [part for part in (above, goes, stays, *below) if part]
+    room -= size_bytes(goes) + size_bytes(stays)
+    expiring = table(_EXPIRING_COLUMNS, _rows_of(plan, plan.expiring, place), room, place)
+    goes_by_s3 = _folded(_expiring_title(plan), expiring, is_open=False)
+    return [part for part in (above, goes, goes_by_s3, stays, *below) if part]
 
 
 def _folded(title: str, shown: str, *, is_open: bool) -> str:
@@ -191,6 +197,12 @@ def _kept_title(plan: Plan) -> str:
     stays = plan.totals.bytes_to_keep
     amount = "" if stays is None else f", {size(stays)}"
     return f"{counted(plan.totals.keep, 'deployment')} kept{amount}"
+
+
+def _expiring_title(plan: Plan) -> str:
+    totals = plan.totals
+    what = counted(totals.expiring, "deployment")
+    return f"{what} expiring (S3 deletes what is left {SOON}), {size(totals.bytes_expiring)}"
 
 
 def _policy_change(change: PolicyChange, *, of_several: bool) -> str:
@@ -243,6 +255,7 @@ def error_markdown(error: Ci3Error, place: Place | None = None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+_EXPIRING_COLUMNS = ("Expiring", "Uploaded", "Objects", "Size", "Why")
 _KEPT_COLUMNS = ("Kept", "Uploaded", "Objects", "Size", "Why")
 
 
@@ -274,6 +287,8 @@ def _fate(decision: Decision, account: Account, one: DeploymentResult | None) ->
         second, why = unbroken(uploaded(decision, account.plan)), plain(reasons(decision))
     elif one is None:
         second, why = "**kept**", "not deleted"
+    elif one.is_expiring:
+        second, why = "expiring", plain(reasons(decision))
     elif one.is_gone:
         second, why = "deleted", plain(reasons(decision))
     else:
@@ -284,8 +299,8 @@ def _fate(decision: Decision, account: Account, one: DeploymentResult | None) ->
     return second, why
 
 
-def _kept_rows(plan: Plan, place: Place) -> Iterable[str]:
-    for section in sections(plan, plan.kept):
+def _rows_of(plan: Plan, decisions: Sequence[Decision], place: Place) -> Iterable[str]:
+    for section in sections(plan, decisions):
         yield from _section_row(section)
         for decision in section.decisions:
             name, when = named(decision, plan, place), unbroken(uploaded(decision, plan))
@@ -325,16 +340,19 @@ def _how_to_undo(journal_file: str) -> str:
 def _footer(accounts: Sequence[Account], place: Place) -> list[str]:
     shown = []
     for account in accounts:
+        shown += [plain(note) for note in reconciled_notes(account)]
         if account.result is not None and account.result.journal_file:
             result = account.result
-            notes = (guard_note(result), uploads_note(result))
+            notes = (guard_note(result), uploads_note(result), expiry_note(account))
             shown += [plain(note) for note in notes if note]
             shown.append(f"Journal: {code(result.journal_file)}, run {code(result.run_id)}")
             if can_undo(account):
                 shown.append(_how_to_undo(result.journal_file))
     plans = [account.plan for account in accounts]
     is_to_apply = any(plan.doomed for plan in plans) and all(plan.applyable for plan in plans)
-    is_planned = all(one.result is None and not one.is_stale for one in accounts)
+    is_planned = all(
+        one.result is None and one.reconciled is None and not one.is_stale for one in accounts
+    )
     if is_planned and is_to_apply and place.how_to_apply:
         shown.append(f"**To apply:** {place.how_to_apply}")
     if note := next_note(accounts):

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ci3.constants import LONG_SPAN_SECONDS
+from ci3.constants import LONG_SPAN_SECONDS, UNDO_DAYS
 from ci3.core.account import Account
 from ci3.core.model import (
     Decision,
     DeleteGuard,
     Deployment,
+    Engine,
     ObjectOutcome,
     Outcome,
     Result,
@@ -19,6 +20,8 @@ from ci3.core.plan import DELETE_VERSIONS, Plan, PolicyEntry
 from ci3.core.rollback import rollback_targets
 from ci3.core.wording import ago, counted, moment, size, span
 
+SOON = "within a day or two"
+
 
 def verdict(plan: Plan) -> str:
     """Say first what matters: what would go, what that frees, what stays."""
@@ -27,6 +30,8 @@ def verdict(plan: Plan) -> str:
         return f"Nothing to delete by shard {plan.part.shard}: {kept}"
     if not totals.found:
         return "Nothing to delete: there are no deployments here"
+    if not totals.delete and totals.expiring:
+        return f"Nothing to delete: {counted(totals.found, 'deployment')} found, {kept}"
     if not totals.delete:
         return f"Nothing to delete: {counted(totals.keep, 'deployment')} found, all kept"
     freed = f"{size(totals.bytes_to_delete)} {_fate_of_bytes(plan)}"
@@ -35,16 +40,24 @@ def verdict(plan: Plan) -> str:
         deleted += " with all versions, for good"
     if plan.part:
         deleted += f" by shard {plan.part.shard}"
+    if by_rule := sum(one.expire_days is not None for one in plan.doomed):
+        which = "" if by_rule == totals.delete else f"{by_rule:,} of them "
+        deleted += f" ({which}by S3, {SOON})"
     refused = "" if plan.applyable else "Refused: "
     return f"{refused}{deleted}, {freed}; {kept}"
 
 
 def _rest(plan: Plan) -> str:
     """Say what of a plan is not this run's to delete."""
-    kept = f"{plan.totals.keep:,} kept"
+    kept = _what_stays(plan.totals.keep, plan.totals.expiring)
     if not plan.part:
         return kept
     return f"{counted(len(plan.part.others), 'deployment')} left to other shards, {kept}"
+
+
+def _what_stays(kept_count: int, expiring_count: int) -> str:
+    expiring = f", {expiring_count:,} expiring (S3 deletes them {SOON})" if expiring_count else ""
+    return f"{kept_count:,} kept{expiring}"
 
 
 def _fate_of_bytes(plan: Plan) -> str:
@@ -62,7 +75,10 @@ def achievement(plan: Plan, result: Result) -> str:
     amount = size(result.bytes_deleted)
     if plan.deletes_versions or plan.target.versioning is Versioning.ENABLED:
         amount += f" {_fate_of_bytes(plan)}"
-    if done == planned:
+    left_to_s3 = _left_to_s3(plan, result)
+    if left_to_s3 and not done and len(result.expiring) == planned:
+        return f"{left_to_s3}; {_rest(plan)}"
+    if done + len(result.expiring) == planned:
         what = f"{counted(done, 'deployment')} deleted"
     else:
         what = f"{done:,} of {counted(planned, 'deployment')} deleted"
@@ -72,7 +88,22 @@ def achievement(plan: Plan, result: Result) -> str:
         what += f" by shard {plan.part.shard}"
     if result.deployments_skipped:
         what += f", {result.deployments_skipped:,} skipped that had changed"
-    return f"{what}: {objects}, {amount}; {_rest(plan)}"
+    more = f"; {left_to_s3}" if left_to_s3 else ""
+    return f"{what}: {objects}, {amount}{more}; {_rest(plan)}"
+
+
+def _left_to_s3(plan: Plan, result: Result) -> str:
+    """Say what a run has left to S3, or nothing where it left nothing."""
+    left = [one.deployment for one in plan.doomed if one.deployment.name in result.expiring]
+    if not left:
+        return ""
+    objects = counted(sum(one.object_count for one in left), "object")
+    amount = size(sum(one.size_bytes for one in left))
+    them = "it" if len(left) == 1 else "them"
+    return (
+        f"{counted(len(left), 'deployment')} left to S3, which deletes {them} {SOON}: "
+        f"{objects}, {amount}"
+    )
 
 
 def guard_note(result: Result) -> str:
@@ -123,7 +154,8 @@ def staleness(account: Account) -> str:
 
 def shortfall(plan: Plan, result: Result) -> str:
     """Say what an apply left undone, or nothing where it left nothing."""
-    left = plan.totals.delete - result.deployments_deleted - result.deployments_skipped
+    done = result.deployments_deleted + result.deployments_skipped + len(result.expiring)
+    left = plan.totals.delete - done
     was = "was" if left == 1 else "were"
     told = f"{counted(left, 'deployment')} of the plan {was} not deleted, or not all of it"
     sentences = [told] if left else []
@@ -141,8 +173,11 @@ def next_note(accounts: Sequence[Account]) -> str:
         again = "Mend what is told above, and run it again: it plans anew, and deletes what is left"
         if any(account.plan.part for account in accounts):
             again = "Mend what is told above, and run it with a new plan: it deletes what is left"
-        results = [account.result for account in accounts if account.result]
-        is_resumable = any(result.stopped and result.journal_file for result in results)
+        is_resumable = any(
+            one.result and one.result.stopped and one.result.journal_file
+            for one in accounts
+            if one.plan.engine is Engine.DIRECT
+        )
         on = ", or with resume and the journal goes on with this very plan" if is_resumable else ""
         return f"{again}{on}."
     if Outcome.REFUSED in outcomes:
@@ -166,6 +201,8 @@ def undo_note(plan: Plan) -> str:
     """Say whether what a plan deletes can be brought back."""
     if plan.deletes_versions:
         return "Deletion is final: all versions are deleted, and nothing can be undone."
+    if any(one.expire_days for one in plan.doomed):
+        return _undo_note_of_rules(plan)
     match plan.target.versioning:
         case Versioning.ENABLED:
             return (
@@ -187,9 +224,21 @@ def undo_note(plan: Plan) -> str:
             return "Take deletion as final: whether this bucket keeps versions could not be read."
 
 
+def _undo_note_of_rules(plan: Plan) -> str:
+    until = f"Until S3 deletes it, {SOON}, an undo takes the rules away"
+    if plan.target.versioning is Versioning.ENABLED:
+        return (
+            f"{until}. Then what is deleted can be brought back for {counted(UNDO_DAYS, 'day')}, "
+            "as old versions, until S3 removes those too."
+        )
+    return f"{until}. Then it is final."
+
+
 def can_undo(account: Account) -> bool:
-    """Say whether something was deleted that a restore brings back."""
+    """Say whether something was deleted, or left to S3, that a restore brings back."""
     plan, result = account.plan, account.result
+    if result is not None and result.expiring:
+        return True
     is_kept = plan.target.versioning is Versioning.ENABLED and not plan.deletes_versions
     return is_kept and result is not None and result.count(ObjectOutcome.DELETED) > 0
 
@@ -305,24 +354,25 @@ def total_verdict(accounts: Sequence[Account]) -> str:
         return f"The plan is stale: {what} can't be deleted as planned. Nothing was deleted"
     if part := accounts[0].plan.part:
         where += f" by shard {part.shard}"
-    results = [account.result for account in accounts if account.result]
-    if results:
+    stays = _what_stays(kept, sum(account.expiring_count for account in accounts))
+    if results := [account.result for account in accounts if account.result]:
         done = sum(result.deployments_deleted for result in results)
+        left = due - sum(len(result.expiring) for result in results)
         objects = sum(result.count(ObjectOutcome.DELETED) for result in results)
         amount = size(sum(result.bytes_deleted for result in results))
-        whole = f"{done:,} of {due:,}" if done != due else f"{done:,}"
+        whole = f"{done:,} of {left:,}" if done != left else f"{done:,}"
         is_all_final = all(account.plan.deletes_versions for account in accounts)
         objects_deleted = counted(objects, "version" if is_all_final else "object")
-        return f"{whole} deployments deleted {where}: {objects_deleted}, {amount}; {kept:,} kept"
+        return f"{whole} deployments deleted {where}: {objects_deleted}, {amount}; {stays}"
     if not due:
-        rest = f"{kept:,} kept" if kept < found else "all kept"
-        return f"Nothing to delete {where}: {counted(found, 'deployment')} found, {rest}"
+        all_kept = "all kept" if kept == found else stays
+        return f"Nothing to delete {where}: {counted(found, 'deployment')} found, {all_kept}"
     amount = size(sum(one.bytes_to_delete for one in totals))
     refused = "" if all(account.plan.applyable for account in accounts) else "Refused: "
     deleted = f"{due:,} of {counted(found, 'deployment')} {where} would be deleted"
     if final := sum(one.plan.totals.delete for one in accounts if one.plan.deletes_versions):
         deleted += f", {final:,} of them with all versions, for good"
-    return f"{refused}{deleted}, {amount}; {kept:,} kept"
+    return f"{refused}{deleted}, {amount}; {stays}"
 
 
 def _own_verdict(account: Account) -> str:

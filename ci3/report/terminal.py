@@ -10,10 +10,11 @@ from rich.text import Text
 
 from ci3.core.account import Account
 from ci3.core.explanation import Explanation
-from ci3.core.model import Decision, Deployment, Result, StoredObject
+from ci3.core.model import Action, Decision, Deployment, Result, StoredObject
 from ci3.core.plan import Plan
 from ci3.core.wording import moment, size, visible
 from ci3.errors import Ci3Error
+from ci3.report.rules import expiry_note, reconciled_notes, reconciled_problem
 from ci3.report.sentences import (
     achievement,
     amounts,
@@ -35,6 +36,7 @@ from ci3.report.sentences import (
 
 IGNORED_SHOWN = 5
 
+_STYLES = {Action.DELETE: "red", Action.EXPIRING: "yellow", Action.KEEP: ""}
 _GAP = 2
 _NARROWEST_LAST_COLUMN = 30
 
@@ -90,6 +92,15 @@ def show_results(console: Console, accounts: Sequence[Account]) -> None:
         console.print(Text(f"{total_verdict(accounts)}.", "bold"))
 
 
+def show_reconciled(console: Console, accounts: Sequence[Account]) -> None:
+    """Print what became of the lifecycle rules of earlier runs."""
+    for account in accounts:
+        for note in reconciled_notes(account):
+            console.print(Text(visible(note)))
+        if problem := reconciled_problem(account):
+            console.print(Text(f"{visible(problem)}.", "bold red"))
+
+
 def show_explanation(console: Console, explanation: Explanation, title: str = "") -> None:
     """Print why a deployment stays or goes: every rule and pin, whether it matched, and when."""
     judgement = explanation.judgement
@@ -113,7 +124,7 @@ def show_explanation(console: Console, explanation: Explanation, title: str = ""
 def show_result(console: Console, plan: Plan, result: Result) -> None:
     """Print what an apply did, and of each deployment that is not gone, why."""
     for one in result.deployments:
-        if not one.is_gone:
+        if not one.is_gone and not one.is_expiring:
             counts = ", ".join(f"{number:,} {outcome}" for outcome, number in one.counts.items())
             fate = "skipped" if one.is_skipped else "not deleted"
             text = f"  {fate}  {visible(one.name)} ({counts}): {visible(one.problem)}"
@@ -126,7 +137,10 @@ def show_result(console: Console, plan: Plan, result: Result) -> None:
             console.print(Text(visible(note)))
     if result.journal_file:
         console.print(Text(f"Journal: {visible(result.journal_file)}"))
-    if can_undo(Account(plan=plan, result=result)):
+    account = Account(plan=plan, result=result)
+    if note := expiry_note(account):
+        console.print(Text(note))
+    if can_undo(account):
         console.print(Text(f"To undo: ci3 restore {visible(result.journal_file)}"))
 
 
@@ -176,13 +190,12 @@ def show_objects(console: Console, objects: Sequence[StoredObject], title: str =
 def _style(decision: Decision, plan: Plan) -> str:
     if plan.is_elsewhere(decision):
         return "dim"
-    return "red" if decision.is_delete else ""
+    return _STYLES[decision.action]
 
 
 def _cells(decision: Decision, plan: Plan) -> tuple[str, ...]:
-    action = "delete" if decision.is_delete else "keep"
     return (
-        "other shard" if plan.is_elsewhere(decision) else action,
+        "other shard" if plan.is_elsewhere(decision) else decision.action,
         visible(decision.deployment.name),
         uploaded(decision, plan),
         *amounts(decision.deployment),

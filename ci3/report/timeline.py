@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from ci3.core.account import Account
-from ci3.core.model import Decision, ReasonCode
+from ci3.core.model import Action, Decision, ReasonCode
 from ci3.report.charts import BLOCKS, day
 
 _CELLS = 64
@@ -57,14 +57,21 @@ def _lanes(
         yield "-", "not deleted" if account.is_stale else "to delete", doomed
     else:
         yield "-", "deleted", [one for one in doomed if one.deployment.name in gone]
-        yield "!", "not deleted", [one for one in doomed if one.deployment.name not in gone]
+        left = gone | result.expiring
+        yield "!", "not deleted", [one for one in doomed if one.deployment.name not in left]
     yield " ", "other shards", others
-    yield "+", "kept", [one for one in decisions if not one.is_delete]
+    yield "-", "expiring", [one for one in decisions if _is_expiring(one, account)]
+    yield "+", "kept", [one for one in decisions if one.is_keep]
     yield "!", "live", [one for one in decisions if _is_live(one)]
 
 
 def _is_live(decision: Decision) -> bool:
     return any(reason.code is ReasonCode.LIVE for reason in decision.reasons)
+
+
+def _is_expiring(decision: Decision, account: Account) -> bool:
+    is_new = account.result is not None and decision.deployment.name in account.result.expiring
+    return is_new or decision.action is Action.EXPIRING
 
 
 def _counts(members: Iterable[Decision], starts_at: datetime, length: timedelta) -> list[int]:

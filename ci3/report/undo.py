@@ -25,6 +25,8 @@ _SKIPS_SHOWN = 50
 def undo_verdict(plan: UndoPlan) -> str:
     """Say first what matters: what would come back, and what can't."""
     lost = counted(plan.lost_count, "object")
+    if plan.rules:
+        return _rules_verdict(plan, lost)
     if plan.object_count:
         due = sum(bool(one.object_count) for one in plan.deployments)
         can_not = f"; {lost} can't be brought back" if plan.lost_count else ""
@@ -37,10 +39,26 @@ def undo_verdict(plan: UndoPlan) -> str:
     return "Nothing to restore"
 
 
+def _rules_verdict(plan: UndoPlan, lost: str) -> str:
+    """Say what would come of taking lifecycle rules away."""
+    rules = f"{counted(len(plan.rules), 'lifecycle rule')} would be taken away"
+    if plan.object_count:
+        rules += (
+            f", and {counted(plan.object_count, 'object')} would come back, {size(plan.size_bytes)}"
+        )
+    return f"{rules}; {lost} can't be brought back" if plan.lost_count else rules
+
+
 def undo_achievement(restored: Restored) -> str:
     """Say what an undo did, as a listing after it shows."""
-    done = counted(restored.count(RestoreOutcome.RESTORED), "object")
-    return f"{done} restored, {size(restored.bytes_restored)}, and found current by a listing"
+    count = restored.count(RestoreOutcome.RESTORED)
+    done = f"{counted(count, 'object')} restored, {size(restored.bytes_restored)}"
+    rules = f"{counted(restored.rules_removed, 'lifecycle rule')} taken away"
+    if restored.rules_removed and not count:
+        there = counted(restored.count(RestoreOutcome.ALREADY_THERE), "object")
+        return f"{rules}, before S3 has deleted {there}"
+    found = "and found current by a listing"
+    return f"{rules}; {done}, {found}" if restored.rules_removed else f"{done}, {found}"
 
 
 def undo_shortfall(restored: Restored) -> str:
@@ -126,6 +144,8 @@ def undo_numbers(plan: UndoPlan, restored: Restored | None = None) -> dict[str, 
         "bucket": plan.target.bucket,
         "prefix": plan.target.prefix,
         "run-id": plan.run_id,
+        "rules-to-remove": len(plan.rules),
+        "rules-removed": done.rules_removed,
         "objects-to-restore": plan.object_count,
         "bytes-to-restore": plan.size_bytes,
         "objects-restored": done.count(RestoreOutcome.RESTORED),

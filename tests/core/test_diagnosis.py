@@ -20,6 +20,7 @@ from ci3.core.model import DeleteGuard, GuardProbe, Versioning
 from ci3.errors import ExitCode
 from tests.builders import days_ago
 from tests.core.examinations import COMMITS, LIVE, aim, well
+from tests.core.lifecycle_texts import rule_for
 
 DENIED = Unread(problem="S3 answered AccessDenied", hint="Use another one.", is_denied=True)
 FAILED = Unread(problem="S3 can't be reached", hint="Check the network.")
@@ -28,6 +29,13 @@ TIDY = LifecycleRule(name="tidy", noncurrent_days=30)
 
 def rules(prefix: str = "", **more) -> tuple[LifecycleRule, ...]:
     return (TIDY, LifecycleRule(name="old", prefix=prefix, **{"expires_after_days": 90, **more}))
+
+
+def own_rule(days_over: float) -> tuple[LifecycleRule, ...]:
+    """A rule of ci3's own whose term ended so many days ago."""
+    prefix = f"{COMMITS[0]}/"
+    made = rule_for(prefix, expires_at=days_ago(days_over))
+    return (LifecycleRule(name=made.rule_id, prefix=prefix, expires_after_days=20),)
 
 
 def guard(one: DeleteGuard, *, is_denied: bool = False) -> GuardProbe:
@@ -83,6 +91,9 @@ CASES = {
     "expiring a deployment": ({"rules": rules(f"{COMMITS[0]}/js/")},
                               "lifecycle", "warning", "js"),
     "expiring names that begin so": ({"rules": rules("1111")}, "lifecycle", "warning", "1111"),
+    "own rule": ({"rules": own_rule(-1)}, "own rules", "note", "1 lifecycle rule of ci3's own"),
+    "own rule left behind": ({"rules": own_rule(1)}, "own rules", "warning", "gone by now: ci3/"),
+    "own rule is no collision": ({"rules": own_rule(-1)}, "lifecycle", "ok", "no rule"),
     "expiring another folder": ({"rules": rules("logs/")}, "lifecycle", "ok", "no rule"),
     "expiring beside the prefix": ({"rules": rules("logs/"), "aim": aim(prefix="app/")},
                                    "lifecycle", "ok", "no rule"),

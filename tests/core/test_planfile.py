@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ci3.core.expiry import ExpiryRule
+from ci3.core.expiry_plan import Fate, StandingRule
 from ci3.core.model import (
     Action,
     AllVersions,
@@ -86,12 +88,26 @@ decisions = st.builds(
     group=texts,
     action=st.sampled_from(Action),
     reasons=some_reasons,
+    expire_days=st.none() | st.integers(1, 4000),
 ) | st.builds(
     Decision,
     deployment=partial_deployments,
     group=texts,
     action=st.just(Action.KEEP),
     reasons=some_reasons,
+)
+rules = st.builds(
+    StandingRule,
+    rule=st.builds(
+        ExpiryRule,
+        prefix=texts.map(lambda text: f"{text}/"),
+        days=st.none() | st.integers(1, 4000),
+        noncurrent_days=st.none() | st.integers(1, 4000),
+        expires_at=times,
+    ),
+    name=texts,
+    fate=st.sampled_from(Fate),
+    message=texts,
 )
 plans = st.builds(
     Plan,
@@ -122,6 +138,7 @@ plans = st.builds(
     warnings=st.lists(
         st.builds(PlanWarning, code=st.sampled_from(WarningCode), message=texts), max_size=1
     ).map(tuple),
+    rules=st.lists(rules, max_size=2).map(tuple),
 )
 
 
@@ -179,11 +196,11 @@ def test_plan_file_has_the_keys_that_are_documented():
 
     assert ", ".join(written) == (
         "format, ci3_version, plan_id, created_at, target, policy, applyable, refusals, warnings, "
-        "deployments, ignored, totals"
+        "deployments, ignored, rules, totals"
     )
     assert ", ".join(written["deployments"][1]) == (
         "name, prefix, group, decision, reasons, object_count, size_bytes, oldest_at, newest_at, "
-        "complete, fingerprint, versions"
+        "complete, fingerprint, versions, expire_days"
     )
     assert written["format"] == "ci3-plan/1"
     assert written["policy"] == {"keep-count": {"value": 1, "from": "input"}}
@@ -371,7 +388,7 @@ def test_listings_are_written_as_json_with_the_plans_keys():
     objects = json.loads(dump_objects("d", [("s3://b/", [stored("d/##[a")])], has_targets=False))
 
     planned = json.loads(dump_plan(plan(kept(deployment("d##[x", 1)))))["deployments"][0]
-    for key in ("group", "decision", "reasons"):
+    for key in ("group", "decision", "reasons", "expire_days"):
         del planned[key]
     assert listed == {"deployments": [planned], "ignored": [{"name": "i", "reason": "r"}]}
     assert objects == {

@@ -1,26 +1,33 @@
 """The plans and results that the goldens show."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from ci3.core.account import Account
 from ci3.core.commits import Commit
+from ci3.core.expiry import ExpiryRule
+from ci3.core.expiry_plan import Reconciled, Sight, allot, judge_rules
 from ci3.core.live import LiveSource, Reading, Sighting
 from ci3.core.model import (
+    Action,
     AllVersions,
     Decision,
     DeleteGuard,
     DeploymentResult,
+    Engine,
     GuardProbe,
     Hole,
     Ignored,
     Inventory,
     ObjectOutcome,
+    Reason,
+    ReasonCode,
     Result,
     Versioning,
 )
 from ci3.core.objections import Limits, find_refusals, find_warnings
 from ci3.core.pins import pin_commits, pin_live, protect
-from ci3.core.plan import DELETE_VERSIONS, DeleteLimit, Origin, Plan, PolicyEntry
+from ci3.core.plan import DELETE_VERSIONS, ENGINE, DeleteLimit, Origin, Plan, PolicyEntry
 from ci3.core.retention import RetentionPolicy, decide
 from tests.builders import NOW, days_ago, deployment, inventory, marker_only, target
 
@@ -129,6 +136,61 @@ def final_result() -> Result:
     return replace(result_of(final_plan()), guard=guard)
 
 
+def lifecycle_plan(versioning: Versioning = Versioning.DISABLED) -> Plan:
+    """Seven go of twelve: the youngest of them directly, the others by rules of S3's."""
+    one = make_plan(site(), keep_count=3, versioning=versioning)
+    decisions = [
+        decision for decision in one.decisions if decision.deployment.name != "release-2.4"
+    ]
+    found = allot(decisions, (), now=NOW, others_count=2)
+    return replace(one, policy={**one.policy, ENGINE: BY_S3}, decisions=found.decisions)
+
+
+def lifecycle_result(plan: Plan) -> Result:
+    """What an apply of it did: rules stand for all that S3 deletes."""
+    done = result_of(plan)
+    named = {one.deployment.name for one in plan.doomed if one.expire_days is not None}
+    results = [
+        replace(one, counts={}, bytes_deleted=0, is_expiring=True) if one.name in named else one
+        for one in done.deployments
+    ]
+    return replace(done, deployments=tuple(results))
+
+
+def lifecycle_later() -> Account:
+    """A later run: one is emptied, one is live again, the others are expiring yet."""
+    plan = lifecycle_plan()
+    by_rule = [one for one in plan.doomed if one.expire_days is not None]
+    emptied, back = by_rule[-1].deployment, by_rule[0].deployment
+    decisions = tuple(
+        replace(one, action=Action.KEEP, expire_days=None, reasons=(LIVE_AGAIN,))
+        if one.deployment == back
+        else replace(one, expire_days=None, reasons=one.reasons[:1])
+        for one in plan.decisions
+        if one.deployment != emptied
+    )
+    made = [
+        ExpiryRule(
+            prefix=one.deployment.prefix,
+            days=(NOW - one.deployment.newest_at).days - 1,
+            noncurrent_days=None,
+            expires_at=NOW + timedelta(days=6),
+        )
+        for one in by_rule
+    ]
+    rules = judge_rules(
+        made,
+        Sight(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=decisions, others={},
+              doubts=(), keeps_versions=False),
+    )  # fmt: skip
+    ruled = allot(decisions, rules, now=NOW, others_count=2)
+    reconciled = Reconciled(removed=tuple(one for one in rules if one.goes), vanished=("gone",))
+    later = replace(plan, decisions=ruled.decisions, rules=rules)
+    return Account(plan=later, reconciled=reconciled)
+
+
+BY_S3 = PolicyEntry(value="lifecycle", origin=Origin.INPUT)
+LIVE_AGAIN = Reason(code=ReasonCode.LIVE, message="live: current names it")
 LIVE = "0ac7abd"
 
 

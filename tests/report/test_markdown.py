@@ -48,6 +48,13 @@ GOLDENS = {
     "applied-versioned": lambda: rendered_plan(
         cases.live_plan(), PLACE, cases.result_of(cases.live_plan())
     ),
+    "lifecycle-plan": lambda: rendered_plan(cases.lifecycle_plan(), PLACE),
+    "lifecycle-applied": lambda: rendered_plan(
+        cases.lifecycle_plan(cases.Versioning.ENABLED),
+        PLACE,
+        cases.lifecycle_result(cases.lifecycle_plan(cases.Versioning.ENABLED)),
+    ),
+    "lifecycle-later": lambda: run_markdown([cases.lifecycle_later()], PLACE),
     "stale": lambda: run_markdown([cases.stale_account()], PLACE),
     "1500-deployments": lambda: rendered_plan(cases.huge_plan(), PLACE),
     "error-in-a-comment": lambda: error_markdown(AccessError("GitHub is away", "Wait."), PLACE),
