@@ -137,7 +137,7 @@ class Expiry:
             problem += (
                 f". The rules may stand all the same: {left}"
                 if left
-                else ". What stood there before stands there again"
+                else ". None of the new rules stands now"
             )
         if self._is_journaled:
             self._conclude(outcome, problem)
@@ -161,7 +161,8 @@ class Expiry:
                 if key and self.reader.expiring_rule(key) in ids:
                     return f"S3 would delete {key} by a rule, and it is to be kept"
             wanted = [(one.rule_id, self._first_key(one.prefix)) for one in _samples(rules)]
-            return self._confirm_wanted([(rule_id, key) for rule_id, key in wanted if key])
+            asked = [(rule_id, key) for rule_id, key in wanted if key]
+            return self._confirm_wanted(asked) or self._changer.check(ids)
         except AccessError as exc:
             return f"S3 could not be asked what the rules do: {exc.message}"
 

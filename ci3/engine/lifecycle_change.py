@@ -81,20 +81,29 @@ class LifecycleChanger:
     def put_back(self, before: LifecycleReading, added: Collection[str]) -> str:
         """Put a saved configuration back, byte for byte, or say why that was not done.
 
-        Where somebody else has written since, only what was added is taken out of it.
+        Where somebody else has written since, only what was added is taken out of it. Where
+        nothing of it shows it is put back all the same: what was written may show late.
         """
         try:
             now = self.reader.read_lifecycle()
             ours = [one for one in now.text.rules if is_ours(one) and one.rule_id in added]
             left = read_configuration(spliced(now.text, ours, ()))
             is_as_before = left.meanings == before.text.meanings
+            if not ours and not is_as_before:
+                return ""
             goal = before.text if is_as_before else left
-            if ours:
-                written = self._open_writer().write(goal.raw, now.transition_minimum)
-                return self._look(now, goal, written, [one.rule_id for one in ours])
+            written = self._open_writer().write(goal.raw, now.transition_minimum)
+            if not ours:
+                return written.problem
+            return self._look(now, goal, written, [one.rule_id for one in ours])
         except AccessError as exc:
             return exc.message
-        return ""
+
+    def check(self, rules: Collection[str]) -> str:
+        """Say whether rules that were written stand yet, or what became of them."""
+        standing = {one.rule_id for one in self.reader.read_lifecycle().text.rules}
+        lacking = len(set(rules) - standing)
+        return _overtaken(f"{counted(lacking, 'rule')} of ci3's not there") if lacking else ""
 
     def _look(
         self,
@@ -141,14 +150,18 @@ class LifecycleChanger:
             told.append(f"{counted(lacking.total(), 'rule')} of ci3's not there")
         if back:
             told.append(f"{counted(len(back), 'rule')} there again that ci3 took away")
-        return (
-            "somebody else wrote the bucket's lifecycle rules at the same time: "
-            f"{', '.join(told)}. Look at them, and run again"
-        )
+        return _overtaken(", ".join(told))
 
     def _open_writer(self) -> LifecycleWriter:
         self._writer = self._writer or self.reader.open_lifecycle_writer()
         return self._writer
+
+
+def _overtaken(what: str) -> str:
+    return (
+        f"somebody else wrote the bucket's lifecycle rules at the same time: {what}. Look at them, "
+        "and run again"
+    )
 
 
 def is_ours(one: RuleText) -> bool:

@@ -28,7 +28,7 @@ def reconciled_notes(account: Account) -> tuple[str, ...]:
     if told.vanished:
         notes.append(
             f"Somebody else has taken away ci3's lifecycle rules for "
-            f"{listed(told.vanished, NAMES_SHOWN)}: they are planned anew by the next run."
+            f"{listed(told.vanished, NAMES_SHOWN)}: the next run plans what is due of it."
         )
     return tuple(notes)
 

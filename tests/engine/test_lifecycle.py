@@ -25,7 +25,7 @@ from tests.memory_site import MemorySite, reached
 FOREIGN = whole(f" <!-- ours, hands off -->\n{foreign_rule()}\n")
 DOOMED = ("old-1", "old-2", "old-3")
 PUT, GET = ("PUT", r"\?lifecycle"), ("GET", r"\?lifecycle")
-NOTHING = "What stood there before stands there again"
+NOTHING = "None of the new rules stands now"
 
 
 @pytest.fixture
@@ -336,10 +336,20 @@ def test_answer_lost_after_the_deed_is_looked_up_and_not_sent_again(
 
 
 def test_write_that_fails_without_a_deed_is_told(site: MemorySite) -> None:
-    site.proxy.answer(*PUT, status=500)
+    site.proxy.answer(*PUT, status=500, nth=1)
     ran = Ran(site)
     undone(ran, site)
-    assert len(site.proxy.sent(*PUT)) == 1
+    assert NOTHING in ran.told
+    assert [one.body for one in site.proxy.sent(*PUT)][1:] == [FOREIGN]
+
+
+def test_write_that_shows_too_late_is_put_back_all_the_same(site: MemorySite) -> None:
+    for nth in range(3, 10):
+        site.proxy.answer(*GET, FOREIGN, nth=nth)
+    ran = Ran(site)
+    undone(ran, site)
+    assert "S3 took what was written, and does not show it" in ran.told
+    assert [one.body for one in site.proxy.sent(*PUT)][1:] == [FOREIGN]
 
 
 def test_what_shows_only_after_a_while_is_waited_for(site: MemorySite) -> None:
@@ -415,6 +425,26 @@ def test_lost_race_is_noticed_and_what_the_other_wrote_stays(site: MemorySite) -
     ran = Ran(site)
     assert ran.outcome is Outcome.PARTIAL
     assert "somebody else wrote the bucket's lifecycle rules at the same time" in ran.told
+    assert site.lifecycle == THEIRS
+
+
+def test_race_that_is_lost_while_s3_is_asked_is_noticed_too(site: MemorySite) -> None:
+    site.proxy.before("HEAD", "/old-3/", lambda: setattr(site, "lifecycle", THEIRS), nth=1)
+    answer = site._s3.answer
+    rule_id: list[str] = []
+
+    def ask(request: Request) -> Answer:
+        rule_id.extend(one for one in rule_ids(site.lifecycle) if one.startswith("ci3/"))
+        if request.method != "HEAD" or "/old-" not in request.target:
+            return answer(request)
+        name = request.target.split("/")[2]
+        mine = next(one for one in rule_id if f"/{name}/" in one)
+        return Answer(status=200, body=b"", headers={"x-amz-expiration": f'rule-id="{mine}"'})
+
+    site.proxy._upstream = ask
+    ran = Ran(site)
+    assert ran.outcome is Outcome.PARTIAL
+    assert "3 rules of ci3's not there" in ran.told
     assert site.lifecycle == THEIRS
 
 
