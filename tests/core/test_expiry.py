@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from ci3.core.expiry import ExpiryRule, can_be_named, is_named_as_ours, read_rule
 from ci3.core.expiry_plan import Fate, Sight, allot, judge_rules, make_rules
 from ci3.core.lifecycle_xml import ConfigurationText, Element, read_configuration
-from ci3.core.model import Action, Decision, Engine, ReasonCode
+from ci3.core.model import Action, Decision, Engine, ReasonCode, Versioning
+from ci3.core.plan import RefusalCode
+from ci3.core.ruling import RulesSeen, Ruling, rule
 from tests.builders import NOW, days_ago, deployment, doomed, kept
 from tests.core.lifecycle_texts import rule_for
 
@@ -213,6 +215,8 @@ def test_versions_are_kept_for_the_time_of_an_undo_where_there_are_any() -> None
                      Fate.KEPT, id="no deployment any more"),
         pytest.param(standing_since(1), doomed(deployment("old", 30, 0.5)), {}, Fate.CHANGED,
                      id="re-deployed in part"),
+        pytest.param(standing_since(1), doomed(deployment("old", 30, 18)), {}, Fate.CHANGED,
+                     id="old, and younger than the rule allows"),
         pytest.param(standing_since(3), doomed(deployment("old", 30, 5)), {}, Fate.CHANGED,
                      id="younger than the rule allows"),
         pytest.param(standing_since(7), doomed(deployment("old", 30)), {}, Fate.OVERDUE,
@@ -259,3 +263,47 @@ def test_follower_removes_old_versions_only_and_outlives_the_time_of_an_undo() -
         Element("Expiration", "", (Element("ExpiredObjectDeleteMarker", "true"),)) in made.elements
     )
     assert hidden.goes
+
+
+# What a plan says of it.
+
+
+def ruled(*decisions: Decision, seen: RulesSeen | None = None, **changes: object) -> Ruling:
+    sight = Sight(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=decisions, others={},
+                  doubts=(), keeps_versions=False)  # fmt: skip
+    fields = {"versioning": Versioning.DISABLED}
+    return rule(seen or RulesSeen(), sight, **(fields | changes))
+
+
+@pytest.mark.parametrize(("is_reported", "refuses"), [(True, False), (False, True)])
+def test_oldest_that_is_kept_may_be_known_by_a_report(is_reported: bool, refuses: bool) -> None:
+    """A report may be old, and then what it tells of is no younger than it was."""
+    partly = replace(deployment("new", 1), is_whole=False, is_reported=is_reported, fingerprint="")
+    found = ruled(kept(partly), doomed(deployment("old", 30)))
+    assert bool(found.refusals) is refuses
+    assert any(one.expire_days for one in found.decisions) is not refuses
+
+
+def test_refusal_leaves_the_decisions_as_they_were() -> None:
+    decisions = (kept(deployment("new", 1)), doomed(deployment("old", 30)))
+    found = ruled(*decisions, needs_mfa=True)
+    assert found.decisions == decisions
+    assert [one.code for one in found.refusals] == [RefusalCode.LIFECYCLE]
+
+
+@pytest.mark.parametrize(
+    ("versioning", "delete_versions", "tells"),
+    [
+        (Versioning.DISABLED, False, True),
+        (Versioning.ENABLED, True, True),
+        (Versioning.ENABLED, False, False),  # that old versions' term is unknown is told already
+    ],
+)
+def test_direct_run_tells_that_it_may_not_look_for_rules_left_behind(
+    versioning: Versioning, delete_versions: bool, tells: bool
+) -> None:
+    sight = Sight(prefix="", engine=Engine.DIRECT, now=NOW, decisions=(), others={}, doubts=(),
+                  keeps_versions=False)  # fmt: skip
+    seen = RulesSeen(problem="403", is_denied=True)
+    found = rule(seen, sight, versioning=versioning, delete_versions=delete_versions)
+    assert bool(found.warnings) is tells

@@ -240,3 +240,46 @@ def test_max_delete_bytes_counts_all_versions():
     more = version("old/b", "3", size_bytes=1)
     with pytest.raises(GateError, match="max-delete-bytes allows 2kB"):
         gate.check_versions("old/", [more], ids(more))
+
+
+# Rules, which delete all of a deployment at once.
+
+
+def test_rule_of_a_doomed_deployment_passes_once_and_uses_it_up():
+    gate = gate_of("old", "other")
+    gate.check_rule("old/")
+    gate.check([("other/", objects("other/1"))])
+
+    with pytest.raises(GateError, match="or has begun to go"):
+        gate.check_rule("old/")
+    with pytest.raises(GateError, match="or has begun to go"):
+        gate.check_rule("other/")
+    with pytest.raises(GateError, match="more in it than the plan names"):
+        gate.check([("old/", objects("old/1"))])
+
+
+@pytest.mark.parametrize("prefix", ["new/", "old", "", "/", "OLD/", "old/a/"])
+def test_rule_of_what_is_not_doomed_is_stopped(prefix):
+    with pytest.raises(GateError, match="is not doomed by this plan"):
+        gate_of("old").check_rule(prefix)
+
+
+def test_rule_of_what_is_pinned_is_stopped():
+    with pytest.raises(GateError, match="is not doomed by this plan"):
+        gate_of("old", pins=protect(["old"])).check_rule("old/")
+
+
+def test_rules_are_held_against_the_limits():
+    most = Limits(max_delete=DeleteLimit(amount=1, is_percent=False))
+    gate = gate_of("a", "b", limits=most)
+    gate.check_rule("a/")
+    with pytest.raises(GateError, match="max-delete allows 1"):
+        gate.check_rule("b/")
+    with pytest.raises(GateError, match="max-delete-bytes"):
+        gate_of("a", limits=Limits(max_delete_bytes=ByteSize.parse("1KB"))).check_rule("a/")
+
+
+def test_rule_passes_no_gate_that_names_versions():
+    one = replace(deployment("old", 9), versions=AllVersions(count=1, size_bytes=1, fingerprint=""))
+    with pytest.raises(GateError, match="versions were to go by id"):
+        Gate([doomed(one)], (), names_versions=True).check_rule("old/")
