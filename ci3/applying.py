@@ -53,6 +53,7 @@ def delete(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Result
                 policy=plan.policy,
                 deployments=note_approved(one.deployment for one in approved.due),
                 shard=str(shard or ""),
+                others=tuple(sorted(plan.part.others)) if plan.part else (),
             )
         )
         return delete_journaled(cleanup, approved, bucket, journal, uploads_before=plan.created_at)

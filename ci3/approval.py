@@ -5,11 +5,14 @@ from dataclasses import dataclass, field, replace
 
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
+from ci3.core.certainty import NOTHING_FADES, Fading
 from ci3.core.model import Decision, Target
 from ci3.core.objections import against_readings, folder_names
 from ci3.core.parting import overlook_others
 from ci3.core.pins import Pin, pin_live
 from ci3.core.plan import Plan, compare
+from ci3.core.resumption import NO_DEPLOYMENT
+from ci3.engine.folders import find_folders
 from ci3.errors import RefusedError
 
 
@@ -51,7 +54,8 @@ def approve(
     skips_changed = cleanup.settings.skip_changed
     approved = Approved(plan=plan, due=plan.doomed, skips_changed=skips_changed)
     if not is_fresh:
-        new_plan = make_plan() if make_plan else cleanup.make_plan(bucket)
+        fading = Fading(elsewhere=plan.part.others) if plan.part else NOTHING_FADES
+        new_plan = make_plan() if make_plan else cleanup.make_plan(bucket, fading)
         if plan.part is not None:
             new_plan = overlook_others(new_plan, plan, cleanup.limits)
         approved = _hold_against(new_plan, approved)
@@ -67,6 +71,10 @@ def hold_what_is_live(cleanup: Cleanup, approved: Approved, bucket: BucketReader
     readings = cleanup.read_live_sources(bucket)
     deployments = [decision.deployment for decision in plan.decisions]
     names = folder_names(deployments, plan.ignored)
+    if against_readings(readings, names):
+        # What is live may be newer than the plan.
+        there = find_folders(bucket, plan.target.prefix)
+        names = [*there.names, *folder_names((), there.ignored)]
     if refusals := against_readings(readings, names):
         raise RefusedError(
             "; ".join(refusal.message for refusal in refusals),
@@ -119,9 +127,13 @@ def _hold_against(new_plan: Plan, approved: Approved) -> Approved:
     refuse_other_target(plan.target, new_plan.target)
     still_due = compare(plan, new_plan)
     left = {decision.deployment.name for decision in new_plan.decisions}
+    ignored = {*folder_names((), new_plan.ignored)}
     return replace(
         approved,
         due=still_due.due,
-        withdrawn=still_due.withdrawn,
-        gone=frozenset(still_due.withdrawn) - left,
+        withdrawn={
+            name: NO_DEPLOYMENT if name in ignored else why
+            for name, why in still_due.withdrawn.items()
+        },
+        gone=frozenset(still_due.withdrawn) - left - ignored,
     )

@@ -10,7 +10,7 @@ from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials
 from ci3.constants import MINIMUM_KEEP_COUNT
-from ci3.core.certainty import judge_for_certain
+from ci3.core.certainty import NOTHING_FADES, Fading, judge_for_certain
 from ci3.core.expiry_plan import Sight
 from ci3.core.live import Reading
 from ci3.core.model import (
@@ -120,11 +120,12 @@ class Cleanup:
         """List the deployments in full, without deciding anything."""
         return take_inventory(bucket, self._scope(is_begun=False), self.progress)
 
-    def look(self, bucket: BucketReader) -> Seen:
+    def look(self, bucket: BucketReader, fading: Fading = NOTHING_FADES) -> Seen:
         """Read all that is to be known, and judge each deployment.
 
         Where one request for each was enough so far, those that a deletion rests on are listed in
-        full, and all are judged again, until none is left.
+        full, and all are judged again, until none is left. Nothing goes on account of what is
+        `fading`.
         """
         scope = self._scope(is_begun=self.settings.age_from is AgeFrom.FIRST_OBJECT)
         with ThreadPoolExecutor(1, "live") as beside:
@@ -143,6 +144,7 @@ class Cleanup:
             lambda some, names: finish_listing(
                 bucket, scope, some, names, self.progress, found=found
             ),
+            fading,
         )
         target = bucket.target(self.settings.prefix)
         keeps_versions = (
@@ -172,9 +174,9 @@ class Cleanup:
             bucket, scope, self.settings.inventory, self.reports, self.progress
         )
 
-    def make_plan(self, bucket: BucketReader) -> Plan:
-        """Decide what would be deleted, and why."""
-        return self._plan(self.look(bucket), bucket)
+    def make_plan(self, bucket: BucketReader, fading: Fading = NOTHING_FADES) -> Plan:
+        """Decide what would be deleted, and why; `fading` is as for `look`."""
+        return self._plan(self.look(bucket, fading), bucket)
 
     def _plan(self, seen: Seen, bucket: BucketReader) -> Plan:
         decisions = tuple(judgement.decision for judgement in seen.judgements)

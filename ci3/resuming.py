@@ -8,6 +8,7 @@ from ci3.approval import approve, refuse_other_target
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
 from ci3.core.account import Account
+from ci3.core.certainty import Fading
 from ci3.core.model import DeploymentResult, ObjectOutcome, Result
 from ci3.core.plan import Plan
 from ci3.core.resumption import (
@@ -83,7 +84,8 @@ class Resumption:
         return written.has_ended and not written.stopped and not written.open_prefixes
 
     def _find_left(self) -> Left:
-        fresh = self.cleanup.make_plan(self.bucket)
+        fading = Fading(here=self._begun, elsewhere=frozenset(self.header.others))
+        fresh = self.cleanup.make_plan(self.bucket, fading)
         refuse_other_target(self.header.target, fresh.target)
         unchanged, brought_back = self._look_at_begun(fresh)
         return plan_what_is_left(
@@ -94,6 +96,13 @@ class Resumption:
             brought_back=brought_back,
             limits=self.cleanup.limits,
         )
+
+    @property
+    def _begun(self) -> dict[str, str]:
+        """The deployments that this run had begun with, by name, with their fingerprints before."""
+        approved = self.header.deployments.values()
+        written = self.opened.written
+        return {one.name: one.fingerprint for one in approved if written.entries(one.prefix)}
 
     @property
     def _told(self) -> str:

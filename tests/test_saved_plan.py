@@ -110,6 +110,40 @@ def test_deployment_that_is_gone_since_is_no_change(site, saved, options):
     assert site.folders() == {"d0", "d1"}
 
 
+def test_folder_that_is_no_deployment_any_more_is_not_told_as_gone(site, saved, capsys):
+    assert apply("--match", "d[0124]") == 5
+
+    assert site.folders() == {"d0", "d1", "d2", "d3", "d4"}
+    out = " ".join(capsys.readouterr().out.split())
+    assert "d3: it is no deployment by the settings any more" in out
+
+
+@pytest.mark.parametrize("pointed", ["d-new", "d0"])
+def test_what_became_live_since_the_plan_is_found_though_the_plan_does_not_know_it(
+    site, capsys, pointed
+):
+    site.put("current", body=b"d0")
+    argv = [*site.options(), "--keep-count", "2", "--live-from", "object:current", *PLAN]
+    assert main(["plan-cleanup", *argv]) == 0
+    site.deploy("d-new", days=0)
+    site.put("current", body=pointed.encode())
+
+    assert apply() == 0
+
+    assert site.folders() == {"d-new", "d0", "d1"}
+
+
+def test_what_is_live_and_nowhere_refuses(site, capsys):
+    site.put("current", body=b"d0")
+    argv = [*site.options(), "--keep-count", "2", "--live-from", "object:current", *PLAN]
+    assert main(["plan-cleanup", *argv]) == 0
+    site.put("current", body=b"elsewhere")
+
+    assert apply() == 4
+
+    assert site.folders() == {"d0", "d1", "d2", "d3", "d4"}
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

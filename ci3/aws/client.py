@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -47,8 +47,6 @@ Session = botocore.session.Session
 
 Credentials = botocore.credentials.CredentialResolver
 """As whom clients ask; None stands for whom the AWS configuration names."""
-
-_SERVICES = ("s3", "sts", "cloudfront", "ssm")
 
 _DEFAULT_REGIONS = {"s3": "us-east-1", "cloudfront": "us-east-1", "sts": "us-east-1"}
 """Where no region is known: S3 answers with the right one, CloudFront has one, STS is in all."""
@@ -160,11 +158,18 @@ def _loader(data_path: str | None) -> botocore.loaders.Loader:
 
 
 class _Loader(botocore.loaders.Loader):
-    """Reads the descriptions of services as botocore does, without a look at all 400 of them."""
+    """Reads the descriptions of services as botocore does, without a look into all 400 of them."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's
-        """Give the services that ci3 asks; whether they are there shows when they are read."""
-        return [*_SERVICES]
+        """Give the services that have a folder; what is in it shows when that is read.
+
+        All of them: to find credentials botocore asks others than ci3 does, such as SSO's.
+        """
+        names: set[str] = set()
+        for path in map(Path, self.search_paths):
+            with suppress(OSError):
+                names.update(one.name for one in path.iterdir())
+        return sorted(names)
 
 
 def parse_timestamp(value: str) -> datetime:

@@ -72,8 +72,8 @@ def _is_less(now: Deployment, was: Deployment) -> bool:
     is_within = True
     if now.oldest_at and now.newest_at and was.oldest_at and was.newest_at:
         is_within = was.oldest_at <= now.oldest_at and now.newest_at <= was.newest_at
-    if not now.is_whole:  # kept for now, so that it was not listed in full
-        return is_within
+    if not now.is_whole:
+        return False
     if now.fingerprint == was.fingerprint:
         return _has_fewer_versions(now.versions, was.versions)
     is_smaller = now.object_count < was.object_count and now.size_bytes <= was.size_bytes

@@ -312,6 +312,7 @@ def _header(record: HeaderRecord) -> JournalHeader:
         },
         deployments={one.prefix: one for one in approved},
         shard=record.shard,
+        others=tuple(record.others),
     )
 
 

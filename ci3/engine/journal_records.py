@@ -69,6 +69,7 @@ class HeaderRecord(_Strict):
     run_id: str = Field(min_length=1)
     plan_id: str
     shard: str = Field(default="", pattern="^([1-9][0-9]*/[1-9][0-9]*)?$")
+    others: list[str] = Field(default_factory=list)
     started_at: AwareDatetime
     target: TargetRecord
     policy: dict[str, PolicyRecord]

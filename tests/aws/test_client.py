@@ -18,6 +18,7 @@ from ci3.aws.client import (
     VERSION_OPERATIONS,
     WRITE_OPERATIONS,
     make_client,
+    open_session,
     parse_timestamp,
 )
 from ci3.core.model import Versioning
@@ -232,3 +233,11 @@ def test_versioning_that_cannot_be_read_is_unknown(
     proxy.answer("GET", "versioning", body, status=status)
     reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
     assert reader.target("").versioning is versioning
+
+
+def test_services_that_credentials_come_from_are_known() -> None:
+    """botocore asks these itself, for profiles that name them."""
+    session = open_session()
+    for service in ("sso", "sso-oidc", "sts"):
+        client = session.create_client(service, region_name="us-east-1")
+        assert client.meta.service_model.service_name == service
