@@ -14,7 +14,7 @@ TERM: Final = timedelta(days=TERM_DAYS)
 _ID_LIMIT: Final = 255
 """Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html"""
 _KEY_LIMIT_BYTES: Final = 1_024
-_ID_BEGIN: Final = "ci3/"
+RULE_ID_BEGIN: Final = "ci3/"
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _NOT_IN_A_RULE: Final = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML has no place for, or changes on the way."""
@@ -37,7 +37,7 @@ class ExpiryRule:
     @property
     def rule_id(self) -> str:
         """The ID: `ci3/<folder>/<expires>`, in ASCII."""
-        return f"{_ID_BEGIN}{quote(self.prefix, safe='/~')}{self.expires_at:{_STAMP}}"
+        return f"{RULE_ID_BEGIN}{quote(self.prefix, safe='/~')}{self.expires_at:{_STAMP}}"
 
     @property
     def made_at(self) -> datetime:
@@ -90,7 +90,7 @@ def read_rule(rule: Element) -> ExpiryRule | None:
 
 def term_of(rule_id: str, prefix: str) -> datetime | None:
     """Give when the term of a rule ends that has an ID of ours for this prefix, or None."""
-    stamp = rule_id.removeprefix(f"{_ID_BEGIN}{quote(prefix, safe='/~')}")
+    stamp = rule_id.removeprefix(f"{RULE_ID_BEGIN}{quote(prefix, safe='/~')}")
     try:
         return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
     except ValueError:
@@ -99,7 +99,7 @@ def term_of(rule_id: str, prefix: str) -> datetime | None:
 
 def is_named_as_ours(rule: Element) -> bool:
     """Say whether a rule has an ID as if it were ours."""
-    return _text(rule, "ID").startswith(_ID_BEGIN)
+    return _text(rule, "ID").startswith(RULE_ID_BEGIN)
 
 
 def _text(element: Element, name: str) -> str:

@@ -5,7 +5,7 @@ before is put back.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.lifecycle_text import LifecycleReading
-from ci3.core.expiry import ExpiryRule
+from ci3.core.expiry import RULE_ID_BEGIN, ExpiryRule
 from ci3.core.expiry_plan import Reconciled, make_rules
 from ci3.core.gate import Gate
 from ci3.core.model import Decision, DeploymentResult, ObjectOutcome
@@ -158,13 +158,27 @@ class Expiry:
         try:
             for prefix in _samples([one.deployment.prefix for one in self.kept]):
                 key = self._first_key(prefix)
-                if key and self.reader.expiring_rule(key) in ids:
+                if key and self._would_expire(key, ids):
                     return f"S3 would delete {key} by a rule, and it is to be kept"
             wanted = [(one.rule_id, self._first_key(one.prefix)) for one in _samples(rules)]
             asked = [(rule_id, key) for rule_id, key in wanted if key]
             return self._confirm_wanted(asked) or self._changer.check(ids)
         except AccessError as exc:
             return f"S3 could not be asked what the rules do: {exc.message}"
+
+    def _would_expire(self, key: str, ids: Set[str]) -> bool:
+        """Ask whether an object that is kept would go by a rule of ours.
+
+        One that was just taken away may show for a while.
+        """
+        for pause in (*CONFIRMING_PAUSES_SECONDS, None):
+            said = self.reader.expiring_rule(key)
+            if not said.startswith(RULE_ID_BEGIN):
+                return False
+            if said in ids or pause is None:
+                break
+            self.sleep(pause)
+        return True
 
     def _confirm_wanted(self, wanted: Sequence[tuple[str, str]]) -> str:
         said = ""

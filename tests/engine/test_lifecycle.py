@@ -402,6 +402,19 @@ def test_kept_object_that_would_expire_by_our_rule_puts_everything_back(site: Me
     assert "S3 would delete new/file-00000 by a rule, and it is to be kept" in ran.told
 
 
+@pytest.mark.parametrize(("shown", "outcome"), [(2, Outcome.APPLIED), (99, Outcome.PARTIAL)])
+def test_older_rule_of_ours_that_shows_on_what_is_kept_is_waited_for(
+    site: MemorySite, shown: int, outcome: Outcome
+) -> None:
+    header = {"x-amz-expiration": 'rule-id="ci3%2Fnew%2F20261101T000000Z"'}
+    for nth in range(1, shown):
+        site.proxy.answer("HEAD", "/new/", headers=header, nth=nth)
+    ran = Ran(site)
+    assert ran.outcome is outcome, ran.told
+    assert ("it is to be kept" in ran.told) is (outcome is Outcome.PARTIAL)
+    assert ran.pauses
+
+
 def test_rule_of_others_that_deletes_sooner_does_not_stand_for_ours(site: MemorySite) -> None:
     site.lifecycle = whole(foreign_rule("all", "", 2))
     ran = Ran(site)
