@@ -150,6 +150,7 @@ def _expire(  # noqa: PLR0913 - as above
         keeps_versions=plan.target.versioning is Versioning.ENABLED,
         concurrency=cleanup.settings.concurrency,
         kept=plan.kept,
+        gone=[one.rule.rule_id for one in plan.rules if one.goes],
     )
     return expiry.run(due)
 

@@ -5,7 +5,7 @@ before is put back.
 """
 
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Collection, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,7 +58,9 @@ class Expiry:
     keeps_versions: bool
     concurrency: int
     kept: Sequence[Decision] = ()
-    """What stays, of which samples are looked at."""
+    """What stays: no rule may stand for it, and samples are looked at."""
+    gone: Collection[str] = ()
+    """IDs of rules that were taken away before."""
     _changer: LifecycleChanger = field(init=False)
     _rules: tuple[ExpiryRule, ...] = field(init=False, default=())
     _begun: LifecycleReading | None = field(init=False, default=None)
@@ -115,7 +117,12 @@ class Expiry:
             self.gate.check_rule(one.deployment.prefix)
         made = make_rules(due, now=self.clock(), keeps_versions=self.keeps_versions)
         self._rules = tuple(rule for _, rule in made)
-        change = self._changer.change(add=self._rules, begin=self._intend)
+        change = self._changer.change(
+            remove=self.gone,
+            spare={one.deployment.prefix for one in self.kept},
+            add=self._rules,
+            begin=self._intend,
+        )
         if change.is_refused:
             self._begun = None
         problem = change.problem or self._confirm(self._rules)

@@ -51,17 +51,24 @@ class LifecycleChanger:
         self,
         *,
         remove: Collection[str] = (),
+        spare: Collection[str] = (),
         add: Sequence[ExpiryRule] = (),
         begin: Begin = lambda _before: None,
     ) -> Change:
         """Take rules of ours away, by ID, and put others in; all else stays byte for byte.
 
-        `begin` is told what stands there right before it is written. Raises AccessError where it
-        can't be read; what comes of the write is told in the answer.
+        None of ours is left for the prefixes to `spare`, also where one was taken away and shows
+        again: S3 may answer with an older configuration for a while. `begin` is told what stands
+        there right before it is written. Raises AccessError where it can't be read; what comes of
+        the write is told in the answer.
         """
         writer = self._open_writer()
         before = self.reader.read_lifecycle()
-        ours = [one for one in before.text.rules if is_ours(one) and one.rule_id in remove]
+        ours = [
+            one
+            for one in before.text.rules
+            if (own := read_rule(one.rule)) and (own.rule_id in remove or own.prefix in spare)
+        ]
         there = {one.rule_id for one in before.text.rules} - {one.rule_id for one in ours}
         if taken := [one.rule_id for one in add if one.rule_id in there]:
             problem = f"there is a rule {taken[0]} already"

@@ -493,6 +493,21 @@ def test_change_before_the_write_is_built_upon(site: MemorySite) -> None:
     assert ran.record("rules")["before"].encode() == THEIRS
 
 
+def test_rule_that_was_taken_away_is_not_written_again_where_s3_shows_it_once_more(
+    site: MemorySite,
+) -> None:
+    assert Ran(site).outcome is Outcome.APPLIED
+    older = site.lifecycle
+    site.deploy("old-1", days=0)
+    site.deploy("old-4", days=30)
+    site.proxy.requests.clear()
+    # The plan reads it, reconciling reads it twice, and then comes an answer that is out of date.
+    site.proxy.answer(*GET, older, nth=4)
+    ran = Ran(site)
+    assert ran.outcome is Outcome.APPLIED, ran.told
+    assert set(written(site)) == {"logs", "ci3/old-2/", "ci3/old-3/", "ci3/old-4/"}
+
+
 def test_refused_plan_writes_no_rule(site: MemorySite) -> None:
     one = open_run([cleanup(site, engine="lifecycle", protect="nowhere")])
     plans = one.make_plans()
