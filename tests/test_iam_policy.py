@@ -126,7 +126,7 @@ def lifecycle(world: World, policy: Mapping, settings: list[str]) -> Iterator[ob
     settings = [*settings, "--engine", "lifecycle"]
     yield from apply_here(world, policy, settings)
     yield len(rule_ids(world.site.lifecycle))
-    world.site.deploy("app/site-0", days=0)
+    world.site.deploy("app/site-0", days=0.5)
     yield from apply_here(world, policy, settings)
     yield len(rule_ids(world.site.lifecycle))
 
