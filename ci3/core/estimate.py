@@ -110,9 +110,7 @@ def estimate_direct(
     usd = list_cost(pages)
     arithmetic = (
         f"{counted(total, 'object')} / {rate:,} a second = {duration(delete_seconds)}; "
-        f"listed again meanwhile: {counted(pages, 'page')} / {PAGES_A_SECOND * machine_count:,} "
-        f"a second = {duration(list_seconds)}; DELETE is free, {pages:,} LIST × "
-        f"{LIST_USD_PER_1000} USD per 1,000 = {cost(usd)}"
+        f"listed again meanwhile: {_listing(pages, machine_count)} = {cost(usd)}; DELETE is free"
     )
     return Estimate(
         engine=Engine.DIRECT,
@@ -128,18 +126,21 @@ def estimate_lifecycle(object_counts: Sequence[int]) -> Estimate:
     """Say what deleting deployments of so many objects takes with one lifecycle rule for each.
 
     S3 acts on rules once a day, from midnight UTC, asynchronously. Neither its requests nor the
-    storage of what has expired are charged. Source:
+    storage of what has expired are charged. Each deployment is listed again before. Source:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-expire-general-considerations.html
     """
+    pages = sum(count_pages(one) for one in object_counts)
+    usd = list_cost(pages)
     return Estimate(
         engine=Engine.LIFECYCLE,
         seconds=None,
-        list_requests=0,
+        list_requests=pages,
         delete_requests=0,
-        usd=Decimal(0),
+        usd=usd,
         arithmetic=(
             f"{counted(len(object_counts), 'rule')} for {counted(sum(object_counts), 'object')}, "
-            "free; done within a day or two of the next midnight UTC"
+            f"free; listed again before: {_listing(pages, 1)} = {cost(usd)}; "
+            "S3 deletes within a day or two of the next midnight UTC"
         ),
     )
 
@@ -173,6 +174,14 @@ def count_pages(object_count: int) -> int:
 def list_cost(request_count: int) -> Decimal:
     """Reckon what so many LIST requests cost, in USD."""
     return request_count * LIST_USD_PER_1000 / 1_000
+
+
+def _listing(pages: int, machine_count: int) -> str:
+    rate = PAGES_A_SECOND * machine_count
+    return (
+        f"{counted(pages, 'page')} / {rate:,} a second = {duration(pages / rate)}, "
+        f"{pages:,} LIST × {LIST_USD_PER_1000} USD per 1,000"
+    )
 
 
 def duration(seconds: float) -> str:

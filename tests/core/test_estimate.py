@@ -29,8 +29,8 @@ def test_arithmetic_of_requests_is_shown():
 
     assert str(found) == (
         "direct: 12,345,678 objects / 3,500 a second = 59 min; listed again meanwhile: "
-        "12,346 pages / 100 a second = 2 min; "
-        "DELETE is free, 12,346 LIST × 0.005 USD per 1,000 = 0.06 USD"
+        "12,346 pages / 100 a second = 2 min, 12,346 LIST × 0.005 USD per 1,000 = 0.06 USD; "
+        "DELETE is free"
     )
     assert (found.list_requests, found.delete_requests) == (12_346, 12_346)
     assert found.usd == Decimal("0.06173")
@@ -38,10 +38,14 @@ def test_arithmetic_of_requests_is_shown():
 
 
 def test_arithmetic_of_rules_is_shown():
-    assert str(estimate_lifecycle([5, 7])) == (
-        "lifecycle: 2 rules for 12 objects, free; done within a day or two of the next midnight UTC"
+    found = estimate_lifecycle([100_000_000, 7])
+
+    assert str(found) == (
+        "lifecycle: 2 rules for 100,000,007 objects, free; listed again before: 100,001 pages / "
+        "100 a second = 17 min, 100,001 LIST × 0.005 USD per 1,000 = 0.50 USD; "
+        "S3 deletes within a day or two of the next midnight UTC"
     )
-    assert estimate_lifecycle([1]).seconds is None
+    assert (found.seconds, found.list_requests, found.delete_requests) == (None, 100_001, 0)
 
 
 def test_each_deployment_is_listed_by_itself():
