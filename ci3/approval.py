@@ -54,6 +54,8 @@ def approve(
     skips_changed = cleanup.settings.skip_changed
     approved = Approved(plan=plan, due=plan.doomed, skips_changed=skips_changed)
     if not is_fresh:
+        settings = cleanup.settings.with_engine(plan.engine)
+        cleanup = replace(cleanup, settings=settings)  # as it was shown, so it is done
         fading = Fading(elsewhere=plan.part.others) if plan.part else NOTHING_FADES
         new_plan = make_plan() if make_plan else cleanup.make_plan(bucket, fading)
         if plan.part is not None:

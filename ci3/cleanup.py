@@ -188,19 +188,20 @@ class Cleanup:
                 decisions, holes = with_versions(bucket, decisions, self.progress)
                 inventory = replace(inventory, holes=(*inventory.holes, *holes))
         doubts = find_refusals(inventory, decisions, seen.pins, seen.readings)
-        ruling = self._rule(seen, inventory, decisions, doubts)
-        decisions = ruling.decisions
+        ruling, engine, choice = self._choose(
+            decisions, lambda engine: self._rule(seen, inventory, decisions, doubts, engine)
+        )
         return Plan(
             ci3_version=__version__,
             created_at=seen.now,
             target=seen.target,
-            policy=self.settings.recorded,
-            decisions=decisions,
+            policy=self.settings.with_engine(engine).recorded,
+            decisions=ruling.decisions,
             ignored=seen.inventory.ignored,
             refusals=(
                 *refusals,
                 *doubts,
-                *against_limits(decisions, self.limits),
+                *against_limits(ruling.decisions, self.limits),
                 *ruling.refusals,
             ),
             warnings=(
@@ -217,7 +218,29 @@ class Cleanup:
                 *ruling.warnings,
             ),
             rules=ruling.rules,
+            choice=choice,
         )
+
+    def _choose(
+        self, decisions: Sequence[Decision], rule_with: Callable[[Engine], Ruling]
+    ) -> tuple[Ruling, Engine, tuple[str, ...]]:
+        """Take the engine that is asked for, or the one that is fit; say how that was chosen."""
+        asked = self.settings.engine
+        if asked is not Engine.AUTO:
+            return rule_with(asked), asked, ()
+        from ci3.core.estimate import choose_engine
+
+        by_rules = rule_with(Engine.LIFECYCLE)
+        direct = {one.deployment.name for one in by_rules.decisions if one.is_direct}
+        counts: tuple[list[int], list[int]] = [], []
+        for one in decisions:
+            if one.is_delete:
+                counts[one.deployment.name in direct].append(one.deployment.deletion_count)
+        obstacle = "; ".join(one.message for one in by_rules.refusals)
+        choice = choose_engine(*counts, obstacle=obstacle)
+        is_by_rules = choice.engine is Engine.LIFECYCLE
+        ruling = by_rules if is_by_rules else rule_with(Engine.DIRECT)
+        return ruling, choice.engine, choice.sentences
 
     def _rule(
         self,
@@ -225,6 +248,7 @@ class Cleanup:
         inventory: Inventory,
         decisions: Sequence[Decision],
         doubts: Sequence[Refusal],
+        engine: Engine,
     ) -> Ruling:
         """Say what of the bucket's lifecycle rules goes into the plan."""
         others = {one.name.removesuffix("/"): one.reason for one in inventory.ignored}
@@ -233,7 +257,7 @@ class Cleanup:
             seen.rules,
             Sight(
                 prefix=seen.target.prefix,
-                engine=self.settings.engine,
+                engine=engine,
                 now=seen.now,
                 decisions=decisions,
                 others=others,
@@ -247,7 +271,8 @@ class Cleanup:
 
     def _needs_mfa(self, bucket: BucketReader, target: Target) -> bool:
         """Ask whether removing a version needs a token, where rules can be in the way of that."""
-        is_asked = self.settings.engine is Engine.LIFECYCLE and target.versioning.may_hold_versions
+        may_rule = self.settings.engine is not Engine.DIRECT
+        is_asked = may_rule and target.versioning.may_hold_versions
         return is_asked and bucket.versioning_state().needs_mfa
 
     def has_rules(self, bucket: BucketReader) -> bool:

@@ -32,6 +32,15 @@ MAXIMUM_SHARDS: Final = 256
 Each of them lists everything anew. Source: https://docs.github.com/en/actions/reference/limits
 """
 
+MOST_DIRECT_OBJECTS: Final = 10_000_000
+"""Objects up to which ci3 deletes them itself, if it may choose.
+
+At S3's rate that is less than an hour: within what keys last that another step has got, and far
+from a job's end. What goes directly is gone when the run ends, and each object was compared with
+the plan right before; a lifecycle rule knows ages only, and takes a day or two. Beyond, hours of
+requests stand against none.
+"""
+
 DELETE_BATCH_SIZE: Final = 1000
 """Keys in one DeleteObjects request at most.
 

@@ -98,6 +98,8 @@ def settings_of_plans(
             f"{', '.join(one.url for one in settings)}",
             "Nothing was deleted. Apply it where it was made for.",
         )
+    pairs = zip(plans, settings, strict=True)
+    settings = tuple(one.with_engine(plan.engine) for plan, one in pairs)
     for plan, one in zip(plans, settings, strict=True):
         _refuse_other_end(one, plan.policy, f"{path} is a plan")
     return settings
@@ -150,7 +152,7 @@ def settings_of_journal(
             "Run it again without: it finds the rules that stand, and what is left to do.",
         )
     layer = _recorded_layer(header.target, header.policy, path, (policy.defaults, given))
-    settings = resolve(before, layer, policy.defaults, given)
+    settings = resolve(before, layer, policy.defaults, given).with_engine(Engine.DIRECT)
     _refuse_other_end(settings, header.policy, f"{path} is the journal of a run")
     return replace(settings, shard=Shard.parse(header.shard) if header.shard else None)
 

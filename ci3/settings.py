@@ -2,14 +2,20 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from typing import Self
 
-from ci3.constants import DEFAULT_KEEP_COUNT, MAXIMUM_CONCURRENCY, MINIMUM_KEEP_COUNT
+from ci3.constants import (
+    DEFAULT_KEEP_COUNT,
+    MAXIMUM_CONCURRENCY,
+    MINIMUM_KEEP_COUNT,
+    MOST_DIRECT_OBJECTS,
+)
 from ci3.core.live import LiveSource
 from ci3.core.measures import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
 from ci3.core.model import Engine
-from ci3.core.plan import DeleteLimit, PolicyEntry
+from ci3.core.plan import ENGINE, DeleteLimit, PolicyEntry
 from ci3.core.report_place import ADDRESS_PATTERN, ReportPlace
 from ci3.core.shards import Shard
 from ci3.core.succession import AgeFrom
@@ -249,7 +255,8 @@ class Settings:
     engine: Engine = define(
         "What deletes. `direct`: ci3 itself, object by object, at once. `lifecycle`: S3, by a rule "
         "of the bucket's lifecycle for each deployment that goes: any number of objects, free, "
-        "within a day or two.",
+        f"within a day or two. `auto`: up to {MOST_DIRECT_OBJECTS:,} objects directly, and more "
+        "by the lifecycle, where nothing stands in its way; the plan says which and why.",
         parse=parse_choice(Engine),
         choices=Engine,
         options=("--engine",),
@@ -400,6 +407,16 @@ class Settings:
     def url(self) -> str:
         """The address of the folder whose sub-folders are the deployments."""
         return f"s3://{self.bucket}/{self.prefix}"
+
+    def with_engine(self, engine: Engine) -> Self:
+        """Give the same settings as if this engine had been asked for, where that was left open."""
+        if self.engine is not Engine.AUTO:
+            return self
+        recorded = dict(self.recorded)
+        entry = recorded.pop(ENGINE, None)
+        if entry is not None and engine is not Engine.DIRECT:
+            recorded[ENGINE] = replace(entry, value=engine.value)
+        return replace(self, engine=engine, recorded=recorded)
 
     def __repr__(self) -> str:
         return f"Settings({self.bucket!r}, {self.prefix!r}, {self.mode})"

@@ -129,6 +129,8 @@ PLAN_KEYS = {
     "rules[].expires_at": "When its term ends: an apply after that takes it away.",
     "rules[].fate": "What becomes of it: `stands`, or why an apply takes it away first.",
     "rules[].message": "The same for people.",
+    "choice": "With `engine: auto` how the engine was chosen, for people: which and why, and what "
+    "each would take. `policy` then has the engine that was chosen.",
     "totals.found": "Deployments.",
     "totals.keep": "Those that stay.",
     "totals.delete": "Those that go.",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from ci3.constants import DELETE_BATCH_SIZE
+from ci3.constants import DELETE_BATCH_SIZE, MOST_DIRECT_OBJECTS
 from ci3.core.model import Engine
 from ci3.core.wording import counted
 
@@ -45,15 +45,6 @@ INVENTORY_USD_PER_MILLION: Final = Decimal("0.0025")
 """The price of a million objects in an S3 Inventory report, each time that one is made.
 
 Source: https://aws.amazon.com/s3/pricing/ (Management and insights)
-"""
-
-MOST_DIRECT_OBJECTS: Final = 10_000_000
-"""Objects up to which ci3 deletes them itself, if it may choose.
-
-At S3's rate that is less than an hour: within what keys last that another step has got, and far
-from a job's end. What goes directly is gone when the run ends, and each object was compared with
-the plan right before; a lifecycle rule knows ages only, and takes a day or two. Beyond, hours of
-requests stand against none.
 """
 
 JOB_SECONDS: Final = 6 * 3_600
@@ -92,7 +83,8 @@ class Choice:
     @property
     def sentences(self) -> tuple[str, ...]:
         """Tell it, the choice first."""
-        return (f"Engine {self.engine}: {self.reason}", *(str(one) for one in self.estimates))
+        told = f"engine: auto takes {self.engine}: {self.reason}"
+        return (told, *(str(one) for one in self.estimates))
 
 
 def estimate_direct(
@@ -122,36 +114,47 @@ def estimate_direct(
     )
 
 
-def estimate_lifecycle(object_counts: Sequence[int]) -> Estimate:
+def estimate_lifecycle(object_counts: Sequence[int], direct_counts: Sequence[int] = ()) -> Estimate:
     """Say what deleting deployments of so many objects takes with one lifecycle rule for each.
+
+    Those of `direct_counts` can't be left to a rule.
 
     S3 acts on rules once a day, from midnight UTC, asynchronously. Neither its requests nor the
     storage of what has expired are charged. Each deployment is listed again before. Source:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-expire-general-considerations.html
     """
     pages = sum(count_pages(one) for one in object_counts)
-    usd = list_cost(pages)
+    arithmetic = (
+        f"{counted(len(object_counts), 'rule')} for {counted(sum(object_counts), 'object')}, "
+        f"free; listed again before: {_listing(pages, 1)} = {cost(list_cost(pages))}; "
+        "S3 deletes within a day or two of the next midnight UTC"
+    )
+    rest = estimate_direct(direct_counts)
+    if direct_counts:
+        arithmetic += f"; the others directly: {rest.arithmetic}"
     return Estimate(
         engine=Engine.LIFECYCLE,
         seconds=None,
-        list_requests=pages,
-        delete_requests=0,
-        usd=usd,
-        arithmetic=(
-            f"{counted(len(object_counts), 'rule')} for {counted(sum(object_counts), 'object')}, "
-            f"free; listed again before: {_listing(pages, 1)} = {cost(usd)}; "
-            "S3 deletes within a day or two of the next midnight UTC"
-        ),
+        list_requests=pages + rest.list_requests,
+        delete_requests=rest.delete_requests,
+        usd=list_cost(pages) + rest.usd,
+        arithmetic=arithmetic,
     )
 
 
-def choose_engine(object_counts: Sequence[int], *, obstacle: str = "") -> Choice:
-    """Choose what deletes deployments of so many objects.
+def choose_engine(
+    rule_counts: Sequence[int], direct_counts: Sequence[int] = (), *, obstacle: str = ""
+) -> Choice:
+    """Choose what deletes deployments of so many objects; rules can't delete `direct_counts`.
 
-    An `obstacle` says why the lifecycle can't: then it is ci3 itself, however long it takes.
+    An `obstacle` says why the lifecycle can't delete any: then it is ci3 itself, however long it
+    takes.
     """
-    total = sum(object_counts)
-    direct, lifecycle = estimate_direct(object_counts), estimate_lifecycle(object_counts)
+    total = sum(rule_counts) + sum(direct_counts)
+    direct = estimate_direct((*rule_counts, *direct_counts))
+    lifecycle = estimate_lifecycle(rule_counts, direct_counts)
+    if not rule_counts and direct_counts:
+        obstacle = obstacle or "of no deployment can a rule be made"
     most = f"{MOST_DIRECT_OBJECTS:,}"
     if total <= MOST_DIRECT_OBJECTS:
         engine, reason = Engine.DIRECT, f"up to {most} objects ci3 deletes them itself, at once"

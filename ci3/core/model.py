@@ -217,10 +217,14 @@ class Target:
 
 
 class Engine(StrEnum):
-    """What does the deleting: requests of ci3's own, or rules of the bucket's lifecycle."""
+    """What does the deleting: requests of ci3's own, or rules of the bucket's lifecycle.
+
+    `auto` is a wish only: each plan has one of the others.
+    """
 
     DIRECT = "direct"
     LIFECYCLE = "lifecycle"
+    AUTO = "auto"
 
 
 class Action(StrEnum):
@@ -279,6 +283,11 @@ class Decision:
     def is_delete(self) -> bool:
         """Whether this deployment is due."""
         return self.action is Action.DELETE
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether this deployment is due, and no lifecycle rule deletes it."""
+        return self.is_delete and self.expire_days is None
 
     @property
     def is_keep(self) -> bool:

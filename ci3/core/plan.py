@@ -137,6 +137,8 @@ class Plan:
     """What of it one shard deletes, where it is cut; that changes nothing about its id."""
     rules: "tuple[StandingRule, ...]" = ()
     """The lifecycle rules of ours that stand here, and what becomes of them."""
+    choice: tuple[str, ...] = ()
+    """How the engine was chosen, in sentences, where that was left open."""
 
     @property
     def engine(self) -> Engine:

@@ -48,6 +48,7 @@ def plan_content(plan: Plan) -> dict[str, object]:
         "deployments": [_decision(decision) for decision in plan.decisions],
         "ignored": [{"name": one.name, "reason": one.reason} for one in plan.ignored],
         "rules": [_rule(one) for one in plan.rules],
+        "choice": list(plan.choice),
         "totals": dataclasses.asdict(plan.totals),
     }
 

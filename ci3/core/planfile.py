@@ -149,6 +149,7 @@ class PlanFile(_Strict):
     deployments: list[_Deployment]
     ignored: list[_Ignored]
     rules: list[_Rule]
+    choice: list[str]
     totals: _Totals
 
 
@@ -202,6 +203,7 @@ def _to_plan(file: PlanFile) -> Plan:
         refusals=tuple(Refusal(code=one.code, message=one.message) for one in file.refusals),
         warnings=tuple(PlanWarning(code=one.code, message=one.message) for one in file.warnings),
         rules=tuple(_to_rule(one) for one in file.rules),
+        choice=tuple(file.choice),
     )
 
 

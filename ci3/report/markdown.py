@@ -161,7 +161,8 @@ def _target(account: Account, place: Place, room_bytes: int) -> list[str]:
     """Render one target: what is seen at a glance, its tables, and what shaped them."""
     plan = account.plan
     above = glance(plan, place)
-    below = [*_ignored(plan), plain(rules_note(plan))]
+    choice = "\n".join(f"- {plain(sentence)}" for sentence in plan.choice)
+    below = [*_ignored(plan), plain(rules_note(plan)), choice]
     room = room_bytes - size_bytes("\n\n".join((above, *below)))
     doomed = table(_doomed_columns(account), _doomed_rows(account, place), room, place)
     is_short = len(_doomed(account)) <= _DOOMED_OPEN

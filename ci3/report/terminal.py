@@ -57,7 +57,8 @@ def show_plan(console: Console, plan: Plan) -> None:
         console.print(Text(f"  ignored  … and {left:,} more", "dim"))
     console.print()
     console.print(Text(f"{visible(plan.target.url)}  {verdict(plan)}.", "bold"))
-    console.print(Text(visible(rules_note(plan))))
+    for sentence in (rules_note(plan), *plan.choice):
+        console.print(Text(visible(sentence)))
     for note in (rollback_note(plan), undo_note(plan) if plan.doomed else ""):
         if note:
             console.print(Text(note))

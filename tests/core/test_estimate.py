@@ -104,20 +104,37 @@ def test_lifecycle_is_chosen_above_the_border_and_only_there(counts, engine):
 
 
 def test_lifecycle_is_not_chosen_where_anything_is_in_its_way():
-    chosen = choose_engine([10**8], obstacle="MFA delete is on")
+    chosen = choose_engine([10**8], obstacle="it is so")
 
     assert chosen.engine is Engine.DIRECT
     assert chosen.sentences == (
-        "Engine direct: more than 10,000,000 objects, and no lifecycle rules: MFA delete is on",
+        "engine: auto takes direct: more than 10,000,000 objects, and no lifecycle rules: it is so",
         str(estimate_direct([10**8])),
     )
+
+
+def test_what_no_rule_can_be_made_for_is_reckoned_directly_beside_the_rules():
+    chosen = choose_engine([10**8], [7_000, 1])
+
+    assert chosen.engine is Engine.LIFECYCLE
+    direct, lifecycle = chosen.estimates
+    assert direct.list_requests == 100_008
+    assert (lifecycle.list_requests, lifecycle.delete_requests) == (100_008, 8)
+    assert "1 rule for 100,000,000 objects, free; listed again before: 100,000 " in str(lifecycle)
+    assert "; the others directly: 7,001 objects / 3,500 a second = 2 s" in str(lifecycle)
+
+
+def test_lifecycle_is_not_chosen_where_no_rule_can_be_made():
+    chosen = choose_engine([], [10**8])
+    assert chosen.engine is Engine.DIRECT
+    assert "of no deployment can a rule be made" in chosen.reason
 
 
 @given(counts=COUNTS, obstacle=st.sampled_from(["", "it is denied"]))
 def test_choice_says_which_engine_it_is_and_what_each_would_take(counts, obstacle):
     chosen: Choice = choose_engine(counts, obstacle=obstacle)
     first, *rest = chosen.sentences
-    assert first.startswith(f"Engine {chosen.engine}: ")
+    assert first.startswith(f"engine: auto takes {chosen.engine}: ")
     assert rest == [str(one) for one in chosen.estimates]
     assert chosen.engine in [one.engine for one in chosen.estimates]
 

@@ -139,6 +139,7 @@ plans = st.builds(
         st.builds(PlanWarning, code=st.sampled_from(WarningCode), message=texts), max_size=1
     ).map(tuple),
     rules=st.lists(rules, max_size=2).map(tuple),
+    choice=st.lists(texts, max_size=2).map(tuple),
 )
 
 
@@ -196,7 +197,7 @@ def test_plan_file_has_the_keys_that_are_documented():
 
     assert ", ".join(written) == (
         "format, ci3_version, plan_id, created_at, target, policy, applyable, refusals, warnings, "
-        "deployments, ignored, rules, totals"
+        "deployments, ignored, rules, choice, totals"
     )
     assert ", ".join(written["deployments"][1]) == (
         "name, prefix, group, decision, reasons, object_count, size_bytes, oldest_at, newest_at, "
