@@ -26,7 +26,7 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read which of how many; raises ValueError with words that follow the text."""
-        found = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", text)
+        found = re.fullmatch("(0|[1-9][0-9]{0,8})/(0|[1-9][0-9]{0,8})", text)
         if found is None:
             raise ValueError("is no shard; write which of how many: 3/8")
         number, count = int(found[1]), int(found[2])

@@ -141,7 +141,7 @@ def _times(column: Sequence[str], where: str) -> list[str]:
     """Write times as listings do; rows have few different ones."""
     try:
         texts = {text: _time(datetime.fromisoformat(text)) for text in set(column)}
-    except ValueError as exc:
+    except (ValueError, OverflowError) as exc:  # of a time zone at the end of all years
         raise unreadable(where, f"a time can't be read: {exc}") from exc
     return [texts[text] for text in column]
 

@@ -21,11 +21,13 @@ def watch(
     of it.
     """
     left = set(running)
-    while left:
+    while True:
         try:
-            left = wait(left, timeout=NOTICE_SECONDS).not_done
-            if left:
-                look_up()
+            while left:
+                left = wait(left, timeout=NOTICE_SECONDS).not_done
+                if left:
+                    look_up()
+            return
         except KeyboardInterrupt:
             stop("it was interrupted")
 

@@ -127,6 +127,7 @@ def test_shard_is_read_and_written_the_same(text, number, count):
         ("a/8", "is no shard"),
         ("٣/٨", "is no shard"),
         ("1/99999999999999999999", "is no shard"),
+        ("03/8", "is no shard"),
         ("0/8", "is none of 8; they count from 1/8 to 8/8"),
         ("9/8", "is none of 8"),
         ("3/0", "has 0 parts"),
