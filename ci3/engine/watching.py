@@ -21,13 +21,14 @@ def watch(
     of it.
     """
     left = set(running)
-    while True:
+    is_done = False
+    while not is_done:
         try:
             while left:
                 left = wait(left, timeout=NOTICE_SECONDS).not_done
                 if left:
                     look_up()
-            return
+            is_done = True
         except KeyboardInterrupt:
             stop("it was interrupted")
 
