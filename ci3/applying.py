@@ -95,7 +95,9 @@ def delete_journaled(  # noqa: PLR0913 - all that a deletion is of
     direct = [one for one in approved.due if one.expire_days is None]
     expired = _expire(cleanup, plan, ruled, bucket, gate=gate, journal=journal) if ruled else None
     if expired is not None and (expired.problem or not direct):
-        deleted, guard = _not_begun(direct, expired.problem), None
+        why = expired.problem
+        deleted = Deleted(results=not_begun(direct, why), whole=(), stopped=why)
+        guard = None
     else:
         deleted, guard = _delete_due(
             cleanup, plan, direct, bucket, writer=writer, gate=gate, journal=journal
@@ -155,9 +157,9 @@ def _expire(  # noqa: PLR0913 - as above
     return expiry.run(due)
 
 
-def _not_begun(due: Sequence[Decision], why: str) -> Deleted:
-    """Say of deployments, if there are any, that nothing was deleted: the rules went wrong."""
-    results = tuple(
+def not_begun(due: Sequence[Decision], why: str) -> tuple[DeploymentResult, ...]:
+    """Say of deployments that nothing of them was deleted."""
+    return tuple(
         DeploymentResult(
             name=one.deployment.name,
             counts={ObjectOutcome.FAILED: one.deployment.deletion_count},
@@ -166,7 +168,6 @@ def _not_begun(due: Sequence[Decision], why: str) -> Deleted:
         )
         for one in due
     )
-    return Deleted(results=results, whole=(), stopped=why)
 
 
 def _delete_due(  # noqa: PLR0913 - as above

@@ -11,7 +11,7 @@ from ci3.cleanup import Cleanup
 from ci3.core.account import Account
 from ci3.core.journal_place import refuse_other_place
 from ci3.core.live import folder_under
-from ci3.core.model import DeploymentResult, Engine, ObjectOutcome, Result
+from ci3.core.model import Engine, Result
 from ci3.core.plan import Plan
 from ci3.errors import SettingsError, told
 
@@ -214,18 +214,12 @@ def _delete_next(cleanup: Cleanup, bucket: BucketReader, approved: Approved) -> 
 
 def _left(approved: Approved, why: str) -> Result:
     """Say of a target that nothing of it was deleted."""
+    from ci3.applying import not_begun
+
     return Result(
         run_id="",
         journal_file="",
-        deployments=tuple(
-            DeploymentResult(
-                name=decision.deployment.name,
-                counts={ObjectOutcome.FAILED: decision.deployment.deletion_count},
-                bytes_deleted=0,
-                problem=f"not begun: {why}",
-            )
-            for decision in approved.plan.doomed
-        ),
+        deployments=not_begun(approved.plan.doomed, why),
         stopped=why,
     )
 
