@@ -40,7 +40,7 @@ from ci3.engine.inventory import Scope, finish_listing, take_inventory
 from ci3.engine.live import read_live_sources
 from ci3.engine.progress import Progress
 from ci3.engine.version_listing import with_versions
-from ci3.errors import AccessError, DeniedError
+from ci3.errors import AccessError, LackingError
 from ci3.settings import Settings
 
 if TYPE_CHECKING:
@@ -339,4 +339,4 @@ def _read_rules(bucket: BucketReader) -> RulesSeen:
     try:
         return RulesSeen(configuration=bucket.read_lifecycle().text)
     except AccessError as exc:
-        return RulesSeen(problem=exc.message, is_denied=isinstance(exc, DeniedError))
+        return RulesSeen(problem=exc.message, is_lacking=isinstance(exc, LackingError))

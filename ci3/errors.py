@@ -63,6 +63,10 @@ class DeniedError(AccessError):
     """S3 answered that this identity may not do this."""
 
 
+class LackingError(AccessError):
+    """This S3 answered that it has no such thing at all."""
+
+
 class ListingError(AccessError):
     """A listing came back that can't be trusted: doubt keeps, so nothing follows from it."""
 

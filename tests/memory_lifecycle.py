@@ -49,6 +49,9 @@ def answer(bucket: MemoryBucket, request: Request) -> Answer:
         rules = []
     if not 0 < len(rules) <= MOST_RULES:
         return error(400, "MalformedXML")
+    ids = [texts(one).get("ID", "") for one in rules]
+    if len(set(ids)) < len(ids):
+        return error(400, "InvalidArgument")
     headers = {name.lower(): value for name, value in request.headers.items()}
     bucket.lifecycle = request.body
     bucket.transition_minimum = headers.get(MINIMUM, "all_storage_classes_128K")

@@ -11,7 +11,7 @@ from ci3.aws.client import error_code, translated
 from ci3.aws.outcomes import NO_ANSWER
 from ci3.aws.reading_ahead import read_ahead
 from ci3.core.lifecycle_xml import ConfigurationText, LifecycleTextError, read_configuration
-from ci3.errors import AccessError
+from ci3.errors import AccessError, LackingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _TEXT = "ci3-text"
+_LACKING_CODES = ("NotImplemented", "501", "MethodNotAllowed", "405")
 _RULE_ID = re.compile(r'rule-id="([^"]*)"')
 
 
@@ -49,7 +50,8 @@ def keep_text(client: "S3Client") -> None:
 def read_lifecycle(client: "S3Client", bucket: str) -> LifecycleReading:
     """Read the configuration with a client that `keep_text` was told of.
 
-    Raises AccessError where it can't be read, or where it has something that ci3 does not know.
+    Raises AccessError where it can't be read, or where it has something that ci3 does not know;
+    LackingError where this S3 has no lifecycle.
     """
     where = f"reading the lifecycle configuration of s3://{bucket}"
     with translated(where):
@@ -58,6 +60,8 @@ def read_lifecycle(client: "S3Client", bucket: str) -> LifecycleReading:
         except botocore.exceptions.ClientError as exc:
             if error_code(exc) == "NoSuchLifecycleConfiguration":
                 return LifecycleReading(text=ConfigurationText())
+            if error_code(exc) in _LACKING_CODES:
+                raise LackingError("this S3 has no lifecycle", "Use engine: direct.") from exc
             raise
     try:
         text = _whole(answer.get(_TEXT))

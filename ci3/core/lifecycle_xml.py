@@ -85,6 +85,13 @@ class RuleText:
         found = self.rule.find("ID")
         return found.text if found else ""
 
+    @property
+    def prefix(self) -> str:
+        """The prefix of its filter, or nothing where that is more than a prefix, or none."""
+        where = self.rule.find("Filter")
+        found = where.find("Prefix") if where else None
+        return found.text if found else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationText:

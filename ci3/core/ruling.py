@@ -21,7 +21,7 @@ class RulesSeen:
 
     configuration: ConfigurationText = field(default_factory=ConfigurationText)
     problem: str = ""
-    is_denied: bool = False
+    is_lacking: bool = False
 
     @property
     def own(self) -> tuple[ExpiryRule, ...]:
@@ -52,9 +52,8 @@ def rule(
     rules = judge_rules(seen.own, sight)
     warnings = [*_about_odd(seen), *_about_rules(rules)]
     if sight.engine is not Engine.LIFECYCLE:
-        # Where old versions stay, their term can't be read either, and that is told.
-        if seen.is_denied and (delete_versions or versioning is not Versioning.ENABLED):
-            warnings.append(_UNREAD)
+        if seen.problem and not seen.is_lacking:
+            warnings.append(_unread(seen))
         return Ruling(decisions=tuple(sight.decisions), rules=rules, warnings=tuple(warnings))
     against = _against(
         seen, sight, versioning, needs_mfa=needs_mfa, delete_versions=delete_versions
@@ -109,11 +108,12 @@ def _against(
         )
 
 
-_UNREAD = PlanWarning(
-    code=WarningCode.LIFECYCLE,
-    message="whether lifecycle rules of ci3's own stand could not be read "
-    "(s3:GetLifecycleConfiguration): one left behind deletes what is uploaded to its folder again",
-)
+def _unread(seen: RulesSeen) -> PlanWarning:
+    message = (
+        "whether lifecycle rules of ci3's own stand could not be read (s3:GetLifecycleConfiguration"
+        f"): one left behind deletes what is uploaded to its folder again. {seen.problem}"
+    )
+    return PlanWarning(code=WarningCode.LIFECYCLE, message=message)
 
 
 def _about_odd(seen: RulesSeen) -> Iterator[PlanWarning]:

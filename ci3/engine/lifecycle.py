@@ -119,7 +119,7 @@ class Expiry:
         self._rules = tuple(rule for _, rule in made)
         change = self._changer.change(
             remove=self.gone,
-            spare={one.deployment.prefix for one in self.kept},
+            spare={one.deployment.prefix for one in (*self.kept, *due)},
             add=self._rules,
             begin=self._intend,
         )
@@ -139,7 +139,7 @@ class Expiry:
         """Put back what stood there before the write, if one was begun; tell of that too."""
         outcome = RulesOutcome.NOT_WRITTEN
         if self._begun is not None:
-            left = self._changer.put_back(self._begun, {one.rule_id for one in self._rules})
+            left = self._changer.put_back(self._begun, self._rules)
             outcome = RulesOutcome.UNKNOWN if left else RulesOutcome.PUT_BACK
             problem += (
                 f". The rules may stand all the same: {left}"
@@ -216,12 +216,14 @@ def reconcile(reader: BucketReader, plan: Plan, sleep: Callable[[float], None]) 
     going = [one for one in plan.rules if one.goes]
     if not going:
         return Reconciled()
+    ids = {one.rule.rule_id for one in going}
     followers = (one.successor(plan.created_at) for one in going)
+    add = {one.prefix: one for one in followers if one is not None}
+    changer = LifecycleChanger(reader=reader, sleep=sleep)
     try:
-        change = LifecycleChanger(reader=reader, sleep=sleep).change(
-            remove={one.rule.rule_id for one in going},
-            add=[one for one in followers if one is not None],
-        )
+        change = changer.change(remove=ids, add=[*add.values()])
+        if change.is_refused and add:  # what is to be kept goes first
+            change = changer.change(remove=ids)
     except AccessError as exc:
         return Reconciled(problem=exc.message)
     there = {one.rule_id for one in change.before.text.rules}

@@ -85,24 +85,27 @@ class LifecycleChanger:
         problem = self._look(before, expected, written, [one.rule_id for one in ours])
         return Change(before=before, problem=problem, is_refused=written.is_refused)
 
-    def put_back(self, before: LifecycleReading, added: Collection[str]) -> str:
+    def put_back(self, before: LifecycleReading, added: Sequence[ExpiryRule]) -> str:
         """Put a saved configuration back, byte for byte, or say why that was not done.
 
         Where somebody else has written since, only what was added is taken out of it. Where
-        nothing of it shows it is put back all the same: what was written may show late.
+        nothing of it shows it is put back all the same: what was written may show late. What was
+        added is known by its ID, whatever has become of the rest of it.
         """
+        ids = {one.rule_id for one in added}
         try:
             now = self.reader.read_lifecycle()
-            ours = [one for one in now.text.rules if is_ours(one) and one.rule_id in added]
+            ours = [one for one in now.text.rules if one.rule_id in ids]
             left = read_configuration(spliced(now.text, ours, ()))
             is_as_before = left.meanings == before.text.meanings
             if not ours and not is_as_before:
-                return ""
+                return _like(added, now.text, before.text)
             goal = before.text if is_as_before else left
-            written = self._open_writer().write(goal.raw, now.transition_minimum)
+            written = self._open_writer().write(goal.raw, before.transition_minimum)
             if not ours:
                 return written.problem
-            return self._look(now, goal, written, [one.rule_id for one in ours])
+            problem = self._look(now, goal, written, [one.rule_id for one in ours])
+            return problem or _like(added, left, before.text)
         except AccessError as exc:
             return exc.message
 
@@ -169,6 +172,17 @@ def _overtaken(what: str) -> str:
         f"somebody else wrote the bucket's lifecycle rules at the same time: {what}. Look at them, "
         "and run again"
     )
+
+
+def _like(added: Iterable[ExpiryRule], now: ConfigurationText, before: ConfigurationText) -> str:
+    """Say which rules that came since are for the folders of what was added, under other IDs."""
+    folders = {one.prefix.removesuffix("/") for one in added}
+    likely = [
+        one.rule_id
+        for one in now.rules
+        if one.rule.meaning not in before.meanings and one.prefix.removesuffix("/") in folders
+    ]
+    return f"rules for the same folders are new: {', '.join(likely)}" if likely else ""
 
 
 def is_ours(one: RuleText) -> bool:

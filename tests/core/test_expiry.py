@@ -291,19 +291,15 @@ def test_refusal_leaves_the_decisions_as_they_were() -> None:
     assert [one.code for one in found.refusals] == [RefusalCode.LIFECYCLE]
 
 
-@pytest.mark.parametrize(
-    ("versioning", "delete_versions", "tells"),
-    [
-        (Versioning.DISABLED, False, True),
-        (Versioning.ENABLED, True, True),
-        (Versioning.ENABLED, False, False),  # that old versions' term is unknown is told already
-    ],
-)
-def test_direct_run_tells_that_it_may_not_look_for_rules_left_behind(
-    versioning: Versioning, delete_versions: bool, tells: bool
+@pytest.mark.parametrize("versioning", [*Versioning])
+@pytest.mark.parametrize("is_lacking", [False, True])
+def test_direct_run_tells_that_it_could_not_look_for_rules_left_behind(
+    versioning: Versioning, is_lacking: bool
 ) -> None:
     sight = Sight(prefix="", engine=Engine.DIRECT, now=NOW, decisions=(), others={}, doubts=(),
                   keeps_versions=False)  # fmt: skip
-    seen = RulesSeen(problem="403", is_denied=True)
-    found = rule(seen, sight, versioning=versioning, delete_versions=delete_versions)
-    assert bool(found.warnings) is tells
+    seen = RulesSeen(problem="an element of its own", is_lacking=is_lacking)
+    found = rule(seen, sight, versioning=versioning)
+    assert [one.message.endswith("an element of its own") for one in found.warnings] == [True] * (
+        not is_lacking
+    )

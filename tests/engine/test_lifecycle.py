@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -514,3 +516,73 @@ def test_refused_plan_writes_no_rule(site: MemorySite) -> None:
     with pytest.raises(RefusedError):
         one.apply(plans, is_fresh=True)
     assert site.lifecycle == FOREIGN
+
+
+# What another run, or another S3, makes of rules.
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement"),
+    [
+        (rb"(<Days>[0-9]+</Days>)(?=</Expiration>)", rb"\1<Novel>1</Novel>"),
+        (rb"<Prefix>(old-[0-9])/</Prefix>", rb"<Prefix>\1</Prefix>"),
+    ],
+    ids=["an element more", "a prefix without its slash"],
+)
+def test_rules_that_stand_otherwise_than_they_were_written_are_taken_out(
+    site: MemorySite, pattern: bytes, replacement: bytes
+) -> None:
+    def rewrite() -> None:
+        site.lifecycle = re.sub(pattern, replacement, site.lifecycle)
+
+    site.proxy.before(*GET, rewrite, nth=3)
+    ran = Ran(site)
+    stand = [one for one in rule_ids(site.lifecycle) if one.startswith("ci3/")]
+    said = ran.record("rules-outcome")["outcome"]
+    assert ran.outcome is Outcome.PARTIAL
+    assert (stand == [], said) in {(True, "put-back"), (False, "unknown")}
+
+
+def test_rules_under_other_ids_are_not_said_to_be_gone(site: MemorySite) -> None:
+    def rename() -> None:
+        site.lifecycle = re.sub(
+            rb"<ID>ci3/(old-[0-9])/[^<]*</ID>", rb"<ID>r-\1</ID>", site.lifecycle
+        )
+
+    site.proxy.before(*GET, rename, nth=3)
+    ran = Ran(site)
+    assert ran.outcome is Outcome.PARTIAL
+    assert ran.record("rules-outcome")["outcome"] == "unknown"
+    assert "rules for the same folders are new: r-old-1, r-old-2, r-old-3" in ran.told
+
+
+def test_two_runs_at_once_leave_one_rule_for_a_folder(site: MemorySite) -> None:
+    first = open_run([cleanup(site, engine="lifecycle")])
+    plans = first.make_plans()
+    later = cleanup(site, engine="lifecycle")
+    later = replace(later, clock=lambda: datetime.now(UTC) + timedelta(seconds=5))
+    assert apply(later)[0].outcome is Outcome.APPLIED
+    (account,) = first.apply(plans, is_fresh=True)
+    assert account.outcome is Outcome.APPLIED
+    assert written(site) == ["logs", *OURS]
+
+
+def test_rules_of_what_is_kept_go_also_where_followers_are_refused(site: MemorySite) -> None:
+    site.enable_versioning()
+    assert Ran(site).outcome is Outcome.APPLIED
+    for number in range(3):
+        site.remove(f"old-1/file-{number:05}")
+    refused = "<Error><Code>InvalidArgument</Code><Message>no</Message></Error>"
+    site.proxy.answer(*PUT, refused, status=400, nth=1)
+    (account,) = apply(cleanup(site, engine="lifecycle", protect="old-2"))
+    assert "ci3/old-2/" not in written(site)
+    assert {one.name for one in account.reconciled.removed} == {"old-1", "old-2"}
+
+
+def test_left_behind_rule_that_cannot_be_read_is_told_with_any_engine(site: MemorySite) -> None:
+    site.lifecycle = FOREIGN.replace(b"</Rule>", b"<Novel>1</Novel></Rule>", 1)
+    ran = Ran(site, engine="direct")
+    assert ran.outcome is Outcome.APPLIED
+    (warning,) = ran.plan.warnings
+    assert warning.code is WarningCode.LIFECYCLE
+    assert "Novel" in warning.message

@@ -79,7 +79,7 @@ def test_saved_configuration_is_put_back(place, has_others: bool) -> None:
     before = one.reader.read_lifecycle()
     change = one.change(add=[rule("old")])
     assert change.problem == ""
-    assert one.put_back(change.before, [rule("old").rule_id]) == ""
+    assert one.put_back(change.before, [rule("old")]) == ""
     assert one.reader.read_lifecycle().text.meanings == before.text.meanings
 
 
