@@ -10,8 +10,7 @@ from ci3.core.model import Decision, Target
 from ci3.core.objections import against_readings, folder_names
 from ci3.core.parting import overlook_others
 from ci3.core.pins import Pin, pin_live
-from ci3.core.plan import Plan, compare
-from ci3.core.resumption import NO_DEPLOYMENT
+from ci3.core.plan import NO_DEPLOYMENT, Plan, compare
 from ci3.engine.folders import find_folders
 from ci3.errors import RefusedError
 

@@ -16,7 +16,7 @@ _ID_LIMIT: Final = 255
 _KEY_LIMIT_BYTES: Final = 1_024
 RULE_ID_BEGIN: Final = "ci3/"
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
-_NOT_IN_A_RULE: Final = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_IN_A_RULE: Final = "[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """What XML has no place for, or changes on the way."""
 _LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -65,7 +65,7 @@ def can_be_named(prefix: str) -> bool:
     """Say whether a rule can name a folder: XML must carry it, and the ID must not be too long."""
     longest = ExpiryRule(prefix=prefix, days=1, noncurrent_days=None, expires_at=_LATEST)
     is_short = len(longest.rule_id) <= _ID_LIMIT and len(prefix.encode()) <= _KEY_LIMIT_BYTES
-    return is_short and not _NOT_IN_A_RULE.search(prefix)
+    return is_short and not re.search(_NOT_IN_A_RULE, prefix)
 
 
 def read_rule(rule: Element) -> ExpiryRule | None:

@@ -15,6 +15,9 @@ from ci3.core.wording import timestamp
 if TYPE_CHECKING:
     from ci3.core.expiry_plan import StandingRule
 
+NO_DEPLOYMENT = "it is no deployment by the settings any more"
+"""Why something of an approved plan stays that is only a folder by now."""
+
 DELETE_VERSIONS = "delete-versions"
 """The setting by which all versions go; a plan that was made with it records it."""
 ENGINE = "engine"

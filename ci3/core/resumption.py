@@ -16,14 +16,13 @@ from ci3.core.model import (
     Target,
 )
 from ci3.core.objections import Limits, hold_limits
-from ci3.core.plan import Plan, PlanWarning, PolicyEntry, WarningCode
+from ci3.core.plan import NO_DEPLOYMENT, Plan, PlanWarning, PolicyEntry, WarningCode
 from ci3.core.undo import JournalEntry
 from ci3.core.wording import counted
 
 NOT_NAMED = "it is due, and not among what the run that is resumed was to delete"
 CHANGED = "its objects changed since it was approved"
 BROUGHT_BACK = "it was brought back since"
-NO_DEPLOYMENT = "it is no deployment by the settings any more"
 
 _WENT = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
 
