@@ -252,6 +252,21 @@ def test_after_what_is_hidden_a_rule_for_its_old_versions_follows(site, capsys) 
     assert "old-1" not in names(site)
 
 
+@pytest.mark.parametrize("options", [(), ("--delete-versions",)])
+def test_old_versions_are_freed_where_the_engine_is_direct_by_then(site, options) -> None:
+    site.enable_versioning()
+    site.deploy("old-1", days=20)
+    site.deploy("new", days=1)
+    cleanup(site, *BY_S3)
+    lose(site, "old-1")
+    lose(site, "old-2")
+    assert cleanup(site, *KEEP_1, "--engine", "direct", *options, journal="k.jsonl") == 0
+    followers = re.findall("<Rule><ID>ci3/.*?</Rule>", site.lifecycle.decode())
+    assert len(followers) == 2
+    assert all("<NoncurrentDays>30</NoncurrentDays>" in one for one in followers)
+    assert not any("<Days>" in one for one in followers)
+
+
 # Undoing it.
 
 

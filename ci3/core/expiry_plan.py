@@ -101,7 +101,7 @@ def _judge(  # noqa: PLR0911 - one for each fate
     if decision is None or decision.deployment.newest_at is None:
         if sight.doubts:
             return Fate.DOUBTFUL, f"it is not known what is live: {sight.doubts[0]}"
-        if sight.keeps_versions and sight.engine is Engine.LIFECYCLE:
+        if sight.keeps_versions or rule.noncurrent_days:  # with any engine: none else frees them
             days = counted(rule.noncurrent_days or UNDO_DAYS, "day")
             return Fate.HIDDEN, f"only old versions are left there, to be restored for {days}"
         return Fate.EMPTIED, "nothing is left there"
