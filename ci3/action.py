@@ -144,14 +144,20 @@ def _clean(
     reconciled = run.reconcile(plans)
     accounts = with_reconciled(accounts, reconciled)
     show_reconciled(console, accounts)
-    if not run.has_work(plans) or run.is_held(plans, reconciled):
-        return reporter.report(accounts, changes)
+    has_work = run.has_work(plans) and not run.is_held(plans, reconciled)
     try:
-        accounts = with_reconciled(run.apply(plans, is_fresh=True), reconciled)
+        done = (
+            run.apply(plans, is_fresh=True, reconciled=reconciled)
+            if has_work
+            else run.hold_rules([Account(plan=plan) for plan in plans], reconciled)
+        )
     except KeyboardInterrupt as exc:
         raise AccessError("interrupted", JOURNAL) from exc
+    accounts = with_reconciled(done, reconciled)
     try:
-        show_results(console, accounts)
+        if has_work:
+            show_results(console, done)
+        show_reconciled(console, done)
         return reporter.report(accounts, changes)
     except KeyboardInterrupt:
         reporter.set_outputs(accounts)

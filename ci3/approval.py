@@ -35,19 +35,20 @@ class Approved:
         return {name: why for name, why in self.withdrawn.items() if name not in self.gone}
 
 
-def approve(
+def approve(  # noqa: PLR0913 - all that an approval is of
     cleanup: Cleanup,
     plan: Plan,
     bucket: BucketReader,
     *,
     is_fresh: bool,
     make_plan: Callable[[], Plan] | None = None,
+    tell: Callable[[Plan], None] = lambda _new_plan: None,
 ) -> Approved:
     """Say what of a plan may be deleted now; nothing is deleted by this.
 
     What is live is read once more. A plan that is not fresh, because a person took time to
-    look at it, is also held against a new one, made by `make_plan` where that is given. Raises
-    RefusedError for what may not be applied.
+    look at it, is also held against a new one, made by `make_plan` where that is given; `tell` is
+    told of it, whatever comes then. Raises RefusedError for what may not be applied.
     """
     refuse_unless_applyable(plan)
     skips_changed = cleanup.settings.skip_changed
@@ -57,6 +58,7 @@ def approve(
         cleanup = replace(cleanup, settings=settings)  # as it was shown, so it is done
         fading = Fading(elsewhere=plan.part.others) if plan.part else NOTHING_FADES
         new_plan = make_plan() if make_plan else cleanup.make_plan(bucket, fading)
+        tell(new_plan)
         if plan.part is not None:
             new_plan = overlook_others(new_plan, plan, cleanup.limits)
         approved = _hold_against(new_plan, approved)
@@ -68,20 +70,9 @@ def hold_what_is_live(cleanup: Cleanup, approved: Approved, bucket: BucketReader
 
     Raises RefusedError where that can't be read.
     """
-    plan = approved.plan
-    readings = cleanup.read_live_sources(bucket)
-    deployments = [decision.deployment for decision in plan.decisions]
-    names = folder_names(deployments, plan.ignored)
-    if against_readings(readings, names):
-        # What is live may be newer than the plan.
-        there = find_folders(bucket, plan.target.prefix)
-        names = [*there.names, *folder_names((), there.ignored)]
-    if refusals := against_readings(readings, names):
-        raise RefusedError(
-            "; ".join(refusal.message for refusal in refusals),
-            "Nothing was deleted. Look at a new plan.",
-        )
-    pins = (*cleanup.pins(), *pin_live(readings))
+    pins, doubt = read_pins(cleanup, approved.plan, bucket)
+    if doubt:
+        raise RefusedError(doubt, "Nothing was deleted. Look at a new plan.")
     held = {
         decision.deployment.name: pin.reason().message
         for decision in approved.due
@@ -94,6 +85,19 @@ def hold_what_is_live(cleanup: Cleanup, approved: Approved, bucket: BucketReader
         withdrawn={**approved.withdrawn, **held},
         pins=pins,
     )
+
+
+def read_pins(cleanup: Cleanup, plan: Plan, bucket: BucketReader) -> tuple[tuple[Pin, ...], str]:
+    """Read once more what is live; give all pins, and why that is not known, if it is not."""
+    readings = cleanup.read_live_sources(bucket)
+    deployments = [decision.deployment for decision in plan.decisions]
+    names = folder_names(deployments, plan.ignored)
+    if against_readings(readings, names):
+        # What is live may be newer than the plan.
+        there = find_folders(bucket, plan.target.prefix)
+        names = [*there.names, *folder_names((), there.ignored)]
+    doubts = against_readings(readings, names)
+    return (*cleanup.pins(), *pin_live(readings)), "; ".join(one.message for one in doubts)
 
 
 def refuse_unless_applyable(*plans: Plan) -> None:

@@ -275,9 +275,9 @@ class Cleanup:
         is_asked = may_rule and target.versioning.may_hold_versions
         return is_asked and bucket.versioning_state().needs_mfa
 
-    def has_rules(self, bucket: BucketReader) -> bool:
-        """Say whether the bucket has lifecycle rules of ours."""
-        return bool(_read_rules(bucket).own)
+    def read_rules(self, bucket: BucketReader) -> RulesSeen:
+        """Read the bucket's lifecycle rules, or say what stands in the way."""
+        return _read_rules(bucket)
 
     def explain(self, bucket: BucketReader, name: str) -> "Explanation | str":
         """Explain the decision about one deployment, or say why there is none to explain."""

@@ -1,8 +1,10 @@
 """A run over its targets: planned together, refused together, applied one after another."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ci3.approval import Approved, approve, hold_what_is_live, refuse_unless_applyable
@@ -13,7 +15,7 @@ from ci3.core.journal_place import refuse_other_place
 from ci3.core.live import folder_under
 from ci3.core.model import Engine, Result
 from ci3.core.plan import Plan
-from ci3.errors import SettingsError, told
+from ci3.errors import Ci3Error, SettingsError, told
 
 if TYPE_CHECKING:
     from ci3.core.expiry_plan import Reconciled
@@ -87,6 +89,29 @@ class Run:
         targets = zip(self.cleanups, self.buckets, plans, strict=True)
         return tuple(self._reconcile(*target) for target in targets)
 
+    def hold_rules(
+        self,
+        accounts: Sequence[Account],
+        reconciled: Sequence["Reconciled | None"] = (),
+        newer: Mapping[int, Plan] = MappingProxyType({}),
+    ) -> tuple[Account, ...]:
+        """Take away, when all else is done, the rules for what is live, pinned or kept by now.
+
+        It is asked for where rules of ours stood at the beginning (`reconciled` says so), or this
+        run has written some. `newer` has plans that were made meanwhile, by the id of the first.
+        """
+        held = list(accounts)
+        for number, account in enumerate(accounts):
+            cleanup, bucket = self.cleanups[number], self.buckets[number]
+            has_stood = bool(reconciled and reconciled[number]) or bool(account.plan.rules)
+            is_written = account.result is not None and bool(account.result.expiring)
+            if (has_stood or is_written) and not _is_later_shard(cleanup):
+                from ci3.standing import hold_standing
+
+                new_plan = newer.get(id(account.plan))
+                held[number] = hold_standing(cleanup, bucket, account, new_plan)
+        return tuple(held)
+
     def is_held(self, plans: Sequence[Plan], reconciled: Sequence["Reconciled | None"]) -> bool:
         """Say whether rules may not be written, since those of earlier runs could not be mended."""
         return any(
@@ -95,30 +120,61 @@ class Run:
         )
 
     def _reconcile(self, cleanup: Cleanup, bucket: BucketReader, plan: Plan) -> "Reconciled | None":
-        shard = cleanup.settings.shard
-        if shard and shard.number > 1:
-            return None  # all at once would be in each other's way: the first shard's does it
-        if self.saved and cleanup.has_rules(bucket):
+        if _is_later_shard(cleanup):
+            return None
+        if self.saved and cleanup.read_rules(bucket).own:
             plan = cleanup.make_plan(bucket)  # what was saved tells of the rules of then
         if not plan.rules:
             return None
-        from ci3.engine.lifecycle import reconcile
+        from ci3.standing import reconcile_now
 
-        return reconcile(bucket, plan, cleanup.sleep)
+        return reconcile_now(cleanup, bucket, plan)
 
-    def apply(self, plans: Sequence[Plan], *, is_fresh: bool) -> tuple[Account, ...]:
-        """Delete what the plans name and is still due.
+    def apply(
+        self,
+        plans: Sequence[Plan],
+        *,
+        is_fresh: bool,
+        reconciled: Sequence["Reconciled | None"] = (),
+    ) -> tuple[Account, ...]:
+        """Delete what the plans name and is still due, and hold the rules that stand then.
 
         Nothing is deleted anywhere while one of the targets refuses. A run that stops early in one
         target leaves those after it alone, and says so in their results.
         """
+        newer: dict[int, Plan] = {}
+        try:
+            accounts = self._apply(plans, newer, is_fresh=is_fresh)
+        except (Exception, KeyboardInterrupt) as exc:
+            held = self.hold_rules([Account(plan=plan) for plan in plans], reconciled, newer)
+            if isinstance(exc, Ci3Error):
+                from ci3.report.rules import rules_told
+
+                exc.hint = " ".join((exc.hint, *rules_told(held)))
+            raise
+        return self.hold_rules(accounts, reconciled, newer)
+
+    def _apply(
+        self, plans: Sequence[Plan], newer: dict[int, Plan], *, is_fresh: bool
+    ) -> tuple[Account, ...]:
         from ci3.applying import delete
 
         refuse_unless_applyable(*plans)
         if self.resumption is not None:
             return (self.resumption.apply(plans[0], is_fresh=is_fresh),)
+        is_fresh = is_fresh and not self.saved
         steps = [
-            (cleanup, bucket, approve(cleanup, plan, bucket, is_fresh=is_fresh and not self.saved))
+            (
+                cleanup,
+                bucket,
+                approve(
+                    cleanup,
+                    plan,
+                    bucket,
+                    is_fresh=is_fresh,
+                    tell=partial(newer.__setitem__, id(plan)),
+                ),
+            )
             for cleanup, bucket, plan in zip(self.cleanups, self.buckets, plans, strict=True)
             if plan.all_doomed
         ]
@@ -197,6 +253,12 @@ def _is_in_the_way(outer: Plan, inner: Plan) -> bool:
         return True
     names = {decision.deployment.name for decision in outer.decisions}
     return folder_under(other.prefix, one.prefix) in names
+
+
+def _is_later_shard(cleanup: Cleanup) -> bool:
+    """Whether rules are another's: all at once would be in each other's way, so the first does."""
+    shard = cleanup.settings.shard
+    return shard is not None and shard.number > 1
 
 
 def _delete_next(cleanup: Cleanup, bucket: BucketReader, approved: Approved) -> Result:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ci3.core.account import Account
+    from ci3.core.expiry_plan import Reconciled
     from ci3.core.plan import Plan
     from ci3.options import Values
     from ci3.resolving import Given
@@ -94,13 +95,15 @@ def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
     accounts: Sequence[Account] = [Account(plan=plan) for plan in plans]
     show_run(screen, accounts)
     reconciled = run.reconcile(plans)
-    accounts = with_reconciled(accounts, reconciled)
-    show_reconciled(screen, accounts)
+    show_reconciled(screen, with_reconciled(accounts, reconciled))
     if run.has_work(plans) and not run.is_held(plans, reconciled):
         if not auto_approve and any(plan.doomed for plan in plans):
             _ask(plans)
-        accounts = _apply(run, plans, screen, is_fresh=auto_approve)
-        accounts = with_reconciled(accounts, reconciled)
+        accounts = _apply(run, plans, reconciled, screen, is_fresh=auto_approve)
+    else:
+        accounts = run.hold_rules([Account(plan=plan) for plan in plans], reconciled)
+    show_reconciled(screen, accounts)
+    accounts = with_reconciled(accounts, reconciled)
     if output == "json":
         targets = {"targets": list_numbers(accounts)} if run.has_targets else {}
         click.echo(json.dumps(sum_up(accounts) | targets, indent=2))
@@ -195,12 +198,17 @@ def _ask(plans: "Sequence[Plan]") -> None:
 
 
 def _apply(
-    run: "Run", plans: "Sequence[Plan]", screen: "Console", *, is_fresh: bool
+    run: "Run",
+    plans: "Sequence[Plan]",
+    reconciled: "Sequence[Reconciled | None]",
+    screen: "Console",
+    *,
+    is_fresh: bool,
 ) -> "Sequence[Account]":
     from ci3.report.terminal import show_results
 
     try:
-        accounts = run.apply(plans, is_fresh=is_fresh)
+        accounts = run.apply(plans, is_fresh=is_fresh, reconciled=reconciled)
         show_results(screen, accounts)
     except KeyboardInterrupt:
         hint = "If anything was deleted until then, the journal tells."

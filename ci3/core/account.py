@@ -31,6 +31,8 @@ class Account:
     def expiring_count(self) -> int:
         """How many deployments S3 deletes by now, or will: those of earlier runs, and of this."""
         earlier = {one.deployment.name for one in self.plan.expiring}
+        if self.reconciled is not None:
+            earlier -= {one.name for one in self.reconciled.removed}
         return len(earlier | (self.result.expiring if self.result else frozenset()))
 
     @property
@@ -38,7 +40,8 @@ class Account:
         """Say what became of it; without a result it was only planned."""
         if self.is_stale:
             return Outcome.STALE_PLAN
-        is_muddled = self.reconciled is not None and bool(self.reconciled.problem)
+        told = self.reconciled
+        is_muddled = told is not None and bool(told.problem or told.doubt)
         if self.result is not None:
             return Outcome.PARTIAL if is_muddled else self.result.outcome
         if is_muddled and self.plan.applyable:
@@ -68,10 +71,15 @@ class Account:
 def with_reconciled(
     accounts: Sequence[Account], reconciled: Sequence["Reconciled | None"]
 ) -> tuple[Account, ...]:
-    """Say in each target's account what became of the lifecycle rules of earlier runs."""
+    """Say in each target's account what became of lifecycle rules at first, beside what it says."""
     return tuple(
-        replace(account, reconciled=one) for account, one in zip(accounts, reconciled, strict=True)
+        replace(account, reconciled=_both(first, account.reconciled))
+        for account, first in zip(accounts, reconciled, strict=True)
     )
+
+
+def _both(first: "Reconciled | None", last: "Reconciled | None") -> "Reconciled | None":
+    return first.followed_by(last) if first is not None and last is not None else first or last
 
 
 _GRAVEST_FIRST = (

@@ -4,15 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ci3.core.expiry import ExpiryRule, is_named_as_ours, read_rule
-from ci3.core.expiry_plan import Fate, Sight, StandingRule, allot, judge_rules
+from ci3.core.expiry_plan import AT_STAKE, Fate, Sight, StandingRule, allot, judge_rules
 from ci3.core.lifecycle_xml import MAXIMUM_RULES, ConfigurationText
 from ci3.core.model import Decision, Engine, Versioning
 from ci3.core.plan import DELETE_VERSIONS, PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.wording import counted, listed
 
 NAMES_SHOWN = 5
-_AT_STAKE = (Fate.KEPT, Fate.CHANGED, Fate.DOUBTFUL)
-"""Rules by which something may go that is to be kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +135,7 @@ def _about_rules(rules: Sequence[StandingRule]) -> Iterator[PlanWarning]:
         if one.goes:
             by_reason.setdefault((one.fate, one.message), []).append(one)
     for (fate, message), some in by_reason.items():
-        until = ". Until then S3 may delete what is there" if fate in _AT_STAKE else ""
+        until = ". Until then S3 may delete what is there" if fate in AT_STAKE else ""
         told = f"{_named(some)}: {message}{until}"
         yield PlanWarning(code=WarningCode.RULE_GOES, message=told)
 

@@ -15,7 +15,7 @@ NAMES_SHOWN = 5
 
 
 def reconciled_notes(account: Account) -> tuple[str, ...]:
-    """Say what became of the lifecycle rules of earlier runs, a sentence for each kind."""
+    """Say which lifecycle rules are gone, a sentence for each reason."""
     told = account.reconciled
     if told is None:
         return ()
@@ -50,13 +50,28 @@ def open_warnings(account: Account) -> tuple[PlanWarning, ...]:
 
 
 def reconciled_problem(account: Account) -> str:
-    """Say what went wrong with the lifecycle rules of earlier runs, or nothing."""
-    if account.reconciled is None or not account.reconciled.problem:
+    """Say what went wrong with lifecycle rules that are to go, or nothing."""
+    told = account.reconciled
+    if told is None:
         return ""
-    return (
-        "Lifecycle rules of earlier runs that are to go may stand yet, and S3 may delete by them: "
-        f"{account.reconciled.problem}"
-    )
+    if told.problem:
+        return (
+            "Lifecycle rules that are to go may stand yet, and S3 may delete by them: "
+            f"{told.problem}"
+        )
+    if told.doubt:
+        return f"No lifecycle rule was left to stand: it is not known what is live: {told.doubt}"
+    return ""
+
+
+def rules_told(accounts: Iterable[Account]) -> tuple[str, ...]:
+    """Say all that became of lifecycle rules in several targets."""
+    found: list[str] = []
+    for one in accounts:
+        problem = reconciled_problem(one)
+        found += reconciled_notes(one)
+        found += [f"{problem}."] if problem else []
+    return tuple(found)
 
 
 def expiry_note(account: Account) -> str:

@@ -68,14 +68,17 @@ class Ran:
         return next(one for one in self.records if one["record"] == name)
 
 
-def apply(run) -> tuple:
-    """Plan, reconcile and apply as both faces do."""
+def apply(run, *, meanwhile=lambda: None, later=lambda: None, is_fresh: bool = True) -> tuple:
+    """Plan, reconcile and apply as both faces do, with what happens after each of the first."""
     one = open_run([run])
     plans = one.make_plans()
+    meanwhile()
     reconciled = one.reconcile(plans)
-    accounts = [Account(plan=plan) for plan in plans]
+    later()
     if one.has_work(plans) and not one.is_held(plans, reconciled):
-        accounts = one.apply(plans, is_fresh=True)
+        accounts = one.apply(plans, is_fresh=is_fresh, reconciled=reconciled)
+    else:
+        accounts = one.hold_rules([Account(plan=plan) for plan in plans], reconciled)
     return with_reconciled(accounts, reconciled)
 
 
@@ -586,3 +589,126 @@ def test_left_behind_rule_that_cannot_be_read_is_told_with_any_engine(site: Memo
     (warning,) = ran.plan.warnings
     assert warning.code is WarningCode.LIFECYCLE
     assert "Novel" in warning.message
+
+
+# What goes live during a run.
+
+
+@pytest.fixture
+def pointed(site: MemorySite) -> MemorySite:
+    """The site with a rule for each old deployment, and a pointer to the new one."""
+    site.put("current", body=b"new")
+    assert Ran(site, live_from="object:current").outcome is Outcome.APPLIED
+    return site
+
+
+def by_pointer(site: MemorySite, **changes: str):
+    return cleanup(site, **({"engine": "lifecycle", "live_from": "object:current"} | changes))
+
+
+def told(account: Account) -> list[tuple[str, str]]:
+    return [(one.name, one.message) for one in account.reconciled.removed]
+
+
+@pytest.mark.parametrize("due", [False, True])
+@pytest.mark.parametrize("when", ["meanwhile", "later"])
+@pytest.mark.parametrize("is_fresh", [True, False])
+def test_rule_of_what_goes_live_during_a_run_is_taken_away(
+    pointed: MemorySite, when: str, due: bool, is_fresh: bool
+) -> None:
+    if due:
+        pointed.deploy("old-9", days=40)
+    roll_back = {when: lambda: pointed.put("current", body=b"old-2")}
+    (account,) = apply(by_pointer(pointed), is_fresh=is_fresh, **roll_back)
+    assert account.outcome is (Outcome.APPLIED if due else Outcome.NOTHING_TO_DELETE)
+    assert written(pointed) == ["logs", "ci3/old-1/", "ci3/old-3/", *["ci3/old-9/"] * due]
+    ((name, why),) = told(account)
+    assert name == "old-2"
+    assert why.startswith("kept now (live: ")
+    assert account.expiring_count == 2 + due
+
+
+def test_rule_of_this_run_goes_for_what_goes_live_while_it_deletes(pointed: MemorySite) -> None:
+    pointed.deploy("old-9", days=40)
+    pointed.deploy("young", days=3)
+    pointed.proxy.before("POST", r"\?delete", lambda: pointed.put("current", body=b"old-9"), nth=1)
+    (account,) = apply(by_pointer(pointed))
+    assert account.outcome is Outcome.PARTIAL
+    assert written(pointed) == ["logs", *OURS]
+    assert account.result.expiring == frozenset()
+    (one,) = [one for one in account.result.deployments if one.name == "old-9"]
+    assert one.problem.startswith("kept: its rule was taken away again: kept now (live: ")
+    assert "young" not in pointed.folders()
+
+
+@pytest.mark.parametrize("due", [False, True])
+@pytest.mark.parametrize("when", ["meanwhile", "later"])
+def test_no_rule_stands_where_what_is_live_cannot_be_read_at_the_end(
+    pointed: MemorySite, when: str, due: bool
+) -> None:
+    if due:
+        pointed.deploy("young", days=3)
+    run = by_pointer(pointed)
+    forget = {when: lambda: pointed.remove("current")}
+    if due:
+        with pytest.raises(RefusedError, match="current"):
+            apply(run, **forget)
+    else:
+        (account,) = apply(run, **forget)
+        assert account.outcome is Outcome.PARTIAL
+        assert {name for name, _ in told(account)} == set(DOOMED)
+        assert "live-from object:current could not be read" in account.reconciled.doubt
+    assert written(pointed) == ["logs"]
+    assert "young" in pointed.folders() or not due
+
+
+def test_what_went_wrong_says_which_rules_went_too(pointed: MemorySite) -> None:
+    pointed.deploy("young", days=3)
+    with pytest.raises(RefusedError) as caught:
+        apply(by_pointer(pointed), later=lambda: pointed.remove("current"))
+    assert "3 lifecycle rules for old-3, old-2, old-1 were taken away" in caught.value.hint or (
+        "3 lifecycle rules for old-1, old-2, old-3 were taken away" in caught.value.hint
+    )
+
+
+def test_rule_of_what_a_new_plan_keeps_is_taken_away(pointed: MemorySite) -> None:
+    pointed.deploy("old-9", days=40)
+    (account,) = apply(
+        by_pointer(pointed), is_fresh=False, later=lambda: pointed.deploy("old-3", days=0)
+    )
+    assert "ci3/old-3/" not in written(pointed)
+    assert "old-3" in {name for name, _ in told(account)}
+
+
+def test_rule_that_cannot_be_taken_away_at_the_end_is_told(pointed: MemorySite) -> None:
+    def roll_back() -> None:
+        pointed.put("current", body=b"old-2")
+        pointed.proxy.answer(*PUT, "<Error><Code>AccessDenied</Code></Error>", status=403)
+
+    (account,) = apply(by_pointer(pointed), later=roll_back)
+    assert account.outcome is Outcome.PARTIAL
+    assert "s3:PutLifecycleConfiguration" in account.reconciled.problem
+
+
+def test_saved_plan_is_held_against_what_is_live_at_the_end(pointed: MemorySite) -> None:
+    run = by_pointer(pointed)
+    for key in [key for key in pointed.content() if key.startswith("old-3/")]:
+        pointed.remove(key)
+    saved = run.make_plan(run.open_bucket())
+    one = open_run([run], [saved])
+    reconciled = one.reconcile([saved])
+    pointed.put("current", body=b"old-2")
+    (account,) = one.hold_rules([Account(plan=saved)], reconciled)
+    assert written(pointed) == ["logs", "ci3/old-1/"]
+    assert [name for name, _ in told(account)] == ["old-2"]
+
+
+def test_nothing_is_read_again_where_no_rule_stands(site: MemorySite) -> None:
+    site.put("current", body=b"new")
+    for name in DOOMED:
+        for key in [key for key in site.content() if key.startswith(f"{name}/")]:
+            site.remove(key)
+    plan_of(site, live_from="object:current")
+    asked = len(site.proxy.requests)
+    apply(by_pointer(site))
+    assert len(site.proxy.requests) == 2 * asked
