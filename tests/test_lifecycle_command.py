@@ -202,6 +202,34 @@ def test_rule_that_somebody_took_away_meanwhile_is_told(site, capsys) -> None:
     assert "Somebody else has taken away ci3's lifecycle rules for old-2" in out
 
 
+@pytest.mark.parametrize("nth", [1, 2])
+def test_rule_of_what_goes_live_during_the_run_is_taken_away_and_told(site, capsys, nth) -> None:
+    site.put("current", body=b"new")
+    pointer = ("--live-from", "object:current")
+    cleanup(site, *BY_S3, *pointer)
+    capsys.readouterr()
+    writes = ("GET", r"\?lifecycle")
+    site.proxy.before(*writes, lambda: site.put("current", body=b"old-2"), nth=nth)
+    assert cleanup(site, *BY_S3, *pointer, "--output", "json", journal="k.jsonl") == 0
+    out = capsys.readouterr()
+    assert json.loads(out.out)["deployments-expiring"] == 1
+    assert "The lifecycle rule for old-2 was taken away: kept now (live: " in (
+        " ".join(out.err.split())
+    )
+    assert names(site) == ["logs", "old-1"]
+
+
+def test_no_rule_stands_where_what_is_live_is_not_known_at_the_end(site, capsys) -> None:
+    site.put("current", body=b"new")
+    pointer = ("--live-from", "object:current")
+    cleanup(site, *BY_S3, *pointer)
+    site.proxy.before("GET", r"\?lifecycle", lambda: site.remove("current"), nth=2)
+    assert cleanup(site, *BY_S3, *pointer, journal="k.jsonl") == 3
+    out = " ".join(capsys.readouterr().out.split())
+    assert "No lifecycle rule was left to stand: it is not known what is live: live-from" in out
+    assert names(site) == ["logs"]
+
+
 @pytest.mark.parametrize("engine", ["lifecycle", "direct"])
 def test_rule_that_cannot_be_taken_away_ends_in_exit_3(site, capsys, engine: str) -> None:
     cleanup(site, *BY_S3)

@@ -5,7 +5,7 @@ The S3 is one in memory, asked without a wire: thousands of histories are to be 
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from ci3.aws.lifecycle_text import LifecycleReading, Written
 from ci3.aws.pages import Page
 from ci3.constants import MINIMUM_KEEP_COUNT, TERM_DAYS
 from ci3.core.content import describe
-from ci3.core.expiry_plan import Sight
+from ci3.core.expiry_plan import Sight, find_standing, hold_rules
 from ci3.core.gate import Gate
 from ci3.core.lifecycle_xml import read_configuration
 from ci3.core.listed import Listed
@@ -98,15 +98,18 @@ class LifecycleWorld:
     """One site: what is deployed, what S3 does at night, and when ci3 runs.
 
     Without `has_age_gate` S3 takes each rule as if it said one day; without `reconciles` no run
-    takes a rule away.
+    takes a rule away; without `has_last_gate` what goes live during a run is not looked for.
     """
 
     random: Random
     is_versioned: bool = False
     has_age_gate: bool = True
     reconciles: bool = True
+    has_last_gate: bool = True
     now: datetime = BEGINNING
     live: str = ""
+    pointed: str = ""
+    """What a pointer was turned back to while a run was on; it is live besides."""
     pinned: set[str] = field(default_factory=set)
     safe: set[str] = field(default_factory=set)
     """The keys of what was pinned when a run last came: from then on they must stay."""
@@ -114,6 +117,7 @@ class LifecycleWorld:
     rules_written: int = 0
     expired: int = 0
     rolled_back: int = 0
+    pointed_back: int = 0
 
     def __post_init__(self) -> None:
         self.s3 = MemoryS3(clock=lambda: self.now)
@@ -131,7 +135,7 @@ class LifecycleWorld:
         self.names.append(name)
         for file in FILES:
             self.s3.put(self.bucket, f"{name}/{file}", f"{name} {self.now}".encode())
-        self.live = name
+        self.live, self.pointed = name, ""
 
     def pass_time(self, days: float) -> None:
         """Let time pass: each midnight S3 deletes what is due, or some of it, or none."""
@@ -149,30 +153,51 @@ class LifecycleWorld:
                 continue
             self.s3.delete(self.bucket, key)
             self.expired += 1
-            if key.startswith(f"{self.live}/") or key in self.safe:
+            if key.startswith((f"{self.live}/", f"{self.pointed}/")) or key in self.safe:
                 self.lost.append(f"{key} on {self.now:%Y-%m-%d}")
         clear_old_versions(self.bucket, self.now)
 
     def run(self, keep_count: int = 1) -> Plan:
         """Do what an apply does: plan, reconcile, write the rules, delete the rest directly."""
         plan = self.plan(keep_count)
+        if self.random.random() < 0.3:
+            self.point()  # while it is listed
         if self.reconciles:
-            told = reconcile(self.reader, plan, lambda _: None)
-            assert not told.problem
+            self._reconcile(plan)
         self.safe = {
             key
             for key in self.bucket.current()
             for name in self.pinned
             if key.startswith(f"{name}/")
         }
-        due = [one for one in plan.doomed if one.expire_days is not None]
+        doomed = [one for one in plan.doomed if one.deployment.name != self.pointed]
+        due = [one for one in doomed if one.expire_days is not None]
         if due:
             self._write(plan, due)
-        for one in plan.doomed:
+        for one in doomed:
             if one.expire_days is None:
                 for stored in self.reader.objects(one.deployment.prefix):
                     self.s3.delete(self.bucket, stored.key)
+        if self.random.random() < 0.3:
+            self.point()  # while it deletes
+        if self.reconciles and self.has_last_gate:
+            rules = RulesSeen(configuration=self.reader.read_lifecycle().text).own
+            self._reconcile(replace(plan, rules=find_standing(rules, "")))
         return plan
+
+    def point(self) -> None:
+        """Roll back to something that is there whole, by a pointer: nothing is uploaded."""
+        there = self.bucket.current()
+        whole = [one for one in self.names if all(f"{one}/{file}" in there for file in FILES)]
+        self.pointed = self.random.choice(whole) if whole else ""
+        self.pointed_back += 1
+
+    def _reconcile(self, plan: Plan) -> None:
+        rules = plan.rules
+        if self.has_last_gate:
+            rules = hold_rules(rules, pins=self._pins(), doubt="")
+        told = reconcile(self.reader, replace(plan, rules=rules), lambda _: None)
+        assert not told.problem
 
     def _write(self, plan: Plan, due: Sequence) -> None:
         expired = Expiry(
@@ -219,7 +244,7 @@ class LifecycleWorld:
         )
 
     def _pins(self) -> tuple[Pin, ...]:
-        return protect(sorted(self.pinned))
+        return protect(sorted((self.pinned | {self.pointed}) - {""}))
 
     def doomed_names(self) -> list[str]:
         """Name what rules stand for."""

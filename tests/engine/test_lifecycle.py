@@ -628,6 +628,15 @@ def test_rule_of_what_goes_live_during_a_run_is_taken_away(
     assert account.expiring_count == 2 + due
 
 
+def test_rule_goes_first_of_what_went_live_while_it_was_listed(pointed: MemorySite) -> None:
+    one = open_run([by_pointer(pointed)])
+    plans = one.make_plans()
+    pointed.put("current", body=b"old-2")
+    (reconciled,) = one.reconcile(plans)
+    assert [one.name for one in reconciled.removed] == ["old-2"]
+    assert written(pointed) == ["logs", "ci3/old-1/", "ci3/old-3/"]
+
+
 def test_rule_of_this_run_goes_for_what_goes_live_while_it_deletes(pointed: MemorySite) -> None:
     pointed.deploy("old-9", days=40)
     pointed.deploy("young", days=3)

@@ -26,6 +26,7 @@ def test_no_live_or_pinned_object_is_lost_in_any_history(part: int) -> None:
     assert sum(one.rules_written for one in worlds) > HISTORIES
     assert sum(one.expired for one in worlds) > HISTORIES
     assert sum(one.rolled_back for one in worlds) > HISTORIES
+    assert sum(one.pointed_back for one in worlds) > HISTORIES
 
 
 def test_without_the_age_gate_live_objects_are_lost() -> None:
@@ -34,3 +35,7 @@ def test_without_the_age_gate_live_objects_are_lost() -> None:
 
 def test_without_taking_rules_away_live_objects_are_lost() -> None:
     assert any(one.lost for one in histories(range(100), reconciles=False))
+
+
+def test_without_the_last_gate_what_goes_live_during_a_run_is_lost() -> None:
+    assert any(one.lost for one in histories(range(100), has_last_gate=False))
