@@ -62,6 +62,23 @@ def test_plan_only_tells_of_rules_that_are_to_go_and_apply_takes_them_away(
     assert rule["ID"].startswith("ci3/site-2/")
 
 
+def test_rule_of_what_goes_live_during_the_run_is_taken_away_and_told(act, bucket, proxy) -> None:
+    bucket.put("current", body=b"site-5")
+    settings = BY_S3 | {"live_from": "object:current"}
+    assert act(**settings).exit_code == 0
+    # The plan reads the rules, and what is live beside them; at the end both are read again.
+    proxy.before("GET", r"\?lifecycle", lambda: bucket.put("current", body=b"site-1"), nth=2)
+
+    run = act(**settings)
+
+    assert run.exit_code == 0
+    assert run.outputs["deployments-expiring"] == "1"
+    assert "The lifecycle rule for site-1 was taken away: kept now (live: " in run.summary
+    assert "The lifecycle rule for site-1 was taken away: kept now (live: " in run.log
+    (rule,) = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
+    assert rule["ID"].startswith("ci3/site-2/")
+
+
 def test_restore_takes_the_rules_away(act, bucket) -> None:
     journal = act(**BY_S3).outputs["journal-file"]
     run = act(mode="restore", journal_file=journal)
