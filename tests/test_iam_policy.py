@@ -144,8 +144,8 @@ def restore(world: World, policy: Mapping, settings: list[str]) -> Iterator[obje
         world.site.go_back(world.applied[suspended])
         place = next(iter(world.journals())).rpartition("/")[0]
         argv = ["--endpoint-url", world.site.endpoint_url, "--auto-approve"]
-        code, _ = world.ci3("restore", f"s3://{world.site.name}/{place}/", *argv, policy=policy)
-        yield code, world.left()
+        code, out = world.ci3("restore", f"s3://{world.site.name}/{place}/", *argv, policy=policy)
+        yield code, "may stand on this" in " ".join(out.split()), world.left()
 
 
 POINTER = ["--live-from", "object:live.txt"]

@@ -342,6 +342,25 @@ def test_restore_does_nothing_more_where_rules_can_not_be_taken_away(site, capsy
     assert "old-1" not in site.folders()
 
 
+def test_restore_since_a_time_takes_the_rule_away_too(site, capsys) -> None:
+    site.enable_versioning()
+    site.deploy("old-1", days=20)
+    cleanup(site, *BY_S3)
+    since = ["restore", "old-1", "--deleted-since", "1h", *site.options(), "--auto-approve"]
+    site.remove("old-1/file-00000")
+    capsys.readouterr()
+    assert main(since) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "1 lifecycle rule would be taken away, and 1 object would come back, 1 Byte" in out
+    assert "1 lifecycle rule taken away; 1 object restored" in out
+    assert names(site) == ["logs", "old-2"]
+    add_rule(site, "old-1", made_days_ago=1)
+    assert main(since) == 0
+    assert "1 lifecycle rule taken away." in capsys.readouterr().out
+    assert main(since) == 0
+    assert "Nothing to restore" in capsys.readouterr().out
+
+
 # Saved plans and journals.
 
 

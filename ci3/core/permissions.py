@@ -119,12 +119,12 @@ def _statements(purpose: Purpose, scope: Scope) -> Iterator[tuple[str, Json]]:
 
 def _reading(purpose: Purpose, scope: Scope) -> tuple[list[str], list[str]]:
     """Name what lists keys, and what reads of the bucket as a whole."""
-    versions, versioning = "s3:ListBucketVersions", "s3:GetBucketVersioning"
+    versions = "s3:ListBucketVersions"
+    on_bucket = ["s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"]
     if purpose is Purpose.RESTORE:
-        return ["s3:ListBucket", versions] if scope.stores_journal else [versions], [versioning]
+        return ["s3:ListBucket", versions] if scope.stores_journal else [versions], on_bucket
     is_deleting = purpose in (Purpose.APPLY, Purpose.LIFECYCLE)
     needs_versions = is_deleting or scope.delete_versions
-    on_bucket = [versioning, "s3:GetLifecycleConfiguration"]
     if is_deleting:
         on_bucket.append("s3:ListBucketMultipartUploads")
     return ["s3:ListBucket", *([versions] if needs_versions else [])], on_bucket

@@ -45,7 +45,9 @@ class UndoPlan:
     run_id: str = ""
     notes: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
-    """The IDs of the run's lifecycle rules that stand yet, and are taken away first."""
+    """The IDs of our lifecycle rules that stand on the deployments, and are taken away first."""
+    knows_rules: bool = True
+    """Whether it could be looked for them."""
 
     @property
     def has_work(self) -> bool:

@@ -11,7 +11,6 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
 from ci3.aws.version_remover import VersionRemover
 from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
-from ci3.core.expiry import read_rule
 from ci3.core.model import ObjectOutcome, StoredVersion, Target, Versioning
 from ci3.core.undo import Skip, SkipReason, Undo, Undoing
 from ci3.core.undo_plan import (
@@ -26,6 +25,7 @@ from ci3.core.undo_plan import (
 )
 from ci3.core.wording import counted
 from ci3.engine.deletions import Deletions, open_target
+from ci3.engine.in_the_way import InTheWay, find_rules, look_for_rules
 from ci3.engine.lifecycle_change import LifecycleChanger
 from ci3.engine.progress import Progress
 from ci3.engine.watching import Steps, watch
@@ -72,13 +72,16 @@ class Restoration:
                     self.progress.advance(1)
         finally:
             self.progress.end()
+        in_the_way = self._look_for_rules()
+        notes = self.deletions.notes
         return UndoPlan(
             target=target,
             told=self.deletions.told,
             run_id=self.deletions.run_id,
-            notes=self.deletions.notes,
+            notes=(*notes, in_the_way.note) if in_the_way.note else notes,
             deployments=tuple(deployments),
-            rules=self._standing_rules(),
+            rules=in_the_way.rules,
+            knows_rules=not in_the_way.is_unread,
         )
 
     def run(self, plan: UndoPlan) -> Restored:
@@ -87,7 +90,7 @@ class Restoration:
         An interrupt, lost access or a bug stops the run after the requests that are out: what was
         not sent counts as failed. Whatever happens, the account comes back.
         """
-        rules_removed = self._remove_rules(plan.rules) if plan.rules else 0
+        rules_removed = self._remove_rules(plan.rules) if plan.knows_rules else 0
         remover = self.reader.open_version_remover()
         with suppress(OSError):  # whoever watches may have gone away
             self.progress.begin("Restoring objects", plan.object_count)
@@ -100,25 +103,35 @@ class Restoration:
             self.progress.end()
         return Restored(deployments=deployments, stopped=self._stopped, rules_removed=rules_removed)
 
-    def _standing_rules(self) -> tuple[str, ...]:
-        """Name our rules that S3 deletes by what this is to undo; raises AccessError."""
-        prefixes = self.deletions.left_to_s3
-        if not prefixes:
-            return ()
-        rules = self.reader.read_lifecycle().text.rules
-        own = (read_rule(one.rule) for one in rules)
-        return tuple(one.rule_id for one in own if one is not None and one.prefix in prefixes)
+    def _look_for_rules(self) -> InTheWay:
+        """Look for our rules on all that this is about.
 
-    def _remove_rules(self, rules: Sequence[str]) -> int:
-        """Take rules away; where that fails nothing else is done, since S3 would undo it."""
+        Raises AccessError where a journal tells of some, and they can't be read.
+        """
+        return look_for_rules(
+            self.reader,
+            self.deletions.prefixes,
+            must_be_read=bool(self.deletions.left_to_s3),
+        )
+
+    def _remove_rules(self, planned: Sequence[str]) -> int:
+        """Take away the rules that were planned, and what has come since.
+
+        Where that fails nothing else is done, since S3 would undo it.
+        """
         changer = LifecycleChanger(reader=self.reader, sleep=self.sleep)
         try:
-            problem = changer.change(remove=rules).problem
+            rules = {*planned, *find_rules(self.reader, self.deletions.prefixes)}
+            if not rules:
+                return 0
+            change = changer.change(remove=rules)
+            problem = change.problem
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the account comes back
             problem = told(exc)
         if problem:
             self._stop(f"the lifecycle rules may stand yet: {problem}")
-        return 0 if problem else len(rules)
+            return 0
+        return sum(one.rule_id in rules for one in change.before.text.rules)
 
     def _sum_up(self, target: Target, prefix: str) -> DeploymentUndo:
         undoings = self.deletions.decide(prefix, self._versions(prefix), target.versioning)

@@ -55,8 +55,8 @@ def undo_achievement(restored: Restored) -> str:
     done = f"{counted(count, 'object')} restored, {size(restored.bytes_restored)}"
     rules = f"{counted(restored.rules_removed, 'lifecycle rule')} taken away"
     if restored.rules_removed and not count:
-        there = counted(restored.count(RestoreOutcome.ALREADY_THERE), "object")
-        return f"{rules}, before S3 has deleted {there}"
+        there = restored.count(RestoreOutcome.ALREADY_THERE)
+        return f"{rules}, before S3 has deleted {counted(there, 'object')}" if there else rules
     found = "and found current by a listing"
     return f"{rules}; {done}, {found}" if restored.rules_removed else f"{done}, {found}"
 

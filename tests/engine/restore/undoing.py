@@ -5,6 +5,7 @@ from ci3.engine.progress import Silent
 from ci3.engine.restore import Restoration
 from ci3.errors import ExitCode
 from tests.engine.road import apply, cleanup
+from tests.memory_site import MemorySite
 from tests.s3 import Bucket
 
 DELETE = r"\?delete"
@@ -26,7 +27,7 @@ def markers(bucket: Bucket) -> set[tuple[str, str]]:
 class Undo:
     """An undo of a journal, with the pauses noted instead of made."""
 
-    def __init__(self, bucket: Bucket, deletions, progress=None) -> None:
+    def __init__(self, bucket: Bucket | MemorySite, deletions, progress=None) -> None:
         self.pauses: list[float] = []
         self.restoration = Restoration(
             reader=cleanup(bucket).open_bucket(),
