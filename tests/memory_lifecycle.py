@@ -49,7 +49,7 @@ def answer(bucket: MemoryBucket, request: Request) -> Answer:
         rules = []
     if not 0 < len(rules) <= MOST_RULES:
         return error(400, "MalformedXML")
-    ids = [texts(one).get("ID", "") for one in rules]
+    ids = [found for one in rules if (found := texts(one).get("ID"))]
     if len(set(ids)) < len(ids):
         return error(400, "InvalidArgument")
     headers = {name.lower(): value for name, value in request.headers.items()}
