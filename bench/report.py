@@ -66,6 +66,9 @@ def _document(report: Report) -> Iterator[str]:
     )
     if report.scale != 1:
         yield f"- **Not in full:** scaled by {report.scale}; nothing is judged."
+    measured = {run.case for run in report.runs}
+    if missing := [_title(case) for case in report.cases if case.name not in measured]:
+        yield f"- **Not measured in this run:** {'; '.join(missing)}."
     yield ""
     yield from _goals(report)
     for work in Work:
@@ -165,7 +168,8 @@ def _title(case: Case) -> str:
 
 
 def _cases(report: Report, work: Work) -> Iterator[str]:
-    cases = [case for case in report.cases if case.work is work]
+    measured = {run.case for run in report.runs}
+    cases = [case for case in report.cases if case.work is work and case.name in measured]
     if not cases:
         return
     yield f"## {'Planning' if work is Work.PLAN else 'Deleting'}"
