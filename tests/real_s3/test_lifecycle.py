@@ -92,7 +92,8 @@ def test_leftover_rule_is_taken_away_by_a_run_with_any_engine(ci3, seaweedfs, mo
     made = changer((client, bucket, seaweedfs.url))
     put_foreign((client, bucket, seaweedfs.url))
     now = datetime.now(UTC).replace(microsecond=0)
-    left = [rule("gone", expires_at=now + timedelta(days=5)), rule("new", expires_at=now)]
+    gone = rule("gone", noncurrent_days=None, expires_at=now + timedelta(days=5))
+    left = [gone, rule("new", expires_at=now)]
     assert made.change(add=left).problem == ""
 
     code, out, _ = ci3("cleanup", "--bucket", bucket, "--auto-approve")
