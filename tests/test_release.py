@@ -2,10 +2,11 @@
 
 import importlib.util
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.git import git
 
 ROOT = Path(__file__).resolve().parent.parent
 _SPEC = importlib.util.spec_from_file_location("release", ROOT / ".ci/release.py")
@@ -15,13 +16,6 @@ _SPEC.loader.exec_module(release)
 IMAGE = f"docker://ghcr.io/owner/ci3@sha256:{'5' * 64}"
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n{}"
 SECTION = "\n## [1.2.3] - 2026-11-25\n\n### Added\n- A thing.\n"
-
-
-def git(folder, *arguments):
-    author = ("-c", "user.name=t", "-c", "user.email=t@example.org")
-    return subprocess.run(
-        ["git", *author, *arguments], cwd=folder, capture_output=True, text=True, check=True
-    ).stdout.strip()
 
 
 @pytest.fixture

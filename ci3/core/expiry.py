@@ -102,6 +102,11 @@ def is_named_as_ours(rule: Element) -> bool:
     return _text(rule, "ID").startswith(RULE_ID_BEGIN)
 
 
+def only_looks_ours(rule: Element) -> bool:
+    """Say whether a rule has an ID as if it were ours, and is not as ci3 writes it."""
+    return is_named_as_ours(rule) and read_rule(rule) is None
+
+
 def _text(element: Element, name: str) -> str:
     found = element.find(name)
     return found.text if found else ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ci3.core.expiry import ExpiryRule, is_named_as_ours, read_rule
+from ci3.core.expiry import ExpiryRule, only_looks_ours, read_rule
 from ci3.core.expiry_plan import AT_STAKE, Fate, Sight, StandingRule, allot, judge_rules
 from ci3.core.lifecycle_xml import MAXIMUM_RULES, ConfigurationText
 from ci3.core.model import Decision, Engine, Versioning
@@ -115,11 +115,7 @@ def _unread(seen: RulesSeen) -> PlanWarning:
 
 
 def _about_odd(seen: RulesSeen) -> Iterator[PlanWarning]:
-    odd = [
-        one.rule_id
-        for one in seen.configuration.rules
-        if is_named_as_ours(one.rule) and read_rule(one.rule) is None
-    ]
+    odd = [one.rule_id for one in seen.configuration.rules if only_looks_ours(one.rule)]
     if odd:
         message = (
             f"{counted(len(odd), 'lifecycle rule')} called as if it were ci3's, and not as ci3 "

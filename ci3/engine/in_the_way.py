@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.expiry import is_named_as_ours, read_rule
+from ci3.core.expiry import only_looks_ours, read_rule
 from ci3.core.lifecycle_xml import RuleText
 from ci3.core.wording import counted, listed
 from ci3.errors import AccessError, LackingError
@@ -73,9 +73,7 @@ def _unread(problem: str) -> str:
 
 def _left_alone(rules: Iterable[RuleText]) -> str:
     """Name those that only look like ours: whoever has changed them may have had a reason."""
-    odd = [
-        one.rule_id for one in rules if is_named_as_ours(one.rule) and read_rule(one.rule) is None
-    ]
+    odd = [one.rule_id for one in rules if only_looks_ours(one.rule)]
     if not odd:
         return ""
     return (

@@ -1,10 +1,9 @@
 """The release's workflow, run by act with stand-ins for docker and gh: what reaches what."""
 
-import subprocess
-
 import pytest
 
 from tests.e2e.act import ROOT, run_workflow, stand_in, used_actions
+from tests.git import git
 
 DIGESTS = {"amd64": f"sha256:{'a' * 64}", "arm64": f"sha256:{'b' * 64}"}
 IMAGE = "ghcr.io/acme/storefront"
@@ -28,13 +27,6 @@ RECORD = """#!/bin/sh
 echo "{0} $*" >> "$COMMANDS"
 case "$*" in *"${{BROKEN:-none is}}"*) exit 1 ;; esac
 """
-
-
-def git(folder, *arguments):
-    author = ("-c", "user.name=t", "-c", "user.email=t@example.org")
-    return subprocess.run(
-        ["git", *author, *arguments], cwd=folder, capture_output=True, text=True, check=True
-    ).stdout.strip()
 
 
 @pytest.fixture
