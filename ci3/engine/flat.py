@@ -273,7 +273,8 @@ class FlatListing:
                 self._note_vanity(one, is_vain=not end)
             is_at_end = end < len(keys) or page.is_last
             one.ends_early = not is_at_end and not self._has_more(one)
-            self._changed.notify()
+            if self._active < self._latency.allowed:
+                self._changed.notify()
         self._sort_in(one, page.listed, end)
         return is_at_end or one.ends_early
 
