@@ -23,7 +23,7 @@ COPY ci3 ci3/
 # are also the proof that no service description is missing.
 ARG SOURCE_DATE_EPOCH=0
 RUN /opt/ci3/bin/python -I -B -c "import sys, ci3.action, ci3.cli; \
-import actions_toolkit.core, botocore.session, humanize, pydantic, requests, yaml; \
+import actions_toolkit.core, botocore.session, ctypes, humanize, pydantic, requests, yaml; \
 import rich.progress, rich.table; \
 services = 's3', 'sts', 'sso', 'sso-oidc', 'signin', 'cloudfront', 'ssm'; \
 session = botocore.session.get_session(); \

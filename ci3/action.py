@@ -22,10 +22,10 @@ from ci3.core.model import Outcome
 from ci3.core.plan import Origin, Plan
 from ci3.engine.journal_file import OpenJournal
 from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError
-from ci3.garbage import look_seldom
 from ci3.github.api import GitHubApi
 from ci3.github.oidc import open_identity_tokens
 from ci3.github.runner import NeutralStream, Runner, WorkflowRun, read_inputs, read_run
+from ci3.memory import look_seldom
 from ci3.named_journal import Surround, reopen_named_journal
 from ci3.policy_change import OldPolicy
 from ci3.policy_file import read_named_policy

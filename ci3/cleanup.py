@@ -41,6 +41,7 @@ from ci3.engine.live import read_live_sources
 from ci3.engine.progress import Progress
 from ci3.engine.version_listing import with_versions
 from ci3.errors import AccessError, LackingError
+from ci3.memory import keep_one_heap
 from ci3.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class Cleanup:
 
     def open_bucket(self) -> BucketReader:
         """Open the bucket for reading; nothing that this returns can delete."""
+        keep_one_heap()
         return BucketReader(
             bucket=self.settings.bucket,
             region=self.settings.region,

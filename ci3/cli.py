@@ -15,7 +15,7 @@ from ci3.commands.permitting import iam_policy
 from ci3.commands.restoring import restore
 from ci3.commands.simulating import simulate
 from ci3.errors import Ci3Error, ExitCode, RefusedError, SettingsError
-from ci3.garbage import look_seldom
+from ci3.memory import look_seldom
 from ci3.screen import console, show_error
 
 _EXAMPLES = """
