@@ -3,7 +3,7 @@
 import re
 from collections.abc import Generator
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ci3.aws.client import (
     JOURNAL_OPERATIONS,
@@ -25,6 +25,7 @@ from ci3.aws.lifecycle_text import (
     read_lifecycle,
 )
 from ci3.aws.listings import check_listings
+from ci3.aws.opening import Opening
 from ci3.aws.pages import Page, list_pages
 from ci3.aws.streams import read_parts
 from ci3.aws.traits import object_lock, stated_region, versioning_state
@@ -160,6 +161,39 @@ class BucketReader:
         """Read a large object of a known size, part after part; see `ci3.aws.streams`."""
         return read_parts(self._client, self.bucket, key, size_bytes)
 
+    def opening(self) -> Opening:
+        """Give what it takes to open the same bucket as the same identity in another Python.
+
+        Raises AccessError where this identity has no credentials that can be passed on.
+        """
+        with translated("the AWS configuration"):
+            found = self._session.get_credentials()
+            keys = found.get_frozen_credentials() if found else None
+            if keys is None or not (keys.access_key and keys.secret_key):
+                raise AccessError("there are no credentials", "Set some, and run again.")
+        return Opening(
+            bucket=self.bucket,
+            region=self._asked_region,
+            endpoint_url=self._asked_endpoint_url,
+            address=self._client.meta.endpoint_url,
+            access_key=keys.access_key,
+            secret_key=keys.secret_key,
+            token=keys.token or "",
+        )
+
+    @classmethod
+    def reopen(cls, opening: Opening, *, connections: int) -> Self:
+        """Open a bucket by what `opening` gave; raises GateError where that would be another S3."""
+        reader = cls(
+            bucket=opening.bucket,
+            region=opening.region,
+            endpoint_url=opening.endpoint_url,
+            credentials=opening.credentials(),
+            connections=connections,
+        )
+        reader._check_address(opening.address)
+        return reader
+
     def beside(self, bucket: str) -> "BucketReader":
         """Open another bucket of this S3 for reading, as the same identity."""
         return BucketReader(
@@ -216,10 +250,12 @@ class BucketReader:
 
     def _open(self, operations: frozenset[str]) -> "S3Client":
         client = self._make_client(operations)
-        address = client.meta.endpoint_url
+        self._check_address(client.meta.endpoint_url)
+        return client
+
+    def _check_address(self, address: str) -> None:
         if address != self._client.meta.endpoint_url:
             raise GateError(f"the bucket was read at one S3, and {address} is another")
-        return client
 
     def _make_client(self, operations: frozenset[str]) -> "S3Client":
         return make_client(

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 from ci3.core.listed import Listed, moment_of
@@ -120,6 +120,33 @@ def _records(run: Listed, start: int, end: int) -> bytes:
     return f"{text}\0".encode("utf-8", "surrogatepass")
 
 
+class Sum(NamedTuple):
+    """What a deployment's objects come to; the times are texts as `time_text` writes them."""
+
+    object_count: int
+    size_bytes: int
+    oldest: str
+    newest: str
+    first: str
+    is_complete: bool
+    fingerprint: str
+
+    def describe(self, name: str, prefix: str, *, is_whole: bool = True) -> Deployment:
+        """Describe the deployment; one that is not whole has no count, size or fingerprint."""
+        return Deployment(
+            name=name,
+            prefix=prefix,
+            object_count=self.object_count if is_whole else 0,
+            size_bytes=self.size_bytes if is_whole else 0,
+            oldest_at=moment_of(self.oldest) if self.oldest else None,
+            newest_at=moment_of(self.newest) if self.newest else None,
+            complete=self.is_complete,
+            fingerprint=self.fingerprint if is_whole else "",
+            is_whole=is_whole,
+            first_at=moment_of(self.first) if self.first else None,
+        )
+
+
 @dataclass(slots=True)
 class Content:
     """The objects of one deployment as they were listed so far, or of a part that was listed apart.
@@ -161,20 +188,21 @@ class Content:
         self.is_complete = self.is_complete or later.is_complete
         self.fingerprinting.join(later.fingerprinting)
 
-    def describe(self, name: str, *, is_whole: bool = True) -> Deployment:
-        """Sum up what was taken; what is not whole has no count, size or fingerprint."""
-        return Deployment(
-            name=name,
-            prefix=self.prefix,
-            object_count=self.object_count if is_whole else 0,
-            size_bytes=self.size_bytes if is_whole else 0,
-            oldest_at=moment_of(self.oldest) if self.oldest else None,
-            newest_at=moment_of(self.newest) if self.newest else None,
-            complete=self.is_complete,
-            fingerprint=self.fingerprinting.finish() if is_whole else "",
-            is_whole=is_whole,
-            first_at=moment_of(self.first) if self.first else None,
+    def sum_up(self) -> Sum:
+        """Sum up what was taken."""
+        return Sum(
+            self.object_count,
+            self.size_bytes,
+            self.oldest,
+            self.newest,
+            self.first,
+            self.is_complete,
+            self.fingerprinting.finish(),
         )
+
+    def describe(self, name: str, *, is_whole: bool = True) -> Deployment:
+        """Sum up what was taken as a deployment; see there."""
+        return self.sum_up().describe(name, self.prefix, is_whole=is_whole)
 
     def _date(self, oldest: str, newest: str, first: str) -> None:
         self.oldest = min(self.oldest or oldest, oldest)

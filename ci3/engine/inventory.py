@@ -9,13 +9,14 @@ from itertools import pairwise
 
 from ci3.aws.bucket import BucketReader
 from ci3.constants import MAXIMUM_CONCURRENCY
-from ci3.core.content import Content, describe
+from ci3.core.content import Content, Sum, describe
 from ci3.core.keyspace import is_sorted
 from ci3.core.listed import Listed, join_runs
 from ci3.core.model import Deployment, Hole, Inventory, StoredObject
 from ci3.engine.flat import FlatListing
 from ci3.engine.folders import Folders, find_folders
 from ci3.engine.progress import Progress
+from ci3.engine.sibling import find_starts
 from ci3.errors import DeniedError, ListingError
 
 LISTING_WORKERS = 16
@@ -55,31 +56,38 @@ def list_whole(
     bucket: BucketReader, scope: Scope, found: Folders, progress: Progress
 ) -> tuple[tuple[Deployment, ...], tuple[Hole, ...]]:
     """List in full what `found` names, neighbours together where this S3 lists in order."""
-    listed: dict[str, Content] = {}
+    listed: dict[str, Sum] = {}
     if found.is_sorted and found.names:
         listed = _list_flat(bucket, scope, found, progress)
     rest = [name for name in found.names if name not in listed]
     described, holes = _describe_all(bucket, replace(scope, is_begun=False), rest, progress)
-    deployments = (*described, *(content.describe(name) for name, content in listed.items()))
+    deployments = (
+        *described,
+        *(one.describe(name, f"{scope.prefix}{name}/") for name, one in listed.items()),
+    )
     return tuple(sorted(deployments, key=lambda one: one.name)), holes
 
 
 def _list_flat(
     bucket: BucketReader, scope: Scope, found: Folders, progress: Progress
-) -> dict[str, Content]:
+) -> dict[str, Sum]:
     """List the deployments together, and give what stands in each of which that is sure.
 
     None is where this S3 lists in another order than S3, or not everything: each alone may do.
     """
     listing = FlatListing(
-        bucket, found, required_file=scope.required_file, ceiling=scope.concurrency
+        bucket,
+        found,
+        required_file=scope.required_file,
+        ceiling=scope.concurrency,
+        starts=find_starts(bucket, found, required_file=scope.required_file),
     )
     try:
         with _shown(progress, "Listing deployments", len(found.names)):
-            listed, doubtful = listing.run(progress)
+            share = listing.run(progress)
     except (DeniedError, ListingError):
         return {}
-    return {name: content for name, content in listed.items() if name not in doubtful}
+    return {name: one for name, one in share.sums.items() if name not in share.doubtful}
 
 
 def finish_listing(  # noqa: PLR0913 - as above, and where the folders are among others

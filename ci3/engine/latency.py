@@ -24,7 +24,10 @@ class Measured:
 
 
 class Latency:
-    """Measures requests from any thread; `allowed` is how many may be out now."""
+    """Measures requests from any thread; `allowed` is how many may be out now.
+
+    That is never more than `ceiling`, which may be set anew.
+    """
 
     def __init__(self, ceiling: int) -> None:
         self._ceiling = ceiling
@@ -32,6 +35,17 @@ class Latency:
         self._waits: deque[float] = deque(maxlen=KEPT)
         self._works: deque[float] = deque(maxlen=KEPT)
         self._lock = Lock()
+
+    @property
+    def ceiling(self) -> int:
+        """How many requests may ever be out at once."""
+        return self._ceiling
+
+    @ceiling.setter
+    def ceiling(self, ceiling: int) -> None:
+        with self._lock:
+            self._ceiling = ceiling
+            self.allowed = min(self.allowed, ceiling)
 
     @contextmanager
     def measured(self) -> Iterator[Measured]:

@@ -8,7 +8,7 @@ import pytest
 
 from ci3.core.content import describe
 from ci3.core.model import Deployment
-from ci3.engine import flat
+from ci3.engine import ranges
 from ci3.engine.folders import find_folders
 from ci3.engine.inventory import Scope, take_inventory
 from ci3.engine.progress import Silent
@@ -21,7 +21,7 @@ RUN_SECONDS = 6
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take small things for large, so that few keys are parted as many would be."""
     for name, value in {"PAGE_SIZE": 5, "WORTH_PARTING": 10, "PRESUMED_OBJECTS": 2}.items():
-        monkeypatch.setattr(flat, name, value)
+        monkeypatch.setattr(ranges, name, value)
 
 
 def make_keys(chance: random.Random, prefix: str) -> set[str]:

@@ -1,0 +1,256 @@
+"""What siblings list at our side is what would be listed here, whatever becomes of them."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+
+import pytest
+
+from ci3.core.model import Deployment
+from ci3.engine import flat, ranges, sharing
+from ci3.engine.flat import FlatListing
+from ci3.engine.folders import Folders, find_folders
+from ci3.engine.progress import Silent
+from ci3.engine.ranges import Span
+from ci3.engine.shares import Share, read_share, write_share
+from ci3.errors import AccessError
+from tests.engine.sorted_bucket import SortedBucket
+from tests.engine.test_flat import each_alone, make_keys
+
+RUN_SECONDS = 6
+MANY = {f"{number:02}/{inner:03}" for number in range(60) for inner in range(20)}
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take small things for large, and look for what is worth sharing all the time."""
+    small = {"PAGE_SIZE": 5, "WORTH_PARTING": 10, "WORTH_GIVING": 1, "PRESUMED_OBJECTS": 2}
+    for name, value in small.items():
+        monkeypatch.setattr(ranges, name, value)
+    for name in ("WORTH_A_SIBLING", "WORTH_A_SHARE"):
+        monkeypatch.setattr(sharing, name, 1)
+    monkeypatch.setattr(flat, "NOTICE_SECONDS", 0.0002)
+
+
+class Meter:
+    """Counts how many pages are waited for at the same moment."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.now = self.most = 0
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.now -= 1
+
+
+class Metered:
+    """Lists, and waits for each page."""
+
+    bucket = "metered"
+
+    def __init__(self, bucket: SortedBucket, meter: Meter, seconds: float) -> None:
+        self._listing = bucket
+        self._meter = meter
+        self._seconds = seconds
+
+    def list_pages(self, prefix: str, *, start_after: str = ""):
+        pages = self._listing.list_pages(prefix, start_after=start_after)
+        while True:
+            with self._meter.counted():
+                time.sleep(self._seconds)
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
+
+
+class Watched:
+    """Lists page by page, each of which something else comes before."""
+
+    bucket = "watched"
+
+    def __init__(self, bucket: SortedBucket, before_page: Callable[[], None]) -> None:
+        self._listing = bucket
+        self._before_page = before_page
+
+    def list_pages(self, prefix: str, *, start_after: str = ""):
+        pages = self._listing.list_pages(prefix, start_after=start_after)
+        while True:
+            self._before_page()
+            page = next(pages, None)
+            if page is None:
+                return
+            yield page
+
+
+class ThreadSibling:
+    """A sibling in a thread; what it says goes through JSON as a real one's does.
+
+    It fails at its `fails_at`th share, and before it is ready if that is 0.
+    """
+
+    def __init__(self, bucket, found: Folders, ceiling: int, fails_at: int | None = None) -> None:
+        self._bucket = bucket
+        self._found = found
+        self._ceiling = ceiling
+        self._fails_at = fails_at
+        self.spans: list[Span] = []
+        self.shares = 0
+        self.is_closed = False
+
+    def is_ready(self) -> bool:
+        return self._fails_at != 0
+
+    def list_spans(self, spans: Sequence[Span], count: Callable[[int], None]) -> Share | None:
+        self.spans += spans
+        self.shares += 1
+        if self.shares == self._fails_at:
+            count(3)
+            return None
+        listing = FlatListing(
+            self._bucket, self._found, required_file="", ceiling=self._ceiling, spans=spans
+        )
+        return read_share(json.loads(json.dumps(write_share(listing.run(Silent())))))
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def list_with(bucket, found: Folders, *, ceiling: int, fails_at: Sequence[int | None], theirs=None):
+    """List with siblings that fail when it is said; gives what was listed, and the siblings.
+
+    They see the same bucket, or `theirs`.
+    """
+    siblings: list[ThreadSibling] = []
+
+    def starting(fails: int | None) -> Callable[[int], ThreadSibling]:
+        def start(part: int) -> ThreadSibling:
+            siblings.append(ThreadSibling(theirs or bucket, found, part, fails))
+            return siblings[-1]
+
+        return start
+
+    starts = [starting(one) for one in fails_at]
+    listing = FlatListing(bucket, found, required_file="", ceiling=ceiling, starts=starts)
+    return listing.run(Silent()), siblings
+
+
+def described(share: Share, prefix: str) -> list[Deployment]:
+    return [one.describe(name, f"{prefix}{name}/") for name, one in sorted(share.sums.items())]
+
+
+def test_listing_with_siblings_gives_what_listing_each_alone_gives() -> None:
+    deadline = time.monotonic() + RUN_SECONDS
+    shared = failed = 0
+    for seed in range(1000):
+        chance = random.Random(seed)  # noqa: S311 - the same at each run
+        prefix = chance.choice(["", "app/", "a/"])
+        keys = make_keys(chance, prefix)
+        bucket = SortedBucket(keys, chance.choice([1, 2, 3, 5]), seed)
+        found = find_folders(bucket, prefix)
+        fails_at = [chance.choice([None, None, 0, 1, 2]) for _ in range(chance.randint(1, 3))]
+        share, siblings = list_with(
+            bucket, found, ceiling=chance.choice([1, 2, 3, 8]), fails_at=fails_at
+        )
+        assert not share.doubtful, seed
+        assert described(share, prefix) == each_alone(keys, prefix, None), seed
+        assert all(one.is_closed for one in siblings), seed
+        shared += sum(one.shares > 0 for one in siblings)
+        failed += sum(one.shares > 0 and one.shares == one._fails_at for one in siblings)
+        if time.monotonic() > deadline:
+            break
+    assert seed > 50
+    assert shared > failed > 10
+
+
+def test_no_deployment_is_given_away_in_its_midst() -> None:
+    bucket = SortedBucket(MANY, 5, 1)
+    slow = Watched(bucket, lambda: time.sleep(0.001))
+    share, siblings = list_with(slow, find_folders(bucket, ""), ceiling=4, fails_at=[None])
+    ends = [end for one in siblings for span in one.spans for end in span if end]
+    assert ends
+    assert all("/" not in end for end in ends)
+    assert len(share.sums) == 60
+
+
+def test_deployment_that_grows_at_the_border_of_a_share_is_in_doubt() -> None:
+    """A key that comes to stand where two Pythons' parts meet was seen by one of them alone."""
+    bucket = SortedBucket(MANY, 5, 1)
+    found = find_folders(bucket, "")
+    siblings: list[ThreadSibling] = []
+    grown: list[str] = []
+
+    def start(part: int) -> ThreadSibling:
+        sibling = ThreadSibling(bucket, found, part)
+        listing = sibling.list_spans
+
+        def list_and_grow(spans, count):
+            share = listing(spans, count)
+            if not grown:
+                grown.append(spans[0][0] + "!")
+                bucket.keys = sorted({*bucket.keys, *grown})
+            return share
+
+        sibling.list_spans = list_and_grow
+        siblings.append(sibling)
+        return sibling
+
+    def wait_for_growth() -> None:
+        while siblings and not (grown or siblings[0].is_closed):
+            time.sleep(0.0005)
+
+    watched = Watched(bucket, wait_for_growth)
+    share = FlatListing(watched, found, required_file="", ceiling=2, starts=[start]).run(Silent())
+    before = int(grown[0][:2])
+    assert share.doubtful == {f"{before:02}", f"{before + 1:02}"}
+
+
+@pytest.mark.parametrize("ceiling", [1, 2, 3, 5, 8])
+def test_all_pythons_together_keep_to_the_ceiling(
+    ceiling: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Siblings come when this Python has as many out as there may be, and has to do with less."""
+    monkeypatch.setattr(flat, "NOTICE_SECONDS", 0.05)
+    bucket, meter = SortedBucket(MANY, 20, 1), Meter()
+    _, siblings = list_with(
+        Metered(bucket, meter, 0.02),
+        find_folders(bucket, ""),
+        ceiling=ceiling,
+        fails_at=[None] * 3,
+        theirs=Metered(bucket, meter, 0.001),
+    )
+    assert 1 <= meter.most <= ceiling
+    assert any(one.spans for one in siblings) == (ceiling > 1)
+
+
+def test_what_fails_here_ends_the_siblings_and_is_told() -> None:
+    bucket = SortedBucket(MANY, 5, 1)
+    found = find_folders(bucket, "")
+    siblings: list[ThreadSibling] = []
+
+    def start(part: int) -> ThreadSibling:
+        siblings.append(ThreadSibling(bucket, found, part))
+        return siblings[-1]
+
+    def fail_in_the_end() -> None:
+        if siblings and siblings[0].shares:
+            raise AccessError("no", "Do something.")
+        time.sleep(0.001)
+
+    watched = Watched(bucket, fail_in_the_end)
+    listing = FlatListing(watched, found, required_file="", ceiling=4, starts=[start])
+    with pytest.raises(AccessError, match="no"):
+        listing.run(Silent())
+    assert siblings
+    assert all(one.is_closed for one in siblings)
