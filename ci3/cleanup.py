@@ -159,7 +159,7 @@ class Cleanup:
             pins=pins,
             now=now,
             judgements=judgements,
-            undo_term=bucket.noncurrent_term(target.prefix) if keeps_versions else None,
+            undo_term=rules.noncurrent_term(target.prefix) if keeps_versions else None,
             rules=rules,
             needs_mfa=self._needs_mfa(bucket, target),
         )

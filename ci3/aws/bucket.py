@@ -33,7 +33,6 @@ from ci3.aws.uploads import list_uploads
 from ci3.aws.versions import list_versions, note_order
 from ci3.constants import MAXIMUM_CONCURRENCY
 from ci3.core.model import (
-    NoncurrentTerm,
     StoredUpload,
     StoredVersion,
     Target,
@@ -100,12 +99,6 @@ class BucketReader:
     def list_uploads(self, prefix: str) -> Generator[tuple[StoredUpload, ...], None, None]:
         """List every unfinished multipart upload under a prefix; see `ci3.aws.uploads`."""
         return list_uploads(self._client, self.bucket, prefix)
-
-    def noncurrent_term(self, prefix: str) -> NoncurrentTerm:
-        """Read when lifecycle rules expire old versions; see `ci3.aws.lifecycle`."""
-        from ci3.aws.lifecycle import noncurrent_term
-
-        return noncurrent_term(self._client, self.bucket, prefix)
 
     def lifecycle_rules(self) -> "tuple[LifecycleRule, ...]":
         """Read the lifecycle rules that are in force; raises AccessError."""

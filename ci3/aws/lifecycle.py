@@ -1,4 +1,4 @@
-"""What the bucket's own lifecycle rules do: to old versions, and to deployments."""
+"""The lifecycle rules that are in force, for who looks at what they do to a bucket."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -7,26 +7,10 @@ import botocore.exceptions
 
 from ci3.aws.client import error_code, translated
 from ci3.core.examination import LifecycleRule
-from ci3.core.model import NoncurrentTerm
 from ci3.errors import AccessError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-
-def noncurrent_term(client: "S3Client", bucket: str, prefix: str) -> NoncurrentTerm:
-    """Read after how many days old versions under a prefix may be gone; the shortest rule counts.
-
-    A rule counts if its prefix holds this one or lies in it, whatever else it asks for, such as
-    tags or sizes. What is denied, fails or says nothing is a problem, never "no rule".
-    """
-    try:
-        with translated(f"reading the lifecycle rules of s3://{bucket}"):
-            rules = _read_rules(client, bucket)
-        terms = [_days(rule) for rule in rules if _may_touch(rule, prefix)]
-    except AccessError as exc:
-        return NoncurrentTerm(problem=exc.message)
-    return NoncurrentTerm(days=min((days for days in terms if days is not None), default=None))
 
 
 def lifecycle_rules(client: "S3Client", bucket: str) -> tuple[LifecycleRule, ...]:
@@ -64,12 +48,6 @@ def _read_rules(client: "S3Client", bucket: str) -> list[Mapping[str, Any]]:
     if not rules:
         raise AccessError(f"the lifecycle rules of s3://{bucket} came back without a rule", "")
     return rules
-
-
-def _may_touch(rule: Mapping[str, Any], prefix: str) -> bool:
-    of_rule = _prefix(rule)
-    is_near = prefix.startswith(of_rule) or of_rule.startswith(prefix)
-    return is_near and rule.get("Status") != "Disabled"
 
 
 def _prefix(rule: Mapping[str, Any]) -> str:

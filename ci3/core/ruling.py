@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from ci3.core.expiry import ExpiryRule, only_looks_ours, read_rule
 from ci3.core.expiry_plan import AT_STAKE, Fate, Sight, StandingRule, allot, judge_rules
 from ci3.core.lifecycle_xml import MAXIMUM_RULES, ConfigurationText
-from ci3.core.model import Decision, Engine, Versioning
+from ci3.core.model import Decision, Engine, NoncurrentTerm, Versioning
+from ci3.core.noncurrent import noncurrent_term
 from ci3.core.plan import DELETE_VERSIONS, PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.wording import counted, listed
 
@@ -26,6 +27,12 @@ class RulesSeen:
         """The rules of ours in it."""
         read = (read_rule(one.rule) for one in self.configuration.rules)
         return tuple(one for one in read if one is not None)
+
+    def noncurrent_term(self, prefix: str) -> NoncurrentTerm:
+        """Say when old versions under a prefix may be gone; what was not read is not known."""
+        if self.problem:
+            return NoncurrentTerm(problem=self.problem)
+        return noncurrent_term(self.configuration, prefix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
