@@ -148,7 +148,8 @@ class Cleanup:
             ),
             fading,
         )
-        target = bucket.target(self.settings.prefix)
+        state = bucket.known_versioning()
+        target = bucket.target(self.settings.prefix, state.versioning)
         keeps_versions = (
             target.versioning is Versioning.ENABLED and not self.settings.delete_versions
         )
@@ -161,7 +162,7 @@ class Cleanup:
             judgements=judgements,
             undo_term=rules.noncurrent_term(target.prefix) if keeps_versions else None,
             rules=rules,
-            needs_mfa=self._needs_mfa(bucket, target),
+            needs_mfa=state.needs_mfa,
         )
 
     def _take_inventory(
@@ -270,12 +271,6 @@ class Cleanup:
             needs_mfa=seen.needs_mfa,
             delete_versions=self.settings.delete_versions,
         )
-
-    def _needs_mfa(self, bucket: BucketReader, target: Target) -> bool:
-        """Ask whether removing a version needs a token, where rules can be in the way of that."""
-        may_rule = self.settings.engine is not Engine.DIRECT
-        is_asked = may_rule and target.versioning.may_hold_versions
-        return is_asked and bucket.versioning_state().needs_mfa
 
     def read_rules(self, bucket: BucketReader) -> RulesSeen:
         """Read the bucket's lifecycle rules, or say what stands in the way."""

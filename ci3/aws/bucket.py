@@ -202,22 +202,22 @@ class BucketReader:
         """The region in which the bucket is asked for."""
         return self._client.meta.region_name
 
-    def target(self, prefix: str) -> Target:
-        """Describe where a plan applies, as the plan records it."""
+    def target(self, prefix: str, versioning: Versioning | None = None) -> Target:
+        """Describe where a plan applies, as the plan records it; asks for what is not given."""
         return Target(
             bucket=self.bucket,
             region=self.region,
             prefix=prefix,
             endpoint_url=self.endpoint_url,
-            versioning=self._versioning(),
+            versioning=versioning or self.known_versioning().versioning,
         )
 
-    def _versioning(self) -> Versioning:
+    def known_versioning(self) -> VersioningState:
         """Read whether deleted objects can come back; not being told is `unknown`."""
         try:
-            return self.versioning_state().versioning
+            return self.versioning_state()
         except AccessError:
-            return Versioning.UNKNOWN
+            return VersioningState(versioning=Versioning.UNKNOWN)
 
     def open_writer(self) -> "BucketWriter":
         """Make the face that deletes, with a client of its own; only an apply calls this."""

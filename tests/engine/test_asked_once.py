@@ -10,6 +10,7 @@ from tests.engine.road import cleanup, furnish
 from tests.memory_site import MemorySite, running_site
 
 RULES = ("GET", r"\?lifecycle")
+VERSIONING = ("GET", r"\?versioning")
 OLD_GO = whole(
     "<Rule><ID>old</ID><Status>Enabled</Status><Filter/><NoncurrentVersionExpiration>"
     "<NoncurrentDays>30</NoncurrentDays></NoncurrentVersionExpiration></Rule>"
@@ -35,7 +36,7 @@ def told(plan: Plan, code: WarningCode) -> list[str]:
 @pytest.mark.parametrize("concurrency", ["1", "8"])
 @pytest.mark.parametrize("engine", ["direct", "lifecycle", "auto"])
 @pytest.mark.parametrize("status", ["", "Enabled", "Suspended"])
-def test_rules_are_asked_for_once(
+def test_rules_and_versioning_are_asked_for_once(
     site: MemorySite, status: str, engine: str, concurrency: str
 ) -> None:
     site._bucket.versioning = status
@@ -43,6 +44,9 @@ def test_rules_are_asked_for_once(
     plan = plan_of(site, engine=engine, concurrency=concurrency)
     assert plan.applyable
     assert len(site.proxy.sent(*RULES)) == 1
+    assert len(site.proxy.sent(*VERSIONING)) == 1
+    listings = site.proxy.sent("GET", "list-type=2")
+    assert len(site.proxy.requests) == 2 + len(listings)
     until = told(plan, WarningCode.UNDO_TERM)
     assert bool(until) is (status == "Enabled")
     assert all("removes old versions 30 days after" in one for one in until)
@@ -70,3 +74,11 @@ def test_rules_that_were_not_read_leave_the_term_unknown_and_are_not_asked_for_a
     assert why in until
     assert plan.applyable is (engine == "direct")
     assert len(site.proxy.sent(*RULES)) == 1
+
+
+def test_bucket_that_wants_mfa_is_known_from_one_answer(site: MemorySite) -> None:
+    site.enable_versioning()
+    site._bucket.needs_mfa = True
+    plan = plan_of(site, engine="lifecycle")
+    assert "MFA delete" in "; ".join(one.message for one in plan.refusals)
+    assert len(site.proxy.sent(*VERSIONING)) == 1
