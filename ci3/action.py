@@ -35,7 +35,7 @@ from ci3.report.terminal import show_reconciled, show_results, show_run
 from ci3.reporting import Reporter, open_github
 from ci3.resolving import Given, text_of
 from ci3.restore_step import restore_step
-from ci3.run import Run, open_run
+from ci3.run import Run, hold_rules, open_run
 from ci3.saved_plan import (
     named_plan_file,
     read_saved_plans,
@@ -141,16 +141,13 @@ def _clean(
     changes = _policy_changes(environ, workflow, run, plans, first.github)
     if settings.mode is not Mode.APPLY:
         return reporter.report(accounts, changes)
-    reconciled = run.reconcile(plans)
+    begun = run.reconcile(plans)
+    reconciled = [one.reconciled for one in begun]
     accounts = with_reconciled(accounts, reconciled)
     show_reconciled(console, accounts)
-    has_work = run.has_work(plans) and not run.is_held(plans, reconciled)
+    has_work = run.has_work(begun)
     try:
-        done = (
-            run.apply(plans, is_fresh=True, reconciled=reconciled)
-            if has_work
-            else run.hold_rules([Account(plan=plan) for plan in plans], reconciled)
-        )
+        done = run.apply(begun, is_fresh=True) if has_work else hold_rules(begun)
     except KeyboardInterrupt as exc:
         raise AccessError("interrupted", JOURNAL) from exc
     accounts = with_reconciled(done, reconciled)

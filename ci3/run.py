@@ -1,10 +1,8 @@
 """A run over its targets: planned together, refused together, applied one after another."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ci3.approval import Approved, approve, hold_what_is_live, refuse_unless_applyable
@@ -21,6 +19,59 @@ if TYPE_CHECKING:
     from ci3.core.expiry_plan import Reconciled
     from ci3.engine.journal_file import OpenJournal
     from ci3.resuming import Resumption
+
+
+@dataclass(slots=True, kw_only=True)
+class Begun:
+    """One target of an apply that has begun: its plan, and what has come of it until now."""
+
+    cleanup: Cleanup
+    bucket: BucketReader
+    plan: Plan
+    reconciled: "Reconciled | None"
+    """What became of the lifecycle rules of earlier runs, where there were any."""
+    newer: Plan | None = None
+    """A plan that this run has made since, if it has."""
+    account: Account = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.account = Account(plan=self.plan)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether rules may not be written, since those of earlier runs could not be mended."""
+        is_muddled = self.reconciled is not None and bool(self.reconciled.problem)
+        return is_muddled and self.plan.engine is Engine.LIFECYCLE
+
+    def approve(self, *, is_fresh: bool) -> Approved:
+        """Say what of the plan may be deleted now; raises RefusedError."""
+        return approve(
+            self.cleanup, self.plan, self.bucket, is_fresh=is_fresh, tell=self._note_newer
+        )
+
+    def _note_newer(self, plan: Plan) -> None:
+        self.newer = plan
+
+    def delete(self, approved: Approved) -> Result:
+        """Delete what was approved; see `ci3.applying`."""
+        from ci3.applying import delete
+
+        return delete(self.cleanup, approved, self.bucket)
+
+    def hold_rules(self) -> Account:
+        """Take away the rules for what is live, pinned or kept by now, where there may be any.
+
+        They are looked for where rules of ours stood at the beginning, or this run has written
+        some.
+        """
+        has_stood = self.reconciled is not None or bool(self.plan.rules)
+        result = self.account.result
+        is_written = result is not None and bool(result.expiring)
+        if (has_stood or is_written) and not _is_later_shard(self.cleanup):
+            from ci3.standing import hold_standing
+
+            self.account = hold_standing(self.cleanup, self.bucket, self.account, self.newer)
+        return self.account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,48 +126,26 @@ class Run:
 
         return cut(self.saved, shard)
 
-    def has_work(self, plans: Sequence[Plan]) -> bool:
-        """Whether applying the plans would do anything: delete, or tell how a run ended."""
-        is_due = any(plan.doomed for plan in plans) or self.resumption is not None
-        return is_due and all(plan.applyable for plan in plans)
+    def has_work(self, begun: Sequence[Begun]) -> bool:
+        """Whether applying would do anything: delete, or tell how a run ended."""
+        is_due = any(one.plan.doomed for one in begun) or self.resumption is not None
+        return is_due and all(one.plan.applyable and not one.is_held for one in begun)
 
-    def reconcile(self, plans: Sequence[Plan]) -> tuple["Reconciled | None", ...]:
-        """Take away lifecycle rules of earlier runs that may not stand any longer, in each target.
+    def reconcile(self, plans: Sequence[Plan]) -> tuple[Begun, ...]:
+        """Begin an apply: in each target, take away lifecycle rules that may not stand any longer.
 
         To be done by each apply, before anything else and whatever comes of the rest: it deletes
         nothing, and keeps S3 from deleting what is to be kept by now.
         """
         targets = zip(self.cleanups, self.buckets, plans, strict=True)
-        return tuple(self._reconcile(*target) for target in targets)
-
-    def hold_rules(
-        self,
-        accounts: Sequence[Account],
-        reconciled: Sequence["Reconciled | None"] = (),
-        newer: Mapping[int, Plan] = MappingProxyType({}),
-    ) -> tuple[Account, ...]:
-        """Take away, when all else is done, the rules for what is live, pinned or kept by now.
-
-        It is asked for where rules of ours stood at the beginning (`reconciled` says so), or this
-        run has written some. `newer` has plans that were made meanwhile, by the id of the first.
-        """
-        held = list(accounts)
-        for number, account in enumerate(accounts):
-            cleanup, bucket = self.cleanups[number], self.buckets[number]
-            has_stood = bool(reconciled and reconciled[number]) or bool(account.plan.rules)
-            is_written = account.result is not None and bool(account.result.expiring)
-            if (has_stood or is_written) and not _is_later_shard(cleanup):
-                from ci3.standing import hold_standing
-
-                new_plan = newer.get(id(account.plan))
-                held[number] = hold_standing(cleanup, bucket, account, new_plan)
-        return tuple(held)
-
-    def is_held(self, plans: Sequence[Plan], reconciled: Sequence["Reconciled | None"]) -> bool:
-        """Say whether rules may not be written, since those of earlier runs could not be mended."""
-        return any(
-            one is not None and bool(one.problem) and plan.engine is Engine.LIFECYCLE
-            for plan, one in zip(plans, reconciled, strict=True)
+        return tuple(
+            Begun(
+                cleanup=cleanup,
+                bucket=bucket,
+                plan=plan,
+                reconciled=self._reconcile(cleanup, bucket, plan),
+            )
+            for cleanup, bucket, plan in targets
         )
 
     def _reconcile(self, cleanup: Cleanup, bucket: BucketReader, plan: Plan) -> "Reconciled | None":
@@ -130,74 +159,38 @@ class Run:
 
         return reconcile_now(cleanup, bucket, plan)
 
-    def apply(
-        self,
-        plans: Sequence[Plan],
-        *,
-        is_fresh: bool,
-        reconciled: Sequence["Reconciled | None"] = (),
-    ) -> tuple[Account, ...]:
+    def apply(self, begun: Sequence[Begun], *, is_fresh: bool) -> tuple[Account, ...]:
         """Delete what the plans name and is still due, and hold the rules that stand then.
 
         Nothing is deleted anywhere while one of the targets refuses. A run that stops early in one
         target leaves those after it alone, and says so in their results.
         """
-        newer: dict[int, Plan] = {}
         try:
-            accounts = self._apply(plans, newer, is_fresh=is_fresh)
+            self._apply(begun, is_fresh=is_fresh)
         except (Exception, KeyboardInterrupt) as exc:
-            held = self.hold_rules([Account(plan=plan) for plan in plans], reconciled, newer)
+            held = hold_rules(begun)
             if isinstance(exc, Ci3Error):
                 from ci3.report.rules import rules_told
 
                 exc.hint = " ".join((exc.hint, *rules_told(held)))
             raise
-        return self.hold_rules(accounts, reconciled, newer)
+        return hold_rules(begun)
 
-    def _apply(
-        self, plans: Sequence[Plan], newer: dict[int, Plan], *, is_fresh: bool
-    ) -> tuple[Account, ...]:
-        from ci3.applying import delete
-
-        refuse_unless_applyable(*plans)
+    def _apply(self, begun: Sequence[Begun], *, is_fresh: bool) -> None:
+        refuse_unless_applyable(*(one.plan for one in begun))
         if self.resumption is not None:
-            return (self.resumption.apply(plans[0], is_fresh=is_fresh),)
+            begun[0].account = self.resumption.apply(begun[0].plan, is_fresh=is_fresh)
+            return
         is_fresh = is_fresh and not self.saved
-        steps = [
-            (
-                cleanup,
-                bucket,
-                approve(
-                    cleanup,
-                    plan,
-                    bucket,
-                    is_fresh=is_fresh,
-                    tell=partial(newer.__setitem__, id(plan)),
-                ),
-            )
-            for cleanup, bucket, plan in zip(self.cleanups, self.buckets, plans, strict=True)
-            if plan.all_doomed
-        ]
-        changed = {id(approved.plan): approved.changed for _, _, approved in steps}
-        if self.saved and any(changed.values()) and not self.cleanups[0].settings.skip_changed:
-            return tuple(
-                Account(plan=plan, changed=changed.get(id(plan), {}), is_stale=True)
-                for plan in plans
-            )
-        results: dict[int, Result] = {}
-        stopped = ""
-        for cleanup, bucket, approved in steps:
-            if not approved.plan.doomed:
-                continue  # all of it is other shards'
-            if stopped:
-                result = _left(approved, stopped)
-            elif not results:
-                result = delete(cleanup, approved, bucket)
-            else:
-                result = _delete_next(cleanup, bucket, approved)
-            results[id(approved.plan)] = result
-            stopped = stopped or result.stopped
-        return tuple(Account(plan=plan, result=results.get(id(plan))) for plan in plans)
+        steps = [(one, one.approve(is_fresh=is_fresh)) for one in begun if one.plan.all_doomed]
+        is_changed = any(approved.changed for _, approved in steps)
+        if self.saved and is_changed and not self.cleanups[0].settings.skip_changed:
+            for one in begun:
+                one.account = Account(plan=one.plan, is_stale=True)
+            for one, approved in steps:
+                one.account = replace(one.account, changed=approved.changed)
+            return
+        _delete_each([step for step in steps if step[0].plan.doomed])  # else it is other shards'
 
     def save_plans(self, plans: Sequence[Plan]) -> None:
         """Write the plan file, where one is named.
@@ -244,6 +237,11 @@ def open_run(
     return Run(cleanups=timed, buckets=buckets, saved=saved, resumption=resumption)
 
 
+def hold_rules(begun: Iterable[Begun]) -> tuple[Account, ...]:
+    """Take away in each target, when all else is done, the rules for what is to stay by now."""
+    return tuple(one.hold_rules() for one in begun)
+
+
 def _is_in_the_way(outer: Plan, inner: Plan) -> bool:
     """Whether cleaning the one could delete the other, or both are the same folder."""
     one, other = outer.target, inner.target
@@ -261,27 +259,39 @@ def _is_later_shard(cleanup: Cleanup) -> bool:
     return shard is not None and shard.number > 1
 
 
-def _delete_next(cleanup: Cleanup, bucket: BucketReader, approved: Approved) -> Result:
+def _delete_each(steps: Sequence[tuple[Begun, Approved]]) -> None:
+    """Delete in one target after another, until one stops early."""
+    stopped = ""
+    for number, (one, approved) in enumerate(steps):
+        if stopped:
+            result = _left(one.plan, stopped)
+        elif number == 0:
+            result = one.delete(approved)
+        else:
+            result = _delete_next(one, approved)
+        one.account = Account(plan=one.plan, result=result)
+        stopped = result.stopped
+
+
+def _delete_next(begun: Begun, approved: Approved) -> Result:
     """Delete a later target: what is live there is read anew, since the earlier ones took time.
 
     Whatever happens comes back as a result: what the earlier ones lost must be told.
     """
-    from ci3.applying import delete
-
     try:
-        return delete(cleanup, hold_what_is_live(cleanup, approved, bucket), bucket)
+        return begun.delete(hold_what_is_live(begun.cleanup, approved, begun.bucket))
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - as above
-        return _left(approved, told(exc))
+        return _left(begun.plan, told(exc))
 
 
-def _left(approved: Approved, why: str) -> Result:
+def _left(plan: Plan, why: str) -> Result:
     """Say of a target that nothing of it was deleted."""
     from ci3.applying import not_begun
 
     return Result(
         run_id="",
         journal_file="",
-        deployments=not_begun(approved.plan.doomed, why),
+        deployments=not_begun(plan.doomed, why),
         stopped=why,
     )
 

@@ -38,7 +38,7 @@ def apply_second(site: MemorySite, meanwhile, **settings: str) -> Account:
     assert [one.deployment.name for one in second.doomed] == ["a"]
     meanwhile()
     run = open_run([cleanup(site, shard="2/2", **settings)], [plan])
-    (account,) = run.apply(run.make_plans(), is_fresh=False)
+    (account,) = run.apply(run.reconcile(run.make_plans()), is_fresh=False)
     return account
 
 

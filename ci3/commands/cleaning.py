@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ci3.core.account import Account
-    from ci3.core.expiry_plan import Reconciled
     from ci3.core.plan import Plan
     from ci3.options import Values
     from ci3.resolving import Given
-    from ci3.run import Run
+    from ci3.run import Begun, Run
     from ci3.targets import Policy
 
 HOW_TO_APPLY = "run `ci3 cleanup` with the same options."
@@ -89,19 +88,21 @@ def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
         with_reconciled,
     )
     from ci3.report.terminal import show_reconciled, show_run
+    from ci3.run import hold_rules
 
     screen = console(sys.stdout if output == "table" else sys.stderr)
     plans = run.make_plans()
     accounts: Sequence[Account] = [Account(plan=plan) for plan in plans]
     show_run(screen, accounts)
-    reconciled = run.reconcile(plans)
+    begun = run.reconcile(plans)
+    reconciled = [one.reconciled for one in begun]
     show_reconciled(screen, with_reconciled(accounts, reconciled))
-    if run.has_work(plans) and not run.is_held(plans, reconciled):
+    if run.has_work(begun):
         if not auto_approve and any(plan.doomed for plan in plans):
             _ask(plans)
-        accounts = _apply(run, plans, reconciled, screen, is_fresh=auto_approve)
+        accounts = _apply(run, begun, screen, is_fresh=auto_approve)
     else:
-        accounts = run.hold_rules([Account(plan=plan) for plan in plans], reconciled)
+        accounts = hold_rules(begun)
     show_reconciled(screen, accounts)
     accounts = with_reconciled(accounts, reconciled)
     if output == "json":
@@ -198,17 +199,12 @@ def _ask(plans: "Sequence[Plan]") -> None:
 
 
 def _apply(
-    run: "Run",
-    plans: "Sequence[Plan]",
-    reconciled: "Sequence[Reconciled | None]",
-    screen: "Console",
-    *,
-    is_fresh: bool,
+    run: "Run", begun: "Sequence[Begun]", screen: "Console", *, is_fresh: bool
 ) -> "Sequence[Account]":
     from ci3.report.terminal import show_results
 
     try:
-        accounts = run.apply(plans, is_fresh=is_fresh, reconciled=reconciled)
+        accounts = run.apply(begun, is_fresh=is_fresh)
         show_results(screen, accounts)
     except KeyboardInterrupt:
         hint = "If anything was deleted until then, the journal tells."

@@ -17,7 +17,7 @@ from ci3.core.model import Outcome
 from ci3.core.pins import protect
 from ci3.core.plan import Plan, WarningCode
 from ci3.errors import RefusedError
-from ci3.run import open_run
+from ci3.run import hold_rules, open_run
 from tests.core.lifecycle_texts import configurations, foreign_rule, whole
 from tests.engine.road import cleanup
 from tests.fault_proxy import Answer, Request
@@ -73,13 +73,10 @@ def apply(run, *, meanwhile=lambda: None, later=lambda: None, is_fresh: bool = T
     one = open_run([run])
     plans = one.make_plans()
     meanwhile()
-    reconciled = one.reconcile(plans)
+    begun = one.reconcile(plans)
     later()
-    if one.has_work(plans) and not one.is_held(plans, reconciled):
-        accounts = one.apply(plans, is_fresh=is_fresh, reconciled=reconciled)
-    else:
-        accounts = one.hold_rules([Account(plan=plan) for plan in plans], reconciled)
-    return with_reconciled(accounts, reconciled)
+    accounts = one.apply(begun, is_fresh=is_fresh) if one.has_work(begun) else hold_rules(begun)
+    return with_reconciled(accounts, [each.reconciled for each in begun])
 
 
 def plan_of(site: MemorySite, **changes: str) -> Plan:
@@ -515,9 +512,9 @@ def test_rule_that_was_taken_away_is_not_written_again_where_s3_shows_it_once_mo
 
 def test_refused_plan_writes_no_rule(site: MemorySite) -> None:
     one = open_run([cleanup(site, engine="lifecycle", protect="nowhere")])
-    plans = one.make_plans()
+    begun = one.reconcile(one.make_plans())
     with pytest.raises(RefusedError):
-        one.apply(plans, is_fresh=True)
+        one.apply(begun, is_fresh=True)
     assert site.lifecycle == FOREIGN
 
 
@@ -561,11 +558,11 @@ def test_rules_under_other_ids_are_not_said_to_be_gone(site: MemorySite) -> None
 
 def test_two_runs_at_once_leave_one_rule_for_a_folder(site: MemorySite) -> None:
     first = open_run([cleanup(site, engine="lifecycle")])
-    plans = first.make_plans()
+    begun = first.reconcile(first.make_plans())
     later = cleanup(site, engine="lifecycle")
     later = replace(later, clock=lambda: datetime.now(UTC) + timedelta(seconds=5))
     assert apply(later)[0].outcome is Outcome.APPLIED
-    (account,) = first.apply(plans, is_fresh=True)
+    (account,) = first.apply(begun, is_fresh=True)
     assert account.outcome is Outcome.APPLIED
     assert written(site) == ["logs", *OURS]
 
@@ -632,8 +629,8 @@ def test_rule_goes_first_of_what_went_live_while_it_was_listed(pointed: MemorySi
     one = open_run([by_pointer(pointed)])
     plans = one.make_plans()
     pointed.put("current", body=b"old-2")
-    (reconciled,) = one.reconcile(plans)
-    assert [one.name for one in reconciled.removed] == ["old-2"]
+    (begun,) = one.reconcile(plans)
+    assert [one.name for one in begun.reconciled.removed] == ["old-2"]
     assert written(pointed) == ["logs", "ci3/old-1/", "ci3/old-3/"]
 
 
@@ -705,9 +702,9 @@ def test_saved_plan_is_held_against_what_is_live_at_the_end(pointed: MemorySite)
         pointed.remove(key)
     saved = run.make_plan(run.open_bucket())
     one = open_run([run], [saved])
-    reconciled = one.reconcile([saved])
+    (begun,) = one.reconcile([saved])
     pointed.put("current", body=b"old-2")
-    (account,) = one.hold_rules([Account(plan=saved)], reconciled)
+    account = begun.hold_rules()
     assert written(pointed) == ["logs", "ci3/old-1/"]
     assert [name for name, _ in told(account)] == ["old-2"]
 

@@ -75,7 +75,7 @@ def apply_shard(meeting: Meeting, plan: Plan, number: int, **settings: str) -> A
     journal = f"j-{number}.jsonl"
     one = cleanup(meeting.site, shard=f"{number}/{COUNT}", journal_file=journal, **settings)
     run = open_run([replace(one, tell_journal=meeting.note_judged)], [plan])
-    (account,) = run.apply(run.make_plans(), is_fresh=False)
+    (account,) = run.apply(run.reconcile(run.make_plans()), is_fresh=False)
     return account
 
 
