@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,18 @@ from ci3.settings import Settings
 
 if TYPE_CHECKING:
     from ci3.engine.lifecycle import Expired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What each way to delete needs: where, of which plan, and what every key goes through."""
+
+    cleanup: Cleanup
+    plan: Plan
+    bucket: BucketReader
+    writer: BucketWriter
+    gate: Gate
+    journal: Journal
 
 
 def delete(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Result:
@@ -83,29 +96,20 @@ def delete_journaled(  # noqa: PLR0913 - all that a deletion is of
     aborted that are older than `uploads_before`.
     """
     plan = approved.plan
-    writer = bucket.open_writer()
-    gate = Gate(
-        approved.due,
-        approved.pins,
-        cleanup.limits,
-        len(plan.decisions),
-        names_versions=plan.deletes_versions,
-    )
+    work = _open_work(cleanup, approved, bucket, journal)
     ruled = [one for one in approved.due if one.expire_days is not None]
     direct = [one for one in approved.due if one.expire_days is None]
-    expired = _expire(cleanup, plan, ruled, bucket, gate=gate, journal=journal) if ruled else None
+    expired = _expire(work, ruled) if ruled else None
     if expired is not None and (expired.problem or not direct):
         why = expired.problem
         deleted = Deleted(results=not_begun(direct, why), whole=(), stopped=why)
         guard = None
     else:
-        deleted, guard = _delete_due(
-            cleanup, plan, direct, bucket, writer=writer, gate=gate, journal=journal
-        )
+        deleted, guard = _delete_due(work, direct)
     expiring = expired.names if expired else frozenset()
     aborted = abort_uploads(
         bucket,
-        writer,
+        work.writer,
         prefix=plan.target.prefix,
         doomed=[
             *(one.prefix for one in deleted.whole),
@@ -129,22 +133,35 @@ def delete_journaled(  # noqa: PLR0913 - all that a deletion is of
     )
 
 
-def _expire(  # noqa: PLR0913 - as above
-    cleanup: Cleanup,
-    plan: Plan,
-    due: Sequence[Decision],
-    bucket: BucketReader,
-    *,
-    gate: Gate,
-    journal: Journal,
-) -> "Expired":
+def _open_work(
+    cleanup: Cleanup, approved: Approved, bucket: BucketReader, journal: Journal
+) -> _Work:
+    plan = approved.plan
+    return _Work(
+        cleanup=cleanup,
+        plan=plan,
+        bucket=bucket,
+        writer=bucket.open_writer(),
+        gate=Gate(
+            approved.due,
+            approved.pins,
+            cleanup.limits,
+            len(plan.decisions),
+            names_versions=plan.deletes_versions,
+        ),
+        journal=journal,
+    )
+
+
+def _expire(work: _Work, due: Sequence[Decision]) -> "Expired":
     """Leave deployments to S3, by lifecycle rules."""
     from ci3.engine.lifecycle import Expiry
 
+    cleanup, plan = work.cleanup, work.plan
     expiry = Expiry(
-        reader=bucket,
-        gate=gate,
-        journal=journal,
+        reader=work.bucket,
+        gate=work.gate,
+        journal=work.journal,
         progress=cleanup.progress,
         sleep=cleanup.sleep,
         clock=cleanup.clock,
@@ -170,44 +187,35 @@ def not_begun(due: Sequence[Decision], why: str) -> tuple[DeploymentResult, ...]
     )
 
 
-def _delete_due(  # noqa: PLR0913 - as above
-    cleanup: Cleanup,
-    plan: Plan,
-    due: Sequence[Decision],
-    bucket: BucketReader,
-    *,
-    writer: BucketWriter,
-    gate: Gate,
-    journal: Journal,
-) -> tuple[Deleted, GuardProbe | None]:
+def _delete_due(work: _Work, due: Sequence[Decision]) -> tuple[Deleted, GuardProbe | None]:
     """Delete the objects, or where the plan says so all versions, and say what guarded them."""
-    target, settings = plan.target, cleanup.settings
-    if plan.deletes_versions:
-        remover = bucket.open_version_remover()
+    cleanup, writer, target = work.cleanup, work.writer, work.plan.target
+    if work.plan.deletes_versions:
+        remover = work.bucket.open_version_remover()
         if target.versioning is not Versioning.ENABLED:
             remover.leave_resending_to_caller()  # `null` may be another by then
         versions = VersionDeletion(
-            reader=bucket,
+            reader=work.bucket,
             remover=remover,
-            gate=gate,
-            journal=journal,
+            gate=work.gate,
+            journal=work.journal,
             progress=cleanup.progress,
             sleep=cleanup.sleep,
             is_over=cleanup.is_over,
-            concurrency=settings.concurrency,
+            concurrency=cleanup.settings.concurrency,
         )
         return versions.run(due), version_guard(target.versioning)
     objects = Deletion(
-        reader=bucket,
+        reader=work.bucket,
         writer=writer,
         probe=lambda: writer.probe(target.prefix, target.versioning),
-        gate=gate,
-        journal=journal,
+        gate=work.gate,
+        journal=work.journal,
         progress=cleanup.progress,
         sleep=cleanup.sleep,
         with_versions=target.versioning is Versioning.ENABLED,
         is_over=cleanup.is_over,
-        concurrency=settings.concurrency,
+        concurrency=cleanup.settings.concurrency,
     )
     return objects.run(due), objects.guard
 
