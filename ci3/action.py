@@ -55,7 +55,6 @@ JOURNAL = "If anything was deleted until then, the journal tells."
 
 def main() -> int:
     """Run the action in the environment of a workflow's step; give its exit code."""
-    look_seldom()
     for one in _SIGNALS:
         signal.signal(one, _interrupt)
     runner = Runner(os.environ.get("GITHUB_STEP_SUMMARY", ""))
