@@ -3,17 +3,12 @@
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
 import click
 
 from ci3 import __version__
-from ci3.commands.cleaning import cleanup, plan_cleanup
-from ci3.commands.examining import doctor
-from ci3.commands.looking import explain, list_deployments, list_objects
-from ci3.commands.permitting import iam_policy
-from ci3.commands.restoring import restore
-from ci3.commands.simulating import simulate
 from ci3.errors import Ci3Error, ExitCode, RefusedError, SettingsError
 from ci3.memory import look_seldom
 from ci3.screen import console, show_error
@@ -43,6 +38,22 @@ _EXIT_CODES = """
 Exit codes: 0 done, 2 settings or usage, 3 partly done, 4 refused,
 5 stale plan, 6 access or network, 1 a bug in ci3.
 """
+
+_COMMANDS = {
+    "plan-cleanup": ("cleaning", "Show what a cleanup would delete, and why."),
+    "cleanup": ("cleaning", "Show what would be deleted, ask, and delete it."),
+    "list-deployments": ("looking", "List the deployments of a bucket, newest first."),
+    "list-objects": ("looking", "List the objects of the deployment NAME."),
+    "explain": ("looking", "Explain why the deployment NAME stays or goes."),
+    "simulate": ("simulating", "Replay the bucket's own history under a policy."),
+    "restore": ("restoring", "Bring back what a run deleted, where the bucket keeps versions."),
+    "doctor": (
+        "examining",
+        "Examine a bucket: who you are, what you may do, what may surprise you.",
+    ),
+    "iam-policy": ("permitting", "Print the least that ci3 must be allowed, as an IAM policy."),
+}
+"""In which module each command is, and its first sentence: what the list of them shows."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,7 +95,35 @@ def _show_bug(exc: Exception) -> None:
     show_error(Ci3Error(f"a bug in ci3: {type(exc).__name__}", hint))
 
 
+class _Later(click.Command):
+    """A command that is imported once it is called."""
+
+    def __init__(self, name: str, module: str, first_sentence: str) -> None:
+        super().__init__(name, help=first_sentence)
+        self._module = module
+        self._attribute = name.replace("-", "_")
+
+    def load(self) -> click.Command:
+        """Import the command itself."""
+        command: click.Command = getattr(
+            import_module(f"ci3.commands.{self._module}"), self._attribute
+        )
+        return command
+
+
+class _Commands(click.Group):
+    """The commands, each of which is imported once it is called."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.load() if isinstance(command, _Later) else command, rest
+
+
 @click.group(
+    cls=_Commands,
     invoke_without_command=True,
     help=_EXAMPLES,
     epilog=_EXIT_CODES,
@@ -98,18 +137,8 @@ def _cli(context: click.Context) -> None:
         context.exit(ExitCode.USAGE)
 
 
-for _command in (
-    plan_cleanup,
-    cleanup,
-    list_deployments,
-    list_objects,
-    explain,
-    simulate,
-    restore,
-    doctor,
-    iam_policy,
-):
-    _cli.add_command(_command)
+for _name, (_module, _first_sentence) in _COMMANDS.items():
+    _cli.add_command(_Later(_name, _module, _first_sentence))
 
 
 @_cli.command("demo")

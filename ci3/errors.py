@@ -1,6 +1,5 @@
 """Every error that ci3 raises on purpose: what went wrong and where, what to do next, exit code."""
 
-import difflib
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import ClassVar
@@ -98,5 +97,7 @@ def told(error: BaseException) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name was probably meant, or nothing; the words end a sentence."""
+    import difflib  # noqa: PLC0415 - few runs meet a wrong name
+
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" Did you mean {matches[0]}?" if matches else ""

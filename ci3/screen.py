@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ci3.errors import Ci3Error, RefusedError
-from ci3.settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from ci3.cleanup import Cleanup
     from ci3.engine.progress import Progress
     from ci3.github.api import GitHubApi
+    from ci3.settings import Settings
 
 WIDTH_WITHOUT_TERMINAL = 160
 
@@ -99,7 +99,7 @@ def _ask(is_answered: Callable[[], bool], what: str, unchanged: str) -> None:
         raise RefusedError(f"{what} was not approved", unchanged)
 
 
-def make_cleanup(settings: Settings) -> "Cleanup":
+def make_cleanup(settings: "Settings") -> "Cleanup":
     """Surround settings with this terminal, its clock and, in a workflow, the run's commits."""
     from ci3.cleanup import Cleanup
 
@@ -132,7 +132,7 @@ def _progress() -> "Progress":
     return ProgressLines(lambda line: click.echo(_neutral(line), err=True))
 
 
-def _credentials(settings: Settings, environ: Mapping[str, str]) -> "Credentials | None":
+def _credentials(settings: "Settings", environ: Mapping[str, str]) -> "Credentials | None":
     """Find the credentials of the role, if one is named: by GitHub's word, or by those at hand."""
     if not settings.role_to_assume:
         return None
@@ -153,7 +153,7 @@ def _credentials(settings: Settings, environ: Mapping[str, str]) -> "Credentials
     )
 
 
-def _open_github(settings: Settings, environ: Mapping[str, str]) -> "GitHubApi | None":
+def _open_github(settings: "Settings", environ: Mapping[str, str]) -> "GitHubApi | None":
     """Make GitHub's client where a live source asks it and the environment says as whom."""
     token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN", "")
     repository = environ.get("GITHUB_REPOSITORY", "")

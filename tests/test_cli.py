@@ -3,7 +3,6 @@
 import json
 import os
 import pty
-import resource
 import select
 import signal
 import subprocess
@@ -290,39 +289,6 @@ def test_help_shows_an_example(capsys, command: str) -> None:
 def test_version_is_told(capsys) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"ci3 {ci3.__version__}\n"
-
-
-def test_help_takes_little_time_and_loads_no_library_that_it_does_not_need() -> None:
-    seconds = []
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert run_child("-m", "ci3", "--help").returncode == 0
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(seconds) < 0.3
-    loaded = run_child(
-        "-c",
-        "import sys; from ci3.cli import main; main(['--help']); print(*sys.modules, sep='\\n')",
-    ).stdout.splitlines()
-    assert "ci3.settings" in loaded
-    assert not {"boto3", "botocore", "pydantic", "rich", "requests", "yaml"} & set(loaded)
-
-
-def test_plan_as_json_loads_neither_a_terminal_nor_what_deletes(live: Bucket, tmp_path) -> None:
-    words = ["plan-cleanup", *live.options(), *KEEP_2, "--output", "json"]
-    words += ["--plan-file", str(tmp_path / "plan.json")]
-    ran = run_child(
-        "-c",
-        "import sys; from ci3.cli import main; main(sys.argv[1:]);"
-        "print(*sys.modules, sep='\\n', file=sys.stderr)",
-        *words,
-    )
-    loaded = set(ran.stderr.splitlines())
-    assert "ci3.core.plan_writing" in loaded
-    assert not {"boto3", "pydantic", "rich", "requests", "yaml"} & loaded
-    deleting = {"ci3.aws.deleting", "ci3.aws.writer", "ci3.aws.version_remover", "ci3.applying"}
-    assert not deleting & loaded
-    assert not {"ci3.core.simulation", "ci3.core.explanation", "ci3.core.examination"} & loaded
 
 
 def test_demo_runs_through(tmp_path: Path) -> None:

@@ -60,9 +60,9 @@ def test_every_page_is_found_from_the_index():
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_command_on_a_page_is_one_that_ci3_takes(path):
     for name, *arguments in commands(path):
-        command = _cli.commands[name]
-        if arguments:  # by its name alone a command is only spoken of
-            with click.Context(_cli):
+        with click.Context(_cli) as context:
+            _, command, _ = _cli.resolve_command(context, [name])
+            if arguments:  # by its name alone a command is only spoken of
                 command.make_context(name, arguments)
 
 

@@ -4,13 +4,19 @@ Names, since times vary; only of the shortest command is the time taken too.
 """
 
 import os
+import resource
 import subprocess
 import sys
 
+import click
+
+from ci3.cli import _cli
 from tests.action.reports import ENTRYPOINT
 from tests.github.fake_runner import FakeStep
 from tests.s3 import Bucket
 
+LIBRARIES = {"boto3", "botocore", "click", "dataclasses", "pydantic", "requests", "rich", "yaml"}
+DELETING = {"ci3.aws.deleting", "ci3.aws.version_remover", "ci3.aws.writer", "ci3.applying"}
 COMMAND = "from ci3.cli import main; main(sys.argv[1:])"
 STEP = "import entrypoint; entrypoint.main((), ['GITHUB_ACTIONS'])"
 
@@ -21,10 +27,59 @@ def run_child(*argv: str, env: dict[str, str] | None = None) -> subprocess.Compl
     )
 
 
+def loaded_by(code: str, *words: str, env: dict[str, str] | None = None) -> set[str]:
+    """Name the modules that are loaded when code has run."""
+    tell = "print(*sys.modules, sep='\\n', file=sys.stderr)"
+    return set(run_child("-c", f"import sys; {code}; {tell}", *words, env=env).stderr.splitlines())
+
+
 def in_step(bucket: Bucket, step: FakeStep, **inputs: str) -> dict[str, str]:
     """Give the environment of a step without a token."""
     variables = {**os.environ, **step.environ({"github-token": "", **inputs}, "")}
     return variables | bucket.inputs() | {"PYTHONPATH": str(ENTRYPOINT.parent)}
+
+
+def test_help_takes_little_time() -> None:
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run_child("-m", "ci3", "--help")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(seconds) < 0.2
+
+
+def test_help_loads_no_command_and_no_library_but_one() -> None:
+    loaded = loaded_by(COMMAND, "--help")
+    ours = {"ci3", "ci3.cli", "ci3.errors", "ci3.garbage", "ci3.screen"}
+    assert {name for name in loaded if name.partition(".")[0] == "ci3"} == ours
+    assert LIBRARIES & loaded == {"click"}
+
+
+def test_command_loads_no_other_command() -> None:
+    loaded = loaded_by(COMMAND, "restore", "--help")
+    assert {name for name in loaded if name.startswith("ci3.commands.")} == {
+        "ci3.commands.restoring"
+    }
+
+
+def test_list_of_commands_shows_what_each_says_first_of_itself() -> None:
+    with click.Context(_cli) as context:
+        shown = {name: one.get_short_help_str(999) for name, one in _cli.commands.items()}
+        assert len(shown) == 10
+        for name, sentence in shown.items():
+            _, command, _ = _cli.resolve_command(context, [name])
+            assert (command.name, command.get_short_help_str(999)) == (name, sentence)
+
+
+def test_plan_as_json_loads_neither_a_terminal_nor_what_deletes(bucket: Bucket, tmp_path) -> None:
+    bucket.deploy("build-1", days=1)
+    words = ("--output", "json", "--plan-file", str(tmp_path / "plan.json"))
+    loaded = loaded_by(COMMAND, "plan-cleanup", *bucket.options(), *words)
+    assert "ci3.core.plan_writing" in loaded
+    assert LIBRARIES & loaded == {"botocore", "click", "dataclasses"}
+    assert not DELETING & loaded
+    assert not {"ci3.core.simulation", "ci3.core.explanation", "ci3.core.examination"} & loaded
 
 
 def test_nothing_that_was_loaded_is_looked_through_for_garbage_at_the_end(
