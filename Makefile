@@ -51,8 +51,8 @@ screens: $(VENV)/test
 pictures: $(VENV)/test
 	$(BIN)/python -m docs.pictures
 
-# Lock what the image installs; UPGRADE=--upgrade takes newer releases. Neither actions_toolkit.core
-# nor what is used of rich imports what NOT_IN_IMAGE names.
+# Lock what the image installs; UPGRADE=--upgrade takes newer releases. What is used
+# of actions-toolkit and of rich imports nothing that NOT_IN_IMAGE names.
 lock: $(VENV)/test
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.13 --generate-hashes \
 	  --no-emit-index-url $(foreach name,$(NOT_IN_IMAGE),--no-emit-package $(name)) \

@@ -10,31 +10,22 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
-from ci3.aws.credentials import assume_role, name_session
 from ci3.cleanup import Cleanup
 from ci3.core.account import Account, exit_code, outcome_of, with_reconciled
-from ci3.core.comparison import PolicyChange
 from ci3.core.model import Outcome
 from ci3.core.plan import Origin, Plan
-from ci3.engine.journal_file import OpenJournal
 from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError
-from ci3.github.api import GitHubApi
-from ci3.github.oidc import open_identity_tokens
 from ci3.github.runner import NeutralStream, Runner, WorkflowRun, read_inputs, read_run
-from ci3.memory import look_seldom
-from ci3.named_journal import Surround, reopen_named_journal
-from ci3.policy_change import OldPolicy
-from ci3.policy_file import read_named_policy
+from ci3.named_policy import read_named_policy
 from ci3.report.progress_lines import ProgressLines
 from ci3.report.sentences import total_verdict
 from ci3.report.terminal import show_reconciled, show_results, show_run
 from ci3.reporting import Reporter, open_github
 from ci3.resolving import Given, text_of
-from ci3.restore_step import restore_step
 from ci3.run import Run, hold_rules, open_run
 from ci3.saved_plan import (
     named_plan_file,
@@ -44,6 +35,12 @@ from ci3.saved_plan import (
 )
 from ci3.settings import Mode, Settings
 from ci3.targets import resolve_targets
+
+if TYPE_CHECKING:
+    from ci3.core.comparison import PolicyChange
+    from ci3.engine.journal_file import OpenJournal
+    from ci3.github.api import GitHubApi
+    from ci3.named_journal import Surround
 
 # A cancelled step gets SIGINT, after 7.5 seconds SIGTERM, after 2.5 more SIGKILL:
 # https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation
@@ -98,6 +95,8 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
         return _as_role(_cleanups((one,), workflow, None, console, runner), environ, runner)[0]
 
     if text_of(inputs, "mode") == Mode.RESTORE:
+        from ci3.restore_step import restore_step
+
         return restore_step(
             inputs,
             surround,
@@ -114,7 +113,7 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
         cleanups = _cleanups(targets, workflow, github, console, runner)
         cleanups = _as_role(cleanups, environ, runner)
         if settings.mode is Mode.DOCTOR:
-            from ci3.doctor_step import doctor_step  # noqa: PLC0415 - no other mode needs it
+            from ci3.doctor_step import doctor_step
 
             return doctor_step(cleanups, console=console, runner=runner, run_url=workflow.run_url)
         run = open_run(cleanups, saved, opened)
@@ -162,8 +161,8 @@ def _clean(
 
 
 def _open_resumed(
-    inputs: Mapping[str, Given], surround: Surround, held: ExitStack
-) -> OpenJournal | None:
+    inputs: Mapping[str, Given], surround: "Surround", held: ExitStack
+) -> "OpenJournal | None":
     """Open the journal of the run to go on with, where one is named; raises SettingsError."""
     path = text_of(inputs, "resume")
     if not path:
@@ -172,6 +171,8 @@ def _open_resumed(
         raise SettingsError(
             "the input resume goes on with an apply", "Set mode: apply, or leave resume out."
         )
+    from ci3.named_journal import reopen_named_journal
+
     return held.enter_context(reopen_named_journal(path, surround, inputs))
 
 
@@ -192,7 +193,7 @@ def _given(
 
 
 def _targets(
-    inherited: Mapping[str, Given], inputs: Mapping[str, Given], opened: OpenJournal | None
+    inherited: Mapping[str, Given], inputs: Mapping[str, Given], opened: "OpenJournal | None"
 ) -> tuple[Sequence[Plan], tuple[Settings, ...]]:
     """Make the settings of each target; to apply a plan file, with the plans that it holds."""
     policy = read_named_policy(inputs)
@@ -210,7 +211,7 @@ def _targets(
 def _cleanups(
     targets: Sequence[Settings],
     workflow: WorkflowRun,
-    github: GitHubApi | None,
+    github: "GitHubApi | None",
     console: Console,
     runner: Runner,
 ) -> list[Cleanup]:
@@ -242,6 +243,9 @@ def _as_role(cleanups: list[Cleanup], environ: Mapping[str, str], runner: Runner
     settings = cleanups[0].settings
     if not settings.role_to_assume:
         return cleanups
+    from ci3.aws.credentials import assume_role, name_session
+    from ci3.github.oidc import open_identity_tokens
+
     tokens = open_identity_tokens(environ, hide=runner.hide, sleep=time.sleep)
     credentials = assume_role(
         settings.role_to_assume,
@@ -258,13 +262,15 @@ def _policy_changes(
     workflow: WorkflowRun,
     run: Run,
     plans: Sequence[Plan],
-    github: GitHubApi | None,
-) -> tuple[PolicyChange, ...]:
+    github: "GitHubApi | None",
+) -> "tuple[PolicyChange, ...]":
     """Compare with the policy of the pull request's base, where there is a file and one to ask."""
     settings = run.cleanups[0].settings
     is_wanted = settings.mode is Mode.PLAN and settings.policy_file and workflow.base_commit
     if not is_wanted or github is None:
         return ()
+    from ci3.policy_change import OldPolicy
+
     inherited, inputs = _given(environ, workflow)
     old = OldPolicy(
         path=settings.policy_file,

@@ -1,17 +1,13 @@
 """The settings as the command line's options, and back."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import click
 
 from ci3.core.plan import Origin
 from ci3.definitions import Kind, Setting
-from ci3.resolving import Given, text_of
+from ci3.resolving import Given
 from ci3.settings import SETTINGS, Settings
-
-if TYPE_CHECKING:
-    from ci3.targets import Policy
 
 TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url", "role-to-assume")
 """What says where the deployments are, and as whom they are looked at."""
@@ -67,18 +63,8 @@ def given_from(values: Values) -> dict[str, Given]:
 
 def targets_from(values: Values) -> tuple[Settings, ...]:
     """Make every target's settings of the values that click gives, and of the policy file."""
+    from ci3.named_policy import read_named_policy
     from ci3.targets import resolve_targets
 
     given = given_from(values)
-    return resolve_targets({}, policy_from(given), given)
-
-
-def policy_from(given: Mapping[str, Given]) -> "Policy":
-    """Read the policy file that options name; an empty policy where they name none."""
-    from ci3.targets import Policy
-
-    if not text_of(given, "policy-file"):
-        return Policy()
-    from ci3.policy_file import read_named_policy
-
-    return read_named_policy(given)
+    return resolve_targets({}, read_named_policy(given), given)

@@ -1,6 +1,6 @@
 """The policy file: YAML in which each key is a setting, so strict that a typo is an error."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Never, Protocol
 
@@ -9,7 +9,7 @@ import yaml
 from ci3.core.plan import Origin
 from ci3.definitions import Kind, Setting
 from ci3.errors import SettingsError
-from ci3.resolving import Given, refuse_unknown, text_of
+from ci3.resolving import Given, refuse_unknown
 from ci3.settings import BY_NAME, SETTINGS
 from ci3.targets import Policy, PolicyTarget
 
@@ -31,12 +31,6 @@ NEVER_EMPTY = ("prefix", "match")
 """What says which folders are meant: an empty value there may be a slip that means them all."""
 
 _HINT = "docs/policy.schema.json describes the file; many editors check against it."
-
-
-def read_named_policy(given: Mapping[str, Given]) -> Policy:
-    """Read the policy file that inputs or options name; an empty policy if they name none."""
-    path = text_of(given, "policy-file")
-    return read_policy_file(path) if path else Policy()
 
 
 def read_policy_file(path: str) -> Policy:

@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ci3.core.account import Account, exit_code, list_numbers, outcome_of, sum_up
 from ci3.core.commits import Commit, most_telling
-from ci3.core.comparison import PolicyChange
 from ci3.core.model import Outcome
 from ci3.errors import (
     Ci3Error,
@@ -17,8 +17,6 @@ from ci3.errors import (
     RefusedError,
     SettingsError,
 )
-from ci3.github.api import GitHubApi
-from ci3.github.comments import COMMENT_LIMIT_BYTES, MARKER_BYTES, post_comment
 from ci3.github.runner import SUMMARY_LIMIT_BYTES, Runner, WorkflowRun
 from ci3.report.markdown import error_markdown, run_markdown
 from ci3.report.markup import Place, code
@@ -29,6 +27,10 @@ from ci3.report.sentences import (
 )
 from ci3.resolving import Given, text_of
 from ci3.settings import CommentPolicy, Mode, Settings
+
+if TYPE_CHECKING:
+    from ci3.core.comparison import PolicyChange
+    from ci3.github.api import GitHubApi
 
 HOW_TO_APPLY = (
     "run this step with `mode: apply`. It makes a plan anew, and deletes what is due then."
@@ -47,7 +49,7 @@ class Talk:
     known there are several.
     """
 
-    github: GitHubApi | None
+    github: "GitHubApi | None"
     policy: CommentPolicy
     ids: tuple[str, ...]
     is_plan: bool = False
@@ -69,7 +71,7 @@ class Reporter:
         self.runner.hide(text_of(inputs, "github-token"))
         self._talk = _talk_by_inputs(run, inputs)
 
-    def settle(self, settings: Settings, github: GitHubApi | None) -> None:
+    def settle(self, settings: Settings, github: "GitHubApi | None") -> None:
         """Learn the first target's settings: what is about the whole run is the same in all."""
         url = f"s3://{settings.bucket}/{settings.prefix}"
         place = settings.policy_file if settings.has_targets else url
@@ -88,7 +90,7 @@ class Reporter:
             is_plan=settings.mode is Mode.PLAN,
         )
 
-    def report(self, accounts: Sequence[Account], changes: Sequence[PolicyChange]) -> int:
+    def report(self, accounts: Sequence[Account], changes: "Sequence[PolicyChange]") -> int:
         """Report what became of a run, everywhere; give the step's exit code."""
         self.set_outputs(accounts)
         self.runner.set_output("comment-url", "")
@@ -200,6 +202,8 @@ class Reporter:
             if run.pull_request is not None:
                 runner.notice("there is no token to comment with: the report is in the summary")
             return ExitCode.DONE
+        from ci3.github.comments import COMMENT_LIMIT_BYTES, MARKER_BYTES
+
         url = run.run_url
         rest = f"[the run's summary]({url})" if url else "the run's summary"
         place = self._place(COMMENT_LIMIT_BYTES - MARKER_BYTES, rest, commits)
@@ -219,12 +223,14 @@ class Reporter:
             runner.warn(told)
         return ExitCode.DONE
 
-    def _post(self, github: GitHubApi, body: str, *, is_worth_creating: bool) -> None:
+    def _post(self, github: "GitHubApi", body: str, *, is_worth_creating: bool) -> None:
         if self._run is None or self._talk is None:
             return
         number = self._run.pull_request or github.find_pull_request(self._run.pushed_commit)
         if number is None:
             return
+        from ci3.github.comments import post_comment
+
         for comment_id in self._talk.ids:
             comment = post_comment(
                 github,
@@ -238,10 +244,12 @@ class Reporter:
                 self.runner.say(f"Comment: {comment.url}")
 
 
-def open_github(run: WorkflowRun, *, api_url: str, token: str) -> GitHubApi | None:
+def open_github(run: WorkflowRun, *, api_url: str, token: str) -> "GitHubApi | None":
     """Make GitHub's client; raises SettingsError before anything is done."""
     if not token or not run.repository:
         return None
+    from ci3.github.api import GitHubApi
+
     return GitHubApi(api_url=api_url, token=token, repository=run.repository)
 
 

@@ -4,17 +4,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ci3.core.journal_place import is_address
 from ci3.core.live import LiveSource
 from ci3.core.model import Engine, Target
 from ci3.core.plan import DELETE_VERSIONS, ENGINE, Origin, Plan, PolicyEntry
-from ci3.core.resumption import JournalHeader
 from ci3.core.shards import Shard
 from ci3.errors import SettingsError
 from ci3.resolving import Given, refuse_unknown, resolve, text_of
 from ci3.settings import BY_NAME, Settings
 from ci3.targets import Policy, numbered, resolve_targets
+
+if TYPE_CHECKING:
+    from ci3.core.resumption import JournalHeader
 
 MAXIMUM_BYTES = 100_000_000
 
@@ -106,7 +109,7 @@ def settings_of_plans(
 
 
 def settings_of_journal(
-    header: JournalHeader,
+    header: "JournalHeader",
     path: str,
     before: Mapping[str, Given],
     policy: Policy,

@@ -10,10 +10,10 @@ from ci3.core.plan import DeleteLimit, Origin
 from ci3.core.succession import AgeFrom
 from ci3.definitions import Kind
 from ci3.errors import ExitCode, SettingsError
+from ci3.named_policy import read_named_policy
 from ci3.policy_file import (
     MAXIMUM_BYTES,
     POLICY_KEYS,
-    read_named_policy,
     read_policy_file,
     read_policy_text,
 )

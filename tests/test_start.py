@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import click
+import pytest
 
 from ci3.cli import _cli
 from tests.action.reports import ENTRYPOINT
@@ -80,6 +81,30 @@ def test_plan_as_json_loads_neither_a_terminal_nor_what_deletes(bucket: Bucket, 
     assert LIBRARIES & loaded == {"botocore", "click", "dataclasses"}
     assert not DELETING & loaded
     assert not {"ci3.core.simulation", "ci3.core.explanation", "ci3.core.examination"} & loaded
+
+
+def test_command_in_a_workflow_loads_nothing_to_ask_github_with(bucket: Bucket) -> None:
+    words = ("plan-cleanup", *bucket.options(), "--output", "json")
+    loaded = loaded_by(COMMAND, *words, env={**os.environ, "GITHUB_ACTIONS": "true"})
+    assert "ci3.github.runner" in loaded
+    assert LIBRARIES & loaded == {"botocore", "click", "dataclasses"}
+
+
+@pytest.mark.parametrize(("mode", "outcome"), [("plan", "planned"), ("apply", "applied")])
+def test_step_loads_nothing_that_its_inputs_do_not_ask_for(
+    bucket: Bucket, tmp_path, mode: str, outcome: str
+) -> None:
+    for days in (1, 2):
+        bucket.deploy(f"build-{days}", days=days)
+    step = FakeStep(tmp_path / "step", {})
+    inputs = {"keep-count": "1", "mode": mode}
+    loaded = loaded_by(STEP, env=in_step(bucket, step, **inputs))
+    assert step.outputs["outcome"] == outcome
+    assert LIBRARIES & loaded == {"botocore", "dataclasses", "rich"}
+    assert bool(DELETING & loaded) is (mode == "apply")
+    assert not {"ci3.aws.credentials", "ci3.github.api", "ci3.github.oidc"} & loaded
+    assert not {"ci3.engine.journal_file", "ci3.engine.restore", "ci3.core.planfile"} & loaded
+    assert not {"ci3.doctor_step", "ci3.policy_change", "ci3.restore_step"} & loaded
 
 
 def test_nothing_that_was_loaded_is_looked_through_for_garbage_at_the_end(

@@ -11,7 +11,6 @@ from ci3.errors import ExitCode, RefusedError
 from ci3.options import (
     given_from,
     names_of_options,
-    policy_from,
     targets_from,
     with_options,
 )
@@ -123,12 +122,13 @@ def _open_run(values: "Values") -> "Run":
 @contextmanager
 def _open_saved_run(values: "Values") -> "Iterator[Run]":
     """Open the run of a plan file or journal where one is named, else one that plans for itself."""
+    from ci3.named_policy import read_named_policy
     from ci3.resolving import text_of
     from ci3.run import open_run
     from ci3.saved_plan import named_plan_file, read_saved_plans, settings_of_plans
 
     given = given_from(values)
-    policy = policy_from(given)
+    policy = read_named_policy(given)
     if journal := text_of(given, "resume"):
         with _open_resumed_run(journal, policy, given) as run:
             yield run

@@ -3,13 +3,15 @@
 import json
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from actions_toolkit import core
-from actions_toolkit.command import issue_command
+# Its `core` would load requests, for identity tokens that it is not asked for.
+from actions_toolkit.command import issue, issue_command
+from actions_toolkit.file_command import issue_file_command, prepare_key_value_message
 
 from ci3.core.wording import counted, visible
 from ci3.errors import SettingsError
@@ -143,16 +145,17 @@ class Runner:
         """Have a secret masked in the log; to say it again would be to show it."""
         if secret and secret not in self._hidden:
             self._hidden.add(secret)
-            core.set_secret(secret)
+            issue("add-mask", secret)
 
     def set_output(self, name: str, value: str | int) -> None:
         """Set one of the action's outputs; where that is impossible, only a warning says so."""
         path = os.environ.get("GITHUB_OUTPUT", "")
-        if not path:  # the toolkit would print a retired command
+        if not path:
             return
         try:
             Path(path).touch()  # where there is no file, the toolkit raises a bare Exception
-            core.set_output(name, str(value).encode("utf-8", "backslashreplace").decode())
+            text = str(value).encode("utf-8", "backslashreplace").decode()
+            issue_file_command("OUTPUT", prepare_key_value_message(name, text))
         except OSError as exc:
             self._warn_unwritten("outputs", exc)
 
@@ -182,7 +185,7 @@ class Runner:
 
     def say(self, text: str) -> None:
         """Write a line into the log, and nowhere else."""
-        core.info(neutral(visible(text)))
+        sys.stdout.write(f"{neutral(visible(text))}\n")
 
     def end_annotations(self) -> None:
         """Say how many annotations of each kind stand in the log alone, if there are any."""
@@ -196,16 +199,16 @@ class Runner:
         if self._said[kind] > _ANNOTATIONS_SHOWN:
             self.say(f"{kind}: {message}")
             return
-        # core.error and its kin would write out the properties that it has not: file=,line=,…
+        # The toolkit's own `error` would write out the properties that it has not: file=,line=,…
         issue_command(kind, {"title": "ci3"}, _short(message))
 
     def begin_group(self, title: str) -> None:
         """Begin a part of the log that can be folded."""
-        core.start_group(neutral(title))
+        issue("group", neutral(title))
 
     def end_group(self) -> None:
         """End the part of the log that began last."""
-        core.end_group()
+        issue("endgroup")
 
     def _warn_unwritten(self, what: str, exc: OSError) -> None:
         """Say once that the runner does not take what is written: no reason to stop."""
