@@ -1,7 +1,7 @@
 """Lists many deployments at once: ranges of neighbours, page after page, several at the same time.
 
-A worker that has nothing to do takes half of what the slowest has left; where much is left, other
-Pythons take a share. What comes of it is what one listing for each deployment would give, for about
+A worker that has nothing to do takes half of what the slowest has left; where much is left, another
+Python takes a share. What comes of it is what one listing for each deployment would give, for about
 as many requests as there are pages.
 """
 
@@ -33,7 +33,7 @@ class DisorderError(ListingError):
 class FlatListing:
     """One listing of the deployments that `found` names, or of those in some spans of keys.
 
-    At most `ceiling` requests are out at once, those of the siblings that `starts` makes included.
+    At most `ceiling` requests are out at once, those of the sibling that `start` makes included.
     """
 
     def __init__(  # noqa: PLR0913 - what is listed, and by how many
@@ -44,7 +44,7 @@ class FlatListing:
         required_file: str,
         ceiling: int,
         spans: Sequence[Span] = (),
-        starts: Sequence[Start] = (),
+        start: Start | None = None,
     ) -> None:
         self._bucket = bucket
         self._prefix = found.prefix
@@ -57,9 +57,8 @@ class FlatListing:
         self._is_stopped = False
         self._changed = Condition()
         self._sharing = Sharing(
-            self._ranges, self._changed, self._latency, ceiling=ceiling, starts=starts
+            self._ranges, self._changed, self._latency, ceiling=ceiling, start=start
         )
-        self._sibling_count = len(starts)
 
     def run(self, progress: Progress) -> Share:
         """List all.
@@ -68,27 +67,30 @@ class FlatListing:
         """
         if not self._ranges.folders:
             return Share(sums={}, doubtful=frozenset(), edges=())
-        with ThreadPoolExecutor(self._ceiling + self._sibling_count, "listing") as pool:
+        with ThreadPoolExecutor(self._ceiling + 1, "listing") as pool:
             workers = [pool.submit(self._work) for _ in range(self._ceiling)]
             try:
-                self._watch(pool, workers, progress)
+                sharing = self._watch(pool, workers, progress)
             finally:
                 self._stop()
-        for worker in workers:
-            worker.result()
+        for one in (*workers, *sharing):
+            one.result()
         return self._join()
 
     def _watch(
-        self, pool: ThreadPoolExecutor, workers: list[Future[None]], progress: Progress
-    ) -> None:
+        self, pool: ThreadPoolExecutor, workers: Sequence[Future[None]], progress: Progress
+    ) -> list[Future[None]]:
+        """Show the workers' progress until they are done; a sibling is not waited for beyond."""
+        sharing: list[Future[None]] = []
         total, shown = len(self._wanted()), 0
         while wait(workers, timeout=NOTICE_SECONDS).not_done:
             begun = min(total, self._ranges.begun_count + self._sharing.begun_count)
             progress.advance(max(0, begun - shown))
             shown = max(shown, begun)
-            starts = self._sharing.find_worthy()
-            workers += [pool.submit(self._share_with, start) for start in starts]
+            if (start := self._sharing.find_worthy()) is not None:
+                sharing.append(pool.submit(self._share_with, start))
         progress.advance(total - shown)
+        return sharing
 
     def _wanted(self) -> list[str]:
         return [folder for span in self._spans for folder in self._ranges.within(span)]

@@ -16,7 +16,7 @@ from ci3.core.model import Deployment, Hole, Inventory, StoredObject
 from ci3.engine.flat import FlatListing
 from ci3.engine.folders import Folders, find_folders
 from ci3.engine.progress import Progress
-from ci3.engine.sibling import find_starts
+from ci3.engine.sibling import find_start
 from ci3.errors import DeniedError, ListingError
 
 LISTING_WORKERS = 16
@@ -80,7 +80,7 @@ def _list_flat(
         found,
         required_file=scope.required_file,
         ceiling=scope.concurrency,
-        starts=find_starts(bucket, found, required_file=scope.required_file),
+        start=find_start(bucket, found, required_file=scope.required_file),
     )
     try:
         with _shown(progress, "Listing deployments", len(found.names)):

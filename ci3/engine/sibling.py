@@ -19,24 +19,22 @@ from ci3.engine.shares import Share, read_share
 from ci3.engine.sharing import Start
 from ci3.errors import AccessError
 
-MOST_SIBLINGS: Final = 3
-"""Beside this Python: what S3 and the network give is soon the limit, not the cores."""
 _BEGIN: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from ci3.engine.sibling_face import main; main()"
 )
 
 
-def find_starts(bucket: BucketReader, found: Folders, *, required_file: str) -> Sequence[Start]:
-    """Give what starts siblings that list a bucket's deployments: one for each core but this one's.
+def find_start(bucket: BucketReader, found: Folders, *, required_file: str) -> Start | None:
+    """Give what starts a sibling that lists spans of a bucket; None where there is but one core.
 
-    `found` are all deployments of which spans may be asked for.
+    It is one on any machine: each holds memory, and two read as fast as S3 is reached from most.
     """
 
     def start(ceiling: int) -> "ListingSibling":
         return ListingSibling(bucket, found, required_file=required_file, ceiling=ceiling)
 
-    return [start] * min(MOST_SIBLINGS, _count_cores() - 1)
+    return start if _count_cores() > 1 else None
 
 
 def _count_cores() -> int:

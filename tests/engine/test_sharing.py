@@ -1,11 +1,11 @@
-"""What siblings list at our side is what would be listed here, whatever becomes of them."""
+"""What a sibling lists at our side is what would be listed here, whatever becomes of it."""
 
 import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Lock
+from threading import Event, Lock
 
 import pytest
 
@@ -127,30 +127,27 @@ class ThreadSibling:
         self.is_closed = True
 
 
-def list_with(bucket, found: Folders, *, ceiling: int, fails_at: Sequence[int | None], theirs=None):
-    """List with siblings that fail when it is said; gives what was listed, and the siblings.
+def list_with(bucket, found: Folders, *, ceiling: int, fails_at: int | None = None, theirs=None):
+    """List with a sibling that fails when it is said; gives what was listed, and the sibling.
 
-    They see the same bucket, or `theirs`.
+    It sees the same bucket, or `theirs`.
     """
     siblings: list[ThreadSibling] = []
 
-    def starting(fails: int | None) -> Callable[[int], ThreadSibling]:
-        def start(part: int) -> ThreadSibling:
-            siblings.append(ThreadSibling(theirs or bucket, found, part, fails))
-            return siblings[-1]
+    def start(part: int) -> ThreadSibling:
+        siblings.append(ThreadSibling(theirs or bucket, found, part, fails_at))
+        return siblings[-1]
 
-        return start
-
-    starts = [starting(one) for one in fails_at]
-    listing = FlatListing(bucket, found, required_file="", ceiling=ceiling, starts=starts)
-    return listing.run(Silent()), siblings
+    listing = FlatListing(bucket, found, required_file="", ceiling=ceiling, start=start)
+    share = listing.run(Silent())
+    return share, siblings[0] if siblings else None
 
 
 def described(share: Share, prefix: str) -> list[Deployment]:
     return [one.describe(name, f"{prefix}{name}/") for name, one in sorted(share.sums.items())]
 
 
-def test_listing_with_siblings_gives_what_listing_each_alone_gives() -> None:
+def test_listing_with_a_sibling_gives_what_listing_each_alone_gives() -> None:
     deadline = time.monotonic() + RUN_SECONDS
     shared = failed = 0
     for seed in range(1000):
@@ -159,15 +156,15 @@ def test_listing_with_siblings_gives_what_listing_each_alone_gives() -> None:
         keys = make_keys(chance, prefix)
         bucket = SortedBucket(keys, chance.choice([1, 2, 3, 5]), seed)
         found = find_folders(bucket, prefix)
-        fails_at = [chance.choice([None, None, 0, 1, 2]) for _ in range(chance.randint(1, 3))]
-        share, siblings = list_with(
-            bucket, found, ceiling=chance.choice([1, 2, 3, 8]), fails_at=fails_at
-        )
+        fails_at = chance.choice([None, None, 0, 1, 2])
+        ceiling = chance.choice([1, 2, 3, 8])
+        share, sibling = list_with(bucket, found, ceiling=ceiling, fails_at=fails_at)
         assert not share.doubtful, seed
         assert described(share, prefix) == each_alone(keys, prefix, None), seed
-        assert all(one.is_closed for one in siblings), seed
-        shared += sum(one.shares > 0 for one in siblings)
-        failed += sum(one.shares > 0 and one.shares == one._fails_at for one in siblings)
+        if sibling is not None:
+            assert sibling.is_closed, seed
+            shared += sibling.shares > 0
+            failed += sibling.shares == fails_at != 0
         if time.monotonic() > deadline:
             break
     assert seed > 50
@@ -177,8 +174,8 @@ def test_listing_with_siblings_gives_what_listing_each_alone_gives() -> None:
 def test_no_deployment_is_given_away_in_its_midst() -> None:
     bucket = SortedBucket(MANY, 5, 1)
     slow = Watched(bucket, lambda: time.sleep(0.001))
-    share, siblings = list_with(slow, find_folders(bucket, ""), ceiling=4, fails_at=[None])
-    ends = [end for one in siblings for span in one.spans for end in span if end]
+    share, sibling = list_with(slow, find_folders(bucket, ""), ceiling=4)
+    ends = [end for span in sibling.spans for end in span if end]
     assert ends
     assert all("/" not in end for end in ends)
     assert len(share.sums) == 60
@@ -211,30 +208,29 @@ def test_deployment_that_grows_at_the_border_of_a_share_is_in_doubt() -> None:
             time.sleep(0.0005)
 
     watched = Watched(bucket, wait_for_growth)
-    share = FlatListing(watched, found, required_file="", ceiling=2, starts=[start]).run(Silent())
+    share = FlatListing(watched, found, required_file="", ceiling=2, start=start).run(Silent())
     before = int(grown[0][:2])
     assert share.doubtful == {f"{before:02}", f"{before + 1:02}"}
 
 
 @pytest.mark.parametrize("ceiling", [1, 2, 3, 5, 8])
-def test_all_pythons_together_keep_to_the_ceiling(
+def test_both_pythons_together_keep_to_the_ceiling(
     ceiling: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Siblings come when this Python has as many out as there may be, and has to do with less."""
+    """A sibling comes when this Python has as many out as may be, and must do with less then."""
     monkeypatch.setattr(flat, "NOTICE_SECONDS", 0.05)
     bucket, meter = SortedBucket(MANY, 20, 1), Meter()
-    _, siblings = list_with(
+    _, sibling = list_with(
         Metered(bucket, meter, 0.02),
         find_folders(bucket, ""),
         ceiling=ceiling,
-        fails_at=[None] * 3,
         theirs=Metered(bucket, meter, 0.001),
     )
     assert 1 <= meter.most <= ceiling
-    assert any(one.spans for one in siblings) == (ceiling > 1)
+    assert bool(sibling and sibling.spans) == (ceiling > 1)
 
 
-def test_what_fails_here_ends_the_siblings_and_is_told() -> None:
+def test_what_fails_here_ends_the_sibling_and_is_told() -> None:
     bucket = SortedBucket(MANY, 5, 1)
     found = find_folders(bucket, "")
     siblings: list[ThreadSibling] = []
@@ -249,8 +245,35 @@ def test_what_fails_here_ends_the_siblings_and_is_told() -> None:
         time.sleep(0.001)
 
     watched = Watched(bucket, fail_in_the_end)
-    listing = FlatListing(watched, found, required_file="", ceiling=4, starts=[start])
+    listing = FlatListing(watched, found, required_file="", ceiling=4, start=start)
     with pytest.raises(AccessError, match="no"):
         listing.run(Silent())
     assert siblings
     assert all(one.is_closed for one in siblings)
+
+
+def test_sibling_that_never_gets_ready_is_not_waited_for() -> None:
+    bucket = SortedBucket(MANY, 5, 1)
+    found = find_folders(bucket, "")
+    closed = Event()
+
+    class NeverReady(ThreadSibling):
+        def is_ready(self) -> bool:
+            assert closed.wait(timeout=30), "it was waited for"
+            return False
+
+        def close(self) -> None:
+            closed.set()
+
+    slow = Watched(bucket, lambda: time.sleep(0.001))
+    listing = FlatListing(
+        slow,
+        found,
+        required_file="",
+        ceiling=4,
+        start=lambda part: NeverReady(bucket, found, part),
+    )
+    share = listing.run(Silent())
+    assert closed.is_set()
+    assert len(share.sums) == 60
+    assert not share.doubtful
