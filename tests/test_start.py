@@ -52,7 +52,7 @@ def test_help_takes_little_time() -> None:
 
 def test_help_loads_no_command_and_no_library_but_one() -> None:
     loaded = loaded_by(COMMAND, "--help")
-    ours = {"ci3", "ci3.cli", "ci3.errors", "ci3.garbage", "ci3.screen"}
+    ours = {"ci3", "ci3.cli", "ci3.errors", "ci3.memory", "ci3.screen"}
     assert {name for name in loaded if name.partition(".")[0] == "ci3"} == ours
     assert LIBRARIES & loaded == {"click"}
 

@@ -185,8 +185,17 @@ def test_large_bucket_is_planned_alike_with_a_sibling_and_without():
     assert requests[0] <= 1.05 * LARGE.layout.least_requests + 8
 
 
+@pytest.fixture
+def interrupts():
+    """See to it that a program that is started heeds interrupts, though this one may not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @needs_cores
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.usefixtures("interrupts")
 def test_no_sibling_outlives_the_python_that_started_it(sent):
     with running_memory_server() as server:
         server.make_ready(LARGE, 100)
