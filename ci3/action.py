@@ -26,7 +26,7 @@ from ci3.report.sentences import total_verdict
 from ci3.report.terminal import show_reconciled, show_results, show_run
 from ci3.reporting import Reporter, open_github
 from ci3.resolving import Given, text_of
-from ci3.run import Run, hold_rules, open_run
+from ci3.run import Run, hold_all, open_run
 from ci3.saved_plan import (
     named_plan_file,
     read_saved_plans,
@@ -145,7 +145,7 @@ def _clean(
     show_reconciled(console, accounts)
     has_work = run.has_work(begun)
     try:
-        done = run.apply(begun, is_fresh=True) if has_work else hold_rules(begun)
+        done = run.apply(begun, is_fresh=True) if has_work else hold_all(begun)
     except KeyboardInterrupt as exc:
         raise AccessError("interrupted", JOURNAL) from exc
     accounts = with_reconciled(done, reconciled)

@@ -32,6 +32,8 @@ class Begun:
     """What became of the lifecycle rules of earlier runs, where there were any."""
     newer: Plan | None = None
     """A plan that this run has made since, if it has."""
+    is_deleting: bool = False
+    """Whether the deletion has begun, whatever came of it."""
     account: Account = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,17 +58,18 @@ class Begun:
         """Delete what was approved; see `ci3.applying`."""
         from ci3.applying import delete
 
+        self.is_deleting = True
         return delete(self.cleanup, approved, self.bucket)
 
     def hold_rules(self) -> Account:
         """Take away the rules for what is live, pinned or kept by now, where there may be any.
 
-        They are looked for where rules of ours stood at the beginning, or this run has written
-        some.
+        They are looked for where rules of ours stood at the beginning, or in a plan of this run
+        that saw some, or this run has written some, or may have.
         """
-        has_stood = self.reconciled is not None or bool(self.plan.rules)
+        has_stood = self.reconciled is not None or bool((self.newer or self.plan).rules)
         result = self.account.result
-        is_written = result is not None and bool(result.expiring)
+        is_written = bool(result.expiring) if result is not None else self.is_deleting
         if (has_stood or is_written) and not _is_later_shard(self.cleanup):
             from ci3.standing import hold_standing
 
@@ -168,13 +171,13 @@ class Run:
         try:
             self._apply(begun, is_fresh=is_fresh)
         except (Exception, KeyboardInterrupt) as exc:
-            held = hold_rules(begun)
+            held = hold_all(begun)
             if isinstance(exc, Ci3Error):
                 from ci3.report.rules import rules_told
 
                 exc.hint = " ".join((exc.hint, *rules_told(held)))
             raise
-        return hold_rules(begun)
+        return hold_all(begun)
 
     def _apply(self, begun: Sequence[Begun], *, is_fresh: bool) -> None:
         refuse_unless_applyable(*(one.plan for one in begun))
@@ -237,7 +240,7 @@ def open_run(
     return Run(cleanups=timed, buckets=buckets, saved=saved, resumption=resumption)
 
 
-def hold_rules(begun: Iterable[Begun]) -> tuple[Account, ...]:
+def hold_all(begun: Iterable[Begun]) -> tuple[Account, ...]:
     """Take away in each target, when all else is done, the rules for what is to stay by now."""
     return tuple(one.hold_rules() for one in begun)
 

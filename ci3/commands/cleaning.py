@@ -87,7 +87,7 @@ def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
         with_reconciled,
     )
     from ci3.report.terminal import show_reconciled, show_run
-    from ci3.run import hold_rules
+    from ci3.run import hold_all
 
     screen = console(sys.stdout if output == "table" else sys.stderr)
     plans = run.make_plans()
@@ -101,7 +101,7 @@ def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
             _ask(plans)
         accounts = _apply(run, begun, screen, is_fresh=auto_approve)
     else:
-        accounts = hold_rules(begun)
+        accounts = hold_all(begun)
     show_reconciled(screen, accounts)
     accounts = with_reconciled(accounts, reconciled)
     if output == "json":

@@ -7,7 +7,7 @@ from pathlib import Path
 from ci3.core.account import with_reconciled
 from ci3.core.model import Outcome
 from ci3.core.plan import Plan
-from ci3.run import hold_rules, open_run
+from ci3.run import hold_all, open_run
 from tests.core.lifecycle_texts import foreign_rule, whole
 from tests.engine.road import cleanup
 from tests.memory_lifecycle import rule_ids
@@ -52,7 +52,7 @@ def apply(run, *, meanwhile=lambda: None, later=lambda: None, is_fresh: bool = T
     meanwhile()
     begun = one.reconcile(plans)
     later()
-    accounts = one.apply(begun, is_fresh=is_fresh) if one.has_work(begun) else hold_rules(begun)
+    accounts = one.apply(begun, is_fresh=is_fresh) if one.has_work(begun) else hold_all(begun)
     return with_reconciled(accounts, [each.reconciled for each in begun])
 
 
