@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -103,6 +103,20 @@ class _Later(click.Command):
         self._module = module
         self._attribute = name.replace("-", "_")
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - as click has it
+    ) -> click.Context:
+        """Read the words of a call, as the command itself does."""
+        return self.load().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
+        """Be the command itself."""
+        return ctx.command.invoke(ctx)
+
     def load(self) -> click.Command:
         """Import the command itself."""
         command: click.Command = getattr(
@@ -111,19 +125,7 @@ class _Later(click.Command):
         return command
 
 
-class _Commands(click.Group):
-    """The commands, each of which is imported once it is called."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is called."""
-        name, command, rest = super().resolve_command(ctx, args)
-        return name, command.load() if isinstance(command, _Later) else command, rest
-
-
 @click.group(
-    cls=_Commands,
     invoke_without_command=True,
     help=_EXAMPLES,
     epilog=_EXIT_CODES,

@@ -25,9 +25,9 @@ def keep_one_heap() -> None:
 
     To be called before there are any.
     """
-    import ctypes  # noqa: PLC0415 - only who lists needs it
-
     try:
+        import ctypes  # noqa: PLC0415 - only who lists needs it, and not every Python has it
+
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
-    except (OSError, AttributeError):
+    except (ImportError, OSError, AttributeError):
         return

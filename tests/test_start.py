@@ -3,6 +3,7 @@
 Names, since times vary; only of the shortest command is the time taken too.
 """
 
+import importlib.util
 import os
 import resource
 import subprocess
@@ -18,6 +19,18 @@ from tests.s3 import Bucket
 
 LIBRARIES = {"boto3", "botocore", "click", "dataclasses", "pydantic", "requests", "rich", "yaml"}
 DELETING = {"ci3.aws.deleting", "ci3.aws.version_remover", "ci3.aws.writer", "ci3.applying"}
+LOOKING = {"ci3.core.simulation", "ci3.core.explanation", "ci3.core.examination"}
+UNASKED = {
+    "ci3.aws.credentials",
+    "ci3.core.planfile",
+    "ci3.doctor_step",
+    "ci3.engine.journal_file",
+    "ci3.engine.restore",
+    "ci3.github.api",
+    "ci3.github.oidc",
+    "ci3.policy_change",
+    "ci3.restore_step",
+}
 COMMAND = "from ci3.cli import main; main(sys.argv[1:])"
 STEP = "import entrypoint; entrypoint.main((), ['GITHUB_ACTIONS'])"
 
@@ -38,6 +51,11 @@ def in_step(bucket: Bucket, step: FakeStep, **inputs: str) -> dict[str, str]:
     """Give the environment of a step without a token."""
     variables = {**os.environ, **step.environ({"github-token": "", **inputs}, "")}
     return variables | bucket.inputs() | {"PYTHONPATH": str(ENTRYPOINT.parent)}
+
+
+def test_modules_that_must_not_be_loaded_are_there() -> None:
+    """By another name one would be loaded unseen."""
+    assert all(importlib.util.find_spec(name) for name in DELETING | UNASKED | LOOKING)
 
 
 def test_help_takes_little_time() -> None:
@@ -80,7 +98,7 @@ def test_plan_as_json_loads_neither_a_terminal_nor_what_deletes(bucket: Bucket, 
     assert "ci3.core.plan_writing" in loaded
     assert LIBRARIES & loaded == {"botocore", "click", "dataclasses"}
     assert not DELETING & loaded
-    assert not {"ci3.core.simulation", "ci3.core.explanation", "ci3.core.examination"} & loaded
+    assert not LOOKING & loaded
 
 
 def test_command_in_a_workflow_loads_nothing_to_ask_github_with(bucket: Bucket) -> None:
@@ -102,16 +120,23 @@ def test_step_loads_nothing_that_its_inputs_do_not_ask_for(
     assert step.outputs["outcome"] == outcome
     assert LIBRARIES & loaded == {"botocore", "dataclasses", "rich"}
     assert bool(DELETING & loaded) is (mode == "apply")
-    assert not {"ci3.aws.credentials", "ci3.github.api", "ci3.github.oidc"} & loaded
-    assert not {"ci3.engine.journal_file", "ci3.engine.restore", "ci3.core.planfile"} & loaded
-    assert not {"ci3.doctor_step", "ci3.policy_change", "ci3.restore_step"} & loaded
+    assert not UNASKED & loaded
 
 
 def test_nothing_that_was_loaded_is_looked_through_for_garbage_at_the_end(
     bucket: Bucket, tmp_path
 ) -> None:
     tell = "import atexit, gc, sys; atexit.register(lambda: print(gc.get_freeze_count() > 9999))"
-    env = in_step(bucket, FakeStep(tmp_path / "step", {}))
+    step = FakeStep(tmp_path / "step", {})
+    env = in_step(bucket, step)
     for code in (COMMAND, STEP):
         ran = run_child("-c", f"{tell}; {code}", "--help", env=env)
         assert ran.stdout.splitlines()[-1] == "True"
+    assert step.outputs["outcome"] == "nothing-to-delete"
+
+
+def test_python_without_ctypes_lists_all_the_same(bucket: Bucket) -> None:
+    bucket.deploy("build-1", days=1)
+    words = ("plan-cleanup", *bucket.options(), "--output", "json")
+    ran = run_child("-c", f"import sys; sys.modules['_ctypes'] = None; {COMMAND}", *words)
+    assert '"build-1"' in ran.stdout
