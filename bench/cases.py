@@ -84,14 +84,14 @@ def all_cases() -> tuple[Case, ...]:
     fast = (CI3, S5CMD, RCLONE)
     huge = "1x1000000-20x50"
     return (
-        _case(plan, "200x500"),
+        _case(plan, "200x500", once=(AWS, BOTO3)),
         _case(plan, "200x500", server=Server.SEAWEEDFS, delays_ms=(0,)),
         _case(delete, "20x500", tools=TOOLS, once=(AWS,)),
         _case(delete, "200x500", once=(RCLONE,)),
-        _case(plan, "1000x1000", once=(AWS, BOTO3)),
-        _case(plan, huge, tools=(*fast, BOTO3), once=(RCLONE, BOTO3)),
-        _case(plan, "10000x100", tools=(*fast, BOTO3), once=(RCLONE, BOTO3)),
-        _case(plan, "500x20-300x300-50x2000-3x50000", "mixed", tools=(*fast, BOTO3), once=(BOTO3,)),
+        _case(plan, "1000x1000", tools=(*fast, BOTO3), once=(BOTO3,)),
+        _case(plan, huge, tools=fast, once=(RCLONE,), delays_ms=(30,)),
+        _case(plan, "10000x100", tools=(*fast, BOTO3), once=(RCLONE, BOTO3), delays_ms=(30,)),
+        _case(plan, "500x20-300x300-50x2000-3x50000", "mixed", tools=fast),
         _case(delete, "2000x50", once=(RCLONE,)),
         _case(delete, "1x200000-20x50", doomed=13, tools=(CI3, S5CMD, BOTO3), once=(BOTO3,)),
         _case(delete, "500x20-100x300-10x2000", "mixed", once=(RCLONE,)),
