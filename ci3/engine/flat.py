@@ -20,7 +20,7 @@ from ci3.engine.folders import Folders
 from ci3.engine.latency import Latency
 from ci3.engine.progress import Progress
 from ci3.engine.ranges import Range, Ranges, Span
-from ci3.engine.shares import Edge, Share
+from ci3.engine.share import Edge, Share
 from ci3.engine.sharing import Sharing, Start
 from ci3.engine.watching import NOTICE_SECONDS
 from ci3.errors import ListingError
@@ -156,7 +156,8 @@ class FlatListing:
                         break
             if jump is None:
                 return True
-            one.place = jump
+            with self._changed:
+                one.place = jump
 
     def _put_down(self, one: Range) -> bool:
         """Leave a range for later where too many are at work by now, all at once or one by one."""
@@ -166,7 +167,7 @@ class FlatListing:
             if self._active <= min(self._latency.ceiling, allowed + allowed // 2):
                 return False
             self._active -= 1
-            one.begin_again()
+            one.put_down()
             return True
 
     def _pages(self, after: str) -> Generator[Page, None, None]:

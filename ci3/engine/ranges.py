@@ -54,8 +54,8 @@ class Range:
     vain_guesses: int = 0
     contents: dict[str, Content] = field(default_factory=dict)
 
-    def begin_again(self) -> None:
-        """Be as if nobody had begun with it."""
+    def put_down(self) -> None:
+        """Be there for anybody to take, from its place on."""
         self.is_begun = self.is_away = False
 
 
@@ -80,16 +80,19 @@ class Ranges:
             one.is_begun = True
         return one
 
-    def give_away(self, parts: int) -> list[Range]:
-        """Part all that is left in so many alike, and give one of them: the ends of ranges."""
+    def give_away(self, most_objects: int) -> list[Range]:
+        """Give the later half of each range that is worth it, until that is so many objects."""
         given: list[Range] = []
+        room: float = most_objects
         for one in self._open():
             first, end = self._whole(one)
-            count = (end - first) // parts
-            if count and count * self._mean() * parts >= WORTH_GIVING:
+            fitting = max(1, int(room // self._mean()))
+            count = min((end - first) // 2, fitting)
+            if room > 0 and count and (end - first) * self._mean() >= WORTH_GIVING:
                 later = self._cut(one, self._border(end - count))
                 later.is_begun = later.is_away = True
                 given.append(later)
+                room -= count * self._mean()
         return given
 
     def left(self) -> float:

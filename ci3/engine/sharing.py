@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from threading import Condition
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ci3.engine.latency import Latency
-from ci3.engine.ranges import Range, Ranges
-from ci3.engine.shares import Share, Sibling
+from ci3.engine.ranges import Range, Ranges, Span
+from ci3.engine.share import Share
 
 if TYPE_CHECKING:
     from ci3.core.content import Sum
@@ -16,8 +16,28 @@ WORTH_A_SIBLING: Final = 200_000
 """Objects left from which on one is started: until it can list, this Python lists a quarter."""
 WORTH_A_SHARE: Final = 60_000
 """Objects left of which one that is there takes a share: each costs some requests."""
-LARGEST_SHARE: Final = 10_000_000
-"""Objects in a share: what may have to be listed again is minutes of work, not hours."""
+LARGEST_SHARE: Final = 2_000_000
+"""Objects in a share: what may have to be listed again is seconds of work, and keys last for it."""
+
+
+class Sibling(Protocol):
+    """Another Python that lists as this one does, at the same time: each reads with one core."""
+
+    def is_ready(self) -> bool:
+        """Wait until it can list; false where it can't."""
+
+    def list_spans(self, spans: Sequence[Span], count: Callable[[int], None]) -> Share | None:
+        """List spans, counting deployments as they are begun; None where that failed, however.
+
+        None says nothing about the bucket: what was asked for is still to be listed.
+        """
+
+    def end(self) -> None:
+        """End it, whatever it does, from any thread; who waits for it goes on."""
+
+    def close(self) -> None:
+        """End it and let go of it, in the thread that asks it."""
+
 
 Start = Callable[[int], Sibling]
 """Starts a sibling that may have so many requests out at once."""
@@ -50,6 +70,7 @@ class Sharing:
         self._latency = latency
         self._ceiling = ceiling
         self._start = start if ceiling > 1 else None
+        self._counted = 0
         self._sibling: Sibling | None = None
         self._is_closed = False
 
@@ -84,19 +105,20 @@ class Sharing:
         """End the sibling."""
         with self._changed:
             self._is_closed = True
+            self._changed.notify_all()
             sibling = self._sibling
         if sibling is not None:
-            sibling.close()
+            sibling.end()
 
     def _give(self, is_within: Callable[[], bool]) -> Sequence[Range]:
-        """Give half of what is left, or less."""
+        """Give half of what is left, or where that is very much a part of it."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or is_within())
-            left = self._ranges.left()
-            if self._is_closed or left < WORTH_A_SHARE:
+            if self._is_closed or self._ranges.left() < WORTH_A_SHARE:
                 return ()
-            given = self._ranges.give_away(max(2, int(left // LARGEST_SHARE)))
+            given = self._ranges.give_away(LARGEST_SHARE)
             self.away += len(given)
+            self._counted = 0
             return given
 
     def _take_back(self, given: Sequence[Range], share: Share | None) -> bool:
@@ -105,8 +127,9 @@ class Sharing:
             self.away -= len(given)
             self._changed.notify_all()
             if share is None:
+                self.begun_count -= self._counted
                 for one in given:
-                    one.begin_again()
+                    one.put_down()
                 return False
             for one, edge in zip(given, share.edges, strict=True):
                 one.first, one.beyond, one.ends_early = edge.first, edge.beyond, edge.ends_early
@@ -118,3 +141,4 @@ class Sharing:
     def _count(self, begun: int) -> None:
         with self._changed:
             self.begun_count += begun
+            self._counted += begun

@@ -2,10 +2,12 @@
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Event, Lock
+from dataclasses import replace
+from threading import Condition, Event, Lock
 
 import pytest
 
@@ -13,9 +15,10 @@ from ci3.core.model import Deployment
 from ci3.engine import flat, ranges, sharing
 from ci3.engine.flat import FlatListing
 from ci3.engine.folders import Folders, find_folders
+from ci3.engine.latency import Latency
 from ci3.engine.progress import Silent
 from ci3.engine.ranges import Span
-from ci3.engine.shares import Share, read_share, write_share
+from ci3.engine.share import Share, read_share, write_share
 from ci3.errors import AccessError
 from tests.engine.sorted_bucket import SortedBucket
 from tests.engine.test_flat import each_alone, make_keys
@@ -108,6 +111,7 @@ class ThreadSibling:
         self.spans: list[Span] = []
         self.shares = 0
         self.is_closed = False
+        self.ended = Event()
 
     def is_ready(self) -> bool:
         return self._fails_at != 0
@@ -122,6 +126,9 @@ class ThreadSibling:
             self._bucket, self._found, required_file="", ceiling=self._ceiling, spans=spans
         )
         return read_share(json.loads(json.dumps(write_share(listing.run(Silent())))))
+
+    def end(self) -> None:
+        self.ended.set()
 
     def close(self) -> None:
         self.is_closed = True
@@ -153,14 +160,15 @@ def test_listing_with_a_sibling_gives_what_listing_each_alone_gives() -> None:
     for seed in range(1000):
         chance = random.Random(seed)  # noqa: S311 - the same at each run
         prefix = chance.choice(["", "app/", "a/"])
+        match = chance.choice([None, None, re.compile("[ab].*")])
         keys = make_keys(chance, prefix)
         bucket = SortedBucket(keys, chance.choice([1, 2, 3, 5]), seed)
-        found = find_folders(bucket, prefix)
+        found = find_folders(bucket, prefix, match)
         fails_at = chance.choice([None, None, 0, 1, 2])
         ceiling = chance.choice([1, 2, 3, 8])
         share, sibling = list_with(bucket, found, ceiling=ceiling, fails_at=fails_at)
         assert not share.doubtful, seed
-        assert described(share, prefix) == each_alone(keys, prefix, None), seed
+        assert described(share, prefix) == each_alone(keys, prefix, match), seed
         if sibling is not None:
             assert sibling.is_closed, seed
             shared += sibling.shares > 0
@@ -233,47 +241,98 @@ def test_both_pythons_together_keep_to_the_ceiling(
 def test_what_fails_here_ends_the_sibling_and_is_told() -> None:
     bucket = SortedBucket(MANY, 5, 1)
     found = find_folders(bucket, "")
-    siblings: list[ThreadSibling] = []
+    asked = Event()
 
-    def start(part: int) -> ThreadSibling:
-        siblings.append(ThreadSibling(bucket, found, part))
-        return siblings[-1]
+    class Endless(ThreadSibling):
+        def list_spans(self, *_):
+            asked.set()
+            assert self.ended.wait(timeout=30), "it was not ended"
 
     def fail_in_the_end() -> None:
-        if siblings and siblings[0].shares:
+        if asked.is_set():
             raise AccessError("no", "Do something.")
         time.sleep(0.001)
 
     watched = Watched(bucket, fail_in_the_end)
-    listing = FlatListing(watched, found, required_file="", ceiling=4, start=start)
+    sibling = Endless(bucket, found, 2)
+    listing = FlatListing(watched, found, required_file="", ceiling=4, start=lambda _: sibling)
     with pytest.raises(AccessError, match="no"):
         listing.run(Silent())
-    assert siblings
-    assert all(one.is_closed for one in siblings)
+    assert sibling.is_closed
 
 
 def test_sibling_that_never_gets_ready_is_not_waited_for() -> None:
     bucket = SortedBucket(MANY, 5, 1)
     found = find_folders(bucket, "")
-    closed = Event()
 
     class NeverReady(ThreadSibling):
         def is_ready(self) -> bool:
-            assert closed.wait(timeout=30), "it was waited for"
+            assert self.ended.wait(timeout=30), "it was waited for"
             return False
 
-        def close(self) -> None:
-            closed.set()
+    slow = Watched(bucket, lambda: time.sleep(0.001))
+    sibling = NeverReady(bucket, found, 2)
+    listing = FlatListing(slow, found, required_file="", ceiling=4, start=lambda _: sibling)
+    share = listing.run(Silent())
+    assert sibling.is_closed
+    assert len(share.sums) == 60
+    assert not share.doubtful
+
+
+@pytest.mark.parametrize("what", ["its own doubt", "listed on both sides"])
+def test_what_a_sibling_is_not_sure_of_is_in_doubt(what: str) -> None:
+    bucket = SortedBucket(MANY, 5, 1)
+    found = find_folders(bucket, "")
+    doubtful: set[str] = set()
+
+    class Doubting(ThreadSibling):
+        def list_spans(self, spans, count):
+            share = super().list_spans(spans, count)
+            name, summed = next(iter(share.sums.items()))
+            if what == "its own doubt":
+                doubtful.add(name)
+                return replace(share, doubtful=frozenset({name}))
+            doubtful.add("00")  # this Python has begun with that
+            return replace(share, sums=share.sums | {"00": summed})
 
     slow = Watched(bucket, lambda: time.sleep(0.001))
     listing = FlatListing(
-        slow,
-        found,
-        required_file="",
-        ceiling=4,
-        start=lambda part: NeverReady(bucket, found, part),
+        slow, found, required_file="", ceiling=4, start=lambda part: Doubting(bucket, found, part)
     )
     share = listing.run(Silent())
-    assert closed.is_set()
-    assert len(share.sums) == 60
-    assert not share.doubtful
+    assert doubtful
+    assert share.doubtful == doubtful
+
+
+def test_share_that_fails_is_not_counted_as_progress() -> None:
+    bucket = SortedBucket(MANY, 5, 1)
+    found = find_folders(bucket, "")
+    ranges_of_it = ranges.Ranges(found, ceiling=4)
+    sharing_of_it = sharing.Sharing(
+        ranges_of_it, Condition(), Latency(4), ceiling=4, start=lambda _: failing
+    )
+
+    class Failing(ThreadSibling):
+        def list_spans(self, _, count):
+            count(7)
+            assert sharing_of_it.begun_count == 7
+
+    failing = Failing(bucket, found, 2)
+    sharing_of_it.run(sharing_of_it.find_worthy(), lambda: True)
+    assert sharing_of_it.begun_count == sharing_of_it.away == 0
+    assert ranges_of_it.left() > 0
+
+
+@pytest.mark.parametrize(
+    ("deployments", "objects", "most", "given"),
+    [(60, 20, 10_000, 30), (60, 20, 200, 10), (60, 20, 1, 1), (2, 20, 10_000, 1), (1, 20, 9, 0)],
+)
+def test_share_is_half_of_what_is_left_or_as_much_as_fits(
+    deployments: int, objects: int, most: int, given: int
+) -> None:
+    keys = {f"{number:02}/{inner:03}" for number in range(deployments) for inner in range(objects)}
+    some = ranges.Ranges(find_folders(SortedBucket(keys, 1000, 1), ""), ceiling=4)
+    some._object_count, some.begun_count = objects * 9, 9
+    away = some.give_away(most)
+    assert sum(len(some.within((one.after, one.upto))) for one in away) == given
+    assert all(one.is_away and one.is_begun for one in away)

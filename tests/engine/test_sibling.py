@@ -1,6 +1,5 @@
 """A sibling that is a Python of its own: what it lists, as whom, and that nothing of it is left."""
 
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from ci3.aws.bucket import BucketReader
 from ci3.engine import sibling
 from ci3.engine.flat import FlatListing
 from ci3.engine.folders import find_folders
+from ci3.engine.inventory import Scope, take_inventory
 from ci3.engine.progress import Silent
 from ci3.engine.sibling import ListingSibling, find_start
 from tests.s3 import Bucket
@@ -81,7 +81,7 @@ def test_sibling_asks_with_the_keys_of_this_python_and_never_shows_them(shop, mo
     try:
         assert one.is_ready()
         words = Path(f"/proc/{one._popen.pid}/cmdline").read_bytes()
-        assert b"ci3.engine.sibling_face" in words
+        assert b"ci3.engine.sibling_main" in words
         assert SECRET.encode() not in words
         asked_before = len(shop.proxy.requests)
         assert one.list_spans([("", None)], lambda _: None)
@@ -117,7 +117,7 @@ def test_sibling_that_may_not_list_lists_nothing(shop, ready):
 
 
 def test_sibling_that_can_not_be_started_is_not_ready(shop, monkeypatch):
-    for program in ("/nowhere/python", "/bin/false", "/bin/cat"):
+    for program in ("/nowhere/python", "/bin/false", "/bin/cat", None):
         monkeypatch.setattr(sys, "executable", program)
         one = open_sibling(reader_of(shop))
         assert not one.is_ready()
@@ -125,8 +125,23 @@ def test_sibling_that_can_not_be_started_is_not_ready(shop, monkeypatch):
         one.close()
 
 
+def test_sibling_that_stands_still_is_not_waited_for_without_end(ready, monkeypatch):
+    assert ready.is_ready()
+    ready._popen.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(sibling, "SILENCE_SECONDS", 0.3)
+    assert ready.list_spans([("", None)], lambda _: None) is None
+
+
+def test_sibling_of_another_version_is_not_used(shop, monkeypatch):
+    monkeypatch.setattr(sibling, "__version__", "0.0.0")
+    one = open_sibling(reader_of(shop))
+    assert not one.is_ready()
+    one.close()
+
+
 def test_closed_sibling_has_ended(ready):
     assert ready.is_ready()
+    ready.end()
     ready.close()
     ready.close()
     assert ready._popen.returncode is not None
@@ -135,10 +150,22 @@ def test_closed_sibling_has_ended(ready):
 
 def test_there_is_a_sibling_where_there_is_a_core_for_it(shop, monkeypatch):
     reader = reader_of(shop)
+    monkeypatch.setattr(sibling, "_CPU_MAX", Path("/nowhere"))
     for cores in (1, 2, 64):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: {*range(cores)})
         start = find_start(reader, find_folders(reader, ""), required_file="")
         assert (start is None) == (cores == 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "cores"),
+    [("max 100000", 4), ("100000 100000", 1), ("350000 100000", 3), ("50000 100000", 0), ("?", 4)],
+)
+def test_container_may_have_less_than_the_cores_it_sees(tmp_path, monkeypatch, said, cores):
+    (tmp_path / "cpu.max").write_text(f"{said}\n")
+    monkeypatch.setattr(sibling, "_CPU_MAX", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {*range(4)})
+    assert sibling._count_cores() == cores
 
 
 def plan(url: str, *options: str) -> list[str]:
@@ -166,21 +193,28 @@ def wait_until(is_so, seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
-@needs_cores
-def test_large_bucket_is_planned_alike_with_a_sibling_and_without():
-    plans, requests = [], []
+def test_large_bucket_is_listed_alike_with_a_sibling_and_without(monkeypatch):
+    shares = []
+    list_spans = ListingSibling.list_spans
+
+    def spy(self, spans, count):
+        shares.append(list_spans(self, spans, count))
+        return shares[-1]
+
+    monkeypatch.setattr(ListingSibling, "list_spans", spy)
+    monkeypatch.setattr(sibling, "_count_cores", lambda: 2)
+    inventories, requests = [], []
     with running_memory_server() as server:
-        for ceiling in ("8", "1"):
+        for ceiling in (8, 1):
             server.make_ready(LARGE, 5)
-            ran = subprocess.run(
-                plan(server.url, "--concurrency", ceiling),
-                capture_output=True,
-                check=True,
-                timeout=60,
+            reader = BucketReader(
+                bucket=LARGE.layout.text, region="us-east-1", endpoint_url=server.url
             )
-            plans.append(json.loads(ran.stdout)["deployments"])
+            inventories.append(take_inventory(reader, Scope(concurrency=ceiling), Silent()))
             requests.append(server.served().requests["ListObjectsV2"])
-    assert plans[0] == plans[1]
+    assert inventories[0] == inventories[1]
+    assert len(inventories[0].deployments) == 300
+    assert sum(len(share.sums) for share in shares) > 50
     assert requests[1] == LARGE.layout.least_requests
     assert requests[0] <= 1.05 * LARGE.layout.least_requests + 8
 

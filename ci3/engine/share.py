@@ -1,11 +1,9 @@
 """What one Python gives another to list at its side, and what comes back: as JSON in between."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from ci3.core.content import Sum
-from ci3.engine.ranges import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,22 +22,6 @@ class Share:
     sums: dict[str, Sum]
     doubtful: frozenset[str]
     edges: tuple[Edge, ...]
-
-
-class Sibling(Protocol):
-    """Another Python that lists as this one does, at the same time: each reads with one core."""
-
-    def is_ready(self) -> bool:
-        """Wait until it can list; false where it can't."""
-
-    def list_spans(self, spans: Sequence[Span], count: Callable[[int], None]) -> Share | None:
-        """List spans, counting deployments as they are begun; None where that failed, however.
-
-        None says nothing about the bucket: what was asked for is still to be listed.
-        """
-
-    def close(self) -> None:
-        """End it, whatever it does; from any thread, and more than once."""
 
 
 def write_share(share: Share) -> dict[str, Any]:

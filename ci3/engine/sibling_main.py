@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterable
 from typing import IO, Any
 
+from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.aws.opening import Opening
 from ci3.engine.flat import FlatListing
 from ci3.engine.folders import Folders
 from ci3.engine.progress import Silent
-from ci3.engine.shares import write_share
+from ci3.engine.share import write_share
 from ci3.memory import keep_one_heap, look_seldom
 
 
@@ -43,7 +44,7 @@ def serve(heard: Iterable[bytes], mouth: IO[str]) -> None:
     )
     opening = Opening(**first["opening"])
     bucket = BucketReader.reopen(opening, connections=ceiling)
-    _say(mouth, {"ready": True})
+    _say(mouth, {"ready": __version__})
     for words in lines:
         if (asked := Opening(**words["opening"])) != opening:  # keys expire
             opening, bucket = asked, BucketReader.reopen(asked, connections=ceiling)
