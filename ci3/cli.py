@@ -1,5 +1,6 @@
 """The terminal's face: `ci3` and its commands."""
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -60,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; give its exit code, never a traceback for what a user or S3 can cause."""
     look_seldom()
     try:
+        _mind_closed_streams()
         signal.signal(signal.SIGTERM, _interrupt)
         answer = _cli.main(args=argv, prog_name="ci3", standalone_mode=False)
     except Ci3Error as exc:
@@ -85,6 +87,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _mind_closed_streams() -> None:
+    """Do without what is to be read or told beside; what was asked for must be shown."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - as above
+    if sys.stdout is None:
+        raise SettingsError(
+            "standard output is closed, so that nothing can be shown",
+            "Leave it open, or send it to /dev/null. Nothing was deleted.",
+        )
 
 
 def _show_bug(exc: Exception) -> None:

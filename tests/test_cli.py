@@ -148,6 +148,26 @@ def test_yes_through_a_pipe_is_nobody(live: Bucket, proxy: FaultProxy) -> None:
     assert proxy.deletions == []
 
 
+@pytest.mark.parametrize(
+    ("closed", "code", "said"),
+    [(">&-", 2, "standard output is closed"), ("<&-", 4, "nobody is here"), ("2>&-", 4, "")],
+)
+def test_closed_stream_is_no_bug(live: Bucket, proxy: FaultProxy, closed, code, said) -> None:
+    words = [sys.executable, "-m", "ci3", "cleanup", *live.options(), *KEEP_2]
+    ran = subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {closed}', "sh", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == code, ran
+    assert said in ran.stderr
+    assert "bug in ci3" not in ran.stderr
+    assert proxy.deletions == []
+
+
 def on_terminal(
     *argv: str, answer: bytes, before_answer: Callable[[int], object] = lambda _: None
 ) -> tuple[int, str]:
