@@ -134,9 +134,11 @@ class Cleanup:
             asked = beside.submit(self.read_live_sources, bucket)
             is_beside = self.settings.concurrency > 1  # it would be the second request at once
             ruled = beside.submit(_read_rules, bucket) if is_beside else None
+            stated = beside.submit(bucket.known_versioning) if is_beside else None
             inventory, found = self._take_inventory(bucket, scope)
             readings = asked.result()
         rules = ruled.result() if ruled else _read_rules(bucket)
+        state = stated.result() if stated else bucket.known_versioning()
         pins = (*self.pins(), *pin_live(readings))
         now = self.clock()
         inventory, judgements = judge_for_certain(
@@ -148,7 +150,6 @@ class Cleanup:
             ),
             fading,
         )
-        state = bucket.known_versioning()
         target = bucket.target(self.settings.prefix, state.versioning)
         keeps_versions = (
             target.versioning is Versioning.ENABLED and not self.settings.delete_versions

@@ -13,7 +13,7 @@ import botocore.exceptions
 
 from ci3.aws.client import error_code
 from ci3.aws.delete_wire import Doomed, batch_body, deleted_by, write_batches
-from ci3.aws.outcomes import NO_ANSWER, KeyOutcome, done, from_code, refused, unanswered
+from ci3.aws.outcomes import DELETED, NO_ANSWER, KeyOutcome, done, from_code, refused, unanswered
 from ci3.core.model import ObjectOutcome
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ _UNGUARDABLE = KeyOutcome(
     message="not sent: the listing gave no ETag that a condition could name",
 )
 _SILENT = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="S3's answer leaves it out")
-_DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED)
 _NOT_SENT = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
     message="not sent: S3 refuses every request by now",
@@ -213,13 +212,16 @@ def _read_answer(
     plain = {one.key: one for one in sent if not one.version_id}
     versions = {(one.key, one.version_id): one for one in sent if one.version_id}
     found = deleted_by(answer)
+    is_plain = len(plain) == len(sent) and not any(found.marker_ids) and not answer.get("Errors")
+    if is_plain and found.keys == [*plain]:
+        return dict.fromkeys(sent, DELETED)
     for key, version_id, marker_id in zip(
         found.keys, found.version_ids, found.marker_ids, strict=True
     ):
         if one := plain.get(key):
-            outcomes[one] = _deleted(marker_id) if marker_id else _DELETED
+            outcomes[one] = _deleted(marker_id) if marker_id else DELETED
         elif one := versions.get((key, _version_of(version_id, marker_id))):
-            outcomes[one] = _DELETED
+            outcomes[one] = DELETED
     for error in answer.get("Errors", ()):
         key = error.get("Key", "")
         version_id = _version_of(error.get("VersionId", ""), "")

@@ -1,6 +1,6 @@
 """What S3 said of one key that was to be deleted: its answers and errors, read as outcomes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,15 @@ class KeyOutcome:
     can_retry: bool = False
     stops_run: bool = False
     is_throttled: bool = False
+
+
+DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED)
+"""What S3 says of nearly every key."""
+
+
+def kinds(outcomes: Iterable[KeyOutcome]) -> Collection[KeyOutcome]:
+    """Give each outcome once: of a thousand keys nearly all share one."""
+    return {id(one): one for one in outcomes}.values()
 
 
 def unanswered(exc: Exception) -> KeyOutcome:

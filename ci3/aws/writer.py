@@ -50,7 +50,7 @@ class BucketWriter:
         object whose listing gave no ETag is not sent, and is `failed`. Never raises for what S3
         answers.
         """
-        doomed = [Doomed(key=stored.key, etag=stored.etag) for stored in objects]
+        doomed = [Doomed(stored.key, stored.etag) for stored in objects]
         return {one.key: said for one, said in self._requests.send(doomed).items()}
 
     def abort_upload(self, key: str, upload_id: str) -> KeyOutcome:

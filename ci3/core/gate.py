@@ -85,10 +85,10 @@ class Gate:
     def _check_part(self, prefix: str, objects: Sequence[StoredObject | StoredVersion]) -> None:
         if prefix not in self._left:
             raise GateError(f"{prefix!r} is not doomed by this plan")
-        for stored in objects:
-            if not stored.key.startswith(prefix):
-                raise GateError(f"{stored.key!r} is outside {prefix!r}")
-        size_bytes = sum(stored.size_bytes for stored in objects)
+        for key in [stored.key for stored in objects]:
+            if not key.startswith(prefix):
+                raise GateError(f"{key!r} is outside {prefix!r}")
+        size_bytes = sum([stored.size_bytes for stored in objects])
         self._left[prefix] -= len(objects)
         self._bytes_left[prefix] -= size_bytes
         if self._left[prefix] < 0 or self._bytes_left[prefix] < 0:

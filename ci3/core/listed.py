@@ -3,9 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
+from functools import partial
+from itertools import repeat
+from typing import Final, Self
 
 from ci3.core.model import StoredObject
+
+_make: Final = partial(tuple.__new__, StoredObject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class Listed:
         """Give each object as one."""
         moments = {text: moment_of(text) for text in set(self.times)}
         sizes, times = map(int, self.sizes), map(moments.__getitem__, self.times)
-        return tuple(map(StoredObject, self.keys, self.etags, sizes, times))
+        # Half the time of calling StoredObject.
+        return tuple(map(_make, zip(self.keys, self.etags, sizes, times, repeat(""))))
 
 
 def join_runs(runs: Sequence[Listed]) -> Listed:

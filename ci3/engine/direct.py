@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.outcomes import KeyOutcome, kinds
 from ci3.aws.writer import BucketWriter
 from ci3.constants import MAXIMUM_CONCURRENCY
 from ci3.core.gate import Gate
@@ -263,7 +263,7 @@ class Deletion:
         except (GateError, JournalError) as exc:
             return _Answer(batch=batch, outcomes={}, stopped=told(exc))
         said = self._sender.delete(batch)
-        stopped = next((one.message for one in said.values() if one.stops_run), "")
+        stopped = next((one.message for one in kinds(said.values()) if one.stops_run), "")
         outcomes = self._settle(batch, said)
         try:
             self.journal.conclude(number, [outcomes[stored.key] for stored in objects])
@@ -273,6 +273,8 @@ class Deletion:
 
     def _settle(self, batch: Batch, outcomes: dict[str, KeyOutcome]) -> dict[str, KeyOutcome]:
         """Look again at objects of which S3 did not say what became of them."""
+        if not any(map(is_unsettled, kinds(outcomes.values()))):
+            return outcomes
         for part in batch:
             unknown = [stored for stored in part.objects if is_unsettled(outcomes[stored.key])]
             if not unknown:

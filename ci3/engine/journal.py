@@ -118,17 +118,14 @@ class Journal:
             {
                 "prefix": prefix,
                 "objects": [
-                    (
-                        one.key[len(prefix) :],
-                        one.etag,
-                        one.size_bytes,
-                        place(one.modified_at, len(times)),
-                        *((one.version_id,) if one.version_id else ()),
-                    )
-                    for one in objects
+                    (key[start:], etag, size_bytes, place(modified_at, len(times)), version_id)
+                    if version_id
+                    else (key[start:], etag, size_bytes, place(modified_at, len(times)))
+                    for key, etag, size_bytes, modified_at, version_id in objects
                 ],
             }
             for prefix, objects in parts
+            for start in [len(prefix)]
         ]
         return self._intend({"times": [timestamp(one) for one in times], "parts": rows})
 
@@ -161,7 +158,9 @@ class Journal:
     def conclude(self, batch: int, outcomes: Sequence[KeyOutcome]) -> None:
         """Write down what became of each object of a batch, in the order of its intent."""
         said = [(one.outcome, one.message) for one in outcomes]
-        commonest, _ = Counter(said).most_common(1)[0]
+        commonest = said[0]
+        if said.count(commonest) < len(said):
+            commonest, _ = Counter(said).most_common(1)[0]
         outcome, message = commonest
         record: dict[str, object] = {"record": "outcome", "batch": batch, "outcome": outcome}
         if message:

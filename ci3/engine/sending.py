@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from threading import BoundedSemaphore
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.outcomes import KeyOutcome, kinds
 from ci3.aws.writer import BucketWriter
 from ci3.constants import DELETE_BATCH_SIZE
 from ci3.core.keyspace import is_sorted
@@ -89,7 +89,9 @@ class Sender:
         return outcomes
 
     def _left_to_send(self, batch: Batch, outcomes: dict[str, KeyOutcome]) -> Batch:
-        parts = []
+        parts: list[Part] = []
+        if not any(map(self._goes_again, kinds(outcomes.values()))):
+            return ()
         for part in batch:
             left = tuple(one for one in part.objects if self._goes_again(outcomes[one.key]))
             if left:
@@ -108,7 +110,7 @@ class Sender:
                 outcomes = self._send([one for part in parts for one in part.objects])
             else:
                 outcomes = self._send_fresh(parts, is_again=is_again)
-        if any(one.is_throttled for one in outcomes.values()):
+        if any(one.is_throttled for one in kinds(outcomes.values())):
             self._pace.slow_down()
         else:
             self._pace.go_on()

@@ -1,10 +1,10 @@
 """The account of one deployment while it is deleted: what became of each thing that was to go."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.outcomes import DELETED, KeyOutcome
 from ci3.core.model import DeploymentResult, ObjectOutcome, StoredObject, StoredVersion
 
 
@@ -27,12 +27,17 @@ class Tally:
             self.problem = self.problem or said.message
 
     def enter_known(
-        self, objects: Iterable[StoredObject], outcomes: Mapping[str, KeyOutcome]
+        self, objects: Sequence[StoredObject], outcomes: Mapping[str, KeyOutcome]
     ) -> None:
         """Enter what became of the objects whose outcome is known."""
-        for stored in objects:
-            if said := outcomes.get(stored.key):
-                self.enter(stored, said)
+        said = [outcomes.get(stored.key) for stored in objects]
+        if said.count(DELETED) == len(said):
+            self.counts[ObjectOutcome.DELETED] += len(said)
+            self.bytes_deleted += sum(stored.size_bytes for stored in objects)
+            return
+        for stored, one in zip(objects, said, strict=True):
+            if one is not None:
+                self.enter(stored, one)
 
     def enter_all(self, outcome: ObjectOutcome, problem: str) -> None:
         """Enter one outcome for everything that the plan names."""
