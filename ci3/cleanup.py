@@ -20,6 +20,7 @@ from ci3.core.model import (
     NoncurrentTerm,
     Target,
     Versioning,
+    VersioningState,
 )
 from ci3.core.objections import (
     Limits,
@@ -133,12 +134,10 @@ class Cleanup:
         with ThreadPoolExecutor(1, "live") as beside:
             asked = beside.submit(self.read_live_sources, bucket)
             is_beside = self.settings.concurrency > 1  # it would be the second request at once
-            ruled = beside.submit(_read_rules, bucket) if is_beside else None
-            stated = beside.submit(bucket.known_versioning) if is_beside else None
+            configured = beside.submit(self._read_configuration, bucket) if is_beside else None
             inventory, found = self._take_inventory(bucket, scope)
             readings = asked.result()
-        rules = ruled.result() if ruled else _read_rules(bucket)
-        state = stated.result() if stated else bucket.known_versioning()
+        rules, state = configured.result() if configured else self._read_configuration(bucket)
         pins = (*self.pins(), *pin_live(readings))
         now = self.clock()
         inventory, judgements = judge_for_certain(
@@ -275,7 +274,14 @@ class Cleanup:
 
     def read_rules(self, bucket: BucketReader) -> RulesSeen:
         """Read the bucket's lifecycle rules, or say what stands in the way."""
-        return _read_rules(bucket)
+        try:
+            return RulesSeen(configuration=bucket.read_lifecycle().text)
+        except AccessError as exc:
+            return RulesSeen(problem=exc.message, is_lacking=isinstance(exc, LackingError))
+
+    def _read_configuration(self, bucket: BucketReader) -> tuple[RulesSeen, VersioningState]:
+        """Read what the bucket itself is set to do with old and deleted objects."""
+        return self.read_rules(bucket), bucket.known_versioning()
 
     def explain(self, bucket: BucketReader, name: str) -> "Explanation | str":
         """Explain the decision about one deployment, or say why there is none to explain."""
@@ -330,11 +336,3 @@ class Cleanup:
             is_begun=is_begun,
             concurrency=self.settings.concurrency,
         )
-
-
-def _read_rules(bucket: BucketReader) -> RulesSeen:
-    """Read the lifecycle rules; what stands in the way is told, since not every run needs them."""
-    try:
-        return RulesSeen(configuration=bucket.read_lifecycle().text)
-    except AccessError as exc:
-        return RulesSeen(problem=exc.message, is_lacking=isinstance(exc, LackingError))

@@ -208,13 +208,13 @@ def _read_answer(
     sent: Sequence[Doomed], answer: "DeleteObjectsOutputTypeDef"
 ) -> dict[Doomed, KeyOutcome]:
     """Match what S3 says to what was asked; what it leaves out is unknown, an error goes first."""
-    outcomes = dict.fromkeys(sent, _SILENT)
     plain = {one.key: one for one in sent if not one.version_id}
-    versions = {(one.key, one.version_id): one for one in sent if one.version_id}
     found = deleted_by(answer)
     is_plain = len(plain) == len(sent) and not any(found.marker_ids) and not answer.get("Errors")
     if is_plain and found.keys == [*plain]:
         return dict.fromkeys(sent, DELETED)
+    outcomes = dict.fromkeys(sent, _SILENT)
+    versions = {(one.key, one.version_id): one for one in sent if one.version_id}
     for key, version_id, marker_id in zip(
         found.keys, found.version_ids, found.marker_ids, strict=True
     ):
