@@ -4,10 +4,9 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from threading import Condition, Event, Lock
+from threading import Condition, Event
 
 import pytest
 
@@ -20,6 +19,7 @@ from ci3.engine.progress import Silent
 from ci3.engine.ranges import Span
 from ci3.engine.share import Share, read_share, write_share
 from ci3.errors import AccessError
+from tests.engine.meter import Meter
 from tests.engine.sorted_bucket import SortedBucket
 from tests.engine.test_flat import each_alone, make_keys
 
@@ -36,25 +36,6 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("WORTH_A_SIBLING", "WORTH_A_SHARE"):
         monkeypatch.setattr(sharing, name, 1)
     monkeypatch.setattr(flat, "NOTICE_SECONDS", 0.0002)
-
-
-class Meter:
-    """Counts how many pages are waited for at the same moment."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self.now = self.most = 0
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        with self._lock:
-            self.now += 1
-            self.most = max(self.most, self.now)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.now -= 1
 
 
 class Metered:
