@@ -8,7 +8,7 @@ tell. A deployment's n-th file has the same name in all of them.
 import hashlib
 import random
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -20,7 +20,6 @@ FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
 APART = timedelta(minutes=10)
 _PART = re.compile(r"(\d+)x(\d+)")
 _FILE = re.compile(r"/assets/([0-9a-f]{3})/chunk-([0-9a-f]{3})\.")
-_FILE_END = len("/assets/000/chunk-000.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +69,11 @@ class Layout:
         return tuple(one.name for one in self.deployments)
 
     @cached_property
+    def _places(self) -> dict[str, int]:
+        """The deployments' places by their names."""
+        return {name: place for place, name in enumerate(self.names)}
+
+    @cached_property
     def total(self) -> int:
         """Objects in the bucket."""
         return sum(one.count for one in self.deployments)
@@ -85,14 +89,12 @@ class Layout:
 
     def find(self, key: str) -> tuple[int, int] | None:
         """Tell which file a key names, as deployment and number, or None where it names none."""
-        name, _, _ = key.partition("/")
-        index = bisect_left(self.names, name)
-        found = _FILE.match(key, len(name))
-        if index == len(self.names) or self.names[index] != name or not found:
+        name, slash, rest = key.partition("/")
+        index = self._places.get(name)
+        number = number_of(slash + rest)
+        if index is None or number is None or number >= self.deployments[index].count:
             return None
-        number = int(found[1], 16) * FOLDER_FILES + int(found[2], 16)
-        one = self.deployments[index]
-        return (index, number) if number < one.count and one.key(number) == key else None
+        return index, number
 
     def scaled(self, scale: float) -> "Layout":
         """Make one with so much fewer deployments, of so much fewer objects."""
@@ -108,6 +110,16 @@ def file_name(number: int) -> str:
     """Name a file below its deployment, with a slash before; all names have one length."""
     digits = number * 2654435761 & 0xFFFFFFFF
     return f"/assets/{number // FOLDER_FILES:03x}/chunk-{number % FOLDER_FILES:03x}.{digits:08x}.js"
+
+
+@lru_cache(maxsize=1 << 16)
+def number_of(name: str) -> int | None:
+    """Tell which file `file_name` gave this name, or None where it gave it to none."""
+    found = _FILE.match(name)
+    if found is None:
+        return None
+    number = int(found[1], 16) * FOLDER_FILES + int(found[2], 16)
+    return number if file_name(number) == name else None
 
 
 def size_bytes(number: int) -> int:

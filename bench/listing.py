@@ -69,19 +69,19 @@ class Content:
         """Objects that are left."""
         return self.layout.total - sum(self._gone_counts.values())
 
-    def etag(self, key: str) -> str | None:
-        """Give the ETag of an object that is there, without quotes."""
+    def locate(self, key: str) -> Position | None:
+        """Find an object that is there."""
         found = self.layout.find(key)
-        if found is None or self._is_gone(*found):
-            return None
-        return self.layout.deployments[found[0]].etag(found[1])
+        return None if found is None or self._is_gone(*found) else found
 
-    def delete(self, key: str) -> None:
+    def etag(self, place: Position) -> str:
+        """Give the ETag of an object, without quotes."""
+        index, number = place
+        return self.layout.deployments[index].etag(number)
+
+    def delete(self, place: Position) -> None:
         """Delete an object that is there."""
-        found = self.layout.find(key)
-        if found is None or self._is_gone(*found):
-            return
-        index, number = found
+        index, number = place
         gone = self._gone.get(index)
         if gone is None:
             gone = self._gone[index] = bytearray(self.layout.deployments[index].count)

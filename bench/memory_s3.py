@@ -22,7 +22,7 @@ from html import escape, unescape
 from pathlib import Path
 
 from bench.layout import PAGE_SIZE, parse
-from bench.listing import NAMESPACE, Asked, Content
+from bench.listing import NAMESPACE, Asked, Content, Position
 from bench.wire import Answer, Connection, Request
 
 _OBJECT = re.compile(r"<Object>(.*?)</Object>", re.DOTALL)
@@ -151,42 +151,45 @@ def _delete_objects(asked: Request, content: Content) -> Answer:
     is_quiet = _QUIET.search(text) is not None
     said = []
     for one in _OBJECT.findall(text):
-        key = unescape(_KEY.search(one)[1])  # type: ignore[index]  # without a key it is no request
+        written = _KEY.search(one)[1]  # type: ignore[index]  # without a key it is no request
+        place = content.locate(unescape(written) if "&" in written else written)
         condition = _ETAG.search(one)
-        if condition and (code := _unmet(content, key, unescape(condition[1]))):
+        if condition and (code := _unmet(content, place, unescape(condition[1]))):
             said.append(
-                f"<Error><Key>{escape(key)}</Key><Code>{code}</Code>"
+                f"<Error><Key>{written}</Key><Code>{code}</Code>"
                 "<Message>The condition failed.</Message></Error>"
             )
             continue
-        content.delete(key)
+        if place is not None:
+            content.delete(place)
         if not is_quiet:
-            said.append(f"<Deleted><Key>{escape(key)}</Key></Deleted>")
+            said.append(f"<Deleted><Key>{written}</Key></Deleted>")
     return Answer(body=_document("DeleteResult", "".join(said)))
 
 
 def _delete_object(asked: Request, content: Content) -> Answer:
+    place = content.locate(asked.key)
     condition = asked.headers.get("if-match")
-    if condition and (code := _unmet(content, asked.key, condition)):
+    if condition and (code := _unmet(content, place, condition)):
         status = "404 Not Found" if code == "NoSuchKey" else "412 Precondition Failed"
         return _error(status, code, "The condition failed.")
-    content.delete(asked.key)
+    if place is not None:
+        content.delete(place)
     return Answer(status="204 No Content")
 
 
-def _unmet(content: Content, key: str, condition: str) -> str:
+def _unmet(content: Content, place: Position | None, condition: str) -> str:
     """Name the error of a condition that is not met."""
-    there = content.etag(key)
-    if there is None:
+    if place is None:
         return "NoSuchKey"
-    return "" if condition.strip('"') in (there, "*") else "PreconditionFailed"
+    return "" if condition.strip('"') in (content.etag(place), "*") else "PreconditionFailed"
 
 
 def _head_object(asked: Request, content: Content) -> Answer:
-    etag = content.etag(asked.key)
-    if etag is None:
+    place = content.locate(asked.key)
+    if place is None:
         return Answer(status="404 Not Found")
-    return Answer(headers=f'ETag: "{etag}"\r\n')
+    return Answer(headers=f'ETag: "{content.etag(place)}"\r\n')
 
 
 def _put_object(asked: Request, content: Content) -> Answer:
