@@ -87,7 +87,7 @@ def _read(entries: str) -> Listed | None:
     if entries.count("&") != "".join(columns["ETag"]).count("&"):
         return None
     etags, times = _unquoted(columns["ETag"]), _canonical(columns["LastModified"])
-    if etags is None or times is None or not _SIZES.fullmatch("\n".join([*columns["Size"], ""])):
+    if etags is None or times is None or not _are_sizes(columns["Size"]):
         return None
     return Listed(columns["Key"], etags, columns["Size"], times)
 
@@ -125,18 +125,23 @@ def _unquoted(etags: list[str]) -> list[str] | None:
     return None if "&" in joined or len(unquoted) != len(etags) else unquoted
 
 
+def _are_sizes(texts: list[str]) -> bool:
+    joined = "\n".join([*texts, ""])
+    return _SIZES.fullmatch(joined) is not None and joined.count("\n") == len(texts)
+
+
 def _canonical(times: list[str]) -> list[str] | None:
-    """Write times as `time_text` does, or None where one is no time."""
-    joined = "\n".join([*times, ""])
-    if not _TIMES.fullmatch(joined):
+    """Write times as `time_text` does, or None where one is no time; few differ in a deployment."""
+    different = set(times)
+    if not _TIMES.fullmatch("\n".join([*different, ""])):
         return None
-    canonical = joined.replace(".000Z", "").replace("Z", "").split("\n")[:-1]
+    canonical = {text: text[:-1].removesuffix(".000") for text in different}
     try:
-        for text in set(canonical):
+        for text in canonical.values():
             datetime.fromisoformat(text)
     except ValueError:
         return None
-    return canonical
+    return list(map(canonical.__getitem__, times))
 
 
 def _decoded(keys: list[str]) -> list[str]:

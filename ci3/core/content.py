@@ -104,7 +104,8 @@ def _cuts(keys: Sequence[str]) -> list[int]:
         encoded = list(map(str.encode, keys))
     except UnicodeEncodeError:  # half a surrogate pair, as some servers let pass
         encoded = [key.encode("utf-8", "surrogatepass") for key in keys]
-    return [place for place, crc in enumerate(map(crc32, encoded)) if not crc & _CUT_MASK]
+    marks = list(map(_CUT_MASK.__and__, map(crc32, encoded)))
+    return [place for place, mark in enumerate(marks) if not mark] if 0 in marks else []
 
 
 def _records(run: Listed, start: int, end: int) -> bytes:

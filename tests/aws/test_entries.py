@@ -148,6 +148,12 @@ CHANGES: tuple[Change, ...] = (
     lambda page, _: page.replace(' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"', ""),
     lambda page, _: page.replace("<ListBucketResult ", '<s3:ListBucketResult xmlns:s3="u" '),
     lambda page, chance: page.replace("<Key>", chance.choice(['<Key a="b">', "<Key >"]), 1),
+    lambda page, chance: re.sub(
+        f"<({chance.choice(['Size', 'LastModified', 'ETag', 'Key'])})>([^<]*)</",
+        r"<\1>\2\n\2</",
+        page,
+        count=1,
+    ),
     lambda page, _: page.replace("<EncodingType>url</EncodingType>", ""),
     lambda page, _: page.replace("<StorageClass>STANDARD</StorageClass>", "<StorageClass/>"),
     lambda page, _: re.sub("<Contents>.*</Contents>", "", page, flags=re.DOTALL),
