@@ -55,7 +55,7 @@ class _Rule:
     nth: int | None
     before: Callable[[], object] | None = None
     canned: Answer | None = None
-    reply: Callable[[Request], str] | None = None
+    reply: Callable[[Request], str | Answer] | None = None
     rewrite: Callable[[bytes], bytes] | None = None
     refused: Mapping[str, tuple[str, str]] | None = None
     drops: bool = False
@@ -108,8 +108,8 @@ class FaultProxy:
         canned = Answer(status=status, body=content, headers=headers or {})
         self._add(method, pattern, nth, canned=canned, late=late, before=first)
 
-    def reply(self, method: str, pattern: str, make: Callable[[Request], str]) -> None:
-        """Answer without asking S3, with a body made of the request."""
+    def reply(self, method: str, pattern: str, make: Callable[[Request], str | Answer]) -> None:
+        """Answer without asking S3, with a body or an answer made of the request."""
         self._add(method, pattern, None, reply=make)
 
     def drop(self, method: str, pattern: str, *, nth: int | None = None) -> None:
@@ -187,7 +187,8 @@ class FaultProxy:
         if rule.canned is not None:
             return rule.canned
         if rule.reply is not None:
-            return Answer(status=200, body=rule.reply(request).encode())
+            said = rule.reply(request)
+            return Answer(status=200, body=said.encode()) if isinstance(said, str) else said
         if rule.refused is not None:
             return self._refuse(request, rule.refused)
         answer = self._pass_on(request)

@@ -87,27 +87,29 @@ class DeleteRequests:
     def send(self, doomed: Sequence[Doomed]) -> dict[Doomed, KeyOutcome]:
         """Delete up to 1,000; give the outcome of each. Never raises for what S3 answers."""
         batch = _fit_for_batch(doomed) if self.has_batches else []
-        outcomes = self.send_batch(batch) if batch else {}
+        outcomes = self.send_batch(batch, is_guarded=self.guards_batches) if batch else {}
         outcomes |= self._send_singly([one for one in doomed if one not in outcomes])
         if self.absent_looks_changed:
             return {one: _changed_or_gone(said) for one, said in outcomes.items()}
         return outcomes
 
     def send_batch(
-        self, batch: Sequence[Doomed], *, is_probe: bool = False
+        self, batch: Sequence[Doomed], *, is_guarded: bool, is_probe: bool = False
     ) -> dict[Doomed, KeyOutcome]:
         """Delete in one request; what comes back without an outcome has to go alone.
+
+        Where it `is_guarded`, each current object goes on condition of its ETag.
 
         A probe does not take an error that may be about its condition for a lack of batches.
         """
         kept: dict[Doomed, KeyOutcome] = {}
-        if self.guards_batches:
+        if is_guarded:
             kept = dict.fromkeys(_unguardable(batch), _UNGUARDABLE)
         sent = [one for one in batch if one not in kept]
         if not sent:
             return kept
         try:
-            answer = self._delete_objects(sent)
+            answer = self._delete_objects(sent, is_guarded=is_guarded)
         except botocore.exceptions.ClientError as exc:
             if self._lacks_batches(exc, is_probe=is_probe):
                 self.has_batches = False
@@ -118,12 +120,12 @@ class DeleteRequests:
         self._a_batch_was_answered = True
         return kept | _read_answer(sent, answer)
 
-    def send_one(self, one: Doomed) -> KeyOutcome:
-        """Delete in a request of its own."""
+    def send_one(self, one: Doomed, *, is_guarded: bool) -> KeyOutcome:
+        """Delete in a request of its own; see `send_batch`."""
         request: DeleteObjectRequestTypeDef = {"Bucket": self._bucket, "Key": one.key}
         if one.version_id:
             request["VersionId"] = one.version_id
-        elif self.guards_singles:
+        elif is_guarded:
             if not _is_guardable(one):
                 return _UNGUARDABLE
             request["IfMatch"] = one.etag
@@ -142,7 +144,7 @@ class DeleteRequests:
         def send(one: Doomed) -> KeyOutcome:
             if stopped.is_set():
                 return _NOT_SENT
-            said = self.send_one(one)
+            said = self.send_one(one, is_guarded=self.guards_singles)
             if said.stops_run:
                 stopped.set()
             return said
@@ -154,10 +156,12 @@ class DeleteRequests:
         with ThreadPoolExecutor(workers, "deleting-singly") as pool:
             return dict(zip(doomed, pool.map(send, doomed), strict=True))
 
-    def _delete_objects(self, sent: Sequence[Doomed]) -> "DeleteObjectsOutputTypeDef":
+    def _delete_objects(
+        self, sent: Sequence[Doomed], *, is_guarded: bool
+    ) -> "DeleteObjectsOutputTypeDef":
         """Send a batch, once more with its MD5 if this S3 wants that."""
         had_md5 = self._wants_md5
-        body: Any = batch_body(sent, is_guarded=self.guards_batches)  # see write_batches
+        body: Any = batch_body(sent, is_guarded=is_guarded)  # see write_batches
         try:
             return self._client.delete_objects(Bucket=self._bucket, Delete=body)
         except botocore.exceptions.ClientError as exc:

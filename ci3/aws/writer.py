@@ -1,6 +1,7 @@
 """The face that deletes: objects, on condition where S3 can, and unfinished uploads."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import botocore.exceptions
@@ -8,7 +9,7 @@ import botocore.exceptions
 from ci3.aws.delete_wire import Doomed
 from ci3.aws.deleting import DeleteRequests
 from ci3.aws.outcomes import NO_ANSWER, KeyOutcome, done, refused, unanswered
-from ci3.aws.probe import probe_guard
+from ci3.aws.probe import Slot, probe_guard
 from ci3.core.model import DeleteGuard, GuardProbe, StoredObject, Versioning
 from ci3.errors import GateError
 
@@ -32,13 +33,14 @@ class BucketWriter:
         """Where its requests go."""
         return self._client.meta.endpoint_url
 
-    def probe(self, prefix: str, versioning: Versioning) -> GuardProbe:
+    def probe(self, prefix: str, versioning: Versioning, slot: Slot | None = None) -> GuardProbe:
         """Find out whether this S3 honours a condition, and hold later deletions to it if so.
 
         If not, no request is sent again but by the caller, who can look first what has changed.
         Only keys that nobody has are asked for; see `ci3.aws.probe` for what may be left behind.
+        Each request holds the `slot` while it is out; without one, two may be out at once.
         """
-        found = probe_guard(self._requests, prefix, versioning)
+        found = probe_guard(self._requests, prefix, versioning, slot or nullcontext())
         if found.guard is not DeleteGuard.ETAG:
             self._requests.leave_resending_to_caller()
         return found

@@ -1,6 +1,8 @@
 """The probe: a guard is in force only where this S3 has shown that it honours conditions."""
 
 import re
+import time
+from threading import BoundedSemaphore
 
 import pytest
 
@@ -9,7 +11,8 @@ from ci3.aws.writer import BucketWriter
 from ci3.core.model import DeleteGuard, GuardProbe, ObjectOutcome, Versioning
 from tests.aws.answers import HTML, delete_result, error
 from tests.builders import stored
-from tests.fault_proxy import FaultProxy, Request
+from tests.engine.meter import Meter
+from tests.fault_proxy import Answer, FaultProxy, Request
 from tests.s3 import Bucket
 
 DISABLED, ENABLED = Versioning.DISABLED, Versioning.ENABLED
@@ -136,9 +139,15 @@ def test_batch_whose_answer_shows_no_honoured_condition_is_not_guarded(
 def test_server_that_does_not_know_the_condition_in_a_batch_keeps_its_batches(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    proxy.answer("POST", "delete", error("MalformedXML"), status=400, nth=1)
+    def make(request: Request) -> str | Answer:
+        if b"<ETag>" in request.body:
+            return Answer(status=400, body=error("MalformedXML").encode())
+        return delete_result(request.batch_keys)
+
+    proxy.reply("POST", "delete", make)
     face = writer(site)
     face.probe("", DISABLED)
+    proxy.forget_rules()
     proxy.requests.clear()
     assert face.delete([stored("a/x")])["a/x"].outcome is ObjectOutcome.DELETED
     assert [one.method for one in proxy.requests] == ["POST"]
@@ -173,8 +182,33 @@ def test_policy_that_insists_on_conditions_does_not_spoil_the_probe(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     honour_in_batches(proxy, "NoSuchKey", plain="AccessDenied")
-    proxy.answer("DELETE", "ci3-probe", error("AccessDenied"), status=403, nth=2)
+    denied = Answer(status=403, body=error("AccessDenied").encode())
+    missing = Answer(status=404, body=error("NoSuchKey").encode())
+    proxy.reply("DELETE", "ci3-probe", lambda one: missing if "If-Match" in one.headers else denied)
     assert probe(site).guard is DeleteGuard.ETAG
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4])
+@pytest.mark.parametrize("versioning", Versioning)
+def test_probe_asks_at_once_what_leaves_nothing_behind_as_far_as_it_may(
+    site: Bucket, proxy: FaultProxy, slots: int, versioning: Versioning
+) -> None:
+    """Where versions may be kept, plain requests are not made, and none while one is out."""
+    meter, take = Meter(), proxy.take
+
+    def metered(request: Request) -> Answer | None:
+        with meter.counted():
+            time.sleep(0.05)
+            return take(request)
+
+    proxy.take = metered
+    honour_in_batches(proxy)
+    assert writer(site).probe("", versioning, BoundedSemaphore(slots)).guard is DeleteGuard.ETAG
+    assert meter.most == (slots if versioning is DISABLED else 1)
+    sent = [*proxy.sent("DELETE"), *proxy.sent("POST")]
+    on_condition = [one for one in sent if "If-Match" in one.headers or b"<ETag>" in one.body]
+    assert len(on_condition) == 2
+    assert len(sent) == (4 if versioning is DISABLED else 2)
 
 
 def test_store_without_batches_that_honours_conditions_has_the_full_guard(
