@@ -25,7 +25,7 @@ from ci3.core.plan import Plan
 from ci3.core.resumption import JournalHeader, note_approved
 from ci3.engine.direct import Deleted, Deletion
 from ci3.engine.journal import Journal
-from ci3.engine.uploads import abort_uploads
+from ci3.engine.uploads import Uploads
 from ci3.engine.version_deletion import VersionDeletion, version_guard
 from ci3.errors import JournalError
 from ci3.settings import Settings
@@ -97,6 +97,12 @@ def delete_journaled(  # noqa: PLR0913 - all that a deletion is of
     """
     plan = approved.plan
     work = _open_work(cleanup, approved, bucket, journal)
+    uploads = Uploads(
+        reader=bucket,
+        prefix=plan.target.prefix,
+        doomed=[*(one.deployment.prefix for one in approved.due), *gone],
+        started_before=uploads_before,
+    )
     ruled = [one for one in approved.due if one.expire_days is not None]
     direct = [one for one in approved.due if one.expire_days is None]
     expired = _expire(work, ruled) if ruled else None
@@ -105,18 +111,15 @@ def delete_journaled(  # noqa: PLR0913 - all that a deletion is of
         deleted = Deleted(results=not_begun(direct, why), whole=(), stopped=why)
         guard = None
     else:
-        deleted, guard = _delete_due(work, direct)
+        deleted, guard = _delete_due(work, direct, uploads)
     expiring = expired.names if expired else frozenset()
-    aborted = abort_uploads(
-        bucket,
+    aborted = uploads.abort(
         work.writer,
-        prefix=plan.target.prefix,
-        doomed=[
+        [
             *(one.prefix for one in deleted.whole),
             *(one.deployment.prefix for one in ruled if one.deployment.name in expiring),
             *gone,
         ],
-        started_before=uploads_before,
     )
     return Result(
         run_id=journal.run_id,
@@ -187,7 +190,9 @@ def not_begun(due: Sequence[Decision], why: str) -> tuple[DeploymentResult, ...]
     )
 
 
-def _delete_due(work: _Work, due: Sequence[Decision]) -> tuple[Deleted, GuardProbe | None]:
+def _delete_due(
+    work: _Work, due: Sequence[Decision], uploads: Uploads
+) -> tuple[Deleted, GuardProbe | None]:
     """Delete the objects, or where the plan says so all versions, and say what guarded them."""
     cleanup, writer, target = work.cleanup, work.writer, work.plan.target
     if work.plan.deletes_versions:
@@ -208,7 +213,8 @@ def _delete_due(work: _Work, due: Sequence[Decision]) -> tuple[Deleted, GuardPro
     objects = Deletion(
         reader=work.bucket,
         writer=writer,
-        probe=lambda: writer.probe(target.prefix, target.versioning),
+        probe=lambda slots: writer.probe(target.prefix, target.versioning, slots),
+        meanwhile=uploads.look,
         gate=work.gate,
         journal=work.journal,
         progress=cleanup.progress,

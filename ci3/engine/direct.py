@@ -76,8 +76,10 @@ class Deletion:
 
     reader: BucketReader
     writer: BucketWriter
-    probe: Callable[[], GuardProbe]
-    """Finds out which guard S3 gives; tried while the deployments are listed again."""
+    probe: Callable[[BoundedSemaphore], GuardProbe]
+    """Finds out which guard S3 gives, each request in a slot, while the deployments are listed."""
+    meanwhile: Callable[[Callable[[], bool]], None] = lambda _is_stopped: None
+    """Asked of S3 in a slot while the deployments are listed, unless stopped; never raises."""
     gate: Gate
     journal: Journal
     progress: Progress
@@ -155,15 +157,17 @@ class Deletion:
     def _list_and_send(self, due: Sequence[Decision]) -> None:
         with (
             ThreadPoolExecutor(LISTING_WORKERS, "listing") as pool,
-            ThreadPoolExecutor(1, "probing") as prober,
+            ThreadPoolExecutor(2, "asking") as beside,
             closing(self._unchanged(due, pool)) as unchanged,
         ):
             if due and not self._stopped:
-                self._send(fill_batches(unchanged), prober.submit(self._probe))
+                probing = beside.submit(self.probe, self._slots)
+                beside.submit(self._ask_meanwhile)
+                self._send(fill_batches(unchanged), probing)
 
-    def _probe(self) -> GuardProbe:
+    def _ask_meanwhile(self) -> None:
         with self._slots:
-            return self.probe()
+            self.meanwhile(lambda: bool(self._stopped))
 
     def _unchanged(
         self, due: Sequence[Decision], pool: ThreadPoolExecutor

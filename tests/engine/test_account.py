@@ -71,7 +71,7 @@ def test_bug_in_the_midst_loses_no_account_of_the_other_batches(crowded: Bucket)
         deleted = Deletion(
             reader=reader,
             writer=writer,
-            probe=lambda: writer.probe("", Versioning.DISABLED),
+            probe=lambda slots: writer.probe("", Versioning.DISABLED, slots),
             gate=Gate(plan.doomed, ()),
             journal=journal,
             progress=Silent(),

@@ -1,11 +1,15 @@
 """Unfinished uploads: whatever befalls their end, the account of the deletion comes back."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ci3.engine.uploads import Aborted, abort_uploads
-from ci3.errors import DeniedError
+from ci3.aws.bucket import BucketReader
+from ci3.engine.uploads import Aborted, Uploads
+from ci3.errors import DeniedError, ExitCode
+from tests.engine.road import apply, furnish
+from tests.fault_proxy import FaultProxy
+from tests.s3 import Bucket
 
 
 class Listing:
@@ -26,9 +30,38 @@ class Listing:
         (ZeroDivisionError("x"), "a bug in ci3, please report it: ZeroDivisionError('x')"),
     ],
 )
-def test_uploads_that_can_not_be_looked_at_are_told_and_raise_nothing(error, said):
-    found = abort_uploads(
-        Listing(error), None, prefix="", doomed=["old/"], started_before=datetime.now(UTC)
+@pytest.mark.parametrize("is_ahead", [True, False])
+def test_uploads_that_can_not_be_looked_at_are_told_and_raise_nothing(error, said, is_ahead):
+    uploads = Uploads(
+        reader=Listing(error), prefix="", doomed=["old/"], started_before=datetime.now(UTC)
     )
+    if is_ahead:
+        uploads.look()
 
-    assert found == Aborted(count=0, problem=said)
+    assert uploads.abort(None, ["old/"]) == Aborted(count=0, problem=said)
+
+
+def test_look_for_uploads_that_is_stopped_is_made_in_the_end(site: Bucket) -> None:
+    site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
+    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    uploads = Uploads(reader=reader, prefix="", doomed=["old/"], started_before=soon)
+    uploads.look(lambda: True)
+
+    assert uploads.abort(reader.open_writer(), ["old/"]) == Aborted(count=1)
+
+
+def test_uploads_are_looked_for_once_and_those_of_what_stays_stay(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    furnish(site)
+    for key in ("old-1/a", "old-2/a", "new/a"):
+        site.client.create_multipart_upload(Bucket=site.name, Key=key)
+    proxy.before("GET", "prefix=old-2", act=lambda: site.put("old-2/file-00001", body=b"another"))
+    ran = apply(site)
+
+    assert len(proxy.sent("GET", r"[?]uploads")) == 1
+    left = site.client.list_multipart_uploads(Bucket=site.name)["Uploads"]
+    assert ran.code is ExitCode.PARTIAL
+    assert ran.result.uploads_aborted == 1
+    assert {one["Key"] for one in left} == {"old-2/a", "new/a"}
