@@ -1,7 +1,8 @@
 """The one road that both faces take: inventory, pins, decision, plan, apply, result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -37,9 +38,11 @@ from ci3.core.retention import Judgement, RetentionPolicy, judge
 from ci3.core.ruling import RulesSeen, Ruling, rule
 from ci3.core.succession import AgeFrom
 from ci3.engine.folders import Folders
+from ci3.engine.fork import forked
 from ci3.engine.inventory import Scope, finish_listing, take_inventory
 from ci3.engine.live import read_live_sources
 from ci3.engine.progress import Progress
+from ci3.engine.sibling import answer_spans
 from ci3.engine.version_listing import with_versions
 from ci3.errors import AccessError, LackingError
 from ci3.memory import keep_one_heap
@@ -121,7 +124,8 @@ class Cleanup:
 
     def take_inventory(self, bucket: BucketReader) -> Inventory:
         """List the deployments in full, without deciding anything."""
-        return take_inventory(bucket, self._scope(is_begun=False), self.progress)
+        with self._scope(bucket, is_begun=False) as scope:
+            return take_inventory(bucket, scope, self.progress)
 
     def look(self, bucket: BucketReader, fading: Fading = NOTHING_FADES) -> Seen:
         """Read all that is to be known, and judge each deployment.
@@ -130,7 +134,11 @@ class Cleanup:
         full, and all are judged again, until none is left. Nothing goes on account of what is
         `fading`.
         """
-        scope = self._scope(is_begun=self.settings.age_from is AgeFrom.FIRST_OBJECT)
+        is_begun = self.settings.age_from is AgeFrom.FIRST_OBJECT
+        with self._scope(bucket, is_begun=is_begun) as scope:
+            return self._look(bucket, scope, fading)
+
+    def _look(self, bucket: BucketReader, scope: Scope, fading: Fading) -> Seen:
         with ThreadPoolExecutor(1, "live") as beside:
             asked = beside.submit(self.read_live_sources, bucket)
             is_beside = self.settings.concurrency > 1  # it would be the second request at once
@@ -328,11 +336,15 @@ class Cleanup:
         """Say whether the time that this run may take is up."""
         return self.ends_at is not None and self.clock() >= self.ends_at
 
-    def _scope(self, *, is_begun: bool) -> Scope:
-        return Scope(
-            prefix=self.settings.prefix,
-            match=self.settings.match,
-            required_file=self.settings.required_file,
-            is_begun=is_begun,
-            concurrency=self.settings.concurrency,
-        )
+    @contextmanager
+    def _scope(self, bucket: BucketReader, *, is_begun: bool) -> Iterator[Scope]:
+        """Say what to list, and have a copy of this Python at its side for that long."""
+        with forked(bucket, answer_spans) as fork:
+            yield Scope(
+                prefix=self.settings.prefix,
+                match=self.settings.match,
+                required_file=self.settings.required_file,
+                is_begun=is_begun,
+                concurrency=self.settings.concurrency,
+                fork=fork,
+            )

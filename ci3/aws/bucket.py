@@ -175,14 +175,13 @@ class BucketReader:
         )
 
     @classmethod
-    def reopen(cls, opening: Opening, *, connections: int) -> Self:
+    def reopen(cls, opening: Opening) -> Self:
         """Open a bucket by what `opening` gave; raises GateError where that would be another S3."""
         reader = cls(
             bucket=opening.bucket,
             region=opening.region,
             endpoint_url=opening.endpoint_url,
             credentials=opening.credentials(),
-            connections=connections,
         )
         reader._check_address(opening.address)
         return reader

@@ -23,9 +23,10 @@ from ci3.core.model import (
     StoredObject,
 )
 from ci3.engine.folders import find_folders
-from ci3.engine.inventory import LISTING_WORKERS, list_deployment
+from ci3.engine.inventory import LISTING_WORKERS, describe_found
 from ci3.engine.journal import Journal
 from ci3.engine.progress import Progress
+from ci3.engine.relisting import Relisting, begin_relisting
 from ci3.engine.sending import (
     SENDERS,
     Batch,
@@ -96,6 +97,7 @@ class Deletion:
     """Which deletions S3 itself guarded, as far as that was tried."""
     _slots: BoundedSemaphore = field(init=False)
     _sender: Sender = field(init=False)
+    _relisting: Relisting = field(init=False)
     _tallies: dict[str, Tally] = field(init=False, default_factory=dict)
     _stopped: str = field(init=False, default="")
 
@@ -123,6 +125,8 @@ class Deletion:
         total = sum(decision.deployment.object_count for decision in due)
         if self.is_over():
             self._stop(OVER)
+        # The progress may have a thread of its own.
+        self._relisting = begin_relisting(self.reader, [one.deployment for one in due])
         with suppress(OSError):  # whoever watches may have gone away
             self.progress.begin("Deleting objects", total)
         self._run_uninterrupted(due)
@@ -156,6 +160,7 @@ class Deletion:
 
     def _list_and_send(self, due: Sequence[Decision]) -> None:
         with (
+            closing(self._relisting),
             ThreadPoolExecutor(LISTING_WORKERS, "listing") as pool,
             ThreadPoolExecutor(2, "asking") as beside,
             closing(self._unchanged(due, pool)) as unchanged,
@@ -194,9 +199,8 @@ class Deletion:
         """List a deployment; give when that began, too."""
         with self._slots:
             began_at = self.monotonic()
-            found, objects = list_deployment(
-                self.reader, one.name, one.prefix, with_versions=self.with_versions
-            )
+            read = self._relisting.read(one, with_versions=self.with_versions)
+        found, objects = describe_found(self.reader, one.name, one.prefix, read)
         return began_at, found, objects
 
     def _compare(self, planned: Deployment, listing: _Listing) -> Part | None:

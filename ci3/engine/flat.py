@@ -10,6 +10,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from threading import Condition
+from typing import Final
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.pages import Page
@@ -21,9 +22,12 @@ from ci3.engine.latency import Latency
 from ci3.engine.progress import Progress
 from ci3.engine.ranges import Range, Ranges, Span
 from ci3.engine.share import Edge, Share
-from ci3.engine.sharing import Sharing, Start
+from ci3.engine.sharing import Sharing, Sibling
 from ci3.engine.watching import NOTICE_SECONDS
 from ci3.errors import ListingError
+
+SHARE_SECONDS: Final = 0.02
+"""How often it is looked for whether a sibling is worth it, as long as it has nothing to do."""
 
 
 class DisorderError(ListingError):
@@ -33,7 +37,7 @@ class DisorderError(ListingError):
 class FlatListing:
     """One listing of the deployments that `found` names, or of those in some spans of keys.
 
-    At most `ceiling` requests are out at once, those of the sibling that `start` makes included.
+    At most `ceiling` requests are out at once, those of the sibling included.
     """
 
     def __init__(  # noqa: PLR0913 - what is listed, and by how many
@@ -44,7 +48,7 @@ class FlatListing:
         required_file: str,
         ceiling: int,
         spans: Sequence[Span] = (),
-        start: Start | None = None,
+        sibling: Sibling | None = None,
     ) -> None:
         self._bucket = bucket
         self._prefix = found.prefix
@@ -54,10 +58,11 @@ class FlatListing:
         self._latency = Latency(ceiling)
         self._ceiling = ceiling
         self._active = 0
+        self._shares: list[Future[None]] = []
         self._is_stopped = False
         self._changed = Condition()
         self._sharing = Sharing(
-            self._ranges, self._changed, self._latency, ceiling=ceiling, start=start
+            self._ranges, self._changed, self._latency, ceiling=ceiling, sibling=sibling
         )
 
     def run(self, progress: Progress) -> Share:
@@ -68,29 +73,30 @@ class FlatListing:
         if not self._ranges.folders:
             return Share(sums={}, doubtful=frozenset(), edges=())
         with ThreadPoolExecutor(self._ceiling + 1, "listing") as pool:
+            self._share(pool)
             workers = [pool.submit(self._work) for _ in range(self._ceiling)]
             try:
-                sharing = self._watch(pool, workers, progress)
+                self._watch(pool, workers, progress)
             finally:
                 self._stop()
-        for one in (*workers, *sharing):
+        for one in (*workers, *self._shares):
             one.result()
         return self._join()
 
     def _watch(
         self, pool: ThreadPoolExecutor, workers: Sequence[Future[None]], progress: Progress
-    ) -> list[Future[None]]:
+    ) -> None:
         """Show the workers' progress until they are done; a sibling is not waited for beyond."""
-        sharing: list[Future[None]] = []
         total, shown = len(self._wanted()), 0
-        while wait(workers, timeout=NOTICE_SECONDS).not_done:
+        while wait(workers, timeout=self._notice_seconds()).not_done:
             begun = min(total, self._ranges.begun_count + self._sharing.begun_count)
             progress.advance(max(0, begun - shown))
             shown = max(shown, begun)
-            if (start := self._sharing.find_worthy()) is not None:
-                sharing.append(pool.submit(self._share_with, start))
+            self._share(pool)
         progress.advance(total - shown)
-        return sharing
+
+    def _notice_seconds(self) -> float:
+        return SHARE_SECONDS if self._sharing.may_begin else NOTICE_SECONDS
 
     def _wanted(self) -> list[str]:
         return [folder for span in self._spans for folder in self._ranges.within(span)]
@@ -101,9 +107,14 @@ class FlatListing:
             self._changed.notify_all()
         self._sharing.close()
 
-    def _share_with(self, start: Start) -> None:
+    def _share(self, pool: ThreadPoolExecutor) -> None:
+        """Have the sibling begin, if that is worth it by now."""
+        if (sibling := self._sharing.begin()) is not None:
+            self._shares.append(pool.submit(self._share_with, sibling))
+
+    def _share_with(self, sibling: Sibling) -> None:
         try:
-            self._sharing.run(start, lambda: self._active <= self._latency.ceiling)
+            self._sharing.run(sibling, lambda: self._active <= self._latency.ceiling)
         except BaseException:
             self._stop()
             raise

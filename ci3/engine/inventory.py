@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from ci3.aws.bucket import BucketReader
@@ -15,12 +15,16 @@ from ci3.core.listed import Listed, join_runs
 from ci3.core.model import Deployment, Hole, Inventory, StoredObject
 from ci3.engine.flat import FlatListing
 from ci3.engine.folders import Folders, find_folders
+from ci3.engine.fork import Fork
 from ci3.engine.progress import Progress
-from ci3.engine.sibling import find_start
+from ci3.engine.sibling import ListingSibling
 from ci3.errors import DeniedError, ListingError
 
 LISTING_WORKERS = 16
 """Deployments that are listed at once where each is listed alone."""
+
+Found = Listed | list[StoredObject]
+"""What a folder holds, as it was listed: with versions, or without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +32,8 @@ class Scope:
     """What is a deployment, and when it is complete; see the settings of these names.
 
     With `is_begun` a deployment is only begun to be listed: one request, of up to 1,000 objects.
-    No more requests are out at once than `concurrency` says.
+    No more requests are out at once than `concurrency` says, those of a `fork` included, which
+    answers by `answer_spans`.
     """
 
     prefix: str = ""
@@ -36,6 +41,7 @@ class Scope:
     required_file: str = ""
     is_begun: bool = False
     concurrency: int = MAXIMUM_CONCURRENCY
+    fork: Fork | None = field(default=None, compare=False)
 
 
 def take_inventory(bucket: BucketReader, scope: Scope, progress: Progress) -> Inventory:
@@ -75,12 +81,15 @@ def _list_flat(
 
     None is where this S3 lists in another order than S3, or not everything: each alone may do.
     """
+    sibling = None
+    if scope.fork is not None:
+        sibling = ListingSibling(scope.fork, found, required_file=scope.required_file)
     listing = FlatListing(
         bucket,
         found,
         required_file=scope.required_file,
         ceiling=scope.concurrency,
-        start=find_start(bucket, found, required_file=scope.required_file),
+        sibling=sibling,
     )
     try:
         with _shown(progress, "Listing deployments", len(found.names)):
@@ -168,28 +177,37 @@ def _has_file(bucket: BucketReader, key: str) -> bool:
 
 
 def list_deployment(
-    bucket: BucketReader,
-    name: str,
-    prefix: str,
-    required_file: str = "",
-    *,
-    with_versions: bool = False,
+    bucket: BucketReader, name: str, prefix: str, required_file: str = ""
 ) -> tuple[Deployment, tuple[StoredObject, ...]]:
-    """List one folder in full: its summary, and its objects by key.
+    """List one folder in full: its summary, and its objects by key."""
+    found = read_whole(bucket, prefix, with_versions=False)
+    return describe_found(bucket, name, prefix, found, required_file)
+
+
+def read_whole(bucket: BucketReader, prefix: str, *, with_versions: bool) -> Found:
+    """Read all objects under a prefix.
 
     With versions, each object has its version's id, unless this identity may not list versions.
     """
     versions = _current_versions(bucket, prefix) if with_versions else None
     if versions is not None:
-        objects = _by_key(bucket, prefix, versions)
-        return describe(name, prefix, objects, required_file=required_file), objects
+        return versions
     with closing(bucket.list_pages(prefix)) as pages:
-        listed = join_runs([page.listed for page in pages])
-    if not is_sorted(listed.keys):
-        listed = Listed.of(_by_key(bucket, prefix, listed.objects()))
+        return join_runs([page.listed for page in pages])
+
+
+def describe_found(
+    bucket: BucketReader, name: str, prefix: str, found: Found, required_file: str = ""
+) -> tuple[Deployment, tuple[StoredObject, ...]]:
+    """Sum up what was read of one folder, and give its objects by key; raises ListingError."""
+    if not isinstance(found, Listed):
+        objects = _by_key(bucket, prefix, found)
+        return describe(name, prefix, objects, required_file=required_file), objects
+    if not is_sorted(found.keys):
+        found = Listed.of(_by_key(bucket, prefix, found.objects()))
     content = Content(prefix, required_file)
-    content.add(listed)
-    return content.describe(name), listed.objects()
+    content.add(found)
+    return content.describe(name), found.objects()
 
 
 def _current_versions(bucket: BucketReader, prefix: str) -> list[StoredObject] | None:

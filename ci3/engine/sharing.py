@@ -1,7 +1,6 @@
 """Shares what is left of a listing with a sibling: another Python, since one has but one core."""
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from threading import Condition
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -12,10 +11,10 @@ from ci3.engine.share import Share
 if TYPE_CHECKING:
     from ci3.core.content import Sum
 
-WORTH_A_SIBLING: Final = 200_000
-"""Objects left from which on one is started: until it can list, this Python lists a quarter."""
-WORTH_A_SHARE: Final = 60_000
-"""Objects left of which one that is there takes a share: each costs some requests."""
+WORTH_A_SIBLING: Final = 20_000
+"""Objects left, or as many deployments as may hold them, from which on one takes part."""
+WORTH_A_SHARE: Final = 20_000
+"""Objects left of which it takes a share: each costs some requests."""
 LARGEST_SHARE: Final = 2_000_000
 """Objects in a share: what may have to be listed again is seconds of work, and keys last for it."""
 
@@ -23,28 +22,21 @@ LARGEST_SHARE: Final = 2_000_000
 class Sibling(Protocol):
     """Another Python that lists as this one does, at the same time: each reads with one core."""
 
-    def is_ready(self) -> bool:
-        """Wait until it can list; false where it can't."""
+    def list_spans(
+        self, spans: Sequence[Span], ceiling: int, count: Callable[[int], None]
+    ) -> Share | None:
+        """List spans with so many requests out at once, counting deployments as they are begun.
 
-    def list_spans(self, spans: Sequence[Span], count: Callable[[int], None]) -> Share | None:
-        """List spans, counting deployments as they are begun; None where that failed, however.
-
-        None says nothing about the bucket: what was asked for is still to be listed.
+        None, where that failed, says nothing about the bucket: what was asked for is still to be
+        listed.
         """
 
     def end(self) -> None:
         """End it, whatever it does, from any thread; who waits for it goes on."""
 
-    def close(self) -> None:
-        """End it and let go of it, in the thread that asks it."""
-
-
-Start = Callable[[int], Sibling]
-"""Starts a sibling that may have so many requests out at once."""
-
 
 class Sharing:
-    """The sibling of one listing, if it may have one, and what that has; `changed` guards it all.
+    """The sibling of one listing, if it has one, and what that has; `changed` guards it all.
 
     `ceiling` is how many requests may be out at once, of both Pythons together; `latency` is told
     what of that is left for this one.
@@ -57,7 +49,7 @@ class Sharing:
         latency: Latency,
         *,
         ceiling: int,
-        start: Start | None,
+        sibling: Sibling | None,
     ) -> None:
         self.away = 0
         """Ranges that the sibling has."""
@@ -69,46 +61,48 @@ class Sharing:
         self._changed = changed
         self._latency = latency
         self._ceiling = ceiling
-        self._start = start if ceiling > 1 else None
-        self._counted = 0
+        self._idle = sibling if ceiling > 1 else None
         self._sibling: Sibling | None = None
+        self._counted = 0
         self._is_closed = False
 
-    def find_worthy(self) -> Start | None:
-        """Give, once, what starts the sibling, when that is worth it; half of the requests go."""
-        with self._changed:
-            if self._start is None or self._ranges.left() < WORTH_A_SIBLING:
-                return None
-            start, self._start = self._start, None
-            self._latency.ceiling = self._ceiling - self._ceiling // 2
-            return start
+    @property
+    def may_begin(self) -> bool:
+        """Whether there is a sibling that has nothing to do yet."""
+        return self._idle is not None
 
-    def run(self, start: Start, is_within: Callable[[], bool]) -> None:
+    def begin(self) -> Sibling | None:
+        """Give, once, the sibling, when that is worth it; half of the requests are its own then."""
+        with self._changed:
+            if self._idle is None or self._ranges.left() < WORTH_A_SIBLING:
+                return None
+            self._sibling, self._idle = self._idle, None
+            self._latency.ceiling = self._ceiling - self._ceiling // 2
+            return self._sibling
+
+    def run(self, sibling: Sibling, is_within: Callable[[], bool]) -> None:
         """Have the sibling list share after share, as long as that is worth it.
 
         It begins once this Python `is_within` what is left for it of the requests.
         """
         try:
-            with closing(start(self._ceiling // 2)) as sibling:
-                with self._changed:
-                    self._sibling = sibling
-                    is_closed = self._is_closed
-                is_serving = not is_closed and sibling.is_ready()
-                while is_serving and (given := self._give(is_within)):
-                    spans = [(one.after, one.upto) for one in given]
-                    is_serving = self._take_back(given, sibling.list_spans(spans, self._count))
+            is_serving = True
+            while is_serving and (given := self._give(is_within)):
+                spans = [(one.after, one.upto) for one in given]
+                share = sibling.list_spans(spans, self._ceiling // 2, self._count)
+                is_serving = self._take_back(given, share)
         finally:
             with self._changed:
                 self._latency.ceiling = self._ceiling
 
     def close(self) -> None:
-        """End the sibling."""
+        """Give the sibling nothing more; end it where it has something."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-            sibling = self._sibling
-        if sibling is not None:
-            sibling.end()
+            busy = self._sibling if self.away else None
+        if busy is not None:
+            busy.end()
 
     def _give(self, is_within: Callable[[], bool]) -> Sequence[Range]:
         """Give half of what is left, or where that is very much a part of it."""

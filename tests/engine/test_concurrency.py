@@ -2,6 +2,7 @@
 
 import pytest
 
+from ci3.engine import relisting, sharing
 from ci3.errors import ExitCode
 from tests.engine.meter import Meter
 from tests.engine.road import apply
@@ -9,10 +10,22 @@ from tests.fault_proxy import running_proxy
 from tests.s3 import Bucket
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("has_copy", [True, False])
 @pytest.mark.parametrize("concurrency", [1, 2, 5])
-def test_never_more_requests_at_once_than_concurrency_says(
-    bucket: Bucket, s3_url: str, concurrency: int
+def test_never_more_requests_at_once_than_concurrency_says(  # noqa: PLR0917 - fixtures
+    bucket: Bucket,
+    s3_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    forks: None,
+    concurrency: int,
+    has_copy: bool,
 ) -> None:
+    """Those of a copy of this Python count too, which here takes part in whatever it can."""
+    worth = 1 if has_copy else 10**9
+    monkeypatch.setattr(sharing, "WORTH_A_SIBLING", worth)
+    monkeypatch.setattr(sharing, "WORTH_A_SHARE", worth)
+    monkeypatch.setattr(relisting, "WORTH_A_COPY", worth)
     bucket.deploy("new", days=1)
     for number in range(12):
         bucket.deploy(f"old-{number:02}", days=10 + number, files=120)

@@ -171,7 +171,8 @@ def test_apply_by_report_deletes_what_is_due(furnished):
     assert furnished.folders() == {"d0", "d1", "inventory"}
 
 
-def test_report_is_read_once_for_the_plan_and_the_plan_after_the_question(furnished, proxy):
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_report_is_read_once_for_the_plan_and_the_plan_after_the_question(furnished, proxy, forks):
     url = report_of(furnished).deliver(furnished)
     ran = apply(furnished, keep_count="2", inventory=url, match=r"d\d", meanwhile=lambda: None)
 

@@ -1,6 +1,6 @@
 """What a sibling lists at our side is what would be listed here, whatever becomes of it."""
 
-import json
+import pickle
 import random
 import re
 import time
@@ -17,7 +17,7 @@ from ci3.engine.folders import Folders, find_folders
 from ci3.engine.latency import Latency
 from ci3.engine.progress import Silent
 from ci3.engine.ranges import Span
-from ci3.engine.share import Share, read_share, write_share
+from ci3.engine.share import Share
 from ci3.errors import AccessError
 from tests.engine.meter import Meter
 from tests.engine.sorted_bucket import SortedBucket
@@ -35,7 +35,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(ranges, name, value)
     for name in ("WORTH_A_SIBLING", "WORTH_A_SHARE"):
         monkeypatch.setattr(sharing, name, 1)
-    monkeypatch.setattr(flat, "NOTICE_SECONDS", 0.0002)
+    monkeypatch.setattr(flat, "SHARE_SECONDS", 0.0002)
 
 
 class Metered:
@@ -79,56 +79,39 @@ class Watched:
 
 
 class ThreadSibling:
-    """A sibling in a thread; what it says goes through JSON as a real one's does.
+    """A sibling in a thread; what it says goes through a pickle as a real one's does.
 
-    It fails at its `fails_at`th share, and before it is ready if that is 0.
+    It fails at its `fails_at`th share.
     """
 
-    def __init__(self, bucket, found: Folders, ceiling: int, fails_at: int | None = None) -> None:
+    def __init__(self, bucket, found: Folders, fails_at: int | None = None) -> None:
         self._bucket = bucket
         self._found = found
-        self._ceiling = ceiling
-        self._fails_at = fails_at
+        self.fails_at = fails_at
         self.spans: list[Span] = []
         self.shares = 0
-        self.is_closed = False
         self.ended = Event()
 
-    def is_ready(self) -> bool:
-        return self._fails_at != 0
-
-    def list_spans(self, spans: Sequence[Span], count: Callable[[int], None]) -> Share | None:
+    def list_spans(
+        self, spans: Sequence[Span], ceiling: int, count: Callable[[int], None]
+    ) -> Share | None:
         self.spans += spans
         self.shares += 1
-        if self.shares == self._fails_at:
+        if self.shares == self.fails_at:
             count(3)
             return None
         listing = FlatListing(
-            self._bucket, self._found, required_file="", ceiling=self._ceiling, spans=spans
+            self._bucket, self._found, required_file="", ceiling=ceiling, spans=spans
         )
-        return read_share(json.loads(json.dumps(write_share(listing.run(Silent())))))
+        return pickle.loads(pickle.dumps(listing.run(Silent())))  # noqa: S301 - our own
 
     def end(self) -> None:
         self.ended.set()
 
-    def close(self) -> None:
-        self.is_closed = True
 
-
-def list_with(bucket, found: Folders, *, ceiling: int, fails_at: int | None = None, theirs=None):
-    """List with a sibling that fails when it is said; gives what was listed, and the sibling.
-
-    It sees the same bucket, or `theirs`.
-    """
-    siblings: list[ThreadSibling] = []
-
-    def start(part: int) -> ThreadSibling:
-        siblings.append(ThreadSibling(theirs or bucket, found, part, fails_at))
-        return siblings[-1]
-
-    listing = FlatListing(bucket, found, required_file="", ceiling=ceiling, start=start)
-    share = listing.run(Silent())
-    return share, siblings[0] if siblings else None
+def list_with(bucket, sibling: ThreadSibling | None, found: Folders, *, ceiling: int) -> Share:
+    listing = FlatListing(bucket, found, required_file="", ceiling=ceiling, sibling=sibling)
+    return listing.run(Silent())
 
 
 def described(share: Share, prefix: str) -> list[Deployment]:
@@ -145,15 +128,12 @@ def test_listing_with_a_sibling_gives_what_listing_each_alone_gives() -> None:
         keys = make_keys(chance, prefix)
         bucket = SortedBucket(keys, chance.choice([1, 2, 3, 5]), seed)
         found = find_folders(bucket, prefix, match)
-        fails_at = chance.choice([None, None, 0, 1, 2])
-        ceiling = chance.choice([1, 2, 3, 8])
-        share, sibling = list_with(bucket, found, ceiling=ceiling, fails_at=fails_at)
+        sibling = ThreadSibling(bucket, found, chance.choice([None, None, 1, 2]))
+        share = list_with(bucket, sibling, found, ceiling=chance.choice([1, 2, 3, 8]))
         assert not share.doubtful, seed
         assert described(share, prefix) == each_alone(keys, prefix, match), seed
-        if sibling is not None:
-            assert sibling.is_closed, seed
-            shared += sibling.shares > 0
-            failed += sibling.shares == fails_at != 0
+        shared += sibling.shares > 0
+        failed += sibling.shares == sibling.fails_at
         if time.monotonic() > deadline:
             break
     assert seed > 50
@@ -163,7 +143,8 @@ def test_listing_with_a_sibling_gives_what_listing_each_alone_gives() -> None:
 def test_no_deployment_is_given_away_in_its_midst() -> None:
     bucket = SortedBucket(MANY, 5, 1)
     slow = Watched(bucket, lambda: time.sleep(0.001))
-    share, sibling = list_with(slow, find_folders(bucket, ""), ceiling=4)
+    sibling = ThreadSibling(bucket, find_folders(bucket, ""))
+    share = list_with(slow, sibling, find_folders(bucket, ""), ceiling=4)
     ends = [end for span in sibling.spans for end in span if end]
     assert ends
     assert all("/" not in end for end in ends)
@@ -174,30 +155,23 @@ def test_deployment_that_grows_at_the_border_of_a_share_is_in_doubt() -> None:
     """A key that comes to stand where two Pythons' parts meet was seen by one of them alone."""
     bucket = SortedBucket(MANY, 5, 1)
     found = find_folders(bucket, "")
-    siblings: list[ThreadSibling] = []
     grown: list[str] = []
 
-    def start(part: int) -> ThreadSibling:
-        sibling = ThreadSibling(bucket, found, part)
-        listing = sibling.list_spans
-
-        def list_and_grow(spans, count):
-            share = listing(spans, count)
+    class Growing(ThreadSibling):
+        def list_spans(self, spans, ceiling, count):
+            share = super().list_spans(spans, ceiling, count)
             if not grown:
                 grown.append(spans[0][0] + "!")
                 bucket.keys = sorted({*bucket.keys, *grown})
             return share
 
-        sibling.list_spans = list_and_grow
-        siblings.append(sibling)
-        return sibling
+    sibling = Growing(bucket, found)
 
     def wait_for_growth() -> None:
-        while siblings and not (grown or siblings[0].is_closed):
+        while sibling.shares and not grown:
             time.sleep(0.0005)
 
-    watched = Watched(bucket, wait_for_growth)
-    share = FlatListing(watched, found, required_file="", ceiling=2, start=start).run(Silent())
+    share = list_with(Watched(bucket, wait_for_growth), sibling, found, ceiling=2)
     before = int(grown[0][:2])
     assert share.doubtful == {f"{before:02}", f"{before + 1:02}"}
 
@@ -207,16 +181,15 @@ def test_both_pythons_together_keep_to_the_ceiling(
     ceiling: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sibling comes when this Python has as many out as may be, and must do with less then."""
-    monkeypatch.setattr(flat, "NOTICE_SECONDS", 0.05)
+    monkeypatch.setattr(sharing, "WORTH_A_SIBLING", 200)
+    monkeypatch.setattr(ranges, "PRESUMED_OBJECTS", 1)
+    monkeypatch.setattr(flat, "SHARE_SECONDS", 0.05)
     bucket, meter = SortedBucket(MANY, 20, 1), Meter()
-    _, sibling = list_with(
-        Metered(bucket, meter, 0.02),
-        find_folders(bucket, ""),
-        ceiling=ceiling,
-        theirs=Metered(bucket, meter, 0.001),
-    )
+    found = find_folders(bucket, "")
+    sibling = ThreadSibling(Metered(bucket, meter, 0.001), found)
+    list_with(Metered(bucket, meter, 0.02), sibling, found, ceiling=ceiling)
     assert 1 <= meter.most <= ceiling
-    assert bool(sibling and sibling.spans) == (ceiling > 1)
+    assert bool(sibling.spans) == (ceiling > 1)
 
 
 def test_what_fails_here_ends_the_sibling_and_is_told() -> None:
@@ -234,30 +207,22 @@ def test_what_fails_here_ends_the_sibling_and_is_told() -> None:
             raise AccessError("no", "Do something.")
         time.sleep(0.001)
 
-    watched = Watched(bucket, fail_in_the_end)
-    sibling = Endless(bucket, found, 2)
-    listing = FlatListing(watched, found, required_file="", ceiling=4, start=lambda _: sibling)
+    sibling = Endless(bucket, found)
     with pytest.raises(AccessError, match="no"):
-        listing.run(Silent())
-    assert sibling.is_closed
+        list_with(Watched(bucket, fail_in_the_end), sibling, found, ceiling=4)
+    assert sibling.ended.is_set()
 
 
-def test_sibling_that_never_gets_ready_is_not_waited_for() -> None:
+def test_sibling_that_has_nothing_is_not_ended() -> None:
+    """It can list again, such as what turns out to be wanted in full."""
     bucket = SortedBucket(MANY, 5, 1)
     found = find_folders(bucket, "")
-
-    class NeverReady(ThreadSibling):
-        def is_ready(self) -> bool:
-            assert self.ended.wait(timeout=30), "it was waited for"
-            return False
-
-    slow = Watched(bucket, lambda: time.sleep(0.001))
-    sibling = NeverReady(bucket, found, 2)
-    listing = FlatListing(slow, found, required_file="", ceiling=4, start=lambda _: sibling)
-    share = listing.run(Silent())
-    assert sibling.is_closed
-    assert len(share.sums) == 60
-    assert not share.doubtful
+    sibling = ThreadSibling(bucket, found)
+    first = list_with(bucket, sibling, found, ceiling=4)
+    shares = sibling.shares
+    assert list_with(bucket, sibling, found, ceiling=4).sums == first.sums
+    assert sibling.shares > shares > 0
+    assert not sibling.ended.is_set()
 
 
 @pytest.mark.parametrize("what", ["its own doubt", "listed on both sides"])
@@ -267,8 +232,8 @@ def test_what_a_sibling_is_not_sure_of_is_in_doubt(what: str) -> None:
     doubtful: set[str] = set()
 
     class Doubting(ThreadSibling):
-        def list_spans(self, spans, count):
-            share = super().list_spans(spans, count)
+        def list_spans(self, spans, ceiling, count):
+            share = super().list_spans(spans, ceiling, count)
             name, summed = next(iter(share.sums.items()))
             if what == "its own doubt":
                 doubtful.add(name)
@@ -277,10 +242,7 @@ def test_what_a_sibling_is_not_sure_of_is_in_doubt(what: str) -> None:
             return replace(share, sums=share.sums | {"00": summed})
 
     slow = Watched(bucket, lambda: time.sleep(0.001))
-    listing = FlatListing(
-        slow, found, required_file="", ceiling=4, start=lambda part: Doubting(bucket, found, part)
-    )
-    share = listing.run(Silent())
+    share = list_with(slow, Doubting(bucket, found), found, ceiling=4)
     assert doubtful
     assert share.doubtful == doubtful
 
@@ -288,18 +250,17 @@ def test_what_a_sibling_is_not_sure_of_is_in_doubt(what: str) -> None:
 def test_share_that_fails_is_not_counted_as_progress() -> None:
     bucket = SortedBucket(MANY, 5, 1)
     found = find_folders(bucket, "")
-    ranges_of_it = ranges.Ranges(found, ceiling=4)
-    sharing_of_it = sharing.Sharing(
-        ranges_of_it, Condition(), Latency(4), ceiling=4, start=lambda _: failing
-    )
 
     class Failing(ThreadSibling):
-        def list_spans(self, _, count):
+        def list_spans(self, _, __, count):
             count(7)
             assert sharing_of_it.begun_count == 7
 
-    failing = Failing(bucket, found, 2)
-    sharing_of_it.run(sharing_of_it.find_worthy(), lambda: True)
+    ranges_of_it = ranges.Ranges(found, ceiling=4)
+    sharing_of_it = sharing.Sharing(
+        ranges_of_it, Condition(), Latency(4), ceiling=4, sibling=Failing(bucket, found)
+    )
+    sharing_of_it.run(sharing_of_it.begin(), lambda: True)
     assert sharing_of_it.begun_count == sharing_of_it.away == 0
     assert ranges_of_it.left() > 0
 

@@ -1,0 +1,235 @@
+"""A copy of this Python that reads the same bucket at its side, since one uses but one core.
+
+Whatever goes wrong with it, what it was asked is found out here.
+"""
+
+import gc
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, Final
+
+from ci3.aws.bucket import BucketReader
+from ci3.errors import AccessError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkProcess
+
+    from ci3.aws.opening import Opening
+
+    Pipe = Connection[Any, Any]
+
+SILENCE_SECONDS: Final = 60
+"""A copy that works on an answer says something before that is over, or it is stuck."""
+_CPU_MAX: Final = Path("/sys/fs/cgroup/cpu.max")
+_THREADS: Final = Path("/proc/self/task")
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+Say = Callable[[object], None]
+"""Says something to the Python that asks; never None."""
+Answer = Callable[[BucketReader, Any, Say], None]
+"""Answers a question about a bucket, by as much as is to be said, in any thread of the copy."""
+
+
+class Fork:
+    """A copy of this Python that answers questions, as many at once as there are pipes to it."""
+
+    def __init__(
+        self, bucket: BucketReader, process: "ForkProcess", pipes: "Sequence[Pipe]"
+    ) -> None:
+        self._bucket = bucket
+        self._process = process
+        self._is_over = False
+        self._pipes = pipes
+        self._free: SimpleQueue[Pipe] = SimpleQueue()
+        for one in pipes:
+            self._free.put(one)
+
+    @contextmanager
+    def line(self) -> "Iterator[Line]":
+        """Have a line of one's own to the copy, in any thread, once there is one free."""
+        pipe = self._free.get()
+        try:
+            yield Line(self, pipe)
+        finally:
+            self._free.put(pipe)
+
+    def opening(self) -> "Opening | None":
+        """Give what it is to open the bucket with now: keys expire. None where it has ended."""
+        return None if self._is_over else _opening(self._bucket)
+
+    def end(self) -> None:
+        """End it, whatever it does, from any thread; who waits for it goes on."""
+        self._is_over = True
+        self._process.kill()
+
+    def close(self) -> None:
+        """End it, and let go of its pipes; nobody may wait for it any longer."""
+        self.end()
+        self._process.join()
+        for one in self._pipes:
+            one.close()
+
+
+class Line:
+    """One conversation with a copy of this Python."""
+
+    def __init__(self, fork: Fork, pipe: "Pipe") -> None:
+        self._fork = fork
+        self._pipe = pipe
+
+    def ask(self, question: object) -> bool:
+        """Ask; false where the copy has ended."""
+        opening = self._fork.opening()
+        if opening is None:
+            return False
+        try:
+            self._pipe.send((opening, question))
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def hear(self) -> Any:  # noqa: ANN401 - as the answer has it
+        """Wait for what it says next.
+
+        None where it has ended, or is silent for too long: then it is ended, since what it might
+        say later would be taken for another answer.
+        """
+        try:
+            if self._pipe.poll(SILENCE_SECONDS):
+                return self._pipe.recv()
+        except (EOFError, OSError, ValueError):
+            pass
+        self._fork.end()
+        return None
+
+
+@contextmanager
+def forked(bucket: BucketReader, answer: Answer) -> Iterator[Fork | None]:
+    """Have a copy of this Python at its side for a while; see `fork_beside`."""
+    fork = fork_beside(bucket, answer)
+    try:
+        yield fork
+    finally:
+        if fork is not None:
+            fork.close()
+
+
+def fork_beside(bucket: BucketReader, answer: Answer, *, lines: int = 1) -> Fork | None:
+    """Make a copy of this Python that answers questions; None where that wins nothing.
+
+    It is there within milliseconds, and holds little memory of its own. This Python must have but
+    one thread at that moment: what others do and hold would not be copied.
+    """
+    if _count_cores() <= 1 or not _is_alone():
+        return None
+    opening = _opening(bucket)
+    return _fork(bucket, opening, answer, lines) if opening is not None else None
+
+
+def _opening(bucket: BucketReader) -> "Opening | None":
+    try:
+        return bucket.opening()
+    except AccessError:  # there are no keys, or they have expired: whoever asks S3 tells of it
+        return None
+
+
+def _is_alone() -> bool:
+    """Whether this Python has but one thread; true on Linux alone, where that can be seen.
+
+    What macOS gives a program does not bear to be copied.
+    """
+    try:
+        return len([*_THREADS.iterdir()]) == 1
+    except OSError:
+        return False
+
+
+def _count_cores() -> int:
+    """Count the cores that this Python may use, where it is a container's with the share of that.
+
+    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = map(int, _CPU_MAX.read_text().split())
+    except (OSError, ValueError):  # there is none, or it says "max"
+        return cores or 1
+    return min(cores or 1, quota // period)
+
+
+def _fork(bucket: BucketReader, opening: "Opening", answer: Answer, lines: int) -> Fork | None:
+    from multiprocessing import get_context  # noqa: PLC0415 - only who lists needs it
+
+    context = get_context("fork")
+    pairs = [context.Pipe() for _ in range(lines)]
+    ours, theirs = [one for one, _ in pairs], [other for _, other in pairs]
+    process = context.Process(target=_be, args=(opening, answer, theirs, ours), daemon=True)
+    # An interrupt in the midst of it would be one more time in the copy.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        process.start()
+    except OSError:  # there may be no more processes
+        return None
+    finally:
+        for one in theirs:
+            one.close()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return Fork(bucket, process, ours)
+
+
+def _be(
+    opening: "Opening", answer: Answer, pipes: "Sequence[Pipe]", others: "Sequence[Pipe]"
+) -> None:
+    """Be the copy: answer until the Python that asks lets go, or is gone.
+
+    An interrupt is for that one to deal with. Of what it has open nothing is written to: whatever
+    is still to be written there is that one's too.
+    """
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        gc.freeze()  # what is looked at for garbage would have to be copied
+        for one in others:
+            one.close()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for standard in range(3):
+            os.dup2(nothing, standard)
+        opened = _Opened(opening)
+        for pipe in pipes[1:]:
+            Thread(target=_answer, args=(answer, pipe, opened), daemon=True).start()
+        _answer(answer, pipes[0], opened)
+    finally:
+        os._exit(0)
+
+
+class _Opened:
+    """The bucket as it was opened last, or anew where the keys are others."""
+
+    def __init__(self, opening: "Opening") -> None:
+        self._lock = Lock()
+        self._opening = opening
+        self._reader = BucketReader.reopen(opening)
+
+    def reader(self, opening: "Opening") -> BucketReader:
+        with self._lock:
+            if opening != self._opening:
+                self._reader = BucketReader.reopen(opening)
+                self._opening = opening
+            return self._reader
+
+
+def _answer(answer: Answer, pipe: "Pipe", opened: _Opened) -> None:
+    """Answer what comes through one pipe; whatever fails ends the copy."""
+    try:
+        while True:
+            opening, question = pipe.recv()
+            answer(opened.reader(opening), question, pipe.send)
+    finally:
+        os._exit(0)
