@@ -109,9 +109,9 @@ def open_session(credentials: Credentials | None = None) -> Session:
     session.get_component("response_parser_factory").set_parser_defaults(
         timestamp_parser=parse_timestamp
     )
-    if credentials is not None:
-        session.register_component("credential_provider", credentials)
     with translated("the AWS configuration"):
+        asked = credentials or _AskedOnce(session.get_component("credential_provider"))
+        session.register_component("credential_provider", asked)
         session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
     return session
 
@@ -148,6 +148,20 @@ def make_service_client(  # noqa: PLR0913 - all that a client is made of
         )
     client.meta.events.register_first(f"before-call.{service}", _allow_only(operations))
     return client
+
+
+class _AskedOnce:
+    """Remembers too that there are no credentials: to look for them again takes seconds."""
+
+    def __init__(self, resolver: Credentials) -> None:
+        self._resolver = resolver
+        self._found: list[botocore.credentials.Credentials | None] = []
+
+    def load_credentials(self) -> botocore.credentials.Credentials | None:
+        """Look for credentials where the AWS configuration says, the first time."""
+        if not self._found:
+            self._found.append(self._resolver.load_credentials())
+        return self._found[0]
 
 
 @cache

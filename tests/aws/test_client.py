@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import botocore.utils
 import pytest
+from botocore.credentials import CredentialResolver
 from botocore.exceptions import ClientError
 
 from ci3.aws.bucket import BucketReader
@@ -233,6 +234,24 @@ def test_versioning_that_cannot_be_read_is_unknown(
     proxy.answer("GET", "versioning", body, status=status)
     reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
     assert reader.target("").versioning is versioning
+
+
+def test_credentials_that_are_nowhere_are_looked_for_once(
+    site: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the last place to look is a network that does not answer, each time takes seconds."""
+    looks: list[CredentialResolver] = []
+
+    def find_none(resolver: CredentialResolver) -> None:
+        looks.append(resolver)
+
+    monkeypatch.setattr(CredentialResolver, "load_credentials", find_none)
+    reader = BucketReader(bucket=site.name, region="", endpoint_url=site.endpoint_url)
+    reader.open_writer()
+    for ask in (reader.opening, reader.versioning_state):
+        with pytest.raises(AccessError, match="credentials"):
+            ask()
+    assert len(looks) == 1
 
 
 def test_services_that_credentials_come_from_are_known() -> None:
