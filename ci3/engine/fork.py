@@ -6,8 +6,10 @@ Whatever goes wrong with it, what it was asked is found out here.
 import gc
 import os
 import signal
+import socket
+import struct
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -28,6 +30,7 @@ SILENCE_SECONDS: Final = 60
 """A copy that works on an answer says something before that is over, or it is stuck."""
 _CPU_MAX: Final = Path("/sys/fs/cgroup/cpu.max")
 _THREADS: Final = Path("/proc/self/task")
+_PR_SET_PDEATHSIG: Final = 1
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 Say = Callable[[object], None]
@@ -90,7 +93,8 @@ class Line:
             return False
         try:
             self._pipe.send((opening, question))
-        except (OSError, ValueError):
+        except (OSError, ValueError):  # it has ended, or does not take it
+            self._fork.end()
             return False
         return True
 
@@ -169,7 +173,10 @@ def _fork(bucket: BucketReader, opening: "Opening", answer: Answer, lines: int) 
     context = get_context("fork")
     pairs = [context.Pipe() for _ in range(lines)]
     ours, theirs = [one for one, _ in pairs], [other for _, other in pairs]
-    process = context.Process(target=_be, args=(opening, answer, theirs, ours), daemon=True)
+    for one in ours:
+        _bound(one)
+    words = (os.getpid(), opening, answer, theirs, ours)
+    process = context.Process(target=_be, args=words, daemon=True)
     # An interrupt in the midst of it would be one more time in the copy.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
@@ -183,8 +190,24 @@ def _fork(bucket: BucketReader, opening: "Opening", answer: Answer, lines: int) 
     return Fork(bucket, process, ours)
 
 
+def _bound(pipe: "Pipe") -> None:
+    """See to it that one who stands still in the midst of a word is not waited for without end.
+
+    Source: https://man7.org/linux/man-pages/man7/socket.7.html (SO_RCVTIMEO and SO_SNDTIMEO)
+    """
+    seconds, rest = divmod(SILENCE_SECONDS, 1)
+    length = struct.pack("ll", int(seconds), int(rest * 1_000_000))
+    with socket.socket(fileno=os.dup(pipe.fileno())) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, length)
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, length)
+
+
 def _be(
-    opening: "Opening", answer: Answer, pipes: "Sequence[Pipe]", others: "Sequence[Pipe]"
+    asker: int,
+    opening: "Opening",
+    answer: Answer,
+    pipes: "Sequence[Pipe]",
+    others: "Sequence[Pipe]",
 ) -> None:
     """Be the copy: answer until the Python that asks lets go, or is gone.
 
@@ -195,6 +218,7 @@ def _be(
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        _end_with(asker)
         gc.freeze()  # what is looked at for garbage would have to be copied
         for one in others:
             one.close()
@@ -206,6 +230,19 @@ def _be(
             Thread(target=_answer, args=(answer, pipe, opened), daemon=True).start()
         _answer(answer, pipes[0], opened)
     finally:
+        os._exit(0)
+
+
+def _end_with(asker: int) -> None:
+    """End when the Python that asks is gone, whatever is being waited for: it holds its locks too.
+
+    Source: https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+    """
+    with suppress(ImportError, OSError, AttributeError):
+        import ctypes  # noqa: PLC0415 - not every Python has it
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != asker:
         os._exit(0)
 
 

@@ -23,6 +23,7 @@ from ci3.engine.fork import Fork, Say, fork_beside, forked
 from ci3.errors import AccessError
 from tests.s3 import Bucket
 
+ROOT = Path(__file__).parents[2]
 SECRET = "test-secret"
 LARGE = Case(work=Work.PLAN, layout=Layout("100x1000"), doomed=50, tools=(), title="large")
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
@@ -164,6 +165,26 @@ def test_copy_that_stands_still_is_ended_and_never_heard_again(shop, monkeypatch
         assert ask(copy, ("say", "next")) == "it has ended"
         copy._process.join(10)
         assert copy._process.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.usefixtures("forks")
+def test_copy_that_stands_still_while_it_is_asked_is_ended(shop, monkeypatch):
+    """A long question does not fit in a pipe that nobody reads."""
+    monkeypatch.setattr(fork, "SILENCE_SECONDS", 0.3)
+    with forked(reader_of(shop), answer) as copy:
+        os.kill(copy._process.pid, signal.SIGSTOP)
+        assert ask(copy, ("say", "x" * 5_000_000)) == "it has ended"
+        assert ask(copy, ("say", "next")) == "it has ended"
+
+
+@pytest.mark.usefixtures("forks")
+def test_copy_that_stands_still_in_the_midst_of_an_answer_is_ended(shop, monkeypatch):
+    monkeypatch.setattr(fork, "SILENCE_SECONDS", 0.3)
+    with forked(reader_of(shop), answer) as copy, copy.line() as line:
+        assert line.ask(("say", "x" * 5_000_000))
+        assert line._pipe.poll(10)
+        os.kill(copy._process.pid, signal.SIGSTOP)
+        assert line.hear() is None
 
 
 @pytest.mark.usefixtures("forks")
@@ -324,3 +345,26 @@ def test_no_copy_outlives_the_python_that_made_it(sent, name, tmp_path):
         assert ran.returncode
         assert "Traceback" not in said
         wait_until(lambda: not any(Path(f"/proc/{one}").exists() for one in copies))
+
+
+def test_copy_that_waits_for_s3_ends_with_the_python_that_asks(shop):
+    """It has that one's locks too, such as that of the journal, which a resume wants."""
+    script = (
+        "from ci3.engine import fork\n"
+        "from tests.engine.test_fork import answer, reader_of\n"
+        "from tests.s3 import Bucket\n"
+        "fork._count_cores = lambda: 2\n"
+        f"shop = Bucket({shop.endpoint_url!r}, {shop.name!r})\n"
+        "with fork.forked(reader_of(shop), answer) as copy, copy.line() as line:\n"
+        "    line.ask(('wait', 60.0))\n"
+        "    print(copy._process.pid, flush=True)\n"
+        "    line.hear()\n"
+    )
+    ran = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    copied = Path(f"/proc/{int(ran.stdout.readline())}")
+    assert copied.exists()
+    ran.kill()
+    ran.communicate()
+    wait_until(lambda: not copied.exists(), seconds=10)
