@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -339,7 +339,8 @@ class Cleanup:
     @contextmanager
     def _scope(self, bucket: BucketReader, *, is_begun: bool) -> Iterator[Scope]:
         """Say what to list, and have a copy of this Python at its side for that long."""
-        with forked(bucket, answer_spans) as fork:
+        may_share = self.settings.concurrency > 1
+        with forked(bucket, answer_spans) if may_share else nullcontext() as fork:
             yield Scope(
                 prefix=self.settings.prefix,
                 match=self.settings.match,

@@ -154,16 +154,16 @@ class BucketReader:
         """Read a large object of a known size, part after part; see `ci3.aws.streams`."""
         return read_parts(self._client, self.bucket, key, size_bytes)
 
-    def opening(self) -> Opening:
+    def opening(self) -> Opening | None:
         """Give what it takes to open the same bucket as the same identity in another Python.
 
-        Raises AccessError where this identity has no credentials that can be passed on.
+        None where there are no credentials; raises AccessError where they can't be had.
         """
         with translated("the AWS configuration"):
             found = self._session.get_credentials()
             keys = found.get_frozen_credentials() if found else None
-            if keys is None or not (keys.access_key and keys.secret_key):
-                raise AccessError("there are no credentials", "Set some, and run again.")
+        if keys is None or not (keys.access_key and keys.secret_key):
+            return None
         return Opening(
             bucket=self.bucket,
             region=self._asked_region,

@@ -84,6 +84,11 @@ class DeleteRequests:
         events = self._client.meta.events
         events.unregister("needs-retry.s3", unique_id="retry-config-s3")
 
+    def forget_batches(self) -> None:
+        """Learn anew whether there are batches: what a probe was answered does not count."""
+        self.has_batches = True
+        self._a_batch_was_answered = False
+
     def send(self, doomed: Sequence[Doomed]) -> dict[Doomed, KeyOutcome]:
         """Delete up to 1,000; give the outcome of each. Never raises for what S3 answers."""
         batch = _fit_for_batch(doomed) if self.has_batches else []
@@ -98,9 +103,8 @@ class DeleteRequests:
     ) -> dict[Doomed, KeyOutcome]:
         """Delete in one request; what comes back without an outcome has to go alone.
 
-        Where it `is_guarded`, each current object goes on condition of its ETag.
-
-        A probe does not take an error that may be about its condition for a lack of batches.
+        Where it `is_guarded`, each current object goes on condition of its ETag. A probe does not
+        take an error that may be about its condition for a lack of batches.
         """
         kept: dict[Doomed, KeyOutcome] = {}
         if is_guarded:

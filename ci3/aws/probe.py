@@ -68,6 +68,7 @@ class _Probing:
         self._prefix = prefix
         self._slot = slot
         self._is_unversioned = versioning is Versioning.DISABLED
+        self._batch_counts = False
         self.leftovers: list[str] = []
 
     def find(self) -> GuardProbe:
@@ -82,7 +83,10 @@ class _Probing:
                 )
                 for in_batch in (False, True)
             )
-            return self._weigh(_compare(*single), lambda: _compare(*batch))
+            found = self._weigh(_compare(*single), lambda: _compare(*batch))
+        if not self._batch_counts:
+            self._requests.forget_batches()
+        return found
 
     def _try(self, *, in_batch: bool) -> _Tried:
         return _Tried(said=self._ask(in_batch=in_batch, is_conditional=True))
@@ -95,6 +99,7 @@ class _Probing:
         if self._is_unversioned and not single.is_sure:
             return _none("this S3 answers of a missing key the same without a condition")
         batch = try_batch()
+        self._batch_counts = True
         self._requests.absent_looks_changed = any(
             one.said is not None and one.said.outcome is ObjectOutcome.CHANGED
             for one in (single, batch)

@@ -80,7 +80,10 @@ class Deletion:
     probe: Callable[[BoundedSemaphore], GuardProbe]
     """Finds out which guard S3 gives, each request in a slot, while the deployments are listed."""
     meanwhile: Callable[[Callable[[], bool]], None] = lambda _is_stopped: None
-    """Asked of S3 in a slot while the deployments are listed, unless stopped; never raises."""
+    """Asked of S3 in a slot while the deployments are listed, unless stopped; never raises.
+
+    It is left out where there is but one slot: the deletion would wait for it.
+    """
     gate: Gate
     journal: Journal
     progress: Progress
@@ -103,6 +106,7 @@ class Deletion:
 
     def __post_init__(self) -> None:
         self._slots = BoundedSemaphore(self.concurrency)
+        self._relisting = Relisting(self.reader, None)
         self._sender = Sender(
             reader=self.reader,
             writer=self.writer,
@@ -125,10 +129,13 @@ class Deletion:
         total = sum(decision.deployment.object_count for decision in due)
         if self.is_over():
             self._stop(OVER)
-        # The progress may have a thread of its own.
-        self._relisting = begin_relisting(self.reader, [one.deployment for one in due])
-        with suppress(OSError):  # whoever watches may have gone away
-            self.progress.begin("Deleting objects", total)
+        try:
+            # Before the progress begins, which may have a thread of its own.
+            self._relisting = begin_relisting(self.reader, [one.deployment for one in due])
+            with suppress(OSError):  # whoever watches may have gone away
+                self.progress.begin("Deleting objects", total)
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the account comes back
+            self._stop(told(exc))
         self._run_uninterrupted(due)
         with suppress(OSError):
             self.progress.end()
@@ -167,7 +174,8 @@ class Deletion:
         ):
             if due and not self._stopped:
                 probing = beside.submit(self.probe, self._slots)
-                beside.submit(self._ask_meanwhile)
+                if self.concurrency > 1:
+                    beside.submit(self._ask_meanwhile)
                 self._send(fill_batches(unchanged), probing)
 
     def _ask_meanwhile(self) -> None:
@@ -184,7 +192,7 @@ class Deletion:
             while not self._stopped:
                 while _has_room(ahead) and (one := next(waiting, None)):
                     deployment = one.deployment
-                    listing = pool.submit(self._list, deployment)
+                    listing = pool.submit(self._list_ahead, deployment)
                     ahead.append((one, listing))
                 if not ahead:
                     return
@@ -194,12 +202,22 @@ class Deletion:
         finally:
             for _, listing in ahead:
                 listing.cancel()
+            if self._stopped:
+                self._relisting.end()
 
-    def _list(self, one: Deployment) -> tuple[float, Deployment, tuple[StoredObject, ...]]:
+    def _list_ahead(self, one: Deployment) -> tuple[float, Deployment, tuple[StoredObject, ...]]:
+        """List a deployment that is to be deleted, unless the run is stopped meanwhile."""
+        return self._list(one, lambda: bool(self._stopped))
+
+    def _list(
+        self, one: Deployment, is_stopped: Callable[[], bool] = lambda: False
+    ) -> tuple[float, Deployment, tuple[StoredObject, ...]]:
         """List a deployment; give when that began, too."""
         with self._slots:
             began_at = self.monotonic()
-            read = self._relisting.read(one, with_versions=self.with_versions)
+            read = self._relisting.read(
+                one, with_versions=self.with_versions, is_stopped=is_stopped
+            )
         found, objects = describe_found(self.reader, one.name, one.prefix, read)
         return began_at, found, objects
 

@@ -73,9 +73,9 @@ class FlatListing:
         if not self._ranges.folders:
             return Share(sums={}, doubtful=frozenset(), edges=())
         with ThreadPoolExecutor(self._ceiling + 1, "listing") as pool:
-            self._share(pool)
-            workers = [pool.submit(self._work) for _ in range(self._ceiling)]
             try:
+                self._share(pool)
+                workers = [pool.submit(self._work) for _ in range(self._ceiling)]
                 self._watch(pool, workers, progress)
             finally:
                 self._stop()

@@ -8,7 +8,8 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -30,6 +31,7 @@ SILENCE_SECONDS: Final = 60
 """A copy that works on an answer says something before that is over, or it is stuck."""
 _CPU_MAX: Final = Path("/sys/fs/cgroup/cpu.max")
 _THREADS: Final = Path("/proc/self/task")
+_FILES: Final = Path("/proc/self/fd")
 _PR_SET_PDEATHSIG: Final = 1
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -64,7 +66,12 @@ class Fork:
 
     def opening(self) -> "Opening | None":
         """Give what it is to open the bucket with now: keys expire. None where it has ended."""
-        return None if self._is_over else _opening(self._bucket)
+        if self._is_over:
+            return None
+        try:
+            return self._bucket.opening()
+        except (AccessError, OSError, ValueError, RuntimeError):  # or the keys have ended
+            return None
 
     def end(self) -> None:
         """End it, whatever it does, from any thread; who waits for it goes on."""
@@ -107,7 +114,7 @@ class Line:
         try:
             if self._pipe.poll(SILENCE_SECONDS):
                 return self._pipe.recv()
-        except (EOFError, OSError, ValueError):
+        except Exception:  # noqa: BLE001, S110 - whatever of it was heard is of no use
             pass
         self._fork.end()
         return None
@@ -128,19 +135,18 @@ def fork_beside(bucket: BucketReader, answer: Answer, *, lines: int = 1) -> Fork
     """Make a copy of this Python that answers questions; None where that wins nothing.
 
     It is there within milliseconds, and holds little memory of its own. This Python must have but
-    one thread at that moment: what others do and hold would not be copied.
+    one thread at that moment: what others do and hold would not be copied. Raises AccessError where
+    the credentials can't be had, as any request would.
     """
-    if _count_cores() <= 1 or not _is_alone():
+    if _count_cores() <= 1:
         return None
-    opening = _opening(bucket)
-    return _fork(bucket, opening, answer, lines) if opening is not None else None
-
-
-def _opening(bucket: BucketReader) -> "Opening | None":
     try:
-        return bucket.opening()
-    except AccessError:  # there are no keys, or they have expired: whoever asks S3 tells of it
+        opening = bucket.opening()
+    except (OSError, ValueError, RuntimeError):  # whoever asks S3 tells of it
         return None
+    if opening is None or not _is_alone():
+        return None
+    return _fork(bucket, opening, answer, lines)
 
 
 def _is_alone() -> bool:
@@ -171,21 +177,28 @@ def _fork(bucket: BucketReader, opening: "Opening", answer: Answer, lines: int) 
     from multiprocessing import get_context  # noqa: PLC0415 - only who lists needs it
 
     context = get_context("fork")
-    pairs = [context.Pipe() for _ in range(lines)]
-    ours, theirs = [one for one, _ in pairs], [other for _, other in pairs]
-    for one in ours:
-        _bound(one)
-    words = (os.getpid(), opening, answer, theirs, ours)
-    process = context.Process(target=_be, args=words, daemon=True)
+    pipes: list[tuple[Pipe, Pipe]] = []
+    for stream in (sys.stdout, sys.stderr):  # it is done with signals blocked below
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
     # An interrupt in the midst of it would be one more time in the copy.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        pipes += (context.Pipe() for _ in range(lines))
+        ours, theirs = [one for one, _ in pipes], [other for _, other in pipes]
+        for one in ours:
+            _bound(one)
+        words = (os.getpid(), opening, answer, theirs)
+        process = context.Process(target=_be, args=words, daemon=True)
         process.start()
-    except OSError:  # there may be no more processes
+    except OSError:  # there may be no more processes, or files
+        for one, _ in pipes:
+            one.close()
         return None
     finally:
-        for one in theirs:
-            one.close()
+        for _, other in pipes:
+            other.close()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return Fork(bucket, process, ours)
 
@@ -202,29 +215,18 @@ def _bound(pipe: "Pipe") -> None:
         same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, length)
 
 
-def _be(
-    asker: int,
-    opening: "Opening",
-    answer: Answer,
-    pipes: "Sequence[Pipe]",
-    others: "Sequence[Pipe]",
-) -> None:
+def _be(asker: int, opening: "Opening", answer: Answer, pipes: "Sequence[Pipe]") -> None:
     """Be the copy: answer until the Python that asks lets go, or is gone.
 
-    An interrupt is for that one to deal with. Of what it has open nothing is written to: whatever
-    is still to be written there is that one's too.
+    An interrupt is for that one to deal with.
     """
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         _end_with(asker)
+        _let_go({one.fileno() for one in pipes})
         gc.freeze()  # what is looked at for garbage would have to be copied
-        for one in others:
-            one.close()
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for standard in range(3):
-            os.dup2(nothing, standard)
         opened = _Opened(opening)
         for pipe in pipes[1:]:
             Thread(target=_answer, args=(answer, pipe, opened), daemon=True).start()
@@ -244,6 +246,18 @@ def _end_with(asker: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != asker:
         os._exit(0)
+
+
+def _let_go(own: Set[int]) -> None:
+    """Let go of whatever else is open: files to be written, locks and connections are the other's.
+
+    Nothing takes the place of each, so that a number that somebody still holds is none of ours.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for one in [int(entry.name) for entry in _FILES.iterdir()]:
+        if one not in own and one != nothing:
+            with suppress(OSError):  # the list's own is closed by now
+                os.dup2(nothing, one, inheritable=False)
 
 
 class _Opened:

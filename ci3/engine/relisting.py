@@ -1,18 +1,23 @@
 """Lists doomed deployments again: a copy of this Python reads, while this one deletes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
 from ci3.aws.bucket import BucketReader
+from ci3.core.listed import Listed
 from ci3.core.model import Deployment
 from ci3.engine.fork import Fork, Say, fork_beside
 from ci3.engine.inventory import LISTING_WORKERS, Found, read_whole
+from ci3.errors import ListingError
 
 WORTH_A_COPY: Final = 5_000
 """Objects to be listed again from which on a copy of this Python is worth it."""
 LARGEST: Final = 20_000
 """Objects of a deployment that is left to it: for a while, both hold them."""
+BEAT_SECONDS: Final = 5.0
+STILL_AT_IT: Final = "still at it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +45,30 @@ class Relisting:
         self._bucket = bucket
         self._fork = fork
 
-    def read(self, one: Deployment, *, with_versions: bool) -> Found:
-        """Read what stands in a deployment by now; see `read_whole`."""
+    def read(
+        self,
+        one: Deployment,
+        *,
+        with_versions: bool,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> Found:
+        """Read what stands in a deployment by now; see `read_whole`.
+
+        Raises ListingError too where the copy failed, and nobody wants it any longer.
+        """
         found = None
         if self._fork is not None and _is_for_a_copy(one):
             found = self._ask(self._fork, Asked(prefix=one.prefix, with_versions=with_versions))
-        if found is None:
-            return read_whole(self._bucket, one.prefix, with_versions=with_versions)
-        return found
+        if found is not None:
+            return found
+        if is_stopped():
+            raise ListingError(f"{one.prefix} was not listed again: the run has been stopped", "")
+        return read_whole(self._bucket, one.prefix, with_versions=with_versions)
+
+    def end(self) -> None:
+        """End the copy; who waits for it goes on."""
+        if self._fork is not None:
+            self._fork.end()
 
     def close(self) -> None:
         """Let go of the copy; nothing may be read any longer."""
@@ -57,6 +78,8 @@ class Relisting:
     def _ask(self, fork: Fork, asked: Asked) -> Found | None:
         with fork.line() as line:
             said = line.hear() if line.ask(asked) else None
+            while said == STILL_AT_IT:
+                said = line.hear()
         return said.found if isinstance(said, Answered) else None
 
 
@@ -73,9 +96,16 @@ def _is_for_a_copy(one: Deployment) -> bool:
 
 
 def _answer(bucket: BucketReader, asked: Asked, say: Say) -> None:
-    try:
-        found = read_whole(bucket, asked.prefix, with_versions=asked.with_versions)
-    except Exception:  # noqa: BLE001 - the other Python reads it then, and tells what is wrong
-        say(Answered(found=None))
-        return
+    """Read, and say now and then that it goes on: S3 may be slow."""
+    with ThreadPoolExecutor(1, "reading") as pool:
+        reading = pool.submit(read_whole, bucket, asked.prefix, with_versions=asked.with_versions)
+        while wait((reading,), timeout=BEAT_SECONDS).not_done:
+            say(STILL_AT_IT)
+    found = None if reading.exception() else reading.result()
+    if found is not None and _count(found) > LARGEST:
+        found = None  # it has grown
     say(Answered(found=found))
+
+
+def _count(found: Found) -> int:
+    return len(found.keys) if isinstance(found, Listed) else len(found)

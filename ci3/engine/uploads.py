@@ -47,7 +47,7 @@ class Uploads:
                     for one in page
                     if one.started_at < self.started_before and one.key.startswith(doomed)
                 ]
-        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the deletion's account counts
+        except Exception as exc:  # noqa: BLE001 - the account of the deletion must come back
             self._problem = told(exc)
         self._found = found
 

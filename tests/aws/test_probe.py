@@ -178,6 +178,27 @@ def test_batch_that_calls_every_missing_key_missing_has_shown_nothing(
     assert probe(site).guard is DeleteGuard.ETAG_SINGLE
 
 
+def test_sure_batch_is_no_guard_where_single_requests_have_shown_nothing(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    """What can't go in a batch would go alone, on a condition that nobody looks at."""
+    proxy.answer("DELETE", "ci3-probe", error("NoSuchKey"), status=404)
+    honour_in_batches(proxy, "NoSuchKey")
+    assert probe(site).guard is DeleteGuard.NONE
+
+
+def test_what_batches_were_answered_counts_for_nothing_where_conditions_are_ignored(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    """A store may take one key in a batch, and no more: then each goes alone."""
+    proxy.answer("DELETE", "ci3-probe", status=204)
+    face = writer(site)
+    assert face.probe("", DISABLED).guard is DeleteGuard.NONE
+    proxy.answer("POST", "delete", error("InvalidRequest"), status=400)
+    outcomes = face.delete([stored("a/x"), stored("a/y")])
+    assert {one.outcome for one in outcomes.values()} == {ObjectOutcome.DELETED}
+
+
 def test_policy_that_insists_on_conditions_does_not_spoil_the_probe(
     site: Bucket, proxy: FaultProxy
 ) -> None:

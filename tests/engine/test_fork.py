@@ -1,5 +1,7 @@
 """A copy of this Python: what it answers, as whom, and that nothing of it is left."""
 
+import fcntl
+import multiprocessing.context
 import os
 import signal
 import subprocess
@@ -8,8 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from multiprocessing.context import ForkProcess
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def answer(bucket: BucketReader, question: object, say: Say) -> None:
             time.sleep(seconds)
             say("waited")
         case "who":
-            say((os.getpid(), [str(Path(f"/proc/self/fd/{one}").readlink()) for one in range(3)]))
+            say((os.getpid(), open_files()))
         case "fail":
             raise ValueError("nobody thought of this")
         case "print":
@@ -64,9 +65,36 @@ def answer(bucket: BucketReader, question: object, say: Say) -> None:
             say("printed")
 
 
+def open_files() -> dict[int, str]:
+    """Tell what is open in this process, by number."""
+    found = {}
+    for one in [*Path("/proc/self/fd").iterdir()]:
+        with suppress(OSError):  # the list's own is closed by now
+            found[int(one.name)] = str(one.readlink())
+    return found
+
+
 def ask(copy: Fork, question: object) -> object:
     with copy.line() as line:
         return line.hear() if line.ask(question) else "it has ended"
+
+
+def run_script(shop: Bucket, script: str) -> subprocess.Popen[str]:
+    """Run a Python that has but one thread."""
+    begin = (
+        "from ci3.engine import fork\n"
+        "from tests.engine.test_fork import answer, ask, reader_of\n"
+        "from tests.s3 import Bucket\n"
+        "fork._count_cores = lambda: 2\n"
+        f"shop = Bucket({shop.endpoint_url!r}, {shop.name!r})\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", begin + script],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.mark.usefixtures("forks")
@@ -120,25 +148,61 @@ def test_copy_goes_on_with_new_keys(shop, monkeypatch):
 
 
 @pytest.mark.usefixtures("forks")
-def test_there_is_no_copy_without_keys_and_none_is_asked_without(shop, monkeypatch):
-    def refuse(_: object) -> None:
-        raise AccessError("there are no credentials", "Set some.")
-
+@pytest.mark.parametrize(
+    "error", [AccessError("they have expired", "Get new ones."), RuntimeError("still expired")]
+)
+def test_copy_is_not_asked_without_keys(shop, monkeypatch, error):
     with forked(reader_of(shop), answer) as copy:
-        monkeypatch.setattr(BucketReader, "opening", refuse)
+        monkeypatch.setattr(BucketReader, "opening", lambda _: None)
         assert ask(copy, ("count", "")) == "it has ended"
+        monkeypatch.setattr(BucketReader, "opening", raising(error))
+        assert ask(copy, ("count", "")) == "it has ended"
+
+
+@pytest.mark.usefixtures("forks")
+def test_there_is_no_copy_without_keys(shop, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
     with forked(reader_of(shop), answer) as copy:
         assert copy is None
 
 
 @pytest.mark.usefixtures("forks")
+def test_keys_that_can_not_be_had_are_told_and_not_asked_for_again(shop, monkeypatch):
+    """Such as a role that is not to be had without a code: botocore asks for that once."""
+    monkeypatch.setattr(BucketReader, "opening", raising(AccessError("wrong code", "Try again.")))
+    with pytest.raises(AccessError, match="wrong code"), forked(reader_of(shop), answer):
+        pytest.fail("there was a copy")
+
+
+def raising(error: Exception) -> Callable[[object], None]:
+    def fail(_: object) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.usefixtures("forks")
 def test_copy_writes_nowhere_that_this_python_writes(shop, capfd):
     with forked(reader_of(shop), answer) as copy:
-        pid, open_files = ask(copy, "who")
+        pid, files = ask(copy, "who")
         assert pid != os.getpid()
-        assert open_files == ["/dev/null"] * 3
+        assert [files[number] for number in range(3)] == ["/dev/null"] * 3
         assert ask(copy, "print") == "printed"
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("forks")
+def test_copy_holds_no_lock_of_this_python(shop, tmp_path):
+    """Such as that of the journal, which a resume wants as soon as this Python is gone."""
+    with (tmp_path / "locked").open("w") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        with forked(reader_of(shop), answer) as copy:
+            _, files = ask(copy, "who")
+            locked.close()
+            with (tmp_path / "locked").open() as again:
+                fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert str(tmp_path / "locked") not in files.values()
 
 
 @pytest.mark.usefixtures("forks")
@@ -212,30 +276,33 @@ def test_copy_heeds_no_interrupt(shop):
         assert ask(copy, ("say", "here")) == "here"
 
 
-@pytest.mark.usefixtures("forks")
-def test_interrupt_in_the_midst_of_the_copying_is_for_this_python_alone(shop, monkeypatch):
+@pytest.mark.parametrize("there", [True, False])
+def test_interrupt_in_the_midst_of_the_copying_is_for_this_python_alone(shop, there):
     """In the copy it would run this Python's own end a second time."""
-    start = ForkProcess.start
-
-    def start_and_interrupt(process) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        start(process)
-
-    monkeypatch.setattr(ForkProcess, "start", start_and_interrupt)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt), forked(reader_of(shop), answer):
-            pytest.fail("the interrupt was lost")
-    finally:
-        signal.signal(signal.SIGINT, before)
+    script = (
+        "import os, signal\n"
+        "interrupt = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
+        f"os.register_at_fork({'after_in_child' if there else 'before'}=interrupt)\n"
+        "try:\n"
+        "    with fork.forked(reader_of(shop), answer) as copy:\n"
+        "        print(ask(copy, ('say', 'here')))\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    ran = run_script(shop, script)
+    said, complaint = ran.communicate(timeout=30)
+    assert (said, complaint) == ("here\n" if there else "interrupted\n", "")
 
 
 @pytest.mark.usefixtures("forks")
 def test_there_is_no_copy_where_no_process_can_be_made(shop, monkeypatch):
-    def refuse() -> int:
+    def refuse(*_: object) -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(os, "fork", refuse)
+    assert fork_beside(reader_of(shop), answer, lines=2) is None
+    monkeypatch.undo()
+    monkeypatch.setattr(multiprocessing.context.ForkContext, "Pipe", refuse)
     assert fork_beside(reader_of(shop), answer, lines=2) is None
 
 
@@ -349,19 +416,12 @@ def test_no_copy_outlives_the_python_that_made_it(sent, name, tmp_path):
 
 def test_copy_that_waits_for_s3_ends_with_the_python_that_asks(shop):
     """It has that one's locks too, such as that of the journal, which a resume wants."""
-    script = (
-        "from ci3.engine import fork\n"
-        "from tests.engine.test_fork import answer, reader_of\n"
-        "from tests.s3 import Bucket\n"
-        "fork._count_cores = lambda: 2\n"
-        f"shop = Bucket({shop.endpoint_url!r}, {shop.name!r})\n"
+    ran = run_script(
+        shop,
         "with fork.forked(reader_of(shop), answer) as copy, copy.line() as line:\n"
         "    line.ask(('wait', 60.0))\n"
         "    print(copy._process.pid, flush=True)\n"
-        "    line.hear()\n"
-    )
-    ran = subprocess.Popen(
-        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        "    line.hear()\n",
     )
     copied = Path(f"/proc/{int(ran.stdout.readline())}")
     assert copied.exists()

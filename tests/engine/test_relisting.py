@@ -2,16 +2,18 @@
 
 import os
 import signal
+import time
 from contextlib import closing
 
 import pytest
 
 from ci3.aws.bucket import BucketReader
 from ci3.core.model import Deployment, ObjectOutcome
+from ci3.engine import direct, fork
 from ci3.engine import relisting as engine_relisting
 from ci3.engine.inventory import list_deployment, read_whole
 from ci3.engine.relisting import Relisting, begin_relisting
-from ci3.errors import DeniedError, ExitCode
+from ci3.errors import AccessError, DeniedError, ExitCode, ListingError
 from tests.engine.road import apply, furnish
 from tests.fault_proxy import FaultProxy
 from tests.s3 import Bucket
@@ -134,26 +136,87 @@ def test_what_has_changed_when_a_copy_lists_it_stays(
     assert not any("old-2" in key for one in proxy.deletions for key in one.batch_keys)
 
 
+def note_copies(monkeypatch: pytest.MonkeyPatch, act=lambda _pid: None) -> list:
+    """Give the processes of the copies that are made, after something was done to them."""
+    copies: list = []
+    begin = Relisting.__init__
+
+    def spy(self, bucket, copy) -> None:
+        begin(self, bucket, copy)
+        if copy is not None:
+            copies.append(copy._process)
+            act(copy._process.pid)
+
+    monkeypatch.setattr(Relisting, "__init__", spy)
+    return copies
+
+
+def test_no_copy_is_left_after_a_deletion(site: Bucket, copied, monkeypatch) -> None:
+    furnish(site)
+    copies = note_copies(monkeypatch)
+    assert apply(site).code is ExitCode.DONE
+    assert [one.exitcode for one in copies] == [-signal.SIGKILL]
+
+
+@pytest.mark.parametrize("error", [AccessError("wrong code", "Try again."), KeyboardInterrupt()])
+def test_copy_that_can_not_be_made_stops_the_run_and_the_account_comes_back(
+    site: Bucket, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    furnish(site)
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(direct, "begin_relisting", fail)
+    ran = apply(site)
+    assert ran.code is ExitCode.PARTIAL
+    assert ran.result.count(ObjectOutcome.FAILED) == 9
+    assert "wrong code" in ran.result.stopped or "interrupted" in ran.result.stopped
+    assert ran.journal[-1]["record"] == "end"
+    assert site.folders() == {"new", "old-1", "old-2", "old-3"}
+
+
+def test_what_a_copy_that_has_ended_was_to_read_is_wanted_no_longer_after_a_stop(reader, due):
+    with closing(begin_relisting(reader, due)) as listing:
+        assert listing.read(due[0], with_versions=False, is_stopped=lambda: True)
+        listing.end()
+        with pytest.raises(ListingError, match="stopped"):
+            listing.read(due[0], with_versions=False, is_stopped=lambda: True)
+        assert listing.read(due[0], with_versions=False)
+
+
+def test_copy_that_takes_long_says_that_it_is_still_at_it(
+    site: Bucket, proxy: FaultProxy, reader, due, monkeypatch
+) -> None:
+    monkeypatch.setattr(engine_relisting, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(fork, "SILENCE_SECONDS", 0.6)
+    proxy.before("GET", "prefix=shop-2", act=lambda: time.sleep(1.5))
+    with closing(begin_relisting(reader, due)) as listing:
+        asked = len(proxy.requests)
+        assert len(listing.read(due[2], with_versions=False).keys) == 4
+        assert len(proxy.requests) == asked + 1
+
+
+def test_what_has_grown_large_is_read_here(site: Bucket, reader, due, monkeypatch) -> None:
+    monkeypatch.setattr(engine_relisting, "LARGEST", 5)
+    with closing(begin_relisting(reader, due)) as listing:
+        site.deploy("shop-2", days=3, files=6)
+        asked = len(site.proxy.requests)
+        assert len(listing.read(due[2], with_versions=False).keys) == 6
+        assert len(site.proxy.requests) == asked + 2
+
+
 @pytest.mark.parametrize("when", ["before", "in the midst"])
 def test_copy_that_is_killed_loses_nothing_and_no_account(
     site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     furnish(site)
     monkeypatch.setattr(engine_relisting, "WORTH_A_COPY", 1)
-    copies: list[int] = []
-    begin = Relisting.__init__
-
-    def spy(self, bucket, copy) -> None:
-        begin(self, bucket, copy)
-        copies.append(copy._process.pid)
-        if when == "before":
-            os.kill(copies[0], signal.SIGKILL)
-
-    monkeypatch.setattr(Relisting, "__init__", spy)
+    copies = note_copies(monkeypatch, lambda pid: when == "before" and os.kill(pid, signal.SIGKILL))
     if when == "in the midst":
-        proxy.before("GET", "prefix=old-2", act=lambda: os.kill(copies[0], signal.SIGKILL))
+        proxy.before("GET", "prefix=old-2", act=lambda: os.kill(copies[0].pid, signal.SIGKILL))
     ran = apply(site)
-    assert copies
+    assert [one.exitcode for one in copies] == [-signal.SIGKILL]
     assert ran.code is ExitCode.DONE
     assert ran.result.count(ObjectOutcome.DELETED) == 9
     assert site.folders() == {"new"}

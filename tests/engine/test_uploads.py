@@ -32,6 +32,7 @@ class Listing:
 )
 @pytest.mark.parametrize("is_ahead", [True, False])
 def test_uploads_that_can_not_be_looked_at_are_told_and_raise_nothing(error, said, is_ahead):
+    is_ahead = is_ahead and isinstance(error, Exception)  # interrupts reach the main thread alone
     uploads = Uploads(
         reader=Listing(error), prefix="", doomed=["old/"], started_before=datetime.now(UTC)
     )
@@ -39,6 +40,40 @@ def test_uploads_that_can_not_be_looked_at_are_told_and_raise_nothing(error, sai
         uploads.look()
 
     assert uploads.abort(None, ["old/"]) == Aborted(count=0, problem=said)
+
+
+@pytest.mark.parametrize("is_ahead", [True, False])
+def test_upload_begun_since_the_plan_stays(site: Bucket, is_ahead: bool) -> None:
+    site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
+    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
+    ((upload,),) = reader.list_uploads("")
+    for count, since in enumerate((timedelta(), timedelta(seconds=1))):
+        uploads = Uploads(
+            reader=reader,
+            prefix="",
+            doomed=["old/"],
+            started_before=upload.started_at + since,
+        )
+        if is_ahead:
+            uploads.look()
+        assert uploads.abort(reader.open_writer(), ["old/"]) == Aborted(count=count)
+
+
+def test_interrupt_of_the_look_for_uploads_aborts_none(site: Bucket, monkeypatch) -> None:
+    site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
+    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
+    listed = list(reader.list_uploads(""))
+
+    def interrupted(_prefix: str):
+        yield from listed
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reader, "list_uploads", interrupted)
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    uploads = Uploads(reader=reader, prefix="", doomed=["old/"], started_before=soon)
+
+    found = uploads.abort(reader.open_writer(), ["old/"])
+    assert found == Aborted(count=0, problem="it was interrupted")
 
 
 def test_look_for_uploads_that_is_stopped_is_made_in_the_end(site: Bucket) -> None:
