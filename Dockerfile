@@ -25,7 +25,8 @@ ARG SOURCE_DATE_EPOCH=0
 RUN /opt/ci3/bin/python -I -B -c "import sys, difflib, importlib, pkgutil, traceback, ci3; \
 names = [one.name for one in pkgutil.walk_packages(ci3.__path__, 'ci3.')]; \
 [importlib.import_module(name) for name in names if name != 'ci3.__main__']; \
-import botocore.session, ctypes, rich.progress, rich.table; \
+import botocore.session, ctypes, multiprocessing.connection, multiprocessing.popen_fork, \
+    rich.progress, rich.table; \
 services = 's3', 'sts', 'sso', 'sso-oidc', 'signin', 'cloudfront', 'ssm'; \
 session = botocore.session.get_session(); \
 [session.create_client(service, region_name='us-east-1') for service in services]; \
