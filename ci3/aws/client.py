@@ -154,14 +154,7 @@ class _AskedOnce:
     """Remembers too that there are no credentials: to look for them again takes seconds."""
 
     def __init__(self, resolver: Credentials) -> None:
-        self._resolver = resolver
-        self._found: list[botocore.credentials.Credentials | None] = []
-
-    def load_credentials(self) -> botocore.credentials.Credentials | None:
-        """Look for credentials where the AWS configuration says, the first time."""
-        if not self._found:
-            self._found.append(self._resolver.load_credentials())
-        return self._found[0]
+        self.load_credentials = cache(resolver.load_credentials)
 
 
 @cache

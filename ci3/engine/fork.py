@@ -236,7 +236,7 @@ def _be(asker: int, opening: "Opening", answer: Answer, pipes: "Sequence[Pipe]")
 
 
 def _end_with(asker: int) -> None:
-    """End when the Python that asks is gone, whatever is being waited for: it holds its locks too.
+    """End when the Python that asks is gone, whatever is being waited for.
 
     Source: https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
     """

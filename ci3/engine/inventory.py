@@ -180,12 +180,12 @@ def list_deployment(
     bucket: BucketReader, name: str, prefix: str, required_file: str = ""
 ) -> tuple[Deployment, tuple[StoredObject, ...]]:
     """List one folder in full: its summary, and its objects by key."""
-    found = read_whole(bucket, prefix, with_versions=False)
+    found = read_folder(bucket, prefix, with_versions=False)
     return describe_found(bucket, name, prefix, found, required_file)
 
 
-def read_whole(bucket: BucketReader, prefix: str, *, with_versions: bool) -> Found:
-    """Read all objects under a prefix.
+def read_folder(bucket: BucketReader, prefix: str, *, with_versions: bool) -> Found:
+    """Read all objects of a folder.
 
     With versions, each object has its version's id, unless this identity may not list versions.
     """

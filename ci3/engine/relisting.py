@@ -9,7 +9,7 @@ from ci3.aws.bucket import BucketReader
 from ci3.core.listed import Listed
 from ci3.core.model import Deployment
 from ci3.engine.fork import Fork, Say, fork_beside
-from ci3.engine.inventory import LISTING_WORKERS, Found, read_whole
+from ci3.engine.inventory import LISTING_WORKERS, Found, read_folder
 from ci3.errors import ListingError
 
 WORTH_A_COPY: Final = 5_000
@@ -22,7 +22,7 @@ STILL_AT_IT: Final = "still at it"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The prefix of a deployment that is to be listed; see `read_whole`."""
+    """The prefix of a deployment that is to be listed; see `read_folder`."""
 
     prefix: str
     with_versions: bool
@@ -52,7 +52,7 @@ class Relisting:
         with_versions: bool,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> Found:
-        """Read what stands in a deployment by now; see `read_whole`.
+        """Read what stands in a deployment by now; see `read_folder`.
 
         Raises ListingError too where the copy failed, and nobody wants it any longer.
         """
@@ -63,7 +63,7 @@ class Relisting:
             return found
         if is_stopped():
             raise ListingError(f"{one.prefix} was not listed again: the run has been stopped", "")
-        return read_whole(self._bucket, one.prefix, with_versions=with_versions)
+        return read_folder(self._bucket, one.prefix, with_versions=with_versions)
 
     def end(self) -> None:
         """End the copy; who waits for it goes on."""
@@ -98,7 +98,7 @@ def _is_for_a_copy(one: Deployment) -> bool:
 def _answer(bucket: BucketReader, asked: Asked, say: Say) -> None:
     """Read, and say now and then that it goes on: S3 may be slow."""
     with ThreadPoolExecutor(1, "reading") as pool:
-        reading = pool.submit(read_whole, bucket, asked.prefix, with_versions=asked.with_versions)
+        reading = pool.submit(read_folder, bucket, asked.prefix, with_versions=asked.with_versions)
         while wait((reading,), timeout=BEAT_SECONDS).not_done:
             say(STILL_AT_IT)
     found = None if reading.exception() else reading.result()

@@ -2,7 +2,9 @@
 
 import pytest
 
+from ci3.aws.bucket import BucketReader
 from ci3.engine import fork
+from tests.s3 import Bucket
 
 
 @pytest.fixture
@@ -13,3 +15,17 @@ def forks(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr(fork, "_is_alone", lambda: True)
     monkeypatch.setattr(fork, "_count_cores", lambda: 2)
+
+
+@pytest.fixture
+def shop(site: Bucket) -> Bucket:
+    """A bucket with four deployments of four files."""
+    for number in range(4):
+        site.deploy(f"shop-{number}", days=1 + number, files=4)
+    return site
+
+
+@pytest.fixture
+def reader(shop: Bucket) -> BucketReader:
+    """Reads the shop."""
+    return BucketReader(bucket=shop.name, region="us-east-1", endpoint_url=shop.endpoint_url)

@@ -11,7 +11,7 @@ from ci3.aws.bucket import BucketReader
 from ci3.core.model import Deployment, ObjectOutcome
 from ci3.engine import direct, fork
 from ci3.engine import relisting as engine_relisting
-from ci3.engine.inventory import list_deployment, read_whole
+from ci3.engine.inventory import list_deployment, read_folder
 from ci3.engine.relisting import Relisting, begin_relisting
 from ci3.errors import AccessError, DeniedError, ExitCode, ListingError
 from tests.engine.road import apply, furnish
@@ -25,15 +25,10 @@ pytestmark = [
 
 
 @pytest.fixture
-def shop(site: Bucket) -> Bucket:
-    for number in range(6):
-        site.deploy(f"shop-{number}", days=1 + number, files=4)
-    return site
-
-
-@pytest.fixture
-def reader(shop: Bucket) -> BucketReader:
-    return BucketReader(bucket=shop.name, region="us-east-1", endpoint_url=shop.endpoint_url)
+def shop(shop: Bucket) -> Bucket:
+    for number in (4, 5):
+        shop.deploy(f"shop-{number}", days=1 + number, files=4)
+    return shop
 
 
 @pytest.fixture
@@ -49,9 +44,9 @@ def only_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def read(*words, **more):
         assert os.getpid() != this, "it was read here"
-        return read_whole(*words, **more)
+        return read_folder(*words, **more)
 
-    monkeypatch.setattr(engine_relisting, "read_whole", read)
+    monkeypatch.setattr(engine_relisting, "read_folder", read)
 
 
 @pytest.mark.parametrize("keeps_versions", [True, False])
@@ -60,7 +55,7 @@ def test_copy_reads_what_this_python_would_read(shop, reader, due, keeps_version
     if keeps_versions:
         shop.enable_versioning()
         shop.put("shop-1/file-00001", body=b"another")
-    here = [read_whole(reader, one.prefix, with_versions=keeps_versions) for one in due]
+    here = [read_folder(reader, one.prefix, with_versions=keeps_versions) for one in due]
     with closing(begin_relisting(reader, due)) as listing:
         assert [listing.read(one, with_versions=keeps_versions) for one in due] == here
 

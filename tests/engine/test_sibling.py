@@ -17,7 +17,6 @@ from ci3.engine.fork import forked
 from ci3.engine.inventory import Scope, take_inventory
 from ci3.engine.progress import Silent
 from ci3.engine.sibling import ListingSibling, answer_spans
-from tests.s3 import Bucket
 
 LARGE = Case(work=Work.PLAN, layout=Layout("300x1000"), doomed=150, tools=(), title="large")
 SMALL = Case(work=Work.PLAN, layout=Layout("30x20"), doomed=15, tools=(), title="small")
@@ -25,18 +24,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning"),
     pytest.mark.usefixtures("forks"),
 ]
-
-
-@pytest.fixture
-def shop(site: Bucket) -> Bucket:
-    for number in range(4):
-        site.deploy(f"shop-{number}", days=1 + number, files=4)
-    return site
-
-
-@pytest.fixture
-def reader(shop: Bucket) -> BucketReader:
-    return BucketReader(bucket=shop.name, region="us-east-1", endpoint_url=shop.endpoint_url)
 
 
 @pytest.fixture
