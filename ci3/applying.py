@@ -51,9 +51,6 @@ def delete(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Result
     plan = approved.plan
     started_at = cleanup.clock()
     run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-    shard = plan.part.shard if plan.part else None
-    if shard:
-        run_id = f"{run_id}-{shard.mark}"  # the shards of a matrix begin in the same second
     with _open_journal(cleanup.settings, run_id, bucket) as journal:
         cleanup.tell_journal(journal.path)
         journal.begin(
@@ -65,8 +62,6 @@ def delete(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Result
                 target=plan.target,
                 policy=plan.policy,
                 deployments=note_approved(one.deployment for one in approved.due),
-                shard=str(shard or ""),
-                others=tuple(sorted(plan.part.others)) if plan.part else (),
             )
         )
         return delete_journaled(cleanup, approved, bucket, journal, uploads_before=plan.created_at)

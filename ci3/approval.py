@@ -5,10 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
-from ci3.core.certainty import NOTHING_FADES, Fading
 from ci3.core.model import Decision, Target
 from ci3.core.objections import against_readings, folder_names
-from ci3.core.parting import overlook_others
 from ci3.core.pins import Pin, pin_live
 from ci3.core.plan import NO_DEPLOYMENT, Plan, compare
 from ci3.engine.folders import find_folders
@@ -17,10 +15,7 @@ from ci3.errors import RefusedError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approved:
-    """What of a plan may be deleted now; of the rest, why not, and what is gone already.
-
-    Of a plan that is cut, the rest is that of all shards.
-    """
+    """What of a plan may be deleted now; of the rest, why not, and what is gone already."""
 
     plan: Plan
     due: tuple[Decision, ...]
@@ -56,11 +51,8 @@ def approve(  # noqa: PLR0913 - all that an approval is of
     if not is_fresh:
         settings = cleanup.settings.with_engine(plan.engine)
         cleanup = replace(cleanup, settings=settings)  # as it was shown, so it is done
-        fading = Fading(elsewhere=plan.part.others) if plan.part else NOTHING_FADES
-        new_plan = make_plan() if make_plan else cleanup.make_plan(bucket, fading)
+        new_plan = make_plan() if make_plan else cleanup.make_plan(bucket)
         tell(new_plan)
-        if plan.part is not None:
-            new_plan = overlook_others(new_plan, plan, cleanup.limits)
         approved = _hold_against(new_plan, approved)
     return hold_what_is_live(cleanup, approved, bucket)
 

@@ -1,6 +1,6 @@
 """The one road that both faces take: inventory, pins, decision, plan, apply, result."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials
 from ci3.constants import MINIMUM_KEEP_COUNT
-from ci3.core.certainty import NOTHING_FADES, Fading, judge_for_certain
+from ci3.core.certainty import NOTHING_BEGUN, judge_for_certain
 from ci3.core.expiry_plan import Sight
 from ci3.core.live import Reading
 from ci3.core.model import (
@@ -127,18 +127,18 @@ class Cleanup:
         with self._scope(bucket, is_begun=False) as scope:
             return take_inventory(bucket, scope, self.progress)
 
-    def look(self, bucket: BucketReader, fading: Fading = NOTHING_FADES) -> Seen:
+    def look(self, bucket: BucketReader, begun: Mapping[str, str] = NOTHING_BEGUN) -> Seen:
         """Read all that is to be known, and judge each deployment.
 
         Where one request for each was enough so far, those that a deletion rests on are listed in
-        full, and all are judged again, until none is left. Nothing goes on account of what is
-        `fading`.
+        full, and all are judged again, until none is left. `begun` names the deployments whose
+        deletion has begun, with their fingerprints before: they supersede nothing.
         """
         is_begun = self.settings.age_from is AgeFrom.FIRST_OBJECT
         with self._scope(bucket, is_begun=is_begun) as scope:
-            return self._look(bucket, scope, fading)
+            return self._look(bucket, scope, begun)
 
-    def _look(self, bucket: BucketReader, scope: Scope, fading: Fading) -> Seen:
+    def _look(self, bucket: BucketReader, scope: Scope, begun: Mapping[str, str]) -> Seen:
         with ThreadPoolExecutor(1, "live") as beside:
             asked = beside.submit(self.read_live_sources, bucket)
             is_beside = self.settings.concurrency > 1  # it would be the second request at once
@@ -155,7 +155,7 @@ class Cleanup:
             lambda some, names: finish_listing(
                 bucket, scope, some, names, self.progress, found=found
             ),
-            fading,
+            begun,
         )
         target = bucket.target(self.settings.prefix, state.versioning)
         keeps_versions = (
@@ -185,9 +185,9 @@ class Cleanup:
             bucket, scope, self.settings.inventory, self.reports, self.progress
         )
 
-    def make_plan(self, bucket: BucketReader, fading: Fading = NOTHING_FADES) -> Plan:
-        """Decide what would be deleted, and why; `fading` is as for `look`."""
-        return self._plan(self.look(bucket, fading), bucket)
+    def make_plan(self, bucket: BucketReader, begun: Mapping[str, str] = NOTHING_BEGUN) -> Plan:
+        """Decide what would be deleted, and why; `begun` is as for `look`."""
+        return self._plan(self.look(bucket, begun), bucket)
 
     def _plan(self, seen: Seen, bucket: BucketReader) -> Plan:
         decisions = tuple(judgement.decision for judgement in seen.judgements)

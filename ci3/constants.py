@@ -26,12 +26,6 @@ PROBE_NAME: Final = ".ci3-probe-"
 MAXIMUM_CONCURRENCY: Final = 32
 """Requests to S3 that are out at once, unless a user says another number."""
 
-MAXIMUM_SHARDS: Final = 256
-"""Parts that a plan is cut into at most: the jobs that a workflow's matrix may have.
-
-Each of them lists everything anew. Source: https://docs.github.com/en/actions/reference/limits
-"""
-
 MOST_DIRECT_OBJECTS: Final = 10_000_000
 """Objects up to which ci3 deletes them itself, if it may choose.
 

@@ -80,12 +80,7 @@ class Reporter:
         self._has_targets = settings.has_targets
         self._talk = Talk(
             github=github,
-            policy=_comment_policy(
-                settings.comment,
-                mode=settings.mode,
-                is_shard=bool(settings.shard),
-                comment_id=settings.comment_id,
-            ),
+            policy=_comment_policy(settings.comment, mode=settings.mode),
             ids=(settings.comment_id or place,),
             is_plan=settings.mode is Mode.PLAN,
         )
@@ -253,15 +248,9 @@ def open_github(run: WorkflowRun, *, api_url: str, token: str) -> "GitHubApi | N
     return GitHubApi(api_url=api_url, token=token, repository=run.repository)
 
 
-def _comment_policy(
-    wanted: CommentPolicy, *, mode: str, is_shard: bool, comment_id: str
-) -> CommentPolicy:
-    """Say when to comment: never what says nothing about a plan, nor all shards in one place.
-
-    There each would write over what the others have said.
-    """
-    is_apart = mode == Mode.DOCTOR or (is_shard and not comment_id)
-    return CommentPolicy.NEVER if is_apart else wanted
+def _comment_policy(wanted: CommentPolicy, *, mode: str) -> CommentPolicy:
+    """Return when to comment: never in doctor mode, which has no plan to show."""
+    return CommentPolicy.NEVER if mode == Mode.DOCTOR else wanted
 
 
 def _talk_by_inputs(run: WorkflowRun, inputs: Mapping[str, Given]) -> Talk | None:
@@ -273,8 +262,6 @@ def _talk_by_inputs(run: WorkflowRun, inputs: Mapping[str, Given]) -> Talk | Non
     policy = _comment_policy(
         CommentPolicy.NEVER if is_silent else CommentPolicy.CHANGES,
         mode=text_of(inputs, "mode"),
-        is_shard=bool(text_of(inputs, "shard")),
-        comment_id=named,
     )
     try:
         return Talk(

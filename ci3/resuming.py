@@ -8,7 +8,6 @@ from ci3.approval import approve, refuse_other_target
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
 from ci3.core.account import Account
-from ci3.core.certainty import Fading
 from ci3.core.model import DeploymentResult, ObjectOutcome, Result
 from ci3.core.plan import Plan
 from ci3.core.resumption import (
@@ -84,8 +83,7 @@ class Resumption:
         return written.has_ended and not written.stopped and not written.open_prefixes
 
     def _find_left(self) -> Left:
-        fading = Fading(here=self._begun, elsewhere=frozenset(self.header.others))
-        fresh = self.cleanup.make_plan(self.bucket, fading)
+        fresh = self.cleanup.make_plan(self.bucket, self._begun)
         refuse_other_target(self.header.target, fresh.target)
         unchanged, brought_back = self._look_at_begun(fresh)
         return plan_what_is_left(
@@ -106,8 +104,7 @@ class Resumption:
 
     @property
     def _told(self) -> str:
-        shard = f", shard {self.header.shard}," if self.header.shard else ""
-        return f"the run {self.header.run_id}{shard} of {moment(self.header.started_at)}"
+        return f"the run {self.header.run_id} of {moment(self.header.started_at)}"
 
     def _look_at_begun(self, fresh: Plan) -> tuple[set[str], set[str]]:
         """List the half-deleted ones, and find those that only the run's own deletions changed.

@@ -70,7 +70,7 @@ class Begun:
         has_stood = self.reconciled is not None or bool((self.newer or self.plan).rules)
         result = self.account.result
         is_written = bool(result.expiring) if result is not None else self.is_deleting
-        if (has_stood or is_written) and not _is_later_shard(self.cleanup):
+        if has_stood or is_written:
             from ci3.standing import hold_standing
 
             self.account = hold_standing(self.cleanup, self.bucket, self.account, self.newer)
@@ -100,7 +100,7 @@ class Run:
         """
         if self.resumption is not None:
             return (self.resumption.make_plan(),)
-        plans = self._cut() or tuple(
+        plans = tuple(self.saved) or tuple(
             cleanup.make_plan(bucket)
             for cleanup, bucket in zip(self.cleanups, self.buckets, strict=True)
         )
@@ -114,20 +114,6 @@ class Run:
                         "leaves the other out.",
                     )
         return plans
-
-    def _cut(self) -> tuple[Plan, ...]:
-        """Take the plans that were saved, or where this is a shard its parts of them."""
-        shard = self.cleanups[0].settings.shard
-        if shard is None:
-            return tuple(self.saved)
-        if any(plan.engine is Engine.LIFECYCLE for plan in self.saved):
-            raise SettingsError(
-                "the plan has engine: lifecycle, and shard cuts what ci3 deletes itself",
-                "Leave shard out: S3 does the work. Nothing was deleted.",
-            )
-        from ci3.core.parting import cut
-
-        return cut(self.saved, shard)
 
     def has_work(self, begun: Sequence[Begun]) -> bool:
         """Whether applying would do anything: delete, or tell how a run ended."""
@@ -152,8 +138,6 @@ class Run:
         )
 
     def _reconcile(self, cleanup: Cleanup, bucket: BucketReader, plan: Plan) -> "Reconciled | None":
-        if _is_later_shard(cleanup):
-            return None
         if self.saved and cleanup.read_rules(bucket).own:
             plan = cleanup.make_plan(bucket)  # what was saved tells of the rules of then
         if not plan.rules:
@@ -185,7 +169,7 @@ class Run:
             begun[0].account = self.resumption.apply(begun[0].plan, is_fresh=is_fresh)
             return
         is_fresh = is_fresh and not self.saved
-        steps = [(one, one.approve(is_fresh=is_fresh)) for one in begun if one.plan.all_doomed]
+        steps = [(one, one.approve(is_fresh=is_fresh)) for one in begun if one.plan.doomed]
         is_changed = any(approved.changed for _, approved in steps)
         if self.saved and is_changed and not self.cleanups[0].settings.skip_changed:
             for one in begun:
@@ -193,7 +177,7 @@ class Run:
             for one, approved in steps:
                 one.account = replace(one.account, changed=approved.changed)
             return
-        _delete_each([step for step in steps if step[0].plan.doomed])  # else it is other shards'
+        _delete_each(steps)
 
     def save_plans(self, plans: Sequence[Plan]) -> None:
         """Write the plan file, where one is named.
@@ -212,17 +196,9 @@ def open_run(
 ) -> Run:
     """Open every target's bucket for reading; from now on the timeout counts.
 
-    Raises SettingsError where a journal was to be stored in a place that is not its own, and for a
-    shard of no saved plan. With a journal, which must stay open, the run goes on with the one that
-    wrote it.
+    Raises SettingsError where a journal was to be stored in a place that is not its own. With a
+    journal, which must stay open, the run goes on with the one that wrote it.
     """
-    if cleanups[0].settings.shard and not saved and opened is None:
-        raise SettingsError(
-            "shard cuts a plan that is saved, and there is none: each shard would make another, "
-            "while the others delete",
-            "Save it in a job before (mode: plan or ci3 plan-cleanup, with plan-file) and apply "
-            "that plan-file with the shard. Nothing was deleted.",
-        )
     for one in cleanups:
         refuse_other_place(one.settings.journal_file, one.settings.bucket, one.settings.prefix)
     timed = [
@@ -254,12 +230,6 @@ def _is_in_the_way(outer: Plan, inner: Plan) -> bool:
         return True
     names = {decision.deployment.name for decision in outer.decisions}
     return folder_under(other.prefix, one.prefix) in names
-
-
-def _is_later_shard(cleanup: Cleanup) -> bool:
-    """Whether rules are another's: all at once would be in each other's way, so the first does."""
-    shard = cleanup.settings.shard
-    return shard is not None and shard.number > 1
 
 
 def _delete_each(steps: Sequence[tuple[Begun, Approved]]) -> None:

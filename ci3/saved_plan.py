@@ -10,7 +10,6 @@ from ci3.core.journal_place import is_address
 from ci3.core.live import LiveSource
 from ci3.core.model import Engine, Target
 from ci3.core.plan import DELETE_VERSIONS, ENGINE, Origin, Plan, PolicyEntry
-from ci3.core.shards import Shard
 from ci3.errors import SettingsError
 from ci3.resolving import Given, refuse_unknown, resolve, text_of
 from ci3.settings import BY_NAME, Settings
@@ -90,10 +89,6 @@ def settings_of_plans(
                 replace(one, journal_file=numbered(one.journal_file, number), has_targets=True)
                 for number, one in enumerate(settings, 1)
             )
-    settings = tuple(
-        replace(one, journal_file=numbered(one.journal_file, one.shard.mark)) if one.shard else one
-        for one in settings
-    )
     planned = [plan.target.url for plan in plans]
     if [one.url for one in settings] != planned:
         raise SettingsError(
@@ -141,13 +136,6 @@ def settings_of_journal(
                 f"{layer['plan-file'].where} and a journal to resume exclude each other",
                 "Leave the plan file out: the journal names what was approved.",
             )
-        wanted = text_of(layer, "shard")
-        if wanted and wanted != header.shard:
-            raise SettingsError(
-                f"{layer['shard'].where} is {wanted!r}, and the run to resume was "
-                f"{f'shard {header.shard}' if header.shard else 'no shard'}",
-                "Leave it out: the journal names what is this run's. Nothing was deleted.",
-            )
     if ENGINE in header.policy:
         raise SettingsError(
             f"{path} is the journal of a run with engine: {header.policy[ENGINE].value}, which is "
@@ -157,7 +145,7 @@ def settings_of_journal(
     layer = _recorded_layer(header.target, header.policy, path, (policy.defaults, given))
     settings = resolve(before, layer, policy.defaults, given).with_engine(Engine.DIRECT)
     _refuse_other_end(settings, header.policy, f"{path} is the journal of a run")
-    return replace(settings, shard=Shard.parse(header.shard) if header.shard else None)
+    return settings
 
 
 def _refuse_other_end(settings: Settings, recorded: Mapping[str, PolicyEntry], what: str) -> None:

@@ -17,7 +17,6 @@ from ci3.core.measures import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, B
 from ci3.core.model import Engine
 from ci3.core.plan import ENGINE, DeleteLimit, PolicyEntry
 from ci3.core.report_place import ADDRESS_PATTERN, ReportPlace
-from ci3.core.shards import Shard
 from ci3.core.succession import AgeFrom
 from ci3.definitions import Kind, Setting, define
 from ci3.values import (
@@ -292,24 +291,12 @@ class Settings:
         default_doc="false",
         is_policy_key=False,
     )
-    # No policy key: it is one job's part.
-    shard: Shard | None = define(
-        "To apply a plan file: delete only one part of so many, such as `3/8`, so that jobs of a "
-        "matrix share the work. By the plan alone each deployment is in one part, whole, and all "
-        "parts have about as many objects. Each job judges the whole plan, writes a journal of its "
-        "own and tells of its part; it writes no comment unless `comment-id` names one.",
-        parse=Shard.parse,
-        options=("--shard",),
-        default=None,
-        is_policy_key=False,
-    )
     journal_file: str = define(
         "Where an apply writes down what it is about to delete, and what became of it. "
         "The file must not exist yet. Each of several targets has its own: `journal-1.jsonl` and "
-        "so on; so has each shard: `journal-3of8.jsonl`. `s3://` stores it in the bucket itself, "
-        "in `.ci3/journals/<run>/` below the prefix, which is never a deployment; whoever may read "
-        "that folder reads the keys that went and the settings. To restore: the journal of the run "
-        "to undo.",
+        "so on. `s3://` stores it in the bucket itself, in `.ci3/journals/<run>/` below the "
+        "prefix, which is never a deployment; whoever may read that folder reads the keys that "
+        "went and the settings. To restore: the journal of the run to undo.",
         options=("--journal-file",),
         default="",
         default_doc="`ci3-journal-<run>.jsonl` in the workspace",

@@ -74,7 +74,7 @@ def _place_text(given: Given) -> str:
     return " ".join(given.texts).strip().rstrip("/")
 
 
-def numbered(text: str, number: int | str) -> str:
+def numbered(text: str, number: int) -> str:
     """Put a number before a file's suffix; an address in S3, where runs have folders, stays.
 
     What names no file is left for the writer to refuse.

@@ -17,13 +17,11 @@ from docs.tables import table
 POWERS = (4, 6, 8, 9)
 """Objects to delete, as powers of ten."""
 DEPLOYMENTS = 100
-SHARDS = 8
 PLACES = {
-    "one partition": (1, 1),
-    "six partitions, one job": (6, 1),
-    f"50 partitions, {SHARDS} shards": (50, SHARDS),
+    "one partition": 1,
+    "six partitions or more": 6,
 }
-"""How many partitions are written to at once, and by how many machines."""
+"""How many partitions of the bucket are written to at once."""
 
 
 def times_table() -> str:
@@ -32,8 +30,8 @@ def times_table() -> str:
     for power in POWERS:
         counts = _counts(power)
         times = [
-            _time(estimate_direct(counts, partition_count=partitions, machine_count=machines))
-            for partitions, machines in PLACES.values()
+            _time(estimate_direct(counts, partition_count=partition_count))
+            for partition_count in PLACES.values()
         ]
         use = choose_engine(counts).engine
         rows.append((f"10^{power}", f"`{use}`", *times, "a day or two"))
@@ -52,11 +50,10 @@ def costs_table() -> str:
                 f"{pages:,} pages, {cost(once)}",
                 duration(pages / PAGES_A_SECOND),
                 cost(2 * once + again),
-                cost((1 + SHARDS) * once + again),
                 cost(10**power * INVENTORY_USD_PER_MILLION / 1_000_000),
             )
         )
-    more = ("plan and apply that plan", f"with {SHARDS} shards", "an S3 Inventory report")
+    more = ("plan and apply that plan", "an S3 Inventory report")
     return table(("objects", "list them once", "that takes", *more), rows)
 
 

@@ -24,7 +24,6 @@ GROUPS = {
         "policy-file",
         "plan-file",
         "skip-changed",
-        "shard",
         "journal-file",
         "resume",
     ),

@@ -148,17 +148,6 @@ def test_direct_is_chosen_where_no_deployment_is_old_enough_for_a_rule(site, cap
     assert site.folders() == {"new"}
 
 
-@pytest.mark.usefixtures("_few")
-def test_shards_are_for_direct_deletion_only(site, capsys) -> None:
-    assert plan(site) == 0
-
-    assert cleanup(*PLAN, "--shard", "1/2") == 2
-
-    assert "the plan has engine: lifecycle, and shard cuts" in capsys.readouterr().err
-    assert site.lifecycle == FOREIGN
-    assert site.folders() == {"new", "old-1", "old-2"}
-
-
 def test_run_that_took_direct_is_gone_on_with(site, capsys) -> None:
     expired = "<Error><Code>ExpiredToken</Code><Message>over</Message></Error>"
     site.proxy.answer("POST", r"\?delete", expired, status=400, nth=1)

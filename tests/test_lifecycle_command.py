@@ -392,20 +392,3 @@ def test_run_with_rules_is_not_gone_on_with(site, capsys) -> None:
     assert "Run it again without: it finds the rules that stand" in " ".join(
         capsys.readouterr().err.split()
     )
-
-
-def test_plan_that_is_left_to_s3_is_not_cut_into_shards(site, capsys) -> None:
-    plan = ("--plan-file", "plan.json")
-    assert main(["plan-cleanup", *site.options(), *BY_S3, *plan]) == 0
-    assert main(["cleanup", *plan, "--shard", "1/2", "--auto-approve"]) == 2
-    assert "shard cuts what ci3 deletes itself" in capsys.readouterr().err
-    assert site.lifecycle == FOREIGN
-
-
-def test_only_the_first_shard_takes_away_rules_that_were_left_behind(site, capsys) -> None:
-    add_rule(site, "gone", made_days_ago=1)
-    plan = ("--plan-file", "plan.json")
-    assert main(["plan-cleanup", *site.options(), *KEEP_1, *plan]) == 0
-    for shard, left in (("2/2", ["logs", "gone"]), ("1/2", ["logs"])):
-        assert main(["cleanup", *plan, "--shard", shard, "--auto-approve"]) == 0
-        assert names(site) == left

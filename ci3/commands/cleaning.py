@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 HOW_TO_APPLY = "run `ci3 cleanup` with the same options."
 
-_APPLY_SETTINGS = ("journal-file", "resume", "shard", "skip-changed", "timeout")
+_APPLY_SETTINGS = ("journal-file", "resume", "skip-changed", "timeout")
 
 
 @with_options(names_of_options(besides=_APPLY_SETTINGS))

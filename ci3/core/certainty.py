@@ -1,7 +1,8 @@
 """What a deletion rests on: it must all have been listed in full, and until then nothing goes."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from dataclasses import replace
+from types import MappingProxyType
 
 from ci3.core.model import Deployment, Inventory, ReasonCode
 from ci3.core.retention import Check, Judgement, RetentionPolicy
@@ -18,27 +19,8 @@ _BY_RULES = (
 _REPORTED = "only an inventory report tells how old it is"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fading:
-    """What deletions may be in the midst of, by name.
-
-    `elsewhere` is what others may delete at any moment; `here` what this run had begun with, each
-    with the fingerprint of before: where that is as it was, nothing is gone.
-    """
-
-    here: Mapping[str, str] = field(default_factory=dict)
-    elsewhere: frozenset[str] = frozenset()
-
-    def begun(self, deployments: Iterable[Deployment]) -> frozenset[str]:
-        """Name those of which this run has deleted something."""
-        return frozenset(
-            one.name
-            for one in deployments
-            if one.name in self.here and one.fingerprint != self.here[one.name]
-        )
-
-
-NOTHING_FADES = Fading()
+NOTHING_BEGUN: Mapping[str, str] = MappingProxyType({})
+"""No deployment is half deleted."""
 
 Judges = Callable[[Inventory], tuple[Judgement, ...]]
 Lists = Callable[[Inventory, Collection[str]], Inventory]
@@ -49,23 +31,24 @@ def judge_for_certain(
     policy: RetentionPolicy,
     judged: Judges,
     list_whole: Lists,
-    fading: Fading = NOTHING_FADES,
+    begun: Mapping[str, str] = NOTHING_BEGUN,
 ) -> tuple[Inventory, tuple[Judgement, ...]]:
     """Judge, list in full what a deletion rests on, and judge again, until none of it is unknown.
 
     `list_whole` gives an inventory with the named deployments listed in full, or begun where only a
     report told of them and that is enough; one that can't be listed is a hole of it. With an
     inventory report no more goes than without it, whatever it says: see `judge_by_the_known`.
-    Nothing goes on account of what is `fading`.
+
+    `begun` names the deployments whose deletion has begun, each with its fingerprint before that.
+    A deployment in it whose fingerprint has changed does not supersede any other.
     """
     while True:
         judgements = judged(inventory)
-        fades = fading.elsewhere | fading.here.keys()
-        needed = [one for one in inventory.deployments if one.name in fades]
+        needed = [deployment for deployment in inventory.deployments if deployment.name in begun]
         needed += rests_on(judgements, policy)
         unknown = {one.name for one in needed if not one.is_whole}
         if not unknown:
-            return inventory, judge_by_the_known(inventory, judgements, judged, fading)
+            return inventory, judge_by_the_known(inventory, judgements, judged, begun)
         inventory = list_whole(inventory, unknown)
 
 
@@ -96,18 +79,22 @@ def judge_by_the_known(
     inventory: Inventory,
     judgements: Sequence[Judgement],
     judged: Judges,
-    fading: Fading = NOTHING_FADES,
+    begun: Mapping[str, str] = NOTHING_BEGUN,
 ) -> tuple[Judgement, ...]:
-    """Keep what is due only if one believes in what a report alone tells of, or what may be going.
+    """Keep what would be deleted only because of a reported or a half-deleted deployment.
 
-    A deployment less never makes another go. So what goes without the reported ones would go too
-    if all of them were listed, as long as they are there. And what goes without the fading ones
-    goes whatever becomes of those. What this run has begun may go without what others have, and
-    what others have begun is judged as it is found.
+    Taking a deployment out of the inventory never makes another one deletable. So whatever is
+    deleted without the reported ones is deleted with them too, and whatever is deleted without the
+    half-deleted ones is deleted whatever becomes of those. A half-deleted deployment itself is
+    judged beside the others: its own deletion may be completed.
     """
-    reported = {one.name for one in inventory.deployments if one.is_reported}
-    begun = fading.begun(inventory.deployments)
-    if not reported and not begun and not fading.elsewhere:
+    reported = {deployment.name for deployment in inventory.deployments if deployment.is_reported}
+    half_deleted = {
+        deployment.name
+        for deployment in inventory.deployments
+        if deployment.name in begun and deployment.fingerprint != begun[deployment.name]
+    }
+    if not reported and not half_deleted:
         return tuple(judgements)
 
     def judged_without(names: Set[str]) -> dict[str, Judgement]:
@@ -115,16 +102,17 @@ def judge_by_the_known(
         found = judged(replace(inventory, deployments=rest))
         return {one.deployment.name: one for one in found}
 
-    known = judged_without(reported | begun | fading.elsewhere)
-    if begun:
-        of_begun = judged_without(reported | fading.elsewhere)
-        known |= {name: of_begun[name] for name in begun if name in of_begun}
-    as_found = fading.elsewhere - reported
+    known = judged_without(reported | half_deleted)
+    if half_deleted:
+        with_half_deleted = judged_without(reported)
+        known |= {
+            name: with_half_deleted[name] for name in half_deleted if name in with_half_deleted
+        }
     return tuple(
-        known.get(one.deployment.name) or _kept(one)
-        if one.is_delete and one.deployment.name not in as_found
-        else one
-        for one in judgements
+        known.get(judgement.deployment.name) or _kept(judgement)
+        if judgement.is_delete
+        else judgement
+        for judgement in judgements
     )
 
 

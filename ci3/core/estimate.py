@@ -87,22 +87,20 @@ class Choice:
         return (told, *(str(one) for one in self.estimates))
 
 
-def estimate_direct(
-    object_counts: Iterable[int], *, partition_count: int = 1, machine_count: int = 1
-) -> Estimate:
+def estimate_direct(object_counts: Iterable[int], *, partition_count: int = 1) -> Estimate:
     """Reckon what deleting deployments of so many objects takes in requests of ci3's own.
 
-    Each deployment is listed again before, while others are deleted. So many partitions of the
-    bucket are written to at once, by so many machines.
+    Each deployment is listed again before it is deleted, while others are deleted. The keys lie in
+    `partition_count` partitions of the bucket, which are written to at once.
     """
     counts = list(object_counts)
     total, pages = sum(counts), sum(count_pages(one) for one in counts)
-    rate = min(KEYS_A_SECOND * partition_count, MACHINE_KEYS_A_SECOND * machine_count)
-    delete_seconds, list_seconds = total / rate, pages / (PAGES_A_SECOND * machine_count)
+    rate = min(KEYS_A_SECOND * partition_count, MACHINE_KEYS_A_SECOND)
+    delete_seconds, list_seconds = total / rate, pages / PAGES_A_SECOND
     usd = list_cost(pages)
     arithmetic = (
         f"{counted(total, 'object')} / {rate:,} a second = {duration(delete_seconds)}; "
-        f"listed again meanwhile: {_listing(pages, machine_count)} = {cost(usd)}; DELETE is free"
+        f"listed again meanwhile: {_listing(pages)} = {cost(usd)}; DELETE is free"
     )
     return Estimate(
         engine=Engine.DIRECT,
@@ -126,7 +124,7 @@ def estimate_lifecycle(object_counts: Sequence[int], direct_counts: Sequence[int
     pages = sum(count_pages(one) for one in object_counts)
     arithmetic = (
         f"{counted(len(object_counts), 'rule')} for {counted(sum(object_counts), 'object')}, "
-        f"free; listed again before: {_listing(pages, 1)} = {cost(list_cost(pages))}; "
+        f"free; listed again before: {_listing(pages)} = {cost(list_cost(pages))}; "
         "S3 deletes within a day or two of the next midnight UTC"
     )
     rest = estimate_direct(direct_counts)
@@ -179,10 +177,10 @@ def list_cost(request_count: int) -> Decimal:
     return request_count * LIST_USD_PER_1000 / 1_000
 
 
-def _listing(pages: int, machine_count: int) -> str:
-    rate = PAGES_A_SECOND * machine_count
+def _listing(pages: int) -> str:
     return (
-        f"{counted(pages, 'page')} / {rate:,} a second = {duration(pages / rate)}, "
+        f"{counted(pages, 'page')} / {PAGES_A_SECOND:,} a second = "
+        f"{duration(pages / PAGES_A_SECOND)}, "
         f"{pages:,} LIST × {LIST_USD_PER_1000} USD per 1,000"
     )
 

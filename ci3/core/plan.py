@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ci3.core.model import Action, AllVersions, Decision, Engine, Ignored, Target
-from ci3.core.shards import Part
 from ci3.core.wording import timestamp
 
 if TYPE_CHECKING:
@@ -106,8 +105,6 @@ class DeleteLimit:
 class Totals:
     """The plan in numbers; `bytes_to_keep` is None where not all that stays was counted.
 
-    What there is to delete is that of the plan's part, where it is cut.
-
     `versions_to_delete` counts delete markers too; it is 0 where versions stay. `bytes_to_delete`
     are then those of the objects, and else of all their versions. What is `expiring` is neither
     kept nor to be deleted: an earlier run has left it to S3.
@@ -136,8 +133,6 @@ class Plan:
     ignored: tuple[Ignored, ...]
     refusals: tuple[Refusal, ...]
     warnings: tuple[PlanWarning, ...]
-    part: Part | None = None
-    """What of it one shard deletes, where it is cut; that changes nothing about its id."""
     rules: "tuple[StandingRule, ...]" = ()
     """The lifecycle rules of ours that stand here, and what becomes of them."""
     choice: tuple[str, ...] = ()
@@ -159,18 +154,9 @@ class Plan:
         return DELETE_VERSIONS in self.policy and self.target.versioning.may_hold_versions
 
     @property
-    def all_doomed(self) -> tuple[Decision, ...]:
-        """The decisions to delete, whichever shard does it."""
-        return tuple(decision for decision in self.decisions if decision.is_delete)
-
-    @property
     def doomed(self) -> tuple[Decision, ...]:
-        """The decisions to delete; of a plan that is cut, those of its part."""
-        return tuple(one for one in self.all_doomed if not self.is_elsewhere(one))
-
-    def is_elsewhere(self, decision: Decision) -> bool:
-        """Whether another shard deletes this deployment."""
-        return self.part is not None and decision.deployment.name in self.part.others
+        """The decisions to delete."""
+        return tuple(decision for decision in self.decisions if decision.is_delete)
 
     @property
     def kept(self) -> tuple[Decision, ...]:
@@ -256,14 +242,11 @@ class StillDue:
 
 
 def compare(approved: Plan, fresh: Plan) -> StillDue:
-    """Keep of an approved plan only what a plan made since still dooms, unchanged.
-
-    Of a plan that is cut, what is withdrawn is told of all of it; only what is its part's is due.
-    """
+    """Keep of an approved plan only what a plan made since still dooms, unchanged."""
     now = {decision.deployment.name: decision for decision in fresh.decisions}
     due: list[Decision] = []
     withdrawn: dict[str, str] = {}
-    for decision in approved.all_doomed:
+    for decision in approved.doomed:
         current = now.get(decision.deployment.name)
         if current is None:
             withdrawn[decision.deployment.name] = "it is gone"
@@ -277,6 +260,6 @@ def compare(approved: Plan, fresh: Plan) -> StillDue:
             withdrawn[decision.deployment.name] = "; ".join(
                 reason.message for reason in current.reasons
             )
-        elif not approved.is_elsewhere(decision):
+        else:
             due.append(current)
     return StillDue(due=tuple(due), withdrawn=withdrawn)

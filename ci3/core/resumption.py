@@ -49,10 +49,6 @@ class JournalHeader:
     target: Target
     policy: Mapping[str, PolicyEntry]
     deployments: Mapping[str, ApprovedDeployment]
-    shard: str = ""
-    """Which shard of the plan this run was, where that was cut."""
-    others: tuple[str, ...] = ()
-    """The deployments, by name, that other shards were to delete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,7 +82,6 @@ class Journal:
                 "ci3_version": header.ci3_version,
                 "run_id": header.run_id,
                 "plan_id": header.plan_id,
-                **({"shard": header.shard, "others": header.others} if header.shard else {}),
                 "started_at": timestamp(header.started_at),
                 "target": {
                     "bucket": target.bucket,

@@ -311,8 +311,6 @@ def _header(record: HeaderRecord) -> JournalHeader:
             for name, entry in record.policy.items()
         },
         deployments={one.prefix: one for one in approved},
-        shard=record.shard,
-        others=tuple(record.others),
     )
 
 

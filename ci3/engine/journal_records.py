@@ -68,8 +68,6 @@ class HeaderRecord(_Strict):
     ci3_version: str
     run_id: str = Field(min_length=1)
     plan_id: str
-    shard: str = Field(default="", pattern="^([1-9][0-9]*/[1-9][0-9]*)?$")
-    others: list[str] = Field(default_factory=list)
     started_at: AwareDatetime
     target: TargetRecord
     policy: dict[str, PolicyRecord]

@@ -165,7 +165,7 @@ def _target(account: Account, place: Place, room_bytes: int) -> list[str]:
     below = [*_ignored(plan), plain(rules_note(plan)), choice]
     room = room_bytes - size_bytes("\n\n".join((above, *below)))
     doomed = table(_doomed_columns(account), _doomed_rows(account, place), room, place)
-    is_short = len(_doomed(account)) <= _DOOMED_OPEN
+    is_short = len(plan.doomed) <= _DOOMED_OPEN
     goes = _folded(_doomed_title(account), doomed, is_open=is_short)
     kept = table(_KEPT_COLUMNS, _rows_of(plan, plan.kept, place), room - size_bytes(goes), place)
     stays = _folded(_kept_title(plan), kept, is_open=len(plan.kept) <= _KEPT_OPEN)
@@ -179,17 +179,10 @@ def _folded(title: str, shown: str, *, is_open: bool) -> str:
     return details(title, shown, is_open=is_open) if shown else ""
 
 
-def _doomed(account: Account) -> Sequence[Decision]:
-    """List what it deletes; of a plan that is stale all, since any shard's makes it so."""
-    return account.plan.all_doomed if account.is_stale else account.plan.doomed
-
-
 def _doomed_title(account: Account) -> str:
-    doomed = _doomed(account)
+    doomed = account.plan.doomed
     is_planned = account.result is None and not account.is_stale
     what = "to delete" if is_planned else "of the plan"
-    if account.plan.part and not account.is_stale:
-        what += f" in shard {account.plan.part.shard}"
     amount = size(sum(one.deployment.deletion_bytes for one in doomed))
     return f"{counted(len(doomed), 'deployment')} {what}, {amount}"
 
@@ -269,7 +262,7 @@ def _doomed_columns(account: Account) -> tuple[str, ...]:
 def _doomed_rows(account: Account, place: Place) -> Iterable[str]:
     plan, result = account.plan, account.result
     by_name = {one.name: one for one in result.deployments} if result else {}
-    for section in sections(plan, _doomed(account)):
+    for section in sections(plan, plan.doomed):
         yield from _section_row(section)
         for decision in section.decisions:
             one = by_name.get(decision.deployment.name)

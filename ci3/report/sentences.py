@@ -26,8 +26,6 @@ SOON = "within a day or two"
 def verdict(plan: Plan) -> str:
     """Say first what matters: what would go, what that frees, what stays."""
     totals, kept = plan.totals, _rest(plan)
-    if plan.part and not totals.delete:
-        return f"Nothing to delete by shard {plan.part.shard}: {kept}"
     if not totals.found:
         return "Nothing to delete: there are no deployments here"
     if not totals.delete and totals.expiring:
@@ -38,8 +36,6 @@ def verdict(plan: Plan) -> str:
     deleted = f"{totals.delete:,} of {counted(totals.found, 'deployment')} would be deleted"
     if plan.deletes_versions:
         deleted += " with all versions, for good"
-    if plan.part:
-        deleted += f" by shard {plan.part.shard}"
     if by_rule := sum(one.expire_days is not None for one in plan.doomed):
         which = "" if by_rule == totals.delete else f"{by_rule:,} of them "
         deleted += f" ({which}by S3, {SOON})"
@@ -49,10 +45,7 @@ def verdict(plan: Plan) -> str:
 
 def _rest(plan: Plan) -> str:
     """Say what of a plan is not this run's to delete."""
-    kept = _what_stays(plan.totals.keep, plan.totals.expiring)
-    if not plan.part:
-        return kept
-    return f"{counted(len(plan.part.others), 'deployment')} left to other shards, {kept}"
+    return _what_stays(plan.totals.keep, plan.totals.expiring)
 
 
 def _what_stays(kept_count: int, expiring_count: int) -> str:
@@ -84,8 +77,6 @@ def achievement(plan: Plan, result: Result) -> str:
         what = f"{done:,} of {counted(planned, 'deployment')} deleted"
     if plan.deletes_versions:
         what += " for good"
-    if plan.part:
-        what += f" by shard {plan.part.shard}"
     if result.deployments_skipped:
         what += f", {result.deployments_skipped:,} skipped that had changed"
     more = f"; {left_to_s3}" if left_to_s3 else ""
@@ -141,7 +132,7 @@ def uploads_note(result: Result) -> str:
 
 def staleness(account: Account) -> str:
     """Say of a saved plan that it was not applied, since things have changed."""
-    changed, due = len(account.changed), len(account.plan.all_doomed)
+    changed, due = len(account.changed), len(account.plan.doomed)
     if not changed:
         return "Not applied: the plan of another target is stale"
     rest = f" to delete the other {due - changed:,}" if due > changed else ""
@@ -171,8 +162,6 @@ def next_note(accounts: Sequence[Account]) -> str:
         return ""  # the headline says it
     if Outcome.PARTIAL in outcomes:
         again = "Mend what is told above, and run it again: it plans anew, and deletes what is left"
-        if any(account.plan.part for account in accounts):
-            again = "Mend what is told above, and run it with a new plan: it deletes what is left"
         is_resumable = any(
             one.result and one.result.stopped and one.result.journal_file
             for one in accounts
@@ -349,11 +338,9 @@ def total_verdict(accounts: Sequence[Account]) -> str:
     kept = sum(one.keep for one in totals)
     where = f"in {len(accounts):,} targets"
     if stale := sum(len(account.changed) for account in accounts if account.is_stale):
-        planned = sum(len(account.plan.all_doomed) for account in accounts)
+        planned = sum(len(account.plan.doomed) for account in accounts)
         what = f"{stale:,} of {counted(planned, 'deployment')} {where}"
         return f"The plan is stale: {what} can't be deleted as planned. Nothing was deleted"
-    if part := accounts[0].plan.part:
-        where += f" by shard {part.shard}"
     stays = _what_stays(kept, sum(account.expiring_count for account in accounts))
     if results := [account.result for account in accounts if account.result]:
         done = sum(result.deployments_deleted for result in results)

@@ -49,7 +49,7 @@ def show_plan(console: Console, plan: Plan) -> None:
         _print_columns(
             console,
             ("", "Deployment", "Uploaded", "Objects>", "Size>", "Why"),
-            [(_cells(one, plan), _style(one, plan)) for one in section.decisions],
+            [(_cells(one, plan), _STYLES[one.action]) for one in section.decisions],
         )
     for ignored in plan.ignored[:IGNORED_SHOWN]:
         console.print(Text(f"  ignored  {visible(ignored.name)}: {visible(ignored.reason)}", "dim"))
@@ -188,15 +188,9 @@ def show_objects(console: Console, objects: Sequence[StoredObject], title: str =
     )
 
 
-def _style(decision: Decision, plan: Plan) -> str:
-    if plan.is_elsewhere(decision):
-        return "dim"
-    return _STYLES[decision.action]
-
-
 def _cells(decision: Decision, plan: Plan) -> tuple[str, ...]:
     return (
-        "other shard" if plan.is_elsewhere(decision) else decision.action,
+        decision.action,
         visible(decision.deployment.name),
         uploaded(decision, plan),
         *amounts(decision.deployment),

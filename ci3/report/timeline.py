@@ -11,7 +11,7 @@ _CELLS = 64
 _FEWEST = 3
 """Deployments from which on a picture says more than the tables."""
 
-_MARKS = {"-": "✕", "+": "●", "!": "▲", " ": "○"}
+_MARKS = {"-": "✕", "+": "●", "!": "▲"}
 """What a block of `diff` paints red, green, orange and not at all, and one deployment's mark."""
 
 
@@ -47,11 +47,7 @@ def _lanes(
 ) -> Iterator[tuple[str, str, list[Decision]]]:
     """Part decisions into lanes: a sign, a title and what is in it."""
     result = account.result
-    all_doomed = [one for one in decisions if one.is_delete]
-    others, doomed = [], all_doomed
-    if not account.is_stale:
-        others = [one for one in all_doomed if account.plan.is_elsewhere(one)]
-        doomed = [one for one in all_doomed if not account.plan.is_elsewhere(one)]
+    doomed = [one for one in decisions if one.is_delete]
     gone = {one.name for one in result.deployments if one.is_gone} if result else set()
     if result is None:
         yield "-", "not deleted" if account.is_stale else "to delete", doomed
@@ -59,7 +55,6 @@ def _lanes(
         yield "-", "deleted", [one for one in doomed if one.deployment.name in gone]
         left = gone | result.expiring
         yield "!", "not deleted", [one for one in doomed if one.deployment.name not in left]
-    yield " ", "other shards", others
     yield "-", "expiring", [one for one in decisions if _is_expiring(one, account)]
     yield "+", "kept", [one for one in decisions if one.is_keep]
     yield "!", "live", [one for one in decisions if _is_live(one)]

@@ -23,7 +23,7 @@ PAGE = EXAMPLES.parent / "docs/workflows.md"
 POLICY = re.search(
     "<!-- policy: several-targets -->\n```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL
 )[1]
-OF_ITS_OWN = ("restore", "doctor", "several-targets", "shards")
+OF_ITS_OWN = ("restore", "doctor", "several-targets")
 """The examples that are no plan or apply of one bucket, by one job each."""
 
 EXPRESSIONS = {"${{ inputs.mode }}": "apply", "${{ inputs.keep-count }}": "10"}
@@ -160,39 +160,3 @@ def test_quick_start_of_the_readme_only_looks(act, bucket):
     run = act({}, **inputs)
     assert (run.outputs["outcome"], run.outputs["deployments-to-delete"]) == ("planned", "3")
     assert bucket.content() == before
-
-
-def test_example_with_shards_deletes_in_all_its_jobs_together_what_is_too_many(
-    act, bucket, tmp_path
-):
-    workflow = load(EXAMPLES / "shards.yml")
-    plan, apply = uses(workflow, "OWNER/ci3@")
-    job = workflow["jobs"]["apply"]
-    numbers = job["strategy"]["matrix"]["shard"]
-    assert apply["shard"] == f"${{{{ matrix.shard }}}}/{len(numbers)}"
-    assert numbers == list(range(1, len(numbers) + 1))
-    assert job["strategy"]["fail-fast"] is False
-    kept = plan["keep-count"]
-    others, names = bucket.folders(), [f"{number:040x}" for number in range(kept + 5)]
-    for days, name in enumerate(names, start=2):
-        bucket.deploy(name, days=days)
-    for one in (plan, apply):  # here is nobody to give a role
-        assert one.pop("role-to-assume")
-        assert one.pop("region")
-
-    act({}, **{name.replace("-", "_"): str(value) for name, value in plan.items()})
-    runs = [
-        act(
-            {},
-            **{name.replace("-", "_"): str(value) for name, value in apply.items()}
-            | {"shard": f"{number}/{len(numbers)}"},
-        )
-        for number in numbers
-    ]
-
-    assert bucket.folders() == others | set(names[:kept])
-    assert [run.exit_code for run in runs] == [0] * len(numbers)
-    outcomes = [run.outputs["outcome"] for run in runs]
-    assert outcomes == ["applied"] * 5 + ["nothing-to-delete"] * (len(numbers) - 5)
-    journals = [run.outputs["journal-file"] for run in runs if run.outputs["journal-file"]]
-    assert len(set(journals)) == 5

@@ -42,7 +42,6 @@ BUCKETS = {
     "conditional": RELEASES,
     "conditional-lost": RELEASES,
     "uploads": RELEASES,
-    "shards": RELEASES,
     "versioned-journal": RELEASES,
     "environments": [
         {
