@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 
 from ci3.cleanup import Cleanup
-from ci3.commands.restoring import given_by_journal
 from ci3.engine.deletions import JournaledDeletions
 from ci3.engine.restore import Restoration, exit_code, refuse_unless_restorable
 from ci3.errors import ExitCode, SettingsError
@@ -21,6 +20,7 @@ from ci3.report.undo import (
 )
 from ci3.reporting import Reporter
 from ci3.resolving import Given, refuse_unknown, resolve, text_of
+from ci3.saved_plan import settings_of_journal_target
 from ci3.settings import BY_NAME, Settings
 
 
@@ -47,7 +47,7 @@ def restore_step(
             "Set the input journal-file to the journal that the run has written.",
         )
     with open_named_journal(path, surround, inputs) as journal:
-        place = given_by_journal(journal.header.target, path)
+        place = settings_of_journal_target(journal.header.target, path)
         _refuse_other_place(place, inputs)
         role = {name: one for name, one in inputs.items() if name == "role-to-assume"}
         cleanup = surround(resolve(place, role))

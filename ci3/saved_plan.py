@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ci3.core.resumption import JournalHeader
 
 MAXIMUM_BYTES = 100_000_000
+JOURNAL_TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url")
+"""The settings that a journal's header records of its target."""
 
 
 def named_plan_file(policy: Policy, given: Mapping[str, Given]) -> str:
@@ -146,6 +148,15 @@ def settings_of_journal(
     settings = resolve(before, layer, policy.defaults, given).with_engine(Engine.DIRECT)
     _refuse_other_end(settings, header.policy, f"{path} is the journal of a run")
     return settings
+
+
+def settings_of_journal_target(target: Target, path: str) -> dict[str, Given]:
+    """Return the target of a journal's header as settings, to be parsed and checked like others."""
+    return {
+        name: Given(texts=(text,), origin=Origin.OPTION, where=f"the journal {path}")
+        for name in JOURNAL_TARGET_SETTINGS
+        if (text := getattr(target, name.replace("-", "_")))
+    }
 
 
 def _refuse_other_end(settings: Settings, recorded: Mapping[str, PolicyEntry], what: str) -> None:

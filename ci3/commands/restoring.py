@@ -11,23 +11,19 @@ import click
 from ci3.constants import JOURNAL_FOLDER
 from ci3.core.journal_place import JournalPlace, is_address
 from ci3.core.measures import Duration
-from ci3.core.plan import Origin
 from ci3.errors import ExitCode, SettingsError
 from ci3.options import given_from, with_options
-from ci3.resolving import Given, resolve
+from ci3.resolving import resolve
+from ci3.saved_plan import JOURNAL_TARGET_SETTINGS, settings_of_journal_target
 from ci3.screen import OUTPUT, ask, console, make_cleanup, write_markdown
 
 if TYPE_CHECKING:
     from ci3.cleanup import Cleanup
-    from ci3.core.model import Target
     from ci3.core.undo_plan import Restored, UndoPlan
     from ci3.engine.deletions import Deletions
 
-_PLACE_SETTINGS = ("bucket", "region", "prefix", "endpoint-url")
-"""What a journal's header says of its target."""
 
-
-@with_options((*_PLACE_SETTINGS, "role-to-assume"))
+@with_options((*JOURNAL_TARGET_SETTINGS, "role-to-assume"))
 @click.command("restore")
 @click.argument("source", metavar="JOURNAL | NAME", default="")
 @click.option(
@@ -119,23 +115,16 @@ def _open_deletions(
             hint = "Name the journal that the run has written, or its --run-id. See --help."
             raise SettingsError("there is nothing to restore from", hint)
         reached = ACCESS_SETTINGS if is_address(source) else ()
-        if extra := [name for name in given if name in _PLACE_SETTINGS and name not in reached]:
+        if extra := [
+            name for name in given if name in JOURNAL_TARGET_SETTINGS and name not in reached
+        ]:
             raise SettingsError(
                 f"{extra[0]} was given, and the target is the one that the journal names",
                 "Leave it out; or name the run with --run-id instead.",
             )
         with open_named_journal(source, make_cleanup, given) as journal:
-            settings = resolve(given_by_journal(journal.header.target, source), given)
+            settings = resolve(settings_of_journal_target(journal.header.target, source), given)
             yield make_cleanup(settings), JournaledDeletions(journal=journal)
-
-
-def given_by_journal(target: "Target", path: str) -> dict[str, Given]:
-    """Take the target of a journal's header as settings, which checks it as such."""
-    return {
-        name: Given(texts=(text,), origin=Origin.OPTION, where=f"the journal {path}")
-        for name in _PLACE_SETTINGS
-        if (text := getattr(target, name.replace("-", "_")))
-    }
 
 
 def _deletions_since(cleanup: "Cleanup", source: str, text: str) -> "Deletions":

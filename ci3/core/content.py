@@ -26,7 +26,7 @@ def fingerprint(objects: Iterable[StoredObject]) -> str:
     the same bytes changes it too.
     """
     fingerprinting = Fingerprinting()
-    fingerprinting.add(_in_order(objects))
+    fingerprinting.add(sorted_by_key(objects))
     return fingerprinting.finish()
 
 
@@ -44,11 +44,12 @@ def describe(
     content of its own.
     """
     content = Content(prefix, required_file)
-    content.add(_in_order(objects))
+    content.add(sorted_by_key(objects))
     return content.describe(name, is_whole=is_whole)
 
 
-def _in_order(objects: Iterable[StoredObject]) -> Listed:
+def sorted_by_key(objects: Iterable[StoredObject]) -> Listed:
+    """Return objects as columns, in the order in which S3 lists them."""
     return Listed.of(sorted(objects, key=lambda one: one.key))
 
 

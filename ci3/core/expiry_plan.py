@@ -21,7 +21,7 @@ from ci3.core.wording import counted, moment
 
 EXPIRING: Final = "expiring (S3 deletes it within a day or two)"
 _NOT_KNOWN: Final = "it is not known what is live"
-_DAY: Final = timedelta(days=1)
+DAY: Final = timedelta(days=1)
 
 
 class Fate(StrEnum):
@@ -64,7 +64,7 @@ class StandingRule:
         """Give the rule that takes its place, where old versions are left: it removes them."""
         if self.fate is not Fate.HIDDEN:
             return None
-        expires_at = _whole(now) + timedelta(days=UNDO_DAYS) + TERM
+        expires_at = without_microseconds(now) + timedelta(days=UNDO_DAYS) + TERM
         return replace(self.rule, days=None, noncurrent_days=UNDO_DAYS, expires_at=expires_at)
 
 
@@ -163,7 +163,7 @@ def _judge(  # noqa: PLR0911 - one for each fate
         return Fate.EMPTIED, "nothing is left there"
     if decision.is_keep:
         return Fate.KEPT, _kept_now(decision)
-    if decision.deployment.newest_at + (rule.days or 0) * _DAY > rule.made_at:
+    if decision.deployment.newest_at + (rule.days or 0) * DAY > rule.made_at:
         return Fate.CHANGED, "something was uploaded there after the rule was made"
     if sight.doubts:
         return Fate.DOUBTFUL, f"{_NOT_KNOWN}: {sight.doubts[0]}"
@@ -219,7 +219,7 @@ def allot(
         if place in expiring:
             told[place] = _as_expiring(one, expiring[place])
             continue
-        days = (now - newest_at) // _DAY
+        days = (now - newest_at) // DAY
         if why := _why_not(one.deployment, days, least_days):
             reason = Reason(code=ReasonCode.NOT_BY_RULE, message=f"deleted directly: {why}")
             told[place] = replace(one, reasons=(*one.reasons, reason))
@@ -242,13 +242,13 @@ def allot(
 def _least_days(decisions: Iterable[Decision], now: datetime) -> int:
     """Give the age in days that only what is older than all that is kept can have."""
     kept = [one.deployment.oldest_at for one in decisions if one.is_keep]
-    ages = [(now - at) / _DAY for at in kept if at is not None]
+    ages = [(now - at) / DAY for at in kept if at is not None]
     return max(1, math.ceil(max(ages, default=0)))
 
 
 def _why_not(one: Deployment, days: int, least_days: int) -> str:
     """Say why a deployment can't be deleted by a rule, or nothing where it can."""
-    term = TERM // _DAY
+    term = TERM // DAY
     if days <= term + 1:
         return f"a rule stands for {term} days, and needs what is over {term + 1} days old"
     if days < least_days:
@@ -291,8 +291,8 @@ def make_rules(
         if one.expire_days is None or not one.is_delete:
             continue
         newest_at, prefix = one.deployment.newest_at, one.deployment.prefix
-        is_old = newest_at is not None and now - newest_at >= one.expire_days * _DAY
-        is_safe = one.expire_days * _DAY > TERM + _DAY
+        is_old = newest_at is not None and now - newest_at >= one.expire_days * DAY
+        is_safe = one.expire_days * DAY > TERM + DAY
         is_folder = prefix.endswith(f"{one.deployment.name}/") and one.deployment.name
         if not (is_old and is_safe and is_folder):
             raise ValueError(f"no rule may be made for {prefix!r}")
@@ -302,12 +302,13 @@ def make_rules(
                 prefix=prefix,
                 days=one.expire_days,
                 noncurrent_days=UNDO_DAYS if keeps_versions else None,
-                expires_at=_whole(now) + TERM,
+                expires_at=without_microseconds(now) + TERM,
             ),
         )
 
 
-def _whole(now: datetime) -> datetime:
+def without_microseconds(now: datetime) -> datetime:
+    """Return a time in UTC, as precise as a rule's ID records it."""
     return now.astimezone(UTC).replace(microsecond=0)
 
 

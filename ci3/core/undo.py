@@ -20,10 +20,10 @@ the run listed the version as the current one, so that whatever stands above it 
 NULL_VERSION_ID = "null"
 """What S3 calls a version that was made while versioning was not enabled."""
 
-_DID_NOTHING = (ObjectOutcome.DENIED,)
-_FOUND_NOTHING = (ObjectOutcome.ABSENT, ObjectOutcome.CHANGED)
+UNTOUCHED_OUTCOMES = (ObjectOutcome.DENIED,)
+ALREADY_GONE_OUTCOMES = (ObjectOutcome.ABSENT, ObjectOutcome.CHANGED)
 """What S3 also answers when the request comes again and the first answer was lost."""
-_MAY_BE_TO_COME = (None, ObjectOutcome.UNKNOWN, ObjectOutcome.FAILED)
+PENDING_OUTCOMES = (None, ObjectOutcome.UNKNOWN, ObjectOutcome.FAILED)
 """What S3 may have done after all; of what failed, after it was looked at again and still there."""
 
 
@@ -50,7 +50,7 @@ class JournalEntry:
         """Whether two entries of one key are about the same version of it."""
         if self.version_id and other.version_id and self.version_id != other.version_id:
             return False
-        return _identity(self) == _identity(other)
+        return object_identity(self) == object_identity(other)
 
 
 class SkipReason(StrEnum):
@@ -129,7 +129,7 @@ def merge_entries(earlier: JournalEntry, later: JournalEntry) -> JournalEntry:
     """
     is_later = _weight(later) >= _weight(earlier)
     if not earlier.is_same_object(later):
-        return later if is_later or later.outcome in _MAY_BE_TO_COME else earlier
+        return later if is_later or later.outcome in PENDING_OUTCOMES else earlier
     return replace(
         later,
         version_id=later.version_id or earlier.version_id,
@@ -141,9 +141,9 @@ def merge_entries(earlier: JournalEntry, later: JournalEntry) -> JournalEntry:
 def _weight(entry: JournalEntry) -> int:
     """Say how surely what became of it is a deletion."""
     outcome = entry.outcome
-    if outcome in (*_DID_NOTHING, ObjectOutcome.FAILED):
+    if outcome in (*UNTOUCHED_OUTCOMES, ObjectOutcome.FAILED):
         return 0
-    if outcome in _FOUND_NOTHING:
+    if outcome in ALREADY_GONE_OUTCOMES:
         return 1
     return 3 if outcome is ObjectOutcome.DELETED else 2
 
@@ -161,7 +161,7 @@ def undo_entry(
     object that was `absent`, `changed` or `failed` is looked at like a deleted one: it may have
     been deleted by the run's own request, whose first answer was lost or which came late.
     """
-    if entry.outcome in _DID_NOTHING or entry.is_final:
+    if entry.outcome in UNTOUCHED_OUTCOMES or entry.is_final:
         is_there = any(one.version_id == entry.version_id for one in versions)
         is_gone = entry.is_final and not is_there
         return _skip(entry, SkipReason.FINAL if is_gone else SkipReason.NOT_DELETED)
@@ -257,11 +257,12 @@ def _is_journaled(entry: JournalEntry, version: StoredVersion) -> bool:
         return False
     if entry.version_id and entry.version_id != NULL_VERSION_ID:
         return True
-    return _identity(entry) == _identity(version)
+    return object_identity(entry) == object_identity(version)
 
 
-def _identity(one: JournalEntry | StoredVersion) -> tuple[str, int, datetime]:
-    return one.etag, one.size_bytes, one.modified_at
+def object_identity(entry: JournalEntry | StoredVersion) -> tuple[str, int, datetime]:
+    """Return what identifies an object's content where no version ID does."""
+    return entry.etag, entry.size_bytes, entry.modified_at
 
 
 def _why_gone(
@@ -269,7 +270,7 @@ def _why_gone(
 ) -> SkipReason:
     if versions and not versions[0].is_marker:
         return SkipReason.NEWER_VERSION
-    if entry.outcome in _FOUND_NOTHING:
+    if entry.outcome in ALREADY_GONE_OUTCOMES:
         return SkipReason.NOT_DELETED
     if versioning is Versioning.DISABLED:
         return SkipReason.NO_VERSIONS
