@@ -59,7 +59,7 @@ def _print_stacks(stacks: Sequence[tuple[list[str], int]]) -> None:
 
 
 def _function(frame: str) -> str:
-    """Drop the line from a frame such as `decide (ci3/core/retention.py:12)`."""
+    """Drop the line from a frame such as `decide (ci3/core/retention/decide.py:12)`."""
     name, _, where = frame.rpartition(" (")
     path = where.rstrip(")").rpartition(":")[0] or where.rstrip(")")
     return f"{name} ({path.partition('site-packages/')[2] or path})"

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from rich.console import Console
 
 from ci3.cleanup import Cleanup
-from ci3.core.account import Account, exit_code, outcome_of, with_reconciled
-from ci3.core.model import Outcome
-from ci3.core.plan import Origin, Plan
+from ci3.core.model.policy import Origin
+from ci3.core.model.result import Outcome
+from ci3.core.plan.plan import Plan
+from ci3.core.plan.target_result import Account, exit_code, outcome_of, with_reconciled
 from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError
 from ci3.github.runner import NeutralStream, Runner, WorkflowRun, read_inputs, read_run
 from ci3.named_policy import read_named_policy
@@ -37,7 +38,7 @@ from ci3.settings import Mode, Settings
 from ci3.targets import resolve_targets
 
 if TYPE_CHECKING:
-    from ci3.core.comparison import PolicyChange
+    from ci3.core.plan.policy_diff import PolicyChange
     from ci3.engine.journal_file import OpenJournal
     from ci3.github.api import GitHubApi
     from ci3.named_journal import Surround

@@ -11,19 +11,14 @@ from ci3.approval import Approved
 from ci3.aws.bucket import BucketReader
 from ci3.aws.writer import BucketWriter
 from ci3.cleanup import Cleanup
-from ci3.core.gate import Gate
-from ci3.core.journal_place import JournalPlace, is_address
-from ci3.core.model import (
-    Decision,
-    DeploymentResult,
-    GuardProbe,
-    ObjectOutcome,
-    Result,
-    Versioning,
-)
-from ci3.core.plan import Plan
-from ci3.core.resumption import JournalHeader, note_approved
+from ci3.core.journal.header import JournalHeader, note_approved
+from ci3.core.journal.location import JournalPlace, is_address
+from ci3.core.model.decision import Decision
+from ci3.core.model.deployment import Versioning
+from ci3.core.model.result import DeploymentResult, GuardProbe, ObjectOutcome, Result
+from ci3.core.plan.plan import Plan
 from ci3.engine.direct import Deleted, Deletion
+from ci3.engine.gate import Gate
 from ci3.engine.journal import Journal
 from ci3.engine.uploads import Uploads
 from ci3.engine.version_deletion import VersionDeletion, version_guard

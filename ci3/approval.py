@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
-from ci3.core.model import Decision, Target
-from ci3.core.objections import against_readings, folder_names
-from ci3.core.pins import Pin, pin_live
-from ci3.core.plan import NO_DEPLOYMENT, Plan, compare
+from ci3.core.live.pins import Pin, pin_live
+from ci3.core.model.decision import Decision
+from ci3.core.model.deployment import Target
+from ci3.core.plan.checks import against_readings, folder_names
+from ci3.core.plan.plan import NO_DEPLOYMENT, Plan, compare
 from ci3.engine.folders import find_folders
 from ci3.errors import RefusedError
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from ci3.cleanup import Cleanup
-from ci3.core.diagnosis import diagnose
-from ci3.core.examination import Aim, Examination, Unread
-from ci3.core.findings import Checkup
-from ci3.core.model import Target, Versioning
+from ci3.core.doctor.checks import diagnose
+from ci3.core.doctor.facts import Aim, Examination, Unread
+from ci3.core.doctor.finding import Checkup
+from ci3.core.model.deployment import Target, Versioning
 from ci3.engine.examination import examine, probe
 from ci3.engine.folders import find_folders
 from ci3.engine.live import read_live_sources

@@ -11,19 +11,20 @@ from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials
 from ci3.constants import MINIMUM_KEEP_COUNT
-from ci3.core.certainty import NOTHING_BEGUN, judge_for_certain
-from ci3.core.expiry_plan import Sight
-from ci3.core.live import Reading
-from ci3.core.model import (
-    Decision,
-    Engine,
+from ci3.core.lifecycle.planning import RulesSeen, Ruling, rule
+from ci3.core.lifecycle.rule_status import Sight
+from ci3.core.live.pins import Pin, pin_commits, pin_live, pin_pointers, protect
+from ci3.core.live.sources import Reading
+from ci3.core.model.decision import Decision, Engine
+from ci3.core.model.deployment import (
     Inventory,
     NoncurrentTerm,
     Target,
     Versioning,
     VersioningState,
 )
-from ci3.core.objections import (
+from ci3.core.model.issues import Refusal
+from ci3.core.plan.checks import (
     Limits,
     against_limits,
     against_versioning,
@@ -32,11 +33,10 @@ from ci3.core.objections import (
     tell_report,
     warn_of_undo_term,
 )
-from ci3.core.pins import Pin, pin_commits, pin_live, pin_pointers, protect
-from ci3.core.plan import Plan, Refusal
-from ci3.core.retention import Judgement, RetentionPolicy, judge
-from ci3.core.ruling import RulesSeen, Ruling, rule
-from ci3.core.succession import AgeFrom
+from ci3.core.plan.plan import Plan
+from ci3.core.retention.age_order import AgeFrom
+from ci3.core.retention.decide import Judgement, RetentionPolicy, judge
+from ci3.core.retention.evidence import NOTHING_BEGUN, judge_for_certain
 from ci3.engine.folders import Folders
 from ci3.engine.fork import forked
 from ci3.engine.inventory import Scope, finish_listing, take_inventory
@@ -49,8 +49,8 @@ from ci3.memory import keep_one_heap
 from ci3.settings import Settings
 
 if TYPE_CHECKING:
-    from ci3.core.explanation import Explanation
-    from ci3.core.simulation import Simulation
+    from ci3.core.retention.explain import Explanation
+    from ci3.core.retention.simulate import Simulation
     from ci3.engine.reported import Reports
     from ci3.github.api import GitHubApi
 
@@ -239,7 +239,7 @@ class Cleanup:
         asked = self.settings.engine
         if asked is not Engine.AUTO:
             return rule_with(asked), asked, ()
-        from ci3.core.estimate import choose_engine
+        from ci3.core.plan.engine_choice import choose_engine
 
         by_rules = rule_with(Engine.LIFECYCLE)
         direct = {one.deployment.name for one in by_rules.decisions if one.is_direct}
@@ -293,7 +293,7 @@ class Cleanup:
 
     def explain(self, bucket: BucketReader, name: str) -> "Explanation | str":
         """Explain the decision about one deployment, or say why there is none to explain."""
-        from ci3.core.explanation import explain
+        from ci3.core.retention.explain import explain
 
         seen = self.look(bucket)
         for judgement in seen.judgements:
@@ -307,7 +307,7 @@ class Cleanup:
 
     def simulate(self, inventory: Inventory) -> "Simulation":
         """Replay a bucket's history under the rules in force, with what they protect."""
-        from ci3.core.simulation import simulate
+        from ci3.core.retention.simulate import simulate
 
         return simulate(
             inventory,

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
-from ci3.core.journal_place import JournalPlace, is_address
-from ci3.core.plan import Origin
+from ci3.core.journal.location import JournalPlace, is_address
+from ci3.core.model.policy import Origin
 from ci3.engine.journal_file import JournalFile, OpenJournal, open_journal, reopen_journal
 from ci3.engine.stored_journal import read_stored_journal, reopen_stored_journal
 from ci3.resolving import Given, resolve

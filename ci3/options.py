@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import click
 
-from ci3.core.plan import Origin
+from ci3.core.model.policy import Origin
 from ci3.definitions import Kind, Setting
 from ci3.resolving import Given
 from ci3.settings import SETTINGS, Settings

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ci3.core.comparison import PolicyChange
-from ci3.core.plan import Plan
+from ci3.core.plan.plan import Plan
+from ci3.core.plan.policy_diff import PolicyChange
 from ci3.errors import Ci3Error
 from ci3.github.api import GitHubApi
 from ci3.policy_file import read_policy_text

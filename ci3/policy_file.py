@@ -6,7 +6,7 @@ from typing import Never, Protocol
 
 import yaml
 
-from ci3.core.plan import Origin
+from ci3.core.model.policy import Origin
 from ci3.definitions import Kind, Setting
 from ci3.errors import SettingsError
 from ci3.resolving import Given, refuse_unknown

@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ci3.core.account import Account, exit_code, list_numbers, outcome_of, sum_up
-from ci3.core.commits import Commit, most_telling
-from ci3.core.model import Outcome
+from ci3.core.live.commit_names import Commit, most_telling
+from ci3.core.model.result import Outcome
+from ci3.core.plan.target_result import Account, exit_code, list_numbers, outcome_of, sum_up
 from ci3.errors import (
     Ci3Error,
     ExitCode,
@@ -29,7 +29,7 @@ from ci3.resolving import Given, text_of
 from ci3.settings import CommentPolicy, Mode, Settings
 
 if TYPE_CHECKING:
-    from ci3.core.comparison import PolicyChange
+    from ci3.core.plan.policy_diff import PolicyChange
     from ci3.github.api import GitHubApi
 
 HOW_TO_APPLY = (

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Never, cast
 
-from ci3.core.plan import Origin, PolicyEntry
+from ci3.core.model.policy import Origin, PolicyEntry
 from ci3.definitions import Setting
 from ci3.errors import SettingsError, nearest
 from ci3.settings import BY_NAME, SETTINGS, Settings

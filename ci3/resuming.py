@@ -7,17 +7,12 @@ from ci3.applying import delete_journaled
 from ci3.approval import approve, refuse_other_target
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
-from ci3.core.account import Account
-from ci3.core.model import DeploymentResult, ObjectOutcome, Result
-from ci3.core.plan import Plan
-from ci3.core.resumption import (
-    JournalHeader,
-    Left,
-    find_gone,
-    is_as_approved,
-    plan_what_is_left,
-)
-from ci3.core.wording import moment
+from ci3.core.formatting import moment
+from ci3.core.journal.header import JournalHeader
+from ci3.core.journal.resume import Left, find_gone, is_as_approved, plan_what_is_left
+from ci3.core.model.result import DeploymentResult, ObjectOutcome, Result
+from ci3.core.plan.plan import Plan
+from ci3.core.plan.target_result import Account
 from ci3.engine.inventory import list_deployment
 from ci3.engine.journal import Journal
 from ci3.engine.journal_file import OpenJournal

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 from ci3.approval import Approved, approve, hold_what_is_live, refuse_unless_applyable
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
-from ci3.core.account import Account
-from ci3.core.journal_place import refuse_other_place
-from ci3.core.live import folder_under
-from ci3.core.model import Engine, Result
-from ci3.core.plan import Plan
+from ci3.core.journal.location import refuse_other_place
+from ci3.core.live.sources import folder_under
+from ci3.core.model.decision import Engine
+from ci3.core.model.result import Result
+from ci3.core.plan.plan import Plan
+from ci3.core.plan.target_result import Account
 from ci3.errors import Ci3Error, SettingsError, told
 
 if TYPE_CHECKING:
-    from ci3.core.expiry_plan import Reconciled
+    from ci3.core.lifecycle.rule_status import Reconciled
     from ci3.engine.journal_file import OpenJournal
     from ci3.resuming import Resumption
 
@@ -186,7 +187,7 @@ class Run:
         than a plan.
         """
         if path := self.cleanups[0].settings.plan_file:
-            from ci3.core.plan_writing import dump_plans
+            from ci3.core.plan.json_writer import dump_plans
 
             _save(dump_plans(plans, has_targets=self.has_targets), path)
 

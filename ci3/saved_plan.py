@@ -6,17 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ci3.core.journal_place import is_address
-from ci3.core.live import LiveSource
-from ci3.core.model import Engine, Target
-from ci3.core.plan import DELETE_VERSIONS, ENGINE, Origin, Plan, PolicyEntry
+from ci3.core.journal.location import is_address
+from ci3.core.live.sources import LiveSource
+from ci3.core.model.decision import Engine
+from ci3.core.model.deployment import Target
+from ci3.core.model.policy import DELETE_VERSIONS, ENGINE, Origin, PolicyEntry
+from ci3.core.plan.plan import Plan
 from ci3.errors import SettingsError
 from ci3.resolving import Given, refuse_unknown, resolve, text_of
 from ci3.settings import BY_NAME, Settings
 from ci3.targets import Policy, numbered, resolve_targets
 
 if TYPE_CHECKING:
-    from ci3.core.resumption import JournalHeader
+    from ci3.core.journal.header import JournalHeader
 
 MAXIMUM_BYTES = 100_000_000
 JOURNAL_TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url")
@@ -47,7 +49,7 @@ def read_saved_plans(path: str) -> tuple[Plan, ...]:
         text = content.decode("utf-8")
     except UnicodeDecodeError as exc:
         raise SettingsError(f"{path} is no plan of ci3: it is not UTF-8", "") from exc
-    from ci3.core.planfile import load_plans
+    from ci3.core.plan.json_reader import load_plans
 
     plans = load_plans(text, path)
     for plan in plans:

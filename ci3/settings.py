@@ -12,12 +12,12 @@ from ci3.constants import (
     MINIMUM_KEEP_COUNT,
     MOST_DIRECT_OBJECTS,
 )
-from ci3.core.live import LiveSource
-from ci3.core.measures import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
-from ci3.core.model import Engine
-from ci3.core.plan import ENGINE, DeleteLimit, PolicyEntry
-from ci3.core.report_place import ADDRESS_PATTERN, ReportPlace
-from ci3.core.succession import AgeFrom
+from ci3.core.inventory.report_location import ADDRESS_PATTERN, ReportPlace
+from ci3.core.live.sources import LiveSource
+from ci3.core.model.decision import Engine
+from ci3.core.model.policy import ENGINE, DeleteLimit, PolicyEntry
+from ci3.core.retention.age_order import AgeFrom
+from ci3.core.units import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
 from ci3.definitions import Kind, Setting, define
 from ci3.values import (
     FILE_PATH_PATTERN,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ci3.core.journal_place import is_address
-from ci3.core.wording import visible
+from ci3.core.formatting import visible
+from ci3.core.journal.location import is_address
 from ci3.errors import SettingsError
 from ci3.resolving import Given, resolve
 from ci3.settings import Settings

@@ -11,8 +11,8 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from ci3.constants import MINIMUM_KEEP_COUNT
-from ci3.core.live import LiveKind, LiveSource
-from ci3.core.plan import DeleteLimit
+from ci3.core.live.sources import LiveKind, LiveSource
+from ci3.core.model.policy import DeleteLimit
 from ci3.errors import nearest
 
 PREFIX_PATTERN = "[^/]+(/[^/]+)*/?"

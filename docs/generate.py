@@ -11,9 +11,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from ci3.core.model import ReasonCode
-from ci3.core.plan import RefusalCode, WarningCode
-from ci3.core.planfile import plan_schema
+from ci3.core.model.decision import ReasonCode
+from ci3.core.model.issues import RefusalCode, WarningCode
+from ci3.core.plan.json_reader import plan_schema
 from ci3.definitions import Setting
 from ci3.engine.journal_records import journal_schema
 from ci3.errors import ExitCode

@@ -1,6 +1,6 @@
 """Writes the tables of docs/scale.md, by the estimate's own numbers."""
 
-from ci3.core.estimate import (
+from ci3.core.plan.engine_choice import (
     INVENTORY_USD_PER_MILLION,
     JOB_SECONDS,
     PAGES_A_SECOND,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ci3.core.planfile import PlanFile
+from ci3.core.plan.json_reader import PlanFile
 from docs.words import PLAN_KEYS
 
 Schema = Mapping[str, Any]

@@ -1,7 +1,7 @@
 """What each code, key and exit status means, for the tables that docs/generate.py writes."""
 
-from ci3.core.model import ReasonCode
-from ci3.core.plan import RefusalCode, WarningCode
+from ci3.core.model.decision import ReasonCode
+from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.errors import ExitCode
 
 MOST_USED = (

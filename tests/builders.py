@@ -2,20 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ci3.core.content import describe
-from ci3.core.model import (
-    Action,
-    Decision,
-    Deployment,
-    Ignored,
-    Inventory,
-    Reason,
-    ReasonCode,
-    StoredObject,
-    Target,
-    Versioning,
-)
-from ci3.core.plan import Plan
+from ci3.core.inventory.summary import describe
+from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
+from ci3.core.model.deployment import Deployment, Ignored, Inventory, Target, Versioning
+from ci3.core.model.objects import StoredObject
+from ci3.core.plan.plan import Plan
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

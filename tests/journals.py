@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ci3.aws.outcomes import KeyOutcome
-from ci3.core.content import describe
-from ci3.core.model import Deployment, ObjectOutcome, StoredObject, Target, Versioning
-from ci3.core.resumption import JournalHeader, note_approved
-from ci3.core.undo import JournalEntry
+from ci3.core.inventory.summary import describe
+from ci3.core.journal.entry import JournalEntry
+from ci3.core.journal.header import JournalHeader, note_approved
+from ci3.core.model.deployment import Deployment, Target, Versioning
+from ci3.core.model.objects import StoredObject
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal import Journal
 from ci3.engine.journal_file import JournalFile, reopen_journal
 from tests.builders import NOW, days_ago

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ci3.cli import _cli
-from ci3.core.planfile import PlanFile
+from ci3.core.plan.json_reader import PlanFile
 from ci3.policy_schema import policy_schema
 from ci3.settings import BY_NAME
 from docs.words import PLAN_KEYS

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ci3.cli import main
-from ci3.core.expiry import ExpiryRule
-from ci3.core.lifecycle_xml import read_configuration
+from ci3.core.lifecycle.configuration import read_configuration
+from ci3.core.lifecycle.rule import ExpiryRule
 from tests.core.lifecycle_texts import foreign_rule, whole
 from tests.memory_lifecycle import rule_ids
 from tests.memory_site import MemorySite, reached

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ci3.core.live import LiveKind
-from ci3.core.model import Engine
-from ci3.core.plan import DeleteLimit, Origin
-from ci3.core.succession import AgeFrom
+from ci3.core.live.sources import LiveKind
+from ci3.core.model.decision import Engine
+from ci3.core.model.policy import DeleteLimit, Origin
+from ci3.core.retention.age_order import AgeFrom
 from ci3.definitions import Kind
 from ci3.errors import ExitCode, SettingsError
 from ci3.named_policy import read_named_policy

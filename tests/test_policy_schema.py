@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 import yaml
 
-from ci3.core.live import LiveKind
-from ci3.core.plan import Origin
+from ci3.core.live.sources import LiveKind
+from ci3.core.model.policy import Origin
 from ci3.errors import SettingsError
 from ci3.policy_file import POLICY_KEYS, read_policy_text
 from ci3.policy_schema import policy_schema

@@ -14,8 +14,8 @@ import yaml
 
 import ci3
 from ci3.cli import main
-from ci3.core.live import LiveKind
-from ci3.core.model import ReasonCode
+from ci3.core.live.sources import LiveKind
+from ci3.core.model.decision import ReasonCode
 from ci3.errors import ExitCode
 from tests.github.fake_github import FakeGitHub
 from tests.recipe_tables import HEAD, HUGE, LIVE, TABLES, Row

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ci3.cli import main
-from ci3.core.journal_place import JournalPlace, part_name
+from ci3.core.journal.location import JournalPlace, part_name
 from tests.aws.answers import delete_result
 from tests.engine.road import apply
 from tests.fault_proxy import FaultProxy

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ci3.cli import main
-from ci3.core.model import ObjectOutcome
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal_file import open_journal
 from ci3.engine.settling import settle_open
 from tests.crash import SETTINGS, crash, resume, small_batches

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from ci3.constants import DEFAULT_KEEP_COUNT, MINIMUM_KEEP_COUNT
-from ci3.core.live import LiveKind, LiveSource
-from ci3.core.measures import ByteSize, Duration
-from ci3.core.plan import DeleteLimit, Origin, PolicyEntry
-from ci3.core.succession import AgeFrom
+from ci3.core.live.sources import LiveKind, LiveSource
+from ci3.core.model.policy import DeleteLimit, Origin, PolicyEntry
+from ci3.core.retention.age_order import AgeFrom
+from ci3.core.units import ByteSize, Duration
 from ci3.errors import ExitCode, SettingsError
 from ci3.resolving import Given, resolve
 from ci3.settings import BY_NAME, SETTINGS, CommentPolicy, Mode

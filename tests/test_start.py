@@ -19,10 +19,10 @@ from tests.s3 import Bucket
 
 LIBRARIES = {"boto3", "botocore", "click", "dataclasses", "pydantic", "requests", "rich", "yaml"}
 DELETING = {"ci3.aws.deleting", "ci3.aws.version_remover", "ci3.aws.writer", "ci3.applying"}
-LOOKING = {"ci3.core.simulation", "ci3.core.explanation", "ci3.core.examination"}
+LOOKING = {"ci3.core.retention.simulate", "ci3.core.retention.explain", "ci3.core.doctor.facts"}
 UNASKED = {
     "ci3.aws.credentials",
-    "ci3.core.planfile",
+    "ci3.core.plan.json_reader",
     "ci3.doctor_step",
     "ci3.engine.journal_file",
     "ci3.engine.restore",
@@ -95,7 +95,7 @@ def test_plan_as_json_loads_neither_a_terminal_nor_what_deletes(bucket: Bucket, 
     bucket.deploy("build-1", days=1)
     words = ("--output", "json", "--plan-file", str(tmp_path / "plan.json"))
     loaded = loaded_by(COMMAND, "plan-cleanup", *bucket.options(), *words)
-    assert "ci3.core.plan_writing" in loaded
+    assert "ci3.core.plan.json_writer" in loaded
     assert LIBRARIES & loaded == {"botocore", "click", "dataclasses"}
     assert not DELETING & loaded
     assert not LOOKING & loaded

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.core.plan import Origin, PolicyEntry
+from ci3.core.model.policy import Origin, PolicyEntry
 from ci3.errors import ExitCode, SettingsError
 from ci3.policy_file import read_policy_text
 from ci3.resolving import Given

@@ -1,1 +1,9 @@
-"""What is asked of S3; the only importer of botocore, which is boto3 without its wrappings."""
+"""AWS: sessions, credentials, and S3 clients that are restricted to an allow-list of operations.
+
+The only package that imports boto3 and botocore. Translates their exceptions into `ci3.errors`
+once. Decides nothing.
+
+May import: `ci3.core` and the layers below it; no other package of its own layer.
+Start reading: `client` (how clients are made and restricted), then `bucket` (`BucketReader`, which
+opens everything else).
+"""

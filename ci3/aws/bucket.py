@@ -32,13 +32,8 @@ from ci3.aws.traits import object_lock, stated_region, versioning_state
 from ci3.aws.uploads import list_uploads
 from ci3.aws.versions import list_versions, note_order
 from ci3.constants import MAXIMUM_CONCURRENCY
-from ci3.core.model import (
-    StoredUpload,
-    StoredVersion,
-    Target,
-    Versioning,
-    VersioningState,
-)
+from ci3.core.model.deployment import Target, Versioning, VersioningState
+from ci3.core.model.objects import StoredUpload, StoredVersion
 from ci3.errors import AccessError, GateError
 
 if TYPE_CHECKING:
@@ -47,7 +42,7 @@ if TYPE_CHECKING:
     from ci3.aws.journal_store import JournalStore
     from ci3.aws.version_remover import VersionRemover
     from ci3.aws.writer import BucketWriter
-    from ci3.core.examination import LifecycleRule, ObjectLock
+    from ci3.core.doctor.facts import LifecycleRule, ObjectLock
 
 # What the AWS configuration names counts as if it were a setting, so that a plan records it.
 _AWS_ENDPOINT = re.compile(r"https://s3[.-]([a-z0-9-]+\.)?amazonaws\.com(\.cn)?/?")

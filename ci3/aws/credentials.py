@@ -16,7 +16,7 @@ from botocore.credentials import (
 )
 
 from ci3.aws.client import Credentials, error_code, make_service_client, open_session, translated
-from ci3.core.wording import visible
+from ci3.core.formatting import visible
 from ci3.errors import AccessError
 
 FAILURE_LASTS: Final = timedelta(seconds=30)

@@ -14,7 +14,7 @@ import botocore.exceptions
 from ci3.aws.client import error_code
 from ci3.aws.delete_wire import Doomed, batch_body, deleted_by, write_batches
 from ci3.aws.outcomes import DELETED, NO_ANSWER, KeyOutcome, done, from_code, refused, unanswered
-from ci3.core.model import ObjectOutcome
+from ci3.core.model.result import ObjectOutcome
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest

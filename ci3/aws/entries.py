@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from ci3.aws.reading_ahead import read_ahead, xml_text
-from ci3.core.listed import Listed
+from ci3.core.inventory.columns import Listed
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

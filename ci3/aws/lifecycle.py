@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.exceptions
 
 from ci3.aws.client import error_code, translated
-from ci3.core.examination import LifecycleRule
+from ci3.core.doctor.facts import LifecycleRule
 from ci3.errors import AccessError
 
 if TYPE_CHECKING:

@@ -10,7 +10,11 @@ import botocore.exceptions
 from ci3.aws.client import error_code, translated
 from ci3.aws.outcomes import NO_ANSWER
 from ci3.aws.reading_ahead import read_ahead
-from ci3.core.lifecycle_xml import ConfigurationText, LifecycleTextError, read_configuration
+from ci3.core.lifecycle.configuration import (
+    ConfigurationText,
+    LifecycleTextError,
+    read_configuration,
+)
 from ci3.errors import AccessError, LackingError
 
 if TYPE_CHECKING:

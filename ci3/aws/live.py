@@ -9,9 +9,9 @@ from urllib.parse import unquote
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials, make_service_client, open_session, translated
-from ci3.core.live import LiveSource, Reading, Sighting, folder_under
-from ci3.core.pointer import POINTER_LIMIT_BYTES, PointerError, pointed_names, pointer_text
-from ci3.core.wording import listed
+from ci3.core.formatting import listed
+from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, pointed_names, pointer_text
+from ci3.core.live.sources import LiveSource, Reading, Sighting, folder_under
 from ci3.errors import AccessError, ListingError
 
 CLOUDFRONT_OPERATIONS: Final = frozenset({"ListDistributions"})

@@ -8,7 +8,7 @@ import botocore.exceptions
 import botocore.parsers
 
 from ci3.aws.client import error_code
-from ci3.core.model import ObjectOutcome
+from ci3.core.model.result import ObjectOutcome
 from ci3.errors import AccessError
 
 NO_ANSWER = (

@@ -10,7 +10,8 @@ from ci3.aws.delete_wire import Doomed
 from ci3.aws.deleting import DeleteRequests
 from ci3.aws.outcomes import KeyOutcome
 from ci3.constants import PROBE_NAME
-from ci3.core.model import DeleteGuard, GuardProbe, ObjectOutcome, Versioning
+from ci3.core.model.deployment import Versioning
+from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
 
 __all__ = ["PROBE_NAME", "probe_guard"]
 

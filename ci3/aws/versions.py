@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ci3.aws.client import translated
 from ci3.aws.listings import HINT, Markers, check_entries
-from ci3.core.model import StoredVersion
+from ci3.core.model.objects import StoredVersion
 from ci3.errors import ListingError
 
 if TYPE_CHECKING:

@@ -10,7 +10,9 @@ from ci3.aws.delete_wire import Doomed
 from ci3.aws.deleting import DeleteRequests
 from ci3.aws.outcomes import NO_ANSWER, KeyOutcome, done, refused, unanswered
 from ci3.aws.probe import Slot, probe_guard
-from ci3.core.model import DeleteGuard, GuardProbe, StoredObject, Versioning
+from ci3.core.model.deployment import Versioning
+from ci3.core.model.objects import StoredObject
+from ci3.core.model.result import DeleteGuard, GuardProbe
 from ci3.errors import GateError
 
 if TYPE_CHECKING:

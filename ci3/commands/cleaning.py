@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ci3.core.account import Account
-    from ci3.core.plan import Plan
+    from ci3.core.plan.plan import Plan
+    from ci3.core.plan.target_result import Account
     from ci3.options import Values
     from ci3.resolving import Given
     from ci3.run import Begun, Run
@@ -49,7 +49,7 @@ def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) 
       ci3 plan-cleanup --bucket-name my-site --keep-count 10 --protect 'release-*'
     """
     from ci3.approval import refuse_unless_applyable
-    from ci3.core.account import Account
+    from ci3.core.plan.target_result import Account
 
     run = _open_run(values)
     plans = run.make_plans()
@@ -78,7 +78,7 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
 
 def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
     from ci3.approval import refuse_unless_applyable
-    from ci3.core.account import (
+    from ci3.core.plan.target_result import (
         Account,
         exit_code,
         list_numbers,
@@ -155,7 +155,7 @@ def _open_resumed_run(path: str, policy: "Policy", given: "Mapping[str, Given]")
 
 def _show(run: "Run", accounts: "Sequence[Account]", output: str) -> None:
     if output == "json":
-        from ci3.core.plan_writing import dump_plans
+        from ci3.core.plan.json_writer import dump_plans
 
         plans = [account.plan for account in accounts]
         click.echo(dump_plans(plans, has_targets=run.has_targets), nl=False)
@@ -172,7 +172,7 @@ def _show(run: "Run", accounts: "Sequence[Account]", output: str) -> None:
 
 
 def _ask(plans: "Sequence[Plan]") -> None:
-    from ci3.core.wording import counted, size, visible
+    from ci3.core.formatting import counted, size, visible
 
     totals = [plan.totals for plan in plans]
     where = plans[0].target.url if len(plans) == 1 else f"{len(plans)} targets"

@@ -33,7 +33,7 @@ def doctor(*, output: str, **values: str | bool | None) -> int:
       ci3 doctor --bucket-name my-site --match '[0-9a-f]{40}'
     """
     from ci3.checkup import check_up
-    from ci3.core.findings import exit_code
+    from ci3.core.doctor.finding import exit_code
     from ci3.report.checkup import checkup_json, checkup_markdown, show_checkup
     from ci3.report.markup import Place
 

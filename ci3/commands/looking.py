@@ -34,7 +34,7 @@ def list_deployments(*, output: str, **values: str | None) -> int:
     Example:
       ci3 list-deployments --bucket-name my-site --prefix app
     """
-    from ci3.core.succession import newest_first
+    from ci3.core.retention.age_order import newest_first
 
     targets = targets_from(values)
     code = ExitCode.DONE
@@ -47,7 +47,7 @@ def list_deployments(*, output: str, **values: str | None) -> int:
             code = ExitCode.ACCESS
         inventories.append((settings.url, newest_first(inventory.deployments), inventory.ignored))
     if output == "json":
-        from ci3.core.plan_writing import dump_inventories
+        from ci3.core.plan.json_writer import dump_inventories
 
         click.echo(dump_inventories(inventories, has_targets=targets[0].has_targets), nl=False)
         return code
@@ -88,7 +88,7 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
     if not found:
         raise _not_found(name, targets)
     if output == "json":
-        from ci3.core.plan_writing import dump_objects
+        from ci3.core.plan.json_writer import dump_objects
 
         click.echo(dump_objects(folder, found, has_targets=targets[0].has_targets), nl=False)
         return
@@ -130,7 +130,7 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
     if not found:
         raise _not_found(name, targets, why)
     if output == "json":
-        from ci3.core.plan_writing import dump_explanations
+        from ci3.core.plan.json_writer import dump_explanations
 
         click.echo(dump_explanations(found, has_targets=targets[0].has_targets), nl=False)
         return

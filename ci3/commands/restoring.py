@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ci3.constants import JOURNAL_FOLDER
-from ci3.core.journal_place import JournalPlace, is_address
-from ci3.core.measures import Duration
+from ci3.core.journal.location import JournalPlace, is_address
+from ci3.core.units import Duration
 from ci3.errors import ExitCode, SettingsError
 from ci3.options import given_from, with_options
 from ci3.resolving import resolve
@@ -19,7 +19,7 @@ from ci3.screen import OUTPUT, ask, console, make_cleanup, write_markdown
 
 if TYPE_CHECKING:
     from ci3.cleanup import Cleanup
-    from ci3.core.undo_plan import Restored, UndoPlan
+    from ci3.core.restore.plan import Restored, UndoPlan
     from ci3.engine.deletions import Deletions
 
 
@@ -162,7 +162,7 @@ def _parse_since(text: str, now: datetime) -> datetime:
 
 
 def _ask(plan: "UndoPlan") -> None:
-    from ci3.core.wording import counted, size, visible
+    from ci3.core.formatting import counted, size, visible
 
     rules = f"Take away {counted(len(plan.rules), 'lifecycle rule')}" if plan.rules else ""
     objects = f"{counted(plan.object_count, 'object')} ({size(plan.size_bytes)})"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ci3.core.plan import Origin
+from ci3.core.model.policy import Origin
 from ci3.errors import SettingsError
 from ci3.options import TARGET_SETTINGS, names_of_options, targets_from, with_options
 from ci3.resolving import Given
@@ -91,7 +91,7 @@ def _other_settings(settings: Settings, path: str) -> Settings:
 
 
 def _show(sides: "Sequence[_Sides]", output: str) -> None:
-    from ci3.core.wording import visible
+    from ci3.core.formatting import visible
     from ci3.report import simulation
 
     if output == "json":

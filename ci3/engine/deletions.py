@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Protocol
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.model import StoredVersion, Target, Versioning
-from ci3.core.undo import CLOCK_ALLOWANCE, Undoing, undo_entry, undo_expiry, undo_since
-from ci3.core.wording import moment
+from ci3.core.formatting import moment
+from ci3.core.model.deployment import Target, Versioning
+from ci3.core.model.objects import StoredVersion
+from ci3.core.restore.decide import CLOCK_ALLOWANCE, Undoing, undo_entry, undo_expiry, undo_since
 from ci3.engine.journal_file import JournalFile
 from ci3.errors import SettingsError
 

@@ -12,17 +12,12 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome, kinds
 from ci3.aws.writer import BucketWriter
 from ci3.constants import MAXIMUM_CONCURRENCY
-from ci3.core.gate import Gate
-from ci3.core.model import (
-    Decision,
-    DeleteGuard,
-    Deployment,
-    DeploymentResult,
-    GuardProbe,
-    ObjectOutcome,
-    StoredObject,
-)
+from ci3.core.model.decision import Decision
+from ci3.core.model.deployment import Deployment
+from ci3.core.model.objects import StoredObject
+from ci3.core.model.result import DeleteGuard, DeploymentResult, GuardProbe, ObjectOutcome
 from ci3.engine.folders import find_folders
+from ci3.engine.gate import Gate
 from ci3.engine.inventory import LISTING_WORKERS, describe_found
 from ci3.engine.journal import Journal
 from ci3.engine.progress import Progress

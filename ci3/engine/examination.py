@@ -8,16 +8,10 @@ from typing import Final, TypeVar
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.identity import find_identity
-from ci3.core.examination import (
-    NOT_ASKED,
-    Aim,
-    Examination,
-    FoldersSeen,
-    Unread,
-    UploadsSeen,
-)
-from ci3.core.model import GuardProbe, Ignored, Versioning
-from ci3.core.naming import find_naming
+from ci3.core.doctor.facts import NOT_ASKED, Aim, Examination, FoldersSeen, Unread, UploadsSeen
+from ci3.core.doctor.name_pattern import find_naming
+from ci3.core.model.deployment import Ignored, Versioning
+from ci3.core.model.result import GuardProbe
 from ci3.engine.folders import Folders
 from ci3.errors import AccessError, DeniedError
 

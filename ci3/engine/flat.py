@@ -14,9 +14,9 @@ from typing import Final
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.pages import Page
-from ci3.core.content import Content
-from ci3.core.keyspace import end_of, is_sorted
-from ci3.core.listed import Listed
+from ci3.core.inventory.columns import Listed
+from ci3.core.inventory.keyspace import end_of, is_sorted
+from ci3.core.inventory.summary import Content
 from ci3.engine.folders import Folders
 from ci3.engine.latency import Latency
 from ci3.engine.progress import Progress

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from ci3.aws.bucket import BucketReader
 from ci3.constants import JOURNAL_FOLDER
-from ci3.core.keyspace import end_of, is_sorted
-from ci3.core.model import Ignored, StoredObject
+from ci3.core.inventory.keyspace import end_of, is_sorted
+from ci3.core.model.deployment import Ignored
+from ci3.core.model.objects import StoredObject
 from ci3.errors import ListingError
 
 

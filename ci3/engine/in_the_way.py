@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.expiry import only_looks_ours, read_rule
-from ci3.core.lifecycle_xml import RuleText
-from ci3.core.wording import counted, listed
+from ci3.core.formatting import counted, listed
+from ci3.core.lifecycle.configuration import RuleText
+from ci3.core.lifecycle.rule import only_looks_ours, read_rule
 from ci3.errors import AccessError, LackingError
 
 RULES_SHOWN = 3

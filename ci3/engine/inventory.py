@@ -9,10 +9,11 @@ from itertools import pairwise
 
 from ci3.aws.bucket import BucketReader
 from ci3.constants import MAXIMUM_CONCURRENCY
-from ci3.core.content import Content, Sum, describe
-from ci3.core.keyspace import is_sorted
-from ci3.core.listed import Listed, join_runs
-from ci3.core.model import Deployment, Hole, Inventory, StoredObject
+from ci3.core.inventory.columns import Listed, join_runs
+from ci3.core.inventory.keyspace import is_sorted
+from ci3.core.inventory.summary import Content, Sum, describe
+from ci3.core.model.deployment import Deployment, Hole, Inventory
+from ci3.core.model.objects import StoredObject
 from ci3.engine.flat import FlatListing
 from ci3.engine.folders import Folders, find_folders
 from ci3.engine.fork import Fork

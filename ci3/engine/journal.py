@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Self
 
 from ci3.aws.outcomes import KeyOutcome
 from ci3.constants import JOURNAL_FORMAT
-from ci3.core.model import StoredObject, StoredVersion
-from ci3.core.resumption import JournalHeader
-from ci3.core.wording import timestamp
+from ci3.core.formatting import timestamp
+from ci3.core.journal.header import JournalHeader
+from ci3.core.model.objects import StoredObject, StoredVersion
 from ci3.engine.journal_lines import Lines, create_file
 
 if TYPE_CHECKING:
-    from ci3.core.expiry import ExpiryRule
+    from ci3.core.lifecycle.rule import ExpiryRule
     from ci3.engine.journal_file import OpenJournal
 
 # The shortest JSON that a program writes and a person still reads.

@@ -15,11 +15,12 @@ from typing import BinaryIO, assert_never
 
 from pydantic import ValidationError
 
-from ci3.core.expiry import ExpiryRule
-from ci3.core.model import ObjectOutcome, Target
-from ci3.core.plan import PolicyEntry
-from ci3.core.resumption import ApprovedDeployment, JournalHeader
-from ci3.core.undo import JournalEntry, merge_entries
+from ci3.core.journal.entry import JournalEntry, merge_entries
+from ci3.core.journal.header import ApprovedDeployment, JournalHeader
+from ci3.core.lifecycle.rule import ExpiryRule
+from ci3.core.model.deployment import Target
+from ci3.core.model.policy import PolicyEntry
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal_lines import Lines, lock_journal, reopen_file
 from ci3.engine.journal_records import (
     RECORD,

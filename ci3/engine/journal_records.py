@@ -15,8 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from ci3.core.model import ObjectOutcome, Versioning
-from ci3.core.plan import Origin
+from ci3.core.model.deployment import Versioning
+from ci3.core.model.policy import Origin
+from ci3.core.model.result import ObjectOutcome
 
 _Text = Annotated[str, Field(min_length=1)]
 

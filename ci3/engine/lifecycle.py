@@ -13,11 +13,13 @@ from typing import TypeVar
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.lifecycle_text import LifecycleReading
-from ci3.core.expiry import RULE_ID_BEGIN, ExpiryRule
-from ci3.core.expiry_plan import Reconciled, make_rules
-from ci3.core.gate import Gate
-from ci3.core.model import Decision, DeploymentResult, ObjectOutcome
-from ci3.core.plan import Plan
+from ci3.core.lifecycle.rule import RULE_ID_BEGIN, ExpiryRule
+from ci3.core.lifecycle.rule_assignment import make_rules
+from ci3.core.lifecycle.rule_status import Reconciled
+from ci3.core.model.decision import Decision
+from ci3.core.model.result import DeploymentResult, ObjectOutcome
+from ci3.core.plan.plan import Plan
+from ci3.engine.gate import Gate
 from ci3.engine.inventory import Scope, take_inventory
 from ci3.engine.journal import Journal
 from ci3.engine.journal_records import RulesOutcome

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.lifecycle_text import LifecycleReading, LifecycleWriter, Written
-from ci3.core.expiry import ExpiryRule, read_rule
-from ci3.core.lifecycle_xml import (
+from ci3.core.formatting import counted
+from ci3.core.lifecycle.configuration import (
     MAXIMUM_RULES,
     ConfigurationText,
     RuleText,
     read_configuration,
 )
-from ci3.core.wording import counted
+from ci3.core.lifecycle.rule import ExpiryRule, read_rule
 from ci3.errors import AccessError
 
 READING_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)

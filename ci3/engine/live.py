@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.live import read_cloudfront, read_parameter, read_pointer_object
-from ci3.core.live import LiveKind, LiveSource, Reading
+from ci3.core.live.sources import LiveKind, LiveSource, Reading
 
 if TYPE_CHECKING:
     from ci3.github.api import GitHubApi

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ci3.core.content import Content
-from ci3.core.keyspace import end_of, middle
+from ci3.core.inventory.keyspace import end_of, middle
+from ci3.core.inventory.summary import Content
 from ci3.engine.folders import Folders
 
 PAGE_SIZE: Final = 1000

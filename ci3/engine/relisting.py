@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.listed import Listed
-from ci3.core.model import Deployment
+from ci3.core.inventory.columns import Listed
+from ci3.core.model.deployment import Deployment
 from ci3.engine.fork import Fork, Say, fork_beside
 from ci3.engine.inventory import LISTING_WORKERS, Found, read_folder
 from ci3.errors import ListingError

@@ -13,8 +13,8 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from ci3.aws.listings import FIRST_DAY
-from ci3.core.inventory_report import NOTHING_PLANNED, Manifest, Rows
-from ci3.core.listed import time_text
+from ci3.core.inventory.columns import time_text
+from ci3.core.inventory.report_manifest import NOTHING_PLANNED, Manifest, Rows
 from ci3.errors import ListingError
 
 CHUNK_BYTES: Final = 1 << 20

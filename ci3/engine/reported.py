@@ -13,7 +13,9 @@ from datetime import datetime
 from typing import IO
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.inventory_report import (
+from ci3.core.formatting import counted
+from ci3.core.inventory.report_location import ReportPlace
+from ci3.core.inventory.report_manifest import (
     NOTHING_PLANNED,
     Manifest,
     ReportFile,
@@ -23,10 +25,8 @@ from ci3.core.inventory_report import (
     read_manifest,
     refuse_unfit,
 )
-from ci3.core.live import folder_under
-from ci3.core.model import Deployment, Ignored, Inventory, ReportUsed
-from ci3.core.report_place import ReportPlace
-from ci3.core.wording import counted
+from ci3.core.live.sources import folder_under
+from ci3.core.model.deployment import Deployment, Ignored, Inventory, ReportUsed
 from ci3.engine.folders import Folders, find_folders
 from ci3.engine.inventory import Scope, list_whole
 from ci3.engine.progress import Progress

@@ -11,9 +11,12 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
 from ci3.aws.version_remover import VersionRemover
 from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
-from ci3.core.model import ObjectOutcome, StoredVersion, Target, Versioning
-from ci3.core.undo import Skip, SkipReason, Undo, Undoing
-from ci3.core.undo_plan import (
+from ci3.core.formatting import counted
+from ci3.core.model.deployment import Target, Versioning
+from ci3.core.model.objects import StoredVersion
+from ci3.core.model.result import ObjectOutcome
+from ci3.core.restore.decide import Skip, SkipReason, Undo, Undoing
+from ci3.core.restore.plan import (
     DeploymentRestored,
     DeploymentUndo,
     Restored,
@@ -23,7 +26,6 @@ from ci3.core.undo_plan import (
     sum_up_skips,
     undo_outcome,
 )
-from ci3.core.wording import counted
 from ci3.engine.deletions import Deletions, open_target
 from ci3.engine.in_the_way import InTheWay, find_rules, look_for_rules
 from ci3.engine.lifecycle_change import LifecycleChanger

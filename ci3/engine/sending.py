@@ -11,8 +11,10 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome, kinds
 from ci3.aws.writer import BucketWriter
 from ci3.constants import DELETE_BATCH_SIZE
-from ci3.core.keyspace import is_sorted
-from ci3.core.model import Deployment, ObjectOutcome, StoredObject
+from ci3.core.inventory.keyspace import is_sorted
+from ci3.core.model.deployment import Deployment
+from ci3.core.model.objects import StoredObject
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.inventory import list_deployment
 from ci3.engine.pace import Pace
 from ci3.errors import DeniedError, ListingError, told

@@ -1,12 +1,17 @@
 """Settles what a crash left open: looks what became of objects whose outcome nobody wrote down."""
 
+from typing import TYPE_CHECKING
+
 from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
-from ci3.core.model import ObjectOutcome, StoredObject
-from ci3.core.undo import JournalEntry
+from ci3.core.journal.entry import JournalEntry
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal import Journal
 from ci3.engine.journal_file import JournalFile
 from ci3.errors import AccessError
+
+if TYPE_CHECKING:
+    from ci3.core.model.objects import StoredObject
 
 _OPEN = (None, ObjectOutcome.UNKNOWN)
 _GONE = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")

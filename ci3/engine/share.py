@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ci3.core.content import Sum
+from ci3.core.inventory.summary import Sum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

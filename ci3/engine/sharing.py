@@ -9,7 +9,7 @@ from ci3.engine.ranges import Range, Ranges, Span
 from ci3.engine.share import Share
 
 if TYPE_CHECKING:
-    from ci3.core.content import Sum
+    from ci3.core.inventory.summary import Sum
 
 WORTH_A_SIBLING: Final = 20_000
 """Objects left, or as many deployments as may hold them, from which on one takes part."""

@@ -12,8 +12,8 @@ from threading import Lock
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.journal_store import JournalStore
-from ci3.core.journal_place import JournalPlace, part_name, part_number
-from ci3.core.wording import counted
+from ci3.core.formatting import counted
+from ci3.core.journal.location import JournalPlace, part_name, part_number
 from ci3.engine.journal_file import LINE_LIMIT_BYTES, JournalFile, OpenJournal
 from ci3.errors import AccessError, JournalError, SettingsError
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ci3.aws.outcomes import DELETED, KeyOutcome
-from ci3.core.model import DeploymentResult, ObjectOutcome, StoredObject, StoredVersion
+from ci3.core.model.objects import StoredObject, StoredVersion
+from ci3.core.model.result import DeploymentResult, ObjectOutcome
 
 
 @dataclass(slots=True, kw_only=True)

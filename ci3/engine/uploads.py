@@ -6,7 +6,8 @@ from datetime import datetime
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.writer import BucketWriter
-from ci3.core.model import ObjectOutcome, StoredUpload
+from ci3.core.model.objects import StoredUpload
+from ci3.core.model.result import ObjectOutcome
 from ci3.errors import told
 
 

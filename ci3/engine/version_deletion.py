@@ -13,20 +13,14 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
 from ci3.aws.version_remover import VersionRemover
 from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
-from ci3.core.content import fingerprint
-from ci3.core.gate import Gate
-from ci3.core.model import (
-    Decision,
-    DeleteGuard,
-    Deployment,
-    DeploymentResult,
-    GuardProbe,
-    ObjectOutcome,
-    StoredVersion,
-    Versioning,
-)
-from ci3.core.versions import current_objects, in_turn, sum_up_versions
+from ci3.core.inventory.fingerprint import fingerprint
+from ci3.core.inventory.versions import current_objects, in_turn, sum_up_versions
+from ci3.core.model.decision import Decision
+from ci3.core.model.deployment import Deployment, Versioning
+from ci3.core.model.objects import StoredVersion
+from ci3.core.model.result import DeleteGuard, DeploymentResult, GuardProbe, ObjectOutcome
 from ci3.engine.direct import OVER, Deleted
+from ci3.engine.gate import Gate
 from ci3.engine.journal import Journal
 from ci3.engine.progress import Progress
 from ci3.engine.sending import SENDERS

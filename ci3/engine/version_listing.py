@@ -6,8 +6,10 @@ from contextlib import closing
 from dataclasses import replace
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.model import Decision, Hole, StoredVersion
-from ci3.core.versions import sum_up_versions
+from ci3.core.inventory.versions import sum_up_versions
+from ci3.core.model.decision import Decision
+from ci3.core.model.deployment import Hole
+from ci3.core.model.objects import StoredVersion
 from ci3.engine.progress import Progress
 from ci3.errors import DeniedError, ListingError
 

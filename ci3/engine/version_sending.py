@@ -12,8 +12,8 @@ from itertools import takewhile
 from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
 from ci3.aws.version_remover import VersionRemover
-from ci3.core.model import ObjectOutcome, StoredVersion
-from ci3.core.undo import NULL_VERSION_ID
+from ci3.core.model.objects import NULL_VERSION_ID, StoredVersion
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.pace import Pace
 from ci3.engine.sending import (
     FRESH_SECONDS,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from ci3.core.commits import Commit
+from ci3.core.live.commit_names import Commit
 from ci3.errors import GitHubError
 from ci3.github.answers import Fields
 from ci3.github.commits import find_commits

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from ci3.core.commits import Commit, commit_digits
+from ci3.core.live.commit_names import Commit, commit_digits
 from ci3.errors import GitHubError
 from ci3.github.answers import Fields
 from ci3.github.transport import PAGE_SIZE, Failure, GitHubTransport

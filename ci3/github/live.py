@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ci3.core.live import LiveKind, LiveSource, Reading, Sighting
+from ci3.core.live.sources import LiveKind, LiveSource, Reading, Sighting
 from ci3.errors import GitHubError
 from ci3.github.answers import Fields
 from ci3.github.transport import GitHubTransport

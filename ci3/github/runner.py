@@ -13,7 +13,7 @@ from typing import TextIO
 from actions_toolkit.command import issue, issue_command
 from actions_toolkit.file_command import issue_file_command, prepare_key_value_message
 
-from ci3.core.wording import counted, visible
+from ci3.core.formatting import counted, visible
 from ci3.errors import SettingsError
 
 SUMMARY_LIMIT_BYTES = 1_000_000

@@ -10,9 +10,9 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from ci3.core.live import LiveSource, Reading, Sighting
-from ci3.core.pointer import POINTER_LIMIT_BYTES, PointerError, pointed_names, pointer_text
-from ci3.core.wording import visible
+from ci3.core.formatting import visible
+from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, pointed_names, pointer_text
+from ci3.core.live.sources import LiveSource, Reading, Sighting
 
 DEADLINE_SECONDS: Final = 15.0
 """For all of it: the host's name, connections, redirects and the page."""

@@ -8,8 +8,8 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from ci3.core.findings import Checkup, Finding, Level, count_levels, exit_code
-from ci3.core.wording import counted, visible
+from ci3.core.doctor.finding import Checkup, Finding, Level, count_levels, exit_code
+from ci3.core.formatting import counted, visible
 from ci3.report.markup import Place, code, fitting, plain, row, size_bytes
 
 _STYLES: Final = {

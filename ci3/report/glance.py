@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from ci3.core.commits import Commit
-from ci3.core.model import Decision, ReasonCode
-from ci3.core.plan import Plan
-from ci3.core.rollback import rollback_targets
-from ci3.core.wording import ago
+from ci3.core.formatting import ago
+from ci3.core.live.commit_names import Commit
+from ci3.core.model.decision import Decision, ReasonCode
+from ci3.core.plan.plan import Plan
+from ci3.core.retention.rollback import rollback_targets
 from ci3.report.markup import Place, code, cut, plain, unbroken
 from ci3.report.sentences import rollback_note, uploaded
 

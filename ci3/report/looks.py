@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from ci3.core.explanation import Explanation
-from ci3.core.model import Deployment, StoredObject
-from ci3.core.wording import moment, size
+from ci3.core.formatting import moment, size
+from ci3.core.model.deployment import Deployment
+from ci3.core.model.objects import StoredObject
+from ci3.core.retention.explain import Explanation
 from ci3.report.markup import code, plain, row, unbroken
 from ci3.report.sentences import amounts, described
 

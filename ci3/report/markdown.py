@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from ci3.core.account import Account
-from ci3.core.comparison import PolicyChange
-from ci3.core.model import Decision, Deployment, DeploymentResult, ObjectOutcome
-from ci3.core.plan import Plan
-from ci3.core.wording import counted, moment, size
+from ci3.core.formatting import counted, moment, size
+from ci3.core.model.decision import Decision
+from ci3.core.model.deployment import Deployment
+from ci3.core.model.result import DeploymentResult, ObjectOutcome
+from ci3.core.plan.plan import Plan
+from ci3.core.plan.policy_diff import PolicyChange
+from ci3.core.plan.target_result import Account
 from ci3.errors import Ci3Error
 from ci3.report.glance import glance, named
 from ci3.report.markup import (

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ci3.core.commits import Commit
-from ci3.core.wording import counted, visible
+from ci3.core.formatting import counted, visible
+from ci3.core.live.commit_names import Commit
 
 WRAPPING_BYTES = 1_000
 """What stands around and between tables at most: column heads, `details`, words on what is cut."""

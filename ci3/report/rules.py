@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ci3.constants import TERM_DAYS
-from ci3.core.account import Account
-from ci3.core.plan import PlanWarning, WarningCode
-from ci3.core.wording import counted, listed
+from ci3.core.formatting import counted, listed
+from ci3.core.model.issues import PlanWarning, WarningCode
+from ci3.core.plan.target_result import Account
 
 if TYPE_CHECKING:
-    from ci3.core.expiry_plan import StandingRule
+    from ci3.core.lifecycle.rule_status import StandingRule
 
 NAMES_SHOWN = 5
 

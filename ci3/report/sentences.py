@@ -5,20 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ci3.constants import LONG_SPAN_SECONDS, UNDO_DAYS
-from ci3.core.account import Account
-from ci3.core.model import (
-    Decision,
-    DeleteGuard,
-    Deployment,
-    Engine,
-    ObjectOutcome,
-    Outcome,
-    Result,
-    Versioning,
-)
-from ci3.core.plan import DELETE_VERSIONS, Plan, PolicyEntry
-from ci3.core.rollback import rollback_targets
-from ci3.core.wording import ago, counted, moment, size, span
+from ci3.core.formatting import ago, counted, moment, size, span
+from ci3.core.model.decision import Decision, Engine
+from ci3.core.model.deployment import Deployment, Versioning
+from ci3.core.model.policy import DELETE_VERSIONS, PolicyEntry
+from ci3.core.model.result import DeleteGuard, ObjectOutcome, Outcome, Result
+from ci3.core.plan.plan import Plan
+from ci3.core.plan.target_result import Account
+from ci3.core.retention.rollback import rollback_targets
 
 SOON = "within a day or two"
 

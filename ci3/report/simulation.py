@@ -9,8 +9,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from ci3.core.simulation import Moment, Simulation
-from ci3.core.wording import counted, size, span, timestamp, visible
+from ci3.core.formatting import counted, size, span, timestamp, visible
+from ci3.core.retention.simulate import Moment, Simulation
 from ci3.report.charts import BLOCKS, DOT, Chart, block_chart, day, mermaid_chart
 from ci3.report.markup import code
 

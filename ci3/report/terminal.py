@@ -8,11 +8,14 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from ci3.core.account import Account
-from ci3.core.explanation import Explanation
-from ci3.core.model import Action, Decision, Deployment, Result, StoredObject
-from ci3.core.plan import Plan
-from ci3.core.wording import moment, size, visible
+from ci3.core.formatting import moment, size, visible
+from ci3.core.model.decision import Action, Decision
+from ci3.core.model.deployment import Deployment
+from ci3.core.model.objects import StoredObject
+from ci3.core.model.result import Result
+from ci3.core.plan.plan import Plan
+from ci3.core.plan.target_result import Account
+from ci3.core.retention.explain import Explanation
 from ci3.errors import Ci3Error
 from ci3.report.rules import expiry_note, reconciled_notes, reconciled_problem
 from ci3.report.sentences import (

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from ci3.core.account import Account
-from ci3.core.model import Action, Decision, ReasonCode
+from ci3.core.model.decision import Action, Decision, ReasonCode
+from ci3.core.plan.target_result import Account
 from ci3.report.charts import BLOCKS, day
 
 _CELLS = 64

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
-from ci3.core.undo import SkipReason
-from ci3.core.undo_plan import (
+from ci3.core.formatting import counted, size, visible
+from ci3.core.restore.decide import SkipReason
+from ci3.core.restore.plan import (
     DeploymentRestored,
     DeploymentUndo,
     Restored,
@@ -16,7 +17,6 @@ from ci3.core.undo_plan import (
     UndoPlan,
     undo_outcome,
 )
-from ci3.core.wording import counted, size, visible
 from ci3.report.markup import WRAPPING_BYTES, Place, code, details, plain, row, size_bytes, table
 
 _SKIPS_SHOWN = 50

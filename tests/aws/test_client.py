@@ -22,7 +22,7 @@ from ci3.aws.client import (
     open_session,
     parse_timestamp,
 )
-from ci3.core.model import Versioning
+from ci3.core.model.deployment import Versioning
 from ci3.errors import AccessError, DeniedError, ExitCode, GateError
 from tests.aws.answers import HTML, error
 from tests.fault_proxy import FaultProxy

@@ -3,7 +3,7 @@
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.lifecycle_xml import ConfigurationText
+from ci3.core.lifecycle.configuration import ConfigurationText
 from ci3.errors import AccessError
 from tests.aws.answers import HTML, error
 from tests.fault_proxy import FaultProxy

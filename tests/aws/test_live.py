@@ -16,7 +16,7 @@ from ci3.aws.live import (
     read_parameter,
     read_pointer_object,
 )
-from ci3.core.live import LiveSource, Reading
+from ci3.core.live.sources import LiveSource, Reading
 from ci3.errors import GateError
 from tests.aws.answers import HTML, error
 from tests.fault_proxy import FaultProxy

@@ -10,7 +10,7 @@ from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from ci3.aws.live import read_cloudfront
-from ci3.core.live import LiveSource, Reading
+from ci3.core.live.sources import LiveSource, Reading
 from tests.aws.answers import HTML, error
 from tests.fault_proxy import FaultProxy
 

@@ -8,7 +8,8 @@ import pytest
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.writer import BucketWriter
-from ci3.core.model import DeleteGuard, GuardProbe, ObjectOutcome, Versioning
+from ci3.core.model.deployment import Versioning
+from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
 from tests.aws.answers import HTML, delete_result, error
 from tests.builders import stored
 from tests.engine.meter import Meter

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.examination import ObjectLock, VersioningState
-from ci3.core.model import Versioning
+from ci3.core.doctor.facts import ObjectLock, VersioningState
+from ci3.core.model.deployment import Versioning
 from ci3.errors import AccessError, DeniedError
 from tests.aws.answers import error
 from tests.fault_proxy import FaultProxy

@@ -3,7 +3,8 @@
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.model import ObjectOutcome, StoredUpload
+from ci3.core.model.objects import StoredUpload
+from ci3.core.model.result import ObjectOutcome
 from ci3.errors import DeniedError, ListingError
 from tests.aws.answers import HTML, NAMESPACE, WHEN, error
 from tests.fault_proxy import FaultProxy

@@ -4,7 +4,8 @@ import pytest
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.version_remover import VersionRemover
-from ci3.core.model import ObjectOutcome, StoredVersion
+from ci3.core.model.objects import StoredVersion
+from ci3.core.model.result import ObjectOutcome
 from ci3.errors import AccessError, DeniedError, GateError, ListingError
 from tests.aws.answers import HTML, NAMESPACE, WHEN, delete_result, error
 from tests.fault_proxy import FaultProxy

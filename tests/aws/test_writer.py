@@ -9,7 +9,8 @@ import pytest
 from ci3.aws.bucket import BucketReader
 from ci3.aws.outcomes import KeyOutcome
 from ci3.aws.writer import BucketWriter
-from ci3.core.model import DeleteGuard, ObjectOutcome, Versioning
+from ci3.core.model.deployment import Versioning
+from ci3.core.model.result import DeleteGuard, ObjectOutcome
 from ci3.errors import GateError
 from tests.aws.answers import HTML, delete_result, error
 from tests.builders import stored

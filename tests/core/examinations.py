@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ci3.core.examination import (
+from ci3.core.doctor.facts import (
     Aim,
     Examination,
     FoldersSeen,
@@ -10,8 +10,9 @@ from ci3.core.examination import (
     UploadsSeen,
     VersioningState,
 )
-from ci3.core.live import LiveSource, Reading, Sighting
-from ci3.core.model import DeleteGuard, GuardProbe, Target, Versioning
+from ci3.core.live.sources import LiveSource, Reading, Sighting
+from ci3.core.model.deployment import Target, Versioning
+from ci3.core.model.result import DeleteGuard, GuardProbe
 from tests.builders import NOW
 
 COMMITS = tuple(f"{number:x}" * 40 for number in range(1, 9))

@@ -5,8 +5,8 @@ from xml.sax.saxutils import escape
 
 from hypothesis import strategies as st
 
-from ci3.core.expiry import ExpiryRule
-from ci3.core.lifecycle_xml import NAMESPACE
+from ci3.core.lifecycle.configuration import NAMESPACE
+from ci3.core.lifecycle.rule import ExpiryRule
 
 EXPIRES_AT = datetime(2026, 12, 2, 10, tzinfo=UTC)
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn")), max_size=12)

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from ci3.core.model import Action, ReasonCode
-from ci3.core.retention import AgeFrom
+from ci3.core.model.decision import Action, ReasonCode
+from ci3.core.retention.decide import AgeFrom
 
 SUPERSEDED = [ReasonCode.SUPERSEDED]
 

@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from ci3.core.measures import Duration
-from ci3.core.model import Deployment, Inventory, ReasonCode
-from ci3.core.pins import Pin, pin_commits, protect
-from ci3.core.retention import AgeFrom, RetentionPolicy, decide
+from ci3.core.live.pins import Pin, pin_commits, protect
+from ci3.core.model.decision import ReasonCode
+from ci3.core.model.deployment import Deployment, Inventory
+from ci3.core.retention.decide import AgeFrom, RetentionPolicy, decide
+from ci3.core.units import Duration
 from tests.builders import NOW
 
 NAMES = (

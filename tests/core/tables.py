@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ci3.core.content import describe
-from ci3.core.measures import Duration
-from ci3.core.model import Deployment
-from ci3.core.pins import Pin
-from ci3.core.retention import RetentionPolicy, decide
+from ci3.core.inventory.summary import describe
+from ci3.core.live.pins import Pin
+from ci3.core.model.deployment import Deployment
+from ci3.core.retention.decide import RetentionPolicy, decide
+from ci3.core.units import Duration
 from tests.builders import NOW, inventory, stored
 
 

@@ -6,10 +6,11 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.certainty import judge_by_the_known, judge_for_certain, rests_on
-from ci3.core.model import Hole, Inventory, ReasonCode
-from ci3.core.pins import protect
-from ci3.core.retention import RetentionPolicy, judge
+from ci3.core.live.pins import protect
+from ci3.core.model.decision import ReasonCode
+from ci3.core.model.deployment import Hole, Inventory
+from ci3.core.retention.decide import RetentionPolicy, judge
+from ci3.core.retention.evidence import judge_by_the_known, judge_for_certain, rests_on
 from tests.builders import NOW, deployment, inventory
 from tests.core.strategies import make_deployment, situations
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core import content
-from ci3.core.content import Content, describe, fingerprint
-from ci3.core.listed import Listed
+from ci3.core.inventory import fingerprint as fingerprinting
+from ci3.core.inventory.columns import Listed
+from ci3.core.inventory.fingerprint import fingerprint
+from ci3.core.inventory.summary import Content, describe
 from tests.builders import days_ago, stored
 
 FILES = (
@@ -111,7 +112,7 @@ def test_parts_that_are_listed_apart_join_to_the_same(data):
         for place, key in enumerate(keys)
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(content, "_CUT_MASK", 3)
+        patch.setattr(fingerprinting, "_CUT_MASK", 3)
         whole = describe("d", "d/", files, required_file="ab")
         joined = Content("d/", "ab")
         borders = [0, *sorted(cuts), len(files)]

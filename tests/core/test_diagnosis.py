@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from ci3.core.diagnosis import diagnose
-from ci3.core.examination import (
+from ci3.core.doctor.checks import diagnose
+from ci3.core.doctor.facts import (
     NOT_ASKED,
     FoldersSeen,
     LifecycleRule,
@@ -14,9 +14,10 @@ from ci3.core.examination import (
     UploadsSeen,
     VersioningState,
 )
-from ci3.core.findings import Checkup, Level, exit_code
-from ci3.core.live import Reading
-from ci3.core.model import DeleteGuard, GuardProbe, Versioning
+from ci3.core.doctor.finding import Checkup, Level, exit_code
+from ci3.core.live.sources import Reading
+from ci3.core.model.deployment import Versioning
+from ci3.core.model.result import DeleteGuard, GuardProbe
 from ci3.errors import ExitCode
 from tests.builders import days_ago
 from tests.core.examinations import COMMITS, LIVE, aim, well

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.estimate import (
+from ci3.core.model.decision import Engine
+from ci3.core.plan.engine_choice import (
     JOB_SECONDS,
     KEYS_A_SECOND,
     MOST_DIRECT_OBJECTS,
@@ -18,7 +19,6 @@ from ci3.core.estimate import (
     estimate_direct,
     estimate_lifecycle,
 )
-from ci3.core.model import Engine
 
 COUNTS = st.lists(st.integers(0, 10**9), max_size=9)
 MOST = MOST_DIRECT_OBJECTS

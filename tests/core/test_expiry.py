@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.expiry import ExpiryRule, can_be_named, is_named_as_ours, read_rule
-from ci3.core.expiry_plan import Fate, Sight, allot, judge_rules, make_rules
-from ci3.core.lifecycle_xml import ConfigurationText, Element, read_configuration
-from ci3.core.model import Action, Decision, Engine, ReasonCode, Versioning
-from ci3.core.plan import RefusalCode
-from ci3.core.ruling import RulesSeen, Ruling, rule
+from ci3.core.lifecycle.configuration import ConfigurationText, Element, read_configuration
+from ci3.core.lifecycle.planning import RulesSeen, Ruling, rule
+from ci3.core.lifecycle.rule import ExpiryRule, can_be_named, is_named_as_ours, read_rule
+from ci3.core.lifecycle.rule_assignment import allot, make_rules
+from ci3.core.lifecycle.rule_status import Fate, Sight, judge_rules
+from ci3.core.model.decision import Action, Decision, Engine, ReasonCode
+from ci3.core.model.deployment import Versioning
+from ci3.core.model.issues import RefusalCode
 from tests.builders import NOW, days_ago, deployment, doomed, kept
 from tests.core.lifecycle_texts import rule_for
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ci3.core.explanation import explain
-from ci3.core.measures import Duration
-from ci3.core.model import ReasonCode
-from ci3.core.pins import Pin, pin_commits, protect
-from ci3.core.retention import RetentionPolicy, judge
+from ci3.core.live.pins import Pin, pin_commits, protect
+from ci3.core.model.decision import ReasonCode
+from ci3.core.retention.decide import RetentionPolicy, judge
+from ci3.core.retention.explain import explain
+from ci3.core.units import Duration
 from tests.builders import NOW, deployment, empty, inventory, marker_only
 
 WITHIN_14_DAYS = Duration.parse("14d")

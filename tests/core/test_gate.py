@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from ci3.core.gate import Gate
-from ci3.core.live import LiveSource, Reading, Sighting
-from ci3.core.measures import ByteSize
-from ci3.core.model import AllVersions, StoredVersion
-from ci3.core.objections import Limits
-from ci3.core.pins import pin_commits, pin_live, protect
-from ci3.core.plan import DeleteLimit
+from ci3.core.live.pins import pin_commits, pin_live, protect
+from ci3.core.live.sources import LiveSource, Reading, Sighting
+from ci3.core.model.objects import AllVersions, StoredVersion
+from ci3.core.model.policy import DeleteLimit
+from ci3.core.plan.checks import Limits
+from ci3.core.units import ByteSize
+from ci3.engine.gate import Gate
 from ci3.errors import GateError
 from tests.builders import NOW, deployment, doomed, kept, stored
 

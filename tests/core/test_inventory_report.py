@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.content import describe
-from ci3.core.inventory_report import Rows, Tallies
-from ci3.core.listed import time_text
-from ci3.core.report_place import ReportPlace
+from ci3.core.inventory.columns import time_text
+from ci3.core.inventory.report_location import ReportPlace
+from ci3.core.inventory.report_manifest import Rows, Tallies
+from ci3.core.inventory.summary import describe
 from tests.builders import NOW, stored
 
 PREFIX = "app/"

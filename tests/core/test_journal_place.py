@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.core.journal_place import (
+from ci3.core.journal.location import (
     JournalPlace,
     is_address,
     part_name,

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ci3.core.expiry import read_rule
-from ci3.core.lifecycle_xml import (
+from ci3.core.lifecycle.configuration import (
     NAMESPACE,
     ConfigurationText,
     Element,
     LifecycleTextError,
     read_configuration,
 )
+from ci3.core.lifecycle.rule import read_rule
 from tests.core.lifecycle_texts import configurations, foreign_rule, rule_for, whole
 
 

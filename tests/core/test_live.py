@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ci3.core.live import LiveKind, LiveSource, folder_under, pointed_name
+from ci3.core.live.sources import LiveKind, LiveSource, folder_under, pointed_name
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from ci3.core.measures import ByteSize, Duration
+from ci3.core.units import ByteSize, Duration
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ci3.core.model import (
-    DeploymentResult,
-    ObjectOutcome,
-    Outcome,
-    Result,
-)
+from ci3.core.model.result import DeploymentResult, ObjectOutcome, Outcome, Result
 from tests.builders import stored, target
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ci3.core.lifecycle_xml import ConfigurationText, read_configuration
-from ci3.core.model import NoncurrentTerm
-from ci3.core.ruling import RulesSeen
+from ci3.core.lifecycle.configuration import ConfigurationText, read_configuration
+from ci3.core.lifecycle.planning import RulesSeen
+from ci3.core.model.deployment import NoncurrentTerm
 from tests.core.lifecycle_texts import whole
 
 EXPIRES = "<NoncurrentVersionExpiration><NoncurrentDays>{}</NoncurrentDays>{}"

@@ -5,19 +5,20 @@ from dataclasses import replace
 
 import pytest
 
-from ci3.core.content import describe
-from ci3.core.live import LiveSource, Reading, Sighting
-from ci3.core.measures import ByteSize
-from ci3.core.model import Hole, Ignored, NoncurrentTerm, Versioning
-from ci3.core.objections import (
+from ci3.core.inventory.summary import describe
+from ci3.core.live.pins import pin_commits, protect
+from ci3.core.live.sources import LiveSource, Reading, Sighting
+from ci3.core.model.deployment import Hole, Ignored, NoncurrentTerm, Versioning
+from ci3.core.model.issues import RefusalCode, WarningCode
+from ci3.core.model.policy import DeleteLimit
+from ci3.core.plan.checks import (
     Limits,
     against_readings,
     find_refusals,
     find_warnings,
     warn_of_undo_term,
 )
-from ci3.core.pins import pin_commits, protect
-from ci3.core.plan import DeleteLimit, RefusalCode, WarningCode
+from ci3.core.units import ByteSize
 from tests.builders import days_ago, deployment, doomed, empty, inventory, kept, stored
 
 NEW, OLD = deployment("new", 1), deployment("old", 9)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ci3.core.iam_patterns import literal, of_glob
-from ci3.core.live import LiveSource
-from ci3.core.permissions import Purpose, Scope, policy_for
-from ci3.core.report_place import ReportPlace
-from ci3.core.trust import Trust, trust_policy
+from ci3.core.iam.patterns import literal, of_glob
+from ci3.core.iam.policy import Purpose, Scope, policy_for
+from ci3.core.iam.trust import Trust, trust_policy
+from ci3.core.inventory.report_location import ReportPlace
+from ci3.core.live.sources import LiveSource
 from tests.iam import Need, allows, like
 
 EVERYTHING = Scope(

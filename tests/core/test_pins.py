@@ -2,8 +2,8 @@
 
 import pytest
 
-from ci3.core.model import ReasonCode
-from ci3.core.pins import is_commit, pin_commits, protect
+from ci3.core.live.pins import is_commit, pin_commits, protect
+from ci3.core.model.decision import ReasonCode
 
 COMMIT = "4f1c2d3e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
 

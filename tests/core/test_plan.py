@@ -5,17 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from ci3.core.model import Action, Ignored, Reason, ReasonCode, Versioning
-from ci3.core.plan import (
-    DeleteLimit,
-    Origin,
-    PlanWarning,
-    PolicyEntry,
-    Refusal,
-    RefusalCode,
-    WarningCode,
-    compare,
-)
+from ci3.core.model.decision import Action, Reason, ReasonCode
+from ci3.core.model.deployment import Ignored, Versioning
+from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
+from ci3.core.model.policy import DeleteLimit, Origin, PolicyEntry
+from ci3.core.plan.plan import compare
 from tests.builders import NOW, days_ago, deployment, doomed, empty, kept, plan, target
 
 NEW, OLD = deployment("new", 1), deployment("old", 9)

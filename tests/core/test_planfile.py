@@ -10,30 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.expiry import ExpiryRule
-from ci3.core.expiry_plan import Fate, StandingRule
-from ci3.core.model import (
-    Action,
-    AllVersions,
-    Decision,
-    Deployment,
-    Ignored,
-    Reason,
-    ReasonCode,
-    Target,
-    Versioning,
-)
-from ci3.core.plan import (
-    Origin,
-    Plan,
-    PlanWarning,
-    PolicyEntry,
-    Refusal,
-    RefusalCode,
-    WarningCode,
-)
-from ci3.core.plan_writing import dump_inventories, dump_objects, dump_plan
-from ci3.core.planfile import load_plans, plan_schema
+from ci3.core.lifecycle.rule import ExpiryRule
+from ci3.core.lifecycle.rule_status import Fate, StandingRule
+from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
+from ci3.core.model.deployment import Deployment, Ignored, Target, Versioning
+from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
+from ci3.core.model.objects import AllVersions
+from ci3.core.model.policy import Origin, PolicyEntry
+from ci3.core.plan.json_reader import load_plans, plan_schema
+from ci3.core.plan.json_writer import dump_inventories, dump_objects, dump_plan
+from ci3.core.plan.plan import Plan
 from ci3.errors import ExitCode, SettingsError
 from tests.builders import deployment, doomed, empty, kept, plan, stored
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.core.pointer import POINTER_LIMIT_BYTES, PointerError, pointed_names, pointer_text
+from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, pointed_names, pointer_text
 
 
 def names(text: str, field: str = "", prefix: str = "") -> tuple[str, ...]:

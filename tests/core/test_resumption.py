@@ -6,13 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.content import describe
-from ci3.core.measures import ByteSize
-from ci3.core.model import Ignored, ObjectOutcome, ReasonCode
-from ci3.core.objections import Limits
-from ci3.core.plan import DeleteLimit, Refusal, RefusalCode, WarningCode
-from ci3.core.resumption import find_gone, is_as_approved, note_approved, plan_what_is_left
-from ci3.core.undo import JournalEntry
+from ci3.core.inventory.summary import describe
+from ci3.core.journal.entry import JournalEntry
+from ci3.core.journal.header import note_approved
+from ci3.core.journal.resume import find_gone, is_as_approved, plan_what_is_left
+from ci3.core.model.decision import ReasonCode
+from ci3.core.model.deployment import Ignored
+from ci3.core.model.issues import Refusal, RefusalCode, WarningCode
+from ci3.core.model.policy import DeleteLimit
+from ci3.core.model.result import ObjectOutcome
+from ci3.core.plan.checks import Limits
+from ci3.core.units import ByteSize
 from tests.builders import days_ago, deployment, doomed, empty, kept, plan, stored
 
 OBJECTS = tuple(

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from ci3.core.content import describe
-from ci3.core.model import ReasonCode
-from ci3.core.retention import RetentionPolicy, decide
-from ci3.core.succession import newest_first
+from ci3.core.inventory.summary import describe
+from ci3.core.model.decision import ReasonCode
+from ci3.core.retention.age_order import newest_first
+from ci3.core.retention.decide import RetentionPolicy, decide
 from tests.builders import NOW, days_ago, deployment, empty, inventory, marker_only, stored
 from tests.core.tables import Case, decided, expected, row
 

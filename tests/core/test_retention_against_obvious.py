@@ -5,8 +5,8 @@ from random import Random
 
 from hypothesis import example, given, settings
 
-from ci3.core.model import Action, ReasonCode
-from ci3.core.retention import AgeFrom, RetentionPolicy
+from ci3.core.model.decision import Action, ReasonCode
+from ci3.core.retention.decide import AgeFrom, RetentionPolicy
 from tests.builders import NOW
 from tests.core.obvious import Verdict, obvious_verdicts
 from tests.core.strategies import Situation, make_situation, situations

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from ci3.core.content import describe
-from ci3.core.pins import protect
-from ci3.core.retention import RetentionPolicy, decide
-from ci3.core.succession import AgeFrom
+from ci3.core.inventory.summary import describe
+from ci3.core.live.pins import protect
+from ci3.core.retention.age_order import AgeFrom
+from ci3.core.retention.decide import RetentionPolicy, decide
 from tests.builders import NOW, days_ago, deployment, inventory, marker_only, stored
 from tests.core.tables import Case, decided, expected, within
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ci3.core.model import ReasonCode
-from ci3.core.pins import Pin, pin_commits, protect
-from ci3.core.retention import RetentionPolicy, decide
+from ci3.core.live.pins import Pin, pin_commits, protect
+from ci3.core.model.decision import ReasonCode
+from ci3.core.retention.decide import RetentionPolicy, decide
 from tests.builders import NOW, deployment, inventory
 from tests.core.tables import Case, decided, expected
 

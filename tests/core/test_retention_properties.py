@@ -8,8 +8,8 @@ from itertools import combinations, pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ci3.core.model import Action, ReasonCode
-from ci3.core.retention import AgeFrom
+from ci3.core.model.decision import Action, ReasonCode
+from ci3.core.retention.decide import AgeFrom
 from tests.core.obvious import aged, is_known_newer, overlap
 from tests.core.strategies import DURATIONS, PINS, situations
 

@@ -5,7 +5,7 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from ci3.core.retention import RetentionPolicy, decide
+from ci3.core.retention.decide import RetentionPolicy, decide
 from tests.builders import NOW, days_ago, deployment, inventory, marker_only
 from tests.core.tables import Case, decided, expected, uploaded, within
 

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from ci3.core.measures import Duration
-from ci3.core.model import Hole, Inventory
-from ci3.core.pins import pin_commits, protect
-from ci3.core.retention import RetentionPolicy, decide
-from ci3.core.simulation import MOMENTS_LIMIT, simulate
+from ci3.core.live.pins import pin_commits, protect
+from ci3.core.model.deployment import Hole, Inventory
+from ci3.core.retention.decide import RetentionPolicy, decide
+from ci3.core.retention.simulate import MOMENTS_LIMIT, simulate
+from ci3.core.units import Duration
 from tests.builders import NOW, days_ago, deployment, empty, inventory, marker_only
 
 DAY = timedelta(days=1)

@@ -6,18 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.model import ObjectOutcome, StoredVersion, Versioning
-from ci3.core.undo import (
-    CLOCK_ALLOWANCE,
-    JournalEntry,
-    Skip,
-    SkipReason,
-    Undo,
-    merge_entries,
-    undo_entry,
-    undo_since,
-)
-from ci3.core.undo_plan import EXAMPLES_KEPT, sum_up_skips
+from ci3.core.journal.entry import JournalEntry, merge_entries
+from ci3.core.model.deployment import Versioning
+from ci3.core.model.objects import StoredVersion
+from ci3.core.model.result import ObjectOutcome
+from ci3.core.restore.decide import CLOCK_ALLOWANCE, Skip, SkipReason, Undo, undo_entry, undo_since
+from ci3.core.restore.plan import EXAMPLES_KEPT, sum_up_skips
 from tests.builders import NOW, days_ago
 
 STARTED_AT = NOW

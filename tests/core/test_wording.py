@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.wording import ago, counted, moment, size, timestamp, visible
+from ci3.core.formatting import ago, counted, moment, size, timestamp, visible
 from tests.builders import NOW
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import unescape
 
-from ci3.core.model import ObjectOutcome
-from ci3.core.plan import Plan
+from ci3.core.model.result import ObjectOutcome
+from ci3.core.plan.plan import Plan
 from ci3.engine.journal_file import JournalFile
 from ci3.errors import ExitCode, SettingsError
 from tests.fault_proxy import Request

@@ -14,16 +14,18 @@ from urllib.parse import unquote
 from ci3.aws.lifecycle_text import LifecycleReading, Written
 from ci3.aws.pages import Page
 from ci3.constants import MINIMUM_KEEP_COUNT, TERM_DAYS
-from ci3.core.content import describe
-from ci3.core.expiry_plan import Sight, find_standing, hold_rules
-from ci3.core.gate import Gate
-from ci3.core.lifecycle_xml import read_configuration
-from ci3.core.listed import Listed
-from ci3.core.model import Engine, Inventory, StoredObject, Versioning
-from ci3.core.pins import Pin, protect
-from ci3.core.plan import Plan
-from ci3.core.retention import RetentionPolicy, judge
-from ci3.core.ruling import RulesSeen, rule
+from ci3.core.inventory.columns import Listed
+from ci3.core.inventory.summary import describe
+from ci3.core.lifecycle.configuration import read_configuration
+from ci3.core.lifecycle.planning import RulesSeen, rule
+from ci3.core.lifecycle.rule_status import Sight, find_standing, hold_rules
+from ci3.core.live.pins import Pin, protect
+from ci3.core.model.decision import Engine
+from ci3.core.model.deployment import Inventory, Versioning
+from ci3.core.model.objects import StoredObject
+from ci3.core.plan.plan import Plan
+from ci3.core.retention.decide import RetentionPolicy, judge
+from ci3.engine.gate import Gate
 from ci3.engine.lifecycle import Expiry, reconcile
 from ci3.engine.progress import Silent
 from tests import builders

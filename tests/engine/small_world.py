@@ -22,11 +22,11 @@ from ci3.aws.version_remover import VersionRemover
 from ci3.aws.writer import BucketWriter
 from ci3.cleanup import Cleanup
 from ci3.cli import main
-from ci3.core.model import ObjectOutcome, Result
-from ci3.core.plan import Plan
-from ci3.core.plan_writing import dump_plans
-from ci3.core.planfile import load_plans
-from ci3.core.undo_plan import Restored, UndoPlan
+from ci3.core.model.result import ObjectOutcome, Result
+from ci3.core.plan.json_reader import load_plans
+from ci3.core.plan.json_writer import dump_plans
+from ci3.core.plan.plan import Plan
+from ci3.core.restore.plan import Restored, UndoPlan
 from ci3.engine.deletions import JournaledDeletions
 from ci3.engine.journal_file import JournalFile, open_journal
 from ci3.engine.progress import Silent

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from zlib import crc32
 
 from ci3.aws.pages import Page
-from ci3.core.listed import Listed
-from ci3.core.model import StoredObject
+from ci3.core.inventory.columns import Listed
+from ci3.core.model.objects import StoredObject
 
 _DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _LAG_SECONDS = 0.0003

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from ci3.aws.outcomes import KeyOutcome
-from ci3.core.gate import Gate
-from ci3.core.model import Versioning
+from ci3.core.model.deployment import Versioning
 from ci3.engine.direct import Deletion
+from ci3.engine.gate import Gate
 from ci3.engine.journal import Journal
 from ci3.engine.progress import Silent
 from ci3.errors import ExitCode, GateError, RefusedError

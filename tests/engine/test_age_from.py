@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from ci3.core.plan import Plan
-from ci3.core.plan_writing import dump_plan
-from ci3.core.planfile import load_plans
+from ci3.core.plan.json_reader import load_plans
+from ci3.core.plan.json_writer import dump_plan
+from ci3.core.plan.plan import Plan
 from tests.engine.road import apply, cleanup
 from tests.fault_proxy import FaultProxy
 from tests.s3 import Bucket

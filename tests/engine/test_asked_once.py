@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ci3.core.plan import Plan, WarningCode
+from ci3.core.model.issues import WarningCode
+from ci3.core.plan.plan import Plan
 from tests.core.lifecycle_texts import whole
 from tests.engine.road import cleanup, furnish
 from tests.memory_site import MemorySite, running_site

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.core.model import ObjectOutcome
+from ci3.core.model.result import ObjectOutcome
 from ci3.errors import ExitCode
 from tests.engine.road import apply, cleanup, furnish
 from tests.fault_proxy import FaultProxy

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from ci3.core.content import describe
-from ci3.core.model import Deployment
+from ci3.core.inventory.summary import describe
+from ci3.core.model.deployment import Deployment
 from ci3.engine import ranges
 from ci3.engine.folders import find_folders
 from ci3.engine.inventory import Scope, take_inventory

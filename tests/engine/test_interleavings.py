@@ -16,8 +16,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ci3.core.model import ObjectOutcome
-from ci3.core.plan import Plan
+from ci3.core.model.result import ObjectOutcome
+from ci3.core.plan.plan import Plan
 from ci3.errors import RefusedError
 from tests.engine import small_world
 from tests.engine.small_world import INDEX, POINTER, Apply, Crash, Stored, World

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ci3.core.model import Inventory
+from ci3.core.model.deployment import Inventory
 from ci3.engine.inventory import Scope, take_inventory
 from ci3.engine.progress import Silent
 from ci3.errors import AccessError

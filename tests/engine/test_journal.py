@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 import ci3
 from ci3.aws.outcomes import KeyOutcome
-from ci3.core.model import ObjectOutcome, StoredVersion
-from ci3.core.plan import Origin, PolicyEntry
-from ci3.core.undo import JournalEntry
+from ci3.core.journal.entry import JournalEntry
+from ci3.core.model.objects import StoredVersion
+from ci3.core.model.policy import Origin, PolicyEntry
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal_file import open_journal
 from ci3.engine.journal_records import journal_schema
 from ci3.errors import SettingsError

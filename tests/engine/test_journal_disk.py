@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.core.model import ObjectOutcome
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal import Journal
 from ci3.engine.journal_file import reopen_journal
 from ci3.errors import JournalError, SettingsError

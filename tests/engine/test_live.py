@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.live import LiveSource, Reading
+from ci3.core.live.sources import LiveSource, Reading
 from ci3.engine.live import read_live_sources
 from ci3.github.api import GitHubApi
 from tests.aws.answers import error

@@ -8,7 +8,8 @@ from contextlib import closing
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.model import Deployment, ObjectOutcome
+from ci3.core.model.deployment import Deployment
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine import direct, fork
 from ci3.engine import relisting as engine_relisting
 from ci3.engine.inventory import list_deployment, read_folder

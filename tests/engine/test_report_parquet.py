@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ci3.core.inventory_report import Manifest, ReportFormat
+from ci3.core.inventory.report_manifest import Manifest, ReportFormat
 from ci3.engine.report_parquet import BATCH_ROWS, read_parquet
 from ci3.errors import ListingError, SettingsError
 from tests.engine.road import cleanup

@@ -8,9 +8,10 @@ import random
 import pytest
 
 from ci3.cli import main
-from ci3.core.plan import Plan, WarningCode
-from ci3.core.plan_writing import dump_plan
-from ci3.core.planfile import load_plans
+from ci3.core.model.issues import WarningCode
+from ci3.core.plan.json_reader import load_plans
+from ci3.core.plan.json_writer import dump_plan
+from ci3.core.plan.plan import Plan
 from ci3.engine import report_rows
 from ci3.engine.report_rows import CHUNK_BYTES
 from ci3.errors import AccessError, Ci3Error, ExitCode, ListingError, RefusedError

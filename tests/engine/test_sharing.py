@@ -10,7 +10,7 @@ from threading import Condition, Event
 
 import pytest
 
-from ci3.core.model import Deployment
+from ci3.core.model.deployment import Deployment
 from ci3.engine import flat, ranges, sharing
 from ci3.engine.flat import FlatListing
 from ci3.engine.folders import Folders, find_folders

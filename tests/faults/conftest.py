@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.core.model import ObjectOutcome
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.deletions import JournaledDeletions
 from ci3.engine.journal_file import open_journal
 from ci3.engine.progress import Silent

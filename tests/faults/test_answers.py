@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.core.model import ObjectOutcome
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.sending import RETRY_DELAYS_SECONDS
 from ci3.errors import ExitCode
 from tests.aws.answers import HTML, error

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ci3.core.model import ObjectOutcome
+from ci3.core.model.result import ObjectOutcome
 from ci3.errors import ExitCode, RefusedError
 from tests.aws.answers import HTML, TOGETHER, entry, error, listing
 from tests.engine.road import apply

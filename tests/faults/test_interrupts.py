@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ci3.core.model import ObjectOutcome
+from ci3.core.model.result import ObjectOutcome
 from ci3.errors import ExitCode
 from tests.engine.road import apply
 from tests.fault_proxy import FaultProxy

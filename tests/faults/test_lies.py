@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.core.model import DeleteGuard, ObjectOutcome
+from ci3.core.model.result import DeleteGuard, ObjectOutcome
 from ci3.errors import ExitCode
 from tests.aws.answers import listing
 from tests.engine.road import apply

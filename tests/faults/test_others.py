@@ -8,9 +8,9 @@ import pytest
 
 from ci3.applying import delete
 from ci3.approval import approve
-from ci3.core.account import Account, exit_code
-from ci3.core.model import ObjectOutcome, Outcome, Result
-from ci3.core.pins import protect
+from ci3.core.live.pins import protect
+from ci3.core.model.result import ObjectOutcome, Outcome, Result
+from ci3.core.plan.target_result import Account, exit_code
 from ci3.errors import ExitCode
 from tests.engine.road import apply, apply_plan, cleanup
 from tests.fault_proxy import FaultProxy

@@ -1,6 +1,6 @@
 """S3 has too much of it: the run goes on more slowly, and gives up what never fares better."""
 
-from ci3.core.model import ObjectOutcome
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.sending import RETRY_DELAYS_SECONDS
 from ci3.errors import ExitCode
 from tests.aws.answers import error

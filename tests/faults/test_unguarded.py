@@ -6,7 +6,8 @@ from threading import BoundedSemaphore
 
 import pytest
 
-from ci3.core.model import Deployment, ObjectOutcome, Versioning
+from ci3.core.model.deployment import Deployment, Versioning
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.inventory import list_deployment
 from ci3.engine.sending import FRESH_SECONDS, Part, Sender
 from ci3.errors import ExitCode

@@ -4,7 +4,7 @@ import resource
 import signal
 from pathlib import Path
 
-from ci3.core.model import ObjectOutcome
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.progress import Silent
 from ci3.errors import ExitCode
 from tests.engine.road import apply

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.core.commits import commit_digits, most_telling
+from ci3.core.live.commit_names import commit_digits, most_telling
 from ci3.github.commits import REQUEST_LIMIT, find_commits
 from tests.github.fake_github import FakeGitHub
 

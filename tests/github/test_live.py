@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.core.live import LiveSource
+from ci3.core.live.sources import LiveSource
 from ci3.github import live
 from ci3.github.live import read_github
 

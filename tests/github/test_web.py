@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from ci3.core.live import LiveSource, Reading
+from ci3.core.live.sources import LiveSource, Reading
 from ci3.github import web
 from ci3.github.web import read_page
 from tests.web_site import Site, running_site

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from ci3.cleanup import Cleanup
-from ci3.core.model import DeleteGuard, ObjectOutcome
-from ci3.core.plan import Origin
+from ci3.core.model.policy import Origin
+from ci3.core.model.result import DeleteGuard, ObjectOutcome
 from ci3.engine.progress import Silent
 from ci3.resolving import Given, resolve
 from tests.engine.road import Ran, apply_plan

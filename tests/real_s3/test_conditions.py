@@ -5,8 +5,9 @@ import itertools
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.model import DeleteGuard, NoncurrentTerm, ObjectOutcome, Versioning
-from ci3.core.noncurrent import noncurrent_term
+from ci3.core.lifecycle.noncurrent import noncurrent_term
+from ci3.core.model.deployment import NoncurrentTerm, Versioning
+from ci3.core.model.result import DeleteGuard, ObjectOutcome
 from ci3.errors import JournalError
 from tests.real_s3.seaweedfs import ADMIN, READER
 

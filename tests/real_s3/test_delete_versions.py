@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ci3.core.model import DeleteGuard
+from ci3.core.model.result import DeleteGuard
 from tests.engine.road import Ran, apply_plan, cleanup
 from tests.fault_proxy import FaultProxy, running_proxy
 from tests.real_s3.conftest import ODD_KEYS

@@ -6,8 +6,8 @@ import pytest
 
 from ci3.aws.bucket import BucketReader
 from ci3.cli import main
-from ci3.core.expiry import ExpiryRule
-from ci3.core.lifecycle_xml import read_configuration
+from ci3.core.lifecycle.configuration import read_configuration
+from ci3.core.lifecycle.rule import ExpiryRule
 from ci3.engine.lifecycle_change import LifecycleChanger, is_ours
 from tests.s3 import Bucket
 

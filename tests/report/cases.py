@@ -3,32 +3,21 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from ci3.core.account import Account
-from ci3.core.commits import Commit
-from ci3.core.expiry import ExpiryRule
-from ci3.core.expiry_plan import Reconciled, Sight, allot, judge_rules
-from ci3.core.live import LiveSource, Reading, Sighting
-from ci3.core.model import (
-    Action,
-    AllVersions,
-    Decision,
-    DeleteGuard,
-    DeploymentResult,
-    Engine,
-    GuardProbe,
-    Hole,
-    Ignored,
-    Inventory,
-    ObjectOutcome,
-    Reason,
-    ReasonCode,
-    Result,
-    Versioning,
-)
-from ci3.core.objections import Limits, find_refusals, find_warnings
-from ci3.core.pins import pin_commits, pin_live, protect
-from ci3.core.plan import DELETE_VERSIONS, ENGINE, DeleteLimit, Origin, Plan, PolicyEntry
-from ci3.core.retention import RetentionPolicy, decide
+from ci3.core.lifecycle.rule import ExpiryRule
+from ci3.core.lifecycle.rule_assignment import allot
+from ci3.core.lifecycle.rule_status import Reconciled, Sight, judge_rules
+from ci3.core.live.commit_names import Commit
+from ci3.core.live.pins import pin_commits, pin_live, protect
+from ci3.core.live.sources import LiveSource, Reading, Sighting
+from ci3.core.model.decision import Action, Decision, Engine, Reason, ReasonCode
+from ci3.core.model.deployment import Hole, Ignored, Inventory, Versioning
+from ci3.core.model.objects import AllVersions
+from ci3.core.model.policy import DELETE_VERSIONS, ENGINE, DeleteLimit, Origin, PolicyEntry
+from ci3.core.model.result import DeleteGuard, DeploymentResult, GuardProbe, ObjectOutcome, Result
+from ci3.core.plan.checks import Limits, find_refusals, find_warnings
+from ci3.core.plan.plan import Plan
+from ci3.core.plan.target_result import Account
+from ci3.core.retention.decide import RetentionPolicy, decide
 from tests.builders import NOW, days_ago, deployment, inventory, marker_only, target
 
 MB = 1_000_000

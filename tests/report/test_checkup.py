@@ -4,11 +4,11 @@ import cmarkgfm
 import pytest
 from cmarkgfm.cmark import Options
 
-from ci3.core.diagnosis import diagnose
-from ci3.core.examination import NOT_ASKED, FoldersSeen, LifecycleRule, Unread, UploadsSeen
-from ci3.core.findings import Checkup
-from ci3.core.live import Reading
-from ci3.core.model import DeleteGuard, GuardProbe
+from ci3.core.doctor.checks import diagnose
+from ci3.core.doctor.facts import NOT_ASKED, FoldersSeen, LifecycleRule, Unread, UploadsSeen
+from ci3.core.doctor.finding import Checkup
+from ci3.core.live.sources import Reading
+from ci3.core.model.result import DeleteGuard, GuardProbe
 from ci3.report.checkup import checkup_json, checkup_markdown, show_checkup
 from ci3.report.markup import Place
 from tests.builders import days_ago

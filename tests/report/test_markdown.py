@@ -5,9 +5,9 @@ import cmarkgfm
 import pytest
 from cmarkgfm.cmark import Options
 
-from ci3.core.account import Account
-from ci3.core.commits import Commit
-from ci3.core.model import Ignored
+from ci3.core.live.commit_names import Commit
+from ci3.core.model.deployment import Ignored
+from ci3.core.plan.target_result import Account
 from ci3.errors import AccessError
 from ci3.report.looks import deployments_markdown, objects_markdown
 from ci3.report.markdown import error_markdown, run_markdown

@@ -11,11 +11,11 @@ from cmarkgfm.cmark import Options
 from rich.cells import cell_len
 from rich.console import Console
 
-from ci3.core.measures import Duration
-from ci3.core.model import Hole, Inventory
-from ci3.core.pins import protect
-from ci3.core.retention import RetentionPolicy
-from ci3.core.simulation import simulate
+from ci3.core.live.pins import protect
+from ci3.core.model.deployment import Hole, Inventory
+from ci3.core.retention.decide import RetentionPolicy
+from ci3.core.retention.simulate import simulate
+from ci3.core.units import Duration
 from ci3.report.charts import BLOCKS, DOT, Chart, block_chart, mermaid_chart
 from ci3.report.simulation import (
     Replayed,

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from ci3.core.model import Versioning
+from ci3.core.model.deployment import Versioning
 from ci3.errors import AccessError
 from ci3.report.progress_bar import ProgressBar
 from ci3.report.progress_lines import ProgressLines

@@ -1,6 +1,6 @@
 import pytest
 
-from ci3.core.account import Account
+from ci3.core.plan.target_result import Account
 from ci3.report.timeline import timeline
 from tests.builders import deployment, inventory
 from tests.report import cases

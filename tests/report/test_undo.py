@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from ci3.core.model import Versioning
-from ci3.core.undo import Skip, SkipReason
-from ci3.core.undo_plan import (
+from ci3.core.model.deployment import Versioning
+from ci3.core.restore.decide import Skip, SkipReason
+from ci3.core.restore.plan import (
     DeploymentRestored,
     DeploymentUndo,
     Restored,

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ci3.core.model import Outcome
+from ci3.core.model.result import Outcome
 from tests.engine.lifecycle.leaving import DOOMED, FOREIGN, Ran
 from tests.memory_site import MemorySite, reached
 

@@ -7,8 +7,8 @@ import pytest
 
 from ci3.applying import delete
 from ci3.approval import Approved, approve
-from ci3.core.model import Outcome
-from ci3.core.pins import protect
+from ci3.core.live.pins import protect
+from ci3.core.model.result import Outcome
 from ci3.errors import RefusedError
 from ci3.run import open_run
 from tests.core.lifecycle_texts import foreign_rule, whole

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ci3.core.account import Account
-from ci3.core.model import Outcome
-from ci3.core.plan import WarningCode
+from ci3.core.model.issues import WarningCode
+from ci3.core.model.result import Outcome
+from ci3.core.plan.target_result import Account
 from ci3.errors import RefusedError
 from ci3.run import open_run
 from tests.engine.lifecycle.leaving import (

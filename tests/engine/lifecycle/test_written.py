@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from ci3.core.model import Outcome
-from ci3.core.plan import WarningCode
+from ci3.core.model.issues import WarningCode
+from ci3.core.model.result import Outcome
 from tests.core.lifecycle_texts import configurations, foreign_rule, whole
 from tests.engine.lifecycle.leaving import (
     DOOMED,

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from ci3.core.undo_plan import RestoreOutcome
+from ci3.core.restore.plan import RestoreOutcome
 from ci3.engine.progress import Silent
 from ci3.engine.restore import RETRY_DELAYS_SECONDS, exit_code
 from ci3.errors import ExitCode

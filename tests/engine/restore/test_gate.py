@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from ci3.core.undo import Undo as UndoOne
-from ci3.core.undo_plan import RestoreOutcome
+from ci3.core.restore.decide import Undo as UndoOne
+from ci3.core.restore.plan import RestoreOutcome
 from ci3.engine.deletions import DeletionsSince
 from ci3.engine.restore import check_markers
 from ci3.errors import GateError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.core.undo import SkipReason
+from ci3.core.restore.decide import SkipReason
 from ci3.engine.deletions import DeletionsSince, JournaledDeletions
 from ci3.engine.journal_file import open_journal
 from ci3.engine.restore import exit_code, refuse_unless_restorable

@@ -7,8 +7,8 @@ import pytest
 
 from ci3.applying import delete
 from ci3.approval import approve
-from ci3.core.expiry import ExpiryRule
-from ci3.core.lifecycle_xml import read_configuration
+from ci3.core.lifecycle.configuration import read_configuration
+from ci3.core.lifecycle.rule import ExpiryRule
 from ci3.engine.deletions import DeletionsSince, JournaledDeletions
 from ci3.engine.journal_file import open_journal
 from ci3.engine.restore import exit_code

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.core.model import ObjectOutcome
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.progress import Silent
 from ci3.engine.sending import RETRY_DELAYS_SECONDS
 from ci3.errors import ExitCode

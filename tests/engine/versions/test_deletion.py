@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ci3.core.model import DeleteGuard, Versioning
-from ci3.core.plan import RefusalCode
+from ci3.core.model.deployment import Versioning
+from ci3.core.model.issues import RefusalCode
+from ci3.core.model.result import DeleteGuard
 from ci3.errors import ExitCode, RefusedError
 from tests.aws.answers import error
 from tests.engine.road import apply_plan, cleanup

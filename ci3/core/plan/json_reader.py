@@ -1,0 +1,248 @@
+"""The plan file's reader: strict, and what does not fit is refused."""
+
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from ci3.core.formatting import timestamp
+from ci3.core.lifecycle.rule import ExpiryRule
+from ci3.core.lifecycle.rule_status import Fate, StandingRule
+from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
+from ci3.core.model.deployment import Deployment, Ignored, Target, Versioning
+from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
+from ci3.core.model.objects import AllVersions
+from ci3.core.model.policy import Origin, PolicyEntry
+from ci3.core.plan.json_writer import as_json, plan_content
+from ci3.core.plan.plan import Plan
+from ci3.errors import SettingsError
+
+_HINT = "Make the plan again with this version of ci3, and apply it as it was written."
+
+Moment = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Target(_Strict):
+    bucket: str
+    region: str
+    prefix: str
+    endpoint_url: str
+    versioning: Versioning
+
+
+class _PolicyEntry(_Strict):
+    value: int | str | list[str]
+    origin: Origin = Field(alias="from")
+
+
+class _Refusal(_Strict):
+    code: RefusalCode
+    message: str
+
+
+class _Warning(_Strict):
+    code: WarningCode
+    message: str
+
+
+class _Reason(_Strict):
+    code: ReasonCode
+    message: str
+
+
+class _Versions(_Strict):
+    """Every version and delete marker, where they are deleted too."""
+
+    count: int = Field(ge=0)
+    size_bytes: int = Field(ge=0)
+    fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class _Deployment(_Strict):
+    name: str
+    prefix: str
+    group: str
+    decision: Action
+    reasons: list[_Reason] = Field(min_length=1)
+    object_count: int | None = Field(ge=0)
+    size_bytes: int | None = Field(ge=0)
+    oldest_at: Moment | None
+    newest_at: Moment | None
+    complete: bool
+    fingerprint: str | None = Field(pattern="^[0-9a-f]{64}$")
+    versions: _Versions | None
+    expire_days: int | None = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _is_known_or_kept(self) -> Self:
+        is_counted, is_whole = self.object_count is not None, self.fingerprint is not None
+        if is_counted is not (self.size_bytes is not None) or (is_whole and not is_counted):
+            raise ValueError(
+                "a fingerprint stands with object_count and size_bytes, and those together"
+            )
+        if self.decision is Action.DELETE and not is_whole:
+            raise ValueError("what is to be deleted must have been listed in full")
+        return self
+
+
+class _Ignored(_Strict):
+    name: str
+    reason: str
+
+
+class _Totals(_Strict):
+    found: int
+    keep: int
+    delete: int
+    expiring: int
+    objects_to_delete: int
+    versions_to_delete: int
+    bytes_to_delete: int
+    bytes_expiring: int
+    bytes_to_keep: int | None
+
+
+class _Rule(_Strict):
+    """A lifecycle rule of ci3's own that stands, and what becomes of it."""
+
+    id: str
+    name: str
+    prefix: str = Field(pattern="/$")
+    days: int | None = Field(ge=1)
+    noncurrent_days: int | None = Field(ge=1)
+    expires_at: Moment
+    fate: Fate
+    message: str
+
+
+class PlanFile(_Strict):
+    """A plan of ci3: what would be deleted from a bucket, what stays, and why."""
+
+    format: Literal["ci3-plan/1"]
+    ci3_version: str
+    plan_id: str = Field(pattern="^[0-9a-f]{64}$")
+    created_at: Moment
+    target: _Target
+    policy: dict[str, _PolicyEntry]
+    applyable: bool
+    refusals: list[_Refusal]
+    warnings: list[_Warning]
+    deployments: list[_Deployment]
+    ignored: list[_Ignored]
+    rules: list[_Rule]
+    choice: list[str]
+    totals: _Totals
+
+
+class PlansFile(_Strict):
+    """The plans of a run over several targets, in the policy file's order."""
+
+    format: Literal["ci3-plan/1"]
+    plans: list[PlanFile] = Field(min_length=1)
+
+
+def load_plans(text: str, source: str) -> tuple[Plan, ...]:
+    """Read a plan file's text; `source` names it in errors.
+
+    Raises SettingsError for another format, an unknown key or code, and for a file that was edited:
+    a plan_id, totals or applyable no longer fits its content.
+    """
+    try:
+        written = json.loads(text)
+        has_targets = isinstance(written, dict) and "plans" in written
+        files = (
+            PlansFile.model_validate_json(text).plans
+            if has_targets
+            else [PlanFile.model_validate_json(text)]
+        )
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise SettingsError(f"{source} is no plan of ci3: {where}: {first['msg']}", _HINT) from exc
+    except (ValueError, RecursionError) as exc:
+        raise SettingsError(f"{source} is no plan of ci3: it is not JSON", _HINT) from exc
+    plans = tuple(_to_plan(file) for file in files)
+    for plan, one in zip(plans, written["plans"] if has_targets else [written], strict=True):
+        derived = json.loads(as_json(plan_content(plan)))
+        for key in ("plan_id", "totals", "applyable"):
+            if derived[key] != one[key]:
+                raise SettingsError(f"{source} was edited: its {key} no longer fits", _HINT)
+    return plans
+
+
+def _to_plan(file: PlanFile) -> Plan:
+    return Plan(
+        ci3_version=file.ci3_version,
+        created_at=file.created_at,
+        target=Target(**{field: getattr(file.target, field) for field in _Target.model_fields}),
+        policy={
+            name: PolicyEntry(value=_frozen(entry.value), origin=entry.origin)
+            for name, entry in file.policy.items()
+        },
+        decisions=tuple(_to_decision(one) for one in file.deployments),
+        ignored=tuple(Ignored(name=one.name, reason=one.reason) for one in file.ignored),
+        refusals=tuple(Refusal(code=one.code, message=one.message) for one in file.refusals),
+        warnings=tuple(PlanWarning(code=one.code, message=one.message) for one in file.warnings),
+        rules=tuple(_to_rule(one) for one in file.rules),
+        choice=tuple(file.choice),
+    )
+
+
+def _to_rule(one: _Rule) -> StandingRule:
+    rule = ExpiryRule(
+        prefix=one.prefix,
+        days=one.days,
+        noncurrent_days=one.noncurrent_days,
+        expires_at=one.expires_at,
+    )
+    return StandingRule(rule=rule, name=one.name, fate=one.fate, message=one.message)
+
+
+def _frozen(value: int | str | list[str]) -> int | str | tuple[str, ...]:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _to_decision(one: _Deployment) -> Decision:
+    return Decision(
+        deployment=Deployment(
+            name=one.name,
+            prefix=one.prefix,
+            object_count=one.object_count or 0,
+            size_bytes=one.size_bytes or 0,
+            oldest_at=one.oldest_at,
+            newest_at=one.newest_at,
+            complete=one.complete,
+            fingerprint=one.fingerprint or "",
+            is_whole=one.fingerprint is not None,
+            is_reported=one.fingerprint is None and one.object_count is not None,
+            versions=AllVersions(**one.versions.model_dump()) if one.versions else None,
+        ),
+        group=one.group,
+        action=one.decision,
+        reasons=tuple(Reason(code=reason.code, message=reason.message) for reason in one.reasons),
+        expire_days=one.expire_days,
+    )
+
+
+def plan_schema() -> str:
+    """Write the plan file's JSON Schema, as published in docs/plan.schema.json."""
+    either: TypeAdapter[PlanFile | PlansFile] = TypeAdapter(PlanFile | PlansFile)
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A plan file of ci3",
+        **either.json_schema(by_alias=True, mode="validation"),
+    }
+    return json.dumps(schema, indent=2) + "\n"
