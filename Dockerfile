@@ -9,7 +9,8 @@ RUN python -m pip --python /opt/ci3/bin/python install \
         --require-hashes --no-deps --only-binary :all: --requirement /tmp/requirements.lock \
         --no-cache-dir --no-compile --disable-pip-version-check --root-user-action ignore \
     # actions-toolkit installs its tests as a top-level package.
-    && rm -r tests \
+    # boto3's data describes resources; only clients are made.
+    && rm -r tests boto3/data \
     && find botocore/data -mindepth 1 -maxdepth 1 -type d \
         ! -name s3 ! -name sts ! -name sso ! -name sso-oidc ! -name signin \
         ! -name cloudfront ! -name ssm -exec rm -r {} + \
@@ -25,11 +26,11 @@ ARG SOURCE_DATE_EPOCH=0
 RUN /opt/ci3/bin/python -I -B -c "import sys, difflib, importlib, pkgutil, traceback, ci3; \
 names = [one.name for one in pkgutil.walk_packages(ci3.__path__, 'ci3.')]; \
 [importlib.import_module(name) for name in names if name != 'ci3.__main__']; \
-import botocore.session, ctypes, multiprocessing.connection, multiprocessing.popen_fork, \
+import boto3, ctypes, multiprocessing.connection, multiprocessing.popen_fork, \
     rich.progress, rich.table; \
 services = 's3', 'sts', 'sso', 'sso-oidc', 'signin', 'cloudfront', 'ssm'; \
-session = botocore.session.get_session(); \
-[session.create_client(service, region_name='us-east-1') for service in services]; \
+session = boto3.Session(); \
+[session.client(service, region_name='us-east-1') for service in services]; \
 files = (getattr(module, '__file__', None) for module in sys.modules.values()); \
 print(*sorted({file for file in files if file}), sep='\n')" > /tmp/imported \
     && /opt/ci3/bin/python -I -X pycache_prefix=/opt/ci3/pycache -m compileall -q \
