@@ -96,7 +96,7 @@ def test_plan_as_json_loads_neither_a_terminal_nor_what_deletes(bucket: Bucket, 
     words = ("--output", "json", "--plan-file", str(tmp_path / "plan.json"))
     loaded = loaded_by(COMMAND, "plan-cleanup", *bucket.options(), *words)
     assert "ci3.core.plan.json_writer" in loaded
-    assert LIBRARIES & loaded == {"botocore", "click", "dataclasses"}
+    assert LIBRARIES & loaded == {"boto3", "botocore", "click", "dataclasses"}
     assert not DELETING & loaded
     assert not LOOKING & loaded
 
@@ -105,7 +105,7 @@ def test_command_in_a_workflow_loads_nothing_to_ask_github_with(bucket: Bucket) 
     words = ("plan-cleanup", *bucket.options(), "--output", "json")
     loaded = loaded_by(COMMAND, *words, env={**os.environ, "GITHUB_ACTIONS": "true"})
     assert "ci3.github.runner" in loaded
-    assert LIBRARIES & loaded == {"botocore", "click", "dataclasses"}
+    assert LIBRARIES & loaded == {"boto3", "botocore", "click", "dataclasses"}
 
 
 @pytest.mark.parametrize(("mode", "outcome"), [("plan", "planned"), ("apply", "applied")])
@@ -118,7 +118,7 @@ def test_step_loads_nothing_that_its_inputs_do_not_ask_for(
     inputs = {"keep-count": "1", "mode": mode}
     loaded = loaded_by(STEP, env=in_step(bucket, step, **inputs))
     assert step.outputs["outcome"] == outcome
-    assert LIBRARIES & loaded == {"botocore", "dataclasses", "rich"}
+    assert LIBRARIES & loaded == {"boto3", "botocore", "dataclasses", "rich"}
     assert bool(DELETING & loaded) is (mode == "apply")
     assert not UNASKED & loaded
 

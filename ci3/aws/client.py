@@ -6,8 +6,9 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import boto3
 import botocore.config
 import botocore.credentials
 import botocore.exceptions
@@ -43,7 +44,8 @@ CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
 ATTEMPTS = 5
 
-Session = botocore.session.Session
+Session = boto3.Session
+Service = Literal["cloudfront", "s3", "ssm", "sts"]
 
 Credentials = botocore.credentials.CredentialResolver
 """As whom clients ask; None stands for whom the AWS configuration names."""
@@ -104,38 +106,40 @@ def make_client(
 
 def open_session(credentials: Credentials | None = None) -> Session:
     """Make what clients share: the AWS configuration, and the credentials once they are known."""
-    session = botocore.session.get_session()
+    core = botocore.session.get_session()
     # botocore's own parser takes 34 µs for each of a listing's timestamps, this one 0.1 µs.
-    session.get_component("response_parser_factory").set_parser_defaults(
+    core.get_component("response_parser_factory").set_parser_defaults(
         timestamp_parser=parse_timestamp
     )
     with translated("the AWS configuration"):
-        asked = credentials or _AskedOnce(session.get_component("credential_provider"))
-        session.register_component("credential_provider", asked)
-        session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+        resolver = credentials or _AskedOnce(core.get_component("credential_provider"))
+        core.register_component("credential_provider", resolver)
+        session = boto3.Session(botocore_session=core)
+        # Set after boto3.Session, which appends a folder to the search paths of the session's
+        # loader: this loader is shared by all sessions, and the paths would grow with each.
+        core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
     return session
 
 
 def make_service_client(  # noqa: PLR0913 - all that a client is made of
-    service: str,
+    service: Service,
     *,
     region: str,
     operations: frozenset[str],
     connections: int = 1,
     endpoint_url: str = "",
     session: Session | None = None,
-) -> Any:  # noqa: ANN401 - botocore makes each service's client while it runs
+) -> Any:  # noqa: ANN401 - boto3 makes each service's client while it runs
     """Make a client of any service of AWS, held to the named operations as S3's is.
 
     An empty region or address of the endpoint is the AWS configuration's, and so are the
     credentials without a session. Raises AccessError as `make_client` does.
     """
-    core = session or open_session()
+    session = session or open_session()
     with translated("the AWS configuration"):
-        known_region = core.get_config_variable("region")
-        client = core.create_client(
+        client = session.client(
             service,
-            region_name=region or known_region or _DEFAULT_REGIONS.get(service),
+            region_name=region or session.region_name or _DEFAULT_REGIONS.get(service),
             endpoint_url=endpoint_url or None,
             config=botocore.config.Config(
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,

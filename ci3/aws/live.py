@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.client import Credentials, make_service_client, open_session, translated
+from ci3.aws.client import Credentials, Service, make_service_client, open_session, translated
 from ci3.core.formatting import listed
 from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, pointed_names, pointer_text
 from ci3.core.live.sources import LiveSource, Reading, Sighting, folder_under
@@ -110,7 +110,7 @@ def _list_distributions(
 
 @contextmanager
 def _client(
-    service: str, region: str, operations: frozenset[str], credentials: Credentials | None
+    service: Service, region: str, operations: frozenset[str], credentials: Credentials | None
 ) -> Iterator[Any]:
     client = make_service_client(
         service, region=region, operations=operations, session=open_session(credentials)

@@ -11,6 +11,7 @@ import pytest
 from botocore.credentials import CredentialResolver
 from botocore.exceptions import ClientError
 
+from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import (
     JOURNAL_OPERATIONS,
@@ -18,6 +19,7 @@ from ci3.aws.client import (
     READ_OPERATIONS,
     VERSION_OPERATIONS,
     WRITE_OPERATIONS,
+    _loader,
     make_client,
     open_session,
     parse_timestamp,
@@ -258,5 +260,17 @@ def test_services_that_credentials_come_from_are_known() -> None:
     """botocore asks these itself, for profiles that name them."""
     session = open_session()
     for service in ("sso", "sso-oidc", "sts"):
-        client = session.create_client(service, region_name="us-east-1")
+        client = session.client(service, region_name="us-east-1")
         assert client.meta.service_model.service_name == service
+
+
+def test_sessions_share_a_loader_and_leave_its_search_paths_as_they_are() -> None:
+    """boto3.Session appends to the search paths of the loader that it finds."""
+    paths = list(_loader(None).search_paths)
+    open_session()
+    assert _loader(None).search_paths == paths
+
+
+def test_user_agent_names_ci3() -> None:
+    s3 = client("", READ_OPERATIONS)
+    assert re.search(rf"^Boto3/.* ci3/{__version__}( |$)", s3.meta.config.user_agent)
