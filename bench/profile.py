@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from bench.cases import CI3, Case
 from bench.measure import FailedRunError, launch
 from bench.servers import Server
-from bench.tools import BIN, PEERS, Place, command, environ
+from bench.tools import PEERS, Place, command, environ
 
 _RATE = 250
 _SHOWN = 25
@@ -29,8 +29,7 @@ def _sample(case: Case, delay_ms: int, server: Server) -> list[tuple[list[str], 
     with TemporaryDirectory(prefix="ci3-bench-") as name:
         place = Place(url=server.url, bucket=bucket, folder=Path(name))
         stacks = place.folder / "stacks"
-        # py-spy must see Python itself, not the script's first line.
-        watched = [str(BIN / "python"), *command(CI3, case, place)]
+        watched = command(CI3, case, place)
         watching = ["record", "--gil", "--rate", str(_RATE), "--format", "raw", "--output"]
         words = [str(PEERS / "bin/py-spy"), *watching, str(stacks), "--", *watched]
         cost = launch(words, environ(place), place.folder)

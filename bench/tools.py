@@ -88,10 +88,11 @@ def versions(tools: Sequence[str]) -> dict[str, str]:
 def _ci3(case: Case, place: Place) -> list[str]:
     where = ["--bucket-name", place.bucket, "--endpoint-url", place.url]
     rule = ["--keep-count", str(case.keep_count)]
+    start = [str(BIN / "python"), "-m", "ci3"]  # the installed script imports a module by its path
     if case.work is Work.PLAN:
-        return [str(BIN / "ci3"), "plan-cleanup", *where, *rule, "--output", "json"]
+        return [*start, "plan-cleanup", *where, *rule, "--output", "json"]
     journal = ["--journal-file", str(place.folder / "journal.jsonl")]
-    return [str(BIN / "ci3"), "cleanup", "--auto-approve", *where, *rule, *journal]
+    return [*start, "cleanup", "--auto-approve", *where, *rule, *journal]
 
 
 def _s5cmd(case: Case, place: Place) -> list[str]:
