@@ -16,7 +16,7 @@ from bench.machine import describe_machine
 from bench.measure import FailedRunError, Run, measure
 from bench.profile import print_profiles
 from bench.report import Report, write_report
-from bench.start import measure_starts, print_import_times
+from bench.start import START, measure_starts, print_import_times
 from bench.tools import versions
 
 REPEATS = 3
@@ -25,7 +25,7 @@ REPEATS = 3
 def main(arguments: Sequence[str]) -> int:
     """Measure what is asked for, and write it down."""
     options = _parse(arguments)
-    names = [case.name for case in all_cases()]
+    names = [START, *(case.name for case in all_cases())]
     if unknown := {*options.only} - {*names}:
         print(f"no such case: {', '.join(unknown)}; there are {', '.join(names)}", file=sys.stderr)
         return 2
@@ -54,7 +54,8 @@ def _measure(
 ) -> Report:
     """Measure; each run's figures are in a file even if a later one fails."""
     began = time.monotonic()
-    starts = () if options.only else tuple(measure_starts(memory, options.repeats))
+    is_start_wanted = not options.only or START in options.only
+    starts = tuple(measure_starts(memory, options.repeats)) if is_start_wanted else ()
     runs: list[Run] = []
     try:
         for run in _measure_all(cases, options, memory, real):
@@ -88,7 +89,8 @@ def _measure_all(
             if options.delay and delay_ms not in options.delay:
                 continue
             tools = [tool for tool in case.tools if tool in options.tools]
-            yield from measure(case, delay_ms, tools, options.repeats, server)
+            if tools:
+                yield from measure(case, delay_ms, tools, options.repeats, server)
 
 
 def _show(run: Run) -> None:
@@ -101,7 +103,13 @@ def _show(run: Run) -> None:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", nargs="+", default=[], metavar="CASE", help="only these cases")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="CASE",
+        help=f"only these cases; {START!r} is what starting costs",
+    )
     parser.add_argument("--tools", nargs="+", default=TOOLS, choices=TOOLS, metavar="TOOL")
     parser.add_argument("--delay", nargs="+", type=int, metavar="MS", help="only these delays")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="rounds (%(default)s)")

@@ -15,6 +15,8 @@ from bench.measure import Cost, FailedRunError, launch
 from bench.servers import Server
 from bench.tools import BIN, Place, environ
 
+START = "start"
+"""The name by which `--only` selects what starting costs."""
 ENTRYPOINT = Path(__file__).parent.parent / "entrypoint.py"
 EMPTY = Case(work=Work.PLAN, layout=Layout("0x0"), doomed=0, tools=(), title="empty")
 _IMPORT = re.compile(r"^import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)$", re.MULTILINE)

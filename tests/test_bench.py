@@ -182,17 +182,22 @@ def test_run_that_did_not_do_its_work_does_not_count(memory, tmp_path, monkeypat
         measure_once(case, 0, "boto3", memory)
 
 
-def test_small_run_writes_table_picture_and_true_counts(tmp_path):
-    cases = ["plan-200x500", "delete-200x500"]
-    options = ["--scale", "0.02", "--repeats", "1", "--tools", "ci3", "boto3", "--delay", "30"]
-    run = subprocess.run(
-        [sys.executable, "-m", "bench", "--only", *cases, *options, "--into", tmp_path],
+def run_bench(*arguments):
+    """Run the bench and return the finished process."""
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+def test_small_run_writes_table_picture_and_true_counts(tmp_path):
+    cases = ["plan-200x500", "delete-200x500"]
+    options = ["--scale", "0.02", "--repeats", "1", "--tools", "ci3", "boto3", "--delay", "30"]
+    run = run_bench("--only", *cases, *options, "--into", tmp_path)
     assert run.returncode == 0, run.stderr
     runs = json.loads((tmp_path / "runs.json").read_text())
     by_tool = {(one["case"], one["tool"]): one for one in runs}
@@ -209,6 +214,7 @@ def test_small_run_writes_table_picture_and_true_counts(tmp_path):
     assert deleting["journal_bytes"] > 0
     text = (tmp_path / "performance.md").read_text()
     assert text.count("| **ci3*** |") == 2
+    assert "start: " not in text
     assert "<svg" in (tmp_path / "images/performance.svg").read_text()
 
 
@@ -221,3 +227,17 @@ def test_plan_by_a_report_of_the_bench_is_what_it_should_be(capsys):
         "by a report in CSV",
         "by a report in Parquet",
     ]
+
+
+def test_start_is_selected_by_name(tmp_path):
+    run = run_bench("--only", "start", "--repeats", "1", "--tools", "ci3", "--into", tmp_path)
+    assert run.returncode == 0, run.stderr
+    text = (tmp_path / "performance.md").read_text()
+    assert text.count("| start: ") == 3
+    assert json.loads((tmp_path / "runs.json").read_text()) == []
+
+
+def test_unknown_case_is_refused():
+    run = run_bench("--only", "start", "plan-nothing")
+    assert run.returncode == 2
+    assert "no such case: plan-nothing; there are start, plan-200x500," in run.stderr
