@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from bench import servers
-from bench.cases import TOOLS, Case, Server, all_cases
+from bench.cases import ALSO, TOOLS, Case, Server, all_cases
+from bench.checkout import THIS, CheckoutError, Comparison, compare_with
 from bench.machine import describe_machine
 from bench.measure import FailedRunError, Run, measure
 from bench.profile import print_profiles
@@ -29,11 +30,14 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := {*options.only} - {*names}:
         print(f"no such case: {', '.join(unknown)}; there are {', '.join(names)}", file=sys.stderr)
         return 2
+    comparison = compare_with(options.also) if options.also else None
     cases = [
         case if options.scale == 1 else case.scaled(options.scale)
         for case in all_cases()
         if not options.only or case.name in options.only
     ]
+    if comparison:
+        cases = [case.with_also(comparison.also) for case in cases]
     with ExitStack() as stack:
         memory = stack.enter_context(servers.running_memory_server())
         if options.importtime:
@@ -42,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
             print_profiles([case for case in cases if case.server is Server.MEMORY], memory)
         else:
             real = cache(lambda: stack.enter_context(servers.running_real_server()))
-            write_report(_measure(cases, options, memory, real), options.into)
+            write_report(_measure(cases, options, memory, real, comparison), options.into)
     return 0
 
 
@@ -51,11 +55,13 @@ def _measure(
     options: argparse.Namespace,
     memory: servers.Server,
     real: Callable[[], servers.Server],
+    comparison: Comparison | None,
 ) -> Report:
     """Measure; each run's figures are in a file even if a later one fails."""
     began = time.monotonic()
+    also = comparison.also if comparison else None
     is_start_wanted = not options.only or START in options.only
-    starts = tuple(measure_starts(memory, options.repeats)) if is_start_wanted else ()
+    starts = tuple(measure_starts(memory, options.repeats, also)) if is_start_wanted else ()
     runs: list[Run] = []
     try:
         for run in _measure_all(cases, options, memory, real):
@@ -67,13 +73,14 @@ def _measure(
         raw.write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n")
     return Report(
         machine=describe_machine(),
-        versions=versions(options.tools),
+        versions=versions(options.tools) | ({ALSO: comparison.other.version} if comparison else {}),
         scale=options.scale,
         repeats=options.repeats,
         cases=cases,
         runs=runs,
         starts=starts,
         seconds=time.monotonic() - began,
+        comparison=comparison,
     )
 
 
@@ -88,7 +95,7 @@ def _measure_all(
         for delay_ms in case.delays_ms:
             if options.delay and delay_ms not in options.delay:
                 continue
-            tools = [tool for tool in case.tools if tool in options.tools]
+            tools = [tool for tool in case.tools if tool in options.tools or tool == ALSO]
             if tools:
                 yield from measure(case, delay_ms, tools, options.repeats, server)
 
@@ -110,7 +117,20 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="CASE",
         help=f"only these cases; {START!r} is what starting costs",
     )
-    parser.add_argument("--tools", nargs="+", default=TOOLS, choices=TOOLS, metavar="TOOL")
+    parser.add_argument(
+        "--tools",
+        nargs="+",
+        default=TOOLS,
+        choices=TOOLS,
+        metavar="TOOL",
+        help=f"only these programs: {', '.join(TOOLS)}",
+    )
+    parser.add_argument(
+        "--also",
+        type=Path,
+        metavar="CHECKOUT",
+        help="measure the ci3 of a second checkout too, in turn with this one",
+    )
     parser.add_argument("--delay", nargs="+", type=int, metavar="MS", help="only these delays")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="rounds (%(default)s)")
     parser.add_argument(
@@ -127,11 +147,16 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--importtime", action="store_true", help="show what starting costs instead"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.also and (options.profile or options.importtime):
+        parser.error("--also only measures: leave out --profile and --importtime")
+    if options.also and options.into.resolve() == THIS.root / "docs":
+        parser.error("--also does not write docs/performance.md: choose another folder with --into")
+    return options
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except FailedRunError as exc:
+    except (FailedRunError, CheckoutError) as exc:
         sys.exit(str(exc))

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from bench.checkout import Checkout
 from bench.layout import Layout
 
 CI3, S5CMD, RCLONE, BOTO3, AWS = TOOLS = ("ci3", "s5cmd", "rclone", "boto3", "aws")
+ALSO = "ci3 (also)"
+"""The ci3 of a second checkout."""
 WORKERS = 32
 """Requests that a listing may cost beyond the least, for working at once."""
 
@@ -41,6 +44,8 @@ class Case:
     once: tuple[str, ...] = ()
     server: Server = Server.MEMORY
     title: str
+    also: Checkout | None = None
+    """The second checkout, where ALSO is one of the tools."""
 
     @property
     def name(self) -> str:
@@ -64,6 +69,14 @@ class Case:
         share = self.doomed / len(self.layout.deployments)
         doomed = min(len(layout.deployments) - 1, max(1, round(len(layout.deployments) * share)))
         return replace(self, layout=layout, doomed=doomed)
+
+    def with_also(self, also: Checkout) -> "Case":
+        """Return the case with a second ci3, measured whenever ci3 is."""
+        return replace(self, also=also, tools=_with_also(self.tools), once=_with_also(self.once))
+
+
+def _with_also(tools: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for tool in tools for name in ((tool, ALSO) if tool == CI3 else (tool,)))
 
 
 def _case(work: Work, text: str, title: str = "", **more: object) -> Case:

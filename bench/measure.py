@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.cases import CI3, Case, Work
+from bench.cases import ALSO, CI3, Case, Work
 from bench.servers import Server
 from bench.tools import Place, command, environ, objects_told
 
@@ -55,10 +55,15 @@ def measure(
     """Run the programs of a case in turn, in another order in each round."""
     is_longest = delay_ms == max(case.delays_ms)
     for number in range(repeats):
-        turn = number % len(tools)
-        for tool in (*tools[turn:], *tools[:turn]):
+        for tool in rotate(tools, number):
             if tool not in case.once or (number == 0 and is_longest):
                 yield measure_once(case, delay_ms, tool, server)
+
+
+def rotate(tools: Sequence[str], number: int) -> Sequence[str]:
+    """Return the tools in the order of a round."""
+    turn = number % len(tools)
+    return (*tools[turn:], *tools[:turn])
 
 
 def measure_once(case: Case, delay_ms: int, tool: str, server: Server) -> Run:
@@ -113,7 +118,7 @@ def _check(where: str, case: Case, tool: str, server: Server, place: Place) -> N
         told = objects_told(tool, place.folder / "stdout")
         if told != total:
             raise FailedRunError(f"{where} told of {told} objects, and there are {total}")
-        if tool == CI3:
+        if tool in (CI3, ALSO):
             _check_plan(where, case, place)
         return
     left = server.left(place.bucket)

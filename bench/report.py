@@ -1,13 +1,14 @@
 """Writes what was measured as Markdown: what had to be reached, and each case's table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from bench.cases import CI3, GOALS, LIMITS, TOOLS, Case, Goal, Limit, Server, Work
+from bench.cases import ALSO, CI3, GOALS, LIMITS, Case, Goal, Limit, Server, Work
 from bench.chart import Bar, Panel, draw
+from bench.checkout import Comparison
 from bench.measure import Run
 from bench.start import Start
 
@@ -35,12 +36,22 @@ class Report:
     runs: Sequence[Run]
     starts: Sequence[Start]
     seconds: float
+    comparison: Comparison | None = None
+
+    @property
+    def ci3s(self) -> Sequence[str]:
+        """This checkout's ci3 and, if there is one, the second checkout's."""
+        return (CI3, ALSO) if self.comparison else (CI3,)
 
     def of(self, case: str, delay_ms: int, tool: str) -> list[Run]:
         """Give the runs of one program in one case."""
         return [
             run for run in self.runs if (run.case, run.delay_ms, run.tool) == (case, delay_ms, tool)
         ]
+
+    def starts_of(self, name: str, tool: str) -> list[Start]:
+        """Return what starting one program in one way cost."""
+        return [start for start in self.starts if (start.name, start.tool) == (name, tool)]
 
 
 def write_report(report: Report, folder: Path) -> None:
@@ -71,6 +82,8 @@ def _document(report: Report) -> Iterator[str]:
         yield f"- **Not measured in this run:** {'; '.join(missing)}."
     yield ""
     yield from _goals(report)
+    if report.comparison:
+        yield from _comparison(report, report.comparison)
     for work in Work:
         yield from _cases(report, work)
     yield METHOD.read_text().rstrip()
@@ -81,74 +94,132 @@ def _goals(report: Report) -> Iterator[str]:
     rows += _start_rows(report)
     if not rows:
         return
+    has_also = ALSO in report.ci3s
     yield "## What must be reached"
     yield ""
     yield "Ratios are ci3's median over the peer's, of one run of `make bench`."
     yield ""
-    yield "| work | figure | against | at most | reached | |"
-    yield "|---|---|---|--:|--:|---|"
+    yield f"| work | figure | against | at most | reached | |{f' {ALSO} | |' * has_also}"
+    yield f"|---|---|---|--:|--:|---|{'--:|---|' * has_also}"
     yield from rows
     yield ""
 
 
 def _goal_rows(report: Report) -> Iterator[str]:
     for goal in GOALS:
-        ours = _median(report.of(goal.case, goal.delay_ms, CI3), goal.figure)
         theirs = _median(report.of(goal.case, goal.delay_ms, goal.peer), goal.figure)
-        if ours is None or not theirs:
+        figures = [
+            _ratio(_median(report.of(goal.case, goal.delay_ms, tool), goal.figure), theirs)
+            for tool in report.ci3s
+        ]
+        if figures[0] is None:
             continue
         yield _row(
             _told(report, goal),
             _FIGURES[goal.figure],
             goal.peer,
             f"{goal.at_most:g}",
-            f"{ours / theirs:.2f}",
-            _verdict(is_met=ours / theirs <= goal.at_most),
+            *_reached(figures, "{:.2f}".format, goal.at_most),
         )
 
 
 def _limit_rows(report: Report) -> Iterator[str]:
     for limit in LIMITS:
-        ours = _median(report.of(limit.case, limit.delay_ms, CI3), limit.figure)
-        if ours is None:
+        figures = [
+            _median(report.of(limit.case, limit.delay_ms, tool), limit.figure)
+            for tool in report.ci3s
+        ]
+        if figures[0] is None:
             continue
-        shown = f"{ours / 1e6:.0f} MB" if limit.figure == "peak_bytes" else f"{ours:,.0f}"
+        show = _megabytes if limit.figure == "peak_bytes" else "{:,.0f}".format
         yield _row(
             _told(report, limit),
             _FIGURES[limit.figure],
             "–",
             limit.told,
-            shown,
-            _verdict(is_met=ours <= limit.at_most),
+            *_reached(figures, show, limit.at_most),
         )
     yield from _journal_rows(report)
 
 
 def _journal_rows(report: Report) -> Iterator[str]:
     """Judge the journal by the case that deleted most."""
-    written = [run for run in report.runs if run.journal_bytes]
     by_name = {case.name: case for case in report.cases}
+    written = [run for run in report.runs if run.journal_bytes and run.tool == CI3]
     largest = max(written, key=lambda run: by_name[run.case].doomed_objects, default=None)
-    if largest is None or largest.journal_bytes is None:
+    if largest is None:
         return
-    each = largest.journal_bytes / by_name[largest.case].doomed_objects
+    doomed_objects = by_name[largest.case].doomed_objects
+    journals = [report.of(largest.case, largest.delay_ms, tool) for tool in report.ci3s]
+    figures = [
+        _ratio(runs[0].journal_bytes, doomed_objects / _JOURNAL_KEYS) if runs else None
+        for runs in journals
+    ]
     yield _row(
-        f"journal of 10^6 keys, from that of {by_name[largest.case].doomed_objects:,}",
+        f"journal of 10^6 keys, from that of {doomed_objects:,}",
         "size",
         "–",
-        f"{_JOURNAL_BYTES / 1e6:.0f} MB",
-        f"{each * _JOURNAL_KEYS / 1e6:.0f} MB",
-        _verdict(is_met=each * _JOURNAL_KEYS <= _JOURNAL_BYTES),
+        _megabytes(_JOURNAL_BYTES),
+        *_reached(figures, _megabytes, _JOURNAL_BYTES),
     )
 
 
 def _start_rows(report: Report) -> Iterator[str]:
     for start in report.starts:
+        if start.tool != CI3:
+            continue
+        figures = [
+            _median(report.starts_of(start.name, tool), "cpu_seconds") for tool in report.ci3s
+        ]
         limit = "–" if start.at_most is None else f"{start.at_most:g} s"
-        verdict = (
-            "" if start.at_most is None else _verdict(is_met=start.cpu_seconds <= start.at_most)
-        )
-        yield _row(f"start: {start.name}", "CPU", "–", limit, f"{start.cpu_seconds:.2f} s", verdict)
+        reached = _reached(figures, "{:.2f} s".format, start.at_most)
+        yield _row(f"start: {start.name}", "CPU", "–", limit, *reached)
+
+
+def _reached(
+    figures: Sequence[float | None], show: Callable[[float], str], at_most: float | None
+) -> Iterator[str]:
+    """Yield two cells for each ci3: its figure, and whether that is within the bound."""
+    for figure in figures:
+        yield "–" if figure is None else show(figure)
+        yield "" if figure is None or at_most is None else _verdict(is_met=figure <= at_most)
+
+
+def _comparison(report: Report, comparison: Comparison) -> Iterator[str]:
+    yield "## This checkout against the other"
+    yield ""
+    yield f"- **{CI3}:** {comparison.this.version}, this checkout."
+    yield f"- **{ALSO}:** {comparison.other.version}, the other checkout."
+    if differing := list(comparison.differing_packages()):
+        yield f"- **Versions that differ:** {'; '.join(differing)}."
+    yield ""
+    yield f"Ratios of medians, {CI3} over {ALSO}: below 1 this checkout needs less."
+    yield ""
+    yield f"| work | {' | '.join(_FIGURES.values())} | journal |"
+    yield "|---|--:|--:|--:|--:|--:|"
+    for case in report.cases:
+        for delay_ms in case.delays_ms:
+            ours, theirs = (report.of(case.name, delay_ms, tool) for tool in report.ci3s)
+            if ours and theirs:
+                figures = (*_FIGURES, "journal_bytes")
+                ratios = _ratios(figures, ours, theirs)
+                yield _row(f"{_title(case)} at {delay_ms} ms", *ratios)
+    for name in dict.fromkeys(start.name for start in report.starts):
+        ratios = _ratios(_FIGURES, *(report.starts_of(name, tool) for tool in report.ci3s))
+        yield _row(f"start: {name}", *ratios, "–")
+    yield ""
+
+
+def _ratios(
+    figures: Iterable[str], ours: Sequence[Run | Start], theirs: Sequence[Run | Start]
+) -> Iterator[str]:
+    for figure in figures:
+        ratio = _ratio(_median(ours, figure), _median(theirs, figure))
+        yield "–" if ratio is None else f"{ratio:.2f}"
+
+
+def _ratio(figure: float | None, other: float | None) -> float | None:
+    return figure / other if figure is not None and other else None
 
 
 def _told(report: Report, one: Goal | Limit) -> str:
@@ -209,16 +280,20 @@ def _run_row(runs: Sequence[Run]) -> str:
         f"{median(walls):.2f} s",
         "" if once else f"{min(walls):.2f} – {max(walls):.2f}",
         f"{_median(runs, 'cpu_seconds'):.2f} s",
-        f"{(_median(runs, 'peak_bytes') or 0) / 1e6:.0f} MB",
+        _megabytes(_median(runs, "peak_bytes") or 0),
         "–" if requests is None else f"{requests:,.0f}",
         f"{at_once:.0f}" if at_once else "–",
         "–" if busy is None else f"{busy:.2f} s",
     )
 
 
-def _median(runs: Sequence[Run], figure: str) -> float | None:
+def _median(runs: Sequence[Run | Start], figure: str) -> float | None:
     values = [value for run in runs if (value := getattr(run, figure)) is not None]
     return median(values) if values else None
+
+
+def _megabytes(size_bytes: float) -> str:
+    return f"{size_bytes / 1e6:.0f} MB"
 
 
 def _row(*cells: str) -> str:
@@ -235,7 +310,7 @@ def _panels(report: Report) -> Iterator[Panel]:
         delay_ms = max((run.delay_ms for run in report.runs if run.case == case.name), default=0)
         bars = [
             Bar(name=tool, seconds=median(run.wall_seconds for run in runs))
-            for tool in TOOLS
+            for tool in case.tools
             if (runs := report.of(case.name, delay_ms, tool))
         ]
         if len(bars) > 1:

@@ -9,15 +9,15 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from bench.cases import Case, Work
+from bench.cases import ALSO, CI3, Case, Work
+from bench.checkout import THIS, Checkout
 from bench.layout import Layout
-from bench.measure import Cost, FailedRunError, launch
+from bench.measure import Cost, FailedRunError, launch, rotate
 from bench.servers import Server
-from bench.tools import BIN, Place, environ
+from bench.tools import Place, environ
 
 START = "start"
 """The name by which `--only` selects what starting costs."""
-ENTRYPOINT = Path(__file__).parent.parent / "entrypoint.py"
 EMPTY = Case(work=Work.PLAN, layout=Layout("0x0"), doomed=0, tools=(), title="empty")
 _IMPORT = re.compile(r"^import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)$", re.MULTILINE)
 _SHOWN = 15
@@ -31,27 +31,45 @@ class Start:
     cpu_seconds: float
     wall_seconds: float
     at_most: float | None
+    peak_bytes: float
+    requests: float | None
+    tool: str = CI3
 
 
-def measure_starts(server: Server, repeats: int) -> Iterator[Start]:
-    """Start each several times."""
-    for name, (words, at_most) in _ways().items():
-        costs = [_start(words, server)[0] for _ in range(max(5, repeats))]
-        yield Start(
-            name=name,
-            cpu_seconds=median(cost.cpu_seconds for cost in costs),
-            wall_seconds=median(cost.wall_seconds for cost in costs),
-            at_most=at_most,
-        )
+def measure_starts(server: Server, repeats: int, also: Checkout | None = None) -> Iterator[Start]:
+    """Start each several times, in turn with the second checkout's if there is one."""
+    checkouts = {CI3: THIS} if also is None else {CI3: THIS, ALSO: also}
+    for name, (_, at_most) in _ways(THIS).items():
+        commands = {tool: _ways(checkout)[name][0] for tool, checkout in checkouts.items()}
+        runs: dict[str, list[_StartRun]] = {tool: [] for tool in commands}
+        for number in range(max(5, repeats)):
+            for tool in rotate(tuple(commands), number):
+                runs[tool].append(_start(commands[tool], server))
+        for tool in commands:
+            yield _summarize(name, tool, at_most, runs[tool])
+
+
+def _summarize(name: str, tool: str, at_most: float | None, runs: Sequence["_StartRun"]) -> Start:
+    requests = [run.requests for run in runs if run.requests is not None]
+    return Start(
+        name=name,
+        cpu_seconds=median(run.cost.cpu_seconds for run in runs),
+        wall_seconds=median(run.cost.wall_seconds for run in runs),
+        at_most=at_most,
+        peak_bytes=median(run.cost.peak_bytes for run in runs),
+        requests=median(requests) if requests else None,
+        tool=tool,
+    )
 
 
 def print_import_times(server: Server) -> None:
     """Print which packages' own import times make up each start."""
-    for name, (words, _) in _ways().items():
+    for name, (words, _) in _ways(THIS).items():
         program, *rest = words
-        cost, said = _start((program, "-X", "importtime", *rest), server)
+        run = _start((program, "-X", "importtime", *rest), server)
+        cost = run.cost
         packages: Counter[str] = Counter()
-        for microseconds, module in _IMPORT.findall(said):
+        for microseconds, module in _IMPORT.findall(run.stderr):
             packages[_package(module)] += int(microseconds)
         print(
             f"\n{name}: CPU {cost.cpu_seconds:.3f} s, time {cost.wall_seconds:.3f} s, "
@@ -61,25 +79,34 @@ def print_import_times(server: Server) -> None:
             print(f"  {microseconds / 1000:7.1f} ms  {package}")
 
 
-def _ways() -> Mapping[str, tuple[Sequence[str], float | None]]:
-    python = str(BIN / "python")
+def _ways(checkout: Checkout) -> Mapping[str, tuple[Sequence[str], float | None]]:
     return {
-        "`python -c pass`, for comparison": ((python, "-c", "pass"), None),
-        "`ci3 --help`": ((python, "-m", "ci3", "--help"), 0.15),
-        "the action, a plan of an empty bucket, whole": ((python, str(ENTRYPOINT)), 1.0),
+        "`python -c pass`, for comparison": ((str(checkout.python), "-c", "pass"), None),
+        "`ci3 --help`": ((*checkout.command, "--help"), 0.15),
+        "the action, a plan of an empty bucket, whole": (checkout.action, 1.0),
     }
 
 
-def _start(words: Sequence[str], server: Server) -> tuple[Cost, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StartRun:
+    cost: Cost
+    requests: int | None
+    stderr: str
+
+
+def _start(words: Sequence[str], server: Server) -> _StartRun:
     bucket = server.make_ready(EMPTY, 0)
     with TemporaryDirectory(prefix="ci3-bench-") as name:
         folder = Path(name)
         place = Place(url=server.url, bucket=bucket, folder=folder)
         cost = launch(words, {**environ(place), **_step(place)}, folder)
-        said = (folder / "stderr").read_text()
+        stderr = (folder / "stderr").read_text()
     if cost.exit_code:
-        raise FailedRunError(f"{words} ended with {cost.exit_code}:\n{said}")
-    return cost, said
+        raise FailedRunError(f"{words} ended with {cost.exit_code}:\n{stderr}")
+    requests = server.served().requests
+    return _StartRun(
+        cost=cost, requests=None if requests is None else sum(requests.values()), stderr=stderr
+    )
 
 
 def _step(place: Place) -> dict[str, str]:

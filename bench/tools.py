@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.cases import AWS, BOTO3, CI3, RCLONE, S5CMD, Case, Work
+from bench.cases import ALSO, AWS, BOTO3, CI3, RCLONE, S5CMD, Case, Work
+from bench.checkout import THIS
 
 PLAIN_BOTO3 = Path(__file__).with_name("plain_boto3.py")
 BIN = Path(sys.executable).parent
@@ -29,7 +30,7 @@ class Place:
 
 def command(tool: str, case: Case, place: Place) -> list[str]:
     """Write the command line of one run; lists of what is doomed go into the run's folder."""
-    make = {CI3: _ci3, S5CMD: _s5cmd, RCLONE: _rclone, BOTO3: _boto3, AWS: _aws}[tool]
+    make = {CI3: _ci3, ALSO: _also, S5CMD: _s5cmd, RCLONE: _rclone, BOTO3: _boto3, AWS: _aws}[tool]
     return make(case, place)
 
 
@@ -55,7 +56,7 @@ def environ(place: Place) -> dict[str, str]:
 
 def objects_told(tool: str, stdout: Path) -> int:
     """Count the objects that a listing told of."""
-    if tool == CI3:
+    if tool in (CI3, ALSO):
         plan = json.loads(stdout.read_text())
         return sum(one["object_count"] for one in plan["deployments"])
     lines = 0
@@ -86,13 +87,22 @@ def versions(tools: Sequence[str]) -> dict[str, str]:
 
 
 def _ci3(case: Case, place: Place) -> list[str]:
+    return [*THIS.command, *_ci3_arguments(case, place)]
+
+
+def _also(case: Case, place: Place) -> list[str]:
+    if case.also is None:
+        raise ValueError(f"{case.name} has no second checkout")
+    return [*case.also.command, *_ci3_arguments(case, place)]
+
+
+def _ci3_arguments(case: Case, place: Place) -> list[str]:
     where = ["--bucket-name", place.bucket, "--endpoint-url", place.url]
     rule = ["--keep-count", str(case.keep_count)]
-    start = [str(BIN / "python"), "-m", "ci3"]  # the installed script imports a module by its path
     if case.work is Work.PLAN:
-        return [*start, "plan-cleanup", *where, *rule, "--output", "json"]
+        return ["plan-cleanup", *where, *rule, "--output", "json"]
     journal = ["--journal-file", str(place.folder / "journal.jsonl")]
-    return [*start, "cleanup", "--auto-approve", *where, *rule, *journal]
+    return ["cleanup", "--auto-approve", *where, *rule, *journal]
 
 
 def _s5cmd(case: Case, place: Place) -> list[str]:

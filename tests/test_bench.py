@@ -2,8 +2,11 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from math import ceil
 from pathlib import Path
 
@@ -12,14 +15,17 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import ci3
 from bench import inventory_report
 from bench.cases import all_cases
+from bench.checkout import Checkout, CheckoutError, Comparison, Installed, compare_with
 from bench.layout import Layout
 from bench.listing import Asked, Content
 from bench.measure import FailedRunError, Run, measure_once
 from bench.report import Report, write_report
 from bench.servers import running_memory_server
 from bench.start import Start
+from tests.git import git
 from tests.s3 import Bucket
 
 ROOT = Path(__file__).parent.parent
@@ -141,6 +147,18 @@ def run_of(tool, seconds, *, delay_ms=30, **more):
     return Run(**(values | more))
 
 
+def start_of(tool, seconds):
+    return Start(
+        name="`ci3`",
+        tool=tool,
+        cpu_seconds=seconds,
+        wall_seconds=seconds,
+        at_most=0.15,
+        peak_bytes=30 * 10**6,
+        requests=None,
+    )
+
+
 def test_report_judges_the_ratio_of_medians_and_hides_no_miss(tmp_path):
     runs = [run_of("ci3", seconds) for seconds in (9.0, 2.0, 1.0)]
     runs += [run_of("s5cmd", seconds) for seconds in (10.0, 20.0, 90.0)]
@@ -152,7 +170,7 @@ def test_report_judges_the_ratio_of_medians_and_hides_no_miss(tmp_path):
         repeats=3,
         cases=[case for case in all_cases() if case.name.endswith("000x1000")],
         runs=runs,
-        starts=[Start(name="`ci3`", cpu_seconds=0.2, wall_seconds=0.3, at_most=0.15)],
+        starts=[start_of("ci3", 0.2)],
         seconds=60,
     )
     write_report(report, tmp_path)
@@ -241,3 +259,147 @@ def test_unknown_case_is_refused():
     run = run_bench("--only", "start", "plan-nothing")
     assert run.returncode == 2
     assert "no such case: plan-nothing; there are start, plan-200x500," in run.stderr
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Another checkout with an environment; each process that imports its ci3 is logged."""
+    root = tmp_path / "checkout"
+    shutil.copytree(ROOT / "ci3", root / "ci3", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("entrypoint.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
+    with (root / "ci3/__init__.py").open("a") as file:
+        file.write(f"import sys\nprint(*sys.orig_argv, file=open({str(root / 'log')!r}, 'a'))\n")
+    venv.create(root / ".venv", symlinks=True)
+    link_packages(root, ci3_root=root)
+    return root
+
+
+def link_packages(root, ci3_root):
+    """Give a checkout's environment the packages of this one, and a ci3."""
+    site_packages = next((root / ".venv").glob("lib/python3*/site-packages"))
+    lines = f"{ci3_root}\n{sysconfig.get_path('purelib')}\n"
+    (site_packages / "packages.pth").write_text(lines)
+
+
+def test_second_checkout_is_measured_wherever_ci3_is(checkout, tmp_path):
+    cases = ["start", "plan-200x500", "delete-200x500"]
+    options = ["--scale", "0.02", "--repeats", "2", "--tools", "ci3", "--delay", "0"]
+    run = run_bench("--also", checkout, "--only", *cases, *options, "--into", tmp_path)
+    assert run.returncode == 0, run.stderr
+    runs = json.loads((tmp_path / "runs.json").read_text())
+    rounds = ["ci3", "ci3 (also)", "ci3 (also)", "ci3"]
+    assert [run["tool"] for run in runs if run["case"] == "plan-200x500"] == rounds
+    deletions = [run for run in runs if run["case"] == "delete-200x500"]
+    assert [run["tool"] for run in deletions] == rounds
+    assert all(run["journal_bytes"] > 0 for run in deletions)
+    log = (checkout / "log").read_text()
+    assert log.count(" -m ci3 plan-cleanup ") == log.count(" -m ci3 cleanup ") == 2
+    assert log.count(" -m ci3 --help\n") == log.count(f" {checkout}/entrypoint.py\n") == 5
+    text = (tmp_path / "performance.md").read_text()
+    assert text.count("| 0 ms | ci3 (also) |") == 2
+    _, _, comparison = text.partition("## This checkout against the other")
+    for title in ("plan, 4 × 10 at 0 ms", "delete 2 of 4 × 10 at 0 ms", "start: `ci3 --help`"):
+        assert f"\n| {title} | " in comparison
+
+
+def test_folder_that_is_not_a_ci3_checkout_is_refused(tmp_path):
+    run = run_bench("--also", tmp_path)
+    assert run.returncode == 1
+    assert run.stderr == f"{tmp_path} is not a ci3 checkout\n"
+
+
+def test_checkout_whose_environment_has_another_ci3_is_refused(checkout):
+    link_packages(checkout, ci3_root=ROOT)
+    with pytest.raises(CheckoutError, match=f"runs {ROOT}/ci3/__main__.py, not {checkout}/ci3"):
+        compare_with(checkout)
+
+
+def test_missing_environment_is_created(checkout, monkeypatch, capsys):
+    shutil.rmtree(checkout / ".venv")
+    monkeypatch.setattr(
+        "bench.checkout._install", lambda created: link_packages(created.root, created.root)
+    )
+    comparison = compare_with(checkout)
+    assert comparison.also == Checkout(root=checkout, python=checkout / ".venv/bin/python")
+    told = capsys.readouterr().err
+    assert told == f"Creating {checkout}/.venv\nInstalling {checkout} into its .venv\n"
+
+
+def test_commit_of_a_changed_checkout_is_marked(checkout):
+    git(checkout, "init", "--quiet")
+    (checkout / ".gitignore").write_text(".venv\nlog\n__pycache__\n")
+    git(checkout, "add", ".")
+    git(checkout, "commit", "--quiet", "--message", "Start")
+    commit = git(checkout, "rev-parse", "--short", "HEAD")
+    assert compare_with(checkout).other.version == f"{ci3.__version__} ({commit})"
+    (checkout / "entrypoint.py").write_text("")
+    assert compare_with(checkout).other.commit == f"{commit}-dirty"
+
+
+def test_second_checkout_is_not_published(tmp_path):
+    run = run_bench("--also", tmp_path, "--into", "docs")
+    assert run.returncode == 2
+    assert "--also does not write docs/performance.md" in run.stderr
+
+
+def comparison_of(this_packages, other_packages):
+    also = Checkout(root=Path("other"), python=Path("other/.venv/bin/python"))
+    return Comparison(
+        also=also,
+        this=Installed(commit="1111111", packages={"ci3": "0.2.0", **this_packages}),
+        other=Installed(commit="2222222", packages={"ci3": "0.1.0", **other_packages}),
+    )
+
+
+def test_report_shows_both_checkouts_and_judges_each_by_its_own_figures(tmp_path):
+    comparison = comparison_of(
+        {"botocore": "1.40", "click": "8.1", "pip": "25"},
+        {"botocore": "1.39", "click": "8.1", "pip": "24"},
+    )
+    deletion = {"case": "delete-200x500", "requests": 282}
+    runs = [
+        run_of("ci3", 1.0),
+        run_of("ci3 (also)", 4.0, peak_bytes=298 * 10**6, requests=2002),
+        run_of("s5cmd", 20.0),
+        run_of("ci3", 1.0, journal_bytes=4_000_000, **deletion),
+        run_of("ci3 (also)", 2.0, journal_bytes=8_000_000, **deletion),
+    ]
+    names = ("plan-1000x1000", "delete-200x500")
+    cases = [case.with_also(comparison.also) for case in all_cases() if case.name in names]
+    report = Report(
+        machine="one processor",
+        versions={},
+        scale=1,
+        repeats=1,
+        cases=cases,
+        runs=runs,
+        starts=[start_of("ci3", 0.1), start_of("ci3 (also)", 0.2)],
+        seconds=60,
+        comparison=comparison,
+    )
+    write_report(report, tmp_path)
+    text = (tmp_path / "performance.md").read_text()
+    journal, missed = "| journal of 10^6 keys, from that of 50,000", "| **not met** |"
+    for row in (
+        "| work | figure | against | at most | reached | | ci3 (also) | |",
+        "| plan, 1,000 × 1,000 at 30 ms | time | s5cmd | 0.12 | 0.05 | met | 0.20 | **not met** |",
+        f"| plan, 1,000 × 1,000 at 30 ms | memory | – | 150 MB | 149 MB | met | 298 MB {missed}",
+        f"{journal} | size | – | 100 MB | 80 MB | met | 160 MB {missed}",
+        "| start: `ci3` | CPU | – | 0.15 s | 0.10 s | met | 0.20 s | **not met** |",
+        "- **ci3:** 0.2.0 (1111111), this checkout.",
+        "- **ci3 (also):** 0.1.0 (2222222), the other checkout.",
+        "- **Versions that differ:** botocore 1.40 and 1.39.",
+        "| work | time | CPU | requests | memory | journal |",
+        "| plan, 1,000 × 1,000 at 30 ms | 0.25 | 0.25 | 0.50 | 0.50 | – |",
+        "| delete 100 of 200 × 500 at 30 ms | 0.50 | 0.50 | 1.00 | 1.00 | 0.50 |",
+        "| start: `ci3` | 0.50 | 0.50 | – | 1.00 | – |",
+        "| 30 ms | ci3 (also)* | 4.00 s |  | 2.00 s | 298 MB | 2,002 | 1 | 0.50 s |",
+    ):
+        assert f"\n{row}\n" in text
+
+
+def test_second_ci3_runs_no_more_often_than_ci3_does():
+    also = comparison_of({}, {}).also
+    case = next(case for case in all_cases() if case.name == "plan-10000x1000").with_also(also)
+    assert case.tools == case.once == ("ci3", "ci3 (also)")
