@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ci3 import __version__
 from ci3.approval import Approved
 from ci3.aws.bucket import BucketReader
-from ci3.aws.writer import BucketWriter
+from ci3.aws.deletion.writer import BucketWriter
 from ci3.cleanup import Cleanup
 from ci3.core.journal.header import JournalHeader, note_approved
 from ci3.core.journal.location import JournalPlace, is_address

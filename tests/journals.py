@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.core.inventory.summary import describe
 from ci3.core.journal.entry import JournalEntry
 from ci3.core.journal.header import JournalHeader, note_approved

@@ -18,7 +18,12 @@ from tests.github.fake_runner import FakeStep
 from tests.s3 import Bucket
 
 LIBRARIES = {"boto3", "botocore", "click", "dataclasses", "pydantic", "requests", "rich", "yaml"}
-DELETING = {"ci3.aws.deleting", "ci3.aws.version_remover", "ci3.aws.writer", "ci3.applying"}
+DELETING = {
+    "ci3.aws.deletion.requests",
+    "ci3.aws.deletion.version_remover",
+    "ci3.aws.deletion.writer",
+    "ci3.applying",
+}
 LOOKING = {"ci3.core.retention.simulate", "ci3.core.retention.explain", "ci3.core.doctor.facts"}
 UNASKED = {
     "ci3.aws.credentials",

@@ -5,6 +5,8 @@ from collections.abc import Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
+from ci3.aws.bucket_access import Opening
+from ci3.aws.bucket_config import object_lock, stated_region, versioning_state
 from ci3.aws.client import (
     JOURNAL_OPERATIONS,
     LIFECYCLE_OPERATIONS,
@@ -16,21 +18,19 @@ from ci3.aws.client import (
     open_session,
     translated,
 )
-from ci3.aws.entries import read_entries
-from ci3.aws.lifecycle_text import (
+from ci3.aws.lifecycle.document import (
     LifecycleReading,
     LifecycleWriter,
     expiring_rule,
     keep_text,
     read_lifecycle,
 )
-from ci3.aws.listings import check_listings
-from ci3.aws.opening import Opening
-from ci3.aws.pages import Page, list_pages
-from ci3.aws.streams import read_parts
-from ci3.aws.traits import object_lock, stated_region, versioning_state
-from ci3.aws.uploads import list_uploads
-from ci3.aws.versions import list_versions, note_order
+from ci3.aws.listing.fast_parser import read_entries
+from ci3.aws.listing.pages import Page, list_pages
+from ci3.aws.listing.uploads import list_uploads
+from ci3.aws.listing.validation import check_listings
+from ci3.aws.listing.versions import list_versions, note_order
+from ci3.aws.object_stream import read_parts
 from ci3.constants import MAXIMUM_CONCURRENCY
 from ci3.core.model.deployment import Target, Versioning, VersioningState
 from ci3.core.model.objects import StoredUpload, StoredVersion
@@ -39,9 +39,9 @@ from ci3.errors import AccessError, GateError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from ci3.aws.deletion.version_remover import VersionRemover
+    from ci3.aws.deletion.writer import BucketWriter
     from ci3.aws.journal_store import JournalStore
-    from ci3.aws.version_remover import VersionRemover
-    from ci3.aws.writer import BucketWriter
     from ci3.core.doctor.facts import LifecycleRule, ObjectLock
 
 # What the AWS configuration names counts as if it were a setting, so that a plan records it.
@@ -78,7 +78,7 @@ class BucketReader:
     def list_pages(
         self, prefix: str, *, delimiter: str = "", start_after: str = ""
     ) -> Generator[Page, None, None]:
-        """List everything under a prefix, or its first level; see `ci3.aws.pages`."""
+        """List everything under a prefix, or its first level; see `ci3.aws.listing.pages`."""
         return list_pages(
             self._client, self.bucket, prefix, delimiter=delimiter, start_after=start_after
         )
@@ -88,16 +88,16 @@ class BucketReader:
         return tuple(stored.key for page in self.list_pages(prefix) for stored in page.objects)
 
     def list_versions(self, prefix: str) -> Generator[tuple[StoredVersion, ...], None, None]:
-        """List every version and delete marker under a prefix; see `ci3.aws.versions`."""
+        """List every version and delete marker under a prefix; see `ci3.aws.listing.versions`."""
         return list_versions(self._client, self.bucket, prefix)
 
     def list_uploads(self, prefix: str) -> Generator[tuple[StoredUpload, ...], None, None]:
-        """List every unfinished multipart upload under a prefix; see `ci3.aws.uploads`."""
+        """List every unfinished multipart upload under a prefix; see `ci3.aws.listing.uploads`."""
         return list_uploads(self._client, self.bucket, prefix)
 
     def lifecycle_rules(self) -> "tuple[LifecycleRule, ...]":
         """Read the lifecycle rules that are in force; raises AccessError."""
-        from ci3.aws.lifecycle import lifecycle_rules
+        from ci3.aws.lifecycle.rules import lifecycle_rules
 
         return lifecycle_rules(self._client, self.bucket)
 
@@ -146,7 +146,7 @@ class BucketReader:
             return content
 
     def read_parts(self, key: str, size_bytes: int) -> Generator[bytes, None, None]:
-        """Read a large object of a known size, part after part; see `ci3.aws.streams`."""
+        """Read a large object of a known size, part after part; see `ci3.aws.object_stream`."""
         return read_parts(self._client, self.bucket, key, size_bytes)
 
     def opening(self) -> Opening | None:
@@ -215,13 +215,13 @@ class BucketReader:
 
     def open_writer(self) -> "BucketWriter":
         """Make the face that deletes, with a client of its own; only an apply calls this."""
-        from ci3.aws.writer import BucketWriter
+        from ci3.aws.deletion.writer import BucketWriter
 
         return BucketWriter(bucket=self.bucket, client=self._open(WRITE_OPERATIONS))
 
     def open_version_remover(self) -> "VersionRemover":
         """Make the face that removes versions by id, for a restore or where versions go too."""
-        from ci3.aws.version_remover import VersionRemover
+        from ci3.aws.deletion.version_remover import VersionRemover
 
         return VersionRemover(bucket=self.bucket, client=self._open(VERSION_OPERATIONS))
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.outcomes import KeyOutcome, kinds
-from ci3.aws.writer import BucketWriter
+from ci3.aws.deletion.outcomes import KeyOutcome, kinds
+from ci3.aws.deletion.writer import BucketWriter
 from ci3.constants import MAXIMUM_CONCURRENCY
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Deployment

@@ -58,7 +58,7 @@ def examine(
 
 
 def probe(bucket: BucketReader, seen: Examination) -> GuardProbe | Unread:
-    """Try whether this identity may delete, on keys that nobody has; see `ci3.aws.probe`."""
+    """Try on keys that do not exist whether this identity may delete."""
     versioning = Versioning.UNKNOWN
     if not isinstance(seen.versioning, Unread):
         versioning = seen.versioning.versioning

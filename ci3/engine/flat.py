@@ -13,7 +13,7 @@ from threading import Condition
 from typing import Final
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.pages import Page
+from ci3.aws.listing.pages import Page
 from ci3.core.inventory.columns import Listed
 from ci3.core.inventory.keyspace import end_of, is_sorted
 from ci3.core.inventory.summary import Content

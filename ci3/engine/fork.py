@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkProcess
 
-    from ci3.aws.opening import Opening
+    from ci3.aws.bucket_access import Opening
 
     Pipe = Connection[Any, Any]
 

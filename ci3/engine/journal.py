@@ -8,7 +8,7 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.constants import JOURNAL_FORMAT
 from ci3.core.formatting import timestamp
 from ci3.core.journal.header import JournalHeader

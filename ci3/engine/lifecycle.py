@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.lifecycle_text import LifecycleReading
+from ci3.aws.lifecycle.document import LifecycleReading
 from ci3.core.lifecycle.rule import RULE_ID_BEGIN, ExpiryRule
 from ci3.core.lifecycle.rule_assignment import make_rules
 from ci3.core.lifecycle.rule_status import Reconciled

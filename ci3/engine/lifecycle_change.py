@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.lifecycle_text import LifecycleReading, LifecycleWriter, Written
+from ci3.aws.lifecycle.document import LifecycleReading, LifecycleWriter, Written
 from ci3.core.formatting import counted
 from ci3.core.lifecycle.configuration import (
     MAXIMUM_RULES,

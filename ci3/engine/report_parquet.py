@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import compress
 from typing import IO, Any, Final
 
-from ci3.aws.listings import FIRST_DAY
+from ci3.aws.listing.validation import FIRST_DAY
 from ci3.core.inventory.columns import time_text
 from ci3.core.inventory.report_manifest import Manifest, Rows, column_name
 from ci3.engine.report_rows import unreadable

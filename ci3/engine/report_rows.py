@@ -12,7 +12,7 @@ from itertools import compress
 from typing import Final
 from urllib.parse import unquote_plus
 
-from ci3.aws.listings import FIRST_DAY
+from ci3.aws.listing.validation import FIRST_DAY
 from ci3.core.inventory.columns import time_text
 from ci3.core.inventory.report_manifest import NOTHING_PLANNED, Manifest, Rows
 from ci3.errors import ListingError

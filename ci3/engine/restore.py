@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.outcomes import KeyOutcome
-from ci3.aws.version_remover import VersionRemover
+from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
 from ci3.core.formatting import counted
 from ci3.core.model.deployment import Target, Versioning

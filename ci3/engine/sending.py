@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from threading import BoundedSemaphore
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.outcomes import KeyOutcome, kinds
-from ci3.aws.writer import BucketWriter
+from ci3.aws.deletion.outcomes import KeyOutcome, kinds
+from ci3.aws.deletion.writer import BucketWriter
 from ci3.constants import DELETE_BATCH_SIZE
 from ci3.core.inventory.keyspace import is_sorted
 from ci3.core.model.deployment import Deployment

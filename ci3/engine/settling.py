@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.core.journal.entry import JournalEntry
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal import Journal

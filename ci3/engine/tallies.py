@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ci3.aws.outcomes import DELETED, KeyOutcome
+from ci3.aws.deletion.outcomes import DELETED, KeyOutcome
 from ci3.core.model.objects import StoredObject, StoredVersion
 from ci3.core.model.result import DeploymentResult, ObjectOutcome
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.writer import BucketWriter
+from ci3.aws.deletion.writer import BucketWriter
 from ci3.core.model.objects import StoredUpload
 from ci3.core.model.result import ObjectOutcome
 from ci3.errors import told

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.outcomes import KeyOutcome
-from ci3.aws.version_remover import VersionRemover
+from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
 from ci3.core.inventory.fingerprint import fingerprint
 from ci3.core.inventory.versions import current_objects, in_turn, sum_up_versions

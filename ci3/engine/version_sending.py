@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.outcomes import KeyOutcome
-from ci3.aws.version_remover import VersionRemover
+from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.core.model.objects import NULL_VERSION_ID, StoredVersion
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.pace import Pace

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.aws.delete_wire import ANSWER_KEY, Doomed, batch_body, deleted_by, split_answer
+from ci3.aws.deletion.delete_xml import ANSWER_KEY, Doomed, batch_body, deleted_by, split_answer
 from tests.aws.test_entries import CHANGES, legible
 
 BODIES = 10_000

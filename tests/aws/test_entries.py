@@ -13,7 +13,7 @@ import pytest
 from botocore.handlers import decode_list_object_v2
 
 from ci3.aws.client import parse_timestamp
-from ci3.aws.entries import ANSWER_KEY, listed_by, split_page
+from ci3.aws.listing.fast_parser import ANSWER_KEY, listed_by, split_page
 from ci3.core.model.objects import StoredObject
 
 BODIES = 10_000

@@ -7,7 +7,7 @@ from threading import BoundedSemaphore
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.writer import BucketWriter
+from ci3.aws.deletion.writer import BucketWriter
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
 from tests.aws.answers import HTML, delete_result, error

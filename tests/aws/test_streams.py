@@ -6,7 +6,7 @@ import pytest
 from botocore.response import StreamingBody
 
 from ci3.aws.client import ATTEMPTS
-from ci3.aws.streams import PART_BYTES, read_parts
+from ci3.aws.object_stream import PART_BYTES, read_parts
 from ci3.errors import AccessError, ListingError
 
 CONTENT = bytes(range(256)) * 10_000

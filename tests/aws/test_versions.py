@@ -3,7 +3,7 @@
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.version_remover import VersionRemover
+from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import ObjectOutcome
 from ci3.errors import AccessError, DeniedError, GateError, ListingError

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.outcomes import KeyOutcome
-from ci3.aws.writer import BucketWriter
+from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.deletion.writer import BucketWriter
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeleteGuard, ObjectOutcome
 from ci3.errors import GateError

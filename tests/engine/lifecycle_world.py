@@ -11,8 +11,8 @@ from random import Random
 from types import SimpleNamespace
 from urllib.parse import unquote
 
-from ci3.aws.lifecycle_text import LifecycleReading, Written
-from ci3.aws.pages import Page
+from ci3.aws.lifecycle.document import LifecycleReading, Written
+from ci3.aws.listing.pages import Page
 from ci3.constants import MINIMUM_KEEP_COUNT, TERM_DAYS
 from ci3.core.inventory.columns import Listed
 from ci3.core.inventory.summary import describe

@@ -18,8 +18,8 @@ from ci3.applying import delete
 from ci3.approval import approve
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import VERSION_OPERATIONS, WRITE_OPERATIONS, make_client
-from ci3.aws.version_remover import VersionRemover
-from ci3.aws.writer import BucketWriter
+from ci3.aws.deletion.version_remover import VersionRemover
+from ci3.aws.deletion.writer import BucketWriter
 from ci3.cleanup import Cleanup
 from ci3.cli import main
 from ci3.core.model.result import ObjectOutcome, Result

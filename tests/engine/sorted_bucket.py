@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from zlib import crc32
 
-from ci3.aws.pages import Page
+from ci3.aws.listing.pages import Page
 from ci3.core.inventory.columns import Listed
 from ci3.core.model.objects import StoredObject
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.core.model.deployment import Versioning
 from ci3.engine.direct import Deletion
 from ci3.engine.gate import Gate

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ci3
-from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.core.journal.entry import JournalEntry
 from ci3.core.model.objects import StoredVersion
 from ci3.core.model.policy import Origin, PolicyEntry

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal import Journal
 from ci3.engine.journal_file import open_journal

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import botocore.exceptions
 
-from ci3.aws.delete_wire import Doomed
-from ci3.aws.deleting import DeleteRequests
-from ci3.aws.outcomes import NO_ANSWER, KeyOutcome, done, refused, unanswered
-from ci3.aws.probe import Slot, probe_guard
+from ci3.aws.deletion.conditional_probe import Slot, probe_guard
+from ci3.aws.deletion.delete_xml import Doomed
+from ci3.aws.deletion.outcomes import NO_ANSWER, KeyOutcome, done, refused, unanswered
+from ci3.aws.deletion.requests import DeleteRequests
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import DeleteGuard, GuardProbe
@@ -39,7 +39,7 @@ class BucketWriter:
         """Find out whether this S3 honours a condition, and hold later deletions to it if so.
 
         If not, no request is sent again but by the caller, who can look first what has changed.
-        Only keys that nobody has are asked for; see `ci3.aws.probe` for what may be left behind.
+        Only keys that nobody has are asked for; `conditional_probe` says what may be left behind.
         Each request holds the `slot` while it is out; without one, two may be out at once.
         """
         found = probe_guard(self._requests, prefix, versioning, slot or nullcontext())

@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING, Any
 import botocore.exceptions
 
 from ci3.aws.client import error_code
-from ci3.aws.delete_wire import Doomed, batch_body, deleted_by, write_batches
-from ci3.aws.outcomes import DELETED, NO_ANSWER, KeyOutcome, done, from_code, refused, unanswered
+from ci3.aws.deletion.delete_xml import Doomed, batch_body, deleted_by, write_batches
+from ci3.aws.deletion.outcomes import (
+    DELETED,
+    NO_ANSWER,
+    KeyOutcome,
+    done,
+    from_code,
+    refused,
+    unanswered,
+)
 from ci3.core.model.result import ObjectOutcome
 
 if TYPE_CHECKING:

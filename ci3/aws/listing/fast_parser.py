@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from ci3.aws.reading_ahead import read_ahead, xml_text
+from ci3.aws.parser_hook import read_ahead, xml_text
 from ci3.core.inventory.columns import Listed
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.sax.saxutils import escape
 
-from ci3.aws.reading_ahead import read_ahead, xml_text
+from ci3.aws.parser_hook import read_ahead, xml_text
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -8,8 +8,8 @@ from urllib.parse import unquote
 import botocore.exceptions
 
 from ci3.aws.client import error_code, translated
-from ci3.aws.outcomes import NO_ANSWER
-from ci3.aws.reading_ahead import read_ahead
+from ci3.aws.deletion.outcomes import NO_ANSWER
+from ci3.aws.parser_hook import read_ahead
 from ci3.core.lifecycle.configuration import (
     ConfigurationText,
     LifecycleTextError,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ci3.aws.client import translated
-from ci3.aws.entries import listed_by
-from ci3.aws.listings import FIRST_DAY, HINT
+from ci3.aws.listing.fast_parser import listed_by
+from ci3.aws.listing.validation import FIRST_DAY, HINT
 from ci3.core.inventory.columns import Listed, time_text
 from ci3.core.inventory.keyspace import is_sorted
 from ci3.core.model.objects import StoredObject

@@ -5,7 +5,7 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ci3.aws.client import translated
-from ci3.aws.listings import HINT, Markers, check_entries
+from ci3.aws.listing.validation import HINT, Markers, check_entries
 from ci3.core.model.objects import StoredVersion
 from ci3.errors import ListingError
 

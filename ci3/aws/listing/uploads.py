@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from ci3.aws.client import translated
-from ci3.aws.listings import HINT, Markers, check_entries
+from ci3.aws.listing.validation import HINT, Markers, check_entries
 from ci3.core.model.objects import StoredUpload
 from ci3.errors import ListingError
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ci3.aws.delete_wire import Doomed
-from ci3.aws.deleting import DeleteRequests
-from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.deletion.delete_xml import Doomed
+from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.deletion.requests import DeleteRequests
 from ci3.errors import GateError
 
 if TYPE_CHECKING:

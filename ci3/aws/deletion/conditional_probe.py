@@ -6,9 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from ci3.aws.delete_wire import Doomed
-from ci3.aws.deleting import DeleteRequests
-from ci3.aws.outcomes import KeyOutcome
+from ci3.aws.deletion.delete_xml import Doomed
+from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.deletion.requests import DeleteRequests
 from ci3.constants import PROBE_NAME
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
