@@ -20,7 +20,9 @@ from ci3.core.model.result import Outcome
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import Account, exit_code, outcome_of, with_reconciled
 from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError
-from ci3.github.runner import NeutralStream, Runner, WorkflowRun, read_inputs, read_run
+from ci3.github.log_escape import NeutralStream
+from ci3.github.workflow_commands import Runner, read_inputs
+from ci3.github.workflow_run import WorkflowRun, read_run
 from ci3.named_policy import read_named_policy
 from ci3.report.progress_lines import ProgressLines
 from ci3.report.sentences import total_verdict
@@ -96,7 +98,7 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
         return _as_role(_cleanups((one,), workflow, None, console, runner), environ, runner)[0]
 
     if text_of(inputs, "mode") == Mode.RESTORE:
-        from ci3.restore_step import restore_step
+        from ci3.restore_step import restore_step  # noqa: PLC0415
 
         return restore_step(
             inputs,
@@ -114,7 +116,7 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
         cleanups = _cleanups(targets, workflow, github, console, runner)
         cleanups = _as_role(cleanups, environ, runner)
         if settings.mode is Mode.DOCTOR:
-            from ci3.doctor_step import doctor_step
+            from ci3.doctor_step import doctor_step  # noqa: PLC0415
 
             return doctor_step(cleanups, console=console, runner=runner, run_url=workflow.run_url)
         run = open_run(cleanups, saved, opened)
@@ -172,7 +174,7 @@ def _open_resumed(
         raise SettingsError(
             "the input resume goes on with an apply", "Set mode: apply, or leave resume out."
         )
-    from ci3.named_journal import reopen_named_journal
+    from ci3.named_journal import reopen_named_journal  # noqa: PLC0415
 
     return held.enter_context(reopen_named_journal(path, surround, inputs))
 
@@ -244,8 +246,8 @@ def _as_role(cleanups: list[Cleanup], environ: Mapping[str, str], runner: Runner
     settings = cleanups[0].settings
     if not settings.role_to_assume:
         return cleanups
-    from ci3.aws.credentials import assume_role, name_session
-    from ci3.github.oidc import open_identity_tokens
+    from ci3.aws.credentials import assume_role, name_session  # noqa: PLC0415
+    from ci3.github.oidc import open_identity_tokens  # noqa: PLC0415
 
     tokens = open_identity_tokens(environ, hide=runner.hide, sleep=time.sleep)
     credentials = assume_role(
@@ -270,7 +272,7 @@ def _policy_changes(
     is_wanted = settings.mode is Mode.PLAN and settings.policy_file and workflow.base_commit
     if not is_wanted or github is None:
         return ()
-    from ci3.policy_change import OldPolicy
+    from ci3.policy_change import OldPolicy  # noqa: PLC0415
 
     inherited, inputs = _given(environ, workflow)
     old = OldPolicy(

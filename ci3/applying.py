@@ -65,7 +65,7 @@ def delete(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Result
 def _open_journal(settings: Settings, run_id: str, bucket: BucketReader) -> Journal:
     if not is_address(settings.journal_file):
         return Journal(settings.journal_file or f"ci3-journal-{run_id}.jsonl")
-    from ci3.engine.stored_journal import store_lines
+    from ci3.engine.stored_journal import store_lines  # noqa: PLC0415
 
     place = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
     return Journal(place.url, store_lines(bucket, place))
@@ -148,7 +148,7 @@ def _open_work(
 
 def _expire(work: _Work, due: Sequence[Decision]) -> "Expired":
     """Leave deployments to S3, by lifecycle rules."""
-    from ci3.engine.lifecycle import Expiry
+    from ci3.engine.lifecycle import Expiry  # noqa: PLC0415
 
     cleanup, plan = work.cleanup, work.plan
     expiry = Expiry(

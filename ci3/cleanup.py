@@ -179,7 +179,7 @@ class Cleanup:
         """Find out what the decision begins with: by listing, or with an inventory report."""
         if self.settings.inventory is None:
             return take_inventory(bucket, scope, self.progress), None
-        from ci3.engine.reported import take_reported_inventory
+        from ci3.engine.reported import take_reported_inventory  # noqa: PLC0415
 
         return take_reported_inventory(
             bucket, scope, self.settings.inventory, self.reports, self.progress
@@ -239,7 +239,7 @@ class Cleanup:
         asked = self.settings.engine
         if asked is not Engine.AUTO:
             return rule_with(asked), asked, ()
-        from ci3.core.plan.engine_choice import choose_engine
+        from ci3.core.plan.engine_choice import choose_engine  # noqa: PLC0415
 
         by_rules = rule_with(Engine.LIFECYCLE)
         direct = {one.deployment.name for one in by_rules.decisions if one.is_direct}
@@ -293,7 +293,7 @@ class Cleanup:
 
     def explain(self, bucket: BucketReader, name: str) -> "Explanation | str":
         """Explain the decision about one deployment, or say why there is none to explain."""
-        from ci3.core.retention.explain import explain
+        from ci3.core.retention.explain import explain  # noqa: PLC0415
 
         seen = self.look(bucket)
         for judgement in seen.judgements:
@@ -307,7 +307,7 @@ class Cleanup:
 
     def simulate(self, inventory: Inventory) -> "Simulation":
         """Replay a bucket's history under the rules in force, with what they protect."""
-        from ci3.core.retention.simulate import simulate
+        from ci3.core.retention.simulate import simulate  # noqa: PLC0415
 
         return simulate(
             inventory,

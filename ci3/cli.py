@@ -103,7 +103,7 @@ def _mind_closed_streams() -> None:
 
 
 def _show_bug(exc: Exception) -> None:
-    import traceback
+    import traceback  # noqa: PLC0415
 
     console(sys.stderr).print(traceback.format_exc(), markup=False)
     hint = "Please report the lines above. If it was deleting, the journal tells what."
@@ -161,7 +161,7 @@ for _name, (_module, _first_sentence) in _COMMANDS.items():
 @_cli.command("demo")
 def _demo() -> int:
     """Try ci3 on an embedded S3, no account needed."""
-    from ci3.demo import run_demo
+    from ci3.demo import run_demo  # noqa: PLC0415
 
     return run_demo(main)
 

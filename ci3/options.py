@@ -63,8 +63,8 @@ def given_from(values: Values) -> dict[str, Given]:
 
 def targets_from(values: Values) -> tuple[Settings, ...]:
     """Make every target's settings of the values that click gives, and of the policy file."""
-    from ci3.named_policy import read_named_policy
-    from ci3.targets import resolve_targets
+    from ci3.named_policy import read_named_policy  # noqa: PLC0415
+    from ci3.targets import resolve_targets  # noqa: PLC0415
 
     given = given_from(values)
     return resolve_targets({}, read_named_policy(given), given)

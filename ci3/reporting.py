@@ -17,7 +17,8 @@ from ci3.errors import (
     RefusedError,
     SettingsError,
 )
-from ci3.github.runner import SUMMARY_LIMIT_BYTES, Runner, WorkflowRun
+from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner
+from ci3.github.workflow_run import WorkflowRun
 from ci3.report.markdown import error_markdown, run_markdown
 from ci3.report.markup import Place, code
 from ci3.report.rules import open_warnings, reconciled_notes, reconciled_problem
@@ -197,7 +198,7 @@ class Reporter:
             if run.pull_request is not None:
                 runner.notice("there is no token to comment with: the report is in the summary")
             return ExitCode.DONE
-        from ci3.github.comments import COMMENT_LIMIT_BYTES, MARKER_BYTES
+        from ci3.github.comments import COMMENT_LIMIT_BYTES, MARKER_BYTES  # noqa: PLC0415
 
         url = run.run_url
         rest = f"[the run's summary]({url})" if url else "the run's summary"
@@ -224,7 +225,7 @@ class Reporter:
         number = self._run.pull_request or github.find_pull_request(self._run.pushed_commit)
         if number is None:
             return
-        from ci3.github.comments import post_comment
+        from ci3.github.comments import post_comment  # noqa: PLC0415
 
         for comment_id in self._talk.ids:
             comment = post_comment(
@@ -243,7 +244,7 @@ def open_github(run: WorkflowRun, *, api_url: str, token: str) -> "GitHubApi | N
     """Make GitHub's client; raises SettingsError before anything is done."""
     if not token or not run.repository:
         return None
-    from ci3.github.api import GitHubApi
+    from ci3.github.api import GitHubApi  # noqa: PLC0415
 
     return GitHubApi(api_url=api_url, token=token, repository=run.repository)
 

@@ -57,7 +57,7 @@ class Begun:
 
     def delete(self, approved: Approved) -> Result:
         """Delete what was approved; see `ci3.applying`."""
-        from ci3.applying import delete
+        from ci3.applying import delete  # noqa: PLC0415
 
         self.is_deleting = True
         return delete(self.cleanup, approved, self.bucket)
@@ -72,7 +72,7 @@ class Begun:
         result = self.account.result
         is_written = bool(result.expiring) if result is not None else self.is_deleting
         if has_stood or is_written:
-            from ci3.standing import hold_standing
+            from ci3.standing import hold_standing  # noqa: PLC0415
 
             self.account = hold_standing(self.cleanup, self.bucket, self.account, self.newer)
         return self.account
@@ -143,7 +143,7 @@ class Run:
             plan = cleanup.make_plan(bucket)  # what was saved tells of the rules of then
         if not plan.rules:
             return None
-        from ci3.standing import reconcile_now
+        from ci3.standing import reconcile_now  # noqa: PLC0415
 
         return reconcile_now(cleanup, bucket, plan)
 
@@ -158,7 +158,7 @@ class Run:
         except (Exception, KeyboardInterrupt) as exc:
             held = hold_all(begun)
             if isinstance(exc, Ci3Error):
-                from ci3.report.rules import rules_told
+                from ci3.report.rules import rules_told  # noqa: PLC0415
 
                 exc.hint = " ".join((exc.hint, *rules_told(held)))
             raise
@@ -187,7 +187,7 @@ class Run:
         than a plan.
         """
         if path := self.cleanups[0].settings.plan_file:
-            from ci3.core.plan.json_writer import dump_plans
+            from ci3.core.plan.json_writer import dump_plans  # noqa: PLC0415
 
             _save(dump_plans(plans, has_targets=self.has_targets), path)
 
@@ -211,7 +211,7 @@ def open_run(
     buckets = tuple(cleanup.open_bucket() for cleanup in timed)
     resumption = None
     if opened is not None:
-        from ci3.resuming import Resumption
+        from ci3.resuming import Resumption  # noqa: PLC0415
 
         resumption = Resumption(cleanup=timed[0], bucket=buckets[0], opened=opened)
     return Run(cleanups=timed, buckets=buckets, saved=saved, resumption=resumption)
@@ -260,7 +260,7 @@ def _delete_next(begun: Begun, approved: Approved) -> Result:
 
 def _left(plan: Plan, why: str) -> Result:
     """Say of a target that nothing of it was deleted."""
-    from ci3.applying import not_begun
+    from ci3.applying import not_begun  # noqa: PLC0415
 
     return Result(
         run_id="",

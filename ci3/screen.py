@@ -33,10 +33,10 @@ OUTPUT = click.option(
 
 def console(stream: TextIO) -> "Console":
     """Make a console; in a workflow's log, one in which nothing reads as a command."""
-    from rich.console import Console
+    from rich.console import Console  # noqa: PLC0415
 
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        from ci3.github.runner import NeutralStream
+        from ci3.github.log_escape import NeutralStream  # noqa: PLC0415
 
         neutral: Any = NeutralStream(stream)
         return Console(file=neutral, width=WIDTH_WITHOUT_TERMINAL, no_color=True)
@@ -46,7 +46,7 @@ def console(stream: TextIO) -> "Console":
 
 def show_error(error: Ci3Error) -> None:
     """Print an error to stderr."""
-    from ci3.report import terminal
+    from ci3.report import terminal  # noqa: PLC0415
 
     terminal.show_error(console(sys.stderr), error)
 
@@ -60,7 +60,7 @@ def _neutral(line: str) -> str:
     """Write a line so that in a workflow's log nothing in it reads as a command."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return line
-    from ci3.github.runner import neutral
+    from ci3.github.log_escape import neutral  # noqa: PLC0415
 
     return neutral(line)
 
@@ -101,11 +101,11 @@ def _ask(is_answered: Callable[[], bool], what: str, unchanged: str) -> None:
 
 def make_cleanup(settings: "Settings") -> "Cleanup":
     """Surround settings with this terminal, its clock and, in a workflow, the run's commits."""
-    from ci3.cleanup import Cleanup
+    from ci3.cleanup import Cleanup  # noqa: PLC0415
 
     commits: tuple[str, ...] = ()
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        from ci3.github.runner import read_run
+        from ci3.github.workflow_run import read_run  # noqa: PLC0415
 
         commits = read_run(os.environ).commits
     return Cleanup(
@@ -124,10 +124,10 @@ def _progress() -> "Progress":
     if sys.stderr.isatty():
         screen = console(sys.stderr)
         if screen.is_terminal:
-            from ci3.report.progress_bar import ProgressBar
+            from ci3.report.progress_bar import ProgressBar  # noqa: PLC0415
 
             return ProgressBar(screen)
-    from ci3.report.progress_lines import ProgressLines
+    from ci3.report.progress_lines import ProgressLines  # noqa: PLC0415
 
     return ProgressLines(lambda line: click.echo(_neutral(line), err=True))
 
@@ -136,8 +136,8 @@ def _credentials(settings: "Settings", environ: Mapping[str, str]) -> "Credentia
     """Find the credentials of the role, if one is named: by GitHub's word, or by those at hand."""
     if not settings.role_to_assume:
         return None
-    from ci3.aws.credentials import assume_role, name_session
-    from ci3.github.oidc import has_identity_tokens, open_identity_tokens
+    from ci3.aws.credentials import assume_role, name_session  # noqa: PLC0415
+    from ci3.github.oidc import has_identity_tokens, open_identity_tokens  # noqa: PLC0415
 
     fetch = None
     if has_identity_tokens(environ):
@@ -160,7 +160,7 @@ def _open_github(settings: "Settings", environ: Mapping[str, str]) -> "GitHubApi
     is_asked = any(source.kind.is_on_github for source in settings.live_from)
     if not is_asked or not token or not repository:
         return None
-    from ci3.github.api import GitHubApi
+    from ci3.github.api import GitHubApi  # noqa: PLC0415
 
     api_url = environ.get("GITHUB_API_URL") or settings.github_api_url
     return GitHubApi(api_url=api_url, token=token, repository=repository)

@@ -109,7 +109,7 @@ def test_plan_as_json_loads_neither_a_terminal_nor_what_deletes(bucket: Bucket, 
 def test_command_in_a_workflow_loads_nothing_to_ask_github_with(bucket: Bucket) -> None:
     words = ("plan-cleanup", *bucket.options(), "--output", "json")
     loaded = loaded_by(COMMAND, *words, env={**os.environ, "GITHUB_ACTIONS": "true"})
-    assert "ci3.github.runner" in loaded
+    assert "ci3.github.workflow_run" in loaded
     assert LIBRARIES & loaded == {"boto3", "botocore", "click", "dataclasses"}
 
 

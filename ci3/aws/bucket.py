@@ -97,7 +97,7 @@ class BucketReader:
 
     def lifecycle_rules(self) -> "tuple[LifecycleRule, ...]":
         """Read the lifecycle rules that are in force; raises AccessError."""
-        from ci3.aws.lifecycle.rules import lifecycle_rules
+        from ci3.aws.lifecycle.rules import lifecycle_rules  # noqa: PLC0415
 
         return lifecycle_rules(self._client, self.bucket)
 
@@ -215,13 +215,13 @@ class BucketReader:
 
     def open_writer(self) -> "BucketWriter":
         """Make the face that deletes, with a client of its own; only an apply calls this."""
-        from ci3.aws.deletion.writer import BucketWriter
+        from ci3.aws.deletion.writer import BucketWriter  # noqa: PLC0415
 
         return BucketWriter(bucket=self.bucket, client=self._open(WRITE_OPERATIONS))
 
     def open_version_remover(self) -> "VersionRemover":
         """Make the face that removes versions by id, for a restore or where versions go too."""
-        from ci3.aws.deletion.version_remover import VersionRemover
+        from ci3.aws.deletion.version_remover import VersionRemover  # noqa: PLC0415
 
         return VersionRemover(bucket=self.bucket, client=self._open(VERSION_OPERATIONS))
 
@@ -231,7 +231,7 @@ class BucketReader:
 
     def open_journal_store(self, key: str) -> "JournalStore":
         """Make the face that keeps a journal under one key of this bucket."""
-        from ci3.aws.journal_store import JournalStore
+        from ci3.aws.journal_store import JournalStore  # noqa: PLC0415
 
         return JournalStore(bucket=self.bucket, client=self._open(JOURNAL_OPERATIONS), key=key)
 

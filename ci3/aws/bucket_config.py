@@ -29,7 +29,7 @@ def versioning_state(client: "S3Client", bucket: str) -> VersioningState:
 
 def object_lock(client: "S3Client", bucket: str) -> "ObjectLock":
     """Read whether a bucket's versions may be locked; raises AccessError."""
-    from ci3.core.doctor.facts import ObjectLock
+    from ci3.core.doctor.facts import ObjectLock  # noqa: PLC0415
 
     with translated(f"reading the object lock of s3://{bucket}"):
         try:

@@ -48,8 +48,8 @@ def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) 
     Example:
       ci3 plan-cleanup --bucket-name my-site --keep-count 10 --protect 'release-*'
     """
-    from ci3.approval import refuse_unless_applyable
-    from ci3.core.plan.target_result import Account
+    from ci3.approval import refuse_unless_applyable  # noqa: PLC0415
+    from ci3.core.plan.target_result import Account  # noqa: PLC0415
 
     run = _open_run(values)
     plans = run.make_plans()
@@ -77,8 +77,8 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
 
 
 def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
-    from ci3.approval import refuse_unless_applyable
-    from ci3.core.plan.target_result import (
+    from ci3.approval import refuse_unless_applyable  # noqa: PLC0415
+    from ci3.core.plan.target_result import (  # noqa: PLC0415
         Account,
         exit_code,
         list_numbers,
@@ -86,8 +86,8 @@ def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
         sum_up,
         with_reconciled,
     )
-    from ci3.report.terminal import show_reconciled, show_run
-    from ci3.run import hold_all
+    from ci3.report.terminal import show_reconciled, show_run  # noqa: PLC0415
+    from ci3.run import hold_all  # noqa: PLC0415
 
     screen = console(sys.stdout if output == "table" else sys.stderr)
     plans = run.make_plans()
@@ -114,7 +114,7 @@ def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
 
 
 def _open_run(values: "Values") -> "Run":
-    from ci3.run import open_run
+    from ci3.run import open_run  # noqa: PLC0415
 
     return open_run([make_cleanup(settings) for settings in targets_from(values)])
 
@@ -122,10 +122,10 @@ def _open_run(values: "Values") -> "Run":
 @contextmanager
 def _open_saved_run(values: "Values") -> "Iterator[Run]":
     """Open the run of a plan file or journal where one is named, else one that plans for itself."""
-    from ci3.named_policy import read_named_policy
-    from ci3.resolving import text_of
-    from ci3.run import open_run
-    from ci3.saved_plan import named_plan_file, read_saved_plans, settings_of_plans
+    from ci3.named_policy import read_named_policy  # noqa: PLC0415
+    from ci3.resolving import text_of  # noqa: PLC0415
+    from ci3.run import open_run  # noqa: PLC0415
+    from ci3.saved_plan import named_plan_file, read_saved_plans, settings_of_plans  # noqa: PLC0415
 
     given = given_from(values)
     policy = read_named_policy(given)
@@ -144,9 +144,9 @@ def _open_saved_run(values: "Values") -> "Iterator[Run]":
 
 @contextmanager
 def _open_resumed_run(path: str, policy: "Policy", given: "Mapping[str, Given]") -> "Iterator[Run]":
-    from ci3.named_journal import reopen_named_journal
-    from ci3.run import open_run
-    from ci3.saved_plan import settings_of_journal
+    from ci3.named_journal import reopen_named_journal  # noqa: PLC0415
+    from ci3.run import open_run  # noqa: PLC0415
+    from ci3.saved_plan import settings_of_journal  # noqa: PLC0415
 
     with reopen_named_journal(path, make_cleanup, given) as opened:
         settings = settings_of_journal(opened.written.header, path, {}, policy, given)
@@ -155,24 +155,24 @@ def _open_resumed_run(path: str, policy: "Policy", given: "Mapping[str, Given]")
 
 def _show(run: "Run", accounts: "Sequence[Account]", output: str) -> None:
     if output == "json":
-        from ci3.core.plan.json_writer import dump_plans
+        from ci3.core.plan.json_writer import dump_plans  # noqa: PLC0415
 
         plans = [account.plan for account in accounts]
         click.echo(dump_plans(plans, has_targets=run.has_targets), nl=False)
     elif output == "markdown":
-        from ci3.report.markdown import run_markdown
-        from ci3.report.markup import Place
+        from ci3.report.markdown import run_markdown  # noqa: PLC0415
+        from ci3.report.markup import Place  # noqa: PLC0415
 
         place = Place(budget_bytes=sys.maxsize, how_to_apply=HOW_TO_APPLY)
         write_markdown(run_markdown(accounts, place))
     else:
-        from ci3.report.terminal import show_run
+        from ci3.report.terminal import show_run  # noqa: PLC0415
 
         show_run(console(sys.stdout), accounts)
 
 
 def _ask(plans: "Sequence[Plan]") -> None:
-    from ci3.core.formatting import counted, size, visible
+    from ci3.core.formatting import counted, size, visible  # noqa: PLC0415
 
     totals = [plan.totals for plan in plans]
     where = plans[0].target.url if len(plans) == 1 else f"{len(plans)} targets"
@@ -201,7 +201,7 @@ def _ask(plans: "Sequence[Plan]") -> None:
 def _apply(
     run: "Run", begun: "Sequence[Begun]", screen: "Console", *, is_fresh: bool
 ) -> "Sequence[Account]":
-    from ci3.report.terminal import show_results
+    from ci3.report.terminal import show_results  # noqa: PLC0415
 
     try:
         accounts = run.apply(begun, is_fresh=is_fresh)

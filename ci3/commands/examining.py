@@ -32,10 +32,10 @@ def doctor(*, output: str, **values: str | bool | None) -> int:
     Example:
       ci3 doctor --bucket-name my-site --match '[0-9a-f]{40}'
     """
-    from ci3.checkup import check_up
-    from ci3.core.doctor.finding import exit_code
-    from ci3.report.checkup import checkup_json, checkup_markdown, show_checkup
-    from ci3.report.markup import Place
+    from ci3.checkup import check_up  # noqa: PLC0415
+    from ci3.core.doctor.finding import exit_code  # noqa: PLC0415
+    from ci3.report.checkup import checkup_json, checkup_markdown, show_checkup  # noqa: PLC0415
+    from ci3.report.markup import Place  # noqa: PLC0415
 
     targets = targets_from(values)
     checkups = [check_up(make_cleanup(settings)) for settings in targets]

@@ -34,7 +34,7 @@ def list_deployments(*, output: str, **values: str | None) -> int:
     Example:
       ci3 list-deployments --bucket-name my-site --prefix app
     """
-    from ci3.core.retention.age_order import newest_first
+    from ci3.core.retention.age_order import newest_first  # noqa: PLC0415
 
     targets = targets_from(values)
     code = ExitCode.DONE
@@ -47,17 +47,17 @@ def list_deployments(*, output: str, **values: str | None) -> int:
             code = ExitCode.ACCESS
         inventories.append((settings.url, newest_first(inventory.deployments), inventory.ignored))
     if output == "json":
-        from ci3.core.plan.json_writer import dump_inventories
+        from ci3.core.plan.json_writer import dump_inventories  # noqa: PLC0415
 
         click.echo(dump_inventories(inventories, has_targets=targets[0].has_targets), nl=False)
         return code
     for url, deployments, _ in inventories:
         if output == "markdown":
-            from ci3.report.looks import deployments_markdown
+            from ci3.report.looks import deployments_markdown  # noqa: PLC0415
 
             write_markdown(deployments_markdown(deployments, url if len(inventories) > 1 else ""))
         else:
-            from ci3.report.terminal import show_deployments
+            from ci3.report.terminal import show_deployments  # noqa: PLC0415
 
             title = url if len(inventories) > 1 else ""
             show_deployments(console(sys.stdout), deployments, title)
@@ -75,7 +75,7 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
     Example:
       ci3 list-objects ab12cd3 --bucket-name my-site
     """
-    from ci3.engine.inventory import list_deployment
+    from ci3.engine.inventory import list_deployment  # noqa: PLC0415
 
     folder = name.rstrip("/")
     targets = targets_from(values)
@@ -88,18 +88,18 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
     if not found:
         raise _not_found(name, targets)
     if output == "json":
-        from ci3.core.plan.json_writer import dump_objects
+        from ci3.core.plan.json_writer import dump_objects  # noqa: PLC0415
 
         click.echo(dump_objects(folder, found, has_targets=targets[0].has_targets), nl=False)
         return
     for url, objects in found:
         title = url if len(found) > 1 else ""
         if output == "markdown":
-            from ci3.report.looks import objects_markdown
+            from ci3.report.looks import objects_markdown  # noqa: PLC0415
 
             write_markdown(objects_markdown(objects, title))
         else:
-            from ci3.report.terminal import show_objects
+            from ci3.report.terminal import show_objects  # noqa: PLC0415
 
             show_objects(console(sys.stdout), objects, title)
 
@@ -130,18 +130,18 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
     if not found:
         raise _not_found(name, targets, why)
     if output == "json":
-        from ci3.core.plan.json_writer import dump_explanations
+        from ci3.core.plan.json_writer import dump_explanations  # noqa: PLC0415
 
         click.echo(dump_explanations(found, has_targets=targets[0].has_targets), nl=False)
         return
     for url, explanation in found:
         title = url if len(targets) > 1 else ""
         if output == "markdown":
-            from ci3.report.looks import explanation_markdown
+            from ci3.report.looks import explanation_markdown  # noqa: PLC0415
 
             write_markdown(explanation_markdown(explanation, title))
         else:
-            from ci3.report.terminal import show_explanation
+            from ci3.report.terminal import show_explanation  # noqa: PLC0415
 
             show_explanation(console(sys.stdout), explanation, title)
 

@@ -74,7 +74,7 @@ def iam_policy(
         return
     if not purpose:
         raise click.UsageError(f"Say for what: {', '.join(_PURPOSES)}, or --trust.")
-    from ci3.core.iam.policy import Purpose, policy_for
+    from ci3.core.iam.policy import Purpose, policy_for  # noqa: PLC0415
 
     scopes = [
         _scope(settings, account, insists=insist_on_conditions) for settings in targets_from(values)
@@ -83,8 +83,8 @@ def iam_policy(
 
 
 def _scope(settings: "Settings", account: str, *, insists: bool) -> "Scope":
-    from ci3.core.iam.policy import Scope
-    from ci3.core.journal.location import is_address
+    from ci3.core.iam.policy import Scope  # noqa: PLC0415
+    from ci3.core.journal.location import is_address  # noqa: PLC0415
 
     return Scope(
         bucket=settings.bucket,
@@ -101,8 +101,8 @@ def _scope(settings: "Settings", account: str, *, insists: bool) -> "Scope":
 
 
 def _trust_policy(text: str, account: str, region: str) -> "Policy":
-    from ci3.core.iam.policy import Scope
-    from ci3.core.iam.trust import Trust, trust_policy
+    from ci3.core.iam.policy import Scope  # noqa: PLC0415
+    from ci3.core.iam.trust import Trust, trust_policy  # noqa: PLC0415
 
     try:
         trust = Trust.parse(text)
@@ -123,8 +123,8 @@ def _account(account_id: str | None, role: str) -> str:
 
 
 def _show(policy: "Policy") -> None:
-    from ci3.core.formatting import visible
-    from ci3.core.iam.policy import POLICY_LIMIT
+    from ci3.core.formatting import visible  # noqa: PLC0415
+    from ci3.core.iam.policy import POLICY_LIMIT  # noqa: PLC0415
 
     text = json.dumps(policy.document, indent=2, ensure_ascii=False)
     click.echo(text)

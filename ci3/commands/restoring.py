@@ -62,8 +62,8 @@ def restore(
       ci3 restore --run-id 20261123T100000Z-1a2b3c4d --bucket-name my-site
       ci3 restore ab12cd3 --deleted-since 2h --bucket-name my-site
     """
-    from ci3.engine.restore import Restoration, exit_code, refuse_unless_restorable
-    from ci3.report.undo import show_restored, show_undo_plan
+    from ci3.engine.restore import Restoration, exit_code, refuse_unless_restorable  # noqa: PLC0415
+    from ci3.report.undo import show_restored, show_undo_plan  # noqa: PLC0415
 
     with _open_deletions(source, run_id, deleted_since, values) as (cleanup, deletions):
         restoration = Restoration(
@@ -92,9 +92,9 @@ def _open_deletions(
     source: str, run_id: str, deleted_since: str, values: Mapping[str, str | None]
 ) -> "Iterator[tuple[Cleanup, Deletions]]":
     """Find what is to be undone, and where; exactly one way of naming it may be used."""
-    from ci3.engine.deletions import JournaledDeletions
-    from ci3.engine.stored_journal import read_stored_journal
-    from ci3.named_journal import ACCESS_SETTINGS, open_named_journal
+    from ci3.engine.deletions import JournaledDeletions  # noqa: PLC0415
+    from ci3.engine.stored_journal import read_stored_journal  # noqa: PLC0415
+    from ci3.named_journal import ACCESS_SETTINGS, open_named_journal  # noqa: PLC0415
 
     given = given_from(values)
     if run_id and deleted_since:
@@ -128,7 +128,7 @@ def _open_deletions(
 
 
 def _deletions_since(cleanup: "Cleanup", source: str, text: str) -> "Deletions":
-    from ci3.engine.deletions import DeletionsSince
+    from ci3.engine.deletions import DeletionsSince  # noqa: PLC0415
 
     name = source.rstrip("/")
     if not name or "/" in name or name == JOURNAL_FOLDER:
@@ -162,7 +162,7 @@ def _parse_since(text: str, now: datetime) -> datetime:
 
 
 def _ask(plan: "UndoPlan") -> None:
-    from ci3.core.formatting import counted, size, visible
+    from ci3.core.formatting import counted, size, visible  # noqa: PLC0415
 
     rules = f"Take away {counted(len(plan.rules), 'lifecycle rule')}" if plan.rules else ""
     objects = f"{counted(plan.object_count, 'object')} ({size(plan.size_bytes)})"
@@ -179,11 +179,11 @@ def _ask(plan: "UndoPlan") -> None:
 
 def _show(plan: "UndoPlan", restored: "Restored | None", output: str) -> None:
     if output == "json":
-        from ci3.report.undo import undo_json
+        from ci3.report.undo import undo_json  # noqa: PLC0415
 
         click.echo(undo_json(plan, restored), nl=False)
     elif output == "markdown":
-        from ci3.report.markup import Place
-        from ci3.report.undo import undo_markdown
+        from ci3.report.markup import Place  # noqa: PLC0415
+        from ci3.report.undo import undo_markdown  # noqa: PLC0415
 
         write_markdown(undo_markdown(plan, restored, Place(budget_bytes=sys.maxsize)))

@@ -55,7 +55,7 @@ def simulate(*, against: str | None, output: str, **values: str | None) -> None:
 
 
 def _replay_sides(settings: Settings, against: str | None) -> "_Sides":
-    from ci3.report.simulation import Replayed
+    from ci3.report.simulation import Replayed  # noqa: PLC0415
 
     cleanup = make_cleanup(settings)
     other = _other_settings(settings, against) if against else settings
@@ -72,7 +72,7 @@ def _replay_sides(settings: Settings, against: str | None) -> "_Sides":
 
 def _other_settings(settings: Settings, path: str) -> Settings:
     """Read another policy file for the same place; rules alone are enough."""
-    from ci3.policy_file import read_policy_file
+    from ci3.policy_file import read_policy_file  # noqa: PLC0415
 
     place = {
         name: Given(texts=(text,), origin=Origin.OPTION, where=f"option --{name}")
@@ -91,8 +91,8 @@ def _other_settings(settings: Settings, path: str) -> Settings:
 
 
 def _show(sides: "Sequence[_Sides]", output: str) -> None:
-    from ci3.core.formatting import visible
-    from ci3.report import simulation
+    from ci3.core.formatting import visible  # noqa: PLC0415
+    from ci3.report import simulation  # noqa: PLC0415
 
     if output == "json":
         shown: list[Mapping[str, object]] = [
@@ -105,7 +105,7 @@ def _show(sides: "Sequence[_Sides]", output: str) -> None:
     for settings, one, other in sides:
         title = settings.url if len(sides) > 1 else ""
         if output == "markdown":
-            from ci3.report.markup import code
+            from ci3.report.markup import code  # noqa: PLC0415
 
             head = f"### {code(title)}\n\n" if title else ""
             write_markdown(head + simulation.simulation_markdown(one, other))

@@ -110,7 +110,7 @@ def read_report(
     manifest = read_manifest(_checked_manifest(reports, place), place.url)
     refuse_unfit(manifest, place, bucket.bucket)
     if manifest.format is ReportFormat.PARQUET:
-        from ci3.engine.report_parquet import refuse_without_pyarrow
+        from ci3.engine.report_parquet import refuse_without_pyarrow  # noqa: PLC0415
 
         refuse_without_pyarrow(place.url)
     tallies = Tallies(scope.prefix, names, scope.required_file)
@@ -168,7 +168,7 @@ def _rows(
         if manifest.format is ReportFormat.CSV:
             yield from read_csv(parts, manifest, where)
             return
-        from ci3.engine.report_parquet import read_parquet
+        from ci3.engine.report_parquet import read_parquet  # noqa: PLC0415
 
         with tempfile.TemporaryFile() as kept:
             _keep(parts, kept, where)

@@ -10,9 +10,9 @@ from urllib.parse import quote, urlencode
 
 from ci3.core.live.commit_names import Commit
 from ci3.errors import GitHubError
-from ci3.github.answers import Fields
 from ci3.github.commits import find_commits
-from ci3.github.transport import Failure, GitHubTransport
+from ci3.github.http import Failure, GitHubTransport
+from ci3.github.responses import Fields
 
 WORKFLOW_AUTHOR: Final = "github-actions[bot]"
 """Who the workflow's own token writes as; that token may not ask for its name."""

@@ -6,8 +6,8 @@ from typing import Final
 
 from ci3.core.live.commit_names import Commit, commit_digits
 from ci3.errors import GitHubError
-from ci3.github.answers import Fields
-from ci3.github.transport import PAGE_SIZE, Failure, GitHubTransport
+from ci3.github.http import PAGE_SIZE, Failure, GitHubTransport
+from ci3.github.responses import Fields
 
 REQUEST_LIMIT: Final = 30
 DEADLINE_SECONDS: Final = 15.0

@@ -6,8 +6,8 @@ from typing import Final
 
 from ci3.core.live.sources import LiveKind, LiveSource, Reading, Sighting
 from ci3.errors import GitHubError
-from ci3.github.answers import Fields
-from ci3.github.transport import GitHubTransport
+from ci3.github.http import GitHubTransport
+from ci3.github.responses import Fields
 
 REQUEST_LIMIT: Final = 200
 """Requests for one source at most: a workflow's token has 1,000 an hour for a repository.

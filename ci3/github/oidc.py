@@ -9,7 +9,7 @@ import requests
 from requests.auth import AuthBase
 
 from ci3.errors import GitHubError, SettingsError
-from ci3.github.transport import TIMEOUT_SECONDS, Failure
+from ci3.github.http import TIMEOUT_SECONDS, Failure
 
 AUDIENCE: Final = "sts.amazonaws.com"
 RETRY_WAITS_SECONDS: Final = (1.0, 3.0, 9.0)

@@ -4,7 +4,7 @@ import pytest
 
 from ci3.core.model.policy import Origin
 from ci3.core.plan.target_result import Account
-from ci3.github.runner import SUMMARY_LIMIT_BYTES, Runner
+from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner
 from ci3.reporting import Reporter
 from ci3.resolving import Given, resolve
 from tests.action.reports import row_counts

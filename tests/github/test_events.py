@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from ci3.github.runner import read_run
+from ci3.github.workflow_run import read_run
 from tests.github.cut_events import PACKAGE, SLICE, VERSION
 
 EXAMPLES: Final = json.loads(SLICE.read_text(encoding="utf-8"))

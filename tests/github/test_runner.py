@@ -5,14 +5,9 @@ import re
 import pytest
 
 from ci3.errors import SettingsError
-from ci3.github.runner import (
-    SUMMARY_LIMIT_BYTES,
-    NeutralStream,
-    Runner,
-    neutral,
-    read_inputs,
-    read_run,
-)
+from ci3.github.log_escape import NeutralStream, neutral
+from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner, read_inputs
+from ci3.github.workflow_run import read_run
 from tests.github.fake_runner import commands, read_outputs
 
 MERGE = "a" * 40

@@ -12,14 +12,7 @@ import requests
 from requests.auth import AuthBase
 
 from ci3.errors import GitHubError, GitHubReadOnlyError, SettingsError
-from ci3.github.answers import (
-    OTHER_HINT,
-    Fields,
-    read_object,
-    read_objects,
-    unexpected,
-    where,
-)
+from ci3.github.responses import OTHER_HINT, Fields, read_object, read_objects, unexpected, where
 
 TIMEOUT_SECONDS: Final = (5.0, 20.0)
 """To connect, and between two bytes of an answer."""
