@@ -24,9 +24,9 @@ from ci3.github.log_escape import NeutralStream
 from ci3.github.workflow_commands import Runner, read_inputs
 from ci3.github.workflow_run import WorkflowRun, read_run
 from ci3.named_policy import read_named_policy
+from ci3.report.plan.terminal import show_reconciled, show_results, show_run
+from ci3.report.plan.text import total_verdict
 from ci3.report.progress_lines import ProgressLines
-from ci3.report.sentences import total_verdict
-from ci3.report.terminal import show_reconciled, show_results, show_run
 from ci3.reporting import Reporter, open_github
 from ci3.resolving import Given, text_of
 from ci3.run import Run, hold_all, open_run

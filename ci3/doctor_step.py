@@ -11,8 +11,8 @@ from ci3.core.doctor.finding import Level, exit_code
 from ci3.core.model.result import Outcome
 from ci3.errors import ExitCode
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner
-from ci3.report.checkup import checkup_markdown, show_checkup
-from ci3.report.markup import Place
+from ci3.report.doctor import checkup_markdown, show_checkup
+from ci3.report.markdown_format import Place
 
 EXAMINED: Final = "examined"
 """The outcome where nothing is in the way."""

@@ -10,8 +10,8 @@ from ci3.engine.restore import Restoration, exit_code, refuse_unless_restorable
 from ci3.errors import ExitCode, SettingsError
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES
 from ci3.named_journal import open_named_journal
-from ci3.report.markup import Place
-from ci3.report.undo import (
+from ci3.report.markdown_format import Place
+from ci3.report.restore import (
     show_restored,
     show_undo_plan,
     undo_markdown,

@@ -158,7 +158,7 @@ class Run:
         except (Exception, KeyboardInterrupt) as exc:
             held = hold_all(begun)
             if isinstance(exc, Ci3Error):
-                from ci3.report.rules import rules_told  # noqa: PLC0415
+                from ci3.report.plan.lifecycle_text import rules_told  # noqa: PLC0415
 
                 exc.hint = " ".join((exc.hint, *rules_told(held)))
             raise

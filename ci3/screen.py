@@ -46,7 +46,7 @@ def console(stream: TextIO) -> "Console":
 
 def show_error(error: Ci3Error) -> None:
     """Print an error to stderr."""
-    from ci3.report import terminal  # noqa: PLC0415
+    from ci3.report.plan import terminal  # noqa: PLC0415
 
     terminal.show_error(console(sys.stderr), error)
 

@@ -86,7 +86,7 @@ def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
         sum_up,
         with_reconciled,
     )
-    from ci3.report.terminal import show_reconciled, show_run  # noqa: PLC0415
+    from ci3.report.plan.terminal import show_reconciled, show_run  # noqa: PLC0415
     from ci3.run import hold_all  # noqa: PLC0415
 
     screen = console(sys.stdout if output == "table" else sys.stderr)
@@ -160,13 +160,13 @@ def _show(run: "Run", accounts: "Sequence[Account]", output: str) -> None:
         plans = [account.plan for account in accounts]
         click.echo(dump_plans(plans, has_targets=run.has_targets), nl=False)
     elif output == "markdown":
-        from ci3.report.markdown import run_markdown  # noqa: PLC0415
-        from ci3.report.markup import Place  # noqa: PLC0415
+        from ci3.report.markdown_format import Place  # noqa: PLC0415
+        from ci3.report.plan.markdown import run_markdown  # noqa: PLC0415
 
         place = Place(budget_bytes=sys.maxsize, how_to_apply=HOW_TO_APPLY)
         write_markdown(run_markdown(accounts, place))
     else:
-        from ci3.report.terminal import show_run  # noqa: PLC0415
+        from ci3.report.plan.terminal import show_run  # noqa: PLC0415
 
         show_run(console(sys.stdout), accounts)
 
@@ -201,7 +201,7 @@ def _ask(plans: "Sequence[Plan]") -> None:
 def _apply(
     run: "Run", begun: "Sequence[Begun]", screen: "Console", *, is_fresh: bool
 ) -> "Sequence[Account]":
-    from ci3.report.terminal import show_results  # noqa: PLC0415
+    from ci3.report.plan.terminal import show_results  # noqa: PLC0415
 
     try:
         accounts = run.apply(begun, is_fresh=is_fresh)

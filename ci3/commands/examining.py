@@ -34,8 +34,8 @@ def doctor(*, output: str, **values: str | bool | None) -> int:
     """
     from ci3.checkup import check_up  # noqa: PLC0415
     from ci3.core.doctor.finding import exit_code  # noqa: PLC0415
-    from ci3.report.checkup import checkup_json, checkup_markdown, show_checkup  # noqa: PLC0415
-    from ci3.report.markup import Place  # noqa: PLC0415
+    from ci3.report.doctor import checkup_json, checkup_markdown, show_checkup  # noqa: PLC0415
+    from ci3.report.markdown_format import Place  # noqa: PLC0415
 
     targets = targets_from(values)
     checkups = [check_up(make_cleanup(settings)) for settings in targets]

@@ -53,11 +53,11 @@ def list_deployments(*, output: str, **values: str | None) -> int:
         return code
     for url, deployments, _ in inventories:
         if output == "markdown":
-            from ci3.report.looks import deployments_markdown  # noqa: PLC0415
+            from ci3.report.listings import deployments_markdown  # noqa: PLC0415
 
             write_markdown(deployments_markdown(deployments, url if len(inventories) > 1 else ""))
         else:
-            from ci3.report.terminal import show_deployments  # noqa: PLC0415
+            from ci3.report.plan.terminal import show_deployments  # noqa: PLC0415
 
             title = url if len(inventories) > 1 else ""
             show_deployments(console(sys.stdout), deployments, title)
@@ -95,11 +95,11 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
     for url, objects in found:
         title = url if len(found) > 1 else ""
         if output == "markdown":
-            from ci3.report.looks import objects_markdown  # noqa: PLC0415
+            from ci3.report.listings import objects_markdown  # noqa: PLC0415
 
             write_markdown(objects_markdown(objects, title))
         else:
-            from ci3.report.terminal import show_objects  # noqa: PLC0415
+            from ci3.report.plan.terminal import show_objects  # noqa: PLC0415
 
             show_objects(console(sys.stdout), objects, title)
 
@@ -137,11 +137,11 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
     for url, explanation in found:
         title = url if len(targets) > 1 else ""
         if output == "markdown":
-            from ci3.report.looks import explanation_markdown  # noqa: PLC0415
+            from ci3.report.listings import explanation_markdown  # noqa: PLC0415
 
             write_markdown(explanation_markdown(explanation, title))
         else:
-            from ci3.report.terminal import show_explanation  # noqa: PLC0415
+            from ci3.report.plan.terminal import show_explanation  # noqa: PLC0415
 
             show_explanation(console(sys.stdout), explanation, title)
 

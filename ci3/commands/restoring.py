@@ -63,7 +63,7 @@ def restore(
       ci3 restore ab12cd3 --deleted-since 2h --bucket-name my-site
     """
     from ci3.engine.restore import Restoration, exit_code, refuse_unless_restorable  # noqa: PLC0415
-    from ci3.report.undo import show_restored, show_undo_plan  # noqa: PLC0415
+    from ci3.report.restore import show_restored, show_undo_plan  # noqa: PLC0415
 
     with _open_deletions(source, run_id, deleted_since, values) as (cleanup, deletions):
         restoration = Restoration(
@@ -179,11 +179,11 @@ def _ask(plan: "UndoPlan") -> None:
 
 def _show(plan: "UndoPlan", restored: "Restored | None", output: str) -> None:
     if output == "json":
-        from ci3.report.undo import undo_json  # noqa: PLC0415
+        from ci3.report.restore import undo_json  # noqa: PLC0415
 
         click.echo(undo_json(plan, restored), nl=False)
     elif output == "markdown":
-        from ci3.report.markup import Place  # noqa: PLC0415
-        from ci3.report.undo import undo_markdown  # noqa: PLC0415
+        from ci3.report.markdown_format import Place  # noqa: PLC0415
+        from ci3.report.restore import undo_markdown  # noqa: PLC0415
 
         write_markdown(undo_markdown(plan, restored, Place(budget_bytes=sys.maxsize)))

@@ -105,7 +105,7 @@ def _show(sides: "Sequence[_Sides]", output: str) -> None:
     for settings, one, other in sides:
         title = settings.url if len(sides) > 1 else ""
         if output == "markdown":
-            from ci3.report.markup import code  # noqa: PLC0415
+            from ci3.report.markdown_format import code  # noqa: PLC0415
 
             head = f"### {code(title)}\n\n" if title else ""
             write_markdown(head + simulation.simulation_markdown(one, other))

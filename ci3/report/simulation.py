@@ -12,7 +12,7 @@ from rich.text import Text
 from ci3.core.formatting import counted, size, span, timestamp, visible
 from ci3.core.retention.simulate import Moment, Simulation
 from ci3.report.charts import BLOCKS, DOT, Chart, block_chart, day, mermaid_chart
-from ci3.report.markup import code
+from ci3.report.markdown_format import code
 
 THIS_POLICY = "this policy"
 

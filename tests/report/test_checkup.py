@@ -9,8 +9,8 @@ from ci3.core.doctor.facts import NOT_ASKED, FoldersSeen, LifecycleRule, Unread,
 from ci3.core.doctor.finding import Checkup
 from ci3.core.live.sources import Reading
 from ci3.core.model.result import DeleteGuard, GuardProbe
-from ci3.report.checkup import checkup_json, checkup_markdown, show_checkup
-from ci3.report.markup import Place
+from ci3.report.doctor import checkup_json, checkup_markdown, show_checkup
+from ci3.report.markdown_format import Place
 from tests.builders import days_ago
 from tests.core.examinations import COMMITS, LIVE, aim, well
 from tests.report.golden import assert_golden

@@ -9,9 +9,9 @@ from ci3.core.live.commit_names import Commit
 from ci3.core.model.deployment import Ignored
 from ci3.core.plan.target_result import Account
 from ci3.errors import AccessError
-from ci3.report.looks import deployments_markdown, objects_markdown
-from ci3.report.markdown import error_markdown, run_markdown
-from ci3.report.markup import Place
+from ci3.report.listings import deployments_markdown, objects_markdown
+from ci3.report.markdown_format import Place
+from ci3.report.plan.markdown import error_markdown, run_markdown
 from tests.builders import deployment, inventory, stored
 from tests.report import cases
 from tests.report.golden import assert_golden

@@ -5,15 +5,15 @@ from rich.console import Console
 
 from ci3.core.model.deployment import Versioning
 from ci3.errors import AccessError
-from ci3.report.progress_bar import ProgressBar
-from ci3.report.progress_lines import ProgressLines
-from ci3.report.terminal import (
+from ci3.report.plan.terminal import (
     show_deployments,
     show_error,
     show_objects,
     show_plan,
     show_result,
 )
+from ci3.report.progress_bar import ProgressBar
+from ci3.report.progress_lines import ProgressLines
 from tests.builders import stored
 from tests.report import cases
 from tests.report.golden import assert_golden

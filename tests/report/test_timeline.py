@@ -1,7 +1,7 @@
 import pytest
 
 from ci3.core.plan.target_result import Account
-from ci3.report.timeline import timeline
+from ci3.report.plan.timeline import timeline
 from tests.builders import deployment, inventory
 from tests.report import cases
 

@@ -12,8 +12,8 @@ from ci3.core.restore.plan import (
     UndoPlan,
     sum_up_skips,
 )
-from ci3.report.markup import Place
-from ci3.report.undo import show_restored, show_undo_plan, undo_json, undo_markdown
+from ci3.report.markdown_format import Place
+from ci3.report.restore import show_restored, show_undo_plan, undo_json, undo_markdown
 from tests.builders import target
 from tests.report.golden import assert_golden
 from tests.report.test_terminal import printed

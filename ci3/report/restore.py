@@ -17,7 +17,16 @@ from ci3.core.restore.plan import (
     UndoPlan,
     undo_outcome,
 )
-from ci3.report.markup import WRAPPING_BYTES, Place, code, details, plain, row, size_bytes, table
+from ci3.report.markdown_format import (
+    WRAPPING_BYTES,
+    Place,
+    code,
+    details,
+    plain,
+    row,
+    size_bytes,
+    table,
+)
 
 _SKIPS_SHOWN = 50
 

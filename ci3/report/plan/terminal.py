@@ -17,8 +17,8 @@ from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import Account
 from ci3.core.retention.explain import Explanation
 from ci3.errors import Ci3Error
-from ci3.report.rules import expiry_note, reconciled_notes, reconciled_problem
-from ci3.report.sentences import (
+from ci3.report.plan.lifecycle_text import expiry_note, reconciled_notes, reconciled_problem
+from ci3.report.plan.text import (
     achievement,
     amounts,
     can_undo,

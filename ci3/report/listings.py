@@ -6,8 +6,8 @@ from ci3.core.formatting import moment, size
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.objects import StoredObject
 from ci3.core.retention.explain import Explanation
-from ci3.report.markup import code, plain, row, unbroken
-from ci3.report.sentences import amounts, described
+from ci3.report.markdown_format import code, plain, row, unbroken
+from ci3.report.plan.text import amounts, described
 
 
 def explanation_markdown(explanation: Explanation, url: str = "") -> str:

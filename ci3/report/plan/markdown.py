@@ -10,8 +10,7 @@ from ci3.core.plan.plan import Plan
 from ci3.core.plan.policy_diff import PolicyChange
 from ci3.core.plan.target_result import Account
 from ci3.errors import Ci3Error
-from ci3.report.glance import glance, named
-from ci3.report.markup import (
+from ci3.report.markdown_format import (
     WRAPPING_BYTES,
     Place,
     code,
@@ -23,8 +22,14 @@ from ci3.report.markup import (
     table,
     unbroken,
 )
-from ci3.report.rules import expiry_note, open_warnings, reconciled_notes, reconciled_problem
-from ci3.report.sentences import (
+from ci3.report.plan.highlights import glance, named
+from ci3.report.plan.lifecycle_text import (
+    expiry_note,
+    open_warnings,
+    reconciled_notes,
+    reconciled_problem,
+)
+from ci3.report.plan.text import (
     SOON,
     Section,
     achievement,
@@ -44,7 +49,7 @@ from ci3.report.sentences import (
     uploads_note,
     verdict,
 )
-from ci3.report.timeline import timeline
+from ci3.report.plan.timeline import timeline
 
 IGNORED_SHOWN = 20
 CHANGED_SHOWN = 30

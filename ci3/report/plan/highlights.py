@@ -7,8 +7,8 @@ from ci3.core.live.commit_names import Commit
 from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.plan.plan import Plan
 from ci3.core.retention.rollback import rollback_targets
-from ci3.report.markup import Place, code, cut, plain, unbroken
-from ci3.report.sentences import rollback_note, uploaded
+from ci3.report.markdown_format import Place, code, cut, plain, unbroken
+from ci3.report.plan.text import rollback_note, uploaded
 
 _LIVE_SHOWN = 5
 _ROLLBACKS_SHOWN = 10

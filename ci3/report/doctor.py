@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ci3.core.doctor.finding import Checkup, Finding, Level, count_levels, exit_code
 from ci3.core.formatting import counted, visible
-from ci3.report.markup import Place, code, fitting, plain, row, size_bytes
+from ci3.report.markdown_format import Place, code, fitting, plain, row, size_bytes
 
 _STYLES: Final = {
     Level.OK: "green",
