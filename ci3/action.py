@@ -15,6 +15,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from rich.console import Console
 
 from ci3.cleanup import Cleanup
+from ci3.config.from_plan import named_plan_file, settings_of_journal, settings_of_plans
+from ci3.config.named_policy import read_named_policy
+from ci3.config.resolve import Given, text_of
+from ci3.config.settings import Mode, Settings
+from ci3.config.targets import resolve_targets
 from ci3.core.model.policy import Origin
 from ci3.core.model.result import Outcome
 from ci3.core.plan.plan import Plan
@@ -23,21 +28,12 @@ from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError
 from ci3.github.log_escape import NeutralStream
 from ci3.github.workflow_commands import Runner, read_inputs
 from ci3.github.workflow_run import WorkflowRun, read_run
-from ci3.named_policy import read_named_policy
+from ci3.pipeline.plan_file import read_saved_plans
 from ci3.report.plan.terminal import show_reconciled, show_results, show_run
 from ci3.report.plan.text import total_verdict
 from ci3.report.progress_lines import ProgressLines
 from ci3.reporting import Reporter, open_github
-from ci3.resolving import Given, text_of
 from ci3.run import Run, hold_all, open_run
-from ci3.saved_plan import (
-    named_plan_file,
-    read_saved_plans,
-    settings_of_journal,
-    settings_of_plans,
-)
-from ci3.settings import Mode, Settings
-from ci3.targets import resolve_targets
 
 if TYPE_CHECKING:
     from ci3.core.plan.policy_diff import PolicyChange

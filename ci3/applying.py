@@ -11,6 +11,7 @@ from ci3.approval import Approved
 from ci3.aws.bucket import BucketReader
 from ci3.aws.deletion.writer import BucketWriter
 from ci3.cleanup import Cleanup
+from ci3.config.settings import Settings
 from ci3.core.journal.header import JournalHeader, note_approved
 from ci3.core.journal.location import JournalPlace, is_address
 from ci3.core.model.decision import Decision
@@ -23,7 +24,6 @@ from ci3.engine.journal import Journal
 from ci3.engine.uploads import Uploads
 from ci3.engine.version_deletion import VersionDeletion, version_guard
 from ci3.errors import JournalError
-from ci3.settings import Settings
 
 if TYPE_CHECKING:
     from ci3.engine.lifecycle import Expired

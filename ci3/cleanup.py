@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials
+from ci3.config.settings import Settings
 from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.lifecycle.planning import RulesSeen, Ruling, rule
 from ci3.core.lifecycle.rule_status import Sight
@@ -46,7 +47,6 @@ from ci3.engine.sibling import answer_spans
 from ci3.engine.version_listing import with_versions
 from ci3.errors import AccessError, LackingError
 from ci3.memory import keep_one_heap
-from ci3.settings import Settings
 
 if TYPE_CHECKING:
     from ci3.core.retention.explain import Explanation

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
+from ci3.config.resolve import Given, resolve
+from ci3.config.settings import Settings
 from ci3.core.journal.location import JournalPlace, is_address
 from ci3.core.model.policy import Origin
 from ci3.engine.journal_file import JournalFile, OpenJournal, open_journal, reopen_journal
 from ci3.engine.stored_journal import read_stored_journal, reopen_stored_journal
-from ci3.resolving import Given, resolve
-from ci3.settings import Settings
 
 ACCESS_SETTINGS = ("region", "endpoint-url", "role-to-assume")
 """What an address does not say of how its bucket is reached."""

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import click
 
+from ci3.config.fields import Kind, Setting
+from ci3.config.resolve import Given
+from ci3.config.settings import SETTINGS, Settings
 from ci3.core.model.policy import Origin
-from ci3.definitions import Kind, Setting
-from ci3.resolving import Given
-from ci3.settings import SETTINGS, Settings
 
 TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url", "role-to-assume")
 """What says where the deployments are, and as whom they are looked at."""
@@ -63,8 +63,8 @@ def given_from(values: Values) -> dict[str, Given]:
 
 def targets_from(values: Values) -> tuple[Settings, ...]:
     """Make every target's settings of the values that click gives, and of the policy file."""
-    from ci3.named_policy import read_named_policy  # noqa: PLC0415
-    from ci3.targets import resolve_targets  # noqa: PLC0415
+    from ci3.config.named_policy import read_named_policy  # noqa: PLC0415
+    from ci3.config.targets import resolve_targets  # noqa: PLC0415
 
     given = given_from(values)
     return resolve_targets({}, read_named_policy(given), given)

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ci3.config.policy_file import read_policy_text
+from ci3.config.resolve import Given
+from ci3.config.settings import Settings
+from ci3.config.targets import resolve_targets
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.policy_diff import PolicyChange
 from ci3.errors import Ci3Error
 from ci3.github.api import GitHubApi
-from ci3.policy_file import read_policy_text
-from ci3.resolving import Given
 from ci3.run import Run
-from ci3.settings import Settings
-from ci3.targets import resolve_targets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

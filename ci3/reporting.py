@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ci3.config.resolve import Given, text_of
+from ci3.config.settings import CommentPolicy, Mode, Settings
 from ci3.core.live.commit_names import Commit, most_telling
 from ci3.core.model.result import Outcome
 from ci3.core.plan.target_result import Account, exit_code, list_numbers, outcome_of, sum_up
@@ -23,8 +25,6 @@ from ci3.report.markdown_format import Place, code
 from ci3.report.plan.lifecycle_text import open_warnings, reconciled_notes, reconciled_problem
 from ci3.report.plan.markdown import error_markdown, run_markdown
 from ci3.report.plan.text import shortfall, staleness
-from ci3.resolving import Given, text_of
-from ci3.settings import CommentPolicy, Mode, Settings
 
 if TYPE_CHECKING:
     from ci3.core.plan.policy_diff import PolicyChange

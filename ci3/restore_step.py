@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 
 from ci3.cleanup import Cleanup
+from ci3.config.from_plan import settings_of_journal_target
+from ci3.config.resolve import Given, refuse_unknown, resolve, text_of
+from ci3.config.settings import BY_NAME, Settings
 from ci3.engine.deletions import JournaledDeletions
 from ci3.engine.restore import Restoration, exit_code, refuse_unless_restorable
 from ci3.errors import ExitCode, SettingsError
@@ -19,9 +22,6 @@ from ci3.report.restore import (
     undo_shortfall,
 )
 from ci3.reporting import Reporter
-from ci3.resolving import Given, refuse_unknown, resolve, text_of
-from ci3.saved_plan import settings_of_journal_target
-from ci3.settings import BY_NAME, Settings
 
 
 def restore_step(

@@ -11,14 +11,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from ci3.config.fields import Setting
+from ci3.config.policy_schema import policy_schema
+from ci3.config.settings import BY_NAME, SETTINGS
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.plan.json_reader import plan_schema
-from ci3.definitions import Setting
 from ci3.engine.journal_records import journal_schema
 from ci3.errors import ExitCode
-from ci3.policy_schema import policy_schema
-from ci3.settings import BY_NAME, SETTINGS
 from docs.scales import arithmetic, costs_table, times_table
 from docs.tables import plan_keys_table, table
 from docs.words import (
@@ -42,7 +42,7 @@ def action_yml() -> str:
     written = (ROOT / "action.yml").read_text(encoding="utf-8")
     image = re.search(r"^  image: (.+)$", written, re.MULTILINE)
     lines = [
-        "# Written by `make docs` from ci3/settings.py.",
+        "# Written by `make docs` from ci3/config/settings.py.",
         "name: ci3",
         "description: >-",
         "  Removes old deployments from an S3 bucket: keeps the newest, shows a plan with a reason",

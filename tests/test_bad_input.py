@@ -10,8 +10,8 @@ import pytest
 
 from ci3.action import main as run_action
 from ci3.cli import main
-from ci3.definitions import Kind
-from ci3.settings import BY_NAME
+from ci3.config.fields import Kind
+from ci3.config.settings import BY_NAME
 from tests.aws.answers import HTML, TOGETHER, error, listing
 from tests.fault_proxy import FaultProxy
 from tests.github.fake_runner import FakeStep, commands

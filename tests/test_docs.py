@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from ci3.cli import _cli
+from ci3.config.policy_schema import policy_schema
+from ci3.config.settings import BY_NAME
 from ci3.core.plan.json_reader import PlanFile
-from ci3.policy_schema import policy_schema
-from ci3.settings import BY_NAME
 from docs.words import PLAN_KEYS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,22 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from ci3.config.fields import Kind
+from ci3.config.named_policy import read_named_policy
+from ci3.config.policy_file import MAXIMUM_BYTES, POLICY_KEYS, read_policy_file, read_policy_text
+from ci3.config.resolve import Given
+from ci3.config.settings import BY_NAME
+from ci3.config.targets import Policy, resolve_targets
 from ci3.core.live.sources import LiveKind
 from ci3.core.model.decision import Engine
 from ci3.core.model.policy import DeleteLimit, Origin
 from ci3.core.retention.age_order import AgeFrom
-from ci3.definitions import Kind
 from ci3.errors import ExitCode, SettingsError
-from ci3.named_policy import read_named_policy
-from ci3.policy_file import (
-    MAXIMUM_BYTES,
-    POLICY_KEYS,
-    read_policy_file,
-    read_policy_text,
-)
-from ci3.resolving import Given
-from ci3.settings import BY_NAME
-from ci3.targets import Policy, resolve_targets
 
 
 def write(content: str | bytes) -> str:

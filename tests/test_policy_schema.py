@@ -9,14 +9,14 @@ import jsonschema
 import pytest
 import yaml
 
+from ci3.config.policy_file import POLICY_KEYS, read_policy_text
+from ci3.config.policy_schema import policy_schema
+from ci3.config.resolve import Given
+from ci3.config.settings import BY_NAME
+from ci3.config.targets import resolve_targets
 from ci3.core.live.sources import LiveKind
 from ci3.core.model.policy import Origin
 from ci3.errors import SettingsError
-from ci3.policy_file import POLICY_KEYS, read_policy_text
-from ci3.policy_schema import policy_schema
-from ci3.resolving import Given
-from ci3.settings import BY_NAME
-from ci3.targets import resolve_targets
 
 PATH = Path(__file__).parents[1] / "docs" / "policy.schema.json"
 SCHEMA = json.loads(PATH.read_text(encoding="utf-8"))

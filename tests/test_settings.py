@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from ci3.config.resolve import Given, resolve
+from ci3.config.settings import BY_NAME, SETTINGS, CommentPolicy, Mode
 from ci3.constants import DEFAULT_KEEP_COUNT, MINIMUM_KEEP_COUNT
 from ci3.core.live.sources import LiveKind, LiveSource
 from ci3.core.model.policy import DeleteLimit, Origin, PolicyEntry
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.units import ByteSize, Duration
 from ci3.errors import ExitCode, SettingsError
-from ci3.resolving import Given, resolve
-from ci3.settings import BY_NAME, SETTINGS, CommentPolicy, Mode
 
 ROOT = Path(__file__).parents[1]
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from ci3.config.policy_file import read_policy_text
+from ci3.config.resolve import Given
+from ci3.config.targets import Policy, resolve_targets
 from ci3.core.model.policy import Origin, PolicyEntry
 from ci3.errors import ExitCode, SettingsError
-from ci3.policy_file import read_policy_text
-from ci3.resolving import Given
-from ci3.targets import Policy, resolve_targets
 
 
 def given(origin=Origin.OPTION, **texts):

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from ci3.config.resolve import Given
+    from ci3.config.targets import Policy
     from ci3.core.plan.plan import Plan
     from ci3.core.plan.target_result import Account
     from ci3.options import Values
-    from ci3.resolving import Given
     from ci3.run import Begun, Run
-    from ci3.targets import Policy
 
 HOW_TO_APPLY = "run `ci3 cleanup` with the same options."
 
@@ -122,10 +122,11 @@ def _open_run(values: "Values") -> "Run":
 @contextmanager
 def _open_saved_run(values: "Values") -> "Iterator[Run]":
     """Open the run of a plan file or journal where one is named, else one that plans for itself."""
-    from ci3.named_policy import read_named_policy  # noqa: PLC0415
-    from ci3.resolving import text_of  # noqa: PLC0415
+    from ci3.config.from_plan import named_plan_file, settings_of_plans  # noqa: PLC0415
+    from ci3.config.named_policy import read_named_policy  # noqa: PLC0415
+    from ci3.config.resolve import text_of  # noqa: PLC0415
+    from ci3.pipeline.plan_file import read_saved_plans  # noqa: PLC0415
     from ci3.run import open_run  # noqa: PLC0415
-    from ci3.saved_plan import named_plan_file, read_saved_plans, settings_of_plans  # noqa: PLC0415
 
     given = given_from(values)
     policy = read_named_policy(given)
@@ -144,9 +145,9 @@ def _open_saved_run(values: "Values") -> "Iterator[Run]":
 
 @contextmanager
 def _open_resumed_run(path: str, policy: "Policy", given: "Mapping[str, Given]") -> "Iterator[Run]":
+    from ci3.config.from_plan import settings_of_journal  # noqa: PLC0415
     from ci3.named_journal import reopen_named_journal  # noqa: PLC0415
     from ci3.run import open_run  # noqa: PLC0415
-    from ci3.saved_plan import settings_of_journal  # noqa: PLC0415
 
     with reopen_named_journal(path, make_cleanup, given) as opened:
         settings = settings_of_journal(opened.written.header, path, {}, policy, given)

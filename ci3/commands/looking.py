@@ -10,7 +10,7 @@ from ci3.options import TARGET_SETTINGS, names_of_options, targets_from, with_op
 from ci3.screen import OUTPUT, console, make_cleanup, show_error, write_markdown
 
 if TYPE_CHECKING:
-    from ci3.settings import Settings
+    from ci3.config.settings import Settings
 
 _LISTING_SETTINGS = (*TARGET_SETTINGS, "match", "required-file", "policy-file")
 _APPLY_SETTINGS = (

@@ -12,8 +12,8 @@ from ci3.options import targets_from, with_options
 from ci3.screen import console
 
 if TYPE_CHECKING:
+    from ci3.config.settings import Settings
     from ci3.core.iam.policy import Policy, Scope
-    from ci3.settings import Settings
 
 _SETTINGS = (
     "bucket",

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ci3.config.resolve import Given
+from ci3.config.settings import Settings
+from ci3.config.targets import resolve_targets
 from ci3.core.model.policy import Origin
 from ci3.errors import SettingsError
 from ci3.options import TARGET_SETTINGS, names_of_options, targets_from, with_options
-from ci3.resolving import Given
 from ci3.screen import OUTPUT, console, make_cleanup, write_markdown
-from ci3.settings import Settings
-from ci3.targets import resolve_targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +72,7 @@ def _replay_sides(settings: Settings, against: str | None) -> "_Sides":
 
 def _other_settings(settings: Settings, path: str) -> Settings:
     """Read another policy file for the same place; rules alone are enough."""
-    from ci3.policy_file import read_policy_file  # noqa: PLC0415
+    from ci3.config.policy_file import read_policy_file  # noqa: PLC0415
 
     place = {
         name: Given(texts=(text,), origin=Origin.OPTION, where=f"option --{name}")

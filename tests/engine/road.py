@@ -9,13 +9,13 @@ from ci3.applying import delete
 from ci3.approval import approve
 from ci3.aws.bucket import BucketReader
 from ci3.cleanup import Cleanup
+from ci3.config.resolve import Given, resolve
 from ci3.core.model.policy import Origin
 from ci3.core.model.result import DeploymentResult, Result
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import Account, exit_code
 from ci3.engine.progress import Progress, Silent
 from ci3.errors import ExitCode, RefusedError
-from ci3.resolving import Given, resolve
 from tests.engine.invariants import Watch
 from tests.journals import records
 from tests.memory_site import MemorySite

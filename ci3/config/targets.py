@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ci3.config.resolve import Given, resolve
+from ci3.config.settings import Settings
 from ci3.core.formatting import visible
 from ci3.core.journal.location import is_address
 from ci3.errors import SettingsError
-from ci3.resolving import Given, resolve
-from ci3.settings import Settings
 
 _PLACE = ("bucket", "prefix", "endpoint-url")
 

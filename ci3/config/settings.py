@@ -6,20 +6,8 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Self
 
-from ci3.constants import (
-    DEFAULT_KEEP_COUNT,
-    MAXIMUM_CONCURRENCY,
-    MINIMUM_KEEP_COUNT,
-    MOST_DIRECT_OBJECTS,
-)
-from ci3.core.inventory.report_location import ADDRESS_PATTERN, ReportPlace
-from ci3.core.live.sources import LiveSource
-from ci3.core.model.decision import Engine
-from ci3.core.model.policy import ENGINE, DeleteLimit, PolicyEntry
-from ci3.core.retention.age_order import AgeFrom
-from ci3.core.units import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
-from ci3.definitions import Kind, Setting, define
-from ci3.values import (
+from ci3.config.fields import Kind, Setting, define
+from ci3.config.parsers import (
     FILE_PATH_PATTERN,
     FOLDER_NAME_PATTERN,
     LIMIT_PATTERN,
@@ -42,6 +30,18 @@ from ci3.values import (
     parse_role,
     parse_url,
 )
+from ci3.constants import (
+    DEFAULT_KEEP_COUNT,
+    MAXIMUM_CONCURRENCY,
+    MINIMUM_KEEP_COUNT,
+    MOST_DIRECT_OBJECTS,
+)
+from ci3.core.inventory.report_location import ADDRESS_PATTERN, ReportPlace
+from ci3.core.live.sources import LiveSource
+from ci3.core.model.decision import Engine
+from ci3.core.model.policy import ENGINE, DeleteLimit, PolicyEntry
+from ci3.core.retention.age_order import AgeFrom
+from ci3.core.units import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
 
 
 class Mode(StrEnum):

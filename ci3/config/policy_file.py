@@ -6,12 +6,12 @@ from typing import Never, Protocol
 
 import yaml
 
+from ci3.config.fields import Kind, Setting
+from ci3.config.resolve import Given, refuse_unknown
+from ci3.config.settings import BY_NAME, SETTINGS
+from ci3.config.targets import Policy, PolicyTarget
 from ci3.core.model.policy import Origin
-from ci3.definitions import Kind, Setting
 from ci3.errors import SettingsError
-from ci3.resolving import Given, refuse_unknown
-from ci3.settings import BY_NAME, SETTINGS
-from ci3.targets import Policy, PolicyTarget
 
 
 class _Mark(Protocol):

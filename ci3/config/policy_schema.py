@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable
 from typing import assert_never
 
-from ci3.definitions import Kind, Setting
-from ci3.policy_file import DEFAULTS, NEVER_EMPTY, POLICY_KEYS, TARGETS
-from ci3.settings import BY_NAME
+from ci3.config.fields import Kind, Setting
+from ci3.config.policy_file import DEFAULTS, NEVER_EMPTY, POLICY_KEYS, TARGETS
+from ci3.config.settings import BY_NAME
 
 _MOST = 10**9 - 1
 _SCALAR = ["string", "number", "boolean", "null"]

@@ -1,11 +1,12 @@
 """What an apply starts from: a saved plan or a journal, with its settings where none are given."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ci3.config.resolve import Given, refuse_unknown, resolve, text_of
+from ci3.config.settings import BY_NAME, Settings
+from ci3.config.targets import Policy, numbered, resolve_targets
 from ci3.core.journal.location import is_address
 from ci3.core.live.sources import LiveSource
 from ci3.core.model.decision import Engine
@@ -13,14 +14,10 @@ from ci3.core.model.deployment import Target
 from ci3.core.model.policy import DELETE_VERSIONS, ENGINE, Origin, PolicyEntry
 from ci3.core.plan.plan import Plan
 from ci3.errors import SettingsError
-from ci3.resolving import Given, refuse_unknown, resolve, text_of
-from ci3.settings import BY_NAME, Settings
-from ci3.targets import Policy, numbered, resolve_targets
 
 if TYPE_CHECKING:
     from ci3.core.journal.header import JournalHeader
 
-MAXIMUM_BYTES = 100_000_000
 JOURNAL_TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url")
 """The settings that a journal's header records of its target."""
 
@@ -28,45 +25,6 @@ JOURNAL_TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url")
 def named_plan_file(policy: Policy, given: Mapping[str, Given]) -> str:
     """Give the path of the plan file that is named, or nothing."""
     return text_of(given, "plan-file") or text_of(policy.defaults, "plan-file")
-
-
-def read_saved_plans(path: str) -> tuple[Plan, ...]:
-    """Read the plans of a plan file.
-
-    Raises SettingsError where there is none, and for one that was edited or is another version's.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(MAXIMUM_BYTES + 1)
-    except OSError as exc:
-        raise SettingsError(
-            f"the plan file {path} can't be read: {exc.strerror}",
-            "Nothing was deleted. Make it first: ci3 plan-cleanup --plan-file, or mode: plan.",
-        ) from exc
-    if len(content) > MAXIMUM_BYTES:
-        raise SettingsError(f"{path} is larger than any plan", "Nothing was deleted.")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        raise SettingsError(f"{path} is no plan of ci3: it is not UTF-8", "") from exc
-    from ci3.core.plan.json_reader import load_plans  # noqa: PLC0415
-
-    plans = load_plans(text, path)
-    for plan in plans:
-        _refuse_odd_names(plan, path)
-    return plans
-
-
-def _refuse_odd_names(plan: Plan, path: str) -> None:
-    names = Counter(decision.deployment.name for decision in plan.decisions)
-    for decision in plan.decisions:
-        one = decision.deployment
-        is_its_folder = one.prefix == f"{plan.target.prefix}{one.name}/"
-        if not is_its_folder or not one.name or "/" in one.name or names[one.name] > 1:
-            raise SettingsError(
-                f"{path}: {one.prefix!r} is not the one folder of a deployment {one.name!r}",
-                "Nothing was deleted. Make the plan again.",
-            )
 
 
 def settings_of_plans(

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Never, cast
 
+from ci3.config.fields import Setting
+from ci3.config.parsers import parse_live_source, parse_url
+from ci3.config.settings import BY_NAME, SETTINGS, Settings
 from ci3.core.model.policy import Origin, PolicyEntry
-from ci3.definitions import Setting
 from ci3.errors import SettingsError, nearest
-from ci3.settings import BY_NAME, SETTINGS, Settings
-from ci3.values import parse_live_source, parse_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from ci3.resolving import Given, text_of
-from ci3.targets import Policy
+from ci3.config.resolve import Given, text_of
+from ci3.config.targets import Policy
 
 
 def read_named_policy(given: Mapping[str, Given]) -> Policy:
@@ -11,6 +11,6 @@ def read_named_policy(given: Mapping[str, Given]) -> Policy:
     path = text_of(given, "policy-file")
     if not path:
         return Policy()
-    from ci3.policy_file import read_policy_file  # noqa: PLC0415
+    from ci3.config.policy_file import read_policy_file  # noqa: PLC0415
 
     return read_policy_file(path)

@@ -1,0 +1,48 @@
+"""Plan files: read what an earlier run saved, and write what this one planned."""
+
+from collections import Counter
+from pathlib import Path
+
+from ci3.core.plan.plan import Plan
+from ci3.errors import SettingsError
+
+MAXIMUM_BYTES = 100_000_000
+
+
+def read_saved_plans(path: str) -> tuple[Plan, ...]:
+    """Read the plans of a plan file.
+
+    Raises SettingsError where there is none, and for one that was edited or is another version's.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAXIMUM_BYTES + 1)
+    except OSError as exc:
+        raise SettingsError(
+            f"the plan file {path} can't be read: {exc.strerror}",
+            "Nothing was deleted. Make it first: ci3 plan-cleanup --plan-file, or mode: plan.",
+        ) from exc
+    if len(content) > MAXIMUM_BYTES:
+        raise SettingsError(f"{path} is larger than any plan", "Nothing was deleted.")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise SettingsError(f"{path} is no plan of ci3: it is not UTF-8", "") from exc
+    from ci3.core.plan.json_reader import load_plans  # noqa: PLC0415
+
+    plans = load_plans(text, path)
+    for plan in plans:
+        _refuse_odd_names(plan, path)
+    return plans
+
+
+def _refuse_odd_names(plan: Plan, path: str) -> None:
+    names = Counter(decision.deployment.name for decision in plan.decisions)
+    for decision in plan.decisions:
+        one = decision.deployment
+        is_its_folder = one.prefix == f"{plan.target.prefix}{one.name}/"
+        if not is_its_folder or not one.name or "/" in one.name or names[one.name] > 1:
+            raise SettingsError(
+                f"{path}: {one.prefix!r} is not the one folder of a deployment {one.name!r}",
+                "Nothing was deleted. Make the plan again.",
+            )
