@@ -37,7 +37,7 @@ from ci3.run import Run, hold_all, open_run
 
 if TYPE_CHECKING:
     from ci3.core.plan.policy_diff import PolicyChange
-    from ci3.engine.journal_file import OpenJournal
+    from ci3.engine.journal.reader import OpenJournal
     from ci3.github.api import GitHubApi
     from ci3.named_journal import Surround
 

@@ -18,15 +18,15 @@ from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeploymentResult, GuardProbe, ObjectOutcome, Result
 from ci3.core.plan.plan import Plan
-from ci3.engine.direct import Deleted, Deletion
+from ci3.engine.deletion.objects import Deleted, Deletion
+from ci3.engine.deletion.uploads import Uploads
+from ci3.engine.deletion.versions import VersionDeletion, version_guard
 from ci3.engine.gate import Gate
-from ci3.engine.journal import Journal
-from ci3.engine.uploads import Uploads
-from ci3.engine.version_deletion import VersionDeletion, version_guard
+from ci3.engine.journal.writer import Journal
 from ci3.errors import JournalError
 
 if TYPE_CHECKING:
-    from ci3.engine.lifecycle import Expired
+    from ci3.engine.lifecycle.apply import Expired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def delete(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Result
 def _open_journal(settings: Settings, run_id: str, bucket: BucketReader) -> Journal:
     if not is_address(settings.journal_file):
         return Journal(settings.journal_file or f"ci3-journal-{run_id}.jsonl")
-    from ci3.engine.stored_journal import store_lines  # noqa: PLC0415
+    from ci3.engine.journal.s3_sink import store_lines  # noqa: PLC0415
 
     place = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
     return Journal(place.url, store_lines(bucket, place))
@@ -148,7 +148,7 @@ def _open_work(
 
 def _expire(work: _Work, due: Sequence[Decision]) -> "Expired":
     """Leave deployments to S3, by lifecycle rules."""
-    from ci3.engine.lifecycle import Expiry  # noqa: PLC0415
+    from ci3.engine.lifecycle.apply import Expiry  # noqa: PLC0415
 
     cleanup, plan = work.cleanup, work.plan
     expiry = Expiry(

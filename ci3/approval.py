@@ -10,7 +10,7 @@ from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Target
 from ci3.core.plan.checks import against_readings, folder_names
 from ci3.core.plan.plan import NO_DEPLOYMENT, Plan, compare
-from ci3.engine.folders import find_folders
+from ci3.engine.inventory.folders import find_folders
 from ci3.errors import RefusedError
 
 

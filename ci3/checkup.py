@@ -7,9 +7,9 @@ from ci3.core.doctor.checks import diagnose
 from ci3.core.doctor.facts import Aim, Examination, Unread
 from ci3.core.doctor.finding import Checkup
 from ci3.core.model.deployment import Target, Versioning
-from ci3.engine.examination import examine, probe
-from ci3.engine.folders import find_folders
-from ci3.engine.live import read_live_sources
+from ci3.engine.doctor import examine, probe
+from ci3.engine.inventory.folders import find_folders
+from ci3.live.reader import read_live_sources
 
 
 def check_up(cleanup: Cleanup) -> Checkup:

@@ -38,20 +38,20 @@ from ci3.core.plan.plan import Plan
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.decide import Judgement, RetentionPolicy, judge
 from ci3.core.retention.evidence import NOTHING_BEGUN, judge_for_certain
-from ci3.engine.folders import Folders
-from ci3.engine.fork import forked
-from ci3.engine.inventory import Scope, finish_listing, take_inventory
-from ci3.engine.live import read_live_sources
-from ci3.engine.progress import Progress
-from ci3.engine.sibling import answer_spans
-from ci3.engine.version_listing import with_versions
+from ci3.engine.inventory.folders import Folders
+from ci3.engine.inventory.listing import Scope, finish_listing, take_inventory
+from ci3.engine.inventory.listing_worker import answer_spans
+from ci3.engine.inventory.versions import with_versions
+from ci3.engine.workers.progress import Progress
+from ci3.engine.workers.worker_process import forked
 from ci3.errors import AccessError, LackingError
+from ci3.live.reader import read_live_sources
 from ci3.memory import keep_one_heap
 
 if TYPE_CHECKING:
     from ci3.core.retention.explain import Explanation
     from ci3.core.retention.simulate import Simulation
-    from ci3.engine.reported import Reports
+    from ci3.engine.inventory.report import Reports
     from ci3.github.api import GitHubApi
 
 
@@ -179,7 +179,7 @@ class Cleanup:
         """Find out what the decision begins with: by listing, or with an inventory report."""
         if self.settings.inventory is None:
             return take_inventory(bucket, scope, self.progress), None
-        from ci3.engine.reported import take_reported_inventory  # noqa: PLC0415
+        from ci3.engine.inventory.report import take_reported_inventory  # noqa: PLC0415
 
         return take_reported_inventory(
             bucket, scope, self.settings.inventory, self.reports, self.progress

@@ -9,8 +9,8 @@ from ci3.config.resolve import Given, resolve
 from ci3.config.settings import Settings
 from ci3.core.journal.location import JournalPlace, is_address
 from ci3.core.model.policy import Origin
-from ci3.engine.journal_file import JournalFile, OpenJournal, open_journal, reopen_journal
-from ci3.engine.stored_journal import read_stored_journal, reopen_stored_journal
+from ci3.engine.journal.reader import JournalFile, OpenJournal, open_journal, reopen_journal
+from ci3.engine.journal.s3_sink import read_stored_journal, reopen_stored_journal
 
 ACCESS_SETTINGS = ("region", "endpoint-url", "role-to-assume")
 """What an address does not say of how its bucket is reached."""

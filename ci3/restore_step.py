@@ -8,8 +8,8 @@ from ci3.cleanup import Cleanup
 from ci3.config.from_plan import settings_of_journal_target
 from ci3.config.resolve import Given, refuse_unknown, resolve, text_of
 from ci3.config.settings import BY_NAME, Settings
-from ci3.engine.deletions import JournaledDeletions
-from ci3.engine.restore import Restoration, exit_code, refuse_unless_restorable
+from ci3.engine.restore.restore import Restoration, exit_code, refuse_unless_restorable
+from ci3.engine.restore.sources import JournaledDeletions
 from ci3.errors import ExitCode, SettingsError
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES
 from ci3.named_journal import open_named_journal

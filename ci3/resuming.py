@@ -13,10 +13,10 @@ from ci3.core.journal.resume import Left, find_gone, is_as_approved, plan_what_i
 from ci3.core.model.result import DeploymentResult, ObjectOutcome, Result
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import Account
-from ci3.engine.inventory import list_deployment
-from ci3.engine.journal import Journal
-from ci3.engine.journal_file import OpenJournal
-from ci3.engine.settling import settle_open
+from ci3.engine.inventory.listing import list_deployment
+from ci3.engine.journal.reader import OpenJournal
+from ci3.engine.journal.recovery import settle_open
+from ci3.engine.journal.writer import Journal
 
 
 @dataclass(slots=True, kw_only=True)

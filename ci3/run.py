@@ -18,7 +18,7 @@ from ci3.errors import Ci3Error, SettingsError, told
 
 if TYPE_CHECKING:
     from ci3.core.lifecycle.rule_status import Reconciled
-    from ci3.engine.journal_file import OpenJournal
+    from ci3.engine.journal.reader import OpenJournal
     from ci3.resuming import Resumption
 
 

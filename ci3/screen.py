@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ci3.aws.client import Credentials
     from ci3.cleanup import Cleanup
     from ci3.config.settings import Settings
-    from ci3.engine.progress import Progress
+    from ci3.engine.workers.progress import Progress
     from ci3.github.api import GitHubApi
 
 WIDTH_WITHOUT_TERMINAL = 160

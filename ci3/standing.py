@@ -10,7 +10,7 @@ from ci3.core.live.pins import Pin
 from ci3.core.model.result import ObjectOutcome, Result
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import Account
-from ci3.engine.lifecycle import reconcile
+from ci3.engine.lifecycle.reconcile import reconcile
 from ci3.errors import Ci3Error, told
 
 

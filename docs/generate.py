@@ -17,7 +17,7 @@ from ci3.config.settings import BY_NAME, SETTINGS
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.plan.json_reader import plan_schema
-from ci3.engine.journal_records import journal_schema
+from ci3.engine.journal.records import journal_schema
 from ci3.errors import ExitCode
 from docs.scales import arithmetic, costs_table, times_table
 from docs.tables import plan_keys_table, table

@@ -14,8 +14,8 @@ from ci3.core.journal.header import JournalHeader, note_approved
 from ci3.core.model.deployment import Deployment, Target, Versioning
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.journal import Journal
-from ci3.engine.journal_file import JournalFile, reopen_journal
+from ci3.engine.journal.reader import JournalFile, reopen_journal
+from ci3.engine.journal.writer import Journal
 from tests.builders import NOW, days_ago
 
 TARGET = Target(

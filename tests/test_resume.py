@@ -7,8 +7,8 @@ import pytest
 
 from ci3.cli import main
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.journal_file import open_journal
-from ci3.engine.settling import settle_open
+from ci3.engine.journal.reader import open_journal
+from ci3.engine.journal.recovery import settle_open
 from tests.crash import SETTINGS, crash, resume, small_batches
 from tests.fault_proxy import FaultProxy
 from tests.journals import begun, entries, intended, outcomes, records

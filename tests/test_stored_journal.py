@@ -142,7 +142,7 @@ def test_lost_answer_to_a_part_of_the_journal_is_settled(
     live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, pauses, nth: int
 ) -> None:
     """It was stored, and the request that boto3 sends again meets it."""
-    monkeypatch.setattr("ci3.engine.sending.DELETE_BATCH_SIZE", 2)
+    monkeypatch.setattr("ci3.engine.deletion.sender.DELETE_BATCH_SIZE", 2)
     before = live.keys()
     proxy.drop("PUT", FOLDER, nth=nth)
 
@@ -159,7 +159,7 @@ def test_run_whose_journal_another_one_goes_on_with_sends_nothing_more(
     live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, nth: int
 ) -> None:
     """Run A is alive; B took it for dead, and has put its first line where A's next would be."""
-    monkeypatch.setattr("ci3.engine.sending.DELETE_BATCH_SIZE", 1)
+    monkeypatch.setattr("ci3.engine.deletion.sender.DELETE_BATCH_SIZE", 1)
     for number in range(4):
         live.deploy(f"older-{number}", days=30 + number)
     before = live.keys()

@@ -75,7 +75,7 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
     Example:
       ci3 list-objects ab12cd3 --bucket-name my-site
     """
-    from ci3.engine.inventory import list_deployment  # noqa: PLC0415
+    from ci3.engine.inventory.listing import list_deployment  # noqa: PLC0415
 
     folder = name.rstrip("/")
     targets = targets_from(values)

@@ -20,7 +20,7 @@ from ci3.screen import OUTPUT, ask, console, make_cleanup, write_markdown
 if TYPE_CHECKING:
     from ci3.cleanup import Cleanup
     from ci3.core.restore.plan import Restored, UndoPlan
-    from ci3.engine.deletions import Deletions
+    from ci3.engine.restore.sources import Deletions
 
 
 @with_options((*JOURNAL_TARGET_SETTINGS, "role-to-assume"))
@@ -62,7 +62,7 @@ def restore(
       ci3 restore --run-id 20261123T100000Z-1a2b3c4d --bucket-name my-site
       ci3 restore ab12cd3 --deleted-since 2h --bucket-name my-site
     """
-    from ci3.engine.restore import Restoration, exit_code, refuse_unless_restorable  # noqa: PLC0415
+    from ci3.engine.restore.restore import Restoration, exit_code, refuse_unless_restorable  # noqa: PLC0415
     from ci3.report.restore import show_restored, show_undo_plan  # noqa: PLC0415
 
     with _open_deletions(source, run_id, deleted_since, values) as (cleanup, deletions):
@@ -92,8 +92,8 @@ def _open_deletions(
     source: str, run_id: str, deleted_since: str, values: Mapping[str, str | None]
 ) -> "Iterator[tuple[Cleanup, Deletions]]":
     """Find what is to be undone, and where; exactly one way of naming it may be used."""
-    from ci3.engine.deletions import JournaledDeletions  # noqa: PLC0415
-    from ci3.engine.stored_journal import read_stored_journal  # noqa: PLC0415
+    from ci3.engine.journal.s3_sink import read_stored_journal  # noqa: PLC0415
+    from ci3.engine.restore.sources import JournaledDeletions  # noqa: PLC0415
     from ci3.named_journal import ACCESS_SETTINGS, open_named_journal  # noqa: PLC0415
 
     given = given_from(values)
@@ -128,7 +128,7 @@ def _open_deletions(
 
 
 def _deletions_since(cleanup: "Cleanup", source: str, text: str) -> "Deletions":
-    from ci3.engine.deletions import DeletionsSince  # noqa: PLC0415
+    from ci3.engine.restore.sources import DeletionsSince  # noqa: PLC0415
 
     name = source.rstrip("/")
     if not name or "/" in name or name == JOURNAL_FOLDER:

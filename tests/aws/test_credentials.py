@@ -14,11 +14,11 @@ import pytest
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials
 from ci3.aws.credentials import assume_role, name_session
-from ci3.aws.live import read_cloudfront, read_parameter
 from ci3.core.live.sources import LiveSource
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
 from ci3.errors import AccessError, GitHubReadOnlyError
+from ci3.live.aws import read_cloudfront, read_parameter
 from tests.aws.answers import HTML
 from tests.fault_proxy import FaultProxy, Request
 from tests.github.fake_oidc import ISSUER, SUBJECT, make_token

@@ -10,14 +10,9 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import make_service_client
-from ci3.aws.live import (
-    CLOUDFRONT_OPERATIONS,
-    SSM_OPERATIONS,
-    read_parameter,
-    read_pointer_object,
-)
 from ci3.core.live.sources import LiveSource, Reading
 from ci3.errors import GateError
+from ci3.live.aws import CLOUDFRONT_OPERATIONS, SSM_OPERATIONS, read_parameter, read_pointer_object
 from tests.aws.answers import HTML, error
 from tests.fault_proxy import FaultProxy
 from tests.s3 import Bucket

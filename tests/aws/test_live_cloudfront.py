@@ -9,8 +9,8 @@ import pytest
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from ci3.aws.live import read_cloudfront
 from ci3.core.live.sources import LiveSource, Reading
+from ci3.live.aws import read_cloudfront
 from tests.aws.answers import HTML, error
 from tests.fault_proxy import FaultProxy
 

@@ -53,8 +53,8 @@ def test_copy_of_the_python_reads_in_the_image_as_locked_up_as_it_is(bucket):
     run = run_python(
         "from ci3.aws.bucket import BucketReader\n"
         "from ci3.engine import fork\n"
-        "from ci3.engine.folders import find_folders\n"
-        "from ci3.engine.sibling import ListingSibling, answer_spans\n"
+        "from ci3.engine.inventory.folders import find_folders\n"
+        "from ci3.engine.inventory.listing_worker import ListingSibling, answer_spans\n"
         f"reader = BucketReader(bucket={bucket.name!r}, region='', "
         f"endpoint_url={bucket.endpoint_url!r})\n"
         "found = find_folders(reader, '')\n"

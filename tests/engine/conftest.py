@@ -3,7 +3,7 @@
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.engine import fork
+from ci3.engine.workers import worker_process as fork
 from tests.s3 import Bucket
 
 

@@ -10,7 +10,7 @@ from xml.sax.saxutils import unescape
 
 from ci3.core.model.result import ObjectOutcome
 from ci3.core.plan.plan import Plan
-from ci3.engine.journal_file import JournalFile
+from ci3.engine.journal.reader import JournalFile
 from ci3.errors import ExitCode, SettingsError
 from tests.fault_proxy import Request
 from tests.journals import intended, outcomes

@@ -26,8 +26,9 @@ from ci3.core.model.objects import StoredObject
 from ci3.core.plan.plan import Plan
 from ci3.core.retention.decide import RetentionPolicy, judge
 from ci3.engine.gate import Gate
-from ci3.engine.lifecycle import Expiry, reconcile
-from ci3.engine.progress import Silent
+from ci3.engine.lifecycle.apply import Expiry
+from ci3.engine.lifecycle.reconcile import reconcile
+from ci3.engine.workers.progress import Silent
 from tests import builders
 from tests.memory_lifecycle import (
     clear_old_versions,

@@ -14,7 +14,7 @@ from ci3.core.model.policy import Origin
 from ci3.core.model.result import DeploymentResult, Result
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import Account, exit_code
-from ci3.engine.progress import Progress, Silent
+from ci3.engine.workers.progress import Progress, Silent
 from ci3.errors import ExitCode, RefusedError
 from tests.engine.invariants import Watch
 from tests.journals import records

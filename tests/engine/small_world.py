@@ -27,10 +27,10 @@ from ci3.core.plan.json_reader import load_plans
 from ci3.core.plan.json_writer import dump_plans
 from ci3.core.plan.plan import Plan
 from ci3.core.restore.plan import Restored, UndoPlan
-from ci3.engine.deletions import JournaledDeletions
-from ci3.engine.journal_file import JournalFile, open_journal
-from ci3.engine.progress import Silent
-from ci3.engine.restore import Restoration
+from ci3.engine.journal.reader import JournalFile, open_journal
+from ci3.engine.restore.restore import Restoration
+from ci3.engine.restore.sources import JournaledDeletions
+from ci3.engine.workers.progress import Silent
 from ci3.errors import SettingsError
 from tests import memory_site
 from tests.engine.road import cleanup

@@ -7,10 +7,10 @@ import pytest
 
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.core.model.deployment import Versioning
-from ci3.engine.direct import Deletion
+from ci3.engine.deletion.objects import Deletion
 from ci3.engine.gate import Gate
-from ci3.engine.journal import Journal
-from ci3.engine.progress import Silent
+from ci3.engine.journal.writer import Journal
+from ci3.engine.workers.progress import Silent
 from ci3.errors import ExitCode, GateError, RefusedError
 from tests.aws.answers import delete_result, error
 from tests.engine.road import apply, apply_plan, cleanup

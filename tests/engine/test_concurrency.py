@@ -2,7 +2,8 @@
 
 import pytest
 
-from ci3.engine import relisting, sharing
+from ci3.engine.deletion import refresh as relisting
+from ci3.engine.inventory import work_sharing as sharing
 from ci3.errors import ExitCode
 from tests.engine.meter import Meter
 from tests.engine.road import apply

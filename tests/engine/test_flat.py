@@ -8,10 +8,10 @@ import pytest
 
 from ci3.core.inventory.summary import describe
 from ci3.core.model.deployment import Deployment
-from ci3.engine import ranges
-from ci3.engine.folders import find_folders
-from ci3.engine.inventory import Scope, take_inventory
-from ci3.engine.progress import Silent
+from ci3.engine.inventory import key_ranges as ranges
+from ci3.engine.inventory.folders import find_folders
+from ci3.engine.inventory.listing import Scope, take_inventory
+from ci3.engine.workers.progress import Silent
 from tests.engine.sorted_bucket import SortedBucket, stored
 
 RUN_SECONDS = 6

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.engine import fork
-from ci3.engine.fork import Fork, Say, fork_beside, forked
+from ci3.engine.workers import worker_process as fork
+from ci3.engine.workers.worker_process import Fork, Say, fork_beside, forked
 from ci3.errors import AccessError
 from tests.s3 import Bucket
 

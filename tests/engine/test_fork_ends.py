@@ -12,7 +12,7 @@ import pytest
 from bench.cases import Case, Work
 from bench.layout import Layout
 from bench.servers import running_memory_server
-from ci3.engine import fork
+from ci3.engine.workers import worker_process as fork
 from tests.s3 import Bucket
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from ci3.core.model.deployment import Inventory
-from ci3.engine.inventory import Scope, take_inventory
-from ci3.engine.progress import Silent
+from ci3.engine.inventory.listing import Scope, take_inventory
+from ci3.engine.workers.progress import Silent
 from ci3.errors import AccessError
 from tests.aws.answers import HTML, TOGETHER, entry, error, listing
 from tests.engine.road import cleanup

@@ -14,8 +14,8 @@ from ci3.core.journal.entry import JournalEntry
 from ci3.core.model.objects import StoredVersion
 from ci3.core.model.policy import Origin, PolicyEntry
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.journal_file import open_journal
-from ci3.engine.journal_records import journal_schema
+from ci3.engine.journal.reader import open_journal
+from ci3.engine.journal.records import journal_schema
 from ci3.errors import SettingsError
 from tests.builders import NOW, days_ago
 from tests.journals import (
@@ -128,7 +128,7 @@ def test_each_key_is_found_under_its_deployment_however_batches_share_them(batch
 
 
 def test_few_lines_are_in_memory_however_long_the_journal_is(monkeypatch):
-    monkeypatch.setattr("ci3.engine.journal_file.LINES_KEPT", 2)
+    monkeypatch.setattr("ci3.engine.journal.reader.LINES_KEPT", 2)
     batches = [([stored(f"app/d{n}/a")], [DELETED]) for n in range(20)]
     journal = read(written(*batches, names=[f"d{n}" for n in range(20)]))
     assert len(entries(journal)) == 20
@@ -303,7 +303,7 @@ def test_journal_without_a_header_deleted_nothing(content):
 
 def test_line_longer_than_any_is_not_taken_for_a_torn_one(monkeypatch):
     content = written()
-    monkeypatch.setattr("ci3.engine.journal_file.LINE_LIMIT_BYTES", 100)
+    monkeypatch.setattr("ci3.engine.journal.reader.LINE_LIMIT_BYTES", 100)
     with pytest.raises(SettingsError, match="line 1: the line is longer"):
         read(content)
 

@@ -6,8 +6,8 @@ import pytest
 
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.journal import Journal
-from ci3.engine.journal_file import open_journal
+from ci3.engine.journal.reader import open_journal
+from ci3.engine.journal.writer import Journal
 from ci3.errors import SettingsError
 from tests.journals import (
     DELETED,

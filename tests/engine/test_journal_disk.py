@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.journal import Journal
-from ci3.engine.journal_file import reopen_journal
+from ci3.engine.journal.reader import reopen_journal
+from ci3.engine.journal.writer import Journal
 from ci3.errors import JournalError, SettingsError
 from tests.builders import NOW
 from tests.journals import DELETED, begun, entries, read, resumed, stored

@@ -8,8 +8,8 @@ import pytest
 
 from ci3.aws.bucket import BucketReader
 from ci3.core.live.sources import LiveSource, Reading
-from ci3.engine.live import read_live_sources
 from ci3.github.api import GitHubApi
+from ci3.live.reader import read_live_sources
 from tests.aws.answers import error
 from tests.fault_proxy import FaultProxy
 from tests.github.fake_github import FakeGitHub

@@ -3,7 +3,7 @@
 import threading
 from contextlib import suppress
 
-from ci3.engine.pace import Pace
+from ci3.engine.workers.aimd_limit import Pace
 
 
 def test_each_sign_of_too_many_halves_and_never_stops_all():

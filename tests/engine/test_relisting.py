@@ -10,10 +10,11 @@ import pytest
 from ci3.aws.bucket import BucketReader
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine import direct, fork
-from ci3.engine import relisting as engine_relisting
-from ci3.engine.inventory import list_deployment, read_folder
-from ci3.engine.relisting import Relisting, begin_relisting
+from ci3.engine.deletion import objects as direct
+from ci3.engine.deletion import refresh as engine_relisting
+from ci3.engine.deletion.refresh import Relisting, begin_relisting
+from ci3.engine.inventory.listing import list_deployment, read_folder
+from ci3.engine.workers import worker_process as fork
 from ci3.errors import AccessError, DeniedError, ExitCode, ListingError
 from tests.engine.road import apply, furnish
 from tests.fault_proxy import FaultProxy

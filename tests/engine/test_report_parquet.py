@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ci3.core.inventory.report_manifest import Manifest, ReportFormat
-from ci3.engine.report_parquet import BATCH_ROWS, read_parquet
+from ci3.engine.inventory.report_parquet import BATCH_ROWS, read_parquet
 from ci3.errors import ListingError, SettingsError
 from tests.engine.road import cleanup
 from tests.inventory_reports import ALL_VERSIONS, report_of, to_parquet

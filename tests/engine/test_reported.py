@@ -12,8 +12,8 @@ from ci3.core.model.issues import WarningCode
 from ci3.core.plan.json_reader import load_plans
 from ci3.core.plan.json_writer import dump_plan
 from ci3.core.plan.plan import Plan
-from ci3.engine import report_rows
-from ci3.engine.report_rows import CHUNK_BYTES
+from ci3.engine.inventory import report_csv as report_rows
+from ci3.engine.inventory.report_csv import CHUNK_BYTES
 from ci3.errors import AccessError, Ci3Error, ExitCode, ListingError, RefusedError
 from tests.engine.road import apply, cleanup
 from tests.inventory_reports import (

@@ -11,13 +11,21 @@ from threading import Condition, Event
 import pytest
 
 from ci3.core.model.deployment import Deployment
-from ci3.engine import flat, ranges, sharing
-from ci3.engine.flat import FlatListing
-from ci3.engine.folders import Folders, find_folders
-from ci3.engine.latency import Latency
-from ci3.engine.progress import Silent
-from ci3.engine.ranges import Span
-from ci3.engine.share import Share
+from ci3.engine.inventory import (
+    key_ranges as ranges,
+)
+from ci3.engine.inventory import (
+    parallel_listing as flat,
+)
+from ci3.engine.inventory import (
+    work_sharing as sharing,
+)
+from ci3.engine.inventory.folders import Folders, find_folders
+from ci3.engine.inventory.key_ranges import Span
+from ci3.engine.inventory.parallel_listing import FlatListing
+from ci3.engine.inventory.partial_listing import Share
+from ci3.engine.workers.latency_limit import Latency
+from ci3.engine.workers.progress import Silent
 from ci3.errors import AccessError
 from tests.engine.meter import Meter
 from tests.engine.sorted_bucket import SortedBucket

@@ -10,13 +10,13 @@ from bench.cases import Case, Work
 from bench.layout import Layout
 from bench.servers import running_memory_server
 from ci3.aws.bucket import BucketReader
-from ci3.engine import fork
-from ci3.engine.flat import FlatListing
-from ci3.engine.folders import find_folders
-from ci3.engine.fork import forked
-from ci3.engine.inventory import Scope, take_inventory
-from ci3.engine.progress import Silent
-from ci3.engine.sibling import ListingSibling, answer_spans
+from ci3.engine.inventory.folders import find_folders
+from ci3.engine.inventory.listing import Scope, take_inventory
+from ci3.engine.inventory.listing_worker import ListingSibling, answer_spans
+from ci3.engine.inventory.parallel_listing import FlatListing
+from ci3.engine.workers import worker_process as fork
+from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.worker_process import forked
 
 LARGE = Case(work=Work.PLAN, layout=Layout("300x1000"), doomed=150, tools=(), title="large")
 SMALL = Case(work=Work.PLAN, layout=Layout("30x20"), doomed=15, tools=(), title="small")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.engine.uploads import Aborted, Uploads
+from ci3.engine.deletion.uploads import Aborted, Uploads
 from ci3.errors import DeniedError, ExitCode
 from tests.engine.road import apply, furnish
 from tests.fault_proxy import FaultProxy

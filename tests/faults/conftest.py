@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.deletions import JournaledDeletions
-from ci3.engine.journal_file import open_journal
-from ci3.engine.progress import Silent
-from ci3.engine.restore import Restoration
+from ci3.engine.journal.reader import open_journal
+from ci3.engine.restore.restore import Restoration
+from ci3.engine.restore.sources import JournaledDeletions
+from ci3.engine.workers.progress import Silent
 from ci3.errors import ExitCode, SettingsError
 from tests.engine.road import DOOMED, apply, cleanup, furnish
 from tests.memory_site import MemorySite, running_site

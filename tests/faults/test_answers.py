@@ -3,7 +3,7 @@
 import pytest
 
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.sending import RETRY_DELAYS_SECONDS
+from ci3.engine.deletion.sender import RETRY_DELAYS_SECONDS
 from ci3.errors import ExitCode
 from tests.aws.answers import HTML, error
 from tests.engine.road import apply

@@ -1,7 +1,7 @@
 """S3 has too much of it: the run goes on more slowly, and gives up what never fares better."""
 
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.sending import RETRY_DELAYS_SECONDS
+from ci3.engine.deletion.sender import RETRY_DELAYS_SECONDS
 from ci3.errors import ExitCode
 from tests.aws.answers import error
 from tests.engine.road import apply

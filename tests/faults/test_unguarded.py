@@ -8,8 +8,8 @@ import pytest
 
 from ci3.core.model.deployment import Deployment, Versioning
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.inventory import list_deployment
-from ci3.engine.sending import FRESH_SECONDS, Part, Sender
+from ci3.engine.deletion.sender import FRESH_SECONDS, Part, Sender
+from ci3.engine.inventory.listing import list_deployment
 from ci3.errors import ExitCode
 from tests.aws.answers import error
 from tests.engine.road import apply, cleanup

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.progress import Silent
+from ci3.engine.workers.progress import Silent
 from ci3.errors import ExitCode
 from tests.engine.road import apply
 from tests.fault_proxy import FaultProxy

@@ -3,8 +3,8 @@
 import pytest
 
 from ci3.core.live.sources import LiveSource
-from ci3.github import live
-from ci3.github.live import read_github
+from ci3.live import github as live
+from ci3.live.github import read_github
 
 SHAS = [f"{number:07x}" + "ab" * 16 + "c" for number in range(1, 10)]
 """Nine commits, told apart by their first seven digits: 0000001, 0000002 and so on."""

@@ -7,8 +7,8 @@ import pytest
 import requests
 
 from ci3.core.live.sources import LiveSource, Reading
-from ci3.github import web
-from ci3.github.web import read_page
+from ci3.live import url as web
+from ci3.live.url import read_page
 from tests.web_site import Site, running_site
 
 SECRET = "s3cr3t"

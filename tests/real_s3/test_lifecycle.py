@@ -8,7 +8,7 @@ from ci3.aws.bucket import BucketReader
 from ci3.cli import main
 from ci3.core.lifecycle.configuration import read_configuration
 from ci3.core.lifecycle.rule import ExpiryRule
-from ci3.engine.lifecycle_change import LifecycleChanger, is_ours
+from ci3.engine.lifecycle.update import LifecycleChanger, is_ours
 from tests.s3 import Bucket
 
 FOREIGN = {

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import ObjectOutcome
@@ -69,3 +70,12 @@ def _weight(entry: JournalEntry) -> int:
 def object_identity(entry: JournalEntry | StoredVersion) -> tuple[str, int, datetime]:
     """Return what identifies an object's content where no version ID does."""
     return entry.etag, entry.size_bytes, entry.modified_at
+
+
+class RulesOutcome(StrEnum):
+    """What became of lifecycle rules that were to be written."""
+
+    WRITTEN = "written"
+    NOT_WRITTEN = "not-written"
+    PUT_BACK = "put-back"
+    UNKNOWN = "unknown"

@@ -1,7 +1,7 @@
 import pytest
 
-from ci3.engine.deletions import JournaledDeletions
-from ci3.engine.journal_file import open_journal
+from ci3.engine.journal.reader import open_journal
+from ci3.engine.restore.sources import JournaledDeletions
 from tests.engine.restore.undoing import DOOMED, Undo
 from tests.s3 import Bucket
 

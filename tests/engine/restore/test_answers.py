@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from ci3.core.restore.plan import RestoreOutcome
-from ci3.engine.progress import Silent
-from ci3.engine.restore import RETRY_DELAYS_SECONDS, exit_code
+from ci3.engine.restore.restore import RETRY_DELAYS_SECONDS, exit_code
+from ci3.engine.workers.progress import Silent
 from ci3.errors import ExitCode
 from tests.aws.answers import delete_result, error
 from tests.engine.restore.undoing import DELETE, DOOMED, VERSIONS, current, deleted, markers

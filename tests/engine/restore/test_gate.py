@@ -6,8 +6,8 @@ import pytest
 
 from ci3.core.restore.decide import Undo as UndoOne
 from ci3.core.restore.plan import RestoreOutcome
-from ci3.engine.deletions import DeletionsSince
-from ci3.engine.restore import check_markers
+from ci3.engine.restore.restore import check_markers
+from ci3.engine.restore.sources import DeletionsSince
 from ci3.errors import GateError
 from tests.engine.restore.undoing import Undo, deleted, markers
 from tests.engine.road import cleanup

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from ci3.core.restore.decide import SkipReason
-from ci3.engine.deletions import DeletionsSince, JournaledDeletions
-from ci3.engine.journal_file import open_journal
-from ci3.engine.restore import exit_code, refuse_unless_restorable
+from ci3.engine.journal.reader import open_journal
+from ci3.engine.restore.restore import exit_code, refuse_unless_restorable
+from ci3.engine.restore.sources import DeletionsSince, JournaledDeletions
 from ci3.errors import AccessError, ExitCode, RefusedError, SettingsError
 from tests.aws.answers import error
 from tests.engine.restore.undoing import VERSIONS, Undo, current, deleted

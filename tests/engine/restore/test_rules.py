@@ -9,9 +9,9 @@ from ci3.applying import delete
 from ci3.approval import approve
 from ci3.core.lifecycle.configuration import read_configuration
 from ci3.core.lifecycle.rule import ExpiryRule
-from ci3.engine.deletions import DeletionsSince, JournaledDeletions
-from ci3.engine.journal_file import open_journal
-from ci3.engine.restore import exit_code
+from ci3.engine.journal.reader import open_journal
+from ci3.engine.restore.restore import exit_code
+from ci3.engine.restore.sources import DeletionsSince, JournaledDeletions
 from ci3.errors import AccessError, ExitCode
 from tests.aws.answers import error
 from tests.core.lifecycle_texts import foreign_rule, whole

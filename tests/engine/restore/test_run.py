@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ci3.core.restore.decide import SkipReason
-from ci3.engine.restore import exit_code
+from ci3.engine.restore.restore import exit_code
 from ci3.errors import ExitCode
 from tests.engine.restore.undoing import current, deleted, markers
 from tests.fault_proxy import FaultProxy

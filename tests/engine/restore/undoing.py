@@ -1,8 +1,8 @@
 """An undo on the in-process S3, and what another client sees of it."""
 
 from ci3.core.restore.plan import Restored, RestoreOutcome, UndoPlan
-from ci3.engine.progress import Silent
-from ci3.engine.restore import Restoration
+from ci3.engine.restore.restore import Restoration
+from ci3.engine.workers.progress import Silent
 from ci3.errors import ExitCode
 from tests.engine.road import apply, cleanup
 from tests.memory_site import MemorySite

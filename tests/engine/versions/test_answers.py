@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.progress import Silent
-from ci3.engine.sending import RETRY_DELAYS_SECONDS
+from ci3.engine.deletion.sender import RETRY_DELAYS_SECONDS
+from ci3.engine.workers.progress import Silent
 from ci3.errors import ExitCode
 from tests.aws.answers import delete_result, error
 from tests.engine.road import Ran, apply_plan, cleanup

@@ -10,7 +10,7 @@ from ci3.core.formatting import moment
 from ci3.core.model.deployment import Target, Versioning
 from ci3.core.model.objects import StoredVersion
 from ci3.core.restore.decide import CLOCK_ALLOWANCE, Undoing, undo_entry, undo_expiry, undo_since
-from ci3.engine.journal_file import JournalFile
+from ci3.engine.journal.reader import JournalFile
 from ci3.errors import SettingsError
 
 

@@ -15,14 +15,14 @@ from typing import BinaryIO, assert_never
 
 from pydantic import ValidationError
 
-from ci3.core.journal.entry import JournalEntry, merge_entries
+from ci3.core.journal.entry import JournalEntry, RulesOutcome, merge_entries
 from ci3.core.journal.header import ApprovedDeployment, JournalHeader
 from ci3.core.lifecycle.rule import ExpiryRule
 from ci3.core.model.deployment import Target
 from ci3.core.model.policy import PolicyEntry
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.journal_lines import Lines, lock_journal, reopen_file
-from ci3.engine.journal_records import (
+from ci3.engine.journal.file_sink import Lines, lock_journal, reopen_file
+from ci3.engine.journal.records import (
     RECORD,
     BatchRecord,
     EndRecord,
@@ -32,7 +32,6 @@ from ci3.engine.journal_records import (
     Record,
     ResumedRecord,
     Row,
-    RulesOutcome,
     RulesOutcomeRecord,
     RulesRecord,
     SettledRecord,

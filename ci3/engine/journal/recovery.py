@@ -6,8 +6,8 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.core.journal.entry import JournalEntry
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.journal import Journal
-from ci3.engine.journal_file import JournalFile
+from ci3.engine.journal.reader import JournalFile
+from ci3.engine.journal.writer import Journal
 from ci3.errors import AccessError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Final
 
 from ci3.core.inventory.keyspace import end_of, middle
 from ci3.core.inventory.summary import Content
-from ci3.engine.folders import Folders
+from ci3.engine.inventory.folders import Folders
 
 PAGE_SIZE: Final = 1000
 """Objects on a full page."""

@@ -15,8 +15,8 @@ from ci3.core.inventory.keyspace import is_sorted
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.inventory import list_deployment
-from ci3.engine.pace import Pace
+from ci3.engine.inventory.listing import list_deployment
+from ci3.engine.workers.aimd_limit import Pace
 from ci3.errors import DeniedError, ListingError, told
 
 SENDERS = 8

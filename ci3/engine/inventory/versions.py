@@ -10,7 +10,7 @@ from ci3.core.inventory.versions import sum_up_versions
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Hole
 from ci3.core.model.objects import StoredVersion
-from ci3.engine.progress import Progress
+from ci3.engine.workers.progress import Progress
 from ci3.errors import DeniedError, ListingError
 
 VERSION_WORKERS = 8

@@ -10,8 +10,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, assert_never
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.live import read_cloudfront, read_parameter, read_pointer_object
 from ci3.core.live.sources import LiveKind, LiveSource, Reading
+from ci3.live.aws import read_cloudfront, read_parameter, read_pointer_object
 
 if TYPE_CHECKING:
     from ci3.github.api import GitHubApi
@@ -86,7 +86,7 @@ def _read(asked: _Asked, source: LiveSource) -> Reading:
         case LiveKind.OBJECT:
             return read_pointer_object(source, bucket=bucket, prefix=prefix)
         case LiveKind.URL:
-            from ci3.github.web import read_page  # noqa: PLC0415
+            from ci3.live.url import read_page  # noqa: PLC0415
 
             return read_page(source, bucket=bucket.bucket, prefix=prefix)
         case _:
@@ -96,7 +96,7 @@ def _read(asked: _Asked, source: LiveSource) -> Reading:
 def _read_from_github(asked: _Asked, source: LiveSource) -> Reading:
     if asked.github is None:
         return Reading(source=source, problem=NO_GITHUB)
-    from ci3.github.live import read_github  # noqa: PLC0415
+    from ci3.live.github import read_github  # noqa: PLC0415
 
     with asked.github_lock:
         return read_github(source, asked.github.transport)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ci3.aws.bucket import BucketReader
-from ci3.engine.flat import FlatListing
-from ci3.engine.folders import Folders
-from ci3.engine.fork import Fork, Say
-from ci3.engine.progress import Silent
-from ci3.engine.ranges import Span
-from ci3.engine.share import Share
+from ci3.engine.inventory.folders import Folders
+from ci3.engine.inventory.key_ranges import Span
+from ci3.engine.inventory.parallel_listing import FlatListing
+from ci3.engine.inventory.partial_listing import Share
+from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.worker_process import Fork, Say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

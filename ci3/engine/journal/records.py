@@ -1,7 +1,6 @@
 """The lines of a journal as they are checked: strict records, and the schema made from them."""
 
 import json
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -15,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from ci3.core.journal.entry import RulesOutcome
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.policy import Origin
 from ci3.core.model.result import ObjectOutcome
@@ -140,15 +140,6 @@ class SettledRecord(_Strict):
     record: Literal["settled"]
     batch: PositiveInt
     objects: list[tuple[NonNegativeInt, ObjectOutcome, str]]
-
-
-class RulesOutcome(StrEnum):
-    """What became of lifecycle rules that were to be written."""
-
-    WRITTEN = "written"
-    NOT_WRITTEN = "not-written"
-    PUT_BACK = "put-back"
-    UNKNOWN = "unknown"
 
 
 class RuleRecord(_Strict):

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from threading import Condition
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ci3.engine.latency import Latency
-from ci3.engine.ranges import Range, Ranges, Span
-from ci3.engine.share import Share
+from ci3.engine.inventory.key_ranges import Range, Ranges, Span
+from ci3.engine.inventory.partial_listing import Share
+from ci3.engine.workers.latency_limit import Latency
 
 if TYPE_CHECKING:
     from ci3.core.inventory.summary import Sum

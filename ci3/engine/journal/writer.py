@@ -13,11 +13,11 @@ from ci3.constants import JOURNAL_FORMAT
 from ci3.core.formatting import timestamp
 from ci3.core.journal.header import JournalHeader
 from ci3.core.model.objects import StoredObject, StoredVersion
-from ci3.engine.journal_lines import Lines, create_file
+from ci3.engine.journal.file_sink import Lines, create_file
 
 if TYPE_CHECKING:
     from ci3.core.lifecycle.rule import ExpiryRule
-    from ci3.engine.journal_file import OpenJournal
+    from ci3.engine.journal.reader import OpenJournal
 
 # The shortest JSON that a program writes and a person still reads.
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode

@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 from ci3.aws.listing.validation import FIRST_DAY
 from ci3.core.inventory.columns import time_text
 from ci3.core.inventory.report_manifest import Manifest, Rows, column_name
-from ci3.engine.report_rows import unreadable
+from ci3.engine.inventory.report_csv import unreadable
 from ci3.errors import SettingsError
 
 BATCH_ROWS: Final = 16_384

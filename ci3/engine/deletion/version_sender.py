@@ -14,8 +14,7 @@ from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.core.model.objects import NULL_VERSION_ID, StoredVersion
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.pace import Pace
-from ci3.engine.sending import (
+from ci3.engine.deletion.sender import (
     FRESH_SECONDS,
     RETRY_DELAYS_SECONDS,
     SENDERS,
@@ -23,7 +22,8 @@ from ci3.engine.sending import (
     is_unsettled,
     not_listed,
 )
-from ci3.engine.version_listing import list_all_versions
+from ci3.engine.inventory.versions import list_all_versions
+from ci3.engine.workers.aimd_limit import Pace
 from ci3.errors import told
 
 Version = tuple[str, str]

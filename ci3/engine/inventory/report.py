@@ -27,10 +27,10 @@ from ci3.core.inventory.report_manifest import (
 )
 from ci3.core.live.sources import folder_under
 from ci3.core.model.deployment import Deployment, Ignored, Inventory, ReportUsed
-from ci3.engine.folders import Folders, find_folders
-from ci3.engine.inventory import Scope, list_whole
-from ci3.engine.progress import Progress
-from ci3.engine.report_rows import read_csv
+from ci3.engine.inventory.folders import Folders, find_folders
+from ci3.engine.inventory.listing import Scope, list_whole
+from ci3.engine.inventory.report_csv import read_csv
+from ci3.engine.workers.progress import Progress
 from ci3.errors import AccessError, ListingError, RefusedError
 
 MANIFEST_LIMIT_BYTES = 100_000_000
@@ -110,7 +110,7 @@ def read_report(
     manifest = read_manifest(_checked_manifest(reports, place), place.url)
     refuse_unfit(manifest, place, bucket.bucket)
     if manifest.format is ReportFormat.PARQUET:
-        from ci3.engine.report_parquet import refuse_without_pyarrow  # noqa: PLC0415
+        from ci3.engine.inventory.report_parquet import refuse_without_pyarrow  # noqa: PLC0415
 
         refuse_without_pyarrow(place.url)
     tallies = Tallies(scope.prefix, names, scope.required_file)
@@ -168,7 +168,7 @@ def _rows(
         if manifest.format is ReportFormat.CSV:
             yield from read_csv(parts, manifest, where)
             return
-        from ci3.engine.report_parquet import read_parquet  # noqa: PLC0415
+        from ci3.engine.inventory.report_parquet import read_parquet  # noqa: PLC0415
 
         with tempfile.TemporaryFile() as kept:
             _keep(parts, kept, where)

@@ -26,11 +26,11 @@ from ci3.core.restore.plan import (
     sum_up_skips,
     undo_outcome,
 )
-from ci3.engine.deletions import Deletions, open_target
-from ci3.engine.in_the_way import InTheWay, find_rules, look_for_rules
-from ci3.engine.lifecycle_change import LifecycleChanger
-from ci3.engine.progress import Progress
-from ci3.engine.watching import Steps, watch
+from ci3.engine.lifecycle.rule_search import InTheWay, find_rules, look_for_rules
+from ci3.engine.lifecycle.update import LifecycleChanger
+from ci3.engine.restore.sources import Deletions, open_target
+from ci3.engine.workers.progress import Progress
+from ci3.engine.workers.wait import Steps, watch
 from ci3.errors import DeniedError, ExitCode, GateError, ListingError, RefusedError, told
 
 WORKERS = 8

@@ -8,8 +8,8 @@ from typing import Final
 from ci3.aws.bucket import BucketReader
 from ci3.core.inventory.columns import Listed
 from ci3.core.model.deployment import Deployment
-from ci3.engine.fork import Fork, Say, fork_beside
-from ci3.engine.inventory import LISTING_WORKERS, Found, read_folder
+from ci3.engine.inventory.listing import LISTING_WORKERS, Found, read_folder
+from ci3.engine.workers.worker_process import Fork, Say, fork_beside
 from ci3.errors import ListingError
 
 WORTH_A_COPY: Final = 5_000

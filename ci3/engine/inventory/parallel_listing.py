@@ -17,13 +17,13 @@ from ci3.aws.listing.pages import Page
 from ci3.core.inventory.columns import Listed
 from ci3.core.inventory.keyspace import end_of, is_sorted
 from ci3.core.inventory.summary import Content
-from ci3.engine.folders import Folders
-from ci3.engine.latency import Latency
-from ci3.engine.progress import Progress
-from ci3.engine.ranges import Range, Ranges, Span
-from ci3.engine.share import Edge, Share
-from ci3.engine.sharing import Sharing, Sibling
-from ci3.engine.watching import NOTICE_SECONDS
+from ci3.engine.inventory.folders import Folders
+from ci3.engine.inventory.key_ranges import Range, Ranges, Span
+from ci3.engine.inventory.partial_listing import Edge, Share
+from ci3.engine.inventory.work_sharing import Sharing, Sibling
+from ci3.engine.workers.latency_limit import Latency
+from ci3.engine.workers.progress import Progress
+from ci3.engine.workers.wait import NOTICE_SECONDS
 from ci3.errors import ListingError
 
 SHARE_SECONDS: Final = 0.02

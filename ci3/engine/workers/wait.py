@@ -6,7 +6,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any, Final
 
-from ci3.engine.progress import Progress
+from ci3.engine.workers.progress import Progress
 
 NOTICE_SECONDS: Final = 0.2
 """How often an interrupt is looked for: one that comes as a wait begins would not end it."""

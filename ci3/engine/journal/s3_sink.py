@@ -14,7 +14,7 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.journal_store import JournalStore
 from ci3.core.formatting import counted
 from ci3.core.journal.location import JournalPlace, part_name, part_number
-from ci3.engine.journal_file import LINE_LIMIT_BYTES, JournalFile, OpenJournal
+from ci3.engine.journal.reader import LINE_LIMIT_BYTES, JournalFile, OpenJournal
 from ci3.errors import AccessError, JournalError, SettingsError
 
 READERS = 16

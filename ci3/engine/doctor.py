@@ -12,7 +12,7 @@ from ci3.core.doctor.facts import NOT_ASKED, Aim, Examination, FoldersSeen, Unre
 from ci3.core.doctor.name_pattern import find_naming
 from ci3.core.model.deployment import Ignored, Versioning
 from ci3.core.model.result import GuardProbe
-from ci3.engine.folders import Folders
+from ci3.engine.inventory.folders import Folders
 from ci3.errors import AccessError, DeniedError
 
 LOOKED_AT: Final = 5

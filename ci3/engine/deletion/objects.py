@@ -16,13 +16,8 @@ from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import DeleteGuard, DeploymentResult, GuardProbe, ObjectOutcome
-from ci3.engine.folders import find_folders
-from ci3.engine.gate import Gate
-from ci3.engine.inventory import LISTING_WORKERS, describe_found
-from ci3.engine.journal import Journal
-from ci3.engine.progress import Progress
-from ci3.engine.relisting import Relisting, begin_relisting
-from ci3.engine.sending import (
+from ci3.engine.deletion.refresh import Relisting, begin_relisting
+from ci3.engine.deletion.sender import (
     SENDERS,
     Batch,
     Part,
@@ -32,8 +27,13 @@ from ci3.engine.sending import (
     is_unsettled,
     seen_again,
 )
-from ci3.engine.tallies import Tally
-from ci3.engine.watching import watch
+from ci3.engine.deletion.tally import Tally
+from ci3.engine.gate import Gate
+from ci3.engine.inventory.folders import find_folders
+from ci3.engine.inventory.listing import LISTING_WORKERS, describe_found
+from ci3.engine.journal.writer import Journal
+from ci3.engine.workers.progress import Progress
+from ci3.engine.workers.wait import watch
 from ci3.errors import DeniedError, GateError, JournalError, ListingError, told
 
 OVER = "the time that timeout allows is over. Run again: it goes on where this one stopped"

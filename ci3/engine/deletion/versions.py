@@ -19,15 +19,15 @@ from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Deployment, Versioning
 from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import DeleteGuard, DeploymentResult, GuardProbe, ObjectOutcome
-from ci3.engine.direct import OVER, Deleted
+from ci3.engine.deletion.objects import OVER, Deleted
+from ci3.engine.deletion.sender import SENDERS
+from ci3.engine.deletion.tally import Tally
+from ci3.engine.deletion.version_sender import Version, VersionSender, id_of
 from ci3.engine.gate import Gate
-from ci3.engine.journal import Journal
-from ci3.engine.progress import Progress
-from ci3.engine.sending import SENDERS
-from ci3.engine.tallies import Tally
-from ci3.engine.version_listing import list_all_versions
-from ci3.engine.version_sending import Version, VersionSender, id_of
-from ci3.engine.watching import Steps, watch
+from ci3.engine.inventory.versions import list_all_versions
+from ci3.engine.journal.writer import Journal
+from ci3.engine.workers.progress import Progress
+from ci3.engine.workers.wait import Steps, watch
 from ci3.errors import DeniedError, ListingError, told
 
 _GONE = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)

@@ -14,11 +14,11 @@ from ci3.core.inventory.keyspace import is_sorted
 from ci3.core.inventory.summary import Content, Sum, describe
 from ci3.core.model.deployment import Deployment, Hole, Inventory
 from ci3.core.model.objects import StoredObject
-from ci3.engine.flat import FlatListing
-from ci3.engine.folders import Folders, find_folders
-from ci3.engine.fork import Fork
-from ci3.engine.progress import Progress
-from ci3.engine.sibling import ListingSibling
+from ci3.engine.inventory.folders import Folders, find_folders
+from ci3.engine.inventory.listing_worker import ListingSibling
+from ci3.engine.inventory.parallel_listing import FlatListing
+from ci3.engine.workers.progress import Progress
+from ci3.engine.workers.worker_process import Fork
 from ci3.errors import DeniedError, ListingError
 
 LISTING_WORKERS = 16

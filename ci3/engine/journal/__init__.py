@@ -1,0 +1,5 @@
+"""The write-ahead journal: records, files, the copy in S3, and recovery after a crash.
+
+May import: `ci3.engine.workers`, `ci3.aws` and the layers below them.
+Start reading: `records` (the format), `writer`, `reader`.
+"""
