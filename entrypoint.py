@@ -28,7 +28,7 @@ def run_command(arguments: Sequence[str]) -> int:
 
 def run_action() -> int:
     """Be the action, whose inputs stand in the environment."""
-    from ci3.memory import look_seldom  # noqa: PLC0415  # as below
+    from ci3.gc_tuning import look_seldom  # noqa: PLC0415  # as below
 
     look_seldom()  # before the imports, whose many objects all stay
     from ci3.action import main as action  # noqa: PLC0415  # the command does not wait for it

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
-from ci3.cleanup import Cleanup
 from ci3.config.from_plan import named_plan_file, settings_of_journal, settings_of_plans
 from ci3.config.named_policy import read_named_policy
 from ci3.config.resolve import Given, text_of
@@ -28,18 +27,19 @@ from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError
 from ci3.github.log_escape import NeutralStream
 from ci3.github.workflow_commands import Runner, read_inputs
 from ci3.github.workflow_run import WorkflowRun, read_run
+from ci3.pipeline.context import Cleanup
 from ci3.pipeline.plan_file import read_saved_plans
+from ci3.pipeline.run import Run, hold_all, open_run
 from ci3.report.plan.terminal import show_reconciled, show_results, show_run
 from ci3.report.plan.text import total_verdict
 from ci3.report.progress_lines import ProgressLines
 from ci3.reporting import Reporter, open_github
-from ci3.run import Run, hold_all, open_run
 
 if TYPE_CHECKING:
     from ci3.core.plan.policy_diff import PolicyChange
     from ci3.engine.journal.reader import OpenJournal
     from ci3.github.api import GitHubApi
-    from ci3.named_journal import Surround
+    from ci3.pipeline.journals import Surround
 
 # A cancelled step gets SIGINT, after 7.5 seconds SIGTERM, after 2.5 more SIGKILL:
 # https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation
@@ -170,7 +170,7 @@ def _open_resumed(
         raise SettingsError(
             "the input resume goes on with an apply", "Set mode: apply, or leave resume out."
         )
-    from ci3.named_journal import reopen_named_journal  # noqa: PLC0415
+    from ci3.pipeline.journals import reopen_named_journal  # noqa: PLC0415
 
     return held.enter_context(reopen_named_journal(path, surround, inputs))
 

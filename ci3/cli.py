@@ -11,7 +11,7 @@ import click
 
 from ci3 import __version__
 from ci3.errors import Ci3Error, ExitCode, RefusedError, SettingsError
-from ci3.memory import look_seldom
+from ci3.gc_tuning import look_seldom
 from ci3.screen import console, show_error
 
 _EXAMPLES = """

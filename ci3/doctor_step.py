@@ -5,12 +5,12 @@ from typing import Final
 
 from rich.console import Console
 
-from ci3.checkup import check_up
-from ci3.cleanup import Cleanup
 from ci3.core.doctor.finding import Level, exit_code
 from ci3.core.model.result import Outcome
 from ci3.errors import ExitCode
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner
+from ci3.pipeline.context import Cleanup
+from ci3.pipeline.doctor import check_up
 from ci3.report.doctor import checkup_markdown, show_checkup
 from ci3.report.markdown_format import Place
 

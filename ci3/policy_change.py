@@ -13,7 +13,7 @@ from ci3.core.plan.plan import Plan
 from ci3.core.plan.policy_diff import PolicyChange
 from ci3.errors import Ci3Error
 from ci3.github.api import GitHubApi
-from ci3.run import Run
+from ci3.pipeline.run import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

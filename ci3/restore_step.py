@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 
 from rich.console import Console
 
-from ci3.cleanup import Cleanup
 from ci3.config.from_plan import settings_of_journal_target
 from ci3.config.resolve import Given, refuse_unknown, resolve, text_of
 from ci3.config.settings import BY_NAME, Settings
@@ -12,7 +11,8 @@ from ci3.engine.restore.restore import Restoration, exit_code, refuse_unless_res
 from ci3.engine.restore.sources import JournaledDeletions
 from ci3.errors import ExitCode, SettingsError
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES
-from ci3.named_journal import open_named_journal
+from ci3.pipeline.context import Cleanup
+from ci3.pipeline.journals import open_named_journal
 from ci3.report.markdown_format import Place
 from ci3.report.restore import (
     show_restored,

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ci3.aws.client import Credentials
-    from ci3.cleanup import Cleanup
     from ci3.config.settings import Settings
     from ci3.engine.workers.progress import Progress
     from ci3.github.api import GitHubApi
+    from ci3.pipeline.context import Cleanup
 
 WIDTH_WITHOUT_TERMINAL = 160
 
@@ -101,7 +101,7 @@ def _ask(is_answered: Callable[[], bool], what: str, unchanged: str) -> None:
 
 def make_cleanup(settings: "Settings") -> "Cleanup":
     """Surround settings with this terminal, its clock and, in a workflow, the run's commits."""
-    from ci3.cleanup import Cleanup  # noqa: PLC0415
+    from ci3.pipeline.context import Cleanup  # noqa: PLC0415
 
     commits: tuple[str, ...] = ()
     if os.environ.get("GITHUB_ACTIONS") == "true":

@@ -248,7 +248,7 @@ def test_object_that_went_after_it_was_looked_at_comes_back(
         for key in keys:
             site.remove(key)
 
-    monkeypatch.setattr("ci3.resuming.settle_open", come_late)
+    monkeypatch.setattr("ci3.pipeline.resume.settle_open", come_late)
     resume()
     assert "still there" in Path("j.jsonl").read_text(encoding="utf-8")
 

@@ -22,7 +22,7 @@ DELETING = {
     "ci3.aws.deletion.requests",
     "ci3.aws.deletion.version_remover",
     "ci3.aws.deletion.writer",
-    "ci3.applying",
+    "ci3.pipeline.apply",
 }
 LOOKING = {"ci3.core.retention.simulate", "ci3.core.retention.explain", "ci3.core.doctor.facts"}
 UNASKED = {
@@ -75,7 +75,7 @@ def test_help_takes_little_time() -> None:
 
 def test_help_loads_no_command_and_no_library_but_one() -> None:
     loaded = loaded_by(COMMAND, "--help")
-    ours = {"ci3", "ci3.cli", "ci3.errors", "ci3.memory", "ci3.screen"}
+    ours = {"ci3", "ci3.cli", "ci3.errors", "ci3.gc_tuning", "ci3.screen"}
     assert {name for name in loaded if name.partition(".")[0] == "ci3"} == ours
     assert LIBRARIES & loaded == {"click"}
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ci3.core.plan.plan import Plan
     from ci3.core.plan.target_result import Account
     from ci3.options import Values
-    from ci3.run import Begun, Run
+    from ci3.pipeline.run import Begun, Run
 
 HOW_TO_APPLY = "run `ci3 cleanup` with the same options."
 
@@ -48,8 +48,8 @@ def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) 
     Example:
       ci3 plan-cleanup --bucket-name my-site --keep-count 10 --protect 'release-*'
     """
-    from ci3.approval import refuse_unless_applyable  # noqa: PLC0415
     from ci3.core.plan.target_result import Account  # noqa: PLC0415
+    from ci3.pipeline.approval import refuse_unless_applyable  # noqa: PLC0415
 
     run = _open_run(values)
     plans = run.make_plans()
@@ -77,7 +77,6 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
 
 
 def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
-    from ci3.approval import refuse_unless_applyable  # noqa: PLC0415
     from ci3.core.plan.target_result import (  # noqa: PLC0415
         Account,
         exit_code,
@@ -86,8 +85,9 @@ def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
         sum_up,
         with_reconciled,
     )
+    from ci3.pipeline.approval import refuse_unless_applyable  # noqa: PLC0415
+    from ci3.pipeline.run import hold_all  # noqa: PLC0415
     from ci3.report.plan.terminal import show_reconciled, show_run  # noqa: PLC0415
-    from ci3.run import hold_all  # noqa: PLC0415
 
     screen = console(sys.stdout if output == "table" else sys.stderr)
     plans = run.make_plans()
@@ -114,7 +114,7 @@ def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
 
 
 def _open_run(values: "Values") -> "Run":
-    from ci3.run import open_run  # noqa: PLC0415
+    from ci3.pipeline.run import open_run  # noqa: PLC0415
 
     return open_run([make_cleanup(settings) for settings in targets_from(values)])
 
@@ -126,7 +126,7 @@ def _open_saved_run(values: "Values") -> "Iterator[Run]":
     from ci3.config.named_policy import read_named_policy  # noqa: PLC0415
     from ci3.config.resolve import text_of  # noqa: PLC0415
     from ci3.pipeline.plan_file import read_saved_plans  # noqa: PLC0415
-    from ci3.run import open_run  # noqa: PLC0415
+    from ci3.pipeline.run import open_run  # noqa: PLC0415
 
     given = given_from(values)
     policy = read_named_policy(given)
@@ -146,8 +146,8 @@ def _open_saved_run(values: "Values") -> "Iterator[Run]":
 @contextmanager
 def _open_resumed_run(path: str, policy: "Policy", given: "Mapping[str, Given]") -> "Iterator[Run]":
     from ci3.config.from_plan import settings_of_journal  # noqa: PLC0415
-    from ci3.named_journal import reopen_named_journal  # noqa: PLC0415
-    from ci3.run import open_run  # noqa: PLC0415
+    from ci3.pipeline.journals import reopen_named_journal  # noqa: PLC0415
+    from ci3.pipeline.run import open_run  # noqa: PLC0415
 
     with reopen_named_journal(path, make_cleanup, given) as opened:
         settings = settings_of_journal(opened.written.header, path, {}, policy, given)

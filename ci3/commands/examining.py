@@ -32,8 +32,8 @@ def doctor(*, output: str, **values: str | bool | None) -> int:
     Example:
       ci3 doctor --bucket-name my-site --match '[0-9a-f]{40}'
     """
-    from ci3.checkup import check_up  # noqa: PLC0415
     from ci3.core.doctor.finding import exit_code  # noqa: PLC0415
+    from ci3.pipeline.doctor import check_up  # noqa: PLC0415
     from ci3.report.doctor import checkup_json, checkup_markdown, show_checkup  # noqa: PLC0415
     from ci3.report.markdown_format import Place  # noqa: PLC0415
 

@@ -18,9 +18,9 @@ from ci3.options import given_from, with_options
 from ci3.screen import OUTPUT, ask, console, make_cleanup, write_markdown
 
 if TYPE_CHECKING:
-    from ci3.cleanup import Cleanup
     from ci3.core.restore.plan import Restored, UndoPlan
     from ci3.engine.restore.sources import Deletions
+    from ci3.pipeline.context import Cleanup
 
 
 @with_options((*JOURNAL_TARGET_SETTINGS, "role-to-assume"))
@@ -94,7 +94,7 @@ def _open_deletions(
     """Find what is to be undone, and where; exactly one way of naming it may be used."""
     from ci3.engine.journal.s3_sink import read_stored_journal  # noqa: PLC0415
     from ci3.engine.restore.sources import JournaledDeletions  # noqa: PLC0415
-    from ci3.named_journal import ACCESS_SETTINGS, open_named_journal  # noqa: PLC0415
+    from ci3.pipeline.journals import ACCESS_SETTINGS, open_named_journal  # noqa: PLC0415
 
     given = given_from(values)
     if run_id and deleted_since:

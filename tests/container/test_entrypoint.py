@@ -13,7 +13,7 @@ ENTRYPOINT = Path(__file__).parents[2] / "entrypoint.py"
 def start(tmp_path):
     """Start the entrypoint beside a package that has one face only."""
     (tmp_path / "ci3").mkdir()
-    (tmp_path / "ci3/memory.py").write_text("def look_seldom():\n    pass\n")
+    (tmp_path / "ci3/gc_tuning.py").write_text("def look_seldom():\n    pass\n")
     (tmp_path / "entrypoint.py").write_bytes(ENTRYPOINT.read_bytes())
 
     def run(face, code, *arguments, env=None):

@@ -5,10 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ci3.applying import delete
-from ci3.approval import approve
 from ci3.aws.bucket import BucketReader
-from ci3.cleanup import Cleanup
 from ci3.config.resolve import Given, resolve
 from ci3.core.model.policy import Origin
 from ci3.core.model.result import DeploymentResult, Result
@@ -16,6 +13,9 @@ from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import Account, exit_code
 from ci3.engine.workers.progress import Progress, Silent
 from ci3.errors import ExitCode, RefusedError
+from ci3.pipeline.apply import delete
+from ci3.pipeline.approval import approve
+from ci3.pipeline.context import Cleanup
 from tests.engine.invariants import Watch
 from tests.journals import records
 from tests.memory_site import MemorySite

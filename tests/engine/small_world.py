@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from xml.sax.saxutils import unescape
 
-from ci3.applying import delete
-from ci3.approval import approve
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import VERSION_OPERATIONS, WRITE_OPERATIONS, make_client
 from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.aws.deletion.writer import BucketWriter
-from ci3.cleanup import Cleanup
 from ci3.cli import main
 from ci3.core.model.result import ObjectOutcome, Result
 from ci3.core.plan.json_reader import load_plans
@@ -32,6 +29,9 @@ from ci3.engine.restore.restore import Restoration
 from ci3.engine.restore.sources import JournaledDeletions
 from ci3.engine.workers.progress import Silent
 from ci3.errors import SettingsError
+from ci3.pipeline.apply import delete
+from ci3.pipeline.approval import approve
+from ci3.pipeline.context import Cleanup
 from tests import memory_site
 from tests.engine.road import cleanup
 from tests.fault_proxy import Answer, Request

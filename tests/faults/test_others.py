@@ -6,12 +6,12 @@ from threading import Barrier
 
 import pytest
 
-from ci3.applying import delete
-from ci3.approval import approve
 from ci3.core.live.pins import protect
 from ci3.core.model.result import ObjectOutcome, Outcome, Result
 from ci3.core.plan.target_result import Account, exit_code
 from ci3.errors import ExitCode
+from ci3.pipeline.apply import delete
+from ci3.pipeline.approval import approve
 from tests.engine.road import apply, apply_plan, cleanup
 from tests.fault_proxy import FaultProxy
 from tests.faults.conftest import DOOMED

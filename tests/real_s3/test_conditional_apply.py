@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ci3.cleanup import Cleanup
 from ci3.config.resolve import Given, resolve
 from ci3.core.model.policy import Origin
 from ci3.core.model.result import DeleteGuard, ObjectOutcome
 from ci3.engine.workers.progress import Silent
+from ci3.pipeline.context import Cleanup
 from tests.engine.road import Ran, apply_plan
 from tests.fault_proxy import running_proxy
 from tests.journals import intended, records

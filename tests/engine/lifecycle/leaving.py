@@ -7,7 +7,7 @@ from pathlib import Path
 from ci3.core.model.result import Outcome
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import with_reconciled
-from ci3.run import hold_all, open_run
+from ci3.pipeline.run import hold_all, open_run
 from tests.core.lifecycle_texts import foreign_rule, whole
 from tests.engine.road import cleanup
 from tests.memory_lifecycle import rule_ids

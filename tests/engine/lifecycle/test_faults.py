@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from ci3.applying import delete
-from ci3.approval import Approved, approve
 from ci3.core.live.pins import protect
 from ci3.core.model.result import Outcome
 from ci3.errors import RefusedError
-from ci3.run import open_run
+from ci3.pipeline.apply import delete
+from ci3.pipeline.approval import Approved, approve
+from ci3.pipeline.run import open_run
 from tests.core.lifecycle_texts import foreign_rule, whole
 from tests.engine.lifecycle.leaving import FOREIGN, GET, OURS, PUT, Ran, written
 from tests.engine.road import cleanup

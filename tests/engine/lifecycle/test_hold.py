@@ -1,7 +1,7 @@
 """Rules are held at the end of a run whoever saw them, or wrote them, and when."""
 
 from ci3.core.model.result import Outcome
-from ci3.run import open_run
+from ci3.pipeline.run import open_run
 from tests.engine.lifecycle.leaving import GET, OURS, apply, written
 from tests.engine.road import cleanup
 from tests.memory_site import MemorySite

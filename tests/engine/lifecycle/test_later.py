@@ -10,7 +10,7 @@ from ci3.core.model.issues import WarningCode
 from ci3.core.model.result import Outcome
 from ci3.core.plan.target_result import Account
 from ci3.errors import RefusedError
-from ci3.run import open_run
+from ci3.pipeline.run import open_run
 from tests.engine.lifecycle.leaving import (
     DOOMED,
     FOREIGN,

@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ci3.applying import delete
-from ci3.approval import approve
 from ci3.core.lifecycle.configuration import read_configuration
 from ci3.core.lifecycle.rule import ExpiryRule
 from ci3.engine.journal.reader import open_journal
 from ci3.engine.restore.restore import exit_code
 from ci3.engine.restore.sources import DeletionsSince, JournaledDeletions
 from ci3.errors import AccessError, ExitCode
+from ci3.pipeline.apply import delete
+from ci3.pipeline.approval import approve
 from tests.aws.answers import error
 from tests.core.lifecycle_texts import foreign_rule, whole
 from tests.engine.restore.undoing import Undo, markers

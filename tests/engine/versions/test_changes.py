@@ -2,8 +2,8 @@
 
 import pytest
 
-from ci3.approval import approve
 from ci3.errors import ExitCode
+from ci3.pipeline.approval import approve
 from tests.aws.answers import NAMESPACE, error
 from tests.engine.road import Ran, apply_plan, cleanup
 from tests.engine.versions.final import DELETE, VERSIONS, due, final

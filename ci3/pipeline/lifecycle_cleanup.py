@@ -2,9 +2,7 @@
 
 from dataclasses import replace
 
-from ci3.approval import read_pins
 from ci3.aws.bucket import BucketReader
-from ci3.cleanup import Cleanup
 from ci3.core.lifecycle.rule_status import Reconciled, StandingRule, find_standing, hold_rules
 from ci3.core.live.pins import Pin
 from ci3.core.model.result import ObjectOutcome, Result
@@ -12,6 +10,8 @@ from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import Account
 from ci3.engine.lifecycle.reconcile import reconcile
 from ci3.errors import Ci3Error, told
+from ci3.pipeline.approval import read_pins
+from ci3.pipeline.context import Cleanup
 
 
 def reconcile_now(cleanup: Cleanup, bucket: BucketReader, plan: Plan) -> Reconciled:

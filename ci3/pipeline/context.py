@@ -45,8 +45,8 @@ from ci3.engine.inventory.versions import with_versions
 from ci3.engine.workers.progress import Progress
 from ci3.engine.workers.worker_process import forked
 from ci3.errors import AccessError, LackingError
+from ci3.gc_tuning import keep_one_heap
 from ci3.live.reader import read_live_sources
-from ci3.memory import keep_one_heap
 
 if TYPE_CHECKING:
     from ci3.core.retention.explain import Explanation

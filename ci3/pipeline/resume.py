@@ -3,10 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from ci3 import __version__
-from ci3.applying import delete_journaled
-from ci3.approval import approve, refuse_other_target
 from ci3.aws.bucket import BucketReader
-from ci3.cleanup import Cleanup
 from ci3.core.formatting import moment
 from ci3.core.journal.header import JournalHeader
 from ci3.core.journal.resume import Left, find_gone, is_as_approved, plan_what_is_left
@@ -17,6 +14,9 @@ from ci3.engine.inventory.listing import list_deployment
 from ci3.engine.journal.reader import OpenJournal
 from ci3.engine.journal.recovery import settle_open
 from ci3.engine.journal.writer import Journal
+from ci3.pipeline.apply import delete_journaled
+from ci3.pipeline.approval import approve, refuse_other_target
+from ci3.pipeline.context import Cleanup
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,9 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ci3.approval import Approved, approve, hold_what_is_live, refuse_unless_applyable
 from ci3.aws.bucket import BucketReader
-from ci3.cleanup import Cleanup
 from ci3.core.journal.location import refuse_other_place
 from ci3.core.live.sources import folder_under
 from ci3.core.model.decision import Engine
@@ -15,11 +13,13 @@ from ci3.core.model.result import Result
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import Account
 from ci3.errors import Ci3Error, SettingsError, told
+from ci3.pipeline.approval import Approved, approve, hold_what_is_live, refuse_unless_applyable
+from ci3.pipeline.context import Cleanup
 
 if TYPE_CHECKING:
     from ci3.core.lifecycle.rule_status import Reconciled
     from ci3.engine.journal.reader import OpenJournal
-    from ci3.resuming import Resumption
+    from ci3.pipeline.resume import Resumption
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,8 +56,8 @@ class Begun:
         self.newer = plan
 
     def delete(self, approved: Approved) -> Result:
-        """Delete what was approved; see `ci3.applying`."""
-        from ci3.applying import delete  # noqa: PLC0415
+        """Delete what was approved; see `ci3.pipeline.apply`."""
+        from ci3.pipeline.apply import delete  # noqa: PLC0415
 
         self.is_deleting = True
         return delete(self.cleanup, approved, self.bucket)
@@ -72,7 +72,7 @@ class Begun:
         result = self.account.result
         is_written = bool(result.expiring) if result is not None else self.is_deleting
         if has_stood or is_written:
-            from ci3.standing import hold_standing  # noqa: PLC0415
+            from ci3.pipeline.lifecycle_cleanup import hold_standing  # noqa: PLC0415
 
             self.account = hold_standing(self.cleanup, self.bucket, self.account, self.newer)
         return self.account
@@ -143,7 +143,7 @@ class Run:
             plan = cleanup.make_plan(bucket)  # what was saved tells of the rules of then
         if not plan.rules:
             return None
-        from ci3.standing import reconcile_now  # noqa: PLC0415
+        from ci3.pipeline.lifecycle_cleanup import reconcile_now  # noqa: PLC0415
 
         return reconcile_now(cleanup, bucket, plan)
 
@@ -211,7 +211,7 @@ def open_run(
     buckets = tuple(cleanup.open_bucket() for cleanup in timed)
     resumption = None
     if opened is not None:
-        from ci3.resuming import Resumption  # noqa: PLC0415
+        from ci3.pipeline.resume import Resumption  # noqa: PLC0415
 
         resumption = Resumption(cleanup=timed[0], bucket=buckets[0], opened=opened)
     return Run(cleanups=timed, buckets=buckets, saved=saved, resumption=resumption)
@@ -260,7 +260,7 @@ def _delete_next(begun: Begun, approved: Approved) -> Result:
 
 def _left(plan: Plan, why: str) -> Result:
     """Say of a target that nothing of it was deleted."""
-    from ci3.applying import not_begun  # noqa: PLC0415
+    from ci3.pipeline.apply import not_begun  # noqa: PLC0415
 
     return Result(
         run_id="",

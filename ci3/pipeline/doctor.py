@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from ci3.cleanup import Cleanup
 from ci3.core.doctor.checks import diagnose
 from ci3.core.doctor.facts import Aim, Examination, Unread
 from ci3.core.doctor.finding import Checkup
@@ -10,6 +9,7 @@ from ci3.core.model.deployment import Target, Versioning
 from ci3.engine.doctor import examine, probe
 from ci3.engine.inventory.folders import find_folders
 from ci3.live.reader import read_live_sources
+from ci3.pipeline.context import Cleanup
 
 
 def check_up(cleanup: Cleanup) -> Checkup:

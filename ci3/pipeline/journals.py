@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from ci3.aws.bucket import BucketReader
-from ci3.cleanup import Cleanup
 from ci3.config.resolve import Given, resolve
 from ci3.config.settings import Settings
 from ci3.core.journal.location import JournalPlace, is_address
 from ci3.core.model.policy import Origin
 from ci3.engine.journal.reader import JournalFile, OpenJournal, open_journal, reopen_journal
 from ci3.engine.journal.s3_sink import read_stored_journal, reopen_stored_journal
+from ci3.pipeline.context import Cleanup
 
 ACCESS_SETTINGS = ("region", "endpoint-url", "role-to-assume")
 """What an address does not say of how its bucket is reached."""

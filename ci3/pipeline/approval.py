@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ci3.aws.bucket import BucketReader
-from ci3.cleanup import Cleanup
 from ci3.core.live.pins import Pin, pin_live
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Target
@@ -12,6 +11,7 @@ from ci3.core.plan.checks import against_readings, folder_names
 from ci3.core.plan.plan import NO_DEPLOYMENT, Plan, compare
 from ci3.engine.inventory.folders import find_folders
 from ci3.errors import RefusedError
+from ci3.pipeline.context import Cleanup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ci3 import __version__
-from ci3.approval import Approved
 from ci3.aws.bucket import BucketReader
 from ci3.aws.deletion.writer import BucketWriter
-from ci3.cleanup import Cleanup
 from ci3.config.settings import Settings
 from ci3.core.journal.header import JournalHeader, note_approved
 from ci3.core.journal.location import JournalPlace, is_address
@@ -24,6 +22,8 @@ from ci3.engine.deletion.versions import VersionDeletion, version_guard
 from ci3.engine.gate import Gate
 from ci3.engine.journal.writer import Journal
 from ci3.errors import JournalError
+from ci3.pipeline.approval import Approved
+from ci3.pipeline.context import Cleanup
 
 if TYPE_CHECKING:
     from ci3.engine.lifecycle.apply import Expired
