@@ -21,7 +21,7 @@ def is_workflow(environment_names: Iterable[str]) -> bool:
 
 def run_command(arguments: Sequence[str]) -> int:
     """Be the command `ci3`."""
-    from ci3.cli import main as command  # noqa: PLC0415  # the action does not wait for it
+    from ci3.cli.main import main as command  # noqa: PLC0415  # the action does not wait for it
 
     return command(list(arguments))
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from ci3.cli import main
+from ci3.cli.main import main
 
 sys.exit(main())

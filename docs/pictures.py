@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
-from ci3.demo import BUCKET, DEPLOYMENTS, ROOT_FILES, embedded_s3
+from ci3.cli.demo import BUCKET, DEPLOYMENTS, ROOT_FILES, embedded_s3
 from docs.page import markdown_page, page, photograph
 from tests.github.fake_github import FakeGitHub
 from tests.github.fake_runner import NUMBER, FakeStep

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from tests.aws.answers import error
 from tests.fault_proxy import Answer, FaultProxy
 from tests.journals import records

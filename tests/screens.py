@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from ci3.cli import main
+from ci3.cli.main import main
 from tests.fault_proxy import Answer, FaultProxy, Request, served
 from tests.iam import IamProxy
 from tests.memory_listings import MemoryBucket

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 import ci3
-from ci3.cli import main
+from ci3.cli.main import main
 from tests.fault_proxy import FaultProxy
 from tests.s3 import Bucket
 

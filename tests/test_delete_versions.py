@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from tests.aws.answers import error
 from tests.engine.versions.final import DELETE, answered
 from tests.fault_proxy import FaultProxy, Request

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from ci3.cli import _cli
+from ci3.cli.main import _cli
 from ci3.config.policy_schema import policy_schema
 from ci3.config.settings import BY_NAME
 from ci3.core.plan.json_reader import PlanFile

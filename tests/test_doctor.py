@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.errors import ExitCode
 from tests.fault_proxy import FaultProxy
 from tests.moto_iam import become

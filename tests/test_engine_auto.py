@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.core.plan.json_reader import load_plans
 from tests.core.lifecycle_texts import foreign_rule, whole
 from tests.engine.road import apply

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.errors import ExitCode
 from tests.fault_proxy import Request
 from tests.iam import IamProxy, Need, allows

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.errors import ExitCode
 
 ROLE = "arn:aws:iam::210987654321:role/clean"

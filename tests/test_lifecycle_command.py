@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.core.lifecycle.configuration import read_configuration
 from ci3.core.lifecycle.rule import ExpiryRule
 from tests.core.lifecycle_texts import foreign_rule, whole

@@ -11,7 +11,7 @@ import pytest
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from ci3.cli import main
+from ci3.cli.main import main
 from tests.aws.answers import error
 from tests.aws.test_live_cloudfront import distribute
 from tests.fault_proxy import FaultProxy

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from tests.aws.answers import TOGETHER
 from tests.fault_proxy import FaultProxy
 from tests.s3 import Bucket

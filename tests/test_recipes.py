@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import ci3
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.core.live.sources import LiveKind
 from ci3.core.model.decision import ReasonCode
 from ci3.errors import ExitCode

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.core.journal.location import JournalPlace, part_name
 from tests.aws.answers import delete_result
 from tests.engine.road import apply

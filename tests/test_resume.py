@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal.reader import open_journal
 from ci3.engine.journal.recovery import settle_open
@@ -264,7 +264,7 @@ def test_limit_is_held_against_what_is_left_and_not_what_became_due(
     crash(site, proxy, 2)
     site.deploy("newest", days=0)
     if is_asked:  # then it is planned once more, when the answer is there
-        monkeypatch.setattr("ci3.commands.cleaning.ask", lambda *_: None)
+        monkeypatch.setattr("ci3.cli.cleanup.ask", lambda *_: None)
         assert main(["cleanup", "--resume", "j.jsonl"]) == 0
     else:
         assert resume() == 0

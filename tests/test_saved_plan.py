@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from tests.s3 import Bucket, new_bucket
 
 ALL = {f"d{number}" for number in range(5)}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from tests.aws.answers import error
 from tests.crash import small_batches
 from tests.fault_proxy import Answer, FaultProxy, Request

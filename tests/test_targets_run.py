@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.cli import main
+from ci3.cli.main import main
 from tests.fault_proxy import FaultProxy
 from tests.s3 import Bucket, new_bucket
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from tests.action.reports import ALL, read_journal
 from tests.aws.answers import error
 from tests.github.fake_oidc import SUBJECT, running_oidc

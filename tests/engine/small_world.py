@@ -18,7 +18,7 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.client import VERSION_OPERATIONS, WRITE_OPERATIONS, make_client
 from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.aws.deletion.writer import BucketWriter
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.core.model.result import ObjectOutcome, Result
 from ci3.core.plan.json_reader import load_plans
 from ci3.core.plan.json_writer import dump_plans

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.errors import ExitCode
 from tests.engine.road import apply
 from tests.s3 import Bucket

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.core.model.issues import WarningCode
 from ci3.core.plan.json_reader import load_plans
 from ci3.core.plan.json_writer import dump_plan

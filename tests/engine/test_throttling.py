@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.core.model.result import ObjectOutcome
 from ci3.errors import ExitCode
 from ci3.report.progress_lines import LOG_EVERY_SECONDS, ProgressLines

@@ -11,7 +11,7 @@ from threading import Event
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.core.model.result import ObjectOutcome
 from tests.engine import small_world
 from tests.engine.invariants import journaled

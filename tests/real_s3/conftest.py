@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from tests.real_s3.seaweedfs import ADMIN, SeaweedFS, running_seaweedfs
 
 ODD_KEYS = (

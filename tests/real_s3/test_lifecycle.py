@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.cli import main
+from ci3.cli.main import main
 from ci3.core.lifecycle.configuration import read_configuration
 from ci3.core.lifecycle.rule import ExpiryRule
 from ci3.engine.lifecycle.update import LifecycleChanger, is_ours

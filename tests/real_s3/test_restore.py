@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from tests.real_s3.conftest import ODD_KEYS
 from tests.real_s3.seaweedfs import SeaweedFS
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ci3.cli import main
+from ci3.cli.main import main
 from tests.crash import crash, resume, small_batches
 from tests.fault_proxy import running_proxy
 from tests.journals import records

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ci3.cli.console import OUTPUT, console, make_cleanup, write_markdown
+from ci3.cli.options import TARGET_SETTINGS, names_of_options, targets_from, with_options
 from ci3.config.resolve import Given
 from ci3.config.settings import Settings
 from ci3.config.targets import resolve_targets
 from ci3.core.model.policy import Origin
 from ci3.errors import SettingsError
-from ci3.options import TARGET_SETTINGS, names_of_options, targets_from, with_options
-from ci3.screen import OUTPUT, console, make_cleanup, write_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 import click
 
 from ci3 import __version__
+from ci3.cli.console import console, show_error
 from ci3.errors import Ci3Error, ExitCode, RefusedError, SettingsError
 from ci3.gc_tuning import look_seldom
-from ci3.screen import console, show_error
 
 _EXAMPLES = """
 \b
@@ -41,18 +41,18 @@ Exit codes: 0 done, 2 settings or usage, 3 partly done, 4 refused,
 """
 
 _COMMANDS = {
-    "plan-cleanup": ("cleaning", "Show what a cleanup would delete, and why."),
-    "cleanup": ("cleaning", "Show what would be deleted, ask, and delete it."),
-    "list-deployments": ("looking", "List the deployments of a bucket, newest first."),
-    "list-objects": ("looking", "List the objects of the deployment NAME."),
-    "explain": ("looking", "Explain why the deployment NAME stays or goes."),
-    "simulate": ("simulating", "Replay the bucket's own history under a policy."),
-    "restore": ("restoring", "Bring back what a run deleted, where the bucket keeps versions."),
+    "plan-cleanup": ("cleanup", "Show what a cleanup would delete, and why."),
+    "cleanup": ("cleanup", "Show what would be deleted, ask, and delete it."),
+    "list-deployments": ("inspect", "List the deployments of a bucket, newest first."),
+    "list-objects": ("inspect", "List the objects of the deployment NAME."),
+    "explain": ("inspect", "Explain why the deployment NAME stays or goes."),
+    "simulate": ("simulate", "Replay the bucket's own history under a policy."),
+    "restore": ("restore", "Bring back what a run deleted, where the bucket keeps versions."),
     "doctor": (
-        "examining",
+        "doctor",
         "Examine a bucket: who you are, what you may do, what may surprise you.",
     ),
-    "iam-policy": ("permitting", "Print the least that ci3 must be allowed, as an IAM policy."),
+    "iam-policy": ("iam_policy", "Print the least that ci3 must be allowed, as an IAM policy."),
 }
 """In which module each command is, and its first sentence: what the list of them shows."""
 
@@ -134,9 +134,7 @@ class _Later(click.Command):
 
     def load(self) -> click.Command:
         """Import the command itself."""
-        command: click.Command = getattr(
-            import_module(f"ci3.commands.{self._module}"), self._attribute
-        )
+        command: click.Command = getattr(import_module(f"ci3.cli.{self._module}"), self._attribute)
         return command
 
 
@@ -161,7 +159,7 @@ for _name, (_module, _first_sentence) in _COMMANDS.items():
 @_cli.command("demo")
 def _demo() -> int:
     """Try ci3 on an embedded S3, no account needed."""
-    from ci3.demo import run_demo  # noqa: PLC0415
+    from ci3.cli.demo import run_demo  # noqa: PLC0415
 
     return run_demo(main)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ci3.cli.console import console
+from ci3.cli.options import targets_from, with_options
 from ci3.errors import SettingsError
-from ci3.options import targets_from, with_options
-from ci3.screen import console
 
 if TYPE_CHECKING:
     from ci3.config.settings import Settings

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ci3.cli.console import OUTPUT, ask, console, make_cleanup, write_markdown
+from ci3.cli.options import given_from, with_options
 from ci3.config.from_plan import JOURNAL_TARGET_SETTINGS, settings_of_journal_target
 from ci3.config.resolve import resolve
 from ci3.constants import JOURNAL_FOLDER
 from ci3.core.journal.location import JournalPlace, is_address
 from ci3.core.units import Duration
 from ci3.errors import ExitCode, SettingsError
-from ci3.options import given_from, with_options
-from ci3.screen import OUTPUT, ask, console, make_cleanup, write_markdown
 
 if TYPE_CHECKING:
     from ci3.core.restore.plan import Restored, UndoPlan

@@ -7,25 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ci3.cli.console import OUTPUT, ask, ask_for, console, make_cleanup, show_error, write_markdown
+from ci3.cli.options import given_from, names_of_options, targets_from, with_options
 from ci3.errors import ExitCode, RefusedError
-from ci3.options import (
-    given_from,
-    names_of_options,
-    targets_from,
-    with_options,
-)
-from ci3.screen import OUTPUT, ask, ask_for, console, make_cleanup, show_error, write_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import Console
 
+    from ci3.cli.options import Values
     from ci3.config.resolve import Given
     from ci3.config.targets import Policy
     from ci3.core.plan.plan import Plan
     from ci3.core.plan.target_result import Account
-    from ci3.options import Values
     from ci3.pipeline.run import Begun, Run
 
 HOW_TO_APPLY = "run `ci3 cleanup` with the same options."

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ci3.cli.console import OUTPUT, console, make_cleanup, show_error, write_markdown
+from ci3.cli.options import TARGET_SETTINGS, names_of_options, targets_from, with_options
 from ci3.errors import AccessError, ExitCode, SettingsError
-from ci3.options import TARGET_SETTINGS, names_of_options, targets_from, with_options
-from ci3.screen import OUTPUT, console, make_cleanup, show_error, write_markdown
 
 if TYPE_CHECKING:
     from ci3.config.settings import Settings

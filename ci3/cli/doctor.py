@@ -4,8 +4,8 @@ import sys
 
 import click
 
-from ci3.options import TARGET_SETTINGS, targets_from, with_options
-from ci3.screen import OUTPUT, console, make_cleanup, write_markdown
+from ci3.cli.console import OUTPUT, console, make_cleanup, write_markdown
+from ci3.cli.options import TARGET_SETTINGS, targets_from, with_options
 
 _SETTINGS = (
     *TARGET_SETTINGS,

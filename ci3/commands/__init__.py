@@ -1,1 +1,0 @@
-"""The commands of `ci3`, and nothing that decides."""
