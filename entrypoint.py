@@ -31,7 +31,7 @@ def run_action() -> int:
     from ci3.gc_tuning import look_seldom  # noqa: PLC0415  # as below
 
     look_seldom()  # before the imports, whose many objects all stay
-    from ci3.action import main as action  # noqa: PLC0415  # the command does not wait for it
+    from ci3.action.main import main as action  # noqa: PLC0415  # the command does not wait for it
 
     return action()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.action import main as run_action
+from ci3.action.main import main as run_action
 from ci3.cli.main import main
 from ci3.config.fields import Kind
 from ci3.config.settings import BY_NAME

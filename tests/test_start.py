@@ -28,13 +28,13 @@ LOOKING = {"ci3.core.retention.simulate", "ci3.core.retention.explain", "ci3.cor
 UNASKED = {
     "ci3.aws.credentials",
     "ci3.core.plan.json_reader",
-    "ci3.doctor_step",
+    "ci3.action.doctor",
     "ci3.engine.journal.reader",
     "ci3.engine.restore.restore",
     "ci3.github.api",
     "ci3.github.oidc",
-    "ci3.policy_change",
-    "ci3.restore_step",
+    "ci3.action.policy_diff",
+    "ci3.action.restore",
 }
 COMMAND = "from ci3.cli.main import main; main(sys.argv[1:])"
 STEP = "import entrypoint; entrypoint.main((), ['GITHUB_ACTIONS'])"

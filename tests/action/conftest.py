@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from ci3.action import main
+from ci3.action.main import main
 from tests.github.fake_github import FakeGitHub
 from tests.github.fake_runner import FakeStep, commands
 

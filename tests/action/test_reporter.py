@@ -2,11 +2,11 @@
 
 import pytest
 
+from ci3.action.reporter import Reporter
 from ci3.config.resolve import Given, resolve
 from ci3.core.model.policy import Origin
 from ci3.core.plan.target_result import Account
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner
-from ci3.reporting import Reporter
 from tests.action.reports import row_counts
 from tests.builders import deployment, inventory
 from tests.report import cases

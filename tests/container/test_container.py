@@ -91,8 +91,8 @@ def test_image_starts_with_no_shell_in_it():
 def test_action_is_soon_ready_to_say_something():
     """In processor time, which hardly depends on what else this machine does."""
     run = run_python(
-        "import time, ci3.action\n"
-        "code = ci3.action.main()\n"
+        "import time, ci3.action.main\n"
+        "code = ci3.action.main.main()\n"
         "print('exit code', code, 'after', time.process_time())"
     )
     *_, code, _, seconds = run.stdout.split()
@@ -150,8 +150,8 @@ def test_all_that_an_apply_imports_is_already_compiled(bucket):
     with FakeGitHub() as github:
         inputs = {"KEEP-COUNT": "1", "MODE": "apply", "GITHUB-TOKEN": github.token}
         run = run_python(
-            "import sys, pathlib, ci3.action\n"
-            "code = ci3.action.main()\n"
+            "import sys, pathlib, ci3.action.main\n"
+            "code = ci3.action.main.main()\n"
             "modules = [m for m in sys.modules.values() if (getattr(m, '__cached__', None) or '')"
             ".startswith(sys.pycache_prefix)]\n"
             "slow = [m.__name__ for m in modules if not pathlib.Path(m.__cached__).exists()]\n"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
+from ci3.action.reporter import Reporter, open_github
 from ci3.config.from_plan import named_plan_file, settings_of_journal, settings_of_plans
 from ci3.config.named_policy import read_named_policy
 from ci3.config.resolve import Given, text_of
@@ -33,7 +34,6 @@ from ci3.pipeline.run import Run, hold_all, open_run
 from ci3.report.plan.terminal import show_reconciled, show_results, show_run
 from ci3.report.plan.text import total_verdict
 from ci3.report.progress_lines import ProgressLines
-from ci3.reporting import Reporter, open_github
 
 if TYPE_CHECKING:
     from ci3.core.plan.policy_diff import PolicyChange
@@ -94,7 +94,7 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
         return _as_role(_cleanups((one,), workflow, None, console, runner), environ, runner)[0]
 
     if text_of(inputs, "mode") == Mode.RESTORE:
-        from ci3.restore_step import restore_step  # noqa: PLC0415
+        from ci3.action.restore import restore_step  # noqa: PLC0415
 
         return restore_step(
             inputs,
@@ -112,7 +112,7 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
         cleanups = _cleanups(targets, workflow, github, console, runner)
         cleanups = _as_role(cleanups, environ, runner)
         if settings.mode is Mode.DOCTOR:
-            from ci3.doctor_step import doctor_step  # noqa: PLC0415
+            from ci3.action.doctor import doctor_step  # noqa: PLC0415
 
             return doctor_step(cleanups, console=console, runner=runner, run_url=workflow.run_url)
         run = open_run(cleanups, saved, opened)
@@ -268,7 +268,7 @@ def _policy_changes(
     is_wanted = settings.mode is Mode.PLAN and settings.policy_file and workflow.base_commit
     if not is_wanted or github is None:
         return ()
-    from ci3.policy_change import OldPolicy  # noqa: PLC0415
+    from ci3.action.policy_diff import OldPolicy  # noqa: PLC0415
 
     inherited, inputs = _given(environ, workflow)
     old = OldPolicy(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from rich.console import Console
 
+from ci3.action.reporter import Reporter
 from ci3.config.from_plan import settings_of_journal_target
 from ci3.config.resolve import Given, refuse_unknown, resolve, text_of
 from ci3.config.settings import BY_NAME, Settings
@@ -21,7 +22,6 @@ from ci3.report.restore import (
     undo_numbers,
     undo_shortfall,
 )
-from ci3.reporting import Reporter
 
 
 def restore_step(
