@@ -32,14 +32,14 @@ def read_parts(
             request["IfMatch"] = etag
         with translated(f"reading s3://{bucket}/{key}"):
             answer = client.get_object(**request)
-            came = answer.get("ContentLength", 0)
-            if came != size_bytes - place:
-                raise ListingError(
-                    f"{came:,} bytes came, and {size_bytes - place:,} should",
-                    "Run again with a report that is whole. Nothing was planned or deleted.",
-                )
-            etag = answer.get("ETag", "")
             with closing(answer["Body"]) as body:
+                came = answer.get("ContentLength", 0)
+                if came != size_bytes - place:
+                    raise ListingError(
+                        f"{came:,} bytes came, and {size_bytes - place:,} should",
+                        "Run again with a report that is whole. Nothing was planned or deleted.",
+                    )
+                etag = answer.get("ETag", "")
                 try:
                     while part := body.read(PART_BYTES):
                         place += len(part)

@@ -20,16 +20,19 @@ class Breaking:
         self.breaks_after = [*breaks_after]
         self.ignores_range = ignores_range
         self.asked = []
+        self.streams = []
 
     def get_object(self, **request):
         self.asked.append((request.get("Range"), request.get("IfMatch")))
         start = int(request.get("Range", "bytes=0-")[6:-1])
         rest = self.content if self.ignores_range else self.content[start:]
         came = rest[: self.breaks_after.pop(0)] if self.breaks_after else rest
+        stream = BytesIO(came)
+        self.streams.append(stream)
         return {
             "ContentLength": len(rest),
             "ETag": '"e"',
-            "Body": StreamingBody(BytesIO(came), str(len(rest))),
+            "Body": StreamingBody(stream, str(len(rest))),
         }
 
 
@@ -67,8 +70,10 @@ def test_connection_that_breaks_again_and_again_is_an_error():
 
 @pytest.mark.parametrize("size_bytes", [len(CONTENT) - 1, len(CONTENT) + 1])
 def test_object_of_another_size_is_an_error(size_bytes):
+    client = Breaking()
     with pytest.raises(ListingError, match="bytes came, and"):
-        read(Breaking(), size_bytes)
+        read(client, size_bytes)
+    assert [stream.closed for stream in client.streams] == [True]
 
 
 def test_server_that_begins_anew_instead_of_going_on_is_an_error():
