@@ -1,6 +1,8 @@
-# Each target sets up all that it needs in .venv, from Python alone; a second run is quick.
+# Each target sets up all that it needs from Python alone; a second run is quick.
+# Each Python has its own environment, such as .venv-3.13: make test PYTHON=python3.13
 PYTHON ?= python3
-VENV := .venv
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+VENV := .venv-$(PYTHON_VERSION)
 BIN := $(VENV)/bin
 NOT_IN_IMAGE := pygithub pynacl pyjwt cryptography cffi pycparser pygments markdown-it-py mdurl
 
@@ -10,7 +12,8 @@ demo: $(VENV)/demo
 	@$(BIN)/ci3 demo
 
 test: $(VENV)/test
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)
+	@$(BIN)/python -c 'import sys; print("Testing on Python", sys.version)'
+	$(BIN)/python -m pytest -n 2 --dist loadscope --durations=10 $(PYTEST_ARGS)
 
 check: $(VENV)/test
 	$(BIN)/ruff format --check .
@@ -64,9 +67,11 @@ bench: $(VENV)/test $(VENV)/peers/ready
 	$(BIN)/python -m bench --into docs --raw build/bench/runs.json $(BENCH_ARGS)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
+	@test -n "$(PYTHON_VERSION)" || { echo "$(PYTHON) does not run; name Python 3.11 or newer with:" \
+	  "make PYTHON=/path/to/python3.13 (or, with pyenv, set PYENV_VERSION)" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "ci3 needs Python 3.11 or newer; name one with: make PYTHON=python3.13" >&2; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
