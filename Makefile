@@ -21,22 +21,22 @@ check: $(VENV)/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
-	$(BIN)/actionlint .github/workflows/*.yml examples/*.yml tests/e2e/workflow.yml
+	$(BIN)/actionlint .github/workflows/*.yml examples/*.yml tests/system/workflows/workflow.yml
 	$(BIN)/zizmor --offline --quiet --min-severity low .github action.yml \
-	  examples/*.yml tests/e2e/workflow.yml tests/e2e/stand_ins/*/action.yml
+	  examples/*.yml tests/system/workflows/workflow.yml tests/system/workflows/stand_ins/*/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/*.yml \
-	  tests/e2e/workflow.yml
+	  tests/system/workflows/workflow.yml
 	$(BIN)/hadolint Dockerfile
 
 # Build the image (as root, with podman) and test it: by itself, and in whole workflows with act.
 e2e: $(VENV)/test
-	tests/container/build-image
-	CI3_IMAGE=localhost/ci3:dev $(BIN)/python -m pytest tests/container tests/e2e $(PYTEST_ARGS)
+	tests/system/container/build-image
+	CI3_IMAGE=localhost/ci3:dev $(BIN)/python -m pytest tests/system/container tests/system/workflows $(PYTEST_ARGS)
 
 # Plan and apply once with a built image: make smoke IMAGE=… ENGINE=docker
 smoke: $(VENV)/demo
-	@CI3_IMAGE=$(IMAGE) CI3_ENGINE=$(ENGINE) $(BIN)/python -m tests.container.smoke
+	@CI3_IMAGE=$(IMAGE) CI3_ENGINE=$(ENGINE) $(BIN)/python -m tests.system.container.smoke
 
 # Write again what is made from the code: action.yml, tables in README and docs, the schemas.
 docs: $(VENV)/test
@@ -44,11 +44,11 @@ docs: $(VENV)/test
 
 # Write again the expected texts of the tests; read the difference before you commit it.
 goldens: $(VENV)/test
-	UPDATE_GOLDENS=1 $(BIN)/python -m pytest tests/report
+	UPDATE_GOLDENS=1 $(BIN)/python -m pytest tests/unit/report
 
 # Write again what the docs show of commands, from real runs; read the difference too.
 screens: $(VENV)/test
-	UPDATE_GOLDENS=1 $(BIN)/python -m pytest tests/test_doc_screens.py
+	UPDATE_GOLDENS=1 $(BIN)/python -m pytest tests/repository/test_doc_screens.py
 
 # Take the docs' pictures again, from real runs; needs Chromium and npm.
 pictures: $(VENV)/test

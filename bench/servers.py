@@ -19,7 +19,7 @@ from bench.cases import Case, Work
 from bench.memory_s3 import UNKNOWN
 
 if TYPE_CHECKING:
-    from tests.real_s3.seaweedfs import SeaweedFS
+    from tests.support.s3.seaweedfs import SeaweedFS
 
 READY_SECONDS = 30
 # glibc's malloc would else give large pages back to the kernel after each answer.
@@ -141,7 +141,7 @@ def running_memory_server() -> Iterator[MemoryServer]:
 @contextmanager
 def running_real_server() -> Iterator[RealServer]:
     """Run SeaweedFS."""
-    from tests.real_s3.seaweedfs import running_seaweedfs  # noqa: PLC0415 - only where it is asked
+    from tests.support.s3.seaweedfs import running_seaweedfs  # noqa: PLC0415 - only where it is asked
 
     with running_seaweedfs() as server:
         yield RealServer(server)

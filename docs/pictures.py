@@ -22,10 +22,10 @@ from rich.text import Text
 
 from ci3.cli.demo import BUCKET, DEPLOYMENTS, ROOT_FILES, embedded_s3
 from docs.page import markdown_page, page, photograph
-from tests.github.fake_github import FakeGitHub
-from tests.github.fake_runner import NUMBER, FakeStep
-from tests.s3 import CREDENTIALS
-from tests.screens import a_world
+from tests.support.github.fake_github import FakeGitHub
+from tests.support.github.fake_runner import NUMBER, FakeStep
+from tests.support.s3.moto_s3 import CREDENTIALS
+from tests.support.screens import a_world
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -90,7 +90,7 @@ def command_markdown(folder: Path, *argv: str) -> str:
 
 def golden_page(folder: Path, name: str) -> str:
     """Show what the tests expect of a report, as a comment."""
-    golden = ROOT / "tests" / "report" / "goldens" / f"{name}.md"
+    golden = ROOT / "tests" / "unit" / "report" / "goldens" / f"{name}.md"
     return markdown_page(golden.read_text(encoding="utf-8"), folder, author="github-actions")
 
 

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.fault_proxy import FaultProxy, running_proxy
-from tests.s3 import CREDENTIALS, Bucket, new_bucket, running_s3
+from ci3.engine.workers import worker_process
+from tests.support import hypothesis_profile  # noqa: F401 - loads the profile for all tests
+from tests.support.s3.fault_proxy import FaultProxy, running_proxy
+from tests.support.s3.moto_s3 import CREDENTIALS, Bucket, new_bucket, running_s3
 
-TOGETHER = ("real_s3", "e2e")
+TOGETHER = ("real_s3", "workflows")
 """Folders whose tests run in one worker, since they share what is slow to start."""
 
 
@@ -21,7 +23,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
     class ByFolder(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            folder = nodeid.removeprefix("tests/").partition("/")[0]
+            folder = nodeid.removeprefix("tests/system/").partition("/")[0]
             return folder if folder in TOGETHER else nodeid
 
     return ByFolder(config, log)
@@ -82,3 +84,14 @@ def closed_port_url() -> str:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+def forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allow the worker process, although the tests have threads and the machine may have one core.
+
+    A test that uses it ignores the warning that newer Pythons give when a process with threads is
+    forked.
+    """
+    monkeypatch.setattr(worker_process, "_is_alone", lambda: True)
+    monkeypatch.setattr(worker_process, "_count_cores", lambda: 2)

@@ -1,0 +1,240 @@
+"""The one comment of a pull request: found, edited by every run, and never behind the times."""
+
+import json
+
+import pytest
+
+from ci3.github.comments import marker
+from tests.support.action_reports import ALL, comment_of, row_counts
+from tests.support.github.cut_events import SLICE
+from tests.support.github.fake_github import WORKFLOW_LOGIN
+from tests.support.github.fake_runner import HEAD_SHA, MERGE_SHA, NUMBER
+
+PUSH_TO_BRANCH = {"after": HEAD_SHA, "ref": "refs/heads/try"}
+OVER = "What stood here was of an earlier run, and may not hold any more."
+
+
+def paths(github, method):
+    return [one.path for one in github.requests if one.method == method]
+
+
+def test_250_comments_of_others_hide_neither_ours_nor_make_a_second(act, github):
+    for number in range(250):
+        github.add_comment(NUMBER, f"comment {number}", "octocat")
+    act(keep_count="4")
+    act(keep_count="4", mode="apply")
+
+    (ours,) = [one.body for one in github.comments(NUMBER) if one.author == WORKFLOW_LOGIN]
+    assert "2 deployments deleted: 6 objects" in ours
+    assert len(github.comments(NUMBER)) == 251
+
+
+def test_apply_edits_the_plan_into_what_was_done_and_how_to_undo_it(act, bucket, github):
+    bucket.enable_versioning()
+    act(keep_count="4")
+    assert "**To apply:**" in comment_of(github)
+
+    run = act(keep_count="4", mode="apply")
+
+    body = comment_of(github)
+    assert "### 2 deployments deleted" in body
+    assert "To apply" not in body
+    assert f"`ci3 restore {run.outputs['journal-file']}`" in body
+    assert "`mode: restore`" in body
+
+
+def test_restore_edits_the_comment_that_tells_of_the_deletion(act, bucket, github):
+    bucket.enable_versioning()
+    journal = act(keep_count="4", mode="apply").outputs["journal-file"]
+
+    run = act(mode="restore", journal_file=journal)
+
+    assert run.exit_code == 0
+    body = comment_of(github)
+    assert "### 6 objects restored" in body
+    assert "deployments deleted" not in body
+
+
+def test_deletion_that_is_final_promises_no_undo(act, github):
+    run = act(keep_count="4", mode="apply")
+
+    for told in (comment_of(github), run.summary):
+        assert "Deletion is final" in told
+        assert "To undo" not in told
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        ({"keep_count": "0"}, "at least 1"),
+        ({"keep_cuont": "4"}, "Did you mean keep-count?"),
+        ({"plan_file": "gone/plan.json"}, "gone/plan.json"),
+        ({"policy_file": "gone.yml"}, "gone.yml"),
+    ],
+)
+def test_run_that_fails_takes_back_what_its_comment_claims(act, github, inputs, told):
+    act(keep_count="4")
+    run = act(**{"keep_count": "4"} | inputs)
+
+    assert run.exit_code == 2
+    body = comment_of(github)
+    assert "would be deleted" not in body
+    assert "### ci3 stopped: " in body
+    assert OVER in body
+    assert "https://github.test/acme/storefront/actions/runs/42" in body
+    assert OVER not in run.summary
+    assert told in body
+
+
+def test_run_that_fails_takes_back_only_what_is_of_the_same_bucket_or_id(act, github):
+    act(keep_count="4")
+    act(keep_count="4", comment_id="another")
+    act(keep_count="0", comment_id="another")
+
+    bodies = [one.body for one in github.comments(NUMBER)]
+    assert [OVER in body for body in bodies] == [False, True]
+
+
+@pytest.mark.parametrize("policy", ["changes", "always"])
+@pytest.mark.parametrize("wrong", [{"keep_count": "0"}, {"plan_file": "gone/plan.json"}])
+def test_run_that_fails_makes_no_comment_where_none_is(act, github, policy, wrong):
+    act(comment=policy, **wrong)
+
+    assert github.comments(NUMBER) == ()
+
+
+def test_comment_that_is_never_wanted_is_not_looked_for_by_a_run_that_fails(act, github):
+    act(keep_count="0", comment="never")
+
+    assert github.requests == ()
+
+
+def test_refused_run_takes_back_a_plan_that_could_be_applied(act, github):
+    act(keep_count="4")
+    act(keep_count="4", max_delete="1")
+
+    assert "### Refused: 2 of 6 deployments" in comment_of(github)
+    assert "To apply" not in comment_of(github)
+
+
+def test_push_to_the_branch_of_a_pull_request_comments_on_it(act, github):
+    github.content.open_pull_request(12, HEAD_SHA)
+
+    run = act(event=PUSH_TO_BRANCH, keep_count="4")
+
+    assert run.exit_code == 0
+    (comment,) = github.comments(12)
+    assert "2 of 6 deployments would be deleted" in comment.body
+    assert run.outputs["comment-url"].endswith(f"/pull/12#issuecomment-{comment.comment_id}")
+
+
+@pytest.mark.parametrize("state", ["closed", None])
+def test_push_without_an_open_pull_request_comments_nowhere(act, github, state):
+    if state:
+        github.content.open_pull_request(12, HEAD_SHA, state=state)
+
+    run = act(event=PUSH_TO_BRANCH, keep_count="4")
+
+    assert (run.exit_code, run.outputs["comment-url"]) == (0, "")
+    assert github.comments(12) == ()
+    assert paths(github, "POST") == []
+
+
+def test_push_whose_token_may_not_look_for_pull_requests_is_no_failure_and_no_annotation(
+    act, github
+):
+    no = {"message": "Resource not accessible by integration"}
+    github.fail_next("GET", "/pulls", 403, no)
+
+    run = act(event=PUSH_TO_BRANCH, keep_count="4")
+
+    assert (run.exit_code, run.outputs["outcome"]) == (0, "planned")
+    assert "no comment, the report is in the summary" in run.log
+    assert run.annotations("notice") == run.annotations("warning") == []
+
+
+def test_merge_queue_comments_on_the_pull_request_of_its_branch(act, github):
+    event = json.loads(SLICE.read_text(encoding="utf-8"))["events"]["merge_group checks_requested"]
+
+    run = act(event=event, keep_count="4")
+
+    assert run.exit_code == 0
+    assert len(github.comments(104)) == 1
+
+
+def test_answer_that_is_lost_after_the_comment_was_made_is_looked_for(act, github):
+    github.lose_next_answer("POST", "comments")
+
+    run = act(keep_count="4")
+
+    assert run.exit_code == 0
+    assert run.outputs["comment-url"].endswith("#issuecomment-1001")
+    assert len(github.comments(NUMBER)) == 1
+
+
+def test_github_that_is_down_leaves_the_plan_in_the_summary_and_the_exit_code_tells(act, github):
+    github.fail_next("POST", "comments", 502, "<html>Bad Gateway</html>")
+
+    run = act(keep_count="4")
+
+    assert (run.exit_code, run.outputs["outcome"]) == (6, "planned")
+    assert "2 of 6 deployments would be deleted" in run.summary
+    assert row_counts(run.summary) == [2, 4]
+    assert ["502" in one for one in run.annotations("error")] == [True]
+
+
+def test_commits_are_linked_and_told_in_comment_and_summary(act, bucket, github):
+    bucket.deploy("f1c0ffee", days=90)
+    bucket.deploy("web-51deb0a7", days=91)
+    bucket.deploy("deadbeef", days=92)
+    fix, side = "f1c0ffee" + "0" * 32, "51deb0a7" + "0" * 32
+    github.content.commit(fix, "Fix the header\n\nAt last.", "Ann")
+    github.content.commit(side, "<b>@team</b> closes #77, GH-3 | `x`", "@mallory", is_on_side=True)
+
+    run = act(keep_count="4")
+
+    here = "https://github.test/acme/storefront/commit"
+    for told in (comment_of(github), run.summary):
+        assert row_counts(told) == [5, 4]
+        assert f"| [`f1c0ffee`]({here}/{fix})<br>Fix the header&nbsp;· Ann" in told
+        assert f"| [`web-51deb0a7`]({here}/{side})<br>&lt;b&gt;" in told
+        assert "| `deadbeef` |" in told
+        assert "@<!-- -->team" in told
+        for live in ("@team", "#77", "GH-3", "@mallory", "<b>"):
+            assert live not in told
+
+
+def test_github_that_tells_no_commits_costs_the_decoration_alone(act, bucket, github):
+    bucket.deploy("f1c0ffee", days=90)
+    github.fail_next("GET", "/commits$", 500)
+
+    run = act(keep_count="4")
+
+    assert (run.exit_code, run.outputs["outcome"]) == (0, "planned")
+    assert run.annotations("warning") == []
+    assert "| `f1c0ffee` |" in comment_of(github)
+
+
+def test_two_events_of_one_pull_request_share_its_comment(act, github):
+    github.content.open_pull_request(NUMBER, HEAD_SHA)
+    act(keep_count="4")
+    act(event=PUSH_TO_BRANCH, keep_count="6")
+
+    assert "Nothing to delete" in comment_of(github)
+
+
+def test_comment_begins_with_its_marker_and_the_verdict_in_words(act, bucket, github):
+    act(keep_count="4")
+
+    first, second, *_ = comment_of(github).split("\n")
+    assert first == marker(f"s3://{bucket.name}/")
+    assert second == "### 2 of 6 deployments would be deleted, 6 Bytes freed; 4 kept"
+
+
+def test_head_of_a_pushed_branch_is_a_pin(act, bucket):
+    bucket.deploy(HEAD_SHA[:7], days=99)
+
+    act(event=PUSH_TO_BRANCH, environ={"GITHUB_SHA": MERGE_SHA}, keep_count="1", mode="apply")
+
+    assert bucket.folders() == {"site-6", HEAD_SHA[:7]}
+    assert bucket.folders() != ALL

@@ -1,0 +1,109 @@
+"""Hostile names and a great many deployments, in log, summary and comment."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.support.action_reports import comment_of, row_counts
+from tests.support.github.fake_runner import commands
+
+
+@pytest.mark.parametrize("mode", ["plan", "apply"])
+def test_hostile_names_are_no_commands_in_the_log_and_tear_no_table(act, bucket, github, mode):
+    hostile = [
+        "::error::x",
+        "##[set-output name=outcome;]applied",
+        "a\r::error::x",
+        "a|b`c",
+        "<!-- -->|<b>",
+        "x" * 155 + "::error::y",
+    ]
+    if mode == "plan":
+        hostile.append("a\n::error::x")  # which moto can't delete
+    for name in hostile:
+        bucket.deploy(name, days=500)
+    bucket.put("##[error]root", days=1)
+    run = act(keep_count="4", mode=mode)
+
+    assert run.exit_code == 0
+    assert bool(bucket.folders() & set(hostile)) == (mode == "plan")
+    assert {name for name, _ in commands(run.log)} == {"add-mask", "group", "endgroup"}
+    for told in (run.summary, comment_of(github)):
+        assert row_counts(told) == [len(hostile) + 2, 4]
+
+
+def test_long_and_hostile_names_fit_comment_and_summary(act, bucket, github):
+    for number in range(60):
+        bucket.deploy(f"{number:04}" + "`|" * 450, days=1000 + number, files=1)
+    for number in range(30):
+        bucket.put(f"{number:04}" + "`" * 1000, days=1)
+    run = act(keep_count="20", mode="apply", max_delete="46", protect="*-nothing\n" * 200)
+
+    assert run.exit_code == 0
+    assert run.outputs["outcome"] == "applied"
+    assert len(run.summary.encode()) <= 1_000_000
+    assert len(comment_of(github).encode()) <= 65_000
+
+
+class ManyFolders(BaseHTTPRequestHandler):
+    """An S3 with very many deployments of one object; moto would list them for half a minute."""
+
+    COUNT = 1500
+
+    def do_GET(self):
+        query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+        if "versioning" in query:
+            return self._answer("<VersioningConfiguration/>")
+        (prefix,) = query["prefix"]
+        names = [prefix] if prefix else [f"{number:040x}/" for number in range(self.COUNT)]
+        entries = [self._entry(name, is_folder=not prefix) for name in names]
+        return self._answer(
+            "<ListBucketResult><IsTruncated>false</IsTruncated>"
+            f"{''.join(entries)}</ListBucketResult>"
+        )
+
+    def _entry(self, name, *, is_folder):
+        if is_folder:
+            return f"<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>"
+        age = timedelta(hours=int(name.rstrip("/"), 16))
+        uploaded_at = datetime(2026, 1, 1, tzinfo=UTC) - age
+        return (
+            f"<Contents><Key>{name}index.html</Key><ETag>e</ETag><Size>1000</Size>"
+            f"<LastModified>{uploaded_at:%Y-%m-%dT%H:%M:%S.000Z}</LastModified></Contents>"
+        )
+
+    def _answer(self, xml):
+        content = xml.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def many_folders_url():
+    with ThreadingHTTPServer(("127.0.0.1", 0), ManyFolders) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_1500_deployments_fit_comment_and_summary_with_tables_intact(act, github, many_folders_url):
+    run = act(environ={"INPUT_ENDPOINT-URL": many_folders_url, "INPUT_KEEP-COUNT": "100"})
+
+    assert run.exit_code == 0
+    assert len(run.summary.encode()) <= 1_000_000
+    assert row_counts(run.summary) == [1400, 100]
+    comment = comment_of(github)
+    assert len(comment.encode()) <= 65_000
+    doomed, *_ = row_counts(comment)
+    assert 100 < doomed < 1400
+    assert f"{1400 - doomed:,} more deployments" in comment

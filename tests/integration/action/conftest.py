@@ -1,0 +1,68 @@
+"""A step of a workflow, run in this process against an S3 and a GitHub on loopback."""
+
+import signal
+
+import pytest
+
+from ci3.action.main import main
+from tests.support.github.fake_github import FakeGitHub
+from tests.support.github.fake_runner import FakeStep, commands
+
+
+@pytest.fixture(autouse=True)
+def _signals():
+    """Put back what the action does on a signal."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for one, action in before.items():
+        signal.signal(one, action)
+
+
+@pytest.fixture
+def github():
+    with FakeGitHub() as fake:
+        yield fake
+
+
+class Run:
+    """What a run of the action left behind."""
+
+    def __init__(self, step, exit_code, log, errors):
+        self.exit_code = exit_code
+        self.log = log
+        self.errors = errors
+        self.outputs = step.outputs
+        self.summary = step.summary
+
+    def annotations(self, kind):
+        return [message for name, message in commands(self.log) if name == kind]
+
+
+@pytest.fixture
+def act(bucket, github, tmp_path, monkeypatch, capsys):
+    """Run one step with these inputs on the bucket; each step has files of its own."""
+    steps = iter(range(100))
+
+    def act(event=None, api_url=github.url, environ=None, **inputs):
+        folder = tmp_path / f"step-{next(steps)}"
+        step = FakeStep(folder) if event is None else FakeStep(folder, event)
+        named = {name.replace("_", "-"): value for name, value in inputs.items()}
+        variables = {**step.environ(named, api_url), **bucket.inputs(), **(environ or {})}
+        with monkeypatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            capsys.readouterr()
+            exit_code = main()
+        log, errors = capsys.readouterr()
+        return Run(step, exit_code, log, errors)
+
+    return act
+
+
+@pytest.fixture
+def bucket(bucket):
+    """Six deployments, `site-1` the oldest, and a file at the root."""
+    for number in range(1, 7):
+        bucket.deploy(f"site-{number}", days=60 - 10 * number)
+    bucket.put("robots.txt", days=99)
+    return bucket

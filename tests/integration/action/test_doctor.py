@@ -1,0 +1,47 @@
+import pytest
+
+from ci3.errors import ExitCode
+from tests.support.action_reports import comment_of
+
+
+def test_doctor_tells_in_log_and_summary_and_deletes_nothing(bucket, act):
+    before = bucket.content()
+    run = act(mode="doctor", keep_count="1")
+    assert (run.exit_code, run.outputs["outcome"]) == (ExitCode.DONE, "examined")
+    assert "### ci3 doctor: Nothing is in ci3's way" in run.summary
+    assert "site-[0-9]+" in run.log
+    assert run.annotations("error") == []
+    assert bucket.content() == before
+
+
+def test_what_stands_in_the_way_is_annotated_and_fails_the_step(bucket, act):
+    bucket.put("assets/logo.png", days=1)
+    run = act(mode="doctor", live_from="object:live.txt")
+    assert (run.exit_code, run.outputs["outcome"]) == (ExitCode.REFUSED, "refused")
+    [problem] = run.annotations("error")
+    assert problem.startswith("live: live-from object:live.txt can't be read")
+    assert any(one.startswith("folders: ") for one in run.annotations("warning"))
+
+
+def test_bucket_that_can_not_be_read_fails_the_step(bucket, act):
+    run = act(mode="doctor", bucket="nowhere-at-all", environ={"INPUT_BUCKET": "nowhere-at-all"})
+    assert (run.exit_code, run.outputs["outcome"]) == (ExitCode.ACCESS, "failed")
+    assert "NoSuchBucket" in run.annotations("error")[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"keep_count": "0"},
+        {"keep_cuont": "4"},
+        {"policy_file": "gone.yml"},
+        {"role_to_assume": "arn:aws:iam::123456789012:role/cleaner"},
+    ],
+)
+def test_doctor_that_fails_leaves_the_comment_of_a_plan_as_it_is(act, github, wrong):
+    act(keep_count="4", comment_id="plan")
+    before = comment_of(github)
+    run = act(mode="doctor", comment_id="plan", **wrong)
+    assert run.exit_code == ExitCode.USAGE
+    assert run.annotations("error")
+    assert comment_of(github) == before

@@ -1,0 +1,97 @@
+"""`engine: lifecycle` in a workflow: no summary, comment or output claims what is not done."""
+
+import re
+
+import pytest
+
+from tests.support.action_reports import comment_of
+from tests.support.s3.fault_proxy import FaultProxy, Request
+from tests.support.s3.moto_s3 import Bucket
+
+BY_S3 = {"mode": "apply", "keep_count": "4", "engine": "lifecycle"}
+
+
+@pytest.fixture
+def bucket(site: Bucket, proxy: FaultProxy) -> Bucket:
+    """Six deployments of which two go, on an S3 that confirms the rules that it is given."""
+
+    def confirm(request: Request) -> None:
+        if request.method != "PUT" or not request.target.endswith("?lifecycle"):
+            return
+        found = re.findall("<ID>(ci3/.*?)</ID>.*?<Prefix>(.*?)</Prefix>", request.body.decode())
+        for rule_id, prefix in found:
+            header = f'expiry-date="Fri, 01 Jan 2027 00:00:00 GMT", rule-id="{rule_id}"'
+            proxy.answer("HEAD", f"/{prefix}", headers={"x-amz-expiration": header})
+
+    proxy.watch = confirm
+    return site
+
+
+def test_summary_comment_and_outputs_say_that_s3_deletes_later(act, bucket, github) -> None:
+    run = act(**BY_S3)
+    assert run.exit_code == 0
+    assert run.outputs["outcome"] == "applied"
+    assert run.outputs["deployments-expiring"] == "2"
+    assert run.outputs["deployments-deleted"] == "0"
+    assert (run.outputs["objects-deleted"], run.outputs["bytes-deleted"]) == ("0", "0")
+    for told in (run.summary, comment_of(github)):
+        assert "2 deployments left to S3, which deletes them within a day or two" in told
+        assert "Run ci3 again within 7 days" in told
+        assert "**To undo:** `ci3 restore" in told
+    assert len(bucket.keys()) == 6 * 3 + 1
+
+
+def test_plan_only_tells_of_rules_that_are_to_go_and_apply_takes_them_away(
+    act, bucket, github
+) -> None:
+    act(**BY_S3)
+    bucket.deploy("site-1", days=0)
+    plan = act(**BY_S3 | {"mode": "plan", "keep_count": "5"})
+    assert any("lifecycle rule for site-1" in one for one in plan.annotations("warning"))
+    assert "an apply first takes away the lifecycle rule for site-1" in plan.summary
+    rules = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
+    assert len(rules) == 2
+
+    run = act(**BY_S3 | {"keep_count": "5"})
+
+    assert run.exit_code == 0
+    assert "The lifecycle rule for site-1 was taken away" in run.summary
+    assert "an apply first takes away" not in run.summary
+    assert not run.annotations("warning")
+    (rule,) = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
+    assert rule["ID"].startswith("ci3/site-2/")
+
+
+def test_rule_of_what_goes_live_during_the_run_is_taken_away_and_told(act, bucket, proxy) -> None:
+    bucket.put("current", body=b"site-5")
+    settings = BY_S3 | {"live_from": "object:current"}
+    assert act(**settings).exit_code == 0
+    # The plan reads the rules, and what is live beside them; at the end both are read again.
+    proxy.before("GET", r"\?lifecycle", lambda: bucket.put("current", body=b"site-1"), nth=2)
+
+    run = act(**settings)
+
+    assert run.exit_code == 0
+    assert run.outputs["deployments-expiring"] == "1"
+    assert "The lifecycle rule for site-1 was taken away: kept now (live: " in run.summary
+    assert "The lifecycle rule for site-1 was taken away: kept now (live: " in run.log
+    (rule,) = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
+    assert rule["ID"].startswith("ci3/site-2/")
+
+
+def test_restore_takes_the_rules_away(act, bucket) -> None:
+    journal = act(**BY_S3).outputs["journal-file"]
+    run = act(mode="restore", journal_file=journal)
+    assert run.exit_code == 0
+    assert "2 lifecycle rules taken away, before S3 has deleted 6 objects" in run.summary
+    assert bucket.proxy.sent("DELETE", r"\?lifecycle")
+
+
+def test_rules_that_went_wrong_fail_the_step_and_are_told(act, bucket, proxy) -> None:
+    proxy.answer("PUT", r"\?lifecycle", status=403)
+    run = act(**BY_S3)
+    assert run.exit_code == 3
+    assert run.outputs["outcome"] == "partial"
+    assert run.outputs["deployments-expiring"] == "0"
+    assert any("It stopped early" in one for one in run.annotations("error"))
+    assert "left to S3" not in run.summary

@@ -1,0 +1,157 @@
+"""The action plans and applies, and says so in outputs, summary and one comment."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.action_reports import ALL, ENTRYPOINT, comment_of, read_journal, row_counts
+from tests.support.github.fake_runner import HEAD_SHA, MERGE_SHA, NUMBER
+from tests.support.journals import outcomes
+
+
+def test_plan_on_a_pull_request_comments_reports_and_deletes_nothing(act, bucket, github):
+    run = act(keep_count="4")
+
+    assert run.exit_code == 0
+    assert bucket.folders() == ALL
+    assert run.outputs["outcome"] == "planned"
+    assert run.outputs["deployments-found"] == "6"
+    assert run.outputs["deployments-kept"] == "4"
+    assert run.outputs["deployments-to-delete"] == "2"
+    assert run.outputs["deployments-deleted"] == "0"
+    assert run.outputs["objects-deleted"] == "0"
+    assert run.outputs["journal-file"] == ""
+    assert run.outputs["plan-file"] == ""
+    assert len(run.outputs["plan-id"]) == 64
+    assert run.outputs["comment-url"].endswith(f"/pull/{NUMBER}#issuecomment-1001")
+    for told in (run.summary, comment_of(github)):
+        assert "2 of 6 deployments would be deleted" in told
+        assert "mode: apply" in told
+        assert "https://github.test/acme/storefront/actions/runs/42" in told
+        assert row_counts(told) == [2, 4]
+    assert not list(Path().glob("*.jsonl"))
+    assert run.errors == ""
+
+
+def test_each_output_that_action_yml_promises_is_set_by_a_run(act):
+    promised = set()
+    lines = (ENTRYPOINT.parent / "action.yml").read_text().partition("\noutputs:\n")[2]
+    for line in lines.partition("\nruns:")[0].splitlines():
+        if line.startswith("  ") and not line.startswith("   "):
+            promised.add(line.strip().removesuffix(":"))
+
+    assert promised
+    assert act(mode="apply").outputs.keys() == promised
+
+
+def test_second_run_edits_the_comment_of_the_first(act, bucket, github):
+    first = act(keep_count="4")
+    bucket.deploy("site-7", days=-1)
+    second = act(keep_count="4")
+
+    assert first.outputs["comment-url"] == second.outputs["comment-url"]
+    assert "3 of 7 deployments would be deleted" in comment_of(github)
+
+
+def test_comment_for_changes_is_not_made_for_a_plan_that_deletes_nothing(act, github):
+    run = act(keep_count="6")
+
+    assert (run.exit_code, run.outputs["outcome"]) == (0, "nothing-to-delete")
+    assert run.outputs["comment-url"] == ""
+    assert github.comments(NUMBER) == ()
+    assert "Nothing to delete" in run.summary
+
+
+def test_comment_for_changes_that_is_there_is_kept_up_to_date(act, github):
+    act(keep_count="4")
+    act(keep_count="6")
+
+    assert "Nothing to delete" in comment_of(github)
+
+
+def test_comment_that_is_never_wanted_is_not_asked_for(act, github):
+    run = act(keep_count="4", comment="never")
+
+    assert run.exit_code == 0
+    assert github.requests == ()
+
+
+def test_comment_that_is_always_wanted_says_that_there_is_nothing_to_delete(act, github):
+    act(keep_count="6", comment="always")
+
+    assert "Nothing to delete" in comment_of(github)
+
+
+def test_two_buckets_or_ids_have_a_comment_each(act, github):
+    act(keep_count="4")
+    act(keep_count="4", comment_id="another")
+    act(keep_count="4", comment_id="another")
+
+    assert len(github.comments(NUMBER)) == 2
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"schedule": "0 3 * * *"}, {"deployment": {"sha": HEAD_SHA}}]
+)
+def test_run_without_a_pull_request_asks_github_for_nothing(act, github, event):
+    run = act(event=event, keep_count="4")
+
+    assert (run.exit_code, run.outputs["comment-url"]) == (0, "")
+    assert github.requests == ()
+
+
+def test_apply_deletes_the_doomed_alone_and_reports_it(act, bucket, github):
+    run = act(keep_count="4", mode="apply")
+
+    assert run.exit_code == 0
+    assert bucket.folders() == ALL - {"site-1", "site-2"}
+    assert "robots.txt" in bucket.keys()  # noqa: SIM118 - not a mapping
+    assert run.outputs["outcome"] == "applied"
+    assert run.outputs["deployments-deleted"] == "2"
+    assert run.outputs["objects-deleted"] == "6"
+    assert run.outputs["bytes-deleted"] == "6"
+    journal = read_journal(run.outputs["journal-file"])
+    assert journal[0]["plan_id"] == run.outputs["plan-id"]
+    assert len(outcomes(journal)) == 6
+    for told in (run.summary, comment_of(github), run.log):
+        assert "2 deployments deleted: 6 objects" in told
+    assert "would" not in comment_of(github)
+
+
+def test_apply_with_nothing_to_delete_makes_no_journal(act):
+    run = act(keep_count="6", mode="apply")
+
+    assert (run.exit_code, run.outputs["outcome"]) == (0, "nothing-to-delete")
+    assert not list(Path().glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("sha", [MERGE_SHA, HEAD_SHA])
+def test_commit_of_the_run_and_head_of_its_pull_request_are_kept_however_old(act, bucket, sha):
+    names = {sha, f"build-{sha[:7]}"}
+    for name in names:
+        bucket.deploy(name, days=300)
+    run = act(keep_count="1", mode="apply")
+
+    assert bucket.folders() == {"site-6", *names}
+    assert "of this run" in run.summary
+
+
+def test_empty_input_counts_as_not_given(act):
+    assert act(keep_count=" ", protect="", policy_file="").outputs["deployments-kept"] == "5"
+
+
+def test_policy_file_is_read_and_an_input_goes_before_it(act):
+    Path("policy.yml").write_text("keep-count: 2\nprotect: [site-1]\n")
+
+    assert act(policy_file="policy.yml").outputs["deployments-kept"] == "3"
+    assert act(policy_file="policy.yml", keep_count="3").outputs["deployments-kept"] == "4"
+
+
+def test_plan_file_is_written_and_named(act):
+    run = act(keep_count="4", plan_file="plan.json")
+
+    assert run.outputs["plan-file"] == "plan.json"
+    plan = json.loads(Path("plan.json").read_text())
+    assert plan["plan_id"] == run.outputs["plan-id"]
+    assert plan["policy"] == {"keep-count": {"value": 4, "from": "input"}}

@@ -1,0 +1,57 @@
+"""A step that goes on with a run that another step was killed in."""
+
+import pytest
+
+from tests.support.action_reports import comment_of
+from tests.support.crash import crash, small_batches
+from tests.support.journals import records
+
+
+@pytest.fixture
+def crashed(bucket, proxy, monkeypatch):
+    """A run that was to delete all but `site-6`, and was killed in its third batch of two."""
+    monkeypatch.setattr(bucket, "endpoint_url", proxy.url)
+    small_batches(monkeypatch)
+    crash(bucket, proxy, 3)
+    return "j.jsonl"
+
+
+def test_step_goes_on_with_the_run_of_a_journal_and_reports_it(act, bucket, crashed, github):
+    run = act(mode="apply", resume=crashed)
+
+    assert run.exit_code == 0, run.log
+    assert bucket.folders() == {"site-6"}
+    assert run.outputs["outcome"] == "applied"
+    assert run.outputs["objects-deleted"] == "11"
+    assert run.outputs["journal-file"] == crashed
+    assert records(crashed)[-1] == {"record": "end", "stopped": ""}
+    (warning,) = run.annotations("warning")
+    assert "gone 1, left to delete 4, kept by now 0" in warning
+    for told in (run.summary, comment_of(github)):
+        assert "gone 1, left to delete 4" in told
+    assert "`j.jsonl`" in run.summary
+
+
+def test_step_with_nothing_left_says_so_and_passes(act, bucket, crashed):
+    act(mode="apply", resume=crashed)
+    again = act(mode="apply", resume=crashed)
+    assert (again.exit_code, again.outputs["outcome"]) == (0, "nothing-to-delete")
+    assert "nothing is left of them" in again.summary
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        ({"mode": "plan"}, "the input resume goes on with an apply"),
+        ({"bucket": "other"}, "input bucket is 'other'"),
+        ({"journal_file": "k.jsonl"}, "input journal-file is 'k.jsonl'"),
+        ({"resume": "nowhere.jsonl"}, "the journal nowhere.jsonl can't be written"),
+    ],
+)
+def test_what_can_not_be_gone_on_with_deletes_nothing(act, bucket, crashed, inputs, told):
+    before = bucket.keys()
+    environ = {"INPUT_BUCKET": inputs.pop("bucket")} if "bucket" in inputs else {}
+    run = act(**({"mode": "apply", "resume": crashed} | inputs), environ=environ)
+    assert (run.exit_code, run.outputs["outcome"]) == (2, "failed")
+    assert told in run.log
+    assert bucket.keys() == before

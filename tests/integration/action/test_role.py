@@ -1,0 +1,224 @@
+"""The action acts as a role that GitHub's word opens, for as long as an apply takes."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ci3.cli.main import main
+from tests.support.action_reports import ALL, read_journal
+from tests.support.github.fake_oidc import SUBJECT, running_oidc
+from tests.support.s3.answers import error
+from tests.support.s3.moto_s3 import CREDENTIALS
+
+ROLE = "arn:aws:iam::123456789012:role/clean-my-site"
+STS = "^/$"
+DELETE = r"\?delete"
+
+
+@pytest.fixture
+def oidc():
+    with running_oidc() as oidc:
+        yield oidc
+
+
+@pytest.fixture
+def as_role(act, oidc, bucket, proxy, monkeypatch):
+    """Run one step as the role, on a machine that has no other credentials."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    bucket.endpoint_url = proxy.url
+
+    def as_role(tokens=oidc.environ, **inputs):
+        environ = {"AWS_ENDPOINT_URL_STS": proxy.url, **tokens}
+        return act(environ=environ, role_to_assume=ROLE, **inputs)
+
+    return as_role
+
+
+def assumptions(proxy):
+    return [one for one in proxy.sent("POST", STS) if b"AssumeRole" in one.body]
+
+
+def signers(proxy):
+    """With which access key each request to S3 was signed, in order."""
+    signed = (one.headers.get("Authorization", "") for one in proxy.requests)
+    return [text.partition("Credential=")[2].partition("/")[0] for text in signed if text]
+
+
+def expire_in(proxy, length):
+    until = f"{datetime.now(UTC) + length:%Y-%m-%dT%H:%M:%SZ}".encode()
+    proxy.rewrite("POST", STS, lambda body: re.sub(b"(?<=<Expiration>).*?(?=<)", until, body))
+
+
+def test_apply_as_a_role_needs_no_other_credentials_and_shows_no_secret(
+    as_role, bucket, proxy, oidc
+):
+    run = as_role(keep_count="4", mode="apply")
+
+    assert (run.exit_code, run.outputs["outcome"]) == (0, "applied")
+    assert bucket.folders() == ALL - {"site-1", "site-2"}
+    [assumption], [token] = assumptions(proxy), oidc.tokens
+    assert b"RoleSessionName=ci3-42" in assumption.body
+    assert token.encode() in assumption.body
+    [signer] = set(signers(proxy))
+    assert signer.startswith("ASIA")
+    assert run.annotations("add-mask").count(token) == 1
+    masked = "".join(line for line in run.log.splitlines() if "::add-mask::" in line)
+    shown = "".join(line for line in run.log.splitlines() if "::add-mask::" not in line)
+    journal = Path(run.outputs["journal-file"]).read_text()
+    assert token in masked
+    assert token not in f"{shown}{run.errors}{run.summary}{run.outputs}{journal}"
+
+
+def test_plan_as_a_role_sends_no_write_but_the_assumption(as_role, proxy):
+    assert as_role(keep_count="4").exit_code == 0
+    assert [one for one in proxy.requests if one.is_write] == assumptions(proxy)
+
+
+def test_apply_goes_on_with_new_credentials_when_the_first_are_about_to_expire(
+    as_role, bucket, proxy, oidc
+):
+    expire_in(proxy, timedelta(minutes=5))
+    proxy.before("POST", DELETE, lambda: expire_in(proxy, timedelta(hours=1)))
+    run = as_role(keep_count="4", mode="apply")
+
+    assert (run.exit_code, run.outputs["outcome"]) == (0, "applied")
+    assert bucket.folders() == ALL - {"site-1", "site-2"}
+    assert len(set(oidc.tokens)) == len(assumptions(proxy)) > 2
+    first, *_, last = signers(proxy)
+    assert first != last
+    assert set(oidc.tokens) == set(run.annotations("add-mask")[-len(oidc.tokens) :])
+
+
+def test_run_whose_credentials_can_not_be_got_anew_stops_and_a_second_one_ends_it(
+    as_role, bucket, proxy, oidc
+):
+    bucket.deploy("site-1", days=50, files=1500)
+    expire_in(proxy, timedelta(minutes=5))
+
+    proxy.before("POST", DELETE, lambda: oidc.failures.extend([(403, b"")] * 100), nth=1)
+    run = as_role(keep_count="4", mode="apply")
+
+    assert run.exit_code == 3
+    assert run.outputs["outcome"] == "partial"
+    told = " ".join(run.annotations("error"))
+    assert f"assuming the role {ROLE}: GitHub's service for identity tokens answered 403" in told
+    end = read_journal(run.outputs["journal-file"])[-1]
+    assert end["record"] == "end"
+    assert "assuming the role" in end["stopped"]
+    assert bucket.folders() >= ALL - {"site-1", "site-2"}
+    assert len(oidc.failures) == 99
+
+    oidc.failures.clear()
+    again = as_role(keep_count="4", mode="apply")
+    assert again.exit_code == 0
+    assert bucket.folders() == ALL - {"site-1", "site-2"}
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken", "RequestTimeTooSkewed"])
+def test_credentials_that_s3_takes_no_more_stop_the_run_and_a_second_one_ends_it(
+    as_role, bucket, proxy, code
+):
+    wrong = {"body": error(code), "status": 400}
+    proxy.answer("POST", DELETE, **wrong)
+    run = as_role(keep_count="4", mode="apply")
+
+    assert run.exit_code in (3, 6)
+    assert any(code in told for told in run.annotations("error"))
+    assert code in read_journal(run.outputs["journal-file"])[-1]["stopped"]
+    assert bucket.folders() == ALL
+
+    proxy.rewrite("POST", DELETE, lambda body: body)
+    again = as_role(keep_count="4", mode="apply")
+    assert again.exit_code == 0
+    assert bucket.folders() == ALL - {"site-1", "site-2"}
+
+
+def test_job_without_the_permission_is_told_it_and_nothing_is_asked(as_role, bucket, proxy):
+    run = as_role(tokens={}, keep_count="4", mode="apply")
+
+    assert (run.exit_code, run.outputs) == (2, {"outcome": "failed"})
+    [told] = run.annotations("error")
+    assert "permissions: id-token: write" in told
+    assert proxy.requests == []
+    assert bucket.folders() == ALL
+
+
+def test_role_that_may_not_be_assumed_is_one_error_with_what_to_trust(as_role, bucket, proxy):
+    denied = (
+        "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>"
+        "<Message>Not authorized</Message></Error></ErrorResponse>"
+    )
+    proxy.answer("POST", STS, denied, status=403)
+    run = as_role(keep_count="4", mode="apply")
+
+    assert (run.exit_code, run.outputs["outcome"]) == (6, "failed")
+    [told] = run.annotations("error")
+    assert f"assuming the role {ROLE}: STS answered AccessDenied" in told
+    assert "trust policy" in told
+    assert SUBJECT in told
+    assert len(assumptions(proxy)) == len(proxy.requests) == 1
+    assert bucket.folders() == ALL
+
+
+@pytest.mark.parametrize(
+    "role", ["clean-my-site", "arn:aws:iam::1:role/a", "arn:aws:s3:::a", f"{ROLE}/", f"{ROLE} b"]
+)
+def test_text_that_is_no_roles_arn_is_refused(act, role):
+    run = act(role_to_assume=role)
+
+    assert run.exit_code == 2
+    assert "is no role's ARN" in run.annotations("error")[0]
+
+
+def test_policy_file_may_not_say_as_whom_to_act(as_role, proxy):
+    Path("policy.yml").write_text(f"role-to-assume: {ROLE}\n")
+    run = as_role(policy_file="policy.yml")
+
+    assert run.exit_code == 2
+    assert "role-to-assume can't be set in a policy file" in run.annotations("error")[0]
+    assert proxy.requests == []
+
+
+def test_live_sources_of_aws_are_read_as_the_role(as_role, bucket, proxy, monkeypatch):
+    for service in ("SSM", "CLOUDFRONT"):
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", proxy.url)
+    as_role(live_from="cloudfront\nssm:/live")
+
+    assert proxy.sent("GET", "distribution")
+    assert [one for one in proxy.sent("POST", STS) if b"/live" in one.body]
+    [signer] = set(signers(proxy))
+    assert signer.startswith("ASIA")
+
+
+# The command: as GitHub says where it may be asked, and else with the credentials at hand.
+
+
+@pytest.fixture
+def plan_as_role(bucket, proxy, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", proxy.url)
+    bucket.endpoint_url = proxy.url
+    return lambda: main(["plan-cleanup", *bucket.options(), "--role-to-assume", ROLE])
+
+
+def test_command_assumes_the_role_with_the_credentials_at_hand(plan_as_role, proxy):
+    assert plan_as_role() == 0
+    [assumption] = assumptions(proxy)
+    assert b"Action=AssumeRole&" in assumption.body
+    at_hand, *others = signers(proxy)
+    assert at_hand == CREDENTIALS["AWS_ACCESS_KEY_ID"]
+    assert {one[:4] for one in others} == {"ASIA"}
+
+
+def test_command_in_a_workflow_takes_githubs_word_and_writes_the_token_nowhere(
+    plan_as_role, proxy, oidc, monkeypatch, capsys
+):
+    for name, value in {**oidc.environ, "GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "42"}.items():
+        monkeypatch.setenv(name, value)
+    assert plan_as_role() == 0
+    [assumption], [token] = assumptions(proxy), oidc.tokens
+    assert token.encode() in assumption.body
+    assert b"RoleSessionName=ci3-42" in assumption.body
+    assert token not in "".join(capsys.readouterr())

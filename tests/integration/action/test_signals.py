@@ -1,0 +1,115 @@
+"""Signals, as a runner sends them when a step is cancelled."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.support.action_reports import ALL, ENTRYPOINT, comment_of, read_journal
+from tests.support.github.fake_runner import FakeStep, commands
+from tests.support.journals import outcomes
+
+
+@pytest.fixture
+def start(bucket, proxy, github, tmp_path):
+    """Start the action in a process of its own and wait for some request, which is then held."""
+    may_go_on = threading.Event()
+    started = []
+
+    def start(method, pattern, *, nth=None, **inputs):
+        came = threading.Event()
+        proxy.before(method, pattern, lambda: (came.set(), may_go_on.wait(timeout=60)), nth=nth)
+        step = FakeStep(tmp_path / "step")
+        named = {name.replace("_", "-"): value for name, value in inputs.items()}
+        environ = os.environ | step.environ(named, github.url) | bucket.inputs()
+        process = subprocess.Popen(
+            [sys.executable, ENTRYPOINT],
+            env=environ | {"INPUT_ENDPOINT-URL": proxy.url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert came.wait(timeout=60)
+        return step, process, may_go_on
+
+    yield start
+    may_go_on.set()
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_signals_while_a_deletion_is_out_end_in_a_true_report(bucket, github, start, first):
+    step, process, may_go_on = start(
+        "POST", "delete", keep_count="4", mode="apply", journal_file="journal.jsonl"
+    )
+    process.send_signal(first)
+    process.send_signal(signal.SIGTERM)
+    may_go_on.set()
+    log, errors = process.communicate(timeout=60)
+
+    assert errors == ""
+    assert bucket.folders() == ALL - {"site-1", "site-2"}
+    journal = read_journal("journal.jsonl")
+    assert [one["outcome"] for one in outcomes(journal)] == ["deleted"] * 6
+    assert step.outputs["objects-deleted"] == "6"
+    assert step.outputs["deployments-deleted"] == "2"
+    assert (process.returncode, step.outputs["outcome"]) == (3, "partial")
+    for told in (log, step.summary, comment_of(github)):
+        assert "2 deployments deleted" in told
+        assert "interrupted" in told
+
+
+def test_signals_before_the_first_deletion_of_an_apply_delete_nothing(bucket, github, start):
+    step, process, may_go_on = start(
+        "GET", "prefix=site-1", keep_count="4", mode="apply", journal_file="journal.jsonl"
+    )
+    process.send_signal(signal.SIGTERM)
+    may_go_on.set()
+    log, errors = process.communicate(timeout=60)
+
+    assert errors == ""
+    assert bucket.folders() == ALL
+    assert step.outputs["objects-deleted"] == "0"
+    assert (process.returncode, step.outputs["outcome"]) == (3, "partial")
+    for told in (log, step.summary, comment_of(github)):
+        assert "0 of 2 deployments deleted" in told
+        assert "interrupted" in told
+
+
+def test_signal_while_the_comment_is_written_leaves_the_report_of_a_deletion_as_it_is(
+    bucket, github, start
+):
+    stalled = github.stall_next("GET", "comments")
+    step, process, may_go_on = start("POST", "delete", keep_count="4", mode="apply")
+    may_go_on.set()
+    assert stalled.wait(timeout=60)
+    process.send_signal(signal.SIGTERM)
+    log, errors = process.communicate(timeout=60)
+
+    assert errors == ""
+    assert bucket.folders() == ALL - {"site-1", "site-2"}
+    assert (process.returncode, step.outputs["outcome"]) == (0, "applied")
+    assert step.outputs["objects-deleted"] == "6"
+    assert "2 deployments deleted" in step.summary
+    assert ["after the deletion" in m for name, m in commands(log) if name == "warning"] == [True]
+
+
+def test_signal_while_planning_says_that_nothing_was_deleted(bucket, start):
+    step, process, may_go_on = start("GET", "delimiter", mode="apply")
+    process.send_signal(signal.SIGTERM)
+    may_go_on.set()
+    log, errors = process.communicate(timeout=60)
+
+    assert errors == ""
+    assert process.returncode == 130
+    assert step.outputs == {"outcome": "failed"}
+    assert ("error", "interrupted before anything was deleted") in commands(log)
+    assert bucket.folders() == ALL
+    assert not list(Path().glob("*.jsonl"))

@@ -1,0 +1,98 @@
+"""A policy file with targets: one summary, one comment, outputs summed and for each."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.action_reports import ALL, comment_of, row_counts
+
+
+@pytest.fixture
+def targets(bucket):
+    """Two prefixes of the bucket besides its root, and the policy file that names all three."""
+    for folder in ("staging", "production"):
+        for days in (1, 2, 3):
+            bucket.deploy(f"{folder}/build-{days}", days=days)
+    text = (
+        f"defaults:\n  bucket: {bucket.name}\n  keep-count: 1\n"
+        "targets:\n  - match: site-.*\n    keep-count: 4\n"
+        "  - prefix: staging\n  - prefix: production\n    protect: build-3\n"
+    )
+    Path("policy.yml").write_text(text, encoding="utf-8")
+    return bucket
+
+
+def act_on_targets(act, **inputs):
+    return act(policy_file="policy.yml", environ={"INPUT_BUCKET": ""}, **inputs)
+
+
+def test_one_comment_and_one_summary_show_every_target(act, targets, github):
+    run = act_on_targets(act)
+
+    assert run.exit_code == 0
+    for told in (run.summary, comment_of(github)):
+        assert told.count("### 5 of 12 deployments in 3 targets would be deleted") == 1
+        assert told.count("#### ") == 3
+        assert row_counts(told) == [3, 2, 4, 2, 1, 1, 2]
+        assert f"`s3://{targets.name}/staging/`" in told
+        assert told.count("**To apply:**") == 1
+
+
+def test_outputs_are_summed_and_given_for_each_target(act, targets):
+    run = act_on_targets(act, mode="apply")
+
+    assert run.exit_code == 0
+    assert run.outputs["outcome"] == "applied"
+    assert run.outputs["deployments-deleted"] == "5"
+    assert run.outputs["objects-deleted"] == "15"
+    each = json.loads(run.outputs["targets"])
+    assert [one["prefix"] for one in each] == ["", "staging/", "production/"]
+    assert [one["deployments-deleted"] for one in each] == [2, 2, 1]
+    assert len({one["plan-id"] for one in each} | {run.outputs["plan-id"]}) == 4
+    journals = run.outputs["journal-file"].splitlines()
+    assert journals == [one["journal-file"] for one in each]
+    assert all(Path(path).is_file() for path in journals)
+    assert targets.folders() == ALL - {"site-1", "site-2"} | {"staging", "production"}
+
+
+def test_refusal_of_one_target_keeps_all_and_names_it(act, targets):
+    text = Path("policy.yml").read_text(encoding="utf-8")
+    Path("policy.yml").write_text(f"{text}    max-delete: 0\n", encoding="utf-8")
+
+    run = act_on_targets(act, mode="apply")
+
+    assert (run.exit_code, run.outputs["outcome"]) == (4, "refused")
+    [error] = run.annotations("error")
+    assert error.startswith(f"s3://{targets.name}/production/: 1 deployment of 3 would be deleted")
+    assert targets.folders() == ALL | {"staging", "production"}
+
+
+def test_comment_of_many_targets_fits(act, bucket, github):
+    lines = ["defaults:", f"  bucket: {bucket.name}", "targets:"]
+    for number in range(60):
+        for days in range(12):
+            bucket.deploy(f"t{number}/{'x' * 60}-{days}", days=days, files=1)
+        lines.append(f"  - prefix: t{number}")
+    Path("policy.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    run = act_on_targets(act)
+
+    assert run.exit_code == 0, run.errors
+    body = comment_of(github)
+    assert len(body.encode()) <= 65_000
+    shown = body.count("#### ")
+    assert shown >= 45
+    assert shown == 60 or f"… and {60 - shown} more target" in body
+    assert row_counts(body)[0] == 60
+    assert row_counts(run.summary)[0] == 60
+
+
+def test_one_target_alone_reads_like_a_plan_of_its_own(act, bucket, github):
+    text = f"targets:\n  - bucket: {bucket.name}\n    keep-count: 4\n"
+    Path("policy.yml").write_text(text, encoding="utf-8")
+
+    run = act_on_targets(act)
+
+    assert "### 2 of 6 deployments would be deleted" in comment_of(github)
+    assert len(json.loads(run.outputs["targets"])) == 1

@@ -1,0 +1,194 @@
+"""`--delete-versions` as a person meets it: shown, asked for twice, saved, and not undone."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ci3.cli.main import main
+from tests.integration.command.test_cli import on_terminal
+from tests.support.s3.answers import error
+from tests.support.s3.fault_proxy import FaultProxy, Request
+from tests.support.s3.moto_s3 import Bucket
+from tests.support.version_deletion import DELETE, answered
+
+KEEP_1 = ("--keep-count", "1")
+FINAL = (*KEEP_1, "--delete-versions")
+PLAN = ("--plan-file", "plan.json")
+
+
+@pytest.fixture
+def live(site: Bucket) -> Bucket:
+    """Two deployments to delete, with seven versions and one marker in all, of twelve bytes."""
+    site.enable_versioning()
+    site.put("old-1/file-00000", days=20, body=b"older")
+    site.put("old-1/removed", days=20)
+    site.remove("old-1/removed")
+    site.deploy("new", days=1)
+    site.deploy("old-1", days=10)
+    site.deploy("old-2", days=11)
+    return site
+
+
+def doomed(bucket: Bucket) -> list[tuple[str, bool]]:
+    return [one for one in bucket.versions() if one[0].startswith("old-")]
+
+
+# What is shown, and the two questions.
+
+
+def test_plan_says_that_it_is_final_and_counts_the_versions(live: Bucket, capsys) -> None:
+    assert main(["plan-cleanup", *live.options(), *FINAL]) == 0
+    out = capsys.readouterr().out
+    assert "2 of 3 deployments would be deleted with all versions, for good, 12 Bytes freed" in out
+    assert "Deletion is final: all versions are deleted, and nothing can be undone." in out
+    assert "3 in 6 versions" in out
+    assert "can be brought back" not in out
+
+
+def test_bucket_without_versions_is_told_that_the_setting_changes_nothing(
+    site: Bucket, capsys
+) -> None:
+    site.deploy("new", days=1)
+    site.deploy("old", days=9)
+    assert main(["cleanup", *site.options(), *FINAL, "--auto-approve"]) == 0
+    out = capsys.readouterr().out
+    assert "this bucket keeps no versions, so that delete-versions changes nothing" in out
+    assert site.folders() == {"new"}
+
+
+def test_yes_and_the_number_at_the_terminal_delete_all_versions(live: Bucket) -> None:
+    code, shown = on_terminal("cleanup", *live.options(), *FINAL, answer=b"y\n2\n")
+    assert (code, doomed(live)) == (0, []), shown
+    assert "Delete 2 deployments (6 objects in 9 versions, 12 Bytes)" in shown
+    assert "nothing can bring them back" in shown
+    assert "2 deployments deleted for good: 9 versions, 12 Bytes freed" in shown
+
+
+@pytest.mark.parametrize("answer", [b"n\n", b"y\n\n", b"y\ny\n", b"y\n3\n", b"y\n\x04"])
+def test_anything_but_both_answers_deletes_nothing(
+    live: Bucket, proxy: FaultProxy, answer: bytes
+) -> None:
+    code, shown = on_terminal("cleanup", *live.options(), *FINAL, answer=answer)
+    assert code == 4, shown
+    assert "the plan was not approved" in shown
+    assert proxy.deletions == []
+
+
+def test_auto_approve_skips_both_questions(live: Bucket, capsys) -> None:
+    assert main(["cleanup", *live.options(), *FINAL, "--auto-approve", "--output", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["objects-deleted"], told["bytes-deleted"]) == (9, 12)
+    assert doomed(live) == []
+
+
+# Saved plans.
+
+
+def save(bucket: Bucket, *options: str) -> dict:
+    assert main(["plan-cleanup", *bucket.options(), *options, *PLAN]) == 0
+    return json.loads(Path("plan.json").read_text(encoding="utf-8"))
+
+
+def test_saved_plan_is_applied_with_the_setting_that_it_was_made_with(live: Bucket) -> None:
+    saved = save(live, *FINAL)
+    assert saved["policy"]["delete-versions"] == {"value": "true", "from": "option"}
+    assert saved["totals"]["versions_to_delete"] == 9
+    assert main(["cleanup", *PLAN, "--auto-approve"]) == 0
+    assert doomed(live) == []
+
+
+def test_plan_saved_without_it_is_not_applied_with_it(
+    live: Bucket, proxy: FaultProxy, capsys
+) -> None:
+    save(live, *KEEP_1)
+    assert main(["cleanup", *PLAN, "--auto-approve", "--delete-versions"]) == 2
+    assert "is a plan without delete-versions, and the settings are with it" in (
+        capsys.readouterr().err
+    )
+    assert proxy.deletions == []
+
+
+def test_plan_saved_with_it_is_not_applied_without_it(
+    live: Bucket, proxy: FaultProxy, capsys
+) -> None:
+    save(live, *FINAL)
+    Path("ci3.yml").write_text("targets: [{bucket: %s, keep-count: 1}]" % live.name)  # noqa: UP031
+    options = ("--policy-file", "ci3.yml", "--endpoint-url", live.endpoint_url)
+    assert main(["cleanup", *PLAN, *options, "--auto-approve"]) == 2
+    assert "is a plan with delete-versions, and the settings are without it" in (
+        capsys.readouterr().err
+    )
+    assert proxy.deletions == []
+
+
+def test_version_that_came_or_went_since_the_plan_was_saved_makes_it_stale(
+    live: Bucket, proxy: FaultProxy, capsys
+) -> None:
+    save(live, *FINAL)
+    live.remove("old-1/removed")
+    assert main(["cleanup", *PLAN, "--auto-approve"]) == 5
+    assert "old-1: its old versions changed since the plan" in capsys.readouterr().out
+    assert proxy.deletions == []
+
+
+# Going on with it.
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+def test_run_that_was_stopped_is_gone_on_with_until_no_version_is_left(
+    live: Bucket, proxy: FaultProxy, nth: int
+) -> None:
+    proxy.answer("POST", DELETE, error("ExpiredToken"), status=400, nth=nth)
+    options = (*FINAL, "--journal-file", "j.jsonl", "--auto-approve")
+    assert main(["cleanup", *live.options(), *options]) == 3
+    assert doomed(live)
+    assert main(["cleanup", "--resume", "j.jsonl", "--auto-approve"]) == 0
+    assert doomed(live) == []
+    assert live.folders() == {"new"}
+
+
+def test_run_that_stopped_among_the_current_objects_is_gone_on_with(
+    live: Bucket, proxy: FaultProxy
+) -> None:
+    keys = [f"old-1/file-0000{number}" for number in range(3)]
+
+    def stop_at_the_second(request: Request) -> str:
+        is_last = set(keys) <= set(request.batch_keys)
+        return answered(live, request, {keys[1]: "ExpiredToken"} if is_last else {})
+
+    options = (*FINAL, "--protect", "old-2", "--journal-file", "j.jsonl", "--auto-approve")
+    proxy.reply("POST", DELETE, stop_at_the_second)
+    assert main(["cleanup", *live.options(), *options]) == 3
+    assert doomed(live)[0] == (keys[1], False)
+    proxy.reply("POST", DELETE, lambda request: answered(live, request, {}))
+    assert main(["cleanup", "--resume", "j.jsonl", "--auto-approve"]) == 0
+    assert live.folders() == {"new", "old-2"}
+    assert [key for key, _ in doomed(live) if key.startswith("old-1/")] == []
+
+
+def test_run_that_left_versions_is_not_gone_on_with_by_deleting_them(
+    live: Bucket, proxy: FaultProxy, capsys
+) -> None:
+    options = (*KEEP_1, "--timeout", "0s", "--journal-file", "j.jsonl", "--auto-approve")
+    assert main(["cleanup", *live.options(), *options]) == 3
+    assert main(["cleanup", "--resume", "j.jsonl", "--delete-versions", "--auto-approve"]) == 2
+    assert "is the journal of a run without delete-versions" in capsys.readouterr().err
+    assert proxy.deletions == []
+
+
+# Undoing it.
+
+
+def test_restore_says_before_anything_is_done_that_it_can_not(
+    live: Bucket, proxy: FaultProxy, capsys
+) -> None:
+    options = (*FINAL, "--journal-file", "j.jsonl", "--auto-approve")
+    assert main(["cleanup", *live.options(), *options]) == 0
+    capsys.readouterr()
+    sent = len(proxy.deletions)
+    assert main(["restore", "j.jsonl", "--auto-approve"]) == 4
+    said = capsys.readouterr()
+    assert "the run deleted its versions too, which was final" in " ".join(said.out.split())
+    assert "nothing can be brought back of 8 objects" in said.err
+    assert len(proxy.deletions) == sent

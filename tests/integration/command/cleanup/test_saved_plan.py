@@ -1,0 +1,295 @@
+"""A saved plan, applied later: exactly what it names, as far as it is still due and unchanged."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ci3.cli.main import main
+from tests.support.s3.moto_s3 import Bucket, new_bucket
+
+ALL = {f"d{number}" for number in range(5)}
+PLAN = ["--plan-file", "plan.json"]
+
+
+@pytest.fixture
+def site(site: Bucket) -> Bucket:
+    """Five deployments ten days apart, `d0` the newest, and a file at the root."""
+    for number in range(5):
+        site.deploy(f"d{number}", days=10 * number + 1)
+    site.put("index.html")
+    return site
+
+
+@pytest.fixture
+def saved(site: Bucket, capsys) -> dict:
+    """A saved plan to keep two and delete `d2`, `d3` and `d4`; gives its JSON."""
+    assert main(["plan-cleanup", *site.options(), "--keep-count", "2", *PLAN]) == 0
+    capsys.readouterr()
+    return json.loads(Path("plan.json").read_text(encoding="utf-8"))
+
+
+def apply(*more: str) -> int:
+    return main(["cleanup", *PLAN, "--auto-approve", *more])
+
+
+def edit(change) -> None:
+    plan = json.loads(Path("plan.json").read_text(encoding="utf-8"))
+    change(plan)
+    Path("plan.json").write_text(json.dumps(plan), encoding="utf-8")
+
+
+def test_plan_is_applied_by_itself_with_the_settings_that_it_was_made_with(site, saved, capsys):
+    assert apply("--output", "json") == 0
+
+    assert site.folders() == {"d0", "d1"}
+    numbers = json.loads(capsys.readouterr().out)
+    assert (numbers["outcome"], numbers["plan-id"]) == ("applied", saved["plan_id"])
+    head = json.loads(Path(numbers["journal-file"]).read_text().splitlines()[0])
+    assert head["plan_id"] == saved["plan_id"]
+
+
+def test_plan_file_is_left_as_it_was(site, saved):
+    before = Path("plan.json").read_bytes()
+    assert apply() == 0
+    assert Path("plan.json").read_bytes() == before
+
+
+def test_what_became_due_since_is_not_deleted(site, saved):
+    site.deploy("d-new", days=0)
+
+    assert apply() == 0
+
+    assert site.folders() == {"d-new", "d0", "d1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda site: site.put("d3/more", days=31), "d3: its objects changed since the plan"),
+        (lambda site: site.put("d3/file-00000", days=30), "d3: its objects changed"),
+        (lambda site: site.remove("d3/file-00000"), "d3: its objects changed"),
+        (lambda site: site.put("d3/file-00000", days=0, body=b"other"), "d3: its objects"),
+    ],
+    ids=["object added", "same bytes again", "object gone", "other bytes"],
+)
+def test_change_since_is_told_and_nothing_is_deleted(  # noqa: PLR0917 - fixtures
+    site, saved, proxy, capsys, change, told
+):
+    change(site)
+
+    assert apply() == 5
+
+    assert site.folders() == {"d0", "d1", "d2", "d3", "d4"}
+    assert proxy.deletions == []
+    out = " ".join(capsys.readouterr().out.split())
+    assert told in out
+    assert "1 of 3 deployments can't be deleted as planned. Nothing was deleted." in out
+    assert "skip-changed to delete the other 2" in out
+    assert not list(Path().glob("*.jsonl"))
+
+
+def test_unchanged_rest_is_deleted_when_the_changed_shall_be_skipped(site, saved, capsys):
+    site.put("d3/more", days=31)
+
+    assert apply("--skip-changed") == 0
+
+    assert site.folders() == {"d0", "d1", "d3"}
+    out = capsys.readouterr().out
+    assert "2 of 3 deployments deleted, 1 skipped that had changed" in out
+    assert "skipped  d3" in out
+
+
+@pytest.mark.parametrize("options", [(), ("--skip-changed",)])
+def test_deployment_that_is_gone_since_is_no_change(site, saved, options):
+    for key in [key for key in site.keys() if key.startswith("d3/")]:  # noqa: SIM118
+        site.remove(key)
+
+    assert apply(*options) == 0
+
+    assert site.folders() == {"d0", "d1"}
+
+
+def test_folder_that_is_no_deployment_any_more_is_not_told_as_gone(site, saved, capsys):
+    assert apply("--match", "d[0124]") == 5
+
+    assert site.folders() == {"d0", "d1", "d2", "d3", "d4"}
+    out = " ".join(capsys.readouterr().out.split())
+    assert "d3: it is no deployment by the settings any more" in out
+
+
+@pytest.mark.parametrize("pointed", ["d-new", "d0"])
+def test_what_became_live_since_the_plan_is_found_though_the_plan_does_not_know_it(
+    site, capsys, pointed
+):
+    site.put("current", body=b"d0")
+    argv = [*site.options(), "--keep-count", "2", "--live-from", "object:current", *PLAN]
+    assert main(["plan-cleanup", *argv]) == 0
+    site.deploy("d-new", days=0)
+    site.put("current", body=pointed.encode())
+
+    assert apply() == 0
+
+    assert site.folders() == {"d-new", "d0", "d1"}
+
+
+def test_what_is_live_and_nowhere_refuses(site, capsys):
+    site.put("current", body=b"d0")
+    argv = [*site.options(), "--keep-count", "2", "--live-from", "object:current", *PLAN]
+    assert main(["plan-cleanup", *argv]) == 0
+    site.put("current", body=b"elsewhere")
+
+    assert apply() == 4
+
+    assert site.folders() == {"d0", "d1", "d2", "d3", "d4"}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--protect", "d3"), "d3: protected by d3"),
+        (("--keep-count", "4"), "d3: number 4 of the 4 newest"),
+        (("--keep-within", "30d"), "d3: superseded 21 days ago by d2, within 30d"),
+        (("--live-from", "object:index.html"), "index.html says d3"),
+    ],
+)
+def test_what_settings_given_now_keep_makes_the_plan_stale(site, saved, capsys, options, told):
+    site.put("index.html", body=b"d3")
+
+    assert apply(*options) == 5
+
+    assert site.folders() == ALL
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
+def test_settings_given_now_can_not_delete_more_than_the_plan(site, saved):
+    assert apply("--keep-count", "1") == 0
+    assert site.folders() == {"d0", "d1"}
+
+
+def test_plan_is_applied_after_a_yes_on_a_terminal_only(site, saved, capsys):
+    assert main(["cleanup", *PLAN]) == 4
+    assert site.folders() == ALL
+    assert "nobody is here to approve the plan" in capsys.readouterr().err
+
+
+def set_other_bucket(plan):
+    plan["target"]["bucket"] = "elsewhere"
+
+
+def doom(plan):
+    plan["deployments"][0]["decision"] = "delete"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (doom, "was edited: its plan_id no longer fits"),
+        (set_other_bucket, "was edited: its plan_id no longer fits"),
+        (lambda plan: plan.update(format="ci3-plan/2"), "is no plan of ci3: format"),
+        (lambda plan: plan.update(surprise=1), "is no plan of ci3: surprise"),
+        (lambda plan: plan.clear(), "is no plan of ci3"),
+    ],
+)
+def test_plan_that_was_edited_or_is_none_is_refused(site, saved, capsys, change, told):
+    edit(change)
+
+    assert apply() == 2
+
+    assert site.folders() == ALL
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(None, "can't be read"), (b"\xff", "not UTF-8"), (b"[" * 99_999, "no plan"), (b"", "no plan")],
+)
+def test_plan_file_that_is_none_is_refused(site, capsys, content, told):
+    if content is not None:
+        Path("plan.json").write_bytes(content)
+
+    assert apply(*site.options()) == 2
+
+    assert site.folders() == ALL
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [("--bucket-name", "elsewhere"), ("--prefix", "d1")])
+def test_plan_for_another_place_is_refused(site, saved, capsys, options):
+    assert apply(*options) == 2
+
+    assert "is a plan for s3://" in capsys.readouterr().err
+    assert site.folders() == ALL
+
+
+def test_plan_for_another_endpoint_is_refused(site, saved, s3_url, capsys):
+    assert apply("--endpoint-url", s3_url) == 4
+
+    assert "its endpoint-url was" in capsys.readouterr().err
+    assert site.folders() == ALL
+
+
+def test_plan_made_before_versions_were_kept_is_refused(site, saved, capsys):
+    site.enable_versioning()
+
+    assert apply() == 4
+
+    assert "its versioning was disabled, is enabled" in capsys.readouterr().err
+
+
+def test_plan_that_could_not_be_applied_stays_so(site, capsys):
+    rules = ["--keep-count", "2", "--max-delete", "1"]
+    assert main(["plan-cleanup", *site.options(), *rules, *PLAN]) == 4
+
+    assert apply() == 4
+    assert apply("--max-delete", "5") == 4
+
+    assert site.folders() == ALL
+
+
+def test_limit_given_now_refuses(site, saved):
+    assert apply("--max-delete", "2") == 4
+    assert site.folders() == ALL
+
+
+def test_live_source_that_can_not_be_read_now_refuses(site, capsys):
+    site.put("live.txt", body=b"d4")
+    rules = ["--keep-count", "2", "--live-from", "object:live.txt"]
+    assert main(["plan-cleanup", *site.options(), *rules, *PLAN]) == 0
+    site.remove("live.txt")
+
+    assert apply() == 4
+
+    assert site.folders() == ALL
+
+
+def test_address_whose_query_was_not_saved_must_be_given_again(site, capsys):
+    url = "url:http://127.0.0.1:9/live?key=s3cr3t"
+    assert main(["plan-cleanup", *site.options(), "--live-from", url, *PLAN]) == 4
+    capsys.readouterr()
+
+    assert apply() == 2
+    assert "what follows the ? is not saved" in capsys.readouterr().err
+    assert apply("--live-from", url) == 4
+
+
+def test_plans_of_several_targets_are_applied_and_stale_together(site, s3_url, proxy, capsys):
+    other = new_bucket(s3_url)
+    for number in range(3):
+        other.deploy(f"d{number}", days=10 * number + 1)
+    text = (
+        f"defaults:\n  keep-count: 2\n  endpoint-url: {proxy.url}\n"
+        f"targets:\n  - bucket: {site.name}\n  - bucket: {other.name}\n"
+    )
+    Path("policy.yml").write_text(text, encoding="utf-8")
+    assert main(["plan-cleanup", "--policy-file", "policy.yml", *PLAN]) == 0
+    other.put("d2/more", days=21)
+    capsys.readouterr()
+
+    assert apply() == 5
+    assert site.folders() == ALL
+    assert "1 of 4 deployments in 2 targets can't be deleted" in capsys.readouterr().out
+
+    assert apply("--policy-file", "policy.yml", "--skip-changed") == 0
+    assert site.folders() == {"d0", "d1"}
+    assert other.folders() == {"d0", "d1", "d2"}

@@ -1,0 +1,227 @@
+"""A run over several targets: planned, refused, applied and reported as one."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ci3.aws.bucket import BucketReader
+from ci3.cli.main import main
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket, new_bucket
+
+NAMES = {f"d{days}" for days in range(4)}
+
+
+def deployed(bucket: Bucket) -> Bucket:
+    for days in range(4):
+        bucket.deploy(f"d{days}", days=10 * days + 1)
+    return bucket
+
+
+@pytest.fixture
+def first(site: Bucket) -> Bucket:
+    return deployed(site)
+
+
+@pytest.fixture
+def second(s3_url: str, proxy: FaultProxy) -> Bucket:
+    bucket = deployed(new_bucket(s3_url))
+    bucket.endpoint_url = proxy.url
+    return bucket
+
+
+def write_policy(*targets: str, defaults: str = "keep-count: 2") -> list[str]:
+    """Write a policy file; gives the options that name it."""
+    shown = "\n".join(f"  - {target.replace(chr(10), chr(10) + '    ')}" for target in targets)
+    text = f"defaults:\n  {defaults}\ntargets:\n{shown}\n"
+    Path("policy.yml").write_text(text, encoding="utf-8")
+    return ["--policy-file", "policy.yml"]
+
+
+@pytest.fixture
+def both(first: Bucket, second: Bucket, proxy: FaultProxy) -> list[str]:
+    options = write_policy(f"bucket: {first.name}", f"bucket: {second.name}\nkeep-count: 3")
+    return [*options, "--endpoint-url", proxy.url]
+
+
+def test_each_target_is_decided_by_its_own_rules(both, first, second, capsys):
+    assert main(["cleanup", *both, "--auto-approve"]) == 0
+
+    assert first.folders() == {"d0", "d1"}
+    assert second.folders() == {"d0", "d1", "d2"}
+    out = capsys.readouterr().out
+    assert "3 of 8 deployments in 2 targets would be deleted" in out
+    assert "3 deployments deleted in 2 targets: 9 objects" in out
+
+
+def test_plans_of_targets_stand_in_one_file(both, capsys):
+    assert main(["plan-cleanup", *both, "--output", "json", "--plan-file", "plan.json"]) == 0
+
+    written = Path("plan.json").read_text(encoding="utf-8")
+    assert written == capsys.readouterr().out
+    assert [plan["totals"]["delete"] for plan in json.loads(written)["plans"]] == [2, 1]
+
+
+def test_one_target_that_refuses_keeps_all_of_them(first, second, proxy, capsys):
+    options = write_policy(f"bucket: {first.name}", f"bucket: {second.name}\nmax-delete: 1")
+
+    argv = ["cleanup", *options, "--endpoint-url", proxy.url, "--auto-approve"]
+    assert main(argv) == 4
+
+    assert first.folders() == second.folders() == NAMES
+    assert proxy.deletions == []
+    assert "max-delete allows 1" in capsys.readouterr().err
+    assert not list(Path().glob("*.jsonl"))
+
+
+def test_target_that_can_not_be_listed_keeps_all_of_them(first, second, proxy):
+    options = write_policy(f"bucket: {first.name}", "bucket: not-there")
+
+    argv = ["cleanup", *options, "--endpoint-url", proxy.url, "--auto-approve"]
+    assert main(argv) == 6
+
+    assert first.folders() == NAMES
+    assert proxy.deletions == []
+
+
+def test_run_that_stops_in_one_target_leaves_those_after_it_and_tells(
+    both, first, second, proxy, capsys
+):
+    expired = "<Error><Code>ExpiredToken</Code><Message>over</Message></Error>"
+    proxy.answer("POST", f"/{first.name}.*delete", expired, status=400)
+
+    assert main(["cleanup", *both, "--auto-approve", "--output", "json"]) == 3
+
+    numbers = json.loads(capsys.readouterr().out)
+    assert (numbers["outcome"], numbers["deployments-deleted"]) == ("partial", 0)
+    assert [one["outcome"] for one in numbers["targets"]] == ["partial", "partial"]
+    assert first.folders() == second.folders() == NAMES
+    assert [one for one in proxy.deletions if second.name in one.target] == []
+
+
+def test_journal_that_can_not_be_begun_in_a_later_target_loses_no_account(
+    both, first, second, capsys
+):
+    Path("journal-2.jsonl").write_text("an older one", encoding="utf-8")
+
+    argv = ["cleanup", *both, "--journal-file", "journal.jsonl", "--auto-approve"]
+    assert main(argv) == 3
+
+    assert first.folders() == {"d0", "d1"}
+    assert second.folders() == NAMES
+    out = capsys.readouterr().out
+    assert "2 of 3 deployments deleted in 2 targets" in out
+    assert "journal-2.jsonl" in out
+    assert Path("journal-2.jsonl").read_text(encoding="utf-8") == "an older one"
+
+
+def test_each_target_has_a_journal_of_its_own(both, first, second, capsys):
+    argv = ["cleanup", *both, "--journal-file", "journal.jsonl", "--auto-approve"]
+    assert main([*argv, "--output", "json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["journal-file"] == "journal-1.jsonl\njournal-2.jsonl"
+    for number, bucket in enumerate((first, second), 1):
+        head = json.loads(Path(f"journal-{number}.jsonl").read_text().splitlines()[0])
+        assert head["target"]["bucket"] == bucket.name
+
+
+def test_targets_are_listed_with_their_addresses(both, first, second, capsys):
+    assert main(["list-deployments", *both, "--output", "json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["targets"]
+    assert [one["url"] for one in listed] == [f"s3://{first.name}/", f"s3://{second.name}/"]
+    assert {one["name"] for one in listed[1]["deployments"]} == NAMES
+
+    assert main(["list-deployments", *both]) == 0
+    assert f"s3://{second.name}/\nDeployment" in capsys.readouterr().out
+
+
+def test_deployment_is_found_in_whichever_target_has_it(both, second, capsys):
+    second.deploy("elsewhere", days=100)
+
+    assert main(["list-objects", "elsewhere", *both]) == 0
+    assert "elsewhere/file-00000" in capsys.readouterr().out
+    assert main(["explain", "elsewhere", *both]) == 0
+    assert "elsewhere would be deleted" in capsys.readouterr().out
+    assert main(["explain", "nowhere", *both]) == 2
+
+
+def test_both_targets_are_replayed(both, first, second, capsys):
+    assert main(["simulate", *both, "--output", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)["targets"]
+    assert [one["url"] for one in shown] == [f"s3://{first.name}/", f"s3://{second.name}/"]
+
+
+def test_what_went_live_while_an_earlier_target_was_deleted_stays(first, second, proxy, capsys):
+    second.put("live.txt", body=b"d0")
+    target = f"bucket: {second.name}\nlive-from: object:live.txt\nmatch: d."
+    options = write_policy(f"bucket: {first.name}", target)
+    proxy.before(
+        "POST", f"/{first.name}.*delete", lambda: second.put("live.txt", body=b"d3"), nth=1
+    )
+
+    argv = ["cleanup", *options, "--endpoint-url", proxy.url, "--auto-approve"]
+    assert main(argv) == 3
+
+    assert first.folders() == {"d0", "d1"}
+    assert second.folders() == {"d0", "d1", "d3"}
+    assert "kept: live: s3://" in capsys.readouterr().out
+
+
+def test_live_source_of_a_later_target_that_fails_then_keeps_that_target_and_is_told(
+    first, second, proxy, capsys
+):
+    second.put("live.txt", body=b"d0")
+    target = f"bucket: {second.name}\nlive-from: object:live.txt\nmatch: d."
+    options = write_policy(f"bucket: {first.name}", target)
+    proxy.before("POST", f"/{first.name}.*delete", lambda: second.remove("live.txt"), nth=1)
+
+    argv = ["cleanup", *options, "--endpoint-url", proxy.url, "--auto-approve"]
+    assert main([*argv, "--output", "json"]) == 3
+
+    assert second.folders() == NAMES
+    numbers = json.loads(capsys.readouterr().out)
+    assert [one["deployments-deleted"] for one in numbers["targets"]] == [2, 0]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_what_an_earlier_target_lost_is_told_whatever_befalls_a_later_one(  # noqa: PLR0917
+    both, first, second, monkeypatch, capsys, error
+):
+    opened = BucketReader.open_writer
+
+    def open_writer(reader):
+        if reader.bucket == second.name:
+            raise error
+        return opened(reader)
+
+    monkeypatch.setattr(BucketReader, "open_writer", open_writer)
+
+    assert main(["cleanup", *both, "--auto-approve", "--output", "json"]) == 3
+
+    numbers = json.loads(capsys.readouterr().out)
+    assert [one["deployments-deleted"] for one in numbers["targets"]] == [2, 0]
+    assert (first.folders(), second.folders()) == ({"d0", "d1"}, NAMES)
+
+
+def test_target_within_anothers_deployment_is_seen_by_the_endpoint_in_force(
+    first, proxy, monkeypatch, capsys
+):
+    for days in range(3):
+        first.deploy(f"staging/d{days}", days=99 + days)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+    inner = f"bucket: {first.name}\nprefix: staging\nendpoint-url: {proxy.url}"
+    options = write_policy(f"bucket: {first.name}", inner)
+
+    assert main(["cleanup", *options, "--auto-approve"]) == 2
+
+    assert "lies in what target 1" in capsys.readouterr().err
+    assert first.folders() == {*NAMES, "staging"}
+
+
+def test_deployment_of_one_name_in_two_targets_is_explained_in_both(both, first, second, capsys):
+    assert main(["explain", "d2", *both]) == 0
+
+    out = capsys.readouterr().out
+    assert f"s3://{first.name}/\nd2 would be deleted" in out
+    assert f"s3://{second.name}/\nd2 is kept" in out

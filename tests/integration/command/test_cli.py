@@ -1,0 +1,338 @@
+"""The command line: what stands on stdout and stderr, exit codes, and the question before a yes."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import ci3
+from ci3.cli.main import main
+from tests.support.paths import ROOT
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket
+
+COMMANDS = ("plan-cleanup", "cleanup", "list-deployments", "list-objects", "demo")
+KEEP_2 = ("--keep-count", "2")
+HOSTILE = (
+    "\x1b]0;owned\x07\x1b[2Jclear",
+    "line\n::error::x",
+    "::error::y",
+    "##[error]z",
+    "\u202egnp.exe",
+    "[bold]markup[/bold]",
+    "a|b`c",
+)
+
+
+@pytest.fixture
+def live(site: Bucket) -> Bucket:
+    """Four deployments, `build-0` the newest, and a file beside them."""
+    site.put("index.html")
+    for days in range(4):
+        site.deploy(f"build-{days}", days=days)
+    return site
+
+
+def run_child(*argv: str, text: bool = True, **more) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, *argv], capture_output=True, text=text, timeout=60, check=False, **more
+    )
+
+
+# What is shown where.
+
+
+def test_plan_as_json_stands_alone_on_stdout_and_fits_its_schema(live: Bucket, capsys) -> None:
+    assert main(["plan-cleanup", *live.options(), *KEEP_2, "--output", "json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    schema = json.loads((ROOT / "docs/plan.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(plan, schema)
+    decisions = {one["name"]: one["decision"] for one in plan["deployments"]}
+    assert decisions == {
+        "build-0": "keep", "build-1": "keep", "build-2": "delete", "build-3": "delete"
+    }  # fmt: skip
+    assert plan["ignored"][0]["name"] == "index.html"
+
+
+def test_plan_file_holds_what_json_shows(live: Bucket, capsys) -> None:
+    argv = ["plan-cleanup", *live.options(), "--output", "json", "--plan-file", "plan.json"]
+    assert main(argv) == 0
+    assert capsys.readouterr().out == Path("plan.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("output", ["table", "markdown"])
+def test_plan_names_every_deployment(live: Bucket, capsys, output: str) -> None:
+    assert main(["plan-cleanup", *live.options(), *KEEP_2, "--output", output]) == 0
+    out = capsys.readouterr().out
+    assert all(f"build-{number}" in out for number in range(4))
+    assert live.folders() == {f"build-{number}" for number in range(4)}
+
+
+def test_plan_never_writes(live: Bucket, proxy: FaultProxy) -> None:
+    assert main(["plan-cleanup", *live.options(), *KEEP_2]) == 0
+    assert proxy.deletions == []
+
+
+@pytest.mark.parametrize(("keep_count", "code"), [("2", 10), ("4", 0)])
+def test_detailed_exit_code_tells_whether_something_would_go(
+    live: Bucket, keep_count: str, code: int
+) -> None:
+    argv = ["plan-cleanup", *live.options(), "--keep-count", keep_count]
+    assert main([*argv, "--detailed-exitcode"]) == code
+    assert main(argv) == 0
+
+
+def test_cleanup_as_json_tells_its_numbers_alone_on_stdout(live: Bucket, capsys) -> None:
+    argv = ["cleanup", *live.options(), *KEEP_2, "--auto-approve", "--output", "json"]
+    assert main(argv) == 0
+    numbers = json.loads(capsys.readouterr().out)
+    assert numbers["outcome"] == "applied"
+    assert (numbers["deployments-deleted"], numbers["objects-deleted"]) == (2, 6)
+    assert Path(numbers["journal-file"]).is_file()
+    assert live.folders() == {"build-0", "build-1"}
+
+
+@pytest.mark.parametrize("output", ["table", "markdown"])
+def test_cleanup_tells_what_it_deleted(live: Bucket, capsys, output: str) -> None:
+    assert main(["cleanup", *live.options(), *KEEP_2, "--auto-approve", "--output", output]) == 0
+    assert "2 deployments deleted" in capsys.readouterr().out
+    assert live.keys() >= {"index.html"}
+
+
+def test_second_cleanup_has_nothing_to_do_and_leaves_no_journal(live: Bucket, capsys) -> None:
+    argv = ["cleanup", *live.options(), *KEEP_2, "--auto-approve"]
+    assert (main(argv), main(argv)) == (0, 0)
+    assert len(list(Path.cwd().glob("ci3-journal-*.jsonl"))) == 1
+
+
+@pytest.mark.parametrize("output", ["table", "json", "markdown"])
+def test_lists_tell_names(live: Bucket, capsys, output: str) -> None:
+    assert main(["list-deployments", *live.options(), "--output", output]) == 0
+    out = capsys.readouterr().out
+    assert [out.index(f"build-{number}") for number in range(4)] == sorted(
+        out.index(f"build-{number}") for number in range(4)
+    )
+    assert main(["list-objects", "build-1/", *live.options(), "--output", output]) == 0
+    out = capsys.readouterr().out
+    assert "build-1/file-00002" in out
+    assert "build-2" not in out
+
+
+@pytest.mark.parametrize("command", ["list-deployments", "plan-cleanup"])
+def test_lists_as_json_are_json_alone(live: Bucket, capsys, command: str) -> None:
+    assert main([command, *live.options(), "--output", "json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["deployments"]) == 4
+
+
+# Asking first.
+
+
+def test_cleanup_with_nobody_to_ask_is_refused(live: Bucket, proxy: FaultProxy) -> None:
+    argv = ("-m", "ci3", "cleanup", *live.options(), *KEEP_2)
+    ran = run_child(*argv, stdin=subprocess.DEVNULL)
+    assert ran.returncode == 4
+    assert "--auto-approve" in ran.stderr
+    assert proxy.deletions == []
+
+
+def test_yes_through_a_pipe_is_nobody(live: Bucket, proxy: FaultProxy) -> None:
+    assert run_child("-m", "ci3", "cleanup", *live.options(), *KEEP_2, input="y\n").returncode == 4
+    assert proxy.deletions == []
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "said"),
+    [(">&-", 2, "standard output is closed"), ("<&-", 4, "nobody is here"), ("2>&-", 4, "")],
+)
+def test_closed_stream_is_no_bug(live: Bucket, proxy: FaultProxy, closed, code, said) -> None:
+    words = [sys.executable, "-m", "ci3", "cleanup", *live.options(), *KEEP_2]
+    ran = subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {closed}', "sh", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == code, ran
+    assert said in ran.stderr
+    assert "bug in ci3" not in ran.stderr
+    assert proxy.deletions == []
+
+
+def on_terminal(
+    *argv: str, answer: bytes, before_answer: Callable[[int], object] = lambda _: None
+) -> tuple[int, str]:
+    """Run the command on a terminal of its own, answering its question."""
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "ci3", *argv],
+        stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "200"},
+    ) as child:  # fmt: skip
+        os.close(slave)
+        shown, is_answered, patience = b"", False, 60
+        try:
+            while patience:
+                if not select.select([master], [], [], 1)[0]:
+                    patience -= 1
+                    if is_answered:  # a signal just before Python reads waits for the next one
+                        before_answer(child.pid)
+                    continue
+                try:
+                    part = os.read(master, 65536)
+                except OSError:  # Linux says so when the other side is closed
+                    break
+                if not part:
+                    break
+                shown += part
+                if b"[y/N]" in shown and not is_answered:
+                    is_answered = True
+                    before_answer(child.pid)
+                    os.write(master, answer)
+        finally:
+            os.close(master)
+        code = child.wait(timeout=60)
+    return code, shown.decode(errors="replace")
+
+
+def test_yes_at_the_terminal_deletes(live: Bucket) -> None:
+    code, shown = on_terminal("cleanup", *live.options(), *KEEP_2, answer=b"y\n")
+    assert (code, live.folders()) == (0, {"build-0", "build-1"}), shown
+    assert f"Delete 2 deployments (6 objects, 6 Bytes) from s3://{live.name}/?" in shown
+
+
+@pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04"], ids=["no", "enter", "end of file"])
+def test_anything_but_yes_deletes_nothing(live: Bucket, proxy: FaultProxy, answer: bytes) -> None:
+    code, shown = on_terminal("cleanup", *live.options(), *KEEP_2, answer=answer)
+    assert code == 4, shown
+    assert "not approved" in shown
+    assert proxy.deletions == []
+
+
+def test_interrupt_at_the_question_deletes_nothing(live: Bucket, proxy: FaultProxy) -> None:
+    code, shown = on_terminal(
+        "cleanup",
+        *live.options(),
+        *KEEP_2,
+        answer=b"",
+        before_answer=lambda child: os.kill(child, signal.SIGTERM),
+    )
+    assert code == 130, shown
+    assert "Nothing was deleted" in shown
+    assert proxy.deletions == []
+
+
+def test_deployment_that_changes_while_the_question_stands_is_kept(live: Bucket) -> None:
+    code, shown = on_terminal(
+        "cleanup",
+        *live.options(),
+        *KEEP_2,
+        answer=b"y\n",
+        before_answer=lambda _: live.put("build-2/file-00001", days=2, body=b"new"),
+    )
+    assert code == 3, shown
+    assert live.folders() == {"build-0", "build-1", "build-2"}
+    assert "changed since the plan" in shown
+
+
+# Hostile names.
+
+
+@pytest.fixture
+def hostile(bucket: Bucket) -> Bucket:
+    for days, name in enumerate(HOSTILE):
+        bucket.put(f"{name}/{name}", days=days)
+    return bucket
+
+
+@pytest.mark.parametrize("output", ["table", "json", "markdown"])
+@pytest.mark.parametrize("command", ["plan-cleanup", "list-deployments"])
+def test_hostile_names_are_shown_and_never_obeyed(
+    hostile: Bucket, capsys, monkeypatch: pytest.MonkeyPatch, command: str, output: str
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert main([command, *hostile.options(), "--output", output]) == 0
+    captured = capsys.readouterr()
+    for line in (captured.out + captured.err).splitlines():
+        assert not line.lstrip().startswith("::"), line
+        assert "##[" not in line
+        assert not set(line) & {"\x1b", "\x07", "\u202e"}
+
+
+@pytest.mark.parametrize("output", ["table", "json", "markdown"])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_keys_are_shown_and_never_obeyed(
+    hostile: Bucket, capsys, monkeypatch: pytest.MonkeyPatch, name: str, output: str
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert main(["list-objects", name, *hostile.options(), "--output", output]) == 0
+    captured = capsys.readouterr()
+    for line in (captured.out + captured.err).splitlines():
+        assert not line.lstrip().startswith("::"), line
+        assert "##[" not in line
+        assert not set(line) & {"\x1b", "\x07", "\u202e"}
+
+
+def test_hostile_names_move_no_cursor_of_a_terminal(hostile: Bucket) -> None:
+    code, shown = on_terminal("plan-cleanup", *hostile.options(), answer=b"")
+    assert code == 0
+    assert "owned" in shown
+    assert "\x1b]0;" not in shown
+    assert "\x1b[2Jclear" not in shown
+    assert "[bold]" in shown
+
+
+# Help, speed, and the demonstration.
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(capsys, command: str) -> None:
+    assert main([command, "--help"]) == 0
+    assert f"Usage: ci3 {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [*(one for one in COMMANDS if one != "demo"), ""])
+def test_help_shows_an_example(capsys, command: str) -> None:
+    assert main([*command.split(), "--help"]) == 0
+    assert f"ci3 {command or 'demo'} " in capsys.readouterr().out.partition("Example")[2]
+
+
+def test_version_is_told(capsys) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"ci3 {ci3.__version__}\n"
+
+
+def test_demo_runs_through(tmp_path: Path) -> None:
+    ran = run_child("-m", "ci3", "demo", env={"PATH": os.environ["PATH"]})
+    assert ran.returncode == 0, ran.stderr
+    assert "6 deployments deleted" in ran.stdout
+    left, back = ran.stdout.split("ci3 list-deployments")[1:]
+    assert "85 objects restored" in left
+    assert ("b64c210" in left.partition("ci3 restore")[0], "b64c210" in back) == (False, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_reader_that_goes_away_is_no_success(live: Bucket, proxy: FaultProxy, output: str) -> None:
+    command = [sys.executable, "-m", "ci3", "cleanup", *live.options(), *KEEP_2]
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ran = subprocess.run(
+            [*command, "--auto-approve", "--output", output],
+            stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(writer)
+    assert ran.returncode == 141
+    assert "Traceback" not in ran.stderr
+    assert "Exception ignored" not in ran.stderr

@@ -1,0 +1,190 @@
+"""`ci3 doctor` on buckets of the in-process S3, whose IAM moto enforces."""
+
+import json
+
+import pytest
+
+from ci3.cli.main import main
+from ci3.errors import ExitCode
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_iam import become
+from tests.support.s3.moto_s3 import Bucket
+
+READING = ["s3:ListBucket", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"]
+COMMITS = [f"{number:x}" * 40 for number in range(1, 9)]
+
+
+def allowing(*actions: str) -> dict:
+    statement = {"Effect": "Allow", "Action": [*actions], "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+@pytest.fixture
+def site(site: Bucket) -> Bucket:
+    for number, commit in enumerate(COMMITS):
+        site.deploy(commit, days=10 * number)
+        site.put(f"{commit}/index.html", days=10 * number)
+    site.put("robots.txt", days=99)
+    return site
+
+
+@pytest.fixture
+def examine(site: Bucket, capsys):
+    """Run the command on the site; give its exit code, and its findings by topic."""
+
+    def examine(*argv: str) -> tuple[int, dict[str, dict]]:
+        capsys.readouterr()
+        code = main(["doctor", *site.options(), "--output", "json", *argv])
+        told = json.loads(capsys.readouterr().out)
+        assert told["exit_code"] == code
+        return code, {one["topic"]: one for one in told["findings"]}
+
+    return examine
+
+
+def levels(found: dict[str, dict], *topics: str) -> list[str]:
+    return [found[topic]["level"] for topic in topics]
+
+
+def test_bucket_without_versions_is_described_without_sending_anything_that_writes(
+    site: Bucket, proxy: FaultProxy, examine
+) -> None:
+    site.deploy("assets", days=400)
+    before = site.content()
+    code, found = examine()
+    assert code == ExitCode.DONE
+    assert levels(found, "list", "versioning", "folders", "delete") == [
+        "ok", "note", "warning", "note"]  # fmt: skip
+    assert "assets" in found["folders"]["message"]
+    assert "`[0-9a-f]{40}`" in found["folders"]["advice"]
+    assert "index.html" in found["required-file"]["advice"]
+    assert [one for one in proxy.requests if one.is_write] == []
+    assert site.content() == before
+
+
+def test_probe_asks_for_keys_that_nobody_has_and_leaves_nothing_behind(
+    site: Bucket, proxy: FaultProxy, examine
+) -> None:
+    site.enable_versioning()
+    before, versions = site.content(), site.versions()
+    examine("--probe-deletes")
+    writes = [one for one in proxy.requests if one.is_write]
+    assert writes
+    assert all(one.is_probe for one in writes)
+    assert (site.content(), site.versions()) == (before, versions)
+
+
+def test_probe_that_leaves_a_marker_on_a_careless_s3_takes_it_away(
+    site: Bucket, proxy: FaultProxy, examine
+) -> None:
+    """moto ignores conditions in batches, and on a versioned bucket makes a marker then."""
+    site.enable_versioning()
+    proxy.spares_probes = False
+    proxy.answer(
+        "DELETE", "ci3-probe-[^?]*$", "<Error><Code>PreconditionFailed</Code></Error>", status=412
+    )
+    code, found = examine("--probe-deletes")
+    assert (code, found["delete"]["level"]) == (ExitCode.DONE, "warning")
+    assert "only in single requests" in found["delete"]["message"]
+    assert not [key for key, _ in site.versions() if "probe" in key]
+
+
+def test_versioned_bucket_with_rules_and_strays_is_described(site: Bucket, examine) -> None:
+    site.enable_versioning()
+    site.client.put_bucket_lifecycle_configuration(
+        Bucket=site.name,
+        LifecycleConfiguration={"Rules": [
+            {"ID": "tidy", "Status": "Enabled", "Filter": {"Prefix": ""},
+             "Expiration": {"Days": 90}, "NoncurrentVersionExpiration": {"NoncurrentDays": 14}},
+            {"ID": "asleep", "Status": "Disabled", "Filter": {"Prefix": ""},
+             "Expiration": {"Days": 1}},
+        ]},
+    )  # fmt: skip
+    site.client.create_multipart_upload(Bucket=site.name, Key=f"{COMMITS[0]}/big.bin")
+    _, found = examine("--match", "[0-9a-f]{40}", "--required-file", "index.html")
+    assert levels(found, "versioning", "lifecycle", "uploads", "folders", "required-file") == [
+        "ok", "warning", "warning", "ok", "ok"]  # fmt: skip
+    assert "for 14 days" in found["versioning"]["message"]
+    assert "rule tidy deletes every object of the bucket 90 days" in found["lifecycle"]["message"]
+    assert "1 unfinished upload" in found["uploads"]["message"]
+
+
+def test_who_may_only_read_is_told_what_an_apply_needs(
+    site: Bucket, s3_url: str, examine, monkeypatch
+) -> None:
+    site.endpoint_url = s3_url  # moto checks the signature, which is over the address
+    arn = become(monkeypatch, allowing(*READING), s3_url)
+    code, found = examine()
+    assert code == ExitCode.DONE
+    assert arn in found["identity"]["message"]
+    assert levels(found, "list", "list versions", "uploads", "versioning") == [
+        "ok", "note", "note", "note"]  # fmt: skip
+    assert "iam-policy apply" in found["list versions"]["advice"]
+    code, found = examine("--probe-deletes")
+    assert (code, found["delete"]["level"]) == (ExitCode.ACCESS, "problem")
+
+
+def test_who_may_do_everything_may_delete(site: Bucket, s3_url: str, examine, monkeypatch) -> None:
+    site.endpoint_url = s3_url
+    become(monkeypatch, allowing("s3:*"), s3_url)
+    code, found = examine("--probe-deletes")
+    assert code == ExitCode.DONE
+    assert levels(found, "list versions", "uploads") == ["ok", "ok"]
+    assert found["delete"]["message"].startswith("you may delete; ")
+
+
+def test_who_may_not_list_learns_which_policy_is_missing(
+    site: Bucket, s3_url: str, examine, monkeypatch
+) -> None:
+    site.endpoint_url = s3_url
+    become(monkeypatch, allowing("s3:GetBucketVersioning"), s3_url)
+    code, found = examine("--prefix", "my app")
+    assert code == ExitCode.ACCESS
+    assert found["list"]["level"] == "problem"
+    assert "ci3 iam-policy plan --bucket" in found["list"]["advice"]
+    assert "--prefix 'my app'" in found["list"]["advice"]
+    assert "folders" not in found
+
+
+def test_bucket_that_is_not_there_is_one_problem_and_nothing_more_is_asked(
+    site: Bucket, proxy: FaultProxy, examine
+) -> None:
+    site.name = "nowhere-at-all"
+    code, found = examine("--probe-deletes")
+    assert code == ExitCode.ACCESS
+    assert [topic for topic, one in found.items() if one["level"] == "problem"] == ["list"]
+    assert len(proxy.requests) == 2
+
+
+def test_what_an_apply_would_refuse_is_a_problem(examine) -> None:
+    code, found = examine("--live-from", "object:live.txt", "--protect", "relase-1")
+    assert code == ExitCode.REFUSED
+    assert levels(found, "live", "protect") == ["problem", "problem"]
+
+
+def test_bucket_in_another_region_is_told(proxy: FaultProxy, examine) -> None:
+    proxy.answer(
+        "GET",
+        "max-keys=1",
+        "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>",
+        headers={"x-amz-bucket-region": "eu-west-3"},
+    )
+    _, found = examine()
+    assert found["region"]["level"] == "note"
+    assert found["region"]["advice"] == "Set region to eu-west-3."
+
+
+def test_keys_for_another_s3_are_not_shown_to_aws(site: Bucket, examine, monkeypatch) -> None:
+    """The address of an STS that is not AWS's is what lets it be asked."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # where nobody listens
+    _, found = examine()
+    assert "is not AWS" in found["identity"]["message"]
+
+
+@pytest.mark.parametrize("output", ["table", "markdown"])
+def test_screens_tell_the_same(site: Bucket, capsys, output: str) -> None:
+    code = main(["doctor", *site.options(), "--output", output])
+    out = capsys.readouterr().out
+    assert code == ExitCode.DONE
+    assert "Nothing is in ci3's way" in out
+    assert "what ci3 deletes is gone for good" in out

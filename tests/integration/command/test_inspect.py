@@ -1,0 +1,133 @@
+"""`explain` and `simulate`: what they say, and that they only look."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ci3.cli.main import main
+from tests.support.s3.answers import TOGETHER
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket
+
+
+@pytest.fixture
+def site(site: Bucket) -> Bucket:
+    """Five deployments ten days apart, `d0` the newest, and one that another pattern matches."""
+    for number in range(5):
+        site.deploy(f"d{number}", days=10 * number + 1)
+    site.deploy("x9", days=45)
+    return site
+
+
+def run(site: Bucket, *argv: str) -> int:
+    return main([*argv, *site.options()])
+
+
+def test_explanation_names_every_rule_and_pin_and_when_it_would_go(site, capsys):
+    rules = ["--keep-count", "2", "--keep-within", "30d", "--protect", "x*", "--match", "d."]
+    assert run(site, "explain", "d2", *rules, "--output", "json") == 0
+
+    told = json.loads(capsys.readouterr().out)
+    matched = {one["code"]: one["is_matched"] for one in told["checks"]}
+    assert matched == {"protected": False, "keep-count": False, "keep-within": True}
+    assert (told["decision"], told["name"]) == ("keep", "d2")
+    assert told["outlook"].startswith("If nothing changes, it goes after ")
+    assert told["outlook"].endswith("(in 18 days).")
+
+
+@pytest.mark.parametrize("output", ["table", "markdown"])
+def test_explanation_of_a_doomed_one_says_what_followed_it(site, capsys, output):
+    assert run(site, "explain", "d4", "--keep-count", "2", "--output", output) == 0
+
+    out = capsys.readouterr().out
+    assert "would be deleted" in out
+    assert "d3 followed it on" in " ".join(out.split())
+    assert "It is due now." in out
+
+
+def test_folder_that_is_no_deployment_is_told_to_be_none(site, capsys):
+    assert run(site, "explain", "x9", "--match", "d.") == 2
+    assert (
+        f"'x9' in s3://{site.name}/ is no deployment: does not match d." in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("name", ["d7", "", "d", "d0/index.html"])
+def test_name_of_no_deployment_is_an_error_that_says_so(site, capsys, name):
+    assert run(site, "explain", name, "--match", "d.") == 2
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert f"there is no deployment {name!r} in s3://{site.name}/" in shown.err
+
+
+def test_slash_after_a_name_is_passed_over(site, capsys):
+    assert run(site, "explain", "d0/") == 0
+    assert "d0 is kept" in capsys.readouterr().out
+
+
+def test_looking_sends_nothing_that_writes(site, proxy: FaultProxy):
+    assert run(site, "explain", "d4", "--keep-count", "1") == 0
+    assert run(site, "simulate", "--keep-count", "1") == 0
+
+    assert {one.method for one in proxy.requests} == {"GET"}
+
+
+def test_replay_ends_as_the_plan_would(site, capsys):
+    rules = ["--keep-count", "2", "--protect", "d4"]
+    assert run(site, "simulate", *rules, "--output", "json") == 0
+    last = json.loads(capsys.readouterr().out)["policies"][0]["moments"][-1]
+    assert run(site, "plan-cleanup", *rules, "--output", "json") == 0
+    totals = json.loads(capsys.readouterr().out)["totals"]
+
+    assert last["kept_count"] == totals["keep"] == 3
+
+
+def test_two_policies_are_replayed_side_by_side_on_one_listing(site, proxy, capsys):
+    Path("other.yml").write_text("keep-count: 1\nmax-delete: 1\n", encoding="utf-8")
+
+    argv = ["simulate", "--keep-count", "3", "--against", "other.yml", "--output", "json"]
+    assert run(site, *argv) == 0
+
+    one, other = json.loads(capsys.readouterr().out)["policies"]
+    assert (one["policy_file"], other["policy_file"]) == (None, "other.yml")
+    assert [side["moments"][-1]["kept_count"] for side in (one, other)] == [3, 1]
+    assert len(proxy.sent("GET", TOGETHER)) == 1
+
+
+def test_policy_with_another_match_is_replayed_on_a_listing_of_its_own(site, capsys):
+    Path("other.yml").write_text("match: x.\n", encoding="utf-8")
+
+    argv = ["simulate", "--match", "d.", "--against", "other.yml", "--output", "json"]
+    assert run(site, *argv) == 0
+
+    one, other = json.loads(capsys.readouterr().out)["policies"]
+    assert (one["deployments"], other["deployments"]) == (5, 1)
+
+
+def test_policy_file_with_targets_is_compared_by_the_target_of_this_place(site, capsys):
+    text = f"targets:\n  - bucket: elsewhere\n  - bucket: {site.name}\n    keep-count: 1\n"
+    text += f"    endpoint-url: {site.endpoint_url}\n"
+    Path("other.yml").write_text(text, encoding="utf-8")
+
+    argv = ["simulate", "--against", "other.yml", "--output", "json"]
+    assert run(site, *argv) == 0
+
+    assert json.loads(capsys.readouterr().out)["policies"][1]["moments"][-1]["kept_count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("targets:\n  - bucket: elsewhere\n", "has no target s3://"),
+        ("keep-cuont: 1\n", "Did you mean keep-count?"),
+        ("- keep-count: 1\n", "the file must be a mapping"),
+    ],
+)
+def test_policy_to_compare_with_that_is_of_no_use_is_an_error(site, capsys, text, told):
+    Path("other.yml").write_text(text, encoding="utf-8")
+
+    assert run(site, "simulate", "--against", "other.yml") == 2
+
+    assert told in " ".join(capsys.readouterr().err.split())

@@ -1,0 +1,266 @@
+"""`ci3 restore`: what it shows before it asks, its exit codes, and what it can be told to undo."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ci3.cli.main import main
+from ci3.core.journal.location import JournalPlace, part_name
+from tests.integration.command.test_cli import HOSTILE, on_terminal
+from tests.support.cleanup_run import apply
+from tests.support.s3.answers import delete_result
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket
+
+DELETE = r"\?delete"
+
+
+@pytest.fixture
+def live(site: Bucket) -> Bucket:
+    site.enable_versioning()
+    site.put("index.html", days=90)
+    site.deploy("new", days=1)
+    site.deploy("old-1", days=10)
+    site.deploy("old-2", days=11)
+    return site
+
+
+@pytest.fixture
+def journal(live: Bucket) -> str:
+    """The journal of a run that has deleted `old-1` and `old-2`."""
+    path = apply(live).result.journal_file
+    assert live.folders() == {"new"}
+    return path
+
+
+def current(bucket: Bucket) -> dict[str, str]:
+    answer = bucket.client.list_object_versions(Bucket=bucket.name)
+    return {one["Key"]: one["VersionId"] for one in answer.get("Versions", ()) if one["IsLatest"]}
+
+
+def lose(bucket: Bucket, key: str) -> None:
+    """Let every version of a key expire."""
+    versions = bucket.client.list_object_versions(Bucket=bucket.name, Prefix=key)["Versions"]
+    for one in versions:
+        bucket.client.delete_object(Bucket=bucket.name, Key=key, VersionId=one["VersionId"])
+
+
+# What is shown, and the question.
+
+
+def test_restore_shows_what_comes_back_then_does_it_then_says_what_is(
+    live: Bucket, journal: str, capsys
+) -> None:
+    lose(live, "old-2/file-00001")
+    live.client.put_object(Bucket=live.name, Key="old-1/file-00000", Body=b"newer")
+    assert main(["restore", journal, "--auto-approve"]) == 3
+    out = capsys.readouterr().out
+    shown = out.index("4 objects of 2 deployments would come back")
+    assert out.index("the deleted version is gone") < shown
+    assert out.index("a newer version was uploaded") < shown
+    assert shown < out.index("4 objects restored")
+    assert "1 object can't be brought back" in out
+
+
+def test_restore_in_json_stands_alone_on_stdout(live: Bucket, journal: str, capsys) -> None:
+    lose(live, "old-2/file-00001")
+    assert main(["restore", journal, "--auto-approve", "--output", "json"]) == 3
+    captured = capsys.readouterr()
+    told = json.loads(captured.out)
+    assert (told["outcome"], told["objects-restored"], told["objects-skipped"]) == ("partial", 5, 1)
+    assert told["deployments"][1]["skipped"][0]["reason"] == "version-gone"
+    assert "would come back" in captured.err
+
+
+def test_restore_in_markdown_tells_each_deployment(live: Bucket, journal: str, capsys) -> None:
+    assert main(["restore", journal, "--auto-approve", "--output", "markdown"]) == 0
+    out = capsys.readouterr().out
+    assert "| `old-1` | 3 restored | 3 Bytes |" in out
+
+
+def test_no_at_the_terminal_restores_nothing(live: Bucket, journal: str, proxy: FaultProxy) -> None:
+    sent = len(proxy.deletions)
+    code, shown = on_terminal("restore", journal, answer=b"n\n")
+    assert code == 4
+    assert f"Bring back 6 objects (6 Bytes) in s3://{live.name}/?" in shown
+    assert "Nothing was restored" in shown
+    assert len(proxy.deletions) == sent
+
+
+def test_yes_at_the_terminal_restores(live: Bucket, journal: str) -> None:
+    code, _ = on_terminal("restore", journal, answer=b"y\n")
+    assert code == 0
+    assert live.folders() == {"new", "old-1", "old-2"}
+
+
+def test_without_a_terminal_and_without_approval_nothing_is_restored(
+    live: Bucket, journal: str, proxy: FaultProxy, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = len(proxy.deletions)
+    assert main(["restore", journal]) == 4
+    captured = capsys.readouterr()
+    assert "6 objects of 2 deployments would come back" in captured.out
+    assert "nobody is here to approve it" in captured.err
+    assert len(proxy.deletions) == sent
+
+
+# Exit codes.
+
+
+def test_nothing_to_restore_is_no_failure_and_needs_no_yes(
+    live: Bucket, journal: str, capsys
+) -> None:
+    assert main(["restore", journal, "--auto-approve"]) == 0
+    assert main(["restore", journal]) == 0
+    assert "Nothing to restore" in capsys.readouterr().out
+
+
+def test_bucket_without_versions_is_refused_with_the_reason(
+    site: Bucket, proxy: FaultProxy, capsys
+) -> None:
+    site.deploy("new", days=1)
+    site.deploy("old-1", days=10)
+    path = apply(site).result.journal_file
+    sent = len(proxy.deletions)
+    assert main(["restore", path, "--auto-approve"]) == 4
+    captured = capsys.readouterr()
+    assert "this bucket keeps no versions" in captured.out
+    assert "nothing can be brought back of 3 objects" in captured.err
+    assert len(proxy.deletions) == sent
+
+
+def test_one_deployment_of_a_bucket_without_versions_is_said_to_be_gone(
+    site: Bucket, capsys
+) -> None:
+    site.deploy("new", days=1)
+    assert main(["restore", "old-1", "--deleted-since", "2h", *site.options()]) == 0
+    assert "this bucket keeps no versions" in " ".join(capsys.readouterr().out.split())
+
+
+def test_failed_removal_is_partly_done(
+    live: Bucket, journal: str, proxy: FaultProxy, capsys
+) -> None:
+    proxy.reply(
+        "POST",
+        DELETE,
+        lambda request: delete_result(errors=[(key, "AccessDenied") for key in request.batch_keys]),
+    )
+    assert main(["restore", journal, "--auto-approve"]) == 3
+    assert "6 objects could not be restored" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "there is nothing to restore from"),
+        (["nowhere.jsonl"], "the journal nowhere.jsonl can't be read"),
+        (["JOURNAL", "--bucket-name", "b"], "the target is the one that the journal names"),
+        (["JOURNAL", "--run-id", "x", "--bucket-name", "b"], "takes no JOURNAL beside it"),
+        (["--run-id", "x"], "bucket is not set"),
+        (["--run-id", "../x", "--bucket-name", "bucket"], "is no run's id"),
+        (["a", "--run-id", "x", "--deleted-since", "2h"], "exclude each other"),
+        (["a/b", "--deleted-since", "2h", "--bucket-name", "bucket"], "the NAME of one deployment"),
+        (["--deleted-since", "2h", "--bucket-name", "bucket"], "the NAME of one deployment"),
+        ([".ci3", "--deleted-since", "2h", "--bucket-name", "bucket"], "NAME of one deployment"),
+    ],
+)
+def test_wrong_usage_is_told_and_nothing_is_asked(
+    live: Bucket, journal: str, capsys, options: list[str], told: str
+) -> None:
+    argv = [journal if option == "JOURNAL" else option for option in options]
+    assert main(["restore", *argv, "--auto-approve"]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("yesterday", "neither a duration nor a time"),
+        ("2h30", "neither a duration nor a time"),
+        ("2026-11-23T10:00", "has no time zone"),
+    ],
+)
+def test_time_that_cannot_be_read_is_refused(live: Bucket, capsys, text: str, told: str) -> None:
+    assert main(["restore", "old-1", "--deleted-since", text, *live.options()]) == 2
+    assert told in capsys.readouterr().err
+
+
+# By the run's id, and by time.
+
+
+def store(bucket: Bucket, path: str, run_id: str, prefix: str = "") -> None:
+    key = JournalPlace.of_run(bucket.name, prefix, run_id).key + part_name(1)
+    bucket.client.put_object(Bucket=bucket.name, Key=key, Body=Path(path).read_bytes())
+
+
+def run_id_of(path: str) -> str:
+    return json.loads(Path(path).read_text(encoding="utf-8").splitlines()[0])["run_id"]
+
+
+def test_stored_journal_is_found_by_the_runs_id(live: Bucket, journal: str) -> None:
+    run_id = run_id_of(journal)
+    store(live, journal, run_id)
+    assert main(["restore", "--run-id", run_id, *live.options(), "--auto-approve"]) == 0
+    assert live.folders() >= {"new", "old-1", "old-2"}
+
+
+def test_run_without_a_stored_journal_is_told(live: Bucket, capsys) -> None:
+    assert main(["restore", "--run-id", "x", *live.options(), "--auto-approve"]) == 6
+    assert ".ci3/journals/x/" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("changed", ["run_id", "bucket", "prefix", "endpoint_url"])
+def test_stored_journal_of_another_place_is_refused(
+    live: Bucket, journal: str, capsys, changed: str
+) -> None:
+    before = current(live)
+    lines = Path(journal).read_text(encoding="utf-8").splitlines(keepends=True)
+    header = json.loads(lines[0])
+    run_id = header["run_id"]
+    if changed == "run_id":
+        header["run_id"] = "another"
+    else:
+        others = {"bucket": "other", "prefix": "other/", "endpoint_url": "http://127.0.0.1:1"}
+        header["target"][changed] = others[changed]
+        lines = lines[:1] if changed == "prefix" else lines
+    lines[0] = json.dumps(header) + "\n"
+    Path(journal).write_text("".join(lines), encoding="utf-8")
+    store(live, journal, run_id)
+    assert main(["restore", "--run-id", run_id, *live.options(), "--auto-approve"]) == 2
+    assert {key: one for key, one in current(live).items() if ".ci3" not in key} == before
+    assert live.name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("since", ["1h", "2020-01-01T00:00Z"])
+def test_one_deployment_comes_back_by_time(live: Bucket, journal: str, since: str) -> None:
+    argv = ["restore", "old-1", "--deleted-since", since, *live.options(), "--auto-approve"]
+    assert main(argv) == 0
+    assert live.folders() == {"new", "old-1"}
+
+
+def test_deletions_before_the_time_are_out_of_question(live: Bucket, journal: str, capsys) -> None:
+    since = ["--deleted-since", "2099-01-01T00:00Z"]
+    assert main(["restore", "old-1", *since, *live.options(), "--auto-approve"]) == 0
+    assert "Nothing to restore" in capsys.readouterr().out
+    assert live.folders() == {"new"}
+
+
+# Hostile names.
+
+
+@pytest.mark.parametrize("output", ["table", "json", "markdown"])
+def test_hostile_names_are_shown_and_never_obeyed(
+    bucket: Bucket, capsys, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    """Nothing can be brought back, so that the keys are named."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    for days, name in enumerate(HOSTILE):
+        bucket.put(f"{name}/{name}", days=days)
+    journal = apply(bucket).result.journal_file
+    assert main(["restore", journal, "--auto-approve", "--output", output]) == 4
+    captured = capsys.readouterr()
+    for line in (captured.out + captured.err).splitlines():
+        assert not line.lstrip().startswith("::"), line
+        assert "##[" not in line
+        assert not set(line) & {"\x1b", "\x07", "\u202e"}

@@ -1,0 +1,160 @@
+"""What starting costs: which modules a command and a step load, and what is left to do at the end.
+
+Names, since times vary; only of the shortest command is the time taken too.
+"""
+
+import importlib.util
+import os
+import resource
+import subprocess
+import sys
+
+import click
+import pytest
+
+from ci3.cli.main import _cli
+from tests.support.action_reports import ENTRYPOINT
+from tests.support.github.fake_runner import FakeStep
+from tests.support.s3.moto_s3 import Bucket
+
+LIBRARIES = {"boto3", "botocore", "click", "dataclasses", "pydantic", "requests", "rich", "yaml"}
+DELETING = {
+    "ci3.aws.deletion.requests",
+    "ci3.aws.deletion.version_remover",
+    "ci3.aws.deletion.writer",
+    "ci3.pipeline.apply",
+}
+LOOKING = {"ci3.core.retention.simulate", "ci3.core.retention.explain", "ci3.core.doctor.facts"}
+UNASKED = {
+    "ci3.aws.credentials",
+    "ci3.core.plan.json_reader",
+    "ci3.action.doctor",
+    "ci3.engine.journal.reader",
+    "ci3.engine.restore.restore",
+    "ci3.github.api",
+    "ci3.github.oidc",
+    "ci3.action.policy_diff",
+    "ci3.action.restore",
+}
+COMMANDS = {
+    "ci3.cli.cleanup",
+    "ci3.cli.doctor",
+    "ci3.cli.iam_policy",
+    "ci3.cli.inspect",
+    "ci3.cli.restore",
+    "ci3.cli.simulate",
+}
+COMMAND = "from ci3.cli.main import main; main(sys.argv[1:])"
+STEP = "import entrypoint; entrypoint.main((), ['GITHUB_ACTIONS'])"
+
+
+def run_child(*argv: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *argv], capture_output=True, text=True, timeout=60, check=True, env=env
+    )
+
+
+def loaded_by(code: str, *words: str, env: dict[str, str] | None = None) -> set[str]:
+    """Name the modules that are loaded when code has run."""
+    tell = "print(*sys.modules, sep='\\n', file=sys.stderr)"
+    return set(run_child("-c", f"import sys; {code}; {tell}", *words, env=env).stderr.splitlines())
+
+
+def in_step(bucket: Bucket, step: FakeStep, **inputs: str) -> dict[str, str]:
+    """Give the environment of a step without a token."""
+    variables = {**os.environ, **step.environ({"github-token": "", **inputs}, "")}
+    return variables | bucket.inputs() | {"PYTHONPATH": str(ENTRYPOINT.parent)}
+
+
+def test_modules_that_must_not_be_loaded_are_there() -> None:
+    """By another name one would be loaded unseen."""
+    assert all(importlib.util.find_spec(name) for name in DELETING | UNASKED | LOOKING | COMMANDS)
+
+
+def test_help_takes_little_time() -> None:
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run_child("-m", "ci3", "--help")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(seconds) < 0.2
+
+
+def test_help_loads_no_command_and_no_library_but_one() -> None:
+    loaded = loaded_by(COMMAND, "--help")
+    ours = {
+        "ci3",
+        "ci3.cli",
+        "ci3.cli.console",
+        "ci3.cli.main",
+        "ci3.errors",
+        "ci3.gc_tuning",
+    }
+    assert {name for name in loaded if name.partition(".")[0] == "ci3"} == ours
+    assert LIBRARIES & loaded == {"click"}
+
+
+def test_command_loads_no_other_command() -> None:
+    loaded = loaded_by(COMMAND, "restore", "--help")
+    assert COMMANDS & loaded == {"ci3.cli.restore"}
+
+
+def test_list_of_commands_shows_what_each_says_first_of_itself() -> None:
+    with click.Context(_cli) as context:
+        shown = {name: one.get_short_help_str(999) for name, one in _cli.commands.items()}
+        assert len(shown) == 10
+        for name, sentence in shown.items():
+            _, command, _ = _cli.resolve_command(context, [name])
+            assert (command.name, command.get_short_help_str(999)) == (name, sentence)
+
+
+def test_plan_as_json_loads_neither_a_terminal_nor_what_deletes(bucket: Bucket, tmp_path) -> None:
+    bucket.deploy("build-1", days=1)
+    words = ("--output", "json", "--plan-file", str(tmp_path / "plan.json"))
+    loaded = loaded_by(COMMAND, "plan-cleanup", *bucket.options(), *words)
+    assert "ci3.core.plan.json_writer" in loaded
+    assert LIBRARIES & loaded == {"boto3", "botocore", "click", "dataclasses"}
+    assert not DELETING & loaded
+    assert not LOOKING & loaded
+
+
+def test_command_in_a_workflow_loads_nothing_to_ask_github_with(bucket: Bucket) -> None:
+    words = ("plan-cleanup", *bucket.options(), "--output", "json")
+    loaded = loaded_by(COMMAND, *words, env={**os.environ, "GITHUB_ACTIONS": "true"})
+    assert "ci3.github.workflow_run" in loaded
+    assert LIBRARIES & loaded == {"boto3", "botocore", "click", "dataclasses"}
+
+
+@pytest.mark.parametrize(("mode", "outcome"), [("plan", "planned"), ("apply", "applied")])
+def test_step_loads_nothing_that_its_inputs_do_not_ask_for(
+    bucket: Bucket, tmp_path, mode: str, outcome: str
+) -> None:
+    for days in (1, 2):
+        bucket.deploy(f"build-{days}", days=days)
+    step = FakeStep(tmp_path / "step", {})
+    inputs = {"keep-count": "1", "mode": mode}
+    loaded = loaded_by(STEP, env=in_step(bucket, step, **inputs))
+    assert step.outputs["outcome"] == outcome
+    assert LIBRARIES & loaded == {"boto3", "botocore", "dataclasses", "rich"}
+    assert bool(DELETING & loaded) is (mode == "apply")
+    assert not UNASKED & loaded
+
+
+def test_nothing_that_was_loaded_is_looked_through_for_garbage_at_the_end(
+    bucket: Bucket, tmp_path
+) -> None:
+    tell = "import atexit, gc, sys; atexit.register(lambda: print(gc.get_freeze_count() > 9999))"
+    step = FakeStep(tmp_path / "step", {})
+    env = in_step(bucket, step)
+    for code in (COMMAND, STEP):
+        ran = run_child("-c", f"{tell}; {code}", "--help", env=env)
+        assert ran.stdout.splitlines()[-1] == "True"
+    assert step.outputs["outcome"] == "nothing-to-delete"
+
+
+def test_python_without_ctypes_lists_all_the_same(bucket: Bucket) -> None:
+    bucket.deploy("build-1", days=1)
+    words = ("plan-cleanup", *bucket.options(), "--output", "json")
+    ran = run_child("-c", f"import sys; sys.modules['_ctypes'] = None; {COMMAND}", *words)
+    assert '"build-1"' in ran.stdout

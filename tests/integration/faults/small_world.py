@@ -1,0 +1,340 @@
+"""A small world to interleave things in: an S3 in memory, a clock that is set, runs that crash."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from threading import RLock
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+from xml.sax.saxutils import unescape
+
+from ci3.aws.bucket import BucketReader
+from ci3.aws.client import VERSION_OPERATIONS, WRITE_OPERATIONS, make_client
+from ci3.aws.deletion.version_remover import VersionRemover
+from ci3.aws.deletion.writer import BucketWriter
+from ci3.cli.main import main
+from ci3.core.model.result import ObjectOutcome, Result
+from ci3.core.plan.json_reader import load_plans
+from ci3.core.plan.json_writer import dump_plans
+from ci3.core.plan.plan import Plan
+from ci3.core.restore.plan import Restored, UndoPlan
+from ci3.engine.journal.reader import JournalFile, open_journal
+from ci3.engine.restore.restore import Restoration
+from ci3.engine.restore.sources import JournaledDeletions
+from ci3.engine.workers.progress import Silent
+from ci3.errors import SettingsError
+from ci3.pipeline.apply import delete
+from ci3.pipeline.approval import approve
+from ci3.pipeline.context import Cleanup
+from tests.support.cleanup_run import cleanup
+from tests.support.s3 import memory_site
+from tests.support.s3.fault_proxy import Answer, Request
+from tests.support.s3.memory_listings import MemoryBucket, Version
+from tests.support.s3.memory_s3 import MemoryS3
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BUCKET = "site"
+INDEX = "index.html"
+POINTER = "current"
+Stored = dict[str, Version]
+
+
+class DeadError(BaseException):
+    """The process is killed: nothing of it goes on."""
+
+
+@dataclass(kw_only=True)
+class Crash:
+    """When a run dies: at so many requests from now, before or after what was asked is done."""
+
+    at_request: int
+    is_after_deed: bool
+
+
+@dataclass(kw_only=True)
+class Apply:
+    """One apply as it is watched: what it may delete, what it asked for, what it has written."""
+
+    plan: Plan
+    journal_path: Path
+    planned: Stored
+    """What stood under the doomed prefixes when it was planned."""
+    asked: list[str] = field(default_factory=list)
+    result: Result | None = None
+    """None of one that crashed or was refused."""
+
+
+class World:
+    """One bucket and those who do things to it."""
+
+    def __init__(self, *, is_versioned: bool, keep_count: int, has_pointer: bool) -> None:
+        self.now = datetime(2026, 11, 1, tzinfo=UTC)
+        self.s3 = MemoryS3(clock=lambda: self.now)
+        self.bucket = MemoryBucket(versioning="Enabled" if is_versioned else "")
+        self.s3.buckets[BUCKET] = self.bucket
+        self.is_versioned = is_versioned
+        self.keep_count = keep_count
+        self.has_pointer = has_pointer
+        self.writes = 0
+        self.applies: list[Apply] = []
+        self._running: Apply | None = None
+        self._crash: Crash | None = None
+        self._frozen_journal: bytes | None = None
+        self._is_dead = False
+        self._meanwhile: Callable[[], None] | None = None
+        self._lock = RLock()
+        self._contents = iter(range(10**6))
+
+    # What people and their deploys do.
+
+    def upload(self, key: str, *, as_before: bool = False) -> None:
+        """Upload an object of bytes that no other has, or once more what is there."""
+        there = self.current().get(key)
+        body = there.body if there and as_before else f"{next(self._contents)}".encode()
+        self.s3.put(self.bucket, key, body)
+
+    def deploy(self, name: str, *, files: tuple[str, ...], is_finished: bool = True) -> None:
+        for file in (*files, *([INDEX] if is_finished else [])):
+            self.upload(f"{name}/{file}")
+
+    def point_to(self, name: str) -> None:
+        self.s3.put(self.bucket, POINTER, name.encode())
+
+    def pass_time(self, hours: float) -> None:
+        self.now += timedelta(hours=hours)
+
+    # What is there.
+
+    def current(self) -> Stored:
+        return self.bucket.current()
+
+    def contents(self) -> set[tuple[str, str]]:
+        """Every version that has content, as key and id."""
+        return {
+            (key, one.version_id)
+            for key, versions in self.bucket.versions.items()
+            for one in versions
+            if not one.is_marker
+        }
+
+    def markers(self) -> set[tuple[str, str]]:
+        return {
+            (key, one.version_id)
+            for key, versions in self.bucket.versions.items()
+            for one in versions
+            if one.is_marker
+        }
+
+    def names(self) -> list[str]:
+        return sorted({key.partition("/")[0] for key in self.current() if "/" in key})
+
+    def pointed(self) -> str:
+        there = self.current().get(POINTER)
+        return there.body.decode() if there and self.has_pointer else ""
+
+    # What ci3 does.
+
+    def run(self, journal_file: str = "") -> Cleanup:
+        more = {"live_from": f"object:{POINTER}"} if self.has_pointer else {}
+        made = cleanup(
+            SimpleNamespace(name=BUCKET, endpoint_url=memory_site.URL),
+            keep_count=str(self.keep_count),
+            group_by=r"(\w)-.*",
+            required_file=INDEX,
+            journal_file=journal_file or "none.jsonl",
+            **more,
+        )
+        return replace(made, clock=lambda: self.now)
+
+    def plan(self) -> Plan:
+        """Plan, save and load; nothing may be written by that."""
+        writes = self.writes
+        with self._reached():
+            made = self.run().make_plan(reader())
+        assert self.writes == writes, "a plan has written"
+        (loaded,) = load_plans(dump_plans([made], has_targets=False), "plan.json")
+        return loaded
+
+    def apply(
+        self,
+        plan: Plan,
+        *,
+        is_fresh: bool,
+        crash: Crash | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Apply:
+        """Apply a plan; whatever it does is watched, and in each of its deletions checked."""
+        path = Path(f"journal-{len(self.applies)}.jsonl")
+        doomed = tuple(one.deployment.prefix for one in plan.doomed)
+        planned = {key: one for key, one in self.current().items() if key.startswith(doomed)}
+        one = Apply(plan=plan, journal_path=path, planned=planned)
+        self.applies.append(one)
+        self._crash, self._meanwhile = crash, meanwhile
+        run = self.run(str(path))
+        try:
+            with self._reached():
+                approved = approve(run, plan, reader(), is_fresh=is_fresh)
+                self._running = one
+                one.result = delete(run, approved, reader())
+        except DeadError:
+            pass
+        finally:
+            self._running = self._crash = self._meanwhile = None
+        if self._is_dead:
+            one.result = None
+            self._bury(path)
+        return one
+
+    def restore(self, path: Path) -> tuple[UndoPlan, Restored | None] | None:
+        """Undo what a journal tells of, as far as that can be; None where it has not begun."""
+        try:
+            with self._reached(), open_journal(str(path)) as journal:
+                undo = Restoration(
+                    reader=reader(),
+                    deletions=JournaledDeletions(journal=journal),
+                    progress=Silent(),
+                    sleep=lambda _: None,
+                )
+                plan = undo.plan()
+                return plan, undo.run(plan) if plan.object_count else None
+        except SettingsError as exc:
+            assert "that run deleted nothing" in exc.hint  # noqa: PT017 - nothing but that
+            return None
+
+    def resume(self, path: Path) -> int:
+        """Go on with the run of a journal, as the command does; gives the exit code."""
+        with self._reached():
+            return main(["cleanup", "--resume", str(path), "--auto-approve", "--output", "json"])
+
+    def journaled(self, path: Path) -> dict[str, tuple[str, ObjectOutcome | None]]:
+        """What a journal has of each key: version id and outcome; it may be without its end."""
+        try:
+            journal = JournalFile(BytesIO(path.read_bytes()), str(path))
+        except FileNotFoundError:
+            return {}
+        except SettingsError as exc:
+            assert "that run deleted nothing" in exc.hint  # noqa: PT017 - nothing but that
+            return {}
+        return {
+            entry.key: (entry.version_id, entry.outcome)
+            for prefix in journal.prefixes
+            for entry in journal.entries(prefix)
+        }
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        global _asked  # noqa: PLW0603 - botocore's clients are made once, and ask whoever is here
+        _asked = self._answer
+        try:
+            yield
+        finally:
+            _asked = None
+
+    def _answer(self, request: Request) -> Answer | None:
+        with self._lock:
+            if self._is_dead:
+                raise DeadError
+            is_last = self._counts_down_to_crash()
+            if is_last and self._crash and not self._crash.is_after_deed:
+                self._die()
+            if request.is_write:
+                self.writes += 1
+                self._check_deletion(request)
+            answer = self.s3.answer(request)
+            if is_last:
+                self._die()
+            return answer
+
+    def _counts_down_to_crash(self) -> bool:
+        if self._crash is None:
+            return False
+        self._crash.at_request -= 1
+        return self._crash.at_request == 0
+
+    def _die(self) -> None:
+        """Keep the journal as it is on the disk now: whatever is written later never was."""
+        self._is_dead = True
+        path = self.applies[-1].journal_path
+        self._frozen_journal = path.read_bytes() if path.exists() else None
+        raise DeadError
+
+    def _bury(self, path: Path) -> None:
+        self._is_dead = False
+        if self._frozen_journal is not None:
+            path.write_bytes(self._frozen_journal)
+        elif path.exists():
+            path.unlink()
+
+    def _check_deletion(self, request: Request) -> None:
+        """At the moment of a deletion: planned, unchanged, not live, and intended on the disk."""
+        if request.is_probe or self._running is None:
+            return
+        if self._meanwhile is not None and deleted_keys(request):
+            act, self._meanwhile = self._meanwhile, None
+            act()
+        there, pointed = self.current(), self.pointed()
+        intended = self.journaled(self._running.journal_path)
+        for key in deleted_keys(request):
+            self._running.asked.append(key)
+            assert key in self._running.planned, f"{key!r} is not in the plan"
+            assert key in intended, f"{key!r} is not intended in the journal"
+            if self.is_versioned and there.get(key) == self._running.planned[key]:
+                assert intended[key][0] == there[key].version_id
+            assert not pointed or key.partition("/")[0] != pointed, f"{key!r} is live"
+
+
+_asked: Callable[[Request], Answer | None] | None = None
+
+
+def _ask(request: Request) -> Answer | None:
+    assert _asked is not None, "asked by nobody"
+    return _asked(request)
+
+
+@contextmanager
+def reached() -> Iterator[None]:
+    """Let what is done in any world be asked of it; around all of them."""
+    with memory_site.reached(_ask):
+        yield
+    reader.cache_clear()
+    _client.cache_clear()
+
+
+class _Reader(BucketReader):
+    """As ever, but for clients that are made once: to make one takes longer than a run."""
+
+    def open_writer(self) -> BucketWriter:
+        return BucketWriter(bucket=self.bucket, client=_client(WRITE_OPERATIONS))
+
+    def open_version_remover(self) -> VersionRemover:
+        return VersionRemover(bucket=self.bucket, client=_client(VERSION_OPERATIONS))
+
+
+@cache
+def reader() -> BucketReader:
+    """The bucket's reader, of whichever world is asked."""
+    return _Reader(bucket=BUCKET, region="us-east-1", endpoint_url=memory_site.URL)
+
+
+@cache
+def _client(operations: frozenset[str]) -> "S3Client":
+    return make_client(
+        region="us-east-1", endpoint_url=memory_site.URL, operations=operations, connections=1
+    )
+
+
+def deleted_keys(request: Request) -> list[str]:
+    """The keys that a request is to delete; none of one that aborts an upload."""
+    if "uploadId=" in request.target:
+        return []
+    if request.method == "DELETE":
+        return [unquote(re.sub(r"\?.*", "", request.target)).removeprefix(f"/{BUCKET}/")]
+    return [unescape(key, {"&quot;": '"'}) for key in request.batch_keys]

@@ -1,0 +1,60 @@
+"""The journal: what is to go stands on the disk before the request goes out."""
+
+import resource
+import signal
+from pathlib import Path
+
+from ci3.core.model.result import ObjectOutcome
+from ci3.engine.workers.progress import Silent
+from ci3.errors import ExitCode
+from tests.support.cleanup_run import apply
+from tests.support.journals import intended, records
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.memory_site import MemorySite
+
+DELETE = r"\?delete"
+
+
+def test_intent_stands_in_the_journal_before_each_request(
+    live: MemorySite, proxy: FaultProxy
+) -> None:
+    live.deploy("old-1", days=10, files=1001)
+    named: list[set[str]] = []
+
+    def read_journal() -> None:
+        named.append({one["key"] for one in intended(records("before.jsonl"))})
+
+    proxy.before("POST", DELETE, read_journal)
+    ran = apply(live, journal_file="before.jsonl")
+    assert len(named) == 2
+    for keys, request in zip(named, proxy.deletions, strict=True):
+        assert set(request.batch_keys) <= keys
+    kinds = [record["record"] for record in ran.journal]
+    assert (kinds[0], kinds[-1]) == ("header", "end")
+    assert sorted(kinds[1:-1]) == ["intent", "intent", "outcome", "outcome"]
+    assert ran.journal[0]["plan_id"] == ran.plan.plan_id
+
+
+class FullDisk(Silent):
+    """Fills the disk, as it were, when the deletion begins: no file may grow any more."""
+
+    def begin(self, task: str, total: int) -> None:  # noqa: ARG002 - as Progress has it
+        if task == "Deleting objects":
+            size = Path("full.jsonl").stat().st_size
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))
+
+
+def test_journal_that_cannot_be_written_stops_the_run_before_the_request(
+    live: MemorySite, proxy: FaultProxy
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        ran = apply(live, progress=FullDisk(), journal_file="full.jsonl")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert ran.code is ExitCode.PARTIAL
+    assert "full.jsonl can't be written" in ran.result.stopped
+    assert ran.result.count(ObjectOutcome.FAILED) == 9
+    assert proxy.deletions == []

@@ -1,0 +1,178 @@
+"""Where S3 checks no condition: nothing goes out that was not listed a moment ago."""
+
+from collections.abc import Callable
+from itertools import count
+from threading import BoundedSemaphore
+
+import pytest
+
+from ci3.core.model.deployment import Deployment, Versioning
+from ci3.core.model.result import ObjectOutcome
+from ci3.engine.deletion.sender import FRESH_SECONDS, Part, Sender
+from ci3.engine.inventory.listing import list_deployment
+from ci3.errors import ExitCode
+from tests.integration.faults.conftest import again
+from tests.support.cleanup_run import apply, cleanup
+from tests.support.s3.answers import error
+from tests.support.s3.fault_proxy import FaultProxy, Request
+from tests.support.s3.memory_site import MemorySite
+
+DELETE = r"\?delete"
+NEW = b"rolled back"
+
+
+@pytest.fixture(params=["SlowDown", "InternalError"])
+def slow(request: pytest.FixtureRequest, proxy: FaultProxy) -> Callable[[Callable], None]:
+    """Let S3 ask for the first batch again, and something happen in the pause."""
+
+    def reply(act: Callable[[], object]) -> None:
+        def ask_again(sent: Request) -> str:
+            act()
+            errors = (
+                f"<Error><Key>{key}</Key><Code>{request.param}</Code></Error>"
+                for key in sent.batch_keys
+            )
+            proxy.forget_rules()
+            return f"<DeleteResult>{''.join(errors)}</DeleteResult>"
+
+        proxy.reply("POST", DELETE, ask_again)
+
+    return reply
+
+
+@pytest.fixture
+def careless(site: MemorySite) -> MemorySite:
+    """An S3 that takes conditions and does not look at them, with a deployment to delete."""
+    site.honour_conditions(yes=False)
+    site.deploy("new", days=1)
+    site.deploy("old-1", days=10)
+    return site
+
+
+def test_what_was_uploaded_again_in_a_pause_is_not_sent_again(
+    careless: MemorySite, slow: Callable
+) -> None:
+    slow(lambda: (careless.put("old-1/file-00001", body=NEW), careless.remove("old-1/file-00002")))
+    ran = apply(careless, moves=("old-1/file-00001", "old-1/file-00002"))
+    assert ran.code is ExitCode.PARTIAL
+    assert ran.counts("old-1") == {"deleted": 1, "changed": 1, "absent": 1}
+    assert careless.content()["old-1/file-00001"][0] == NEW
+
+
+def test_same_bytes_uploaded_again_in_a_pause_stay(careless: MemorySite, slow: Callable) -> None:
+    slow(lambda: careless.deploy("old-1", days=0))
+    ran = apply(careless, moves=[f"old-1/file-{number:05}" for number in range(3)])
+    assert ran.counts("old-1") == {"changed": 3}
+    assert careless.folders() == {"new", "old-1"}
+
+
+def test_nothing_is_sent_again_that_cannot_be_listed(
+    careless: MemorySite, proxy: FaultProxy, slow: Callable
+) -> None:
+    denied = {"body": error("AccessDenied"), "status": 403}
+    slow(lambda: None)
+    forget = proxy.forget_rules
+    proxy.forget_rules = lambda: (forget(), proxy.answer(**again("old-1", None), **denied))
+    ran = apply(careless)
+    assert ran.code is ExitCode.PARTIAL
+    assert ran.counts("old-1") == {"failed": 3}
+    assert len(proxy.deletions) == 1
+
+
+@pytest.mark.parametrize("versions", ["false", "true"])
+def test_sdk_sends_nothing_again_that_nothing_guards(
+    careless: MemorySite, proxy: FaultProxy, pauses: list[float], versions: str
+) -> None:
+    if versions == "true":
+        careless.suspend_versioning()
+    upload = lambda: careless.put("old-1/file-00001", body=NEW)  # noqa: E731 - said once
+    proxy.answer("POST", DELETE, error("SlowDown"), status=503, nth=1, first=upload)
+    ran = apply(careless, moves=("old-1/file-00001",), delete_versions=versions)
+    assert ran.code is ExitCode.PARTIAL
+    assert ran.counts("old-1") == {"deleted": 2, "changed": 1}
+    assert careless.content()["old-1/file-00001"][0] == NEW
+    assert pauses == []
+
+
+def test_what_has_not_changed_in_a_pause_is_sent_again(
+    careless: MemorySite, proxy: FaultProxy, slow: Callable
+) -> None:
+    slow(lambda: None)
+    assert apply(careless).counts("old-1") == {"deleted": 3}
+    assert len(proxy.deletions) == 2
+
+
+def test_null_version_overwritten_in_a_pause_is_not_sent_again(
+    site: MemorySite, proxy: FaultProxy
+) -> None:
+    site.deploy("new", days=1)
+    site.deploy("old-1", days=10)
+    site.suspend_versioning()
+
+    def ask_again(sent: Request) -> str:
+        site.put("old-1/file-00000", body=NEW)
+        errors = (
+            f"<Error><Key>{key}</Key><VersionId>null</VersionId><Code>SlowDown</Code></Error>"
+            for key in sent.batch_keys
+        )
+        proxy.forget_rules()
+        return f"<DeleteResult>{''.join(errors)}</DeleteResult>"
+
+    proxy.reply("POST", DELETE, ask_again)
+    ran = apply(site, moves=("old-1/file-00000",), delete_versions="true")
+    assert ran.code is ExitCode.PARTIAL
+    assert ran.counts("old-1") == {"deleted": 2, "changed": 1}
+    assert site.content()["old-1/file-00000"][0] == NEW
+
+
+# Before the first request.
+
+
+def sender(site: MemorySite, *, seconds: Callable[[], float]) -> tuple[Sender, Deployment, Part]:
+    reader = cleanup(site).open_bucket()
+    writer = reader.open_writer()
+    writer.probe("", Versioning.DISABLED)
+    deployment, objects = list_deployment(reader, "old-1", "old-1/")
+    one = Sender(
+        reader=reader,
+        writer=writer,
+        sleep=lambda _: None,
+        monotonic=seconds,
+        slots=BoundedSemaphore(1),
+        is_stopped=lambda: False,
+    )
+    return one, deployment, Part(deployment=deployment, objects=objects, listed_at=0.0)
+
+
+def test_deployment_that_changed_since_an_old_listing_is_kept_whole(careless: MemorySite) -> None:
+    one, _, part = sender(careless, seconds=lambda: FRESH_SECONDS)
+    careless.put("old-1/file-00001", body=NEW)
+    said = one.delete((part,))
+    assert {key.outcome for key in said.values()} == {ObjectOutcome.CHANGED}
+    assert len(careless.keys()) == 6
+
+
+def test_old_listing_is_made_again_and_a_fresh_one_is_not(
+    careless: MemorySite, proxy: FaultProxy
+) -> None:
+    for age, listings in ((0.0, 0), (FRESH_SECONDS, 1)):
+        careless.deploy("old-1", days=10)
+        one, _, part = sender(careless, seconds=lambda age=age: age)
+        before = len(proxy.sent("GET"))
+        said = one.delete((part,))
+        assert {key.outcome for key in said.values()} == {ObjectOutcome.DELETED}
+        assert len(proxy.sent("GET")) - before == listings
+
+
+def test_batch_that_takes_long_to_list_again_goes_in_several_requests(
+    careless: MemorySite, proxy: FaultProxy
+) -> None:
+    """So that what was listed first is not old by the time that the last is listed."""
+    seconds = count(FRESH_SECONDS, FRESH_SECONDS / 4)
+    one, deployment, part = sender(careless, seconds=lambda: next(seconds))
+    parts = tuple(
+        Part(deployment=deployment, objects=(stored,), listed_at=0.0) for stored in part.objects
+    )
+    said = one.delete(parts)
+    assert {key.outcome for key in said.values()} == {ObjectOutcome.DELETED}
+    assert [len(sent.batch_keys) for sent in proxy.deletions] == [2, 1]

@@ -1,0 +1,27 @@
+from collections.abc import Iterator
+
+import pytest
+
+from ci3.core.model.result import Outcome
+from tests.integration.pipeline.lifecycle.lifecycle_run import DOOMED, FOREIGN, Ran
+from tests.support.s3.memory_site import MemorySite, reached
+
+
+@pytest.fixture
+def site() -> Iterator[MemorySite]:
+    """One deployment to keep and three that are old enough for a rule, beside a rule of others."""
+    site = MemorySite()
+    site.deploy("new", days=1)
+    for days, name in enumerate(DOOMED, start=20):
+        site.deploy(name, days=days)
+    site.lifecycle = FOREIGN
+    with reached(site.proxy.take):
+        yield site
+
+
+@pytest.fixture
+def pointed(site: MemorySite) -> MemorySite:
+    """The site with a rule for each old deployment, and a pointer to the new one."""
+    site.put("current", body=b"new")
+    assert Ran(site, live_from="object:current").outcome is Outcome.APPLIED
+    return site

@@ -1,0 +1,85 @@
+"""What a plan asks about the bucket as a whole, it asks once, and rests on that."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ci3.core.model.issues import WarningCode
+from ci3.core.plan.plan import Plan
+from tests.support.cleanup_run import cleanup, furnish
+from tests.support.s3.lifecycle_texts import whole
+from tests.support.s3.memory_site import MemorySite, running_site
+
+RULES = ("GET", r"\?lifecycle")
+VERSIONING = ("GET", r"\?versioning")
+OLD_GO = whole(
+    "<Rule><ID>old</ID><Status>Enabled</Status><Filter/><NoncurrentVersionExpiration>"
+    "<NoncurrentDays>30</NoncurrentDays></NoncurrentVersionExpiration></Rule>"
+)
+
+
+@pytest.fixture
+def site() -> Iterator[MemorySite]:
+    with running_site() as site:
+        furnish(site)
+        yield site
+
+
+def plan_of(site: MemorySite, **changes: str) -> Plan:
+    run = cleanup(site, **changes)
+    return run.make_plan(run.open_bucket())
+
+
+def told(plan: Plan, code: WarningCode) -> list[str]:
+    return [one.message for one in plan.warnings if one.code is code]
+
+
+@pytest.mark.parametrize("concurrency", ["1", "8"])
+@pytest.mark.parametrize("engine", ["direct", "lifecycle", "auto"])
+@pytest.mark.parametrize("status", ["", "Enabled", "Suspended"])
+def test_rules_and_versioning_are_asked_for_once(
+    site: MemorySite, status: str, engine: str, concurrency: str
+) -> None:
+    site._bucket.versioning = status
+    site.lifecycle = OLD_GO
+    plan = plan_of(site, engine=engine, concurrency=concurrency)
+    assert plan.applyable
+    assert len(site.proxy.sent(*RULES)) == 1
+    assert len(site.proxy.sent(*VERSIONING)) == 1
+    listings = site.proxy.sent("GET", "list-type=2")
+    assert len(site.proxy.requests) == 2 + len(listings)
+    until = told(plan, WarningCode.UNDO_TERM)
+    assert bool(until) is (status == "Enabled")
+    assert all("removes old versions 30 days after" in one for one in until)
+
+
+@pytest.mark.parametrize("engine", ["direct", "lifecycle"])
+@pytest.mark.parametrize(
+    ("status", "body", "why"),
+    [
+        (403, "<Error><Code>AccessDenied</Code></Error>", "AccessDenied"),
+        (501, "<Error><Code>NotImplemented</Code></Error>", "this S3 has no lifecycle"),
+        (200, "", "the answer is empty"),
+        (200, OLD_GO.replace(b"<Filter/>", b"<Filter><Novel/></Filter>"), "<Novel> in Filter"),
+    ],
+)
+def test_rules_that_were_not_read_leave_the_term_unknown_and_are_not_asked_for_again(
+    site: MemorySite, status: int, body: str | bytes, why: str, engine: str
+) -> None:
+    site.enable_versioning()
+    site.lifecycle = OLD_GO
+    site.proxy.answer(*RULES, body, status=status, nth=1)
+    plan = plan_of(site, engine=engine)
+    (until,) = told(plan, WarningCode.UNDO_TERM)
+    assert until.startswith("whether a lifecycle rule removes old versions could not be read: ")
+    assert why in until
+    assert plan.applyable is (engine == "direct")
+    assert len(site.proxy.sent(*RULES)) == 1
+
+
+def test_bucket_that_wants_mfa_is_known_from_one_answer(site: MemorySite) -> None:
+    site.enable_versioning()
+    site._bucket.needs_mfa = True
+    plan = plan_of(site, engine="lifecycle")
+    assert "MFA delete" in "; ".join(one.message for one in plan.refusals)
+    assert len(site.proxy.sent(*VERSIONING)) == 1

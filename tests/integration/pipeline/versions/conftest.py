@@ -1,0 +1,36 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.s3.moto_s3 import Bucket
+from tests.support.version_deletion import DOOMED, due, versions
+
+
+@pytest.fixture
+def live(site: Bucket) -> Iterator[Bucket]:
+    """A versioned site with one deployment to keep and two to delete.
+
+    `old-1` has two older versions of one key, and a key that was deleted under a marker. Nothing
+    but the doomed may be another afterwards, down to the last version.
+    """
+    site.enable_versioning()
+    site.put("index.html", days=90)
+    site.put("old-1", days=90)
+    for days in (70, 60):
+        site.put("old-1/file-00000", days=days, body=b"older")
+    site.put("old-1/removed", days=60)
+    site.remove("old-1/removed")
+    site.put("new/file-00000", days=50)
+    site.put("new/removed", days=50)
+    site.remove("new/removed")
+    site.deploy("new", days=1)
+    for days, name in enumerate(DOOMED, start=10):
+        site.deploy(name.rstrip("/"), days=days)
+
+    def kept() -> dict[tuple[str, str], str]:
+        return {one: what for one, what in versions(site).items() if not one[0].startswith(DOOMED)}
+
+    before = kept()
+    assert (len(before), len(due(site))) == (8, 10)
+    yield site
+    assert kept() == before

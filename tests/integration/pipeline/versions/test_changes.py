@@ -1,0 +1,113 @@
+"""What changes between plan, listing and request stays, where all versions are deleted too."""
+
+import pytest
+
+from ci3.errors import ExitCode
+from ci3.pipeline.approval import approve
+from tests.support.cleanup_run import Ran, apply_plan, cleanup
+from tests.support.s3.answers import NAMESPACE, error
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket
+from tests.support.version_deletion import DELETE, VERSIONS, due, final
+
+CHANGES = {
+    "other bytes": (lambda bucket: bucket.put("old-1/file-00001", body=b"other"), "its objects"),
+    "an object more": (lambda bucket: bucket.put("old-1/more", days=11), "its objects"),
+    "an object less": (lambda bucket: bucket.remove("old-1/file-00001"), "its objects"),
+    "a marker more": (lambda bucket: bucket.remove("old-1/removed"), "its old versions"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_deployment_whose_versions_changed_since_the_plan_is_kept_whole(
+    live: Bucket, proxy: FaultProxy, name: str
+) -> None:
+    change, told = CHANGES[name]
+    run = cleanup(live, delete_versions="true")
+    reader = run.open_bucket()
+    plan = run.make_plan(reader)
+    change(live)
+    before = {one for one in due(live) if one[0].startswith("old-1/")}
+    ran = Ran(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
+    assert ran.code is ExitCode.PARTIAL
+    assert ran.counts("old-1") == {"changed": 7}
+    assert f"{told} changed since the plan" in ran.of("old-1").problem
+    assert set(due(live)) == before
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_deployment_whose_versions_changed_during_approval_is_kept(
+    live: Bucket, proxy: FaultProxy, name: str
+) -> None:
+    change, told = CHANGES[name]
+    run = cleanup(live, delete_versions="true")
+    reader = run.open_bucket()
+    plan = run.make_plan(reader)
+    change(live)
+    approved = approve(run, plan, reader, is_fresh=False)
+    assert f"{told} changed since the plan" in approved.changed["old-1"]
+    assert [one.deployment.name for one in approved.due] == ["old-2"]
+
+
+def test_deployment_that_is_uploaded_again_while_its_hidden_versions_go_keeps_what_is_current(
+    live: Bucket, proxy: FaultProxy
+) -> None:
+    planned = {one for one, what in due(live, "old-1/").items() if what.startswith('latest "')}
+    proxy.before("POST", DELETE, lambda: live.deploy("old-1", days=0), nth=1)
+    ran = final(live, protect="old-2")
+    assert ran.code is ExitCode.PARTIAL
+    assert ran.counts("old-1") == {"deleted": 4, "changed": 3}
+    left = due(live, "old-1/")
+    assert planned <= set(left)
+    assert len(left) == 6
+
+
+def test_version_uploaded_between_listing_and_request_survives_and_is_told(
+    live: Bucket, proxy: FaultProxy
+) -> None:
+    """`old-2` has nothing hidden, so that its one request follows its listing."""
+    proxy.before("POST", DELETE, lambda: live.put("old-2/file-00000", body=b"new"), nth=1)
+    ran = final(live, protect="old-1")
+    assert ran.code is ExitCode.PARTIAL
+    assert ran.counts("old-2") == {"deleted": 3}
+    assert ran.of("old-2").problem == "something is still in it, or new in it"
+    assert {one[0] for one in due(live, "old-2/")} == {"old-2/file-00000"}
+    assert live.content()["old-2/file-00000"][0] == b"new"
+
+
+def test_deployment_that_is_gone_with_all_its_versions_is_absent(live: Bucket) -> None:
+    run = cleanup(live, delete_versions="true")
+    reader = run.open_bucket()
+    plan = run.make_plan(reader)
+    for key, version_id in due(live, "old-2/"):
+        live.client.delete_object(Bucket=live.name, Key=key, VersionId=version_id)
+    ran = Ran(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
+    assert ran.code is ExitCode.DONE
+    assert ran.counts("old-2") == {"absent": 3}
+
+
+def test_listing_of_versions_that_is_empty_does_not_make_a_deployment_gone(
+    live: Bucket, proxy: FaultProxy
+) -> None:
+    none = f"<ListVersionsResult {NAMESPACE}><IsTruncated>false</IsTruncated></ListVersionsResult>"
+    proxy.answer("GET", f"{VERSIONS}.*prefix=old-2%2F", none, nth=2)
+    ran = final(live, protect="old-1")
+    assert ran.code is ExitCode.PARTIAL
+    assert not ran.of("old-2").is_gone
+    assert "does not show what is in it" in ran.of("old-2").problem
+    assert proxy.deletions == []
+
+
+@pytest.mark.parametrize("nth", [2, 3, 4])
+def test_listing_that_fails_in_mid_run_is_a_failure_not_a_success(
+    live: Bucket, proxy: FaultProxy, nth: int
+) -> None:
+    """The second is right before the deletion, the third before what is current, the last after."""
+    proxy.answer("GET", f"{VERSIONS}.*prefix=old-1%2F", error("AccessDenied"), status=403, nth=nth)
+    ran = final(live)
+    assert ran.code is ExitCode.PARTIAL
+    counts = {2: {"failed": 7}, 3: {"deleted": 4, "failed": 3}, 4: {"deleted": 7}}
+    assert ran.counts("old-1") == counts[nth]
+    assert "AccessDenied" in ran.of("old-1").problem
+    assert len(due(live, "old-1/")) == {2: 7, 3: 3, 4: 0}[nth]
+    assert ran.of("old-2").is_gone

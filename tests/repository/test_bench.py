@@ -1,0 +1,405 @@
+"""The bench's server lists as a real one does, and a small run of the bench measures and writes."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from math import ceil
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+import ci3
+from bench import inventory_report
+from bench.cases import all_cases
+from bench.checkout import Checkout, CheckoutError, Comparison, Installed, compare_with
+from bench.layout import Layout
+from bench.listing import Asked, Content
+from bench.measure import FailedRunError, Run, measure_once
+from bench.report import Report, write_report
+from bench.servers import running_memory_server
+from bench.start import Start
+from tests.support.git import git
+from tests.support.paths import ROOT
+from tests.support.s3.moto_s3 import Bucket
+
+LAYOUT = Layout("2x3-1x11-3x1")
+
+
+@pytest.fixture(scope="module")
+def memory():
+    """The bench's server."""
+    with running_memory_server() as server:
+        yield server
+
+
+@pytest.fixture
+def client(memory):
+    memory._ask("reset?delay=0")
+    config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
+    return boto3.client("s3", endpoint_url=memory.url, config=config)
+
+
+@pytest.fixture
+def real(bucket: Bucket):
+    """An S3 that was made by others, with a bucket of the same content."""
+    for one in LAYOUT.deployments:
+        for number in range(one.count):
+            bucket.put(one.key(number))
+    return bucket
+
+
+FIRST = LAYOUT.deployments[0]
+LARGEST = max(LAYOUT.deployments, key=lambda one: one.count)
+LISTINGS = {
+    "all": {},
+    "pages": {"MaxKeys": 4},
+    "pages of one": {"MaxKeys": 1},
+    "folders": {"Delimiter": "/"},
+    "folders, paged": {"Delimiter": "/", "MaxKeys": 2},
+    "one deployment": {"Prefix": f"{LARGEST.name}/", "MaxKeys": 3},
+    "its folders": {"Prefix": f"{LARGEST.name}/", "Delimiter": "/"},
+    "its files": {"Prefix": f"{LARGEST.name}/assets/000/", "Delimiter": "/", "MaxKeys": 4},
+    "part of a name": {"Prefix": LARGEST.name[:1]},
+    "no such prefix": {"Prefix": "zz/"},
+    "behind a key": {"StartAfter": LARGEST.key(4), "MaxKeys": 3},
+    "behind a name": {"StartAfter": LARGEST.name},
+    "behind a folder's end": {"StartAfter": f"{FIRST.name}/~"},
+    "behind a key of another prefix": {"Prefix": f"{LARGEST.name}/", "StartAfter": "0"},
+    "behind everything": {"StartAfter": "zz"},
+    "folders behind a folder's end": {"Delimiter": "/", "StartAfter": f"{FIRST.name}/~"},
+}
+
+
+def walk(client, bucket, operation, request):
+    """List, and give what each page tells."""
+    pages = []
+    for page in client.get_paginator(operation).paginate(Bucket=bucket, **request):
+        keys = [entry["Key"] for entry in page.get("Contents", ())]
+        folders = [entry["Prefix"] for entry in page.get("CommonPrefixes", ())]
+        pages.append((keys, folders, page["IsTruncated"]))
+    return pages
+
+
+@pytest.mark.parametrize("request_", LISTINGS.values(), ids=LISTINGS.keys())
+def test_benchs_server_lists_as_another_s3_does(client, real, request_):
+    ours = walk(client, LAYOUT.text, "list_objects_v2", request_)
+    assert ours == walk(real.client, real.name, "list_objects_v2", request_)
+
+
+@pytest.mark.parametrize("request_", [{}, {"MaxKeys": 4}])
+def test_benchs_server_lists_the_older_way_too(client, real, request_):
+    ours = walk(client, LAYOUT.text, "list_objects", request_)
+    assert ours == walk(real.client, real.name, "list_objects", request_)
+
+
+def test_benchs_server_fills_pages_to_their_borders():
+    content = Content(Layout("1x1001-1x999-3x1000"))
+    keys, sizes, token = [], [], ""
+    while not sizes or token:
+        page = content.page(Asked(token=token)).decode()
+        found = re.findall("<Key>(.*?)</Key>", page)
+        keys += found
+        sizes.append(len(found))
+        token = "".join(re.findall("<NextContinuationToken>(.*?)<", page))
+    assert sizes == [1000] * 5
+    assert keys == [
+        one.key(number) for one in content.layout.deployments for number in range(one.count)
+    ]
+
+
+def test_benchs_server_deletes_on_condition_and_brings_back(client, memory):
+    listed = client.list_objects_v2(Bucket=LAYOUT.text, Prefix=f"{LARGEST.name}/")["Contents"]
+    wanted = [{"Key": one["Key"], "ETag": one["ETag"]} for one in listed[2:5]]
+    other = {"Key": listed[0]["Key"], "ETag": '"0"'}
+    answer = client.delete_objects(Bucket=LAYOUT.text, Delete={"Objects": [other, *wanted]})
+    assert [one["Key"] for one in answer["Deleted"]] == [one["Key"] for one in wanted]
+    assert [one["Code"] for one in answer["Errors"]] == ["PreconditionFailed"]
+    left = walk(client, LAYOUT.text, "list_objects_v2", {"Prefix": f"{LARGEST.name}/"})
+    assert left[0][0] == [one["Key"] for one in (*listed[:2], *listed[5:])]
+    assert memory.left(LAYOUT.text) == LAYOUT.total - 3
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        client.delete_object(Bucket=LAYOUT.text, Key=wanted[0]["Key"], IfMatch=wanted[0]["ETag"])
+    memory._ask("reset?delay=0")
+    assert memory.left(LAYOUT.text) == LAYOUT.total
+
+
+def run_of(tool, seconds, *, delay_ms=30, **more):
+    values = {
+        "case": "plan-1000x1000",
+        "delay_ms": delay_ms,
+        "tool": tool,
+        "wall_seconds": seconds,
+        "cpu_seconds": seconds / 2,
+        "peak_bytes": 149 * 10**6,
+        "requests": 1001,
+        "operations": {},
+        "server_cpu_seconds": 0.5,
+        "most_at_once": 1,
+        "journal_bytes": None,
+    }
+    return Run(**(values | more))
+
+
+def start_of(tool, seconds):
+    return Start(
+        name="`ci3`",
+        tool=tool,
+        cpu_seconds=seconds,
+        wall_seconds=seconds,
+        at_most=0.15,
+        peak_bytes=30 * 10**6,
+        requests=None,
+    )
+
+
+def test_report_judges_the_ratio_of_medians_and_hides_no_miss(tmp_path):
+    runs = [run_of("ci3", seconds) for seconds in (9.0, 2.0, 1.0)]
+    runs += [run_of("s5cmd", seconds) for seconds in (10.0, 20.0, 90.0)]
+    runs += [run_of("rclone", 10.0), run_of("s5cmd", 1.0, delay_ms=0)]
+    report = Report(
+        machine="one processor",
+        versions={},
+        scale=1,
+        repeats=3,
+        cases=[case for case in all_cases() if case.name.endswith("000x1000")],
+        runs=runs,
+        starts=[start_of("ci3", 0.2)],
+        seconds=60,
+    )
+    write_report(report, tmp_path)
+    text = (tmp_path / "performance.md").read_text()
+    for row in (
+        "- **Not measured in this run:** plan, 10,000 × 1,000.",
+        "| plan, 1,000 × 1,000 at 30 ms | time | s5cmd | 0.12 | 0.10 | met |",
+        "| plan, 1,000 × 1,000 at 30 ms | time | rclone | 0.12 | 0.20 | **not met** |",
+        "| plan, 1,000 × 1,000 at 30 ms | CPU | s5cmd | 0.25 | 0.10 | met |",
+        "| plan, 1,000 × 1,000 at 30 ms | memory | – | 150 MB | 149 MB | met |",
+        "| start: `ci3` | CPU | – | 0.15 s | 0.20 s | **not met** |",
+        "| 30 ms | **ci3** | 2.00 s | 1.00 – 9.00 | 1.00 s | 149 MB | 1,001 | 1 | 0.50 s |",
+        "| 30 ms | rclone* | 10.00 s |  | 5.00 s | 149 MB | 1,001 | 1 | 0.50 s |",
+    ):
+        assert row in text
+
+
+def test_run_that_did_not_do_its_work_does_not_count(memory, tmp_path, monkeypatch):
+    case = next(case for case in all_cases() if case.name == "plan-200x500").scaled(0.02)
+    said = tmp_path / "short"
+    said.write_text("".join(f"{number}\n" for number in range(case.layout.total - 1)))
+    monkeypatch.setattr("bench.measure.command", lambda *_: ["/bin/cat", str(said)])
+    with pytest.raises(FailedRunError, match="told of 39 objects, and there are 40"):
+        measure_once(case, 0, "boto3", memory)
+    monkeypatch.setattr("bench.measure.command", lambda *_: ["/bin/cat", str(tmp_path / "none")])
+    with pytest.raises(FailedRunError, match="ended with 1"):
+        measure_once(case, 0, "boto3", memory)
+
+
+def run_bench(*arguments):
+    """Run the bench and return the finished process."""
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_small_run_writes_table_picture_and_true_counts(tmp_path):
+    cases = ["plan-200x500", "delete-200x500"]
+    options = ["--scale", "0.02", "--repeats", "1", "--tools", "ci3", "boto3", "--delay", "30"]
+    run = run_bench("--only", *cases, *options, "--into", tmp_path)
+    assert run.returncode == 0, run.stderr
+    runs = json.loads((tmp_path / "runs.json").read_text())
+    by_tool = {(one["case"], one["tool"]): one for one in runs}
+    assert len(by_tool) == 4, run.stderr
+    small, folders = Layout("4x10"), 1
+    plain = by_tool["plan-200x500", "boto3"]
+    listings = sum(ceil(one.count / 1000) for one in small.deployments)
+    assert plain["operations"] == {"ListObjectsV2": folders + listings}
+    ours = by_tool["plan-200x500", "ci3"]
+    assert small.least_requests <= ours["operations"]["ListObjectsV2"] <= folders + listings
+    assert ours["wall_seconds"] > 0.06, "two answers one after another take 60 ms"
+    deleting = by_tool["delete-200x500", "ci3"]
+    assert deleting["operations"]["DeleteObjects"] >= 1
+    assert deleting["journal_bytes"] > 0
+    text = (tmp_path / "performance.md").read_text()
+    assert text.count("| **ci3*** |") == 2
+    assert "start: " not in text
+    assert "<svg" in (tmp_path / "images/performance.svg").read_text()
+
+
+def test_plan_by_a_report_of_the_bench_is_what_it_should_be(capsys):
+    assert inventory_report.main(["--layout", "30x20", "--due", "12", "--files", "3"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("600 objects in 30 deployments")
+    assert [line.partition(":")[0].split(" of ")[0] for line in told[1:]] == [
+        "by listing",
+        "by a report in CSV",
+        "by a report in Parquet",
+    ]
+
+
+def test_start_is_selected_by_name(tmp_path):
+    run = run_bench("--only", "start", "--repeats", "1", "--tools", "ci3", "--into", tmp_path)
+    assert run.returncode == 0, run.stderr
+    text = (tmp_path / "performance.md").read_text()
+    assert text.count("| start: ") == 3
+    assert json.loads((tmp_path / "runs.json").read_text()) == []
+
+
+def test_unknown_case_is_refused():
+    run = run_bench("--only", "start", "plan-nothing")
+    assert run.returncode == 2
+    assert "no such case: plan-nothing; there are start, plan-200x500," in run.stderr
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Another checkout with an environment; each process that imports its ci3 is logged."""
+    root = tmp_path / "checkout"
+    shutil.copytree(ROOT / "ci3", root / "ci3", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("entrypoint.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
+    with (root / "ci3/__init__.py").open("a") as file:
+        file.write(f"import sys\nprint(*sys.orig_argv, file=open({str(root / 'log')!r}, 'a'))\n")
+    venv.create(root / ".venv", symlinks=True)
+    link_packages(root, ci3_root=root)
+    return root
+
+
+def link_packages(root, ci3_root):
+    """Give a checkout's environment the packages of this one, and a ci3."""
+    site_packages = next((root / ".venv").glob("lib/python3*/site-packages"))
+    lines = f"{ci3_root}\n{sysconfig.get_path('purelib')}\n"
+    (site_packages / "packages.pth").write_text(lines)
+
+
+def test_second_checkout_is_measured_wherever_ci3_is(checkout, tmp_path):
+    cases = ["start", "plan-200x500", "delete-200x500"]
+    options = ["--scale", "0.02", "--repeats", "2", "--tools", "ci3", "--delay", "0"]
+    run = run_bench("--also", checkout, "--only", *cases, *options, "--into", tmp_path)
+    assert run.returncode == 0, run.stderr
+    runs = json.loads((tmp_path / "runs.json").read_text())
+    rounds = ["ci3", "ci3 (also)", "ci3 (also)", "ci3"]
+    assert [run["tool"] for run in runs if run["case"] == "plan-200x500"] == rounds
+    deletions = [run for run in runs if run["case"] == "delete-200x500"]
+    assert [run["tool"] for run in deletions] == rounds
+    assert all(run["journal_bytes"] > 0 for run in deletions)
+    log = (checkout / "log").read_text()
+    assert log.count(" -m ci3 plan-cleanup ") == log.count(" -m ci3 cleanup ") == 2
+    assert log.count(" -m ci3 --help\n") == log.count(f" {checkout}/entrypoint.py\n") == 5
+    text = (tmp_path / "performance.md").read_text()
+    assert text.count("| 0 ms | ci3 (also) |") == 2
+    _, _, comparison = text.partition("## This checkout against the other")
+    for title in ("plan, 4 × 10 at 0 ms", "delete 2 of 4 × 10 at 0 ms", "start: `ci3 --help`"):
+        assert f"\n| {title} | " in comparison
+
+
+def test_folder_that_is_not_a_ci3_checkout_is_refused(tmp_path):
+    run = run_bench("--also", tmp_path)
+    assert run.returncode == 1
+    assert run.stderr == f"{tmp_path} is not a ci3 checkout\n"
+
+
+def test_checkout_whose_environment_has_another_ci3_is_refused(checkout):
+    link_packages(checkout, ci3_root=ROOT)
+    with pytest.raises(CheckoutError, match=f"runs {ROOT}/ci3/__main__.py, not {checkout}/ci3"):
+        compare_with(checkout)
+
+
+def test_missing_environment_is_created(checkout, monkeypatch, capsys):
+    shutil.rmtree(checkout / ".venv")
+    monkeypatch.setattr(
+        "bench.checkout._install", lambda created: link_packages(created.root, created.root)
+    )
+    comparison = compare_with(checkout)
+    assert comparison.also == Checkout(root=checkout, python=checkout / ".venv/bin/python")
+    told = capsys.readouterr().err
+    assert told == f"Creating {checkout}/.venv\nInstalling {checkout} into its .venv\n"
+
+
+def test_commit_of_a_changed_checkout_is_marked(checkout):
+    git(checkout, "init", "--quiet")
+    (checkout / ".gitignore").write_text(".venv\nlog\n__pycache__\n")
+    git(checkout, "add", ".")
+    git(checkout, "commit", "--quiet", "--message", "Start")
+    commit = git(checkout, "rev-parse", "--short", "HEAD")
+    assert compare_with(checkout).other.version == f"{ci3.__version__} ({commit})"
+    (checkout / "entrypoint.py").write_text("")
+    assert compare_with(checkout).other.commit == f"{commit}-dirty"
+
+
+def test_second_checkout_is_not_published(tmp_path):
+    run = run_bench("--also", tmp_path, "--into", "docs")
+    assert run.returncode == 2
+    assert "--also does not write docs/performance.md" in run.stderr
+
+
+def comparison_of(this_packages, other_packages):
+    also = Checkout(root=Path("other"), python=Path("other/.venv/bin/python"))
+    return Comparison(
+        also=also,
+        this=Installed(commit="1111111", packages={"ci3": "0.2.0", **this_packages}),
+        other=Installed(commit="2222222", packages={"ci3": "0.1.0", **other_packages}),
+    )
+
+
+def test_report_shows_both_checkouts_and_judges_each_by_its_own_figures(tmp_path):
+    comparison = comparison_of(
+        {"botocore": "1.40", "click": "8.1", "pip": "25"},
+        {"botocore": "1.39", "click": "8.1", "pip": "24"},
+    )
+    deletion = {"case": "delete-200x500", "requests": 282}
+    runs = [
+        run_of("ci3", 1.0),
+        run_of("ci3 (also)", 4.0, peak_bytes=298 * 10**6, requests=2002),
+        run_of("s5cmd", 20.0),
+        run_of("ci3", 1.0, journal_bytes=4_000_000, **deletion),
+        run_of("ci3 (also)", 2.0, journal_bytes=8_000_000, **deletion),
+    ]
+    names = ("plan-1000x1000", "delete-200x500")
+    cases = [case.with_also(comparison.also) for case in all_cases() if case.name in names]
+    report = Report(
+        machine="one processor",
+        versions={},
+        scale=1,
+        repeats=1,
+        cases=cases,
+        runs=runs,
+        starts=[start_of("ci3", 0.1), start_of("ci3 (also)", 0.2)],
+        seconds=60,
+        comparison=comparison,
+    )
+    write_report(report, tmp_path)
+    text = (tmp_path / "performance.md").read_text()
+    journal, missed = "| journal of 10^6 keys, from that of 50,000", "| **not met** |"
+    for row in (
+        "| work | figure | against | at most | reached | | ci3 (also) | |",
+        "| plan, 1,000 × 1,000 at 30 ms | time | s5cmd | 0.12 | 0.05 | met | 0.20 | **not met** |",
+        f"| plan, 1,000 × 1,000 at 30 ms | memory | – | 150 MB | 149 MB | met | 298 MB {missed}",
+        f"{journal} | size | – | 100 MB | 80 MB | met | 160 MB {missed}",
+        "| start: `ci3` | CPU | – | 0.15 s | 0.10 s | met | 0.20 s | **not met** |",
+        "- **ci3:** 0.2.0 (1111111), this checkout.",
+        "- **ci3 (also):** 0.1.0 (2222222), the other checkout.",
+        "- **Versions that differ:** botocore 1.40 and 1.39.",
+        "| work | time | CPU | requests | memory | journal |",
+        "| plan, 1,000 × 1,000 at 30 ms | 0.25 | 0.25 | 0.50 | 0.50 | – |",
+        "| delete 100 of 200 × 500 at 30 ms | 0.50 | 0.50 | 1.00 | 1.00 | 0.50 |",
+        "| start: `ci3` | 0.50 | 0.50 | – | 1.00 | – |",
+        "| 30 ms | ci3 (also)* | 4.00 s |  | 2.00 s | 298 MB | 2,002 | 1 | 0.50 s |",
+    ):
+        assert f"\n{row}\n" in text
+
+
+def test_second_ci3_runs_no_more_often_than_ci3_does():
+    also = comparison_of({}, {}).also
+    case = next(case for case in all_cases() if case.name == "plan-10000x1000").with_also(also)
+    assert case.tools == case.once == ("ci3", "ci3 (also)")

@@ -1,0 +1,108 @@
+"""The docs hold together: links lead somewhere, commands are such as ci3 takes, codes are told."""
+
+import re
+import shlex
+import textwrap
+from pathlib import Path
+
+import click
+import jsonschema
+import pytest
+import yaml
+
+from ci3.cli.main import _cli
+from ci3.config.policy_schema import policy_schema
+from ci3.config.settings import BY_NAME
+from ci3.core.plan.json_reader import PlanFile
+from docs.words import PLAN_KEYS
+from tests.support.paths import ROOT
+
+PAGES = [
+    ROOT / "README.md",
+    *sorted((*ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"))),
+]
+README_LINES = 160
+"""What a README may be long: the rest has pages of its own."""
+
+_FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]+)?\)")
+_INLINE = re.compile(r"`ci3 ([a-z][^`]*)`")
+
+
+def slugs(path: Path) -> set[str]:
+    """The anchors that GitHub gives a page's headings."""
+    text = _FENCED.sub("", path.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def commands(path: Path) -> list[list[str]]:
+    """Every command of ci3 on a page, in blocks and in lines, as its arguments."""
+    text = path.read_text(encoding="utf-8")
+    blocks = [body for kind, body in _FENCED.findall(text) if kind in ("sh", "console")]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    found = [re.search(r"^(?:\$| )*ci3 ([a-z].*)$", line) for line in lines]
+    told = [one[1] for one in found if one] + _INLINE.findall(_FENCED.sub("", text))
+    return [shlex.split(re.split(r"; | [|>] ", one)[0], comments=True) for one in told]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_link_leads_to_a_file_and_a_heading_that_are_there(path):
+    for name, anchor in _LINK.findall(path.read_text(encoding="utf-8")):
+        target = (path.parent / name).resolve() if name else path
+        assert target.exists(), name
+        assert not anchor or anchor[1:] in slugs(target), f"{name}{anchor}"
+
+
+def test_every_page_is_found_from_the_index():
+    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+    linked = {(ROOT / "docs" / name).resolve() for name, _ in _LINK.findall(index)}
+    assert set(ROOT.glob("docs/*.md")) - linked == {ROOT / "docs/README.md"}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_command_on_a_page_is_one_that_ci3_takes(path):
+    for name, *arguments in commands(path):
+        with click.Context(_cli) as context:
+            _, command, _ = _cli.resolve_command(context, [name])
+            if arguments:  # by its name alone a command is only spoken of
+                command.make_context(name, arguments)
+
+
+def test_commands_on_pages_are_found():
+    assert len(commands(ROOT / "README.md")) > 5
+    assert ["restore", "second.jsonl", "--auto-approve"] in commands(ROOT / "docs/recovery.md")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_policy_file_on_a_page_fits_the_schema(path):
+    for kind, body in _FENCED.findall(path.read_text(encoding="utf-8")):
+        is_policy = kind == "yaml" and re.search(r"^(bucket|defaults|targets):", body, re.MULTILINE)
+        if is_policy:
+            jsonschema.validate(yaml.safe_load(body), yaml.safe_load(policy_schema()))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_step_on_a_page_has_inputs_that_are_settings(path):
+    for kind, body in _FENCED.findall(path.read_text(encoding="utf-8")):
+        if kind == "yaml" and "uses: OWNER/ci3@" in body:
+            read = yaml.safe_load(textwrap.dedent(body))
+            steps = read["steps"] if isinstance(read, dict) else read
+            (step,) = [one for one in steps if one.get("uses", "").startswith("OWNER/ci3@")]
+            assert set(step["with"]) <= set(BY_NAME)
+
+
+def test_readme_is_short():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.count("\n") <= README_LINES
+
+
+def test_plan_format_tells_of_every_key():
+    told = {key.partition(".")[0].partition("[")[0] for key in PLAN_KEYS}
+    assert told == set(PlanFile.model_fields)
+
+
+def test_gallery_shows_every_picture_and_says_what_it_is():
+    page = (ROOT / "docs/gallery.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\*\*(?:.+\n)+\n!\[.+\]\(images/(.+)\)$", page, re.MULTILINE)
+    assert sorted(shown) == sorted(path.name for path in ROOT.glob("docs/images/*.png"))

@@ -1,0 +1,229 @@
+"""The recipes of docs/policies.md, each run on a bucket with the deployments that it is about."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+import jsonschema
+import pytest
+import yaml
+
+import ci3
+from ci3.cli.main import main
+from ci3.core.live.sources import LiveKind
+from ci3.core.model.decision import ReasonCode
+from ci3.errors import ExitCode
+from tests.repository.recipe_tables import HEAD, HUGE, LIVE, TABLES, Row
+from tests.support.github.fake_github import FakeGitHub
+from tests.support.s3.moto_s3 import Bucket
+
+DOCS = Path(ci3.__file__).parents[1] / "docs"
+PAGE = (DOCS / "policies.md").read_text(encoding="utf-8")
+BLOCKS = dict(re.findall(r"<!-- recipe: (\S+) -->\n```yaml\n(.*?)```", PAGE, re.DOTALL))
+
+PARAMETER = "/my-site/live"
+LIVE_RECIPES = sorted(name for name, text in BLOCKS.items() if "live-from:" in text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A recipe's policy file in the working folder, and a bucket for it."""
+
+    bucket: Bucket
+    more: Sequence[str] = ()
+
+    def run(self, command: str, *more: str) -> int:
+        where = ["--endpoint-url", self.bucket.endpoint_url]
+        argv = [command, "--policy-file", "ci3.yml", *where, *self.more, *more]
+        return main(argv)
+
+    def fill(self, rows: Sequence[Row]) -> None:
+        now = datetime.now(UTC)
+        for row in rows:
+            for file in row.files:
+                self.bucket.put(f"{row.name}/{file}", days=row.age_days(now))
+
+    def folders(self) -> set[str]:
+        return {re.sub(r"(/a)?/[^/]*$", "", key) for key in self.bucket.content() if "/" in key}
+
+
+def opened(name: str, bucket: Bucket) -> Case:
+    """Take a recipe from the page; only the site's address is another one."""
+    recipe, *more = name.split(" --")
+    text = BLOCKS[recipe.partition(",")[0]]
+    site = f"{bucket.endpoint_url}/{bucket.name}"
+    text = re.sub("bucket: [a-z-]+", f"bucket: {bucket.name}", text)
+    Path("ci3.yml").write_text(text.replace("https://www.example.org", site), encoding="utf-8")
+    return Case(bucket=bucket, more=[word for one in more for word in f"--{one}".split()])
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as fake:
+        yield fake
+
+
+@pytest.fixture(autouse=True)
+def _aws(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", s3_url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", s3_url)
+
+
+@pytest.fixture
+def live(bucket: Bucket, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Everything that tells what is live."""
+    bucket.put("current", body=LIVE.encode())
+    bucket.put("version.json", body=json.dumps({"commit": LIVE}).encode())
+    bucket.client.put_object_acl(Bucket=bucket.name, Key="version.json", ACL="public-read")
+    ssm, cloudfront = (
+        boto3.client(service, endpoint_url=bucket.endpoint_url) for service in ("ssm", "cloudfront")
+    )
+    ssm.put_parameter(Name=PARAMETER, Type="String", Value=f"/{LIVE}")
+    made = cloudfront.create_distribution(DistributionConfig=distribution(bucket.name, f"/{LIVE}"))
+    monkeypatch.setenv("GITHUB_TOKEN", github.token)
+    monkeypatch.setenv("GITHUB_REPOSITORY", github.repository)
+    monkeypatch.setenv("GITHUB_API_URL", github.url)
+    github.content.open_pull_request(12, HEAD)
+    github.content.deploy("production", LIVE + "0" * 33, "success")
+    yield
+    ssm.delete_parameter(Name=PARAMETER)
+    cloudfront.delete_distribution(Id=made["Distribution"]["Id"], IfMatch=made["ETag"])
+
+
+def distribution(bucket_name: str, origin_path: str) -> dict[str, object]:
+    origin = {
+        "Id": "site",
+        "DomainName": f"{bucket_name}.s3.us-east-1.amazonaws.com",
+        "OriginPath": origin_path,
+        "S3OriginConfig": {"OriginAccessIdentity": ""},
+    }
+    behaviour = {"TargetOriginId": "site", "ViewerProtocolPolicy": "allow-all"}
+    return {
+        "CallerReference": bucket_name,
+        "Comment": "",
+        "Enabled": True,
+        "Origins": {"Quantity": 1, "Items": [origin]},
+        "DefaultCacheBehavior": behaviour,
+    }
+
+
+def decisions(plans: str) -> dict[str, str]:
+    """Name each deployment of a plan, with its prefix, and what is decided about it."""
+    found = json.loads(plans)
+    return {
+        one["prefix"].rstrip("/"): " ".join(
+            [f"{one['decision']}:", *(reason["code"] for reason in one["reasons"])]
+        )
+        for plan in found.get("plans", [found])
+        for one in plan["deployments"]
+    }
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_recipe_keeps_and_deletes_what_its_table_says(
+    name: str, bucket: Bucket, live: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, case = TABLES[name], opened(name, bucket)
+    case.fill(rows)
+    assert case.run("plan-cleanup", "--output", "json") == ExitCode.DONE
+    decided = decisions(capsys.readouterr().out)
+    assert decided == {row.name: row.decision for row in rows if row.decision != "ignored"}
+    assert case.run("cleanup", "--auto-approve") == ExitCode.DONE
+    stay = {row.name for row in rows if not row.decision.startswith("delete")}
+    assert case.folders() == stay
+
+
+def test_every_policy_on_the_page_is_run() -> None:
+    assert PAGE.count("```yaml") == len(BLOCKS)
+    assert {name.split(",")[0] for name in TABLES} == set(BLOCKS)
+
+
+@pytest.mark.parametrize("text", BLOCKS.values(), ids=BLOCKS.keys())
+def test_policy_on_the_page_fits_its_schema(text: str) -> None:
+    schema = json.loads((DOCS / "policy.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(yaml.safe_load(text), schema)
+
+
+@pytest.mark.parametrize("name", [*LiveKind, *ReasonCode])
+def test_page_tells_of_every_reason_and_live_source(name: str) -> None:
+    assert re.search(f"`{name}[`:]", PAGE)
+
+
+@pytest.mark.parametrize("recipe", LIVE_RECIPES)
+def test_while_a_live_source_cannot_be_read_nothing_is_deleted(
+    recipe: str, bucket: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = opened(recipe, bucket)
+    case.fill(TABLES[recipe])
+    before = case.folders()
+    assert case.run("cleanup", "--auto-approve") == ExitCode.REFUSED
+    assert "live-from" in capsys.readouterr().err
+    assert case.folders() == before
+
+
+def test_environment_at_the_root_without_match_is_refused(
+    bucket: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = opened("environments-at-root", bucket)
+    case.fill(TABLES["environments-at-root"])
+    before = case.folders()
+    policy = Path("ci3.yml")
+    text = re.sub("- match: .*\n    keep-count: 10", "- keep-count: 10", policy.read_text("utf-8"))
+    policy.write_text(text, encoding="utf-8")
+    assert "match" not in text
+    assert case.run("cleanup", "--auto-approve") == ExitCode.USAGE
+    assert "Set match in target 1" in capsys.readouterr().err
+    assert case.folders() == before
+
+
+def test_more_than_the_brake_allows_is_refused(
+    bucket: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = opened("brake", bucket)
+    case.fill((*TABLES["brake"], Row("d0", 7, "delete: superseded")))
+    before = case.folders()
+    assert case.run("cleanup", "--auto-approve") == ExitCode.REFUSED
+    assert "2 deployments of 7 would be deleted" in capsys.readouterr().err
+    assert case.folders() == before
+    assert case.run("cleanup", "--auto-approve", "--max-delete", "90%") == ExitCode.DONE
+    assert case.folders() == before - {"d0", "d1"}
+
+
+def test_of_huge_deployments_only_what_goes_is_known_in_full(
+    bucket: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = opened("huge", bucket)
+    case.fill(TABLES["huge"])
+    assert case.run("plan-cleanup", "--output", "json") == ExitCode.DONE
+    totals = json.loads(capsys.readouterr().out)["totals"]
+    assert totals["objects_to_delete"] == len(HUGE)
+    assert totals["bytes_to_keep"] is None
+
+
+def test_required_file_that_no_deployment_has_keeps_all_and_warns(
+    bucket: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = opened("half-uploaded", bucket)
+    case.fill(TABLES["half-uploaded"])
+    before = case.folders()
+    assert case.run("cleanup", "--auto-approve", "--required-file", "Index.html") == ExitCode.DONE
+    assert "no deployment has Index.html" in capsys.readouterr().out
+    assert case.folders() == before
+
+
+@pytest.mark.parametrize("line", sorted(set(re.findall("`ci3 ([^`]* --[^`]*)`", PAGE))))
+def test_command_on_the_page_shows_what_a_policy_would_do(
+    line: str, bucket: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = opened("busy, by the calendar", bucket)
+    case.fill(TABLES["busy, by the calendar"])
+    Path("new.yml").write_text("bucket: my-site\nkeep-count: 1\n", encoding="utf-8")
+    before = case.folders()
+    argv = line.replace("ab12cd3", "2024-01-30-16-00").split()
+    assert main([*argv, *bucket.options()]) == ExitCode.DONE
+    assert capsys.readouterr().out
+    assert case.folders() == before

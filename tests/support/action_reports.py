@@ -1,0 +1,36 @@
+"""What the tests of the action share: events, names, and how reports are read."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import cmarkgfm
+from cmarkgfm.cmark import Options
+
+from tests.support.github.fake_runner import MERGE_SHA, NUMBER
+from tests.support.paths import ROOT
+
+ENTRYPOINT = ROOT / "entrypoint.py"
+PUSH = {"after": MERGE_SHA, "ref": "refs/heads/main"}
+ALL = {f"site-{number}" for number in range(1, 7)}
+
+
+def read_journal(path):
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+def comment_of(github):
+    (comment,) = github.comments(NUMBER)
+    return comment.body
+
+
+def row_counts(markdown):
+    """Count the rows of each table as GitHub renders them; a torn one would leave pipes in text."""
+    options = Options.CMARK_OPT_UNSAFE
+    rendered = cmarkgfm.github_flavored_markdown_to_html(markdown, options)
+    rendered = rendered.replace("<details open>", "<details>").replace("&nbsp;", " ")
+    rendered = rendered.replace("<br>", "<br/>")
+    root = ET.fromstring(f"<root>{rendered}</root>")  # noqa: S314 - our own text
+    for paragraph in root.iter("p"):
+        assert "|" not in "".join(paragraph.itertext())
+    return [len(table.findall("tbody/tr")) for table in root.iter("table")]

@@ -1,0 +1,46 @@
+"""Examinations to be diagnosed: one in which all is well, from which each test departs."""
+
+from dataclasses import replace
+
+from ci3.core.doctor.facts import (
+    Aim,
+    Examination,
+    FoldersSeen,
+    ObjectLock,
+    UploadsSeen,
+    VersioningState,
+)
+from ci3.core.live.sources import LiveSource, Reading, Sighting
+from ci3.core.model.deployment import Target, Versioning
+from ci3.core.model.result import DeleteGuard, GuardProbe
+from tests.support.builders import NOW
+
+COMMITS = tuple(f"{number:x}" * 40 for number in range(1, 9))
+SIGHTING = Sighting(name=COMMITS[0], evidence="it says so")
+LIVE = LiveSource.parse("object:live.txt")
+
+
+def aim(*, prefix: str = "", endpoint_url: str = "", **more) -> Aim:
+    target = Target(bucket="my-site", region="eu-central-1", prefix=prefix,
+                    endpoint_url=endpoint_url, versioning=Versioning.UNKNOWN)  # fmt: skip
+    return Aim(target=target, **{"match": "[0-9a-f]{40}", "required_file": "index.html", **more})
+
+
+def well(**changes) -> Examination:
+    """A bucket with nothing to say against it, but for what is given."""
+    seen = Examination(
+        aim=aim(),
+        at=NOW,
+        identity="arn:aws:sts::123456789012:assumed-role/clean/ci3",
+        bucket_region="eu-central-1",
+        folders=FoldersSeen(names=COMMITS),
+        first_files={COMMITS[0]: frozenset({"index.html", "app.js"})},
+        lists_versions=True,
+        uploads=UploadsSeen(count=0),
+        versioning=VersioningState(versioning=Versioning.ENABLED),
+        lock=ObjectLock(is_enabled=False),
+        rules=(),
+        probe=GuardProbe(guard=DeleteGuard.ETAG, reason="this S3 honours conditions"),
+        readings=(Reading(source=LIVE, sightings=(SIGHTING,)),),
+    )
+    return replace(seen, **changes)

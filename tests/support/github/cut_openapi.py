@@ -1,0 +1,100 @@
+"""Cuts from GitHub's own OpenAPI description what ci3 asks of GitHub: `openapi.json` beside this.
+
+After changing `OPERATIONS` or the version run `python -m tests.support.github.cut_openapi`.
+It needs npm.
+"""
+
+import json
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+PACKAGE: Final = "@octokit/openapi"
+VERSION: Final = "23.0.2"
+DESCRIPTION: Final = "package/generated/api.github.com.json"
+SLICE: Final = Path(__file__).with_name("openapi.json")
+
+OPERATIONS: Final = {
+    "/repos/{owner}/{repo}/issues/{issue_number}/comments": ("get", "post"),
+    "/repos/{owner}/{repo}/issues/comments/{comment_id}": ("patch",),
+    "/repos/{owner}/{repo}/deployments": ("get",),
+    "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses": ("get",),
+    "/repos/{owner}/{repo}/pulls": ("get",),
+    "/repos/{owner}/{repo}/branches": ("get",),
+    "/repos/{owner}/{repo}/contents/{path}": ("get",),
+    "/repos/{owner}/{repo}/commits": ("get",),
+    "/repos/{owner}/{repo}/commits/{ref}": ("get",),
+    "/repos/{owner}/{repo}/commits/{commit_sha}/pulls": ("get",),
+    "/user": ("get",),
+}
+
+WITHOUT_MEANING: Final = frozenset({"examples", "externalDocs", "x-github", "x-octokit"})
+"""Keys that no validation reads: examples alone are most of the description."""
+
+
+def main() -> None:
+    """Fetch the package, cut the slice, write it."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"], cwd=folder, check=True)
+        (archive,) = Path(folder).glob("*.tgz")
+        with tarfile.open(archive) as package:
+            member = package.extractfile(DESCRIPTION)
+            assert member is not None
+            whole = json.load(member)
+    SLICE.write_text(json.dumps(cut(whole), indent=1) + "\n", encoding="utf-8")
+
+
+def cut(whole):
+    """Keep the operations asked for and every component that they lead to."""
+    paths = {
+        path: without_decoration({method: whole["paths"][path][method] for method in methods})
+        for path, methods in OPERATIONS.items()
+    }
+    components = {}
+    open_refs = list(refs(paths))
+    while open_refs:
+        kind, name = open_refs.pop().removeprefix("#/components/").split("/")
+        if name in components.setdefault(kind, {}):
+            continue
+        components[kind][name] = without_decoration(whole["components"][kind][name])
+        open_refs.extend(refs(components[kind][name]))
+    return {
+        "openapi": whole["openapi"],
+        "info": {**whole["info"], "x-cut-from": f"{PACKAGE} {VERSION}"},
+        "servers": whole["servers"],
+        "paths": paths,
+        "components": {kind: dict(sorted(named.items())) for kind, named in components.items()},
+    }
+
+
+def without_decoration(node, *, holds_names: bool = False):
+    """Leave out what carries no meaning, but never a property that happens to bear its name."""
+    if isinstance(node, list):
+        return [without_decoration(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: without_decoration(child, holds_names=key == "properties" and not holds_names)
+        for key, child in node.items()
+        if holds_names or key not in WITHOUT_MEANING
+    }
+
+
+def refs(node) -> Iterator[str]:
+    """Every component that this part of the description points to."""
+    if isinstance(node, list):
+        for child in node:
+            yield from refs(child)
+    elif isinstance(node, dict):
+        for key, child in node.items():
+            if key == "$ref" and isinstance(child, str):
+                yield child
+            else:
+                yield from refs(child)
+
+
+if __name__ == "__main__":
+    main()

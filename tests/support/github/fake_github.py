@@ -1,0 +1,357 @@
+"""A GitHub on loopback for the tests: what ci3 asks of it, with state, faults and a contract.
+
+Every request, and every answer that is not a scripted fault, is checked against GitHub's own
+OpenAPI description (`openapi.json`, cut by `cut_openapi.py`): so neither the client nor this fake
+can drift from the real thing.
+
+`python -m tests.support.github.fake_github` serves until stdin closes.
+"""
+
+import argparse
+import json
+import re
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from tests.support.github.contract import (
+    PUBLIC_API,
+    Answer,
+    ContractViolationError,
+    Received,
+    answer_violations,
+    request_violations,
+    sample,
+)
+from tests.support.github.fake_repository import (
+    REPOSITORY_ID,
+    FakeRepository,
+    json_answer,
+    page_answer,
+    problem,
+)
+
+TOKEN: Final = "fake-github-token"
+REPOSITORY: Final = "acme/storefront"
+WORKFLOW_LOGIN: Final = "github-actions[bot]"
+BASE_PATH: Final = "/api/v3"
+"""As on GitHub Enterprise Server, so that no client takes the root for granted."""
+
+MAX_BODY_CHARACTERS: Final = 65_536
+MIN_HASH_DIGITS: Final = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeComment:
+    comment_id: int
+    number: int
+    body: str
+    author: str
+    is_minimized: bool = False
+
+
+class LostAnswer:
+    """What was asked is done, and then the connection closes with no answer."""
+
+
+class StalledAnswer:
+    """Nothing is ever answered, until the fake closes; `received` is set when the request is in."""
+
+    def __init__(self) -> None:
+        self.received = threading.Event()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    method: str
+    path_regex: str
+    outcome: Answer | LostAnswer | StalledAnswer
+
+
+class FakeGitHub:
+    """A context manager; leaving it raises `ContractViolationError` if the contract broke."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        login: str = WORKFLOW_LOGIN,
+        may_write: bool = True,
+    ) -> None:
+        self.token = TOKEN
+        self.repository = REPOSITORY
+        self.content = FakeRepository(name=REPOSITORY)
+        self._login = login
+        self._may_write = may_write
+        self._comments: dict[int, FakeComment] = {}
+        self._requests: list[Received] = []
+        self._faults: list[Fault] = []
+        self._violations: list[str] = []
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._server = _Server((host, port), self)
+        self.url = f"http://{host}:{self._server.server_port}{BASE_PATH}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop, and raise what broke the contract."""
+        self._closing.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        if self._violations:
+            raise ContractViolationError("\n".join(self._violations))
+
+    @property
+    def requests(self) -> tuple[Received, ...]:
+        return tuple(self._requests)
+
+    def comments(self, number: int) -> tuple[FakeComment, ...]:
+        return tuple(c for c in self._comments.values() if c.number == number)
+
+    def add_comment(
+        self, number: int, body: str, author: str, *, is_minimized: bool = False
+    ) -> FakeComment:
+        comment = FakeComment(
+            comment_id=1001 + len(self._comments),
+            number=number,
+            body=body,
+            author=author,
+            is_minimized=is_minimized,
+        )
+        self._comments[comment.comment_id] = comment
+        return comment
+
+    def fail_next(
+        self,
+        method: str,
+        path_regex: str,
+        status: int,
+        body: object = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Answer the next such request with this: a str goes out as HTML, all else as JSON."""
+        is_text = isinstance(body, str)
+        answer = Answer(
+            status=status,
+            body=(body if is_text else json.dumps(body)).encode(),
+            headers=headers or {},
+            content_type="text/html" if is_text else "application/json; charset=utf-8",
+        )
+        self._faults.append(Fault(method, path_regex, answer))
+
+    def lose_next_answer(self, method: str, path_regex: str) -> None:
+        self._faults.append(Fault(method, path_regex, LostAnswer()))
+
+    def stall_next(self, method: str, path_regex: str) -> threading.Event:
+        """Answer the next such request never; gives what is set when it has come in."""
+        stalled = StalledAnswer()
+        self._faults.append(Fault(method, path_regex, stalled))
+        return stalled.received
+
+    def answer(self, received: Received) -> Answer | None:
+        """Answer as GitHub would; None closes the connection."""
+        with self._lock:
+            self._requests.append(received)
+            violations = tuple(request_violations(received))
+            if violations:
+                return self._violated(violations)
+            fault = self._take_fault(received)
+            if isinstance(fault, Answer):
+                return fault
+            if not isinstance(fault, StalledAnswer):
+                answer = self._checked_answer(received)
+                return None if isinstance(fault, LostAnswer) else answer
+        fault.received.set()
+        self._closing.wait()
+        return None
+
+    def _take_fault(self, received: Received) -> Answer | LostAnswer | StalledAnswer | None:
+        for fault in self._faults:
+            if fault.method == received.method and re.search(fault.path_regex, received.path):
+                self._faults.remove(fault)
+                return fault.outcome
+        return None
+
+    def _violated(self, violations: tuple[str, ...]) -> Answer:
+        self._violations.extend(violations)
+        return problem(500, "contract violated: " + "; ".join(violations))
+
+    def _checked_answer(self, received: Received) -> Answer:
+        answer = self._dispatch(received)
+        violations = tuple(answer_violations(received, answer))
+        return self._violated(violations) if violations else answer
+
+    def _dispatch(self, received: Received) -> Answer:
+        if received.headers.get("authorization") != f"Bearer {self.token}":
+            return problem(401, "Bad credentials")
+        path = received.path.removeprefix(f"/repos/{self.repository}")
+        for method, pattern, route in self._routes(received.query):
+            if method == received.method and (match := re.fullmatch(pattern, path)):
+                if method != "GET" and not self._may_write:
+                    return problem(403, "Resource not accessible by integration")
+                named = (_named(one) for one in match.groups())
+                found = route(received, *named)
+                if isinstance(found, Answer):
+                    return found
+                return page_answer(received, self.url, self.repository, found)
+        return problem(404, "Not Found")
+
+    def _routes(
+        self, query: Mapping[str, str]
+    ) -> tuple[tuple[str, str, Callable[..., Answer | Sequence[object]]], ...]:
+        """Method, path below the repository's, and what answers: with a list where it has pages."""
+        holds = self.content
+        return (
+            ("GET", r"/user", self._get_user),
+            ("GET", r"/issues/(\d+)/comments", self._list_comments),
+            ("POST", r"/issues/(\d+)/comments", self._create_comment),
+            ("PATCH", r"/issues/comments/(\d+)", self._update_comment),
+            ("GET", r"/deployments", lambda _: holds.list_deployments(query.get("environment"))),
+            ("GET", r"/deployments/(\d+)/statuses", lambda _, one: holds.list_statuses(one)),
+            ("GET", r"/pulls", lambda _: holds.list_pull_requests(query.get("state", "open"))),
+            ("GET", r"/commits", lambda _: holds.list_commits()),
+            ("GET", r"/commits/([^/]+)", lambda _, ref: holds.get_commit(ref)),
+            ("GET", r"/commits/([^/]+)/pulls", lambda _, one: holds.list_pull_requests_of(one)),
+            ("GET", r"/branches", lambda _: holds.list_branches()),
+            ("GET", r"/contents/(.+)", lambda _, path: holds.get_file(path, query.get("ref", ""))),
+        )
+
+    def _get_user(self, _received: Received) -> Answer:
+        if self._login.endswith("[bot]"):
+            return problem(403, "Resource not accessible by integration")
+        return json_answer(200, sample("public-user", login=self._login, user_view_type="public"))
+
+    def _list_comments(self, _received: Received, number: int) -> list[object]:
+        return [self._comment_json(comment) for comment in self.comments(number)]
+
+    def _create_comment(self, received: Received, number: int) -> Answer:
+        body = json.loads(received.body)["body"]
+        if refused := _body_problem(body):
+            return refused
+        comment = self.add_comment(number, body, self._login)
+        headers = {
+            "Location": f"{self.url}/repos/{self.repository}/issues/comments/{comment.comment_id}"
+        }
+        return json_answer(201, self._comment_json(comment), headers)
+
+    def _update_comment(self, received: Received, comment_id: int) -> Answer:
+        body = json.loads(received.body)["body"]
+        old = self._comments.get(comment_id)
+        if old is None:
+            return problem(404, "Not Found")
+        if refused := _body_problem(body):
+            return refused
+        new = replace(old, body=body)
+        self._comments[comment_id] = new
+        return json_answer(200, self._comment_json(new))
+
+    def _comment_json(self, comment: FakeComment) -> dict[str, object]:
+        issues = f"{PUBLIC_API}/repos/{self.repository}/issues"
+        pull = f"https://github.com/{self.repository}/pull/{comment.number}"
+        return {
+            "id": comment.comment_id,
+            "node_id": f"IC_{comment.comment_id}",
+            "url": f"{issues}/comments/{comment.comment_id}",
+            "html_url": f"{pull}#issuecomment-{comment.comment_id}",
+            "issue_url": f"{issues}/{comment.number}",
+            "body": comment.body,
+            "user": sample("simple-user", login=comment.author) if comment.author else None,
+            "created_at": "2026-01-02T03:04:05Z",
+            "updated_at": "2026-01-02T03:04:05Z",
+            "author_association": "NONE",
+            "minimized": {"reason": "outdated"} if comment.is_minimized else None,
+        }
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+
+    def __init__(self, address: tuple[str, int], fake: FakeGitHub) -> None:
+        super().__init__(address, _Handler)
+        self.fake = fake
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def do_PATCH(self) -> None:
+        self._answer()
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent: `requests` of the fake is the record."""
+
+    def _answer(self) -> None:
+        parts = urlsplit(self.path)
+        path = parts.path.removeprefix(BASE_PATH)
+        numbered, named = (
+            f"/repositories/{REPOSITORY_ID}/",
+            f"/repos/{self.server.fake.repository}/",
+        )
+        answer = self.server.fake.answer(
+            Received(
+                method=self.command,
+                path=path.replace(numbered, named, 1),
+                query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+                headers={name.lower(): value for name, value in self.headers.items()},
+                body=self.rfile.read(int(self.headers.get("Content-Length", "0"))),
+            )
+        )
+        if answer is None:
+            return
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+
+def _named(part: str) -> int | str:
+    """Read a part of a path: a number, or where it is long or no number, a hash or a name."""
+    return int(part) if part.isdecimal() and len(part) < MIN_HASH_DIGITS else part
+
+
+def _body_problem(body: str) -> Answer | None:
+    if body.strip() and len(body) <= MAX_BODY_CHARACTERS:
+        return None
+    told = (
+        f"is too long (maximum is {MAX_BODY_CHARACTERS} characters)" if body.strip() else "is blank"
+    )
+    error = {"resource": "IssueComment", "code": "unprocessable", "field": "data"}
+    return problem(422, "Validation Failed", errors=[error | {"message": f"Body {told}"}])
+
+
+def main() -> None:
+    """Serve until stdin closes: the URL goes to stdout, a broken contract ends in a failure."""
+    parser = argparse.ArgumentParser(description="A GitHub on loopback for ci3's tests.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    options = parser.parse_args()
+    with FakeGitHub(host=options.host, port=options.port) as fake:
+        sys.stdout.write(f"{fake.url}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

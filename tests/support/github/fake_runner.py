@@ -1,0 +1,105 @@
+"""The runner's side of a step: writes the event, hands out the files, reads log and outputs.
+
+Source of how a log is read:
+https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote
+
+from tests.support.github.fake_github import REPOSITORY, TOKEN
+
+COMMANDS = {
+    "add-mask",
+    "add-path",
+    "debug",
+    "echo",
+    "endgroup",
+    "error",
+    "group",
+    "notice",
+    "save-state",
+    "set-env",
+    "set-output",
+    "stop-commands",
+    "warning",
+}
+MERGE_SHA = "a" * 40
+HEAD_SHA = "b" * 40
+NUMBER = 7
+PULL_REQUEST = {"number": NUMBER, "pull_request": {"number": NUMBER, "head": {"sha": HEAD_SHA}}}
+
+
+class FakeStep:
+    """One step of a workflow run, with its files in a folder."""
+
+    def __init__(self, folder: Path, event: object = PULL_REQUEST, event_name: str = "") -> None:
+        self.folder = folder
+        is_push = isinstance(event, dict) and "after" in event and "pull_request" not in event
+        self.event_name = event_name or ("push" if is_push else "pull_request")
+        folder.mkdir(exist_ok=True)
+        for name in ("output", "summary"):
+            (folder / name).touch()
+        (folder / "event.json").write_text(json.dumps(event))
+
+    def environ(
+        self, inputs: Mapping[str, str], api_url: str = "", *, seen_at: str = ""
+    ) -> dict[str, str]:
+        """Make the step's environment; `seen_at` is where its process finds the folder."""
+        folder = seen_at or str(self.folder)
+        return {
+            "CI": "true",
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_API_URL": api_url,
+            "GITHUB_EVENT_NAME": self.event_name,
+            "GITHUB_EVENT_PATH": f"{folder}/event.json",
+            "GITHUB_OUTPUT": f"{folder}/output",
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_RUN_ID": "42",
+            "GITHUB_SERVER_URL": "https://github.test",
+            "GITHUB_SHA": MERGE_SHA,
+            "GITHUB_STEP_SUMMARY": f"{folder}/summary",
+            "INPUT_GITHUB-TOKEN": TOKEN,
+            **{f"INPUT_{name.upper()}": value for name, value in inputs.items()},
+        }
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        return read_outputs((self.folder / "output").read_text())
+
+    @property
+    def summary(self) -> str:
+        return (self.folder / "summary").read_text()
+
+
+def read_outputs(text: str) -> dict[str, str]:
+    """Read a file of outputs; of a name that is set twice, the later value counts."""
+    outputs = {}
+    lines = iter(text.split("\n"))
+    for line in filter(None, lines):
+        name, delimiter = line.split("<<", 1)
+        value = []
+        while (part := next(lines)) != delimiter:
+            value.append(part)
+        outputs[name] = "\n".join(value)
+    return outputs
+
+
+def commands(log: str) -> list[tuple[str, str]]:
+    """List the commands in a log, in either form that the runner knows, as name and message."""
+    return [found for line in re.split("\r\n|\r|\n", log) if (found := _command(line))]
+
+
+def _command(line: str) -> tuple[str, str] | None:
+    forms = (
+        re.fullmatch(r"\s*::(.*?)::(.*)", line, re.DOTALL),
+        re.search(r"##\[(.*?)\](.*)", line, re.DOTALL),
+    )
+    for found in filter(None, forms):
+        name = found[1].partition(" ")[0].lower()
+        if name in COMMANDS:
+            return name, unquote(found[2])
+    return None

@@ -1,0 +1,130 @@
+"""Journals for tests: made with few words, and read from their JSON without ci3's reader."""
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.core.inventory.summary import describe
+from ci3.core.journal.entry import JournalEntry
+from ci3.core.journal.header import JournalHeader, note_approved
+from ci3.core.model.deployment import Deployment, Target, Versioning
+from ci3.core.model.objects import StoredObject
+from ci3.core.model.result import ObjectOutcome
+from ci3.engine.journal.reader import JournalFile, reopen_journal
+from ci3.engine.journal.writer import Journal
+from tests.support.builders import NOW, days_ago
+
+TARGET = Target(
+    bucket="my-site",
+    region="eu-central-1",
+    prefix="app/",
+    endpoint_url="",
+    versioning=Versioning.ENABLED,
+)
+DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED, marker_version_id="m1")
+FAILED = KeyOutcome(outcome=ObjectOutcome.FAILED, message="AccessDenied")
+
+
+def stored(key: str, **changes: Any) -> StoredObject:
+    fields = {"etag": '"e"', "size_bytes": 7, "modified_at": days_ago(9), "version_id": "v1"}
+    return StoredObject(key=key, **(fields | changes))
+
+
+def approved(*names: str) -> tuple[Deployment, ...]:
+    """Deployments as a plan names them; of what is in them tests of the journal know nothing."""
+    return tuple(describe(name, f"app/{name}/", (stored(f"app/{name}/a"),)) for name in names)
+
+
+def begun(path: str = "j.jsonl", names: Iterable[str] = ("old", "other"), **header: Any) -> Journal:
+    journal = Journal(path)
+    fields = {
+        "ci3_version": "1",
+        "run_id": "run-1",
+        "plan_id": "p",
+        "started_at": NOW,
+        "target": TARGET,
+        "policy": {},
+        "deployments": note_approved(approved(*names)),
+    }
+    journal.begin(JournalHeader(**(fields | header)))
+    return journal
+
+
+def parts(objects: Iterable[StoredObject]) -> list[tuple[str, list[StoredObject]]]:
+    """Group neighbours by deployment, as a batch has them."""
+    found: list[tuple[str, list[StoredObject]]] = []
+    for one in objects:
+        prefix = "/".join(one.key.split("/")[:2]) + "/"
+        if not found or found[-1][0] != prefix:
+            found.append((prefix, []))
+        found[-1][1].append(one)
+    return found
+
+
+def written(*batches: Any, path: str = "j.jsonl", stopped: str | None = "", **begin: Any) -> bytes:
+    """Write a journal of batches, each as its objects and outcomes or None; gives its bytes."""
+    with begun(path, **begin) as journal:
+        for objects, outcomes in batches:
+            number = journal.intend(parts(objects))
+            if outcomes is not None:
+                journal.conclude(number, outcomes)
+        if stopped is not None:
+            journal.end(stopped)
+    return Path(path).read_bytes()
+
+
+@contextmanager
+def resumed(path: str = "j.jsonl") -> Iterator[Journal]:
+    with (
+        reopen_journal(path) as opened,
+        Journal.resume(opened, ci3_version="2", resumed_at=NOW) as journal,
+    ):
+        yield journal
+
+
+def read(content: bytes) -> JournalFile:
+    return JournalFile(io.BytesIO(content), "j.jsonl")
+
+
+def entries(journal: JournalFile) -> dict[str, JournalEntry]:
+    return {one.key: one for prefix in journal.prefixes for one in journal.entries(prefix)}
+
+
+def intended(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The objects that records name, in order, each with the number of its batch."""
+    return [
+        {
+            "batch": record["batch"],
+            "key": part["prefix"] + row[0],
+            "version_id": row[4] if len(row) > 4 else None,
+        }
+        for record in records
+        if record["record"] == "intent"
+        for part in record["parts"]
+        for row in part["objects"]
+    ]
+
+
+def outcomes(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What records say became of objects, with the delete marker that each got."""
+    records = list(records)
+    told = []
+    for record in records:
+        if record["record"] == "outcome":
+            others = {row[0]: row[1] for row in record.get("others", ())}
+            batch = [one for one in intended(records) if one["batch"] == record["batch"]]
+            markers = record.get("markers") or [None] * len(batch)
+            told += [
+                one | {"outcome": others.get(at, record["outcome"]), "marker": markers[at]}
+                for at, one in enumerate(batch)
+            ]
+    return told
+
+
+def records(path: str | Path) -> list[dict[str, Any]]:
+    """The lines of a journal."""
+    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]

@@ -1,0 +1,215 @@
+"""An S3 in memory: thousands of requests a second.
+
+It answers as tests/system/real_s3/test_contract.py says, which a real server passes too.
+"""
+
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import RLock
+from urllib.parse import parse_qsl, unquote, urlsplit
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
+
+from tests.support.s3 import memory_lifecycle
+from tests.support.s3.fault_proxy import Answer, Request
+from tests.support.s3.memory_listings import (
+    PAGE,
+    MemoryBucket,
+    Version,
+    document,
+    error,
+    list_objects,
+    list_uploads,
+    list_versions,
+    local_name,
+    parse,
+    texts,
+)
+
+
+class MemoryS3:
+    """Buckets, and what they answer to a request; `clock` says what is stored when."""
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.buckets: dict[str, MemoryBucket] = {}
+        self.clock = clock
+        self.honours_conditions = True
+        self._numbers = itertools.count(1)
+        self._lock = RLock()
+
+    def answer(self, request: Request) -> Answer:
+        """Do what a request asks."""
+        parts = urlsplit(request.target)
+        name, _, key = unquote(parts.path).removeprefix("/").partition("/")
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        with self._lock:
+            if request.method == "PUT" and not key and not query:
+                self.buckets[name] = MemoryBucket()
+                return Answer(status=200, body=b"")
+            if name not in self.buckets:
+                return error(404, "NoSuchBucket")
+            bucket = self.buckets[name]
+            if key:
+                return self._answer_of_object(bucket, key, query, request)
+            return self._answer_of_bucket(bucket, query, request)
+
+    def put(self, bucket: MemoryBucket, key: str, body: bytes, at: datetime | None = None) -> None:
+        """Store an object, as old as is wanted."""
+        with self._lock:
+            one = Version(
+                version_id=self._version_id(bucket), modified_at=at or self._now(), body=body
+            )
+            self._stack(bucket, key, one)
+
+    def delete(self, bucket: MemoryBucket, key: str) -> Version | None:
+        """Delete the current object; gives the delete marker if that makes one."""
+        with self._lock:
+            if not bucket.versioning:
+                bucket.versions.pop(key, None)
+                return None
+            marker = Version(
+                version_id=self._version_id(bucket), modified_at=self._now(), is_marker=True
+            )
+            self._stack(bucket, key, marker)
+            return marker
+
+    def _now(self) -> datetime:
+        return self.clock().replace(microsecond=0)
+
+    def _version_id(self, bucket: MemoryBucket) -> str:
+        return f"v{next(self._numbers):08}" if bucket.versioning == "Enabled" else "null"
+
+    def _stack(self, bucket: MemoryBucket, key: str, one: Version) -> None:
+        """Put a version on top; the one called `null` is replaced, not kept."""
+        stored = bucket.versions.setdefault(key, [])
+        if one.version_id == "null":
+            stored[:] = [other for other in stored if other.version_id != "null"]
+        stored.insert(0, one)
+
+    def _answer_of_object(  # noqa: PLR0911 - one for each operation
+        self, bucket: MemoryBucket, key: str, query: dict[str, str], request: Request
+    ) -> Answer:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        match request.method:
+            case "POST" if "uploads" in query:
+                return self._begin_upload(bucket, key)
+            case "DELETE" if "uploadId" in query:
+                is_there = bucket.uploads.pop((key, query["uploadId"]), None)
+                return Answer(status=204, body=b"") if is_there else error(404, "NoSuchUpload")
+            case "DELETE":
+                return self._delete_one(
+                    bucket, key, query.get("versionId", ""), headers.get("if-match", "")
+                )
+            case "PUT":
+                if headers.get("if-none-match") == "*" and key in bucket.current():
+                    return error(412, "PreconditionFailed")
+                self.put(bucket, key, request.body)
+                return Answer(status=200, body=b"", headers={"ETag": bucket.versions[key][0].etag})
+            case "GET" | "HEAD" if found := bucket.current().get(key):
+                return Answer(
+                    status=200,
+                    body=found.body if request.method == "GET" else b"",
+                    headers={
+                        "ETag": found.etag,
+                        "Content-Length": str(len(found.body)),
+                        **memory_lifecycle.expiration_header(bucket, key, found),
+                    },
+                )
+        return error(404, "NoSuchKey")
+
+    def _answer_of_bucket(  # noqa: PLR0911 - one for each operation
+        self, bucket: MemoryBucket, query: dict[str, str], request: Request
+    ) -> Answer:
+        match request.method:
+            case "POST" if "delete" in query:
+                return self._delete_batch(bucket, request.body)
+            case "PUT" if "versioning" in query:
+                bucket.versioning = texts(parse(request.body)).get("Status", "")
+                return Answer(status=200, body=b"")
+            case "GET" if "versioning" in query:
+                status = f"<Status>{bucket.versioning}</Status>" if bucket.versioning else ""
+                status += "<MfaDelete>Enabled</MfaDelete>" if bucket.needs_mfa else ""
+                return document("VersioningConfiguration", status)
+            case _ if "lifecycle" in query:
+                return memory_lifecycle.answer(bucket, request)
+            case "GET" if "uploads" in query:
+                return list_uploads(bucket, query)
+            case "GET" if "versions" in query:
+                return list_versions(bucket, query)
+            case "GET" if query.get("list-type") == "2":
+                return list_objects(bucket, query)
+        return error(501, "NotImplemented")
+
+    def _begin_upload(self, bucket: MemoryBucket, key: str) -> Answer:
+        upload_id = f"u{next(self._numbers)}"
+        bucket.uploads[key, upload_id] = self._now()
+        return document(
+            "InitiateMultipartUploadResult",
+            f"<Key>{escape(key)}</Key><UploadId>{upload_id}</UploadId>",
+        )
+
+    def _delete_one(
+        self, bucket: MemoryBucket, key: str, version_id: str, condition: str
+    ) -> Answer:
+        if condition and version_id:
+            return error(501, "NotImplemented")
+        if code := self._failed_condition(bucket, key, condition):
+            return error(404 if code == "NoSuchKey" else 412, code)
+        if version_id:
+            removed = _remove_version(bucket, key, version_id)
+            marker = {"x-amz-delete-marker": "true"} if removed and removed.is_marker else {}
+            return Answer(status=204, body=b"", headers={"x-amz-version-id": version_id, **marker})
+        made = self.delete(bucket, key)
+        headers = {}
+        if made is not None:
+            headers = {"x-amz-delete-marker": "true", "x-amz-version-id": made.version_id}
+        return Answer(status=204, body=b"", headers=headers)
+
+    def _delete_batch(self, bucket: MemoryBucket, body: bytes) -> Answer:
+        try:
+            asked = [texts(entry) for entry in parse(body) if local_name(entry) == "Object"]
+        except ET.ParseError:
+            return error(400, "MalformedXML")
+        if not 0 < len(asked) <= PAGE:
+            return error(400, "MalformedXML")
+        return document("DeleteResult", "".join(self._delete_entry(bucket, one) for one in asked))
+
+    def _delete_entry(self, bucket: MemoryBucket, asked: dict[str, str]) -> str:
+        key, version_id = asked["Key"], asked.get("VersionId", "")
+        named = f"<Key>{escape(key)}</Key>"
+        if version_id:
+            named += f"<VersionId>{version_id}</VersionId>"
+        if code := self._failed_condition(bucket, key, asked.get("ETag", "")):
+            return f"<Error>{named}<Code>{code}</Code><Message>no</Message></Error>"
+        marker: Version | None = None
+        if version_id:
+            removed = _remove_version(bucket, key, version_id)
+            marker = removed if removed and removed.is_marker else None
+        else:
+            marker = self.delete(bucket, key)
+        if marker is not None:
+            named += (
+                "<DeleteMarker>true</DeleteMarker>"
+                f"<DeleteMarkerVersionId>{marker.version_id}</DeleteMarkerVersionId>"
+            )
+        return f"<Deleted>{named}</Deleted>"
+
+    def _failed_condition(self, bucket: MemoryBucket, key: str, condition: str) -> str:
+        if not condition or not self.honours_conditions:
+            return ""
+        stored = bucket.versions.get(key)
+        if not stored or stored[0].is_marker:
+            return "NoSuchKey"
+        return "" if stored[0].etag == condition else "PreconditionFailed"
+
+
+def _remove_version(bucket: MemoryBucket, key: str, version_id: str) -> Version | None:
+    stored = bucket.versions.get(key, [])
+    for one in stored:
+        if one.version_id == version_id:
+            stored.remove(one)
+            if not stored:
+                del bucket.versions[key]
+            return one
+    return None

@@ -1,0 +1,116 @@
+"""An S3 in this process (moto's server), whose objects may be as old as a test likes."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.s3.models import FakeKey, s3_backends
+from moto.server import ThreadedMotoServer
+
+if TYPE_CHECKING:
+    from tests.support.s3.fault_proxy import FaultProxy
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test-key",
+    "AWS_SECRET_ACCESS_KEY": "test-secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+_numbers = itertools.count(1)
+
+
+class Bucket:
+    """A bucket of the in-process S3."""
+
+    def __init__(self, endpoint_url: str, name: str) -> None:
+        self.endpoint_url = endpoint_url
+        self.name = name
+        self.proxy: FaultProxy | None = None
+        """Through which it is reached, if it is."""
+        self._backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+        self._backend.create_bucket(name, "us-east-1")
+
+    @property
+    def client(self):
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            region_name="us-east-1",
+            aws_access_key_id="test-key",
+            aws_secret_access_key="test-secret",
+        )
+
+    def put(self, key: str, *, days: float = 0, body: bytes = b"x") -> None:
+        made = self._backend.put_object(self.name, key, body)
+        made.last_modified = (datetime.now(UTC) - timedelta(days=days)).replace(
+            tzinfo=None, microsecond=0
+        )
+
+    def deploy(self, name: str, *, days: float, files: int = 3) -> None:
+        """Upload a deployment, all of it at one age."""
+        for number in range(files):
+            self.put(f"{name}/file-{number:05}", days=days)
+
+    def remove(self, key: str) -> None:
+        """Take an object away, as somebody else would."""
+        self._backend.delete_object(self.name, key)
+
+    def enable_versioning(self) -> None:
+        self._backend.put_bucket_versioning(self.name, "Enabled")
+
+    def lock(self, key: str) -> None:
+        """Put an object under a lock that only its own version's removal runs into."""
+        self._backend.buckets[self.name].object_lock_enabled = True
+        self._backend.put_object_legal_hold(self.name, key, None, "ON")
+
+    def keys(self) -> set[str]:
+        return set(self.content())
+
+    def content(self) -> dict[str, tuple[bytes, str, datetime]]:
+        """What is in the bucket: bytes, ETag and time of each current object."""
+        return {
+            key: (stored.value, stored.etag, stored.last_modified)
+            for key, stored in self._backend.buckets[self.name].keys.items()
+            if isinstance(stored, FakeKey)
+        }
+
+    def versions(self) -> list[tuple[str, bool]]:
+        """Every version as key and whether it is a delete marker."""
+        stored = self._backend.buckets[self.name].keys
+        return sorted(
+            (key, not isinstance(version, FakeKey))
+            for key in stored
+            for version in stored.getlist(key)
+        )
+
+    def folders(self) -> set[str]:
+        return {key.partition("/")[0] for key in self.keys() if "/" in key}
+
+    def options(self) -> list[str]:
+        """The options that point the command at this bucket."""
+        return ["--bucket-name", self.name, "--endpoint-url", self.endpoint_url]
+
+    def inputs(self) -> Mapping[str, str]:
+        """The environment that points the action at this bucket."""
+        return {"INPUT_BUCKET": self.name, "INPUT_ENDPOINT-URL": self.endpoint_url}
+
+
+@contextmanager
+def running_s3() -> Iterator[str]:
+    """Run the in-process S3; gives its address."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+def new_bucket(endpoint_url: str) -> Bucket:
+    """Make an empty bucket of a name that no other test has."""
+    return Bucket(endpoint_url, f"site-{next(_numbers):05}")

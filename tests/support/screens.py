@@ -1,0 +1,205 @@
+"""Runs the commands that a page of the docs shows, and holds what they print against the page.
+
+A block of `console` below `<!-- screen: STORY -->` or `<!-- screen: STORY, ACT -->` shows commands
+and what they print. The blocks of one story are run in order on one bucket; an act comes first.
+With `; short` the plan's table is left out. What differs from run to run, such as ids and times, is
+made the same. UPDATE_GOLDENS=1 writes the page anew.
+"""
+
+import io
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from ci3.cli.main import main
+from tests.support.s3.fault_proxy import Answer, FaultProxy, Request, served
+from tests.support.s3.iam import IamProxy
+from tests.support.s3.memory_listings import MemoryBucket
+from tests.support.s3.memory_s3 import MemoryS3
+
+BLOCK = re.compile(
+    r"<!-- screen: ([\w-]+)(?:, ([\w-]+))?(; short)? -->\n```console\n(.*?)```", re.DOTALL
+)
+COLUMNS = "100"
+RUN_IDS = tuple(f"202611{day}T100000Z-{day}ab12cd" for day in range(23, 30))
+SAMPLES = (
+    (r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "2026-11-23T10:00:00Z"),
+    (r"\b20\d\d-\d\d-\d\d \d\d:\d\d\b", "2026-11-23 10:00"),
+    (r'(?<="endpoint_url": ")http://127\.0\.0\.1:\d+', ""),
+    (r"(?: at )?http://127\.0\.0\.1:\d+", ""),
+)
+"""What differs from run to run, and what stands for it on the page."""
+RUN_ID = re.compile(r"\b20\d{6}T\d{6}Z-[0-9a-f]{8}\b")
+HASH = re.compile(r"\b[0-9a-f]{64}\b")
+PLAN_TABLE = re.compile(r"^ *Deployment .*?\n\n(?=s3://)", re.MULTILINE | re.DOTALL)
+PROGRESS = re.compile(r"^[A-Z][a-z]+ing [a-z ]+: [\d,]+ of [\d,]+\n", re.MULTILINE)
+"""Lines that come now and then, by the clock."""
+
+
+@dataclass(kw_only=True)
+class World:
+    """A bucket `my-site` of an S3 that honours conditions, and the ids of the runs so far."""
+
+    s3: MemoryS3
+    proxy: "Guarded"
+    ids: dict[str, str] = field(default_factory=dict)
+    """The id of each run, and each fingerprint, and what stands for it on the page."""
+    is_killed_next: bool = False
+
+    @property
+    def bucket(self) -> MemoryBucket:
+        return self.s3.buckets["my-site"]
+
+    def put(self, key: str, *, days: float, size_bytes: int = 40_000) -> None:
+        at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
+        self.s3.put(self.bucket, key, b"-" * size_bytes, at)
+
+    def deploy(self, name: str, *, days: float, files: int = 3) -> None:
+        for number in range(files):
+            file = f"assets/chunk-{number:02}.js" if number else "index.html"
+            self.put(f"{name}/{file}", days=days)
+
+    def run(self, line: str) -> str:
+        """Run a command of the page; give what it prints, as it stands on the page."""
+        for actual, shown in self.ids.items():
+            line = line.replace(shown, actual)
+        if not line.startswith("ci3 "):
+            argv = ["sh", "-c", line]
+            done = subprocess.run(argv, check=False, capture_output=True, text=True)
+            assert done.stderr == ""
+            return self._as_shown(done.stdout)
+        command, wants_code, _ = line.partition("; echo $?")
+        command, _, file = command.partition(" > ")
+        argv = shlex.split(command)[1:]
+        if self.is_killed_next:
+            self.is_killed_next = False
+            return self._as_shown(self._run_to_be_killed(argv))
+        code, shown = _run_here(argv, file)
+        return self._as_shown(f"{shown}{code}\n" if wants_code else shown)
+
+    def _run_to_be_killed(self, argv: list[str]) -> str:
+        """Run a command in a process of its own, which is killed when S3 has done half a batch."""
+        with subprocess.Popen(
+            [sys.executable, "-u", "-m", "ci3", *argv],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as child:
+
+            def kill() -> None:
+                for key in self.proxy.deletions[-1].batch_keys[:4]:
+                    self.s3.delete(self.bucket, key)
+                os.kill(child.pid, signal.SIGKILL)
+
+            self.proxy.answer("POST", r"\?delete", status=503, first=kill)
+            shown = child.stdout.read()
+        assert child.returncode == -signal.SIGKILL
+        self.proxy.forget_rules()
+        return f"{shown}Killed\n"
+
+    def _as_shown(self, text: str) -> str:
+        for one in RUN_ID.findall(text):
+            self.ids.setdefault(one, RUN_IDS[sum(map(bool, map(RUN_ID.fullmatch, self.ids)))])
+        for one in HASH.findall(text):
+            self.ids.setdefault(one, sha256(bytes(1 + len(self.ids))).hexdigest())
+        for actual, shown in self.ids.items():
+            text = text.replace(actual, shown)
+        for pattern, sample in SAMPLES:
+            text = re.sub(pattern, sample, text)
+        text = PROGRESS.sub("", text)
+        return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
+
+
+def _run_here(argv: list[str], file: str) -> tuple[int, str]:
+    """Run a command; give its exit code, and what it prints besides what goes into a file."""
+    shown, into = io.StringIO(), io.StringIO()
+    with redirect_stdout(into if file else shown), redirect_stderr(shown):
+        code = main(argv)
+    if file:
+        Path(file).write_text(into.getvalue(), encoding="utf-8")
+    return int(code), shown.getvalue()
+
+
+@contextmanager
+def a_world(versioning: str) -> Iterator[World]:
+    """Set up the S3, and the environment in which the commands reach it."""
+    s3 = MemoryS3()
+    s3.buckets["my-site"] = MemoryBucket(versioning=versioning)
+    upstream = Guarded(lambda request: _without_length(s3.answer(request)), {})
+    with served(upstream) as proxy:
+        places = {
+            "AWS_ENDPOINT_URL_S3": proxy.url,
+            "AWS_ENDPOINT_URL_STS": proxy.url,
+            "COLUMNS": COLUMNS,
+        }
+        before = {name: os.environ.get(name) for name in places}
+        os.environ.update(places)
+        try:
+            yield World(s3=s3, proxy=proxy)
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+
+
+class Guarded(IamProxy):
+    """Denies what `policy` does not allow; without one it denies nothing."""
+
+    def _pass_on(self, request: Request) -> Answer:
+        return super()._pass_on(request) if self.policy else FaultProxy._pass_on(self, request)
+
+
+def _without_length(answer: Answer) -> Answer:
+    """Leave the length out, which the proxy tells."""
+    told = {name: text for name, text in answer.headers.items() if name != "Content-Length"}
+    return replace(answer, headers=told)
+
+
+Act = Callable[[World], object]
+
+
+def play(page: str, story: str, versioning: str, acts: Mapping[str, Act]) -> str:
+    """Run a story's blocks; give the page with what they print."""
+    with a_world(versioning) as world:
+        acts["begin"](world)
+
+        def written(found: re.Match[str]) -> str:
+            if found[1] != story or ("\n$ jq " in found[0] and shutil.which("jq") is None):
+                return found[0]
+            if found[2]:
+                acts[found[2]](world)
+            lines = [line for line in found[4].splitlines() if line.startswith("$ ")]
+            shown = "\n".join(f"{line}\n{world.run(line[2:])}" for line in lines)
+            if found[3]:
+                shown = PLAN_TABLE.sub("…\n", shown)
+            head = found[0].partition("```console\n")[0]
+            return f"{head}```console\n{shown.rstrip()}\n```"
+
+        return BLOCK.sub(written, page)
+
+
+def assert_page_shows(path: Path, story: str, versioning: str, acts: Mapping[str, Act]) -> None:
+    """Compare a page with what its commands print now, or write it anew."""
+    page = path.read_text(encoding="utf-8")
+    now = play(page, story, versioning, acts)
+    if os.environ.get("UPDATE_GOLDENS"):
+        path.write_text(now, encoding="utf-8")
+    assert now == path.read_text(encoding="utf-8"), f"run `make screens`, and read {path.name}"
+
+
+def remove_files(*names: str) -> None:
+    """Lose files of the working folder."""
+    for name in names:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()

@@ -1,0 +1,115 @@
+"""Plans and applies with a built image, locked up, against the S3 in this process.
+
+`CI3_IMAGE=… CI3_ENGINE=docker python -m tests.system.container.smoke`: the release runs it on each
+architecture, on the very image that it is about to publish. It needs no more than the demo does.
+"""
+
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import ci3
+from tests.support.s3.moto_s3 import CREDENTIALS, Bucket, new_bucket, running_s3
+
+RUN_IMAGE = Path(__file__).with_name("run-image")
+WORKSPACE = "/github/workspace"
+TIMEOUT_SECONDS = 300
+_OUTPUT = r"([^\n]+?)<<([^\n]+)\n(.*?)\n\2\n"
+_FOR_ALL = 0o777
+"""Without capabilities the container's root is a stranger to the files of whoever runs this."""
+
+
+class SmokeError(Exception):
+    """The image does not do what it is for."""
+
+
+def main() -> int:
+    """Say what was shown; the exit code is 1 where the image fails."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    try:
+        with running_s3() as url, tempfile.TemporaryDirectory() as folder:
+            told = check(new_bucket(url), Path(folder))
+    except SmokeError as exc:
+        sys.stderr.write(f"smoke: {os.environ.get('CI3_IMAGE')} FAILED: {exc}\n")
+        return 1
+    sys.stdout.write(f"smoke: {told}\n")
+    return 0
+
+
+def check(bucket: Bucket, folder: Path) -> str:
+    """Let the image say its version, then plan, then apply exactly that plan."""
+    folder.chmod(_FOR_ALL)
+    began = time.monotonic()
+    version = _run({}, folder, "--version").strip()
+    seconds = time.monotonic() - began
+    _expect("the version", version, f"ci3 {ci3.__version__}")
+
+    for days, name in enumerate(("v3", "v2", "v1"), start=1):
+        bucket.deploy(name, days=days)
+    before = bucket.content()
+    planned = _step(bucket, folder, "plan")
+    _expect("the outcome of the plan", planned.get("outcome"), "planned")
+    _expect("what the plan would delete", planned.get("deployments-to-delete"), "2")
+    _expect("the bucket after the plan", bucket.content() == before, expected=True)
+
+    applied = _step(bucket, folder, "apply")
+    _expect("the outcome of the apply", applied.get("outcome"), "applied")
+    _expect("the plan that was applied", applied.get("plan-id"), planned["plan-id"])
+    _expect("the bucket after the apply", bucket.folders(), {"v3"})
+    journal = (folder / applied["journal-file"]).read_text(encoding="utf-8").splitlines()
+    _expect("the journal's plan", json.loads(journal[0])["plan_id"], planned["plan-id"])
+    return f"{version}: planned, applied, journaled; --version took {seconds:.2f} s"
+
+
+def _step(bucket: Bucket, folder: Path, mode: str) -> dict[str, str]:
+    """Run the image as a step of a workflow; gives its outputs."""
+    output = folder / f"{mode}-output"
+    output.touch()
+    output.chmod(_FOR_ALL)
+    inputs = {
+        **bucket.inputs(),
+        "INPUT_KEEP-COUNT": "1",
+        "INPUT_MODE": mode,
+        "INPUT_PLAN-FILE": "plan.json",
+        "INPUT_COMMENT": "never",
+    }
+    runner = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": f"{WORKSPACE}/{output.name}"}
+    _run(CREDENTIALS | inputs | runner, folder)
+    blocks = re.findall(_OUTPUT, output.read_text(encoding="utf-8"), re.DOTALL)
+    return {name: value for name, _, value in blocks}
+
+
+def _run(env: Mapping[str, str], folder: Path, *arguments: str) -> str:
+    run = subprocess.run(
+        [
+            RUN_IMAGE,
+            f"--volume={folder}:{WORKSPACE}",
+            f"--workdir={WORKSPACE}",
+            *(f"--env={name}={value}" for name, value in env.items()),
+            "--",
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    if run.returncode:
+        raise SmokeError(f"exit code {run.returncode}:\n{run.stdout}\n{run.stderr}")
+    return run.stdout
+
+
+def _expect(what: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise SmokeError(f"{what} is {found!r}, not {expected!r}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""The image itself: what starts, what can't get in, what is not there."""
+
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from tests.support.github.fake_github import FakeGitHub
+from tests.support.paths import ROOT
+from tests.support.s3.moto_s3 import CREDENTIALS
+from tests.system.container.image import (
+    START_SECONDS,
+    needs_image,
+    read_configuration,
+    run_action,
+    run_command,
+    run_python,
+)
+
+pytestmark = needs_image
+
+
+def test_with_arguments_the_image_is_the_command():
+    run = run_command("--help")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "Usage: ci3" in run.stdout
+
+
+def test_without_arguments_a_person_gets_help():
+    assert run_command().stdout == run_command("--help").stdout
+
+
+def test_a_misspelt_input_with_a_hyphen_arrives_and_is_refused():
+    run = run_action({"INPUT_BUCKET": "a-bucket", "INPUT_KEEP-CUONT": "3"})
+    assert run.returncode == 2
+    assert "keep-cuont" in (run.stdout + run.stderr).lower()
+    assert "keep-count" in run.stdout + run.stderr
+
+
+def test_the_runs_of_these_tests_can_write_nothing_and_have_no_capabilities():
+    run = run_python(
+        "import errno, pathlib\n"
+        "try: pathlib.Path('/opt/ci3/new').touch()\n"
+        "except OSError as error: print(errno.errorcode[error.errno])\n"
+        "print(*{line.split()[1] for line in open('/proc/self/status') if line[:3] == 'Cap'})"
+    )
+    assert run.stdout.split() == ["EROFS", "0000000000000000"], run.stderr
+
+
+def test_copy_of_the_python_reads_in_the_image_as_locked_up_as_it_is(bucket):
+    bucket.deploy("shop", days=1)
+    run = run_python(
+        "from ci3.aws.bucket import BucketReader\n"
+        "from ci3.engine.workers import worker_process as fork\n"
+        "from ci3.engine.inventory.folders import find_folders\n"
+        "from ci3.engine.inventory.listing_worker import ListingSibling, answer_spans\n"
+        f"reader = BucketReader(bucket={bucket.name!r}, region='', "
+        f"endpoint_url={bucket.endpoint_url!r})\n"
+        "found = find_folders(reader, '')\n"
+        "fork._count_cores = lambda: 2\n"
+        "with fork.forked(reader, answer_spans) as copy:\n"
+        "    sibling = ListingSibling(copy, found, required_file='')\n"
+        "    share = sibling.list_spans([('', None)], 2, lambda count: None)\n"
+        "print(*share.sums, share.sums['shop'].object_count)\n",
+        env=CREDENTIALS,
+    )
+    assert run.stdout.split() == ["shop", "3"], run.stderr
+
+
+def test_image_plans_and_applies_where_it_is_about_to_be_published():
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.system.container.smoke"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "planned, applied, journaled" in run.stdout
+
+
+def test_image_starts_with_no_shell_in_it():
+    shells = ("/bin/sh", "/bin/bash", "/usr/bin/env")
+    run = run_command("--help", options=[f"--volume=/dev/null:{shell}:ro" for shell in shells])
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "Usage: ci3" in run.stdout
+
+
+def test_action_is_soon_ready_to_say_something():
+    """In processor time, which hardly depends on what else this machine does."""
+    run = run_python(
+        "import time, ci3.action.main\n"
+        "code = ci3.action.main.main()\n"
+        "print('exit code', code, 'after', time.process_time())"
+    )
+    *_, code, _, seconds = run.stdout.split()
+    assert code == "2", run.stdout + run.stderr
+    assert float(seconds) < START_SECONDS
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tests", "pip", "setuptools", "github", "pygments"],
+)
+def test_what_the_image_has_no_use_for_is_not_importable(name):
+    run = run_python(f"import {name}")
+    assert f"ModuleNotFoundError: No module named '{name}'" in run.stderr
+
+
+def test_no_shell_stands_between_the_runner_and_python():
+    configuration = read_configuration()
+    program = PurePosixPath(configuration["Entrypoint"][0])
+    assert program.is_absolute()
+    assert program.name.startswith("python")
+    assert not configuration.get("Cmd")
+
+
+def test_the_image_asks_for_no_user_and_no_folder_of_its_own():
+    configuration = read_configuration()
+    assert not configuration.get("User")
+    assert configuration.get("WorkingDir", "") in ("", "/")
+
+
+def test_a_workflow_can_bring_in_no_code(tmp_path: Path):
+    trap = "import os; os.write(2, b'trapped\\n'); os._exit(99)\n"
+    for module in ("sitecustomize", "usercustomize", "boto3", "botocore", "json", "ci3"):
+        (tmp_path / module).mkdir()
+        (tmp_path / module / "__init__.py").write_text(trap)
+    workspace = "/github/workspace"
+    run = run_command(
+        "--help",
+        env={
+            "PYTHONHOME": workspace,
+            "PYTHONPATH": workspace,
+            "PYTHONSTARTUP": f"{workspace}/ci3/__init__.py",
+            "PYTHONPYCACHEPREFIX": workspace,
+        },
+        mounts={tmp_path: workspace},
+        options=[f"--workdir={workspace}"],
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "Usage: ci3" in run.stdout
+
+
+def test_all_that_an_apply_imports_is_already_compiled(bucket):
+    for days, name in enumerate(("v2", "v1"), start=1):
+        bucket.deploy(name, days=days)
+    with FakeGitHub() as github:
+        inputs = {"KEEP-COUNT": "1", "MODE": "apply", "GITHUB-TOKEN": github.token}
+        run = run_python(
+            "import sys, pathlib, ci3.action.main\n"
+            "code = ci3.action.main.main()\n"
+            "modules = [m for m in sys.modules.values() if (getattr(m, '__cached__', None) or '')"
+            ".startswith(sys.pycache_prefix)]\n"
+            "slow = [m.__name__ for m in modules if not pathlib.Path(m.__cached__).exists()]\n"
+            "print('exit code', code, len(modules) > 200, slow)",
+            env={
+                **CREDENTIALS,
+                **bucket.inputs(),
+                **{f"INPUT_{name}": value for name, value in inputs.items()},
+                "GITHUB_API_URL": github.url,
+                "GITHUB_REPOSITORY": github.repository,
+            },
+            options=["--workdir=/tmp"],
+        )
+    assert bucket.folders() == {"v2"}, run.stdout + run.stderr
+    assert run.stdout.splitlines()[-1] == "exit code 0 True []"
+
+
+def test_all_of_ours_can_be_imported_with_what_is_installed():
+    run = run_python(
+        "import ci3, importlib, pkgutil\n"
+        "skipped = 'ci3.cli.demo', 'ci3.__main__'\n"
+        "names = [one.name for one in pkgutil.walk_packages(ci3.__path__, 'ci3.')]\n"
+        "print(len([importlib.import_module(name) for name in names if name not in skipped]) > 30)"
+    )
+    assert (run.stdout, run.stderr) == ("True\n", "")
+
+
+@pytest.mark.parametrize("service", ["cloudfront", "s3", "signin", "ssm", "sso", "sso-oidc", "sts"])
+def test_the_services_that_ci3_speaks_to_are_described(service):
+    run = run_python(
+        f"import boto3\nboto3.Session().client({service!r}, region_name='eu-central-1')"
+    )
+    assert (run.returncode, run.stderr) == (0, "")

@@ -1,0 +1,79 @@
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from ci3.cli.main import main
+from tests.support.s3.seaweedfs import ADMIN, SeaweedFS, running_seaweedfs
+
+ODD_KEYS = (
+    "1+1=2",
+    "50%",
+    "%2F",
+    "a&b",
+    "é",
+    "😀",
+    "two  words ",
+    "it's",
+    "#hash?q=1",
+    "x/y/z",
+    "~-_.!*()",
+)
+BODIES = {f"a/{key}": key.encode() for key in ODD_KEYS}
+NAMES = [
+    BODIES | {"index.html": b"root", "a.txt": b"root too"},
+    {"ab/index.html": b"ab", "ab/é.js": b"ab"},
+    {"a./index.html": b"a."},
+    {"a-b/index.html": b"a-b", "a-b/a/x": b"not in a"},
+]
+"""Deployments whose names are prefixes of one another, oldest first: a, ab, a., a-b."""
+
+RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
+BIG_COUNT = 1050
+BUCKETS = {
+    "names": NAMES,
+    "untouched": NAMES,
+    "big": [{f"old/{number:05}": b"x" for number in range(BIG_COUNT)}, {"new/index.html": b"n"}],
+    "versioned": RELEASES,
+    "releases": RELEASES,
+    "targets": RELEASES,
+    "reported": NAMES,
+    "reports": [],
+    "conditional": RELEASES,
+    "conditional-lost": RELEASES,
+    "uploads": RELEASES,
+    "versioned-journal": RELEASES,
+    "environments": [
+        {
+            f"{folder}/{key}": body
+            for folder in ("staging", "production")
+            for key, body in one.items()
+        }
+        for one in RELEASES
+    ],
+}
+
+
+@pytest.fixture(scope="session")
+def seaweedfs() -> Iterator[SeaweedFS]:
+    """A real S3 server with the buckets above; each is for one test to change."""
+    with running_seaweedfs() as server:
+        server.seed(BUCKETS, versioned=["versioned", "versioned-journal"])
+        yield server
+
+
+@pytest.fixture
+def ci3(seaweedfs, monkeypatch, capsys):
+    """Run the command on the server; gives exit code, standard output and standard error."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+
+    def run(*arguments, who=ADMIN):
+        for name, value in seaweedfs.environ(who).items():
+            monkeypatch.setenv(name, value)
+        capsys.readouterr()
+        exit_code = main([*arguments, "--endpoint-url", seaweedfs.url])
+        return exit_code, *capsys.readouterr()
+
+    yield run
+    for one, action in before.items():
+        signal.signal(one, action)

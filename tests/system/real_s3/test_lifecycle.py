@@ -1,0 +1,131 @@
+"""Lifecycle rules on moto and on the real server: put, read again, taken away, put back."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ci3.aws.bucket import BucketReader
+from ci3.cli.main import main
+from ci3.core.lifecycle.configuration import read_configuration
+from ci3.core.lifecycle.rule import ExpiryRule
+from ci3.engine.lifecycle.update import LifecycleChanger, is_ours
+from tests.support.s3.moto_s3 import Bucket
+
+FOREIGN = {
+    "ID": "logs",
+    "Status": "Enabled",
+    "Filter": {"Prefix": "logs/"},
+    "Expiration": {"Days": 30},
+}
+AT = datetime(2026, 12, 2, 10, tzinfo=UTC)
+
+
+@pytest.fixture(params=["moto", "seaweedfs"])
+def place(request, monkeypatch) -> tuple[object, str, str]:
+    """An empty bucket on each server: its client, name and address."""
+    if request.param == "moto":
+        bucket: Bucket = request.getfixturevalue("bucket")
+        return bucket.client, bucket.name, bucket.endpoint_url
+    server = request.getfixturevalue("seaweedfs")
+    for name, value in server.environ().items():
+        monkeypatch.setenv(name, value)
+    name = f"rules-{abs(hash(request.node.name)) % 10**8}"
+    server.client.create_bucket(Bucket=name)
+    return server.client, name, server.url
+
+
+def changer(place) -> LifecycleChanger:
+    _, name, url = place
+    reader = BucketReader(bucket=name, region="us-east-1", endpoint_url=url)
+    return LifecycleChanger(reader=reader, sleep=lambda _: None)
+
+
+def rule(name: str, **changes) -> ExpiryRule:
+    fields = {"prefix": f"{name}/", "days": 20, "noncurrent_days": 30, "expires_at": AT}
+    return ExpiryRule(**(fields | changes))
+
+
+def put_foreign(place) -> None:
+    client, name, _ = place
+    client.put_bucket_lifecycle_configuration(
+        Bucket=name, LifecycleConfiguration={"Rules": [FOREIGN]}
+    )
+
+
+@pytest.mark.parametrize("has_others", [True, False])
+def test_rules_are_put_read_again_and_taken_away(place, has_others: bool) -> None:
+    if has_others:
+        put_foreign(place)
+    one = changer(place)
+    before = one.reader.read_lifecycle()
+    rules = [rule("a b"), rule("é&<x>"), rule("plain", noncurrent_days=None)]
+
+    assert one.change(add=rules).problem == ""
+    now = one.reader.read_lifecycle().text
+    assert [each.rule_id for each in now.rules if is_ours(each)] == [each.rule_id for each in rules]
+
+    follower = rule("other", days=None)
+    assert one.change(remove=[rules[1].rule_id], add=[follower]).problem == ""
+    left = [each.rule_id for each in one.reader.read_lifecycle().text.rules if is_ours(each)]
+    assert one.change(remove=left).problem == ""
+    assert one.reader.read_lifecycle().text.meanings == before.text.meanings
+
+
+@pytest.mark.parametrize("has_others", [True, False])
+def test_saved_configuration_is_put_back(place, has_others: bool) -> None:
+    if has_others:
+        put_foreign(place)
+    one = changer(place)
+    before = one.reader.read_lifecycle()
+    change = one.change(add=[rule("old")])
+    assert change.problem == ""
+    assert one.put_back(change.before, [rule("old")]) == ""
+    assert one.reader.read_lifecycle().text.meanings == before.text.meanings
+
+
+def test_leftover_rule_is_taken_away_by_a_run_with_any_engine(ci3, seaweedfs, monkeypatch) -> None:
+    client, bucket = seaweedfs.client, "rules-left"
+    for name, value in seaweedfs.environ().items():
+        monkeypatch.setenv(name, value)
+    client.create_bucket(Bucket=bucket)
+    client.put_object(Bucket=bucket, Key="new/index.html", Body=b"new")
+    made = changer((client, bucket, seaweedfs.url))
+    put_foreign((client, bucket, seaweedfs.url))
+    now = datetime.now(UTC).replace(microsecond=0)
+    gone = rule("gone", noncurrent_days=None, expires_at=now + timedelta(days=5))
+    left = [gone, rule("new", expires_at=now)]
+    assert made.change(add=left).problem == ""
+
+    code, out, _ = ci3("cleanup", "--bucket", bucket, "--auto-approve")
+
+    assert code == 0
+    assert "The lifecycle rule for gone was taken away: nothing is left there." in out
+    assert "The lifecycle rule for new was taken away: kept now (the newest)." in out
+    rules = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert [one["ID"] for one in rules] == ["logs"]
+
+
+def test_s3_that_confirms_no_rule_gets_back_what_stood_there(
+    bucket: Bucket, capsys, monkeypatch
+) -> None:
+    """As moto: it takes rules, and does not tell by HeadObject what it would do by them."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    bucket.deploy("new", days=1)
+    bucket.deploy("old", days=20)
+    put_foreign((bucket.client, bucket.name, bucket.endpoint_url))
+    code = main(
+        ["cleanup", *bucket.options(), "--keep-count", "1", "--engine", "lifecycle",
+         "--auto-approve"]
+    )  # fmt: skip
+    assert code == 3
+    assert "S3 does not say that it will delete old/" in " ".join(capsys.readouterr().out.split())
+    raw = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
+    assert [one["ID"] for one in raw] == ["logs"]
+    assert len(bucket.keys()) == 6
+
+
+def test_readers_text_is_what_the_server_sent(place) -> None:
+    put_foreign(place)
+    text = changer(place).reader.read_lifecycle().text
+    assert text.raw.startswith(b"<")
+    assert read_configuration(text.raw) == text

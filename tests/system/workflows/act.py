@@ -1,0 +1,220 @@
+"""Runs workflows with act on the container engine that built the image, and reads act's log."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.github.fake_github import TOKEN
+from tests.support.paths import ROOT
+from tests.system.container.image import IMAGE_VARIABLE
+
+STAND_INS = Path(__file__).with_name("stand_ins")
+READY_SECONDS = 30
+TIMEOUT_SECONDS = 240
+RUNNERS = ("ubuntu-latest", "ubuntu-24.04", "ubuntu-24.04-arm")
+
+# podman's defaults need systemd and more rights than a container of a build machine has. act runs
+# the jobs on the host, in folders below the tests' own: an action's container must find them there.
+_CONTAINERS_CONF = """\
+[containers]
+netns = "host"
+default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
+volumes = ["{folder}:{folder}"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowLog:
+    """What act told of a run, line by line."""
+
+    exit_code: int
+    text: str
+    events: tuple[dict[str, Any], ...] = field(repr=False)
+
+    def printed(self, beginning: str) -> str:
+        """Give the rest of the one line that a step printed and that begins so."""
+        lines = [one["msg"] for one in self.events if one.get("raw_output")]
+        (found,) = [line for line in lines if line.startswith(beginning)]
+        return found.removeprefix(beginning).strip()
+
+    def outputs(self, step: str) -> dict[str, str]:
+        """Give the outputs that a step set, by its id."""
+        return {
+            one["name"]: one["arg"] for one in self._of(step) if one.get("command") == "set-output"
+        }
+
+    def summary(self, step: str) -> str:
+        """Give what a step wrote into the job's summary."""
+        return "".join(one["content"] for one in self._of(step) if one.get("command") == "summary")
+
+    def results(self) -> dict[str, str]:
+        """Give each job's result, by its id."""
+        return {one["jobID"]: one["jobResult"] for one in self.events if "jobResult" in one}
+
+    def _of(self, step: str) -> Iterator[dict[str, Any]]:
+        return (one for one in self.events if one.get("stepID") == [step])
+
+
+@contextmanager
+def running_engine(folder: Path) -> Iterator[dict[str, str]]:
+    """Give the environment in which act finds podman."""
+    configuration = folder / "containers.conf"
+    configuration.write_text(_CONTAINERS_CONF.format(folder=folder.parent))
+    engine, socket = folder / "engine.sock", folder / "host-network.sock"
+    with (
+        _serving(
+            ["podman", "system", "service", "--time=0", f"unix://{engine}"],
+            engine,
+            {"CONTAINERS_CONF": str(configuration)},
+        ),
+        _serving(
+            [sys.executable, "-m", "tests.system.workflows.host_network", socket, engine], socket
+        ),
+    ):
+        yield {"DOCKER_HOST": f"unix://{socket}"}
+
+
+@contextmanager
+def _serving(
+    command: Sequence[str | Path], socket: Path, env: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    log = socket.with_suffix(".log")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | (env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while not socket.exists():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, f"{socket} does not appear"
+            time.sleep(0.02)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=READY_SECONDS)
+
+
+def run_workflow(
+    repository: Path,
+    workflow: Path,
+    event_name: str,
+    event: object = None,
+    *,
+    engine: Mapping[str, str] | None = None,
+    programs: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
+    actions: Mapping[str, Path] | None = None,
+    options: Sequence[str] = (),
+) -> WorkflowLog:
+    """Run a workflow, its jobs on this machine.
+
+    `actions` names the folder that stands for each action it uses; what is in `programs` stands for
+    programs of the machine.
+    """
+    home = repository.with_name(f"{repository.name}-home")
+    home.mkdir(exist_ok=True)
+    (home / "event.json").write_text(json.dumps(event or {}))
+    arguments = [
+        *(f"--var={name}={value}" for name, value in (variables or {}).items()),
+        *(f"--env={name}={value}" for name, value in (env or {}).items()),
+        *(f"--local-repository={name}={path}" for name, path in (actions or {}).items()),
+        *options,
+    ]
+    path = os.pathsep.join(filter(None, (str(programs or ""), os.environ["PATH"])))
+    command = [
+        Path(sys.executable).with_name("act"),
+        event_name,
+        f"--workflows={workflow}",
+        f"--eventpath={home / 'event.json'}",
+        f"--secret=GITHUB_TOKEN={TOKEN}",
+        *(f"--platform={name}=-self-hosted" for name in RUNNERS),
+        "--json",
+        "--pull=false",
+        "--action-offline-mode",
+        "--no-cache-server",
+        "--container-daemon-socket=-",
+        "--rm",
+        *arguments,
+    ]
+    with _alone_with_the_engine() if engine else nullcontext():
+        run = subprocess.run(
+            command,
+            cwd=repository,
+            env={"HOME": str(home), "PATH": path, **(engine or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    events = tuple(json.loads(line) for line in run.stdout.splitlines() if line.startswith("{"))
+    told = (f"{one.get('jobID', '')}: {one.get('msg', '')}".rstrip() for one in events)
+    return WorkflowLog(exit_code=run.returncode, text="\n".join((*told, run.stderr)), events=events)
+
+
+@contextmanager
+def _alone_with_the_engine() -> Iterator[None]:
+    """Wait for other runs: act names containers by workflow and job, and removes their like."""
+    with (Path(tempfile.gettempdir()) / "ci3-act.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def used_actions(workflow: str) -> set[str]:
+    """List the actions of others that a workflow uses, each with its ref."""
+    lines = (line.strip().removeprefix("- ") for line in workflow.splitlines())
+    named = (line.split()[1] for line in lines if line.startswith("uses: "))
+    return {name for name in named if not name.startswith((".", "$"))}
+
+
+def stand_in(used: str) -> Path:
+    """Give the folder that stands for an action: one that works without a network."""
+    return STAND_INS / used.partition("@")[0].split("/")[1]
+
+
+def make_repository(folder: Path, action: Path, *, api_url: str = "") -> Path:
+    """Make a repository with the action in it, whose image is the one under test.
+
+    With `api_url` the action asks GitHub there where its input is not set: act overrules the
+    variable that a runner would say it with.
+    """
+    folder.mkdir()
+    text = action.read_text(encoding="utf-8")
+    image = f"docker://{os.environ[IMAGE_VARIABLE]}"
+    text = _replaced(text, "image: Dockerfile", f"image: {image}")
+    if api_url:
+        text = _replaced(text, "default: ${{ github.api_url }}", f"default: {api_url}")
+    (folder / "action.yml").write_text(text, encoding="utf-8")
+    for command in (
+        ("init", "--quiet", "--initial-branch=main"),
+        ("remote", "add", "origin", "https://github.com/acme/storefront"),
+        ("add", "--all"),
+        ("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "-m", "t"),
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
+def _replaced(text: str, old: str, new: str) -> str:
+    assert text.count(old) == 1, f"{old!r} stands there {text.count(old)} times"
+    return text.replace(old, new)

@@ -1,0 +1,10 @@
+import pytest
+
+from tests.support.s3.fault_proxy import FaultProxy
+
+
+@pytest.fixture
+def proxy(proxy: FaultProxy) -> FaultProxy:
+    """The proxy, whose rules speak of probes too."""
+    proxy.spares_probes = False
+    return proxy

@@ -1,0 +1,272 @@
+"""The probe: a guard is in force only where this S3 has shown that it honours conditions."""
+
+import re
+import time
+from threading import BoundedSemaphore
+
+import pytest
+
+from ci3.aws.bucket import BucketReader
+from ci3.aws.deletion.writer import BucketWriter
+from ci3.core.model.deployment import Versioning
+from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
+from tests.support.builders import stored
+from tests.support.concurrency_meter import Meter
+from tests.support.s3.answers import HTML, delete_result, error
+from tests.support.s3.fault_proxy import Answer, FaultProxy, Request
+from tests.support.s3.moto_s3 import Bucket
+
+DISABLED, ENABLED = Versioning.DISABLED, Versioning.ENABLED
+
+
+def writer(bucket: Bucket) -> BucketWriter:
+    reader = BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url)
+    return reader.open_writer()
+
+
+def probe(bucket: Bucket, versioning: Versioning = DISABLED) -> GuardProbe:
+    return writer(bucket).probe("previews/", versioning)
+
+
+def honour_in_batches(proxy: FaultProxy, code: str = "NoSuchKey", plain: str = "") -> None:
+    """Answer of every key that it fails with this code; without a condition with another."""
+
+    def make(request: Request) -> str:
+        said = code if b"<ETag>" in request.body else plain
+        keys = request.batch_keys
+        return delete_result([], [(key, said) for key in keys]) if said else delete_result(keys)
+
+    proxy.reply("POST", "delete", make)
+
+
+@pytest.mark.parametrize("versioning", Versioning)
+@pytest.mark.parametrize("code", ["NoSuchKey", "PreconditionFailed"])
+def test_s3_that_honours_conditions_everywhere_is_the_full_guard(
+    site: Bucket, proxy: FaultProxy, code: str, versioning: Versioning
+) -> None:
+    honour_in_batches(proxy, code)
+    assert probe(site, versioning).guard is DeleteGuard.ETAG
+
+
+def test_probe_deletes_only_keys_that_nobody_has_and_no_deployment(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    site.deploy("previews/a", days=1)
+    before = site.content()
+    probe(site)
+    probe(site)
+    keys = [key for one in proxy.sent("POST") for key in one.batch_keys]
+    keys += [one.target.partition("/previews/")[2] for one in proxy.sent("DELETE")]
+    names = [key.removeprefix("previews/") for key in keys]
+    assert all(re.fullmatch(r"\.ci3-probe-[0-9a-f]{16}(\?.*)?", name) for name in names)
+    assert len(set(names)) == len(names) >= 6
+    assert site.content() == before
+
+
+def test_s3_that_ignores_conditions_in_batches_guards_only_single_requests(site: Bucket) -> None:
+    found = probe(site)  # the in-process S3 is one
+    assert found.guard is DeleteGuard.ETAG_SINGLE
+    assert "not in batches: this S3 ignores them" in found.reason
+
+
+def test_guard_of_single_requests_leaves_batches_without_a_condition(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    face = writer(site)
+    face.probe("", DISABLED)
+    proxy.requests.clear()
+    outcomes = face.delete([stored("a/x", etag=""), stored("a/\x01")])
+    assert [one.outcome for one in outcomes.values()] == ["deleted", "absent"]
+    (batch,), (single,) = proxy.sent("POST"), proxy.sent("DELETE")
+    assert b"ETag" not in batch.body
+    assert "If-Match" in single.headers
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (204, "", "ignores them"),
+        (403, error("AccessDenied"), "need s3:GetObject"),
+        (403, "", "need s3:GetObject"),
+        (501, error("NotImplemented"), "not understood (NotImplemented"),
+        (404, "", "not understood"),
+        (404, HTML, "not understood"),
+        (404, error("NoSuchBucket"), "not understood (NoSuchBucket"),
+        (503, error("SlowDown"), "not understood (SlowDown"),
+        (400, error("InvalidArgument"), "not understood (InvalidArgument"),
+        (302, "", "not understood"),
+        (200, "", "not understood"),
+    ],
+)
+def test_answer_that_shows_no_honoured_condition_is_no_guard(  # noqa: PLR0917 - a table's columns
+    site: Bucket, proxy: FaultProxy, pauses: list[float], status: int, body: str, told: str
+) -> None:
+    proxy.answer("DELETE", "ci3-probe", body, status=status)
+    honour_in_batches(proxy)
+    face = writer(site)
+    found = face.probe("", DISABLED)
+    assert found.guard is DeleteGuard.NONE
+    assert told in found.reason
+    proxy.requests.clear()
+    proxy.answer("DELETE", ".", status=204)
+    face.delete([stored("a/x"), stored("a/\x01")])
+    assert not any(b"ETag" in one.body or "If-Match" in one.headers for one in proxy.requests)
+
+
+def test_probe_whose_answers_are_lost_is_no_guard(
+    site: Bucket, proxy: FaultProxy, pauses: list[float]
+) -> None:
+    proxy.drop("DELETE", "ci3-probe")
+    assert probe(site).guard is DeleteGuard.NONE
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, "<DeleteResult/>"),
+        (200, delete_result([], [("x", "NoSuchKey")])),
+        (400, error("MalformedXML")),
+        (403, error("AccessDenied")),
+        (412, error("PreconditionFailed")),
+    ],
+)
+def test_batch_whose_answer_shows_no_honoured_condition_is_not_guarded(
+    site: Bucket, proxy: FaultProxy, status: int, body: str
+) -> None:
+    proxy.answer("POST", "delete", body, status=status)
+    assert probe(site).guard is DeleteGuard.ETAG_SINGLE
+
+
+def test_server_that_does_not_know_the_condition_in_a_batch_keeps_its_batches(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    def make(request: Request) -> str | Answer:
+        if b"<ETag>" in request.body:
+            return Answer(status=400, body=error("MalformedXML").encode())
+        return delete_result(request.batch_keys)
+
+    proxy.reply("POST", "delete", make)
+    face = writer(site)
+    face.probe("", DISABLED)
+    proxy.forget_rules()
+    proxy.requests.clear()
+    assert face.delete([stored("a/x")])["a/x"].outcome is ObjectOutcome.DELETED
+    assert [one.method for one in proxy.requests] == ["POST"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "versioning", "guard"),
+    [
+        (404, "NoSuchKey", DISABLED, DeleteGuard.NONE),
+        (404, "NoSuchKey", ENABLED, DeleteGuard.NONE),
+        (404, "NoSuchKey", Versioning.UNKNOWN, DeleteGuard.NONE),
+        (412, "PreconditionFailed", DISABLED, DeleteGuard.ETAG),
+        (412, "PreconditionFailed", ENABLED, DeleteGuard.ETAG),
+    ],
+)
+def test_store_that_calls_every_missing_key_missing_has_shown_nothing(  # noqa: PLR0917 - a table
+    site: Bucket, proxy: FaultProxy, status: int, code: str, versioning: Versioning, guard
+) -> None:
+    proxy.answer("POST", "delete", error("NotImplemented"), status=501)
+    proxy.answer("DELETE", "ci3-probe", error(code), status=status)
+    assert probe(site, versioning).guard is guard
+
+
+def test_batch_that_calls_every_missing_key_missing_has_shown_nothing(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    honour_in_batches(proxy, "NoSuchKey", plain="NoSuchKey")
+    assert probe(site).guard is DeleteGuard.ETAG_SINGLE
+
+
+def test_sure_batch_is_no_guard_where_single_requests_have_shown_nothing(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    """What can't go in a batch would go alone, on a condition that nobody looks at."""
+    proxy.answer("DELETE", "ci3-probe", error("NoSuchKey"), status=404)
+    honour_in_batches(proxy, "NoSuchKey")
+    assert probe(site).guard is DeleteGuard.NONE
+
+
+def test_what_batches_were_answered_counts_for_nothing_where_conditions_are_ignored(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    """A store may take one key in a batch, and no more: then each goes alone."""
+    proxy.answer("DELETE", "ci3-probe", status=204)
+    face = writer(site)
+    assert face.probe("", DISABLED).guard is DeleteGuard.NONE
+    proxy.answer("POST", "delete", error("InvalidRequest"), status=400)
+    outcomes = face.delete([stored("a/x"), stored("a/y")])
+    assert {one.outcome for one in outcomes.values()} == {ObjectOutcome.DELETED}
+
+
+def test_policy_that_insists_on_conditions_does_not_spoil_the_probe(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    honour_in_batches(proxy, "NoSuchKey", plain="AccessDenied")
+    denied = Answer(status=403, body=error("AccessDenied").encode())
+    missing = Answer(status=404, body=error("NoSuchKey").encode())
+    proxy.reply("DELETE", "ci3-probe", lambda one: missing if "If-Match" in one.headers else denied)
+    assert probe(site).guard is DeleteGuard.ETAG
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4])
+@pytest.mark.parametrize("versioning", Versioning)
+def test_probe_asks_at_once_what_leaves_nothing_behind_as_far_as_it_may(
+    site: Bucket, proxy: FaultProxy, slots: int, versioning: Versioning
+) -> None:
+    """Where versions may be kept, plain requests are not made, and none while one is out."""
+    meter, take = Meter(), proxy.take
+
+    def metered(request: Request) -> Answer | None:
+        with meter.counted():
+            time.sleep(0.05)
+            return take(request)
+
+    proxy.take = metered
+    honour_in_batches(proxy)
+    assert writer(site).probe("", versioning, BoundedSemaphore(slots)).guard is DeleteGuard.ETAG
+    assert meter.most == (slots if versioning is DISABLED else 1)
+    sent = [*proxy.sent("DELETE"), *proxy.sent("POST")]
+    on_condition = [one for one in sent if "If-Match" in one.headers or b"<ETag>" in one.body]
+    assert len(on_condition) == 2
+    assert len(sent) == (4 if versioning is DISABLED else 2)
+
+
+def test_store_without_batches_that_honours_conditions_has_the_full_guard(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    proxy.answer("POST", "delete", error("NotImplemented"), status=501)
+    face = writer(site)
+    found = face.probe("", DISABLED)
+    assert found.guard is DeleteGuard.ETAG
+    assert "no bulk delete" in found.reason
+    site.put("a/x")
+    proxy.requests.clear()
+    assert face.delete([stored("a/x")])["a/x"].outcome is ObjectOutcome.CHANGED
+    assert [one.method for one in proxy.requests] == ["DELETE"]
+
+
+def test_marker_that_an_ignored_condition_made_is_removed(site: Bucket, proxy: FaultProxy) -> None:
+    site.enable_versioning()  # the in-process S3 ignores conditions in batches
+    proxy.rewrite("POST", "delete", _with_marker)
+    assert probe(site, ENABLED).guard is DeleteGuard.NONE
+    (batch,), removal = proxy.sent("POST"), proxy.sent("DELETE")[-1]
+    assert re.search(f"/{re.escape(batch.batch_keys[0])}[?].*versionId=m1", removal.target)
+
+
+def test_marker_that_cannot_be_removed_is_named(site: Bucket, proxy: FaultProxy) -> None:
+    made = {"x-amz-delete-marker": "true", "x-amz-version-id": "m1"}
+    proxy.answer("DELETE", "ci3-probe", status=204, headers=made)
+    proxy.answer("DELETE", "versionId=m1", error("AccessDenied"), status=403)
+    found = probe(site, ENABLED)
+    assert found.guard is DeleteGuard.NONE
+    (key,) = {one.target.partition(site.name + "/")[2].partition("?")[0]
+              for one in proxy.sent("DELETE")}  # fmt: skip
+    assert f"a delete marker of {key}" in found.reason
+    assert "AccessDenied" in found.reason
+
+
+def _with_marker(body: bytes) -> bytes:
+    marker = b"<DeleteMarkerVersionId>m1</DeleteMarkerVersionId><DeleteMarker>true</DeleteMarker>"
+    return re.sub(b"(</Key>).*?(</Deleted>)", rb"\1" + marker + rb"\2", body, flags=re.DOTALL)

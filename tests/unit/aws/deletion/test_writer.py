@@ -1,0 +1,368 @@
+"""Deleting: what S3 says of each key becomes its outcome, and silence is `unknown`."""
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from ci3.aws.bucket import BucketReader
+from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.deletion.writer import BucketWriter
+from ci3.core.model.deployment import Versioning
+from ci3.core.model.result import DeleteGuard, ObjectOutcome
+from ci3.errors import GateError
+from tests.support.builders import stored
+from tests.support.s3.answers import HTML, delete_result, error
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket
+
+
+def writer(bucket: Bucket) -> BucketWriter:
+    reader = BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url)
+    return reader.open_writer()
+
+
+def delete(bucket: Bucket, *keys: str) -> dict[str, KeyOutcome]:
+    return dict(writer(bucket).delete([stored(key) for key in keys]))
+
+
+def test_batch_deletes_what_it_names_and_nothing_else(site: Bucket, proxy: FaultProxy) -> None:
+    for key in ("a/x", "a/y", "ab/x", "a", "b/x"):
+        site.put(key)
+    outcomes = delete(site, "a/x", "a/y")
+    assert {one.outcome for one in outcomes.values()} == {ObjectOutcome.DELETED}
+    assert site.keys() == {"ab/x", "a", "b/x"}
+    assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["a/+", "a//x", "a/%2F", "a/&<>'\"", "a/é", "a/😀", "a/ b ", "a/\t", "a/?x#y", "a/../b/x"],
+)
+def test_odd_keys_go_in_a_batch_as_they_are(site: Bucket, proxy: FaultProxy, key: str) -> None:
+    site.put(key)
+    site.put("b/x")
+    assert delete(site, key)[key].outcome is ObjectOutcome.DELETED
+    assert site.keys() == {"b/x"}
+    assert [one.method for one in proxy.requests] == ["POST"]
+
+
+@pytest.mark.parametrize("key", ["a/\r", "a/\x01", "a/\x00", "a/\ufffe", "a/../b/\x01"])
+def test_key_that_xml_cannot_carry_goes_alone_and_spoils_no_batch(
+    site: Bucket, proxy: FaultProxy, key: str
+) -> None:
+    for one in (key, "a/x", "b/\x01"):
+        site.put(one)
+    outcomes = delete(site, key, "a/x")
+    assert {one.outcome for one in outcomes.values()} == {ObjectOutcome.DELETED}
+    assert site.keys() == {"b/\x01"}
+    assert sorted(one.method for one in proxy.requests) == ["DELETE", "POST"]
+
+
+def test_key_with_a_line_break_goes_alone(site: Bucket, proxy: FaultProxy) -> None:
+    proxy.answer("DELETE", "/a/%0A$", status=204)  # the in-process S3 knows no such path
+    assert delete(site, "a/\n")["a/\n"].outcome is ObjectOutcome.DELETED
+    assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "can_retry", "stops_run"),
+    [
+        ("AccessDenied", ObjectOutcome.DENIED, False, False),
+        ("NoSuchKey", ObjectOutcome.ABSENT, False, False),
+        ("NoSuchVersion", ObjectOutcome.ABSENT, False, False),
+        ("PreconditionFailed", ObjectOutcome.CHANGED, False, False),
+        ("InternalError", ObjectOutcome.FAILED, True, False),
+        ("SlowDown", ObjectOutcome.FAILED, True, False),
+        ("ServiceUnavailable", ObjectOutcome.FAILED, True, False),
+        ("ConditionalRequestConflict", ObjectOutcome.FAILED, True, False),
+        ("ObjectLocked", ObjectOutcome.DENIED, False, False),
+        ("ExpiredToken", ObjectOutcome.FAILED, False, True),
+        ("SomethingNew", ObjectOutcome.FAILED, False, False),
+        ("", ObjectOutcome.FAILED, False, False),
+    ],
+)
+def test_error_of_one_key_is_that_keys_outcome(  # noqa: PLR0917 - a table's columns
+    site: Bucket, proxy: FaultProxy, code: str, outcome, can_retry: bool, stops_run: bool
+) -> None:
+    proxy.answer("POST", "delete", delete_result(["a/x"], [("a/y", code)]))
+    outcomes = delete(site, "a/x", "a/y")
+    assert outcomes["a/x"].outcome is ObjectOutcome.DELETED
+    failed = outcomes["a/y"]
+    assert (failed.outcome, failed.can_retry, failed.stops_run) == (outcome, can_retry, stops_run)
+
+
+@pytest.mark.parametrize(
+    ("body", "outcomes"),
+    [
+        pytest.param("", ["unknown", "unknown"], id="an empty body"),
+        pytest.param("<DeleteResult/>", ["unknown", "unknown"], id="an empty result"),
+        pytest.param(HTML.partition("\n")[2], ["unknown", "unknown"], id="a login page"),
+        pytest.param(delete_result(["a/x"]), ["deleted", "unknown"], id="one left out"),
+        pytest.param(delete_result(["b/x"]), ["unknown", "unknown"], id="another key"),
+        pytest.param(
+            delete_result(["a/x", "a/y"], [("a/y", "AccessDenied")]), ["deleted", "denied"],
+            id="deleted and denied at once",
+        ),
+        pytest.param("<DeleteResult><Deleted/></DeleteResult>", ["unknown", "unknown"],
+                     id="no key"),
+    ],
+)  # fmt: skip
+def test_key_that_the_answer_does_not_speak_of_is_unknown(
+    site: Bucket, proxy: FaultProxy, pauses: list[float], body: str, outcomes: list[str]
+) -> None:
+    proxy.answer("POST", "delete", body)
+    assert [one.outcome for one in delete(site, "a/x", "a/y").values()] == outcomes
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome", "stops_run"),
+    [
+        pytest.param(403, error("AccessDenied"), "denied", False, id="denied"),
+        pytest.param(404, "", "unknown", False, id="not found, by whom?"),
+        pytest.param(404, HTML, "unknown", False, id="not found, says a page"),
+        pytest.param(404, error("NoSuchKey"), "unknown", False, id="no such key, which?"),
+        pytest.param(404, error("NoSuchBucket"), "failed", True, id="no such bucket"),
+        pytest.param(400, error("ExpiredToken"), "failed", True, id="expired"),
+        pytest.param(412, error("PreconditionFailed"), "unknown", False, id="changed, which?"),
+        pytest.param(503, error("SlowDown"), "failed", False, id="slow down, each time"),
+        pytest.param(200, error("InternalError"), "failed", False, id="an error in a 200"),
+        pytest.param(302, "", "unknown", True, id="sent elsewhere, where to?"),
+        pytest.param(200, "<DeleteResult><Deleted>", "failed", False, id="cut off"),
+    ],
+)
+def test_error_of_a_whole_batch_never_reads_as_gone(  # noqa: PLR0917 - a table's columns
+    site: Bucket,
+    proxy: FaultProxy,
+    pauses: list[float],
+    status: int,
+    body: str,
+    outcome: str,
+    stops_run: bool,
+) -> None:
+    proxy.answer("POST", "delete", body, status=status)
+    outcomes = delete(site, "a/x", "a/y")
+    assert [one.outcome for one in outcomes.values()] == [outcome, outcome]
+    assert {one.stops_run for one in outcomes.values()} == {stops_run}
+    assert all(one.message for one in outcomes.values())
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        (404, error("NoSuchKey"), "absent"),
+        (404, "", "unknown"),
+        (200, "", "unknown"),
+        (200, HTML, "unknown"),
+        (302, "", "unknown"),
+        (412, error("PreconditionFailed"), "changed"),
+        (409, error("ConditionalRequestConflict"), "failed"),
+        (403, error("AccessDenied"), "denied"),
+        (500, error("InternalError"), "failed"),
+    ],
+)
+def test_error_of_a_single_delete_is_that_keys_outcome(  # noqa: PLR0917 - a table's columns
+    site: Bucket, proxy: FaultProxy, pauses: list[float], status: int, body: str, outcome: str
+) -> None:
+    proxy.answer("DELETE", ".", body, status=status)
+    assert delete(site, "a/\n")["a/\n"].outcome == outcome
+
+
+def test_lost_answer_is_unknown(site: Bucket, proxy: FaultProxy, pauses: list[float]) -> None:
+    proxy.drop("POST", "delete")
+    proxy.drop("DELETE", ".")
+    outcomes = delete(site, "a/x", "a/\n")
+    assert [one.outcome for one in outcomes.values()] == ["unknown", "unknown"]
+
+
+def test_versioned_bucket_tells_the_delete_markers(bucket: Bucket) -> None:
+    bucket.enable_versioning()
+    for key in ("a/x", "a/\r"):
+        bucket.put(key)
+    outcomes = delete(bucket, "a/x", "a/\r")
+    assert all(one.marker_version_id for one in outcomes.values())
+    assert bucket.versions() == [("a/\r", False), ("a/\r", True), ("a/x", False), ("a/x", True)]
+
+
+def test_slow_down_is_told_apart_from_other_reasons_to_come_again(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    errors = [("a/x", "SlowDown"), ("a/y", "InternalError")]
+    proxy.answer("POST", "delete", delete_result([], errors))
+    outcomes = delete(site, "a/x", "a/y")
+    assert [one.is_throttled for one in outcomes.values()] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(501, "NotImplemented"), (405, "MethodNotAllowed"), (400, "MalformedXML"),
+     (400, "InvalidArgument")],
+)  # fmt: skip
+def test_store_without_batches_is_asked_once_and_then_key_by_key(
+    site: Bucket, proxy: FaultProxy, status: int, code: str
+) -> None:
+    site.deploy("a", days=1, files=30)
+    site.put("b/x")
+    proxy.answer("POST", "delete", error(code), status=status)
+    face, keys = writer(site), sorted(site.keys() - {"b/x"})
+    for part in (keys[:20], keys[20:]):
+        outcomes = face.delete([stored(key) for key in part])
+        assert {key: one.outcome for key, one in outcomes.items()} == dict.fromkeys(part, "deleted")
+    assert site.keys() == {"b/x"}
+    assert len(proxy.sent("POST")) == 1
+    assert len(proxy.sent("DELETE")) == 30
+
+
+def test_error_after_a_batch_that_was_answered_is_no_lack_of_batches(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    face = writer(site)
+    face.delete([stored("a/x")])
+    proxy.answer("POST", "delete", error("MalformedXML"), status=400)
+    assert face.delete([stored("a/y")])["a/y"].outcome is ObjectOutcome.FAILED
+    assert proxy.sent("DELETE") == []
+
+
+def test_single_requests_end_when_no_other_would_fare_better(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    proxy.answer("POST", "delete", error("NotImplemented"), status=501)
+    proxy.answer("DELETE", ".", error("ExpiredToken"), status=400)
+    outcomes = delete(site, *(f"a/{number}" for number in range(100)))
+    assert len(outcomes) == 100
+    assert {(one.outcome, one.stops_run) for one in outcomes.values()} == {("failed", True)}
+    assert len(proxy.sent("DELETE")) < 10
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        error("MissingContentMD5"),
+        error("InvalidRequest", "Missing required header for this request: Content-MD5"),
+    ],
+)
+def test_server_that_wants_an_md5_gets_it_from_then_on(
+    site: Bucket, proxy: FaultProxy, body: str
+) -> None:
+    for key in ("a/x", "a/y"):
+        site.put(key)
+    proxy.answer("POST", "delete", body, status=400, nth=1)
+    face = writer(site)
+    for key in ("a/x", "a/y"):
+        assert face.delete([stored(key)])[key].outcome is ObjectOutcome.DELETED
+    first, *later = proxy.requests
+    assert "Content-MD5" not in first.headers
+    assert len(later) == 2
+    for one in later:
+        digest = hashlib.md5(one.body, usedforsecurity=False).digest()
+        assert one.headers["Content-MD5"] == base64.b64encode(digest).decode()
+        assert "content-md5" in one.headers["Authorization"]
+
+
+def test_no_request_ever_bypasses_a_lock_or_asks_for_silence(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    delete(site, "a/x", "a/\x01")
+    for one in proxy.deletions:
+        assert "bypass" not in str(one.headers).lower()
+        assert b"<Quiet>true" not in one.body
+
+
+def guarded(bucket: Bucket, proxy: FaultProxy) -> BucketWriter:
+    """A writer that a probe told that conditions are honoured, batches included."""
+    proxy.reply(
+        "POST", "delete", lambda request: delete_result([], [(request.batch_keys[0], "NoSuchKey")])
+    )
+    face = writer(bucket)
+    assert face.probe("", Versioning.ENABLED).guard is DeleteGuard.ETAG
+    proxy.requests.clear()
+    return face
+
+
+def test_every_deletion_names_the_etag_that_was_listed(site: Bucket, proxy: FaultProxy) -> None:
+    face = guarded(site, proxy)
+    face.delete([stored("a/x", etag='"1"'), stored("a/y", etag='"2-3"'), stored("a/\x01")])
+    (batch,), (single,) = proxy.sent("POST"), proxy.sent("DELETE")
+    named = re.findall("<Key>(.*?)</Key><ETag>(.*?)</ETag>", batch.body.decode())
+    assert named == [("a/x", '"1"'), ("a/y", '"2-3"')]
+    assert single.headers["If-Match"] == '"e"'
+
+
+def test_object_that_changed_survives_a_single_deletion(site: Bucket, proxy: FaultProxy) -> None:
+    face = guarded(site, proxy)
+    for key in ("a/\x01", "a/\x02"):
+        site.put(key)
+    etag = site.client.head_object(Bucket=site.name, Key="a/\x02")["ETag"]
+    outcomes = face.delete([stored("a/\x01"), stored("a/\x02", etag=etag), stored("a/\x03")])
+    assert [one.outcome for one in outcomes.values()] == ["changed", "deleted", "absent"]
+    assert site.keys() == {"a/\x01"}
+
+
+@pytest.mark.parametrize("etag", ["", "*", '"a"\r\nx: y', '"é"', " "])
+def test_object_without_an_etag_that_can_be_named_is_not_deleted(
+    site: Bucket, proxy: FaultProxy, etag: str
+) -> None:
+    site.put("a/\x01")
+    face = guarded(site, proxy)
+    outcomes = face.delete([stored("a/x", etag=etag), stored("a/\x01", etag=etag)])
+    assert [one.outcome for one in outcomes.values()] == ["failed", "failed"]
+    assert all("no ETag" in one.message for one in outcomes.values())
+    assert proxy.requests == []
+
+
+@pytest.mark.parametrize("key", ["a/x", "a/\x01"])
+def test_conditional_deletion_whose_answer_was_lost_reads_as_gone(
+    site: Bucket, proxy: FaultProxy, pauses: list[float], key: str
+) -> None:
+    face = guarded(site, proxy)
+    site.put(key)
+    etag = site.client.head_object(Bucket=site.name, Key=key)["ETag"]
+    proxy.drop("DELETE", ".", nth=1)
+    proxy.drop("POST", "delete", nth=1)
+    assert face.delete([stored(key, etag=etag)])[key].outcome is ObjectOutcome.ABSENT
+    assert len(proxy.deletions) == 2
+
+
+def test_failed_condition_is_left_open_where_it_may_mean_gone(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    proxy.answer("DELETE", ".", error("PreconditionFailed"), status=412)
+    face = guarded(site, proxy)
+    said = face.delete([stored("a/\x01")])["a/\x01"]
+    assert said.outcome is ObjectOutcome.UNKNOWN
+    assert "changed or gone" in said.message
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        (204, "", "deleted"),
+        (404, error("NoSuchUpload"), "absent"),
+        (404, "", "unknown"),
+        (403, error("AccessDenied"), "denied"),
+        (500, error("InternalError"), "failed"),
+        (200, "", "unknown"),
+        (200, HTML, "unknown"),
+    ],
+)
+def test_aborting_an_upload_has_an_outcome(  # noqa: PLR0917 - a table's columns
+    site: Bucket, proxy: FaultProxy, pauses: list[float], status: int, body: str, outcome: str
+) -> None:
+    proxy.answer("DELETE", "/a/x[?].*uploadId=u1", body, status=status)
+    assert writer(site).abort_upload("a/x", "u1").outcome == outcome
+
+
+def test_lost_answer_to_an_abort_is_unknown(
+    site: Bucket, proxy: FaultProxy, pauses: list[float]
+) -> None:
+    proxy.drop("DELETE", ".")
+    assert writer(site).abort_upload("a/x", "u1").outcome is ObjectOutcome.UNKNOWN
+
+
+def test_abort_without_an_id_would_be_a_deletion_and_is_not_sent(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    with pytest.raises(GateError):
+        writer(site).abort_upload("a/x", "")
+    assert proxy.requests == []

@@ -1,0 +1,128 @@
+"""Unfinished uploads: a listing that can't be trusted is an error, and keys come back whole."""
+
+import pytest
+
+from ci3.aws.bucket import BucketReader
+from ci3.core.model.objects import StoredUpload
+from ci3.core.model.result import ObjectOutcome
+from ci3.errors import DeniedError, ListingError
+from tests.support.s3.answers import HTML, NAMESPACE, WHEN, error
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket
+
+
+def reader(bucket: Bucket) -> BucketReader:
+    return BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url)
+
+
+def listed(bucket: Bucket, prefix: str = "a/") -> list[StoredUpload]:
+    return [one for page in reader(bucket).list_uploads(prefix) for one in page]
+
+
+def upload(key: str, number: str = "u1", *, when: str = WHEN) -> str:
+    return (
+        f"<Upload><Key>{key}</Key><UploadId>{number}</UploadId><Initiated>{when}</Initiated>"
+        "</Upload>"
+    )
+
+
+def listing(
+    *entries: str, more: str = "false", key: str = "", number: str = "", encoding: str = ""
+) -> str:
+    markers = f"<NextKeyMarker>{key}</NextKeyMarker>" if key else ""
+    markers += f"<NextUploadIdMarker>{number}</NextUploadIdMarker>" if number else ""
+    encoded = f"<EncodingType>{encoding}</EncodingType>" if encoding else ""
+    return (
+        f"<ListMultipartUploadsResult {NAMESPACE}><IsTruncated>{more}</IsTruncated>{markers}"
+        f"{encoded}{''.join(entries)}</ListMultipartUploadsResult>"
+    )
+
+
+def begin(bucket: Bucket, key: str) -> str:
+    return bucket.client.create_multipart_upload(Bucket=bucket.name, Key=key)["UploadId"]
+
+
+def test_upload_is_listed_and_aborted_and_then_absent(bucket: Bucket) -> None:
+    begun = begin(bucket, "a/b c+é")
+    begin(bucket, "ab/x")
+    bucket.put("a/b c+é")
+    (one,) = listed(bucket)
+    assert (one.key, one.upload_id) == ("a/b c+é", begun)
+    face = reader(bucket).open_writer()
+    assert face.abort_upload(one.key, one.upload_id).outcome is ObjectOutcome.DELETED
+    assert face.abort_upload(one.key, one.upload_id).outcome is ObjectOutcome.ABSENT
+    assert listed(bucket) == []
+    assert len(listed(bucket, "ab/")) == 1
+    assert bucket.keys() == {"a/b c+é"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "encoding", "key"),
+    [
+        ("a/b+c%2Bd%C3%A9", "url", "a/b c+dé"),
+        ("a/%01", "url", "a/\x01"),
+        ("a/b+c%2B", "", "a/b+c%2B"),
+        ("a/b c+é", "url", "a/b c+é"),
+        ("a/100%", "url", "a/100%"),
+    ],
+)
+def test_keys_are_decoded_only_where_they_are_encoded(
+    site: Bucket, proxy: FaultProxy, sent: str, encoding: str, key: str
+) -> None:
+    proxy.answer("GET", "uploads.*encoding-type=url", listing(upload(sent), encoding=encoding))
+    assert [one.key for one in listed(site)] == [key]
+
+
+def test_every_page_is_read_from_where_the_last_one_ended(site: Bucket, proxy: FaultProxy) -> None:
+    pages = listing(upload("a/x"), more="true", key="a/%26", number="u1", encoding="url")
+    proxy.answer("GET", "uploads", pages)
+    proxy.answer("GET", "key-marker=a%2F%26.*upload-id-marker=u1", listing(upload("a/y", "u2")))
+    assert [(one.key, one.upload_id) for one in listed(site)] == [("a/x", "u1"), ("a/y", "u2")]
+
+
+def test_last_page_may_name_its_last_upload(site: Bucket, proxy: FaultProxy) -> None:
+    proxy.answer("GET", "uploads", listing(upload("a/x"), key="a/x", number="u1"))
+    assert [one.key for one in listed(site)] == ["a/x"]
+    assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        pytest.param(HTML, "<html>", id="a login page"),
+        pytest.param("<ListVersionsResult/>", "<ListVersionsResult>", id="another listing"),
+        pytest.param("<ListMultipartUploadsResult/>", "does not say whether", id="no content"),
+        pytest.param(listing(upload("a/x"), more="true"), "no marker", id="no marker"),
+        pytest.param(listing(upload("a/x"), more="TRUE"), "IsTruncated", id="oddly more"),
+        pytest.param(
+            listing(upload("a/x"), more="true", key="a/x", number="u1"), "same marker", id="a loop"
+        ),
+        pytest.param(listing(upload("b/x")), "'b/x', which is not there", id="outside"),
+        pytest.param(listing(upload("a/x", when=WHEN[:-1])), "time zone", id="no time zone"),
+        pytest.param(listing(upload("a/x", when="1999-01-01T00:00:00Z")), "older", id="time"),
+        pytest.param(listing("<Upload><Key>a/x</Key></Upload>"), "no UploadId", id="no id"),
+    ],
+)
+def test_page_that_cannot_be_trusted_is_an_error_that_says_where(
+    site: Bucket, proxy: FaultProxy, body: str, told: str
+) -> None:
+    proxy.answer("GET", "uploads", body)
+    with pytest.raises(ListingError) as caught:
+        listed(site)
+    assert told in caught.value.message
+    assert f"s3://{site.name}/a/" in caught.value.message
+
+
+def test_page_that_names_no_key_to_go_on_with_is_not_asked_for_again(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    proxy.answer("GET", "uploads", listing(upload("a/x"), more="true", number="u1"))
+    with pytest.raises(ListingError, match="no marker"):
+        listed(site)
+    assert len(proxy.requests) == 1
+
+
+def test_listing_that_is_denied_is_an_error(site: Bucket, proxy: FaultProxy) -> None:
+    proxy.answer("GET", "uploads", error("AccessDenied"), status=403)
+    with pytest.raises(DeniedError):
+        listed(site)

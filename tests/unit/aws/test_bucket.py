@@ -1,0 +1,72 @@
+"""The reader: where it reads, what of an object it reads, and which faces it opens."""
+
+import pytest
+
+from ci3.aws.bucket import BucketReader
+from ci3.errors import AccessError, GateError
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket
+
+
+def reader(bucket: Bucket) -> BucketReader:
+    return BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url)
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "recorded"),
+    [
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", "http://127.0.0.1:9"),
+        ("AWS_ENDPOINT_URL_S3", "https://s3.example.org", "https://s3.example.org"),
+        ("AWS_ENDPOINT_URL", "https://s3.eu-west-1.amazonaws.com", ""),
+        ("AWS_REGION", "eu-west-1", ""),
+    ],
+)
+def test_endpoint_of_the_aws_configuration_is_known_as_the_buckets(
+    monkeypatch, name, url, recorded
+):
+    monkeypatch.setenv(name, url)
+    reader = BucketReader(bucket="my-site", region="eu-west-1", endpoint_url="")
+    assert reader.endpoint_url == recorded
+
+
+@pytest.mark.parametrize(("limit_bytes", "is_read"), [(5, True), (6, True), (4, False), (0, False)])
+def test_object_is_read_whole_or_not_at_all(
+    bucket: Bucket, limit_bytes: int, is_read: bool
+) -> None:
+    bucket.put("journals/run", body=b"12345")
+    if is_read:
+        assert reader(bucket).read_whole("journals/run", limit_bytes) == b"12345"
+    else:
+        with pytest.raises(AccessError, match=f"journals/run.*larger than {limit_bytes} bytes"):
+            reader(bucket).read_whole("journals/run", limit_bytes)
+
+
+def test_object_that_is_not_there_is_an_error_not_empty(bucket: Bucket) -> None:
+    with pytest.raises(AccessError, match="NoSuchKey"):
+        reader(bucket).read_whole("journals/run", 100)
+
+
+def test_keys_of_every_page_are_listed(bucket: Bucket) -> None:
+    bucket.deploy("a", days=1, files=1001)
+    bucket.put("ab/x")
+    assert reader(bucket).list_keys("a/") == tuple(f"a/file-{one:05}" for one in range(1001))
+
+
+@pytest.mark.parametrize(
+    "face",
+    [
+        lambda reader: reader.open_writer(),
+        lambda reader: reader.open_version_remover(),
+        lambda reader: reader.open_journal_store("journals/run"),
+    ],
+)
+def test_face_of_another_s3_than_the_readers_is_a_bug(
+    site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, face
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", site.endpoint_url)
+    asked = BucketReader(bucket=site.name, region="us-east-1", endpoint_url="")
+    face(asked)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(GateError):
+        face(asked)
+    assert proxy.requests == []

@@ -1,0 +1,276 @@
+"""The client: what it may call, how it reads times, and what its errors say."""
+
+import random
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import botocore.utils
+import pytest
+from botocore.credentials import CredentialResolver
+from botocore.exceptions import ClientError
+
+from ci3 import __version__
+from ci3.aws.bucket import BucketReader
+from ci3.aws.client import (
+    JOURNAL_OPERATIONS,
+    LIFECYCLE_OPERATIONS,
+    READ_OPERATIONS,
+    VERSION_OPERATIONS,
+    WRITE_OPERATIONS,
+    _loader,
+    make_client,
+    open_session,
+    parse_timestamp,
+)
+from ci3.core.model.deployment import Versioning
+from ci3.errors import AccessError, DeniedError, ExitCode, GateError
+from tests.support.s3.answers import HTML, error
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket
+
+OTHER_CALLS: tuple[Callable[..., object], ...] = (
+    lambda s3, **on: s3.copy_object(**on, Key="a/x", CopySource="b/c"),
+    lambda s3, **on: s3.delete_bucket(**on),
+    lambda s3, **on: s3.put_bucket_versioning(**on, VersioningConfiguration={"Status": "Enabled"}),
+    lambda s3, **on: s3.create_multipart_upload(**on, Key="a/x"),
+    lambda s3, **on: s3.put_bucket_policy(**on, Policy="{}"),
+    lambda s3, **on: s3.put_object_acl(**on, Key="a/x", ACL="public-read"),
+    lambda s3, **on: s3.delete_object_tagging(**on, Key="a/x"),
+    lambda s3, **on: s3.complete_multipart_upload(**on, Key="a/x", UploadId="u"),
+    lambda s3, **_: s3.list_buckets(),
+)
+PUT_CALLS: tuple[Callable[..., object], ...] = (
+    lambda s3, **on: s3.put_object(**on, Key="a/x", Body=b""),
+)
+ABORT_CALLS: tuple[Callable[..., object], ...] = (
+    lambda s3, **on: s3.abort_multipart_upload(**on, Key="a/x", UploadId="u"),
+)
+DELETE_CALLS: tuple[Callable[..., object], ...] = (
+    lambda s3, **on: s3.delete_object(**on, Key="a/x"),
+    lambda s3, **on: s3.delete_objects(**on, Delete={"Objects": [{"Key": "a/x"}]}),
+)
+A_RULE = {"Status": "Enabled", "Filter": {"Prefix": "a/"}, "Expiration": {"Days": 9}}
+LIFECYCLE_CALLS: tuple[Callable[..., object], ...] = (
+    lambda s3, **on: s3.delete_bucket_lifecycle(**on),
+    lambda s3, **on: s3.put_bucket_lifecycle_configuration(
+        **on, LifecycleConfiguration={"Rules": [A_RULE]}
+    ),
+)
+GET_CALLS: tuple[Callable[..., object], ...] = (lambda s3, **on: s3.get_object(**on, Key="a/x"),)
+READ_CALLS: tuple[Callable[..., object], ...] = (
+    *GET_CALLS,
+    lambda s3, **on: s3.head_object(**on, Key="a/x"),
+    lambda s3, **on: s3.list_objects_v2(**on),
+    lambda s3, **on: s3.get_bucket_versioning(**on),
+    lambda s3, **on: s3.list_object_versions(**on),
+    lambda s3, **on: s3.list_multipart_uploads(**on),
+    lambda s3, **on: s3.get_bucket_lifecycle_configuration(**on),
+    lambda s3, **on: s3.get_object_lock_configuration(**on),
+)
+ALL_CALLS = {
+    *OTHER_CALLS,
+    *PUT_CALLS,
+    *ABORT_CALLS,
+    *DELETE_CALLS,
+    *LIFECYCLE_CALLS,
+    *READ_CALLS,
+}
+FACES = {
+    "reader": (READ_OPERATIONS, READ_CALLS),
+    "writer": (WRITE_OPERATIONS, DELETE_CALLS + ABORT_CALLS),
+    "version remover": (VERSION_OPERATIONS, DELETE_CALLS),
+    "lifecycle writer": (LIFECYCLE_OPERATIONS, LIFECYCLE_CALLS),
+    "journal store": (JOURNAL_OPERATIONS, PUT_CALLS + GET_CALLS),
+}
+"""What each face's client may call: as named, and as calls."""
+
+
+def client(url: str, operations: frozenset[str]):
+    return make_client(region="us-east-1", endpoint_url=url, operations=operations, connections=2)
+
+
+@pytest.mark.parametrize(("operations", "own"), FACES.values(), ids=FACES)
+def test_client_sends_no_byte_for_an_operation_that_is_not_its_own(
+    site: Bucket, proxy: FaultProxy, operations: frozenset[str], own
+) -> None:
+    s3 = client(site.endpoint_url, operations)
+    for call in ALL_CALLS.difference(own):
+        with pytest.raises(GateError):
+            call(s3, Bucket=site.name)
+    assert proxy.requests == []
+
+
+@pytest.mark.parametrize(("operations", "own"), FACES.values(), ids=FACES)
+def test_client_may_call_each_operation_of_its_own_and_no_more(
+    site: Bucket, proxy: FaultProxy, operations: frozenset[str], own
+) -> None:
+    s3 = client(site.endpoint_url, operations)
+    for call in own:
+        with suppress(ClientError):  # there is nothing in the bucket
+            call(s3, Bucket=site.name)
+    assert len(proxy.requests) == len(own) == len(operations)
+
+
+def test_nothing_that_a_reader_may_call_writes() -> None:
+    assert {name for name in READ_OPERATIONS if not re.match("List|Get|Head", name)} == set()
+
+
+def test_timestamps_are_read_as_botocore_reads_them() -> None:
+    chance = random.Random(20261123)  # noqa: S311 - no secret
+    forms = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ", "%Y%m%dT%H%M%SZ", "%Y-%m-%d %H:%M:%SZ",
+             "%Y-%m-%dT%H:%M:%S+00:00", "%Y-%m-%dT%H:%M:%S-07:30", "%Y-%m-%dT%H:%MZ",
+             "%a, %d %b %Y %H:%M:%S GMT")  # fmt: skip
+    start = datetime(1970, 1, 1, tzinfo=UTC)
+    for number in range(800):
+        when = start + timedelta(microseconds=chance.randrange(4_000_000_000_000_000))
+        text = when.strftime(forms[number % len(forms)])
+        for one in (text, re.sub(r"\.(\d{3})\d{3}Z", r".\1Z", text), text.replace("Z", "z")):
+            ours, theirs = parse_timestamp(one), botocore.utils.parse_timestamp(one)
+            assert (ours, ours.utcoffset()) == (theirs, theirs.utcoffset()), one
+
+
+@pytest.mark.parametrize("text", ["", "yesterdayZ", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z"])
+def test_text_that_is_no_time_is_an_error_as_botocore_has_it(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - botocore's own words
+        botocore.utils.parse_timestamp(text)
+    with pytest.raises(ValueError):  # noqa: PT011 - as above
+        parse_timestamp(text)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "hint"),
+    [
+        (403, error("AccessDenied"), DeniedError, "ci3 iam-policy"),
+        (403, error("AllAccessDisabled"), DeniedError, "ci3 iam-policy"),
+        (403, "", DeniedError, "ci3 iam-policy"),
+        (403, error("InvalidAccessKeyId"), AccessError, "access key"),
+        (403, error("SignatureDoesNotMatch"), AccessError, "secret key"),
+        (400, error("ExpiredToken"), AccessError, "get new ones"),
+        (400, error("InvalidToken"), AccessError, "session token"),
+        (403, error("RequestTimeTooSkewed"), AccessError, "clock"),
+        (404, error("NoSuchBucket"), AccessError, "bucket's name"),
+        (404, "", AccessError, "bucket's name"),
+        (404, HTML, AccessError, "bucket's name"),
+        (400, error("AuthorizationHeaderMalformed", more="<Region>eu-west-1</Region>"), AccessError,
+         "eu-west-1"),
+        (301, error("PermanentRedirect"), AccessError, "region"),
+        (301, error("PermanentRedirect", more="<Region>eu-west-1</Region>"), AccessError,
+         "eu-west-1"),
+        (302, "", AccessError, "login page"),
+        (500, error("InternalError"), AccessError, "Run again"),
+        (503, error("SlowDown"), AccessError, "Run again"),
+        (418, "", AccessError, "Run again"),
+    ],
+)  # fmt: skip
+def test_error_of_s3_says_what_where_and_what_to_do(  # noqa: PLR0917 - a table's columns
+    site: Bucket, proxy: FaultProxy, pauses: list[float], status: int, body: str, kind, hint: str
+) -> None:
+    proxy.answer("GET", "list-type=2", body, status=status)
+    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
+    with pytest.raises(AccessError) as caught:
+        list(reader.list_pages("a/"))
+    assert type(caught.value) is kind
+    assert caught.value.exit_code is ExitCode.ACCESS
+    assert f"listing s3://{site.name}/a/" in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_lost_answers_are_asked_again_and_then_an_error(
+    site: Bucket, proxy: FaultProxy, pauses: list[float]
+) -> None:
+    proxy.drop("GET", "list-type=2")
+    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
+    with pytest.raises(AccessError, match="can't be reached"):
+        list(reader.list_pages(""))
+    assert len(proxy.requests) == 5
+
+
+def test_address_where_nobody_answers_costs_few_seconds_of_pauses(
+    bucket: Bucket, closed_port_url: str, pauses: list[float]
+) -> None:
+    reader = BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=closed_port_url)
+    with pytest.raises(AccessError, match="can't be reached"):
+        list(reader.list_pages(""))
+    assert len(pauses) == 4
+    assert sum(pauses) < 15
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_missing_credentials_say_how_to_give_them(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv(name)
+    with pytest.raises(AccessError, match="no AWS credentials") as caught:
+        list(
+            BucketReader(
+                bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url
+            ).list_pages("")
+        )
+    assert "configure-aws-credentials" in caught.value.hint
+
+
+def test_unknown_profile_is_an_error_of_the_configuration(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(AccessError, match=r"the AWS configuration.*nobody"):
+        BucketReader(bucket=bucket.name, region="", endpoint_url=bucket.endpoint_url)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "versioning"),
+    [
+        (200, "<VersioningConfiguration/>", Versioning.DISABLED),
+        (200, "<V><Status>Enabled</Status></V>", Versioning.ENABLED),
+        (200, "<V><Status>Suspended</Status></V>", Versioning.SUSPENDED),
+        (200, "<V><Status>Paused</Status></V>", Versioning.UNKNOWN),
+        (403, error("AccessDenied"), Versioning.UNKNOWN),
+        (501, error("NotImplemented"), Versioning.UNKNOWN),
+    ],
+)
+def test_versioning_that_cannot_be_read_is_unknown(
+    site: Bucket, proxy: FaultProxy, status: int, body: str, versioning: Versioning
+) -> None:
+    proxy.answer("GET", "versioning", body, status=status)
+    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
+    assert reader.target("").versioning is versioning
+
+
+def test_credentials_that_are_nowhere_are_looked_for_once(
+    site: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the last place to look is a network that does not answer, each time takes seconds."""
+    looks: list[CredentialResolver] = []
+
+    def find_none(resolver: CredentialResolver) -> None:
+        looks.append(resolver)
+
+    monkeypatch.setattr(CredentialResolver, "load_credentials", find_none)
+    reader = BucketReader(bucket=site.name, region="", endpoint_url=site.endpoint_url)
+    reader.open_writer()
+    assert reader.opening() is None
+    with pytest.raises(AccessError, match="credentials"):
+        reader.versioning_state()
+    assert len(looks) == 1
+
+
+def test_services_that_credentials_come_from_are_known() -> None:
+    """botocore asks these itself, for profiles that name them."""
+    session = open_session()
+    for service in ("sso", "sso-oidc", "sts"):
+        client = session.client(service, region_name="us-east-1")
+        assert client.meta.service_model.service_name == service
+
+
+def test_sessions_share_a_loader_and_leave_its_search_paths_as_they_are() -> None:
+    """boto3.Session appends to the search paths of the loader that it finds."""
+    paths = list(_loader(None).search_paths)
+    open_session()
+    assert _loader(None).search_paths == paths
+
+
+def test_user_agent_names_ci3() -> None:
+    s3 = client("", READ_OPERATIONS)
+    assert re.search(rf"^Boto3/.* ci3/{__version__}( |$)", s3.meta.config.user_agent)

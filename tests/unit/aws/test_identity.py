@@ -1,0 +1,34 @@
+"""Who asks, as STS says it; an STS of AWS is not shown the keys of another S3."""
+
+import pytest
+
+from ci3.aws.identity import find_identity
+from ci3.errors import AccessError
+from tests.support.s3.fault_proxy import FaultProxy
+
+
+def ask(*, is_aws: bool = False) -> str:
+    return find_identity(region="us-east-1", is_aws=is_aws, credentials=None)
+
+
+def test_identity_is_told_where_an_sts_is_configured(s3_url: str, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", s3_url)
+    assert ask().startswith("arn:aws:sts::123456789012:")
+
+
+def test_aws_is_not_asked_about_the_keys_of_another_s3(monkeypatch, closed_port_url: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", closed_port_url)  # asking would fail
+    assert ask() == ""
+
+
+def test_aws_is_asked_about_its_own_keys(monkeypatch, closed_port_url: str, pauses) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", closed_port_url)
+    with pytest.raises(AccessError, match="asking who this is"):
+        ask(is_aws=True)
+
+
+def test_answer_without_a_name_is_an_error(proxy: FaultProxy, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", proxy.url)
+    proxy.answer("POST", "/", "<html><body>log in</body></html>")
+    with pytest.raises(AccessError, match="could not be read as STS's"):
+        ask()

@@ -1,0 +1,198 @@
+"""The policies as IAM reads them: their grammar, their patterns, and what they never allow."""
+
+import json
+import re
+import subprocess
+import sys
+from fnmatch import fnmatchcase, translate
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ci3.core.iam.patterns import literal, of_glob
+from ci3.core.iam.policy import Purpose, Scope, policy_for
+from ci3.core.iam.trust import Trust, trust_policy
+from ci3.core.inventory.report_location import ReportPlace
+from ci3.core.live.sources import LiveSource
+from tests.support.s3.iam import Need, allows, like
+
+EVERYTHING = Scope(
+    bucket="my-site",
+    prefix="app/",
+    region="eu-central-1",
+    account="123456789012",
+    protect=("release-*", "4f2a9c1"),
+    live_from=tuple(map(LiveSource.parse, ("cloudfront", "ssm:/my-site/live", "object:live.txt#a",
+                                          "branches", "url:https://www.example.org/"))),
+    inventory=ReportPlace.parse("s3://reports/my-site/daily/"),
+    stores_journal=True,
+    delete_versions=True,
+    insists_on_condition=True,
+)  # fmt: skip
+SCOPES = {
+    "plain": (Scope(bucket="my-site"),),
+    "everything": (EVERYTHING,),
+    "two targets": (EVERYTHING, Scope(bucket="my-site", prefix="api/")),
+    "China": (Scope(bucket="my-site", region="cn-north-1"),),
+    "access point": (Scope(bucket="arn:aws:s3:eu-central-1:123456789012:accesspoint/my-site"),),
+}
+
+
+def need(action: str, key: str) -> Need:
+    return Need(action=action, resource=f"arn:aws:s3:::my-site/{key}")
+
+
+@pytest.mark.parametrize("name", SCOPES)
+@pytest.mark.parametrize("purpose", Purpose)
+def test_policy_keeps_to_the_grammar(purpose: Purpose, name: str) -> None:
+    policy = json.loads(json.dumps(policy_for(purpose, SCOPES[name]).document))
+    assert set(policy) == {"Version", "Statement"}
+    assert policy["Version"] == "2012-10-17"
+    sids = [one["Sid"] for one in policy["Statement"]]
+    assert len(set(sids)) == len(sids)
+    for one in policy["Statement"]:
+        assert set(one) - {"Condition"} == {"Sid", "Effect", "Action", "Resource"}
+        assert re.fullmatch("[A-Za-z0-9]+", one["Sid"])
+        assert one["Action"]
+        assert not any("*" in action for action in one["Action"])
+        assert one["Effect"] == "Deny" or all(
+            resource.startswith("arn:") or one["Action"] == ["cloudfront:ListDistributions"]
+            for resource in one["Resource"]
+        )
+
+
+def test_policies_are_what_parliament_takes_for_sound() -> None:
+    """It knows which action takes which resource and condition; a wrong one shows that it looks."""
+    good = [json.dumps(policy_for(purpose, [scope]).document)
+            for purpose in Purpose if purpose is not Purpose.LIFECYCLE
+            for scope in (EVERYTHING, Scope(bucket="my-site"))]  # fmt: skip
+    wrong = json.dumps(policy_for(Purpose.APPLY, [EVERYTHING]).document).replace(
+        '"s3:GetBucketVersioning"', '"s3:ListBucketVersions", "s3:GetObject"')  # fmt: skip
+    script = (
+        "import json, sys; from parliament import analyze_policy_string as look; "
+        "print([[one.issue for one in look(text).findings] for text in json.load(sys.stdin)])"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, text=True,
+                          input=json.dumps([*good, wrong]), capture_output=True)  # fmt: skip
+    *of_good, of_wrong = json.loads(done.stdout.replace("'", '"'))
+    assert of_good == [[]] * len(good)
+    assert of_wrong == ["RESOURCE_MISMATCH"]
+
+
+def test_condition_on_the_prefix_stands_only_by_what_knows_it() -> None:
+    """With it, IAM would deny every request that has no such parameter."""
+    for purpose in Purpose:
+        for one in policy_for(purpose, [EVERYTHING]).document["Statement"]:
+            if "s3:prefix" in json.dumps(one.get("Condition", {})):
+                assert set(one["Action"]) <= {"s3:ListBucket", "s3:ListBucketVersions"}
+
+
+def test_only_apply_deletes_objects_and_only_in_folders() -> None:
+    for purpose in Purpose:
+        policy = policy_for(purpose, [Scope(bucket="my-site", prefix="app/")]).document
+        may = purpose in (Purpose.APPLY, Purpose.LIFECYCLE)
+        assert allows(policy, need("s3:DeleteObject", "app/ab12cd3/index.html")) == may
+        for key in ("app/index.html", "api/ab12cd3/index.html", "index.html", "app/.ci3/j/1"):
+            assert not allows(policy, need("s3:DeleteObject", key))
+
+
+def test_parameter_is_named_with_its_region_and_account() -> None:
+    text = json.dumps(policy_for(Purpose.PLAN, [EVERYTHING]).document)
+    assert "arn:aws:ssm:eu-central-1:123456789012:parameter/my-site/live" in text
+    assert "arn:aws:s3:::my-site/live.txt" in text
+
+
+def test_partitions_and_access_points_have_their_own_arns() -> None:
+    china = json.dumps(policy_for(Purpose.APPLY, SCOPES["China"]).document)
+    assert "arn:aws-cn:s3:::my-site/*/*" in china
+    assert "arn:aws:" not in china
+    point = json.dumps(policy_for(Purpose.APPLY, SCOPES["access point"]).document)
+    assert "accesspoint/my-site/object/*/*" in point
+
+
+def test_same_statement_of_two_targets_is_written_once() -> None:
+    two = [Scope(bucket="my-site", prefix="a/"), Scope(bucket="my-site", prefix="b/")]
+    sids = [one["Sid"] for one in policy_for(Purpose.PLAN, two).document["Statement"]]
+    assert sids == ["ListDeployments1", "ReadBucket1", "ListDeployments2"]
+
+
+NAMES = st.text(st.sampled_from("ab-1.*?$[]{}!"), min_size=1, max_size=6)
+
+
+def deny_holds(protected: str, key: str) -> bool:
+    policy = policy_for(Purpose.APPLY, [Scope(bucket="my-site", protect=(protected,))]).document
+    return not allows(policy, need("s3:DeleteObject", key))
+
+
+@given(st.data(), NAMES, st.text(st.sampled_from("a/*?"), max_size=4))
+def test_deny_holds_whatever_protect_holds(data, glob: str, rest: str) -> None:
+    regex = translate(glob)
+    assume("(?!" not in regex)  # a set that holds nothing
+    name = data.draw(st.from_regex(regex, fullmatch=True))
+    assume("/" not in name)
+    assert deny_holds(glob, f"{name}/{rest}")
+    assert deny_holds(glob, f"{glob}/{rest}")
+
+
+@given(name=NAMES, glob=st.text(st.sampled_from("ab-1.*?$"), min_size=1, max_size=6))
+def test_deny_of_a_glob_that_is_not_widened_holds_no_other_folder(name: str, glob: str) -> None:
+    pattern = of_glob(glob)
+    assert not pattern.is_wider
+    assert like(f"{pattern.text}/*", f"{name}/x") == fnmatchcase(name, glob)
+
+
+@given(
+    st.text(st.sampled_from("ab*?$[]{}/"), max_size=8),
+    st.text(st.sampled_from("ab*?$/"), max_size=8),
+)
+def test_literal_stands_for_itself_alone(text: str, other: str) -> None:
+    assert like(literal(text), text)
+    assert (text == other) == like(literal(text), other)
+
+
+@pytest.mark.parametrize(
+    ("glob", "text", "words"),
+    [
+        ("release-*", "release-*", None),
+        ("v[12]", "v?", "no [...]"),
+        ("v[1]", "v1", None),
+        ("[*]x", "${*}x", None),
+        ("*-keep", "*-keep", "goes on past a slash"),
+        ("a[", "a[", None),
+    ],
+)
+def test_glob_that_iam_can_not_say_is_widened_and_told(glob, text, words) -> None:
+    policy = policy_for(Purpose.APPLY, [Scope(bucket="my-site", protect=(glob,))])
+    assert f'"arn:aws:s3:::my-site/{text}/*"' in json.dumps(policy.document)
+    assert bool(words) == bool(policy.notes)
+    assert (words or "") in " ".join(policy.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "operator", "subject"),
+    [
+        ("o/r", "StringLike", "repo:o/r:*"),
+        ("o/r:environment:production", "StringEquals", "repo:o/r:environment:production"),
+        ("o/r:environment:a:b", "StringEquals", "repo:o/r:environment:a%3Ab"),
+        ("o/r:branch:main", "StringEquals", "repo:o/r:ref:refs/heads/main"),
+        ("o/r:branch:release/*", "StringLike", "repo:o/r:ref:refs/heads/release/*"),
+        ("o/r:pull_request", "StringEquals", "repo:o/r:pull_request"),
+        ("o@12/r@34:branch:main", "StringEquals", "repo:o@12/r@34:ref:refs/heads/main"),
+    ],
+)
+def test_trust_names_the_subject_as_github_writes_it(text, operator, subject) -> None:
+    policy = trust_policy(Trust.parse(text), account="123456789012", partition="aws")
+    [statement] = policy.document["Statement"]
+    said = statement["Condition"][operator]["token.actions.githubusercontent.com:sub"]
+    assert said == subject
+    audience = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:aud"]
+    assert audience == "sts.amazonaws.com"
+    assert any("June 18, 2026" in note for note in policy.notes) == ("@" not in text)
+
+
+@pytest.mark.parametrize("text", ["", "o", "o/r:main", "o/r:environment:", "*/r", "o/*", "o/r@3",
+                                  "o/r:", "https://github.com/o/r"])  # fmt: skip
+def test_trust_that_does_not_say_clearly_whom_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no repository|does not say|one id of two"):
+        Trust.parse(text)

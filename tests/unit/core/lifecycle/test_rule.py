@@ -1,0 +1,313 @@
+"""Rules of ours: what they say, which deployments they may delete, and when they go."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci3.core.lifecycle.configuration import ConfigurationText, Element, read_configuration
+from ci3.core.lifecycle.planning import RulesSeen, Ruling, rule
+from ci3.core.lifecycle.rule import ExpiryRule, can_be_named, is_named_as_ours, read_rule
+from ci3.core.lifecycle.rule_assignment import allot, make_rules
+from ci3.core.lifecycle.rule_status import Fate, Sight, judge_rules
+from ci3.core.model.decision import Action, Decision, Engine, ReasonCode
+from ci3.core.model.deployment import Versioning
+from ci3.core.model.issues import RefusalCode
+from tests.support.builders import NOW, days_ago, deployment, doomed, kept
+from tests.support.s3.lifecycle_texts import rule_for
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1).filter(
+    lambda name: "/" not in name
+)
+
+
+def standing_since(days: float, *, name: str = "old", of: int = 20) -> ExpiryRule:
+    """A rule that was made so many days ago."""
+    return rule_for(f"{name}/", days=of, expires_at=days_ago(days) + timedelta(days=7))
+
+
+def fate_of(rule: ExpiryRule, *decisions: Decision, **changes: object) -> Fate:
+    fields = {
+        "prefix": "",
+        "engine": Engine.LIFECYCLE,
+        "now": NOW,
+        "decisions": decisions,
+        "others": {},
+        "doubts": (),
+        "keeps_versions": False,
+    }
+    (one,) = judge_rules([rule], Sight(**(fields | changes)))
+    return one.fate
+
+
+def allotted(*decisions: Decision, others_count: int = 0, rules: tuple = ()) -> dict[str, Decision]:
+    found = allot(decisions, rules, now=NOW, others_count=others_count)
+    return {one.deployment.name: one for one in found.decisions}
+
+
+def codes(decision: Decision) -> set[ReasonCode]:
+    return {one.code for one in decision.reasons}
+
+
+# What a rule says.
+
+
+@given(NAMES, NAMES, st.sampled_from((None, 20)), st.sampled_from((None, 30)))
+def test_rule_is_known_again_whatever_its_folder_is_called(parent, name, days, noncurrent) -> None:
+    made = rule_for(f"{parent}/{name}/", days=days, noncurrent_days=noncurrent)
+    raw = ConfigurationText().with_rules([made.elements])
+    (found,) = read_configuration(raw).rules
+    assert read_rule(found.rule) == made
+    assert is_named_as_ours(found.rule)
+    assert made.rule_id.isascii()
+
+
+def test_rule_names_one_folder_and_days_and_nothing_that_acts_at_once() -> None:
+    (found,) = read_configuration(ConfigurationText().with_rules([rule_for("a/b/").elements])).rules
+    assert found.rule_id == "ci3/a/b/20261202T100000Z"
+    assert found.rule.find("Filter") == Element("Filter", "", (Element("Prefix", "a/b/"),))
+    assert found.rule.find("Expiration") == Element("Expiration", "", (Element("Days", "20"),))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ("<Status>Enabled</Status>", "<Status>Disabled</Status>"),
+        ("<Days>20</Days>", "<Date>2027-01-01</Date>"),
+        ("<Prefix>a/b/</Prefix>", "<Prefix>a/b</Prefix>"),
+        ("<Prefix>a/b/</Prefix>", "<Prefix></Prefix>"),
+        ("<Prefix>a/b/</Prefix>", "<Prefix>a/c/</Prefix>"),
+        ("20261202T100000Z", "never"),
+        ("</Rule>", "<Transition><Days>1</Days></Transition></Rule>"),
+        ("<Days>20</Days>", "<Days>many</Days>"),
+    ],
+)
+def test_rule_that_somebody_has_changed_is_not_ours_any_more(changed) -> None:
+    raw = ConfigurationText().with_rules([rule_for("a/b/").elements]).decode()
+    assert changed[0] in raw
+    (found,) = read_configuration(raw.replace(*changed).encode()).rules
+    assert read_rule(found.rule) is None
+    assert is_named_as_ours(found.rule)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "can"),
+    [
+        ("a/", True),
+        (f"{'x' * 234}/", True),
+        (f"{'x' * 235}/", False),
+        ("é" * 39 + "/", True),
+        ("é" * 40 + "/", False),
+        ("a\rb/", False),
+        ("a\x01b/", False),
+        ("a\tb/", False),
+        ("a<&>'\"b/", True),
+    ],
+)
+def test_name_that_does_not_fit_into_a_rule_gets_none(prefix: str, can: bool) -> None:
+    assert can_be_named(prefix) is can
+    assert not can or len(rule_for(prefix).rule_id) <= 255
+
+
+# Which deployments get one: the first guard.
+
+
+def test_old_ones_go_by_rule_and_younger_ones_directly() -> None:
+    found = allotted(
+        kept(deployment("new", 1)),
+        doomed(deployment("young", 8.9)),
+        doomed(deployment("old", 9.5, 9.1)),
+    )
+    assert found["old"].expire_days == 9
+    assert ReasonCode.BY_RULE in codes(found["old"])
+    assert found["young"].expire_days is None
+    assert ReasonCode.NOT_BY_RULE in codes(found["young"])
+    assert found["new"] == kept(deployment("new", 1))
+
+
+@given(st.lists(st.tuples(st.floats(0, 99), st.floats(0, 20), st.booleans()), max_size=8))
+def test_days_are_such_that_only_what_is_older_than_all_that_is_kept_goes(ages) -> None:
+    decisions = [
+        (kept if is_kept else doomed)(deployment(f"d{number}", newest + span, newest))
+        for number, (newest, span, is_kept) in enumerate(ages)
+    ]
+    oldest_kept = max((span + newest for newest, span, is_kept in ages if is_kept), default=0)
+    for one in allotted(*decisions).values():
+        if one.expire_days is None:
+            continue
+        newest_at = one.deployment.newest_at
+        assert one.is_delete
+        assert one.expire_days >= oldest_kept - 1e-6  # nothing kept, ever, is as old as that
+        assert one.expire_days > 8  # the term, and a day
+        assert newest_at + timedelta(days=one.expire_days) <= NOW  # it is due at once
+
+
+def test_nothing_goes_by_rule_that_is_not_older_than_what_is_protected() -> None:
+    found = allotted(kept(deployment("release", 400)), doomed(deployment("old", 90)))
+    assert found["old"].expire_days is None
+    assert "older than all that is kept" in found["old"].reasons[-1].message
+
+
+def test_oldest_go_first_where_rules_have_no_room_and_the_rest_stays_for_later() -> None:
+    found = allotted(
+        kept(deployment("new", 1)),
+        *(doomed(deployment(f"old-{age}", age)) for age in range(20, 25)),
+        others_count=998,
+    )
+    by_rule = {name for name, one in found.items() if one.expire_days}
+    assert by_rule == {"old-24", "old-23"}
+    for name in ("old-20", "old-21", "old-22"):
+        assert found[name].is_keep
+        assert ReasonCode.NO_ROOM_FOR_RULE in codes(found[name])
+
+
+def test_one_that_a_rule_stands_for_is_expiring_and_takes_no_second_rule() -> None:
+    rules = judge_rules(
+        [standing_since(1, name="old")],
+        Sight(prefix="", engine=Engine.LIFECYCLE, now=NOW,
+              decisions=(doomed(deployment("old", 30)),), others={}, doubts=(),
+              keeps_versions=False),
+    )  # fmt: skip
+    found = allotted(kept(deployment("new", 1)), doomed(deployment("old", 30)), rules=rules)
+    assert found["old"].action is Action.EXPIRING
+    assert "expiring (S3 deletes it within a day or two)" in found["old"].reasons[0].message
+    assert [*make_rules(found.values(), now=NOW, keeps_versions=False)] == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        replace(doomed(deployment("old", 30)), expire_days=31),
+        replace(doomed(deployment("old", 30)), expire_days=8),
+        replace(doomed(deployment("old", 30)), expire_days=1),
+        replace(doomed(replace(deployment("old", 30), prefix="")), expire_days=20),
+        replace(doomed(replace(deployment("old", 30), name="", prefix="/")), expire_days=20),
+        replace(doomed(replace(deployment("old", 30), newest_at=None)), expire_days=20),
+    ],
+)
+def test_rule_that_a_guard_forbids_is_never_made(odd: Decision) -> None:
+    with pytest.raises(ValueError, match="no rule may be made"):
+        list(make_rules([odd], now=NOW, keeps_versions=False))
+
+
+def test_versions_are_kept_for_the_time_of_an_undo_where_there_are_any() -> None:
+    due = replace(doomed(deployment("old", 30)), expire_days=30)
+    ((_, plain),) = make_rules([due], now=NOW, keeps_versions=False)
+    ((_, versioned),) = make_rules([due], now=NOW, keeps_versions=True)
+    assert (plain.noncurrent_days, versioned.noncurrent_days) == (None, 30)
+    assert plain.expires_at == NOW + timedelta(days=7)
+
+
+# When they go: the second guard.
+
+
+@pytest.mark.parametrize(
+    ("rule", "decision", "changes", "fate"),
+    [
+        pytest.param(standing_since(1), doomed(deployment("old", 30)), {}, Fate.STANDS,
+                     id="still due"),
+        pytest.param(standing_since(1), None, {}, Fate.EMPTIED, id="nothing left"),
+        pytest.param(standing_since(1), None, {"keeps_versions": True}, Fate.HIDDEN,
+                     id="only old versions left"),
+        pytest.param(standing_since(1), None,
+                     {"keeps_versions": True, "engine": Engine.DIRECT}, Fate.HIDDEN,
+                     id="only old versions left, and the engine is direct now"),
+        pytest.param(replace(standing_since(1), noncurrent_days=30), None,
+                     {"engine": Engine.DIRECT}, Fate.HIDDEN,
+                     id="only old versions left, and the bucket keeps no new ones"),
+        pytest.param(standing_since(1), kept(deployment("old", 30)), {}, Fate.KEPT,
+                     id="kept, live or pinned by now"),
+        pytest.param(standing_since(1), None, {"others": {"old": "match leaves it out"}},
+                     Fate.KEPT, id="no deployment any more"),
+        pytest.param(standing_since(1), doomed(deployment("old", 30, 0.5)), {}, Fate.CHANGED,
+                     id="re-deployed in part"),
+        pytest.param(standing_since(1), doomed(deployment("old", 30, 18)), {}, Fate.CHANGED,
+                     id="old, and younger than the rule allows"),
+        pytest.param(standing_since(3), doomed(deployment("old", 30, 5)), {}, Fate.CHANGED,
+                     id="younger than the rule allows"),
+        pytest.param(standing_since(7), doomed(deployment("old", 30)), {}, Fate.OVERDUE,
+                     id="its term is over"),
+        pytest.param(standing_since(6.9), doomed(deployment("old", 30)), {}, Fate.STANDS,
+                     id="its term is not over"),
+        pytest.param(standing_since(1), doomed(deployment("old", 30)), {"doubts": ("down",)},
+                     Fate.DOUBTFUL, id="not known what is live"),
+        pytest.param(standing_since(1), None, {"doubts": ("down",)}, Fate.DOUBTFUL,
+                     id="not known, and nothing left"),
+        pytest.param(standing_since(1), doomed(deployment("old", 30)),
+                     {"engine": Engine.DIRECT}, Fate.OTHER_ENGINE, id="back to direct"),
+        pytest.param(standing_since(1, of=None), None, {}, Fate.STANDS,
+                     id="follower of what is gone"),
+        pytest.param(standing_since(1, of=None), doomed(deployment("old", 30)), {}, Fate.CHANGED,
+                     id="follower of what is back"),
+        pytest.param(standing_since(8, of=None), None, {}, Fate.OVERDUE,
+                     id="follower whose time is over"),
+    ],
+)  # fmt: skip
+def test_rule_stands_only_while_all_is_as_it_was(rule, decision, changes, fate) -> None:
+    assert fate_of(rule, *([decision] if decision else []), **changes) is fate
+
+
+def test_rule_of_another_target_is_left_to_it() -> None:
+    sight = Sight(prefix="site/", engine=Engine.LIFECYCLE, now=NOW, decisions=(), others={},
+                  doubts=(), keeps_versions=False)  # fmt: skip
+    rules = [rule_for("old/"), rule_for("site/a/b/"), rule_for("site/"), rule_for("sites/old/")]
+    assert judge_rules(rules, sight) == ()
+    (own,) = judge_rules([*rules, rule_for("site/old/")], sight)
+    assert own.name == "old"
+
+
+def test_follower_removes_old_versions_only_and_outlives_the_time_of_an_undo() -> None:
+    hidden = judge_rules(
+        [standing_since(1)],
+        Sight(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=(), others={}, doubts=(),
+              keeps_versions=True),
+    )[0]  # fmt: skip
+    made = replace(hidden, rule=replace(hidden.rule, noncurrent_days=30)).successor(NOW)
+    assert made.days is None
+    assert made.expires_at == NOW + timedelta(days=37)
+    assert (
+        Element("Expiration", "", (Element("ExpiredObjectDeleteMarker", "true"),)) in made.elements
+    )
+    assert hidden.goes
+
+
+# What a plan says of it.
+
+
+def ruled(*decisions: Decision, seen: RulesSeen | None = None, **changes: object) -> Ruling:
+    sight = Sight(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=decisions, others={},
+                  doubts=(), keeps_versions=False)  # fmt: skip
+    fields = {"versioning": Versioning.DISABLED}
+    return rule(seen or RulesSeen(), sight, **(fields | changes))
+
+
+@pytest.mark.parametrize(("is_reported", "refuses"), [(True, False), (False, True)])
+def test_oldest_that_is_kept_may_be_known_by_a_report(is_reported: bool, refuses: bool) -> None:
+    """A report may be old, and then what it tells of is no younger than it was."""
+    partly = replace(deployment("new", 1), is_whole=False, is_reported=is_reported, fingerprint="")
+    found = ruled(kept(partly), doomed(deployment("old", 30)))
+    assert bool(found.refusals) is refuses
+    assert any(one.expire_days for one in found.decisions) is not refuses
+
+
+def test_refusal_leaves_the_decisions_as_they_were() -> None:
+    decisions = (kept(deployment("new", 1)), doomed(deployment("old", 30)))
+    found = ruled(*decisions, needs_mfa=True)
+    assert found.decisions == decisions
+    assert [one.code for one in found.refusals] == [RefusalCode.LIFECYCLE]
+
+
+@pytest.mark.parametrize("versioning", [*Versioning])
+@pytest.mark.parametrize("is_lacking", [False, True])
+def test_direct_run_tells_that_it_could_not_look_for_rules_left_behind(
+    versioning: Versioning, is_lacking: bool
+) -> None:
+    sight = Sight(prefix="", engine=Engine.DIRECT, now=NOW, decisions=(), others={}, doubts=(),
+                  keeps_versions=False)  # fmt: skip
+    seen = RulesSeen(problem="an element of its own", is_lacking=is_lacking)
+    found = rule(seen, sight, versioning=versioning)
+    assert [one.message.endswith("an element of its own") for one in found.warnings] == [True] * (
+        not is_lacking
+    )

@@ -1,0 +1,413 @@
+"""What forbids applying a plan, and what only warns."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from ci3.core.inventory.summary import describe
+from ci3.core.live.pins import pin_commits, protect
+from ci3.core.live.sources import LiveSource, Reading, Sighting
+from ci3.core.model.deployment import Hole, Ignored, NoncurrentTerm, Versioning
+from ci3.core.model.issues import RefusalCode, WarningCode
+from ci3.core.model.policy import DeleteLimit
+from ci3.core.plan.checks import (
+    Limits,
+    against_readings,
+    find_refusals,
+    find_warnings,
+    warn_of_undo_term,
+)
+from ci3.core.units import ByteSize
+from tests.support.builders import days_ago, deployment, doomed, empty, inventory, kept, stored
+
+NEW, OLD = deployment("new", 1), deployment("old", 9)
+MUST_BE_FOUND = (
+    "github-deployments:production",
+    "cloudfront",
+    "ssm:/my-site/live",
+    "object:current",
+    "url:https://www.example.org/version.json#commit",
+)
+NEED_ONLY_ANSWER = ("open-pull-requests", "branches")
+
+
+def refusals(found, *, pins=(), decisions=(), readings=(), **limits):
+    return [
+        (one.code, one.message)
+        for one in find_refusals(found, decisions, pins, readings, Limits(**limits))
+    ]
+
+
+def warnings(found, *, pins=(), readings=(), versioning=Versioning.ENABLED, **rules):
+    return [
+        (one.code, one.message) for one in find_warnings(found, pins, readings, versioning, **rules)
+    ]
+
+
+def reading(source, *names, problem=""):
+    sightings = tuple(Sighting(name=name, evidence=f"it says {name}") for name in names)
+    return Reading(source=LiveSource.parse(source), sightings=sightings, problem=problem)
+
+
+def test_nothing_speaks_against_a_whole_inventory():
+    found = inventory(NEW, OLD)
+    rest = {"pins": protect(["new"]), "readings": [reading("object:current", "new")]}
+
+    assert refusals(found, decisions=(kept(NEW), doomed(OLD)), **rest) == []
+    assert warnings(found, **rest) == []
+
+
+# Folders that can't be read, and what protects nothing.
+
+
+def test_each_hole_refuses():
+    found = replace(
+        inventory(NEW), holes=(Hole(name="a", reason="denied"), Hole(name="b", reason="cut off"))
+    )
+
+    assert refusals(found) == [
+        (RefusalCode.UNREADABLE_DEPLOYMENT, "a could not be listed: denied"),
+        (RefusalCode.UNREADABLE_DEPLOYMENT, "b could not be listed: cut off"),
+    ]
+
+
+def test_protected_name_that_is_nowhere_refuses_and_tells_the_nearest():
+    [(code, message)] = refusals(inventory(deployment("release-1", 1)), pins=protect(["relaese-1"]))
+
+    assert code is RefusalCode.PROTECTED_NOT_FOUND
+    assert message.startswith("protect names relaese-1, and there is no such folder")
+    assert message.endswith(" Did you mean release-1?")
+
+
+def test_protected_name_that_is_ignored_or_unreadable_is_no_typing_error():
+    found = replace(
+        inventory(NEW, ignored=(Ignored(name="assets/", reason="does not match"),)),
+        holes=(Hole(name="locked", reason="denied"),),
+    )
+
+    codes = [code for code, _ in refusals(found, pins=protect(["assets", "locked", "new"]))]
+
+    assert codes == [RefusalCode.UNREADABLE_DEPLOYMENT]
+
+
+def test_glob_and_commit_that_match_nothing_do_not_refuse():
+    assert refusals(inventory(NEW), pins=(*protect(["v*"]), *pin_commits(["abcdef1"]))) == []
+
+
+def test_glob_that_matches_nothing_warns_and_a_name_or_commit_does_not():
+    pins = (*protect(["v*", "n*", "nowhere"]), *pin_commits(["abcdef1"]))
+
+    assert warnings(inventory(NEW), pins=pins) == [
+        (WarningCode.PROTECTED_GLOB_UNMATCHED, "protect has v*, which matches no folder")
+    ]
+
+
+# Live sources.
+
+
+@pytest.mark.parametrize("source", [*MUST_BE_FOUND, *NEED_ONLY_ANSWER])
+def test_live_source_that_cannot_be_read_refuses(source):
+    unread = reading(source, problem="it did not answer")
+
+    assert refusals(inventory(NEW), readings=[unread]) == [
+        (
+            RefusalCode.LIVE_SOURCE_UNREADABLE,
+            f"live-from {source} could not be read: it did not answer",
+        )
+    ]
+
+
+def test_problem_refuses_even_beside_what_was_found():
+    half_read = reading("branches", "new", problem="page 2 did not come")
+
+    assert [code for code, _ in refusals(inventory(NEW), readings=[half_read])] == [
+        RefusalCode.LIVE_SOURCE_UNREADABLE
+    ]
+
+
+@pytest.mark.parametrize("source", MUST_BE_FOUND)
+def test_live_source_that_names_nothing_refuses(source):
+    assert refusals(inventory(NEW), readings=[reading(source)]) == [
+        (RefusalCode.LIVE_SOURCE_UNREADABLE, f"live-from {source} names nothing as live")
+    ]
+
+
+@pytest.mark.parametrize("source", MUST_BE_FOUND)
+def test_live_source_that_names_only_what_is_not_there_refuses_and_tells_the_nearest(source):
+    elsewhere = reading(source, "nwe", "ab12cd3")
+    told = "it says nwe, it says ab12cd3. Did you mean new?"
+
+    assert refusals(inventory(NEW), readings=[elsewhere]) == [
+        (RefusalCode.LIVE_NOT_FOUND, f"live-from {source} names nothing that is there: {told}")
+    ]
+    assert warnings(inventory(NEW), readings=[elsewhere]) == []
+
+
+@pytest.mark.parametrize("source", MUST_BE_FOUND)
+def test_live_source_that_also_names_what_is_not_there_warns(source):
+    some = reading(source, "new", "gone-1", "gone-2")
+
+    assert refusals(inventory(NEW), readings=[some]) == []
+    assert warnings(inventory(NEW), readings=[some]) == [
+        (
+            WarningCode.LIVE_NOT_FOUND,
+            f"live-from {source} also names what is not there: it says gone-1, it says gone-2",
+        )
+    ]
+
+
+@pytest.mark.parametrize("source", NEED_ONLY_ANSWER)
+@pytest.mark.parametrize("names", [(), ("never-deployed",), ("new", "never-deployed")])
+def test_branches_and_pull_requests_need_only_answer(source, names):
+    answered = [reading(source, *names)]
+
+    assert refusals(inventory(NEW), readings=answered) == []
+    if "never-deployed" not in names or "new" in names:
+        assert warnings(inventory(NEW), readings=answered) == []
+
+
+@pytest.mark.parametrize("source", NEED_ONLY_ANSWER)
+def test_branches_and_pull_requests_that_keep_nothing_are_warned_of(source):
+    answered = [reading(source, "gone-1", "gone-2")]
+
+    [(code, message)] = warnings(inventory(NEW), readings=answered)
+
+    assert code is WarningCode.LIVE_NOT_FOUND
+    assert message == (
+        f"live-from {source} names 2 commits, and no folder is named after one: it keeps nothing"
+    )
+
+
+def test_text_of_a_pointer_that_names_nothing_is_not_quoted():
+    secret = Sighting(name="s3cr3t", evidence="live.txt says s3cr3t", place="live.txt")
+    answered = [Reading(source=LiveSource.parse("object:live.txt"), sightings=(secret,))]
+
+    [(_, message)] = refusals(inventory(NEW), readings=answered)
+
+    assert "s3cr3t" not in message
+    assert "live.txt names something that is not there" in message
+
+
+def test_deployment_on_its_way_does_not_stand_for_the_live_one():
+    live = Sighting(name="gone", evidence="it says gone")
+    coming = Sighting(name="new", evidence="it is coming", must_be_found=False)
+    source = LiveSource.parse("github-deployments")
+    answered = [Reading(source=source, sightings=(coming, live))]
+
+    assert [code for code, _ in refusals(inventory(NEW), readings=answered)] == [
+        RefusalCode.LIVE_NOT_FOUND
+    ]
+
+
+def test_file_of_the_same_name_is_no_folder():
+    found = inventory(NEW, ignored=(Ignored(name="release-1", reason="a file"),))
+    answered = [reading("object:live.txt", "release-1")]
+
+    codes = [code for code, _ in refusals(found, readings=answered, pins=protect(["release-1"]))]
+
+    assert codes == [RefusalCode.PROTECTED_NOT_FOUND, RefusalCode.LIVE_NOT_FOUND]
+
+
+def test_each_live_source_must_name_something_by_itself():
+    readings = [reading("object:current", "new"), reading("cloudfront", "gone")]
+
+    assert [code for code, _ in refusals(inventory(NEW), readings=readings)] == [
+        RefusalCode.LIVE_NOT_FOUND
+    ]
+
+
+def test_live_commit_is_found_in_a_part_of_a_name():
+    commit = "ab12cd3" + "0" * 33
+    found = inventory(deployment("web-ab12cd3", 1))
+
+    assert refusals(found, readings=[reading("github-deployments", commit)]) == []
+
+
+def test_live_folder_that_is_no_deployment_or_unreadable_is_there():
+    found = replace(
+        inventory(NEW, ignored=(Ignored(name="assets/", reason="does not match"),)),
+        holes=(Hole(name="locked", reason="denied"),),
+    )
+    readings = [reading("object:current", "assets"), reading("cloudfront", "locked")]
+
+    assert [code for code, _ in refusals(found, readings=readings)] == [
+        RefusalCode.UNREADABLE_DEPLOYMENT
+    ]
+
+
+def test_many_missing_names_are_cut_short():
+    [(_, message)] = refusals(inventory(), readings=[reading("cloudfront", *"abcdefgh")])
+
+    assert message.endswith("it says d, it says e and 3 more.")
+
+
+def test_readings_are_held_against_the_names_of_all_folders():
+    there = reading("object:current", "new")
+
+    assert against_readings([there], ["new"]) == ()
+    assert [one.code for one in against_readings([there], ["old"])] == [RefusalCode.LIVE_NOT_FOUND]
+    assert [one.code for one in against_readings([there], [])] == [RefusalCode.LIVE_NOT_FOUND]
+
+
+# Limits.
+
+OLDER = deployment("older", 10, size_bytes=50)
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        (DeleteLimit(amount=1, is_percent=False), "max-delete allows 1"),
+        (DeleteLimit(amount=60, is_percent=True), "max-delete allows 60%"),
+    ],
+)
+def test_more_than_max_delete_refuses(limit, told):
+    decisions = (kept(NEW), doomed(OLD), doomed(OLDER))
+
+    assert refusals(inventory(), decisions=decisions, max_delete=limit) == [
+        (RefusalCode.MAX_DELETE, f"2 deployments of 3 would be deleted, and {told}")
+    ]
+
+
+def test_as_many_as_max_delete_is_not_refused():
+    limit = DeleteLimit(amount=50, is_percent=True)
+
+    assert refusals(inventory(), decisions=(kept(NEW), doomed(OLD)), max_delete=limit) == []
+
+
+@pytest.mark.parametrize(("limit", "is_refused"), [("2099B", True), ("2100B", False)])
+def test_max_delete_bytes_allows_up_to_its_border_and_counts_only_what_goes(limit, is_refused):
+    decisions = (kept(NEW), doomed(OLD), doomed(OLDER))  # two objects of 1,000 bytes, two of 50
+
+    found = refusals(
+        inventory(NEW, OLD, OLDER), decisions=decisions, max_delete_bytes=ByteSize.parse(limit)
+    )
+
+    told = "2.1 kB (2,100 bytes) would be deleted, and max-delete-bytes allows 2099B"
+    assert found == [(RefusalCode.MAX_DELETE_BYTES, told)] * is_refused
+
+
+def test_both_limits_are_told():
+    none = {
+        "max_delete": DeleteLimit(amount=0, is_percent=False),
+        "max_delete_bytes": ByteSize.parse("0B"),
+    }
+
+    assert [code for code, _ in refusals(inventory(), decisions=(doomed(OLD),), **none)] == [
+        RefusalCode.MAX_DELETE,
+        RefusalCode.MAX_DELETE_BYTES,
+    ]
+    assert refusals(inventory(), decisions=(kept(NEW),), **none) == []
+
+
+# What only warns.
+
+
+@pytest.mark.parametrize("versioning", list(Versioning))
+def test_versioning_that_could_not_be_read_warns(versioning):
+    codes = [code for code, _ in warnings(inventory(NEW), versioning=versioning)]
+
+    assert codes == [WarningCode.VERSIONING_UNKNOWN] * (versioning is Versioning.UNKNOWN)
+
+
+HOUR = 1 / 24
+SECOND = HOUR / 3600
+
+
+@pytest.mark.parametrize(
+    ("spans", "told"),
+    [
+        ([], ""),
+        ([0, HOUR / 2, HOUR], ""),
+        ([HOUR + SECOND], "1 deployment was"),
+        ([HOUR, 2 * HOUR, 30], "2 deployments were"),
+    ],
+)
+def test_deployment_whose_own_span_is_over_an_hour_warns(spans, told):
+    deployments = [deployment(f"d{place}", 40, 40 - days) for place, days in enumerate(spans)]
+    long = {1: "d0 (an hour)", 3: "d1 (2 hours), d2 (30 days)"}.get(len(spans))
+
+    assert warnings(inventory(*deployments, empty("e"))) == [
+        (WarningCode.LONG_SPAN, f"{told} uploaded over more than an hour, or changed later: {long}")
+    ] * bool(told)
+
+
+def test_many_long_spans_are_cut_short():
+    deployments = [deployment(f"d{place}", 40, 38) for place in range(7)]
+
+    [(_, message)] = warnings(inventory(*deployments))
+
+    assert message.endswith(
+        ": d0 (2 days), d1 (2 days), d2 (2 days), d3 (2 days), d4 (2 days) and 2 more"
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "counted", "told"),
+    [
+        ([], "", ""),
+        (["pr-1-a", "pr-2-b"], "", ""),
+        (["pr-1-a", "main"], "1 deployment does", "main"),
+        (["pr-1", "main"], "2 deployments do", "pr-1, main"),
+    ],
+)
+def test_deployment_that_group_by_does_not_match_warns(names, counted, told):
+    there = inventory(*(deployment(name, 1) for name in names))
+
+    found = warnings(there, group_by=re.compile(r"(pr-\d+)-.*"))
+
+    what = f"{counted} not match group-by, and each is kept as a group of its own: {told}"
+    assert found == [(WarningCode.UNGROUPED, what)] * bool(told)
+
+
+def test_deployment_that_group_by_matches_only_in_part_warns():
+    [(_, message)] = warnings(inventory(deployment("pr-1-a", 1)), group_by=re.compile(r"(pr-\d+)"))
+
+    assert message.endswith(": pr-1-a")
+
+
+def test_without_group_by_nothing_is_ungrouped():
+    assert warnings(inventory(deployment("main", 1))) == []
+
+
+def lacking(name):
+    objects = [stored(f"{name}/app.js", at=days_ago(1))]
+    return describe(name, f"{name}/", objects, required_file="index.html")
+
+
+def test_required_file_that_no_deployment_has_warns():
+    found = inventory(lacking("d1"), lacking("d2"))
+
+    assert warnings(found, required_file="index.html") == [
+        (
+            WarningCode.REQUIRED_FILE_UNFOUND,
+            "no deployment has index.html, so none is complete, and all stay",
+        )
+    ]
+
+
+def test_required_file_that_one_deployment_has_does_not_warn():
+    assert warnings(inventory(lacking("d1"), NEW), required_file="index.html") == []
+    assert warnings(inventory(), required_file="index.html") == []
+    assert warnings(inventory(lacking("d1"))) == []
+
+
+# Until when a deletion can be undone.
+
+
+@pytest.mark.parametrize(
+    ("term", "told"),
+    [
+        (None, []),
+        (NoncurrentTerm(), []),
+        (NoncurrentTerm(days=30), ["a lifecycle rule removes old versions 30 days after"]),
+        (NoncurrentTerm(days=1), ["a lifecycle rule removes old versions 1 day after"]),
+        (NoncurrentTerm(problem="denied"), ["could not be read: denied"]),
+    ],
+)
+def test_end_of_the_undo_is_told_where_there_is_one(term, told):
+    found = warn_of_undo_term(term)
+
+    assert [one.code for one in found] == [WarningCode.UNDO_TERM] * len(told)
+    assert all(part in one.message for part, one in zip(told, found, strict=True))

@@ -1,0 +1,196 @@
+"""What a plan is known by, what it counts, and what of it is still due."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from ci3.core.model.decision import Action, Reason, ReasonCode
+from ci3.core.model.deployment import Ignored, Versioning
+from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
+from ci3.core.model.policy import DeleteLimit, Origin, PolicyEntry
+from ci3.core.plan.plan import compare
+from tests.support.builders import NOW, days_ago, deployment, doomed, empty, kept, plan, target
+
+NEW, OLD = deployment("new", 1), deployment("old", 9)
+ENTRY = PolicyEntry(value=3, origin=Origin.INPUT)
+REFUSAL = Refusal(code=RefusalCode.MAX_DELETE, message="too many")
+
+
+def usual(**changes):
+    decisions = changes.pop("decisions", (kept(NEW), doomed(OLD)))
+    return plan(*decisions, **({"policy": {"keep-count": ENTRY}} | changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"created_at": days_ago(1)},
+        {"ci3_version": "9.9.9"},
+        {"decisions": (doomed(OLD, "4 newer ones, told otherwise"), kept(NEW, message="first"))},
+        {"policy": {"keep-count": PolicyEntry(value=3, origin=Origin.OPTION)}},
+        {"ignored": (Ignored(name="x", reason="y"),)},
+        {"warnings": (PlanWarning(code=WarningCode.VERSIONING_UNKNOWN, message="m"),)},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_plan_id_is_independent_of_times_wording_and_order(changes):
+    assert usual(**changes).plan_id == usual().plan_id
+
+
+def test_plan_id_is_independent_of_the_order_of_settings():
+    one, other = {"keep-count": ENTRY}, {"match": ENTRY}
+
+    assert usual(policy=one | other).plan_id == usual(policy=other | one).plan_id
+
+
+def decided_otherwise(**changes):
+    return {"decisions": (kept(NEW), doomed(replace(OLD, **changes)))}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"target": replace(target(), bucket="other")},
+        {"target": replace(target(), region="us-east-1")},
+        {"target": replace(target(), prefix="site/")},
+        {"target": replace(target(), endpoint_url="https://minio.example.org")},
+        {"target": replace(target(), versioning=Versioning.ENABLED)},
+        {"policy": {}},
+        {"policy": {"keep-count": PolicyEntry(value=4, origin=Origin.INPUT)}},
+        {"policy": {"keep-count": PolicyEntry(value="3", origin=Origin.INPUT)}},
+        {"policy": {"keep-within": ENTRY}},
+        {"refusals": (REFUSAL,)},
+        {"decisions": (doomed(OLD),)},
+        {"decisions": (kept(NEW),)},
+        {"decisions": (kept(NEW), kept(OLD))},
+        {"decisions": (kept(NEW), replace(doomed(OLD), action=Action.KEEP))},
+        {"decisions": (kept(NEW, ReasonCode.PROTECTED), doomed(OLD))},
+        {"decisions": (replace(kept(NEW), group="g"), doomed(OLD))},
+        decided_otherwise(name="older"),
+        decided_otherwise(prefix="site/old/"),
+        decided_otherwise(fingerprint="0" * 64),
+        decided_otherwise(object_count=3),
+        decided_otherwise(size_bytes=3),
+        decided_otherwise(oldest_at=days_ago(10)),
+        decided_otherwise(newest_at=days_ago(8)),
+        decided_otherwise(complete=False),
+    ],
+    ids=str,
+)
+def test_plan_id_depends_on_target_policy_refusals_decisions_and_fingerprints(changes):
+    assert usual(**changes).plan_id != usual().plan_id
+
+
+def test_plan_id_depends_on_each_reason():
+    more = Reason(code=ReasonCode.PROTECTED, message="protected by new")
+    first = kept(NEW)
+
+    both = replace(first, reasons=(*first.reasons, more))
+
+    assert usual(decisions=(both, doomed(OLD))).plan_id != usual().plan_id
+
+
+def test_totals_count_what_stays_and_what_goes():
+    two = plan(
+        kept(NEW), doomed(OLD), doomed(deployment("older", 10, size_bytes=5)), kept(empty("e"))
+    )
+
+    totals = two.totals
+    assert (totals.found, totals.keep, totals.delete) == (4, 2, 2)
+    assert (totals.objects_to_delete, totals.bytes_to_delete, totals.bytes_to_keep) == (
+        4,
+        2010,
+        2000,
+    )
+
+
+def test_refusal_makes_a_plan_not_applyable_and_a_warning_does_not():
+    warning = PlanWarning(code=WarningCode.VERSIONING_UNKNOWN, message="m")
+
+    assert usual(warnings=(warning,)).applyable
+    assert not usual(refusals=(REFUSAL,)).applyable
+
+
+@pytest.mark.parametrize(
+    ("amount", "is_percent", "delete_count", "found_count", "is_allowed"),
+    [
+        (2, False, 2, 2, True),
+        (2, False, 3, 900, False),
+        (0, False, 0, 9, True),
+        (0, False, 1, 9, False),
+        (50, True, 5, 10, True),
+        (50, True, 6, 10, False),
+        (50, True, 5, 9, False),
+        (33, True, 1, 3, False),
+        (34, True, 1, 3, True),
+        (100, True, 9, 9, True),
+        (0, True, 0, 9, True),
+        (0, True, 1, 999, False),
+        (10, True, 0, 0, True),
+    ],
+)
+def test_limit_allows_up_to_its_border(amount, is_percent, delete_count, found_count, is_allowed):
+    limit = DeleteLimit(amount=amount, is_percent=is_percent)
+
+    assert limit.allows(delete_count, found_count) is is_allowed
+
+
+# What of an approved plan is still due.
+
+APPROVED = (kept(NEW), doomed(OLD))
+
+
+def still_due(*fresh, approved=None):
+    later = NOW + timedelta(days=1)
+    return compare(plan(*(approved or APPROVED)), plan(*fresh, created_at=later))
+
+
+def test_unchanged_and_still_doomed_is_due():
+    found = still_due(kept(NEW), doomed(OLD, "told anew"))
+
+    assert found.due == (doomed(OLD, "told anew"),)
+    assert found.withdrawn == {}
+
+
+def test_doomed_since_the_approval_is_not_due():
+    assert still_due(doomed(NEW), doomed(OLD)).due == (doomed(OLD),)
+    assert still_due(doomed(deployment("other", 20)), doomed(OLD)).due == (doomed(OLD),)
+
+
+def test_kept_by_now_is_withdrawn_with_every_reason():
+    keep = kept(OLD, ReasonCode.PROTECTED, "protected by old")
+    more = Reason(code=ReasonCode.KEEP_COUNT, message="the newest")
+
+    found = still_due(replace(keep, reasons=(*keep.reasons, more)))
+
+    assert found.due == ()
+    assert found.withdrawn == {"old": "protected by old; the newest"}
+
+
+def test_changed_since_the_plan_is_withdrawn():
+    found = still_due(kept(NEW), doomed(replace(OLD, fingerprint="0" * 64)))
+
+    assert found.due == ()
+    assert found.withdrawn == {"old": "its objects changed since the plan"}
+
+
+def test_gone_since_the_plan_is_withdrawn():
+    found = still_due(kept(NEW))
+
+    assert found.due == ()
+    assert found.withdrawn == {"old": "it is gone"}
+
+
+def test_each_approved_deletion_is_due_or_withdrawn():
+    gone, changed, spared, due = (deployment(name, 9) for name in ("a", "b", "c", "d"))
+
+    found = still_due(
+        doomed(replace(changed, fingerprint="0" * 64)),
+        kept(spared),
+        doomed(due),
+        approved=tuple(map(doomed, (gone, changed, spared, due))),
+    )
+
+    assert [one.deployment.name for one in found.due] == ["d"]
+    assert sorted(found.withdrawn) == ["a", "b", "c"]

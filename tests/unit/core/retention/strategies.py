@@ -1,0 +1,135 @@
+"""Random deployments, policies, pins and clocks, for the properties and for seeded loops.
+
+Everything is made by a `choose` that picks one of several values: hypothesis's, which shrinks to
+the first of them, or that of a seeded `random.Random`.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from ci3.core.live.pins import Pin, pin_commits, protect
+from ci3.core.model.decision import ReasonCode
+from ci3.core.model.deployment import Deployment, Inventory
+from ci3.core.retention.decide import AgeFrom, RetentionPolicy, decide
+from ci3.core.units import Duration
+from tests.support.builders import NOW
+
+NAMES = (
+    "d1", "d2", "d3", "pr-1-a", "pr-1-b", "pr-1", "pr-1-c", "pr-2-a", "pr-2-b",
+    "d4", "release-1", "abcdef1", "abcdef", "web-ABCDEF12-3", "web-2", "d5", "--",
+)  # fmt: skip
+PINS = (
+    *protect(["d1", "d[2-5]", "pr-2-*", "release-*", "nothing"]),
+    *pin_commits(["abcdef1234567890"]),
+    Pin(code=ReasonCode.LIVE, pattern="pr-1-b", evidence="version.json names pr-1-b"),
+    Pin(code=ReasonCode.LIVE, pattern="ABCDEF12", evidence="main is at ABCDEF12"),
+)
+GROUPINGS = (
+    re.compile(r"(pr-\d+)-.*"),
+    re.compile(r"(?:(pr)|(web|d))(?:-\w+|\d)"),
+    re.compile(r"([a-z]*).*?(\d?)"),
+    re.compile(r"(pr-1|d).?"),
+)
+# The Monday after ISO week 53 of 2026, which ends in January 2027.
+TURN_OF_THE_YEAR = datetime(2027, 1, 4, 1, tzinfo=UTC)
+STEPS = tuple(timedelta(hours=hours) for hours in (1, 12, 48, 240))
+DURATIONS = tuple(Duration.parse(text) for text in ("3h", "36h", "6d", "8w", "0h"))
+DRAWN = st.integers(0, 2**24 - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All that a decision rests on."""
+
+    deployments: tuple[Deployment, ...]
+    policy: RetentionPolicy
+    pins: tuple[Pin, ...]
+    now: datetime
+    minimum: int
+
+    def decisions(self):
+        """Ask the real rules."""
+        there = Inventory(deployments=self.deployments)
+        return decide(there, self.policy, self.pins, self.now, self.minimum)
+
+    def doomed(self):
+        """Name what the real rules delete."""
+        return {one.deployment.name for one in self.decisions() if one.is_delete}
+
+    def without(self, names):
+        """Make the same situation after these are gone."""
+        left = tuple(one for one in self.deployments if one.name not in names)
+        return replace(self, deployments=left)
+
+
+def make_situation(choose):
+    last_at, step = choose((NOW, TURN_OF_THE_YEAR)), choose(STEPS)
+    slots = range(choose((18, 5)))
+    return Situation(
+        deployments=make_deployments(choose, last_at, step, slots),
+        policy=make_policy(choose),
+        pins=tuple(choose(PINS) for _ in range(choose((0, 0, 1, 2)))),
+        now=last_at + choose((0, 1, 9, -5, -12, -1000, 1000)) * step,
+        minimum=choose((1, 1, 1, 2, 4)),
+    )
+
+
+def make_deployments(choose, last_at, step, slots):
+    """Make up to fifteen within a few steps, so that many overlap or have equal times."""
+    left, made = list(NAMES), []
+    for _ in range(choose(range(16))):
+        name = choose(left)
+        left.remove(name)
+        made.append(make_deployment(choose, name, last_at, step, slots))
+    return tuple(made)
+
+
+def make_deployment(choose, name, last_at, step, slots):
+    kind = choose(("complete", "complete", "complete", "complete", "incomplete", "empty"))
+    first = last_at - choose(slots) * step - timedelta(seconds=choose((0, 0, 0, 1)))
+    last = first + choose((0, 0, 1, 2, 5)) * step
+    is_whole = choose((True, True, True, False)) or kind == "empty"
+    is_empty = kind == "empty"
+    return Deployment(
+        name=name,
+        prefix=f"{name}/",
+        object_count=2 if is_whole and not is_empty else 0,
+        size_bytes=0,
+        oldest_at=None if is_empty else first,
+        newest_at=None if is_empty else last,
+        first_at=None if is_empty else choose((first, last, first + (last - first) / 2, None)),
+        complete=kind == "complete",
+        is_whole=is_whole,
+        fingerprint=name if is_whole else "",
+    )
+
+
+def make_policy(choose):
+    return RetentionPolicy(
+        keep_count=choose((1, 2, 3, 0, 1, 5)),
+        keep_within=choose((*[None] * 10, *DURATIONS)),
+        keep_daily=choose((0, 0, 0, 0, 0, 1, 3)),
+        keep_weekly=choose((0, 0, 0, 0, 0, 1, 3)),
+        keep_monthly=choose((0, 0, 0, 0, 0, 1, 3)),
+        group_by=choose((None, None, None, None, *GROUPINGS)),
+        age_from=choose((AgeFrom.SPAN, AgeFrom.SPAN, *AgeFrom)),
+    )
+
+
+@st.composite
+def situations(draw):
+    """Draw situations, one number for several choices, which is quicker than one for each."""
+    number, left = 0, 0
+
+    def choose(options):
+        nonlocal number, left
+        if left < 100 * len(options):
+            number, left = draw(DRAWN), 2**24
+        number, index = divmod(number, len(options))
+        left //= len(options)
+        return options[index]
+
+    return make_situation(choose)

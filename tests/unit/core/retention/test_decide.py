@@ -1,0 +1,295 @@
+"""What stays and what goes, as tables: each row is a deployment and the decision about it."""
+
+from dataclasses import replace
+
+import pytest
+
+from ci3.core.inventory.summary import describe
+from ci3.core.model.decision import ReasonCode
+from ci3.core.retention.age_order import newest_first
+from ci3.core.retention.decide import RetentionPolicy, decide
+from tests.support.builders import NOW, days_ago, deployment, empty, inventory, marker_only, stored
+from tests.unit.core.retention.tables import Case, decided, expected, row
+
+
+def decisions(*deployments, keep_count=1, pins=(), minimum=1, now=NOW):
+    policy = RetentionPolicy(keep_count=keep_count)
+    return decide(inventory(*deployments), policy, pins, now, minimum)
+
+
+def decision_about(name, *deployments, **rules):
+    return next(one for one in decisions(*deployments, **rules) if one.deployment.name == name)
+
+
+def upload(name, first_days, last_days=None):
+    return deployment(name, first_days, last_days)
+
+
+CASES = {
+    "the newest stay, as many as keep-count says": Case(
+        keep_count=2,
+        rows=(
+            (upload("d4", 1), "keep: keep-count"),
+            (upload("d3", 2), "keep: keep-count"),
+            (upload("d2", 3), "delete: superseded"),
+            (upload("d1", 400), "delete: superseded"),
+        ),
+    ),
+    "a lone deployment stays, however old": Case(
+        rows=((upload("d1", 4000), "keep: keep-count"),),
+    ),
+    "fewer than keep-count all stay": Case(
+        keep_count=5,
+        rows=(
+            (upload("d2", 1), "keep: keep-count"),
+            (upload("d1", 2), "keep: keep-count"),
+        ),
+    ),
+    "an empty bucket has nothing to decide": Case(rows=()),
+    "a deployment goes when the one after it began after it was done": Case(
+        rows=(
+            (upload("d2", 1.9, 1), "keep: keep-count"),
+            (upload("d1", 3, 2), "delete: superseded"),
+        ),
+    ),
+    "overlapping times keep": Case(
+        rows=(
+            (upload("d2", 2.5, 1), "keep: keep-count"),
+            (upload("d1", 3, 2), "keep: ambiguous-age"),
+        ),
+    ),
+    "one that begins in the instant in which the other ends is not known to be newer": Case(
+        rows=(
+            (upload("d2", 2, 1), "keep: keep-count"),
+            (upload("d1", 3, 2), "keep: ambiguous-age"),
+        ),
+    ),
+    "equal times keep both": Case(
+        rows=(
+            (upload("d1", 2), "keep: keep-count"),
+            (upload("d2", 2), "keep: ambiguous-age"),
+        ),
+    ),
+    "one uploaded during the other's upload keeps both": Case(
+        rows=(
+            (upload("d2", 9, 1), "keep: keep-count"),
+            (upload("d1", 5, 4), "keep: ambiguous-age"),
+        ),
+    ),
+    "a re-uploaded file in an old deployment keeps all that it may be older than": Case(
+        rows=(
+            (upload("mended", 30, 1), "keep: keep-count"),
+            (upload("d3", 10), "keep: ambiguous-age"),
+            (upload("d2", 20), "delete: superseded"),  # d3 is known to be newer
+            (upload("d1", 40), "delete: superseded"),
+        ),
+    ),
+    "an overlap among the doomed keeps nothing": Case(
+        rows=(
+            (upload("d3", 1), "keep: keep-count"),
+            (upload("d2", 5, 3), "delete: superseded"),
+            (upload("d1", 5, 4), "delete: superseded"),
+        ),
+    ),
+    "doubt is about the border: N known newer ones are enough": Case(
+        keep_count=2,
+        rows=(
+            (upload("d4", 1), "keep: keep-count"),
+            (upload("d3", 3, 2), "keep: keep-count"),
+            (upload("d2", 4, 3), "keep: ambiguous-age"),
+            (upload("d1", 5), "delete: superseded"),
+        ),
+    ),
+    "the minimum stays even when keep-count is smaller": Case(
+        keep_count=1,
+        minimum=3,
+        rows=(
+            (upload("d5", 1), "keep: keep-count"),
+            (upload("d4", 2), "keep: minimum-keep-count"),
+            (upload("d3", 3), "keep: minimum-keep-count"),
+            (upload("d2", 4), "delete: superseded"),
+            (upload("d1", 5), "delete: superseded"),
+        ),
+    ),
+    "the minimum needs known newer ones too": Case(
+        keep_count=1,
+        minimum=2,
+        rows=(
+            (upload("d3", 3, 1), "keep: keep-count"),
+            (upload("d2", 3, 2), "keep: minimum-keep-count"),
+            (upload("d1", 3), "keep: ambiguous-age"),
+        ),
+    ),
+    "without objects nothing is known, so nothing is deleted": Case(
+        rows=(
+            (upload("d2", 1), "keep: keep-count"),
+            (upload("d1", 2), "delete: superseded"),
+            (empty("a-gone"), "keep: no-objects"),
+            (empty("b-gone"), "keep: no-objects"),
+        ),
+    ),
+    "folders without objects count for nothing": Case(
+        keep_count=1,
+        minimum=2,
+        rows=(
+            (upload("d2", 1), "keep: keep-count"),
+            (upload("d1", 2), "keep: minimum-keep-count"),
+            (empty("gone"), "keep: no-objects"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_decision_is_as_the_table_says(case):
+    assert decided(case) == expected(case)
+
+
+def test_deployments_stand_newest_first_then_by_start_then_by_name_and_empty_ones_last():
+    ordered = [
+        deployment("new", 1),
+        deployment("late-start", 3, 2),
+        deployment("early-start", 4, 2),
+        deployment("same-a", 5),
+        deployment("same-b", 5),
+        empty("a-nothing"),
+    ]
+
+    assert list(newest_first(reversed(ordered))) == ordered
+
+
+def test_order_tells_times_a_microsecond_apart():
+    older = deployment("a", 1)
+    newer = replace(
+        older,
+        name="b",
+        newest_at=older.newest_at.replace(microsecond=older.newest_at.microsecond + 1),
+    )
+
+    assert [one.name for one in newest_first([older, newer])] == ["b", "a"]
+
+
+def test_superseded_says_how_many_are_newer_and_which_one_followed_and_when():
+    decision = decision_about(
+        "d1",
+        deployment("d4", 1),
+        deployment("d3", 3.5, 2),
+        deployment("d2", 3.6, 3),
+        deployment("d1", 21.5, 21),
+    )
+
+    assert [reason.message for reason in decision.reasons] == [
+        "3 newer ones; d2 followed it on 2026-11-20 12:00 UTC, 3 days ago"
+    ]
+
+
+def test_superseded_by_one_is_told_in_the_singular():
+    decision = decision_about("d1", deployment("d2", 1), deployment("d1", 2))
+
+    assert decision.reasons[0].message.startswith("1 newer one; d2 followed it on ")
+
+
+def test_follower_is_the_first_that_was_done_not_the_first_that_began():
+    decision = decision_about(
+        "d1", deployment("long", 9, 1), deployment("short", 8, 7), deployment("d1", 10)
+    )
+
+    assert "short followed it on 2026-11-16 12:00 UTC, 7 days ago" in decision.reasons[0].message
+
+
+def test_follower_is_one_that_is_known_to_be_newer():
+    decision = decision_about(
+        "d1", deployment("d2", 1), deployment("overlaps", 11, 9), deployment("d1", 12, 10)
+    )
+
+    assert decision.reasons[0].message.startswith("1 newer one; d2 followed it")
+
+
+def test_incomplete_deployment_is_no_follower():
+    decision = decision_about(
+        "d1", deployment("d2", 1), marker_only("m", 3), deployment("d1", 5), keep_count=1
+    )
+
+    assert decision.reasons[0].message.startswith("1 newer one; d2 followed it")
+
+
+def test_follower_dated_ahead_of_the_clock_is_told_so():
+    decision = decision_about("d1", deployment("d2", 1), deployment("d1", 2), now=days_ago(3))
+
+    assert decision.reasons[0].message.endswith(", 2 days ahead of this clock")
+
+
+def test_clock_changes_no_decision():
+    deployments = [deployment("d2", 1), deployment("d1", 2), marker_only("m", 0.5)]
+
+    late = decisions(*deployments, now=days_ago(-4000))
+    early = decisions(*deployments, now=days_ago(4000))
+
+    assert [row(decision) for decision in late] == [row(decision) for decision in early]
+
+
+@pytest.mark.parametrize(
+    ("first_days", "last_days", "how"),
+    [(3, 1, "was uploaded in overlapping time"), (2, 2, "has the same time")],
+)
+def test_ambiguous_age_names_the_other_and_what_is_known(first_days, last_days, how):
+    other = deployment("a-other", first_days, last_days)
+
+    decision = decision_about("b", deployment("b", 2), other)
+
+    [reason] = decision.reasons
+    assert reason.code is ReasonCode.AMBIGUOUS_AGE
+    assert reason.message == (
+        f"not known to be older than a-other, which {how}; "
+        "only 0 of 1 complete ones are known to be newer"
+    )
+
+
+def test_deployments_with_the_same_span_overlap_but_do_not_have_the_same_time():
+    decision = decision_about("b", deployment("a", 3, 2), deployment("b", 3, 2))
+
+    assert "a, which was uploaded in overlapping time" in decision.reasons[0].message
+
+
+def test_keep_count_reason_tells_the_place_among_the_kept():
+    three = decisions(*(deployment(f"d{day}", day) for day in (1, 2, 3)), keep_count=3)
+
+    assert [decision.reasons[0].message for decision in three] == [
+        "the newest",
+        "number 2 of the 3 newest",
+        "number 3 of the 3 newest",
+    ]
+
+
+def test_minimum_reason_tells_the_minimum_not_keep_count():
+    decision = decision_about("d2", deployment("d1", 1), deployment("d2", 2), minimum=3)
+
+    assert decision.reasons[0].code is ReasonCode.MINIMUM_KEEP_COUNT
+    assert decision.reasons[0].message == "number 2 of the 3 newest"
+
+
+@pytest.mark.parametrize("minimum", [0, -1])
+def test_minimum_below_one_is_refused(minimum):
+    with pytest.raises(ValueError, match=f"at least 1, not {minimum}"):
+        decisions(deployment("d1", 1), minimum=minimum)
+
+
+@pytest.mark.parametrize("keep_count", [0, -5])
+def test_minimum_stays_even_if_keep_count_were_senseless(keep_count):
+    kept = [
+        decision.deployment.name
+        for decision in decisions(deployment("d1", 1), deployment("d2", 2), keep_count=keep_count)
+        if not decision.is_delete
+    ]
+
+    assert kept == ["d1"]
+
+
+def test_a_console_marker_beside_files_leaves_a_deployment_complete():
+    assert deployment("d", 1).complete
+    assert not marker_only("m", 1).complete
+    assert not empty("e").complete
+
+
+def test_empty_file_is_content():
+    assert describe("d", "d/", [stored("d/.keep", size_bytes=0)]).complete

@@ -1,0 +1,244 @@
+"""What holds for every inventory, policy, pin and clock."""
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import timedelta
+from itertools import combinations, pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ci3.core.model.decision import Action, ReasonCode
+from ci3.core.retention.decide import AgeFrom
+from tests.unit.core.retention.reference import aged, is_known_newer, overlap
+from tests.unit.core.retention.strategies import DURATIONS, PINS, situations
+
+LENGTHS = (None, *sorted(DURATIONS, key=lambda duration: duration.length))
+PERIOD_RULES = ("keep_daily", "keep_weekly", "keep_monthly")
+
+
+def with_rules(case, **changes):
+    return replace(case, policy=replace(case.policy, **changes))
+
+
+def with_few_rules(case):
+    """The same with nothing in force but the newest, so that another rule has work to do."""
+    few = with_rules(case, keep_count=1, keep_within=None, group_by=None)
+    return replace(with_rules(few, keep_daily=0, keep_weekly=0, keep_monthly=0), minimum=1)
+
+
+def needed(case):
+    """How many complete deployments must be newer before one may go."""
+    return max(case.policy.keep_count, case.minimum)
+
+
+def groups_of(case):
+    """The decisions of each group; a name that does not match is a group of its own."""
+    pattern = case.policy.group_by
+    groups = defaultdict(list)
+    for decision in case.decisions():
+        name = decision.deployment.name
+        is_alone = pattern is not None and not pattern.fullmatch(name)
+        groups[is_alone, name if is_alone else decision.group].append(decision)
+    return list(groups.values())
+
+
+def never_grow(sets):
+    return all(after <= before for before, after in pairwise(sets))
+
+
+def newer_complete_ones(decision, group, age_from):
+    one = aged(decision.deployment, age_from)
+    return [
+        other
+        for other in group
+        if other.deployment.complete and is_known_newer(aged(other.deployment, age_from), one)
+    ]
+
+
+@given(situations())
+def test_keep_and_delete_partition_the_inventory(case):
+    decisions = case.decisions()
+
+    assert len(decisions) == len(case.deployments)
+    assert {one.deployment for one in decisions} == set(case.deployments)
+    assert all(one.is_delete is (one.action is Action.DELETE) for one in decisions)
+
+
+@given(situations())
+def test_every_decision_has_reasons_that_fit_it(case):
+    for decision in case.decisions():
+        codes = {reason.code for reason in decision.reasons}
+        assert codes
+        assert all(reason.message for reason in decision.reasons)
+        assert (codes == {ReasonCode.SUPERSEDED}) is decision.is_delete
+        assert (ReasonCode.SUPERSEDED in codes) is decision.is_delete
+
+
+@given(situations())
+def test_pin_is_never_deleted(case):
+    for name in case.doomed():
+        assert not any(pin.holds(name) for pin in case.pins)
+    for pin in PINS:
+        assert not any(pin.holds(name) for name in replace(case, pins=(pin,)).doomed())
+
+
+@given(situations())
+def test_another_pin_spares_what_it_holds_and_dooms_nothing(case):
+    before = case.doomed()
+
+    for another in PINS:
+        after = replace(case, pins=(*case.pins, another)).doomed()
+        assert after == {name for name in before if not another.holds(name)}
+
+
+@given(situations(), st.sampled_from(PERIOD_RULES))
+def test_a_rule_for_periods_and_more_periods_never_delete_more(case, rule):
+    for rules in (case, with_few_rules(case)):
+        assert never_grow(with_rules(rules, **{rule: count}).doomed() for count in range(5))
+
+
+@given(situations())
+def test_keep_within_and_a_longer_one_never_delete_more(case):
+    for rules in (case, with_few_rules(case)):
+        assert never_grow(with_rules(rules, keep_within=length).doomed() for length in LENGTHS)
+
+
+@given(situations())
+def test_higher_keep_count_never_deletes_more(case):
+    assert never_grow(with_rules(case, keep_count=count).doomed() for count in range(5))
+
+
+@given(situations())
+def test_higher_minimum_never_deletes_more(case):
+    assert never_grow(replace(case, minimum=minimum).doomed() for minimum in range(1, 5))
+
+
+@given(
+    situations().flatmap(
+        lambda case: st.permutations(case.deployments).map(lambda one: (case, one))
+    )
+)
+def test_order_of_the_inventory_is_irrelevant(both):
+    case, shuffled = both
+
+    assert replace(case, deployments=tuple(shuffled)).decisions() == case.decisions()
+
+
+@given(situations())
+def test_decisions_stand_newest_first_whatever_the_groups(case):
+    ordered = [decision.deployment for decision in case.decisions()]
+
+    dated = [one for one in ordered if one.newest_at is not None]
+    assert ordered[: len(dated)] == dated
+    for one, other in combinations(dated, 2):
+        assert one.newest_at >= other.newest_at
+        if one.newest_at == other.newest_at:
+            assert one.oldest_at >= other.oldest_at
+            assert one.oldest_at > other.oldest_at or one.name < other.name
+
+
+@settings(max_examples=200)
+@given(situations())
+def test_at_least_the_minimum_of_complete_deployments_stays_in_each_group(case):
+    for group in groups_of(case):
+        found = sum(one.deployment.complete for one in group)
+        stay = sum(one.deployment.complete and not one.is_delete for one in group)
+        assert stay >= min(found, needed(case))
+
+
+@settings(max_examples=200)
+@given(situations())
+def test_groups_are_decided_alone_as_if_the_others_were_not_there(case):
+    for group in groups_of(case):
+        alone = replace(case, deployments=tuple(one.deployment for one in group))
+
+        assert list(alone.decisions()) == group
+        assert with_rules(alone, group_by=None).doomed() == alone.doomed()
+
+
+@settings(max_examples=200)
+@given(situations())
+def test_deleted_deployment_is_dominated_by_enough_complete_ones_that_stay(case):
+    by_span = with_rules(case, age_from=AgeFrom.SPAN)
+    for group in groups_of(by_span):
+        staying = [one.deployment for one in group if not one.is_delete]
+        for gone in (one.deployment for one in group if one.is_delete):
+            newer = [one for one in staying if one.complete and one.oldest_at > gone.newest_at]
+            assert len(newer) >= needed(case)
+
+
+@settings(max_examples=200)
+@given(situations())
+def test_enough_complete_ones_that_stay_are_known_to_be_newer_by_any_age(case):
+    for group in groups_of(case):
+        staying = [one for one in group if not one.is_delete]
+        for gone in (one for one in group if one.is_delete):
+            newer = newer_complete_ones(gone, staying, case.policy.age_from)
+            assert len(newer) >= needed(case)
+
+
+@settings(max_examples=200)
+@given(situations(), st.sampled_from(AgeFrom))
+def test_span_deletes_nothing_that_another_age_would_keep(case, age_from):
+    by_span = with_rules(case, age_from=AgeFrom.SPAN)
+
+    assert by_span.doomed() <= with_rules(case, age_from=age_from).doomed()
+
+
+@settings(max_examples=200)
+@given(situations())
+def test_nothing_more_is_due_after_the_doomed_ones_are_gone(case):
+    assert case.without(case.doomed()).doomed() == set()
+
+
+@settings(max_examples=200)
+@given(situations(), st.data())
+def test_what_stayed_still_stays_when_only_some_of_the_doomed_ones_are_gone(case, data):
+    before = case.doomed()
+    gone = set(data.draw(st.lists(st.sampled_from(sorted(before))))) if before else set()
+
+    assert case.without(gone).doomed() == before - gone
+
+
+@given(situations(), st.integers(0, 20000))
+def test_time_alone_spares_nothing_that_was_due(case, hours):
+    later = replace(case, now=case.now + timedelta(hours=hours))
+
+    assert later.doomed() >= case.doomed()
+
+
+@given(situations(), st.integers(-20000, 20000))
+def test_time_is_irrelevant_without_keep_within(case, hours):
+    timeless = with_rules(case, keep_within=None)
+    another_time = replace(timeless, now=case.now + timedelta(hours=hours))
+
+    assert another_time.doomed() == timeless.doomed()
+
+
+@settings(max_examples=300)
+@given(situations())
+def test_sentences_name_what_the_obvious_reading_finds(case):
+    age_from = case.policy.age_from
+    for group in groups_of(case):
+        for decision in group:
+            for reason in decision.reasons:
+                if reason.code is ReasonCode.SUPERSEDED:
+                    newer = newer_complete_ones(decision, group, age_from)
+                    follower = min(
+                        (one.deployment for one in newer),
+                        key=lambda one: (one.newest_at, one.name),
+                    )
+                    assert reason.message.startswith(f"{len(newer)} newer one")
+                    assert f"; {follower.name} followed it on " in reason.message
+                if reason.code is ReasonCode.AMBIGUOUS_AGE:
+                    one = aged(decision.deployment, age_from)
+                    doubtful = [
+                        other.deployment.name
+                        for other in group
+                        if other.deployment.complete
+                        and other is not decision
+                        and overlap(one, aged(other.deployment, age_from))
+                    ]
+                    named = reason.message.removeprefix("not known to be older than ")
+                    assert named.split(",")[0] in doubtful

@@ -1,0 +1,319 @@
+"""What keep-within, keep-daily, keep-weekly and keep-monthly keep, as tables."""
+
+from dataclasses import replace
+from datetime import timedelta, timezone
+
+import pytest
+
+from ci3.core.retention.decide import RetentionPolicy, decide
+from tests.support.builders import NOW, days_ago, deployment, inventory, marker_only
+from tests.unit.core.retention.tables import Case, decided, expected, uploaded, within
+
+SECOND = timedelta(seconds=1) / timedelta(days=1)
+
+
+def lost(name, at):
+    """A deployment whose upload broke off before its last file."""
+    return uploaded(name, at, files=["app.js"], required_file="index.html")
+
+
+WITHIN = {
+    "the clock starts when the next one is complete, not at the upload": Case(
+        rules=within("7d"),
+        rows=(
+            (deployment("d4", 1), "keep: keep-count keep-within"),
+            (deployment("d3", 6), "keep: keep-within"),  # superseded 1 day ago
+            (deployment("d2", 300), "keep: keep-within"),  # superseded 6 days ago
+            (deployment("d1", 400), "delete: superseded"),  # superseded 300 days ago
+        ),
+    ),
+    "superseded exactly so long ago stays": Case(
+        rules=within("7d"),
+        rows=(
+            (deployment("d2", 7), "keep: keep-count keep-within"),
+            (deployment("d1", 30), "keep: keep-within"),
+        ),
+    ),
+    "superseded one second longer ago goes": Case(
+        rules=within("7d"),
+        rows=(
+            (deployment("d2", 7 + SECOND), "keep: keep-count keep-within"),
+            (deployment("d1", 30), "delete: superseded"),
+        ),
+    ),
+    "hours and weeks count as such": Case(
+        rules=within("36h"),
+        rows=(
+            (deployment("d3", 1.5), "keep: keep-count keep-within"),
+            (deployment("d2", 1.5 + SECOND), "keep: keep-within"),
+            (deployment("d1", 9), "delete: superseded"),
+        ),
+    ),
+    "it is the follower's last object that starts the clock": Case(
+        rules=within("7d"),
+        rows=(
+            (deployment("d2", 10, 6), "keep: keep-count keep-within"),
+            (deployment("d1", 11), "keep: keep-within"),
+        ),
+    ),
+    "of two that are newer the one that was done first is the follower": Case(
+        rules=within("7d"),
+        rows=(
+            (deployment("long", 12, 1), "keep: keep-count keep-within"),
+            (deployment("short", 10, 9), "keep: ambiguous-age keep-within"),
+            (deployment("d1", 13), "delete: superseded"),
+        ),
+    ),
+    "one that overlaps is no follower": Case(
+        rules=within("7d"),
+        rows=(
+            (deployment("d3", 3), "keep: keep-count keep-within"),
+            (deployment("overlaps", 9, 8), "keep: keep-within"),
+            (deployment("d1", 10, 8.5), "keep: keep-within"),  # d3 followed it, 3 days ago
+        ),
+    ),
+    "what nothing is known to have followed was never superseded": Case(
+        rules=within("1h"),
+        rows=(
+            (deployment("mended", 900, 300), "keep: keep-count keep-within"),
+            (deployment("d2", 400), "keep: ambiguous-age keep-within"),
+            (deployment("d1", 1000), "delete: superseded"),
+        ),
+    ),
+    "a lone one was never superseded": Case(
+        rules=within("1h"),
+        rows=((deployment("d1", 4000), "keep: keep-count keep-within"),),
+    ),
+    "a follower dated ahead of the clock keeps": Case(
+        rules=within("1h"),
+        rows=(
+            (deployment("d2", -2), "keep: keep-count keep-within"),
+            (deployment("d1", 30), "keep: keep-within"),
+        ),
+    ),
+    "an incomplete one supersedes nothing": Case(
+        rules=within("7d"),
+        rows=(
+            (deployment("d2", 2), "keep: keep-count keep-within"),
+            (marker_only("m", 20), "keep: keep-within"),
+            (deployment("d1", 30), "keep: keep-within"),  # d2 followed it, 2 days ago
+        ),
+    ),
+    "an older incomplete one goes by the same clock": Case(
+        rules=within("7d"),
+        rows=(
+            (deployment("d2", 9), "keep: keep-count keep-within"),
+            (marker_only("m", 30), "delete: superseded"),
+        ),
+    ),
+    "nothing at all is within no time": Case(
+        rules=within("0h"),
+        rows=(
+            (deployment("d3", 0), "keep: keep-count keep-within"),
+            (deployment("d2", SECOND), "keep: keep-within"),  # superseded in this instant
+            (deployment("d1", 2), "delete: superseded"),
+        ),
+    ),
+}
+
+DAILY = {
+    "the newest of each of the last days stays": Case(
+        rules={"keep_daily": 2},
+        rows=(
+            (uploaded("sun-late", "2026-11-22 18:00"), "keep: keep-count keep-daily"),
+            (uploaded("sun-soon", "2026-11-22 09:00"), "delete: superseded"),
+            (uploaded("sat-late", "2026-11-21 18:00"), "keep: keep-daily"),
+            (uploaded("sat-soon", "2026-11-21 09:00"), "delete: superseded"),
+            (uploaded("fri-late", "2026-11-20 18:00"), "delete: superseded"),
+        ),
+    ),
+    "a day begins and ends at midnight in UTC": Case(
+        rules={"keep_daily": 9},
+        rows=(
+            (uploaded("c2", "2026-11-22 23:59:59"), "keep: keep-count keep-daily"),
+            (uploaded("c1", "2026-11-22 00:00:00"), "delete: superseded"),
+            (uploaded("b2", "2026-11-21 23:59:59"), "keep: keep-daily"),
+            (uploaded("b1", "2026-11-21 00:00:00"), "delete: superseded"),
+            (uploaded("a2", "2026-11-20 23:59:59"), "keep: keep-daily"),
+        ),
+    ),
+    "an upload over midnight counts for the day on which it was done": Case(
+        rules={"keep_daily": 9},
+        rows=(
+            (uploaded("d3", "2026-11-22 10:00"), "keep: keep-count keep-daily"),
+            (uploaded("d2", "2026-11-20 23:50", "2026-11-21 00:10"), "keep: keep-daily"),
+            (uploaded("d1", "2026-11-20 12:00"), "keep: keep-daily"),
+        ),
+    ),
+    "days without a deployment don't count": Case(
+        rules={"keep_daily": 3},
+        rows=(
+            (uploaded("d5", "2026-11-02 10:00"), "keep: keep-count keep-daily"),
+            (uploaded("d4", "2026-06-30 10:00"), "keep: keep-daily"),
+            (uploaded("d3", "2025-01-15 11:00"), "keep: keep-daily"),
+            (uploaded("d2", "2025-01-15 10:00"), "delete: superseded"),
+            (uploaded("d1", "2025-01-14 10:00"), "delete: superseded"),
+        ),
+    ),
+    "days with incomplete ones only don't count": Case(
+        rules={"keep_daily": 2},
+        rows=(
+            (uploaded("d2", "2026-11-22 10:00"), "keep: keep-count keep-daily"),
+            (lost("lost-2", "2026-11-21 10:00"), "delete: superseded"),
+            (lost("lost-1", "2026-11-20 10:00"), "delete: superseded"),
+            (uploaded("d1", "2026-11-19 10:00"), "keep: keep-daily"),
+        ),
+    ),
+    "an incomplete one does not stand for its day": Case(
+        rules={"keep_daily": 2},
+        rows=(
+            (uploaded("d2", "2026-11-22 10:00"), "keep: keep-count keep-daily"),
+            (lost("lost", "2026-11-21 18:00"), "delete: superseded"),
+            (uploaded("d1", "2026-11-21 10:00"), "keep: keep-daily"),
+        ),
+    ),
+    "two that are done in the same instant both stand for their day": Case(
+        rules={"keep_daily": 2},
+        rows=(
+            (uploaded("d4", "2026-11-22 10:00"), "keep: keep-count keep-daily"),
+            (uploaded("d3", "2026-11-21 11:00", "2026-11-21 12:00"), "keep: keep-daily"),
+            (uploaded("d2", "2026-11-21 10:00", "2026-11-21 12:00"), "keep: keep-daily"),
+            (uploaded("d1", "2026-11-21 09:00"), "delete: superseded"),
+        ),
+    ),
+    "days that have not come yet count as they are dated": Case(
+        rules={"keep_daily": 2},
+        rows=(
+            (uploaded("d3", "2027-05-02 10:00"), "keep: keep-count keep-daily"),
+            (uploaded("d2", "2027-05-01 10:00"), "keep: keep-daily"),
+            (uploaded("d1", "2026-11-22 10:00"), "delete: superseded"),
+        ),
+    ),
+}
+
+WEEKLY_AND_MONTHLY = {
+    "weeks are ISO's: the first days of January may end the old year's last week": Case(
+        rules={"keep_weekly": 3},
+        rows=(
+            (uploaded("mon", "2027-01-04 10:00"), "keep: keep-count keep-weekly"),  # 2027-W01
+            (uploaded("sun", "2027-01-03 23:59:59"), "keep: keep-weekly"),  # 2026-W53
+            (uploaded("newyear", "2027-01-01 10:00"), "delete: superseded"),  # 2026-W53
+            (uploaded("monday", "2026-12-28 10:00"), "delete: superseded"),  # 2026-W53
+            (uploaded("sunday", "2026-12-27 10:00"), "keep: keep-weekly"),  # 2026-W52
+            (uploaded("before", "2026-12-20 10:00"), "delete: superseded"),  # 2026-W51
+        ),
+    ),
+    "weeks are ISO's: the last days of December may begin the new year's first week": Case(
+        rules={"keep_weekly": 9},
+        rows=(
+            (uploaded("thu", "2026-01-01 10:00"), "keep: keep-count keep-weekly"),  # 2026-W01
+            (uploaded("mon", "2025-12-29 10:00"), "delete: superseded"),  # 2026-W01
+            (uploaded("sun", "2025-12-28 10:00"), "keep: keep-weekly"),  # 2025-W52
+            (uploaded("january", "2025-01-01 10:00"), "keep: keep-weekly"),  # 2025-W01
+        ),
+    ),
+    "weeks without a deployment don't count": Case(
+        rules={"keep_weekly": 2},
+        rows=(
+            (uploaded("d3", "2026-11-20 10:00"), "keep: keep-count keep-weekly"),
+            (uploaded("d2", "2026-03-20 10:00"), "keep: keep-weekly"),
+            (uploaded("d1", "2026-03-10 10:00"), "delete: superseded"),
+        ),
+    ),
+    "a month begins and ends at midnight in UTC, and its year counts": Case(
+        rules={"keep_monthly": 4},
+        rows=(
+            (uploaded("nov-1", "2026-11-01 00:00:00"), "keep: keep-count keep-monthly"),
+            (uploaded("oct-31", "2026-10-31 23:59:59"), "keep: keep-monthly"),
+            (uploaded("oct-1", "2026-10-01 00:00:00"), "delete: superseded"),
+            (uploaded("feb-28", "2026-02-28 23:59:59"), "keep: keep-monthly"),
+            (uploaded("nov-25", "2025-11-30 10:00"), "keep: keep-monthly"),
+            (uploaded("nov-24", "2024-11-30 10:00"), "delete: superseded"),
+        ),
+    ),
+}
+
+UNIONS = {
+    "each is kept for every rule that keeps it, and goes only where none does": Case(
+        keep_count=2,
+        rules=within("3d") | {"keep_daily": 3, "keep_weekly": 2, "keep_monthly": 2},
+        rows=(
+            (
+                uploaded("mon-11", "2026-11-23 11:00"),
+                "keep: keep-count keep-within keep-daily keep-weekly keep-monthly",
+            ),
+            (uploaded("mon-10", "2026-11-23 10:00"), "keep: keep-count keep-within"),
+            (uploaded("sun-2", "2026-11-22 10:00"), "keep: keep-within keep-daily keep-weekly"),
+            (uploaded("sun-1", "2026-11-22 09:00"), "keep: keep-within"),
+            (uploaded("fri-2", "2026-11-20 10:00"), "keep: keep-within keep-daily"),
+            (uploaded("fri-1", "2026-11-20 09:00"), "delete: superseded"),
+            (uploaded("thu", "2026-11-19 10:00"), "delete: superseded"),
+            (uploaded("oct", "2026-10-30 10:00"), "keep: keep-monthly"),
+            (uploaded("sep", "2026-09-30 10:00"), "delete: superseded"),
+        ),
+    ),
+    "a rule of 0 keeps nothing": Case(
+        rules={"keep_daily": 0, "keep_weekly": 0, "keep_monthly": 0},
+        rows=(
+            (uploaded("d2", "2026-11-22 10:00"), "keep: keep-count"),
+            (uploaded("d1", "2026-10-22 10:00"), "delete: superseded"),
+        ),
+    ),
+}
+
+CASES = WITHIN | DAILY | WEEKLY_AND_MONTHLY | UNIONS
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_rules_keep_what_the_table_says(case):
+    assert decided(case) == expected(case)
+
+
+@pytest.mark.parametrize("case", [*DAILY.values(), *WEEKLY_AND_MONTHLY.values()])
+def test_clock_changes_nothing_about_days_weeks_and_months(case):
+    for now in (days_ago(5000), days_ago(-5000)):
+        assert decided(replace(case, now=now)) == decided(case)
+
+
+def test_days_are_those_of_utc_whatever_the_zone_of_a_time():
+    madrid = timezone(timedelta(hours=1))
+    case = DAILY["a day begins and ends at midnight in UTC"]
+    rows = [
+        (replace(one, oldest_at=at, newest_at=at, first_at=at), decision)
+        for one, decision in case.rows
+        for at in [one.newest_at.astimezone(madrid)]
+    ]
+
+    assert decided(replace(case, rows=rows)) == expected(case)
+
+
+def messages(policy, *deployments):
+    decisions = decide(inventory(*deployments), policy, (), NOW, 1)
+    return {
+        one.deployment.name: {str(reason.code): reason.message for reason in one.reasons}
+        for one in decisions
+    }
+
+
+def test_keep_within_tells_which_one_superseded_it_and_when():
+    told = messages(
+        RetentionPolicy(keep_count=1, **within("7d")), deployment("d2", 3), deployment("d1", 30)
+    )
+
+    assert told["d1"] == {"keep-within": "superseded 3 days ago by d2, within 7d"}
+    assert told["d2"]["keep-within"] == "no complete one is known to be newer"
+
+
+def test_periods_are_told_by_name_as_they_are_in_utc():
+    policy = RetentionPolicy(keep_count=1, keep_daily=1, keep_weekly=1, keep_monthly=1)
+    honolulu = timezone(timedelta(hours=-10))  # where it is still December
+    one = uploaded("d", "2027-01-01 08:00")
+
+    told = messages(policy, replace(one, newest_at=one.newest_at.astimezone(honolulu)))
+
+    assert told["d"] == {
+        "keep-count": "the newest",
+        "keep-daily": "the newest of 2027-01-01",
+        "keep-weekly": "the newest of 2026-W53",
+        "keep-monthly": "the newest of 2027-01",
+    }

@@ -1,0 +1,138 @@
+"""What a deletion rests on is listed in full; a report that lies or is old deletes nothing more."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci3.core.live.pins import protect
+from ci3.core.model.decision import ReasonCode
+from ci3.core.model.deployment import Hole, Inventory
+from ci3.core.retention.decide import RetentionPolicy, judge
+from ci3.core.retention.evidence import judge_by_the_known, judge_for_certain, rests_on
+from tests.support.builders import NOW, deployment, inventory
+from tests.unit.core.retention.strategies import make_deployment, situations
+
+STEP = timedelta(days=1)
+SEEDS = st.randoms(use_true_random=False)
+TIMES = ("oldest_at", "newest_at", "first_at", "complete", "object_count", "size_bytes")
+
+
+def told(one, **changes):
+    """Make a deployment that only a report tells of."""
+    return replace(one, is_whole=False, is_reported=True, fingerprint="", **changes)
+
+
+def listed(case):
+    """The same situation, as a full listing shows it."""
+    whole = tuple(replace(one, is_whole=True, fingerprint="f" * 64) for one in case.deployments)
+    return replace(case, deployments=whole)
+
+
+def judged_by(case):
+    return lambda some: judge(some, case.policy, case.pins, case.now, case.minimum)
+
+
+class Bucket:
+    """What is really there; notes what is listed in full, and fails for `unreadable`."""
+
+    def __init__(self, case, unreadable=()):
+        self.there = {one.name: one for one in case.deployments}
+        self.unreadable = unreadable
+        self.listed = set()
+
+    def list_whole(self, some, names):
+        assert names
+        assert not names & self.listed
+        self.listed |= names
+        others = [one for one in some.deployments if one.name not in names]
+        found = [self.there[name] for name in names if name not in self.unreadable]
+        holes = [Hole(name=name, reason="denied") for name in names if name in self.unreadable]
+        return replace(some, deployments=(*others, *found), holes=(*some.holes, *holes))
+
+
+def doomed(judgements):
+    return {one.deployment.name for one in judgements if one.is_delete}
+
+
+def doomed_by_report(case, reported, bucket):
+    found, judgements = judge_for_certain(
+        Inventory(deployments=reported), case.policy, judged_by(case), bucket.list_whole
+    )
+    names = {one.name for one in found.deployments}
+    assert {one.deployment.name for one in judgements} == names
+    assert all(one.deployment.is_whole for one in judgements if one.is_delete)
+    assert all(one.decision.reasons for one in judgements)
+    return doomed(judgements)
+
+
+def lie(case, random):
+    """Tell of a situation by a report that lacks some, and has any times and sizes of others."""
+    last_at = case.now
+    made = []
+    for one in case.deployments:
+        other = make_deployment(random.choice, one.name, last_at, STEP, range(18))
+        match random.choice(("as it is", "anything", "anything", "lacking")):
+            case "as it is":
+                made.append(told(one) if one.oldest_at else one)
+            case "anything" if other.oldest_at:
+                made.append(told(one, **{name: getattr(other, name) for name in TIMES}))
+            case _:
+                made.append(one)
+    return tuple(made)
+
+
+@given(situations(), SEEDS)
+def test_plan_by_a_report_that_lies_dooms_nothing_that_a_full_listing_does_not(case, random):
+    case = listed(case)
+    unreadable = {one.name for one in case.deployments if random.random() < 0.1}
+    gone = doomed_by_report(case, lie(case, random), Bucket(case, unreadable))
+    assert gone <= case.doomed()
+
+
+@given(situations())
+def test_plan_by_a_true_report_is_the_plan_by_a_full_listing(case):
+    case = listed(case)
+    reported = tuple(told(one) if one.oldest_at else one for one in case.deployments)
+    assert doomed_by_report(case, reported, Bucket(case)) == case.doomed()
+
+
+@given(situations(), SEEDS)
+def test_nothing_goes_on_account_of_what_only_a_report_tells(case, random):
+    """Also before anything was listed, and whatever the listings left out."""
+    case = listed(case)
+    there = Inventory(deployments=lie(case, random))
+    judged = judged_by(case)
+    gone = {one for one in judge_by_the_known(there, judged(there), judged) if one.is_delete}
+    assert not any(one.deployment.is_reported for one in gone)
+    assert {one.deployment.name for one in gone} <= case.doomed()
+
+
+RULES = RetentionPolicy(keep_count=2)
+
+
+def judged_by_rules(some):
+    return judge(some, RULES, protect(["p*"]), NOW, 1)
+
+
+def test_what_goes_and_what_it_goes_for_is_listed_and_nothing_else():
+    there = [deployment(f"d{days}", days) for days in range(1, 6)]
+    there += [deployment(f"p{days}", days) for days in (7, 8)]
+    rested_on = rests_on(judged_by_rules(inventory(*map(told, there))), RULES)
+    assert {one.name for one in rested_on} == {"d1", "d2", "d3", "d4", "d5"}
+
+
+def test_nothing_is_listed_where_nothing_goes():
+    there = inventory(told(deployment("d1", 1)), told(deployment("d2", 2)))
+    assert rests_on(judged_by_rules(there), RULES) == ()
+
+
+def test_deployment_that_goes_by_a_report_alone_is_kept_and_it_is_said_why():
+    there = inventory(*(told(deployment(f"d{days}", days)) for days in (1, 2, 3)))
+    judged = judge_by_the_known(there, judged_by_rules(there), judged_by_rules)
+    [reason] = judged[2].decision.reasons
+    assert (reason.code, reason.message) == (
+        ReasonCode.AMBIGUOUS_AGE,
+        "only an inventory report tells how old it is",
+    )

@@ -1,0 +1,92 @@
+"""Numbers, sizes, times and hostile text in words."""
+
+import unicodedata
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci3.core.formatting import ago, counted, moment, size, timestamp, visible
+from tests.support.builders import NOW
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0 objects"), (1, "1 object"), (2, "2 objects"), (1204, "1,204 objects")],
+)
+def test_number_is_told_with_its_noun(count, words):
+    assert counted(count, "object") == words
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "words"),
+    [
+        (0, "0 Bytes"),
+        (1, "1 Byte"),
+        (999, "999 Bytes"),
+        (1000, "1 kB"),
+        (1024, "1 kB"),
+        (1050, "1.1 kB"),
+        (999_949, "999.9 kB"),
+        (999_950, "1 MB"),
+        (20_000_000, "20 MB"),
+        (3_400_000_000, "3.4 GB"),
+        (10**12, "1 TB"),
+    ],
+)
+def test_size_is_told_in_decimal_units(size_bytes, words):
+    assert size(size_bytes) == words
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (timedelta(0), "a moment ago"),
+        (timedelta(seconds=59), "59 seconds ago"),
+        (timedelta(hours=2), "2 hours ago"),
+        (timedelta(days=1), "a day ago"),
+        (timedelta(days=21), "21 days ago"),
+        (timedelta(days=90), "90 days ago"),
+        (timedelta(minutes=-5), "5 minutes ahead of this clock"),
+    ],
+)
+def test_age_is_told_in_words(age, words):
+    assert ago(age) == words
+
+
+def test_times_are_told_in_utc():
+    there = datetime(2026, 11, 2, 1, 3, 4, 50, tzinfo=timezone(timedelta(hours=9)))
+
+    assert moment(there) == "2026-11-01 16:03 UTC"
+    assert timestamp(there) == "2026-11-01T16:03:04.000050Z"
+    assert timestamp(NOW) == "2026-11-23T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("index.html", "index.html"),
+        ("Grüße 日本 🎉 &<>|`", "Grüße 日本 🎉 &<>|`"),
+        ("a\nb", "a\\nb"),
+        ("a\r\tb", "a\\r\\tb"),
+        ("\x00\x07\x1b[2J", "\\x00\\x07\\x1b[2J"),
+        ("\x7f\x85\x9b", "\\x7f\\x85\\x9b"),
+        ("\u2028\u2029", "\\u2028\\u2029"),
+        ("exe\u202egpj", "exe\\u202egpj"),
+        ("zero\u200bwidth\ufeff", "zero\\u200bwidth\\ufeff"),
+        ("\ue000\ud800", "\\ue000\\ud800"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
+def test_hostile_text_is_shown_on_one_line(text, shown):
+    assert visible(text) == shown
+
+
+@given(st.text())
+def test_shown_text_moves_no_cursor_and_starts_no_line(text):
+    shown = visible(text)
+
+    assert len(shown.splitlines()) <= 1
+    assert not {"Cc", "Cf", "Cs"} & {unicodedata.category(character) for character in shown}
+    shown.encode("utf-8")

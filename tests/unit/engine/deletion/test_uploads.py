@@ -1,0 +1,102 @@
+"""Unfinished uploads: whatever befalls their end, the account of the deletion comes back."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ci3.aws.bucket import BucketReader
+from ci3.engine.deletion.uploads import Aborted, Uploads
+from ci3.errors import DeniedError, ExitCode
+from tests.support.cleanup_run import apply, furnish
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket
+
+
+class Listing:
+    """A bucket whose listing of uploads fails."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def list_uploads(self, _prefix):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (DeniedError("no", "Ask."), "no. Ask."),
+        (KeyboardInterrupt(), "it was interrupted"),
+        (ZeroDivisionError("x"), "a bug in ci3, please report it: ZeroDivisionError('x')"),
+    ],
+)
+@pytest.mark.parametrize("is_ahead", [True, False])
+def test_uploads_that_can_not_be_looked_at_are_told_and_raise_nothing(error, said, is_ahead):
+    is_ahead = is_ahead and isinstance(error, Exception)  # interrupts reach the main thread alone
+    uploads = Uploads(
+        reader=Listing(error), prefix="", doomed=["old/"], started_before=datetime.now(UTC)
+    )
+    if is_ahead:
+        uploads.look()
+
+    assert uploads.abort(None, ["old/"]) == Aborted(count=0, problem=said)
+
+
+@pytest.mark.parametrize("is_ahead", [True, False])
+def test_upload_begun_since_the_plan_stays(site: Bucket, is_ahead: bool) -> None:
+    site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
+    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
+    ((upload,),) = reader.list_uploads("")
+    for count, since in enumerate((timedelta(), timedelta(seconds=1))):
+        uploads = Uploads(
+            reader=reader,
+            prefix="",
+            doomed=["old/"],
+            started_before=upload.started_at + since,
+        )
+        if is_ahead:
+            uploads.look()
+        assert uploads.abort(reader.open_writer(), ["old/"]) == Aborted(count=count)
+
+
+def test_interrupt_of_the_look_for_uploads_aborts_none(site: Bucket, monkeypatch) -> None:
+    site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
+    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
+    listed = list(reader.list_uploads(""))
+
+    def interrupted(_prefix: str):
+        yield from listed
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reader, "list_uploads", interrupted)
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    uploads = Uploads(reader=reader, prefix="", doomed=["old/"], started_before=soon)
+
+    found = uploads.abort(reader.open_writer(), ["old/"])
+    assert found == Aborted(count=0, problem="it was interrupted")
+
+
+def test_look_for_uploads_that_is_stopped_is_made_in_the_end(site: Bucket) -> None:
+    site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
+    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    uploads = Uploads(reader=reader, prefix="", doomed=["old/"], started_before=soon)
+    uploads.look(lambda: True)
+
+    assert uploads.abort(reader.open_writer(), ["old/"]) == Aborted(count=1)
+
+
+def test_uploads_are_looked_for_once_and_those_of_what_stays_stay(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    furnish(site)
+    for key in ("old-1/a", "old-2/a", "new/a"):
+        site.client.create_multipart_upload(Bucket=site.name, Key=key)
+    proxy.before("GET", "prefix=old-2", act=lambda: site.put("old-2/file-00001", body=b"another"))
+    ran = apply(site)
+
+    assert len(proxy.sent("GET", r"[?]uploads")) == 1
+    left = site.client.list_multipart_uploads(Bucket=site.name)["Uploads"]
+    assert ran.code is ExitCode.PARTIAL
+    assert ran.result.uploads_aborted == 1
+    assert {one["Key"] for one in left} == {"old-2/a", "new/a"}

@@ -1,0 +1,92 @@
+"""Listing many deployments at once gives what listing each alone gives, however it is parted."""
+
+import random
+import re
+import time
+
+import pytest
+
+from ci3.core.inventory.summary import describe
+from ci3.core.model.deployment import Deployment
+from ci3.engine.inventory import key_ranges as ranges
+from ci3.engine.inventory.folders import find_folders
+from ci3.engine.inventory.listing import Scope, take_inventory
+from ci3.engine.workers.progress import Silent
+from tests.unit.engine.inventory.sorted_bucket import SortedBucket, stored
+
+RUN_SECONDS = 6
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take small things for large, so that few keys are parted as many would be."""
+    for name, value in {"PAGE_SIZE": 5, "WORTH_PARTING": 10, "PRESUMED_OBJECTS": 2}.items():
+        monkeypatch.setattr(ranges, name, value)
+
+
+def make_keys(chance: random.Random, prefix: str) -> set[str]:
+    """Make a bucket of deployments whose names begin alike, and files beside them."""
+
+    def name() -> str:
+        return "".join(chance.choice("ab0.-1 ") for _ in range(chance.randint(1, 4)))
+
+    keys = {prefix + name() for _ in range(chance.randint(0, 10))}
+    keys |= {f"{name()}/beside" for _ in range(chance.randint(0, 4))}
+    for _ in range(chance.randint(0, 25)):
+        folder = f"{prefix}{name()}/"
+        for _ in range(chance.choice([1, 2, 3, 3, 10, 60])):
+            inner = chance.choice(["", "x/", "x.css", "x/y/"])
+            keys.add(f"{folder}{inner}{chance.choice(['', str(chance.randint(0, 99))])}")
+    return keys
+
+
+def each_alone(keys: set[str], prefix: str, match: re.Pattern[str] | None) -> list[Deployment]:
+    """Describe each deployment from all keys, without any listing."""
+    names = find_folders(SortedBucket(keys, 1000, 0), prefix, match).names
+    return [
+        describe(name, folder, [stored(key) for key in keys if key.startswith(folder)])
+        for name in sorted(names)
+        for folder in [f"{prefix}{name}/"]
+    ]
+
+
+def test_listing_at_once_gives_what_listing_each_alone_gives() -> None:
+    deadline = time.monotonic() + RUN_SECONDS
+    alone = parted = 0
+    for seed in range(1000):
+        chance = random.Random(seed)  # noqa: S311 - the same at each run
+        prefix = chance.choice(["", "app/", "a/"])
+        match = chance.choice([None, None, re.compile("[ab].*")])
+        keys = make_keys(chance, prefix)
+        bucket = SortedBucket(keys, chance.choice([1, 2, 3, 5, 1000]), seed)
+        found = take_inventory(bucket, Scope(prefix=prefix, match=match), Silent())
+        wanted = each_alone(keys, prefix, match)
+        assert list(found.deployments) == wanted, seed
+        assert [one.first_at for one in found.deployments] == [one.first_at for one in wanted], seed
+        alone += sum(asked != prefix for asked, _ in bucket.requests)
+        parted += sum(after.count("/") > prefix.count("/") for _, after in bucket.requests)
+        if time.monotonic() > deadline:
+            break
+    assert seed > 50
+    assert not alone, "what was listed at once was in doubt, though nothing changed"
+    assert parted, "no deployment was ever parted in its midst"
+
+
+def test_deployment_that_grows_while_it_is_listed_is_listed_again_alone() -> None:
+    """A key that comes to stand where two ranges meet was seen by one of them alone."""
+    keys = {f"a/{number:03}" for number in range(200)}
+    bucket = SortedBucket(keys, 5, 1)
+    listing = bucket.list_pages
+
+    def list_and_grow(prefix: str, *, delimiter: str = "", start_after: str = ""):
+        pages = listing(prefix, delimiter=delimiter, start_after=start_after)
+        if start_after and prefix == "":
+            first_page = next(pages)
+            bucket.keys = sorted({*bucket.keys, f"{start_after}-new"})
+            yield first_page
+        yield from pages
+
+    bucket.list_pages = list_and_grow
+    (found,) = take_inventory(bucket, Scope(), Silent()).deployments
+    assert ("a/", "") in bucket.requests
+    assert found == describe("a", "a/", map(stored, bucket.keys))

@@ -1,0 +1,316 @@
+"""The journal as it is written and read again, and what is refused for being none."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ci3
+from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.core.journal.entry import JournalEntry
+from ci3.core.model.objects import StoredVersion
+from ci3.core.model.policy import Origin, PolicyEntry
+from ci3.core.model.result import ObjectOutcome
+from ci3.engine.journal.reader import open_journal
+from ci3.engine.journal.records import journal_schema
+from ci3.errors import SettingsError
+from tests.support.builders import NOW, days_ago
+from tests.support.journals import (
+    DELETED,
+    FAILED,
+    TARGET,
+    approved,
+    begun,
+    entries,
+    read,
+    records,
+    resumed,
+    stored,
+    written,
+)
+
+HOSTILE = (
+    "app/old/é 😀",
+    "app/old/a\x01\n\r\u2028b",
+    "app/old/'\"\\",
+    "app/old/\ufffd",
+    "app/old/",
+)
+UNKNOWN = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="no answer")
+
+
+def test_what_was_written_is_read_again():
+    a, b, c = stored("app/old/a"), stored("app/old/b", version_id=""), stored("app/other/c")
+    content = written(([a, b], [DELETED, FAILED]), ([c], None), stopped="a reason")
+    journal = read(content)
+    assert (journal.has_ended, journal.stopped, journal.is_torn) == (True, "a reason", False)
+    assert journal.prefixes == ("app/old/", "app/other/")
+    assert journal.last_batch == 2
+    found = entries(journal)
+    assert found[a.key] == JournalEntry(
+        key=a.key,
+        etag='"e"',
+        size_bytes=7,
+        modified_at=days_ago(9),
+        version_id="v1",
+        outcome=ObjectOutcome.DELETED,
+        marker_version_ids=frozenset({"m1"}),
+    )
+    assert (found[b.key].version_id, found[b.key].outcome) == ("", ObjectOutcome.FAILED)
+    assert found[c.key].outcome is None
+
+
+def test_header_names_what_was_approved_and_by_which_rules():
+    policy = {
+        "keep-count": PolicyEntry(value=3, origin=Origin.INPUT),
+        "protect": PolicyEntry(value=("a", "b-*"), origin=Origin.POLICY_FILE),
+    }
+    header = read(written(policy=policy)).header
+    assert (header.run_id, header.plan_id) == ("run-1", "p")
+    assert (header.started_at, header.target, header.policy) == (NOW, TARGET, policy)
+    for one in approved("old", "other"):
+        named = header.deployments[one.prefix]
+        assert (named.name, named.fingerprint) == (one.name, one.fingerprint)
+        assert (named.object_count, named.size_bytes) == (one.object_count, one.size_bytes)
+    assert len(header.deployments) == 2
+
+
+@pytest.mark.parametrize("key", HOSTILE)
+def test_hostile_key_comes_back_as_it_is_on_one_line(key):
+    content = written(([stored(key)], [DELETED]))
+    assert len(content.splitlines()) == len(content.decode().splitlines()) == 4
+    assert list(entries(read(content))) == [key]
+
+
+def test_each_outcome_is_of_its_own_object_however_few_are_named():
+    """The commonest is written once, with what was said; only the others are named."""
+    outcomes = [DELETED, FAILED, DELETED, UNKNOWN, FAILED, DELETED]
+    objects = [stored(f"app/{'old' if at < 3 else 'other'}/{at}") for at in range(6)]
+    content = written((objects, outcomes))
+    found = entries(read(content))
+    assert [found[one.key].outcome for one in objects] == [one.outcome for one in outcomes]
+    markers = [found[one.key].marker_version_ids for one in objects]
+    assert markers == [{one.marker_version_id} - {""} for one in outcomes]
+    assert content.count(b'"deleted"') == 1
+
+
+@settings(deadline=None, max_examples=50)  # each record is flushed to the disk
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from([f"app/d{n}/k{m}" for n in range(3) for m in range(3)]),
+                     min_size=1, max_size=5, unique=True),
+            st.booleans(),
+        ),
+        max_size=8,
+    )
+)  # fmt: skip
+def test_each_key_is_found_under_its_deployment_however_batches_share_them(batches):
+    """Read by deployment, with few lines kept, it says what reading it whole would say."""
+    path = Path("many.jsonl")
+    path.unlink(missing_ok=True)
+    made = [
+        ([stored(key) for key in keys], [DELETED] * len(keys) if is_answered else None)
+        for keys, is_answered in batches
+    ]
+    journal = read(written(*made, path=str(path), names=("d0", "d1", "d2")))
+    expected: dict[str, bool] = {}
+    for keys, is_answered in batches:
+        for key in keys:
+            expected[key] = expected.get(key, False) or is_answered
+    found = {one.key: one.outcome is ObjectOutcome.DELETED for one in entries(journal).values()}
+    assert found == expected
+    for prefix in journal.prefixes:
+        assert all(one.key.startswith(prefix) for one in journal.entries(prefix))
+
+
+def test_few_lines_are_in_memory_however_long_the_journal_is(monkeypatch):
+    monkeypatch.setattr("ci3.engine.journal.reader.LINES_KEPT", 2)
+    batches = [([stored(f"app/d{n}/a")], [DELETED]) for n in range(20)]
+    journal = read(written(*batches, names=[f"d{n}" for n in range(20)]))
+    assert len(entries(journal)) == 20
+    assert len(journal._parsed) == 2
+
+
+# Its size.
+
+
+def test_journal_of_a_million_keys_stays_under_a_hundred_megabytes():
+    """Measured on a batch of keys as bundlers name them, with ETags as S3 gives them."""
+    folder = "3f2a91bc" * 5
+    objects = [
+        stored(
+            f"app/{folder}/assets/chunk-{at:08x}.js",
+            etag=f'"{at:032x}"',
+            size_bytes=100_000 + at,
+            modified_at=days_ago(9 + at // 100),
+            version_id="",
+        )
+        for at in range(1000)
+    ]
+    deleted = KeyOutcome(outcome=ObjectOutcome.DELETED)
+    content = written((objects, [deleted] * 1000), names=[folder])
+    assert len(content) - len(written(path="empty.jsonl", names=[folder])) < 100 * len(objects)
+
+
+# Versions that are deleted for good.
+
+
+def version(key: str, version_id: str, *, is_marker: bool = False) -> StoredVersion:
+    return StoredVersion(
+        key=key,
+        version_id=version_id,
+        is_latest=False,
+        is_marker=is_marker,
+        etag="" if is_marker else '"e"',
+        size_bytes=0 if is_marker else 7,
+        modified_at=days_ago(9),
+    )
+
+
+def test_key_may_stand_in_a_batch_once_for_each_version_that_is_deleted_for_good():
+    key = "app/old/a"
+    versions = [version(key, "m", is_marker=True), version(key, "v2"), version(key, "v1")]
+    with begun() as journal:
+        batch = journal.intend_versions([("app/old/", versions)])
+        gone = KeyOutcome(outcome=ObjectOutcome.DELETED)
+        journal.conclude(batch, [gone, FAILED, gone])
+        journal.end("")
+    found = read(Path("j.jsonl").read_bytes()).entries("app/old/")
+    assert [(one.version_id, one.is_marker, str(one.outcome)) for one in found] == [
+        ("m", True, "deleted"),
+        ("v2", False, "failed"),
+        ("v1", False, "deleted"),
+    ]
+    assert all(one.is_final for one in found)
+
+
+# The schema, and what does not fit.
+
+
+def test_each_line_fits_the_published_schema():
+    root = Path(ci3.__file__).parents[1]
+    schema = json.loads((root / "docs/journal.schema.json").read_text(encoding="utf-8"))
+    assert schema == json.loads(journal_schema())
+    a, b = stored("app/old/a", version_id=""), stored("app/old/b")
+    policy = {"keep-count": PolicyEntry(value=3, origin=Origin.INPUT)}
+    written(([a, b], [DELETED, FAILED]), ([a], None), policy=policy)
+    with resumed() as journal:
+        journal.settle(2, [(0, FAILED)])
+        journal.intend_versions([("app/old/", [version("app/old/a", "m", is_marker=True)])])
+    lines = records("j.jsonl")
+    for line in lines:
+        jsonschema.validate(line, schema)
+    kinds = {line["record"] for line in lines}
+    assert kinds == {"header", "intent", "outcome", "settled", "resumed", "end"}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"record": "another"}, schema)
+
+
+def change(line: int, **changes) -> bytes:
+    """A journal of which one line has other keys."""
+    lines = written(([stored("app/old/a"), stored("app/old/b")], [DELETED, FAILED])).splitlines()
+    record = json.loads(lines[line - 1]) | changes
+    lines[line - 1] = json.dumps(record).encode()
+    return b"\n".join(lines) + b"\n"
+
+
+def intent(*row, prefix: str = "app/old/", **more) -> dict:
+    """What an intent of one object is changed to."""
+    return {"parts": [{"prefix": prefix, "objects": [row or ("a", "", 1, 0)]} | more]}
+
+
+def named(**changes) -> dict:
+    one = {"name": "old", "fingerprint": "f", "object_count": 1, "size_bytes": 1}
+    return {"deployments": [one, {"name": "other"} | one | changes]}
+
+
+@pytest.mark.parametrize(
+    ("line", "changes", "told"),
+    [
+        (1, {"format": "ci3-journal/2"}, "line 1: header.format"),
+        (1, {"more": 1}, "line 1: header.more"),
+        (1, {"record": "end"}, "line 1"),
+        (1, {"started_at": "2026-11-23T12:00:00"}, "line 1: header.started_at"),
+        (1, {"policy": {"keep-count": {"value": 1}}}, "line 1: header.policy.keep-count.from"),
+        (1, named(), "a deployment is named twice"),
+        (1, named(name="a/b"), "line 1: header.deployments.1.name"),
+        (1, named(name="third", object_count=-1), "line 1: header.deployments.1.object_count"),
+        (2, {"record": "another"}, "line 2"),
+        (2, {"batch": "1"}, "line 2: intent.batch"),
+        (2, {"batch": 0}, "line 2: intent.batch"),
+        (2, {"parts": []}, "line 2: intent.parts"),
+        (2, intent(more=1), "line 2: intent.parts.0.more"),
+        (2, intent("a", "", -1, 0), "line 2: intent.parts.0.objects.0"),
+        (2, intent("a", "", 1), "line 2: intent.parts.0.objects.0"),
+        (2, intent("a", "", 1, 0, ""), "line 2: intent.parts.0.objects.0"),
+        (2, intent("a", "", 1, 9), "an object names a time that is not there"),
+        (2, intent("a", None, 1, 0, "m"), "a delete marker can be deleted by version only"),
+        (2, intent() | {"by_version": True}, "an object to delete by version has no version"),
+        (2, intent(prefix="app/old"), "line 2: intent.parts.0.prefix"),
+        (2, intent(prefix="app/third/"), "line 2: 'app/third/' is no deployment that was approved"),
+        (2, intent(prefix="old/"), "line 2: 'old/' is no deployment that was approved"),
+        (3, {"outcome": "vanished"}, "line 3: outcome.outcome"),
+        (3, {"others": [[2, "failed", ""]]}, "line 3: it speaks of an object that its intent does"),
+        (3, {"others": [[-1, "failed", ""]]}, "line 3: outcome.others.0.0"),
+        (3, {"markers": ["m1"]}, "line 3: there are not as many markers as objects"),
+        (3, {"batch": 2}, "line 3: it speaks of a batch that no intent names"),
+    ],
+)
+def test_what_a_run_does_not_write_is_refused_with_its_line(line, changes, told):
+    with pytest.raises(SettingsError, match="is no journal of ci3") as caught:
+        read(change(line, **changes))
+    assert told in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        "twice",
+        "after the end",
+        "header later",
+        "in the middle",
+        "outcome twice",
+        "batch again",
+        "batch missing",
+    ],
+)
+def test_lines_in_an_order_that_no_run_writes_are_refused(moved):
+    header, batch, said, end = written(([stored("app/old/a")], [DELETED])).splitlines(keepends=True)
+    lines = {
+        "twice": [header, header],
+        "after the end": [header, batch, end, said],
+        "header later": [batch, header],
+        "in the middle": [header, batch[:-20] + b"\n", said, end],
+        "outcome twice": [header, batch, said, said],
+        "batch again": [header, batch, batch],
+        "batch missing": [header, batch.replace(b'"batch":1', b'"batch":2'), end],
+    }[moved]
+    with pytest.raises(SettingsError, match=r"line [1234]"):
+        read(b"".join(lines))
+
+
+@pytest.mark.parametrize("content", [b"", b'{"record":"header"', b"\x00" * 10])
+def test_journal_without_a_header_deleted_nothing(content):
+    with pytest.raises(SettingsError) as caught:
+        read(content)
+    assert "it has no header" in caught.value.message
+    assert "that run deleted nothing" in caught.value.hint
+
+
+def test_line_longer_than_any_is_not_taken_for_a_torn_one(monkeypatch):
+    content = written()
+    monkeypatch.setattr("ci3.engine.journal.reader.LINE_LIMIT_BYTES", 100)
+    with pytest.raises(SettingsError, match="line 1: the line is longer"):
+        read(content)
+
+
+def test_missing_journal_and_a_folder_are_told():
+    Path("folder").mkdir()
+    for path in ("nowhere.jsonl", "folder"):
+        told = f"the journal {path} can't be read"
+        with pytest.raises(SettingsError, match=told), open_journal(path):
+            pass

@@ -1,0 +1,33 @@
+import pytest
+
+from ci3.engine.journal.reader import open_journal
+from ci3.engine.restore.sources import JournaledDeletions
+from tests.support.s3.moto_s3 import Bucket
+from tests.unit.engine.restore.undo import DOOMED, Undo
+
+
+@pytest.fixture
+def live(site: Bucket) -> Bucket:
+    """A versioned site: one deployment to keep, two to delete, files beside, an older version."""
+    site.enable_versioning()
+    site.put("index.html", days=90)
+    site.put("old-1/file-00000", days=50, body=b"older")
+    site.deploy("new", days=1)
+    for days, name in enumerate(DOOMED, start=10):
+        site.deploy(name, days=days)
+    return site
+
+
+@pytest.fixture
+def undo(live: Bucket):
+    """Plan the undo of a journal, or by what is given; the journal stays open."""
+    opened = []
+
+    def make(path: str, progress=None) -> Undo:
+        context = open_journal(path)
+        opened.append(context)
+        return Undo(live, JournaledDeletions(journal=context.__enter__()), progress)
+
+    yield make
+    for context in opened:
+        context.__exit__(None, None, None)

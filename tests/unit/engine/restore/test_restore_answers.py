@@ -1,0 +1,194 @@
+"""What S3 answers to an undo, and what befalls it in its midst: doubt leaves it alone."""
+
+import os
+import re
+import signal
+import threading
+
+import pytest
+
+from ci3.core.restore.plan import RestoreOutcome
+from ci3.engine.restore.restore import RETRY_DELAYS_SECONDS, exit_code
+from ci3.engine.workers.progress import Silent
+from ci3.errors import ExitCode
+from tests.support.s3.answers import delete_result, error
+from tests.support.s3.fault_proxy import FaultProxy, Request
+from tests.support.s3.moto_s3 import Bucket
+from tests.unit.engine.restore.undo import DELETE, DOOMED, VERSIONS, current, deleted, markers
+
+
+def test_marker_that_failed_inside_s3_is_sent_again_alone(
+    live: Bucket, proxy: FaultProxy, undo
+) -> None:
+    before = current(live)
+    one = undo(deleted(live))
+    proxy.rewrite("POST", DELETE, lambda body: _fail(body, "InternalError"), nth=1)
+    sent = len(proxy.deletions)
+    assert one.outcomes(one.run()) == {"restored": 6}
+    assert current(live) == before
+    assert one.pauses == [RETRY_DELAYS_SECONDS[0]]
+    assert sorted(len(request.batch_keys) for request in proxy.deletions[sent:]) == [1, 3, 3]
+
+
+def _fail(body: bytes, code: str) -> bytes:
+    """Make an error of the first deletion that an answer tells; a gone marker may be sent again."""
+    done = re.search("<Deleted>.*?</Deleted>", body.decode(), re.DOTALL)[0]
+    key = re.search("<Key>.*?</Key>", done)[0]
+    version = re.search("<VersionId>.*?</VersionId>", done)
+    failed = f"<Error>{key}{version[0] if version else ''}<Code>{code}</Code></Error>"
+    return body.decode().replace(done, failed, 1).encode()
+
+
+def test_marker_that_may_not_be_removed_is_a_failure_and_the_rest_comes_back(
+    live: Bucket, proxy: FaultProxy, undo
+) -> None:
+    one = undo(deleted(live))
+    made = sorted(markers(live))
+
+    def deny(request: Request) -> str:
+        keys = request.batch_keys
+        for key, version_id in made:
+            if key in keys and key != "old-1/file-00001":
+                live.client.delete_object(Bucket=live.name, Key=key, VersionId=version_id)
+        removed = [key for key in keys if key != "old-1/file-00001"]
+        return delete_result(removed, [("old-1/file-00001", "AccessDenied")])
+
+    proxy.reply("POST", DELETE, deny)
+    restored = one.run()
+    assert one.outcomes(restored) == {"restored": 5, "failed": 1}
+    assert "AccessDenied" in restored.deployments[0].problem
+    assert exit_code(restored) is ExitCode.PARTIAL
+    assert live.keys() == {"index.html"} | {
+        f"{name}/file-{number:05}"
+        for name in ("new", *DOOMED)
+        for number in range(3)
+        if (name, number) != ("old-1", 1)
+    }
+
+
+@pytest.mark.parametrize("answer", ["", delete_result()])
+def test_answer_that_says_nothing_is_settled_by_what_is_current(
+    live: Bucket, proxy: FaultProxy, undo, answer: str
+) -> None:
+    before = current(live)
+    one = undo(deleted(live))
+    proxy.rewrite("POST", DELETE, lambda _: answer.encode())
+    assert one.outcomes(one.run()) == {"restored": 6}
+    assert current(live) == before
+
+
+def test_removal_that_s3_only_says_it_made_has_failed(
+    live: Bucket, proxy: FaultProxy, undo
+) -> None:
+    one = undo(deleted(live))
+    proxy.reply("POST", DELETE, lambda request: delete_result(request.batch_keys))
+    restored = one.run()
+    assert one.outcomes(restored) == {"failed": 6}
+    assert "a delete marker is still there" in restored.deployments[0].problem
+    assert exit_code(restored) is ExitCode.PARTIAL
+
+
+def test_lost_access_stops_the_undo_and_the_rest_counts_as_failed(
+    live: Bucket, proxy: FaultProxy, undo
+) -> None:
+    one = undo(deleted(live))
+    proxy.answer("POST", DELETE, error("ExpiredToken"), status=400)
+    restored = one.run()
+    assert one.outcomes(restored) == {"failed": 6}
+    assert "ExpiredToken" in restored.stopped
+    assert live.folders() == {"new"}
+
+
+@pytest.mark.parametrize("nth", [2, 3])
+def test_listing_that_fails_in_mid_run_is_a_failure_not_a_success(
+    live: Bucket, proxy: FaultProxy, undo, nth: int
+) -> None:
+    """The second listing of a deployment comes right before the removal, the third after it."""
+    one = undo(deleted(live))
+    proxy.answer(
+        "GET", f"{VERSIONS}.*prefix=old-1%2F", error("AccessDenied"), status=403, nth=nth - 1
+    )
+    restored = one.run()
+    assert one.outcomes(restored) == {"restored": 3, "failed": 3}
+    assert "AccessDenied" in restored.deployments[0].problem
+    assert ("old-1" in live.folders()) is (nth == 3)
+
+
+def test_version_uploaded_between_plan_and_removal_stays(
+    live: Bucket, proxy: FaultProxy, undo
+) -> None:
+    one = undo(deleted(live))
+    live.client.put_object(Bucket=live.name, Key="old-1/file-00000", Body=b"newer")
+    newer = current(live)["old-1/file-00000"]
+    restored = one.run()
+    assert one.outcomes(restored) == {"restored": 5, "skipped": 1}
+    assert current(live)["old-1/file-00000"] == newer
+
+
+def test_version_uploaded_during_the_removal_stays(live: Bucket, proxy: FaultProxy, undo) -> None:
+    one = undo(deleted(live))
+    proxy.before("POST", DELETE, lambda: live.put("old-1/file-00000", body=b"newer"), nth=1)
+    restored = one.run()
+    assert one.outcomes(restored) == {"restored": 5, "skipped": 1}
+    assert live.content()["old-1/file-00000"][0] == b"newer"
+
+
+class GivesUp(Silent):
+    """A watcher whose screen has gone."""
+
+    def begin(self, task: str, total: int) -> None:  # noqa: ARG002 - as Progress has it
+        if task == "Restoring objects":
+            raise OSError(task)
+
+    def advance(self, steps: int) -> None:
+        if steps > 1:
+            raise OSError(steps)
+
+
+def test_watcher_that_went_away_stops_no_undo(live: Bucket, undo) -> None:
+    one = undo(deleted(live), GivesUp())
+    assert one.outcomes(one.run()) == {"restored": 6}
+
+
+def test_interrupted_undo_waits_for_what_is_out_and_accounts_for_all(
+    live: Bucket, proxy: FaultProxy, undo
+) -> None:
+    live.deploy("old-1", days=10, files=2500)
+    one = undo(deleted(live))
+    has_come = threading.Event()
+
+    def raise_interrupt(*_: object) -> None:
+        has_come.set()
+        raise KeyboardInterrupt
+
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert has_come.wait(timeout=60)
+
+    proxy.before("POST", rf"{DELETE}", interrupt, nth=1)
+    before = signal.signal(signal.SIGINT, raise_interrupt)
+    try:
+        restored = one.run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert restored.stopped == "it was interrupted"
+    there = {key for key in live.content() if key.startswith(DOOMED)}
+    assert restored.count(RestoreOutcome.RESTORED) == len(there) < 2503
+    assert restored.count(RestoreOutcome.FAILED) == 2503 - len(there)
+    assert exit_code(restored) is ExitCode.PARTIAL
+
+
+def test_bug_in_one_deployment_stops_the_undo_and_is_told(live: Bucket, undo, monkeypatch) -> None:
+    path = deleted(live)
+    one = undo(path)
+    entries = one.restoration.deletions.journal.entries
+
+    def broken(prefix: str):
+        if prefix == "old-1/":
+            raise ZeroDivisionError
+        return entries(prefix)
+
+    monkeypatch.setattr(one.restoration.deletions.journal, "entries", broken)
+    restored = one.run()
+    assert "a bug in ci3" in restored.stopped
+    assert restored.deployments[0].counts == {RestoreOutcome.FAILED: 3}

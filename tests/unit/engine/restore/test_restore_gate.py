@@ -1,0 +1,74 @@
+"""What an undo may send: the removal of delete markers that were just listed, and nothing else."""
+
+import re
+
+import pytest
+
+from ci3.core.restore.decide import Undo as UndoOne
+from ci3.core.restore.plan import RestoreOutcome
+from ci3.engine.restore.restore import check_markers
+from ci3.engine.restore.sources import DeletionsSince
+from ci3.errors import GateError
+from tests.support.cleanup_run import cleanup
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket
+from tests.unit.engine.restore.undo import Undo, deleted, markers
+
+
+def test_gate_stops_what_is_no_marker_of_the_deployment() -> None:
+    listed = {("old-1/a", "m1"), ("old-2/a", "m2")}
+    check_markers([("old-1/a", "m1")], "old-1/", listed)
+    for marker in (("old-1/a", "v1"), ("old-2/a", "m2"), ("old-1/b", "m1")):
+        with pytest.raises(GateError):
+            check_markers([("old-1/a", "m1"), marker], "old-1/", listed)
+
+
+class Wrong(DeletionsSince):
+    """Decides, against all rules, to remove a version that is no marker."""
+
+    def decide(self, prefix, versions, versioning):  # noqa: ARG002 - as Deletions has it
+        return tuple(
+            UndoOne(
+                key=one.key,
+                version_id=one.version_id,
+                size_bytes=1,
+                marker_version_ids=(one.version_id,),
+            )
+            for one in versions
+            if not one.is_marker
+        )
+
+
+def test_removal_of_content_is_stopped_before_the_request(live: Bucket, proxy: FaultProxy) -> None:
+    run = cleanup(live)
+    target = run.open_bucket().target("")
+    before = live.versions()
+    one = Undo(live, Wrong(target=target, name="old-1", since=run.clock()))
+    restored = one.restoration.run(one.plan)
+    assert restored.count(RestoreOutcome.FAILED) == 4
+    assert "a bug in ci3" in restored.stopped
+    assert proxy.deletions == []
+    assert live.versions() == before
+
+
+def test_undo_names_delete_markers_and_nothing_else(live: Bucket, proxy: FaultProxy, undo) -> None:
+    path = deleted(live)
+    made = markers(live)
+    sent = len(proxy.deletions)
+    undo(path).run()
+    removed = [
+        (key, version_id)
+        for request in proxy.deletions[sent:]
+        for key, version_id in re.findall(
+            "<Key>(.*?)</Key><VersionId>(.*?)</VersionId>", request.body.decode()
+        )
+    ]
+    assert len(removed) == 6
+    assert set(removed) == made
+
+
+def test_planning_an_undo_sends_no_request_that_writes(live: Bucket, proxy: FaultProxy, undo):
+    path = deleted(live)
+    sent = len(proxy.deletions)
+    undo(path)
+    assert len(proxy.deletions) == sent

@@ -1,0 +1,86 @@
+"""What an undo would bring back, and what can't come back: said before anything is done."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ci3.core.restore.decide import SkipReason
+from ci3.engine.journal.reader import open_journal
+from ci3.engine.restore.restore import exit_code, refuse_unless_restorable
+from ci3.engine.restore.sources import DeletionsSince, JournaledDeletions
+from ci3.errors import AccessError, ExitCode, RefusedError, SettingsError
+from tests.support.cleanup_run import cleanup
+from tests.support.s3.answers import error
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket
+from tests.unit.engine.restore.undo import VERSIONS, Undo, current, deleted
+
+
+def test_version_that_expired_is_told_before_anything_is_done(live: Bucket, undo) -> None:
+    gone = current(live)["old-2/file-00000"]
+    path = deleted(live)
+    live.client.delete_object(Bucket=live.name, Key="old-2/file-00000", VersionId=gone)
+    one = undo(path)
+    assert one.plan.skipped == {SkipReason.VERSION_GONE: 1}
+    assert one.plan.lost_count == 1
+    restored = one.run()
+    assert one.outcomes(restored) == {"restored": 5, "skipped": 1}
+    assert exit_code(restored) is ExitCode.PARTIAL
+
+
+def test_bucket_without_versions_is_refused_and_nothing_is_sent(site: Bucket, proxy: FaultProxy):
+    site.deploy("new", days=1)
+    site.deploy("old-1", days=9)
+    path = deleted(site)
+    sent = len(proxy.deletions)
+    with open_journal(path) as journal:
+        one = Undo(site, JournaledDeletions(journal=journal))
+    assert one.plan.skipped == {SkipReason.NO_VERSIONS: 3}
+    with pytest.raises(RefusedError, match="this bucket keeps no versions"):
+        refuse_unless_restorable(one.plan)
+    assert len(proxy.deletions) == sent
+
+
+def test_nothing_to_restore_is_no_refusal(live: Bucket, undo) -> None:
+    path = deleted(live)
+    undo(path).run()
+    refuse_unless_restorable(undo(path).plan)
+
+
+def test_configuration_that_leads_to_another_s3_is_refused(
+    live: Bucket, proxy: FaultProxy, undo
+) -> None:
+    path = Path(deleted(live))
+    path.write_text(path.read_text().replace(proxy.url, "http://127.0.0.1:1"))
+    with pytest.raises(SettingsError, match=r"was at http://127\.0\.0\.1:1"):
+        undo(str(path))
+
+
+def test_versions_that_cannot_be_listed_end_the_plan(live: Bucket, proxy: FaultProxy, undo) -> None:
+    path = deleted(live)
+    proxy.answer("GET", VERSIONS, error("AccessDenied"), status=403)
+    with pytest.raises(AccessError, match="AccessDenied"):
+        undo(path)
+
+
+def test_deletions_since_a_time_come_back_in_the_one_deployment(live: Bucket) -> None:
+    before = current(live)
+    run = cleanup(live)
+    target = run.open_bucket().target("")
+    since = run.clock() - timedelta(minutes=1)
+    deleted(live)
+    one = Undo(live, DeletionsSince(target=target, name="old-1", since=since))
+    assert one.plan.object_count == 3
+    assert one.outcomes(one.run()) == {"restored": 3}
+    assert current(live) == {k: v for k, v in before.items() if not k.startswith("old-2/")}
+
+
+def test_deletions_before_the_time_stay(live: Bucket) -> None:
+    run = cleanup(live)
+    target = run.open_bucket().target("")
+    deleted(live)
+    since = run.clock() + timedelta(minutes=1)
+    one = Undo(live, DeletionsSince(target=target, name="old-1", since=since))
+    assert one.plan.object_count == 0
+    assert one.plan.skipped == {}

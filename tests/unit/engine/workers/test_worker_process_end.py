@@ -1,0 +1,134 @@
+"""A copy of a Python of one thread: whom an interrupt is for, and that nothing of it is left."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.cases import Case, Work
+from bench.layout import Layout
+from bench.servers import running_memory_server
+from ci3.engine.workers import worker_process as fork
+from tests.support.paths import ROOT
+from tests.support.s3.moto_s3 import Bucket
+
+LARGE = Case(work=Work.PLAN, layout=Layout("100x1000"), doomed=50, tools=(), title="large")
+needs_cores = pytest.mark.skipif(
+    fork._count_cores() < 2, reason="one core: nothing is won by a copy, and none is made"
+)
+
+
+def run_script(shop: Bucket, script: str) -> subprocess.Popen[str]:
+    """Run a Python that has but one thread."""
+    begin = (
+        "from ci3.engine.workers import worker_process as fork\n"
+        "from tests.unit.engine.workers.test_worker_process import answer, ask, reader_of\n"
+        "from tests.support.s3.moto_s3 import Bucket\n"
+        "fork._count_cores = lambda: 2\n"
+        f"shop = Bucket({shop.endpoint_url!r}, {shop.name!r})\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", begin + script],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_interrupt_in_the_midst_of_the_copying_is_for_this_python_alone(shop, there):
+    """In the copy it would run this Python's own end a second time."""
+    script = (
+        "import os, signal\n"
+        "interrupt = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
+        f"os.register_at_fork({'after_in_child' if there else 'before'}=interrupt)\n"
+        "try:\n"
+        "    with fork.forked(reader_of(shop), answer) as copy:\n"
+        "        print(ask(copy, ('say', 'here')))\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    ran = run_script(shop, script)
+    said, complaint = ran.communicate(timeout=30)
+    assert (said, complaint) == ("here\n" if there else "interrupted\n", "")
+
+
+def command(url: str, name: str, *options: str) -> list[str]:
+    where = ["--bucket-name", LARGE.layout.text, "--endpoint-url", url, "--output", "json"]
+    return [sys.executable, "-m", "ci3", name, *where, "--keep-count", "50", *options]
+
+
+def children_of(pid: int) -> set[int]:
+    """Give the processes that one started, as long as they run."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if words[1] == str(pid) and words[0] != "Z":
+            found.add(int(stat.parent.name))
+    return found
+
+
+def wait_until(is_so: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def interrupts():
+    """See to it that a program that is started heeds interrupts, though this one may not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@needs_cores
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("name", ["plan-cleanup", "cleanup"])
+@pytest.mark.usefixtures("interrupts")
+def test_no_copy_outlives_the_python_that_made_it(sent, name, tmp_path):
+    """One is there while a plan is made, and another while what is doomed is listed again."""
+    with running_memory_server() as server:
+        server.make_ready(LARGE, 100)
+        ran = subprocess.Popen(
+            command(server.url, name, *(["--auto-approve"] if name == "cleanup" else [])),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+        )
+        if name == "cleanup":
+            wait_until(lambda: [*tmp_path.glob("ci3-journal-*")] or ran.poll() is not None)
+        wait_until(lambda: children_of(ran.pid) or ran.poll() is not None)
+        copies = children_of(ran.pid)
+        assert copies
+        ran.send_signal(sent)
+        _, said = ran.communicate(timeout=30)
+        assert ran.returncode
+        assert "Traceback" not in said
+        wait_until(lambda: not any(Path(f"/proc/{one}").exists() for one in copies))
+
+
+def test_copy_that_waits_for_s3_ends_with_the_python_that_asks(shop):
+    """Nobody would hear its answer, and S3 may take minutes."""
+    ran = run_script(
+        shop,
+        "with fork.forked(reader_of(shop), answer) as copy, copy.line() as line:\n"
+        "    line.ask(('wait', 60.0))\n"
+        "    print(copy._process.pid, flush=True)\n"
+        "    line.hear()\n",
+    )
+    copied = Path(f"/proc/{int(ran.stdout.readline())}")
+    assert copied.exists()
+    ran.kill()
+    ran.communicate()
+    wait_until(lambda: not copied.exists(), seconds=10)

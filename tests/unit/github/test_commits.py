@@ -1,0 +1,162 @@
+"""Which commits deployments are named after, and which pull request a commit is the head of."""
+
+import pytest
+
+from ci3.core.live.commit_names import commit_digits, most_telling
+from ci3.github.commits import REQUEST_LIMIT, find_commits
+from tests.support.github.fake_github import FakeGitHub
+
+FIX = "f1c0ffee" + "0" * 32
+SIDE = "51deb0a7" + "0" * 32
+
+
+@pytest.mark.parametrize(
+    ("name", "digits"),
+    [
+        ("f1c0ffee", "f1c0ffee"),
+        ("F1C0FFEE", "f1c0ffee"),
+        ("web-f1c0ffee", "f1c0ffee"),
+        ("20261123-f1c0ffe", "f1c0ffe"),
+        ("20261123-1234567", "20261123"),
+        ("f1c0ff", ""),
+        ("release-2.4", ""),
+        ("f1c0ffeeg", ""),
+        ("a" * 65, ""),
+        ("", ""),
+    ],
+)
+def test_part_of_a_name_that_may_be_a_commit_is_told(name, digits):
+    assert commit_digits(name) == digits
+
+
+def test_names_are_asked_for_in_turn_kept_and_doomed():
+    assert most_telling(("a", "b", "c"), ("x", "a")) == ("a", "x", "b", "c")
+
+
+def test_commit_is_found_with_subject_author_and_time(fake, api):
+    fake.content.commit(FIX, "Fix the header\n\nAt last.", "Ann")
+
+    found = api.find_commits(["web-f1c0ffee", "release-2"])
+
+    assert list(found) == ["web-f1c0ffee"]
+    commit = found["web-f1c0ffee"]
+    assert (commit.sha, commit.subject, commit.author) == (FIX, "Fix the header", "Ann")
+    assert f"{commit.authored_at:%Y-%m-%d}" == "2026-01-02"
+
+
+def test_all_of_the_default_branch_take_one_request(fake, api):
+    names = []
+    for number in range(60):
+        names.append(f"{number:02x}c0ffee")
+        fake.content.commit(names[-1] + "0" * 32, "one of many")
+
+    assert len(api.find_commits(names)) == 60
+    assert len(fake.requests) == 1
+
+
+def test_commit_of_another_branch_is_asked_for_by_itself(fake, api):
+    fake.content.commit(SIDE, "Try it", is_on_side=True)
+
+    assert api.find_commits(["51deb0a7"])["51deb0a7"].subject == "Try it"
+    assert fake.requests[-1].query == {"per_page": "1"}
+
+
+def test_name_that_is_no_commit_of_the_repository_is_passed_over(fake, api):
+    fake.content.commit(SIDE, "Try it", is_on_side=True)
+
+    assert list(api.find_commits(["deadbeef", "51deb0a7"])) == ["51deb0a7"]
+
+
+def test_branch_that_is_called_like_a_commit_is_none(fake, api):
+    fake.content.commit(FIX, "Fix the header")
+    fake.content.branches["deadbeef"] = FIX
+
+    assert api.find_commits(["deadbeef"]) == {}
+
+
+def test_names_without_a_commit_ask_for_nothing(fake, api):
+    assert api.find_commits(["release-1", "main"]) == {}
+    assert fake.requests == ()
+
+
+def test_no_more_than_the_limit_is_asked_for(fake, api):
+    api.find_commits([f"{number:04}deadbeef" for number in range(200)])
+
+    assert len(fake.requests) == REQUEST_LIMIT
+
+
+@pytest.mark.parametrize("status", [403, 404, 429, 500])
+def test_github_that_fails_costs_one_request_and_no_wait(fake, api, waits, status):
+    fake.content.commit(FIX, "Fix the header")
+    fake.fail_next("GET", "/commits", status, {"message": "no"}, {"retry-after": "60"})
+
+    assert api.find_commits(["f1c0ffee"]) == {}
+    assert (len(fake.requests), waits) == (1, [])
+
+
+def test_what_was_found_before_a_failure_stands(fake, api, waits):
+    fake.content.commit(FIX, "Fix the header")
+    fake.fail_next("GET", "/commits/51deb0a7", 500)
+
+    assert list(api.find_commits(["51deb0a7", "f1c0ffee", "deadbeef"])) == ["f1c0ffee"]
+    assert (len(fake.requests), waits) == (2, [])
+
+
+def test_answer_that_can_not_be_read_is_left_out(fake, api):
+    fake.fail_next("GET", "/commits", 200, [{"sha": "x"}])
+
+    assert api.find_commits(["f1c0ffee"]) == {}
+
+
+def test_slow_github_is_not_asked_for_long(fake, api):
+    ticks = iter(range(0, 1000, 10))
+
+    find_commits(api.transport, [f"{n}deadbeef" for n in range(9)], clock=lambda: next(ticks))
+
+    assert len(fake.requests) == 2
+
+
+@pytest.mark.parametrize("author", [None, {}, {"name": "Ann"}])
+def test_commit_whose_author_is_not_told_is_at_most_left_out(fake, api, author):
+    commit = {"sha": FIX, "commit": {"message": "Fix", "author": author}}
+    fake.fail_next("GET", "/commits", 200, [commit])
+
+    assert [one.author for one in api.find_commits(["f1c0ffee"]).values()] in ([], [""])
+
+
+def test_pull_request_whose_head_was_pushed_is_found(fake, api):
+    fake.content.open_pull_request(7, FIX)
+    fake.content.open_pull_request(8, SIDE)
+
+    assert api.find_pull_request(FIX) == 7
+
+
+@pytest.mark.parametrize(
+    ("commit", "more"),
+    [
+        (FIX, {"state": "closed"}),
+        (FIX, {"base": "somebody/storefront"}),
+        (SIDE, {"contains": (FIX,)}),
+    ],
+    ids=["merged already", "into a fork", "has a newer head"],
+)
+def test_pull_request_of_another_state_place_or_head_is_none(fake, api, commit, more):
+    fake.content.open_pull_request(7, commit, **more)
+
+    assert api.find_pull_request(FIX) is None
+
+
+def test_oldest_of_several_pull_requests_with_that_head_is_taken(fake, api):
+    fake.content.open_pull_request(9, FIX)
+    fake.content.open_pull_request(8, FIX)
+
+    assert api.find_pull_request(FIX) == 8
+
+
+def test_pull_request_is_found_on_a_later_page(connect):
+    with FakeGitHub() as fake:
+        for number in range(150):
+            fake.content.open_pull_request(number + 1, SIDE, contains=(FIX,))
+        fake.content.open_pull_request(500, FIX)
+
+        assert connect(fake).find_pull_request(FIX) == 500

@@ -1,0 +1,159 @@
+"""What ci3 makes of each event's payload: GitHub's own examples, cut by `cut_events.py`."""
+
+import copy
+import json
+from typing import Final
+
+import pytest
+
+from ci3.github.workflow_run import read_run
+from tests.support.github.cut_events import PACKAGE, SLICE, VERSION
+
+EXAMPLES: Final = json.loads(SLICE.read_text(encoding="utf-8"))
+RUN_SHA: Final = "a" * 40
+"""What GITHUB_SHA names: a merge commit, or the default branch's head."""
+
+PULL_REQUEST_HEAD: Final = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
+PULL_REQUEST_BASE: Final = "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"
+PUSHED: Final = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
+QUEUED: Final = "2ffea6db159f6b6c47a24e778fb9ef40cf6b1c7d"
+DEPLOYED: Final = "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"
+
+
+@pytest.fixture
+def run_of(tmp_path):
+    """Read the run of one of GitHub's examples; `event` stands for another of the same payload."""
+
+    def read(example, *, event="", sha=RUN_SHA, change=lambda _: None):
+        payload = copy.deepcopy(EXAMPLES["events"][example]) if example else {}
+        change(payload)
+        path = tmp_path / "event.json"
+        path.write_text(json.dumps(payload))
+        environ = {
+            "GITHUB_EVENT_NAME": event or example.partition(" ")[0],
+            "GITHUB_EVENT_PATH": str(path),
+            "GITHUB_REPOSITORY": "Codertocat/Hello-World",
+            "GITHUB_SERVER_URL": "https://ghes.test",
+            "GITHUB_SHA": sha,
+        }
+        return read_run(environ)
+
+    return read
+
+
+def from_fork(payload):
+    payload["pull_request"]["head"]["repo"]["full_name"] = "somebody/Hello-World"
+    payload["pull_request"]["head"]["repo"]["fork"] = True
+
+
+def from_deleted_fork(payload):
+    payload["pull_request"]["head"]["repo"] = None
+
+
+def from_dependabot(payload):
+    payload["pull_request"]["user"] = {"login": "dependabot[bot]", "type": "Bot"}
+    payload["sender"] = payload["pull_request"]["user"]
+
+
+def test_examples_are_of_the_version_that_the_script_names():
+    assert EXAMPLES["cut_from"] == f"{PACKAGE} {VERSION}"
+
+
+@pytest.mark.parametrize("event", ["pull_request", "pull_request_target"])
+@pytest.mark.parametrize("action", ["opened", "synchronize", "closed"])
+@pytest.mark.parametrize("change", [lambda _: None, from_fork, from_deleted_fork, from_dependabot])
+def test_pull_request_is_its_own_and_pins_its_head_beside_the_runs_commit(
+    *, run_of, event, action, change
+):
+    run = run_of(f"pull_request {action}", event=event, change=change)
+
+    assert run.pull_request == 2
+    assert run.commits == (RUN_SHA, PULL_REQUEST_HEAD)
+    assert run.base_commit == PULL_REQUEST_BASE
+    assert run.pushed_commit == ""
+
+
+def test_push_to_a_branch_pins_its_head_which_may_be_that_of_a_pull_request(run_of):
+    run = run_of("push refs/heads/master", sha=PUSHED)
+
+    assert (run.commits, run.pull_request, run.pushed_commit) == ((PUSHED,), None, PUSHED)
+
+
+def test_push_of_a_tag_pins_its_commit_and_has_no_pull_request(run_of):
+    run = run_of("push refs/tags/simple-tag", sha=PUSHED)
+
+    assert (run.commits, run.pull_request, run.pushed_commit) == ((PUSHED,), None, "")
+
+
+@pytest.mark.parametrize("ref", ["refs/tags/simple-tag", "refs/heads/gone"])
+def test_deleted_branch_or_tag_pins_the_runs_commit_alone(run_of, ref):
+    run = run_of("push deleted", change=lambda payload: payload.update(ref=ref))
+
+    assert (run.commits, run.pull_request, run.pushed_commit) == ((RUN_SHA,), None, "")
+
+
+def test_merge_queue_has_the_pull_request_of_its_branch(run_of):
+    run = run_of("merge_group checks_requested", sha=QUEUED)
+
+    assert (run.commits, run.pull_request, run.pushed_commit) == ((QUEUED,), 104, "")
+
+
+@pytest.mark.parametrize(
+    "head_ref",
+    [
+        "refs/heads/gh-readonly-queue/main/pr-104",
+        f"refs/heads/main/pr-104-{QUEUED}",
+        f"refs/heads/gh-readonly-queue/main/pr-104-{QUEUED}/x",
+        f"refs/heads/gh-readonly-queue/main/pr-104-{QUEUED}\n",
+        f"refs/heads/gh-readonly-queue/main/pr-{'9' * 11}-{QUEUED}",
+        None,
+        104,
+    ],
+)
+def test_branch_that_is_none_of_a_merge_queues_names_no_pull_request(run_of, head_ref):
+    def change(payload):
+        payload["merge_group"]["head_ref"] = head_ref
+
+    assert run_of("merge_group checks_requested", change=change).pull_request is None
+
+
+@pytest.mark.parametrize(
+    ("example", "commits"),
+    [
+        ("workflow_dispatch refs/heads/main", (RUN_SHA,)),
+        ("deployment_status created", (RUN_SHA, DEPLOYED)),
+        ("delete simple-tag", (RUN_SHA,)),
+        ("workflow_run completed", (RUN_SHA, "5779607b49aab1200488439f02372c57b4f75444")),
+    ],
+)
+def test_event_without_a_pull_request_pins_what_it_is_about(run_of, example, commits):
+    run = run_of(example)
+
+    assert (run.commits, run.pull_request, run.pushed_commit) == (commits, None, "")
+
+
+def test_schedule_has_hardly_any_payload_and_pins_the_runs_commit(run_of):
+    run = run_of("", event="schedule")
+
+    assert (run.commits, run.pull_request, run.pushed_commit) == ((RUN_SHA,), None, "")
+
+
+def test_commits_are_shown_where_this_github_is(run_of):
+    run = run_of("push refs/heads/master")
+
+    assert run.commit_url == "https://ghes.test/Codertocat/Hello-World/commit/"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"GITHUB_SERVER_URL": ""},
+        {"GITHUB_REPOSITORY": ""},
+        {"GITHUB_REPOSITORY": "a/b) [x](https://evil.test"},
+        {"GITHUB_SERVER_URL": "javascript:alert(1)"},
+    ],
+)
+def test_address_that_is_none_links_nothing(changed):
+    environ = {"GITHUB_SERVER_URL": "https://ghes.test", "GITHUB_REPOSITORY": "a/b"} | changed
+
+    assert read_run(environ).commit_url == ""

@@ -1,0 +1,269 @@
+"""What a parameter and a pointer object say is live, in-process and from scripted answers."""
+
+from collections.abc import Callable
+from contextlib import closing
+
+import boto3
+import pytest
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from ci3.aws.bucket import BucketReader
+from ci3.aws.client import make_service_client
+from ci3.core.live.sources import LiveSource, Reading
+from ci3.errors import GateError
+from ci3.live.aws import CLOUDFRONT_OPERATIONS, SSM_OPERATIONS, read_parameter, read_pointer_object
+from tests.support.s3.answers import HTML, error
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket
+from tests.support.web_site import running_site
+
+SECRET = "0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def _aws(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point all at the proxy in front of the in-process AWS, whose SSM is empty."""
+    get_backend("ssm")[DEFAULT_ACCOUNT_ID]["us-east-1"].reset()
+    for service in ("CLOUDFRONT", "SSM"):
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", proxy.url)
+
+
+@pytest.mark.parametrize(
+    ("service", "operations", "call"),
+    [
+        ("cloudfront", CLOUDFRONT_OPERATIONS, lambda one: one.delete_distribution(Id="E")),
+        ("cloudfront", CLOUDFRONT_OPERATIONS, lambda one: one.get_distribution(Id="E")),
+        ("ssm", SSM_OPERATIONS, lambda one: one.put_parameter(Name="/x", Value="y")),
+        ("ssm", SSM_OPERATIONS, lambda one: one.delete_parameter(Name="/x")),
+        ("ssm", SSM_OPERATIONS, lambda one: one.get_parameters(Names=["/x"])),
+    ],
+)  # fmt: skip
+def test_client_of_another_service_sends_no_byte_for_what_it_may_not_call(
+    proxy: FaultProxy, service: str, operations: frozenset[str], call: Callable[..., object]
+) -> None:
+    with pytest.raises(GateError):
+        call(make_service_client(service, region="us-east-1", operations=operations))
+
+    assert proxy.requests == []
+
+
+def names(reading: Reading) -> list[str]:
+    assert reading.problem == ""
+    return [one.name for one in reading.sightings]
+
+
+def problem(reading: Reading) -> str:
+    assert reading.sightings == ()
+    return reading.problem
+
+
+def put_parameter(value: str, kind: str = "String", region: str = "us-east-1") -> None:
+    with closing(boto3.client("ssm", region_name=region)) as ssm:
+        ssm.put_parameter(Name="/my-site/live", Value=value, Type=kind)
+
+
+def parameter(field: str = "", prefix: str = "", region: str = "us-east-1") -> Reading:
+    source = LiveSource.parse(f"ssm:/my-site/live{field}")
+    return read_parameter(source, bucket="my-site", prefix=prefix, region=region)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "field", "prefix", "expected"),
+    [
+        ("ab12cd3", "String", "", "", ["ab12cd3"]),
+        ("\n ab12cd3 \n", "String", "", "", ["ab12cd3"]),
+        ("s3://my-site/app/ab12cd3/", "String", "", "app/", ["ab12cd3"]),
+        ("ab12cd3,release-1, ab12cd3", "StringList", "", "", ["ab12cd3", "release-1"]),
+        ("ab12cd3,release-1", "String", "", "", ["ab12cd3,release-1"]),
+        ('{"blue": "ab12cd3", "green": "x"}', "String", "#blue", "", ["ab12cd3"]),
+        ('{"blue": "ab12cd3", "green": "x"}', "StringList", "#blue", "", ["ab12cd3"]),
+        ("ab12cd3", "SecureString", "", "", ["ab12cd3"]),
+    ],
+)
+def test_parameter_names_what_is_live(
+    value: str, kind: str, field: str, prefix: str, expected: list[str]
+) -> None:
+    put_parameter(value, kind)
+
+    assert names(parameter(field, prefix)) == expected
+
+
+def test_evidence_of_a_parameter_says_what_it_says() -> None:
+    put_parameter("ab12cd3")
+
+    assert parameter().sightings[0].evidence == "SSM parameter /my-site/live says ab12cd3"
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (SECRET, ""),
+        (f'{{"live": "{SECRET}"}}', "#live"),
+        (f"{SECRET}\n{SECRET}", ""),
+        (f"{SECRET}/x/y", ""),
+        (f"{SECRET}", "#live"),
+        (f'{{"{SECRET}": 1}}', "#live"),
+        (f'{{"{SECRET}": 1, "{SECRET}": 1}}', "#live"),
+        (f"<{SECRET}>", ""),
+        (f"{SECRET}\x07", ""),
+        (SECRET * 80, ""),
+        (f"s3://{SECRET}/x", ""),
+        (f"https://{SECRET}/x", ""),
+    ],
+)
+def test_secure_string_is_in_no_message(value: str, field: str) -> None:
+    put_parameter(value, "SecureString")
+    reading = parameter(field, prefix="" if "/x/y" not in value else "app/")
+    told = [reading.problem, *(one.evidence for one in reading.sightings)]
+
+    assert "SSM parameter /my-site/live" in "".join(told)
+    assert SECRET not in "".join(told)
+
+
+def test_secure_string_is_decrypted(proxy: FaultProxy) -> None:
+    put_parameter("ab12cd3", "SecureString")
+    reading = parameter()
+
+    assert b'"WithDecryption": true' in proxy.sent("POST")[-1].body
+    assert reading.sightings[0].evidence == ("SSM parameter /my-site/live (SecureString) names it")
+
+
+@pytest.mark.parametrize("value", ["ab12cd3,,release-1", "ab12cd3,", "a,b/c/d"])
+def test_one_part_of_a_list_that_names_nothing_is_a_problem(value: str) -> None:
+    put_parameter(value, "StringList")
+
+    assert "SSM parameter /my-site/live" in problem(parameter(prefix="app/"))
+
+
+def test_parameter_that_is_missing_says_what_to_check() -> None:
+    told = problem(parameter(region="eu-west-1"))
+
+    assert "reading SSM parameter /my-site/live in eu-west-1: SSM answered" in told
+    assert "ParameterNotFound" in told
+    assert "the region" in told
+
+
+def test_parameter_is_read_in_the_given_region_and_else_in_the_sessions(monkeypatch) -> None:
+    put_parameter("ab12cd3", region="eu-west-1")
+    put_parameter("release-1", region="us-east-1")
+
+    assert names(parameter(region="eu-west-1")) == ["ab12cd3"]
+    assert names(parameter(region="")) == ["release-1"]
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert "region" in problem(parameter(region=""))
+
+
+def test_denied_read_says_where_the_permissions_are_listed(proxy: FaultProxy) -> None:
+    denied = '{"__type": "AccessDeniedException", "message": "told by the test"}'
+    proxy.answer("POST", ".", denied, status=400)
+
+    assert "ci3 iam-policy" in problem(parameter())
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, '{"__type": "AccessDeniedException", "message": "told by the test"}'),
+        (400, '{"__type": "UnrecognizedClientException", "message": "told by the test"}'),
+        (500, '{"__type": "InternalServerError"}'),
+        (200, "{}"),
+        (200, ""),
+        (200, HTML),
+        (200, '{"Parameter": {"Type": "String", "Value": ""}}'),
+        (200, '{"Parameter": {"Type": "String"}}'),
+    ],
+)
+def test_answer_without_a_parameter_is_a_problem(
+    proxy: FaultProxy, pauses: list[float], status: int, body: str
+) -> None:
+    proxy.answer("POST", ".", body, status=status)
+
+    assert "SSM" in problem(parameter())
+
+
+def test_ssm_where_nobody_answers_is_a_problem(
+    closed_port_url: str, monkeypatch, pauses: list[float]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", closed_port_url)
+
+    assert "SSM can't be reached" in problem(parameter())
+
+
+def test_missing_credentials_are_a_problem(monkeypatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+
+    assert "no AWS credentials" in problem(parameter())
+
+
+def test_unknown_profile_is_a_problem(monkeypatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+
+    assert "nobody" in problem(parameter())
+
+
+def pointed(bucket: Bucket, text: str, prefix: str = "") -> Reading:
+    reader = BucketReader(bucket=bucket.name, region="", endpoint_url=bucket.endpoint_url)
+    return read_pointer_object(LiveSource.parse(f"object:{text}"), bucket=reader, prefix=prefix)
+
+
+def test_pointer_object_names_what_is_live(site: Bucket, proxy: FaultProxy) -> None:
+    site.put("app/current +é", body=b"\xef\xbb\xbfab12cd3\n")
+    [sighting] = pointed(site, "app/current +é", prefix="app/").sightings
+
+    assert sighting.name == "ab12cd3"
+    assert sighting.evidence == f"s3://{site.name}/app/current +é says ab12cd3"
+    assert [(one.method, "Range" in one.headers) for one in proxy.requests] == [("GET", False)]
+
+
+def test_field_of_a_pointer_object_names_what_is_live(site: Bucket) -> None:
+    site.put("version.json", body=b'{"live": {"web": ["ab12cd3", "release-1"]}}')
+
+    assert names(pointed(site, "version.json#live.web")) == ["ab12cd3", "release-1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"<html>", "HTML"),
+        (b"\xff", "UTF-8"),
+        (b"x" * 4096, "more than 1000"),
+        (b"x" * 4097, "larger than the 4096 bytes"),
+    ],
+)
+def test_pointer_object_that_names_nothing_is_a_problem(
+    site: Bucket, body: bytes, told: str
+) -> None:
+    site.put("current", body=body)
+    reading = pointed(site, "current")
+
+    assert problem(reading).startswith(f"s3://{site.name}/current ")
+    assert told in reading.problem
+
+
+def test_pointer_object_that_is_missing_or_denied_is_a_problem(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    assert "relative to the bucket's root" in problem(pointed(site, "current"))
+    proxy.answer("GET", "current", error("AccessDenied"), status=403)
+    assert "ci3 iam-policy" in problem(pointed(site, "current"))
+
+
+def test_pointer_object_that_breaks_off_is_a_problem(site: Bucket, pauses: list[float]) -> None:
+    with running_site() as other:
+        site.endpoint_url = other.url
+        other.answer(f"/{site.name}/current", b"release-1", Content_Length="10")
+
+        assert f"reading s3://{site.name}/current" in problem(pointed(site, "current"))
+
+
+def test_pointer_object_of_a_gigabyte_is_closed_after_a_few_kilobytes(site: Bucket) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n"
+    with running_site() as other:
+        site.endpoint_url = other.url
+        other.send(f"/{site.name}/current", head, b"x" * 65536)
+
+        assert "larger than the 4096 bytes" in problem(pointed(site, "current"))
+        assert other.sent_bytes < 50_000_000

@@ -1,0 +1,333 @@
+"""What CloudFront says is live, on the in-process CloudFront and from scripted answers."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import boto3
+import pytest
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from ci3.core.live.sources import LiveSource, Reading
+from ci3.live.aws import read_cloudfront
+from tests.support.s3.answers import HTML, error
+from tests.support.s3.fault_proxy import FaultProxy
+
+CLOUDFRONT = LiveSource.parse("cloudfront")
+DISTRIBUTIONS = "/2020-05-31/distribution"
+
+
+@pytest.fixture(autouse=True)
+def _aws(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point CloudFront at the proxy in front of the in-process one, which is empty."""
+    get_backend("cloudfront")[DEFAULT_ACCOUNT_ID]["aws"].reset()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", proxy.url)
+
+
+@pytest.fixture
+def cloudfront(s3_url: str) -> Iterator[Any]:
+    """A client that may change the in-process CloudFront."""
+    with closing(boto3.client("cloudfront", endpoint_url=s3_url)) as client:
+        yield client
+
+
+def distribute(client: Any, *origins: tuple[str, str], aliases: tuple[str, ...] = ()) -> str:
+    """Make a distribution; gives its id."""
+    items = [
+        {
+            "Id": f"origin-{number}",
+            "DomainName": domain,
+            "OriginPath": path,
+            "S3OriginConfig": {"OriginAccessIdentity": ""},
+        }
+        for number, (domain, path) in enumerate(origins)
+    ]
+    made = client.create_distribution(
+        DistributionConfig={
+            "CallerReference": str(origins),
+            "Aliases": {"Quantity": len(aliases), "Items": list(aliases)},
+            "Origins": {"Quantity": len(items), "Items": items},
+            "DefaultCacheBehavior": {
+                "TargetOriginId": "origin-0",
+                "ViewerProtocolPolicy": "allow-all",
+            },
+            "Comment": "",
+            "Enabled": True,
+        }
+    )
+    return made["Distribution"]["Id"]
+
+
+def distributions(*summaries: str, more: str = "false", marker: str = "", quantity: int = -1):
+    """A page of CloudFront's list, as XML."""
+    next_marker = f"<NextMarker>{marker}</NextMarker>" if marker else ""
+    return (
+        '<DistributionList xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/"><Marker/>'
+        f"<MaxItems>100</MaxItems><IsTruncated>{more}</IsTruncated>{next_marker}"
+        f"<Quantity>{len(summaries) if quantity < 0 else quantity}</Quantity>"
+        f"<Items>{''.join(summaries)}</Items></DistributionList>"
+    )
+
+
+def summary(
+    domain: str, path: str, *, staging: str = "false", enabled: str = "true", aliases: str = ""
+) -> str:
+    names = "".join(f"<CNAME>{one}</CNAME>" for one in aliases.split())
+    return (
+        "<DistributionSummary><Id>E2ABC</Id><DomainName>d1.cloudfront.net</DomainName>"
+        f"<Aliases><Quantity>{len(aliases.split())}</Quantity><Items>{names}</Items></Aliases>"
+        "<Origins><Quantity>1</Quantity><Items><Origin><Id>o</Id>"
+        f"<DomainName>{domain}</DomainName><OriginPath>{path}</OriginPath>"
+        "</Origin></Items></Origins>"
+        f"<Enabled>{enabled}</Enabled><Staging>{staging}</Staging></DistributionSummary>"
+    )
+
+
+def served(bucket: str = "my-site", prefix: str = "", region: str = "us-east-1") -> Reading:
+    return read_cloudfront(CLOUDFRONT, bucket=bucket, prefix=prefix, region=region)
+
+
+def names(reading: Reading) -> list[str]:
+    assert reading.problem == ""
+    return [one.name for one in reading.sightings]
+
+
+def problem(reading: Reading) -> str:
+    assert reading.sightings == ()
+    return reading.problem
+
+
+def test_origin_path_of_a_distribution_on_this_bucket_is_live(cloudfront) -> None:
+    number = distribute(
+        cloudfront, ("my-site.s3.amazonaws.com", "/ab12cd3"), aliases=("www.example.org",)
+    )
+    distribute(cloudfront, ("other-site.s3.amazonaws.com", "/f00ba12"))
+    [sighting] = served().sightings
+
+    assert sighting.name == "ab12cd3"
+    assert sighting.evidence == f"CloudFront {number} serves /ab12cd3 for www.example.org"
+
+
+def test_every_page_of_distributions_is_read(cloudfront, proxy: FaultProxy) -> None:
+    for number in range(105):
+        distribute(cloudfront, ("my-site.s3.amazonaws.com", f"/release-{number:03}"))
+
+    assert names(served()) == [f"release-{number:03}" for number in range(105)]
+    assert len(proxy.sent("GET", DISTRIBUTIONS)) == 2
+
+
+def test_every_origin_of_a_distribution_counts_and_equal_ones_once(cloudfront) -> None:
+    distribute(
+        cloudfront,
+        ("my-site.s3.amazonaws.com", "/ab12cd3"),
+        ("api.s3.amazonaws.com", "/f00ba12"),
+        ("my-site.s3.eu-west-1.amazonaws.com", "/release-1/web"),
+        ("my-site.s3.eu-west-1.amazonaws.com", "/ab12cd3"),
+    )
+
+    assert names(served()) == ["ab12cd3", "release-1"]
+
+
+@pytest.mark.parametrize(
+    ("states", "aliases", "evidence"),
+    [
+        ({}, "", "CloudFront E2ABC serves /ab12cd3 for d1.cloudfront.net"),
+        ({}, "a.org", "CloudFront E2ABC serves /ab12cd3 for a.org"),
+        ({}, "a.org b.org", "CloudFront E2ABC serves /ab12cd3 for a.org and 1 more"),
+        ({}, "a.org b.org c.org", "CloudFront E2ABC serves /ab12cd3 for a.org and 2 more"),
+        ({"staging": "true"}, "a.org", "CloudFront E2ABC (staging) serves /ab12cd3 for a.org"),
+        ({"enabled": "false"}, "a.org", "CloudFront E2ABC (disabled) serves /ab12cd3 for a.org"),
+        ({"staging": "true", "enabled": "false"}, "a.org",
+         "CloudFront E2ABC (staging, disabled) serves /ab12cd3 for a.org"),
+    ],
+)  # fmt: skip
+def test_staging_and_disabled_distributions_count_and_say_so(
+    proxy: FaultProxy, states: dict[str, str], aliases: str, evidence: str
+) -> None:
+    one = summary("my-site.s3.amazonaws.com", "/ab12cd3", aliases=aliases, **states)
+    proxy.answer("GET", DISTRIBUTIONS, distributions(one))
+
+    assert [sighting.evidence for sighting in served().sightings] == [evidence]
+
+
+@pytest.mark.parametrize(
+    ("domain", "path"),
+    [
+        ("my.site.s3.amazonaws.com", "/ab12cd3"),
+        ("my.site.s3.eu-central-1.amazonaws.com", "/ab12cd3"),
+        ("my.site.s3-eu-central-1.amazonaws.com", "/ab12cd3"),
+        ("my.site.s3-website-eu-west-1.amazonaws.com", "/ab12cd3"),
+        ("my.site.s3-website.eu-central-1.amazonaws.com", "/ab12cd3"),
+        ("my.site.s3.dualstack.us-gov-west-1.amazonaws.com", "/ab12cd3"),
+        ("my.site.s3-accelerate.amazonaws.com", "/ab12cd3"),
+        ("my.site.s3-accelerate.dualstack.amazonaws.com", "/ab12cd3"),
+        ("my.site.s3-fips.us-east-1.amazonaws.com", "/ab12cd3"),
+        ("my.site.s3.cn-north-1.amazonaws.com.cn", "/ab12cd3"),
+        ("My.Site.S3.EU-Central-1.AmazonAWS.com", "/ab12cd3"),
+        ("s3.amazonaws.com", "/my.site/ab12cd3"),
+        ("s3.eu-central-1.amazonaws.com", "/my.site/ab12cd3"),
+        ("S3-eu-west-1.amazonaws.com", "/my.site/ab12cd3/deeper"),
+        ("s3.dualstack.eu-west-1.amazonaws.com", "/my.site/ab12cd3"),
+        ("s3.cn-north-1.amazonaws.com.cn", "/my.site/ab12cd3"),
+    ],
+)
+def test_bucket_is_known_by_every_name_of_s3(proxy: FaultProxy, domain: str, path: str) -> None:
+    proxy.answer("GET", DISTRIBUTIONS, distributions(summary(domain, path)))
+
+    assert names(served("my.site")) == ["ab12cd3"]
+
+
+@pytest.mark.parametrize(
+    ("domain", "path"),
+    [
+        ("myxsite.s3.amazonaws.com", "/ab12cd3"),
+        ("a.my.site.s3.amazonaws.com", "/ab12cd3"),
+        ("site.s3.amazonaws.com", "/ab12cd3"),
+        ("my.site.s3.amazonaws.com.example.org", "/ab12cd3"),
+        ("my.site.s4.amazonaws.com", "/ab12cd3"),
+        ("my.site.execute-api.eu-west-1.amazonaws.com", "/ab12cd3"),
+        ("my.site", "/ab12cd3"),
+        ("s3.amazonaws.com", "/ab12cd3"),
+        ("s3.amazonaws.com", "/my.site-2/ab12cd3"),
+        ("s3.amazonaws.com", "/MY.SITE/ab12cd3"),
+        ("s3.example.org", "/my.site/ab12cd3"),
+    ],
+)
+def test_origin_that_is_another_bucket_or_none_says_nothing(
+    proxy: FaultProxy, domain: str, path: str
+) -> None:
+    proxy.answer("GET", DISTRIBUTIONS, distributions(summary(domain, path)))
+
+    assert "no CloudFront distribution" in problem(served("my.site"))
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix", "name"),
+    [
+        ("/app/ab12cd3", "app/", "ab12cd3"),
+        ("/app/web/ab12cd3/x", "app/web/", "ab12cd3"),
+        ("/my%20app/r%C3%A9lease+1", "my app/", "rélease+1"),
+    ],
+)
+def test_folder_is_the_one_under_the_prefix(
+    proxy: FaultProxy, path: str, prefix: str, name: str
+) -> None:
+    one = summary("my-site.s3.amazonaws.com", path)
+    proxy.answer("GET", DISTRIBUTIONS, distributions(one))
+
+    assert names(served(prefix=prefix)) == [name]
+
+
+@pytest.mark.parametrize(
+    ("domain", "path", "prefix", "shown"),
+    [
+        ("my-site.s3.amazonaws.com", "", "", "E2ABC with path /"),
+        ("my-site.s3.amazonaws.com", "/app", "app/", "E2ABC with path /app"),
+        ("my-site.s3.amazonaws.com", "/apps/ab12cd3", "app/", "E2ABC with path /apps/ab12cd3"),
+        ("my-site.s3.amazonaws.com", "/ab12cd3", "app/", "E2ABC with path /ab12cd3"),
+        ("s3.amazonaws.com", "/my-site", "", "E2ABC with path /"),
+    ],
+)
+def test_origins_that_name_no_folder_are_a_problem_that_shows_them(
+    proxy: FaultProxy, domain: str, path: str, prefix: str, shown: str
+) -> None:
+    proxy.answer("GET", DISTRIBUTIONS, distributions(summary(domain, path)))
+
+    assert shown in problem(served(prefix=prefix))
+
+
+def test_origin_without_a_folder_beside_one_with_a_folder_is_no_problem(cloudfront) -> None:
+    host = "my-site.s3.amazonaws.com"
+    distribute(cloudfront, (host, ""), (host, "/ab12cd3"))
+
+    assert names(served()) == ["ab12cd3"]
+
+
+@pytest.mark.parametrize(("path", "prefix"), [("", ""), ("", "app/"), ("/app", "app/")])
+def test_distribution_that_serves_what_is_above_the_folders_alone_is_a_problem(
+    cloudfront, path: str, prefix: str
+) -> None:
+    distribute(cloudfront, ("my-site.s3.amazonaws.com", path), aliases=("www.example.org",))
+    distribute(cloudfront, ("my-site.s3.amazonaws.com", f"/{prefix}ab12cd3"))
+
+    told = problem(served(prefix=prefix))
+
+    assert "for www.example.org can't be told by its path" in told
+
+
+def test_distribution_on_another_part_of_the_bucket_is_no_problem(cloudfront) -> None:
+    distribute(cloudfront, ("my-site.s3.amazonaws.com", "/images"))
+    distribute(cloudfront, ("my-site.s3.amazonaws.com", "/app/ab12cd3"))
+
+    assert names(served(prefix="app/")) == ["ab12cd3"]
+
+
+def test_no_distribution_at_all_is_a_problem() -> None:
+    assert "no CloudFront distribution of this account has s3://my-site" in problem(served())
+
+
+ONE = summary("my-site.s3.amazonaws.com", "/ab12cd3")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        pytest.param(200, distributions(ONE, more="true"), id="more, and no marker"),
+        pytest.param(200, distributions(ONE, more="true", marker="again"), id="the same marker"),
+        pytest.param(200, distributions(ONE, marker="m"), id="no more, and a marker"),
+        pytest.param(200, distributions(ONE, quantity=2), id="fewer than it says"),
+        pytest.param(200, distributions(ONE, more="").replace("<IsTruncated></IsTruncated>", ""),
+                     id="not a word of more"),
+        pytest.param(200, "<DistributionList/>", id="an empty list"),
+        pytest.param(200, "", id="an empty body"),
+        pytest.param(200, HTML, id="a login page"),
+        pytest.param(200, HTML.partition("\n")[2], id="a login page that is XML"),
+        pytest.param(200, distributions(ONE, ONE.replace("Origins>", "Origin>")), id="no origins"),
+        pytest.param(403, error("AccessDenied"), id="denied"),
+        pytest.param(503, error("ServiceUnavailable"), id="unavailable"),
+        pytest.param(400, error("ExpiredToken"), id="expired"),
+    ],
+)  # fmt: skip
+def test_list_that_cannot_be_trusted_is_a_problem(
+    proxy: FaultProxy, pauses: list[float], status: int, body: str
+) -> None:
+    proxy.answer("GET", DISTRIBUTIONS, body, status=status)
+
+    assert "CloudFront" in problem(served())
+
+
+def test_second_page_that_fails_takes_the_first_with_it(
+    proxy: FaultProxy, pauses: list[float]
+) -> None:
+    proxy.answer("GET", DISTRIBUTIONS, distributions(ONE, more="true", marker="m"))
+    proxy.answer("GET", "Marker=m", error("AccessDenied"), status=403)
+
+    assert "AccessDenied" in problem(served())
+
+
+def test_denied_read_says_where_the_permissions_are_listed(proxy: FaultProxy) -> None:
+    proxy.answer("GET", DISTRIBUTIONS, error("AccessDenied"), status=403)
+
+    assert "ci3 iam-policy" in problem(served())
+
+
+def test_cloudfront_where_nobody_answers_is_a_problem(
+    closed_port_url: str, monkeypatch, pauses: list[float]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", closed_port_url)
+
+    assert "CloudFront can't be reached" in problem(served())
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_missing_credentials_are_a_problem(monkeypatch, name: str) -> None:
+    monkeypatch.delenv(name)
+
+    assert "no AWS credentials" in problem(served())
+
+
+def test_unknown_profile_is_a_problem(monkeypatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+
+    assert "nobody" in problem(served())

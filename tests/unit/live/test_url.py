@@ -1,0 +1,217 @@
+"""What a page says is live, from a small server on loopback that may answer badly."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from ci3.core.live.sources import LiveSource, Reading
+from ci3.live import url as web
+from ci3.live.url import read_page
+from tests.support.web_site import Site, running_site
+
+SECRET = "s3cr3t"
+GIGABYTE = 1 << 30
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with running_site() as site:
+        yield site
+
+
+def read(site: Site, path: str, *, deadline_seconds: float = 10) -> Reading:
+    source = LiveSource.parse(f"url:{site.url}{path}")
+    return read_page(source, bucket="my-site", prefix="", deadline_seconds=deadline_seconds)
+
+
+def test_whole_page_is_one_name(site):
+    site.answer("/live.txt", b"\xef\xbb\xbfab12cd3\r\n")
+    [sighting] = read(site, "/live.txt").sightings
+
+    assert sighting.name == "ab12cd3"
+    assert sighting.evidence == f"{site.url}/live.txt says ab12cd3"
+
+
+def test_field_of_a_json_page_names_one_or_several(site):
+    site.answer("/version.json", b'{"web": {"live": ["ab12cd3", "release-1"]}}')
+    reading = read(site, "/version.json#web.live")
+
+    assert [one.name for one in reading.sightings] == ["ab12cd3", "release-1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "empty"),
+        (b"<!doctype html><title>Sign in</title>", "HTML"),
+        (b'{"commit": "ab12cd3"}', "#commit"),
+        (b"ab12cd3\nab12cd4", "more than one line"),
+        (b"\xff\xfe", "UTF-8"),
+        (b"x" * 4097, "larger than"),
+    ],
+)
+def test_page_that_names_nothing_is_a_problem(site, body, told):
+    site.answer("/live", body)
+    reading = read(site, "/live")
+
+    assert reading.sightings == ()
+    assert reading.problem.startswith(f"{site.url}/live ")
+    assert told in reading.problem
+
+
+@pytest.mark.parametrize("status", [201, 204, 206, 304, 400, 401, 403, 404, 410, 500, 503])
+def test_answer_other_than_200_is_a_problem_whatever_it_says(site, status):
+    site.answer("/live", b"" if status in (204, 304) else b"ab12cd3", status)
+    reading = read(site, "/live")
+
+    assert reading.sightings == ()
+    assert reading.problem == f"{site.url}/live answered {status}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirect_is_followed(site, status):
+    site.redirect("/live", "/there/live", status)
+    site.answer("/there/live", b"ab12cd3")
+
+    assert [one.name for one in read(site, "/live").sightings] == ["ab12cd3"]
+
+
+def test_five_redirects_are_followed_and_no_more(site):
+    for number in range(6):
+        site.redirect(f"/{number}", f"/{number + 1}")
+    site.answer("/6", b"ab12cd3")
+
+    assert read(site, "/1").problem == ""
+    site.requests.clear()
+    assert "redirects more than 5 times" in read(site, "/0").problem
+    assert len(site.requests) == 6
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("file:///etc/hostname", "file: address"),
+        ("ftp://127.0.0.1/live", "ftp: address"),
+        ("data:text/plain,ab12cd3", "data: address"),
+        ("http://me:hidden@127.0.0.1/live", "credentials"),
+        ("http://[::1/live", "can't be read"),
+        ("https://.x/live", "can't be read"),
+        ("", "without saying where"),
+    ],
+)
+def test_redirect_to_what_is_no_page_is_a_problem(site, target, told):
+    site.redirect("/live", target)
+    reading = read(site, "/live")
+
+    assert reading.sightings == ()
+    assert told in reading.problem
+    assert "hidden" not in reading.problem
+    assert len(site.requests) == 1
+
+
+def test_redirect_from_https_to_http_is_a_problem():
+    response = requests.Response()
+    response.headers["Location"] = "http://www.example.org/live"
+
+    with pytest.raises(web._PageError, match="from https to http"):
+        web._next_address("https://www.example.org/live", response)
+    assert web._next_address("http://www.example.org/", response) == "http://www.example.org/live"
+
+
+def test_page_of_a_gigabyte_is_closed_after_a_few_kilobytes(site):
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {GIGABYTE}\r\n\r\n".encode()
+    site.send("/live", head, b"x" * 65536)
+    reading = read(site, "/live")
+
+    assert "larger than the 4096 bytes" in reading.problem
+    assert site.sent_bytes < GIGABYTE / 20
+
+
+def test_body_of_a_redirect_is_not_read_at_all(site):
+    head = f"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: {GIGABYTE}\r\n\r\n".encode()
+    site.send("/live", head, b"x" * 65536)
+    site.answer("/there", b"ab12cd3")
+
+    assert [one.name for one in read(site, "/live").sightings] == ["ab12cd3"]
+    assert site.sent_bytes < GIGABYTE / 20
+
+
+@pytest.mark.parametrize(
+    ("head", "endless"),
+    [
+        pytest.param(b"", b"", id="never answers"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n", b"x", id="a header without end, slowly"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n", b"", id="no body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\nab12cd3", b" ", id="slowly"),
+    ],
+)
+def test_page_that_is_not_there_in_time_is_a_problem(site, head, endless):
+    site.send("/live", head, endless, pause_seconds=0.02)
+    began = time.monotonic()
+    reading = read(site, "/live", deadline_seconds=0.2)
+
+    assert time.monotonic() - began < 5
+    assert reading.sightings == ()
+    assert reading.problem == f"{site.url}/live did not answer in full within 0.2 seconds"
+
+
+def test_page_that_breaks_off_is_a_problem(site):
+    site.answer("/live", b"release-1", Content_Length="10")
+    reading = read(site, "/live")
+
+    assert reading.sightings == ()
+    assert reading.problem == f"{site.url}/live can't be read: ChunkedEncodingError"
+
+
+def test_host_that_is_not_there_is_a_problem(closed_port_url):
+    source = LiveSource.parse(f"url:{closed_port_url}/live")
+
+    assert "ConnectionError" in read_page(source, bucket="my-site", prefix="").problem
+
+
+@pytest.mark.parametrize("address", ["https://", "http://[::1", "http://host:port/", "https://.x"])
+def test_address_that_is_none_is_a_problem(address):
+    source = LiveSource.parse(f"url:{address}")
+
+    assert "can't be read" in read_page(source, bucket="my-site", prefix="").problem
+
+
+def test_query_goes_out_and_into_no_message(site, closed_port_url):
+    site.answer("/live", b"ab12cd3")
+    site.answer("/gone", b"", 404)
+    site.redirect("/moved", f"{closed_port_url}/x?key={SECRET}")
+    query = f"?key={SECRET}"
+    readings = [read(site, f"{path}{query}") for path in ("/live", "/gone", "/moved")]
+    refused = read_page(
+        LiveSource.parse(f"url:{closed_port_url}/{query}"), bucket="my-site", prefix=""
+    )
+
+    assert site.requests[0][0] == f"/live{query}"
+    assert [bool(one.sightings) for one in (*readings, refused)] == [True, False, False, False]
+    told = [one.problem for one in (*readings, refused)] + [readings[0].sightings[0].evidence]
+    assert SECRET not in "".join(told)
+
+
+def test_credentials_in_an_address_are_refused_unsent_and_unshown(site):
+    address = site.url.replace("http://", f"http://me:{SECRET}@")
+    reading = read_page(LiveSource.parse(f"url:{address}/live"), bucket="my-site", prefix="")
+
+    assert "credentials" in reading.problem
+    assert SECRET not in reading.problem
+    assert site.requests == []
+
+
+def test_no_password_of_a_netrc_and_no_cookie_is_sent(site, tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login somebody password {SECRET}\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    site.answer("/live", b"", 302, Location="/there", Set_Cookie="a=b; Path=/")
+    site.answer("/there", b"ab12cd3")
+
+    assert read(site, "/live").problem == ""
+    assert len(site.requests) == 2
+    for _, headers in site.requests:
+        assert headers.keys().isdisjoint({"authorization", "cookie"})

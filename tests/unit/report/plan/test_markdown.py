@@ -1,0 +1,264 @@
+import re
+from dataclasses import replace
+
+import cmarkgfm
+import pytest
+from cmarkgfm.cmark import Options
+
+from ci3.core.live.commit_names import Commit
+from ci3.core.model.deployment import Ignored
+from ci3.core.plan.target_result import Account
+from ci3.errors import AccessError
+from ci3.report.listings import deployments_markdown, objects_markdown
+from ci3.report.markdown_format import Place
+from ci3.report.plan.markdown import error_markdown, run_markdown
+from tests.support import report_cases as cases
+from tests.support.builders import deployment, inventory, stored
+from tests.unit.report.golden import assert_golden
+
+PLACE = Place(
+    budget_bytes=65_000,
+    run_url="https://github.com/acme/site/actions/runs/7",
+    how_to_apply="run this step with `mode: apply`.",
+    rest="[the run's summary](https://github.com/acme/site/actions/runs/7)",
+    commit_url="https://github.com/acme/site/commit/",
+)
+CHANGED = "kept: its objects changed since the plan"
+
+GOLDENS = {
+    "plan": lambda: rendered_plan(cases.usual_plan(), PLACE),
+    "plan-versioned": lambda: rendered_plan(cases.usual_plan(cases.Versioning.ENABLED), PLACE),
+    "plan-final": lambda: rendered_plan(cases.final_plan(), PLACE),
+    "applied-final": lambda: rendered_plan(cases.final_plan(), PLACE, cases.final_result()),
+    "nothing-to-delete": lambda: rendered_plan(cases.nothing_to_delete(), PLACE),
+    "empty-bucket": lambda: rendered_plan(cases.empty_bucket(), PLACE),
+    "doubtful": lambda: rendered_plan(cases.doubtful_plan(), PLACE),
+    "refused": lambda: rendered_plan(cases.refused_plan(), PLACE),
+    "hostile-names": lambda: rendered_plan(cases.hostile_plan(), PLACE),
+    "applied": lambda: rendered_plan(
+        cases.usual_plan(), PLACE, cases.result_of(cases.usual_plan())
+    ),
+    "partly-applied": lambda: rendered_plan(
+        cases.usual_plan(),
+        PLACE,
+        cases.result_of(cases.usual_plan(), problem=CHANGED, stopped="the disk is full"),
+    ),
+    "first-run": lambda: rendered_plan(cases.first_run(), with_commits(cases.first_run())),
+    "live": lambda: rendered_plan(cases.live_plan(), with_commits(cases.live_plan())),
+    "applied-versioned": lambda: rendered_plan(
+        cases.live_plan(), PLACE, cases.result_of(cases.live_plan())
+    ),
+    "lifecycle-plan": lambda: rendered_plan(cases.lifecycle_plan(), PLACE),
+    "lifecycle-applied": lambda: rendered_plan(
+        cases.lifecycle_plan(cases.Versioning.ENABLED),
+        PLACE,
+        cases.lifecycle_result(cases.lifecycle_plan(cases.Versioning.ENABLED)),
+    ),
+    "lifecycle-later": lambda: run_markdown([cases.lifecycle_later()], PLACE),
+    "stale": lambda: run_markdown([cases.stale_account()], PLACE),
+    "1500-deployments": lambda: rendered_plan(cases.huge_plan(), PLACE),
+    "error-in-a-comment": lambda: error_markdown(AccessError("GitHub is away", "Wait."), PLACE),
+    "error": lambda: error_markdown(AccessError("S3 said <no> to `x`", "Ask *again*.")),
+}
+
+
+def with_commits(plan):
+    return replace(PLACE, commits=cases.commits_of(plan))
+
+
+def rendered_plan(plan, place, result=None):
+    return run_markdown([Account(plan=plan, result=result)], place)
+
+
+def rendered(markdown: str) -> str:
+    """Render as GitHub does, before its own filters."""
+    return cmarkgfm.markdown_to_html_with_extensions(
+        markdown, options=Options.CMARK_OPT_UNSAFE, extensions=["table", "autolink", "tagfilter"]
+    )
+
+
+def rows(html: str) -> list[list[str]]:
+    """The cells of every row of every table, as text."""
+    return [
+        re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.DOTALL)
+        for row in re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)
+    ]
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_markdown_reads_as_its_golden(name):
+    assert_golden(f"{name}.md", GOLDENS[name]())
+
+
+@pytest.mark.parametrize("name", [name for name in GOLDENS if "error" not in name])
+def test_every_row_of_a_table_has_its_five_cells(name):
+    assert all(len(row) == 5 for row in rows(rendered(GOLDENS[name]())))
+
+
+@pytest.mark.parametrize("result", [None, cases.result_of(cases.hostile_plan())])
+def test_hostile_names_make_no_markup_of_their_own(result):
+    plan = cases.hostile_plan()
+    html = rendered(rendered_plan(plan, PLACE, result))
+    table_rows = [row for row in rows(html) if row[0] not in ("To\xa0delete", "Kept", "Deployment")]
+    assert len(table_rows) == len(cases.HOSTILE_NAMES)
+    assert set(re.findall(r"<([a-z0-9]+)", html)) <= {
+        *("h3", "p", "code", "table", "thead", "tbody", "tr", "th", "td", "details", "summary"),
+        *("ul", "li", "strong", "sub", "a", "pre"),
+    }
+    assert set(re.findall(r'href="([^"]*)"', html)) == {PLACE.run_url}
+    outside_code = re.sub(r"<code>.*?</code>", "", html)
+    assert not re.search(r"@someone|#1\b|https://example", outside_code)
+
+
+HOSTILE_SUBJECTS = (*cases.HOSTILE_NAMES, *cases.SUBJECTS, "GH-1 gh-2 #3 a@b.example www.x.example")
+
+
+def test_hostile_commits_make_no_markup_of_their_own():
+    plan = cases.make_plan(cases.site(len(HOSTILE_SUBJECTS)), keep_count=3)
+    commits = {
+        decision.deployment.name: Commit(
+            sha="a" * 40, subject=subject, author=subject[::-1], authored_at=None
+        )
+        for decision, subject in zip(plan.decisions, HOSTILE_SUBJECTS, strict=False)
+    }
+    html = rendered(rendered_plan(plan, replace(PLACE, commits=commits)))
+
+    assert set(re.findall(r'href="([^"]*)"', html)) == {
+        PLACE.run_url,
+        f"{PLACE.commit_url}{'a' * 40}",
+    }
+    assert set(re.findall(r"<([a-z0-9]+)", html)) <= {
+        *("h3", "p", "code", "table", "thead", "tbody", "tr", "th", "td", "details", "summary"),
+        *("ul", "li", "strong", "sub", "a", "pre", "br"),
+    }
+    text = re.sub(r"<code>.*?</code>|&#?\w+;", "", html)
+    assert not re.search(r"@\w|#\d|\bgh-\d|//example|www\.x", text, re.IGNORECASE)
+    assert all(len(row) == 5 for row in rows(html))
+
+
+def test_name_that_is_no_commit_is_no_link():
+    plan = cases.live_plan()
+    html = rendered(rendered_plan(plan, with_commits(plan)))
+    linked = set(re.findall(r"<a [^>]*><code>(.*?)</code></a>", html))
+
+    assert linked == {one.deployment.name for one in plan.decisions} - {"release-2.4"}
+
+
+def test_what_is_live_is_named_first_with_its_evidence():
+    html = rendered(rendered_plan(cases.live_plan(), PLACE))
+    first = re.search(r"<li>(.*?)</li>", html, re.DOTALL)[1]
+
+    assert re.sub(r"<[^>]*>", "", first) == (
+        "Live: 0ac7abd (CloudFront E2ABC serves /0ac7abd for www.example.org)"
+    )
+
+
+def test_what_is_live_is_not_guessed_where_no_source_says_it():
+    assert "**Live:** not known, as `live-from` is not set" in rendered_plan(
+        cases.usual_plan(), PLACE
+    )
+
+
+@pytest.mark.parametrize(
+    ("account", "next_step"),
+    [
+        (Account(plan=cases.usual_plan()), "**To apply:**"),
+        (Account(plan=cases.refused_plan()), "**Next:** Mend what forbids it."),
+        (cases.stale_account(), "Make a new plan"),
+        (
+            Account(
+                plan=cases.live_plan(),
+                result=cases.result_of(cases.live_plan(), problem=CHANGED),
+            ),
+            "**Next:** Mend what is told above",
+        ),
+        (
+            Account(plan=cases.live_plan(), result=cases.result_of(cases.live_plan())),
+            "**To undo:**",
+        ),
+        (Account(plan=cases.nothing_to_delete()), ""),
+    ],
+)
+def test_report_says_what_to_do_next_and_nothing_that_would_be_wrong(account, next_step):
+    markdown = run_markdown([account], PLACE)
+
+    assert next_step in markdown
+    for other in ("**To apply:**", "**Next:**"):
+        assert (other in markdown) == next_step.startswith(other)
+
+
+@pytest.mark.parametrize(
+    ("plan", "is_undoable"),
+    [
+        (cases.live_plan(), True),
+        (cases.usual_plan(), False),
+        (cases.usual_plan(cases.Versioning.SUSPENDED), False),
+        (cases.usual_plan(cases.Versioning.UNKNOWN), False),
+        (cases.final_plan(), False),
+    ],
+)
+def test_an_undo_is_promised_only_where_old_versions_stay(plan, is_undoable):
+    markdown = rendered_plan(plan, PLACE, cases.result_of(plan))
+
+    assert ("**To undo:**" in markdown) == is_undoable
+
+
+def test_what_never_fits_is_told_in_one_sentence():
+    name = "|" * 900
+    found = [deployment(f"{name}{number:03}", 1 + number) for number in range(30)]
+    plan = cases.make_plan(inventory(*found), keep_count=12, patterns=("*",))
+    place = replace(PLACE, budget_bytes=2_000)
+
+    markdown = rendered_plan(plan, place)
+
+    assert len(markdown.encode()) <= place.budget_bytes
+    assert markdown.startswith("### Nothing to delete")
+    assert f"it is in {place.rest}." in markdown
+
+
+def test_place_says_where_the_rest_is():
+    place = Place(budget_bytes=3_000, rest="the plan file `plan.json`")
+
+    assert "more deployments, in the plan file `plan.json`." in rendered_plan(
+        cases.huge_plan(), place
+    )
+
+
+def test_names_of_any_length_leave_the_budget_whole():
+    found = [deployment("|" * 1000 + f"{number:03}", 1 + number) for number in range(300)]
+    ignored = tuple(Ignored(name="\u202e" * 1000, reason="a file") for _ in range(30))
+    plan = cases.make_plan(inventory(*found, ignored=ignored), patterns=("*" * 900,) * 50)
+    assert len(rendered_plan(plan, PLACE).encode()) <= PLACE.budget_bytes
+
+
+def test_a_deployment_that_was_not_deleted_is_told_with_its_problem():
+    plan = cases.usual_plan()
+    left = plan.doomed[0].deployment.name
+    html = rendered(rendered_plan(plan, PLACE, cases.result_of(plan, problem=CHANGED)))
+    row = next(row for row in rows(html) if left in row[0])
+    assert row[1] == "<strong>not\xa0deleted</strong>"
+    assert row[4] == CHANGED
+    assert "1 deployment of the plan was not deleted, or not all of it" in html
+
+
+@pytest.mark.parametrize("budget_bytes", [3_000, 20_000, 65_000, 1_000_000])
+def test_a_long_plan_is_cut_to_its_budget_and_says_what_is_left_out(budget_bytes):
+    plan = cases.make_plan(cases.site(6000), keep_count=3000)
+    place = replace(PLACE, budget_bytes=budget_bytes)
+    markdown = rendered_plan(plan, place)
+    html = rendered(markdown)
+    assert len(markdown.encode()) <= budget_bytes
+    named = [row for row in rows(html) if row[0].startswith("<code>")]
+    left_out = sum(
+        int(number.replace(",", ""))
+        for number in re.findall(r"… and ([\d,]+) more deployment", markdown)
+    )
+    assert len(named) + left_out == plan.totals.found
+    assert markdown.count("<details") == markdown.count("</details>")
+
+
+def test_listings_are_tables_of_one_row_each():
+    deployments = cases.site(3).deployments
+    assert len(rows(rendered(deployments_markdown(deployments)))) == 1 + len(deployments)
+    objects = (stored("a/b|c"), stored("a/<d>"))
+    assert len(rows(rendered(objects_markdown(objects)))) == 1 + len(objects)

@@ -1,0 +1,98 @@
+import json
+
+import cmarkgfm
+import pytest
+from cmarkgfm.cmark import Options
+
+from ci3.core.doctor.checks import diagnose
+from ci3.core.doctor.facts import NOT_ASKED, FoldersSeen, LifecycleRule, Unread, UploadsSeen
+from ci3.core.doctor.finding import Checkup
+from ci3.core.live.sources import Reading
+from ci3.core.model.result import DeleteGuard, GuardProbe
+from ci3.report.doctor import checkup_json, checkup_markdown, show_checkup
+from ci3.report.markdown_format import Place
+from tests.support.builders import days_ago
+from tests.support.examinations import COMMITS, LIVE, aim, well
+from tests.unit.report.golden import assert_golden
+from tests.unit.report.plan.test_terminal import printed
+
+HOSTILE = "a|b`c\x1b[31m\u202e@me #1 [x](http://y)\n::error::z"
+DENIED = Unread(problem="S3 answered AccessDenied to ListObjectsV2", is_denied=True)
+
+
+def checkup(**changes) -> Checkup:
+    seen = well(**changes)
+    return Checkup(url=seen.aim.target.url, findings=diagnose(seen))
+
+
+WELL = checkup(rules=(LifecycleRule(name="tidy", noncurrent_days=30),))
+USUAL = checkup(
+    aim=aim(match="", required_file=""),
+    folders=FoldersSeen(names=(*COMMITS, "assets", "images"), file_count=2),
+    probe=NOT_ASKED,
+    uploads=UploadsSeen(count=3, oldest_at=days_ago(40)),
+    rules=(LifecycleRule(name="tidy", prefix="assets", expires_after_days=30),),
+    readings=(),
+)
+IN_THE_WAY = checkup(
+    aim=aim(prefix="app/", protect=("relase-1",)),
+    probe=GuardProbe(guard=DeleteGuard.NONE, reason="no", is_denied=True),
+    lists_versions=DENIED,
+    readings=(Reading(source=LIVE, problem="S3 answered AccessDenied to GetObject"),),
+)
+UNREADABLE = checkup(folders=DENIED, identity=NOT_ASKED, aim=aim(endpoint_url="http://minio:9000"),
+                     bucket_region="", probe=NOT_ASKED, first_files={}, readings=())  # fmt: skip
+HOSTILE_NAMES = checkup(
+    aim=aim(match="", protect=(HOSTILE,)),
+    folders=FoldersSeen(names=(*COMMITS, HOSTILE)),
+    rules=(LifecycleRule(name=HOSTILE, prefix=HOSTILE, expires_after_days=1),),
+)
+CASES = {
+    "doctor-well": WELL,
+    "doctor-usual": USUAL,
+    "doctor-in-the-way": IN_THE_WAY,
+    "doctor-unreadable": UNREADABLE,
+    "doctor-hostile": HOSTILE_NAMES,
+}
+ROOMY = Place(budget_bytes=100_000)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_checkup_on_a_terminal_reads_as_its_golden(name: str) -> None:
+    assert_golden(f"{name}.txt", printed(show_checkup, CASES[name], width=110))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_checkup_in_a_summary_reads_as_its_golden(name: str) -> None:
+    text = checkup_markdown([CASES[name]], ROOMY)
+    assert_golden(f"{name}.md", text)
+    html = cmarkgfm.github_flavored_markdown_to_html(text, Options.CMARK_OPT_UNSAFE)
+    assert html.count("<tr>") == 1 + len(CASES[name].findings)
+    assert "<a " not in html
+
+
+def test_checkup_as_json_reads_as_its_golden() -> None:
+    assert_golden("doctor.json", checkup_json([USUAL], has_targets=False))
+
+
+def test_several_targets_are_told_one_by_one_and_summed_up_first() -> None:
+    text = checkup_markdown([WELL, IN_THE_WAY], ROOMY)
+    assert text.startswith("### ci3 doctor: Something is in ci3's way: 3 problems")
+    assert [one["exit_code"] for one in json.loads(
+        checkup_json([WELL, IN_THE_WAY], has_targets=True))["targets"]] == [0, 6]  # fmt: skip
+
+
+def test_targets_that_do_not_fit_are_counted() -> None:
+    text = checkup_markdown([USUAL] * 40, Place(budget_bytes=8_000))
+    assert len(text.encode()) <= 8_000
+    assert "more targets" in text
+
+
+@pytest.mark.parametrize("show", [
+    lambda one: printed(show_checkup, one),
+    lambda one: checkup_markdown([one], ROOMY),
+])  # fmt: skip
+def test_names_are_shown_and_never_interpreted(show) -> None:
+    text = show(HOSTILE_NAMES)
+    assert not {"\x1b", "\u202e"} & set(text)
+    assert not [line for line in text.splitlines() if line.startswith("::")]

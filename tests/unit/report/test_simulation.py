@@ -1,0 +1,259 @@
+import io
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+
+import cmarkgfm
+import pytest
+from cmarkgfm.cmark import Options
+from rich.cells import cell_len
+from rich.console import Console
+
+from ci3.core.live.pins import protect
+from ci3.core.model.deployment import Hole, Inventory
+from ci3.core.retention.decide import RetentionPolicy
+from ci3.core.retention.simulate import simulate
+from ci3.core.units import Duration
+from ci3.report.charts import BLOCKS, DOT, Chart, block_chart, mermaid_chart
+from ci3.report.simulation import (
+    Replayed,
+    show_simulation,
+    simulation_json,
+    simulation_markdown,
+)
+from tests.support.builders import NOW, deployment, empty, inventory, marker_only
+from tests.unit.report.golden import assert_golden
+
+MB = 1_000_000
+HOSTILE_FILE = "a|b`\x1b[31m\u202e<img src=x> @someone.yml"
+
+
+def busy_site() -> Inventory:
+    """Deployments several times a day and then none for days, of many sizes; one is protected."""
+    found, age_days = [], 0.1
+    for number in range(340):
+        name = "release-7" if number == 200 else f"{(number * 7919 + 0xABC123) % 0xFFFFFFF:07x}"
+        found.append(deployment(name, age_days, size_bytes=MB * (20 + number * number % 37)))
+        age_days += (0.05, 0.3, 4.1 if number % 7 == 0 else 0.9, 0.2, 0.6)[number * number % 5]
+    return inventory(*found)
+
+
+def replayed(found: Inventory, policy_file: str = "", *, protected=(), **rules) -> Replayed:
+    policy = RetentionPolicy(**{"keep_count": 5, **rules})
+    pins = protect(protected)
+    simulation = simulate(found, policy, pins, minimum_keep_count=1, ends_at=NOW)
+    return Replayed(simulation=simulation, policy_file=policy_file)
+
+
+def unknown_sizes() -> Inventory:
+    """A deployment of which only the beginning was listed, one that failed, an empty one."""
+    found = (deployment("d1", 9), deployment("d2", 5), replace(deployment("d3", 1), is_whole=False))
+    return Inventory(
+        deployments=(*found, empty("gone")), holes=(Hole(name="h", reason="AccessDenied"),)
+    )
+
+
+_MADE = {
+    "busy": lambda: (replayed(busy_site(), keep_count=8, protected=["release-*"]),),
+    "two-policies": lambda: (
+        replayed(busy_site(), keep_count=8),
+        replayed(busy_site(), "old.yml", keep_count=1, keep_within=Duration.parse("4d")),
+    ),
+    "quiet": lambda: (replayed(inventory(*(deployment(f"d{age}", age) for age in (140, 60, 21)))),),
+    "newest-only": lambda: (
+        replayed(inventory(deployment("d1", 3), deployment("d2", 2.5)), keep_count=1),
+    ),
+    "empty-bucket": lambda: (replayed(inventory()),),
+    "one-deployment": lambda: (replayed(inventory(deployment("abc1234", 12))),),
+    "equal-times": lambda: (
+        replayed(inventory(*(deployment(f"d{number}", 0) for number in range(3))), keep_count=1),
+    ),
+    "unknown-sizes": lambda: (replayed(unknown_sizes(), keep_count=2),),
+}
+CASES = {name: cache(make) for name, make in _MADE.items()}
+
+
+def printed(*sides: Replayed, width: int = 80, is_terminal: bool = False) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=is_terminal)
+    show_simulation(console, *sides)
+    lines = console.file.getvalue().splitlines()
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def rendered(markdown: str) -> str:
+    return cmarkgfm.markdown_to_html_with_extensions(
+        markdown, options=Options.CMARK_OPT_UNSAFE, extensions=["table", "autolink", "tagfilter"]
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_simulation_reads_as_its_goldens(name):
+    assert_golden(f"simulation-{name}.txt", printed(*CASES[name]()))
+    assert_golden(f"simulation-{name}.md", simulation_markdown(*CASES[name]()))
+
+
+def test_json_reads_as_its_golden():
+    small = inventory(deployment("d1", 2), deployment("d2", 1), marker_only("torn", 1.5))
+    sides = (replayed(small, keep_count=1), replayed(small, "old.yml"))
+    assert_golden("simulation.json", simulation_json(*sides))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_json_has_every_moment_of_every_policy(name):
+    policies = json.loads(simulation_json(*CASES[name]()))["policies"]
+    assert [len(one["moments"]) for one in policies] == [
+        len(side.simulation.moments) for side in CASES[name]()
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 99, 100, 250])
+def test_charts_keep_to_the_width_of_the_terminal(width):
+    drawn = [
+        line
+        for line in printed(*CASES["two-policies"](), width=width).splitlines()
+        if re.search("[┤│└]", line)
+    ]
+    assert len(drawn) == 3 * 9
+    assert max(cell_len(line) for line in drawn) == min(width, 100)
+
+
+def test_two_policies_are_told_apart_without_colour():
+    text = printed(*CASES["two-policies"]())
+    assert f"{BLOCKS[-1]} this policy   {DOT} old.yml" in text
+    assert text.count(DOT) > 3 * 60
+    assert DOT not in printed(*CASES["busy"]())
+    assert "In the charts, the bars are this policy, the line is `old.yml`." in (
+        simulation_markdown(*CASES["two-policies"]())
+    )
+
+
+def test_colours_are_only_for_terminals():
+    assert "\x1b[36m" in printed(*CASES["busy"](), is_terminal=True)
+    assert "\x1b" not in printed(*CASES["busy"]())
+
+
+def chart(*lines, is_least=False) -> Chart:
+    return Chart(
+        title="T", unit="u", scale=1, lines=lines, label=lambda one: f"{one:g}", is_least=is_least
+    )
+
+
+def points(*values):
+    return [(NOW + timedelta(days=place), value) for place, value in enumerate(values)]
+
+
+def test_a_column_without_a_moment_shows_what_stood_before():
+    assert chart(points(1, 5, 2)).columns(8) == ((1, 1, 1, 1, 5, 5, 5, 2),)
+
+
+def test_a_column_of_many_moments_shows_what_is_asked_for():
+    assert chart(points(1, 5, 2, 9)).columns(2) == ((5, 9),)
+    assert chart(points(1, 5, 2, 9), is_least=True).columns(2) == ((1, 2),)
+
+
+def test_heights_are_in_proportion_and_nothing_but_zero_is_invisible():
+    rows = block_chart(chart(points(*[1] * 40, *[500] * 40, *[1000] * 40, *[0] * 40)), 166)
+    assert rows[1].startswith("1000 ┤")
+    assert rows[9].startswith("   0 └")
+    drawn = [row[6:].ljust(160) for row in rows[1:9]]
+    heights = ["".join(column).strip() for column in zip(*drawn, strict=True)]
+    assert heights == [*["▁"] * 40, *["████"] * 40, *["████████"] * 40, *[""] * 40]
+
+
+def test_second_line_lies_on_top_and_its_zero_on_the_axis():
+    rows = block_chart(chart(points(8, 8, 8), points(0, 4, 8)), 70)
+    assert rows[9][10] == DOT
+    assert rows[5][40] == DOT
+    assert rows[1][-1] == DOT
+    assert rows[4][40] == "█"
+
+
+def test_scale_ends_at_the_highest_value_that_is_drawn():
+    shown = chart(points(1, 4, 2, 9), points(3, 1, 1, 1), is_least=True)
+    assert shown.columns(2) == ((1, 2), (1, 1))
+    assert shown.top(shown.columns(2)) == 2
+    assert "--> 2\n" in mermaid_chart(shown, 2)
+    assert "0 --> 9\n" in mermaid_chart(chart(points(0, 9, 0, 9), is_least=True), 2)
+
+
+def test_what_never_changes_is_said_not_drawn():
+    assert block_chart(chart(points(3, 3), points(3, 3)), 70) == ["T: always 3"]
+    assert len(block_chart(chart(points(3, 3), points(2, 2)), 70)) == 11
+    assert block_chart(chart(points(0, 0)), 70) == ["T: always 0"]
+    assert mermaid_chart(chart(points(0, 0)), 40) == "T: always 0."
+
+
+@pytest.mark.parametrize("name", ["busy", "two-policies", "quiet", "newest-only"])
+def test_each_mermaid_chart_has_a_category_and_a_value_for_each_of_its_columns(name):
+    markdown = simulation_markdown(*CASES[name]())
+    blocks = re.findall(r"```mermaid\n(.*?)```", markdown, re.DOTALL)
+    assert len(blocks) == 3 - markdown.count(": always ")
+    for block in blocks:
+        categories = re.search(r"x-axis \[(.*)\]", block)[1].split(", ")
+        assert len(set(categories)) == len(categories) == 40
+        assert sum("2026" in one for one in categories) == 6
+        plots = re.findall(r"(?:bar|line) \[(.*)\]", block)
+        assert len(plots) == len(CASES[name]())
+        highest = float(re.search(r"0 --> (.*)", block)[1])
+        values = [float(value) for plot in plots for value in plot.split(", ")]
+        assert len(values) == 40 * len(plots)
+        assert 0 <= min(values) <= max(values) <= highest
+
+
+@pytest.mark.parametrize("name", [*CASES, "hostile"])
+def test_markdown_is_only_what_it_says(name):
+    sides = CASES["two-policies" if name == "hostile" else name]()
+    if name == "hostile":
+        sides = (sides[0], replace(sides[1], policy_file=HOSTILE_FILE))
+    html = rendered(simulation_markdown(*sides))
+    tags = set(re.findall(r"<([a-z0-9]+)", html))
+    assert tags <= {*("p", "ul", "li", "code", "pre", "table", "thead", "tbody", "tr", "th", "td")}
+    assert "@someone" not in re.sub(r"<code>.*?</code>", "", html)
+    for row in re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL):
+        assert len(re.findall("<t[dh]", row)) == 5 + len(sides)
+
+
+def test_no_control_character_of_a_policy_file_reaches_a_terminal():
+    one, other = CASES["two-policies"]()
+    text = printed(one, replace(other, policy_file=HOSTILE_FILE), is_terminal=True)
+    assert "\x1b[31m" not in text
+    assert "\u202e" not in text
+
+
+def test_sizes_that_are_not_known_are_not_shown():
+    for text in (
+        printed(*CASES["unknown-sizes"]()),
+        simulation_markdown(*CASES["unknown-sizes"]()),
+    ):
+        assert "Sizes are not known" in text
+        assert not re.search(r"\d (kB|Bytes)|Storage[:,]", text)
+
+
+def test_least_reach_counts_from_the_first_deletion_on():
+    found = inventory(*(deployment(f"d{age}", age) for age in range(0, 100, 2)))
+    text = printed(replayed(found, keep_count=4), width=1000)
+    assert "at least 3 deployments, and at least 6 days back, at any time" in text
+
+
+def test_moments_that_were_left_out_are_said():
+    found = inventory(*(deployment(f"d{number}", number / 3) for number in range(600)))
+    for text in (printed(replayed(found), width=1000), simulation_markdown(replayed(found))):
+        assert "500 of 600 moments were looked at, evenly spread" in text
+    assert "were looked at" not in printed(*CASES["busy"]())
+
+
+def test_lack_of_anything_to_roll_back_to_is_said():
+    found = inventory(deployment("d1", 12), deployment("d2", 9), deployment("d3", 3))
+    never = replayed(found, keep_count=1)
+    sometimes = replayed(found, keep_count=1, keep_within=Duration.parse("2d"))
+    assert "there was never anything to roll back to" in printed(never, width=1000)
+    assert "there was at times nothing to roll back to" in printed(sometimes, width=1000)
+
+
+def test_a_side_without_deployments_is_said():
+    text = printed(replayed(inventory()), replayed(busy_site(), "old.yml"), width=1000)
+    assert text.startswith(
+        "For this policy there are no deployments here: nothing to replay.\nOver"
+    )
