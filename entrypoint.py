@@ -21,17 +21,17 @@ def is_workflow(environment_names: Iterable[str]) -> bool:
 
 def run_command(arguments: Sequence[str]) -> int:
     """Be the command `ci3`."""
-    from ci3.cli.main import main as command  # noqa: PLC0415  # the action does not wait for it
+    from ci3.cli.main import main as command  # noqa: PLC0415 - the action does not load it
 
     return command(list(arguments))
 
 
 def run_action() -> int:
     """Be the action, whose inputs stand in the environment."""
-    from ci3.gc_tuning import look_seldom  # noqa: PLC0415  # as below
+    from ci3.gc_tuning import look_seldom  # noqa: PLC0415 - as below
 
     look_seldom()  # before the imports, whose many objects all stay
-    from ci3.action.main import main as action  # noqa: PLC0415  # the command does not wait for it
+    from ci3.action.main import main as action  # noqa: PLC0415 - the command does not load it
 
     return action()
 

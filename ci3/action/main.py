@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
+from ci3.action.doctor import doctor_step
 from ci3.action.reporter import Reporter, open_github
+from ci3.aws.credentials import assume_role, name_session
 from ci3.config.from_plan import named_plan_file, settings_of_journal, settings_of_plans
 from ci3.config.named_policy import read_named_policy
 from ci3.config.resolve import Given, text_of
@@ -94,7 +96,7 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
         return _as_role(_cleanups((one,), workflow, None, console, runner), environ, runner)[0]
 
     if text_of(inputs, "mode") == Mode.RESTORE:
-        from ci3.action.restore import restore_step  # noqa: PLC0415
+        from ci3.action.restore import restore_step  # noqa: PLC0415 - pydantic: only a restore reads a journal
 
         return restore_step(
             inputs,
@@ -112,8 +114,6 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
         cleanups = _cleanups(targets, workflow, github, console, runner)
         cleanups = _as_role(cleanups, environ, runner)
         if settings.mode is Mode.DOCTOR:
-            from ci3.action.doctor import doctor_step  # noqa: PLC0415
-
             return doctor_step(cleanups, console=console, runner=runner, run_url=workflow.run_url)
         run = open_run(cleanups, saved, opened)
         return _clean(environ, reporter, run, workflow, console)
@@ -170,7 +170,7 @@ def _open_resumed(
         raise SettingsError(
             "the input resume goes on with an apply", "Set mode: apply, or leave resume out."
         )
-    from ci3.pipeline.journals import reopen_named_journal  # noqa: PLC0415
+    from ci3.pipeline.journals import reopen_named_journal  # noqa: PLC0415 - pydantic: only a resume reads a journal
 
     return held.enter_context(reopen_named_journal(path, surround, inputs))
 
@@ -242,8 +242,7 @@ def _as_role(cleanups: list[Cleanup], environ: Mapping[str, str], runner: Runner
     settings = cleanups[0].settings
     if not settings.role_to_assume:
         return cleanups
-    from ci3.aws.credentials import assume_role, name_session  # noqa: PLC0415
-    from ci3.github.oidc import open_identity_tokens  # noqa: PLC0415
+    from ci3.github.oidc import open_identity_tokens  # noqa: PLC0415 - requests: only a role needs a token
 
     tokens = open_identity_tokens(environ, hide=runner.hide, sleep=time.sleep)
     credentials = assume_role(
@@ -268,7 +267,7 @@ def _policy_changes(
     is_wanted = settings.mode is Mode.PLAN and settings.policy_file and workflow.base_commit
     if not is_wanted or github is None:
         return ()
-    from ci3.action.policy_diff import OldPolicy  # noqa: PLC0415
+    from ci3.action.policy_diff import OldPolicy  # noqa: PLC0415 - requests and yaml: only a pull request compares policies
 
     inherited, inputs = _given(environ, workflow)
     old = OldPolicy(

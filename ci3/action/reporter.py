@@ -195,7 +195,7 @@ class Reporter:
             if run.pull_request is not None:
                 runner.notice("there is no token to comment with: the report is in the summary")
             return ExitCode.DONE
-        from ci3.github.comments import COMMENT_LIMIT_BYTES, MARKER_BYTES  # noqa: PLC0415
+        from ci3.github.comments import COMMENT_LIMIT_BYTES, MARKER_BYTES  # noqa: PLC0415 - requests: few runs comment
 
         url = run.run_url
         rest = f"[the run's summary]({url})" if url else "the run's summary"
@@ -222,7 +222,7 @@ class Reporter:
         number = self._run.pull_request or github.find_pull_request(self._run.pushed_commit)
         if number is None:
             return
-        from ci3.github.comments import post_comment  # noqa: PLC0415
+        from ci3.github.comments import post_comment  # noqa: PLC0415 - requests: few runs comment
 
         for comment_id in self._talk.ids:
             comment = post_comment(
@@ -241,7 +241,7 @@ def open_github(run: WorkflowRun, *, api_url: str, token: str) -> "GitHubApi | N
     """Make GitHub's client; raises SettingsError before anything is done."""
     if not token or not run.repository:
         return None
-    from ci3.github.api import GitHubApi  # noqa: PLC0415
+    from ci3.github.api import GitHubApi  # noqa: PLC0415 - requests: few runs ask GitHub
 
     return GitHubApi(api_url=api_url, token=token, repository=run.repository)
 

@@ -18,6 +18,9 @@ from ci3.aws.client import (
     open_session,
     translated,
 )
+from ci3.aws.deletion.version_remover import VersionRemover
+from ci3.aws.deletion.writer import BucketWriter
+from ci3.aws.journal_store import JournalStore
 from ci3.aws.lifecycle.document import (
     LifecycleReading,
     LifecycleWriter,
@@ -25,6 +28,7 @@ from ci3.aws.lifecycle.document import (
     keep_text,
     read_lifecycle,
 )
+from ci3.aws.lifecycle.rules import lifecycle_rules
 from ci3.aws.listing.fast_parser import read_entries
 from ci3.aws.listing.pages import Page, list_pages
 from ci3.aws.listing.uploads import list_uploads
@@ -39,9 +43,6 @@ from ci3.errors import AccessError, GateError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from ci3.aws.deletion.version_remover import VersionRemover
-    from ci3.aws.deletion.writer import BucketWriter
-    from ci3.aws.journal_store import JournalStore
     from ci3.core.doctor.facts import LifecycleRule, ObjectLock
 
 # What the AWS configuration names counts as if it were a setting, so that a plan records it.
@@ -97,8 +98,6 @@ class BucketReader:
 
     def lifecycle_rules(self) -> "tuple[LifecycleRule, ...]":
         """Read the lifecycle rules that are in force; raises AccessError."""
-        from ci3.aws.lifecycle.rules import lifecycle_rules  # noqa: PLC0415
-
         return lifecycle_rules(self._client, self.bucket)
 
     def read_lifecycle(self) -> LifecycleReading:
@@ -215,14 +214,10 @@ class BucketReader:
 
     def open_writer(self) -> "BucketWriter":
         """Make the face that deletes, with a client of its own; only an apply calls this."""
-        from ci3.aws.deletion.writer import BucketWriter  # noqa: PLC0415
-
         return BucketWriter(bucket=self.bucket, client=self._open(WRITE_OPERATIONS))
 
     def open_version_remover(self) -> "VersionRemover":
         """Make the face that removes versions by id, for a restore or where versions go too."""
-        from ci3.aws.deletion.version_remover import VersionRemover  # noqa: PLC0415
-
         return VersionRemover(bucket=self.bucket, client=self._open(VERSION_OPERATIONS))
 
     def open_lifecycle_writer(self) -> LifecycleWriter:
@@ -231,8 +226,6 @@ class BucketReader:
 
     def open_journal_store(self, key: str) -> "JournalStore":
         """Make the face that keeps a journal under one key of this bucket."""
-        from ci3.aws.journal_store import JournalStore  # noqa: PLC0415
-
         return JournalStore(bucket=self.bucket, client=self._open(JOURNAL_OPERATIONS), key=key)
 
     def _open(self, operations: frozenset[str]) -> "S3Client":

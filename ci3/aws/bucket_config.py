@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import botocore.exceptions
 
 from ci3.aws.client import error_code, translated
+from ci3.core.doctor.facts import ObjectLock
 from ci3.core.model.deployment import Versioning, VersioningState
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from ci3.core.doctor.facts import ObjectLock
 
 _NO_LOCK = ("ObjectLockConfigurationNotFoundError", "ObjectLockConfigurationNotFound")
 _STATES = {None: Versioning.DISABLED, "Enabled": Versioning.ENABLED,
@@ -29,8 +29,6 @@ def versioning_state(client: "S3Client", bucket: str) -> VersioningState:
 
 def object_lock(client: "S3Client", bucket: str) -> "ObjectLock":
     """Read whether a bucket's versions may be locked; raises AccessError."""
-    from ci3.core.doctor.facts import ObjectLock  # noqa: PLC0415
-
     with translated(f"reading the object lock of s3://{bucket}"):
         try:
             answer = client.get_object_lock_configuration(Bucket=bucket)

@@ -7,9 +7,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ci3.cli.console import OUTPUT, ask, ask_for, console, make_cleanup, show_error, write_markdown
+from ci3.cli.console import OUTPUT, ask, ask_for, console, show_error, write_markdown
+from ci3.cli.context import make_cleanup
 from ci3.cli.options import given_from, names_of_options, targets_from, with_options
+from ci3.config.from_plan import named_plan_file, settings_of_journal, settings_of_plans
+from ci3.config.named_policy import read_named_policy
+from ci3.config.resolve import text_of
+from ci3.core.formatting import counted, size, visible
+from ci3.core.plan.json_writer import dump_plans
+from ci3.core.plan.target_result import (
+    Account,
+    exit_code,
+    list_numbers,
+    outcome_of,
+    sum_up,
+    with_reconciled,
+)
 from ci3.errors import ExitCode, RefusedError
+from ci3.pipeline.approval import refuse_unless_applyable
+from ci3.pipeline.plan_file import read_saved_plans
+from ci3.pipeline.run import hold_all, open_run
+from ci3.report.markdown_format import Place
+from ci3.report.plan.markdown import run_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +39,6 @@ if TYPE_CHECKING:
     from ci3.config.resolve import Given
     from ci3.config.targets import Policy
     from ci3.core.plan.plan import Plan
-    from ci3.core.plan.target_result import Account
     from ci3.pipeline.run import Begun, Run
 
 HOW_TO_APPLY = "run `ci3 cleanup` with the same options."
@@ -43,9 +61,6 @@ def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) 
     Example:
       ci3 plan-cleanup --bucket-name my-site --keep-count 10 --protect 'release-*'
     """
-    from ci3.core.plan.target_result import Account  # noqa: PLC0415
-    from ci3.pipeline.approval import refuse_unless_applyable  # noqa: PLC0415
-
     run = _open_run(values)
     plans = run.make_plans()
     run.save_plans(plans)
@@ -72,32 +87,22 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
 
 
 def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
-    from ci3.core.plan.target_result import (  # noqa: PLC0415
-        Account,
-        exit_code,
-        list_numbers,
-        outcome_of,
-        sum_up,
-        with_reconciled,
-    )
-    from ci3.pipeline.approval import refuse_unless_applyable  # noqa: PLC0415
-    from ci3.pipeline.run import hold_all  # noqa: PLC0415
-    from ci3.report.plan.terminal import show_reconciled, show_run  # noqa: PLC0415
+    from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
     screen = console(sys.stdout if output == "table" else sys.stderr)
     plans = run.make_plans()
     accounts: Sequence[Account] = [Account(plan=plan) for plan in plans]
-    show_run(screen, accounts)
+    terminal.show_run(screen, accounts)
     begun = run.reconcile(plans)
     reconciled = [one.reconciled for one in begun]
-    show_reconciled(screen, with_reconciled(accounts, reconciled))
+    terminal.show_reconciled(screen, with_reconciled(accounts, reconciled))
     if run.has_work(begun):
         if not auto_approve and any(plan.doomed for plan in plans):
             _ask(plans)
         accounts = _apply(run, begun, screen, is_fresh=auto_approve)
     else:
         accounts = hold_all(begun)
-    show_reconciled(screen, accounts)
+    terminal.show_reconciled(screen, accounts)
     accounts = with_reconciled(accounts, reconciled)
     if output == "json":
         targets = {"targets": list_numbers(accounts)} if run.has_targets else {}
@@ -109,20 +114,12 @@ def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
 
 
 def _open_run(values: "Values") -> "Run":
-    from ci3.pipeline.run import open_run  # noqa: PLC0415
-
     return open_run([make_cleanup(settings) for settings in targets_from(values)])
 
 
 @contextmanager
 def _open_saved_run(values: "Values") -> "Iterator[Run]":
     """Open the run of a plan file or journal where one is named, else one that plans for itself."""
-    from ci3.config.from_plan import named_plan_file, settings_of_plans  # noqa: PLC0415
-    from ci3.config.named_policy import read_named_policy  # noqa: PLC0415
-    from ci3.config.resolve import text_of  # noqa: PLC0415
-    from ci3.pipeline.plan_file import read_saved_plans  # noqa: PLC0415
-    from ci3.pipeline.run import open_run  # noqa: PLC0415
-
     given = given_from(values)
     policy = read_named_policy(given)
     if journal := text_of(given, "resume"):
@@ -140,9 +137,7 @@ def _open_saved_run(values: "Values") -> "Iterator[Run]":
 
 @contextmanager
 def _open_resumed_run(path: str, policy: "Policy", given: "Mapping[str, Given]") -> "Iterator[Run]":
-    from ci3.config.from_plan import settings_of_journal  # noqa: PLC0415
-    from ci3.pipeline.journals import reopen_named_journal  # noqa: PLC0415
-    from ci3.pipeline.run import open_run  # noqa: PLC0415
+    from ci3.pipeline.journals import reopen_named_journal  # noqa: PLC0415 - pydantic: only a resume reads a journal
 
     with reopen_named_journal(path, make_cleanup, given) as opened:
         settings = settings_of_journal(opened.written.header, path, {}, policy, given)
@@ -151,25 +146,18 @@ def _open_resumed_run(path: str, policy: "Policy", given: "Mapping[str, Given]")
 
 def _show(run: "Run", accounts: "Sequence[Account]", output: str) -> None:
     if output == "json":
-        from ci3.core.plan.json_writer import dump_plans  # noqa: PLC0415
-
         plans = [account.plan for account in accounts]
         click.echo(dump_plans(plans, has_targets=run.has_targets), nl=False)
     elif output == "markdown":
-        from ci3.report.markdown_format import Place  # noqa: PLC0415
-        from ci3.report.plan.markdown import run_markdown  # noqa: PLC0415
-
         place = Place(budget_bytes=sys.maxsize, how_to_apply=HOW_TO_APPLY)
         write_markdown(run_markdown(accounts, place))
     else:
-        from ci3.report.plan.terminal import show_run  # noqa: PLC0415
+        from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
-        show_run(console(sys.stdout), accounts)
+        terminal.show_run(console(sys.stdout), accounts)
 
 
 def _ask(plans: "Sequence[Plan]") -> None:
-    from ci3.core.formatting import counted, size, visible  # noqa: PLC0415
-
     totals = [plan.totals for plan in plans]
     where = plans[0].target.url if len(plans) == 1 else f"{len(plans)} targets"
     versions = sum(one.versions_to_delete for one in totals)
@@ -197,11 +185,11 @@ def _ask(plans: "Sequence[Plan]") -> None:
 def _apply(
     run: "Run", begun: "Sequence[Begun]", screen: "Console", *, is_fresh: bool
 ) -> "Sequence[Account]":
-    from ci3.report.plan.terminal import show_results  # noqa: PLC0415
+    from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
     try:
         accounts = run.apply(begun, is_fresh=is_fresh)
-        show_results(screen, accounts)
+        terminal.show_results(screen, accounts)
     except KeyboardInterrupt:
         hint = "If anything was deleted until then, the journal tells."
         show_error(RefusedError("interrupted", hint))

@@ -1,24 +1,17 @@
-"""The terminal as the commands see it: consoles, errors, and what surrounds a run."""
+"""The terminal as the commands see it: consoles, errors and questions."""
 
 import os
 import sys
-import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from ci3.errors import Ci3Error, RefusedError
+from ci3.github.log_escape import NeutralStream, neutral
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from ci3.aws.client import Credentials
-    from ci3.config.settings import Settings
-    from ci3.engine.workers.progress import Progress
-    from ci3.github.api import GitHubApi
-    from ci3.pipeline.context import Cleanup
 
 WIDTH_WITHOUT_TERMINAL = 160
 
@@ -33,11 +26,9 @@ OUTPUT = click.option(
 
 def console(stream: TextIO) -> "Console":
     """Make a console; in a workflow's log, one in which nothing reads as a command."""
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - rich: help and JSON do not need it
 
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        from ci3.github.log_escape import NeutralStream  # noqa: PLC0415
-
         neutral: Any = NeutralStream(stream)
         return Console(file=neutral, width=WIDTH_WITHOUT_TERMINAL, no_color=True)
     width = None if stream.isatty() else WIDTH_WITHOUT_TERMINAL
@@ -46,22 +37,20 @@ def console(stream: TextIO) -> "Console":
 
 def show_error(error: Ci3Error) -> None:
     """Print an error to stderr."""
-    from ci3.report.plan import terminal  # noqa: PLC0415
+    from ci3.report.plan import terminal  # noqa: PLC0415 - rich: help and JSON do not need it
 
     terminal.show_error(console(sys.stderr), error)
 
 
 def write_markdown(text: str) -> None:
     """Write Markdown to stdout; in a workflow's log, nothing in it reads as a command."""
-    click.echo("".join(_neutral(line) for line in text.splitlines(keepends=True)), nl=False)
+    click.echo("".join(escape_for_log(line) for line in text.splitlines(keepends=True)), nl=False)
 
 
-def _neutral(line: str) -> str:
+def escape_for_log(line: str) -> str:
     """Write a line so that in a workflow's log nothing in it reads as a command."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return line
-    from ci3.github.log_escape import neutral  # noqa: PLC0415
-
     return neutral(line)
 
 
@@ -97,70 +86,3 @@ def _ask(is_answered: Callable[[], bool], what: str, unchanged: str) -> None:
         is_approved = False
     if not is_approved:
         raise RefusedError(f"{what} was not approved", unchanged)
-
-
-def make_cleanup(settings: "Settings") -> "Cleanup":
-    """Surround settings with this terminal, its clock and, in a workflow, the run's commits."""
-    from ci3.pipeline.context import Cleanup  # noqa: PLC0415
-
-    commits: tuple[str, ...] = ()
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        from ci3.github.workflow_run import read_run  # noqa: PLC0415
-
-        commits = read_run(os.environ).commits
-    return Cleanup(
-        settings=settings,
-        commits=commits,
-        progress=_progress(),
-        clock=lambda: datetime.now(UTC),
-        sleep=time.sleep,
-        github=_open_github(settings, os.environ),
-        credentials=_credentials(settings, os.environ),
-    )
-
-
-def _progress() -> "Progress":
-    """Make a bar on a terminal; elsewhere lines, without the libraries of a terminal."""
-    if sys.stderr.isatty():
-        screen = console(sys.stderr)
-        if screen.is_terminal:
-            from ci3.report.progress_bar import ProgressBar  # noqa: PLC0415
-
-            return ProgressBar(screen)
-    from ci3.report.progress_lines import ProgressLines  # noqa: PLC0415
-
-    return ProgressLines(lambda line: click.echo(_neutral(line), err=True))
-
-
-def _credentials(settings: "Settings", environ: Mapping[str, str]) -> "Credentials | None":
-    """Find the credentials of the role, if one is named: by GitHub's word, or by those at hand."""
-    if not settings.role_to_assume:
-        return None
-    from ci3.aws.credentials import assume_role, name_session  # noqa: PLC0415
-    from ci3.github.oidc import has_identity_tokens, open_identity_tokens  # noqa: PLC0415
-
-    fetch = None
-    if has_identity_tokens(environ):
-        # Not masked: that would write the token to a log which a command may send anywhere.
-        tokens = open_identity_tokens(environ, hide=lambda _token: None, sleep=time.sleep)
-        fetch = tokens.fetch
-    return assume_role(
-        settings.role_to_assume,
-        region=settings.region,
-        session_name=name_session(environ.get("GITHUB_RUN_ID", "")),
-        fetch_web_identity_token=fetch,
-        clock=lambda: datetime.now(UTC),
-    )
-
-
-def _open_github(settings: "Settings", environ: Mapping[str, str]) -> "GitHubApi | None":
-    """Make GitHub's client where a live source asks it and the environment says as whom."""
-    token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN", "")
-    repository = environ.get("GITHUB_REPOSITORY", "")
-    is_asked = any(source.kind.is_on_github for source in settings.live_from)
-    if not is_asked or not token or not repository:
-        return None
-    from ci3.github.api import GitHubApi  # noqa: PLC0415
-
-    api_url = environ.get("GITHUB_API_URL") or settings.github_api_url
-    return GitHubApi(api_url=api_url, token=token, repository=repository)

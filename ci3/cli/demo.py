@@ -70,7 +70,7 @@ def run_demo(run: Callable[[Sequence[str]], int]) -> int:
 def embedded_s3() -> Iterator[str]:
     """Run an S3 in this process, seeded; gives its address."""
     try:
-        from moto.server import ThreadedMotoServer  # noqa: PLC0415
+        from moto.server import ThreadedMotoServer  # noqa: PLC0415 - an extra, and large
     except ImportError as exc:
         raise SettingsError(
             "the demo needs an S3 to embed, which is not installed",
@@ -118,8 +118,8 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 def _seed(now: datetime) -> None:
     """Fill the bucket; ages are set in the embedded S3 itself, since S3's API can't."""
-    from moto.core.models import DEFAULT_ACCOUNT_ID  # noqa: PLC0415
-    from moto.s3.models import s3_backends  # noqa: PLC0415
+    from moto.core.models import DEFAULT_ACCOUNT_ID  # noqa: PLC0415 - an extra, and large
+    from moto.s3.models import s3_backends  # noqa: PLC0415 - an extra, and large
 
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     backend.reset()
@@ -140,7 +140,7 @@ def _seed(now: datetime) -> None:
 
 def _hide_emptied_folders(backend: Any) -> None:  # noqa: ANN401 - moto has no stubs
     """List as S3 does: moto also names folders in which all is hidden by delete markers."""
-    from moto.s3.models import FakeKey  # noqa: PLC0415
+    from moto.s3.models import FakeKey  # noqa: PLC0415 - an extra, and large
 
     list_all = backend.list_objects
 

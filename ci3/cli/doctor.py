@@ -4,8 +4,13 @@ import sys
 
 import click
 
-from ci3.cli.console import OUTPUT, console, make_cleanup, write_markdown
+from ci3.cli.console import OUTPUT, console, write_markdown
+from ci3.cli.context import make_cleanup
 from ci3.cli.options import TARGET_SETTINGS, targets_from, with_options
+from ci3.core.doctor.finding import exit_code
+from ci3.pipeline.doctor import check_up
+from ci3.report.doctor import checkup_json, checkup_markdown, show_checkup
+from ci3.report.markdown_format import Place
 
 _SETTINGS = (
     *TARGET_SETTINGS,
@@ -32,11 +37,6 @@ def doctor(*, output: str, **values: str | bool | None) -> int:
     Example:
       ci3 doctor --bucket-name my-site --match '[0-9a-f]{40}'
     """
-    from ci3.core.doctor.finding import exit_code  # noqa: PLC0415
-    from ci3.pipeline.doctor import check_up  # noqa: PLC0415
-    from ci3.report.doctor import checkup_json, checkup_markdown, show_checkup  # noqa: PLC0415
-    from ci3.report.markdown_format import Place  # noqa: PLC0415
-
     targets = targets_from(values)
     checkups = [check_up(make_cleanup(settings)) for settings in targets]
     if output == "json":

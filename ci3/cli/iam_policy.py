@@ -9,11 +9,15 @@ import click
 
 from ci3.cli.console import console
 from ci3.cli.options import targets_from, with_options
+from ci3.core.formatting import visible
+from ci3.core.iam.policy import POLICY_LIMIT, Purpose, Scope, policy_for
+from ci3.core.iam.trust import Trust, trust_policy
+from ci3.core.journal.location import is_address
 from ci3.errors import SettingsError
 
 if TYPE_CHECKING:
     from ci3.config.settings import Settings
-    from ci3.core.iam.policy import Policy, Scope
+    from ci3.core.iam.policy import Policy
 
 _SETTINGS = (
     "bucket",
@@ -74,8 +78,6 @@ def iam_policy(
         return
     if not purpose:
         raise click.UsageError(f"Say for what: {', '.join(_PURPOSES)}, or --trust.")
-    from ci3.core.iam.policy import Purpose, policy_for  # noqa: PLC0415
-
     scopes = [
         _scope(settings, account, insists=insist_on_conditions) for settings in targets_from(values)
     ]
@@ -83,9 +85,6 @@ def iam_policy(
 
 
 def _scope(settings: "Settings", account: str, *, insists: bool) -> "Scope":
-    from ci3.core.iam.policy import Scope  # noqa: PLC0415
-    from ci3.core.journal.location import is_address  # noqa: PLC0415
-
     return Scope(
         bucket=settings.bucket,
         prefix=settings.prefix,
@@ -101,9 +100,6 @@ def _scope(settings: "Settings", account: str, *, insists: bool) -> "Scope":
 
 
 def _trust_policy(text: str, account: str, region: str) -> "Policy":
-    from ci3.core.iam.policy import Scope  # noqa: PLC0415
-    from ci3.core.iam.trust import Trust, trust_policy  # noqa: PLC0415
-
     try:
         trust = Trust.parse(text)
     except ValueError as exc:
@@ -123,9 +119,6 @@ def _account(account_id: str | None, role: str) -> str:
 
 
 def _show(policy: "Policy") -> None:
-    from ci3.core.formatting import visible  # noqa: PLC0415
-    from ci3.core.iam.policy import POLICY_LIMIT  # noqa: PLC0415
-
     text = json.dumps(policy.document, indent=2, ensure_ascii=False)
     click.echo(text)
     notes = list(policy.notes)

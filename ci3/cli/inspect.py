@@ -5,9 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ci3.cli.console import OUTPUT, console, make_cleanup, show_error, write_markdown
+from ci3.cli.console import OUTPUT, console, show_error, write_markdown
+from ci3.cli.context import make_cleanup
 from ci3.cli.options import TARGET_SETTINGS, names_of_options, targets_from, with_options
+from ci3.core.plan.json_writer import dump_explanations, dump_inventories, dump_objects
+from ci3.core.retention.age_order import newest_first
+from ci3.engine.inventory.listing import list_deployment
 from ci3.errors import AccessError, ExitCode, SettingsError
+from ci3.report.listings import deployments_markdown, explanation_markdown, objects_markdown
 
 if TYPE_CHECKING:
     from ci3.config.settings import Settings
@@ -34,8 +39,6 @@ def list_deployments(*, output: str, **values: str | None) -> int:
     Example:
       ci3 list-deployments --bucket-name my-site --prefix app
     """
-    from ci3.core.retention.age_order import newest_first  # noqa: PLC0415
-
     targets = targets_from(values)
     code = ExitCode.DONE
     inventories = []
@@ -47,20 +50,16 @@ def list_deployments(*, output: str, **values: str | None) -> int:
             code = ExitCode.ACCESS
         inventories.append((settings.url, newest_first(inventory.deployments), inventory.ignored))
     if output == "json":
-        from ci3.core.plan.json_writer import dump_inventories  # noqa: PLC0415
-
         click.echo(dump_inventories(inventories, has_targets=targets[0].has_targets), nl=False)
         return code
     for url, deployments, _ in inventories:
         if output == "markdown":
-            from ci3.report.listings import deployments_markdown  # noqa: PLC0415
-
             write_markdown(deployments_markdown(deployments, url if len(inventories) > 1 else ""))
         else:
-            from ci3.report.plan.terminal import show_deployments  # noqa: PLC0415
+            from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
             title = url if len(inventories) > 1 else ""
-            show_deployments(console(sys.stdout), deployments, title)
+            terminal.show_deployments(console(sys.stdout), deployments, title)
     return code
 
 
@@ -75,8 +74,6 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
     Example:
       ci3 list-objects ab12cd3 --bucket-name my-site
     """
-    from ci3.engine.inventory.listing import list_deployment  # noqa: PLC0415
-
     folder = name.rstrip("/")
     targets = targets_from(values)
     found = []
@@ -88,20 +85,16 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
     if not found:
         raise _not_found(name, targets)
     if output == "json":
-        from ci3.core.plan.json_writer import dump_objects  # noqa: PLC0415
-
         click.echo(dump_objects(folder, found, has_targets=targets[0].has_targets), nl=False)
         return
     for url, objects in found:
         title = url if len(found) > 1 else ""
         if output == "markdown":
-            from ci3.report.listings import objects_markdown  # noqa: PLC0415
-
             write_markdown(objects_markdown(objects, title))
         else:
-            from ci3.report.plan.terminal import show_objects  # noqa: PLC0415
+            from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
-            show_objects(console(sys.stdout), objects, title)
+            terminal.show_objects(console(sys.stdout), objects, title)
 
 
 @with_options(names_of_options(besides=_APPLY_SETTINGS))
@@ -130,20 +123,16 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
     if not found:
         raise _not_found(name, targets, why)
     if output == "json":
-        from ci3.core.plan.json_writer import dump_explanations  # noqa: PLC0415
-
         click.echo(dump_explanations(found, has_targets=targets[0].has_targets), nl=False)
         return
     for url, explanation in found:
         title = url if len(targets) > 1 else ""
         if output == "markdown":
-            from ci3.report.listings import explanation_markdown  # noqa: PLC0415
-
             write_markdown(explanation_markdown(explanation, title))
         else:
-            from ci3.report.plan.terminal import show_explanation  # noqa: PLC0415
+            from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
-            show_explanation(console(sys.stdout), explanation, title)
+            terminal.show_explanation(console(sys.stdout), explanation, title)
 
 
 def _not_found(name: str, targets: "tuple[Settings, ...]", why: str = "") -> SettingsError:

@@ -103,7 +103,7 @@ def _mind_closed_streams() -> None:
 
 
 def _show_bug(exc: Exception) -> None:
-    import traceback  # noqa: PLC0415
+    import traceback  # noqa: PLC0415 - only a bug needs it
 
     console(sys.stderr).print(traceback.format_exc(), markup=False)
     hint = "Please report the lines above. If it was deleting, the journal tells what."
@@ -159,7 +159,7 @@ for _name, (_module, _first_sentence) in _COMMANDS.items():
 @_cli.command("demo")
 def _demo() -> int:
     """Try ci3 on an embedded S3, no account needed."""
-    from ci3.cli.demo import run_demo  # noqa: PLC0415
+    from ci3.cli.demo import run_demo  # noqa: PLC0415 - loaded when called, as all commands
 
     return run_demo(main)
 

@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 import click
 
 from ci3.config.fields import Kind, Setting
+from ci3.config.named_policy import read_named_policy
 from ci3.config.resolve import Given
 from ci3.config.settings import SETTINGS, Settings
+from ci3.config.targets import resolve_targets
 from ci3.core.model.policy import Origin
 
 TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url", "role-to-assume")
@@ -63,8 +65,5 @@ def given_from(values: Values) -> dict[str, Given]:
 
 def targets_from(values: Values) -> tuple[Settings, ...]:
     """Make every target's settings of the values that click gives, and of the policy file."""
-    from ci3.config.named_policy import read_named_policy  # noqa: PLC0415
-    from ci3.config.targets import resolve_targets  # noqa: PLC0415
-
     given = given_from(values)
     return resolve_targets({}, read_named_policy(given), given)

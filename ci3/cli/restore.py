@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ci3.cli.console import OUTPUT, ask, console, make_cleanup, write_markdown
+from ci3.cli.console import OUTPUT, ask, console, write_markdown
+from ci3.cli.context import make_cleanup
 from ci3.cli.options import given_from, with_options
 from ci3.config.from_plan import JOURNAL_TARGET_SETTINGS, settings_of_journal_target
 from ci3.config.resolve import resolve
 from ci3.constants import JOURNAL_FOLDER
+from ci3.core.formatting import counted, size, visible
 from ci3.core.journal.location import JournalPlace, is_address
 from ci3.core.units import Duration
+from ci3.engine.journal.s3_sink import read_stored_journal
+from ci3.engine.restore.restore import Restoration, exit_code, refuse_unless_restorable
+from ci3.engine.restore.sources import DeletionsSince, JournaledDeletions
 from ci3.errors import ExitCode, SettingsError
+from ci3.pipeline.journals import ACCESS_SETTINGS, open_named_journal
+from ci3.report.markdown_format import Place
+from ci3.report.restore import show_restored, show_undo_plan, undo_json, undo_markdown
 
 if TYPE_CHECKING:
     from ci3.core.restore.plan import Restored, UndoPlan
@@ -62,9 +70,6 @@ def restore(
       ci3 restore --run-id 20261123T100000Z-1a2b3c4d --bucket-name my-site
       ci3 restore ab12cd3 --deleted-since 2h --bucket-name my-site
     """
-    from ci3.engine.restore.restore import Restoration, exit_code, refuse_unless_restorable  # noqa: PLC0415
-    from ci3.report.restore import show_restored, show_undo_plan  # noqa: PLC0415
-
     with _open_deletions(source, run_id, deleted_since, values) as (cleanup, deletions):
         restoration = Restoration(
             reader=cleanup.open_bucket(),
@@ -92,10 +97,6 @@ def _open_deletions(
     source: str, run_id: str, deleted_since: str, values: Mapping[str, str | None]
 ) -> "Iterator[tuple[Cleanup, Deletions]]":
     """Find what is to be undone, and where; exactly one way of naming it may be used."""
-    from ci3.engine.journal.s3_sink import read_stored_journal  # noqa: PLC0415
-    from ci3.engine.restore.sources import JournaledDeletions  # noqa: PLC0415
-    from ci3.pipeline.journals import ACCESS_SETTINGS, open_named_journal  # noqa: PLC0415
-
     given = given_from(values)
     if run_id and deleted_since:
         raise SettingsError("--run-id and --deleted-since exclude each other", "Name one of them.")
@@ -128,8 +129,6 @@ def _open_deletions(
 
 
 def _deletions_since(cleanup: "Cleanup", source: str, text: str) -> "Deletions":
-    from ci3.engine.restore.sources import DeletionsSince  # noqa: PLC0415
-
     name = source.rstrip("/")
     if not name or "/" in name or name == JOURNAL_FOLDER:
         raise SettingsError(
@@ -162,8 +161,6 @@ def _parse_since(text: str, now: datetime) -> datetime:
 
 
 def _ask(plan: "UndoPlan") -> None:
-    from ci3.core.formatting import counted, size, visible  # noqa: PLC0415
-
     rules = f"Take away {counted(len(plan.rules), 'lifecycle rule')}" if plan.rules else ""
     objects = f"{counted(plan.object_count, 'object')} ({size(plan.size_bytes)})"
     if plan.object_count:
@@ -179,11 +176,6 @@ def _ask(plan: "UndoPlan") -> None:
 
 def _show(plan: "UndoPlan", restored: "Restored | None", output: str) -> None:
     if output == "json":
-        from ci3.report.restore import undo_json  # noqa: PLC0415
-
         click.echo(undo_json(plan, restored), nl=False)
     elif output == "markdown":
-        from ci3.report.markdown_format import Place  # noqa: PLC0415
-        from ci3.report.restore import undo_markdown  # noqa: PLC0415
-
         write_markdown(undo_markdown(plan, restored, Place(budget_bytes=sys.maxsize)))

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ci3.cli.console import OUTPUT, console, make_cleanup, write_markdown
+from ci3.cli.console import OUTPUT, console, write_markdown
+from ci3.cli.context import make_cleanup
 from ci3.cli.options import TARGET_SETTINGS, names_of_options, targets_from, with_options
+from ci3.config.policy_file import read_policy_file
 from ci3.config.resolve import Given
 from ci3.config.settings import Settings
 from ci3.config.targets import resolve_targets
+from ci3.core.formatting import visible
 from ci3.core.model.policy import Origin
 from ci3.errors import SettingsError
+from ci3.report import simulation
+from ci3.report.markdown_format import code
+from ci3.report.simulation import Replayed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from ci3.report.simulation import Replayed
 
     _Sides = tuple[Settings, Replayed, Replayed | None]
 
@@ -55,8 +59,6 @@ def simulate(*, against: str | None, output: str, **values: str | None) -> None:
 
 
 def _replay_sides(settings: Settings, against: str | None) -> "_Sides":
-    from ci3.report.simulation import Replayed  # noqa: PLC0415
-
     cleanup = make_cleanup(settings)
     other = _other_settings(settings, against) if against else settings
     inventory = cleanup.take_inventory(cleanup.open_bucket())
@@ -72,8 +74,6 @@ def _replay_sides(settings: Settings, against: str | None) -> "_Sides":
 
 def _other_settings(settings: Settings, path: str) -> Settings:
     """Read another policy file for the same place; rules alone are enough."""
-    from ci3.config.policy_file import read_policy_file  # noqa: PLC0415
-
     place = {
         name: Given(texts=(text,), origin=Origin.OPTION, where=f"option --{name}")
         for name in TARGET_SETTINGS
@@ -91,9 +91,6 @@ def _other_settings(settings: Settings, path: str) -> Settings:
 
 
 def _show(sides: "Sequence[_Sides]", output: str) -> None:
-    from ci3.core.formatting import visible  # noqa: PLC0415
-    from ci3.report import simulation  # noqa: PLC0415
-
     if output == "json":
         shown: list[Mapping[str, object]] = [
             {"url": settings.url, **json.loads(simulation.simulation_json(one, other))}
@@ -105,8 +102,6 @@ def _show(sides: "Sequence[_Sides]", output: str) -> None:
     for settings, one, other in sides:
         title = settings.url if len(sides) > 1 else ""
         if output == "markdown":
-            from ci3.report.markdown_format import code  # noqa: PLC0415
-
             head = f"### {code(title)}\n\n" if title else ""
             write_markdown(head + simulation.simulation_markdown(one, other))
         else:

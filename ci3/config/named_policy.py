@@ -11,6 +11,6 @@ def read_named_policy(given: Mapping[str, Given]) -> Policy:
     path = text_of(given, "policy-file")
     if not path:
         return Policy()
-    from ci3.config.policy_file import read_policy_file  # noqa: PLC0415
+    from ci3.config.policy_file import read_policy_file  # noqa: PLC0415 - yaml: few runs have a policy file
 
     return read_policy_file(path)

@@ -3,14 +3,10 @@
 import re
 from typing import TextIO
 
-# Its `core` would load requests, for identity tokens that it is not asked for.
-
 # The runner ends a line at CR, LF or both, passes over white space, and takes `::name` for a
 # command; the older `##[name]` it finds anywhere in a line:
 # https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
 _COMMAND = re.compile(r"(?:^|(?<=[\r\n]))\s*:(?=:)|##(?=\[)")
-
-
 _COMMAND_BEGUN = re.compile(r"[:#]$")
 
 

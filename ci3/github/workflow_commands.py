@@ -14,11 +14,7 @@ from ci3.github.log_escape import neutral
 
 SUMMARY_LIMIT_BYTES = 1_000_000
 """Under the 1,048,576 bytes past which the runner drops a summary whole."""
-
-
 _ANNOTATION_LIMIT = 4000
-
-
 _ANNOTATIONS_SHOWN = 9
 """Of each kind: GitHub shows ten of a step, and the last says how many there are more.
 

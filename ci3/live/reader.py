@@ -86,7 +86,7 @@ def _read(asked: _Asked, source: LiveSource) -> Reading:
         case LiveKind.OBJECT:
             return read_pointer_object(source, bucket=bucket, prefix=prefix)
         case LiveKind.URL:
-            from ci3.live.url import read_page  # noqa: PLC0415
+            from ci3.live.url import read_page  # noqa: PLC0415 - requests: few runs ask the web or GitHub
 
             return read_page(source, bucket=bucket.bucket, prefix=prefix)
         case _:
@@ -96,7 +96,7 @@ def _read(asked: _Asked, source: LiveSource) -> Reading:
 def _read_from_github(asked: _Asked, source: LiveSource) -> Reading:
     if asked.github is None:
         return Reading(source=source, problem=NO_GITHUB)
-    from ci3.live.github import read_github  # noqa: PLC0415
+    from ci3.live.github import read_github  # noqa: PLC0415 - requests: few runs ask the web or GitHub
 
     with asked.github_lock:
         return read_github(source, asked.github.transport)

@@ -21,6 +21,7 @@ from ci3.engine.deletion.uploads import Uploads
 from ci3.engine.deletion.versions import VersionDeletion, version_guard
 from ci3.engine.gate import Gate
 from ci3.engine.journal.writer import Journal
+from ci3.engine.lifecycle.apply import Expiry
 from ci3.errors import JournalError
 from ci3.pipeline.approval import Approved
 from ci3.pipeline.context import Cleanup
@@ -65,7 +66,7 @@ def delete(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Result
 def _open_journal(settings: Settings, run_id: str, bucket: BucketReader) -> Journal:
     if not is_address(settings.journal_file):
         return Journal(settings.journal_file or f"ci3-journal-{run_id}.jsonl")
-    from ci3.engine.journal.s3_sink import store_lines  # noqa: PLC0415
+    from ci3.engine.journal.s3_sink import store_lines  # noqa: PLC0415 - pydantic: few runs store their journal in S3
 
     place = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
     return Journal(place.url, store_lines(bucket, place))
@@ -148,8 +149,6 @@ def _open_work(
 
 def _expire(work: _Work, due: Sequence[Decision]) -> "Expired":
     """Leave deployments to S3, by lifecycle rules."""
-    from ci3.engine.lifecycle.apply import Expiry  # noqa: PLC0415
-
     cleanup, plan = work.cleanup, work.plan
     expiry = Expiry(
         reader=work.bucket,

@@ -34,13 +34,17 @@ from ci3.core.plan.checks import (
     tell_report,
     warn_of_undo_term,
 )
+from ci3.core.plan.engine_choice import choose_engine
 from ci3.core.plan.plan import Plan
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.decide import Judgement, RetentionPolicy, judge
 from ci3.core.retention.evidence import NOTHING_BEGUN, judge_for_certain
+from ci3.core.retention.explain import explain
+from ci3.core.retention.simulate import simulate
 from ci3.engine.inventory.folders import Folders
 from ci3.engine.inventory.listing import Scope, finish_listing, take_inventory
 from ci3.engine.inventory.listing_worker import answer_spans
+from ci3.engine.inventory.report import take_reported_inventory
 from ci3.engine.inventory.versions import with_versions
 from ci3.engine.workers.progress import Progress
 from ci3.engine.workers.worker_process import forked
@@ -179,8 +183,6 @@ class Cleanup:
         """Find out what the decision begins with: by listing, or with an inventory report."""
         if self.settings.inventory is None:
             return take_inventory(bucket, scope, self.progress), None
-        from ci3.engine.inventory.report import take_reported_inventory  # noqa: PLC0415
-
         return take_reported_inventory(
             bucket, scope, self.settings.inventory, self.reports, self.progress
         )
@@ -239,8 +241,6 @@ class Cleanup:
         asked = self.settings.engine
         if asked is not Engine.AUTO:
             return rule_with(asked), asked, ()
-        from ci3.core.plan.engine_choice import choose_engine  # noqa: PLC0415
-
         by_rules = rule_with(Engine.LIFECYCLE)
         direct = {one.deployment.name for one in by_rules.decisions if one.is_direct}
         counts: tuple[list[int], list[int]] = [], []
@@ -293,8 +293,6 @@ class Cleanup:
 
     def explain(self, bucket: BucketReader, name: str) -> "Explanation | str":
         """Explain the decision about one deployment, or say why there is none to explain."""
-        from ci3.core.retention.explain import explain  # noqa: PLC0415
-
         seen = self.look(bucket)
         for judgement in seen.judgements:
             if judgement.deployment.name == name:
@@ -307,8 +305,6 @@ class Cleanup:
 
     def simulate(self, inventory: Inventory) -> "Simulation":
         """Replay a bucket's history under the rules in force, with what they protect."""
-        from ci3.core.retention.simulate import simulate  # noqa: PLC0415
-
         return simulate(
             inventory,
             self.policy,

@@ -28,7 +28,7 @@ def read_saved_plans(path: str) -> tuple[Plan, ...]:
         text = content.decode("utf-8")
     except UnicodeDecodeError as exc:
         raise SettingsError(f"{path} is no plan of ci3: it is not UTF-8", "") from exc
-    from ci3.core.plan.json_reader import load_plans  # noqa: PLC0415
+    from ci3.core.plan.json_reader import load_plans  # noqa: PLC0415 - pydantic: few runs read a plan
 
     plans = load_plans(text, path)
     for plan in plans:

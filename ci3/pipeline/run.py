@@ -10,11 +10,15 @@ from ci3.core.journal.location import refuse_other_place
 from ci3.core.live.sources import folder_under
 from ci3.core.model.decision import Engine
 from ci3.core.model.result import Result
+from ci3.core.plan.json_writer import dump_plans
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import Account
 from ci3.errors import Ci3Error, SettingsError, told
+from ci3.pipeline.apply import delete, not_begun
 from ci3.pipeline.approval import Approved, approve, hold_what_is_live, refuse_unless_applyable
 from ci3.pipeline.context import Cleanup
+from ci3.pipeline.lifecycle_cleanup import hold_standing, reconcile_now
+from ci3.report.plan.lifecycle_text import rules_told
 
 if TYPE_CHECKING:
     from ci3.core.lifecycle.rule_status import Reconciled
@@ -57,8 +61,6 @@ class Begun:
 
     def delete(self, approved: Approved) -> Result:
         """Delete what was approved; see `ci3.pipeline.apply`."""
-        from ci3.pipeline.apply import delete  # noqa: PLC0415
-
         self.is_deleting = True
         return delete(self.cleanup, approved, self.bucket)
 
@@ -72,8 +74,6 @@ class Begun:
         result = self.account.result
         is_written = bool(result.expiring) if result is not None else self.is_deleting
         if has_stood or is_written:
-            from ci3.pipeline.lifecycle_cleanup import hold_standing  # noqa: PLC0415
-
             self.account = hold_standing(self.cleanup, self.bucket, self.account, self.newer)
         return self.account
 
@@ -143,8 +143,6 @@ class Run:
             plan = cleanup.make_plan(bucket)  # what was saved tells of the rules of then
         if not plan.rules:
             return None
-        from ci3.pipeline.lifecycle_cleanup import reconcile_now  # noqa: PLC0415
-
         return reconcile_now(cleanup, bucket, plan)
 
     def apply(self, begun: Sequence[Begun], *, is_fresh: bool) -> tuple[Account, ...]:
@@ -158,8 +156,6 @@ class Run:
         except (Exception, KeyboardInterrupt) as exc:
             held = hold_all(begun)
             if isinstance(exc, Ci3Error):
-                from ci3.report.plan.lifecycle_text import rules_told  # noqa: PLC0415
-
                 exc.hint = " ".join((exc.hint, *rules_told(held)))
             raise
         return hold_all(begun)
@@ -187,8 +183,6 @@ class Run:
         than a plan.
         """
         if path := self.cleanups[0].settings.plan_file:
-            from ci3.core.plan.json_writer import dump_plans  # noqa: PLC0415
-
             _save(dump_plans(plans, has_targets=self.has_targets), path)
 
 
@@ -211,7 +205,7 @@ def open_run(
     buckets = tuple(cleanup.open_bucket() for cleanup in timed)
     resumption = None
     if opened is not None:
-        from ci3.pipeline.resume import Resumption  # noqa: PLC0415
+        from ci3.pipeline.resume import Resumption  # noqa: PLC0415 - pydantic: only a resume reads a journal
 
         resumption = Resumption(cleanup=timed[0], bucket=buckets[0], opened=opened)
     return Run(cleanups=timed, buckets=buckets, saved=saved, resumption=resumption)
@@ -260,8 +254,6 @@ def _delete_next(begun: Begun, approved: Approved) -> Result:
 
 def _left(plan: Plan, why: str) -> Result:
     """Say of a target that nothing of it was deleted."""
-    from ci3.pipeline.apply import not_begun  # noqa: PLC0415
-
     return Result(
         run_id="",
         journal_file="",

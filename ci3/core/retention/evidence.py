@@ -18,8 +18,6 @@ _BY_RULES = (
 )
 """Why a deployment stays that others may go for."""
 _REPORTED = "only an inventory report tells how old it is"
-
-
 NOTHING_BEGUN: Mapping[str, str] = MappingProxyType({})
 """No deployment is half deleted."""
 

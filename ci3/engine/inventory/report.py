@@ -30,6 +30,7 @@ from ci3.core.model.deployment import Deployment, Ignored, Inventory, ReportUsed
 from ci3.engine.inventory.folders import Folders, find_folders
 from ci3.engine.inventory.listing import Scope, list_whole
 from ci3.engine.inventory.report_csv import read_csv
+from ci3.engine.inventory.report_parquet import read_parquet, refuse_without_pyarrow
 from ci3.engine.workers.progress import Progress
 from ci3.errors import AccessError, ListingError, RefusedError
 
@@ -110,8 +111,6 @@ def read_report(
     manifest = read_manifest(_checked_manifest(reports, place), place.url)
     refuse_unfit(manifest, place, bucket.bucket)
     if manifest.format is ReportFormat.PARQUET:
-        from ci3.engine.inventory.report_parquet import refuse_without_pyarrow  # noqa: PLC0415
-
         refuse_without_pyarrow(place.url)
     tallies = Tallies(scope.prefix, names, scope.required_file)
     progress.begin("Reading the inventory report", len(manifest.files))
@@ -168,8 +167,6 @@ def _rows(
         if manifest.format is ReportFormat.CSV:
             yield from read_csv(parts, manifest, where)
             return
-        from ci3.engine.inventory.report_parquet import read_parquet  # noqa: PLC0415
-
         with tempfile.TemporaryFile() as kept:
             _keep(parts, kept, where)
             yield from read_parquet(kept, manifest, where)

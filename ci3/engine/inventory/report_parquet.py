@@ -24,7 +24,7 @@ _WANTED = ("bucket", "key", "size", "lastmodifieddate", "islatest", "isdeletemar
 def refuse_without_pyarrow(url: str) -> None:
     """Raise SettingsError where what reads Parquet is not installed."""
     try:
-        import pyarrow.parquet  # noqa: F401, PLC0415
+        import pyarrow.parquet  # noqa: F401, PLC0415 - an extra, and large
     except ImportError as exc:
         raise SettingsError(
             f"{url} is a report in Parquet, and what reads that is not installed here",
@@ -38,7 +38,7 @@ def read_parquet(file: IO[bytes], manifest: Manifest, where: str) -> Generator[R
 
     Raises ListingError for a file that is no Parquet, and for columns of another type than S3's.
     """
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415 - an extra, and large
 
     with _translated(where):
         opened = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
@@ -51,7 +51,7 @@ def read_parquet(file: IO[bytes], manifest: Manifest, where: str) -> Generator[R
 @contextmanager
 def _translated(where: str) -> Iterator[None]:
     """Turn what pyarrow raises into a ListingError."""
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415 - an extra, and large
 
     try:
         yield
@@ -61,7 +61,7 @@ def _translated(where: str) -> Iterator[None]:
 
 def _names(schema: Any, manifest: Manifest, where: str) -> dict[str, str]:  # noqa: ANN401 - pyarrow
     """Find the columns, each as the file calls it, and refuse types that S3 does not write."""
-    import pyarrow.types as kinds  # noqa: PLC0415
+    import pyarrow.types as kinds  # noqa: PLC0415 - an extra, and large
 
     checks: Mapping[str, Callable[[Any], bool]] = {
         "bucket": lambda kind: kinds.is_string(kind) or kinds.is_large_string(kind),
@@ -86,7 +86,7 @@ def _names(schema: Any, manifest: Manifest, where: str) -> dict[str, str]:  # no
 
 def _values(column: Any) -> list[Any]:  # noqa: ANN401 - pyarrow
     """Give a column's values; times as milliseconds since 1970."""
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415 - an extra, and large
 
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("ms", tz="UTC"), safe=False).cast(pa.int64())

@@ -155,7 +155,7 @@ def test_bug_in_a_reader_is_that_sources_problem_and_shows_no_words_of_its_own()
     broken, other = read_broken(KeyError("s3cr3t"))
 
     assert broken.sightings == ()
-    assert broken.problem.startswith("a bug in ci3, please report it: KeyError in test_live.py")
+    assert broken.problem.startswith("a bug in ci3, please report it: KeyError in test_reader.py")
     assert "s3cr3t" not in broken.problem
     assert "github-token" in other.problem
 

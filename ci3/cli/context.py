@@ -1,0 +1,87 @@
+"""The context of a command: its settings with the terminal, the clock and the credentials."""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from ci3.aws.client import Credentials
+from ci3.aws.credentials import assume_role, name_session
+from ci3.cli.console import console, escape_for_log
+from ci3.config.settings import Settings
+from ci3.engine.workers.progress import Progress
+from ci3.github.workflow_run import read_run
+from ci3.pipeline.context import Cleanup
+from ci3.report.progress_lines import ProgressLines
+
+if TYPE_CHECKING:
+    from ci3.github.api import GitHubApi
+
+
+def make_cleanup(settings: Settings) -> Cleanup:
+    """Surround settings with this terminal, its clock and, in a workflow, the run's commits."""
+    commits: tuple[str, ...] = ()
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        commits = read_run(os.environ).commits
+    return Cleanup(
+        settings=settings,
+        commits=commits,
+        progress=_progress(),
+        clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+        github=_open_github(settings, os.environ),
+        credentials=_credentials(settings, os.environ),
+    )
+
+
+def _progress() -> Progress:
+    """Make a bar on a terminal; elsewhere lines, without the libraries of a terminal."""
+    if sys.stderr.isatty():
+        screen = console(sys.stderr)
+        if screen.is_terminal:
+            from ci3.report.progress_bar import (  # noqa: PLC0415 - rich: only a terminal shows a bar
+                ProgressBar,
+            )
+
+            return ProgressBar(screen)
+    return ProgressLines(lambda line: click.echo(escape_for_log(line), err=True))
+
+
+def _credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials | None:
+    """Find the credentials of the role, if one is named: by GitHub's word, or by those at hand."""
+    if not settings.role_to_assume:
+        return None
+    from ci3.github.oidc import (  # noqa: PLC0415 - requests: few runs assume a role
+        has_identity_tokens,
+        open_identity_tokens,
+    )
+
+    fetch = None
+    if has_identity_tokens(environ):
+        # Not masked: that would write the token to a log which a command may send anywhere.
+        tokens = open_identity_tokens(environ, hide=lambda _token: None, sleep=time.sleep)
+        fetch = tokens.fetch
+    return assume_role(
+        settings.role_to_assume,
+        region=settings.region,
+        session_name=name_session(environ.get("GITHUB_RUN_ID", "")),
+        fetch_web_identity_token=fetch,
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def _open_github(settings: Settings, environ: Mapping[str, str]) -> "GitHubApi | None":
+    """Make GitHub's client where a live source asks it and the environment says as whom."""
+    token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN", "")
+    repository = environ.get("GITHUB_REPOSITORY", "")
+    is_asked = any(source.kind.is_on_github for source in settings.live_from)
+    if not is_asked or not token or not repository:
+        return None
+    from ci3.github.api import GitHubApi  # noqa: PLC0415 - requests: few runs ask GitHub
+
+    api_url = environ.get("GITHUB_API_URL") or settings.github_api_url
+    return GitHubApi(api_url=api_url, token=token, repository=repository)
