@@ -13,6 +13,8 @@ from tests.support.action_reports import ALL, ENTRYPOINT, comment_of, read_journ
 from tests.support.github.fake_runner import FakeStep, commands
 from tests.support.journals import outcomes
 
+STOP_REPORTING = Path(__file__).with_name("stop_reporting_entrypoint.py")
+
 
 @pytest.fixture
 def start(bucket, proxy, github, tmp_path):
@@ -20,17 +22,21 @@ def start(bucket, proxy, github, tmp_path):
     may_go_on = threading.Event()
     started = []
 
-    def start(method, pattern, *, nth=None, **inputs):
+    def start(method, pattern, *, nth=None, stop_pipe=None, **inputs):
         came = threading.Event()
         proxy.before(method, pattern, lambda: (came.set(), may_go_on.wait(timeout=60)), nth=nth)
         step = FakeStep(tmp_path / "step")
         named = {name.replace("_", "-"): value for name, value in inputs.items()}
         environ = os.environ | step.environ(named, github.url) | bucket.inputs()
+        command = (
+            [ENTRYPOINT] if stop_pipe is None else [STOP_REPORTING, ENTRYPOINT, str(stop_pipe)]
+        )
         process = subprocess.Popen(
-            [sys.executable, ENTRYPOINT],
+            [sys.executable, *command],
             env=environ | {"INPUT_ENDPOINT-URL": proxy.url},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=() if stop_pipe is None else (stop_pipe,),
             text=True,
         )
         started.append(process)
@@ -67,12 +73,18 @@ def test_signals_while_a_deletion_is_out_end_in_a_true_report(bucket, github, st
 
 
 def test_signals_before_the_first_deletion_of_an_apply_delete_nothing(bucket, github, start):
-    step, process, may_go_on = start(
-        "GET", "prefix=site-1", keep_count="4", mode="apply", journal_file="journal.jsonl"
-    )
-    process.send_signal(signal.SIGTERM)
-    may_go_on.set()
-    log, errors = process.communicate(timeout=60)
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "rb", buffering=0) as stops:
+        step, process, may_go_on = start(
+            "GET", "prefix=site-1", stop_pipe=write_end,
+            keep_count="4", mode="apply", journal_file="journal.jsonl",
+        )  # fmt: skip
+        os.close(write_end)
+        process.send_signal(signal.SIGTERM)
+        # The main thread handles the signal; until it does, other threads go on deleting.
+        assert stops.read(1) == b"."
+        may_go_on.set()
+        log, errors = process.communicate(timeout=60)
 
     assert errors == ""
     assert bucket.folders() == ALL
