@@ -1,8 +1,8 @@
 """Writes the tables of docs/scale.md, by the estimate's own numbers."""
 
+from decimal import Decimal
+
 from ci3.core.plan.engine_choice import (
-    INVENTORY_USD_PER_MILLION,
-    JOB_SECONDS,
     PAGES_A_SECOND,
     Estimate,
     choose_engine,
@@ -14,6 +14,16 @@ from ci3.core.plan.engine_choice import (
 )
 from docs.tables import table
 
+INVENTORY_USD_PER_MILLION = Decimal("0.0025")
+"""The price of a million objects in an S3 Inventory report, each time that one is made.
+
+Source: https://aws.amazon.com/s3/pricing/ (Management and insights)
+"""
+JOB_SECONDS = 6 * 3_600
+"""The longest time that a job may take on GitHub's own runners.
+
+Source: https://docs.github.com/en/actions/reference/limits
+"""
 POWERS = (4, 6, 8, 9)
 """Objects to delete, as powers of ten."""
 DEPLOYMENTS = 100

@@ -36,6 +36,27 @@ def read_saved_plans(path: str) -> tuple[Plan, ...]:
     return plans
 
 
+def write_plan_file(text: str, path: str) -> None:
+    """Write a plan file; raise SettingsError if that fails or would overwrite another file."""
+    try:
+        beginning = b""
+        if Path(path).is_file():
+            with Path(path).open("rb") as file:
+                beginning = file.read(100)
+        if beginning and b'"format": "ci3-plan/' not in beginning:
+            raise SettingsError(
+                f"the plan file {path} is there already, a file that is no plan: "
+                "it is not overwritten",
+                "Name another plan-file. Nothing was deleted.",
+            )
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise SettingsError(
+            f"the plan file {path} can't be written: {exc.strerror}",
+            "Name a plan-file in a folder that can be written. Nothing was deleted.",
+        ) from exc
+
+
 def _refuse_odd_names(plan: Plan, path: str) -> None:
     names = Counter(decision.deployment.name for decision in plan.decisions)
     for decision in plan.decisions:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci3.aws.bucket import BucketReader
@@ -18,6 +17,7 @@ from ci3.pipeline.apply import delete, not_begun
 from ci3.pipeline.approval import Approved, approve, hold_what_is_live, refuse_unless_applyable
 from ci3.pipeline.context import Cleanup
 from ci3.pipeline.lifecycle_cleanup import hold_standing, reconcile_now
+from ci3.pipeline.plan_file import write_plan_file
 from ci3.report.plan.lifecycle_text import rules_told
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Run:
         than a plan.
         """
         if path := self.cleanups[0].settings.plan_file:
-            _save(dump_plans(plans, has_targets=self.has_targets), path)
+            write_plan_file(dump_plans(plans, has_targets=self.has_targets), path)
 
 
 def open_run(
@@ -260,23 +260,3 @@ def _left(plan: Plan, why: str) -> Result:
         deployments=not_begun(plan.doomed, why),
         stopped=why,
     )
-
-
-def _save(text: str, path: str) -> None:
-    try:
-        beginning = b""
-        if Path(path).is_file():
-            with Path(path).open("rb") as file:
-                beginning = file.read(100)
-        if beginning and b'"format": "ci3-plan/' not in beginning:
-            raise SettingsError(
-                f"the plan file {path} is there already, a file that is no plan: "
-                "it is not overwritten",
-                "Name another plan-file. Nothing was deleted.",
-            )
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise SettingsError(
-            f"the plan file {path} can't be written: {exc.strerror}",
-            "Name a plan-file in a folder that can be written. Nothing was deleted.",
-        ) from exc

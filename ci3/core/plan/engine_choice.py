@@ -41,18 +41,6 @@ LIST_USD_PER_1000: Final = Decimal("0.005")
 Source: https://aws.amazon.com/s3/pricing/ (Requests and data retrievals)
 """
 
-INVENTORY_USD_PER_MILLION: Final = Decimal("0.0025")
-"""The price of a million objects in an S3 Inventory report, each time that one is made.
-
-Source: https://aws.amazon.com/s3/pricing/ (Management and insights)
-"""
-
-JOB_SECONDS: Final = 6 * 3_600
-"""How long a job may take on GitHub's own runners.
-
-Source: https://docs.github.com/en/actions/reference/limits
-"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:

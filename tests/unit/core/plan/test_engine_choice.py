@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from ci3.core.model.decision import Engine
 from ci3.core.plan.engine_choice import (
-    JOB_SECONDS,
     KEYS_A_SECOND,
     MOST_DIRECT_OBJECTS,
     Choice,
@@ -19,6 +18,7 @@ from ci3.core.plan.engine_choice import (
     estimate_direct,
     estimate_lifecycle,
 )
+from docs.scales import JOB_SECONDS
 
 COUNTS = st.lists(st.integers(0, 10**9), max_size=9)
 MOST = MOST_DIRECT_OBJECTS
