@@ -25,6 +25,8 @@ packages = {found.name: found.version for found in importlib.metadata.distributi
 print(json.dumps({"main": main, "packages": {"Python": platform.python_version(), **packages}}))
 """
 _INSTALLERS = ("pip", "setuptools")
+ENVIRONMENT = ".venv-{}.{}".format(*sys.version_info)
+"""The folder of a checkout's environment for this Python; `make` names it in the same way."""
 
 
 class CheckoutError(Exception):
@@ -85,19 +87,19 @@ class Comparison:
 
 
 def compare_with(folder: Path) -> Comparison:
-    """Return the checkout in a folder beside this one; create its `.venv` if it has none.
+    """Return the checkout in a folder beside this one; create its environment if it has none.
 
     Raises CheckoutError if the folder is not a ci3 checkout or an environment has another ci3.
     """
     root = folder.resolve()
     if not _is_ci3(root):
         raise CheckoutError(f"{folder} is not a ci3 checkout")
-    also = Checkout(root=root, python=root / ".venv/bin/python")
+    also = Checkout(root=root, python=root / ENVIRONMENT / "bin/python")
     if not also.python.exists():
-        print(f"Creating {root / '.venv'}", file=sys.stderr)
-        _run([sys.executable, "-m", "venv", str(root / ".venv")])
+        print(f"Creating {root / ENVIRONMENT}", file=sys.stderr)
+        _run([sys.executable, "-m", "venv", str(root / ENVIRONMENT)])
     if _probe(also)["main"] is None:
-        print(f"Installing {root} into its .venv", file=sys.stderr)
+        print(f"Installing {root} into {ENVIRONMENT}", file=sys.stderr)
         _install(also)
     return Comparison(also=also, this=inspect_checkout(THIS), other=inspect_checkout(also))
 

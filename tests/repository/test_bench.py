@@ -18,7 +18,14 @@ from botocore.exceptions import ClientError
 import ci3
 from bench import inventory_report
 from bench.cases import all_cases
-from bench.checkout import Checkout, CheckoutError, Comparison, Installed, compare_with
+from bench.checkout import (
+    ENVIRONMENT,
+    Checkout,
+    CheckoutError,
+    Comparison,
+    Installed,
+    compare_with,
+)
 from bench.layout import Layout
 from bench.listing import Asked, Content
 from bench.measure import FailedRunError, Run, measure_once
@@ -270,14 +277,14 @@ def checkout(tmp_path):
         shutil.copy(ROOT / name, root)
     with (root / "ci3/__init__.py").open("a") as file:
         file.write(f"import sys\nprint(*sys.orig_argv, file=open({str(root / 'log')!r}, 'a'))\n")
-    venv.create(root / ".venv", symlinks=True)
+    venv.create(root / ENVIRONMENT, symlinks=True)
     link_packages(root, ci3_root=root)
     return root
 
 
 def link_packages(root, ci3_root):
     """Give a checkout's environment the packages of this one, and a ci3."""
-    site_packages = next((root / ".venv").glob("lib/python3*/site-packages"))
+    site_packages = next((root / ENVIRONMENT).glob("lib/python3*/site-packages"))
     lines = f"{ci3_root}\n{sysconfig.get_path('purelib')}\n"
     (site_packages / "packages.pth").write_text(lines)
 
@@ -316,14 +323,14 @@ def test_checkout_whose_environment_has_another_ci3_is_refused(checkout):
 
 
 def test_missing_environment_is_created(checkout, monkeypatch, capsys):
-    shutil.rmtree(checkout / ".venv")
+    shutil.rmtree(checkout / ENVIRONMENT)
     monkeypatch.setattr(
         "bench.checkout._install", lambda created: link_packages(created.root, created.root)
     )
     comparison = compare_with(checkout)
-    assert comparison.also == Checkout(root=checkout, python=checkout / ".venv/bin/python")
+    assert comparison.also == Checkout(root=checkout, python=checkout / ENVIRONMENT / "bin/python")
     told = capsys.readouterr().err
-    assert told == f"Creating {checkout}/.venv\nInstalling {checkout} into its .venv\n"
+    assert told == f"Creating {checkout}/{ENVIRONMENT}\nInstalling {checkout} into {ENVIRONMENT}\n"
 
 
 def test_commit_of_a_changed_checkout_is_marked(checkout):
@@ -344,7 +351,7 @@ def test_second_checkout_is_not_published(tmp_path):
 
 
 def comparison_of(this_packages, other_packages):
-    also = Checkout(root=Path("other"), python=Path("other/.venv/bin/python"))
+    also = Checkout(root=Path("other"), python=Path("other") / ENVIRONMENT / "bin/python")
     return Comparison(
         also=also,
         this=Installed(commit="1111111", packages={"ci3": "0.2.0", **this_packages}),
