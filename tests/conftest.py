@@ -13,7 +13,7 @@ from tests.support import hypothesis_profile  # noqa: F401 - loads the profile f
 from tests.support.s3.fault_proxy import FaultProxy, running_proxy
 from tests.support.s3.moto_s3 import CREDENTIALS, Bucket, new_bucket, running_s3
 
-TOGETHER = ("real_s3", "workflows")
+TOGETHER = ("real_s3", "wheel", "workflows")
 """Folders whose tests run in one worker, since they share what is slow to start."""
 
 
