@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import botocore.loaders
 import botocore.utils
 import pytest
 from botocore.credentials import CredentialResolver
@@ -269,6 +270,46 @@ def test_sessions_share_a_loader_and_leave_its_search_paths_as_they_are() -> Non
     paths = list(_loader(None).search_paths)
     open_session()
     assert _loader(None).search_paths == paths
+
+
+@pytest.mark.parametrize(
+    ("service", "kind"),
+    [
+        ("s3", "service-2"),
+        ("s3", "endpoint-rule-set-1"),
+        ("s3", "paginators-1"),
+        ("sts", "service-2"),
+        ("ssm", "service-2"),
+        ("cloudfront", "service-2"),
+        ("sso", "service-2"),
+    ],
+)
+def test_descriptions_of_services_are_botocores_without_documentation(service, kind) -> None:
+    expected = botocore.loaders.Loader().load_service_model(service, kind)
+    assert unused_loader().load_service_model(service, kind) == without_documentation(expected)
+
+
+def test_endpoints_are_botocores() -> None:
+    expected = botocore.loaders.Loader().load_data("endpoints")
+    assert unused_loader().load_data("endpoints") == expected
+
+
+def unused_loader() -> botocore.loaders.Loader:
+    """Return a loader of its own: clients change what they have loaded."""
+    return _loader.__wrapped__(None)
+
+
+def without_documentation(value: object) -> object:
+    if isinstance(value, list):
+        return [without_documentation(element) for element in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: ""
+        if name == "documentation" and isinstance(element, str)
+        else without_documentation(element)
+        for name, element in value.items()
+    }
 
 
 def test_user_agent_names_ci3() -> None:
