@@ -1,24 +1,30 @@
-"""Counts what goes on at the same moment."""
+"""Measures how many things happen at the same time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Condition
 
 
 class Meter:
-    """Knows how many are inside of `counted` now, and how many were at most."""
+    """Counts the threads that are inside `counted` now, and the most that ever were at once."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._changed = Condition()
         self.now = self.most = 0
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        with self._lock:
+        with self._changed:
             self.now += 1
             self.most = max(self.most, self.now)
+            self._changed.notify_all()
         try:
             yield
         finally:
-            with self._lock:
+            with self._changed:
                 self.now -= 1
+
+    def wait_until_at_once(self, count: int) -> None:
+        """Wait until `count` threads have been inside at once; give up after ten seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.most >= count, timeout=10)

@@ -216,17 +216,19 @@ def test_probe_asks_at_once_what_leaves_nothing_behind_as_far_as_it_may(
     site: Bucket, proxy: FaultProxy, slots: int, versioning: Versioning
 ) -> None:
     """Where versions may be kept, plain requests are not made, and none while one is out."""
+    expected = slots if versioning is DISABLED else 1
     meter, take = Meter(), proxy.take
 
     def metered(request: Request) -> Answer | None:
         with meter.counted():
-            time.sleep(0.05)
+            meter.wait_until_at_once(expected)
+            time.sleep(0.05)  # another one, which must not come, would come now
             return take(request)
 
     proxy.take = metered
     honour_in_batches(proxy)
     assert writer(site).probe("", versioning, BoundedSemaphore(slots)).guard is DeleteGuard.ETAG
-    assert meter.most == (slots if versioning is DISABLED else 1)
+    assert meter.most == expected
     sent = [*proxy.sent("DELETE"), *proxy.sent("POST")]
     on_condition = [one for one in sent if "If-Match" in one.headers or b"<ETag>" in one.body]
     assert len(on_condition) == 2
