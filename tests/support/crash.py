@@ -1,6 +1,7 @@
 """A run that is killed while a batch is out: its journal breaks off, nothing more is sent."""
 
 import shutil
+from collections.abc import Sequence
 
 import pytest
 
@@ -21,7 +22,13 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def crash(
-    site: Bucket, proxy: FaultProxy, at: int, *, is_done: bool = False, path: str = "j.jsonl"
+    site: Bucket,
+    proxy: FaultProxy,
+    at: int,
+    *,
+    is_done: bool = False,
+    path: str = "j.jsonl",
+    options: Sequence[str] = (),
 ) -> None:
     """Clean up, and be killed while the batch of that number is out, before or after the deed.
 
@@ -38,7 +45,7 @@ def crash(
     for nth in range(at, at + 20):
         proxy._add("POST", DELETE, nth, canned=refused, before=kill if nth == at else None)
     journal = ("--journal-file", "running.jsonl")
-    assert main(["cleanup", *site.options(), *SETTINGS, *journal, "--auto-approve"]) == 3
+    assert main(["cleanup", *site.options(), *SETTINGS, *options, *journal, "--auto-approve"]) == 3
     proxy._rules.clear()
     proxy.requests.clear()
     assert records(path)[-1]["record"] == "intent"

@@ -30,7 +30,7 @@ def judge_for_certain(
     policy: RetentionPolicy,
     judged: Judges,
     list_whole: Lists,
-    begun: Mapping[str, str] = NOTHING_BEGUN,
+    begun: Mapping[str, str],
 ) -> tuple[Inventory, tuple[Judgement, ...]]:
     """Judge, list in full what a deletion rests on, and judge again, until none of it is unknown.
 
@@ -78,7 +78,7 @@ def judge_by_the_known(
     inventory: Inventory,
     judgements: Sequence[Judgement],
     judged: Judges,
-    begun: Mapping[str, str] = NOTHING_BEGUN,
+    begun: Mapping[str, str],
 ) -> tuple[Judgement, ...]:
     """Keep what would be deleted only because of a reported or a half-deleted deployment.
 

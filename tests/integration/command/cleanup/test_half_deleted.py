@@ -13,14 +13,19 @@ def remove(site: Bucket, name: str, files: int) -> None:
         site.remove(f"{name}/file-{number:05}")
 
 
-@pytest.fixture
-def killed(site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+@pytest.fixture(params=["span", "first-object"])
+def killed(
+    site: Bucket,
+    proxy: FaultProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Bucket:
     """`old-1` is half deleted by a run that was killed; `old-2` was to go next."""
     small_batches(monkeypatch)
     site.deploy("new", days=1)
     site.deploy("old-1", days=10)
     site.deploy("old-2", days=20)
-    crash(site, proxy, 1, is_done=True)
+    crash(site, proxy, 1, is_done=True, options=("--age-from", request.param))
     return site
 
 

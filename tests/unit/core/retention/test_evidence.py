@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,7 +59,7 @@ def doomed(judgements):
 
 def doomed_by_report(case, reported, bucket):
     found, judgements = judge_for_certain(
-        Inventory(deployments=reported), case.policy, judged_by(case), bucket.list_whole
+        Inventory(deployments=reported), case.policy, judged_by(case), bucket.list_whole, {}
     )
     names = {one.name for one in found.deployments}
     assert {one.deployment.name for one in judgements} == names
@@ -104,7 +105,7 @@ def test_nothing_goes_on_account_of_what_only_a_report_tells(case, random):
     case = listed(case)
     there = Inventory(deployments=lie(case, random))
     judged = judged_by(case)
-    gone = {one for one in judge_by_the_known(there, judged(there), judged) if one.is_delete}
+    gone = {one for one in judge_by_the_known(there, judged(there), judged, {}) if one.is_delete}
     assert not any(one.deployment.is_reported for one in gone)
     assert {one.deployment.name for one in gone} <= case.doomed()
 
@@ -130,9 +131,53 @@ def test_nothing_is_listed_where_nothing_goes():
 
 def test_deployment_that_goes_by_a_report_alone_is_kept_and_it_is_said_why():
     there = inventory(*(told(deployment(f"d{days}", days)) for days in (1, 2, 3)))
-    judged = judge_by_the_known(there, judged_by_rules(there), judged_by_rules)
+    judged = judge_by_the_known(there, judged_by_rules(there), judged_by_rules, {})
     [reason] = judged[2].decision.reasons
     assert (reason.code, reason.message) == (
         ReasonCode.AMBIGUOUS_AGE,
         "only an inventory report tells how old it is",
     )
+
+
+@pytest.mark.parametrize(("fingerprint_before", "deleted"), [("0" * 64, set()), (None, {"d3"})])
+def test_half_deleted_deployment_supersedes_nothing(fingerprint_before, deleted):
+    """Of the two newer ones that let `d3` go, one is half deleted: its fingerprint has changed."""
+    there = inventory(*(deployment(f"d{days}", days) for days in (1, 2, 3)))
+    half_deleted = there.deployments[1]
+    begun = {half_deleted.name: fingerprint_before or half_deleted.fingerprint}
+    judged = judge_by_the_known(there, judged_by_rules(there), judged_by_rules, begun)
+    assert doomed(judged) == deleted
+
+
+def test_half_deleted_deployment_may_be_deleted_itself():
+    there = inventory(*(deployment(f"d{days}", days) for days in (1, 2, 3)))
+    begun = {"d3": "0" * 64}
+    judged = judge_by_the_known(there, judged_by_rules(there), judged_by_rules, begun)
+    assert doomed(judged) == {"d3"}
+
+
+def test_reported_and_half_deleted_deployments_supersede_nothing():
+    reported, half_deleted, old = (deployment(f"d{days}", days) for days in (1, 2, 3))
+    there = inventory(told(reported), half_deleted, deployment("d0", 0), old)
+    begun = {half_deleted.name: "0" * 64}
+    judged = judge_by_the_known(there, judged_by_rules(there), judged_by_rules, begun)
+    assert old.name not in doomed(judged)
+
+
+def test_deployment_whose_deletion_has_begun_is_listed_in_full():
+    there = inventory(*(deployment(f"d{days}", days) for days in (1, 2)))
+    unlisted = replace(there.deployments[0], is_whole=False)
+    listed_names = set()
+
+    def list_whole(some, names):
+        listed_names.update(names)
+        return there
+
+    judge_for_certain(
+        replace(there, deployments=(unlisted, *there.deployments[1:])),
+        RULES,
+        judged_by_rules,
+        list_whole,
+        {unlisted.name: "0" * 64},
+    )
+    assert listed_names == {unlisted.name}
