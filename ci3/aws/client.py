@@ -180,8 +180,8 @@ class _PlainJsonLoader(botocore.loaders.JSONFileLoader):
     def load_file(self, file_path: str) -> Any:  # noqa: ANN401 - JSON
         """Return the content of a file, which may be compressed, or None if there is none."""
         for suffix, open_file in ((".json", open), (".json.gz", gzip.open)):
-            path = Path(file_path + suffix)
-            if path.is_file():
+            path = file_path + suffix
+            if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where it may not look
                 with open_file(path, "rb") as file:
                     return json.loads(file.read(), object_hook=_without_documentation)
         return None

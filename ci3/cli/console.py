@@ -29,8 +29,8 @@ def console(stream: TextIO) -> "Console":
     from rich.console import Console  # noqa: PLC0415 - rich: help and JSON do not need it
 
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        neutral: Any = NeutralStream(stream)
-        return Console(file=neutral, width=WIDTH_WITHOUT_TERMINAL, no_color=True)
+        escaped: Any = NeutralStream(stream)
+        return Console(file=escaped, width=WIDTH_WITHOUT_TERMINAL, no_color=True)
     width = None if stream.isatty() else WIDTH_WITHOUT_TERMINAL
     return Console(file=stream, width=width, highlight=False)
 

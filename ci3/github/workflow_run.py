@@ -1,4 +1,4 @@
-"""The workflow run around us: its inputs, event and commits, and where it wants its results."""
+"""The workflow run that ci3 is part of: its event, its commits and its pull request."""
 
 import json
 import re
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# Its `core` would load requests, for identity tokens that it is not asked for.
 from ci3.errors import SettingsError
 
 _COMMIT = re.compile(r"(?!0+$)[0-9a-f]{7,64}")

@@ -1,4 +1,4 @@
-"""The one road that both faces take: inventory, pins, decision, plan, apply, result."""
+"""One target with its settings and clients: its inventory, its pins, its decisions, its plan."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -335,7 +335,7 @@ def test_missing_environment_is_created(checkout, monkeypatch, capsys):
 
 def test_commit_of_a_changed_checkout_is_marked(checkout):
     git(checkout, "init", "--quiet")
-    (checkout / ".gitignore").write_text(".venv\nlog\n__pycache__\n")
+    (checkout / ".gitignore").write_text(f"{ENVIRONMENT}\nlog\n__pycache__\n")
     git(checkout, "add", ".")
     git(checkout, "commit", "--quiet", "--message", "Start")
     commit = git(checkout, "rev-parse", "--short", "HEAD")

@@ -8,6 +8,7 @@ from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import ObjectOutcome
 
 UNTOUCHED_OUTCOMES = (ObjectOutcome.DENIED,)
+"""S3 refused the request: the object was not deleted."""
 ALREADY_GONE_OUTCOMES = (ObjectOutcome.ABSENT, ObjectOutcome.CHANGED)
 """What S3 also answers when the request comes again and the first answer was lost."""
 PENDING_OUTCOMES = (None, ObjectOutcome.UNKNOWN, ObjectOutcome.FAILED)

@@ -1,4 +1,9 @@
-"""Which deployments to delete get a lifecycle rule, with how many days, and which do not."""
+"""Which deployments to delete get a lifecycle rule, with how many days, and which do not.
+
+A rule is based on age alone: it would also delete a later deployment of the same name. Two guards
+prevent that. The days of a rule are so many that only objects older than everything kept expire,
+and the rule is removed within its term, which is shorter than its days.
+"""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,9 +1,4 @@
-"""Lifecycle rules as an engine: which deployments S3 may delete, by which rule, and until when.
-
-A rule knows ages only, and would delete a later re-deploy of the same name too. Two guards keep it
-from that: its days are such that only what is older than all that is kept can expire, and it is
-taken away within its term, which is shorter than its days.
-"""
+"""What becomes of the lifecycle rules of earlier runs: which stay, which are removed, and why."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -2,6 +2,6 @@
 
 Parses `live-from` settings and pointer files, and matches names against pins. Reading the sources
 is done by `ci3.live`.
-May import: `ci3.core.model`.
+May import: `ci3.core.model` and the layers below.
 Start reading: `sources` (what a setting names), `pins` (what forbids deletion).
 """

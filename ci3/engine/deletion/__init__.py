@@ -1,5 +1,6 @@
 """Deleting what was approved: refresh, gate, journal, request, journal, result.
 
-May import: `ci3.engine.gate`, `ci3.engine.inventory`, `ci3.engine.journal`, `ci3.engine.workers`.
+May import: `ci3.engine.gate`, `ci3.engine.inventory`, `ci3.engine.journal`, `ci3.engine.workers`
+and the layers below.
 Start reading: `objects` (current objects) or `versions` (all versions), then `sender`.
 """

@@ -1,5 +1,6 @@
 """Lifecycle rules of ci3: writing them, confirming them, and removing those that must not stay.
 
-May import: `ci3.engine.gate`, `ci3.engine.inventory`, `ci3.engine.journal`, `ci3.engine.workers`.
+May import: `ci3.engine.gate`, `ci3.engine.inventory`, `ci3.engine.journal`, `ci3.engine.workers`
+and the layers below.
 Start reading: `apply` (new rules), `reconcile` (existing ones), `update` (one safe change).
 """

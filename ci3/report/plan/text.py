@@ -19,7 +19,8 @@ SOON = "within a day or two"
 
 def verdict(plan: Plan) -> str:
     """Say first what matters: what would go, what that frees, what stays."""
-    totals, kept = plan.totals, _rest(plan)
+    totals = plan.totals
+    kept = _what_stays(totals.keep, totals.expiring)
     if not totals.found:
         return "Nothing to delete: there are no deployments here"
     if not totals.delete and totals.expiring:
@@ -35,11 +36,6 @@ def verdict(plan: Plan) -> str:
         deleted += f" ({which}by S3, {SOON})"
     refused = "" if plan.applyable else "Refused: "
     return f"{refused}{deleted}, {freed}; {kept}"
-
-
-def _rest(plan: Plan) -> str:
-    """Say what of a plan is not this run's to delete."""
-    return _what_stays(plan.totals.keep, plan.totals.expiring)
 
 
 def _what_stays(kept_count: int, expiring_count: int) -> str:
@@ -63,8 +59,9 @@ def achievement(plan: Plan, result: Result) -> str:
     if plan.deletes_versions or plan.target.versioning is Versioning.ENABLED:
         amount += f" {_fate_of_bytes(plan)}"
     left_to_s3 = _left_to_s3(plan, result)
+    rest = _what_stays(plan.totals.keep, plan.totals.expiring)
     if left_to_s3 and not done and len(result.expiring) == planned:
-        return f"{left_to_s3}; {_rest(plan)}"
+        return f"{left_to_s3}; {rest}"
     if done + len(result.expiring) == planned:
         what = f"{counted(done, 'deployment')} deleted"
     else:
@@ -74,7 +71,7 @@ def achievement(plan: Plan, result: Result) -> str:
     if result.deployments_skipped:
         what += f", {result.deployments_skipped:,} skipped that had changed"
     more = f"; {left_to_s3}" if left_to_s3 else ""
-    return f"{what}: {objects}, {amount}{more}; {_rest(plan)}"
+    return f"{what}: {objects}, {amount}{more}; {rest}"
 
 
 def _left_to_s3(plan: Plan, result: Result) -> str:

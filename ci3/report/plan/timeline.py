@@ -12,7 +12,7 @@ _FEWEST = 3
 """Deployments from which on a picture says more than the tables."""
 
 _MARKS = {"-": "✕", "+": "●", "!": "▲"}
-"""What a block of `diff` paints red, green, orange and not at all, and one deployment's mark."""
+"""The signs that a `diff` block paints red, green and orange, and the mark of one deployment."""
 
 
 def timeline(account: Account) -> str:

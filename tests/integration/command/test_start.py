@@ -48,7 +48,7 @@ def in_step(bucket: Bucket, step: FakeStep, **inputs: str) -> dict[str, str]:
     return variables | bucket.inputs() | {"PYTHONPATH": str(ENTRYPOINT.parent)}
 
 
-def test_modules_that_must_not_be_loaded_are_there() -> None:
+def test_modules_of_commands_are_there() -> None:
     """By another name one would be loaded unseen."""
     assert all(importlib.util.find_spec(name) for name in COMMANDS)
 
@@ -93,7 +93,7 @@ def test_list_of_commands_shows_what_each_says_first_of_itself() -> None:
             assert (command.name, command.get_short_help_str(999)) == (name, sentence)
 
 
-def test_plan_as_json_loads_neither_a_terminal_nor_what_deletes(bucket: Bucket, tmp_path) -> None:
+def test_plan_as_json_loads_no_terminal(bucket: Bucket, tmp_path) -> None:
     bucket.deploy("build-1", days=1)
     words = ("--output", "json", "--plan-file", str(tmp_path / "plan.json"))
     loaded = loaded_by(COMMAND, "plan-cleanup", *bucket.options(), *words)
@@ -109,7 +109,7 @@ def test_command_in_a_workflow_loads_nothing_to_ask_github_with(bucket: Bucket) 
 
 
 @pytest.mark.parametrize(("mode", "outcome"), [("plan", "planned"), ("apply", "applied")])
-def test_step_loads_nothing_that_its_inputs_do_not_ask_for(
+def test_step_loads_no_library_that_its_inputs_do_not_ask_for(
     bucket: Bucket, tmp_path, mode: str, outcome: str
 ) -> None:
     for days in (1, 2):
