@@ -87,7 +87,7 @@ class Comparison:
 
 
 def compare_with(folder: Path) -> Comparison:
-    """Return the checkout in a folder beside this one; create its environment if it has none.
+    """Return the checkout in a folder; create its environment if it has none.
 
     Raises CheckoutError if the folder is not a ci3 checkout or an environment has another ci3.
     """

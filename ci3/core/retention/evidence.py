@@ -85,7 +85,7 @@ def judge_by_the_known(
     Taking a deployment out of the inventory never makes another one deletable. So whatever is
     deleted without the reported ones is deleted with them too, and whatever is deleted without the
     half-deleted ones is deleted whatever becomes of those. A half-deleted deployment itself is
-    judged beside the others: its own deletion may be completed.
+    evaluated together with the others: its own deletion may be completed.
     """
     reported = {deployment.name for deployment in inventory.deployments if deployment.is_reported}
     half_deleted = {
