@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from ci3.cli.console import OUTPUT, ask, ask_for, console, show_error, write_markdown
-from ci3.cli.context import make_cleanup
 from ci3.cli.options import given_from, names_of_options, targets_from, with_options
 from ci3.config.from_plan import named_plan_file, settings_of_journal, settings_of_plans
 from ci3.config.named_policy import read_named_policy
@@ -24,9 +23,7 @@ from ci3.core.plan.target_result import (
     with_reconciled,
 )
 from ci3.errors import ExitCode, RefusedError
-from ci3.pipeline.approval import refuse_unless_applyable
 from ci3.pipeline.plan_file import read_saved_plans
-from ci3.pipeline.run import hold_all, open_run
 from ci3.report.markdown_format import Place
 from ci3.report.plan.markdown import run_markdown
 
@@ -37,6 +34,7 @@ if TYPE_CHECKING:
 
     from ci3.cli.options import Values
     from ci3.config.resolve import Given
+    from ci3.config.settings import Settings
     from ci3.config.targets import Policy
     from ci3.core.plan.plan import Plan
     from ci3.pipeline.run import Begun, Run
@@ -61,7 +59,9 @@ def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) 
     Example:
       ci3 plan-cleanup --bucket-name my-site --keep-count 10 --protect 'release-*'
     """
-    run = _open_run(values)
+    from ci3.pipeline.approval import refuse_unless_applyable  # noqa: PLC0415 - boto3: help does not need it
+
+    run = _open_run(targets_from(values))
     plans = run.make_plans()
     run.save_plans(plans)
     _show(run, [Account(plan=plan) for plan in plans], output)
@@ -87,6 +87,8 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
 
 
 def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
+    from ci3.pipeline.approval import refuse_unless_applyable  # noqa: PLC0415 - boto3: help does not need it
+    from ci3.pipeline.run import hold_all  # noqa: PLC0415 - boto3: help does not need it
     from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
     screen = console(sys.stdout if output == "table" else sys.stderr)
@@ -113,8 +115,11 @@ def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
     return exit_code(outcome_of(accounts))
 
 
-def _open_run(values: "Values") -> "Run":
-    return open_run([make_cleanup(settings) for settings in targets_from(values)])
+def _open_run(targets: "Sequence[Settings]", saved: "Sequence[Plan]" = ()) -> "Run":
+    from ci3.cli.context import make_cleanup  # noqa: PLC0415 - boto3: help does not need it
+    from ci3.pipeline.run import open_run  # noqa: PLC0415 - boto3: help does not need it
+
+    return open_run([make_cleanup(settings) for settings in targets], saved)
 
 
 @contextmanager
@@ -128,16 +133,18 @@ def _open_saved_run(values: "Values") -> "Iterator[Run]":
         return
     path = named_plan_file(policy, given)
     if not path:
-        yield _open_run(values)
+        yield _open_run(targets_from(values))
         return
     saved = read_saved_plans(path)
     targets = settings_of_plans(saved, path, {}, policy, given)
-    yield open_run([make_cleanup(settings) for settings in targets], saved)
+    yield _open_run(targets, saved)
 
 
 @contextmanager
 def _open_resumed_run(path: str, policy: "Policy", given: "Mapping[str, Given]") -> "Iterator[Run]":
+    from ci3.cli.context import make_cleanup  # noqa: PLC0415 - boto3: help does not need it
     from ci3.pipeline.journals import reopen_named_journal  # noqa: PLC0415 - pydantic: only a resume reads a journal
+    from ci3.pipeline.run import open_run  # noqa: PLC0415 - boto3: help does not need it
 
     with reopen_named_journal(path, make_cleanup, given) as opened:
         settings = settings_of_journal(opened.written.header, path, {}, policy, given)

@@ -84,6 +84,13 @@ def test_command_loads_no_other_command() -> None:
     assert COMMANDS & loaded == {"ci3.cli.restore"}
 
 
+@pytest.mark.parametrize("command", ["plan-cleanup", "cleanup"])
+def test_help_of_a_cleanup_loads_no_library_that_is_slow_to_import(command: str) -> None:
+    loaded = loaded_by(COMMAND, command, "--help")
+    assert "ci3.cli.cleanup" in loaded
+    assert LIBRARIES & loaded == {"click", "dataclasses"}
+
+
 def test_list_of_commands_shows_what_each_says_first_of_itself() -> None:
     with click.Context(_cli) as context:
         shown = {name: one.get_short_help_str(999) for name, one in _cli.commands.items()}
