@@ -16,7 +16,7 @@ from ci3.core.model.deployment import Deployment
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.inventory.listing import list_deployment
-from ci3.engine.workers.aimd_limit import Pace
+from ci3.engine.workers.aimd_limit import ConcurrencyLimiter
 from ci3.errors import DeniedError, ListingError, told
 
 SENDERS = 8
@@ -76,7 +76,9 @@ class Sender:
     slots: BoundedSemaphore
     is_stopped: Callable[[], bool]
     is_guarded: bool = False
-    _pace: Pace = field(init=False, default_factory=lambda: Pace(SENDERS))
+    _limiter: ConcurrencyLimiter = field(
+        init=False, default_factory=lambda: ConcurrencyLimiter(SENDERS)
+    )
     _overtaken: set[str] = field(init=False, default_factory=set)
 
     def delete(self, batch: Batch) -> dict[str, KeyOutcome]:
@@ -107,15 +109,15 @@ class Sender:
 
     def _send_in_turn(self, parts: Batch, *, is_again: bool = False) -> dict[str, KeyOutcome]:
         """Send when it is their turn; S3's wish for fewer requests makes turns rarer."""
-        with self._pace.turn(), self.slots:
+        with self._limiter.acquire(), self.slots:
             if self.is_guarded:
                 outcomes = self._send([one for part in parts for one in part.objects])
             else:
                 outcomes = self._send_fresh(parts, is_again=is_again)
         if any(one.is_throttled for one in kinds(outcomes.values())):
-            self._pace.slow_down()
+            self._limiter.on_throttle()
         else:
-            self._pace.go_on()
+            self._limiter.on_success()
         return outcomes
 
     def _send_fresh(self, parts: Batch, *, is_again: bool) -> dict[str, KeyOutcome]:

@@ -23,7 +23,7 @@ from ci3.engine.deletion.sender import (
     not_listed,
 )
 from ci3.engine.inventory.versions import list_all_versions
-from ci3.engine.workers.aimd_limit import Pace
+from ci3.engine.workers.aimd_limit import ConcurrencyLimiter
 from ci3.errors import told
 
 Version = tuple[str, str]
@@ -44,7 +44,9 @@ class VersionSender:
     sleep: Callable[[float], None]
     monotonic: Callable[[], float]
     is_stopped: Callable[[], bool]
-    _pace: Pace = field(init=False, default_factory=lambda: Pace(SENDERS))
+    _limiter: ConcurrencyLimiter = field(
+        init=False, default_factory=lambda: ConcurrencyLimiter(SENDERS)
+    )
 
     def delete(self, batch: Sequence[StoredVersion], listed_at: float) -> dict[Version, KeyOutcome]:
         """Delete versions, sending again alone those that S3 asked to send again.
@@ -76,13 +78,13 @@ class VersionSender:
         self, versions: Sequence[StoredVersion], listed_at: float
     ) -> dict[Version, KeyOutcome]:
         """Send when it is their turn; S3's wish for fewer requests makes turns rarer."""
-        with self._pace.turn():
+        with self._limiter.acquire():
             said = self._overwritten(versions, listed_at)
             said |= self._send([id_of(one) for one in versions if id_of(one) not in said])
         if any(one.is_throttled for one in said.values()):
-            self._pace.slow_down()
+            self._limiter.on_throttle()
         else:
-            self._pace.go_on()
+            self._limiter.on_success()
         return said
 
     def _overwritten(

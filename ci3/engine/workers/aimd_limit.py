@@ -1,49 +1,49 @@
-"""How many requests are out at once: fewer when S3 wants it, and more again bit by bit."""
+"""A limit on concurrent requests: additive increase, multiplicative decrease."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition
 
 
-class Pace:
-    """Lets so many requests out at once; halved at each sign of too many, then raised by ones."""
+class ConcurrencyLimiter:
+    """Limits requests in flight: halves the limit when throttled, then raises it by ones."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._allowed = most
-        self._out = 0
-        self._well = 0
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
+        self._limit = maximum
+        self._in_flight = 0
+        self._successes = 0
         self._changed = Condition()
 
     @property
-    def allowed(self) -> int:
-        """How many may be out now."""
-        return self._allowed
+    def limit(self) -> int:
+        """How many requests may be in flight now."""
+        return self._limit
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn, and hold it."""
+    def acquire(self) -> Iterator[None]:
+        """Wait until one more request may be in flight, and count it while inside."""
         with self._changed:
-            self._changed.wait_for(lambda: self._out < self._allowed)
-            self._out += 1
+            self._changed.wait_for(lambda: self._in_flight < self._limit)
+            self._in_flight += 1
         try:
             yield
         finally:
             with self._changed:
-                self._out -= 1
+                self._in_flight -= 1
                 self._changed.notify_all()
 
-    def slow_down(self) -> None:
-        """Halve what may be out: S3 said that it is too much."""
+    def on_throttle(self) -> None:
+        """Halve the limit: S3 asked for fewer requests."""
         with self._changed:
-            self._allowed = max(1, self._allowed // 2)
-            self._well = 0
+            self._limit = max(1, self._limit // 2)
+            self._successes = 0
 
-    def go_on(self) -> None:
-        """Count a request that went well; as many as may be out allow one more."""
+    def on_success(self) -> None:
+        """Count a request that was not throttled; `limit` of them raise the limit by one."""
         with self._changed:
-            self._well += 1
-            if self._well >= self._allowed and self._allowed < self._most:
-                self._allowed += 1
-                self._well = 0
+            self._successes += 1
+            if self._successes >= self._limit and self._limit < self._maximum:
+                self._limit += 1
+                self._successes = 0
                 self._changed.notify_all()

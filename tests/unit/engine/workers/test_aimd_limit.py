@@ -3,57 +3,57 @@
 import threading
 from contextlib import suppress
 
-from ci3.engine.workers.aimd_limit import Pace
+from ci3.engine.workers.aimd_limit import ConcurrencyLimiter
 
 
 def test_each_sign_of_too_many_halves_and_never_stops_all():
-    pace = Pace(8)
+    limiter = ConcurrencyLimiter(8)
     allowed = []
     for _ in range(5):
-        pace.slow_down()
-        allowed.append(pace.allowed)
+        limiter.on_throttle()
+        allowed.append(limiter.limit)
 
     assert allowed == [4, 2, 1, 1, 1]
 
 
 def test_as_many_as_may_be_out_must_go_well_for_one_more():
-    pace = Pace(8)
-    pace.slow_down()
+    limiter = ConcurrencyLimiter(8)
+    limiter.on_throttle()
     allowed = []
     for _ in range(16):
-        pace.go_on()
-        allowed.append(pace.allowed)
+        limiter.on_success()
+        allowed.append(limiter.limit)
 
     assert allowed == [4, 4, 4, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7, 7]
 
 
 def test_recovery_ends_where_it_began():
-    pace = Pace(2)
+    limiter = ConcurrencyLimiter(2)
     for _ in range(100):
-        pace.go_on()
+        limiter.on_success()
 
-    assert pace.allowed == 2
+    assert limiter.limit == 2
 
 
 def test_a_sign_of_too_many_undoes_the_count_of_what_went_well():
-    pace = Pace(8)
+    limiter = ConcurrencyLimiter(8)
     for _ in range(7):
-        pace.go_on()
-    pace.slow_down()
+        limiter.on_success()
+    limiter.on_throttle()
     for _ in range(3):
-        pace.go_on()
+        limiter.on_success()
 
-    assert pace.allowed == 4
+    assert limiter.limit == 4
 
 
 def test_no_more_are_out_than_may_be():
-    pace = Pace(3)
+    limiter = ConcurrencyLimiter(3)
     out, most, lock = 0, 0, threading.Lock()
     gate = threading.Barrier(3, timeout=10)
 
     def work():
         nonlocal out, most
-        with pace.turn():
+        with limiter.acquire():
             with lock:
                 out += 1
                 most = max(most, out)
@@ -71,10 +71,10 @@ def test_no_more_are_out_than_may_be():
 
 
 def test_turn_is_given_back_after_an_error():
-    pace = Pace(1)
+    limiter = ConcurrencyLimiter(1)
     for _ in range(3):
-        with suppress(ZeroDivisionError), pace.turn():
+        with suppress(ZeroDivisionError), limiter.acquire():
             _ = 1 / 0
 
-    with pace.turn():
-        assert pace.allowed == 1
+    with limiter.acquire():
+        assert limiter.limit == 1
