@@ -9,7 +9,7 @@ from ci3.config.from_plan import settings_of_journal_target
 from ci3.config.resolve import Given, refuse_unknown, resolve, text_of
 from ci3.config.settings import BY_NAME, Settings
 from ci3.engine.restore.restore import Restoration, exit_code, refuse_unless_restorable
-from ci3.engine.restore.sources import JournaledDeletions
+from ci3.engine.restore.sources import source_from_journal
 from ci3.errors import ExitCode, SettingsError
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES
 from ci3.pipeline.context import Cleanup
@@ -53,7 +53,7 @@ def restore_step(
         cleanup = surround(resolve(place, role))
         restoration = Restoration(
             reader=cleanup.open_bucket(),
-            deletions=JournaledDeletions(journal=journal),
+            deletions=source_from_journal(journal),
             progress=cleanup.progress,
             sleep=cleanup.sleep,
             concurrency=cleanup.settings.concurrency,

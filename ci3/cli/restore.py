@@ -19,7 +19,7 @@ from ci3.core.journal.location import JournalPlace, is_address
 from ci3.core.units import Duration
 from ci3.engine.journal.s3_sink import read_stored_journal
 from ci3.engine.restore.restore import Restoration, exit_code, refuse_unless_restorable
-from ci3.engine.restore.sources import DeletionsSince, JournaledDeletions
+from ci3.engine.restore.sources import source_from_journal, source_since
 from ci3.errors import ExitCode, SettingsError
 from ci3.pipeline.journals import ACCESS_SETTINGS, open_named_journal
 from ci3.report.markdown_format import Place
@@ -27,7 +27,7 @@ from ci3.report.restore import show_restored, show_undo_plan, undo_json, undo_ma
 
 if TYPE_CHECKING:
     from ci3.core.restore.plan import Restored, UndoPlan
-    from ci3.engine.restore.sources import Deletions
+    from ci3.engine.restore.sources import RestoreSource
     from ci3.pipeline.context import Cleanup
 
 
@@ -95,7 +95,7 @@ def restore(
 @contextmanager
 def _open_deletions(
     source: str, run_id: str, deleted_since: str, values: Mapping[str, str | None]
-) -> "Iterator[tuple[Cleanup, Deletions]]":
+) -> "Iterator[tuple[Cleanup, RestoreSource]]":
     """Find what is to be undone, and where; exactly one way of naming it may be used."""
     given = given_from(values)
     if run_id and deleted_since:
@@ -110,7 +110,7 @@ def _open_deletions(
         cleanup = make_cleanup(settings)
         place = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
         journal = read_stored_journal(cleanup.open_bucket(), place)
-        yield cleanup, JournaledDeletions(journal=journal)
+        yield cleanup, source_from_journal(journal)
     else:
         if not source:
             hint = "Name the journal that the run has written, or its --run-id. See --help."
@@ -125,10 +125,10 @@ def _open_deletions(
             )
         with open_named_journal(source, make_cleanup, given) as journal:
             settings = resolve(settings_of_journal_target(journal.header.target, source), given)
-            yield make_cleanup(settings), JournaledDeletions(journal=journal)
+            yield make_cleanup(settings), source_from_journal(journal)
 
 
-def _deletions_since(cleanup: "Cleanup", source: str, text: str) -> "Deletions":
+def _deletions_since(cleanup: "Cleanup", source: str, text: str) -> "RestoreSource":
     name = source.rstrip("/")
     if not name or "/" in name or name == JOURNAL_FOLDER:
         raise SettingsError(
@@ -136,7 +136,7 @@ def _deletions_since(cleanup: "Cleanup", source: str, text: str) -> "Deletions":
             "Name its folder, without the prefix.",
         )
     target = cleanup.open_bucket().target(cleanup.settings.prefix)
-    return DeletionsSince(target=target, name=name, since=_parse_since(text, cleanup.clock()))
+    return source_since(target=target, name=name, since=_parse_since(text, cleanup.clock()))
 
 
 def _parse_since(text: str, now: datetime) -> datetime:

@@ -28,7 +28,7 @@ from ci3.core.restore.plan import (
 )
 from ci3.engine.lifecycle.rule_search import InTheWay, find_rules, look_for_rules
 from ci3.engine.lifecycle.update import LifecycleChanger
-from ci3.engine.restore.sources import Deletions, open_target
+from ci3.engine.restore.sources import RestoreSource, open_target
 from ci3.engine.workers.progress import Progress
 from ci3.engine.workers.wait import Steps, watch
 from ci3.errors import DeniedError, ExitCode, GateError, ListingError, RefusedError, told
@@ -46,7 +46,7 @@ class Restoration:
     """One undo of deletions; every object that was deleted ends in exactly one outcome."""
 
     reader: BucketReader
-    deletions: Deletions
+    deletions: RestoreSource
     progress: Progress
     sleep: Callable[[float], None]
     concurrency: int = MAXIMUM_CONCURRENCY

@@ -8,7 +8,7 @@ import pytest
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal.reader import open_journal
 from ci3.engine.restore.restore import Restoration
-from ci3.engine.restore.sources import JournaledDeletions
+from ci3.engine.restore.sources import source_from_journal
 from ci3.engine.workers.progress import Silent
 from ci3.errors import ExitCode, SettingsError
 from tests.support.cleanup_run import DOOMED, apply, cleanup, furnish
@@ -75,7 +75,7 @@ def check_restore(site: MemorySite, path: Path) -> None:
             }
             undo = Restoration(
                 reader=cleanup(site).open_bucket(),
-                deletions=JournaledDeletions(journal=journal),
+                deletions=source_from_journal(journal),
                 progress=Silent(),
                 sleep=lambda _: None,
             )

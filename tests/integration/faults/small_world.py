@@ -26,7 +26,7 @@ from ci3.core.plan.plan import Plan
 from ci3.core.restore.plan import Restored, UndoPlan
 from ci3.engine.journal.reader import JournalFile, open_journal
 from ci3.engine.restore.restore import Restoration
-from ci3.engine.restore.sources import JournaledDeletions
+from ci3.engine.restore.sources import source_from_journal
 from ci3.engine.workers.progress import Silent
 from ci3.errors import SettingsError
 from ci3.pipeline.apply import delete
@@ -199,7 +199,7 @@ class World:
             with self._reached(), open_journal(str(path)) as journal:
                 undo = Restoration(
                     reader=reader(),
-                    deletions=JournaledDeletions(journal=journal),
+                    deletions=source_from_journal(journal),
                     progress=Silent(),
                     sleep=lambda _: None,
                 )

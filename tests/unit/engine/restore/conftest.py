@@ -1,7 +1,7 @@
 import pytest
 
 from ci3.engine.journal.reader import open_journal
-from ci3.engine.restore.sources import JournaledDeletions
+from ci3.engine.restore.sources import source_from_journal
 from tests.support.s3.moto_s3 import Bucket
 from tests.unit.engine.restore.undo import DOOMED, Undo
 
@@ -26,7 +26,7 @@ def undo(live: Bucket):
     def make(path: str, progress=None) -> Undo:
         context = open_journal(path)
         opened.append(context)
-        return Undo(live, JournaledDeletions(journal=context.__enter__()), progress)
+        return Undo(live, source_from_journal(context.__enter__()), progress)
 
     yield make
     for context in opened:

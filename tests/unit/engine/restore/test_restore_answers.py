@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from ci3.core.restore.plan import RestoreOutcome
+from ci3.engine.journal.reader import JournalFile
 from ci3.engine.restore.restore import RETRY_DELAYS_SECONDS, exit_code
 from ci3.engine.workers.progress import Silent
 from ci3.errors import ExitCode
@@ -181,14 +182,14 @@ def test_interrupted_undo_waits_for_what_is_out_and_accounts_for_all(
 def test_bug_in_one_deployment_stops_the_undo_and_is_told(live: Bucket, undo, monkeypatch) -> None:
     path = deleted(live)
     one = undo(path)
-    entries = one.restoration.deletions.journal.entries
+    entries = JournalFile.entries
 
-    def broken(prefix: str):
+    def broken(journal: JournalFile, prefix: str):
         if prefix == "old-1/":
             raise ZeroDivisionError
-        return entries(prefix)
+        return entries(journal, prefix)
 
-    monkeypatch.setattr(one.restoration.deletions.journal, "entries", broken)
+    monkeypatch.setattr(JournalFile, "entries", broken)
     restored = one.run()
     assert "a bug in ci3" in restored.stopped
     assert restored.deployments[0].counts == {RestoreOutcome.FAILED: 3}

@@ -1,13 +1,14 @@
 """What an undo may send: the removal of delete markers that were just listed, and nothing else."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from ci3.core.restore.decide import Undo as UndoOne
 from ci3.core.restore.plan import RestoreOutcome
 from ci3.engine.restore.restore import check_markers
-from ci3.engine.restore.sources import DeletionsSince
+from ci3.engine.restore.sources import source_since
 from ci3.errors import GateError
 from tests.support.cleanup_run import cleanup
 from tests.support.s3.fault_proxy import FaultProxy
@@ -23,30 +24,30 @@ def test_gate_stops_what_is_no_marker_of_the_deployment() -> None:
             check_markers([("old-1/a", "m1"), marker], "old-1/", listed)
 
 
-class Wrong(DeletionsSince):
-    """Decides, against all rules, to remove a version that is no marker."""
-
-    def decide(self, prefix, versions, versioning):  # noqa: ARG002 - as Deletions has it
-        return tuple(
-            UndoOne(
-                key=one.key,
-                version_id=one.version_id,
-                size_bytes=1,
-                marker_version_ids=(one.version_id,),
-            )
-            for one in versions
-            if not one.is_marker
+def remove_content(_prefix, versions, _versioning) -> tuple[UndoOne, ...]:
+    """Decide, against all rules, to remove versions that are no markers."""
+    return tuple(
+        UndoOne(
+            key=version.key,
+            version_id=version.version_id,
+            size_bytes=1,
+            marker_version_ids=(version.version_id,),
         )
+        for version in versions
+        if not version.is_marker
+    )
 
 
 def test_removal_of_content_is_stopped_before_the_request(live: Bucket, proxy: FaultProxy) -> None:
     run = cleanup(live)
     target = run.open_bucket().target("")
     before = live.versions()
-    one = Undo(live, Wrong(target=target, name="old-1", since=run.clock()))
+    source = source_since(target, "old-1", run.clock())
+    one = Undo(live, replace(source, decide=remove_content))
     restored = one.restoration.run(one.plan)
     assert restored.count(RestoreOutcome.FAILED) == 4
     assert "a bug in ci3" in restored.stopped
+    assert "has no delete marker" in restored.stopped
     assert proxy.deletions == []
     assert live.versions() == before
 

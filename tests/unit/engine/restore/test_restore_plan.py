@@ -8,7 +8,7 @@ import pytest
 from ci3.core.restore.decide import SkipReason
 from ci3.engine.journal.reader import open_journal
 from ci3.engine.restore.restore import exit_code, refuse_unless_restorable
-from ci3.engine.restore.sources import DeletionsSince, JournaledDeletions
+from ci3.engine.restore.sources import source_from_journal, source_since
 from ci3.errors import AccessError, ExitCode, RefusedError, SettingsError
 from tests.support.cleanup_run import cleanup
 from tests.support.s3.answers import error
@@ -35,7 +35,7 @@ def test_bucket_without_versions_is_refused_and_nothing_is_sent(site: Bucket, pr
     path = deleted(site)
     sent = len(proxy.deletions)
     with open_journal(path) as journal:
-        one = Undo(site, JournaledDeletions(journal=journal))
+        one = Undo(site, source_from_journal(journal))
     assert one.plan.skipped == {SkipReason.NO_VERSIONS: 3}
     with pytest.raises(RefusedError, match="this bucket keeps no versions"):
         refuse_unless_restorable(one.plan)
@@ -70,7 +70,7 @@ def test_deletions_since_a_time_come_back_in_the_one_deployment(live: Bucket) ->
     target = run.open_bucket().target("")
     since = run.clock() - timedelta(minutes=1)
     deleted(live)
-    one = Undo(live, DeletionsSince(target=target, name="old-1", since=since))
+    one = Undo(live, source_since(target=target, name="old-1", since=since))
     assert one.plan.object_count == 3
     assert one.outcomes(one.run()) == {"restored": 3}
     assert current(live) == {k: v for k, v in before.items() if not k.startswith("old-2/")}
@@ -81,6 +81,6 @@ def test_deletions_before_the_time_stay(live: Bucket) -> None:
     target = run.open_bucket().target("")
     deleted(live)
     since = run.clock() + timedelta(minutes=1)
-    one = Undo(live, DeletionsSince(target=target, name="old-1", since=since))
+    one = Undo(live, source_since(target=target, name="old-1", since=since))
     assert one.plan.object_count == 0
     assert one.plan.skipped == {}

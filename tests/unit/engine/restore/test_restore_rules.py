@@ -9,7 +9,7 @@ from ci3.core.lifecycle.configuration import read_configuration
 from ci3.core.lifecycle.rule import ExpiryRule
 from ci3.engine.journal.reader import open_journal
 from ci3.engine.restore.restore import exit_code
-from ci3.engine.restore.sources import DeletionsSince, JournaledDeletions
+from ci3.engine.restore.sources import source_from_journal, source_since
 from ci3.errors import AccessError, ExitCode
 from ci3.pipeline.apply import delete
 from ci3.pipeline.approval import approve
@@ -55,7 +55,7 @@ def since(site: MemorySite, name: str = "old-1") -> Undo:
     run = cleanup(site)
     target = run.open_bucket().target("")
     start = run.clock() - timedelta(hours=1)
-    return Undo(site, DeletionsSince(target=target, name=name, since=start))
+    return Undo(site, source_since(target=target, name=name, since=start))
 
 
 def half_hidden(site: MemorySite) -> None:
@@ -99,7 +99,7 @@ def test_rule_of_a_later_run_goes_where_an_earlier_journal_is_restored(site: Mem
     leave_to_s3(site)
     assert len(due(site)) == 2
     with open_journal(journal_file) as journal:
-        one = Undo(site, JournaledDeletions(journal=journal))
+        one = Undo(site, source_from_journal(journal))
         assert (one.plan.object_count, len(one.plan.rules)) == (4, 1)
         restored = one.run()
     assert (restored.rules_removed, restored.is_whole) == (1, True)
@@ -119,7 +119,7 @@ def test_rule_on_a_folder_above_or_below_goes_too(
     run = cleanup(site)
     start = run.clock() - timedelta(hours=1)
     target = run.open_bucket().target("a/")
-    one = Undo(site, DeletionsSince(target=target, name="old-1", since=start))
+    one = Undo(site, source_since(target=target, name="old-1", since=start))
     assert bool(one.plan.rules) is goes
     assert one.plan.has_work is goes
     if goes:
@@ -211,7 +211,7 @@ def test_journal_that_tells_of_rules_is_not_restored_while_they_can_not_be_read(
     journal_file = leave_to_s3(site)
     site.proxy.answer(*GET, DENIED[1], status=DENIED[0])
     with open_journal(journal_file) as journal, pytest.raises(AccessError, match="AccessDenied"):
-        Undo(site, JournaledDeletions(journal=journal))
+        Undo(site, source_from_journal(journal))
     assert len(rule_ids(site.lifecycle)) == 3
 
 
