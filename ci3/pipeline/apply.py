@@ -16,12 +16,14 @@ from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeploymentResult, GuardProbe, ObjectOutcome, Result
 from ci3.core.plan.plan import Plan
-from ci3.engine.deletion.objects import Deleted, Deletion
+from ci3.engine.deletion.objects import ObjectDeletion
+from ci3.engine.deletion.tally import DeletionResult
 from ci3.engine.deletion.uploads import Uploads
 from ci3.engine.deletion.versions import VersionDeletion, version_guard
 from ci3.engine.gate import Gate
 from ci3.engine.journal.writer import Journal
 from ci3.engine.lifecycle.apply import Expiry
+from ci3.engine.workers.run_control import RunControl
 from ci3.errors import JournalError
 from ci3.pipeline.approval import Approved
 from ci3.pipeline.context import Cleanup
@@ -99,7 +101,7 @@ def delete_journaled(  # noqa: PLR0913 - all that a deletion is of
     expired = _expire(work, ruled) if ruled else None
     if expired is not None and (expired.problem or not direct):
         why = expired.problem
-        deleted = Deleted(results=not_begun(direct, why), whole=(), stopped=why)
+        deleted = DeletionResult(results=not_begun(direct, why), fully_deleted=(), stopped=why)
         guard = None
     else:
         deleted, guard = _delete_due(work, direct, uploads)
@@ -107,7 +109,7 @@ def delete_journaled(  # noqa: PLR0913 - all that a deletion is of
     aborted = uploads.abort(
         work.writer,
         [
-            *(one.prefix for one in deleted.whole),
+            *(one.prefix for one in deleted.fully_deleted),
             *(one.deployment.prefix for one in ruled if one.deployment.name in expiring),
             *gone,
         ],
@@ -181,9 +183,10 @@ def not_begun(due: Sequence[Decision], why: str) -> tuple[DeploymentResult, ...]
 
 def _delete_due(
     work: _Work, due: Sequence[Decision], uploads: Uploads
-) -> tuple[Deleted, GuardProbe | None]:
+) -> tuple[DeletionResult, GuardProbe | None]:
     """Delete the objects, or where the plan says so all versions, and say what guarded them."""
     cleanup, writer, target = work.cleanup, work.writer, work.plan.target
+    control = RunControl(progress=cleanup.progress, sleep=cleanup.sleep, is_over=cleanup.is_over)
     if work.plan.deletes_versions:
         remover = work.bucket.open_version_remover()
         if target.versioning is not Versioning.ENABLED:
@@ -193,23 +196,19 @@ def _delete_due(
             remover=remover,
             gate=work.gate,
             journal=work.journal,
-            progress=cleanup.progress,
-            sleep=cleanup.sleep,
-            is_over=cleanup.is_over,
+            control=control,
             concurrency=cleanup.settings.concurrency,
         )
         return versions.run(due), version_guard(target.versioning)
-    objects = Deletion(
+    objects = ObjectDeletion(
         reader=work.bucket,
         writer=writer,
         probe=lambda slots: writer.probe(target.prefix, target.versioning, slots),
-        meanwhile=uploads.look,
+        list_uploads=uploads.look,
         gate=work.gate,
         journal=work.journal,
-        progress=cleanup.progress,
-        sleep=cleanup.sleep,
+        control=control,
         with_versions=target.versioning is Versioning.ENABLED,
-        is_over=cleanup.is_over,
         concurrency=cleanup.settings.concurrency,
     )
     return objects.run(due), objects.guard

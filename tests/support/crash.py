@@ -18,7 +18,7 @@ SETTINGS = ("--keep-count", "1")
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a batch have two objects, and batches go one after another."""
     monkeypatch.setattr("ci3.engine.deletion.sender.DELETE_BATCH_SIZE", 2)
-    monkeypatch.setattr("ci3.engine.deletion.objects.SENDERS", 1)
+    monkeypatch.setattr("ci3.engine.deletion.scheduler.SENDERS", 1)
 
 
 def crash(

@@ -2,5 +2,6 @@
 
 May import: `ci3.engine.gate`, `ci3.engine.inventory`, `ci3.engine.journal`, `ci3.engine.workers`
 and the layers below.
-Start reading: `objects` (current objects) or `versions` (all versions), then `sender`.
+Start reading: `objects` (current objects; its threads are in `scheduler`) or `versions` (all
+versions), then `sender`, which restoring uses too.
 """

@@ -1,58 +1,61 @@
-"""Sends batches of doomed objects: on a condition that S3 checks, or as they were just listed."""
+"""Sends batches of objects, versions or delete markers: throttle, refresh, request, retry, resolve.
+
+What differs between those is in `object_sender` and `version_sender`.
+"""
 
 import math
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from threading import BoundedSemaphore
+from typing import Generic, TypeVar
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.deletion.outcomes import KeyOutcome, kinds
-from ci3.aws.deletion.writer import BucketWriter
 from ci3.constants import DELETE_BATCH_SIZE
-from ci3.core.inventory.keyspace import is_sorted
-from ci3.core.model.deployment import Deployment
-from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.inventory.listing import list_deployment
 from ci3.engine.workers.aimd_limit import ConcurrencyLimiter
+from ci3.engine.workers.run_control import RunControl
 from ci3.errors import DeniedError, ListingError, told
 
 SENDERS = 8
 FRESH_SECONDS = 5.0
 """How long a listing is good for where S3 does not check itself that nothing has changed."""
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
-"""Pauses before the objects that S3 asked to send again go out again."""
-_OVERTAKEN = KeyOutcome(
-    outcome=ObjectOutcome.CHANGED, message="kept: its objects changed since they were listed"
-)
+"""Pauses before what S3 asked to send again is sent again."""
+
+Entry = TypeVar("Entry")
+Identity = TypeVar("Identity", bound=Hashable)
+
+CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="it changed meanwhile")
+GONE = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """Objects of one deployment that go into one batch, in the order of their keys.
+class Part(Generic[Entry]):
+    """Entries of one deployment that go into one batch, in the order of their keys.
 
-    Their listing began at `listed_at`, in seconds of a clock that only goes on.
+    Their listing began at `listed_at`, in seconds of a monotonic clock.
     """
 
-    deployment: Deployment
-    objects: tuple[StoredObject, ...]
+    # Python 3.11 cannot instantiate a subscripted alias of a frozen, slotted class: use `Part`.
+
+    name: str
+    prefix: str
+    entries: tuple[Entry, ...]
     listed_at: float
 
 
-Batch = tuple[Part, ...]
-
-
-def fill_batches(parts: Iterable[Part]) -> Iterator[Batch]:
-    """Fill batches of up to 1,000 objects, across deployments."""
-    batch: list[Part] = []
+def fill_batches(parts: Iterable[Part[Entry]]) -> Iterator[tuple[Part[Entry], ...]]:
+    """Fill batches of up to 1,000 entries, across deployments."""
+    batch: list[Part[Entry]] = []
     room = DELETE_BATCH_SIZE
     for part in parts:
-        rest = part.objects
+        rest = part.entries
         while rest:
             taken, rest = rest[:room], rest[room:]
-            batch.append(replace(part, objects=taken))
+            batch.append(replace(part, entries=taken))
             room -= len(taken)
             if not room:
                 yield tuple(batch)
@@ -62,163 +65,169 @@ def fill_batches(parts: Iterable[Part]) -> Iterator[Batch]:
 
 
 @dataclass(slots=True, kw_only=True)
-class Sender:
-    """Sends batches, several threads at once, as fast as S3 wants it.
+class Sender(ABC, Generic[Entry, Identity]):
+    """Sends batches from several threads, no faster than S3 allows.
 
-    Unless S3 `is_guarded`, that is checks each object itself, nothing is sent first that was listed
-    longer than FRESH_SECONDS ago, nor again, without being listed once more.
+    Each request holds one of the `slots`. An outcome with `stops_run` stops the run. A subclass
+    defines the request and the listings that it rests on.
     """
 
     reader: BucketReader
-    writer: BucketWriter
-    sleep: Callable[[float], None]
-    monotonic: Callable[[], float]
-    slots: BoundedSemaphore
-    is_stopped: Callable[[], bool]
-    is_guarded: bool = False
+    control: RunControl
+    slots: AbstractContextManager[object] = field(default_factory=nullcontext)
+    retry_delays: Sequence[float] = RETRY_DELAYS_SECONDS
+    retries_unknown: bool = True
+    """Whether an entry is sent again after its response was lost."""
     _limiter: ConcurrencyLimiter = field(
         init=False, default_factory=lambda: ConcurrencyLimiter(SENDERS)
     )
-    _overtaken: set[str] = field(init=False, default_factory=set)
 
-    def delete(self, batch: Batch) -> dict[str, KeyOutcome]:
-        """Delete a batch, sending again alone what S3 asked to send again."""
-        outcomes = self._send_in_turn(batch)
-        for delay in RETRY_DELAYS_SECONDS:
-            again = self._left_to_send(batch, outcomes)
-            if not again or self.is_stopped():
+    @abstractmethod
+    def _identify(self, entry: Entry) -> Identity:
+        """Return what S3's response names the entry by."""
+
+    @abstractmethod
+    def _request(self, entries: Sequence[Entry]) -> Mapping[Identity, KeyOutcome]:
+        """Send one request; an exception leaves open whether S3 received it."""
+
+    @abstractmethod
+    def _refresh(
+        self, part: Part[Entry], *, is_retry: bool
+    ) -> tuple[Part[Entry], Mapping[Identity, KeyOutcome]]:
+        """List what is stale again; return outcomes of the entries that must not be sent."""
+
+    @abstractmethod
+    def _list_current(self, part: Part[Entry]) -> Mapping[Identity, Entry]:
+        """List the part's entries that exist now; others may be among them."""
+
+    def _is_same(self, entry: Entry, listed: Entry | None) -> bool:
+        """Whether a later listing shows the entry unchanged."""
+        return entry == listed
+
+    def _is_fresh(self, listed_at: float) -> bool:
+        """Whether what was listed then needs no refresh."""
+        return self.control.monotonic() - listed_at < FRESH_SECONDS
+
+    def send(self, batch: Sequence[Part[Entry]]) -> dict[Identity, KeyOutcome]:
+        """Send a batch, then alone and after a pause what S3 asked to send again."""
+        outcomes = self._send_throttled(batch, is_retry=False)
+        for delay in self.retry_delays:
+            retried = self._select(batch, outcomes, self._is_retried)
+            if not retried or self.control.is_stopped():
                 break
-            self.sleep(delay)
-            outcomes |= self._send_in_turn(again, is_again=True)
+            self.control.sleep(delay)
+            outcomes |= self._send_throttled(retried, is_retry=True)
         return outcomes
 
-    def _left_to_send(self, batch: Batch, outcomes: dict[str, KeyOutcome]) -> Batch:
-        parts: list[Part] = []
-        if not any(map(self._goes_again, kinds(outcomes.values()))):
+    def resolve_unknown_outcomes(
+        self, batch: Sequence[Part[Entry]], outcomes: dict[Identity, KeyOutcome]
+    ) -> None:
+        """Replace unresolved outcomes by what a listing shows; without a listing they stay."""
+        for part in self._select(batch, outcomes, is_unresolved):
+            try:
+                current = self._list_current(part)
+            except Exception:  # noqa: BLE001, S112 - without a listing it stays unknown
+                continue
+            changed = self._changed(part.entries, current)
+            for identity in map(self._identify, part.entries):
+                outcomes[identity] = changed.get(identity) or still_listed(outcomes[identity])
+
+    def _is_retried(self, outcome: KeyOutcome) -> bool:
+        is_lost = self.retries_unknown and outcome.outcome is ObjectOutcome.UNKNOWN
+        return (outcome.can_retry or is_lost) and not outcome.stops_run
+
+    def _select(
+        self,
+        batch: Sequence[Part[Entry]],
+        outcomes: Mapping[Identity, KeyOutcome],
+        is_selected: Callable[[KeyOutcome], bool],
+    ) -> Sequence[Part[Entry]]:
+        """Return the part of a batch whose outcomes are selected."""
+        if not any(map(is_selected, kinds(outcomes.values()))):
             return ()
+        identify = self._identify
+        selected = []
         for part in batch:
-            left = tuple(one for one in part.objects if self._goes_again(outcomes[one.key]))
-            if left:
-                parts.append(replace(part, objects=left))
-        return tuple(parts)
+            entries = tuple(
+                entry for entry in part.entries if is_selected(outcomes[identify(entry)])
+            )
+            if entries:
+                selected.append(replace(part, entries=entries))
+        return selected
 
-    def _goes_again(self, said: KeyOutcome) -> bool:
-        """Whether to send it again; a lost answer's too, where it is listed first."""
-        is_open = said.outcome is ObjectOutcome.UNKNOWN and not self.is_guarded
-        return (said.can_retry or is_open) and not said.stops_run
-
-    def _send_in_turn(self, parts: Batch, *, is_again: bool = False) -> dict[str, KeyOutcome]:
-        """Send when it is their turn; S3's wish for fewer requests makes turns rarer."""
+    def _send_throttled(
+        self, batch: Sequence[Part[Entry]], *, is_retry: bool
+    ) -> dict[Identity, KeyOutcome]:
         with self._limiter.acquire(), self.slots:
-            if self.is_guarded:
-                outcomes = self._send([one for part in parts for one in part.objects])
-            else:
-                outcomes = self._send_fresh(parts, is_again=is_again)
-        if any(one.is_throttled for one in kinds(outcomes.values())):
+            outcomes = self._send_fresh(batch, is_retry=is_retry)
+        found = kinds(outcomes.values())
+        if any(outcome.is_throttled for outcome in found):
             self._limiter.on_throttle()
         else:
             self._limiter.on_success()
+        if reason := next((outcome.message for outcome in found if outcome.stops_run), ""):
+            self.control.stop(reason)
         return outcomes
 
-    def _send_fresh(self, parts: Batch, *, is_again: bool) -> dict[str, KeyOutcome]:
-        """Send as it was just listed; what takes long to list again goes in several requests."""
-        outcomes: dict[str, KeyOutcome] = {}
-        waiting = deque(parts)
+    def _send_fresh(
+        self, batch: Sequence[Part[Entry]], *, is_retry: bool
+    ) -> dict[Identity, KeyOutcome]:
+        """Send what is fresh; in several requests if refreshing all of it takes too long."""
+        outcomes: dict[Identity, KeyOutcome] = {}
+        waiting = deque(batch)
         while waiting:
-            fresh: list[StoredObject] = []
+            entries: list[Entry] = []
             oldest_at = math.inf
-            while waiting and self.monotonic() - oldest_at < FRESH_SECONDS:
-                part = waiting.popleft()
-                said: dict[str, KeyOutcome] = {}
-                if is_again or self._is_stale(part):
-                    part, said = self._list_again(part, is_again=is_again)
-                outcomes |= said
+            while waiting and self._is_fresh(oldest_at):
+                part, kept = self._refresh(waiting.popleft(), is_retry=is_retry)
+                outcomes |= kept
                 oldest_at = min(oldest_at, part.listed_at)
-                fresh += (one for one in part.objects if one.key not in said)
-            if fresh:
-                outcomes |= self._send(fresh)
+                entries += (
+                    [entry for entry in part.entries if self._identify(entry) not in kept]
+                    if kept
+                    else part.entries
+                )
+            if not entries:
+                continue
+            try:
+                outcomes |= self._request(entries)
+            except Exception as exc:  # noqa: BLE001 - S3 may have received the request
+                outcomes |= all_unknown(map(self._identify, entries), exc)
         return outcomes
 
-    def _is_stale(self, part: Part) -> bool:
-        is_old = self.monotonic() - part.listed_at >= FRESH_SECONDS
-        return is_old or part.deployment.prefix in self._overtaken
-
-    def _list_again(self, part: Part, *, is_again: bool) -> tuple[Part, dict[str, KeyOutcome]]:
-        """List a part again; give the outcome of what is not to be sent then.
-
-        Before the first request a change keeps all of it, and the rest of its deployment; later,
-        when some of it is gone by this run's hand, what has changed.
-        """
-        began_at = self.monotonic()
-        try:
-            found = list_part(self.reader, part)
-        except Exception as exc:  # noqa: BLE001 - what can't be looked at is not sent
-            return part, dict.fromkeys((one.key for one in part.objects), not_listed(exc))
-        there = {one.key: one for one in found}
-        kept = {
-            one.key: gone_or_changed(is_there=one.key in there)
-            for one in part.objects
-            if there.get(one.key) != one
-        }
-        prefix = part.deployment.prefix
-        is_changed = any(one.outcome is ObjectOutcome.CHANGED for one in kept.values())
-        if is_changed or (found and not is_again and found != part.objects):
-            self._overtaken.add(prefix)
-        if found and not is_again and prefix in self._overtaken:
-            kept = dict.fromkeys((one.key for one in part.objects), _OVERTAKEN)
-        return replace(part, listed_at=began_at), kept
-
-    def _send(self, objects: Sequence[StoredObject]) -> dict[str, KeyOutcome]:
-        try:
-            return dict(self.writer.delete(objects))
-        except Exception as exc:  # noqa: BLE001 - the request may be out: look what became of it
-            return all_unknown(objects, exc)
+    def _changed(
+        self, entries: Iterable[Entry], current: Mapping[Identity, Entry]
+    ) -> dict[Identity, KeyOutcome]:
+        """Return the outcomes of the entries that a listing does not show unchanged."""
+        changed = {}
+        for entry in entries:
+            listed = current.get(identity := self._identify(entry))
+            if not self._is_same(entry, listed):
+                changed[identity] = GONE if listed is None else CHANGED
+        return changed
 
 
-def list_part(reader: BucketReader, part: Part) -> tuple[StoredObject, ...]:
-    """List what stands from the first key of a part to its last, by key."""
-    prefix = part.deployment.prefix
-    first, last = part.objects[0].key, part.objects[-1].key
-    start_after = first[:-1] if len(first) > len(prefix) else ""
-    found: Sequence[StoredObject] = ()
-    with closing(reader.list_pages(prefix, start_after=start_after)) as pages:
-        for page in pages:
-            found = (*found, *page.objects)
-            if found and found[-1].key >= last:
-                break
-    if not is_sorted([one.key for one in found]):
-        _, found = list_deployment(reader, part.deployment.name, prefix)
-    return tuple(one for one in found if first <= one.key <= last)
+def all_unknown(identities: Iterable[Identity], error: BaseException) -> dict[Identity, KeyOutcome]:
+    """Mark every entry as unknown after a lost response, and stop the run."""
+    return dict.fromkeys(
+        identities,
+        KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=told(error), stops_run=True),
+    )
 
 
-def all_unknown(objects: Iterable[StoredObject], error: BaseException) -> dict[str, KeyOutcome]:
-    """Say of each object that the answer was lost, and that the run is to stop."""
-    one = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=told(error), stops_run=True)
-    return {stored.key: one for stored in objects}
+def is_unresolved(outcome: KeyOutcome) -> bool:
+    """Whether the entry may exist or not; S3 may report an internal error after deleting it."""
+    return outcome.outcome is ObjectOutcome.UNKNOWN or outcome.can_retry
 
 
-def is_unsettled(one: KeyOutcome) -> bool:
-    """Whether the object may be there or not; an internal error can come after the deed."""
-    return one.outcome is ObjectOutcome.UNKNOWN or one.can_retry
-
-
-def gone_or_changed(*, is_there: bool) -> KeyOutcome:
-    """Say of something that is not as it was listed what became of it."""
-    if is_there:
-        return KeyOutcome(outcome=ObjectOutcome.CHANGED, message="it changed meanwhile")
-    return KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
-
-
-def seen_again(asked: StoredObject, found: StoredObject | None, said: KeyOutcome) -> KeyOutcome:
-    """Say what became of an object by looking at it again."""
-    if found == asked:
-        message = f"it is still there: {said.message}"
-        return KeyOutcome(outcome=ObjectOutcome.FAILED, message=message)
-    return gone_or_changed(is_there=found is not None)
+def still_listed(outcome: KeyOutcome) -> KeyOutcome:
+    """Return the outcome of an entry that a later listing shows unchanged."""
+    message = f"it is still there: {outcome.message}"
+    return KeyOutcome(outcome=ObjectOutcome.FAILED, message=message)
 
 
 def not_listed(error: Exception) -> KeyOutcome:
-    """Say that something was not sent, since it could not be listed again; later perhaps it can."""
+    """Return the outcome of an entry not sent because listing it failed; a retry may succeed."""
     return KeyOutcome(
         outcome=ObjectOutcome.FAILED,
         message=f"not sent, since it could not be listed again: {told(error)}",

@@ -1,12 +1,10 @@
-"""Deletes all versions of doomed deployments, each by its id: what goes like this is gone for good.
+"""Deletes all versions of deployments, each by its version ID: permanently.
 
-Nothing is ever sent without a version's id, and nothing that was not just listed.
+Nothing is ever sent without a version ID, and nothing that was not just listed.
 """
 
-import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ci3.aws.bucket import BucketReader
@@ -18,33 +16,31 @@ from ci3.core.inventory.versions import current_objects, in_turn, sum_up_version
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Deployment, Versioning
 from ci3.core.model.objects import StoredVersion
-from ci3.core.model.result import DeleteGuard, DeploymentResult, GuardProbe, ObjectOutcome
-from ci3.engine.deletion.objects import OVER, Deleted
-from ci3.engine.deletion.sender import SENDERS
-from ci3.engine.deletion.tally import Tally
-from ci3.engine.deletion.version_sender import Version, VersionSender, id_of
+from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
+from ci3.engine.deletion.sender import SENDERS, Part
+from ci3.engine.deletion.tally import DeletionResult, Tally, sum_up
+from ci3.engine.deletion.version_sender import VersionIdentity, VersionSender, identify
 from ci3.engine.gate import Gate
 from ci3.engine.inventory.versions import list_all_versions
 from ci3.engine.journal.writer import Journal
-from ci3.engine.workers.progress import Progress
-from ci3.engine.workers.wait import Steps, watch
-from ci3.errors import DeniedError, ListingError, told
+from ci3.engine.workers.run_control import RunControl
+from ci3.errors import DeniedError, ListingError
 
 _GONE = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
-_NOT_SENT = KeyOutcome(
+_HIDES_UNDELETED = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
     message="not sent: what it hides could not be deleted, and would be current then",
 )
-_LEFT = KeyOutcome(
+_LAST_VISIBLE = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
     message="not sent: an older version could not be deleted, and nobody would see it any more",
 )
-_UNSEEN = "a listing of its versions does not show what is in it"
-_OVERTAKEN = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="its objects changed meanwhile")
+_UNLISTED = "a listing of its versions does not show what is in it"
+_CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="its objects changed meanwhile")
 
 
 def version_guard(versioning: Versioning) -> GuardProbe:
-    """Say what guards the deletion of versions, which no condition can be put on."""
+    """Return what guards the deletion of versions, which cannot be conditional."""
     reason = "but what is called null, which an upload overwrites while versioning is suspended"
     is_suspended = versioning is Versioning.SUSPENDED
     return GuardProbe(guard=DeleteGuard.VERSION_ID, reason=reason if is_suspended else "")
@@ -52,172 +48,138 @@ def version_guard(versioning: Versioning) -> GuardProbe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listed:
-    """One deployment as it was listed right before its deletion, and the account of it."""
+    """One deployment as listed right before its deletion, and its tally."""
 
-    prefix: str
-    ids: frozenset[Version]
+    planned: Deployment
+    ids: frozenset[VersionIdentity]
     listed_at: float
     tally: Tally
 
 
 @dataclass(slots=True, kw_only=True)
 class VersionDeletion:
-    """One run of final deletions; every version that the plan named ends in exactly one outcome."""
+    """One run of permanent deletions; every planned version ends in exactly one outcome.
+
+    `deleting` threads delete one deployment each.
+    """
 
     reader: BucketReader
     remover: VersionRemover
     gate: Gate
     journal: Journal
-    progress: Progress
-    sleep: Callable[[float], None]
-    is_over: Callable[[], bool] = lambda: False
-    """Whether the time for this run is up."""
+    control: RunControl
     concurrency: int = MAXIMUM_CONCURRENCY
-    """How many requests may be out at once."""
-    monotonic: Callable[[], float] = time.monotonic
-    """Seconds of a clock that only goes on: how old a listing is."""
+    """How many requests may be in flight at once."""
     _sender: VersionSender = field(init=False)
-    _stopped: str = field(init=False, default="")
-    _steps: Steps = field(init=False, default_factory=Steps)
 
     def __post_init__(self) -> None:
-        self._sender = VersionSender(
-            reader=self.reader,
-            remover=self.remover,
-            sleep=self.sleep,
-            monotonic=self.monotonic,
-            is_stopped=lambda: bool(self._stopped),
-        )
+        self._sender = VersionSender(reader=self.reader, remover=self.remover, control=self.control)
 
-    def run(self, due: Sequence[Decision]) -> Deleted:
-        """Delete the deployments of which every version is as the plan knew it.
+    def run(self, decisions: Sequence[Decision]) -> DeletionResult:
+        """Delete the deployments of which every version is as planned; never raises.
 
-        An interrupt, an unwritable journal, lost access or a bug stops the run after the requests
-        that are out: what was not sent counts as failed. Whatever happens, the account comes back.
+        What was not sent because the run was stopped counts as failed.
         """
-        deployments = [decision.deployment for decision in due]
-        if self.is_over():
-            self._stop(OVER)
-        with suppress(OSError):  # whoever watches may have gone away
-            self.progress.begin("Deleting versions", sum(one.deletion_count for one in deployments))
-        workers = min(SENDERS, self.concurrency)
-        with ThreadPoolExecutor(workers, "deleting") as pool:
-            running = [pool.submit(self._delete, one) for one in deployments]
-            watch(running, look_up=self._look_up, stop=self._stop)
-            results = tuple(one.result() for one in running)
-        self._steps.show(self.progress)
-        with suppress(OSError):
-            self.progress.end()
-        whole = tuple(
-            one for one, result in zip(deployments, results, strict=True) if result.is_gone
-        )
-        return Deleted(results=results, whole=whole, stopped=self._stopped)
+        deployments = [decision.deployment for decision in decisions]
+        counts = {deployment.name: deployment.deletion_count for deployment in deployments}
+        tallies = {name: Tally(name=name, planned_count=count) for name, count in counts.items()}
 
-    def _look_up(self) -> None:
-        """Look at the clock, and show how far it is."""
-        if self.is_over():
-            self._stop(OVER)
-        self._steps.show(self.progress)
+        def delete_all() -> None:
+            delete = self.control.contain_errors(self._delete)
+            with ThreadPoolExecutor(min(SENDERS, self.concurrency), "deleting") as pool:
+                list(pool.map(delete, deployments, tallies.values()))
 
-    def _stop(self, why: str) -> None:
-        self._stopped = self._stopped or why
+        self.control.execute("Deleting versions", sum(counts.values()), delete_all)
+        for tally in tallies.values():
+            tally.close(self.control.stop_reason)
+        return sum_up(deployments, tallies, self.control.stop_reason)
 
-    def _delete(self, planned: Deployment) -> DeploymentResult:
-        """Delete one deployment, whatever happens; runs in a worker's thread."""
-        tally = Tally(name=planned.name, planned_count=planned.deletion_count)
-        try:
-            if not self._stopped:
-                self._delete_listed(planned, tally)
-        except Exception as exc:  # noqa: BLE001 - what was to go must be accounted for
-            tally.problem = tally.problem or told(exc)
-            if not isinstance(exc, DeniedError | ListingError):
-                self._stop(told(exc))
-        tally.close(self._stopped)
-        return tally.result()
-
-    def _delete_listed(self, planned: Deployment, tally: Tally) -> None:
-        """List again, compare, and delete what is as it was planned."""
-        listed_at = self.monotonic()
+    def _delete(self, planned: Deployment, tally: Tally) -> None:
+        """List again, compare, and delete what is as planned."""
+        listed_at = self.control.monotonic()
         try:
             versions = list_all_versions(self.reader, planned.prefix)
         except (DeniedError, ListingError) as exc:
             tally.enter_all(ObjectOutcome.FAILED, f"kept: {exc.message}")
             return
         if not versions:
-            is_there = bool(self.reader.list_keys(planned.prefix))
-            tally.enter_all(ObjectOutcome.ABSENT, _UNSEEN if is_there else "")
+            has_objects = bool(self.reader.list_keys(planned.prefix))
+            tally.enter_all(ObjectOutcome.ABSENT, _UNLISTED if has_objects else "")
             return
-        if why := _what_changed(planned, versions):
-            tally.enter_all(ObjectOutcome.CHANGED, f"kept: {why}")
+        if change := _what_changed(planned, versions):
+            tally.enter_all(ObjectOutcome.CHANGED, f"kept: {change}")
             return
-        ids = frozenset(map(id_of, versions))
-        listed = _Listed(prefix=planned.prefix, ids=ids, listed_at=listed_at, tally=tally)
-        self._delete_unchanged(planned, listed, versions)
+        ids = frozenset(map(identify, versions))
+        listed = _Listed(planned=planned, ids=ids, listed_at=listed_at, tally=tally)
+        self._delete_unchanged(listed, versions)
 
-    def _delete_unchanged(
-        self, planned: Deployment, listed: _Listed, versions: Sequence[StoredVersion]
-    ) -> None:
-        """Delete what is hidden and then what is current; look what is left.
+    def _delete_unchanged(self, listed: _Listed, versions: Sequence[StoredVersion]) -> None:
+        """Delete noncurrent versions, then delete markers, then current versions; check the end.
 
-        Where something hidden could not be deleted, what is current stays, all of it: of that key,
-        since the hidden would be current then; of the others, since a deployment without current
-        objects is none, and no later run would see what is left.
+        If a noncurrent version could not be deleted, all current versions stay: the one of its key
+        because the noncurrent version would become current, the others because a deployment without
+        current objects is not listed, so that no later run would find what is left.
         """
-        hidden, markers, current = in_turn(versions)
-        stuck: set[str] = set()
-        for some in (hidden, markers):
-            stuck |= self._delete_some(listed, some, stuck)
-        if self._stopped:
+        noncurrent, markers, current = in_turn(versions)
+        undeleted: set[str] = set()
+        for phase in (noncurrent, markers):
+            undeleted |= self._delete_phase(listed, phase, undeleted)
+        if self.control.is_stopped():
             return
-        if (hidden or markers) and current:
-            listed = replace(listed, listed_at=self.monotonic())
-            if kept := _LEFT if stuck else self._overtaken(planned):
-                for one in current:
-                    listed.tally.enter(one, _NOT_SENT if one.key in stuck else kept)
+        if (noncurrent or markers) and current:
+            listed = replace(listed, listed_at=self.control.monotonic())
+            kept = _LAST_VISIBLE if undeleted else self._changed_meanwhile(listed.planned)
+            if kept:
+                for version in current:
+                    outcome = _HIDES_UNDELETED if version.key in undeleted else kept
+                    listed.tally.enter(version, outcome)
                 return
-        self._delete_some(listed, current, stuck)
-        if not listed.tally.problem and not self._stopped:
-            self._look_again(listed)
+        self._delete_phase(listed, current, undeleted)
+        if not listed.tally.problem and not self.control.is_stopped():
+            self._find_leftovers(listed)
 
-    def _overtaken(self, planned: Deployment) -> KeyOutcome | None:
-        """List what is current once more; give why it stays, if something was uploaded."""
-        found = list_all_versions(self.reader, planned.prefix)
-        is_same = fingerprint(current_objects(found)) == planned.fingerprint
-        return None if is_same else _OVERTAKEN
+    def _changed_meanwhile(self, planned: Deployment) -> KeyOutcome | None:
+        """List current objects again; return why they stay if one was uploaded."""
+        versions = list_all_versions(self.reader, planned.prefix)
+        is_same = fingerprint(current_objects(versions)) == planned.fingerprint
+        return None if is_same else _CHANGED
 
-    def _delete_some(
-        self, listed: _Listed, some: Sequence[StoredVersion], stuck: Set[str]
+    def _delete_phase(
+        self, listed: _Listed, versions: Sequence[StoredVersion], undeleted: Set[str]
     ) -> set[str]:
-        """Delete versions, batch by batch; give the keys of which one is not gone then."""
-        for one in some:
-            if one.key in stuck:
-                listed.tally.enter(one, _NOT_SENT)
-        free = [one for one in some if one.key not in stuck]
-        gone: set[Version] = set()
+        """Delete versions in batches; return the keys with a version that is not gone."""
+        for version in versions:
+            if version.key in undeleted:
+                listed.tally.enter(version, _HIDES_UNDELETED)
+        free = [version for version in versions if version.key not in undeleted]
+        gone: set[VersionIdentity] = set()
         for start in range(0, len(free), DELETE_BATCH_SIZE):
-            if self._stopped:
+            if self.control.is_stopped():
                 break
             gone |= self._delete_batch(listed, free[start : start + DELETE_BATCH_SIZE])
-        return {one.key for one in some if id_of(one) not in gone}
+        return {version.key for version in versions if identify(version) not in gone}
 
-    def _delete_batch(self, listed: _Listed, batch: Sequence[StoredVersion]) -> set[Version]:
-        """Delete one batch: gate, journal, request, journal; give what is gone."""
-        self.gate.check_versions(listed.prefix, batch, listed.ids)
-        number = self.journal.intend_versions([(listed.prefix, batch)])
-        said = self._sender.delete(batch, listed.listed_at)
-        if why := next((one.message for one in said.values() if one.stops_run), ""):
-            self._stop(why)
-        self._sender.settle(batch, said)
-        outcomes = [said[id_of(one)] for one in batch]
-        for one, outcome in zip(batch, outcomes, strict=True):
-            listed.tally.enter(one, outcome)
-        self._steps.count(len(batch))
-        self.journal.conclude(number, outcomes)
-        return {id_of(one) for one in batch if said[id_of(one)].outcome in _GONE}
+    def _delete_batch(
+        self, listed: _Listed, versions: Sequence[StoredVersion]
+    ) -> set[VersionIdentity]:
+        """Check, journal, send, resolve, journal; return what is gone."""
+        name, prefix = listed.planned.name, listed.planned.prefix
+        self.gate.check_versions(prefix, versions, listed.ids)
+        number = self.journal.intend_versions([(prefix, versions)])
+        batch = [
+            Part(name=name, prefix=prefix, entries=tuple(versions), listed_at=listed.listed_at)
+        ]
+        outcomes = self._sender.send(batch)
+        self._sender.resolve_unknown_outcomes(batch, outcomes)
+        for version in versions:
+            listed.tally.enter(version, outcomes[identify(version)])
+        self.control.count(len(versions))
+        self.journal.conclude(number, [outcomes[identify(version)] for version in versions])
+        return {identity for identity, outcome in outcomes.items() if outcome.outcome in _GONE}
 
-    def _look_again(self, listed: _Listed) -> None:
-        """List once more: what is still there was uploaded meanwhile, or S3 did not delete it."""
-        if list_all_versions(self.reader, listed.prefix):
+    def _find_leftovers(self, listed: _Listed) -> None:
+        """List again: what exists was uploaded meanwhile, or S3 did not delete it."""
+        if list_all_versions(self.reader, listed.planned.prefix):
             listed.tally.problem = "something is still in it, or new in it"
 
 

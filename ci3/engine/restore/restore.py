@@ -1,67 +1,63 @@
-"""Undoes deletions: plans it by a listing of versions, removes markers, and looks what is there."""
+"""Restores deleted objects: plans by a listing of versions, removes markers, and verifies."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.deletion.outcomes import KeyOutcome
-from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
 from ci3.core.formatting import counted
 from ci3.core.model.deployment import Target, Versioning
 from ci3.core.model.objects import StoredVersion
-from ci3.core.model.result import ObjectOutcome
-from ci3.core.restore.decide import Skip, SkipReason, Undo, Undoing
+from ci3.core.restore.decide import Skip, SkipReason, Undo
 from ci3.core.restore.plan import (
-    DeploymentRestored,
     DeploymentUndo,
     Restored,
-    RestoreOutcome,
     UndoOutcome,
     UndoPlan,
     sum_up_skips,
     undo_outcome,
 )
-from ci3.engine.lifecycle.rule_search import InTheWay, find_rules, look_for_rules
+from ci3.engine.deletion.sender import Part
+from ci3.engine.deletion.version_sender import VersionSender, identify
+from ci3.engine.lifecycle.rule_search import find_rules, look_for_rules
 from ci3.engine.lifecycle.update import LifecycleChanger
 from ci3.engine.restore.sources import RestoreSource, open_target
+from ci3.engine.restore.tally import Marker, MarkerOutcomes, RestoreTally
 from ci3.engine.workers.progress import Progress
-from ci3.engine.workers.wait import Steps, watch
-from ci3.errors import DeniedError, ExitCode, GateError, ListingError, RefusedError, told
+from ci3.engine.workers.run_control import RunControl
+from ci3.errors import ExitCode, GateError, RefusedError, told
 
 WORKERS = 8
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0)
-"""Pauses before the markers that S3 asked to send again go out again."""
-
-Marker = tuple[str, str]
-"""A delete marker: its key and version id."""
+"""Pauses before markers that S3 asked to send again are sent again."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Restoration:
-    """One undo of deletions; every object that was deleted ends in exactly one outcome."""
+    """One restore of deletions; every object that was deleted ends in exactly one outcome."""
 
     reader: BucketReader
     deletions: RestoreSource
     progress: Progress
     sleep: Callable[[float], None]
     concurrency: int = MAXIMUM_CONCURRENCY
-    """How many requests may be out at once."""
-    _stopped: str = field(init=False, default="")
-    _steps: Steps = field(init=False, default_factory=Steps)
+    """How many requests may be in flight at once."""
+    _control: RunControl = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._control = RunControl(progress=self.progress, sleep=self.sleep)
 
     @property
     def _workers(self) -> int:
         return min(WORKERS, self.concurrency)
 
     def plan(self) -> UndoPlan:
-        """List the versions that stand there now, and say what would come back; nothing is done.
+        """List the versions that exist now, and plan what is restored; changes nothing.
 
-        Raises AccessError where they can't be listed.
+        Raises AccessError if versions cannot be listed, or lifecycle rules that a journal names.
         """
         target = open_target(self.deletions.target, self.reader)
         prefixes = self.deletions.prefixes
@@ -74,7 +70,8 @@ class Restoration:
                     self.progress.advance(1)
         finally:
             self.progress.end()
-        in_the_way = self._look_for_rules()
+        must_read_rules = bool(self.deletions.left_to_s3)
+        in_the_way = look_for_rules(self.reader, prefixes, must_be_read=must_read_rules)
         notes = self.deletions.notes
         return UndoPlan(
             target=target,
@@ -87,39 +84,41 @@ class Restoration:
         )
 
     def run(self, plan: UndoPlan) -> Restored:
-        """Undo what a plan showed, as far as that is still so; lifecycle rules go first.
+        """Restore what a plan showed, if that is still possible; lifecycle rules go first.
 
-        An interrupt, lost access or a bug stops the run after the requests that are out: what was
-        not sent counts as failed. Whatever happens, the account comes back.
+        An interrupt, lost access or a bug stops the run after the requests in flight: what was not
+        sent counts as failed. `restoring` threads restore one deployment each.
         """
         rules_removed = self._remove_rules(plan.rules) if plan.knows_rules else 0
-        remover = self.reader.open_version_remover()
-        with suppress(OSError):  # whoever watches may have gone away
-            self.progress.begin("Restoring objects", plan.object_count)
-        with ThreadPoolExecutor(1, "restoration") as runner:
-            running = runner.submit(self._restore_all, plan, remover)
-            watch((running,), look_up=lambda: self._steps.show(self.progress), stop=self._stop)
-            deployments = running.result()
-        self._steps.show(self.progress)
-        with suppress(OSError):
-            self.progress.end()
-        return Restored(deployments=deployments, stopped=self._stopped, rules_removed=rules_removed)
+        tallies = [RestoreTally(planned=planned) for planned in plan.deployments]
+        restore = partial(self._restore, plan.target, self._make_sender(plan.target.versioning))
 
-    def _look_for_rules(self) -> InTheWay:
-        """Look for our rules on all that this is about.
+        def restore_all() -> None:
+            contained = self._control.contain_errors(restore)
+            with ThreadPoolExecutor(self._workers, "restoring") as pool:
+                list(pool.map(contained, plan.deployments, tallies))
 
-        Raises AccessError where a journal tells of some, and they can't be read.
-        """
-        return look_for_rules(
-            self.reader,
-            self.deletions.prefixes,
-            must_be_read=bool(self.deletions.left_to_s3),
+        self._control.execute("Restoring objects", plan.object_count, restore_all)
+        stopped = self._control.stop_reason
+        deployments = tuple(tally.result(stopped) for tally in tallies)
+        return Restored(deployments=deployments, stopped=stopped, rules_removed=rules_removed)
+
+    def _make_sender(self, versioning: Versioning) -> VersionSender:
+        return VersionSender(
+            reader=self.reader,
+            remover=self.reader.open_version_remover(),
+            control=self._control,
+            retry_delays=RETRY_DELAYS_SECONDS,
+            retries_unknown=False,
+            # If versioning is enabled, no upload replaces a marker named `null`.
+            may_name_null=versioning is Versioning.ENABLED,
+            refreshes_null=False,
         )
 
     def _remove_rules(self, planned: Sequence[str]) -> int:
-        """Take away the rules that were planned, and what has come since.
+        """Remove the planned rules and those created since.
 
-        Where that fails nothing else is done, since S3 would undo it.
+        If that fails, stop: a rule that is left would expire what is restored.
         """
         changer = LifecycleChanger(reader=self.reader, sleep=self.sleep)
         try:
@@ -128,10 +127,10 @@ class Restoration:
                 return 0
             change = changer.change(remove=rules)
             problem = change.problem
-        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the account comes back
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the account must come back
             problem = told(exc)
         if problem:
-            self._stop(f"the lifecycle rules may stand yet: {problem}")
+            self._control.stop(f"the lifecycle rules may stand yet: {problem}")
             return 0
         return sum(one.rule_id in rules for one in change.before.text.rules)
 
@@ -139,143 +138,59 @@ class Restoration:
         undoings = self.deletions.decide(prefix, self._versions(prefix), target.versioning)
         undos = [one for one in undoings if isinstance(one, Undo)]
         return DeploymentUndo(
-            name=_name(prefix, target),
+            name=prefix.removeprefix(target.prefix).removesuffix("/"),
             object_count=len(undos),
             size_bytes=sum(one.size_bytes for one in undos),
             skipped=sum_up_skips(one for one in undoings if isinstance(one, Skip)),
         )
+
+    def _restore(
+        self,
+        target: Target,
+        sender: VersionSender,
+        planned: DeploymentUndo,
+        tally: RestoreTally,
+    ) -> None:
+        """List and decide again right before, remove markers, and list what is current then."""
+        if not planned.object_count:
+            return
+        prefix = f"{target.prefix}{planned.name}/"
+        listed_at = self._control.monotonic()
+        listed = list(self._versions(prefix))
+        tally.begin(self.deletions.decide(prefix, listed, target.versioning))
+        markers = {identify(version): version for version in listed if version.is_marker}
+        wanted = [(undo.key, one) for undo in tally.undos for one in undo.marker_version_ids]
+        outcomes: MarkerOutcomes = {}
+        for start in range(0, len(wanted), DELETE_BATCH_SIZE):
+            if self._control.is_stopped():
+                break
+            batch = wanted[start : start + DELETE_BATCH_SIZE]
+            check_markers(batch, prefix, markers.keys())
+            part = Part(
+                name=planned.name,
+                prefix=prefix,
+                entries=tuple(markers[marker] for marker in batch),
+                listed_at=listed_at,
+            )
+            outcomes |= sender.send([part])
+            self._control.count(len({key for key, _ in batch}))
+        if outcomes:
+            tally.enter(outcomes, self._current(prefix, {undo.key for undo in tally.undos}))
 
     def _versions(self, prefix: str) -> Iterator[StoredVersion]:
         with closing(self.reader.list_versions(prefix)) as pages:
             for page in pages:
                 yield from page
 
-    def _stop(self, why: str) -> None:
-        self._stopped = self._stopped or why
-
-    def _restore_all(
-        self, plan: UndoPlan, remover: VersionRemover
-    ) -> tuple[DeploymentRestored, ...]:
-        with ThreadPoolExecutor(self._workers, "restoring") as pool:
-            restore = partial(self._restore, plan.target, remover)
-            return tuple(pool.map(restore, plan.deployments))
-
-    def _restore(
-        self, target: Target, remover: VersionRemover, planned: DeploymentUndo
-    ) -> DeploymentRestored:
-        """Restore one deployment, whatever happens; runs in a worker's thread."""
-        account = _Account(planned=planned)
-        try:
-            if planned.object_count and not self._stopped:
-                prefix = f"{target.prefix}{planned.name}/"
-                self._restore_listed(prefix, account, target.versioning, remover)
-        except Exception as exc:  # noqa: BLE001 - what was to come back must be accounted for
-            account.problem = told(exc)
-            if not isinstance(exc, DeniedError | ListingError):
-                self._stop(account.problem)
-        return account.close(self._stopped)
-
-    def _restore_listed(
-        self, prefix: str, account: "_Account", versioning: Versioning, remover: VersionRemover
-    ) -> None:
-        """List and decide again right before, remove, and look at what is current then."""
-        listed = list(self._versions(prefix))
-        account.begin(self.deletions.decide(prefix, listed, versioning))
-        markers = {(one.key, one.version_id) for one in listed if one.is_marker}
-        wanted = [(undo.key, one) for undo in account.undos for one in undo.marker_version_ids]
-        said: dict[Marker, KeyOutcome] = {}
-        for start in range(0, len(wanted), DELETE_BATCH_SIZE):
-            if self._stopped:
-                break
-            batch = wanted[start : start + DELETE_BATCH_SIZE]
-            check_markers(batch, prefix, markers)
-            said |= self._remove(batch, versioning, remover)
-            self._steps.count(len({key for key, _ in batch}))
-        if said:
-            keys = {undo.key for undo in account.undos}
-            account.enter(said, self._current(prefix, keys))
-
-    def _remove(
-        self, batch: Sequence[Marker], versioning: Versioning, remover: VersionRemover
-    ) -> Mapping[Marker, KeyOutcome]:
-        """Remove one batch, sending again alone those that S3 asked to send again."""
-        # Where versioning is enabled no upload takes the place of a marker called `null`.
-        may_name_null = versioning is Versioning.ENABLED
-        said = dict(remover.remove(batch, may_name_null=may_name_null))
-        for delay in RETRY_DELAYS_SECONDS:
-            again = [one for one in batch if said[one].can_retry]
-            if not again:
-                break
-            self.sleep(delay)
-            said |= remover.remove(again, may_name_null=may_name_null)
-        if why := next((one.message for one in said.values() if one.stops_run), ""):
-            self._stop(why)
-        return said
-
-    def _current(self, prefix: str, keys: set[str]) -> dict[str, StoredVersion]:
-        return {one.key: one for one in self._versions(prefix) if one.is_latest and one.key in keys}
-
-
-@dataclass(slots=True, kw_only=True)
-class _Account:
-    """The account of one deployment; kept by the one thread that restores it."""
-
-    planned: DeploymentUndo
-    undos: tuple[Undo, ...] = ()
-    problem: str = ""
-    _skips: list[Skip] = field(default_factory=list)
-    _restored: list[Undo] = field(default_factory=list)
-    _overtaken: list[Undo] = field(default_factory=list)
-    _is_begun: bool = False
-
-    def begin(self, undoings: Sequence[Undoing]) -> None:
-        """Take what is decided right before; what is not entered as something else has failed."""
-        self._is_begun = True
-        self.undos = tuple(one for one in undoings if isinstance(one, Undo))
-        self._skips = [one for one in undoings if isinstance(one, Skip)]
-
-    def enter(
-        self, said: Mapping[Marker, KeyOutcome], current: Mapping[str, StoredVersion]
-    ) -> None:
-        """Enter what became of each object: what is current now counts, not what S3 said."""
-        for undo in self.undos:
-            now = current.get(undo.key)
-            if now is None or now.is_marker:
-                self.problem = self.problem or _why_deleted_still(undo, said)
-            elif now.version_id == undo.version_id:
-                self._restored.append(undo)
-            else:
-                self._overtaken.append(undo)
-
-    def close(self, stopped: str) -> DeploymentRestored:
-        """Sum up; of what was never begun the plan's account stands, all of it failed."""
-        skipped, failed = self.planned.skipped, self.planned.object_count
-        if self._is_begun:
-            newer = (
-                Skip(key=one.key, size_bytes=one.size_bytes, reason=SkipReason.NEWER_VERSION)
-                for one in self._overtaken
-            )
-            skipped = sum_up_skips((*self._skips, *newer))
-            failed = len(self.undos) - len(self._restored) - len(self._overtaken)
-        counts = Counter({RestoreOutcome.RESTORED: len(self._restored)})
-        counts[RestoreOutcome.FAILED] = failed
-        for one in skipped:
-            is_there = one.reason is SkipReason.ALREADY_THERE
-            outcome = RestoreOutcome.ALREADY_THERE if is_there else RestoreOutcome.SKIPPED
-            counts[outcome] += one.object_count
-        return DeploymentRestored(
-            name=self.planned.name,
-            counts={outcome: counts[outcome] for outcome in RestoreOutcome if counts[outcome]},
-            bytes_restored=sum(one.size_bytes for one in self._restored),
-            problem=self.problem or (f"not restored: {stopped}" if failed else ""),
-            skipped=skipped,
-        )
+    def _current(self, prefix: str, keys: Set[str]) -> dict[str, StoredVersion]:
+        versions = self._versions(prefix)
+        return {one.key: one for one in versions if one.is_latest and one.key in keys}
 
 
 def check_markers(batch: Sequence[Marker], prefix: str, listed: Set[Marker]) -> None:
-    """Raise GateError unless each is a delete marker of this deployment, as it was just listed.
+    """Raise GateError unless each is a delete marker of this deployment that was just listed.
 
-    The last gate before a request: removing anything else by its version would destroy content.
+    The last check before a request: removing another version by its ID would destroy content.
     """
     for key, version_id in batch:
         if not key.startswith(prefix) or (key, version_id) not in listed:
@@ -283,7 +198,7 @@ def check_markers(batch: Sequence[Marker], prefix: str, listed: Set[Marker]) -> 
 
 
 def refuse_unless_restorable(plan: UndoPlan) -> None:
-    """Raise RefusedError where something was deleted and nothing of it can be brought back."""
+    """Raise RefusedError if something was deleted and nothing of it can be restored."""
     if undo_outcome(plan) is not UndoOutcome.REFUSED:
         return
     reasons = [reason for reason in plan.skipped if reason.is_lost]
@@ -300,17 +215,5 @@ def refuse_unless_restorable(plan: UndoPlan) -> None:
 
 
 def exit_code(restored: Restored) -> ExitCode:
-    """Give the exit code that tells what an undo did."""
+    """Return the exit code of a restore."""
     return ExitCode.DONE if restored.is_whole else ExitCode.PARTIAL
-
-
-def _name(prefix: str, target: Target) -> str:
-    return prefix.removeprefix(target.prefix).removesuffix("/")
-
-
-def _why_deleted_still(undo: Undo, said: Mapping[Marker, KeyOutcome]) -> str:
-    for version_id in undo.marker_version_ids:
-        one = said.get((undo.key, version_id))
-        if one is not None and one.outcome is not ObjectOutcome.DELETED:
-            return f"a delete marker is still there: {one.message}"
-    return ""

@@ -1,55 +1,26 @@
-"""How the main thread waits for work in others: an interrupt must not fall into the midst of it."""
+"""Waits for work in other threads so that an interrupt cannot end it halfway."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future, wait
-from contextlib import suppress
-from threading import Lock
 from typing import Any, Final
 
-from ci3.engine.workers.progress import Progress
-
 NOTICE_SECONDS: Final = 0.2
-"""How often an interrupt is looked for: one that comes as a wait begins would not end it."""
+"""Pause between two checks for an interrupt: one that arrives as a wait begins does not end it."""
 
 
-def watch(
-    running: Iterable[Future[Any]], *, look_up: Callable[[], None], stop: Callable[[str], None]
+def wait_uninterrupted(
+    future: Future[Any], *, on_tick: Callable[[], None], on_interrupt: Callable[[], None]
 ) -> None:
-    """Wait until all is done, and look up now and then; an interrupt only asks the work to stop.
+    """Wait until a future is done; call `on_tick` about five times a second meanwhile.
 
-    Interrupts reach the main thread alone, so that none can fall between a request and the account
-    of it.
+    Only the main thread gets interrupts. One that arrives here only calls `on_interrupt`, so that
+    it cannot fall between a request and the record of its outcome.
     """
-    left = set(running)
-    is_done = False
-    while not is_done:
+    while True:
         try:
-            while left:
-                left = wait(left, timeout=NOTICE_SECONDS).not_done
-                if left:
-                    look_up()
-            is_done = True
+            while wait((future,), timeout=NOTICE_SECONDS).not_done:
+                on_tick()
         except KeyboardInterrupt:
-            stop("it was interrupted")
-
-
-class Steps:
-    """Counts steps in any thread, and shows in the main one how many were done since."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._done = 0
-        self._shown = 0
-
-    def count(self, steps: int) -> None:
-        """Count steps as done."""
-        with self._lock:
-            self._done += steps
-
-    def show(self, progress: Progress) -> None:
-        """Tell of the steps since the last time, and that the run is alive."""
-        done = self._done
-        with suppress(OSError):  # whoever watches may have gone away
-            progress.advance(done - self._shown)
-            progress.beat()
-        self._shown = done
+            on_interrupt()
+        else:
+            return

@@ -7,17 +7,17 @@ import os
 import runpy
 import sys
 
-from ci3.engine.deletion.objects import Deletion
+from ci3.engine.workers.run_control import RunControl
 
 PIPE = int(sys.argv.pop())
 ENTRYPOINT = sys.argv.pop()
-request_stop = Deletion._stop
+request_stop = RunControl.stop
 
 
-def request_and_report_stop(deletion: Deletion, why: str) -> None:
-    request_stop(deletion, why)
+def request_and_report_stop(control: RunControl, reason: str) -> None:
+    request_stop(control, reason)
     os.write(PIPE, b".")
 
 
-Deletion._stop = request_and_report_stop
+RunControl.stop = request_and_report_stop
 runpy.run_path(ENTRYPOINT, run_name="__main__")

@@ -1,15 +1,19 @@
 """Where S3 checks no condition: nothing goes out that was not listed a moment ago."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from threading import BoundedSemaphore
 
 import pytest
 
-from ci3.core.model.deployment import Deployment, Versioning
+from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.deletion.sender import FRESH_SECONDS, Part, Sender
+from ci3.engine.deletion.object_sender import ObjectPart, ObjectSender
+from ci3.engine.deletion.sender import FRESH_SECONDS, Part
 from ci3.engine.inventory.listing import list_deployment
+from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.run_control import RunControl
 from ci3.errors import ExitCode
 from tests.integration.faults.conftest import again
 from tests.support.cleanup_run import apply, cleanup
@@ -128,26 +132,26 @@ def test_null_version_overwritten_in_a_pause_is_not_sent_again(
 # Before the first request.
 
 
-def sender(site: MemorySite, *, seconds: Callable[[], float]) -> tuple[Sender, Deployment, Part]:
+def sender(site: MemorySite, *, seconds: Callable[[], float]) -> tuple[ObjectSender, ObjectPart]:
     reader = cleanup(site).open_bucket()
     writer = reader.open_writer()
     writer.probe("", Versioning.DISABLED)
-    deployment, objects = list_deployment(reader, "old-1", "old-1/")
-    one = Sender(
+    _, objects = list_deployment(reader, "old-1", "old-1/")
+    one = ObjectSender(
         reader=reader,
         writer=writer,
-        sleep=lambda _: None,
-        monotonic=seconds,
+        control=RunControl(progress=Silent(), sleep=lambda _: None, monotonic=seconds),
         slots=BoundedSemaphore(1),
-        is_stopped=lambda: False,
+        list_objects=lambda _: (),
     )
-    return one, deployment, Part(deployment=deployment, objects=objects, listed_at=0.0)
+    part = Part(name="old-1", prefix="old-1/", entries=objects, listed_at=0.0)
+    return one, part
 
 
 def test_deployment_that_changed_since_an_old_listing_is_kept_whole(careless: MemorySite) -> None:
-    one, _, part = sender(careless, seconds=lambda: FRESH_SECONDS)
+    one, part = sender(careless, seconds=lambda: FRESH_SECONDS)
     careless.put("old-1/file-00001", body=NEW)
-    said = one.delete((part,))
+    said = one.send((part,))
     assert {key.outcome for key in said.values()} == {ObjectOutcome.CHANGED}
     assert len(careless.keys()) == 6
 
@@ -157,9 +161,9 @@ def test_old_listing_is_made_again_and_a_fresh_one_is_not(
 ) -> None:
     for age, listings in ((0.0, 0), (FRESH_SECONDS, 1)):
         careless.deploy("old-1", days=10)
-        one, _, part = sender(careless, seconds=lambda age=age: age)
+        one, part = sender(careless, seconds=lambda age=age: age)
         before = len(proxy.sent("GET"))
-        said = one.delete((part,))
+        said = one.send((part,))
         assert {key.outcome for key in said.values()} == {ObjectOutcome.DELETED}
         assert len(proxy.sent("GET")) - before == listings
 
@@ -169,10 +173,8 @@ def test_batch_that_takes_long_to_list_again_goes_in_several_requests(
 ) -> None:
     """So that what was listed first is not old by the time that the last is listed."""
     seconds = count(FRESH_SECONDS, FRESH_SECONDS / 4)
-    one, deployment, part = sender(careless, seconds=lambda: next(seconds))
-    parts = tuple(
-        Part(deployment=deployment, objects=(stored,), listed_at=0.0) for stored in part.objects
-    )
-    said = one.delete(parts)
+    one, part = sender(careless, seconds=lambda: next(seconds))
+    parts = tuple(replace(part, entries=(stored,)) for stored in part.entries)
+    said = one.send(parts)
     assert {key.outcome for key in said.values()} == {ObjectOutcome.DELETED}
     assert [len(sent.batch_keys) for sent in proxy.deletions] == [2, 1]

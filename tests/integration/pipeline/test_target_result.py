@@ -7,10 +7,11 @@ import pytest
 
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.core.model.deployment import Versioning
-from ci3.engine.deletion.objects import Deletion
+from ci3.engine.deletion.objects import ObjectDeletion
 from ci3.engine.gate import Gate
 from ci3.engine.journal.writer import Journal
 from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.run_control import RunControl
 from ci3.errors import ExitCode, GateError, RefusedError
 from tests.support.cleanup_run import apply, apply_plan, cleanup
 from tests.support.s3.answers import delete_result, error
@@ -68,14 +69,13 @@ def test_bug_in_the_midst_loses_no_account_of_the_other_batches(crowded: Bucket)
 
     writer = reader.open_writer()
     with Unruly("unruly.jsonl") as journal:
-        deleted = Deletion(
+        deleted = ObjectDeletion(
             reader=reader,
             writer=writer,
             probe=lambda slots: writer.probe("", Versioning.DISABLED, slots),
             gate=Gate(plan.doomed, ()),
             journal=journal,
-            progress=Silent(),
-            sleep=lambda _seconds: None,
+            control=RunControl(progress=Silent(), sleep=lambda _seconds: None),
         ).run(plan.doomed)
     counts = sum((Counter(one.counts) for one in deleted.results), Counter())
     assert counts["unknown"] == 1000

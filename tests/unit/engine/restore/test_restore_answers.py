@@ -9,12 +9,13 @@ import pytest
 
 from ci3.core.restore.plan import RestoreOutcome
 from ci3.engine.journal.reader import JournalFile
-from ci3.engine.restore.restore import RETRY_DELAYS_SECONDS, exit_code
+from ci3.engine.restore.restore import RETRY_DELAYS_SECONDS, WORKERS, exit_code
 from ci3.engine.workers.progress import Silent
 from ci3.errors import ExitCode
 from tests.support.s3.answers import delete_result, error
 from tests.support.s3.fault_proxy import FaultProxy, Request
 from tests.support.s3.moto_s3 import Bucket
+from tests.support.throttling import Throttling
 from tests.unit.engine.restore.undo import DELETE, DOOMED, VERSIONS, current, deleted, markers
 
 
@@ -98,6 +99,62 @@ def test_lost_access_stops_the_undo_and_the_rest_counts_as_failed(
     assert one.outcomes(restored) == {"failed": 6}
     assert "ExpiredToken" in restored.stopped
     assert live.folders() == {"new"}
+
+
+def test_restore_sends_fewer_requests_at_once_when_throttled(
+    live: Bucket, proxy: FaultProxy, undo
+) -> None:
+    for number in range(3, WORKERS + 1):
+        live.deploy(f"old-{number}", days=10 + number, files=1)
+    one = undo(deleted(live))
+    throttling = Throttling(proxy, senders=WORKERS)
+    one.restoration._control.sleep = throttling.pause
+    assert one.outcomes(one.run()) == {"failed": 6 + WORKERS - 2}
+    assert throttling.most_in_flight[1:] == [1] * (len(RETRY_DELAYS_SECONDS) - 1)
+
+
+def test_restore_retries_nothing_after_lost_access(live: Bucket, proxy: FaultProxy, undo) -> None:
+    one = undo(deleted(live))
+    one.restoration.concurrency = 1
+    sent = len(proxy.deletions)
+
+    def throttle_first_key(request: Request) -> str:
+        first, *others = request.batch_keys
+        return delete_result(
+            errors=[(first, "SlowDown"), *((key, "ExpiredToken") for key in others)]
+        )
+
+    proxy.reply("POST", DELETE, throttle_first_key)
+    restored = one.run()
+    assert one.outcomes(restored) == {"failed": 6}
+    assert "ExpiredToken" in restored.stopped
+    assert len(proxy.deletions) - sent == 1
+    assert one.pauses == []
+
+
+def test_restore_retries_nothing_after_another_deployment_lost_access(
+    live: Bucket, proxy: FaultProxy, undo
+) -> None:
+    one = undo(deleted(live))
+    sent = len(proxy.deletions)
+    both_sent = threading.Barrier(2, timeout=30)
+    is_stopped = threading.Event()
+
+    def throttle_first_deployment(request: Request) -> str:
+        if not is_stopped.is_set():
+            both_sent.wait()
+        is_first = request.batch_keys[0].startswith("old-1/")
+        code = "SlowDown" if is_first else "ExpiredToken"
+        return delete_result(errors=[(key, code) for key in request.batch_keys])
+
+    proxy.reply("POST", DELETE, throttle_first_deployment)
+    # The listing that follows the removal: the answer with the expired token has been read.
+    proxy.before("GET", f"{VERSIONS}.*prefix=old-2%2F", is_stopped.set, nth=2)
+    one.restoration._control.sleep = lambda _seconds: is_stopped.wait(timeout=30)
+    restored = one.run()
+    assert one.outcomes(restored) == {"failed": 6}
+    assert "ExpiredToken" in restored.stopped
+    assert len(proxy.deletions) - sent <= 3
 
 
 @pytest.mark.parametrize("nth", [2, 3])

@@ -1,0 +1,92 @@
+"""Sends current objects: guarded by S3, or refreshed right before the request."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from ci3.aws.bucket import BucketReader
+from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.deletion.writer import BucketWriter
+from ci3.core.inventory.keyspace import is_sorted
+from ci3.core.model.objects import StoredObject
+from ci3.core.model.result import ObjectOutcome
+from ci3.engine.deletion.sender import CHANGED, FRESH_SECONDS, Part, Sender, not_listed
+from ci3.engine.inventory.listing import list_deployment
+
+ObjectPart = Part[StoredObject]
+ObjectBatch = tuple[ObjectPart, ...]
+_CHANGED_SINCE_LISTED = KeyOutcome(
+    outcome=ObjectOutcome.CHANGED, message="kept: its objects changed since they were listed"
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class ObjectSender(Sender[StoredObject, str]):
+    """Deletes objects by key.
+
+    If S3 does not check each object itself (see `set_guard`), nothing is sent that was listed
+    longer than FRESH_SECONDS ago, and nothing is sent again without being listed again.
+    """
+
+    writer: BucketWriter
+    list_objects: Callable[[str], Iterable[StoredObject]]
+    """Lists the deployment of that name."""
+    _is_guarded: bool = field(init=False, default=False)
+    _changed_prefixes: set[str] = field(init=False, default_factory=set)
+
+    def set_guard(self, *, is_guarded: bool) -> None:
+        """Choose the guard: a lost response is retried only if a refresh comes before."""
+        self._is_guarded = is_guarded
+        self.retries_unknown = not is_guarded
+
+    def _identify(self, entry: StoredObject) -> str:
+        return entry.key
+
+    def _request(self, entries: Sequence[StoredObject]) -> Mapping[str, KeyOutcome]:
+        return self.writer.delete(entries)
+
+    def _list_current(self, part: ObjectPart) -> Mapping[str, StoredObject]:
+        return {stored.key: stored for stored in self.list_objects(part.name)}
+
+    def _is_fresh(self, listed_at: float) -> bool:
+        return self._is_guarded or self.control.monotonic() - listed_at < FRESH_SECONDS
+
+    def _refresh(
+        self, part: ObjectPart, *, is_retry: bool
+    ) -> tuple[ObjectPart, Mapping[str, KeyOutcome]]:
+        """List a part again, unless S3 guards it or it is fresh.
+
+        Before the first request a change keeps all of the part and the rest of its deployment.
+        Before a retry, when this run has deleted objects of it, a change keeps the changed ones.
+        """
+        is_fresh = self._is_fresh(part.listed_at) and part.prefix not in self._changed_prefixes
+        if self._is_guarded or (is_fresh and not is_retry):
+            return part, {}
+        began_at = self.control.monotonic()
+        keys = [stored.key for stored in part.entries]
+        try:
+            listed = _list_range(self.reader, part)
+        except Exception as exc:  # noqa: BLE001 - what cannot be listed is not sent
+            return part, dict.fromkeys(keys, not_listed(exc))
+        kept = self._changed(part.entries, {stored.key: stored for stored in listed})
+        is_first = bool(listed) and not is_retry
+        if CHANGED in kept.values() or (is_first and listed != part.entries):
+            self._changed_prefixes.add(part.prefix)
+        if is_first and part.prefix in self._changed_prefixes:
+            kept = dict.fromkeys(keys, _CHANGED_SINCE_LISTED)
+        return replace(part, listed_at=began_at), kept
+
+
+def _list_range(reader: BucketReader, part: ObjectPart) -> tuple[StoredObject, ...]:
+    """List the objects from the first key of a part to its last, by key."""
+    first, last = part.entries[0].key, part.entries[-1].key
+    start_after = first[:-1] if len(first) > len(part.prefix) else ""
+    listed: Sequence[StoredObject] = ()
+    with closing(reader.list_pages(part.prefix, start_after=start_after)) as pages:
+        for page in pages:
+            listed = (*listed, *page.objects)
+            if listed and listed[-1].key >= last:
+                break
+    if not is_sorted([stored.key for stored in listed]):
+        _, listed = list_deployment(reader, part.name, part.prefix)
+    return tuple(stored for stored in listed if first <= stored.key <= last)

@@ -1,0 +1,95 @@
+"""The threads of an object deletion: which thread lists, deletes and collects."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import dataclass, field
+from threading import BoundedSemaphore
+
+from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.core.model.deployment import Deployment
+from ci3.core.model.result import DeleteGuard, GuardProbe
+from ci3.engine.deletion.listing_ahead import ListingAhead
+from ci3.engine.deletion.object_sender import ObjectBatch, ObjectSender
+from ci3.engine.deletion.sender import SENDERS, all_unknown, fill_batches
+from ci3.engine.deletion.tally import Tally
+from ci3.engine.inventory.listing import LISTING_WORKERS
+from ci3.engine.workers.run_control import RunControl
+from ci3.errors import told
+
+Outcomes = Mapping[str, KeyOutcome]
+
+
+@dataclass(slots=True, kw_only=True)
+class Scheduler:
+    """Runs one object deletion in the thread that calls `run`, and in three pools.
+
+    - That thread compares listings with the plan, fills batches and enters outcomes into tallies.
+    - `listing` threads list deployments again, ahead of their deletion.
+    - `asking` threads probe which guard S3 gives, and list unfinished uploads.
+    - `deleting` threads execute `delete_batch`. They get no batch before the guard is known.
+
+    Every request holds one of the `slots`. After a stop, batches in flight are completed.
+    """
+
+    control: RunControl
+    slots: BoundedSemaphore
+    listing: ListingAhead
+    sender: ObjectSender
+    tallies: Mapping[str, Tally]
+    delete_batch: Callable[[ObjectBatch], Outcomes]
+    probe: Callable[[BoundedSemaphore], GuardProbe]
+    list_uploads: Callable[[], None] | None
+    guard: GuardProbe | None = field(init=False, default=None)
+
+    def run(self, deployments: Sequence[Deployment]) -> None:
+        """Delete the deployments that are as planned."""
+        with (
+            closing(self.listing.relisting),
+            ThreadPoolExecutor(LISTING_WORKERS, "listing") as listers,
+            ThreadPoolExecutor(2, "asking") as askers,
+            closing(self.listing.unchanged_parts(deployments, self.tallies, listers)) as parts,
+        ):
+            if deployments and not self.control.is_stopped():
+                probing = askers.submit(self.probe, self.slots)
+                if self.list_uploads is not None:
+                    askers.submit(self.list_uploads)
+                self._delete_batches(fill_batches(parts), probing)
+
+    def _delete_batches(self, batches: Iterable[ObjectBatch], probing: Future[GuardProbe]) -> None:
+        in_flight: dict[Future[Outcomes], ObjectBatch] = {}
+        with ThreadPoolExecutor(SENDERS, "deleting") as senders:
+            try:
+                for batch in batches:
+                    self._set_guard(probing.result())
+                    in_flight[senders.submit(self.delete_batch, batch)] = batch
+                    if len(in_flight) >= 2 * SENDERS:
+                        self._collect(in_flight)
+                    if self.control.is_stopped():
+                        break
+            except Exception as exc:  # noqa: BLE001 - what is in flight must be collected
+                self.control.stop(told(exc))
+            while in_flight:
+                self._collect(in_flight)
+        if probing.exception() is None:
+            self._set_guard(probing.result())
+
+    def _set_guard(self, guard: GuardProbe) -> None:
+        self.guard = guard
+        self.sender.set_guard(is_guarded=guard.guard is DeleteGuard.ETAG)
+
+    def _collect(self, in_flight: dict[Future[Outcomes], ObjectBatch]) -> None:
+        """Wait for at least one batch; enter the outcomes of all that are done."""
+        done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
+        for future in done:
+            batch = in_flight.pop(future)
+            if error := future.exception():
+                self.control.stop(told(error))
+                outcomes: Outcomes = all_unknown(
+                    (stored.key for part in batch for stored in part.entries), error
+                )
+            else:
+                outcomes = future.result()
+            for part in batch:
+                self.tallies[part.name].enter_known(part.entries, outcomes)
+            self.control.count(len(outcomes))

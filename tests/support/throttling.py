@@ -1,0 +1,33 @@
+"""An S3 that throttles every deletion, and how many requests are in flight at once then."""
+
+import time
+from threading import Barrier
+
+from tests.support.concurrency_meter import Meter
+from tests.support.s3.answers import delete_result
+from tests.support.s3.fault_proxy import FaultProxy, Request
+
+
+class Throttling:
+    """Answers SlowDown to each key; `pause` makes the senders wait until all of them were told.
+
+    `most_in_flight` is the highest number of requests at once, for each round of retries.
+    """
+
+    def __init__(self, proxy: FaultProxy, *, senders: int) -> None:
+        self.most_in_flight: list[int] = []
+        self._meter = Meter()
+        self._all_paused = Barrier(senders, action=self._end_round, timeout=30)
+        proxy.reply("POST", r"\?delete", self._throttle)
+
+    def pause(self, _seconds: float) -> None:
+        self._all_paused.wait()
+
+    def _throttle(self, request: Request) -> str:
+        with self._meter.counted():
+            time.sleep(0.01)  # so that requests overlap unless the sender prevents it
+        return delete_result(errors=[(key, "SlowDown") for key in request.batch_keys])
+
+    def _end_round(self) -> None:
+        self.most_in_flight.append(self._meter.most)
+        self._meter.most = 0
