@@ -7,6 +7,7 @@ import pytest
 
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.core.model.deployment import Versioning
+from ci3.core.model.result import ObjectOutcome
 from ci3.engine.deletion.objects import ObjectDeletion
 from ci3.engine.gate import Gate
 from ci3.engine.journal.writer import Journal
@@ -14,6 +15,7 @@ from ci3.engine.workers.progress import Silent
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import ExitCode, GateError, RefusedError
 from tests.support.cleanup_run import apply, apply_plan, cleanup
+from tests.support.crash import small_batches
 from tests.support.s3.answers import delete_result, error
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
@@ -52,6 +54,18 @@ def test_redirect_in_the_midst_stops_the_run_and_all_that_is_gone_is_told(
     assert gone == told
     assert "redirect" in ran.result.stopped.lower()
     assert ran.journal[-1]["record"] == "end"
+
+
+def test_batch_that_waits_is_not_sent_after_lost_access(
+    live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_batches(monkeypatch)
+    live.deploy("older", days=10, files=9)
+    proxy.answer("POST", DELETE, error("ExpiredToken"), status=400)
+    ran = apply(live)
+    assert "ExpiredToken" in ran.result.stopped
+    assert ran.result.count(ObjectOutcome.FAILED) == 12
+    assert len(proxy.deletions) == 1
 
 
 def test_bug_in_the_midst_loses_no_account_of_the_other_batches(crowded: Bucket) -> None:

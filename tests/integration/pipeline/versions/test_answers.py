@@ -142,6 +142,17 @@ def test_lost_access_stops_the_run_and_the_rest_counts_as_failed(
     assert len(due(live)) == 10
 
 
+def test_batch_that_waits_is_not_sent_after_lost_access(
+    live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ci3.engine.deletion.versions.DELETE_BATCH_SIZE", 1)
+    proxy.answer("POST", DELETE, error("ExpiredToken"), status=400)
+    ran = final(live, protect="old-1")
+    assert "ExpiredToken" in ran.result.stopped
+    assert ran.counts("old-2") == {"failed": 3}
+    assert len(proxy.deletions) == 1
+
+
 def test_run_whose_time_is_over_sends_nothing(live: Bucket, proxy: FaultProxy) -> None:
     run = cleanup(live, delete_versions="true")
     run = type(run)(
