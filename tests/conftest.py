@@ -93,5 +93,5 @@ def forks(monkeypatch: pytest.MonkeyPatch) -> None:
     A test that uses it ignores the warning that newer Pythons give when a process with threads is
     forked.
     """
-    monkeypatch.setattr(worker_process, "_is_alone", lambda: True)
+    monkeypatch.setattr(worker_process, "_is_single_threaded", lambda: True)
     monkeypatch.setattr(worker_process, "_count_cores", lambda: 2)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -43,11 +43,10 @@ from ci3.core.retention.explain import explain
 from ci3.core.retention.simulate import simulate
 from ci3.engine.inventory.folders import Folders
 from ci3.engine.inventory.listing import Scope, finish_listing, take_inventory
-from ci3.engine.inventory.listing_worker import answer_spans
 from ci3.engine.inventory.report import take_reported_inventory
 from ci3.engine.inventory.versions import with_versions
 from ci3.engine.workers.progress import Progress
-from ci3.engine.workers.worker_process import forked
+from ci3.engine.workers.worker_process import start_worker
 from ci3.errors import AccessError, LackingError
 from ci3.gc_tuning import keep_one_heap
 from ci3.live.reader import read_live_sources
@@ -334,14 +333,14 @@ class Cleanup:
 
     @contextmanager
     def _scope(self, bucket: BucketReader, *, is_begun: bool) -> Iterator[Scope]:
-        """Say what to list, and have a copy of this Python at its side for that long."""
-        may_share = self.settings.concurrency > 1
-        with forked(bucket, answer_spans) if may_share else nullcontext() as fork:
+        """Return what to list, with a worker process that is closed at the end."""
+        worker = start_worker(bucket) if self.settings.concurrency > 1 else None
+        with nullcontext() if worker is None else closing(worker):
             yield Scope(
                 prefix=self.settings.prefix,
                 match=self.settings.match,
                 required_file=self.settings.required_file,
                 is_begun=is_begun,
                 concurrency=self.settings.concurrency,
-                fork=fork,
+                worker=worker,
             )

@@ -1,7 +1,6 @@
-"""Lists doomed deployments again: a copy of this Python reads, while this one deletes."""
+"""Refreshes deployments: lists them again right before deleting, in a worker process if it pays."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,103 +8,80 @@ from ci3.aws.bucket import BucketReader
 from ci3.core.inventory.columns import Listed
 from ci3.core.model.deployment import Deployment
 from ci3.engine.inventory.listing import LISTING_WORKERS, Found, read_folder
-from ci3.engine.workers.worker_process import Fork, Say, fork_beside
+from ci3.engine.workers.worker_process import OnProgress, WorkerProcess, start_worker
 from ci3.errors import ListingError
 
-WORTH_A_COPY: Final = 5_000
-"""Objects to be listed again from which on a copy of this Python is worth it."""
-LARGEST: Final = 20_000
-"""Objects of a deployment that is left to it: for a while, both hold them."""
-BEAT_SECONDS: Final = 5.0
-STILL_AT_IT: Final = "still at it"
+MIN_TOTAL_OBJECTS: Final = 5_000
+"""Objects to refresh from which on a worker pays."""
+MAX_DEPLOYMENT_OBJECTS: Final = 20_000
+"""Objects of a deployment that the worker lists: for a while, both processes hold them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The prefix of a deployment that is to be listed; see `read_folder`."""
+class ReadFolder:
+    """Request to a worker: read a deployment; see `read_folder`."""
 
     prefix: str
     with_versions: bool
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """What stands there; None where that could not be found out."""
-
-    found: Found | None
+    def respond(self, bucket: BucketReader, _: OnProgress, /) -> Found | None:
+        """Return the objects; None if the deployment has grown too large."""
+        found = read_folder(bucket, self.prefix, with_versions=self.with_versions)
+        count = len(found.keys) if isinstance(found, Listed) else len(found)
+        return found if count <= MAX_DEPLOYMENT_OBJECTS else None
 
 
 class Relisting:
-    """Reads deployments in full, from any thread: by a copy of this Python, or where it fails here.
+    """Reads deployments in full, from any thread: in the worker, or here if that fails.
 
-    What it reads is judged by this one, as if it had read it.
+    The caller compares what was read with the plan, wherever it was read.
     """
 
-    def __init__(self, bucket: BucketReader, fork: Fork | None) -> None:
+    def __init__(self, bucket: BucketReader, worker: WorkerProcess | None) -> None:
         self._bucket = bucket
-        self._fork = fork
+        self._worker = worker
 
     def read(
         self,
-        one: Deployment,
+        deployment: Deployment,
         *,
         with_versions: bool,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> Found:
-        """Read what stands in a deployment by now; see `read_folder`.
+        """Read the current objects of a deployment; see `read_folder`.
 
-        Raises ListingError too where the copy failed, and nobody wants it any longer.
+        Raises ListingError, too, if the worker did not read it and the run is stopped.
         """
-        found = None
-        if self._fork is not None and _is_for_a_copy(one):
-            found = self._ask(self._fork, Asked(prefix=one.prefix, with_versions=with_versions))
-        if found is not None:
-            return found
+        if self._worker is not None and _fits_worker(deployment):
+            request = ReadFolder(prefix=deployment.prefix, with_versions=with_versions)
+            found = self._worker.call(request)
+            if found is not None:
+                return found
         if is_stopped():
-            raise ListingError(f"{one.prefix} was not listed again: the run has been stopped", "")
-        return read_folder(self._bucket, one.prefix, with_versions=with_versions)
+            raise ListingError(
+                f"{deployment.prefix} was not listed again: the run has been stopped", ""
+            )
+        return read_folder(self._bucket, deployment.prefix, with_versions=with_versions)
 
     def end(self) -> None:
-        """End the copy; who waits for it goes on."""
-        if self._fork is not None:
-            self._fork.end()
+        """End the worker; reads that wait for it continue without it."""
+        if self._worker is not None:
+            self._worker.end()
 
     def close(self) -> None:
-        """Let go of the copy; nothing may be read any longer."""
-        if self._fork is not None:
-            self._fork.close()
-
-    def _ask(self, fork: Fork, asked: Asked) -> Found | None:
-        with fork.line() as line:
-            said = line.hear() if line.ask(asked) else None
-            while said == STILL_AT_IT:
-                said = line.hear()
-        return said.found if isinstance(said, Answered) else None
+        """End the worker; nothing may be read any longer."""
+        if self._worker is not None:
+            self._worker.close()
 
 
-def begin_relisting(bucket: BucketReader, due: Iterable[Deployment]) -> Relisting:
-    """Prepare to list deployments again; to be done while this Python has but one thread."""
-    fork = None
-    if sum(one.object_count for one in due if _is_for_a_copy(one)) >= WORTH_A_COPY:
-        fork = fork_beside(bucket, _answer, lines=LISTING_WORKERS)
-    return Relisting(bucket, fork)
+def begin_relisting(bucket: BucketReader, deployments: Iterable[Deployment]) -> Relisting:
+    """Prepare to refresh deployments; a worker needs a process with a single thread."""
+    total = sum(deployment.object_count for deployment in deployments if _fits_worker(deployment))
+    worker = None
+    if total >= MIN_TOTAL_OBJECTS:
+        worker = start_worker(bucket, connections=LISTING_WORKERS)
+    return Relisting(bucket, worker)
 
 
-def _is_for_a_copy(one: Deployment) -> bool:
-    return one.object_count <= LARGEST
-
-
-def _answer(bucket: BucketReader, asked: Asked, say: Say) -> None:
-    """Read, and say now and then that it goes on: S3 may be slow."""
-    with ThreadPoolExecutor(1, "reading") as pool:
-        reading = pool.submit(read_folder, bucket, asked.prefix, with_versions=asked.with_versions)
-        while wait((reading,), timeout=BEAT_SECONDS).not_done:
-            say(STILL_AT_IT)
-    found = None if reading.exception() else reading.result()
-    if found is not None and _count(found) > LARGEST:
-        found = None  # it has grown
-    say(Answered(found=found))
-
-
-def _count(found: Found) -> int:
-    return len(found.keys) if isinstance(found, Listed) else len(found)
+def _fits_worker(deployment: Deployment) -> bool:
+    return deployment.object_count <= MAX_DEPLOYMENT_OBJECTS

@@ -15,10 +15,9 @@ from ci3.core.inventory.summary import Content, Sum, describe
 from ci3.core.model.deployment import Deployment, Hole, Inventory
 from ci3.core.model.objects import StoredObject
 from ci3.engine.inventory.folders import Folders, find_folders
-from ci3.engine.inventory.listing_worker import ListingSibling
-from ci3.engine.inventory.parallel_listing import FlatListing
+from ci3.engine.inventory.parallel_listing import FlatListing, ListSpans
 from ci3.engine.workers.progress import Progress
-from ci3.engine.workers.worker_process import Fork
+from ci3.engine.workers.worker_process import WorkerProcess
 from ci3.errors import DeniedError, ListingError
 
 LISTING_WORKERS = 16
@@ -33,8 +32,7 @@ class Scope:
     """What is a deployment, and when it is complete; see the settings of these names.
 
     With `is_begun` a deployment is only begun to be listed: one request, of up to 1,000 objects.
-    No more requests are out at once than `concurrency` says, those of a `fork` included, which
-    answers by `answer_spans`.
+    No more requests are out at once than `concurrency` says, those of the `worker` included.
     """
 
     prefix: str = ""
@@ -42,7 +40,7 @@ class Scope:
     required_file: str = ""
     is_begun: bool = False
     concurrency: int = MAXIMUM_CONCURRENCY
-    fork: Fork | None = field(default=None, compare=False)
+    worker: WorkerProcess | None = field(default=None, compare=False)
 
 
 def take_inventory(bucket: BucketReader, scope: Scope, progress: Progress) -> Inventory:
@@ -82,22 +80,14 @@ def _list_flat(
 
     None is where this S3 lists in another order than S3, or not everything: each alone may do.
     """
-    sibling = None
-    if scope.fork is not None:
-        sibling = ListingSibling(scope.fork, found, required_file=scope.required_file)
-    listing = FlatListing(
-        bucket,
-        found,
-        required_file=scope.required_file,
-        ceiling=scope.concurrency,
-        sibling=sibling,
-    )
+    spans = ListSpans(found=found, required_file=scope.required_file, ceiling=scope.concurrency)
+    listing = FlatListing(bucket, spans, scope.worker)
     try:
         with _shown(progress, "Listing deployments", len(found.names)):
-            share = listing.run(progress)
+            listed = listing.run(progress.advance)
     except (DeniedError, ListingError):
         return {}
-    return {name: one for name, one in share.sums.items() if name not in share.doubtful}
+    return {name: total for name, total in listed.sums.items() if name not in listed.doubtful}
 
 
 def finish_listing(  # noqa: PLR0913 - as above, and where the folders are among others

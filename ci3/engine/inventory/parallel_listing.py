@@ -1,16 +1,17 @@
 """Lists many deployments at once: ranges of neighbours, page after page, several at the same time.
 
-A worker that has nothing to do takes half of what the slowest has left; where much is left, another
-Python takes a share. What comes of it is what one listing for each deployment would give, for about
-as many requests as there are pages.
+A thread that has nothing to do takes half of what the slowest has left; where much is left, a
+worker process takes a part. The result is what one listing for each deployment would give, for
+about as many requests as there are pages.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import Condition
-from typing import Final
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.listing.pages import Page
@@ -19,84 +20,82 @@ from ci3.core.inventory.keyspace import end_of, is_sorted
 from ci3.core.inventory.summary import Content
 from ci3.engine.inventory.folders import Folders
 from ci3.engine.inventory.key_ranges import Range, Ranges, Span
-from ci3.engine.inventory.partial_listing import Edge, Share
-from ci3.engine.inventory.work_sharing import Sharing, Sibling
+from ci3.engine.inventory.work_sharing import PartialListing, SpanBoundary, WorkSharing
 from ci3.engine.workers.latency_limit import Latency
-from ci3.engine.workers.progress import Progress
 from ci3.engine.workers.wait import NOTICE_SECONDS
+from ci3.engine.workers.worker_process import OnProgress, WorkerProcess
 from ci3.errors import ListingError
-
-SHARE_SECONDS: Final = 0.02
-"""How often it is looked for whether a sibling is worth it, as long as it has nothing to do."""
 
 
 class DisorderError(ListingError):
     """This S3 does not list keys in the order of S3, so that no range of them can be relied on."""
 
 
-class FlatListing:
-    """One listing of the deployments that `found` names, or of those in some spans of keys.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSpans:
+    """What to list, here or as a request to a worker: what `found` names, or only some spans of it.
 
-    At most `ceiling` requests are out at once, those of the sibling included.
+    At most `ceiling` S3 requests are in flight.
     """
 
-    def __init__(  # noqa: PLR0913 - what is listed, and by how many
-        self,
-        bucket: BucketReader,
-        found: Folders,
-        *,
-        required_file: str,
-        ceiling: int,
-        spans: Sequence[Span] = (),
-        sibling: Sibling | None = None,
+    found: Folders
+    required_file: str
+    ceiling: int
+    spans: Sequence[Span] = ()
+
+    def respond(self, bucket: BucketReader, on_progress: OnProgress, /) -> PartialListing:
+        """List the spans in the worker."""
+        return FlatListing(bucket, self).run(on_progress)
+
+
+class FlatListing:
+    """One listing; with a worker, the ceiling applies to both processes together."""
+
+    def __init__(
+        self, bucket: BucketReader, listed: ListSpans, worker: WorkerProcess | None = None
     ) -> None:
         self._bucket = bucket
-        self._prefix = found.prefix
-        self._required_file = required_file
-        self._ranges = Ranges(found, ceiling=ceiling, spans=spans)
+        self._prefix = listed.found.prefix
+        self._required_file = listed.required_file
+        self._ceiling = listed.ceiling
+        self._ranges = Ranges(listed.found, ceiling=listed.ceiling, spans=listed.spans)
         self._spans = [(one.after, one.upto) for one in self._ranges.all]
-        self._latency = Latency(ceiling)
-        self._ceiling = ceiling
+        self._latency = Latency(listed.ceiling)
         self._active = 0
-        self._shares: list[Future[None]] = []
         self._is_stopped = False
         self._changed = Condition()
-        self._sharing = Sharing(
-            self._ranges, self._changed, self._latency, ceiling=ceiling, sibling=sibling
+        self._sharing = WorkSharing(
+            self._ranges, self._changed, self._latency, worker, partial(replace, listed)
         )
 
-    def run(self, progress: Progress) -> Share:
-        """List all.
+    def run(self, on_progress: OnProgress) -> PartialListing:
+        """List all, calling `on_progress` with the number of deployments begun since.
 
         Raises DisorderError where this S3 has another order, and AccessError as `list_pages` does.
         """
         if not self._ranges.folders:
-            return Share(sums={}, doubtful=frozenset(), edges=())
+            return PartialListing(sums={}, doubtful=frozenset(), boundaries=())
         with ThreadPoolExecutor(self._ceiling + 1, "listing") as pool:
             try:
-                self._share(pool)
-                workers = [pool.submit(self._work) for _ in range(self._ceiling)]
-                self._watch(pool, workers, progress)
+                sharing = pool.submit(self._stop_on_error, self._share)
+                workers = [
+                    pool.submit(self._stop_on_error, self._work) for _ in range(self._ceiling)
+                ]
+                self._watch(workers, on_progress)
             finally:
                 self._stop()
-        for one in (*workers, *self._shares):
-            one.result()
+        for future in (*workers, sharing):
+            future.result()
         return self._join()
 
-    def _watch(
-        self, pool: ThreadPoolExecutor, workers: Sequence[Future[None]], progress: Progress
-    ) -> None:
-        """Show the workers' progress until they are done; a sibling is not waited for beyond."""
+    def _watch(self, workers: Sequence[Future[None]], on_progress: OnProgress) -> None:
+        """Report progress until this process has nothing left to list."""
         total, shown = len(self._wanted()), 0
-        while wait(workers, timeout=self._notice_seconds()).not_done:
+        while wait(workers, timeout=NOTICE_SECONDS).not_done:
             begun = min(total, self._ranges.begun_count + self._sharing.begun_count)
-            progress.advance(max(0, begun - shown))
+            on_progress(max(0, begun - shown))
             shown = max(shown, begun)
-            self._share(pool)
-        progress.advance(total - shown)
-
-    def _notice_seconds(self) -> float:
-        return SHARE_SECONDS if self._sharing.may_begin else NOTICE_SECONDS
+        on_progress(total - shown)
 
     def _wanted(self) -> list[str]:
         return [folder for span in self._spans for folder in self._ranges.within(span)]
@@ -107,26 +106,20 @@ class FlatListing:
             self._changed.notify_all()
         self._sharing.close()
 
-    def _share(self, pool: ThreadPoolExecutor) -> None:
-        """Have the sibling begin, if that is worth it by now."""
-        if (sibling := self._sharing.begin()) is not None:
-            self._shares.append(pool.submit(self._share_with, sibling))
-
-    def _share_with(self, sibling: Sibling) -> None:
+    def _stop_on_error(self, task: Callable[[], None]) -> None:
         try:
-            self._sharing.run(sibling, lambda: self._active <= self._latency.ceiling)
+            task()
         except BaseException:
             self._stop()
             raise
+
+    def _share(self) -> None:
+        self._sharing.run(lambda: self._active <= self._latency.ceiling)
 
     def _work(self) -> None:
         """List range after range, until none is left."""
-        try:
-            while (one := self._take()) is not None:
-                self._leave(one, is_done=self._list(one))
-        except BaseException:
-            self._stop()
-            raise
+        while (one := self._take()) is not None:
+            self._leave(one, is_done=self._list(one))
 
     def _take(self) -> Range | None:
         """Wait for a range to list; None when all are listed, or in the hands of others."""
@@ -138,7 +131,7 @@ class FlatListing:
                         self._active += 1
                         self._changed.notify()  # what was taken may be worth parting
                         return one
-                if not self._active and not self._sharing.away:
+                if not self._active and not self._sharing.range_count:
                     return None
                 self._changed.wait()
             return None
@@ -228,7 +221,7 @@ class FlatListing:
             one.contents[folder] = Content(folder, self._required_file, is_first)
         return one.contents[folder]
 
-    def _join(self) -> Share:
+    def _join(self) -> PartialListing:
         """Join what the ranges found; where two did not meet, or nothing was found, is doubt."""
         ranges = sorted(self._ranges.all, key=lambda one: one.after)
         joined: dict[str, Content] = {}
@@ -251,15 +244,15 @@ class FlatListing:
         # Nothing is listed twice, but if it were, neither would be the whole.
         unsure |= sums.keys() & self._sharing.sums.keys()
         sums |= self._sharing.sums
-        return Share(
+        return PartialListing(
             sums=sums,
             doubtful=frozenset(unsure | (names - sums.keys())),
-            edges=tuple(self._edge(span) for span in self._spans),
+            boundaries=tuple(self._boundary(span) for span in self._spans),
         )
 
-    def _edge(self, span: Span) -> Edge:
-        """Give what was seen at the ends of a span, which may have been parted since."""
+    def _boundary(self, span: Span) -> SpanBoundary:
+        """Return what was listed at the ends of a span, which may have been split since."""
         after, upto = span
         begin = next(one for one in self._ranges.all if one.after == after)
         end = next(one for one in self._ranges.all if one.upto == upto)
-        return Edge(first=begin.first, beyond=end.beyond, ends_early=end.ends_early)
+        return SpanBoundary(first=begin.first, beyond=end.beyond, ends_early=end.ends_early)

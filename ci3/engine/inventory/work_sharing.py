@@ -1,45 +1,48 @@
-"""Shares what is left of a listing with a sibling: another Python, since one has but one core."""
+"""Shares what is left of a listing with a worker process, since one process parses on one core."""
 
 from collections.abc import Callable, Sequence
-from threading import Condition
-from typing import TYPE_CHECKING, Final, Protocol
+from dataclasses import dataclass
+from threading import Condition, Event
+from typing import Final
 
-from ci3.engine.inventory.key_ranges import Range, Ranges, Span
-from ci3.engine.inventory.partial_listing import Share
+from ci3.core.inventory.summary import Sum
+from ci3.engine.inventory.key_ranges import Range, Ranges
 from ci3.engine.workers.latency_limit import Latency
+from ci3.engine.workers.worker_process import Request, WorkerProcess
 
-if TYPE_CHECKING:
-    from ci3.core.inventory.summary import Sum
-
-WORTH_A_SIBLING: Final = 20_000
-"""Objects left, or as many deployments as may hold them, from which on one takes part."""
-WORTH_A_SHARE: Final = 20_000
-"""Objects left of which it takes a share: each costs some requests."""
-LARGEST_SHARE: Final = 2_000_000
-"""Objects in a share: what may have to be listed again is seconds of work, and keys last for it."""
-
-
-class Sibling(Protocol):
-    """Another Python that lists as this one does, at the same time: each reads with one core."""
-
-    def list_spans(
-        self, spans: Sequence[Span], ceiling: int, count: Callable[[int], None]
-    ) -> Share | None:
-        """List spans with so many requests out at once, counting deployments as they are begun.
-
-        None, where that failed, says nothing about the bucket: what was asked for is still to be
-        listed.
-        """
-
-    def end(self) -> None:
-        """End it, whatever it does, from any thread; who waits for it goes on."""
+MIN_OBJECTS_TO_START: Final = 20_000
+"""Estimated number of objects left from which on the worker takes part."""
+MIN_OBJECTS_TO_SHARE: Final = 20_000
+"""Estimated number of objects left of which it takes another part: each costs some requests."""
+MAX_SHARED_OBJECTS: Final = 2_000_000
+"""Objects in a part: seconds of work to repeat after a failure, done before the keys expire."""
+START_CHECK_SECONDS: Final = 0.02
+"""How often it is checked whether enough is left for the worker to start."""
 
 
-class Sharing:
-    """The sibling of one listing, if it has one, and what that has; `changed` guards it all.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanBoundary:
+    """What a listing showed at the ends of a span; see `Range`."""
 
-    `ceiling` is how many requests may be out at once, of both Pythons together; `latency` is told
-    what of that is left for this one.
+    first: str | None
+    beyond: str | None
+    ends_early: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartialListing:
+    """The deployments of some spans, by name; those in doubt; the boundary of each span."""
+
+    sums: dict[str, Sum]
+    doubtful: frozenset[str]
+    boundaries: tuple[SpanBoundary, ...]
+
+
+class WorkSharing:
+    """Gives ranges of a listing to a worker, if there is one; `changed` guards all state.
+
+    `make_request` returns the request to list `spans` with at most `ceiling` S3 requests in flight.
+    Those of both processes together are never more than `latency.ceiling`.
     """
 
     def __init__(
@@ -47,92 +50,90 @@ class Sharing:
         ranges: Ranges,
         changed: Condition,
         latency: Latency,
-        *,
-        ceiling: int,
-        sibling: Sibling | None,
+        worker: WorkerProcess | None,
+        make_request: Callable[..., Request[PartialListing]],
     ) -> None:
-        self.away = 0
-        """Ranges that the sibling has."""
+        self.range_count = 0
+        """Ranges that the worker has."""
         self.begun_count = 0
-        """Deployments that it has come to."""
+        """Deployments that the worker has begun to list."""
         self.sums: dict[str, Sum] = {}
         self.doubtful: set[str] = set()
         self._ranges = ranges
         self._changed = changed
         self._latency = latency
-        self._ceiling = ceiling
-        self._idle = sibling if ceiling > 1 else None
-        self._sibling: Sibling | None = None
-        self._counted = 0
-        self._is_closed = False
+        self._ceiling = latency.ceiling
+        self._worker = worker
+        self._make_request = make_request
+        self._unconfirmed_count = 0
+        self._closed = Event()
 
-    @property
-    def may_begin(self) -> bool:
-        """Whether there is a sibling that has nothing to do yet."""
-        return self._idle is not None
+    def run(self, is_within_ceiling: Callable[[], bool]) -> None:
+        """Have the worker list one part after another, as soon and as long as that pays.
 
-    def begin(self) -> Sibling | None:
-        """Give, once, the sibling, when that is worth it; half of the requests are its own then."""
-        with self._changed:
-            if self._idle is None or self._ranges.left() < WORTH_A_SIBLING:
-                return None
-            self._sibling, self._idle = self._idle, None
-            self._latency.ceiling = self._ceiling - self._ceiling // 2
-            return self._sibling
-
-    def run(self, sibling: Sibling, is_within: Callable[[], bool]) -> None:
-        """Have the sibling list share after share, as long as that is worth it.
-
-        It begins once this Python `is_within` what is left for it of the requests.
+        The first part waits until this process `is_within_ceiling`, of which it has half by then.
         """
+        if self._worker is None or self._ceiling <= 1:
+            return
+        while not self._start():
+            if self._closed.wait(START_CHECK_SECONDS):
+                return
         try:
-            is_serving = True
-            while is_serving and (given := self._give(is_within)):
-                spans = [(one.after, one.upto) for one in given]
-                share = sibling.list_spans(spans, self._ceiling // 2, self._count)
-                is_serving = self._take_back(given, share)
+            while ranges := self._give(is_within_ceiling):
+                spans = [(part.after, part.upto) for part in ranges]
+                request = self._make_request(spans=spans, ceiling=self._ceiling // 2)
+                if not self._take_back(ranges, self._worker.call(request, self._count)):
+                    return
         finally:
             with self._changed:
                 self._latency.ceiling = self._ceiling
 
     def close(self) -> None:
-        """Give the sibling nothing more; end it where it has something."""
+        """Give the worker nothing more; end it if it is at work."""
         with self._changed:
-            self._is_closed = True
+            self._closed.set()
             self._changed.notify_all()
-            busy = self._sibling if self.away else None
-        if busy is not None:
-            busy.end()
+            if self._worker is not None and self.range_count:
+                self._worker.end()
 
-    def _give(self, is_within: Callable[[], bool]) -> Sequence[Range]:
-        """Give half of what is left, or where that is very much a part of it."""
+    def _start(self) -> bool:
+        """Reserve half of the S3 requests for the worker if enough is left to list."""
         with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or is_within())
-            if self._is_closed or self._ranges.left() < WORTH_A_SHARE:
-                return ()
-            given = self._ranges.give_away(LARGEST_SHARE)
-            self.away += len(given)
-            self._counted = 0
-            return given
-
-    def _take_back(self, given: Sequence[Range], share: Share | None) -> bool:
-        """Note what was listed; where nothing was, it falls back to this Python."""
-        with self._changed:
-            self.away -= len(given)
-            self._changed.notify_all()
-            if share is None:
-                self.begun_count -= self._counted
-                for one in given:
-                    one.put_down()
+            if self._ranges.left() < MIN_OBJECTS_TO_START:
                 return False
-            for one, edge in zip(given, share.edges, strict=True):
-                one.first, one.beyond, one.ends_early = edge.first, edge.beyond, edge.ends_early
-                one.is_done = True
-            self.sums |= share.sums
-            self.doubtful |= share.doubtful
+            self._latency.ceiling = self._ceiling - self._ceiling // 2
+            return True
+
+    def _give(self, is_within_ceiling: Callable[[], bool]) -> Sequence[Range]:
+        """Take half of what is left, up to the maximum."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed.is_set() or is_within_ceiling())
+            if self._closed.is_set() or self._ranges.left() < MIN_OBJECTS_TO_SHARE:
+                return ()
+            ranges = self._ranges.give_away(MAX_SHARED_OBJECTS)
+            self.range_count += len(ranges)
+            self._unconfirmed_count = 0
+            return ranges
+
+    def _take_back(self, ranges: Sequence[Range], listing: PartialListing | None) -> bool:
+        """Enter what was listed; without a usable listing, leave the ranges to this process."""
+        with self._changed:
+            self.range_count -= len(ranges)
+            self._changed.notify_all()
+            if listing is None or len(listing.boundaries) != len(ranges):
+                self.begun_count -= self._unconfirmed_count
+                for part in ranges:
+                    part.put_down()
+                return False
+            for part, boundary in zip(ranges, listing.boundaries, strict=True):
+                part.first, part.beyond = boundary.first, boundary.beyond
+                part.ends_early = boundary.ends_early
+                part.is_done = True
+            self.sums |= listing.sums
+            self.doubtful |= listing.doubtful
             return True
 
     def _count(self, begun: int) -> None:
         with self._changed:
             self.begun_count += begun
-            self._counted += begun
+            self._unconfirmed_count += begun

@@ -1,6 +1,23 @@
-"""A copy of this Python that reads the same bucket at its side, since one uses but one core.
+"""A worker process: a fork of this process that reads the same bucket on a second core.
 
-Whatever goes wrong with it, what it was asked is found out here.
+The parent sends a request over a connection (a socket pair), together with what it takes to open
+the bucket, and receives any number of progress messages, then one response. All are pickled. A
+connection has one request at a time; several connections serve several requests at once.
+
+Parent and worker share only these connections. The worker starts with the parent's memory as it was
+at the fork, copied on write: code and modules, but no later change. Access keys reach it through
+memory and connections alone. It must not keep:
+
+- File descriptors. An inherited journal keeps its lock after the parent has ended, so that a resume
+  fails. An inherited pipe end hides from its reader that the writer has closed it. Each descriptor
+  is replaced by /dev/null instead of closed, so that a number that an inherited object still holds
+  never refers to a file of the worker.
+- Output. Buffered text would be written twice, so that it is flushed before the fork, and the
+  worker ends without the parent's exit handlers.
+- Connections to S3. Two processes that use one TLS connection corrupt it: the worker opens its own.
+- Locks. One that another thread held at the fork is never released: a fork needs a single thread.
+- Signal handlers. An interrupt is the parent's to handle. The worker ignores it, and is killed by
+  SIGTERM, when the parent ends it, and by the kernel when the parent dies.
 """
 
 import gc
@@ -9,12 +26,14 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from ci3.aws.bucket import BucketReader
 from ci3.errors import AccessError
@@ -27,133 +46,113 @@ if TYPE_CHECKING:
 
     Pipe = Connection[Any, Any]
 
+HEARTBEAT_SECONDS: Final = 5.0
+"""How often the worker sends progress of 0 steps for each request that it works on."""
 SILENCE_SECONDS: Final = 60
-"""A copy that works on an answer says something before that is over, or it is stuck."""
+"""How long the parent waits for a message before it ends the worker."""
 _CPU_MAX: Final = Path("/sys/fs/cgroup/cpu.max")
 _THREADS: Final = Path("/proc/self/task")
 _FILES: Final = Path("/proc/self/fd")
 _PR_SET_PDEATHSIG: Final = 1
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
-Say = Callable[[object], None]
-"""Says something to the Python that asks; never None."""
-Answer = Callable[[BucketReader, Any, Say], None]
-"""Answers a question about a bucket, by as much as is to be said, in any thread of the copy."""
+Response_co = TypeVar("Response_co", covariant=True)
+OnProgress = Callable[[int], None]
+"""Receives the number of steps done since the last call."""
 
 
-class Fork:
-    """A copy of this Python that answers questions, as many at once as there are pipes to it."""
+class Request(Protocol[Response_co]):
+    """A request to the worker: a dataclass that can be pickled."""
+
+    def respond(self, bucket: BucketReader, on_progress: OnProgress, /) -> Response_co:
+        """Return the response; runs in the worker, in the thread of a connection.
+
+        None and an AccessError leave the work to the parent. Any other error ends the worker.
+        """
+
+
+class WorkerProcess:
+    """A running worker; serves as many requests at once as it has connections."""
 
     def __init__(
         self, bucket: BucketReader, process: "ForkProcess", pipes: "Sequence[Pipe]"
     ) -> None:
         self._bucket = bucket
         self._process = process
-        self._is_over = False
+        self._is_ended = False
         self._pipes = pipes
-        self._free: SimpleQueue[Pipe] = SimpleQueue()
-        for one in pipes:
-            self._free.put(one)
+        self._idle: SimpleQueue[Pipe] = SimpleQueue()
+        for pipe in pipes:
+            self._idle.put(pipe)
 
-    @contextmanager
-    def line(self) -> "Iterator[Line]":
-        """Have a line of one's own to the copy, in any thread, once there is one free."""
-        pipe = self._free.get()
+    def call(
+        self, request: Request[Response_co], on_progress: OnProgress = lambda _: None
+    ) -> Response_co | None:
+        """Send a request, from any thread, and wait for its response.
+
+        None says nothing about the bucket: the caller does the work itself. The worker could not do
+        it, was silent for too long or has ended, or the keys have expired.
+        """
+        access = None
+        with suppress(AccessError):  # the keys have expired: the caller reports it
+            access = None if self._is_ended else _open(self._bucket)
+        if access is None:
+            return None
+        pipe = self._idle.get()
+        has_response = False
         try:
-            yield Line(self, pipe)
+            for has_response, content in _exchange(pipe, (access, request)):
+                if has_response:
+                    return cast("Response_co | None", content)
+                on_progress(content)
+            return None
         finally:
-            self._free.put(pipe)
-
-    def opening(self) -> "Opening | None":
-        """Give what it is to open the bucket with now: keys expire. None where it has ended."""
-        if self._is_over:
-            return None
-        try:
-            return self._bucket.opening()
-        except (AccessError, OSError, ValueError, RuntimeError):  # or the keys have ended
-            return None
+            if not has_response:
+                self.end()  # a late response would be taken for that of the next request
+            self._idle.put(pipe)
 
     def end(self) -> None:
-        """End it, whatever it does, from any thread; who waits for it goes on."""
-        self._is_over = True
+        """Kill the worker, from any thread; calls that wait for it return None."""
+        self._is_ended = True
         self._process.kill()
 
     def close(self) -> None:
-        """End it, and let go of its pipes; nobody may wait for it any longer."""
+        """Kill the worker and close the connections; no call may be waiting."""
         self.end()
         self._process.join()
-        for one in self._pipes:
-            one.close()
+        for pipe in self._pipes:
+            pipe.close()
 
 
-class Line:
-    """One conversation with a copy of this Python."""
-
-    def __init__(self, fork: Fork, pipe: "Pipe") -> None:
-        self._fork = fork
-        self._pipe = pipe
-
-    def ask(self, question: object) -> bool:
-        """Ask; false where the copy has ended."""
-        opening = self._fork.opening()
-        if opening is None:
-            return False
-        try:
-            self._pipe.send((opening, question))
-        except (OSError, ValueError):  # it has ended, or does not take it
-            self._fork.end()
-            return False
-        return True
-
-    def hear(self) -> Any:  # noqa: ANN401 - as the answer has it
-        """Wait for what it says next.
-
-        None where it has ended, or is silent for too long: then it is ended, since what it might
-        say later would be taken for another answer.
-        """
-        try:
-            if self._pipe.poll(SILENCE_SECONDS):
-                return self._pipe.recv()
-        except Exception:  # noqa: BLE001, S110 - whatever of it was heard is of no use
-            pass
-        self._fork.end()
-        return None
+def _exchange(pipe: "Pipe", message: object) -> Iterator[tuple[bool, Any]]:
+    """Send a message and yield what comes back, until the worker ends or is silent."""
+    with suppress(Exception):  # a broken message is of no use, whatever is wrong with it
+        pipe.send(message)
+        while pipe.poll(SILENCE_SECONDS):
+            yield pipe.recv()
 
 
-@contextmanager
-def forked(bucket: BucketReader, answer: Answer) -> Iterator[Fork | None]:
-    """Have a copy of this Python at its side for a while; see `fork_beside`."""
-    fork = fork_beside(bucket, answer)
-    try:
-        yield fork
-    finally:
-        if fork is not None:
-            fork.close()
+def start_worker(bucket: BucketReader, *, connections: int = 1) -> WorkerProcess | None:
+    """Fork a worker, within milliseconds; None without a core for it or if it can't be forked.
 
-
-def fork_beside(bucket: BucketReader, answer: Answer, *, lines: int = 1) -> Fork | None:
-    """Make a copy of this Python that answers questions; None where that wins nothing.
-
-    It is there within milliseconds, and holds little memory of its own. This Python must have but
-    one thread at that moment: what others do and hold would not be copied. Raises AccessError where
-    the credentials can't be had, as any request would.
+    This process must have a single thread. Only Linux shows that, and the system libraries of macOS
+    do not support a fork. Raises AccessError if the keys can't be had, as any S3 request would.
     """
-    if _count_cores() <= 1:
+    access = _open(bucket) if _count_cores() > 1 else None
+    if access is None or not _is_single_threaded():
         return None
+    return _fork(bucket, access, connections)
+
+
+def _open(bucket: BucketReader) -> "Opening | None":
+    """Return the bucket's address and the current keys; None without keys."""
     try:
-        opening = bucket.opening()
-    except (OSError, ValueError, RuntimeError):  # whoever asks S3 tells of it
+        return bucket.opening()
+    except (OSError, ValueError, RuntimeError):  # the next S3 request reports it
         return None
-    if opening is None or not _is_alone():
-        return None
-    return _fork(bucket, opening, answer, lines)
 
 
-def _is_alone() -> bool:
-    """Whether this Python has but one thread; true on Linux alone, where that can be seen.
-
-    What macOS gives a program does not bear to be copied.
-    """
+def _is_single_threaded() -> bool:
     try:
         return len([*_THREADS.iterdir()]) == 1
     except OSError:
@@ -161,82 +160,83 @@ def _is_alone() -> bool:
 
 
 def _count_cores() -> int:
-    """Count the cores that this Python may use, where it is a container's with the share of that.
+    """Count the cores that this process may use; a container's CPU quota is rounded down.
 
     Source: https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:
         quota, period = map(int, _CPU_MAX.read_text().split())
-    except (OSError, ValueError):  # there is none, or it says "max"
+    except (OSError, ValueError):  # no such file, or "max" instead of a number
         return cores or 1
     return min(cores or 1, quota // period)
 
 
-def _fork(bucket: BucketReader, opening: "Opening", answer: Answer, lines: int) -> Fork | None:
-    from multiprocessing import get_context  # noqa: PLC0415 - only who lists needs it
+def _fork(bucket: BucketReader, access: "Opening", connections: int) -> WorkerProcess | None:
+    from multiprocessing import get_context  # noqa: PLC0415 - only a listing needs it
 
     context = get_context("fork")
     pipes: list[tuple[Pipe, Pipe]] = []
-    for stream in (sys.stdout, sys.stderr):  # it is done with signals blocked below
+    for stream in (sys.stdout, sys.stderr):  # multiprocessing does it too, with signals blocked
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    # An interrupt in the midst of it would be one more time in the copy.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    # An interrupt during the fork would run the parent's handler in the worker, too.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        pipes += (context.Pipe() for _ in range(lines))
-        ours, theirs = [one for one, _ in pipes], [other for _, other in pipes]
-        for one in ours:
-            _bound(one)
-        words = (os.getpid(), opening, answer, theirs)
-        process = context.Process(target=_be, args=words, daemon=True)
+        pipes += (context.Pipe() for _ in range(connections))
+        parent_ends, worker_ends = [pair[0] for pair in pipes], [pair[1] for pair in pipes]
+        for pipe in parent_ends:
+            _limit_blocking(pipe)
+        arguments = (os.getpid(), access, worker_ends)
+        process = context.Process(target=_worker_main, args=arguments, daemon=True)
         process.start()
-    except OSError:  # there may be no more processes, or files
-        for one, _ in pipes:
-            one.close()
+    except OSError:  # the limit of processes or of open files is reached
+        for parent_end, _ in pipes:
+            parent_end.close()
         return None
     finally:
-        for _, other in pipes:
-            other.close()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return Fork(bucket, process, ours)
+        for _, worker_end in pipes:
+            worker_end.close()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return WorkerProcess(bucket, process, parent_ends)
 
 
-def _bound(pipe: "Pipe") -> None:
-    """See to it that one who stands still in the midst of a word is not waited for without end.
+def _limit_blocking(pipe: "Pipe") -> None:
+    """Apply the silence limit to a message that stops half-way, too.
 
     Source: https://man7.org/linux/man-pages/man7/socket.7.html (SO_RCVTIMEO and SO_SNDTIMEO)
     """
     seconds, rest = divmod(SILENCE_SECONDS, 1)
-    length = struct.pack("ll", int(seconds), int(rest * 1_000_000))
-    with socket.socket(fileno=os.dup(pipe.fileno())) as same:
-        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, length)
-        same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, length)
+    timeval = struct.pack("ll", int(seconds), int(rest * 1_000_000))
+    with socket.socket(fileno=os.dup(pipe.fileno())) as duplicate:
+        duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+        duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
 
 
-def _be(asker: int, opening: "Opening", answer: Answer, pipes: "Sequence[Pipe]") -> None:
-    """Be the copy: answer until the Python that asks lets go, or is gone.
-
-    An interrupt is for that one to deal with.
-    """
+def _worker_main(parent_pid: int, access: "Opening", pipes: "Sequence[Pipe]") -> None:
+    """Serve each connection in a thread, and send heartbeats, until the parent closes or dies."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        _end_with(asker)
-        _let_go({one.fileno() for one in pipes})
-        gc.freeze()  # what is looked at for garbage would have to be copied
-        opened = _Opened(opening)
-        for pipe in pipes[1:]:
-            Thread(target=_answer, args=(answer, pipe, opened), daemon=True).start()
-        _answer(answer, pipes[0], opened)
+        _die_with_parent(parent_pid)
+        _drop_inherited_fds({pipe.fileno() for pipe in pipes})
+        gc.freeze()  # a collection would write to, and so copy, all inherited memory
+        _reopen(access)
+        servers = [_RequestServer(pipe) for pipe in pipes]
+        for server in servers:
+            Thread(target=server.run, daemon=True).start()
+        while True:
+            time.sleep(HEARTBEAT_SECONDS)
+            for server in servers:
+                server.report_progress(0)
     finally:
         os._exit(0)
 
 
-def _end_with(asker: int) -> None:
-    """End when the Python that asks is gone, whatever is being waited for.
+def _die_with_parent(parent_pid: int) -> None:
+    """Have the kernel kill this process when the parent dies, even while it waits for S3.
 
     Source: https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
     """
@@ -244,43 +244,50 @@ def _end_with(asker: int) -> None:
         import ctypes  # noqa: PLC0415 - not every Python has it
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != asker:
+    if os.getppid() != parent_pid:  # it died before
         os._exit(0)
 
 
-def _let_go(own: Set[int]) -> None:
-    """Let go of whatever else is open: files to be written, locks and connections are the other's.
-
-    Nothing takes the place of each, so that a number that somebody still holds is none of ours.
-    """
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for one in [int(entry.name) for entry in _FILES.iterdir()]:
-        if one not in own and one != nothing:
-            with suppress(OSError):  # the list's own is closed by now
-                os.dup2(nothing, one, inheritable=False)
+def _drop_inherited_fds(kept: Set[int]) -> None:
+    """Replace every other file descriptor by /dev/null; the module's docstring says why."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in [int(entry.name) for entry in _FILES.iterdir()]:
+        if descriptor not in kept and descriptor != null:
+            with suppress(OSError):  # that of the directory itself is closed by now
+                os.dup2(null, descriptor, inheritable=False)
 
 
-class _Opened:
-    """The bucket as it was opened last, or anew where the keys are others."""
+_REOPEN_LOCK: Final = Lock()
+_reopen = lru_cache(maxsize=1)(BucketReader.reopen)  # anew when the parent sends other keys
 
-    def __init__(self, opening: "Opening") -> None:
+
+class _RequestServer:
+    """The worker's end of a connection."""
+
+    def __init__(self, pipe: "Pipe") -> None:
+        self._pipe = pipe
         self._lock = Lock()
-        self._opening = opening
-        self._reader = BucketReader.reopen(opening)
+        self._is_busy = False
 
-    def reader(self, opening: "Opening") -> BucketReader:
+    def run(self) -> None:
+        """Respond to requests; a closed connection and an error end the process."""
+        try:
+            while True:
+                access, request = self._pipe.recv()
+                self._is_busy = True
+                with _REOPEN_LOCK:
+                    bucket = _reopen(access)
+                response = None
+                with suppress(AccessError):  # the parent tries it, too, and reports the reason
+                    response = request.respond(bucket, self.report_progress)
+                with self._lock:
+                    self._is_busy = False
+                    self._pipe.send((True, response))
+        finally:
+            os._exit(0)
+
+    def report_progress(self, steps: int) -> None:
+        """Send progress while a request is served; nobody waits for it otherwise."""
         with self._lock:
-            if opening != self._opening:
-                self._reader = BucketReader.reopen(opening)
-                self._opening = opening
-            return self._reader
-
-
-def _answer(answer: Answer, pipe: "Pipe", opened: _Opened) -> None:
-    """Answer what comes through one pipe; whatever fails ends the copy."""
-    try:
-        while True:
-            opening, question = pipe.recv()
-            answer(opened.reader(opening), question, pipe.send)
-    finally:
-        os._exit(0)
+            if self._is_busy:
+                self._pipe.send((False, steps))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ci3.engine.deletion import refresh as relisting
-from ci3.engine.inventory import work_sharing as sharing
+from ci3.engine.deletion import refresh
+from ci3.engine.inventory import work_sharing
 from ci3.errors import ExitCode
 from tests.support.cleanup_run import apply
 from tests.support.concurrency_meter import Meter
@@ -12,7 +12,7 @@ from tests.support.s3.moto_s3 import Bucket
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("has_copy", [True, False])
+@pytest.mark.parametrize("has_worker", [True, False])
 @pytest.mark.parametrize("concurrency", [1, 2, 5])
 def test_never_more_requests_at_once_than_concurrency_says(  # noqa: PLR0917 - fixtures
     bucket: Bucket,
@@ -20,13 +20,13 @@ def test_never_more_requests_at_once_than_concurrency_says(  # noqa: PLR0917 - f
     monkeypatch: pytest.MonkeyPatch,
     forks: None,
     concurrency: int,
-    has_copy: bool,
+    has_worker: bool,
 ) -> None:
-    """Those of a copy of this Python count too, which here takes part in whatever it can."""
-    worth = 1 if has_copy else 10**9
-    monkeypatch.setattr(sharing, "WORTH_A_SIBLING", worth)
-    monkeypatch.setattr(sharing, "WORTH_A_SHARE", worth)
-    monkeypatch.setattr(relisting, "WORTH_A_COPY", worth)
+    """Those of the worker process count, too, which takes part in whatever it can here."""
+    worth = 1 if has_worker else 10**9
+    monkeypatch.setattr(work_sharing, "MIN_OBJECTS_TO_START", worth)
+    monkeypatch.setattr(work_sharing, "MIN_OBJECTS_TO_SHARE", worth)
+    monkeypatch.setattr(refresh, "MIN_TOTAL_OBJECTS", worth)
     bucket.deploy("new", days=1)
     for number in range(12):
         bucket.deploy(f"old-{number:02}", days=10 + number, files=120)

@@ -48,21 +48,21 @@ def test_the_runs_of_these_tests_can_write_nothing_and_have_no_capabilities():
     assert run.stdout.split() == ["EROFS", "0000000000000000"], run.stderr
 
 
-def test_copy_of_the_python_reads_in_the_image_as_locked_up_as_it_is(bucket):
+def test_worker_reads_in_the_hardened_image(bucket):
     bucket.deploy("shop", days=1)
     run = run_python(
         "from ci3.aws.bucket import BucketReader\n"
-        "from ci3.engine.workers import worker_process as fork\n"
+        "from contextlib import closing\n"
+        "from ci3.engine.workers import worker_process\n"
         "from ci3.engine.inventory.folders import find_folders\n"
-        "from ci3.engine.inventory.listing_worker import ListingSibling, answer_spans\n"
+        "from ci3.engine.inventory.parallel_listing import ListSpans\n"
         f"reader = BucketReader(bucket={bucket.name!r}, region='', "
         f"endpoint_url={bucket.endpoint_url!r})\n"
         "found = find_folders(reader, '')\n"
-        "fork._count_cores = lambda: 2\n"
-        "with fork.forked(reader, answer_spans) as copy:\n"
-        "    sibling = ListingSibling(copy, found, required_file='')\n"
-        "    share = sibling.list_spans([('', None)], 2, lambda count: None)\n"
-        "print(*share.sums, share.sums['shop'].object_count)\n",
+        "worker_process._count_cores = lambda: 2\n"
+        "with closing(worker_process.start_worker(reader)) as worker:\n"
+        "    listed = worker.call(ListSpans(found=found, required_file='', ceiling=2))\n"
+        "print(*listed.sums, listed.sums['shop'].object_count)\n",
         env=CREDENTIALS,
     )
     assert run.stdout.split() == ["shop", "3"], run.stderr

@@ -1,11 +1,12 @@
-"""What a sibling lists at our side is what would be listed here, whatever becomes of it."""
+"""A shared listing gives what an unshared one gives, whatever happens to the worker."""
 
 import pickle
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from threading import Condition, Event
 
 import pytest
@@ -15,23 +16,20 @@ from ci3.engine.inventory import (
     key_ranges as ranges,
 )
 from ci3.engine.inventory import (
-    parallel_listing as flat,
-)
-from ci3.engine.inventory import (
     work_sharing as sharing,
 )
 from ci3.engine.inventory.folders import Folders, find_folders
-from ci3.engine.inventory.key_ranges import Span
-from ci3.engine.inventory.parallel_listing import FlatListing
-from ci3.engine.inventory.partial_listing import Share
+from ci3.engine.inventory.parallel_listing import FlatListing, ListSpans
+from ci3.engine.inventory.work_sharing import PartialListing
 from ci3.engine.workers.latency_limit import Latency
-from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.worker_process import OnProgress
 from ci3.errors import AccessError
 from tests.support.concurrency_meter import Meter
 from tests.unit.engine.inventory.sorted_bucket import SortedBucket
 from tests.unit.engine.inventory.test_parallel_listing import each_alone, make_keys
 
 RUN_SECONDS = 6
+NOTHING = PartialListing(sums={}, doubtful=frozenset(), boundaries=())
 MANY = {f"{number:02}/{inner:03}" for number in range(60) for inner in range(20)}
 
 
@@ -41,9 +39,9 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     small = {"PAGE_SIZE": 5, "WORTH_PARTING": 10, "WORTH_GIVING": 1, "PRESUMED_OBJECTS": 2}
     for name, value in small.items():
         monkeypatch.setattr(ranges, name, value)
-    for name in ("WORTH_A_SIBLING", "WORTH_A_SHARE"):
+    for name in ("MIN_OBJECTS_TO_START", "MIN_OBJECTS_TO_SHARE"):
         monkeypatch.setattr(sharing, name, 1)
-    monkeypatch.setattr(flat, "SHARE_SECONDS", 0.0002)
+    monkeypatch.setattr(sharing, "START_CHECK_SECONDS", 0.0002)
 
 
 class Metered:
@@ -86,47 +84,48 @@ class Watched:
             yield page
 
 
-class ThreadSibling:
-    """A sibling in a thread; what it says goes through a pickle as a real one's does.
+class ThreadWorker:
+    """A worker in a thread; requests and responses are pickled as a real one's are.
 
-    It fails at its `fails_at`th share.
+    It fails at its `fails_at`th call.
     """
 
-    def __init__(self, bucket, found: Folders, fails_at: int | None = None) -> None:
+    def __init__(self, bucket, fails_at: int | None = None) -> None:
         self._bucket = bucket
-        self._found = found
         self.fails_at = fails_at
-        self.spans: list[Span] = []
-        self.shares = 0
+        self.spans: list[tuple[str, str | None]] = []
+        self.calls = 0
         self.ended = Event()
 
-    def list_spans(
-        self, spans: Sequence[Span], ceiling: int, count: Callable[[int], None]
-    ) -> Share | None:
-        self.spans += spans
-        self.shares += 1
-        if self.shares == self.fails_at:
-            count(3)
+    def call(self, request: ListSpans, on_progress: OnProgress) -> PartialListing | None:
+        self.spans += request.spans
+        self.calls += 1
+        if self.calls == self.fails_at:
+            on_progress(3)
             return None
-        listing = FlatListing(
-            self._bucket, self._found, required_file="", ceiling=ceiling, spans=spans
-        )
-        return pickle.loads(pickle.dumps(listing.run(Silent())))  # noqa: S301 - our own
+        request = pickle.loads(pickle.dumps(request))  # noqa: S301 - our own
+        response = request.respond(self._bucket, lambda _: None)
+        return pickle.loads(pickle.dumps(response))  # noqa: S301 - our own
 
     def end(self) -> None:
         self.ended.set()
 
 
-def list_with(bucket, sibling: ThreadSibling | None, found: Folders, *, ceiling: int) -> Share:
-    listing = FlatListing(bucket, found, required_file="", ceiling=ceiling, sibling=sibling)
-    return listing.run(Silent())
+def everything(found: Folders, ceiling: int) -> ListSpans:
+    return ListSpans(found=found, required_file="", ceiling=ceiling)
 
 
-def described(share: Share, prefix: str) -> list[Deployment]:
-    return [one.describe(name, f"{prefix}{name}/") for name, one in sorted(share.sums.items())]
+def list_with(
+    bucket, worker: ThreadWorker | None, found: Folders, *, ceiling: int
+) -> PartialListing:
+    return FlatListing(bucket, everything(found, ceiling), worker).run(lambda _: None)
 
 
-def test_listing_with_a_sibling_gives_what_listing_each_alone_gives() -> None:
+def described(listed: PartialListing, prefix: str) -> list[Deployment]:
+    return [one.describe(name, f"{prefix}{name}/") for name, one in sorted(listed.sums.items())]
+
+
+def test_listing_with_a_worker_gives_what_listing_each_alone_gives() -> None:
     deadline = time.monotonic() + RUN_SECONDS
     shared = failed = 0
     for seed in range(1000):
@@ -136,77 +135,77 @@ def test_listing_with_a_sibling_gives_what_listing_each_alone_gives() -> None:
         keys = make_keys(chance, prefix)
         bucket = SortedBucket(keys, chance.choice([1, 2, 3, 5]), seed)
         found = find_folders(bucket, prefix, match)
-        sibling = ThreadSibling(bucket, found, chance.choice([None, None, 1, 2]))
-        share = list_with(bucket, sibling, found, ceiling=chance.choice([1, 2, 3, 8]))
-        assert not share.doubtful, seed
-        assert described(share, prefix) == each_alone(keys, prefix, match), seed
-        shared += sibling.shares > 0
-        failed += sibling.shares == sibling.fails_at
+        worker = ThreadWorker(bucket, chance.choice([None, None, 1, 2]))
+        listed = list_with(bucket, worker, found, ceiling=chance.choice([1, 2, 3, 8]))
+        assert not listed.doubtful, seed
+        assert described(listed, prefix) == each_alone(keys, prefix, match), seed
+        shared += worker.calls > 0
+        failed += worker.calls == worker.fails_at
         if time.monotonic() > deadline:
             break
     assert seed > 50
     assert shared > failed > 10
 
 
-def test_no_deployment_is_given_away_in_its_midst() -> None:
+def test_no_deployment_is_split_between_the_processes() -> None:
     bucket = SortedBucket(MANY, 5, 1)
     slow = Watched(bucket, lambda: time.sleep(0.001))
-    sibling = ThreadSibling(bucket, find_folders(bucket, ""))
-    share = list_with(slow, sibling, find_folders(bucket, ""), ceiling=4)
-    ends = [end for span in sibling.spans for end in span if end]
+    worker = ThreadWorker(bucket)
+    listed = list_with(slow, worker, find_folders(bucket, ""), ceiling=4)
+    ends = [end for span in worker.spans for end in span if end]
     assert ends
     assert all("/" not in end for end in ends)
-    assert len(share.sums) == 60
+    assert len(listed.sums) == 60
 
 
-def test_deployment_that_grows_at_the_border_of_a_share_is_in_doubt() -> None:
+def test_deployment_that_grows_at_the_boundary_of_a_span_is_in_doubt() -> None:
     """A key that comes to stand where two Pythons' parts meet was seen by one of them alone."""
     bucket = SortedBucket(MANY, 5, 1)
     found = find_folders(bucket, "")
     grown: list[str] = []
 
-    class Growing(ThreadSibling):
-        def list_spans(self, spans, ceiling, count):
-            share = super().list_spans(spans, ceiling, count)
+    class Growing(ThreadWorker):
+        def call(self, request, on_progress):
+            listed = super().call(request, on_progress)
             if not grown:
-                grown.append(spans[0][0] + "!")
+                grown.append(request.spans[0][0] + "!")
                 bucket.keys = sorted({*bucket.keys, *grown})
-            return share
+            return listed
 
-    sibling = Growing(bucket, found)
+    worker = Growing(bucket)
 
     def wait_for_growth() -> None:
-        while sibling.shares and not grown:
+        while worker.calls and not grown:
             time.sleep(0.0005)
 
-    share = list_with(Watched(bucket, wait_for_growth), sibling, found, ceiling=2)
+    listed = list_with(Watched(bucket, wait_for_growth), worker, found, ceiling=2)
     before = int(grown[0][:2])
-    assert share.doubtful == {f"{before:02}", f"{before + 1:02}"}
+    assert listed.doubtful == {f"{before:02}", f"{before + 1:02}"}
 
 
 @pytest.mark.parametrize("ceiling", [1, 2, 3, 5, 8])
-def test_both_pythons_together_keep_to_the_ceiling(
+def test_both_processes_together_keep_to_the_ceiling(
     ceiling: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sibling comes when this Python has as many out as may be, and must do with less then."""
-    monkeypatch.setattr(sharing, "WORTH_A_SIBLING", 200)
+    """The worker starts when the parent has as many requests in flight as it may."""
+    monkeypatch.setattr(sharing, "MIN_OBJECTS_TO_START", 200)
     monkeypatch.setattr(ranges, "PRESUMED_OBJECTS", 1)
-    monkeypatch.setattr(flat, "SHARE_SECONDS", 0.05)
+    monkeypatch.setattr(sharing, "START_CHECK_SECONDS", 0.05)
     bucket, meter = SortedBucket(MANY, 20, 1), Meter()
     found = find_folders(bucket, "")
-    sibling = ThreadSibling(Metered(bucket, meter, 0.001), found)
-    list_with(Metered(bucket, meter, 0.02), sibling, found, ceiling=ceiling)
+    worker = ThreadWorker(Metered(bucket, meter, 0.001))
+    list_with(Metered(bucket, meter, 0.02), worker, found, ceiling=ceiling)
     assert 1 <= meter.most <= ceiling
-    assert bool(sibling.spans) == (ceiling > 1)
+    assert bool(worker.spans) == (ceiling > 1)
 
 
-def test_what_fails_here_ends_the_sibling_and_is_told() -> None:
+def test_error_in_the_parent_ends_the_worker_and_is_raised() -> None:
     bucket = SortedBucket(MANY, 5, 1)
     found = find_folders(bucket, "")
     asked = Event()
 
-    class Endless(ThreadSibling):
-        def list_spans(self, *_):
+    class Endless(ThreadWorker):
+        def call(self, *_):
             asked.set()
             assert self.ended.wait(timeout=30), "it was not ended"
 
@@ -215,69 +214,76 @@ def test_what_fails_here_ends_the_sibling_and_is_told() -> None:
             raise AccessError("no", "Do something.")
         time.sleep(0.001)
 
-    sibling = Endless(bucket, found)
+    worker = Endless(bucket)
     with pytest.raises(AccessError, match="no"):
-        list_with(Watched(bucket, fail_in_the_end), sibling, found, ceiling=4)
-    assert sibling.ended.is_set()
+        list_with(Watched(bucket, fail_in_the_end), worker, found, ceiling=4)
+    assert worker.ended.is_set()
 
 
-def test_sibling_that_has_nothing_is_not_ended() -> None:
+def test_idle_worker_is_not_ended() -> None:
     """It can list again, such as what turns out to be wanted in full."""
     bucket = SortedBucket(MANY, 5, 1)
     found = find_folders(bucket, "")
-    sibling = ThreadSibling(bucket, found)
-    first = list_with(bucket, sibling, found, ceiling=4)
-    shares = sibling.shares
-    assert list_with(bucket, sibling, found, ceiling=4).sums == first.sums
-    assert sibling.shares > shares > 0
-    assert not sibling.ended.is_set()
+    worker = ThreadWorker(bucket)
+    first = list_with(bucket, worker, found, ceiling=4)
+    calls = worker.calls
+    assert list_with(bucket, worker, found, ceiling=4).sums == first.sums
+    assert worker.calls > calls > 0
+    assert not worker.ended.is_set()
 
 
 @pytest.mark.parametrize("what", ["its own doubt", "listed on both sides"])
-def test_what_a_sibling_is_not_sure_of_is_in_doubt(what: str) -> None:
+def test_deployment_that_the_worker_doubts_is_in_doubt(what: str) -> None:
     bucket = SortedBucket(MANY, 5, 1)
     found = find_folders(bucket, "")
     doubtful: set[str] = set()
 
-    class Doubting(ThreadSibling):
-        def list_spans(self, spans, ceiling, count):
-            share = super().list_spans(spans, ceiling, count)
-            name, summed = next(iter(share.sums.items()))
+    class Doubting(ThreadWorker):
+        def call(self, request, on_progress):
+            listed = super().call(request, on_progress)
+            name, summed = next(iter(listed.sums.items()))
             if what == "its own doubt":
                 doubtful.add(name)
-                return replace(share, doubtful=frozenset({name}))
-            doubtful.add("00")  # this Python has begun with that
-            return replace(share, sums=share.sums | {"00": summed})
+                return replace(listed, doubtful=frozenset({name}))
+            doubtful.add("00")  # the parent has begun with that
+            return replace(listed, sums=listed.sums | {"00": summed})
 
     slow = Watched(bucket, lambda: time.sleep(0.001))
-    share = list_with(slow, Doubting(bucket, found), found, ceiling=4)
+    listed = list_with(slow, Doubting(bucket), found, ceiling=4)
     assert doubtful
-    assert share.doubtful == doubtful
+    assert listed.doubtful == doubtful
 
 
-def test_share_that_fails_is_not_counted_as_progress() -> None:
+@pytest.mark.parametrize("response", [None, NOTHING])
+def test_failed_request_is_not_counted_as_progress(response: PartialListing | None) -> None:
+    """A response that does not match the spans is a failure, too."""
     bucket = SortedBucket(MANY, 5, 1)
     found = find_folders(bucket, "")
 
-    class Failing(ThreadSibling):
-        def list_spans(self, _, __, count):
-            count(7)
-            assert sharing_of_it.begun_count == 7
+    class Failing(ThreadWorker):
+        def call(self, _, on_progress):
+            on_progress(7)
+            assert work_sharing.begun_count == 7
+            return response
 
-    ranges_of_it = ranges.Ranges(found, ceiling=4)
-    sharing_of_it = sharing.Sharing(
-        ranges_of_it, Condition(), Latency(4), ceiling=4, sibling=Failing(bucket, found)
+    listed_ranges = ranges.Ranges(found, ceiling=4)
+    work_sharing = sharing.WorkSharing(
+        listed_ranges,
+        Condition(),
+        Latency(4),
+        Failing(bucket),
+        partial(replace, everything(found, 4)),
     )
-    sharing_of_it.run(sharing_of_it.begin(), lambda: True)
-    assert sharing_of_it.begun_count == sharing_of_it.away == 0
-    assert ranges_of_it.left() > 0
+    work_sharing.run(lambda: True)
+    assert work_sharing.begun_count == work_sharing.range_count == 0
+    assert listed_ranges.left() > 0
 
 
 @pytest.mark.parametrize(
     ("deployments", "objects", "most", "given"),
     [(60, 20, 10_000, 30), (60, 20, 200, 10), (60, 20, 1, 1), (2, 20, 10_000, 1), (1, 20, 9, 0)],
 )
-def test_share_is_half_of_what_is_left_or_as_much_as_fits(
+def test_worker_gets_half_of_what_is_left_or_as_much_as_fits(
     deployments: int, objects: int, most: int, given: int
 ) -> None:
     keys = {f"{number:02}/{inner:03}" for number in range(deployments) for inner in range(objects)}

@@ -1,4 +1,4 @@
-"""A copy of a Python of one thread: whom an interrupt is for, and that nothing of it is left."""
+"""The worker of a single-threaded process: interrupts, and that it never outlives its parent."""
 
 import signal
 import subprocess
@@ -12,23 +12,25 @@ import pytest
 from bench.cases import Case, Work
 from bench.layout import Layout
 from bench.servers import running_memory_server
-from ci3.engine.workers import worker_process as fork
+from ci3.engine.workers import worker_process
 from tests.support.paths import ROOT
 from tests.support.s3.moto_s3 import Bucket
 
 LARGE = Case(work=Work.PLAN, layout=Layout("100x1000"), doomed=50, tools=(), title="large")
 needs_cores = pytest.mark.skipif(
-    fork._count_cores() < 2, reason="one core: nothing is won by a copy, and none is made"
+    worker_process._count_cores() < 2, reason="one core: no worker is started"
 )
 
 
 def run_script(shop: Bucket, script: str) -> subprocess.Popen[str]:
     """Run a Python that has but one thread."""
     begin = (
-        "from ci3.engine.workers import worker_process as fork\n"
-        "from tests.unit.engine.workers.test_worker_process import answer, ask, reader_of\n"
+        "from contextlib import closing\n"
+        "from ci3.engine.workers import worker_process\n"
+        "from ci3.engine.workers.worker_process import start_worker\n"
+        "from tests.unit.engine.workers.test_worker_process import ask, reader_of\n"
         "from tests.support.s3.moto_s3 import Bucket\n"
-        "fork._count_cores = lambda: 2\n"
+        "worker_process._count_cores = lambda: 2\n"
         f"shop = Bucket({shop.endpoint_url!r}, {shop.name!r})\n"
     )
     return subprocess.Popen(
@@ -41,15 +43,15 @@ def run_script(shop: Bucket, script: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_interrupt_in_the_midst_of_the_copying_is_for_this_python_alone(shop, there):
-    """In the copy it would run this Python's own end a second time."""
+def test_interrupt_during_the_fork_reaches_the_parent_alone(shop, there):
+    """In the worker, it would run the parent's handler a second time."""
     script = (
         "import os, signal\n"
         "interrupt = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
         f"os.register_at_fork({'after_in_child' if there else 'before'}=interrupt)\n"
         "try:\n"
-        "    with fork.forked(reader_of(shop), answer) as copy:\n"
-        "        print(ask(copy, ('say', 'here')))\n"
+        "    with closing(start_worker(reader_of(shop))) as worker:\n"
+        "        print(ask(worker, ('say', 'here')))\n"
         "except KeyboardInterrupt:\n"
         "    print('interrupted')\n"
     )
@@ -95,7 +97,7 @@ def interrupts():
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("name", ["plan-cleanup", "cleanup"])
 @pytest.mark.usefixtures("interrupts")
-def test_no_copy_outlives_the_python_that_made_it(sent, name, tmp_path):
+def test_no_worker_outlives_its_parent(sent, name, tmp_path):
     """One is there while a plan is made, and another while what is doomed is listed again."""
     with running_memory_server() as server:
         server.make_ready(LARGE, 100)
@@ -109,26 +111,25 @@ def test_no_copy_outlives_the_python_that_made_it(sent, name, tmp_path):
         if name == "cleanup":
             wait_until(lambda: [*tmp_path.glob("ci3-journal-*")] or ran.poll() is not None)
         wait_until(lambda: children_of(ran.pid) or ran.poll() is not None)
-        copies = children_of(ran.pid)
-        assert copies
+        workers = children_of(ran.pid)
+        assert workers
         ran.send_signal(sent)
         _, said = ran.communicate(timeout=30)
         assert ran.returncode
         assert "Traceback" not in said
-        wait_until(lambda: not any(Path(f"/proc/{one}").exists() for one in copies))
+        wait_until(lambda: not any(Path(f"/proc/{one}").exists() for one in workers))
 
 
-def test_copy_that_waits_for_s3_ends_with_the_python_that_asks(shop):
+def test_worker_that_waits_for_s3_ends_with_its_parent(shop):
     """Nobody would hear its answer, and S3 may take minutes."""
     ran = run_script(
         shop,
-        "with fork.forked(reader_of(shop), answer) as copy, copy.line() as line:\n"
-        "    line.ask(('wait', 60.0))\n"
-        "    print(copy._process.pid, flush=True)\n"
-        "    line.hear()\n",
+        "with closing(start_worker(reader_of(shop))) as worker:\n"
+        "    print(worker._process.pid, flush=True)\n"
+        "    ask(worker, ('wait', 60.0))\n",
     )
-    copied = Path(f"/proc/{int(ran.stdout.readline())}")
-    assert copied.exists()
+    worker_folder = Path(f"/proc/{int(ran.stdout.readline())}")
+    assert worker_folder.exists()
     ran.kill()
     ran.communicate()
-    wait_until(lambda: not copied.exists(), seconds=10)
+    wait_until(lambda: not worker_folder.exists(), seconds=10)

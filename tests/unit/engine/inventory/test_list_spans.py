@@ -1,0 +1,143 @@
+"""A listing that is shared with a worker process."""
+
+import os
+import signal
+import time
+from contextlib import closing
+
+import pytest
+
+from bench.cases import Case, Work
+from bench.layout import Layout
+from bench.servers import running_memory_server
+from ci3.aws.bucket import BucketReader
+from ci3.engine.inventory.folders import find_folders
+from ci3.engine.inventory.listing import Scope, take_inventory
+from ci3.engine.inventory.parallel_listing import FlatListing, ListSpans
+from ci3.engine.workers import worker_process
+from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.worker_process import WorkerProcess, start_worker
+
+LARGE = Case(work=Work.PLAN, layout=Layout("300x1000"), doomed=150, tools=(), title="large")
+SMALL = Case(work=Work.PLAN, layout=Layout("30x20"), doomed=15, tools=(), title="small")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning"),
+    pytest.mark.usefixtures("forks"),
+]
+
+
+@pytest.fixture
+def worker(reader: BucketReader):
+    with closing(start_worker(reader)) as worker:
+        yield worker
+
+
+def spans_of(reader, spans) -> ListSpans:
+    found = find_folders(reader, "")
+    return ListSpans(found=found, required_file="file-00001", ceiling=4, spans=spans)
+
+
+@pytest.fixture
+def everything(reader) -> ListSpans:
+    return spans_of(reader, [("", None)])
+
+
+def test_worker_lists_spans_as_the_parent_does(reader, worker):
+    begun: list[int] = []
+    spans = [("shop-00", "shop-10"), ("shop-20", None)]
+    listed = worker.call(spans_of(reader, spans), begun.append)
+    assert listed == FlatListing(reader, spans_of(reader, spans)).run(lambda _: None)
+    assert sorted(listed.sums) == ["shop-1", "shop-3"]
+    assert all(total.is_complete and total.object_count == 4 for total in listed.sums.values())
+    assert sum(begun) == 2
+    assert [boundary.beyond for boundary in listed.boundaries] == ["shop-2/file-00000", None]
+    assert worker.call(spans_of(reader, spans[:1])).sums.keys() == {"shop-1"}
+
+
+def test_worker_that_is_killed_lists_nothing(everything, worker):
+    os.kill(worker._process.pid, signal.SIGKILL)
+    assert worker.call(everything) is None
+
+
+def test_worker_that_may_not_list_lists_nothing(shop, everything, worker):
+    shop.proxy.answer(
+        "GET", "list-type=2", status=403, body="<Error><Code>AccessDenied</Code></Error>"
+    )
+    assert worker.call(everything) is None
+    assert worker.call(everything) is None
+
+
+def test_silent_listing_worker_is_not_waited_for_without_end(everything, worker, monkeypatch):
+    os.kill(worker._process.pid, signal.SIGSTOP)
+    monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 0.3)
+    assert worker.call(everything) is None
+
+
+def test_listing_that_waits_for_s3_is_waited_for(shop, everything, reader, monkeypatch):
+    monkeypatch.setattr(worker_process, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 0.6)
+    shop.proxy.before("GET", "list-type=2", act=lambda: time.sleep(1.5))
+    with closing(start_worker(reader)) as worker:
+        assert len(worker.call(everything).sums) == 4
+
+
+def list_at(ceiling: int, case: Case, *, is_shared: bool):
+    """List a case's bucket; give the inventory, and how many requests it took."""
+    with running_memory_server() as server:
+        server.make_ready(case, 5)
+        reader = BucketReader(bucket=case.layout.text, region="us-east-1", endpoint_url=server.url)
+        with closing(start_worker(reader)) as worker:
+            scope = Scope(concurrency=ceiling, worker=worker if is_shared else None)
+            inventory = take_inventory(reader, scope, Silent())
+        return inventory, server.served().requests["ListObjectsV2"]
+
+
+def test_large_bucket_is_listed_alike_with_a_worker_and_without(monkeypatch):
+    listings = []
+    call = WorkerProcess.call
+
+    def spy(self, *arguments):
+        listings.append(call(self, *arguments))
+        return listings[-1]
+
+    monkeypatch.setattr(WorkerProcess, "call", spy)
+    shared, requests = list_at(8, LARGE, is_shared=True)
+    alone, least = list_at(1, LARGE, is_shared=False)
+    assert shared == alone
+    assert len(shared.deployments) == 300
+    assert sum(len(listing.sums) for listing in listings) > 50
+    assert least == LARGE.layout.least_requests
+    assert requests <= 1.05 * LARGE.layout.least_requests + 8
+
+
+def test_small_bucket_is_left_to_the_parent(monkeypatch):
+    monkeypatch.setattr(WorkerProcess, "call", lambda *_: pytest.fail("it was shared"))
+    inventory, _ = list_at(8, SMALL, is_shared=True)
+    assert len(inventory.deployments) == 30
+
+
+@pytest.mark.parametrize("what", ["killed", "stopped"])
+def test_bucket_is_listed_whatever_happens_to_the_worker(monkeypatch, what):
+    """Killed or stopped while it lists: the parent lists its spans, too."""
+    call = WorkerProcess.call
+    hit: list[int] = []
+
+    def hit_during_call(self, request, on_progress):
+        def count_and_hit(begun: int) -> None:
+            on_progress(begun)
+            if not hit:
+                hit.append(begun)
+                sent = signal.SIGKILL if what == "killed" else signal.SIGSTOP
+                os.kill(self._process.pid, sent)
+
+        return call(self, request, count_and_hit)
+
+    monkeypatch.setattr(WorkerProcess, "call", hit_during_call)
+    monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 0.5)
+    began = time.monotonic()
+    inventory, _ = list_at(8, LARGE, is_shared=True)
+    assert hit
+    assert time.monotonic() - began < 20
+    assert len(inventory.deployments) == 300
+    assert not inventory.holes
+    assert {one.object_count for one in inventory.deployments} == {1000}
