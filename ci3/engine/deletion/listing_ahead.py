@@ -11,7 +11,7 @@ from ci3.core.model.deployment import Deployment
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.deletion.object_sender import ObjectPart
-from ci3.engine.deletion.refresh import Relisting
+from ci3.engine.deletion.refresh import Refresher
 from ci3.engine.deletion.sender import Part
 from ci3.engine.deletion.tally import Tally
 from ci3.engine.inventory.listing import describe_found
@@ -31,7 +31,7 @@ class ListingAhead:
     """Lists deployments in any thread, each in one of the `slots`."""
 
     reader: BucketReader
-    relisting: Relisting
+    refresher: Refresher
     control: RunControl
     slots: BoundedSemaphore
     with_versions: bool
@@ -59,7 +59,7 @@ class ListingAhead:
             for _, listing in ahead:
                 listing.cancel()
             if self.control.is_stopped():
-                self.relisting.end()
+                self.refresher.end()
 
     def list_objects(self, deployment: Deployment) -> tuple[StoredObject, ...]:
         """List a deployment, even if the run has been stopped."""
@@ -71,7 +71,7 @@ class ListingAhead:
     ) -> _Listing:
         with self.slots:
             began_at = self.control.monotonic()
-            read = self.relisting.read(
+            read = self.refresher.read(
                 deployment, with_versions=self.with_versions, is_stopped=is_stopped
             )
         found, objects = describe_found(self.reader, deployment.name, deployment.prefix, read)

@@ -15,7 +15,7 @@ from ci3.core.model.deployment import Deployment
 from ci3.core.model.result import GuardProbe
 from ci3.engine.deletion.listing_ahead import ListingAhead
 from ci3.engine.deletion.object_sender import ObjectBatch, ObjectSender
-from ci3.engine.deletion.refresh import Relisting, begin_relisting
+from ci3.engine.deletion.refresh import Refresher, start_refresher
 from ci3.engine.deletion.scheduler import Scheduler
 from ci3.engine.deletion.tally import DeletionResult, Tally, sum_up
 from ci3.engine.gate import Gate
@@ -77,7 +77,7 @@ class ObjectDeletion:
         slots = BoundedSemaphore(self.concurrency)
         listing = ListingAhead(
             reader=self.reader,
-            relisting=self._begin_relisting(deployments),
+            refresher=self._start_refresher(deployments),
             control=self.control,
             slots=slots,
             with_versions=self.with_versions,
@@ -101,13 +101,13 @@ class ObjectDeletion:
             list_uploads=partial(self._list_uploads, slots) if self.concurrency > 1 else None,
         )
 
-    def _begin_relisting(self, deployments: Sequence[Deployment]) -> Relisting:
+    def _start_refresher(self, deployments: Sequence[Deployment]) -> Refresher:
         """Fork the worker process if it pays; to be called while there are no other threads."""
         try:
-            return begin_relisting(self.reader, deployments)
+            return start_refresher(self.reader, deployments)
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the account must come back
             self.control.stop(told(exc))
-            return Relisting(self.reader, None)
+            return Refresher(self.reader, None)
 
     def _list_uploads(self, slots: BoundedSemaphore) -> None:
         with slots:

@@ -31,7 +31,7 @@ class ReadFolder:
         return found if count <= MAX_DEPLOYMENT_OBJECTS else None
 
 
-class Relisting:
+class Refresher:
     """Reads deployments in full, from any thread: in the worker, or here if that fails.
 
     The caller compares what was read with the plan, wherever it was read.
@@ -74,13 +74,13 @@ class Relisting:
             self._worker.close()
 
 
-def begin_relisting(bucket: BucketReader, deployments: Iterable[Deployment]) -> Relisting:
+def start_refresher(bucket: BucketReader, deployments: Iterable[Deployment]) -> Refresher:
     """Prepare to refresh deployments; a worker needs a process with a single thread."""
     total = sum(deployment.object_count for deployment in deployments if _fits_worker(deployment))
     worker = None
     if total >= MIN_TOTAL_OBJECTS:
         worker = start_worker(bucket, connections=LISTING_WORKERS)
-    return Relisting(bucket, worker)
+    return Refresher(bucket, worker)
 
 
 def _fits_worker(deployment: Deployment) -> bool:

@@ -45,7 +45,7 @@ class Scheduler:
     def run(self, deployments: Sequence[Deployment]) -> None:
         """Delete the deployments that are as planned."""
         with (
-            closing(self.listing.relisting),
+            closing(self.listing.refresher),
             ThreadPoolExecutor(LISTING_WORKERS, "listing") as listers,
             ThreadPoolExecutor(2, "asking") as askers,
             closing(self.listing.unchanged_parts(deployments, self.tallies, listers)) as parts,

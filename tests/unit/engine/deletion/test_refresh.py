@@ -12,7 +12,7 @@ from ci3.core.model.deployment import Deployment
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.deletion import objects as direct
 from ci3.engine.deletion import refresh
-from ci3.engine.deletion.refresh import Relisting, begin_relisting
+from ci3.engine.deletion.refresh import Refresher, start_refresher
 from ci3.engine.inventory.listing import list_deployment, read_folder
 from ci3.engine.workers import worker_process
 from ci3.errors import AccessError, DeniedError, ExitCode, ListingError
@@ -58,7 +58,7 @@ def test_worker_reads_what_the_parent_would_read(shop, reader, due, keeps_versio
         shop.enable_versioning()
         shop.put("shop-1/file-00001", body=b"another")
     here = [read_folder(reader, one.prefix, with_versions=keeps_versions) for one in due]
-    with closing(begin_relisting(reader, due)) as refresher:
+    with closing(start_refresher(reader, due)) as refresher:
         assert [refresher.read(one, with_versions=keeps_versions) for one in due] == here
 
 
@@ -66,7 +66,7 @@ def test_deployment_that_may_not_be_listed_is_tried_by_the_parent_and_reported(s
     shop.proxy.answer(
         "GET", "prefix=shop-2", status=403, body="<Error><Code>AccessDenied</Code></Error>"
     )
-    with closing(begin_relisting(reader, due)) as refresher:
+    with closing(start_refresher(reader, due)) as refresher:
         with pytest.raises(DeniedError, match="AccessDenied"):
             refresher.read(due[2], with_versions=False)
         asked = len(shop.proxy.requests)
@@ -75,20 +75,20 @@ def test_deployment_that_may_not_be_listed_is_tried_by_the_parent_and_reported(s
 
 
 def test_parent_reads_what_an_ended_worker_did_not(reader, due):
-    with closing(begin_relisting(reader, due)) as refresher:
+    with closing(start_refresher(reader, due)) as refresher:
         os.kill(refresher._worker._process.pid, signal.SIGKILL)
         assert [len(refresher.read(one, with_versions=False).keys) for one in due] == [4] * 6
 
 
 def test_no_worker_for_few_objects_or_a_large_deployment(reader, due, monkeypatch):
     """For a while, both processes would hold its objects."""
-    with closing(begin_relisting(reader, due[:4])) as refresher:
+    with closing(start_refresher(reader, due[:4])) as refresher:
         assert refresher._worker is None
     monkeypatch.setattr(refresh, "MAX_DEPLOYMENT_OBJECTS", 3)
-    with closing(begin_relisting(reader, due)) as refresher:
+    with closing(start_refresher(reader, due)) as refresher:
         assert refresher._worker is None
     monkeypatch.undo()
-    with closing(begin_relisting(reader, [*due, *due])) as refresher:
+    with closing(start_refresher(reader, [*due, *due])) as refresher:
         assert refresher._worker is None
 
 
@@ -97,13 +97,13 @@ def refreshed(monkeypatch: pytest.MonkeyPatch, only_in_worker: None) -> list[str
     """Have a worker refresh everything; return what it read."""
     monkeypatch.setattr(refresh, "MIN_TOTAL_OBJECTS", 1)
     listed: list[str] = []
-    read = Relisting.read
+    read = Refresher.read
 
     def spy(self, one, **more):
         listed.append(one.name)
         return read(self, one, **more)
 
-    monkeypatch.setattr(Relisting, "read", spy)
+    monkeypatch.setattr(Refresher, "read", spy)
     return listed
 
 
@@ -136,7 +136,7 @@ def test_deployment_that_has_changed_when_the_worker_refreshes_it_is_kept(
 def note_workers(monkeypatch: pytest.MonkeyPatch, act=lambda _pid: None) -> list:
     """Return the processes of the workers that are started, after `act` was applied."""
     workers: list = []
-    begin = Relisting.__init__
+    begin = Refresher.__init__
 
     def spy(self, bucket, worker) -> None:
         begin(self, bucket, worker)
@@ -144,7 +144,7 @@ def note_workers(monkeypatch: pytest.MonkeyPatch, act=lambda _pid: None) -> list
             workers.append(worker._process)
             act(worker._process.pid)
 
-    monkeypatch.setattr(Relisting, "__init__", spy)
+    monkeypatch.setattr(Refresher, "__init__", spy)
     return workers
 
 
@@ -164,7 +164,7 @@ def test_error_at_the_start_of_the_worker_stops_the_run_and_the_result_is_return
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(direct, "begin_relisting", fail)
+    monkeypatch.setattr(direct, "start_refresher", fail)
     ran = apply(site)
     assert ran.code is ExitCode.PARTIAL
     assert ran.result.count(ObjectOutcome.FAILED) == 9
@@ -174,7 +174,7 @@ def test_error_at_the_start_of_the_worker_stops_the_run_and_the_result_is_return
 
 
 def test_stopped_run_does_not_read_what_an_ended_worker_did_not(reader, due):
-    with closing(begin_relisting(reader, due)) as refresher:
+    with closing(start_refresher(reader, due)) as refresher:
         assert refresher.read(due[0], with_versions=False, is_stopped=lambda: True)
         refresher.end()
         with pytest.raises(ListingError, match="stopped"):
@@ -188,7 +188,7 @@ def test_worker_that_takes_long_is_waited_for(
     monkeypatch.setattr(worker_process, "HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 0.6)
     proxy.before("GET", "prefix=shop-2", act=lambda: time.sleep(1.5))
-    with closing(begin_relisting(reader, due)) as refresher:
+    with closing(start_refresher(reader, due)) as refresher:
         asked = len(proxy.requests)
         assert len(refresher.read(due[2], with_versions=False).keys) == 4
         assert len(proxy.requests) == asked + 1
@@ -198,7 +198,7 @@ def test_deployment_that_has_grown_large_is_read_by_the_parent(
     site: Bucket, reader, due, monkeypatch
 ) -> None:
     monkeypatch.setattr(refresh, "MAX_DEPLOYMENT_OBJECTS", 5)
-    with closing(begin_relisting(reader, due)) as refresher:
+    with closing(start_refresher(reader, due)) as refresher:
         site.deploy("shop-2", days=3, files=6)
         asked = len(site.proxy.requests)
         assert len(refresher.read(due[2], with_versions=False).keys) == 6
