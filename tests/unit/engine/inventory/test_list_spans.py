@@ -133,7 +133,8 @@ def test_bucket_is_listed_whatever_happens_to_the_worker(monkeypatch, what):
         return call(self, request, count_and_hit)
 
     monkeypatch.setattr(WorkerProcess, "call", hit_during_call)
-    monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(worker_process, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 2)
     began = time.monotonic()
     inventory, _ = list_at(8, LARGE, is_shared=True)
     assert hit
