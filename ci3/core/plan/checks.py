@@ -1,4 +1,4 @@
-"""What speaks against applying a plan, and what a reader should know besides."""
+"""Refusals and warnings of a plan: what forbids applying it, and what a reader should check."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,14 +43,14 @@ def find_refusals(
     readings: Iterable[Reading],
     limits: Limits | None = None,
 ) -> tuple[Refusal, ...]:
-    """Collect everything that forbids deleting what was decided; without limits, all else."""
+    """Return everything that forbids applying the decisions; without `limits`, all but those."""
     names = folder_names(inventory.deployments, inventory.ignored, inventory.holes)
     refusals = [
         Refusal(
             code=RefusalCode.UNREADABLE_DEPLOYMENT,
-            message=f"{hole.name} could not be listed: {hole.reason}",
+            message=f"{folder.name} could not be listed: {folder.reason}",
         )
-        for hole in inventory.holes
+        for folder in inventory.holes
     ]
     refusals += against_protected(pins, names)
     refusals += against_readings(readings, names)
@@ -58,27 +58,32 @@ def find_refusals(
 
 
 def against_protected(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Refusal, ...]:
-    """Collect what forbids deleting because a protected name is none of all folders' names."""
+    """Return a refusal for each plain `protect` name that no folder has.
+
+    `names` are the names of all folders under the prefix. A glob without a match only warns.
+    """
     return tuple(
         Refusal(
             code=RefusalCode.PROTECTED_NOT_FOUND,
             message=f"protect names {pin.pattern}, and there is no such folder: nothing is deleted "
             f"while a protected name may be misspelt.{nearest(pin.pattern, names)}",
         )
-        for pin in _unmatched(pins, names)
+        for pin in _find_unmatched_pins(pins, names)
         if not pin.is_glob
     )
 
 
 def against_readings(readings: Iterable[Reading], names: Sequence[str]) -> tuple[Refusal, ...]:
-    """Collect what forbids deleting because a live source did not say what is live.
+    """Return a refusal for each live source that does not establish what is live.
 
-    `names` are those of all folders that are there.
+    `names` are the names of all folders under the prefix.
     """
-    return tuple(refusal for one in readings for refusal in _against_reading(one, names))
+    return tuple(
+        refusal for reading in readings for refusal in _find_reading_refusals(reading, names)
+    )
 
 
-def _against_reading(reading: Reading, names: Sequence[str]) -> Iterator[Refusal]:
+def _find_reading_refusals(reading: Reading, names: Sequence[str]) -> Iterator[Refusal]:
     source = f"live-from {reading.source}"
     if reading.problem:
         yield Refusal(
@@ -92,38 +97,40 @@ def _against_reading(reading: Reading, names: Sequence[str]) -> Iterator[Refusal
             code=RefusalCode.LIVE_SOURCE_UNREADABLE, message=f"{source} names nothing as live"
         )
     else:
-        required = [one for one in reading.sightings if one.must_be_found]
-        missing = _not_found(
+        required = [reference for reference in reading.sightings if reference.must_be_found]
+        missing = _find_missing_references(
             replace(reading, sightings=tuple(required or reading.sightings)), names
         )
         if len(missing) == len(required or reading.sightings):
-            told = listed([one.told_when_missing for one in missing], NAMES_SHOWN)
+            missing_text = listed(
+                [reference.told_when_missing for reference in missing], NAMES_SHOWN
+            )
             hint = nearest(missing[0].name, names)
             yield Refusal(
                 code=RefusalCode.LIVE_NOT_FOUND,
-                message=f"{source} names nothing that is there: {told}.{hint}",
+                message=f"{source} names nothing that is there: {missing_text}.{hint}",
             )
 
 
 def hold_limits(
     refusals: Iterable[Refusal], decisions: Sequence[Decision], limits: Limits
 ) -> tuple[Refusal, ...]:
-    """Hold the limits against other decisions than those that these refusals were collected of."""
-    others = (one for one in refusals if one.code not in _LIMIT_CODES)
-    return (*others, *against_limits(decisions, limits))
+    """Return the refusals with those for the limits recomputed for other decisions."""
+    other_refusals = (refusal for refusal in refusals if refusal.code not in _LIMIT_CODES)
+    return (*other_refusals, *against_limits(decisions, limits))
 
 
 def against_limits(decisions: Sequence[Decision], limits: Limits) -> Iterator[Refusal]:
-    """Collect what forbids deleting as much as was decided."""
-    doomed = [decision.deployment for decision in decisions if decision.is_delete]
-    most = limits.max_delete
-    if most is not None and not most.allows(len(doomed), len(decisions)):
+    """Yield a refusal for each limit that the decisions exceed."""
+    to_delete = [decision.deployment for decision in decisions if decision.is_delete]
+    max_delete = limits.max_delete
+    if max_delete is not None and not max_delete.allows(len(to_delete), len(decisions)):
         yield Refusal(
             code=RefusalCode.MAX_DELETE,
-            message=f"{counted(len(doomed), 'deployment')} of {len(decisions):,} would be deleted, "
-            f"and max-delete allows {most}",
+            message=f"{counted(len(to_delete), 'deployment')} of {len(decisions):,} would be "
+            f"deleted, and max-delete allows {max_delete}",
         )
-    size_bytes = sum(one.deletion_bytes for one in doomed)
+    size_bytes = sum(deployment.deletion_bytes for deployment in to_delete)
     if limits.max_delete_bytes is not None and size_bytes > limits.max_delete_bytes.size_bytes:
         yield Refusal(
             code=RefusalCode.MAX_DELETE_BYTES,
@@ -133,7 +140,7 @@ def against_limits(decisions: Sequence[Decision], limits: Limits) -> Iterator[Re
 
 
 def against_versioning(versioning: Versioning) -> tuple[Refusal, ...]:
-    """Say what forbids deleting all versions: not knowing whether the bucket keeps any."""
+    """Return the refusal for `delete-versions` on a bucket whose versioning state is unknown."""
     if versioning is not Versioning.UNKNOWN:
         return ()
     message = (
@@ -143,7 +150,7 @@ def against_versioning(versioning: Versioning) -> tuple[Refusal, ...]:
     return (Refusal(code=RefusalCode.VERSIONING_UNKNOWN, message=message),)
 
 
-def find_warnings(  # noqa: PLR0913 - each is one thing that may be odd
+def find_warnings(  # noqa: PLR0913 - each argument is checked separately
     inventory: Inventory,
     pins: Iterable[Pin],
     readings: Iterable[Reading],
@@ -152,15 +159,15 @@ def find_warnings(  # noqa: PLR0913 - each is one thing that may be odd
     group_by: re.Pattern[str] | None = None,
     required_file: str = "",
 ) -> tuple[PlanWarning, ...]:
-    """Collect what a reader should know, though it forbids nothing."""
+    """Return what a reader of the plan should check, although it forbids nothing."""
     names = folder_names(inventory.deployments, inventory.ignored, inventory.holes)
     warnings = [*about_protected(pins, names)]
     warnings += about_readings(readings, names)
-    warnings += _about_spans(inventory)
+    warnings += _find_span_warnings(inventory)
     if group_by is not None:
-        warnings += _about_groups(inventory, group_by)
+        warnings += _find_group_warnings(inventory, group_by)
     deployments = inventory.deployments
-    if required_file and deployments and not any(one.complete for one in deployments):
+    if required_file and deployments and not any(deployment.complete for deployment in deployments):
         message = f"no deployment has {required_file}, so none is complete, and all stay"
         warnings.append(PlanWarning(code=WarningCode.REQUIRED_FILE_UNFOUND, message=message))
     if versioning is Versioning.UNKNOWN:
@@ -173,19 +180,19 @@ def find_warnings(  # noqa: PLR0913 - each is one thing that may be odd
 
 
 def about_protected(pins: Iterable[Pin], names: Sequence[str]) -> tuple[PlanWarning, ...]:
-    """Say which protected globs match none of all folders' names."""
+    """Return a warning for each `protect` glob that matches none of the folder names."""
     return tuple(
         PlanWarning(
             code=WarningCode.PROTECTED_GLOB_UNMATCHED,
             message=f"protect has {pin.pattern}, which matches no folder",
         )
-        for pin in _unmatched(pins, names)
+        for pin in _find_unmatched_pins(pins, names)
         if pin.is_glob
     )
 
 
 def warn_of_undo_term(term: NoncurrentTerm | None) -> tuple[PlanWarning, ...]:
-    """Say until when a deletion can be undone, where a lifecycle rule ends that."""
+    """Return a warning if a lifecycle rule ends the time in which a deletion can be restored."""
     if term is None or (term.days is None and not term.problem):
         return ()
     message = (
@@ -198,90 +205,98 @@ def warn_of_undo_term(term: NoncurrentTerm | None) -> tuple[PlanWarning, ...]:
 
 
 def tell_report(inventory: Inventory, now: datetime) -> tuple[PlanWarning, ...]:
-    """Say which inventory report told of deployments, how old it is, and what was listed."""
+    """Return a warning that names the inventory report used, its age, and what was listed."""
     report = inventory.report
     if report is None:
         return ()
-    told = sum(one.is_reported for one in inventory.deployments)
+    reported_count = sum(deployment.is_reported for deployment in inventory.deployments)
     lacking = (
         f", among them {report.lacking_count:,} that the report does not have"
         if report.lacking_count
         else ""
     )
     message = (
-        f"what is said of {counted(told, 'deployment')} is from the inventory report of "
+        f"what is said of {counted(reported_count, 'deployment')} is from the inventory report of "
         f"{moment(report.made_at)}, {ago(now - report.made_at)}; the other "
-        f"{len(inventory.deployments) - told:,} were listed now, with all that is due{lacking}"
+        f"{len(inventory.deployments) - reported_count:,} were listed now, "
+        f"with all that is due{lacking}"
     )
     return (PlanWarning(code=WarningCode.INVENTORY_REPORT, message=message),)
 
 
 def about_readings(readings: Iterable[Reading], names: Sequence[str]) -> tuple[PlanWarning, ...]:
-    """Say what live sources name that is not there, where that forbids nothing."""
-    return tuple(warning for one in readings for warning in _about_reading(one, names))
+    """Return warnings for live references without a folder, where that forbids nothing."""
+    return tuple(
+        warning for reading in readings for warning in _find_reading_warnings(reading, names)
+    )
 
 
-def _about_reading(reading: Reading, names: Sequence[str]) -> Iterator[PlanWarning]:
-    missing, sightings = _not_found(reading, names), reading.sightings
-    if reading.source.kind.must_be_found and 0 < len(missing) < len(sightings):
-        told = listed([one.told_when_missing for one in missing], NAMES_SHOWN)
+def _find_reading_warnings(reading: Reading, names: Sequence[str]) -> Iterator[PlanWarning]:
+    missing, references = _find_missing_references(reading, names), reading.sightings
+    if reading.source.kind.must_be_found and 0 < len(missing) < len(references):
+        missing_text = listed([reference.told_when_missing for reference in missing], NAMES_SHOWN)
         yield PlanWarning(
             code=WarningCode.LIVE_NOT_FOUND,
-            message=f"live-from {reading.source} also names what is not there: {told}",
+            message=f"live-from {reading.source} also names what is not there: {missing_text}",
         )
-    if not reading.source.kind.must_be_found and sightings and len(missing) == len(sightings):
+    if not reading.source.kind.must_be_found and references and len(missing) == len(references):
         yield PlanWarning(
             code=WarningCode.LIVE_NOT_FOUND,
-            message=f"live-from {reading.source} names {counted(len(sightings), 'commit')}, and no "
-            "folder is named after one: it keeps nothing",
+            message=f"live-from {reading.source} names {counted(len(references), 'commit')}, and "
+            "no folder is named after one: it keeps nothing",
         )
 
 
-def _about_spans(inventory: Inventory) -> Iterator[PlanWarning]:
-    long = [
-        f"{one.name} ({span(one.newest_at - one.oldest_at)})"
-        for one in inventory.deployments
-        if one.oldest_at is not None
-        and one.newest_at is not None
-        and one.newest_at - one.oldest_at > timedelta(seconds=LONG_SPAN_SECONDS)
+def _find_span_warnings(inventory: Inventory) -> Iterator[PlanWarning]:
+    long_spans = [
+        f"{deployment.name} ({span(deployment.newest_at - deployment.oldest_at)})"
+        for deployment in inventory.deployments
+        if deployment.oldest_at is not None
+        and deployment.newest_at is not None
+        and deployment.newest_at - deployment.oldest_at > timedelta(seconds=LONG_SPAN_SECONDS)
     ]
-    if long:
-        what = "deployment was" if len(long) == 1 else "deployments were"
+    if long_spans:
+        subject = "deployment was" if len(long_spans) == 1 else "deployments were"
         yield PlanWarning(
             code=WarningCode.LONG_SPAN,
-            message=f"{len(long):,} {what} uploaded over more than an hour, or changed later: "
-            f"{listed(long, NAMES_SHOWN)}",
+            message=f"{len(long_spans):,} {subject} uploaded over more than an hour, or changed "
+            f"later: {listed(long_spans, NAMES_SHOWN)}",
         )
 
 
-def _about_groups(inventory: Inventory, group_by: re.Pattern[str]) -> Iterator[PlanWarning]:
-    alone = [one.name for one in inventory.deployments if not group_by.fullmatch(one.name)]
-    if alone:
-        what = "deployment does" if len(alone) == 1 else "deployments do"
+def _find_group_warnings(inventory: Inventory, group_by: re.Pattern[str]) -> Iterator[PlanWarning]:
+    ungrouped = [
+        deployment.name
+        for deployment in inventory.deployments
+        if not group_by.fullmatch(deployment.name)
+    ]
+    if ungrouped:
+        subject = "deployment does" if len(ungrouped) == 1 else "deployments do"
         yield PlanWarning(
             code=WarningCode.UNGROUPED,
-            message=f"{len(alone):,} {what} not match group-by, and each is kept as a group of "
-            f"its own: {listed(alone, NAMES_SHOWN)}",
+            message=f"{len(ungrouped):,} {subject} not match group-by, and each is kept as a group "
+            f"of its own: {listed(ungrouped, NAMES_SHOWN)}",
         )
 
 
-def _not_found(reading: Reading, names: Sequence[str]) -> list[Sighting]:
+def _find_missing_references(reading: Reading, names: Sequence[str]) -> list[Sighting]:
+    """Return the references of a reading that match no folder name."""
     pins = zip(reading.sightings, pin_live((reading,)), strict=True)
-    return [one for one, pin in pins if not any(pin.holds(name) for name in names)]
+    return [reference for reference, pin in pins if not any(pin.holds(name) for name in names)]
 
 
 def folder_names(
     deployments: Iterable[Deployment], ignored: Iterable[Ignored], holes: Iterable[Hole] = ()
 ) -> list[str]:
-    """Name every folder that is there, also those that are no deployments; never a file."""
+    """Return the name of every folder, also of those that are not deployments; no files."""
     return [
         *(deployment.name for deployment in deployments),
-        *(one.name.removesuffix("/") for one in ignored if one.name.endswith("/")),
-        *(hole.name for hole in holes),
+        *(item.name.removesuffix("/") for item in ignored if item.name.endswith("/")),
+        *(folder.name for folder in holes),
     ]
 
 
-def _unmatched(pins: Iterable[Pin], names: Sequence[str]) -> list[Pin]:
+def _find_unmatched_pins(pins: Iterable[Pin], names: Sequence[str]) -> list[Pin]:
     return [
         pin
         for pin in pins

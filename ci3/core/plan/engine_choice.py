@@ -1,7 +1,7 @@
-"""What deleting takes with each engine: requests, time and cost, with the arithmetic; and a choice.
+"""Estimate requests, time and cost of a deletion with each engine, and choose the engine.
 
-Rates and prices are those of Amazon S3 (us-east-1, November 2026; other regions ask somewhat more).
-Another S3 has its own.
+Rates and prices are those of Amazon S3 in us-east-1, November 2026. Other regions are somewhat more
+expensive; other S3 services have their own.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,26 +14,30 @@ from ci3.core.formatting import counted
 from ci3.core.model.decision import Engine
 
 KEYS_A_SECOND: Final = 3_500
-"""Keys that S3 deletes in a second under one partition of a bucket, at least.
+"""Keys per second that S3 deletes in one partition of a bucket, at least.
 
-Each key of a batch counts. S3 parts a bucket by key, by itself, as load goes on: then it is so many
-for each part. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
+Each key of a batch counts. Under sustained load S3 splits a bucket by key into several partitions,
+each with this rate.
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
 """
 
 MACHINE_KEYS_A_SECOND: Final = 20_000
-"""Keys that one machine deletes in a second where S3 takes any number.
+"""Keys per second that one machine deletes if S3 does not limit it.
 
-55,000 were measured on two cores at 30 ms; a runner that does other things has less.
+55,000 were measured on two cores with a latency of 30 ms; a busy runner reaches less.
 """
 
 PAGE_KEYS: Final = 1_000
-"""Keys that one answer lists.
+"""Keys in one page of a listing.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 """
 
 PAGES_A_SECOND: Final = 100
-"""Pages that one machine lists in a second; 300 were measured on two cores at 30 ms."""
+"""Pages per second that one machine lists.
+
+300 were measured on two cores with a latency of 30 ms.
+"""
 
 LIST_USD_PER_1000: Final = Decimal("0.005")
 """The price of 1,000 LIST requests. DELETE requests are free.
@@ -44,9 +48,10 @@ Source: https://aws.amazon.com/s3/pricing/ (Requests and data retrievals)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What deleting takes with one engine, and how that was reckoned.
+    """Time, requests and cost of a deletion with one engine, and how they were computed.
 
-    `seconds` is None where S3 does it: from the next midnight UTC, within a day or two.
+    `seconds` is None for the lifecycle engine: S3 deletes within a day or two of the next midnight
+    UTC.
     """
 
     engine: Engine
@@ -62,7 +67,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The engine that was chosen, why, and what each would take."""
+    """The chosen engine, the reason, and the estimate of each possible engine."""
 
     engine: Engine
     reason: str
@@ -70,25 +75,25 @@ class Choice:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """Tell it, the choice first."""
-        told = f"engine: auto takes {self.engine}: {self.reason}"
-        return (told, *(str(one) for one in self.estimates))
+        """The choice as text: first the chosen engine, then one sentence per estimate."""
+        choice = f"engine: auto takes {self.engine}: {self.reason}"
+        return (choice, *(str(estimate) for estimate in self.estimates))
 
 
 def estimate_direct(object_counts: Iterable[int], *, partition_count: int = 1) -> Estimate:
-    """Reckon what deleting deployments of so many objects takes in requests of ci3's own.
+    """Estimate the direct engine, given the object count of each deployment to delete.
 
-    Each deployment is listed again before it is deleted, while others are deleted. The keys lie in
-    `partition_count` partitions of the bucket, which are written to at once.
+    Each deployment is listed again right before it is deleted, while others are being deleted. The
+    keys are in `partition_count` partitions of the bucket, which S3 serves in parallel.
     """
     counts = list(object_counts)
-    total, pages = sum(counts), sum(count_pages(one) for one in counts)
+    total, pages = sum(counts), sum(count_pages(count) for count in counts)
     rate = min(KEYS_A_SECOND * partition_count, MACHINE_KEYS_A_SECOND)
     delete_seconds, list_seconds = total / rate, pages / PAGES_A_SECOND
     usd = list_cost(pages)
     arithmetic = (
         f"{counted(total, 'object')} / {rate:,} a second = {duration(delete_seconds)}; "
-        f"listed again meanwhile: {_listing(pages)} = {cost(usd)}; DELETE is free"
+        f"listed again meanwhile: {_format_listing(pages)} = {cost(usd)}; DELETE is free"
     )
     return Estimate(
         engine=Engine.DIRECT,
@@ -101,18 +106,20 @@ def estimate_direct(object_counts: Iterable[int], *, partition_count: int = 1) -
 
 
 def estimate_lifecycle(object_counts: Sequence[int], direct_counts: Sequence[int] = ()) -> Estimate:
-    """Say what deleting deployments of so many objects takes with one lifecycle rule for each.
+    """Estimate the lifecycle engine: one rule for each deployment of `object_counts`.
 
-    Those of `direct_counts` can't be left to a rule.
+    `direct_counts` are the object counts of deployments that ci3 must delete itself because no rule
+    can be made for them.
 
-    S3 acts on rules once a day, from midnight UTC, asynchronously. Neither its requests nor the
-    storage of what has expired are charged. Each deployment is listed again before. Source:
+    S3 evaluates rules once a day, from midnight UTC, asynchronously. It charges neither for these
+    requests nor for the storage of expired objects. Each deployment is listed again before its rule
+    is written. Source:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-expire-general-considerations.html
     """
-    pages = sum(count_pages(one) for one in object_counts)
+    pages = sum(count_pages(count) for count in object_counts)
     arithmetic = (
         f"{counted(len(object_counts), 'rule')} for {counted(sum(object_counts), 'object')}, "
-        f"free; listed again before: {_listing(pages)} = {cost(list_cost(pages))}; "
+        f"free; listed again before: {_format_listing(pages)} = {cost(list_cost(pages))}; "
         "S3 deletes within a day or two of the next midnight UTC"
     )
     rest = estimate_direct(direct_counts)
@@ -131,41 +138,48 @@ def estimate_lifecycle(object_counts: Sequence[int], direct_counts: Sequence[int
 def choose_engine(
     rule_counts: Sequence[int], direct_counts: Sequence[int] = (), *, obstacle: str = ""
 ) -> Choice:
-    """Choose what deletes deployments of so many objects; rules can't delete `direct_counts`.
+    """Choose the engine, given the object counts of the deployments to delete.
 
-    An `obstacle` says why the lifecycle can't delete any: then it is ci3 itself, however long it
-    takes.
+    `rule_counts` are those that lifecycle rules can delete, `direct_counts` those that they cannot.
+    `obstacle` says why no rules can be used at all, or is empty.
+
+    | objects in all            | obstacle | no rule possible | engine    |
+    |---------------------------|----------|------------------|-----------|
+    | up to MOST_DIRECT_OBJECTS | any      | any              | direct    |
+    | more                      | yes      | any              | direct    |
+    | more                      | no       | for all          | direct    |
+    | more                      | no       | for some or none | lifecycle |
     """
     total = sum(rule_counts) + sum(direct_counts)
     direct = estimate_direct((*rule_counts, *direct_counts))
     lifecycle = estimate_lifecycle(rule_counts, direct_counts)
     if not rule_counts and direct_counts:
         obstacle = obstacle or "of no deployment can a rule be made"
-    most = f"{MOST_DIRECT_OBJECTS:,}"
+    maximum = f"{MOST_DIRECT_OBJECTS:,}"
     if total <= MOST_DIRECT_OBJECTS:
-        engine, reason = Engine.DIRECT, f"up to {most} objects ci3 deletes them itself, at once"
+        engine, reason = Engine.DIRECT, f"up to {maximum} objects ci3 deletes them itself, at once"
     elif obstacle:
         engine, reason = (
             Engine.DIRECT,
-            f"more than {most} objects, and no lifecycle rules: {obstacle}",
+            f"more than {maximum} objects, and no lifecycle rules: {obstacle}",
         )
     else:
-        engine, reason = Engine.LIFECYCLE, f"more than {most} objects are left to S3"
+        engine, reason = Engine.LIFECYCLE, f"more than {maximum} objects are left to S3"
     estimates = (direct, lifecycle) if not obstacle else (direct,)
     return Choice(engine=engine, reason=reason, estimates=estimates)
 
 
 def count_pages(object_count: int) -> int:
-    """Count the requests that list so many objects: one at least, also of nothing."""
+    """Return the number of LIST requests for so many objects; at least 1, even for none."""
     return max(1, -(-object_count // PAGE_KEYS))
 
 
 def list_cost(request_count: int) -> Decimal:
-    """Reckon what so many LIST requests cost, in USD."""
+    """Return the price of so many LIST requests, in USD."""
     return request_count * LIST_USD_PER_1000 / 1_000
 
 
-def _listing(pages: int) -> str:
+def _format_listing(pages: int) -> str:
     return (
         f"{counted(pages, 'page')} / {PAGES_A_SECOND:,} a second = "
         f"{duration(pages / PAGES_A_SECOND)}, "
@@ -174,7 +188,7 @@ def _listing(pages: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write about how long that is: `12 s`, `59 min`, `7.9 h`, `3.3 days`."""
+    """Format a duration roughly: `12 s`, `59 min`, `7.9 h`, `3.3 days`; at least `1 s`."""
     minute, hour, day = 60, 3_600, 86_400
     if seconds < minute:
         return f"{max(1, round(seconds))} s"
@@ -186,7 +200,7 @@ def duration(seconds: float) -> str:
 
 
 def cost(usd: Decimal) -> str:
-    """Write a price: `0.06 USD`."""
+    """Format a price: `0.06 USD`, or `less than 0.01 USD`."""
     if 0 < usd < Decimal("0.01"):
         return "less than 0.01 USD"
     return f"{usd:,.2f} USD"

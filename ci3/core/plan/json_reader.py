@@ -1,4 +1,7 @@
-"""The plan file's reader: strict, and what does not fit is refused."""
+"""Read plan files strictly: unknown formats, keys and codes are refused.
+
+Names and docstrings of the models are part of the published schema, docs/plan.schema.json.
+"""
 
 import json
 from typing import Annotated, Literal, Self
@@ -28,7 +31,7 @@ from ci3.errors import SettingsError
 
 _HINT = "Make the plan again with this version of ci3, and apply it as it was written."
 
-Moment = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str)]
+_Timestamp = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str)]
 
 
 class _Strict(BaseModel):
@@ -79,21 +82,21 @@ class _Deployment(_Strict):
     reasons: list[_Reason] = Field(min_length=1)
     object_count: int | None = Field(ge=0)
     size_bytes: int | None = Field(ge=0)
-    oldest_at: Moment | None
-    newest_at: Moment | None
+    oldest_at: _Timestamp | None
+    newest_at: _Timestamp | None
     complete: bool
     fingerprint: str | None = Field(pattern="^[0-9a-f]{64}$")
     versions: _Versions | None
     expire_days: int | None = Field(ge=1)
 
     @model_validator(mode="after")
-    def _is_known_or_kept(self) -> Self:
-        is_counted, is_whole = self.object_count is not None, self.fingerprint is not None
-        if is_counted is not (self.size_bytes is not None) or (is_whole and not is_counted):
+    def _check_listing(self) -> Self:
+        is_counted, is_fully_listed = self.object_count is not None, self.fingerprint is not None
+        if is_counted is not (self.size_bytes is not None) or (is_fully_listed and not is_counted):
             raise ValueError(
                 "a fingerprint stands with object_count and size_bytes, and those together"
             )
-        if self.decision is Action.DELETE and not is_whole:
+        if self.decision is Action.DELETE and not is_fully_listed:
             raise ValueError("what is to be deleted must have been listed in full")
         return self
 
@@ -123,7 +126,7 @@ class _Rule(_Strict):
     prefix: str = Field(pattern="/$")
     days: int | None = Field(ge=1)
     noncurrent_days: int | None = Field(ge=1)
-    expires_at: Moment
+    expires_at: _Timestamp
     fate: Fate
     message: str
 
@@ -134,7 +137,7 @@ class PlanFile(_Strict):
     format: Literal["ci3-plan/1"]
     ci3_version: str
     plan_id: str = Field(pattern="^[0-9a-f]{64}$")
-    created_at: Moment
+    created_at: _Timestamp
     target: _Target
     policy: dict[str, _PolicyEntry]
     applyable: bool
@@ -155,30 +158,31 @@ class PlansFile(_Strict):
 
 
 def load_plans(text: str, source: str) -> tuple[Plan, ...]:
-    """Read a plan file's text; `source` names it in errors.
+    """Parse the text of a plan file; `source` is the file's name in errors.
 
-    Raises SettingsError for another format, an unknown key or code, and for a file that was edited:
-    a plan_id, totals or applyable no longer fits its content.
+    Raises SettingsError for another format, an unknown key or code, and for an edited file: one in
+    which plan_id, totals or applyable does not match the rest of the content.
     """
     try:
-        written = json.loads(text)
-        has_targets = isinstance(written, dict) and "plans" in written
+        content = json.loads(text)
+        has_targets = isinstance(content, dict) and "plans" in content
         files = (
             PlansFile.model_validate_json(text).plans
             if has_targets
             else [PlanFile.model_validate_json(text)]
         )
     except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise SettingsError(f"{source} is no plan of ci3: {where}: {first['msg']}", _HINT) from exc
+        error = exc.errors(include_url=False, include_input=False)[0]
+        path = ".".join(str(part) for part in error["loc"]) or "the file"
+        raise SettingsError(f"{source} is no plan of ci3: {path}: {error['msg']}", _HINT) from exc
     except (ValueError, RecursionError) as exc:
         raise SettingsError(f"{source} is no plan of ci3: it is not JSON", _HINT) from exc
     plans = tuple(_to_plan(file) for file in files)
-    for plan, one in zip(plans, written["plans"] if has_targets else [written], strict=True):
+    contents = content["plans"] if has_targets else [content]
+    for plan, plan_json in zip(plans, contents, strict=True):
         derived = json.loads(as_json(plan_content(plan)))
         for key in ("plan_id", "totals", "applyable"):
-            if derived[key] != one[key]:
+            if derived[key] != plan_json[key]:
                 raise SettingsError(f"{source} was edited: its {key} no longer fits", _HINT)
     return plans
 
@@ -189,60 +193,60 @@ def _to_plan(file: PlanFile) -> Plan:
         created_at=file.created_at,
         target=Target(**{field: getattr(file.target, field) for field in _Target.model_fields}),
         policy={
-            name: PolicyEntry(value=_frozen(entry.value), origin=entry.origin)
+            name: PolicyEntry(value=_freeze(entry.value), origin=entry.origin)
             for name, entry in file.policy.items()
         },
-        decisions=tuple(_to_decision(one) for one in file.deployments),
-        ignored=tuple(Ignored(name=one.name, reason=one.reason) for one in file.ignored),
-        refusals=tuple(Refusal(code=one.code, message=one.message) for one in file.refusals),
-        warnings=tuple(PlanWarning(code=one.code, message=one.message) for one in file.warnings),
-        rules=tuple(_to_rule(one) for one in file.rules),
+        decisions=tuple(_to_decision(deployment) for deployment in file.deployments),
+        ignored=tuple(Ignored(name=item.name, reason=item.reason) for item in file.ignored),
+        refusals=tuple(Refusal(code=item.code, message=item.message) for item in file.refusals),
+        warnings=tuple(PlanWarning(code=item.code, message=item.message) for item in file.warnings),
+        rules=tuple(_to_rule(rule) for rule in file.rules),
         choice=tuple(file.choice),
     )
 
 
-def _to_rule(one: _Rule) -> StandingRule:
+def _to_rule(entry: _Rule) -> StandingRule:
     rule = ExpiryRule(
-        prefix=one.prefix,
-        days=one.days,
-        noncurrent_days=one.noncurrent_days,
-        expires_at=one.expires_at,
+        prefix=entry.prefix,
+        days=entry.days,
+        noncurrent_days=entry.noncurrent_days,
+        expires_at=entry.expires_at,
     )
-    return StandingRule(rule=rule, name=one.name, fate=one.fate, message=one.message)
+    return StandingRule(rule=rule, name=entry.name, fate=entry.fate, message=entry.message)
 
 
-def _frozen(value: int | str | list[str]) -> int | str | tuple[str, ...]:
+def _freeze(value: int | str | list[str]) -> int | str | tuple[str, ...]:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _to_decision(one: _Deployment) -> Decision:
+def _to_decision(entry: _Deployment) -> Decision:
     return Decision(
         deployment=Deployment(
-            name=one.name,
-            prefix=one.prefix,
-            object_count=one.object_count or 0,
-            size_bytes=one.size_bytes or 0,
-            oldest_at=one.oldest_at,
-            newest_at=one.newest_at,
-            complete=one.complete,
-            fingerprint=one.fingerprint or "",
-            is_whole=one.fingerprint is not None,
-            is_reported=one.fingerprint is None and one.object_count is not None,
-            versions=AllVersions(**one.versions.model_dump()) if one.versions else None,
+            name=entry.name,
+            prefix=entry.prefix,
+            object_count=entry.object_count or 0,
+            size_bytes=entry.size_bytes or 0,
+            oldest_at=entry.oldest_at,
+            newest_at=entry.newest_at,
+            complete=entry.complete,
+            fingerprint=entry.fingerprint or "",
+            is_whole=entry.fingerprint is not None,
+            is_reported=entry.fingerprint is None and entry.object_count is not None,
+            versions=AllVersions(**entry.versions.model_dump()) if entry.versions else None,
         ),
-        group=one.group,
-        action=one.decision,
-        reasons=tuple(Reason(code=reason.code, message=reason.message) for reason in one.reasons),
-        expire_days=one.expire_days,
+        group=entry.group,
+        action=entry.decision,
+        reasons=tuple(Reason(code=reason.code, message=reason.message) for reason in entry.reasons),
+        expire_days=entry.expire_days,
     )
 
 
 def plan_schema() -> str:
-    """Write the plan file's JSON Schema, as published in docs/plan.schema.json."""
-    either: TypeAdapter[PlanFile | PlansFile] = TypeAdapter(PlanFile | PlansFile)
+    """Return the JSON Schema of plan files, as published in docs/plan.schema.json."""
+    adapter: TypeAdapter[PlanFile | PlansFile] = TypeAdapter(PlanFile | PlansFile)
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A plan file of ci3",
-        **either.json_schema(by_alias=True, mode="validation"),
+        **adapter.json_schema(by_alias=True, mode="validation"),
     }
     return json.dumps(schema, indent=2) + "\n"

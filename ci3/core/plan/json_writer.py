@@ -1,6 +1,6 @@
-"""The plan file's writer, and that of the other JSON: plans, listings and explanations as text.
+"""Write JSON: plan files, listings and explanations.
 
-It knows nothing of the reader's checks, which take longer to import than a plan to write.
+Does not import the reader: its pydantic models take longer to import than a plan takes to write.
 """
 
 import dataclasses
@@ -22,19 +22,22 @@ if TYPE_CHECKING:
 
 
 def dump_plan(plan: Plan) -> str:
-    """Write a plan as JSON text that ends in a line break; keys as in docs/plan.schema.json."""
+    """Return a plan as JSON text with a final newline; keys as in docs/plan.schema.json."""
     return as_json(plan_content(plan))
 
 
 def dump_plans(plans: Sequence[Plan], *, has_targets: bool) -> str:
-    """Write the plans of a run: one as it is, those of a policy file's targets as `plans`."""
+    """Return the plans of a run as JSON text: a single plan, or several under `plans`.
+
+    `has_targets` is True if a policy file names the targets; its plans are always under `plans`.
+    """
     if not has_targets and len(plans) == 1:
         return dump_plan(plans[0])
     return as_json({"format": PLAN_FORMAT, "plans": [plan_content(plan) for plan in plans]})
 
 
 def plan_content(plan: Plan) -> dict[str, object]:
-    """Give a plan as the values of its JSON; their codes are still members of their enums."""
+    """Return a plan as JSON values; codes are still enum members."""
     return {
         "format": PLAN_FORMAT,
         "ci3_version": plan.ci3_version,
@@ -46,120 +49,128 @@ def plan_content(plan: Plan) -> dict[str, object]:
             for name, entry in plan.policy.items()
         },
         "applyable": plan.applyable,
-        "refusals": _coded(plan.refusals),
-        "warnings": _coded(plan.warnings),
-        "deployments": [_decision(decision) for decision in plan.decisions],
-        "ignored": [{"name": one.name, "reason": one.reason} for one in plan.ignored],
-        "rules": [_rule(one) for one in plan.rules],
+        "refusals": _encode_coded(plan.refusals),
+        "warnings": _encode_coded(plan.warnings),
+        "deployments": [_encode_decision(decision) for decision in plan.decisions],
+        "ignored": [_encode_ignored(item) for item in plan.ignored],
+        "rules": [_encode_rule(rule) for rule in plan.rules],
         "choice": list(plan.choice),
         "totals": dataclasses.asdict(plan.totals),
     }
 
 
-def _rule(one: "StandingRule") -> dict[str, object]:
+def _encode_ignored(item: Ignored) -> dict[str, str]:
+    return {"name": item.name, "reason": item.reason}
+
+
+def _encode_rule(entry: "StandingRule") -> dict[str, object]:
     return {
-        "id": one.rule.rule_id,
-        "name": one.name,
-        "prefix": one.rule.prefix,
-        "days": one.rule.days,
-        "noncurrent_days": one.rule.noncurrent_days,
-        "expires_at": timestamp(one.rule.expires_at),
-        "fate": one.fate,
-        "message": one.message,
+        "id": entry.rule.rule_id,
+        "name": entry.name,
+        "prefix": entry.rule.prefix,
+        "days": entry.rule.days,
+        "noncurrent_days": entry.rule.noncurrent_days,
+        "expires_at": timestamp(entry.rule.expires_at),
+        "fate": entry.fate,
+        "message": entry.message,
     }
 
 
 Listing = tuple[str, Sequence[Deployment], Sequence[Ignored]]
-"""A target's address, its deployments, and what is ignored there."""
+"""A target's address, its deployments, and its files and folders that are not deployments."""
 
 
 def dump_inventories(listings: Sequence[Listing], *, has_targets: bool) -> str:
-    """Write listings of deployments as JSON: `deployments` as in a plan, and `ignored`.
+    """Return listings of deployments as JSON text: `deployments` as in a plan, and `ignored`.
 
-    Those of a policy file's targets stand under `targets`, each with its `url`.
+    If a policy file names the targets, each listing is under `targets`, with its `url`.
     """
     content: list[tuple[str, dict[str, object]]] = [
         (
             url,
             {
-                "deployments": [_deployment(one) for one in deployments],
-                "ignored": [{"name": one.name, "reason": one.reason} for one in ignored],
+                "deployments": [_encode_deployment(deployment) for deployment in deployments],
+                "ignored": [_encode_ignored(item) for item in ignored],
             },
         )
         for url, deployments, ignored in listings
     ]
-    return _of_targets(content, has_targets=has_targets)
+    return _dump_targets(content, has_targets=has_targets)
 
 
 def dump_explanations(
     explanations: "Sequence[tuple[str, Explanation]]", *, has_targets: bool
 ) -> str:
-    """Write explanations as JSON: the decision as in a plan, `checks` and `outlook`.
+    """Return explanations as JSON text: the decision as in a plan, `checks` and `outlook`.
 
-    Each stands beside its target's address; those of a policy file's targets under `targets`.
+    `explanations` are pairs of a target's address and its explanation. If a policy file names the
+    targets, each explanation is under `targets`, with its `url`.
     """
-    content = [(url, _explanation(one)) for url, one in explanations]
-    return _of_targets(content, has_targets=has_targets)
+    content = [(url, _encode_explanation(explanation)) for url, explanation in explanations]
+    return _dump_targets(content, has_targets=has_targets)
 
 
-def _explanation(explanation: "Explanation") -> dict[str, object]:
+def _encode_explanation(explanation: "Explanation") -> dict[str, object]:
     checks = [
         {"code": check.code, "is_matched": check.is_matched, "message": check.message}
         for check in explanation.judgement.checks
     ]
-    decision = _decision(explanation.judgement.decision)
+    decision = _encode_decision(explanation.judgement.decision)
     return {**decision, "checks": checks, "outlook": explanation.outlook}
 
 
-def _of_targets(content: Sequence[tuple[str, dict[str, object]]], *, has_targets: bool) -> str:
+def _dump_targets(content: Sequence[tuple[str, dict[str, object]]], *, has_targets: bool) -> str:
     if not has_targets and len(content) == 1:
         return as_json(content[0][1])
-    return as_json({"targets": [{"url": url, **one} for url, one in content]})
+    return as_json({"targets": [{"url": url, **values} for url, values in content]})
 
 
 def dump_objects(
     name: str, listings: Sequence[tuple[str, Sequence[StoredObject]]], *, has_targets: bool
 ) -> str:
-    """Write listings of a deployment's objects as JSON; see `dump_inventories`."""
+    """Return listings of a deployment's objects as JSON text; see `dump_inventories`."""
     content: list[tuple[str, dict[str, object]]] = [
-        (url, {"name": name, "objects": [_object(stored) for stored in objects]})
+        (url, {"name": name, "objects": [_encode_object(item) for item in objects]})
         for url, objects in listings
     ]
-    return _of_targets(content, has_targets=has_targets)
+    return _dump_targets(content, has_targets=has_targets)
 
 
-def _object(stored: StoredObject) -> dict[str, object]:
+def _encode_object(item: StoredObject) -> dict[str, object]:
     return {
-        "key": stored.key,
-        "size_bytes": stored.size_bytes,
-        "etag": stored.etag,
-        "modified_at": timestamp(stored.modified_at),
+        "key": item.key,
+        "size_bytes": item.size_bytes,
+        "etag": item.etag,
+        "modified_at": timestamp(item.modified_at),
     }
 
 
 def as_json(content: object) -> str:
-    """Write JSON for a file or a log; no line of it is a command to a workflow's runner."""
+    """Return JSON text for a file or a log.
+
+    `##[` is escaped: in a log, the GitHub runner would execute it as a workflow command.
+    """
     return json.dumps(content, indent=2).replace("##[", "##\\u005b") + "\n"
 
 
-def _coded(entries: Sequence[Refusal | PlanWarning | Reason]) -> list[dict[str, str]]:
+def _encode_coded(entries: Sequence[Refusal | PlanWarning | Reason]) -> list[dict[str, str]]:
     return [{"code": entry.code, "message": entry.message} for entry in entries]
 
 
-def _decision(decision: Decision) -> dict[str, object]:
-    described = _deployment(decision.deployment)
+def _encode_decision(decision: Decision) -> dict[str, object]:
+    deployment = _encode_deployment(decision.deployment)
     return {
-        "name": described.pop("name"),
-        "prefix": described.pop("prefix"),
+        "name": deployment.pop("name"),
+        "prefix": deployment.pop("prefix"),
         "group": decision.group,
         "decision": decision.action,
-        "reasons": _coded(decision.reasons),
-        **described,
+        "reasons": _encode_coded(decision.reasons),
+        **deployment,
         "expire_days": decision.expire_days,
     }
 
 
-def _deployment(deployment: Deployment) -> dict[str, object]:
+def _encode_deployment(deployment: Deployment) -> dict[str, object]:
     return {
         "name": deployment.name,
         "prefix": deployment.prefix,

@@ -1,4 +1,4 @@
-"""The plan: every decision with what surrounds it and its id, and what of it is still due."""
+"""The plan of a target with its id, and the revalidation of an approved plan."""
 
 import hashlib
 import json
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
     from ci3.core.lifecycle.rule_status import StandingRule
 
 NO_DEPLOYMENT = "it is no deployment by the settings any more"
-"""Why something of an approved plan stays that is only a folder by now."""
+"""Why a folder of an approved plan is kept that the settings now leave out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """The plan in numbers; `bytes_to_keep` is None where not all that stays was counted.
+    """The plan in numbers.
 
-    `versions_to_delete` counts delete markers too; it is 0 where versions stay. `bytes_to_delete`
-    are then those of the objects, and else of all their versions. What is `expiring` is neither
-    kept nor to be deleted: an earlier run has left it to S3.
+    `versions_to_delete` includes delete markers; it is 0 if versions are not deleted. In that case
+    `bytes_to_delete` is the size of the objects, otherwise of all their versions. `expiring`
+    deployments are counted neither as kept nor as to be deleted: S3 deletes them by a lifecycle
+    rule of an earlier run. `bytes_to_keep` is None unless all kept deployments were counted.
     """
 
     found: int
@@ -43,7 +44,10 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What would be done, and why; decisions stand newest first."""
+    """All decisions of a target, with refusals and warnings.
+
+    `decisions` are ordered from newest to oldest.
+    """
 
     ci3_version: str
     created_at: datetime
@@ -54,23 +58,23 @@ class Plan:
     refusals: tuple[Refusal, ...]
     warnings: tuple[PlanWarning, ...]
     rules: "tuple[StandingRule, ...]" = ()
-    """The lifecycle rules of ours that stand here, and what becomes of them."""
+    """The managed lifecycle rules of the target, and what happens to each."""
     choice: tuple[str, ...] = ()
-    """How the engine was chosen, in sentences, where that was left open."""
+    """Why the engine was chosen, one sentence each; empty unless it was `auto`."""
 
     @property
     def engine(self) -> Engine:
-        """What deletes what it dooms."""
+        """The engine that deletes."""
         return Engine(str(self.policy[ENGINE].value)) if ENGINE in self.policy else Engine.DIRECT
 
     @property
     def applyable(self) -> bool:
-        """Whether nothing forbids applying it."""
+        """True if there are no refusals."""
         return not self.refusals
 
     @property
     def deletes_versions(self) -> bool:
-        """Whether all versions of what it deletes go, for good."""
+        """True if all versions of a deployment are permanently deleted with it."""
         return DELETE_VERSIONS in self.policy and self.target.versioning.may_hold_versions
 
     @property
@@ -85,25 +89,25 @@ class Plan:
 
     @property
     def expiring(self) -> tuple[Decision, ...]:
-        """The decisions that an earlier run has left to S3."""
-        return tuple(one for one in self.decisions if one.action is Action.EXPIRING)
+        """The decisions about deployments that S3 deletes by a rule of an earlier run."""
+        return tuple(decision for decision in self.decisions if decision.action is Action.EXPIRING)
 
     @property
     def totals(self) -> Totals:
-        """Count what stays and what goes."""
-        doomed, kept, expiring = self.doomed, self.kept, self.expiring
+        """Numbers of deployments, objects, versions and bytes by decision."""
+        to_delete, kept, expiring = self.doomed, self.kept, self.expiring
         return Totals(
             found=len(self.decisions),
             keep=len(kept),
-            delete=len(doomed),
+            delete=len(to_delete),
             expiring=len(expiring),
-            objects_to_delete=sum(decision.deployment.object_count for decision in doomed),
+            objects_to_delete=sum(decision.deployment.object_count for decision in to_delete),
             versions_to_delete=sum(
                 decision.deployment.versions.count
-                for decision in doomed
+                for decision in to_delete
                 if decision.deployment.versions
             ),
-            bytes_to_delete=sum(decision.deployment.deletion_bytes for decision in doomed),
+            bytes_to_delete=sum(decision.deployment.deletion_bytes for decision in to_delete),
             bytes_expiring=sum(decision.deployment.size_bytes for decision in expiring),
             bytes_to_keep=sum(decision.deployment.size_bytes for decision in kept)
             if all(decision.deployment.is_counted for decision in kept)
@@ -112,7 +116,10 @@ class Plan:
 
     @property
     def plan_id(self) -> str:
-        """SHA-256 in hex over target, policy, decisions and fingerprints, not times or wording."""
+        """SHA-256 in hex over target, policy, refusal codes, decisions and fingerprints.
+
+        Neither the time of planning nor any message changes it.
+        """
         identity = {
             "target": {
                 "bucket": self.target.bucket,
@@ -123,13 +130,13 @@ class Plan:
             },
             "policy": {name: entry.value for name, entry in self.policy.items()},
             "refusals": sorted(refusal.code for refusal in self.refusals),
-            "decisions": sorted(_identity(decision) for decision in self.decisions),
+            "decisions": sorted(_build_identity(decision) for decision in self.decisions),
         }
         text = json.dumps(identity, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def _identity(decision: Decision) -> tuple[str, ...]:
+def _build_identity(decision: Decision) -> tuple[str, ...]:
     deployment = decision.deployment
     return (
         deployment.name,
@@ -139,15 +146,15 @@ def _identity(decision: Decision) -> tuple[str, ...]:
         ",".join(reason.code for reason in decision.reasons),
         str(deployment.object_count),
         str(deployment.size_bytes),
-        *(timestamp(at) if at else "" for at in (deployment.oldest_at, deployment.newest_at)),
+        *(timestamp(time) if time else "" for time in (deployment.oldest_at, deployment.newest_at)),
         str(deployment.complete),
         deployment.fingerprint,
-        *_identity_of_versions(deployment.versions),
+        *_build_version_identity(deployment.versions),
         *(() if decision.expire_days is None else ("by rule",)),
     )
 
 
-def _identity_of_versions(versions: AllVersions | None) -> tuple[str, ...]:
+def _build_version_identity(versions: AllVersions | None) -> tuple[str, ...]:
     if versions is None:
         return ()
     return str(versions.count), str(versions.size_bytes), versions.fingerprint
@@ -155,19 +162,33 @@ def _identity_of_versions(versions: AllVersions | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StillDue:
-    """What of an approved plan may be deleted now, and what no longer, with the reason."""
+    """The deployments of an approved plan that may still be deleted, and the others.
+
+    `withdrawn` maps the name of each deployment that may not be deleted any more to the reason.
+    """
 
     due: tuple[Decision, ...]
     withdrawn: Mapping[str, str]
 
 
 def compare(approved: Plan, fresh: Plan) -> StillDue:
-    """Keep of an approved plan only what a plan made since still dooms, unchanged."""
-    now = {decision.deployment.name: decision for decision in fresh.decisions}
-    due: list[Decision] = []
+    """Return which deletions of an approved plan a newer plan confirms.
+
+    | in the newer plan                      | result                                        |
+    |----------------------------------------|-----------------------------------------------|
+    | missing                                | withdrawn: it is gone                         |
+    | listed in full, other fingerprint      | withdrawn: its objects changed                |
+    | to delete, other versions              | withdrawn: its old versions changed           |
+    | not to delete                          | withdrawn: the reasons of the newer decision  |
+    | to delete, same fingerprint, versions  | still to be deleted                           |
+
+    The first row that applies counts.
+    """
+    current_by_name = {decision.deployment.name: decision for decision in fresh.decisions}
+    to_delete: list[Decision] = []
     withdrawn: dict[str, str] = {}
     for decision in approved.doomed:
-        current = now.get(decision.deployment.name)
+        current = current_by_name.get(decision.deployment.name)
         if current is None:
             withdrawn[decision.deployment.name] = "it is gone"
         elif current.deployment.is_whole and (
@@ -181,5 +202,5 @@ def compare(approved: Plan, fresh: Plan) -> StillDue:
                 reason.message for reason in current.reasons
             )
         else:
-            due.append(current)
-    return StillDue(due=tuple(due), withdrawn=withdrawn)
+            to_delete.append(current)
+    return StillDue(due=tuple(to_delete), withdrawn=withdrawn)

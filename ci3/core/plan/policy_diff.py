@@ -1,5 +1,6 @@
-"""What another policy would change: which deployments change hands, and how far one can go back."""
+"""Compare the deletions of two retention policies."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ci3.core.model.decision import Decision
@@ -8,10 +9,10 @@ from ci3.core.plan.plan import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyChange:
-    """Two plans of one bucket, by the old policy and by the new one.
+    """The plans of one target with the old and with the new policy.
 
-    A plan that may not be applied deletes nothing. `old` is None where there is nothing to compare
-    with, and `problem` then says why.
+    A plan with refusals deletes nothing. `old` is None if there is no policy to compare with;
+    `problem` is the reason.
     """
 
     new: Plan
@@ -20,17 +21,24 @@ class PolicyChange:
 
     @property
     def newly_doomed(self) -> tuple[Decision, ...]:
-        """What only the new policy deletes, also where the old one took it for no deployment."""
-        doomed = {one.deployment.name for one in _deleted(self.old)}
-        return tuple(one for one in _deleted(self.new) if one.deployment.name not in doomed)
+        """Deletions of the new policy only.
+
+        Includes folders that were not deployments with the old policy.
+        """
+        return _subtract(_get_deletions(self.new), _get_deletions(self.old))
 
     @property
     def newly_kept(self) -> tuple[Decision, ...]:
-        """What only the old policy deletes."""
-        doomed = {one.deployment.name for one in _deleted(self.new)}
-        return tuple(one for one in _deleted(self.old) if one.deployment.name not in doomed)
+        """Deletions of the old policy only."""
+        return _subtract(_get_deletions(self.old), _get_deletions(self.new))
 
 
-def _deleted(plan: Plan | None) -> tuple[Decision, ...]:
-    """List what a plan deletes: nothing where something forbids applying it."""
+def _get_deletions(plan: Plan | None) -> tuple[Decision, ...]:
     return plan.doomed if plan is not None and plan.applyable else ()
+
+
+def _subtract(decisions: Sequence[Decision], excluded: Sequence[Decision]) -> tuple[Decision, ...]:
+    excluded_names = {decision.deployment.name for decision in excluded}
+    return tuple(
+        decision for decision in decisions if decision.deployment.name not in excluded_names
+    )

@@ -1,4 +1,4 @@
-"""What became of a run: of each target its plan and what applying it did, and all of it summed."""
+"""The result of a run: plan and outcome of each target, and their sums."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One target's plan, and where it was applied the result.
+    """The plan of one target, and its result if it was applied.
 
-    `changed` says of a saved plan why deployments that it names can't be deleted any more: then
-    nothing was. `reconciled` tells of the lifecycle rules of earlier runs, where there are any.
+    `changed` maps the deployments of a saved plan that may not be deleted any more to the reason;
+    if there are any and they are not to be skipped, nothing was deleted. `is_stale` is True for
+    every target of such a run. `reconciled` is what happened to the lifecycle rules of earlier
+    runs, if there are any.
     """
 
     plan: Plan
@@ -29,22 +31,25 @@ class Account:
 
     @property
     def expiring_count(self) -> int:
-        """How many deployments S3 deletes by now, or will: those of earlier runs, and of this."""
-        earlier = {one.deployment.name for one in self.plan.expiring}
+        """Number of deployments that S3 deletes by rules of earlier runs or of this run."""
+        earlier = {decision.deployment.name for decision in self.plan.expiring}
         if self.reconciled is not None:
-            earlier -= {one.name for one in self.reconciled.removed}
+            earlier -= {rule.name for rule in self.reconciled.removed}
         return len(earlier | (self.result.expiring if self.result else frozenset()))
 
     @property
     def outcome(self) -> Outcome:
-        """Say what became of it; without a result it was only planned."""
+        """Outcome of the target; without a result, that of the plan.
+
+        Rules that could not be reconciled make an outcome partial, unless the plan was refused.
+        """
         if self.is_stale:
             return Outcome.STALE_PLAN
-        told = self.reconciled
-        is_muddled = told is not None and bool(told.problem or told.doubt)
+        reconciled = self.reconciled
+        has_rule_problem = reconciled is not None and bool(reconciled.problem or reconciled.doubt)
         if self.result is not None:
-            return Outcome.PARTIAL if is_muddled else self.result.outcome
-        if is_muddled and self.plan.applyable:
+            return Outcome.PARTIAL if has_rule_problem else self.result.outcome
+        if has_rule_problem and self.plan.applyable:
             return Outcome.PARTIAL
         if not self.plan.applyable:
             return Outcome.REFUSED
@@ -52,7 +57,7 @@ class Account:
 
     @property
     def numbers(self) -> dict[str, str | int]:
-        """Its numbers under the names of the action's outputs."""
+        """Values by the names of the action's outputs."""
         plan, result = self.plan, self.result
         return {
             "outcome": self.outcome.value,
@@ -69,20 +74,22 @@ class Account:
 
 
 def with_reconciled(
-    accounts: Sequence[Account], reconciled: Sequence["Reconciled | None"]
+    target_results: Sequence[Account], reconciled: Sequence["Reconciled | None"]
 ) -> tuple[Account, ...]:
-    """Say in each target's account what became of lifecycle rules at first, beside what it says."""
+    """Return the results with the rule changes made at the start of the run added to each."""
     return tuple(
-        replace(account, reconciled=_both(first, account.reconciled))
-        for account, first in zip(accounts, reconciled, strict=True)
+        replace(target_result, reconciled=_combine(at_start, target_result.reconciled))
+        for target_result, at_start in zip(target_results, reconciled, strict=True)
     )
 
 
-def _both(first: "Reconciled | None", last: "Reconciled | None") -> "Reconciled | None":
-    return first.followed_by(last) if first is not None and last is not None else first or last
+def _combine(earlier: "Reconciled | None", later: "Reconciled | None") -> "Reconciled | None":
+    if earlier is not None and later is not None:
+        return earlier.followed_by(later)
+    return earlier or later
 
 
-_GRAVEST_FIRST = (
+_OUTCOMES_WORST_FIRST = (
     Outcome.FAILED,
     Outcome.STALE_PLAN,
     Outcome.PARTIAL,
@@ -93,44 +100,46 @@ _GRAVEST_FIRST = (
 )
 
 
-def outcome_of(accounts: Sequence[Account]) -> Outcome:
-    """Give the gravest of several outcomes; an applied target outweighs one with nothing to do."""
-    outcomes = {account.outcome for account in accounts}
-    return next(outcome for outcome in _GRAVEST_FIRST if outcome in outcomes)
+def outcome_of(target_results: Sequence[Account]) -> Outcome:
+    """Return the worst outcome; `applied` ranks before `planned` and `nothing-to-delete`."""
+    outcomes = {target_result.outcome for target_result in target_results}
+    return next(outcome for outcome in _OUTCOMES_WORST_FIRST if outcome in outcomes)
 
 
-def sum_up(accounts: Sequence[Account]) -> dict[str, str | int]:
-    """Sum the numbers of a run's targets, under the names of the action's outputs.
+def sum_up(target_results: Sequence[Account]) -> dict[str, str | int]:
+    """Return the action's outputs for all targets of a run; numbers are summed.
 
-    Of several targets `plan-id` is SHA-256 in hex over all their ids, and `journal-file` has one
-    path a line.
+    With several targets, `plan-id` is SHA-256 in hex over their ids, one per line, `journal-file`
+    has one path per line, and `outcome` is the worst.
     """
-    summed: dict[str, str | int] = {}
-    for name in accounts[0].numbers:
-        values = [account.numbers[name] for account in accounts]
+    outputs: dict[str, str | int] = {}
+    for name in target_results[0].numbers:
+        values = [target_result.numbers[name] for target_result in target_results]
         numbers = [value for value in values if isinstance(value, int)]
-        summed[name] = sum(numbers) if numbers else "\n".join(str(one) for one in values if one)
-    if len(accounts) > 1:
-        ids = str(summed["plan-id"]).encode("ascii")
-        summed["plan-id"] = hashlib.sha256(ids).hexdigest()
-    summed["outcome"] = outcome_of(accounts).value
-    return summed
+        outputs[name] = (
+            sum(numbers) if numbers else "\n".join(str(value) for value in values if value)
+        )
+    if len(target_results) > 1:
+        ids = str(outputs["plan-id"]).encode("ascii")
+        outputs["plan-id"] = hashlib.sha256(ids).hexdigest()
+    outputs["outcome"] = outcome_of(target_results).value
+    return outputs
 
 
-def list_numbers(accounts: Sequence[Account]) -> list[dict[str, str | int]]:
-    """List each target's own numbers, with its bucket and prefix."""
+def list_numbers(target_results: Sequence[Account]) -> list[dict[str, str | int]]:
+    """Return the outputs of each target, with its bucket and prefix."""
     return [
         {
-            "bucket": account.plan.target.bucket,
-            "prefix": account.plan.target.prefix,
-            **account.numbers,
+            "bucket": target_result.plan.target.bucket,
+            "prefix": target_result.plan.target.prefix,
+            **target_result.numbers,
         }
-        for account in accounts
+        for target_result in target_results
     ]
 
 
 def exit_code(outcome: Outcome) -> ExitCode:
-    """Give the exit code that tells an outcome."""
+    """Return the exit code of an outcome."""
     match outcome:
         case Outcome.NOTHING_TO_DELETE | Outcome.PLANNED | Outcome.APPLIED:
             return ExitCode.DONE

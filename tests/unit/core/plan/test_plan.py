@@ -8,6 +8,7 @@ import pytest
 from ci3.core.model.decision import Action, Reason, ReasonCode
 from ci3.core.model.deployment import Ignored, Versioning
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
+from ci3.core.model.objects import AllVersions
 from ci3.core.model.policy import DeleteLimit, Origin, PolicyEntry
 from ci3.core.plan.plan import compare
 from tests.support.builders import NOW, days_ago, deployment, doomed, empty, kept, plan, target
@@ -180,6 +181,38 @@ def test_gone_since_the_plan_is_withdrawn():
 
     assert found.due == ()
     assert found.withdrawn == {"old": "it is gone"}
+
+
+VERSIONS = AllVersions(count=1, size_bytes=10, fingerprint="1" * 64)
+MORE_VERSIONS = replace(VERSIONS, count=2)
+CHANGED = replace(OLD, fingerprint="0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("newer", "reason"),
+    [
+        ((), "it is gone"),
+        ((kept(CHANGED),), "its objects changed since the plan"),
+        (
+            (doomed(replace(CHANGED, versions=MORE_VERSIONS)),),
+            "its objects changed since the plan",
+        ),
+        (
+            (doomed(replace(OLD, versions=MORE_VERSIONS)),),
+            "its old versions changed since the plan",
+        ),
+        ((kept(replace(OLD, versions=MORE_VERSIONS)),), "kept"),
+        ((doomed(replace(OLD, versions=VERSIONS)),), None),
+    ],
+)
+def test_first_row_of_the_documented_table_that_applies_decides(newer, reason):
+    result = still_due(*newer, approved=(doomed(replace(OLD, versions=VERSIONS)),))
+
+    expected = {} if reason is None else {"old": reason}
+    if reason == "kept":
+        expected = {"old": "; ".join(item.message for item in newer[0].reasons)}
+    assert result.withdrawn == expected
+    assert len(result.due) == (reason is None)
 
 
 def test_each_approved_deletion_is_due_or_withdrawn():
