@@ -1,4 +1,4 @@
-"""Keys and globs as IAM's patterns write them.
+"""IAM patterns for keys and globs.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 """
@@ -8,16 +8,24 @@ from dataclasses import dataclass
 from typing import Final
 
 _SPECIAL: Final = re.compile(r"[*?$]")
-_GLOB_PART: Final = re.compile(r"\[(?P<set>!?+\]?+[^\]]*+)\]|(?P<one>.)", re.DOTALL)
-"""Sets as fnmatch reads them: a bracket that is not closed stands for itself."""
+_GLOB_PART: Final = re.compile(r"\[(?P<set>!?+\]?+[^\]]*+)\]|(?P<character>.)", re.DOTALL)
+"""A set as fnmatch reads it, or one character; an unclosed bracket is a plain character."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IamPattern:
-    """A glob as IAM says it.
+    """A glob translated to an IAM pattern.
 
-    `is_wider` where it holds more than the glob, `reaches_deeper` where a `*` of it can pass a
-    slash into other folders.
+    `is_wider` is True if it matches more than the glob, `reaches_deeper` if one of its `*` can
+    match a slash, and so names inside other folders.
+
+    | glob        | text        | is_wider | reaches_deeper |
+    |-------------|-------------|----------|----------------|
+    | `release-*` | `release-*` | no       | no             |
+    | `*-keep`    | `*-keep`    | no       | yes            |
+    | `v[12]`     | `v?`        | yes      | no             |
+    | `v[1]`      | `v1`        | no       | no             |
+    | `[*]x`      | `${*}x`     | no       | no             |
     """
 
     text: str
@@ -26,21 +34,21 @@ class IamPattern:
 
 
 def literal(text: str) -> str:
-    """Write a text so that IAM takes each character of it as it is."""
-    return _SPECIAL.sub(lambda found: f"${{{found[0]}}}", text)
+    """Escape a text so that an IAM pattern matches exactly it: `a*b` becomes `a${*}b`."""
+    return _SPECIAL.sub(lambda match: f"${{{match[0]}}}", text)
 
 
 def of_glob(glob: str) -> IamPattern:
-    """Write a glob of folder names as IAM's pattern, which holds all that the glob does."""
+    """Translate a glob of folder names to an IAM pattern that matches at least what it matches."""
     text, is_wider = "", False
-    for found in _GLOB_PART.finditer(glob):
-        of_set, one = found["set"], found["one"]
-        if of_set is None:
-            text += one if one in "*?" else literal(one)
-        elif len(of_set) == 1:
-            text += literal(of_set)
+    for match in _GLOB_PART.finditer(glob):
+        characters, character = match["set"], match["character"]
+        if characters is None:
+            text += character if character in "*?" else literal(character)
+        elif len(characters) == 1:
+            text += literal(characters)
         else:
             text += "?"
             is_wider = True
-    begun = text.replace("${*}", "").partition("*")
-    return IamPattern(text=text, is_wider=is_wider, reaches_deeper=bool(begun[2].strip("*")))
+    _, _, after_star = text.replace("${*}", "").partition("*")
+    return IamPattern(text=text, is_wider=is_wider, reaches_deeper=bool(after_star.strip("*")))

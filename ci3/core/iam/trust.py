@@ -1,4 +1,4 @@
-"""Whom a role trusts: the workflow runs of one repository, as IAM's trust policy says it.
+"""Build the trust policy that lets workflow runs of a repository assume a role.
 
 Source: https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
 """
@@ -20,10 +20,10 @@ _REPOSITORY: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """The workflow runs that may take a role: of a repository, and of one part of it or all.
+    """The workflow runs that may assume a role: all of a repository, or those of one context.
 
-    `context` is how GitHub goes on in its subject: `environment:production`, `pull_request`,
-    `ref:refs/heads/main`, or `*`.
+    `context` is the end of the subject in GitHub's token: `environment:production`,
+    `pull_request`, `ref:refs/heads/main`, or `*` for all.
     """
 
     repository: str
@@ -31,15 +31,15 @@ class Trust:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `OWNER/REPO`, with `:environment:NAME`, `:branch:NAME` or `:pull_request` behind.
+        """Parse `OWNER/REPO`, `OWNER/REPO:environment:NAME`, `…:branch:NAME` or `…:pull_request`.
 
-        Raises ValueError with words that follow the text.
+        Raises ValueError with a predicate for the text, such as `has one id of two: …`.
         """
         repository, colon, rest = text.partition(":")
-        found = _REPOSITORY.fullmatch(repository)
-        if not found:
+        match = _REPOSITORY.fullmatch(repository)
+        if not match:
             raise ValueError("is no repository, such as octo-org/my-site")
-        if bool(found["owner_id"]) != bool(found["id"]):
+        if bool(match["owner_id"]) != bool(match["id"]):
             raise ValueError("has one id of two: write OWNER@ID/REPO@ID")
         if not colon:
             return cls(repository=repository, context="*")
@@ -51,19 +51,21 @@ class Trust:
                 "does not say which runs; write OWNER/REPO:environment:NAME, "
                 "OWNER/REPO:branch:NAME or OWNER/REPO:pull_request"
             )
-        # GitHub writes a colon in an environment's name so in the subject.
-        said = name.replace(":", "%3A")
-        context = f"environment:{said}" if kind == "environment" else f"ref:refs/heads/{name}"
+        # GitHub escapes a colon in an environment's name in the subject.
+        escaped_name = name.replace(":", "%3A")
+        context = (
+            f"environment:{escaped_name}" if kind == "environment" else f"ref:refs/heads/{name}"
+        )
         return cls(repository=repository, context=context)
 
     @property
     def subject(self) -> str:
-        """The subject of GitHub's token, or a pattern of it."""
+        """The subject of GitHub's token, or a pattern that matches it."""
         return f"repo:{self.repository}:{self.context}"
 
 
 def trust_policy(trust: Trust, *, account: str, partition: str) -> Policy:
-    """Write the policy that lets these runs, and no others, take the role it is attached to."""
+    """Return the trust policy that lets exactly these runs assume the role it is attached to."""
     is_pattern = bool(re.search(r"[*?]", trust.subject))
     subject = {f"{ISSUER}:sub": trust.subject}
     audience = {f"{ISSUER}:aud": AUDIENCE}
@@ -81,10 +83,10 @@ def trust_policy(trust: Trust, *, account: str, partition: str) -> Policy:
         "Condition": condition,
     }
     document = {"Version": "2012-10-17", "Statement": [statement]}
-    return Policy(document=document, notes=tuple(_notes(trust, account)))
+    return Policy(document=document, notes=tuple(_find_notes(trust, account)))
 
 
-def _notes(trust: Trust, account: str) -> list[str]:
+def _find_notes(trust: Trust, account: str) -> list[str]:
     notes = []
     if not account:
         notes.append(f"put your account's number for {UNKNOWN_ACCOUNT}, or give --account-id")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ci3.core.iam.patterns import literal, of_glob
+from ci3.core.iam.patterns import IamPattern, literal, of_glob
 from ci3.core.iam.policy import Purpose, Scope, policy_for
 from ci3.core.iam.trust import Trust, trust_policy
 from ci3.core.inventory.report_location import ReportPlace
@@ -167,6 +167,21 @@ def test_glob_that_iam_can_not_say_is_widened_and_told(glob, text, words) -> Non
     assert f'"arn:aws:s3:::my-site/{text}/*"' in json.dumps(policy.document)
     assert bool(words) == bool(policy.notes)
     assert (words or "") in " ".join(policy.notes)
+
+
+@pytest.mark.parametrize(
+    ("glob", "text", "is_wider", "reaches_deeper"),
+    [
+        ("release-*", "release-*", False, False),
+        ("*-keep", "*-keep", False, True),
+        ("v[12]", "v?", True, False),
+        ("v[1]", "v1", False, False),
+        ("[*]x", "${*}x", False, False),
+    ],
+)
+def test_glob_is_translated_as_documented(glob, text, is_wider, reaches_deeper) -> None:
+    pattern = IamPattern(text=text, is_wider=is_wider, reaches_deeper=reaches_deeper)
+    assert of_glob(glob) == pattern
 
 
 @pytest.mark.parametrize(
