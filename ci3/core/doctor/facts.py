@@ -1,4 +1,4 @@
-"""What was seen of a bucket when it was examined: each answer, or why there is none."""
+"""The facts that `ci3 doctor` reads about a bucket: each value, or why it is unavailable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,10 @@ from ci3.core.model.result import GuardProbe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
-    """An answer that did not come: why, and what to do; `is_denied` where S3 said no."""
+    """The reason why a value could not be read, and what to do about it.
+
+    `is_denied` is True if S3 denied access, `is_requested` is False if no request was made.
+    """
 
     problem: str
     hint: str = ""
@@ -24,7 +27,10 @@ NOT_ASKED = Unread(problem="it was not asked", is_asked=False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectLock:
-    """A bucket's lock on versions; `default` says in words how long new ones are locked."""
+    """The Object Lock configuration of a bucket.
+
+    `default` is the default retention of new versions as text, such as `30 days`, or empty.
+    """
 
     is_enabled: bool
     default: str = ""
@@ -32,9 +38,9 @@ class ObjectLock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifecycleRule:
-    """One rule of the bucket's lifecycle that is in force.
+    """An enabled rule of the bucket's lifecycle configuration.
 
-    `is_narrowed` says that it asks for more than a prefix, such as tags or sizes.
+    `is_narrowed` is True if its filter has more than a prefix, such as tags or sizes.
     """
 
     name: str
@@ -46,11 +52,11 @@ class LifecycleRule:
 
     @property
     def expires(self) -> bool:
-        """Whether it deletes current objects by their age."""
+        """True if it deletes current objects by age or on a date."""
         return self.expires_after_days is not None or self.expires_on is not None
 
     def may_touch(self, prefix: str) -> bool:
-        """Whether a key under the prefix can be one of the rule's."""
+        """Return True if the rule can apply to a key under the prefix."""
         return prefix.startswith(self.prefix) or self.prefix.startswith(prefix)
 
 
@@ -64,21 +70,20 @@ class UploadsSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldersSeen:
-    """The first level under the prefix: what counts as a deployment, and what is beside it."""
+    """The first level under the prefix: folders that count as deployments, and the rest."""
 
     names: tuple[str, ...]
     ignored: tuple[str, ...] = ()
-    """Folders that `match` leaves out."""
+    """Folders that `match` excludes."""
     file_count: int = 0
-    """Files beside the folders, which are no deployments."""
+    """Number of files directly under the prefix; they are not deployments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """What the settings say of the bucket that is examined."""
+    """The target that `doctor` checks, with the settings that the checks use."""
 
     target: Target
-    asked_region: str = ""
     match: str = ""
     required_file: str = ""
     protect: tuple[str, ...] = ()
@@ -87,16 +92,16 @@ class Aim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """Everything that was asked, and what came back.
+    """All facts read about a bucket; each is a value or `Unavailable`.
 
-    `first_files` are the files directly in each deployment that was looked at, by its name.
+    `first_files` maps the name of each sampled deployment to the files directly in it.
     """
 
     aim: Aim
     at: datetime
     identity: str | Unread = NOT_ASKED
     bucket_region: str = ""
-    """As S3 says it; empty where it does not."""
+    """The region that S3 reports; empty if it reports none."""
     folders: FoldersSeen | Unread = NOT_ASKED
     first_files: Mapping[str, frozenset[str]] = field(default_factory=dict)
     lists_versions: bool | Unread = NOT_ASKED

@@ -1,4 +1,4 @@
-"""A finding: one thing that was looked at, how it stands, and what to do next."""
+"""Findings of `ci3 doctor`: the result of each check, and what to do next."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from ci3.errors import ExitCode
 
 
 class Level(StrEnum):
-    """How a finding stands: the worse, the later."""
+    """The severity of a finding, in ascending order."""
 
     OK = "ok"
     NOTE = "note"
@@ -18,9 +18,10 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One line of what was found; `advice` says what to do next, or is empty.
+    """The result of one check.
 
-    A problem keeps ci3 from its work; `is_of_access` says that it is one of permissions or network.
+    `advice` is what to do next, or empty. A problem prevents ci3 from working; `is_of_access` is
+    True if its cause is a missing permission or the network.
     """
 
     level: Level
@@ -31,36 +32,36 @@ class Finding:
 
     @property
     def told(self) -> str:
-        """Topic, message and advice, as one line."""
+        """Topic, message and advice in one line."""
         stop = "" if self.message.endswith((".", "?")) else "."
         return f"{self.topic}: {self.message}{stop} {self.advice}".rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
-    """What was found at one place: the address of the folder that holds the deployments."""
+    """The findings for one target; `url` is the address of the folder with the deployments."""
 
     url: str
     findings: tuple[Finding, ...]
 
 
 def ok(topic: str, message: str) -> Finding:
-    """Find that all is well."""
+    """Return a finding that needs no action."""
     return Finding(level=Level.OK, topic=topic, message=message)
 
 
 def note(topic: str, message: str, advice: str = "") -> Finding:
-    """Find something to know."""
+    """Return a finding for information."""
     return Finding(level=Level.NOTE, topic=topic, message=message, advice=advice)
 
 
 def warning(topic: str, message: str, advice: str) -> Finding:
-    """Find something that may do harm, or that ci3 works worse with."""
+    """Return a finding that may do harm or that limits ci3."""
     return Finding(level=Level.WARNING, topic=topic, message=message, advice=advice)
 
 
 def problem(topic: str, message: str, advice: str, *, is_of_access: bool = False) -> Finding:
-    """Find what keeps ci3 from its work."""
+    """Return a finding that prevents ci3 from working."""
     return Finding(
         level=Level.PROBLEM,
         topic=topic,
@@ -71,15 +72,15 @@ def problem(topic: str, message: str, advice: str, *, is_of_access: bool = False
 
 
 def count_levels(findings: Iterable[Finding]) -> dict[Level, int]:
-    """Count the findings of each level, the worst first."""
-    levels = [one.level for one in findings]
+    """Return the number of findings of each level, the worst level first."""
+    levels = [finding.level for finding in findings]
     return {level: levels.count(level) for level in reversed(Level)}
 
 
 def exit_code(checkups: Iterable[Checkup]) -> ExitCode:
-    """Give the exit code: access goes before what would be refused."""
+    """Return the exit code: `ACCESS` if any problem is of access, else `REFUSED` or `DONE`."""
     findings = [finding for checkup in checkups for finding in checkup.findings]
-    problems = [one for one in findings if one.level is Level.PROBLEM]
-    if any(one.is_of_access for one in problems):
+    problems = [finding for finding in findings if finding.level is Level.PROBLEM]
+    if any(finding.is_of_access for finding in problems):
         return ExitCode.ACCESS
     return ExitCode.REFUSED if problems else ExitCode.DONE

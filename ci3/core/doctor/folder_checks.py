@@ -1,4 +1,4 @@
-"""What an examination says of the folders: whether they look like deployments, and are whole."""
+"""Findings about the folders: names, required file, protected names and live sources."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -15,125 +15,134 @@ from ci3.core.plan.checks import (
     against_readings,
 )
 
-_SHOWN: Final = 5
+_NAMES_SHOWN: Final = 5
 _LIKELY_LAST: Final = ("index.html", "manifest.json", "version.json")
-"""What builds often upload last, or could."""
+"""Files that builds often upload last, or could."""
 
 
-def about_folders(seen: Examination) -> Iterator[Finding]:
-    """Say what counts as a deployment here, what is odd about it, and what is live."""
-    if isinstance(seen.folders, Unread):
-        for reading in seen.readings:
+def about_folders(facts: Examination) -> Iterator[Finding]:
+    """Yield findings about which folders count as deployments, and which are live.
+
+    If the folders could not be listed, only unreadable live sources are reported.
+    """
+    if isinstance(facts.folders, Unread):
+        for reading in facts.readings:
             if reading.problem:
-                yield _unreadable(str(reading.source), reading.problem)
+                yield _report_unreadable_source(str(reading.source), reading.problem)
         return
-    yield from _about_names(seen, seen.folders)
-    yield from _about_required_file(seen)
-    names = (*seen.folders.names, *seen.folders.ignored)
-    yield from _about_protected(seen, names)
-    yield from _about_live(seen, names)
+    yield from _check_names(facts, facts.folders)
+    yield from _check_required_file(facts)
+    names = (*facts.folders.names, *facts.folders.ignored)
+    yield from _check_protected(facts, names)
+    yield from _check_live_sources(facts, names)
 
 
-def _about_names(seen: Examination, folders: FoldersSeen) -> Iterator[Finding]:
-    topic, names, url = "folders", folders.names, seen.aim.target.url
+def _check_names(facts: Examination, folders: FoldersSeen) -> Iterator[Finding]:
+    topic, names, url = "folders", folders.names, facts.aim.target.url
     if not names:
-        left_out = (
+        excluded = (
             f"match leaves out all {counted(len(folders.ignored), 'folder')} under {url}: "
-            f"{_listed(folders.ignored)}"
+            f"{_format_names(folders.ignored)}"
         )
         yield warning(
             topic,
-            left_out if folders.ignored else f"there is no folder under {url}",
+            excluded if folders.ignored else f"there is no folder under {url}",
             "Check match." if folders.ignored else "Check the bucket's name and the prefix.",
         )
         return
     count = counted(len(names), "folder")
-    beside = f"{counted(folders.file_count, 'file')} beside them" if folders.file_count else ""
-    if seen.aim.match:
-        left = [one for one in (beside, _listed(folders.ignored)) if one]
-        out = f"; left alone: {', '.join(left)}" if left else ""
-        yield ok(topic, f"match takes {count} for deployments{out}")
+    files = f"{counted(folders.file_count, 'file')} beside them" if folders.file_count else ""
+    if facts.aim.match:
+        excluded_parts = [text for text in (files, _format_names(folders.ignored)) if text]
+        suffix = f"; left alone: {', '.join(excluded_parts)}" if excluded_parts else ""
+        yield ok(topic, f"match takes {count} for deployments{suffix}")
         return
     naming = find_naming(names)
     if not naming.pattern:
         yield warning(
             topic,
-            f"{count}, each of which counts as a deployment: {_listed(names)}",
+            f"{count}, each of which counts as a deployment: {_format_names(names)}",
             "Set match to a regular expression that only deployments' names match.",
         )
     elif naming.unlike:
-        them = "it" if len(naming.unlike) == 1 else "them"
+        pronoun = "it" if len(naming.unlike) == 1 else "them"
         yield warning(
             topic,
-            f"{count}, and each counts as a deployment, also {_listed(naming.unlike)}, named "
-            f"unlike the other {len(naming.fitting):,}: ci3 would delete {them} when old",
-            f"To leave {them} alone, set match to `{naming.pattern}`, or protect {them} by name.",
+            f"{count}, and each counts as a deployment, also {_format_names(naming.unlike)}, "
+            f"named unlike the other {len(naming.fitting):,}: ci3 would delete {pronoun} when "
+            "old",
+            f"To leave {pronoun} alone, set match to `{naming.pattern}`, or protect {pronoun} "
+            "by name.",
         )
     else:
         yield note(
             topic,
             f"{count}, all named alike, such as {names[0][:60]}",
-            f"Set match to `{naming.pattern}`, so that no folder that comes beside them counts as "
-            "a deployment.",
+            f"Set match to `{naming.pattern}`, so that no folder that comes beside them counts "
+            "as a deployment.",
         )
 
 
-def _about_required_file(seen: Examination) -> Iterator[Finding]:
-    topic, looked = "required-file", seen.first_files
-    if not looked:
+def _check_required_file(facts: Examination) -> Iterator[Finding]:
+    topic, files_by_name = "required-file", facts.first_files
+    if not files_by_name:
         return
-    wanted = seen.aim.required_file
-    count = len(looked)
-    if wanted:
-        have = sum(wanted in files for files in looked.values())
-        if not have:
+    required_file = facts.aim.required_file
+    count = len(files_by_name)
+    if required_file:
+        found_count = sum(required_file in files for files in files_by_name.values())
+        if not found_count:
             yield warning(
                 topic,
-                f"{wanted} is in none of the {count:,} looked at: a deployment without it is "
-                "incomplete and counts for no rule, so ci3 deletes nothing",
+                f"{required_file} is in none of the {count:,} looked at: a deployment without it "
+                "is incomplete and counts for no rule, so ci3 deletes nothing",
                 "Check its spelling; it is a path within the deployment.",
             )
         else:
-            yield ok(topic, f"{wanted} is in {have:,} of the {count:,} looked at")
+            yield ok(topic, f"{required_file} is in {found_count:,} of the {count:,} looked at")
         return
-    common = sorted(frozenset.intersection(*looked.values()))
-    likely = [name for name in _LIKELY_LAST if name in common] or common[:1]
-    if likely:
+    common = sorted(frozenset.intersection(*files_by_name.values()))
+    likely_files = [name for name in _LIKELY_LAST if name in common] or common[:1]
+    if likely_files:
         yield note(
             topic,
             "not set: a deployment counts as complete as soon as it has one file",
             f"Set it to the file that your deploy uploads last. In each of the {count:,} looked at "
-            f"there is {_listed(common)}.",
+            f"there is {_format_names(common)}.",
         )
 
 
-def _about_protected(seen: Examination, names: Sequence[str]) -> Iterator[Finding]:
-    pins = protect(seen.aim.protect)
-    refused, warned = against_protected(pins, names), about_protected(pins, names)
-    for refusal in refused:
+def _check_protected(facts: Examination, names: Sequence[str]) -> Iterator[Finding]:
+    pins = protect(facts.aim.protect)
+    refusals, warnings = against_protected(pins, names), about_protected(pins, names)
+    for refusal in refusals:
         yield problem("protect", refusal.message, "Correct the name, or take it out.")
-    for warned_of in warned:
-        yield warning("protect", warned_of.message, "Correct the glob, or take it out.")
-    if pins and not refused and not warned:
-        held = [name for name in names if any(pin.holds(name) for pin in pins)]
-        yield ok("protect", f"keeps {_listed(held)}")
+    for plan_warning in warnings:
+        yield warning("protect", plan_warning.message, "Correct the glob, or take it out.")
+    if pins and not refusals and not warnings:
+        protected = [name for name in names if any(pin.holds(name) for pin in pins)]
+        yield ok("protect", f"keeps {_format_names(protected)}")
 
 
-def _about_live(seen: Examination, names: Sequence[str]) -> Iterator[Finding]:
-    for reading in seen.readings:
+def _check_live_sources(facts: Examination, names: Sequence[str]) -> Iterator[Finding]:
+    for reading in facts.readings:
         source = str(reading.source)
         if reading.problem:
-            yield _unreadable(source, reading.problem)
+            yield _report_unreadable_source(source, reading.problem)
             continue
-        refused, warned = against_readings((reading,), names), about_readings((reading,), names)
-        for refusal in refused:
+        refusals = against_readings((reading,), names)
+        warnings = about_readings((reading,), names)
+        for refusal in refusals:
             yield problem("live", refusal.message, "Nothing is deleted until this is set right.")
-        for warned_of in warned:
-            yield warning("live", warned_of.message, "Check what the source names.")
-        if not refused and not warned:
-            named = sorted({one.name for one in reading.sightings})
-            yield ok("live", f"{source} answers: {_listed(named) if named else 'nothing is live'}")
-    if not seen.readings:
+        for plan_warning in warnings:
+            yield warning("live", plan_warning.message, "Check what the source names.")
+        if not refusals and not warnings:
+            names_text = _format_names(sorted({item.name for item in reading.sightings}))
+            yield ok(
+                "live",
+                f"{source} answers: {names_text if reading.sightings else 'nothing is live'}",
+            )
+    if not facts.readings:
         yield note(
             "live",
             "live-from is not set: ci3 can't know which deployment is live",
@@ -141,11 +150,11 @@ def _about_live(seen: Examination, names: Sequence[str]) -> Iterator[Finding]:
         )
 
 
-def _unreadable(source: str, why: str) -> Finding:
-    message = f"live-from {source} can't be read: {why}"
+def _report_unreadable_source(source: str, reason: str) -> Finding:
+    message = f"live-from {source} can't be read: {reason}"
     advice = "Nothing is deleted while it can't be read."
     return problem("live", message, advice)
 
 
-def _listed(names: Sequence[str], most: int = _SHOWN) -> str:
-    return listed([name[:60] for name in names], most)
+def _format_names(names: Sequence[str], limit: int = _NAMES_SHOWN) -> str:
+    return listed([name[:60] for name in names], limit)

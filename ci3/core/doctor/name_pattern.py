@@ -1,4 +1,4 @@
-"""What folders' names have in common: a pattern for most of them, and those unlike the rest."""
+"""Find a regular expression that most folder names match."""
 
 import re
 from collections import Counter
@@ -9,20 +9,24 @@ from typing import Final
 from ci3.constants import COMMIT_PREFIX_LENGTH
 
 PATTERNS_TRIED: Final = 20
-"""The most frequent patterns are tried on all names; a bucket may have thousands of them."""
+"""How many patterns are matched against all names, the most frequent first.
+
+A bucket may have thousands of different patterns.
+"""
 
 _PARTS = re.compile(r"[0-9A-Za-z]+|[^0-9A-Za-z]+")
 _FULL_COMMIT_LENGTH = 40
-_HALF = 2
-_FEWEST = 2
+_MIN_SHARE_DIVISOR = 2
+_MIN_NAMES = 2
 _ANY_WORD = "[A-Za-z]+"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """How folders are named: `pattern` fits `fitting` of them, `unlike` are those left over.
+    """A pattern, the names that match it and the names that do not.
 
-    The pattern is empty where none fits at least half of them, and two: all are `unlike` then.
+    `pattern` is empty if none matches at least half of the names and at least two of them; then no
+    name is matching.
     """
 
     pattern: str
@@ -31,30 +35,33 @@ class Naming:
 
 
 def find_naming(names: Sequence[str]) -> Naming:
-    """Find the pattern that fits most of the names, if it has a number or a commit in it."""
-    counted: Counter[str] = Counter()
+    """Return the pattern that most names match, if it contains a number or a commit hash.
+
+    `site-1`, `site-22` and `assets` give `site-[0-9]+`, with `assets` as the outlier.
+    """
+    counts: Counter[str] = Counter()
     for name in names:
-        counted.update({_pattern(name, says_words=True), _pattern(name)})
-    by_count = sorted(counted.items(), key=lambda one: (-one[1], _ANY_WORD in one[0], one[0]))
-    telling = [pattern for pattern, _ in by_count if "[0-9" in pattern]
-    best, fitting = "", tuple[str, ...]()
-    for pattern in telling[:PATTERNS_TRIED]:
-        fits = tuple(name for name in names if re.fullmatch(pattern, name))
-        if len(fits) > len(fitting):
-            best, fitting = pattern, fits
-    if _HALF * len(fitting) < max(len(names), _HALF * _FEWEST):
+        counts.update({_generalize(name, keeps_words=True), _generalize(name)})
+    by_count = sorted(counts.items(), key=lambda item: (-item[1], _ANY_WORD in item[0], item[0]))
+    candidates = [pattern for pattern, _ in by_count if "[0-9" in pattern]
+    best, matching = "", tuple[str, ...]()
+    for pattern in candidates[:PATTERNS_TRIED]:
+        matches = tuple(name for name in names if re.fullmatch(pattern, name))
+        if len(matches) > len(matching):
+            best, matching = pattern, matches
+    if _MIN_SHARE_DIVISOR * len(matching) < max(len(names), _MIN_SHARE_DIVISOR * _MIN_NAMES):
         return Naming(pattern="", fitting=(), unlike=tuple(names))
-    alike = set(fitting)
-    unlike = tuple(name for name in names if name not in alike)
-    return Naming(pattern=best, fitting=fitting, unlike=unlike)
+    matching_names = set(matching)
+    outliers = tuple(name for name in names if name not in matching_names)
+    return Naming(pattern=best, fitting=matching, unlike=outliers)
 
 
-def _pattern(name: str, *, says_words: bool = False) -> str:
-    """Write a name as a regular expression, with its words as they are or as any words."""
-    return "".join(_part(part, says_words=says_words) for part in _PARTS.findall(name))
+def _generalize(name: str, *, keeps_words: bool = False) -> str:
+    """Turn a name into a regular expression; words stay as they are or match any word."""
+    return "".join(_generalize_part(part, keeps_words=keeps_words) for part in _PARTS.findall(name))
 
 
-def _part(part: str, *, says_words: bool) -> str:
+def _generalize_part(part: str, *, keeps_words: bool) -> str:
     if not part[0].isalnum():
         return re.sub(r"([^\w\s~@=:,-])", r"\\\1", part)
     is_hex = re.fullmatch("[0-9a-f]+", part) is not None
@@ -64,7 +71,7 @@ def _part(part: str, *, says_words: bool) -> str:
         return "[0-9]+"
     if is_hex and len(part) >= COMMIT_PREFIX_LENGTH:
         return f"[0-9a-f]{{{COMMIT_PREFIX_LENGTH},{_FULL_COMMIT_LENGTH}}}"
-    if says_words or part.isalpha():
-        digits = re.sub("[0-9]+", "[0-9]+", part)
-        return digits if says_words else _ANY_WORD
+    if keeps_words or part.isalpha():
+        pattern = re.sub("[0-9]+", "[0-9]+", part)
+        return pattern if keeps_words else _ANY_WORD
     return re.sub("[A-Za-z]+", _ANY_WORD, re.sub("[0-9]+", "0", part)).replace("0", "[0-9]+")
