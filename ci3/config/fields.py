@@ -1,4 +1,4 @@
-"""What the definition of a setting holds."""
+"""The definition of a setting: its attributes and how it is declared."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Kind(StrEnum):
-    """How a value is written."""
+    """The syntax of a value."""
 
     TEXT = "text"
     COUNT = "count"
@@ -20,13 +20,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting's definition.
+    """The definition of one setting.
 
-    `parse` makes the value of one text and raises ValueError with words that follow the text, such
-    as `is not a whole number`. `pattern` says of one text, in full, what a JSON Schema can say, or
-    is empty; `minimum` is a count's. `options` is empty where the command line has none. What
-    `is_for_run` can't differ between the targets of one run. What `is_unique` can't be named twice
-    in one place.
+    `parse` converts a text to a value. It raises ValueError with a predicate for the text, such as
+    `is not a whole number`. `pattern` is a regular expression for the JSON Schema that a whole text
+    must match, or empty; `minimum` is the smallest value of a count. `options` is empty if the
+    command line has no such option.
+
+    A setting that `is_run_wide` has the same value for all targets of a run. One that `is_unique`
+    may not contain a value twice in one source. One that `is_recorded` is stored in plans and
+    journals. One that is not an `is_policy_key` can't be set in a policy file.
     """
 
     name: str
@@ -42,23 +45,23 @@ class Setting:
     action_default: str
     is_required: bool
     is_policy_key: bool
-    is_for_run: bool
+    is_run_wide: bool
     is_unique: bool
     is_recorded: bool
     is_secret: bool
 
     @property
     def field(self) -> str:
-        """The name as Python spells it."""
+        """The name as a Python identifier."""
         return self.name.replace("-", "_")
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether it holds several values: one a line, or a repeated option."""
+        """True if it holds several values: one per line, or a repeated option."""
         return self.kind is Kind.LINES
 
 
-def define(  # noqa: PLR0913 - a definition has as many parts as it has
+def define(  # noqa: PLR0913 - one parameter for each attribute of Setting
     doc: str,
     *,
     parse: Callable[[str], object] = str,
@@ -71,12 +74,12 @@ def define(  # noqa: PLR0913 - a definition has as many parts as it has
     default_doc: str = "–",
     action_default: str = "",
     is_policy_key: bool = True,
-    is_for_run: bool = False,
+    is_run_wide: bool = False,
     is_unique: bool = False,
     is_recorded: bool = False,
     is_secret: bool = False,
 ) -> Any:  # noqa: ANN401 - like dataclasses.field, so that a field keeps its own type
-    """Define a setting, as the field of a dataclass that holds its value."""
+    """Declare a dataclass field that holds the value of a setting."""
     definition = {
         "doc": doc,
         "parse": parse,
@@ -90,7 +93,7 @@ def define(  # noqa: PLR0913 - a definition has as many parts as it has
         "action_default": action_default,
         "is_required": default is MISSING,
         "is_policy_key": is_policy_key,
-        "is_for_run": is_for_run,
+        "is_run_wide": is_run_wide,
         "is_unique": is_unique,
         "is_recorded": is_recorded,
         "is_secret": is_secret,

@@ -1,4 +1,4 @@
-"""What an apply starts from: a saved plan or a journal, with its settings where none are given."""
+"""Resolve the settings for applying a saved plan and for resuming a journal."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,78 +19,88 @@ if TYPE_CHECKING:
     from ci3.core.journal.header import JournalHeader
 
 JOURNAL_TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url")
-"""The settings that a journal's header records of its target."""
+"""The settings of the target that a journal's header records."""
 
 
-def named_plan_file(policy: Policy, given: Mapping[str, Given]) -> str:
-    """Give the path of the plan file that is named, or nothing."""
-    return text_of(given, "plan-file") or text_of(policy.defaults, "plan-file")
+def named_plan_file(policy: Policy, overrides: Mapping[str, Given]) -> str:
+    """Return the path of the plan file that is set, or an empty text."""
+    return text_of(overrides, "plan-file") or text_of(policy.defaults, "plan-file")
 
 
 def settings_of_plans(
     plans: Sequence[Plan],
     path: str,
-    before: Mapping[str, Given],
+    fallbacks: Mapping[str, Given],
     policy: Policy,
-    given: Mapping[str, Given],
+    overrides: Mapping[str, Given],
 ) -> tuple[Settings, ...]:
-    """Make the settings that each plan is applied with: its own, and before them what is given.
+    """Return the settings with which each plan is applied.
 
-    Raises SettingsError as `resolve_targets` does, and where the plans' targets are others.
+    Those recorded in a plan are overridden by the policy file and by `overrides`, inputs or
+    options. If the policy file has targets, these count instead of what the plans record.
+
+    Raises SettingsError as `resolve_targets` does, and if the settings name other targets than the
+    plans, another engine, or differ in `delete-versions`.
     """
     if policy.targets:
-        settings = resolve_targets(before, policy, given)
+        settings = resolve_targets(fallbacks, policy, overrides)
     else:
         layers = [
-            _recorded_layer(plan.target, plan.policy, path, (policy.defaults, given))
+            _recorded_layer(plan.target, plan.policy, path, (policy.defaults, overrides))
             for plan in plans
         ]
-        settings = tuple(resolve(before, one, policy.defaults, given) for one in layers)
+        settings = tuple(resolve(fallbacks, layer, policy.defaults, overrides) for layer in layers)
         if len(plans) > 1:
             settings = tuple(
-                replace(one, journal_file=numbered(one.journal_file, number), has_targets=True)
-                for number, one in enumerate(settings, 1)
+                replace(
+                    target, journal_file=numbered(target.journal_file, number), has_targets=True
+                )
+                for number, target in enumerate(settings, 1)
             )
-    planned = [plan.target.url for plan in plans]
-    if [one.url for one in settings] != planned:
+    planned_urls = [plan.target.url for plan in plans]
+    if [target.url for target in settings] != planned_urls:
         raise SettingsError(
-            f"{path} is a plan for {', '.join(planned)}, and the settings name "
-            f"{', '.join(one.url for one in settings)}",
+            f"{path} is a plan for {', '.join(planned_urls)}, and the settings name "
+            f"{', '.join(target.url for target in settings)}",
             "Nothing was deleted. Apply it where it was made for.",
         )
     pairs = zip(plans, settings, strict=True)
-    settings = tuple(one.with_engine(plan.engine) for plan, one in pairs)
-    for plan, one in zip(plans, settings, strict=True):
-        _refuse_other_end(one, plan.policy, f"{path} is a plan")
+    settings = tuple(target.with_engine(plan.engine) for plan, target in pairs)
+    for plan, target in zip(plans, settings, strict=True):
+        _refuse_other_deletion(target, plan.policy, f"{path} is a plan")
     return settings
 
 
 def settings_of_journal(
     header: "JournalHeader",
     path: str,
-    before: Mapping[str, Given],
+    fallbacks: Mapping[str, Given],
     policy: Policy,
-    given: Mapping[str, Given],
+    overrides: Mapping[str, Given],
 ) -> Settings:
-    """Make the settings that a run is gone on with: its journal's, and before them what is given.
+    """Return the settings with which a run is resumed.
 
-    Raises SettingsError where another place is given, or another file.
+    Those recorded in the journal are overridden by the policy file and by `overrides`, inputs or
+    options.
+
+    Raises SettingsError if another target, another journal file, a plan file or a policy file with
+    targets is set, and for a journal of a run with another engine than `direct`.
     """
     if policy.targets:
         raise SettingsError(
             f"{policy.where} has targets, and {path} is the journal of one",
             "Leave the policy file out: the journal knows the settings. Resume targets one by one.",
         )
-    place = {"bucket": header.target.bucket, "prefix": header.target.prefix}
-    place["endpoint-url"] = header.target.endpoint_url
-    for layer in (policy.defaults, given):
-        for name, told in (place | {"journal-file": path}).items():
-            wanted = text_of(layer, name).rstrip("/")
-            if name == "journal-file" and is_address(wanted) and is_address(told):
+    expected = {"bucket": header.target.bucket, "prefix": header.target.prefix}
+    expected["endpoint-url"] = header.target.endpoint_url
+    for layer in (policy.defaults, overrides):
+        for name, recorded in (expected | {"journal-file": path}).items():
+            value = text_of(layer, name).rstrip("/")
+            if name == "journal-file" and is_address(value) and is_address(recorded):
                 continue
-            if wanted and wanted != told.rstrip("/"):
+            if value and value != recorded.rstrip("/"):
                 raise SettingsError(
-                    f"{layer[name].where} is {wanted!r}, the run to resume has {told or 'none'}",
+                    f"{layer[name].where} is {value!r}, the run to resume has {recorded or 'none'}",
                     "Leave it out: it is the one that the journal names. Nothing was deleted.",
                 )
         if text_of(layer, "plan-file"):
@@ -104,14 +114,14 @@ def settings_of_journal(
             "not gone on with",
             "Run it again without: it finds the rules that stand, and what is left to do.",
         )
-    layer = _recorded_layer(header.target, header.policy, path, (policy.defaults, given))
-    settings = resolve(before, layer, policy.defaults, given).with_engine(Engine.DIRECT)
-    _refuse_other_end(settings, header.policy, f"{path} is the journal of a run")
+    layer = _recorded_layer(header.target, header.policy, path, (policy.defaults, overrides))
+    settings = resolve(fallbacks, layer, policy.defaults, overrides).with_engine(Engine.DIRECT)
+    _refuse_other_deletion(settings, header.policy, f"{path} is the journal of a run")
     return settings
 
 
 def settings_of_journal_target(target: Target, path: str) -> dict[str, Given]:
-    """Return the target of a journal's header as settings, to be parsed and checked like others."""
+    """Return the target of a journal's header as a layer of raw settings."""
     return {
         name: Given(texts=(text,), origin=Origin.OPTION, where=f"the journal {path}")
         for name in JOURNAL_TARGET_SETTINGS
@@ -119,43 +129,52 @@ def settings_of_journal_target(target: Target, path: str) -> dict[str, Given]:
     }
 
 
-def _refuse_other_end(settings: Settings, recorded: Mapping[str, PolicyEntry], what: str) -> None:
-    """Raise SettingsError where versions were to stay and now would go, or the other way round."""
-    had = DELETE_VERSIONS in recorded
-    if settings.delete_versions is not had:
-        was, now = ("with", "without") if had else ("without", "with")
+def _refuse_other_deletion(
+    settings: Settings, recorded: Mapping[str, PolicyEntry], subject: str
+) -> None:
+    """Raise SettingsError if `delete-versions` or `engine` differs from what was recorded."""
+    recorded_value = DELETE_VERSIONS in recorded
+    if settings.delete_versions is not recorded_value:
+        was, now = ("with", "without") if recorded_value else ("without", "with")
         raise SettingsError(
-            f"{what} {was} {DELETE_VERSIONS}, and the settings are {now} it",
+            f"{subject} {was} {DELETE_VERSIONS}, and the settings are {now} it",
             "Nothing was deleted. Go on as it was begun, or make a new plan.",
         )
-    was_engine = recorded[ENGINE].value if ENGINE in recorded else Engine.DIRECT
-    if settings.engine != was_engine:
+    recorded_engine = recorded[ENGINE].value if ENGINE in recorded else Engine.DIRECT
+    if settings.engine != recorded_engine:
         raise SettingsError(
-            f"{what} with engine: {was_engine}, and the settings have engine: {settings.engine}",
+            f"{subject} with engine: {recorded_engine}, and the settings have engine: "
+            f"{settings.engine}",
             "Nothing was deleted. Go on as it was begun, or make a new plan.",
         )
 
 
 def _recorded_layer(
-    of: Target,
+    target: Target,
     policy: Mapping[str, PolicyEntry],
     path: str,
-    others: Sequence[Mapping[str, Given]],
+    override_layers: Sequence[Mapping[str, Given]],
 ) -> dict[str, Given]:
-    """Give a target and a policy as settings; what could not be saved must be given again."""
-    target = {
-        "bucket": of.bucket,
-        "region": of.region,
-        "prefix": of.prefix,
-        "endpoint-url": of.endpoint_url,
+    """Return a recorded target and policy as a layer of raw settings.
+
+    Raises SettingsError for an unknown setting, and for one that could not be recorded completely
+    and is not set again in `override_layers`.
+    """
+    target_settings = {
+        "bucket": target.bucket,
+        "region": target.region,
+        "prefix": target.prefix,
+        "endpoint-url": target.endpoint_url,
     }
-    entries: dict[str, tuple[str, ...]] = {name: (text,) for name, text in target.items()}
+    entries: dict[str, tuple[str, ...]] = {name: (text,) for name, text in target_settings.items()}
     for name, entry in policy.items():
         if name not in BY_NAME or not BY_NAME[name].is_recorded:
             refuse_unknown(name, f"{path}, policy", BY_NAME)
         value = entry.value
         entries[name] = value if isinstance(value, tuple) else (str(value),)
-    entries["live-from"] = _whole_sources(entries.get("live-from", ()), path, others)
+    entries["live-from"] = _select_complete_sources(
+        entries.get("live-from", ()), path, override_layers
+    )
     origins = {name: entry.origin for name, entry in policy.items()}
     return {
         name: Given(texts=texts, origin=origins.get(name, Origin.OPTION), where=f"{path}, {name}")
@@ -163,24 +182,34 @@ def _recorded_layer(
     }
 
 
-def _whole_sources(
-    texts: Sequence[str], path: str, others: Sequence[Mapping[str, Given]]
+def _select_complete_sources(
+    texts: Sequence[str], path: str, override_layers: Sequence[Mapping[str, Given]]
 ) -> tuple[str, ...]:
-    """Pass over sources whose query was not saved, where they are given again; else refuse."""
-    given = [text for layer in others if "live-from" in layer for text in layer["live-from"].texts]
-    lines = [line.strip() for text in given for line in text.splitlines() if line.strip()]
-    again = {_written(line) for line in lines}
-    lacking = [text for text in texts if "?…" in text and text not in again]
-    if lacking:
+    """Return the live sources that were recorded completely.
+
+    The query of a URL may hold a secret and is recorded as `?…`. Such a source must be set again in
+    `override_layers`, or SettingsError is raised.
+    """
+    overrides = [
+        text
+        for layer in override_layers
+        if "live-from" in layer
+        for text in layer["live-from"].texts
+    ]
+    lines = [line.strip() for text in overrides for line in text.splitlines() if line.strip()]
+    set_again = {_mask_query(line) for line in lines}
+    missing = [text for text in texts if "?…" in text and text not in set_again]
+    if missing:
         raise SettingsError(
-            f"{path} does not hold all of live-from {lacking[0]}: what follows the ? is not saved",
+            f"{path} does not hold all of live-from {missing[0]}: what follows the ? is not saved",
             "Nothing was deleted. Give that live-from again, with its query.",
         )
     return tuple(text for text in texts if "?…" not in text)
 
 
-def _written(text: str) -> str:
+def _mask_query(text: str) -> str:
+    """Return a live source as a plan or journal records it."""
     try:
         return str(LiveSource.parse(text))
-    except ValueError:  # it is refused, with its place, when the settings are resolved
+    except ValueError:  # refused later, with its location, when the settings are resolved
         return text

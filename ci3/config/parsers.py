@@ -1,7 +1,9 @@
-"""How a setting's text becomes its value.
+"""Parse the text of a setting into its value.
 
-Each parser raises ValueError with words that follow the text, such as `is not a whole number`.
-A pattern is read by JavaScript too, in the schema that editors check a policy file against.
+Each parser raises ValueError with a predicate for the text, such as `is not a whole number`.
+
+The patterns are part of the JSON Schema of policy files, which editors use: they must mean the same
+in JavaScript.
 """
 
 import re
@@ -28,7 +30,7 @@ _FLAGS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "o
 
 
 def parse_bucket(text: str) -> str:
-    """Check a general purpose bucket's name or an access point's ARN."""
+    """Return the name of a general purpose bucket or the ARN of an access point."""
     if text.startswith("s3://"):
         name, _, prefix = text.removeprefix("s3://").partition("/")
         rest = f" and prefix: {prefix}" if prefix else ""
@@ -44,14 +46,14 @@ def parse_bucket(text: str) -> str:
 
 
 def parse_region(text: str) -> str:
-    """Check a region's name."""
+    """Return the name of a region."""
     if not re.fullmatch(r"[a-z0-9-]+", text):
         raise ValueError("is no region's name, such as eu-central-1")
     return text
 
 
 def parse_role(text: str) -> str:
-    """Check the ARN of an IAM role."""
+    """Return the ARN of an IAM role."""
     account, name = r"arn:aws(-cn|-us-gov)?:iam::[0-9]{12}", r"([!-~]+/)?[\w+=,.@-]{1,64}"
     if not re.fullmatch(f"{account}:role/{name}", text, re.ASCII):
         raise ValueError("is no role's ARN, such as arn:aws:iam::123456789012:role/clean-my-site")
@@ -59,15 +61,15 @@ def parse_role(text: str) -> str:
 
 
 def parse_prefix(text: str) -> str:
-    """Check a prefix; give it with a slash at its end."""
+    """Return a prefix with a final slash."""
     if not re.fullmatch(PREFIX_PATTERN, text):
-        shown = re.sub("/+", "/", text).strip("/")
-        raise ValueError(f"has an empty folder name in it; write {shown or 'no prefix at all'}")
+        corrected = re.sub("/+", "/", text).strip("/")
+        raise ValueError(f"has an empty folder name in it; write {corrected or 'no prefix at all'}")
     return text if text.endswith("/") else f"{text}/"
 
 
 def parse_url(text: str) -> str:
-    """Check the address of a service; nothing in it may be a secret."""
+    """Return the URL of a service without a final slash; refuse one with credentials."""
     if "@" in text:
         raise ValueError("has credentials in it; hand them over as AWS_ACCESS_KEY_ID and so on")
     if not _is_address(text):
@@ -78,14 +80,14 @@ def parse_url(text: str) -> str:
 def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        has_place = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # the port is no number, or the brackets of an IPv6 address do not match
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is not a number, or the brackets of an IPv6 address do not match
         return False
-    return has_place and parts.scheme in ("http", "https") and not re.search(r"[\s?#]", text)
+    return has_host and parts.scheme in ("http", "https") and not re.search(r"[\s?#]", text)
 
 
 def parse_keep_count(text: str) -> int:
-    """Read a count that leaves something."""
+    """Return a count of deployments to keep: at least MINIMUM_KEEP_COUNT."""
     if not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
         raise ValueError("is not a whole number")
     if int(text) < MINIMUM_KEEP_COUNT:
@@ -94,21 +96,21 @@ def parse_keep_count(text: str) -> int:
 
 
 def parse_count(text: str) -> int:
-    """Read a count that may be nothing."""
+    """Return a count of 0 or more."""
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise ValueError("is not a whole number of 0 or more")
     return int(text)
 
 
 def parse_concurrency(text: str) -> int:
-    """Read how many requests may be out at once."""
+    """Return the maximum number of concurrent requests: 1 to 999."""
     if not re.fullmatch(r"[1-9][0-9]{0,2}", text):
         raise ValueError("is not a whole number from 1 to 999")
     return int(text)
 
 
 def parse_grouping(text: str) -> re.Pattern[str]:
-    """Compile a regular expression that has a group for what deployments are grouped by."""
+    """Compile a regular expression with a group, by which deployments are grouped."""
     pattern = parse_regex(text)
     if not pattern.groups:
         raise ValueError(r"has no group in parentheses, such as (pr-\d+)-.*")
@@ -116,16 +118,16 @@ def parse_grouping(text: str) -> re.Pattern[str]:
 
 
 def parse_file_path(text: str) -> str:
-    """Check the path of a file within a deployment."""
+    """Return the path of a file within a deployment."""
     if not re.fullmatch(FILE_PATH_PATTERN, text) or {".", ".."} & set(text.split("/")):
         raise ValueError("is no file's path within a deployment, such as index.html")
     return text
 
 
 def parse_regex(text: str) -> re.Pattern[str]:
-    """Compile a regular expression; one that Python has doubts about, such as `[[:alpha:]]`, too.
+    """Compile a regular expression; refuse one that makes Python warn, such as `[[:alpha:]]`.
 
-    What it would match is not what its author means, or soon no longer.
+    Python warns if a pattern does not mean what it seems to, or will change its meaning.
     """
     try:
         with warnings.catch_warnings():
@@ -136,14 +138,14 @@ def parse_regex(text: str) -> re.Pattern[str]:
 
 
 def parse_limit(text: str) -> DeleteLimit:
-    """Read a count or a percentage of deployments."""
+    """Return a limit: a count or a percentage of deployments."""
     if not re.fullmatch(LIMIT_PATTERN, text):
         raise ValueError("is neither a count, such as 20, nor a percentage from 0% to 100%")
     return DeleteLimit(amount=int(text.rstrip("%")), is_percent=text.endswith("%"))
 
 
 def parse_live_source(text: str) -> LiveSource:
-    """Read a live source; nothing in its address may be a secret."""
+    """Return a live source; refuse a URL with credentials."""
     source = LiveSource.parse(text)
     if source.kind is LiveKind.URL:
         address, _, _ = source.argument.partition("?")
@@ -155,14 +157,14 @@ def parse_live_source(text: str) -> LiveSource:
 
 
 def parse_folder_name(text: str) -> str:
-    """Check a folder's name or a glob of such names, without its slash."""
+    """Return a folder name, or a glob of folder names, without its final slash."""
     if not re.fullmatch(FOLDER_NAME_PATTERN, text):
         raise ValueError("has a slash in it: protect takes folder names and globs, without prefix")
     return text.rstrip("/")
 
 
 def parse_flag(text: str) -> bool:
-    """Read a yes or a no, as YAML writes them."""
+    """Return a boolean, in any spelling of YAML 1.1: true, yes, on, false, no, off."""
     lowered = text.lower()
     if lowered not in _FLAGS:
         raise ValueError("is neither true nor false")
@@ -170,13 +172,13 @@ def parse_flag(text: str) -> bool:
 
 
 def parse_choice(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
-    """Make a parser that takes one of an enumeration's values."""
+    """Return a parser for the values of an enumeration."""
 
     def parse(text: str) -> StrEnum:
         try:
             return choices(text)
         except ValueError as exc:
-            known = ", ".join(choices)
-            raise ValueError(f"is none of {known}.{nearest(text, choices)}") from exc
+            values = ", ".join(choices)
+            raise ValueError(f"is none of {values}.{nearest(text, choices)}") from exc
 
     return parse

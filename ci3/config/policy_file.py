@@ -1,4 +1,4 @@
-"""The policy file: YAML in which each key is a setting, so strict that a typo is an error."""
+"""Read policy files: YAML mappings of setting names to values, checked strictly."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from ci3.errors import SettingsError
 
 
 class _Mark(Protocol):
-    """Where PyYAML found something; `line` counts from 0."""
+    """The type of PyYAML's marks: a position in the file; `line` counts from 0."""
 
     @property
     def line(self) -> int: ...
@@ -23,18 +23,18 @@ class _Mark(Protocol):
 
 MAXIMUM_BYTES = 1_000_000
 MAXIMUM_DEPTH = 10
-POLICY_KEYS: tuple[str, ...] = tuple(one.name for one in SETTINGS if one.is_policy_key)
+POLICY_KEYS: tuple[str, ...] = tuple(setting.name for setting in SETTINGS if setting.is_policy_key)
 DEFAULTS, TARGETS = "defaults", "targets"
 
 _NULL = "tag:yaml.org,2002:null"
 NEVER_EMPTY = ("prefix", "match")
-"""What says which folders are meant: an empty value there may be a slip that means them all."""
+"""Settings that select folders: an empty value, perhaps by mistake, would select all of them."""
 
 _HINT = "docs/policy.schema.json describes the file; many editors check against it."
 
 
 def read_policy_file(path: str) -> Policy:
-    """Read a policy file; see `read_policy_text`."""
+    """Return the content of a policy file; see `read_policy_text`."""
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAXIMUM_BYTES + 1)
@@ -43,25 +43,25 @@ def read_policy_file(path: str) -> Policy:
             f"the policy file {path} can't be read: {exc.strerror}",
             "Name a file that is there; in a workflow, check the repository out first.",
         ) from exc
-    return _read(content, path)
+    return _parse(content, path)
 
 
 def read_policy_text(text: str, where: str) -> Policy:
-    """Read the text of a policy file, which errors call by the name `where`.
+    """Parse the text of a policy file; `where` is its name in errors.
 
-    Raises SettingsError, with the line where there is one, for what is no YAML mapping of known
-    keys to plain values, nor `targets` of such mappings with `defaults`. Scalars count as written:
-    a commit that looks like a number stays text.
+    The text must be a YAML mapping of known keys to plain values, or `targets`, a list of such
+    mappings, with optional `defaults`. Raises SettingsError for anything else, with the line number
+    if possible. Scalars are taken as written: a commit hash that looks like a number stays text.
     """
-    return _read(text.encode("utf-8", "surrogatepass"), where)
+    return _parse(text.encode("utf-8", "surrogatepass"), where)
 
 
-def _read(content: bytes, path: str) -> Policy:
+def _parse(content: bytes, path: str) -> Policy:
     if len(content) > MAXIMUM_BYTES:
         _refuse(path, None, f"the file is larger than {MAXIMUM_BYTES:,} bytes")
     try:
         text = content.decode("utf-8")
-        _refuse_unwanted(path, text)
+        _refuse_unsupported_yaml(path, text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as exc:
         _refuse(path, None, "the file is not UTF-8 text", cause=exc)
@@ -73,13 +73,13 @@ def _read(content: bytes, path: str) -> Policy:
         _refuse(path, None, "the file is empty")
     if not isinstance(root, yaml.MappingNode):
         _refuse(path, root.start_mark, "the file must be a mapping, such as `keep-count: 5`")
-    if any(name in (DEFAULTS, TARGETS) for name, _, _ in _pairs(path, root)):
+    if any(name in (DEFAULTS, TARGETS) for name, _, _ in _iterate_pairs(path, root)):
         return _read_targets(path, root)
     return Policy(where=path, defaults=_read_keys(path, root, (*POLICY_KEYS, DEFAULTS, TARGETS)))
 
 
-def _refuse_unwanted(path: str, text: str) -> None:
-    """Refuse what no policy file needs, before anything is built of it."""
+def _refuse_unsupported_yaml(path: str, text: str) -> None:
+    """Refuse aliases, several documents and deep nesting before PyYAML builds any nodes."""
     depth = documents = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
@@ -93,26 +93,26 @@ def _refuse_unwanted(path: str, text: str) -> None:
             _refuse(path, event.start_mark, "this is nested too deep")
 
 
-def _pairs(path: str, node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-    """Give each key's name with the nodes of key and value; a name that comes again is refused."""
-    seen = set()
+def _iterate_pairs(path: str, node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+    """Yield the name of each key with the nodes of key and value; refuse a duplicate name."""
+    names = set()
     for key_node, value_node in node.value:
         name = key_node.value if isinstance(key_node, yaml.ScalarNode) else "(not a name)"
-        if name in seen:
+        if name in names:
             _refuse(path, key_node.start_mark, f"{name} stands here a second time")
-        seen.add(name)
+        names.add(name)
         yield name, key_node, value_node
 
 
 def _read_targets(path: str, root: yaml.MappingNode) -> Policy:
     defaults: dict[str, Given] = {}
     targets: tuple[PolicyTarget, ...] | None = None
-    for name, key_node, value_node in _pairs(path, root):
+    for name, key_node, value_node in _iterate_pairs(path, root):
         if name == DEFAULTS:
             mark = key_node.start_mark
-            defaults = _read_keys(path, _mapping(path, name, value_node, mark), POLICY_KEYS)
+            defaults = _read_keys(path, _require_mapping(path, name, value_node, mark), POLICY_KEYS)
         elif name == TARGETS:
-            targets = tuple(_each_target(path, key_node, value_node))
+            targets = tuple(_read_each_target(path, key_node, value_node))
         else:
             _refuse_unknown_key(path, name, key_node, (*POLICY_KEYS, DEFAULTS, TARGETS))
             message = f"{name} can't stand beside {DEFAULTS} and {TARGETS}"
@@ -124,37 +124,37 @@ def _read_targets(path: str, root: yaml.MappingNode) -> Policy:
     return Policy(where=path, defaults=defaults, targets=targets)
 
 
-def _each_target(path: str, key_node: yaml.Node, node: yaml.Node) -> Iterator[PolicyTarget]:
+def _read_each_target(path: str, key_node: yaml.Node, node: yaml.Node) -> Iterator[PolicyTarget]:
     if not isinstance(node, yaml.SequenceNode) or not node.value:
         message = f"{TARGETS} must be a list of one target or more"
         _refuse(path, key_node.start_mark, message, "Begin each target with `- bucket: …`.")
-    for number, part in enumerate(node.value, 1):
-        what = f"target {number}"
-        mapping = _mapping(path, what, part, part.start_mark)
-        for name, name_node, _ in _pairs(path, mapping):
-            if name in BY_NAME and BY_NAME[name].is_for_run:
-                message = f"{name} is for the whole run, and can't be set for {what} alone"
+    for number, target_node in enumerate(node.value, 1):
+        subject = f"target {number}"
+        mapping = _require_mapping(path, subject, target_node, target_node.start_mark)
+        for name, name_node, _ in _iterate_pairs(path, mapping):
+            if name in BY_NAME and BY_NAME[name].is_run_wide:
+                message = f"{name} is for the whole run, and can't be set for {subject} alone"
                 _refuse(path, name_node.start_mark, message, f"Put it under {DEFAULTS}.")
-        given = _read_keys(path, mapping, POLICY_KEYS)
-        yield PolicyTarget(line=part.start_mark.line + 1, given=given)
+        raw_settings = _read_keys(path, mapping, POLICY_KEYS)
+        yield PolicyTarget(line=target_node.start_mark.line + 1, given=raw_settings)
 
 
-def _mapping(path: str, what: str, node: yaml.Node, mark: _Mark) -> yaml.MappingNode:
+def _require_mapping(path: str, subject: str, node: yaml.Node, mark: _Mark) -> yaml.MappingNode:
     if node.tag == _NULL or node.value == []:
-        _refuse(path, mark, f"{what} is empty")
+        _refuse(path, mark, f"{subject} is empty")
     if not isinstance(node, yaml.MappingNode):
-        _refuse(path, mark, f"{what} must be a mapping, such as `keep-count: 5`")
+        _refuse(path, mark, f"{subject} must be a mapping, such as `keep-count: 5`")
     return node
 
 
 def _read_keys(path: str, node: yaml.MappingNode, known: Sequence[str]) -> dict[str, Given]:
-    given: dict[str, Given] = {}
-    for name, key_node, value_node in _pairs(path, node):
+    raw_settings: dict[str, Given] = {}
+    for name, key_node, value_node in _iterate_pairs(path, node):
         _refuse_unknown_key(path, name, key_node, known)
-        where = f"{_place(path, key_node.start_mark)}, {name}"
-        texts = _texts(path, BY_NAME[name], value_node)
-        given[name] = Given(texts=texts, origin=Origin.POLICY_FILE, where=where)
-    return given
+        where = f"{_format_location(path, key_node.start_mark)}, {name}"
+        texts = _read_texts(path, BY_NAME[name], value_node)
+        raw_settings[name] = Given(texts=texts, origin=Origin.POLICY_FILE, where=where)
+    return raw_settings
 
 
 def _refuse_unknown_key(path: str, name: str, node: yaml.Node, known: Sequence[str]) -> None:
@@ -162,22 +162,22 @@ def _refuse_unknown_key(path: str, name: str, node: yaml.Node, known: Sequence[s
         message = f"{name} can't be set in a policy file, only where ci3 is called"
         _refuse(path, node.start_mark, message)
     if name not in POLICY_KEYS:
-        refuse_unknown(name, _place(path, node.start_mark), known)
+        refuse_unknown(name, _format_location(path, node.start_mark), known)
 
 
-def _texts(path: str, setting: Setting, node: yaml.Node) -> tuple[str, ...]:
+def _read_texts(path: str, setting: Setting, node: yaml.Node) -> tuple[str, ...]:
     if isinstance(node, yaml.SequenceNode) and setting.is_repeatable:
-        return tuple(_scalar(path, setting, part) for part in node.value)
-    text = _scalar(path, setting, node)
+        return tuple(_read_scalar(path, setting, item) for item in node.value)
+    text = _read_scalar(path, setting, node)
     is_empty = node.tag == _NULL or not text.strip()
     if is_empty and setting.name in NEVER_EMPTY:
-        what = f"{setting.name} has no value. Leave the key out for {setting.default_doc}"
-        _refuse(path, node.start_mark, what)
+        message = f"{setting.name} has no value. Leave the key out for {setting.default_doc}"
+        _refuse(path, node.start_mark, message)
     return () if is_empty else (text,)
 
 
-def _scalar(path: str, setting: Setting, node: yaml.Node) -> str:
-    wanted = {
+def _read_scalar(path: str, setting: Setting, node: yaml.Node) -> str:
+    expected = {
         Kind.TEXT: "one text",
         Kind.COUNT: "a whole number",
         Kind.LIMIT: "a count or a percentage",
@@ -187,10 +187,10 @@ def _scalar(path: str, setting: Setting, node: yaml.Node) -> str:
         Kind.LINES: "a list of texts",
     }[setting.kind]
     if not isinstance(node, yaml.ScalarNode):
-        _refuse(path, node.start_mark, f"{setting.name} must be {wanted}")
+        _refuse(path, node.start_mark, f"{setting.name} must be {expected}")
     tags = {Kind.COUNT: "tag:yaml.org,2002:int", Kind.FLAG: "tag:yaml.org,2002:bool"}
     if setting.kind in tags and node.tag not in (tags[setting.kind], _NULL):
-        _refuse(path, node.start_mark, f"{setting.name} must be {wanted}, not {node.value!r}")
+        _refuse(path, node.start_mark, f"{setting.name} must be {expected}, not {node.value!r}")
     return str(node.value)
 
 
@@ -201,8 +201,8 @@ def _refuse(
     hint: str = _HINT,
     cause: BaseException | None = None,
 ) -> Never:
-    raise SettingsError(f"{_place(path, mark)}: {message}", hint) from cause
+    raise SettingsError(f"{_format_location(path, mark)}: {message}", hint) from cause
 
 
-def _place(path: str, mark: _Mark | None) -> str:
+def _format_location(path: str, mark: _Mark | None) -> str:
     return path if mark is None else f"{path}, line {mark.line + 1}"

@@ -1,4 +1,4 @@
-"""The policy file's JSON Schema, for editors: it says of a file what a schema can say."""
+"""The JSON Schema of policy files, with which editors check them."""
 
 import json
 from collections.abc import Iterable
@@ -8,29 +8,29 @@ from ci3.config.fields import Kind, Setting
 from ci3.config.policy_file import DEFAULTS, NEVER_EMPTY, POLICY_KEYS, TARGETS
 from ci3.config.settings import BY_NAME
 
-_MOST = 10**9 - 1
+_MAX_COUNT = 10**9 - 1
 _SCALAR = ["string", "number", "boolean", "null"]
 
 
 def policy_schema() -> str:
-    """Write the policy file's JSON Schema, as published in docs/policy.schema.json."""
-    for_a_target = [name for name in POLICY_KEYS if not BY_NAME[name].is_for_run]
+    """Return the JSON Schema of policy files, as published in docs/policy.schema.json."""
+    target_keys = [name for name in POLICY_KEYS if not BY_NAME[name].is_run_wide]
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A policy file of ci3",
         "description": f"Settings for one run, or `{TARGETS}` with settings of each.",
         "oneOf": [{"$ref": "#/$defs/settings"}, {"$ref": "#/$defs/settings-of-targets"}],
         "$defs": {
-            "settings": _mapping(POLICY_KEYS),
-            "settings-of-targets": _settings_of_targets(),
-            "target": _mapping(for_a_target),
-            **{name: _value(BY_NAME[name]) for name in POLICY_KEYS},
+            "settings": _build_mapping(POLICY_KEYS),
+            "settings-of-targets": _build_settings_of_targets(),
+            "target": _build_mapping(target_keys),
+            **{name: _build_value(BY_NAME[name]) for name in POLICY_KEYS},
         },
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _mapping(names: Iterable[str]) -> dict[str, object]:
+def _build_mapping(names: Iterable[str]) -> dict[str, object]:
     return {
         "type": "object",
         "properties": {name: {"$ref": f"#/$defs/{name}"} for name in names},
@@ -39,7 +39,7 @@ def _mapping(names: Iterable[str]) -> dict[str, object]:
     }
 
 
-def _settings_of_targets() -> dict[str, object]:
+def _build_settings_of_targets() -> dict[str, object]:
     return {
         "type": "object",
         "properties": {
@@ -60,18 +60,18 @@ def _settings_of_targets() -> dict[str, object]:
     }
 
 
-def _value(setting: Setting) -> dict[str, object]:
+def _build_value(setting: Setting) -> dict[str, object]:
     default = (
         "" if setting.default_doc in ("–", "required") else f" Default: {setting.default_doc}."
     )
-    return {"description": setting.doc + default, **_shape(setting)}
+    return {"description": setting.doc + default, **_build_type(setting)}
 
 
-def _shape(setting: Setting) -> dict[str, object]:  # noqa: PLR0911 - one for each kind
+def _build_type(setting: Setting) -> dict[str, object]:  # noqa: PLR0911 - one return for each kind
     if setting.choices:
         return {"enum": [*setting.choices, None]}
     if setting.name in NEVER_EMPTY:
-        types = [one for one in _SCALAR if one != "null"]
+        types = [name for name in _SCALAR if name != "null"]
         return {"type": types, "pattern": f"^({setting.pattern or '.+'})$"}
     pattern = {"pattern": f"^({setting.pattern})?$"} if setting.pattern else {}
     match setting.kind:
@@ -81,16 +81,16 @@ def _shape(setting: Setting) -> dict[str, object]:  # noqa: PLR0911 - one for ea
                 **pattern,
             }
         case Kind.COUNT:
-            return {"type": ["integer", "null"], "minimum": setting.minimum, "maximum": _MOST}
+            return {"type": ["integer", "null"], "minimum": setting.minimum, "maximum": _MAX_COUNT}
         case Kind.LIMIT:
-            whole = {"minimum": setting.minimum, "maximum": _MOST}
-            return {"type": ["integer", "string", "null"], **whole, **pattern}
+            bounds = {"minimum": setting.minimum, "maximum": _MAX_COUNT}
+            return {"type": ["integer", "string", "null"], **bounds, **pattern}
         case Kind.DURATION | Kind.SIZE:
             return {"type": ["string", "null"], **pattern}
         case Kind.LINES:
-            several = {"type": "array", "items": {"type": _SCALAR, **pattern}}
-            # Of a text of several lines the schema says nothing: one pattern for all of them would
-            # take an editor exponential time.
-            lines = {name: rf"{text}|\n" for name, text in pattern.items()}
-            return {"anyOf": [{"type": _SCALAR, **lines}, several]}
+            array = {"type": "array", "items": {"type": _SCALAR, **pattern}}
+            # A text of several lines is not checked: a pattern for all of its lines would take
+            # editors exponential time.
+            text_pattern = {keyword: rf"{regex}|\n" for keyword, regex in pattern.items()}
+            return {"anyOf": [{"type": _SCALAR, **text_pattern}, array]}
     assert_never(setting.kind)

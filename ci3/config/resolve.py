@@ -1,4 +1,7 @@
-"""From what was given in several places, as texts, to the settings in force."""
+"""Merge settings from several sources and parse them.
+
+A layer is a mapping of setting names to the values of one source, such as the policy file.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +17,11 @@ from ci3.errors import SettingsError, nearest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """A value as somebody wrote it: one text, or a text a line; `where` names the place."""
+    """An unparsed value of a setting.
+
+    `texts` are one text, or several; each can have one value per line. `where` names the place in
+    which the user wrote it, for errors.
+    """
 
     texts: tuple[str, ...] = field(repr=False)
     origin: Origin
@@ -22,52 +29,63 @@ class Given:
 
 
 def text_of(layer: Mapping[str, Given], name: str) -> str:
-    """Give what a layer says of a setting that takes one text, or nothing."""
+    """Return the text of a single-valued setting in a layer; empty if it is not set there."""
     return layer[name].texts[0].strip() if name in layer and layer[name].texts else ""
 
 
 def resolve(*layers: Mapping[str, Given], where: str = "") -> Settings:
-    """Make settings of what was given by name; a later layer goes before an earlier one.
+    """Return the effective settings: a later layer overrides an earlier one.
 
-    What a repeatable one holds adds up over the layers, so that protecting one thing more never
-    takes the protection from another.
+    The values of a repeatable setting are collected from all layers, so that adding a protected
+    name in one place never removes the protection of another:
 
-    Raises SettingsError for an unknown name, for a value that does not fit, naming the place, and
-    when a required one is missing, which `where` says. Empty text counts as not given.
+    | layer       | keep-count | protect |
+    |-------------|------------|---------|
+    | policy file | 5          | a       |
+    | option      | 3          | b       |
+    | effective   | 3          | a, b    |
+
+    Empty text counts as not set. Raises SettingsError for an unknown name, for an invalid value,
+    and for a required setting that is missing; `where` begins the message of the last.
     """
     values: dict[str, object] = {}
     recorded: dict[str, PolicyEntry] = {}
-    for name, given in _in_force(layers).items():
+    for name, raw_settings in _merge_layers(layers).items():
         setting = BY_NAME[name]
-        value = _value(setting, given)
+        value = _parse_setting(setting, raw_settings)
         values[setting.field] = value
         if setting.is_recorded and value != setting.default:
-            recorded[name] = PolicyEntry(value=_recordable(value), origin=given[-1].origin)
-    missing = [one for one in SETTINGS if one.is_required and one.field not in values]
+            recorded[name] = PolicyEntry(
+                value=_to_recorded_value(value), origin=raw_settings[-1].origin
+            )
+    missing = [
+        setting for setting in SETTINGS if setting.is_required and setting.field not in values
+    ]
     if missing:
         name = missing[0].name
         option = f" or the option {missing[0].options[0]}" if missing[0].options else ""
-        place = f"{where}: " if where else ""
-        raise SettingsError(f"{place}{name} is not set", f"Set the input {name}{option}.")
+        location = f"{where}: " if where else ""
+        raise SettingsError(f"{location}{name} is not set", f"Set the input {name}{option}.")
     return Settings(**cast("dict[str, Any]", values), recorded=recorded)
 
 
-def _in_force(layers: Iterable[Mapping[str, Given]]) -> dict[str, tuple[Given, ...]]:
-    in_force: dict[str, tuple[Given, ...]] = {}
+def _merge_layers(layers: Iterable[Mapping[str, Given]]) -> dict[str, tuple[Given, ...]]:
+    """Return the raw values of each setting that is set; several only if it is repeatable."""
+    merged: dict[str, tuple[Given, ...]] = {}
     for layer in layers:
-        for name, given in layer.items():
+        for name, raw_setting in layer.items():
             if name not in BY_NAME:
-                refuse_unknown(name, given.where, BY_NAME)
-            texts = tuple(text.strip() for text in given.texts if text.strip())
+                refuse_unknown(name, raw_setting.where, BY_NAME)
+            texts = tuple(text.strip() for text in raw_setting.texts if text.strip())
             if texts:
-                one = Given(texts=texts, origin=given.origin, where=given.where)
-                earlier = in_force.get(name, ()) if BY_NAME[name].is_repeatable else ()
-                in_force[name] = (*earlier, one)
-    return in_force
+                stripped = Given(texts=texts, origin=raw_setting.origin, where=raw_setting.where)
+                previous = merged.get(name, ()) if BY_NAME[name].is_repeatable else ()
+                merged[name] = (*previous, stripped)
+    return merged
 
 
 def refuse_unknown(name: str, where: str, known: Iterable[str]) -> Never:
-    """Raise the SettingsError for a name that no setting has, with the nearest that one has."""
+    """Raise SettingsError for an unknown setting; its message suggests the nearest known name."""
     names = list(known)
     raise SettingsError(
         f"{where}: there is no setting {name!r}.{nearest(name.lower().replace('_', '-'), names)}",
@@ -75,39 +93,43 @@ def refuse_unknown(name: str, where: str, known: Iterable[str]) -> Never:
     )
 
 
-def _value(setting: Setting, given: Sequence[Given]) -> object:
+def _parse_setting(setting: Setting, raw_settings: Sequence[Given]) -> object:
     if setting.is_repeatable:
-        return tuple(dict.fromkeys(value for one in given for value in _parse(setting, one)))
-    if len(given[-1].texts) != 1:
-        raise SettingsError(f"{given[-1].where}: {setting.name} takes one value", "Give it once.")
-    return _parse(setting, given[-1])[0]
+        return tuple(
+            dict.fromkeys(value for raw in raw_settings for value in _parse_texts(setting, raw))
+        )
+    if len(raw_settings[-1].texts) != 1:
+        raise SettingsError(
+            f"{raw_settings[-1].where}: {setting.name} takes one value", "Give it once."
+        )
+    return _parse_texts(setting, raw_settings[-1])[0]
 
 
-def _parse(setting: Setting, given: Given) -> list[object]:
-    texts = given.texts
+def _parse_texts(setting: Setting, raw_setting: Given) -> list[object]:
+    texts = raw_setting.texts
     if setting.is_repeatable:
         texts = tuple(line.strip() for text in texts for line in text.splitlines() if line.strip())
-    parsed = []
+    values = []
     for text in texts:
         try:
-            parsed.append(setting.parse(text))
+            values.append(setting.parse(text))
         except ValueError as exc:
-            shown = _shown(setting, text)
-            raise SettingsError(f"{given.where}: {shown} {exc}", setting.doc) from exc
-        if setting.is_unique and parsed[-1] in parsed[:-1]:
-            twice = f"{given.where}: {_shown(setting, text)} is named twice"
-            raise SettingsError(twice, "Name it once.")
-    return parsed
+            shown_text = _quote(setting, text)
+            raise SettingsError(f"{raw_setting.where}: {shown_text} {exc}", setting.doc) from exc
+        if setting.is_unique and values[-1] in values[:-1]:
+            message = f"{raw_setting.where}: {_quote(setting, text)} is named twice"
+            raise SettingsError(message, "Name it once.")
+    return values
 
 
-def _shown(setting: Setting, text: str) -> str:
-    """Quote a value for an error, unless it is a secret or an address that may carry one."""
+def _quote(setting: Setting, text: str) -> str:
+    """Return a value quoted for an error, or a placeholder if it may contain a secret."""
     is_address = setting.parse in (parse_url, parse_live_source)
     may_hold_secret = setting.is_secret or (is_address and re.search("[@?]", text))
     return "the value" if may_hold_secret else repr(text)
 
 
-def _recordable(value: object) -> int | str | tuple[str, ...]:
+def _to_recorded_value(value: object) -> int | str | tuple[str, ...]:
     match value:
         case bool():
             return str(value).lower()

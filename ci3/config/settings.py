@@ -1,4 +1,4 @@
-"""Every setting, once: its name, meaning, default and check, for inputs, options, keys, docs."""
+"""The definitions of all settings, shared by inputs, options, policy-file keys and docs."""
 
 import re
 from collections.abc import Mapping
@@ -6,30 +6,8 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Self
 
+from ci3.config import parsers
 from ci3.config.fields import Kind, Setting, define
-from ci3.config.parsers import (
-    FILE_PATH_PATTERN,
-    FOLDER_NAME_PATTERN,
-    LIMIT_PATTERN,
-    LIVE_SOURCE_PATTERN,
-    PREFIX_PATTERN,
-    parse_bucket,
-    parse_choice,
-    parse_concurrency,
-    parse_count,
-    parse_file_path,
-    parse_flag,
-    parse_folder_name,
-    parse_grouping,
-    parse_keep_count,
-    parse_limit,
-    parse_live_source,
-    parse_prefix,
-    parse_regex,
-    parse_region,
-    parse_role,
-    parse_url,
-)
 from ci3.constants import (
     DEFAULT_KEEP_COUNT,
     MAXIMUM_CONCURRENCY,
@@ -45,7 +23,7 @@ from ci3.core.units import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, Byte
 
 
 class Mode(StrEnum):
-    """What the action does."""
+    """The operation that the action performs."""
 
     PLAN = "plan"
     APPLY = "apply"
@@ -54,7 +32,7 @@ class Mode(StrEnum):
 
 
 class CommentPolicy(StrEnum):
-    """When the action writes a comment on the pull request."""
+    """The conditions for writing a comment on the pull request."""
 
     ALWAYS = "always"
     CHANGES = "changes"
@@ -63,42 +41,46 @@ class CommentPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The values in force for one target; `recorded` accounts for those that are no defaults."""
+    """The effective settings of one target.
+
+    `recorded` maps the names of recorded settings that differ from their defaults to the values and
+    origins that a plan stores.
+    """
 
     bucket: str = define(
         "The bucket's name.",
-        parse=parse_bucket,
+        parse=parsers.parse_bucket,
         options=("--bucket-name", "--bucket"),
         default_doc="required",
     )
     region: str = define(
         "The bucket's region.",
-        parse=parse_region,
+        parse=parsers.parse_region,
         options=("--aws-region", "--region"),
         default="",
         default_doc="the AWS chain's",
     )
     prefix: str = define(
         "The folder whose sub-folders are the deployments.",
-        parse=parse_prefix,
-        pattern=PREFIX_PATTERN,
+        parse=parsers.parse_prefix,
+        pattern=parsers.PREFIX_PATTERN,
         options=("--prefix",),
         default="",
         default_doc="the bucket's root",
     )
     endpoint_url: str = define(
         "The address of an S3 other than AWS: MinIO, Ceph, R2, …",
-        parse=parse_url,
+        parse=parsers.parse_url,
         options=("--endpoint-url",),
         default="",
         default_doc="AWS",
     )
-    # No policy key, as the token is none: a pull request must not choose as whom ci3 acts.
+    # Not a policy key, like the token: a pull request must not choose the identity of ci3.
     role_to_assume: str = define(
         "The ARN of a role to act as, with credentials that are got anew before they expire. In a "
         "workflow through GitHub's OIDC: the job needs `id-token: write`. Elsewhere with the AWS "
         "chain's own credentials.",
-        parse=parse_role,
+        parse=parsers.parse_role,
         options=("--role-to-assume",),
         default="",
         is_policy_key=False,
@@ -107,7 +89,7 @@ class Settings:
         "What to do: `plan` shows what would be deleted and cannot delete; `apply` deletes it; "
         "`restore` brings back what the run of `journal-file` deleted, where the bucket keeps "
         "versions; `doctor` says what stands in the way, and changes nothing.",
-        parse=parse_choice(Mode),
+        parse=parsers.parse_choice(Mode),
         choices=Mode,
         default=Mode.PLAN,
         default_doc="`plan`",
@@ -115,7 +97,7 @@ class Settings:
     )
     keep_count: int = define(
         f"Keep the N newest complete deployments of each group; at least {MINIMUM_KEEP_COUNT}.",
-        parse=parse_keep_count,
+        parse=parsers.parse_keep_count,
         kind=Kind.COUNT,
         minimum=MINIMUM_KEEP_COUNT,
         options=("--keep-count",),
@@ -135,7 +117,7 @@ class Settings:
     )
     keep_daily: int = define(
         "Keep the newest complete deployment of each of the last N days (UTC) that have one.",
-        parse=parse_count,
+        parse=parsers.parse_count,
         kind=Kind.COUNT,
         options=("--keep-daily",),
         default=0,
@@ -143,7 +125,7 @@ class Settings:
     )
     keep_weekly: int = define(
         "The same of each of the last N weeks (ISO, UTC) that have one.",
-        parse=parse_count,
+        parse=parsers.parse_count,
         kind=Kind.COUNT,
         options=("--keep-weekly",),
         default=0,
@@ -151,7 +133,7 @@ class Settings:
     )
     keep_monthly: int = define(
         "The same of each of the last N months (UTC) that have one.",
-        parse=parse_count,
+        parse=parsers.parse_count,
         kind=Kind.COUNT,
         options=("--keep-monthly",),
         default=0,
@@ -160,7 +142,7 @@ class Settings:
     match: re.Pattern[str] | None = define(
         "A regular expression that a folder's name must match in full to be a deployment; "
         "other folders are never deleted.",
-        parse=parse_regex,
+        parse=parsers.parse_regex,
         options=("--match",),
         default=None,
         default_doc="every folder",
@@ -170,7 +152,7 @@ class Settings:
         r"A regular expression with a group, such as `(pr-\d+)-.*`: folders in which the group "
         "reads the same are decided together, each group alone. It must match a name in full; "
         "what it does not match is a group of its own, and stays.",
-        parse=parse_grouping,
+        parse=parsers.parse_grouping,
         options=("--group-by",),
         default=None,
         default_doc="one group",
@@ -179,8 +161,8 @@ class Settings:
     required_file: str = define(
         "A file that a finished deployment has, such as `index.html`. One without it is "
         "incomplete: it counts for no rule, and is kept while it may still be uploading.",
-        parse=parse_file_path,
-        pattern=FILE_PATH_PATTERN,
+        parse=parsers.parse_file_path,
+        pattern=parsers.FILE_PATH_PATTERN,
         options=("--required-file",),
         default="",
         is_recorded=True,
@@ -189,7 +171,7 @@ class Settings:
         "Which times tell what is older. `span`: all of one deployment's objects are older than "
         "all of the other's. `oldest`, `newest`: that object of each. `first-object`: the first "
         "by name, so that a plan takes one request for each deployment that stays.",
-        parse=parse_choice(AgeFrom),
+        parse=parsers.parse_choice(AgeFrom),
         choices=AgeFrom,
         options=("--age-from",),
         default=AgeFrom.SPAN,
@@ -211,9 +193,9 @@ class Settings:
         "Folder names and globs that are never deleted, one a line. A plain name that matches "
         "nothing refuses to apply, a glob that matches nothing warns. Those of a policy file "
         "and of an input or option add up.",
-        parse=parse_folder_name,
+        parse=parsers.parse_folder_name,
         kind=Kind.LINES,
-        pattern=FOLDER_NAME_PATTERN,
+        pattern=parsers.FOLDER_NAME_PATTERN,
         options=("--protect",),
         default=(),
         is_recorded=True,
@@ -224,9 +206,9 @@ class Settings:
         "`url:https://…`; the last three take `#key` for a JSON text. What is live is never "
         "deleted, and while one of them can't be read nothing is. Those of a policy file and of "
         "an input or option add up.",
-        parse=parse_live_source,
+        parse=parsers.parse_live_source,
         kind=Kind.LINES,
-        pattern=LIVE_SOURCE_PATTERN,
+        pattern=parsers.LIVE_SOURCE_PATTERN,
         options=("--live-from",),
         default=(),
         is_unique=True,
@@ -235,9 +217,9 @@ class Settings:
     max_delete: DeleteLimit | None = define(
         "Refuse to delete more deployments than this: `20`, or `50%` of those found. Of several "
         "targets it counts for each.",
-        parse=parse_limit,
+        parse=parsers.parse_limit,
         kind=Kind.LIMIT,
-        pattern=LIMIT_PATTERN,
+        pattern=parsers.LIMIT_PATTERN,
         options=("--max-delete",),
         default=None,
         is_recorded=True,
@@ -256,7 +238,7 @@ class Settings:
         "of the bucket's lifecycle for each deployment that goes: any number of objects, free, "
         f"within a day or two. `auto`: up to {MOST_DIRECT_OBJECTS:,} objects directly, and more "
         "by the lifecycle, where nothing stands in its way; the plan says which and why.",
-        parse=parse_choice(Engine),
+        parse=parsers.parse_choice(Engine),
         choices=Engine,
         options=("--engine",),
         default=Engine.DIRECT,
@@ -267,7 +249,7 @@ class Settings:
         "On a bucket that keeps versions, delete all versions of the deployments that go, and "
         "their delete markers: for good, nothing can be undone. Without it they stay as old "
         "versions, and cost as before.",
-        parse=parse_flag,
+        parse=parsers.parse_flag,
         kind=Kind.FLAG,
         options=("--delete-versions",),
         default=False,
@@ -279,12 +261,12 @@ class Settings:
         "names, as far as it is still due and unchanged; its settings count where none are given.",
         options=("--plan-file",),
         default="",
-        is_for_run=True,
+        is_run_wide=True,
     )
     skip_changed: bool = define(
         "Of a plan file, delete what has not changed since, and skip the rest. Without it nothing "
         "is deleted once anything has changed.",
-        parse=parse_flag,
+        parse=parsers.parse_flag,
         kind=Kind.FLAG,
         options=("--skip-changed",),
         default=False,
@@ -300,9 +282,9 @@ class Settings:
         options=("--journal-file",),
         default="",
         default_doc="`ci3-journal-<run>.jsonl` in the workspace",
-        is_for_run=True,
+        is_run_wide=True,
     )
-    # No policy key: it is one run's journal.
+    # Not a policy key: the journal belongs to a single run.
     resume: str = define(
         "To apply: go on with the run that wrote this journal, where a crash, a timeout or lost "
         "access has ended it. Nothing is deleted but what that run was to delete, as far as it is "
@@ -313,12 +295,12 @@ class Settings:
         default="",
         is_policy_key=False,
     )
-    # No policy key: it is for one look.
+    # Not a policy key: it applies to a single run of `doctor`.
     probe_deletes: bool = define(
         "To examine (`doctor`): also find out whether this identity may delete, and whether this "
         "S3 holds a deletion to a condition. It asks S3 to delete keys under the prefix that "
         "nobody has, `.ci3-probe-…`; without it nothing is sent that writes.",
-        parse=parse_flag,
+        parse=parsers.parse_flag,
         kind=Kind.FLAG,
         options=("--probe-deletes",),
         default=False,
@@ -333,18 +315,18 @@ class Settings:
         pattern=TIMEOUT_PATTERN,
         options=("--timeout",),
         default=None,
-        is_for_run=True,
+        is_run_wide=True,
     )
     concurrency: int = define(
         "Requests to S3 that may be out at once. As many are as the network and this machine make "
         "worth having, and fewer when S3 asks for that; never more than this.",
-        parse=parse_concurrency,
+        parse=parsers.parse_concurrency,
         kind=Kind.COUNT,
         minimum=1,
         options=("--concurrency",),
         default=MAXIMUM_CONCURRENCY,
         default_doc=f"adaptive, at most {MAXIMUM_CONCURRENCY}",
-        is_for_run=True,
+        is_run_wide=True,
     )
     policy_file: str = define(
         "A YAML file with any of these settings as keys; or with `targets`, a list of several "
@@ -357,17 +339,17 @@ class Settings:
     comment: CommentPolicy = define(
         "When to comment on the pull request: `always`, `changes` (when something would be "
         "deleted, is refused, or a comment is there already) or `never`.",
-        parse=parse_choice(CommentPolicy),
+        parse=parsers.parse_choice(CommentPolicy),
         choices=CommentPolicy,
         default=CommentPolicy.CHANGES,
         default_doc="`changes`",
-        is_for_run=True,
+        is_run_wide=True,
     )
     comment_id: str = define(
         "Tells several comments on one pull request apart.",
         default="",
         default_doc="bucket and prefix",
-        is_for_run=True,
+        is_run_wide=True,
     )
     github_token: str = define(
         "The token that writes the comment; it needs `pull-requests: write`, and `contents: read` "
@@ -380,7 +362,7 @@ class Settings:
     )
     github_api_url: str = define(
         "The address of GitHub's API.",
-        parse=parse_url,
+        parse=parsers.parse_url,
         default="https://api.github.com",
         default_doc="the workflow's",
         action_default="${{ github.api_url }}",
@@ -388,15 +370,15 @@ class Settings:
     )
     recorded: Mapping[str, PolicyEntry] = field(default_factory=dict)
     has_targets: bool = False
-    """Whether a policy file named the targets of the run, though it may be one."""
+    """True if a policy file names the targets of the run, even if it is only one."""
 
     @property
     def url(self) -> str:
-        """The address of the folder whose sub-folders are the deployments."""
+        """The address of the folder whose subfolders are the deployments."""
         return f"s3://{self.bucket}/{self.prefix}"
 
     def with_engine(self, engine: Engine) -> Self:
-        """Give the same settings as if this engine had been asked for, where that was left open."""
+        """Return the settings with the engine that was chosen, if the setting is `auto`."""
         if self.engine is not Engine.AUTO:
             return self
         recorded = dict(self.recorded)
@@ -410,8 +392,8 @@ class Settings:
 
 
 SETTINGS: tuple[Setting, ...] = tuple(
-    Setting(name=one.name.replace("_", "-"), **one.metadata)
-    for one in fields(Settings)
-    if one.metadata
+    Setting(name=field_.name.replace("_", "-"), **field_.metadata)
+    for field_ in fields(Settings)
+    if field_.metadata
 )
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}

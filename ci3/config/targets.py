@@ -1,4 +1,4 @@
-"""The targets of one run: what a policy file says of each, and that none is in another's way."""
+"""Resolve the settings of every target of a run, and refuse targets that overlap."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,12 +11,12 @@ from ci3.core.formatting import visible
 from ci3.core.journal.location import is_address
 from ci3.errors import SettingsError
 
-_PLACE = ("bucket", "prefix", "endpoint-url")
+_LOCATION_SETTINGS = ("bucket", "prefix", "endpoint-url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyTarget:
-    """One target as a policy file writes it, and the line where it begins."""
+    """The raw settings of one target in a policy file, and the line where it begins."""
 
     line: int
     given: Mapping[str, Given]
@@ -24,7 +24,11 @@ class PolicyTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A policy file as it is written: the keys of every target, and of each where it names some."""
+    """The content of a policy file: settings for all targets, and for each target.
+
+    `where` is the path of the file, for errors. `targets` is empty if the file has settings of one
+    target only; these are in `defaults`.
+    """
 
     where: str = ""
     defaults: Mapping[str, Given] = field(default_factory=dict)
@@ -32,52 +36,60 @@ class Policy:
 
 
 def resolve_targets(
-    before: Mapping[str, Given], policy: Policy, given: Mapping[str, Given]
+    fallbacks: Mapping[str, Given], policy: Policy, overrides: Mapping[str, Given]
 ) -> tuple[Settings, ...]:
-    """Make the settings of every target, in the policy file's order; one where it names none.
+    """Return the settings of every target, in the order of the policy file.
 
-    A later one goes before an earlier one: `before`, the file's defaults, the target's own keys,
-    `given`. Raises SettingsError as `resolve` does, and where two targets are the same folder or
-    one lies in what another one takes for a deployment.
+    Without targets in the file, the result is one target. Each of these layers overrides the
+    previous ones: `fallbacks`, the file's defaults, the keys of the target, `overrides` (inputs or
+    options).
+
+    Raises SettingsError as `resolve_settings` does, and if two targets are the same folder or one
+    is inside a folder that another one treats as a deployment.
     """
     if not policy.targets:
-        return (resolve(before, policy.defaults, given),)
-    found = []
+        return (resolve(fallbacks, policy.defaults, overrides),)
+    resolved = []
     for number, target in enumerate(policy.targets, 1):
         where = f"{policy.where}, line {target.line}, target {number}"
-        _refuse_other_place(where, {**policy.defaults, **target.given}, given)
-        settings = resolve(before, policy.defaults, target.given, given, where=where)
+        _refuse_moved_target(where, {**policy.defaults, **target.given}, overrides)
+        settings = resolve(fallbacks, policy.defaults, target.given, overrides, where=where)
         journal_file = settings.journal_file
         if len(policy.targets) > 1:
             journal_file = numbered(journal_file, number)
-        found.append(replace(settings, journal_file=journal_file, has_targets=True))
-    _refuse_same_folders(policy, found)
-    _refuse_nested_folders(policy, found)
-    return tuple(found)
+        resolved.append(replace(settings, journal_file=journal_file, has_targets=True))
+    _refuse_same_folders(policy, resolved)
+    _refuse_nested_folders(policy, resolved)
+    return tuple(resolved)
 
 
-def _refuse_other_place(
-    where: str, written: Mapping[str, Given], given: Mapping[str, Given]
+def _refuse_moved_target(
+    where: str, target_settings: Mapping[str, Given], overrides: Mapping[str, Given]
 ) -> None:
-    """Refuse an input or option that moves a target: its rules were not written for that place."""
-    for name in _PLACE:
-        if name in written and name in given:
-            was, now = (_place_text(one[name]) for one in (written, given))
-            if was and now and was != now:
+    """Refuse an input or option that changes a target's location.
+
+    The rules of a target are written for its location only.
+    """
+    for name in _LOCATION_SETTINGS:
+        if name in target_settings and name in overrides:
+            in_file = _normalize_location(target_settings[name])
+            override = _normalize_location(overrides[name])
+            if in_file and override and in_file != override:
                 raise SettingsError(
-                    f"{where} has another {name} than {given[name].where}",
+                    f"{where} has another {name} than {overrides[name].where}",
                     "Leave it out there: it would have this target's rules clean another place.",
                 )
 
 
-def _place_text(given: Given) -> str:
-    return " ".join(given.texts).strip().rstrip("/")
+def _normalize_location(raw_setting: Given) -> str:
+    return " ".join(raw_setting.texts).strip().rstrip("/")
 
 
 def numbered(text: str, number: int) -> str:
-    """Put a number before a file's suffix; an address in S3, where runs have folders, stays.
+    """Return a path with a number before the suffix: `journal.jsonl`, 2 gives `journal-2.jsonl`.
 
-    What names no file is left for the writer to refuse.
+    An `s3://` address is not changed, because every run has its own folder there. Neither is a text
+    that is not a file name: it is refused when the file is written.
     """
     path = Path(text)
     if is_address(text) or path.name in ("", "..") or text.endswith("/"):
@@ -85,40 +97,47 @@ def numbered(text: str, number: int) -> str:
     return str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
 
 
-def _refuse_same_folders(policy: Policy, found: Sequence[Settings]) -> None:
-    first: dict[tuple[str, ...], int] = {}
-    for index, settings in enumerate(found):
-        earlier = first.setdefault((*_bucket(settings), settings.prefix), index)
+def _refuse_same_folders(policy: Policy, targets: Sequence[Settings]) -> None:
+    first_index: dict[tuple[str, ...], int] = {}
+    for index, settings in enumerate(targets):
+        earlier = first_index.setdefault((*_bucket_identity(settings), settings.prefix), index)
         if earlier != index:
             raise SettingsError(
-                f"{policy.where}: {_named(policy, found, earlier)} and "
-                f"{_named(policy, found, index)} are the same folder",
+                f"{policy.where}: {_describe(policy, targets, earlier)} and "
+                f"{_describe(policy, targets, index)} are the same folder",
                 "Leave one of them out, or give it another bucket or prefix.",
             )
 
 
-def _refuse_nested_folders(policy: Policy, found: Sequence[Settings]) -> None:
-    """Refuse a target in what another one takes for a deployment: it would go with that one."""
-    places = {(*_bucket(one), one.prefix): index for index, one in enumerate(found)}
-    for inner, settings in enumerate(found):
+def _refuse_nested_folders(policy: Policy, targets: Sequence[Settings]) -> None:
+    """Refuse a target inside a folder that another target treats as a deployment.
+
+    Deleting that deployment would delete the inner target. With the targets `app/` and `app/x/y/`,
+    the first one must exclude the folder `x` by `match`.
+    """
+    index_by_location = {
+        (*_bucket_identity(settings), settings.prefix): index
+        for index, settings in enumerate(targets)
+    }
+    for inner, settings in enumerate(targets):
         parts = settings.prefix.split("/")[:-1]
         for depth, folder in enumerate(parts):
-            above = "".join(f"{part}/" for part in parts[:depth])
-            outer = places.get((*_bucket(settings), above))
+            parent = "".join(f"{part}/" for part in parts[:depth])
+            outer = index_by_location.get((*_bucket_identity(settings), parent))
             if outer is None:
                 continue
-            match = found[outer].match
+            match = targets[outer].match
             if match is None or match.fullmatch(folder):
                 raise SettingsError(
-                    f"{policy.where}: {_named(policy, found, inner)} lies in the folder "
-                    f"{folder!r}, which {_named(policy, found, outer)} takes for a deployment",
+                    f"{policy.where}: {_describe(policy, targets, inner)} lies in the folder "
+                    f"{folder!r}, which {_describe(policy, targets, outer)} takes for a deployment",
                     f"Set match in target {outer + 1} so that it leaves {folder!r} out: "
                     f"deleting that folder would delete target {inner + 1}.",
                 )
 
 
-def _bucket(settings: Settings) -> tuple[str, ...]:
-    """Tell buckets apart: what is only another way to write an endpoint makes no other bucket."""
+def _bucket_identity(settings: Settings) -> tuple[str, ...]:
+    """Return values that are equal for the same bucket, however its endpoint URL is written."""
     parts = urlsplit(settings.endpoint_url)
     host, port = parts.hostname or "", parts.port
     if host.endswith(".amazonaws.com"):
@@ -126,6 +145,6 @@ def _bucket(settings: Settings) -> tuple[str, ...]:
     return settings.bucket, host if port in (None, 80, 443) else f"{host}:{port}", parts.path
 
 
-def _named(policy: Policy, found: Sequence[Settings], index: int) -> str:
-    address = visible(f"s3://{found[index].bucket}/{found[index].prefix}")
+def _describe(policy: Policy, targets: Sequence[Settings], index: int) -> str:
+    address = visible(f"s3://{targets[index].bucket}/{targets[index].prefix}")
     return f"target {index + 1} (line {policy.targets[index].line}, {address})"

@@ -282,6 +282,13 @@ def test_bad_value_that_is_overruled_does_no_harm():
     assert resolve(policy(keep_count="x"), inputs(bucket="a-site", keep_count="3")).keep_count == 3
 
 
+def test_layers_are_merged_as_documented():
+    settings = resolve(
+        policy(bucket="my-site", keep_count="5", protect="a"), inputs(keep_count="3", protect="b")
+    )
+    assert (settings.keep_count, settings.protect) == (3, ("a", "b"))
+
+
 def test_what_is_protected_adds_up_so_that_an_option_takes_no_protection_away():
     settings = resolve(
         policy(bucket="my-site", protect=["live", "v*"]), inputs(protect="v*\nrelease-1")
