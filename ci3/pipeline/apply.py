@@ -1,4 +1,4 @@
-"""Deletes what was approved: journal, gate and engine brought together, and the account of it."""
+"""Delete the approved deployments: connect journal, gate and engine, and build the result."""
 
 import secrets
 from collections.abc import Sequence
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
-    """What each way to delete needs: where, of which plan, and what every key goes through."""
+class _DeletionContext:
+    """What the engines share: target, plan, clients, gate and journal."""
 
-    cleanup: Cleanup
+    context: Cleanup
     plan: Plan
     bucket: BucketReader
     writer: BucketWriter
@@ -44,13 +44,16 @@ class _Work:
     journal: Journal
 
 
-def delete(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Result:
-    """Delete what was approved; whatever happens then, the account of it comes back."""
+def delete(context: Cleanup, approved: Approved, bucket: BucketReader) -> Result:
+    """Delete the approved deployments in a new run.
+
+    A run that stops early returns a result as well.
+    """
     plan = approved.plan
-    started_at = cleanup.clock()
+    started_at = context.clock()
     run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-    with _open_journal(cleanup.settings, run_id, bucket) as journal:
-        cleanup.tell_journal(journal.path)
+    with _open_journal(context.settings, run_id, bucket) as journal:
+        context.tell_journal(journal.path)
         journal.begin(
             JournalHeader(
                 ci3_version=__version__,
@@ -59,10 +62,10 @@ def delete(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Result
                 started_at=started_at,
                 target=plan.target,
                 policy=plan.policy,
-                deployments=note_approved(one.deployment for one in approved.due),
+                deployments=note_approved(decision.deployment for decision in approved.due),
             )
         )
-        return delete_journaled(cleanup, approved, bucket, journal, uploads_before=plan.created_at)
+        return delete_journaled(context, approved, bucket, journal, uploads_before=plan.created_at)
 
 
 def _open_journal(settings: Settings, run_id: str, bucket: BucketReader) -> Journal:
@@ -70,48 +73,54 @@ def _open_journal(settings: Settings, run_id: str, bucket: BucketReader) -> Jour
         return Journal(settings.journal_file or f"ci3-journal-{run_id}.jsonl")
     from ci3.engine.journal.s3_sink import store_lines  # noqa: PLC0415 - pydantic: few runs store their journal in S3
 
-    place = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
-    return Journal(place.url, store_lines(bucket, place))
+    location = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
+    return Journal(location.url, store_lines(bucket, location))
 
 
-def delete_journaled(  # noqa: PLR0913 - all that a deletion is of
-    cleanup: Cleanup,
+def delete_journaled(  # noqa: PLR0913 - what a new run and a resumed run have in common
+    context: Cleanup,
     approved: Approved,
     bucket: BucketReader,
     journal: Journal,
     *,
     uploads_before: datetime,
-    gone: Sequence[str] = (),
+    gone_prefixes: Sequence[str] = (),
 ) -> Result:
-    """Delete what was approved, with a journal that was begun.
+    """Delete the approved deployments, with a journal that is already open.
 
-    Of what is deleted, and under the prefixes that are `gone` already, unfinished uploads are
-    aborted that are older than `uploads_before`.
+    Unfinished uploads that were started before `uploads_before` are aborted under the deployments
+    that are deleted, and under `gone_prefixes`, of which nothing is left to delete.
     """
     plan = approved.plan
-    work = _open_work(cleanup, approved, bucket, journal)
+    deletion = _open_deletion(context, approved, bucket, journal)
     uploads = Uploads(
         reader=bucket,
         prefix=plan.target.prefix,
-        doomed=[*(one.deployment.prefix for one in approved.due), *gone],
+        doomed=[*(decision.deployment.prefix for decision in approved.due), *gone_prefixes],
         started_before=uploads_before,
     )
-    ruled = [one for one in approved.due if one.expire_days is not None]
-    direct = [one for one in approved.due if one.expire_days is None]
-    expired = _expire(work, ruled) if ruled else None
+    by_rule = [decision for decision in approved.due if decision.expire_days is not None]
+    direct = [decision for decision in approved.due if decision.expire_days is None]
+    expired = _write_rules(deletion, by_rule) if by_rule else None
     if expired is not None and (expired.problem or not direct):
-        why = expired.problem
-        deleted = DeletionResult(results=not_begun(direct, why), fully_deleted=(), stopped=why)
+        reason = expired.problem
+        deleted = DeletionResult(
+            results=not_begun(direct, reason), fully_deleted=(), stopped=reason
+        )
         guard = None
     else:
-        deleted, guard = _delete_due(work, direct, uploads)
-    expiring = expired.names if expired else frozenset()
+        deleted, guard = _delete_directly(deletion, direct, uploads)
+    expiring_names = expired.names if expired else frozenset()
     aborted = uploads.abort(
-        work.writer,
+        deletion.writer,
         [
-            *(one.prefix for one in deleted.fully_deleted),
-            *(one.deployment.prefix for one in ruled if one.deployment.name in expiring),
-            *gone,
+            *(deployment.prefix for deployment in deleted.fully_deleted),
+            *(
+                decision.deployment.prefix
+                for decision in by_rule
+                if decision.deployment.name in expiring_names
+            ),
+            *gone_prefixes,
         ],
     )
     return Result(
@@ -120,28 +129,28 @@ def delete_journaled(  # noqa: PLR0913 - all that a deletion is of
         deployments=(
             *(expired.results if expired else ()),
             *deleted.results,
-            *_withdrawn(approved),
+            *_build_withdrawn_results(approved),
         ),
-        stopped=_close(journal, deleted.stopped),
+        stopped=_end_journal(journal, deleted.stopped),
         guard=guard,
         uploads_aborted=aborted.count,
         uploads_problem=aborted.problem,
     )
 
 
-def _open_work(
-    cleanup: Cleanup, approved: Approved, bucket: BucketReader, journal: Journal
-) -> _Work:
+def _open_deletion(
+    context: Cleanup, approved: Approved, bucket: BucketReader, journal: Journal
+) -> _DeletionContext:
     plan = approved.plan
-    return _Work(
-        cleanup=cleanup,
+    return _DeletionContext(
+        context=context,
         plan=plan,
         bucket=bucket,
         writer=bucket.open_writer(),
         gate=Gate(
             approved.due,
             approved.pins,
-            cleanup.limits,
+            context.limits,
             len(plan.decisions),
             names_versions=plan.deletes_versions,
         ),
@@ -149,73 +158,76 @@ def _open_work(
     )
 
 
-def _expire(work: _Work, due: Sequence[Decision]) -> "Expired":
-    """Leave deployments to S3, by lifecycle rules."""
-    cleanup, plan = work.cleanup, work.plan
+def _write_rules(deletion: _DeletionContext, decisions: Sequence[Decision]) -> "Expired":
+    """Write lifecycle rules by which S3 deletes the deployments."""
+    context, plan = deletion.context, deletion.plan
     expiry = Expiry(
-        reader=work.bucket,
-        gate=work.gate,
-        journal=work.journal,
-        progress=cleanup.progress,
-        sleep=cleanup.sleep,
-        clock=cleanup.clock,
+        reader=deletion.bucket,
+        gate=deletion.gate,
+        journal=deletion.journal,
+        progress=context.progress,
+        sleep=context.sleep,
+        clock=context.clock,
         prefix=plan.target.prefix,
         keeps_versions=plan.target.versioning is Versioning.ENABLED,
-        concurrency=cleanup.settings.concurrency,
+        concurrency=context.settings.concurrency,
         kept=plan.kept,
-        gone=[one.rule.rule_id for one in plan.rules if one.goes],
+        gone=[entry.rule.rule_id for entry in plan.rules if entry.goes],
     )
-    return expiry.run(due)
+    return expiry.run(decisions)
 
 
-def not_begun(due: Sequence[Decision], why: str) -> tuple[DeploymentResult, ...]:
-    """Say of deployments that nothing of them was deleted."""
+def not_begun(decisions: Sequence[Decision], reason: str) -> tuple[DeploymentResult, ...]:
+    """Return results for deployments of which nothing was deleted."""
     return tuple(
         DeploymentResult(
-            name=one.deployment.name,
-            counts={ObjectOutcome.FAILED: one.deployment.deletion_count},
+            name=decision.deployment.name,
+            counts={ObjectOutcome.FAILED: decision.deployment.deletion_count},
             bytes_deleted=0,
-            problem=f"not begun: {why}",
+            problem=f"not begun: {reason}",
         )
-        for one in due
+        for decision in decisions
     )
 
 
-def _delete_due(
-    work: _Work, due: Sequence[Decision], uploads: Uploads
+def _delete_directly(
+    deletion: _DeletionContext, decisions: Sequence[Decision], uploads: Uploads
 ) -> tuple[DeletionResult, GuardProbe | None]:
-    """Delete the objects, or where the plan says so all versions, and say what guarded them."""
-    cleanup, writer, target = work.cleanup, work.writer, work.plan.target
-    control = RunControl(progress=cleanup.progress, sleep=cleanup.sleep, is_over=cleanup.is_over)
-    if work.plan.deletes_versions:
-        remover = work.bucket.open_version_remover()
+    """Delete the objects, or all versions if the plan says so; also return the guard used."""
+    context, writer, target = deletion.context, deletion.writer, deletion.plan.target
+    control = RunControl(progress=context.progress, sleep=context.sleep, is_over=context.is_over)
+    if deletion.plan.deletes_versions:
+        remover = deletion.bucket.open_version_remover()
         if target.versioning is not Versioning.ENABLED:
-            remover.leave_resending_to_caller()  # `null` may be another by then
+            remover.leave_resending_to_caller()  # the `null` version may be a new one by then
         versions = VersionDeletion(
-            reader=work.bucket,
+            reader=deletion.bucket,
             remover=remover,
-            gate=work.gate,
-            journal=work.journal,
+            gate=deletion.gate,
+            journal=deletion.journal,
             control=control,
-            concurrency=cleanup.settings.concurrency,
+            concurrency=context.settings.concurrency,
         )
-        return versions.run(due), version_guard(target.versioning)
+        return versions.run(decisions), version_guard(target.versioning)
     objects = ObjectDeletion(
-        reader=work.bucket,
+        reader=deletion.bucket,
         writer=writer,
         probe=lambda slots: writer.probe(target.prefix, target.versioning, slots),
         list_uploads=uploads.look,
-        gate=work.gate,
-        journal=work.journal,
+        gate=deletion.gate,
+        journal=deletion.journal,
         control=control,
         with_versions=target.versioning is Versioning.ENABLED,
-        concurrency=cleanup.settings.concurrency,
+        concurrency=context.settings.concurrency,
     )
-    return objects.run(due), objects.guard
+    return objects.run(decisions), objects.guard
 
 
-def _close(journal: Journal, stopped: str) -> str:
-    """Write the journal's end; give why the run ended early, if it did."""
+def _end_journal(journal: Journal, stopped: str) -> str:
+    """Write the last record of the journal; return why the run ended early, or an empty text.
+
+    A failed write counts as an early end.
+    """
     try:
         journal.end(stopped)
     except JournalError as exc:
@@ -223,7 +235,7 @@ def _close(journal: Journal, stopped: str) -> str:
     return stopped
 
 
-def _withdrawn(approved: Approved) -> tuple[DeploymentResult, ...]:
+def _build_withdrawn_results(approved: Approved) -> tuple[DeploymentResult, ...]:
     return tuple(
         DeploymentResult(
             name=name,

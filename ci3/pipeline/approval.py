@@ -1,4 +1,4 @@
-"""What of a plan may be deleted now: held against what is live, and against a new plan."""
+"""Determine which deletions of a plan may be executed now."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,11 @@ from ci3.pipeline.context import Cleanup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approved:
-    """What of a plan may be deleted now; of the rest, why not, and what is gone already."""
+    """The deletions of a plan that may be executed now, and the reasons against the others.
+
+    `withdrawn` maps the names of deployments that may not be deleted any more to the reason; `gone`
+    are those of them of which nothing is left.
+    """
 
     plan: Plan
     due: tuple[Decision, ...]
@@ -27,46 +31,46 @@ class Approved:
 
     @property
     def changed(self) -> dict[str, str]:
-        """What is still there and can't be deleted any more, and why."""
-        return {name: why for name, why in self.withdrawn.items() if name not in self.gone}
+        """The withdrawn deployments that still exist, with the reason."""
+        return {name: reason for name, reason in self.withdrawn.items() if name not in self.gone}
 
 
-def approve(  # noqa: PLR0913 - all that an approval is of
-    cleanup: Cleanup,
+def approve(  # noqa: PLR0913 - plan, how it was shown, and two callbacks
+    context: Cleanup,
     plan: Plan,
     bucket: BucketReader,
     *,
     is_fresh: bool,
     make_plan: Callable[[], Plan] | None = None,
-    tell: Callable[[Plan], None] = lambda _new_plan: None,
+    on_new_plan: Callable[[Plan], None] = lambda _new_plan: None,
 ) -> Approved:
-    """Say what of a plan may be deleted now; nothing is deleted by this.
+    """Return which deletions of a plan may be executed now; nothing is deleted.
 
-    What is live is read once more. A plan that is not fresh, because a person took time to
-    look at it, is also held against a new one, made by `make_plan` where that is given; `tell` is
-    told of it, whatever comes then. Raises RefusedError for what may not be applied.
+    The live sources are read again. A plan that is not fresh, because a person took time to read
+    it, is also compared with a new plan, from `make_plan` or else from the context. `on_new_plan`
+    is called with it before any comparison. Raises RefusedError if the plan may not be applied.
     """
     refuse_unless_applyable(plan)
-    skips_changed = cleanup.settings.skip_changed
+    skips_changed = context.settings.skip_changed
     approved = Approved(plan=plan, due=plan.doomed, skips_changed=skips_changed)
     if not is_fresh:
-        settings = cleanup.settings.with_engine(plan.engine)
-        cleanup = replace(cleanup, settings=settings)  # as it was shown, so it is done
-        new_plan = make_plan() if make_plan else cleanup.make_plan(bucket)
-        tell(new_plan)
-        approved = _hold_against(new_plan, approved)
-    return hold_what_is_live(cleanup, approved, bucket)
+        settings = context.settings.with_engine(plan.engine)
+        context = replace(context, settings=settings)  # the engine that was shown
+        new_plan = make_plan() if make_plan else context.make_plan(bucket)
+        on_new_plan(new_plan)
+        approved = _revalidate_with(new_plan, approved)
+    return hold_what_is_live(context, approved, bucket)
 
 
-def hold_what_is_live(cleanup: Cleanup, approved: Approved, bucket: BucketReader) -> Approved:
-    """Read once more what is live, and take it out of what may be deleted.
+def hold_what_is_live(context: Cleanup, approved: Approved, bucket: BucketReader) -> Approved:
+    """Read the live sources again, and withdraw the deployments that are live now.
 
-    Raises RefusedError where that can't be read.
+    Raises RefusedError if they can't be read.
     """
-    pins, doubt = read_pins(cleanup, approved.plan, bucket)
-    if doubt:
-        raise RefusedError(doubt, "Nothing was deleted. Look at a new plan.")
-    held = {
+    pins, problem = read_pins(context, approved.plan, bucket)
+    if problem:
+        raise RefusedError(problem, "Nothing was deleted. Look at a new plan.")
+    pinned = {
         decision.deployment.name: pin.reason().message
         for decision in approved.due
         for pin in pins
@@ -74,27 +78,29 @@ def hold_what_is_live(cleanup: Cleanup, approved: Approved, bucket: BucketReader
     }
     return replace(
         approved,
-        due=tuple(one for one in approved.due if one.deployment.name not in held),
-        withdrawn={**approved.withdrawn, **held},
+        due=tuple(decision for decision in approved.due if decision.deployment.name not in pinned),
+        withdrawn={**approved.withdrawn, **pinned},
         pins=pins,
     )
 
 
-def read_pins(cleanup: Cleanup, plan: Plan, bucket: BucketReader) -> tuple[tuple[Pin, ...], str]:
-    """Read once more what is live; give all pins, and why that is not known, if it is not."""
-    readings = cleanup.read_live_sources(bucket)
+def read_pins(context: Cleanup, plan: Plan, bucket: BucketReader) -> tuple[tuple[Pin, ...], str]:
+    """Read the live sources again; return all pins, and a problem with the sources or `""`."""
+    readings = context.read_live_sources(bucket)
     deployments = [decision.deployment for decision in plan.decisions]
     names = folder_names(deployments, plan.ignored)
     if against_readings(readings, names):
-        # What is live may be newer than the plan.
-        there = find_folders(bucket, plan.target.prefix)
-        names = [*there.names, *folder_names((), there.ignored)]
-    doubts = against_readings(readings, names)
-    return (*cleanup.pins(), *pin_live(readings)), "; ".join(one.message for one in doubts)
+        # The live deployment may be newer than the plan.
+        folders = find_folders(bucket, plan.target.prefix)
+        names = [*folders.names, *folder_names((), folders.ignored)]
+    refusals = against_readings(readings, names)
+    return (*context.pins(), *pin_live(readings)), "; ".join(
+        refusal.message for refusal in refusals
+    )
 
 
 def refuse_unless_applyable(*plans: Plan) -> None:
-    """Raise RefusedError, with everything that forbids it, unless all plans may be applied."""
+    """Raise RefusedError with the refusals of all plans, if there are any."""
     refusals = [
         f"{plan.target.url}: {refusal.message}" if len(plans) > 1 else refusal.message
         for plan in plans
@@ -106,11 +112,11 @@ def refuse_unless_applyable(*plans: Plan) -> None:
         )
 
 
-def refuse_other_target(planned: Target, found: Target) -> None:
-    """Raise RefusedError where a plan was made for another place, or the place has changed."""
+def refuse_other_target(planned: Target, current: Target) -> None:
+    """Raise RefusedError if the target differs from the planned one, or its versioning changed."""
     names = ("bucket", "region", "prefix", "endpoint_url", "versioning")
     for name in names:
-        was, now = getattr(planned, name), getattr(found, name)
+        was, now = getattr(planned, name), getattr(current, name)
         if was != now:
             raise RefusedError(
                 f"{planned.url} is not as it was when the plan was made: its "
@@ -119,19 +125,19 @@ def refuse_other_target(planned: Target, found: Target) -> None:
             )
 
 
-def _hold_against(new_plan: Plan, approved: Approved) -> Approved:
+def _revalidate_with(new_plan: Plan, approved: Approved) -> Approved:
     plan = approved.plan
     refuse_unless_applyable(new_plan)
     refuse_other_target(plan.target, new_plan.target)
-    still_due = compare(plan, new_plan)
-    left = {decision.deployment.name for decision in new_plan.decisions}
-    ignored = {*folder_names((), new_plan.ignored)}
+    revalidation = compare(plan, new_plan)
+    current_names = {decision.deployment.name for decision in new_plan.decisions}
+    ignored_names = {*folder_names((), new_plan.ignored)}
     return replace(
         approved,
-        due=still_due.due,
+        due=revalidation.due,
         withdrawn={
-            name: NO_DEPLOYMENT if name in ignored else why
-            for name, why in still_due.withdrawn.items()
+            name: NO_DEPLOYMENT if name in ignored_names else reason
+            for name, reason in revalidation.withdrawn.items()
         },
-        gone=frozenset(still_due.withdrawn) - left - ignored,
+        gone=frozenset(revalidation.withdrawn) - current_names - ignored_names,
     )

@@ -1,4 +1,4 @@
-"""One target with its settings and clients: its inventory, its pins, its decisions, its plan."""
+"""A target with its settings and clients, and everything that is computed from them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Everything that a decision rests on, and the judgement of each deployment."""
+    """What is known about a target, and the evaluation of each deployment."""
 
     target: Target
     inventory: Inventory
@@ -69,15 +69,18 @@ class Seen:
     now: datetime
     judgements: tuple[Judgement, ...]
     undo_term: NoncurrentTerm | None
-    """How long old versions stay, where the bucket keeps any."""
+    """How long noncurrent versions are kept; None unless deletions can be restored."""
     rules: RulesSeen
-    """The bucket's lifecycle rules, among them perhaps some of ours."""
+    """The lifecycle rules of the bucket, including managed rules."""
     needs_mfa: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleanup:
-    """Settings and surroundings of one target; `commits` are those that the run is about."""
+    """Settings, clients and clock for one target.
+
+    `commits` are the commits of the current run, whose deployments are protected.
+    """
 
     settings: Settings
     commits: Sequence[str]
@@ -85,19 +88,19 @@ class Cleanup:
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     github: "GitHubApi | None" = None
-    """Asked for live sources; None where there is no repository or no token."""
+    """GitHub's API for live sources; None without a repository or a token."""
     credentials: Credentials | None = None
-    """As whom the bucket is opened; None stands for whom the AWS configuration names."""
+    """Credentials for the bucket; None for those of the default credential provider chain."""
     tell_journal: Callable[[str], None] = lambda _path: None
-    """Told where the journal is before the first request goes out."""
+    """Called with the path of the journal before the first request is sent."""
     ends_at: datetime | None = None
-    """When deleting stops, done or not."""
+    """The time at which deleting stops, complete or not; None for no limit."""
     reports: "Reports" = field(default_factory=dict)
-    """Inventory reports that were read already."""
+    """Cache of the inventory reports read so far."""
 
     @property
     def policy(self) -> RetentionPolicy:
-        """The rules in force."""
+        """The effective retention policy."""
         return RetentionPolicy(
             keep_count=self.settings.keep_count,
             keep_within=self.settings.keep_within,
@@ -110,12 +113,12 @@ class Cleanup:
 
     @property
     def limits(self) -> Limits:
-        """The limits that the user set."""
+        """The effective limits of a plan."""
         settings = self.settings
         return Limits(max_delete=settings.max_delete, max_delete_bytes=settings.max_delete_bytes)
 
     def open_bucket(self) -> BucketReader:
-        """Open the bucket for reading; nothing that this returns can delete."""
+        """Return a reader for the bucket; it has no method that deletes."""
         keep_one_heap()
         return BucketReader(
             bucket=self.settings.bucket,
@@ -126,41 +129,50 @@ class Cleanup:
         )
 
     def take_inventory(self, bucket: BucketReader) -> Inventory:
-        """List the deployments in full, without deciding anything."""
-        with self._scope(bucket, is_begun=False) as scope:
+        """Return the full listing of the deployments."""
+        with self._open_scope(bucket, is_begun=False) as scope:
             return take_inventory(bucket, scope, self.progress)
 
-    def look(self, bucket: BucketReader, begun: Mapping[str, str] = NOTHING_BEGUN) -> Seen:
-        """Read all that is to be known, and judge each deployment.
+    def look(self, bucket: BucketReader, partly_deleted: Mapping[str, str] = NOTHING_BEGUN) -> Seen:
+        """Return what is known about the target, with the evaluation of each deployment.
 
-        Where one request for each was enough so far, those that a deletion rests on are listed in
-        full, and all are judged again, until none is left. `begun` names the deployments whose
-        deletion has begun, with their fingerprints before: they supersede nothing.
+        Deployments on which a deletion depends and that are not fully listed yet are listed, and
+        all are evaluated again, until none is left. `partly_deleted` maps the names of deployments
+        whose deletion has started to their fingerprints before it: they supersede no other one.
         """
-        is_begun = self.settings.age_from is AgeFrom.FIRST_OBJECT
-        with self._scope(bucket, is_begun=is_begun) as scope:
-            return self._look(bucket, scope, begun)
+        has_first_page_only = self.settings.age_from is AgeFrom.FIRST_OBJECT
+        with self._open_scope(bucket, is_begun=has_first_page_only) as scope:
+            return self._observe(bucket, scope, partly_deleted)
 
-    def _look(self, bucket: BucketReader, scope: Scope, begun: Mapping[str, str]) -> Seen:
-        with ThreadPoolExecutor(1, "live") as beside:
-            asked = beside.submit(self.read_live_sources, bucket)
-            is_beside = self.settings.concurrency > 1  # it would be the second request at once
-            configured = beside.submit(self._read_configuration, bucket) if is_beside else None
-            inventory, found = self._take_inventory(bucket, scope)
-            readings = asked.result()
-        rules, state = configured.result() if configured else self._read_configuration(bucket)
+    def _observe(
+        self, bucket: BucketReader, scope: Scope, partly_deleted: Mapping[str, str]
+    ) -> Seen:
+        with ThreadPoolExecutor(1, "live") as executor:
+            live_future = executor.submit(self.read_live_sources, bucket)
+            # With a concurrency of 1, this would be a second request in flight.
+            is_concurrent = self.settings.concurrency > 1
+            configuration_future = (
+                executor.submit(self._read_configuration, bucket) if is_concurrent else None
+            )
+            inventory, folders = self._read_inventory(bucket, scope)
+            readings = live_future.result()
+        rules, versioning_state = (
+            configuration_future.result()
+            if configuration_future
+            else self._read_configuration(bucket)
+        )
         pins = (*self.pins(), *pin_live(readings))
         now = self.clock()
         inventory, judgements = judge_for_certain(
             inventory,
             self.policy,
-            lambda some: judge(some, self.policy, pins, now, MINIMUM_KEEP_COUNT),
-            lambda some, names: finish_listing(
-                bucket, scope, some, names, self.progress, found=found
+            lambda listed: judge(listed, self.policy, pins, now, MINIMUM_KEEP_COUNT),
+            lambda listed, names: finish_listing(
+                bucket, scope, listed, names, self.progress, found=folders
             ),
-            begun,
+            partly_deleted,
         )
-        target = bucket.target(self.settings.prefix, state.versioning)
+        target = bucket.target(self.settings.prefix, versioning_state.versioning)
         keeps_versions = (
             target.versioning is Versioning.ENABLED and not self.settings.delete_versions
         )
@@ -173,137 +185,157 @@ class Cleanup:
             judgements=judgements,
             undo_term=rules.noncurrent_term(target.prefix) if keeps_versions else None,
             rules=rules,
-            needs_mfa=state.needs_mfa,
+            needs_mfa=versioning_state.needs_mfa,
         )
 
-    def _take_inventory(
+    def _read_inventory(
         self, bucket: BucketReader, scope: Scope
     ) -> tuple[Inventory, Folders | None]:
-        """Find out what the decision begins with: by listing, or with an inventory report."""
+        """Return the inventory to start with, by listing or from an inventory report.
+
+        With a report, the folders found by listing are returned too.
+        """
         if self.settings.inventory is None:
             return take_inventory(bucket, scope, self.progress), None
         return take_reported_inventory(
             bucket, scope, self.settings.inventory, self.reports, self.progress
         )
 
-    def make_plan(self, bucket: BucketReader, begun: Mapping[str, str] = NOTHING_BEGUN) -> Plan:
-        """Decide what would be deleted, and why; `begun` is as for `look`."""
-        return self._plan(self.look(bucket, begun), bucket)
+    def make_plan(
+        self, bucket: BucketReader, partly_deleted: Mapping[str, str] = NOTHING_BEGUN
+    ) -> Plan:
+        """Return a plan of the target; `partly_deleted` as in `observe`."""
+        return self._plan(self.look(bucket, partly_deleted), bucket)
 
-    def _plan(self, seen: Seen, bucket: BucketReader) -> Plan:
-        decisions = tuple(judgement.decision for judgement in seen.judgements)
-        inventory, versioning = seen.inventory, seen.target.versioning
+    def _plan(self, state: Seen, bucket: BucketReader) -> Plan:
+        decisions = tuple(judgement.decision for judgement in state.judgements)
+        inventory, versioning = state.inventory, state.target.versioning
         refusals: tuple[Refusal, ...] = ()
         if self.settings.delete_versions:
             refusals = against_versioning(versioning)
             if versioning.may_hold_versions:
                 decisions, holes = with_versions(bucket, decisions, self.progress)
                 inventory = replace(inventory, holes=(*inventory.holes, *holes))
-        doubts = find_refusals(inventory, decisions, seen.pins, seen.readings)
-        ruling, engine, choice = self._choose(
-            decisions, lambda engine: self._rule(seen, inventory, decisions, doubts, engine)
+        safety_refusals = find_refusals(inventory, decisions, state.pins, state.readings)
+        lifecycle_plan, engine, choice = self._choose_engine(
+            decisions,
+            lambda engine: self._plan_lifecycle(
+                state, inventory, decisions, safety_refusals, engine
+            ),
         )
         return Plan(
             ci3_version=__version__,
-            created_at=seen.now,
-            target=seen.target,
+            created_at=state.now,
+            target=state.target,
             policy=self.settings.with_engine(engine).recorded,
-            decisions=ruling.decisions,
-            ignored=seen.inventory.ignored,
+            decisions=lifecycle_plan.decisions,
+            ignored=state.inventory.ignored,
             refusals=(
                 *refusals,
-                *doubts,
-                *against_limits(ruling.decisions, self.limits),
-                *ruling.refusals,
+                *safety_refusals,
+                *against_limits(lifecycle_plan.decisions, self.limits),
+                *lifecycle_plan.refusals,
             ),
             warnings=(
                 *find_warnings(
-                    seen.inventory,
-                    seen.pins,
-                    seen.readings,
-                    seen.target.versioning,
+                    state.inventory,
+                    state.pins,
+                    state.readings,
+                    state.target.versioning,
                     group_by=self.settings.group_by,
                     required_file=self.settings.required_file,
                 ),
-                *warn_of_undo_term(seen.undo_term),
-                *tell_report(seen.inventory, seen.now),
-                *ruling.warnings,
+                *warn_of_undo_term(state.undo_term),
+                *tell_report(state.inventory, state.now),
+                *lifecycle_plan.warnings,
             ),
-            rules=ruling.rules,
+            rules=lifecycle_plan.rules,
             choice=choice,
         )
 
-    def _choose(
-        self, decisions: Sequence[Decision], rule_with: Callable[[Engine], Ruling]
+    def _choose_engine(
+        self, decisions: Sequence[Decision], plan_lifecycle: Callable[[Engine], Ruling]
     ) -> tuple[Ruling, Engine, tuple[str, ...]]:
-        """Take the engine that is asked for, or the one that is fit; say how that was chosen."""
-        asked = self.settings.engine
-        if asked is not Engine.AUTO:
-            return rule_with(asked), asked, ()
-        by_rules = rule_with(Engine.LIFECYCLE)
-        direct = {one.deployment.name for one in by_rules.decisions if one.is_direct}
-        counts: tuple[list[int], list[int]] = [], []
-        for one in decisions:
-            if one.is_delete:
-                counts[one.deployment.name in direct].append(one.deployment.deletion_count)
-        obstacle = "; ".join(one.message for one in by_rules.refusals)
-        choice = choose_engine(*counts, obstacle=obstacle)
-        is_by_rules = choice.engine is Engine.LIFECYCLE
-        ruling = by_rules if is_by_rules else rule_with(Engine.DIRECT)
-        return ruling, choice.engine, choice.sentences
+        """Return the lifecycle plan, the engine, and the explanation of an automatic choice."""
+        engine = self.settings.engine
+        if engine is not Engine.AUTO:
+            return plan_lifecycle(engine), engine, ()
+        with_rules = plan_lifecycle(Engine.LIFECYCLE)
+        direct_names = {
+            decision.deployment.name for decision in with_rules.decisions if decision.is_direct
+        }
+        rule_counts: list[int] = []
+        direct_counts: list[int] = []
+        for decision in decisions:
+            if decision.is_delete:
+                is_direct = decision.deployment.name in direct_names
+                counts = direct_counts if is_direct else rule_counts
+                counts.append(decision.deployment.deletion_count)
+        obstacle = "; ".join(refusal.message for refusal in with_rules.refusals)
+        choice = choose_engine(rule_counts, direct_counts, obstacle=obstacle)
+        uses_rules = choice.engine is Engine.LIFECYCLE
+        lifecycle_plan = with_rules if uses_rules else plan_lifecycle(Engine.DIRECT)
+        return lifecycle_plan, choice.engine, choice.sentences
 
-    def _rule(
+    def _plan_lifecycle(
         self,
-        seen: Seen,
+        state: Seen,
         inventory: Inventory,
         decisions: Sequence[Decision],
-        doubts: Sequence[Refusal],
+        safety_refusals: Sequence[Refusal],
         engine: Engine,
     ) -> Ruling:
-        """Say what of the bucket's lifecycle rules goes into the plan."""
-        others = {one.name.removesuffix("/"): one.reason for one in inventory.ignored}
-        others |= {one.name: f"it could not be listed: {one.reason}" for one in inventory.holes}
+        """Return the lifecycle rules of the plan, and how they affect it."""
+        reasons = {item.name.removesuffix("/"): item.reason for item in inventory.ignored}
+        reasons |= {item.name: f"it could not be listed: {item.reason}" for item in inventory.holes}
         return rule(
-            seen.rules,
+            state.rules,
             Sight(
-                prefix=seen.target.prefix,
+                prefix=state.target.prefix,
                 engine=engine,
-                now=seen.now,
+                now=state.now,
                 decisions=decisions,
-                others=others,
-                doubts=[one.message for one in doubts],
-                keeps_versions=seen.target.versioning is Versioning.ENABLED,
+                others=reasons,
+                doubts=[refusal.message for refusal in safety_refusals],
+                keeps_versions=state.target.versioning is Versioning.ENABLED,
             ),
-            versioning=seen.target.versioning,
-            needs_mfa=seen.needs_mfa,
+            versioning=state.target.versioning,
+            needs_mfa=state.needs_mfa,
             delete_versions=self.settings.delete_versions,
         )
 
     def read_rules(self, bucket: BucketReader) -> RulesSeen:
-        """Read the bucket's lifecycle rules, or say what stands in the way."""
+        """Return the lifecycle rules of the bucket, or why they are unavailable."""
         try:
             return RulesSeen(configuration=bucket.read_lifecycle().text)
         except AccessError as exc:
             return RulesSeen(problem=exc.message, is_lacking=isinstance(exc, LackingError))
 
     def _read_configuration(self, bucket: BucketReader) -> tuple[RulesSeen, VersioningState]:
-        """Read what the bucket itself is set to do with old and deleted objects."""
+        """Return lifecycle rules and versioning state of the bucket."""
         return self.read_rules(bucket), bucket.known_versioning()
 
     def explain(self, bucket: BucketReader, name: str) -> "Explanation | str":
-        """Explain the decision about one deployment, or say why there is none to explain."""
-        seen = self.look(bucket)
-        for judgement in seen.judgements:
+        """Return the explanation of the decision about a deployment.
+
+        If `name` is not a deployment, return the reason instead; empty if there is no such folder.
+        """
+        state = self.look(bucket)
+        for judgement in state.judgements:
             if judgement.deployment.name == name:
-                plan = self._plan(seen, bucket)
-                planned = next(one for one in plan.decisions if one.deployment.name == name)
+                plan = self._plan(state, bucket)
+                planned = next(
+                    decision for decision in plan.decisions if decision.deployment.name == name
+                )
                 return explain(judgement, self.settings.keep_within, plan.refusals, planned)
-        reasons = {one.name.removesuffix("/"): one.reason for one in seen.inventory.ignored}
-        reasons |= {one.name: f"could not be listed: {one.reason}" for one in seen.inventory.holes}
+        reasons = {item.name.removesuffix("/"): item.reason for item in state.inventory.ignored}
+        reasons |= {
+            item.name: f"could not be listed: {item.reason}" for item in state.inventory.holes
+        }
         return reasons.get(name, "")
 
     def simulate(self, inventory: Inventory) -> "Simulation":
-        """Replay a bucket's history under the rules in force, with what they protect."""
+        """Replay the history of an inventory with the effective policy and protected names."""
         return simulate(
             inventory,
             self.policy,
@@ -313,7 +345,7 @@ class Cleanup:
         )
 
     def read_live_sources(self, bucket: BucketReader) -> tuple[Reading, ...]:
-        """Ask every live source what is live."""
+        """Return the reading of every live source."""
         return read_live_sources(
             self.settings.live_from,
             bucket=bucket,
@@ -323,17 +355,17 @@ class Cleanup:
         )
 
     def pins(self) -> tuple[Pin, ...]:
-        """Give what forbids deletion without anybody being asked."""
+        """Return the pins that need no request: protected names, commits and pointer objects."""
         pointers = pin_pointers(self.settings.live_from, self.settings.prefix)
         return (*protect(self.settings.protect), *pin_commits(self.commits), *pointers)
 
     def is_over(self) -> bool:
-        """Say whether the time that this run may take is up."""
+        """Return True if the run has reached its time limit."""
         return self.ends_at is not None and self.clock() >= self.ends_at
 
     @contextmanager
-    def _scope(self, bucket: BucketReader, *, is_begun: bool) -> Iterator[Scope]:
-        """Return what to list, with a worker process that is closed at the end."""
+    def _open_scope(self, bucket: BucketReader, *, is_begun: bool) -> Iterator[Scope]:
+        """Yield the parameters of a listing, with a worker process that is closed at the end."""
         worker = start_worker(bucket) if self.settings.concurrency > 1 else None
         with nullcontext() if worker is None else closing(worker):
             yield Scope(

@@ -1,4 +1,4 @@
-"""The road of `ci3 doctor`: ask everything, then say how it stands; nothing is decided."""
+"""Run `ci3 doctor`: read all facts about a target, and return the findings."""
 
 from dataclasses import replace
 
@@ -12,15 +12,15 @@ from ci3.live.reader import read_live_sources
 from ci3.pipeline.context import Cleanup
 
 
-def check_up(cleanup: Cleanup) -> Checkup:
-    """Examine one target.
+def check_up(context: Cleanup) -> Checkup:
+    """Return the findings for one target.
 
-    Nothing is written unless the setting `probe-deletes` says so: then keys that nobody has are
-    asked to be deleted.
+    Nothing is written, except with the setting `probe-deletes`: it sends delete requests for keys
+    that do not exist.
     """
-    settings = cleanup.settings
-    bucket = cleanup.open_bucket()
-    aim = Aim(
+    settings = context.settings
+    bucket = context.open_bucket()
+    doctor_target = Aim(
         target=Target(
             bucket=settings.bucket,
             region=bucket.region,
@@ -33,19 +33,19 @@ def check_up(cleanup: Cleanup) -> Checkup:
         protect=settings.protect,
         delete_versions=settings.delete_versions,
     )
-    seen = examine(
+    facts = examine(
         bucket,
         lambda: find_folders(bucket, settings.prefix, settings.match),
-        Examination(aim=aim, at=cleanup.clock()),
+        Examination(aim=doctor_target, at=context.clock()),
     )
     readings = read_live_sources(
         settings.live_from,
         bucket=bucket,
         prefix=settings.prefix,
         region=settings.region,
-        github=cleanup.github,
+        github=context.github,
     )
-    seen = replace(seen, readings=readings)
-    if settings.probe_deletes and not isinstance(seen.folders, Unread):
-        seen = replace(seen, probe=probe(bucket, seen))
-    return Checkup(url=settings.url, findings=diagnose(seen))
+    facts = replace(facts, readings=readings)
+    if settings.probe_deletes and not isinstance(facts.folders, Unread):
+        facts = replace(facts, probe=probe(bucket, facts))
+    return Checkup(url=settings.url, findings=diagnose(facts))

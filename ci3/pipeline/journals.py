@@ -1,4 +1,4 @@
-"""A run's journal by the name that the run told: a file's path, or an address in the bucket."""
+"""Open a journal by its name: the path of a file, or an `s3://` address."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,19 +13,20 @@ from ci3.engine.journal.s3_sink import read_stored_journal, reopen_stored_journa
 from ci3.pipeline.context import Cleanup
 
 ACCESS_SETTINGS = ("region", "endpoint-url", "role-to-assume")
-"""What an address does not say of how its bucket is reached."""
+"""Settings for access to the bucket of a journal that its address does not contain."""
 
 Surround = Callable[[Settings], Cleanup]
+"""A function that builds the context of a target from its settings."""
 
 
 @contextmanager
 def open_named_journal(
-    name: str, surround: Surround, given: Mapping[str, Given]
+    name: str, build_context: Surround, overrides: Mapping[str, Given]
 ) -> Iterator[JournalFile]:
-    """Open a journal to read it; raises as `open_journal` and `read_stored_journal` do."""
+    """Open a journal for reading; raises as `open_journal` and `read_stored_journal` do."""
     if is_address(name):
-        place = JournalPlace.parse(name)
-        yield read_stored_journal(_open_bucket(place, surround, given), place)
+        location = JournalPlace.parse(name)
+        yield read_stored_journal(_open_bucket(location, build_context, overrides), location)
     else:
         with open_journal(name) as journal:
             yield journal
@@ -33,24 +34,29 @@ def open_named_journal(
 
 @contextmanager
 def reopen_named_journal(
-    name: str, surround: Surround, given: Mapping[str, Given]
+    name: str, build_context: Surround, overrides: Mapping[str, Given]
 ) -> Iterator[OpenJournal]:
-    """Open a journal to go on with it; raises as `reopen_journal` and its like do."""
+    """Open a journal to resume its run.
+
+    Raises as `reopen_journal` and `reopen_stored_journal` do.
+    """
     if is_address(name):
-        place = JournalPlace.parse(name)
-        yield reopen_stored_journal(_open_bucket(place, surround, given), place)
+        location = JournalPlace.parse(name)
+        yield reopen_stored_journal(_open_bucket(location, build_context, overrides), location)
     else:
         with reopen_journal(name) as opened:
             yield opened
 
 
 def _open_bucket(
-    place: JournalPlace, surround: Surround, given: Mapping[str, Given]
+    location: JournalPlace, build_context: Surround, overrides: Mapping[str, Given]
 ) -> BucketReader:
-    texts = {"bucket": place.bucket, "prefix": place.prefix}
-    found = {
-        name: Given(texts=(text,), origin=Origin.OPTION, where=place.url)
+    texts = {"bucket": location.bucket, "prefix": location.prefix}
+    target_settings = {
+        name: Given(texts=(text,), origin=Origin.OPTION, where=location.url)
         for name, text in texts.items()
     }
-    access = {name: one for name, one in given.items() if name in ACCESS_SETTINGS}
-    return surround(resolve(found, access)).open_bucket()
+    access_settings = {
+        name: raw_setting for name, raw_setting in overrides.items() if name in ACCESS_SETTINGS
+    }
+    return build_context(resolve(target_settings, access_settings)).open_bucket()

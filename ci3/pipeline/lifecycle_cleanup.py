@@ -1,4 +1,4 @@
-"""Lifecycle rules that stand, held against what is live by now: at first, and when all is done."""
+"""Bring managed lifecycle rules in line with the current state, at the start and end of a run."""
 
 from dataclasses import replace
 
@@ -14,75 +14,81 @@ from ci3.pipeline.approval import read_pins
 from ci3.pipeline.context import Cleanup
 
 
-def reconcile_now(cleanup: Cleanup, bucket: BucketReader, plan: Plan) -> Reconciled:
-    """Take away the rules that a plan says go, and those for what has gone live since it was made.
+def reconcile_now(context: Cleanup, bucket: BucketReader, plan: Plan) -> Reconciled:
+    """Revoke the rules that a plan removes, and those for deployments that are live since.
 
-    All go by which S3 deletes something, while it is not known what is live.
+    If a live source is unavailable, all rules are revoked by which S3 deletes current objects.
     """
-    rules, doubt = plan.rules, ""
-    if any(one.is_expiring for one in rules):
-        pins, doubt = _read_pins(cleanup, plan, bucket)
-        rules = hold_rules(rules, pins=pins, doubt=doubt)
-    return replace(reconcile(bucket, replace(plan, rules=rules), cleanup.sleep), doubt=doubt)
+    rules, live_problem = plan.rules, ""
+    if any(rule.is_expiring for rule in rules):
+        pins, live_problem = _read_pins(context, plan, bucket)
+        rules = hold_rules(rules, pins=pins, doubt=live_problem)
+    return replace(reconcile(bucket, replace(plan, rules=rules), context.sleep), doubt=live_problem)
 
 
 def hold_standing(
-    cleanup: Cleanup, bucket: BucketReader, account: Account, newer: Plan | None
+    context: Cleanup, bucket: BucketReader, target_result: Account, newer_plan: Plan | None
 ) -> Account:
-    """Take away at the end the rules for what is kept by now, and say so in the account.
+    """Revoke the rules for deployments that are kept now; return the result with these changes.
 
-    All that stand are looked at: those of earlier runs, and those that this one has written.
-    `newer` is the plan that this run made meanwhile, if it has made one. Whatever happens then,
-    the account comes back.
+    To be called at the end of a run. All managed rules are checked: those of earlier runs, and
+    those that this run has written. `newer_plan` is a plan that this run has made in the meantime,
+    if any. Any error, even an interrupt, becomes part of the result.
     """
     try:
-        done = _hold(cleanup, bucket, account.plan, newer)
+        reconciled = _revoke_outdated(context, bucket, target_result.plan, newer_plan)
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - as above
-        done = Reconciled(problem=told(exc))
-    result = account.result and _without(account.result, done.removed, account.plan)
-    return replace(account, reconciled=done, result=result)
-
-
-def _hold(cleanup: Cleanup, bucket: BucketReader, plan: Plan, newer: Plan | None) -> Reconciled:
-    seen = cleanup.read_rules(bucket)
-    if seen.problem:
-        return Reconciled(problem=seen.problem)
-    standing = find_standing(seen.own, plan.target.prefix)
-    if not standing:
-        return Reconciled()
-    pins, doubt = _read_pins(cleanup, newer or plan, bucket)
-    held = hold_rules(
-        standing,
-        pins=pins,
-        doubt=doubt,
-        kept=newer.kept if newer else (),
-        newer=newer.rules if newer else (),
+        reconciled = Reconciled(problem=told(exc))
+    result = target_result.result and _mark_revoked(
+        target_result.result, reconciled.removed, target_result.plan
     )
-    return replace(reconcile(bucket, replace(plan, rules=held), cleanup.sleep), doubt=doubt)
+    return replace(target_result, reconciled=reconciled, result=result)
 
 
-def _read_pins(cleanup: Cleanup, plan: Plan, bucket: BucketReader) -> tuple[tuple[Pin, ...], str]:
+def _revoke_outdated(
+    context: Cleanup, bucket: BucketReader, plan: Plan, newer_plan: Plan | None
+) -> Reconciled:
+    snapshot = context.read_rules(bucket)
+    if snapshot.problem:
+        return Reconciled(problem=snapshot.problem)
+    active_rules = find_standing(snapshot.own, plan.target.prefix)
+    if not active_rules:
+        return Reconciled()
+    pins, live_problem = _read_pins(context, newer_plan or plan, bucket)
+    rules = hold_rules(
+        active_rules,
+        pins=pins,
+        doubt=live_problem,
+        kept=newer_plan.kept if newer_plan else (),
+        newer=newer_plan.rules if newer_plan else (),
+    )
+    return replace(reconcile(bucket, replace(plan, rules=rules), context.sleep), doubt=live_problem)
+
+
+def _read_pins(context: Cleanup, plan: Plan, bucket: BucketReader) -> tuple[tuple[Pin, ...], str]:
     try:
-        return read_pins(cleanup, plan, bucket)
+        return read_pins(context, plan, bucket)
     except Ci3Error as exc:
-        return cleanup.pins(), exc.message
+        return context.pins(), exc.message
 
 
-def _without(result: Result, removed: tuple[StandingRule, ...], plan: Plan) -> Result:
-    """Say of deployments that the rule of this run stands no longer for them."""
-    why = {one.name: one.message for one in removed}
-    count = {one.deployment.name: one.deployment.object_count for one in plan.doomed}
+def _mark_revoked(result: Result, removed: tuple[StandingRule, ...], plan: Plan) -> Result:
+    """Return the result with those deployments as kept whose new rule was revoked again."""
+    reasons = {rule.name: rule.message for rule in removed}
+    object_counts = {
+        decision.deployment.name: decision.deployment.object_count for decision in plan.doomed
+    }
     return replace(
         result,
         deployments=tuple(
             replace(
-                one,
+                deployment_result,
                 is_expiring=False,
-                counts={ObjectOutcome.CHANGED: count[one.name]},
-                problem=f"kept: its rule was taken away again: {why[one.name]}",
+                counts={ObjectOutcome.CHANGED: object_counts[deployment_result.name]},
+                problem=f"kept: its rule was taken away again: {reasons[deployment_result.name]}",
             )
-            if one.is_expiring and one.name in why
-            else one
-            for one in result.deployments
+            if deployment_result.is_expiring and deployment_result.name in reasons
+            else deployment_result
+            for deployment_result in result.deployments
         ),
     )

@@ -1,4 +1,4 @@
-"""Plan files: read what an earlier run saved, and write what this one planned."""
+"""Read and write plan files."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,9 +10,9 @@ MAXIMUM_BYTES = 100_000_000
 
 
 def read_saved_plans(path: str) -> tuple[Plan, ...]:
-    """Read the plans of a plan file.
+    """Return the plans in a plan file.
 
-    Raises SettingsError where there is none, and for one that was edited or is another version's.
+    Raises SettingsError if it can't be read, was edited, or was written in another format version.
     """
     try:
         with Path(path).open("rb") as file:
@@ -32,12 +32,15 @@ def read_saved_plans(path: str) -> tuple[Plan, ...]:
 
     plans = load_plans(text, path)
     for plan in plans:
-        _refuse_odd_names(plan, path)
+        _refuse_inconsistent_names(plan, path)
     return plans
 
 
 def write_plan_file(text: str, path: str) -> None:
-    """Write a plan file; raise SettingsError if that fails or would overwrite another file."""
+    """Write a plan file.
+
+    Raises SettingsError if that fails, or would overwrite a file that is not a plan.
+    """
     try:
         beginning = b""
         if Path(path).is_file():
@@ -57,13 +60,13 @@ def write_plan_file(text: str, path: str) -> None:
         ) from exc
 
 
-def _refuse_odd_names(plan: Plan, path: str) -> None:
+def _refuse_inconsistent_names(plan: Plan, path: str) -> None:
     names = Counter(decision.deployment.name for decision in plan.decisions)
     for decision in plan.decisions:
-        one = decision.deployment
-        is_its_folder = one.prefix == f"{plan.target.prefix}{one.name}/"
-        if not is_its_folder or not one.name or "/" in one.name or names[one.name] > 1:
+        name, prefix = decision.deployment.name, decision.deployment.prefix
+        is_own_folder = prefix == f"{plan.target.prefix}{name}/"
+        if not is_own_folder or not name or "/" in name or names[name] > 1:
             raise SettingsError(
-                f"{path}: {one.prefix!r} is not the one folder of a deployment {one.name!r}",
+                f"{path}: {prefix!r} is not the one folder of a deployment {name!r}",
                 "Nothing was deleted. Make the plan again.",
             )

@@ -1,4 +1,4 @@
-"""Goes on with a run that a crash, a timeout or lost access has ended, within its journal."""
+"""Resume a run that a crash, a timeout or lost access has ended, in the same journal."""
 
 from dataclasses import dataclass, field, replace
 
@@ -21,122 +21,133 @@ from ci3.pipeline.context import Cleanup
 
 @dataclass(slots=True, kw_only=True)
 class Resumption:
-    """What is left of one run: what its journal names is the most that is deleted."""
+    """A run to resume: at most what its journal names as approved is deleted."""
 
-    cleanup: Cleanup
+    context: Cleanup
     bucket: BucketReader
     opened: OpenJournal
-    _left: Left | None = field(init=False, default=None)
+    _resume_plan: Left | None = field(init=False, default=None)
 
     @property
     def header(self) -> JournalHeader:
-        """Which run this goes on with."""
+        """The header of the journal: the run that is resumed."""
         return self.opened.written.header
 
     def make_plan(self) -> Plan:
-        """Decide anew, within what was approved; nothing is deleted or written by this.
+        """Return a new plan, limited to what was approved; nothing is deleted or written.
 
-        Raises RefusedError where the target is not as it was.
+        Raises RefusedError if the target's configuration has changed.
         """
-        self._left = self._find_left()
-        return self._left.plan
+        self._resume_plan = self._plan_resume()
+        return self._resume_plan.plan
 
     def apply(self, plan: Plan, *, is_fresh: bool) -> Account:
-        """Delete what is left, as the plan shows it, and go on with the journal.
+        """Execute the deletions of the plan, and continue the journal.
 
-        What was approved once and stays is told as the result of its deployment.
+        A deployment that was approved then and is kept now has a result that says why.
         """
-        left = self._left or Left(plan=plan, withdrawn={}, gone=())
-        if not plan.doomed and not left.withdrawn and self._is_finished:
+        resume_plan = self._resume_plan or Left(plan=plan, withdrawn={}, gone=())
+        if not plan.doomed and not resume_plan.withdrawn and self._is_finished:
             return Account(plan=plan)
         approved = approve(
-            self.cleanup,
+            self.context,
             plan,
             self.bucket,
             is_fresh=is_fresh,
-            make_plan=lambda: self._find_left().plan,
+            make_plan=lambda: self._plan_resume().plan,
         )
-        resumed_at = self.cleanup.clock()
+        resumed_at = self.context.clock()
         with Journal.resume(self.opened, ci3_version=__version__, resumed_at=resumed_at) as journal:
-            self.cleanup.tell_journal(journal.path)
+            self.context.tell_journal(journal.path)
             settle_open(self.bucket, self.opened.written, journal)
             result = delete_journaled(
-                self.cleanup,
+                self.context,
                 approved,
                 self.bucket,
                 journal,
                 uploads_before=self.header.started_at,
-                gone=left.gone,
+                gone_prefixes=resume_plan.gone,
             )
-        stay = tuple(self._stays(name, why, plan) for name, why in left.withdrawn.items())
-        result = replace(result, deployments=(*result.deployments, *stay))
-        return Account(plan=plan, result=result if _says_something(result) else None)
+        kept = tuple(
+            self._build_kept_result(name, reason, plan)
+            for name, reason in resume_plan.withdrawn.items()
+        )
+        result = replace(result, deployments=(*result.deployments, *kept))
+        return Account(plan=plan, result=result if _has_content(result) else None)
 
     @property
     def _is_finished(self) -> bool:
         written = self.opened.written
         return written.has_ended and not written.stopped and not written.open_prefixes
 
-    def _find_left(self) -> Left:
-        fresh = self.cleanup.make_plan(self.bucket, self._begun)
-        refuse_other_target(self.header.target, fresh.target)
-        unchanged, brought_back = self._look_at_begun(fresh)
+    def _plan_resume(self) -> Left:
+        new_plan = self.context.make_plan(self.bucket, self._partly_deleted)
+        refuse_other_target(self.header.target, new_plan.target)
+        unchanged, brought_back = self._compare_partly_deleted(new_plan)
         return plan_what_is_left(
-            fresh,
+            new_plan,
             self.header.deployments,
             unchanged,
-            told=self._told,
+            told=self._run_description,
             brought_back=brought_back,
-            limits=self.cleanup.limits,
+            limits=self.context.limits,
         )
 
     @property
-    def _begun(self) -> dict[str, str]:
-        """The deployments that this run had begun with, by name, with their fingerprints before."""
+    def _partly_deleted(self) -> dict[str, str]:
+        """Fingerprints at approval, by name, of the deployments that the run started to delete."""
         approved = self.header.deployments.values()
         written = self.opened.written
-        return {one.name: one.fingerprint for one in approved if written.entries(one.prefix)}
+        return {
+            deployment.name: deployment.fingerprint
+            for deployment in approved
+            if written.entries(deployment.prefix)
+        }
 
     @property
-    def _told(self) -> str:
+    def _run_description(self) -> str:
         return f"the run {self.header.run_id} of {moment(self.header.started_at)}"
 
-    def _look_at_begun(self, fresh: Plan) -> tuple[set[str], set[str]]:
-        """List the half-deleted ones, and find those that only the run's own deletions changed.
+    def _compare_partly_deleted(self, new_plan: Plan) -> tuple[set[str], set[str]]:
+        """Compare the partly deleted deployments with the journal; return two sets of prefixes.
 
-        The others that come back are those of which something that was gone is there again.
+        The first: only the run itself has changed the deployment. The second: objects that the run
+        deleted exist again.
         """
         unchanged: set[str] = set()
         brought_back: set[str] = set()
-        for decision in fresh.doomed:
+        for decision in new_plan.doomed:
             planned = decision.deployment
             approved = self.header.deployments.get(planned.prefix)
             entries = self.opened.written.entries(planned.prefix)
             if approved is None or not entries:
                 continue
-            gone = find_gone(entries)
+            deleted_keys = find_gone(entries)
             if planned.fingerprint == approved.fingerprint:
-                if gone:
+                if deleted_keys:
                     brought_back.add(planned.prefix)
                 continue
-            found, objects = list_deployment(self.bucket, planned.name, planned.prefix)
-            if found.fingerprint != planned.fingerprint:
+            current, objects = list_deployment(self.bucket, planned.name, planned.prefix)
+            if current.fingerprint != planned.fingerprint:
                 continue
             if is_as_approved(approved, objects, entries):
-                is_back = any(one.key in gone for one in objects)
-                (brought_back if is_back else unchanged).add(planned.prefix)
+                is_restored = any(stored.key in deleted_keys for stored in objects)
+                (brought_back if is_restored else unchanged).add(planned.prefix)
         return unchanged, brought_back
 
-    def _stays(self, name: str, why: str, plan: Plan) -> DeploymentResult:
-        found = {one.deployment.name: one.deployment.object_count for one in plan.decisions}
-        was = self.header.deployments[f"{self.header.target.prefix}{name}/"].object_count
+    def _build_kept_result(self, name: str, reason: str, plan: Plan) -> DeploymentResult:
+        object_counts = {
+            decision.deployment.name: decision.deployment.object_count
+            for decision in plan.decisions
+        }
+        approved_count = self.header.deployments[f"{self.header.target.prefix}{name}/"].object_count
         return DeploymentResult(
             name=name,
-            counts={ObjectOutcome.CHANGED: found.get(name) or was},
+            counts={ObjectOutcome.CHANGED: object_counts.get(name) or approved_count},
             bytes_deleted=0,
-            problem=f"kept: {why}",
+            problem=f"kept: {reason}",
         )
 
 
-def _says_something(result: Result) -> bool:
+def _has_content(result: Result) -> bool:
     return bool(result.deployments or result.stopped or result.uploads_aborted)

@@ -1,4 +1,4 @@
-"""A run over its targets: planned together, refused together, applied one after another."""
+"""A run over its targets: they are planned and refused together and applied one after another."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,235 +28,252 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Begun:
-    """One target of an apply that has begun: its plan, and what has come of it until now."""
+    """The state of one target in an apply: its plan, and its result so far."""
 
-    cleanup: Cleanup
+    context: Cleanup
     bucket: BucketReader
     plan: Plan
     reconciled: "Reconciled | None"
-    """What became of the lifecycle rules of earlier runs, where there were any."""
-    newer: Plan | None = None
-    """A plan that this run has made since, if it has."""
+    """What happened to the lifecycle rules of earlier runs; None if there were none."""
+    newer_plan: Plan | None = None
+    """A newer plan that this run has made, if any."""
     is_deleting: bool = False
-    """Whether the deletion has begun, whatever came of it."""
+    """True once the deletion has started, whatever its result."""
     account: Account = field(init=False)
 
     def __post_init__(self) -> None:
         self.account = Account(plan=self.plan)
 
     @property
-    def is_held(self) -> bool:
-        """Whether rules may not be written, since those of earlier runs could not be mended."""
-        is_muddled = self.reconciled is not None and bool(self.reconciled.problem)
-        return is_muddled and self.plan.engine is Engine.LIFECYCLE
+    def is_blocked(self) -> bool:
+        """True if no rules may be written because those of earlier runs could not be reconciled."""
+        has_rule_problem = self.reconciled is not None and bool(self.reconciled.problem)
+        return has_rule_problem and self.plan.engine is Engine.LIFECYCLE
 
     def approve(self, *, is_fresh: bool) -> Approved:
-        """Say what of the plan may be deleted now; raises RefusedError."""
+        """Return which deletions of the plan may be executed now; raises RefusedError."""
         return approve(
-            self.cleanup, self.plan, self.bucket, is_fresh=is_fresh, tell=self._note_newer
+            self.context,
+            self.plan,
+            self.bucket,
+            is_fresh=is_fresh,
+            on_new_plan=self._set_newer_plan,
         )
 
-    def _note_newer(self, plan: Plan) -> None:
-        self.newer = plan
+    def _set_newer_plan(self, plan: Plan) -> None:
+        self.newer_plan = plan
 
     def delete(self, approved: Approved) -> Result:
-        """Delete what was approved; see `ci3.pipeline.apply`."""
+        """Delete the approved deployments; see `ci3.pipeline.apply`."""
         self.is_deleting = True
-        return delete(self.cleanup, approved, self.bucket)
+        return delete(self.context, approved, self.bucket)
 
     def hold_rules(self) -> Account:
-        """Take away the rules for what is live, pinned or kept by now, where there may be any.
+        """Revoke the rules for deployments that are live, pinned or kept now; return the result.
 
-        They are looked for where rules of ours stood at the beginning, or in a plan of this run
-        that saw some, or this run has written some, or may have.
+        Rules are only searched if there can be any: there were managed rules at the start or in a
+        plan of this run, or this run has written rules, or may have (it failed while deleting).
         """
-        has_stood = self.reconciled is not None or bool((self.newer or self.plan).rules)
+        had_rules = self.reconciled is not None or bool((self.newer_plan or self.plan).rules)
         result = self.account.result
-        is_written = bool(result.expiring) if result is not None else self.is_deleting
-        if has_stood or is_written:
-            self.account = hold_standing(self.cleanup, self.bucket, self.account, self.newer)
+        may_have_written = bool(result.expiring) if result is not None else self.is_deleting
+        if had_rules or may_have_written:
+            self.account = hold_standing(self.context, self.bucket, self.account, self.newer_plan)
         return self.account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run over one target or several; `saved` are the plans that it applies, if it has any."""
+    """A run over one or more targets.
+
+    `saved` are the saved plans that it applies, if any.
+    """
 
     cleanups: Sequence[Cleanup]
     buckets: Sequence[BucketReader]
     saved: Sequence[Plan] = ()
     resumption: "Resumption | None" = None
-    """The earlier run that this one goes on with, if it does."""
+    """The earlier run that this run resumes, if any."""
 
     @property
     def has_targets(self) -> bool:
-        """Whether a policy file named the targets, though it may be one."""
+        """True if a policy file names the targets, even if it is only one."""
         return self.cleanups[0].settings.has_targets
 
     def make_plans(self) -> tuple[Plan, ...]:
-        """Plan every target, in order, or take the plans that were saved.
+        """Return a plan for every target, in order: a new one, or the saved one.
 
-        Raises SettingsError where two turn out to be in each other's way: AWS's own configuration
-        can name an endpoint too.
+        Raises SettingsError if two targets overlap. The settings were checked for that before, but
+        the AWS configuration can name an endpoint too.
         """
         if self.resumption is not None:
             return (self.resumption.make_plan(),)
         plans = tuple(self.saved) or tuple(
-            cleanup.make_plan(bucket)
-            for cleanup, bucket in zip(self.cleanups, self.buckets, strict=True)
+            context.make_plan(bucket)
+            for context, bucket in zip(self.cleanups, self.buckets, strict=True)
         )
-        for number, outer in enumerate(plans, 1):
-            for other, inner in enumerate(plans, 1):
-                if number != other and _is_in_the_way(outer, inner):
+        for outer_number, outer in enumerate(plans, 1):
+            for inner_number, inner in enumerate(plans, 1):
+                if outer_number != inner_number and _overlaps(outer, inner):
                     raise SettingsError(
-                        f"target {other}, {inner.target.url}, lies in what target {number}, "
-                        f"{outer.target.url}, takes for its own",
+                        f"target {inner_number}, {inner.target.url}, lies in what target "
+                        f"{outer_number}, {outer.target.url}, takes for its own",
                         "Nothing was deleted. Name each folder once, or set match so that the one "
                         "leaves the other out.",
                     )
         return plans
 
-    def has_work(self, begun: Sequence[Begun]) -> bool:
-        """Whether applying would do anything: delete, or tell how a run ended."""
-        is_due = any(one.plan.doomed for one in begun) or self.resumption is not None
-        return is_due and all(one.plan.applyable and not one.is_held for one in begun)
+    def has_work(self, target_runs: Sequence[Begun]) -> bool:
+        """Return True if `apply_plans` would delete something, or end a resumed run."""
+        has_deletions = any(target_run.plan.doomed for target_run in target_runs)
+        return (has_deletions or self.resumption is not None) and all(
+            target_run.plan.applyable and not target_run.is_blocked for target_run in target_runs
+        )
 
     def reconcile(self, plans: Sequence[Plan]) -> tuple[Begun, ...]:
-        """Begin an apply: in each target, take away lifecycle rules that may not stand any longer.
+        """Start an apply: in each target, remove managed rules that are no longer justified.
 
-        To be done by each apply, before anything else and whatever comes of the rest: it deletes
-        nothing, and keeps S3 from deleting what is to be kept by now.
+        Every apply must do this first, whatever happens later: it deletes no objects, and it stops
+        S3 from deleting deployments that are to be kept now.
         """
         targets = zip(self.cleanups, self.buckets, plans, strict=True)
         return tuple(
             Begun(
-                cleanup=cleanup,
+                context=context,
                 bucket=bucket,
                 plan=plan,
-                reconciled=self._reconcile(cleanup, bucket, plan),
+                reconciled=self._reconcile(context, bucket, plan),
             )
-            for cleanup, bucket, plan in targets
+            for context, bucket, plan in targets
         )
 
-    def _reconcile(self, cleanup: Cleanup, bucket: BucketReader, plan: Plan) -> "Reconciled | None":
-        if self.saved and cleanup.read_rules(bucket).own:
-            plan = cleanup.make_plan(bucket)  # what was saved tells of the rules of then
+    def _reconcile(self, context: Cleanup, bucket: BucketReader, plan: Plan) -> "Reconciled | None":
+        if self.saved and context.read_rules(bucket).own:
+            plan = context.make_plan(bucket)  # the saved plan has the rules of its own time
         if not plan.rules:
             return None
-        return reconcile_now(cleanup, bucket, plan)
+        return reconcile_now(context, bucket, plan)
 
-    def apply(self, begun: Sequence[Begun], *, is_fresh: bool) -> tuple[Account, ...]:
-        """Delete what the plans name and is still due, and hold the rules that stand then.
+    def apply(self, target_runs: Sequence[Begun], *, is_fresh: bool) -> tuple[Account, ...]:
+        """Execute the approved deletions of all plans, then revoke outdated rules.
 
-        Nothing is deleted anywhere while one of the targets refuses. A run that stops early in one
-        target leaves those after it alone, and says so in their results.
+        Nothing is deleted in any target if one of them refuses. If the run stops early in one
+        target, nothing is deleted in the following ones, and their results say so.
         """
         try:
-            self._apply(begun, is_fresh=is_fresh)
+            self._delete_approved(target_runs, is_fresh=is_fresh)
         except (Exception, KeyboardInterrupt) as exc:
-            held = hold_all(begun)
+            target_results = hold_all(target_runs)
             if isinstance(exc, Ci3Error):
-                exc.hint = " ".join((exc.hint, *rules_told(held)))
+                exc.hint = " ".join((exc.hint, *rules_told(target_results)))
             raise
-        return hold_all(begun)
+        return hold_all(target_runs)
 
-    def _apply(self, begun: Sequence[Begun], *, is_fresh: bool) -> None:
-        refuse_unless_applyable(*(one.plan for one in begun))
+    def _delete_approved(self, target_runs: Sequence[Begun], *, is_fresh: bool) -> None:
+        refuse_unless_applyable(*(target_run.plan for target_run in target_runs))
         if self.resumption is not None:
-            begun[0].account = self.resumption.apply(begun[0].plan, is_fresh=is_fresh)
+            resumed = target_runs[0]
+            resumed.account = self.resumption.apply(resumed.plan, is_fresh=is_fresh)
             return
         is_fresh = is_fresh and not self.saved
-        steps = [(one, one.approve(is_fresh=is_fresh)) for one in begun if one.plan.doomed]
+        steps = [
+            (target_run, target_run.approve(is_fresh=is_fresh))
+            for target_run in target_runs
+            if target_run.plan.doomed
+        ]
         is_changed = any(approved.changed for _, approved in steps)
         if self.saved and is_changed and not self.cleanups[0].settings.skip_changed:
-            for one in begun:
-                one.account = Account(plan=one.plan, is_stale=True)
-            for one, approved in steps:
-                one.account = replace(one.account, changed=approved.changed)
+            for target_run in target_runs:
+                target_run.account = Account(plan=target_run.plan, is_stale=True)
+            for target_run, approved in steps:
+                target_run.account = replace(target_run.account, changed=approved.changed)
             return
         _delete_each(steps)
 
     def save_plans(self, plans: Sequence[Plan]) -> None:
-        """Write the plan file, where one is named.
+        """Write the plan file, if the setting names one.
 
-        Raises SettingsError when that is impossible, and where it would overwrite something else
-        than a plan.
+        Raises SettingsError if that fails, or would overwrite a file that is not a plan.
         """
         if path := self.cleanups[0].settings.plan_file:
             write_plan_file(dump_plans(plans, has_targets=self.has_targets), path)
 
 
 def open_run(
-    cleanups: Sequence[Cleanup], saved: Sequence[Plan] = (), opened: "OpenJournal | None" = None
+    contexts: Sequence[Cleanup], saved: Sequence[Plan] = (), opened: "OpenJournal | None" = None
 ) -> Run:
-    """Open every target's bucket for reading; from now on the timeout counts.
+    """Open every target's bucket for reading, and start the timeout.
 
-    Raises SettingsError where a journal was to be stored in a place that is not its own. With a
-    journal, which must stay open, the run goes on with the one that wrote it.
+    With `opened`, a journal that must stay open, the run resumes the one that wrote it. Raises
+    SettingsError if a journal would be stored outside of its target's journal folder.
     """
-    for one in cleanups:
-        refuse_other_place(one.settings.journal_file, one.settings.bucket, one.settings.prefix)
+    for context in contexts:
+        settings = context.settings
+        refuse_other_place(settings.journal_file, settings.bucket, settings.prefix)
     timed = [
-        replace(one, ends_at=one.clock() + one.settings.timeout.length)
-        if one.settings.timeout
-        else one
-        for one in cleanups
+        replace(context, ends_at=context.clock() + context.settings.timeout.length)
+        if context.settings.timeout
+        else context
+        for context in contexts
     ]
-    buckets = tuple(cleanup.open_bucket() for cleanup in timed)
+    buckets = tuple(context.open_bucket() for context in timed)
     resumption = None
     if opened is not None:
         from ci3.pipeline.resume import Resumption  # noqa: PLC0415 - pydantic: only a resume reads a journal
 
-        resumption = Resumption(cleanup=timed[0], bucket=buckets[0], opened=opened)
+        resumption = Resumption(context=timed[0], bucket=buckets[0], opened=opened)
     return Run(cleanups=timed, buckets=buckets, saved=saved, resumption=resumption)
 
 
-def hold_all(begun: Iterable[Begun]) -> tuple[Account, ...]:
-    """Take away in each target, when all else is done, the rules for what is to stay by now."""
-    return tuple(one.hold_rules() for one in begun)
+def hold_all(target_runs: Iterable[Begun]) -> tuple[Account, ...]:
+    """Revoke outdated rules in every target, as the last step of an apply."""
+    return tuple(target_run.hold_rules() for target_run in target_runs)
 
 
-def _is_in_the_way(outer: Plan, inner: Plan) -> bool:
-    """Whether cleaning the one could delete the other, or both are the same folder."""
-    one, other = outer.target, inner.target
-    if (one.endpoint_url, one.bucket) != (other.endpoint_url, other.bucket):
+def _overlaps(outer: Plan, inner: Plan) -> bool:
+    """Return True if both targets are one folder, or the inner is in a deployment of the outer."""
+    outer_target, inner_target = outer.target, inner.target
+    if (outer_target.endpoint_url, outer_target.bucket) != (
+        inner_target.endpoint_url,
+        inner_target.bucket,
+    ):
         return False
-    if one.prefix == other.prefix:
+    if outer_target.prefix == inner_target.prefix:
         return True
     names = {decision.deployment.name for decision in outer.decisions}
-    return folder_under(other.prefix, one.prefix) in names
+    return folder_under(inner_target.prefix, outer_target.prefix) in names
 
 
 def _delete_each(steps: Sequence[tuple[Begun, Approved]]) -> None:
     """Delete in one target after another, until one stops early."""
     stopped = ""
-    for number, (one, approved) in enumerate(steps):
+    for index, (target_run, approved) in enumerate(steps):
         if stopped:
-            result = _left(one.plan, stopped)
-        elif number == 0:
-            result = one.delete(approved)
+            result = _build_not_begun_result(target_run.plan, stopped)
+        elif index == 0:
+            result = target_run.delete(approved)
         else:
-            result = _delete_next(one, approved)
-        one.account = Account(plan=one.plan, result=result)
+            result = _delete_later_target(target_run, approved)
+        target_run.account = Account(plan=target_run.plan, result=result)
         stopped = result.stopped
 
 
-def _delete_next(begun: Begun, approved: Approved) -> Result:
-    """Delete a later target: what is live there is read anew, since the earlier ones took time.
+def _delete_later_target(target_run: Begun, approved: Approved) -> Result:
+    """Delete in a target after the first; its live sources are read again, as time has passed.
 
-    Whatever happens comes back as a result: what the earlier ones lost must be told.
+    Any error becomes a result: the results of the earlier targets must still be reported.
     """
     try:
-        return begun.delete(hold_what_is_live(begun.cleanup, approved, begun.bucket))
+        rechecked = hold_what_is_live(target_run.context, approved, target_run.bucket)
+        return target_run.delete(rechecked)
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - as above
-        return _left(begun.plan, told(exc))
+        return _build_not_begun_result(target_run.plan, told(exc))
 
 
-def _left(plan: Plan, why: str) -> Result:
-    """Say of a target that nothing of it was deleted."""
+def _build_not_begun_result(plan: Plan, reason: str) -> Result:
     return Result(
         run_id="",
         journal_file="",
-        deployments=not_begun(plan.doomed, why),
-        stopped=why,
+        deployments=not_begun(plan.doomed, reason),
+        stopped=reason,
     )

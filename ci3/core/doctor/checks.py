@@ -13,8 +13,8 @@ from ci3.core.lifecycle.rule import term_of
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeleteGuard
 
-STRAY_AFTER: Final = timedelta(days=7)
-"""Age after which an unfinished upload counts as abandoned."""
+_ABANDONED_AFTER: Final = timedelta(days=7)
+"""Age after which an unfinished upload counts as abandoned: a live one would have ended by then."""
 _NAMES_SHOWN: Final = 5
 
 
@@ -311,7 +311,7 @@ def _check_uploads(facts: Examination) -> Iterator[Finding]:
             "ci3 aborts those under what it deletes. For the others add a lifecycle rule with "
             "AbortIncompleteMultipartUpload, such as 7 days."
         )
-        yield (warning if age > STRAY_AFTER else note)(topic, message, advice)
+        yield (warning if age > _ABANDONED_AFTER else note)(topic, message, advice)
 
 
 def _report_unavailable(
