@@ -1,9 +1,9 @@
-"""Everything that is shown: plans and results as terminal output, Markdown and JSON.
+"""Rendering of plans and results as terminal output, Markdown and JSON.
 
-Takes values of `ci3.core` and returns text, or prints to a console that is passed in. Decides
-nothing and reads nothing.
+Takes values of `ci3.core` and returns text, or prints to a console that is passed in. Must not
+decide anything or read files, the network or the environment.
 
 May import: `ci3.core` and the layers below it; no other package of its own layer.
-Start reading: `plan` (plans and applies); `doctor`, `restore`, `simulation` and `listings` render
+Start reading: `plan` (plans and applies). `doctor`, `restore`, `simulation` and `listings` render
 the other commands.
 """

@@ -1,4 +1,4 @@
-"""Charts of what changes over time: of blocks for a terminal, of Mermaid for GitHub's Markdown."""
+"""Charts of values over time: block characters for a terminal, Mermaid for GitHub's Markdown."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _ROWS = 8
 _EIGHTHS = len(BLOCKS) - 1
 _HOURS_SHOWN_BELOW = timedelta(days=10)
 _MERMAID_LABELS = 6
-# Bars and a line differ without colour, and these colours also on GitHub's dark pages.
+# Bars and a line differ without color. These colors also differ on GitHub's dark theme.
 _MERMAID_HEAD = """\
 ---
 config:
@@ -23,7 +23,7 @@ config:
       plotColorPalette: "#8ab8ff, #d9480f"
 ---
 xychart-beta"""
-# Mermaid takes categories of the same text for one; this has no width and makes each its own.
+# Mermaid merges categories with equal text. A zero-width suffix makes each category unique.
 _ZERO_WIDTH = "\N{ZERO WIDTH SPACE}"
 
 Points = Sequence[tuple[datetime, float]]
@@ -31,10 +31,10 @@ Points = Sequence[tuple[datetime, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """One or two lines over the same time: the first is drawn as an area, the second on top.
+    """One or two series over the same period: the first is drawn as an area, the second on top.
 
-    Of the points that fall into one column, the highest is shown, or where it `is_least` the
-    lowest. `label` writes a value; `scale` is what a value is divided by to be in the `unit`.
+    A column shows the highest of the points that fall into it, or the lowest if `is_minimum`.
+    `format_value` formats a value for an axis; `value / scale` is the value in the `unit`.
     """
 
     title: str
@@ -46,69 +46,73 @@ class Chart:
 
     @property
     def full_title(self) -> str:
-        """The title, and which of several values a column shows."""
+        """Title, with the note whether a column shows its highest or its lowest value."""
         return f"{self.title}, {'at least' if self.is_least else 'at most'}"
 
     @property
     def constant(self) -> str:
-        """Say what it always is; empty where it changes or differs."""
+        """Sentence that replaces the chart if every value is the same; else empty."""
         values = {value for points in self.lines for _, value in points}
         return f"{self.title}: always {self.label(values.pop())}" if len(values) == 1 else ""
 
     @property
     def starts_at(self) -> datetime:
-        """The first moment of any line."""
+        """Time of the first point of any series."""
         return min(points[0][0] for points in self.lines)
 
     @property
     def ends_at(self) -> datetime:
-        """The last moment of any line."""
+        """Time of the last point of any series."""
         return max(points[-1][0] for points in self.lines)
 
     def columns(self, count: int) -> tuple[tuple[float, ...], ...]:
-        """Part each line into so many equal lengths of time, one value for each."""
-        return tuple(self._columns(points, count) for points in self.lines)
+        """Resample each series to `count` equal periods, one value per period.
+
+        A period without a point keeps the value of the last point before it. Example: the daily
+        points 1, 5, 2 in eight columns are 1, 1, 1, 1, 5, 5, 5, 2. In two columns, the daily
+        points 1, 5, 2, 9 are 5, 9, and 1, 2 if `is_minimum`.
+        """
+        return tuple(self._resample_line(points, count) for points in self.lines)
 
     def top(self, columns: Iterable[Sequence[float]]) -> float:
-        """Give the value at the top of the scale: the highest that is drawn."""
-        drawn = max(max(column) for column in columns)
-        return drawn or max(value for points in self.lines for _, value in points)
+        """Return the value at the top of the scale: the highest that is drawn."""
+        highest = max(max(column) for column in columns)
+        return highest or max(value for points in self.lines for _, value in points)
 
-    def _columns(self, points: Points, count: int) -> tuple[float, ...]:
+    def _resample_line(self, points: Points, count: int) -> tuple[float, ...]:
         length = (self.ends_at - self.starts_at) / count
-        fallen: list[list[float]] = [[] for _ in range(count)]
-        for at, value in points:
-            fallen[min(int((at - self.starts_at) / length), count - 1)].append(value)
-        pick = min if self.is_least else max
+        values_by_column: list[list[float]] = [[] for _ in range(count)]
+        for time, value in points:
+            values_by_column[min(int((time - self.starts_at) / length), count - 1)].append(value)
+        choose = min if self.is_least else max
         values: list[float] = []
-        # Where no moment fell, what stood before stands still.
-        last = 0.0
-        for column in fallen:
-            values.append(pick(column) if column else last)
-            last = column[-1] if column else last
+        last_value = 0.0
+        for column_values in values_by_column:
+            values.append(choose(column_values) if column_values else last_value)
+            last_value = column_values[-1] if column_values else last_value
         return tuple(values)
 
 
-def day(when: datetime, length: timedelta) -> str:
-    """Write a date, with the time of day where all of it is about a few days."""
-    form = "%Y-%m-%d %H:%M" if length < _HOURS_SHOWN_BELOW else "%Y-%m-%d"
-    return when.astimezone(UTC).strftime(form)
+def day(time: datetime, total_length: timedelta) -> str:
+    """Format a date in UTC, with the time of day if `total_length` is under ten days."""
+    time_format = "%Y-%m-%d %H:%M" if total_length < _HOURS_SHOWN_BELOW else "%Y-%m-%d"
+    return time.astimezone(UTC).strftime(time_format)
 
 
 def block_chart(chart: Chart, width: int) -> list[str]:
-    """Draw a chart in lines of at most so many cells, unless its dates alone need more."""
+    """Return a chart's lines of at most `width` cells, or more if its dates need more."""
     if chart.constant:
         return [chart.constant]
-    length = chart.ends_at - chart.starts_at
-    left, right = day(chart.starts_at, length), day(chart.ends_at, length)
+    total_length = chart.ends_at - chart.starts_at
+    left, right = day(chart.starts_at, total_length), day(chart.ends_at, total_length)
     margin = max(len(chart.label(value)) for points in chart.lines for _, value in points)
     count = max(width - margin - 2, len(left) + len(right) + 2)
     columns = chart.columns(count)
     top = chart.top(columns)
-    area, *over = ([_eighths(value, top) for value in column] for column in columns)
-    rows = [_row(row, area, over) for row in range(_ROWS - 1, -1, -1)]
-    dots = over[0] if over else [1] * count
-    axis = "".join("─" if eighths else DOT for eighths in dots)
+    area, *overlays = ([_height_in_eighths(value, top) for value in column] for column in columns)
+    rows = [_draw_row(row, area, overlays) for row in range(_ROWS - 1, -1, -1)]
+    axis_heights = overlays[0] if overlays else [1] * count
+    axis = "".join("─" if eighths else DOT for eighths in axis_heights)
     return [
         chart.full_title,
         f"{chart.label(top):>{margin}} ┤{rows[0]}".rstrip(),
@@ -118,53 +122,53 @@ def block_chart(chart: Chart, width: int) -> list[str]:
     ]
 
 
-def _eighths(value: float, top: float) -> int:
-    """Say how high a value is drawn, in eighths of a row; what is not zero can be seen."""
+def _height_in_eighths(value: float, top: float) -> int:
+    """Return the height of a value in eighths of a row: at least 1 unless the value is 0."""
     return max(round(value / top * _ROWS * _EIGHTHS), 1) if value else 0
 
 
-def _row(row: int, area: Sequence[int], over: Sequence[Sequence[int]]) -> str:
+def _draw_row(row: int, area: Sequence[int], overlays: Sequence[Sequence[int]]) -> str:
     cells = [BLOCKS[min(max(eighths - row * _EIGHTHS, 0), _EIGHTHS)] for eighths in area]
-    for line in over:
-        for place, eighths in enumerate(line):
+    for overlay in overlays:
+        for column, eighths in enumerate(overlay):
             if eighths and (eighths - 1) // _EIGHTHS == row:
-                cells[place] = DOT
+                cells[column] = DOT
     return "".join(cells)
 
 
 def mermaid_chart(chart: Chart, count: int) -> str:
-    """Write a chart of so many columns as a Mermaid block."""
+    """Return a chart of `count` columns as a Mermaid code block."""
     if chart.constant:
         return f"{chart.constant}."
     columns = chart.columns(count)
-    drawn = (("bar", "line")[place] for place in range(len(chart.lines)))
+    kinds = (("bar", "line")[index] for index in range(len(chart.lines)))
     plots = (
-        f"    {kind} [{', '.join(_number(value / chart.scale) for value in values)}]"
-        for kind, values in zip(drawn, columns, strict=True)
+        f"    {kind} [{', '.join(_format_number(value / chart.scale) for value in values)}]"
+        for kind, values in zip(kinds, columns, strict=True)
     )
     lines = (
         "```mermaid",
         _MERMAID_HEAD,
         f'    title "{chart.full_title}"',
-        f"    x-axis [{', '.join(_mermaid_categories(chart, count))}]",
-        f'    y-axis "{chart.unit}" 0 --> {_number(chart.top(columns) / chart.scale)}',
+        f"    x-axis [{', '.join(_format_mermaid_categories(chart, count))}]",
+        f'    y-axis "{chart.unit}" 0 --> {_format_number(chart.top(columns) / chart.scale)}',
         *plots,
         "```",
     )
     return "\n".join(lines)
 
 
-def _mermaid_categories(chart: Chart, count: int) -> Iterable[str]:
-    """Label a few columns with their dates; all of them would overlap."""
-    length = chart.ends_at - chart.starts_at
+def _format_mermaid_categories(chart: Chart, count: int) -> Iterable[str]:
+    """Yield one category per column; only a few have a date, since more would overlap."""
+    total_length = chart.ends_at - chart.starts_at
     labelled = {
-        round(place * (count - 1) / (_MERMAID_LABELS - 1)) for place in range(_MERMAID_LABELS)
+        round(index * (count - 1) / (_MERMAID_LABELS - 1)) for index in range(_MERMAID_LABELS)
     }
     for column in range(count):
-        when = chart.starts_at + length * column / (count - 1)
-        text = day(when, length) if column in labelled else ""
+        time = chart.starts_at + total_length * column / (count - 1)
+        text = day(time, total_length) if column in labelled else ""
         yield f'"{text}{_ZERO_WIDTH * column}"'
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")

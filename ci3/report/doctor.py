@@ -1,4 +1,4 @@
-"""What a checkup found: on a terminal, as Markdown, as JSON; each finding is one line of it."""
+"""Rendering of doctor's findings for terminals, as Markdown and as JSON."""
 
 import json
 import textwrap
@@ -30,96 +30,102 @@ _NARROWEST: Final = 30
 
 
 def checkup_verdict(checkups: Sequence[Checkup]) -> str:
-    """Say first what matters: whether ci3 can work here."""
-    counts = count_levels(finding for one in checkups for finding in one.findings)
+    """Return the headline: counts of problems, warnings and notes, or that all is well."""
+    counts = count_levels(finding for checkup in checkups for finding in checkup.findings)
     parts = [
         counted(counts[level], level.value) for level in reversed(Level) if level is not Level.OK
         and counts[level]
     ]  # fmt: skip
     if not parts:
         return "All is well"
-    told = ", ".join(parts)
+    summary = ", ".join(parts)
     if counts[Level.PROBLEM]:
-        return f"Something is in ci3's way: {told}"
-    return f"Nothing is in ci3's way; {told}"
+        return f"Something is in ci3's way: {summary}"
+    return f"Nothing is in ci3's way; {summary}"
 
 
 def show_checkup(console: Console, checkup: Checkup) -> None:
-    """Print every finding on a line of its own, and below it what to do next."""
+    """Print every finding, each with its advice below it, then the headline."""
     console.print(Text(visible(checkup.url), "bold"))
-    for one in checkup.findings:
-        head = f"{one.level:<{_LEVEL_WIDTH}}"
-        lines = _wrapped(
-            console, f"{visible(one.topic):<{_TOPIC_WIDTH}}{_stopped(visible(one.message))}"
+    for finding in checkup.findings:
+        head = f"{finding.level:<{_LEVEL_WIDTH}}"
+        lines = _wrap_message(
+            console,
+            f"{visible(finding.topic):<{_TOPIC_WIDTH}}{_end_sentence(visible(finding.message))}",
         )
-        console.print(Text.assemble((head, _STYLES[one.level]), lines[0]))
+        console.print(Text.assemble((head, _STYLES[finding.level]), lines[0]))
         for line in lines[1:]:
             console.print(Text(f"{'':{_LEVEL_WIDTH}}{line}"))
-        if one.advice:
-            for line in _wrapped(console, f"{'':{_TOPIC_WIDTH}}→ {visible(one.advice)}"):
+        if finding.advice:
+            for line in _wrap_message(console, f"{'':{_TOPIC_WIDTH}}→ {visible(finding.advice)}"):
                 console.print(Text(f"{'':{_LEVEL_WIDTH}}{line}", "dim"))
     console.print()
     console.print(Text(f"{checkup_verdict((checkup,))}.", "bold"))
 
 
-def _stopped(text: str) -> str:
+def _end_sentence(text: str) -> str:
     return text if text.endswith((".", "?")) else f"{text}."
 
 
-def _wrapped(console: Console, text: str) -> list[str]:
-    room = max(console.width - _LEVEL_WIDTH - _TOPIC_WIDTH, _NARROWEST)
-    head, rest = text[:_TOPIC_WIDTH], text[_TOPIC_WIDTH:]
-    is_advice = rest.startswith("→")
+def _wrap_message(console: Console, text: str) -> list[str]:
+    width = max(console.width - _LEVEL_WIDTH - _TOPIC_WIDTH, _NARROWEST)
+    head, message = text[:_TOPIC_WIDTH], text[_TOPIC_WIDTH:]
+    is_advice = message.startswith("→")
     lines = textwrap.wrap(
-        rest,
-        room,
+        message,
+        width,
         subsequent_indent="  " if is_advice else "",
         break_on_hyphens=False,
     )
-    first, *others = lines or [""]
-    return [f"{head}{first}", *(f"{'':{_TOPIC_WIDTH}}{line}" for line in others)]
+    first, *continuation_lines = lines or [""]
+    return [f"{head}{first}", *(f"{'':{_TOPIC_WIDTH}}{line}" for line in continuation_lines)]
 
 
-def checkup_markdown(checkups: Sequence[Checkup], place: Place) -> str:
-    """Render checkups in at most the place's bytes: those targets that fit, whole."""
+def checkup_markdown(checkups: Sequence[Checkup], context: Place) -> str:
+    """Render checkups within the byte budget: as many complete targets as fit."""
     head = f"### ci3 doctor: {plain(checkup_verdict(checkups))}"
-    parts = [_target(one) for one in checkups]
-    room = place.budget_bytes - size_bytes(head) - size_bytes(place.run_url) - 200
-    return "\n\n".join([head, *fitting(parts, room, "", place)]) + "\n"
+    parts = [_format_target(checkup) for checkup in checkups]
+    budget_bytes = context.budget_bytes - size_bytes(head) - size_bytes(context.run_url) - 200
+    return "\n\n".join([head, *fitting(parts, budget_bytes, "", context)]) + "\n"
 
 
-def _target(checkup: Checkup) -> str:
-    rows = (row(_SIGNS[one.level], plain(one.topic), _cell(one)) for one in _worst_first(checkup))
+def _format_target(checkup: Checkup) -> str:
+    rows = (
+        row(_SIGNS[finding.level], plain(finding.topic), _format_message_cell(finding))
+        for finding in _sort_worst_first(checkup)
+    )
     return "\n".join(
         (f"{code(checkup.url)}\n", row("", "", "Found"), row(":--", ":--", ":--"), *rows)
     )
 
 
-def _worst_first(checkup: Checkup) -> list[Finding]:
+def _sort_worst_first(checkup: Checkup) -> list[Finding]:
     order = list(Level)
-    return sorted(checkup.findings, key=lambda one: order.index(one.level), reverse=True)
+    return sorted(checkup.findings, key=lambda finding: order.index(finding.level), reverse=True)
 
 
-def _cell(one: Finding) -> str:
-    advice = f" <br>→ {_with_code(one.advice)}" if one.advice else ""
-    return f"{_with_code(_stopped(one.message))}{advice}"
+def _format_message_cell(finding: Finding) -> str:
+    advice = f" <br>→ {_format_code_spans(finding.advice)}" if finding.advice else ""
+    return f"{_format_code_spans(_end_sentence(finding.message))}{advice}"
 
 
-def _with_code(text: str) -> str:
-    """Render a sentence of ours, in which backquotes mark what is to be typed."""
+def _format_code_spans(text: str) -> str:
+    """Escape a message of ci3, in which backquotes mark code; unpaired ones are escaped too."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return plain(text)
-    return "".join(code(part) if at % 2 else plain(part) for at, part in enumerate(parts))
+    return "".join(code(part) if index % 2 else plain(part) for index, part in enumerate(parts))
 
 
 def checkup_json(checkups: Sequence[Checkup], *, has_targets: bool) -> str:
-    """Write checkups as JSON; with a policy file's targets as a list of them."""
+    """Return checkups as JSON: a list under `targets` if `has_targets`, else the only checkup."""
     targets = [
         {
-            "url": one.url,
-            "exit_code": int(exit_code((one,))),
-            "counts": {level.value: count for level, count in count_levels(one.findings).items()},
+            "url": checkup.url,
+            "exit_code": int(exit_code((checkup,))),
+            "counts": {
+                level.value: count for level, count in count_levels(checkup.findings).items()
+            },
             "findings": [
                 {
                     "level": finding.level.value,
@@ -127,10 +133,10 @@ def checkup_json(checkups: Sequence[Checkup], *, has_targets: bool) -> str:
                     "message": finding.message,
                     "advice": finding.advice,
                 }
-                for finding in one.findings
+                for finding in checkup.findings
             ],
         }
-        for one in checkups
+        for checkup in checkups
     ]
     content: object = {"targets": targets} if has_targets else targets[0]
     return json.dumps(content, indent=2).replace("##[", "##\\u005b") + "\n"

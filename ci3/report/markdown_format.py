@@ -1,4 +1,4 @@
-"""GitHub's Markdown in small pieces: texts that stay texts, tables that fit, folded parts."""
+"""Elements of GitHub's Markdown: escaped text, tables within a byte budget, folded sections."""
 
 import html
 import re
@@ -9,12 +9,12 @@ from ci3.core.formatting import counted, visible
 from ci3.core.live.commit_names import Commit
 
 WRAPPING_BYTES = 1_000
-"""What stands around and between tables at most: column heads, `details`, words on what is cut."""
+"""Upper bound for the markup around tables: headers, `<details>`, and notes on left-out rows."""
 
 _NAME_SHOWN = 200
 _TEXT_SHOWN = 600
 _ENTITIES = {ord(character): f"&#{ord(character)};" for character in "\\`*_[]|~"}
-# GitHub makes links of these when Markdown has been rendered; an empty comment parts them.
+# GitHub turns these into links after it has rendered the Markdown. An empty comment prevents that.
 _LINKED = re.compile(
     r"@|(?<!&)#|(?<=http:|ttps:)//|(?<=ftp:)//|(?<=www)\.|(?<=\bGH)-(?=\d)", re.IGNORECASE
 )
@@ -22,10 +22,11 @@ _LINKED = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a text will stand: how many bytes it may have, and what to put into it.
+    """Byte budget and link targets of a Markdown text, such as a job summary or a comment.
 
-    `rest`, in Markdown, names where what does not fit is. `commit_url`, with a hash behind it,
-    leads to a commit; `commits` are those that deployments are named after, by name.
+    `overflow_location`, in Markdown, names the place of what does not fit. `commit_url` plus a
+    commit hash is the address of a commit. `commits` maps the names of deployments to the commits
+    that they are named after.
     """
 
     budget_bytes: int
@@ -37,13 +38,13 @@ class Place:
 
 
 def cut(text: str, length: int) -> str:
-    """Shorten a text to at most so many characters, and one that says so."""
+    """Truncate a text to `length` characters, plus an ellipsis if anything was cut."""
     return text if len(text) <= length else f"{text[:length]}…"
 
 
 def code(name: str) -> str:
-    """Show a name as code, whatever is in it, so that nothing of it is read as Markdown."""
-    text = _visible_cut(name, _NAME_SHOWN)
+    """Format an untrusted name as code, so that none of it is interpreted as Markdown."""
+    text = _escape_and_truncate(name, _NAME_SHOWN)
     if text.strip() != text or not text or any(character in text for character in "`|\\"):
         entities = "".join(
             character if character.isalnum() else f"&#{ord(character)};" for character in text
@@ -53,65 +54,65 @@ def code(name: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Show a text as it is: no markup, links, mentions or references come of it."""
-    shown = _visible_cut(text, _TEXT_SHOWN)
-    escaped = html.escape(shown, quote=False).translate(_ENTITIES)
-    return _LINKED.sub(lambda found: f"<!-- -->{found[0]}<!-- -->", escaped)
+    """Escape a text so that it creates no markup, links, mentions or references."""
+    truncated = _escape_and_truncate(text, _TEXT_SHOWN)
+    escaped = html.escape(truncated, quote=False).translate(_ENTITIES)
+    return _LINKED.sub(lambda match: f"<!-- -->{match[0]}<!-- -->", escaped)
 
 
-def _visible_cut(text: str, length: int) -> str:
-    """Make hostile text visible and short; what will be cut off is not looked at."""
+def _escape_and_truncate(text: str, length: int) -> str:
+    """Escape control characters and truncate; escapes no more than is shown of a long text."""
     return cut(visible(text[: length + 1]), length)
 
 
 def unbroken(text: str) -> str:
-    """Show a text as it is, on one line of a table's cell."""
+    """Escape a text and keep a table's cell from wrapping it."""
     return plain(text).replace(" ", "&nbsp;")
 
 
 def row(*cells: str) -> str:
-    """Render one row of a table."""
+    """Format one row of a table from cells that are Markdown already."""
     return f"| {' | '.join(cells)} |"
 
 
-def table(columns: Sequence[str], rows: Iterable[str], room_bytes: int, place: Place) -> str:
-    """Render a table with as many rows as fit, and say how many did not."""
+def table(columns: Sequence[str], rows: Iterable[str], budget_bytes: int, context: Place) -> str:
+    """Format a table with as many rows as fit, and a note on how many do not; empty if no rows."""
     shown: list[str] = []
     left_out = 0
-    for one in rows:
-        room_bytes -= size_bytes(one) + 1
-        if room_bytes > 0 and not left_out:
-            shown.append(one)
+    for row_text in rows:
+        budget_bytes -= size_bytes(row_text) + 1
+        if budget_bytes > 0 and not left_out:
+            shown.append(row_text)
         else:
             left_out += 1
     if not shown and not left_out:
         return ""
     alignment = row(*("--:" if column in ("Objects", "Size") else ":--" for column in columns))
-    what = counted(left_out, "more deployment")
-    more = f"\n\n… and {what}, in {place.rest}." if left_out else ""
-    return "\n".join((row(*columns), alignment, *shown)) + more
+    left_out_text = counted(left_out, "more deployment")
+    note = f"\n\n… and {left_out_text}, in {context.rest}." if left_out else ""
+    return "\n".join((row(*columns), alignment, *shown)) + note
 
 
 def details(summary: str, body: str, *, is_open: bool) -> str:
-    """Render a part that can be folded under its summary."""
+    """Format a section that can be folded under its summary."""
     return (
         f"<details{' open' if is_open else ''}><summary>{plain(summary)}</summary>\n\n"
         f"{body}\n\n</details>"
     )
 
 
-def fitting(parts: Sequence[str], room_bytes: int, what: str, place: Place) -> list[str]:
-    """Take as many whole parts as fit, and say for how many targets they did not."""
+def fitting(parts: Sequence[str], budget_bytes: int, subject: str, context: Place) -> list[str]:
+    """Return as many complete parts as fit, and a note on how many targets are left out."""
     shown: list[str] = []
     for part in parts:
-        room_bytes -= size_bytes(part) + 2
-        if room_bytes < 0:
-            left = f"{what} {counted(len(parts) - len(shown), 'more target')}".lstrip()
-            return [*shown, f"… and {left}, in {place.rest}."]
+        budget_bytes -= size_bytes(part) + 2
+        if budget_bytes < 0:
+            left_out_text = f"{subject} {counted(len(parts) - len(shown), 'more target')}".lstrip()
+            return [*shown, f"… and {left_out_text}, in {context.rest}."]
         shown.append(part)
     return shown
 
 
 def size_bytes(text: str) -> int:
-    """Count what a text takes of a place's budget."""
+    """Return the size of a text in UTF-8, which counts against the byte budget."""
     return len(text.encode("utf-8"))

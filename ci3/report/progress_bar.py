@@ -1,4 +1,4 @@
-"""Progress as a bar; for terminals."""
+"""Progress as a bar, for terminals."""
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -6,26 +6,26 @@ from rich.progress import Progress as Bar
 
 
 class ProgressBar:
-    """Shows how far a task is, and leaves no trace."""
+    """Progress display with a transient bar, which is erased at the end of each task."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bar: Bar | None = None
 
     def begin(self, task: str, total: int) -> None:
-        """Begin a task of so many steps."""
+        """Start a task of `total` steps."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         self._bar = Bar(*columns, TimeElapsedColumn(), console=self._console, transient=True)
         self._task = self._bar.add_task(task, total=total)
         self._bar.start()
 
     def advance(self, steps: int) -> None:
-        """Count steps of the current task as done."""
+        """Add completed steps to the current task."""
         if self._bar is not None:
             self._bar.advance(self._task, steps)
 
     def beat(self) -> None:
-        """Leave it to the bar, which shows the time."""
+        """Do nothing: the bar's elapsed time shows that the run is alive."""
 
     def end(self) -> None:
         """End the current task."""

@@ -1,4 +1,4 @@
-"""Progress as a line now and then; for logs, and quick to import."""
+"""Progress as periodic lines, for logs; imports no rich, so that it loads fast."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ LOG_EVERY_SECONDS = 10.0
 
 
 class ProgressLines:
-    """Tells how far a task is: every ten seconds, and at its end."""
+    """Progress display that writes a line every ten seconds and at the end of each task."""
 
     def __init__(
         self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic
@@ -16,19 +16,19 @@ class ProgressLines:
         self._clock = clock
 
     def begin(self, task: str, total: int) -> None:
-        """Begin a task of so many steps."""
+        """Start a task of `total` steps."""
         self._name, self._total, self._done = task, total, 0
-        self._said_at = self._clock()
+        self._written_at = self._clock()
 
     def advance(self, steps: int) -> None:
-        """Count steps of the current task as done."""
+        """Add completed steps to the current task."""
         self._done += steps
         self.beat()
 
     def beat(self) -> None:
-        """Say how far it is, if that was not said for a while."""
-        if self._clock() - self._said_at >= LOG_EVERY_SECONDS:
-            self._said_at = self._clock()
+        """Write the progress if the last line is at least ten seconds old."""
+        if self._clock() - self._written_at >= LOG_EVERY_SECONDS:
+            self._written_at = self._clock()
             self._write(f"{self._name}: {self._done:,} of {self._total:,}")
 
     def end(self) -> None:

@@ -1,4 +1,4 @@
-"""A replay of a bucket's history under one policy or two: in words, in charts and in numbers."""
+"""Simulations of a bucket's history under one or two policies, as text, Markdown and JSON."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -30,88 +30,98 @@ _HISTORY_NOTE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """A policy and what its replay gave; `policy_file` is empty for the policy in force."""
+    """A policy and its simulation; `policy_file` is empty for the effective policy."""
 
     simulation: Simulation
     policy_file: str = ""
 
     @property
     def shown_name(self) -> str:
-        """Name the policy in plain text."""
+        """Name of the policy for plain text."""
         return visible(self.policy_file) or THIS_POLICY
 
     @property
     def markdown_name(self) -> str:
-        """Name the policy in Markdown."""
+        """Name of the policy for Markdown."""
         return code(self.policy_file) if self.policy_file else THIS_POLICY
 
 
-def show_simulation(console: Console, replayed: Replayed, against: Replayed | None = None) -> None:
-    """Print what a policy would have done, and where there is one, another beside it."""
-    sides = _sides(replayed, against)
-    sentences = _sentences(sides, [side.shown_name for side in sides])
+def show_simulation(
+    console: Console, primary: Replayed, alternative: Replayed | None = None
+) -> None:
+    """Print what a policy would have done, compared with the alternative if there is one."""
+    replays = _list_replays(primary, alternative)
+    sentences = _describe_replays(replays, [replay.shown_name for replay in replays])
     console.print(Text("\n".join(sentences), "bold"))
-    if notes := _notes(sides):
+    if notes := _list_notes(replays):
         console.print(Text("\n".join(("", *notes))))
-    charts = _charts(sides)
-    if charts and against is not None:
-        legend = f"{BLOCKS[-1]} {replayed.shown_name}   {DOT} {against.shown_name}"
-        console.print(_coloured(f"\n{legend}"), soft_wrap=True)
+    charts = _build_charts(replays)
+    if charts and alternative is not None:
+        legend = f"{BLOCKS[-1]} {primary.shown_name}   {DOT} {alternative.shown_name}"
+        console.print(_color_chart(f"\n{legend}"), soft_wrap=True)
     for chart in charts:
         lines = block_chart(chart, min(console.width, _WIDEST_CHART))
-        console.print(_coloured("\n".join(("", *lines))), soft_wrap=True)
-    if rows := _rows(sides, [side.shown_name for side in sides]):
-        table = _aligned([_heads(sides), *rows], _left_columns(sides))
+        console.print(_color_chart("\n".join(("", *lines))), soft_wrap=True)
+    if rows := _build_rows(replays, [replay.shown_name for replay in replays]):
+        table = _align_columns([_build_header(replays), *rows], _count_text_columns(replays))
         console.print(Text("\n".join(("", *table))), soft_wrap=True)
 
 
-def simulation_markdown(replayed: Replayed, against: Replayed | None = None) -> str:
-    """Render the same in GitHub's Markdown, with charts that GitHub draws."""
-    sides = _sides(replayed, against)
-    names = [side.markdown_name for side in sides]
-    sections = [*_sentences(sides, names), "\n".join(f"- {note}" for note in _notes(sides))]
-    charts = [mermaid_chart(chart, _MERMAID_POINTS) for chart in _charts(sides)]
-    if charts and against is not None:
+def simulation_markdown(primary: Replayed, alternative: Replayed | None = None) -> str:
+    """Render a simulation as GitHub's Markdown, with Mermaid charts."""
+    replays = _list_replays(primary, alternative)
+    names = [replay.markdown_name for replay in replays]
+    sections = [
+        *_describe_replays(replays, names),
+        "\n".join(f"- {note}" for note in _list_notes(replays)),
+    ]
+    charts = [mermaid_chart(chart, _MERMAID_POINTS) for chart in _build_charts(replays)]
+    if charts and alternative is not None:
         sections.append(f"In the charts, the bars are {names[0]}, the line is {names[1]}.")
     sections += charts
-    if rows := _rows(sides, names):
-        left = _left_columns(sides)
-        alignment = tuple(":--" if place < left else "--:" for place in range(len(_heads(sides))))
-        table = (_heads(sides), alignment, *rows)
-        sections.append("\n".join(f"| {' | '.join(cells)} |" for cells in table))
+    if rows := _build_rows(replays, names):
+        text_column_count = _count_text_columns(replays)
+        alignment = tuple(
+            ":--" if column < text_column_count else "--:"
+            for column in range(len(_build_header(replays)))
+        )
+        table = (_build_header(replays), alignment, *rows)
+        sections.append("\n".join(f"| {' | '.join(row)} |" for row in table))
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def simulation_json(replayed: Replayed, against: Replayed | None = None) -> str:
-    """Write every moment for programs."""
+def simulation_json(primary: Replayed, alternative: Replayed | None = None) -> str:
+    """Return simulations as JSON, with every simulated moment."""
     policies = [
         {
-            "policy_file": side.policy_file or None,
-            "deployments": side.simulation.deployment_count,
-            "left_out": side.simulation.left_out_count,
-            "unreadable": side.simulation.unreadable_count,
-            "possible_moments": side.simulation.possible_count,
-            "sizes_are_lower_bounds": side.simulation.are_lower_bounds,
-            "settled_at": next((timestamp(one.at) for one in side.simulation.settled), None),
-            "mean": _summary(side.simulation.mean),
-            "maximum": _summary(side.simulation.maximum),
-            "moments": [_record(one) for one in side.simulation.moments],
+            "policy_file": replay.policy_file or None,
+            "deployments": replay.simulation.deployment_count,
+            "left_out": replay.simulation.left_out_count,
+            "unreadable": replay.simulation.unreadable_count,
+            "possible_moments": replay.simulation.possible_count,
+            "sizes_are_lower_bounds": replay.simulation.are_lower_bounds,
+            "settled_at": next(
+                (timestamp(moment.at) for moment in replay.simulation.settled), None
+            ),
+            "mean": _summarize(replay.simulation.mean),
+            "maximum": _summarize(replay.simulation.maximum),
+            "moments": [_build_record(moment) for moment in replay.simulation.moments],
         }
-        for side in _sides(replayed, against)
+        for replay in _list_replays(primary, alternative)
     ]
     return json.dumps({"policies": policies}, indent=2, ensure_ascii=True) + "\n"
 
 
-def _summary(of: Callable[[Callable[[Moment], float]], float]) -> dict[str, float]:
+def _summarize(aggregate: Callable[[Callable[[Moment], float]], float]) -> dict[str, float]:
     return {
-        "kept_count": of(lambda one: one.kept_count),
-        "kept_bytes": of(lambda one: one.kept_bytes),
-        "uncleaned_count": of(lambda one: one.uncleaned_count),
-        "uncleaned_bytes": of(lambda one: one.uncleaned_bytes),
+        "kept_count": aggregate(lambda moment: moment.kept_count),
+        "kept_bytes": aggregate(lambda moment: moment.kept_bytes),
+        "uncleaned_count": aggregate(lambda moment: moment.uncleaned_count),
+        "uncleaned_bytes": aggregate(lambda moment: moment.uncleaned_bytes),
     }
 
 
-def _record(moment: Moment) -> dict[str, str | float]:
+def _build_record(moment: Moment) -> dict[str, str | float]:
     return {
         "at": timestamp(moment.at),
         "kept_count": moment.kept_count,
@@ -125,81 +135,93 @@ def _record(moment: Moment) -> dict[str, str | float]:
     }
 
 
-def _sides(replayed: Replayed, against: Replayed | None) -> tuple[Replayed, ...]:
-    return (replayed,) if against is None else (replayed, against)
+def _list_replays(primary: Replayed, alternative: Replayed | None) -> tuple[Replayed, ...]:
+    return (primary,) if alternative is None else (primary, alternative)
 
 
-def _sentences(sides: Sequence[Replayed], names: Sequence[str]) -> list[str]:
-    """Say what each policy would have done; the names are written as the reader's format wants."""
+def _describe_replays(replays: Sequence[Replayed], names: Sequence[str]) -> list[str]:
+    """Return a sentence per policy; `names` are already escaped for the output format."""
     sentences = []
-    said = ""
-    for side, name in zip(sides, names, strict=True):
-        simulation = side.simulation
+    previous_scope = ""
+    for replay, name in zip(replays, names, strict=True):
+        simulation = replay.simulation
         if not simulation.moments:
             sentences.append(f"For {name} there are no deployments here: nothing to replay.")
             continue
         length = f"{span(simulation.length)} and " if simulation.length else ""
-        over = f"ver {length}{counted(simulation.deployment_count, 'deployment')}, "
-        opening = f"O{over}" if not said else f"Against it, {f'o{over}' if over != said else ''}"
-        said = over
-        sentences.append(f"{opening}{name} would have {_effect(simulation)}")
+        scope = f"ver {length}{counted(simulation.deployment_count, 'deployment')}, "
+        opening = (
+            f"O{scope}"
+            if not previous_scope
+            else f"Against it, {f'o{scope}' if scope != previous_scope else ''}"
+        )
+        previous_scope = scope
+        sentences.append(f"{opening}{name} would have {_describe_effect(simulation)}")
     return sentences
 
 
-def _effect(simulation: Simulation) -> str:
-    """Say what the policy would have kept and deleted, and how far back one could have gone."""
-    now, settled = simulation.moments[-1], simulation.settled
+def _describe_effect(simulation: Simulation) -> str:
+    last_moment, settled = simulation.moments[-1], simulation.settled
     is_sized = not simulation.are_lower_bounds
     if not settled:
         incomplete = counted(simulation.deleted_count, "incomplete deployment")
-        what = f"only {incomplete}" if simulation.deleted_count else "nothing"
-        amount = f", {size(now.kept_bytes)}" if is_sized else ""
-        return f"deleted {what}: {now.kept_count:,} kept{amount}. {_reach_now(now)}"
+        deleted = f"only {incomplete}" if simulation.deleted_count else "nothing"
+        amount = f", {size(last_moment.kept_bytes)}" if is_sized else ""
+        reach = _describe_current_reach(last_moment)
+        return f"deleted {deleted}: {last_moment.kept_count:,} kept{amount}. {reach}"
     counts = [moment.kept_count for moment in settled]
-    several = f"{min(counts):,} to {max(counts):,}" if min(counts) < max(counts) else counts[0]
-    kept = f"kept {several} at a time (now {now.kept_count:,})"
+    kept_range = f"{min(counts):,} to {max(counts):,}" if min(counts) < max(counts) else counts[0]
+    kept = f"kept {kept_range} at a time (now {last_moment.kept_count:,})"
     if is_sized:
-        mean = size(round(simulation.mean(lambda one: one.kept_bytes)))
-        uncleaned = size(round(simulation.mean(lambda one: one.uncleaned_bytes)))
-        kept += f", {mean} on average instead of {uncleaned}"
-    return f"{kept}. {_least_reach(settled, simulation.length)}"
+        mean = size(round(simulation.mean(lambda moment: moment.kept_bytes)))
+        uncleaned_mean = size(round(simulation.mean(lambda moment: moment.uncleaned_bytes)))
+        kept += f", {mean} on average instead of {uncleaned_mean}"
+    return f"{kept}. {_describe_least_reach(settled, simulation.length)}"
 
 
-def _reach_now(now: Moment) -> str:
-    if not now.rollback_count:
+def _describe_current_reach(last_moment: Moment) -> str:
+    if not last_moment.rollback_count:
         return "There is nothing to roll back to."
-    reach = counted(now.rollback_count, "deployment")
-    return f"You can roll back to {reach}, the oldest {_length(now.rollback_window)} old."
+    reach = counted(last_moment.rollback_count, "deployment")
+    window = _format_window(last_moment.rollback_window)
+    return f"You can roll back to {reach}, the oldest {window} old."
 
 
-def _least_reach(settled: Sequence[Moment], length: timedelta) -> str:
-    """Say how far back one could have gone at worst, once more than a lack of history limits it."""
-    since = f"From its first deletion on, {day(settled[0].at, length)},"
+def _describe_least_reach(settled: Sequence[Moment], total_length: timedelta) -> str:
+    """Describe the shortest roll-back reach since the first deletion.
+
+    Before the first deletion, the reach is limited by the short history, not by the policy.
+    """
+    since = f"From its first deletion on, {day(settled[0].at, total_length)},"
     count = min(moment.rollback_count for moment in settled)
     window = min(moment.rollback_window for moment in settled)
     if not any(moment.rollback_count for moment in settled):
         return f"{since} there was never anything to roll back to."
     if not count:
         return f"{since} there was at times nothing to roll back to."
-    reach = f"at least {counted(count, 'deployment')}, and at least {_length(window)} back"
+    reach = f"at least {counted(count, 'deployment')}, and at least {_format_window(window)} back"
     return f"{since} you could have rolled back to {reach}, at any time."
 
 
-def _notes(sides: Sequence[Replayed]) -> list[str]:
-    simulations = [side.simulation for side in sides if side.simulation.moments]
-    left_out = max(side.simulation.left_out_count for side in sides)
-    unreadable = max(side.simulation.unreadable_count for side in sides)
-    thinned = [one for one in simulations if len(one.moments) < one.possible_count]
+def _list_notes(replays: Sequence[Replayed]) -> list[str]:
+    simulations = [replay.simulation for replay in replays if replay.simulation.moments]
+    left_out = max(replay.simulation.left_out_count for replay in replays)
+    unreadable = max(replay.simulation.unreadable_count for replay in replays)
+    thinned = [
+        simulation
+        for simulation in simulations
+        if len(simulation.moments) < simulation.possible_count
+    ]
     notes = []
     if simulations:
         notes.append(_HISTORY_NOTE)
     if thinned:
-        looked_at = min(thinned, key=lambda one: len(one.moments))
+        thinnest = min(thinned, key=lambda simulation: len(simulation.moments))
         notes.append(
-            f"{len(looked_at.moments):,} of {looked_at.possible_count:,} moments were looked at, "
+            f"{len(thinnest.moments):,} of {thinnest.possible_count:,} moments were looked at, "
             "evenly spread; between them the numbers may have been higher or lower."
         )
-    if any(one.are_lower_bounds for one in simulations):
+    if any(simulation.are_lower_bounds for simulation in simulations):
         notes.append("Sizes are not known: not every deployment was listed in full.")
     if left_out:
         notes.append(f"{counted(left_out, 'folder')} without objects left out.")
@@ -208,106 +230,117 @@ def _notes(sides: Sequence[Replayed]) -> list[str]:
     return notes
 
 
-def _charts(sides: Sequence[Replayed]) -> list[Chart]:
-    """Chart what changes over time; a single moment, or a side without any, makes no chart."""
-    simulations = [side.simulation for side in sides]
-    if not all(one.moments for one in simulations) or not any(one.length for one in simulations):
+def _build_charts(replays: Sequence[Replayed]) -> list[Chart]:
+    """Return the charts; none if a replay has no moments or all have a single moment."""
+    simulations = [replay.simulation for replay in replays]
+    if not all(simulation.moments for simulation in simulations) or not any(
+        simulation.length for simulation in simulations
+    ):
         return []
     kept = Chart(
         title="Deployments kept",
         unit="deployments",
         scale=1,
-        lines=[[(at.at, at.kept_count) for at in one.moments] for one in simulations],
+        lines=[
+            [(moment.at, moment.kept_count) for moment in simulation.moments]
+            for simulation in simulations
+        ],
         label=lambda value: f"{value:,.0f}",
     )
     window = Chart(
         title="Roll-back window in days",
         unit="days",
         scale=1,
-        lines=[[(at.at, at.rollback_window / _DAY) for at in one.moments] for one in simulations],
+        lines=[
+            [(moment.at, moment.rollback_window / _DAY) for moment in simulation.moments]
+            for simulation in simulations
+        ],
         is_least=True,
-        label=_tenths,
+        label=_format_tenths,
     )
-    if any(one.are_lower_bounds for one in simulations):
+    if any(simulation.are_lower_bounds for simulation in simulations):
         return [kept, window]
-    return [kept, _storage_chart(simulations), window]
+    return [kept, _build_storage_chart(simulations), window]
 
 
-def _storage_chart(simulations: Sequence[Simulation]) -> Chart:
-    most = max(at.kept_bytes for one in simulations for at in one.moments)
-    power = min((len(str(most)) - 1) // 3, len(_UNITS) - 1)
+def _build_storage_chart(simulations: Sequence[Simulation]) -> Chart:
+    maximum = max(moment.kept_bytes for simulation in simulations for moment in simulation.moments)
+    power = min((len(str(maximum)) - 1) // 3, len(_UNITS) - 1)
     return Chart(
         title="Storage",
         unit=_UNITS[power],
         scale=1000.0**power,
-        lines=[[(at.at, at.kept_bytes) for at in one.moments] for one in simulations],
+        lines=[
+            [(moment.at, moment.kept_bytes) for moment in simulation.moments]
+            for simulation in simulations
+        ],
         label=lambda value: size(round(value)) if value else "0",
     )
 
 
-def _coloured(drawn: str) -> Text:
-    text = Text(drawn)
+def _color_chart(chart: str) -> Text:
+    text = Text(chart)
     text.highlight_regex(f"[{BLOCKS[1]}-{BLOCKS[-1]}]+", "cyan")
     text.highlight_regex(f"{DOT}+", "yellow")
     return text
 
 
-def _heads(sides: Sequence[Replayed]) -> tuple[str, ...]:
+def _build_header(replays: Sequence[Replayed]) -> tuple[str, ...]:
     numbers = ("Kept", "Storage", "Roll-backs", "Window", "Without cleanup")
-    return ("Date", *numbers) if len(sides) == 1 else ("Date", "Policy", *numbers)
+    return ("Date", *numbers) if len(replays) == 1 else ("Date", "Policy", *numbers)
 
 
-def _left_columns(sides: Sequence[Replayed]) -> int:
-    """Say how many columns hold words, which stand to the left."""
-    return min(len(sides), 2)
+def _count_text_columns(replays: Sequence[Replayed]) -> int:
+    """Return how many of the first columns hold text, which is aligned to the left."""
+    return min(len(replays), 2)
 
 
-def _rows(sides: Sequence[Replayed], names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Give the numbers at a few dates, evenly spread, each side's as of then."""
-    times = [moment.at for side in sides for moment in side.simulation.moments]
+def _build_rows(replays: Sequence[Replayed], names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return rows for a few evenly spread dates, with each replay's last moment by then."""
+    times = [moment.at for replay in replays for moment in replay.simulation.moments]
     if not times:
         return []
-    length = max(times) - min(times)
+    total_length = max(times) - min(times)
     rows = []
-    for place in range(_TABLE_MOMENTS):
-        when = min(times) + length * place / (_TABLE_MOMENTS - 1)
-        for side, name in zip(sides, names, strict=True):
-            past = [moment for moment in side.simulation.moments if moment.at <= when]
-            if past:
-                who = (name,) if len(sides) > 1 else ()
-                is_sized = not side.simulation.are_lower_bounds
-                row = _numbers(past[-1], is_sized=is_sized)
-                rows.append((day(past[-1].at, length), *who, *row))
+    for index in range(_TABLE_MOMENTS):
+        time = min(times) + total_length * index / (_TABLE_MOMENTS - 1)
+        for replay, name in zip(replays, names, strict=True):
+            past_moments = [moment for moment in replay.simulation.moments if moment.at <= time]
+            if past_moments:
+                policy_cell = (name,) if len(replays) > 1 else ()
+                is_sized = not replay.simulation.are_lower_bounds
+                row = _format_moment_cells(past_moments[-1], is_sized=is_sized)
+                rows.append((day(past_moments[-1].at, total_length), *policy_cell, *row))
     return list(dict.fromkeys(rows))
 
 
-def _numbers(moment: Moment, *, is_sized: bool) -> tuple[str, ...]:
+def _format_moment_cells(moment: Moment, *, is_sized: bool) -> tuple[str, ...]:
     uncleaned = f"{moment.uncleaned_count:,}"
     return (
         f"{moment.kept_count:,}",
         size(moment.kept_bytes) if is_sized else "?",
         f"{moment.rollback_count:,}",
-        _length(moment.rollback_window) if moment.rollback_count else "–",
+        _format_window(moment.rollback_window) if moment.rollback_count else "–",
         f"{uncleaned}, {size(moment.uncleaned_bytes)}" if is_sized else uncleaned,
     )
 
 
-def _length(window: timedelta) -> str:
-    """Write a length of time with a tenth of a day, where it is that long: `2.1 days`."""
-    return f"{_tenths(window / _DAY)} days" if window > _DAY else span(window)
+def _format_window(window: timedelta) -> str:
+    """Format a duration over a day in tenths of a day: `2.1 days`."""
+    return f"{_format_tenths(window / _DAY)} days" if window > _DAY else span(window)
 
 
-def _tenths(value: float) -> str:
+def _format_tenths(value: float) -> str:
     return f"{value:,.1f}".removesuffix(".0")
 
 
-def _aligned(rows: Sequence[tuple[str, ...]], left_columns: int) -> Iterable[str]:
+def _align_columns(rows: Sequence[tuple[str, ...]], text_column_count: int) -> Iterable[str]:
     widths = [max(cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         padded = (
             cell + " " * (width - cell_len(cell))
-            if place < left_columns
+            if column < text_column_count
             else " " * (width - cell_len(cell)) + cell
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         yield "  ".join(padded).rstrip()

@@ -1,5 +1,6 @@
 """Plans and results of an apply: sentences, the terminal table, the summary and the comment.
 
-May import: `ci3.core` and the formats beside this package.
+Must not depend on the other commands' renderings.
+May import: `ci3.core`, and `markdown_format` and `charts` of `ci3.report`.
 Start reading: `text` (sentences that all formats share), then `markdown` or `terminal`.
 """

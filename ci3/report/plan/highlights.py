@@ -1,4 +1,4 @@
-"""What is seen at a glance of a target: what is live, what this run is about, the way back."""
+"""Highlights of a target: live deployments, the run's own deployment and roll-back targets."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,71 +10,77 @@ from ci3.core.retention.rollback import rollback_targets
 from ci3.report.markdown_format import Place, code, cut, plain, unbroken
 from ci3.report.plan.text import rollback_note, uploaded
 
-_LIVE_SHOWN = 5
-_ROLLBACKS_SHOWN = 10
-_SUBJECT_SHOWN = 72
-_AUTHOR_SHOWN = 40
-_WORD_SHOWN = 32
-"""A longer word of a commit's would make its column as wide as it is long."""
+_MAX_LIVE_SHOWN = 5
+_MAX_ROLLBACKS_SHOWN = 10
+_MAX_SUBJECT_LENGTH = 72
+_MAX_AUTHOR_LENGTH = 40
+_MAX_WORD_LENGTH = 32
+"""Limit for the words of a commit's subject: a column is as wide as its longest word."""
 
 
-def linked(name: str, place: Place) -> str:
-    """Show a deployment's name, as a link where it stands for a commit of the repository."""
-    commit = place.commits.get(name)
-    if commit is None or not place.commit_url:
+def linked(name: str, context: Place) -> str:
+    """Format a deployment's name, as a link if it is named after a commit of the repository."""
+    commit = context.commits.get(name)
+    if commit is None or not context.commit_url:
         return code(name)
-    return f"[{code(name)}]({place.commit_url}{commit.sha})"
+    return f"[{code(name)}]({context.commit_url}{commit.sha})"
 
 
-def named(decision: Decision, plan: Plan, place: Place) -> str:
-    """Fill a table's cell with a deployment's name, and below it what its commit is."""
+def named(decision: Decision, plan: Plan, context: Place) -> str:
+    """Format a table cell with a deployment's name and, below it, a summary of its commit."""
     name = decision.deployment.name
-    commit = place.commits.get(name)
-    told = "&nbsp;· ".join(_told(commit, decision, plan)) if commit is not None else ""
-    return f"{linked(name, place)}<br>{told}" if told else linked(name, place)
+    commit = context.commits.get(name)
+    description = (
+        "&nbsp;· ".join(_describe_commit(commit, decision, plan)) if commit is not None else ""
+    )
+    return f"{linked(name, context)}<br>{description}" if description else linked(name, context)
 
 
-def glance(plan: Plan, place: Place) -> str:
-    """List what is live, what this run is about, and what can still be rolled back to."""
-    lines = (*_live(plan, place), *_own(plan, place), *_rollbacks(plan, place))
+def glance(plan: Plan, context: Place) -> str:
+    """Return a Markdown list: live deployments, those of the run's commit, roll-back targets."""
+    lines = (
+        *_list_live(plan, context),
+        *_list_current_commit(plan, context),
+        *_list_rollback_targets(plan, context),
+    )
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _told(commit: Commit, decision: Decision, plan: Plan) -> Iterator[str]:
-    """Tell of a commit what is known: subject, author, and age where the upload's is another."""
+def _describe_commit(commit: Commit, decision: Decision, plan: Plan) -> Iterator[str]:
+    """Yield subject, author, and age unless it equals the age of the upload."""
     if commit.subject:
-        yield _short(commit.subject, _SUBJECT_SHOWN)
+        yield _shorten(commit.subject, _MAX_SUBJECT_LENGTH)
     if commit.author:
-        yield _short(commit.author, _AUTHOR_SHOWN)
+        yield _shorten(commit.author, _MAX_AUTHOR_LENGTH)
     if commit.authored_at is not None:
         age = ago(plan.created_at - commit.authored_at)
         if age != uploaded(decision, plan):
             yield unbroken(age)
 
 
-def _short(text: str, length: int) -> str:
-    return plain(cut(" ".join(cut(word, _WORD_SHOWN) for word in text.split()), length))
+def _shorten(text: str, length: int) -> str:
+    return plain(cut(" ".join(cut(word, _MAX_WORD_LENGTH) for word in text.split()), length))
 
 
-def _live(plan: Plan, place: Place) -> Iterator[str]:
+def _list_live(plan: Plan, context: Place) -> Iterator[str]:
     if not plan.decisions:
         return
-    live = _kept_for(plan, ReasonCode.LIVE)
+    live = _select_kept_for(plan, ReasonCode.LIVE)
     if live:
         shown = "; ".join(
-            f"{linked(one.deployment.name, place)} ({plain(_evidence(one))})"
-            for one in live[:_LIVE_SHOWN]
+            f"{linked(decision.deployment.name, context)} ({plain(_join_evidence(decision))})"
+            for decision in live[:_MAX_LIVE_SHOWN]
         )
-        yield f"**Live:** {shown}{_more(len(live) - _LIVE_SHOWN)}"
+        yield f"**Live:** {shown}{_format_more(len(live) - _MAX_LIVE_SHOWN)}"
     elif "live-from" in plan.policy:
         yield "**Live:** no live source names a deployment that is here."
     else:
-        newest = next((one for one in plan.kept if one.deployment.complete), None)
-        which = f"; the newest is {linked(newest.deployment.name, place)}" if newest else ""
-        yield f"**Live:** not known, as `live-from` is not set{which}."
+        newest = next((decision for decision in plan.kept if decision.deployment.complete), None)
+        newest_note = f"; the newest is {linked(newest.deployment.name, context)}" if newest else ""
+        yield f"**Live:** not known, as `live-from` is not set{newest_note}."
 
 
-def _evidence(decision: Decision) -> str:
+def _join_evidence(decision: Decision) -> str:
     return "; ".join(
         reason.message.removeprefix("live: ")
         for reason in decision.reasons
@@ -82,31 +88,37 @@ def _evidence(decision: Decision) -> str:
     )
 
 
-def _own(plan: Plan, place: Place) -> Iterator[str]:
-    own = _kept_for(plan, ReasonCode.CURRENT_COMMIT)
-    if own:
-        names = ", ".join(linked(one.deployment.name, place) for one in own[:_LIVE_SHOWN])
-        yield f"**Of this run's commit:** {names}{_more(len(own) - _LIVE_SHOWN)}"
+def _list_current_commit(plan: Plan, context: Place) -> Iterator[str]:
+    decisions = _select_kept_for(plan, ReasonCode.CURRENT_COMMIT)
+    if decisions:
+        names = ", ".join(
+            linked(decision.deployment.name, context) for decision in decisions[:_MAX_LIVE_SHOWN]
+        )
+        yield f"**Of this run's commit:** {names}{_format_more(len(decisions) - _MAX_LIVE_SHOWN)}"
 
 
-def _rollbacks(plan: Plan, place: Place) -> Iterator[str]:
+def _list_rollback_targets(plan: Plan, context: Place) -> Iterator[str]:
     if note := rollback_note(plan):
         targets = rollback_targets(plan.decisions)
         names = ", ".join(
-            f"{linked(one.deployment.name, place)}{' (live)' if _is_live(one) else ''}"
-            for one in targets[:_ROLLBACKS_SHOWN]
+            f"{linked(decision.deployment.name, context)}{' (live)' if _is_live(decision) else ''}"
+            for decision in targets[:_MAX_ROLLBACKS_SHOWN]
         )
-        more = _more(len(targets) - _ROLLBACKS_SHOWN)
-        yield f"**Rolling back:** {plain(note)}{f' {names}{more}' if names else ''}"
+        more_note = _format_more(len(targets) - _MAX_ROLLBACKS_SHOWN)
+        yield f"**Rolling back:** {plain(note)}{f' {names}{more_note}' if names else ''}"
 
 
 def _is_live(decision: Decision) -> bool:
     return any(reason.code is ReasonCode.LIVE for reason in decision.reasons)
 
 
-def _kept_for(plan: Plan, code_: ReasonCode) -> Sequence[Decision]:
-    return [one for one in plan.kept if any(reason.code is code_ for reason in one.reasons)]
+def _select_kept_for(plan: Plan, reason_code: ReasonCode) -> Sequence[Decision]:
+    return [
+        decision
+        for decision in plan.kept
+        if any(reason.code is reason_code for reason in decision.reasons)
+    ]
 
 
-def _more(left: int) -> str:
-    return f" and {left:,} more" if left > 0 else ""
+def _format_more(left_out: int) -> str:
+    return f" and {left_out:,} more" if left_out > 0 else ""

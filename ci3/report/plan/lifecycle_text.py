@@ -1,4 +1,4 @@
-"""What became of lifecycle rules, in sentences that every rendering shares; plain text."""
+"""Sentences on lifecycle rules that all renderings share, in plain text."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -14,73 +14,77 @@ if TYPE_CHECKING:
 NAMES_SHOWN = 5
 
 
-def reconciled_notes(account: Account) -> tuple[str, ...]:
-    """Say which lifecycle rules are gone, a sentence for each reason."""
-    told = account.reconciled
-    if told is None:
+def reconciled_notes(target_result: Account) -> tuple[str, ...]:
+    """Return sentences on removed lifecycle rules: one per reason, one for rules others removed."""
+    reconciled = target_result.reconciled
+    if reconciled is None:
         return ()
     notes = []
-    for message, rules in _by_message(told.removed).items():
-        which = "The lifecycle rule" if len(rules) == 1 else f"{len(rules):,} lifecycle rules"
+    for message, rules in _group_by_message(reconciled.removed).items():
+        subject = "The lifecycle rule" if len(rules) == 1 else f"{len(rules):,} lifecycle rules"
         verb = "was" if len(rules) == 1 else "were"
-        named = listed([one.name for one in rules], NAMES_SHOWN)
-        notes.append(f"{which} for {named} {verb} taken away: {message}.")
-    if told.vanished:
+        names = listed([rule.name for rule in rules], NAMES_SHOWN)
+        notes.append(f"{subject} for {names} {verb} taken away: {message}.")
+    if reconciled.vanished:
         notes.append(
             f"Somebody else has taken away ci3's lifecycle rules for "
-            f"{listed(told.vanished, NAMES_SHOWN)}: the next run plans what is due of it."
+            f"{listed(reconciled.vanished, NAMES_SHOWN)}: the next run plans what is due of it."
         )
     return tuple(notes)
 
 
-def _by_message(rules: Iterable["StandingRule"]) -> "dict[str, list[StandingRule]]":
-    found: dict[str, list[StandingRule]] = {}
-    for one in rules:
-        found.setdefault(one.message, []).append(one)
-    return found
+def _group_by_message(rules: Iterable["StandingRule"]) -> "dict[str, list[StandingRule]]":
+    groups: dict[str, list[StandingRule]] = {}
+    for rule in rules:
+        groups.setdefault(rule.message, []).append(rule)
+    return groups
 
 
-def open_warnings(account: Account) -> tuple[PlanWarning, ...]:
-    """Give the plan's warnings, but for those of rules that are taken away by now."""
-    told = account.reconciled
-    is_done = told is not None and not told.problem
+def open_warnings(target_result: Account) -> tuple[PlanWarning, ...]:
+    """Return the plan's warnings, without those on rules that are removed by now."""
+    reconciled = target_result.reconciled
+    is_reconciled = reconciled is not None and not reconciled.problem
     return tuple(
-        one for one in account.plan.warnings if not (is_done and one.code is WarningCode.RULE_GOES)
+        warning
+        for warning in target_result.plan.warnings
+        if not (is_reconciled and warning.code is WarningCode.RULE_GOES)
     )
 
 
-def reconciled_problem(account: Account) -> str:
-    """Say what went wrong with lifecycle rules that are to go, or nothing."""
-    told = account.reconciled
-    if told is None:
+def reconciled_problem(target_result: Account) -> str:
+    """Return what went wrong when managed rules were reconciled, or an empty string."""
+    reconciled = target_result.reconciled
+    if reconciled is None:
         return ""
-    if told.problem:
+    if reconciled.problem:
         return (
             "Lifecycle rules that are to go may stand yet, and S3 may delete by them: "
-            f"{told.problem}"
+            f"{reconciled.problem}"
         )
-    if told.doubt:
-        return f"No lifecycle rule was left to stand: it is not known what is live: {told.doubt}"
+    if reconciled.doubt:
+        return (
+            f"No lifecycle rule was left to stand: it is not known what is live: {reconciled.doubt}"
+        )
     return ""
 
 
-def rules_told(accounts: Iterable[Account]) -> tuple[str, ...]:
-    """Say all that became of lifecycle rules in several targets."""
-    found: list[str] = []
-    for one in accounts:
-        problem = reconciled_problem(one)
-        found += reconciled_notes(one)
-        found += [f"{problem}."] if problem else []
-    return tuple(found)
+def rules_told(target_results: Iterable[Account]) -> tuple[str, ...]:
+    """Return all sentences on reconciled rules, of several targets."""
+    sentences: list[str] = []
+    for target_result in target_results:
+        problem = reconciled_problem(target_result)
+        sentences += reconciled_notes(target_result)
+        sentences += [f"{problem}."] if problem else []
+    return tuple(sentences)
 
 
-def expiry_note(account: Account) -> str:
-    """Say what to mind while rules stand, or nothing where this run has left nothing to S3."""
-    plan, result = account.plan, account.result
+def expiry_note(target_result: Account) -> str:
+    """Return how to proceed while rules are active, or an empty string if this run added none."""
+    plan, result = target_result.plan, target_result.result
     if result is None or not result.expiring:
         return ""
-    named = [one for one in plan.doomed if one.deployment.name in result.expiring]
-    days = min(one.expire_days or 0 for one in named)
+    expiring = [decision for decision in plan.doomed if decision.deployment.name in result.expiring]
+    days = min(decision.expire_days or 0 for decision in expiring)
     return (
         f"Run ci3 again within {counted(TERM_DAYS, 'day')}: it takes the rules away, and a rule "
         "left behind deletes what is uploaded to its folder again, once that is "

@@ -1,4 +1,4 @@
-"""A plan and a result as GitHub's Markdown, for the job summary and the comment."""
+"""Plans and results as GitHub's Markdown, for the job summary and the comment."""
 
 from collections.abc import Iterable, Sequence
 
@@ -54,205 +54,231 @@ from ci3.report.plan.timeline import timeline
 IGNORED_SHOWN = 20
 CHANGED_SHOWN = 30
 TARGETS_SHOWN = 100
-_NOTES_SHOWN = 20
-_NOTES_SHARE = 8
-"""A box of notes takes at most one of so many parts of the room."""
+_MAX_NOTES_SHOWN = 20
+_NOTE_BOX_DIVISOR = 8
+"""A box of notes takes at most this fraction of the budget: one eighth."""
 
-_IDS_SHOWN = 10
-_PICTURES_SHOWN = 10
-"""With more targets there is none of each."""
+_MAX_IDS_SHOWN = 10
+_MAX_TIMELINES = 10
+"""A run with more targets has no timelines."""
 
-_DOOMED_OPEN = 15
-_KEPT_OPEN = 10
-"""A longer table is folded, so that what follows it is seen."""
+_MAX_OPEN_DELETIONS = 15
+_MAX_OPEN_KEPT = 10
+"""A longer table is folded, so that the text below it stays visible."""
 
 
 def run_markdown(
-    accounts: Sequence[Account], place: Place, changes: Sequence[PolicyChange] = ()
+    target_results: Sequence[Account], context: Place, changes: Sequence[PolicyChange] = ()
 ) -> str:
-    """Render a run, of one target or of several, in at most the place's bytes.
+    """Render a run of one or several targets within the byte budget.
 
-    `changes` tell what a pull request's policy changes, one for each target.
+    `changes` describe what a pull request's policy changes, one per target.
     """
-    text = _whole(accounts, place, changes)
-    if size_bytes(text) <= place.budget_bytes:
+    text = _render_in_full(target_results, context, changes)
+    if size_bytes(text) <= context.budget_bytes:
         return text
-    title = f"### {plain(total_verdict(accounts))}"
-    more = f"What goes and what stays takes more room than there is here: it is in {place.rest}."
-    return f"{title}\n\n{more}\n"
+    title = f"### {plain(total_verdict(target_results))}"
+    overflow_note = (
+        f"What goes and what stays takes more room than there is here: it is in {context.rest}."
+    )
+    return f"{title}\n\n{overflow_note}\n"
 
 
-def _whole(accounts: Sequence[Account], place: Place, changes: Sequence[PolicyChange]) -> str:
-    is_one = len(accounts) == 1
+def _render_in_full(
+    target_results: Sequence[Account], context: Place, changes: Sequence[PolicyChange]
+) -> str:
+    is_single_target = len(target_results) == 1
     head = (
-        _head(accounts[0], "###", place)
-        if is_one
-        else [f"### {plain(total_verdict(accounts))}", _overview(accounts)]
+        _format_head(target_results[0], "###", context)
+        if is_single_target
+        else [f"### {plain(total_verdict(target_results))}", _format_overview(target_results)]
     )
-    foot = _footer(accounts, place)
-    room = place.budget_bytes - size_bytes("\n\n".join((*head, *foot))) - WRAPPING_BYTES
-    told = [_policy_change(one, of_several=not is_one) for one in changes]
-    told = fitting(told, room // 4, "what changes for", place)
-    room -= size_bytes("\n\n".join(told))
-    body = []
-    for number, account in enumerate(accounts):
-        share = room // (len(accounts) - number)
-        title = [] if is_one else _head(account, "####", place)
-        picture = timeline(account) if len(accounts) <= _PICTURES_SHOWN else ""
-        title += [picture] if picture else []
-        shown = _target(account, place, share - size_bytes("\n\n".join(title)) - WRAPPING_BYTES)
-        body.append("\n\n".join((*title, *shown)))
-        room -= size_bytes(body[-1]) + 2
-    room = place.budget_bytes - size_bytes("\n\n".join((*head, *told, *foot))) - WRAPPING_BYTES
-    if not is_one:
-        body = fitting(body, room, "", place)
-    return "\n\n".join(part for part in (*head, *told, *body, *foot) if part) + "\n"
+    footer = _format_footer(target_results, context)
+    budget_bytes = context.budget_bytes - size_bytes("\n\n".join((*head, *footer))) - WRAPPING_BYTES
+    change_texts = [
+        _format_policy_change(change, has_several_targets=not is_single_target)
+        for change in changes
+    ]
+    change_texts = fitting(change_texts, budget_bytes // 4, "what changes for", context)
+    budget_bytes -= size_bytes("\n\n".join(change_texts))
+    target_texts = []
+    for index, target_result in enumerate(target_results):
+        share = budget_bytes // (len(target_results) - index)
+        target_head = [] if is_single_target else _format_head(target_result, "####", context)
+        timeline_text = timeline(target_result) if len(target_results) <= _MAX_TIMELINES else ""
+        target_head += [timeline_text] if timeline_text else []
+        target_parts = _format_target(
+            target_result, context, share - size_bytes("\n\n".join(target_head)) - WRAPPING_BYTES
+        )
+        target_texts.append("\n\n".join((*target_head, *target_parts)))
+        budget_bytes -= size_bytes(target_texts[-1]) + 2
+    budget_bytes = (
+        context.budget_bytes
+        - size_bytes("\n\n".join((*head, *change_texts, *footer)))
+        - WRAPPING_BYTES
+    )
+    if not is_single_target:
+        target_texts = fitting(target_texts, budget_bytes, "", context)
+    return (
+        "\n\n".join(part for part in (*head, *change_texts, *target_texts, *footer) if part) + "\n"
+    )
 
 
-def _head(account: Account, level: str, place: Place) -> list[str]:
-    plan, result = account.plan, account.result
+def _format_head(target_result: Account, level: str, context: Place) -> list[str]:
+    plan, result = target_result.plan, target_result.result
     title = verdict(plan) if result is None else achievement(plan, result)
-    if account.is_stale:
-        title = staleness(account)
-    where = f"{code(plan.target.url)} · {plain(undo_note(plan))}"
-    return [f"{level} {plain(title)}", where, *_notes(account, place)]
+    if target_result.is_stale:
+        title = staleness(target_result)
+    target_line = f"{code(plan.target.url)} · {plain(undo_note(plan))}"
+    return [f"{level} {plain(title)}", target_line, *_format_note_boxes(target_result, context)]
 
 
-def _notes(account: Account, place: Place) -> list[str]:
-    """Make a box of each kind of thing that a reader must not miss."""
-    plan, result = account.plan, account.result
-    left = shortfall(plan, result) if result else ""
-    muddle = reconciled_problem(account)
+def _format_note_boxes(target_result: Account, context: Place) -> list[str]:
+    """Return a box for each kind of note: problems, refusals and warnings."""
+    plan, result = target_result.plan, target_result.result
+    shortfall_text = shortfall(plan, result) if result else ""
+    rule_problem = reconciled_problem(target_result)
     boxes = (
-        ("CAUTION", "", [one for one in (left, muddle) if one]),
-        ("CAUTION", "Can't be applied:", [one.message for one in plan.refusals]),
-        ("WARNING", "", [one.message for one in open_warnings(account)]),
+        ("CAUTION", "", [item for item in (shortfall_text, rule_problem) if item]),
+        ("CAUTION", "Can't be applied:", [item.message for item in plan.refusals]),
+        ("WARNING", "", [item.message for item in open_warnings(target_result)]),
     )
-    return [_box(*box, place.budget_bytes // _NOTES_SHARE) for box in boxes if box[2]]
+    return [_format_box(*box, context.budget_bytes // _NOTE_BOX_DIVISOR) for box in boxes if box[2]]
 
 
-def _box(kind: str, title: str, messages: Sequence[str], room_bytes: int) -> str:
+def _format_box(kind: str, title: str, messages: Sequence[str], budget_bytes: int) -> str:
     lines = [f"> [!{kind}]"]
     if len(messages) == 1:
         return f"{lines[0]}\n> {f'**{title}** ' if title else ''}{plain(messages[0])}"
     if title:
         lines.append(f"> **{title}**")
-    for number, message in enumerate(messages):
+    for index, message in enumerate(messages):
         line = f"> - {plain(message)}"
-        room_bytes -= size_bytes(line)
-        if room_bytes < 0:
-            lines.append(f"> - … and {len(messages) - number:,} more of this kind")
+        budget_bytes -= size_bytes(line)
+        if budget_bytes < 0:
+            lines.append(f"> - … and {len(messages) - index:,} more of this kind")
             break
         lines.append(line)
     return "\n".join(lines)
 
 
-def _overview(accounts: Sequence[Account]) -> str:
+def _format_overview(target_results: Sequence[Account]) -> str:
     rows = [
         row(
-            code(account.plan.target.url),
-            account.outcome,
-            f"{account.plan.totals.delete:,}",
-            f"{account.plan.totals.keep:,}",
-            unbroken(size(account.plan.totals.bytes_to_delete)),
+            code(target_result.plan.target.url),
+            target_result.outcome,
+            f"{target_result.plan.totals.delete:,}",
+            f"{target_result.plan.totals.keep:,}",
+            unbroken(size(target_result.plan.totals.bytes_to_delete)),
         )
-        for account in accounts[:TARGETS_SHOWN]
+        for target_result in target_results[:TARGETS_SHOWN]
     ]
-    if (left := len(accounts) - TARGETS_SHOWN) > 0:
-        rows.append(row(f"… and {left:,} more", "", "", "", ""))
+    if (left_out := len(target_results) - TARGETS_SHOWN) > 0:
+        rows.append(row(f"… and {left_out:,} more", "", "", "", ""))
     head = row("Target", "Outcome", "To&nbsp;delete", "Kept", "Size")
     return "\n".join((head, row(":--", ":--", "--:", "--:", "--:"), *rows))
 
 
-def _target(account: Account, place: Place, room_bytes: int) -> list[str]:
-    """Render one target: what is seen at a glance, its tables, and what shaped them."""
-    plan = account.plan
-    above = glance(plan, place)
+def _format_target(target_result: Account, context: Place, budget_bytes: int) -> list[str]:
+    """Render one target: its highlights, its tables, and the settings behind them."""
+    plan = target_result.plan
+    highlights = glance(plan, context)
     choice = "\n".join(f"- {plain(sentence)}" for sentence in plan.choice)
-    below = [*_ignored(plan), plain(rules_note(plan)), choice]
-    room = room_bytes - size_bytes("\n\n".join((above, *below)))
-    doomed = table(_doomed_columns(account), _doomed_rows(account, place), room, place)
-    is_short = len(plan.doomed) <= _DOOMED_OPEN
-    goes = _folded(_doomed_title(account), doomed, is_open=is_short)
-    kept = table(_KEPT_COLUMNS, _rows_of(plan, plan.kept, place), room - size_bytes(goes), place)
-    stays = _folded(_kept_title(plan), kept, is_open=len(plan.kept) <= _KEPT_OPEN)
-    room -= size_bytes(goes) + size_bytes(stays)
-    expiring = table(_EXPIRING_COLUMNS, _rows_of(plan, plan.expiring, place), room, place)
-    goes_by_s3 = _folded(_expiring_title(plan), expiring, is_open=False)
-    return [part for part in (above, goes, goes_by_s3, stays, *below) if part]
+    notes = [*_format_ignored(plan), plain(rules_note(plan)), choice]
+    remaining_bytes = budget_bytes - size_bytes("\n\n".join((highlights, *notes)))
+    deletions_table = table(
+        _deletions_header(target_result),
+        _deletion_rows(target_result, context),
+        remaining_bytes,
+        context,
+    )
+    is_short = len(plan.doomed) <= _MAX_OPEN_DELETIONS
+    deletions = _fold(_deletions_title(target_result), deletions_table, is_open=is_short)
+    kept_table = table(
+        _KEPT_COLUMNS,
+        _decision_rows(plan, plan.kept, context),
+        remaining_bytes - size_bytes(deletions),
+        context,
+    )
+    kept = _fold(_kept_title(plan), kept_table, is_open=len(plan.kept) <= _MAX_OPEN_KEPT)
+    remaining_bytes -= size_bytes(deletions) + size_bytes(kept)
+    expiring_table = table(
+        _EXPIRING_COLUMNS, _decision_rows(plan, plan.expiring, context), remaining_bytes, context
+    )
+    expiring = _fold(_expiring_title(plan), expiring_table, is_open=False)
+    return [part for part in (highlights, deletions, expiring, kept, *notes) if part]
 
 
-def _folded(title: str, shown: str, *, is_open: bool) -> str:
-    return details(title, shown, is_open=is_open) if shown else ""
+def _fold(title: str, body: str, *, is_open: bool) -> str:
+    return details(title, body, is_open=is_open) if body else ""
 
 
-def _doomed_title(account: Account) -> str:
-    doomed = account.plan.doomed
-    is_planned = account.result is None and not account.is_stale
-    what = "to delete" if is_planned else "of the plan"
-    amount = size(sum(one.deployment.deletion_bytes for one in doomed))
-    return f"{counted(len(doomed), 'deployment')} {what}, {amount}"
+def _deletions_title(target_result: Account) -> str:
+    to_delete = target_result.plan.doomed
+    is_planned = target_result.result is None and not target_result.is_stale
+    label = "to delete" if is_planned else "of the plan"
+    amount = size(sum(decision.deployment.deletion_bytes for decision in to_delete))
+    return f"{counted(len(to_delete), 'deployment')} {label}, {amount}"
 
 
 def _kept_title(plan: Plan) -> str:
-    stays = plan.totals.bytes_to_keep
-    amount = "" if stays is None else f", {size(stays)}"
+    kept_bytes = plan.totals.bytes_to_keep
+    amount = "" if kept_bytes is None else f", {size(kept_bytes)}"
     return f"{counted(plan.totals.keep, 'deployment')} kept{amount}"
 
 
 def _expiring_title(plan: Plan) -> str:
     totals = plan.totals
-    what = counted(totals.expiring, "deployment")
-    return f"{what} expiring (S3 deletes what is left {SOON}), {size(totals.bytes_expiring)}"
+    deployments = counted(totals.expiring, "deployment")
+    return f"{deployments} expiring (S3 deletes what is left {SOON}), {size(totals.bytes_expiring)}"
 
 
-def _policy_change(change: PolicyChange, *, of_several: bool) -> str:
-    """Tell what a pull request's policy changes for one target."""
-    where = f" of {code(change.new.target.url)}" if of_several else ""
-    title = f"**This pull request changes the policy{where}.**"
+def _format_policy_change(change: PolicyChange, *, has_several_targets: bool) -> str:
+    target_note = f" of {code(change.new.target.url)}" if has_several_targets else ""
+    title = f"**This pull request changes the policy{target_note}.**"
     if change.old is None:
         return f"{title} {plain(change.problem)}"
     if not change.newly_doomed and not change.newly_kept:
-        moved = ["Nothing changes hands."]
+        moves = ["Nothing changes hands."]
     else:
-        moved = [
-            f"{plain(what)}: {_names(decisions)}."
-            for what, decisions in (
+        moves = [
+            f"{plain(label)}: {_format_names(decisions)}."
+            for label, decisions in (
                 ("Deleted by the new one only", change.newly_doomed),
                 ("Kept by the new one only", change.newly_kept),
             )
             if decisions
         ]
     if change.new.deletes_versions and not change.old.deletes_versions:
-        moved.append("The new one deletes all versions, for good: nothing can be undone.")
-    refused = [
-        f"{which} may not be applied: {plain(one.message)}."
-        for which, plan in (("The old one", change.old), ("The new one", change.new))
-        for one in plan.refusals[:_NOTES_SHOWN]
+        moves.append("The new one deletes all versions, for good: nothing can be undone.")
+    refusals = [
+        f"{plan_name} may not be applied: {plain(refusal.message)}."
+        for plan_name, plan in (("The old one", change.old), ("The new one", change.new))
+        for refusal in plan.refusals[:_MAX_NOTES_SHOWN]
     ]
     windows = [
-        f"{name} {plain(rollback_window(plan) or 'nothing to roll back to')}."
-        for name, plan in (("Before:", change.old), ("Now:", change.new))
+        f"{label} {plain(rollback_window(plan) or 'nothing to roll back to')}."
+        for label, plan in (("Before:", change.old), ("Now:", change.new))
     ]
-    return "\n".join((title, "", *(f"- {line}" for line in (*moved, *refused, *windows))))
+    return "\n".join((title, "", *(f"- {line}" for line in (*moves, *refusals, *windows))))
 
 
-def _names(decisions: Sequence[Decision]) -> str:
-    shown = ", ".join(code(one.deployment.name) for one in decisions[:CHANGED_SHOWN])
-    left = len(decisions) - CHANGED_SHOWN
-    return f"{shown} and {left:,} more" if left > 0 else shown
+def _format_names(decisions: Sequence[Decision]) -> str:
+    shown = ", ".join(code(decision.deployment.name) for decision in decisions[:CHANGED_SHOWN])
+    left_out = len(decisions) - CHANGED_SHOWN
+    return f"{shown} and {left_out:,} more" if left_out > 0 else shown
 
 
-def error_markdown(error: Ci3Error, place: Place | None = None) -> str:
-    """Render an error: what, where, what to do next.
+def error_markdown(error: Ci3Error, context: Place | None = None) -> str:
+    """Render an error: message and hint.
 
-    In a place of its own, which told of an earlier run, it says that this does not hold any more.
+    With a context, the text replaces the comment of an earlier run, and says so.
     """
     parts = [f"### ci3 stopped: {plain(error.message)}", plain(error.hint)]
-    if place is not None:
+    if context is not None:
         parts.append("What stood here was of an earlier run, and may not hold any more.")
-        if place.run_url:
-            parts.append(f"<sub>[this run]({place.run_url})</sub>")
+        if context.run_url:
+            parts.append(f"<sub>[this run]({context.run_url})</sub>")
     return "\n\n".join(parts) + "\n"
 
 
@@ -260,106 +286,124 @@ _EXPIRING_COLUMNS = ("Expiring", "Uploaded", "Objects", "Size", "Why")
 _KEPT_COLUMNS = ("Kept", "Uploaded", "Objects", "Size", "Why")
 
 
-def _doomed_columns(account: Account) -> tuple[str, ...]:
-    if account.result is None and not account.is_stale:
+def _deletions_header(target_result: Account) -> tuple[str, ...]:
+    if target_result.result is None and not target_result.is_stale:
         return ("To&nbsp;delete", "Uploaded", "Objects", "Size", "Why")
     return ("Deployment", "Result", "Objects", "Size", "Why")
 
 
-def _doomed_rows(account: Account, place: Place) -> Iterable[str]:
-    plan, result = account.plan, account.result
-    by_name = {one.name: one for one in result.deployments} if result else {}
+def _deletion_rows(target_result: Account, context: Place) -> Iterable[str]:
+    plan, result = target_result.plan, target_result.result
+    results_by_name = (
+        {deployment.name: deployment for deployment in result.deployments} if result else {}
+    )
     for section in sections(plan, plan.doomed):
-        yield from _section_row(section)
+        yield from _section_rows(section)
         for decision in section.decisions:
-            one = by_name.get(decision.deployment.name)
-            name = named(decision, plan, place)
-            second, why = _fate(decision, account, one)
-            yield row(name, second, *_amounts(decision.deployment), why)
+            deployment_result = results_by_name.get(decision.deployment.name)
+            name = named(decision, plan, context)
+            result_cell, reason_cell = _format_result_cells(
+                decision, target_result, deployment_result
+            )
+            yield row(name, result_cell, *_format_amount_cells(decision.deployment), reason_cell)
 
 
-def _fate(decision: Decision, account: Account, one: DeploymentResult | None) -> tuple[str, str]:
-    """Say of a doomed deployment when it was uploaded or what became of it, and why."""
-    if account.is_stale:
-        changed = account.changed.get(decision.deployment.name)
-        second = "as&nbsp;planned" if changed is None else "**changed**"
-        why = plain(changed or reasons(decision))
-    elif account.result is None:
-        second, why = unbroken(uploaded(decision, account.plan)), plain(reasons(decision))
-    elif one is None:
-        second, why = "**kept**", "not deleted"
-    elif one.is_expiring:
-        second, why = "expiring", plain(reasons(decision))
-    elif one.is_gone:
-        second, why = "deleted", plain(reasons(decision))
+def _format_result_cells(
+    decision: Decision, target_result: Account, deployment_result: DeploymentResult | None
+) -> tuple[str, str]:
+    """Return the result cell and the reason cell of a deployment to delete.
+
+    Before an apply, the result cell has the upload time instead.
+    """
+    if target_result.is_stale:
+        change = target_result.changed.get(decision.deployment.name)
+        result_cell = "as&nbsp;planned" if change is None else "**changed**"
+        reason_cell = plain(change or reasons(decision))
+    elif target_result.result is None:
+        result_cell, reason_cell = (
+            unbroken(uploaded(decision, target_result.plan)),
+            plain(reasons(decision)),
+        )
+    elif deployment_result is None:
+        result_cell, reason_cell = "**kept**", "not deleted"
+    elif deployment_result.is_expiring:
+        result_cell, reason_cell = "expiring", plain(reasons(decision))
+    elif deployment_result.is_gone:
+        result_cell, reason_cell = "deleted", plain(reasons(decision))
     else:
-        second = "skipped" if one.is_skipped else "**not&nbsp;deleted**"
-        why = plain(one.problem)
-        if one.counts.get(ObjectOutcome.DELETED):
-            second = f"**{one.counts[ObjectOutcome.DELETED]:,} deleted, not all**"
-    return second, why
+        result_cell = "skipped" if deployment_result.is_skipped else "**not&nbsp;deleted**"
+        reason_cell = plain(deployment_result.problem)
+        if deployment_result.counts.get(ObjectOutcome.DELETED):
+            result_cell = (
+                f"**{deployment_result.counts[ObjectOutcome.DELETED]:,} deleted, not all**"
+            )
+    return result_cell, reason_cell
 
 
-def _rows_of(plan: Plan, decisions: Sequence[Decision], place: Place) -> Iterable[str]:
+def _decision_rows(plan: Plan, decisions: Sequence[Decision], context: Place) -> Iterable[str]:
     for section in sections(plan, decisions):
-        yield from _section_row(section)
+        yield from _section_rows(section)
         for decision in section.decisions:
-            name, when = named(decision, plan, place), unbroken(uploaded(decision, plan))
-            why = plain(reasons(decision))
-            yield row(name, when, *_amounts(decision.deployment), why)
+            name, upload_cell = named(decision, plan, context), unbroken(uploaded(decision, plan))
+            reason_cell = plain(reasons(decision))
+            yield row(name, upload_cell, *_format_amount_cells(decision.deployment), reason_cell)
 
 
-def _section_row(section: Section) -> Iterable[str]:
+def _section_rows(section: Section) -> Iterable[str]:
     if section.title:
         yield row(f"**{plain(section.title)}**", "", "", "", "")
 
 
-def _amounts(deployment: Deployment) -> tuple[str, str]:
+def _format_amount_cells(deployment: Deployment) -> tuple[str, str]:
     count, amount = amounts(deployment)
     return count, unbroken(amount)
 
 
-def _ignored(plan: Plan) -> list[str]:
+def _format_ignored(plan: Plan) -> list[str]:
     if not plan.ignored:
         return []
-    listed = "\n".join(
-        f"- {code(one.name)} {plain(one.reason)}" for one in plan.ignored[:IGNORED_SHOWN]
+    shown = "\n".join(
+        f"- {code(ignored.name)} {plain(ignored.reason)}"
+        for ignored in plan.ignored[:IGNORED_SHOWN]
     )
-    left = len(plan.ignored) - IGNORED_SHOWN
-    more = f"\n- … and {left:,} more" if left > 0 else ""
+    left_out = len(plan.ignored) - IGNORED_SHOWN
+    left_out_note = f"\n- … and {left_out:,} more" if left_out > 0 else ""
     title = f"{len(plan.ignored):,} ignored, never deleted"
-    return [details(title, listed + more, is_open=False)]
+    return [details(title, shown + left_out_note, is_open=False)]
 
 
-def _how_to_undo(journal_file: str) -> str:
+def _format_restore_hint(journal_file: str) -> str:
     command = code(f"ci3 restore {journal_file}")
     is_local = not journal_file.startswith("s3://")
     keep = " Keep the journal until then, in a workflow as an artifact." if is_local else ""
     return f"**To undo:** {command}, or a step with `mode: restore` and this `journal-file`.{keep}"
 
 
-def _footer(accounts: Sequence[Account], place: Place) -> list[str]:
-    shown = []
-    for account in accounts:
-        shown += [plain(note) for note in reconciled_notes(account)]
-        if account.result is not None and account.result.journal_file:
-            result = account.result
-            notes = (guard_note(result), uploads_note(result), expiry_note(account))
-            shown += [plain(note) for note in notes if note]
-            shown.append(f"Journal: {code(result.journal_file)}, run {code(result.run_id)}")
-            if can_undo(account):
-                shown.append(_how_to_undo(result.journal_file))
-    plans = [account.plan for account in accounts]
-    is_to_apply = any(plan.doomed for plan in plans) and all(plan.applyable for plan in plans)
+def _format_footer(target_results: Sequence[Account], context: Place) -> list[str]:
+    lines = []
+    for target_result in target_results:
+        lines += [plain(note) for note in reconciled_notes(target_result)]
+        if target_result.result is not None and target_result.result.journal_file:
+            result = target_result.result
+            notes = (guard_note(result), uploads_note(result), expiry_note(target_result))
+            lines += [plain(note) for note in notes if note]
+            lines.append(f"Journal: {code(result.journal_file)}, run {code(result.run_id)}")
+            if can_undo(target_result):
+                lines.append(_format_restore_hint(result.journal_file))
+    plans = [target_result.plan for target_result in target_results]
+    is_applyable = any(plan.doomed for plan in plans) and all(plan.applyable for plan in plans)
     is_planned = all(
-        one.result is None and one.reconciled is None and not one.is_stale for one in accounts
+        target_result.result is None
+        and target_result.reconciled is None
+        and not target_result.is_stale
+        for target_result in target_results
     )
-    if is_planned and is_to_apply and place.how_to_apply:
-        shown.append(f"**To apply:** {place.how_to_apply}")
-    if note := next_note(accounts):
-        shown.append(f"**Next:** {plain(note)}")
-    run = f" · [this run]({place.run_url})" if place.run_url else ""
-    ids = ", ".join(code(plan.plan_id[:12]) for plan in plans[:_IDS_SHOWN])
-    made = f"{moment(plans[0].created_at)} · ci3 {plain(plans[0].ci3_version)}"
-    shown.append(f"<sub>Plan {ids} · {made}{run}</sub>")
-    return shown
+    if is_planned and is_applyable and context.how_to_apply:
+        lines.append(f"**To apply:** {context.how_to_apply}")
+    if note := next_note(target_results):
+        lines.append(f"**Next:** {plain(note)}")
+    run_link = f" · [this run]({context.run_url})" if context.run_url else ""
+    ids = ", ".join(code(plan.plan_id[:12]) for plan in plans[:_MAX_IDS_SHOWN])
+    origin = f"{moment(plans[0].created_at)} · ci3 {plain(plans[0].ci3_version)}"
+    lines.append(f"<sub>Plan {ids} · {origin}{run_link}</sub>")
+    return lines

@@ -1,4 +1,4 @@
-"""A plan, a result and progress on a terminal or in a log; names are shown, never interpreted."""
+"""Plans and results on a terminal or in a log. Untrusted names are escaped, never interpreted."""
 
 import textwrap
 from collections.abc import Sequence
@@ -45,19 +45,22 @@ _NARROWEST_LAST_COLUMN = 30
 
 
 def show_plan(console: Console, plan: Plan) -> None:
-    """Print every decision with its reason, then what it comes to."""
+    """Print every decision with its reasons, then the headline, notes, warnings and refusals."""
     for section in sections(plan, plan.decisions):
         if section.title:
             console.print(Text(visible(section.title), "bold"))
         _print_columns(
             console,
             ("", "Deployment", "Uploaded", "Objects>", "Size>", "Why"),
-            [(_cells(one, plan), _STYLES[one.action]) for one in section.decisions],
+            [
+                (_format_cells(decision, plan), _STYLES[decision.action])
+                for decision in section.decisions
+            ],
         )
     for ignored in plan.ignored[:IGNORED_SHOWN]:
         console.print(Text(f"  ignored  {visible(ignored.name)}: {visible(ignored.reason)}", "dim"))
-    if (left := len(plan.ignored) - IGNORED_SHOWN) > 0:
-        console.print(Text(f"  ignored  … and {left:,} more", "dim"))
+    if (left_out := len(plan.ignored) - IGNORED_SHOWN) > 0:
+        console.print(Text(f"  ignored  … and {left_out:,} more", "dim"))
     console.print()
     console.print(Text(f"{visible(plan.target.url)}  {verdict(plan)}.", "bold"))
     for sentence in (rules_note(plan), *plan.choice):
@@ -71,42 +74,42 @@ def show_plan(console: Console, plan: Plan) -> None:
         console.print(Text(f"Can't be applied: {visible(refusal.message)}", "bold red"))
 
 
-def show_run(console: Console, accounts: Sequence[Account]) -> None:
-    """Print the plans of a run's targets, one after another, and what they come to together."""
-    for account in accounts:
-        show_plan(console, account.plan)
-        if len(accounts) > 1:
+def show_run(console: Console, target_results: Sequence[Account]) -> None:
+    """Print the plan of each target, and a headline for the run if there are several targets."""
+    for target_result in target_results:
+        show_plan(console, target_result.plan)
+        if len(target_results) > 1:
             console.print()
-    if len(accounts) > 1:
-        console.print(Text(f"{total_verdict(accounts)}.", "bold"))
+    if len(target_results) > 1:
+        console.print(Text(f"{total_verdict(target_results)}.", "bold"))
 
 
-def show_results(console: Console, accounts: Sequence[Account]) -> None:
-    """Print what an apply did in each target, and all of it summed."""
-    for account in accounts:
-        for name, why in account.changed.items():
-            console.print(Text(f"  changed  {visible(name)}: {visible(why)}", "yellow"))
-        if account.is_stale:
-            console.print(Text(f"{staleness(account)}.", "bold red"))
-        if account.result is not None:
-            if len(accounts) > 1:
-                console.print(Text(visible(account.plan.target.url), "bold"))
-            show_result(console, account.plan, account.result)
-    if len(accounts) > 1:
-        console.print(Text(f"{total_verdict(accounts)}.", "bold"))
+def show_results(console: Console, target_results: Sequence[Account]) -> None:
+    """Print the result of each target, and a headline for the run if there are several targets."""
+    for target_result in target_results:
+        for name, reason in target_result.changed.items():
+            console.print(Text(f"  changed  {visible(name)}: {visible(reason)}", "yellow"))
+        if target_result.is_stale:
+            console.print(Text(f"{staleness(target_result)}.", "bold red"))
+        if target_result.result is not None:
+            if len(target_results) > 1:
+                console.print(Text(visible(target_result.plan.target.url), "bold"))
+            show_result(console, target_result.plan, target_result.result)
+    if len(target_results) > 1:
+        console.print(Text(f"{total_verdict(target_results)}.", "bold"))
 
 
-def show_reconciled(console: Console, accounts: Sequence[Account]) -> None:
-    """Print what became of the lifecycle rules of earlier runs."""
-    for account in accounts:
-        for note in reconciled_notes(account):
+def show_reconciled(console: Console, target_results: Sequence[Account]) -> None:
+    """Print how the managed rules of earlier runs were reconciled."""
+    for target_result in target_results:
+        for note in reconciled_notes(target_result):
             console.print(Text(visible(note)))
-        if problem := reconciled_problem(account):
+        if problem := reconciled_problem(target_result):
             console.print(Text(f"{visible(problem)}.", "bold red"))
 
 
 def show_explanation(console: Console, explanation: Explanation, title: str = "") -> None:
-    """Print why a deployment stays or goes: every rule and pin, whether it matched, and when."""
+    """Print why a deployment is kept or deleted: every rule and pin, and the outlook."""
     judgement = explanation.judgement
     decision, deployment = judgement.decision, judgement.deployment
     verb = "would be deleted" if decision.is_delete else "is kept"
@@ -120,36 +123,38 @@ def show_explanation(console: Console, explanation: Explanation, title: str = ""
         for check in judgement.checks
     ]
     if decision.is_delete:
-        rows += [(("", one.code, visible(one.message)), "red") for one in decision.reasons]
+        rows += [(("", reason.code, visible(reason.message)), "red") for reason in decision.reasons]
     _print_columns(console, ("Keeps it", "Rule", "Why"), rows)
     console.print(Text(visible(explanation.outlook)))
 
 
 def show_result(console: Console, plan: Plan, result: Result) -> None:
-    """Print what an apply did, and of each deployment that is not gone, why."""
-    for one in result.deployments:
-        if not one.is_gone and not one.is_expiring:
-            counts = ", ".join(f"{number:,} {outcome}" for outcome, number in one.counts.items())
-            fate = "skipped" if one.is_skipped else "not deleted"
-            text = f"  {fate}  {visible(one.name)} ({counts}): {visible(one.problem)}"
-            console.print(Text(text, "yellow"))
+    """Print the result of one target, with the problem of each deployment that is not deleted."""
+    for deployment in result.deployments:
+        if not deployment.is_gone and not deployment.is_expiring:
+            counts = ", ".join(
+                f"{count:,} {outcome}" for outcome, count in deployment.counts.items()
+            )
+            outcome_label = "skipped" if deployment.is_skipped else "not deleted"
+            name, problem = visible(deployment.name), visible(deployment.problem)
+            console.print(Text(f"  {outcome_label}  {name} ({counts}): {problem}", "yellow"))
     console.print(Text(f"{achievement(plan, result)}.", "bold"))
-    if left := shortfall(plan, result):
-        console.print(Text(f"{visible(left)}.", "bold red"))
+    if shortfall_text := shortfall(plan, result):
+        console.print(Text(f"{visible(shortfall_text)}.", "bold red"))
     for note in (guard_note(result), uploads_note(result)):
         if note:
             console.print(Text(visible(note)))
     if result.journal_file:
         console.print(Text(f"Journal: {visible(result.journal_file)}"))
-    account = Account(plan=plan, result=result)
-    if note := expiry_note(account):
+    target_result = Account(plan=plan, result=result)
+    if note := expiry_note(target_result):
         console.print(Text(note))
-    if can_undo(account):
+    if can_undo(target_result):
         console.print(Text(f"To undo: ci3 restore {visible(result.journal_file)}"))
 
 
 def show_error(console: Console, error: Ci3Error) -> None:
-    """Print what went wrong and where, then what to do next."""
+    """Print an error's message, then its hint."""
     console.print(Text(f"Error: {visible(error.message)}", "bold red"))
     if error.hint:
         console.print(Text(visible(error.hint)))
@@ -165,14 +170,14 @@ def show_deployments(console: Console, deployments: Sequence[Deployment], title:
         [
             (
                 (
-                    visible(one.name),
-                    "–" if one.oldest_at is None else moment(one.oldest_at),
-                    "–" if one.newest_at is None else moment(one.newest_at),
-                    *amounts(one),
+                    visible(deployment.name),
+                    "–" if deployment.oldest_at is None else moment(deployment.oldest_at),
+                    "–" if deployment.newest_at is None else moment(deployment.newest_at),
+                    *amounts(deployment),
                 ),
                 "",
             )
-            for one in deployments
+            for deployment in deployments
         ],
     )
 
@@ -185,13 +190,20 @@ def show_objects(console: Console, objects: Sequence[StoredObject], title: str =
         console,
         ("Modified", "Size>", "Key"),
         [
-            ((moment(one.modified_at), size(one.size_bytes), visible(one.key)), "")
-            for one in objects
+            (
+                (
+                    moment(stored_object.modified_at),
+                    size(stored_object.size_bytes),
+                    visible(stored_object.key),
+                ),
+                "",
+            )
+            for stored_object in objects
         ],
     )
 
 
-def _cells(decision: Decision, plan: Plan) -> tuple[str, ...]:
+def _format_cells(decision: Decision, plan: Plan) -> tuple[str, ...]:
     return (
         decision.action,
         visible(decision.deployment.name),
@@ -206,30 +218,30 @@ def _print_columns(
 ) -> None:
     """Print rows of cells, each row with a style; a head that ends in `>` aligns to the right.
 
-    Only the last column is wrapped. rich's own Table takes a millisecond a row, which a bucket of
-    ten thousand deployments makes one wait for.
+    Only the last column is wrapped. `rich.table.Table` is not used because it takes about a
+    millisecond per row: ten seconds for 10,000 deployments.
     """
     if not rows:
         return
     titles = tuple(head.removesuffix(">") for head in heads)
     lines = [(titles, "bold"), *rows]
-    widths = [max(cell_len(cells[place]) for cells, _ in lines) for place in range(len(heads))]
+    widths = [max(cell_len(cells[column]) for cells, _ in lines) for column in range(len(heads))]
     indent = sum(widths[:-1]) + _GAP * (len(heads) - 1)
-    room = max(console.width - indent, _NARROWEST_LAST_COLUMN)
-    for style, same_style in groupby(lines, key=lambda line: line[1]):
-        text: list[str] = []
-        for cells, _ in same_style:
+    last_width = max(console.width - indent, _NARROWEST_LAST_COLUMN)
+    for style, styled_lines in groupby(lines, key=lambda line: line[1]):
+        printed_lines: list[str] = []
+        for cells, _ in styled_lines:
             padded = [
-                _padded(cell, width, is_right=head.endswith(">"))
+                _pad(cell, width, is_right=head.endswith(">"))
                 for cell, width, head in zip(cells, widths, heads, strict=True)
             ]
-            first, *more = textwrap.wrap(cells[-1], room) or [""]
-            last = padded[-1] if heads[-1].endswith(">") else first
-            text.append((" " * _GAP).join((*padded[:-1], last)).rstrip())
-            text += [" " * indent + line for line in more]
-        console.print(Text("\n".join(text), style), soft_wrap=True)
+            first_line, *continuation_lines = textwrap.wrap(cells[-1], last_width) or [""]
+            last_cell = padded[-1] if heads[-1].endswith(">") else first_line
+            printed_lines.append((" " * _GAP).join((*padded[:-1], last_cell)).rstrip())
+            printed_lines += [" " * indent + line for line in continuation_lines]
+        console.print(Text("\n".join(printed_lines), style), soft_wrap=True)
 
 
-def _padded(cell: str, width: int, *, is_right: bool) -> str:
+def _pad(cell: str, width: int, *, is_right: bool) -> str:
     padding = " " * (width - cell_len(cell))
     return padding + cell if is_right else cell + padding

@@ -1,4 +1,4 @@
-"""A run's deployments over time, in lanes of text: what goes, what stays, what is live."""
+"""Text timeline of a run's deployments, with a lane per outcome: deleted, kept, live and so on."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -9,32 +9,38 @@ from ci3.report.charts import BLOCKS, day
 
 _CELLS = 64
 _FEWEST = 3
-"""Deployments from which on a picture says more than the tables."""
+"""Minimum number of deployments for a timeline: fewer are clearer in the tables."""
 
 _MARKS = {"-": "✕", "+": "●", "!": "▲"}
-"""The signs that a `diff` block paints red, green and orange, and the mark of one deployment."""
+"""Line prefixes that a `diff` block colors red, green and orange, with the mark of a deployment."""
 
 
-def timeline(account: Account) -> str:
-    """Draw when deployments were uploaded as a block of Markdown, or nothing for a few.
+def timeline(target_result: Account) -> str:
+    """Draw upload times as a Markdown code block, or return an empty string for under three.
 
-    Each lane is a line; a cell stands for the same time in all of them. Where there are several in
-    a cell, its height says how many.
+    Each lane is a line. A cell is the same period in all lanes. If any cell has several
+    deployments, the height of a cell shows how many it has.
     """
-    decisions = [one for one in account.plan.decisions if one.deployment.newest_at is not None]
+    decisions = [
+        decision
+        for decision in target_result.plan.decisions
+        if decision.deployment.newest_at is not None
+    ]
     if len(decisions) < _FEWEST:
         return ""
-    times = [one.deployment.newest_at for one in decisions if one.deployment.newest_at]
+    times = [
+        decision.deployment.newest_at for decision in decisions if decision.deployment.newest_at
+    ]
     starts_at, length = min(times), max(times) - min(times)
     lanes = [
-        (sign, title, _counts(members, starts_at, length))
-        for sign, title, members in _lanes(account, decisions)
-        if members
+        (sign, title, _count_per_cell(lane, starts_at, length))
+        for sign, title, lane in _split_into_lanes(target_result, decisions)
+        if lane
     ]
-    top = max(max(counts) for _, _, counts in lanes)
+    highest_count = max(max(counts) for _, _, counts in lanes)
     margin = max(len(title) for _, title, _ in lanes)
     lines = [
-        f"{sign} {title:<{margin}}  {_drawn(counts, top, _MARKS[sign])}"
+        f"{sign} {title:<{margin}}  {_draw_lane(counts, highest_count, _MARKS[sign])}"
         for sign, title, counts in lanes
     ]
     left, right = day(starts_at, length), day(starts_at + length, length)
@@ -42,47 +48,69 @@ def timeline(account: Account) -> str:
     return "\n".join(("```diff", *lines, axis, "```"))
 
 
-def _lanes(
-    account: Account, decisions: Sequence[Decision]
+def _split_into_lanes(
+    target_result: Account, decisions: Sequence[Decision]
 ) -> Iterator[tuple[str, str, list[Decision]]]:
-    """Part decisions into lanes: a sign, a title and what is in it."""
-    result = account.result
-    doomed = [one for one in decisions if one.is_delete]
-    gone = {one.name for one in result.deployments if one.is_gone} if result else set()
+    """Yield each lane's line prefix, title and decisions, from top to bottom."""
+    result = target_result.result
+    to_delete = [decision for decision in decisions if decision.is_delete]
+    deleted_names = (
+        {deployment.name for deployment in result.deployments if deployment.is_gone}
+        if result
+        else set()
+    )
     if result is None:
-        yield "-", "not deleted" if account.is_stale else "to delete", doomed
+        yield "-", "not deleted" if target_result.is_stale else "to delete", to_delete
     else:
-        yield "-", "deleted", [one for one in doomed if one.deployment.name in gone]
-        left = gone | result.expiring
-        yield "!", "not deleted", [one for one in doomed if one.deployment.name not in left]
-    yield "-", "expiring", [one for one in decisions if _is_expiring(one, account)]
-    yield "+", "kept", [one for one in decisions if one.is_keep]
-    yield "!", "live", [one for one in decisions if _is_live(one)]
+        yield (
+            "-",
+            "deleted",
+            [decision for decision in to_delete if decision.deployment.name in deleted_names],
+        )
+        excluded_names = deleted_names | result.expiring
+        yield (
+            "!",
+            "not deleted",
+            [decision for decision in to_delete if decision.deployment.name not in excluded_names],
+        )
+    yield (
+        "-",
+        "expiring",
+        [decision for decision in decisions if _is_expiring(decision, target_result)],
+    )
+    yield "+", "kept", [decision for decision in decisions if decision.is_keep]
+    yield "!", "live", [decision for decision in decisions if _is_live(decision)]
 
 
 def _is_live(decision: Decision) -> bool:
     return any(reason.code is ReasonCode.LIVE for reason in decision.reasons)
 
 
-def _is_expiring(decision: Decision, account: Account) -> bool:
-    is_new = account.result is not None and decision.deployment.name in account.result.expiring
+def _is_expiring(decision: Decision, target_result: Account) -> bool:
+    is_new = (
+        target_result.result is not None
+        and decision.deployment.name in target_result.result.expiring
+    )
     return is_new or decision.action is Action.EXPIRING
 
 
-def _counts(members: Iterable[Decision], starts_at: datetime, length: timedelta) -> list[int]:
+def _count_per_cell(
+    decisions: Iterable[Decision], starts_at: datetime, length: timedelta
+) -> list[int]:
     counts = [0] * _CELLS
-    for member in members:
-        newest_at = member.deployment.newest_at
+    for decision in decisions:
+        newest_at = decision.deployment.newest_at
         if newest_at is not None:
-            place = (newest_at - starts_at) / length if length else 0.5
-            counts[round(place * (_CELLS - 1))] += 1
+            position = (newest_at - starts_at) / length if length else 0.5
+            counts[round(position * (_CELLS - 1))] += 1
     return counts
 
 
-def _drawn(counts: Iterable[int], top: int, mark: str) -> str:
-    if top == 1:
+def _draw_lane(counts: Iterable[int], highest_count: int, mark: str) -> str:
+    if highest_count == 1:
         return "".join(mark if count else " " for count in counts)
-    highest = len(BLOCKS) - 1
+    full_block = len(BLOCKS) - 1
     return "".join(
-        BLOCKS[max(round(count / top * highest), 1)] if count else " " for count in counts
+        BLOCKS[max(round(count / highest_count * full_block), 1)] if count else " "
+        for count in counts
     )
