@@ -1,4 +1,4 @@
-"""Lets `python -m ci3` be the command."""
+"""Entry point of `python -m ci3`."""
 
 import sys
 

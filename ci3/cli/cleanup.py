@@ -1,4 +1,4 @@
-"""The commands that plan a cleanup and do it."""
+"""The commands `plan-cleanup` and `cleanup`."""
 
 import json
 import sys
@@ -64,10 +64,10 @@ def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) 
     run = _open_run(targets_from(values))
     plans = run.make_plans()
     run.save_plans(plans)
-    _show(run, [Account(plan=plan) for plan in plans], output)
+    _show_plans(run, [Account(plan=plan) for plan in plans], output)
     refuse_unless_applyable(*plans)
-    is_due = any(plan.doomed for plan in plans)
-    return ExitCode.WOULD_DELETE if detailed_exitcode and is_due else ExitCode.DONE
+    has_deletions = any(plan.doomed for plan in plans)
+    return ExitCode.WOULD_DELETE if detailed_exitcode and has_deletions else ExitCode.DONE
 
 
 @with_options(names_of_options())
@@ -83,122 +83,129 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
       ci3 cleanup --resume ci3-journal-20261123T100000Z-1a2b3c4d.jsonl
     """
     with _open_saved_run(values) as run:
-        return _clean(run, output, auto_approve=auto_approve)
+        return _run_cleanup(run, output, auto_approve=auto_approve)
 
 
-def _clean(run: "Run", output: str, *, auto_approve: bool) -> int:
+def _run_cleanup(run: "Run", output: str, *, auto_approve: bool) -> int:
     from ci3.pipeline.approval import refuse_unless_applyable  # noqa: PLC0415 - boto3: help does not need it
     from ci3.pipeline.run import hold_all  # noqa: PLC0415 - boto3: help does not need it
     from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
     screen = console(sys.stdout if output == "table" else sys.stderr)
     plans = run.make_plans()
-    accounts: Sequence[Account] = [Account(plan=plan) for plan in plans]
-    terminal.show_run(screen, accounts)
-    begun = run.reconcile(plans)
-    reconciled = [one.reconciled for one in begun]
-    terminal.show_reconciled(screen, with_reconciled(accounts, reconciled))
-    if run.has_work(begun):
+    target_results: Sequence[Account] = [Account(plan=plan) for plan in plans]
+    terminal.show_run(screen, target_results)
+    target_runs = run.reconcile(plans)
+    reconciled = [target_run.reconciled for target_run in target_runs]
+    terminal.show_reconciled(screen, with_reconciled(target_results, reconciled))
+    if run.has_work(target_runs):
         if not auto_approve and any(plan.doomed for plan in plans):
-            _ask(plans)
-        accounts = _apply(run, begun, screen, is_fresh=auto_approve)
+            _ask_for_approval(plans)
+        target_results = _apply_plans(run, target_runs, screen, is_fresh=auto_approve)
     else:
-        accounts = hold_all(begun)
-    terminal.show_reconciled(screen, accounts)
-    accounts = with_reconciled(accounts, reconciled)
+        target_results = hold_all(target_runs)
+    terminal.show_reconciled(screen, target_results)
+    target_results = with_reconciled(target_results, reconciled)
     if output == "json":
-        targets = {"targets": list_numbers(accounts)} if run.has_targets else {}
-        click.echo(json.dumps(sum_up(accounts) | targets, indent=2))
+        targets = {"targets": list_numbers(target_results)} if run.has_targets else {}
+        click.echo(json.dumps(sum_up(target_results) | targets, indent=2))
     elif output == "markdown":
-        _show(run, accounts, output)
+        _show_plans(run, target_results, output)
     refuse_unless_applyable(*plans)
-    return exit_code(outcome_of(accounts))
+    return exit_code(outcome_of(target_results))
 
 
-def _open_run(targets: "Sequence[Settings]", saved: "Sequence[Plan]" = ()) -> "Run":
+def _open_run(targets: "Sequence[Settings]", saved_plans: "Sequence[Plan]" = ()) -> "Run":
     from ci3.cli.context import make_cleanup  # noqa: PLC0415 - boto3: help does not need it
     from ci3.pipeline.run import open_run  # noqa: PLC0415 - boto3: help does not need it
 
-    return open_run([make_cleanup(settings) for settings in targets], saved)
+    return open_run([make_cleanup(settings) for settings in targets], saved_plans)
 
 
 @contextmanager
 def _open_saved_run(values: "Values") -> "Iterator[Run]":
-    """Open the run of a plan file or journal where one is named, else one that plans for itself."""
-    given = given_from(values)
-    policy = read_named_policy(given)
-    if journal := text_of(given, "resume"):
-        with _open_resumed_run(journal, policy, given) as run:
+    """Open the run of the journal or the plan file if one is given, else a run that plans."""
+    raw_settings = given_from(values)
+    policy = read_named_policy(raw_settings)
+    if journal := text_of(raw_settings, "resume"):
+        with _open_resumed_run(journal, policy, raw_settings) as run:
             yield run
         return
-    path = named_plan_file(policy, given)
+    path = named_plan_file(policy, raw_settings)
     if not path:
         yield _open_run(targets_from(values))
         return
-    saved = read_saved_plans(path)
-    targets = settings_of_plans(saved, path, {}, policy, given)
-    yield _open_run(targets, saved)
+    saved_plans = read_saved_plans(path)
+    targets = settings_of_plans(saved_plans, path, {}, policy, raw_settings)
+    yield _open_run(targets, saved_plans)
 
 
 @contextmanager
-def _open_resumed_run(path: str, policy: "Policy", given: "Mapping[str, Given]") -> "Iterator[Run]":
+def _open_resumed_run(
+    path: str, policy: "Policy", raw_settings: "Mapping[str, Given]"
+) -> "Iterator[Run]":
     from ci3.cli.context import make_cleanup  # noqa: PLC0415 - boto3: help does not need it
     from ci3.pipeline.journals import reopen_named_journal  # noqa: PLC0415 - pydantic: only a resume reads a journal
     from ci3.pipeline.run import open_run  # noqa: PLC0415 - boto3: help does not need it
 
-    with reopen_named_journal(path, make_cleanup, given) as opened:
-        settings = settings_of_journal(opened.written.header, path, {}, policy, given)
-        yield open_run([make_cleanup(settings)], opened=opened)
+    with reopen_named_journal(path, make_cleanup, raw_settings) as open_journal:
+        settings = settings_of_journal(open_journal.written.header, path, {}, policy, raw_settings)
+        yield open_run([make_cleanup(settings)], opened=open_journal)
 
 
-def _show(run: "Run", accounts: "Sequence[Account]", output: str) -> None:
+def _show_plans(run: "Run", target_results: "Sequence[Account]", output: str) -> None:
     if output == "json":
-        plans = [account.plan for account in accounts]
+        plans = [target_result.plan for target_result in target_results]
         click.echo(dump_plans(plans, has_targets=run.has_targets), nl=False)
     elif output == "markdown":
-        place = Place(budget_bytes=sys.maxsize, how_to_apply=HOW_TO_APPLY)
-        write_markdown(run_markdown(accounts, place))
+        context = Place(budget_bytes=sys.maxsize, how_to_apply=HOW_TO_APPLY)
+        write_markdown(run_markdown(target_results, context))
     else:
         from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
-        terminal.show_run(console(sys.stdout), accounts)
+        terminal.show_run(console(sys.stdout), target_results)
 
 
-def _ask(plans: "Sequence[Plan]") -> None:
+def _ask_for_approval(plans: "Sequence[Plan]") -> None:
     totals = [plan.totals for plan in plans]
-    where = plans[0].target.url if len(plans) == 1 else f"{len(plans)} targets"
-    versions = sum(one.versions_to_delete for one in totals)
-    in_versions = f" in {counted(versions, 'version')}" if versions else ""
-    ruled = sum(one.expire_days is not None for plan in plans for one in plan.doomed)
-    by_s3 = f", {ruled:,} of them by S3 within a day or two" if ruled else ""
+    location = plans[0].target.url if len(plans) == 1 else f"{len(plans)} targets"
+    deployment_count = sum(target_totals.delete for target_totals in totals)
+    object_count = sum(target_totals.objects_to_delete for target_totals in totals)
+    version_count = sum(target_totals.versions_to_delete for target_totals in totals)
+    size_bytes = sum(target_totals.bytes_to_delete for target_totals in totals)
+    in_versions = f" in {counted(version_count, 'version')}" if version_count else ""
+    by_rule_count = sum(
+        decision.expire_days is not None for plan in plans for decision in plan.doomed
+    )
+    by_s3 = f", {by_rule_count:,} of them by S3 within a day or two" if by_rule_count else ""
     ask(
-        f"Delete {counted(sum(one.delete for one in totals), 'deployment')} "
-        f"({counted(sum(one.objects_to_delete for one in totals), 'object')}"
-        f"{in_versions}, "
-        f"{size(sum(one.bytes_to_delete for one in totals))}) from {visible(where)}{by_s3}?",
+        f"Delete {counted(deployment_count, 'deployment')} "
+        f"({counted(object_count, 'object')}{in_versions}, "
+        f"{size(size_bytes)}) from {visible(location)}{by_s3}?",
         "the plan",
         "Nothing was deleted.",
     )
-    if final := sum(plan.totals.delete for plan in plans if plan.deletes_versions):
+    if final_count := sum(plan.totals.delete for plan in plans if plan.deletes_versions):
+        final_deployments = counted(final_count, "deployment")
         ask_for(
-            str(final),
-            f"All versions of {counted(final, 'deployment')} go for good: nothing can bring them "
+            str(final_count),
+            f"All versions of {final_deployments} go for good: nothing can bring them "
             "back. To go on, type how many deployments that are",
             "the plan",
             "Nothing was deleted.",
         )
 
 
-def _apply(
-    run: "Run", begun: "Sequence[Begun]", screen: "Console", *, is_fresh: bool
+def _apply_plans(
+    run: "Run", target_runs: "Sequence[Begun]", screen: "Console", *, is_fresh: bool
 ) -> "Sequence[Account]":
     from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
     try:
-        accounts = run.apply(begun, is_fresh=is_fresh)
-        terminal.show_results(screen, accounts)
+        target_results = run.apply(target_runs, is_fresh=is_fresh)
+        terminal.show_results(screen, target_results)
     except KeyboardInterrupt:
         hint = "If anything was deleted until then, the journal tells."
         show_error(RefusedError("interrupted", hint))
         raise click.exceptions.Exit(ExitCode.PARTIAL) from None
-    return accounts
+    return target_results

@@ -1,4 +1,4 @@
-"""The terminal as the commands see it: consoles, errors and questions."""
+"""Terminal input and output of the commands: consoles, errors and questions."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ OUTPUT = click.option(
 
 
 def console(stream: TextIO) -> "Console":
-    """Make a console; in a workflow's log, one in which nothing reads as a command."""
+    """Create a console; in a workflow's log, one that escapes workflow commands."""
     from rich.console import Console  # noqa: PLC0415 - rich: help and JSON do not need it
 
     if os.environ.get("GITHUB_ACTIONS") == "true":
@@ -43,46 +43,47 @@ def show_error(error: Ci3Error) -> None:
 
 
 def write_markdown(text: str) -> None:
-    """Write Markdown to stdout; in a workflow's log, nothing in it reads as a command."""
+    """Write Markdown to stdout; in a workflow's log, with workflow commands escaped."""
     click.echo("".join(escape_for_log(line) for line in text.splitlines(keepends=True)), nl=False)
 
 
 def escape_for_log(line: str) -> str:
-    """Write a line so that in a workflow's log nothing in it reads as a command."""
+    """Return a line with workflow commands escaped if stdout is a workflow's log."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return line
     return neutral(line)
 
 
-def ask(question: str, what: str, unchanged: str) -> None:
-    """Ask for a yes; anything else, or nobody to ask, is a no.
+def ask(question: str, subject: str, unchanged: str) -> None:
+    """Ask a yes/no question; return if the answer is yes.
 
-    Raises RefusedError then, which says that `what` was not approved, and what is `unchanged`.
+    Raises RefusedError, which names `subject` and the sentence `unchanged`, if the answer is
+    anything else or stdin is not a terminal.
     """
-    _ask(lambda: click.confirm(question, default=False, err=True), what, unchanged)
+    _require_approval(lambda: click.confirm(question, default=False, err=True), subject, unchanged)
 
 
-def ask_for(word: str, question: str, what: str, unchanged: str) -> None:
-    """Ask for a word to be typed, where a yes comes too easily; else as `ask`."""
+def ask_for(expected: str, question: str, subject: str, unchanged: str) -> None:
+    """Ask for `expected` to be typed instead of a yes; else like `require_approval`."""
 
-    def is_typed() -> bool:
-        typed: str = click.prompt(question, default="", show_default=False, err=True)
-        return typed.strip() == word
+    def is_expected_typed() -> bool:
+        answer: str = click.prompt(question, default="", show_default=False, err=True)
+        return answer.strip() == expected
 
-    _ask(is_typed, what, unchanged)
+    _require_approval(is_expected_typed, subject, unchanged)
 
 
-def _ask(is_answered: Callable[[], bool], what: str, unchanged: str) -> None:
+def _require_approval(ask_user: Callable[[], bool], subject: str, unchanged: str) -> None:
     if not sys.stdin.isatty():
         raise RefusedError(
-            f"nobody is here to approve {what}",
+            f"nobody is here to approve {subject}",
             f"{unchanged} Run it on a terminal, or with --auto-approve.",
         )
     try:
-        is_approved = is_answered()
+        is_approved = ask_user()
     except click.Abort as exc:
         if isinstance(exc.__context__, KeyboardInterrupt):
             raise
         is_approved = False
     if not is_approved:
-        raise RefusedError(f"{what} was not approved", unchanged)
+        raise RefusedError(f"{subject} was not approved", unchanged)

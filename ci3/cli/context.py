@@ -1,4 +1,4 @@
-"""The context of a command: its settings with the terminal, the clock and the credentials."""
+"""Creation of a command's target context: settings, progress, clock, credentials, GitHub API."""
 
 import os
 import sys
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 
 def make_cleanup(settings: Settings) -> Cleanup:
-    """Surround settings with this terminal, its clock and, in a workflow, the run's commits."""
+    """Create a target context for this terminal; in a workflow, with the run's commits."""
     commits: tuple[str, ...] = ()
     if os.environ.get("GITHUB_ACTIONS") == "true":
         commits = read_run(os.environ).commits
     return Cleanup(
         settings=settings,
         commits=commits,
-        progress=_progress(),
+        progress=_create_progress(),
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
         github=_open_github(settings, os.environ),
-        credentials=_credentials(settings, os.environ),
+        credentials=_create_credentials(settings, os.environ),
     )
 
 
-def _progress() -> Progress:
-    """Make a bar on a terminal; elsewhere lines, without the libraries of a terminal."""
+def _create_progress() -> Progress:
+    """Return a progress bar on a terminal, else progress lines without loading rich."""
     if sys.stderr.isatty():
         screen = console(sys.stderr)
         if screen.is_terminal:
@@ -51,8 +51,12 @@ def _progress() -> Progress:
     return ProgressLines(lambda line: click.echo(escape_for_log(line), err=True))
 
 
-def _credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials | None:
-    """Find the credentials of the role, if one is named: by GitHub's word, or by those at hand."""
+def _create_credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials | None:
+    """Return credentials of `role-to-assume`, or None if it is not set.
+
+    The role is assumed with GitHub's identity token if there is one, else with the default
+    credential provider chain.
+    """
     if not settings.role_to_assume:
         return None
     from ci3.github.oidc import (  # noqa: PLC0415 - requests: few runs assume a role
@@ -62,7 +66,7 @@ def _credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials 
 
     fetch = None
     if has_identity_tokens(environ):
-        # Not masked: that would write the token to a log which a command may send anywhere.
+        # Not masked: the mask command prints the token to stdout, which may be redirected anywhere.
         tokens = open_identity_tokens(environ, hide=lambda _token: None, sleep=time.sleep)
         fetch = tokens.fetch
     return assume_role(
@@ -75,11 +79,11 @@ def _credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials 
 
 
 def _open_github(settings: Settings, environ: Mapping[str, str]) -> "GitHubApi | None":
-    """Make GitHub's client where a live source asks it and the environment says as whom."""
+    """Return an API client if a live source needs GitHub and the environment has a token."""
     token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN", "")
     repository = environ.get("GITHUB_REPOSITORY", "")
-    is_asked = any(source.kind.is_on_github for source in settings.live_from)
-    if not is_asked or not token or not repository:
+    is_needed = any(source.kind.is_on_github for source in settings.live_from)
+    if not is_needed or not token or not repository:
         return None
     from ci3.github.api import GitHubApi  # noqa: PLC0415 - requests: few runs ask GitHub
 

@@ -1,4 +1,4 @@
-"""The demonstration: an embedded S3 with a bucket of deployments, and ci3's commands run on it."""
+"""The `demo` command: an embedded S3 with a seeded bucket, on which it runs other commands."""
 
 import logging
 import os
@@ -36,25 +36,25 @@ _FILE_SIZES = (4_200, 61_000, 128_000, 17_500, 9_100)
 
 
 def run_demo(run: Callable[[Sequence[str]], int]) -> int:
-    """Seed an embedded S3 and run ci3's commands on it, as a person would; `run` runs one.
+    """Seed an embedded S3 and run commands on it with `run`; return the first exit code not 0.
 
     Raises SettingsError when moto, which embeds the S3, is not installed.
     """
     with tempfile.TemporaryDirectory() as folder, embedded_s3() as endpoint_url:
-        where = ("--bucket-name", BUCKET, "--endpoint-url", endpoint_url)
+        target = ("--bucket-name", BUCKET, "--endpoint-url", endpoint_url)
         rules = ("--keep-count", "4", "--protect", "release-*")
         journal = str(Path(folder, "journal.jsonl"))
         steps: tuple[tuple[str, tuple[str, ...]], ...] = (
             ("A folder for each deployment. What would a cleanup do? This only looks:",
-             ("plan-cleanup", *where, *rules)),
-            ("Why does that one go?", ("explain", "3ad97e1", *where, *rules)),
-            ("What would these rules have done all along?", ("simulate", *where, *rules)),
+             ("plan-cleanup", *target, *rules)),
+            ("Why does that one go?", ("explain", "3ad97e1", *target, *rules)),
+            ("What would these rules have done all along?", ("simulate", *target, *rules)),
             ("Do it (a person would be asked first):",
-             ("cleanup", *where, *rules, "--auto-approve", "--journal-file", journal)),
-            ("What is left:", ("list-deployments", *where)),
+             ("cleanup", *target, *rules, "--auto-approve", "--journal-file", journal)),
+            ("What is left:", ("list-deployments", *target)),
             ("This bucket keeps versions, so that it can be undone:",
              ("restore", journal, "--auto-approve")),
-            ("Everything is back:", ("list-deployments", *where)),
+            ("Everything is back:", ("list-deployments", *target)),
         )  # fmt: skip
         for title, argv in steps:
             shown = " ".join(f"'{word}'" if "*" in word else word for word in argv)
@@ -68,7 +68,7 @@ def run_demo(run: Callable[[Sequence[str]], int]) -> int:
 
 @contextmanager
 def embedded_s3() -> Iterator[str]:
-    """Run an S3 in this process, seeded; gives its address."""
+    """Run a seeded S3 in this process; yield its address."""
     try:
         from moto.server import ThreadedMotoServer  # noqa: PLC0415 - an extra, and large
     except ImportError as exc:
@@ -101,23 +101,23 @@ _OTHER_CREDENTIALS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_END
 
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables, and take real credentials out, for a while."""
+    """Set environment variables and remove real credentials; restore both at the end."""
     names = (*values, *_OTHER_CREDENTIALS)
-    before = {name: os.environ.get(name) for name in names}
+    previous_values = {name: os.environ.get(name) for name in names}
     for name in names:
         os.environ.pop(name, None)
     os.environ.update(values)
     try:
         yield
     finally:
-        for name, value in before.items():
+        for name, value in previous_values.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
 
 
 def _seed(now: datetime) -> None:
-    """Fill the bucket; ages are set in the embedded S3 itself, since S3's API can't."""
+    """Fill the bucket. Ages are set in moto's backend, since S3's API cannot set them."""
     from moto.core.models import DEFAULT_ACCOUNT_ID  # noqa: PLC0415 - an extra, and large
     from moto.s3.models import s3_backends  # noqa: PLC0415 - an extra, and large
 
@@ -139,15 +139,20 @@ def _seed(now: datetime) -> None:
 
 
 def _hide_emptied_folders(backend: Any) -> None:  # noqa: ANN401 - moto has no stubs
-    """List as S3 does: moto also names folders in which all is hidden by delete markers."""
+    """Make listings omit folders in which delete markers hide every object, as in S3.
+
+    moto lists such folders as common prefixes.
+    """
     from moto.s3.models import FakeKey  # noqa: PLC0415 - an extra, and large
 
-    list_all = backend.list_objects
+    list_unfiltered = backend.list_objects
 
-    def list_objects(bucket: Any, *how: object, **more: object) -> tuple[Any, ...]:  # noqa: ANN401 - as above
-        keys, folders, *rest = list_all(bucket, *how, **more)
-        there = [name for name, key in bucket.keys.items() if isinstance(key, FakeKey)]
-        folders = [one for one in folders if any(name.startswith(one) for name in there)]
-        return keys, folders, *rest
+    def list_objects(bucket: Any, *args: object, **kwargs: object) -> tuple[Any, ...]:  # noqa: ANN401 - as above
+        keys, folders, *other_values = list_unfiltered(bucket, *args, **kwargs)
+        existing_keys = [name for name, key in bucket.keys.items() if isinstance(key, FakeKey)]
+        folders = [
+            folder for folder in folders if any(name.startswith(folder) for name in existing_keys)
+        ]
+        return keys, folders, *other_values
 
     backend.list_objects = list_objects

@@ -1,4 +1,4 @@
-"""The command that examines a bucket, and says what stands in ci3's way."""
+"""The command `doctor`, which examines buckets and reports findings."""
 
 import sys
 
@@ -44,6 +44,6 @@ def doctor(*, output: str, **values: str | bool | None) -> int:
     elif output == "markdown":
         write_markdown(checkup_markdown(checkups, Place(budget_bytes=sys.maxsize)))
     else:
-        for one in checkups:
-            show_checkup(console(sys.stdout), one)
+        for checkup in checkups:
+            show_checkup(console(sys.stdout), checkup)
     return exit_code(checkups)

@@ -1,4 +1,4 @@
-"""The command that prints the permissions that ci3 needs, ready to be pasted into IAM."""
+"""The command `iam-policy`, which prints IAM policies for ci3's role."""
 
 import json
 import re
@@ -70,21 +70,22 @@ def iam_policy(
       ci3 iam-policy apply --bucket-name my-site --prefix app --protect 'release-*'
       ci3 iam-policy --trust octo-org/my-site:environment:production
     """
-    account = _account(account_id, str(values.get("role_to_assume") or ""))
+    account = _resolve_account(account_id, str(values.get("role_to_assume") or ""))
     if trust:
         if purpose:
             raise click.UsageError(f"--trust stands in place of {purpose}: run it twice")
-        _show(_trust_policy(trust, account, str(values.get("region") or "")))
+        _print_policy(_build_trust_policy(trust, account, str(values.get("region") or "")))
         return
     if not purpose:
         raise click.UsageError(f"Say for what: {', '.join(_PURPOSES)}, or --trust.")
     scopes = [
-        _scope(settings, account, insists=insist_on_conditions) for settings in targets_from(values)
+        _build_scope(settings, account, requires_conditions=insist_on_conditions)
+        for settings in targets_from(values)
     ]
-    _show(policy_for(Purpose(purpose), scopes))
+    _print_policy(policy_for(Purpose(purpose), scopes))
 
 
-def _scope(settings: "Settings", account: str, *, insists: bool) -> "Scope":
+def _build_scope(settings: "Settings", account: str, *, requires_conditions: bool) -> "Scope":
     return Scope(
         bucket=settings.bucket,
         prefix=settings.prefix,
@@ -95,11 +96,11 @@ def _scope(settings: "Settings", account: str, *, insists: bool) -> "Scope":
         inventory=settings.inventory,
         stores_journal=is_address(settings.journal_file),
         delete_versions=settings.delete_versions,
-        insists_on_condition=insists,
+        insists_on_condition=requires_conditions,
     )
 
 
-def _trust_policy(text: str, account: str, region: str) -> "Policy":
+def _build_trust_policy(text: str, account: str, region: str) -> "Policy":
     try:
         trust = Trust.parse(text)
     except ValueError as exc:
@@ -109,16 +110,16 @@ def _trust_policy(text: str, account: str, region: str) -> "Policy":
     return trust_policy(trust, account=account, partition=Scope(bucket="", region=region).partition)
 
 
-def _account(account_id: str | None, role: str) -> str:
+def _resolve_account(account_id: str | None, role: str) -> str:
     if account_id and not re.fullmatch("[0-9]{12}", account_id):
         raise SettingsError(
             f"option --account-id: {account_id!r} is no AWS account", "It has 12 digits."
         )
-    found = re.match(r"arn:[a-z-]+:iam::([0-9]{12}):", role)
-    return account_id or (found[1] if found else "")
+    match = re.match(r"arn:[a-z-]+:iam::([0-9]{12}):", role)
+    return account_id or (match[1] if match else "")
 
 
-def _show(policy: "Policy") -> None:
+def _print_policy(policy: "Policy") -> None:
     text = json.dumps(policy.document, indent=2, ensure_ascii=False)
     click.echo(text)
     notes = list(policy.notes)

@@ -1,4 +1,4 @@
-"""The commands that look at a bucket and explain: they list, and can't delete."""
+"""The read-only commands `list-deployments`, `list-objects` and `explain`."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -40,18 +40,22 @@ def list_deployments(*, output: str, **values: str | None) -> int:
       ci3 list-deployments --bucket-name my-site --prefix app
     """
     targets = targets_from(values)
-    code = ExitCode.DONE
+    exit_code = ExitCode.DONE
     inventories = []
     for settings in targets:
-        cleanup = make_cleanup(settings)
-        inventory = cleanup.take_inventory(cleanup.open_bucket())
-        for hole in inventory.holes:
-            show_error(AccessError(f"{hole.name} could not be listed: {hole.reason}", ""))
-            code = ExitCode.ACCESS
+        target_context = make_cleanup(settings)
+        inventory = target_context.take_inventory(target_context.open_bucket())
+        for unlisted_folder in inventory.holes:
+            show_error(
+                AccessError(
+                    f"{unlisted_folder.name} could not be listed: {unlisted_folder.reason}", ""
+                )
+            )
+            exit_code = ExitCode.ACCESS
         inventories.append((settings.url, newest_first(inventory.deployments), inventory.ignored))
     if output == "json":
         click.echo(dump_inventories(inventories, has_targets=targets[0].has_targets), nl=False)
-        return code
+        return exit_code
     for url, deployments, _ in inventories:
         if output == "markdown":
             write_markdown(deployments_markdown(deployments, url if len(inventories) > 1 else ""))
@@ -60,7 +64,7 @@ def list_deployments(*, output: str, **values: str | None) -> int:
 
             title = url if len(inventories) > 1 else ""
             terminal.show_deployments(console(sys.stdout), deployments, title)
-    return code
+    return exit_code
 
 
 @with_options((*TARGET_SETTINGS, "policy-file"))
@@ -76,19 +80,19 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
     """
     folder = name.rstrip("/")
     targets = targets_from(values)
-    found = []
+    listings = []
     for settings in targets if folder else ():
         bucket = make_cleanup(settings).open_bucket()
         _, objects = list_deployment(bucket, folder, f"{settings.prefix}{folder}/")
         if objects:
-            found.append((settings.url, objects))
-    if not found:
+            listings.append((settings.url, objects))
+    if not listings:
         raise _not_found(name, targets)
     if output == "json":
-        click.echo(dump_objects(folder, found, has_targets=targets[0].has_targets), nl=False)
+        click.echo(dump_objects(folder, listings, has_targets=targets[0].has_targets), nl=False)
         return
-    for url, objects in found:
-        title = url if len(found) > 1 else ""
+    for url, objects in listings:
+        title = url if len(listings) > 1 else ""
         if output == "markdown":
             write_markdown(objects_markdown(objects, title))
         else:
@@ -112,20 +116,20 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
     """
     folder = name.rstrip("/")
     targets = targets_from(values)
-    found, why = [], ""
+    explanations, ignored_reason = [], ""
     for settings in targets:
-        cleanup = make_cleanup(settings)
-        explanation = cleanup.explain(cleanup.open_bucket(), folder)
+        target_context = make_cleanup(settings)
+        explanation = target_context.explain(target_context.open_bucket(), folder)
         if isinstance(explanation, str):
-            why = why or explanation
+            ignored_reason = ignored_reason or explanation
         else:
-            found.append((settings.url, explanation))
-    if not found:
-        raise _not_found(name, targets, why)
+            explanations.append((settings.url, explanation))
+    if not explanations:
+        raise _not_found(name, targets, ignored_reason)
     if output == "json":
-        click.echo(dump_explanations(found, has_targets=targets[0].has_targets), nl=False)
+        click.echo(dump_explanations(explanations, has_targets=targets[0].has_targets), nl=False)
         return
-    for url, explanation in found:
+    for url, explanation in explanations:
         title = url if len(targets) > 1 else ""
         if output == "markdown":
             write_markdown(explanation_markdown(explanation, title))
@@ -135,13 +139,16 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
             terminal.show_explanation(console(sys.stdout), explanation, title)
 
 
-def _not_found(name: str, targets: "tuple[Settings, ...]", why: str = "") -> SettingsError:
-    where = ", ".join(one.url for one in targets)
-    if why:
+def _not_found(
+    name: str, targets: "tuple[Settings, ...]", ignored_reason: str = ""
+) -> SettingsError:
+    urls = ", ".join(settings.url for settings in targets)
+    if ignored_reason:
         return SettingsError(
-            f"{name!r} in {where} is no deployment: {why}", "It is never deleted as it is."
+            f"{name!r} in {urls} is no deployment: {ignored_reason}",
+            "It is never deleted as it is.",
         )
     return SettingsError(
-        f"there is no deployment {name!r} in {where}",
+        f"there is no deployment {name!r} in {urls}",
         "ci3 list-deployments shows which there are.",
     )

@@ -1,11 +1,11 @@
-"""The terminal's face: `ci3` and its commands."""
+"""Entry point of the command line: `ci3`, its commands and its exit codes."""
 
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -54,43 +54,46 @@ _COMMANDS = {
     ),
     "iam-policy": ("iam_policy", "Print the least that ci3 must be allowed, as an IAM policy."),
 }
-"""In which module each command is, and its first sentence: what the list of them shows."""
+"""Module of each command in `ci3.cli`, and its first sentence, for the list of commands."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; give its exit code, never a traceback for what a user or S3 can cause."""
+    """Run a command and return its exit code; print a traceback only for a bug in ci3."""
     look_seldom()
     try:
-        _mind_closed_streams()
+        _replace_closed_streams()
         signal.signal(signal.SIGTERM, _interrupt)
-        answer = _cli.main(args=argv, prog_name="ci3", standalone_mode=False)
+        result = _cli.main(args=argv, prog_name="ci3", standalone_mode=False)
     except Ci3Error as exc:
         show_error(exc)
         return exc.exit_code
     except click.UsageError as exc:
-        where = f"{exc.ctx.command_path}: " if exc.ctx else ""
-        help_of = f"{exc.ctx.command_path} --help" if exc.ctx else "ci3 --help"
-        message = f"{where}{exc.format_message()}"
-        show_error(SettingsError(message, f"See {help_of}."))
+        prefix = f"{exc.ctx.command_path}: " if exc.ctx else ""
+        help_command = f"{exc.ctx.command_path} --help" if exc.ctx else "ci3 --help"
+        message = f"{prefix}{exc.format_message()}"
+        show_error(SettingsError(message, f"See {help_command}."))
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         show_error(RefusedError("interrupted", "Nothing was deleted."))
         return ExitCode.INTERRUPTED
-    except (BrokenPipeError, SystemExit):  # rich makes the one into the other
-        sys.stdout = sys.stderr  # so that the interpreter's last flush meets no closed pipe
+    except (BrokenPipeError, SystemExit):  # rich raises SystemExit on a broken pipe
+        sys.stdout = sys.stderr  # the interpreter flushes stdout at exit, and the pipe is closed
         return ExitCode.BROKEN_PIPE
-    except Exception as exc:  # noqa: BLE001 - the face is where a bug of ours ends
+    except Exception as exc:  # noqa: BLE001 - the last handler, which reports bugs
         _show_bug(exc)
         return ExitCode.BUG
-    return int(answer) if isinstance(answer, int) else ExitCode.DONE
+    return int(result) if isinstance(result, int) else ExitCode.DONE
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _mind_closed_streams() -> None:
-    """Do without what is to be read or told beside; what was asked for must be shown."""
+def _replace_closed_streams() -> None:
+    """Replace a closed stdin or stderr by the null device.
+
+    Raises SettingsError if stdout is closed, since the result could not be shown.
+    """
     if sys.stdin is None:
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
     if sys.stderr is None:
@@ -110,35 +113,33 @@ def _show_bug(exc: Exception) -> None:
     show_error(Ci3Error(f"a bug in ci3: {type(exc).__name__}", hint))
 
 
-class _Later(click.Command):
-    """A command that is imported once it is called."""
+class _LazyGroup(click.Group):
+    """Group that imports the module of a command when the command is called.
 
-    def __init__(self, name: str, module: str, first_sentence: str) -> None:
-        super().__init__(name, help=first_sentence)
-        self._module = module
-        self._attribute = name.replace("-", "_")
+    Like the LazyGroup of click's documentation, but the group's help shows the first sentences in
+    `_COMMANDS`. That one imports every command for its help, and with them boto3 and rich.
+    Source: https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
+    """
 
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,  # noqa: ANN401 - as click has it
-    ) -> click.Context:
-        """Read the words of a call, as the command itself does."""
-        return self.load().make_context(info_name, args, parent, **extra)
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command to call, imported."""
+        name, command, remaining_args = super().resolve_command(ctx, args)
+        if name in _COMMANDS:
+            command = _import_command(name)
+        return name, command, remaining_args
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
-        """Be the command itself."""
-        return ctx.command.invoke(ctx)
 
-    def load(self) -> click.Command:
-        """Import the command itself."""
-        command: click.Command = getattr(import_module(f"ci3.cli.{self._module}"), self._attribute)
-        return command
+def _import_command(name: str) -> click.Command:
+    module, _ = _COMMANDS[name]
+    attribute = name.replace("-", "_")
+    command: click.Command = getattr(import_module(f"ci3.cli.{module}"), attribute)
+    return command
 
 
 @click.group(
+    cls=_LazyGroup,
     invoke_without_command=True,
     help=_EXAMPLES,
     epilog=_EXIT_CODES,
@@ -152,14 +153,14 @@ def _cli(context: click.Context) -> None:
         context.exit(ExitCode.USAGE)
 
 
-for _name, (_module, _first_sentence) in _COMMANDS.items():
-    _cli.add_command(_Later(_name, _module, _first_sentence))
+for _name, (_, _first_sentence) in _COMMANDS.items():
+    _cli.add_command(click.Command(_name, help=_first_sentence))  # replaced when it is called
 
 
 @_cli.command("demo")
 def _demo() -> int:
     """Try ci3 on an embedded S3, no account needed."""
-    from ci3.cli.demo import run_demo  # noqa: PLC0415 - loaded when called, as all commands
+    from ci3.cli.demo import run_demo  # noqa: PLC0415 - loaded when called, like all commands
 
     return run_demo(main)
 

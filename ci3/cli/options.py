@@ -1,4 +1,4 @@
-"""The settings as the command line's options, and back."""
+"""Conversion of settings to command-line options, and of option values to settings."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,22 +12,22 @@ from ci3.config.targets import resolve_targets
 from ci3.core.model.policy import Origin
 
 TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url", "role-to-assume")
-"""What says where the deployments are, and as whom they are looked at."""
-_OF_DOCTOR = ("probe-deletes",)
+"""Settings that locate the deployments and select the credentials."""
+_DOCTOR_SETTINGS = ("probe-deletes",)
 
 
 def with_options(names: Sequence[str]) -> Callable[[click.Command], click.Command]:
-    """Give a command the options of settings, in the settings' order."""
+    """Return a decorator that adds the options of the named settings, in the settings' order."""
 
     def decorate(command: click.Command) -> click.Command:
-        made = [_option(setting) for setting in SETTINGS if setting.name in names]
-        command.params[:0] = made
+        options = [_create_option(setting) for setting in SETTINGS if setting.name in names]
+        command.params[:0] = options
         return command
 
     return decorate
 
 
-def _option(setting: Setting) -> click.Option:
+def _create_option(setting: Setting) -> click.Option:
     default = setting.default_doc.replace("`", "")
     note = "" if default == "–" else f"  [{'' if setting.is_required else 'default: '}{default}]"
     if setting.kind is Kind.FLAG:
@@ -43,27 +43,31 @@ def _option(setting: Setting) -> click.Option:
 
 
 def names_of_options(*, besides: Sequence[str] = ()) -> tuple[str, ...]:
-    """Name the settings that have an option and are about a cleanup, besides some."""
-    left_out = (*besides, *_OF_DOCTOR)
-    return tuple(one.name for one in SETTINGS if one.options and one.name not in left_out)
+    """Return the names of a cleanup's settings that have an option, without the excluded ones."""
+    left_out = (*besides, *_DOCTOR_SETTINGS)
+    return tuple(
+        setting.name for setting in SETTINGS if setting.options and setting.name not in left_out
+    )
 
 
 Values = Mapping[str, str | Sequence[str] | bool | None]
 
 
 def given_from(values: Values) -> dict[str, Given]:
-    """Collect by name what click gives a command."""
-    given = {}
+    """Return the raw settings, by name, from the values that click passes to a command."""
+    raw_settings = {}
     for setting in SETTINGS:
         value = values.get(setting.field)
         if value:
             texts = (value,) if isinstance(value, str) else ("true",) if value is True else value
-            where = f"option {setting.options[0]}"
-            given[setting.name] = Given(texts=tuple(texts), origin=Origin.OPTION, where=where)
-    return given
+            location = f"option {setting.options[0]}"
+            raw_settings[setting.name] = Given(
+                texts=tuple(texts), origin=Origin.OPTION, where=location
+            )
+    return raw_settings
 
 
 def targets_from(values: Values) -> tuple[Settings, ...]:
-    """Make every target's settings of the values that click gives, and of the policy file."""
-    given = given_from(values)
-    return resolve_targets({}, read_named_policy(given), given)
+    """Return the settings of every target, from the options and the policy file."""
+    raw_settings = given_from(values)
+    return resolve_targets({}, read_named_policy(raw_settings), raw_settings)

@@ -1,4 +1,4 @@
-"""The command that brings back what a run deleted, where S3 can undo it."""
+"""The command `restore`, which removes the delete markers that a run created."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -70,13 +70,13 @@ def restore(
       ci3 restore --run-id 20261123T100000Z-1a2b3c4d --bucket-name my-site
       ci3 restore ab12cd3 --deleted-since 2h --bucket-name my-site
     """
-    with _open_deletions(source, run_id, deleted_since, values) as (cleanup, deletions):
+    with _open_source(source, run_id, deleted_since, values) as (target_context, restore_source):
         restoration = Restoration(
-            reader=cleanup.open_bucket(),
-            deletions=deletions,
-            progress=cleanup.progress,
-            sleep=cleanup.sleep,
-            concurrency=cleanup.settings.concurrency,
+            reader=target_context.open_bucket(),
+            deletions=restore_source,
+            progress=target_context.progress,
+            sleep=target_context.sleep,
+            concurrency=target_context.settings.concurrency,
         )
         plan = restoration.plan()
         screen = console(sys.stdout if output == "table" else sys.stderr)
@@ -84,63 +84,76 @@ def restore(
         restored = None
         if plan.has_work:
             if not auto_approve:
-                _ask(plan)
+                _ask_for_approval(plan)
             restored = restoration.run(plan)
             show_restored(screen, restored)
-    _show(plan, restored, output)
+    _show_result(plan, restored, output)
     refuse_unless_restorable(plan)
     return exit_code(restored) if restored else ExitCode.DONE
 
 
 @contextmanager
-def _open_deletions(
+def _open_source(
     source: str, run_id: str, deleted_since: str, values: Mapping[str, str | None]
 ) -> "Iterator[tuple[Cleanup, RestoreSource]]":
-    """Find what is to be undone, and where; exactly one way of naming it may be used."""
-    given = given_from(values)
+    """Yield the target and the source of a restore.
+
+    Raises SettingsError unless exactly one of these combinations is given:
+
+    | source      | --run-id | --deleted-since | restores                              |
+    |-------------|----------|-----------------|---------------------------------------|
+    | a journal   |          |                 | what the journal's run deleted        |
+    |             | an id    |                 | what the run of that id deleted       |
+    | deployment  |          | a time          | what was deleted in it since the time |
+    """
+    raw_settings = given_from(values)
     if run_id and deleted_since:
         raise SettingsError("--run-id and --deleted-since exclude each other", "Name one of them.")
     if deleted_since:
-        cleanup = make_cleanup(resolve(given))
-        yield cleanup, _deletions_since(cleanup, source, deleted_since)
+        target_context = make_cleanup(resolve(raw_settings))
+        yield target_context, _find_time_range_source(target_context, source, deleted_since)
     elif run_id:
         if source:
             raise SettingsError("--run-id takes no JOURNAL beside it", "Name one of them.")
-        settings = resolve(given)
-        cleanup = make_cleanup(settings)
-        place = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
-        journal = read_stored_journal(cleanup.open_bucket(), place)
-        yield cleanup, source_from_journal(journal)
+        settings = resolve(raw_settings)
+        target_context = make_cleanup(settings)
+        location = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
+        journal = read_stored_journal(target_context.open_bucket(), location)
+        yield target_context, source_from_journal(journal)
     else:
         if not source:
             hint = "Name the journal that the run has written, or its --run-id. See --help."
             raise SettingsError("there is nothing to restore from", hint)
-        reached = ACCESS_SETTINGS if is_address(source) else ()
-        if extra := [
-            name for name in given if name in JOURNAL_TARGET_SETTINGS and name not in reached
+        access_settings = ACCESS_SETTINGS if is_address(source) else ()
+        if extra_names := [
+            name
+            for name in raw_settings
+            if name in JOURNAL_TARGET_SETTINGS and name not in access_settings
         ]:
             raise SettingsError(
-                f"{extra[0]} was given, and the target is the one that the journal names",
+                f"{extra_names[0]} was given, and the target is the one that the journal names",
                 "Leave it out; or name the run with --run-id instead.",
             )
-        with open_named_journal(source, make_cleanup, given) as journal:
-            settings = resolve(settings_of_journal_target(journal.header.target, source), given)
+        with open_named_journal(source, make_cleanup, raw_settings) as journal:
+            settings = resolve(
+                settings_of_journal_target(journal.header.target, source), raw_settings
+            )
             yield make_cleanup(settings), source_from_journal(journal)
 
 
-def _deletions_since(cleanup: "Cleanup", source: str, text: str) -> "RestoreSource":
+def _find_time_range_source(target_context: "Cleanup", source: str, text: str) -> "RestoreSource":
     name = source.rstrip("/")
     if not name or "/" in name or name == JOURNAL_FOLDER:
         raise SettingsError(
             f"--deleted-since needs the NAME of one deployment, and {source!r} is none",
             "Name its folder, without the prefix.",
         )
-    target = cleanup.open_bucket().target(cleanup.settings.prefix)
-    return source_since(target=target, name=name, since=_parse_since(text, cleanup.clock()))
+    target = target_context.open_bucket().target(target_context.settings.prefix)
+    return source_since(target=target, name=name, since=_parse_since(text, target_context.clock()))
 
 
 def _parse_since(text: str, now: datetime) -> datetime:
-    """Read a time, or how long ago it was."""
+    """Parse a duration before `now`, such as `2h`, or an ISO 8601 time with a time zone."""
     try:
         return now - Duration.parse(text).length
     except ValueError:
@@ -160,21 +173,21 @@ def _parse_since(text: str, now: datetime) -> datetime:
     return since.astimezone(UTC)
 
 
-def _ask(plan: "UndoPlan") -> None:
+def _ask_for_approval(plan: "UndoPlan") -> None:
     rules = f"Take away {counted(len(plan.rules), 'lifecycle rule')}" if plan.rules else ""
     objects = f"{counted(plan.object_count, 'object')} ({size(plan.size_bytes)})"
     if plan.object_count:
-        what = f"{rules}, and bring back {objects}" if rules else f"Bring back {objects}"
+        question = f"{rules}, and bring back {objects}" if rules else f"Bring back {objects}"
     else:
-        what = rules
+        question = rules
     ask(
-        f"{what} in {visible(plan.target.url)}?",
+        f"{question} in {visible(plan.target.url)}?",
         "it",
         "Nothing was restored.",
     )
 
 
-def _show(plan: "UndoPlan", restored: "Restored | None", output: str) -> None:
+def _show_result(plan: "UndoPlan", restored: "Restored | None", output: str) -> None:
     if output == "json":
         click.echo(undo_json(plan, restored), nl=False)
     elif output == "markdown":

@@ -1,4 +1,4 @@
-"""The command that replays a bucket's history under a policy, or under two."""
+"""The command `simulate`, which replays a bucket's history under one or two policies."""
 
 import json
 import sys
@@ -23,9 +23,9 @@ from ci3.report.simulation import Replayed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    _Sides = tuple[Settings, Replayed, Replayed | None]
+    _Comparison = tuple[Settings, Replayed, Replayed | None]
 
-_NOT_ASKED = (
+_UNUSED_SETTINGS = (
     "resume",
     "plan-file",
     "journal-file",
@@ -40,7 +40,7 @@ _NOT_ASKED = (
 )
 
 
-@with_options(names_of_options(besides=_NOT_ASKED))
+@with_options(names_of_options(besides=_UNUSED_SETTINGS))
 @click.command("simulate")
 @click.option("--against", metavar="POLICY-FILE", help="Another policy to compare with.")
 @OUTPUT
@@ -55,57 +55,69 @@ def simulate(*, against: str | None, output: str, **values: str | None) -> None:
       ci3 simulate --bucket-name my-site --keep-within 14d --against policy.yml
     """
     targets = targets_from(values)
-    _show([_replay_sides(settings, against) for settings in targets], output)
+    _show_comparisons([_simulate_target(settings, against) for settings in targets], output)
 
 
-def _replay_sides(settings: Settings, against: str | None) -> "_Sides":
-    cleanup = make_cleanup(settings)
-    other = _other_settings(settings, against) if against else settings
-    inventory = cleanup.take_inventory(cleanup.open_bucket())
-    one = Replayed(simulation=cleanup.simulate(inventory))
-    if not against:
-        return settings, one, None
-    other_cleanup = make_cleanup(other)
-    if (other.match, other.required_file) != (settings.match, settings.required_file):
-        inventory = other_cleanup.take_inventory(other_cleanup.open_bucket())
-    beside = Replayed(simulation=other_cleanup.simulate(inventory), policy_file=against)
-    return settings, one, beside
+def _simulate_target(settings: Settings, policy_file: str | None) -> "_Comparison":
+    target_context = make_cleanup(settings)
+    alternative_settings = (
+        _read_alternative_settings(settings, policy_file) if policy_file else settings
+    )
+    inventory = target_context.take_inventory(target_context.open_bucket())
+    primary = Replayed(simulation=target_context.simulate(inventory))
+    if not policy_file:
+        return settings, primary, None
+    alternative_context = make_cleanup(alternative_settings)
+    if (alternative_settings.match, alternative_settings.required_file) != (
+        settings.match,
+        settings.required_file,
+    ):
+        inventory = alternative_context.take_inventory(alternative_context.open_bucket())
+    alternative = Replayed(
+        simulation=alternative_context.simulate(inventory), policy_file=policy_file
+    )
+    return settings, primary, alternative
 
 
-def _other_settings(settings: Settings, path: str) -> Settings:
-    """Read another policy file for the same place; rules alone are enough."""
-    place = {
+def _read_alternative_settings(settings: Settings, path: str) -> Settings:
+    """Return the settings for the same target from another policy file, which may lack targets.
+
+    Raises SettingsError if the file has targets and this one is not among them.
+    """
+    target_settings = {
         name: Given(texts=(text,), origin=Origin.OPTION, where=f"option --{name}")
         for name in TARGET_SETTINGS
         if (text := getattr(settings, name.replace("-", "_")))
     }
     policy = read_policy_file(path)
-    others = resolve_targets(place, policy, place if not policy.targets else {})
-    for other in others:
-        if (other.bucket, other.prefix) == (settings.bucket, settings.prefix):
-            return other
+    candidates = resolve_targets(
+        target_settings, policy, target_settings if not policy.targets else {}
+    )
+    for candidate in candidates:
+        if (candidate.bucket, candidate.prefix) == (settings.bucket, settings.prefix):
+            return candidate
     raise SettingsError(
         f"{path} has no target s3://{settings.bucket}/{settings.prefix} to compare with",
         "Name a policy file with this target, or with rules alone.",
     )
 
 
-def _show(sides: "Sequence[_Sides]", output: str) -> None:
+def _show_comparisons(comparisons: "Sequence[_Comparison]", output: str) -> None:
     if output == "json":
-        shown: list[Mapping[str, object]] = [
-            {"url": settings.url, **json.loads(simulation.simulation_json(one, other))}
-            for settings, one, other in sides
+        targets: list[Mapping[str, object]] = [
+            {"url": settings.url, **json.loads(simulation.simulation_json(primary, alternative))}
+            for settings, primary, alternative in comparisons
         ]
-        content = {"targets": shown} if sides[0][0].has_targets else shown[0]
+        content = {"targets": targets} if comparisons[0][0].has_targets else targets[0]
         click.echo(json.dumps(content, indent=2))
         return
-    for settings, one, other in sides:
-        title = settings.url if len(sides) > 1 else ""
+    for settings, primary, alternative in comparisons:
+        title = settings.url if len(comparisons) > 1 else ""
         if output == "markdown":
-            head = f"### {code(title)}\n\n" if title else ""
-            write_markdown(head + simulation.simulation_markdown(one, other))
+            heading = f"### {code(title)}\n\n" if title else ""
+            write_markdown(heading + simulation.simulation_markdown(primary, alternative))
         else:
             screen = console(sys.stdout)
             if title:
                 screen.print(f"\n{visible(title)}", markup=False)
-            simulation.show_simulation(screen, one, other)
+            simulation.show_simulation(screen, primary, alternative)
