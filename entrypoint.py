@@ -1,4 +1,4 @@
-"""Where the container starts: with arguments it is the command, without them the action."""
+"""Entry point of the container: the command with arguments, the action without them."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def main(arguments: Sequence[str], environment_names: Iterable[str]) -> int:
-    """Run the face that is asked for, and return its exit code."""
+    """Run the command or the action, and return its exit code."""
     if arguments:
         return run_command(arguments)
     if is_workflow(environment_names):
@@ -15,22 +15,22 @@ def main(arguments: Sequence[str], environment_names: Iterable[str]) -> int:
 
 
 def is_workflow(environment_names: Iterable[str]) -> bool:
-    """Tell whether a runner started this container, and not a person."""
+    """Return True if a workflow's runner started the container."""
     return any(name == "GITHUB_ACTIONS" or name.startswith("INPUT_") for name in environment_names)
 
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Be the command `ci3`."""
+    """Run the command `ci3` and return its exit code."""
     from ci3.cli.main import main as command  # noqa: PLC0415 - the action does not load it
 
     return command(list(arguments))
 
 
 def run_action() -> int:
-    """Be the action, whose inputs stand in the environment."""
-    from ci3.gc_tuning import look_seldom  # noqa: PLC0415 - as below
+    """Run the action, whose inputs are in the environment, and return its exit code."""
+    from ci3.gc_tuning import look_seldom  # noqa: PLC0415 - see below
 
-    look_seldom()  # before the imports, whose many objects all stay
+    look_seldom()  # before the imports, which allocate many long-lived objects
     from ci3.action.main import main as action  # noqa: PLC0415 - the command does not load it
 
     return action()

@@ -1,4 +1,4 @@
-"""`mode: doctor`: a workflow's step that examines the buckets, and says what stands in the way."""
+"""Step with `mode: doctor`: examines the buckets and reports findings."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,27 +15,27 @@ from ci3.report.doctor import checkup_markdown, show_checkup
 from ci3.report.markdown_format import Place
 
 EXAMINED: Final = "examined"
-"""The outcome where nothing is in the way."""
+"""Outcome of a step without a problem."""
 
 
 def doctor_step(
-    cleanups: Sequence[Cleanup], *, console: Console, runner: Runner, run_url: str
+    target_contexts: Sequence[Cleanup], *, console: Console, runner: Runner, run_url: str
 ) -> ExitCode:
-    """Examine every target: findings in log and summary, warnings and problems as annotations."""
-    checkups = [check_up(cleanup) for cleanup in cleanups]
+    """Examine every target; write findings to log and summary, and annotate the serious ones."""
+    checkups = [check_up(target_context) for target_context in target_contexts]
     for checkup in checkups:
         show_checkup(console, checkup)
-    place = Place(budget_bytes=SUMMARY_LIMIT_BYTES, run_url=run_url)
-    runner.write_summary(checkup_markdown(checkups, place))
+    context = Place(budget_bytes=SUMMARY_LIMIT_BYTES, run_url=run_url)
+    runner.write_summary(checkup_markdown(checkups, context))
     for checkup in checkups:
-        where = f"{checkup.url}: " if len(checkups) > 1 else ""
-        for one in checkup.findings:
-            told = f"{where}{one.told}"
-            if one.level is Level.PROBLEM:
-                runner.fail(told)
-            elif one.level is Level.WARNING:
-                runner.warn(told)
-    code = exit_code(checkups)
-    ended = {ExitCode.DONE: EXAMINED, ExitCode.REFUSED: Outcome.REFUSED}
-    runner.set_output("outcome", ended.get(code, Outcome.FAILED))
-    return code
+        prefix = f"{checkup.url}: " if len(checkups) > 1 else ""
+        for finding in checkup.findings:
+            message = f"{prefix}{finding.told}"
+            if finding.level is Level.PROBLEM:
+                runner.fail(message)
+            elif finding.level is Level.WARNING:
+                runner.warn(message)
+    step_exit_code = exit_code(checkups)
+    outcomes = {ExitCode.DONE: EXAMINED, ExitCode.REFUSED: Outcome.REFUSED}
+    runner.set_output("outcome", outcomes.get(step_exit_code, Outcome.FAILED))
+    return step_exit_code

@@ -1,4 +1,4 @@
-"""The workflow's face: inputs in; log, summary, comment, outputs and exit code out."""
+"""Entry point of the action: runs a step from its inputs and returns the exit code."""
 
 import os
 import signal
@@ -45,16 +45,16 @@ if TYPE_CHECKING:
 
 # A cancelled step gets SIGINT, after 7.5 seconds SIGTERM, after 2.5 more SIGKILL:
 # https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_CANCEL_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 LOG_WIDTH = 160
-JOURNAL = "If anything was deleted until then, the journal tells."
+JOURNAL_HINT = "If anything was deleted until then, the journal tells."
 
 
 def main() -> int:
-    """Run the action in the environment of a workflow's step; give its exit code."""
-    for one in _SIGNALS:
-        signal.signal(one, _interrupt)
+    """Run the action in the environment of a workflow's step; return the exit code."""
+    for signal_number in _CANCEL_SIGNALS:
+        signal.signal(signal_number, _interrupt)
     runner = Runner(os.environ.get("GITHUB_STEP_SUMMARY", ""))
     reporter = Reporter(runner)
     try:
@@ -65,104 +65,119 @@ def main() -> int:
         runner.set_output("outcome", Outcome.FAILED)
         runner.fail("interrupted before anything was deleted")
         return ExitCode.INTERRUPTED
-    except Exception as exc:  # noqa: BLE001 - the face is where a bug of ours ends
+    except Exception as exc:  # noqa: BLE001 - the last handler, which reports bugs
         print(traceback.format_exc(), file=NeutralStream(sys.stderr))
-        what = f"a bug in ci3: {type(exc).__name__}"
-        return reporter.fail(Ci3Error(what, f"Please report the traceback in the log. {JOURNAL}"))
+        message = f"a bug in ci3: {type(exc).__name__}"
+        return reporter.fail(
+            Ci3Error(message, f"Please report the traceback in the log. {JOURNAL_HINT}")
+        )
     finally:
         runner.end_annotations()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """Stop at the first signal, once: the second comes while what was done is being told."""
-    for one in _SIGNALS:
-        signal.signal(one, _pass_over)  # SIG_IGN would have Python tell of signals in a race
+    """Raise KeyboardInterrupt at the first signal and ignore the next ones.
+
+    The runner sends the second while the report of the deletions is being written.
+    """
+    for signal_number in _CANCEL_SIGNALS:
+        # Not SIG_IGN: Python would report a signal that arrived just before as a race condition.
+        signal.signal(signal_number, _ignore_signal)
     raise KeyboardInterrupt
 
 
-def _pass_over(_signal: int, _frame: FrameType | None) -> None:
-    """Leave the run to its end."""
+def _ignore_signal(_signal: int, _frame: FrameType | None) -> None:
+    """Ignore a repeated signal, so that the run can report."""
 
 
 def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
     runner = reporter.runner
     workflow = read_run(environ)
-    inherited, inputs = _given(environ, workflow)
+    inherited, inputs = _read_raw_settings(environ, workflow)
     reporter.begin(workflow, inputs)
-    log: Any = NeutralStream(sys.stdout)  # rich asks for a whole IO and uses these few methods
+    log: Any = NeutralStream(sys.stdout)  # rich is typed for IO[str] but uses only these methods
     console = Console(file=log, width=LOG_WIDTH, no_color=True)
 
-    def surround(one: Settings) -> Cleanup:
-        return _as_role(_cleanups((one,), workflow, None, console, runner), environ, runner)[0]
+    def create_context(target_settings: Settings) -> Cleanup:
+        return _with_role_credentials(
+            _create_target_contexts((target_settings,), workflow, None, console, runner),
+            environ,
+            runner,
+        )[0]
 
     if text_of(inputs, "mode") == Mode.RESTORE:
         from ci3.action.restore import restore_step  # noqa: PLC0415 - pydantic: only a restore reads a journal
 
         return restore_step(
             inputs,
-            surround,
+            create_context,
             console=console,
             reporter=reporter,
             run_url=workflow.run_url,
         )
-    with ExitStack() as held:
-        opened = _open_resumed(inputs, surround, held)
-        saved, targets = _targets(inherited, inputs, opened)
+    with ExitStack() as exit_stack:
+        open_journal = _open_resumed(inputs, create_context, exit_stack)
+        saved_plans, targets = _resolve_targets(inherited, inputs, open_journal)
         settings = targets[0]
         github = open_github(workflow, api_url=settings.github_api_url, token=settings.github_token)
         reporter.settle(settings, github)
-        cleanups = _cleanups(targets, workflow, github, console, runner)
-        cleanups = _as_role(cleanups, environ, runner)
+        target_contexts = _create_target_contexts(targets, workflow, github, console, runner)
+        target_contexts = _with_role_credentials(target_contexts, environ, runner)
         if settings.mode is Mode.DOCTOR:
-            return doctor_step(cleanups, console=console, runner=runner, run_url=workflow.run_url)
-        run = open_run(cleanups, saved, opened)
-        return _clean(environ, reporter, run, workflow, console)
+            return doctor_step(
+                target_contexts, console=console, runner=runner, run_url=workflow.run_url
+            )
+        run = open_run(target_contexts, saved_plans, open_journal)
+        return _run_cleanup(environ, reporter, run, workflow, console)
 
 
-def _clean(
+def _run_cleanup(
     environ: Mapping[str, str],
     reporter: Reporter,
     run: Run,
     workflow: WorkflowRun,
     console: Console,
 ) -> int:
-    runner, first = reporter.runner, run.cleanups[0]
-    settings = first.settings
+    runner, first_context = reporter.runner, run.cleanups[0]
+    settings = first_context.settings
     plans = run.make_plans()
     if settings.mode is Mode.PLAN:
         run.save_plans(plans)
-    accounts: Sequence[Account] = [Account(plan=plan) for plan in plans]
-    runner.begin_group(f"Plan: {total_verdict(accounts)}")
-    show_run(console, accounts)
+    target_results: Sequence[Account] = [Account(plan=plan) for plan in plans]
+    runner.begin_group(f"Plan: {total_verdict(target_results)}")
+    show_run(console, target_results)
     runner.end_group()
-    changes = _policy_changes(environ, workflow, run, plans, first.github)
+    changes = _find_policy_changes(environ, workflow, run, plans, first_context.github)
     if settings.mode is not Mode.APPLY:
-        return reporter.report(accounts, changes)
-    begun = run.reconcile(plans)
-    reconciled = [one.reconciled for one in begun]
-    accounts = with_reconciled(accounts, reconciled)
-    show_reconciled(console, accounts)
-    has_work = run.has_work(begun)
+        return reporter.report(target_results, changes)
+    target_runs = run.reconcile(plans)
+    reconciled = [target_run.reconciled for target_run in target_runs]
+    target_results = with_reconciled(target_results, reconciled)
+    show_reconciled(console, target_results)
+    has_work = run.has_work(target_runs)
     try:
-        done = run.apply(begun, is_fresh=True) if has_work else hold_all(begun)
+        applied = run.apply(target_runs, is_fresh=True) if has_work else hold_all(target_runs)
     except KeyboardInterrupt as exc:
-        raise AccessError("interrupted", JOURNAL) from exc
-    accounts = with_reconciled(done, reconciled)
+        raise AccessError("interrupted", JOURNAL_HINT) from exc
+    target_results = with_reconciled(applied, reconciled)
     try:
         if has_work:
-            show_results(console, done)
-        show_reconciled(console, done)
-        return reporter.report(accounts, changes)
+            show_results(console, applied)
+        show_reconciled(console, applied)
+        return reporter.report(target_results, changes)
     except KeyboardInterrupt:
-        reporter.set_outputs(accounts)
+        reporter.set_outputs(target_results)
         runner.warn("interrupted after the deletion: not all of its report was written")
-        return exit_code(outcome_of(accounts))
+        return exit_code(outcome_of(target_results))
 
 
 def _open_resumed(
-    inputs: Mapping[str, Given], surround: "Surround", held: ExitStack
+    inputs: Mapping[str, Given], create_context: "Surround", exit_stack: ExitStack
 ) -> "OpenJournal | None":
-    """Open the journal of the run to go on with, where one is named; raises SettingsError."""
+    """Open the journal of the run to resume, or return None if the input `resume` is not set.
+
+    Raises SettingsError unless the mode is apply.
+    """
     path = text_of(inputs, "resume")
     if not path:
         return None
@@ -172,43 +187,43 @@ def _open_resumed(
         )
     from ci3.pipeline.journals import reopen_named_journal  # noqa: PLC0415 - pydantic: only a resume reads a journal
 
-    return held.enter_context(reopen_named_journal(path, surround, inputs))
+    return exit_stack.enter_context(reopen_named_journal(path, create_context, inputs))
 
 
-def _given(
+def _read_raw_settings(
     environ: Mapping[str, str], workflow: WorkflowRun
 ) -> tuple[dict[str, Given], dict[str, Given]]:
-    """Collect what the run's surroundings set, and the inputs, which go before it."""
+    """Return the settings from the workflow's environment, and the inputs, which override them."""
     inputs = {
         name: Given(texts=(text,), origin=Origin.INPUT, where=f"input {name}")
         for name, text in read_inputs(environ).items()
     }
     inherited = {}
     if workflow.api_url:
-        where = "GITHUB_API_URL"
-        given = Given(texts=(workflow.api_url,), origin=Origin.INPUT, where=where)
-        inherited["github-api-url"] = given
+        origin = "GITHUB_API_URL"
+        api_url = Given(texts=(workflow.api_url,), origin=Origin.INPUT, where=origin)
+        inherited["github-api-url"] = api_url
     return inherited, inputs
 
 
-def _targets(
-    inherited: Mapping[str, Given], inputs: Mapping[str, Given], opened: "OpenJournal | None"
+def _resolve_targets(
+    inherited: Mapping[str, Given], inputs: Mapping[str, Given], open_journal: "OpenJournal | None"
 ) -> tuple[Sequence[Plan], tuple[Settings, ...]]:
-    """Make the settings of each target; to apply a plan file, with the plans that it holds."""
+    """Return the saved plans to apply, if any, and the settings of each target."""
     policy = read_named_policy(inputs)
-    if opened is not None:
-        written = opened.written
+    if open_journal is not None:
+        written = open_journal.written
         settings = settings_of_journal(written.header, written.source, inherited, policy, inputs)
         return (), (settings,)
     path = named_plan_file(policy, inputs)
     if text_of(inputs, "mode") != Mode.APPLY or not path:
         return (), resolve_targets(inherited, policy, inputs)
-    saved = read_saved_plans(path)
-    return saved, settings_of_plans(saved, path, inherited, policy, inputs)
+    saved_plans = read_saved_plans(path)
+    return saved_plans, settings_of_plans(saved_plans, path, inherited, policy, inputs)
 
 
-def _cleanups(
-    targets: Sequence[Settings],
+def _create_target_contexts(
+    target_settings: Sequence[Settings],
     workflow: WorkflowRun,
     github: "GitHubApi | None",
     console: Console,
@@ -216,7 +231,7 @@ def _cleanups(
 ) -> list[Cleanup]:
     journals: list[str] = []
 
-    def tell_journal(path: str) -> None:
+    def set_journal_output(path: str) -> None:
         journals.append(path)
         runner.set_output("journal-file", "\n".join(journals))
 
@@ -228,20 +243,22 @@ def _cleanups(
             clock=lambda: datetime.now(UTC),
             sleep=time.sleep,
             github=github,
-            tell_journal=tell_journal,
+            tell_journal=set_journal_output,
         )
-        for settings in targets
+        for settings in target_settings
     ]
 
 
-def _as_role(cleanups: list[Cleanup], environ: Mapping[str, str], runner: Runner) -> list[Cleanup]:
-    """Give all targets the credentials of the role, if one is named.
+def _with_role_credentials(
+    target_contexts: list[Cleanup], environ: Mapping[str, str], runner: Runner
+) -> list[Cleanup]:
+    """Return the contexts with the credentials of `role-to-assume`, if it is set.
 
-    Raises SettingsError where the job may not ask for GitHub's identity tokens.
+    Raises SettingsError if the job has no permission to request GitHub's identity tokens.
     """
-    settings = cleanups[0].settings
+    settings = target_contexts[0].settings
     if not settings.role_to_assume:
-        return cleanups
+        return target_contexts
     from ci3.github.oidc import open_identity_tokens  # noqa: PLC0415 - requests: only a role needs a token
 
     tokens = open_identity_tokens(environ, hide=runner.hide, sleep=time.sleep)
@@ -250,31 +267,31 @@ def _as_role(cleanups: list[Cleanup], environ: Mapping[str, str], runner: Runner
         region=settings.region,
         session_name=name_session(environ.get("GITHUB_RUN_ID", "")),
         fetch_web_identity_token=tokens.fetch,
-        clock=cleanups[0].clock,
+        clock=target_contexts[0].clock,
     )
-    return [replace(cleanup, credentials=credentials) for cleanup in cleanups]
+    return [replace(target_context, credentials=credentials) for target_context in target_contexts]
 
 
-def _policy_changes(
+def _find_policy_changes(
     environ: Mapping[str, str],
     workflow: WorkflowRun,
     run: Run,
     plans: Sequence[Plan],
     github: "GitHubApi | None",
 ) -> "tuple[PolicyChange, ...]":
-    """Compare with the policy of the pull request's base, where there is a file and one to ask."""
+    """Compare with the base branch's policy in a pull request's plan that has a policy file."""
     settings = run.cleanups[0].settings
-    is_wanted = settings.mode is Mode.PLAN and settings.policy_file and workflow.base_commit
-    if not is_wanted or github is None:
+    is_applicable = settings.mode is Mode.PLAN and settings.policy_file and workflow.base_commit
+    if not is_applicable or github is None:
         return ()
     from ci3.action.policy_diff import OldPolicy  # noqa: PLC0415 - requests and yaml: only a pull request compares policies
 
-    inherited, inputs = _given(environ, workflow)
-    old = OldPolicy(
+    inherited, inputs = _read_raw_settings(environ, workflow)
+    old_policy = OldPolicy(
         path=settings.policy_file,
         base_commit=workflow.base_commit,
         workspace=environ.get("GITHUB_WORKSPACE", "."),
         inherited=inherited,
         inputs=inputs,
     )
-    return old.find_changes(run, plans, github)
+    return old_policy.find_changes(run, plans, github)

@@ -1,4 +1,4 @@
-"""What a pull request's policy file changes: a plan by the base's policy against the new one."""
+"""Effect of a pull request's policy file: plans by the base branch's policy and by the new one."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,10 @@ from ci3.pipeline.run import Run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldPolicy:
-    """Where the policy file is, and of which commit its old text is asked."""
+    """The policy file at the base commit, with the inputs that override it.
+
+    `path` is absolute or relative to `workspace`, the repository's working directory.
+    """
 
     path: str
     base_commit: str
@@ -29,9 +32,9 @@ class OldPolicy:
     def find_changes(
         self, run: Run, plans: Sequence[Plan], github: GitHubApi
     ) -> tuple[PolicyChange, ...]:
-        """Compare each target's plan with one by the old policy; none where the file is as it was.
+        """Compare each target's plan with one by the old policy; empty if the file is unchanged.
 
-        What can't be compared is said in the changes: nothing is raised for it.
+        Errors are reported in the changes' `problem` instead of being raised.
         """
         try:
             relative = os.path.relpath(Path(self.workspace, self.path), self.workspace)
@@ -40,30 +43,32 @@ class OldPolicy:
             if old_text is not None and old_text.splitlines() == new_text.splitlines():
                 return ()
             if old_text is None:
-                why = "The base branch has no such file to compare it with."
-                return tuple(PolicyChange(new=plan, problem=why) for plan in plans)
-            where = f"{self.path} at {self.base_commit[:12]}"
-            policy = read_policy_text(old_text, where)
+                problem = "The base branch has no such file to compare it with."
+                return tuple(PolicyChange(new=plan, problem=problem) for plan in plans)
+            origin = f"{self.path} at {self.base_commit[:12]}"
+            policy = read_policy_text(old_text, origin)
             old_targets = resolve_targets(self.inherited, policy, self.inputs)
         except (Ci3Error, OSError) as exc:
-            told = exc.told if isinstance(exc, Ci3Error) else str(exc.strerror)
-            why = f"The old one can't be compared with it: {told}"
-            return tuple(PolicyChange(new=plan, problem=why) for plan in plans)
-        return tuple(_compare(run, number, plan, old_targets) for number, plan in enumerate(plans))
+            message = exc.told if isinstance(exc, Ci3Error) else str(exc.strerror)
+            problem = f"The old one can't be compared with it: {message}"
+            return tuple(PolicyChange(new=plan, problem=problem) for plan in plans)
+        return tuple(_compare(run, index, plan, old_targets) for index, plan in enumerate(plans))
 
 
-def _compare(run: Run, number: int, plan: Plan, old_targets: Sequence[Settings]) -> PolicyChange:
-    cleanup, bucket = run.cleanups[number], run.buckets[number]
-    place = _place(cleanup.settings)
-    old = next((one for one in old_targets if _place(one) == place), None)
-    if old is None:
+def _compare(run: Run, index: int, plan: Plan, old_targets: Sequence[Settings]) -> PolicyChange:
+    target_context, bucket = run.cleanups[index], run.buckets[index]
+    target = _identify_target(target_context.settings)
+    old_settings = next(
+        (settings for settings in old_targets if _identify_target(settings) == target), None
+    )
+    if old_settings is None:
         return PolicyChange(new=plan, problem="The old one has no such target.")
     try:
-        old_plan = replace(cleanup, settings=old).make_plan(bucket)
+        old_plan = replace(target_context, settings=old_settings).make_plan(bucket)
     except Ci3Error as exc:
         return PolicyChange(new=plan, problem=f"There is no plan by the old one: {exc.told}")
     return PolicyChange(new=plan, old=old_plan)
 
 
-def _place(settings: Settings) -> tuple[str, str, str]:
+def _identify_target(settings: Settings) -> tuple[str, str, str]:
     return settings.bucket, settings.prefix, settings.endpoint_url

@@ -1,4 +1,4 @@
-"""How a workflow's step reports: outputs, annotations, summary, comment, and its exit code."""
+"""Report of a workflow's step: outputs, annotations, job summary, comment and exit code."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -41,10 +41,10 @@ HOW_TO_APPLY_SAVED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Talk:
-    """Where a step may comment; `github` is None where there is no token or repository.
+    """Comment of a step; `github` is None if there is no token or repository.
 
-    `ids` are those that its comment may have, the likeliest first: while the settings are not
-    known there are several.
+    `ids` are the candidates for the comment's id, the most likely first. There are several until
+    the settings are resolved.
     """
 
     github: "GitHubApi | None"
@@ -54,177 +54,204 @@ class Talk:
 
 
 class Reporter:
-    """Reports one step of a workflow; what it knows of the step grows while that runs."""
+    """Reports the results of one step of a workflow.
+
+    Configured in two steps, so that an error in the settings can be reported too.
+    """
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
         self._run: WorkflowRun | None = None
-        self._talk: Talk | None = None
+        self._comment_target: Talk | None = None
         self._plan_file = ""
         self._has_targets = False
 
     def begin(self, run: WorkflowRun, inputs: Mapping[str, Given]) -> None:
-        """Learn of the workflow run; until the settings are known, the inputs must do."""
+        """Configure the report from run and inputs, before the settings are resolved."""
         self._run = run
         self.runner.hide(text_of(inputs, "github-token"))
-        self._talk = _talk_by_inputs(run, inputs)
+        self._comment_target = _comment_target_from_inputs(run, inputs)
 
     def settle(self, settings: Settings, github: "GitHubApi | None") -> None:
-        """Learn the first target's settings: what is about the whole run is the same in all."""
+        """Configure the report from the first target's settings.
+
+        The settings that are used here are equal in all targets.
+        """
         url = f"s3://{settings.bucket}/{settings.prefix}"
-        place = settings.policy_file if settings.has_targets else url
+        default_id = settings.policy_file if settings.has_targets else url
         self.runner.hide(settings.github_token)
         self._plan_file = settings.plan_file
         self._has_targets = settings.has_targets
-        self._talk = Talk(
+        self._comment_target = Talk(
             github=github,
             policy=_comment_policy(settings.comment, mode=settings.mode),
-            ids=(settings.comment_id or place,),
+            ids=(settings.comment_id or default_id,),
             is_plan=settings.mode is Mode.PLAN,
         )
 
-    def report(self, accounts: Sequence[Account], changes: "Sequence[PolicyChange]") -> int:
-        """Report what became of a run, everywhere; give the step's exit code."""
-        self.set_outputs(accounts)
+    def report(self, target_results: Sequence[Account], changes: "Sequence[PolicyChange]") -> int:
+        """Write outputs, summary, annotations and comment of a run; return the step's exit code."""
+        self.set_outputs(target_results)
         self.runner.set_output("comment-url", "")
-        commits = self._find_commits(accounts)
-        summary = self._place(SUMMARY_LIMIT_BYTES, self._rest_of_summary, commits)
-        self.runner.write_summary(run_markdown(accounts, summary, changes))
-        self._annotate(accounts)
-        is_worth_creating = (
-            (self._talk is not None and self._talk.policy is CommentPolicy.ALWAYS)
-            or bool(changes)
-            or any(account.plan.doomed or not account.plan.applyable for account in accounts)
-            or any(reconciled_notes(one) or reconciled_problem(one) for one in accounts)
+        commits = self._find_commits(target_results)
+        summary_context = self._create_context(
+            SUMMARY_LIMIT_BYTES, self._summary_overflow_location, commits
         )
-        code_ = self._comment(
-            lambda place: run_markdown(accounts, place, changes),
+        self.runner.write_summary(run_markdown(target_results, summary_context, changes))
+        self._annotate(target_results)
+        is_worth_creating = (
+            (
+                self._comment_target is not None
+                and self._comment_target.policy is CommentPolicy.ALWAYS
+            )
+            or bool(changes)
+            or any(
+                target_result.plan.doomed or not target_result.plan.applyable
+                for target_result in target_results
+            )
+            or any(
+                reconciled_notes(target_result) or reconciled_problem(target_result)
+                for target_result in target_results
+            )
+        )
+        comment_exit_code = self._comment(
+            lambda context: run_markdown(target_results, context, changes),
             commits,
             is_worth_creating=is_worth_creating,
         )
-        return exit_code(outcome_of(accounts)) or code_
+        return exit_code(outcome_of(target_results)) or comment_exit_code
 
-    def set_outputs(self, accounts: Sequence[Account]) -> None:
-        """Set the action's outputs, but for the comment's address."""
-        for name, value in sum_up(accounts).items():
+    def set_outputs(self, target_results: Sequence[Account]) -> None:
+        """Set the action's outputs, except `comment-url`."""
+        for name, value in sum_up(target_results).items():
             self.runner.set_output(name, value)
         self.runner.set_output("plan-file", self._plan_file)
         self.runner.set_output("objects-restored", 0)
-        targets = json.dumps(list_numbers(accounts)) if self._has_targets else ""
+        targets = json.dumps(list_numbers(target_results)) if self._has_targets else ""
         self.runner.set_output("targets", targets)
 
     def fail(self, error: Ci3Error) -> int:
-        """Report an error; a comment that is there must not go on telling of an earlier run."""
+        """Report an error, also in an existing comment, which would describe an earlier run."""
         is_refused = isinstance(error, RefusedError)
         self.runner.set_output("outcome", Outcome.REFUSED if is_refused else Outcome.FAILED)
         self.runner.fail(error.told)
         self.runner.write_summary(error_markdown(error))
-        with suppress(
-            KeyboardInterrupt
-        ):  # all but the comment is told, and the error is what counts
-            self.amend(lambda place: error_markdown(error, place))
+        with suppress(KeyboardInterrupt):  # everything but the comment is reported by now
+            self.amend(lambda context: error_markdown(error, context))
         return error.exit_code
 
-    def amend(self, markdown: Callable[[Place], str], url: str = "") -> None:
-        """Edit the comment that is there, to say what became of what it tells of.
+    def amend(self, render: Callable[[Place], str], url: str = "") -> None:
+        """Replace the text of an existing comment; create none.
 
-        `url` is the target's address, if it is known better than by the settings.
+        `url` is the target's address if a journal names it. It becomes the most likely id.
         """
-        talk = self._talk
-        if talk is not None and url and len(talk.ids) > 1:
-            self._talk = replace(talk, ids=tuple(dict.fromkeys((url, *talk.ids))))
-        self._comment(markdown, {}, is_worth_creating=False)
+        comment_target = self._comment_target
+        if comment_target is not None and url and len(comment_target.ids) > 1:
+            self._comment_target = replace(
+                comment_target, ids=tuple(dict.fromkeys((url, *comment_target.ids)))
+            )
+        self._comment(render, {}, is_worth_creating=False)
 
-    def _annotate(self, accounts: Sequence[Account]) -> None:
+    def _annotate(self, target_results: Sequence[Account]) -> None:
         runner = self.runner
-        for account in accounts:
-            where = f"{account.plan.target.url}: " if len(accounts) > 1 else ""
-            for warning in open_warnings(account):
-                runner.warn(f"{where}{warning.message}")
-            for refusal in account.plan.refusals:
-                runner.fail(f"{where}{refusal.message}")
-            if account.is_stale and account.changed:
-                runner.fail(f"{where}{staleness(account)}")
-            if problem := reconciled_problem(account):
-                runner.fail(f"{where}{problem}")
-            if account.result is not None and account.result.outcome is Outcome.PARTIAL:
-                runner.fail(f"{where}{shortfall(account.plan, account.result)}")
+        for target_result in target_results:
+            prefix = f"{target_result.plan.target.url}: " if len(target_results) > 1 else ""
+            for warning in open_warnings(target_result):
+                runner.warn(f"{prefix}{warning.message}")
+            for refusal in target_result.plan.refusals:
+                runner.fail(f"{prefix}{refusal.message}")
+            if target_result.is_stale and target_result.changed:
+                runner.fail(f"{prefix}{staleness(target_result)}")
+            if problem := reconciled_problem(target_result):
+                runner.fail(f"{prefix}{problem}")
+            if target_result.result is not None and target_result.result.outcome is Outcome.PARTIAL:
+                runner.fail(f"{prefix}{shortfall(target_result.plan, target_result.result)}")
 
-    def _find_commits(self, accounts: Sequence[Account]) -> Mapping[str, Commit]:
-        """Ask GitHub which commits the deployments are named after, where it can be asked."""
-        if self._talk is None or self._talk.github is None:
+    def _find_commits(self, target_results: Sequence[Account]) -> Mapping[str, Commit]:
+        """Return the commits that deployments are named after; empty without a GitHub client."""
+        if self._comment_target is None or self._comment_target.github is None:
             return {}
-        plans = [account.plan for account in accounts]
-        kept = (one.deployment.name for plan in plans for one in plan.kept)
-        doomed = (one.deployment.name for plan in plans for one in plan.doomed)
-        return self._talk.github.find_commits(most_telling(kept, doomed))
+        plans = [target_result.plan for target_result in target_results]
+        kept_names = (decision.deployment.name for plan in plans for decision in plan.kept)
+        names_to_delete = (decision.deployment.name for plan in plans for decision in plan.doomed)
+        return self._comment_target.github.find_commits(most_telling(kept_names, names_to_delete))
 
     @property
-    def _rest_of_summary(self) -> str:
+    def _summary_overflow_location(self) -> str:
         return f"the plan file {code(self._plan_file)}" if self._plan_file else "the step's log"
 
-    def _place(self, budget_bytes: int, rest: str, commits: Mapping[str, Commit]) -> Place:
-        """Describe a place of so many bytes for a report of this step."""
+    def _create_context(
+        self, budget_bytes: int, overflow_location: str, commits: Mapping[str, Commit]
+    ) -> Place:
+        """Return the render context for a text of this step."""
         run = self._run
         return Place(
             budget_bytes=budget_bytes,
             run_url=run.run_url if run else "",
             how_to_apply=HOW_TO_APPLY_SAVED if self._plan_file else HOW_TO_APPLY,
-            rest=rest,
+            rest=overflow_location,
             commit_url=run.commit_url if run else "",
             commits=commits,
         )
 
     def _comment(
         self,
-        markdown: Callable[[Place], str],
+        render: Callable[[Place], str],
         commits: Mapping[str, Commit],
         *,
         is_worth_creating: bool,
     ) -> ExitCode:
-        """Write the comment where there is a pull request; not being allowed to is only noticed.
+        """Write the comment if there is a pull request; return the exit code for the step.
 
-        In plan mode the comment is the point, and losing it ends in a non-zero exit.
+        | failure               | mode: plan          | other modes          |
+        |-----------------------|---------------------|----------------------|
+        | token may not write   | notice, exit code 0 | notice, exit code 0  |
+        | other error of GitHub | error, exit code 6  | warning, exit code 0 |
+
+        After a push, the notice is a line of the log instead: the token may not look for a pull
+        request, so there may be none.
         """
-        run, talk, runner = self._run, self._talk, self.runner
-        if run is None or talk is None or talk.policy is CommentPolicy.NEVER:
+        run, comment_target, runner = self._run, self._comment_target, self.runner
+        if run is None or comment_target is None or comment_target.policy is CommentPolicy.NEVER:
             return ExitCode.DONE
         if run.pull_request is None and not run.pushed_commit:
             return ExitCode.DONE
-        if talk.github is None:
+        if comment_target.github is None:
             if run.pull_request is not None:
                 runner.notice("there is no token to comment with: the report is in the summary")
             return ExitCode.DONE
         from ci3.github.comments import COMMENT_LIMIT_BYTES, MARKER_BYTES  # noqa: PLC0415 - requests: few runs comment
 
         url = run.run_url
-        rest = f"[the run's summary]({url})" if url else "the run's summary"
-        place = self._place(COMMENT_LIMIT_BYTES - MARKER_BYTES, rest, commits)
+        overflow_location = f"[the run's summary]({url})" if url else "the run's summary"
+        context = self._create_context(
+            COMMENT_LIMIT_BYTES - MARKER_BYTES, overflow_location, commits
+        )
         try:
-            self._post(talk.github, markdown(place), is_worth_creating=is_worth_creating)
+            self._post(comment_target.github, render(context), is_worth_creating=is_worth_creating)
         except GitHubReadOnlyError as exc:
-            told = f"no comment, the report is in the summary: {exc.told}"
+            message = f"no comment, the report is in the summary: {exc.told}"
             if run.pull_request is None:
-                runner.say(told)  # nobody knows whether there is a pull request at all
+                runner.say(message)
             else:
-                runner.notice(told)
+                runner.notice(message)
         except GitHubError as exc:
-            told = f"no comment, the report is in the summary: {exc.told}"
-            if talk.is_plan:
-                runner.fail(told)
+            message = f"no comment, the report is in the summary: {exc.told}"
+            if comment_target.is_plan:
+                runner.fail(message)
                 return ExitCode.ACCESS
-            runner.warn(told)
+            runner.warn(message)
         return ExitCode.DONE
 
     def _post(self, github: "GitHubApi", body: str, *, is_worth_creating: bool) -> None:
-        if self._run is None or self._talk is None:
+        if self._run is None or self._comment_target is None:
             return
         number = self._run.pull_request or github.find_pull_request(self._run.pushed_commit)
         if number is None:
             return
         from ci3.github.comments import post_comment  # noqa: PLC0415 - requests: few runs comment
 
-        for comment_id in self._talk.ids:
+        for comment_id in self._comment_target.ids:
             comment = post_comment(
                 github,
                 number=number,
@@ -238,7 +265,10 @@ class Reporter:
 
 
 def open_github(run: WorkflowRun, *, api_url: str, token: str) -> "GitHubApi | None":
-    """Make GitHub's client; raises SettingsError before anything is done."""
+    """Return a GitHub client, or None without a token or repository.
+
+    Raises SettingsError if address, token or repository are malformed.
+    """
     if not token or not run.repository:
         return None
     from ci3.github.api import GitHubApi  # noqa: PLC0415 - requests: few runs ask GitHub
@@ -246,19 +276,19 @@ def open_github(run: WorkflowRun, *, api_url: str, token: str) -> "GitHubApi | N
     return GitHubApi(api_url=api_url, token=token, repository=run.repository)
 
 
-def _comment_policy(wanted: CommentPolicy, *, mode: str) -> CommentPolicy:
-    """Return when to comment: never in doctor mode, which has no plan to show."""
-    return CommentPolicy.NEVER if mode == Mode.DOCTOR else wanted
+def _comment_policy(policy: CommentPolicy, *, mode: str) -> CommentPolicy:
+    """Return `policy`, or NEVER in doctor mode, which has no plan to show."""
+    return CommentPolicy.NEVER if mode == Mode.DOCTOR else policy
 
 
-def _talk_by_inputs(run: WorkflowRun, inputs: Mapping[str, Given]) -> Talk | None:
-    """Guess where a comment is from the inputs alone, right or wrong as they may be."""
-    folder = text_of(inputs, "prefix").strip("/")
-    url = f"s3://{text_of(inputs, 'bucket')}/{f'{folder}/' if folder else ''}"
-    named = text_of(inputs, "comment-id")
-    is_silent = text_of(inputs, "comment") == CommentPolicy.NEVER
+def _comment_target_from_inputs(run: WorkflowRun, inputs: Mapping[str, Given]) -> Talk | None:
+    """Return the likely comment target from the inputs alone, which are not validated yet."""
+    prefix = text_of(inputs, "prefix").strip("/")
+    url = f"s3://{text_of(inputs, 'bucket')}/{f'{prefix}/' if prefix else ''}"
+    comment_id = text_of(inputs, "comment-id")
+    is_disabled = text_of(inputs, "comment") == CommentPolicy.NEVER
     policy = _comment_policy(
-        CommentPolicy.NEVER if is_silent else CommentPolicy.CHANGES,
+        CommentPolicy.NEVER if is_disabled else CommentPolicy.CHANGES,
         mode=text_of(inputs, "mode"),
     )
     try:
@@ -269,7 +299,7 @@ def _talk_by_inputs(run: WorkflowRun, inputs: Mapping[str, Given]) -> Talk | Non
                 token=text_of(inputs, "github-token"),
             ),
             policy=policy,
-            ids=(named,) if named else (url, text_of(inputs, "policy-file")),
+            ids=(comment_id,) if comment_id else (url, text_of(inputs, "policy-file")),
         )
     except SettingsError:
         return None

@@ -1,4 +1,4 @@
-"""`mode: restore`: a workflow's step that brings back what a journal's run deleted."""
+"""Step with `mode: restore`: restores what a journal's run deleted."""
 
 from collections.abc import Callable, Mapping
 
@@ -26,62 +26,69 @@ from ci3.report.restore import (
 
 def restore_step(
     inputs: Mapping[str, Given],
-    surround: Callable[[Settings], Cleanup],
+    create_context: Callable[[Settings], Cleanup],
     *,
     console: Console,
     reporter: Reporter,
     run_url: str,
 ) -> ExitCode:
-    """Restore what the journal tells of, in the bucket that it names; what S3 can't undo is told.
+    """Restore what a journal's run deleted, in the bucket that the journal names.
 
-    Raises SettingsError without a journal, and where an input names another place.
+    Raises SettingsError if there is no journal or an input names another target, and RefusedError
+    if objects were deleted and none of them can be restored.
     """
     runner = reporter.runner
-    for name, given in inputs.items():
+    for name, raw_setting in inputs.items():
         if name not in BY_NAME:
-            refuse_unknown(name, given.where, BY_NAME)
+            refuse_unknown(name, raw_setting.where, BY_NAME)
     path = text_of(inputs, "journal-file")
     if not path:
         raise SettingsError(
             "mode: restore needs a journal-file",
             "Set the input journal-file to the journal that the run has written.",
         )
-    with open_named_journal(path, surround, inputs) as journal:
-        place = settings_of_journal_target(journal.header.target, path)
-        _refuse_other_place(place, inputs)
-        role = {name: one for name, one in inputs.items() if name == "role-to-assume"}
-        cleanup = surround(resolve(place, role))
+    with open_named_journal(path, create_context, inputs) as journal:
+        target_settings = settings_of_journal_target(journal.header.target, path)
+        _refuse_other_target(target_settings, inputs)
+        role_settings = {
+            name: raw_setting for name, raw_setting in inputs.items() if name == "role-to-assume"
+        }
+        target_context = create_context(resolve(target_settings, role_settings))
         restoration = Restoration(
-            reader=cleanup.open_bucket(),
+            reader=target_context.open_bucket(),
             deletions=source_from_journal(journal),
-            progress=cleanup.progress,
-            sleep=cleanup.sleep,
-            concurrency=cleanup.settings.concurrency,
+            progress=target_context.progress,
+            sleep=target_context.sleep,
+            concurrency=target_context.settings.concurrency,
         )
         plan = restoration.plan()
         show_undo_plan(console, plan)
         restored = restoration.run(plan) if plan.has_work else None
-    numbers = undo_numbers(plan, restored)
-    runner.set_output("outcome", numbers["outcome"])
-    runner.set_output("objects-restored", numbers["objects-restored"])
+    outputs = undo_numbers(plan, restored)
+    runner.set_output("outcome", outputs["outcome"])
+    runner.set_output("objects-restored", outputs["objects-restored"])
     runner.set_output("journal-file", path)
-    summary = Place(budget_bytes=SUMMARY_LIMIT_BYTES, run_url=run_url, rest="the step's log")
-    runner.write_summary(undo_markdown(plan, restored, summary))
+    summary_context = Place(
+        budget_bytes=SUMMARY_LIMIT_BYTES, run_url=run_url, rest="the step's log"
+    )
+    runner.write_summary(undo_markdown(plan, restored, summary_context))
     refuse_unless_restorable(plan)
     if restored is None:
         return ExitCode.DONE
-    reporter.amend(lambda place: undo_markdown(plan, restored, place), plan.target.url)
+    reporter.amend(lambda context: undo_markdown(plan, restored, context), plan.target.url)
     show_restored(console, restored)
-    if left := undo_shortfall(restored):
-        runner.fail(left)
+    if shortfall := undo_shortfall(restored):
+        runner.fail(shortfall)
     return exit_code(restored)
 
 
-def _refuse_other_place(place: Mapping[str, Given], inputs: Mapping[str, Given]) -> None:
+def _refuse_other_target(target_settings: Mapping[str, Given], inputs: Mapping[str, Given]) -> None:
     for name in ("bucket", "prefix", "endpoint-url"):
-        wanted, told = text_of(inputs, name).rstrip("/"), text_of(place, name).rstrip("/")
-        if wanted and wanted != told:
+        input_value = text_of(inputs, name).rstrip("/")
+        journal_value = text_of(target_settings, name).rstrip("/")
+        if input_value and input_value != journal_value:
             raise SettingsError(
-                f"the input {name} is {wanted!r}, and the journal is of {told or 'none'}",
+                f"the input {name} is {input_value!r}, and "
+                f"the journal is of {journal_value or 'none'}",
                 "Leave it out: the place is the one that the journal names.",
             )

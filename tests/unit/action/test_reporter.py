@@ -6,7 +6,9 @@ from ci3.action.reporter import Reporter
 from ci3.config.resolve import Given, resolve
 from ci3.core.model.policy import Origin
 from ci3.core.plan.target_result import Account
+from ci3.errors import ExitCode, GitHubError, GitHubReadOnlyError
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner
+from ci3.github.workflow_run import WorkflowRun
 from tests.support import report_cases as cases
 from tests.support.action_reports import row_counts
 from tests.support.builders import deployment, inventory
@@ -38,3 +40,48 @@ def test_summary_that_can_not_hold_all_says_where_the_rest_is(tmp_path, texts, r
     assert SUMMARY_LIMIT_BYTES // 2 < len(summary.encode()) <= SUMMARY_LIMIT_BYTES
     doomed, *_ = row_counts(summary)
     assert f"… and {895 - doomed:,} more deployments, in {rest}." in summary
+
+
+class FailingGitHub:
+    """Has no commits, and fails to find or write comments."""
+
+    def __init__(self, error):
+        self._error = error
+
+    def find_commits(self, _names):
+        return {}
+
+    def __getattr__(self, _name):
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "event", "mode", "expected"),
+    [
+        (GitHubReadOnlyError, "pull_request", "plan", ("::notice", ExitCode.DONE)),
+        (GitHubReadOnlyError, "pull_request", "apply", ("::notice", ExitCode.DONE)),
+        (GitHubReadOnlyError, "push", "plan", ("no comment", ExitCode.DONE)),
+        (GitHubReadOnlyError, "push", "apply", ("no comment", ExitCode.DONE)),
+        (GitHubError, "pull_request", "plan", ("::error", ExitCode.ACCESS)),
+        (GitHubError, "pull_request", "apply", ("::warning", ExitCode.DONE)),
+        (GitHubError, "push", "plan", ("::error", ExitCode.ACCESS)),
+        (GitHubError, "push", "apply", ("::warning", ExitCode.DONE)),
+    ],
+)
+def test_failed_comment_fails_only_a_plan(capsys, error, event, mode, expected):
+    run = WorkflowRun(
+        repository="acme/site",
+        run_url="",
+        api_url="",
+        commits=(),
+        pull_request=7 if event == "pull_request" else None,
+        pushed_commit="a" * 40 if event == "push" else "",
+    )
+    reporter = Reporter(Runner(""))
+    reporter.begin(run, {})
+    reporter.settle(settings(mode=mode), FailingGitHub(error("GitHub is away", "Wait.")))
+
+    log_line, exit_code = expected
+    assert reporter.report([Account(plan=cases.usual_plan())], ()) == exit_code
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "no comment" in line)
+    assert line.startswith(log_line)
