@@ -48,7 +48,7 @@ def write_markdown(text: str) -> None:
 
 
 def escape_for_log(line: str) -> str:
-    """Return a line with workflow commands escaped if stdout is a workflow's log."""
+    """Return a line with workflow commands escaped if ci3 runs in a workflow."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return line
     return neutral(line)
