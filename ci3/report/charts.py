@@ -146,12 +146,13 @@ def mermaid_chart(chart: Chart, count: int) -> str:
         f"    {kind} [{', '.join(_format_number(value / chart.scale) for value in values)}]"
         for kind, values in zip(kinds, columns, strict=True)
     )
+    y_maximum = _format_number(chart.top(columns) / chart.scale)
     lines = (
         "```mermaid",
         _MERMAID_HEAD,
         f'    title "{chart.full_title}"',
         f"    x-axis [{', '.join(_format_mermaid_categories(chart, count))}]",
-        f'    y-axis "{chart.unit}" 0 --> {_format_number(chart.top(columns) / chart.scale)}',
+        f'    y-axis "{chart.unit}" 0 --> {y_maximum}',
         *plots,
         "```",
     )

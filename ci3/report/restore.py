@@ -52,9 +52,8 @@ def undo_verdict(plan: UndoPlan) -> str:
 def _format_rules_headline(plan: UndoPlan, lost: str) -> str:
     headline = f"{counted(len(plan.rules), 'lifecycle rule')} would be taken away"
     if plan.object_count:
-        headline += (
-            f", and {counted(plan.object_count, 'object')} would come back, {size(plan.size_bytes)}"
-        )
+        objects = counted(plan.object_count, "object")
+        headline += f", and {objects} would come back, {size(plan.size_bytes)}"
     return f"{headline}; {lost} can't be brought back" if plan.lost_count else headline
 
 
@@ -100,8 +99,9 @@ def show_undo_plan(console: Console, plan: UndoPlan) -> None:
     for deployment in plan.deployments:
         name = visible(deployment.name)
         if deployment.object_count:
-            amount = f"{counted(deployment.object_count, 'object')}, {size(deployment.size_bytes)}"
-            console.print(Text(f"  restore  {name}: {amount}", "green"))
+            objects = counted(deployment.object_count, "object")
+            amount = size(deployment.size_bytes)
+            console.print(Text(f"  restore  {name}: {objects}, {amount}", "green"))
         for skipped in deployment.skipped:
             style = "bold red" if skipped.reason.is_lost else "dim"
             verb = "  lost     " if skipped.reason.is_lost else "  leave    "

@@ -68,7 +68,7 @@ def _list_live(plan: Plan, context: Place) -> Iterator[str]:
     live = _select_kept_for(plan, ReasonCode.LIVE)
     if live:
         shown = "; ".join(
-            f"{linked(decision.deployment.name, context)} ({plain(_join_evidence(decision))})"
+            f"{_format_link(decision, context)} ({plain(_join_evidence(decision))})"
             for decision in live[:_MAX_LIVE_SHOWN]
         )
         yield f"**Live:** {shown}{_format_more(len(live) - _MAX_LIVE_SHOWN)}"
@@ -76,8 +76,12 @@ def _list_live(plan: Plan, context: Place) -> Iterator[str]:
         yield "**Live:** no live source names a deployment that is here."
     else:
         newest = next((decision for decision in plan.kept if decision.deployment.complete), None)
-        newest_note = f"; the newest is {linked(newest.deployment.name, context)}" if newest else ""
+        newest_note = f"; the newest is {_format_link(newest, context)}" if newest else ""
         yield f"**Live:** not known, as `live-from` is not set{newest_note}."
+
+
+def _format_link(decision: Decision, context: Place) -> str:
+    return linked(decision.deployment.name, context)
 
 
 def _join_evidence(decision: Decision) -> str:
@@ -101,7 +105,7 @@ def _list_rollback_targets(plan: Plan, context: Place) -> Iterator[str]:
     if note := rollback_note(plan):
         targets = rollback_targets(plan.decisions)
         names = ", ".join(
-            f"{linked(decision.deployment.name, context)}{' (live)' if _is_live(decision) else ''}"
+            f"{_format_link(decision, context)}{' (live)' if _is_live(decision) else ''}"
             for decision in targets[:_MAX_ROLLBACKS_SHOWN]
         )
         more_note = _format_more(len(targets) - _MAX_ROLLBACKS_SHOWN)

@@ -230,7 +230,8 @@ def _kept_title(plan: Plan) -> str:
 def _expiring_title(plan: Plan) -> str:
     totals = plan.totals
     deployments = counted(totals.expiring, "deployment")
-    return f"{deployments} expiring (S3 deletes what is left {SOON}), {size(totals.bytes_expiring)}"
+    amount = size(totals.bytes_expiring)
+    return f"{deployments} expiring (S3 deletes what is left {SOON}), {amount}"
 
 
 def _format_policy_change(change: PolicyChange, *, has_several_targets: bool) -> str:

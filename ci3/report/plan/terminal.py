@@ -58,7 +58,8 @@ def show_plan(console: Console, plan: Plan) -> None:
             ],
         )
     for ignored in plan.ignored[:IGNORED_SHOWN]:
-        console.print(Text(f"  ignored  {visible(ignored.name)}: {visible(ignored.reason)}", "dim"))
+        name, reason = visible(ignored.name), visible(ignored.reason)
+        console.print(Text(f"  ignored  {name}: {reason}", "dim"))
     if (left_out := len(plan.ignored) - IGNORED_SHOWN) > 0:
         console.print(Text(f"  ignored  … and {left_out:,} more", "dim"))
     console.print()

@@ -87,8 +87,8 @@ def _format_left_to_s3(plan: Plan, result: Result) -> str:
     amount = size(sum(deployment.size_bytes for deployment in deployments))
     them = "it" if len(deployments) == 1 else "them"
     return (
-        f"{counted(len(deployments), 'deployment')} left to S3, which deletes {them} {SOON}: "
-        f"{objects}, {amount}"
+        f"{counted(len(deployments), 'deployment')} left to S3, which deletes "
+        f"{them} {SOON}: {objects}, {amount}"
     )
 
 
@@ -267,7 +267,8 @@ def rollback_window(plan: Plan) -> str:
         return ""
     note = f"{counted(len(targets), 'older deployment')} can still be rolled back to"
     oldest_at = min(times)
-    return f"{note}, as far back as {moment(oldest_at)} ({ago(plan.created_at - oldest_at)})"
+    age = ago(plan.created_at - oldest_at)
+    return f"{note}, as far back as {moment(oldest_at)} ({age})"
 
 
 def reasons(decision: Decision) -> str:

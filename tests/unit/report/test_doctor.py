@@ -78,8 +78,8 @@ def test_checkup_as_json_reads_as_its_golden() -> None:
 def test_several_targets_are_told_one_by_one_and_summed_up_first() -> None:
     text = checkup_markdown([WELL, IN_THE_WAY], ROOMY)
     assert text.startswith("### ci3 doctor: Something is in ci3's way: 3 problems")
-    assert [one["exit_code"] for one in json.loads(
-        checkup_json([WELL, IN_THE_WAY], has_targets=True))["targets"]] == [0, 6]  # fmt: skip
+    targets = json.loads(checkup_json([WELL, IN_THE_WAY], has_targets=True))["targets"]
+    assert [target["exit_code"] for target in targets] == [0, 6]
 
 
 def test_targets_that_do_not_fit_are_counted() -> None:
