@@ -33,8 +33,8 @@ from ci3.github.workflow_run import WorkflowRun, read_run
 from ci3.pipeline.context import Cleanup
 from ci3.pipeline.plan_file import read_saved_plans
 from ci3.pipeline.run import Run, hold_all, open_run
+from ci3.report.plan.headlines import total_verdict
 from ci3.report.plan.terminal import show_reconciled, show_results, show_run
-from ci3.report.plan.text import total_verdict
 from ci3.report.progress_lines import ProgressLines
 
 if TYPE_CHECKING:

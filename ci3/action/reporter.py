@@ -22,9 +22,10 @@ from ci3.errors import (
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner
 from ci3.github.workflow_run import WorkflowRun
 from ci3.report.markdown_format import Place, code
+from ci3.report.plan.headlines import staleness
 from ci3.report.plan.lifecycle_text import open_warnings, reconciled_notes, reconciled_problem
 from ci3.report.plan.markdown import error_markdown, run_markdown
-from ci3.report.plan.text import shortfall, staleness
+from ci3.report.plan.text import shortfall
 
 if TYPE_CHECKING:
     from ci3.core.plan.policy_diff import PolicyChange

@@ -2,5 +2,6 @@
 
 Must not depend on the other commands' renderings.
 May import: `ci3.core`, and `markdown_format` and `charts` of `ci3.report`.
-Start reading: `text` (sentences that all formats share), then `markdown` or `terminal`.
+Start reading: `headlines` and `text` (sentences that all formats share), then `markdown` or
+`terminal`.
 """

@@ -22,6 +22,7 @@ from ci3.report.markdown_format import (
     table,
     unbroken,
 )
+from ci3.report.plan.headlines import SOON, achievement, staleness, total_verdict, verdict
 from ci3.report.plan.highlights import glance, named
 from ci3.report.plan.lifecycle_text import (
     expiry_note,
@@ -29,32 +30,25 @@ from ci3.report.plan.lifecycle_text import (
     reconciled_notes,
     reconciled_problem,
 )
+from ci3.report.plan.policy_change import render_policy_change
 from ci3.report.plan.text import (
-    SOON,
     Section,
-    achievement,
     amounts,
     can_undo,
     guard_note,
     next_note,
     reasons,
-    rollback_window,
     rules_note,
     sections,
     shortfall,
-    staleness,
-    total_verdict,
     undo_note,
     uploaded,
     uploads_note,
-    verdict,
 )
 from ci3.report.plan.timeline import timeline
 
 IGNORED_SHOWN = 20
-CHANGED_SHOWN = 30
 TARGETS_SHOWN = 100
-_MAX_NOTES_SHOWN = 20
 _NOTE_BOX_DIVISOR = 8
 """A box of notes takes at most this fraction of the budget: one eighth."""
 
@@ -96,8 +90,7 @@ def _render_in_full(
     footer = _format_footer(target_results, context)
     budget_bytes = context.budget_bytes - size_bytes("\n\n".join((*head, *footer))) - WRAPPING_BYTES
     change_texts = [
-        _format_policy_change(change, has_several_targets=not is_single_target)
-        for change in changes
+        render_policy_change(change, has_several_targets=not is_single_target) for change in changes
     ]
     change_texts = fitting(change_texts, budget_bytes // 4, "what changes for", context)
     budget_bytes -= size_bytes("\n\n".join(change_texts))
@@ -232,42 +225,6 @@ def _expiring_title(plan: Plan) -> str:
     deployments = counted(totals.expiring, "deployment")
     amount = size(totals.bytes_expiring)
     return f"{deployments} expiring (S3 deletes what is left {SOON}), {amount}"
-
-
-def _format_policy_change(change: PolicyChange, *, has_several_targets: bool) -> str:
-    target_note = f" of {code(change.new.target.url)}" if has_several_targets else ""
-    title = f"**This pull request changes the policy{target_note}.**"
-    if change.old is None:
-        return f"{title} {plain(change.problem)}"
-    if not change.newly_doomed and not change.newly_kept:
-        moves = ["Nothing changes hands."]
-    else:
-        moves = [
-            f"{plain(label)}: {_format_names(decisions)}."
-            for label, decisions in (
-                ("Deleted by the new one only", change.newly_doomed),
-                ("Kept by the new one only", change.newly_kept),
-            )
-            if decisions
-        ]
-    if change.new.deletes_versions and not change.old.deletes_versions:
-        moves.append("The new one deletes all versions, for good: nothing can be undone.")
-    refusals = [
-        f"{plan_name} may not be applied: {plain(refusal.message)}."
-        for plan_name, plan in (("The old one", change.old), ("The new one", change.new))
-        for refusal in plan.refusals[:_MAX_NOTES_SHOWN]
-    ]
-    windows = [
-        f"{label} {plain(rollback_window(plan) or 'nothing to roll back to')}."
-        for label, plan in (("Before:", change.old), ("Now:", change.new))
-    ]
-    return "\n".join((title, "", *(f"- {line}" for line in (*moves, *refusals, *windows))))
-
-
-def _format_names(decisions: Sequence[Decision]) -> str:
-    shown = ", ".join(code(decision.deployment.name) for decision in decisions[:CHANGED_SHOWN])
-    left_out = len(decisions) - CHANGED_SHOWN
-    return f"{shown} and {left_out:,} more" if left_out > 0 else shown
 
 
 def error_markdown(error: Ci3Error, context: Place | None = None) -> str:

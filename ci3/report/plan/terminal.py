@@ -17,9 +17,9 @@ from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import Account
 from ci3.core.retention.explain import Explanation
 from ci3.errors import Ci3Error
+from ci3.report.plan.headlines import achievement, staleness, total_verdict, verdict
 from ci3.report.plan.lifecycle_text import expiry_note, reconciled_notes, reconciled_problem
 from ci3.report.plan.text import (
-    achievement,
     amounts,
     can_undo,
     described,
@@ -29,12 +29,9 @@ from ci3.report.plan.text import (
     rules_note,
     sections,
     shortfall,
-    staleness,
-    total_verdict,
     undo_note,
     uploaded,
     uploads_note,
-    verdict,
 )
 
 IGNORED_SHOWN = 5

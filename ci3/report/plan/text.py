@@ -13,83 +13,7 @@ from ci3.core.model.result import DeleteGuard, ObjectOutcome, Outcome, Result
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import Account
 from ci3.core.retention.rollback import rollback_targets
-
-SOON = "within a day or two"
-
-
-def verdict(plan: Plan) -> str:
-    """Return the headline of a plan: what would be deleted, what that frees, what is kept."""
-    totals = plan.totals
-    kept = _format_kept(totals.keep, totals.expiring)
-    if not totals.found:
-        return "Nothing to delete: there are no deployments here"
-    if not totals.delete and totals.expiring:
-        return f"Nothing to delete: {counted(totals.found, 'deployment')} found, {kept}"
-    if not totals.delete:
-        return f"Nothing to delete: {counted(totals.keep, 'deployment')} found, all kept"
-    freed = f"{size(totals.bytes_to_delete)} {_format_bytes_effect(plan)}"
-    deleted = f"{totals.delete:,} of {counted(totals.found, 'deployment')} would be deleted"
-    if plan.deletes_versions:
-        deleted += " with all versions, for good"
-    if by_rule_count := sum(decision.expire_days is not None for decision in plan.doomed):
-        subject = "" if by_rule_count == totals.delete else f"{by_rule_count:,} of them "
-        deleted += f" ({subject}by S3, {SOON})"
-    refused = "" if plan.applyable else "Refused: "
-    return f"{refused}{deleted}, {freed}; {kept}"
-
-
-def _format_kept(kept_count: int, expiring_count: int) -> str:
-    expiring = f", {expiring_count:,} expiring (S3 deletes them {SOON})" if expiring_count else ""
-    return f"{kept_count:,} kept{expiring}"
-
-
-def _format_bytes_effect(plan: Plan) -> str:
-    if plan.target.versioning is Versioning.ENABLED and not plan.deletes_versions:
-        return "kept as old versions"
-    return "freed"
-
-
-def achievement(plan: Plan, result: Result) -> str:
-    """Return the headline of a result: what was deleted, skipped, left to S3 and kept."""
-    deleted_count = result.deployments_deleted
-    planned_count = plan.totals.delete
-    noun = "version" if plan.deletes_versions else "object"
-    objects = counted(result.count(ObjectOutcome.DELETED), noun)
-    amount = size(result.bytes_deleted)
-    if plan.deletes_versions or plan.target.versioning is Versioning.ENABLED:
-        amount += f" {_format_bytes_effect(plan)}"
-    left_to_s3 = _format_left_to_s3(plan, result)
-    kept = _format_kept(plan.totals.keep, plan.totals.expiring)
-    if left_to_s3 and not deleted_count and len(result.expiring) == planned_count:
-        return f"{left_to_s3}; {kept}"
-    if deleted_count + len(result.expiring) == planned_count:
-        deleted = f"{counted(deleted_count, 'deployment')} deleted"
-    else:
-        deleted = f"{deleted_count:,} of {counted(planned_count, 'deployment')} deleted"
-    if plan.deletes_versions:
-        deleted += " for good"
-    if result.deployments_skipped:
-        deleted += f", {result.deployments_skipped:,} skipped that had changed"
-    left_note = f"; {left_to_s3}" if left_to_s3 else ""
-    return f"{deleted}: {objects}, {amount}{left_note}; {kept}"
-
-
-def _format_left_to_s3(plan: Plan, result: Result) -> str:
-    """Return what lifecycle rules of this run delete, or an empty string."""
-    deployments = [
-        decision.deployment
-        for decision in plan.doomed
-        if decision.deployment.name in result.expiring
-    ]
-    if not deployments:
-        return ""
-    objects = counted(sum(deployment.object_count for deployment in deployments), "object")
-    amount = size(sum(deployment.size_bytes for deployment in deployments))
-    them = "it" if len(deployments) == 1 else "them"
-    return (
-        f"{counted(len(deployments), 'deployment')} left to S3, which deletes "
-        f"{them} {SOON}: {objects}, {amount}"
-    )
+from ci3.report.plan.headlines import SOON
 
 
 def guard_note(result: Result) -> str:
@@ -123,24 +47,6 @@ def uploads_note(result: Result) -> str:
     if result.uploads_problem:
         notes.append(f"Unfinished uploads may be left: {result.uploads_problem}")
     return " ".join(notes)
-
-
-def staleness(target_result: Account) -> str:
-    """Return why a saved plan was not applied, and what to do next."""
-    changed_count, planned_count = len(target_result.changed), len(target_result.plan.doomed)
-    if not changed_count:
-        return "Not applied: the plan of another target is stale"
-    rest_note = (
-        f" to delete the other {planned_count - changed_count:,}"
-        if planned_count > changed_count
-        else ""
-    )
-    alternative = f", or apply it with skip-changed{rest_note}" if rest_note else ""
-    planned = counted(planned_count, "deployment")
-    return (
-        f"The plan is stale: {changed_count:,} of {planned} can't be deleted as "
-        f"planned. Nothing was deleted. Make a new plan{alternative}"
-    )
 
 
 def shortfall(plan: Plan, result: Result) -> str:
@@ -349,71 +255,3 @@ def sections(plan: Plan, decisions: Iterable[Decision]) -> tuple[Section, ...]:
     if single_decisions:
         result.append(Section(title="each a group of its own", decisions=tuple(single_decisions)))
     return tuple(result)
-
-
-def total_verdict(target_results: Sequence[Account]) -> str:
-    """Return the headline of a run, over all its targets."""
-    if len(target_results) == 1:
-        return _format_target_headline(target_results[0])
-    targets = f"in {len(target_results):,} targets"
-    if changed_count := sum(
-        len(target_result.changed) for target_result in target_results if target_result.is_stale
-    ):
-        planned_count = sum(len(target_result.plan.doomed) for target_result in target_results)
-        changed = f"{changed_count:,} of {counted(planned_count, 'deployment')} {targets}"
-        return f"The plan is stale: {changed} can't be deleted as planned. Nothing was deleted"
-    if any(target_result.result for target_result in target_results):
-        return _format_results_headline(target_results, targets)
-    return _format_plans_headline(target_results, targets)
-
-
-def _format_results_headline(target_results: Sequence[Account], targets: str) -> str:
-    results = [target_result.result for target_result in target_results if target_result.result]
-    deleted_count = sum(result.deployments_deleted for result in results)
-    to_delete_count = sum(target_result.plan.totals.delete for target_result in target_results)
-    direct_count = to_delete_count - sum(len(result.expiring) for result in results)
-    deleted = f"{deleted_count:,}"
-    if deleted_count != direct_count:
-        deleted += f" of {direct_count:,}"
-    is_all_final = all(target_result.plan.deletes_versions for target_result in target_results)
-    noun = "version" if is_all_final else "object"
-    objects = counted(sum(result.count(ObjectOutcome.DELETED) for result in results), noun)
-    amount = size(sum(result.bytes_deleted for result in results))
-    kept = _format_kept_in_all(target_results)
-    return f"{deleted} deployments deleted {targets}: {objects}, {amount}; {kept}"
-
-
-def _format_plans_headline(target_results: Sequence[Account], targets: str) -> str:
-    totals = [target_result.plan.totals for target_result in target_results]
-    found_count = sum(target_totals.found for target_totals in totals)
-    to_delete_count = sum(target_totals.delete for target_totals in totals)
-    kept_count = sum(target_totals.keep for target_totals in totals)
-    kept = _format_kept_in_all(target_results)
-    deployments = counted(found_count, "deployment")
-    if not to_delete_count:
-        kept = "all kept" if kept_count == found_count else kept
-        return f"Nothing to delete {targets}: {deployments} found, {kept}"
-    amount = size(sum(target_totals.bytes_to_delete for target_totals in totals))
-    refused = (
-        "" if all(target_result.plan.applyable for target_result in target_results) else "Refused: "
-    )
-    deleted = f"{to_delete_count:,} of {deployments} {targets} would be deleted"
-    plans = [target_result.plan for target_result in target_results]
-    if final_count := sum(plan.totals.delete for plan in plans if plan.deletes_versions):
-        deleted += f", {final_count:,} of them with all versions, for good"
-    return f"{refused}{deleted}, {amount}; {kept}"
-
-
-def _format_kept_in_all(target_results: Sequence[Account]) -> str:
-    kept_count = sum(target_result.plan.totals.keep for target_result in target_results)
-    return _format_kept(
-        kept_count, sum(target_result.expiring_count for target_result in target_results)
-    )
-
-
-def _format_target_headline(target_result: Account) -> str:
-    if target_result.is_stale:
-        return staleness(target_result)
-    if target_result.result is None:
-        return verdict(target_result.plan)
-    return achievement(target_result.plan, target_result.result)
