@@ -1,4 +1,4 @@
-"""A bucket as ci3 sees it: one face that reads, and opens the others, each made for one purpose."""
+"""A bucket, as a reader that opens all other clients, each made for one purpose."""
 
 import re
 from collections.abc import Generator
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from ci3.core.doctor.facts import LifecycleRule, ObjectLock
 
-# What the AWS configuration names counts as if it were a setting, so that a plan records it.
+# An endpoint from the AWS configuration is treated as a setting, so that a plan records it.
 _AWS_ENDPOINT = re.compile(r"https://s3[.-]([a-z0-9-]+\.)?amazonaws\.com(\.cn)?/?")
 
 
@@ -63,8 +63,8 @@ class BucketReader:
     ) -> None:
         self.bucket = bucket
         self.credentials = credentials
-        self._asked_region = region
-        self._asked_endpoint_url = endpoint_url
+        self._configured_region = region
+        self._configured_endpoint_url = endpoint_url
         self._connections = connections
         self._session = open_session(credentials)
         self._client = self._make_client(READ_OPERATIONS)
@@ -72,20 +72,20 @@ class BucketReader:
         check_listings(self._client)
         note_order(self._client)
         keep_text(self._client)
-        in_force = self._client.meta.endpoint_url
-        is_default = not endpoint_url and _AWS_ENDPOINT.fullmatch(in_force)
-        self.endpoint_url = "" if is_default else in_force
+        effective_url = self._client.meta.endpoint_url
+        is_default = not endpoint_url and _AWS_ENDPOINT.fullmatch(effective_url)
+        self.endpoint_url = "" if is_default else effective_url
 
     def list_pages(
         self, prefix: str, *, delimiter: str = "", start_after: str = ""
     ) -> Generator[Page, None, None]:
-        """List everything under a prefix, or its first level; see `ci3.aws.listing.pages`."""
+        """List all objects under a prefix, or its first level; see `ci3.aws.listing.pages`."""
         return list_pages(
             self._client, self.bucket, prefix, delimiter=delimiter, start_after=start_after
         )
 
     def list_keys(self, prefix: str) -> tuple[str, ...]:
-        """List the keys under a prefix."""
+        """Return the keys under a prefix."""
         return tuple(stored.key for page in self.list_pages(prefix) for stored in page.objects)
 
     def list_versions(self, prefix: str) -> Generator[tuple[StoredVersion, ...], None, None]:
@@ -97,31 +97,34 @@ class BucketReader:
         return list_uploads(self._client, self.bucket, prefix)
 
     def lifecycle_rules(self) -> "tuple[LifecycleRule, ...]":
-        """Read the lifecycle rules that are in force; raises AccessError."""
+        """Return the enabled lifecycle rules; raises AccessError."""
         return lifecycle_rules(self._client, self.bucket)
 
     def read_lifecycle(self) -> LifecycleReading:
-        """Read the lifecycle configuration as text; raises AccessError."""
+        """Return the lifecycle configuration as text; raises AccessError."""
         return read_lifecycle(self._client, self.bucket)
 
     def expiring_rule(self, key: str) -> str:
-        """Give the ID of the rule by which S3 says it will delete an object; see there."""
+        """Return the ID of the rule by which S3 will delete an object, or "".
+
+        See `ci3.aws.lifecycle.document.find_expiration_rule`.
+        """
         return expiring_rule(self._client, self.bucket, key)
 
     def versioning_state(self) -> VersioningState:
-        """Read whether the bucket keeps versions; raises AccessError."""
+        """Return whether the bucket keeps versions; raises AccessError."""
         return versioning_state(self._client, self.bucket)
 
     def object_lock(self) -> "ObjectLock":
-        """Read whether versions are locked; raises AccessError."""
+        """Return whether versions are locked; raises AccessError."""
         return object_lock(self._client, self.bucket)
 
     def stated_region(self, prefix: str) -> str:
-        """Read in which region the bucket says it is, or nothing; raises AccessError."""
+        """Return the region that S3 reports for the bucket, or ""; raises AccessError."""
         return stated_region(self._client, self.bucket, prefix)
 
     def read_whole(self, key: str, limit_bytes: int) -> bytes:
-        """Read an object; raises AccessError when it can't be read or is larger than the limit."""
+        """Return an object's content; raises AccessError if it is unreadable or over the limit."""
         content = self.read_start(key, limit_bytes + 1)
         if len(content) > limit_bytes:
             raise AccessError(
@@ -131,37 +134,37 @@ class BucketReader:
         return content
 
     def read_start(self, key: str, limit_bytes: int) -> bytes:
-        """Read an object's first bytes, at most the limit; the rest stays unread.
+        """Return an object's first bytes, at most the limit; the rest is not read.
 
         Raises AccessError when it can't be read.
         """
-        # No Range: S3 answers an empty object's with an error.
+        # No Range header: S3 answers it with an error for an empty object.
         with translated(f"reading s3://{self.bucket}/{key}"):
-            answer = self._client.get_object(Bucket=self.bucket, Key=key)
-            with closing(answer["Body"]) as body:
+            response = self._client.get_object(Bucket=self.bucket, Key=key)
+            with closing(response["Body"]) as body:
                 content = body.read(limit_bytes)
-            if len(content) < min(limit_bytes, answer["ContentLength"]):
+            if len(content) < min(limit_bytes, response["ContentLength"]):
                 raise AccessError("the object breaks off", "Run again; if it stays, ask this S3.")
             return content
 
     def read_parts(self, key: str, size_bytes: int) -> Generator[bytes, None, None]:
-        """Read a large object of a known size, part after part; see `ci3.aws.object_stream`."""
+        """Read a large object of a known size in chunks; see `ci3.aws.object_stream`."""
         return read_parts(self._client, self.bucket, key, size_bytes)
 
     def opening(self) -> Opening | None:
-        """Give what it takes to open the same bucket as the same identity in another Python.
+        """Return what a worker process needs to open this bucket as the same identity.
 
-        None where there are no credentials; raises AccessError where they can't be had.
+        None where there are no credentials; raises AccessError where they can't be loaded.
         """
         with translated("the AWS configuration"):
-            found = self._session.get_credentials()
-            keys = found.get_frozen_credentials() if found else None
+            credentials = self._session.get_credentials()
+            keys = credentials.get_frozen_credentials() if credentials else None
         if keys is None or not (keys.access_key and keys.secret_key):
             return None
         return Opening(
             bucket=self.bucket,
-            region=self._asked_region,
-            endpoint_url=self._asked_endpoint_url,
+            region=self._configured_region,
+            endpoint_url=self._configured_endpoint_url,
             address=self._client.meta.endpoint_url,
             access_key=keys.access_key,
             secret_key=keys.secret_key,
@@ -169,34 +172,37 @@ class BucketReader:
         )
 
     @classmethod
-    def reopen(cls, opening: Opening) -> Self:
-        """Open a bucket by what `opening` gave; raises GateError where that would be another S3."""
+    def reopen(cls, access: Opening) -> Self:
+        """Open the bucket that `export_access` described.
+
+        Raises GateError where the endpoint URL resolves to another one in this process.
+        """
         reader = cls(
-            bucket=opening.bucket,
-            region=opening.region,
-            endpoint_url=opening.endpoint_url,
-            credentials=opening.credentials(),
+            bucket=access.bucket,
+            region=access.region,
+            endpoint_url=access.endpoint_url,
+            credentials=access.credentials(),
         )
-        reader._check_address(opening.address)
+        reader._check_endpoint_url(access.address)
         return reader
 
     def beside(self, bucket: str) -> "BucketReader":
-        """Open another bucket of this S3 for reading, as the same identity."""
+        """Open another bucket of the same S3 for reading, as the same identity."""
         return BucketReader(
             bucket=bucket,
-            region=self._asked_region,
-            endpoint_url=self._asked_endpoint_url,
+            region=self._configured_region,
+            endpoint_url=self._configured_endpoint_url,
             credentials=self.credentials,
             connections=self._connections,
         )
 
     @property
     def region(self) -> str:
-        """The region in which the bucket is asked for."""
+        """The client's region."""
         return self._client.meta.region_name
 
     def target(self, prefix: str, versioning: Versioning | None = None) -> Target:
-        """Describe where a plan applies, as the plan records it; asks for what is not given."""
+        """Return the target as a plan records it; reads the versioning if it is not given."""
         return Target(
             bucket=self.bucket,
             region=self.region,
@@ -206,41 +212,43 @@ class BucketReader:
         )
 
     def known_versioning(self) -> VersioningState:
-        """Read whether deleted objects can come back; not being told is `unknown`."""
+        """Return whether the bucket keeps versions, or `unknown` where it can't be read."""
         try:
             return self.versioning_state()
         except AccessError:
             return VersioningState(versioning=Versioning.UNKNOWN)
 
     def open_writer(self) -> "BucketWriter":
-        """Make the face that deletes, with a client of its own; only an apply calls this."""
-        return BucketWriter(bucket=self.bucket, client=self._open(WRITE_OPERATIONS))
+        """Open a client that deletes objects; only an apply calls this."""
+        return BucketWriter(bucket=self.bucket, client=self._open_client(WRITE_OPERATIONS))
 
     def open_version_remover(self) -> "VersionRemover":
-        """Make the face that removes versions by id, for a restore or where versions go too."""
-        return VersionRemover(bucket=self.bucket, client=self._open(VERSION_OPERATIONS))
+        """Open a client that deletes versions by ID, for restore and for permanent deletion."""
+        return VersionRemover(bucket=self.bucket, client=self._open_client(VERSION_OPERATIONS))
 
     def open_lifecycle_writer(self) -> LifecycleWriter:
-        """Make the face that writes the lifecycle configuration, and nothing else."""
-        return LifecycleWriter(bucket=self.bucket, client=self._open(LIFECYCLE_OPERATIONS))
+        """Open a client that writes the lifecycle configuration and can do nothing else."""
+        return LifecycleWriter(bucket=self.bucket, client=self._open_client(LIFECYCLE_OPERATIONS))
 
     def open_journal_store(self, key: str) -> "JournalStore":
-        """Make the face that keeps a journal under one key of this bucket."""
-        return JournalStore(bucket=self.bucket, client=self._open(JOURNAL_OPERATIONS), key=key)
+        """Open a client that stores a journal under one key of this bucket."""
+        return JournalStore(
+            bucket=self.bucket, client=self._open_client(JOURNAL_OPERATIONS), key=key
+        )
 
-    def _open(self, operations: frozenset[str]) -> "S3Client":
+    def _open_client(self, operations: frozenset[str]) -> "S3Client":
         client = self._make_client(operations)
-        self._check_address(client.meta.endpoint_url)
+        self._check_endpoint_url(client.meta.endpoint_url)
         return client
 
-    def _check_address(self, address: str) -> None:
-        if address != self._client.meta.endpoint_url:
-            raise GateError(f"the bucket was read at one S3, and {address} is another")
+    def _check_endpoint_url(self, endpoint_url: str) -> None:
+        if endpoint_url != self._client.meta.endpoint_url:
+            raise GateError(f"the bucket was read at one S3, and {endpoint_url} is another")
 
     def _make_client(self, operations: frozenset[str]) -> "S3Client":
         return make_client(
-            region=self._asked_region,
-            endpoint_url=self._asked_endpoint_url,
+            region=self._configured_region,
+            endpoint_url=self._configured_endpoint_url,
             operations=operations,
             connections=self._connections,
             session=self._session,

@@ -1,16 +1,19 @@
-"""What it takes to open a bucket as the same identity in another Python of this run."""
+"""Everything a worker process needs to open a bucket as the same identity."""
 
 from dataclasses import dataclass, field
 
 from botocore.credentials import CredentialProvider, CredentialResolver
-from botocore.credentials import Credentials as Keys
+from botocore.credentials import Credentials as BotocoreCredentials
 
 from ci3.aws.client import Credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """A bucket as it was asked for, the address that this came to, and the keys: never shown."""
+    """A bucket as configured, the endpoint URL that this resolved to, and the access key.
+
+    The keys are secret: they are kept out of the repr.
+    """
 
     bucket: str
     region: str
@@ -21,19 +24,21 @@ class Opening:
     token: str = field(repr=False)
 
     def credentials(self) -> Credentials:
-        """Give these keys to clients, and no others, whatever the AWS configuration names."""
-        return CredentialResolver([_Held(self)])
+        """Return these keys as the only credentials, whatever the AWS configuration names."""
+        return CredentialResolver([_FixedProvider(self)])
 
 
-class _Held(CredentialProvider):
-    """Gives the keys of an opening."""
+class _FixedProvider(CredentialProvider):
+    """Provides the keys of a BucketAccess."""
 
     METHOD = "passed-on"
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, access: Opening) -> None:
         super().__init__()
-        self._opening = opening
+        self._access = access
 
-    def load(self) -> Keys:
-        opening = self._opening
-        return Keys(opening.access_key, opening.secret_key, opening.token or None, self.METHOD)
+    def load(self) -> BotocoreCredentials:
+        access = self._access
+        return BotocoreCredentials(
+            access.access_key, access.secret_key, access.token or None, self.METHOD
+        )

@@ -1,4 +1,4 @@
-"""What a bucket is like as a whole: versions, lock, region."""
+"""Read settings of a whole bucket: versioning, object lock, region."""
 
 from typing import TYPE_CHECKING
 
@@ -12,43 +12,45 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-_NO_LOCK = ("ObjectLockConfigurationNotFoundError", "ObjectLockConfigurationNotFound")
-_STATES = {None: Versioning.DISABLED, "Enabled": Versioning.ENABLED,
+_NO_LOCK_CODES = ("ObjectLockConfigurationNotFoundError", "ObjectLockConfigurationNotFound")
+_STATES_BY_STATUS = {None: Versioning.DISABLED, "Enabled": Versioning.ENABLED,
            "Suspended": Versioning.SUSPENDED}  # fmt: skip
 
 
 def versioning_state(client: "S3Client", bucket: str) -> VersioningState:
-    """Read whether a bucket keeps versions, and wants MFA to remove one; raises AccessError."""
+    """Return whether a bucket keeps versions and needs MFA to delete one; raises AccessError."""
     with translated(f"reading the versioning of s3://{bucket}"):
-        answer = client.get_bucket_versioning(Bucket=bucket)
+        response = client.get_bucket_versioning(Bucket=bucket)
     return VersioningState(
-        versioning=_STATES.get(answer.get("Status"), Versioning.UNKNOWN),
-        needs_mfa=answer.get("MFADelete") == "Enabled",
+        versioning=_STATES_BY_STATUS.get(response.get("Status"), Versioning.UNKNOWN),
+        needs_mfa=response.get("MFADelete") == "Enabled",
     )
 
 
 def object_lock(client: "S3Client", bucket: str) -> "ObjectLock":
-    """Read whether a bucket's versions may be locked; raises AccessError."""
+    """Return whether a bucket has Object Lock, and its default retention; raises AccessError."""
     with translated(f"reading the object lock of s3://{bucket}"):
         try:
-            answer = client.get_object_lock_configuration(Bucket=bucket)
+            response = client.get_object_lock_configuration(Bucket=bucket)
         except botocore.exceptions.ClientError as exc:
-            if error_code(exc) in _NO_LOCK:
+            if error_code(exc) in _NO_LOCK_CODES:
                 return ObjectLock(is_enabled=False)
             raise
-    lock = answer.get("ObjectLockConfiguration", {})
-    term = lock.get("Rule", {}).get("DefaultRetention", {})
-    number, unit = (term["Years"], "year") if "Years" in term else (term.get("Days", 0), "day")
+    lock = response.get("ObjectLockConfiguration", {})
+    retention = lock.get("Rule", {}).get("DefaultRetention", {})
+    number, unit = (
+        (retention["Years"], "year") if "Years" in retention else (retention.get("Days", 0), "day")
+    )
     plural = "" if number == 1 else "s"
-    default = f"{number} {unit}{plural} ({term.get('Mode', '').lower()})" if number else ""
+    default = f"{number} {unit}{plural} ({retention.get('Mode', '').lower()})" if number else ""
     return ObjectLock(is_enabled=lock.get("ObjectLockEnabled") == "Enabled", default=default)
 
 
 def stated_region(client: "S3Client", bucket: str, prefix: str) -> str:
-    """Read in which region a bucket says it is, or nothing where it does not; one LIST request.
+    """Return the bucket's region from a response header, or "" if there is none; one LIST request.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
     """
     with translated(f"listing s3://{bucket}/{prefix}"):
-        answer = client.list_objects_v2(Bucket=bucket, Prefix=prefix, Delimiter="/", MaxKeys=1)
-    return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", ""))
+        response = client.list_objects_v2(Bucket=bucket, Prefix=prefix, Delimiter="/", MaxKeys=1)
+    return str(response["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", ""))

@@ -1,4 +1,4 @@
-"""The clients of AWS: how they are made, and how their errors become ours."""
+"""Make AWS clients that are restricted to named operations, and translate their errors."""
 
 import gzip
 import json
@@ -50,12 +50,15 @@ Session = boto3.Session
 Service = Literal["cloudfront", "s3", "ssm", "sts"]
 
 Credentials = botocore.credentials.CredentialResolver
-"""As whom clients ask; None stands for whom the AWS configuration names."""
+"""The identity that clients use; None means the default credential provider chain."""
 
 _DEFAULT_REGIONS = {"s3": "us-east-1", "cloudfront": "us-east-1", "sts": "us-east-1"}
-"""Where no region is known: S3 answers with the right one, CloudFront has one, STS is in all."""
+"""Used where no region is configured.
 
-_SESSION_HINTS = {
+S3 redirects to the right region, CloudFront is global, and STS answers in every region.
+"""
+
+_HINTS_BY_CODE = {
     "NoSuchBucket": "Check the bucket's name and, for an S3 other than AWS, the endpoint-url.",
     "NoSuchKey": "Check the key; it is relative to the bucket's root.",
     "ParameterNotFound": "Check the parameter's name, and the region that it is in.",
@@ -90,7 +93,7 @@ def make_client(
     connections: int,
     session: Session | None = None,
 ) -> "S3Client":
-    """Make an S3 client that can call nothing but the named operations.
+    """Make an S3 client that can call only the named operations.
 
     Any other call raises GateError before a byte is sent, so that a client made for reading can
     delete nothing. Raises AccessError when the AWS configuration can't be used.
@@ -107,23 +110,26 @@ def make_client(
 
 
 def open_session(credentials: Credentials | None = None) -> Session:
-    """Make what clients share: the AWS configuration, and the credentials once they are known."""
+    """Make a session, so that clients share the AWS configuration and the loaded credentials.
+
+    Raises AccessError when the AWS configuration can't be used.
+    """
     core = botocore.session.get_session()
-    # botocore's own parser takes 34 µs for each of a listing's timestamps, this one 0.1 µs.
+    # botocore's own parser takes 34 µs per timestamp of a listing, this one 0.1 µs.
     core.get_component("response_parser_factory").set_parser_defaults(
         timestamp_parser=parse_timestamp
     )
     with translated("the AWS configuration"):
-        resolver = credentials or _AskedOnce(core.get_component("credential_provider"))
+        resolver = credentials or _CachingResolver(core.get_component("credential_provider"))
         core.register_component("credential_provider", resolver)
         session = boto3.Session(botocore_session=core)
         # Set after boto3.Session, which appends a folder to the search paths of the session's
         # loader: this loader is shared by all sessions, and the paths would grow with each.
-        core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
+        core.register_component("data_loader", _get_loader(core.get_config_variable("data_path")))
     return session
 
 
-def make_service_client(  # noqa: PLR0913 - all that a client is made of
+def make_service_client(  # noqa: PLR0913 - every setting of a client
     service: Service,
     *,
     region: str,
@@ -131,11 +137,11 @@ def make_service_client(  # noqa: PLR0913 - all that a client is made of
     connections: int = 1,
     endpoint_url: str = "",
     session: Session | None = None,
-) -> Any:  # noqa: ANN401 - boto3 makes each service's client while it runs
-    """Make a client of any service of AWS, held to the named operations as S3's is.
+) -> Any:  # noqa: ANN401 - boto3 generates client classes at run time
+    """Make a client of any AWS service that can call only the named operations.
 
-    An empty region or address of the endpoint is the AWS configuration's, and so are the
-    credentials without a session. Raises AccessError as `make_client` does.
+    An empty region or endpoint URL, and a missing session, mean the AWS configuration's. Raises
+    the same errors as `make_client`.
     """
     session = session or open_session()
     with translated("the AWS configuration"):
@@ -152,20 +158,23 @@ def make_service_client(  # noqa: PLR0913 - all that a client is made of
                 user_agent_extra=f"ci3/{__version__}",
             ),
         )
-    client.meta.events.register_first(f"before-call.{service}", _allow_only(operations))
+    client.meta.events.register_first(f"before-call.{service}", _make_operation_check(operations))
     return client
 
 
-class _AskedOnce:
-    """Remembers too that there are no credentials: to look for them again takes seconds."""
+class _CachingResolver:
+    """Caches the result of a resolver, also "no credentials": searching again takes seconds."""
 
     def __init__(self, resolver: Credentials) -> None:
         self.load_credentials = cache(resolver.load_credentials)
 
 
 @cache
-def _loader(data_path: str | None) -> botocore.loaders.Loader:
-    """Keep the services' descriptions for the next client: reading them is most of making one."""
+def _get_loader(data_path: str | None) -> botocore.loaders.Loader:
+    """Make a loader once per data path, so that clients share the parsed service descriptions.
+
+    Parsing them takes most of the time of making a client.
+    """
     paths = data_path.split(os.pathsep) if data_path else ()
     return _Loader([str(Path(os.path.expandvars(path)).expanduser()) for path in paths])
 
@@ -173,45 +182,46 @@ def _loader(data_path: str | None) -> botocore.loaders.Loader:
 class _PlainJsonLoader(botocore.loaders.JSONFileLoader):
     """Loads service descriptions as plain dicts, without their documentation.
 
-    botocore's own loader makes an OrderedDict of each JSON object; together that is 10 MB more for
-    each process.
+    botocore's own loader makes an OrderedDict of each JSON object, which takes 10 MB more per
+    process.
     """
 
     def load_file(self, file_path: str) -> Any:  # noqa: ANN401 - JSON
-        """Return the content of a file, which may be compressed, or None if there is none."""
+        """Return the parsed content of a file, compressed or not, or None if it does not exist."""
         for suffix, open_file in ((".json", open), (".json.gz", gzip.open)):
             path = file_path + suffix
-            if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where it may not look
+            if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises if access is denied
                 with open_file(path, "rb") as file:
-                    return json.loads(file.read(), object_hook=_without_documentation)
+                    return json.loads(file.read(), object_hook=_remove_documentation)
         return None
 
 
-def _without_documentation(json_object: dict[str, Any]) -> dict[str, Any]:
+def _remove_documentation(json_object: dict[str, Any]) -> dict[str, Any]:
     if isinstance(json_object.get("documentation"), str):
         json_object["documentation"] = ""  # botocore reads some of these keys
     return json_object
 
 
 class _Loader(botocore.loaders.Loader):
-    """Reads the descriptions of services as botocore does, without a look into all 400 of them."""
+    """Loads service descriptions like botocore's loader, without opening all 400 of them."""
 
     FILE_LOADER_CLASS = _PlainJsonLoader
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's
-        """Give the services that have a folder; what is in it shows when that is read.
+        """Return the names of all services that have a folder, sorted; the folders are not read.
 
-        All of them: to find credentials botocore asks others than ci3 does, such as SSO's.
+        Services that ci3 does not call are included: botocore calls some of them, such as SSO, to
+        get credentials.
         """
         names: set[str] = set()
         for path in map(Path, self.search_paths):
             with suppress(OSError):
-                names.update(one.name for one in path.iterdir())
+                names.update(folder.name for folder in path.iterdir())
         return sorted(names)
 
 
 def parse_timestamp(value: str) -> datetime:
-    """Read a timestamp of S3, which is ISO 8601; all others as botocore does."""
+    """Parse a timestamp: ISO 8601, as S3 writes it, directly; any other form with botocore."""
     if isinstance(value, str) and value.endswith("Z"):
         try:
             return datetime.fromisoformat(value)
@@ -221,11 +231,11 @@ def parse_timestamp(value: str) -> datetime:
     return parsed
 
 
-def _allow_only(operations: frozenset[str]) -> Callable[..., None]:
-    def check(model: "OperationModel", **_: object) -> None:
+def _make_operation_check(operations: frozenset[str]) -> Callable[..., None]:
+    def refuse_others(model: "OperationModel", **_: object) -> None:
         if model.name == "HeadBucket":
-            # botocore asks it by itself when a redirect names no region, without end if that one is
-            # redirected too, as by a login page.
+            # botocore sends it by itself when a redirect names no region. If that is redirected
+            # too, for example by a login page, botocore would repeat it forever.
             raise AccessError(
                 "the request was redirected, and the answer does not say to which region",
                 "Check the region and the endpoint-url, and that no proxy or login page answers.",
@@ -233,68 +243,75 @@ def _allow_only(operations: frozenset[str]) -> Callable[..., None]:
         if model.name not in operations:
             raise GateError(f"{model.name} was called on a client that may not call it")
 
-    return check
+    return refuse_others
 
 
 @contextmanager
-def translated(where: str, service: str = "S3") -> Iterator[None]:
-    """Turn what botocore raises into an AccessError that says where, and what to do next."""
+def translated(action: str, service: str = "S3") -> Iterator[None]:
+    """Translate botocore's exceptions into AccessError, with `action` in front and a hint.
+
+    `action` is a phrase such as "listing s3://bucket/prefix".
+    """
     is_s3 = service == "S3"
-    place = ", the region and the endpoint-url" if is_s3 else " and the region"
+    what_to_check = ", the region and the endpoint-url" if is_s3 else " and the region"
     try:
         yield
     except AccessError as exc:
-        raise type(exc)(f"{where}: {exc.message}", exc.hint) from exc
+        raise type(exc)(f"{action}: {exc.message}", exc.hint) from exc
     except botocore.exceptions.ClientError as exc:
-        raise _from_answer(exc, where, service) from exc
+        raise _translate_client_error(exc, action, service) from exc
     except (
         botocore.exceptions.NoCredentialsError,
         botocore.exceptions.PartialCredentialsError,
         botocore.exceptions.CredentialRetrievalError,
     ) as exc:
         raise AccessError(
-            f"{where}: there are no AWS credentials that can be used ({exc})",
+            f"{action}: there are no AWS credentials that can be used ({exc})",
             "In a workflow, run aws-actions/configure-aws-credentials before; elsewhere set "
             "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
         ) from exc
     except botocore.parsers.ResponseParserError as exc:
         raise ListingError(
-            f"{where}: the answer could not be read as {service}'s",
+            f"{action}: the answer could not be read as {service}'s",
             f"Check {'that the endpoint-url is an S3' if is_s3 else 'the network'}, and that no "
             "proxy or login page answers for it.",
         ) from exc
     except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as exc:
         raise AccessError(
-            f"{where}: {service} can't be reached ({exc})",
-            f"Check the network{place}, and run again.",
+            f"{action}: {service} can't be reached ({exc})",
+            f"Check the network{what_to_check}, and run again.",
         ) from exc
     except (botocore.exceptions.BotoCoreError, ValueError) as exc:
-        raise AccessError(f"{where}: {exc}", f"Check the AWS configuration{place}.") from exc
+        raise AccessError(
+            f"{action}: {exc}", f"Check the AWS configuration{what_to_check}."
+        ) from exc
 
 
 def error_code(exc: botocore.exceptions.ClientError) -> str:
-    """Give AWS's own code for an error, such as `AccessDenied`; without one, HTTP's status."""
+    """Return AWS's code for an error, such as `AccessDenied`, or else the HTTP status."""
     code = exc.response.get("Error", {}).get("Code", "")
     return str(code or exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
 
 
-def _from_answer(exc: botocore.exceptions.ClientError, where: str, service: str) -> AccessError:
+def _translate_client_error(
+    exc: botocore.exceptions.ClientError, action: str, service: str
+) -> AccessError:
     code = error_code(exc)
     text = exc.response.get("Error", {}).get("Message") or "no message"
-    message = f"{where}: {service} answered {code or 'an error'} to {exc.operation_name}: {text}"
+    message = f"{action}: {service} answered {code or 'an error'} to {exc.operation_name}: {text}"
     if code in _DENIED_CODES:
         return DeniedError(
             message,
             "Allow this identity what ci3 iam-policy prints, or use another one.",
         )
     if code in _REGION_CODES:
-        answer: Any = exc.response
-        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-        region = answer.get("Error", {}).get("Region") or headers.get("x-amz-bucket-region")
+        response: Any = exc.response
+        headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        region = response.get("Error", {}).get("Region") or headers.get("x-amz-bucket-region")
         return AccessError(
             message, f"Set region to {region or 'the region that the bucket is in'}."
         )
     if code == "404":
         code = "NoSuchBucket"
     hint = f"Run again; if it stays, ask {'this S3' if service == 'S3' else 'AWS'}."
-    return AccessError(message, _SESSION_HINTS.get(code, hint))
+    return AccessError(message, _HINTS_BY_CODE.get(code, hint))

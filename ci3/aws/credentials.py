@@ -1,4 +1,4 @@
-"""As whom AWS is asked where a role is named: credentials that are got anew before they expire."""
+"""Credentials of an assumed role, which are refreshed before they expire."""
 
 import base64
 import json
@@ -20,18 +20,18 @@ from ci3.core.formatting import visible
 from ci3.errors import AccessError
 
 FAILURE_LASTS: Final = timedelta(seconds=30)
-"""Many threads wait for the same credentials: when one asked in vain, the others need not ask."""
+"""A failure is reused for this long: other threads wait for the same credentials meanwhile."""
 
-_NOBODY: Final = CredentialResolver([])
-"""A web identity is its own proof: the request is not signed."""
+_ANONYMOUS: Final = CredentialResolver([])
+"""No credentials: a request with a web identity token is not signed."""
 _SESSION_NAME_LENGTH: Final = 64
-_SESSION_NAME_OUTSIDE: Final = re.compile(r"[^A-Za-z0-9_+=,.@-]")
+_NOT_IN_SESSION_NAME: Final = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 
 
 def name_session(run_id: str) -> str:
-    """Name a role's session, as CloudTrail shows it; empty where there is no workflow run."""
+    """Return the role session name that CloudTrail shows; `run_id` is empty outside a workflow."""
     name = f"ci3-{run_id}" if run_id else "ci3"
-    return _SESSION_NAME_OUTSIDE.sub("-", name)[:_SESSION_NAME_LENGTH]
+    return _NOT_IN_SESSION_NAME.sub("-", name)[:_SESSION_NAME_LENGTH]
 
 
 def assume_role(
@@ -42,13 +42,13 @@ def assume_role(
     fetch_web_identity_token: Callable[[], str] | None,
     clock: Callable[[], datetime],
 ) -> Credentials:
-    """Give the credentials of a role, for all clients of a run together.
+    """Return the credentials of a role, to be shared by all clients of a run.
 
-    They are got when a client first needs them and again before they expire, in any thread: with a
-    fresh web identity token, or where nothing fetches one with the AWS configuration's own
-    credentials. A client then raises AccessError when the role can't be assumed.
+    They are fetched when a client first needs them and again before they expire, in any thread:
+    with a fresh web identity token, or, if `fetch_web_identity_token` is None, with the default
+    credential provider chain. Clients raise AccessError when the role can't be assumed.
     """
-    assumption = _Assumption(
+    assumption = _RoleAssumption(
         role=role,
         region=region,
         session_name=session_name,
@@ -59,8 +59,8 @@ def assume_role(
 
 
 @dataclass(slots=True, kw_only=True)
-class _Assumption:
-    """Asks STS for the role; botocore lets one thread at a time do so."""
+class _RoleAssumption:
+    """Requests credentials for a role from STS; botocore lets one thread at a time do so."""
 
     role: str
     region: str
@@ -71,44 +71,49 @@ class _Assumption:
     _failed_at: datetime | None = None
 
     def refresh(self) -> dict[str, str]:
-        """Get new credentials, in the form that botocore wants them."""
+        """Return new credentials in the form that botocore expects."""
         if self._failure and self._failed_at and self.clock() < self._failed_at + FAILURE_LASTS:
             raise AccessError(self._failure.message, self._failure.hint)
         try:
             with translated(f"assuming the role {self.role}", "STS"):
-                return self._ask()
+                return self._request()
         except AccessError as exc:
-            # Not its own type: what is denied here is denied to the run, not of one folder alone.
+            # Not its own type: DeniedError would be taken for a refusal of one folder, and this
+            # one concerns the whole run.
             self._failure = AccessError(exc.message, exc.hint)
             self._failed_at = self.clock()
             raise self._failure from exc
 
-    def _ask(self) -> dict[str, str]:
-        fetch = self.fetch_web_identity_token
+    def _request(self) -> dict[str, str]:
+        fetch_token = self.fetch_web_identity_token
         try:
-            return self._read(self._ask_with(fetch()) if fetch else self._ask_as_configured())
-        except KeyError as exc:  # botocore takes any XML for STS's
+            return self._parse(
+                self._request_with_token(fetch_token())
+                if fetch_token
+                else self._request_with_default_chain()
+            )
+        except KeyError as exc:  # botocore accepts any XML as STS's
             raise AccessError(
                 "the answer could not be read as STS's",
                 "Check that no proxy or login page answers for STS.",
             ) from exc
 
-    def _ask_with(self, token: str) -> dict[str, Any]:
-        client = self._client("AssumeRoleWithWebIdentity", _NOBODY)
+    def _request_with_token(self, token: str) -> dict[str, Any]:
+        client = self._make_client("AssumeRoleWithWebIdentity", _ANONYMOUS)
         try:
-            answer: dict[str, Any] = client.assume_role_with_web_identity(
+            response: dict[str, Any] = client.assume_role_with_web_identity(
                 RoleArn=self.role, RoleSessionName=self.session_name, WebIdentityToken=token
             )
         except botocore.exceptions.ClientError as exc:
-            _refuse(exc, _web_identity_hints(token))
+            _raise_with_hint(exc, _make_web_identity_hints(token))
         finally:
             client.close()
-        return answer
+        return response
 
-    def _ask_as_configured(self) -> dict[str, Any]:
-        client = self._client("AssumeRole", None)
+    def _request_with_default_chain(self) -> dict[str, Any]:
+        client = self._make_client("AssumeRole", None)
         try:
-            answer: dict[str, Any] = client.assume_role(
+            response: dict[str, Any] = client.assume_role(
                 RoleArn=self.role, RoleSessionName=self.session_name
             )
         except botocore.exceptions.NoCredentialsError as exc:
@@ -122,12 +127,12 @@ class _Assumption:
                 "Let the role's trust policy allow these credentials, and let them do "
                 "sts:AssumeRole on the role."
             )
-            _refuse(exc, {"AccessDenied": hint})
+            _raise_with_hint(exc, {"AccessDenied": hint})
         finally:
             client.close()
-        return answer
+        return response
 
-    def _client(self, operation: str, credentials: Credentials | None) -> Any:  # noqa: ANN401 - botocore makes it
+    def _make_client(self, operation: str, credentials: Credentials | None) -> Any:  # noqa: ANN401 - botocore generates it
         return make_service_client(
             "sts",
             region=self.region,
@@ -135,28 +140,28 @@ class _Assumption:
             session=open_session(credentials),
         )
 
-    def _read(self, answer: dict[str, Any]) -> dict[str, str]:
-        given = answer["Credentials"]
-        expiration: datetime = given["Expiration"]
+    def _parse(self, response: dict[str, Any]) -> dict[str, str]:
+        credentials = response["Credentials"]
+        expiration: datetime = credentials["Expiration"]
         if expiration <= self.clock():
             raise AccessError(
                 f"the new credentials expired at {expiration:%Y-%m-%dT%H:%M:%SZ}",
                 "This machine's clock is off: set it, and run again.",
             )
         return {
-            "access_key": given["AccessKeyId"],
-            "secret_key": given["SecretAccessKey"],
-            "token": given["SessionToken"],
+            "access_key": credentials["AccessKeyId"],
+            "secret_key": credentials["SecretAccessKey"],
+            "token": credentials["SessionToken"],
             "expiry_time": expiration.isoformat(),
         }
 
 
 class _RoleProvider(CredentialProvider):
-    """Gives each client that asks the same credentials."""
+    """Provides the same refreshable credentials to every client."""
 
     METHOD = "role-to-assume"
 
-    def __init__(self, assumption: _Assumption) -> None:
+    def __init__(self, assumption: _RoleAssumption) -> None:
         super().__init__()
         self._credentials = DeferredRefreshableCredentials(
             assumption.refresh, self.METHOD, time_fetcher=assumption.clock
@@ -166,8 +171,8 @@ class _RoleProvider(CredentialProvider):
         return self._credentials
 
 
-def _refuse(exc: botocore.exceptions.ClientError, hints: dict[str, str]) -> Never:
-    """Raise STS's error: with the hint for its code, or as it is for what all services say."""
+def _raise_with_hint(exc: botocore.exceptions.ClientError, hints: dict[str, str]) -> Never:
+    """Raise an AccessError with the hint for STS's code, or `exc` itself if it has no hint."""
     code = error_code(exc)
     if code not in hints:
         raise exc
@@ -175,20 +180,20 @@ def _refuse(exc: botocore.exceptions.ClientError, hints: dict[str, str]) -> Neve
     raise AccessError(f"STS answered {code} to {exc.operation_name}: {text}", hints[code]) from exc
 
 
-def _web_identity_hints(token: str) -> dict[str, str]:
-    """Say what a role must trust, in the words of the token that was shown; they are no secret."""
-    claims = _claims(token)
-    shown = {name: visible(str(claims.get(name, "unknown"))) for name in ("iss", "aud", "sub")}
-    provider = f"the identity provider {shown['iss']} with the audience {shown['aud']}"
+def _make_web_identity_hints(token: str) -> dict[str, str]:
+    """Return hints by error code that show the token's claims, which are not secret."""
+    claims = _decode_claims(token)
+    displayed = {name: visible(str(claims.get(name, "unknown"))) for name in ("iss", "aud", "sub")}
+    provider = f"the identity provider {displayed['iss']} with the audience {displayed['aud']}"
     return {
         "AccessDenied": f"Check the ARN, and let the role's trust policy allow "
-        f"sts:AssumeRoleWithWebIdentity to {provider} and the subject {shown['sub']}.",
+        f"sts:AssumeRoleWithWebIdentity to {provider} and the subject {displayed['sub']}.",
         "InvalidIdentityToken": f"Add {provider} to IAM in the role's account.",
     }
 
 
-def _claims(token: str) -> dict[str, object]:
-    """Read what a token says of itself; nothing where that is not to be read."""
+def _decode_claims(token: str) -> dict[str, object]:
+    """Return a token's claims, unverified, or an empty dict if they can't be decoded."""
     payload = f"{token}..".split(".")[1]
     try:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,4 +1,4 @@
-"""Large objects, read part after part without ever being in memory as a whole."""
+"""Read large objects in chunks, without holding a whole object in memory."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -18,32 +18,32 @@ PART_BYTES = 1 << 20
 def read_parts(
     client: "S3Client", bucket: str, key: str, size_bytes: int
 ) -> Generator[bytes, None, None]:
-    """Read an object of a known size; where the connection breaks, the rest is asked for anew.
+    """Read an object of a known size; after a broken connection, request the rest.
 
-    Raises ListingError where it is of another size, or another one by the time it is asked anew,
-    and AccessError where it can't be read.
+    Raises ListingError where the size differs or the object was replaced between two requests, and
+    AccessError where it can't be read.
     """
-    place, etag, attempts = 0, "", 0
-    while place < size_bytes:
+    position, etag, attempts = 0, "", 0
+    while position < size_bytes:
         request: dict[str, Any] = {"Bucket": bucket, "Key": key}
-        if place:
-            request["Range"] = f"bytes={place}-"
+        if position:
+            request["Range"] = f"bytes={position}-"
         if etag:
             request["IfMatch"] = etag
         with translated(f"reading s3://{bucket}/{key}"):
-            answer = client.get_object(**request)
-            with closing(answer["Body"]) as body:
-                came = answer.get("ContentLength", 0)
-                if came != size_bytes - place:
+            response = client.get_object(**request)
+            with closing(response["Body"]) as body:
+                received_bytes = response.get("ContentLength", 0)
+                if received_bytes != size_bytes - position:
                     raise ListingError(
-                        f"{came:,} bytes came, and {size_bytes - place:,} should",
+                        f"{received_bytes:,} bytes came, and {size_bytes - position:,} should",
                         "Run again with a report that is whole. Nothing was planned or deleted.",
                     )
-                etag = answer.get("ETag", "")
+                etag = response.get("ETag", "")
                 try:
-                    while part := body.read(PART_BYTES):
-                        place += len(part)
-                        yield part
+                    while chunk := body.read(PART_BYTES):
+                        position += len(chunk)
+                        yield chunk
                 except (HTTPClientError, IncompleteReadError):
                     attempts += 1
                     if attempts >= ATTEMPTS:

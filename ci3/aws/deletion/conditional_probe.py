@@ -1,4 +1,4 @@
-"""Whether this S3 honours a condition on a deletion, tried on keys that nobody has."""
+"""Test on absent keys whether this S3 honors the condition of a conditional delete."""
 
 import secrets
 from collections.abc import Callable
@@ -15,53 +15,55 @@ from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
 
 __all__ = ["PROBE_NAME", "probe_guard"]
 
-_NO_ETAG = '"00000000000000000000000000000000"'
-_HONOURED = (ObjectOutcome.ABSENT, ObjectOutcome.CHANGED)
+_IMPOSSIBLE_ETAG = '"00000000000000000000000000000000"'
+_HONORED = (ObjectOutcome.ABSENT, ObjectOutcome.CHANGED)
 
 
 Slot = AbstractContextManager[object]
-"""Held while a request is out."""
+"""A concurrency slot, held while a request is in flight."""
 
 
 def probe_guard(
     requests: DeleteRequests, prefix: str, versioning: Versioning, slot: Slot
 ) -> GuardProbe:
-    """Delete absent keys on condition, singly and in a batch, and hold later requests to it.
+    """Send conditional deletes of absent keys, singly and in a batch, and configure `requests`.
 
-    S3 answers that the key is missing or the condition failed; one that ignores conditions answers
-    success, and on a versioned bucket makes a delete marker: it is removed by its id, and where
-    that fails the reason names it. What is denied or can't be understood is no guard.
+    A server that honors the condition answers that the key is missing or that the condition failed.
+    One that ignores it answers success, and on a versioned bucket creates a delete marker: the
+    marker is removed by its ID, and the reason names it where that fails. A response that is denied
+    or unexpected means no conditional deletes.
     """
-    probing = _Probing(requests, prefix, versioning, slot)
-    found = probing.find()
-    requests.guards_singles = found.guard is not DeleteGuard.NONE
-    requests.guards_batches = found.guard is DeleteGuard.ETAG
-    return replace(found, reason="; ".join([found.reason, *probing.leftovers]))
+    probe = _Probe(requests, prefix, versioning, slot)
+    result = probe.find()
+    requests.guards_singles = result.guard is not DeleteGuard.NONE
+    requests.guards_batches = result.guard is DeleteGuard.ETAG
+    return replace(result, reason="; ".join([result.reason, *probe.leftovers]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Tried:
-    """What was said on a condition, None by a store without batches; whether that `differs` else.
+class _Trial:
+    """The outcome of a conditional delete, or None where there is no bulk delete.
 
-    A store may call every missing key missing. Denied without a condition differs too: a bucket's
-    policy may insist on it.
+    `has_other_control`: an unconditional delete had another outcome, so the condition had an
+    effect. Without that, a server may just answer "missing" for every missing key. A denied
+    unconditional delete counts too: a bucket policy may require conditions.
     """
 
-    said: KeyOutcome | None
-    differs: bool = False
+    outcome: KeyOutcome | None
+    has_other_control: bool = False
 
     @property
-    def is_honoured(self) -> bool:
-        return self.said is not None and self.said.outcome in _HONOURED
+    def is_honored(self) -> bool:
+        return self.outcome is not None and self.outcome.outcome in _HONORED
 
     @property
-    def is_sure(self) -> bool:
-        """Whether a condition must have been looked at."""
-        looks_changed = self.said is not None and self.said.outcome is ObjectOutcome.CHANGED
-        return self.differs or looks_changed
+    def is_proven(self) -> bool:
+        """Return whether the server must have evaluated the condition."""
+        is_changed = self.outcome is not None and self.outcome.outcome is ObjectOutcome.CHANGED
+        return self.has_other_control or is_changed
 
 
-class _Probing:
+class _Probe:
     def __init__(
         self, requests: DeleteRequests, prefix: str, versioning: Versioning, slot: Slot
     ) -> None:
@@ -69,63 +71,90 @@ class _Probing:
         self._prefix = prefix
         self._slot = slot
         self._is_unversioned = versioning is Versioning.DISABLED
-        self._batch_counts = False
+        self._was_batch_needed = False
         self.leftovers: list[str] = []
 
     def find(self) -> GuardProbe:
-        """Ask; without versioning all at once, since nothing can be left behind."""
+        """Run the probe.
+
+        The requests run in parallel without versioning, where no delete marker can be left.
+        """
         if not self._is_unversioned:
-            return self._weigh(self._try(in_batch=False), lambda: self._try(in_batch=True))
+            return self._decide(self._try(in_batch=False), lambda: self._try(in_batch=True))
         with ThreadPoolExecutor(4, "probing") as pool:
             single, batch = (
                 (
-                    pool.submit(self._ask, in_batch=in_batch, is_conditional=True),
-                    pool.submit(self._ask, in_batch=in_batch, is_conditional=False),
+                    pool.submit(self._delete_absent_key, in_batch=in_batch, is_conditional=True),
+                    pool.submit(self._delete_absent_key, in_batch=in_batch, is_conditional=False),
                 )
                 for in_batch in (False, True)
             )
-            found = self._weigh(_compare(*single), lambda: _compare(*batch))
-        if not self._batch_counts:
+            result = self._decide(_compare(*single), lambda: _compare(*batch))
+        if not self._was_batch_needed:
             self._requests.forget_batches()
-        return found
+        return result
 
-    def _try(self, *, in_batch: bool) -> _Tried:
-        return _Tried(said=self._ask(in_batch=in_batch, is_conditional=True))
+    def _try(self, *, in_batch: bool) -> _Trial:
+        return _Trial(outcome=self._delete_absent_key(in_batch=in_batch, is_conditional=True))
 
-    def _weigh(self, single: _Tried, try_batch: Callable[[], _Tried]) -> GuardProbe:
-        """Decide by the answers."""
-        if not single.is_honoured:
-            is_denied = single.said is not None and single.said.outcome is ObjectOutcome.DENIED
-            return replace(_none(_why_not(single.said)), is_denied=is_denied)
-        if self._is_unversioned and not single.is_sure:
-            return _none("this S3 answers of a missing key the same without a condition")
+    def _decide(self, single: _Trial, try_batch: Callable[[], _Trial]) -> GuardProbe:
+        """Decide by the outcomes of a conditional delete of an absent key, singly and in a batch.
+
+        "Honored" is the outcome absent or changed. "Proven" is honored, and the outcome is changed
+        or an unconditional delete, tried on unversioned buckets only, had another outcome. The
+        first row that matches decides:
+
+        | single              | versioned | batch                        | mode        |
+        |---------------------|-----------|------------------------------|-------------|
+        | not honored         | any       | not sent                     | none        |
+        | honored, not proven | no        | not sent                     | none        |
+        | honored             | no        | proven                       | etag        |
+        | honored             | yes       | honored                      | etag        |
+        | honored, not proven | yes       | not honored, no bulk delete  | none        |
+        | proven              | any       | no bulk delete               | etag        |
+        | proven              | any       | any other                    | etag-single |
+        """
+        if not single.is_honored:
+            is_denied = (
+                single.outcome is not None and single.outcome.outcome is ObjectOutcome.DENIED
+            )
+            return replace(
+                _unconditional(_explain_not_honored(single.outcome)), is_denied=is_denied
+            )
+        if self._is_unversioned and not single.is_proven:
+            return _unconditional("this S3 answers of a missing key the same without a condition")
         batch = try_batch()
-        self._batch_counts = True
+        self._was_batch_needed = True
         self._requests.absent_looks_changed = any(
-            one.said is not None and one.said.outcome is ObjectOutcome.CHANGED
-            for one in (single, batch)
+            trial.outcome is not None and trial.outcome.outcome is ObjectOutcome.CHANGED
+            for trial in (single, batch)
         )
-        if batch.is_honoured and (batch.is_sure or not self._is_unversioned):
+        if batch.is_honored and (batch.is_proven or not self._is_unversioned):
             return GuardProbe(guard=DeleteGuard.ETAG, reason="this S3 honours conditions")
-        if not single.is_sure:
-            return _none("whether this S3 honours conditions can't be told from its answers")
-        if batch.said is None:
+        if not single.is_proven:
+            return _unconditional(
+                "whether this S3 honours conditions can't be told from its answers"
+            )
+        if batch.outcome is None:
             reason = "this S3 has no bulk delete, and honours conditions in single requests"
             return GuardProbe(guard=DeleteGuard.ETAG, reason=reason)
-        reason = f"conditions hold only in single requests, not in batches: {_why_not(batch.said)}"
+        why = _explain_not_honored(batch.outcome)
+        reason = f"conditions hold only in single requests, not in batches: {why}"
         return GuardProbe(guard=DeleteGuard.ETAG_SINGLE, reason=reason)
 
-    def _ask(self, *, in_batch: bool, is_conditional: bool) -> KeyOutcome | None:
-        one = Doomed(key=f"{self._prefix}{PROBE_NAME}{secrets.token_hex(8)}", etag=_NO_ETAG)
+    def _delete_absent_key(self, *, in_batch: bool, is_conditional: bool) -> KeyOutcome | None:
+        key = Doomed(key=f"{self._prefix}{PROBE_NAME}{secrets.token_hex(8)}", etag=_IMPOSSIBLE_ETAG)
         with self._slot:
             if in_batch:
-                sent = self._requests.send_batch([one], is_guarded=is_conditional, is_probe=True)
-                said = sent.get(one)
+                outcomes = self._requests.send_batch(
+                    [key], is_guarded=is_conditional, is_probe=True
+                )
+                outcome = outcomes.get(key)
             else:
-                said = self._requests.send_one(one, is_guarded=is_conditional)
-            if said and said.marker_version_id:
-                self._remove_marker(one.key, said.marker_version_id)
-        return said
+                outcome = self._requests.send_one(key, is_guarded=is_conditional)
+            if outcome and outcome.marker_version_id:
+                self._remove_marker(key.key, outcome.marker_version_id)
+        return outcome
 
     def _remove_marker(self, key: str, version_id: str) -> None:
         marker = Doomed(key=key, version_id=version_id)
@@ -136,23 +165,29 @@ class _Probing:
             )
 
 
-def _compare(asked: Future[KeyOutcome | None], plainly: Future[KeyOutcome | None]) -> _Tried:
-    plain = plainly.result()
-    others = (ObjectOutcome.DELETED, ObjectOutcome.DENIED)
-    return _Tried(said=asked.result(), differs=plain is not None and plain.outcome in others)
+def _compare(
+    conditional: Future[KeyOutcome | None], unconditional: Future[KeyOutcome | None]
+) -> _Trial:
+    unconditional_outcome = unconditional.result()
+    different = (ObjectOutcome.DELETED, ObjectOutcome.DENIED)
+    return _Trial(
+        outcome=conditional.result(),
+        has_other_control=unconditional_outcome is not None
+        and unconditional_outcome.outcome in different,
+    )
 
 
-def _none(reason: str) -> GuardProbe:
+def _unconditional(reason: str) -> GuardProbe:
     return GuardProbe(guard=DeleteGuard.NONE, reason=reason)
 
 
-def _why_not(said: KeyOutcome | None) -> str:
-    if said is None:
+def _explain_not_honored(outcome: KeyOutcome | None) -> str:
+    if outcome is None:
         return "this S3 has no bulk delete"
-    match said.outcome:
+    match outcome.outcome:
         case ObjectOutcome.DELETED:
             return "this S3 ignores them"
         case ObjectOutcome.DENIED:
-            return f"they were not allowed ({said.message}): they need s3:GetObject too"
+            return f"they were not allowed ({outcome.message}): they need s3:GetObject too"
         case _:
-            return f"the answer was not understood ({said.message})"
+            return f"the answer was not understood ({outcome.message})"

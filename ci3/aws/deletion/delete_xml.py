@@ -1,7 +1,7 @@
-"""A batch of deletions on the wire: its request is written here, and what its answer says deleted.
+"""Write the XML of a DeleteObjects request, and parse the deleted keys of its response.
 
-botocore takes twenty times as long for both. What is sent is what botocore would have sent; of the
-answer it reads whatever does not look like the answers of S3 and its kin.
+botocore takes twenty times as long for both. The request is what botocore would send; a response
+that does not look like those of S3 and compatible servers is left to botocore.
 """
 
 import re
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ANSWER_KEY = "Read"
-"""Where the answer of a client that `write_batches` was told of has what was read here."""
-_BODY = "ci3_body"
+"""The key of the `DeletedColumns` in the response of a client with `register_batch_codec`."""
+_BODY_KEY = "ci3_body"
 
 _HEAD = '<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
 _TAIL = "<Quiet>false</Quiet></Delete>"
@@ -27,7 +27,7 @@ _DELETED = re.compile(
     "(?:<DeleteMarker>(?:true|false)</DeleteMarker>)?"
     f"(?:<DeleteMarkerVersionId>({_TEXT})</DeleteMarkerVersionId>)?</Deleted>"
 )
-_REST = re.compile(
+_REMAINDER = re.compile(
     r'(?:<\?xml version="1\.0"(?: encoding="(?:UTF|utf)-8")?(?: standalone="yes")?\?>)?[ \t\n]*'
     r'<DeleteResult(?: xmlns="[^"<&]*")?>'
     r"(?:<Error>(?:<([A-Za-z]+)(?:/>|>[^<>]*</\1>))*</Error>|[ \t\n])*</DeleteResult>[ \t\n]*"
@@ -35,7 +35,7 @@ _REST = re.compile(
 
 
 class Doomed(NamedTuple):
-    """What one deletion names: the current object, or with `version_id` exactly one version."""
+    """One object to delete: the current one, or with `version_id` exactly that version."""
 
     key: str
     etag: str = ""
@@ -44,7 +44,7 @@ class Doomed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What an answer says deleted, column by column; texts are empty where it says nothing."""
+    """The deleted objects of a response, as columns; missing values are empty."""
 
     keys: list[str]
     version_ids: list[str]
@@ -52,62 +52,63 @@ class Deleted:
 
 
 def write_batches(client: "S3Client") -> None:
-    """Make a client take a batch's body, as `batch_body` makes it, for the parameter `Delete`."""
+    """Make a client take a `BatchBody` for the parameter `Delete`, and parse responses here."""
     events = client.meta.events
-    # By their names, no handler is there twice where two faces share a client.
-    events.register_first("before-parameter-build.s3.DeleteObjects", _take_body, "ci3-take-body")
-    events.register("before-call.s3.DeleteObjects", _put_body, "ci3-put-body")
+    # The unique ids keep handlers from being registered twice when two classes share a client.
+    events.register_first("before-parameter-build.s3.DeleteObjects", _remove_body, "ci3-take-body")
+    events.register("before-call.s3.DeleteObjects", _set_body, "ci3-put-body")
     read_ahead(client, "DeleteObjects", split_answer, ANSWER_KEY)
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A batch's body, and the first key in it, which stands for all where botocore looks."""
+    """The XML of a batch, and its first key, which replaces all keys where botocore validates."""
 
     content: bytes
     first_key: str
 
 
-def batch_body(doomed: Sequence[Doomed], *, is_guarded: bool) -> Body:
-    """Write a batch as XML; guarded, each object is named with its ETag, and each version without.
+def batch_body(keys: Sequence[Doomed], *, is_guarded: bool) -> Body:
+    """Write a batch as XML.
 
-    Keys must be such as XML can carry.
+    With `is_conditional`, objects carry their ETag; versions never do. Keys must consist of
+    characters that XML allows.
     """
     objects = [
-        f"<Object><Key>{one.key}</Key><VersionId>{one.version_id}</VersionId></Object>"
-        if one.version_id
-        else f"<Object><Key>{one.key}</Key><ETag>{one.etag}</ETag></Object>"
+        f"<Object><Key>{key.key}</Key><VersionId>{key.version_id}</VersionId></Object>"
+        if key.version_id
+        else f"<Object><Key>{key.key}</Key><ETag>{key.etag}</ETag></Object>"
         if is_guarded
-        else f"<Object><Key>{one.key}</Key></Object>"
-        for one in _escaped(doomed)
+        else f"<Object><Key>{key.key}</Key></Object>"
+        for key in _escape_keys(keys)
     ]
     content = "".join((_HEAD, *objects, _TAIL)).encode("utf-8")
-    return Body(content=content, first_key=doomed[0].key)
+    return Body(content=content, first_key=keys[0].key)
 
 
-def _escaped(doomed: Sequence[Doomed]) -> Sequence[Doomed]:
-    texts = "".join([one.key + one.etag + one.version_id for one in doomed])
+def _escape_keys(keys: Sequence[Doomed]) -> Sequence[Doomed]:
+    texts = "".join([key.key + key.etag + key.version_id for key in keys])
     if "&" not in texts and "<" not in texts and ">" not in texts:
-        return doomed
-    return [Doomed(escape(one.key), escape(one.etag), escape(one.version_id)) for one in doomed]
+        return keys
+    return [Doomed(escape(key.key), escape(key.etag), escape(key.version_id)) for key in keys]
 
 
-def _take_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+def _remove_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
     body: Body = params["Delete"]
-    context[_BODY] = body.content
+    context[_BODY_KEY] = body.content
     params["Delete"] = {"Objects": [{"Key": body.first_key}], "Quiet": False}
 
 
-def _put_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
-    params["body"] = context[_BODY]
+def _set_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    params["body"] = context[_BODY_KEY]
 
 
-def deleted_by(answer: Mapping[str, Any]) -> Deleted:
-    """Give what an answer says deleted, whoever read it."""
-    found: Deleted | None = answer.get(ANSWER_KEY)
-    if found is not None:
-        return found
-    entries = answer.get("Deleted", ())
+def deleted_by(response: Mapping[str, Any]) -> Deleted:
+    """Return the deleted objects of a response, whether `split_response` or botocore parsed it."""
+    deleted: Deleted | None = response.get(ANSWER_KEY)
+    if deleted is not None:
+        return deleted
+    entries = response.get("Deleted", ())
     return Deleted(
         [entry.get("Key", "") for entry in entries],
         [entry.get("VersionId", "") for entry in entries],
@@ -116,18 +117,18 @@ def deleted_by(answer: Mapping[str, Any]) -> Deleted:
 
 
 def split_answer(body: bytes) -> tuple[bytes, Deleted] | None:
-    """Part an answer into what botocore is to read and what it says deleted, or give None."""
+    """Split a response into the XML left to botocore and the deleted objects, or return None."""
     page = xml_text(body)
     if page is None:
         return None
     parts = _DELETED.split(page)
     rest = "".join(parts[::4])
-    if len(parts) == 1 or not _REST.fullmatch(rest):
+    if len(parts) == 1 or not _REMAINDER.fullmatch(rest):
         return None
     deleted = Deleted(parts[1::4], _texts(parts[2::4]), _texts(parts[3::4]))
     columns = (deleted.keys, deleted.version_ids, deleted.marker_ids)
     if any("&" in "".join(column) for column in columns):
-        return None  # a reference: botocore resolves it
+        return None  # an XML reference, which botocore resolves
     return rest.encode("utf-8"), deleted
 
 

@@ -1,4 +1,4 @@
-"""What S3 said of one key that was to be deleted: its answers and errors, read as outcomes."""
+"""Turn the responses and errors of deletions into one outcome per key."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from ci3.errors import AccessError
 NO_ANSWER = (
     botocore.exceptions.BotoCoreError,
     botocore.parsers.ResponseParserError,
-    # What our own clients raise: a redirect to nowhere, a role that can't be assumed any more.
+    # Raised by ci3's clients: a redirect without a region, a role that can't be assumed any more.
     AccessError,
 )
 
-_GONE_CODES = ("NoSuchKey", "NoSuchVersion", "NoSuchUpload")
+_ABSENT_CODES = ("NoSuchKey", "NoSuchVersion", "NoSuchUpload")
 _DENIED_CODES = ("AccessDenied", "AllAccessDisabled", "403", "ObjectLocked")
 _CHANGED_CODES = ("PreconditionFailed", "412")
 _THROTTLED_CODES = ("SlowDown", "SlowDownWrite", "ServiceUnavailable", "503", "429")
@@ -27,7 +27,7 @@ _RETRIED_CODES = (
     "InternalError",
     "RequestTimeout",
     "500",
-    # Somebody wrote the key at that moment; asked again, the condition decides.
+    # Another writer wrote the key at that moment; on a retry, the condition decides.
     "ConditionalRequestConflict",
     "OperationAborted",
     "409",
@@ -45,11 +45,11 @@ _STOPPING_CODES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyOutcome:
-    """What S3 said of one key; `marker_version_id` names the delete marker it made, if any.
+    """What happened to one key; `marker_version_id` is that of the delete marker created, if any.
 
-    `can_retry` is true where S3 asked to come again: nothing was done to the key. `is_throttled`
-    is true where it asked to come more slowly. `stops_run` is true where no other request would
-    fare better: the credentials ran out, the bucket is gone.
+    `can_retry` is true where S3 did nothing to the key and a retry may succeed, `is_throttled`
+    where S3 asked for a lower rate. `should_stop_run` is true where no other request can succeed
+    either: the credentials expired, the bucket does not exist.
     """
 
     outcome: ObjectOutcome
@@ -61,16 +61,16 @@ class KeyOutcome:
 
 
 DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED)
-"""What S3 says of nearly every key."""
+"""The outcome of nearly every key, shared to save memory."""
 
 
 def kinds(outcomes: Iterable[KeyOutcome]) -> Collection[KeyOutcome]:
-    """Give each outcome once: of a thousand keys nearly all share one."""
-    return {id(one): one for one in outcomes}.values()
+    """Return each outcome object once: of a thousand keys nearly all share one."""
+    return {id(outcome): outcome for outcome in outcomes}.values()
 
 
 def unanswered(exc: Exception) -> KeyOutcome:
-    """Read an answer that did not come, or that is none of S3's."""
+    """Return the outcome of a request whose response was lost or is not S3's."""
     return KeyOutcome(
         outcome=ObjectOutcome.UNKNOWN,
         message=f"no answer that could be read: {exc}",
@@ -78,9 +78,9 @@ def unanswered(exc: Exception) -> KeyOutcome:
     )
 
 
-def done(answer: Mapping[str, Any], *, marker_version_id: str = "") -> KeyOutcome:
-    """Read the answer to one deletion; S3 says 204, and a page that says 200 is not S3."""
-    status = answer["ResponseMetadata"]["HTTPStatusCode"]
+def done(response: Mapping[str, Any], *, marker_version_id: str = "") -> KeyOutcome:
+    """Return the outcome of one deletion: S3 answers 204; a page with status 200 is not from S3."""
+    status = response["ResponseMetadata"]["HTTPStatusCode"]
     if status != 204:  # noqa: PLR2004 - HTTP's No Content
         return KeyOutcome(
             outcome=ObjectOutcome.UNKNOWN,
@@ -91,22 +91,23 @@ def done(answer: Mapping[str, Any], *, marker_version_id: str = "") -> KeyOutcom
 
 
 def refused(exc: botocore.exceptions.ClientError, *, is_of_one_key: bool) -> KeyOutcome:
-    """Read a whole request's error.
+    """Return the outcome of each key of a request that failed as a whole.
 
-    That all of a batch is gone, or has changed, is not for S3 to say like this.
+    An error that concerns one key, such as NoSuchKey, is not valid for a batch: its keys are
+    unknown then.
     """
     code = error_code(exc)
     message = str(exc.response.get("Error", {}).get("Message", ""))
-    is_of_a_key = code in _GONE_CODES or code in _CHANGED_CODES
-    if code == "404" or (is_of_a_key and not is_of_one_key):
+    is_key_code = code in _ABSENT_CODES or code in _CHANGED_CODES
+    if code == "404" or (is_key_code and not is_of_one_key):
         return KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=f"{code}: {message}")
     return from_code(code, message)
 
 
 def from_code(code: str, message: str) -> KeyOutcome:
-    """Read the error of one key."""
+    """Return the outcome of one key by its error."""
     text = f"{code}: {message}" if message else code
-    if code in _GONE_CODES:
+    if code in _ABSENT_CODES:
         return KeyOutcome(outcome=ObjectOutcome.ABSENT, message=text)
     if code in _DENIED_CODES:
         return KeyOutcome(outcome=ObjectOutcome.DENIED, message=text)

@@ -1,4 +1,4 @@
-"""The requests that delete: batches where S3 and the keys allow, else one by one."""
+"""Send deletions: as batches where the server and the keys allow, or else one by one."""
 
 import base64
 import hashlib
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     )
 
 SINGLE_WORKERS = 4
-"""Single requests at once, for each batch that has to go like that."""
+"""Single requests in flight at once, for each batch that has to be sent singly."""
 
-# XML 1.0's characters (https://www.w3.org/TR/xml/#charsets), less line breaks, which a parser
-# may fold: a key with any other would spoil the whole batch.
-_FIT_FOR_BATCH = re.compile("[\t -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
-# `*` is a condition that any object meets.
-_FIT_FOR_CONDITION = re.compile(r"(?!\*$)[!-~]+")
-_ETAGS = re.compile('(?:"[0-9a-f-]+")*')
+# XML 1.0's characters (https://www.w3.org/TR/xml/#charsets) without line breaks, which parsers
+# normalize: a key with any other character would make the whole batch invalid.
+_BATCHABLE_KEY = re.compile("[\t -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
+# `*` is excluded: as a condition, it matches any object.
+_CONDITION_ETAG = re.compile(r"(?!\*$)[!-~]+")
+_S3_ETAGS = re.compile('(?:"[0-9a-f-]+")*')
 
 _NO_BATCH_CODES = ("NotImplemented", "501", "MethodNotAllowed", "405")
-_PERHAPS_NO_BATCH_CODES = (
+_MAYBE_NO_BATCH_CODES = (
     "MalformedXML",
     "MalformedPOSTRequest",
     "InvalidArgument",
@@ -51,13 +51,13 @@ _PERHAPS_NO_BATCH_CODES = (
     "UnsupportedOperation",
     "400",
 )
-"""What a store without bulk delete may say; from one that has it, they mean something else."""
+"""Possible errors of a server without bulk delete; with it, they mean something else."""
 
-_UNGUARDABLE = KeyOutcome(
+_NO_ETAG = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
     message="not sent: the listing gave no ETag that a condition could name",
 )
-_SILENT = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="S3's answer leaves it out")
+_NOT_IN_RESPONSE = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="S3's answer leaves it out")
 _NOT_SENT = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
     message="not sent: S3 refuses every request by now",
@@ -66,10 +66,11 @@ _NOT_SENT = KeyOutcome(
 
 
 class DeleteRequests:
-    """Sends deletions, several threads at once, and remembers what this S3 can do.
+    """Sends deletions from several threads at once, and records what this server supports.
 
-    With `guards_batches`, `guards_singles` set, each such request is on condition of the ETag.
-    `absent_looks_changed` says that this S3 answers of a missing key that the condition failed.
+    `should_condition_batches` and `should_condition_singles` make each such request conditional on
+    the ETag. `is_absent_reported_as_changed`: this server answers for a missing key that the
+    condition failed.
     """
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
@@ -79,197 +80,220 @@ class DeleteRequests:
         self.guards_singles = False
         self.absent_looks_changed = False
         self.has_batches = True
-        self._a_batch_was_answered = False
-        self._wants_md5 = False
+        self._has_batch_succeeded = False
+        self._needs_md5 = False
         write_batches(client)
         client.meta.events.register("before-sign.s3.DeleteObjects", self._add_md5)
 
     def leave_resending_to_caller(self) -> None:
-        """Send each request once: botocore's own attempts come minutes later, perhaps.
+        """Disable botocore's retries: each request is sent once.
 
-        An answer that was lost is `unknown` then; to be called while no request is out.
+        botocore's own retries may come minutes later. A lost response is then `unknown`. Call this
+        only while no request is in flight.
         """
         events = self._client.meta.events
         events.unregister("needs-retry.s3", unique_id="retry-config-s3")
 
     def forget_batches(self) -> None:
-        """Learn anew whether there are batches: what a probe was answered does not count."""
+        """Detect again whether there is bulk delete: the responses to a probe do not count."""
         self.has_batches = True
-        self._a_batch_was_answered = False
+        self._has_batch_succeeded = False
 
-    def send(self, doomed: Sequence[Doomed]) -> dict[Doomed, KeyOutcome]:
-        """Delete up to 1,000; give the outcome of each. Never raises for what S3 answers."""
-        batch = _fit_for_batch(doomed) if self.has_batches else []
+    def send(self, keys: Sequence[Doomed]) -> dict[Doomed, KeyOutcome]:
+        """Delete up to 1,000 keys and return the outcome of each.
+
+        Never raises for an error of S3.
+        """
+        batch = _filter_batchable(keys) if self.has_batches else []
         outcomes = self.send_batch(batch, is_guarded=self.guards_batches) if batch else {}
-        outcomes |= self._send_singly([one for one in doomed if one not in outcomes])
+        outcomes |= self._delete_singly([key for key in keys if key not in outcomes])
         if self.absent_looks_changed:
-            return {one: _changed_or_gone(said) for one, said in outcomes.items()}
+            return {key: _changed_to_unknown(outcome) for key, outcome in outcomes.items()}
         return outcomes
 
     def send_batch(
         self, batch: Sequence[Doomed], *, is_guarded: bool, is_probe: bool = False
     ) -> dict[Doomed, KeyOutcome]:
-        """Delete in one request; what comes back without an outcome has to go alone.
+        """Delete in one request; keys without an outcome have to be sent singly.
 
-        Where it `is_guarded`, each current object goes on condition of its ETag. A probe does not
-        take an error that may be about its condition for a lack of batches.
+        With `is_conditional`, current objects are deleted on condition of their ETag. With
+        `is_probe`, an error that may be about the condition is not taken for missing bulk delete.
         """
-        kept: dict[Doomed, KeyOutcome] = {}
+        outcomes: dict[Doomed, KeyOutcome] = {}
         if is_guarded:
-            kept = dict.fromkeys(_unguardable(batch), _UNGUARDABLE)
-        sent = [one for one in batch if one not in kept]
+            outcomes = dict.fromkeys(_find_without_etag(batch), _NO_ETAG)
+        sent = [key for key in batch if key not in outcomes]
         if not sent:
-            return kept
+            return outcomes
         try:
-            answer = self._delete_objects(sent, is_guarded=is_guarded)
+            response = self._delete_objects(sent, is_guarded=is_guarded)
         except botocore.exceptions.ClientError as exc:
-            if self._lacks_batches(exc, is_probe=is_probe):
+            if self._is_bulk_delete_missing(exc, is_probe=is_probe):
                 self.has_batches = False
-                return kept
-            return kept | dict.fromkeys(sent, refused(exc, is_of_one_key=False))
+                return outcomes
+            return outcomes | dict.fromkeys(sent, refused(exc, is_of_one_key=False))
         except NO_ANSWER as exc:
-            return kept | dict.fromkeys(sent, unanswered(exc))
-        self._a_batch_was_answered = True
-        return kept | _read_answer(sent, answer)
+            return outcomes | dict.fromkeys(sent, unanswered(exc))
+        self._has_batch_succeeded = True
+        return outcomes | _parse_response(sent, response)
 
-    def send_one(self, one: Doomed, *, is_guarded: bool) -> KeyOutcome:
-        """Delete in a request of its own; see `send_batch`."""
-        request: DeleteObjectRequestTypeDef = {"Bucket": self._bucket, "Key": one.key}
-        if one.version_id:
-            request["VersionId"] = one.version_id
+    def send_one(self, key: Doomed, *, is_guarded: bool) -> KeyOutcome:
+        """Delete in a single request; see `delete_batch`."""
+        request: DeleteObjectRequestTypeDef = {"Bucket": self._bucket, "Key": key.key}
+        if key.version_id:
+            request["VersionId"] = key.version_id
         elif is_guarded:
-            if not _is_guardable(one):
-                return _UNGUARDABLE
-            request["IfMatch"] = one.etag
+            if not _can_be_conditional(key):
+                return _NO_ETAG
+            request["IfMatch"] = key.etag
         try:
-            answer = self._client.delete_object(**request)
+            response = self._client.delete_object(**request)
         except botocore.exceptions.ClientError as exc:
             return refused(exc, is_of_one_key=True)
         except NO_ANSWER as exc:
             return unanswered(exc)
-        made_marker = answer.get("DeleteMarker") and not one.version_id
-        return done(answer, marker_version_id=answer.get("VersionId", "") if made_marker else "")
+        made_marker = response.get("DeleteMarker") and not key.version_id
+        return done(
+            response, marker_version_id=response.get("VersionId", "") if made_marker else ""
+        )
 
-    def _send_singly(self, doomed: Sequence[Doomed]) -> dict[Doomed, KeyOutcome]:
-        stopped = Event()
+    def _delete_singly(self, keys: Sequence[Doomed]) -> dict[Doomed, KeyOutcome]:
+        is_stopped = Event()
 
-        def send(one: Doomed) -> KeyOutcome:
-            if stopped.is_set():
+        def delete(key: Doomed) -> KeyOutcome:
+            if is_stopped.is_set():
                 return _NOT_SENT
-            said = self.send_one(one, is_guarded=self.guards_singles)
-            if said.stops_run:
-                stopped.set()
-            return said
+            outcome = self.send_one(key, is_guarded=self.guards_singles)
+            if outcome.stops_run:
+                is_stopped.set()
+            return outcome
 
-        if not doomed:
+        if not keys:
             return {}
-        config: Any = self._client.meta.config  # the stubs do not know what it was made with
+        config: Any = self._client.meta.config  # missing in the stubs
         workers = min(SINGLE_WORKERS, config.max_pool_connections)
         with ThreadPoolExecutor(workers, "deleting-singly") as pool:
-            return dict(zip(doomed, pool.map(send, doomed), strict=True))
+            return dict(zip(keys, pool.map(delete, keys), strict=True))
 
     def _delete_objects(
-        self, sent: Sequence[Doomed], *, is_guarded: bool
+        self, keys: Sequence[Doomed], *, is_guarded: bool
     ) -> "DeleteObjectsOutputTypeDef":
-        """Send a batch, once more with its MD5 if this S3 wants that."""
-        had_md5 = self._wants_md5
-        body: Any = batch_body(sent, is_guarded=is_guarded)  # see write_batches
+        """Send a batch, and a second time with its MD5 if this server requires that."""
+        had_md5 = self._needs_md5
+        body: Any = batch_body(keys, is_guarded=is_guarded)  # see write_batches
         try:
             return self._client.delete_objects(Bucket=self._bucket, Delete=body)
         except botocore.exceptions.ClientError as exc:
-            if had_md5 or not _asks_for_md5(exc):
+            if had_md5 or not _requires_md5(exc):
                 raise
-        self._wants_md5 = True
+        self._needs_md5 = True
         return self._client.delete_objects(Bucket=self._bucket, Delete=body)
 
     def _add_md5(self, request: "AWSRequest", **_: object) -> None:
-        # botocore sends CRC32 since 1.36, which older servers do not take for a checksum.
-        if self._wants_md5 and "Content-MD5" not in request.headers:
-            body: Any = request.body  # bytes, whatever the stubs say
+        # botocore sends CRC32 since 1.36, which older servers do not accept as a checksum.
+        if self._needs_md5 and "Content-MD5" not in request.headers:
+            body: Any = request.body  # always bytes here, unlike in the stubs
             digest = hashlib.md5(body, usedforsecurity=False).digest()
             request.headers["Content-MD5"] = base64.b64encode(digest).decode()
 
-    def _lacks_batches(self, exc: botocore.exceptions.ClientError, *, is_probe: bool) -> bool:
+    def _is_bulk_delete_missing(
+        self, exc: botocore.exceptions.ClientError, *, is_probe: bool
+    ) -> bool:
         code = error_code(exc)
-        if is_probe or self._a_batch_was_answered:
+        if is_probe or self._has_batch_succeeded:
             return code in _NO_BATCH_CODES
-        return code in _NO_BATCH_CODES or code in _PERHAPS_NO_BATCH_CODES
+        return code in _NO_BATCH_CODES or code in _MAYBE_NO_BATCH_CODES
 
 
-def _fit_for_batch(doomed: Sequence[Doomed]) -> Sequence[Doomed]:
-    """Take out what would spoil a batch; nearly always that is nothing, which one look tells."""
-    if _FIT_FOR_BATCH.fullmatch("".join([one.key for one in doomed])):
-        return doomed
-    return [one for one in doomed if _FIT_FOR_BATCH.fullmatch(one.key)]
+def _filter_batchable(keys: Sequence[Doomed]) -> Sequence[Doomed]:
+    """Return the keys that XML allows: nearly always all of them, so they are tested at once."""
+    if _BATCHABLE_KEY.fullmatch("".join([key.key for key in keys])):
+        return keys
+    return [key for key in keys if _BATCHABLE_KEY.fullmatch(key.key)]
 
 
-def _unguardable(batch: Sequence[Doomed]) -> list[Doomed]:
-    """Find what no condition can name; one look tells where each has an ETag as S3 writes them."""
-    if _ETAGS.fullmatch("".join([one.etag for one in batch])) and all(one.etag for one in batch):
+def _find_without_etag(batch: Sequence[Doomed]) -> list[Doomed]:
+    """Return the keys that have no ETag for a condition.
+
+    Usually all ETags have the form that S3 writes, so they are tested at once.
+    """
+    if _S3_ETAGS.fullmatch("".join([key.etag for key in batch])) and all(key.etag for key in batch):
         return []
-    return [one for one in batch if not _is_guardable(one)]
+    return [key for key in batch if not _can_be_conditional(key)]
 
 
-def _is_guardable(one: Doomed) -> bool:
-    return bool(one.version_id or _FIT_FOR_CONDITION.fullmatch(one.etag))
+def _can_be_conditional(key: Doomed) -> bool:
+    return bool(key.version_id or _CONDITION_ETAG.fullmatch(key.etag))
 
 
-def _asks_for_md5(exc: botocore.exceptions.ClientError) -> bool:
+def _requires_md5(exc: botocore.exceptions.ClientError) -> bool:
     code = error_code(exc)
     message = str(exc.response.get("Error", {}).get("Message", "")).lower()
     return code == "MissingContentMD5" or (code == "InvalidRequest" and "content-md5" in message)
 
 
-def _read_answer(
-    sent: Sequence[Doomed], answer: "DeleteObjectsOutputTypeDef"
+def _parse_response(
+    sent: Sequence[Doomed], response: "DeleteObjectsOutputTypeDef"
 ) -> dict[Doomed, KeyOutcome]:
-    """Match what S3 says to what was asked; what it leaves out is unknown, an error goes first."""
-    plain = {one.key: one for one in sent if not one.version_id}
-    found = deleted_by(answer)
-    is_plain = len(plain) == len(sent) and not any(found.marker_ids) and not answer.get("Errors")
-    if is_plain and found.keys == [*plain]:
+    """Return the outcome of each sent key.
+
+    Keys that are not in the response are unknown; an error takes precedence over "deleted".
+    """
+    current_keys = {key.key: key for key in sent if not key.version_id}
+    deleted = deleted_by(response)
+    is_plain = (
+        len(current_keys) == len(sent)
+        and not any(deleted.marker_ids)
+        and not response.get("Errors")
+    )
+    if is_plain and deleted.keys == [*current_keys]:
         return dict.fromkeys(sent, DELETED)
-    outcomes = dict.fromkeys(sent, _SILENT)
-    versions = {(one.key, one.version_id): one for one in sent if one.version_id}
-    for key, version_id, marker_id in zip(
-        found.keys, found.version_ids, found.marker_ids, strict=True
+    outcomes = dict.fromkeys(sent, _NOT_IN_RESPONSE)
+    version_keys = {(key.key, key.version_id): key for key in sent if key.version_id}
+    for name, version_id, marker_id in zip(
+        deleted.keys, deleted.version_ids, deleted.marker_ids, strict=True
     ):
-        if one := plain.get(key):
-            outcomes[one] = _deleted(marker_id) if marker_id else DELETED
-        elif one := versions.get((key, _version_of(version_id, marker_id))):
-            outcomes[one] = DELETED
-    for error in answer.get("Errors", ()):
-        key = error.get("Key", "")
-        version_id = _version_of(error.get("VersionId", ""), "")
-        named = plain.get(key) or versions.get((key, version_id))
-        # Some servers leave the version out of an error: then it speaks of all of the key's.
-        about = (named,) if named else _unversioned(error, sent)
-        for one in about:
-            outcomes[one] = from_code(error.get("Code", ""), error.get("Message", ""))
+        if key := current_keys.get(name):
+            outcomes[key] = _deleted_with_marker(marker_id) if marker_id else DELETED
+        elif key := version_keys.get((name, _get_version(version_id, marker_id))):
+            outcomes[key] = DELETED
+    for error in response.get("Errors", ()):
+        name = error.get("Key", "")
+        version_id = _get_version(error.get("VersionId", ""), "")
+        exact_key = current_keys.get(name) or version_keys.get((name, version_id))
+        # Some servers omit the version in an error: it then concerns all versions of the key.
+        keys = (exact_key,) if exact_key else _find_all_versions(error, sent)
+        for key in keys:
+            outcomes[key] = from_code(error.get("Code", ""), error.get("Message", ""))
     return outcomes
 
 
-def _version_of(version_id: str, marker_id: str) -> str:
-    """Find which version an entry speaks of.
+def _get_version(version_id: str, marker_id: str) -> str:
+    """Return the version that an entry is about.
 
-    For a delete marker that was removed SeaweedFS gives the marker's id alone, and for the version
-    `null` none at all.
+    For a removed delete marker, SeaweedFS returns only the marker's ID; for the version `null`, no
+    ID at all.
     """
     return version_id or marker_id or "null"
 
 
-def _deleted(marker_id: str) -> KeyOutcome:
+def _deleted_with_marker(marker_id: str) -> KeyOutcome:
     return KeyOutcome(outcome=ObjectOutcome.DELETED, marker_version_id=marker_id)
 
 
-def _unversioned(error: Mapping[str, Any], sent: Sequence[Doomed]) -> list[Doomed]:
+def _find_all_versions(error: Mapping[str, Any], sent: Sequence[Doomed]) -> list[Doomed]:
     if error.get("VersionId"):
         return []
-    return [one for one in sent if one.key == error.get("Key")]
+    return [key for key in sent if key.key == error.get("Key")]
 
 
-def _changed_or_gone(said: KeyOutcome) -> KeyOutcome:
-    """Leave open what this S3 leaves open: after a lost answer the key may be gone by our hand."""
-    if said.outcome is not ObjectOutcome.CHANGED:
-        return said
-    return replace(said, outcome=ObjectOutcome.UNKNOWN, message=f"changed or gone: {said.message}")
+def _changed_to_unknown(outcome: KeyOutcome) -> KeyOutcome:
+    """Replace changed by unknown, for a server that reports missing keys as changed.
+
+    After a lost response, the key may be missing because ci3 deleted it.
+    """
+    if outcome.outcome is not ObjectOutcome.CHANGED:
+        return outcome
+    return replace(
+        outcome, outcome=ObjectOutcome.UNKNOWN, message=f"changed or gone: {outcome.message}"
+    )

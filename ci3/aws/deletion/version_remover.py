@@ -1,4 +1,4 @@
-"""The face that removes versions and delete markers, by their ids."""
+"""Delete object versions and delete markers by their IDs."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,35 +12,36 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 NULL_VERSION = "null"
-"""The version of an object that was written without versioning: S3 overwrites it in place."""
+"""The version ID of an object written without versioning, which S3 overwrites in place."""
 
 
 class VersionRemover:
-    """Removes versions and delete markers, each named by its id; its client can do nothing else."""
+    """Deletes versions and delete markers by ID; its client can do nothing else."""
 
     def __init__(self, *, bucket: str, client: "S3Client") -> None:
         self.bucket = bucket
         self._requests = DeleteRequests(client, bucket)
 
     def leave_resending_to_caller(self) -> None:
-        """Send each request once; see `DeleteRequests`."""
+        """Disable botocore's retries; see `DeleteRequests`."""
         self._requests.leave_resending_to_caller()
 
     def remove(
         self, versions: Sequence[tuple[str, str]], *, may_name_null: bool = False
     ) -> Mapping[tuple[str, str], KeyOutcome]:
-        """Remove up to 1,000 versions, as key and version id, for good; give the outcome of each.
+        """Permanently delete up to 1,000 (key, version ID) pairs; return the outcome of each.
 
-        Raises GateError, and sends nothing, where an id is missing: the request would delete the
-        current object. So does the id `null`, unless `may_name_null` says that it is meant. A
-        locked version, or one that wants MFA, is `denied`.
+        Raises GateError, before anything is sent, where an ID is missing, since that request would
+        delete the current object, and for the ID `null` unless `is_null_allowed`. A version that is
+        locked or needs MFA is `denied`.
         """
         for key, version_id in versions:
             if not version_id:
                 raise GateError(f"a version of {key!r} was to be removed without its id")
             if version_id == NULL_VERSION and not may_name_null:
                 raise GateError(f"the null version of {key!r} was to be removed")
-        doomed = [Doomed(key=key, version_id=version_id) for key, version_id in versions]
+        delete_keys = [Doomed(key=key, version_id=version_id) for key, version_id in versions]
         return {
-            (one.key, one.version_id): said for one, said in self._requests.send(doomed).items()
+            (delete_key.key, delete_key.version_id): outcome
+            for delete_key, outcome in self._requests.send(delete_keys).items()
         }

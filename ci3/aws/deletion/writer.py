@@ -1,4 +1,4 @@
-"""The face that deletes: objects, on condition where S3 can, and unfinished uploads."""
+"""Delete objects, conditionally where S3 can, and abort unfinished uploads."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class BucketWriter:
     """Deletes objects and aborts uploads; its client can do nothing else.
 
-    Until `probe` has found that S3 honours it, no deletion is sent with a condition.
+    Deletions are conditional only after `probe_conditional_deletes` found that S3 honors that.
     """
 
     def __init__(self, *, bucket: str, client: "S3Client") -> None:
@@ -32,42 +32,41 @@ class BucketWriter:
 
     @property
     def address(self) -> str:
-        """Where its requests go."""
+        """The endpoint URL of its requests."""
         return self._client.meta.endpoint_url
 
     def probe(self, prefix: str, versioning: Versioning, slot: Slot | None = None) -> GuardProbe:
-        """Find out whether this S3 honours a condition, and hold later deletions to it if so.
+        """Test whether this S3 honors conditional deletes; if so, make later ones conditional.
 
-        If not, no request is sent again but by the caller, who can look first what has changed.
-        Only keys that nobody has are asked for; `conditional_probe` says what may be left behind.
-        Each request holds the `slot` while it is out; without one, two may be out at once.
+        If not, botocore's retries are disabled: the caller retries, and can check first what has
+        changed. Only keys that do not exist are named; `conditional_probe` says what may be left
+        behind. Each request holds the `slot`; without one, several requests may run at once.
         """
-        found = probe_guard(self._requests, prefix, versioning, slot or nullcontext())
-        if found.guard is not DeleteGuard.ETAG:
+        result = probe_guard(self._requests, prefix, versioning, slot or nullcontext())
+        if result.guard is not DeleteGuard.ETAG:
             self._requests.leave_resending_to_caller()
-        return found
+        return result
 
     def delete(self, objects: Sequence[StoredObject]) -> Mapping[str, KeyOutcome]:
-        """Delete up to 1,000 objects; give the outcome of each key.
+        """Delete up to 1,000 objects and return the outcome of each key.
 
-        A key that the answer does not speak of is `unknown`. Where conditions are in force, an
-        object whose listing gave no ETag is not sent, and is `failed`. Never raises for what S3
-        answers.
+        A key that is not in the response is `unknown`. Where deletions are conditional, an object
+        listed without an ETag is not sent, and is `failed`. Never raises for an error of S3.
         """
-        doomed = [Doomed(stored.key, stored.etag) for stored in objects]
-        return {one.key: said for one, said in self._requests.send(doomed).items()}
+        keys = [Doomed(stored.key, stored.etag) for stored in objects]
+        return {key.key: outcome for key, outcome in self._requests.send(keys).items()}
 
     def abort_upload(self, key: str, upload_id: str) -> KeyOutcome:
-        """Abort a multipart upload, which frees its parts; one that is gone is `absent`."""
+        """Abort a multipart upload, which frees its parts; one that does not exist is `absent`."""
         if not upload_id:
-            # The request would be one to delete the object.
+            # Without an ID, the request would delete the object.
             raise GateError(f"an upload to {key!r} was to be aborted without its id")
         try:
-            answer = self._client.abort_multipart_upload(
+            response = self._client.abort_multipart_upload(
                 Bucket=self.bucket, Key=key, UploadId=upload_id
             )
         except botocore.exceptions.ClientError as exc:
             return refused(exc, is_of_one_key=True)
         except NO_ANSWER as exc:
             return unanswered(exc)
-        return done(answer)
+        return done(response)

@@ -1,4 +1,4 @@
-"""The bucket's lifecycle configuration as text: read as it stands, and written as it is given."""
+"""A bucket's lifecycle configuration as XML text, read and written byte for byte."""
 
 import re
 from dataclasses import dataclass
@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-_TEXT = "ci3-text"
-_LACKING_CODES = ("NotImplemented", "501", "MethodNotAllowed", "405")
+_RAW_KEY = "ci3-text"
+_UNSUPPORTED_CODES = ("NotImplemented", "501", "MethodNotAllowed", "405")
 _RULE_ID = re.compile(r'rule-id="([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifecycleReading:
-    """A configuration as S3 gave it; `transition_minimum` is a header of it, echoed in a write."""
+    """A lifecycle configuration as S3 returned it.
+
+    `transition_minimum` is the header that came with it; a write has to send it again.
+    """
 
     text: ConfigurationText
     transition_minimum: str = ""
@@ -37,9 +40,10 @@ class LifecycleReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What S3 said of a write; with a `problem` it may have been done all the same.
+    """The result of writing the lifecycle configuration.
 
-    `is_refused` where S3 said for certain that it did nothing.
+    With a `problem` it may have been written all the same, unless `is_rejected`: then S3 certainly
+    did nothing.
     """
 
     problem: str = ""
@@ -47,58 +51,58 @@ class Written:
 
 
 def keep_text(client: "S3Client") -> None:
-    """Have a client keep the text of the configuration: botocore drops what it does not know."""
-    read_ahead(client, "GetBucketLifecycleConfiguration", lambda body: (body, body), _TEXT)
+    """Make a client keep the raw XML of the configuration: botocore drops unknown elements."""
+    read_ahead(client, "GetBucketLifecycleConfiguration", lambda body: (body, body), _RAW_KEY)
 
 
 def read_lifecycle(client: "S3Client", bucket: str) -> LifecycleReading:
-    """Read the configuration with a client that `keep_text` was told of.
+    """Return the configuration; the client must be one that `keep_raw_xml` was called with.
 
-    Raises AccessError where it can't be read, or where it has something that ci3 does not know;
-    LackingError where this S3 has no lifecycle.
+    Raises AccessError where it can't be read or has an element that ci3 does not support, and
+    LackingError where this S3 has no lifecycle configuration.
     """
-    where = f"reading the lifecycle configuration of s3://{bucket}"
-    with translated(where):
+    action = f"reading the lifecycle configuration of s3://{bucket}"
+    with translated(action):
         try:
-            answer: Mapping[str, Any] = client.get_bucket_lifecycle_configuration(Bucket=bucket)
+            response: Mapping[str, Any] = client.get_bucket_lifecycle_configuration(Bucket=bucket)
         except botocore.exceptions.ClientError as exc:
             if error_code(exc) == "NoSuchLifecycleConfiguration":
                 return LifecycleReading(text=ConfigurationText())
-            if error_code(exc) in _LACKING_CODES:
+            if error_code(exc) in _UNSUPPORTED_CODES:
                 raise LackingError("this S3 has no lifecycle", "Use engine: direct.") from exc
             raise
     try:
-        text = _whole(answer.get(_TEXT))
+        text = _parse_configuration(response.get(_RAW_KEY))
     except LifecycleTextError as exc:
         raise AccessError(
-            f"{where}: {exc}",
+            f"{action}: {exc}",
             "It is left as it is. Delete with engine: direct, or take that out of it.",
         ) from exc
-    minimum = answer.get("TransitionDefaultMinimumObjectSize", "")
+    minimum = response.get("TransitionDefaultMinimumObjectSize", "")
     return LifecycleReading(text=text, transition_minimum=str(minimum))
 
 
-def _whole(raw: bytes | None) -> ConfigurationText:
+def _parse_configuration(raw: bytes | None) -> ConfigurationText:
     if not raw:
         raise LifecycleTextError("the answer is empty")
     return read_configuration(raw)
 
 
 def expiring_rule(client: "S3Client", bucket: str, key: str) -> str:
-    """Give the ID of the rule by which S3 says it will delete an object, or nothing.
+    """Return the ID of the rule by which S3 will delete an object, from its header, or "".
 
-    Raises AccessError where that can't be read, also where the object is gone.
+    Raises AccessError where it can't be read, also where the object does not exist.
     """
     with translated(f"reading when s3://{bucket}/{key} expires"):
         expiration = client.head_object(Bucket=bucket, Key=key).get("Expiration", "")
-    found = _RULE_ID.search(expiration)
-    return unquote(found[1]) if found else ""
+    rule_id = _RULE_ID.search(expiration)
+    return unquote(rule_id[1]) if rule_id else ""
 
 
 class LifecycleWriter:
     """Replaces a bucket's lifecycle configuration; its client can do nothing else.
 
-    Each request goes out once: sent again after a lost answer, it could undo what somebody else
+    Each request is sent once: a retry after a lost response could overwrite what another writer
     has written in between.
     """
 
@@ -110,40 +114,40 @@ class LifecycleWriter:
             f"{event}.s3.PutBucketLifecycleConfiguration"
             for event in ("before-parameter-build", "before-call")
         )
-        events.register_first(build, _take_text, "ci3-take-text")
-        events.register(call, _put_text, "ci3-put-text")
+        events.register_first(build, _remove_configuration, "ci3-take-text")
+        events.register(call, _set_body, "ci3-put-text")
         events.unregister("needs-retry.s3", unique_id="retry-config-s3")
 
     def write(self, raw: bytes, transition_minimum: str) -> Written:
-        """Put a configuration in place, byte for byte; where there is nothing in it, take it away.
+        """Write a configuration byte for byte; an empty one deletes the bucket's configuration.
 
-        Never raises for what S3 answers.
+        Never raises for an error that S3 returns.
         """
         try:
             if not raw:
                 self._client.delete_bucket_lifecycle(Bucket=self.bucket)
                 return Written()
-            more: Any = {"LifecycleConfiguration": raw}
+            parameters: Any = {"LifecycleConfiguration": raw}
             if transition_minimum:
-                more["TransitionDefaultMinimumObjectSize"] = transition_minimum
-            self._client.put_bucket_lifecycle_configuration(Bucket=self.bucket, **more)
+                parameters["TransitionDefaultMinimumObjectSize"] = transition_minimum
+            self._client.put_bucket_lifecycle_configuration(Bucket=self.bucket, **parameters)
         except botocore.exceptions.ClientError as exc:
             code = error_code(exc)
             status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            is_refused = 400 <= status < 500  # noqa: PLR2004 - HTTP's errors of the asking side
+            is_refused = 400 <= status < 500  # noqa: PLR2004 - HTTP's client errors
             message = exc.response.get("Error", {}).get("Message", "")
             hint = " (s3:PutLifecycleConfiguration)" if code == "AccessDenied" else ""
-            told = f"S3 answered {code}{hint}: {message}"
-            return Written(problem=told, is_refused=is_refused)
+            problem = f"S3 answered {code}{hint}: {message}"
+            return Written(problem=problem, is_refused=is_refused)
         except NO_ANSWER as exc:
             return Written(problem=f"no answer that could be read: {exc}")
         return Written()
 
 
-def _take_text(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
-    context[_TEXT] = params["LifecycleConfiguration"]
+def _remove_configuration(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    context[_RAW_KEY] = params["LifecycleConfiguration"]
     params["LifecycleConfiguration"] = {"Rules": []}
 
 
-def _put_text(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
-    params["body"] = context[_TEXT]
+def _set_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    params["body"] = context[_RAW_KEY]

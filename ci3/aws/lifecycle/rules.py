@@ -1,4 +1,4 @@
-"""The lifecycle rules that are in force, for who looks at what they do to a bucket."""
+"""Read the enabled lifecycle rules of a bucket, as `ci3 doctor` checks them."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,49 +14,53 @@ if TYPE_CHECKING:
 
 
 def lifecycle_rules(client: "S3Client", bucket: str) -> tuple[LifecycleRule, ...]:
-    """Read the rules that are in force; raises AccessError where they can't be read."""
+    """Return the enabled rules; raises AccessError where they can't be read."""
     with translated(f"reading the lifecycle rules of s3://{bucket}"):
         rules = _read_rules(client, bucket)
         return tuple(
-            _rule(rule, number)
+            _make_rule(rule, number)
             for number, rule in enumerate(rules, 1)
             if rule.get("Status") != "Disabled"
         )
 
 
-def _rule(rule: Mapping[str, Any], number: int) -> LifecycleRule:
-    expiration, where = rule.get("Expiration", {}), rule.get("Filter", {})
+def _make_rule(rule: Mapping[str, Any], number: int) -> LifecycleRule:
+    expiration, rule_filter = rule.get("Expiration", {}), rule.get("Filter", {})
     date = expiration.get("Date")
     return LifecycleRule(
         name=rule.get("ID") or f"no. {number}",
-        prefix=_prefix(rule),
-        is_narrowed=bool({*where, *where.get("And", {})} - {"Prefix", "And"}),
+        prefix=_get_prefix(rule),
+        is_narrowed=bool({*rule_filter, *rule_filter.get("And", {})} - {"Prefix", "And"}),
         expires_after_days=expiration.get("Days"),
         expires_on=date.date() if date else None,
-        noncurrent_days=_days(rule),
+        noncurrent_days=_get_noncurrent_days(rule),
     )
 
 
 def _read_rules(client: "S3Client", bucket: str) -> list[Mapping[str, Any]]:
     try:
-        answer = client.get_bucket_lifecycle_configuration(Bucket=bucket)
+        response = client.get_bucket_lifecycle_configuration(Bucket=bucket)
     except botocore.exceptions.ClientError as exc:
         if error_code(exc) == "NoSuchLifecycleConfiguration":
             return []
         raise
-    rules: list[Mapping[str, Any]] = [*answer.get("Rules", ())]
+    rules: list[Mapping[str, Any]] = [*response.get("Rules", ())]
     if not rules:
         raise AccessError(f"the lifecycle rules of s3://{bucket} came back without a rule", "")
     return rules
 
 
-def _prefix(rule: Mapping[str, Any]) -> str:
-    where = rule.get("Filter", {})
-    parts = (rule.get("Prefix"), where.get("Prefix"), where.get("And", {}).get("Prefix"))
-    return next((part for part in parts if part), "")
+def _get_prefix(rule: Mapping[str, Any]) -> str:
+    rule_filter = rule.get("Filter", {})
+    candidates = (
+        rule.get("Prefix"),
+        rule_filter.get("Prefix"),
+        rule_filter.get("And", {}).get("Prefix"),
+    )
+    return next((candidate for candidate in candidates if candidate), "")
 
 
-def _days(rule: Mapping[str, Any]) -> int | None:
+def _get_noncurrent_days(rule: Mapping[str, Any]) -> int | None:
     if (expiration := rule.get("NoncurrentVersionExpiration")) is None:
         return None
     days = expiration.get("NoncurrentDays")

@@ -1,7 +1,7 @@
-"""Reads the entries of a page of ListObjectsV2 from its XML, and leaves botocore the rest of it.
+"""Parse the objects of a ListObjectsV2 page from its XML, and leave botocore the rest of the page.
 
-botocore takes twenty times as long. What is read here is exactly what botocore would have read;
-whatever does not look like the pages of S3 and its kin goes botocore's way.
+botocore takes twenty times as long. The result is exactly what botocore would return; a page that
+does not look like the pages of S3 and compatible servers is left to botocore as a whole.
 """
 
 import re
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ANSWER_KEY = "Listed"
-"""Where the answer of a client that `read_entries` was told of has the entries, if read here."""
+"""The key of the parsed objects in the response of a client with `register_fast_parser`."""
 
 _LEAF = r"(?:<((?!Contents)[A-Za-z]+)(?:/>|>[^<>]*</\{}>)|[ \t\n])*"
 _HEAD = re.compile(
@@ -26,20 +26,19 @@ _HEAD = re.compile(
     r'<ListBucketResult(?: xmlns="[^"<&]*")?>' + _LEAF.format(1)
 )
 _TAIL = re.compile(_LEAF.format(1) + r"</ListBucketResult>[ \t\n]*")
-_BEGIN, _END = "<Contents>", "</Contents>"
+_OPEN_TAG, _CLOSE_TAG = "<Contents>", "</Contents>"
 
-# Several times as fast as a class of three characters; what else may not be in it is looked for.
+# Several times as fast as a class of three characters; other forbidden text is checked separately.
 _TEXT = "[^<]*"
-_ESSENTIALS = ("Key", "LastModified", "ETag", "Size")
-_EXTRAS = ("StorageClass", "ChecksumAlgorithm", "ChecksumType")
+_REQUIRED = ("Key", "LastModified", "ETag", "Size")
+_OPTIONAL = ("StorageClass", "ChecksumAlgorithm", "ChecksumType")
 _OWNER = f"<Owner>(?:<ID>{_TEXT}</ID>)?(?:<DisplayName>{_TEXT}</DisplayName>)?</Owner>"
-_ANY_EXTRAS = (
-    f"(?:<(?:{'|'.join(f'{one}>{_TEXT}</{one}>' for one in _EXTRAS)}|{_OWNER.removeprefix('<')}))*"
-)
-"""What may stand between the essentials; S3 gives an object's checksum only if it has one."""
+_OPTIONAL_LEAVES = "|".join(f"{name}>{_TEXT}</{name}>" for name in _OPTIONAL)
+_ANY_OPTIONAL = f"(?:<(?:{_OPTIONAL_LEAVES}|{_OWNER.removeprefix('<')}))*"
+"""Elements allowed between the required ones; S3 lists a checksum only if the object has one."""
 
 _FIRST_ENTRY = re.compile(
-    f"{_BEGIN}(?:<(?:{'|'.join(_ESSENTIALS + _EXTRAS)})>[^<>]*</[A-Za-z]+>)+{_END}"
+    f"{_OPEN_TAG}(?:<(?:{'|'.join(_REQUIRED + _OPTIONAL)})>[^<>]*</[A-Za-z]+>)+{_CLOSE_TAG}"
 )
 _LEAF_NAMES = re.compile("<([A-Za-z]+)>[^<>]*</")
 _SIZES = re.compile("(?:(?:0|[1-9][0-9]{0,17})\n)+")
@@ -47,78 +46,84 @@ _TIMES = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?
 
 
 def read_entries(client: "S3Client") -> None:
-    """Make a client read its listings' entries here, ahead of botocore."""
+    """Make a client parse the objects of its listings with `split_page`, ahead of botocore."""
     read_ahead(client, "ListObjectsV2", split_page, ANSWER_KEY)
 
 
-def listed_by(answer: Mapping[str, Any]) -> Listed | None:
-    """Give the entries that were read here, or None where botocore read them.
+def listed_by(response: Mapping[str, Any]) -> Listed | None:
+    """Return the objects that `split_page` parsed, or None where botocore parsed them.
 
-    Keys are decoded as botocore does it for a client that does not ask for an encoding itself.
+    Keys are URL-decoded as botocore does it for a client that does not request an encoding itself.
     """
-    listed: Listed | None = answer.get(ANSWER_KEY)
-    if listed is None or answer.get("EncodingType") != "url":
+    listed: Listed | None = response.get(ANSWER_KEY)
+    if listed is None or response.get("EncodingType") != "url":
         return listed
-    return Listed(_decoded(listed.keys), listed.etags, listed.sizes, listed.times)
+    return Listed(_decode_keys(listed.keys), listed.etags, listed.sizes, listed.times)
 
 
 def split_page(body: bytes) -> tuple[bytes, Listed] | None:
-    """Part a page into what botocore is to read and its entries, or None where it is to read all.
+    """Split a page into the XML left to botocore and its objects, or return None to leave it all.
 
-    Keys are as they stand there, encoded or not.
+    Keys are returned as in the XML, URL-encoded or not.
     """
     page = xml_text(body)
     if page is None:
         return None
-    start, end = page.find(_BEGIN), page.rfind(_END) + len(_END)
+    start, end = page.find(_OPEN_TAG), page.rfind(_CLOSE_TAG) + len(_CLOSE_TAG)
     if not 0 <= start < end:
         return None
     head, tail = page[:start], page[end:]
     if not (_HEAD.fullmatch(head) and _TAIL.fullmatch(tail)):
         return None
-    listed = _read(page[start:end])
+    listed = _parse_entries(page[start:end])
     return ((head + tail).encode("utf-8"), listed) if listed is not None else None
 
 
-def _read(entries: str) -> Listed | None:
-    columns = _columns(entries)
+def _parse_entries(entries: str) -> Listed | None:
+    columns = _split_columns(entries)
     if columns is None:
         return None
     if entries.count("&") != "".join(columns["ETag"]).count("&"):
         return None
-    etags, times = _unquoted(columns["ETag"]), _canonical(columns["LastModified"])
+    etags, times = _unquote(columns["ETag"]), _normalize_times(columns["LastModified"])
     if etags is None or times is None or not _are_sizes(columns["Size"]):
         return None
     return Listed(columns["Key"], etags, columns["Size"], times)
 
 
-def _columns(entries: str) -> dict[str, list[str]] | None:
-    """Part entries into the texts of their elements: by the first one's, or as known ones are."""
+def _split_columns(entries: str) -> dict[str, list[str]] | None:
+    """Split the entries into the texts of their elements, by element name.
+
+    The first pattern has the elements of the first entry; the second allows optional elements.
+    """
     first = _FIRST_ENTRY.match(entries)
-    names = tuple(_LEAF_NAMES.findall(first[0])) if first else _ESSENTIALS
-    order = tuple(name for name in names if name in _ESSENTIALS)
-    if sorted(order) != sorted(_ESSENTIALS):
+    names = tuple(_LEAF_NAMES.findall(first[0])) if first else _REQUIRED
+    order = tuple(name for name in names if name in _REQUIRED)
+    if sorted(order) != sorted(_REQUIRED):
         return None
     step = len(order) + 1
-    for pattern in (_pattern(names), _pattern(order, between=_ANY_EXTRAS)):
+    for pattern in (_make_pattern(names), _make_pattern(order, between=_ANY_OPTIONAL)):
         parts = pattern.split(entries)
         if not any(parts[::step]):
-            return {name: parts[place::step] for place, name in enumerate(order, 1)}
+            return {name: parts[column::step] for column, name in enumerate(order, 1)}
     return None
 
 
 @cache
-def _pattern(names: tuple[str, ...], between: str = "") -> re.Pattern[str]:
-    """Make the pattern of an entry with elements of these names in this order."""
-    return re.compile(between.join((_BEGIN, *map(_element, names), _END)))
+def _make_pattern(names: tuple[str, ...], between: str = "") -> re.Pattern[str]:
+    """Return the pattern of an entry that has elements of these names in this order."""
+    return re.compile(between.join((_OPEN_TAG, *map(_element_pattern, names), _CLOSE_TAG)))
 
 
-def _element(name: str) -> str:
-    return f"<{name}>{f'({_TEXT})' if name in _ESSENTIALS else _TEXT}</{name}>"
+def _element_pattern(name: str) -> str:
+    return f"<{name}>{f'({_TEXT})' if name in _REQUIRED else _TEXT}</{name}>"
 
 
-def _unquoted(etags: list[str]) -> list[str] | None:
-    """Resolve the references to quotes, the only ones in an ETag: Amazon's, and Go's."""
+def _unquote(etags: list[str]) -> list[str] | None:
+    """Resolve the references to quotes, the only ones expected in an ETag: Amazon's and Go's.
+
+    Returns None where there is another reference.
+    """
     joined = "\n".join(etags)
     joined = joined.replace("&quot;", '"').replace("&#34;", '"')
     unquoted = joined.split("\n")
@@ -130,12 +135,15 @@ def _are_sizes(texts: list[str]) -> bool:
     return _SIZES.fullmatch(joined) is not None and joined.count("\n") == len(texts)
 
 
-def _canonical(times: list[str]) -> list[str] | None:
-    """Write times as `time_text` does, or None where one is no time; few differ in a deployment."""
-    different = set(times)
-    if not _TIMES.fullmatch("\n".join([*different, ""])):
+def _normalize_times(times: list[str]) -> list[str] | None:
+    """Format times as `time_text` does, or return None where one is invalid.
+
+    Distinct values are parsed once: a deployment has few.
+    """
+    distinct = set(times)
+    if not _TIMES.fullmatch("\n".join([*distinct, ""])):
         return None
-    canonical = {text: text[:-1].removesuffix(".000") for text in different}
+    canonical = {text: text[:-1].removesuffix(".000") for text in distinct}
     try:
         for text in canonical.values():
             datetime.fromisoformat(text)
@@ -144,7 +152,7 @@ def _canonical(times: list[str]) -> list[str] | None:
     return list(map(canonical.__getitem__, times))
 
 
-def _decoded(keys: list[str]) -> list[str]:
+def _decode_keys(keys: list[str]) -> list[str]:
     joined = "".join(keys)
     if "%" not in joined and "+" not in joined:
         return keys

@@ -1,4 +1,4 @@
-"""Listings, page by page, with every check that keeps a wrong page from reading as an empty one."""
+"""List objects page by page; every page is checked, so that a wrong page never reads as empty."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ _FIRST_TIME = time_text(FIRST_DAY)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of a listing: objects, and with a delimiter the folders beside them.
+    """One page of a listing: objects, and with a delimiter the folders at the same level.
 
-    `retries` says how often it had to be asked for again.
+    `retries` is how many times botocore repeated the request.
     """
 
     listed: Listed
@@ -33,20 +33,20 @@ class Page:
 
     @property
     def objects(self) -> tuple[StoredObject, ...]:
-        """Its objects."""
+        """The page's objects, in listing order."""
         return self.listed.objects()
 
 
 def list_pages(
     client: "S3Client", bucket: str, prefix: str, *, delimiter: str = "", start_after: str = ""
 ) -> Generator[Page, None, None]:
-    """List everything under a prefix; with a delimiter only its first level.
+    """List everything under a prefix, or with a delimiter only its first level.
 
-    What stands up to `start_after` is left out, in the order of this S3. Raises
-    ListingError for a page that can't be trusted: no listing, outside the prefix, cut off
-    without a token to go on with, or with a token that was used before.
+    Keys up to and including `start_after` are left out, in the sort order of this S3. Raises
+    ListingError for a page that can't be trusted: not a listing, a key outside the prefix,
+    truncated without a continuation token, or with a token that was used before.
     """
-    where = f"listing s3://{bucket}/{prefix}"
+    action = f"listing s3://{bucket}/{prefix}"
     seen_tokens: set[str] = set()
     request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
     if delimiter:
@@ -54,49 +54,49 @@ def list_pages(
     if start_after:
         request["StartAfter"] = start_after
     while True:
-        with translated(where):
-            answer = client.list_objects_v2(**request)
-        page = _page(answer, prefix, where)
-        token = answer.get("NextContinuationToken", "")
+        with translated(action):
+            response = client.list_objects_v2(**request)
+        page = _parse_page(response, prefix, action)
+        token = response.get("NextContinuationToken", "")
         if page.is_last and token:
-            raise ListingError(f"{where}: the last page gives a token to go on with", HINT)
+            raise ListingError(f"{action}: the last page gives a token to go on with", HINT)
         yield page
         if page.is_last:
             return
         if not token or token in seen_tokens:
-            what = "the same token twice" if token else "no token to go on with"
-            raise ListingError(f"{where}: a page says that more follow, and gives {what}", HINT)
+            problem = "the same token twice" if token else "no token to go on with"
+            raise ListingError(f"{action}: a page says that more follow, and gives {problem}", HINT)
         seen_tokens.add(token)
         request["ContinuationToken"] = token
 
 
-def _page(answer: "ListObjectsV2OutputTypeDef", prefix: str, where: str) -> Page:
-    if "IsTruncated" not in answer:
-        raise ListingError(f"{where}: a page does not say whether more follow", HINT)
+def _parse_page(response: "ListObjectsV2OutputTypeDef", prefix: str, action: str) -> Page:
+    if "IsTruncated" not in response:
+        raise ListingError(f"{action}: a page does not say whether more follow", HINT)
     try:
-        listed = listed_by(answer)
-        entries = answer.get("Contents", ())
+        listed = listed_by(response)
+        entries = response.get("Contents", ())
         if listed is not None and entries:
-            raise ListingError(f"{where}: a page was read twice", HINT)
+            raise ListingError(f"{action}: a page was read twice", HINT)
         if listed is None:
-            listed = _listed(entries, where)
-        folders = tuple(entry["Prefix"] for entry in answer.get("CommonPrefixes", ()))
+            listed = _make_columns(entries, action)
+        folders = tuple(entry["Prefix"] for entry in response.get("CommonPrefixes", ()))
     except KeyError as exc:
-        raise ListingError(f"{where}: an entry has no {exc.args[0]}", HINT) from exc
-    for name in (*_outermost(listed.keys), *folders):
+        raise ListingError(f"{action}: an entry has no {exc.args[0]}", HINT) from exc
+    for name in (*_get_outermost_keys(listed.keys), *folders):
         if not name.startswith(prefix):
-            raise ListingError(f"{where}: the answer names {name!r}, which is not there", HINT)
+            raise ListingError(f"{action}: the answer names {name!r}, which is not there", HINT)
     if min(listed.times, default=_FIRST_TIME) < _FIRST_TIME:
-        raise ListingError(f"{where}: an entry's LastModified is older than S3 itself", HINT)
+        raise ListingError(f"{action}: an entry's LastModified is older than S3 itself", HINT)
     return Page(
         listed=listed,
         folders=folders,
-        is_last=not answer["IsTruncated"],
-        retries=answer["ResponseMetadata"].get("RetryAttempts", 0),
+        is_last=not response["IsTruncated"],
+        retries=response["ResponseMetadata"].get("RetryAttempts", 0),
     )
 
 
-def _listed(entries: "Sequence[ObjectTypeDef]", where: str) -> Listed:
+def _make_columns(entries: "Sequence[ObjectTypeDef]", action: str) -> Listed:
     objects = [
         StoredObject(
             key=entry["Key"],
@@ -106,11 +106,11 @@ def _listed(entries: "Sequence[ObjectTypeDef]", where: str) -> Listed:
         )
         for entry in entries
     ]
-    if any(one.modified_at.tzinfo is None for one in objects):
-        raise ListingError(f"{where}: an entry's LastModified has no time zone", HINT)
+    if any(stored.modified_at.tzinfo is None for stored in objects):
+        raise ListingError(f"{action}: an entry's LastModified has no time zone", HINT)
     return Listed.of(objects)
 
 
-def _outermost(keys: Sequence[str]) -> Sequence[str]:
-    """Give the keys between which all others stand; those that are not sorted are all given."""
+def _get_outermost_keys(keys: Sequence[str]) -> Sequence[str]:
+    """Return the first and last of sorted keys, which bound the others, or else all keys."""
     return (keys[0], keys[-1]) if keys and is_sorted(keys) else keys

@@ -1,4 +1,4 @@
-"""Multipart uploads that were begun and never finished: listing them."""
+"""List unfinished multipart uploads."""
 
 import re
 from collections.abc import Generator, Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListMultipartUploadsRequestTypeDef
 
-_ENCODED = re.compile(r"(?:[\w.~/*!'()+-]|%[0-9A-Fa-f]{2})*", re.ASCII)
+_ENCODED_KEY = re.compile(r"(?:[\w.~/*!'()+-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 
 
 def list_uploads(
@@ -24,53 +24,56 @@ def list_uploads(
 
     Raises ListingError for a page that can't be trusted.
     """
-    where = f"listing the unfinished uploads of s3://{bucket}/{prefix}"
-    # S3 names the last upload of the last page too.
-    markers = Markers(where, may_end_with_one=True)
+    action = f"listing the unfinished uploads of s3://{bucket}/{prefix}"
+    # On the last page, S3 sets the markers to the last upload.
+    markers = Markers(action, may_end_with_one=True)
     request: ListMultipartUploadsRequestTypeDef = {
         "Bucket": bucket,
         "Prefix": prefix,
         "EncodingType": "url",
     }
     while True:
-        with translated(where):
-            answer = client.list_multipart_uploads(**request)
-        is_encoded = _is_encoded(answer)
-        after = markers.follow(
-            is_truncated=answer.get("IsTruncated"),
-            key=_decoded(answer.get("NextKeyMarker", ""), is_encoded=is_encoded),
-            identifier=answer.get("NextUploadIdMarker", ""),
+        with translated(action):
+            response = client.list_multipart_uploads(**request)
+        is_encoded = _is_encoded(response)
+        marker = markers.follow(
+            is_truncated=response.get("IsTruncated"),
+            key=_decode_key(response.get("NextKeyMarker", ""), is_encoded=is_encoded),
+            identifier=response.get("NextUploadIdMarker", ""),
         )
-        yield _page(answer, prefix, where, is_encoded=is_encoded)
-        if after is None:
+        yield _parse_page(response, prefix, action, is_encoded=is_encoded)
+        if marker is None:
             return
-        request["KeyMarker"] = after[0]
-        request["UploadIdMarker"] = after[1]
+        request["KeyMarker"] = marker[0]
+        request["UploadIdMarker"] = marker[1]
 
 
-def _is_encoded(answer: Mapping[str, Any]) -> bool:
-    """Whether the keys are encoded, as was asked for; SeaweedFS says so, and does not do it."""
-    keys = (entry.get("Key", "") for entry in answer.get("Uploads", ()))
-    return answer.get("EncodingType") == "url" and all(map(_ENCODED.fullmatch, keys))
+def _is_encoded(response: Mapping[str, Any]) -> bool:
+    """Return whether keys are URL-encoded, as was requested.
+
+    SeaweedFS reports that they are, and does not encode them.
+    """
+    keys = (entry.get("Key", "") for entry in response.get("Uploads", ()))
+    return response.get("EncodingType") == "url" and all(map(_ENCODED_KEY.fullmatch, keys))
 
 
-def _decoded(key: str, *, is_encoded: bool) -> str:
+def _decode_key(key: str, *, is_encoded: bool) -> str:
     return unquote_plus(key) if is_encoded else key
 
 
-def _page(
-    answer: Mapping[str, Any], prefix: str, where: str, *, is_encoded: bool
+def _parse_page(
+    response: Mapping[str, Any], prefix: str, action: str, *, is_encoded: bool
 ) -> tuple[StoredUpload, ...]:
     try:
         uploads = tuple(
             StoredUpload(
-                key=_decoded(entry["Key"], is_encoded=is_encoded),
+                key=_decode_key(entry["Key"], is_encoded=is_encoded),
                 upload_id=entry["UploadId"],
                 started_at=entry["Initiated"],
             )
-            for entry in answer.get("Uploads", ())
+            for entry in response.get("Uploads", ())
         )
     except KeyError as exc:
-        raise ListingError(f"{where}: an entry has no {exc.args[0]}", HINT) from exc
-    check_entries(((one.key, one.started_at) for one in uploads), prefix, where)
+        raise ListingError(f"{action}: an entry has no {exc.args[0]}", HINT) from exc
+    check_entries(((upload.key, upload.started_at) for upload in uploads), prefix, action)
     return uploads

@@ -1,4 +1,4 @@
-"""What makes a listing's answer worth believing, whichever listing it is."""
+"""Checks that the responses of all listing operations have to pass."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -21,23 +21,23 @@ _ROOTS = {
     "ListMultipartUploads": "ListMultipartUploadsResult",
 }
 _ERROR_ROOT = "Error"
-"""S3 may begin with 200 and then fail; botocore knows that, and asks again."""
+"""S3 may send status 200 and then fail; botocore detects that and retries."""
 _HEAD_BYTES = 4096
-"""Enough to see a document's root."""
+"""Enough to find a document's root element."""
 _IS_TRUNCATED = re.compile(rb"IsTruncated(?:\s*/>|>\s*([^<]*?)\s*<)")
 FIRST_DAY = datetime(2006, 3, 14, tzinfo=UTC)
-"""Nothing in S3 is older: a gateway that makes up times would make the newest the oldest."""
+"""When S3 was launched: older times are invented, and would make the newest object the oldest."""
 
 
 def check_listings(client: "S3Client") -> None:
-    """Make a client refuse every listing that is none, such as a login page's HTML."""
+    """Make a client refuse listing responses that are not listings, such as a login page's HTML."""
     for operation, root in _ROOTS.items():
-        # With `*` for s3 this runs before botocore's own check, which takes HTML that is no XML
-        # for an internal error of S3 and asks again.
-        client.meta.events.register_first(f"before-parse.*.{operation}", _check_document(root))
+        # With `*` for s3 this runs before botocore's own check, which takes HTML that is not XML
+        # for an internal error of S3 and retries.
+        client.meta.events.register_first(f"before-parse.*.{operation}", _make_document_check(root))
 
 
-def _check_document(expected: str) -> Callable[..., None]:
+def _make_document_check(expected: str) -> Callable[..., None]:
     def check(response_dict: dict[str, Any], **_: object) -> None:
         if response_dict["status_code"] != 200:  # noqa: PLR2004 - HTTP's OK
             return
@@ -51,48 +51,51 @@ def _check_document(expected: str) -> Callable[..., None]:
         if root not in (expected, _ERROR_ROOT):
             raise ListingError(f"a listing's answer is <{root[:40]}>, not <{expected}>", HINT)
         truncated = _IS_TRUNCATED.search(response_dict["body"])
-        said = (truncated[1] or b"") if truncated else b"false"
-        if said not in (b"true", b"false"):
-            # botocore takes every other text for false, and the rest would go unseen.
-            raise ListingError(f"a listing's IsTruncated is {said[:40]!r}", HINT)
+        is_truncated = (truncated[1] or b"") if truncated else b"false"
+        if is_truncated not in (b"true", b"false"):
+            # botocore reads any other text as false, and the following pages would be missed.
+            raise ListingError(f"a listing's IsTruncated is {is_truncated[:40]!r}", HINT)
 
     return check
 
 
-def check_entries(entries: Iterable[tuple[str, datetime]], prefix: str, where: str) -> None:
-    """Refuse entries, as key and time, that can't be this listing's."""
-    for key, when in entries:
+def check_entries(entries: Iterable[tuple[str, datetime]], prefix: str, action: str) -> None:
+    """Raise ListingError for a key outside the prefix or an impossible time, as (key, time)."""
+    for key, modified_at in entries:
         if not key.startswith(prefix):
-            raise ListingError(f"{where}: the answer names {key!r}, which is not there", HINT)
-        if when.tzinfo is None:
-            raise ListingError(f"{where}: an entry's time has no time zone", HINT)
-        if when < FIRST_DAY:
-            raise ListingError(f"{where}: an entry is older than S3 itself", HINT)
+            raise ListingError(f"{action}: the answer names {key!r}, which is not there", HINT)
+        if modified_at.tzinfo is None:
+            raise ListingError(f"{action}: an entry's time has no time zone", HINT)
+        if modified_at < FIRST_DAY:
+            raise ListingError(f"{action}: an entry is older than S3 itself", HINT)
 
 
 class Markers:
-    """The places where pages go on; two that are alike would be a loop."""
+    """Validates the markers between pages; a repeated marker would be an endless loop."""
 
-    def __init__(self, where: str, *, may_end_with_one: bool = False) -> None:
-        self._where = where
+    def __init__(self, action: str, *, may_end_with_one: bool = False) -> None:
+        self._action = action
         self._may_end_with_one = may_end_with_one
         self._seen: set[tuple[str, str]] = set()
 
     def follow(
         self, *, is_truncated: bool | None, key: str, identifier: str
     ) -> tuple[str, str] | None:
-        """Give where the next page begins, None after the last; raises ListingError in doubt."""
+        """Return the marker of the next page, or None after the last page.
+
+        Raises ListingError where the response is inconsistent.
+        """
         if is_truncated is None:
-            raise ListingError(f"{self._where}: a page does not say whether more follow", HINT)
+            raise ListingError(f"{self._action}: a page does not say whether more follow", HINT)
         if not is_truncated:
             if key and not self._may_end_with_one:
-                raise ListingError(f"{self._where}: the last page gives a marker to go on", HINT)
+                raise ListingError(f"{self._action}: the last page gives a marker to go on", HINT)
             return None
         marker = (key, identifier)
         if not key or marker in self._seen:
-            what = "the same marker twice" if key else "no marker to go on with"
+            problem = "the same marker twice" if key else "no marker to go on with"
             raise ListingError(
-                f"{self._where}: a page says that more follow, and gives {what}", HINT
+                f"{self._action}: a page says that more follow, and gives {problem}", HINT
             )
         self._seen.add(marker)
         return marker

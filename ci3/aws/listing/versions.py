@@ -1,4 +1,4 @@
-"""Lists versions and delete markers."""
+"""List object versions and delete markers."""
 
 import re
 from collections.abc import Generator, Mapping
@@ -17,11 +17,14 @@ _KINDS = re.compile(rb"<(?:[\w.-]+:)?(Version|DeleteMarker)(?=[\s>])")
 
 
 def note_order(client: "S3Client") -> None:
-    """Make a client keep in which order a page has versions and markers; botocore parts them."""
-    client.meta.events.register("after-call.s3.ListObjectVersions", _note_order)
+    """Make a client record the order of versions and delete markers on a page.
+
+    botocore returns them in two separate lists.
+    """
+    client.meta.events.register("after-call.s3.ListObjectVersions", _record_order)
 
 
-def _note_order(http_response: Any, parsed: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - botocore's
+def _record_order(http_response: Any, parsed: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - botocore's
     parsed["Kinds"] = _KINDS.findall(http_response.content)
 
 
@@ -30,58 +33,67 @@ def list_versions(
 ) -> Generator[tuple[StoredVersion, ...], None, None]:
     """List every version and delete marker under a prefix, page by page.
 
-    The versions of a key stand together, newest first as S3 stored them; where a server does not
-    list them so, by time, with a marker before a version of the same second. Raises ListingError
-    for a page that can't be trusted.
+    The versions of a key are adjacent, newest first as S3 stored them. Where a server lists them
+    in another order they are sorted by time, a delete marker before a version of the same second.
+    Raises ListingError for a page that can't be trusted.
     """
-    where = f"listing the versions of s3://{bucket}/{prefix}"
-    markers = Markers(where)
+    action = f"listing the versions of s3://{bucket}/{prefix}"
+    markers = Markers(action)
     request: ListObjectVersionsRequestTypeDef = {"Bucket": bucket, "Prefix": prefix}
     while True:
-        with translated(where):
-            answer = client.list_object_versions(**request)
-        after = markers.follow(
-            is_truncated=answer.get("IsTruncated"),
-            key=answer.get("NextKeyMarker", ""),
-            identifier=answer.get("NextVersionIdMarker", ""),
+        with translated(action):
+            response = client.list_object_versions(**request)
+        marker = markers.follow(
+            is_truncated=response.get("IsTruncated"),
+            key=response.get("NextKeyMarker", ""),
+            identifier=response.get("NextVersionIdMarker", ""),
         )
-        yield _page(answer, prefix, where)
-        if after is None:
+        yield _parse_page(response, prefix, action)
+        if marker is None:
             return
-        request["KeyMarker"] = after[0]
-        request["VersionIdMarker"] = after[1]
+        request["KeyMarker"] = marker[0]
+        request["VersionIdMarker"] = marker[1]
 
 
-def _page(answer: Mapping[str, Any], prefix: str, where: str) -> tuple[StoredVersion, ...]:
+def _parse_page(response: Mapping[str, Any], prefix: str, action: str) -> tuple[StoredVersion, ...]:
     entries = {
-        b"Version": [*answer.get("Versions", ())],
-        b"DeleteMarker": [*answer.get("DeleteMarkers", ())],
+        b"Version": [*response.get("Versions", ())],
+        b"DeleteMarker": [*response.get("DeleteMarkers", ())],
     }
-    kinds = answer.get("Kinds", ())
-    if any(kinds.count(kind) != len(of_kind) for kind, of_kind in entries.items()):
-        raise ListingError(f"{where}: versions and delete markers can't be told apart", HINT)
-    following = {kind: iter(of_kind) for kind, of_kind in entries.items()}
+    kinds = response.get("Kinds", ())
+    if any(kinds.count(kind) != len(kind_entries) for kind, kind_entries in entries.items()):
+        raise ListingError(f"{action}: versions and delete markers can't be told apart", HINT)
+    iterators = {kind: iter(kind_entries) for kind, kind_entries in entries.items()}
     try:
-        found = [_stored(next(following[kind]), is_marker=kind != b"Version") for kind in kinds]
+        versions = [
+            _make_version(next(iterators[kind]), is_marker=kind != b"Version") for kind in kinds
+        ]
     except KeyError as exc:
-        raise ListingError(f"{where}: an entry has no {exc.args[0]}", HINT) from exc
-    check_entries(((one.key, one.modified_at) for one in found), prefix, where)
+        raise ListingError(f"{action}: an entry has no {exc.args[0]}", HINT) from exc
+    check_entries(((version.key, version.modified_at) for version in versions), prefix, action)
     by_key: dict[str, list[StoredVersion]] = {}
-    for one in found:
-        by_key.setdefault(one.key, []).append(one)
-    return tuple(one for versions in by_key.values() for one in _newest_first(versions))
-
-
-def _newest_first(versions: list[StoredVersion]) -> list[StoredVersion]:
-    """Keep S3's order unless the latest is not first: an upload in parts is dated to its start."""
-    if versions[0].is_latest or not any(one.is_latest for one in versions):
-        return versions
-    return sorted(
-        versions, key=lambda one: (one.is_latest, one.modified_at, one.is_marker), reverse=True
+    for version in versions:
+        by_key.setdefault(version.key, []).append(version)
+    return tuple(
+        version for key_versions in by_key.values() for version in _sort_newest_first(key_versions)
     )
 
 
-def _stored(entry: Mapping[str, Any], *, is_marker: bool) -> StoredVersion:
+def _sort_newest_first(versions: list[StoredVersion]) -> list[StoredVersion]:
+    """Sort versions by time, but only if the latest is not first.
+
+    Otherwise S3's order is kept: a multipart upload is dated to its start, so time may mislead.
+    """
+    if versions[0].is_latest or not any(version.is_latest for version in versions):
+        return versions
+    return sorted(
+        versions,
+        key=lambda version: (version.is_latest, version.modified_at, version.is_marker),
+        reverse=True,
+    )
+
+
+def _make_version(entry: Mapping[str, Any], *, is_marker: bool) -> StoredVersion:
     if not entry["VersionId"]:
         raise KeyError("VersionId")
     return StoredVersion(

@@ -20,7 +20,7 @@ from ci3.aws.client import (
     READ_OPERATIONS,
     VERSION_OPERATIONS,
     WRITE_OPERATIONS,
-    _loader,
+    _get_loader,
     make_client,
     open_session,
     parse_timestamp,
@@ -267,9 +267,9 @@ def test_services_that_credentials_come_from_are_known() -> None:
 
 def test_sessions_share_a_loader_and_leave_its_search_paths_as_they_are() -> None:
     """boto3.Session appends to the search paths of the loader that it finds."""
-    paths = list(_loader(None).search_paths)
+    paths = list(_get_loader(None).search_paths)
     open_session()
-    assert _loader(None).search_paths == paths
+    assert _get_loader(None).search_paths == paths
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_endpoints_are_botocores() -> None:
 
 def unused_loader() -> botocore.loaders.Loader:
     """Return a loader of its own: clients change what they have loaded."""
-    return _loader.__wrapped__(None)
+    return _get_loader.__wrapped__(None)
 
 
 def without_documentation(value: object) -> object:

@@ -2,11 +2,17 @@
 
 import re
 import time
+from contextlib import nullcontext
 from threading import BoundedSemaphore
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from ci3.aws.bucket import BucketReader
+from ci3.aws.deletion.conditional_probe import _Probe, _Trial
+from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.deletion.requests import DeleteRequests
 from ci3.aws.deletion.writer import BucketWriter
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
@@ -272,3 +278,65 @@ def test_marker_that_cannot_be_removed_is_named(site: Bucket, proxy: FaultProxy)
 def _with_marker(body: bytes) -> bytes:
     marker = b"<DeleteMarkerVersionId>m1</DeleteMarkerVersionId><DeleteMarker>true</DeleteMarker>"
     return re.sub(b"(</Key>).*?(</Deleted>)", rb"\1" + marker + rb"\2", body, flags=re.DOTALL)
+
+
+def trial(outcome: str) -> _Trial:
+    """Make the trial of a word such as `absent`, or `absent+` with another outcome as control."""
+    name = outcome.removesuffix("+")
+    has_other_control = name != outcome
+    if name == "no-bulk-delete":
+        return _Trial(outcome=None)
+    key_outcome = KeyOutcome(outcome=ObjectOutcome(name))
+    return _Trial(outcome=key_outcome, has_other_control=has_other_control)
+
+
+@pytest.mark.parametrize(
+    ("single", "versioning", "batch", "mode"),
+    [
+        # not honored
+        *[
+            (single, versioning, None, DeleteGuard.NONE)
+            for single in ("deleted", "denied", "unknown", "failed", "deleted+", "no-bulk-delete")
+            for versioning in (DISABLED, ENABLED)
+        ],
+        # honored, not proven
+        ("absent", DISABLED, None, DeleteGuard.NONE),
+        # honored, and the batch proven
+        ("absent+", DISABLED, "absent+", DeleteGuard.ETAG),
+        ("absent+", DISABLED, "changed", DeleteGuard.ETAG),
+        ("changed", DISABLED, "absent+", DeleteGuard.ETAG),
+        ("changed", DISABLED, "changed", DeleteGuard.ETAG),
+        # honored in a versioned bucket
+        ("absent", ENABLED, "absent", DeleteGuard.ETAG),
+        ("absent", ENABLED, "changed", DeleteGuard.ETAG),
+        ("changed", ENABLED, "absent", DeleteGuard.ETAG),
+        ("changed", ENABLED, "changed", DeleteGuard.ETAG),
+        # honored, not proven, in a versioned bucket
+        ("absent", ENABLED, "deleted", DeleteGuard.NONE),
+        ("absent", ENABLED, "denied", DeleteGuard.NONE),
+        ("absent", ENABLED, "no-bulk-delete", DeleteGuard.NONE),
+        # proven, without bulk delete
+        ("absent+", DISABLED, "no-bulk-delete", DeleteGuard.ETAG),
+        ("changed", DISABLED, "no-bulk-delete", DeleteGuard.ETAG),
+        ("changed", ENABLED, "no-bulk-delete", DeleteGuard.ETAG),
+        # proven, and any other batch
+        ("absent+", DISABLED, "absent", DeleteGuard.ETAG_SINGLE),
+        ("changed", DISABLED, "deleted", DeleteGuard.ETAG_SINGLE),
+        ("changed", ENABLED, "deleted", DeleteGuard.ETAG_SINGLE),
+        ("changed", ENABLED, "denied", DeleteGuard.ETAG_SINGLE),
+    ],
+)
+def test_mode_is_decided_by_the_table_of_outcomes(
+    single: str, versioning: Versioning, batch: str | None, mode: DeleteGuard
+) -> None:
+    batches: list[str] = []
+
+    def try_batch() -> _Trial:
+        assert batch is not None
+        batches.append(batch)
+        return trial(batch)
+
+    requests = cast("DeleteRequests", SimpleNamespace())
+    probe = _Probe(requests, "previews/", versioning, nullcontext())
+    assert probe._decide(trial(single), try_batch).guard is mode
+    assert batches == ([] if batch is None else [batch])
