@@ -1,4 +1,4 @@
-"""What is asked about one GitHub repository: comments and files, as types of ours."""
+"""Requests about one GitHub repository: comments, pull requests, commits and files."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ from ci3.github.http import Failure, GitHubTransport
 from ci3.github.responses import Fields
 
 WORKFLOW_AUTHOR: Final = "github-actions[bot]"
-"""Who the workflow's own token writes as; that token may not ask for its name."""
+"""The author of what the workflow's own token writes; that token may not read its login."""
 
 _NOT_FOUND: Final = 404
 
@@ -28,17 +28,16 @@ class Comment:
     body: str
     url: str
     author: str
-    """The login, or nothing where the account is gone."""
+    """The login, or an empty text where the account was deleted."""
     is_minimized: bool = False
-    """Somebody has hidden it."""
+    """True if a user has hidden it."""
 
 
 class GitHubApi:
-    """One GitHub repository, as one token sees it.
+    """One GitHub repository, accessed with one token.
 
-    Every method raises `GitHubError` when GitHub does not do what is asked, and
-    `GitHubReadOnlyError` when it is the token that may not. What can't be an address, a token
-    or a repository at all is a `SettingsError` at once.
+    Every method raises `GitHubError` when a request fails, and `GitHubReadOnlyError` when the token
+    lacks the permission. An invalid URL, token or repository name raises `SettingsError` at once.
     """
 
     def __init__(
@@ -60,22 +59,22 @@ class GitHubApi:
         return f"GitHubApi({self.transport!r})"
 
     def list_comments(self, number: int) -> Iterator[Comment]:
-        """Read every comment of an issue or pull request, oldest first."""
+        """Iterate over all comments of an issue or pull request, oldest first."""
         for entry in self.transport.entries(f"{self._issues}/{number}/comments"):
-            yield _comment(entry)
+            yield _make_comment(entry)
 
     def create_comment(self, number: int, body: str) -> Comment:
-        """Add a comment to an issue or pull request; never asked twice where an answer was lost."""
+        """Add a comment to an issue or pull request; not retried after a lost response."""
         path = f"{self._issues}/{number}/comments"
-        return _comment(self.transport.ask("POST", path, {"body": body}))
+        return _make_comment(self.transport.ask("POST", path, {"body": body}))
 
     def update_comment(self, comment_id: int, body: str) -> Comment:
         """Replace the text of a comment."""
         path = f"{self._issues}/comments/{comment_id}"
-        return _comment(self.transport.ask("PATCH", path, {"body": body}))
+        return _make_comment(self.transport.ask("PATCH", path, {"body": body}))
 
     def author(self) -> str:
-        """Say whom this token writes as: a login; asked once."""
+        """Return the login that this token writes as; requested once."""
         if self._author is None:
             outcome = self.transport.attempt("/user")
             if not isinstance(outcome, Failure):
@@ -87,54 +86,54 @@ class GitHubApi:
         return self._author
 
     def find_own_comment(self, number: int, marker: str) -> Comment | None:
-        """Find the oldest comment of ours, still shown, whose first line is the marker."""
+        """Return the oldest visible comment of this author whose first line is the marker."""
         for comment in self.list_comments(number):
             first_line = comment.body.partition("\n")[0].rstrip("\r")
             is_candidate = first_line == marker and not comment.is_minimized
-            # Anybody can copy a marker. Who we are is asked only when one turns up.
+            # Anybody can copy a marker. The login is requested only when a marker is found.
             if is_candidate and comment.author == self.author():
                 return comment
         return None
 
     def find_pull_request(self, commit: str) -> int | None:
-        """Find the open pull request into this repository whose head is a commit.
+        """Return the open pull request into this repository whose head is a commit, or None.
 
-        Of several, into several branches, it is the oldest; None where there is none.
+        If several base branches have one, it is the oldest.
         Source: https://docs.github.com/rest/commits/commits#list-pull-requests-associated-with-a-commit
         """
         repository = self.transport.repository_path.removeprefix("/repos/").casefold()
         numbers = []
         path = f"{self.transport.repository_path}/commits/{commit}/pulls"
-        for one in self.transport.entries(path):
-            # GitHub lists what merged the commit too, and pull requests of forks among themselves.
-            base = one.inner("base").inner("repo").text("full_name").casefold()
-            is_open = one.text("state") == "open"
-            if is_open and base == repository and one.inner("head").text("sha") == commit:
-                numbers.append(one.number("number"))
+        for entry in self.transport.entries(path):
+            # GitHub also lists the pull request that merged the commit, and those within forks.
+            base = entry.inner("base").inner("repo").text("full_name").casefold()
+            is_open = entry.text("state") == "open"
+            if is_open and base == repository and entry.inner("head").text("sha") == commit:
+                numbers.append(entry.number("number"))
         return min(numbers, default=None)
 
     def find_commits(self, names: Iterable[str]) -> dict[str, Commit]:
-        """Find the commits that deployments' names stand for, as far as GitHub tells; by name."""
+        """Return commits by the deployment names that refer to them, as far as GitHub has them."""
         return find_commits(self.transport, names)
 
     def read_file(self, path: str, ref: str) -> str | None:
-        """Read a file as it is in a commit or branch; None where there is no such file.
+        """Return a file as of a commit or branch, or None where it does not exist.
 
-        Raises GitHubError for what is no file of text that GitHub hands out like this.
+        Raises GitHubError where it is not a text file, or is too large for this request.
         Source: https://docs.github.com/rest/repos/contents#get-repository-content
         """
         if any(part in ("", ".", "..") for part in path.split("/")):
             raise GitHubError(f"{path!r} is no path in a repository", "Give it from its root.")
-        place = f"{self.transport.repository_path}/contents/{quote(path)}"
-        outcome = self.transport.attempt(f"{place}?{urlencode({'ref': ref})}")
+        url_path = f"{self.transport.repository_path}/contents/{quote(path)}"
+        outcome = self.transport.attempt(f"{url_path}?{urlencode({'ref': ref})}")
         if not isinstance(outcome, Failure):
-            return _file_text(outcome)
+            return _decode_file(outcome)
         if outcome.status == _NOT_FOUND:
             return None
         raise outcome.error from outcome.cause
 
 
-def _file_text(fields: Fields) -> str:
+def _decode_file(fields: Fields) -> str:
     if fields.text("type") != "file":
         raise fields.unexpected("it is not a file")
     if fields.text("encoding") != "base64":
@@ -151,7 +150,7 @@ def _file_text(fields: Fields) -> str:
         raise fields.unexpected("the file is not text in UTF-8") from exc
 
 
-def _comment(fields: Fields) -> Comment:
+def _make_comment(fields: Fields) -> Comment:
     user = fields.fields("user")
     return Comment(
         comment_id=fields.number("id"),

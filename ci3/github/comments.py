@@ -1,4 +1,4 @@
-"""The one comment that ci3 keeps up to date on a pull request, and how it is found again."""
+"""The comment that ci3 keeps up to date on a pull request, and the marker by which it is found."""
 
 import hashlib
 from typing import Final
@@ -10,14 +10,14 @@ COMMENT_LIMIT_BYTES: Final = 65_000
 """A comment's text with its marker: under the 65,536 characters that GitHub takes."""
 
 MARKER_BYTES: Final = 100
-"""What the hidden first line takes at most."""
+"""Maximum size of the hidden first line."""
 
 
 def marker(comment_id: str) -> str:
-    """Make the hidden first line that tells one comment of ours from another.
+    """Return the hidden first line that identifies a comment of ci3.
 
-    The id is hashed: it may hold a bucket's name or any text at all, and a `-->` in it would
-    end the HTML comment.
+    The ID is hashed: it may contain a bucket's name or any text, and a `-->` in it would end the
+    HTML comment.
     """
     digest = hashlib.sha256(comment_id.encode("utf-8", "surrogatepass")).hexdigest()
     return f"<!-- ci3:{digest[:16]} -->"
@@ -26,10 +26,10 @@ def marker(comment_id: str) -> str:
 def post_comment(
     api: GitHubApi, *, number: int, comment_id: str, body: str, is_worth_creating: bool
 ) -> Comment | None:
-    """Edit our comment with this id, or create it where it is worth that.
+    """Update the comment with this ID, or create it if `should_create`.
 
-    Returns the comment as it now stands, or None where there is none. Raises ValueError when the
-    body is over COMMENT_LIMIT_BYTES, and what `GitHubApi` raises.
+    Returns the comment as it is now, or None where there is none. Raises ValueError when the body
+    is over COMMENT_LIMIT_BYTES, and the errors of `GitHubApi`.
     """
     first_line = marker(comment_id)
     text = f"{first_line}\n{body}"
@@ -45,7 +45,7 @@ def post_comment(
 
 
 def _create(api: GitHubApi, number: int, first_line: str, text: str) -> Comment:
-    """Create a comment; where the answer is lost, look whether it was, and never ask twice."""
+    """Create a comment; after a lost response, search for it instead of sending it again."""
     try:
         return api.create_comment(number, text)
     except GitHubReadOnlyError:

@@ -1,4 +1,4 @@
-"""What GitHub tells of the commits that deployments are named after; only ever a decoration."""
+"""Find the commits that deployments are named after; used only to decorate the output."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -11,10 +11,10 @@ from ci3.github.responses import Fields
 
 REQUEST_LIMIT: Final = 30
 DEADLINE_SECONDS: Final = 15.0
-"""After so long nothing more is asked: a plan waits for this."""
+"""No request is sent after this time: a plan waits for the result."""
 
-_NO_SUCH_COMMIT: Final = (404, 422)
-_TEXT_KEPT: Final = 200
+_NOT_FOUND: Final = (404, 422)
+_TEXT_LIMIT: Final = 200
 
 
 def find_commits(
@@ -22,60 +22,60 @@ def find_commits(
     names: Iterable[str],
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Commit]:
-    """Find the commits that names stand for, by name, asking for the first ones first.
+    """Return commits by the deployment names that refer to them, first names first.
 
-    Nothing is raised: what GitHub does not tell in a few requests and seconds is left out.
+    Raises nothing: names that are not found within a few requests and seconds are left out.
     """
-    wanted = {name: digits for name in names if (digits := commit_digits(name))}
-    found: dict[str, Commit] = {}
-    if not wanted:
-        return found
+    digits_by_name = {name: digits for name in names if (digits := commit_digits(name))}
+    commits: dict[str, Commit] = {}
+    if not digits_by_name:
+        return commits
     ends_at = clock() + DEADLINE_SECONDS
     try:
-        newest = _newest(transport)
-        for name, digits in wanted.items():
-            commit = next((one for one in newest if one.is_meant_by(digits)), None)
+        newest = _read_newest(transport)
+        for name, digits in digits_by_name.items():
+            commit = next((recent for recent in newest if recent.is_meant_by(digits)), None)
             if commit is not None:
-                found[name] = commit
-        left = [name for name in wanted if name not in found]
-        for name in left[: REQUEST_LIMIT - 1]:
+                commits[name] = commit
+        missing = [name for name in digits_by_name if name not in commits]
+        for name in missing[: REQUEST_LIMIT - 1]:
             if clock() >= ends_at:
                 break
-            commit = _read(transport, wanted[name])
+            commit = _read_commit(transport, digits_by_name[name])
             if commit is not None:
-                found[name] = commit
+                commits[name] = commit
     except GitHubError:
-        pass  # a decoration is not worth a word, and what was found stands
-    return found
+        pass  # not worth a message for a decoration; the commits so far are returned
+    return commits
 
 
-def _newest(transport: GitHubTransport) -> tuple[Commit, ...]:
-    """Read the newest commits of the default branch: often all that is asked for, in one go."""
+def _read_newest(transport: GitHubTransport) -> tuple[Commit, ...]:
+    """Return the newest commits of the default branch: often all that are needed."""
     path = f"{transport.repository_path}/commits?per_page={PAGE_SIZE}"
-    return tuple(_commit(entry) for entry in transport.glance_at_list(path))
+    return tuple(_make_commit(entry) for entry in transport.glance_at_list(path))
 
 
-def _read(transport: GitHubTransport, digits: str) -> Commit | None:
-    """Read one commit, or None where the repository has none that begins so."""
-    # Of its files only one page is told, and they may be many.
+def _read_commit(transport: GitHubTransport, digits: str) -> Commit | None:
+    """Return one commit, or None where the repository has none that begins with these digits."""
+    # Limits the list of changed files, which may be long.
     path = f"{transport.repository_path}/commits/{digits}?per_page=1"
     outcome = transport.attempt(path, most_tries=1)
     if isinstance(outcome, Failure):
-        if outcome.status in _NO_SUCH_COMMIT:
+        if outcome.status in _NOT_FOUND:
             return None
         raise outcome.error from outcome.cause
-    commit = _commit(outcome)
-    # GitHub takes a branch's name as well, and a branch may be called anything.
+    commit = _make_commit(outcome)
+    # GitHub also accepts a branch name here, and a branch may have any name.
     return commit if commit.is_meant_by(digits) else None
 
 
-def _commit(fields: Fields) -> Commit:
-    written = fields.inner("commit")
-    author = written.fields("author")
-    subject = written.text("message").strip().partition("\n")[0]
+def _make_commit(fields: Fields) -> Commit:
+    commit = fields.inner("commit")
+    author = commit.fields("author")
+    subject = commit.text("message").strip().partition("\n")[0]
     return Commit(
         sha=fields.commit("sha"),
-        subject=subject[:_TEXT_KEPT],
-        author=author.text("name")[:_TEXT_KEPT] if author else "",
+        subject=subject[:_TEXT_LIMIT],
+        author=author.text("name")[:_TEXT_LIMIT] if author else "",
         authored_at=author.moment("date") if author else None,
     )

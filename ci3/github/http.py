@@ -1,4 +1,4 @@
-"""How GitHub's REST API is asked: session, retries, rate limits, pages, errors."""
+"""Requests to GitHub's REST API: session, retries, rate limits, pages, errors."""
 
 import re
 import time
@@ -15,19 +15,20 @@ from ci3.errors import GitHubError, GitHubReadOnlyError, SettingsError
 from ci3.github.responses import OTHER_HINT, Fields, read_object, read_objects, unexpected, where
 
 TIMEOUT_SECONDS: Final = (5.0, 20.0)
-"""To connect, and between two bytes of an answer."""
+"""Timeouts to connect, and between two bytes of a response."""
 
 MAX_TRIES: Final = 3
 MAX_WAIT_SECONDS: Final = 120.0
-"""All waiting of one client together: a step that waits is paid for by the minute."""
+"""Limit of all waits of one client together: a waiting step is billed by the minute."""
 
 RETRY_WAIT_SECONDS: Final = 2.0
 RATE_LIMIT_WAIT_SECONDS: Final = 60.0
-"""Where GitHub names no time: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api."""
+"""Used where GitHub gives no time. Source:
+https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api."""
 
 PAGE_SIZE: Final = 100
 QUOTE_LIMIT: Final = 300
-"""Characters of GitHub's own words that go into a message of ours."""
+"""Characters of GitHub's message that are quoted in an error."""
 
 READ_ONLY_MESSAGE: Final = "Resource not accessible by integration"
 READ_ONLY_HINT: Final = (
@@ -53,30 +54,30 @@ HINTS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One try that failed: what to raise, and after how long asking again may help."""
+    """One failed request: the error to raise, and how long to wait before a retry, in seconds."""
 
     error: GitHubError
     cause: requests.RequestException | None = None
     wait_seconds: float | None = None
-    """None: asking again would change nothing, or might do a thing twice."""
+    """None where a retry can't succeed, or could do something twice."""
     is_wait_told: bool = False
-    """GitHub has named the time; where it has not, the second wait is longer than the first."""
+    """True if GitHub gave the time; if it did not, the second wait is longer than the first."""
     status: int = 0
-    """What GitHub answered with; 0 where it did not answer."""
+    """The HTTP status; 0 where there was no response."""
 
     @property
     def is_forbidden(self) -> bool:
-        """Whether GitHub said that this token may not, rather than not so often."""
+        """Return whether the token lacks a permission, as opposed to a rate limit."""
         return self.status == requests.codes.forbidden and self.wait_seconds is None
 
 
 class GitHubTransport:
-    """Asks one GitHub about one repository, as one token sees it.
+    """Sends requests about one repository to one GitHub, with one token.
 
-    Paths begin with a slash and are below the API's address; `repository_path` is the
-    repository's. Every method but `attempt` raises `GitHubError` when GitHub does not do what is
-    asked, and `GitHubReadOnlyError` when it is the token that may not. What can't be an address,
-    a token or a repository at all is a `SettingsError` at once.
+    Paths begin with a slash and are relative to the API's URL; `repository_path` is the
+    repository's. Every method but `try_get` raises `GitHubError` when a request fails, and
+    `GitHubReadOnlyError` when the token lacks the permission. An invalid URL, token or repository
+    name raises `SettingsError` at once.
     """
 
     def __init__(
@@ -88,9 +89,9 @@ class GitHubTransport:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._api_url = _checked_api_url(api_url)
-        self.repository_path = f"/repos/{_checked_repository(repository)}"
-        self._token = _checked_token(token)
+        self._api_url = _validate_api_url(api_url)
+        self.repository_path = f"/repos/{_validate_repository(repository)}"
+        self._token = _validate_token(token)
         self._sleep = sleep
         self._clock = clock
         self._waited_seconds = 0.0
@@ -110,65 +111,68 @@ class GitHubTransport:
     def pages(
         self, path: str, query: Mapping[str, str], before_each: Callable[[], None]
     ) -> Iterator[tuple[Fields, ...]]:
-        """Read a list page by page, each when it is asked for; `before_each` may raise instead."""
+        """Request a list page by page, lazily.
+
+        `before_request` is called before each request and may raise to stop.
+        """
         next_url: str | None = self._page_url(path, query, 1)
         seen: set[str] = set()
         while next_url is not None:
             seen.add(next_url)
             before_each()
-            response = self._ask("GET", next_url)
+            response = self._send("GET", next_url)
             page = tuple(read_objects(response))
             yield page
-            next_url = self._next_page(response)
+            next_url = self._find_next_url(response)
             if next_url is None and len(page) >= PAGE_SIZE:
-                # A proxy may have taken the link away: a full page need not be the last.
+                # A proxy may have removed the link: a full page need not be the last.
                 next_url = self._page_url(path, query, len(seen) + 1)
             if next_url in seen:
                 raise unexpected(response, "its next page is one that was already read")
 
     def _page_url(self, path: str, query: Mapping[str, str], number: int) -> str:
-        page = {"page": str(number)} if number > 1 else {}
-        asked = urlencode({**query, "per_page": str(PAGE_SIZE), **page})
-        return f"{self._api_url}{path}?{asked}"
+        page_query = {"page": str(number)} if number > 1 else {}
+        query_string = urlencode({**query, "per_page": str(PAGE_SIZE), **page_query})
+        return f"{self._api_url}{path}?{query_string}"
 
     def entries(self, path: str) -> Iterator[Fields]:
-        """Read a list entry by entry."""
+        """Request a list, and iterate over the entries of all pages."""
         for page in self.pages(path, {}, lambda: None):
             yield from page
 
     def ask(self, method: str, path: str, payload: dict[str, str] | None = None) -> Fields:
-        """Ask for one object; what may have been done already is never asked twice."""
-        return read_object(self._ask(method, f"{self._api_url}{path}", payload))
+        """Send a request for one object; retried only if that can't do something twice."""
+        return read_object(self._send(method, f"{self._api_url}{path}", payload))
 
     def attempt(self, path: str, *, most_tries: int = MAX_TRIES) -> Fields | Failure:
-        """Read one object, or say how that failed."""
-        outcome = self._try_repeatedly("GET", f"{self._api_url}{path}", most_tries=most_tries)
+        """Request one object; return the failure instead of raising it."""
+        outcome = self._try_with_retries("GET", f"{self._api_url}{path}", most_tries=most_tries)
         return outcome if isinstance(outcome, Failure) else read_object(outcome)
 
     def glance_at_list(self, path: str) -> tuple[Fields, ...]:
-        """Read one page of a list, asking only once."""
-        outcome = self._try("GET", f"{self._api_url}{path}", None)
+        """Request the first page of a list, without retries."""
+        outcome = self._try_once("GET", f"{self._api_url}{path}", None)
         if isinstance(outcome, Failure):
             raise outcome.error from outcome.cause
         return read_objects(outcome)
 
-    def _next_page(self, response: requests.Response) -> str | None:
+    def _find_next_url(self, response: requests.Response) -> str | None:
         link = response.links.get("next", {}).get("url")
         if link is None:
             return None
-        if _origin(str(link)) != _origin(self._api_url):
+        if _get_origin(str(link)) != _get_origin(self._api_url):
             raise unexpected(response, "its next page is on another host")
         return str(link)
 
-    def _ask(
+    def _send(
         self, method: str, url: str, payload: dict[str, str] | None = None
     ) -> requests.Response:
-        outcome = self._try_repeatedly(method, url, payload)
+        outcome = self._try_with_retries(method, url, payload)
         if isinstance(outcome, Failure):
             raise outcome.error from outcome.cause
         return outcome
 
-    def _try_repeatedly(
+    def _try_with_retries(
         self,
         method: str,
         url: str,
@@ -176,19 +180,19 @@ class GitHubTransport:
         *,
         most_tries: int = MAX_TRIES,
     ) -> "requests.Response | Failure":
-        outcome = self._try(method, url, payload)
-        for number in range(most_tries - 1):
+        outcome = self._try_once(method, url, payload)
+        for retry_number in range(most_tries - 1):
             if not isinstance(outcome, Failure) or outcome.wait_seconds is None:
                 break
-            wait_seconds = outcome.wait_seconds * (1 if outcome.is_wait_told else 2**number)
+            wait_seconds = outcome.wait_seconds * (1 if outcome.is_wait_told else 2**retry_number)
             if self._waited_seconds + wait_seconds > MAX_WAIT_SECONDS:
                 break
             self._waited_seconds += wait_seconds
             self._sleep(wait_seconds)
-            outcome = self._try(method, url, payload)
+            outcome = self._try_once(method, url, payload)
         return outcome
 
-    def _try(
+    def _try_once(
         self, method: str, url: str, payload: dict[str, str] | None
     ) -> "requests.Response | Failure":
         try:
@@ -200,64 +204,66 @@ class GitHubTransport:
                 allow_redirects=method == "GET",
             )
         except requests.RequestException as exc:
-            what = f"GitHub did not answer {method} {urlsplit(url).path}: {type(exc).__name__}"
-            return self._lost_answer(method, what, exc)
+            problem = f"GitHub did not answer {method} {urlsplit(url).path}: {type(exc).__name__}"
+            return self._make_lost_response(method, problem, exc)
         if requests.codes.ok <= response.status_code < requests.codes.multiple_choices:
             return response
-        return replace(self._failure(method, response), status=response.status_code)
+        return replace(self._make_failure(method, response), status=response.status_code)
 
-    def _failure(self, method: str, response: requests.Response) -> "Failure":
+    def _make_failure(self, method: str, response: requests.Response) -> "Failure":
         status = response.status_code
-        said = self._quote(response)
-        what = f"GitHub answered {where(response)} with {status}: {said}"
-        if _is_rate_limited(response, said):
-            return self._rate_limited(what, response)
+        message = self._quote_message(response)
+        problem = f"GitHub answered {where(response)} with {status}: {message}"
+        if _is_rate_limited(response, message):
+            return self._make_rate_limited(problem, response)
         if status >= requests.codes.server_error:
-            return self._lost_answer(method, what, None)
+            return self._make_lost_response(method, problem, None)
         is_forbidden = status == requests.codes.forbidden
-        if is_forbidden and (method != "GET" or READ_ONLY_MESSAGE in said):
+        if is_forbidden and (method != "GET" or READ_ONLY_MESSAGE in message):
             hint = UNREADABLE_HINT if method == "GET" else READ_ONLY_HINT
-            return Failure(error=GitHubReadOnlyError(what, hint))
-        return Failure(error=GitHubError(what, HINTS.get(status, OTHER_HINT)))
+            return Failure(error=GitHubReadOnlyError(problem, hint))
+        return Failure(error=GitHubError(problem, HINTS.get(status, OTHER_HINT)))
 
-    def _lost_answer(
-        self, method: str, what: str, cause: requests.RequestException | None
+    def _make_lost_response(
+        self, method: str, problem: str, cause: requests.RequestException | None
     ) -> "Failure":
         if method == "POST":
             hint = "What was asked may have been done all the same. Run ci3 again: it looks first."
-            return Failure(error=GitHubError(what, hint), cause=cause)
+            return Failure(error=GitHubError(problem, hint), cause=cause)
         hint = "Try again later; if it stays, check `github-api-url` and the network."
-        error = GitHubError(what, hint)
+        error = GitHubError(problem, hint)
         return Failure(error=error, cause=cause, wait_seconds=RETRY_WAIT_SECONDS)
 
-    def _rate_limited(self, what: str, response: requests.Response) -> "Failure":
+    def _make_rate_limited(self, problem: str, response: requests.Response) -> "Failure":
         now = self._clock()
-        wait_seconds, is_told = RATE_LIMIT_WAIT_SECONDS, True
-        retry_after = _whole_number(response.headers.get("retry-after"))
-        reset = _whole_number(response.headers.get("x-ratelimit-reset"))
+        wait_seconds, is_wait_given = RATE_LIMIT_WAIT_SECONDS, True
+        retry_after = _parse_int(response.headers.get("retry-after"))
+        reset = _parse_int(response.headers.get("x-ratelimit-reset"))
         if retry_after is not None:
             wait_seconds = float(retry_after)
         elif reset is not None and response.headers.get("x-ratelimit-remaining") == "0":
             wait_seconds = max(0.0, reset - now) + 1.0
         else:
-            is_told = False
-        again_at = datetime.fromtimestamp(now + wait_seconds, UTC)
-        hint = f"Try again after {again_at:%Y-%m-%dT%H:%M:%SZ}."
-        error = GitHubError(what, hint)
-        return Failure(error=error, wait_seconds=wait_seconds, is_wait_told=is_told)
+            is_wait_given = False
+        retry_at = datetime.fromtimestamp(now + wait_seconds, UTC)
+        hint = f"Try again after {retry_at:%Y-%m-%dT%H:%M:%SZ}."
+        error = GitHubError(problem, hint)
+        return Failure(error=error, wait_seconds=wait_seconds, is_wait_told=is_wait_given)
 
-    def _quote(self, response: requests.Response) -> str:
-        """GitHub's own words: one line, cut, and without the token that a proxy may echo."""
+    def _quote_message(self, response: requests.Response) -> str:
+        """Return GitHub's message: one line, truncated, without the token that a proxy may echo."""
         try:
-            said = read_object(response).message()
+            message = read_object(response).message()
         except GitHubError:
-            said = "not in JSON, so perhaps not from GitHub"
-        said = said.replace(self._token, "***")
-        return "".join(c if c.isprintable() else " " for c in said)[:QUOTE_LIMIT]
+            message = "not in JSON, so perhaps not from GitHub"
+        message = message.replace(self._token, "***")
+        return "".join(character if character.isprintable() else " " for character in message)[
+            :QUOTE_LIMIT
+        ]
 
 
 class _BearerAuth(AuthBase):
-    """Signs with the token, so that requests does not take the password of a .netrc instead."""
+    """Signs with the token; without it, requests would send the password of a .netrc."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -267,10 +273,10 @@ class _BearerAuth(AuthBase):
         return request
 
 
-def _checked_api_url(api_url: str) -> str:
+def _validate_api_url(api_url: str) -> str:
     host = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
     if not re.fullmatch(rf"https?://{host}(/[A-Za-z0-9._~/-]*)?", api_url):
-        # The address itself stays out of the message: it may hold a password.
+        # The URL itself is not in the message: it may contain a password.
         raise SettingsError(
             "`github-api-url` is not the address of an API",
             "Give one such as https://HOST/api/v3, or leave it to the workflow.",
@@ -278,7 +284,7 @@ def _checked_api_url(api_url: str) -> str:
     return api_url.rstrip("/")
 
 
-def _checked_repository(repository: str) -> str:
+def _validate_repository(repository: str) -> str:
     owner, _, name = repository.partition("/")
     for part in (owner, name):
         if not re.fullmatch(r"[A-Za-z0-9._-]+", part) or part in (".", ".."):
@@ -288,7 +294,7 @@ def _checked_repository(repository: str) -> str:
     return repository
 
 
-def _checked_token(token: str) -> str:
+def _validate_token(token: str) -> str:
     if not re.fullmatch(r"[!-~]+", token):
         raise SettingsError(
             "`github-token` is empty or holds a space, a line break or a character no token has",
@@ -297,22 +303,22 @@ def _checked_token(token: str) -> str:
     return token
 
 
-def _origin(url: str) -> str:
+def _get_origin(url: str) -> str:
     match = re.match(r"https?://[^/?#]*", url.lower())
     return "" if match is None else match[0]
 
 
-def _is_rate_limited(response: requests.Response, said: str) -> bool:
+def _is_rate_limited(response: requests.Response, message: str) -> bool:
     if response.status_code == requests.codes.too_many_requests:
         return True
-    if response.status_code != requests.codes.forbidden or READ_ONLY_MESSAGE in said:
+    if response.status_code != requests.codes.forbidden or READ_ONLY_MESSAGE in message:
         return False
     return (
         "retry-after" in response.headers
         or response.headers.get("x-ratelimit-remaining") == "0"
-        or "rate limit" in said.lower()
+        or "rate limit" in message.lower()
     )
 
 
-def _whole_number(text: str | None) -> int | None:
+def _parse_int(text: str | None) -> int | None:
     return int(text) if text is not None and re.fullmatch(r"[0-9]{1,10}", text) else None

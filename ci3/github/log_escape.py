@@ -1,44 +1,44 @@
-"""Escapes workflow commands in log output: an S3 key must not become a command."""
+"""Escape workflow commands in log output, so that an S3 key can't become a command."""
 
 import re
 from typing import TextIO
 
-# The runner ends a line at CR, LF or both, passes over white space, and takes `::name` for a
-# command; the older `##[name]` it finds anywhere in a line:
+# The runner ends a line at CR, LF or both, skips leading white space, and reads `::name` as a
+# command. It finds the older form `##[name]` anywhere in a line. Source:
 # https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
 _COMMAND = re.compile(r"(?:^|(?<=[\r\n]))\s*:(?=:)|##(?=\[)")
-_COMMAND_BEGUN = re.compile(r"[:#]$")
+_COMMAND_START = re.compile(r"[:#]$")
 
 
 def neutral(text: str) -> str:
-    """Keep text from being read as a command by the runner, in either form that it knows."""
-    return _COMMAND.sub(_broken, text)
+    """Escape both forms of workflow commands with a zero-width space."""
+    return _COMMAND.sub(_append_space, text)
 
 
-def _broken(found: re.Match[str]) -> str:
-    return f"{found[0]}\u200b"
+def _append_space(match: re.Match[str]) -> str:
+    return f"{match[0]}\u200b"
 
 
 class NeutralStream:
-    """A text stream whose every line is neutral to the runner, however it is cut into writes."""
+    """A text stream that escapes workflow commands, also those that span several writes."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._rest = ""
+        self._unfinished_line = ""
 
     def write(self, text: str) -> int:
-        """Write whole lines; the beginning of an unfinished one waits for its end."""
-        *lines, self._rest = (self._rest + text).split("\n")
+        """Write the complete lines; the start of an unfinished line is kept for the next write."""
+        *lines, self._unfinished_line = (self._unfinished_line + text).split("\n")
         for line in lines:
             self._stream.write(f"{neutral(line)}\n")
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what was written, also of an unfinished line."""
-        self._stream.write(_COMMAND_BEGUN.sub(_broken, neutral(self._rest)))
-        self._rest = ""
+        """Write everything, also an unfinished line."""
+        self._stream.write(_COMMAND_START.sub(_append_space, neutral(self._unfinished_line)))
+        self._unfinished_line = ""
         self._stream.flush()
 
     def isatty(self) -> bool:
-        """A log is no terminal."""
+        """Return False: a log is not a terminal."""
         return False

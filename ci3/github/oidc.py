@@ -1,4 +1,4 @@
-"""GitHub's identity tokens: what a workflow run shows AWS to be let in as a role."""
+"""Fetch GitHub's OIDC identity tokens, with which a workflow run assumes an AWS role."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ _PERMISSION_HINT: Final = "Give the job `permissions: id-token: write`."
 
 
 def has_identity_tokens(environ: Mapping[str, str]) -> bool:
-    """Tell whether this is a workflow run that may ask for identity tokens."""
+    """Return whether this is a workflow run that may request identity tokens."""
     return bool(environ.get(_URL_VARIABLE) and environ.get(_TOKEN_VARIABLE))
 
 
@@ -32,7 +32,7 @@ def open_identity_tokens(
     hide: Callable[[str], None],
     sleep: Callable[[float], None],
 ) -> "IdentityTokens":
-    """Find where this run gets its identity tokens; raises SettingsError where it may not.
+    """Return the source of this run's identity tokens; raises SettingsError where it has none.
 
     Source: https://docs.github.com/actions/reference/security/oidc#methods-for-requesting-the-oidc-token
     """
@@ -49,7 +49,7 @@ def open_identity_tokens(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityTokens:
-    """Gives a fresh identity token whenever asked, in any thread; `hide` is told each first."""
+    """Fetches identity tokens from any thread, and passes each to `mask_secret`."""
 
     url: str = field(repr=False)
     token: str = field(repr=False)
@@ -57,42 +57,42 @@ class IdentityTokens:
     sleep: Callable[[float], None]
 
     def fetch(self) -> str:
-        """Ask GitHub for a token that AWS takes; raises GitHubError when it gives none."""
-        outcome = self._try()
+        """Request a token for AWS; raises GitHubError when there is none."""
+        outcome = self._try_once()
         for wait_seconds in RETRY_WAITS_SECONDS:
             if isinstance(outcome, str) or outcome.wait_seconds is None:
                 break
             self.sleep(wait_seconds)
-            outcome = self._try()
+            outcome = self._try_once()
         if isinstance(outcome, Failure):
             raise outcome.error
         self.hide(outcome)
         return outcome
 
-    def _try(self) -> str | Failure:
-        joint = "&" if "?" in self.url else "?"
+    def _try_once(self) -> str | Failure:
+        separator = "&" if "?" in self.url else "?"
         try:
             response = requests.get(
-                f"{self.url}{joint}audience={AUDIENCE}",
-                auth=_RequestToken(self.token),
+                f"{self.url}{separator}audience={AUDIENCE}",
+                auth=_RequestTokenAuth(self.token),
                 headers={"Accept": "application/json", "User-Agent": "ci3"},
                 timeout=TIMEOUT_SECONDS,
                 allow_redirects=False,
             )
         except (requests.RequestException, ValueError) as exc:
-            # Its own words may hold the header with the token.
-            return _lost(f"did not answer: {type(exc).__name__}")
+            # The exception's message may contain the header with the token.
+            return _make_retryable_failure(f"did not answer: {type(exc).__name__}")
         status = response.status_code
         if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
-            return _lost(f"answered {status}")
+            return _make_retryable_failure(f"answered {status}")
         if status != requests.codes.ok:
-            return _failure(f"answered {status}", _PERMISSION_HINT)
+            return _make_failure(f"answered {status}", _PERMISSION_HINT)
         token = _read_token(response)
-        return token or _lost("answered without a token")
+        return token or _make_retryable_failure("answered without a token")
 
 
-class _RequestToken(AuthBase):
-    """Signs with the run's request token, so that requests takes no password of a .netrc."""
+class _RequestTokenAuth(AuthBase):
+    """Signs with the request token; without it, requests would send the password of a .netrc."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -103,23 +103,23 @@ class _RequestToken(AuthBase):
 
 
 def _read_token(response: requests.Response) -> str:
-    """Read the token out of an answer; empty where there is none in it."""
+    """Return the token of a response, or an empty text where it has none."""
     try:
-        answer = response.json()
+        content = response.json()
     except ValueError:
         return ""
-    token = answer.get("value") if isinstance(answer, dict) else None
+    token = content.get("value") if isinstance(content, dict) else None
     return token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""
 
 
-def _failure(what: str, hint: str) -> Failure:
-    return Failure(error=GitHubError(f"GitHub's service for identity tokens {what}", hint))
+def _make_failure(problem: str, hint: str) -> Failure:
+    return Failure(error=GitHubError(f"GitHub's service for identity tokens {problem}", hint))
 
 
-def _lost(what: str) -> Failure:
-    """Say what may go better when asked again."""
+def _make_retryable_failure(problem: str) -> Failure:
+    """Return a failure that may be retried."""
     error = GitHubError(
-        f"GitHub's service for identity tokens {what}",
+        f"GitHub's service for identity tokens {problem}",
         "Run again later; if it stays, look at https://www.githubstatus.com and the network.",
     )
     return Failure(error=error, wait_seconds=RETRY_WAITS_SECONDS[0])

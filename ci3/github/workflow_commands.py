@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-# Its `core` would load requests, for identity tokens that it is not asked for.
+# Not `actions_toolkit.core`: that imports requests, for identity tokens.
 from actions_toolkit.command import issue, issue_command
 from actions_toolkit.file_command import issue_file_command, prepare_key_value_message
 
@@ -13,17 +13,17 @@ from ci3.core.formatting import counted, visible
 from ci3.github.log_escape import neutral
 
 SUMMARY_LIMIT_BYTES = 1_000_000
-"""Under the 1,048,576 bytes past which the runner drops a summary whole."""
+"""Below 1,048,576 bytes, above which the runner drops the whole summary."""
 _ANNOTATION_LIMIT = 4000
 _ANNOTATIONS_SHOWN = 9
-"""Of each kind: GitHub shows ten of a step, and the last says how many there are more.
+"""Per kind. GitHub shows ten per step, and the tenth is the number of omitted ones.
 
 Source: https://docs.github.com/actions/reference/limits
 """
 
 
 def read_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Collect the action's inputs by name, known or not: `INPUT_KEEP-COUNT` is `keep-count`."""
+    """Return the action's inputs by name, known or not: `INPUT_KEEP-COUNT` is `keep-count`."""
     return {
         name.removeprefix("INPUT_").lower(): value
         for name, value in environ.items()
@@ -32,34 +32,34 @@ def read_inputs(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class Runner:
-    """Writes results where the runner reads them."""
+    """Writes results to the runner: log, annotations, outputs and summary."""
 
     def __init__(self, summary_path: str) -> None:
         self._summary_path = summary_path
         self._has_warned = False
-        self._hidden: set[str] = set()
-        self._said = {"notice": 0, "warning": 0, "error": 0}
+        self._masked: set[str] = set()
+        self._counts = {"notice": 0, "warning": 0, "error": 0}
 
     def hide(self, secret: str) -> None:
-        """Have a secret masked in the log; to say it again would be to show it."""
-        if secret and secret not in self._hidden:
-            self._hidden.add(secret)
+        """Mask a secret in the log; only once, since the command itself contains the secret."""
+        if secret and secret not in self._masked:
+            self._masked.add(secret)
             issue("add-mask", secret)
 
     def set_output(self, name: str, value: str | int) -> None:
-        """Set one of the action's outputs; where that is impossible, only a warning says so."""
+        """Set one of the action's outputs; if that fails, warn."""
         path = os.environ.get("GITHUB_OUTPUT", "")
         if not path:
             return
         try:
-            Path(path).touch()  # where there is no file, the toolkit raises a bare Exception
+            Path(path).touch()  # without the file, the toolkit raises a bare Exception
             text = str(value).encode("utf-8", "backslashreplace").decode()
             issue_file_command("OUTPUT", prepare_key_value_message(name, text))
         except OSError as exc:
-            self._warn_unwritten("outputs", exc)
+            self._warn_once("outputs", exc)
 
     def write_summary(self, markdown: str) -> None:
-        """Add Markdown to the job's summary; where that is impossible, only a warning says so."""
+        """Append Markdown to the job's summary; if that fails, warn."""
         if not self._summary_path:
             return
         try:
@@ -68,53 +68,53 @@ class Runner:
             ) as file:
                 file.write(markdown)
         except OSError as exc:
-            self._warn_unwritten("summary", exc)
+            self._warn_once("summary", exc)
 
     def notice(self, message: str) -> None:
-        """Annotate the run with something to know."""
+        """Add a notice annotation."""
         self._annotate("notice", message)
 
     def warn(self, message: str) -> None:
-        """Annotate the run with a warning."""
+        """Add a warning annotation."""
         self._annotate("warning", message)
 
     def fail(self, message: str) -> None:
-        """Annotate the run with an error; the exit code is the caller's."""
+        """Add an error annotation; the exit code is up to the caller."""
         self._annotate("error", message)
 
     def say(self, text: str) -> None:
-        """Write a line into the log, and nowhere else."""
+        """Write a line to the log only."""
         sys.stdout.write(f"{neutral(visible(text))}\n")
 
     def end_annotations(self) -> None:
-        """Say how many annotations of each kind stand in the log alone, if there are any."""
-        for kind, count in self._said.items():
-            if (left := count - _ANNOTATIONS_SHOWN) > 0:
-                self._said[kind] = 0
-                self._annotate(kind, f"{counted(left, f'more {kind}')}: see the log.")
+        """Add an annotation per kind with the number of annotations that are only in the log."""
+        for kind, count in self._counts.items():
+            if (omitted_count := count - _ANNOTATIONS_SHOWN) > 0:
+                self._counts[kind] = 0
+                self._annotate(kind, f"{counted(omitted_count, f'more {kind}')}: see the log.")
 
     def _annotate(self, kind: str, message: str) -> None:
-        self._said[kind] += 1
-        if self._said[kind] > _ANNOTATIONS_SHOWN:
+        self._counts[kind] += 1
+        if self._counts[kind] > _ANNOTATIONS_SHOWN:
             self.say(f"{kind}: {message}")
             return
-        # The toolkit's own `error` would write out the properties that it has not: file=,line=,…
-        issue_command(kind, {"title": "ci3"}, _short(message))
+        # The toolkit's own `error` would also write its empty properties: file=,line=,…
+        issue_command(kind, {"title": "ci3"}, _truncate(message))
 
     def begin_group(self, title: str) -> None:
-        """Begin a part of the log that can be folded."""
+        """Begin a collapsible group of log lines."""
         issue("group", neutral(title))
 
     def end_group(self) -> None:
-        """End the part of the log that began last."""
+        """End the group that was begun last."""
         issue("endgroup")
 
-    def _warn_unwritten(self, what: str, exc: OSError) -> None:
-        """Say once that the runner does not take what is written: no reason to stop."""
+    def _warn_once(self, what: str, exc: OSError) -> None:
+        """Warn, once, that a file of the runner can't be written: no reason to stop."""
         if not self._has_warned:
             self._has_warned = True
             self.warn(f"the {what} of this step can't be written: {exc.strerror}")
 
 
-def _short(message: str) -> str:
+def _truncate(message: str) -> str:
     return message if len(message) <= _ANNOTATION_LIMIT else f"{message[:_ANNOTATION_LIMIT]} …"

@@ -1,4 +1,4 @@
-"""The workflow run that ci3 is part of: its event, its commits and its pull request."""
+"""Read which workflow run this is: its event, its commits and its pull request."""
 
 import json
 import re
@@ -9,8 +9,8 @@ from pathlib import Path
 from ci3.errors import SettingsError
 
 _COMMIT = re.compile(r"(?!0+$)[0-9a-f]{7,64}")
-_QUEUED = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-([0-9]{1,10})-[0-9a-f]{40,64}")
-_ADDRESS = re.compile(r"https?://[A-Za-z0-9._:/-]+")
+_QUEUE_BRANCH = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-([0-9]{1,10})-[0-9a-f]{40,64}")
+_URL = re.compile(r"https?://[A-Za-z0-9._:/-]+")
 
 
 # Where events name the commit that they are about:
@@ -26,7 +26,7 @@ _COMMIT_PATHS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowRun:
-    """What a workflow run says of itself; texts are empty where it says nothing."""
+    """A workflow run; missing texts are empty."""
 
     repository: str
     run_url: str
@@ -34,37 +34,42 @@ class WorkflowRun:
     commits: tuple[str, ...]
     pull_request: int | None
     base_commit: str = ""
-    """Of a pull request: what it would be merged into."""
+    """The head of a pull request's base branch."""
     pushed_commit: str = ""
-    """Of a push to a branch: the branch's new head, which may be that of a pull request."""
+    """The new head after a push to a branch; it may also be the head of a pull request."""
     commit_url: str = ""
-    """Where GitHub shows commits; a hash follows it."""
+    """The URL of a commit, without the hash at its end."""
 
 
 def read_run(environ: Mapping[str, str]) -> WorkflowRun:
-    """Read what the environment and the event's payload say of this run.
+    """Read the workflow run from the environment and the event's payload.
 
-    Raises SettingsError for a payload that is named but can't be read: the commit that it is about
-    would go unprotected.
+    Raises SettingsError for a payload that can't be read: the commit that it is about would not be
+    protected.
     """
     event = _read_event(environ.get("GITHUB_EVENT_PATH", ""))
     server = environ.get("GITHUB_SERVER_URL", "")
     repository = environ.get("GITHUB_REPOSITORY", "")
     run_id = environ.get("GITHUB_RUN_ID", "")
-    named = (environ.get("GITHUB_SHA", ""), *(_at(event, *path) for path in _COMMIT_PATHS))
-    number = _number(event)
-    home = f"{server}/{repository}" if server and repository else ""
+    candidates = (
+        environ.get("GITHUB_SHA", ""),
+        *(_get_path(event, *path) for path in _COMMIT_PATHS),
+    )
+    pull_request = _find_pull_request(event)
+    repository_url = f"{server}/{repository}" if server and repository else ""
     is_push = environ.get("GITHUB_EVENT_NAME", "") == "push"
-    is_to_branch = str(_at(event, "ref")).startswith("refs/heads/")
+    is_to_branch = str(_get_path(event, "ref")).startswith("refs/heads/")
     return WorkflowRun(
         repository=repository,
-        run_url=f"{home}/actions/runs/{run_id}" if home and run_id else "",
+        run_url=f"{repository_url}/actions/runs/{run_id}" if repository_url and run_id else "",
         api_url=environ.get("GITHUB_API_URL", ""),
-        commits=tuple(dict.fromkeys(filter(None, map(_commit, named)))),
-        pull_request=number,
-        base_commit=_commit(_at(event, "pull_request", "base", "sha")),
-        pushed_commit=_commit(_at(event, "after")) if is_push and is_to_branch else "",
-        commit_url=f"{home}/commit/" if _ADDRESS.fullmatch(home) else "",
+        commits=tuple(dict.fromkeys(filter(None, map(_commit_or_empty, candidates)))),
+        pull_request=pull_request,
+        base_commit=_commit_or_empty(_get_path(event, "pull_request", "base", "sha")),
+        pushed_commit=_commit_or_empty(_get_path(event, "after"))
+        if is_push and is_to_branch
+        else "",
+        commit_url=f"{repository_url}/commit/" if _URL.fullmatch(repository_url) else "",
     )
 
 
@@ -80,21 +85,21 @@ def _read_event(path: str) -> object:
         ) from exc
 
 
-def _at(event: object, *path: str) -> object:
-    for part in path:
-        event = event.get(part) if isinstance(event, dict) else None
+def _get_path(event: object, *path: str) -> object:
+    for name in path:
+        event = event.get(name) if isinstance(event, dict) else None
     return event
 
 
-def _commit(value: object) -> str:
-    """Take what is a commit's hash, and nothing else."""
+def _commit_or_empty(value: object) -> str:
+    """Return the value if it is a commit's hash, or else an empty text."""
     return value if isinstance(value, str) and _COMMIT.fullmatch(value) else ""
 
 
-def _number(event: object) -> int | None:
-    """Find the pull request that an event names; one in a merge queue stands in its branch."""
-    number = _at(event, "pull_request", "number")
+def _find_pull_request(event: object) -> int | None:
+    """Return the event's pull request; in a merge queue, it is part of the branch name."""
+    number = _get_path(event, "pull_request", "number")
     if isinstance(number, int):
         return number
-    queued = _QUEUED.fullmatch(str(_at(event, "merge_group", "head_ref")))
+    queued = _QUEUE_BRANCH.fullmatch(str(_get_path(event, "merge_group", "head_ref")))
     return int(queued[1]) if queued else None

@@ -1,4 +1,4 @@
-"""What GitHub says is live: its deployments, the heads of open pull requests and of branches."""
+"""Live sources on GitHub: deployments, heads of open pull requests, and branches."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,29 +10,29 @@ from ci3.github.http import GitHubTransport
 from ci3.github.responses import Fields
 
 REQUEST_LIMIT: Final = 200
-"""Requests for one source at most: a workflow's token has 1,000 an hour for a repository.
+"""Maximum requests per source: a workflow's token has 1,000 per hour and repository.
 
 Source: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
 SUCCESS: Final = "success"
 OVER: Final = frozenset({"inactive", "failure", "error"})
-"""A deployment's states that leave nothing live; every other one may."""
+"""Deployment states in which nothing is live; in every other one, something may be."""
 
-_SHOWN_DIGITS: Final = 7
+_DISPLAYED_DIGITS: Final = 7
 
 
 def read_github(source: LiveSource, transport: GitHubTransport) -> Reading:
-    """Read a source that is on GitHub; no open pull request and no branch are answers too."""
+    """Read a source on GitHub; no open pull requests, or no branches, is a valid result."""
     repository = _Repository(transport)
     try:
         match source.kind:
             case LiveKind.GITHUB_DEPLOYMENTS:
-                sightings = tuple(_deployed(repository, source.argument))
+                sightings = tuple(_find_deployed(repository, source.argument))
             case LiveKind.OPEN_PULL_REQUESTS:
-                return Reading(source=source, sightings=tuple(_pull_requests(repository)))
+                return Reading(source=source, sightings=tuple(_find_pull_request_heads(repository)))
             case LiveKind.BRANCHES:
-                return Reading(source=source, sightings=tuple(_branches(repository)))
+                return Reading(source=source, sightings=tuple(_find_branch_heads(repository)))
             case _:
                 raise ValueError(f"{source.kind} is not on GitHub")
     except GitHubError as exc:
@@ -45,21 +45,21 @@ def read_github(source: LiveSource, transport: GitHubTransport) -> Reading:
 
 
 class _Repository:
-    """Reads lists of one repository, a bounded number of pages of them all."""
+    """Requests lists of one repository, with a limit on the total number of pages."""
 
     def __init__(self, transport: GitHubTransport) -> None:
         self._transport = transport
         self._requests_left = REQUEST_LIMIT
 
     def pages(self, path: str, **query: str) -> Iterator[tuple[Fields, ...]]:
-        whole_path = f"{self._transport.repository_path}/{path}"
-        return self._transport.pages(whole_path, query, self._count)
+        full_path = f"{self._transport.repository_path}/{path}"
+        return self._transport.pages(full_path, query, self._count_request)
 
     def entries(self, path: str, **query: str) -> Iterator[Fields]:
         for page in self.pages(path, **query):
             yield from page
 
-    def _count(self) -> None:
+    def _count_request(self) -> None:
         if not self._requests_left:
             raise GitHubError(
                 f"it takes more than {REQUEST_LIMIT} requests of GitHub",
@@ -78,72 +78,85 @@ class _Deployment:
     environment: str
 
 
-def _deployed(repository: _Repository, environment: str) -> Iterator[Sighting]:
-    """Find what is live in each environment, or in the one that is named.
+def _find_deployed(repository: _Repository, environment: str) -> Iterator[Sighting]:
+    """Find what is live in each environment, or in the one given.
 
-    That is the newest deployment that was a success, and every later one that may become one.
-    Where several stay a success, the older ones were replaced: GitHub does not say so of
-    production's.
+    That is the newest deployment with the state success, and every later one that may still become
+    one. Older successes were replaced, although GitHub does not mark those of production
+    environments as inactive. For example, newest first:
+
+    | state in `production` | live |
+    |---|---|
+    | `failure` | no |
+    | `in_progress` | yes, but need not exist yet |
+    | `success` | yes |
+    | `success`, `in_progress`, ... | no: replaced |
     """
-    settled: set[str] = set()
-    for one in _list_deployments(repository, environment):
-        if one.environment in settled:
+    finished: set[str] = set()
+    for deployment in _list_deployments(repository, environment):
+        if deployment.environment in finished:
             continue
-        state = _latest_state(repository, one)
+        state = _read_latest_state(repository, deployment)
         if state in OVER:
             continue
-        commit = _shown(one.commit)
+        commit = _shorten(deployment.commit)
         if state != SUCCESS:
-            doubt = f"GitHub is deploying {commit} to {one.environment}, status {state}"
-            yield Sighting(name=one.commit, evidence=doubt, must_be_found=False)
+            evidence = f"GitHub is deploying {commit} to {deployment.environment}, status {state}"
+            yield Sighting(name=deployment.commit, evidence=evidence, must_be_found=False)
             continue
-        evidence = f"GitHub has {commit} deployed to {one.environment}, status {state}"
-        yield Sighting(name=one.commit, evidence=evidence)
+        evidence = f"GitHub has {commit} deployed to {deployment.environment}, status {state}"
+        yield Sighting(name=deployment.commit, evidence=evidence)
         if environment:
             return
-        settled.add(one.environment)
+        finished.add(deployment.environment)
 
 
 def _list_deployments(repository: _Repository, environment: str) -> Iterator[_Deployment]:
-    """List deployments, newest first; GitHubError where the list is not, or is another's."""
+    """List deployments, newest first.
+
+    Raises GitHubError where the order or the environment of the response is wrong.
+    """
     query = {"environment": environment} if environment else {}
     newest_at = None
     for page in repository.pages("deployments", **query):
-        for one in page:
-            created_at = one.moment("created_at")
+        for entry in page:
+            created_at = entry.moment("created_at")
             if newest_at is not None and created_at > newest_at:
-                raise one.unexpected("deployments are not listed newest first")
+                raise entry.unexpected("deployments are not listed newest first")
             newest_at = created_at
-            is_asked = one.text("environment").casefold() == environment.casefold()
-            if environment and not is_asked:
-                raise one.unexpected(f"it is a deployment to {one.text('environment')}")
-        for one in page:
+            is_requested = entry.text("environment").casefold() == environment.casefold()
+            if environment and not is_requested:
+                raise entry.unexpected(f"it is a deployment to {entry.text('environment')}")
+        for entry in page:
             yield _Deployment(
-                number=one.number("id"),
-                commit=one.commit("sha"),
-                environment=one.text("environment"),
+                number=entry.number("id"),
+                commit=entry.commit("sha"),
+                environment=entry.text("environment"),
             )
 
 
-def _latest_state(repository: _Repository, deployment: _Deployment) -> str:
+def _read_latest_state(repository: _Repository, deployment: _Deployment) -> str:
     statuses = repository.entries(f"deployments/{deployment.number}/statuses")
-    dated = [(one.moment("created_at"), one.number("id"), one.text("state")) for one in statuses]
+    dated = [
+        (status.moment("created_at"), status.number("id"), status.text("state"))
+        for status in statuses
+    ]
     return max(dated)[2] if dated else "not yet set"
 
 
-def _pull_requests(repository: _Repository) -> Iterator[Sighting]:
-    for one in repository.entries("pulls", state="open"):
-        commit = one.inner("head").commit("sha")
-        evidence = f"pull request #{one.number('number')} is open at {_shown(commit)}"
+def _find_pull_request_heads(repository: _Repository) -> Iterator[Sighting]:
+    for entry in repository.entries("pulls", state="open"):
+        commit = entry.inner("head").commit("sha")
+        evidence = f"pull request #{entry.number('number')} is open at {_shorten(commit)}"
         yield Sighting(name=commit, evidence=evidence)
 
 
-def _branches(repository: _Repository) -> Iterator[Sighting]:
-    for one in repository.entries("branches"):
-        commit = one.inner("commit").commit("sha")
-        evidence = f"branch {one.text('name')} is at {_shown(commit)}"
+def _find_branch_heads(repository: _Repository) -> Iterator[Sighting]:
+    for entry in repository.entries("branches"):
+        commit = entry.inner("commit").commit("sha")
+        evidence = f"branch {entry.text('name')} is at {_shorten(commit)}"
         yield Sighting(name=commit, evidence=evidence)
 
 
-def _shown(commit: str) -> str:
-    return commit[:_SHOWN_DIGITS]
+def _shorten(commit: str) -> str:
+    return commit[:_DISPLAYED_DIGITS]

@@ -1,4 +1,4 @@
-"""Asks every live source what is live, several at once; none of them can bring the run down."""
+"""Read all live sources, several at once; a failing source is a reading with a problem."""
 
 import traceback
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ci3.github.api import GitHubApi
 
 READERS: Final = 8
-"""Sources that are read at once."""
+"""Sources read at the same time."""
 
 NO_GITHUB: Final = (
     "there is no token, or no repository, to ask GitHub with. In a workflow give the input "
@@ -26,15 +26,15 @@ NO_GITHUB: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What the sources are read with."""
+class _Context:
+    """The clients and settings with which sources are read."""
 
     bucket: BucketReader
     prefix: str
     region: str
     github: "GitHubApi | None"
     github_lock: Lock
-    """GitHub wants its requests one after another.
+    """GitHub asks for requests one after another.
 
     Source: https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
     """
@@ -48,39 +48,41 @@ def read_live_sources(
     region: str,
     github: "GitHubApi | None",
 ) -> tuple[Reading, ...]:
-    """Read the sources, and give what came of each in their order.
+    """Read the sources and return their readings in the same order.
 
-    `region` is where SSM is asked, or empty for the AWS configuration's. A source that can't be
-    read, or whose reader fails by a bug, is a reading with a problem; nothing is raised but
-    KeyboardInterrupt.
+    `region` is the region of SSM, or empty for the AWS configuration's. A source that can't be
+    read, or whose reader fails by a bug, is a reading with a problem; nothing but
+    KeyboardInterrupt is raised.
     """
-    asked = _Asked(bucket=bucket, prefix=prefix, region=region, github=github, github_lock=Lock())
+    context = _Context(
+        bucket=bucket, prefix=prefix, region=region, github=github, github_lock=Lock()
+    )
     with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="live") as pool:
-        return tuple(pool.map(partial(_read_safely, asked), sources))
+        return tuple(pool.map(partial(_read_safely, context), sources))
 
 
-def _read_safely(asked: _Asked, source: LiveSource) -> Reading:
+def _read_safely(context: _Context, source: LiveSource) -> Reading:
     try:
-        return _read(asked, source)
-    except Exception as exc:  # noqa: BLE001 - a bug in one reader must not hide what others say
-        # An exception's own words may hold what was read, and that may be a secret.
-        place = traceback.extract_tb(exc.__traceback__)[-1]
-        what = f"{type(exc).__name__} in {Path(place.filename).name}, line {place.lineno}"
-        return Reading(source=source, problem=f"a bug in ci3, please report it: {what}")
+        return _read_source(context, source)
+    except Exception as exc:  # noqa: BLE001 - a bug in one reader must not hide the others' results
+        # The exception's message may contain what was read, which may be a secret.
+        frame = traceback.extract_tb(exc.__traceback__)[-1]
+        cause = f"{type(exc).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+        return Reading(source=source, problem=f"a bug in ci3, please report it: {cause}")
 
 
-def _read(asked: _Asked, source: LiveSource) -> Reading:
-    bucket, prefix = asked.bucket, asked.prefix
+def _read_source(context: _Context, source: LiveSource) -> Reading:
+    bucket, prefix = context.bucket, context.prefix
     match source.kind:
         case LiveKind.GITHUB_DEPLOYMENTS | LiveKind.OPEN_PULL_REQUESTS | LiveKind.BRANCHES:
-            return _read_from_github(asked, source)
+            return _read_from_github(context, source)
         case LiveKind.CLOUDFRONT | LiveKind.SSM:
             read = read_cloudfront if source.kind is LiveKind.CLOUDFRONT else read_parameter
             return read(
                 source,
                 bucket=bucket.bucket,
                 prefix=prefix,
-                region=asked.region,
+                region=context.region,
                 credentials=bucket.credentials,
             )
         case LiveKind.OBJECT:
@@ -93,10 +95,10 @@ def _read(asked: _Asked, source: LiveSource) -> Reading:
             assert_never(source.kind)
 
 
-def _read_from_github(asked: _Asked, source: LiveSource) -> Reading:
-    if asked.github is None:
+def _read_from_github(context: _Context, source: LiveSource) -> Reading:
+    if context.github is None:
         return Reading(source=source, problem=NO_GITHUB)
     from ci3.live.github import read_github  # noqa: PLC0415 - requests: few runs ask the web or GitHub
 
-    with asked.github_lock:
-        return read_github(source, asked.github.transport)
+    with context.github_lock:
+        return read_github(source, context.github.transport)

@@ -1,6 +1,6 @@
-"""What a page on the web says is live.
+"""Read what a web page names as live.
 
-It stands beside GitHub because only this folder may import requests.
+Only `ci3.github` and this module may import requests.
 """
 
 from concurrent.futures import Future
@@ -15,7 +15,7 @@ from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, pointed_nam
 from ci3.core.live.sources import LiveSource, Reading, Sighting
 
 DEADLINE_SECONDS: Final = 15.0
-"""For all of it: the host's name, connections, redirects and the page."""
+"""For everything together: DNS, connections, redirects and the page."""
 
 REDIRECT_LIMIT: Final = 5
 REDIRECTS: Final = (301, 302, 303, 307, 308)
@@ -23,48 +23,49 @@ HEADERS: Final = {"User-Agent": "ci3", "Accept-Encoding": "identity"}
 
 
 class _PageError(Exception):
-    """The page can't be had; the words follow its address, and hold no address themselves."""
+    """The page can't be read; the message follows the URL and must not contain it."""
 
 
 def read_page(
     source: LiveSource, *, bucket: str, prefix: str, deadline_seconds: float = DEADLINE_SECONDS
 ) -> Reading:
-    """Read what a page names; messages leave out its address's query, which may be a secret."""
-    where = _shown(source.argument)
+    """Read the names on a page; messages omit the query of its URL, which may be a secret."""
+    displayed_url = _redact(source.argument)
     try:
-        text = pointer_text(_read_within(deadline_seconds, source.argument))
+        text = pointer_text(_fetch_before_deadline(deadline_seconds, source.argument))
         names = pointed_names(text, field=source.field, bucket=bucket, prefix=prefix)
     except (_PageError, PointerError) as exc:
-        return Reading(source=source, problem=f"{where} {exc}")
+        return Reading(source=source, problem=f"{displayed_url} {exc}")
     return Reading(
         source=source,
         sightings=tuple(
-            Sighting(name=name, evidence=f"{where} says {name}", place=where)
+            Sighting(name=name, evidence=f"{displayed_url} says {name}", place=displayed_url)
             for name in dict.fromkeys(names)
         ),
     )
 
 
-def _shown(address: str) -> str:
+def _redact(url: str) -> str:
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(url)
     except ValueError:
         return "the address"
     return visible(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
 
-def _read_within(deadline_seconds: float, address: str) -> bytes:
-    """Read a page in a thread of its own, which is left alone when the time is up.
+def _fetch_before_deadline(deadline_seconds: float, url: str) -> bytes:
+    """Read a page in its own thread, which is abandoned at the deadline.
 
-    A connection's timeout begins anew with every byte: it only ends the thread.
+    requests' timeout starts again with every byte, so it can't enforce the deadline; it only ends
+    the thread.
     """
     page: Future[bytes] = Future()
     is_over = Event()
 
     def read() -> None:
         try:
-            page.set_result(_read(address, 2 * deadline_seconds, is_over))
-        except Exception as exc:  # noqa: BLE001 - it is raised where the page is awaited
+            page.set_result(_fetch(url, 2 * deadline_seconds, is_over))
+        except Exception as exc:  # noqa: BLE001 - raised again by page.result()
             page.set_exception(exc)
 
     Thread(target=read, name="page", daemon=True).start()
@@ -73,58 +74,58 @@ def _read_within(deadline_seconds: float, address: str) -> bytes:
     except TimeoutError as exc:
         raise _PageError(f"did not answer in full within {deadline_seconds:g} seconds") from exc
     except (requests.RequestException, ValueError) as exc:
-        # Its own words would name the address with its query.
+        # The message would contain the URL with its query.
         raise _PageError(f"can't be read: {type(exc).__name__}") from None
     finally:
         is_over.set()
 
 
-def _read(address: str, timeout_seconds: float, is_over: Event) -> bytes:
+def _fetch(url: str, timeout_seconds: float, is_over: Event) -> bytes:
     for _ in range(REDIRECT_LIMIT + 1):
-        _check(address)
+        _validate(url)
         with (
-            _OneStep() as session,
+            _NoRedirectSession() as session,
             session.get(
-                address, headers=HEADERS, auth=_unsigned, stream=True, timeout=timeout_seconds
+                url, headers=HEADERS, auth=_no_auth, stream=True, timeout=timeout_seconds
             ) as response,
         ):
             if response.status_code not in REDIRECTS:
-                return _body(response, is_over)
-            address = _next_address(address, response)
+                return _read_body(response, is_over)
+            url = _resolve_redirect(url, response)
     raise _PageError(f"redirects more than {REDIRECT_LIMIT} times")
 
 
-class _OneStep(requests.Session):
-    """Follows no redirect, and so does not read the body of one either, however long it is."""
+class _NoRedirectSession(requests.Session):
+    """Follows no redirect, and so does not read the body of one, however long it is."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
         return None
 
 
-def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Sign with nothing, so that requests does not take the password of a .netrc."""
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Return the request unchanged; without this, requests would send the password of a .netrc."""
     return request
 
 
-def _check(address: str) -> None:
-    parts = urlsplit(address)
+def _validate(url: str) -> None:
+    parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
         raise _PageError(f"leads to a {parts.scheme}: address, which is not read")
     if "@" in parts.netloc:
         raise _PageError("leads to an address with credentials in it, which is not read")
 
 
-def _next_address(address: str, response: requests.Response) -> str:
+def _resolve_redirect(url: str, response: requests.Response) -> str:
     location = response.headers.get("Location")
     if not location:
         raise _PageError(f"answered {response.status_code} without saying where it moved")
-    target = urljoin(address, location)
-    if urlsplit(address).scheme == "https" and urlsplit(target).scheme == "http":
+    target = urljoin(url, location)
+    if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
         raise _PageError("redirects from https to http, where anybody could answer")
     return target
 
 
-def _body(response: requests.Response, is_over: Event) -> bytes:
+def _read_body(response: requests.Response, is_over: Event) -> bytes:
     if response.status_code != requests.codes.ok:
         raise _PageError(f"answered {response.status_code}")
     content = bytearray()

@@ -263,6 +263,30 @@ def test_distribution_on_another_part_of_the_bucket_is_no_problem(cloudfront) ->
     assert names(served(prefix="app/")) == ["ab12cd3"]
 
 
+@pytest.mark.parametrize(
+    ("paths", "live_names"),
+    [
+        (["/sites/a"], ["a"]),
+        (["/sites/a", "/"], ["a"]),
+        (["/"], None),
+        (["/sites"], None),
+        (["/docs"], []),
+    ],
+)
+def test_origin_paths_beside_another_distribution_as_in_the_docstring(
+    cloudfront, paths: list[str], live_names: list[str] | None
+) -> None:
+    domain = "my-site.s3.amazonaws.com"
+    distribute(cloudfront, (domain, "/sites/base"))
+    distribute(cloudfront, *((domain, path) for path in paths))
+    reading = served(prefix="sites/")
+
+    if live_names is None:
+        assert "can't be told by its path" in problem(reading)
+    else:
+        assert sorted(names(reading)) == sorted([*live_names, "base"])
+
+
 def test_no_distribution_at_all_is_a_problem() -> None:
     assert "no CloudFront distribution of this account has s3://my-site" in problem(served())
 

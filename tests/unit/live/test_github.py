@@ -44,6 +44,11 @@ def asked(fake):
         pytest.param([["success"], ["in_progress"], ["queued"]], [NEW, MIDDLE, OLD], id="two more"),
         pytest.param([["success"], ["inactive"], ["queued"]], [NEW, OLD], id="one between"),
         pytest.param([["in_progress", "success", "inactive"], ["queued"]], [MIDDLE], id="first"),
+        pytest.param(
+            [["success"], ["success"], ["in_progress"], ["failure"]],
+            [NEW, MIDDLE],
+            id="the docstring's example",
+        ),
     ],
 )
 def test_deployment_is_live_from_the_newest_success_on(fake, api, oldest_first, live_commits):

@@ -5,14 +5,13 @@ import time
 from contextlib import nullcontext
 from threading import BoundedSemaphore
 from types import SimpleNamespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.deletion.conditional_probe import _Probe, _Trial
 from ci3.aws.deletion.outcomes import KeyOutcome
-from ci3.aws.deletion.requests import DeleteRequests
 from ci3.aws.deletion.writer import BucketWriter
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
@@ -21,6 +20,9 @@ from tests.support.concurrency_meter import Meter
 from tests.support.s3.answers import HTML, delete_result, error
 from tests.support.s3.fault_proxy import Answer, FaultProxy, Request
 from tests.support.s3.moto_s3 import Bucket
+
+if TYPE_CHECKING:
+    from ci3.aws.deletion.requests import DeleteRequests
 
 DISABLED, ENABLED = Versioning.DISABLED, Versioning.ENABLED
 
