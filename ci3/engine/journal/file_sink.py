@@ -1,4 +1,4 @@
-"""Where a journal's lines go: to a file that grows by whole lines, each there or not at all."""
+"""Write a journal to a file that grows by complete lines: each is written fully or not at all."""
 
 import fcntl
 import os
@@ -11,26 +11,27 @@ from ci3.errors import JournalError, SettingsError
 
 
 class Lines(Protocol):
-    """A place that takes whole lines, in order."""
+    """A destination for the lines of a journal, in order."""
 
     def add(self, line: bytes, *, is_urgent: bool) -> None:
-        """Add a line; what is urgent outlasts a crash of the machine once this returns."""
+        """Append a line; with `should_sync`, it is durable once this returns."""
 
     def cut(self, size_bytes: int, *, read_bytes: int) -> None:
-        """Take away what stands behind so many bytes, if all there is was read; go on from there.
+        """Discard everything after `size_bytes`, and continue there.
 
-        Raises SettingsError where there is more than that: another run is writing.
+        `read_bytes` is the size that was read. Raises SettingsError where the journal has grown
+        since: another run is writing it.
         """
 
     def close(self) -> None:
-        """Take no more."""
+        """Release the journal; no line may follow."""
 
 
 class LineFile:
-    """A file that grows by whole lines."""
+    """A journal file that grows by complete lines."""
 
     def __init__(self, file: BinaryIO, path: str) -> None:
-        """Take an open file over; raises SettingsError, and closes it, where it is in use."""
+        """Take over an open file; raises SettingsError, and closes it, where it is in use."""
         self._file = file
         self._path = path
         self._lock = Lock()
@@ -43,12 +44,14 @@ class LineFile:
             raise
 
     def add(self, line: bytes, *, is_urgent: bool) -> None:
-        """Add a line; raises JournalError when it can't be written, and then leaves none of it."""
+        """Append a line; raises JournalError, and leaves none of it, if it can't be written."""
         with self._lock:
             if self._is_broken:
-                raise _unwritten(self._path, "an earlier line broke off")
+                raise _write_error(self._path, "an earlier line broke off")
             try:
-                if not self._has(self._size_bytes):  # where no locks are, this is what tells
+                if not self._has_size(
+                    self._size_bytes
+                ):  # detects another writer where locks do not work
                     self._is_broken = True
                     raise JournalError(
                         f"the journal {self._path} was written by another run meanwhile",
@@ -58,43 +61,43 @@ class LineFile:
                 if is_urgent:
                     os.fsync(self._file.fileno())
             except OSError as exc:
-                self._take_back()
-                raise _unwritten(self._path, str(exc.strerror)) from exc
+                self._remove_partial_line()
+                raise _write_error(self._path, str(exc.strerror)) from exc
             self._size_bytes += len(line)
 
     def cut(self, size_bytes: int, *, read_bytes: int) -> None:
-        """Cut off what stands behind so many bytes, unless the file has grown since it was read."""
+        """Truncate the file, unless it has grown since it was read; raises SettingsError."""
         try:
-            if not self._has(read_bytes):
-                raise _in_use(self._path, "writing")
-            self._end_at(size_bytes)
+            if not self._has_size(read_bytes):
+                raise _in_use_error(self._path, "writing")
+            self._truncate_to(size_bytes)
         except OSError as exc:
-            raise _unwritable(self._path, exc) from exc
+            raise _open_error(self._path, exc) from exc
 
     def close(self) -> None:
-        """Close it."""
-        # Each line was written or told as unwritable, so that a full disk has no more to say.
+        """Close the file."""
+        # Every write was reported already, so an error here, as of a full disk, adds nothing.
         with suppress(OSError):
             self._file.close()
 
-    def _take_back(self) -> None:
-        """Cut off what was written of a line; where that fails too, no other may follow it."""
+    def _remove_partial_line(self) -> None:
+        """Remove a partly written line; if that fails too, refuse all further lines."""
         try:
-            self._end_at(self._size_bytes)
+            self._truncate_to(self._size_bytes)
         except OSError:
             self._is_broken = True
 
-    def _has(self, size_bytes: int) -> bool:
+    def _has_size(self, size_bytes: int) -> bool:
         return os.fstat(self._file.fileno()).st_size == size_bytes
 
-    def _end_at(self, size_bytes: int) -> None:
+    def _truncate_to(self, size_bytes: int) -> None:
         self._size_bytes = size_bytes
         self._file.truncate(size_bytes)
         self._file.seek(size_bytes)
 
 
 def create_file(path: str) -> LineFile:
-    """Make a journal's file; raises SettingsError when it is there already or can't be made."""
+    """Create a journal file; raises SettingsError when it exists or can't be created."""
     try:
         return LineFile(Path(path).open("xb", buffering=0), path)
     except FileExistsError as exc:
@@ -103,23 +106,27 @@ def create_file(path: str) -> LineFile:
             "Name another journal-file, or move that one away.",
         ) from exc
     except OSError as exc:
-        raise _unwritable(path, exc) from exc
+        raise _open_error(path, exc) from exc
 
 
 def reopen_file(path: str) -> LineFile:
-    """Open a journal's file to go on with it; raises SettingsError when that is impossible."""
+    """Open a journal file to append to it; raises SettingsError when that is impossible."""
     try:
         return LineFile(Path(path).open("r+b", buffering=0), path)
     except OSError as exc:
-        raise _unwritable(path, exc) from exc
+        raise _open_error(path, exc) from exc
 
 
 def lock_journal(stream: BinaryIO, path: str, how: int) -> None:
-    """Hold a journal against another run, as long as it is open; where no locks are, do not."""
+    """Lock a journal against other runs for as long as it is open.
+
+    `operation` is LOCK_SH or LOCK_EX. Without effect on file systems that have no locks; raises
+    SettingsError where another run holds the lock.
+    """
     try:
         fcntl.flock(stream.fileno(), how | fcntl.LOCK_NB)
     except BlockingIOError as exc:
-        raise _in_use(path, "writing or reading") from exc
+        raise _in_use_error(path, "writing or reading") from exc
     except OSError:
         return
 
@@ -130,20 +137,21 @@ def _write_all(file: BinaryIO, line: bytes) -> None:
         rest = rest[file.write(rest) :]
 
 
-def _in_use(path: str, how: str) -> SettingsError:
+def _in_use_error(path: str, activity: str) -> SettingsError:
     return SettingsError(
-        f"the journal {path} is in use: another run is {how} it", "Wait until that run has ended."
+        f"the journal {path} is in use: another run is {activity} it",
+        "Wait until that run has ended.",
     )
 
 
-def _unwritten(path: str, why: str) -> JournalError:
+def _write_error(path: str, reason: str) -> JournalError:
     return JournalError(
-        f"the journal {path} can't be written: {why}",
+        f"the journal {path} can't be written: {reason}",
         "Make room or name another journal-file, and run again.",
     )
 
 
-def _unwritable(path: str, exc: OSError) -> SettingsError:
+def _open_error(path: str, exc: OSError) -> SettingsError:
     return SettingsError(
         f"the journal {path} can't be written: {exc.strerror}",
         "Name a journal-file in a folder that can be written. Nothing was deleted.",

@@ -1,4 +1,4 @@
-"""The lines of a journal as they are checked: strict records, and the schema made from them."""
+"""The records of a journal as strict models, and the JSON schema made from them."""
 
 import json
 from typing import Annotated, Literal, Self
@@ -25,7 +25,7 @@ Row = (
     tuple[str, str | None, NonNegativeInt, NonNegativeInt]
     | tuple[str, str | None, NonNegativeInt, NonNegativeInt, _Text]
 )
-"""An object: the key without its part's prefix, ETag, size in bytes, place in `times`, version id.
+"""An object: key without its part's prefix, ETag, size in bytes, index in `times`, version ID.
 
 A delete marker has no ETag.
 """
@@ -75,8 +75,8 @@ class HeaderRecord(_Strict):
     deployments: list[DeploymentRecord]
 
     @model_validator(mode="after")
-    def _names_each_once(self) -> Self:
-        if len({one.name for one in self.deployments}) != len(self.deployments):
+    def _validate_unique_names(self) -> Self:
+        if len({deployment.name for deployment in self.deployments}) != len(self.deployments):
             raise ValueError("a deployment is named twice")
         return self
 
@@ -102,12 +102,12 @@ class IntentRecord(_Strict):
     parts: list[PartRecord] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _validate_objects(self) -> Self:
         for part in self.parts:
             for row in part.objects:
                 if row[3] >= len(self.times):
                     raise ValueError("an object names a time that is not there")
-                if self.by_version and len(row) == 4:  # noqa: PLR2004 - a row without its last
+                if self.by_version and len(row) == 4:  # noqa: PLR2004 - a row without the version ID
                     raise ValueError("an object to delete by version has no version")
                 if row[1] is None and not self.by_version:
                     raise ValueError("a delete marker can be deleted by version only")
@@ -115,7 +115,7 @@ class IntentRecord(_Strict):
 
     @property
     def object_count(self) -> int:
-        """How many objects it names."""
+        """Number of objects."""
         return sum(len(part.objects) for part in self.parts)
 
 
@@ -193,7 +193,7 @@ RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator=
 
 
 def journal_schema() -> str:
-    """Write the JSON Schema of a journal's line, as published in docs/journal.schema.json."""
+    """Return the JSON Schema of a line, as published in docs/journal.schema.json."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of a journal of ci3",

@@ -1,4 +1,4 @@
-"""Settles what a crash left open: looks what became of objects whose outcome nobody wrote down."""
+"""Resolve the outcomes that a crash left unknown, by listing the deployments again."""
 
 from typing import TYPE_CHECKING
 
@@ -13,47 +13,60 @@ from ci3.errors import AccessError
 if TYPE_CHECKING:
     from ci3.core.model.objects import StoredObject
 
-_OPEN = (None, ObjectOutcome.UNKNOWN)
-_GONE = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
-_THERE = KeyOutcome(outcome=ObjectOutcome.FAILED, message="still there when looked at again")
+_UNRESOLVED = (None, ObjectOutcome.UNKNOWN)
+_ABSENT = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
+_NOT_DELETED = KeyOutcome(outcome=ObjectOutcome.FAILED, message="still there when looked at again")
 _CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="it changed meanwhile")
 
 
-def settle_open(reader: BucketReader, written: JournalFile, journal: Journal) -> None:
-    """List each deployment with open outcomes, and write down what is there.
+def settle_open(reader: BucketReader, journal_file: JournalFile, journal: Journal) -> None:
+    """List each deployment that has unknown outcomes, and record the outcomes that this shows.
 
-    What can't be listed stays open.
+    What can't be listed stays unknown. The outcome of an object:
+
+    | in the listing | outcome |
+    |---|---|
+    | missing | absent |
+    | same ETag, size and time | failed: not deleted |
+    | another ETag, size or time | changed |
     """
-    for prefix in written.open_prefixes:
-        attempts = [one for one in written.attempts(prefix) if one.entry.outcome in _OPEN]
+    for prefix in journal_file.open_prefixes:
+        attempts = [
+            attempt
+            for attempt in journal_file.attempts(prefix)
+            if attempt.entry.outcome in _UNRESOLVED
+        ]
         try:
-            said = _Seen(reader, prefix, with_versions=any(one.entry.is_final for one in attempts))
+            listing = _Listing(
+                reader, prefix, with_versions=any(attempt.entry.is_final for attempt in attempts)
+            )
         except AccessError:
             continue
-        settled: dict[int, list[tuple[int, KeyOutcome]]] = {}
-        for one in attempts:
-            settled.setdefault(one.batch, []).append((one.position, said.of(one.entry)))
-        for batch, rows in settled.items():
+        resolved: dict[int, list[tuple[int, KeyOutcome]]] = {}
+        for attempt in attempts:
+            outcome = listing.get_outcome(attempt.entry)
+            resolved.setdefault(attempt.batch, []).append((attempt.position, outcome))
+        for batch, rows in resolved.items():
             journal.settle(batch, rows)
 
 
-class _Seen:
-    """What stands under a prefix now."""
+class _Listing:
+    """The objects, and optionally the versions, that are under a prefix now."""
 
     def __init__(self, reader: BucketReader, prefix: str, *, with_versions: bool) -> None:
-        objects = (one for page in reader.list_pages(prefix) for one in page.objects)
-        self._objects: dict[str, StoredObject] = {one.key: one for one in objects}
+        objects = (stored for page in reader.list_pages(prefix) for stored in page.objects)
+        self._objects: dict[str, StoredObject] = {stored.key: stored for stored in objects}
         self._versions: set[tuple[str, str]] = set()
         if with_versions:
-            versions = (one for page in reader.list_versions(prefix) for one in page)
-            self._versions = {(one.key, one.version_id) for one in versions}
+            versions = (version for page in reader.list_versions(prefix) for version in page)
+            self._versions = {(version.key, version.version_id) for version in versions}
 
-    def of(self, entry: JournalEntry) -> KeyOutcome:
+    def get_outcome(self, entry: JournalEntry) -> KeyOutcome:
         if entry.is_final:
-            return _THERE if (entry.key, entry.version_id) in self._versions else _GONE
-        found = self._objects.get(entry.key)
-        if found is None:
-            return _GONE
-        was = entry.etag, entry.size_bytes, entry.modified_at
-        is_same = (found.etag, found.size_bytes, found.modified_at) == was
-        return _THERE if is_same else _CHANGED
+            return _NOT_DELETED if (entry.key, entry.version_id) in self._versions else _ABSENT
+        stored = self._objects.get(entry.key)
+        if stored is None:
+            return _ABSENT
+        recorded = entry.etag, entry.size_bytes, entry.modified_at
+        is_same = (stored.etag, stored.size_bytes, stored.modified_at) == recorded
+        return _NOT_DELETED if is_same else _CHANGED

@@ -1,7 +1,7 @@
-"""A journal in the bucket: S3 can't append, so that each line is an object of its own.
+"""Store a journal in the bucket. S3 can't append, so each line is an object of its own.
 
-The parts are numbered in the order of the lines. None is ever written over: a number that is taken
-means that another run goes on with the same journal, and this one stops.
+The objects ("parts") are numbered in the order of the lines and never overwritten: if a number is
+taken, another run continues the same journal, and this one stops.
 """
 
 from collections.abc import Collection
@@ -21,7 +21,7 @@ READERS = 16
 
 
 class StoredLines:
-    """Lines that are put as objects, one after another: none follows one that is not in S3."""
+    """Puts each line as an object; none is put before the previous one is in S3."""
 
     def __init__(self, store: JournalStore, last_part: int = 0) -> None:
         self._store = store
@@ -29,10 +29,10 @@ class StoredLines:
         self._lock = Lock()
         self._is_broken = False
 
-    def add(self, line: bytes, *, is_urgent: bool) -> None:  # noqa: ARG002 - all is urgent here
-        """Put a line; raises JournalError when that fails, and from then on for each.
+    def add(self, line: bytes, *, is_urgent: bool) -> None:  # noqa: ARG002 - every part is durable
+        """Put a line; raises JournalError when that fails, and for every line after that.
 
-        A put that failed may be there all the same, or in its place what another run has put.
+        After a failed put, the object may exist, or be another run's.
         """
         with self._lock:
             if self._is_broken:
@@ -47,36 +47,37 @@ class StoredLines:
             self._is_broken = False
 
     def cut(self, size_bytes: int, *, read_bytes: int) -> None:
-        """Leave all as it is: an object is there whole or not at all."""
+        """Do nothing: S3 stores an object completely or not at all."""
 
     def close(self) -> None:
-        """Take no more."""
+        """Do nothing: there is nothing to release."""
 
 
 def store_lines(bucket: BucketReader, place: JournalPlace) -> StoredLines:
-    """Open a new journal's place in the bucket."""
+    """Open the sink of a new journal in the bucket."""
     return StoredLines(bucket.open_journal_store(place.key))
 
 
 def read_stored_journal(bucket: BucketReader, place: JournalPlace) -> JournalFile:
     """Read a journal from the bucket.
 
-    Raises AccessError where there is none, and SettingsError where it is none or another place's.
+    Raises AccessError where it does not exist, and SettingsError where it is not a journal, or is
+    the journal of another location.
     """
-    return _read(bucket, place)[0]
+    return _read_parts(bucket, place)[0]
 
 
 def reopen_stored_journal(bucket: BucketReader, place: JournalPlace) -> OpenJournal:
-    """Open a stored journal to go on with it, as `read_stored_journal` does.
+    """Open a stored journal to continue it; raises the errors of `read_stored_journal`.
 
-    Nothing holds it against another run until its next part is written.
+    It is not locked: another run shows only when the next part is put.
     """
-    written, last_part = _read(bucket, place)
+    written, last_part = _read_parts(bucket, place)
     store = bucket.open_journal_store(place.key)
     return OpenJournal(written=written, lines=StoredLines(store, last_part))
 
 
-def _read(bucket: BucketReader, place: JournalPlace) -> tuple[JournalFile, int]:
+def _read_parts(bucket: BucketReader, place: JournalPlace) -> tuple[JournalFile, int]:
     parts: dict[int, str] = {}
     for key in bucket.list_keys(place.key):
         number = part_number(key.removeprefix(place.key))
@@ -88,14 +89,14 @@ def _read(bucket: BucketReader, place: JournalPlace) -> tuple[JournalFile, int]:
             f"there is no journal {place.url}",
             "Check bucket, prefix and run; a run stores its journal with journal-file: s3://",
         )
-    _refuse_lost_parts(parts, place)
+    _refuse_missing_parts(parts, place)
     with ThreadPoolExecutor(READERS, "reading-journal") as pool:
         keys = [parts[number] for number in sorted(parts)]
         lines = list(pool.map(lambda key: bucket.read_whole(key, LINE_LIMIT_BYTES), keys))
-    written = JournalFile(BytesIO(b"".join(lines)), place.url)
-    header = written.header
-    where = header.target.bucket, header.target.prefix, header.run_id
-    if where != (place.bucket, place.prefix, place.run_id):
+    journal_file = JournalFile(BytesIO(b"".join(lines)), place.url)
+    header = journal_file.header
+    location = header.target.bucket, header.target.prefix, header.run_id
+    if location != (place.bucket, place.prefix, place.run_id):
         raise SettingsError(
             f"{place.url} is the journal of the run {header.run_id} on {header.target.url}",
             "It does not belong where it is. Nothing was done.",
@@ -106,18 +107,19 @@ def _read(bucket: BucketReader, place: JournalPlace) -> tuple[JournalFile, int]:
             f"was read at {bucket.endpoint_url or 'AWS'}",
             "Name the endpoint-url that the run had. Nothing was done.",
         )
-    return written, max(parts)
+    return journal_file, max(parts)
 
 
-def _refuse_lost_parts(parts: Collection[int], place: JournalPlace) -> None:
-    """Raise SettingsError where a part is missing: none is put before the one ahead of it is there.
+def _refuse_missing_parts(parts: Collection[int], place: JournalPlace) -> None:
+    """Raise SettingsError where a part is missing before the last one.
 
-    That the last ones are missing does not show here: the journal then has no end.
+    Missing last parts can't be detected: such a journal just has no end record. For example, parts
+    1, 2 and 4 lack part 3; parts 1 and 2 lack none.
     """
-    if lost := max(parts) - len(parts):
-        first = next(number for number in count(1) if number not in parts)
+    if missing_count := max(parts) - len(parts):
+        first = part_name(next(number for number in count(1) if number not in parts))
         raise SettingsError(
-            f"the journal {place.url} lacks {counted(lost, 'part')}, the first {part_name(first)}",
+            f"the journal {place.url} lacks {counted(missing_count, 'part')}, the first {first}",
             "Bring that back: a bucket that keeps versions still has it. Without it `ci3 restore "
             "NAME --deleted-since` brings back one deployment. Nothing was done.",
         )

@@ -1,4 +1,4 @@
-"""The journal: what is about to be deleted, on disk before the request, and what became of it."""
+"""Write the journal: each batch is recorded before its request, and its outcomes after it."""
 
 import json
 from collections import Counter
@@ -19,23 +19,28 @@ if TYPE_CHECKING:
     from ci3.core.lifecycle.rule import ExpiryRule
     from ci3.engine.journal.reader import OpenJournal
 
-# The shortest JSON that a program writes and a person still reads.
+# Compact JSON.
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class Journal:
-    """Writes JSON Lines: a header, then for each batch its intent and its outcome.
+    r"""Writes JSON Lines: a header, then for each batch its intent and its outcome.
 
-    Lines, told apart by `record`: `header` (the run, its target, policy, and the deployments that
-    were approved), `rules` and `rules-outcome` (lifecycle rules, and what became of them),
-    `intent` (a batch's objects, deployment by deployment), `outcome` (what became of a batch: the
-    commonest outcome once, the others by their position in the intent), `settled` (what a listing
-    showed later of objects that were left open), `resumed`, `end` (`stopped`); see
-    docs/journal.schema.json.
+    Lines by `record`: `header` (the run, its target, policy, and the approved deployments), `rules`
+    and `rules-outcome` (lifecycle rules, and whether they were written), `intent` (the objects of a
+    batch by deployment), `outcome` (the most common outcome of the batch once, others by position
+    in the intent), `settled` (outcomes that a listing showed later), `resumed`, and `end` (with
+    `stopped`, the reason for an early end); see docs/journal.schema.json.
+
+    For example, a batch of which one key was denied:
+
+        {"record":"intent","batch":1,"times":["2026-11-01T09:00:00Z"],"parts":[{"prefix":
+         "app/old/","objects":[["x","\"1\"",3,0],["y","\"2\"",4,0],["z","\"3\"",5,0]]}]}
+        {"record":"outcome","batch":1,"outcome":"deleted","others":[[1,"denied","AccessDenied"]]}
     """
 
     def __init__(self, path: str, lines: Lines | None = None, *, last_batch: int = 0) -> None:
-        """Make the file; raises SettingsError when it is there already or can't be made."""
+        """Create the file unless `lines` are given; raises SettingsError if that fails."""
         self.path = path
         self._lines: Lines = lines or create_file(path)
         self.run_id = ""
@@ -44,17 +49,19 @@ class Journal:
 
     @classmethod
     def resume(cls, opened: "OpenJournal", *, ci3_version: str, resumed_at: datetime) -> Self:
-        """Go on with a run's journal, and write that down.
+        """Continue a run's journal, and record that.
 
-        A last line that a crash cut off is taken away. Raises SettingsError where anything has
-        been written since the journal was read.
+        A last line that a crash cut off is removed. Raises SettingsError where the journal was
+        written to since it was read.
         """
-        written = opened.written
-        opened.lines.cut(written.size_bytes, read_bytes=written.read_bytes)
-        journal = cls(written.source, opened.lines, last_batch=written.last_batch)
-        journal.run_id = written.header.run_id
-        moment = timestamp(resumed_at)
-        journal._add({"record": "resumed", "ci3_version": ci3_version, "resumed_at": moment})
+        journal_file = opened.written
+        opened.lines.cut(journal_file.size_bytes, read_bytes=journal_file.read_bytes)
+        journal = cls(journal_file.source, opened.lines, last_batch=journal_file.last_batch)
+        journal.run_id = journal_file.header.run_id
+        resumed_text = timestamp(resumed_at)
+        journal._write_record(
+            {"record": "resumed", "ci3_version": ci3_version, "resumed_at": resumed_text}
+        )
         return journal
 
     def __enter__(self) -> Self:
@@ -69,13 +76,12 @@ class Journal:
         self._lines.close()
 
     def begin(self, header: JournalHeader) -> None:
-        """Write the header: which run this is, of which plan, on which bucket, and the most of it.
+        """Write the header: run, plan, target, policy and the approved deployments.
 
-        No more than its deployments, as they were approved, may be deleted by this run, or when it
-        is resumed.
+        Neither this run nor a resumed one may delete more than these deployments as approved.
         """
         self.run_id, target = header.run_id, header.target
-        self._add(
+        self._write_record(
             {
                 "record": "header",
                 "format": JOURNAL_FORMAT,
@@ -96,104 +102,106 @@ class Journal:
                 },
                 "deployments": [
                     {
-                        "name": one.name,
-                        "fingerprint": one.fingerprint,
-                        "object_count": one.object_count,
-                        "size_bytes": one.size_bytes,
+                        "name": deployment.name,
+                        "fingerprint": deployment.fingerprint,
+                        "object_count": deployment.object_count,
+                        "size_bytes": deployment.size_bytes,
                     }
-                    for one in header.deployments.values()
+                    for deployment in header.deployments.values()
                 ],
             }
         )
 
     def intend(self, parts: Iterable[tuple[str, Sequence[StoredObject]]]) -> int:
-        """Write down what the next request is to delete, by deployment prefix; number the batch.
+        """Record which objects the next request is to delete, by prefix; return the batch number.
 
         It is on disk when this returns.
         """
         times: dict[datetime, int] = {}
-        place = times.setdefault
+        time_index = times.setdefault
         rows = [
             {
                 "prefix": prefix,
                 "objects": [
-                    (key[start:], etag, size_bytes, place(modified_at, len(times)), version_id)
+                    (key[start:], etag, size_bytes, time_index(modified_at, len(times)), version_id)
                     if version_id
-                    else (key[start:], etag, size_bytes, place(modified_at, len(times)))
+                    else (key[start:], etag, size_bytes, time_index(modified_at, len(times)))
                     for key, etag, size_bytes, modified_at, version_id in objects
                 ],
             }
             for prefix, objects in parts
             for start in [len(prefix)]
         ]
-        return self._intend({"times": [timestamp(one) for one in times], "parts": rows})
+        return self._record_batch({"times": [timestamp(time) for time in times], "parts": rows})
 
     def intend_versions(self, parts: Iterable[tuple[str, Sequence[StoredVersion]]]) -> int:
-        """Write down which versions the next request is to delete for good, as `intend` does.
+        """Record which versions the next request is to delete permanently; see `record_intent`.
 
-        A delete marker may be among them. Versions of one key stand newest first.
+        Delete markers may be among them. Versions of one key must be ordered newest first.
         """
         times: dict[datetime, int] = {}
-        place = times.setdefault
+        time_index = times.setdefault
         rows = [
             {
                 "prefix": prefix,
                 "objects": [
                     (
-                        one.key[len(prefix) :],
-                        None if one.is_marker else one.etag,
-                        one.size_bytes,
-                        place(one.modified_at, len(times)),
-                        one.version_id,
+                        version.key[len(prefix) :],
+                        None if version.is_marker else version.etag,
+                        version.size_bytes,
+                        time_index(version.modified_at, len(times)),
+                        version.version_id,
                     )
-                    for one in versions
+                    for version in versions
                 ],
             }
             for prefix, versions in parts
         ]
-        record = {"by_version": True, "times": [timestamp(one) for one in times], "parts": rows}
-        return self._intend(record)
+        time_texts = [timestamp(time) for time in times]
+        return self._record_batch({"by_version": True, "times": time_texts, "parts": rows})
 
     def conclude(self, batch: int, outcomes: Sequence[KeyOutcome]) -> None:
-        """Write down what became of each object of a batch, in the order of its intent."""
-        said = [(one.outcome, one.message) for one in outcomes]
-        commonest = said[0]
-        if said.count(commonest) < len(said):
-            commonest, _ = Counter(said).most_common(1)[0]
-        outcome, message = commonest
+        """Record the outcome of each object of a batch, in the order of its intent."""
+        pairs = [(outcome.outcome, outcome.message) for outcome in outcomes]
+        most_common = pairs[0]
+        if pairs.count(most_common) < len(pairs):
+            most_common, _ = Counter(pairs).most_common(1)[0]
+        outcome, message = most_common
         record: dict[str, object] = {"record": "outcome", "batch": batch, "outcome": outcome}
         if message:
             record["message"] = message
-        if others := [(at, *one) for at, one in enumerate(said) if one != commonest]:
+        if others := [
+            (position, *pair) for position, pair in enumerate(pairs) if pair != most_common
+        ]:
             record["others"] = others
-        markers = [one.marker_version_id or None for one in outcomes]
+        markers = [outcome.marker_version_id or None for outcome in outcomes]
         if any(markers):
             record["markers"] = markers
-        # Where it is lost with the machine, a listing settles what the intent leaves open.
-        self._add(record, is_urgent=False)
+        # Not synced: if it is lost in a crash, a listing resolves the outcomes of the intent.
+        self._write_record(record, is_urgent=False)
 
     def settle(self, batch: int, outcomes: Sequence[tuple[int, KeyOutcome]]) -> None:
-        """Write down what a listing showed of objects that an earlier part of the run left open.
+        """Record outcomes that a listing showed of objects whose outcome was unknown.
 
-        They are named by their position in the batch's intent.
+        They are given with their position in the batch's intent.
         """
-        rows = [(at, one.outcome, one.message) for at, one in outcomes]
-        self._add({"record": "settled", "batch": batch, "objects": rows})
+        rows = [(position, outcome.outcome, outcome.message) for position, outcome in outcomes]
+        self._write_record({"record": "settled", "batch": batch, "objects": rows})
 
     def intend_rules(
         self, before: bytes, transition_minimum: str, rules: Iterable["ExpiryRule"]
     ) -> None:
-        """Write down which lifecycle rules the next request is to write, and what stood there."""
+        """Record the lifecycle rules to be written next, and the configuration before."""
         rows = [
             {
-                "prefix": one.prefix,
-                "days": one.days,
-                "noncurrent_days": one.noncurrent_days,
-                "expires_at": timestamp(one.expires_at),
+                "prefix": rule.prefix,
+                "days": rule.days,
+                "noncurrent_days": rule.noncurrent_days,
+                "expires_at": timestamp(rule.expires_at),
             }
-            for one in rules
+            for rule in rules
         ]
-        self._add(
+        self._write_record(
             {
                 "record": "rules",
                 "before": before.decode("utf-8"),
@@ -203,20 +211,20 @@ class Journal:
         )
 
     def conclude_rules(self, outcome: str, message: str) -> None:
-        """Write down what became of the rules."""
-        self._add({"record": "rules-outcome", "outcome": outcome, "message": message})
+        """Record whether the rules were written."""
+        self._write_record({"record": "rules-outcome", "outcome": outcome, "message": message})
 
     def end(self, stopped: str) -> None:
-        """Write that the run ended, and why early if it did."""
-        self._add({"record": "end", "stopped": stopped})
+        """Record the end of the run, and the reason if it ended early."""
+        self._write_record({"record": "end", "stopped": stopped})
 
-    def _intend(self, record: Mapping[str, object]) -> int:
-        # Numbers stand in the file in their order, though threads take turns.
+    def _record_batch(self, record: Mapping[str, object]) -> int:
+        # Locked, so that numbers are in order in the file.
         with self._lock:
             batch = self._last_batch + 1
-            self._add({"record": "intent", "batch": batch, **record})
+            self._write_record({"record": "intent", "batch": batch, **record})
             self._last_batch = batch
         return batch
 
-    def _add(self, record: Mapping[str, object], *, is_urgent: bool = True) -> None:
+    def _write_record(self, record: Mapping[str, object], *, is_urgent: bool = True) -> None:
         self._lines.add(_encode(record).encode("ascii") + b"\n", is_urgent=is_urgent)

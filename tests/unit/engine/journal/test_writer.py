@@ -1,0 +1,120 @@
+"""The examples in the docstrings of the journal: its lines, resolved outcomes and lost parts."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.listing.pages import Page
+from ci3.core.inventory.columns import Listed
+from ci3.core.model.objects import StoredObject
+from ci3.core.model.result import ObjectOutcome
+from ci3.engine.journal.reader import open_journal
+from ci3.engine.journal.recovery import settle_open
+from ci3.engine.journal.s3_sink import _refuse_missing_parts
+from ci3.errors import SettingsError
+from tests.support.journals import begun, read, records, resumed, stored
+
+if TYPE_CHECKING:
+    from ci3.aws.bucket import BucketReader
+    from ci3.core.journal.location import JournalPlace
+
+DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED)
+DENIED = KeyOutcome(outcome=ObjectOutcome.DENIED, message="AccessDenied")
+UNKNOWN = KeyOutcome(outcome=ObjectOutcome.UNKNOWN)
+AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
+
+
+def objects(*names: str) -> list[StoredObject]:
+    return [
+        stored(
+            f"app/old/{name}",
+            etag=f'"{number}"',
+            size_bytes=number + 2,
+            modified_at=AT,
+            version_id="",
+        )
+        for number, name in enumerate(names, 1)
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_lines_of_a_batch_of_which_one_key_was_denied() -> None:
+    with begun() as journal:
+        batch = journal.intend([("app/old/", objects("x", "y", "z"))])
+        journal.conclude(batch, [DELETED, DENIED, DELETED])
+
+    assert records("j.jsonl")[1:] == [
+        json.loads(
+            '{"record":"intent","batch":1,"times":["2026-11-01T09:00:00Z"],"parts":'
+            '[{"prefix":"app/old/","objects":[["x","\\"1\\"",3,0],["y","\\"2\\"",4,0],'
+            '["z","\\"3\\"",5,0]]}]}'
+        ),
+        json.loads(
+            '{"record":"outcome","batch":1,"outcome":"deleted",'
+            '"others":[[1,"denied","AccessDenied"]]}'
+        ),
+    ]
+
+
+def test_resolved_outcome_replaces_the_unknown_one_of_its_position() -> None:
+    with begun() as journal:
+        batch = journal.intend([("app/old/", objects("0", "1", "2", "3"))])
+        journal.conclude(batch, [DELETED, DENIED, DELETED, UNKNOWN])
+    before = Path("j.jsonl").read_bytes()
+    with resumed() as journal:
+        journal.settle(batch, [(3, KeyOutcome(outcome=ObjectOutcome.ABSENT))])
+    after = Path("j.jsonl").read_bytes()
+
+    def outcomes(content: bytes) -> list[str | None]:
+        return [entry.outcome for entry in read(content).entries("app/old/")]
+
+    assert outcomes(before) == ["deleted", "denied", "deleted", "unknown"]
+    assert outcomes(after) == ["deleted", "denied", "deleted", "absent"]
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        (None, "absent"),
+        ({}, "failed"),
+        ({"etag": '"2"'}, "changed"),
+        ({"size_bytes": 4}, "changed"),
+        ({"modified_at": datetime(2026, 11, 1, 10, tzinfo=UTC)}, "changed"),
+    ],
+)
+def test_listing_resolves_an_unknown_outcome(
+    change: dict[str, object] | None, outcome: str
+) -> None:
+    [recorded] = objects("x")
+    with begun() as journal:
+        journal.intend([("app/old/", [recorded])])
+
+    def list_pages(_prefix: str) -> Iterator[Page]:
+        fields = {name: getattr(recorded, name) for name in ("etag", "size_bytes", "modified_at")}
+        found = [] if change is None else [stored("app/old/x", **(fields | change))]
+        yield Page(listed=Listed.of(found), folders=(), is_last=True)
+
+    reader = cast("BucketReader", SimpleNamespace(list_pages=list_pages))
+    content = read(Path("j.jsonl").read_bytes())
+    with resumed() as journal:
+        settle_open(reader, content, journal)
+
+    with open_journal("j.jsonl") as journal_file:
+        assert [entry.outcome for entry in journal_file.entries("app/old/")] == [outcome]
+
+
+def test_part_is_missing_before_the_last_one_only() -> None:
+    place = cast("JournalPlace", SimpleNamespace(url="s3://b/j"))
+    _refuse_missing_parts([1, 2], place)
+    with pytest.raises(SettingsError):
+        _refuse_missing_parts([1, 2, 4], place)
