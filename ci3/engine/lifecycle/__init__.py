@@ -1,4 +1,4 @@
-"""Lifecycle rules of ci3: writing them, confirming them, and removing those that must not stay.
+"""Managed lifecycle rules: writing and confirming them, and removing outdated ones.
 
 May import: `ci3.engine.gate`, `ci3.engine.inventory`, `ci3.engine.journal`, `ci3.engine.workers`
 and the layers below.

@@ -1,7 +1,7 @@
-"""Leaves deployments to S3: a lifecycle rule for each, written once it is known to be safe.
+"""Let S3 expire deployments: write a lifecycle rule for each, once that is known to be safe.
 
-Each is listed again first. Whatever goes wrong after the write, the configuration that stood there
-before is put back.
+Each deployment is listed again first. If anything fails after the write, the configuration from
+before is restored.
 """
 
 import re
@@ -26,27 +26,27 @@ from ci3.engine.workers.progress import Progress
 from ci3.errors import AccessError, JournalError, told
 
 SAMPLES = 3
-"""Deployments of each kind of which S3 is asked by which rule an object expires."""
+"""Number of deployments to delete, and of those to keep, whose expiration is confirmed."""
 CONFIRMING_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
-"""Pauses before S3 is asked again: a new rule takes a while to be known everywhere."""
+"""Pauses between confirmations: a new rule takes a while to propagate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expired:
-    """What became of the deployments that S3 was to delete; `problem` says why not all of them."""
+    """Results of deployments that S3 was to delete; `problem` is why some of them failed."""
 
     results: tuple[DeploymentResult, ...]
     problem: str = ""
 
     @property
     def names(self) -> frozenset[str]:
-        """Those that a rule stands for now."""
-        return frozenset(one.name for one in self.results if one.is_expiring)
+        """Names of the deployments that now have a rule."""
+        return frozenset(result.name for result in self.results if result.is_expiring)
 
 
 @dataclass(slots=True, kw_only=True)
 class Expiry:
-    """One writing of rules; every deployment that it is about ends in exactly one result."""
+    """Writes lifecycle rules once; every given deployment ends in exactly one result."""
 
     reader: BucketReader
     gate: Gate
@@ -58,176 +58,193 @@ class Expiry:
     keeps_versions: bool
     concurrency: int
     kept: Sequence[Decision] = ()
-    """What stays: no rule may stand for it, and samples are looked at."""
+    """Deployments to keep: no rule may exist for them; S3 is asked about samples."""
     gone: Collection[str] = ()
-    """IDs of rules that were taken away before."""
-    _changer: LifecycleChanger = field(init=False)
+    """IDs of rules that were removed before."""
+    _updater: LifecycleChanger = field(init=False)
     _rules: tuple[ExpiryRule, ...] = field(init=False, default=())
-    _begun: LifecycleReading | None = field(init=False, default=None)
-    """What stood there before the write, from when that may have been done."""
+    _before: LifecycleReading | None = field(init=False, default=None)
+    """The configuration before the write; set as soon as the write may have happened."""
     _is_journaled: bool = field(init=False, default=False)
     _journal_problem: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
-        self._changer = LifecycleChanger(reader=self.reader, sleep=self.sleep)
+        self._updater = LifecycleChanger(reader=self.reader, sleep=self.sleep)
 
-    def run(self, due: Sequence[Decision]) -> Expired:
-        """Write a rule for each deployment that is as the plan knew it, and account for all."""
+    def run(self, decisions: Sequence[Decision]) -> Expired:
+        """Write a rule for each deployment that has not changed; return a result for every one."""
         results: dict[str, DeploymentResult] = {}
         problem = ""
         try:
-            unchanged = self._list_again(due, results)
+            unchanged = self._filter_unchanged(decisions, results)
             problem = self._write(unchanged) if unchanged else ""
-        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the account comes back
-            problem = self._take_back(told(exc))
-        for one in due:
-            if one.deployment.name not in results:
-                results[one.deployment.name] = _failed(one, problem) if problem else _expiring(one)
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - every deployment needs a result
+            problem = self._roll_back(told(exc))
+        for decision in decisions:
+            name = decision.deployment.name
+            if name not in results:
+                results[name] = (
+                    _failed_result(decision, problem) if problem else _expiring_result(decision)
+                )
         return Expired(
-            results=tuple(results[one.deployment.name] for one in due),
+            results=tuple(results[decision.deployment.name] for decision in decisions),
             problem=problem or self._journal_problem,
         )
 
-    def _list_again(
-        self, due: Sequence[Decision], results: dict[str, DeploymentResult]
+    def _filter_unchanged(
+        self, decisions: Sequence[Decision], results: dict[str, DeploymentResult]
     ) -> list[Decision]:
-        """List each deployment again; give those that are as they were, and account for others."""
-        names = "|".join(re.escape(one.deployment.name) for one in due)
+        """List the deployments again; return the unchanged ones and add results for the others."""
+        names = "|".join(re.escape(decision.deployment.name) for decision in decisions)
         scope = Scope(prefix=self.prefix, match=re.compile(names), concurrency=self.concurrency)
-        there = take_inventory(self.reader, scope, self.progress)
-        found = {one.name: one for one in there.deployments}
-        holes = {one.name: one.reason for one in there.holes}
+        inventory = take_inventory(self.reader, scope, self.progress)
+        deployments = {deployment.name: deployment for deployment in inventory.deployments}
+        unlisted = {hole.name: hole.reason for hole in inventory.holes}
         unchanged = []
-        for one in due:
-            name = one.deployment.name
-            if name in holes:
-                results[name] = _failed(one, holes[name])
-            elif name not in found or not found[name].object_count:
-                results[name] = _ended(one, ObjectOutcome.ABSENT, "")
-            elif found[name].fingerprint != one.deployment.fingerprint:
-                why = "kept: its objects changed since the plan"
-                results[name] = _ended(one, ObjectOutcome.CHANGED, why)
+        for decision in decisions:
+            name = decision.deployment.name
+            if name in unlisted:
+                results[name] = _failed_result(decision, unlisted[name])
+            elif name not in deployments or not deployments[name].object_count:
+                results[name] = _make_result(decision, ObjectOutcome.ABSENT, "")
+            elif deployments[name].fingerprint != decision.deployment.fingerprint:
+                problem = "kept: its objects changed since the plan"
+                results[name] = _make_result(decision, ObjectOutcome.CHANGED, problem)
             else:
-                unchanged.append(one)
+                unchanged.append(decision)
         return unchanged
 
-    def _write(self, due: Sequence[Decision]) -> str:
-        """Write the rules, and have S3 confirm them; say what went wrong, if anything did."""
-        for one in due:
-            self.gate.check_rule(one.deployment.prefix)
-        made = make_rules(due, now=self.clock(), keeps_versions=self.keeps_versions)
-        self._rules = tuple(rule for _, rule in made)
-        change = self._changer.change(
+    def _write(self, decisions: Sequence[Decision]) -> str:
+        """Write the rules and have S3 confirm them; return a problem, or ""."""
+        for decision in decisions:
+            self.gate.check_rule(decision.deployment.prefix)
+        rules_by_decision = make_rules(
+            decisions, now=self.clock(), keeps_versions=self.keeps_versions
+        )
+        self._rules = tuple(rule for _, rule in rules_by_decision)
+        change = self._updater.change(
             remove=self.gone,
-            spare={one.deployment.prefix for one in (*self.kept, *due)},
+            spare={decision.deployment.prefix for decision in (*self.kept, *decisions)},
             add=self._rules,
-            begin=self._intend,
+            begin=self._record_intent,
         )
         if change.is_refused:
-            self._begun = None
+            self._before = None
         problem = change.problem or self._confirm(self._rules)
         if problem:
-            return self._take_back(problem)
-        self._conclude(RulesOutcome.WRITTEN, "")
+            return self._roll_back(problem)
+        self._record_outcome(RulesOutcome.WRITTEN, "")
         return ""
 
-    def _intend(self, before: LifecycleReading) -> None:
+    def _record_intent(self, before: LifecycleReading) -> None:
         self.journal.intend_rules(before.text.raw, before.transition_minimum, self._rules)
-        self._is_journaled, self._begun = True, before
+        self._is_journaled, self._before = True, before
 
-    def _take_back(self, problem: str) -> str:
-        """Put back what stood there before the write, if one was begun; tell of that too."""
+    def _roll_back(self, problem: str) -> str:
+        """Restore the configuration from before the write, if a write was begun.
+
+        Returns the problem, with the result of the roll-back appended:
+
+        | write begun | roll-back | journal outcome |
+        |---|---|---|
+        | no, or rejected by S3 | none | `not-written`, if the intent was recorded |
+        | yes | succeeded | `put-back` |
+        | yes | failed | `unknown` |
+        """
         outcome = RulesOutcome.NOT_WRITTEN
-        if self._begun is not None:
-            left = self._changer.put_back(self._begun, self._rules)
-            outcome = RulesOutcome.UNKNOWN if left else RulesOutcome.PUT_BACK
+        if self._before is not None:
+            rollback_problem = self._updater.put_back(self._before, self._rules)
+            outcome = RulesOutcome.UNKNOWN if rollback_problem else RulesOutcome.PUT_BACK
             problem += (
-                f". The rules may stand all the same: {left}"
-                if left
+                f". The rules may stand all the same: {rollback_problem}"
+                if rollback_problem
                 else ". None of the new rules stands now"
             )
         if self._is_journaled:
-            self._conclude(outcome, problem)
+            self._record_outcome(outcome, problem)
         return problem
 
-    def _conclude(self, outcome: RulesOutcome, message: str) -> None:
+    def _record_outcome(self, outcome: RulesOutcome, message: str) -> None:
         try:
             self.journal.conclude_rules(outcome, message)
         except JournalError as exc:
             self._journal_problem = exc.told
 
     def _confirm(self, rules: Sequence[ExpiryRule]) -> str:
-        """Ask S3 by which rule samples expire: those that go by theirs, those that stay by none.
+        """Ask S3 by which rule samples expire; return a problem, or "".
 
-        Where a rule that is not ours deletes an object earlier, S3 names that one.
+        Samples to delete must expire by their rule, samples to keep by none. Where another rule
+        deletes an object earlier, S3 returns that rule instead.
         """
-        ids = {one.rule_id for one in rules}
+        ids = {rule.rule_id for rule in rules}
         try:
-            for prefix in _samples([one.deployment.prefix for one in self.kept]):
-                key = self._first_key(prefix)
-                if key and self._would_expire(key, ids):
+            for prefix in _choose_samples([decision.deployment.prefix for decision in self.kept]):
+                key = self._get_first_key(prefix)
+                if key and self._is_expiring_by_managed_rule(key, ids):
                     return f"S3 would delete {key} by a rule, and it is to be kept"
-            wanted = [(one.rule_id, self._first_key(one.prefix)) for one in _samples(rules)]
-            asked = [(rule_id, key) for rule_id, key in wanted if key]
-            return self._confirm_wanted(asked) or self._changer.check(ids)
+            samples = [
+                (rule.rule_id, self._get_first_key(rule.prefix)) for rule in _choose_samples(rules)
+            ]
+            expected = [(rule_id, key) for rule_id, key in samples if key]
+            return self._confirm_expected(expected) or self._updater.check(ids)
         except AccessError as exc:
             return f"S3 could not be asked what the rules do: {exc.message}"
 
-    def _would_expire(self, key: str, ids: Set[str]) -> bool:
-        """Ask whether an object that is kept would go by a rule of ours.
+    def _is_expiring_by_managed_rule(self, key: str, ids: Set[str]) -> bool:
+        """Return whether an object to keep would expire by a managed rule.
 
-        One that was just taken away may show for a while.
+        A rule that was just removed may be returned for a while.
         """
         for pause in (*CONFIRMING_PAUSES_SECONDS, None):
-            said = self.reader.expiring_rule(key)
-            if not said.startswith(RULE_ID_BEGIN):
+            rule_id = self.reader.expiring_rule(key)
+            if not rule_id.startswith(RULE_ID_BEGIN):
                 return False
-            if said in ids or pause is None:
+            if rule_id in ids or pause is None:
                 break
             self.sleep(pause)
         return True
 
-    def _confirm_wanted(self, wanted: Sequence[tuple[str, str]]) -> str:
-        said = ""
-        others = 0
-        for rule_id, key in wanted:
+    def _confirm_expected(self, expected: Sequence[tuple[str, str]]) -> str:
+        actual_id = ""
+        other_count = 0
+        for rule_id, key in expected:
             for pause in (*CONFIRMING_PAUSES_SECONDS, None):
-                said = self.reader.expiring_rule(key)
-                if said or pause is None:
+                actual_id = self.reader.expiring_rule(key)
+                if actual_id or pause is None:
                     break
                 self.sleep(pause)
-            if not said:
+            if not actual_id:
                 return f"S3 does not say that it will delete {key}: it may not know such rules"
-            others += said != rule_id
-        if wanted and others == len(wanted):
-            return f"S3 says that another rule ({said}) deletes what is to be deleted"
+            other_count += actual_id != rule_id
+        if expected and other_count == len(expected):
+            return f"S3 says that another rule ({actual_id}) deletes what is to be deleted"
         return ""
 
-    def _first_key(self, prefix: str) -> str:
+    def _get_first_key(self, prefix: str) -> str:
         with closing(self.reader.list_pages(prefix)) as pages:
-            return next((one.key for page in pages for one in page.objects), "")
+            return next((stored.key for page in pages for stored in page.objects), "")
 
 
 _T = TypeVar("_T")
 
 
-def _samples(some: Sequence[_T]) -> list[_T]:
-    """Choose a few: the first, the last, and some between."""
-    if len(some) <= SAMPLES:
-        return list(some)
-    return [some[number * (len(some) - 1) // (SAMPLES - 1)] for number in range(SAMPLES)]
+def _choose_samples(items: Sequence[_T]) -> list[_T]:
+    """Return up to SAMPLE_SIZE items: the first, the last, and some evenly between."""
+    if len(items) <= SAMPLES:
+        return list(items)
+    return [items[index * (len(items) - 1) // (SAMPLES - 1)] for index in range(SAMPLES)]
 
 
-def _expiring(one: Decision) -> DeploymentResult:
-    name = one.deployment.name
+def _expiring_result(decision: Decision) -> DeploymentResult:
+    name = decision.deployment.name
     return DeploymentResult(name=name, counts={}, bytes_deleted=0, is_expiring=True)
 
 
-def _failed(one: Decision, why: str) -> DeploymentResult:
-    return _ended(one, ObjectOutcome.FAILED, f"kept: {why}")
+def _failed_result(decision: Decision, problem: str) -> DeploymentResult:
+    return _make_result(decision, ObjectOutcome.FAILED, f"kept: {problem}")
 
 
-def _ended(one: Decision, outcome: ObjectOutcome, problem: str) -> DeploymentResult:
-    counts = {outcome: one.deployment.object_count}
-    name = one.deployment.name
+def _make_result(decision: Decision, outcome: ObjectOutcome, problem: str) -> DeploymentResult:
+    counts = {outcome: decision.deployment.object_count}
+    name = decision.deployment.name
     return DeploymentResult(name=name, counts=counts, bytes_deleted=0, problem=problem)

@@ -1,4 +1,4 @@
-"""Removes lifecycle rules of earlier runs that must not stay, before anything else is done."""
+"""Remove outdated lifecycle rules of earlier runs at the start of an apply."""
 
 from collections.abc import Callable
 
@@ -10,26 +10,29 @@ from ci3.errors import AccessError
 
 
 def reconcile(reader: BucketReader, plan: Plan, sleep: Callable[[float], None]) -> Reconciled:
-    """Take the rules away that a plan says go, before anything else is done.
+    """Remove the managed rules that a plan revokes, before anything else is changed.
 
-    Where S3 has hidden a deployment, a rule that removes its old versions takes the place.
+    Where a rule has already expired the objects of a versioned bucket, it is replaced by one that
+    removes the noncurrent versions.
     """
-    going = [one for one in plan.rules if one.goes]
-    if not going:
+    revoked = [status for status in plan.rules if status.goes]
+    if not revoked:
         return Reconciled()
-    ids = {one.rule.rule_id for one in going}
-    followers = (one.successor(plan.created_at) for one in going)
-    add = {one.prefix: one for one in followers if one is not None}
-    changer = LifecycleChanger(reader=reader, sleep=sleep)
+    ids = {status.rule.rule_id for status in revoked}
+    successors = (status.successor(plan.created_at) for status in revoked)
+    added = {rule.prefix: rule for rule in successors if rule is not None}
+    updater = LifecycleChanger(reader=reader, sleep=sleep)
     try:
-        change = changer.change(remove=ids, add=[*add.values()])
-        if change.is_refused and add:  # what is to be kept goes first
-            change = changer.change(remove=ids)
+        change = updater.change(remove=ids, add=[*added.values()])
+        if change.is_refused and added:  # protecting what is kept has priority
+            change = updater.change(remove=ids)
     except AccessError as exc:
         return Reconciled(problem=exc.message)
-    there = {one.rule_id for one in change.before.text.rules}
+    existing_ids = {rule.rule_id for rule in change.before.text.rules}
     return Reconciled(
-        removed=() if change.problem else tuple(going),
-        vanished=tuple(one.name for one in plan.rules if one.rule.rule_id not in there),
+        removed=() if change.problem else tuple(revoked),
+        vanished=tuple(
+            status.name for status in plan.rules if status.rule.rule_id not in existing_ids
+        ),
         problem=change.problem,
     )

@@ -1,4 +1,4 @@
-"""The lifecycle rules of ours by which S3 would delete again what an undo brings back."""
+"""Find managed lifecycle rules by which S3 would delete restored objects again."""
 
 import re
 from collections.abc import Iterable
@@ -16,9 +16,9 @@ RULES_SHOWN = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InTheWay:
-    """The IDs of the rules that stand on some folders; or, with `is_unread`, none is known.
+    """The IDs of the managed rules that concern some folders.
 
-    A `note` says what of that somebody should know.
+    With `is_unreadable` they are unknown. `note` is a message for the user, if any.
     """
 
     rules: tuple[str, ...] = ()
@@ -27,20 +27,21 @@ class InTheWay:
 
 
 def find_rules(reader: BucketReader, prefixes: Iterable[str]) -> tuple[str, ...]:
-    """Name our rules on these folders, on what is in them and on what they are in.
+    """Return the IDs of managed rules for these folders, their subfolders and their parents.
 
-    Raises AccessError where the configuration can't be read.
+    For example, `a/b/` matches rules with the prefix `a/`, `a/b/` or `a/b/c/`, but not `a/bc/` or
+    `b/`. Raises AccessError where the configuration can't be read.
     """
-    return _touching(reader.read_lifecycle().text.rules, prefixes)
+    return _find_matching_ids(reader.read_lifecycle().text.rules, prefixes)
 
 
 def look_for_rules(
     reader: BucketReader, prefixes: Iterable[str], *, must_be_read: bool
 ) -> InTheWay:
-    """Find them where they can be read, and say so where they can't.
+    """Find managed rules like `find_rule_ids`, or report why they can't be read.
 
-    An S3 without such rules has none of ours, so there is nothing to say. Where they `must_be_read`
-    it raises AccessError instead.
+    An S3 that does not support lifecycle rules has none, so there is no note. With `is_required`,
+    AccessError is raised instead.
     """
     try:
         rules = reader.read_lifecycle().text.rules
@@ -48,22 +49,25 @@ def look_for_rules(
         if must_be_read:
             raise
         is_lacking = isinstance(exc, LackingError)
-        return InTheWay(is_unread=True, note="" if is_lacking else _unread(exc.message))
-    return InTheWay(rules=_touching(rules, prefixes), note=_left_alone(rules))
+        return InTheWay(
+            is_unread=True, note="" if is_lacking else _make_unreadable_note(exc.message)
+        )
+    return InTheWay(rules=_find_matching_ids(rules, prefixes), note=_make_edited_note(rules))
 
 
-def _touching(rules: Iterable[RuleText], prefixes: Iterable[str]) -> tuple[str, ...]:
-    asked = set(prefixes)
-    above = {folder for prefix in asked for folder in _folders(prefix)}
-    own = (read_rule(one.rule) for one in rules)
+def _find_matching_ids(rules: Iterable[RuleText], prefixes: Iterable[str]) -> tuple[str, ...]:
+    folders = set(prefixes)
+    with_parents = {parent for folder in folders for parent in _list_parents(folder)}
+    managed = (read_rule(rule.rule) for rule in rules)
     return tuple(
-        one.rule_id
-        for one in own
-        if one is not None and (one.prefix in above or not asked.isdisjoint(_folders(one.prefix)))
+        rule.rule_id
+        for rule in managed
+        if rule is not None
+        and (rule.prefix in with_parents or not folders.isdisjoint(_list_parents(rule.prefix)))
     )
 
 
-def _unread(problem: str) -> str:
+def _make_unreadable_note(problem: str) -> str:
     return (
         f"lifecycle rules of ci3's may stand on this, and could not be looked for: {problem}. By "
         "one that stands S3 deletes at midnight UTC what comes back. Take away those whose ID "
@@ -71,17 +75,17 @@ def _unread(problem: str) -> str:
     )
 
 
-def _left_alone(rules: Iterable[RuleText]) -> str:
-    """Name those that only look like ours: whoever has changed them may have had a reason."""
-    odd = [one.rule_id for one in rules if only_looks_ours(one.rule)]
-    if not odd:
+def _make_edited_note(rules: Iterable[RuleText]) -> str:
+    """Return a note about edited rules that have an ID of ci3: they are not removed."""
+    edited = [rule.rule_id for rule in rules if only_looks_ours(rule.rule)]
+    if not edited:
         return ""
     return (
-        f"{counted(len(odd), 'lifecycle rule')} called as if it were ci3's, and not as ci3 writes "
-        f"it, is left alone, and may delete what comes back: {listed(odd, RULES_SHOWN)}"
+        f"{counted(len(edited), 'lifecycle rule')} called as if it were ci3's, and not as ci3 "
+        f"writes it, is left alone, and may delete what comes back: {listed(edited, RULES_SHOWN)}"
     )
 
 
-def _folders(prefix: str) -> Iterable[str]:
-    """Give a folder and all that it is in."""
+def _list_parents(prefix: str) -> Iterable[str]:
+    """Return a folder and its parents."""
     return accumulate(re.findall("[^/]*/", prefix))

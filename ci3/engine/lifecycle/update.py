@@ -1,7 +1,8 @@
-"""Changes a bucket's lifecycle configuration: read again, written, read again and compared.
+"""Update a bucket's lifecycle configuration: read, write, read again and compare.
 
-S3 replaces the whole of it, and knows no condition: what another writes between the last reading
-and the write is lost. So that time is as short as can be, and what stands there afterwards counts.
+S3 replaces the whole configuration and supports no conditional write: what another writer writes
+between the read and the write is lost. That interval is kept short, and the configuration after
+the write decides about success.
 """
 
 from collections import Counter
@@ -21,17 +22,17 @@ from ci3.core.lifecycle.rule import ExpiryRule, read_rule
 from ci3.errors import AccessError
 
 READING_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Pauses before a configuration is read again that does not show yet what was written."""
+"""Pauses between reads of a configuration that does not show the write yet."""
 
 Begin = Callable[[LifecycleReading], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a change came to.
+    """The result of an update; `before` is the configuration right before it.
 
-    `before` is what stood there right before. With a `problem` not all is as it was to be; where
-    it `is_refused`, what stood there before stands for certain.
+    With a `problem` the configuration is not as intended. With `is_rejected` it is certainly still
+    the one before.
     """
 
     before: LifecycleReading
@@ -41,7 +42,7 @@ class Change:
 
 @dataclass(slots=True, kw_only=True)
 class LifecycleChanger:
-    """Makes changes, one after another."""
+    """Updates the lifecycle configuration of a bucket."""
 
     reader: BucketReader
     sleep: Callable[[float], None]
@@ -55,25 +56,28 @@ class LifecycleChanger:
         add: Sequence[ExpiryRule] = (),
         begin: Begin = lambda _before: None,
     ) -> Change:
-        """Take rules of ours away, by ID, and put others in; all else stays byte for byte.
+        """Remove managed rules by ID and add others; everything else stays byte for byte.
 
-        None of ours is left for the prefixes to `spare`, also where one was taken away and shows
-        again: S3 may answer with an older configuration for a while. `begin` is told what stands
-        there right before it is written. Raises AccessError where it can't be read; what comes of
-        the write is told in the answer.
+        No managed rule is left for `cleared_prefixes`, even if one that was removed appears again:
+        S3 may return an older configuration for a while. `before_write` is called with the current
+        configuration right before the write. Raises AccessError where it can't be read; problems of
+        the write are in the result.
         """
         writer = self._open_writer()
         before = self.reader.read_lifecycle()
-        ours = [
-            one
-            for one in before.text.rules
-            if (own := read_rule(one.rule)) and (own.rule_id in remove or own.prefix in spare)
+        replaced = [
+            rule
+            for rule in before.text.rules
+            if (managed := read_rule(rule.rule))
+            and (managed.rule_id in remove or managed.prefix in spare)
         ]
-        there = {one.rule_id for one in before.text.rules} - {one.rule_id for one in ours}
-        if taken := [one.rule_id for one in add if one.rule_id in there]:
-            problem = f"there is a rule {taken[0]} already"
+        remaining_ids = {rule.rule_id for rule in before.text.rules} - {
+            rule.rule_id for rule in replaced
+        }
+        if conflicts := [rule.rule_id for rule in add if rule.rule_id in remaining_ids]:
+            problem = f"there is a rule {conflicts[0]} already"
             return Change(before=before, problem=problem, is_refused=True)
-        raw = spliced(before.text, ours, add)
+        raw = spliced(before.text, replaced, add)
         expected = read_configuration(raw)
         if len(expected.rules) > MAXIMUM_RULES:
             problem = f"a bucket has room for {MAXIMUM_RULES:,} lifecycle rules"
@@ -82,47 +86,59 @@ class LifecycleChanger:
             return Change(before=before)
         begin(before)
         written = writer.write(raw, before.transition_minimum)
-        problem = self._look(before, expected, written, [one.rule_id for one in ours])
+        problem = self._verify(before, expected, written, [rule.rule_id for rule in replaced])
         return Change(before=before, problem=problem, is_refused=written.is_refused)
 
     def put_back(self, before: LifecycleReading, added: Sequence[ExpiryRule]) -> str:
-        """Put a saved configuration back, byte for byte, or say why that was not done.
+        """Restore a saved configuration byte for byte; return a problem, or "".
 
-        Where somebody else has written since, only what was added is taken out of it. Where
-        nothing of it shows it is put back all the same: what was written may show late. What was
-        added is known by its ID, whatever has become of the rest of it.
+        Added rules are recognized by their ID, even if they were edited. "Rest" is the current
+        configuration without them:
+
+        | added rules found | rest equals saved | written                                         |
+        |-------------------|-------------------|-------------------------------------------------|
+        | no                | yes               | saved configuration: added rules may show later |
+        | no                | no                | nothing: another writer has written since       |
+        | yes               | yes               | saved configuration                             |
+        | yes               | no                | rest, with the changes of another writer        |
+
+        In rows two and four, new rules for the same folders under other IDs are a problem.
         """
-        ids = {one.rule_id for one in added}
+        ids = {rule.rule_id for rule in added}
         try:
             now = self.reader.read_lifecycle()
-            ours = [one for one in now.text.rules if one.rule_id in ids]
-            left = read_configuration(spliced(now.text, ours, ()))
-            is_as_before = left.meanings == before.text.meanings
-            if not ours and not is_as_before:
-                return _like(added, now.text, before.text)
-            goal = before.text if is_as_before else left
+            found = [rule for rule in now.text.rules if rule.rule_id in ids]
+            rest = read_configuration(spliced(now.text, found, ()))
+            is_rest_saved = rest.meanings == before.text.meanings
+            if not found and not is_rest_saved:
+                return _find_similar_rules(added, now.text, before.text)
+            goal = before.text if is_rest_saved else rest
             written = self._open_writer().write(goal.raw, before.transition_minimum)
-            if not ours:
+            if not found:
                 return written.problem
-            problem = self._look(now, goal, written, [one.rule_id for one in ours])
-            return problem or _like(added, left, before.text)
+            problem = self._verify(now, goal, written, [rule.rule_id for rule in found])
+            return problem or _find_similar_rules(added, rest, before.text)
         except AccessError as exc:
             return exc.message
 
     def check(self, rules: Collection[str]) -> str:
-        """Say whether rules that were written stand yet, or what became of them."""
-        standing = {one.rule_id for one in self.reader.read_lifecycle().text.rules}
-        lacking = len(set(rules) - standing)
-        return _overtaken(f"{counted(lacking, 'rule')} of ci3's not there") if lacking else ""
+        """Return a problem if rules that were written no longer exist, or ""."""
+        existing = {rule.rule_id for rule in self.reader.read_lifecycle().text.rules}
+        missing = len(set(rules) - existing)
+        return (
+            _overwritten_problem(f"{counted(missing, 'rule')} of ci3's not there")
+            if missing
+            else ""
+        )
 
-    def _look(
+    def _verify(
         self,
         before: LifecycleReading,
         expected: ConfigurationText,
         written: Written,
         removed: Sequence[str],
     ) -> str:
-        """Read what stands there now, and say what is wrong with it, if anything is."""
+        """Read the configuration after a write; return a problem, or ""."""
         if written.is_refused:
             return written.problem
         try:
@@ -130,16 +146,16 @@ class LifecycleChanger:
         except AccessError as exc:
             return f"what was written could not be read again: {exc.message}"
         if after.text.meanings == expected.meanings:
-            was, now = before.transition_minimum, after.transition_minimum
-            if was and now != was and expected.rules:
-                return f"TransitionDefaultMinimumObjectSize was {was}, is {now or 'none'}"
+            old, new = before.transition_minimum, after.transition_minimum
+            if old and new != old and expected.rules:
+                return f"TransitionDefaultMinimumObjectSize was {old}, is {new or 'none'}"
             return ""
         if after.text.meanings == before.text.meanings:
             return written.problem or "S3 took what was written, and does not show it"
-        return self._lost(after, expected, removed)
+        return self._describe_lost_changes(after, expected, removed)
 
     def _read_until_changed(self, before: LifecycleReading) -> LifecycleReading:
-        """Read until something else shows than what stood there before."""
+        """Read until the configuration differs from the one before, or the pauses are used up."""
         for pause in READING_PAUSES_SECONDS:
             after = self.reader.read_lifecycle()
             if after.text.meanings != before.text.meanings:
@@ -147,56 +163,58 @@ class LifecycleChanger:
             self.sleep(pause)
         return self.reader.read_lifecycle()
 
-    def _lost(
+    def _describe_lost_changes(
         self, after: LifecycleReading, expected: ConfigurationText, removed: Sequence[str]
     ) -> str:
-        """Say what another writer has undone; what they did besides is theirs, and fine."""
-        lacking = _own_meanings(expected) - _own_meanings(after.text)
-        back = [one.rule_id for one in after.text.rules if one.rule_id in removed]
-        if not lacking and not back:
+        """Return what another writer has undone, or ""; their other changes are no problem."""
+        missing = _managed_meanings(expected) - _managed_meanings(after.text)
+        reappeared = [rule.rule_id for rule in after.text.rules if rule.rule_id in removed]
+        if not missing and not reappeared:
             return ""
-        told = []
-        if lacking:
-            told.append(f"{counted(lacking.total(), 'rule')} of ci3's not there")
-        if back:
-            told.append(f"{counted(len(back), 'rule')} there again that ci3 took away")
-        return _overtaken(", ".join(told))
+        problems = []
+        if missing:
+            problems.append(f"{counted(missing.total(), 'rule')} of ci3's not there")
+        if reappeared:
+            problems.append(f"{counted(len(reappeared), 'rule')} there again that ci3 took away")
+        return _overwritten_problem(", ".join(problems))
 
     def _open_writer(self) -> LifecycleWriter:
         self._writer = self._writer or self.reader.open_lifecycle_writer()
         return self._writer
 
 
-def _overtaken(what: str) -> str:
+def _overwritten_problem(loss: str) -> str:
     return (
-        f"somebody else wrote the bucket's lifecycle rules at the same time: {what}. Look at them, "
+        f"somebody else wrote the bucket's lifecycle rules at the same time: {loss}. Look at them, "
         "and run again"
     )
 
 
-def _like(added: Iterable[ExpiryRule], now: ConfigurationText, before: ConfigurationText) -> str:
-    """Say which rules that came since are for the folders of what was added, under other IDs."""
-    folders = {one.prefix.removesuffix("/") for one in added}
+def _find_similar_rules(
+    added: Iterable[ExpiryRule], now: ConfigurationText, before: ConfigurationText
+) -> str:
+    """Return a problem if there are new rules, under other IDs, for the folders of added rules."""
+    folders = {rule.prefix.removesuffix("/") for rule in added}
     likely = [
-        one.rule_id
-        for one in now.rules
-        if one.rule.meaning not in before.meanings and one.prefix.removesuffix("/") in folders
+        rule.rule_id
+        for rule in now.rules
+        if rule.rule.meaning not in before.meanings and rule.prefix.removesuffix("/") in folders
     ]
     return f"rules for the same folders are new: {', '.join(likely)}" if likely else ""
 
 
-def is_ours(one: RuleText) -> bool:
-    """Say whether a rule is exactly one that ci3 writes."""
-    return read_rule(one.rule) is not None
+def is_ours(rule: RuleText) -> bool:
+    """Return whether a rule is exactly one that ci3 writes."""
+    return read_rule(rule.rule) is not None
 
 
 def spliced(
-    text: ConfigurationText, doomed: Iterable[RuleText], added: Sequence[ExpiryRule]
+    text: ConfigurationText, removed: Iterable[RuleText], added: Sequence[ExpiryRule]
 ) -> bytes:
-    """Cut rules out of a configuration, and put others in."""
-    rest = read_configuration(text.without(doomed) if text.raw else b"")
-    return rest.with_rules(one.elements for one in added) if added else rest.raw
+    """Return the configuration without some rules and with others."""
+    remaining = read_configuration(text.without(removed) if text.raw else b"")
+    return remaining.with_rules(rule.elements for rule in added) if added else remaining.raw
 
 
-def _own_meanings(text: ConfigurationText) -> Counter[tuple[object, ...]]:
-    return Counter(one.rule.meaning for one in text.rules if is_ours(one))
+def _managed_meanings(text: ConfigurationText) -> Counter[tuple[object, ...]]:
+    return Counter(rule.rule.meaning for rule in text.rules if is_ours(rule))

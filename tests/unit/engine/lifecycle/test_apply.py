@@ -1,0 +1,44 @@
+"""The outcome that the journal gets when new rules are rolled back."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ci3.aws.lifecycle.document import LifecycleReading
+from ci3.core.lifecycle.configuration import ConfigurationText
+from ci3.engine.lifecycle.apply import Expiry
+
+
+@pytest.mark.parametrize(
+    ("is_write_begun", "rollback_problem", "outcome"),
+    [(False, "", "not-written"), (True, "", "put-back"), (True, "S3 is down", "unknown")],
+)
+def test_journal_records_the_result_of_a_roll_back(
+    monkeypatch: pytest.MonkeyPatch, is_write_begun: bool, rollback_problem: str, outcome: str
+) -> None:
+    recorded: list[str] = []
+    anything: Any = SimpleNamespace()
+    expiry = Expiry(
+        reader=anything,
+        gate=anything,
+        journal=anything,
+        progress=anything,
+        sleep=lambda _: None,
+        clock=anything,
+        prefix="",
+        keeps_versions=False,
+        concurrency=1,
+    )
+    monkeypatch.setattr(
+        Expiry, "_record_outcome", lambda _self, outcome, _message: recorded.append(outcome)
+    )
+    expiry._is_journaled = True
+    expiry._before = LifecycleReading(text=ConfigurationText()) if is_write_begun else None
+    expiry._updater = SimpleNamespace(put_back=lambda *_: rollback_problem)
+
+    problem = expiry._roll_back("it failed")
+
+    assert recorded == [outcome]
+    assert problem.startswith("it failed")
+    assert rollback_problem in problem

@@ -1,0 +1,82 @@
+"""Rolling a lifecycle configuration back: what is written in each case."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from ci3.aws.lifecycle.document import LifecycleReading, Written
+from ci3.core.lifecycle.configuration import read_configuration
+from ci3.engine.lifecycle.update import LifecycleChanger, spliced
+from tests.support.s3.lifecycle_texts import foreign_rule, rule_for, whole
+
+if TYPE_CHECKING:
+    from ci3.aws.bucket import BucketReader
+
+ADDED = (rule_for("a/"), rule_for("b/"))
+SAVED = whole(foreign_rule())
+OTHERS = whole(foreign_rule() + foreign_rule("cache", "cache/"))
+
+
+def with_added(raw: bytes) -> bytes:
+    return spliced(read_configuration(raw), (), ADDED)
+
+
+@dataclass
+class MemoryBucket:
+    """A bucket's lifecycle configuration in memory; it is its own writer."""
+
+    raw: bytes
+    writes: list[bytes] = field(default_factory=list)
+
+    def read_lifecycle(self) -> LifecycleReading:
+        return LifecycleReading(text=read_configuration(self.raw))
+
+    def open_lifecycle_writer(self) -> "MemoryBucket":
+        return self
+
+    def write(self, raw: bytes, _transition_minimum: str) -> Written:
+        self.raw = raw
+        self.writes.append(raw)
+        return Written()
+
+
+def roll_back(bucket: MemoryBucket) -> str:
+    saved = LifecycleReading(text=read_configuration(SAVED))
+    reader = cast("BucketReader", bucket)
+    return LifecycleChanger(reader=reader, sleep=lambda _: None).put_back(saved, ADDED)
+
+
+@pytest.mark.parametrize(
+    ("current", "writes"),
+    [
+        pytest.param(SAVED, [SAVED], id="no added rules, rest equals saved"),
+        pytest.param(OTHERS, [], id="no added rules, rest differs"),
+        pytest.param(with_added(SAVED), [SAVED], id="added rules, rest equals saved"),
+        pytest.param(with_added(OTHERS), [OTHERS], id="added rules, rest differs"),
+    ],
+)
+def test_roll_back_writes_what_the_table_says(current: bytes, writes: list[bytes]) -> None:
+    bucket = MemoryBucket(current)
+    assert roll_back(bucket) == ""
+    assert bucket.writes == writes
+
+
+def test_saved_configuration_is_restored_byte_for_byte() -> None:
+    bucket = MemoryBucket(with_added(SAVED).replace(b"</Rule>", b"</Rule>\n"))
+    assert roll_back(bucket) == ""
+    assert bucket.raw == SAVED
+
+
+def test_edited_rule_is_recognized_by_its_id() -> None:
+    bucket = MemoryBucket(with_added(SAVED).replace(b">20<", b">99<"))
+    assert roll_back(bucket) == ""
+    assert bucket.raw == SAVED
+
+
+@pytest.mark.parametrize("added", [False, True])
+def test_new_rule_under_another_id_for_the_same_folder_is_a_problem(added: bool) -> None:
+    current = whole(foreign_rule() + foreign_rule("copy", "a/"))
+    bucket = MemoryBucket(with_added(current) if added else current)
+    assert "copy" in roll_back(bucket)
+    assert bucket.raw == current
