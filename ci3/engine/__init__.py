@@ -5,6 +5,6 @@ each object.
 
 May import: `ci3.aws`, `ci3.core` and the layers below them. Sub-packages import downward only:
 restore > deletion, lifecycle, doctor > gate, inventory, journal > workers.
-Start reading: `deletion.objects` (a deletion from begin to end), `gate` (the last check before a
+Start reading: `deletion.objects` (a deletion from start to end), `gate` (the last check before a
 request), `inventory.listing`.
 """

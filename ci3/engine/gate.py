@@ -1,4 +1,4 @@
-"""The last gate before a request that deletes: what no plan allows does not go out."""
+"""The last check before a delete request: refuse everything that no plan allows."""
 
 from collections.abc import Iterable, Sequence, Set
 from threading import Lock
@@ -11,11 +11,11 @@ from ci3.errors import GateError
 
 
 class Gate:
-    """Knows the doomed deployments of one plan and lets nothing else pass, and no more of them.
+    """Approves deletions of the deployments that one plan deletes, and of nothing else.
 
-    What may pass is bounded by what the plan names, and by the limits that the user set;
-    `found_count` is how many deployments there are, for a limit that is a percentage. Either
-    objects may pass or, with `names_versions`, versions that are named by id: never both.
+    Limited to what the plan lists and to the user's limits; `deployment_count` is the number of all
+    deployments, for a limit that is a percentage. Either objects are approved or, with
+    `is_by_version`, versions named by ID: never both.
     """
 
     def __init__(
@@ -28,80 +28,94 @@ class Gate:
         names_versions: bool = False,
     ) -> None:
         deployments = [decision.deployment for decision in doomed if decision.is_delete]
-        for one in deployments:
-            is_its_folder = f"/{one.prefix}".endswith(f"/{one.name}/")
-            if not one.name or "/" in one.name or not is_its_folder:
-                raise GateError(f"{one.prefix!r} is not the folder of a deployment {one.name!r}")
-            if not one.is_whole:
-                raise GateError(f"{one.name!r} was never listed in full")
-            if names_versions is not (one.versions is not None):
-                raise GateError(f"it is not clear whether the versions of {one.name!r} go")
-        free = [one for one in deployments if not any(pin.holds(one.name) for pin in pins)]
-        self._names_versions = names_versions
-        self._left = {one.prefix: one.deletion_count for one in free}
-        self._bytes_left = {one.prefix: one.deletion_bytes for one in free}
+        for deployment in deployments:
+            is_its_folder = f"/{deployment.prefix}".endswith(f"/{deployment.name}/")
+            if not deployment.name or "/" in deployment.name or not is_its_folder:
+                raise GateError(
+                    f"{deployment.prefix!r} is not the folder of a deployment {deployment.name!r}"
+                )
+            if not deployment.is_whole:
+                raise GateError(f"{deployment.name!r} was never listed in full")
+            if names_versions is not (deployment.versions is not None):
+                raise GateError(f"it is not clear whether the versions of {deployment.name!r} go")
+        unpinned = [
+            deployment
+            for deployment in deployments
+            if not any(pin.holds(deployment.name) for pin in pins)
+        ]
+        self._is_by_version = names_versions
+        self._remaining_counts = {
+            deployment.prefix: deployment.deletion_count for deployment in unpinned
+        }
+        self._remaining_bytes = {
+            deployment.prefix: deployment.deletion_bytes for deployment in unpinned
+        }
         self._limits = limits or Limits()
-        self._found_count = max(found_count, len(deployments))
-        self._begun: set[str] = set()
-        self._passed_bytes = 0
+        self._deployment_count = max(found_count, len(deployments))
+        self._approved_prefixes: set[str] = set()
+        self._approved_bytes = 0
         self._lock = Lock()
 
     def check(self, parts: Iterable[tuple[str, Sequence[StoredObject]]]) -> None:
-        """Let a batch pass, prefix by prefix, or raise GateError before anything is sent.
+        """Approve a batch, prefix by prefix, or raise GateError before anything is sent.
 
-        Each object passes once: what is sent again after an answer does not come here again.
+        Each object is approved once; a retried request does not call this again.
         """
-        if self._names_versions:
+        if self._is_by_version:
             raise GateError("objects were to be deleted without their versions' ids")
         with self._lock:
             for prefix, objects in parts:
-                self._check_part(prefix, objects)
+                self._approve_part(prefix, objects)
 
     def check_versions(
         self, prefix: str, versions: Sequence[StoredVersion], listed: Set[tuple[str, str]]
     ) -> None:
-        """Let versions of one prefix pass, each once, or raise GateError before anything is sent.
+        """Approve versions of one prefix, each once, or raise GateError before anything is sent.
 
-        `listed` are the keys and version ids that a listing of this deployment showed.
+        `listed` are the keys and version IDs in a listing of this deployment.
         """
-        if not self._names_versions:
+        if not self._is_by_version:
             raise GateError("versions were to be deleted, and the plan leaves them")
-        for one in versions:
-            if not one.version_id or (one.key, one.version_id) not in listed:
-                raise GateError(f"{one.key!r} has no version {one.version_id!r} under {prefix!r}")
+        for version in versions:
+            if not version.version_id or (version.key, version.version_id) not in listed:
+                raise GateError(
+                    f"{version.key!r} has no version {version.version_id!r} under {prefix!r}"
+                )
         with self._lock:
-            self._check_part(prefix, versions)
+            self._approve_part(prefix, versions)
 
     def check_rule(self, prefix: str) -> None:
-        """Let a rule for all of one prefix pass, once, or raise GateError before it is written."""
-        if self._names_versions:
+        """Approve a rule for one whole prefix, once, or raise GateError before it is written."""
+        if self._is_by_version:
             raise GateError("a rule was to delete objects, and their versions were to go by id")
         with self._lock:
-            if prefix not in self._left or prefix in self._begun:
+            if prefix not in self._remaining_counts or prefix in self._approved_prefixes:
                 raise GateError(f"{prefix!r} is not doomed by this plan, or has begun to go")
-            size_bytes = self._bytes_left[prefix]
-            self._left[prefix] = self._bytes_left[prefix] = 0
-            self._pass(prefix, size_bytes)
+            size_bytes = self._remaining_bytes[prefix]
+            self._remaining_counts[prefix] = self._remaining_bytes[prefix] = 0
+            self._count_approved(prefix, size_bytes)
 
-    def _check_part(self, prefix: str, objects: Sequence[StoredObject | StoredVersion]) -> None:
-        if prefix not in self._left:
+    def _approve_part(self, prefix: str, objects: Sequence[StoredObject | StoredVersion]) -> None:
+        if prefix not in self._remaining_counts:
             raise GateError(f"{prefix!r} is not doomed by this plan")
         for key in [stored.key for stored in objects]:
             if not key.startswith(prefix):
                 raise GateError(f"{key!r} is outside {prefix!r}")
         size_bytes = sum([stored.size_bytes for stored in objects])
-        self._left[prefix] -= len(objects)
-        self._bytes_left[prefix] -= size_bytes
-        if self._left[prefix] < 0 or self._bytes_left[prefix] < 0:
+        self._remaining_counts[prefix] -= len(objects)
+        self._remaining_bytes[prefix] -= size_bytes
+        if self._remaining_counts[prefix] < 0 or self._remaining_bytes[prefix] < 0:
             raise GateError(f"{prefix!r} has more in it than the plan names")
-        self._pass(prefix, size_bytes)
+        self._count_approved(prefix, size_bytes)
 
-    def _pass(self, prefix: str, size_bytes: int) -> None:
-        """Count what passes, and hold it against the limits."""
-        self._begun.add(prefix)
-        self._passed_bytes += size_bytes
-        most, most_bytes = self._limits.max_delete, self._limits.max_delete_bytes
-        if most is not None and not most.allows(len(self._begun), self._found_count):
-            raise GateError(f"max-delete allows {most}, and this is one deployment more")
-        if most_bytes is not None and self._passed_bytes > most_bytes.size_bytes:
-            raise GateError(f"max-delete-bytes allows {most_bytes}, and this is more")
+    def _count_approved(self, prefix: str, size_bytes: int) -> None:
+        """Count what is approved, and check it against the limits."""
+        self._approved_prefixes.add(prefix)
+        self._approved_bytes += size_bytes
+        max_count, max_bytes = self._limits.max_delete, self._limits.max_delete_bytes
+        if max_count is not None and not max_count.allows(
+            len(self._approved_prefixes), self._deployment_count
+        ):
+            raise GateError(f"max-delete allows {max_count}, and this is one deployment more")
+        if max_bytes is not None and self._approved_bytes > max_bytes.size_bytes:
+            raise GateError(f"max-delete-bytes allows {max_bytes}, and this is more")

@@ -1,4 +1,4 @@
-"""The first level under a prefix: which folders can be deployments, and what is beside them."""
+"""List the first level under a prefix: folders that can be deployments, and everything else."""
 
 import re
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from ci3.errors import ListingError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folders:
-    """The first level under `prefix`: names that can be deployments, and what stands beside them.
+    """The first level under `prefix`: names that can be deployments, and ignored entries.
 
-    `borders` are keys in order, each behind one folder or file and before the next. `is_sorted`
-    says whether this S3 gave the folders in the order of S3.
+    `boundaries` are sorted keys, each after one folder or file and before the next. `is_sorted` is
+    true if this S3 listed the folders in S3's order.
     """
 
     prefix: str
@@ -29,29 +29,29 @@ class Folders:
 def find_folders(
     bucket: BucketReader, prefix: str, match: re.Pattern[str] | None = None
 ) -> Folders:
-    """List the names of a prefix's folders, and what else stands beside them."""
+    """List the folders under a prefix, and what else is at that level."""
     files: list[StoredObject] = []
     folders: list[str] = []
     for page in bucket.list_pages(prefix, delimiter="/"):
         files += page.objects
         folders += page.folders
-    sorting = {folder: _sort_out(bucket, prefix, folder, match) for folder in folders}
+    classified = {folder: _classify_folder(bucket, prefix, folder, match) for folder in folders}
     return Folders(
         prefix=prefix,
-        names=tuple(name for name, why in sorting.values() if not why),
+        names=tuple(name for name, reason in classified.values() if not reason),
         ignored=(
-            *(_outside(stored, prefix) for stored in files),
-            *(Ignored(name=name, reason=why) for name, why in sorting.values() if why),
+            *(_ignore_file(stored, prefix) for stored in files),
+            *(Ignored(name=name, reason=reason) for name, reason in classified.values() if reason),
         ),
-        borders=tuple(sorted([*(one.key for one in files), *map(end_of, sorting)])),
+        borders=tuple(sorted([*(stored.key for stored in files), *map(end_of, classified)])),
         is_sorted=is_sorted(folders),
     )
 
 
-def _sort_out(
+def _classify_folder(
     bucket: BucketReader, prefix: str, folder: str, match: re.Pattern[str] | None
 ) -> tuple[str, str]:
-    """Give a folder's name, and why it can be no deployment, or nothing."""
+    """Return a folder's name, and the reason why it can't be a deployment, or ""."""
     name = folder.removeprefix(prefix).removesuffix("/")
     if "/" in name:
         raise ListingError(
@@ -67,7 +67,7 @@ def _sort_out(
     return name, ""
 
 
-def _outside(stored: StoredObject, prefix: str) -> Ignored:
+def _ignore_file(stored: StoredObject, prefix: str) -> Ignored:
     if stored.key == prefix:
         return Ignored(name=stored.key, reason="the folder's own marker")
     return Ignored(name=stored.key.removeprefix(prefix), reason="a file outside every deployment")

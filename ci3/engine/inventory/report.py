@@ -1,7 +1,7 @@
-"""Takes an inventory with an S3 Inventory report's help: what it says is held against what is live.
+"""Take an inventory with the help of an S3 Inventory report.
 
-Which folders there are is always listed. Of those that the report has, its rows say what is in
-them, until something is to be deleted on their account; the others are listed in full.
+The folders are always listed. The content of those in the report is taken from its rows, until
+something is to be deleted because of it; all others are listed fully.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ CHECKSUM_LIMIT_BYTES = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a report says of deployments, by name."""
+    """The deployments in an inventory report, by name."""
 
     place: ReportPlace
     made_at: datetime
@@ -48,157 +48,167 @@ class Report:
 
 
 Reports = dict[tuple[ReportPlace, Scope], Report]
-"""Those that were read, each as the deployments of one scope."""
+"""Reports that were read, by location and scope."""
 
 
 def take_reported_inventory(
-    bucket: BucketReader, scope: Scope, place: ReportPlace, reports: Reports, progress: Progress
+    bucket: BucketReader, scope: Scope, location: ReportPlace, reports: Reports, progress: Progress
 ) -> tuple[Inventory, Folders]:
-    """List the folders, and in full those that the report does not have; believe it of the others.
+    """List the folders, and fully list those that the report does not have.
 
-    The report is read unless it is among `reports`, where it then is: for a later plan of the same
-    run only the folders are listed anew. Raises RefusedError where it has nothing of what there is,
-    and as `read_report` does.
+    The report is read unless `reports` has it already, to which it is added: for a later plan of
+    the same run only the folders are listed again. Raises RefusedError where the report has none of
+    the folders, and the errors of `read_report`.
     """
-    found = _without_reports(find_folders(bucket, scope.prefix, scope.match), bucket, place)
-    if (place, scope) not in reports:
-        reports[place, scope] = read_report(bucket, place, scope, found.names, progress)
-    report = reports[place, scope]
-    lacking = tuple(name for name in found.names if name not in report.deployments)
-    if found.names and len(lacking) == len(found.names):
+    folders = _exclude_report_folder(
+        find_folders(bucket, scope.prefix, scope.match), bucket, location
+    )
+    if (location, scope) not in reports:
+        reports[location, scope] = read_report(bucket, location, scope, folders.names, progress)
+    report = reports[location, scope]
+    missing = tuple(name for name in folders.names if name not in report.deployments)
+    if folders.names and len(missing) == len(folders.names):
         raise RefusedError(
             f"{report.place.url} has nothing under s3://{bucket.bucket}/{scope.prefix} of the "
-            f"{counted(len(found.names), 'deployment')} there",
+            f"{counted(len(folders.names), 'deployment')} there",
             f"Check the prefix of the inventory configuration. {NOTHING_PLANNED}",
         )
-    listed, holes = list_whole(bucket, scope, replace(found, names=lacking), progress)
-    reported = (report.deployments[name] for name in found.names if name in report.deployments)
+    listed, holes = list_whole(bucket, scope, replace(folders, names=missing), progress)
+    reported = (report.deployments[name] for name in folders.names if name in report.deployments)
     inventory = Inventory(
-        deployments=tuple(sorted((*listed, *reported), key=lambda one: one.name)),
-        ignored=found.ignored,
+        deployments=tuple(sorted((*listed, *reported), key=lambda deployment: deployment.name)),
+        ignored=folders.ignored,
         holes=holes,
-        report=ReportUsed(url=report.place.url, made_at=report.made_at, lacking_count=len(lacking)),
+        report=ReportUsed(url=report.place.url, made_at=report.made_at, lacking_count=len(missing)),
     )
-    return inventory, found
+    return inventory, folders
 
 
-def _without_reports(found: Folders, bucket: BucketReader, place: ReportPlace) -> Folders:
-    """Leave out the folder that the reports are delivered to, where it is among the deployments."""
-    own = folder_under(place.key, found.prefix) if place.bucket == bucket.bucket else ""
-    if own not in found.names:
-        return found
+def _exclude_report_folder(
+    folders: Folders, bucket: BucketReader, location: ReportPlace
+) -> Folders:
+    """Exclude the folder that the reports are delivered to."""
+    report_folder = (
+        folder_under(location.key, folders.prefix) if location.bucket == bucket.bucket else ""
+    )
+    if report_folder not in folders.names:
+        return folders
     return replace(
-        found,
-        names=tuple(name for name in found.names if name != own),
-        ignored=(*found.ignored, Ignored(name=f"{own}/", reason="where inventory reports are")),
+        folders,
+        names=tuple(name for name in folders.names if name != report_folder),
+        ignored=(
+            *folders.ignored,
+            Ignored(name=f"{report_folder}/", reason="where inventory reports are"),
+        ),
     )
 
 
 def read_report(
     bucket: BucketReader,
-    place: ReportPlace,
+    location: ReportPlace,
     scope: Scope,
     names: Collection[str],
     progress: Progress,
 ) -> Report:
-    """Read what a report says of the named deployments of a bucket.
+    """Read what a report has about the named deployments of a bucket.
 
-    Raises RefusedError for a report that can't tell of them, SettingsError where what reads it is
-    not installed, and AccessError where it can't be read, or is not whole and unchanged.
+    Raises RefusedError for a report that does not cover them, SettingsError where its reader is not
+    installed, and AccessError or ListingError where it can't be read, is incomplete or was changed.
     """
-    reports = bucket if place.bucket == bucket.bucket else bucket.beside(place.bucket)
-    place = _newest(reports, place) if place.is_folder else place
-    manifest = read_manifest(_checked_manifest(reports, place), place.url)
-    refuse_unfit(manifest, place, bucket.bucket)
+    report_bucket = bucket if location.bucket == bucket.bucket else bucket.beside(location.bucket)
+    location = _find_newest(report_bucket, location) if location.is_folder else location
+    manifest = read_manifest(_read_manifest(report_bucket, location), location.url)
+    refuse_unfit(manifest, location, bucket.bucket)
     if manifest.format is ReportFormat.PARQUET:
-        refuse_without_pyarrow(place.url)
+        refuse_without_pyarrow(location.url)
     tallies = Tallies(scope.prefix, names, scope.required_file)
     progress.begin("Reading the inventory report", len(manifest.files))
     try:
-        for one in manifest.files:
-            for rows in _rows(reports, manifest, one):
+        for file in manifest.files:
+            for rows in _read_rows(report_bucket, manifest, file):
                 tallies.add(rows)
                 progress.beat()
             progress.advance(1)
     finally:
         progress.end()
-    return Report(place=place, made_at=manifest.made_at, deployments=tallies.describe())
+    return Report(place=location, made_at=manifest.made_at, deployments=tallies.describe())
 
 
-def _newest(reports: BucketReader, place: ReportPlace) -> ReportPlace:
-    """Find the newest report of a folder that has been delivered whole."""
-    folders = [one for page in reports.list_pages(place.key, delimiter="/") for one in page.folders]
-    for one in place.dated(folders):
-        keys = reports.list_keys(one.key.removesuffix(".json"))
-        if one.key in keys and one.checksum_key in keys:
-            return one
+def _find_newest(report_bucket: BucketReader, location: ReportPlace) -> ReportPlace:
+    """Return the newest report of a folder that was delivered completely."""
+    pages = report_bucket.list_pages(location.key, delimiter="/")
+    folders = [folder for page in pages for folder in page.folders]
+    for dated in location.dated(folders):
+        keys = report_bucket.list_keys(dated.key.removesuffix(".json"))
+        if dated.key in keys and dated.checksum_key in keys:
+            return dated
     raise AccessError(
-        f"{place.url} has no report in it that was delivered whole",
+        f"{location.url} has no report in it that was delivered whole",
         "Name the folder of an inventory configuration, which has folders such as "
         f"2026-11-24T01-00Z/ in it. {NOTHING_PLANNED}",
     )
 
 
-def _checked_manifest(reports: BucketReader, place: ReportPlace) -> bytes:
-    """Read the manifest, and hold it against the MD5 that is delivered with it."""
-    content = reports.read_whole(place.key, MANIFEST_LIMIT_BYTES)
+def _read_manifest(report_bucket: BucketReader, location: ReportPlace) -> bytes:
+    """Read the manifest, and compare it with the MD5 that is delivered with it."""
+    content = report_bucket.read_whole(location.key, MANIFEST_LIMIT_BYTES)
     try:
-        written = reports.read_whole(place.checksum_key, CHECKSUM_LIMIT_BYTES)
+        checksum = report_bucket.read_whole(location.checksum_key, CHECKSUM_LIMIT_BYTES)
     except AccessError as exc:
         raise type(exc)(
-            f"{place.url} has no checksum that can be read: {exc.message}",
+            f"{location.url} has no checksum that can be read: {exc.message}",
             "S3 may still be delivering it, or this identity may not read it: name an earlier "
             f"report, or wait. {NOTHING_PLANNED}",
         ) from exc
-    if written.strip().lower().decode("ascii", "replace") != _md5(content).hexdigest():
+    if checksum.strip().lower().decode("ascii", "replace") != _md5(content).hexdigest():
         raise ListingError(
-            f"{place.url} is not what its manifest.checksum says",
+            f"{location.url} is not what its manifest.checksum says",
             f"S3 may be delivering another: name an earlier report, or wait. {NOTHING_PLANNED}",
         )
     return content
 
 
-def _rows(
-    reports: BucketReader, manifest: Manifest, file: ReportFile
+def _read_rows(
+    report_bucket: BucketReader, manifest: Manifest, file: ReportFile
 ) -> Generator[Rows, None, None]:
-    """Read the rows of one file; only at its end it is certain that they are the report's."""
-    where = f"s3://{reports.bucket}/{file.key}"
-    with closing(_checked_parts(reports, file, where)) as parts:
+    """Read the rows of one file; they are verified only once the generator is exhausted."""
+    file_url = f"s3://{report_bucket.bucket}/{file.key}"
+    with closing(_read_verified_parts(report_bucket, file, file_url)) as parts:
         if manifest.format is ReportFormat.CSV:
-            yield from read_csv(parts, manifest, where)
+            yield from read_csv(parts, manifest, file_url)
             return
-        with tempfile.TemporaryFile() as kept:
-            _keep(parts, kept, where)
-            yield from read_parquet(kept, manifest, where)
+        with tempfile.TemporaryFile() as temporary_file:
+            _write_to_disk(parts, temporary_file, file_url)
+            yield from read_parquet(temporary_file, manifest, file_url)
 
 
-def _checked_parts(
-    reports: BucketReader, file: ReportFile, where: str
+def _read_verified_parts(
+    report_bucket: BucketReader, file: ReportFile, file_url: str
 ) -> Generator[bytes, None, None]:
-    """Read a file, and raise ListingError at its end unless it has the manifest's MD5."""
+    """Read a file; raise ListingError at its end if its MD5 is not the manifest's."""
     digest = _md5(b"")
-    with closing(reports.read_parts(file.key, file.size_bytes)) as parts:
+    with closing(report_bucket.read_parts(file.key, file.size_bytes)) as parts:
         for part in parts:
             digest.update(part)
             yield part
     if digest.hexdigest() != file.md5:
         raise ListingError(
-            f"{where} is not what the manifest says: its MD5 is another",
+            f"{file_url} is not what the manifest says: its MD5 is another",
             f"Name another report, or wait for the next one. {NOTHING_PLANNED}",
         )
 
 
-def _keep(parts: Iterable[bytes], kept: IO[bytes], where: str) -> None:
-    """Write a file to the disk: Parquet is read from its end."""
+def _write_to_disk(parts: Iterable[bytes], temporary_file: IO[bytes], file_url: str) -> None:
+    """Write a file to disk: Parquet is read from its end."""
     for part in parts:
         try:
-            kept.write(part)
+            temporary_file.write(part)
         except OSError as exc:
             raise AccessError(
-                f"{where} can't be kept on this disk: {exc.strerror}",
+                f"{file_url} can't be kept on this disk: {exc.strerror}",
                 f"Set TMPDIR to a folder with more room. {NOTHING_PLANNED}",
             ) from exc
-    kept.seek(0)
+    temporary_file.seek(0)
 
 
 def _md5(content: bytes) -> "hashlib._Hash":

@@ -1,4 +1,4 @@
-"""The rows of an inventory report's file in Parquet; the only importer of pyarrow.
+"""Read the rows of an inventory report's Parquet file; the only module that imports pyarrow.
 
 Columns and types: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
 """
@@ -16,13 +16,13 @@ from ci3.engine.inventory.report_csv import unreadable
 from ci3.errors import SettingsError
 
 BATCH_ROWS: Final = 16_384
-"""Rows that are in memory at once."""
+"""Rows in memory at once."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_WANTED = ("bucket", "key", "size", "lastmodifieddate", "islatest", "isdeletemarker")
+_COLUMNS = ("bucket", "key", "size", "lastmodifieddate", "islatest", "isdeletemarker")
 
 
 def refuse_without_pyarrow(url: str) -> None:
-    """Raise SettingsError where what reads Parquet is not installed."""
+    """Raise SettingsError where pyarrow, an optional dependency, is not installed."""
     try:
         import pyarrow.parquet  # noqa: F401, PLC0415 - an extra, and large
     except ImportError as exc:
@@ -33,59 +33,67 @@ def refuse_without_pyarrow(url: str) -> None:
         ) from exc
 
 
-def read_parquet(file: IO[bytes], manifest: Manifest, where: str) -> Generator[Rows, None, None]:
-    """Read the rows of a file, some at a time.
+def read_parquet(file: IO[bytes], manifest: Manifest, file_url: str) -> Generator[Rows, None, None]:
+    """Read the rows of a file in batches.
 
-    Raises ListingError for a file that is no Parquet, and for columns of another type than S3's.
+    Raises ListingError for a file that is not Parquet, and for column types that S3 does not write.
     """
     import pyarrow.parquet as pq  # noqa: PLC0415 - an extra, and large
 
-    with _translated(where):
+    with _translate_errors(file_url):
         opened = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
-        names = _names(opened.schema_arrow, manifest, where)
+        names = _find_labels(opened.schema_arrow, manifest, file_url)
         for batch in opened.iter_batches(batch_size=BATCH_ROWS, columns=[*names.values()]):
-            columns = {name: _values(batch.column(one)) for name, one in names.items()}
-            yield _rows(columns, manifest, where)
+            columns = {name: _convert_values(batch.column(label)) for name, label in names.items()}
+            yield _make_rows(columns, manifest, file_url)
 
 
 @contextmanager
-def _translated(where: str) -> Iterator[None]:
-    """Turn what pyarrow raises into a ListingError."""
+def _translate_errors(file_url: str) -> Iterator[None]:
+    """Translate pyarrow's exceptions into ListingError."""
     import pyarrow as pa  # noqa: PLC0415 - an extra, and large
 
     try:
         yield
     except (pa.ArrowException, OSError, ValueError) as exc:
-        raise unreadable(where, str(exc)) from exc
+        raise unreadable(file_url, str(exc)) from exc
 
 
-def _names(schema: Any, manifest: Manifest, where: str) -> dict[str, str]:  # noqa: ANN401 - pyarrow
-    """Find the columns, each as the file calls it, and refuse types that S3 does not write."""
-    import pyarrow.types as kinds  # noqa: PLC0415 - an extra, and large
+def _find_labels(schema: Any, manifest: Manifest, file_url: str) -> dict[str, str]:  # noqa: ANN401 - pyarrow
+    """Return the file's label of each column; raise ListingError for unexpected types."""
+    import pyarrow.types as arrow_types  # noqa: PLC0415 - an extra, and large
 
     checks: Mapping[str, Callable[[Any], bool]] = {
-        "bucket": lambda kind: kinds.is_string(kind) or kinds.is_large_string(kind),
-        "key": lambda kind: kinds.is_string(kind) or kinds.is_large_string(kind),
-        "size": kinds.is_int64,
-        "lastmodifieddate": lambda kind: kinds.is_timestamp(kind) and kind.tz == "UTC",
-        "islatest": kinds.is_boolean,
-        "isdeletemarker": kinds.is_boolean,
+        "bucket": lambda column_type: (
+            arrow_types.is_string(column_type) or arrow_types.is_large_string(column_type)
+        ),
+        "key": lambda column_type: (
+            arrow_types.is_string(column_type) or arrow_types.is_large_string(column_type)
+        ),
+        "size": arrow_types.is_int64,
+        "lastmodifieddate": lambda column_type: (
+            arrow_types.is_timestamp(column_type) and column_type.tz == "UTC"
+        ),
+        "islatest": arrow_types.is_boolean,
+        "isdeletemarker": arrow_types.is_boolean,
     }
-    found: dict[str, str] = {}
-    for one in schema:
-        name = column_name(one.name)
+    labels: dict[str, str] = {}
+    for column in schema:
+        name = column_name(column.name)
         if name not in checks or name not in manifest.columns:
             continue
-        if name in found or not checks[name](one.type):
-            raise unreadable(where, f"its column {one.name} is {one.type}, or is there twice")
-        found[name] = one.name
-    if missing := [one for one in _WANTED if one in manifest.columns and one not in found]:
-        raise unreadable(where, f"it lacks what the manifest names: {', '.join(missing)}")
-    return found
+        if name in labels or not checks[name](column.type):
+            raise unreadable(
+                file_url, f"its column {column.name} is {column.type}, or is there twice"
+            )
+        labels[name] = column.name
+    if missing := [name for name in _COLUMNS if name in manifest.columns and name not in labels]:
+        raise unreadable(file_url, f"it lacks what the manifest names: {', '.join(missing)}")
+    return labels
 
 
-def _values(column: Any) -> list[Any]:  # noqa: ANN401 - pyarrow
-    """Give a column's values; times as milliseconds since 1970."""
+def _convert_values(column: Any) -> list[Any]:  # noqa: ANN401 - pyarrow
+    """Return a column's values; times as milliseconds since 1970."""
     import pyarrow as pa  # noqa: PLC0415 - an extra, and large
 
     if pa.types.is_timestamp(column.type):
@@ -94,28 +102,28 @@ def _values(column: Any) -> list[Any]:  # noqa: ANN401 - pyarrow
     return values
 
 
-def _rows(columns: dict[str, list[Any]], manifest: Manifest, where: str) -> Rows:
-    """Turn columns into those of current objects."""
+def _make_rows(columns: dict[str, list[Any]], manifest: Manifest, file_url: str) -> Rows:
+    """Convert columns to those of current objects."""
     if manifest.has_versions:
         flags = zip(columns["islatest"], columns["isdeletemarker"], strict=True)
-        kept = [latest is not False and marker is not True for latest, marker in flags]
-        columns = {name: [*compress(column, kept)] for name, column in columns.items()}
+        is_current = [latest is not False and marker is not True for latest, marker in flags]
+        columns = {name: [*compress(column, is_current)] for name, column in columns.items()}
     if any(None in columns[name] for name in ("key", "size", "lastmodifieddate")):
-        raise unreadable(where, "a row is without key, size or time")
+        raise unreadable(file_url, "a row is without key, size or time")
     if {*columns.get("bucket", ())} - {manifest.source_bucket}:
-        raise unreadable(where, f"it has rows of another bucket than {manifest.source_bucket}")
+        raise unreadable(file_url, f"it has rows of another bucket than {manifest.source_bucket}")
     sizes, times = columns["size"], columns["lastmodifieddate"]
     if sizes and min(sizes) < 0:
-        raise unreadable(where, "a size is below 0")
-    texts = {milliseconds: _text(milliseconds, where) for milliseconds in set(times)}
-    return Rows(columns["key"], sizes, [texts[one] for one in times])
+        raise unreadable(file_url, "a size is below 0")
+    texts = {milliseconds: _format_time(milliseconds, file_url) for milliseconds in set(times)}
+    return Rows(columns["key"], sizes, [texts[milliseconds] for milliseconds in times])
 
 
-def _text(milliseconds: int, where: str) -> str:
+def _format_time(milliseconds: int, file_url: str) -> str:
     try:
-        at = _EPOCH + timedelta(milliseconds=milliseconds)
+        time = _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError as exc:
-        raise unreadable(where, f"{milliseconds} is no time") from exc
-    if at < FIRST_DAY:
-        raise unreadable(where, f"{at.isoformat()} is older than S3 itself")
-    return time_text(at)
+        raise unreadable(file_url, f"{milliseconds} is no time") from exc
+    if time < FIRST_DAY:
+        raise unreadable(file_url, f"{time.isoformat()} is older than S3 itself")
+    return time_text(time)

@@ -1,4 +1,4 @@
-"""Lists all versions of what is doomed, so that a plan can say what goes with them."""
+"""List all versions of the deployments to delete, so that a plan can count them."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,34 +19,38 @@ VERSION_WORKERS = 8
 def list_all_versions(bucket: BucketReader, prefix: str) -> list[StoredVersion]:
     """List every version and delete marker under a prefix."""
     with closing(bucket.list_versions(prefix)) as pages:
-        return [one for page in pages for one in page]
+        return [version for page in pages for version in page]
 
 
 def with_versions(
     bucket: BucketReader, decisions: Sequence[Decision], progress: Progress
 ) -> tuple[tuple[Decision, ...], tuple[Hole, ...]]:
-    """Give the decisions with the versions of what is doomed, and what could not be listed."""
-    doomed = [one for one in decisions if one.is_delete]
-    if not doomed:
+    """Add the versions of the deployments to delete to their decisions.
+
+    Also returns the deployments that could not be listed; their decisions are unchanged.
+    """
+    to_delete = [decision for decision in decisions if decision.is_delete]
+    if not to_delete:
         return tuple(decisions), ()
-    found: dict[str, Decision] = {}
-    holes: list[Hole] = []
-    progress.begin("Listing versions", len(doomed))
+    extended: dict[str, Decision] = {}
+    unlisted: list[Hole] = []
+    progress.begin("Listing versions", len(to_delete))
     try:
         with ThreadPoolExecutor(VERSION_WORKERS, "versions") as pool:
-            listings = [pool.submit(_with_versions, bucket, one) for one in doomed]
-            for one, listing in zip(doomed, listings, strict=True):
-                name = one.deployment.name
+            listings = [pool.submit(_add_versions, bucket, decision) for decision in to_delete]
+            for decision, listing in zip(to_delete, listings, strict=True):
+                name = decision.deployment.name
                 try:
-                    found[name] = listing.result()
+                    extended[name] = listing.result()
                 except (DeniedError, ListingError) as exc:
-                    holes.append(Hole(name=name, reason=exc.message))
+                    unlisted.append(Hole(name=name, reason=exc.message))
                 progress.advance(1)
     finally:
         progress.end()
-    return tuple(found.get(one.deployment.name, one) for one in decisions), tuple(holes)
+    result = tuple(extended.get(decision.deployment.name, decision) for decision in decisions)
+    return result, tuple(unlisted)
 
 
-def _with_versions(bucket: BucketReader, decision: Decision) -> Decision:
+def _add_versions(bucket: BucketReader, decision: Decision) -> Decision:
     versions = sum_up_versions(list_all_versions(bucket, decision.deployment.prefix))
     return replace(decision, deployment=replace(decision.deployment, versions=versions))
