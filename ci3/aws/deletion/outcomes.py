@@ -45,7 +45,7 @@ _STOPPING_CODES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyOutcome:
-    """What happened to one key; `marker_version_id` is that of the delete marker created, if any.
+    """The outcome of one key; `marker_version_id` is that of the delete marker created, if any.
 
     `can_retry` is true where S3 did nothing to the key and a retry may succeed, `is_throttled`
     where S3 asked for a lower rate. `should_stop_run` is true where no other request can succeed

@@ -180,7 +180,8 @@ class DeleteRequests:
     ) -> "DeleteObjectsOutputTypeDef":
         """Send a batch, and a second time with its MD5 if this server requires that."""
         had_md5 = self._needs_md5
-        body: Any = batch_body(keys, is_guarded=is_guarded)  # see write_batches
+        # A client with `register_batch_codec` takes this instead of botocore's structure.
+        body: Any = batch_body(keys, is_guarded=is_guarded)
         try:
             return self._client.delete_objects(Bucket=self._bucket, Delete=body)
         except botocore.exceptions.ClientError as exc:

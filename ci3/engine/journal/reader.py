@@ -149,13 +149,13 @@ class JournalFile:
                     yield Attempt(batch=batch, position=position, entry=entry)
 
     def _validate(self) -> None:
-        """Validate every line, and that the order is one that a run writes."""
+        """Validate every line, and their order."""
         for number, offset, line in self._iterate_lines():
             record = self._parse_record(line, number)
             if isinstance(record, HeaderRecord) is not (number == 1):
-                raise self._format_error(number, "a header is the first line, and no other is")
+                raise self._error(number, "a header is the first line, and no other is")
             if self.has_ended and not isinstance(record, ResumedRecord):
-                raise self._format_error(number, "something follows the end of the run")
+                raise self._error(number, "something follows the end of the run")
             self._index_record(record, number, offset)
         if not self.size_bytes:
             raise SettingsError(f"{self.source} is no journal: it has no header", _NOTHING_DELETED)
@@ -172,7 +172,7 @@ class JournalFile:
                 self._index_rules(record, number)
             case RulesOutcomeRecord():
                 if not self.rules or self.rules_outcome is not None:
-                    raise self._format_error(number, "it speaks of rules that no line names")
+                    raise self._error(number, "it speaks of rules that no line names")
                 self.rules_outcome = record.outcome
             case EndRecord():
                 self.has_ended, self.stopped = True, record.stopped
@@ -186,9 +186,7 @@ class JournalFile:
     def _index_rules(self, record: RulesRecord, number: int) -> None:
         for rule in record.rules:
             if rule.prefix not in self.header.deployments or rule.prefix in self.rules:
-                raise self._format_error(
-                    number, f"{rule.prefix!r} is no deployment that was approved"
-                )
+                raise self._error(number, f"{rule.prefix!r} is no deployment that was approved")
             self.rules[rule.prefix] = ExpiryRule(
                 prefix=rule.prefix,
                 days=rule.days,
@@ -198,17 +196,13 @@ class JournalFile:
 
     def _index_intent(self, intent: IntentRecord, number: int, offset: int) -> None:
         if intent.batch <= self.last_batch:
-            raise self._format_error(
-                number, "a batch is numbered as if it came before the last one"
-            )
+            raise self._error(number, "a batch is numbered as if it came before the last one")
         if intent.batch != self.last_batch + 1:
             gap = f"batch {intent.batch} follows batch {self.last_batch}"
-            raise self._format_error(number, f"{gap}: lines before this one are missing")
+            raise self._error(number, f"{gap}: lines before this one are missing")
         for part in intent.parts:
             if part.prefix not in self.header.deployments:
-                raise self._format_error(
-                    number, f"{part.prefix!r} is no deployment that was approved"
-                )
+                raise self._error(number, f"{part.prefix!r} is no deployment that was approved")
         self.last_batch = intent.batch
         lines = [(number, offset)]
         count = intent.object_count
@@ -224,19 +218,17 @@ class JournalFile:
         """Index a line about a batch; it must name only objects of the batch's intent."""
         batch = self._batches.get(record.batch)
         if batch is None:
-            raise self._format_error(number, "it speaks of a batch that no intent names")
+            raise self._error(number, "it speaks of a batch that no intent names")
         if isinstance(record, OutcomeRecord):
             if batch.has_outcome or not batch.is_current_session:
-                raise self._format_error(
-                    number, "an outcome comes once, in the session of its intent"
-                )
+                raise self._error(number, "an outcome comes once, in the session of its intent")
             if record.markers and len(record.markers) != batch.object_count:
-                raise self._format_error(number, "there are not as many markers as objects")
+                raise self._error(number, "there are not as many markers as objects")
             batch.has_outcome = True
         rows = record.others if isinstance(record, OutcomeRecord) else record.objects
         batch.unresolved_count = _count_unresolved(batch, record)
         if any(position >= batch.object_count for position, _, _ in rows):
-            raise self._format_error(number, "it speaks of an object that its intent does not name")
+            raise self._error(number, "it speaks of an object that its intent does not name")
         batch.lines.append((number, offset))
 
     def _iterate_lines(self) -> Iterator[tuple[int, int, bytes]]:
@@ -248,7 +240,7 @@ class JournalFile:
             self.read_bytes += len(line)
             if not line.endswith(b"\n"):
                 if self._stream.read(1):
-                    raise self._format_error(number, "the line is longer than any of a journal")
+                    raise self._error(number, "the line is longer than any of a journal")
                 self.is_torn = True
                 return
             yield number, self.size_bytes, line
@@ -259,9 +251,9 @@ class JournalFile:
             return RECORD.validate_json(line)
         except ValidationError as exc:
             first = exc.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise self._format_error(
-                number, f"{where}: {first['msg']}" if where else first["msg"]
+            field_path = ".".join(str(part) for part in first["loc"])
+            raise self._error(
+                number, f"{field_path}: {first['msg']}" if field_path else first["msg"]
             ) from exc
 
     def _read_record(self, number: int, offset: int) -> BatchRecord:
@@ -270,20 +262,20 @@ class JournalFile:
                 self._stream.seek(offset)
                 record = self._parse_record(self._stream.readline(), number)
                 if not isinstance(record, BatchRecord):
-                    raise self._format_error(number, "the file changed while it was read")
+                    raise self._error(number, "the file changed while it was read")
                 self._parsed[number] = record
                 while len(self._parsed) > LINES_KEPT:
                     self._parsed.popitem(last=False)
             self._parsed.move_to_end(number)
             return self._parsed[number]
 
-    def _format_error(self, number: int, problem: str) -> SettingsError:
+    def _error(self, number: int, problem: str) -> SettingsError:
         return SettingsError(f"{self.source} is no journal of ci3: line {number}: {problem}", _HINT)
 
 
 @contextmanager
 def open_journal(path: str) -> Iterator[JournalFile]:
-    """Open a journal for reading; it is locked against writers meanwhile.
+    """Open a journal for reading, locked against writers.
 
     Raises SettingsError where it does not exist, is not a journal, or a run is writing it.
     """
@@ -329,7 +321,6 @@ def _make_header(record: HeaderRecord) -> JournalHeader:
 
 
 def _count_unresolved(batch: _Batch, record: OutcomeRecord | SettledRecord) -> int:
-    """Return the number of objects of a batch without a known outcome."""
     if isinstance(record, SettledRecord):
         return max(0, batch.unresolved_count - len(record.objects))
     unknown = sum(outcome is ObjectOutcome.UNKNOWN for _, outcome, _ in record.others)
@@ -339,7 +330,6 @@ def _count_unresolved(batch: _Batch, record: OutcomeRecord | SettledRecord) -> i
 
 
 def _iterate_rows(intent: IntentRecord, prefix: str) -> Iterator[tuple[int, Row]]:
-    """Iterate over the objects of one deployment, with their positions in the batch."""
     start = 0
     for part in intent.parts:
         if part.prefix == prefix:

@@ -53,64 +53,64 @@ class StoredLines:
         """Do nothing: there is nothing to release."""
 
 
-def store_lines(bucket: BucketReader, place: JournalPlace) -> StoredLines:
+def store_lines(bucket: BucketReader, location: JournalPlace) -> StoredLines:
     """Open the sink of a new journal in the bucket."""
-    return StoredLines(bucket.open_journal_store(place.key))
+    return StoredLines(bucket.open_journal_store(location.key))
 
 
-def read_stored_journal(bucket: BucketReader, place: JournalPlace) -> JournalFile:
+def read_stored_journal(bucket: BucketReader, location: JournalPlace) -> JournalFile:
     """Read a journal from the bucket.
 
     Raises AccessError where it does not exist, and SettingsError where it is not a journal, or is
     the journal of another location.
     """
-    return _read_parts(bucket, place)[0]
+    return _read_parts(bucket, location)[0]
 
 
-def reopen_stored_journal(bucket: BucketReader, place: JournalPlace) -> OpenJournal:
+def reopen_stored_journal(bucket: BucketReader, location: JournalPlace) -> OpenJournal:
     """Open a stored journal to continue it; raises the errors of `read_stored_journal`.
 
     It is not locked: another run shows only when the next part is put.
     """
-    written, last_part = _read_parts(bucket, place)
-    store = bucket.open_journal_store(place.key)
+    written, last_part = _read_parts(bucket, location)
+    store = bucket.open_journal_store(location.key)
     return OpenJournal(written=written, lines=StoredLines(store, last_part))
 
 
-def _read_parts(bucket: BucketReader, place: JournalPlace) -> tuple[JournalFile, int]:
+def _read_parts(bucket: BucketReader, location: JournalPlace) -> tuple[JournalFile, int]:
     parts: dict[int, str] = {}
-    for key in bucket.list_keys(place.key):
-        number = part_number(key.removeprefix(place.key))
+    for key in bucket.list_keys(location.key):
+        number = part_number(key.removeprefix(location.key))
         if not number:
-            raise SettingsError(f"s3://{place.bucket}/{key} is no part of a journal", "")
+            raise SettingsError(f"s3://{location.bucket}/{key} is no part of a journal", "")
         parts[number] = key
     if not parts:
         raise AccessError(
-            f"there is no journal {place.url}",
+            f"there is no journal {location.url}",
             "Check bucket, prefix and run; a run stores its journal with journal-file: s3://",
         )
-    _refuse_missing_parts(parts, place)
+    _refuse_missing_parts(parts, location)
     with ThreadPoolExecutor(READERS, "reading-journal") as pool:
         keys = [parts[number] for number in sorted(parts)]
         lines = list(pool.map(lambda key: bucket.read_whole(key, LINE_LIMIT_BYTES), keys))
-    journal_file = JournalFile(BytesIO(b"".join(lines)), place.url)
+    journal_file = JournalFile(BytesIO(b"".join(lines)), location.url)
     header = journal_file.header
-    location = header.target.bucket, header.target.prefix, header.run_id
-    if location != (place.bucket, place.prefix, place.run_id):
+    header_location = header.target.bucket, header.target.prefix, header.run_id
+    if header_location != (location.bucket, location.prefix, location.run_id):
         raise SettingsError(
-            f"{place.url} is the journal of the run {header.run_id} on {header.target.url}",
+            f"{location.url} is the journal of the run {header.run_id} on {header.target.url}",
             "It does not belong where it is. Nothing was done.",
         )
     if header.target.endpoint_url.rstrip("/") != bucket.endpoint_url.rstrip("/"):
         raise SettingsError(
-            f"{place.url} is the journal of a run at {header.target.endpoint_url or 'AWS'}, and it "
-            f"was read at {bucket.endpoint_url or 'AWS'}",
+            f"{location.url} is the journal of a run at {header.target.endpoint_url or 'AWS'}, and "
+            f"it was read at {bucket.endpoint_url or 'AWS'}",
             "Name the endpoint-url that the run had. Nothing was done.",
         )
     return journal_file, max(parts)
 
 
-def _refuse_missing_parts(parts: Collection[int], place: JournalPlace) -> None:
+def _refuse_missing_parts(parts: Collection[int], location: JournalPlace) -> None:
     """Raise SettingsError where a part is missing before the last one.
 
     Missing last parts can't be detected: such a journal just has no end record. For example, parts
@@ -119,7 +119,7 @@ def _refuse_missing_parts(parts: Collection[int], place: JournalPlace) -> None:
     if missing_count := max(parts) - len(parts):
         first = part_name(next(number for number in count(1) if number not in parts))
         raise SettingsError(
-            f"the journal {place.url} lacks {counted(missing_count, 'part')}, the first {first}",
+            f"the journal {location.url} lacks {counted(missing_count, 'part')}, the first {first}",
             "Bring that back: a bucket that keeps versions still has it. Without it `ci3 restore "
             "NAME --deleted-since` brings back one deployment. Nothing was done.",
         )

@@ -1,4 +1,4 @@
-"""Let S3 expire deployments: write a lifecycle rule for each, once that is known to be safe.
+"""Delete deployments by S3 expiration: write a lifecycle rule for each, if that is safe.
 
 Each deployment is listed again first. If anything fails after the write, the configuration from
 before is restored.

@@ -107,16 +107,16 @@ class LifecycleChanger:
         ids = {rule.rule_id for rule in added}
         try:
             now = self.reader.read_lifecycle()
-            found = [rule for rule in now.text.rules if rule.rule_id in ids]
-            rest = read_configuration(spliced(now.text, found, ()))
+            still_added = [rule for rule in now.text.rules if rule.rule_id in ids]
+            rest = read_configuration(spliced(now.text, still_added, ()))
             is_rest_saved = rest.meanings == before.text.meanings
-            if not found and not is_rest_saved:
+            if not still_added and not is_rest_saved:
                 return _find_similar_rules(added, now.text, before.text)
             goal = before.text if is_rest_saved else rest
             written = self._open_writer().write(goal.raw, before.transition_minimum)
-            if not found:
+            if not still_added:
                 return written.problem
-            problem = self._verify(now, goal, written, [rule.rule_id for rule in found])
+            problem = self._verify(now, goal, written, [rule.rule_id for rule in still_added])
             return problem or _find_similar_rules(added, rest, before.text)
         except AccessError as exc:
             return exc.message
