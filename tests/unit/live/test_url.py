@@ -116,8 +116,10 @@ def test_redirect_from_https_to_http_is_a_problem():
     response.headers["Location"] = "http://www.example.org/live"
 
     with pytest.raises(web._PageError, match="from https to http"):
-        web._next_address("https://www.example.org/live", response)
-    assert web._next_address("http://www.example.org/", response) == "http://www.example.org/live"
+        web._resolve_redirect("https://www.example.org/live", response)
+    assert (
+        web._resolve_redirect("http://www.example.org/", response) == "http://www.example.org/live"
+    )
 
 
 def test_page_of_a_gigabyte_is_closed_after_a_few_kilobytes(site):
