@@ -413,7 +413,7 @@ def test_file_of_several_gzip_members_is_read_to_its_end(furnished):
 
 def test_file_that_unpacks_without_end_is_an_error_in_little_memory():
     member = gzip.compress(b"\n" * 5 * CHUNK_BYTES)
-    unpacked = report_rows._unpacked(itertools.repeat(member), "here")
+    unpacked = report_rows._unpack(itertools.repeat(member), "here")
     with pytest.raises(ListingError, match="unpacks to over 400 times its size"):
         assert all(len(chunk) <= CHUNK_BYTES for chunk in unpacked)
 
