@@ -40,7 +40,7 @@ class Journal:
     """
 
     def __init__(self, path: str, lines: Lines | None = None, *, last_batch: int = 0) -> None:
-        """Create the file unless `lines` are given; raises SettingsError if that fails."""
+        """Create the file unless a `sink` is given; raises SettingsError if that fails."""
         self.path = path
         self._lines: Lines = lines or create_file(path)
         self.run_id = ""
