@@ -20,7 +20,7 @@ check: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m docs.generate --check
+	$(BIN)/python -m tools.docs.generate --check
 	$(BIN)/actionlint .github/workflows/*.yml examples/*.yml tests/system/workflows/workflow.yml
 	$(BIN)/zizmor --offline --quiet --min-severity low .github action.yml \
 	  examples/*.yml tests/system/workflows/workflow.yml tests/system/workflows/stand_ins/*/action.yml
@@ -40,7 +40,7 @@ smoke: $(VENV)/demo
 
 # Write again what is made from the code: action.yml, tables in README and docs, the schemas.
 docs: $(VENV)/test
-	$(BIN)/python -m docs.generate
+	$(BIN)/python -m tools.docs.generate
 
 # Write again the expected texts of the tests; read the difference before you commit it.
 goldens: $(VENV)/test
@@ -56,7 +56,7 @@ outputs: $(VENV)/test
 
 # Take the docs' pictures again, from real runs; needs Chromium and npm.
 pictures: $(VENV)/test
-	$(BIN)/python -m docs.pictures
+	$(BIN)/python -m tools.docs.pictures
 
 # Lock what the image installs; UPGRADE=--upgrade takes newer releases. What is used
 # of actions-toolkit and of rich imports nothing that NOT_IN_IMAGE names.

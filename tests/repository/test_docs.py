@@ -14,8 +14,8 @@ from ci3.cli.main import _cli
 from ci3.config.policy_schema import policy_schema
 from ci3.config.settings import BY_NAME
 from ci3.core.plan.json_reader import PlanFile
-from docs.words import PLAN_KEYS
 from tests.support.paths import ROOT
+from tools.docs.descriptions import PLAN_KEYS
 
 PAGES = [
     ROOT / "README.md",

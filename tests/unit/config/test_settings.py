@@ -470,7 +470,7 @@ def test_names_are_written_with_hyphens_and_options_are_told_apart():
 
 def test_files_made_from_the_settings_are_as_written():
     check = subprocess.run(
-        [sys.executable, "-m", "docs.generate", "--check"],
+        [sys.executable, "-m", "tools.docs.generate", "--check"],
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,

@@ -18,7 +18,7 @@ from ci3.core.plan.engine_choice import (
     estimate_direct,
     estimate_lifecycle,
 )
-from docs.scales import JOB_SECONDS
+from tools.docs.scale_tables import JOB_SECONDS
 
 COUNTS = st.lists(st.integers(0, 10**9), max_size=9)
 MOST = MOST_DIRECT_OBJECTS

@@ -1,7 +1,7 @@
-"""Takes the docs' pictures from real runs on the demo's bucket, so that they never lie.
+"""Takes the screenshots of the docs from real runs on the demo bucket.
 
-Run `make pictures`. Needs Chromium, pngquant, npm (for GitHub's style sheet and Mermaid) and what
-tests/requirements.txt installs. Names of pictures as arguments take only those.
+Run `make pictures`. Needs Chromium, pngquant, npm (for GitHub's style sheet and Mermaid) and the
+packages of tests/requirements.txt. Arguments are names of pictures, to take only those.
 """
 
 import io
@@ -21,13 +21,13 @@ from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
 from ci3.cli.demo import BUCKET, DEPLOYMENTS, ROOT_FILES, embedded_s3
-from docs.page import markdown_page, page, photograph
 from tests.support.github.fake_github import FakeGitHub
 from tests.support.github.fake_runner import NUMBER, FakeStep
 from tests.support.s3.moto_s3 import CREDENTIALS
 from tests.support.screens import a_world
+from tools.docs.html_pages import render_markdown_page, render_page, save_screenshot
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
 RULES = ("--keep-count", "4", "--protect", "release-*")
 OTHER_POLICY = "keep-count: 1\nkeep-within: 14d\n"
@@ -35,7 +35,7 @@ COMMANDS = {
     "explain": ("explain", "c85fa32", "--keep-count", "4", "--keep-within", "14d"),
     "simulate": ("simulate", *RULES, "--against", "other.yml"),
 }
-"""For each picture the command whose Markdown it shows."""
+"""The command whose Markdown each picture shows."""
 
 GOLDENS = (
     "nothing-to-delete",
@@ -46,13 +46,13 @@ GOLDENS = (
     "1500-deployments",
     "hostile-names",
 )
-"""What the tests expect of reports that take long to bring about, each a picture of its own."""
+"""Golden files of the report tests whose situations are slow to set up; one picture for each."""
 
 TERMINALS = {
     "terminal": ("plan-cleanup", *RULES),
     "doctor": ("doctor", "--match", "[0-9a-f]{7}|release-.*", "--required-file", "index.html"),
 }
-"""For each picture the command whose screen it shows."""
+"""The command whose terminal output each picture shows."""
 
 INPUTS = {
     "bucket": "my-site",
@@ -73,52 +73,52 @@ COMMITS = {
     "5d2f8ab": ("Fix the total in the new checkout", "Noor", 1.2),
     "9c41e07": ("Bump react from 19.1.1 to 19.2.0", "dependabot[bot]", 0.25),
 }
-"""Of each deployment's commit the subject, the author and its age in days."""
+"""Subject, author and age in days of each deployment's commit."""
 
 TERMINAL_COLUMNS = 112
 
 
-def command_markdown(folder: Path, *argv: str) -> str:
-    """Run a command on the demo's bucket and take the Markdown that it prints."""
+def capture_markdown(folder: Path, *argv: str) -> str:
+    """Run a command on the demo bucket and return its Markdown."""
     (folder / "other.yml").write_text(OTHER_POLICY, encoding="utf-8")
     with embedded_s3() as endpoint_url:
-        where = ["--bucket-name", BUCKET, "--endpoint-url", endpoint_url, "--output", "markdown"]
-        command = [sys.executable, "-m", "ci3", *argv, *where]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
-    return done.stdout
+        options = ["--bucket-name", BUCKET, "--endpoint-url", endpoint_url, "--output", "markdown"]
+        command = [sys.executable, "-m", "ci3", *argv, *options]
+        process = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
+    return process.stdout
 
 
-def golden_page(folder: Path, name: str) -> str:
-    """Show what the tests expect of a report, as a comment."""
+def render_golden_page(folder: Path, name: str) -> str:
+    """Return a page with a golden file as a comment."""
     golden = ROOT / "tests" / "unit" / "report" / "goldens" / f"{name}.md"
-    return markdown_page(golden.read_text(encoding="utf-8"), folder, author="github-actions")
+    return render_markdown_page(golden.read_text(encoding="utf-8"), folder, author="github-actions")
 
 
-def terminal_page(folder: Path, *argv: str) -> str:
-    """Run a command on a terminal of its own and show what stands on it."""
+def render_terminal_page(folder: Path, *argv: str) -> str:
+    """Run a command on a pseudo-terminal and return a page with its output."""
     with embedded_s3() as endpoint_url:
-        where = ("--bucket-name", BUCKET, "--endpoint-url", endpoint_url)
-        ours, its = pty.openpty()
+        options = ("--bucket-name", BUCKET, "--endpoint-url", endpoint_url)
+        master, slave = pty.openpty()
         environ = os.environ | {"COLUMNS": str(TERMINAL_COLUMNS), "TERM": "xterm-256color"}
         with subprocess.Popen(
-            [sys.executable, "-m", "ci3", *argv, *where],
-            stdout=its,
+            [sys.executable, "-m", "ci3", *argv, *options],
+            stdout=slave,
             stderr=subprocess.DEVNULL,
             env=environ,
         ):
-            os.close(its)
-            shown = b"".join(_read_all(ours)).decode().replace("\r\n", "\n")
+            os.close(slave)
+            output = b"".join(_read_until_closed(master)).decode().replace("\r\n", "\n")
     width = TERMINAL_COLUMNS
-    screen = Console(record=True, width=width, file=io.StringIO(), highlight=False)
-    screen.print(f"$ ci3 {shlex.join((argv[0], '--bucket-name', BUCKET, *argv[1:]))}")
-    screen.print(Text.from_ansi(shown))
+    console = Console(record=True, width=width, file=io.StringIO(), highlight=False)
+    console.print(f"$ ci3 {shlex.join((argv[0], '--bucket-name', BUCKET, *argv[1:]))}")
+    console.print(Text.from_ansi(output))
     code_format = "<pre>{code}</pre>"
-    html = screen.export_html(inline_styles=True, code_format=code_format, theme=DIMMED_MONOKAI)
-    return page(f"<div class=terminal>{html}</div>", folder)
+    html = console.export_html(inline_styles=True, code_format=code_format, theme=DIMMED_MONOKAI)
+    return render_page(f"<div class=terminal>{html}</div>", folder)
 
 
-def _read_all(terminal: int) -> Iterator[bytes]:
-    """Read what is written to a terminal until nobody writes to it any more."""
+def _read_until_closed(terminal: int) -> Iterator[bytes]:
+    """Yield what is written to a terminal until its other end is closed."""
     while True:
         try:
             yield os.read(terminal, 65536)
@@ -127,17 +127,17 @@ def _read_all(terminal: int) -> Iterator[bytes]:
 
 
 class Repository:
-    """A pull request's workflow: the demo's deployments in a bucket with versions, and a GitHub."""
+    """A repository whose workflow runs on the demo's deployments in a versioned bucket."""
 
     def __init__(self, folder: Path, github: FakeGitHub) -> None:
         self._folder = folder
         self._github = github
 
     def run_step(self, mode: str, **inputs: str) -> tuple[str, str]:
-        """Run the action as a step of the pull request; give its comment and its summary."""
+        """Run the action as a step of the pull request; return its comment and its summary."""
         step = FakeStep(self._folder / f"{mode}-{len(inputs)}")
-        named = {name.replace("_", "-"): value for name, value in inputs.items()}
-        environ = step.environ({**INPUTS, "mode": mode, **named}, self._github.url)
+        given_inputs = {name.replace("_", "-"): value for name, value in inputs.items()}
+        environ = step.environ({**INPUTS, "mode": mode, **given_inputs}, self._github.url)
         environ["GITHUB_SERVER_URL"] = "https://github.com"
         command = [sys.executable, str(ROOT / "entrypoint.py")]
         subprocess.run(
@@ -152,8 +152,8 @@ class Repository:
 
 
 @contextmanager
-def a_repository(folder: Path) -> Iterator[Repository]:
-    """Set up a bucket as at AWS, and a GitHub that knows its commits and what is live."""
+def open_repository(folder: Path) -> Iterator[Repository]:
+    """Set up a versioned bucket and a fake GitHub with the commits and the live deployment."""
     os.environ.update(CREDENTIALS)
     with a_world("Enabled") as world, FakeGitHub() as github:
         for name in ROOT_FILES:
@@ -161,41 +161,43 @@ def a_repository(folder: Path) -> Iterator[Repository]:
         for name, age_days, file_count in DEPLOYMENTS:
             world.deploy(name, days=age_days, files=file_count)
         for name, (subject, author, age_days) in COMMITS.items():
-            at = datetime.now(UTC) - timedelta(days=age_days)
-            github.content.commit(name.ljust(40, "0"), subject, author, at=at)
+            authored_at = datetime.now(UTC) - timedelta(days=age_days)
+            github.content.commit(name.ljust(40, "0"), subject, author, at=authored_at)
         github.content.deploy("production", LIVE.ljust(40, "0"), "success")
         yield Repository(folder, github)
 
 
-def workflow_pages(folder: Path) -> Mapping[str, str]:
-    """Plan, apply, and fail in a pull request; show the comment each time, and the summary."""
-    with a_repository(folder) as repository:
+def render_workflow_pages(folder: Path) -> Mapping[str, str]:
+    """Plan, apply and fail in a pull request; return pages of each comment and of the summary."""
+    with open_repository(folder) as repository:
         planned, _ = repository.run_step("plan")
         applied, summary = repository.run_step("apply")
         stopped, _ = repository.run_step("apply", keep_count="0")
     author = "github-actions"
     return {
-        "comment-plan": markdown_page(planned, folder, author=author),
-        "comment-applied": markdown_page(applied, folder, author=author),
-        "stopped": markdown_page(stopped, folder, author=author),
-        "summary": markdown_page(summary, folder),
+        "comment-plan": render_markdown_page(planned, folder, author=author),
+        "comment-applied": render_markdown_page(applied, folder, author=author),
+        "stopped": render_markdown_page(stopped, folder, author=author),
+        "summary": render_markdown_page(summary, folder),
     }
 
 
 def main() -> None:
-    """Write every picture into docs/images, or those that are named."""
+    """Write all pictures, or those named as arguments, into docs/images."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pages = {
-            picture: markdown_page(command_markdown(folder, *argv), folder)
+            picture: render_markdown_page(capture_markdown(folder, *argv), folder)
             for picture, argv in COMMANDS.items()
         }
-        pages |= workflow_pages(folder)
-        pages |= {name: golden_page(folder, name) for name in GOLDENS}
-        pages |= {picture: terminal_page(folder, *argv) for picture, argv in TERMINALS.items()}
+        pages |= render_workflow_pages(folder)
+        pages |= {name: render_golden_page(folder, name) for name in GOLDENS}
+        pages |= {
+            picture: render_terminal_page(folder, *argv) for picture, argv in TERMINALS.items()
+        }
         for picture, html in pages.items():
             if not sys.argv[1:] or picture in sys.argv[1:]:
-                photograph(html, IMAGES / f"{picture}.png", folder)
+                save_screenshot(html, IMAGES / f"{picture}.png", folder)
 
 
 if __name__ == "__main__":

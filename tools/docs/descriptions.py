@@ -1,4 +1,4 @@
-"""What each code, key and exit status means, for the tables that docs/generate.py writes."""
+"""Descriptions of codes, keys and exit codes for the tables of tools/docs/generate.py."""
 
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.issues import RefusalCode, WarningCode
@@ -15,7 +15,7 @@ MOST_USED = (
     "max-delete",
     "mode",
 )
-"""The settings that the README names."""
+"""The settings in the README's table."""
 
 GROUPS = {
     "Which bucket": ("bucket", "region", "prefix", "endpoint-url", "role-to-assume"),
@@ -41,7 +41,7 @@ GROUPS = {
     "In a workflow": ("comment", "comment-id", "github-token", "github-api-url"),
 }
 OTHERS = "How it runs"
-"""The heading of the settings that no group names."""
+"""The heading of the settings that are in no group."""
 
 OUTPUTS = {
     "outcome": "`nothing-to-delete`, `planned`, `applied`, `partial`, `refused`, `stale-plan`, "
@@ -61,7 +61,7 @@ OUTPUTS = {
     "targets": "With a policy file's targets: the other outputs for each of them, as a JSON list.",
 }
 
-EXITS = {
+EXIT_CODES = {
     ExitCode.DONE: "done, or nothing to do",
     ExitCode.USAGE: "a setting or the usage is wrong",
     ExitCode.PARTIAL: "partly done: something was not deleted; the report says what and why",

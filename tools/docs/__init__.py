@@ -1,0 +1,1 @@
+"""Generates the docs: tables, schemas, action.yml and screenshots."""

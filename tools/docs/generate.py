@@ -1,0 +1,212 @@
+"""Generates action.yml, tables in the docs, and JSON Schemas from the code.
+
+Run as `python -m tools.docs.generate`. With `--check` it writes nothing and fails if a file is not
+up to date.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from ci3.config.fields import Setting
+from ci3.config.policy_schema import policy_schema
+from ci3.config.settings import BY_NAME, SETTINGS
+from ci3.core.model.decision import ReasonCode
+from ci3.core.model.issues import RefusalCode, WarningCode
+from ci3.core.plan.json_reader import plan_schema
+from ci3.engine.journal.records import journal_schema
+from ci3.errors import ExitCode
+from tools.docs.descriptions import (
+    EXIT_CODES,
+    GROUPS,
+    MOST_USED,
+    OTHERS,
+    OUTPUTS,
+    REASONS,
+    REFUSALS,
+    WARNINGS,
+)
+from tools.docs.markdown_tables import format_plan_keys_table, format_table
+from tools.docs.scale_tables import format_costs_table, format_estimates, format_times_table
+
+ROOT = Path(__file__).resolve().parents[2]
+BEGIN = "<!-- begin {}: written by `make docs` -->"
+END = "<!-- end {} -->"
+
+
+def format_action_yml() -> str:
+    """Return action.yml. Its image is kept: the release commits the one of a published version."""
+    current = (ROOT / "action.yml").read_text(encoding="utf-8")
+    image = re.search(r"^  image: (.+)$", current, re.MULTILINE)
+    lines = [
+        "# Written by `make docs` from ci3/config/settings.py.",
+        "name: ci3",
+        "description: >-",
+        "  Removes old deployments from an S3 bucket: keeps the newest, shows a plan with a reason",
+        "  for every decision, deletes only when told to.",
+        "author: The ci3 authors",
+        "branding:",
+        "  icon: trash-2",
+        "  color: green",
+        "inputs:",
+    ]
+    for setting in SETTINGS:
+        lines += [
+            f"  {setting.name}:",
+            f"    description: {_quote(setting.doc + _default_note(setting))}",
+            f"    required: {str(setting.is_required and not setting.is_policy_key).lower()}",
+        ]
+        if setting.action_default:
+            lines.append(f"    default: {setting.action_default}")
+    lines.append("outputs:")
+    for name, doc in OUTPUTS.items():
+        lines += [f"  {name}:", f"    description: {_quote(doc)}"]
+    lines += ["runs:", "  using: docker", f"  image: {image[1] if image else 'Dockerfile'}"]
+    return "\n".join(lines) + "\n"
+
+
+def _default_note(setting: Setting) -> str:
+    return "" if setting.default_doc in ("–", "required") else f" Default: {setting.default_doc}."
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def format_settings_tables() -> str:
+    """Return one table for each group of settings."""
+    grouped = [name for names in GROUPS.values() for name in names]
+    other_names = tuple(setting.name for setting in SETTINGS if setting.name not in grouped)
+    return "\n\n".join(
+        f"### {title}\n\n{_format_settings([BY_NAME[name] for name in names])}"
+        for title, names in (GROUPS | {OTHERS: other_names}).items()
+    )
+
+
+def _format_settings(settings: Iterable[Setting]) -> str:
+    rows = [
+        (f"`{setting.name}`", _format_options(setting), setting.default_doc, setting.doc)
+        for setting in settings
+    ]
+    return format_table(("setting", "option", "default", "meaning"), rows)
+
+
+def _format_options(setting: Setting) -> str:
+    if setting.name == "mode":
+        return "(the command)"
+    return ", ".join(f"`{option}`" for option in setting.options) or "–"
+
+
+def format_most_used_table() -> str:
+    """Return the table of the most used settings, with the first sentence of each."""
+    rows = [
+        (
+            f"`{setting.name}`",
+            setting.default_doc,
+            f"{setting.doc.partition('. ')[0].removesuffix('.')}.",
+        )
+        for setting in (BY_NAME[name] for name in MOST_USED)
+    ]
+    return format_table(("setting", "default", "meaning"), rows)
+
+
+def format_outputs_table() -> str:
+    """Return the table of outputs."""
+    return format_table(
+        ("output", "meaning"), ((f"`{name}`", doc) for name, doc in OUTPUTS.items())
+    )
+
+
+def format_exit_codes_table() -> str:
+    """Return the table of exit codes."""
+    _require_all(EXIT_CODES, ExitCode)
+    rows = [(str(code.value), meaning) for code, meaning in EXIT_CODES.items()]
+    return format_table(("code", "meaning"), rows)
+
+
+def format_refusals_table() -> str:
+    """Return the table of refusals, with what to do about each."""
+    _require_all(REFUSALS, RefusalCode)
+    rows = [(f"`{code}`", *texts) for code, texts in REFUSALS.items()]
+    return format_table(("code", "meaning", "what to do"), rows)
+
+
+def format_codes_table(meanings: Mapping[Any, str], codes: type[Enum]) -> str:
+    """Return the table of codes and their meanings; exit if a code is missing."""
+    _require_all(meanings, codes)
+    return format_table(
+        ("code", "meaning"), ((f"`{code}`", meaning) for code, meaning in meanings.items())
+    )
+
+
+def _require_all(meanings: Mapping[Any, object], codes: type[Enum]) -> None:
+    if set(meanings) != set(codes):
+        differences = ", ".join(str(code) for code in set(codes) ^ set(meanings))
+        raise SystemExit(f"tools/docs/descriptions.py and the code differ in {differences}")
+
+
+def fill_markers(text: str, contents: Mapping[str, str]) -> str:
+    """Return the text with each content between the two markers of its name."""
+    for name, content in contents.items():
+        begin, end = BEGIN.format(name), END.format(name)
+        head, has_begin, rest = text.partition(begin)
+        _, has_end, tail = rest.partition(end)
+        if not has_begin or not has_end:
+            raise SystemExit(f"the markers of {name} are missing")
+        text = f"{head}{begin}\n{content}\n{end}{tail}"
+    return text
+
+
+PAGES: Mapping[str, Mapping[str, str]] = {
+    "README.md": {"most used settings": format_most_used_table()},
+    "docs/settings.md": {
+        "settings": format_settings_tables(),
+        "outputs": format_outputs_table(),
+        "exit codes": format_exit_codes_table(),
+    },
+    "docs/scale.md": {
+        "times": format_times_table(),
+        "costs": format_costs_table(),
+        "arithmetic": format_estimates(),
+    },
+    "docs/plan-format.md": {
+        "keys": format_plan_keys_table(),
+        "refusals": format_refusals_table(),
+        "warnings": format_codes_table(WARNINGS, WarningCode),
+        "reasons": format_codes_table(REASONS, ReasonCode),
+    },
+}
+
+
+def main() -> int:
+    """Write the files that are out of date; with `--check` only list them and return 1."""
+    pages = {
+        name: fill_markers((ROOT / name).read_text(encoding="utf-8"), contents)
+        for name, contents in PAGES.items()
+    }
+    files = {
+        "action.yml": format_action_yml(),
+        **pages,
+        "docs/plan.schema.json": plan_schema(),
+        "docs/journal.schema.json": journal_schema(),
+        "docs/policy.schema.json": policy_schema(),
+    }
+    stale = [
+        name
+        for name, text in files.items()
+        if not (ROOT / name).is_file() or (ROOT / name).read_text(encoding="utf-8") != text
+    ]
+    if "--check" in sys.argv[1:]:
+        for name in stale:
+            sys.stderr.write(f"{name} is not as written by `make docs`\n")
+        return bool(stale)
+    for name in stale:
+        (ROOT / name).write_text(files[name], encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
