@@ -1,4 +1,4 @@
-"""What the action writes: its log, outputs, step summary, and comments on a pull request."""
+"""Records what the action writes: log, outputs, step summary and pull request comments."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,25 +14,25 @@ PUSH = {"after": HEAD_SHA, "ref": "refs/heads/main"}
 
 
 class Workflow:
-    """A workflow on a pull request, whose comments are recorded after each step."""
+    """A pull request's workflow that records the comments after each step."""
 
     def __init__(self, stage: Stage, github: FakeGitHub) -> None:
         self.stage = stage
         self.github = github
 
     def run(
-        self, name: str, inputs: dict[str, str], *, event: object = None, **more: str
+        self, name: str, inputs: dict[str, str], *, event: object = None, **settings: str
     ) -> dict[str, str]:
-        """Run a step; return its outputs."""
-        named = {key.replace("_", "-"): value for key, value in more.items()}
-        outputs = self.stage.run_action(name, self.github, {**inputs, **named}, event=event)
-        comments = "".join(f"{item.body}\n" for item in self.github.comments(NUMBER))
+        """Run a step and record the comments after it; return the step's outputs."""
+        given_inputs = {key.replace("_", "-"): value for key, value in settings.items()}
+        outputs = self.stage.run_action(name, self.github, {**inputs, **given_inputs}, event=event)
+        comments = "".join(f"{comment.body}\n" for comment in self.github.comments(NUMBER))
         self.stage.save(f"{name}.comments.md", comments)
         return outputs
 
 
 @contextmanager
-def _workflow(stage: Stage) -> Iterator[Workflow]:
+def _open_workflow(stage: Stage) -> Iterator[Workflow]:
     sample_buckets.fill(stage)
     with FakeGitHub() as github:
         github.content.commit("3ad97e1" + "0" * 33, "Fix the header\n\nAt last.", "Ann")
@@ -41,8 +41,8 @@ def _workflow(stage: Stage) -> Iterator[Workflow]:
 
 
 def record_action(stage: Stage) -> None:
-    """Record a plan, its apply and its undoing."""
-    with _workflow(stage) as workflow:
+    """Record a plan, its apply and its restore."""
+    with _open_workflow(stage) as workflow:
         workflow.run("plan", RULES, plan_file="plan.json")
         workflow.run("plan-refused", RULES, max_delete="2")
         applied = workflow.run("apply", RULES, mode="apply", plan_file="plan.json")
@@ -57,7 +57,7 @@ def record_action(stage: Stage) -> None:
 
 def record_other_modes(stage: Stage) -> None:
     """Record other modes and engines of the action."""
-    with _workflow(stage) as workflow:
+    with _open_workflow(stage) as workflow:
         workflow.run("doctor", {"bucket": MIXED, "mode": "doctor"})
         workflow.run("mixed", {"bucket": MIXED, "keep-count": "2", "live-from": "object:live"})
         workflow.run("lifecycle", {**RULES, "mode": "apply", "engine": "lifecycle"})
@@ -70,8 +70,8 @@ def record_other_modes(stage: Stage) -> None:
 
 
 def record_failures(stage: Stage) -> None:
-    """Record what the action answers to wrong input, a refusal and a failure."""
-    with _workflow(stage) as workflow:
+    """Record the action on wrong input, a refusal and failures."""
+    with _open_workflow(stage) as workflow:
         workflow.run("planned", RULES)
         workflow.run("bad-value", RULES, keep_count="0")
         workflow.run("bad-name", RULES, keep_cuont="3")

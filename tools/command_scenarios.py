@@ -1,4 +1,4 @@
-"""What the commands of ci3 print, on sample buckets."""
+"""Records what the commands of ci3 print, on sample buckets."""
 
 from itertools import count
 
@@ -19,21 +19,21 @@ IN_WORKFLOW = {"GITHUB_ACTIONS": "true", "GITHUB_SHA": "5d2f8ab" + "0" * 33}
 
 
 def record_demo(stage: Stage) -> None:
-    """Record `ci3 demo`, which embeds an S3 of its own."""
+    """Record `ci3 demo`, which starts its own S3 server."""
     stage.run_ci3("demo", "demo")
 
 
 def record_lists(stage: Stage) -> None:
-    """Record what reads a bucket, in each format."""
+    """Record the commands that list or examine a bucket, in each format."""
     sample_buckets.fill(stage)
     stage.bucket(MIXED).lifecycle = BROAD_RULE
     for output in FORMATS:
-        shown = f"--output {output}"
-        stage.run_ci3(f"deployments-{output}", f"list-deployments {ON_DEMO} {shown}")
-        stage.run_ci3(f"mixed-deployments-{output}", f"list-deployments {ON_MIXED} {shown}")
-        stage.run_ci3(f"objects-{output}", f"list-objects 3ad97e1 {ON_DEMO} {shown}")
-        stage.run_ci3(f"doctor-{output}", f"doctor {ON_DEMO} {shown}")
-        stage.run_ci3(f"mixed-doctor-{output}", f"doctor {ON_MIXED} {shown}")
+        options = f"--output {output}"
+        stage.run_ci3(f"deployments-{output}", f"list-deployments {ON_DEMO} {options}")
+        stage.run_ci3(f"mixed-deployments-{output}", f"list-deployments {ON_MIXED} {options}")
+        stage.run_ci3(f"objects-{output}", f"list-objects 3ad97e1 {ON_DEMO} {options}")
+        stage.run_ci3(f"doctor-{output}", f"doctor {ON_DEMO} {options}")
+        stage.run_ci3(f"mixed-doctor-{output}", f"doctor {ON_MIXED} {options}")
     stage.run_ci3("targets", "list-deployments --policy-file targets.yml")
     stage.run_ci3("empty", "list-deployments --bucket-name empty-site")
     stage.run_ci3("doctor-probe", f"doctor {ON_PLAIN} --probe-deletes --match '[0-9a-f]{{7}}'")
@@ -45,14 +45,14 @@ def record_plans(stage: Stage) -> None:
     """Record plans, explanations and simulations, in each format."""
     sample_buckets.fill(stage)
     for output in FORMATS:
-        shown = f"--output {output}"
-        stage.run_ci3(f"plan-{output}", f"plan-cleanup {ON_DEMO} {RULES} {shown}")
-        stage.run_ci3(f"plain-{output}", f"plan-cleanup {ON_PLAIN} --delete-versions {shown}")
-        stage.run_ci3(f"mixed-{output}", f"plan-cleanup {GROUPED} {shown}")
-        stage.run_ci3(f"explain-deleted-{output}", f"explain 3ad97e1 {ON_DEMO} {RULES} {shown}")
-        stage.run_ci3(f"explain-kept-{output}", f"explain pr-12-0a0b {GROUPED} {shown}")
-        stage.run_ci3(f"simulate-{output}", f"simulate {ON_DEMO} {RULES} {shown}")
-        against = f"simulate {ON_DEMO} {RULES} --against other.yml {shown}"
+        options = f"--output {output}"
+        stage.run_ci3(f"plan-{output}", f"plan-cleanup {ON_DEMO} {RULES} {options}")
+        stage.run_ci3(f"plain-{output}", f"plan-cleanup {ON_PLAIN} --delete-versions {options}")
+        stage.run_ci3(f"mixed-{output}", f"plan-cleanup {GROUPED} {options}")
+        stage.run_ci3(f"explain-deleted-{output}", f"explain 3ad97e1 {ON_DEMO} {RULES} {options}")
+        stage.run_ci3(f"explain-kept-{output}", f"explain pr-12-0a0b {GROUPED} {options}")
+        stage.run_ci3(f"simulate-{output}", f"simulate {ON_DEMO} {RULES} {options}")
+        against = f"simulate {ON_DEMO} {RULES} --against other.yml {options}"
         stage.run_ci3(f"simulate-against-{output}", against)
     stage.run_ci3("all-kept", f"plan-cleanup {ON_DEMO} --keep-count 20")
     stage.run_ci3("empty", "plan-cleanup --bucket-name empty-site")
@@ -74,19 +74,19 @@ def record_plans(stage: Stage) -> None:
 
 
 def record_cleanup(stage: Stage) -> None:
-    """Record cleanups with a journal, and their undoing, in each format."""
+    """Record cleanups with a journal, and their restore, in each format."""
     for output in FORMATS:
         sample_buckets.fill(stage)
-        shown = f"--auto-approve --output {output}"
+        options = f"--auto-approve --output {output}"
         journal = f"{output}.jsonl"
         stage.run_ci3(
-            f"cleanup-{output}", f"cleanup {ON_DEMO} {RULES} {shown} --journal-file {journal}"
+            f"cleanup-{output}", f"cleanup {ON_DEMO} {RULES} {options} --journal-file {journal}"
         )
         stage.save_file(journal)
         stage.save_bucket(f"deleted-{output}.keys", DEMO)
-        stage.run_ci3(f"restore-{output}", f"restore {journal} {shown}")
+        stage.run_ci3(f"restore-{output}", f"restore {journal} {options}")
         stage.save_bucket(f"restored-{output}.keys", DEMO)
-        stage.run_ci3(f"restore-again-{output}", f"restore {journal} {shown}")
+        stage.run_ci3(f"restore-again-{output}", f"restore {journal} {options}")
     sample_buckets.fill(stage)
     targets = "cleanup --policy-file targets.yml --auto-approve"
     stage.run_ci3("targets", f"{targets} --journal-file targets.jsonl")
@@ -99,7 +99,7 @@ def record_cleanup(stage: Stage) -> None:
 
 
 def record_approval(stage: Stage) -> None:
-    """Record how a cleanup and a restore are approved, and not."""
+    """Record cleanups and restores with and without approval."""
     sample_buckets.fill(stage)
     command = f"cleanup {ON_DEMO} {RULES} --journal-file j.jsonl"
     stage.run_ci3("no-terminal", command)
@@ -114,15 +114,15 @@ def record_approval(stage: Stage) -> None:
 
 
 def record_final_cleanup(stage: Stage) -> None:
-    """Record cleanups that can't be undone: of all versions, and of a bucket without any."""
+    """Record cleanups that can't be restored: of all versions, and of an unversioned bucket."""
     for output in FORMATS:
         sample_buckets.fill(stage)
-        shown = f"--auto-approve --output {output}"
+        options = f"--auto-approve --output {output}"
         # One request at a time, so that the journal's order does not vary.
         versions = f"--keep-count 2 --delete-versions --concurrency 1 --journal-file {output}.jsonl"
-        stage.run_ci3(f"versions-{output}", f"cleanup {ON_MIXED} {versions} {shown}")
+        stage.run_ci3(f"versions-{output}", f"cleanup {ON_MIXED} {versions} {options}")
         plain = f"{RULES} --journal-file plain-{output}.jsonl"
-        stage.run_ci3(f"plain-{output}", f"cleanup {ON_PLAIN} {plain} {shown}")
+        stage.run_ci3(f"plain-{output}", f"cleanup {ON_PLAIN} {plain} {options}")
     stage.save_file("table.jsonl", "versions.jsonl")
     stage.save_file("plain-table.jsonl", "plain.jsonl")
     stage.save_bucket("versions.keys", MIXED)
@@ -132,19 +132,19 @@ def record_final_cleanup(stage: Stage) -> None:
 
 
 def record_lifecycle(stage: Stage) -> None:
-    """Record what is left to S3's lifecycle, what becomes of it, and how it is taken back."""
+    """Record cleanups by lifecycle rules, later plans, and their restore."""
     rules = f"{ON_DEMO} {RULES} --engine lifecycle"
     for output in FORMATS:
         sample_buckets.fill(stage)
         stage.bucket(DEMO).lifecycle = FOREIGN_RULE
-        shown = f"--output {output}"
+        options = f"--output {output}"
         journal = f"lifecycle-{output}.jsonl"
-        stage.run_ci3(f"plan-{output}", f"plan-cleanup {rules} {shown}")
-        apply = f"cleanup {rules} {shown} --auto-approve --journal-file {journal}"
+        stage.run_ci3(f"plan-{output}", f"plan-cleanup {rules} {options}")
+        apply = f"cleanup {rules} {options} --auto-approve --journal-file {journal}"
         stage.run_ci3(f"apply-{output}", apply)
         stage.save_bucket(f"apply-{output}.keys", DEMO)
-        stage.run_ci3(f"plan-again-{output}", f"plan-cleanup {rules} {shown}")
-        stage.run_ci3(f"restore-{output}", f"restore {journal} {shown} --auto-approve")
+        stage.run_ci3(f"plan-again-{output}", f"plan-cleanup {rules} {options}")
+        stage.run_ci3(f"restore-{output}", f"restore {journal} {options} --auto-approve")
     stage.save_file("lifecycle-table.jsonl")
     stage.save_bucket("restored.keys", DEMO)
     stage.run_ci3("explain", f"explain 3ad97e1 {rules}")
@@ -158,7 +158,7 @@ def record_lifecycle(stage: Stage) -> None:
 
 
 def record_saved_plan(stage: Stage) -> None:
-    """Record a plan that is saved and applied, and one that is stale by then."""
+    """Record saved plans that are applied, stale, edited or missing."""
     sample_buckets.fill(stage)
     numbers = count(1)
 
@@ -192,8 +192,8 @@ def record_saved_plan(stage: Stage) -> None:
     stage.save_file("t.json")
 
 
-def record_trouble(stage: Stage) -> None:
-    """Record a cleanup of which S3 refuses a part, its resumption, and stored journals."""
+def record_failures(stage: Stage) -> None:
+    """Record a cleanup that S3 partly denies, its resumption, and journals stored in S3."""
     sample_buckets.fill(stage)
     stage.proxy.refuse(["3ad97e1/index.html"], "AccessDenied", message="Access Denied")
     for output in FORMATS:
@@ -220,7 +220,7 @@ def record_trouble(stage: Stage) -> None:
 
 
 def record_terminals(stage: Stage) -> None:
-    """Record what is written to a terminal of 80 columns, with colors and without."""
+    """Record output on a terminal of 80 columns, with and without colors."""
     sample_buckets.fill(stage)
     for name, command in (
         ("plan", f"plan-cleanup {ON_DEMO} {RULES}"),

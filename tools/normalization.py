@@ -1,4 +1,4 @@
-"""Replaces what differs from run to run, and reduces a JSON schema to its structure."""
+"""Replaces values that differ from run to run, and reduces JSON schemas to their structure."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _LITERALS = ("const", "enum", "default", "examples")
 
 
 class Normalizer:
-    """Replaces random values by placeholders, numbered in the order of their first appearance.
+    """Replaces random values with placeholders, numbered in the order of their first appearance.
 
     `paths` maps folders to their placeholders. The clock of a recorded process is fixed, so that
     times are not replaced: of a run id, only the random part is.

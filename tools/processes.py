@@ -1,4 +1,4 @@
-"""Runs a process, with terminals where they are wanted, and returns what it wrote."""
+"""Runs a process, with pseudo-terminals on request, and returns its output."""
 
 import os
 import pty
@@ -15,7 +15,7 @@ TIMEOUT_SECONDS = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessResult:
-    """What a process wrote, and its exit code."""
+    """The output and exit code of a process."""
 
     stdout: bytes
     stderr: bytes
@@ -30,8 +30,11 @@ def run_process(
     answer: str | None = None,
     is_terminal: bool = False,
 ) -> ProcessResult:
-    """Run a process; `answer` is typed on its terminal, `is_terminal` is about its stdout."""
-    with _typed(answer) as stdin, _terminal(is_wanted=is_terminal) as (stdout, read_terminal):
+    """Run a process; `answer` is typed on stdin, a terminal then; `is_terminal` is for stdout."""
+    with (
+        _open_stdin(answer) as stdin,
+        _open_stdout(is_terminal=is_terminal) as (stdout, read_terminal),
+    ):
         process = subprocess.Popen(
             argv,
             cwd=folder,
@@ -41,25 +44,25 @@ def run_process(
             stderr=subprocess.PIPE,
         )
         try:
-            written, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+            stdout_bytes, stderr_bytes = process.communicate(timeout=TIMEOUT_SECONDS)
         finally:
             process.kill()
     return ProcessResult(
-        stdout=read_terminal() if is_terminal else written,
-        stderr=errors,
+        stdout=read_terminal() if is_terminal else stdout_bytes,
+        stderr=stderr_bytes,
         exit_code=process.returncode,
     )
 
 
 @contextmanager
-def _typed(answer: str | None) -> Iterator[int]:
-    """Give a terminal on which an answer was typed; without one, no terminal."""
+def _open_stdin(answer: str | None) -> Iterator[int]:
+    """Yield a terminal on which the answer was typed; without an answer, DEVNULL."""
     if answer is None:
         yield subprocess.DEVNULL
         return
     master, slave = pty.openpty()
     try:
-        os.write(master, answer.encode() + b"\x04")  # then the input ends
+        os.write(master, answer.encode() + b"\x04")  # Ctrl-D: end of input
         yield slave
     finally:
         os.close(slave)
@@ -67,23 +70,26 @@ def _typed(answer: str | None) -> Iterator[int]:
 
 
 @contextmanager
-def _terminal(*, is_wanted: bool) -> Iterator[tuple[int, Callable[[], bytes]]]:
-    """Give a terminal to write to, and what returns the text once the context has ended."""
+def _open_stdout(*, is_terminal: bool) -> Iterator[tuple[int, Callable[[], bytes]]]:
+    """Yield a terminal (or PIPE) and a function that returns what was written to the terminal.
+
+    Call the function after the context has ended.
+    """
     chunks: list[bytes] = []
-    if not is_wanted:
+    if not is_terminal:
         yield subprocess.PIPE, lambda: b""
         return
     master, slave = pty.openpty()
     attributes = termios.tcgetattr(slave)
-    attributes[1] &= ~termios.OPOST  # leave line ends as they are written
+    attributes[1] &= ~termios.OPOST  # do not translate newlines
     termios.tcsetattr(slave, termios.TCSANOW, attributes)
 
-    def read() -> None:
-        with suppress(OSError):  # Linux's EIO is the end
+    def read_all() -> None:
+        with suppress(OSError):  # Linux raises EIO at the end
             while chunk := os.read(master, 65_536):
                 chunks.append(chunk)
 
-    reader = Thread(target=read)
+    reader = Thread(target=read_all)
     reader.start()
     try:
         yield slave, lambda: b"".join(chunks)

@@ -1,11 +1,11 @@
-"""Records what users see of ci3, and compares two recordings.
+"""Records all output of ci3 that users see, and compares two recordings.
 
     python -m tools.recorded_outputs record DIR [--checkout PATH] [--only SCENARIO ...]
     python -m tools.recorded_outputs compare BEFORE AFTER [--only SCENARIO ...]
 
-BEFORE and AFTER are each a recording, a checkout, or a git revision of this repository. A checkout
-and a revision are recorded first. The servers, buckets and steps are always those of the checkout
-that this script is in, so that both sides are asked the same.
+BEFORE and AFTER are each a recording, a checkout, or a git revision of this repository. Checkouts
+and revisions are recorded first. The servers, buckets and steps always come from the checkout that
+this script is in, so that both sides run the same scenarios.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from tools.stage import Stage, open_stage
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = "files"
-"""Recorded last: a recording that has it is complete."""
+"""Folder that is recorded last: a recording that has it is complete."""
 
 SCENARIOS: dict[str, Callable[[Stage], None]] = {
     "lifecycle": command_scenarios.record_lifecycle,
@@ -38,7 +38,7 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {
     "lists": command_scenarios.record_lists,
     "saved-plan": command_scenarios.record_saved_plan,
     "terminals": command_scenarios.record_terminals,
-    "trouble": command_scenarios.record_trouble,
+    "trouble": command_scenarios.record_failures,
     "iam-policies": usage_scenarios.record_iam_policies,
     "final-cleanup": command_scenarios.record_final_cleanup,
     "approval": command_scenarios.record_approval,
@@ -47,32 +47,32 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {
     "action-modes": action_scenarios.record_other_modes,
     "demo": command_scenarios.record_demo,
 }
-"""The longest first, so that the last ones end at about the same time."""
+"""Longest first, so that the last scenarios end at about the same time."""
 
 
 def record(checkout: Path, output: Path, scenarios: Sequence[str] = tuple(SCENARIOS)) -> None:
     """Record a checkout into a new folder.
 
-    Raises WrongCheckoutError if another ci3 than the checkout's is imported.
+    Raise WrongCheckoutError if the imported ci3 is not the checkout's.
     """
     checkout = checkout.resolve()
     output.mkdir(parents=True)
-    # A stale .pyc must not stand for a source that was edited within the same second.
+    # Python would use a stale .pyc if the source was edited within the same second.
     compileall.compile_dir(checkout / "ci3", quiet=1, force=True)
     with tempfile.TemporaryDirectory() as folder, open_stage(checkout, Path(folder), "x") as stage:
         print(f"Recording {stage.check_checkout()} into {output}", file=sys.stderr)
 
-    def run(name: str) -> None:
+    def run_scenario(name: str) -> None:
         with open_stage(checkout, output, name) as stage:
             SCENARIOS[name](stage)
 
     with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as workers:
-        list(workers.map(run, scenarios))
+        list(workers.map(run_scenario, scenarios))
     _record_files(checkout, output / FILES)
 
 
 def read_recording(folder: Path) -> dict[str, str]:
-    """Read a recording: of each file its path within it, and its text."""
+    """Return the text of each file in a recording, by its relative path."""
     return {
         str(path.relative_to(folder)): path.read_text(encoding="utf-8")
         for path in sorted(folder.rglob("*"))
@@ -85,8 +85,8 @@ def compare_recordings(before: Mapping[str, str], after: Mapping[str, str]) -> l
     return [
         "\n".join(
             difflib.unified_diff(
-                _lines(before.get(name)),
-                _lines(after.get(name)),
+                _split_lines(before.get(name)),
+                _split_lines(after.get(name)),
                 f"before/{name}" if name in before else "/dev/null",
                 f"after/{name}" if name in after else "/dev/null",
                 lineterm="",
@@ -97,8 +97,8 @@ def compare_recordings(before: Mapping[str, str], after: Mapping[str, str]) -> l
     ]
 
 
-def _lines(text: str | None) -> list[str]:
-    """Split a text into lines; a missing line break at its end makes a difference."""
+def _split_lines(text: str | None) -> list[str]:
+    """Split text into lines, with git's markers for an empty file and a missing final newline."""
     if text is None:
         return []
     if not text:
@@ -118,8 +118,8 @@ def _record_files(checkout: Path, output: Path) -> None:
 
 
 @contextmanager
-def _recording(source: str, scenarios: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Give the recording that a recording's folder, a checkout or a git revision stands for."""
+def _open_recording(source: str, scenarios: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the recording of a recording's folder, a checkout or a git revision."""
     path = Path(source)
     is_checkout = (path / "ci3").is_dir()
     if path.is_dir() and not is_checkout:
@@ -132,13 +132,13 @@ def _recording(source: str, scenarios: Sequence[str]) -> Iterator[dict[str, str]
         if is_checkout:
             record(path, output, scenarios)
         else:
-            with _worktree(source, Path(folder, "checkout")) as checkout:
+            with _open_worktree(source, Path(folder, "checkout")) as checkout:
                 record(checkout, output, scenarios)
         yield read_recording(output)
 
 
 @contextmanager
-def _worktree(revision: str, path: Path) -> Iterator[Path]:
+def _open_worktree(revision: str, path: Path) -> Iterator[Path]:
     git = ("git", "-C", str(ROOT), "worktree")
     subprocess.run([*git, "add", "--quiet", "--detach", str(path), revision], check=True)
     try:
@@ -166,8 +166,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         record(options.checkout, options.directory, options.only)
         return 0
     with (
-        _recording(options.before, options.only) as before,
-        _recording(options.after, options.only) as after,
+        _open_recording(options.before, options.only) as before,
+        _open_recording(options.after, options.only) as after,
     ):
         diffs = compare_recordings(before, after)
     for diff in diffs:

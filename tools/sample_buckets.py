@@ -1,4 +1,4 @@
-"""The buckets that the scenarios run on."""
+"""Sample buckets for the scenarios."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ DEPLOYMENTS = (
     ("b64c210", 30.2, 12),
     ("8e15f7d", 37.8, 12),
 )
-"""Name, age in days, number of files; those of `ci3 demo`."""
+"""Name, age in days and number of files of each deployment; those of `ci3 demo`."""
 
 FILE_SIZES = (4_200, 61_000, 128_000, 17_500, 9_100)
 SECOND = 1 / 86_400
@@ -56,7 +56,7 @@ POLICIES = {
 
 
 def fill(stage: Stage) -> None:
-    """Make the buckets, and write the policy files into the stage's folder."""
+    """Create the buckets, and write the policy files into the stage's folder."""
     for name, versioning in ((DEMO, "Enabled"), (PLAIN, ""), (MIXED, "Enabled"), (EMPTY, "")):
         stage.s3.buckets[name] = MemoryBucket(versioning=versioning)
     for name in (DEMO, PLAIN):
@@ -67,7 +67,7 @@ def fill(stage: Stage) -> None:
 
 
 def deploy(stage: Stage, bucket: str, name: str, *, days: float, file_count: int) -> None:
-    """Upload a deployment, a file each second."""
+    """Upload a deployment, one file per second."""
     for number in range(file_count):
         file = f"assets/chunk-{number:02}.js" if number else "index.html"
         size_bytes = FILE_SIZES[number % len(FILE_SIZES)]
@@ -95,7 +95,7 @@ def _fill_mixed(stage: Stage) -> None:
     stage.put(MIXED, "main-uploading/assets/a.js", days=0.01)
     stage.put(MIXED, "current", days=1, size_bytes=0)
     stage.put(MIXED, "version.json", days=1)
-    # Files that were uploaded twice have an old version.
+    # An object that is uploaded twice has a noncurrent version.
     stage.put(MIXED, "pr-12-4a0b/index.html", days=12.9)
     s3, bucket = stage.s3, stage.bucket(MIXED)
     s3.put(bucket, "live", b"pr-12-4a0b", bucket.versions["current"][0].modified_at)

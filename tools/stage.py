@@ -1,6 +1,6 @@
-"""Runs ci3 from a checkout at a fixed time, on servers of this process, and records its outputs.
+"""Runs ci3 from a checkout at a fixed time against in-process servers, and records its output.
 
-Each stage has an S3 and a GitHub of its own, so that stages can run at the same time.
+Each stage has its own S3 and GitHub, so that stages can run concurrently.
 """
 
 import os
@@ -28,7 +28,7 @@ MISSING = "<missing>"
 
 _FREEZE_CLOCK = """\
 import os, sys
-sys.modules["pytest"] = None  # which would take longer to import than ci3
+sys.modules["pytest"] = None  # time_machine imports it, which takes longer than importing ci3
 import time_machine
 del sys.modules["pytest"]
 time_machine.travel(float(os.environ["RECORDED_NOW"]), tick=False).start()
@@ -46,15 +46,15 @@ _CANNED = {
     STS_URL: Answer(status=200, body=_IDENTITY.encode()),
     "?object-lock": Answer(status=404, body=_NO_OBJECT_LOCK.encode()),
 }
-"""What is answered to a request whose URL has a text, beside what the S3 in memory answers."""
+"""Canned answers to requests whose URL contains a text; the in-memory S3 answers the rest."""
 
 
 class WrongCheckoutError(Exception):
-    """A process imports another ci3 than that of the recorded checkout, or has another clock."""
+    """A process imports ci3 from outside the recorded checkout, or its clock is not fixed."""
 
 
 class Stage:
-    """A folder, an S3 and a GitHub in which ci3 runs; each run is a minute after the last."""
+    """A folder and an S3 that ci3 runs in; the clock advances one minute after each run."""
 
     def __init__(
         self, checkout: Path, folder: Path, output: Path, proxy: FaultProxy, s3: MemoryS3
@@ -72,13 +72,13 @@ class Stage:
         (folder / ".aws-config").write_text(_AWS_CONFIG)
 
     def bucket(self, name: str) -> MemoryBucket:
-        """Return a bucket of the S3."""
+        """Return a bucket of the in-memory S3."""
         return self.s3.buckets[name]
 
     def put(self, bucket: str, key: str, *, days: float, size_bytes: int = 300) -> None:
-        """Store an object whose age is counted from the start of the recording."""
-        at = (NOW - timedelta(days=days)).replace(microsecond=0)
-        self.s3.put(self.bucket(bucket), key, b"-" * size_bytes, at)
+        """Store an object; its age in days is counted from the start of the recording."""
+        modified_at = (NOW - timedelta(days=days)).replace(microsecond=0)
+        self.s3.put(self.bucket(bucket), key, b"-" * size_bytes, modified_at)
 
     def run_ci3(  # noqa: PLR0913 - the options of a run
         self,
@@ -90,7 +90,7 @@ class Stage:
         answer: str | None = None,
         is_terminal: bool = False,
     ) -> ProcessResult:
-        """Run a command of ci3 and record it; `answer` is typed on a terminal."""
+        """Run a ci3 command and record its output; `answer` is typed on a terminal."""
         environment = {**self._environment(), "COLUMNS": str(columns), **(variables or {})}
         argv = [sys.executable, "-m", "ci3", *shlex.split(command)]
         return self._run(name, argv, environment, answer=answer, is_terminal=is_terminal)
@@ -103,7 +103,7 @@ class Stage:
         *,
         event: object = None,
     ) -> dict[str, str]:
-        """Run a step of a workflow and record it; return its outputs."""
+        """Run a workflow step and record its output; return the step's outputs."""
         folder = self.folder / name
         step = FakeStep(folder) if event is None else FakeStep(folder, event)
         variables = {
@@ -117,33 +117,35 @@ class Stage:
         return step.outputs
 
     def save(self, name: str, text: str) -> None:
-        """Record a text under a name that was not recorded before."""
+        """Record text under a new name; raise FileExistsError if the name is taken."""
         with (self._output / name).open("x", encoding="utf-8") as file:
             file.write(self._normalizer.normalize(text))
 
     def save_file(self, path: str, name: str = "") -> None:
-        """Record a file of the stage's folder, or that it is missing."""
+        """Record a file of the stage's folder, or MISSING if there is none."""
         file = self.folder / path
         self.save(name or path, file.read_text(encoding="utf-8") if file.is_file() else MISSING)
 
     def save_bucket(self, name: str, bucket: str) -> None:
-        """Record the keys of a bucket, and of each key its versions from newest to oldest."""
-        lines = [
-            f"{key}: {', '.join('marker' if item.is_marker else 'object' for item in versions)}"
-            for key, versions in sorted(self.bucket(bucket).versions.items())
-        ]
+        """Record a bucket's keys with their versions (newest first), lifecycle and journals."""
+        sorted_versions = sorted(self.bucket(bucket).versions.items())
+        lines = []
+        for key, versions in sorted_versions:
+            kinds = ["marker" if version.is_marker else "object" for version in versions]
+            lines.append(f"{key}: {', '.join(kinds)}")
         stored_text = "".join(
             f"\n--- {key}\n{versions[0].body.decode()}"
-            for key, versions in sorted(self.bucket(bucket).versions.items())
+            for key, versions in sorted_versions
             if key.startswith(".ci3/")
         )
         lifecycle = self.bucket(bucket).lifecycle.decode().replace("><", ">\n<")
         self.save(name, "\n".join([*lines, lifecycle, stored_text]))
 
     def check_checkout(self) -> str:
-        """Return the file of the ci3 that is imported; raise WrongCheckoutError if it is another's.
+        """Return the path of the imported ci3.
 
-        An editable install in the interpreter's environment must not be used instead.
+        Raise WrongCheckoutError if it is outside the checkout: an editable install in the
+        interpreter's environment could be imported instead.
         """
         argv = [sys.executable, "-c", _PROBE]
         result = run_process(argv, self.folder, self._environment())
@@ -155,7 +157,7 @@ class Stage:
         return file
 
     def _environment(self) -> dict[str, str]:
-        """Return an environment without anything of this machine's."""
+        """Return an environment without this machine's settings."""
         return {
             "AWS_ACCESS_KEY_ID": "recorded-key",
             "AWS_CONFIG_FILE": str(self.folder / ".aws-config"),
@@ -165,7 +167,7 @@ class Stage:
             "AWS_SECRET_ACCESS_KEY": "recorded-secret",
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "HOME": str(self.folder),
-            # S3 is reached as a proxy, under a name that is the same in every recording.
+            # S3 is addressed through a proxy, so that its URL is the same in every recording.
             "HTTP_PROXY": self.proxy.url,
             "http_proxy": self.proxy.url,
             "LANG": "C.UTF-8",
@@ -198,7 +200,7 @@ class Stage:
 
 @contextmanager
 def open_stage(checkout: Path, output: Path, name: str) -> Iterator[Stage]:
-    """Set up a stage that records into a new folder of `output`."""
+    """Yield a stage that records into a new folder of `output`."""
     recording = output / name
     recording.mkdir(parents=True)
     stages: list[Stage] = []
@@ -208,10 +210,10 @@ def open_stage(checkout: Path, output: Path, name: str) -> Iterator[Stage]:
         for text, canned in _CANNED.items():
             if text in request.target:
                 return canned
-        answered = s3.answer(request)
+        response = s3.answer(request)
         # The server adds the length.
-        headers = {key: value for key, value in answered.headers.items() if key != "Content-Length"}
-        return replace(answered, headers=headers)
+        headers = {key: value for key, value in response.headers.items() if key != "Content-Length"}
+        return replace(response, headers=headers)
 
     with (
         tempfile.TemporaryDirectory(prefix="ci3-recorded-") as folder,

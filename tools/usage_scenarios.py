@@ -1,4 +1,4 @@
-"""What ci3 prints without a plan: help, IAM policies, and answers to wrong input."""
+"""Records output that needs no plan: help, IAM policies and usage errors."""
 
 import re
 
@@ -12,18 +12,18 @@ _COMMAND = re.compile(r"^  ([a-z][a-z-]*)  ", re.MULTILINE)
 
 
 def record_help(stage: Stage) -> None:
-    """Record the help of ci3 and of each command that it names."""
+    """Record the help of ci3 and of each command."""
     stage.run_ci3("version", "--version")
     stage.run_ci3("no-command", "")
     for columns in (80, WIDE):
-        general = stage.run_ci3(f"ci3-{columns}", "--help", columns=columns).stdout.decode()
-        commands = _COMMAND.findall(general.partition("\nCommands:\n")[2])
+        help_text = stage.run_ci3(f"ci3-{columns}", "--help", columns=columns).stdout.decode()
+        commands = _COMMAND.findall(help_text.partition("\nCommands:\n")[2])
         for command in commands:
             stage.run_ci3(f"{command}-{columns}", f"{command} --help", columns=columns)
 
 
 def record_iam_policies(stage: Stage) -> None:
-    """Record the IAM policies of each kind."""
+    """Record the IAM policy of each kind."""
     sample_buckets.fill(stage)
     journal = "--journal-file s3://"
     live = "--live-from cloudfront --live-from ssm:/site/live --live-from object:current"
@@ -42,7 +42,7 @@ def record_iam_policies(stage: Stage) -> None:
 
 
 def record_errors(stage: Stage) -> None:
-    """Record what is answered to wrong input."""
+    """Record the errors for wrong input."""
     sample_buckets.fill(stage)
     (stage.folder / "not-a-journal.jsonl").write_text("hello\n", encoding="utf-8")
     for name, command in (
