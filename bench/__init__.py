@@ -1,1 +1,1 @@
-"""Measures ci3 beside its peers, on servers of its own on loopback; no part of the package."""
+"""Benchmarks ci3 against its peers on loopback servers; not part of the ci3 package."""

@@ -18,14 +18,14 @@ from bench.measure import FailedRunError, Run, measure
 from bench.profile import print_profiles
 from bench.report import Report, write_report
 from bench.start import START, measure_starts, print_import_times
-from bench.tools import versions
+from bench.tools import read_versions
 
 REPEATS = 3
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure what is asked for, and write it down."""
-    options = _parse(arguments)
+    """Run the selected benchmarks and write the report; return the exit code."""
+    options = _parse_arguments(arguments)
     names = [START, *(case.name for case in all_cases())]
     if unknown := {*options.only} - {*names}:
         print(f"no such case: {', '.join(unknown)}; there are {', '.join(names)}", file=sys.stderr)
@@ -37,49 +37,52 @@ def main(arguments: Sequence[str]) -> int:
         if not options.only or case.name in options.only
     ]
     if comparison:
-        cases = [case.with_also(comparison.also) for case in cases]
+        cases = [case.with_also(comparison.second_checkout) for case in cases]
     with ExitStack() as stack:
-        memory = stack.enter_context(servers.running_memory_server())
+        memory_server = stack.enter_context(servers.running_memory_server())
         if options.importtime:
-            print_import_times(memory)
+            print_import_times(memory_server)
         elif options.profile:
-            print_profiles([case for case in cases if case.server is Server.MEMORY], memory)
+            print_profiles([case for case in cases if case.server is Server.MEMORY], memory_server)
         else:
-            real = cache(lambda: stack.enter_context(servers.running_real_server()))
-            write_report(_measure(cases, options, memory, real, comparison), options.into)
+            start_real_server = cache(lambda: stack.enter_context(servers.running_real_server()))
+            write_report(
+                _measure(cases, options, memory_server, start_real_server, comparison), options.into
+            )
     return 0
 
 
 def _measure(
     cases: Sequence[Case],
     options: argparse.Namespace,
-    memory: servers.Server,
-    real: Callable[[], servers.Server],
+    memory_server: servers.Server,
+    start_real_server: Callable[[], servers.Server],
     comparison: Comparison | None,
 ) -> Report:
-    """Measure; each run's figures are in a file even if a later one fails."""
-    began = time.monotonic()
-    also = comparison.also if comparison else None
+    """Measure all cases; write each run's figures to a file even if a later run fails."""
+    started_at = time.monotonic()
+    also = comparison.second_checkout if comparison else None
     is_start_wanted = not options.only or START in options.only
-    starts = tuple(measure_starts(memory, options.repeats, also)) if is_start_wanted else ()
+    starts = tuple(measure_starts(memory_server, options.repeats, also)) if is_start_wanted else ()
     runs: list[Run] = []
     try:
-        for run in _measure_all(cases, options, memory, real):
+        for run in _measure_all(cases, options, memory_server, start_real_server):
             runs.append(run)
-            _show(run)
+            _print_run(run)
     finally:
         raw = options.raw or options.into / "runs.json"
         raw.parent.mkdir(parents=True, exist_ok=True)
         raw.write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n")
     return Report(
         machine=describe_machine(),
-        versions=versions(options.tools) | ({ALSO: comparison.other.version} if comparison else {}),
+        versions=read_versions(options.tools)
+        | ({ALSO: comparison.other.version} if comparison else {}),
         scale=options.scale,
         repeats=options.repeats,
         cases=cases,
         runs=runs,
         starts=starts,
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - started_at,
         comparison=comparison,
     )
 
@@ -87,11 +90,11 @@ def _measure(
 def _measure_all(
     cases: Sequence[Case],
     options: argparse.Namespace,
-    memory: servers.Server,
-    real: Callable[[], servers.Server],
+    memory_server: servers.Server,
+    start_real_server: Callable[[], servers.Server],
 ) -> Iterator[Run]:
     for case in cases:
-        server = memory if case.server is Server.MEMORY else real()
+        server = memory_server if case.server is Server.MEMORY else start_real_server()
         for delay_ms in case.delays_ms:
             if options.delay and delay_ms not in options.delay:
                 continue
@@ -100,7 +103,7 @@ def _measure_all(
                 yield from measure(case, delay_ms, tools, options.repeats, server)
 
 
-def _show(run: Run) -> None:
+def _print_run(run: Run) -> None:
     print(
         f"{run.case} {run.delay_ms} ms {run.tool}: {run.wall_seconds:.2f} s, "
         f"CPU {run.cpu_seconds:.2f} s, {run.peak_bytes / 1e6:.0f} MB, {run.requests} requests",
@@ -108,7 +111,7 @@ def _show(run: Run) -> None:
     )
 
 
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "--only",

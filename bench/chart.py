@@ -1,4 +1,4 @@
-"""Draws bars as SVG, one panel for each case, each on a scale of its own."""
+"""Draws bar charts as SVG: one panel per case, each with its own scale."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ OURS, THEIRS = "#2da44e", "#8c959f"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One program's time."""
+    """The time of one program."""
 
     name: str
     seconds: float
@@ -25,20 +25,20 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One case."""
+    """The bars of one case."""
 
     title: str
     bars: Sequence[Bar]
 
 
-def draw(panels: Sequence[Panel]) -> str:
-    """Draw the panels in columns; legible on light and dark ground."""
-    parts: list[str] = []
+def render_svg(panels: Sequence[Panel]) -> str:
+    """Return an SVG image of the panels in columns, legible on light and dark backgrounds."""
+    elements: list[str] = []
     top = GAP
     for first in range(0, len(panels), COLUMNS):
         row = panels[first : first + COLUMNS]
         for column, panel in enumerate(row):
-            parts += _panel(panel, GAP + column * COLUMN_WIDTH, top)
+            elements += _render_panel(panel, GAP + column * COLUMN_WIDTH, top)
         top += TITLE_HEIGHT + BAR_STEP * max(len(panel.bars) for panel in row) + GAP
     width = COLUMNS * COLUMN_WIDTH
     style = (
@@ -46,28 +46,29 @@ def draw(panels: Sequence[Panel]) -> str:
         "@media(prefers-color-scheme:dark){text{fill:#c9d1d9}}</style>"
     )
     size = f"width='{width}' height='{top}' viewBox='0 0 {width} {top}'"
-    inner = "\n".join(parts)
-    return f"<svg xmlns='http://www.w3.org/2000/svg' {size}>\n{style}\n{inner}\n</svg>\n"
+    content = "\n".join(elements)
+    return f"<svg xmlns='http://www.w3.org/2000/svg' {size}>\n{style}\n{content}\n</svg>\n"
 
 
-def _panel(panel: Panel, left: int, top: int) -> list[str]:
-    parts = [_text(left, top + 13, panel.title, "font-weight='600'")]
+def _render_panel(panel: Panel, left: int, top: int) -> list[str]:
+    elements = [_render_text(left, top + 13, panel.title, "font-weight='600'")]
     longest = max(bar.seconds for bar in panel.bars)
     for number, bar in enumerate(panel.bars):
-        parts += _bar(bar, left, top + TITLE_HEIGHT + number * BAR_STEP, longest)
-    return parts
+        elements += _render_bar(bar, left, top + TITLE_HEIGHT + number * BAR_STEP, longest)
+    return elements
 
 
-def _bar(bar: Bar, left: int, top: int, longest: float) -> list[str]:
+def _render_bar(bar: Bar, left: int, top: int, longest: float) -> list[str]:
     width = max(1.0, BAR_WIDTH * bar.seconds / longest)
-    colour = OURS if bar.name == "ci3" else THEIRS
-    begin = left + NAME_WIDTH
+    color = OURS if bar.name == "ci3" else THEIRS
+    bar_left = left + NAME_WIDTH
+    size = f"width='{width:.1f}' height='{BAR_HEIGHT}'"
     return [
-        _text(begin - 6, top + 12, bar.name, "text-anchor='end'"),
-        f"<rect x='{begin}' y='{top}' width='{width:.1f}' height='{BAR_HEIGHT}' fill='{colour}'/>",
-        _text(begin + width + 6, top + 12, f"{bar.seconds:.1f} s"),
+        _render_text(bar_left - 6, top + 12, bar.name, "text-anchor='end'"),
+        f"<rect x='{bar_left}' y='{top}' {size} fill='{color}'/>",
+        _render_text(bar_left + width + 6, top + 12, f"{bar.seconds:.1f} s"),
     ]
 
 
-def _text(x: float, y: float, text: str, more: str = "") -> str:
-    return f"<text x='{x:.1f}' y='{y}' {more}>{escape(text)}</text>"
+def _render_text(x: float, y: float, text: str, attributes: str = "") -> str:
+    return f"<text x='{x:.1f}' y='{y}' {attributes}>{escape(text)}</text>"

@@ -1,7 +1,7 @@
-"""The ci3 checkouts that are measured: this one and, with `--also`, a second one.
+"""The measured ci3 checkouts: this one and, with `--also`, a second one.
 
-Each has an environment of its own. ci3 is started as `python -m ci3` or by `entrypoint.py`, so that
-a checkout may arrange its modules in any way.
+Each has its own virtual environment. ci3 is started as `python -m ci3` or by `entrypoint.py`, which
+do not depend on the layout of a checkout's modules.
 """
 
 import json
@@ -21,12 +21,12 @@ try:
     main = importlib.util.find_spec("ci3.__main__").origin
 except ModuleNotFoundError:
     main = None
-packages = {found.name: found.version for found in importlib.metadata.distributions()}
+packages = {item.name: item.version for item in importlib.metadata.distributions()}
 print(json.dumps({"main": main, "packages": {"Python": platform.python_version(), **packages}}))
 """
 _INSTALLERS = ("pip", "setuptools")
 ENVIRONMENT = ".venv-{}.{}".format(*sys.version_info)
-"""The folder of a checkout's environment for this Python; `make` names it in the same way."""
+"""The folder of a checkout's environment for this Python; the Makefile uses the same name."""
 
 
 class CheckoutError(Exception):
@@ -42,7 +42,7 @@ class Checkout:
 
     @property
     def command(self) -> list[str]:
-        """The command line that starts `ci3`; the installed script imports a module by its path."""
+        """The command line that starts `ci3`, without the installed script: it names a module."""
         return [str(self.python), "-m", "ci3"]
 
     @property
@@ -58,11 +58,11 @@ THIS = Checkout(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """What a checkout's environment holds; `commit` ends in `-dirty` when files were changed."""
+    """The packages of a checkout's environment; `commit` ends in `-dirty` if files were changed."""
 
     commit: str
     packages: Mapping[str, str]
-    """Version of each package, and of Python."""
+    """Version of each package and of Python."""
 
     @property
     def version(self) -> str:
@@ -72,55 +72,57 @@ class Installed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """This checkout and the second one, `also`."""
+    """This checkout and the second one."""
 
-    also: Checkout
+    second_checkout: Checkout
     this: Installed
     other: Installed
 
     def differing_packages(self) -> Iterator[str]:
-        """Describe each package, and Python, that both have in different versions."""
-        this, other = self.this.packages, self.other.packages
-        for name in sorted({*this} & {*other} - {"ci3", *_INSTALLERS}):
-            if this[name] != other[name]:
-                yield f"{name} {this[name]} and {other[name]}"
+        """Yield a description of each package, or Python, whose versions differ."""
+        this_packages, other_packages = self.this.packages, self.other.packages
+        for name in sorted({*this_packages} & {*other_packages} - {"ci3", *_INSTALLERS}):
+            if this_packages[name] != other_packages[name]:
+                yield f"{name} {this_packages[name]} and {other_packages[name]}"
 
 
 def compare_with(folder: Path) -> Comparison:
-    """Return the checkout in a folder; create its environment if it has none.
+    """Return the checkout in a folder; create its virtual environment if there is none.
 
-    Raises CheckoutError if the folder is not a ci3 checkout or an environment has another ci3.
+    Raise CheckoutError if the folder is not a ci3 checkout or if an environment has another ci3.
     """
     root = folder.resolve()
-    if not _is_ci3(root):
+    if not _is_ci3_checkout(root):
         raise CheckoutError(f"{folder} is not a ci3 checkout")
-    also = Checkout(root=root, python=root / ENVIRONMENT / "bin/python")
-    if not also.python.exists():
+    checkout = Checkout(root=root, python=root / ENVIRONMENT / "bin/python")
+    if not checkout.python.exists():
         print(f"Creating {root / ENVIRONMENT}", file=sys.stderr)
-        _run([sys.executable, "-m", "venv", str(root / ENVIRONMENT)])
-    if _probe(also)["main"] is None:
+        _run_command([sys.executable, "-m", "venv", str(root / ENVIRONMENT)])
+    if _probe(checkout)["main"] is None:
         print(f"Installing {root} into {ENVIRONMENT}", file=sys.stderr)
-        _install(also)
-    return Comparison(also=also, this=inspect_checkout(THIS), other=inspect_checkout(also))
+        _install(checkout)
+    return Comparison(
+        second_checkout=checkout, this=inspect_checkout(THIS), other=inspect_checkout(checkout)
+    )
 
 
 def inspect_checkout(checkout: Checkout) -> Installed:
-    """Return what is installed; compile ci3, so that no measured run has to.
+    """Return the installed packages, and compile ci3 so that no measured run has to.
 
-    Raises CheckoutError if the environment imports ci3 from elsewhere.
+    Raise CheckoutError if the environment imports ci3 from elsewhere.
     """
-    probed = _probe(checkout)
+    probe_result = _probe(checkout)
     expected = checkout.root / "ci3/__main__.py"
-    if probed["main"] is None or Path(probed["main"]).resolve() != expected.resolve():
+    if probe_result["main"] is None or Path(probe_result["main"]).resolve() != expected.resolve():
         raise CheckoutError(
-            f"{checkout.python} -m ci3 runs {probed['main']}, not {expected}. "
+            f"{checkout.python} -m ci3 runs {probe_result['main']}, not {expected}. "
             "Run pip install -e in that environment, or remove it to have it created."
         )
-    _run([str(checkout.python), "-m", "compileall", "-q", str(checkout.root / "ci3")])
-    return Installed(commit=_commit(checkout.root), packages=probed["packages"])
+    _run_command([str(checkout.python), "-m", "compileall", "-q", str(checkout.root / "ci3")])
+    return Installed(commit=_describe_commit(checkout.root), packages=probe_result["packages"])
 
 
-def _is_ci3(root: Path) -> bool:
+def _is_ci3_checkout(root: Path) -> bool:
     try:
         project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     except (OSError, KeyError, ValueError):
@@ -130,32 +132,38 @@ def _is_ci3(root: Path) -> bool:
 
 
 def _probe(checkout: Checkout) -> dict[str, Any]:
-    # Like the measured runs: without PYTHONPATH, and without modules in the current folder.
-    probed: dict[str, Any] = json.loads(_run([str(checkout.python), "-P", "-c", _PROBE], env={}))
-    return probed
+    # Like the measured runs: ignore PYTHONPATH and modules in the current folder.
+    probe_result: dict[str, Any] = json.loads(
+        _run_command([str(checkout.python), "-P", "-c", _PROBE], env={})
+    )
+    return probe_result
 
 
 def _install(checkout: Checkout) -> None:
-    """Install a checkout with the versions of this environment, so that only ci3 differs."""
+    """Install a checkout with this environment's package versions, so that only ci3 differs."""
     with tempfile.NamedTemporaryFile("w", prefix="ci3-bench-", suffix=".txt") as constraints:
         constraints.writelines(
-            f"{found.name}=={found.version}\n" for found in distributions() if found.name != "ci3"
+            f"{distribution.name}=={distribution.version}\n"
+            for distribution in distributions()
+            if distribution.name != "ci3"
         )
         constraints.flush()
         pip = [str(checkout.python), "-m", "pip", "--disable-pip-version-check"]
-        _run([*pip, "install", "--quiet", "-c", constraints.name, "-e", str(checkout.root)])
+        _run_command([*pip, "install", "--quiet", "-c", constraints.name, "-e", str(checkout.root)])
 
 
-def _commit(root: Path) -> str:
+def _describe_commit(root: Path) -> str:
     describe = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude", "*"]
     try:
-        return _run(describe).strip()
+        return _run_command(describe).strip()
     except (CheckoutError, OSError):
         return "no commit"
 
 
-def _run(words: list[str], env: Mapping[str, str] | None = None) -> str:
-    run = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise CheckoutError(f"{' '.join(words)} ended with {run.returncode}:\n{run.stderr[-2000:]}")
-    return run.stdout
+def _run_command(argv: list[str], env: Mapping[str, str] | None = None) -> str:
+    process = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise CheckoutError(
+            f"{' '.join(argv)} ended with {process.returncode}:\n{process.stderr[-2000:]}"
+        )
+    return process.stdout

@@ -1,235 +1,239 @@
-"""Pages of listings, in S3's XML, made so cheaply that whoever asks for them is the slow one."""
+"""Renders listing pages in S3's XML so cheaply that the client, not the server, limits a run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 
-from bench.layout import FOLDER_FILES, PAGE_SIZE, Layout, Seeded, file_name, size_bytes
+from bench.layout import FOLDER_FILES, PAGE_SIZE, Layout, SeededDeployment, file_name, size_bytes
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-# Stand in a rendered entry for what differs from deployment to deployment.
-_NAME, _MINUTE, _MARK = b"\x01", b"\x02", b"\x03"
-_LAST_FOLDER = "f"
-_LAST_KEY = "k"
+# Placeholders in a rendered entry for the values that differ between deployments.
+_NAME, _MINUTE, _ETAG_PREFIX = b"\x01", b"\x02", b"\x03"
+# The first character of a continuation token says what the page ended with.
+_FOLDER_MARK = "f"
+_KEY_MARK = "k"
 
 Position = tuple[int, int]
-"""A file, as the deployment's place among the names and the file's number."""
+"""A file: the deployment's index among the sorted names, and the file's number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A request for a page."""
+class PageRequest:
+    """The parameters of a listing request."""
 
     prefix: str = ""
     delimiter: str = ""
-    after: str = ""
+    start_after: str = ""
     token: str = ""
     max_keys: int = PAGE_SIZE
     is_encoded: bool = False
-    is_older: bool = False
-    """Whether ListObjects is meant, which goes on behind a key and not by a token."""
+    is_list_objects_v1: bool = False
+    """True for ListObjects, which continues after a key instead of with a token."""
 
 
 @dataclass(slots=True)
-class _Found:
+class _Page:
     entries: list[bytes] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     count: int = 0
     token: str = ""
-    """Where this page ended."""
+    """The continuation token: where this page ended."""
     has_more: bool = False
 
 
-class Content:
-    """What is left in a bucket, of what its layout seeded.
+class BucketContent:
+    """The objects of a bucket's layout that were not deleted.
 
-    What clients put, such as a journal, is kept aside: no listing tells of it.
+    Objects that clients put, such as a journal, are in `uploaded`; listings do not include them.
     """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.aside: dict[str, bytes] = {}
-        self._gone: dict[int, bytearray] = {}
-        self._gone_counts: dict[int, int] = {}
+        self.uploaded: dict[str, bytes] = {}
+        self._deleted: dict[int, bytearray] = {}
+        self._deleted_counts: dict[int, int] = {}
 
-    def restore(self) -> None:
-        """Bring everything back, and forget what was put."""
-        self.aside.clear()
-        self._gone.clear()
-        self._gone_counts.clear()
+    def reset(self) -> None:
+        """Undo all deletions and drop uploaded objects."""
+        self.uploaded.clear()
+        self._deleted.clear()
+        self._deleted_counts.clear()
 
     def warm_up(self) -> None:
-        """Render all files once, so that no run pays for it."""
-        most = max((one.count for one in self.layout.deployments), default=0)
-        for number in range(0, most, FOLDER_FILES):
-            _block(number // FOLDER_FILES)
+        """Render all entries once, so that no run includes that time."""
+        largest_count = max(
+            (deployment.object_count for deployment in self.layout.deployments), default=0
+        )
+        for number in range(0, largest_count, FOLDER_FILES):
+            _render_block(number // FOLDER_FILES)
 
     @property
-    def left(self) -> int:
-        """Objects that are left."""
-        return self.layout.total - sum(self._gone_counts.values())
+    def object_count(self) -> int:
+        """The number of objects that were not deleted."""
+        return self.layout.total - sum(self._deleted_counts.values())
 
-    def locate(self, key: str) -> Position | None:
-        """Find an object that is there."""
-        found = self.layout.find(key)
-        return None if found is None or self._is_gone(*found) else found
+    def find_object(self, key: str) -> Position | None:
+        """Return the position of an existing object, or None."""
+        position = self.layout.locate(key)
+        return None if position is None or self._is_deleted(*position) else position
 
-    def etag(self, place: Position) -> str:
-        """Give the ETag of an object, without quotes."""
-        index, number = place
+    def etag(self, position: Position) -> str:
+        """Return the ETag of an object, without quotes."""
+        index, number = position
         return self.layout.deployments[index].etag(number)
 
-    def delete(self, place: Position) -> None:
-        """Delete an object that is there."""
-        index, number = place
-        gone = self._gone.get(index)
-        if gone is None:
-            gone = self._gone[index] = bytearray(self.layout.deployments[index].count)
-        gone[number] = 1
-        self._gone_counts[index] = self._gone_counts.get(index, 0) + 1
+    def delete(self, position: Position) -> None:
+        """Delete an existing object."""
+        index, number = position
+        deleted = self._deleted.get(index)
+        if deleted is None:
+            deleted = self._deleted[index] = bytearray(self.layout.deployments[index].object_count)
+        deleted[number] = 1
+        self._deleted_counts[index] = self._deleted_counts.get(index, 0) + 1
 
-    def page(self, asked: Asked) -> bytes:
-        """Render a page of ListObjectsV2, or of the older ListObjects."""
-        found = self._find(asked)
+    def render_page(self, request: PageRequest) -> bytes:
+        """Return a page of ListObjectsV2 or ListObjects as XML."""
+        page = self._find_page(request)
         head = [
-            f"<Name>{self.layout.text}</Name><Prefix>{escape(asked.prefix)}</Prefix>",
-            f"<KeyCount>{found.count}</KeyCount><MaxKeys>{asked.max_keys}</MaxKeys>",
-            f"<IsTruncated>{str(found.has_more).lower()}</IsTruncated>",
+            f"<Name>{self.layout.text}</Name><Prefix>{escape(request.prefix)}</Prefix>",
+            f"<KeyCount>{page.count}</KeyCount><MaxKeys>{request.max_keys}</MaxKeys>",
+            f"<IsTruncated>{str(page.has_more).lower()}</IsTruncated>",
         ]
-        if asked.delimiter:
-            head.append(f"<Delimiter>{escape(asked.delimiter)}</Delimiter>")
-        if asked.after:
-            head.append(f"<StartAfter>{escape(asked.after)}</StartAfter>")
-        if asked.token:
-            head.append(f"<ContinuationToken>{escape(asked.token)}</ContinuationToken>")
-        if asked.is_encoded:
+        if request.delimiter:
+            head.append(f"<Delimiter>{escape(request.delimiter)}</Delimiter>")
+        if request.start_after:
+            head.append(f"<StartAfter>{escape(request.start_after)}</StartAfter>")
+        if request.token:
+            head.append(f"<ContinuationToken>{escape(request.token)}</ContinuationToken>")
+        if request.is_encoded:
             head.append("<EncodingType>url</EncodingType>")
-        if found.has_more and not asked.is_older:
-            head.append(f"<NextContinuationToken>{found.token}</NextContinuationToken>")
+        if page.has_more and not request.is_list_objects_v1:
+            head.append(f"<NextContinuationToken>{page.token}</NextContinuationToken>")
         folders = "".join(
-            f"<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>"
-            for folder in found.folders
+            f"<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>" for folder in page.folders
         )
         return b"".join(
             (
                 f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="{NAMESPACE}">'
                 f"{''.join(head)}".encode(),
-                *found.entries,
+                *page.entries,
                 f"{folders}</ListBucketResult>".encode(),
             )
         )
 
-    def versions_page(self, prefix: str, key_marker: str, max_keys: int) -> bytes:
-        """Render a page of ListObjectVersions, of a bucket that never kept versions."""
-        found = self._find(Asked(prefix=prefix, after=key_marker, max_keys=max_keys))
-        versions = b"".join(found.entries)
+    def render_versions_page(self, prefix: str, key_marker: str, max_keys: int) -> bytes:
+        """Return a page of ListObjectVersions as XML, for a bucket that was never versioned."""
+        page = self._find_page(
+            PageRequest(prefix=prefix, start_after=key_marker, max_keys=max_keys)
+        )
+        versions = b"".join(page.entries)
         versions = versions.replace(b"<Contents>", b"<Version>").replace(
             b"</Key>", b"</Key><VersionId>null</VersionId><IsLatest>true</IsLatest>"
         )
         versions = versions.replace(b"</Contents>", b"</Version>")
-        following = (
-            f"<NextKeyMarker>{found.token[1:]}</NextKeyMarker>"
+        next_markers = (
+            f"<NextKeyMarker>{page.token[1:]}</NextKeyMarker>"
             "<NextVersionIdMarker>null</NextVersionIdMarker>"
         )
         return b"".join(
             (
                 f'<?xml version="1.0" encoding="UTF-8"?>\n<ListVersionsResult xmlns="{NAMESPACE}">'
                 f"<Name>{self.layout.text}</Name><Prefix>{escape(prefix)}</Prefix>"
-                f"<IsTruncated>{str(found.has_more).lower()}</IsTruncated>".encode(),
-                following.encode() if found.has_more else b"",
+                f"<IsTruncated>{str(page.has_more).lower()}</IsTruncated>".encode(),
+                next_markers.encode() if page.has_more else b"",
                 versions,
                 b"</ListVersionsResult>",
             )
         )
 
-    def _find(self, asked: Asked) -> _Found:
-        begin = self._locate(asked.prefix, is_after=False)
-        if asked.token:
-            begin = max(begin, self._after_token(asked.token))
-        elif asked.after:
-            begin = max(begin, self._locate(asked.after, is_after=True))
-        end = self._behind(asked.prefix)
-        if asked.delimiter == "/":
-            return self._find_level(asked, begin, end)
-        return self._find_flat(asked, begin, end)
+    def _find_page(self, request: PageRequest) -> _Page:
+        begin = self._locate_first(request.prefix, is_after=False)
+        if request.token:
+            begin = max(begin, self._locate_after_token(request.token))
+        elif request.start_after:
+            begin = max(begin, self._locate_first(request.start_after, is_after=True))
+        end = self._locate_end(request.prefix)
+        if request.delimiter == "/":
+            return self._find_with_delimiter(request, begin, end)
+        return self._find_objects(request, begin, end)
 
-    def _find_flat(self, asked: Asked, begin: Position, end: Position) -> _Found:
-        """Find objects, a slice of each deployment at once."""
-        found = _Found()
-        room = asked.max_keys
-        for index, first, last in self._runs(begin, end):
-            if not room:
-                found.has_more = True
+    def _find_objects(self, request: PageRequest, begin: Position, end: Position) -> _Page:
+        """Find objects, one slice of a deployment at a time."""
+        page = _Page()
+        remaining = request.max_keys
+        for index, first, last in self._iter_runs(begin, end):
+            if not remaining:
+                page.has_more = True
                 break
-            taken = min(room, last - first)
-            one = self.layout.deployments[index]
-            found.entries.append(_render(one, first, first + taken))
-            found.token = _LAST_KEY + one.key(first + taken - 1)
-            room -= taken
-            if first + taken < last:
-                found.has_more = True
+            taken_count = min(remaining, last - first)
+            deployment = self.layout.deployments[index]
+            page.entries.append(_render_entries(deployment, first, first + taken_count))
+            page.token = _KEY_MARK + deployment.key(first + taken_count - 1)
+            remaining -= taken_count
+            if first + taken_count < last:
+                page.has_more = True
                 break
-        found.count = asked.max_keys - room
-        return found
+        page.count = request.max_keys - remaining
+        return page
 
-    def _find_level(self, asked: Asked, begin: Position, end: Position) -> _Found:
-        """Find objects and the folders beside them."""
-        if not asked.prefix:
-            return self._find_deployments(asked, begin[0] + bool(begin[1]))
-        found = _Found()
-        while (here := self._next(begin, end)) is not None:
-            if found.count == asked.max_keys:
-                found.has_more = True
+    def _find_with_delimiter(self, request: PageRequest, begin: Position, end: Position) -> _Page:
+        """Find objects and common prefixes."""
+        if not request.prefix:
+            return self._find_deployments(request, begin[0] + bool(begin[1]))
+        page = _Page()
+        while (position := self._find_next(begin, end)) is not None:
+            if page.count == request.max_keys:
+                page.has_more = True
                 break
-            index, number = here
-            one = self.layout.deployments[index]
-            key = one.key(number)
-            inner, slash, _ = key[len(asked.prefix) :].partition("/")
-            found.count += 1
+            index, number = position
+            deployment = self.layout.deployments[index]
+            key = deployment.key(number)
+            relative_head, slash, _ = key[len(request.prefix) :].partition("/")
+            page.count += 1
             if slash:
-                folder = f"{asked.prefix}{inner}/"
-                found.folders.append(folder)
-                found.token = _LAST_FOLDER + folder
-                begin = self._behind(folder)
+                folder = f"{request.prefix}{relative_head}/"
+                page.folders.append(folder)
+                page.token = _FOLDER_MARK + folder
+                begin = self._locate_end(folder)
             else:
-                found.entries.append(_render(one, number, number + 1))
-                found.token = _LAST_KEY + key
+                page.entries.append(_render_entries(deployment, number, number + 1))
+                page.token = _KEY_MARK + key
                 begin = (index, number + 1)
-        return found
+        return page
 
-    def _find_deployments(self, asked: Asked, first: int) -> _Found:
-        """Find the folders at the root, where nothing else is."""
-        found = _Found()
+    def _find_deployments(self, request: PageRequest, first: int) -> _Page:
+        """Find the deployments' folders: the root holds nothing else."""
+        page = _Page()
         for index in range(first, len(self.layout.deployments)):
-            one = self.layout.deployments[index]
-            if self._gone_counts.get(index) == one.count:
+            deployment = self.layout.deployments[index]
+            if self._deleted_counts.get(index) == deployment.object_count:
                 continue
-            if found.count == asked.max_keys:
-                found.has_more = True
+            if page.count == request.max_keys:
+                page.has_more = True
                 break
-            found.count += 1
-            found.folders.append(f"{one.name}/")
-        found.token = _LAST_FOLDER + found.folders[-1] if found.folders else ""
-        return found
+            page.count += 1
+            page.folders.append(f"{deployment.name}/")
+        page.token = _FOLDER_MARK + page.folders[-1] if page.folders else ""
+        return page
 
-    def _after_token(self, token: str) -> Position:
-        if token.startswith(_LAST_FOLDER):
-            return self._behind(token[1:])
-        return self._locate(token[1:], is_after=True)
+    def _locate_after_token(self, token: str) -> Position:
+        if token.startswith(_FOLDER_MARK):
+            return self._locate_end(token[1:])
+        return self._locate_first(token[1:], is_after=True)
 
-    def _locate(self, key: str, *, is_after: bool) -> Position:
-        """Find the first file whose key is this one or greater, or only greater."""
+    def _locate_first(self, key: str, *, is_after: bool) -> Position:
+        """Return the first file with a key >= `key`, or > `key` if `is_after`."""
         index = self._count_names(key) - 1
         if index < 0:
             return (0, 0)
-        one = self.layout.deployments[index]
-        number = one.after(key)
-        if number and not is_after and one.key(number - 1) == key:
+        deployment = self.layout.deployments[index]
+        number = deployment.count_up_to(key)
+        if number and not is_after and deployment.key(number - 1) == key:
             number -= 1
         return (index, number)
 
     def _count_names(self, key: str) -> int:
-        """Count the deployments whose prefix is not greater than a key."""
+        """Return the number of deployments whose prefix is not greater than the key."""
         names = self.layout.names
         low, high = 0, len(names)
         while low < high:
@@ -240,58 +244,60 @@ class Content:
                 high = middle
         return low
 
-    def _behind(self, prefix: str) -> Position:
-        """Find the first file behind all that begin with a prefix."""
+    def _locate_end(self, prefix: str) -> Position:
+        """Return the position after the last key that starts with the prefix."""
         if not prefix:
             return (len(self.layout.deployments), 0)
-        return self._locate(prefix[:-1] + chr(ord(prefix[-1]) + 1), is_after=False)
+        return self._locate_first(prefix[:-1] + chr(ord(prefix[-1]) + 1), is_after=False)
 
-    def _next(self, begin: Position, end: Position) -> Position | None:
-        for index, first, _ in self._runs(begin, end):
+    def _find_next(self, begin: Position, end: Position) -> Position | None:
+        for index, first, _ in self._iter_runs(begin, end):
             return (index, first)
         return None
 
-    def _runs(self, begin: Position, end: Position) -> Iterator[tuple[int, int, int]]:
-        """Give what is left between two places, as deployment, first number, number behind."""
+    def _iter_runs(self, begin: Position, end: Position) -> Iterator[tuple[int, int, int]]:
+        """Yield runs of existing files in a range, as (deployment index, first, end)."""
         index, first = begin
         while (index, first) < end and index < len(self.layout.deployments):
-            last = end[1] if index == end[0] else self.layout.deployments[index].count
-            gone = self._gone.get(index)
-            if gone is None:
+            last = end[1] if index == end[0] else self.layout.deployments[index].object_count
+            deleted = self._deleted.get(index)
+            if deleted is None:
                 if first < last:
                     yield index, first, last
-            elif self._gone_counts[index] < len(gone):
-                yield from _left(index, gone, first, last)
+            elif self._deleted_counts[index] < len(deleted):
+                yield from _split_runs(index, deleted, first, last)
             index, first = index + 1, 0
 
-    def _is_gone(self, index: int, number: int) -> bool:
-        gone = self._gone.get(index)
-        return gone is not None and bool(gone[number])
+    def _is_deleted(self, index: int, number: int) -> bool:
+        deleted = self._deleted.get(index)
+        return deleted is not None and bool(deleted[number])
 
 
-def _left(index: int, gone: bytearray, first: int, last: int) -> Iterator[tuple[int, int, int]]:
-    while first < last and (first := gone.find(0, first, last)) >= 0:
-        behind = gone.find(1, first, last)
-        yield index, first, last if behind < 0 else behind
-        first = last if behind < 0 else behind
+def _split_runs(
+    index: int, deleted: bytearray, first: int, last: int
+) -> Iterator[tuple[int, int, int]]:
+    while first < last and (first := deleted.find(0, first, last)) >= 0:
+        run_end = deleted.find(1, first, last)
+        yield index, first, last if run_end < 0 else run_end
+        first = last if run_end < 0 else run_end
 
 
-def _render(one: Seeded, first: int, last: int) -> bytes:
-    """Render a deployment's files from one number to another."""
+def _render_entries(deployment: SeededDeployment, first: int, last: int) -> bytes:
+    """Return the entries of a deployment's files `first` to `last` - 1."""
     parts = []
     while first < last:
         block = first // FOLDER_FILES
         begin = first - block * FOLDER_FILES
         end = min(last - block * FOLDER_FILES, FOLDER_FILES)
-        parts.append(_block(block)[begin * _ENTRY_BYTES : end * _ENTRY_BYTES])
+        parts.append(_render_block(block)[begin * _ENTRY_BYTES : end * _ENTRY_BYTES])
         first = block * FOLDER_FILES + end
     rendered = parts[0] if len(parts) == 1 else b"".join(parts)
-    name = one.name.encode()
-    rendered = rendered.replace(_NAME, name).replace(_MINUTE, one.minute.encode())
-    return rendered.replace(_MARK, name[:24])
+    name = deployment.name.encode()
+    rendered = rendered.replace(_NAME, name).replace(_MINUTE, deployment.minute.encode())
+    return rendered.replace(_ETAG_PREFIX, name[:24])
 
 
-def _entry(number: int) -> bytes:
+def _render_entry(number: int) -> bytes:
     return b"".join(
         (
             b"<Contents><Key>",
@@ -300,20 +306,20 @@ def _entry(number: int) -> bytes:
             b"</Key><LastModified>",
             _MINUTE,
             b":%02d.000Z</LastModified><ETag>&quot;" % (number % 60),
-            _MARK,
+            _ETAG_PREFIX,
             b"%08x&quot;</ETag><Size>%d</Size>" % (number, size_bytes(number)),
             b"<StorageClass>STANDARD</StorageClass></Contents>",
         )
     )
 
 
-_ENTRY_BYTES = len(_entry(0))
+_ENTRY_BYTES = len(_render_entry(0))
 _blocks: dict[int, bytes] = {}
 
 
-def _block(block: int) -> bytes:
-    """Render a folder's files once, without what differs from deployment to deployment."""
+def _render_block(block: int) -> bytes:
+    """Return the cached entries of one folder, with placeholders for a deployment's values."""
     if block not in _blocks:
         numbers = range(block * FOLDER_FILES, (block + 1) * FOLDER_FILES)
-        _blocks[block] = b"".join(map(_entry, numbers))
+        _blocks[block] = b"".join(map(_render_entry, numbers))
     return _blocks[block]

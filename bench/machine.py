@@ -1,4 +1,4 @@
-"""What a reader must know of the machine; nothing that names it."""
+"""Describes the machine for the report, without anything that identifies it."""
 
 import os
 import platform
@@ -9,9 +9,9 @@ _MODEL = re.compile(r"^model name\s*:\s*(.+)$", re.MULTILINE)
 
 
 def describe_machine() -> str:
-    """Describe processors, memory, system and Python in one line."""
+    """Return processors, memory, system and Python version in one line."""
     parts = [
-        f"{os.cpu_count()} × {_model()}",
+        f"{os.cpu_count()} × {_read_cpu_model()}",
         f"{_memory_bytes() / 2**30:.0f} GB of memory",
         platform.system(),
         f"Python {platform.python_version()}",
@@ -19,12 +19,12 @@ def describe_machine() -> str:
     return ", ".join(parts)
 
 
-def _model() -> str:
+def _read_cpu_model() -> str:
     try:
-        found = _MODEL.search(Path("/proc/cpuinfo").read_text())
+        match = _MODEL.search(Path("/proc/cpuinfo").read_text())
     except OSError:
-        found = None
-    return found[1].strip() if found else platform.machine()
+        match = None
+    return match[1].strip() if match else platform.machine()
 
 
 def _memory_bytes() -> int:

@@ -1,4 +1,4 @@
-"""Runs each program in turn, interleaved, and takes what each run cost; no run counts unchecked."""
+"""Runs the programs of a case in turn, checks the work of each run and measures its cost."""
 
 import json
 import os
@@ -12,15 +12,15 @@ from tempfile import TemporaryDirectory
 
 from bench.cases import ALSO, CI3, Case, Work
 from bench.servers import Server
-from bench.tools import Place, command, environ, objects_told
+from bench.tools import RunContext, count_listed_objects, make_command, make_environment
 
 LAUNCH = Path(__file__).with_name("launch.py")
-LONGEST_SECONDS = 1200
+TIMEOUT_SECONDS = 1200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one program took, as the kernel counts it: its own time, and its most memory."""
+    """The cost of one program as the kernel counts it: time, CPU time and peak memory."""
 
     exit_code: int
     wall_seconds: float
@@ -30,7 +30,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of one program; what only the server in memory counts may be missing."""
+    """One run of one program; figures that only the in-memory server counts may be None."""
 
     case: str
     delay_ms: int
@@ -46,39 +46,39 @@ class Run:
 
 
 class FailedRunError(Exception):
-    """A program did not do what it was asked."""
+    """A program failed or did not do its work."""
 
 
 def measure(
     case: Case, delay_ms: int, tools: Sequence[str], repeats: int, server: Server
 ) -> Iterator[Run]:
-    """Run the programs of a case in turn, in another order in each round."""
+    """Run the programs of a case in turn, in a different order each round."""
     is_longest = delay_ms == max(case.delays_ms)
-    for number in range(repeats):
-        for tool in rotate(tools, number):
-            if tool not in case.once or (number == 0 and is_longest):
+    for round_number in range(repeats):
+        for tool in rotate(tools, round_number):
+            if tool not in case.once or (round_number == 0 and is_longest):
                 yield measure_once(case, delay_ms, tool, server)
 
 
-def rotate(tools: Sequence[str], number: int) -> Sequence[str]:
-    """Return the tools in the order of a round."""
-    turn = number % len(tools)
-    return (*tools[turn:], *tools[:turn])
+def rotate(tools: Sequence[str], round_number: int) -> Sequence[str]:
+    """Return the tools in the order of a round: each round starts with the next tool."""
+    offset = round_number % len(tools)
+    return (*tools[offset:], *tools[:offset])
 
 
 def measure_once(case: Case, delay_ms: int, tool: str, server: Server) -> Run:
-    """Run one program; raises FailedRunError where it failed, or did not do all of its work."""
-    bucket = server.make_ready(case, delay_ms)
+    """Run one program; raise FailedRunError if it failed or did not do all of its work."""
+    bucket = server.prepare_bucket(case, delay_ms)
     with TemporaryDirectory(prefix="ci3-bench-") as name:
-        place = Place(url=server.url, bucket=bucket, folder=Path(name))
-        cost = launch(command(tool, case, place), environ(place), place.folder)
-        served = server.served()
-        where = f"{tool} in {case.name} at {delay_ms} ms"
+        context = RunContext(url=server.url, bucket=bucket, folder=Path(name))
+        cost = launch(make_command(tool, case, context), make_environment(context), context.folder)
+        counts = server.read_counts()
+        description = f"{tool} in {case.name} at {delay_ms} ms"
         if cost.exit_code:
-            said = (place.folder / "stderr").read_text()[-2000:]
-            raise FailedRunError(f"{where} ended with {cost.exit_code}:\n{said}")
-        _check(where, case, tool, server, place)
-        journal = place.folder / "journal.jsonl"
+            stderr = (context.folder / "stderr").read_text()[-2000:]
+            raise FailedRunError(f"{description} ended with {cost.exit_code}:\n{stderr}")
+        _check_run(description, case, tool, server, context)
+        journal = context.folder / "journal.jsonl"
         return Run(
             case=case.name,
             delay_ms=delay_ms,
@@ -86,25 +86,25 @@ def measure_once(case: Case, delay_ms: int, tool: str, server: Server) -> Run:
             wall_seconds=cost.wall_seconds,
             cpu_seconds=cost.cpu_seconds,
             peak_bytes=cost.peak_bytes,
-            requests=None if served.requests is None else sum(served.requests.values()),
-            operations=None if served.requests is None else dict(served.requests),
-            server_cpu_seconds=served.cpu_seconds,
-            most_at_once=served.most_at_once,
+            requests=None if counts.requests is None else sum(counts.requests.values()),
+            operations=None if counts.requests is None else dict(counts.requests),
+            server_cpu_seconds=counts.cpu_seconds,
+            most_at_once=counts.most_at_once,
             journal_bytes=journal.stat().st_size if journal.exists() else None,
         )
 
 
-def launch(words: Iterable[str], variables: dict[str, str], folder: Path) -> Cost:
-    """Run a program to its end; what it prints goes into the folder's `stdout` and `stderr`."""
+def launch(argv: Iterable[str], environment: dict[str, str], folder: Path) -> Cost:
+    """Run a program to its end; its output goes into the folder's files `stdout` and `stderr`."""
     result, stdout, stderr = (folder / name for name in ("result", "stdout", "stderr"))
     launcher = subprocess.Popen(
-        [sys.executable, "-I", "-S", LAUNCH, result, stdout, stderr, *words],
+        [sys.executable, "-I", "-S", LAUNCH, result, stdout, stderr, *argv],
         cwd=folder,
-        env=variables,
+        env=environment,
         start_new_session=True,
     )
     try:
-        launcher.wait(timeout=LONGEST_SECONDS)
+        launcher.wait(timeout=TIMEOUT_SECONDS)
     finally:
         if launcher.poll() is None:
             os.killpg(launcher.pid, signal.SIGKILL)
@@ -112,22 +112,34 @@ def launch(words: Iterable[str], variables: dict[str, str], folder: Path) -> Cos
     return Cost(**json.loads(result.read_text()))
 
 
-def _check(where: str, case: Case, tool: str, server: Server, place: Place) -> None:
+def _check_run(
+    description: str, case: Case, tool: str, server: Server, context: RunContext
+) -> None:
     total = case.layout.total
     if case.work is Work.PLAN:
-        told = objects_told(tool, place.folder / "stdout")
-        if told != total:
-            raise FailedRunError(f"{where} told of {told} objects, and there are {total}")
+        listed_count = count_listed_objects(tool, context.folder / "stdout")
+        if listed_count != total:
+            raise FailedRunError(
+                f"{description} told of {listed_count} objects, and there are {total}"
+            )
         if tool in (CI3, ALSO):
-            _check_plan(where, case, place)
+            _check_plan(description, case, context)
         return
-    left = server.left(place.bucket)
-    if left != total - case.doomed_objects:
-        raise FailedRunError(f"{where} left {left} of {total}, not {total - case.doomed_objects}")
+    remaining = server.count_objects(context.bucket)
+    if remaining != total - case.delete_object_count:
+        raise FailedRunError(
+            f"{description} left {remaining} of {total}, not {total - case.delete_object_count}"
+        )
 
 
-def _check_plan(where: str, case: Case, place: Place) -> None:
-    plan = json.loads((place.folder / "stdout").read_text())
-    doomed = {one["name"] for one in plan["deployments"] if one["decision"] == "delete"}
-    if doomed != {one.name for one in case.layout.oldest(case.doomed)}:
-        raise FailedRunError(f"{where} dooms {len(doomed)} deployments, and not those it should")
+def _check_plan(description: str, case: Case, context: RunContext) -> None:
+    plan = json.loads((context.folder / "stdout").read_text())
+    deleted_names = {
+        deployment["name"]
+        for deployment in plan["deployments"]
+        if deployment["decision"] == "delete"
+    }
+    if deleted_names != {seeded.name for seeded in case.layout.oldest(case.delete_count)}:
+        raise FailedRunError(
+            f"{description} dooms {len(deleted_names)} deployments, and not those it should"
+        )

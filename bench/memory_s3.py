@@ -1,11 +1,11 @@
-"""An S3 in memory that does next to nothing, so that a run's time is the client's own.
+"""An in-memory S3 that does almost no work, so that a run's time is the client's own.
 
-`python -m bench.memory_s3 PORT_FILE` serves on a free port of loopback and writes the port into the
-file. A bucket's name is its layout, such as `200x500`; it is there as soon as it is asked for.
-It checks no signature. Each answer waits for the delay that was set, many at once.
+`python -m bench.memory_s3 PORT_FILE` serves on a free loopback port and writes the port into the
+file. A bucket's name is its layout, such as `200x500`; it is created on the first request for it.
+Signatures are not checked. Each response waits for the configured delay, many concurrently.
 
-Beside S3 it answers `/-/reset?delay=30&bucket=200x500` (sets the delay, in milliseconds; brings
-everything back; forgets the counts), `/-/counts` and `/-/left?bucket=200x500`.
+Control requests are `/-/reset?delay=30&bucket=200x500` (sets the delay, in milliseconds; undoes
+deletions; clears the counts), `/-/counts` and `/-/left?bucket=200x500`.
 """
 
 import asyncio
@@ -21,83 +21,83 @@ from dataclasses import dataclass, field
 from html import escape, unescape
 from pathlib import Path
 
-from bench.layout import PAGE_SIZE, parse
-from bench.listing import NAMESPACE, Asked, Content, Position
-from bench.wire import Answer, Connection, Request
+from bench.layout import PAGE_SIZE, parse_layout
+from bench.listing import NAMESPACE, BucketContent, PageRequest, Position
+from bench.wire import Connection, Request, Response
 
 _OBJECT = re.compile(r"<Object>(.*?)</Object>", re.DOTALL)
 _KEY = re.compile(r"<Key>([^<]*)</Key>")
 _ETAG = re.compile(r"<ETag>([^<]*)</ETag>")
 _QUIET = re.compile(r"<Quiet>\s*true\s*</Quiet>")
-_SIDE = "-"
+_CONTROL_BUCKET = "-"
 UNKNOWN = "Unknown"
 
 
 @dataclass(slots=True)
 class MemoryS3:
-    """The buckets, the delay, and how often what was asked."""
+    """The buckets, the delay, and the number of requests by operation."""
 
     delay_seconds: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
-    contents: dict[str, Content] = field(default_factory=dict)
-    cpu_before: float = 0.0
-    at_once: int = 0
-    most_at_once: int = 0
+    contents: dict[str, BucketContent] = field(default_factory=dict)
+    cpu_seconds_at_reset: float = 0.0
+    waiting_count: int = 0
+    max_waiting_count: int = 0
 
-    def content(self, bucket: str) -> Content:
-        """Give a bucket's content; raises ValueError where its name is no layout."""
+    def content(self, bucket: str) -> BucketContent:
+        """Return a bucket's content; raise ValueError if its name is not a layout."""
         if bucket not in self.contents:
-            self.contents[bucket] = Content(parse(bucket))
+            self.contents[bucket] = BucketContent(parse_layout(bucket))
         return self.contents[bucket]
 
-    def answer(self, asked: Request) -> tuple[Answer, float]:
-        """Answer a request, and say how many seconds later."""
-        if asked.bucket == _SIDE:
-            return self._answer_aside(asked), 0.0
-        return self._answer_s3(asked), self.delay_seconds
+    def respond(self, request: Request) -> tuple[Response, float]:
+        """Return the response to a request, and the seconds to delay it."""
+        if request.bucket == _CONTROL_BUCKET:
+            return self._answer_control(request), 0.0
+        return self._answer_s3(request), self.delay_seconds
 
-    def note_waiting(self, change: int) -> None:
-        """Count the answers that wait for the delay to pass."""
-        self.at_once += change
-        self.most_at_once = max(self.most_at_once, self.at_once)
+    def change_waiting(self, change: int) -> None:
+        """Count the responses that wait for the delay to pass."""
+        self.waiting_count += change
+        self.max_waiting_count = max(self.max_waiting_count, self.waiting_count)
 
-    def _answer_s3(self, asked: Request) -> Answer:
-        operation = _operation(asked)
+    def _answer_s3(self, request: Request) -> Response:
+        operation = _operation(request)
         self.counts[operation] += 1
         try:
-            content = self.content(asked.bucket)
+            content = self.content(request.bucket)
         except ValueError as exc:
-            return _error("404 Not Found", "NoSuchBucket", str(exc))
-        return _ANSWERS[operation](asked, content)
+            return _error_response("404 Not Found", "NoSuchBucket", str(exc))
+        return _HANDLERS[operation](request, content)
 
-    def _answer_aside(self, asked: Request) -> Answer:
-        if asked.key == "reset":
-            self.delay_seconds = float(asked.query.get("delay", "0")) / 1000
+    def _answer_control(self, request: Request) -> Response:
+        if request.key == "reset":
+            self.delay_seconds = float(request.query.get("delay", "0")) / 1000
             self.counts.clear()
             for content in self.contents.values():
-                content.restore()
-            if bucket := asked.query.get("bucket"):
+                content.reset()
+            if bucket := request.query.get("bucket"):
                 self.content(bucket).warm_up()
-            self.cpu_before = time.process_time()
-            self.most_at_once = 0
-            said: dict[str, object] = {}
-        elif asked.key == "left":
-            said = {"left": self.content(asked.query["bucket"]).left}
+            self.cpu_seconds_at_reset = time.process_time()
+            self.max_waiting_count = 0
+            response: dict[str, object] = {}
+        elif request.key == "left":
+            response = {"left": self.content(request.query["bucket"]).object_count}
         else:
-            said = {
+            response = {
                 "requests": dict(self.counts),
-                "cpu_seconds": time.process_time() - self.cpu_before,
-                "most_at_once": self.most_at_once,
+                "cpu_seconds": time.process_time() - self.cpu_seconds_at_reset,
+                "most_at_once": self.max_waiting_count,
             }
-        return Answer(body=json.dumps(said).encode())
+        return Response(body=json.dumps(response).encode())
 
 
-def _operation(asked: Request) -> str:
-    query = asked.query
-    if asked.method == "POST" and "delete" in query:
+def _operation(request: Request) -> str:
+    query = request.query
+    if request.method == "POST" and "delete" in query:
         return "DeleteObjects"
-    if asked.method != "GET" or asked.key:
-        return _OPERATIONS.get((asked.method, bool(asked.key)), UNKNOWN)
+    if request.method != "GET" or request.key:
+        return _OPERATIONS.get((request.method, bool(request.key)), UNKNOWN)
     for name, operation in _SUBRESOURCES.items():
         if name in query:
             return operation
@@ -122,114 +122,122 @@ _SUBRESOURCES = {
 }
 
 
-def _list_objects(asked: Request, content: Content) -> Answer:
-    query = asked.query
-    page = content.page(
-        Asked(
+def _list_objects(request: Request, content: BucketContent) -> Response:
+    query = request.query
+    page = content.render_page(
+        PageRequest(
             prefix=query.get("prefix", ""),
             delimiter=query.get("delimiter", ""),
-            after=query.get("marker") or query.get("start-after", ""),
+            start_after=query.get("marker") or query.get("start-after", ""),
             token=query.get("continuation-token", ""),
             max_keys=min(PAGE_SIZE, int(query.get("max-keys", str(PAGE_SIZE)))),
             is_encoded=query.get("encoding-type") == "url",
-            is_older="list-type" not in query,
+            is_list_objects_v1="list-type" not in query,
         )
     )
-    return Answer(body=page)
+    return Response(body=page)
 
 
-def _list_versions(asked: Request, content: Content) -> Answer:
-    query = asked.query
+def _list_versions(request: Request, content: BucketContent) -> Response:
+    query = request.query
     limit = min(PAGE_SIZE, int(query.get("max-keys", str(PAGE_SIZE))))
-    return Answer(
-        body=content.versions_page(query.get("prefix", ""), query.get("key-marker", ""), limit)
+    return Response(
+        body=content.render_versions_page(
+            query.get("prefix", ""), query.get("key-marker", ""), limit
+        )
     )
 
 
-def _delete_objects(asked: Request, content: Content) -> Answer:
-    text = asked.body.decode()
+def _delete_objects(request: Request, content: BucketContent) -> Response:
+    text = request.body.decode()
     is_quiet = _QUIET.search(text) is not None
-    said = []
-    for one in _OBJECT.findall(text):
-        written = _KEY.search(one)[1]  # type: ignore[index]  # without a key it is no request
-        place = content.locate(unescape(written) if "&" in written else written)
-        condition = _ETAG.search(one)
-        if condition and (code := _unmet(content, place, unescape(condition[1]))):
-            said.append(
-                f"<Error><Key>{written}</Key><Code>{code}</Code>"
+    elements = []
+    for object_xml in _OBJECT.findall(text):
+        escaped_key = _KEY.search(object_xml)[1]  # type: ignore[index]  # required
+        position = content.find_object(unescape(escaped_key) if "&" in escaped_key else escaped_key)
+        etag_match = _ETAG.search(object_xml)
+        if etag_match and (code := _failed_condition(content, position, unescape(etag_match[1]))):
+            elements.append(
+                f"<Error><Key>{escaped_key}</Key><Code>{code}</Code>"
                 "<Message>The condition failed.</Message></Error>"
             )
             continue
-        if place is not None:
-            content.delete(place)
+        if position is not None:
+            content.delete(position)
         if not is_quiet:
-            said.append(f"<Deleted><Key>{written}</Key></Deleted>")
-    return Answer(body=_document("DeleteResult", "".join(said)))
+            elements.append(f"<Deleted><Key>{escaped_key}</Key></Deleted>")
+    return Response(body=_format_document("DeleteResult", "".join(elements)))
 
 
-def _delete_object(asked: Request, content: Content) -> Answer:
-    place = content.locate(asked.key)
-    condition = asked.headers.get("if-match")
-    if condition and (code := _unmet(content, place, condition)):
+def _delete_object(request: Request, content: BucketContent) -> Response:
+    position = content.find_object(request.key)
+    condition = request.headers.get("if-match")
+    if condition and (code := _failed_condition(content, position, condition)):
         status = "404 Not Found" if code == "NoSuchKey" else "412 Precondition Failed"
-        return _error(status, code, "The condition failed.")
-    if place is not None:
-        content.delete(place)
-    return Answer(status="204 No Content")
+        return _error_response(status, code, "The condition failed.")
+    if position is not None:
+        content.delete(position)
+    return Response(status="204 No Content")
 
 
-def _unmet(content: Content, place: Position | None, condition: str) -> str:
-    """Name the error of a condition that is not met."""
-    if place is None:
+def _failed_condition(content: BucketContent, position: Position | None, condition: str) -> str:
+    """Return the error code of a failed condition, or an empty string."""
+    if position is None:
         return "NoSuchKey"
-    return "" if condition.strip('"') in (content.etag(place), "*") else "PreconditionFailed"
+    return "" if condition.strip('"') in (content.etag(position), "*") else "PreconditionFailed"
 
 
-def _head_object(asked: Request, content: Content) -> Answer:
-    place = content.locate(asked.key)
-    if place is None:
-        return Answer(status="404 Not Found")
-    return Answer(headers=f'ETag: "{content.etag(place)}"\r\n')
+def _head_object(request: Request, content: BucketContent) -> Response:
+    position = content.find_object(request.key)
+    if position is None:
+        return Response(status="404 Not Found")
+    return Response(headers=f'ETag: "{content.etag(position)}"\r\n')
 
 
-def _put_object(asked: Request, content: Content) -> Answer:
-    content.aside[asked.key] = asked.body
-    return Answer(
-        headers=f'ETag: "{hashlib.md5(asked.body, usedforsecurity=False).hexdigest()}"\r\n'
+def _put_object(request: Request, content: BucketContent) -> Response:
+    content.uploaded[request.key] = request.body
+    return Response(
+        headers=f'ETag: "{hashlib.md5(request.body, usedforsecurity=False).hexdigest()}"\r\n'
     )
 
 
-def _get_object(asked: Request, content: Content) -> Answer:
-    if asked.key not in content.aside:
-        return _error("404 Not Found", "NoSuchKey", "There is none, or it has no content here.")
-    return Answer(body=content.aside[asked.key])
+def _get_object(request: Request, content: BucketContent) -> Response:
+    if request.key not in content.uploaded:
+        return _error_response(
+            "404 Not Found", "NoSuchKey", "There is none, or it has no content here."
+        )
+    return Response(body=content.uploaded[request.key])
 
 
-def _versioning(_: Request, __: Content) -> Answer:
-    return Answer(body=_document("VersioningConfiguration"))
+def _get_versioning(_: Request, __: BucketContent) -> Response:
+    return Response(body=_format_document("VersioningConfiguration"))
 
 
-def _lifecycle(_: Request, __: Content) -> Answer:
-    return _error("404 Not Found", "NoSuchLifecycleConfiguration", "There is none.")
+def _get_lifecycle(_: Request, __: BucketContent) -> Response:
+    return _error_response("404 Not Found", "NoSuchLifecycleConfiguration", "There is none.")
 
 
-def _uploads(_: Request, __: Content) -> Answer:
-    return Answer(body=_document("ListMultipartUploadsResult", "<IsTruncated>false</IsTruncated>"))
+def _list_uploads(_: Request, __: BucketContent) -> Response:
+    return Response(
+        body=_format_document("ListMultipartUploadsResult", "<IsTruncated>false</IsTruncated>")
+    )
 
 
-def _location(_: Request, __: Content) -> Answer:
-    return Answer(body=_document("LocationConstraint"))
+def _get_location(_: Request, __: BucketContent) -> Response:
+    return Response(body=_format_document("LocationConstraint"))
 
 
-def _head_bucket(_: Request, __: Content) -> Answer:
-    return Answer(headers="x-amz-bucket-region: us-east-1\r\n")
+def _head_bucket(_: Request, __: BucketContent) -> Response:
+    return Response(headers="x-amz-bucket-region: us-east-1\r\n")
 
 
-def _unknown(asked: Request, _: Content) -> Answer:
-    return _error("501 Not Implemented", "NotImplemented", f"{asked.method} {asked.query}")
+def _refuse_unknown(request: Request, _: BucketContent) -> Response:
+    return _error_response(
+        "501 Not Implemented", "NotImplemented", f"{request.method} {request.query}"
+    )
 
 
-_ANSWERS: Mapping[str, Callable[[Request, Content], Answer]] = {
+_HANDLERS: Mapping[str, Callable[[Request, BucketContent], Response]] = {
     "ListObjects": _list_objects,
     "ListObjectsV2": _list_objects,
     "ListObjectVersions": _list_versions,
@@ -239,33 +247,33 @@ _ANSWERS: Mapping[str, Callable[[Request, Content], Answer]] = {
     "HeadObject": _head_object,
     "PutObject": _put_object,
     "HeadBucket": _head_bucket,
-    "GetBucketVersioning": _versioning,
-    "GetBucketLifecycleConfiguration": _lifecycle,
-    "ListMultipartUploads": _uploads,
-    "GetBucketLocation": _location,
-    UNKNOWN: _unknown,
+    "GetBucketVersioning": _get_versioning,
+    "GetBucketLifecycleConfiguration": _get_lifecycle,
+    "ListMultipartUploads": _list_uploads,
+    "GetBucketLocation": _get_location,
+    UNKNOWN: _refuse_unknown,
 }
 
 
-def _document(root: str, inner: str = "") -> bytes:
+def _format_document(root: str, inner: str = "") -> bytes:
     head = '<?xml version="1.0" encoding="UTF-8"?>\n'
     return f'{head}<{root} xmlns="{NAMESPACE}">{inner}</{root}>'.encode()
 
 
-def _error(status: str, code: str, message: str) -> Answer:
+def _error_response(status: str, code: str, message: str) -> Response:
     inner = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'
-    return Answer(status=status, body=body.encode())
+    return Response(status=status, body=body.encode())
 
 
 async def serve(port_file: Path) -> None:
-    """Serve until the process is ended."""
+    """Serve until the process is terminated."""
     state = MemoryS3()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(state), "127.0.0.1", 0, backlog=1024)
     pending = port_file.with_suffix(".new")
     pending.write_text(str(server.sockets[0].getsockname()[1]))
-    os.replace(pending, port_file)  # noqa: PTH105 - whole or not there
+    os.replace(pending, port_file)  # noqa: PTH105 - atomic
     await server.serve_forever()
 
 

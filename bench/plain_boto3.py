@@ -1,7 +1,7 @@
-"""What one writes with boto3 in ten lines: `plain_boto3.py list|delete ENDPOINT BUCKET [NAMES]`.
+"""A minimal boto3 script as a peer: `plain_boto3.py list|delete ENDPOINT BUCKET [NAMES]`.
 
-NAMES is a file with the deployments to delete, one a line. 32 threads, one listing for each
-deployment; deletes by `objects.filter().delete()`.
+NAMES is a file with the deployments to delete, one per line. It uses 32 threads, one listing per
+deployment, and deletes with `objects.filter().delete()`.
 """
 
 import sys
@@ -15,7 +15,7 @@ THREADS = 32
 
 
 def list_all(endpoint_url: str, bucket: str) -> None:
-    """Print every object, as time, size and key."""
+    """Print the time, size and key of every object."""
     client = boto3.client("s3", endpoint_url=endpoint_url, config=_config())
     paginator = client.get_paginator("list_objects_v2")
     folders = [
@@ -24,21 +24,21 @@ def list_all(endpoint_url: str, bucket: str) -> None:
         for folder in page.get("CommonPrefixes", ())
     ]
 
-    def list_one(prefix: str) -> str:
+    def list_folder(prefix: str) -> str:
         lines = [
-            f"{stored['LastModified']} {stored['Size']} {stored['Key']}\n"
+            f"{entry['LastModified']} {entry['Size']} {entry['Key']}\n"
             for page in paginator.paginate(Bucket=bucket, Prefix=prefix)
-            for stored in page.get("Contents", ())
+            for entry in page.get("Contents", ())
         ]
         return "".join(lines)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        for lines in pool.map(list_one, folders):
+        for lines in pool.map(list_folder, folders):
             sys.stdout.write(lines)
 
 
 def delete(endpoint_url: str, bucket: str, names: list[str]) -> None:
-    """Delete deployments."""
+    """Delete all objects of the deployments."""
     resource = boto3.resource("s3", endpoint_url=endpoint_url, config=_config()).Bucket(bucket)
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in pool.map(lambda name: resource.objects.filter(Prefix=f"{name}/").delete(), names):

@@ -1,4 +1,4 @@
-"""The servers that answer: the bench's own in memory, and SeaweedFS, a real one."""
+"""Starts the S3 servers of the benchmark: the in-memory one, and SeaweedFS, a real one."""
 
 import json
 import os
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from tests.support.s3.seaweedfs import SeaweedFS
 
 READY_SECONDS = 30
-# glibc's malloc would else give large pages back to the kernel after each answer.
+# Otherwise glibc's malloc would return large pages to the kernel after each response.
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 26), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """What a server has to tell after a run; a real one tells less."""
+class ServerCounts:
+    """The figures that a server counted during a run; a real server counts none."""
 
     requests: Mapping[str, int] | None = None
     cpu_seconds: float | None = None
@@ -36,88 +36,98 @@ class Served:
 
 
 class Server(Protocol):
-    """Gives a run a bucket, and says what became of it."""
+    """An S3 server that prepares a bucket for each run."""
 
     url: str
 
-    def make_ready(self, case: Case, delay_ms: int) -> str:
-        """Bring a bucket into the case's state; give its name."""
+    def prepare_bucket(self, case: Case, delay_ms: int) -> str:
+        """Bring a bucket into the case's initial state; return its name."""
 
-    def served(self) -> Served:
-        """Tell what was asked since."""
+    def read_counts(self) -> ServerCounts:
+        """Return the figures since the bucket was prepared."""
 
-    def left(self, bucket: str) -> int:
-        """Count the objects that are left."""
+    def count_objects(self, bucket: str) -> int:
+        """Return the number of objects in a bucket."""
 
 
 class MemoryServer:
-    """The bench's own S3, in a process of its own."""
+    """The in-memory S3, in a separate process."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def make_ready(self, case: Case, delay_ms: int) -> str:
-        """Restore the bucket; its name is its layout."""
+    def prepare_bucket(self, case: Case, delay_ms: int) -> str:
+        """Reset the bucket whose name is the case's layout."""
         bucket = case.layout.text
-        self._ask(f"reset?delay={delay_ms}&bucket={quote(bucket)}")
+        self.query(f"reset?delay={delay_ms}&bucket={quote(bucket)}")
         return bucket
 
-    def served(self) -> Served:
-        """Tell what was asked; raises ValueError where that was more than this server knows."""
-        said = self._ask("counts")
-        if UNKNOWN in said["requests"]:
-            raise ValueError(f"requests that the bench's server does not know: {said['requests']}")
-        return Served(**said)
+    def read_counts(self) -> ServerCounts:
+        """Return the figures; raise ValueError if the server did not support a request."""
+        counts = self.query("counts")
+        if UNKNOWN in counts["requests"]:
+            raise ValueError(
+                f"requests that the bench's server does not know: {counts['requests']}"
+            )
+        return ServerCounts(**counts)
 
-    def left(self, bucket: str) -> int:
-        """Count the objects that are left."""
-        left: int = self._ask(f"left?bucket={quote(bucket)}")["left"]
-        return left
+    def count_objects(self, bucket: str) -> int:
+        """Return the number of objects in a bucket."""
+        object_count: int = self.query(f"left?bucket={quote(bucket)}")["left"]
+        return object_count
 
-    def _ask(self, what: str) -> dict[str, Any]:
-        with urlopen(f"{self.url}/-/{what}", timeout=60) as answer:  # noqa: S310 - loopback
-            said: dict[str, Any] = json.load(answer)
-            return said
+    def query(self, path: str) -> dict[str, Any]:
+        """Return the server's JSON response to a control request, such as `reset?delay=30`."""
+        with urlopen(f"{self.url}/-/{path}", timeout=60) as response:  # noqa: S310 - loopback
+            result: dict[str, Any] = json.load(response)
+            return result
 
 
 class RealServer:
-    """SeaweedFS: each run that deletes gets a bucket of its own."""
+    """SeaweedFS; each run that deletes gets a new bucket."""
 
     def __init__(self, server: "SeaweedFS") -> None:
         self._server = server
         self.url = server.url
         self._numbers = count(1)
-        self._listed: dict[str, str] = {}
+        self._listed_buckets: dict[str, str] = {}
 
-    def make_ready(self, case: Case, delay_ms: int) -> str:  # noqa: ARG002 - it has none
-        """Seed a bucket, the doomed before the rest; a bucket that is only listed, just once."""
+    def prepare_bucket(self, case: Case, delay_ms: int) -> str:  # noqa: ARG002 - SeaweedFS has no delay
+        """Seed a bucket, oldest deployments first; buckets that are only listed are seeded once."""
         text = case.layout.text
-        if case.work is Work.PLAN and text in self._listed:
-            return self._listed[text]
+        if case.work is Work.PLAN and text in self._listed_buckets:
+            return self._listed_buckets[text]
         bucket = f"{text}-{next(self._numbers)}"
-        doomed, kept = case.layout.by_age[: case.doomed], case.layout.by_age[case.doomed :]
+        to_delete, to_keep = (
+            case.layout.by_age[: case.delete_count],
+            case.layout.by_age[case.delete_count :],
+        )
         rounds: list[Mapping[str, bytes]] = [
-            {one.key(number): b"x" for one in some for number in range(one.count)}
-            for some in (doomed, kept)
+            {
+                deployment.key(number): b"x"
+                for deployment in deployments
+                for number in range(deployment.object_count)
+            }
+            for deployments in (to_delete, to_keep)
         ]
         self._server.seed({bucket: rounds})
         if case.work is Work.PLAN:
-            self._listed[text] = bucket
+            self._listed_buckets[text] = bucket
         return bucket
 
-    def served(self) -> Served:
-        """Tell nothing: SeaweedFS does not count."""
-        return Served()
+    def read_counts(self) -> ServerCounts:
+        """Return no figures: SeaweedFS does not count."""
+        return ServerCounts()
 
-    def left(self, bucket: str) -> int:
-        """Count by listing."""
+    def count_objects(self, bucket: str) -> int:
+        """Return the number of objects, by listing them."""
         paginator = self._server.client.get_paginator("list_objects_v2")
         return sum(page["KeyCount"] for page in paginator.paginate(Bucket=bucket))
 
 
 @contextmanager
 def running_memory_server() -> Iterator[MemoryServer]:
-    """Run the server in memory."""
+    """Run the in-memory server until the context ends."""
     with TemporaryDirectory(prefix="ci3-bench-") as folder:
         port_file = Path(folder) / "port"
         process = subprocess.Popen(
@@ -140,8 +150,8 @@ def running_memory_server() -> Iterator[MemoryServer]:
 
 @contextmanager
 def running_real_server() -> Iterator[RealServer]:
-    """Run SeaweedFS."""
-    from tests.support.s3.seaweedfs import running_seaweedfs  # noqa: PLC0415 - only where it is asked
+    """Run SeaweedFS until the context ends."""
+    from tests.support.s3.seaweedfs import running_seaweedfs  # noqa: PLC0415 - heavy, rarely used
 
     with running_seaweedfs() as server:
         yield RealServer(server)

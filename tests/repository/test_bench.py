@@ -27,7 +27,7 @@ from bench.checkout import (
     compare_with,
 )
 from bench.layout import Layout
-from bench.listing import Asked, Content
+from bench.listing import BucketContent, PageRequest
 from bench.measure import FailedRunError, Run, measure_once
 from bench.report import Report, write_report
 from bench.servers import running_memory_server
@@ -48,7 +48,7 @@ def memory():
 
 @pytest.fixture
 def client(memory):
-    memory._ask("reset?delay=0")
+    memory.query("reset?delay=0")
     config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
     return boto3.client("s3", endpoint_url=memory.url, config=config)
 
@@ -57,13 +57,13 @@ def client(memory):
 def real(bucket: Bucket):
     """An S3 that was made by others, with a bucket of the same content."""
     for one in LAYOUT.deployments:
-        for number in range(one.count):
+        for number in range(one.object_count):
             bucket.put(one.key(number))
     return bucket
 
 
 FIRST = LAYOUT.deployments[0]
-LARGEST = max(LAYOUT.deployments, key=lambda one: one.count)
+LARGEST = max(LAYOUT.deployments, key=lambda one: one.object_count)
 LISTINGS = {
     "all": {},
     "pages": {"MaxKeys": 4},
@@ -107,17 +107,17 @@ def test_benchs_server_lists_the_older_way_too(client, real, request_):
 
 
 def test_benchs_server_fills_pages_to_their_borders():
-    content = Content(Layout("1x1001-1x999-3x1000"))
+    content = BucketContent(Layout("1x1001-1x999-3x1000"))
     keys, sizes, token = [], [], ""
     while not sizes or token:
-        page = content.page(Asked(token=token)).decode()
+        page = content.render_page(PageRequest(token=token)).decode()
         found = re.findall("<Key>(.*?)</Key>", page)
         keys += found
         sizes.append(len(found))
         token = "".join(re.findall("<NextContinuationToken>(.*?)<", page))
     assert sizes == [1000] * 5
     assert keys == [
-        one.key(number) for one in content.layout.deployments for number in range(one.count)
+        one.key(number) for one in content.layout.deployments for number in range(one.object_count)
     ]
 
 
@@ -130,11 +130,11 @@ def test_benchs_server_deletes_on_condition_and_brings_back(client, memory):
     assert [one["Code"] for one in answer["Errors"]] == ["PreconditionFailed"]
     left = walk(client, LAYOUT.text, "list_objects_v2", {"Prefix": f"{LARGEST.name}/"})
     assert left[0][0] == [one["Key"] for one in (*listed[:2], *listed[5:])]
-    assert memory.left(LAYOUT.text) == LAYOUT.total - 3
+    assert memory.count_objects(LAYOUT.text) == LAYOUT.total - 3
     with pytest.raises(ClientError, match="NoSuchKey"):
         client.delete_object(Bucket=LAYOUT.text, Key=wanted[0]["Key"], IfMatch=wanted[0]["ETag"])
-    memory._ask("reset?delay=0")
-    assert memory.left(LAYOUT.text) == LAYOUT.total
+    memory.query("reset?delay=0")
+    assert memory.count_objects(LAYOUT.text) == LAYOUT.total
 
 
 def run_of(tool, seconds, *, delay_ms=30, **more):
@@ -199,10 +199,12 @@ def test_run_that_did_not_do_its_work_does_not_count(memory, tmp_path, monkeypat
     case = next(case for case in all_cases() if case.name == "plan-200x500").scaled(0.02)
     said = tmp_path / "short"
     said.write_text("".join(f"{number}\n" for number in range(case.layout.total - 1)))
-    monkeypatch.setattr("bench.measure.command", lambda *_: ["/bin/cat", str(said)])
+    monkeypatch.setattr("bench.measure.make_command", lambda *_: ["/bin/cat", str(said)])
     with pytest.raises(FailedRunError, match="told of 39 objects, and there are 40"):
         measure_once(case, 0, "boto3", memory)
-    monkeypatch.setattr("bench.measure.command", lambda *_: ["/bin/cat", str(tmp_path / "none")])
+    monkeypatch.setattr(
+        "bench.measure.make_command", lambda *_: ["/bin/cat", str(tmp_path / "none")]
+    )
     with pytest.raises(FailedRunError, match="ended with 1"):
         measure_once(case, 0, "boto3", memory)
 
@@ -229,7 +231,7 @@ def test_small_run_writes_table_picture_and_true_counts(tmp_path):
     assert len(by_tool) == 4, run.stderr
     small, folders = Layout("4x10"), 1
     plain = by_tool["plan-200x500", "boto3"]
-    listings = sum(ceil(one.count / 1000) for one in small.deployments)
+    listings = sum(ceil(one.object_count / 1000) for one in small.deployments)
     assert plain["operations"] == {"ListObjectsV2": folders + listings}
     ours = by_tool["plan-200x500", "ci3"]
     assert small.least_requests <= ours["operations"]["ListObjectsV2"] <= folders + listings
@@ -328,7 +330,9 @@ def test_missing_environment_is_created(checkout, monkeypatch, capsys):
         "bench.checkout._install", lambda created: link_packages(created.root, created.root)
     )
     comparison = compare_with(checkout)
-    assert comparison.also == Checkout(root=checkout, python=checkout / ENVIRONMENT / "bin/python")
+    assert comparison.second_checkout == Checkout(
+        root=checkout, python=checkout / ENVIRONMENT / "bin/python"
+    )
     told = capsys.readouterr().err
     assert told == f"Creating {checkout}/{ENVIRONMENT}\nInstalling {checkout} into {ENVIRONMENT}\n"
 
@@ -353,7 +357,7 @@ def test_second_checkout_is_not_published(tmp_path):
 def comparison_of(this_packages, other_packages):
     also = Checkout(root=Path("other"), python=Path("other") / ENVIRONMENT / "bin/python")
     return Comparison(
-        also=also,
+        second_checkout=also,
         this=Installed(commit="1111111", packages={"ci3": "0.2.0", **this_packages}),
         other=Installed(commit="2222222", packages={"ci3": "0.1.0", **other_packages}),
     )
@@ -373,7 +377,9 @@ def test_report_shows_both_checkouts_and_judges_each_by_its_own_figures(tmp_path
         run_of("ci3 (also)", 2.0, journal_bytes=8_000_000, **deletion),
     ]
     names = ("plan-1000x1000", "delete-200x500")
-    cases = [case.with_also(comparison.also) for case in all_cases() if case.name in names]
+    cases = [
+        case.with_also(comparison.second_checkout) for case in all_cases() if case.name in names
+    ]
     report = Report(
         machine="one processor",
         versions={},
@@ -407,6 +413,6 @@ def test_report_shows_both_checkouts_and_judges_each_by_its_own_figures(tmp_path
 
 
 def test_second_ci3_runs_no_more_often_than_ci3_does():
-    also = comparison_of({}, {}).also
+    also = comparison_of({}, {}).second_checkout
     case = next(case for case in all_cases() if case.name == "plan-10000x1000").with_also(also)
     assert case.tools == case.once == ("ci3", "ci3 (also)")

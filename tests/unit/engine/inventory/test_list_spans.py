@@ -18,8 +18,8 @@ from ci3.engine.workers import worker_process
 from ci3.engine.workers.progress import Silent
 from ci3.engine.workers.worker_process import WorkerProcess, start_worker
 
-LARGE = Case(work=Work.PLAN, layout=Layout("300x1000"), doomed=150, tools=(), title="large")
-SMALL = Case(work=Work.PLAN, layout=Layout("30x20"), doomed=15, tools=(), title="small")
+LARGE = Case(work=Work.PLAN, layout=Layout("300x1000"), delete_count=150, tools=(), title="large")
+SMALL = Case(work=Work.PLAN, layout=Layout("30x20"), delete_count=15, tools=(), title="small")
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning"),
     pytest.mark.usefixtures("forks"),
@@ -84,12 +84,12 @@ def test_listing_that_waits_for_s3_is_waited_for(shop, everything, reader, monke
 def list_at(ceiling: int, case: Case, *, is_shared: bool):
     """List a case's bucket; give the inventory, and how many requests it took."""
     with running_memory_server() as server:
-        server.make_ready(case, 5)
+        server.prepare_bucket(case, 5)
         reader = BucketReader(bucket=case.layout.text, region="us-east-1", endpoint_url=server.url)
         with closing(start_worker(reader)) as worker:
             scope = Scope(concurrency=ceiling, worker=worker if is_shared else None)
             inventory = take_inventory(reader, scope, Silent())
-        return inventory, server.served().requests["ListObjectsV2"]
+        return inventory, server.read_counts().requests["ListObjectsV2"]
 
 
 def test_large_bucket_is_listed_alike_with_a_worker_and_without(monkeypatch):

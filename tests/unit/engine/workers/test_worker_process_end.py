@@ -16,7 +16,7 @@ from ci3.engine.workers import worker_process
 from tests.support.paths import ROOT
 from tests.support.s3.moto_s3 import Bucket
 
-LARGE = Case(work=Work.PLAN, layout=Layout("100x1000"), doomed=50, tools=(), title="large")
+LARGE = Case(work=Work.PLAN, layout=Layout("100x1000"), delete_count=50, tools=(), title="large")
 needs_cores = pytest.mark.skipif(
     worker_process._count_cores() < 2, reason="one core: no worker is started"
 )
@@ -100,7 +100,7 @@ def interrupts():
 def test_no_worker_outlives_its_parent(sent, name, tmp_path):
     """One is there while a plan is made, and another while what is doomed is listed again."""
     with running_memory_server() as server:
-        server.make_ready(LARGE, 100)
+        server.prepare_bucket(LARGE, 100)
         ran = subprocess.Popen(
             command(server.url, name, *(["--auto-approve"] if name == "cleanup" else [])),
             stdout=subprocess.PIPE,
