@@ -1,4 +1,4 @@
-"""What every test may ask for, and an environment without the machine's own AWS and GitHub."""
+"""Fixtures for all tests, and an environment without the machine's AWS and GitHub settings."""
 
 import logging
 import os
@@ -13,25 +13,25 @@ from tests.support import hypothesis_profile  # noqa: F401 - loads the profile f
 from tests.support.s3.fault_proxy import FaultProxy, running_proxy
 from tests.support.s3.moto_s3 import CREDENTIALS, Bucket, new_bucket, running_s3
 
-TOGETHER = ("real_s3", "wheel", "workflows")
-"""Folders whose tests run in one worker, since they share what is slow to start."""
+ONE_WORKER_FOLDERS = ("real_s3", "wheel", "workflows")
+"""Folders whose tests run in one worker, because they share servers that are slow to start."""
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Hand out tests one by one, but those of some folders together."""
-    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where it is in use
+    """Distribute tests one by one, except those of the folders in ONE_WORKER_FOLDERS."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only if xdist is used
 
     class ByFolder(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             folder = nodeid.removeprefix("tests/system/").partition("/")[0]
-            return folder if folder in TOGETHER else nodeid
+            return folder if folder in ONE_WORKER_FOLDERS else nodeid
 
     return ByFolder(config, log)
 
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    """Take out what the machine knows of AWS and GitHub; work in a folder of the test's own."""
+    """Remove the machine's AWS and GitHub variables; run each test in its own folder."""
     for name in os.environ:
         if name.startswith(("AWS_", "GITHUB_", "INPUT_", "RUNNER_", "ACTIONS_")):
             monkeypatch.delenv(name)
@@ -58,40 +58,39 @@ def bucket(s3_url: str) -> Bucket:
 
 @pytest.fixture
 def proxy(s3_url: str) -> Iterator[FaultProxy]:
-    """A proxy in front of the in-process S3, to be told what goes wrong."""
+    """A scripted proxy in front of the in-process S3."""
     with running_proxy(s3_url) as proxy:
         yield proxy
 
 
 @pytest.fixture
 def site(bucket: Bucket, proxy: FaultProxy) -> Bucket:
-    """An empty bucket that is reached through the proxy."""
+    """An empty bucket behind the proxy."""
     bucket.endpoint_url, bucket.proxy = proxy.url, proxy
     return bucket
 
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that boto3 would make before it tries again, which take no time."""
-    made: list[float] = []
-    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=made.append))
-    return made
+    """The pauses between boto3's retries, in seconds, without waiting."""
+    seconds: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=seconds.append))
+    return seconds
 
 
 @pytest.fixture
 def closed_port_url() -> str:
-    """An address on loopback where nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+    """A loopback URL whose port is closed."""
+    with socket.socket() as closed_socket:
+        closed_socket.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{closed_socket.getsockname()[1]}"
 
 
 @pytest.fixture
 def forks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Allow the worker process, although the tests have threads and the machine may have one core.
+    """Allow the worker process despite the tests' threads and on a machine with one core.
 
-    A test that uses it ignores the warning that newer Pythons give when a process with threads is
-    forked.
+    Tests that use it ignore the warning of newer Pythons about forking a process with threads.
     """
     monkeypatch.setattr(worker_process, "_is_single_threaded", lambda: True)
     monkeypatch.setattr(worker_process, "_count_cores", lambda: 2)

@@ -1,4 +1,4 @@
-"""What the tests of the action share: events, names, and how reports are read."""
+"""Events, names and report readers that the tests of the action share."""
 
 import json
 from pathlib import Path
@@ -25,12 +25,12 @@ def comment_of(github):
 
 
 def row_counts(markdown):
-    """Count the rows of each table as GitHub renders them; a torn one would leave pipes in text."""
+    """Count the rows of each table as GitHub renders it; a broken table would show pipes."""
     options = Options.CMARK_OPT_UNSAFE
     rendered = cmarkgfm.github_flavored_markdown_to_html(markdown, options)
     rendered = rendered.replace("<details open>", "<details>").replace("&nbsp;", " ")
     rendered = rendered.replace("<br>", "<br/>")
-    root = ET.fromstring(f"<root>{rendered}</root>")  # noqa: S314 - our own text
+    root = ET.fromstring(f"<root>{rendered}</root>")  # noqa: S314 - trusted text
     for paragraph in root.iter("p"):
         assert "|" not in "".join(paragraph.itertext())
     return [len(table.findall("tbody/tr")) for table in root.iter("table")]

@@ -1,4 +1,4 @@
-"""Short ways to say what a test needs: deployments, decisions, plans."""
+"""Builders for deployments, decisions and plans."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -27,7 +27,7 @@ def deployment(
     prefix: str = "",
     size_bytes: int = 1000,
 ) -> Deployment:
-    """A deployment of two objects, uploaded between two ages in days."""
+    """Return a deployment of two objects, uploaded between two ages in days."""
     newest_days = oldest_days if newest_days is None else newest_days
     folder = f"{prefix}{name}/"
     first = stored(f"{folder}app.js", at=days_ago(oldest_days), size_bytes=size_bytes)
@@ -36,12 +36,12 @@ def deployment(
 
 
 def marker_only(name: str, days: float) -> Deployment:
-    """A folder that holds nothing but a console's empty marker: incomplete."""
+    """Return an incomplete deployment: only the empty folder object that the S3 console creates."""
     return describe(name, f"{name}/", (stored(f"{name}/", at=days_ago(days), size_bytes=0),))
 
 
 def empty(name: str) -> Deployment:
-    """A folder that had nothing left in it when it was listed."""
+    """Return a deployment that had no objects when it was listed."""
     return describe(name, f"{name}/", ())
 
 
@@ -59,20 +59,22 @@ def target(versioning: Versioning = Versioning.DISABLED, prefix: str = "") -> Ta
     )
 
 
-def kept(one: Deployment, code: ReasonCode = ReasonCode.KEEP_COUNT, message: str = "the newest"):
-    """A decision to keep, for one reason."""
+def kept(
+    deployment: Deployment, code: ReasonCode = ReasonCode.KEEP_COUNT, message: str = "the newest"
+):
+    """Return a decision to keep, with one reason."""
     reason = Reason(code=code, message=message)
-    return Decision(deployment=one, group="", action=Action.KEEP, reasons=(reason,))
+    return Decision(deployment=deployment, group="", action=Action.KEEP, reasons=(reason,))
 
 
-def doomed(one: Deployment, message: str = "5 newer ones"):
-    """A decision to delete."""
+def doomed(deployment: Deployment, message: str = "5 newer ones"):
+    """Return a decision to delete."""
     reason = Reason(code=ReasonCode.SUPERSEDED, message=message)
-    return Decision(deployment=one, group="", action=Action.DELETE, reasons=(reason,))
+    return Decision(deployment=deployment, group="", action=Action.DELETE, reasons=(reason,))
 
 
 def plan(*decisions: Decision, **changes) -> Plan:
-    """A plan of these decisions; `changes` are any other fields of a plan."""
+    """Return a plan of the decisions; `changes` override the other fields."""
     fields = {
         "ci3_version": "0.1.0",
         "created_at": NOW,

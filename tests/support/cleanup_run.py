@@ -1,4 +1,4 @@
-"""The whole road on the in-process S3, with the pauses noted instead of made."""
+"""Runs the whole pipeline on the in-process S3; pauses are recorded instead of slept."""
 
 import itertools
 from collections.abc import Callable, Collection, Sequence
@@ -27,7 +27,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """A plan, what applying it did, and what the journal says of it."""
+    """A plan, the result of applying it, and its journal."""
 
     plan: Plan
     result: Result
@@ -42,14 +42,14 @@ class Ran:
         return records(self.result.journal_file)
 
     def of(self, name: str) -> DeploymentResult:
-        return next(one for one in self.result.deployments if one.name == name)
+        return next(result for result in self.result.deployments if result.name == name)
 
     def counts(self, name: str) -> dict[str, int]:
         return {str(outcome): number for outcome, number in self.of(name).counts.items()}
 
 
 def furnish(bucket: Bucket | MemorySite) -> None:
-    """Put in one deployment to keep, three to delete and files beside them."""
+    """Upload one deployment to keep, three to delete, and files outside any deployment."""
     for key in ("index.html", "old-1", "new.txt"):
         bucket.put(key, days=90)
     bucket.deploy("new", days=1)
@@ -94,10 +94,10 @@ def apply(
     moves: Collection[str] = (),
     **settings: str,
 ) -> Ran:
-    """Plan and apply, with what must hold always checked; the newest deployment is kept.
+    """Plan and apply, and check the invariants; the newest deployment is kept.
 
-    Without `meanwhile` it is applied at once, as `--auto-approve` does; else that is done while
-    somebody thinks about the plan. `moves` are keys that another changes in the midst of it.
+    Without `meanwhile` the plan is applied at once, as with `--auto-approve`; otherwise `meanwhile`
+    is called between the plan and its approval. `moves` are keys that another client may change.
     """
     pauses: list[float] = []
     run = cleanup(bucket, pauses=pauses, progress=progress, **settings)

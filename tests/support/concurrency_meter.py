@@ -1,4 +1,4 @@
-"""Measures how many things happen at the same time."""
+"""Measures concurrency."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from threading import Condition
 
 
 class Meter:
-    """Counts the threads that are inside `counted` now, and the most that ever were at once."""
+    """Counts the threads inside `counted` now, and their maximum so far."""
 
     def __init__(self) -> None:
         self._changed = Condition()

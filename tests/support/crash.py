@@ -1,4 +1,4 @@
-"""A run that is killed while a batch is out: its journal breaks off, nothing more is sent."""
+"""Simulates a run that is killed while a batch is in flight: its journal ends with the intent."""
 
 import shutil
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ SETTINGS = ("--keep-count", "1")
 
 
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a batch have two objects, and batches go one after another."""
+    """Limit batches to two objects, sent one after another."""
     monkeypatch.setattr("ci3.engine.deletion.sender.DELETE_BATCH_SIZE", 2)
     monkeypatch.setattr("ci3.engine.deletion.scheduler.SENDERS", 1)
 
@@ -24,15 +24,15 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def crash(
     site: Bucket,
     proxy: FaultProxy,
-    at: int,
+    batch_number: int,
     *,
     is_done: bool = False,
     path: str = "j.jsonl",
     options: Sequence[str] = (),
 ) -> None:
-    """Clean up, and be killed while the batch of that number is out, before or after the deed.
+    """Run a cleanup that is killed while batch `at` is in flight, before or after S3 deletes.
 
-    `path` is then the journal as a killed process leaves it: with the intent of that batch.
+    `path` is then the journal of a killed process: it ends with the intent of that batch.
     """
 
     def kill() -> None:
@@ -42,8 +42,10 @@ def crash(
                 site.remove(key)
 
     refused = Answer(status=403, body=error("AccessDenied").encode(), headers={})
-    for nth in range(at, at + 20):
-        proxy._add("POST", DELETE, nth, canned=refused, before=kill if nth == at else None)
+    for nth in range(batch_number, batch_number + 20):
+        proxy._add(
+            "POST", DELETE, nth, canned=refused, before=kill if nth == batch_number else None
+        )
     journal = ("--journal-file", "running.jsonl")
     assert main(["cleanup", *site.options(), *SETTINGS, *options, *journal, "--auto-approve"]) == 3
     proxy._rules.clear()
@@ -51,5 +53,5 @@ def crash(
     assert records(path)[-1]["record"] == "intent"
 
 
-def resume(*more: str, path: str = "j.jsonl") -> int:
-    return main(["cleanup", "--resume", path, "--auto-approve", *more])
+def resume(*options: str, path: str = "j.jsonl") -> int:
+    return main(["cleanup", "--resume", path, "--auto-approve", *options])

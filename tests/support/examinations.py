@@ -1,4 +1,4 @@
-"""Examinations to be diagnosed: one in which all is well, from which each test departs."""
+"""Bucket facts for the doctor's tests: a healthy bucket, which each test modifies."""
 
 from dataclasses import replace
 
@@ -20,15 +20,17 @@ SIGHTING = Sighting(name=COMMITS[0], evidence="it says so")
 LIVE = LiveSource.parse("object:live.txt")
 
 
-def aim(*, prefix: str = "", endpoint_url: str = "", **more) -> Aim:
+def aim(*, prefix: str = "", endpoint_url: str = "", **settings) -> Aim:
     target = Target(bucket="my-site", region="eu-central-1", prefix=prefix,
                     endpoint_url=endpoint_url, versioning=Versioning.UNKNOWN)  # fmt: skip
-    return Aim(target=target, **{"match": "[0-9a-f]{40}", "required_file": "index.html", **more})
+    return Aim(
+        target=target, **{"match": "[0-9a-f]{40}", "required_file": "index.html", **settings}
+    )
 
 
 def well(**changes) -> Examination:
-    """A bucket with nothing to say against it, but for what is given."""
-    seen = Examination(
+    """Return the facts of a bucket without findings, with the given changes."""
+    examination = Examination(
         aim=aim(),
         at=NOW,
         identity="arn:aws:sts::123456789012:assumed-role/clean/ci3",
@@ -43,4 +45,4 @@ def well(**changes) -> Examination:
         probe=GuardProbe(guard=DeleteGuard.ETAG, reason="this S3 honours conditions"),
         readings=(Reading(source=LIVE, sightings=(SIGHTING,)),),
     )
-    return replace(seen, **changes)
+    return replace(examination, **changes)

@@ -1,4 +1,4 @@
-"""Properties here run the same on every machine: no saved examples, no clock, no chance."""
+"""A Hypothesis profile with reproducible runs: no saved examples, deadline or randomness."""
 
 from hypothesis import settings
 

@@ -1,4 +1,4 @@
-"""Journals for tests: made with few words, and read from their JSON without ci3's reader."""
+"""Journals for tests: short builders, and readers of the JSON that do not use ci3's reader."""
 
 import io
 import json
@@ -35,7 +35,7 @@ def stored(key: str, **changes: Any) -> StoredObject:
 
 
 def approved(*names: str) -> tuple[Deployment, ...]:
-    """Deployments as a plan names them; of what is in them tests of the journal know nothing."""
+    """Return the approved deployments of a plan, each with one object."""
     return tuple(describe(name, f"app/{name}/", (stored(f"app/{name}/a"),)) for name in names)
 
 
@@ -55,18 +55,18 @@ def begun(path: str = "j.jsonl", names: Iterable[str] = ("old", "other"), **head
 
 
 def parts(objects: Iterable[StoredObject]) -> list[tuple[str, list[StoredObject]]]:
-    """Group neighbours by deployment, as a batch has them."""
-    found: list[tuple[str, list[StoredObject]]] = []
-    for one in objects:
-        prefix = "/".join(one.key.split("/")[:2]) + "/"
-        if not found or found[-1][0] != prefix:
-            found.append((prefix, []))
-        found[-1][1].append(one)
-    return found
+    """Group consecutive objects by deployment, as a batch does."""
+    groups: list[tuple[str, list[StoredObject]]] = []
+    for stored_object in objects:
+        prefix = "/".join(stored_object.key.split("/")[:2]) + "/"
+        if not groups or groups[-1][0] != prefix:
+            groups.append((prefix, []))
+        groups[-1][1].append(stored_object)
+    return groups
 
 
 def written(*batches: Any, path: str = "j.jsonl", stopped: str | None = "", **begin: Any) -> bytes:
-    """Write a journal of batches, each as its objects and outcomes or None; gives its bytes."""
+    """Write a journal of batches of (objects, outcomes or None); return its bytes."""
     with begun(path, **begin) as journal:
         for objects, outcomes in batches:
             number = journal.intend(parts(objects))
@@ -91,11 +91,11 @@ def read(content: bytes) -> JournalFile:
 
 
 def entries(journal: JournalFile) -> dict[str, JournalEntry]:
-    return {one.key: one for prefix in journal.prefixes for one in journal.entries(prefix)}
+    return {entry.key: entry for prefix in journal.prefixes for entry in journal.entries(prefix)}
 
 
 def intended(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The objects that records name, in order, each with the number of its batch."""
+    """Return the objects of the intents in order, each with its batch number."""
     return [
         {
             "batch": record["batch"],
@@ -110,21 +110,25 @@ def intended(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def outcomes(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What records say became of objects, with the delete marker that each got."""
+    """Return the objects with their outcomes and delete markers."""
     records = list(records)
-    told = []
+    rows = []
     for record in records:
         if record["record"] == "outcome":
-            others = {row[0]: row[1] for row in record.get("others", ())}
-            batch = [one for one in intended(records) if one["batch"] == record["batch"]]
+            other_outcomes = {row[0]: row[1] for row in record.get("others", ())}
+            batch = [row for row in intended(records) if row["batch"] == record["batch"]]
             markers = record.get("markers") or [None] * len(batch)
-            told += [
-                one | {"outcome": others.get(at, record["outcome"]), "marker": markers[at]}
-                for at, one in enumerate(batch)
+            rows += [
+                row
+                | {
+                    "outcome": other_outcomes.get(index, record["outcome"]),
+                    "marker": markers[index],
+                }
+                for index, row in enumerate(batch)
             ]
-    return told
+    return rows
 
 
 def records(path: str | Path) -> list[dict[str, Any]]:
-    """The lines of a journal."""
+    """Return the records of a journal, one per line."""
     return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]

@@ -1,4 +1,4 @@
-"""The plans and results that the goldens show."""
+"""The plans and results of the golden files."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -38,7 +38,7 @@ HOSTILE_NAMES = (
 
 
 def make_plan(
-    found: Inventory,
+    site_inventory: Inventory,
     *,
     keep_count: int = 5,
     patterns: tuple[str, ...] = (),
@@ -54,16 +54,18 @@ def make_plan(
     ]
     readings = (Reading(source=source, sightings=tuple(sightings)),) if live else ()
     pins = (*protect(patterns), *pin_commits(commits), *pin_live(readings))
-    decisions = decide(found, RetentionPolicy(keep_count=keep_count), pins, NOW, 1)
+    decisions = decide(site_inventory, RetentionPolicy(keep_count=keep_count), pins, NOW, 1)
     return Plan(
         ci3_version="1.2.3",
         created_at=NOW,
         target=target(versioning),
         policy=policy_of(keep_count, patterns, live),
         decisions=decisions,
-        ignored=found.ignored,
-        refusals=find_refusals(found, decisions, pins, readings, Limits(max_delete=max_delete)),
-        warnings=find_warnings(found, pins, readings, versioning),
+        ignored=site_inventory.ignored,
+        refusals=find_refusals(
+            site_inventory, decisions, pins, readings, Limits(max_delete=max_delete)
+        ),
+        warnings=find_warnings(site_inventory, pins, readings, versioning),
     )
 
 
@@ -80,7 +82,7 @@ def policy_of(
 
 
 def site(count: int = 12) -> Inventory:
-    """Deployments a few days apart, a protected release among them, and a file at the root."""
+    """Return deployments a few days apart, a protected release, and a file at the root."""
     names = [f"{(number * 7919 + 0xABC123) % 0xFFFFFFF:07x}" for number in range(count)]
     commits = [
         deployment(name, 0.2 + 2.3 * number, size_bytes=MB * (1 + number % 4))
@@ -100,24 +102,26 @@ def usual_plan(versioning: Versioning = Versioning.DISABLED) -> Plan:
 
 
 def final_plan() -> Plan:
-    """The usual plan, by which all versions go: three of each object that goes, and one marker."""
-    one = usual_plan(Versioning.ENABLED)
+    """Return `usual_plan` with `delete-versions`: three versions per object, and one marker."""
+    plan = usual_plan(Versioning.ENABLED)
     entry = PolicyEntry(value="true", origin=Origin.INPUT)
     return replace(
-        one,
-        policy={**one.policy, DELETE_VERSIONS: entry},
-        decisions=tuple(_with_versions(decision) for decision in one.decisions),
+        plan,
+        policy={**plan.policy, DELETE_VERSIONS: entry},
+        decisions=tuple(_with_versions(decision) for decision in plan.decisions),
     )
 
 
 def _with_versions(decision: Decision) -> Decision:
     if not decision.is_delete:
         return decision
-    found = decision.deployment
+    original = decision.deployment
     versions = AllVersions(
-        count=3 * found.object_count + 1, size_bytes=3 * found.size_bytes, fingerprint="0" * 64
+        count=3 * original.object_count + 1,
+        size_bytes=3 * original.size_bytes,
+        fingerprint="0" * 64,
     )
-    return replace(decision, deployment=replace(found, versions=versions))
+    return replace(decision, deployment=replace(original, versions=versions))
 
 
 def final_result() -> Result:
@@ -126,56 +130,60 @@ def final_result() -> Result:
 
 
 def lifecycle_plan(versioning: Versioning = Versioning.DISABLED) -> Plan:
-    """Seven go of twelve: the youngest of them directly, the others by rules of S3's."""
-    one = make_plan(site(), keep_count=3, versioning=versioning)
+    """Return a plan that deletes seven of twelve: the newest directly, the others by rules."""
+    plan = make_plan(site(), keep_count=3, versioning=versioning)
     decisions = [
-        decision for decision in one.decisions if decision.deployment.name != "release-2.4"
+        decision for decision in plan.decisions if decision.deployment.name != "release-2.4"
     ]
-    found = allot(decisions, (), now=NOW, others_count=2)
-    return replace(one, policy={**one.policy, ENGINE: BY_S3}, decisions=found.decisions)
+    assignment = allot(decisions, (), now=NOW, others_count=2)
+    return replace(plan, policy={**plan.policy, ENGINE: BY_S3}, decisions=assignment.decisions)
 
 
 def lifecycle_result(plan: Plan) -> Result:
-    """What an apply of it did: rules stand for all that S3 deletes."""
-    done = result_of(plan)
-    named = {one.deployment.name for one in plan.doomed if one.expire_days is not None}
+    """Return the result of applying a lifecycle plan: what has a rule is expiring."""
+    direct_result = result_of(plan)
+    names = {
+        decision.deployment.name for decision in plan.doomed if decision.expire_days is not None
+    }
     results = [
-        replace(one, counts={}, bytes_deleted=0, is_expiring=True) if one.name in named else one
-        for one in done.deployments
+        replace(result, counts={}, bytes_deleted=0, is_expiring=True)
+        if result.name in names
+        else result
+        for result in direct_result.deployments
     ]
-    return replace(done, deployments=tuple(results))
+    return replace(direct_result, deployments=tuple(results))
 
 
 def lifecycle_later() -> Account:
-    """A later run: one is emptied, one is live again, the others are expiring yet."""
+    """Return a later run: one deployment is empty, one is live again, the others still expire."""
     plan = lifecycle_plan()
-    by_rule = [one for one in plan.doomed if one.expire_days is not None]
-    emptied, back = by_rule[-1].deployment, by_rule[0].deployment
+    by_rule = [decision for decision in plan.doomed if decision.expire_days is not None]
+    emptied, live_again = by_rule[-1].deployment, by_rule[0].deployment
     decisions = tuple(
-        replace(one, action=Action.KEEP, expire_days=None, reasons=(LIVE_AGAIN,))
-        if one.deployment == back
-        else replace(one, expire_days=None, reasons=one.reasons[:1])
-        for one in plan.decisions
-        if one.deployment != emptied
+        replace(decision, action=Action.KEEP, expire_days=None, reasons=(LIVE_AGAIN,))
+        if decision.deployment == live_again
+        else replace(decision, expire_days=None, reasons=decision.reasons[:1])
+        for decision in plan.decisions
+        if decision.deployment != emptied
     )
-    made = [
+    created_rules = [
         ExpiryRule(
-            prefix=one.deployment.prefix,
-            days=(NOW - one.deployment.newest_at).days - 1,
+            prefix=decision.deployment.prefix,
+            days=(NOW - decision.deployment.newest_at).days - 1,
             noncurrent_days=None,
             expires_at=NOW + timedelta(days=6),
         )
-        for one in by_rule
+        for decision in by_rule
     ]
     rules = judge_rules(
-        made,
+        created_rules,
         Sight(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=decisions, others={},
               doubts=(), keeps_versions=False),
     )  # fmt: skip
-    ruled = allot(decisions, rules, now=NOW, others_count=2)
-    reconciled = Reconciled(removed=tuple(one for one in rules if one.goes), vanished=("gone",))
-    later = replace(plan, decisions=ruled.decisions, rules=rules)
-    return Account(plan=later, reconciled=reconciled)
+    assignment = allot(decisions, rules, now=NOW, others_count=2)
+    reconciled = Reconciled(removed=tuple(rule for rule in rules if rule.goes), vanished=("gone",))
+    later_plan = replace(plan, decisions=assignment.decisions, rules=rules)
+    return Account(plan=later_plan, reconciled=reconciled)
 
 
 BY_S3 = PolicyEntry(value="lifecycle", origin=Origin.INPUT)
@@ -184,12 +192,12 @@ LIVE = "0ac7abd"
 
 
 def live_plan(versioning: Versioning = Versioning.ENABLED) -> Plan:
-    """What is live was rolled back to, and is older than what would be kept."""
+    """Return a plan after a rollback: the live deployment is older than those that are kept."""
     return make_plan(site(), patterns=("release-*",), live=(LIVE,), versioning=versioning)
 
 
 def first_run() -> Plan:
-    """Years of deployments that nobody has ever cleaned up."""
+    """Return the plan of a first cleanup after many deployments."""
     return make_plan(site(60), keep_count=3, live=("0abe012",), versioning=Versioning.ENABLED)
 
 
@@ -198,9 +206,9 @@ def huge_plan() -> Plan:
 
 
 def stale_account() -> Account:
-    """A saved plan, since which one deployment has changed and one went live."""
+    """Return the result of a stale plan: one deployment has changed and one has gone live."""
     plan = usual_plan()
-    names = [one.deployment.name for one in plan.doomed]
+    names = [decision.deployment.name for decision in plan.doomed]
     changed = {
         names[0]: "its objects changed since the plan",
         names[2]: "live: CloudFront E2ABC serves it",
@@ -219,16 +227,20 @@ SUBJECTS = (
 
 
 def commits_of(plan: Plan) -> dict[str, Commit]:
-    """What GitHub tells of the commits that a plan's deployments are named after."""
-    named = [one.deployment for one in plan.decisions if not one.deployment.name.startswith("rel")]
+    """Return GitHub's data on the commits that a plan's deployments are named after."""
+    deployments = [
+        decision.deployment
+        for decision in plan.decisions
+        if not decision.deployment.name.startswith("rel")
+    ]
     return {
-        one.name: Commit(
-            sha=one.name.ljust(40, "0"),
-            subject=SUBJECTS[place % len(SUBJECTS)],
-            author=("Ann Smith", "dependabot[bot]", "@mallory")[place % 3],
-            authored_at=days_ago(2.3 * place + 3 * (place % 2)),
+        deployment.name: Commit(
+            sha=deployment.name.ljust(40, "0"),
+            subject=SUBJECTS[index % len(SUBJECTS)],
+            author=("Ann Smith", "dependabot[bot]", "@mallory")[index % 3],
+            authored_at=days_ago(2.3 * index + 3 * (index % 2)),
         )
-        for place, one in enumerate(named)
+        for index, deployment in enumerate(deployments)
     }
 
 
@@ -241,7 +253,7 @@ def empty_bucket() -> Plan:
 
 
 def doubtful_plan() -> Plan:
-    """Overlaps, equal times and an upload under way: all kept, with the reason."""
+    """Return a plan with overlaps, equal times and an upload in progress: all are kept."""
     return make_plan(
         inventory(
             deployment("feed001", 9, 1),
@@ -256,10 +268,10 @@ def doubtful_plan() -> Plan:
 
 
 def refused_plan() -> Plan:
-    found = site()
+    listed = site()
     with_hole = Inventory(
-        deployments=found.deployments,
-        ignored=found.ignored,
+        deployments=listed.deployments,
+        ignored=listed.ignored,
         holes=(Hole(name="dead123", reason="listing s3://my-site/dead123/: AccessDenied"),),
     )
     return make_plan(
@@ -271,25 +283,25 @@ def refused_plan() -> Plan:
 
 
 def hostile_plan() -> Plan:
-    found = [deployment(name, 1 + number) for number, name in enumerate(HOSTILE_NAMES)]
+    deployments = [deployment(name, 1 + number) for number, name in enumerate(HOSTILE_NAMES)]
     ignored = tuple(Ignored(name=name, reason="a file") for name in HOSTILE_NAMES)
-    return make_plan(inventory(*found, ignored=ignored), keep_count=2)
+    return make_plan(inventory(*deployments, ignored=ignored), keep_count=2)
 
 
 def result_of(plan: Plan, *, problem: str = "", stopped: str = "") -> Result:
-    """What an apply of a plan did; with a problem, the first deployment was left."""
+    """Return the result of applying a plan; with a problem, the first deployment is not deleted."""
     return Result(
         run_id="20261123T120000Z-ab12cd34",
         journal_file="ci3-journal-20261123T120000Z-ab12cd34.jsonl",
         deployments=tuple(
-            _one_result(decision, problem if not place else "")
-            for place, decision in enumerate(plan.doomed)
+            _deployment_result(decision, problem if not index else "")
+            for index, decision in enumerate(plan.doomed)
         ),
         stopped=stopped,
     )
 
 
-def _one_result(decision: Decision, problem: str) -> DeploymentResult:
+def _deployment_result(decision: Decision, problem: str) -> DeploymentResult:
     outcome = ObjectOutcome.CHANGED if problem else ObjectOutcome.DELETED
     return DeploymentResult(
         name=decision.deployment.name,

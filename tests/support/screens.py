@@ -1,9 +1,9 @@
-"""Runs the commands that a page of the docs shows, and holds what they print against the page.
+"""Runs the commands that a docs page shows, and compares their output with the page.
 
-A block of `console` below `<!-- screen: STORY -->` or `<!-- screen: STORY, ACT -->` shows commands
-and what they print. The blocks of one story are run in order on one bucket; an act comes first.
-With `; short` the plan's table is left out. What differs from run to run, such as ids and times, is
-made the same. UPDATE_GOLDENS=1 writes the page anew.
+A `console` block below `<!-- screen: STORY -->` or `<!-- screen: STORY, ACT -->` shows commands
+and their output. The blocks of one story run in order on one bucket; a block's act runs first.
+`; short` omits the plan's table. Values that differ from run to run, such as ids and times, are
+replaced by samples. UPDATE_GOLDENS=1 rewrites the page.
 """
 
 import io
@@ -38,22 +38,22 @@ SAMPLES = (
     (r'(?<="endpoint_url": ")http://127\.0\.0\.1:\d+', ""),
     (r"(?: at )?http://127\.0\.0\.1:\d+", ""),
 )
-"""What differs from run to run, and what stands for it on the page."""
+"""Patterns of values that differ from run to run, and the page's samples for them."""
 RUN_ID = re.compile(r"\b20\d{6}T\d{6}Z-[0-9a-f]{8}\b")
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
 PLAN_TABLE = re.compile(r"^ *Deployment .*?\n\n(?=s3://)", re.MULTILINE | re.DOTALL)
 PROGRESS = re.compile(r"^[A-Z][a-z]+ing [a-z ]+: [\d,]+ of [\d,]+\n", re.MULTILINE)
-"""Lines that come now and then, by the clock."""
+"""Progress lines, which depend on the clock."""
 
 
 @dataclass(kw_only=True)
 class World:
-    """A bucket `my-site` of an S3 that honours conditions, and the ids of the runs so far."""
+    """A bucket `my-site` of an S3 that supports conditional deletes, and the ids shown so far."""
 
     s3: MemoryS3
     proxy: "Guarded"
     ids: dict[str, str] = field(default_factory=dict)
-    """The id of each run, and each fingerprint, and what stands for it on the page."""
+    """The page's samples for run ids and fingerprints, by the actual values."""
     is_killed_next: bool = False
 
     @property
@@ -70,25 +70,25 @@ class World:
             self.put(f"{name}/{file}", days=days)
 
     def run(self, line: str) -> str:
-        """Run a command of the page; give what it prints, as it stands on the page."""
+        """Run a command of the page; return its output in the page's form."""
         for actual, shown in self.ids.items():
             line = line.replace(shown, actual)
         if not line.startswith("ci3 "):
             argv = ["sh", "-c", line]
-            done = subprocess.run(argv, check=False, capture_output=True, text=True)
-            assert done.stderr == ""
-            return self._as_shown(done.stdout)
+            process = subprocess.run(argv, check=False, capture_output=True, text=True)
+            assert process.stderr == ""
+            return self._as_shown(process.stdout)
         command, wants_code, _ = line.partition("; echo $?")
-        command, _, file = command.partition(" > ")
+        command, _, output_path = command.partition(" > ")
         argv = shlex.split(command)[1:]
         if self.is_killed_next:
             self.is_killed_next = False
             return self._as_shown(self._run_to_be_killed(argv))
-        code, shown = _run_here(argv, file)
+        code, shown = _run_here(argv, output_path)
         return self._as_shown(f"{shown}{code}\n" if wants_code else shown)
 
     def _run_to_be_killed(self, argv: list[str]) -> str:
-        """Run a command in a process of its own, which is killed when S3 has done half a batch."""
+        """Run a command in a process that is killed when S3 has deleted half of a batch."""
         with subprocess.Popen(
             [sys.executable, "-u", "-m", "ci3", *argv],
             stdout=subprocess.PIPE,
@@ -108,10 +108,10 @@ class World:
         return f"{shown}Killed\n"
 
     def _as_shown(self, text: str) -> str:
-        for one in RUN_ID.findall(text):
-            self.ids.setdefault(one, RUN_IDS[sum(map(bool, map(RUN_ID.fullmatch, self.ids)))])
-        for one in HASH.findall(text):
-            self.ids.setdefault(one, sha256(bytes(1 + len(self.ids))).hexdigest())
+        for actual in RUN_ID.findall(text):
+            self.ids.setdefault(actual, RUN_IDS[sum(map(bool, map(RUN_ID.fullmatch, self.ids)))])
+        for actual in HASH.findall(text):
+            self.ids.setdefault(actual, sha256(bytes(1 + len(self.ids))).hexdigest())
         for actual, shown in self.ids.items():
             text = text.replace(actual, shown)
         for pattern, sample in SAMPLES:
@@ -121,29 +121,29 @@ class World:
 
 
 def _run_here(argv: list[str], file: str) -> tuple[int, str]:
-    """Run a command; give its exit code, and what it prints besides what goes into a file."""
-    shown, into = io.StringIO(), io.StringIO()
-    with redirect_stdout(into if file else shown), redirect_stderr(shown):
+    """Run a command; return its exit code and the output that is not redirected to a file."""
+    output, file_output = io.StringIO(), io.StringIO()
+    with redirect_stdout(file_output if file else output), redirect_stderr(output):
         code = main(argv)
     if file:
-        Path(file).write_text(into.getvalue(), encoding="utf-8")
-    return int(code), shown.getvalue()
+        Path(file).write_text(file_output.getvalue(), encoding="utf-8")
+    return int(code), output.getvalue()
 
 
 @contextmanager
 def a_world(versioning: str) -> Iterator[World]:
-    """Set up the S3, and the environment in which the commands reach it."""
+    """Start the S3, and set the environment in which the commands reach it."""
     s3 = MemoryS3()
     s3.buckets["my-site"] = MemoryBucket(versioning=versioning)
     upstream = Guarded(lambda request: _without_length(s3.answer(request)), {})
     with served(upstream) as proxy:
-        places = {
+        variables = {
             "AWS_ENDPOINT_URL_S3": proxy.url,
             "AWS_ENDPOINT_URL_STS": proxy.url,
             "COLUMNS": COLUMNS,
         }
-        before = {name: os.environ.get(name) for name in places}
-        os.environ.update(places)
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
         try:
             yield World(s3=s3, proxy=proxy)
         finally:
@@ -154,52 +154,54 @@ def a_world(versioning: str) -> Iterator[World]:
 
 
 class Guarded(IamProxy):
-    """Denies what `policy` does not allow; without one it denies nothing."""
+    """Denies what `policy` does not allow; without a policy it denies nothing."""
 
     def _pass_on(self, request: Request) -> Answer:
         return super()._pass_on(request) if self.policy else FaultProxy._pass_on(self, request)
 
 
 def _without_length(answer: Answer) -> Answer:
-    """Leave the length out, which the proxy tells."""
-    told = {name: text for name, text in answer.headers.items() if name != "Content-Length"}
-    return replace(answer, headers=told)
+    """Remove Content-Length, which the proxy adds."""
+    headers = {name: text for name, text in answer.headers.items() if name != "Content-Length"}
+    return replace(answer, headers=headers)
 
 
 Act = Callable[[World], object]
 
 
 def play(page: str, story: str, versioning: str, acts: Mapping[str, Act]) -> str:
-    """Run a story's blocks; give the page with what they print."""
+    """Run a story's blocks; return the page with their output."""
     with a_world(versioning) as world:
         acts["begin"](world)
 
-        def written(found: re.Match[str]) -> str:
-            if found[1] != story or ("\n$ jq " in found[0] and shutil.which("jq") is None):
-                return found[0]
-            if found[2]:
-                acts[found[2]](world)
-            lines = [line for line in found[4].splitlines() if line.startswith("$ ")]
+        def fill_block(match: re.Match[str]) -> str:
+            if match[1] != story or ("\n$ jq " in match[0] and shutil.which("jq") is None):
+                return match[0]
+            if match[2]:
+                acts[match[2]](world)
+            lines = [line for line in match[4].splitlines() if line.startswith("$ ")]
             shown = "\n".join(f"{line}\n{world.run(line[2:])}" for line in lines)
-            if found[3]:
+            if match[3]:
                 shown = PLAN_TABLE.sub("…\n", shown)
-            head = found[0].partition("```console\n")[0]
+            head = match[0].partition("```console\n")[0]
             return f"{head}```console\n{shown.rstrip()}\n```"
 
-        return BLOCK.sub(written, page)
+        return BLOCK.sub(fill_block, page)
 
 
 def assert_page_shows(path: Path, story: str, versioning: str, acts: Mapping[str, Act]) -> None:
-    """Compare a page with what its commands print now, or write it anew."""
+    """Check that a page shows what its commands print now; UPDATE_GOLDENS rewrites it first."""
     page = path.read_text(encoding="utf-8")
-    now = play(page, story, versioning, acts)
+    current_page = play(page, story, versioning, acts)
     if os.environ.get("UPDATE_GOLDENS"):
-        path.write_text(now, encoding="utf-8")
-    assert now == path.read_text(encoding="utf-8"), f"run `make screens`, and read {path.name}"
+        path.write_text(current_page, encoding="utf-8")
+    assert current_page == path.read_text(encoding="utf-8"), (
+        f"run `make screens`, and read {path.name}"
+    )
 
 
 def remove_files(*names: str) -> None:
-    """Lose files of the working folder."""
+    """Remove files of the working folder, if they exist."""
     for name in names:
         with suppress(FileNotFoundError):
             Path(name).unlink()

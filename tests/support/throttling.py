@@ -1,4 +1,4 @@
-"""An S3 that throttles every deletion, and how many requests are in flight at once then."""
+"""An S3 that throttles every deletion, and a count of the requests in flight."""
 
 import time
 from threading import Barrier
@@ -9,7 +9,7 @@ from tests.support.s3.fault_proxy import FaultProxy, Request
 
 
 class Throttling:
-    """Answers SlowDown to each key; `pause` makes the senders wait until all of them were told.
+    """Answers SlowDown for each key; `pause` blocks each sender until all are throttled.
 
     `most_in_flight` is the highest number of requests at once, for each round of retries.
     """
@@ -25,7 +25,7 @@ class Throttling:
 
     def _throttle(self, request: Request) -> str:
         with self._meter.counted():
-            time.sleep(0.01)  # so that requests overlap unless the sender prevents it
+            time.sleep(0.01)  # requests overlap unless the sender prevents it
         return delete_result(errors=[(key, "SlowDown") for key in request.batch_keys])
 
     def _end_round(self) -> None:

@@ -1,4 +1,4 @@
-"""Deleting all versions, and what another client sees of it."""
+"""Helpers for deleting all versions, and for listing versions with another client."""
 
 import re
 from collections.abc import Mapping
@@ -17,45 +17,52 @@ Version = tuple[str, str]
 
 
 def versions(bucket: Bucket) -> dict[Version, str]:
-    """Every version and delete marker, as another client lists it: `latest` or `older`, and what.
+    """List every version and delete marker with boto3.
 
-    What is the ETag, or `marker`.
+    The value is `latest` or `older`, and the ETag or `marker`: `latest "e"`, `older marker`.
     """
     pages = [*bucket.client.get_paginator("list_object_versions").paginate(Bucket=bucket.name)]
-    found = [(one, one["ETag"]) for page in pages for one in page.get("Versions", ())]
-    found += [(one, "marker") for page in pages for one in page.get("DeleteMarkers", ())]
+    entries = [(entry, entry["ETag"]) for page in pages for entry in page.get("Versions", ())]
+    entries += [(entry, "marker") for page in pages for entry in page.get("DeleteMarkers", ())]
     return {
-        (one["Key"], one["VersionId"]): f"{'latest' if one['IsLatest'] else 'older'} {what}"
-        for one, what in found
+        (
+            entry["Key"],
+            entry["VersionId"],
+        ): f"{'latest' if entry['IsLatest'] else 'older'} {description}"
+        for entry, description in entries
     }
 
 
 def due(bucket: Bucket, prefixes: str | tuple[str, ...] = DOOMED) -> dict[Version, str]:
-    """The versions under what is doomed."""
-    return {one: what for one, what in versions(bucket).items() if one[0].startswith(prefixes)}
+    """List the versions under the prefixes to delete."""
+    return {
+        version: description
+        for version, description in versions(bucket).items()
+        if version[0].startswith(prefixes)
+    }
 
 
 def named(request: Request) -> list[Version]:
-    """What a DeleteObjects request names; each key of it must have an id."""
+    """Return the versions that a DeleteObjects request names; each key must have a version id."""
     body = request.body.decode()
-    found = re.findall("<Key>([^<]*)</Key><VersionId>([^<]+)</VersionId>", body)
-    assert len(found) == body.count("<Key>")
-    return found
+    named_versions = re.findall("<Key>([^<]*)</Key><VersionId>([^<]+)</VersionId>", body)
+    assert len(named_versions) == body.count("<Key>")
+    return named_versions
 
 
 def final(bucket: Bucket, **settings) -> Ran:
-    """Apply with `delete-versions`."""
+    """Plan and apply with `delete-versions`."""
     return apply(bucket, delete_versions="true", **settings)
 
 
 def answered(bucket: Bucket, request: Request, errors: Mapping[Version | str, str]) -> str:
-    """Delete what a request names, but for the keys or versions that end in an error."""
-    told = ""
+    """Delete the versions of a request and answer it, with errors for some keys or versions."""
+    elements = ""
     for key, version_id in named(request):
-        about = f"<Key>{key}</Key><VersionId>{version_id}</VersionId>"
+        version_xml = f"<Key>{key}</Key><VersionId>{version_id}</VersionId>"
         if code := errors.get((key, version_id)) or errors.get(key):
-            told += f"<Error>{about}<Code>{code}</Code></Error>"
+            elements += f"<Error>{version_xml}<Code>{code}</Code></Error>"
         else:
             bucket.client.delete_object(Bucket=bucket.name, Key=key, VersionId=version_id)
-            told += f"<Deleted>{about}</Deleted>"
-    return delete_result().replace("></", f">{told}</")
+            elements += f"<Deleted>{version_xml}</Deleted>"
+    return delete_result().replace("></", f">{elements}</")

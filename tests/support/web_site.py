@@ -1,4 +1,4 @@
-"""A web site on loopback whose pages do what a test says, as badly as it likes."""
+"""A web site on loopback whose pages a test defines, including faulty ones."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Site:
-    """Its pages by path, and what it was asked; `sent_bytes` counts what endless ones sent."""
+    """Pages by path, and the requests received; `sent_bytes` counts what endless pages sent."""
 
     def __init__(self) -> None:
         self.pages: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}
@@ -23,7 +23,7 @@ class Site:
                 site.pages[self.path.partition("?")[0]](self)
 
             def log_message(self, *_: object) -> None:
-                """Stay silent."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = False
@@ -51,7 +51,7 @@ class Site:
         self.answer(path, b"", status, Location=target)
 
     def send(self, path: str, head: bytes, endless: bytes, pause_seconds: float = 0) -> None:
-        """Send the head, and then the rest over and over, with pauses."""
+        """Serve `head`, and then `endless` repeatedly, with pauses."""
 
         def page(handler: BaseHTTPRequestHandler) -> None:
             handler.close_connection = True
@@ -69,7 +69,7 @@ class Site:
 
 @contextmanager
 def running_site() -> Iterator[Site]:
-    """Run a site without pages."""
+    """Run an empty site until the context ends."""
     site = Site()
     try:
         yield site

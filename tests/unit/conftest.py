@@ -22,13 +22,13 @@ def fake() -> Iterator[FakeGitHub]:
 
 @pytest.fixture
 def waits() -> list[float]:
-    """Every wait that a client asked for, in seconds; none was waited."""
+    """The waits that clients requested, in seconds, without waiting."""
     return []
 
 
 @pytest.fixture
 def connect(waits: list[float]) -> Callable[..., GitHubApi]:
-    """Make a client of a fake."""
+    """Return a function that makes a client of a fake GitHub."""
 
     def connect_to(fake: FakeGitHub, **changed: str) -> GitHubApi:
         settings = {"api_url": fake.url, "token": fake.token, "repository": fake.repository}

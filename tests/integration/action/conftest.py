@@ -1,4 +1,4 @@
-"""A step of a workflow, run in this process against an S3 and a GitHub on loopback."""
+"""Runs a workflow step in this process, against an S3 and a GitHub on loopback."""
 
 import signal
 
@@ -11,11 +11,14 @@ from tests.support.github.fake_runner import FakeStep, commands
 
 @pytest.fixture(autouse=True)
 def _signals():
-    """Put back what the action does on a signal."""
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    """Restore the signal handlers that the action replaces."""
+    before = {
+        signal_number: signal.getsignal(signal_number)
+        for signal_number in (signal.SIGINT, signal.SIGTERM)
+    }
     yield
-    for one, action in before.items():
-        signal.signal(one, action)
+    for signal_number, handler in before.items():
+        signal.signal(signal_number, handler)
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def github():
 
 
 class Run:
-    """What a run of the action left behind."""
+    """The log, outputs and exit code of a run of the action."""
 
     def __init__(self, step, exit_code, log, errors):
         self.exit_code = exit_code
@@ -40,14 +43,14 @@ class Run:
 
 @pytest.fixture
 def act(bucket, github, tmp_path, monkeypatch, capsys):
-    """Run one step with these inputs on the bucket; each step has files of its own."""
+    """Return a function that runs a step with inputs on the bucket; each step has its own files."""
     steps = iter(range(100))
 
     def act(event=None, api_url=github.url, environ=None, **inputs):
         folder = tmp_path / f"step-{next(steps)}"
         step = FakeStep(folder) if event is None else FakeStep(folder, event)
-        named = {name.replace("_", "-"): value for name, value in inputs.items()}
-        variables = {**step.environ(named, api_url), **bucket.inputs(), **(environ or {})}
+        given_inputs = {name.replace("_", "-"): value for name, value in inputs.items()}
+        variables = {**step.environ(given_inputs, api_url), **bucket.inputs(), **(environ or {})}
         with monkeypatch.context() as patch:
             for name, value in variables.items():
                 patch.setenv(name, value)

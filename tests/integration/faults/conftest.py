@@ -1,4 +1,4 @@
-"""The site that the faults befall, and what must hold of it after each of them."""
+"""The site for the fault tests, and the invariants that are checked after each fault."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +18,13 @@ __all__ = ["DOOMED", "again"]
 
 
 def again(name: str, nth: int | None = 1) -> dict:
-    """The listing of a deployment right before it is deleted, and if need be after it."""
+    """Match the refresh of a deployment: its listing right before deletion, and after if nth=2."""
     return {"method": "GET", "pattern": f"prefix={name}%2F", "nth": nth, "late": True}
 
 
 @pytest.fixture
 def site() -> Iterator[MemorySite]:
-    """An empty bucket of an S3 in memory, reached through a proxy that is told what goes wrong."""
+    """An empty bucket of an in-memory S3 behind a scripted proxy."""
     with running_site() as site:
         yield site
 
@@ -36,35 +36,39 @@ def proxy(site: MemorySite):
 
 @pytest.fixture(params=["unversioned", "versioned"])
 def live(request: pytest.FixtureRequest, site: MemorySite) -> Iterator[MemorySite]:
-    """A site with one deployment to keep, three to delete and files beside them.
+    """A site with one deployment to keep, three to delete, and files outside any deployment.
 
-    When a test is over the fault is over too: on a versioned bucket a restore brings everything
-    back, and a second run leaves nothing due; what was to stay has stayed, byte for byte.
+    After the test, without the fault: on a versioned bucket a restore must recreate everything, a
+    second run must leave nothing to delete, and what is kept must be unchanged, byte for byte.
     """
     if request.param == "versioned":
         site.enable_versioning()
     furnish(site)
-    stays, versions = kept(site), site.all_versions()
+    kept_content, versions = kept(site), site.all_versions()
     yield site
     site.proxy.forget_rules()
     site.proxy.watch = None
-    assert stays.items() <= kept(site).items()
+    assert kept_content.items() <= kept(site).items()
     if request.param == "versioned":
         assert versions <= site.all_versions()
         for path in sorted(Path().glob("*.jsonl")):
             check_restore(site, path)
     check_second_run(site)
-    assert stays.items() <= kept(site).items()
+    assert kept_content.items() <= kept(site).items()
 
 
 def kept(site: MemorySite) -> dict:
-    doomed = tuple(f"{name}/" for name in DOOMED)
-    return {key: one for key, one in site.content().items() if not key.startswith(doomed)}
+    prefixes_to_delete = tuple(f"{name}/" for name in DOOMED)
+    return {
+        key: content
+        for key, content in site.content().items()
+        if not key.startswith(prefixes_to_delete)
+    }
 
 
 def check_restore(site: MemorySite, path: Path) -> None:
-    """Whatever the run has deleted comes back as it was; what is there now stays."""
-    before = site.current_versions()
+    """Check that a restore recreates what the run deleted, and changes nothing else."""
+    versions_before = site.current_versions()
     try:
         with open_journal(str(path)) as journal:
             deleted = {
@@ -73,25 +77,25 @@ def check_restore(site: MemorySite, path: Path) -> None:
                 for entry in journal.entries(prefix)
                 if entry.outcome is not ObjectOutcome.DENIED
             }
-            undo = Restoration(
+            restoration = Restoration(
                 reader=cleanup(site).open_bucket(),
                 deletions=source_from_journal(journal),
                 progress=Silent(),
                 sleep=lambda _: None,
             )
-            plan = undo.plan()
-            assert not plan.object_count or undo.run(plan).is_whole
+            plan = restoration.plan()
+            assert not plan.object_count or restoration.run(plan).is_whole
     except SettingsError as exc:
-        assert "that run deleted nothing" in exc.hint  # noqa: PT017 - nothing but that
+        assert "that run deleted nothing" in exc.hint  # noqa: PT017 - the only accepted error
         return
-    after = site.current_versions()
-    known = {key: version_id for key, version_id in deleted.items() if version_id}
-    assert after.keys() == deleted.keys() | before.keys()
-    assert after == after | known | before
+    versions_after = site.current_versions()
+    deleted_versions = {key: version_id for key, version_id in deleted.items() if version_id}
+    assert versions_after.keys() == deleted.keys() | versions_before.keys()
+    assert versions_after == versions_after | deleted_versions | versions_before
 
 
 def check_second_run(site: MemorySite) -> None:
-    """A run that nothing disturbs finishes what the other has left, and a third finds nothing."""
+    """Check that a run without faults deletes the rest, and that a third has nothing to delete."""
     assert apply(site).code is ExitCode.DONE
-    reader = cleanup(site)
-    assert reader.make_plan(reader.open_bucket()).doomed == ()
+    context = cleanup(site)
+    assert context.make_plan(context.open_bucket()).doomed == ()

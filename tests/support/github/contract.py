@@ -1,4 +1,4 @@
-"""Says what in a request or an answer GitHub's own OpenAPI description does not allow."""
+"""Checks requests and answers against GitHub's OpenAPI description."""
 
 import functools
 import json
@@ -20,12 +20,12 @@ MAX_PAGE_SIZE: Final = 100
 
 
 class ContractViolationError(AssertionError):
-    """A request or an answer that GitHub's own description does not allow."""
+    """A request or an answer violates GitHub's OpenAPI description."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One request as it came in; `path` is without the base path, header names in lower case."""
+    """A received request; `path` is without the base path, header names are in lower case."""
 
     method: str
     path: str
@@ -43,21 +43,21 @@ class Answer:
 
 
 def request_violations(received: Received) -> Iterator[str]:
-    where = f"{received.method} {received.path}"
+    description = f"{received.method} {received.path}"
     errors = tuple(_description().iter_request_errors(_as_described(received)))
     for error in errors:
-        yield f"{where}: {error}"
+        yield f"{description}: {error}"
     if errors:
         return
-    # The description does not refuse a query it does not know, and names the limit in prose only.
+    # The validator accepts unknown query parameters, and the limit is described in prose only.
     if unknown := received.query.keys() - _query_parameters(received):
-        yield f"{where}: unknown query parameters {sorted(unknown)}"
+        yield f"{description}: unknown query parameters {sorted(unknown)}"
     if int(received.query.get("per_page", "30")) > MAX_PAGE_SIZE:
-        yield f"{where}: per_page is over {MAX_PAGE_SIZE}"
+        yield f"{description}: per_page is over {MAX_PAGE_SIZE}"
 
 
 def answer_violations(received: Received, answer: Answer) -> Iterator[str]:
-    where = f"{answer.status} to {received.method} {received.path}"
+    description = f"{answer.status} to {received.method} {received.path}"
     response = MockResponse(
         answer.body,
         status_code=answer.status,
@@ -66,42 +66,44 @@ def answer_violations(received: Received, answer: Answer) -> Iterator[str]:
     )
     for error in _description().iter_response_errors(_as_described(received), response):
         if not isinstance(error, ResponseNotFound):
-            yield f"{where}: {error}"
+            yield f"{description}: {error}"
             continue
-        # The description leaves most errors out: they have the shape of those it declares.
+        # Most errors are not declared; they have the shape of the declared ones.
         shape = _schema()["components"]["schemas"]["basic-error"]
-        for wrong in OAS30Validator(shape).iter_errors(json.loads(answer.body)):
-            yield f"{where}: {wrong.message}"
+        for schema_error in OAS30Validator(shape).iter_errors(json.loads(answer.body)):
+            yield f"{description}: {schema_error.message}"
 
 
 def sample(schema_name: str, /, *properties: str, **chosen: object) -> dict[str, object]:
-    """Make the smallest object that a schema allows, but for what is chosen.
+    """Return the smallest object that a schema allows, with the chosen values.
 
-    `properties` lead from the named schema to one within it.
+    `properties` are the path from the named schema to a nested one.
     """
     schema = _schema()["components"]["schemas"][schema_name]
-    for one in properties:
-        schema = _resolved(schema["properties"][one])
-    return {one: _smallest(schema["properties"][one]) for one in schema["required"]} | chosen
+    for name in properties:
+        schema = _resolve(schema["properties"][name])
+    return {
+        name: _smallest_value(schema["properties"][name]) for name in schema["required"]
+    } | chosen
 
 
-def _smallest(schema: dict[str, Any]) -> object:
-    schema = _resolved(schema)
+def _smallest_value(schema: dict[str, Any]) -> object:
+    schema = _resolve(schema)
     if schema.get("nullable"):
         return None
     if "enum" in schema or "example" in schema:
         return schema["enum"][0] if "enum" in schema else schema["example"]
     if "oneOf" in schema:
-        return _smallest(schema["oneOf"][0])
+        return _smallest_value(schema["oneOf"][0])
     if schema["type"] == "object":
         properties = schema.get("properties", {})
-        return {one: _smallest(properties[one]) for one in schema.get("required", ())}
+        return {name: _smallest_value(properties[name]) for name in schema.get("required", ())}
     formats = {"uri": f"{PUBLIC_API}/x", "date-time": "2026-01-02T03:04:05Z"}
     text = formats.get(schema.get("format", ""), "x")
     return {"array": [], "string": text, "boolean": False}.get(schema["type"], 1)
 
 
-def _resolved(node: dict[str, Any]) -> dict[str, Any]:
+def _resolve(node: dict[str, Any]) -> dict[str, Any]:
     if "$ref" not in node:
         return node
     kind, name = node["$ref"].removeprefix("#/components/").split("/")
@@ -109,12 +111,16 @@ def _resolved(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _query_parameters(received: Received) -> set[str]:
-    """The names that the description knows for what is asked."""
+    """Return the query parameters that the description declares for a request."""
     described = urlsplit(_as_described(received).path).path
     for template, operations in _schema()["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), described):
             parameters = operations[received.method.lower()].get("parameters", ())
-            return {_resolved(one)["name"] for one in parameters if _resolved(one)["in"] == "query"}
+            return {
+                _resolve(parameter)["name"]
+                for parameter in parameters
+                if _resolve(parameter)["in"] == "query"
+            }
     return set()
 
 
@@ -129,7 +135,7 @@ def _description() -> OpenAPI:
 
 
 def _as_described(received: Received) -> MockRequest:
-    # A file's path is one parameter of the description; GitHub takes it with its slashes.
+    # A file's path is a single parameter in the description; GitHub accepts its slashes.
     before, contents, file = received.path.partition("/contents/")
     return MockRequest(
         PUBLIC_API,

@@ -1,4 +1,4 @@
-"""Cuts from GitHub's own example payloads those that a workflow meets: `events.json` beside this.
+"""Extracts the example payloads of workflow events from GitHub's own into `events.json`.
 
 After changing `EXAMPLES` or the version: `python -m tests.support.github.cut_events`. It needs npm.
 """
@@ -24,11 +24,11 @@ EXAMPLES: Final = {
     "delete": ("simple-tag",),
     "workflow_run": ("completed",),
 }
-"""Of each event the examples by what tells them apart: the first of each is taken."""
+"""The kinds of examples per event (see `kind_of`); the first example of each kind is taken."""
 
 
 def main() -> None:
-    """Fetch the package, take the examples, write them."""
+    """Download the package and write the selected examples."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"], cwd=folder, check=True)
         (archive,) = Path(folder).glob("*.tgz")
@@ -36,24 +36,24 @@ def main() -> None:
             member = package.extractfile(INDEX)
             assert member is not None
             events = {event["name"]: event["examples"] for event in json.load(member)}
-    taken = {
+    examples = {
         f"{name} {kind}": without_addresses(
-            next(one for one in events[name] if kind_of(one) == kind)
+            next(example for example in events[name] if kind_of(example) == kind)
         )
         for name, kinds in EXAMPLES.items()
         for kind in kinds
     }
-    slice_ = {"cut_from": f"{PACKAGE} {VERSION}", "events": taken}
+    slice_ = {"cut_from": f"{PACKAGE} {VERSION}", "events": examples}
     SLICE.write_text(json.dumps(slice_, indent=1) + "\n", encoding="utf-8")
 
 
 def kind_of(example):
-    """Tell an example from others of its event."""
+    """Return what distinguishes an example from others of its event."""
     return example.get("action") or ("deleted" if example.get("deleted") else example.get("ref"))
 
 
 def without_addresses(node):
-    """Leave out the addresses of GitHub's API: they are two thirds of it, and nobody reads them."""
+    """Remove the API URLs, which are two thirds of a payload and unused."""
     if isinstance(node, list):
         return [without_addresses(child) for child in node]
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""Cuts from GitHub's own OpenAPI description what ci3 asks of GitHub: `openapi.json` beside this.
+"""Extracts the operations that ci3 uses from GitHub's OpenAPI description into `openapi.json`.
 
 After changing `OPERATIONS` or the version run `python -m tests.support.github.cut_openapi`.
 It needs npm.
@@ -32,25 +32,25 @@ OPERATIONS: Final = {
 }
 
 WITHOUT_MEANING: Final = frozenset({"examples", "externalDocs", "x-github", "x-octokit"})
-"""Keys that no validation reads: examples alone are most of the description."""
+"""Keys that validation ignores; examples alone are most of the description."""
 
 
 def main() -> None:
-    """Fetch the package, cut the slice, write it."""
+    """Download the package and write the slice."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"], cwd=folder, check=True)
         (archive,) = Path(folder).glob("*.tgz")
         with tarfile.open(archive) as package:
             member = package.extractfile(DESCRIPTION)
             assert member is not None
-            whole = json.load(member)
-    SLICE.write_text(json.dumps(cut(whole), indent=1) + "\n", encoding="utf-8")
+            description = json.load(member)
+    SLICE.write_text(json.dumps(cut(description), indent=1) + "\n", encoding="utf-8")
 
 
-def cut(whole):
-    """Keep the operations asked for and every component that they lead to."""
+def cut(description):
+    """Return OPERATIONS with every component that they refer to."""
     paths = {
-        path: without_decoration({method: whole["paths"][path][method] for method in methods})
+        path: without_decoration({method: description["paths"][path][method] for method in methods})
         for path, methods in OPERATIONS.items()
     }
     components = {}
@@ -59,19 +59,19 @@ def cut(whole):
         kind, name = open_refs.pop().removeprefix("#/components/").split("/")
         if name in components.setdefault(kind, {}):
             continue
-        components[kind][name] = without_decoration(whole["components"][kind][name])
+        components[kind][name] = without_decoration(description["components"][kind][name])
         open_refs.extend(refs(components[kind][name]))
     return {
-        "openapi": whole["openapi"],
-        "info": {**whole["info"], "x-cut-from": f"{PACKAGE} {VERSION}"},
-        "servers": whole["servers"],
+        "openapi": description["openapi"],
+        "info": {**description["info"], "x-cut-from": f"{PACKAGE} {VERSION}"},
+        "servers": description["servers"],
         "paths": paths,
         "components": {kind: dict(sorted(named.items())) for kind, named in components.items()},
     }
 
 
 def without_decoration(node, *, holds_names: bool = False):
-    """Leave out what carries no meaning, but never a property that happens to bear its name."""
+    """Remove keys of WITHOUT_MEANING, but keep properties that have the same name."""
     if isinstance(node, list):
         return [without_decoration(child) for child in node]
     if not isinstance(node, dict):
@@ -84,7 +84,7 @@ def without_decoration(node, *, holds_names: bool = False):
 
 
 def refs(node) -> Iterator[str]:
-    """Every component that this part of the description points to."""
+    """Yield every component reference in this part of the description."""
     if isinstance(node, list):
         for child in node:
             yield from refs(child)

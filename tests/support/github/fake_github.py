@@ -1,8 +1,8 @@
-"""A GitHub on loopback for the tests: what ci3 asks of it, with state, faults and a contract.
+"""A fake GitHub on loopback with the operations that ci3 uses, state, faults and a contract.
 
-Every request, and every answer that is not a scripted fault, is checked against GitHub's own
-OpenAPI description (`openapi.json`, cut by `cut_openapi.py`): so neither the client nor this fake
-can drift from the real thing.
+Every request, and every answer that is not a scripted fault, is checked against GitHub's OpenAPI
+description (`openapi.json`, extracted by `cut_openapi.py`), so that neither the client nor this
+fake can deviate from GitHub.
 
 `python -m tests.support.github.fake_github` serves until stdin closes.
 """
@@ -39,7 +39,7 @@ TOKEN: Final = "fake-github-token"
 REPOSITORY: Final = "acme/storefront"
 WORKFLOW_LOGIN: Final = "github-actions[bot]"
 BASE_PATH: Final = "/api/v3"
-"""As on GitHub Enterprise Server, so that no client takes the root for granted."""
+"""As on GitHub Enterprise Server, so that clients that assume the root fail."""
 
 MAX_BODY_CHARACTERS: Final = 65_536
 MIN_HASH_DIGITS: Final = 7
@@ -55,11 +55,11 @@ class FakeComment:
 
 
 class LostAnswer:
-    """What was asked is done, and then the connection closes with no answer."""
+    """The request is executed, then the connection closes without an answer."""
 
 
 class StalledAnswer:
-    """Nothing is ever answered, until the fake closes; `received` is set when the request is in."""
+    """No answer until the fake closes; `received` is set when the request has arrived."""
 
     def __init__(self) -> None:
         self.received = threading.Event()
@@ -73,7 +73,7 @@ class Fault:
 
 
 class FakeGitHub:
-    """A context manager; leaving it raises `ContractViolationError` if the contract broke."""
+    """A context manager that raises ContractViolationError at its end if the contract broke."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class FakeGitHub:
         self.close()
 
     def close(self) -> None:
-        """Stop, and raise what broke the contract."""
+        """Stop the server; raise ContractViolationError if the contract was broken."""
         self._closing.set()
         self._server.shutdown()
         self._thread.join()
@@ -142,7 +142,7 @@ class FakeGitHub:
         body: object = "",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Answer the next such request with this: a str goes out as HTML, all else as JSON."""
+        """Answer the next matching request with `body`: a str as HTML, anything else as JSON."""
         is_text = isinstance(body, str)
         answer = Answer(
             status=status,
@@ -156,13 +156,13 @@ class FakeGitHub:
         self._faults.append(Fault(method, path_regex, LostAnswer()))
 
     def stall_next(self, method: str, path_regex: str) -> threading.Event:
-        """Answer the next such request never; gives what is set when it has come in."""
+        """Never answer the next matching request; return the event that is set on its arrival."""
         stalled = StalledAnswer()
         self._faults.append(Fault(method, path_regex, stalled))
         return stalled.received
 
     def answer(self, received: Received) -> Answer | None:
-        """Answer as GitHub would; None closes the connection."""
+        """Return GitHub's answer, or None to close the connection."""
         with self._lock:
             self._requests.append(received)
             violations = tuple(request_violations(received))
@@ -202,31 +202,35 @@ class FakeGitHub:
             if method == received.method and (match := re.fullmatch(pattern, path)):
                 if method != "GET" and not self._may_write:
                     return problem(403, "Resource not accessible by integration")
-                named = (_named(one) for one in match.groups())
-                found = route(received, *named)
-                if isinstance(found, Answer):
-                    return found
-                return page_answer(received, self.url, self.repository, found)
+                arguments = (_parse_path_part(part) for part in match.groups())
+                result = route(received, *arguments)
+                if isinstance(result, Answer):
+                    return result
+                return page_answer(received, self.url, self.repository, result)
         return problem(404, "Not Found")
 
     def _routes(
         self, query: Mapping[str, str]
     ) -> tuple[tuple[str, str, Callable[..., Answer | Sequence[object]]], ...]:
-        """Method, path below the repository's, and what answers: with a list where it has pages."""
-        holds = self.content
+        """Return (method, path below the repository, handler); a handler's list is paginated."""
+        content = self.content
         return (
             ("GET", r"/user", self._get_user),
             ("GET", r"/issues/(\d+)/comments", self._list_comments),
             ("POST", r"/issues/(\d+)/comments", self._create_comment),
             ("PATCH", r"/issues/comments/(\d+)", self._update_comment),
-            ("GET", r"/deployments", lambda _: holds.list_deployments(query.get("environment"))),
-            ("GET", r"/deployments/(\d+)/statuses", lambda _, one: holds.list_statuses(one)),
-            ("GET", r"/pulls", lambda _: holds.list_pull_requests(query.get("state", "open"))),
-            ("GET", r"/commits", lambda _: holds.list_commits()),
-            ("GET", r"/commits/([^/]+)", lambda _, ref: holds.get_commit(ref)),
-            ("GET", r"/commits/([^/]+)/pulls", lambda _, one: holds.list_pull_requests_of(one)),
-            ("GET", r"/branches", lambda _: holds.list_branches()),
-            ("GET", r"/contents/(.+)", lambda _, path: holds.get_file(path, query.get("ref", ""))),
+            ("GET", r"/deployments", lambda _: content.list_deployments(query.get("environment"))),
+            ("GET", r"/deployments/(\d+)/statuses", lambda _, name: content.list_statuses(name)),
+            ("GET", r"/pulls", lambda _: content.list_pull_requests(query.get("state", "open"))),
+            ("GET", r"/commits", lambda _: content.list_commits()),
+            ("GET", r"/commits/([^/]+)", lambda _, ref: content.get_commit(ref)),
+            ("GET", r"/commits/([^/]+)/pulls", lambda _, name: content.list_pull_requests_of(name)),
+            ("GET", r"/branches", lambda _: content.list_branches()),
+            (
+                "GET",
+                r"/contents/(.+)",
+                lambda _, path: content.get_file(path, query.get("ref", "")),
+            ),
         )
 
     def _get_user(self, _received: Received) -> Answer:
@@ -239,8 +243,8 @@ class FakeGitHub:
 
     def _create_comment(self, received: Received, number: int) -> Answer:
         body = json.loads(received.body)["body"]
-        if refused := _body_problem(body):
-            return refused
+        if error_answer := _body_problem(body):
+            return error_answer
         comment = self.add_comment(number, body, self._login)
         headers = {
             "Location": f"{self.url}/repos/{self.repository}/issues/comments/{comment.comment_id}"
@@ -252,8 +256,8 @@ class FakeGitHub:
         old = self._comments.get(comment_id)
         if old is None:
             return problem(404, "Not Found")
-        if refused := _body_problem(body):
-            return refused
+        if error_answer := _body_problem(body):
+            return error_answer
         new = replace(old, body=body)
         self._comments[comment_id] = new
         return json_answer(200, self._comment_json(new))
@@ -297,7 +301,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, *_: object) -> None:
-        """Stay silent: `requests` of the fake is the record."""
+        """Log nothing: the fake records its requests."""
 
     def _answer(self) -> None:
         parts = urlsplit(self.path)
@@ -326,23 +330,23 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
 
-def _named(part: str) -> int | str:
-    """Read a part of a path: a number, or where it is long or no number, a hash or a name."""
+def _parse_path_part(part: str) -> int | str:
+    """Return a path's part as a number if it is short and decimal, else as a hash or name."""
     return int(part) if part.isdecimal() and len(part) < MIN_HASH_DIGITS else part
 
 
 def _body_problem(body: str) -> Answer | None:
     if body.strip() and len(body) <= MAX_BODY_CHARACTERS:
         return None
-    told = (
+    problem_text = (
         f"is too long (maximum is {MAX_BODY_CHARACTERS} characters)" if body.strip() else "is blank"
     )
     error = {"resource": "IssueComment", "code": "unprocessable", "field": "data"}
-    return problem(422, "Validation Failed", errors=[error | {"message": f"Body {told}"}])
+    return problem(422, "Validation Failed", errors=[error | {"message": f"Body {problem_text}"}])
 
 
 def main() -> None:
-    """Serve until stdin closes: the URL goes to stdout, a broken contract ends in a failure."""
+    """Print the URL and serve until stdin closes; fail if the contract was broken."""
     parser = argparse.ArgumentParser(description="A GitHub on loopback for ci3's tests.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)

@@ -1,4 +1,4 @@
-"""GitHub's service for identity tokens, on loopback: a new token at each request.
+"""A fake of GitHub's OIDC token service on loopback: a new token for each request.
 
 Source: https://docs.github.com/actions/reference/security/oidc#methods-for-requesting-the-oidc-token
 """
@@ -23,12 +23,12 @@ def _part(content: object) -> str:
 
 
 def make_token(**claims: object) -> str:
-    """Make a token with these claims; nobody has signed it."""
+    """Return an unsigned token with these claims."""
     return f"{_part({'alg': 'RS256'})}.{_part(claims)}.c2lnbmF0dXJl"
 
 
 class FakeOidc:
-    """Gives tokens to who shows the request token; `failures` are the next answers instead."""
+    """Issues tokens to clients with the request token; `failures` replace the next answers."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -38,7 +38,7 @@ class FakeOidc:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What a job that may ask for tokens finds in its environment."""
+        """The environment of a job that may request tokens."""
         return {
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.site.url}{_PATH}?api-version=2.0",
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_TOKEN,
@@ -53,8 +53,8 @@ class FakeOidc:
             self._send(handler, *failure)
             return
         query = parse_qs(urlsplit(handler.path).query)
-        is_asked_well = query.get("api-version") == ["2.0"]
-        if handler.headers["Authorization"] != f"Bearer {REQUEST_TOKEN}" or not is_asked_well:
+        has_api_version = query.get("api-version") == ["2.0"]
+        if handler.headers["Authorization"] != f"Bearer {REQUEST_TOKEN}" or not has_api_version:
             self._send(handler, 401, b'{"message": "who are you?"}')
             return
         [audience] = query.get("audience", ["https://github.com/acme"])
@@ -71,6 +71,6 @@ class FakeOidc:
 
 @contextmanager
 def running_oidc() -> Iterator[FakeOidc]:
-    """Run the service."""
+    """Run the service until the context ends."""
     with running_site() as site:
         yield FakeOidc(site)

@@ -1,4 +1,4 @@
-"""What the fake GitHub's one repository holds beside comments, and how GitHub tells it."""
+"""The content of the fake GitHub's repository, except comments, and its JSON."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlencode
 from tests.support.github.contract import Answer, Received, sample
 
 REPOSITORY_ID: Final = 1296269
-FIRST_MOMENT: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+START: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @dataclass(kw_only=True)
@@ -30,9 +30,9 @@ class FakePullRequest:
     commit: str
     state: str
     base: str
-    """The repository that it would be merged into."""
+    """The repository of the base branch."""
     contains: tuple[str, ...]
-    """Commits of it besides its head."""
+    """Commits of the pull request other than its head."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,26 +45,26 @@ class FakeCommit:
 
 @dataclass(kw_only=True)
 class FakeRepository:
-    """What a repository holds, in the order in which it was made."""
+    """The content of a repository, in order of creation."""
 
     name: str = "acme/storefront"
     deployments: list[FakeDeployment] = field(default_factory=list)
     pull_requests: list[FakePullRequest] = field(default_factory=list)
     commits: list[FakeCommit] = field(default_factory=list)
-    """Those of the default branch."""
+    """Commits of the default branch."""
     side_commits: list[FakeCommit] = field(default_factory=list)
-    """Those of other branches: found by their hash alone."""
+    """Commits of other branches, which are found by hash only."""
     branches: dict[str, str] = field(default_factory=dict)
     files: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def deploy(self, environment: str, commit: str, *states: str) -> FakeDeployment:
-        """Make a deployment, newer than all before, that went through these states."""
+        """Create a deployment that is newer than all others, with a history of states."""
         number = len(self.deployments) + 1
         deployment = FakeDeployment(
             number=number,
             environment=environment,
             commit=commit,
-            created_at=_moment(number),
+            created_at=_format_time(number),
             states=list(states),
         )
         self.deployments.append(deployment)
@@ -98,58 +98,60 @@ class FakeRepository:
         at: datetime | None = None,
         is_on_side: bool = False,
     ) -> None:
-        """Commit to the default branch, or to another."""
+        """Add a commit to the default branch or, with `is_on_side`, to another one."""
         commits = self.side_commits if is_on_side else self.commits
-        when = f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else _moment(len(commits))
+        when = f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else _format_time(len(commits))
         commits.append(FakeCommit(sha=sha, message=message, author=author, authored_at=when))
 
     def list_deployments(self, environment: str | None) -> Sequence[object]:
         return [
             sample(
                 "deployment",
-                id=one.number,
-                sha=one.commit,
-                environment=one.environment,
-                created_at=one.created_at,
+                id=deployment.number,
+                sha=deployment.commit,
+                environment=deployment.environment,
+                created_at=deployment.created_at,
             )
-            for one in reversed(self.deployments)
-            if environment in (None, one.environment)
+            for deployment in reversed(self.deployments)
+            if environment in (None, deployment.environment)
         ]
 
     def list_statuses(self, number: int) -> Sequence[object]:
-        [deployment] = [one for one in self.deployments if one.number == number]
-        made = [
-            sample("deployment-status", id=1000 * number + place, state=state, created_at=when)
-            for place, state in enumerate(deployment.states)
-            for when in [_moment(number, place)]
+        [deployment] = [candidate for candidate in self.deployments if candidate.number == number]
+        statuses = [
+            sample(
+                "deployment-status", id=1000 * number + index, state=state, created_at=created_at
+            )
+            for index, state in enumerate(deployment.states)
+            for created_at in [_format_time(number, index)]
         ]
-        return made[::-1]
+        return statuses[::-1]
 
-    def list_pull_requests(self, wanted: str) -> Sequence[object]:
+    def list_pull_requests(self, state: str) -> Sequence[object]:
         return [
-            _pull_request(one)
-            for one in reversed(self.pull_requests)
-            if wanted in ("all", one.state)
+            _pull_request(pull_request)
+            for pull_request in reversed(self.pull_requests)
+            if state in ("all", pull_request.state)
         ]
 
     def list_pull_requests_of(self, commit: str) -> Sequence[object]:
         return [
-            _pull_request(one)
-            for one in self.pull_requests
-            if commit in (one.commit, *one.contains)
+            _pull_request(pull_request)
+            for pull_request in self.pull_requests
+            if commit in (pull_request.commit, *pull_request.contains)
         ]
 
     def list_commits(self) -> Sequence[object]:
-        return [_commit(one) for one in reversed(self.commits)]
+        return [_commit(commit) for commit in reversed(self.commits)]
 
     def get_commit(self, ref: str) -> Answer:
-        """Answer with the one commit of a branch, or whose hash begins so."""
-        hash_begins = self.branches.get(ref, ref)
-        every = (*self.commits, *self.side_commits)
-        found = [one for one in every if one.sha.startswith(hash_begins)]
-        if len(found) != 1:
+        """Return the commit of a branch, or the only one whose hash has the prefix `ref`."""
+        hash_prefix = self.branches.get(ref, ref)
+        all_commits = (*self.commits, *self.side_commits)
+        matches = [commit for commit in all_commits if commit.sha.startswith(hash_prefix)]
+        if len(matches) != 1:
             return problem(422, f"No commit found for SHA: {ref}")
-        return json_answer(200, _commit(found[0]))
+        return json_answer(200, _commit(matches[0]))
 
     def list_branches(self) -> Sequence[object]:
         return [
@@ -172,53 +174,53 @@ class FakeRepository:
         return json_answer(200, file)
 
 
-def _pull_request(one: FakePullRequest) -> object:
-    repository = sample("repository", full_name=one.base)
+def _pull_request(pull_request: FakePullRequest) -> object:
+    repository = sample("repository", full_name=pull_request.base)
     return sample(
         "pull-request-simple",
-        number=one.number,
-        state=one.state,
-        head=sample("pull-request-simple", "head", sha=one.commit),
+        number=pull_request.number,
+        state=pull_request.state,
+        head=sample("pull-request-simple", "head", sha=pull_request.commit),
         base=sample("pull-request-simple", "base", repo=repository),
     )
 
 
-def _commit(one: FakeCommit) -> object:
-    author = {"name": one.author, "email": "x@example.org", "date": one.authored_at}
-    written = sample("commit", "commit", message=one.message, author=author)
-    return sample("commit", sha=one.sha, commit=written, author={}, committer={})
+def _commit(commit: FakeCommit) -> object:
+    author = {"name": commit.author, "email": "x@example.org", "date": commit.authored_at}
+    git_commit = sample("commit", "commit", message=commit.message, author=author)
+    return sample("commit", sha=commit.sha, commit=git_commit, author={}, committer={})
 
 
-def _moment(day: int, hour: int = 0) -> str:
-    when = FIRST_MOMENT + timedelta(days=day, hours=hour)
-    return f"{when:%Y-%m-%dT%H:%M:%SZ}"
+def _format_time(day: int, hour: int = 0) -> str:
+    time = START + timedelta(days=day, hours=hour)
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def page_answer(received: Received, url: str, repository: str, entries: Sequence[object]) -> Answer:
-    """Answer with the page of a list that was asked for, and links to those around it."""
+    """Return the requested page of a list, with links to its neighbors."""
     page_size = int(received.query.get("per_page", "30"))
     page = int(received.query.get("page", "1"))
-    shown = entries[(page - 1) * page_size : page * page_size]
-    # GitHub's own links name the repository by its number.
+    page_entries = entries[(page - 1) * page_size : page * page_size]
+    # GitHub's links use the repository's number.
     path = received.path.replace(f"/repos/{repository}/", f"/repositories/{REPOSITORY_ID}/", 1)
-    places = {}
+    linked_pages = {}
     if page > 1:
-        places["prev"] = page - 1
+        linked_pages["prev"] = page - 1
     if page * page_size < len(entries):
-        places["next"] = page + 1
-        places["last"] = -(-len(entries) // page_size)
+        linked_pages["next"] = page + 1
+        linked_pages["last"] = -(-len(entries) // page_size)
     links = [
-        f'<{url}{path}?{urlencode({**received.query, "page": place})}>; rel="{name}"'
-        for name, place in places.items()
+        f'<{url}{path}?{urlencode({**received.query, "page": linked_page})}>; rel="{name}"'
+        for name, linked_page in linked_pages.items()
     ]
-    return json_answer(200, shown, {"Link": ", ".join(links)} if links else {})
+    return json_answer(200, page_entries, {"Link": ", ".join(links)} if links else {})
 
 
 def json_answer(status: int, content: object, headers: Mapping[str, str] | None = None) -> Answer:
     return Answer(status=status, body=json.dumps(content).encode(), headers=headers or {})
 
 
-def problem(status: int, message: str, **more: object) -> Answer:
+def problem(status: int, message: str, **fields: object) -> Answer:
     documentation_url = "https://docs.github.com/rest"
     content = {"message": message, "documentation_url": documentation_url, "status": str(status)}
-    return json_answer(status, content | more)
+    return json_answer(status, content | fields)

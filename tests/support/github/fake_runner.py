@@ -1,6 +1,6 @@
-"""The runner's side of a step: writes the event, hands out the files, reads log and outputs.
+"""A fake of GitHub's runner for one step: writes the event and files, reads log and outputs.
 
-Source of how a log is read:
+Source of the log's format:
 https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
 """
 
@@ -48,7 +48,7 @@ class FakeStep:
     def environ(
         self, inputs: Mapping[str, str], api_url: str = "", *, seen_at: str = ""
     ) -> dict[str, str]:
-        """Make the step's environment; `seen_at` is where its process finds the folder."""
+        """Return the step's environment; `seen_at` is the folder's path for the step's process."""
         folder = seen_at or str(self.folder)
         return {
             "CI": "true",
@@ -76,7 +76,7 @@ class FakeStep:
 
 
 def read_outputs(text: str) -> dict[str, str]:
-    """Read a file of outputs; of a name that is set twice, the later value counts."""
+    """Parse a file of outputs; the last value of a name counts."""
     outputs = {}
     lines = iter(text.split("\n"))
     for line in filter(None, lines):
@@ -89,17 +89,17 @@ def read_outputs(text: str) -> dict[str, str]:
 
 
 def commands(log: str) -> list[tuple[str, str]]:
-    """List the commands in a log, in either form that the runner knows, as name and message."""
-    return [found for line in re.split("\r\n|\r|\n", log) if (found := _command(line))]
+    """Return the (name, message) of each command in a log, in both forms that the runner reads."""
+    return [command for line in re.split("\r\n|\r|\n", log) if (command := _parse_command(line))]
 
 
-def _command(line: str) -> tuple[str, str] | None:
+def _parse_command(line: str) -> tuple[str, str] | None:
     forms = (
         re.fullmatch(r"\s*::(.*?)::(.*)", line, re.DOTALL),
         re.search(r"##\[(.*?)\](.*)", line, re.DOTALL),
     )
-    for found in filter(None, forms):
-        name = found[1].partition(" ")[0].lower()
+    for match in filter(None, forms):
+        name = match[1].partition(" ")[0].lower()
         if name in COMMANDS:
-            return name, unquote(found[2])
+            return name, unquote(match[2])
     return None

@@ -1,11 +1,11 @@
-"""S3's answers as XML, to be told by the fault proxy."""
+"""S3's answers as XML, for the fault proxy."""
 
 from collections.abc import Iterable
 
 NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 HTML = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><p>Hello</p></body></html>"
 TOGETHER = r"prefix=(?!.*delimiter)(&|$|%2F&)"
-"""The listing of many deployments at once, in a request's target."""
+"""Pattern for requests that list many deployments at once."""
 WHEN = "2026-11-02T14:03:00.000Z"
 
 
@@ -17,9 +17,9 @@ def entry(key: str, *, when: str = WHEN, size: str = "1") -> str:
 
 
 def listing(*entries: str, folders: Iterable[str] = (), more: str = "false", token="") -> str:
-    """A page of a listing; keys stand in it as given."""
+    """Return a page of a listing; keys are not escaped."""
     prefixes = "".join(
-        f"<CommonPrefixes><Prefix>{one}</Prefix></CommonPrefixes>" for one in folders
+        f"<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>" for folder in folders
     )
     next_token = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
     return (
@@ -37,9 +37,9 @@ def error(code: str, message: str = "told by the test", more: str = "") -> str:
 
 
 def delete_result(deleted: Iterable[str] = (), errors: Iterable[tuple[str, str]] = ()) -> str:
-    done = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in deleted)
-    failed = "".join(
+    deleted_xml = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in deleted)
+    errors_xml = "".join(
         f"<Error><Key>{key}</Key><Code>{code}</Code><Message>told by the test</Message></Error>"
         for key, code in errors
     )
-    return f"<DeleteResult {NAMESPACE}>{done}{failed}</DeleteResult>"
+    return f"<DeleteResult {NAMESPACE}>{deleted_xml}{errors_xml}</DeleteResult>"

@@ -1,4 +1,4 @@
-"""A proxy in front of the in-process S3 that answers wrongly, late or not at all, as scripted."""
+"""A scripted proxy in front of the in-process S3: wrong, late or missing answers."""
 
 import http.client
 import re
@@ -17,7 +17,7 @@ _NOT_PASSED_ON = ("connection", "keep-alive", "transfer-encoding", "content-leng
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request as it arrived; `target` is the path with its query, as sent."""
+    """A received request; `target` is the path with its query, as sent."""
 
     method: str
     target: str
@@ -30,12 +30,12 @@ class Request:
 
     @property
     def is_probe(self) -> bool:
-        """Whether it only tries what this S3 honours, on a key that nobody has."""
+        """True for ci3's test of conditional deletes, which uses a key that does not exist."""
         return self.is_write and PROBE_NAME in f"{self.target}{self.body!r}"
 
     @property
     def batch_keys(self) -> list[str]:
-        """The keys of a DeleteObjects request, as XML has them."""
+        """The keys of a DeleteObjects request, XML-escaped."""
         return re.findall("<Key>(.*?)</Key>", self.body.decode(), re.DOTALL)
 
 
@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(kw_only=True)
 class _Rule:
-    """What happens to the requests that match; `nth` counts them from 1, None means each."""
+    """The effect on matching requests; `nth` counts them from 1, None means all."""
 
     method: str
     pattern: re.Pattern[str]
@@ -72,11 +72,11 @@ class _Rule:
 
 
 class FaultProxy:
-    """Passes requests on to an S3, but for those that a rule speaks of; the last rule goes first.
+    """Forwards requests to an S3, except those that match a rule; the last rule added wins.
 
-    Each rule names a method and a regular expression that is searched in path and query. What only
-    probes passes by the rules, unless `spares_probes` is taken away. A rule that is `late` is about
-    requests after `is_late` was set: when the plan is made and the deletion begins.
+    Each rule names a method and a regular expression that is searched in path and query. Rules do
+    not apply to probes unless `spares_probes` is False. A `late` rule applies only while `is_late`
+    is True: after the plan was made, when the deletion starts.
     """
 
     def __init__(self, upstream: str | Callable[[Request], Answer]) -> None:
@@ -89,7 +89,7 @@ class FaultProxy:
         self.spares_probes = True
         self.is_late = False
         self.watch: Callable[[Request], object] | None = None
-        """Shown each request before anything becomes of it."""
+        """Called with each request before it is handled."""
 
     def answer(
         self,
@@ -103,17 +103,17 @@ class FaultProxy:
         late: bool = False,
         first: Callable[[], object] | None = None,
     ) -> None:
-        """Answer without asking S3; if need be after something else."""
+        """Answer without forwarding; call `first` before, if given."""
         content = body.encode() if isinstance(body, str) else body
         canned = Answer(status=status, body=content, headers=headers or {})
         self._add(method, pattern, nth, canned=canned, late=late, before=first)
 
     def reply(self, method: str, pattern: str, make: Callable[[Request], str | Answer]) -> None:
-        """Answer without asking S3, with a body or an answer made of the request."""
+        """Answer without forwarding, with a body or an answer made from the request."""
         self._add(method, pattern, None, reply=make)
 
     def drop(self, method: str, pattern: str, *, nth: int | None = None) -> None:
-        """Pass the request on, and close the connection without an answer."""
+        """Forward the request, and close the connection without an answer."""
         self._add(method, pattern, nth, drops=True)
 
     def rewrite(
@@ -125,13 +125,13 @@ class FaultProxy:
         nth: int | None = None,
         late: bool = False,
     ) -> None:
-        """Pass the request on, and change the answer's body."""
+        """Forward the request, and change the answer's body."""
         self._add(method, pattern, nth, rewrite=change, late=late)
 
     def refuse(
         self, keys: Collection[str], code: str, *, nth: int | None = None, message: str = "no"
     ) -> None:
-        """Leave keys out of a batch, and answer of each of them with an error."""
+        """Remove keys from a batch before forwarding it, and answer with an error for each."""
         self._add("POST", r"\?delete", nth, refused=dict.fromkeys(keys, (code, message)))
 
     def before(
@@ -143,30 +143,32 @@ class FaultProxy:
         nth: int | None = None,
         late: bool = False,
     ) -> None:
-        """Do something else first, then pass the request on."""
+        """Call `act`, then forward the request."""
         self._add(method, pattern, nth, before=act, late=late)
 
     def forget_rules(self) -> None:
-        """Pass on whatever comes from now on."""
+        """Forward all requests from now on."""
         self._rules.clear()
 
     def sent(self, method: str, pattern: str = "") -> list[Request]:
-        """List the requests that arrived."""
+        """Return the matching requests that arrived."""
         return [
-            one for one in self.requests if one.method == method and re.search(pattern, one.target)
+            request
+            for request in self.requests
+            if request.method == method and re.search(pattern, request.target)
         ]
 
     @property
     def deletions(self) -> list[Request]:
-        """The requests that delete, batches and single ones."""
-        writes = [one for one in self.requests if one.is_write]
-        return [one for one in writes if not (self.spares_probes and one.is_probe)]
+        """The requests that write (batches and single deletions), except probes."""
+        writes = [request for request in self.requests if request.is_write]
+        return [request for request in writes if not (self.spares_probes and request.is_probe)]
 
-    def _add(self, method: str, pattern: str, nth: int | None, **what) -> None:
-        self._rules.insert(0, _Rule(method=method, pattern=re.compile(pattern), nth=nth, **what))
+    def _add(self, method: str, pattern: str, nth: int | None, **effects) -> None:
+        self._rules.insert(0, _Rule(method=method, pattern=re.compile(pattern), nth=nth, **effects))
 
     def take(self, request: Request) -> Answer | None:
-        """Play one request; None means that the connection is to be closed."""
+        """Handle one request; None means that the connection is closed without an answer."""
         with self._lock:
             self.requests.append(request)
             if self.watch is not None:
@@ -175,9 +177,9 @@ class FaultProxy:
                 matching = []
             else:
                 matching = [
-                    one
-                    for one in self._rules
-                    if one.matches(request.method, request.target, is_late=self.is_late)
+                    rule
+                    for rule in self._rules
+                    if rule.matches(request.method, request.target, is_late=self.is_late)
                 ]
         rule = matching[0] if matching else None
         if rule is None:
@@ -187,8 +189,8 @@ class FaultProxy:
         if rule.canned is not None:
             return rule.canned
         if rule.reply is not None:
-            said = rule.reply(request)
-            return Answer(status=200, body=said.encode()) if isinstance(said, str) else said
+            reply = rule.reply(request)
+            return Answer(status=200, body=reply.encode()) if isinstance(reply, str) else reply
         if rule.refused is not None:
             return self._refuse(request, rule.refused)
         answer = self._pass_on(request)
@@ -240,7 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
     proxy: FaultProxy
 
     def _play(self) -> None:
-        if self.headers.get("Expect") == "100-continue":  # or botocore waits a second for it
+        if self.headers.get("Expect") == "100-continue":  # botocore waits a second for it
             self.send_response_only(100)
             self.end_headers()
         length = int(self.headers.get("Content-Length", "0"))
@@ -255,13 +257,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         try:
             answer = self.proxy.take(request)
-        except BaseException as exc:  # noqa: BLE001 - told by the fixture that made the proxy
+        except BaseException as exc:  # noqa: BLE001 - raised again when the proxy ends
             self.proxy.failures.append(exc)
             answer = None
         if answer is None:
             self.connection.shutdown(socket.SHUT_RDWR)
             return
-        with suppress(ConnectionError):  # a client that was killed takes no answer
+        with suppress(ConnectionError):  # the client may have been killed
             self._send(answer)
 
     def _send(self, answer: Answer) -> None:
@@ -277,19 +279,19 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _play  # noqa: N815 - http.server's names
 
     def log_message(self, *_) -> None:
-        """Say nothing; `FaultProxy.requests` tells."""
+        """Log nothing: the proxy records its requests."""
 
 
 @contextmanager
 def running_proxy(upstream: str) -> Iterator[FaultProxy]:
-    """Run a proxy on loopback; what went wrong in its script is raised at the end."""
+    """Run a proxy on loopback until the context ends; then raise the first error of its script."""
     with served(FaultProxy(upstream)) as proxy:
         yield proxy
 
 
 @contextmanager
 def served(proxy: FaultProxy) -> Iterator[FaultProxy]:
-    """Serve a proxy on loopback, as above."""
+    """Serve an existing proxy on loopback, like `running_proxy`."""
     handler = type("Handler", (_Handler,), {"proxy": proxy})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -1,8 +1,8 @@
-"""IAM in front of the in-process S3: judges each request by a policy, as AWS's reference says.
+"""IAM in front of the in-process S3: evaluates a policy for each request as AWS documents it.
 
-What a request needs: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+The actions of a request: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
 and, for conditions, https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
-moto's own IAM knows no conditions, and judges a batch of deletions by the bucket.
+moto's IAM ignores conditions, and checks a batch of deletions against the bucket only.
 """
 
 import re
@@ -13,19 +13,19 @@ from xml.sax.saxutils import unescape
 
 from tests.support.s3.fault_proxy import Answer, FaultProxy, Request
 
-_OF_BUCKET = {
+_BUCKET_ACTIONS = {
     "versions": "s3:ListBucketVersions",
     "uploads": "s3:ListBucketMultipartUploads",
     "versioning": "s3:GetBucketVersioning",
     "lifecycle": "s3:GetLifecycleConfiguration",
     "object-lock": "s3:GetBucketObjectLockConfiguration",
 }
-_LISTS_KEYS = ("s3:ListBucket", "s3:ListBucketVersions")
+_LISTING_ACTIONS = ("s3:ListBucket", "s3:ListBucketVersions")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """One action on one resource, and what the request says of the keys that conditions know."""
+    """One action on one resource, with the request's values for condition keys."""
 
     action: str
     resource: str
@@ -33,27 +33,34 @@ class Need:
 
 
 def allows(policy: Mapping, need: Need) -> bool:
-    """Judge as IAM does: a Deny goes before all, and nothing is allowed that no Allow names."""
-    effects = {one["Effect"] for one in policy["Statement"] if _is_about(one, need)}
+    """Evaluate as IAM does: Deny overrides Allow, and everything else is denied."""
+    effects = {
+        statement["Effect"] for statement in policy["Statement"] if _applies(statement, need)
+    }
     return effects == {"Allow"}
 
 
-def _is_about(statement: Mapping, need: Need) -> bool:
+def _applies(statement: Mapping, need: Need) -> bool:
     return (
-        any(like(one, need.action, ignores_case=True) for one in _each(statement["Action"]))
-        and any(like(one, need.resource) for one in _each(statement["Resource"]))
+        any(
+            like(pattern, need.action, ignores_case=True)
+            for pattern in _as_list(statement["Action"])
+        )
+        and any(like(pattern, need.resource) for pattern in _as_list(statement["Resource"]))
         and all(
-            _holds(operator, key, _each(values), need.context)
+            _condition_holds(operator, key, _as_list(values), need.context)
             for operator, keys in statement.get("Condition", {}).items()
             for key, values in keys.items()
         )
     )
 
 
-def _holds(operator: str, key: str, values: Sequence[str], context: Mapping[str, str]) -> bool:
+def _condition_holds(
+    operator: str, key: str, values: Sequence[str], context: Mapping[str, str]
+) -> bool:
     match operator:
         case "StringLike":
-            return key in context and any(like(one, context[key]) for one in values)
+            return key in context and any(like(pattern, context[key]) for pattern in values)
         case "StringEquals":
             return key in context and context[key] in values
         case "Null":
@@ -63,7 +70,7 @@ def _holds(operator: str, key: str, values: Sequence[str], context: Mapping[str,
 
 
 def like(pattern: str, text: str, *, ignores_case: bool = False) -> bool:
-    """Whether IAM's pattern matches a text: `*` and `?` are wild, `${*}` and so on are not."""
+    """Return True if IAM's pattern matches: `*` and `?` are wildcards, `${*}` etc. are literal."""
     parts = re.findall(r"\$\{[*?$]\}|.", pattern, re.DOTALL)
     regex = "".join(
         {"*": ".*", "?": "."}.get(part) or re.escape(part[2] if len(part) > 1 else part)
@@ -73,12 +80,12 @@ def like(pattern: str, text: str, *, ignores_case: bool = False) -> bool:
     return re.fullmatch(regex, text, flags) is not None
 
 
-def _each(value: str | Sequence[str]) -> Sequence[str]:
+def _as_list(value: str | Sequence[str]) -> Sequence[str]:
     return [value] if isinstance(value, str) else value
 
 
 class IamProxy(FaultProxy):
-    """Passes on to an S3 what `policy` allows, and denies the rest; `needed` are the actions."""
+    """Forwards requests that `policy` allows to an S3; `needed` collects the actions."""
 
     def __init__(self, upstream: str, policy: Mapping) -> None:
         super().__init__(upstream)
@@ -98,39 +105,42 @@ class IamProxy(FaultProxy):
         return super()._pass_on(request)
 
     def _delete_batch(self, request: Request, bucket: str) -> Answer:
-        asked = re.findall("<Object>(.*?)</Object>", request.body.decode(), re.DOTALL)
+        object_elements = re.findall("<Object>(.*?)</Object>", request.body.decode(), re.DOTALL)
         refused = {
             key: ("AccessDenied", "no")
-            for key, one in zip(request.batch_keys, asked, strict=True)
-            if not self._is_allowed(_needs_of_deletion(bucket, unescape(key), one))
+            for key, object_xml in zip(request.batch_keys, object_elements, strict=True)
+            if not self._is_allowed(_needs_of_deletion(bucket, unescape(key), object_xml))
         }
         if not refused:
             return super()._pass_on(request)
-        left = [one for key, one in zip(request.batch_keys, asked, strict=True)
-                if key not in refused]  # fmt: skip
-        done = ""
-        if left:
-            objects = "".join(f"<Object>{one}</Object>" for one in left)
-            answered = super()._pass_on(
-                replace(request, body=f"<Delete>{objects}</Delete>".encode())
-            )
-            done = re.sub(
+        allowed_elements = [
+            object_xml
+            for key, object_xml in zip(request.batch_keys, object_elements, strict=True)
+            if key not in refused
+        ]
+        deleted_xml = ""
+        if allowed_elements:
+            objects = "".join(f"<Object>{object_xml}</Object>" for object_xml in allowed_elements)
+            answer = super()._pass_on(replace(request, body=f"<Delete>{objects}</Delete>".encode()))
+            deleted_xml = re.sub(
                 r".*<DeleteResult[^>]*>|</DeleteResult>",
                 "",
-                answered.body.decode(),
+                answer.body.decode(),
                 flags=re.DOTALL,
             )
         errors = "".join(
             f"<Error><Key>{key}</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
             for key in refused
         )
-        return Answer(status=200, body=f"<DeleteResult>{done}{errors}</DeleteResult>".encode())
+        return Answer(
+            status=200, body=f"<DeleteResult>{deleted_xml}{errors}</DeleteResult>".encode()
+        )
 
     def _is_allowed(self, needs: Sequence[Need]) -> bool:
-        denied = [one for one in needs if not allows(self.policy, one)]
-        self.needed |= {one.action for one in needs}
-        self.denied += denied
-        return not denied
+        denied_needs = [need for need in needs if not allows(self.policy, need)]
+        self.needed |= {need.action for need in needs}
+        self.denied += denied_needs
+        return not denied_needs
 
 
 def _needs(request: Request) -> list[Need]:
@@ -141,9 +151,11 @@ def _needs(request: Request) -> list[Need]:
         return [Need(action="s3:PutLifecycleConfiguration", resource=f"arn:aws:s3:::{bucket}")]
     if not key:
         assert request.method == "GET", request.target
-        action = next((_OF_BUCKET[name] for name in _OF_BUCKET if name in query), "s3:ListBucket")
+        action = next(
+            (_BUCKET_ACTIONS[name] for name in _BUCKET_ACTIONS if name in query), "s3:ListBucket"
+        )
         context = {}
-        if action in _LISTS_KEYS and "prefix" in query:
+        if action in _LISTING_ACTIONS and "prefix" in query:
             context["s3:prefix"] = query["prefix"][0]
         return [Need(action=action, resource=f"arn:aws:s3:::{bucket}", context=context)]
     resource = f"arn:aws:s3:::{bucket}/{key}"
@@ -155,16 +167,16 @@ def _needs(request: Request) -> list[Need]:
         case "DELETE" if "uploadId" in query:
             return [Need(action="s3:AbortMultipartUpload", resource=resource)]
         case "DELETE":
-            says = {name.lower(): value for name, value in request.headers.items()}
+            headers = {name.lower(): value for name, value in request.headers.items()}
             version = "<VersionId>" if "versionId" in query else ""
-            condition = "<ETag>" if "if-match" in says else ""
+            condition = "<ETag>" if "if-match" in headers else ""
             return _needs_of_deletion(bucket, key, version + condition)
         case _:
             raise AssertionError(f"{request.method} {request.target} is not known here")
 
 
 def _needs_of_deletion(bucket: str, key: str, asked: str) -> list[Need]:
-    """Name what deleting needs: by version another action, on condition one more."""
+    """Return the needs of a deletion; those with a version or a condition differ."""
     resource = f"arn:aws:s3:::{bucket}/{key}"
     if "<VersionId>" in asked:
         return [Need(action="s3:DeleteObjectVersion", resource=resource)]

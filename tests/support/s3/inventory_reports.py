@@ -1,4 +1,4 @@
-"""S3 Inventory reports as a test wants them, put where S3 would deliver them."""
+"""Builds S3 Inventory reports and uploads them to where S3 would deliver them."""
 
 import csv
 import gzip
@@ -28,39 +28,41 @@ PARQUET_NAMES = {
 Row = dict[str, object]
 
 
-def row(key: str, *, days: float = 0, size: int = 1, bucket: str = "site", **more: object) -> Row:
-    """Make one row; versions' columns are for `ALL_VERSIONS`."""
-    at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
+def row(
+    key: str, *, days: float = 0, size: int = 1, bucket: str = "site", **columns: object
+) -> Row:
+    """Return one row; the version columns are for `ALL_VERSIONS`."""
+    modified_at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
     return {
         "Bucket": bucket,
         "Key": key,
         "Size": size,
-        "LastModifiedDate": at,
+        "LastModifiedDate": modified_at,
         "ETag": "e",
         "VersionId": "v",
         "IsLatest": True,
         "IsDeleteMarker": False,
-        **more,
+        **columns,
     }
 
 
 def rows_of(site) -> list[Row]:
-    """Make the rows that a report of a bucket has, as it is now."""
+    """Return the rows for a bucket's current content."""
     return [
-        row(key, size=len(body), bucket=site.name, LastModifiedDate=at.replace(tzinfo=UTC))
-        for key, (body, _, at) in site.content().items()
+        row(key, size=len(body), bucket=site.name, LastModifiedDate=modified_at.replace(tzinfo=UTC))
+        for key, (body, _, modified_at) in site.content().items()
     ]
 
 
 def to_csv(rows: Iterable[Row], columns: Sequence[str] = CURRENT) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    for one in rows:
-        writer.writerow(_written(one[name], name) for name in columns)
-    return gzip.compress(text.getvalue().encode(), mtime=0)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    for row in rows:
+        writer.writerow(_format_value(row[name], name) for name in columns)
+    return gzip.compress(buffer.getvalue().encode(), mtime=0)
 
 
-def _written(value: object, name: str) -> str:
+def _format_value(value: object, name: str) -> str:
     match value:
         case bool():
             return str(value).lower()
@@ -73,27 +75,27 @@ def _written(value: object, name: str) -> str:
 
 
 def to_parquet(rows: Iterable[Row], columns: Sequence[str] = CURRENT, group_size: int = 2) -> bytes:
-    import pyarrow as pa  # noqa: PLC0415 - few tests need it
+    import pyarrow as pa  # noqa: PLC0415 - heavy, needed by few tests
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
 
-    kinds = {
+    types = {
         "Size": pa.int64(),
         "LastModifiedDate": pa.timestamp("ms", tz="UTC"),
         "IsLatest": pa.bool_(),
         "IsDeleteMarker": pa.bool_(),
     }
-    schema = pa.schema([(PARQUET_NAMES[one][0], kinds.get(one, pa.string())) for one in columns])
+    schema = pa.schema([(PARQUET_NAMES[row][0], types.get(row, pa.string())) for row in columns])
     table = pa.Table.from_pylist(
-        [{PARQUET_NAMES[name][0]: one[name] for name in columns} for one in rows], schema=schema
+        [{PARQUET_NAMES[name][0]: row[name] for name in columns} for row in rows], schema=schema
     )
-    written = io.BytesIO()
-    pq.write_table(table, written, row_group_size=group_size)
-    return written.getvalue()
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, row_group_size=group_size)
+    return buffer.getvalue()
 
 
 @dataclass(kw_only=True)
 class InventoryReport:
-    """A report that is delivered in a bucket; what is `changed` overrides the manifest's keys."""
+    """A report that is delivered to a bucket; `changed` overrides the manifest's keys."""
 
     files: list[bytes]
     source: str = "site"
@@ -111,8 +113,11 @@ class InventoryReport:
     def schema(self) -> str:
         if self.file_format == "CSV":
             return ", ".join(self.columns)
-        parts = (PARQUET_NAMES[one] for one in self.columns)
-        fields = (f"{kind} {name}{f' ({more})' if more else ''};" for name, kind, more in parts)
+        parts = (PARQUET_NAMES[column] for column in self.columns)
+        fields = (
+            f"{kind} {name}{f' ({annotation})' if annotation else ''};"
+            for name, kind, annotation in parts
+        )
         return f"message s3.inventory {{  {'  '.join(fields)}}}"
 
     def key_of(self, number: int) -> str:
@@ -138,7 +143,7 @@ class InventoryReport:
         return json.dumps({**content, **self.changed}).encode()
 
     def deliver(self, bucket) -> str:
-        """Put all of it; gives the manifest's address."""
+        """Upload the report; return the manifest's URL."""
         for number, content in enumerate(self.files):
             bucket.put(self.key_of(number), body=content)
         content = self.manifest()
@@ -152,7 +157,7 @@ def md5(content: bytes) -> str:
 
 
 def report_of(site, **changes) -> InventoryReport:
-    """Make the report of a bucket as it is now, delivered beside it in two files."""
+    """Return the report of a bucket's current content: two files, delivered to the same bucket."""
     rows = rows_of(site)
     halves = (rows[::2], rows[1::2])
     fields = {"files": [to_csv(half) for half in halves], "source": site.name}

@@ -1,4 +1,4 @@
-"""Lifecycle configurations as others write them: any rules, with odd but lawful markup."""
+"""Lifecycle configurations of other tools: arbitrary rules in unusual but valid XML."""
 
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape
@@ -26,7 +26,7 @@ ACTIONS = st.sampled_from(
 
 
 def rule_for(prefix: str, **changes: object) -> ExpiryRule:
-    """A rule of ours."""
+    """Return a rule that ci3 manages."""
     fields = {"prefix": prefix, "days": 20, "noncurrent_days": None, "expires_at": EXPIRES_AT}
     return ExpiryRule(**(fields | changes))
 
@@ -44,17 +44,19 @@ def foreign_rule(rule_id: str = "logs", prefix: str = "logs/", days: int = 30) -
 
 @st.composite
 def configurations(draw: st.DrawFn) -> bytes:
-    """Configurations that nobody at ci3 has written."""
+    """Generate configurations that ci3 did not create."""
     qualifier = draw(st.sampled_from(("", "", "s3:", "a:")))
-    declared = f' xmlns{":" if qualifier else ""}{qualifier[:-1]}="{NAMESPACE}"'
-    more = draw(st.sampled_from(("", ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"')))
+    namespace_attribute = f' xmlns{":" if qualifier else ""}{qualifier[:-1]}="{NAMESPACE}"'
+    other_attribute = draw(
+        st.sampled_from(("", ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'))
+    )
 
-    def element(name: str, inside: str) -> str:
+    def element(name: str, content: str) -> str:
         tag = f"{qualifier}{name}"
-        if not inside and draw(st.booleans()):
+        if not content and draw(st.booleans()):
             return f"<{tag}/>"
-        gap = draw(st.sampled_from(("", " ", "\n")))
-        return f"<{tag}{gap}>{inside}</{tag}{gap}>"
+        space = draw(st.sampled_from(("", " ", "\n")))
+        return f"<{tag}{space}>{content}</{tag}{space}>"
 
     def leaf(name: str, text: str) -> str:
         return element(
@@ -70,7 +72,7 @@ def configurations(draw: st.DrawFn) -> bytes:
             leaf("Status", draw(st.sampled_from(("Enabled", "Disabled")))),
         ]
         tag = group("Tag", [leaf("Key", draw(TEXT)), leaf("Value", draw(TEXT))])
-        where = draw(
+        filter_xml = draw(
             st.sampled_from(
                 (
                     leaf("Prefix", draw(TEXT)),
@@ -83,12 +85,18 @@ def configurations(draw: st.DrawFn) -> bytes:
             )
         )
         actions = draw(st.lists(ACTIONS, min_size=1, max_size=3))
-        parts += [where, *(group(name, [leaf(*one) for one in some]) for name, some in actions)]
+        parts += [
+            filter_xml,
+            *(
+                group(name, [leaf(*leaf_arguments) for leaf_arguments in leaves])
+                for name, leaves in actions
+            ),
+        ]
         return group("Rule", draw(st.permutations(parts)))
 
     rules = [draw(SPACE) + rule() for _ in range(draw(st.integers(1, 3)))]
     head = draw(st.sampled_from(("", '<?xml version="1.0" encoding="UTF-8"?>\n', "<!-- x -->")))
     name = f"{qualifier}LifecycleConfiguration"
     tail = draw(st.sampled_from(("", "\n", "<!-- the end -->")))
-    body = f"{head}<{name}{declared}{more}>{''.join(rules)}{draw(SPACE)}</{name} >{tail}"
-    return body.encode()
+    start_tag = f"<{name}{namespace_attribute}{other_attribute}>"
+    return f"{head}{start_tag}{''.join(rules)}{draw(SPACE)}</{name} >{tail}".encode()

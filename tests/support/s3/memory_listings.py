@@ -1,4 +1,4 @@
-"""What the S3 in memory holds, and how its listings and errors are written as XML."""
+"""The in-memory S3's buckets, and the XML of its listings and errors."""
 
 import base64
 import hashlib
@@ -34,7 +34,7 @@ class Version:
 
 @dataclass(kw_only=True)
 class MemoryBucket:
-    """A bucket: of each key its versions, newest first."""
+    """A bucket: the versions of each key, newest first."""
 
     versioning: str = ""
     versions: dict[str, list[Version]] = field(default_factory=dict)
@@ -54,13 +54,13 @@ class MemoryBucket:
 def list_objects(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     token = query.get("continuation-token", "")
-    after = _from_token(token) if token else query.get("start-after", "")
+    after = _decode_token(token) if token else query.get("start-after", "")
     limit = min(int(query.get("max-keys", PAGE)), PAGE)
     found: dict[str, str] = {}
     is_truncated = False
     for key in sorted(key for key in bucket.versions if key > after and key.startswith(prefix)):
-        one = bucket.versions[key][0]
-        if one.is_marker:
+        version = bucket.versions[key][0]
+        if version.is_marker:
             continue
         folder = _folder(key, prefix, delimiter)
         if (folder and folder <= after) or (folder or key) in found:
@@ -69,12 +69,12 @@ def list_objects(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
             is_truncated = True
             break
         found[folder or key] = (
-            _common_prefix(folder, query) if folder else _contents(key, one, query)
+            _common_prefix(folder, query) if folder else _contents(key, version, query)
         )
-    following = ""
+    next_token = ""
     if is_truncated:
-        following = f"<NextContinuationToken>{_token([*found][-1])}</NextContinuationToken>"
-    return _page("ListBucketResult", query, is_truncated, following + "".join(found.values()))
+        next_token = f"<NextContinuationToken>{_encode_token([*found][-1])}</NextContinuationToken>"
+    return _page("ListBucketResult", query, is_truncated, next_token + "".join(found.values()))
 
 
 def list_versions(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
@@ -83,30 +83,40 @@ def list_versions(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
     prefix = query.get("prefix", "")
     keys = sorted(key for key in bucket.versions if key >= after[0] and key.startswith(prefix))
     entries = [
-        (key, one, place == 0) for key in keys for place, one in enumerate(bucket.versions[key])
+        (key, version, version_index == 0)
+        for key in keys
+        for version_index, version in enumerate(bucket.versions[key])
     ]
     start = 0
     if after[0]:
-        places = [at for at, (key, one, _) in enumerate(entries) if (key, one.version_id) == after]
-        later = [at for at, (key, _, _) in enumerate(entries) if key > after[0]]
-        start = places[0] + 1 if places else (later or [len(entries)])[0]
+        matching_indexes = [
+            index
+            for index, (key, version, _) in enumerate(entries)
+            if (key, version.version_id) == after
+        ]
+        later_indexes = [index for index, (key, _, _) in enumerate(entries) if key > after[0]]
+        start = (
+            matching_indexes[0] + 1 if matching_indexes else (later_indexes or [len(entries)])[0]
+        )
     shown = entries[start : start + limit]
     is_truncated = len(entries) > start + limit
-    following = ""
+    next_markers = ""
     if is_truncated:
-        key, one, _ = shown[-1]
-        following = (
-            f"<NextKeyMarker>{_encoded(key, query)}</NextKeyMarker>"
-            f"<NextVersionIdMarker>{one.version_id}</NextVersionIdMarker>"
+        key, version, _ = shown[-1]
+        next_markers = (
+            f"<NextKeyMarker>{_encode_key(key, query)}</NextKeyMarker>"
+            f"<NextVersionIdMarker>{version.version_id}</NextVersionIdMarker>"
         )
-    body = "".join(_version(key, one, query, is_latest=latest) for key, one, latest in shown)
-    return _page("ListVersionsResult", query, is_truncated, following + body)
+    body = "".join(
+        _version(key, version, query, is_latest=latest) for key, version, latest in shown
+    )
+    return _page("ListVersionsResult", query, is_truncated, next_markers + body)
 
 
 def list_uploads(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
     entries = "".join(
-        f"<Upload><Key>{_encoded(key, query)}</Key><UploadId>{upload_id}</UploadId>"
-        f"<Initiated>{_time(at)}</Initiated></Upload>"
+        f"<Upload><Key>{_encode_key(key, query)}</Key><UploadId>{upload_id}</UploadId>"
+        f"<Initiated>{_format_time(at)}</Initiated></Upload>"
         for (key, upload_id), at in sorted(bucket.uploads.items())
         if key.startswith(query.get("prefix", ""))
     )
@@ -116,32 +126,32 @@ def list_uploads(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
 def _page(root: str, query: dict[str, str], is_truncated: bool, body: str) -> Answer:
     encoding = "<EncodingType>url</EncodingType>" if query.get("encoding-type") == "url" else ""
     truncated = f"<IsTruncated>{str(is_truncated).lower()}</IsTruncated>"
-    prefix = f"<Prefix>{_encoded(query.get('prefix', ''), query)}</Prefix>"
+    prefix = f"<Prefix>{_encode_key(query.get('prefix', ''), query)}</Prefix>"
     return document(root, f"{encoding}{prefix}{truncated}{body}")
 
 
-def _contents(key: str, one: Version, query: dict[str, str]) -> str:
+def _contents(key: str, version: Version, query: dict[str, str]) -> str:
     return (
-        f"<Contents><Key>{_encoded(key, query)}</Key>"
-        f"<LastModified>{_time(one.modified_at)}</LastModified><ETag>{escape(one.etag)}</ETag>"
-        f"<Size>{len(one.body)}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+        f"<Contents><Key>{_encode_key(key, query)}</Key>"
+        f"<LastModified>{_format_time(version.modified_at)}</LastModified><ETag>{escape(version.etag)}</ETag>"
+        f"<Size>{len(version.body)}</Size><StorageClass>STANDARD</StorageClass></Contents>"
     )
 
 
 def _common_prefix(folder: str, query: dict[str, str]) -> str:
-    return f"<CommonPrefixes><Prefix>{_encoded(folder, query)}</Prefix></CommonPrefixes>"
+    return f"<CommonPrefixes><Prefix>{_encode_key(folder, query)}</Prefix></CommonPrefixes>"
 
 
-def _version(key: str, one: Version, query: dict[str, str], *, is_latest: bool) -> str:
+def _version(key: str, version: Version, query: dict[str, str], *, is_latest: bool) -> str:
     common = (
-        f"<Key>{_encoded(key, query)}</Key><VersionId>{one.version_id}</VersionId>"
+        f"<Key>{_encode_key(key, query)}</Key><VersionId>{version.version_id}</VersionId>"
         f"<IsLatest>{str(is_latest).lower()}</IsLatest>"
-        f"<LastModified>{_time(one.modified_at)}</LastModified>"
+        f"<LastModified>{_format_time(version.modified_at)}</LastModified>"
     )
-    if one.is_marker:
+    if version.is_marker:
         return f"<DeleteMarker>{common}{_OWNER}</DeleteMarker>"
     return (
-        f"<Version>{common}<ETag>{escape(one.etag)}</ETag><Size>{len(one.body)}</Size>"
+        f"<Version>{common}<ETag>{escape(version.etag)}</ETag><Size>{len(version.body)}</Size>"
         f"{_OWNER}<StorageClass>STANDARD</StorageClass></Version>"
     )
 
@@ -151,19 +161,19 @@ def _folder(key: str, prefix: str, delimiter: str) -> str:
     return f"{prefix}{head}{delimiter}" if found else ""
 
 
-def _encoded(text: str, query: dict[str, str]) -> str:
+def _encode_key(text: str, query: dict[str, str]) -> str:
     return quote(text, safe="/~") if query.get("encoding-type") == "url" else escape(text)
 
 
-def _time(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%S}.000Z"
+def _format_time(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%S}.000Z"
 
 
-def _token(key: str) -> str:
+def _encode_token(key: str) -> str:
     return base64.urlsafe_b64encode(key.encode()).decode()
 
 
-def _from_token(token: str) -> str:
+def _decode_token(token: str) -> str:
     return base64.urlsafe_b64decode(token).decode()
 
 
@@ -176,14 +186,14 @@ def local_name(element: ET.Element) -> str:
 
 
 def texts(element: Iterable[ET.Element]) -> dict[str, str]:
-    return {local_name(one): one.text or "" for one in element}
+    return {local_name(child): child.text or "" for child in element}
 
 
 def document(root: str, body: str) -> Answer:
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{_NAMESPACE}">{body}</{root}>'
     return Answer(
         status=200,
-        body=_XML_CANNOT.sub(lambda found: f"&#{ord(found[0])};", text).encode(),
+        body=_XML_CANNOT.sub(lambda match: f"&#{ord(match[0])};", text).encode(),
         headers={"Content-Type": "application/xml"},
     )
 

@@ -1,6 +1,6 @@
-"""An S3 in memory: thousands of requests a second.
+"""An in-memory S3 that answers thousands of requests per second.
 
-It answers as tests/system/real_s3/test_contract.py says, which a real server passes too.
+tests/system/real_s3/test_contract.py compares it with a real server.
 """
 
 import itertools
@@ -29,7 +29,7 @@ from tests.support.s3.memory_listings import (
 
 
 class MemoryS3:
-    """Buckets, and what they answer to a request; `clock` says what is stored when."""
+    """Buckets and their answers to requests; `clock` is the time of stored objects."""
 
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.buckets: dict[str, MemoryBucket] = {}
@@ -39,7 +39,7 @@ class MemoryS3:
         self._lock = RLock()
 
     def answer(self, request: Request) -> Answer:
-        """Do what a request asks."""
+        """Execute a request and return its answer."""
         parts = urlsplit(request.target)
         name, _, key = unquote(parts.path).removeprefix("/").partition("/")
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -55,15 +55,15 @@ class MemoryS3:
             return self._answer_of_bucket(bucket, query, request)
 
     def put(self, bucket: MemoryBucket, key: str, body: bytes, at: datetime | None = None) -> None:
-        """Store an object, as old as is wanted."""
+        """Store an object, last modified at `at` or now."""
         with self._lock:
-            one = Version(
+            version = Version(
                 version_id=self._version_id(bucket), modified_at=at or self._now(), body=body
             )
-            self._stack(bucket, key, one)
+            self._stack(bucket, key, version)
 
     def delete(self, bucket: MemoryBucket, key: str) -> Version | None:
-        """Delete the current object; gives the delete marker if that makes one."""
+        """Delete the current object; return the delete marker if the bucket is versioned."""
         with self._lock:
             if not bucket.versioning:
                 bucket.versions.pop(key, None)
@@ -80,12 +80,12 @@ class MemoryS3:
     def _version_id(self, bucket: MemoryBucket) -> str:
         return f"v{next(self._numbers):08}" if bucket.versioning == "Enabled" else "null"
 
-    def _stack(self, bucket: MemoryBucket, key: str, one: Version) -> None:
-        """Put a version on top; the one called `null` is replaced, not kept."""
+    def _stack(self, bucket: MemoryBucket, key: str, version: Version) -> None:
+        """Add the newest version; a `null` version replaces the previous `null` version."""
         stored = bucket.versions.setdefault(key, [])
-        if one.version_id == "null":
-            stored[:] = [other for other in stored if other.version_id != "null"]
-        stored.insert(0, one)
+        if version.version_id == "null":
+            stored[:] = [older for older in stored if older.version_id != "null"]
+        stored.insert(0, version)
 
     def _answer_of_object(  # noqa: PLR0911 - one for each operation
         self, bucket: MemoryBucket, key: str, query: dict[str, str], request: Request
@@ -95,8 +95,10 @@ class MemoryS3:
             case "POST" if "uploads" in query:
                 return self._begin_upload(bucket, key)
             case "DELETE" if "uploadId" in query:
-                is_there = bucket.uploads.pop((key, query["uploadId"]), None)
-                return Answer(status=204, body=b"") if is_there else error(404, "NoSuchUpload")
+                removed_upload = bucket.uploads.pop((key, query["uploadId"]), None)
+                return (
+                    Answer(status=204, body=b"") if removed_upload else error(404, "NoSuchUpload")
+                )
             case "DELETE":
                 return self._delete_one(
                     bucket, key, query.get("versionId", ""), headers.get("if-match", "")
@@ -106,14 +108,14 @@ class MemoryS3:
                     return error(412, "PreconditionFailed")
                 self.put(bucket, key, request.body)
                 return Answer(status=200, body=b"", headers={"ETag": bucket.versions[key][0].etag})
-            case "GET" | "HEAD" if found := bucket.current().get(key):
+            case "GET" | "HEAD" if version := bucket.current().get(key):
                 return Answer(
                     status=200,
-                    body=found.body if request.method == "GET" else b"",
+                    body=version.body if request.method == "GET" else b"",
                     headers={
-                        "ETag": found.etag,
-                        "Content-Length": str(len(found.body)),
-                        **memory_lifecycle.expiration_header(bucket, key, found),
+                        "ETag": version.etag,
+                        "Content-Length": str(len(version.body)),
+                        **memory_lifecycle.expiration_header(bucket, key, version),
                     },
                 )
         return error(404, "NoSuchKey")
@@ -160,28 +162,30 @@ class MemoryS3:
             removed = _remove_version(bucket, key, version_id)
             marker = {"x-amz-delete-marker": "true"} if removed and removed.is_marker else {}
             return Answer(status=204, body=b"", headers={"x-amz-version-id": version_id, **marker})
-        made = self.delete(bucket, key)
+        delete_marker = self.delete(bucket, key)
         headers = {}
-        if made is not None:
-            headers = {"x-amz-delete-marker": "true", "x-amz-version-id": made.version_id}
+        if delete_marker is not None:
+            headers = {"x-amz-delete-marker": "true", "x-amz-version-id": delete_marker.version_id}
         return Answer(status=204, body=b"", headers=headers)
 
     def _delete_batch(self, bucket: MemoryBucket, body: bytes) -> Answer:
         try:
-            asked = [texts(entry) for entry in parse(body) if local_name(entry) == "Object"]
+            entries = [texts(entry) for entry in parse(body) if local_name(entry) == "Object"]
         except ET.ParseError:
             return error(400, "MalformedXML")
-        if not 0 < len(asked) <= PAGE:
+        if not 0 < len(entries) <= PAGE:
             return error(400, "MalformedXML")
-        return document("DeleteResult", "".join(self._delete_entry(bucket, one) for one in asked))
+        return document(
+            "DeleteResult", "".join(self._delete_entry(bucket, entry) for entry in entries)
+        )
 
-    def _delete_entry(self, bucket: MemoryBucket, asked: dict[str, str]) -> str:
-        key, version_id = asked["Key"], asked.get("VersionId", "")
-        named = f"<Key>{escape(key)}</Key>"
+    def _delete_entry(self, bucket: MemoryBucket, entry: dict[str, str]) -> str:
+        key, version_id = entry["Key"], entry.get("VersionId", "")
+        identity = f"<Key>{escape(key)}</Key>"
         if version_id:
-            named += f"<VersionId>{version_id}</VersionId>"
-        if code := self._failed_condition(bucket, key, asked.get("ETag", "")):
-            return f"<Error>{named}<Code>{code}</Code><Message>no</Message></Error>"
+            identity += f"<VersionId>{version_id}</VersionId>"
+        if code := self._failed_condition(bucket, key, entry.get("ETag", "")):
+            return f"<Error>{identity}<Code>{code}</Code><Message>no</Message></Error>"
         marker: Version | None = None
         if version_id:
             removed = _remove_version(bucket, key, version_id)
@@ -189,11 +193,11 @@ class MemoryS3:
         else:
             marker = self.delete(bucket, key)
         if marker is not None:
-            named += (
+            identity += (
                 "<DeleteMarker>true</DeleteMarker>"
                 f"<DeleteMarkerVersionId>{marker.version_id}</DeleteMarkerVersionId>"
             )
-        return f"<Deleted>{named}</Deleted>"
+        return f"<Deleted>{identity}</Deleted>"
 
     def _failed_condition(self, bucket: MemoryBucket, key: str, condition: str) -> str:
         if not condition or not self.honours_conditions:
@@ -206,10 +210,10 @@ class MemoryS3:
 
 def _remove_version(bucket: MemoryBucket, key: str, version_id: str) -> Version | None:
     stored = bucket.versions.get(key, [])
-    for one in stored:
-        if one.version_id == version_id:
-            stored.remove(one)
+    for version in stored:
+        if version.version_id == version_id:
+            stored.remove(version)
             if not stored:
                 del bucket.versions[key]
-            return one
+            return version
     return None

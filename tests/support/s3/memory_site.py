@@ -1,4 +1,4 @@
-"""How the S3 in memory is reached: by botocore without a socket, and by tests as a bucket."""
+"""Access to the in-memory S3: for botocore without a socket, for tests as a bucket."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ URL = "http://s3.memory.test"
 
 
 class MemorySite:
-    """A bucket of an S3 in memory, with the ways that `tests.support.s3.moto_s3.Bucket` has."""
+    """A bucket of an in-memory S3, with the interface of `tests.support.s3.moto_s3.Bucket`."""
 
     name = "site"
 
@@ -35,8 +35,8 @@ class MemorySite:
         return make_client()
 
     def put(self, key: str, *, days: float = 0, body: bytes = b"x") -> None:
-        at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
-        self._s3.put(self._bucket, key, body, at)
+        modified_at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
+        self._s3.put(self._bucket, key, body, modified_at)
 
     def deploy(self, name: str, *, days: float, files: int = 3) -> None:
         for number in range(files):
@@ -52,12 +52,12 @@ class MemorySite:
         self._s3._begin_upload(self._bucket, key)
 
     def uploads(self) -> set[str]:
-        """The keys that have unfinished uploads."""
+        """Return the keys of unfinished multipart uploads."""
         return {key for key, _ in self._bucket.uploads}
 
     @property
     def lifecycle(self) -> bytes:
-        """The text of its lifecycle configuration; nothing where there is none."""
+        """The lifecycle configuration's XML; empty if there is none."""
         return self._bucket.lifecycle
 
     @lifecycle.setter
@@ -86,7 +86,7 @@ class MemorySite:
         return self._s3.answer(request)
 
     def save(self) -> MemoryBucket:
-        """Keep the bucket as it is, to go back to."""
+        """Return a copy of the bucket for `go_back`."""
         return copy.deepcopy(self._bucket)
 
     def go_back(self, saved: MemoryBucket) -> None:
@@ -97,25 +97,27 @@ class MemorySite:
 
     def content(self) -> dict[str, tuple[bytes, str, datetime]]:
         return {
-            key: (one.body, one.etag, one.modified_at)
-            for key, one in self._bucket.current().items()
+            key: (version.body, version.etag, version.modified_at)
+            for key, version in self._bucket.current().items()
         }
 
     def current_versions(self) -> dict[str, str]:
-        return {key: one.version_id for key, one in self._bucket.current().items()}
+        return {key: version.version_id for key, version in self._bucket.current().items()}
 
     def all_versions(self) -> set[tuple[str, str]]:
-        """Every version that has content, as key and id."""
+        """Return (key, id) of every version that is not a delete marker."""
         return {
-            (key, one.version_id)
-            for key, some in self._bucket.versions.items()
-            for one in some
-            if not one.is_marker
+            (key, version.version_id)
+            for key, versions in self._bucket.versions.items()
+            for version in versions
+            if not version.is_marker
         }
 
     def versions(self) -> list[tuple[str, bool]]:
         return sorted(
-            (key, one.is_marker) for key, some in self._bucket.versions.items() for one in some
+            (key, version.is_marker)
+            for key, versions in self._bucket.versions.items()
+            for version in versions
         )
 
     def folders(self) -> set[str]:
@@ -132,9 +134,9 @@ class _Raw(BytesIO):
 
 @contextmanager
 def reached(answer: Callable[[Request], Answer | None]) -> Iterator[None]:
-    """Let every botocore session that is made meanwhile ask here for what it would send to URL.
+    """Answer the requests to URL of every botocore session created in the context.
 
-    No answer stands for a connection that was closed.
+    An answer of None closes the connection.
     """
 
     def send(request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
@@ -143,20 +145,20 @@ def reached(answer: Callable[[Request], Answer | None]) -> Iterator[None]:
         body = request.body or b""
         if not isinstance(body, bytes):
             body = body.encode() if isinstance(body, str) else body.read()
-        asked = Request(
+        s3_request = Request(
             method=request.method,
             target=request.url.removeprefix(URL),
             headers={name: _text(value) for name, value in request.headers.items()},
             body=body,
         )
-        answered = answer(asked)
-        if answered is None:
+        s3_answer = answer(s3_request)
+        if s3_answer is None:
             raise botocore.exceptions.ConnectionClosedError(endpoint_url=request.url)
         return AWSResponse(
-            request.url, answered.status, dict(answered.headers), _Raw(answered.body)
+            request.url, s3_answer.status, dict(s3_answer.headers), _Raw(s3_answer.body)
         )
 
-    # botocore gives these to each session that it makes.
+    # botocore registers these with each new session.
     entry = ("before-send.s3", send)
     botocore.handlers.BUILTIN_HANDLERS.append(entry)
     try:
@@ -167,27 +169,27 @@ def reached(answer: Callable[[Request], Answer | None]) -> Iterator[None]:
 
 @contextmanager
 def running_site() -> Iterator[MemorySite]:
-    """Make an empty bucket, reached through a proxy that is told what goes wrong.
+    """Yield an empty bucket behind a scripted proxy.
 
-    What fails in the proxy, where it would be taken for a fault of S3's, fails at the end.
+    Errors in the proxy's script, which a client would take for S3's, are raised at the end.
     """
     site = MemorySite()
 
-    def ask(request: Request) -> Answer | None:
+    def take_request(request: Request) -> Answer | None:
         try:
             return site.proxy.take(request)
         except BaseException as exc:
             site.proxy.failures.append(exc)
             raise
 
-    with reached(ask):
+    with reached(take_request):
         yield site
     if site.proxy.failures:
         raise site.proxy.failures[0]
 
 
 def make_client():
-    """Make a client of boto3's own; only within `reached`."""
+    """Return a plain boto3 client; works only within `reached`."""
     return boto3.Session().client(
         "s3",
         endpoint_url=URL,

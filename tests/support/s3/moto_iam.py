@@ -1,4 +1,4 @@
-"""A user of the in-process S3 whose permissions moto enforces; it knows no conditions."""
+"""A user of the in-process S3 whose permissions moto enforces, except policy conditions."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _numbers = count(1)
 
 
 def become(monkeypatch: pytest.MonkeyPatch, policy: Mapping, s3_url: str) -> str:
-    """Ask from now on as a new user with this policy, and have it enforced; gives its ARN."""
+    """Use a new user's credentials from now on, and enforce its policy; return its ARN."""
     backend = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
     name = f"cleaner-{next(_numbers)}"
     user = backend.create_user("us-east-1", name)

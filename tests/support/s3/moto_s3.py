@@ -1,4 +1,4 @@
-"""An S3 in this process (moto's server), whose objects may be as old as a test likes."""
+"""An in-process S3 (moto's server) whose objects can have any age."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ class Bucket:
         self.endpoint_url = endpoint_url
         self.name = name
         self.proxy: FaultProxy | None = None
-        """Through which it is reached, if it is."""
+        """The proxy in front of the bucket, if any."""
         self._backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
         self._backend.create_bucket(name, "us-east-1")
 
@@ -45,25 +45,25 @@ class Bucket:
         )
 
     def put(self, key: str, *, days: float = 0, body: bytes = b"x") -> None:
-        made = self._backend.put_object(self.name, key, body)
-        made.last_modified = (datetime.now(UTC) - timedelta(days=days)).replace(
+        stored = self._backend.put_object(self.name, key, body)
+        stored.last_modified = (datetime.now(UTC) - timedelta(days=days)).replace(
             tzinfo=None, microsecond=0
         )
 
     def deploy(self, name: str, *, days: float, files: int = 3) -> None:
-        """Upload a deployment, all of it at one age."""
+        """Upload a deployment whose objects have the same age."""
         for number in range(files):
             self.put(f"{name}/file-{number:05}", days=days)
 
     def remove(self, key: str) -> None:
-        """Take an object away, as somebody else would."""
+        """Delete an object, as another client would."""
         self._backend.delete_object(self.name, key)
 
     def enable_versioning(self) -> None:
         self._backend.put_bucket_versioning(self.name, "Enabled")
 
     def lock(self, key: str) -> None:
-        """Put an object under a lock that only its own version's removal runs into."""
+        """Put a legal hold on an object, which forbids only deleting its version."""
         self._backend.buckets[self.name].object_lock_enabled = True
         self._backend.put_object_legal_hold(self.name, key, None, "ON")
 
@@ -71,7 +71,7 @@ class Bucket:
         return set(self.content())
 
     def content(self) -> dict[str, tuple[bytes, str, datetime]]:
-        """What is in the bucket: bytes, ETag and time of each current object."""
+        """Return bytes, ETag and time of each current object."""
         return {
             key: (stored.value, stored.etag, stored.last_modified)
             for key, stored in self._backend.buckets[self.name].keys.items()
@@ -79,7 +79,7 @@ class Bucket:
         }
 
     def versions(self) -> list[tuple[str, bool]]:
-        """Every version as key and whether it is a delete marker."""
+        """Return (key, is delete marker) of every version, sorted."""
         stored = self._backend.buckets[self.name].keys
         return sorted(
             (key, not isinstance(version, FakeKey))
@@ -91,17 +91,17 @@ class Bucket:
         return {key.partition("/")[0] for key in self.keys() if "/" in key}
 
     def options(self) -> list[str]:
-        """The options that point the command at this bucket."""
+        """Return the command's options for this bucket."""
         return ["--bucket-name", self.name, "--endpoint-url", self.endpoint_url]
 
     def inputs(self) -> Mapping[str, str]:
-        """The environment that points the action at this bucket."""
+        """Return the action's environment for this bucket."""
         return {"INPUT_BUCKET": self.name, "INPUT_ENDPOINT-URL": self.endpoint_url}
 
 
 @contextmanager
 def running_s3() -> Iterator[str]:
-    """Run the in-process S3; gives its address."""
+    """Run the in-process S3 until the context ends; yield its URL."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -112,5 +112,5 @@ def running_s3() -> Iterator[str]:
 
 
 def new_bucket(endpoint_url: str) -> Bucket:
-    """Make an empty bucket of a name that no other test has."""
+    """Create an empty bucket with a unique name."""
     return Bucket(endpoint_url, f"site-{next(_numbers):05}")

@@ -1,4 +1,4 @@
-"""A real S3 server on loopback, SeaweedFS in a folder of its own, and its buckets."""
+"""Runs a real S3 server, SeaweedFS, on loopback, and seeds its buckets."""
 
 import json
 import os
@@ -32,7 +32,7 @@ _SERVICES = ("master", "volume", "filer", "s3", "admin")
 
 
 class SeaweedFS:
-    """A server that runs; who may only read has credentials of their own."""
+    """A running server with an admin's and a reader's credentials."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -59,9 +59,9 @@ class SeaweedFS:
     def seed(
         self, buckets: Mapping[str, list[Mapping[str, bytes]]], versioned: Iterable[str] = ()
     ) -> None:
-        """Make buckets of rounds of objects: each round is newer than the one before by its time.
+        """Create buckets from rounds of objects; each round has a later time than the one before.
 
-        All buckets go through a round together, so that there are few ticks to wait for.
+        All buckets share the rounds, so that there are few clock ticks to wait for.
         """
         for name in buckets:
             self.client.create_bucket(Bucket=name)
@@ -72,25 +72,25 @@ class SeaweedFS:
         rounds = max(map(len, buckets.values()))
         with ThreadPoolExecutor(UPLOADS) as pool:
             for number in range(rounds):
-                puts = [
+                uploads = [
                     pool.submit(self._put, name, key, body)
                     for name, content in buckets.items()
                     if number < len(content)
                     for key, body in content[number].items()
                 ]
-                for put in puts:
-                    put.result()
+                for upload in uploads:
+                    upload.result()
                 wait_for_tick()
 
     def _put(self, bucket: str, key: str, body: bytes) -> None:
-        """Upload an object; boto3 would take four times as long."""
+        """Upload an object; boto3 takes four times as long."""
         request = AWSRequest("PUT", f"{self.url}/{bucket}/{quote(key, safe='/~')}", data=body)
         self._signer.add_auth(request)
-        answer = self._session.send(request.prepare())
-        assert answer.status_code == HTTPStatus.OK, answer.text
+        response = self._session.send(request.prepare())
+        assert response.status_code == HTTPStatus.OK, response.text
 
     def content(self, bucket: str) -> dict[str, bytes]:
-        """Read every object, page by page, by hand."""
+        """Return the body of every object, without boto3's paginators."""
         keys: list[str] = []
         request = {"Bucket": bucket, "MaxKeys": 300}
         while True:
@@ -107,17 +107,17 @@ class SeaweedFS:
 
 
 def wait_for_tick() -> None:
-    """Wait until the clock shows another second: this server's times have no fraction."""
-    shown = int(time.time())
+    """Wait until the next second: the server's times have no fraction."""
+    second = int(time.time())
     deadline = time.monotonic() + TICK_SECONDS
-    while int(time.time()) == shown:
+    while int(time.time()) == second:
         assert time.monotonic() < deadline, "the clock stands still"
         time.sleep(0.01)
 
 
 @contextmanager
 def running_seaweedfs() -> Iterator[SeaweedFS]:
-    """Run a server; another one's ports are never in the way."""
+    """Run a server on free ports until the context ends; retry if a port was taken."""
     with tempfile.TemporaryDirectory(prefix="ci3-weed-") as name:
         folder = Path(name)
         identities = [
@@ -170,15 +170,15 @@ def _start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
 
 
 def _path() -> str:
-    """Where `weed` is: beside this Python."""
+    """Return PATH with the folder of this Python, where `weed` is."""
     return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 def _free_ports(count: int) -> list[int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    ports = [server_socket.getsockname()[1] for server_socket in sockets]
+    for server_socket in sockets:
+        server_socket.close()
     return ports
 
 

@@ -6,7 +6,7 @@ import pytest
 from ci3.cli.main import main
 from tests.support.s3.seaweedfs import ADMIN, SeaweedFS, running_seaweedfs
 
-ODD_KEYS = (
+UNUSUAL_KEYS = (
     "1+1=2",
     "50%",
     "%2F",
@@ -19,7 +19,7 @@ ODD_KEYS = (
     "x/y/z",
     "~-_.!*()",
 )
-BODIES = {f"a/{key}": key.encode() for key in ODD_KEYS}
+BODIES = {f"a/{key}": key.encode() for key in UNUSUAL_KEYS}
 NAMES = [
     BODIES | {"index.html": b"root", "a.txt": b"root too"},
     {"ab/index.html": b"ab", "ab/é.js": b"ab"},
@@ -47,16 +47,16 @@ BUCKETS = {
         {
             f"{folder}/{key}": body
             for folder in ("staging", "production")
-            for key, body in one.items()
+            for key, body in release.items()
         }
-        for one in RELEASES
+        for release in RELEASES
     ],
 }
 
 
 @pytest.fixture(scope="session")
 def seaweedfs() -> Iterator[SeaweedFS]:
-    """A real S3 server with the buckets above; each is for one test to change."""
+    """A real S3 server with the buckets above; each bucket is changed by one test only."""
     with running_seaweedfs() as server:
         server.seed(BUCKETS, versioned=["versioned", "versioned-journal"])
         yield server
@@ -64,16 +64,19 @@ def seaweedfs() -> Iterator[SeaweedFS]:
 
 @pytest.fixture
 def ci3(seaweedfs, monkeypatch, capsys):
-    """Run the command on the server; gives exit code, standard output and standard error."""
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    """Return a function that runs ci3 on the server: exit code, stdout and stderr."""
+    handlers = {
+        signal_number: signal.getsignal(signal_number)
+        for signal_number in (signal.SIGINT, signal.SIGTERM)
+    }
 
-    def run(*arguments, who=ADMIN):
-        for name, value in seaweedfs.environ(who).items():
+    def run(*arguments, credentials=ADMIN):
+        for name, value in seaweedfs.environ(credentials).items():
             monkeypatch.setenv(name, value)
         capsys.readouterr()
         exit_code = main([*arguments, "--endpoint-url", seaweedfs.url])
         return exit_code, *capsys.readouterr()
 
     yield run
-    for one, action in before.items():
-        signal.signal(one, action)
+    for signal_number, handler in handlers.items():
+        signal.signal(signal_number, handler)

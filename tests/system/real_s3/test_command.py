@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.journals import outcomes, records
 from tests.support.s3.seaweedfs import ADMIN, READER
-from tests.system.real_s3.conftest import BIG_COUNT, NAMES, ODD_KEYS, RELEASES
+from tests.system.real_s3.conftest import BIG_COUNT, NAMES, RELEASES, UNUSUAL_KEYS
 
 ALL_NAMES = {key: body for content in NAMES for key, body in content.items()}
 
@@ -29,7 +29,7 @@ def test_plan_needs_no_right_to_write_and_changes_nothing(ci3, seaweedfs):
     assert exit_code == 0, err
     decisions = {one["name"]: one["decision"] for one in plan["deployments"]}
     assert decisions == {"a-b": "keep", "a.": "keep", "ab": "delete", "a": "delete"}
-    assert plan["totals"]["objects_to_delete"] == len(ODD_KEYS) + 2
+    assert plan["totals"]["objects_to_delete"] == len(UNUSUAL_KEYS) + 2
     assert [one["name"] for one in plan["ignored"]] == ["a.txt", "index.html"]
     assert seaweedfs.content("untouched") == ALL_NAMES
 
@@ -42,7 +42,7 @@ def test_cleanup_without_the_right_to_delete_is_told_so_and_changes_nothing(ci3,
     assert exit_code == 3
     assert "AccessDenied" in out
     assert "0 of 2 deployments deleted" in out
-    assert len(journaled("denied")) == len(ODD_KEYS) + 2
+    assert len(journaled("denied")) == len(UNUSUAL_KEYS) + 2
     assert seaweedfs.content("untouched") == ALL_NAMES
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.s3 import memory_site
 from tests.support.s3.memory_s3 import MemoryS3
-from tests.system.real_s3.conftest import ODD_KEYS
+from tests.system.real_s3.conftest import UNUSUAL_KEYS
 
 _numbers = itertools.count(1)
 MOTO_IS_WRONG = {
@@ -128,8 +128,8 @@ def test_flat_pages_hold_every_key_once(place):
 
 
 def test_odd_keys_come_back_as_they_are(place):
-    place.put(*(f"a/{key}" for key in ODD_KEYS))
-    assert place.keys() == sorted(f"a/{key}" for key in ODD_KEYS)
+    place.put(*(f"a/{key}" for key in UNUSUAL_KEYS))
+    assert place.keys() == sorted(f"a/{key}" for key in UNUSUAL_KEYS)
 
 
 def test_entry_has_size_time_and_the_bytes_md5(place):

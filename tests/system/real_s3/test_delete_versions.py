@@ -8,10 +8,10 @@ from ci3.core.model.result import DeleteGuard
 from tests.support.cleanup_run import Ran, apply_plan, cleanup
 from tests.support.s3.fault_proxy import FaultProxy, running_proxy
 from tests.support.s3.seaweedfs import SeaweedFS, wait_for_tick
-from tests.system.real_s3.conftest import ODD_KEYS
+from tests.system.real_s3.conftest import UNUSUAL_KEYS
 
 DELETE = r"\?delete"
-OLD = {f"old/{key}": key.encode() for key in ODD_KEYS}
+OLD = {f"old/{key}": key.encode() for key in UNUSUAL_KEYS}
 ROUNDS = [
     OLD | {"index.html": b"root", "older/a": b"a", "older/b": b"b"},
     {"old/x/y/z": b"again, so that an older version lies below", "kept/a": b"k"},

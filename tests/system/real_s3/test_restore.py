@@ -6,9 +6,9 @@ import pytest
 
 from ci3.cli.main import main
 from tests.support.s3.seaweedfs import SeaweedFS
-from tests.system.real_s3.conftest import ODD_KEYS
+from tests.system.real_s3.conftest import UNUSUAL_KEYS
 
-OLD = {f"old/{key}": key.encode() for key in ODD_KEYS}
+OLD = {f"old/{key}": key.encode() for key in UNUSUAL_KEYS}
 ROUNDS = [
     OLD | {"index.html": b"root", "older/a": b"a", "older/b": b"b"},
     {"old/x/y/z": b"again, so that an older version lies below", "new/index.html": b"n"},

@@ -1,4 +1,4 @@
-"""Fixtures of the engine's tests."""
+"""Fixtures for the engine's tests."""
 
 import pytest
 
@@ -16,5 +16,5 @@ def shop(site: Bucket) -> Bucket:
 
 @pytest.fixture
 def reader(shop: Bucket) -> BucketReader:
-    """Reads the shop."""
+    """A reader of the shop."""
     return BucketReader(bucket=shop.name, region="us-east-1", endpoint_url=shop.endpoint_url)

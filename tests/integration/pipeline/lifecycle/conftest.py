@@ -9,7 +9,7 @@ from tests.support.s3.memory_site import MemorySite, reached
 
 @pytest.fixture
 def site() -> Iterator[MemorySite]:
-    """One deployment to keep and three that are old enough for a rule, beside a rule of others."""
+    """One deployment to keep, three that are old enough for a rule, and a rule of another tool."""
     site = MemorySite()
     site.deploy("new", days=1)
     for days, name in enumerate(DOOMED, start=20):

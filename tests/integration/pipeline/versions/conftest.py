@@ -10,8 +10,8 @@ from tests.support.version_deletion import DOOMED, due, versions
 def live(site: Bucket) -> Iterator[Bucket]:
     """A versioned site with one deployment to keep and two to delete.
 
-    `old-1` has two older versions of one key, and a key that was deleted under a marker. Nothing
-    but the doomed may be another afterwards, down to the last version.
+    `old-1` has two noncurrent versions of one key, and a key with a delete marker. Afterwards every
+    version outside the deployments to delete must be unchanged.
     """
     site.enable_versioning()
     site.put("index.html", days=90)
@@ -27,10 +27,14 @@ def live(site: Bucket) -> Iterator[Bucket]:
     for days, name in enumerate(DOOMED, start=10):
         site.deploy(name.rstrip("/"), days=days)
 
-    def kept() -> dict[tuple[str, str], str]:
-        return {one: what for one, what in versions(site).items() if not one[0].startswith(DOOMED)}
+    def kept_versions() -> dict[tuple[str, str], str]:
+        return {
+            version: description
+            for version, description in versions(site).items()
+            if not version[0].startswith(DOOMED)
+        }
 
-    before = kept()
+    before = kept_versions()
     assert (len(before), len(due(site))) == (8, 10)
     yield site
-    assert kept() == before
+    assert kept_versions() == before

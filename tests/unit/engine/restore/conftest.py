@@ -8,7 +8,7 @@ from tests.unit.engine.restore.undo import DOOMED, Undo
 
 @pytest.fixture
 def live(site: Bucket) -> Bucket:
-    """A versioned site: one deployment to keep, two to delete, files beside, an older version."""
+    """A versioned site: one deployment to keep, two to delete, files, a noncurrent version."""
     site.enable_versioning()
     site.put("index.html", days=90)
     site.put("old-1/file-00000", days=50, body=b"older")
@@ -20,7 +20,7 @@ def live(site: Bucket) -> Bucket:
 
 @pytest.fixture
 def undo(live: Bucket):
-    """Plan the undo of a journal, or by what is given; the journal stays open."""
+    """Return a function that plans the restore of a journal, which stays open until the end."""
     opened = []
 
     def make(path: str, progress=None) -> Undo:
