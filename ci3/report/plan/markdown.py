@@ -72,8 +72,9 @@ def run_markdown(
     if size_bytes(text) <= context.budget_bytes:
         return text
     title = f"### {plain(total_verdict(target_results))}"
+    location = context.rest
     overflow_note = (
-        f"What goes and what stays takes more room than there is here: it is in {context.rest}."
+        f"What goes and what stays takes more room than there is here: it is in {location}."
     )
     return f"{title}\n\n{overflow_note}\n"
 
