@@ -1,0 +1,218 @@
+"""Checks the code for retired words, vague names, docstring openings and size limits.
+
+Run as `python -m tools.retired_words`, or with folders or files to check only those. The words are
+in `tools/retired_words.txt`. Exits with 1 if there is a violation.
+"""
+
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from tools.code_limits import (
+    MAX_FUNCTION_LINES,
+    MAX_MODULE_LINES,
+    MAX_OPENING_SHARE,
+    count_docstrings,
+    find_large_functions,
+    find_large_modules,
+    find_openings,
+)
+from tools.python_source import NameKind, Prose, PythonSource
+
+ROOT = Path(__file__).resolve().parent.parent
+WORD_LIST = Path(__file__).with_suffix(".txt")
+SCOPE = ("ci3", "bench", "tools", "tests/support")
+LIMITED = "ci3/"
+"""Where the limits on sizes and docstring openings apply."""
+VAGUE_NAMES = ("one", "some")
+
+_IDENTIFIER_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_PROSE_WORD = re.compile(r"[A-Za-z]+")
+_NOT_PROSE = re.compile(r"`[^`]*`|https?://\S+")
+_VOWELS = "aeiou"
+
+
+Phrase = tuple[str, ...]
+
+
+class Place(StrEnum):
+    """Where a word is forbidden."""
+
+    IDENTIFIER = "identifier"
+    PROSE = "prose"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetiredWord:
+    """A line of the word list, with its phrases as tuples of lower-case words.
+
+    `allowed` are longer phrases in which a retired one has a standard meaning.
+    """
+
+    phrases: frozenset[Phrase]
+    allowed: frozenset[Phrase]
+    place: Place
+    replacement: str
+
+    @classmethod
+    def parse(cls, line: str) -> Self:
+        """Parse `word+, !word in this phrase | place | replacement`; raises ValueError."""
+        fields = [field.strip() for field in line.split("|")]
+        if len(fields) not in (2, 3) or not fields[0]:
+            raise ValueError(f"expected `words | place | replacement`, not {line!r}")
+        forms = [form.strip() for form in fields[0].split(",")]
+        retired = [form for form in forms if not form.startswith("!")]
+        allowed = [form.removeprefix("!") for form in forms if form.startswith("!")]
+        return cls(
+            phrases=frozenset(phrase for form in retired for phrase in _phrases(form)),
+            allowed=frozenset(phrase for form in allowed for phrase in _phrases(form)),
+            place=Place(fields[1]),
+            replacement=fields[2] if len(fields) == 3 else "",  # noqa: PLR2004 - see above
+        )
+
+
+class WordList:
+    """The retired words of one place, ready to search for."""
+
+    def __init__(self, words: Iterable[RetiredWord], place: Place) -> None:
+        selected = [word for word in words if word.place in (place, Place.BOTH)]
+        self._replacements = {
+            phrase: word.replacement for word in selected for phrase in word.phrases
+        }
+        self._allowed = {phrase for word in selected for phrase in word.allowed}
+
+    def find(self, words: Sequence[str]) -> Iterator[tuple[int, Phrase, str]]:
+        """Yield the position, the phrase and the replacement of each retired phrase in `words`."""
+        allowed_at = {
+            position + offset
+            for position, phrase in _find_phrases(words, self._allowed)
+            for offset in range(len(phrase))
+        }
+        for position, phrase in _find_phrases(words, self._replacements):
+            if position not in allowed_at:
+                yield position, phrase, self._replacements[phrase]
+
+
+def read_word_list(text: str) -> tuple[RetiredWord, ...]:
+    """Parse the word list; raises ValueError for a line that does not have the format."""
+    lines = (line.strip() for line in text.splitlines())
+    return tuple(RetiredWord.parse(line) for line in lines if line and not line.startswith("#"))
+
+
+def find_retired_words(source: PythonSource, words: Sequence[RetiredWord]) -> Iterator[str]:
+    """Yield a message for each retired word in the names, comments and docstrings of a file."""
+    identifiers = WordList(words, Place.IDENTIFIER)
+    for name in source.names():
+        split = [word.lower() for word in _IDENTIFIER_WORD.findall(name.text)]
+        for _, phrase, replacement in identifiers.find(split):
+            yield f"{source.path}:{name.line}: {_describe(phrase, replacement)} (in {name.text})"
+    prose_words = WordList(words, Place.PROSE)
+    for prose in source.prose():
+        lines, split = _split_prose(prose)
+        for position, phrase, replacement in prose_words.find(split):
+            yield f"{source.path}:{lines[position]}: {_describe(phrase, replacement)}"
+
+
+def find_vague_names(source: PythonSource) -> Iterator[str]:
+    """Yield a message for each variable, parameter or attribute with a name of VAGUE_NAMES."""
+    for name in source.names():
+        if name.kind is NameKind.VARIABLE and name.text in VAGUE_NAMES:
+            where = f"{source.path}:{name.line}"
+            yield f'{where}: "{name.text}" is no name; write the noun, such as "deployment"'
+
+
+def check_words(sources: Sequence[PythonSource], words: Sequence[RetiredWord]) -> list[str]:
+    """Return a message for each retired word and vague name."""
+    return [
+        message
+        for source in sources
+        for message in (*find_retired_words(source, words), *find_vague_names(source))
+    ]
+
+
+def check_limits(sources: Sequence[PythonSource]) -> tuple[list[str], str]:
+    """Return a message for each exceeded limit, and the share of docstring openings as a line."""
+    limited = [source for source in sources if source.path.startswith(LIMITED)]
+    messages = [
+        *find_large_modules(limited, MAX_MODULE_LINES),
+        *find_large_functions(limited, MAX_FUNCTION_LINES),
+    ]
+    total, openings = count_docstrings(limited), find_openings(limited)
+    share = len(openings) / total if total else 0.0
+    if share > MAX_OPENING_SHARE:
+        messages += openings
+    summary = (
+        f"docstrings with a retired opening: {len(openings)} of {total} ({share:.1%}); "
+        f"the limit is {MAX_OPENING_SHARE:.0%}"
+    )
+    return messages, summary
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check the folders or files of the arguments, or the whole scope; return the exit code."""
+    paths = [ROOT / argument for argument in arguments or SCOPE]
+    if missing := [str(path) for path in paths if not path.exists()]:
+        sys.stderr.write(f"no such file or folder: {', '.join(missing)}\n")
+        return 2
+    files = sorted(
+        file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])
+    )
+    sources = [PythonSource.read(ROOT, file) for file in files]
+    messages = check_words(sources, read_word_list(WORD_LIST.read_text(encoding="utf-8")))
+    exceeded, summary = check_limits(sources)
+    for message in (*messages, *exceeded, summary):
+        print(message)
+    return 1 if messages or exceeded else 0
+
+
+def _find_phrases(
+    words: Sequence[str], phrases: Collection[Phrase]
+) -> Iterator[tuple[int, Phrase]]:
+    for length in sorted({len(phrase) for phrase in phrases}):
+        for position in range(len(words) - length + 1):
+            phrase = tuple(words[position : position + length])
+            if phrase in phrases:
+                yield position, phrase
+
+
+def _describe(phrase: Phrase, replacement: str) -> str:
+    return f'"{" ".join(phrase)}" is retired' + (f"; write {replacement}" if replacement else "")
+
+
+def _phrases(form: str) -> Iterator[Phrase]:
+    """Yield the phrase of a form; if it ends with `+`, with each inflection of its last word."""
+    *head, last = form.removesuffix("+").lower().split()
+    yield (*head, last)
+    if form.endswith("+"):
+        for inflected in _inflections(last):
+            yield (*head, inflected)
+
+
+def _inflections(word: str) -> tuple[str, ...]:
+    """Return the regular inflections of a noun or verb: `call` gives calls, called, calling(s)."""
+    if word.endswith("e"):
+        return f"{word}s", f"{word}d", f"{word[:-1]}ing", f"{word[:-1]}ings"
+    if word.endswith("y") and word[-2] not in _VOWELS:
+        return f"{word[:-1]}ies", f"{word[:-1]}ied", f"{word}ing", f"{word}ings"
+    ending = "es" if word.endswith(("s", "x", "ch", "sh", "o")) else "s"
+    return f"{word}{ending}", f"{word}ed", f"{word}ing", f"{word}ings"
+
+
+def _split_prose(prose: Prose) -> tuple[list[int], list[str]]:
+    """Split into lower-case words, each with its line; code and addresses are left out."""
+    text = _NOT_PROSE.sub(lambda found: "\n" * found[0].count("\n") + " . ", prose.text)
+    lines, words = [], []
+    for offset, line in enumerate(text.split("\n")):
+        for word in _PROSE_WORD.findall(line):
+            lines.append(prose.line + offset)
+            words.append(word.lower())
+    return lines, words
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
