@@ -25,6 +25,9 @@ check: $(VENV)/test
 	$(BIN)/zizmor --offline --quiet --min-severity low .github action.yml \
 	  examples/*.yml tests/system/workflows/workflow.yml tests/system/workflows/stand_ins/*/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms \
+	  .github/ISSUE_TEMPLATE/bug_report.yml .github/ISSUE_TEMPLATE/feature_request.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/*.yml \
 	  tests/system/workflows/workflow.yml
 	$(BIN)/hadolint Dockerfile
