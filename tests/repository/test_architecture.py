@@ -5,7 +5,7 @@ import pytest
 from tests.support.code_references import CodeReference, describe_problem, find_references
 from tests.support.paths import ROOT
 
-PAGES = (ROOT / "docs/architecture.md",)
+PAGES = (ROOT / "docs/architecture.md", ROOT / "CONTRIBUTING.md")
 MODULE = '''
 LIMIT = 1
 size: int = 2

@@ -18,7 +18,7 @@ from tests.support.paths import ROOT
 from tools.docs.descriptions import PLAN_KEYS
 
 PAGES = [
-    ROOT / "README.md",
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted((*ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"))),
 ]
 README_LINES = 160
