@@ -1,6 +1,5 @@
-"""The data model: deployments, decisions, results, and what may be wrong with a plan.
+"""The data model: deployments, decisions, results, refusals and warnings.
 
-Frozen dataclasses and enums without behavior that needs anything else. Imports nothing of ci3 but
-`ci3.errors` and `ci3.constants`.
-Start reading: `deployment`, then `decision`; `result` holds what a deletion returns.
+Owns frozen dataclasses and enums. May import: `ci3.errors` and `ci3.constants`.
+Start reading: `deployment`, then `decision`; `result` has the results of an apply.
 """

@@ -7,9 +7,9 @@ from ci3.core.model.deployment import Deployment
 
 
 class Engine(StrEnum):
-    """What does the deleting: requests of ci3's own, or rules of the bucket's lifecycle.
+    """The means of deletion: DeleteObjects requests, or rules in the bucket's lifecycle.
 
-    `auto` is a wish only: each plan has one of the others.
+    `auto` occurs in settings only: every plan has one of the others.
     """
 
     DIRECT = "direct"
@@ -23,6 +23,7 @@ class Action(StrEnum):
     KEEP = "keep"
     DELETE = "delete"
     EXPIRING = "expiring"
+    """S3 deletes the deployment by a lifecycle rule that an earlier run created."""
 
 
 class ReasonCode(StrEnum):
@@ -50,7 +51,7 @@ class ReasonCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One reason of a decision: a code for programs, a sentence for people."""
+    """One reason of a decision: a code for programs, a message for people."""
 
     code: ReasonCode
     message: str
@@ -58,9 +59,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What happens to one deployment, with every reason for it.
+    """The action for one deployment, with every reason for it.
 
-    `expire_days` is set where a lifecycle rule deletes it: what is so many days old goes.
+    `expire_days` is set if a lifecycle rule deletes the deployment: S3 deletes its objects when
+    they are that many days old.
     """
 
     deployment: Deployment
@@ -71,15 +73,15 @@ class Decision:
 
     @property
     def is_delete(self) -> bool:
-        """Whether this deployment is due."""
+        """True if this deployment is to be deleted, by requests or by a lifecycle rule."""
         return self.action is Action.DELETE
 
     @property
     def is_direct(self) -> bool:
-        """Whether this deployment is due, and no lifecycle rule deletes it."""
+        """True if this deployment is to be deleted by requests, not by a lifecycle rule."""
         return self.is_delete and self.expire_days is None
 
     @property
     def is_keep(self) -> bool:
-        """Whether this deployment stays."""
+        """True if this deployment is kept."""
         return self.action is Action.KEEP

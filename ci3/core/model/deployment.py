@@ -1,4 +1,4 @@
-"""A bucket and its deployments: target, versioning, deployments, and what was left out."""
+"""A target and the inventory of its deployments."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from ci3.core.model.objects import AllVersions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoncurrentTerm:
-    """After how many days S3 itself removes old versions; None where no rule does.
+    """The days after which lifecycle rules remove noncurrent versions; None if no rule does.
 
-    With a `problem` the rules could not be read, and `days` says nothing.
+    If the rules could not be read, `problem` is the reason, and `days` is meaningless.
     """
 
     days: int | None = None
@@ -21,13 +21,22 @@ class NoncurrentTerm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """A folder of the bucket and what a listing of it showed.
+    """A deployment as it was listed.
 
-    `prefix` is the whole key prefix with its closing slash. `oldest_at` and `newest_at` are None
-    exactly when there are no objects. `complete` says whether it can stand for a deployment.
-    Where it is not `is_whole`, only its first objects by key were listed, unless it is
-    `is_reported`: the times are of those alone, count and size are 0, `fingerprint` is empty, and
-    it must not be deleted.
+    `prefix` is the full key prefix with its trailing slash. `oldest_at` and `newest_at` are None
+    exactly if there are no objects. `is_complete` is True if it has the required file or, without
+    such a setting, any content: then it counts for `keep-count` and can supersede others.
+
+    The source of the values:
+
+    | `is_fully_listed` | `is_from_report` | times                | count, size   | `fingerprint` |
+    |-------------------|------------------|----------------------|---------------|---------------|
+    | True              | False            | of all objects       | of all        | set           |
+    | False             | False            | of the first objects | 0             | empty         |
+    | False             | True             | of the report        | of the report | empty         |
+
+    The first objects are the first by key. A deployment that is not fully listed must not be
+    deleted.
     """
 
     name: str
@@ -40,32 +49,34 @@ class Deployment:
     fingerprint: str
     is_whole: bool = True
     is_reported: bool = False
-    """Whether only an inventory report tells of it, which may be old: so it is not whole, but has
-    the report's count and size. Neither it nor anything on its account may be deleted."""
+    """True if the values are those of an inventory report, which may be outdated.
+
+    Neither this deployment nor, because of it, another one may be deleted.
+    """
     first_at: datetime | None = dataclasses.field(default=None, compare=False)
-    """When the first object by key was modified; a plan file does not keep it."""
+    """Modification time of the first object by key; not stored in plan files."""
     versions: AllVersions | None = None
-    """What goes with it where all versions are to be deleted; None where they stay."""
+    """The versions to delete along with the objects; None if versions are not deleted."""
 
     @property
     def is_counted(self) -> bool:
-        """Whether its number of objects and its size are known."""
+        """True if the number of objects and their size are known."""
         return self.is_whole or self.is_reported
 
     @property
     def deletion_count(self) -> int:
-        """How many objects a deletion takes; where versions go too, how many of those."""
+        """The number of objects to delete, or of versions if all versions are deleted."""
         return self.versions.count if self.versions else self.object_count
 
     @property
     def deletion_bytes(self) -> int:
-        """The size of what a deletion takes."""
+        """The size of the objects to delete, or of all versions if those are deleted."""
         return self.versions.size_bytes if self.versions else self.size_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
-    """Something under the prefix that is no deployment, and why; it is never deleted."""
+    """A folder or file under the prefix that is not a deployment, and why; it is never deleted."""
 
     name: str
     reason: str
@@ -73,7 +84,7 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hole:
-    """A folder that should have been listed and could not be; with one, nothing may be deleted."""
+    """A folder that could not be listed, and why; if there is one, nothing may be deleted."""
 
     name: str
     reason: str
@@ -81,7 +92,7 @@ class Hole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportUsed:
-    """Which inventory report told of deployments, when it was made, and how many it lacked."""
+    """The inventory report that was used; `missing_count` deployments are not in it."""
 
     url: str
     made_at: datetime
@@ -90,7 +101,7 @@ class ReportUsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """What stands under the prefix; `report` is None where all was listed."""
+    """The folders and files under a prefix; `report` is None if no inventory report was used."""
 
     deployments: tuple[Deployment, ...]
     ignored: tuple[Ignored, ...] = ()
@@ -108,13 +119,13 @@ class Versioning(StrEnum):
 
     @property
     def may_hold_versions(self) -> bool:
-        """Whether the bucket is known to keep old versions, or to have kept them once."""
+        """True if the bucket is known to create noncurrent versions, or to have created them."""
         return self in (self.ENABLED, self.SUSPENDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersioningState:
-    """Whether a bucket keeps versions, and whether removing one needs a token of MFA."""
+    """The versioning of a bucket; with MFA delete, removing a version requires an MFA token."""
 
     versioning: Versioning
     needs_mfa: bool = False
@@ -122,7 +133,7 @@ class VersioningState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where the deployments are; `prefix` is empty for the bucket's root or ends with a slash."""
+    """The location of deployments; `prefix` is empty for the bucket's root or ends with a slash."""
 
     bucket: str
     region: str
@@ -132,5 +143,5 @@ class Target:
 
     @property
     def url(self) -> str:
-        """The address as people write it."""
+        """The `s3://` URL of the prefix."""
         return f"s3://{self.bucket}/{self.prefix}"

@@ -1,4 +1,4 @@
-"""What is wrong with a plan: refusals, which forbid applying it, and warnings."""
+"""Problems of a plan: refusals, which forbid applying it, and warnings, which do not."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,7 +35,7 @@ class WarningCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """One thing that forbids applying a plan."""
+    """A reason why a plan may not be applied."""
 
     code: RefusalCode
     message: str
@@ -43,7 +43,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanWarning:
-    """One thing that a reader should know."""
+    """A fact that a reader of the plan should know; it does not forbid applying the plan."""
 
     code: WarningCode
     message: str

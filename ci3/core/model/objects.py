@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 
 class StoredObject(NamedTuple):
-    """One object as a listing shows it; a tuple, since millions of them are made.
+    """A listed object; a tuple for speed, because a listing may create millions.
 
-    `version_id` is set only where a listing of versions gave it; it is no part of what makes two
-    objects equal, nor of a fingerprint.
+    `version_id` is set only if versions were listed. It is ignored in comparisons and fingerprints.
     """
 
     key: str
@@ -30,10 +29,7 @@ class StoredObject(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredVersion:
-    """One version of an object, or one delete marker, as a listing of versions shows it.
-
-    A delete marker has no ETag and no size.
-    """
+    """A listed version of an object, or a delete marker, which has an empty ETag and size 0."""
 
     key: str
     version_id: str
@@ -46,7 +42,7 @@ class StoredVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllVersions:
-    """Every version and delete marker of a deployment, summed up; `fingerprint` names them all."""
+    """Count, total size and fingerprint of all versions and delete markers of a deployment."""
 
     count: int
     size_bytes: int
@@ -55,7 +51,7 @@ class AllVersions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredUpload:
-    """One multipart upload that was begun and neither completed nor aborted."""
+    """A multipart upload that was neither completed nor aborted."""
 
     key: str
     upload_id: str
@@ -63,4 +59,4 @@ class StoredUpload:
 
 
 NULL_VERSION_ID = "null"
-"""What S3 calls a version that was made while versioning was not enabled."""
+"""The ID that S3 gives versions which were created while versioning was not enabled."""

@@ -1,12 +1,12 @@
-"""The settings that a plan records, and where each value came from."""
+"""The settings that a plan records, with the origin of each value."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 DELETE_VERSIONS = "delete-versions"
-"""The setting by which all versions go; a plan that was made with it records it."""
+"""Name of the setting to delete all versions; a plan records it if it is set."""
 ENGINE = "engine"
-"""The setting that says what deletes."""
+"""Name of the setting that selects the `Engine`."""
 
 
 class Origin(StrEnum):
@@ -19,7 +19,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyEntry:
-    """A setting that is not at its default, as the plan records it."""
+    """The value of a setting that differs from its default, with its origin."""
 
     value: int | str | tuple[str, ...]
     origin: Origin
@@ -27,13 +27,13 @@ class PolicyEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteLimit:
-    """How many deployments a plan may delete: a count, or a percentage of those found."""
+    """The maximum number of deployments to delete: a count or a percentage of all deployments."""
 
     amount: int
     is_percent: bool
 
     def allows(self, delete_count: int, found_count: int) -> bool:
-        """Say whether a plan stays within the limit."""
+        """Return True if `delete_count` of `total_count` deployments are within the limit."""
         if self.is_percent:
             return delete_count * 100 <= self.amount * found_count
         return delete_count <= self.amount

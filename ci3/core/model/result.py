@@ -1,4 +1,4 @@
-"""What a deletion returns: one outcome for each object, summed up by deployment."""
+"""The results of an apply: object counts by outcome for each deployment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from enum import StrEnum
 
 
 class DeleteGuard(StrEnum):
-    """Which deletions S3 itself makes only of the very object that was listed.
+    """The deletions for which S3 itself checks that the object is still the listed one.
 
-    `etag`: all of them. `etag-single`: only those that go in a request of their own; batches,
-    that is nearly all, are no safer than with `none`. `version-id`: all of them, since each names
-    its version.
+    `etag`: all deletions. `etag-single`: only those with one key per request; batches, which are
+    nearly all deletions, are as unprotected as with `none`. `version-id`: all deletions, because
+    each names the version to delete.
     """
 
     ETAG = "etag"
@@ -21,7 +21,7 @@ class DeleteGuard(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardProbe:
-    """The guard in force, and in words how that is known; `is_denied` where S3 said no to it."""
+    """The effective guard and how it was determined; `is_denied` if S3 denied the probe."""
 
     guard: DeleteGuard
     reason: str
@@ -40,7 +40,7 @@ class ObjectOutcome(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a whole run."""
+    """The outcome of a run."""
 
     NOTHING_TO_DELETE = "nothing-to-delete"
     PLANNED = "planned"
@@ -53,10 +53,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentResult:
-    """What became of one deployment that the plan named: objects by outcome, and why not all.
+    """The result for one deployment of the plan: the number of objects by outcome.
 
-    `is_skipped` where it has changed, and what has changed was to be skipped. `is_expiring` where
-    a lifecycle rule stands for it: then nothing is deleted yet, and nothing counted.
+    `problem` is the reason if not all objects were deleted. `is_skipped`: the deployment changed,
+    and the settings ask to skip changed deployments. `is_expiring`: a lifecycle rule will delete
+    it; nothing is deleted yet, and `counts` is empty.
     """
 
     name: str
@@ -68,18 +69,19 @@ class DeploymentResult:
 
     @property
     def is_gone(self) -> bool:
-        """Whether nothing that the plan named is left of it."""
-        gone = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
-        is_left = self.problem or self.is_expiring
-        return not is_left and all(outcome in gone for outcome in self.counts)
+        """True if none of the objects that the plan named exists any more."""
+        if self.problem or self.is_expiring:
+            return False
+        return self.counts.keys() <= {ObjectOutcome.DELETED, ObjectOutcome.ABSENT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What an apply did; `stopped` says why it ended early, or is empty.
+    """The result of an apply.
 
-    `guard` is None where nothing was sent. `uploads_aborted` counts unfinished uploads; why some
-    may be left, `uploads_problem` says.
+    `stop_reason` is empty unless the apply ended early. `guard` is None if no request was sent.
+    `uploads_aborted` counts unfinished multipart uploads; `uploads_problem` is the reason if some
+    may be left.
     """
 
     run_id: str
@@ -92,32 +94,32 @@ class Result:
 
     @property
     def outcome(self) -> Outcome:
-        """Applied only when all that the plan named is gone, expiring, or was to be skipped."""
-        is_whole = not self.stopped and all(
+        """`APPLIED` if every deployment is fully deleted, expiring or skipped, else `PARTIAL`."""
+        is_applied = not self.stopped and all(
             result.is_gone or result.is_skipped or result.is_expiring for result in self.deployments
         )
-        return Outcome.APPLIED if is_whole else Outcome.PARTIAL
+        return Outcome.APPLIED if is_applied else Outcome.PARTIAL
 
     @property
     def deployments_deleted(self) -> int:
-        """Deployments of which nothing that the plan named is left."""
+        """The number of fully deleted deployments."""
         return sum(result.is_gone for result in self.deployments)
 
     @property
     def deployments_skipped(self) -> int:
-        """Deployments that had changed, and were to be skipped then."""
+        """The number of deployments that were skipped because they had changed."""
         return sum(result.is_skipped for result in self.deployments)
 
     @property
     def expiring(self) -> frozenset[str]:
-        """The names of the deployments that lifecycle rules of this run stand for."""
+        """The names of the deployments that lifecycle rules of this run will delete."""
         return frozenset(result.name for result in self.deployments if result.is_expiring)
 
     @property
     def bytes_deleted(self) -> int:
-        """The size of the objects that this run deleted."""
+        """The total size of the objects that this run deleted."""
         return sum(result.bytes_deleted for result in self.deployments)
 
     def count(self, outcome: ObjectOutcome) -> int:
-        """How many objects ended so."""
+        """Return the number of objects with this outcome."""
         return sum(result.counts.get(outcome, 0) for result in self.deployments)
