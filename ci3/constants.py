@@ -1,48 +1,56 @@
-"""The numbers that more than one room must agree on."""
+"""Constants that more than one module uses."""
 
 from typing import Final
 
 MINIMUM_KEEP_COUNT: Final = 1
-"""Complete deployments that stay in each group, whatever the settings say."""
+"""Complete deployments that are kept in each group regardless of the settings."""
 
 DEFAULT_KEEP_COUNT: Final = 5
 
 COMMIT_PREFIX_LENGTH: Final = 7
-"""Hex digits that two names must share before ci3 takes them for one commit."""
+"""Minimum number of equal leading hex digits for two names to mean the same commit."""
 
 LONG_SPAN_SECONDS: Final = 3600
-"""A deployment whose objects lie further apart is flagged: its age is not one moment."""
+"""A plan warns if the objects of a deployment were modified over a longer time than this.
+
+The age of such a deployment is ambiguous.
+"""
 
 PLAN_FORMAT: Final = "ci3-plan/1"
 
 JOURNAL_FORMAT: Final = "ci3-journal/1"
 
 JOURNAL_FOLDER: Final = ".ci3"
-"""The folder below a target's prefix where journals are stored; it is never a deployment."""
+"""Name of the folder under a target's prefix that stores journals; never a deployment."""
 
 PROBE_NAME: Final = ".ci3-probe-"
-"""How the keys begin, under the plan's prefix, that a probe deletes; nobody has one."""
+"""Key prefix, relative to the target's prefix, of the nonexistent keys that a probe deletes."""
 
 MAXIMUM_CONCURRENCY: Final = 32
-"""Requests to S3 that are out at once, unless a user says another number."""
+"""Default number of S3 requests that may be in flight."""
 
 MOST_DIRECT_OBJECTS: Final = 10_000_000
-"""Objects up to which ci3 deletes them itself, if it may choose.
+"""Maximum number of objects that `engine: auto` deletes with requests instead of lifecycle rules.
 
-At S3's rate that is less than an hour: within what keys last that another step has got, and far
-from a job's end. What goes directly is gone when the run ends, and each object was compared with
-the plan right before; a lifecycle rule knows ages only, and takes a day or two. Beyond, hours of
-requests stand against none.
+At S3's request rate this takes less than an hour: less than the lifetime of credentials that an
+earlier step obtained, and far less than a job's timeout.
+
+- Requests: the objects are deleted when the run ends, and each is compared with the plan right
+  before. Many objects take hours.
+- Lifecycle rules: no requests for objects, but S3 compares only ages, and takes a day or two.
 """
 
 DELETE_BATCH_SIZE: Final = 1000
-"""Keys in one DeleteObjects request at most.
+"""Maximum number of keys in one DeleteObjects request.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 """
 
 TERM_DAYS: Final = 7
-"""How long a lifecycle rule of ours stands at most, if a run comes to take it away."""
+"""Days after which a run removes a managed lifecycle rule at the latest."""
 
 UNDO_DAYS: Final = 30
-"""How long old versions stay that S3 has hidden by a rule of ours, where a bucket keeps any."""
+"""Days for which versions stay restorable after a managed rule made them noncurrent.
+
+Applies to buckets with versioning only.
+"""

@@ -1,4 +1,4 @@
-"""Every error that ci3 raises on purpose: what went wrong and where, what to do next, exit code."""
+"""All errors that ci3 raises on purpose, each with a message, a hint and an exit code."""
 
 from collections.abc import Iterable
 from enum import IntEnum
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller."""
+    """The exit status of the process."""
 
     DONE = 0
     BUG = 1
@@ -16,15 +16,18 @@ class ExitCode(IntEnum):
     STALE_PLAN = 5
     ACCESS = 6
     WOULD_DELETE = 10
-    """Only with `--detailed-exitcode`: the plan is fine and would delete something."""
+    """Only with `--detailed-exitcode`: the plan may be applied and would delete something."""
     INTERRUPTED = 130
-    """What shells say of a program that was interrupted; nothing had been deleted."""
+    """128 + SIGINT, as shells report an interrupted program; nothing had been deleted."""
     BROKEN_PIPE = 141
-    """What shells say of a program whose reader went away; what was to come was left undone."""
+    """128 + SIGPIPE, as shells report a program whose reader has closed the pipe.
+
+    Nothing was done after the failed write.
+    """
 
 
 class Ci3Error(Exception):
-    """An error that a user or S3 can cause, told in words."""
+    """An error that a user or S3 can cause: `message` says what failed, `hint` what to do next."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
 
@@ -35,59 +38,62 @@ class Ci3Error(Exception):
 
     @property
     def told(self) -> str:
-        """The message and the hint, as one line."""
-        stop = "" if self.message.endswith((".", "?")) else "."
-        return f"{self.message}{stop} {self.hint}".rstrip()
+        """The message and the hint in one line."""
+        period = "" if self.message.endswith((".", "?")) else "."
+        return f"{self.message}{period} {self.hint}".rstrip()
 
 
 class SettingsError(Ci3Error):
-    """A setting, an option or a file named by one is wrong."""
+    """A setting, an option, or a file that one of them names is invalid."""
 
     exit_code = ExitCode.USAGE
 
 
 class RefusedError(Ci3Error):
-    """Everything could be read, and the answer is no."""
+    """Everything could be read, but the request is not allowed."""
 
     exit_code = ExitCode.REFUSED
 
 
 class AccessError(Ci3Error):
-    """S3, GitHub or the network did not let ci3 read or do what it must."""
+    """S3, GitHub or the network prevented a necessary request."""
 
     exit_code = ExitCode.ACCESS
 
 
 class DeniedError(AccessError):
-    """S3 answered that this identity may not do this."""
+    """S3 denied the request: the identity does not have the permission."""
 
 
 class LackingError(AccessError):
-    """This S3 answered that it has no such thing at all."""
+    """This S3 service does not implement the requested feature."""
 
 
 class ListingError(AccessError):
-    """A listing came back that can't be trusted: doubt keeps, so nothing follows from it."""
+    """A listing is inconsistent or incomplete, so that nothing may be deleted because of it."""
 
 
 class GitHubError(AccessError):
-    """GitHub did not do what was asked."""
+    """A request to GitHub failed."""
 
 
 class GitHubReadOnlyError(GitHubError):
-    """The token may not write: a fork's or Dependabot's, or a permission is missing."""
+    """The GitHub token is read-only.
+
+    Tokens of forks and of Dependabot are; otherwise a permission of the job is missing.
+    """
 
 
 class JournalError(AccessError):
-    """The journal can't be written, so nothing may be deleted."""
+    """The journal cannot be written, so nothing may be deleted."""
 
 
 class GateError(Exception):
-    """The last gate stopped a request that no plan allows: a bug of ours, never a user's."""
+    """A request was blocked because no approved plan allows it: always a bug in ci3."""
 
 
 def told(error: BaseException) -> str:
-    """Put an error into words: ours as they are, any other as the bug that it is."""
+    """Return a one-line description: message and hint of a `Ci3Error`, otherwise a bug report."""
     if isinstance(error, Ci3Error):
         return error.told
     if isinstance(error, KeyboardInterrupt):
@@ -95,9 +101,9 @@ def told(error: BaseException) -> str:
     return f"a bug in ci3, please report it: {error!r}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known name was probably meant, or nothing; the words end a sentence."""
-    import difflib  # noqa: PLC0415 - few runs meet a wrong name
+def nearest(name: str, known_names: Iterable[str]) -> str:
+    """Return ` Did you mean X?` for the most similar known name, or an empty string."""
+    import difflib  # noqa: PLC0415 - needed only after a wrong name
 
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(name, list(known_names), n=1, cutoff=0.6)
     return f" Did you mean {matches[0]}?" if matches else ""

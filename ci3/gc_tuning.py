@@ -1,32 +1,40 @@
-"""How Python keeps its memory: how often it looks for garbage, and in how many heaps it is."""
+"""Tuning of Python's garbage collector and of the C library's memory allocator."""
 
 import atexit
 import gc
 from typing import Final
 
-_NEW_OBJECTS: Final = 100_000
-"""Python's own 700 cost a tenth of a plan; what waits here until then is a few megabytes."""
+_GC_THRESHOLD: Final = 100_000
+"""Allocations between collections of the youngest generation.
+
+With Python's default of 700, collections take a tenth of the time of a plan. The garbage that
+accumulates in between is a few megabytes.
+"""
 _M_ARENA_MAX: Final = -8
-"""Source: glibc's malloc.h; other C libraries have no such thing."""
+"""Number of mallopt's M_ARENA_MAX parameter.
+
+Source: malloc.h of glibc; other C libraries do not have the parameter.
+"""
 
 
 def look_seldom() -> None:
-    """Let Python look less often: a run makes many objects, and hardly any that go in circles.
+    """Raise the GC thresholds: a run allocates many objects and creates few reference cycles.
 
-    And not at its end: several looks through all that was ever imported, a quarter of the time of
-    a short run, for memory that the system takes back at once.
+    Also skip the collections at exit. They traverse all imported modules several times, which is a
+    quarter of the time of a short run, to free memory that the system reclaims anyway.
     """
-    gc.set_threshold(_NEW_OBJECTS, 20, 20)
+    gc.set_threshold(_GC_THRESHOLD, 20, 20)
     atexit.register(gc.freeze)
 
 
 def keep_one_heap() -> None:
-    """Let threads share a heap, as one at a time runs: with one each, a third more memory is held.
+    """Make all threads share one malloc arena; call it before any thread starts.
 
-    To be called before there are any.
+    Only one thread runs Python code at a time. With an arena for each thread, the process uses a
+    third more memory. Does nothing if the C library is not glibc.
     """
     try:
-        import ctypes  # noqa: PLC0415 - only who lists needs it, and not every Python has it
+        import ctypes  # noqa: PLC0415 - needed for listings only, and not in every Python build
 
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
     except (ImportError, OSError, AttributeError):
