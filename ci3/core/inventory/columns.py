@@ -1,4 +1,4 @@
-"""Objects as a page of a listing names them, column by column: a million pass through here."""
+"""Listed objects in columns, which is faster than one value per object: there may be millions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from typing import Final, Self
 
 from ci3.core.model.objects import StoredObject
 
-_make: Final = partial(tuple.__new__, StoredObject)
+_new_stored_object: Final = partial(tuple.__new__, StoredObject)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The objects of one page, or a run of them, in the order of the listing.
+    """The objects of one page, or a slice of them, in the order of the listing.
 
-    All columns are of one length. `sizes` are bytes in decimal digits; `times` are texts that
-    `time_text` writes, which sort as the times do.
+    All columns have the same length. `sizes` are bytes in decimal digits; `times` are texts in the
+    format of `format_listing_time`, which sort chronologically.
     """
 
     keys: list[str]
@@ -27,17 +27,17 @@ class Listed:
 
     @classmethod
     def of(cls, objects: Iterable[StoredObject]) -> Self:
-        """Write objects in columns."""
+        """Return objects as columns, in the same order."""
         rows = list(objects)
         return cls(
-            [one.key for one in rows],
-            [one.etag for one in rows],
-            [str(one.size_bytes) for one in rows],
-            [time_text(one.modified_at) for one in rows],
+            [row.key for row in rows],
+            [row.etag for row in rows],
+            [str(row.size_bytes) for row in rows],
+            [time_text(row.modified_at) for row in rows],
         )
 
     def run(self, start: int, end: int) -> "Listed":
-        """Give the objects from one place up to another."""
+        """Return the rows from index `start` up to, but not including, `end`."""
         if start == 0 and end >= len(self.keys):
             return self
         return Listed(
@@ -48,36 +48,37 @@ class Listed:
         )
 
     def objects(self) -> tuple[StoredObject, ...]:
-        """Give each object as one."""
-        moments = {text: moment_of(text) for text in set(self.times)}
-        sizes, times = map(int, self.sizes), map(moments.__getitem__, self.times)
-        # Half the time of calling StoredObject.
-        return tuple(map(_make, zip(self.keys, self.etags, sizes, times, repeat(""))))
+        """Return the rows as objects."""
+        time_by_text = {text: moment_of(text) for text in set(self.times)}
+        sizes, times = map(int, self.sizes), map(time_by_text.__getitem__, self.times)
+        rows = zip(self.keys, self.etags, sizes, times, repeat(""))
+        return tuple(map(_new_stored_object, rows))  # half the time of calling StoredObject
 
 
-def join_runs(runs: Sequence[Listed]) -> Listed:
-    """Put runs one behind the other."""
-    if len(runs) == 1:
-        return runs[0]
+def join_runs(parts: Sequence[Listed]) -> Listed:
+    """Concatenate columns."""
+    if len(parts) == 1:
+        return parts[0]
     return Listed(
-        [key for run in runs for key in run.keys],
-        [etag for run in runs for etag in run.etags],
-        [size for run in runs for size in run.sizes],
-        [time for run in runs for time in run.times],
+        [key for part in parts for key in part.keys],
+        [etag for part in parts for etag in part.etags],
+        [size for part in parts for size in part.sizes],
+        [time for part in parts for time in part.times],
     )
 
 
-def time_text(at: datetime) -> str:
-    """Write a time in UTC without its zone: a fraction only where there is one, of 3 or 6 digits.
+def time_text(time: datetime) -> str:
+    """Format a time in UTC without an offset: `2026-11-02T14:03:00`.
 
-    Texts of one year's length sort as their times do.
+    A fraction is included only if it is not zero, with 3 or 6 digits. The texts sort
+    chronologically as long as their years have the same number of digits.
     """
     spec = "seconds"
-    if at.microsecond:
-        spec = "microseconds" if at.microsecond % 1000 else "milliseconds"
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=spec)
+    if time.microsecond:
+        spec = "microseconds" if time.microsecond % 1000 else "milliseconds"
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=spec)
 
 
 def moment_of(text: str) -> datetime:
-    """Read what `time_text` wrote; raises ValueError for what is no time."""
+    """Parse the output of `format_listing_time`; raises ValueError for anything else."""
     return datetime.fromisoformat(f"{text}+00:00")

@@ -1,4 +1,4 @@
-"""The fingerprint of a deployment: a digest of its listing, made in one pass or in parts."""
+"""The fingerprint of a deployment: a digest of its listing, computed in one pass or in parts."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -13,55 +13,68 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 
-_CUT_MASK = 0x3FF
-"""A chunk begins where the CRC of a key has none of these bits: every 1,024th on the average."""
+_CHUNK_MASK = 0x3FF
+"""A chunk begins at each key whose CRC has none of these bits set: on average every 1,024th key."""
 _ESCAPES = str.maketrans({"\0": "\1\1", "\1": "\1\2"})
 
 
 def fingerprint(objects: Iterable[StoredObject]) -> str:
-    """Name the exact content of a deployment, in hex; the order of the objects is no part of it.
+    """Return the fingerprint of a deployment's content in hex, independent of the objects' order.
 
-    Each object counts with key, ETag, size in bytes and last modification, so that an upload of
-    the same bytes changes it too.
+    It covers the key, ETag, size in bytes and modification time of each object, so that an upload
+    of the same bytes changes it too.
     """
-    fingerprinting = Fingerprinting()
-    fingerprinting.add(sorted_by_key(objects))
-    return fingerprinting.finish()
+    builder = Fingerprinting()
+    builder.add(sorted_by_key(objects))
+    return builder.finish()
 
 
 def sorted_by_key(objects: Iterable[StoredObject]) -> Listed:
     """Return objects as columns, in the order in which S3 lists them."""
-    return Listed.of(sorted(objects, key=lambda one: one.key))
+    return Listed.of(sorted(objects, key=lambda stored: stored.key))
 
 
 class Fingerprinting:
-    """A fingerprint in the making: SHA-256 over the SHA-256 of chunks of records.
+    """Computes a fingerprint: the SHA-256 of the concatenated SHA-256 digests of chunks.
 
-    A record is key, ETag, size and time, each ended by a NUL, which no other of them can hold and
-    which is escaped in keys. A key's own CRC says whether a chunk begins there, so that parts
-    that were made apart join to the same fingerprint wherever they were parted.
+    A chunk is the records of consecutive objects. A record is key, ETag, size and time, each
+    terminated by a NUL; only keys may contain a NUL, which is escaped there. The CRC of a key
+    alone decides whether a chunk begins with that object. So the chunks, and the fingerprint, are
+    the same no matter where a listing was split into parts.
+
+    Example: objects a to h, where chunks begin at d and f, so that the fingerprint is
+    H(H(abc) + H(de) + H(fgh)). The listing was split after d:
+
+    | part             | records before a chunk | completed chunks | open chunk |
+    |------------------|------------------------|------------------|------------|
+    | 1: a b c d       |                        | H(abc)           | d          |
+    | 2: e f g h       | e                      |                  | f g h      |
+    | 2 appended to 1  |                        | H(abc), H(de)    | f g h      |
     """
 
     def __init__(self, *, is_first: bool = True) -> None:
-        """Begin; a part that is not the first keeps what belongs to a chunk begun before it."""
+        """Start with no objects; only the part that `is_first` begins with a chunk."""
         self.head = bytearray()
+        """Records before the first chunk of this part: they end a chunk of the part before."""
         self.digests: list[bytes] = []
+        """The digests of the completed chunks."""
         self.open: _Hash | None = hashlib.sha256() if is_first else None
+        """The chunk that the last object belongs to; None before the first chunk."""
 
-    def add(self, run: Listed) -> None:
-        """Take the next objects, in the order of their keys."""
-        begin = 0
-        for cut in _cuts(run.keys):
-            self._take(_records(run, begin, cut))
+    def add(self, columns: Listed) -> None:
+        """Add the next objects, in the order of their keys."""
+        start = 0
+        for chunk_start in _chunk_starts(columns.keys):
+            self._add_records(_records(columns, start, chunk_start))
             if self.open is not None:
                 self.digests.append(self.open.digest())
             self.open = hashlib.sha256()
-            begin = cut
-        self._take(_records(run, begin, len(run.keys)))
+            start = chunk_start
+        self._add_records(_records(columns, start, len(columns.keys)))
 
     def join(self, later: "Fingerprinting") -> None:
-        """Take a part that was made apart and follows this one."""
-        self._take(bytes(later.head))
+        """Append the part that follows this one."""
+        self._add_records(bytes(later.head))
         if later.open is not None:
             if self.open is not None:
                 self.digests.append(self.open.digest())
@@ -69,31 +82,31 @@ class Fingerprinting:
             self.open = later.open
 
     def finish(self) -> str:
-        """Give the fingerprint of all that was taken, from the first object on."""
+        """Return the fingerprint of all objects; the first part must be included."""
         last = self.open.digest() if self.open is not None else b""
         return hashlib.sha256(b"".join(self.digests) + last).hexdigest()
 
-    def _take(self, records: bytes) -> None:
+    def _add_records(self, records: bytes) -> None:
         if self.open is not None:
             self.open.update(records)
         else:
             self.head += records
 
 
-def _cuts(keys: Sequence[str]) -> list[int]:
-    """Find where chunks begin."""
+def _chunk_starts(keys: Sequence[str]) -> list[int]:
+    """Return the indexes of the keys at which a chunk begins."""
     try:
         encoded = list(map(str.encode, keys))
-    except UnicodeEncodeError:  # half a surrogate pair, as some servers let pass
+    except UnicodeEncodeError:  # a lone surrogate, which some servers allow in a key
         encoded = [key.encode("utf-8", "surrogatepass") for key in keys]
-    marks = list(map(_CUT_MASK.__and__, map(crc32, encoded)))
-    return [place for place, mark in enumerate(marks) if not mark] if 0 in marks else []
+    masked = list(map(_CHUNK_MASK.__and__, map(crc32, encoded)))
+    return [index for index, bits in enumerate(masked) if not bits] if 0 in masked else []
 
 
-def _records(run: Listed, start: int, end: int) -> bytes:
+def _records(columns: Listed, start: int, end: int) -> bytes:
     if start == end:
         return b""
-    part = run.run(start, end)
+    part = columns.run(start, end)
     keys = part.keys
     joined = "".join(keys)
     if "\0" in joined or "\1" in joined:

@@ -1,4 +1,4 @@
-"""Where the manifest of an S3 Inventory report is, and what lies around it.
+"""The location of an S3 Inventory report: its manifest, checksum and folder.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
 """
@@ -9,19 +9,25 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 ADDRESS_PATTERN: Final = r"s3://[^/]+/((.*/)?manifest\.json|.*/)"
-_DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}Z/")
+_DATED_FOLDER = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}Z/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportPlace:
-    """Where a report's manifest is, or the folder of a configuration's reports, with its slash."""
+    """The location of a report's manifest, or of the folder that contains dated reports.
+
+    `key` of a folder ends with a slash. The newest report of the folder is used.
+    """
 
     bucket: str
     key: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a manifest's address; raises ValueError with words that follow the text."""
+        """Parse the URL of a manifest or of a folder.
+
+        Raises ValueError with a message that continues a sentence which begins with the text.
+        """
         if not re.fullmatch(ADDRESS_PATTERN, text):
             raise ValueError(
                 "is no address of a manifest, such as "
@@ -33,12 +39,12 @@ class ReportPlace:
 
     @property
     def is_folder(self) -> bool:
-        """Whether the newest report of a folder is meant."""
+        """True if this is the location of a folder of dated reports."""
         return self.key.endswith("/")
 
     @property
     def url(self) -> str:
-        """The address, as it was written."""
+        """The `s3://` URL."""
         return f"s3://{self.bucket}/{self.key}"
 
     def __str__(self) -> str:
@@ -46,21 +52,21 @@ class ReportPlace:
 
     @property
     def checksum_key(self) -> str:
-        """The key of the file beside the manifest that holds its MD5."""
+        """The key of the file with the manifest's MD5, in the manifest's folder."""
         return f"{self.key.removesuffix('.json')}.checksum"
 
     @property
     def folder(self) -> str:
-        """The folder of all reports of one configuration, with its slash: data and manifests."""
+        """The key prefix of all reports, data and manifests, of the inventory configuration."""
         return (
             self.key if self.is_folder else "".join(f"{part}/" for part in self.key.split("/")[:-2])
         )
 
     def dated(self, folders: Iterable[str]) -> tuple[Self, ...]:
-        """Give the manifests of those folders that are named as reports are, newest first."""
-        names = (one.removeprefix(self.key) for one in folders)
+        """Return the manifests of those `folders` that have the name of a report, newest first."""
+        names = (folder.removeprefix(self.key) for folder in folders)
         return tuple(
             type(self)(bucket=self.bucket, key=f"{self.key}{name}manifest.json")
             for name in sorted(names, reverse=True)
-            if _DATED.fullmatch(name)
+            if _DATED_FOLDER.fullmatch(name)
         )

@@ -1,4 +1,4 @@
-"""What stands in a deployment, summed up while its listing passes, in whatever parts it comes."""
+"""Summaries of deployments, built while their objects are listed, in one pass or in parts."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -19,29 +19,32 @@ def describe(
     required_file: str = "",
     is_whole: bool = True,
 ) -> Deployment:
-    """Sum up a listing of one folder.
+    """Return the deployment in one folder, given its objects in any order.
 
-    It is complete when it has the required file, or where none is required any object with
-    content of its own.
+    It is complete if it has the required file or, if none is required, any object with content.
     """
-    content = Content(prefix, required_file)
-    content.add(sorted_by_key(objects))
-    return content.describe(name, is_whole=is_whole)
+    builder = Content(prefix, required_file)
+    builder.add(sorted_by_key(objects))
+    return builder.describe(name, is_whole=is_whole)
 
 
 class Sum(NamedTuple):
-    """What a deployment's objects come to; the times are texts as `time_text` writes them."""
+    """The summary of a deployment's objects.
+
+    The times are texts in the format of `format_listing_time`, empty if there are no objects.
+    """
 
     object_count: int
     size_bytes: int
     oldest: str
     newest: str
     first: str
+    """Modification time of the first object by key."""
     is_complete: bool
     fingerprint: str
 
     def describe(self, name: str, prefix: str, *, is_whole: bool = True) -> Deployment:
-        """Describe the deployment; one that is not whole has no count, size or fingerprint."""
+        """Return the deployment; if not fully listed, without count, size and fingerprint."""
         return Deployment(
             name=name,
             prefix=prefix,
@@ -58,9 +61,10 @@ class Sum(NamedTuple):
 
 @dataclass(slots=True)
 class Content:
-    """The objects of one deployment as they were listed so far, or of a part that was listed apart.
+    """Builds the summary of one deployment, or of a part of it that is listed separately.
 
-    Objects are taken in the order of their keys; a part that `is_first` has the first of them.
+    Objects are added in the order of their keys. Only the part that `is_first_part` has the first
+    of them.
     """
 
     prefix: str
@@ -77,28 +81,28 @@ class Content:
     def __post_init__(self) -> None:
         self.fingerprinting = Fingerprinting(is_first=self.is_first)
 
-    def add(self, run: Listed) -> None:
-        """Take the next objects."""
-        if not run.keys:
+    def add(self, columns: Listed) -> None:
+        """Add the next objects."""
+        if not columns.keys:
             return
-        self.object_count += len(run.keys)
-        self.size_bytes += sum(map(int, run.sizes))
-        self._date(min(run.times), max(run.times), run.times[0])
-        self.is_complete = self.is_complete or self._completes(run)
-        self.fingerprinting.add(run)
+        self.object_count += len(columns.keys)
+        self.size_bytes += sum(map(int, columns.sizes))
+        self._merge_times(min(columns.times), max(columns.times), columns.times[0])
+        self.is_complete = self.is_complete or self._completes(columns)
+        self.fingerprinting.add(columns)
 
     def join(self, later: "Content") -> None:
-        """Take a part that was listed apart and follows this one."""
+        """Append the part that follows this one."""
         if not later.object_count:
             return
         self.object_count += later.object_count
         self.size_bytes += later.size_bytes
-        self._date(later.oldest, later.newest, later.first)
+        self._merge_times(later.oldest, later.newest, later.first)
         self.is_complete = self.is_complete or later.is_complete
         self.fingerprinting.join(later.fingerprinting)
 
     def sum_up(self) -> Sum:
-        """Sum up what was taken."""
+        """Return the summary of the objects added so far."""
         return Sum(
             self.object_count,
             self.size_bytes,
@@ -110,18 +114,19 @@ class Content:
         )
 
     def describe(self, name: str, *, is_whole: bool = True) -> Deployment:
-        """Sum up what was taken as a deployment; see there."""
+        """Return the deployment as `DeploymentSummary.to_deployment` does."""
         return self.sum_up().describe(name, self.prefix, is_whole=is_whole)
 
-    def _date(self, oldest: str, newest: str, first: str) -> None:
+    def _merge_times(self, oldest: str, newest: str, first: str) -> None:
         self.oldest = min(self.oldest or oldest, oldest)
         self.newest = max(self.newest, newest)
         self.first = self.first or first
 
-    def _completes(self, run: Listed) -> bool:
+    def _completes(self, columns: Listed) -> bool:
+        """Return True if one of these objects makes the deployment complete."""
         if self.required_file:
-            wanted = f"{self.prefix}{self.required_file}"
-            place = bisect_left(run.keys, wanted)
-            return place < len(run.keys) and run.keys[place] == wanted
-        pairs = zip(run.keys, run.sizes, strict=True)
+            required_key = f"{self.prefix}{self.required_file}"
+            index = bisect_left(columns.keys, required_key)
+            return index < len(columns.keys) and columns.keys[index] == required_key
+        pairs = zip(columns.keys, columns.sizes, strict=True)
         return any(size != "0" or not key.endswith("/") for key, size in pairs)

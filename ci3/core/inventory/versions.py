@@ -1,4 +1,4 @@
-"""All versions of a deployment, where they are to be deleted with it: summed up and put in turn."""
+"""All versions of a deployment that are deleted along with it: summary, and order of deletion."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -8,60 +8,66 @@ from ci3.core.model.objects import AllVersions, StoredObject, StoredVersion
 
 
 def sum_up_versions(versions: Iterable[StoredVersion]) -> AllVersions:
-    """Sum up what a listing of versions showed.
+    """Return count, total size and fingerprint of listed versions.
 
-    The fingerprint is SHA-256 in hex over everything that is known of each, in the order of key and
-    version id: what is called `null` can be overwritten, and is another then.
+    The fingerprint is the SHA-256 in hex over all fields of each version, ordered by key and
+    version ID. The ID alone is not enough: a `null` version can be overwritten.
     """
-    listed = sorted(versions, key=lambda one: (one.key, one.version_id))
+    ordered = sorted(versions, key=lambda version: (version.key, version.version_id))
     digest = hashlib.sha256()
-    for one in listed:
+    for version in ordered:
         record = (
-            one.key,
-            one.version_id,
-            "marker" if one.is_marker else "version",
-            "latest" if one.is_latest else "older",
-            one.etag,
-            str(one.size_bytes),
-            one.modified_at.astimezone(UTC).isoformat(),
+            version.key,
+            version.version_id,
+            "marker" if version.is_marker else "version",
+            "latest" if version.is_latest else "older",
+            version.etag,
+            str(version.size_bytes),
+            version.modified_at.astimezone(UTC).isoformat(),
         )
         for field in record:
             encoded = field.encode("utf-8", "surrogatepass")
             digest.update(len(encoded).to_bytes(8, "big") + encoded)
     return AllVersions(
-        count=len(listed),
-        size_bytes=sum(one.size_bytes for one in listed),
+        count=len(ordered),
+        size_bytes=sum(version.size_bytes for version in ordered),
         fingerprint=digest.hexdigest(),
     )
 
 
 def current_objects(versions: Iterable[StoredVersion]) -> tuple[StoredObject, ...]:
-    """Give the objects that a listing of versions shows as current, by key."""
-    current = (one for one in versions if one.is_latest and not one.is_marker)
+    """Return the current objects among listed versions, ordered by key."""
+    current = (version for version in versions if version.is_latest and not version.is_marker)
     return tuple(
         StoredObject(
-            key=one.key,
-            etag=one.etag,
-            size_bytes=one.size_bytes,
-            modified_at=one.modified_at,
-            version_id=one.version_id,
+            key=version.key,
+            etag=version.etag,
+            size_bytes=version.size_bytes,
+            modified_at=version.modified_at,
+            version_id=version.version_id,
         )
-        for one in sorted(current, key=lambda one: one.key)
+        for version in sorted(current, key=lambda version: version.key)
     )
 
 
 def in_turn(versions: Iterable[StoredVersion]) -> tuple[Sequence[StoredVersion], ...]:
-    """Part versions into those that go first, second and last.
+    """Split versions into three phases of deletion: noncurrent, current markers, current objects.
 
-    First what is hidden, then the markers that hid it, last what is current: so nothing that was
-    hidden becomes current on the way, and a deployment can be seen until nothing else is left.
+    In this order no noncurrent version becomes current on the way, and the deployment is listed
+    until nothing else is left. Example, newest version first:
+
+    | key | versions             | phase 1 | phase 2 | phase 3 |
+    |-----|----------------------|---------|---------|---------|
+    | `a` | object 2, object 1   | 1       |         | 2       |
+    | `b` | marker 2, object 1   | 1       | 2       |         |
+    | `c` | object 2, marker 1   | 1       |         | 2       |
     """
-    hidden, markers, current = [], [], []
-    for one in versions:
-        if not one.is_latest:
-            hidden.append(one)
-        elif one.is_marker:
-            markers.append(one)
+    noncurrent, markers, current = [], [], []
+    for version in versions:
+        if not version.is_latest:
+            noncurrent.append(version)
+        elif version.is_marker:
+            markers.append(version)
         else:
-            current.append(one)
-    return hidden, markers, current
+            current.append(version)
+    return noncurrent, markers, current

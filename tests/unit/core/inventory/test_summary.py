@@ -112,7 +112,7 @@ def test_parts_that_are_listed_apart_join_to_the_same(data):
         for place, key in enumerate(keys)
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fingerprinting, "_CUT_MASK", 3)
+        patch.setattr(fingerprinting, "_CHUNK_MASK", 3)
         whole = describe("d", "d/", files, required_file="ab")
         joined = Content("d/", "ab")
         borders = [0, *sorted(cuts), len(files)]

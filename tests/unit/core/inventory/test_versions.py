@@ -1,0 +1,33 @@
+"""The order in which all versions of a deployment are deleted."""
+
+from datetime import timedelta
+
+from ci3.core.inventory.versions import in_turn
+from ci3.core.model.objects import StoredVersion
+from tests.support.builders import NOW
+
+
+def stored_versions(key, *kinds):
+    """The versions of a key, newest first, with version IDs such as `a2` and `a1`."""
+    return [
+        StoredVersion(
+            key=key,
+            version_id=f"{key}{len(kinds) - index}",
+            is_latest=index == 0,
+            is_marker=kind == "marker",
+            etag="" if kind == "marker" else '"e"',
+            size_bytes=0 if kind == "marker" else 1,
+            modified_at=NOW - timedelta(hours=index),
+        )
+        for index, kind in enumerate(kinds)
+    ]
+
+
+def test_versions_are_split_into_phases_as_in_the_example():
+    versions = [
+        *stored_versions("a", "object", "object"),
+        *stored_versions("b", "marker", "object"),
+        *stored_versions("c", "object", "marker"),
+    ]
+    phases = [[version.version_id for version in phase] for phase in in_turn(versions)]
+    assert phases == [["a1", "b1", "c1"], ["b2"], ["a2", "c2"]]
