@@ -1,4 +1,4 @@
-"""What a journal says: its header, its entries, where it is stored, and what a resume may do.
+"""Journals: header, entries, location, and the plan of a resumed run.
 
 May import: `ci3.core.plan` and the packages below it. Files are read and written by
 `ci3.engine.journal`.

@@ -1,4 +1,4 @@
-"""Entries of a journal: objects that a run was about to delete, and the last known outcome."""
+"""Entries of a journal: objects that a run was about to delete, with their last known outcome."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,20 +8,26 @@ from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import ObjectOutcome
 
 UNTOUCHED_OUTCOMES = (ObjectOutcome.DENIED,)
-"""S3 refused the request: the object was not deleted."""
+"""S3 denied the request: the object was not deleted."""
 ALREADY_GONE_OUTCOMES = (ObjectOutcome.ABSENT, ObjectOutcome.CHANGED)
-"""What S3 also answers when the request comes again and the first answer was lost."""
+"""Outcomes of a retried request that are also possible if the first one deleted the object.
+
+That is so if the response to the first request was lost.
+"""
 PENDING_OUTCOMES = (None, ObjectOutcome.UNKNOWN, ObjectOutcome.FAILED)
-"""What S3 may have done after all; of what failed, after it was looked at again and still there."""
+"""Outcomes of requests that S3 may have executed, or may still execute.
+
+An object of a failed request was listed afterwards and did still exist.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
-    """One object that a run was about to delete, and the last that is known of it.
+    """An object that a run was about to delete, with its last known outcome.
 
-    `version_id` is empty where the run did not know it. `outcome` is None where the journal has the
-    intent alone: what became of it is unknown. `is_final` where exactly this version was named, so
-    that nothing brings it back; then it may be a delete marker.
+    `version_id` is empty if the run did not know it. `outcome` is None if the journal has only the
+    intent, so that the outcome is unknown. `is_permanent`: the request named exactly this version,
+    so that it cannot be restored; only then the version may be a delete marker.
     """
 
     key: str
@@ -35,31 +41,43 @@ class JournalEntry:
     is_marker: bool = False
 
     def is_same_object(self, other: "JournalEntry") -> bool:
-        """Whether two entries of one key are about the same version of it."""
+        """Return True if both entries, which have the same key, are of the same version."""
         if self.version_id and other.version_id and self.version_id != other.version_id:
             return False
         return object_identity(self) == object_identity(other)
 
 
 def merge_entries(earlier: JournalEntry, later: JournalEntry) -> JournalEntry:
-    """Join what a journal says twice of one key: sent again, or by a run that was resumed.
+    """Merge two entries of one key, from a retried request or from a resumed run.
 
-    Of one version, the outcome stays that says most of a deletion: what is deleted once is absent
-    when the run comes again. Of two versions the later stays, unless nothing was done to it.
+    - Same version: the outcome that is the surest evidence of a deletion wins. For example, a
+      deleted object is absent when the resumed run retries: the result is `deleted`.
+    - Different versions: the later entry wins if its outcome is at least as sure evidence of a
+      deletion, or if S3 may have executed its request all the same.
+
+    | same version | earlier   | later     | result             |
+    |--------------|-----------|-----------|--------------------|
+    | yes          | `deleted` | `absent`  | `deleted`          |
+    | yes          | intent    | `failed`  | intent             |
+    | yes          | `unknown` | `absent`  | `unknown`          |
+    | no           | `deleted` | `absent`  | earlier            |
+    | no           | `deleted` | `denied`  | earlier            |
+    | no           | `deleted` | `failed`  | later              |
+    | no           | `failed`  | `failed`  | later              |
     """
-    is_later = _weight(later) >= _weight(earlier)
+    is_later_surer = _deletion_evidence(later) >= _deletion_evidence(earlier)
     if not earlier.is_same_object(later):
-        return later if is_later or later.outcome in PENDING_OUTCOMES else earlier
+        return later if is_later_surer or later.outcome in PENDING_OUTCOMES else earlier
     return replace(
         later,
         version_id=later.version_id or earlier.version_id,
-        outcome=later.outcome if is_later else earlier.outcome,
+        outcome=later.outcome if is_later_surer else earlier.outcome,
         marker_version_ids=earlier.marker_version_ids | later.marker_version_ids,
     )
 
 
-def _weight(entry: JournalEntry) -> int:
-    """Say how surely what became of it is a deletion."""
+def _deletion_evidence(entry: JournalEntry) -> int:
+    """Return how sure it is that the object was deleted: 0 is the least, 3 is certain."""
     outcome = entry.outcome
     if outcome in (*UNTOUCHED_OUTCOMES, ObjectOutcome.FAILED):
         return 0
@@ -69,7 +87,7 @@ def _weight(entry: JournalEntry) -> int:
 
 
 def object_identity(entry: JournalEntry | StoredVersion) -> tuple[str, int, datetime]:
-    """Return what identifies an object's content where no version ID does."""
+    """Return what identifies an object's content if no version ID is known."""
     return entry.etag, entry.size_bytes, entry.modified_at
 
 

@@ -1,4 +1,4 @@
-"""The header of a journal: which run it is of, and what that run was approved to delete."""
+"""The header of a journal: its run, and the deployments that the run was approved to delete."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ci3.core.model.policy import PolicyEntry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovedDeployment:
-    """A deployment as a run was approved to delete it."""
+    """A deployment that a run was approved to delete, as it was at that time."""
 
     name: str
     prefix: str
@@ -21,7 +21,7 @@ class ApprovedDeployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalHeader:
-    """Which run a journal is of, and what it was approved to delete, by prefix."""
+    """The run of a journal, and the deployments that it was approved to delete, by prefix."""
 
     ci3_version: str
     run_id: str
@@ -33,14 +33,14 @@ class JournalHeader:
 
 
 def note_approved(deployments: Iterable[Deployment]) -> dict[str, ApprovedDeployment]:
-    """Note what is approved of deployments as they are now, by prefix."""
+    """Return the deployments, as they are now, as approved ones by prefix."""
     return {
-        one.prefix: ApprovedDeployment(
-            name=one.name,
-            prefix=one.prefix,
-            fingerprint=one.fingerprint,
-            object_count=one.object_count,
-            size_bytes=one.size_bytes,
+        deployment.prefix: ApprovedDeployment(
+            name=deployment.name,
+            prefix=deployment.prefix,
+            fingerprint=deployment.fingerprint,
+            object_count=deployment.object_count,
+            size_bytes=deployment.size_bytes,
         )
-        for one in deployments
+        for deployment in deployments
     }

@@ -1,4 +1,4 @@
-"""What a resumed run may still delete, given what its journal says it was approved to; pure."""
+"""The plan of a resumed run: only what the interrupted run was approved to delete."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,60 +19,74 @@ NOT_NAMED = "it is due, and not among what the run that is resumed was to delete
 CHANGED = "its objects changed since it was approved"
 BROUGHT_BACK = "it was brought back since"
 
-_WENT = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
+_ABSENT_OUTCOMES = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """A plan for what is left of a run; of what it leaves alone, though approved once, why."""
+    """The plan of a resumed run, and what happened to the other approved deployments."""
 
     plan: Plan
     withdrawn: Mapping[str, str]
+    """The reason for each deployment, by name, that was approved but is kept now."""
     gone: tuple[str, ...]
-    """The prefixes of which nothing is there any more."""
+    """The prefixes of approved deployments that have no objects any more."""
 
 
 def is_as_approved(
     approved: ApprovedDeployment, left: Sequence[StoredObject], entries: Iterable[JournalEntry]
 ) -> bool:
-    """Whether nothing but the run's own deletions has changed a deployment since it was approved.
+    """Return True if only the run's own deletions changed a deployment since its approval.
 
-    So it is when what is left and what the journal names of the rest make exactly what was
-    approved: nothing is there that was not, is not as it was, or went without the run.
+    That is so if the remaining objects and the journaled objects that no longer exist have together
+    the approved fingerprint. Examples, with objects A to D approved:
+
+    | remaining | journaled | result | because                          |
+    |-----------|-----------|--------|----------------------------------|
+    | C D       | A B       | True   |                                  |
+    | B C D     | A B       | True   | B was not deleted yet            |
+    | C         | A B       | False  | D was deleted by something else  |
+    | C D E     | A B       | False  | E was uploaded                   |
+    | A' C D    | A B       | False  | A was deleted and uploaded again |
     """
-    there = {one.key for one in left}
-    gone = [one for one in _current(entries) if one.key not in there]
-    return fingerprint((*left, *gone)) == approved.fingerprint
+    remaining_keys = {stored.key for stored in left}
+    deleted = [stored for stored in _current_objects(entries) if stored.key not in remaining_keys]
+    return fingerprint((*left, *deleted)) == approved.fingerprint
 
 
 def find_gone(entries: Iterable[JournalEntry]) -> set[str]:
-    """Find the keys of the objects that were gone when the run was done with them.
+    """Return the keys of objects that the run deleted, or found absent.
 
-    Of what was deleted for good there are none: that does not come back.
+    Permanently deleted versions are not included: they cannot be restored.
     """
-    return {one.key for one in entries if one.outcome in _WENT and not one.is_final}
+    return {
+        entry.key for entry in entries if entry.outcome in _ABSENT_OUTCOMES and not entry.is_final
+    }
 
 
-def _current(entries: Iterable[JournalEntry]) -> list[StoredObject]:
-    """List the objects that a listing showed before: of several versions of a key the newest.
+def _current_objects(entries: Iterable[JournalEntry]) -> list[StoredObject]:
+    """Return the objects that were current before the run: of each key the newest version.
 
-    Of those of one second the last that was named, since what is current goes last.
+    Of versions of the same second it is the last entry, because current versions are deleted last.
     """
     newest: dict[str, JournalEntry] = {}
-    for one in entries:
-        if one.key not in newest or one.modified_at >= newest[one.key].modified_at:
-            newest[one.key] = one
+    for entry in entries:
+        if entry.key not in newest or entry.modified_at >= newest[entry.key].modified_at:
+            newest[entry.key] = entry
     return [
         StoredObject(
-            key=one.key, etag=one.etag, size_bytes=one.size_bytes, modified_at=one.modified_at
+            key=entry.key,
+            etag=entry.etag,
+            size_bytes=entry.size_bytes,
+            modified_at=entry.modified_at,
         )
-        for one in newest.values()
-        if not one.is_marker
+        for entry in newest.values()
+        if not entry.is_marker
     ]
 
 
-def plan_what_is_left(  # noqa: PLR0913 - all that narrows it
-    fresh: Plan,
+def plan_what_is_left(  # noqa: PLR0913 - each argument limits the plan further
+    new_plan: Plan,
     approved: Mapping[str, ApprovedDeployment],
     unchanged: Collection[str],
     *,
@@ -80,62 +94,94 @@ def plan_what_is_left(  # noqa: PLR0913 - all that narrows it
     brought_back: Collection[str] = (),
     limits: Limits | None = None,
 ) -> Left:
-    """Limit a new plan to what an earlier run was approved to delete; `told` names that run.
+    """Limit a new plan to the deployments that the interrupted run was approved to delete.
 
-    A deployment that is due goes on being deleted only when it was approved, and is as it was then
-    or, by its prefix, among the `unchanged`; never when it is among those that were `brought_back`.
-    The limits are held against what is left to delete.
+    The first condition that applies to a deployment decides:
+
+    | deployment                                     | decision                        |
+    |------------------------------------------------|---------------------------------|
+    | not approved, to delete in the new plan        | keep                            |
+    | not approved, otherwise                        | as in the new plan              |
+    | without objects                                | as in the new plan              |
+    | not to delete in the new plan                  | as in the new plan, withdrawn   |
+    | in `restored_prefixes`                         | keep, withdrawn                 |
+    | has the approved fingerprint                   | delete                          |
+    | in `unchanged_prefixes`                        | delete                          |
+    | otherwise                                      | keep, withdrawn                 |
+
+    `restored_prefixes` and `unchanged_prefixes` are deployments of which the run deleted some
+    objects. The limits are checked against the resulting decisions. `run_label` describes the
+    interrupted run in the plan's warning.
     """
     decisions: list[Decision] = []
     withdrawn: dict[str, str] = {}
-    for decision in fresh.decisions:
-        one = approved.get(decision.deployment.prefix)
-        if one is None:
-            decisions.append(_spared(decision, NOT_NAMED) if decision.is_delete else decision)
-        elif _is_empty(decision.deployment):
-            decisions.append(decision)
-        elif not decision.is_delete:
-            why = "; ".join(reason.message for reason in decision.reasons)
-            withdrawn[one.name] = why
-            decisions.append(decision)
-        elif one.prefix in brought_back:
-            withdrawn[one.name] = BROUGHT_BACK
-            decisions.append(_spared(decision, BROUGHT_BACK))
-        elif decision.deployment.fingerprint == one.fingerprint or one.prefix in unchanged:
-            decisions.append(decision)
-        else:
-            withdrawn[one.name] = CHANGED
-            decisions.append(_spared(decision, CHANGED))
-    ignored = {one.name.removesuffix("/") for one in fresh.ignored if one.name.endswith("/")}
-    withdrawn |= {one.name: NO_DEPLOYMENT for one in approved.values() if one.name in ignored}
-    there = (one.deployment for one in decisions if not _is_empty(one.deployment))
-    found = {one.name for one in there} | ignored
-    gone = tuple(one.prefix for one in approved.values() if one.name not in found)
-    refusals = hold_limits(fresh.refusals, decisions, limits or Limits())
-    plan = replace(fresh, decisions=tuple(decisions), refusals=refusals)
-    warning = PlanWarning(code=WarningCode.RESUMED, message=_tell(told, approved, gone, plan))
+    for planned in new_plan.decisions:
+        approved_deployment = approved.get(planned.deployment.prefix)
+        decision, reason = _limit(planned, approved_deployment, unchanged, brought_back)
+        decisions.append(decision)
+        if approved_deployment is not None and reason is not None:
+            withdrawn[approved_deployment.name] = reason
+    ignored = {
+        entry.name.removesuffix("/") for entry in new_plan.ignored if entry.name.endswith("/")
+    }
+    withdrawn |= {
+        deployment.name: NO_DEPLOYMENT
+        for deployment in approved.values()
+        if deployment.name in ignored
+    }
+    existing = ignored | {
+        decision.deployment.name for decision in decisions if not _is_empty(decision.deployment)
+    }
+    gone = tuple(
+        deployment.prefix for deployment in approved.values() if deployment.name not in existing
+    )
+    refusals = hold_limits(new_plan.refusals, decisions, limits or Limits())
+    plan = replace(new_plan, decisions=tuple(decisions), refusals=refusals)
+    message = _progress_message(told, approved, gone, plan)
+    warning = PlanWarning(code=WarningCode.RESUMED, message=message)
     plan = replace(plan, warnings=(warning, *plan.warnings))
     return Left(plan=plan, withdrawn=withdrawn, gone=gone)
 
 
+def _limit(
+    decision: Decision,
+    approved: ApprovedDeployment | None,
+    unchanged: Collection[str],
+    brought_back: Collection[str],
+) -> tuple[Decision, str | None]:
+    """Return the decision of the resumed run and, if the approval is withdrawn, the reason."""
+    if approved is None:
+        return (_keep(decision, NOT_NAMED) if decision.is_delete else decision), None
+    if _is_empty(decision.deployment):
+        return decision, None
+    if not decision.is_delete:
+        return decision, "; ".join(reason.message for reason in decision.reasons)
+    if approved.prefix in brought_back:
+        return _keep(decision, BROUGHT_BACK), BROUGHT_BACK
+    is_unchanged = decision.deployment.fingerprint == approved.fingerprint
+    if is_unchanged or approved.prefix in unchanged:
+        return decision, None
+    return _keep(decision, CHANGED), CHANGED
+
+
 def _is_empty(deployment: Deployment) -> bool:
-    """Whether only the folder is still shown, as some servers do for a while."""
+    """Return True if the folder has no objects; some servers list such folders for a while."""
     return deployment.is_whole and deployment.object_count == 0
 
 
-def _spared(decision: Decision, why: str) -> Decision:
-    reason = Reason(code=ReasonCode.NOT_APPROVED, message=why)
+def _keep(decision: Decision, message: str) -> Decision:
+    reason = Reason(code=ReasonCode.NOT_APPROVED, message=message)
     return replace(decision, action=Action.KEEP, reasons=(reason,))
 
 
-def _tell(
+def _progress_message(
     told: str, approved: Mapping[str, ApprovedDeployment], gone: Sequence[str], plan: Plan
 ) -> str:
-    was = counted(len(approved), "deployment")
+    approved_count = counted(len(approved), "deployment")
     if len(gone) == len(approved):
-        return f"{told} was to delete {was}, and nothing is left of them"
-    kept = len(approved) - len(gone) - len(plan.doomed)
+        return f"{told} was to delete {approved_count}, and nothing is left of them"
+    kept_count = len(approved) - len(gone) - len(plan.doomed)
     return (
-        f"{told} was to delete {was}: gone {len(gone):,}, left to delete {len(plan.doomed):,}, "
-        f"kept by now {kept:,}"
+        f"{told} was to delete {approved_count}: gone {len(gone):,}, "
+        f"left to delete {len(plan.doomed):,}, kept by now {kept_count:,}"
     )
