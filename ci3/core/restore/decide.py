@@ -1,6 +1,6 @@
-"""What of a run's deletions is undone, given the versions that stand now; pure, it removes nothing.
+"""Decides which deletions can be restored, given the versions that exist now.
 
-An undo removes delete markers and nothing else, so that it can destroy no content.
+Restoring removes only delete markers, so that it cannot destroy content.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,15 +19,15 @@ from ci3.core.model.objects import NULL_VERSION_ID, StoredVersion
 from ci3.core.model.result import ObjectOutcome
 
 CLOCK_ALLOWANCE = timedelta(minutes=15)
-"""How far the clock of the run may have been ahead of S3's.
+"""How far the run's clock may have been ahead of S3's.
 
-S3 refuses requests whose clock is off by more (RequestTimeTooSkewed). It may be as wide as that:
-the run listed the version as the current one, so that whatever stands above it is younger anyway.
+S3 rejects requests with a larger difference (RequestTimeTooSkewed). Such a large allowance is safe:
+the run listed the version as the current one, so that all versions above it are newer anyway.
 """
 
 
 class SkipReason(StrEnum):
-    """Why an object is not brought back."""
+    """The reason why an object is not restored."""
 
     NOT_DELETED = "not-deleted"
     ALREADY_THERE = "already-there"
@@ -42,16 +42,16 @@ class SkipReason(StrEnum):
 
     @property
     def is_lost(self) -> bool:
-        """Whether what was deleted can't be brought back, rather than needs not to be."""
+        """True if the object cannot be restored; False if it does not need to be."""
         return self not in (self.NOT_DELETED, self.ALREADY_THERE, self.NEWER_VERSION)
 
     @property
     def why(self) -> str:
-        """The reason in words."""
-        return _WHY[self]
+        """The reason as text."""
+        return _DESCRIPTIONS[self]
 
 
-_WHY = {
+_DESCRIPTIONS = {
     SkipReason.NOT_DELETED: "not deleted by the run",
     SkipReason.ALREADY_THERE: "there already",
     SkipReason.NEWER_VERSION: "a newer version was uploaded, and is left alone",
@@ -70,7 +70,7 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undo:
-    """An object that comes back when its markers are removed; `version_id` is current then."""
+    """An object to restore by removing its delete markers; then `version_id` is current."""
 
     key: str
     version_id: str
@@ -80,9 +80,9 @@ class Undo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip:
-    """An object that is left as it is; its size is 0 where nothing of it is left.
+    """An object that is not restored; its size is 0 if no version of it exists.
 
-    It may stand for several, where `key` is the prefix that they are under.
+    If `object_count` is more than 1, it represents several objects, and `key` is their prefix.
     """
 
     key: str
@@ -101,52 +101,66 @@ def undo_entry(
     started_at: datetime,
     versioning: Versioning,
 ) -> Undoing:
-    """Decide what is undone of one journaled key.
+    """Decide how to restore the object of a journal entry.
 
-    `versions` are those of the key, newest first; `versioning` is the bucket's as it is now. An
-    object that was `absent`, `changed` or `failed` is looked at like a deleted one: it may have
-    been deleted by the run's own request, whose first answer was lost or which came late.
+    `versions` are those of the key, newest first; `started_at` is the start of the run;
+    `versioning` is the bucket's current state. Examples for an entry of version V1, where the
+    markers M1 and M2 are of the run's time and M0 is older:
+
+    | `versions` | result                 |
+    |------------|------------------------|
+    | M1 V1      | restore: remove M1     |
+    | M2 M1 V1   | restore: remove M2, M1 |
+    | V1         | skip: `already-there`  |
+    | V2 M1 V1   | skip: `newer-version`  |
+    | M1 M0 V1   | skip: `older-marker`   |
+    | M1         | skip: `version-gone`   |
+
+    Objects with the outcome `absent`, `changed` or `failed` are treated like deleted ones: the
+    run's own request may have deleted them, if its response was lost or it was executed late.
     """
     if entry.outcome in UNTOUCHED_OUTCOMES or entry.is_final:
-        is_there = any(one.version_id == entry.version_id for one in versions)
-        is_gone = entry.is_final and not is_there
-        return _skip(entry, SkipReason.FINAL if is_gone else SkipReason.NOT_DELETED)
-    place = next((at for at, one in enumerate(versions) if _is_journaled(entry, one)), None)
-    if place is None:
-        return _skip(entry, _why_gone(entry, versions, versioning))
-    if place == 0:
+        has_version = any(version.version_id == entry.version_id for version in versions)
+        is_lost = entry.is_final and not has_version
+        return _skip_entry(entry, SkipReason.FINAL if is_lost else SkipReason.NOT_DELETED)
+    index = next((i for i, version in enumerate(versions) if _is_of_entry(version, entry)), None)
+    if index is None:
+        return _skip_entry(entry, _missing_version_reason(entry, versions, versioning))
+    if index == 0:
         is_failed = entry.outcome is ObjectOutcome.FAILED
-        return _skip(entry, SkipReason.NOT_DELETED if is_failed else SkipReason.ALREADY_THERE)
-    above = versions[:place]
-    if not all(one.is_marker for one in above):
-        return _skip(entry, SkipReason.NEWER_VERSION)
+        reason = SkipReason.NOT_DELETED if is_failed else SkipReason.ALREADY_THERE
+        return _skip_entry(entry, reason)
+    above = versions[:index]
+    if not all(version.is_marker for version in above):
+        return _skip_entry(entry, SkipReason.NEWER_VERSION)
     since = started_at - CLOCK_ALLOWANCE
-    known = entry.marker_version_ids - {NULL_VERSION_ID}  # that name is taken over and over
-    older = [one for one in above if one.modified_at < since and one.version_id not in known]
-    if older:
-        return _skip(entry, SkipReason.OLDER_MARKER)
-    return _undo(versions[place], above, versioning)
+    # Later markers may have the ID `null` too, so that it does not identify the run's marker.
+    run_marker_ids = entry.marker_version_ids - {NULL_VERSION_ID}
+    if any(
+        marker.modified_at < since and marker.version_id not in run_marker_ids for marker in above
+    ):
+        return _skip_entry(entry, SkipReason.OLDER_MARKER)
+    return _remove_markers(versions[index], above, versioning)
 
 
 def undo_since(
     versions: Sequence[StoredVersion], *, since: datetime, versioning: Versioning
 ) -> Undoing | None:
-    """Decide what is undone of one key without a journal, or None where it is out of question.
+    """Decide without a journal how to restore a key; None if it was not deleted since `since`.
 
-    It is in question when the newest of it is a delete marker made at `since` or later. It comes
-    back when every marker above its newest version was.
+    It was if its newest version is a delete marker created at `since` or later. It is restored if
+    all markers above its newest object version were. `versions` are those of the key, newest first.
     """
     newest = versions[0]
     if not newest.is_marker or newest.modified_at < since:
         return None
-    place = next((at for at, one in enumerate(versions) if not one.is_marker), None)
-    if place is None:
+    index = next((i for i, version in enumerate(versions) if not version.is_marker), None)
+    if index is None:
         return Skip(key=newest.key, size_bytes=0, reason=SkipReason.VERSION_GONE)
-    stored, above = versions[place], versions[:place]
-    if any(one.modified_at < since for one in above):
-        reason = SkipReason.OLDER_MARKER
-        return Skip(key=stored.key, size_bytes=stored.size_bytes, reason=reason)
-    return _undo(stored, above, versioning)
+    version, above = versions[index], versions[:index]
+    if any(marker.modified_at < since for marker in above):
+        return _skip_version(version, SkipReason.OLDER_MARKER)
+    return _remove_markers(version, above, versioning)
 
 
 def undo_expiry(
@@ -157,46 +171,56 @@ def undo_expiry(
     since: datetime,
     versioning: Versioning,
 ) -> tuple[Undoing, ...]:
-    """Decide what is undone of a deployment that was left to S3, whose rule is taken away before.
+    """Decide how to restore a deployment that S3 deletes by a lifecycle rule.
 
-    No key is known, but how many objects there were: what is neither there nor hidden is lost.
+    The rule is removed before. `by_key` has the versions of each key, newest first. The journal has
+    no keys of such a deployment, only the number of objects: those that are neither current nor
+    restorable are reported as lost, in one `SkipObject`.
     """
-    listed = list(by_key)
-    found = [undo_since(one, since=since, versioning=versioning) for one in listed]
-    undoings = [one for one in found if one is not None]
-    there = [one[0] for one in listed if not one[0].is_marker]
-    if there:
-        size_bytes = sum(one.size_bytes for one in there)
-        undoings.append(_skip_all(prefix, SkipReason.ALREADY_THERE, len(there), size_bytes))
-    if (lost := approved_count - len(there) - sum(isinstance(one, Undo) for one in undoings)) > 0:
-        undoings = [one for one in undoings if isinstance(one, Undo) or not one.reason.is_lost]
-        undoings.append(_skip_all(prefix, SkipReason.EXPIRED, lost, 0))
-    return tuple(undoings)
+    keys = list(by_key)
+    actions = [
+        action
+        for versions in keys
+        if (action := undo_since(versions, since=since, versioning=versioning)) is not None
+    ]
+    restored_count = sum(isinstance(action, Undo) for action in actions)
+    current = [versions[0] for versions in keys if not versions[0].is_marker]
+    if current:
+        size_bytes = sum(version.size_bytes for version in current)
+        actions.append(_skip_group(prefix, SkipReason.ALREADY_THERE, len(current), size_bytes))
+    lost_count = approved_count - len(current) - restored_count
+    if lost_count > 0:
+        actions = [
+            action for action in actions if isinstance(action, Undo) or not action.reason.is_lost
+        ]
+        actions.append(_skip_group(prefix, SkipReason.EXPIRED, lost_count, 0))
+    return tuple(actions)
 
 
-def _skip_all(prefix: str, reason: SkipReason, count: int, size_bytes: int) -> Skip:
-    return Skip(key=prefix, size_bytes=size_bytes, reason=reason, object_count=count)
+def _remove_markers(
+    version: StoredVersion, markers: Sequence[StoredVersion], versioning: Versioning
+) -> Undoing:
+    """Restore a version by removing the markers above it, unless that could destroy an upload.
 
-
-def _undo(stored: StoredVersion, above: Sequence[StoredVersion], versioning: Versioning) -> Undoing:
-    """Undo by removing the markers above, unless one could give way to an upload before that.
-
-    While versioning is not enabled an upload takes the place of what is called `null`, and removing
-    that would then destroy the upload.
+    Unless versioning is enabled, an upload replaces the `null` marker and has its ID. Removing the
+    marker would then delete the upload.
     """
-    marker_version_ids = tuple(one.version_id for one in above)
+    marker_version_ids = tuple(marker.version_id for marker in markers)
     if NULL_VERSION_ID in marker_version_ids and versioning is not Versioning.ENABLED:
-        reason = SkipReason.NULL_MARKER
-        return Skip(key=stored.key, size_bytes=stored.size_bytes, reason=reason)
+        return _skip_version(version, SkipReason.NULL_MARKER)
     return Undo(
-        key=stored.key,
-        version_id=stored.version_id,
-        size_bytes=stored.size_bytes,
+        key=version.key,
+        version_id=version.version_id,
+        size_bytes=version.size_bytes,
         marker_version_ids=marker_version_ids,
     )
 
 
-def _is_journaled(entry: JournalEntry, version: StoredVersion) -> bool:
+def _is_of_entry(version: StoredVersion, entry: JournalEntry) -> bool:
+    """Return True if a version is that of the entry: by its ID or, if that is ambiguous, content.
+
+    A `null` version can be overwritten, and has the same ID then.
+    """
     if version.is_marker:
         return False
     if entry.version_id and entry.version_id != version.version_id:
@@ -206,7 +230,7 @@ def _is_journaled(entry: JournalEntry, version: StoredVersion) -> bool:
     return object_identity(entry) == object_identity(version)
 
 
-def _why_gone(
+def _missing_version_reason(
     entry: JournalEntry, versions: Sequence[StoredVersion], versioning: Versioning
 ) -> SkipReason:
     if versions and not versions[0].is_marker:
@@ -222,5 +246,13 @@ def _why_gone(
     return SkipReason.VERSION_GONE
 
 
-def _skip(entry: JournalEntry, reason: SkipReason) -> Skip:
+def _skip_entry(entry: JournalEntry, reason: SkipReason) -> Skip:
     return Skip(key=entry.key, size_bytes=entry.size_bytes, reason=reason)
+
+
+def _skip_version(version: StoredVersion, reason: SkipReason) -> Skip:
+    return Skip(key=version.key, size_bytes=version.size_bytes, reason=reason)
+
+
+def _skip_group(prefix: str, reason: SkipReason, count: int, size_bytes: int) -> Skip:
+    return Skip(key=prefix, size_bytes=size_bytes, reason=reason, object_count=count)

@@ -1,4 +1,4 @@
-"""What an undo would bring back and what it did, summed up by deployment."""
+"""The plan of a restore and its result, summed up by deployment."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,12 +9,12 @@ from ci3.core.model.deployment import Target
 from ci3.core.restore.decide import Skip, SkipReason
 
 EXAMPLES_KEPT = 3
-"""Keys named for each reason of a deployment; a journal may hold a million."""
+"""Example keys for each skip reason of a deployment; a journal may have a million keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """The objects of one deployment that are left for one reason; `examples` are some keys."""
+    """The objects of one deployment skipped for one reason; `examples` are some of the keys."""
 
     reason: SkipReason
     object_count: int
@@ -24,7 +24,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentUndo:
-    """What of one deployment comes back, summed up, and what does not."""
+    """The objects of one deployment to restore and to skip."""
 
     name: str
     object_count: int
@@ -34,9 +34,9 @@ class DeploymentUndo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoPlan:
-    """What an undo would bring back; `told` says of what it is, such as a run or a time.
+    """The objects to restore; `source_label` describes the deletions, such as those of a run.
 
-    `notes` tell what is odd about where this was read.
+    `notes` are remarks on the journal or the bucket, such as a journal without an end.
     """
 
     target: Target
@@ -45,47 +45,47 @@ class UndoPlan:
     run_id: str = ""
     notes: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
-    """The IDs of our lifecycle rules that stand on the deployments, and are taken away first."""
+    """The IDs of managed lifecycle rules for the deployments; they are removed first."""
     knows_rules: bool = True
-    """Whether it could be looked for them."""
+    """True if the lifecycle rules could be read, so that `rule_ids` is complete."""
 
     @property
     def has_work(self) -> bool:
-        """Whether there is anything to bring back, or to keep from going."""
+        """True if there are objects to restore, or rules to remove."""
         return bool(self.object_count or self.rules)
 
     @property
     def object_count(self) -> int:
-        """How many objects come back."""
-        return sum(one.object_count for one in self.deployments)
+        """The number of objects to restore."""
+        return sum(deployment.object_count for deployment in self.deployments)
 
     @property
     def size_bytes(self) -> int:
-        """The size of what comes back."""
-        return sum(one.size_bytes for one in self.deployments)
+        """The total size of the objects to restore."""
+        return sum(deployment.size_bytes for deployment in self.deployments)
 
     @property
     def lost_count(self) -> int:
-        """How many deleted objects can't be brought back."""
+        """The number of deleted objects that cannot be restored."""
         return sum(
             skipped.object_count
-            for one in self.deployments
-            for skipped in one.skipped
+            for deployment in self.deployments
+            for skipped in deployment.skipped
             if skipped.reason.is_lost
         )
 
     @property
     def skipped(self) -> Mapping[SkipReason, int]:
-        """How many objects are left as they are, by reason, in the reasons' order."""
+        """The number of skipped objects by reason, in the order of `SkipReason`."""
         counts: Counter[SkipReason] = Counter()
-        for one in self.deployments:
-            for skipped in one.skipped:
+        for deployment in self.deployments:
+            for skipped in deployment.skipped:
                 counts[skipped.reason] += skipped.object_count
         return {reason: counts[reason] for reason in SkipReason if counts[reason]}
 
 
 class RestoreOutcome(StrEnum):
-    """What became of one object that an undo was about."""
+    """The outcome for one object of a restore."""
 
     RESTORED = "restored"
     ALREADY_THERE = "already-there"
@@ -95,7 +95,7 @@ class RestoreOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRestored:
-    """What became of one deployment: objects by outcome, and the first problem that was met."""
+    """The result for one deployment: the number of objects by outcome, and the first problem."""
 
     name: str
     counts: Mapping[RestoreOutcome, int]
@@ -106,30 +106,34 @@ class DeploymentRestored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What an undo did; `stopped` says why it ended early, or is empty."""
+    """The result of a restore; `stop_reason` is empty unless it ended early."""
 
     deployments: tuple[DeploymentRestored, ...]
     stopped: str = ""
     rules_removed: int = 0
 
     def count(self, outcome: RestoreOutcome) -> int:
-        """How many objects ended so."""
-        return sum(one.counts.get(outcome, 0) for one in self.deployments)
+        """Return the number of objects with this outcome."""
+        return sum(deployment.counts.get(outcome, 0) for deployment in self.deployments)
 
     @property
     def bytes_restored(self) -> int:
-        """The size of what came back."""
-        return sum(one.bytes_restored for one in self.deployments)
+        """The total size of the restored objects."""
+        return sum(deployment.bytes_restored for deployment in self.deployments)
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything that was deleted is back, or has a newer version."""
-        is_lost = any(skip.reason.is_lost for one in self.deployments for skip in one.skipped)
-        return not (self.stopped or is_lost or self.count(RestoreOutcome.FAILED))
+        """True if every deleted object exists again, or has a newer version."""
+        has_lost = any(
+            skipped.reason.is_lost
+            for deployment in self.deployments
+            for skipped in deployment.skipped
+        )
+        return not (self.stopped or has_lost or self.count(RestoreOutcome.FAILED))
 
 
 class UndoOutcome(StrEnum):
-    """What became of a whole undo."""
+    """The outcome of a restore."""
 
     NOTHING_TO_RESTORE = "nothing-to-restore"
     PLANNED = "planned"
@@ -139,7 +143,7 @@ class UndoOutcome(StrEnum):
 
 
 def undo_outcome(plan: UndoPlan, restored: Restored | None = None) -> UndoOutcome:
-    """Say what became of an undo; without what it did, it was only planned."""
+    """Return the outcome of a restore, or of a plan that was not executed (`result` is None)."""
     if restored is not None:
         return UndoOutcome.RESTORED if restored.is_whole else UndoOutcome.PARTIAL
     if plan.has_work:
@@ -148,17 +152,17 @@ def undo_outcome(plan: UndoPlan, restored: Restored | None = None) -> UndoOutcom
 
 
 def sum_up_skips(skips: Iterable[Skip]) -> tuple[Skipped, ...]:
-    """Sum up by reason, in the reasons' order, with the first keys as examples."""
+    """Sum up skipped objects by reason, in the order of `SkipReason`."""
     by_reason: dict[SkipReason, list[Skip]] = {reason: [] for reason in SkipReason}
     for skip in skips:
         by_reason[skip.reason].append(skip)
     return tuple(
         Skipped(
             reason=reason,
-            object_count=sum(one.object_count for one in some),
-            size_bytes=sum(one.size_bytes for one in some),
-            examples=tuple(one.key for one in some[:EXAMPLES_KEPT]),
+            object_count=sum(skip.object_count for skip in skips_of_reason),
+            size_bytes=sum(skip.size_bytes for skip in skips_of_reason),
+            examples=tuple(skip.key for skip in skips_of_reason[:EXAMPLES_KEPT]),
         )
-        for reason, some in by_reason.items()
-        if some
+        for reason, skips_of_reason in by_reason.items()
+        if skips_of_reason
     )
