@@ -1,4 +1,4 @@
-"""Deleting what was approved: refresh, gate, journal, request, journal, result.
+"""Deletion of approved deployments: refresh, gate, journal, request, journal, result.
 
 May import: `ci3.engine.gate`, `ci3.engine.inventory`, `ci3.engine.journal`, `ci3.engine.workers`
 and the layers below.

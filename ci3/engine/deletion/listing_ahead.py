@@ -20,10 +20,10 @@ from ci3.errors import DeniedError, ListingError
 
 OBJECTS_AHEAD = 20_000
 DEPLOYMENTS_AHEAD = 64
-"""What is listed ahead of its deletion, at most: what was listed long before may change."""
+"""Maximum that is listed ahead of its deletion: an old listing may be outdated."""
 
 _Listing = tuple[float, Deployment, tuple[StoredObject, ...]]
-"""When the listing began, and what it shows."""
+"""When the listing began, its summary, and its objects by key."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class ListingAhead:
         tallies: Mapping[str, Tally],
         pool: ThreadPoolExecutor,
     ) -> Generator[ObjectPart, None, None]:
-        """Yield the deployments that are as planned; enter the others into their tallies."""
+        """Yield the deployments that are as planned; enter the outcomes of the others."""
         ahead: deque[tuple[Deployment, Future[_Listing]]] = deque()
         waiting = iter(deployments)
         try:
@@ -71,21 +71,21 @@ class ListingAhead:
     ) -> _Listing:
         with self.slots:
             began_at = self.control.monotonic()
-            read = self.refresher.read(
+            listed = self.refresher.read(
                 deployment, with_versions=self.with_versions, is_stopped=is_stopped
             )
-        found, objects = describe_found(self.reader, deployment.name, deployment.prefix, read)
-        return began_at, found, objects
+        current, objects = describe_found(self.reader, deployment.name, deployment.prefix, listed)
+        return began_at, current, objects
 
 
 def _compare(planned: Deployment, listing: Future[_Listing], tally: Tally) -> ObjectPart | None:
     try:
-        listed_at, found, objects = listing.result()
+        listed_at, current, objects = listing.result()
     except (DeniedError, ListingError) as exc:
         tally.enter_all(ObjectOutcome.FAILED, f"kept: {exc.message}")
         return None
-    if found.fingerprint == planned.fingerprint:
-        return Part(name=found.name, prefix=found.prefix, entries=objects, listed_at=listed_at)
+    if current.fingerprint == planned.fingerprint:
+        return Part(name=current.name, prefix=current.prefix, entries=objects, listed_at=listed_at)
     if objects:
         tally.enter_all(ObjectOutcome.CHANGED, "kept: its objects changed since the plan")
     else:
@@ -94,5 +94,5 @@ def _compare(planned: Deployment, listing: Future[_Listing], tally: Tally) -> Ob
 
 
 def _has_room(ahead: Sequence[tuple[Deployment, Future[_Listing]]]) -> bool:
-    objects = sum(deployment.object_count for deployment, _ in ahead)
-    return not ahead or (len(ahead) < DEPLOYMENTS_AHEAD and objects < OBJECTS_AHEAD)
+    object_count = sum(deployment.object_count for deployment, _ in ahead)
+    return not ahead or (len(ahead) < DEPLOYMENTS_AHEAD and object_count < OBJECTS_AHEAD)

@@ -1,4 +1,4 @@
-"""Sends current objects: guarded by S3, or refreshed right before the request."""
+"""Sends conditional deletes of current objects, or refreshes them right before the request."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -22,20 +22,20 @@ _CHANGED_SINCE_LISTED = KeyOutcome(
 
 @dataclass(slots=True, kw_only=True)
 class ObjectSender(Sender[StoredObject, str]):
-    """Deletes objects by key.
+    """Deletes objects by key; deletes are conditional if S3 supports that (see `set_guard`).
 
-    If S3 does not check each object itself (see `set_guard`), nothing is sent that was listed
-    longer than FRESH_SECONDS ago, and nothing is sent again without being listed again.
+    Otherwise, each object was listed at most FRESH_SECONDS before the request, and is listed again
+    before each retry.
     """
 
     writer: BucketWriter
     list_objects: Callable[[str], Iterable[StoredObject]]
-    """Lists the deployment of that name."""
+    """Lists the deployment with the given name."""
     _is_guarded: bool = field(init=False, default=False)
     _changed_prefixes: set[str] = field(init=False, default_factory=set)
 
     def set_guard(self, *, is_guarded: bool) -> None:
-        """Choose the guard: a lost response is retried only if a refresh comes before."""
+        """Set the guard that the probe found; a lost response is retried only after a refresh."""
         self._is_guarded = is_guarded
         self.retries_unknown = not is_guarded
 
@@ -54,10 +54,10 @@ class ObjectSender(Sender[StoredObject, str]):
     def _refresh(
         self, part: ObjectPart, *, is_retry: bool
     ) -> tuple[ObjectPart, Mapping[str, KeyOutcome]]:
-        """List a part again, unless S3 guards it or it is fresh.
+        """List a part again, unless its deletes are conditional or it is fresh.
 
-        Before the first request a change keeps all of the part and the rest of its deployment.
-        Before a retry, when this run has deleted objects of it, a change keeps the changed ones.
+        A change keeps, before the first request: the part and the rest of its deployment. Before a
+        retry, when this run has deleted some of its objects: only the changed ones.
         """
         is_fresh = self._is_fresh(part.listed_at) and part.prefix not in self._changed_prefixes
         if self._is_guarded or (is_fresh and not is_retry):

@@ -1,6 +1,6 @@
 """Deletes deployments object by object: refreshed, compared, journaled, then deleted."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +17,7 @@ from ci3.engine.deletion.listing_ahead import ListingAhead
 from ci3.engine.deletion.object_sender import ObjectBatch, ObjectSender
 from ci3.engine.deletion.refresh import Refresher, start_refresher
 from ci3.engine.deletion.scheduler import Scheduler
-from ci3.engine.deletion.tally import DeletionResult, Tally, sum_up
+from ci3.engine.deletion.tally import DeletionResult, Tally, start_tallies, sum_up
 from ci3.engine.gate import Gate
 from ci3.engine.inventory.folders import find_folders
 from ci3.engine.journal.writer import Journal
@@ -27,49 +27,46 @@ from ci3.errors import GateError, JournalError, told
 
 @dataclass(slots=True, kw_only=True)
 class ObjectDeletion:
-    """One run of deletions; every object that the plan named ends in exactly one outcome."""
+    """One run of deletions; every planned object ends in exactly one outcome."""
 
     reader: BucketReader
     writer: BucketWriter
     probe: Callable[[BoundedSemaphore], GuardProbe]
-    """Finds out which guard S3 gives; each of its requests holds a slot."""
+    """Determines which guard S3 supports; each of its requests holds a slot."""
     list_uploads: Callable[[Callable[[], bool]], None] = lambda _is_stopped: None
     """Lists unfinished uploads in a slot, unless stopped; never raises.
 
-    Left out if there is only one slot: the deletion would wait for it.
+    Not called if there is only one slot: the deletion would wait for it.
     """
     gate: Gate
     journal: Journal
     control: RunControl
     with_versions: bool = False
-    """Whether the journal names the versions that deletions hide."""
+    """True if the journal records the version IDs that become noncurrent."""
     concurrency: int = MAXIMUM_CONCURRENCY
-    """How many requests may be in flight at once."""
+    """Maximum number of requests in flight."""
     guard: GuardProbe | None = field(init=False, default=None)
-    """Which deletions S3 guarded, if the probe has found that out."""
+    """The probe's result; None if the probe failed or was not needed."""
 
     def run(self, decisions: Sequence[Decision]) -> DeletionResult:
-        """Delete the deployments that are as planned; never raises: the account comes back.
+        """Delete the deployments that are as planned; never raises.
 
         What was not sent because the run was stopped counts as failed.
         """
         control = self.control
         deployments = [decision.deployment for decision in decisions]
-        tallies = {
-            deployment.name: Tally(name=deployment.name, planned_count=deployment.object_count)
-            for deployment in deployments
-        }
+        tallies = start_tallies(deployments)
         scheduler = self._make_scheduler(deployments, tallies)
         control.execute(
             "Deleting objects",
             sum(deployment.object_count for deployment in deployments),
-            lambda: scheduler.run(deployments),
+            lambda: scheduler.delete_deployments(deployments),
         )
         self.guard = scheduler.guard
         for tally in tallies.values():
-            tally.close(control.stop_reason)
-        self._find_leftovers(deployments, tallies)
-        return sum_up(deployments, tallies, control.stop_reason)
+            tally.enter_unsent(control.stop_reason)
+        self._find_leftovers(tallies.values())
+        return sum_up(tallies.values(), control.stop_reason)
 
     def _make_scheduler(
         self, deployments: Sequence[Deployment], tallies: Mapping[str, Tally]
@@ -82,13 +79,12 @@ class ObjectDeletion:
             slots=slots,
             with_versions=self.with_versions,
         )
-        by_name = {deployment.name: deployment for deployment in deployments}
         sender = ObjectSender(
             reader=self.reader,
             writer=self.writer,
             control=self.control,
             slots=slots,
-            list_objects=lambda name: listing.list_objects(by_name[name]),
+            list_objects=lambda name: listing.list_objects(tallies[name].planned),
         )
         return Scheduler(
             control=self.control,
@@ -102,10 +98,10 @@ class ObjectDeletion:
         )
 
     def _start_refresher(self, deployments: Sequence[Deployment]) -> Refresher:
-        """Fork the worker process if it pays; to be called while there are no other threads."""
+        """Fork the worker process if it pays; the process must still have a single thread."""
         try:
             return start_refresher(self.reader, deployments)
-        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the account must come back
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - `run` never raises
             self.control.stop(told(exc))
             return Refresher(self.reader, None)
 
@@ -132,26 +128,27 @@ class ObjectDeletion:
             self.control.stop(told(exc))
         return outcomes
 
-    def _find_leftovers(
-        self, deployments: Sequence[Deployment], tallies: Mapping[str, Tally]
-    ) -> None:
-        """List the folders once more; note a problem for each that should be empty and is not.
+    def _find_leftovers(self, tallies: Collection[Tally]) -> None:
+        """Enter a problem for each deployment that should be empty and is not.
 
-        Something was uploaded meanwhile, or this S3 reports a deletion that it did not make.
+        Something was uploaded during the run, or S3 reports a deletion that it did not make.
         """
-        deleted = [one for one in deployments if not tallies[one.name].problem]
+        deleted = [tally for tally in tallies if not tally.problem]
         try:
-            parents = {one.prefix.removesuffix(f"{one.name}/") for one in deleted}
-            listed = {
+            parents = {
+                tally.planned.prefix.removesuffix(f"{tally.planned.name}/") for tally in deleted
+            }
+            folders = {
                 f"{parent}{name}/"
                 for parent in parents
                 for name in find_folders(self.reader, parent).names
             }
-            for deployment in deleted:
+            for tally in deleted:
                 # Some servers show a folder for a while after its last object.
-                if deployment.prefix in listed and self._has_objects(deployment.prefix):
-                    tallies[deployment.name].problem = "something is still in it, or new in it"
-        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the account must come back
+                prefix = tally.planned.prefix
+                if prefix in folders and self._has_objects(prefix):
+                    tally.problem = "something is still in it, or new in it"
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - `run` never raises
             self.control.stop(f"what is left could not be looked at: {told(exc)}")
 
     def _has_objects(self, prefix: str) -> bool:

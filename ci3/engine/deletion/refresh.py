@@ -7,14 +7,14 @@ from typing import Final
 from ci3.aws.bucket import BucketReader
 from ci3.core.inventory.columns import Listed
 from ci3.core.model.deployment import Deployment
-from ci3.engine.inventory.listing import LISTING_WORKERS, Found, read_folder
+from ci3.engine.inventory.listing import LISTING_THREADS, Found, read_folder
 from ci3.engine.workers.worker_process import OnProgress, WorkerProcess, start_worker
 from ci3.errors import ListingError
 
 MIN_TOTAL_OBJECTS: Final = 5_000
-"""Objects to refresh from which on a worker pays."""
+"""Objects to refresh from which on starting a worker pays."""
 MAX_DEPLOYMENT_OBJECTS: Final = 20_000
-"""Objects of a deployment that the worker lists: for a while, both processes hold them."""
+"""Maximum size of a deployment for the worker: both processes have its objects in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +26,15 @@ class ReadFolder:
 
     def respond(self, bucket: BucketReader, _: OnProgress, /) -> Found | None:
         """Return the objects; None if the deployment has grown too large."""
-        found = read_folder(bucket, self.prefix, with_versions=self.with_versions)
-        count = len(found.keys) if isinstance(found, Listed) else len(found)
-        return found if count <= MAX_DEPLOYMENT_OBJECTS else None
+        listed = read_folder(bucket, self.prefix, with_versions=self.with_versions)
+        count = len(listed.keys) if isinstance(listed, Listed) else len(listed)
+        return listed if count <= MAX_DEPLOYMENT_OBJECTS else None
 
 
 class Refresher:
     """Reads deployments in full, from any thread: in the worker, or here if that fails.
 
-    The caller compares what was read with the plan, wherever it was read.
+    The caller compares the result with the plan, whichever process read it.
     """
 
     def __init__(self, bucket: BucketReader, worker: WorkerProcess | None) -> None:
@@ -54,9 +54,9 @@ class Refresher:
         """
         if self._worker is not None and _fits_worker(deployment):
             request = ReadFolder(prefix=deployment.prefix, with_versions=with_versions)
-            found = self._worker.call(request)
-            if found is not None:
-                return found
+            listed = self._worker.call(request)
+            if listed is not None:
+                return listed
         if is_stopped():
             raise ListingError(
                 f"{deployment.prefix} was not listed again: the run has been stopped", ""
@@ -69,17 +69,17 @@ class Refresher:
             self._worker.end()
 
     def close(self) -> None:
-        """End the worker; nothing may be read any longer."""
+        """End the worker; no read may follow."""
         if self._worker is not None:
             self._worker.close()
 
 
 def start_refresher(bucket: BucketReader, deployments: Iterable[Deployment]) -> Refresher:
-    """Prepare to refresh deployments; a worker needs a process with a single thread."""
+    """Return a refresher, with a worker if that pays and this process has a single thread."""
     total = sum(deployment.object_count for deployment in deployments if _fits_worker(deployment))
     worker = None
     if total >= MIN_TOTAL_OBJECTS:
-        worker = start_worker(bucket, connections=LISTING_WORKERS)
+        worker = start_worker(bucket, connections=LISTING_THREADS)
     return Refresher(bucket, worker)
 
 

@@ -13,7 +13,7 @@ from ci3.engine.deletion.listing_ahead import ListingAhead
 from ci3.engine.deletion.object_sender import ObjectBatch, ObjectSender
 from ci3.engine.deletion.sender import SENDERS, all_unknown, fill_batches
 from ci3.engine.deletion.tally import Tally
-from ci3.engine.inventory.listing import LISTING_WORKERS
+from ci3.engine.inventory.listing import LISTING_THREADS
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import told
 
@@ -22,12 +22,12 @@ Outcomes = Mapping[str, KeyOutcome]
 
 @dataclass(slots=True, kw_only=True)
 class Scheduler:
-    """Runs one object deletion in the thread that calls `run`, and in three pools.
+    """Runs one object deletion in the thread that calls `delete_deployments`, and in three pools.
 
     - That thread compares listings with the plan, fills batches and enters outcomes into tallies.
     - `listing` threads list deployments again, ahead of their deletion.
-    - `asking` threads probe which guard S3 gives, and list unfinished uploads.
-    - `deleting` threads execute `delete_batch`. They get no batch before the guard is known.
+    - `asking` threads probe which guard S3 supports, and list unfinished uploads.
+    - `deleting` threads execute `delete_batch`, from when the guard is known.
 
     Every request holds one of the `slots`. After a stop, batches in flight are completed.
     """
@@ -42,11 +42,11 @@ class Scheduler:
     list_uploads: Callable[[], None] | None
     guard: GuardProbe | None = field(init=False, default=None)
 
-    def run(self, deployments: Sequence[Deployment]) -> None:
+    def delete_deployments(self, deployments: Sequence[Deployment]) -> None:
         """Delete the deployments that are as planned."""
         with (
             closing(self.listing.refresher),
-            ThreadPoolExecutor(LISTING_WORKERS, "listing") as listers,
+            ThreadPoolExecutor(LISTING_THREADS, "listing") as listers,
             ThreadPoolExecutor(2, "asking") as askers,
             closing(self.listing.unchanged_parts(deployments, self.tallies, listers)) as parts,
         ):

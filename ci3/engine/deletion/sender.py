@@ -21,9 +21,9 @@ from ci3.errors import DeniedError, ListingError, told
 
 SENDERS = 8
 FRESH_SECONDS = 5.0
-"""How long a listing is good for where S3 does not check itself that nothing has changed."""
+"""Maximum age of a listing at the time of a request, if the delete is not conditional."""
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
-"""Pauses before what S3 asked to send again is sent again."""
+"""Pauses before each retry of what S3 asked to send again."""
 
 Entry = TypeVar("Entry")
 Identity = TypeVar("Identity", bound=Hashable)
@@ -50,16 +50,16 @@ class Part(Generic[Entry]):
 def fill_batches(parts: Iterable[Part[Entry]]) -> Iterator[tuple[Part[Entry], ...]]:
     """Fill batches of up to 1,000 entries, across deployments."""
     batch: list[Part[Entry]] = []
-    room = DELETE_BATCH_SIZE
+    free_count = DELETE_BATCH_SIZE
     for part in parts:
         rest = part.entries
         while rest:
-            taken, rest = rest[:room], rest[room:]
+            taken, rest = rest[:free_count], rest[free_count:]
             batch.append(replace(part, entries=taken))
-            room -= len(taken)
-            if not room:
+            free_count -= len(taken)
+            if not free_count:
                 yield tuple(batch)
-                batch, room = [], DELETE_BATCH_SIZE
+                batch, free_count = [], DELETE_BATCH_SIZE
     if batch:
         yield tuple(batch)
 
@@ -77,7 +77,7 @@ class Sender(ABC, Generic[Entry, Identity]):
     slots: AbstractContextManager[object] = field(default_factory=nullcontext)
     retry_delays: Sequence[float] = RETRY_DELAYS_SECONDS
     retries_unknown: bool = True
-    """Whether an entry is sent again after its response was lost."""
+    """True if an entry is sent again after its response was lost."""
     _limiter: ConcurrencyLimiter = field(
         init=False, default_factory=lambda: ConcurrencyLimiter(SENDERS)
     )
@@ -101,15 +101,14 @@ class Sender(ABC, Generic[Entry, Identity]):
         """List the part's entries that exist now; others may be among them."""
 
     def _is_same(self, entry: Entry, listed: Entry | None) -> bool:
-        """Whether a later listing shows the entry unchanged."""
+        """Return True if a later listing shows the entry unchanged."""
         return entry == listed
 
     def _is_fresh(self, listed_at: float) -> bool:
-        """Whether what was listed then needs no refresh."""
         return self.control.monotonic() - listed_at < FRESH_SECONDS
 
     def send(self, batch: Sequence[Part[Entry]]) -> dict[Identity, KeyOutcome]:
-        """Send a batch, then alone and after a pause what S3 asked to send again."""
+        """Send a batch, then after a pause only what S3 asked to send again, and so on."""
         outcomes = self._send_throttled(batch, is_retry=False)
         for delay in self.retry_delays:
             retried = self._select(batch, outcomes, self._is_retried)
@@ -142,7 +141,7 @@ class Sender(ABC, Generic[Entry, Identity]):
         outcomes: Mapping[Identity, KeyOutcome],
         is_selected: Callable[[KeyOutcome], bool],
     ) -> Sequence[Part[Entry]]:
-        """Return the part of a batch whose outcomes are selected."""
+        """Return the entries of a batch whose outcomes are selected, without empty parts."""
         if not any(map(is_selected, kinds(outcomes.values()))):
             return ()
         identify = self._identify
@@ -160,19 +159,19 @@ class Sender(ABC, Generic[Entry, Identity]):
     ) -> dict[Identity, KeyOutcome]:
         with self._limiter.acquire(), self.slots:
             outcomes = self._send_fresh(batch, is_retry=is_retry)
-        found = kinds(outcomes.values())
-        if any(outcome.is_throttled for outcome in found):
+        distinct = kinds(outcomes.values())
+        if any(outcome.is_throttled for outcome in distinct):
             self._limiter.on_throttle()
         else:
             self._limiter.on_success()
-        if reason := next((outcome.message for outcome in found if outcome.stops_run), ""):
+        if reason := next((outcome.message for outcome in distinct if outcome.stops_run), ""):
             self.control.stop(reason)
         return outcomes
 
     def _send_fresh(
         self, batch: Sequence[Part[Entry]], *, is_retry: bool
     ) -> dict[Identity, KeyOutcome]:
-        """Send what is fresh; in several requests if refreshing all of it takes too long."""
+        """Refresh and send a batch; in several requests if refreshing all of it takes too long."""
         outcomes: dict[Identity, KeyOutcome] = {}
         waiting = deque(batch)
         while waiting:
@@ -216,7 +215,7 @@ def all_unknown(identities: Iterable[Identity], error: BaseException) -> dict[Id
 
 
 def is_unresolved(outcome: KeyOutcome) -> bool:
-    """Whether the entry may exist or not; S3 may report an internal error after deleting it."""
+    """Return True if the entry may exist or not: S3 may report an internal error after deleting."""
     return outcome.outcome is ObjectOutcome.UNKNOWN or outcome.can_retry
 
 
@@ -227,7 +226,7 @@ def still_listed(outcome: KeyOutcome) -> KeyOutcome:
 
 
 def not_listed(error: Exception) -> KeyOutcome:
-    """Return the outcome of an entry not sent because listing it failed; a retry may succeed."""
+    """Return the outcome of an entry that was not sent because it could not be listed again."""
     return KeyOutcome(
         outcome=ObjectOutcome.FAILED,
         message=f"not sent, since it could not be listed again: {told(error)}",

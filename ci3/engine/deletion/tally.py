@@ -1,7 +1,7 @@
-"""Counts what happened to each deployment's objects or versions, and sums up a run."""
+"""Counts the outcomes of each deployment's objects or versions, and sums up a run."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ci3.aws.deletion.outcomes import DELETED, KeyOutcome
@@ -12,22 +12,21 @@ from ci3.core.model.result import DeploymentResult, ObjectOutcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletionResult:
-    """The outcome of each deployment, in the plan's order, and why the run ended early, if so."""
+    """The result of each deployment, in the plan's order; `stopped` is why the run ended early."""
 
     results: tuple[DeploymentResult, ...]
     fully_deleted: tuple[Deployment, ...]
     stopped: str
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Tally:
-    """Counts the outcomes of one deployment, in one thread; `planned_count` should be deleted."""
+    """Counts the outcomes of one deployment, in one thread."""
 
-    name: str
-    planned_count: int
-    counts: Counter[ObjectOutcome] = field(default_factory=Counter)
-    bytes_deleted: int = 0
-    problem: str = ""
+    planned: Deployment
+    counts: Counter[ObjectOutcome] = field(init=False, default_factory=Counter)
+    bytes_deleted: int = field(init=False, default=0)
+    problem: str = field(init=False, default="")
 
     def enter(self, entry: StoredObject | StoredVersion, outcome: KeyOutcome) -> None:
         """Enter the outcome of one object or version."""
@@ -52,34 +51,35 @@ class Tally:
 
     def enter_all(self, outcome: ObjectOutcome, problem: str) -> None:
         """Enter one outcome for everything that the plan names."""
-        self.counts[outcome] = self.planned_count
+        self.counts[outcome] = self.planned.deletion_count
         self.problem = problem
 
-    def close(self, stopped: str) -> None:
-        """Enter as failed what was never sent, so that every planned entry has an outcome."""
-        missing = self.planned_count - self.counts.total()
-        if missing > 0:
-            self.counts[ObjectOutcome.FAILED] += missing
+    def enter_unsent(self, stopped: str) -> None:
+        """Enter as failed what was not sent, so that everything planned has an outcome."""
+        missing_count = self.planned.deletion_count - self.counts.total()
+        if missing_count > 0:
+            self.counts[ObjectOutcome.FAILED] += missing_count
             self.problem = self.problem or f"not deleted: {stopped}"
 
-    def result(self) -> DeploymentResult:
-        """Return the result of the deployment."""
-        return DeploymentResult(
-            name=self.name,
-            counts=dict(self.counts),
-            bytes_deleted=self.bytes_deleted,
-            problem=self.problem,
+
+def start_tallies(deployments: Iterable[Deployment]) -> dict[str, Tally]:
+    """Return an empty tally for each deployment, by name."""
+    return {deployment.name: Tally(deployment) for deployment in deployments}
+
+
+def sum_up(tallies: Iterable[Tally], stopped: str) -> DeletionResult:
+    """Return the result of a run whose tallies have an outcome for everything planned."""
+    results, fully_deleted = [], []
+    for tally in tallies:
+        result = DeploymentResult(
+            name=tally.planned.name,
+            counts=dict(tally.counts),
+            bytes_deleted=tally.bytes_deleted,
+            problem=tally.problem,
         )
-
-
-def sum_up(
-    deployments: Sequence[Deployment], tallies: Mapping[str, Tally], stopped: str
-) -> DeletionResult:
-    """Return the result of a run whose tallies are closed."""
-    results = [tallies[deployment.name].result() for deployment in deployments]
-    pairs = zip(deployments, results, strict=True)
+        results.append(result)
+        if result.is_gone:
+            fully_deleted.append(tally.planned)
     return DeletionResult(
-        results=tuple(results),
-        fully_deleted=tuple(deployment for deployment, result in pairs if result.is_gone),
-        stopped=stopped,
+        results=tuple(results), fully_deleted=tuple(fully_deleted), stopped=stopped
     )

@@ -1,4 +1,4 @@
-"""Multipart uploads begun under doomed deployments and never finished: they are aborted."""
+"""Aborts multipart uploads that were begun in deployments to delete and never completed."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from ci3.errors import told
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aborted:
-    """How many uploads were aborted; `problem` says why not all, or is empty."""
+    """Number of aborted uploads; `problem` is why some were not, or is empty."""
 
     count: int = 0
     problem: str = ""
@@ -21,56 +21,56 @@ class Aborted:
 
 @dataclass(slots=True, kw_only=True)
 class Uploads:
-    """The unfinished uploads under the prefixes that are to go, begun before the plan was made.
+    """The unfinished uploads under the prefixes to delete that were begun before the plan.
 
-    They can be looked for while the deletion goes on: one begun since stays anyway.
+    They may be listed during the deletion: uploads that are begun later are never aborted.
     """
 
     reader: BucketReader
     prefix: str
     doomed: Collection[str]
     started_before: datetime
-    _found: list[StoredUpload] | None = field(init=False, default=None)
+    _uploads: list[StoredUpload] | None = field(init=False, default=None)
     _problem: str = field(init=False, default="")
 
     def look(self, is_stopped: Callable[[], bool] = lambda: False) -> None:
-        """Find them, in any thread; what can't be listed is told in the end, and never raised.
+        """List them, in any thread; an error is not raised, but reported by `abort`.
 
-        Where that is stopped, they are still to be looked for.
+        If stopped, nothing is kept, and `abort` lists them again.
         """
-        found, doomed = [], tuple(self.doomed)
+        uploads, prefixes = [], tuple(self.doomed)
         try:
             for page in self.reader.list_uploads(self.prefix):
                 if is_stopped():
                     return
-                found += [
-                    one
-                    for one in page
-                    if one.started_at < self.started_before and one.key.startswith(doomed)
+                uploads += [
+                    upload
+                    for upload in page
+                    if upload.started_at < self.started_before and upload.key.startswith(prefixes)
                 ]
-        except Exception as exc:  # noqa: BLE001 - the account of the deletion must come back
+        except Exception as exc:  # noqa: BLE001 - the deletion's result must be returned
             self._problem = told(exc)
-        self._found = found
+        self._uploads = uploads
 
     def abort(self, writer: BucketWriter, gone: Collection[str]) -> Aborted:
-        """Abort those under the prefixes that are gone; they are looked for, if nobody has.
+        """Abort the uploads under the deleted prefixes; list them first if that was not done.
 
-        What can't be aborted costs as before, and is told; it fails nothing, and nothing is
-        raised: the account of the deletion before it must come back.
+        Never raises. An upload that cannot be aborted is a problem, but does not fail the run: it
+        costs storage as before.
         """
         count, problem = 0, ""
         try:
-            if self._found is None:
+            if self._uploads is None:
                 self.look()
             problem = self._problem
-            for upload in self._found or ():
+            for upload in self._uploads or ():
                 if not upload.key.startswith(tuple(gone)):
                     continue
-                said = writer.abort_upload(upload.key, upload.upload_id)
-                if said.outcome is ObjectOutcome.DELETED:
+                outcome = writer.abort_upload(upload.key, upload.upload_id)
+                if outcome.outcome is ObjectOutcome.DELETED:
                     count += 1
-                elif said.outcome is not ObjectOutcome.ABSENT:
-                    problem = problem or said.message
-        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - as above
+                elif outcome.outcome is not ObjectOutcome.ABSENT:
+                    problem = problem or outcome.message
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - see find
             problem = told(exc)
         return Aborted(count=count, problem=problem)

@@ -1,7 +1,7 @@
 """Sends versions and delete markers, each named by its version ID.
 
-The ID is guard enough except for `null`: while versioning is suspended, an upload overwrites that
-version in place.
+An ID names one version forever, except `null`: while versioning is suspended, an upload overwrites
+that version in place.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ def identify(version: StoredVersion) -> VersionIdentity:
 class VersionSender(Sender[StoredVersion, VersionIdentity]):
     """Deletes versions and delete markers by their IDs; a batch is of one deployment.
 
-    With `refreshes_null`, what is named `null` is listed again if it was listed longer than
-    FRESH_SECONDS ago, and before each retry.
+    With `refreshes_null`, versions with the ID `null` are listed again if their listing is older
+    than FRESH_SECONDS, and before each retry.
     """
 
     remover: VersionRemover
@@ -49,7 +49,7 @@ class VersionSender(Sender[StoredVersion, VersionIdentity]):
         return {identify(version): version for version in list_all_versions(self.reader, prefix)}
 
     def _is_same(self, entry: StoredVersion, listed: StoredVersion | None) -> bool:
-        """Whether the content is equal; being current or noncurrent does not matter."""
+        """Return True if the content is equal; being current or noncurrent does not matter."""
         return listed is not None and entry == replace(listed, is_latest=entry.is_latest)
 
     def _refresh(

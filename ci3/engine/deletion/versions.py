@@ -1,6 +1,6 @@
 """Deletes all versions of deployments, each by its version ID: permanently.
 
-Nothing is ever sent without a version ID, and nothing that was not just listed.
+Each request names version IDs, and only those that were just listed.
 """
 
 from collections.abc import Sequence, Set
@@ -18,7 +18,7 @@ from ci3.core.model.deployment import Deployment, Versioning
 from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
 from ci3.engine.deletion.sender import SENDERS, Part
-from ci3.engine.deletion.tally import DeletionResult, Tally, sum_up
+from ci3.engine.deletion.tally import DeletionResult, Tally, start_tallies, sum_up
 from ci3.engine.deletion.version_sender import VersionIdentity, VersionSender, identify
 from ci3.engine.gate import Gate
 from ci3.engine.inventory.versions import list_all_versions
@@ -26,7 +26,7 @@ from ci3.engine.journal.writer import Journal
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import DeniedError, ListingError
 
-_GONE = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
+_DELETED_OUTCOMES = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
 _HIDES_UNDELETED = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
     message="not sent: what it hides could not be deleted, and would be current then",
@@ -40,18 +40,18 @@ _CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="its objects change
 
 
 def version_guard(versioning: Versioning) -> GuardProbe:
-    """Return what guards the deletion of versions, which cannot be conditional."""
+    """Return the guard of version deletions, which cannot be conditional."""
     reason = "but what is called null, which an upload overwrites while versioning is suspended"
     is_suspended = versioning is Versioning.SUSPENDED
     return GuardProbe(guard=DeleteGuard.VERSION_ID, reason=reason if is_suspended else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Listed:
+class _ListedDeployment:
     """One deployment as listed right before its deletion, and its tally."""
 
     planned: Deployment
-    ids: frozenset[VersionIdentity]
+    identities: frozenset[VersionIdentity]
     listed_at: float
     tally: Tally
 
@@ -60,7 +60,7 @@ class _Listed:
 class VersionDeletion:
     """One run of permanent deletions; every planned version ends in exactly one outcome.
 
-    `deleting` threads delete one deployment each.
+    Each `deleting` thread deletes one deployment at a time.
     """
 
     reader: BucketReader
@@ -69,30 +69,31 @@ class VersionDeletion:
     journal: Journal
     control: RunControl
     concurrency: int = MAXIMUM_CONCURRENCY
-    """How many requests may be in flight at once."""
+    """Maximum number of requests in flight."""
     _sender: VersionSender = field(init=False)
 
     def __post_init__(self) -> None:
         self._sender = VersionSender(reader=self.reader, remover=self.remover, control=self.control)
 
     def run(self, decisions: Sequence[Decision]) -> DeletionResult:
-        """Delete the deployments of which every version is as planned; never raises.
+        """Delete the deployments whose versions are all as planned; never raises.
 
         What was not sent because the run was stopped counts as failed.
         """
         deployments = [decision.deployment for decision in decisions]
-        counts = {deployment.name: deployment.deletion_count for deployment in deployments}
-        tallies = {name: Tally(name=name, planned_count=count) for name, count in counts.items()}
+        tallies = start_tallies(deployments)
+
+        version_count = sum(deployment.deletion_count for deployment in deployments)
 
         def delete_all() -> None:
             delete = self.control.contain_errors(self._delete)
             with ThreadPoolExecutor(min(SENDERS, self.concurrency), "deleting") as pool:
                 list(pool.map(delete, deployments, tallies.values()))
 
-        self.control.execute("Deleting versions", sum(counts.values()), delete_all)
+        self.control.execute("Deleting versions", version_count, delete_all)
         for tally in tallies.values():
-            tally.close(self.control.stop_reason)
-        return sum_up(deployments, tallies, self.control.stop_reason)
+            tally.enter_unsent(self.control.stop_reason)
+        return sum_up(tallies.values(), self.control.stop_reason)
 
     def _delete(self, planned: Deployment, tally: Tally) -> None:
         """List again, compare, and delete what is as planned."""
@@ -109,62 +110,68 @@ class VersionDeletion:
         if change := _what_changed(planned, versions):
             tally.enter_all(ObjectOutcome.CHANGED, f"kept: {change}")
             return
-        ids = frozenset(map(identify, versions))
-        listed = _Listed(planned=planned, ids=ids, listed_at=listed_at, tally=tally)
+        listed = _ListedDeployment(
+            planned=planned,
+            identities=frozenset(map(identify, versions)),
+            listed_at=listed_at,
+            tally=tally,
+        )
         self._delete_unchanged(listed, versions)
 
-    def _delete_unchanged(self, listed: _Listed, versions: Sequence[StoredVersion]) -> None:
-        """Delete noncurrent versions, then delete markers, then current versions; check the end.
+    def _delete_unchanged(
+        self, listed: _ListedDeployment, versions: Sequence[StoredVersion]
+    ) -> None:
+        """Delete noncurrent versions, then delete markers, then current versions, then list again.
 
-        If a noncurrent version could not be deleted, all current versions stay: the one of its key
-        because the noncurrent version would become current, the others because a deployment without
-        current objects is not listed, so that no later run would find what is left.
+        If a noncurrent version could not be deleted, no current version is deleted. That of the
+        same key is kept since the noncurrent version would become current; the others are kept
+        since a deployment without current objects is not listed, and no later run would find it.
         """
         noncurrent, markers, current = in_turn(versions)
-        undeleted: set[str] = set()
+        undeleted_keys: set[str] = set()
         for phase in (noncurrent, markers):
-            undeleted |= self._delete_phase(listed, phase, undeleted)
+            undeleted_keys |= self._delete_phase(listed, phase, undeleted_keys)
         if self.control.is_stopped():
             return
         if (noncurrent or markers) and current:
             listed = replace(listed, listed_at=self.control.monotonic())
-            kept = _LAST_VISIBLE if undeleted else self._changed_meanwhile(listed.planned)
+            kept = _LAST_VISIBLE if undeleted_keys else self._find_change(listed.planned)
             if kept:
                 for version in current:
-                    outcome = _HIDES_UNDELETED if version.key in undeleted else kept
-                    listed.tally.enter(version, outcome)
+                    is_hiding = version.key in undeleted_keys
+                    listed.tally.enter(version, _HIDES_UNDELETED if is_hiding else kept)
                 return
-        self._delete_phase(listed, current, undeleted)
+        self._delete_phase(listed, current, undeleted_keys)
         if not listed.tally.problem and not self.control.is_stopped():
             self._find_leftovers(listed)
 
-    def _changed_meanwhile(self, planned: Deployment) -> KeyOutcome | None:
-        """List current objects again; return why they stay if one was uploaded."""
+    def _find_change(self, planned: Deployment) -> KeyOutcome | None:
+        """List current objects again; return the outcome of all if they have changed."""
         versions = list_all_versions(self.reader, planned.prefix)
         is_same = fingerprint(current_objects(versions)) == planned.fingerprint
         return None if is_same else _CHANGED
 
     def _delete_phase(
-        self, listed: _Listed, versions: Sequence[StoredVersion], undeleted: Set[str]
+        self, listed: _ListedDeployment, versions: Sequence[StoredVersion], undeleted_keys: Set[str]
     ) -> set[str]:
-        """Delete versions in batches; return the keys with a version that is not gone."""
+        """Delete versions in batches; return the keys with a version that was not deleted."""
         for version in versions:
-            if version.key in undeleted:
+            if version.key in undeleted_keys:
                 listed.tally.enter(version, _HIDES_UNDELETED)
-        free = [version for version in versions if version.key not in undeleted]
-        gone: set[VersionIdentity] = set()
+        free = [version for version in versions if version.key not in undeleted_keys]
+        deleted: set[VersionIdentity] = set()
         for start in range(0, len(free), DELETE_BATCH_SIZE):
             if self.control.is_stopped():
                 break
-            gone |= self._delete_batch(listed, free[start : start + DELETE_BATCH_SIZE])
-        return {version.key for version in versions if identify(version) not in gone}
+            deleted |= self._delete_batch(listed, free[start : start + DELETE_BATCH_SIZE])
+        return {version.key for version in versions if identify(version) not in deleted}
 
     def _delete_batch(
-        self, listed: _Listed, versions: Sequence[StoredVersion]
+        self, listed: _ListedDeployment, versions: Sequence[StoredVersion]
     ) -> set[VersionIdentity]:
-        """Check, journal, send, resolve, journal; return what is gone."""
+        """Check, journal, send, resolve, journal; return what does not exist any more."""
         name, prefix = listed.planned.name, listed.planned.prefix
-        self.gate.check_versions(prefix, versions, listed.ids)
+        self.gate.check_versions(prefix, versions, listed.identities)
         number = self.journal.intend_versions([(prefix, versions)])
         batch = [
             Part(name=name, prefix=prefix, entries=tuple(versions), listed_at=listed.listed_at)
@@ -175,10 +182,14 @@ class VersionDeletion:
             listed.tally.enter(version, outcomes[identify(version)])
         self.control.count(len(versions))
         self.journal.conclude(number, [outcomes[identify(version)] for version in versions])
-        return {identity for identity, outcome in outcomes.items() if outcome.outcome in _GONE}
+        return {
+            identity
+            for identity, outcome in outcomes.items()
+            if outcome.outcome in _DELETED_OUTCOMES
+        }
 
-    def _find_leftovers(self, listed: _Listed) -> None:
-        """List again: what exists was uploaded meanwhile, or S3 did not delete it."""
+    def _find_leftovers(self, listed: _ListedDeployment) -> None:
+        """List again: what exists was uploaded during the run, or S3 did not delete it."""
         if list_all_versions(self.reader, listed.planned.prefix):
             listed.tally.problem = "something is still in it, or new in it"
 

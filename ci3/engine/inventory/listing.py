@@ -1,9 +1,9 @@
-"""Finds the deployments of a bucket and what is in each: first the folders, then each in full."""
+"""Takes the inventory of a bucket: finds the folders, then lists each deployment."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -12,27 +12,30 @@ from ci3.constants import MAXIMUM_CONCURRENCY
 from ci3.core.inventory.columns import Listed, join_runs
 from ci3.core.inventory.keyspace import is_sorted
 from ci3.core.inventory.summary import Content, Sum, describe
+from ci3.core.inventory.versions import current_objects
 from ci3.core.model.deployment import Deployment, Hole, Inventory
 from ci3.core.model.objects import StoredObject
 from ci3.engine.inventory.folders import Folders, find_folders
-from ci3.engine.inventory.parallel_listing import FlatListing, ListSpans
-from ci3.engine.workers.progress import Progress
+from ci3.engine.inventory.parallel_listing import ListSpans, ParallelListing
+from ci3.engine.workers.progress import Progress, show_task
 from ci3.engine.workers.worker_process import WorkerProcess
 from ci3.errors import DeniedError, ListingError
 
-LISTING_WORKERS = 16
-"""Deployments that are listed at once where each is listed alone."""
+LISTING_THREADS = 16
+"""Maximum number of deployments that are listed at once, each on its own."""
 
-Found = Listed | list[StoredObject]
-"""What a folder holds, as it was listed: with versions, or without."""
+Found = Listed | tuple[StoredObject, ...]
+"""The listed objects of a folder: without version IDs, or with them."""
+_Described = tuple[tuple[Deployment, ...], tuple[Hole, ...]]
+"""The deployments that could be listed and those that could not, each by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What is a deployment, and when it is complete; see the settings of these names.
+    """What counts as a deployment and when it is complete (see the settings), and how to list.
 
-    With `is_begun` a deployment is only begun to be listed: one request, of up to 1,000 objects.
-    No more requests are out at once than `concurrency` says, those of the `worker` included.
+    With `is_first_page_only`, one request lists up to 1,000 objects of each deployment. At most
+    `concurrency` S3 requests are in flight, including those of the `worker`.
     """
 
     prefix: str = ""
@@ -44,53 +47,60 @@ class Scope:
 
 
 def take_inventory(bucket: BucketReader, scope: Scope, progress: Progress) -> Inventory:
-    """List a prefix's folders, and every one that can be a deployment.
+    """List a prefix's folders, and the objects of every folder that can be a deployment.
 
-    A deployment whose own listing is denied or can't be trusted becomes a hole. Raises AccessError
-    when the folders can't be listed, or S3 can't be reached at all.
+    A deployment whose own listing is denied or invalid becomes unavailable. Raises AccessError if
+    the folders cannot be listed or S3 cannot be reached.
     """
-    found = find_folders(bucket, scope.prefix, scope.match)
+    folders = find_folders(bucket, scope.prefix, scope.match)
     if scope.is_begun:
-        deployments, holes = _describe_all(bucket, scope, found.names, progress)
+        deployments, holes = _list_each(bucket, scope, folders.names, progress)
     else:
-        deployments, holes = list_whole(bucket, scope, found, progress)
-    return Inventory(deployments=deployments, ignored=found.ignored, holes=holes)
+        deployments, holes = list_whole(bucket, scope, folders, progress)
+    return Inventory(deployments=deployments, ignored=folders.ignored, holes=holes)
 
 
 def list_whole(
-    bucket: BucketReader, scope: Scope, found: Folders, progress: Progress
-) -> tuple[tuple[Deployment, ...], tuple[Hole, ...]]:
-    """List in full what `found` names, neighbours together where this S3 lists in order."""
-    listed: dict[str, Sum] = {}
-    if found.is_sorted and found.names:
-        listed = _list_flat(bucket, scope, found, progress)
-    rest = [name for name in found.names if name not in listed]
-    described, holes = _describe_all(bucket, replace(scope, is_begun=False), rest, progress)
+    bucket: BucketReader, scope: Scope, folders: Folders, progress: Progress
+) -> _Described:
+    """List the named folders in full: in parallel if this S3 lists in order, otherwise each."""
+    summaries: dict[str, Sum] = {}
+    if folders.is_sorted and folders.names:
+        summaries = _list_parallel(bucket, scope, folders, progress)
+    rest = [name for name in folders.names if name not in summaries]
+    described, holes = _list_each(bucket, replace(scope, is_begun=False), rest, progress)
     deployments = (
         *described,
-        *(one.describe(name, f"{scope.prefix}{name}/") for name, one in listed.items()),
+        *(summary.describe(name, f"{scope.prefix}{name}/") for name, summary in summaries.items()),
     )
-    return tuple(sorted(deployments, key=lambda one: one.name)), holes
+    return _sort_by_name(deployments), holes
 
 
-def _list_flat(
-    bucket: BucketReader, scope: Scope, found: Folders, progress: Progress
+def _list_parallel(
+    bucket: BucketReader, scope: Scope, folders: Folders, progress: Progress
 ) -> dict[str, Sum]:
-    """List the deployments together, and give what stands in each of which that is sure.
+    """Return the summaries that are not in doubt, by name.
 
-    None is where this S3 lists in another order than S3, or not everything: each alone may do.
+    None if this S3 has another order than S3, or does not list everything: listing each folder on
+    its own may succeed.
     """
-    spans = ListSpans(found=found, required_file=scope.required_file, ceiling=scope.concurrency)
-    listing = FlatListing(bucket, spans, scope.worker)
+    request = ListSpans(
+        folders=folders, required_file=scope.required_file, concurrency=scope.concurrency
+    )
+    listing = ParallelListing(bucket, request, scope.worker)
     try:
-        with _shown(progress, "Listing deployments", len(found.names)):
-            listed = listing.run(progress.advance)
+        with show_task(progress, "Listing deployments", len(folders.names)):
+            listed = listing.list_deployments(progress.advance)
     except (DeniedError, ListingError):
         return {}
-    return {name: total for name, total in listed.sums.items() if name not in listed.doubtful}
+    return {
+        name: summary
+        for name, summary in listed.summaries.items()
+        if name not in listed.doubtful_names
+    }
 
 
-def finish_listing(  # noqa: PLR0913 - as above, and where the folders are among others
+def finish_listing(  # noqa: PLR0913 - a listing and what it continues
     bucket: BucketReader,
     scope: Scope,
     inventory: Inventory,
@@ -99,50 +109,57 @@ def finish_listing(  # noqa: PLR0913 - as above, and where the folders are among
     *,
     found: Folders | None = None,
 ) -> Inventory:
-    """List in full what was only begun to be listed, or only told by a report.
+    """List the named deployments in full that have only a first page or a report's numbers.
 
-    Where to begin is enough, what a report told of is only begun, until it is asked for again.
-    Neighbours are listed together where `found` is given.
+    With `is_first_page_only`, one from a report gets its first page, and is listed in full at the
+    next call. With `folders`, deployments are listed in parallel.
     """
-    reported = {one.name for one in inventory.deployments if one.is_reported}
-    begun = [name for name in names if scope.is_begun and name in reported]
-    rest = tuple({*names}.difference(begun))
-    described, holes = _describe_all(bucket, scope, begun, progress)
+    reported = {deployment.name for deployment in inventory.deployments if deployment.is_reported}
+    first_page_names = [name for name in names if scope.is_begun and name in reported]
+    rest = tuple({*names}.difference(first_page_names))
+    first_pages, holes = _list_each(bucket, scope, first_page_names, progress)
     if found is not None:
-        whole, more = list_whole(bucket, scope, replace(found, names=rest), progress)
+        full, more_holes = list_whole(bucket, scope, replace(found, names=rest), progress)
     else:
-        whole, more = _describe_all(bucket, replace(scope, is_begun=False), rest, progress)
-    others = (one for one in inventory.deployments if one.name not in names)
+        full, more_holes = _list_each(bucket, replace(scope, is_begun=False), rest, progress)
+    kept = (deployment for deployment in inventory.deployments if deployment.name not in names)
     return replace(
         inventory,
-        deployments=tuple(sorted((*others, *described, *whole), key=lambda one: one.name)),
-        holes=(*inventory.holes, *holes, *more),
+        deployments=_sort_by_name((*kept, *first_pages, *full)),
+        holes=(*inventory.holes, *holes, *more_holes),
     )
 
 
-def _describe_all(
+def _list_each(
     bucket: BucketReader, scope: Scope, names: Collection[str], progress: Progress
-) -> tuple[tuple[Deployment, ...], tuple[Hole, ...]]:
+) -> _Described:
     deployments: list[Deployment] = []
     holes: list[Hole] = []
     if not names:
         return (), ()
-    with _pool(scope.concurrency) as pool, _shown(progress, "Listing deployments", len(names)):
-        pending = {pool.submit(_describe, bucket, name, scope): name for name in names}
-        for done in as_completed(pending):
-            try:
-                deployments.append(done.result())
-            except (DeniedError, ListingError) as exc:
-                holes.append(Hole(name=pending[done], reason=exc.message))
-            progress.advance(1)
-    return (
-        tuple(sorted(deployments, key=lambda one: one.name)),
-        tuple(sorted(holes, key=lambda one: one.name)),
-    )
+    with (
+        ThreadPoolExecutor(min(LISTING_THREADS, scope.concurrency), "listing") as pool,
+        show_task(progress, "Listing deployments", len(names)),
+    ):
+        try:
+            listings = {pool.submit(_list_one, bucket, name, scope): name for name in names}
+            for listing in as_completed(listings):
+                try:
+                    deployments.append(listing.result())
+                except (DeniedError, ListingError) as exc:
+                    holes.append(Hole(name=listings[listing], reason=exc.message))
+                progress.advance(1)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # after an error or an interrupt
+    return _sort_by_name(deployments), tuple(sorted(holes, key=lambda hole: hole.name))
 
 
-def _describe(bucket: BucketReader, name: str, scope: Scope) -> Deployment:
-    """List one folder and keep only the summary: all objects at once would not fit in memory."""
+def _sort_by_name(deployments: Iterable[Deployment]) -> tuple[Deployment, ...]:
+    return tuple(sorted(deployments, key=lambda deployment: deployment.name))
+
+
+def _list_one(bucket: BucketReader, name: str, scope: Scope) -> Deployment:
+    """List one folder, and keep only its summary: memory does not suffice for all objects."""
     prefix = f"{scope.prefix}{name}/"
     if not scope.is_begun:
         deployment, _ = list_deployment(bucket, name, prefix, scope.required_file)
@@ -152,7 +169,7 @@ def _describe(bucket: BucketReader, name: str, scope: Scope) -> Deployment:
     begun = describe(
         name,
         prefix,
-        _by_key(bucket, prefix, page.objects),
+        _sort_by_key(bucket, prefix, page.objects),
         required_file=scope.required_file,
         is_whole=page.is_last,
     )
@@ -162,7 +179,7 @@ def _describe(bucket: BucketReader, name: str, scope: Scope) -> Deployment:
 
 
 def _has_file(bucket: BucketReader, key: str) -> bool:
-    """Look for one key; it stands before all others that begin like it."""
+    """Return True if the key exists: it is the first of all keys that begin with it."""
     with closing(bucket.list_pages(key)) as pages:
         return any(stored.key == key for stored in next(pages).objects)
 
@@ -171,84 +188,43 @@ def list_deployment(
     bucket: BucketReader, name: str, prefix: str, required_file: str = ""
 ) -> tuple[Deployment, tuple[StoredObject, ...]]:
     """List one folder in full: its summary, and its objects by key."""
-    found = read_folder(bucket, prefix, with_versions=False)
-    return describe_found(bucket, name, prefix, found, required_file)
+    listed = read_folder(bucket, prefix, with_versions=False)
+    return describe_found(bucket, name, prefix, listed, required_file)
 
 
 def read_folder(bucket: BucketReader, prefix: str, *, with_versions: bool) -> Found:
     """Read all objects of a folder.
 
-    With versions, each object has its version's id, unless this identity may not list versions.
+    With versions, each object has its version ID, unless this identity may not list versions.
     """
-    versions = _current_versions(bucket, prefix) if with_versions else None
-    if versions is not None:
-        return versions
+    if with_versions:
+        with suppress(DeniedError), closing(bucket.list_versions(prefix)) as pages:
+            return current_objects(version for page in pages for version in page)
     with closing(bucket.list_pages(prefix)) as pages:
         return join_runs([page.listed for page in pages])
 
 
 def describe_found(
-    bucket: BucketReader, name: str, prefix: str, found: Found, required_file: str = ""
+    bucket: BucketReader, name: str, prefix: str, listed: Found, required_file: str = ""
 ) -> tuple[Deployment, tuple[StoredObject, ...]]:
-    """Sum up what was read of one folder, and give its objects by key; raises ListingError."""
-    if not isinstance(found, Listed):
-        objects = _by_key(bucket, prefix, found)
-        return describe(name, prefix, objects, required_file=required_file), objects
-    if not is_sorted(found.keys):
-        found = Listed.of(_by_key(bucket, prefix, found.objects()))
-    content = Content(prefix, required_file)
-    content.add(found)
-    return content.describe(name), found.objects()
+    """Return the summary of a folder's listing, and its objects by key; raises ListingError."""
+    if isinstance(listed, Listed) and is_sorted(listed.keys):
+        content = Content(prefix, required_file)
+        content.add(listed)
+        return content.describe(name), listed.objects()
+    unsorted = listed.objects() if isinstance(listed, Listed) else listed
+    objects = _sort_by_key(bucket, prefix, unsorted)
+    return describe(name, prefix, objects, required_file=required_file), objects
 
 
-def _current_versions(bucket: BucketReader, prefix: str) -> list[StoredObject] | None:
-    try:
-        with closing(bucket.list_versions(prefix)) as pages:
-            return [
-                StoredObject(
-                    key=version.key,
-                    etag=version.etag,
-                    size_bytes=version.size_bytes,
-                    modified_at=version.modified_at,
-                    version_id=version.version_id,
-                )
-                for page in pages
-                for version in page
-                if version.is_latest and not version.is_marker
-            ]
-    except DeniedError:
-        return None
-
-
-def _by_key(
-    bucket: BucketReader, prefix: str, listed: Iterable[StoredObject]
+def _sort_by_key(
+    bucket: BucketReader, prefix: str, objects: Iterable[StoredObject]
 ) -> tuple[StoredObject, ...]:
-    objects = tuple(sorted(listed, key=lambda stored: stored.key))
-    for one, other in pairwise(objects):
-        if one.key == other.key:
+    by_key = tuple(sorted(objects, key=lambda stored: stored.key))
+    for earlier, later in pairwise(by_key):
+        if earlier.key == later.key:
             raise ListingError(
-                f"listing s3://{bucket.bucket}/{prefix}: {one.key!r} is named twice",
+                f"listing s3://{bucket.bucket}/{prefix}: {earlier.key!r} is named twice",
                 "Nothing of it was deleted. Run again; if it stays, ask this S3.",
             )
-    return objects
-
-
-@contextmanager
-def _pool(concurrency: int) -> Iterator[ThreadPoolExecutor]:
-    """Give a pool that drops what has not begun when its user fails or is interrupted."""
-    pool = ThreadPoolExecutor(
-        max_workers=min(LISTING_WORKERS, concurrency), thread_name_prefix="listing"
-    )
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _shown(progress: Progress, task: str, total: int) -> Iterator[None]:
-    progress.begin(task, total)
-    try:
-        yield
-    finally:
-        progress.end()
+    return by_key

@@ -1,8 +1,7 @@
-"""Lists many deployments at once: ranges of neighbours, page after page, several at the same time.
+"""Lists many deployments with few requests: key ranges across deployments, several in parallel.
 
-A thread that has nothing to do takes half of what the slowest has left; where much is left, a
-worker process takes a part. The result is what one listing for each deployment would give, for
-about as many requests as there are pages.
+An idle thread takes half of the longest range; if much is left, a worker process takes a part. The
+result is that of listing each deployment alone, for about as many requests as there are pages.
 """
 
 from bisect import bisect_left, bisect_right
@@ -19,86 +18,89 @@ from ci3.core.inventory.columns import Listed
 from ci3.core.inventory.keyspace import end_of, is_sorted
 from ci3.core.inventory.summary import Content
 from ci3.engine.inventory.folders import Folders
-from ci3.engine.inventory.key_ranges import Range, Ranges, Span
+from ci3.engine.inventory.key_ranges import KeyRange, RangeQueue, Span
 from ci3.engine.inventory.work_sharing import PartialListing, SpanBoundary, WorkSharing
-from ci3.engine.workers.latency_limit import Latency
-from ci3.engine.workers.wait import NOTICE_SECONDS
+from ci3.engine.workers.latency_limit import LatencyLimiter
+from ci3.engine.workers.wait import TICK_SECONDS
 from ci3.engine.workers.worker_process import OnProgress, WorkerProcess
 from ci3.errors import ListingError
 
 
-class DisorderError(ListingError):
-    """This S3 does not list keys in the order of S3, so that no range of them can be relied on."""
+class UnsortedListingError(ListingError):
+    """This S3 does not list keys in the order of S3, so that no key range is reliable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListSpans:
-    """What to list, here or as a request to a worker: what `found` names, or only some spans of it.
+    """What to list, here or as a request to a worker: `folders`, or only some spans of them.
 
-    At most `ceiling` S3 requests are in flight.
+    `concurrency` is the maximum number of S3 requests in flight.
     """
 
-    found: Folders
+    folders: Folders
     required_file: str
-    ceiling: int
+    concurrency: int
     spans: Sequence[Span] = ()
 
     def respond(self, bucket: BucketReader, on_progress: OnProgress, /) -> PartialListing:
         """List the spans in the worker."""
-        return FlatListing(bucket, self).run(on_progress)
+        return ParallelListing(bucket, self).list_deployments(on_progress)
 
 
-class FlatListing:
-    """One listing; with a worker, the ceiling applies to both processes together."""
+class ParallelListing:
+    """One listing; with a worker, the concurrency limit is for both processes together."""
 
     def __init__(
-        self, bucket: BucketReader, listed: ListSpans, worker: WorkerProcess | None = None
+        self, bucket: BucketReader, request: ListSpans, worker: WorkerProcess | None = None
     ) -> None:
         self._bucket = bucket
-        self._prefix = listed.found.prefix
-        self._required_file = listed.required_file
-        self._ceiling = listed.ceiling
-        self._ranges = Ranges(listed.found, ceiling=listed.ceiling, spans=listed.spans)
-        self._spans = [(one.after, one.upto) for one in self._ranges.all]
-        self._latency = Latency(listed.ceiling)
-        self._active = 0
+        self._prefix = request.folders.prefix
+        self._required_file = request.required_file
+        self._concurrency = request.concurrency
+        self._queue = RangeQueue(
+            request.folders, concurrency=request.concurrency, spans=request.spans
+        )
+        self._spans = [(key_range.after, key_range.up_to) for key_range in self._queue.ranges]
+        self._limiter = LatencyLimiter(request.concurrency)
+        self._active_count = 0
         self._is_stopped = False
         self._changed = Condition()
         self._sharing = WorkSharing(
-            self._ranges, self._changed, self._latency, worker, partial(replace, listed)
+            self._queue, self._changed, self._limiter, worker, partial(replace, request)
         )
 
-    def run(self, on_progress: OnProgress) -> PartialListing:
-        """List all, calling `on_progress` with the number of deployments begun since.
+    def list_deployments(self, on_progress: OnProgress) -> PartialListing:
+        """List everything; `on_progress` gets the number of newly started deployments.
 
-        Raises DisorderError where this S3 has another order, and AccessError as `list_pages` does.
+        Raises UnsortedListingError if this S3 has another order; AccessError as `list_pages` does.
         """
-        if not self._ranges.folders:
-            return PartialListing(sums={}, doubtful=frozenset(), boundaries=())
-        with ThreadPoolExecutor(self._ceiling + 1, "listing") as pool:
+        if not self._queue.folders:
+            return PartialListing(summaries={}, doubtful_names=frozenset(), boundaries=())
+        with ThreadPoolExecutor(self._concurrency + 1, "listing") as pool:
             try:
                 sharing = pool.submit(self._stop_on_error, self._share)
-                workers = [
-                    pool.submit(self._stop_on_error, self._work) for _ in range(self._ceiling)
+                threads = [
+                    pool.submit(self._stop_on_error, self._list_ranges)
+                    for _ in range(self._concurrency)
                 ]
-                self._watch(workers, on_progress)
+                self._report_progress(threads, on_progress)
             finally:
                 self._stop()
-        for future in (*workers, sharing):
+        for future in (*threads, sharing):
             future.result()
-        return self._join()
+        return self._join_ranges()
 
-    def _watch(self, workers: Sequence[Future[None]], on_progress: OnProgress) -> None:
+    def _report_progress(self, threads: Sequence[Future[None]], on_progress: OnProgress) -> None:
         """Report progress until this process has nothing left to list."""
-        total, shown = len(self._wanted()), 0
-        while wait(workers, timeout=NOTICE_SECONDS).not_done:
-            begun = min(total, self._ranges.begun_count + self._sharing.begun_count)
-            on_progress(max(0, begun - shown))
-            shown = max(shown, begun)
-        on_progress(total - shown)
+        total, reported = len(self._wanted_folders()), 0
+        while wait(threads, timeout=TICK_SECONDS).not_done:
+            started = min(total, self._queue.started_count + self._sharing.started_count)
+            on_progress(max(0, started - reported))
+            reported = max(reported, started)
+        on_progress(total - reported)
 
-    def _wanted(self) -> list[str]:
-        return [folder for span in self._spans for folder in self._ranges.within(span)]
+    def _wanted_folders(self) -> list[str]:
+        return [folder for span in self._spans for folder in self._queue.folders_in(span)]
 
     def _stop(self) -> None:
         with self._changed:
@@ -114,145 +116,136 @@ class FlatListing:
             raise
 
     def _share(self) -> None:
-        self._sharing.run(lambda: self._active <= self._latency.ceiling)
+        self._sharing.share_ranges(lambda: self._active_count <= self._limiter.maximum)
 
-    def _work(self) -> None:
-        """List range after range, until none is left."""
-        while (one := self._take()) is not None:
-            self._leave(one, is_done=self._list(one))
+    def _list_ranges(self) -> None:
+        while (key_range := self._take_range()) is not None:
+            is_done = self._list_range(key_range)
+            with self._changed:
+                if is_done:
+                    key_range.is_done = True
+                    self._active_count -= 1
+                self._changed.notify_all()
 
-    def _take(self) -> Range | None:
-        """Wait for a range to list; None when all are listed, or in the hands of others."""
+    def _take_range(self) -> KeyRange | None:
+        """Wait for a range to list; None if all are listed, or the listing is stopped."""
         with self._changed:
             while not self._is_stopped:
-                if self._active < self._latency.allowed:
-                    one = self._ranges.take()
-                    if one is not None:
-                        self._active += 1
-                        self._changed.notify()  # what was taken may be worth parting
-                        return one
-                if not self._active and not self._sharing.range_count:
+                if self._active_count < self._limiter.limit:
+                    key_range = self._queue.take()
+                    if key_range is not None:
+                        self._active_count += 1
+                        self._changed.notify()  # the range may be worth a split
+                        return key_range
+                if not self._active_count and not self._sharing.range_count:
                     return None
                 self._changed.wait()
             return None
 
-    def _leave(self, one: Range, *, is_done: bool) -> None:
-        with self._changed:
-            if is_done:
-                one.is_done = True
-                self._active -= 1
-            self._changed.notify_all()
+    def _list_range(self, key_range: KeyRange) -> bool:
+        """List a range; False if it was released before its end.
 
-    def _list(self, one: Range) -> bool:
-        """List a range to its end; false where it was put down before.
-
-        What stands in no deployment is jumped over once a page ends in it.
+        If a page ends outside of all wanted folders, a new listing begins at the next one.
         """
         while True:
-            jump = None
-            with closing(self._pages(one.place)) as pages:
+            skip = None
+            with closing(self._list_pages(key_range.position)) as pages:
                 for page in pages:
-                    if self._is_stopped or self._enter(one, page):
+                    if self._is_stopped or self._enter_page(key_range, page):
                         return True
-                    if self._put_down(one):
+                    if self._release_excess(key_range):
                         return False
-                    if (jump := self._ranges.jump(one)) is not None:
+                    if (skip := self._queue.find_skip(key_range)) is not None:
                         break
-            if jump is None:
+            if skip is None:
                 return True
             with self._changed:
-                one.place = jump
+                key_range.position = skip
 
-    def _put_down(self, one: Range) -> bool:
-        """Leave a range for later where too many are at work by now, all at once or one by one."""
+    def _release_excess(self, key_range: KeyRange) -> bool:
+        """Release a range if too many are being listed; return True if it was."""
         with self._changed:
-            # What is worth it wavers as it is measured; the ceiling is a promise.
-            allowed = self._latency.allowed
-            if self._active <= min(self._latency.ceiling, allowed + allowed // 2):
+            # The measured limit fluctuates, so that half more is tolerated, but not of the maximum.
+            limit = self._limiter.limit
+            if self._active_count <= min(self._limiter.maximum, limit + limit // 2):
                 return False
-            self._active -= 1
-            one.put_down()
+            self._active_count -= 1
+            key_range.release()
             return True
 
-    def _pages(self, after: str) -> Generator[Page, None, None]:
-        """List pages, noting how long each is waited for."""
+    def _list_pages(self, after: str) -> Generator[Page, None, None]:
+        """List pages, and measure how long each takes."""
         pages = self._bucket.list_pages(self._prefix, start_after=after)
         with closing(pages):
             while True:
-                with self._latency.measured() as measured:
+                with self._limiter.measure_request() as measurement:
                     page = next(pages, None)
-                    measured.retries = page.retries if page else 0
+                    measurement.retries = page.retries if page else 0
                 if page is None:
                     return
                 yield page
 
-    def _enter(self, one: Range, page: Page) -> bool:
-        """Take what a page shows of a range; true at the range's end."""
+    def _enter_page(self, key_range: KeyRange, page: Page) -> bool:
+        """Add a page's objects to the range's summaries; return True at the end of the range."""
         keys = page.listed.keys
-        if not is_sorted(keys) or (keys and keys[0] <= one.place):
-            raise DisorderError(
+        if not is_sorted(keys) or (keys and keys[0] <= key_range.position):
+            raise UnsortedListingError(
                 f"listing s3://{self._bucket.bucket}/{self._prefix}: keys are not in order", ""
             )
         with self._changed:
-            end, is_at_end = self._ranges.enter(one, keys, is_last=page.is_last)
-            if self._active < self._latency.allowed:
+            end, is_at_end = self._queue.record_page(key_range, keys, is_last=page.is_last)
+            if self._active_count < self._limiter.limit:
                 self._changed.notify()
-        self._sort_in(one, page.listed, end)
+        self._add_objects(key_range, page.listed, end)
         return is_at_end
 
-    def _sort_in(self, one: Range, listed: Listed, end: int) -> None:
-        """Enter objects under their deployments; those between are passed over."""
-        folders, keys, place = self._ranges.folders, listed.keys, 0
-        while place < end:
-            folder = self._ranges.folder_of(keys[place])
+    def _add_objects(self, key_range: KeyRange, objects: Listed, end: int) -> None:
+        """Add the first `end` objects to their folders' summaries; skip those in no wanted one."""
+        folders, keys, start = self._queue.folders, objects.keys, 0
+        while start < end:
+            folder = self._queue.find_folder(keys[start])
             if folder is None:
-                following = bisect_right(folders, keys[place])
+                following = bisect_right(folders, keys[start])
                 if following == len(folders):
                     return
-                place = bisect_left(keys, folders[following], place, end)
+                start = bisect_left(keys, folders[following], start, end)
                 continue
-            behind = bisect_left(keys, end_of(folder), place, end)
-            self._content(one, folder).add(listed.run(place, behind))
-            place = behind
+            folder_end = bisect_left(keys, end_of(folder), start, end)
+            if folder not in key_range.summaries:
+                is_first = not key_range.after.startswith(folder)
+                key_range.summaries[folder] = Content(folder, self._required_file, is_first)
+            key_range.summaries[folder].add(objects.run(start, folder_end))
+            start = folder_end
 
-    def _content(self, one: Range, folder: str) -> Content:
-        if folder not in one.contents:
-            is_first = not one.after.startswith(folder)
-            one.contents[folder] = Content(folder, self._required_file, is_first)
-        return one.contents[folder]
-
-    def _join(self) -> PartialListing:
-        """Join what the ranges found; where two did not meet, or nothing was found, is doubt."""
-        ranges = sorted(self._ranges.all, key=lambda one: one.after)
+    def _join_ranges(self) -> PartialListing:
+        """Join the summaries of all ranges; a folder without a consistent one is in doubt."""
         joined: dict[str, Content] = {}
-        doubtful: set[str] = set()
-        before = None
-        for one in ranges:
-            for folder, content in one.contents.items():
+        for key_range in sorted(self._queue.ranges, key=lambda key_range: key_range.after):
+            for folder, content in key_range.summaries.items():
                 if folder in joined:
                     joined[folder].join(content)
                 else:
                     joined[folder] = content
-            meets = before is not None and before.upto == one.after
-            if before and meets and not before.ends_early and before.beyond != one.first:
-                doubtful |= self._ranges.around(one.after)
-            before = one
         start = len(self._prefix)
-        sums = {folder[start:-1]: content.sum_up() for folder, content in joined.items()}
-        names = {folder[start:-1] for folder in self._wanted()}
-        unsure = {folder[start:-1] for folder in doubtful} | self._sharing.doubtful
-        # Nothing is listed twice, but if it were, neither would be the whole.
-        unsure |= sums.keys() & self._sharing.sums.keys()
-        sums |= self._sharing.sums
+        summaries = {folder[start:-1]: content.sum_up() for folder, content in joined.items()}
+        names = {folder[start:-1] for folder in self._wanted_folders()}
+        doubtful = {folder[start:-1] for folder in self._queue.find_doubtful()}
+        # No deployment is listed by both processes. If one were, neither would have all of it.
+        doubtful |= self._sharing.doubtful_names | (summaries.keys() & self._sharing.summaries)
+        summaries |= self._sharing.summaries
         return PartialListing(
-            sums=sums,
-            doubtful=frozenset(unsure | (names - sums.keys())),
-            boundaries=tuple(self._boundary(span) for span in self._spans),
+            summaries=summaries,
+            doubtful_names=frozenset(doubtful | (names - summaries.keys())),
+            boundaries=tuple(self._find_boundary(span) for span in self._spans),
         )
 
-    def _boundary(self, span: Span) -> SpanBoundary:
+    def _find_boundary(self, span: Span) -> SpanBoundary:
         """Return what was listed at the ends of a span, which may have been split since."""
-        after, upto = span
-        begin = next(one for one in self._ranges.all if one.after == after)
-        end = next(one for one in self._ranges.all if one.upto == upto)
-        return SpanBoundary(first=begin.first, beyond=end.beyond, ends_early=end.ends_early)
+        after, up_to = span
+        first = next(key_range for key_range in self._queue.ranges if key_range.after == after)
+        last = next(key_range for key_range in self._queue.ranges if key_range.up_to == up_to)
+        return SpanBoundary(
+            first_key=first.first_key,
+            key_beyond=last.key_beyond,
+            is_end_skipped=last.is_end_skipped,
+        )

@@ -6,8 +6,8 @@ from threading import Condition, Event
 from typing import Final
 
 from ci3.core.inventory.summary import Sum
-from ci3.engine.inventory.key_ranges import Range, Ranges
-from ci3.engine.workers.latency_limit import Latency
+from ci3.engine.inventory.key_ranges import KeyRange, RangeQueue
+from ci3.engine.workers.latency_limit import LatencyLimiter
 from ci3.engine.workers.worker_process import Request, WorkerProcess
 
 MIN_OBJECTS_TO_START: Final = 20_000
@@ -22,71 +22,72 @@ START_CHECK_SECONDS: Final = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanBoundary:
-    """What a listing showed at the ends of a span; see `Range`."""
+    """What a listing showed at the ends of a span; see `KeyRange`."""
 
-    first: str | None
-    beyond: str | None
-    ends_early: bool
+    first_key: str | None
+    key_beyond: str | None
+    is_end_skipped: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartialListing:
-    """The deployments of some spans, by name; those in doubt; the boundary of each span."""
+    """Summaries of the deployments of some spans, by name, and the boundary of each span."""
 
-    sums: dict[str, Sum]
-    doubtful: frozenset[str]
+    summaries: dict[str, Sum]
+    doubtful_names: frozenset[str]
+    """Deployments whose summary is missing or may be wrong."""
     boundaries: tuple[SpanBoundary, ...]
 
 
 class WorkSharing:
     """Gives ranges of a listing to a worker, if there is one; `changed` guards all state.
 
-    `make_request` returns the request to list `spans` with at most `ceiling` S3 requests in flight.
-    Those of both processes together are never more than `latency.ceiling`.
+    `make_request` returns the request to list `spans` with at most `concurrency` S3 requests in
+    flight. Those of both processes together are never more than `limiter.maximum` at the start.
     """
 
     def __init__(
         self,
-        ranges: Ranges,
+        queue: RangeQueue,
         changed: Condition,
-        latency: Latency,
+        limiter: LatencyLimiter,
         worker: WorkerProcess | None,
         make_request: Callable[..., Request[PartialListing]],
     ) -> None:
         self.range_count = 0
         """Ranges that the worker has."""
-        self.begun_count = 0
-        """Deployments that the worker has begun to list."""
-        self.sums: dict[str, Sum] = {}
-        self.doubtful: set[str] = set()
-        self._ranges = ranges
+        self.started_count = 0
+        """Deployments that the worker has started to list."""
+        self.summaries: dict[str, Sum] = {}
+        self.doubtful_names: set[str] = set()
+        self._queue = queue
         self._changed = changed
-        self._latency = latency
-        self._ceiling = latency.ceiling
+        self._limiter = limiter
+        self._concurrency = limiter.maximum
         self._worker = worker
         self._make_request = make_request
         self._unconfirmed_count = 0
         self._closed = Event()
 
-    def run(self, is_within_ceiling: Callable[[], bool]) -> None:
+    def share_ranges(self, is_within_maximum: Callable[[], bool]) -> None:
         """Have the worker list one part after another, as soon and as long as that pays.
 
-        The first part waits until this process `is_within_ceiling`, of which it has half by then.
+        The first part waits until this process `is_within_maximum`, which is half of what it was.
         """
-        if self._worker is None or self._ceiling <= 1:
+        if self._worker is None or self._concurrency <= 1:
             return
-        while not self._start():
+        while not self._reserve_requests():
             if self._closed.wait(START_CHECK_SECONDS):
                 return
         try:
-            while ranges := self._give(is_within_ceiling):
-                spans = [(part.after, part.upto) for part in ranges]
-                request = self._make_request(spans=spans, ceiling=self._ceiling // 2)
-                if not self._take_back(ranges, self._worker.call(request, self._count)):
+            while ranges := self._take_ranges(is_within_maximum):
+                spans = [(key_range.after, key_range.up_to) for key_range in ranges]
+                request = self._make_request(spans=spans, concurrency=self._concurrency // 2)
+                if not self._enter_response(ranges, self._worker.call(request, self._count)):
                     return
         finally:
             with self._changed:
-                self._latency.ceiling = self._ceiling
+                self._limiter.maximum = self._concurrency
 
     def close(self) -> None:
         """Give the worker nothing more; end it if it is at work."""
@@ -96,44 +97,46 @@ class WorkSharing:
             if self._worker is not None and self.range_count:
                 self._worker.end()
 
-    def _start(self) -> bool:
+    def _reserve_requests(self) -> bool:
         """Reserve half of the S3 requests for the worker if enough is left to list."""
         with self._changed:
-            if self._ranges.left() < MIN_OBJECTS_TO_START:
+            if self._queue.estimate_remaining() < MIN_OBJECTS_TO_START:
                 return False
-            self._latency.ceiling = self._ceiling - self._ceiling // 2
+            self._limiter.maximum = self._concurrency - self._concurrency // 2
             return True
 
-    def _give(self, is_within_ceiling: Callable[[], bool]) -> Sequence[Range]:
-        """Take half of what is left, up to the maximum."""
+    def _take_ranges(self, is_within_maximum: Callable[[], bool]) -> Sequence[KeyRange]:
+        """Take half of what is left, up to MAX_SHARED_OBJECTS; nothing if that is too little."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed.is_set() or is_within_ceiling())
-            if self._closed.is_set() or self._ranges.left() < MIN_OBJECTS_TO_SHARE:
+            self._changed.wait_for(lambda: self._closed.is_set() or is_within_maximum())
+            is_enough = self._queue.estimate_remaining() >= MIN_OBJECTS_TO_SHARE
+            if self._closed.is_set() or not is_enough:
                 return ()
-            ranges = self._ranges.give_away(MAX_SHARED_OBJECTS)
+            ranges = self._queue.take_for_worker(MAX_SHARED_OBJECTS)
             self.range_count += len(ranges)
             self._unconfirmed_count = 0
             return ranges
 
-    def _take_back(self, ranges: Sequence[Range], listing: PartialListing | None) -> bool:
+    def _enter_response(self, ranges: Sequence[KeyRange], listing: PartialListing | None) -> bool:
         """Enter what was listed; without a usable listing, leave the ranges to this process."""
         with self._changed:
             self.range_count -= len(ranges)
             self._changed.notify_all()
             if listing is None or len(listing.boundaries) != len(ranges):
-                self.begun_count -= self._unconfirmed_count
-                for part in ranges:
-                    part.put_down()
+                self.started_count -= self._unconfirmed_count
+                for key_range in ranges:
+                    key_range.release()
                 return False
-            for part, boundary in zip(ranges, listing.boundaries, strict=True):
-                part.first, part.beyond = boundary.first, boundary.beyond
-                part.ends_early = boundary.ends_early
-                part.is_done = True
-            self.sums |= listing.sums
-            self.doubtful |= listing.doubtful
+            for key_range, boundary in zip(ranges, listing.boundaries, strict=True):
+                key_range.first_key = boundary.first_key
+                key_range.key_beyond = boundary.key_beyond
+                key_range.is_end_skipped = boundary.is_end_skipped
+                key_range.is_done = True
+            self.summaries |= listing.summaries
+            self.doubtful_names |= listing.doubtful_names
             return True
 
-    def _count(self, begun: int) -> None:
+    def _count(self, started: int) -> None:
         with self._changed:
-            self.begun_count += begun
-            self._unconfirmed_count += begun
+            self.started_count += started
+            self._unconfirmed_count += started

@@ -1,4 +1,4 @@
-"""Restores deleted objects: plans by a listing of versions, removes markers, and verifies."""
+"""Restores deleted objects: lists versions for a plan, removes delete markers, and verifies."""
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -21,18 +21,18 @@ from ci3.core.restore.plan import (
     undo_outcome,
 )
 from ci3.engine.deletion.sender import Part
-from ci3.engine.deletion.version_sender import VersionSender, identify
+from ci3.engine.deletion.version_sender import VersionIdentity, VersionSender, identify
 from ci3.engine.lifecycle.rule_search import find_rules, look_for_rules
 from ci3.engine.lifecycle.update import LifecycleChanger
-from ci3.engine.restore.sources import RestoreSource, open_target
-from ci3.engine.restore.tally import Marker, MarkerOutcomes, RestoreTally
-from ci3.engine.workers.progress import Progress
+from ci3.engine.restore.sources import RestoreSource, read_current_target
+from ci3.engine.restore.tally import MarkerOutcomes, RestoreTally
+from ci3.engine.workers.progress import Progress, show_task
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import ExitCode, GateError, RefusedError, told
 
 WORKERS = 8
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0)
-"""Pauses before markers that S3 asked to send again are sent again."""
+"""Pauses before each retry of markers that S3 asked to send again."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Restoration:
     progress: Progress
     sleep: Callable[[float], None]
     concurrency: int = MAXIMUM_CONCURRENCY
-    """How many requests may be in flight at once."""
+    """Maximum number of requests in flight."""
     _control: RunControl = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,40 +57,40 @@ class Restoration:
     def plan(self) -> UndoPlan:
         """List the versions that exist now, and plan what is restored; changes nothing.
 
-        Raises AccessError if versions cannot be listed, or lifecycle rules that a journal names.
+        Raises AccessError if versions cannot be listed, or lifecycle rules cannot be read although
+        the journal records some.
         """
-        target = open_target(self.deletions.target, self.reader)
+        target = read_current_target(self.deletions.target, self.reader)
         prefixes = self.deletions.prefixes
-        self.progress.begin("Listing versions", len(prefixes))
-        try:
-            with ThreadPoolExecutor(self._workers, "listing") as pool:
-                deployments = []
-                for one in pool.map(partial(self._sum_up, target), prefixes):
-                    deployments.append(one)
-                    self.progress.advance(1)
-        finally:
-            self.progress.end()
+        deployments = []
+        with (
+            show_task(self.progress, "Listing versions", len(prefixes)),
+            ThreadPoolExecutor(self._workers, "listing") as pool,
+        ):
+            for deployment in pool.map(partial(self._sum_up, target), prefixes):
+                deployments.append(deployment)
+                self.progress.advance(1)
         must_read_rules = bool(self.deletions.left_to_s3)
-        in_the_way = look_for_rules(self.reader, prefixes, must_be_read=must_read_rules)
+        rule_search = look_for_rules(self.reader, prefixes, must_be_read=must_read_rules)
         notes = self.deletions.notes
         return UndoPlan(
             target=target,
             told=self.deletions.told,
             run_id=self.deletions.run_id,
-            notes=(*notes, in_the_way.note) if in_the_way.note else notes,
+            notes=(*notes, rule_search.note) if rule_search.note else notes,
             deployments=tuple(deployments),
-            rules=in_the_way.rules,
-            knows_rules=not in_the_way.is_unread,
+            rules=rule_search.rules,
+            knows_rules=not rule_search.is_unread,
         )
 
     def run(self, plan: UndoPlan) -> Restored:
-        """Restore what a plan showed, if that is still possible; lifecycle rules go first.
+        """Restore what a plan shows, if that is still possible; first remove lifecycle rules.
 
         An interrupt, lost access or a bug stops the run after the requests in flight: what was not
-        sent counts as failed. `restoring` threads restore one deployment each.
+        sent counts as failed. Each `restoring` thread restores one deployment at a time.
         """
         rules_removed = self._remove_rules(plan.rules) if plan.knows_rules else 0
-        tallies = [RestoreTally(planned=planned) for planned in plan.deployments]
+        tallies = [RestoreTally(planned) for planned in plan.deployments]
         restore = partial(self._restore, plan.target, self._make_sender(plan.target.versioning))
 
         def restore_all() -> None:
@@ -118,7 +118,7 @@ class Restoration:
     def _remove_rules(self, planned: Sequence[str]) -> int:
         """Remove the planned rules and those created since.
 
-        If that fails, stop: a rule that is left would expire what is restored.
+        If that fails, the run stops: the remaining rules would expire what is restored.
         """
         changer = LifecycleChanger(reader=self.reader, sleep=self.sleep)
         try:
@@ -127,21 +127,21 @@ class Restoration:
                 return 0
             change = changer.change(remove=rules)
             problem = change.problem
-        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the account must come back
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the result must be returned
             problem = told(exc)
         if problem:
             self._control.stop(f"the lifecycle rules may stand yet: {problem}")
             return 0
-        return sum(one.rule_id in rules for one in change.before.text.rules)
+        return sum(rule.rule_id in rules for rule in change.before.text.rules)
 
     def _sum_up(self, target: Target, prefix: str) -> DeploymentUndo:
-        undoings = self.deletions.decide(prefix, self._versions(prefix), target.versioning)
-        undos = [one for one in undoings if isinstance(one, Undo)]
+        undoings = self.deletions.decide(prefix, self._list_versions(prefix), target.versioning)
+        undos = [undoing for undoing in undoings if isinstance(undoing, Undo)]
         return DeploymentUndo(
             name=prefix.removeprefix(target.prefix).removesuffix("/"),
             object_count=len(undos),
-            size_bytes=sum(one.size_bytes for one in undos),
-            skipped=sum_up_skips(one for one in undoings if isinstance(one, Skip)),
+            size_bytes=sum(undo.size_bytes for undo in undos),
+            skipped=sum_up_skips(undoing for undoing in undoings if isinstance(undoing, Skip)),
         )
 
     def _restore(
@@ -151,44 +151,52 @@ class Restoration:
         planned: DeploymentUndo,
         tally: RestoreTally,
     ) -> None:
-        """List and decide again right before, remove markers, and list what is current then."""
+        """List and decide again, remove delete markers, and list the current versions."""
         if not planned.object_count:
             return
         prefix = f"{target.prefix}{planned.name}/"
         listed_at = self._control.monotonic()
-        listed = list(self._versions(prefix))
-        tally.begin(self.deletions.decide(prefix, listed, target.versioning))
+        listed = list(self._list_versions(prefix))
+        tally.start(self.deletions.decide(prefix, listed, target.versioning))
         markers = {identify(version): version for version in listed if version.is_marker}
-        wanted = [(undo.key, one) for undo in tally.undos for one in undo.marker_version_ids]
+        identities = [
+            (undo.key, marker) for undo in tally.undos for marker in undo.marker_version_ids
+        ]
         outcomes: MarkerOutcomes = {}
-        for start in range(0, len(wanted), DELETE_BATCH_SIZE):
+        for start in range(0, len(identities), DELETE_BATCH_SIZE):
             if self._control.is_stopped():
                 break
-            batch = wanted[start : start + DELETE_BATCH_SIZE]
+            batch = identities[start : start + DELETE_BATCH_SIZE]
             check_markers(batch, prefix, markers.keys())
             part = Part(
                 name=planned.name,
                 prefix=prefix,
-                entries=tuple(markers[marker] for marker in batch),
+                entries=tuple(markers[identity] for identity in batch),
                 listed_at=listed_at,
             )
             outcomes |= sender.send([part])
             self._control.count(len({key for key, _ in batch}))
         if outcomes:
-            tally.enter(outcomes, self._current(prefix, {undo.key for undo in tally.undos}))
+            tally.enter(outcomes, self._list_current(prefix, {undo.key for undo in tally.undos}))
 
-    def _versions(self, prefix: str) -> Iterator[StoredVersion]:
+    def _list_versions(self, prefix: str) -> Iterator[StoredVersion]:
         with closing(self.reader.list_versions(prefix)) as pages:
             for page in pages:
                 yield from page
 
-    def _current(self, prefix: str, keys: Set[str]) -> dict[str, StoredVersion]:
-        versions = self._versions(prefix)
-        return {one.key: one for one in versions if one.is_latest and one.key in keys}
+    def _list_current(self, prefix: str, keys: Set[str]) -> dict[str, StoredVersion]:
+        versions = self._list_versions(prefix)
+        return {
+            version.key: version
+            for version in versions
+            if version.is_latest and version.key in keys
+        }
 
 
-def check_markers(batch: Sequence[Marker], prefix: str, listed: Set[Marker]) -> None:
-    """Raise GateError unless each is a delete marker of this deployment that was just listed.
+def check_markers(
+    batch: Sequence[VersionIdentity], prefix: str, listed: Set[VersionIdentity]
+) -> None:
+    """Raise GateError unless all are delete markers of this deployment that were just listed.
 
     The last check before a request: removing another version by its ID would destroy content.
     """
@@ -202,7 +210,7 @@ def refuse_unless_restorable(plan: UndoPlan) -> None:
     if undo_outcome(plan) is not UndoOutcome.REFUSED:
         return
     reasons = [reason for reason in plan.skipped if reason.is_lost]
-    way = (
+    hint = (
         "Turn versioning on again, and restore then."
         if SkipReason.NULL_MARKER in reasons
         else "What was deleted has to be uploaded again."
@@ -210,7 +218,7 @@ def refuse_unless_restorable(plan: UndoPlan) -> None:
     raise RefusedError(
         f"nothing can be brought back of {counted(plan.lost_count, 'object')}: "
         f"{'; '.join(reason.why for reason in reasons)}",
-        f"Nothing was changed. {way}",
+        f"Nothing was changed. {hint}",
     )
 
 

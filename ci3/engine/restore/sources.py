@@ -1,4 +1,4 @@
-"""What is restored: the deletions that a journal records, or those since a time."""
+"""The deletions to restore: those that a journal records, or those since a time."""
 
 from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ Decide = Callable[[str, Iterable[StoredVersion], Versioning], tuple[Undoing, ...
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreSource:
-    """Deletions of one target, and which of them are restored."""
+    """Deletions of one target to restore."""
 
     target: Target
     prefixes: tuple[str, ...]
-    """The prefixes of the deployments that were deleted, or a part of them."""
+    """The prefixes of the deployments that were deleted, in full or in part."""
     told: str
-    """Describes the deletions, in words that follow `to undo`."""
+    """Description of the deletions."""
     decide: Decide
-    """Decides for each key of the deployment with that prefix, given the versions it has now."""
+    """Decides for each key of a deployment, given its prefix and the versions it has now."""
     run_id: str = ""
-    """The run that made the deletions, if one is known."""
+    """ID of the run that made the deletions, or empty."""
     notes: tuple[str, ...] = ()
-    """What may be missing."""
+    """Notes on what may be missing."""
     left_to_s3: Collection[str] = ()
     """The prefixes for which the run created lifecycle rules."""
 
@@ -43,17 +43,17 @@ def source_from_journal(journal: JournalFile) -> RestoreSource:
         if rule := journal.rules.get(prefix):
             return undo_expiry(
                 prefix,
-                _by_key(versions).values(),
+                _group_by_key(versions).values(),
                 approved_count=header.deployments[prefix].object_count,
                 since=rule.made_at - CLOCK_ALLOWANCE,
                 versioning=versioning,
             )
         entries = journal.entries(prefix)
-        found = _by_key(versions, {entry.key for entry in entries})
+        by_key = _group_by_key(versions, {entry.key for entry in entries})
         return tuple(
             undo_entry(
                 entry,
-                found.get(entry.key, ()),
+                by_key.get(entry.key, ()),
                 started_at=header.started_at,
                 versioning=versioning,
             )
@@ -79,14 +79,14 @@ def source_from_journal(journal: JournalFile) -> RestoreSource:
 
 
 def source_since(target: Target, name: str, since: datetime) -> RestoreSource:
-    """Return whatever was deleted from one deployment since a time, by whomever."""
+    """Return all deletions from one deployment since a time, by any client."""
 
     def decide(
         prefix: str, versions: Iterable[StoredVersion], versioning: Versioning
     ) -> tuple[Undoing, ...]:
         decided = (
-            undo_since(of_key, since=since, versioning=versioning)
-            for key, of_key in _by_key(versions).items()
+            undo_since(key_versions, since=since, versioning=versioning)
+            for key, key_versions in _group_by_key(versions).items()
             if key.startswith(prefix)
         )
         return tuple(undoing for undoing in decided if undoing is not None)
@@ -102,29 +102,30 @@ def source_since(target: Target, name: str, since: datetime) -> RestoreSource:
     )
 
 
-def open_target(target: Target, bucket: BucketReader) -> Target:
-    """Return the target as the bucket is now.
+def read_current_target(target: Target, bucket: BucketReader) -> Target:
+    """Return the target with the bucket's current state.
 
-    Raises SettingsError if it is at another endpoint than the target's, which the AWS configuration
-    may name.
+    Raises SettingsError if the AWS configuration names another endpoint than the target's.
     """
-    found = bucket.target(target.prefix)
-    if found.endpoint_url.rstrip("/") != target.endpoint_url.rstrip("/"):
+    current = bucket.target(target.prefix)
+    if current.endpoint_url.rstrip("/") != target.endpoint_url.rstrip("/"):
         raise SettingsError(
             f"{target.url} was at {target.endpoint_url or 'AWS'}, and the AWS configuration leads "
-            f"to {found.endpoint_url or 'AWS'}",
+            f"to {current.endpoint_url or 'AWS'}",
             "Take the endpoint out of the AWS configuration (AWS_ENDPOINT_URL). "
             "Nothing was restored.",
         )
-    return found
+    return current
 
 
-def _by_key(
-    versions: Iterable[StoredVersion], wanted: Container[str] | None = None
+def _group_by_key(
+    versions: Iterable[StoredVersion], keys: Container[str] | None = None
 ) -> dict[str, list[StoredVersion]]:
     """Group versions by key, newest first as listed; a key may span several pages."""
-    found: dict[str, list[StoredVersion]] = {}
-    for one in versions:
-        if wanted is None or one.key in wanted:
-            found.setdefault(one.key, []).append(one)
-    return {key: sorted(some, key=lambda one: not one.is_latest) for key, some in found.items()}
+    by_key: dict[str, list[StoredVersion]] = {}
+    for version in versions:
+        if keys is None or version.key in keys:
+            by_key.setdefault(version.key, []).append(version)
+    for key_versions in by_key.values():
+        key_versions.sort(key=lambda version: not version.is_latest)
+    return by_key

@@ -1,4 +1,4 @@
-"""Counts what happened to each object of a deployment that is restored."""
+"""Counts the outcomes of the objects of a deployment that is restored."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,62 +14,61 @@ from ci3.core.restore.plan import (
     RestoreOutcome,
     sum_up_skips,
 )
+from ci3.engine.deletion.version_sender import VersionIdentity
 
-Marker = tuple[str, str]
-"""A delete marker: its key and version ID."""
-MarkerOutcomes = dict[Marker, KeyOutcome]
+MarkerOutcomes = dict[VersionIdentity, KeyOutcome]
+"""The outcome of removing each delete marker."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class RestoreTally:
     """Counts the objects of one deployment, in one thread."""
 
     planned: DeploymentUndo
-    undos: tuple[Undo, ...] = ()
-    problem: str = ""
-    _skips: list[Skip] = field(default_factory=list)
-    _restored: list[Undo] = field(default_factory=list)
-    _replaced: list[Undo] = field(default_factory=list)
-    _is_begun: bool = False
+    undos: tuple[Undo, ...] = field(init=False, default=())
+    problem: str = field(init=False, default="")
+    _skips: list[Skip] | None = field(init=False, default=None)
+    _restored: list[Undo] = field(init=False, default_factory=list)
+    _failed_count: int = field(init=False)
 
-    def begin(self, undoings: Sequence[Undoing]) -> None:
-        """Enter what was decided right before; what gets no other outcome has failed."""
-        self._is_begun = True
-        self.undos = tuple(one for one in undoings if isinstance(one, Undo))
-        self._skips = [one for one in undoings if isinstance(one, Skip)]
+    def __post_init__(self) -> None:
+        self._failed_count = self.planned.object_count
+
+    def start(self, undoings: Sequence[Undoing]) -> None:
+        """Enter what was decided right before; an object without another outcome has failed."""
+        self.undos = tuple(undoing for undoing in undoings if isinstance(undoing, Undo))
+        self._skips = [undoing for undoing in undoings if isinstance(undoing, Skip)]
+        self._failed_count = len(self.undos)
 
     def enter(self, outcomes: MarkerOutcomes, current: Mapping[str, StoredVersion]) -> None:
-        """Enter each object by what is current now, whatever S3 answered."""
+        """Enter each object by its current version, regardless of the marker's outcome."""
+        skips = self._skips = self._skips or []
         for undo in self.undos:
             version = current.get(undo.key)
             if version is None or version.is_marker:
                 self.problem = self.problem or _why_hidden(undo, outcomes)
-            elif version.version_id == undo.version_id:
+                continue
+            self._failed_count -= 1
+            if version.version_id == undo.version_id:
                 self._restored.append(undo)
             else:
-                self._replaced.append(undo)
+                reason = SkipReason.NEWER_VERSION
+                skips.append(Skip(key=undo.key, size_bytes=undo.size_bytes, reason=reason))
 
     def result(self, stopped: str) -> DeploymentRestored:
-        """Return the result; if the deployment was never begun, all that was planned failed."""
-        skipped, failed = self.planned.skipped, self.planned.object_count
-        if self._is_begun:
-            newer = (
-                Skip(key=undo.key, size_bytes=undo.size_bytes, reason=SkipReason.NEWER_VERSION)
-                for undo in self._replaced
-            )
-            skipped = sum_up_skips((*self._skips, *newer))
-            failed = len(self.undos) - len(self._restored) - len(self._replaced)
+        """Return the result; if the deployment was not started, all that was planned failed."""
+        skipped = self.planned.skipped if self._skips is None else sum_up_skips(self._skips)
         counts = Counter({RestoreOutcome.RESTORED: len(self._restored)})
-        counts[RestoreOutcome.FAILED] = failed
+        counts[RestoreOutcome.FAILED] = self._failed_count
         for skip in skipped:
-            is_there = skip.reason is SkipReason.ALREADY_THERE
-            outcome = RestoreOutcome.ALREADY_THERE if is_there else RestoreOutcome.SKIPPED
+            is_already_there = skip.reason is SkipReason.ALREADY_THERE
+            outcome = RestoreOutcome.ALREADY_THERE if is_already_there else RestoreOutcome.SKIPPED
             counts[outcome] += skip.object_count
         return DeploymentRestored(
             name=self.planned.name,
             counts={outcome: counts[outcome] for outcome in RestoreOutcome if counts[outcome]},
             bytes_restored=sum(undo.size_bytes for undo in self._restored),
-            problem=self.problem or (f"not restored: {stopped}" if failed else ""),
+            problem=self.problem or (f"not restored: {stopped}" if self._failed_count else ""),
             skipped=skipped,
         )
 

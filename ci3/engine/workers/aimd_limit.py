@@ -6,7 +6,7 @@ from threading import Condition
 
 
 class ConcurrencyLimiter:
-    """Limits requests in flight: halves the limit when throttled, then raises it by ones."""
+    """Limits requests in flight: halves the limit when throttled, then raises it in steps of 1."""
 
     def __init__(self, maximum: int) -> None:
         self._maximum = maximum
@@ -17,7 +17,7 @@ class ConcurrencyLimiter:
 
     @property
     def limit(self) -> int:
-        """How many requests may be in flight now."""
+        """Number of requests that may be in flight now."""
         return self._limit
 
     @contextmanager

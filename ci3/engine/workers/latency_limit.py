@@ -1,7 +1,6 @@
-"""How many requests are worth having out at once, by how long an answer takes to come and to read.
+"""A limit on concurrent requests from the time that a response takes to arrive and to be parsed.
 
-While one page is read by this process's one interpreter, the others are waited for: more than fill
-that wait only stand in line.
+Only one thread parses at a time. More requests than S3 answers meanwhile would wait in line.
 """
 
 import time
@@ -11,60 +10,62 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-FEWEST = 2
-KEPT = 16
-"""Measurements that count: what the network was like a while ago does not."""
+INITIAL_LIMIT = 8
+MIN_LIMIT = 2
+MEASUREMENTS_KEPT = 16
+"""Measurements that count: older ones do not show what the network is like now."""
 
 
 @dataclass(slots=True)
-class Measured:
-    """What came of one request: how often it had to be sent again."""
+class Measurement:
+    """One request; `retries` is how often it had to be sent again."""
 
     retries: int = 0
 
 
-class Latency:
-    """Measures requests from any thread; `allowed` is how many may be out now.
+class LatencyLimiter:
+    """Measures requests from any thread; `limit` is how many may be in flight now.
 
-    That is never more than `ceiling`, which may be set anew.
+    For example, if S3 takes 90 ms to respond and parsing takes 10 ms, the limit is 1 + 90 / 10 =
+    10. It is at least 2 and at most `maximum`, which may be changed. A retry halves it.
     """
 
-    def __init__(self, ceiling: int) -> None:
-        self._ceiling = ceiling
-        self.allowed = min(8, ceiling)
-        self._waits: deque[float] = deque(maxlen=KEPT)
-        self._works: deque[float] = deque(maxlen=KEPT)
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
+        self.limit = min(INITIAL_LIMIT, maximum)
+        self._wait_seconds: deque[float] = deque(maxlen=MEASUREMENTS_KEPT)
+        self._work_seconds: deque[float] = deque(maxlen=MEASUREMENTS_KEPT)
         self._lock = Lock()
 
     @property
-    def ceiling(self) -> int:
-        """How many requests may ever be out at once."""
-        return self._ceiling
+    def maximum(self) -> int:
+        """Maximum of the limit."""
+        return self._maximum
 
-    @ceiling.setter
-    def ceiling(self, ceiling: int) -> None:
+    @maximum.setter
+    def maximum(self, maximum: int) -> None:
         with self._lock:
-            self._ceiling = ceiling
-            self.allowed = min(self.allowed, ceiling)
+            self._maximum = maximum
+            self.limit = min(self.limit, maximum)
 
     @contextmanager
-    def measured(self) -> Iterator[Measured]:
-        """Measure a request made inside: the time that passes, and this thread's own work in it."""
-        measured = Measured()
-        began, worked = time.monotonic(), time.thread_time()
-        yield measured
-        work = time.thread_time() - worked
-        self._note(time.monotonic() - began - work, work, measured.retries)
+    def measure_request(self) -> Iterator[Measurement]:
+        """Measure the request made inside: the elapsed time, and this thread's CPU time of it."""
+        measurement = Measurement()
+        began_at, cpu_before = time.monotonic(), time.thread_time()
+        yield measurement
+        work = time.thread_time() - cpu_before
+        self._adjust(time.monotonic() - began_at - work, work, measurement.retries)
 
-    def _note(self, wait: float, work: float, retries: int) -> None:
+    def _adjust(self, wait: float, work: float, retries: int) -> None:
         with self._lock:
             if retries:
-                self.allowed = max(1, self.allowed // 2)
-                self._waits.clear()
-                self._works.clear()
+                self.limit = max(1, self.limit // 2)
+                self._wait_seconds.clear()
+                self._work_seconds.clear()
                 return
-            self._waits.append(wait)
-            self._works.append(work)
-            # Of several that wait for the interpreter all but the quickest look slower than S3 is.
-            useful = 1 + min(self._waits) / max(min(self._works), 1e-6)
-            self.allowed = max(min(FEWEST, self._ceiling), min(self._ceiling, round(useful)))
+            self._wait_seconds.append(wait)
+            self._work_seconds.append(work)
+            # The minimum: the others include time that a thread waited for the interpreter.
+            useful = 1 + min(self._wait_seconds) / max(min(self._work_seconds), 1e-6)
+            self.limit = max(min(MIN_LIMIT, self._maximum), min(self._maximum, round(useful)))

@@ -1,35 +1,35 @@
-"""How the engine tells that it is getting on, without knowing who looks."""
+"""Progress of a task, as the engine reports it to a front end."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told of work as it is done; called from one thread, but for `beat`."""
+    """Receives progress from one thread, except `beat`, which any thread may call."""
 
     def begin(self, task: str, total: int) -> None:
-        """Begin a task of so many steps."""
+        """Begin a task of `total` steps."""
 
     def advance(self, steps: int) -> None:
         """Count steps of the current task as done."""
 
     def beat(self) -> None:
-        """Show that the run is alive, though nothing may be done for a while."""
+        """Show that the run is alive, although no step may be done for a while."""
 
     def end(self) -> None:
         """End the current task."""
 
 
-class Silent:
+class Silent(Progress):
     """Shows nothing."""
 
-    def begin(self, task: str, total: int) -> None:
-        """Show nothing."""
 
-    def advance(self, steps: int) -> None:
-        """Show nothing."""
-
-    def beat(self) -> None:
-        """Show nothing."""
-
-    def end(self) -> None:
-        """Show nothing."""
+@contextmanager
+def show_task(progress: Progress, task: str, total: int) -> Iterator[None]:
+    """Begin a task, and end it however the block ends."""
+    progress.begin(task, total)
+    try:
+        yield
+    finally:
+        progress.end()

@@ -1,4 +1,4 @@
-"""The frame of a run that deletes or restores: what ends it early, its progress and its errors."""
+"""Control of a run that deletes or restores: early stop, progress and errors."""
 
 import time
 from collections.abc import Callable
@@ -17,16 +17,16 @@ _TIME_LIMIT = "the time that timeout allows is over. Run again: it goes on where
 _Item = TypeVar("_Item")
 
 
-class _Account(Protocol):
+class _HasProblem(Protocol):
     problem: str
 
 
-_AccountT = TypeVar("_AccountT", bound=_Account)
+_Tally = TypeVar("_Tally", bound=_HasProblem)
 
 
 @dataclass(slots=True, kw_only=True)
 class RunControl:
-    """Executes one run and stops it early; `stop_reason` is empty unless something stopped it.
+    """Executes one run; `stop_reason` is empty unless the run was stopped early.
 
     The work runs in other threads, which call `stop`, `is_stopped` and `count`. The main thread
     waits in `execute`: it alone gets interrupts, checks the time limit and shows progress.
@@ -38,7 +38,7 @@ class RunControl:
     progress: Progress
     sleep: Callable[[float], None]
     is_over: Callable[[], bool] = lambda: False
-    """Whether the time for this run is up."""
+    """Returns True when the run has reached its time limit."""
     monotonic: Callable[[], float] = time.monotonic
     stop_reason: str = field(init=False, default="")
     _done: int = field(init=False, default=0)
@@ -46,11 +46,11 @@ class RunControl:
     _lock: Lock = field(init=False, default_factory=Lock)
 
     def stop(self, reason: str) -> None:
-        """End the run early; the first reason counts."""
+        """Stop the run; of several reasons, the first is kept."""
         self.stop_reason = self.stop_reason or reason
 
     def is_stopped(self) -> bool:
-        """Whether nothing more may be sent."""
+        """Return True if no further request may be sent."""
         return bool(self.stop_reason)
 
     def count(self, steps: int) -> None:
@@ -64,7 +64,7 @@ class RunControl:
         try:
             with suppress(OSError):  # the terminal or pipe may be closed
                 self.progress.begin(task, total)
-        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the account must come back
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the results must be returned
             self.stop(told(exc))
         with ThreadPoolExecutor(1, "run") as runner:
             running = runner.submit(work)
@@ -80,20 +80,20 @@ class RunControl:
             self.progress.end()
 
     def contain_errors(
-        self, work: Callable[[_Item, _AccountT], None]
-    ) -> Callable[[_Item, _AccountT], None]:
-        """Make an error in the work on one deployment its problem.
+        self, work: Callable[[_Item, _Tally], None]
+    ) -> Callable[[_Item, _Tally], None]:
+        """Return `work`, but with an error entered as the problem of its deployment's tally.
 
-        An error other than a denied or invalid listing stops the run, and nothing begins after
-        that.
+        An error other than a denied or invalid listing stops the run; after a stop, `work` is not
+        called.
         """
 
-        def contained(item: _Item, account: _AccountT) -> None:
+        def contained(item: _Item, tally: _Tally) -> None:
             try:
                 if not self.is_stopped():
-                    work(item, account)
-            except Exception as exc:  # noqa: BLE001 - the account must come back
-                account.problem = account.problem or told(exc)
+                    work(item, tally)
+            except Exception as exc:  # noqa: BLE001 - the results must be returned
+                tally.problem = tally.problem or told(exc)
                 if not isinstance(exc, DeniedError | ListingError):
                     self.stop(told(exc))
 

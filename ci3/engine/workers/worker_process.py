@@ -91,7 +91,7 @@ class WorkerProcess:
         """Send a request, from any thread, and wait for its response.
 
         None says nothing about the bucket: the caller does the work itself. The worker could not do
-        it, was silent for too long or has ended, or the keys have expired.
+        it, sent nothing for SILENCE_SECONDS or has ended, or the keys have expired.
         """
         access = None
         with suppress(AccessError):  # the keys have expired: the caller reports it
@@ -126,17 +126,17 @@ class WorkerProcess:
 
 def _exchange(pipe: "Pipe", message: object) -> Iterator[tuple[bool, Any]]:
     """Send a message and yield what comes back, until the worker ends or is silent."""
-    with suppress(Exception):  # a broken message is of no use, whatever is wrong with it
+    with suppress(Exception):  # any error means that the worker is of no use any more
         pipe.send(message)
         while pipe.poll(SILENCE_SECONDS):
             yield pipe.recv()
 
 
 def start_worker(bucket: BucketReader, *, connections: int = 1) -> WorkerProcess | None:
-    """Fork a worker, within milliseconds; None without a core for it or if it can't be forked.
+    """Fork a worker within milliseconds; return None without a core for it, or if that fails.
 
     This process must have a single thread. Only Linux shows that, and the system libraries of macOS
-    do not support a fork. Raises AccessError if the keys can't be had, as any S3 request would.
+    do not support a fork. Raises AccessError, as any S3 request, if no keys are available.
     """
     access = _open(bucket) if _count_cores() > 1 else None
     if access is None or not _is_single_threaded():
@@ -244,12 +244,12 @@ def _die_with_parent(parent_pid: int) -> None:
         import ctypes  # noqa: PLC0415 - not every Python has it
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it died before
+    if os.getppid() != parent_pid:  # it died before prctl
         os._exit(0)
 
 
 def _drop_inherited_fds(kept: Set[int]) -> None:
-    """Replace every other file descriptor by /dev/null; the module's docstring says why."""
+    """Replace every other file descriptor by /dev/null; see the module's docstring."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in [int(entry.name) for entry in _FILES.iterdir()]:
         if descriptor not in kept and descriptor != null:
@@ -258,7 +258,7 @@ def _drop_inherited_fds(kept: Set[int]) -> None:
 
 
 _REOPEN_LOCK: Final = Lock()
-_reopen = lru_cache(maxsize=1)(BucketReader.reopen)  # anew when the parent sends other keys
+_reopen = lru_cache(maxsize=1)(BucketReader.reopen)  # again if the parent sends other keys
 
 
 class _RequestServer:
@@ -278,7 +278,7 @@ class _RequestServer:
                 with _REOPEN_LOCK:
                     bucket = _reopen(access)
                 response = None
-                with suppress(AccessError):  # the parent tries it, too, and reports the reason
+                with suppress(AccessError):  # the parent retries and reports the reason
                     response = request.respond(bucket, self.report_progress)
                 with self._lock:
                     self._is_busy = False
@@ -287,7 +287,7 @@ class _RequestServer:
             os._exit(0)
 
     def report_progress(self, steps: int) -> None:
-        """Send progress while a request is served; nobody waits for it otherwise."""
+        """Send progress while a request is served; otherwise nothing receives it."""
         with self._lock:
             if self._is_busy:
                 self._pipe.send((False, steps))

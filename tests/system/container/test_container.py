@@ -61,8 +61,8 @@ def test_worker_reads_in_the_hardened_image(bucket):
         "found = find_folders(reader, '')\n"
         "worker_process._count_cores = lambda: 2\n"
         "with closing(worker_process.start_worker(reader)) as worker:\n"
-        "    listed = worker.call(ListSpans(found=found, required_file='', ceiling=2))\n"
-        "print(*listed.sums, listed.sums['shop'].object_count)\n",
+        "    listed = worker.call(ListSpans(folders=found, required_file='', concurrency=2))\n"
+        "print(*listed.summaries, listed.summaries['shop'].object_count)\n",
         env=CREDENTIALS,
     )
     assert run.stdout.split() == ["shop", "3"], run.stderr

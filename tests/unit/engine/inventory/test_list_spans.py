@@ -13,7 +13,7 @@ from bench.servers import running_memory_server
 from ci3.aws.bucket import BucketReader
 from ci3.engine.inventory.folders import find_folders
 from ci3.engine.inventory.listing import Scope, take_inventory
-from ci3.engine.inventory.parallel_listing import FlatListing, ListSpans
+from ci3.engine.inventory.parallel_listing import ListSpans, ParallelListing
 from ci3.engine.workers import worker_process
 from ci3.engine.workers.progress import Silent
 from ci3.engine.workers.worker_process import WorkerProcess, start_worker
@@ -34,7 +34,7 @@ def worker(reader: BucketReader):
 
 def spans_of(reader, spans) -> ListSpans:
     found = find_folders(reader, "")
-    return ListSpans(found=found, required_file="file-00001", ceiling=4, spans=spans)
+    return ListSpans(folders=found, required_file="file-00001", concurrency=4, spans=spans)
 
 
 @pytest.fixture
@@ -46,12 +46,14 @@ def test_worker_lists_spans_as_the_parent_does(reader, worker):
     begun: list[int] = []
     spans = [("shop-00", "shop-10"), ("shop-20", None)]
     listed = worker.call(spans_of(reader, spans), begun.append)
-    assert listed == FlatListing(reader, spans_of(reader, spans)).run(lambda _: None)
-    assert sorted(listed.sums) == ["shop-1", "shop-3"]
-    assert all(total.is_complete and total.object_count == 4 for total in listed.sums.values())
+    assert listed == ParallelListing(reader, spans_of(reader, spans)).list_deployments(
+        lambda _: None
+    )
+    assert sorted(listed.summaries) == ["shop-1", "shop-3"]
+    assert all(total.is_complete and total.object_count == 4 for total in listed.summaries.values())
     assert sum(begun) == 2
-    assert [boundary.beyond for boundary in listed.boundaries] == ["shop-2/file-00000", None]
-    assert worker.call(spans_of(reader, spans[:1])).sums.keys() == {"shop-1"}
+    assert [boundary.key_beyond for boundary in listed.boundaries] == ["shop-2/file-00000", None]
+    assert worker.call(spans_of(reader, spans[:1])).summaries.keys() == {"shop-1"}
 
 
 def test_worker_that_is_killed_lists_nothing(everything, worker):
@@ -78,7 +80,7 @@ def test_listing_that_waits_for_s3_is_waited_for(shop, everything, reader, monke
     monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 0.6)
     shop.proxy.before("GET", "list-type=2", act=lambda: time.sleep(1.5))
     with closing(start_worker(reader)) as worker:
-        assert len(worker.call(everything).sums) == 4
+        assert len(worker.call(everything).summaries) == 4
 
 
 def list_at(ceiling: int, case: Case, *, is_shared: bool):
@@ -105,7 +107,7 @@ def test_large_bucket_is_listed_alike_with_a_worker_and_without(monkeypatch):
     alone, least = list_at(1, LARGE, is_shared=False)
     assert shared == alone
     assert len(shared.deployments) == 300
-    assert sum(len(listing.sums) for listing in listings) > 50
+    assert sum(len(listing.summaries) for listing in listings) > 50
     assert least == LARGE.layout.least_requests
     assert requests <= 1.05 * LARGE.layout.least_requests + 8
 

@@ -20,7 +20,7 @@ RUN_SECONDS = 6
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take small things for large, so that few keys are parted as many would be."""
-    for name, value in {"PAGE_SIZE": 5, "WORTH_PARTING": 10, "PRESUMED_OBJECTS": 2}.items():
+    for name, value in {"PAGE_SIZE": 5, "MIN_OBJECTS_TO_SPLIT": 10, "ASSUMED_OBJECTS": 2}.items():
         monkeypatch.setattr(ranges, name, value)
 
 

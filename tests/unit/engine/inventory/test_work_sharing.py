@@ -19,9 +19,9 @@ from ci3.engine.inventory import (
     work_sharing as sharing,
 )
 from ci3.engine.inventory.folders import Folders, find_folders
-from ci3.engine.inventory.parallel_listing import FlatListing, ListSpans
+from ci3.engine.inventory.parallel_listing import ListSpans, ParallelListing
 from ci3.engine.inventory.work_sharing import PartialListing
-from ci3.engine.workers.latency_limit import Latency
+from ci3.engine.workers.latency_limit import LatencyLimiter
 from ci3.engine.workers.worker_process import OnProgress
 from ci3.errors import AccessError
 from tests.support.concurrency_meter import Meter
@@ -29,14 +29,19 @@ from tests.unit.engine.inventory.sorted_bucket import SortedBucket
 from tests.unit.engine.inventory.test_parallel_listing import each_alone, make_keys
 
 RUN_SECONDS = 6
-NOTHING = PartialListing(sums={}, doubtful=frozenset(), boundaries=())
+NOTHING = PartialListing(summaries={}, doubtful_names=frozenset(), boundaries=())
 MANY = {f"{number:02}/{inner:03}" for number in range(60) for inner in range(20)}
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take small things for large, and look for what is worth sharing all the time."""
-    small = {"PAGE_SIZE": 5, "WORTH_PARTING": 10, "WORTH_GIVING": 1, "PRESUMED_OBJECTS": 2}
+    small = {
+        "PAGE_SIZE": 5,
+        "MIN_OBJECTS_TO_SPLIT": 10,
+        "MIN_OBJECTS_TO_GIVE": 1,
+        "ASSUMED_OBJECTS": 2,
+    }
     for name, value in small.items():
         monkeypatch.setattr(ranges, name, value)
     for name in ("MIN_OBJECTS_TO_START", "MIN_OBJECTS_TO_SHARE"):
@@ -111,18 +116,22 @@ class ThreadWorker:
         self.ended.set()
 
 
-def everything(found: Folders, ceiling: int) -> ListSpans:
-    return ListSpans(found=found, required_file="", ceiling=ceiling)
+def everything(found: Folders, concurrency: int) -> ListSpans:
+    return ListSpans(folders=found, required_file="", concurrency=concurrency)
 
 
 def list_with(
-    bucket, worker: ThreadWorker | None, found: Folders, *, ceiling: int
+    bucket, worker: ThreadWorker | None, found: Folders, *, concurrency: int
 ) -> PartialListing:
-    return FlatListing(bucket, everything(found, ceiling), worker).run(lambda _: None)
+    return ParallelListing(bucket, everything(found, concurrency), worker).list_deployments(
+        lambda _: None
+    )
 
 
 def described(listed: PartialListing, prefix: str) -> list[Deployment]:
-    return [one.describe(name, f"{prefix}{name}/") for name, one in sorted(listed.sums.items())]
+    return [
+        one.describe(name, f"{prefix}{name}/") for name, one in sorted(listed.summaries.items())
+    ]
 
 
 def test_listing_with_a_worker_gives_what_listing_each_alone_gives() -> None:
@@ -136,8 +145,8 @@ def test_listing_with_a_worker_gives_what_listing_each_alone_gives() -> None:
         bucket = SortedBucket(keys, chance.choice([1, 2, 3, 5]), seed)
         found = find_folders(bucket, prefix, match)
         worker = ThreadWorker(bucket, chance.choice([None, None, 1, 2]))
-        listed = list_with(bucket, worker, found, ceiling=chance.choice([1, 2, 3, 8]))
-        assert not listed.doubtful, seed
+        listed = list_with(bucket, worker, found, concurrency=chance.choice([1, 2, 3, 8]))
+        assert not listed.doubtful_names, seed
         assert described(listed, prefix) == each_alone(keys, prefix, match), seed
         shared += worker.calls > 0
         failed += worker.calls == worker.fails_at
@@ -151,11 +160,11 @@ def test_no_deployment_is_split_between_the_processes() -> None:
     bucket = SortedBucket(MANY, 5, 1)
     slow = Watched(bucket, lambda: time.sleep(0.001))
     worker = ThreadWorker(bucket)
-    listed = list_with(slow, worker, find_folders(bucket, ""), ceiling=4)
+    listed = list_with(slow, worker, find_folders(bucket, ""), concurrency=4)
     ends = [end for span in worker.spans for end in span if end]
     assert ends
     assert all("/" not in end for end in ends)
-    assert len(listed.sums) == 60
+    assert len(listed.summaries) == 60
 
 
 def test_deployment_that_grows_at_the_boundary_of_a_span_is_in_doubt() -> None:
@@ -178,9 +187,9 @@ def test_deployment_that_grows_at_the_boundary_of_a_span_is_in_doubt() -> None:
         while worker.calls and not grown:
             time.sleep(0.0005)
 
-    listed = list_with(Watched(bucket, wait_for_growth), worker, found, ceiling=2)
+    listed = list_with(Watched(bucket, wait_for_growth), worker, found, concurrency=2)
     before = int(grown[0][:2])
-    assert listed.doubtful == {f"{before:02}", f"{before + 1:02}"}
+    assert listed.doubtful_names == {f"{before:02}", f"{before + 1:02}"}
 
 
 @pytest.mark.parametrize("ceiling", [1, 2, 3, 5, 8])
@@ -189,12 +198,12 @@ def test_both_processes_together_keep_to_the_ceiling(
 ) -> None:
     """The worker starts when the parent has as many requests in flight as it may."""
     monkeypatch.setattr(sharing, "MIN_OBJECTS_TO_START", 200)
-    monkeypatch.setattr(ranges, "PRESUMED_OBJECTS", 1)
+    monkeypatch.setattr(ranges, "ASSUMED_OBJECTS", 1)
     monkeypatch.setattr(sharing, "START_CHECK_SECONDS", 0.05)
     bucket, meter = SortedBucket(MANY, 20, 1), Meter()
     found = find_folders(bucket, "")
     worker = ThreadWorker(Metered(bucket, meter, 0.001))
-    list_with(Metered(bucket, meter, 0.02), worker, found, ceiling=ceiling)
+    list_with(Metered(bucket, meter, 0.02), worker, found, concurrency=ceiling)
     assert 1 <= meter.most <= ceiling
     assert bool(worker.spans) == (ceiling > 1)
 
@@ -216,7 +225,7 @@ def test_error_in_the_parent_ends_the_worker_and_is_raised() -> None:
 
     worker = Endless(bucket)
     with pytest.raises(AccessError, match="no"):
-        list_with(Watched(bucket, fail_in_the_end), worker, found, ceiling=4)
+        list_with(Watched(bucket, fail_in_the_end), worker, found, concurrency=4)
     assert worker.ended.is_set()
 
 
@@ -225,9 +234,9 @@ def test_idle_worker_is_not_ended() -> None:
     bucket = SortedBucket(MANY, 5, 1)
     found = find_folders(bucket, "")
     worker = ThreadWorker(bucket)
-    first = list_with(bucket, worker, found, ceiling=4)
+    first = list_with(bucket, worker, found, concurrency=4)
     calls = worker.calls
-    assert list_with(bucket, worker, found, ceiling=4).sums == first.sums
+    assert list_with(bucket, worker, found, concurrency=4).summaries == first.summaries
     assert worker.calls > calls > 0
     assert not worker.ended.is_set()
 
@@ -241,17 +250,17 @@ def test_deployment_that_the_worker_doubts_is_in_doubt(what: str) -> None:
     class Doubting(ThreadWorker):
         def call(self, request, on_progress):
             listed = super().call(request, on_progress)
-            name, summed = next(iter(listed.sums.items()))
+            name, summed = next(iter(listed.summaries.items()))
             if what == "its own doubt":
                 doubtful.add(name)
-                return replace(listed, doubtful=frozenset({name}))
+                return replace(listed, doubtful_names=frozenset({name}))
             doubtful.add("00")  # the parent has begun with that
-            return replace(listed, sums=listed.sums | {"00": summed})
+            return replace(listed, summaries=listed.summaries | {"00": summed})
 
     slow = Watched(bucket, lambda: time.sleep(0.001))
-    listed = list_with(slow, Doubting(bucket), found, ceiling=4)
+    listed = list_with(slow, Doubting(bucket), found, concurrency=4)
     assert doubtful
-    assert listed.doubtful == doubtful
+    assert listed.doubtful_names == doubtful
 
 
 @pytest.mark.parametrize("response", [None, NOTHING])
@@ -263,20 +272,20 @@ def test_failed_request_is_not_counted_as_progress(response: PartialListing | No
     class Failing(ThreadWorker):
         def call(self, _, on_progress):
             on_progress(7)
-            assert work_sharing.begun_count == 7
+            assert work_sharing.started_count == 7
             return response
 
-    listed_ranges = ranges.Ranges(found, ceiling=4)
+    listed_ranges = ranges.RangeQueue(found, concurrency=4)
     work_sharing = sharing.WorkSharing(
         listed_ranges,
         Condition(),
-        Latency(4),
+        LatencyLimiter(4),
         Failing(bucket),
         partial(replace, everything(found, 4)),
     )
-    work_sharing.run(lambda: True)
-    assert work_sharing.begun_count == work_sharing.range_count == 0
-    assert listed_ranges.left() > 0
+    work_sharing.share_ranges(lambda: True)
+    assert work_sharing.started_count == work_sharing.range_count == 0
+    assert listed_ranges.estimate_remaining() > 0
 
 
 @pytest.mark.parametrize(
@@ -287,8 +296,8 @@ def test_worker_gets_half_of_what_is_left_or_as_much_as_fits(
     deployments: int, objects: int, most: int, given: int
 ) -> None:
     keys = {f"{number:02}/{inner:03}" for number in range(deployments) for inner in range(objects)}
-    some = ranges.Ranges(find_folders(SortedBucket(keys, 1000, 1), ""), ceiling=4)
-    some._object_count, some.begun_count = objects * 9, 9
-    away = some.give_away(most)
-    assert sum(len(some.within((one.after, one.upto))) for one in away) == given
-    assert all(one.is_away and one.is_begun for one in away)
+    some = ranges.RangeQueue(find_folders(SortedBucket(keys, 1000, 1), ""), concurrency=4)
+    some._object_count, some.started_count = objects * 9, 9
+    away = some.take_for_worker(most)
+    assert sum(len(some.folders_in((one.after, one.up_to))) for one in away) == given
+    assert all(one.is_with_worker and one.is_taken for one in away)
