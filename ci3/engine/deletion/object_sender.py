@@ -68,13 +68,13 @@ class ObjectSender(Sender[StoredObject, str]):
             listed = _list_range(self.reader, part)
         except Exception as exc:  # noqa: BLE001 - what cannot be listed is not sent
             return part, dict.fromkeys(keys, not_listed(exc))
-        kept = self._changed(part.entries, {stored.key: stored for stored in listed})
+        not_sent = self._changed(part.entries, {stored.key: stored for stored in listed})
         is_first = bool(listed) and not is_retry
-        if CHANGED in kept.values() or (is_first and listed != part.entries):
+        if CHANGED in not_sent.values() or (is_first and listed != part.entries):
             self._changed_prefixes.add(part.prefix)
         if is_first and part.prefix in self._changed_prefixes:
-            kept = dict.fromkeys(keys, _CHANGED_SINCE_LISTED)
-        return replace(part, listed_at=began_at), kept
+            not_sent = dict.fromkeys(keys, _CHANGED_SINCE_LISTED)
+        return replace(part, listed_at=began_at), not_sent
 
 
 def _list_range(reader: BucketReader, part: ObjectPart) -> tuple[StoredObject, ...]:

@@ -101,7 +101,7 @@ class ObjectDeletion:
         """Fork the worker process if it pays; the process must still have a single thread."""
         try:
             return start_refresher(self.reader, deployments)
-        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - `run` never raises
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - `delete_deployments` never raises
             self.control.stop(told(exc))
             return Refresher(self.reader, None)
 
@@ -148,7 +148,7 @@ class ObjectDeletion:
                 prefix = tally.planned.prefix
                 if prefix in folders and self._has_objects(prefix):
                     tally.problem = "something is still in it, or new in it"
-        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - `run` never raises
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - `delete_deployments` never raises
             self.control.stop(f"what is left could not be looked at: {told(exc)}")
 
     def _has_objects(self, prefix: str) -> bool:

@@ -1,6 +1,6 @@
 """Sends batches of objects, versions or delete markers: throttle, refresh, request, retry, resolve.
 
-What differs between those is in `object_sender` and `version_sender`.
+The subclasses for each are in `object_sender` and `version_sender`.
 """
 
 import math
@@ -29,7 +29,7 @@ Entry = TypeVar("Entry")
 Identity = TypeVar("Identity", bound=Hashable)
 
 CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="it changed meanwhile")
-GONE = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
+ABSENT = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ class Sender(ABC, Generic[Entry, Identity]):
 
     @abstractmethod
     def _list_current(self, part: Part[Entry]) -> Mapping[Identity, Entry]:
-        """List the part's entries that exist now; others may be among them."""
+        """List the entries of a part that exist now, possibly with additional ones."""
 
     def _is_same(self, entry: Entry, listed: Entry | None) -> bool:
         """Return True if a later listing shows the entry unchanged."""
@@ -178,12 +178,12 @@ class Sender(ABC, Generic[Entry, Identity]):
             entries: list[Entry] = []
             oldest_at = math.inf
             while waiting and self._is_fresh(oldest_at):
-                part, kept = self._refresh(waiting.popleft(), is_retry=is_retry)
-                outcomes |= kept
+                part, not_sent = self._refresh(waiting.popleft(), is_retry=is_retry)
+                outcomes |= not_sent
                 oldest_at = min(oldest_at, part.listed_at)
                 entries += (
-                    [entry for entry in part.entries if self._identify(entry) not in kept]
-                    if kept
+                    [entry for entry in part.entries if self._identify(entry) not in not_sent]
+                    if not_sent
                     else part.entries
                 )
             if not entries:
@@ -202,7 +202,7 @@ class Sender(ABC, Generic[Entry, Identity]):
         for entry in entries:
             listed = current.get(identity := self._identify(entry))
             if not self._is_same(entry, listed):
-                changed[identity] = GONE if listed is None else CHANGED
+                changed[identity] = ABSENT if listed is None else CHANGED
         return changed
 
 

@@ -48,12 +48,11 @@ def version_guard(versioning: Versioning) -> GuardProbe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ListedDeployment:
-    """One deployment as listed right before its deletion, and its tally."""
+    """A deployment's tally, and the listing of its versions right before the deletion."""
 
-    planned: Deployment
+    tally: Tally
     identities: frozenset[VersionIdentity]
     listed_at: float
-    tally: Tally
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,22 +80,22 @@ class VersionDeletion:
         What was not sent because the run was stopped counts as failed.
         """
         deployments = [decision.deployment for decision in decisions]
-        tallies = start_tallies(deployments)
-
+        tallies = start_tallies(deployments).values()
         version_count = sum(deployment.deletion_count for deployment in deployments)
 
         def delete_all() -> None:
             delete = self.control.contain_errors(self._delete)
             with ThreadPoolExecutor(min(SENDERS, self.concurrency), "deleting") as pool:
-                list(pool.map(delete, deployments, tallies.values()))
+                list(pool.map(delete, tallies))
 
         self.control.execute("Deleting versions", version_count, delete_all)
-        for tally in tallies.values():
+        for tally in tallies:
             tally.enter_unsent(self.control.stop_reason)
-        return sum_up(tallies.values(), self.control.stop_reason)
+        return sum_up(tallies, self.control.stop_reason)
 
-    def _delete(self, planned: Deployment, tally: Tally) -> None:
+    def _delete(self, tally: Tally) -> None:
         """List again, compare, and delete what is as planned."""
+        planned = tally.planned
         listed_at = self.control.monotonic()
         try:
             versions = list_all_versions(self.reader, planned.prefix)
@@ -110,12 +109,8 @@ class VersionDeletion:
         if change := _what_changed(planned, versions):
             tally.enter_all(ObjectOutcome.CHANGED, f"kept: {change}")
             return
-        listed = _ListedDeployment(
-            planned=planned,
-            identities=frozenset(map(identify, versions)),
-            listed_at=listed_at,
-            tally=tally,
-        )
+        identities = frozenset(map(identify, versions))
+        listed = _ListedDeployment(tally=tally, identities=identities, listed_at=listed_at)
         self._delete_unchanged(listed, versions)
 
     def _delete_unchanged(
@@ -135,11 +130,11 @@ class VersionDeletion:
             return
         if (noncurrent or markers) and current:
             listed = replace(listed, listed_at=self.control.monotonic())
-            kept = _LAST_VISIBLE if undeleted_keys else self._find_change(listed.planned)
-            if kept:
+            outcome = _LAST_VISIBLE if undeleted_keys else self._find_change(listed.tally.planned)
+            if outcome:
                 for version in current:
                     is_hiding = version.key in undeleted_keys
-                    listed.tally.enter(version, _HIDES_UNDELETED if is_hiding else kept)
+                    listed.tally.enter(version, _HIDES_UNDELETED if is_hiding else outcome)
                 return
         self._delete_phase(listed, current, undeleted_keys)
         if not listed.tally.problem and not self.control.is_stopped():
@@ -170,7 +165,7 @@ class VersionDeletion:
         self, listed: _ListedDeployment, versions: Sequence[StoredVersion]
     ) -> set[VersionIdentity]:
         """Check, journal, send, resolve, journal; return what does not exist any more."""
-        name, prefix = listed.planned.name, listed.planned.prefix
+        name, prefix = listed.tally.planned.name, listed.tally.planned.prefix
         self.gate.check_versions(prefix, versions, listed.identities)
         number = self.journal.intend_versions([(prefix, versions)])
         batch = [
@@ -190,7 +185,7 @@ class VersionDeletion:
 
     def _find_leftovers(self, listed: _ListedDeployment) -> None:
         """List again: what exists was uploaded during the run, or S3 did not delete it."""
-        if list_all_versions(self.reader, listed.planned.prefix):
+        if list_all_versions(self.reader, listed.tally.planned.prefix):
             listed.tally.problem = "something is still in it, or new in it"
 
 

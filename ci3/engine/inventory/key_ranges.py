@@ -19,7 +19,7 @@ with 2,000 keys such as `a/0000`:
    | none: the listing ended          | `c/0000`                  | `b/` and `c/` |
    | not read: `b/` is not wanted     | `c/0000`                  |               |
 
-A folder is split in the middle if no other is left in its range: after the pages `d/0000` to
+A folder is split in the middle if no other folder is left in its range: after the pages `d/0000` to
 `d/0999` and `d/1000` to `d/1999`, at `d/59995000`, half-way from `d/1999` to the end of digits. A
 guess that no key follows was too high, and the next one is lower.
 """
@@ -107,17 +107,17 @@ class RangeQueue:
     def take_for_worker(self, max_objects: int) -> list[KeyRange]:
         """Split off the later half of each range that is long enough, up to `max_objects`."""
         parts: list[KeyRange] = []
-        room: float = max_objects
+        objects_left: float = max_objects
         for key_range in self._open_ranges():
             first, end = self._unstarted_slice(key_range)
-            fitting_count = max(1, int(room // self._mean_objects()))
+            fitting_count = max(1, int(objects_left // self._mean_objects()))
             count = min((end - first) // 2, fitting_count)
             is_long = (end - first) * self._mean_objects() >= MIN_OBJECTS_TO_GIVE
-            if room > 0 and count and is_long:
+            if objects_left > 0 and count and is_long:
                 part = self._split(key_range, self._border_before(end - count))
                 part.is_taken = part.is_with_worker = True
                 parts.append(part)
-                room -= count * self._mean_objects()
+                objects_left -= count * self._mean_objects()
         return parts
 
     def estimate_remaining(self) -> float:

@@ -32,7 +32,7 @@ _Described = tuple[tuple[Deployment, ...], tuple[Hole, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What counts as a deployment and when it is complete (see the settings), and how to list.
+    """Definition of a deployment and of a complete one (see the settings), and how to list them.
 
     With `is_first_page_only`, one request lists up to 1,000 objects of each deployment. At most
     `concurrency` S3 requests are in flight, including those of the `worker`.
@@ -54,10 +54,10 @@ def take_inventory(bucket: BucketReader, scope: Scope, progress: Progress) -> In
     """
     folders = find_folders(bucket, scope.prefix, scope.match)
     if scope.is_begun:
-        deployments, holes = _list_each(bucket, scope, folders.names, progress)
+        deployments, unlisted = _list_each(bucket, scope, folders.names, progress)
     else:
-        deployments, holes = list_whole(bucket, scope, folders, progress)
-    return Inventory(deployments=deployments, ignored=folders.ignored, holes=holes)
+        deployments, unlisted = list_whole(bucket, scope, folders, progress)
+    return Inventory(deployments=deployments, ignored=folders.ignored, holes=unlisted)
 
 
 def list_whole(
@@ -68,12 +68,12 @@ def list_whole(
     if folders.is_sorted and folders.names:
         summaries = _list_parallel(bucket, scope, folders, progress)
     rest = [name for name in folders.names if name not in summaries]
-    described, holes = _list_each(bucket, replace(scope, is_begun=False), rest, progress)
+    described, unlisted = _list_each(bucket, replace(scope, is_begun=False), rest, progress)
     deployments = (
         *described,
         *(summary.describe(name, f"{scope.prefix}{name}/") for name, summary in summaries.items()),
     )
-    return _sort_by_name(deployments), holes
+    return _sort_by_name(deployments), unlisted
 
 
 def _list_parallel(
@@ -111,22 +111,22 @@ def finish_listing(  # noqa: PLR0913 - a listing and what it continues
 ) -> Inventory:
     """List the named deployments in full that have only a first page or a report's numbers.
 
-    With `is_first_page_only`, one from a report gets its first page, and is listed in full at the
-    next call. With `folders`, deployments are listed in parallel.
+    With `is_first_page_only`, one request lists a deployment from a report, and the next call lists
+    it in full. With `folders`, deployments are listed in parallel.
     """
     reported = {deployment.name for deployment in inventory.deployments if deployment.is_reported}
     first_page_names = [name for name in names if scope.is_begun and name in reported]
     rest = tuple({*names}.difference(first_page_names))
-    first_pages, holes = _list_each(bucket, scope, first_page_names, progress)
+    first_pages, unlisted = _list_each(bucket, scope, first_page_names, progress)
     if found is not None:
-        full, more_holes = list_whole(bucket, scope, replace(found, names=rest), progress)
+        full, more_unlisted = list_whole(bucket, scope, replace(found, names=rest), progress)
     else:
-        full, more_holes = _list_each(bucket, replace(scope, is_begun=False), rest, progress)
+        full, more_unlisted = _list_each(bucket, replace(scope, is_begun=False), rest, progress)
     kept = (deployment for deployment in inventory.deployments if deployment.name not in names)
     return replace(
         inventory,
         deployments=_sort_by_name((*kept, *first_pages, *full)),
-        holes=(*inventory.holes, *holes, *more_holes),
+        holes=(*inventory.holes, *unlisted, *more_unlisted),
     )
 
 
@@ -134,7 +134,7 @@ def _list_each(
     bucket: BucketReader, scope: Scope, names: Collection[str], progress: Progress
 ) -> _Described:
     deployments: list[Deployment] = []
-    holes: list[Hole] = []
+    unlisted: list[Hole] = []
     if not names:
         return (), ()
     with (
@@ -147,11 +147,11 @@ def _list_each(
                 try:
                     deployments.append(listing.result())
                 except (DeniedError, ListingError) as exc:
-                    holes.append(Hole(name=listings[listing], reason=exc.message))
+                    unlisted.append(Hole(name=listings[listing], reason=exc.message))
                 progress.advance(1)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # after an error or an interrupt
-    return _sort_by_name(deployments), tuple(sorted(holes, key=lambda hole: hole.name))
+    return _sort_by_name(deployments), tuple(sorted(unlisted, key=lambda folder: folder.name))
 
 
 def _sort_by_name(deployments: Iterable[Deployment]) -> tuple[Deployment, ...]:
@@ -166,16 +166,16 @@ def _list_one(bucket: BucketReader, name: str, scope: Scope) -> Deployment:
         return deployment
     with closing(bucket.list_pages(prefix)) as pages:
         page = next(pages)
-    begun = describe(
+    first_page = describe(
         name,
         prefix,
         _sort_by_key(bucket, prefix, page.objects),
         required_file=scope.required_file,
         is_whole=page.is_last,
     )
-    if begun.is_whole or begun.complete or not scope.required_file:
-        return begun
-    return replace(begun, complete=_has_file(bucket, f"{prefix}{scope.required_file}"))
+    if first_page.is_whole or first_page.complete or not scope.required_file:
+        return first_page
+    return replace(first_page, complete=_has_file(bucket, f"{prefix}{scope.required_file}"))
 
 
 def _has_file(bucket: BucketReader, key: str) -> bool:

@@ -21,7 +21,7 @@ from ci3.engine.inventory.folders import Folders
 from ci3.engine.inventory.key_ranges import KeyRange, RangeQueue, Span
 from ci3.engine.inventory.work_sharing import PartialListing, SpanBoundary, WorkSharing
 from ci3.engine.workers.latency_limit import LatencyLimiter
-from ci3.engine.workers.wait import TICK_SECONDS
+from ci3.engine.workers.progress import TICK_SECONDS
 from ci3.engine.workers.worker_process import OnProgress, WorkerProcess
 from ci3.errors import ListingError
 
@@ -32,7 +32,7 @@ class UnsortedListingError(ListingError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListSpans:
-    """What to list, here or as a request to a worker: `folders`, or only some spans of them.
+    """Deployments to list, here or as a request to a worker: all `folders`, or those of spans.
 
     `concurrency` is the maximum number of S3 requests in flight.
     """
@@ -230,7 +230,7 @@ class ParallelListing:
         summaries = {folder[start:-1]: content.sum_up() for folder, content in joined.items()}
         names = {folder[start:-1] for folder in self._wanted_folders()}
         doubtful = {folder[start:-1] for folder in self._queue.find_doubtful()}
-        # No deployment is listed by both processes. If one were, neither would have all of it.
+        # No deployment is listed by both processes. If it were, neither summary would be complete.
         doubtful |= self._sharing.doubtful_names | (summaries.keys() & self._sharing.summaries)
         summaries |= self._sharing.summaries
         return PartialListing(

@@ -17,12 +17,12 @@ MIN_OBJECTS_TO_SHARE: Final = 20_000
 MAX_SHARED_OBJECTS: Final = 2_000_000
 """Objects in a part: seconds of work to repeat after a failure, done before the keys expire."""
 START_CHECK_SECONDS: Final = 0.02
-"""How often it is checked whether enough is left for the worker to start."""
+"""Interval of checks that enough is left for the worker to start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanBoundary:
-    """What a listing showed at the ends of a span; see `KeyRange`."""
+    """Keys that a listing showed at the ends of a span; see `KeyRange`."""
 
     first_key: str | None
     key_beyond: str | None
@@ -90,7 +90,7 @@ class WorkSharing:
                 self._limiter.maximum = self._concurrency
 
     def close(self) -> None:
-        """Give the worker nothing more; end it if it is at work."""
+        """Share nothing more, and end the worker if it is listing."""
         with self._changed:
             self._closed.set()
             self._changed.notify_all()

@@ -96,7 +96,7 @@ class Restoration:
         def restore_all() -> None:
             contained = self._control.contain_errors(restore)
             with ThreadPoolExecutor(self._workers, "restoring") as pool:
-                list(pool.map(contained, plan.deployments, tallies))
+                list(pool.map(contained, tallies))
 
         self._control.execute("Restoring objects", plan.object_count, restore_all)
         stopped = self._control.stop_reason
@@ -135,23 +135,18 @@ class Restoration:
         return sum(rule.rule_id in rules for rule in change.before.text.rules)
 
     def _sum_up(self, target: Target, prefix: str) -> DeploymentUndo:
-        undoings = self.deletions.decide(prefix, self._list_versions(prefix), target.versioning)
-        undos = [undoing for undoing in undoings if isinstance(undoing, Undo)]
+        actions = self.deletions.decide(prefix, self._list_versions(prefix), target.versioning)
+        restorable = [action for action in actions if isinstance(action, Undo)]
         return DeploymentUndo(
             name=prefix.removeprefix(target.prefix).removesuffix("/"),
-            object_count=len(undos),
-            size_bytes=sum(undo.size_bytes for undo in undos),
-            skipped=sum_up_skips(undoing for undoing in undoings if isinstance(undoing, Skip)),
+            object_count=len(restorable),
+            size_bytes=sum(action.size_bytes for action in restorable),
+            skipped=sum_up_skips(action for action in actions if isinstance(action, Skip)),
         )
 
-    def _restore(
-        self,
-        target: Target,
-        sender: VersionSender,
-        planned: DeploymentUndo,
-        tally: RestoreTally,
-    ) -> None:
+    def _restore(self, target: Target, sender: VersionSender, tally: RestoreTally) -> None:
         """List and decide again, remove delete markers, and list the current versions."""
+        planned = tally.planned
         if not planned.object_count:
             return
         prefix = f"{target.prefix}{planned.name}/"
@@ -160,7 +155,9 @@ class Restoration:
         tally.start(self.deletions.decide(prefix, listed, target.versioning))
         markers = {identify(version): version for version in listed if version.is_marker}
         identities = [
-            (undo.key, marker) for undo in tally.undos for marker in undo.marker_version_ids
+            (action.key, marker_id)
+            for action in tally.restorable
+            for marker_id in action.marker_version_ids
         ]
         outcomes: MarkerOutcomes = {}
         for start in range(0, len(identities), DELETE_BATCH_SIZE):
@@ -177,7 +174,9 @@ class Restoration:
             outcomes |= sender.send([part])
             self._control.count(len({key for key, _ in batch}))
         if outcomes:
-            tally.enter(outcomes, self._list_current(prefix, {undo.key for undo in tally.undos}))
+            tally.enter(
+                outcomes, self._list_current(prefix, {action.key for action in tally.restorable})
+            )
 
     def _list_versions(self, prefix: str) -> Iterator[StoredVersion]:
         with closing(self.reader.list_versions(prefix)) as pages:

@@ -84,12 +84,12 @@ def source_since(target: Target, name: str, since: datetime) -> RestoreSource:
     def decide(
         prefix: str, versions: Iterable[StoredVersion], versioning: Versioning
     ) -> tuple[Undoing, ...]:
-        decided = (
+        actions = (
             undo_since(key_versions, since=since, versioning=versioning)
             for key, key_versions in _group_by_key(versions).items()
             if key.startswith(prefix)
         )
-        return tuple(undoing for undoing in decided if undoing is not None)
+        return tuple(action for action in actions if action is not None)
 
     is_versioned = target.versioning is not Versioning.DISABLED
     note = "this bucket keeps no versions: what was deleted from it is gone for good"

@@ -25,7 +25,7 @@ class RestoreTally:
     """Counts the objects of one deployment, in one thread."""
 
     planned: DeploymentUndo
-    undos: tuple[Undo, ...] = field(init=False, default=())
+    restorable: tuple[Undo, ...] = field(init=False, default=())
     problem: str = field(init=False, default="")
     _skips: list[Skip] | None = field(init=False, default=None)
     _restored: list[Undo] = field(init=False, default_factory=list)
@@ -34,26 +34,26 @@ class RestoreTally:
     def __post_init__(self) -> None:
         self._failed_count = self.planned.object_count
 
-    def start(self, undoings: Sequence[Undoing]) -> None:
+    def start(self, actions: Sequence[Undoing]) -> None:
         """Enter what was decided right before; an object without another outcome has failed."""
-        self.undos = tuple(undoing for undoing in undoings if isinstance(undoing, Undo))
-        self._skips = [undoing for undoing in undoings if isinstance(undoing, Skip)]
-        self._failed_count = len(self.undos)
+        self.restorable = tuple(action for action in actions if isinstance(action, Undo))
+        self._skips = [action for action in actions if isinstance(action, Skip)]
+        self._failed_count = len(self.restorable)
 
     def enter(self, outcomes: MarkerOutcomes, current: Mapping[str, StoredVersion]) -> None:
         """Enter each object by its current version, regardless of the marker's outcome."""
         skips = self._skips = self._skips or []
-        for undo in self.undos:
-            version = current.get(undo.key)
+        for action in self.restorable:
+            version = current.get(action.key)
             if version is None or version.is_marker:
-                self.problem = self.problem or _why_hidden(undo, outcomes)
+                self.problem = self.problem or _why_hidden(action, outcomes)
                 continue
             self._failed_count -= 1
-            if version.version_id == undo.version_id:
-                self._restored.append(undo)
+            if version.version_id == action.version_id:
+                self._restored.append(action)
             else:
                 reason = SkipReason.NEWER_VERSION
-                skips.append(Skip(key=undo.key, size_bytes=undo.size_bytes, reason=reason))
+                skips.append(Skip(key=action.key, size_bytes=action.size_bytes, reason=reason))
 
     def result(self, stopped: str) -> DeploymentRestored:
         """Return the result; if the deployment was not started, all that was planned failed."""
@@ -67,15 +67,15 @@ class RestoreTally:
         return DeploymentRestored(
             name=self.planned.name,
             counts={outcome: counts[outcome] for outcome in RestoreOutcome if counts[outcome]},
-            bytes_restored=sum(undo.size_bytes for undo in self._restored),
+            bytes_restored=sum(action.size_bytes for action in self._restored),
             problem=self.problem or (f"not restored: {stopped}" if self._failed_count else ""),
             skipped=skipped,
         )
 
 
-def _why_hidden(undo: Undo, outcomes: MarkerOutcomes) -> str:
-    for version_id in undo.marker_version_ids:
-        outcome = outcomes.get((undo.key, version_id))
+def _why_hidden(action: Undo, outcomes: MarkerOutcomes) -> str:
+    for version_id in action.marker_version_ids:
+        outcome = outcomes.get((action.key, version_id))
         if outcome is not None and outcome.outcome is not ObjectOutcome.DELETED:
             return f"a delete marker is still there: {outcome.message}"
     return ""

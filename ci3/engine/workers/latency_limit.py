@@ -1,6 +1,6 @@
 """A limit on concurrent requests from the time that a response takes to arrive and to be parsed.
 
-Only one thread parses at a time. More requests than S3 answers meanwhile would wait in line.
+Only one thread parses at a time. More responses than it can parse would only wait.
 """
 
 import time

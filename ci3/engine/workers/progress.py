@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Final, Protocol
+
+TICK_SECONDS: Final = 0.2
+"""Pause between two reports of progress while other threads work."""
 
 
 class Progress(Protocol):

@@ -2,19 +2,16 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol, TypeVar
 
-from ci3.engine.workers.progress import Progress
-from ci3.engine.workers.wait import wait_uninterrupted
+from ci3.engine.workers.progress import TICK_SECONDS, Progress
 from ci3.errors import DeniedError, ListingError, told
 
 _TIME_LIMIT = "the time that timeout allows is over. Run again: it goes on where this one stopped"
-
-_Item = TypeVar("_Item")
 
 
 class _HasProblem(Protocol):
@@ -28,7 +25,8 @@ _Tally = TypeVar("_Tally", bound=_HasProblem)
 class RunControl:
     """Executes one run; `stop_reason` is empty unless the run was stopped early.
 
-    The work runs in other threads, which call `stop`, `is_stopped` and `count`. The main thread
+    The work runs in other threads, which call `stop`, `is_stopped` and `count_done`. The main
+    thread
     waits in `execute`: it alone gets interrupts, checks the time limit and shows progress.
 
     The time limit, an interrupt, lost access, an unwritable journal and a bug each call `stop`.
@@ -68,30 +66,24 @@ class RunControl:
             self.stop(told(exc))
         with ThreadPoolExecutor(1, "run") as runner:
             running = runner.submit(work)
-            wait_uninterrupted(
-                running,
-                on_tick=self._tick,
-                on_interrupt=lambda: self.stop(told(KeyboardInterrupt())),
-            )
+            self._wait(running)
             if error := running.exception():
                 self.stop(told(error))
         self._show_progress()
         with suppress(OSError):
             self.progress.end()
 
-    def contain_errors(
-        self, work: Callable[[_Item, _Tally], None]
-    ) -> Callable[[_Item, _Tally], None]:
-        """Return `work`, but with an error entered as the problem of its deployment's tally.
+    def contain_errors(self, work: Callable[[_Tally], None]) -> Callable[[_Tally], None]:
+        """Return the work on one deployment, with an error entered as the problem of its tally.
 
-        An error other than a denied or invalid listing stops the run; after a stop, `work` is not
+        An error other than a denied or invalid listing stops the run. After a stop, `work` is not
         called.
         """
 
-        def contained(item: _Item, tally: _Tally) -> None:
+        def contained(tally: _Tally) -> None:
             try:
                 if not self.is_stopped():
-                    work(item, tally)
+                    work(tally)
             except Exception as exc:  # noqa: BLE001 - the results must be returned
                 tally.problem = tally.problem or told(exc)
                 if not isinstance(exc, DeniedError | ListingError):
@@ -99,9 +91,21 @@ class RunControl:
 
         return contained
 
-    def _tick(self) -> None:
-        self._check_time_limit()
-        self._show_progress()
+    def _wait(self, running: Future[object]) -> None:
+        """Wait until the work is done. An interrupt only stops the run.
+
+        So it cannot fall between a request and the record of its outcome. One that arrives as
+        `wait` begins does not end it, but is raised after TICK_SECONDS at the latest.
+        """
+        while True:
+            try:
+                while wait((running,), timeout=TICK_SECONDS).not_done:
+                    self._check_time_limit()
+                    self._show_progress()
+            except KeyboardInterrupt as exc:
+                self.stop(told(exc))
+            else:
+                return
 
     def _check_time_limit(self) -> None:
         if self.is_over():

@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     Pipe = Connection[Any, Any]
 
 HEARTBEAT_SECONDS: Final = 5.0
-"""How often the worker sends progress of 0 steps for each request that it works on."""
+"""Interval at which the worker sends progress of 0 steps for each request in progress."""
 SILENCE_SECONDS: Final = 60
-"""How long the parent waits for a message before it ends the worker."""
+"""Time without a message after which the parent ends the worker."""
 _CPU_MAX: Final = Path("/sys/fs/cgroup/cpu.max")
 _THREADS: Final = Path("/proc/self/task")
 _FILES: Final = Path("/proc/self/fd")

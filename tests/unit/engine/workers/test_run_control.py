@@ -15,11 +15,12 @@ def control(**values) -> RunControl:
 
 def test_nothing_begins_after_a_stop():
     run, begun = control(), []
-    work = run.contain_errors(lambda item, _account: begun.append(item))
-    work("first", SimpleNamespace(problem=""))
+    work = run.contain_errors(begun.append)
+    first, second = SimpleNamespace(problem=""), SimpleNamespace(problem="")
+    work(first)
     run.stop("lost access")
-    work("second", SimpleNamespace(problem=""))
-    assert begun == ["first"]
+    work(second)
+    assert [id(tally) for tally in begun] == [id(first)]
 
 
 @pytest.mark.parametrize(
@@ -29,12 +30,12 @@ def test_nothing_begins_after_a_stop():
 def test_error_is_the_problem_of_its_deployment_and_all_but_a_bad_listing_stop_the_run(
     error: Exception, stops: bool
 ):
-    def fail(_item: str, _account: SimpleNamespace) -> None:
+    def fail(_tally: SimpleNamespace) -> None:
         raise error
 
-    run, account = control(), SimpleNamespace(problem="")
-    run.contain_errors(fail)("old-1", account)
-    assert account.problem
+    run, tally = control(), SimpleNamespace(problem="")
+    run.contain_errors(fail)(tally)
+    assert tally.problem
     assert run.is_stopped() is stops
 
 
