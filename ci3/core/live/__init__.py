@@ -1,7 +1,7 @@
-"""Live references: which deployments must stay because something uses them.
+"""Live references and pins: which deployments must be kept because they are in use or protected.
 
-Parses `live-from` settings and pointer files, and matches names against pins. Reading the sources
-is done by `ci3.live`.
+Parses `live-from` settings and pointers, and matches names against pins. `ci3.live` reads the
+sources.
 May import: `ci3.core.model` and the layers below.
 Start reading: `sources` (what a setting names), `pins` (what forbids deletion).
 """

@@ -1,4 +1,4 @@
-"""Commits that deployments are named after: what of a name may be one, and what is told of it."""
+"""Commits that deployments are named after."""
 
 import re
 from collections.abc import Iterable
@@ -7,13 +7,13 @@ from datetime import datetime
 
 from ci3.constants import COMMIT_PREFIX_LENGTH
 
-_PART_BORDER = re.compile(r"[^0-9a-z]+")
-_DIGITS = re.compile(rf"[0-9a-f]{{{COMMIT_PREFIX_LENGTH},64}}")
+_SEPARATOR = re.compile(r"[^0-9a-z]+")
+_COMMIT_DIGITS = re.compile(rf"[0-9a-f]{{{COMMIT_PREFIX_LENGTH},64}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One commit of the repository; all but its whole hash may be written by anybody."""
+    """A commit of the repository; only its hash is trusted, anybody may have chosen the rest."""
 
     sha: str
     subject: str
@@ -21,27 +21,35 @@ class Commit:
     authored_at: datetime | None
 
     def is_meant_by(self, digits: str) -> bool:
-        """Say whether it is the commit whose hash begins with these digits."""
+        """Return True if the commit's hash starts with these digits; False for no digits."""
         return bool(digits) and self.sha.startswith(digits)
 
 
 def commit_digits(name: str) -> str:
-    """Find the part of a deployment's name that may be a commit's hash, or its beginning.
+    """Return the part of a deployment's name that may be a full or abbreviated commit hash, or "".
 
-    Of several parts that with a letter comes first, then the longest: a date is of digits too.
+    Parts with a letter are preferred, then longer ones: a date consists of hex digits too.
+
+        web-f1c0ffee        f1c0ffee
+        20261123-f1c0ffe    f1c0ffe
+        20261123-1234567    20261123
+        release-2.4         (none)
     """
-    parts = [part for part in _PART_BORDER.split(name.lower()) if _DIGITS.fullmatch(part)]
+    parts = [part for part in _SEPARATOR.split(name.lower()) if _COMMIT_DIGITS.fullmatch(part)]
     return max(parts, key=lambda part: (not part.isdecimal(), len(part)), default="")
 
 
-def most_telling(kept: Iterable[str], doomed: Iterable[str]) -> tuple[str, ...]:
-    """Order names by how much a reader wants to know of them: one that stays, one that goes."""
-    left = [iter(kept), iter(doomed)]
+def most_telling(kept: Iterable[str], to_delete: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in turn: one that is kept, one to delete, and so on, without duplicates.
+
+    Commits are looked up in this order up to a limit, so that both kinds get some.
+    """
+    iterators = [iter(kept), iter(to_delete)]
     names: dict[str, None] = {}
-    while left:
-        for one in tuple(left):
-            if (name := next(one, None)) is None:
-                left.remove(one)
+    while iterators:
+        for iterator in tuple(iterators):
+            if (name := next(iterator, None)) is None:
+                iterators.remove(iterator)
             else:
                 names[name] = None
     return tuple(names)

@@ -1,4 +1,4 @@
-"""What forbids a deletion: protected names and commits that are in use."""
+"""Pins: protected names, current commits and live references, which forbid deletion."""
 
 import re
 from collections.abc import Iterable
@@ -9,17 +9,19 @@ from ci3.constants import COMMIT_PREFIX_LENGTH
 from ci3.core.live.sources import LiveKind, LiveSource, Reading, folder_under
 from ci3.core.model.decision import Reason, ReasonCode
 
-_GLOB_CHARACTERS = re.compile(r"[*?\[]")
-_HEX = re.compile(r"[0-9a-f]+")
-_PART_BORDER = re.compile(r"[^0-9a-z]+")
+_GLOB_CHARACTER = re.compile(r"[*?\[]")
+_HEX_DIGITS = re.compile(r"[0-9a-f]+")
+_SEPARATOR = re.compile(r"[^0-9a-z]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """One thing that keeps every deployment whose name it matches.
+    """A pattern that forbids deleting each deployment whose name it matches.
 
-    A `protected` pin matches by glob or by exact name, a `current-commit` pin by commit, a `live`
-    pin by exact name or by commit; its `evidence` says where that was read.
+    code              matches by
+    protected         glob or exact name
+    current-commit    commit
+    live              exact name or commit; `evidence` is where it was read
     """
 
     code: ReasonCode
@@ -28,20 +30,20 @@ class Pin:
 
     @property
     def is_glob(self) -> bool:
-        """Whether the pattern may stand for several names."""
-        return self.code is ReasonCode.PROTECTED and bool(_GLOB_CHARACTERS.search(self.pattern))
+        """True if the pattern can match several names."""
+        return self.code is ReasonCode.PROTECTED and bool(_GLOB_CHARACTER.search(self.pattern))
 
     def holds(self, name: str) -> bool:
-        """Say whether this pin forbids deleting the deployment of that name."""
+        """Return True if the pin forbids deleting the deployment with that name."""
         if self.code is ReasonCode.CURRENT_COMMIT:
-            return is_commit(name, self.pattern)
+            return matches_commit(name, self.pattern)
         if self.code is ReasonCode.LIVE:
-            return name == self.pattern or is_commit(name, self.pattern)
+            return name == self.pattern or matches_commit(name, self.pattern)
         return name == self.pattern or fnmatchcase(name, self.pattern)
 
     @property
-    def miss(self) -> str:
-        """Say of a deployment that this pin does not hold it."""
+    def mismatch_message(self) -> str:
+        """The message for a deployment that the pin does not match."""
         match self.code:
             case ReasonCode.CURRENT_COMMIT:
                 return f"not commit {self.pattern[:12]} of this run"
@@ -51,7 +53,7 @@ class Pin:
                 return f"does not match {self.pattern}"
 
     def reason(self) -> Reason:
-        """Give the reason that it adds to a decision."""
+        """Return the reason that the pin adds to a decision."""
         if self.code is ReasonCode.CURRENT_COMMIT:
             return Reason(code=self.code, message=f"commit {self.pattern[:12]} of this run")
         if self.code is ReasonCode.LIVE:
@@ -60,26 +62,26 @@ class Pin:
 
 
 def protect(patterns: Iterable[str]) -> tuple[Pin, ...]:
-    """Make pins of the names and globs that a user protects."""
+    """Return a pin for each name or glob of the `protect` setting."""
     return tuple(Pin(code=ReasonCode.PROTECTED, pattern=pattern) for pattern in patterns)
 
 
 def pin_commits(commits: Iterable[str]) -> tuple[Pin, ...]:
-    """Make pins of commits that are in use."""
+    """Return a pin for each commit that the run is about."""
     return tuple(Pin(code=ReasonCode.CURRENT_COMMIT, pattern=commit) for commit in commits)
 
 
 def pin_live(readings: Iterable[Reading]) -> tuple[Pin, ...]:
-    """Make pins of everything that a live source names."""
+    """Return a pin for each live reference of the readings."""
     return tuple(
-        Pin(code=ReasonCode.LIVE, pattern=one.name, evidence=one.evidence)
+        Pin(code=ReasonCode.LIVE, pattern=reference.name, evidence=reference.evidence)
         for reading in readings
-        for one in reading.sightings
+        for reference in reading.sightings
     )
 
 
 def pin_pointers(sources: Iterable[LiveSource], prefix: str) -> tuple[Pin, ...]:
-    """Make pins of the folders that hold the pointer objects themselves."""
+    """Return a pin for each folder under the prefix that holds a pointer object (`object:`)."""
     return tuple(
         Pin(
             code=ReasonCode.LIVE,
@@ -93,21 +95,21 @@ def pin_pointers(sources: Iterable[LiveSource], prefix: str) -> tuple[Pin, ...]:
     )
 
 
-def is_commit(name: str, commit: str) -> bool:
-    """Say whether a deployment's name stands for a commit.
+def matches_commit(name: str, commit: str) -> bool:
+    """Return True if a deployment's name refers to a commit, in any case.
 
-    It does when the name, or one of its parts (split at what is neither letter nor digit), and the
-    commit begin alike: one is a prefix of the other, with at least 7 hex digits.
+    It does if the name or one of its parts, and the commit, are prefixes of each other, and the
+    shorter one has at least 7 hex digits. Every character except a-z and 0-9 separates parts.
     """
     lowered = name.lower()
-    candidates = {lowered, *_PART_BORDER.split(lowered)}
-    return any(_begin_alike(candidate, commit.lower()) for candidate in candidates)
+    candidates = {lowered, *_SEPARATOR.split(lowered)}
+    return any(_shares_hex_prefix(candidate, commit.lower()) for candidate in candidates)
 
 
-def _begin_alike(one: str, other: str) -> bool:
-    shorter, longer = sorted((one, other), key=len)
+def _shares_hex_prefix(left: str, right: str) -> bool:
+    shorter, longer = sorted((left, right), key=len)
     return (
         len(shorter) >= COMMIT_PREFIX_LENGTH
-        and _HEX.fullmatch(shorter) is not None
+        and _HEX_DIGITS.fullmatch(shorter) is not None
         and longer.startswith(shorter)
     )

@@ -1,4 +1,4 @@
-"""Live sources: what says which deployment is live, and what came of reading each."""
+"""Live sources (`live-from` settings), and the live references read from them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from ci3.errors import nearest
 
 
 class LiveKind(StrEnum):
-    """Where "live" can be read."""
+    """Kind of a live source."""
 
     GITHUB_DEPLOYMENTS = "github-deployments"
     OPEN_PULL_REQUESTS = "open-pull-requests"
@@ -20,12 +20,12 @@ class LiveKind(StrEnum):
 
     @property
     def is_on_github(self) -> bool:
-        """Whether GitHub is asked, about the repository of the run."""
+        """True if the source is GitHub's API, for the repository of the run."""
         return self in (self.GITHUB_DEPLOYMENTS, self.OPEN_PULL_REQUESTS, self.BRANCHES)
 
     @property
     def must_be_found(self) -> bool:
-        """Whether it must name a folder that is there; a branch may never have been deployed."""
+        """True if a folder must exist for it; a branch may never have been deployed."""
         return self not in (self.OPEN_PULL_REQUESTS, self.BRANCHES)
 
 
@@ -35,11 +35,10 @@ _WITHOUT_ARGUMENT = (LiveKind.OPEN_PULL_REQUESTS, LiveKind.BRANCHES, LiveKind.CL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveSource:
-    """One live source as a setting names it.
+    """One live source of a `live-from` setting.
 
-    `argument` is an environment, a parameter, a key or an address; `field` names where in a JSON
-    text the deployment stands, with dots between the levels, or is empty for a text that is only
-    that.
+    `argument` is an environment, parameter, object key or URL. `field` is the path of the name in
+    a JSON document, with dots between the levels; it is empty if the text is only the name.
     """
 
     kind: LiveKind
@@ -48,45 +47,45 @@ class LiveSource:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `cloudfront`, `ssm:/parameter`, `object:version.json#commit` and so on.
+        """Parse `cloudfront`, `ssm:/parameter`, `object:version.json#commit` and so on.
 
-        Raises ValueError with words that follow the text.
+        Raises ValueError. Its message is a predicate that follows the text.
         """
-        name, colon, rest = text.partition(":")
+        kind_name, colon, rest = text.partition(":")
         try:
-            kind = LiveKind(name)
+            kind = LiveKind(kind_name)
         except ValueError as exc:
             known = ", ".join(LiveKind)
             raise ValueError(
-                f"is no live source; there are {known}.{nearest(name, LiveKind)}"
+                f"is no live source; there are {known}.{nearest(kind_name, LiveKind)}"
             ) from exc
         if kind in _WITHOUT_ARGUMENT and colon:
-            raise ValueError(f"has something after {name}, which takes nothing")
+            raise ValueError(f"has something after {kind_name}, which takes nothing")
         if kind in _WITH_ARGUMENT and not rest:
-            raise ValueError(f"lacks what to read: {_example(kind)}")
+            raise ValueError(f"lacks what to read: {_example_setting(kind)}")
         if colon and not rest:
             raise ValueError("ends with a colon")
         argument, sharp, field = rest, "", ""
         if kind in _WITH_ARGUMENT:
             argument, sharp, field = rest.partition("#")
         if not argument and rest:
-            raise ValueError(f"lacks what to read: {_example(kind)}")
+            raise ValueError(f"lacks what to read: {_example_setting(kind)}")
         if sharp and not field:
             raise ValueError("ends with #; name a key of the JSON text after it, such as #commit")
         if kind is LiveKind.URL and not argument.startswith(("https://", "http://")):
-            raise ValueError(f"is no address to read from: {_example(kind)}")
+            raise ValueError(f"is no address to read from: {_example_setting(kind)}")
         return cls(kind=kind, argument=argument, field=field)
 
     def __str__(self) -> str:
-        """Write it as a setting does, but for an address's query: that may hold a secret."""
-        shown = self.argument
-        if self.kind is LiveKind.URL and "?" in shown:
-            shown = f"{shown.partition('?')[0]}?…"
-        argument = f":{shown}" if shown else ""
-        return f"{self.kind}{argument}{f'#{self.field}' if self.field else ''}"
+        """Return the setting's text, without a URL's query, which may hold a secret."""
+        argument = self.argument
+        if self.kind is LiveKind.URL and "?" in argument:
+            argument = f"{argument.partition('?')[0]}?…"
+        suffix = f"#{self.field}" if self.field else ""
+        return f"{self.kind}:{argument}{suffix}" if argument else f"{self.kind}{suffix}"
 
 
-def _example(kind: LiveKind) -> str:
+def _example_setting(kind: LiveKind) -> str:
     return {
         LiveKind.SSM: "ssm:/my-site/live",
         LiveKind.OBJECT: "object:version.json#commit",
@@ -96,11 +95,12 @@ def _example(kind: LiveKind) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """One thing that a source says is live: a folder's name or a commit, and where that is said.
+    """One thing that a source names as live: a folder's name or a commit, with its evidence.
 
-    `evidence` is a sentence's end, such as `CloudFront E2ABC serves /ab12cd3 for www.example.org`.
-    Where it quotes a text that anybody may have written, `place` names that text's place, to be
-    told alone where nothing of that name is there. What is only on its way need not be found.
+    `evidence` is a sentence without its full stop, such as `CloudFront E2ABC serves /ab12cd3 for
+    www.example.org`. If it quotes untrusted text, which may be a secret, `location` is where that
+    text was read: only the location is reported if no such deployment exists. `is_required` is
+    False for a deployment that is still in progress.
     """
 
     name: str
@@ -110,13 +110,13 @@ class Sighting:
 
     @property
     def told_when_missing(self) -> str:
-        """Say what named it; of a text that may be a secret only where it stands."""
+        """The message if no such deployment exists; never quotes text that may be a secret."""
         return f"{self.place} names something that is not there" if self.place else self.evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What came of reading one source: sightings, or a problem in words."""
+    """Result of reading one source: its references, or a message about the problem."""
 
     source: LiveSource
     sightings: tuple[Sighting, ...] = ()
@@ -124,10 +124,10 @@ class Reading:
 
 
 def folder_under(path: str, prefix: str) -> str:
-    """Name the folder directly under a prefix that a path leads into, or nothing.
+    """Return the folder directly under a prefix that a path is in, or "" if it is elsewhere.
 
-    `path` is a key or the beginning of one, with or without a slash before it; `prefix` is empty
-    or ends with a slash.
+    `path` is a key or its beginning, with or without a leading slash. `prefix` is empty or ends
+    with a slash. `/site/v1/index.html` with `site/` returns `v1`.
     """
     relative = path.lstrip("/")
     if not relative.startswith(prefix):
@@ -135,10 +135,10 @@ def folder_under(path: str, prefix: str) -> str:
     return relative.removeprefix(prefix).partition("/")[0]
 
 
-def pointed_name(text: str, bucket: str, prefix: str) -> str:
-    """Name the deployment that a pointer's text means, or nothing.
+def extract_name(text: str, bucket: str, prefix: str) -> str:
+    """Return the deployment that a pointer's text names, or "" if it is elsewhere.
 
-    The text is a folder's name, a commit, a path in the bucket or an `s3://` address of it.
+    The text is a folder's name, a commit, a path in the bucket or its `s3://` URL.
     """
     path = text.strip()
     if path.startswith("s3://"):
@@ -146,5 +146,5 @@ def pointed_name(text: str, bucket: str, prefix: str) -> str:
             return ""
         path = path.removeprefix(f"s3://{bucket}")
         return folder_under(path, prefix)
-    bare = path.strip("/")
-    return folder_under(bare, prefix) if "/" in bare else bare
+    stripped = path.strip("/")
+    return folder_under(stripped, prefix) if "/" in stripped else stripped

@@ -1,6 +1,6 @@
-"""The retention policy: which deployments are kept by which rule, and in which order they are.
+"""Retention policy: which rules keep a deployment, and in which order deployments are ranked.
 
 May import: `ci3.core.inventory`, `ci3.core.live` and the packages below them.
-Start reading: `decide` (the decision), `age_order` (what is older than what), `evidence` (nothing
-is deleted on what was not listed in full).
+Start reading: `decide` (the decision), `age_order` (which deployments are newer than another),
+`evidence` (which deployments must be listed in full before anything is deleted).
 """

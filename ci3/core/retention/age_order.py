@@ -1,4 +1,20 @@
-"""Which deployments came after which: an order that takes nothing for older that may not be."""
+"""Age order of deployments. Overlapping uploads have no order: neither supersedes the other.
+
+Worked example, with `age-from: span` and each deployment's oldest and newest object in days:
+
+    a  day 1 to 2
+    b  day 4 to 6
+    c  day 5 to 8    overlaps b
+    d  day 7 to 9    overlaps c
+
+    deployment   known to be newer    successor               overlapping
+    d            none                 none                    none
+    c            none                 none                    d
+    b            d                    d                       c
+    a            b, c, d              b (completed first)     none
+
+A deployment is known to be newer only if it starts after the other one ends.
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -11,7 +27,7 @@ from ci3.core.model.deployment import Deployment
 
 
 class AgeFrom(StrEnum):
-    """Which of a deployment's times tell whether it is older than another."""
+    """Setting `age-from`: which of a deployment's times define its age."""
 
     SPAN = "span"
     OLDEST = "oldest"
@@ -20,26 +36,26 @@ class AgeFrom(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dated:
-    """A deployment that has objects, and the time from `start` to `end` that stands for its age."""
+class DatedDeployment:
+    """A deployment that has objects, with the time span (`start` to `end`) used as its age."""
 
     deployment: Deployment
     start: datetime
     end: datetime
-    done_at: datetime
+    completed_at: datetime
     """When its newest object was modified."""
 
     @property
-    def place(self) -> tuple[float, float, str]:
-        """What orders it among others, newest first."""
+    def sort_key(self) -> tuple[float, float, str]:
+        """Key that sorts deployments newest first, with ties by name."""
         return -self.end.timestamp(), -self.start.timestamp(), self.deployment.name
 
 
-def date(deployment: Deployment, age_from: AgeFrom) -> Dated | None:
-    """Give a deployment's age, or None where it has no objects.
+def date_deployment(deployment: Deployment, age_from: AgeFrom) -> DatedDeployment | None:
+    """Return a deployment with its age, or None if it has no objects.
 
-    `first-object` ends with the newest object where all of them are known, so that one that was
-    changed after its first object is not taken for older than it is.
+    With `first-object`, the span ends with the newest object if all objects are listed. A
+    deployment that was changed after its first object is then not ranked as older than it is.
     """
     oldest_at, newest_at = deployment.oldest_at, deployment.newest_at
     if oldest_at is None or newest_at is None:
@@ -51,48 +67,55 @@ def date(deployment: Deployment, age_from: AgeFrom) -> Dated | None:
         AgeFrom.NEWEST: (newest_at, newest_at),
         AgeFrom.FIRST_OBJECT: (first_at, newest_at if deployment.is_whole else first_at),
     }[age_from]
-    return Dated(deployment=deployment, start=start, end=end, done_at=newest_at)
+    return DatedDeployment(deployment=deployment, start=start, end=end, completed_at=newest_at)
 
 
 def newest_first(deployments: Iterable[Deployment]) -> tuple[Deployment, ...]:
-    """Order deployments as every listing of them stands: without objects last."""
-    return tuple(sorted(deployments, key=_order))
+    """Return deployments in display order: newest first, those without objects last."""
+    return tuple(sorted(deployments, key=_display_key))
 
 
-def _order(deployment: Deployment) -> tuple[bool, float, float, str]:
-    dated = date(deployment, AgeFrom.SPAN)
-    return (True, 0, 0, deployment.name) if dated is None else (False, *dated.place)
+def _display_key(deployment: Deployment) -> tuple[bool, float, float, str]:
+    dated = date_deployment(deployment, AgeFrom.SPAN)
+    return (True, 0, 0, deployment.name) if dated is None else (False, *dated.sort_key)
 
 
-class Succession:
-    """The complete deployments of a group, and which of them are known to be newer than one."""
+class AgeOrder:
+    """The complete deployments of a group, searchable for those known to be newer than another."""
 
-    def __init__(self, complete: Iterable[Dated]) -> None:
-        self.newest_first: Sequence[Dated] = sorted(complete, key=lambda one: one.place)
-        self.places = {one.deployment.name: place for place, one in enumerate(self.newest_first)}
-        by_start = sorted(self.newest_first, key=lambda one: one.start)
-        self._starts = [one.start for one in by_start]
-        self._followers = list(accumulate(reversed(by_start), _earlier_done))[::-1]
-        self.last_done_at = max((one.done_at for one in self.newest_first), default=None)
+    def __init__(self, complete: Iterable[DatedDeployment]) -> None:
+        self.deployments: Sequence[DatedDeployment] = sorted(
+            complete, key=lambda dated: dated.sort_key
+        )
+        self.positions = {
+            dated.deployment.name: position for position, dated in enumerate(self.deployments)
+        }
+        by_start = sorted(self.deployments, key=lambda dated: dated.start)
+        self._starts = [dated.start for dated in by_start]
+        # At each index of `_starts`: the first completed deployment from that index on.
+        self._successors = list(accumulate(reversed(by_start), _first_completed))[::-1]
+        self.last_completed_at = max(
+            (dated.completed_at for dated in self.deployments), default=None
+        )
 
-    def newer_count(self, one: Dated) -> int:
-        """How many are known to be newer: they start after all of this one."""
-        return len(self._starts) - bisect_right(self._starts, one.end)
+    def count_newer(self, dated: DatedDeployment) -> int:
+        """Count the deployments known to be newer: those that start after this one ends."""
+        return len(self._starts) - bisect_right(self._starts, dated.end)
 
-    def follower(self, one: Dated) -> Dated | None:
-        """The first one, by the time it was done, that is known to be newer."""
-        first = bisect_right(self._starts, one.end)
-        return self._followers[first] if first < len(self._followers) else None
+    def find_successor(self, dated: DatedDeployment) -> DatedDeployment | None:
+        """Return the deployment that was completed first of those known to be newer, if any."""
+        index = bisect_right(self._starts, dated.end)
+        return self._successors[index] if index < len(self._successors) else None
 
-    def overlapping(self, one: Dated) -> Dated | None:
-        """One that stands before this one in the order without being known to be newer."""
-        for other in self.newest_first:
-            if other.place >= one.place:
+    def find_overlapping(self, dated: DatedDeployment) -> DatedDeployment | None:
+        """Return the first deployment sorted before this one but not known to be newer, if any."""
+        for candidate in self.deployments:
+            if candidate.sort_key >= dated.sort_key:
                 return None
-            if other.start <= one.end:
-                return other
+            if candidate.start <= dated.end:
+                return candidate
         return None
 
 
-def _earlier_done(one: Dated, other: Dated) -> Dated:
-    return min(one, other, key=lambda dated: (dated.done_at, dated.deployment.name))
+def _first_completed(left: DatedDeployment, right: DatedDeployment) -> DatedDeployment:
+    return min(left, right, key=lambda dated: (dated.completed_at, dated.deployment.name))

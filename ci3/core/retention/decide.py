@@ -1,4 +1,4 @@
-"""The decision: which deployments stay and which go; keep rules are a union, doubt keeps."""
+"""Retention decision: keep a deployment if any rule or pin matches, or if its age is uncertain."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,13 +9,19 @@ from ci3.core.formatting import ago, counted, moment
 from ci3.core.live.pins import Pin
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
-from ci3.core.retention.age_order import AgeFrom, Dated, Succession, date, newest_first
+from ci3.core.retention.age_order import (
+    AgeFrom,
+    AgeOrder,
+    DatedDeployment,
+    date_deployment,
+    newest_first,
+)
 from ci3.core.units import Duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:
-    """The rules that keep deployments; a count of 0 and None are rules that keep nothing."""
+    """The keep rules of a target; a rule with a count of 0 or with None keeps nothing."""
 
     keep_count: int
     keep_within: Duration | None = None
@@ -27,78 +33,79 @@ class RetentionPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One rule or pin, held against one deployment: whether it keeps it, and the words for that.
+class RuleCheck:
+    """Result of one rule or pin for one deployment; a match keeps the deployment.
 
-    The words are made when they are asked for: of a large bucket most are not.
+    The message is formatted on access: in a large bucket, most messages are never shown.
     """
 
     code: ReasonCode
     is_matched: bool
-    tell: Callable[[], str]
+    format_message: Callable[[], str]
 
     @property
     def message(self) -> str:
-        """Say why it keeps the deployment, or why not."""
-        return self.tell()
+        """Why the rule keeps the deployment, or why it does not."""
+        return self.format_message()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """Everything that speaks for keeping one deployment, and everything that does not.
+    """One deployment with the result of every rule and pin.
 
-    `follower` is the complete deployment that superseded it; `newer_count` says how many complete
-    ones are known to be newer, `needed_count` how many there must be before it may go.
+    `successor` is the complete deployment that superseded it. `newer_count` is the number of
+    complete deployments known to be newer, `required_count` the number that must be newer before
+    this one may be deleted.
     """
 
     deployment: Deployment
     group: str
-    checks: tuple[Check, ...]
-    follower: Dated | None
+    checks: tuple[RuleCheck, ...]
+    successor: DatedDeployment | None
     newer_count: int
-    needed_count: int
+    required_count: int
     now: datetime
 
     @property
-    def matched(self) -> tuple[Check, ...]:
-        """The checks that keep it."""
+    def keeping_checks(self) -> tuple[RuleCheck, ...]:
+        """The checks that keep the deployment."""
         return tuple(check for check in self.checks if check.is_matched)
 
     @property
     def is_delete(self) -> bool:
-        """Whether nothing keeps it, and something is known to have followed it."""
-        return self.follower is not None and not any(check.is_matched for check in self.checks)
+        """True if no check keeps the deployment and it is known to be superseded."""
+        return self.successor is not None and not any(check.is_matched for check in self.checks)
 
     @property
     def is_keep(self) -> bool:
-        """Whether it stays."""
+        """True if the deployment is not deleted."""
         return not self.is_delete
 
     @property
     def decision(self) -> Decision:
-        """Keep it for every reason there is, or without one delete it."""
+        """The decision: keep with the reason of every matching check, or delete."""
         action = Action.KEEP
-        reasons = tuple(Reason(code=one.code, message=one.message) for one in self.matched)
-        if self.is_delete and self.follower is not None:
+        reasons = tuple(
+            Reason(code=check.code, message=check.message) for check in self.keeping_checks
+        )
+        if self.is_delete and self.successor is not None:
             action = Action.DELETE
-            reasons = (_superseded(self.newer_count, self.follower, self.now),)
+            reasons = (_superseded(self.newer_count, self.successor, self.now),)
         return Decision(
             deployment=self.deployment, group=self.group, action=action, reasons=reasons
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Rules:
-    """Everything in force that can keep a deployment, and the clock."""
-
+class _EvaluationContext:
     policy: RetentionPolicy
     minimum_keep_count: int
     pins: Sequence[Pin]
     now: datetime
 
     @property
-    def needed_count(self) -> int:
-        """How many complete ones must be known to be newer before one may go."""
+    def required_count(self) -> int:
+        """How many complete deployments must be known to be newer before one may be deleted."""
         return max(self.policy.keep_count, self.minimum_keep_count)
 
 
@@ -107,29 +114,33 @@ _Period = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Group:
-    """One group's complete deployments in their order, and those that stand for a period."""
+    """One group's complete deployments, and the periods of each calendar rule."""
 
     name: str
-    complete: Succession
+    complete: AgeOrder
     periods: Mapping[ReasonCode, "_Periods"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Periods:
-    """The last days, weeks or months that have a deployment, each with when its newest was done."""
+    """The last `count` days, weeks or months that have a complete deployment.
 
-    form: str
+    `newest` maps each to the time when its newest deployment was completed. `label_format` is a
+    strftime format.
+    """
+
+    label_format: str
     count: int
     newest: Mapping[_Period, datetime]
 
 
-_FORMS = {
+_LABEL_FORMATS = {
     ReasonCode.KEEP_DAILY: "%Y-%m-%d",
     ReasonCode.KEEP_WEEKLY: "%G-W%V",
     ReasonCode.KEEP_MONTHLY: "%Y-%m",
 }
-_NOTHING = "nothing was found in it"
-_UPLOADING = "incomplete and newer than every complete one: it may still be uploading"
+_NO_OBJECTS_MESSAGE = "nothing was found in it"
+_IN_PROGRESS_MESSAGE = "incomplete and newer than every complete one: it may still be uploading"
 
 
 def decide(
@@ -139,13 +150,13 @@ def decide(
     now: datetime,
     minimum_keep_count: int,
 ) -> tuple[Decision, ...]:
-    """Decide about every deployment of an inventory; newest first, without objects last.
+    """Return a decision for every deployment, newest first, those without objects last.
 
-    Independent of the inventory's order. Raises ValueError for a minimum below 1, because then a
-    group could lose its last deployment.
+    The result does not depend on the inventory's order. Raises ValueError if `minimum_keep_count`
+    is below 1, because a group could then lose its last deployment.
     """
-    judged = judge(inventory, policy, pins, now, minimum_keep_count)
-    return tuple(judgement.decision for judgement in judged)
+    evaluations = judge(inventory, policy, pins, now, minimum_keep_count)
+    return tuple(evaluation.decision for evaluation in evaluations)
 
 
 def judge(
@@ -155,63 +166,75 @@ def judge(
     now: datetime,
     minimum_keep_count: int,
 ) -> tuple[Judgement, ...]:
-    """Hold every rule and pin against every deployment; see `decide`."""
+    """Check every deployment against every rule and pin; order and errors as for `decide`."""
     if minimum_keep_count < 1:
         raise ValueError(f"minimum_keep_count must be at least 1, not {minimum_keep_count}")
-    rules = _Rules(policy=policy, minimum_keep_count=minimum_keep_count, pins=pins, now=now)
+    context = _EvaluationContext(
+        policy=policy, minimum_keep_count=minimum_keep_count, pins=pins, now=now
+    )
     ordered = newest_first(inventory.deployments)
-    members: dict[tuple[str, ...], list[Deployment]] = {}
+    groups: dict[tuple[str, ...], list[Deployment]] = {}
     for deployment in ordered:
-        members.setdefault(_group_key(deployment.name, policy.group_by), []).append(deployment)
-    judged = {
-        judgement.deployment.prefix: judgement
-        for key, deployments in members.items()
-        for judgement in _judge_group("/".join(key[1:]), deployments, rules)
+        groups.setdefault(_group_key(deployment.name, policy.group_by), []).append(deployment)
+    evaluations = {
+        evaluation.deployment.prefix: evaluation
+        for key, deployments in groups.items()
+        for evaluation in _evaluate_group("/".join(key[1:]), deployments, context)
     }
-    return tuple(judged[deployment.prefix] for deployment in ordered)
+    return tuple(evaluations[deployment.prefix] for deployment in ordered)
 
 
 def _group_key(name: str, group_by: re.Pattern[str] | None) -> tuple[str, ...]:
-    """Tell groups apart: what does not match is alone, even where a group is called like it."""
+    """Return a key per group. A name that does not match is a group of its own.
+
+    The first item keeps such a group apart from a group that happens to have the same name.
+    """
     if group_by is None:
         return ("grouped", "")
-    found = group_by.fullmatch(name)
-    return (
-        ("alone", name) if found is None else ("grouped", *(part or "" for part in found.groups()))
-    )
+    match = group_by.fullmatch(name)
+    if match is None:
+        return ("alone", name)
+    return ("grouped", *(part or "" for part in match.groups()))
 
 
-def _judge_group(
-    name: str, deployments: Sequence[Deployment], rules: _Rules
+def _evaluate_group(
+    name: str, deployments: Sequence[Deployment], context: _EvaluationContext
 ) -> Iterable[Judgement]:
-    dated = {one.name: date(one, rules.policy.age_from) for one in deployments}
-    complete = [one for one in dated.values() if one is not None and one.deployment.complete]
+    policy = context.policy
+    dated_by_name = {
+        deployment.name: date_deployment(deployment, policy.age_from) for deployment in deployments
+    }
+    complete = [
+        dated for dated in dated_by_name.values() if dated is not None and dated.deployment.complete
+    ]
     counts = {
-        ReasonCode.KEEP_DAILY: rules.policy.keep_daily,
-        ReasonCode.KEEP_WEEKLY: rules.policy.keep_weekly,
-        ReasonCode.KEEP_MONTHLY: rules.policy.keep_monthly,
+        ReasonCode.KEEP_DAILY: policy.keep_daily,
+        ReasonCode.KEEP_WEEKLY: policy.keep_weekly,
+        ReasonCode.KEEP_MONTHLY: policy.keep_monthly,
     }
     group = _Group(
         name=name,
-        complete=Succession(complete),
+        complete=AgeOrder(complete),
         periods={
             code: _last_periods(code, count, complete) for code, count in counts.items() if count
         },
     )
     for deployment in deployments:
-        yield _judge(deployment, dated[deployment.name], group, rules)
+        yield _evaluate(deployment, dated_by_name[deployment.name], group, context)
 
 
-def _last_periods(code: ReasonCode, count: int, complete: Iterable[Dated]) -> _Periods:
+def _last_periods(code: ReasonCode, count: int, complete: Iterable[DatedDeployment]) -> _Periods:
     newest: dict[_Period, datetime] = {}
-    for one in sorted(complete, key=lambda dated: dated.done_at):
-        newest[_period(code, one.done_at)] = one.done_at
-    return _Periods(form=_FORMS[code], count=count, newest=dict(list(newest.items())[-count:]))
+    for completed_at in sorted(dated.completed_at for dated in complete):
+        newest[_period(code, completed_at)] = completed_at
+    return _Periods(
+        label_format=_LABEL_FORMATS[code], count=count, newest=dict(list(newest.items())[-count:])
+    )
 
 
-def _period(code: ReasonCode, when: datetime) -> _Period:
-    """Name the day, week or month, in UTC, that a time falls into."""
-    day = when.astimezone(UTC)
+def _period(code: ReasonCode, time: datetime) -> _Period:
+    """Return the UTC day, ISO week or month that contains a time."""
+    day = time.astimezone(UTC)
     if code is ReasonCode.KEEP_WEEKLY:
         return day.isocalendar()[:2]
     return (
@@ -219,118 +242,137 @@ def _period(code: ReasonCode, when: datetime) -> _Period:
     )
 
 
-def _judge(deployment: Deployment, one: Dated | None, group: _Group, rules: _Rules) -> Judgement:
-    checks = [_check_pin(pin, deployment.name) for pin in rules.pins]
-    if one is None:
-        checks.append(Check(code=ReasonCode.NO_OBJECTS, is_matched=True, tell=lambda: _NOTHING))
-    elif not deployment.complete and _is_newer_than_all(one, group.complete):
-        checks.append(Check(code=ReasonCode.IN_PROGRESS, is_matched=True, tell=lambda: _UPLOADING))
+def _evaluate(
+    deployment: Deployment,
+    dated: DatedDeployment | None,
+    group: _Group,
+    context: _EvaluationContext,
+) -> Judgement:
+    checks = [_check_pin(pin, deployment.name) for pin in context.pins]
+    complete, keep_within = group.complete, context.policy.keep_within
+    if dated is None:
+        checks.append(_always_kept(ReasonCode.NO_OBJECTS, _NO_OBJECTS_MESSAGE))
+    elif not deployment.complete and _is_newer_than_all(dated, complete):
+        checks.append(_always_kept(ReasonCode.IN_PROGRESS, _IN_PROGRESS_MESSAGE))
     else:
-        checks.append(_check_count(one, group.complete, rules))
-        if rules.policy.keep_within is not None:
-            checks.append(_check_within(one, group.complete, rules.policy.keep_within, rules.now))
-        checks += [_check_period(one, code, periods) for code, periods in group.periods.items()]
+        checks.append(_check_count(dated, complete, context))
+        if keep_within is not None:
+            checks.append(_check_within(dated, complete, keep_within, context.now))
+        checks += [_check_period(dated, code, periods) for code, periods in group.periods.items()]
     return Judgement(
         deployment=deployment,
         group=group.name,
         checks=tuple(checks),
-        follower=one and group.complete.follower(one),
-        newer_count=group.complete.newer_count(one) if one else 0,
-        needed_count=rules.needed_count,
-        now=rules.now,
+        successor=dated and complete.find_successor(dated),
+        newer_count=complete.count_newer(dated) if dated else 0,
+        required_count=context.required_count,
+        now=context.now,
     )
 
 
-def _check_pin(pin: Pin, name: str) -> Check:
+def _always_kept(code: ReasonCode, message: str) -> RuleCheck:
+    return RuleCheck(code=code, is_matched=True, format_message=lambda: message)
+
+
+def _check_pin(pin: Pin, name: str) -> RuleCheck:
     is_matched = pin.holds(name)
-    return Check(
+    return RuleCheck(
         code=pin.code,
         is_matched=is_matched,
-        tell=lambda: pin.reason().message if is_matched else pin.miss,
+        format_message=lambda: pin.reason().message if is_matched else pin.mismatch_message,
     )
 
 
-def _is_newer_than_all(one: Dated, complete: Succession) -> bool:
-    return complete.last_done_at is None or one.done_at >= complete.last_done_at
+def _is_newer_than_all(dated: DatedDeployment, complete: AgeOrder) -> bool:
+    last_completed_at = complete.last_completed_at
+    return last_completed_at is None or dated.completed_at >= last_completed_at
 
 
-def _check_count(one: Dated, complete: Succession, rules: _Rules) -> Check:
-    keep_count, needed = rules.policy.keep_count, rules.needed_count
-    place = complete.places.get(one.deployment.name)
-    if place is not None and place < needed:
-        is_by_minimum = place >= keep_count
+def _check_count(
+    dated: DatedDeployment, complete: AgeOrder, context: _EvaluationContext
+) -> RuleCheck:
+    keep_count, required = context.policy.keep_count, context.required_count
+    position = complete.positions.get(dated.deployment.name)
+    if position is not None and position < required:
+        is_by_minimum = position >= keep_count
         code = ReasonCode.MINIMUM_KEEP_COUNT if is_by_minimum else ReasonCode.KEEP_COUNT
-        count = needed if is_by_minimum else keep_count
-        return Check(code=code, is_matched=True, tell=lambda: _newest_of(place, count))
-    newer_count = complete.newer_count(one)
-    if newer_count >= needed:
-        code = ReasonCode.KEEP_COUNT
-        return Check(code=code, is_matched=False, tell=lambda: _enough_newer(newer_count, needed))
-    other = complete.overlapping(one)
-    code = ReasonCode.KEEP_COUNT if other is None else ReasonCode.AMBIGUOUS_AGE
-    return Check(
-        code=code,
+        count = required if is_by_minimum else keep_count
+        return RuleCheck(
+            code=code, is_matched=True, format_message=lambda: _newest_of(position, count)
+        )
+    newer_count = complete.count_newer(dated)
+    if newer_count >= required:
+        return RuleCheck(
+            code=ReasonCode.KEEP_COUNT,
+            is_matched=False,
+            format_message=lambda: _enough_newer(newer_count, required),
+        )
+    overlapping = complete.find_overlapping(dated)
+    return RuleCheck(
+        code=ReasonCode.KEEP_COUNT if overlapping is None else ReasonCode.AMBIGUOUS_AGE,
         is_matched=True,
-        tell=lambda: _too_few_newer(one, other, newer_count, needed),
+        format_message=lambda: _too_few_newer(dated, overlapping, newer_count, required),
     )
 
 
-def _newest_of(place: int, count: int) -> str:
-    return "the newest" if place == 0 else f"number {place + 1} of the {count} newest"
+def _newest_of(position: int, count: int) -> str:
+    return "the newest" if position == 0 else f"number {position + 1} of the {count} newest"
 
 
-def _enough_newer(newer_count: int, needed: int) -> str:
-    enough = "1 is" if needed == 1 else f"{needed:,} are"
+def _enough_newer(newer_count: int, required: int) -> str:
+    enough = "1 is" if required == 1 else f"{required:,} are"
     return f"{counted(newer_count, 'complete one')} known to be newer, and {enough} enough"
 
 
-def _too_few_newer(one: Dated, other: Dated | None, newer_count: int, needed: int) -> str:
-    known = f"only {newer_count} of {needed} complete ones are known to be newer"
-    if other is None:
+def _too_few_newer(
+    dated: DatedDeployment, overlapping: DatedDeployment | None, newer_count: int, required: int
+) -> str:
+    known = f"only {newer_count} of {required} complete ones are known to be newer"
+    if overlapping is None:
         return known
-    is_same_time = other.start == other.end == one.start == one.end
+    is_same_time = overlapping.start == overlapping.end == dated.start == dated.end
     how = "has the same time" if is_same_time else "was uploaded in overlapping time"
-    return f"not known to be older than {other.deployment.name}, which {how}; {known}"
+    return f"not known to be older than {overlapping.deployment.name}, which {how}; {known}"
 
 
-def _check_within(one: Dated, complete: Succession, within: Duration, now: datetime) -> Check:
+def _check_within(
+    dated: DatedDeployment, complete: AgeOrder, within: Duration, now: datetime
+) -> RuleCheck:
     code = ReasonCode.KEEP_WITHIN
-    follower = complete.follower(one)
-    if follower is None:
-        return Check(
-            code=code, is_matched=True, tell=lambda: "no complete one is known to be newer"
-        )
-    since = now - follower.done_at
+    successor = complete.find_successor(dated)
+    if successor is None:
+        return _always_kept(code, "no complete one is known to be newer")
+    since = now - successor.completed_at
     is_matched = since <= within.length
 
-    def tell() -> str:
+    def format_message() -> str:
         how = "within" if is_matched else "longer ago than"
-        return f"superseded {ago(since)} by {follower.deployment.name}, {how} {within}"
+        return f"superseded {ago(since)} by {successor.deployment.name}, {how} {within}"
 
-    return Check(code=code, is_matched=is_matched, tell=tell)
+    return RuleCheck(code=code, is_matched=is_matched, format_message=format_message)
 
 
-def _check_period(one: Dated, code: ReasonCode, periods: _Periods) -> Check:
-    newest_at = periods.newest.get(_period(code, one.done_at))
-    is_matched = one.deployment.complete and newest_at == one.done_at
+def _check_period(dated: DatedDeployment, code: ReasonCode, periods: _Periods) -> RuleCheck:
+    newest_at = periods.newest.get(_period(code, dated.completed_at))
+    is_matched = dated.deployment.complete and newest_at == dated.completed_at
 
-    def tell() -> str:
-        label = one.done_at.astimezone(UTC).strftime(periods.form)
+    def format_message() -> str:
+        label = dated.completed_at.astimezone(UTC).strftime(periods.label_format)
         if is_matched:
             return f"the newest of {label}"
-        if not one.deployment.complete:
+        if not dated.deployment.complete:
             return "incomplete"
         if newest_at is None:
             return f"{label} is before the last {periods.count:,} that have one"
         return f"a newer one is in {label}"
 
-    return Check(code=code, is_matched=is_matched, tell=tell)
+    return RuleCheck(code=code, is_matched=is_matched, format_message=format_message)
 
 
-def _superseded(newer_count: int, follower: Dated, now: datetime) -> Reason:
-    when = f"{moment(follower.done_at)}, {ago(now - follower.done_at)}"
+def _superseded(newer_count: int, successor: DatedDeployment, now: datetime) -> Reason:
+    when = f"{moment(successor.completed_at)}, {ago(now - successor.completed_at)}"
     return Reason(
         code=ReasonCode.SUPERSEDED,
         message=f"{counted(newer_count, 'newer one')}; "
-        f"{follower.deployment.name} followed it on {when}",
+        f"{successor.deployment.name} followed it on {when}",
     )

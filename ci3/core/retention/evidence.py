@@ -1,4 +1,9 @@
-"""What a deletion rests on: it must all have been listed in full, and until then nothing goes."""
+"""Evidence for deletions: a deployment is deleted only on the basis of complete listings.
+
+Without a complete listing, a deployment's times come from its first objects, or from an inventory
+report that may be out of date. Such times can select a deployment for deletion, but they cannot
+justify it: the deployment itself and everything that the deletion depends on is listed first.
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import replace
@@ -6,9 +11,9 @@ from types import MappingProxyType
 
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
-from ci3.core.retention.decide import Check, Judgement, RetentionPolicy
+from ci3.core.retention.decide import Judgement, RetentionPolicy, RuleCheck
 
-_BY_RULES = (
+_RANK_REASONS = (
     ReasonCode.KEEP_COUNT,
     ReasonCode.MINIMUM_KEEP_COUNT,
     ReasonCode.AMBIGUOUS_AGE,
@@ -16,109 +21,155 @@ _BY_RULES = (
     ReasonCode.KEEP_WEEKLY,
     ReasonCode.KEEP_MONTHLY,
 )
-"""Why a deployment stays that others may go for."""
-_REPORTED = "only an inventory report tells how old it is"
+"""Reasons that keep a deployment for its age rank: older ones may be deleted because of it."""
+_REPORTED_MESSAGE = "only an inventory report tells how old it is"
 NOTHING_BEGUN: Mapping[str, str] = MappingProxyType({})
-"""No deployment is half deleted."""
+"""No deployment's deletion was started by an earlier run."""
 
-Judges = Callable[[Inventory], tuple[Judgement, ...]]
-Lists = Callable[[Inventory, Collection[str]], Inventory]
+Evaluate = Callable[[Inventory], tuple[Judgement, ...]]
+ListInFull = Callable[[Inventory, Collection[str]], Inventory]
 
 
 def judge_for_certain(
     inventory: Inventory,
     policy: RetentionPolicy,
-    judged: Judges,
-    list_whole: Lists,
-    begun: Mapping[str, str],
+    evaluate_inventory: Evaluate,
+    list_in_full: ListInFull,
+    started_deletions: Mapping[str, str],
 ) -> tuple[Inventory, tuple[Judgement, ...]]:
-    """Judge, list in full what a deletion rests on, and judge again, until none of it is unknown.
+    """Evaluate, list in full what the deletions depend on, and repeat until nothing is missing.
 
-    `list_whole` gives an inventory with the named deployments listed in full, or begun where only a
-    report told of them and that is enough; one that can't be listed is a hole of it. With an
-    inventory report no more goes than without it, whatever it says: see `judge_by_the_known`.
+    `list_in_full` returns the inventory with the named deployments listed in full. For a
+    deployment that only a report described, it may list the first objects only, if that suffices.
+    One that cannot be listed becomes an unlisted folder of the inventory.
 
-    `begun` names the deployments whose deletion has begun, each with its fingerprint before that.
-    A deployment in it whose fingerprint has changed does not supersede any other.
+    `started_deletions` maps each deployment whose deletion was started to its fingerprint before
+    that. If the fingerprint has changed, the deployment is half deleted and supersedes no other.
+
+    An inventory report never causes a deletion that would not happen without it, whatever it
+    contains: see `drop_unverified_deletes`.
     """
     while True:
-        judgements = judged(inventory)
-        needed = [deployment for deployment in inventory.deployments if deployment.name in begun]
-        needed += rests_on(judgements, policy)
-        unknown = {one.name for one in needed if not one.is_whole}
-        if not unknown:
-            return inventory, judge_by_the_known(inventory, judgements, judged, begun)
-        inventory = list_whole(inventory, unknown)
+        evaluations = evaluate_inventory(inventory)
+        required = [
+            deployment
+            for deployment in inventory.deployments
+            if deployment.name in started_deletions
+        ]
+        required += find_required_evidence(evaluations, policy)
+        incomplete = {deployment.name for deployment in required if not deployment.is_whole}
+        if not incomplete:
+            return inventory, drop_unverified_deletes(
+                inventory, evaluations, evaluate_inventory, started_deletions
+            )
+        inventory = list_in_full(inventory, incomplete)
 
 
-def rests_on(judgements: Sequence[Judgement], policy: RetentionPolicy) -> tuple[Deployment, ...]:
-    """List the deployments whose times must be known for certain before anything is deleted.
+def find_required_evidence(
+    evaluations: Sequence[Judgement], policy: RetentionPolicy
+) -> tuple[Deployment, ...]:
+    """Return the deployments whose times must be certain before anything is deleted.
 
-    They are the due ones; with `keep-within` those that superseded them, whose end starts the
-    clock; and with a rule of days, weeks or months all that may stand for one. Of those that only
-    a report tells of, also what the rules keep: for more of them there is no need.
+    A deployment can be returned more than once. These are:
+
+        deployment                                  condition
+        each one to delete                          always
+        the successor of each one to delete         keep-within: its completion starts the clock
+        complete ones of the same group:
+            known from a report only                kept by a count or calendar rule
+            listed, in full or in part              any of keep-daily, -weekly, -monthly: it may be
+                                                    the newest of a period
+
+    Example with `keep-count: 2` and `protect: p*`, all known from a report, newest first:
+    d1, d2 (kept), d3, d4, d5 (to delete), p7, p8 (protected). The result is d1 to d5. The
+    protected ones are not needed, because nothing is deleted on their account.
     """
-    doomed = [one for one in judgements if one.is_delete]
-    needed = [one.deployment for one in doomed]
+    to_delete = [evaluation for evaluation in evaluations if evaluation.is_delete]
+    required = [evaluation.deployment for evaluation in to_delete]
     if policy.keep_within is not None:
-        needed += [one.follower.deployment for one in doomed if one.follower is not None]
-    has_periods = bool(policy.keep_daily or policy.keep_weekly or policy.keep_monthly)
-    groups = {one.group for one in doomed}
-    needed += [
-        one.deployment
-        for one in judgements
-        if one.group in groups
-        and one.deployment.complete
-        and (_is_kept_by_rules(one) if one.deployment.is_reported else has_periods)
+        required += [
+            evaluation.successor.deployment
+            for evaluation in to_delete
+            if evaluation.successor is not None
+        ]
+    has_calendar_rule = bool(policy.keep_daily or policy.keep_weekly or policy.keep_monthly)
+    groups = {evaluation.group for evaluation in to_delete}
+    required += [
+        evaluation.deployment
+        for evaluation in evaluations
+        if evaluation.group in groups
+        and evaluation.deployment.complete
+        and (
+            _is_kept_by_rank(evaluation) if evaluation.deployment.is_reported else has_calendar_rule
+        )
     ]
-    return tuple(needed)
+    return tuple(required)
 
 
-def judge_by_the_known(
+def drop_unverified_deletes(
     inventory: Inventory,
-    judgements: Sequence[Judgement],
-    judged: Judges,
-    begun: Mapping[str, str],
+    evaluations: Sequence[Judgement],
+    evaluate_inventory: Evaluate,
+    started_deletions: Mapping[str, str],
 ) -> tuple[Judgement, ...]:
-    """Keep what would be deleted only because of a reported or a half-deleted deployment.
+    """Keep deployments that would be deleted only because of a reported or half-deleted one.
 
-    Taking a deployment out of the inventory never makes another one deletable. So whatever is
-    deleted without the reported ones is deleted with them too, and whatever is deleted without the
-    half-deleted ones is deleted whatever becomes of those. A half-deleted deployment itself is
-    evaluated together with the others: its own deletion may be completed.
+    Removing a deployment from the inventory never makes another one deletable. So a deployment
+    that is deleted when the reported ones are left out is also deleted with them, and one that is
+    deleted when the half-deleted ones are left out is deleted whether those remain or not. A
+    half-deleted deployment itself is evaluated with the other half-deleted ones present: its own
+    deletion may be completed.
+
+    Example with `keep-count: 2` and d1, d2, d3 from newest to oldest. A deployment is half deleted
+    if its deletion was started and its fingerprint has changed since:
+
+        d1      d2                    d3              d3 is
+        listed  listed                listed          deleted: d1 and d2 are newer
+        listed  reported only         listed          kept: without d2, only d1 is newer
+        listed  half deleted          listed          kept: without d2, only d1 is newer
+        listed  started, unchanged    listed          deleted: d2 still supersedes it
+        listed  listed                half deleted    deleted
+        listed  listed                reported only   kept: its own age is not certain
     """
     reported = {deployment.name for deployment in inventory.deployments if deployment.is_reported}
     half_deleted = {
         deployment.name
         for deployment in inventory.deployments
-        if deployment.name in begun and deployment.fingerprint != begun[deployment.name]
+        if deployment.name in started_deletions
+        and deployment.fingerprint != started_deletions[deployment.name]
     }
     if not reported and not half_deleted:
-        return tuple(judgements)
+        return tuple(evaluations)
 
-    def judged_without(names: Set[str]) -> dict[str, Judgement]:
-        rest = tuple(one for one in inventory.deployments if one.name not in names)
-        found = judged(replace(inventory, deployments=rest))
-        return {one.deployment.name: one for one in found}
+    def evaluate_without(names: Set[str]) -> dict[str, Judgement]:
+        remaining = tuple(
+            deployment for deployment in inventory.deployments if deployment.name not in names
+        )
+        return {
+            evaluation.deployment.name: evaluation
+            for evaluation in evaluate_inventory(replace(inventory, deployments=remaining))
+        }
 
-    known = judged_without(reported | half_deleted)
+    verified = evaluate_without(reported | half_deleted)
     if half_deleted:
-        with_half_deleted = judged_without(reported)
-        known |= {
+        with_half_deleted = evaluate_without(reported)
+        verified |= {
             name: with_half_deleted[name] for name in half_deleted if name in with_half_deleted
         }
     return tuple(
-        known.get(judgement.deployment.name) or _kept(judgement)
-        if judgement.is_delete
-        else judgement
-        for judgement in judgements
+        verified.get(evaluation.deployment.name) or _keep_unverified(evaluation)
+        if evaluation.is_delete
+        else evaluation
+        for evaluation in evaluations
     )
 
 
-def _is_kept_by_rules(judgement: Judgement) -> bool:
-    return any(check.code in _BY_RULES for check in judgement.matched)
+def _is_kept_by_rank(evaluation: Judgement) -> bool:
+    return any(check.code in _RANK_REASONS for check in evaluation.keeping_checks)
 
 
-def _kept(judgement: Judgement) -> Judgement:
-    doubt = Check(code=ReasonCode.AMBIGUOUS_AGE, is_matched=True, tell=lambda: _REPORTED)
-    return replace(judgement, checks=(*judgement.checks, doubt))
+def _keep_unverified(evaluation: Judgement) -> Judgement:
+    check = RuleCheck(
+        code=ReasonCode.AMBIGUOUS_AGE, is_matched=True, format_message=lambda: _REPORTED_MESSAGE
+    )
+    return replace(evaluation, checks=(*evaluation.checks, check))

@@ -1,4 +1,4 @@
-"""Why one deployment stays or goes: every rule and pin, and when it would go if nothing changes."""
+"""Explanation of one deployment: the check of every rule and pin, and when it would be deleted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +9,19 @@ from ci3.core.model.issues import Refusal
 from ci3.core.retention.decide import Judgement
 from ci3.core.units import Duration
 
-_PINS = (ReasonCode.PROTECTED, ReasonCode.CURRENT_COMMIT, ReasonCode.LIVE)
-_COUNTS = (ReasonCode.KEEP_COUNT, ReasonCode.MINIMUM_KEEP_COUNT, ReasonCode.AMBIGUOUS_AGE)
-_OF_RULES = (
+_PIN_REASONS = (ReasonCode.PROTECTED, ReasonCode.CURRENT_COMMIT, ReasonCode.LIVE)
+_COUNT_REASONS = (
+    ReasonCode.KEEP_COUNT,
+    ReasonCode.MINIMUM_KEEP_COUNT,
+    ReasonCode.AMBIGUOUS_AGE,
+)
+_LIFECYCLE_REASONS = (
     ReasonCode.BY_RULE,
     ReasonCode.NOT_BY_RULE,
     ReasonCode.NO_ROOM_FOR_RULE,
     ReasonCode.EXPIRING,
 )
-_PERIODS = {
+_PERIOD_NOUNS = {
     ReasonCode.KEEP_DAILY: "day",
     ReasonCode.KEEP_WEEKLY: "week",
     ReasonCode.KEEP_MONTHLY: "month",
@@ -26,37 +30,37 @@ _PERIODS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """One deployment's judgement, and in a sentence what will become of it."""
+    """One deployment's evaluation, with sentences about when it will be deleted."""
 
     judgement: Judgement
     outlook: str
 
 
 def explain(
-    judgement: Judgement,
+    evaluation: Judgement,
     keep_within: Duration | None,
     refusals: Sequence[Refusal] = (),
     planned: Decision | None = None,
 ) -> Explanation:
-    """Add to a judgement when the deployment would go.
+    """Add to an evaluation when its deployment would be deleted.
 
-    `keep_within` is the rule in force; `refusals` are what forbids to delete anything at all;
-    `planned` is what a plan makes of it, where lifecycle rules have a say.
+    `keep_within` is the effective setting. `refusals` are those of the plan, which prevent every
+    deletion. `planned` is the plan's decision, whose reasons include those of lifecycle rules.
     """
-    outlook = _outlook(judgement, keep_within)
+    outlook = _outlook(evaluation, keep_within)
     reasons = planned.reasons if planned else ()
-    if of_rules := [one.message for one in reasons if one.code in _OF_RULES]:
-        outlook = f"{outlook} By engine: lifecycle: {'; '.join(of_rules)}."
+    if messages := [reason.message for reason in reasons if reason.code in _LIFECYCLE_REASONS]:
+        outlook = f"{outlook} By engine: lifecycle: {'; '.join(messages)}."
     if refusals:
-        told = "; ".join(refusal.message for refusal in refusals)
-        outlook = f"{outlook} But nothing is deleted as long as this holds: {told}."
-    return Explanation(judgement=judgement, outlook=outlook)
+        obstacles = "; ".join(refusal.message for refusal in refusals)
+        outlook = f"{outlook} But nothing is deleted as long as this holds: {obstacles}."
+    return Explanation(judgement=evaluation, outlook=outlook)
 
 
-def _outlook(judgement: Judgement, keep_within: Duration | None) -> str:
-    codes = {check.code for check in judgement.matched}
-    pins = [check.message for check in judgement.matched if check.code in _PINS]
-    if judgement.decision.is_delete:
+def _outlook(evaluation: Judgement, keep_within: Duration | None) -> str:
+    codes = {check.code for check in evaluation.keeping_checks}
+    pins = [check.message for check in evaluation.keeping_checks if check.code in _PIN_REASONS]
+    if evaluation.decision.is_delete:
         outlook = "It is due now."
     elif ReasonCode.NO_OBJECTS in codes:
         outlook = "There is nothing in it that could be deleted."
@@ -65,34 +69,34 @@ def _outlook(judgement: Judgement, keep_within: Duration | None) -> str:
     elif ReasonCode.IN_PROGRESS in codes:
         outlook = "Once a complete one is newer, it goes by the rules like any other."
     else:
-        outlook = _outlook_by_rules(judgement, codes, keep_within)
+        outlook = _outlook_by_rules(evaluation, codes, keep_within)
     return outlook
 
 
 def _outlook_by_rules(
-    judgement: Judgement, codes: set[ReasonCode], keep_within: Duration | None
+    evaluation: Judgement, codes: set[ReasonCode], keep_within: Duration | None
 ) -> str:
-    needs = _needs(judgement, codes)
+    conditions = _conditions(evaluation, codes)
     if ReasonCode.KEEP_WITHIN in codes and keep_within is not None:
-        if judgement.follower is None:
-            needs.append(f"{keep_within} more")
+        if evaluation.successor is None:
+            conditions.append(f"{keep_within} more")
         else:
-            ends_at = judgement.follower.done_at + keep_within.length
-            when = f"{moment(ends_at)} (in {span(ends_at - judgement.now)})"
-            if not needs:
+            ends_at = evaluation.successor.completed_at + keep_within.length
+            when = f"{moment(ends_at)} (in {span(ends_at - evaluation.now)})"
+            if not conditions:
                 return f"If nothing changes, it goes after {when}."
-            needs.append(when)
-    return f"If nothing changes, it stays. It would go after {', and '.join(needs)}."
+            conditions.append(when)
+    return f"If nothing changes, it stays. It would go after {', and '.join(conditions)}."
 
 
-def _needs(judgement: Judgement, codes: set[ReasonCode]) -> list[str]:
-    """Say what must come first: more deployments, or days that have one."""
-    needs = []
-    if codes & set(_COUNTS):
-        missing = judgement.needed_count - judgement.newer_count
-        needs.append(counted(missing, "newer complete deployment"))
-    return needs + [
+def _conditions(evaluation: Judgement, codes: set[ReasonCode]) -> list[str]:
+    """Return what must happen first: more deployments, or periods that have one."""
+    conditions = []
+    if codes & set(_COUNT_REASONS):
+        missing = evaluation.required_count - evaluation.newer_count
+        conditions.append(counted(missing, "newer complete deployment"))
+    return conditions + [
         f"enough newer {noun}s that have one (or a newer one in the same {noun})"
-        for code, noun in _PERIODS.items()
+        for code, noun in _PERIOD_NOUNS.items()
         if code in codes
     ]

@@ -1,4 +1,4 @@
-"""What one can roll back to: the complete deployments that stay behind each group's newest."""
+"""Rollback targets: the kept complete deployments behind each group's newest one."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -6,17 +6,20 @@ from typing import TypeVar
 from ci3.core.model.decision import Decision
 from ci3.core.retention.decide import Judgement
 
-Decided = TypeVar("Decided", Decision, Judgement)
+_DecisionT = TypeVar("_DecisionT", Decision, Judgement)
 
 
-def rollback_targets(decisions: Iterable[Decided]) -> tuple[Decided, ...]:
-    """Pick them from decisions that stand newest first, as `decide` gives them; in that order."""
-    served: set[str] = set()
+def rollback_targets(decisions: Iterable[_DecisionT]) -> tuple[_DecisionT, ...]:
+    """Return the rollback targets of decisions in `decide`'s order (newest first), in that order.
+
+    The newest kept complete deployment of each group is not a target: it is the current one.
+    """
+    seen_groups: set[str] = set()
     targets = []
     for decision in decisions:
         if not decision.is_keep or not decision.deployment.complete:
             continue
-        if decision.group in served:
+        if decision.group in seen_groups:
             targets.append(decision)
-        served.add(decision.group)
+        seen_groups.add(decision.group)
     return tuple(targets)

@@ -1,6 +1,6 @@
-"""A replay of a bucket's own history under a policy: what would have stayed at each moment.
+"""Simulation: replays a bucket's upload history under a policy, with a cleanup at each step.
 
-The history is what stands in the bucket now; what was deleted before is not known.
+The history consists of the deployments in the bucket now. Earlier deletions are not known.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,20 +14,21 @@ from ci3.core.model.deployment import Deployment, Inventory
 from ci3.core.retention.decide import Judgement, RetentionPolicy, judge
 from ci3.core.retention.rollback import rollback_targets
 
-MOMENTS_LIMIT = 500
+MAX_STATES = 500
 
-_EVERY = timedelta(days=1)
-# A decision takes some 30 µs, so this many are a few seconds; a probe tells how many there will be.
+_CLEANUP_INTERVAL = timedelta(days=1)
+# A decision takes about 30 µs, so that this many take a few seconds. A short probe run estimates
+# how many decisions there will be.
 _DECISIONS_LIMIT = 100_000
-_PROBE_MOMENTS = 20
+_PROBE_STATES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """A bucket right after a cleanup, and what would stand in it if there had never been one.
+    """A bucket's state right after a simulated cleanup.
 
-    `rollback_window` is the age of the oldest deployment that one could have rolled back to, zero
-    where there was none.
+    `uncleaned_count` and `uncleaned_bytes` are what the bucket would hold without any cleanup.
+    `rollback_window` is the age of the oldest rollback target, or zero if there is none.
     """
 
     at: datetime
@@ -43,11 +44,11 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """The moments of a replay in the order of time; none where there are no deployments.
+    """The states of a replay in chronological order; none if there are no deployments.
 
-    `possible_count` says how many moments there were to choose from. `left_out_count` counts the
-    folders without objects, `unreadable_count` those that could not be listed. Where sizes
-    `are_lower_bounds`, some deployment was not listed in full.
+    `possible_state_count` is how many states there were to sample from. `empty_count` counts the
+    folders without objects, `unreadable_count` those that could not be listed. With
+    `has_partial_listings`, some deployment was not listed in full, and sizes are lower bounds.
     """
 
     moments: tuple[Moment, ...]
@@ -59,40 +60,40 @@ class Simulation:
 
     @property
     def settled(self) -> tuple[Moment, ...]:
-        """The moments from the first deletion of a complete deployment on.
+        """The states from the first deletion of a complete deployment on.
 
-        Before that the policy took nothing that one could have rolled back to: there was only not
-        yet more.
+        Earlier states do not show the policy's effect: there were few deployments to roll back to
+        because few had been uploaded.
         """
-        for place, moment in enumerate(self.moments):
-            if moment.deleted_complete_count:
-                return self.moments[place:]
+        for index, state in enumerate(self.moments):
+            if state.deleted_complete_count:
+                return self.moments[index:]
         return ()
 
     @property
     def deleted_count(self) -> int:
-        """How many deployments the replay deleted."""
-        return sum(moment.deleted_count for moment in self.moments)
+        """The number of deployments that the replay deleted."""
+        return sum(state.deleted_count for state in self.moments)
 
     @property
     def length(self) -> timedelta:
-        """How long it is from the first moment to the last."""
+        """The time from the first state to the last."""
         return self.moments[-1].at - self.moments[0].at if self.moments else timedelta(0)
 
     def mean(self, value: Callable[[Moment], float]) -> float:
-        """Average over time: a moment counts for as long as it is until the next."""
+        """Return the time-weighted mean: each state counts until the next one."""
         seconds = self.length.total_seconds()
         if not seconds:
             return value(self.moments[-1]) if self.moments else 0
         weighted = (
-            value(moment) * (following.at - moment.at).total_seconds()
-            for moment, following in pairwise(self.moments)
+            value(state) * (next_state.at - state.at).total_seconds()
+            for state, next_state in pairwise(self.moments)
         )
         return sum(weighted) / seconds
 
     def maximum(self, value: Callable[[Moment], float]) -> float:
-        """Give the highest value of all moments."""
-        return max((value(moment) for moment in self.moments), default=0)
+        """Return the highest value of any state, or 0 if there are no states."""
+        return max((value(state) for state in self.moments), default=0)
 
 
 def simulate(
@@ -105,24 +106,24 @@ def simulate(
 ) -> Simulation:
     """Replay a bucket's history with a cleanup after each deployment and once a day.
 
-    It ends at `ends_at`, or with a deployment that is newer. Of the pins only protected names
-    count, since what was live or current in the past is not known. At most `MOMENTS_LIMIT` moments
-    are looked at, fewer where much is kept; they are spread evenly and the first and last are
-    among them.
+    The replay ends at `ends_at`, or with the newest deployment if that is later. Of the pins, only
+    protected names apply, since what was live or current in the past is not known. At most
+    `MAX_STATES` states are computed, or fewer if many deployments are kept. They are spread evenly
+    and include the first and the last.
     """
     replay = _Replay(
-        history=_in_time(inventory.deployments),
+        history=_sort_by_completion(inventory.deployments),
         policy=policy,
         pins=tuple(pin for pin in pins if pin.code is ReasonCode.PROTECTED),
         minimum_keep_count=minimum_keep_count,
     )
-    times = _sample_times([done_at for done_at, _ in replay.history], ends_at)
-    moments = replay.run(_thinned(times, _PROBE_MOMENTS))
-    affordable = _affordable_count(moments)
-    if len(moments) < min(len(times), affordable):
-        moments = replay.run(_thinned(times, affordable))
+    times = _cleanup_times([completed_at for completed_at, _ in replay.history], ends_at)
+    states = replay.run_cleanups(_sample(times, _PROBE_STATES))
+    affordable = _affordable_count(states)
+    if len(states) < min(len(times), affordable):
+        states = replay.run_cleanups(_sample(times, affordable))
     return Simulation(
-        moments=moments,
+        moments=states,
         deployment_count=len(replay.history),
         possible_count=len(times),
         left_out_count=len(inventory.deployments) - len(replay.history),
@@ -131,75 +132,86 @@ def simulate(
     )
 
 
-def _in_time(deployments: Iterable[Deployment]) -> tuple[tuple[datetime, Deployment], ...]:
-    dated = ((one.newest_at, one) for one in deployments)
-    known = [(done_at, one) for done_at, one in dated if done_at is not None]
-    return tuple(sorted(known, key=lambda pair: (pair[0], pair[1].name)))
+def _sort_by_completion(
+    deployments: Iterable[Deployment],
+) -> tuple[tuple[datetime, Deployment], ...]:
+    timed = [
+        (deployment.newest_at, deployment)
+        for deployment in deployments
+        if deployment.newest_at is not None
+    ]
+    return tuple(sorted(timed, key=lambda pair: (pair[0], pair[1].name)))
 
 
-def _sample_times(completions: Sequence[datetime], ends_at: datetime) -> list[datetime]:
-    if not completions:
+def _cleanup_times(completion_times: Sequence[datetime], ends_at: datetime) -> list[datetime]:
+    if not completion_times:
         return []
-    last = max(ends_at, completions[-1])
-    days = (last - completions[0]) // _EVERY
-    daily = (completions[0] + _EVERY * day for day in range(1, days + 1))
-    return sorted({*completions, *daily, last})
+    first, last = completion_times[0], max(ends_at, completion_times[-1])
+    days = (last - first) // _CLEANUP_INTERVAL
+    daily = (first + _CLEANUP_INTERVAL * day for day in range(1, days + 1))
+    return sorted({*completion_times, *daily, last})
 
 
-def _thinned(times: Sequence[datetime], limit: int) -> list[datetime]:
+def _sample(times: Sequence[datetime], limit: int) -> list[datetime]:
     if len(times) <= limit:
         return list(times)
     last = len(times) - 1
-    return [times[round(place * last / (limit - 1))] for place in range(limit)]
+    return [times[round(index * last / (limit - 1))] for index in range(limit)]
 
 
-def _affordable_count(moments: Sequence[Moment]) -> int:
-    """Say how many moments may be looked at, by what a few of them cost."""
-    decisions = sum(moment.kept_count + moment.deleted_count for moment in moments)
-    return min(MOMENTS_LIMIT, _DECISIONS_LIMIT * len(moments) // max(decisions, 1))
+def _affordable_count(states: Sequence[Moment]) -> int:
+    """Return how many states may be computed, extrapolated from the cost of the given ones."""
+    decisions = sum(state.kept_count + state.deleted_count for state in states)
+    return min(MAX_STATES, _DECISIONS_LIMIT * len(states) // max(decisions, 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Replay:
-    """A history in the order of time, and the rules of the cleanups."""
+    """The deployments with their completion times, in chronological order, and the policy."""
 
     history: Sequence[tuple[datetime, Deployment]]
     policy: RetentionPolicy
     pins: Sequence[Pin]
     minimum_keep_count: int
 
-    def run(self, times: Iterable[datetime]) -> tuple[Moment, ...]:
-        """Clean up at each of these times, which ascend."""
-        moments = []
-        standing: tuple[Deployment, ...] = ()
-        arrived = uncleaned_bytes = 0
+    def run_cleanups(self, times: Iterable[datetime]) -> tuple[Moment, ...]:
+        """Run a cleanup at each of these times, in ascending order."""
+        states = []
+        remaining: tuple[Deployment, ...] = ()
+        uploaded_count = uploaded_bytes = 0
         for at in times:
-            new = []
-            while arrived < len(self.history) and self.history[arrived][0] <= at:
-                new.append(self.history[arrived][1])
-                arrived += 1
-            uncleaned_bytes += sum(one.size_bytes for one in new)
-            found = Inventory(deployments=(*standing, *new))
-            decisions = judge(found, self.policy, self.pins, at, self.minimum_keep_count)
-            standing = tuple(one.deployment for one in decisions if not one.is_delete)
-            moments.append(_moment(at, decisions, arrived, uncleaned_bytes))
-        return tuple(moments)
+            uploaded = []
+            while uploaded_count < len(self.history) and self.history[uploaded_count][0] <= at:
+                uploaded.append(self.history[uploaded_count][1])
+                uploaded_count += 1
+            uploaded_bytes += sum(deployment.size_bytes for deployment in uploaded)
+            inventory = Inventory(deployments=(*remaining, *uploaded))
+            evaluations = judge(inventory, self.policy, self.pins, at, self.minimum_keep_count)
+            remaining = tuple(
+                evaluation.deployment for evaluation in evaluations if not evaluation.is_delete
+            )
+            states.append(_summarize(at, evaluations, uploaded_count, uploaded_bytes))
+        return tuple(states)
 
 
-def _moment(
-    at: datetime, decisions: Sequence[Judgement], uncleaned_count: int, uncleaned_bytes: int
+def _summarize(
+    at: datetime, evaluations: Sequence[Judgement], uploaded_count: int, uploaded_bytes: int
 ) -> Moment:
-    kept = [one.deployment for one in decisions if not one.is_delete]
-    doomed = [one.deployment for one in decisions if one.is_delete]
-    times = [one.deployment.newest_at for one in rollback_targets(decisions)]
+    kept = [evaluation.deployment for evaluation in evaluations if not evaluation.is_delete]
+    deleted = [evaluation.deployment for evaluation in evaluations if evaluation.is_delete]
+    rollback_times = [
+        evaluation.deployment.newest_at for evaluation in rollback_targets(evaluations)
+    ]
     return Moment(
         at=at,
         kept_count=len(kept),
-        kept_bytes=sum(one.size_bytes for one in kept),
-        deleted_count=len(doomed),
-        deleted_complete_count=sum(one.complete for one in doomed),
-        rollback_count=len(times),
-        rollback_window=max((at - one for one in times if one is not None), default=timedelta(0)),
-        uncleaned_count=uncleaned_count,
-        uncleaned_bytes=uncleaned_bytes,
+        kept_bytes=sum(deployment.size_bytes for deployment in kept),
+        deleted_count=len(deleted),
+        deleted_complete_count=sum(deployment.complete for deployment in deleted),
+        rollback_count=len(rollback_times),
+        rollback_window=max(
+            (at - time for time in rollback_times if time is not None), default=timedelta(0)
+        ),
+        uncleaned_count=uploaded_count,
+        uncleaned_bytes=uploaded_bytes,
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.core.live.pins import is_commit, pin_commits, protect
+from ci3.core.live.pins import matches_commit, pin_commits, protect
 from ci3.core.model.decision import ReasonCode
 
 COMMIT = "4f1c2d3e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
@@ -27,7 +27,7 @@ COMMIT = "4f1c2d3e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
     ],
 )
 def test_name_stands_for_a_commit_when_it_or_a_part_begins_alike(name):
-    assert is_commit(name, COMMIT)
+    assert matches_commit(name, COMMIT)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_name_stands_for_a_commit_when_it_or_a_part_begins_alike(name):
     ],
 )
 def test_near_miss_is_no_commit(name):
-    assert not is_commit(name, COMMIT)
+    assert not matches_commit(name, COMMIT)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_near_miss_is_no_commit(name):
     ],
 )
 def test_short_or_senseless_commit_matches_only_with_seven_hex_digits(name, commit, is_held):
-    assert is_commit(name, commit) is is_held
+    assert matches_commit(name, commit) is is_held
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ci3.core.live.sources import LiveKind, LiveSource, folder_under, pointed_name
+from ci3.core.live.sources import LiveKind, LiveSource, extract_name, folder_under
 
 
 @pytest.mark.parametrize(
@@ -131,4 +131,4 @@ def test_folder_is_the_first_one_under_the_prefix(path, prefix, name):
     ],
 )
 def test_pointer_means_a_folder_a_commit_or_a_path_to_one(text, prefix, name):
-    assert pointed_name(text, "my-site", prefix) == name
+    assert extract_name(text, "my-site", prefix) == name

@@ -11,7 +11,12 @@ from ci3.core.live.pins import protect
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.deployment import Hole, Inventory
 from ci3.core.retention.decide import RetentionPolicy, judge
-from ci3.core.retention.evidence import judge_by_the_known, judge_for_certain, rests_on
+from ci3.core.retention.evidence import (
+    drop_unverified_deletes,
+    find_required_evidence,
+    judge_for_certain,
+)
+from ci3.core.units import Duration
 from tests.support.builders import NOW, deployment, inventory
 from tests.unit.core.retention.strategies import make_deployment, situations
 
@@ -105,7 +110,9 @@ def test_nothing_goes_on_account_of_what_only_a_report_tells(case, random):
     case = listed(case)
     there = Inventory(deployments=lie(case, random))
     judged = judged_by(case)
-    gone = {one for one in judge_by_the_known(there, judged(there), judged, {}) if one.is_delete}
+    gone = {
+        one for one in drop_unverified_deletes(there, judged(there), judged, {}) if one.is_delete
+    }
     assert not any(one.deployment.is_reported for one in gone)
     assert {one.deployment.name for one in gone} <= case.doomed()
 
@@ -120,18 +127,72 @@ def judged_by_rules(some):
 def test_what_goes_and_what_it_goes_for_is_listed_and_nothing_else():
     there = [deployment(f"d{days}", days) for days in range(1, 6)]
     there += [deployment(f"p{days}", days) for days in (7, 8)]
-    rested_on = rests_on(judged_by_rules(inventory(*map(told, there))), RULES)
+    rested_on = find_required_evidence(judged_by_rules(inventory(*map(told, there))), RULES)
     assert {one.name for one in rested_on} == {"d1", "d2", "d3", "d4", "d5"}
+
+
+def partly(deployment):
+    """Return a deployment of which only the first objects are listed."""
+    return replace(deployment, is_whole=False, fingerprint="")
+
+
+@pytest.mark.parametrize(
+    ("rules", "known_by", "required"),
+    [
+        pytest.param({}, told, {"d1", "d2", "d3", "d4"}, id="report"),
+        pytest.param({}, partly, {"d3", "d4"}, id="first objects"),
+        pytest.param({"keep_within": Duration.parse("1h")}, partly, {"d2", "d3", "d4"},
+                     id="keep-within"),
+        pytest.param({"keep_daily": 1}, partly, {"d1", "d2", "d3", "d4"}, id="calendar rule"),
+    ],
+)  # fmt: skip
+def test_required_evidence_depends_on_what_the_rules_compare(rules, known_by, required):
+    """Of `d1` to `d4`, the two newest are kept and the two others are to be deleted."""
+    policy = RetentionPolicy(keep_count=2, **rules)
+    known = inventory(*(known_by(deployment(f"d{days}", days)) for days in (1, 2, 3, 4)))
+    evaluations = judge(known, policy, (), NOW, 1)
+    assert doomed(evaluations) == {"d3", "d4"}
+    assert {one.name for one in find_required_evidence(evaluations, policy)} == required
+
+
+@pytest.mark.parametrize(
+    ("state_of_d2", "state_of_d3", "is_deleted"),
+    [
+        ("listed", "listed", True),
+        ("reported only", "listed", False),
+        ("half deleted", "listed", False),
+        ("started, unchanged", "listed", True),
+        ("listed", "half deleted", True),
+        ("listed", "reported only", False),
+    ],
+)
+def test_uncertain_deployment_causes_no_deletion(state_of_d2, state_of_d3, is_deleted):
+    """The table of `drop_unverified_deletes`: two deployments are kept, `d3` is the third."""
+    begun, known = {}, []
+    states = {"d1": "listed", "d2": state_of_d2, "d3": state_of_d3}
+    for days, (name, state) in enumerate(states.items(), start=1):
+        found = deployment(name, days)
+        match state:
+            case "reported only":
+                found = told(found)
+            case "half deleted":
+                begun[name] = "0" * 64
+            case "started, unchanged":
+                begun[name] = found.fingerprint
+        known.append(found)
+    there = inventory(*known)
+    judged = drop_unverified_deletes(there, judged_by_rules(there), judged_by_rules, begun)
+    assert doomed(judged) == ({"d3"} if is_deleted else set())
 
 
 def test_nothing_is_listed_where_nothing_goes():
     there = inventory(told(deployment("d1", 1)), told(deployment("d2", 2)))
-    assert rests_on(judged_by_rules(there), RULES) == ()
+    assert find_required_evidence(judged_by_rules(there), RULES) == ()
 
 
 def test_deployment_that_goes_by_a_report_alone_is_kept_and_it_is_said_why():
     there = inventory(*(told(deployment(f"d{days}", days)) for days in (1, 2, 3)))
-    judged = judge_by_the_known(there, judged_by_rules(there), judged_by_rules, {})
+    judged = drop_unverified_deletes(there, judged_by_rules(there), judged_by_rules, {})
     [reason] = judged[2].decision.reasons
     assert (reason.code, reason.message) == (
         ReasonCode.AMBIGUOUS_AGE,
@@ -145,14 +206,14 @@ def test_half_deleted_deployment_supersedes_nothing(fingerprint_before, deleted)
     there = inventory(*(deployment(f"d{days}", days) for days in (1, 2, 3)))
     half_deleted = there.deployments[1]
     begun = {half_deleted.name: fingerprint_before or half_deleted.fingerprint}
-    judged = judge_by_the_known(there, judged_by_rules(there), judged_by_rules, begun)
+    judged = drop_unverified_deletes(there, judged_by_rules(there), judged_by_rules, begun)
     assert doomed(judged) == deleted
 
 
 def test_half_deleted_deployment_may_be_deleted_itself():
     there = inventory(*(deployment(f"d{days}", days) for days in (1, 2, 3)))
     begun = {"d3": "0" * 64}
-    judged = judge_by_the_known(there, judged_by_rules(there), judged_by_rules, begun)
+    judged = drop_unverified_deletes(there, judged_by_rules(there), judged_by_rules, begun)
     assert doomed(judged) == {"d3"}
 
 
@@ -160,7 +221,7 @@ def test_reported_and_half_deleted_deployments_supersede_nothing():
     reported, half_deleted, old = (deployment(f"d{days}", days) for days in (1, 2, 3))
     there = inventory(told(reported), half_deleted, deployment("d0", 0), old)
     begun = {half_deleted.name: "0" * 64}
-    judged = judge_by_the_known(there, judged_by_rules(there), judged_by_rules, begun)
+    judged = drop_unverified_deletes(there, judged_by_rules(there), judged_by_rules, begun)
     assert old.name not in doomed(judged)
 
 

@@ -10,7 +10,7 @@ import pytest
 from ci3.core.live.pins import pin_commits, protect
 from ci3.core.model.deployment import Hole, Inventory
 from ci3.core.retention.decide import RetentionPolicy, decide
-from ci3.core.retention.simulate import MOMENTS_LIMIT, simulate
+from ci3.core.retention.simulate import MAX_STATES, simulate
 from ci3.core.units import Duration
 from tests.support.builders import NOW, days_ago, deployment, empty, inventory, marker_only
 
@@ -104,7 +104,7 @@ def test_moments_ascend_are_bounded_and_keep_the_first_and_the_last(count, keep_
 
     times = [one.at for one in simulation.moments]
     assert all(one < other for one, other in pairwise(times))
-    assert len(times) == min(simulation.possible_count, MOMENTS_LIMIT)
+    assert len(times) == min(simulation.possible_count, MAX_STATES)
     assert times[0] == history[-1].newest_at
     assert times[-1] == NOW
 
@@ -114,9 +114,9 @@ def test_moments_are_fewer_where_each_costs_many_decisions():
 
     few, many = replay(*history, keep_count=5), replay(*history, keep_count=5000)
 
-    assert len(few.moments) == MOMENTS_LIMIT
+    assert len(few.moments) == MAX_STATES
     assert sum(one.kept_count for one in many.moments) < 120_000
-    assert 50 < len(many.moments) < MOMENTS_LIMIT
+    assert 50 < len(many.moments) < MAX_STATES
     assert many.moments[-1].kept_count == 2000
     gaps = {other.uncleaned_count - one.uncleaned_count for one, other in pairwise(many.moments)}
     assert max(gaps) - min(gaps) <= 5
