@@ -1,6 +1,6 @@
-"""A bucket's lifecycle configuration as the text that it is: rules found in it, put in, cut out.
+"""A bucket's lifecycle configuration as XML text, to which rules are added and cut out.
 
-What is not ours stays byte for byte: nothing is read into values and written again.
+Rules that ci3 does not manage stay byte for byte: nothing is parsed and serialized again.
 """
 
 import re
@@ -13,17 +13,17 @@ from xml.sax.saxutils import escape
 
 NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 MAXIMUM_RULES: Final = 1_000
-"""Rules of one bucket.
+"""Upper limit of rules per bucket.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html
 """
 
-_Shape = Mapping[str, "_Shape"]
-_LEAF: Final[_Shape] = {}
-_TAG: Final[_Shape] = {"Key": _LEAF, "Value": _LEAF}
-_SIZES: Final[_Shape] = {"ObjectSizeGreaterThan": _LEAF, "ObjectSizeLessThan": _LEAF}
-_NONCURRENT: Final[_Shape] = {"NoncurrentDays": _LEAF, "NewerNoncurrentVersions": _LEAF}
-_KNOWN: Final[_Shape] = {
+_Schema = Mapping[str, "_Schema"]
+_LEAF: Final[_Schema] = {}
+_TAG: Final[_Schema] = {"Key": _LEAF, "Value": _LEAF}
+_SIZES: Final[_Schema] = {"ObjectSizeGreaterThan": _LEAF, "ObjectSizeLessThan": _LEAF}
+_NONCURRENT: Final[_Schema] = {"NoncurrentDays": _LEAF, "NewerNoncurrentVersions": _LEAF}
+_SCHEMA: Final[_Schema] = {
     "LifecycleConfiguration": {
         "Rule": {
             "ID": _LEAF,
@@ -43,37 +43,37 @@ _KNOWN: Final[_Shape] = {
         }
     }
 }
-"""Every element that S3's own documentation has, by what it stands in.
+"""Every element in S3's documentation, nested as in the document.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html
 """
 
 
 class LifecycleTextError(ValueError):
-    """A configuration that may not be written again, since it can't be read for certain; why."""
+    """A configuration that must not be written back, because it is not fully understood."""
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """An element without its place: local name, text of a leaf, and what is in it."""
+    """An XML element: local name, text (empty unless a leaf) and child elements."""
 
     name: str
     text: str
     children: tuple["Element", ...] = ()
 
     def find(self, name: str) -> "Element | None":
-        """Give the first child of a name."""
-        return next((one for one in self.children if one.name == name), None)
+        """Return the first child with a name."""
+        return next((child for child in self.children if child.name == name), None)
 
     @property
     def meaning(self) -> tuple[object, ...]:
-        """What it says, whatever order its children stand in."""
-        return self.name, self.text, tuple(sorted(one.meaning for one in self.children))
+        """A value that is equal for elements that differ only in the order of children."""
+        return self.name, self.text, tuple(sorted(child.meaning for child in self.children))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleText:
-    """One rule, and which bytes of the configuration it takes."""
+    """One rule and its byte range in the configuration: from `start` to before `end`."""
 
     start: int
     end: int
@@ -81,144 +81,148 @@ class RuleText:
 
     @property
     def rule_id(self) -> str:
-        """Its ID, or nothing."""
-        found = self.rule.find("ID")
-        return found.text if found else ""
+        """The rule's ID, or ""."""
+        element = self.rule.find("ID")
+        return element.text if element else ""
 
     @property
     def prefix(self) -> str:
-        """The prefix of its filter, or nothing where that is more than a prefix, or none."""
-        where = self.rule.find("Filter")
-        found = where.find("Prefix") if where else None
-        return found.text if found else ""
+        """The filter's prefix, or "" if the filter has none or combines it with other criteria."""
+        rule_filter = self.rule.find("Filter")
+        element = rule_filter.find("Prefix") if rule_filter else None
+        return element.text if element else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationText:
-    """A whole configuration; `raw` is empty where the bucket has none."""
+    """A lifecycle configuration; `raw` is empty if the bucket has none."""
 
     raw: bytes = b""
     rules: tuple[RuleText, ...] = ()
     qualifier: str = ""
-    """What stands before each element's name, with its colon, where the namespace has a prefix."""
+    """The namespace prefix of element names, with its colon, or ""."""
     insert_at: int = 0
+    """Byte offset at which new rules are inserted."""
 
     @property
     def meanings(self) -> Counter[tuple[object, ...]]:
-        """What all its rules say, in any order."""
-        return Counter(one.rule.meaning for one in self.rules)
+        """The rules as a multiset that is equal whatever the order of rules and elements."""
+        return Counter(rule.rule.meaning for rule in self.rules)
 
     def with_rules(self, rules: Iterable[Sequence[Element]]) -> bytes:
-        """Put rules in at the end; each is what stands in one `Rule`."""
-        written = "".join(_write(Element("Rule", "", tuple(one)), self.qualifier) for one in rules)
+        """Return the document with rules appended; each is the child elements of a `Rule`."""
+        added = "".join(
+            _serialize(Element("Rule", "", tuple(elements)), self.qualifier) for elements in rules
+        )
         if not self.raw:
-            whole = (
-                f'<LifecycleConfiguration xmlns="{NAMESPACE}">{written}</LifecycleConfiguration>'
+            document = (
+                f'<LifecycleConfiguration xmlns="{NAMESPACE}">{added}</LifecycleConfiguration>'
             )
-            return whole.encode("utf-8")
-        added = written.encode("utf-8")
-        return self.raw[: self.insert_at] + added + self.raw[self.insert_at :]
+            return document.encode("utf-8")
+        return self.raw[: self.insert_at] + added.encode("utf-8") + self.raw[self.insert_at :]
 
     def without(self, rules: Iterable[RuleText]) -> bytes:
-        """Cut rules out; gives nothing where no rule is left, since S3 takes none without."""
-        doomed = sorted(rules, key=lambda one: one.start)
-        if len(doomed) == len(self.rules):
+        """Return the document without these rules; empty if none is left.
+
+        S3 does not accept a configuration without rules: it must be deleted instead.
+        """
+        removed = sorted(rules, key=lambda rule: rule.start)
+        if len(removed) == len(self.rules):
             return b""
-        kept, at = [], 0
-        for one in doomed:
-            kept.append(self.raw[at : one.start])
-            at = one.end
-        return b"".join((*kept, self.raw[at:]))
+        parts, offset = [], 0
+        for rule in removed:
+            parts.append(self.raw[offset : rule.start])
+            offset = rule.end
+        return b"".join((*parts, self.raw[offset:]))
 
 
 def read_configuration(raw: bytes) -> ConfigurationText:
-    """Read a configuration's text; nothing at all stands for none.
+    """Parse a configuration's XML; empty bytes mean that the bucket has none.
 
-    Raises LifecycleTextError for what is no such configuration, and where an element or attribute
-    is none that is known: S3 may lose or refuse it when it is written again.
+    Raises LifecycleTextError if it is not such a configuration, or if an element or attribute is
+    not known: S3 may drop or reject it when the configuration is written back.
     """
     if not raw:
         return ConfigurationText()
-    reader = _Reader(raw)
+    reader = _ConfigurationReader(raw)
     parser = expat.ParserCreate()
-    parser.StartElementHandler = lambda name, attributes: reader.begin(
+    parser.StartElementHandler = lambda name, attributes: reader.start_element(
         name, attributes, parser.CurrentByteIndex
     )
-    parser.EndElementHandler = lambda _name: reader.end(parser.CurrentByteIndex)
-    parser.CharacterDataHandler = reader.take_text
+    parser.EndElementHandler = lambda _name: reader.end_element(parser.CurrentByteIndex)
+    parser.CharacterDataHandler = reader.add_text
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.XmlDeclHandler = _refuse_encoding
     try:
-        parser.Parse(raw, True)  # noqa: FBT003 - expat takes it by position
+        parser.Parse(raw, True)  # noqa: FBT003 - expat takes it by position only
     except expat.ExpatError as exc:
         raise LifecycleTextError(f"it is no XML that can be read ({exc})") from exc
-    return reader.found()
+    return reader.build()
 
 
 @dataclass(slots=True)
-class _Open:
-    """An element that has begun and not ended."""
-
+class _OpenElement:
     name: str
-    shape: _Shape
+    schema: _Schema
     start: int
     text: list[str] = field(default_factory=list)
     children: list[Element] = field(default_factory=list)
 
 
-class _Reader:
-    """Follows the elements of a configuration, and notes where its rules stand."""
+class _ConfigurationReader:
+    """Handlers of the parser's events; they check elements and record byte ranges of rules."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
-        self._open = [_Open("", _KNOWN, 0)]
+        self._open = [_OpenElement("", _SCHEMA, 0)]
         self._rules: list[RuleText] = []
         self._qualifier = ""
         self._insert_at = 0
 
-    def begin(self, name: str, attributes: Mapping[str, str], start: int) -> None:
-        qualifier, local = _parted(name)
-        inside = self._open[-1]
+    def start_element(self, name: str, attributes: Mapping[str, str], start: int) -> None:
+        qualifier, local = _split_name(name)
+        parent = self._open[-1]
         if len(self._open) == 1:
             self._qualifier = qualifier
-        if local not in inside.shape or qualifier != self._qualifier:
-            where = f" in {inside.name}" if inside.name else ""
+        if local not in parent.schema or qualifier != self._qualifier:
+            where = f" in {parent.name}" if parent.name else ""
             raise LifecycleTextError(f"it has <{name}>{where}, which ci3 does not know")
         self._check_attributes(name, attributes)
-        self._open.append(_Open(local, inside.shape[local], start))
+        self._open.append(_OpenElement(local, parent.schema[local], start))
 
     def _check_attributes(self, name: str, attributes: Mapping[str, str]) -> None:
-        own = f"xmlns:{self._qualifier[:-1]}" if self._qualifier else "xmlns"
+        declaration = f"xmlns:{self._qualifier[:-1]}" if self._qualifier else "xmlns"
         for attribute, value in attributes.items():
-            is_declared = attribute == "xmlns" or attribute.startswith("xmlns:")
-            is_changed = attribute == own and value != NAMESPACE
-            if not is_declared or is_changed or (attribute == own and len(self._open) > 1):
+            is_declaration = attribute == "xmlns" or attribute.startswith("xmlns:")
+            is_own = attribute == declaration
+            is_allowed = value == NAMESPACE and len(self._open) == 1 if is_own else is_declaration
+            if not is_allowed:
                 raise LifecycleTextError(
                     f'<{name}> has {attribute}="{value}", which ci3 does not know'
                 )
 
-    def take_text(self, text: str) -> None:
+    def add_text(self, text: str) -> None:
         self._open[-1].text.append(text)
 
-    def end(self, at: int) -> None:
-        one = self._open.pop()
-        text = "".join(one.text)
-        if one.shape and text.strip():
-            raise LifecycleTextError(f"there is text in <{one.name}>: {text.strip()[:40]!r}")
-        made = Element(one.name, "" if one.shape else text, tuple(one.children))
-        self._open[-1].children.append(made)
-        has_end_tag = self._raw.startswith(f"</{self._qualifier}{one.name}".encode(), at)
+    def end_element(self, offset: int) -> None:
+        ended = self._open.pop()
+        text = "".join(ended.text)
+        if ended.schema and text.strip():
+            raise LifecycleTextError(f"there is text in <{ended.name}>: {text.strip()[:40]!r}")
+        element = Element(ended.name, "" if ended.schema else text, tuple(ended.children))
+        self._open[-1].children.append(element)
+        has_end_tag = self._raw.startswith(f"</{self._qualifier}{ended.name}".encode(), offset)
         if len(self._open) == 1:
-            self._insert_at = at
+            self._insert_at = offset
             if not has_end_tag:
                 raise LifecycleTextError("it has no rule")
-        if one.name == "Rule":
+        if ended.name == "Rule":
             if not has_end_tag:
                 raise LifecycleTextError("it has an empty rule")
-            end = self._raw.index(b">", at) + 1
-            self._rules.append(RuleText(start=one.start, end=end, rule=made))
+            end = self._raw.index(b">", offset) + 1
+            self._rules.append(RuleText(start=ended.start, end=end, rule=element))
 
-    def found(self) -> ConfigurationText:
+    def build(self) -> ConfigurationText:
         if not self._rules:
             raise LifecycleTextError("it has no rule")
         return ConfigurationText(
@@ -229,7 +233,7 @@ class _Reader:
         )
 
 
-def _parted(name: str) -> tuple[str, str]:
+def _split_name(name: str) -> tuple[str, str]:
     qualifier, colon, local = name.rpartition(":")
     return f"{qualifier}{colon}", local
 
@@ -243,7 +247,7 @@ def _refuse_encoding(_version: str, encoding: str | None, _standalone: int) -> N
         raise LifecycleTextError(f"it is in {encoding}, not in UTF-8")
 
 
-def _write(element: Element, qualifier: str) -> str:
+def _serialize(element: Element, qualifier: str) -> str:
     name = f"{qualifier}{element.name}"
-    inside = "".join(_write(one, qualifier) for one in element.children) or escape(element.text)
-    return f"<{name}>{inside}</{name}>"
+    children = "".join(_serialize(child, qualifier) for child in element.children)
+    return f"<{name}>{children or escape(element.text)}</{name}>"

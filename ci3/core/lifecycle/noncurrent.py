@@ -1,4 +1,4 @@
-"""When the bucket's own lifecycle rules remove old versions, as its configuration says it."""
+"""Days after which a bucket's lifecycle rules delete noncurrent versions."""
 
 from collections.abc import Iterator
 
@@ -7,41 +7,56 @@ from ci3.core.model.deployment import NoncurrentTerm
 
 
 def noncurrent_term(configuration: ConfigurationText, prefix: str) -> NoncurrentTerm:
-    """Say after how many days old versions under a prefix may be gone; the shortest rule counts.
+    """Return after how many days noncurrent versions under a prefix may be deleted: the minimum.
 
-    A rule counts if its prefix holds this one or lies in it, whatever else it asks for, such as
-    tags or sizes. One that does not say when is a problem, never "no rule".
+    A rule counts if its prefix and this one overlap, whatever other criteria it has, such as tags
+    or sizes. A rule without a readable number of days is a problem, not the absence of a rule.
+
+    With `prefix` `site/`:
+
+        rule prefix    NoncurrentDays    counts
+        (none)         30                yes
+        site/old/      10                yes: it deletes some of them
+        other/         1                 no
+        (any)          not a number      yes, as a problem
+
+    The first three together return 10 days.
     """
-    terms = [term for one in configuration.rules for term in _terms(one.rule, prefix)]
-    known = [days for days in map(_days, terms) if days is not None]
-    if len(known) < len(terms):
+    expirations = [
+        expiration
+        for rule in configuration.rules
+        for expiration in _noncurrent_expirations(rule.rule, prefix)
+    ]
+    known = [days for days in map(_read_days, expirations) if days is not None]
+    if len(known) < len(expirations):
         return NoncurrentTerm(
             problem="a lifecycle rule expires old versions, and does not say when"
         )
     return NoncurrentTerm(days=min(known, default=None))
 
 
-def _terms(rule: Element, prefix: str) -> Iterator[Element]:
-    """Give what a rule says of old versions, where it may touch the prefix."""
-    of_rule = _prefix(rule)
-    is_near = prefix.startswith(of_rule) or of_rule.startswith(prefix)
-    if is_near and _text(rule.find("Status")) != "Disabled":
-        yield from (one for one in rule.children if one.name == "NoncurrentVersionExpiration")
+def _noncurrent_expirations(rule: Element, prefix: str) -> Iterator[Element]:
+    """Yield an enabled rule's noncurrent expirations if it may apply to keys under the prefix."""
+    rule_prefix = _read_prefix(rule)
+    is_overlapping = prefix.startswith(rule_prefix) or rule_prefix.startswith(prefix)
+    if is_overlapping and _read_text(rule.find("Status")) != "Disabled":
+        yield from (child for child in rule.children if child.name == "NoncurrentVersionExpiration")
 
 
-def _prefix(rule: Element) -> str:
-    where = rule.find("Filter")
-    both = where.find("And") if where else None
-    texts = [_text(one.find("Prefix")) for one in (rule, where, both) if one is not None]
-    return next((text for text in texts if text), "")
+def _read_prefix(rule: Element) -> str:
+    rule_filter = rule.find("Filter")
+    and_filter = rule_filter.find("And") if rule_filter else None
+    parents = (rule, rule_filter, and_filter)
+    prefixes = [_read_text(parent.find("Prefix")) for parent in parents if parent is not None]
+    return next((prefix for prefix in prefixes if prefix), "")
 
 
-def _days(term: Element) -> int | None:
+def _read_days(expiration: Element) -> int | None:
     try:
-        return int(_text(term.find("NoncurrentDays")))
+        return int(_read_text(expiration.find("NoncurrentDays")))
     except ValueError:
         return None
 
 
-def _text(element: Element | None) -> str:
+def _read_text(element: Element | None) -> str:
     return element.text if element is not None else ""

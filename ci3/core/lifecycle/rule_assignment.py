@@ -1,8 +1,19 @@
-"""Which deployments to delete get a lifecycle rule, with how many days, and which do not.
+"""Assignment of lifecycle rules: which deployments to delete get a rule, and with how many days.
 
-A rule is based on age alone: it would also delete a later deployment of the same name. Two guards
-prevent that. The days of a rule are so many that only objects older than everything kept expire,
-and the rule is removed within its term, which is shorter than its days.
+A lifecycle rule compares ages only: it would also delete a later deployment with the same name.
+Two guards prevent that:
+
+1. A rule's days are at least the age of the oldest object that is kept, so that only objects
+   older than everything kept expire.
+2. A rule is removed when its lifetime (7 days) ends, and its days are more than 8. An object that
+   is uploaded to the folder after the rule was created does not reach that age in time.
+
+Example. The oldest object that is kept is 20.5 days old, so that a rule needs at least 21 days:
+
+    newest object    days of the rule    result
+    25.9 days        25                  rule: S3 deletes what is at least 25 days old
+    20.9 days        20                  deleted directly: not older than everything kept
+    8.9 days         8                   deleted directly: not more than 8 days
 """
 
 import math
@@ -13,128 +24,134 @@ from datetime import datetime
 from ci3.constants import UNDO_DAYS
 from ci3.core.formatting import counted
 from ci3.core.lifecycle.configuration import MAXIMUM_RULES
-from ci3.core.lifecycle.rule import TERM, ExpiryRule, can_be_named
-from ci3.core.lifecycle.rule_status import DAY, Fate, StandingRule, without_microseconds
+from ci3.core.lifecycle.rule import RULE_TERM, ExpiryRule, can_express_prefix
+from ci3.core.lifecycle.rule_status import DAY, Fate, StandingRule, truncate_to_seconds
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
 from ci3.core.model.deployment import Deployment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allotment:
-    """The decisions with what deletes each, and how many have no room for a rule."""
+class RuleAssignment:
+    """The decisions with their rules; `deferred_count` is for how many the bucket has no room."""
 
     decisions: tuple[Decision, ...]
-    least_days: int
-    waiting_count: int
+    deferred_count: int
 
 
 def allot(
     decisions: Sequence[Decision],
-    standing: Iterable[StandingRule],
+    existing: Iterable[StandingRule],
     *,
     now: datetime,
     others_count: int,
-) -> Allotment:
-    """Say of each doomed deployment what deletes it: a rule that stands, a new one, or ci3 itself.
+) -> RuleAssignment:
+    """Assign to each deployment to delete an existing rule, a new rule or direct deletion.
 
-    `others_count` is how many rules stand besides those of ours that are for this prefix. Where
-    not all fit in, the oldest go first, and the others stay for a later run.
+    `other_rules_count` is the number of rules in the bucket except managed ones of this prefix.
+    If not all new rules fit below S3's limit, the oldest deployments get one, and the others are
+    kept until a later run.
     """
-    rules = list(standing)
-    expiring = {one.rule.prefix: one for one in rules if one.is_expiring}
-    least_days = _least_days(decisions, now)
-    fits: list[tuple[datetime, str, int]] = []
-    told: dict[str, Decision] = {}
-    for one in decisions:
-        place, newest_at = one.deployment.prefix, one.deployment.newest_at
-        if not one.is_delete or newest_at is None:
+    rules = list(existing)
+    expiring = {rule.rule.prefix: rule for rule in rules if rule.is_expiring}
+    minimum_days = _minimum_days(decisions, now)
+    candidates: list[tuple[datetime, str, int]] = []
+    assigned: dict[str, Decision] = {}
+    for decision in decisions:
+        prefix, newest_at = decision.deployment.prefix, decision.deployment.newest_at
+        if not decision.is_delete or newest_at is None:
             continue
-        if place in expiring:
-            told[place] = _as_expiring(one, expiring[place])
+        if prefix in expiring:
+            assigned[prefix] = _mark_expiring(decision, expiring[prefix])
             continue
         days = (now - newest_at) // DAY
-        if why := _why_not(one.deployment, days, least_days):
-            reason = Reason(code=ReasonCode.NOT_BY_RULE, message=f"deleted directly: {why}")
-            told[place] = replace(one, reasons=(*one.reasons, reason))
+        if obstacle := _find_obstacle(decision.deployment, days, minimum_days):
+            reason = Reason(code=ReasonCode.NOT_BY_RULE, message=f"deleted directly: {obstacle}")
+            assigned[prefix] = replace(decision, reasons=(*decision.reasons, reason))
         else:
-            fits.append((newest_at, place, days))
-    left = sum(not one.goes or one.fate is Fate.HIDDEN for one in rules)
-    room = max(0, MAXIMUM_RULES - others_count - left)
-    fits.sort()
-    days_of = {place: days for _, place, days in fits[:room]}
-    waiting = {place for _, place, _ in fits[room:]}
-    return Allotment(
+            candidates.append((newest_at, prefix, days))
+    # A rule that is removed makes room, unless a rule for noncurrent versions replaces it.
+    remaining_count = sum(not rule.goes or rule.fate is Fate.HIDDEN for rule in rules)
+    capacity = max(0, MAXIMUM_RULES - others_count - remaining_count)
+    candidates.sort()
+    days_by_prefix = {prefix: days for _, prefix, days in candidates[:capacity]}
+    deferred = {prefix for _, prefix, _ in candidates[capacity:]}
+    return RuleAssignment(
         decisions=tuple(
-            told.get(one.deployment.prefix) or _by_rule(one, days_of, waiting) for one in decisions
+            assigned.get(decision.deployment.prefix)
+            or _assign_rule(decision, days_by_prefix, deferred)
+            for decision in decisions
         ),
-        least_days=least_days,
-        waiting_count=len(waiting),
+        deferred_count=len(deferred),
     )
 
 
-def _least_days(decisions: Iterable[Decision], now: datetime) -> int:
-    """Give the age in days that only what is older than all that is kept can have."""
-    kept = [one.deployment.oldest_at for one in decisions if one.is_keep]
-    ages = [(now - at) / DAY for at in kept if at is not None]
+def _minimum_days(decisions: Iterable[Decision], now: datetime) -> int:
+    """Return the age of the oldest kept object in days, rounded up, and at least 1."""
+    oldest_times = [decision.deployment.oldest_at for decision in decisions if decision.is_keep]
+    ages = [(now - oldest_at) / DAY for oldest_at in oldest_times if oldest_at is not None]
     return max(1, math.ceil(max(ages, default=0)))
 
 
-def _why_not(one: Deployment, days: int, least_days: int) -> str:
-    """Say why a deployment can't be deleted by a rule, or nothing where it can."""
-    term = TERM // DAY
+def _find_obstacle(deployment: Deployment, days: int, minimum_days: int) -> str:
+    """Return why a rule must not delete a deployment, or ""."""
+    term = RULE_TERM // DAY
     if days <= term + 1:
         return f"a rule stands for {term} days, and needs what is over {term + 1} days old"
-    if days < least_days:
+    if days < minimum_days:
         return "a rule needs what is older than all that is kept"
-    return "" if can_be_named(one.prefix) else "a rule can't name it"
+    return "" if can_express_prefix(deployment.prefix) else "a rule can't name it"
 
 
-def _as_expiring(one: Decision, standing: StandingRule) -> Decision:
-    reason = Reason(code=ReasonCode.EXPIRING, message=standing.message)
+def _mark_expiring(decision: Decision, rule: StandingRule) -> Decision:
+    reason = Reason(code=ReasonCode.EXPIRING, message=rule.message)
     return replace(
-        one,
+        decision,
         action=Action.EXPIRING,
-        reasons=(reason, *one.reasons),
-        expire_days=standing.rule.days,
+        reasons=(reason, *decision.reasons),
+        expire_days=rule.rule.days,
     )
 
 
-def _by_rule(one: Decision, days_of: Mapping[str, int], waiting: set[str]) -> Decision:
-    place = one.deployment.prefix
-    if place in waiting:
+def _assign_rule(
+    decision: Decision, days_by_prefix: Mapping[str, int], deferred: set[str]
+) -> Decision:
+    prefix = decision.deployment.prefix
+    if prefix in deferred:
         message = f"due, and kept for a later run: a bucket has room for {MAXIMUM_RULES:,} rules"
         reason = Reason(code=ReasonCode.NO_ROOM_FOR_RULE, message=message)
-        return replace(one, action=Action.KEEP, reasons=(reason, *one.reasons))
-    if place not in days_of:
-        return one
-    days = days_of[place]
+        return replace(decision, action=Action.KEEP, reasons=(reason, *decision.reasons))
+    if prefix not in days_by_prefix:
+        return decision
+    days = days_by_prefix[prefix]
     message = f"S3 deletes it, by a rule for what is at least {counted(days, 'day')} old"
     reason = Reason(code=ReasonCode.BY_RULE, message=message)
-    return replace(one, reasons=(*one.reasons, reason), expire_days=days)
+    return replace(decision, reasons=(*decision.reasons, reason), expire_days=days)
 
 
 def make_rules(
-    due: Iterable[Decision], *, now: datetime, keeps_versions: bool
+    decisions: Iterable[Decision], *, now: datetime, keeps_versions: bool
 ) -> Iterator[tuple[Decision, ExpiryRule]]:
-    """Make the rule of each due deployment that one is to delete.
+    """Yield each decision to delete by a rule, with the new rule.
 
-    Raises ValueError where a guard does not hold: nothing like that may be written.
+    `is_versioned` is True if the bucket creates versions. Raises ValueError if a rule would
+    violate a guard: it must never be written.
     """
-    for one in due:
-        if one.expire_days is None or not one.is_delete:
+    for decision in decisions:
+        if decision.expire_days is None or not decision.is_delete:
             continue
-        newest_at, prefix = one.deployment.newest_at, one.deployment.prefix
-        is_old = newest_at is not None and now - newest_at >= one.expire_days * DAY
-        is_safe = one.expire_days * DAY > TERM + DAY
-        is_folder = prefix.endswith(f"{one.deployment.name}/") and one.deployment.name
+        deployment, age = decision.deployment, decision.expire_days * DAY
+        newest_at, prefix = deployment.newest_at, deployment.prefix
+        is_old = newest_at is not None and now - newest_at >= age
+        is_safe = age > RULE_TERM + DAY
+        is_folder = prefix.endswith(f"{deployment.name}/") and deployment.name
         if not (is_old and is_safe and is_folder):
             raise ValueError(f"no rule may be made for {prefix!r}")
         yield (
-            one,
+            decision,
             ExpiryRule(
                 prefix=prefix,
-                days=one.expire_days,
+                days=decision.expire_days,
                 noncurrent_days=UNDO_DAYS if keeps_versions else None,
-                expires_at=without_microseconds(now) + TERM,
+                expires_at=truncate_to_seconds(now) + RULE_TERM,
             ),
         )

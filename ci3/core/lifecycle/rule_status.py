@@ -1,4 +1,4 @@
-"""What becomes of the lifecycle rules of earlier runs: which stay, which are removed, and why."""
+"""Status of existing managed rules: which stay active, which must be removed, and why."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,35 +8,42 @@ from typing import Final
 
 from ci3.constants import UNDO_DAYS
 from ci3.core.formatting import counted, moment
-from ci3.core.lifecycle.rule import TERM, ExpiryRule
+from ci3.core.lifecycle.rule import RULE_TERM, ExpiryRule
 from ci3.core.live.pins import Pin
 from ci3.core.model.decision import Decision, Engine
 
-EXPIRING: Final = "expiring (S3 deletes it within a day or two)"
-_NOT_KNOWN: Final = "it is not known what is live"
+EXPIRING_MESSAGE: Final = "expiring (S3 deletes it within a day or two)"
+_LIVE_UNKNOWN_MESSAGE: Final = "it is not known what is live"
 DAY: Final = timedelta(days=1)
 
 
-class Fate(StrEnum):
+class Fate(StrEnum):  # its name and docstring are in the published docs/plan.schema.json
     """What becomes of a rule of ours that stands: it goes, but for the first and the last."""
 
     STANDS = "stands"
     EMPTIED = "emptied"
+    """Nothing is left to delete."""
     KEPT = "kept"
+    """The folder is kept now, or no longer counts as a deployment."""
     CHANGED = "changed"
+    """Something was uploaded to the folder after the rule was created."""
     OVERDUE = "overdue"
+    """The rule's lifetime has ended."""
     DOUBTFUL = "doubtful"
+    """What is live could not be determined."""
     OTHER_ENGINE = "other-engine"
+    """The target now deletes directly."""
     HIDDEN = "hidden"
+    """Only noncurrent versions are left; a rule that deletes those replaces it."""
 
 
-AT_STAKE: Final = (Fate.KEPT, Fate.CHANGED, Fate.DOUBTFUL)
-"""Of rules by which something may go that is to be kept."""
+UNSAFE_STATUSES: Final = (Fate.KEPT, Fate.CHANGED, Fate.DOUBTFUL)
+"""Statuses of rules with which S3 may delete something that must be kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingRule:
-    """A rule of ours that stands, what becomes of it, and why."""
+    """A managed rule in the bucket's configuration, for the folder `name`, with its status."""
 
     rule: ExpiryRule
     name: str
@@ -45,28 +52,29 @@ class StandingRule:
 
     @property
     def goes(self) -> bool:
-        """Whether it is to be taken away."""
+        """True if the rule must be removed."""
         return self.fate is not Fate.STANDS
 
     @property
     def is_expiring(self) -> bool:
-        """Whether S3 is deleting a deployment by it."""
+        """True if S3 is deleting a deployment by this rule."""
         return not self.goes and self.rule.days is not None
 
     def successor(self, now: datetime) -> ExpiryRule | None:
-        """Give the rule that takes its place, where old versions are left: it removes them."""
+        """Return the rule that replaces this one to delete noncurrent versions, if any are left."""
         if self.fate is not Fate.HIDDEN:
             return None
-        expires_at = without_microseconds(now) + timedelta(days=UNDO_DAYS) + TERM
+        expires_at = truncate_to_seconds(now) + timedelta(days=UNDO_DAYS) + RULE_TERM
         return replace(self.rule, days=None, noncurrent_days=UNDO_DAYS, expires_at=expires_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What rules are judged by.
+    """The current state of a target, against which rules are evaluated.
 
-    `others` are folders that are no deployments, by name, with the reason. `doubts` say why it is
-    not known what is live. `keeps_versions` says whether what is deleted is only hidden.
+    `non_deployments` maps the names of folders that are not deployments to the reason.
+    `live_problems` are the reasons why it is not known what is live. With `is_versioned`, deleted
+    objects become noncurrent versions.
     """
 
     prefix: str
@@ -78,22 +86,22 @@ class Sight:
     keeps_versions: bool
 
 
-def judge_rules(rules: Iterable[ExpiryRule], sight: Sight) -> tuple[StandingRule, ...]:
-    """Say of each rule of ours for a folder directly under the prefix what becomes of it."""
-    by_prefix = {one.deployment.prefix: one for one in sight.decisions}
-    found = []
-    for rule, name in _named(rules, sight.prefix):
-        judge = _judge if rule.days is not None else _judge_follower
-        fate, message = judge(rule, name, by_prefix.get(rule.prefix), sight)
-        found.append(StandingRule(rule=rule, name=name, fate=fate, message=message))
-    return tuple(found)
+def judge_rules(rules: Iterable[ExpiryRule], context: Sight) -> tuple[StandingRule, ...]:
+    """Return the managed rules for folders directly under the prefix, each with its status."""
+    decisions = {decision.deployment.prefix: decision for decision in context.decisions}
+    evaluated = []
+    for rule, name in _with_folder_names(rules, context.prefix):
+        evaluate = _evaluate_rule if rule.days is not None else _evaluate_version_rule
+        status, message = evaluate(rule, name, decisions.get(rule.prefix), context)
+        evaluated.append(StandingRule(rule=rule, name=name, fate=status, message=message))
+    return tuple(evaluated)
 
 
 def find_standing(rules: Iterable[ExpiryRule], prefix: str) -> tuple[StandingRule, ...]:
-    """Give the rules of ours by which S3 deletes something directly under the prefix."""
+    """Return the managed rules by which S3 deletes a folder directly under the prefix."""
     return tuple(
         StandingRule(rule=rule, name=name, fate=Fate.STANDS, message="")
-        for rule, name in _named(rules, prefix)
+        for rule, name in _with_folder_names(rules, prefix)
         if rule.days is not None
     )
 
@@ -106,91 +114,120 @@ def hold_rules(
     kept: Iterable[Decision] = (),
     newer: Iterable[StandingRule] = (),
 ) -> tuple[StandingRule, ...]:
-    """Let go too of the rules by which S3 deletes what is pinned or kept by now, or is in doubt.
+    """Return the rules; those that must not delete any more get the status to be removed.
 
-    `doubt` says why it is not known what is live. `newer` has what a newer plan says of rules.
+    These are the rules for a folder that is pinned or kept now, and with `live_problem` (why it is
+    not known what is live) all by which S3 deletes something. `newer_rules` are the rules of a
+    newer plan, whose status counts.
     """
-    kept_by_prefix = {one.deployment.prefix: one for one in kept}
-    at_stake = {one.rule.rule_id: one for one in newer if one.fate in AT_STAKE}
-    held = []
-    for one in rules:
-        if not one.is_expiring:
-            held.append(one)
+    kept_by_prefix = {decision.deployment.prefix: decision for decision in kept}
+    unsafe_rules = {rule.rule.rule_id: rule for rule in newer if rule.fate in UNSAFE_STATUSES}
+    result = []
+    for rule in rules:
+        if not rule.is_expiring:
+            result.append(rule)
             continue
-        pinned = next((pin.reason().message for pin in pins if pin.holds(one.name)), "")
-        if pinned:
-            held.append(replace(one, fate=Fate.KEPT, message=f"kept now ({pinned})"))
-        elif decision := kept_by_prefix.get(one.rule.prefix):
-            held.append(replace(one, fate=Fate.KEPT, message=_kept_now(decision)))
-        elif one.rule.rule_id in at_stake:
-            held.append(at_stake[one.rule.rule_id])
+        pin_message = next((pin.reason().message for pin in pins if pin.holds(rule.name)), "")
+        if pin_message:
+            result.append(_with_status(rule, Fate.KEPT, f"kept now ({pin_message})"))
+        elif decision := kept_by_prefix.get(rule.rule.prefix):
+            result.append(_with_status(rule, Fate.KEPT, _kept_message(decision)))
+        elif rule.rule.rule_id in unsafe_rules:
+            result.append(unsafe_rules[rule.rule.rule_id])
         elif doubt:
-            held.append(replace(one, fate=Fate.DOUBTFUL, message=f"{_NOT_KNOWN}: {doubt}"))
+            message = f"{_LIVE_UNKNOWN_MESSAGE}: {doubt}"
+            result.append(_with_status(rule, Fate.DOUBTFUL, message))
         else:
-            held.append(one)
-    return tuple(held)
+            result.append(rule)
+    return tuple(result)
 
 
-def _named(rules: Iterable[ExpiryRule], prefix: str) -> Iterator[tuple[ExpiryRule, str]]:
+def _with_status(existing: StandingRule, status: Fate, message: str) -> StandingRule:
+    return StandingRule(rule=existing.rule, name=existing.name, fate=status, message=message)
+
+
+def _with_folder_names(
+    rules: Iterable[ExpiryRule], prefix: str
+) -> Iterator[tuple[ExpiryRule, str]]:
     for rule in rules:
         name = rule.prefix.removeprefix(prefix).removesuffix("/")
         if rule.prefix.startswith(prefix) and name and "/" not in name:  # else another target's
             yield rule, name
 
 
-def _kept_now(decision: Decision) -> str:
-    return f"kept now ({'; '.join(one.message for one in decision.reasons)})"
+def _kept_message(decision: Decision) -> str:
+    return f"kept now ({'; '.join(reason.message for reason in decision.reasons)})"
 
 
-def _judge(  # noqa: PLR0911 - one for each fate
-    rule: ExpiryRule, name: str, decision: Decision | None, sight: Sight
+def _evaluate_rule(  # noqa: PLR0911 - one return for each status
+    rule: ExpiryRule, name: str, decision: Decision | None, context: Sight
 ) -> tuple[Fate, str]:
-    if name in sight.others:
-        return Fate.KEPT, f"no deployment: {sight.others[name]}"
+    """Return the status of a rule that deletes a deployment; the first match counts.
+
+    Example: a rule with 20 days, created 1 day ago, for the folder `old`:
+
+        newest object in `old`    condition                   status
+        30 days old               to delete                   active
+        21 days old               to delete                   active: 20 days when created
+        20.9 days old             to delete                   changed: 19.9 days when created
+        12 hours old              to delete                   changed
+        30 days old               kept now                    kept
+        30 days old               to delete, live unknown     live unknown
+        30 days old               to delete, with 7 days      lifetime ended
+                                  since the creation
+        30 days old               to delete, `engine: direct` other engine
+        none                      unversioned bucket          completed
+        none                      versioned bucket            noncurrent versions left
+        none                      live unknown                live unknown
+    """
+    if name in context.others:
+        return Fate.KEPT, f"no deployment: {context.others[name]}"
     if decision is None or decision.deployment.newest_at is None:
-        if sight.doubts:
-            return Fate.DOUBTFUL, f"{_NOT_KNOWN}: {sight.doubts[0]}"
-        if sight.keeps_versions or rule.noncurrent_days:  # with any engine: none else frees them
+        if context.doubts:
+            return Fate.DOUBTFUL, f"{_LIVE_UNKNOWN_MESSAGE}: {context.doubts[0]}"
+        # With any engine: no other rule deletes the noncurrent versions.
+        if context.keeps_versions or rule.noncurrent_days:
             days = counted(rule.noncurrent_days or UNDO_DAYS, "day")
             return Fate.HIDDEN, f"only old versions are left there, to be restored for {days}"
         return Fate.EMPTIED, "nothing is left there"
     if decision.is_keep:
-        return Fate.KEPT, _kept_now(decision)
+        return Fate.KEPT, _kept_message(decision)
     if decision.deployment.newest_at + (rule.days or 0) * DAY > rule.made_at:
         return Fate.CHANGED, "something was uploaded there after the rule was made"
-    if sight.doubts:
-        return Fate.DOUBTFUL, f"{_NOT_KNOWN}: {sight.doubts[0]}"
-    if sight.now >= rule.expires_at:
+    if context.doubts:
+        return Fate.DOUBTFUL, f"{_LIVE_UNKNOWN_MESSAGE}: {context.doubts[0]}"
+    if context.now >= rule.expires_at:
         return Fate.OVERDUE, f"the term ended on {moment(rule.expires_at)}"
-    if sight.engine is not Engine.LIFECYCLE:
-        return Fate.OTHER_ENGINE, f"the engine is {sight.engine} now"
+    if context.engine is not Engine.LIFECYCLE:
+        return Fate.OTHER_ENGINE, f"the engine is {context.engine} now"
     days = counted(rule.days or 0, "day")
-    return Fate.STANDS, f"{EXPIRING}, by a rule for what is at least {days} old"
+    return Fate.STANDS, f"{EXPIRING_MESSAGE}, by a rule for what is at least {days} old"
 
 
-def _judge_follower(
-    rule: ExpiryRule, name: str, decision: Decision | None, sight: Sight
+def _evaluate_version_rule(
+    rule: ExpiryRule, name: str, decision: Decision | None, context: Sight
 ) -> tuple[Fate, str]:
-    is_there = decision is not None and decision.deployment.newest_at is not None
-    if is_there or name in sight.others:
+    """Return the status of a rule that only deletes noncurrent versions."""
+    has_objects = decision is not None and decision.deployment.newest_at is not None
+    if has_objects or name in context.others:
         return Fate.CHANGED, "something was uploaded there again"
-    if sight.now >= rule.expires_at:
+    if context.now >= rule.expires_at:
         return Fate.OVERDUE, "the old versions there are gone"
     return Fate.STANDS, f"old versions there go {counted(UNDO_DAYS, 'day')} after they were hidden"
 
 
-def without_microseconds(now: datetime) -> datetime:
-    """Return a time in UTC, as precise as a rule's ID records it."""
+def truncate_to_seconds(now: datetime) -> datetime:
+    """Return a time in UTC without microseconds, which a rule's ID does not record."""
     return now.astimezone(UTC).replace(microsecond=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
-    """What became of rules, before anything else was done, and at the end of it.
+    """Result of reconciling rules, at the start of an apply or at its end.
 
-    `removed` are taken away. `vanished` names deployments whose rule somebody else has taken away.
-    With a `problem` those that were to go may stand yet. A `doubt` says why it was not known what
-    is live: then all by which S3 deletes were to go.
+    `removed` are the rules that were removed. `removed_by_others` names the deployments whose rule
+    somebody else removed. With a `problem`, rules to be removed may still exist. `live_problem` is
+    why it was not known what is live: then all rules by which S3 deletes had to be removed.
     """
 
     removed: tuple[StandingRule, ...] = ()
@@ -199,8 +236,8 @@ class Reconciled:
     doubt: str = ""
 
     def followed_by(self, later: "Reconciled") -> "Reconciled":
-        """Tell of what was done later too."""
-        removed = {one.rule.rule_id: one for one in (*self.removed, *later.removed)}
+        """Return this result combined with a later one of the same run."""
+        removed = {rule.rule.rule_id: rule for rule in (*self.removed, *later.removed)}
         return Reconciled(
             removed=tuple(removed.values()),
             vanished=tuple(dict.fromkeys((*self.vanished, *later.vanished))),

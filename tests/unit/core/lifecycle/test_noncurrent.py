@@ -67,6 +67,12 @@ def test_shortest_rule_that_may_touch_the_prefix_counts(rules: list[str], days: 
     assert term(*rules) == NoncurrentTerm(days=days)
 
 
+def test_minimum_of_the_rules_that_overlap_the_prefix_counts() -> None:
+    """The example of `noncurrent`."""
+    rules = [rule("<Filter/>", 30), rule(within("site/old/"), 10), rule(within("other/"), 1)]
+    assert term(*rules, prefix="site/") == NoncurrentTerm(days=10)
+
+
 @pytest.mark.parametrize(
     "says",
     [

@@ -1,7 +1,9 @@
-"""Rules of ours: what they say, which deployments they may delete, and when they go."""
+"""Managed rules: their content, which deployments get one, and when they are removed."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from ci3.core.lifecycle.configuration import ConfigurationText, Element, read_configuration
 from ci3.core.lifecycle.planning import RulesSeen, Ruling, rule
-from ci3.core.lifecycle.rule import ExpiryRule, can_be_named, is_named_as_ours, read_rule
+from ci3.core.lifecycle.rule import ExpiryRule, can_express_prefix, has_managed_id, read_rule
 from ci3.core.lifecycle.rule_assignment import allot, make_rules
 from ci3.core.lifecycle.rule_status import Fate, Sight, judge_rules
 from ci3.core.model.decision import Action, Decision, Engine, ReasonCode
@@ -28,18 +30,25 @@ def standing_since(days: float, *, name: str = "old", of: int = 20) -> ExpiryRul
     return rule_for(f"{name}/", days=of, expires_at=days_ago(days) + timedelta(days=7))
 
 
-def fate_of(rule: ExpiryRule, *decisions: Decision, **changes: object) -> Fate:
-    fields = {
-        "prefix": "",
-        "engine": Engine.LIFECYCLE,
-        "now": NOW,
-        "decisions": decisions,
-        "others": {},
-        "doubts": (),
-        "keeps_versions": False,
-    }
-    (one,) = judge_rules([rule], Sight(**(fields | changes)))
-    return one.fate
+def status_of(
+    rule: ExpiryRule,
+    *decisions: Decision,
+    engine: Engine = Engine.LIFECYCLE,
+    non_deployments: Mapping[str, str] = MappingProxyType({}),
+    live_problems: Sequence[str] = (),
+    is_versioned: bool = False,
+) -> Fate:
+    context = Sight(
+        prefix="",
+        engine=engine,
+        now=NOW,
+        decisions=decisions,
+        others=non_deployments,
+        doubts=live_problems,
+        keeps_versions=is_versioned,
+    )
+    (existing,) = judge_rules([rule], context)
+    return existing.fate
 
 
 def allotted(*decisions: Decision, others_count: int = 0, rules: tuple = ()) -> dict[str, Decision]:
@@ -60,7 +69,7 @@ def test_rule_is_known_again_whatever_its_folder_is_called(parent, name, days, n
     raw = ConfigurationText().with_rules([made.elements])
     (found,) = read_configuration(raw).rules
     assert read_rule(found.rule) == made
-    assert is_named_as_ours(found.rule)
+    assert has_managed_id(found.rule)
     assert made.rule_id.isascii()
 
 
@@ -89,7 +98,7 @@ def test_rule_that_somebody_has_changed_is_not_ours_any_more(changed) -> None:
     assert changed[0] in raw
     (found,) = read_configuration(raw.replace(*changed).encode()).rules
     assert read_rule(found.rule) is None
-    assert is_named_as_ours(found.rule)
+    assert has_managed_id(found.rule)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +116,7 @@ def test_rule_that_somebody_has_changed_is_not_ours_any_more(changed) -> None:
     ],
 )
 def test_name_that_does_not_fit_into_a_rule_gets_none(prefix: str, can: bool) -> None:
-    assert can_be_named(prefix) is can
+    assert can_express_prefix(prefix) is can
     assert not can or len(rule_for(prefix).rule_id) <= 255
 
 
@@ -142,6 +151,13 @@ def test_days_are_such_that_only_what_is_older_than_all_that_is_kept_goes(ages) 
         assert one.expire_days >= oldest_kept - 1e-6  # nothing kept, ever, is as old as that
         assert one.expire_days > 8  # the term, and a day
         assert newest_at + timedelta(days=one.expire_days) <= NOW  # it is due at once
+
+
+@pytest.mark.parametrize(("newest_days", "days"), [(25.9, 25), (20.9, None), (8.9, None)])
+def test_rule_days_are_at_least_the_age_of_the_oldest_kept_object(newest_days, days) -> None:
+    """The example of `rule_assignment`: the oldest object that is kept is 20.5 days old."""
+    found = allotted(kept(deployment("new", 20.5, 1)), doomed(deployment("old", newest_days)))
+    assert found["old"].expire_days == days
 
 
 def test_nothing_goes_by_rule_that_is_not_older_than_what_is_protected() -> None:
@@ -209,17 +225,17 @@ def test_versions_are_kept_for_the_time_of_an_undo_where_there_are_any() -> None
         pytest.param(standing_since(1), doomed(deployment("old", 30)), {}, Fate.STANDS,
                      id="still due"),
         pytest.param(standing_since(1), None, {}, Fate.EMPTIED, id="nothing left"),
-        pytest.param(standing_since(1), None, {"keeps_versions": True}, Fate.HIDDEN,
+        pytest.param(standing_since(1), None, {"is_versioned": True}, Fate.HIDDEN,
                      id="only old versions left"),
         pytest.param(standing_since(1), None,
-                     {"keeps_versions": True, "engine": Engine.DIRECT}, Fate.HIDDEN,
+                     {"is_versioned": True, "engine": Engine.DIRECT}, Fate.HIDDEN,
                      id="only old versions left, and the engine is direct now"),
         pytest.param(replace(standing_since(1), noncurrent_days=30), None,
                      {"engine": Engine.DIRECT}, Fate.HIDDEN,
                      id="only old versions left, and the bucket keeps no new ones"),
         pytest.param(standing_since(1), kept(deployment("old", 30)), {}, Fate.KEPT,
                      id="kept, live or pinned by now"),
-        pytest.param(standing_since(1), None, {"others": {"old": "match leaves it out"}},
+        pytest.param(standing_since(1), None, {"non_deployments": {"old": "match leaves it out"}},
                      Fate.KEPT, id="no deployment any more"),
         pytest.param(standing_since(1), doomed(deployment("old", 30, 0.5)), {}, Fate.CHANGED,
                      id="re-deployed in part"),
@@ -231,9 +247,9 @@ def test_versions_are_kept_for_the_time_of_an_undo_where_there_are_any() -> None
                      id="its term is over"),
         pytest.param(standing_since(6.9), doomed(deployment("old", 30)), {}, Fate.STANDS,
                      id="its term is not over"),
-        pytest.param(standing_since(1), doomed(deployment("old", 30)), {"doubts": ("down",)},
+        pytest.param(standing_since(1), doomed(deployment("old", 30)), {"live_problems": ("down",)},
                      Fate.DOUBTFUL, id="not known what is live"),
-        pytest.param(standing_since(1), None, {"doubts": ("down",)}, Fate.DOUBTFUL,
+        pytest.param(standing_since(1), None, {"live_problems": ("down",)}, Fate.DOUBTFUL,
                      id="not known, and nothing left"),
         pytest.param(standing_since(1), doomed(deployment("old", 30)),
                      {"engine": Engine.DIRECT}, Fate.OTHER_ENGINE, id="back to direct"),
@@ -246,7 +262,38 @@ def test_versions_are_kept_for_the_time_of_an_undo_where_there_are_any() -> None
     ],
 )  # fmt: skip
 def test_rule_stands_only_while_all_is_as_it_was(rule, decision, changes, fate) -> None:
-    assert fate_of(rule, *([decision] if decision else []), **changes) is fate
+    assert status_of(rule, *([decision] if decision else []), **changes) is fate
+
+
+@pytest.mark.parametrize(
+    ("newest_days", "condition", "status"),
+    [
+        (30, "to delete", Fate.STANDS),
+        (21, "to delete", Fate.STANDS),
+        (20.9, "to delete", Fate.CHANGED),
+        (0.5, "to delete", Fate.CHANGED),
+        (30, "kept now", Fate.KEPT),
+        (30, "live unknown", Fate.DOUBTFUL),
+        (30, "7 days since the creation", Fate.OVERDUE),
+        (30, "engine: direct", Fate.OTHER_ENGINE),
+        (None, "unversioned bucket", Fate.EMPTIED),
+        (None, "versioned bucket", Fate.HIDDEN),
+        (None, "live unknown", Fate.DOUBTFUL),
+    ],
+)
+def test_status_of_a_rule_with_20_days_made_a_day_ago(newest_days, condition, status) -> None:
+    """The table of `rule_status`."""
+    is_kept, is_over = condition == "kept now", condition == "7 days since the creation"
+    decisions = []
+    if newest_days is not None:
+        decisions.append((kept if is_kept else doomed)(deployment("old", newest_days)))
+    assert status is status_of(
+        standing_since(7 if is_over else 1, of=20),
+        *decisions,
+        engine=Engine.DIRECT if condition == "engine: direct" else Engine.LIFECYCLE,
+        live_problems=("down",) if condition == "live unknown" else (),
+        is_versioned=condition == "versioned bucket",
+    )
 
 
 def test_rule_of_another_target_is_left_to_it() -> None:
