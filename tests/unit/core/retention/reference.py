@@ -1,7 +1,9 @@
 """The retention rules a second time, slow and obvious, to compare the real ones with."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from ci3.core.live.pins import Pin
 from ci3.core.model.decision import Action, ReasonCode
 from ci3.core.retention.decide import AgeFrom
 
@@ -27,7 +29,7 @@ class Aged(NamedTuple):
     complete: bool
 
 
-def obvious_verdicts(deployments, policy, pins, now, minimum):
+def obvious_verdicts(deployments, policy, pins: Iterable[Pin], now, minimum):
     """Decide about every deployment by itself; newest first, without objects last."""
     verdicts = []
     for one in shown_order(deployments):

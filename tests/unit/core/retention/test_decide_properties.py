@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ci3.core.model.decision import Action, ReasonCode
 from ci3.core.retention.decide import AgeFrom
 from tests.unit.core.retention.reference import aged, is_known_newer, overlap
-from tests.unit.core.retention.strategies import DURATIONS, PINS, situations
+from tests.unit.core.retention.strategies import DURATIONS, PINS, Situation, situations
 
 LENGTHS = (None, *sorted(DURATIONS, key=lambda duration: duration.length))
 PERIOD_RULES = ("keep_daily", "keep_weekly", "keep_monthly")
@@ -76,7 +76,7 @@ def test_every_decision_has_reasons_that_fit_it(case):
 
 
 @given(situations())
-def test_pin_is_never_deleted(case):
+def test_pin_is_never_deleted(case: Situation):
     for name in case.doomed():
         assert not any(pin.holds(name) for pin in case.pins)
     for pin in PINS:

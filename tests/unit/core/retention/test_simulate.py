@@ -10,7 +10,7 @@ import pytest
 from ci3.core.live.pins import pin_commits, protect
 from ci3.core.model.deployment import Hole, Inventory
 from ci3.core.retention.decide import RetentionPolicy, decide
-from ci3.core.retention.simulate import MAX_STATES, simulate
+from ci3.core.retention.simulate import MAX_STATES, Simulation, simulate
 from ci3.core.units import Duration
 from tests.support.builders import NOW, days_ago, deployment, empty, inventory, marker_only
 
@@ -36,7 +36,7 @@ def replay(*deployments, pins=(), minimum=1, ends_at=NOW, **rules):
     return simulate(found, policy, pins, minimum_keep_count=minimum, ends_at=ends_at)
 
 
-def kept_counts(simulation):
+def kept_counts(simulation: Simulation):
     return [(round((NOW - one.at) / DAY, 3), one.kept_count) for one in simulation.moments]
 
 
