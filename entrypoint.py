@@ -28,9 +28,9 @@ def run_command(arguments: Sequence[str]) -> int:
 
 def run_action() -> int:
     """Run the action, whose inputs are in the environment, and return its exit code."""
-    from ci3.gc_tuning import look_seldom  # noqa: PLC0415 - see below
+    from ci3.gc_tuning import tune_gc  # noqa: PLC0415 - see below
 
-    look_seldom()  # before the imports, which allocate many long-lived objects
+    tune_gc()  # before the imports, which allocate many long-lived objects
     from ci3.action.main import main as action  # noqa: PLC0415 - the command does not load it
 
     return action()

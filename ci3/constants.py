@@ -23,13 +23,13 @@ JOURNAL_FORMAT: Final = "ci3-journal/1"
 JOURNAL_FOLDER: Final = ".ci3"
 """Name of the folder under a target's prefix that stores journals; never a deployment."""
 
-PROBE_NAME: Final = ".ci3-probe-"
+PROBE_KEY_PREFIX: Final = ".ci3-probe-"
 """Key prefix, relative to the target's prefix, of the nonexistent keys that a probe deletes."""
 
 MAXIMUM_CONCURRENCY: Final = 32
 """Default number of S3 requests that may be in flight."""
 
-MOST_DIRECT_OBJECTS: Final = 10_000_000
+MAXIMUM_DIRECT_OBJECTS: Final = 10_000_000
 """Maximum number of objects that `engine: auto` deletes with requests instead of lifecycle rules.
 
 At S3's request rate this takes less than an hour: less than the lifetime of credentials that an
@@ -46,10 +46,10 @@ DELETE_BATCH_SIZE: Final = 1000
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 """
 
-TERM_DAYS: Final = 7
+RULE_LIFETIME_DAYS: Final = 7
 """Days after which a run removes a managed lifecycle rule at the latest."""
 
-UNDO_DAYS: Final = 30
+RESTORE_WINDOW_DAYS: Final = 30
 """Days for which versions stay restorable after a managed rule made them noncurrent.
 
 Applies to buckets with versioning only.

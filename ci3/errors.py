@@ -37,7 +37,7 @@ class Ci3Error(Exception):
         self.hint = hint
 
     @property
-    def told(self) -> str:
+    def full_message(self) -> str:
         """The message and the hint in one line."""
         period = "" if self.message.endswith((".", "?")) else "."
         return f"{self.message}{period} {self.hint}".rstrip()
@@ -65,7 +65,7 @@ class DeniedError(AccessError):
     """S3 denied the request: the identity does not have the permission."""
 
 
-class LackingError(AccessError):
+class UnsupportedError(AccessError):
     """This S3 service does not implement the requested feature."""
 
 
@@ -92,16 +92,16 @@ class GateError(Exception):
     """A request was blocked because no approved plan allows it: always a bug in ci3."""
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return a one-line description: message and hint of a `Ci3Error`, otherwise a bug report."""
     if isinstance(error, Ci3Error):
-        return error.told
+        return error.full_message
     if isinstance(error, KeyboardInterrupt):
         return "it was interrupted"
     return f"a bug in ci3, please report it: {error!r}"
 
 
-def nearest(name: str, known_names: Iterable[str]) -> str:
+def format_suggestion(name: str, known_names: Iterable[str]) -> str:
     """Return ` Did you mean X?` for the most similar known name, or an empty string."""
     import difflib  # noqa: PLC0415 - needed only after a wrong name
 

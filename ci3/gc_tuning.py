@@ -17,7 +17,7 @@ Source: malloc.h of glibc; other C libraries do not have the parameter.
 """
 
 
-def look_seldom() -> None:
+def tune_gc() -> None:
     """Raise the GC thresholds: a run allocates many objects and creates few reference cycles.
 
     Also skip the collections at exit. They traverse all imported modules several times, which is a
@@ -27,7 +27,7 @@ def look_seldom() -> None:
     atexit.register(gc.freeze)
 
 
-def keep_one_heap() -> None:
+def share_malloc_arena() -> None:
     """Make all threads share one malloc arena; call it before any thread starts.
 
     Only one thread runs Python code at a time. With an arena for each thread, the process uses a

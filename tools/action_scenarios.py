@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.support.github.fake_github import FakeGitHub
-from tests.support.github.fake_runner import HEAD_SHA, NUMBER
+from tests.support.github.fake_runner import HEAD_SHA, PULL_REQUEST_NUMBER
 from tools import sample_buckets
 from tools.sample_buckets import DEMO, MIXED, PLAIN
 from tools.stage import MISSING, Stage
@@ -26,7 +26,9 @@ class Workflow:
         """Run a step and record the comments after it; return the step's outputs."""
         given_inputs = {key.replace("_", "-"): value for key, value in settings.items()}
         outputs = self.stage.run_action(name, self.github, {**inputs, **given_inputs}, event=event)
-        comments = "".join(f"{comment.body}\n" for comment in self.github.comments(NUMBER))
+        comments = "".join(
+            f"{comment.body}\n" for comment in self.github.comments(PULL_REQUEST_NUMBER)
+        )
         self.stage.save(f"{name}.comments.md", comments)
         return outputs
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.support.github.fake_github import FakeGitHub
 from tests.support.github.fake_runner import FakeStep
-from tests.support.s3.fault_proxy import Answer, FaultProxy, Request, served
+from tests.support.s3.fault_proxy import Answer, FaultProxy, Request, serve_proxy
 from tests.support.s3.memory_listings import MemoryBucket
 from tests.support.s3.memory_s3 import MemoryS3
 from tools.normalization import Normalizer
@@ -217,7 +217,7 @@ def open_stage(checkout: Path, output: Path, name: str) -> Iterator[Stage]:
 
     with (
         tempfile.TemporaryDirectory(prefix="ci3-recorded-") as folder,
-        served(FaultProxy(answer)) as proxy,
+        serve_proxy(FaultProxy(answer)) as proxy,
     ):
         stages.append(Stage(checkout, Path(folder).resolve(), recording, proxy, s3))
         yield stages[0]

@@ -14,26 +14,31 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
-from ci3.action.doctor import doctor_step
+from ci3.action.doctor import run_doctor_step
 from ci3.action.reporter import Reporter, open_github
-from ci3.aws.credentials import assume_role, name_session
-from ci3.config.from_plan import named_plan_file, settings_of_journal, settings_of_plans
+from ci3.aws.credentials import assume_role, format_session_name
+from ci3.config.from_plan import find_plan_file, resolve_journal_settings, resolve_plan_settings
 from ci3.config.named_policy import read_named_policy
-from ci3.config.resolve import Given, text_of
+from ci3.config.resolve import RawSetting, raw_text
 from ci3.config.settings import Mode, Settings
 from ci3.config.targets import resolve_targets
 from ci3.core.model.policy import Origin
-from ci3.core.model.result import Outcome
+from ci3.core.model.result import RunOutcome
 from ci3.core.plan.plan import Plan
-from ci3.core.plan.target_result import Account, exit_code, outcome_of, with_reconciled
+from ci3.core.plan.target_result import (
+    TargetResult,
+    add_reconciled,
+    exit_code_of_outcome,
+    find_worst_outcome,
+)
 from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError
-from ci3.github.log_escape import NeutralStream
+from ci3.github.log_escape import EscapedStream
 from ci3.github.workflow_commands import Runner, read_inputs
-from ci3.github.workflow_run import WorkflowRun, read_run
-from ci3.pipeline.context import Cleanup
+from ci3.github.workflow_run import WorkflowRun, read_workflow_run
+from ci3.pipeline.context import TargetContext
 from ci3.pipeline.plan_file import read_saved_plans
-from ci3.pipeline.run import Run, hold_all, open_run
-from ci3.report.plan.headlines import total_verdict
+from ci3.pipeline.run import Run, open_run, revoke_all_rules
+from ci3.report.plan.headlines import format_run_headline
 from ci3.report.plan.terminal import show_reconciled, show_results, show_run
 from ci3.report.progress_lines import ProgressLines
 
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
     from ci3.core.plan.policy_diff import PolicyChange
     from ci3.engine.journal.reader import OpenJournal
     from ci3.github.api import GitHubApi
-    from ci3.pipeline.journals import Surround
+    from ci3.pipeline.journals import ContextBuilder
 
 # A cancelled step gets SIGINT, after 7.5 seconds SIGTERM, after 2.5 more SIGKILL:
 # https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation
@@ -60,19 +65,19 @@ def main() -> int:
     try:
         return _run(os.environ, reporter)
     except Ci3Error as exc:
-        return reporter.fail(exc)
+        return reporter.report_error(exc)
     except KeyboardInterrupt:
-        runner.set_output("outcome", Outcome.FAILED)
-        runner.fail("interrupted before anything was deleted")
+        runner.set_output("outcome", RunOutcome.FAILED)
+        runner.add_error("interrupted before anything was deleted")
         return ExitCode.INTERRUPTED
     except Exception as exc:  # noqa: BLE001 - the last handler, which reports bugs
-        print(traceback.format_exc(), file=NeutralStream(sys.stderr))
+        print(traceback.format_exc(), file=EscapedStream(sys.stderr))
         message = f"a bug in ci3: {type(exc).__name__}"
-        return reporter.fail(
+        return reporter.report_error(
             Ci3Error(message, f"Please report the traceback in the log. {JOURNAL_HINT}")
         )
     finally:
-        runner.end_annotations()
+        runner.report_omitted_annotations()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -92,23 +97,23 @@ def _ignore_signal(_signal: int, _frame: FrameType | None) -> None:
 
 def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
     runner = reporter.runner
-    workflow = read_run(environ)
+    workflow = read_workflow_run(environ)
     inherited, inputs = _read_raw_settings(environ, workflow)
-    reporter.begin(workflow, inputs)
-    log: Any = NeutralStream(sys.stdout)  # rich is typed for IO[str] but uses only these methods
+    reporter.configure_from_inputs(workflow, inputs)
+    log: Any = EscapedStream(sys.stdout)  # rich is typed for IO[str] but uses only these methods
     console = Console(file=log, width=LOG_WIDTH, no_color=True)
 
-    def create_context(target_settings: Settings) -> Cleanup:
+    def create_context(target_settings: Settings) -> TargetContext:
         return _with_role_credentials(
             _create_target_contexts((target_settings,), workflow, None, console, runner),
             environ,
             runner,
         )[0]
 
-    if text_of(inputs, "mode") == Mode.RESTORE:
-        from ci3.action.restore import restore_step  # noqa: PLC0415 - pydantic: only a restore reads a journal
+    if raw_text(inputs, "mode") == Mode.RESTORE:
+        from ci3.action.restore import run_restore_step  # noqa: PLC0415 - pydantic: only a restore reads a journal
 
-        return restore_step(
+        return run_restore_step(
             inputs,
             create_context,
             console=console,
@@ -120,11 +125,11 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
         saved_plans, targets = _resolve_targets(inherited, inputs, open_journal)
         settings = targets[0]
         github = open_github(workflow, api_url=settings.github_api_url, token=settings.github_token)
-        reporter.settle(settings, github)
+        reporter.configure(settings, github)
         target_contexts = _create_target_contexts(targets, workflow, github, console, runner)
         target_contexts = _with_role_credentials(target_contexts, environ, runner)
         if settings.mode is Mode.DOCTOR:
-            return doctor_step(
+            return run_doctor_step(
                 target_contexts, console=console, runner=runner, run_url=workflow.run_url
             )
         run = open_run(target_contexts, saved_plans, open_journal)
@@ -138,50 +143,54 @@ def _run_cleanup(
     workflow: WorkflowRun,
     console: Console,
 ) -> int:
-    runner, first_context = reporter.runner, run.cleanups[0]
+    runner, first_context = reporter.runner, run.contexts[0]
     settings = first_context.settings
     plans = run.make_plans()
     if settings.mode is Mode.PLAN:
         run.save_plans(plans)
-    target_results: Sequence[Account] = [Account(plan=plan) for plan in plans]
-    runner.begin_group(f"Plan: {total_verdict(target_results)}")
+    target_results: Sequence[TargetResult] = [TargetResult(plan=plan) for plan in plans]
+    runner.begin_group(f"Plan: {format_run_headline(target_results)}")
     show_run(console, target_results)
     runner.end_group()
     changes = _find_policy_changes(environ, workflow, run, plans, first_context.github)
     if settings.mode is not Mode.APPLY:
-        return reporter.report(target_results, changes)
-    target_runs = run.reconcile(plans)
+        return reporter.report_run(target_results, changes)
+    target_runs = run.reconcile_rules(plans)
     reconciled = [target_run.reconciled for target_run in target_runs]
-    target_results = with_reconciled(target_results, reconciled)
+    target_results = add_reconciled(target_results, reconciled)
     show_reconciled(console, target_results)
     has_work = run.has_work(target_runs)
     try:
-        applied = run.apply(target_runs, is_fresh=True) if has_work else hold_all(target_runs)
+        applied = (
+            run.apply_plans(target_runs, is_fresh=True)
+            if has_work
+            else revoke_all_rules(target_runs)
+        )
     except KeyboardInterrupt as exc:
         raise AccessError("interrupted", JOURNAL_HINT) from exc
-    target_results = with_reconciled(applied, reconciled)
+    target_results = add_reconciled(applied, reconciled)
     try:
         if has_work:
             show_results(console, applied)
         show_reconciled(console, applied)
-        return reporter.report(target_results, changes)
+        return reporter.report_run(target_results, changes)
     except KeyboardInterrupt:
         reporter.set_outputs(target_results)
-        runner.warn("interrupted after the deletion: not all of its report was written")
-        return exit_code(outcome_of(target_results))
+        runner.add_warning("interrupted after the deletion: not all of its report was written")
+        return exit_code_of_outcome(find_worst_outcome(target_results))
 
 
 def _open_resumed(
-    inputs: Mapping[str, Given], create_context: "Surround", exit_stack: ExitStack
+    inputs: Mapping[str, RawSetting], create_context: "ContextBuilder", exit_stack: ExitStack
 ) -> "OpenJournal | None":
     """Open the journal of the run to resume, or return None if the input `resume` is not set.
 
     Raises SettingsError unless the mode is apply.
     """
-    path = text_of(inputs, "resume")
+    path = raw_text(inputs, "resume")
     if not path:
         return None
-    if text_of(inputs, "mode") != Mode.APPLY:
+    if raw_text(inputs, "mode") != Mode.APPLY:
         raise SettingsError(
             "the input resume goes on with an apply", "Set mode: apply, or leave resume out."
         )
@@ -192,34 +201,38 @@ def _open_resumed(
 
 def _read_raw_settings(
     environ: Mapping[str, str], workflow: WorkflowRun
-) -> tuple[dict[str, Given], dict[str, Given]]:
+) -> tuple[dict[str, RawSetting], dict[str, RawSetting]]:
     """Return the settings from the workflow's environment, and the inputs, which override them."""
     inputs = {
-        name: Given(texts=(text,), origin=Origin.INPUT, where=f"input {name}")
+        name: RawSetting(texts=(text,), origin=Origin.INPUT, where=f"input {name}")
         for name, text in read_inputs(environ).items()
     }
     inherited = {}
     if workflow.api_url:
         origin = "GITHUB_API_URL"
-        api_url = Given(texts=(workflow.api_url,), origin=Origin.INPUT, where=origin)
+        api_url = RawSetting(texts=(workflow.api_url,), origin=Origin.INPUT, where=origin)
         inherited["github-api-url"] = api_url
     return inherited, inputs
 
 
 def _resolve_targets(
-    inherited: Mapping[str, Given], inputs: Mapping[str, Given], open_journal: "OpenJournal | None"
+    inherited: Mapping[str, RawSetting],
+    inputs: Mapping[str, RawSetting],
+    open_journal: "OpenJournal | None",
 ) -> tuple[Sequence[Plan], tuple[Settings, ...]]:
     """Return the saved plans to apply, if any, and the settings of each target."""
     policy = read_named_policy(inputs)
     if open_journal is not None:
-        written = open_journal.written
-        settings = settings_of_journal(written.header, written.source, inherited, policy, inputs)
+        written = open_journal.journal_file
+        settings = resolve_journal_settings(
+            written.header, written.source, inherited, policy, inputs
+        )
         return (), (settings,)
-    path = named_plan_file(policy, inputs)
-    if text_of(inputs, "mode") != Mode.APPLY or not path:
+    path = find_plan_file(policy, inputs)
+    if raw_text(inputs, "mode") != Mode.APPLY or not path:
         return (), resolve_targets(inherited, policy, inputs)
     saved_plans = read_saved_plans(path)
-    return saved_plans, settings_of_plans(saved_plans, path, inherited, policy, inputs)
+    return saved_plans, resolve_plan_settings(saved_plans, path, inherited, policy, inputs)
 
 
 def _create_target_contexts(
@@ -228,7 +241,7 @@ def _create_target_contexts(
     github: "GitHubApi | None",
     console: Console,
     runner: Runner,
-) -> list[Cleanup]:
+) -> list[TargetContext]:
     journals: list[str] = []
 
     def set_journal_output(path: str) -> None:
@@ -236,22 +249,22 @@ def _create_target_contexts(
         runner.set_output("journal-file", "\n".join(journals))
 
     return [
-        Cleanup(
+        TargetContext(
             settings=settings,
             commits=workflow.commits,
             progress=ProgressLines(lambda line: console.print(line, markup=False)),
             clock=lambda: datetime.now(UTC),
             sleep=time.sleep,
             github=github,
-            tell_journal=set_journal_output,
+            on_journal_open=set_journal_output,
         )
         for settings in target_settings
     ]
 
 
 def _with_role_credentials(
-    target_contexts: list[Cleanup], environ: Mapping[str, str], runner: Runner
-) -> list[Cleanup]:
+    target_contexts: list[TargetContext], environ: Mapping[str, str], runner: Runner
+) -> list[TargetContext]:
     """Return the contexts with the credentials of `role-to-assume`, if it is set.
 
     Raises SettingsError if the job has no permission to request GitHub's identity tokens.
@@ -261,12 +274,12 @@ def _with_role_credentials(
         return target_contexts
     from ci3.github.oidc import open_identity_tokens  # noqa: PLC0415 - requests: only a role needs a token
 
-    tokens = open_identity_tokens(environ, hide=runner.hide, sleep=time.sleep)
+    tokens = open_identity_tokens(environ, mask_secret=runner.mask_secret, sleep=time.sleep)
     credentials = assume_role(
         settings.role_to_assume,
         region=settings.region,
-        session_name=name_session(environ.get("GITHUB_RUN_ID", "")),
-        fetch_web_identity_token=tokens.fetch,
+        session_name=format_session_name(environ.get("GITHUB_RUN_ID", "")),
+        fetch_web_identity_token=tokens.fetch_token,
         clock=target_contexts[0].clock,
     )
     return [replace(target_context, credentials=credentials) for target_context in target_contexts]
@@ -280,18 +293,18 @@ def _find_policy_changes(
     github: "GitHubApi | None",
 ) -> "tuple[PolicyChange, ...]":
     """Compare with the base branch's policy in a pull request's plan that has a policy file."""
-    settings = run.cleanups[0].settings
+    settings = run.contexts[0].settings
     is_applicable = settings.mode is Mode.PLAN and settings.policy_file and workflow.base_commit
     if not is_applicable or github is None:
         return ()
-    from ci3.action.policy_diff import OldPolicy  # noqa: PLC0415 - requests and yaml: only a pull request compares policies
+    from ci3.action.policy_diff import BasePolicy  # noqa: PLC0415 - requests and yaml: only a pull request compares policies
 
     inherited, inputs = _read_raw_settings(environ, workflow)
-    old_policy = OldPolicy(
+    old_policy = BasePolicy(
         path=settings.policy_file,
         base_commit=workflow.base_commit,
         workspace=environ.get("GITHUB_WORKSPACE", "."),
         inherited=inherited,
         inputs=inputs,
     )
-    return old_policy.find_changes(run, plans, github)
+    return old_policy.compare_plans(run, plans, github)

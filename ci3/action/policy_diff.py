@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ci3.config.policy_file import read_policy_text
-from ci3.config.resolve import Given
+from ci3.config.resolve import RawSetting
 from ci3.config.settings import Settings
 from ci3.config.targets import resolve_targets
 from ci3.core.plan.plan import Plan
@@ -17,7 +17,7 @@ from ci3.pipeline.run import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OldPolicy:
+class BasePolicy:
     """The policy file at the base commit, with the inputs that override it.
 
     `path` is absolute or relative to `workspace`, the repository's working directory.
@@ -26,10 +26,10 @@ class OldPolicy:
     path: str
     base_commit: str
     workspace: str
-    inherited: Mapping[str, Given]
-    inputs: Mapping[str, Given]
+    inherited: Mapping[str, RawSetting]
+    inputs: Mapping[str, RawSetting]
 
-    def find_changes(
+    def compare_plans(
         self, run: Run, plans: Sequence[Plan], github: GitHubApi
     ) -> tuple[PolicyChange, ...]:
         """Compare each target's plan with one by the old policy; empty if the file is unchanged.
@@ -49,14 +49,14 @@ class OldPolicy:
             policy = read_policy_text(old_text, origin)
             old_targets = resolve_targets(self.inherited, policy, self.inputs)
         except (Ci3Error, OSError) as exc:
-            message = exc.told if isinstance(exc, Ci3Error) else str(exc.strerror)
+            message = exc.full_message if isinstance(exc, Ci3Error) else str(exc.strerror)
             problem = f"The old one can't be compared with it: {message}"
             return tuple(PolicyChange(new=plan, problem=problem) for plan in plans)
         return tuple(_compare(run, index, plan, old_targets) for index, plan in enumerate(plans))
 
 
 def _compare(run: Run, index: int, plan: Plan, old_targets: Sequence[Settings]) -> PolicyChange:
-    target_context, bucket = run.cleanups[index], run.buckets[index]
+    target_context, bucket = run.contexts[index], run.buckets[index]
     target = _identify_target(target_context.settings)
     old_settings = next(
         (settings for settings in old_targets if _identify_target(settings) == target), None
@@ -66,7 +66,9 @@ def _compare(run: Run, index: int, plan: Plan, old_targets: Sequence[Settings]) 
     try:
         old_plan = replace(target_context, settings=old_settings).make_plan(bucket)
     except Ci3Error as exc:
-        return PolicyChange(new=plan, problem=f"There is no plan by the old one: {exc.told}")
+        return PolicyChange(
+            new=plan, problem=f"There is no plan by the old one: {exc.full_message}"
+        )
     return PolicyChange(new=plan, old=old_plan)
 
 

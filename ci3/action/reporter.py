@@ -6,11 +6,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ci3.config.resolve import Given, text_of
+from ci3.config.resolve import RawSetting, raw_text
 from ci3.config.settings import CommentPolicy, Mode, Settings
-from ci3.core.live.commit_names import Commit, most_telling
-from ci3.core.model.result import Outcome
-from ci3.core.plan.target_result import Account, exit_code, list_numbers, outcome_of, sum_up
+from ci3.core.live.commit_names import Commit, interleave_names
+from ci3.core.model.result import RunOutcome
+from ci3.core.plan.target_result import (
+    TargetResult,
+    exit_code_of_outcome,
+    find_worst_outcome,
+    list_outputs,
+    sum_outputs,
+)
 from ci3.errors import (
     Ci3Error,
     ExitCode,
@@ -21,11 +27,15 @@ from ci3.errors import (
 )
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner
 from ci3.github.workflow_run import WorkflowRun
-from ci3.report.markdown_format import Place, code
-from ci3.report.plan.headlines import staleness
-from ci3.report.plan.lifecycle_text import open_warnings, reconciled_notes, reconciled_problem
-from ci3.report.plan.markdown import error_markdown, run_markdown
-from ci3.report.plan.text import shortfall
+from ci3.report.markdown_format import RenderContext, format_code
+from ci3.report.plan.headlines import format_stale_headline
+from ci3.report.plan.lifecycle_text import (
+    format_reconciled_notes,
+    format_reconciled_problem,
+    list_open_warnings,
+)
+from ci3.report.plan.markdown import render_error_markdown, render_run_markdown
+from ci3.report.plan.text import format_shortfall
 
 if TYPE_CHECKING:
     from ci3.core.plan.policy_diff import PolicyChange
@@ -41,7 +51,7 @@ HOW_TO_APPLY_SAVED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
+class CommentTarget:
     """Comment of a step; `github` is None if there is no token or repository.
 
     `ids` are the candidates for the comment's id, the most likely first. There are several until
@@ -49,9 +59,9 @@ class Talk:
     """
 
     github: "GitHubApi | None"
-    policy: CommentPolicy
+    comment_policy: CommentPolicy
     ids: tuple[str, ...]
-    is_plan: bool = False
+    is_plan_mode: bool = False
 
 
 class Reporter:
@@ -63,34 +73,36 @@ class Reporter:
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
         self._run: WorkflowRun | None = None
-        self._comment_target: Talk | None = None
+        self._comment_target: CommentTarget | None = None
         self._plan_file = ""
         self._has_targets = False
 
-    def begin(self, run: WorkflowRun, inputs: Mapping[str, Given]) -> None:
+    def configure_from_inputs(self, run: WorkflowRun, inputs: Mapping[str, RawSetting]) -> None:
         """Configure the report from run and inputs, before the settings are resolved."""
         self._run = run
-        self.runner.hide(text_of(inputs, "github-token"))
+        self.runner.mask_secret(raw_text(inputs, "github-token"))
         self._comment_target = _comment_target_from_inputs(run, inputs)
 
-    def settle(self, settings: Settings, github: "GitHubApi | None") -> None:
+    def configure(self, settings: Settings, github: "GitHubApi | None") -> None:
         """Configure the report from the first target's settings.
 
         The settings that are used here are equal in all targets.
         """
         url = f"s3://{settings.bucket}/{settings.prefix}"
         default_id = settings.policy_file if settings.has_targets else url
-        self.runner.hide(settings.github_token)
+        self.runner.mask_secret(settings.github_token)
         self._plan_file = settings.plan_file
         self._has_targets = settings.has_targets
-        self._comment_target = Talk(
+        self._comment_target = CommentTarget(
             github=github,
-            policy=_comment_policy(settings.comment, mode=settings.mode),
+            comment_policy=_comment_policy(settings.comment, mode=settings.mode),
             ids=(settings.comment_id or default_id,),
-            is_plan=settings.mode is Mode.PLAN,
+            is_plan_mode=settings.mode is Mode.PLAN,
         )
 
-    def report(self, target_results: Sequence[Account], changes: "Sequence[PolicyChange]") -> int:
+    def report_run(
+        self, target_results: Sequence[TargetResult], changes: "Sequence[PolicyChange]"
+    ) -> int:
         """Write outputs, summary, annotations and comment of a run; return the step's exit code."""
         self.set_outputs(target_results)
         self.runner.set_output("comment-url", "")
@@ -98,50 +110,50 @@ class Reporter:
         summary_context = self._create_context(
             SUMMARY_LIMIT_BYTES, self._summary_overflow_location, commits
         )
-        self.runner.write_summary(run_markdown(target_results, summary_context, changes))
+        self.runner.write_summary(render_run_markdown(target_results, summary_context, changes))
         self._annotate(target_results)
         is_worth_creating = (
             (
                 self._comment_target is not None
-                and self._comment_target.policy is CommentPolicy.ALWAYS
+                and self._comment_target.comment_policy is CommentPolicy.ALWAYS
             )
             or bool(changes)
             or any(
-                target_result.plan.doomed or not target_result.plan.applyable
+                target_result.plan.to_delete or not target_result.plan.is_applyable
                 for target_result in target_results
             )
             or any(
-                reconciled_notes(target_result) or reconciled_problem(target_result)
+                format_reconciled_notes(target_result) or format_reconciled_problem(target_result)
                 for target_result in target_results
             )
         )
         comment_exit_code = self._comment(
-            lambda context: run_markdown(target_results, context, changes),
+            lambda context: render_run_markdown(target_results, context, changes),
             commits,
             is_worth_creating=is_worth_creating,
         )
-        return exit_code(outcome_of(target_results)) or comment_exit_code
+        return exit_code_of_outcome(find_worst_outcome(target_results)) or comment_exit_code
 
-    def set_outputs(self, target_results: Sequence[Account]) -> None:
+    def set_outputs(self, target_results: Sequence[TargetResult]) -> None:
         """Set the action's outputs, except `comment-url`."""
-        for name, value in sum_up(target_results).items():
+        for name, value in sum_outputs(target_results).items():
             self.runner.set_output(name, value)
         self.runner.set_output("plan-file", self._plan_file)
         self.runner.set_output("objects-restored", 0)
-        targets = json.dumps(list_numbers(target_results)) if self._has_targets else ""
+        targets = json.dumps(list_outputs(target_results)) if self._has_targets else ""
         self.runner.set_output("targets", targets)
 
-    def fail(self, error: Ci3Error) -> int:
+    def report_error(self, error: Ci3Error) -> int:
         """Report an error, also in an existing comment, which would describe an earlier run."""
         is_refused = isinstance(error, RefusedError)
-        self.runner.set_output("outcome", Outcome.REFUSED if is_refused else Outcome.FAILED)
-        self.runner.fail(error.told)
-        self.runner.write_summary(error_markdown(error))
+        self.runner.set_output("outcome", RunOutcome.REFUSED if is_refused else RunOutcome.FAILED)
+        self.runner.add_error(error.full_message)
+        self.runner.write_summary(render_error_markdown(error))
         with suppress(KeyboardInterrupt):  # everything but the comment is reported by now
-            self.amend(lambda context: error_markdown(error, context))
+            self.update_comment(lambda context: render_error_markdown(error, context))
         return error.exit_code
 
-    def amend(self, render: Callable[[Place], str], url: str = "") -> None:
+    def update_comment(self, render: Callable[[RenderContext], str], url: str = "") -> None:
         """Replace the text of an existing comment; create none.
 
         `url` is the target's address if a journal names it. It becomes the most likely id.
@@ -153,51 +165,62 @@ class Reporter:
             )
         self._comment(render, {}, is_worth_creating=False)
 
-    def _annotate(self, target_results: Sequence[Account]) -> None:
+    def _annotate(self, target_results: Sequence[TargetResult]) -> None:
         runner = self.runner
         for target_result in target_results:
             prefix = f"{target_result.plan.target.url}: " if len(target_results) > 1 else ""
-            for warning in open_warnings(target_result):
-                runner.warn(f"{prefix}{warning.message}")
+            for warning in list_open_warnings(target_result):
+                runner.add_warning(f"{prefix}{warning.message}")
             for refusal in target_result.plan.refusals:
-                runner.fail(f"{prefix}{refusal.message}")
+                runner.add_error(f"{prefix}{refusal.message}")
             if target_result.is_stale and target_result.changed:
-                runner.fail(f"{prefix}{staleness(target_result)}")
-            if problem := reconciled_problem(target_result):
-                runner.fail(f"{prefix}{problem}")
-            if target_result.result is not None and target_result.result.outcome is Outcome.PARTIAL:
-                runner.fail(f"{prefix}{shortfall(target_result.plan, target_result.result)}")
+                runner.add_error(f"{prefix}{format_stale_headline(target_result)}")
+            if problem := format_reconciled_problem(target_result):
+                runner.add_error(f"{prefix}{problem}")
+            if (
+                target_result.result is not None
+                and target_result.result.outcome is RunOutcome.PARTIAL
+            ):
+                runner.add_error(
+                    f"{prefix}{format_shortfall(target_result.plan, target_result.result)}"
+                )
 
-    def _find_commits(self, target_results: Sequence[Account]) -> Mapping[str, Commit]:
+    def _find_commits(self, target_results: Sequence[TargetResult]) -> Mapping[str, Commit]:
         """Return the commits that deployments are named after; empty without a GitHub client."""
         if self._comment_target is None or self._comment_target.github is None:
             return {}
         plans = [target_result.plan for target_result in target_results]
         kept_names = (decision.deployment.name for plan in plans for decision in plan.kept)
-        names_to_delete = (decision.deployment.name for plan in plans for decision in plan.doomed)
-        return self._comment_target.github.find_commits(most_telling(kept_names, names_to_delete))
+        names_to_delete = (
+            decision.deployment.name for plan in plans for decision in plan.to_delete
+        )
+        return self._comment_target.github.find_commits(
+            interleave_names(kept_names, names_to_delete)
+        )
 
     @property
     def _summary_overflow_location(self) -> str:
-        return f"the plan file {code(self._plan_file)}" if self._plan_file else "the step's log"
+        return (
+            f"the plan file {format_code(self._plan_file)}" if self._plan_file else "the step's log"
+        )
 
     def _create_context(
         self, budget_bytes: int, overflow_location: str, commits: Mapping[str, Commit]
-    ) -> Place:
+    ) -> RenderContext:
         """Return the render context for a text of this step."""
         run = self._run
-        return Place(
+        return RenderContext(
             budget_bytes=budget_bytes,
             run_url=run.run_url if run else "",
             how_to_apply=HOW_TO_APPLY_SAVED if self._plan_file else HOW_TO_APPLY,
-            rest=overflow_location,
+            overflow_location=overflow_location,
             commit_url=run.commit_url if run else "",
             commits=commits,
         )
 
     def _comment(
         self,
-        render: Callable[[Place], str],
+        render: Callable[[RenderContext], str],
         commits: Mapping[str, Commit],
         *,
         is_worth_creating: bool,
@@ -213,13 +236,17 @@ class Reporter:
         request, so there may be none.
         """
         run, comment_target, runner = self._run, self._comment_target, self.runner
-        if run is None or comment_target is None or comment_target.policy is CommentPolicy.NEVER:
+        if (
+            run is None
+            or comment_target is None
+            or comment_target.comment_policy is CommentPolicy.NEVER
+        ):
             return ExitCode.DONE
         if run.pull_request is None and not run.pushed_commit:
             return ExitCode.DONE
         if comment_target.github is None:
             if run.pull_request is not None:
-                runner.notice("there is no token to comment with: the report is in the summary")
+                runner.add_notice("there is no token to comment with: the report is in the summary")
             return ExitCode.DONE
         from ci3.github.comments import COMMENT_LIMIT_BYTES, MARKER_BYTES  # noqa: PLC0415 - requests: few runs comment
 
@@ -231,17 +258,17 @@ class Reporter:
         try:
             self._post(comment_target.github, render(context), is_worth_creating=is_worth_creating)
         except GitHubReadOnlyError as exc:
-            message = f"no comment, the report is in the summary: {exc.told}"
+            message = f"no comment, the report is in the summary: {exc.full_message}"
             if run.pull_request is None:
-                runner.say(message)
+                runner.log(message)
             else:
-                runner.notice(message)
+                runner.add_notice(message)
         except GitHubError as exc:
-            message = f"no comment, the report is in the summary: {exc.told}"
-            if comment_target.is_plan:
-                runner.fail(message)
+            message = f"no comment, the report is in the summary: {exc.full_message}"
+            if comment_target.is_plan_mode:
+                runner.add_error(message)
                 return ExitCode.ACCESS
-            runner.warn(message)
+            runner.add_warning(message)
         return ExitCode.DONE
 
     def _post(self, github: "GitHubApi", body: str, *, is_worth_creating: bool) -> None:
@@ -258,11 +285,11 @@ class Reporter:
                 number=number,
                 comment_id=comment_id,
                 body=body,
-                is_worth_creating=is_worth_creating,
+                should_create=is_worth_creating,
             )
             if comment is not None:
                 self.runner.set_output("comment-url", comment.url)
-                self.runner.say(f"Comment: {comment.url}")
+                self.runner.log(f"Comment: {comment.url}")
 
 
 def open_github(run: WorkflowRun, *, api_url: str, token: str) -> "GitHubApi | None":
@@ -282,25 +309,27 @@ def _comment_policy(policy: CommentPolicy, *, mode: str) -> CommentPolicy:
     return CommentPolicy.NEVER if mode == Mode.DOCTOR else policy
 
 
-def _comment_target_from_inputs(run: WorkflowRun, inputs: Mapping[str, Given]) -> Talk | None:
+def _comment_target_from_inputs(
+    run: WorkflowRun, inputs: Mapping[str, RawSetting]
+) -> CommentTarget | None:
     """Return the likely comment target from the inputs alone, which are not validated yet."""
-    prefix = text_of(inputs, "prefix").strip("/")
-    url = f"s3://{text_of(inputs, 'bucket')}/{f'{prefix}/' if prefix else ''}"
-    comment_id = text_of(inputs, "comment-id")
-    is_disabled = text_of(inputs, "comment") == CommentPolicy.NEVER
+    prefix = raw_text(inputs, "prefix").strip("/")
+    url = f"s3://{raw_text(inputs, 'bucket')}/{f'{prefix}/' if prefix else ''}"
+    comment_id = raw_text(inputs, "comment-id")
+    is_disabled = raw_text(inputs, "comment") == CommentPolicy.NEVER
     policy = _comment_policy(
         CommentPolicy.NEVER if is_disabled else CommentPolicy.CHANGES,
-        mode=text_of(inputs, "mode"),
+        mode=raw_text(inputs, "mode"),
     )
     try:
-        return Talk(
+        return CommentTarget(
             github=open_github(
                 run,
-                api_url=text_of(inputs, "github-api-url") or run.api_url,
-                token=text_of(inputs, "github-token"),
+                api_url=raw_text(inputs, "github-api-url") or run.api_url,
+                token=raw_text(inputs, "github-token"),
             ),
-            policy=policy,
-            ids=(comment_id,) if comment_id else (url, text_of(inputs, "policy-file")),
+            comment_policy=policy,
+            ids=(comment_id,) if comment_id else (url, raw_text(inputs, "policy-file")),
         )
     except SettingsError:
         return None

@@ -5,28 +5,28 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 
 from ci3.action.reporter import Reporter
-from ci3.config.from_plan import settings_of_journal_target
-from ci3.config.resolve import Given, refuse_unknown, resolve, text_of
-from ci3.config.settings import BY_NAME, Settings
-from ci3.engine.restore.restore import Restoration, exit_code, refuse_unless_restorable
+from ci3.config.from_plan import journal_target_layer
+from ci3.config.resolve import RawSetting, raw_text, refuse_unknown, resolve_settings
+from ci3.config.settings import SETTINGS_BY_NAME, Settings
+from ci3.engine.restore.restore import Restoration, refuse_unless_restorable, restore_exit_code
 from ci3.engine.restore.sources import source_from_journal
 from ci3.errors import ExitCode, SettingsError
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES
-from ci3.pipeline.context import Cleanup
+from ci3.pipeline.context import TargetContext
 from ci3.pipeline.journals import open_named_journal
-from ci3.report.markdown_format import Place
+from ci3.report.markdown_format import RenderContext
 from ci3.report.restore import (
+    build_restore_outputs,
+    format_restore_shortfall,
+    render_restore_markdown,
+    show_restore_plan,
     show_restored,
-    show_undo_plan,
-    undo_markdown,
-    undo_numbers,
-    undo_shortfall,
 )
 
 
-def restore_step(
-    inputs: Mapping[str, Given],
-    create_context: Callable[[Settings], Cleanup],
+def run_restore_step(
+    inputs: Mapping[str, RawSetting],
+    create_context: Callable[[Settings], TargetContext],
     *,
     console: Console,
     reporter: Reporter,
@@ -39,53 +39,57 @@ def restore_step(
     """
     runner = reporter.runner
     for name, raw_setting in inputs.items():
-        if name not in BY_NAME:
-            refuse_unknown(name, raw_setting.where, BY_NAME)
-    path = text_of(inputs, "journal-file")
+        if name not in SETTINGS_BY_NAME:
+            refuse_unknown(name, raw_setting.where, SETTINGS_BY_NAME)
+    path = raw_text(inputs, "journal-file")
     if not path:
         raise SettingsError(
             "mode: restore needs a journal-file",
             "Set the input journal-file to the journal that the run has written.",
         )
     with open_named_journal(path, create_context, inputs) as journal:
-        target_settings = settings_of_journal_target(journal.header.target, path)
+        target_settings = journal_target_layer(journal.header.target, path)
         _refuse_other_target(target_settings, inputs)
         role_settings = {
             name: raw_setting for name, raw_setting in inputs.items() if name == "role-to-assume"
         }
-        target_context = create_context(resolve(target_settings, role_settings))
+        target_context = create_context(resolve_settings(target_settings, role_settings))
         restoration = Restoration(
             reader=target_context.open_bucket(),
-            deletions=source_from_journal(journal),
+            source=source_from_journal(journal),
             progress=target_context.progress,
             sleep=target_context.sleep,
             concurrency=target_context.settings.concurrency,
         )
-        plan = restoration.plan()
-        show_undo_plan(console, plan)
-        restored = restoration.run(plan) if plan.has_work else None
-    outputs = undo_numbers(plan, restored)
+        plan = restoration.make_plan()
+        show_restore_plan(console, plan)
+        restored = restoration.restore(plan) if plan.has_work else None
+    outputs = build_restore_outputs(plan, restored)
     runner.set_output("outcome", outputs["outcome"])
     runner.set_output("objects-restored", outputs["objects-restored"])
     runner.set_output("journal-file", path)
-    summary_context = Place(
-        budget_bytes=SUMMARY_LIMIT_BYTES, run_url=run_url, rest="the step's log"
+    summary_context = RenderContext(
+        budget_bytes=SUMMARY_LIMIT_BYTES, run_url=run_url, overflow_location="the step's log"
     )
-    runner.write_summary(undo_markdown(plan, restored, summary_context))
+    runner.write_summary(render_restore_markdown(plan, restored, summary_context))
     refuse_unless_restorable(plan)
     if restored is None:
         return ExitCode.DONE
-    reporter.amend(lambda context: undo_markdown(plan, restored, context), plan.target.url)
+    reporter.update_comment(
+        lambda context: render_restore_markdown(plan, restored, context), plan.target.url
+    )
     show_restored(console, restored)
-    if shortfall := undo_shortfall(restored):
-        runner.fail(shortfall)
-    return exit_code(restored)
+    if shortfall := format_restore_shortfall(restored):
+        runner.add_error(shortfall)
+    return restore_exit_code(restored)
 
 
-def _refuse_other_target(target_settings: Mapping[str, Given], inputs: Mapping[str, Given]) -> None:
+def _refuse_other_target(
+    target_settings: Mapping[str, RawSetting], inputs: Mapping[str, RawSetting]
+) -> None:
     for name in ("bucket", "prefix", "endpoint-url"):
-        input_value = text_of(inputs, name).rstrip("/")
-        journal_value = text_of(target_settings, name).rstrip("/")
+        input_value = raw_text(inputs, name).rstrip("/")
+        journal_value = raw_text(target_settings, name).rstrip("/")
         if input_value and input_value != journal_value:
             raise SettingsError(
                 f"the input {name} is {input_value!r}, and "

@@ -5,8 +5,8 @@ from collections.abc import Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
-from ci3.aws.bucket_access import Opening
-from ci3.aws.bucket_config import object_lock, stated_region, versioning_state
+from ci3.aws.bucket_access import BucketAccess
+from ci3.aws.bucket_config import read_bucket_region, read_object_lock, read_versioning_state
 from ci3.aws.client import (
     JOURNAL_OPERATIONS,
     LIFECYCLE_OPERATIONS,
@@ -16,28 +16,28 @@ from ci3.aws.client import (
     Credentials,
     make_client,
     open_session,
-    translated,
+    translate_errors,
 )
 from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.aws.deletion.writer import BucketWriter
 from ci3.aws.journal_store import JournalStore
 from ci3.aws.lifecycle.document import (
-    LifecycleReading,
+    LifecycleDocument,
     LifecycleWriter,
-    expiring_rule,
-    keep_text,
+    find_expiration_rule,
+    keep_raw_xml,
     read_lifecycle,
 )
-from ci3.aws.lifecycle.rules import lifecycle_rules
-from ci3.aws.listing.fast_parser import read_entries
+from ci3.aws.lifecycle.rules import read_lifecycle_rules
+from ci3.aws.listing.fast_parser import register_fast_parser
 from ci3.aws.listing.pages import Page, list_pages
 from ci3.aws.listing.uploads import list_uploads
-from ci3.aws.listing.validation import check_listings
-from ci3.aws.listing.versions import list_versions, note_order
-from ci3.aws.object_stream import read_parts
+from ci3.aws.listing.validation import register_document_checks
+from ci3.aws.listing.versions import list_versions, register_order_recorder
+from ci3.aws.object_stream import stream_object
 from ci3.constants import MAXIMUM_CONCURRENCY
 from ci3.core.model.deployment import Target, Versioning, VersioningState
-from ci3.core.model.objects import StoredUpload, StoredVersion
+from ci3.core.model.objects import StoredVersion, UnfinishedUpload
 from ci3.errors import AccessError, GateError
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ class BucketReader:
         self._connections = connections
         self._session = open_session(credentials)
         self._client = self._make_client(READ_OPERATIONS)
-        read_entries(self._client)
-        check_listings(self._client)
-        note_order(self._client)
-        keep_text(self._client)
+        register_fast_parser(self._client)
+        register_document_checks(self._client)
+        register_order_recorder(self._client)
+        keep_raw_xml(self._client)
         effective_url = self._client.meta.endpoint_url
         is_default = not endpoint_url and _AWS_ENDPOINT.fullmatch(effective_url)
         self.endpoint_url = "" if is_default else effective_url
@@ -92,40 +92,40 @@ class BucketReader:
         """List every version and delete marker under a prefix; see `ci3.aws.listing.versions`."""
         return list_versions(self._client, self.bucket, prefix)
 
-    def list_uploads(self, prefix: str) -> Generator[tuple[StoredUpload, ...], None, None]:
+    def list_uploads(self, prefix: str) -> Generator[tuple[UnfinishedUpload, ...], None, None]:
         """List every unfinished multipart upload under a prefix; see `ci3.aws.listing.uploads`."""
         return list_uploads(self._client, self.bucket, prefix)
 
-    def lifecycle_rules(self) -> "tuple[LifecycleRule, ...]":
+    def read_lifecycle_rules(self) -> "tuple[LifecycleRule, ...]":
         """Return the enabled lifecycle rules; raises AccessError."""
-        return lifecycle_rules(self._client, self.bucket)
+        return read_lifecycle_rules(self._client, self.bucket)
 
-    def read_lifecycle(self) -> LifecycleReading:
+    def read_lifecycle(self) -> LifecycleDocument:
         """Return the lifecycle configuration as text; raises AccessError."""
         return read_lifecycle(self._client, self.bucket)
 
-    def expiring_rule(self, key: str) -> str:
+    def find_expiration_rule(self, key: str) -> str:
         """Return the ID of the rule by which S3 will delete an object, or "".
 
         See `ci3.aws.lifecycle.document.find_expiration_rule`.
         """
-        return expiring_rule(self._client, self.bucket, key)
+        return find_expiration_rule(self._client, self.bucket, key)
 
-    def versioning_state(self) -> VersioningState:
+    def read_versioning_state(self) -> VersioningState:
         """Return whether the bucket keeps versions; raises AccessError."""
-        return versioning_state(self._client, self.bucket)
+        return read_versioning_state(self._client, self.bucket)
 
-    def object_lock(self) -> "ObjectLock":
+    def read_object_lock(self) -> "ObjectLock":
         """Return whether versions are locked; raises AccessError."""
-        return object_lock(self._client, self.bucket)
+        return read_object_lock(self._client, self.bucket)
 
-    def stated_region(self, prefix: str) -> str:
+    def read_bucket_region(self, prefix: str) -> str:
         """Return the region that S3 reports for the bucket, or ""; raises AccessError."""
-        return stated_region(self._client, self.bucket, prefix)
+        return read_bucket_region(self._client, self.bucket, prefix)
 
-    def read_whole(self, key: str, limit_bytes: int) -> bytes:
+    def read_object(self, key: str, limit_bytes: int) -> bytes:
         """Return an object's content; raises AccessError if it is unreadable or over the limit."""
-        content = self.read_start(key, limit_bytes + 1)
+        content = self.read_first_bytes(key, limit_bytes + 1)
         if len(content) > limit_bytes:
             raise AccessError(
                 f"reading s3://{self.bucket}/{key}: it is larger than {limit_bytes} bytes",
@@ -133,13 +133,13 @@ class BucketReader:
             )
         return content
 
-    def read_start(self, key: str, limit_bytes: int) -> bytes:
+    def read_first_bytes(self, key: str, limit_bytes: int) -> bytes:
         """Return an object's first bytes, at most the limit; the rest is not read.
 
         Raises AccessError when it can't be read.
         """
         # No Range header: S3 answers it with an error for an empty object.
-        with translated(f"reading s3://{self.bucket}/{key}"):
+        with translate_errors(f"reading s3://{self.bucket}/{key}"):
             response = self._client.get_object(Bucket=self.bucket, Key=key)
             with closing(response["Body"]) as body:
                 content = body.read(limit_bytes)
@@ -147,32 +147,32 @@ class BucketReader:
                 raise AccessError("the object breaks off", "Run again; if it stays, ask this S3.")
             return content
 
-    def read_parts(self, key: str, size_bytes: int) -> Generator[bytes, None, None]:
+    def stream_object(self, key: str, size_bytes: int) -> Generator[bytes, None, None]:
         """Read a large object of a known size in chunks; see `ci3.aws.object_stream`."""
-        return read_parts(self._client, self.bucket, key, size_bytes)
+        return stream_object(self._client, self.bucket, key, size_bytes)
 
-    def opening(self) -> Opening | None:
+    def export_access(self) -> BucketAccess | None:
         """Return what a worker process needs to open this bucket as the same identity.
 
         None where there are no credentials; raises AccessError where they can't be loaded.
         """
-        with translated("the AWS configuration"):
+        with translate_errors("the AWS configuration"):
             credentials = self._session.get_credentials()
             keys = credentials.get_frozen_credentials() if credentials else None
         if keys is None or not (keys.access_key and keys.secret_key):
             return None
-        return Opening(
+        return BucketAccess(
             bucket=self.bucket,
             region=self._configured_region,
             endpoint_url=self._configured_endpoint_url,
-            address=self._client.meta.endpoint_url,
+            resolved_endpoint_url=self._client.meta.endpoint_url,
             access_key=keys.access_key,
             secret_key=keys.secret_key,
             token=keys.token or "",
         )
 
     @classmethod
-    def reopen(cls, access: Opening) -> Self:
+    def from_access(cls, access: BucketAccess) -> Self:
         """Open the bucket that `export_access` described.
 
         Raises GateError where the endpoint URL resolves to another one in this process.
@@ -181,12 +181,12 @@ class BucketReader:
             bucket=access.bucket,
             region=access.region,
             endpoint_url=access.endpoint_url,
-            credentials=access.credentials(),
+            credentials=access.make_credentials(),
         )
-        reader._check_endpoint_url(access.address)
+        reader._check_endpoint_url(access.resolved_endpoint_url)
         return reader
 
-    def beside(self, bucket: str) -> "BucketReader":
+    def reader_for(self, bucket: str) -> "BucketReader":
         """Open another bucket of the same S3 for reading, as the same identity."""
         return BucketReader(
             bucket=bucket,
@@ -201,20 +201,20 @@ class BucketReader:
         """The client's region."""
         return self._client.meta.region_name
 
-    def target(self, prefix: str, versioning: Versioning | None = None) -> Target:
+    def describe_target(self, prefix: str, versioning: Versioning | None = None) -> Target:
         """Return the target as a plan records it; reads the versioning if it is not given."""
         return Target(
             bucket=self.bucket,
             region=self.region,
             prefix=prefix,
             endpoint_url=self.endpoint_url,
-            versioning=versioning or self.known_versioning().versioning,
+            versioning=versioning or self.read_versioning_or_unknown().versioning,
         )
 
-    def known_versioning(self) -> VersioningState:
+    def read_versioning_or_unknown(self) -> VersioningState:
         """Return whether the bucket keeps versions, or `unknown` where it can't be read."""
         try:
-            return self.versioning_state()
+            return self.read_versioning_state()
         except AccessError:
             return VersioningState(versioning=Versioning.UNKNOWN)
 

@@ -9,7 +9,7 @@ from ci3.aws.client import Credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
+class BucketAccess:
     """A bucket as configured, the endpoint URL that this resolved to, and the access key.
 
     The keys are secret: they are kept out of the repr.
@@ -18,12 +18,12 @@ class Opening:
     bucket: str
     region: str
     endpoint_url: str
-    address: str
+    resolved_endpoint_url: str
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     token: str = field(repr=False)
 
-    def credentials(self) -> Credentials:
+    def make_credentials(self) -> Credentials:
         """Return these keys as the only credentials, whatever the AWS configuration names."""
         return CredentialResolver([_FixedProvider(self)])
 
@@ -33,7 +33,7 @@ class _FixedProvider(CredentialProvider):
 
     METHOD = "passed-on"
 
-    def __init__(self, access: Opening) -> None:
+    def __init__(self, access: BucketAccess) -> None:
         super().__init__()
         self._access = access
 

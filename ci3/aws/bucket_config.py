@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import botocore.exceptions
 
-from ci3.aws.client import error_code, translated
+from ci3.aws.client import get_error_code, translate_errors
 from ci3.core.doctor.facts import ObjectLock
 from ci3.core.model.deployment import Versioning, VersioningState
 
@@ -17,23 +17,23 @@ _STATES_BY_STATUS = {None: Versioning.DISABLED, "Enabled": Versioning.ENABLED,
            "Suspended": Versioning.SUSPENDED}  # fmt: skip
 
 
-def versioning_state(client: "S3Client", bucket: str) -> VersioningState:
+def read_versioning_state(client: "S3Client", bucket: str) -> VersioningState:
     """Return whether a bucket keeps versions and needs MFA to delete one; raises AccessError."""
-    with translated(f"reading the versioning of s3://{bucket}"):
+    with translate_errors(f"reading the versioning of s3://{bucket}"):
         response = client.get_bucket_versioning(Bucket=bucket)
     return VersioningState(
         versioning=_STATES_BY_STATUS.get(response.get("Status"), Versioning.UNKNOWN),
-        needs_mfa=response.get("MFADelete") == "Enabled",
+        has_mfa_delete=response.get("MFADelete") == "Enabled",
     )
 
 
-def object_lock(client: "S3Client", bucket: str) -> "ObjectLock":
+def read_object_lock(client: "S3Client", bucket: str) -> "ObjectLock":
     """Return whether a bucket has Object Lock, and its default retention; raises AccessError."""
-    with translated(f"reading the object lock of s3://{bucket}"):
+    with translate_errors(f"reading the object lock of s3://{bucket}"):
         try:
             response = client.get_object_lock_configuration(Bucket=bucket)
         except botocore.exceptions.ClientError as exc:
-            if error_code(exc) in _NO_LOCK_CODES:
+            if get_error_code(exc) in _NO_LOCK_CODES:
                 return ObjectLock(is_enabled=False)
             raise
     lock = response.get("ObjectLockConfiguration", {})
@@ -46,11 +46,11 @@ def object_lock(client: "S3Client", bucket: str) -> "ObjectLock":
     return ObjectLock(is_enabled=lock.get("ObjectLockEnabled") == "Enabled", default=default)
 
 
-def stated_region(client: "S3Client", bucket: str, prefix: str) -> str:
+def read_bucket_region(client: "S3Client", bucket: str, prefix: str) -> str:
     """Return the bucket's region from a response header, or "" if there is none; one LIST request.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
     """
-    with translated(f"listing s3://{bucket}/{prefix}"):
+    with translate_errors(f"listing s3://{bucket}/{prefix}"):
         response = client.list_objects_v2(Bucket=bucket, Prefix=prefix, Delimiter="/", MaxKeys=1)
     return str(response["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", ""))

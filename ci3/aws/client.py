@@ -44,7 +44,7 @@ LIFECYCLE_OPERATIONS = frozenset({"PutBucketLifecycleConfiguration", "DeleteBuck
 JOURNAL_OPERATIONS = frozenset({"PutObject", "GetObject"})
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
-ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 
 Session = boto3.Session
 Service = Literal["cloudfront", "s3", "ssm", "sts"]
@@ -119,7 +119,7 @@ def open_session(credentials: Credentials | None = None) -> Session:
     core.get_component("response_parser_factory").set_parser_defaults(
         timestamp_parser=parse_timestamp
     )
-    with translated("the AWS configuration"):
+    with translate_errors("the AWS configuration"):
         resolver = credentials or _CachingResolver(core.get_component("credential_provider"))
         core.register_component("credential_provider", resolver)
         session = boto3.Session(botocore_session=core)
@@ -144,7 +144,7 @@ def make_service_client(  # noqa: PLR0913 - every setting of a client
     the same errors as `make_client`.
     """
     session = session or open_session()
-    with translated("the AWS configuration"):
+    with translate_errors("the AWS configuration"):
         client = session.client(
             service,
             region_name=region or session.region_name or _DEFAULT_REGIONS.get(service),
@@ -153,7 +153,7 @@ def make_service_client(  # noqa: PLR0913 - every setting of a client
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
                 read_timeout=READ_TIMEOUT_SECONDS,
                 max_pool_connections=connections,
-                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
                 s3={"addressing_style": "path"} if endpoint_url else None,
                 user_agent_extra=f"ci3/{__version__}",
             ),
@@ -247,7 +247,7 @@ def _make_operation_check(operations: frozenset[str]) -> Callable[..., None]:
 
 
 @contextmanager
-def translated(action: str, service: str = "S3") -> Iterator[None]:
+def translate_errors(action: str, service: str = "S3") -> Iterator[None]:
     """Translate botocore's exceptions into AccessError, with `action` in front and a hint.
 
     `action` is a phrase such as "listing s3://bucket/prefix".
@@ -287,7 +287,7 @@ def translated(action: str, service: str = "S3") -> Iterator[None]:
         ) from exc
 
 
-def error_code(exc: botocore.exceptions.ClientError) -> str:
+def get_error_code(exc: botocore.exceptions.ClientError) -> str:
     """Return AWS's code for an error, such as `AccessDenied`, or else the HTTP status."""
     code = exc.response.get("Error", {}).get("Code", "")
     return str(code or exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
@@ -296,7 +296,7 @@ def error_code(exc: botocore.exceptions.ClientError) -> str:
 def _translate_client_error(
     exc: botocore.exceptions.ClientError, action: str, service: str
 ) -> AccessError:
-    code = error_code(exc)
+    code = get_error_code(exc)
     text = exc.response.get("Error", {}).get("Message") or "no message"
     message = f"{action}: {service} answered {code or 'an error'} to {exc.operation_name}: {text}"
     if code in _DENIED_CODES:

@@ -15,11 +15,17 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 
-from ci3.aws.client import Credentials, error_code, make_service_client, open_session, translated
-from ci3.core.formatting import visible
+from ci3.aws.client import (
+    Credentials,
+    get_error_code,
+    make_service_client,
+    open_session,
+    translate_errors,
+)
+from ci3.core.formatting import escape_control_chars
 from ci3.errors import AccessError
 
-FAILURE_LASTS: Final = timedelta(seconds=30)
+FAILURE_REUSE_TIME: Final = timedelta(seconds=30)
 """A failure is reused for this long: other threads wait for the same credentials meanwhile."""
 
 _ANONYMOUS: Final = CredentialResolver([])
@@ -28,7 +34,7 @@ _SESSION_NAME_LENGTH: Final = 64
 _NOT_IN_SESSION_NAME: Final = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 
 
-def name_session(run_id: str) -> str:
+def format_session_name(run_id: str) -> str:
     """Return the role session name that CloudTrail shows; `run_id` is empty outside a workflow."""
     name = f"ci3-{run_id}" if run_id else "ci3"
     return _NOT_IN_SESSION_NAME.sub("-", name)[:_SESSION_NAME_LENGTH]
@@ -72,10 +78,14 @@ class _RoleAssumption:
 
     def refresh(self) -> dict[str, str]:
         """Return new credentials in the form that botocore expects."""
-        if self._failure and self._failed_at and self.clock() < self._failed_at + FAILURE_LASTS:
+        if (
+            self._failure
+            and self._failed_at
+            and self.clock() < self._failed_at + FAILURE_REUSE_TIME
+        ):
             raise AccessError(self._failure.message, self._failure.hint)
         try:
-            with translated(f"assuming the role {self.role}", "STS"):
+            with translate_errors(f"assuming the role {self.role}", "STS"):
                 return self._request()
         except AccessError as exc:
             # Not its own type: DeniedError would be taken for a refusal of one folder, and this
@@ -173,7 +183,7 @@ class _RoleProvider(CredentialProvider):
 
 def _raise_with_hint(exc: botocore.exceptions.ClientError, hints: dict[str, str]) -> Never:
     """Raise an AccessError with the hint for STS's code, or `exc` itself if it has no hint."""
-    code = error_code(exc)
+    code = get_error_code(exc)
     if code not in hints:
         raise exc
     text = exc.response.get("Error", {}).get("Message") or "no message"
@@ -183,7 +193,10 @@ def _raise_with_hint(exc: botocore.exceptions.ClientError, hints: dict[str, str]
 def _make_web_identity_hints(token: str) -> dict[str, str]:
     """Return hints by error code that show the token's claims, which are not secret."""
     claims = _decode_claims(token)
-    displayed = {name: visible(str(claims.get(name, "unknown"))) for name in ("iss", "aud", "sub")}
+    displayed = {
+        name: escape_control_chars(str(claims.get(name, "unknown")))
+        for name in ("iss", "aud", "sub")
+    }
     provider = f"the identity provider {displayed['iss']} with the audience {displayed['aud']}"
     return {
         "AccessDenied": f"Check the ARN, and let the role's trust policy allow "

@@ -3,14 +3,14 @@
 import re
 from typing import Final
 
-from ci3.aws.client import Credentials, make_service_client, open_session, translated
+from ci3.aws.client import Credentials, make_service_client, open_session, translate_errors
 from ci3.errors import AccessError
 
 IDENTITY_OPERATIONS: Final = frozenset({"GetCallerIdentity"})
 _AWS_STS_URL: Final = re.compile(r"https://sts\.([a-z0-9-]+\.)?amazonaws\.com(\.cn)?/?")
 
 
-def find_identity(*, region: str, is_aws: bool, credentials: Credentials | None) -> str:
+def read_caller_arn(*, region: str, is_aws: bool, credentials: Credentials | None) -> str:
     """Return the ARN of the caller, or "" where there is no STS to ask.
 
     Credentials of a bucket outside AWS are not sent to AWS's STS. Raises AccessError.
@@ -21,7 +21,7 @@ def find_identity(*, region: str, is_aws: bool, credentials: Credentials | None)
     try:
         if not is_aws and _AWS_STS_URL.fullmatch(client.meta.endpoint_url):
             return ""
-        with translated("asking who this is", "STS"):
+        with translate_errors("asking who this is", "STS"):
             return str(client.get_caller_identity()["Arn"])
     except KeyError as exc:  # botocore accepts any XML as STS's
         raise AccessError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from ci3.aws.client import error_code, translated
+from ci3.aws.client import get_error_code, translate_errors
 from ci3.errors import AccessError, GateError, JournalError
 
 if TYPE_CHECKING:
@@ -32,16 +32,16 @@ class JournalStore:
             event = f"before-parameter-build.s3.{operation}"
             client.meta.events.register(event, _make_key_check(bucket, key))
 
-    def put(self, content: bytes, *, part: str) -> None:
+    def put_part(self, content: bytes, *, suffix: str) -> None:
         """Write a part of the journal under its key plus `suffix`; never overwrite an object.
 
         If a response was lost, the retried request is answered with "exists": the part counts as
         written if the stored writer ID and content are this writer's. Raises JournalError when it
         can't be written; nothing more may be deleted then.
         """
-        key = f"{self.key}{part}"
+        key = f"{self.key}{suffix}"
         try:
-            with translated(f"writing the journal s3://{self.bucket}/{key}"):
+            with translate_errors(f"writing the journal s3://{self.bucket}/{key}"):
                 self._put_object(content, key)
         except AccessError as exc:
             raise JournalError(exc.message, exc.hint) from exc
@@ -56,7 +56,7 @@ class JournalStore:
                 Metadata={_WRITER_KEY: self._writer_id},
             )
         except ClientError as exc:
-            if error_code(exc) not in _EXISTS_CODES or not self._was_put_by_us(content, key):
+            if get_error_code(exc) not in _EXISTS_CODES or not self._was_put_by_us(content, key):
                 raise
 
     def _was_put_by_us(self, content: bytes, key: str) -> bool:

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import HTTPClientError, IncompleteReadError
 
-from ci3.aws.client import ATTEMPTS, translated
+from ci3.aws.client import MAX_ATTEMPTS, translate_errors
 from ci3.errors import ListingError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PART_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
-def read_parts(
+def stream_object(
     client: "S3Client", bucket: str, key: str, size_bytes: int
 ) -> Generator[bytes, None, None]:
     """Read an object of a known size; after a broken connection, request the rest.
@@ -30,7 +30,7 @@ def read_parts(
             request["Range"] = f"bytes={position}-"
         if etag:
             request["IfMatch"] = etag
-        with translated(f"reading s3://{bucket}/{key}"):
+        with translate_errors(f"reading s3://{bucket}/{key}"):
             response = client.get_object(**request)
             with closing(response["Body"]) as body:
                 received_bytes = response.get("ContentLength", 0)
@@ -41,10 +41,10 @@ def read_parts(
                     )
                 etag = response.get("ETag", "")
                 try:
-                    while chunk := body.read(PART_BYTES):
+                    while chunk := body.read(CHUNK_BYTES):
                         position += len(chunk)
                         yield chunk
                 except (HTTPClientError, IncompleteReadError):
                     attempts += 1
-                    if attempts >= ATTEMPTS:
+                    if attempts >= MAX_ATTEMPTS:
                         raise

@@ -14,7 +14,7 @@ Source: https://www.w3.org/TR/xml/#charsets and #sec-line-ends
 _FORBIDDEN_CHARACTERS = ("\ufffe", "\uffff")
 
 
-def xml_text(body: bytes) -> str | None:
+def decode_xml(body: bytes) -> str | None:
     """Decode a document, or return None where an XML parser would refuse or change a character."""
     if len(body.translate(None, _CONTROL_BYTES)) != len(body):
         return None
@@ -28,7 +28,7 @@ def xml_text(body: bytes) -> str | None:
     return None if "]" in text and "]]>" in text else text
 
 
-def read_ahead(
+def register_early_parser(
     client: "S3Client",
     operation: str,
     split_body: Callable[[bytes], tuple[bytes, object] | None],

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ci3.errors import Ci3Error, RefusedError
-from ci3.github.log_escape import NeutralStream, neutral
+from ci3.github.log_escape import EscapedStream, escape_commands
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH_WITHOUT_TERMINAL = 160
 
-OUTPUT = click.option(
+OUTPUT_OPTION = click.option(
     "--output",
     type=click.Choice(["table", "json", "markdown"]),
     default="table",
@@ -24,12 +24,12 @@ OUTPUT = click.option(
 )
 
 
-def console(stream: TextIO) -> "Console":
+def create_console(stream: TextIO) -> "Console":
     """Create a console; in a workflow's log, one that escapes workflow commands."""
     from rich.console import Console  # noqa: PLC0415 - rich: help and JSON do not need it
 
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        escaped: Any = NeutralStream(stream)
+        escaped: Any = EscapedStream(stream)
         return Console(file=escaped, width=WIDTH_WITHOUT_TERMINAL, no_color=True)
     width = None if stream.isatty() else WIDTH_WITHOUT_TERMINAL
     return Console(file=stream, width=width, highlight=False)
@@ -39,7 +39,7 @@ def show_error(error: Ci3Error) -> None:
     """Print an error to stderr."""
     from ci3.report.plan import terminal  # noqa: PLC0415 - rich: help and JSON do not need it
 
-    terminal.show_error(console(sys.stderr), error)
+    terminal.show_error(create_console(sys.stderr), error)
 
 
 def write_markdown(text: str) -> None:
@@ -51,10 +51,10 @@ def escape_for_log(line: str) -> str:
     """Return a line with workflow commands escaped if ci3 runs in a workflow."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return line
-    return neutral(line)
+    return escape_commands(line)
 
 
-def ask(question: str, subject: str, unchanged: str) -> None:
+def require_approval(question: str, subject: str, unchanged: str) -> None:
     """Ask a yes/no question; return if the answer is yes.
 
     Raises RefusedError, which names `subject` and the sentence `unchanged`, if the answer is
@@ -63,7 +63,7 @@ def ask(question: str, subject: str, unchanged: str) -> None:
     _require_approval(lambda: click.confirm(question, default=False, err=True), subject, unchanged)
 
 
-def ask_for(expected: str, question: str, subject: str, unchanged: str) -> None:
+def require_typed_approval(expected: str, question: str, subject: str, unchanged: str) -> None:
     """Ask for `expected` to be typed instead of a yes; else like `require_approval`."""
 
     def is_expected_typed() -> bool:

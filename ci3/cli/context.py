@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING
 import click
 
 from ci3.aws.client import Credentials
-from ci3.aws.credentials import assume_role, name_session
-from ci3.cli.console import console, escape_for_log
+from ci3.aws.credentials import assume_role, format_session_name
+from ci3.cli.console import create_console, escape_for_log
 from ci3.config.settings import Settings
 from ci3.engine.workers.progress import Progress
-from ci3.github.workflow_run import read_run
-from ci3.pipeline.context import Cleanup
+from ci3.github.workflow_run import read_workflow_run
+from ci3.pipeline.context import TargetContext
 from ci3.report.progress_lines import ProgressLines
 
 if TYPE_CHECKING:
     from ci3.github.api import GitHubApi
 
 
-def make_cleanup(settings: Settings) -> Cleanup:
+def create_target_context(settings: Settings) -> TargetContext:
     """Create a target context for this terminal; in a workflow, with the run's commits."""
     commits: tuple[str, ...] = ()
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        commits = read_run(os.environ).commits
-    return Cleanup(
+        commits = read_workflow_run(os.environ).commits
+    return TargetContext(
         settings=settings,
         commits=commits,
         progress=_create_progress(),
@@ -41,7 +41,7 @@ def make_cleanup(settings: Settings) -> Cleanup:
 def _create_progress() -> Progress:
     """Return a progress bar on a terminal, else progress lines without loading rich."""
     if sys.stderr.isatty():
-        screen = console(sys.stderr)
+        screen = create_console(sys.stderr)
         if screen.is_terminal:
             from ci3.report.progress_bar import (  # noqa: PLC0415 - rich: only a terminal shows a bar
                 ProgressBar,
@@ -67,12 +67,12 @@ def _create_credentials(settings: Settings, environ: Mapping[str, str]) -> Crede
     fetch = None
     if has_identity_tokens(environ):
         # Not masked: the mask command prints the token to stdout, which may be redirected anywhere.
-        tokens = open_identity_tokens(environ, hide=lambda _token: None, sleep=time.sleep)
-        fetch = tokens.fetch
+        tokens = open_identity_tokens(environ, mask_secret=lambda _token: None, sleep=time.sleep)
+        fetch = tokens.fetch_token
     return assume_role(
         settings.role_to_assume,
         region=settings.region,
-        session_name=name_session(environ.get("GITHUB_RUN_ID", "")),
+        session_name=format_session_name(environ.get("GITHUB_RUN_ID", "")),
         fetch_web_identity_token=fetch,
         clock=lambda: datetime.now(UTC),
     )

@@ -4,13 +4,13 @@ import sys
 
 import click
 
-from ci3.cli.console import OUTPUT, console, write_markdown
-from ci3.cli.context import make_cleanup
-from ci3.cli.options import TARGET_SETTINGS, targets_from, with_options
-from ci3.core.doctor.finding import exit_code
-from ci3.pipeline.doctor import check_up
-from ci3.report.doctor import checkup_json, checkup_markdown, show_checkup
-from ci3.report.markdown_format import Place
+from ci3.cli.console import OUTPUT_OPTION, create_console, write_markdown
+from ci3.cli.context import create_target_context
+from ci3.cli.options import TARGET_SETTINGS, resolve_option_targets, with_options
+from ci3.core.doctor.finding import exit_code_of_findings
+from ci3.pipeline.doctor import run_doctor
+from ci3.report.doctor import render_checkups_json, render_checkups_markdown, show_checkup
+from ci3.report.markdown_format import RenderContext
 
 _SETTINGS = (
     *TARGET_SETTINGS,
@@ -26,7 +26,7 @@ _SETTINGS = (
 
 @with_options(_SETTINGS)
 @click.command("doctor")
-@OUTPUT
+@OUTPUT_OPTION
 def doctor(*, output: str, **values: str | bool | None) -> int:
     """Examine a bucket: who you are, what you may do, what may surprise you.
 
@@ -37,13 +37,13 @@ def doctor(*, output: str, **values: str | bool | None) -> int:
     Example:
       ci3 doctor --bucket-name my-site --match '[0-9a-f]{40}'
     """
-    targets = targets_from(values)
-    checkups = [check_up(make_cleanup(settings)) for settings in targets]
+    targets = resolve_option_targets(values)
+    checkups = [run_doctor(create_target_context(settings)) for settings in targets]
     if output == "json":
-        click.echo(checkup_json(checkups, has_targets=targets[0].has_targets), nl=False)
+        click.echo(render_checkups_json(checkups, has_targets=targets[0].has_targets), nl=False)
     elif output == "markdown":
-        write_markdown(checkup_markdown(checkups, Place(budget_bytes=sys.maxsize)))
+        write_markdown(render_checkups_markdown(checkups, RenderContext(budget_bytes=sys.maxsize)))
     else:
         for checkup in checkups:
-            show_checkup(console(sys.stdout), checkup)
-    return exit_code(checkups)
+            show_checkup(create_console(sys.stdout), checkup)
+    return exit_code_of_findings(checkups)

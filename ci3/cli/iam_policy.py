@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ci3.cli.console import console
-from ci3.cli.options import targets_from, with_options
-from ci3.core.formatting import visible
-from ci3.core.iam.policy import POLICY_LIMIT, Purpose, Scope, policy_for
-from ci3.core.iam.trust import Trust, trust_policy
-from ci3.core.journal.location import is_address
+from ci3.cli.console import create_console
+from ci3.cli.options import resolve_option_targets, with_options
+from ci3.core.formatting import escape_control_chars
+from ci3.core.iam.policy import MAX_POLICY_CHARACTERS, IamTarget, Purpose, build_policy
+from ci3.core.iam.trust import TrustedRuns, build_trust_policy
+from ci3.core.journal.location import is_s3_url
 from ci3.errors import SettingsError
 
 if TYPE_CHECKING:
     from ci3.config.settings import Settings
-    from ci3.core.iam.policy import Policy
+    from ci3.core.iam.policy import IamPolicy
 
 _SETTINGS = (
     "bucket",
@@ -80,13 +80,13 @@ def iam_policy(
         raise click.UsageError(f"Say for what: {', '.join(_PURPOSES)}, or --trust.")
     scopes = [
         _build_scope(settings, account, requires_conditions=insist_on_conditions)
-        for settings in targets_from(values)
+        for settings in resolve_option_targets(values)
     ]
-    _print_policy(policy_for(Purpose(purpose), scopes))
+    _print_policy(build_policy(Purpose(purpose), scopes))
 
 
-def _build_scope(settings: "Settings", account: str, *, requires_conditions: bool) -> "Scope":
-    return Scope(
+def _build_scope(settings: "Settings", account: str, *, requires_conditions: bool) -> "IamTarget":
+    return IamTarget(
         bucket=settings.bucket,
         prefix=settings.prefix,
         region=settings.region,
@@ -94,20 +94,22 @@ def _build_scope(settings: "Settings", account: str, *, requires_conditions: boo
         protect=settings.protect,
         live_from=settings.live_from,
         inventory=settings.inventory,
-        stores_journal=is_address(settings.journal_file),
+        stores_journal=is_s3_url(settings.journal_file),
         delete_versions=settings.delete_versions,
-        insists_on_condition=requires_conditions,
+        requires_conditional_deletes=requires_conditions,
     )
 
 
-def _build_trust_policy(text: str, account: str, region: str) -> "Policy":
+def _build_trust_policy(text: str, account: str, region: str) -> "IamPolicy":
     try:
-        trust = Trust.parse(text)
+        trust = TrustedRuns.parse(text)
     except ValueError as exc:
         raise SettingsError(
             f"option --trust: {text!r} {exc}", "Such as octo-org/my-site:environment:production."
         ) from exc
-    return trust_policy(trust, account=account, partition=Scope(bucket="", region=region).partition)
+    return build_trust_policy(
+        trust, account=account, partition=IamTarget(bucket="", region=region).partition
+    )
 
 
 def _resolve_account(account_id: str | None, role: str) -> str:
@@ -119,14 +121,16 @@ def _resolve_account(account_id: str | None, role: str) -> str:
     return account_id or (match[1] if match else "")
 
 
-def _print_policy(policy: "Policy") -> None:
+def _print_policy(policy: "IamPolicy") -> None:
     text = json.dumps(policy.document, indent=2, ensure_ascii=False)
     click.echo(text)
     notes = list(policy.notes)
-    if len(re.sub(r"\s", "", text)) > POLICY_LIMIT:
+    if len(re.sub(r"\s", "", text)) > MAX_POLICY_CHARACTERS:
         notes.append(
-            f"it is longer than the {POLICY_LIMIT:,} characters of a managed policy: attach it "
+            f"it is longer than the {MAX_POLICY_CHARACTERS:,} characters of a managed policy: attach it "
             "to the role as an inline policy, or protect by fewer globs"
         )
     for note in notes:
-        console(sys.stderr).print(f"Note: {visible(note)}.", markup=False, soft_wrap=True)
+        create_console(sys.stderr).print(
+            f"Note: {escape_control_chars(note)}.", markup=False, soft_wrap=True
+        )

@@ -5,14 +5,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ci3.cli.console import OUTPUT, console, show_error, write_markdown
-from ci3.cli.context import make_cleanup
-from ci3.cli.options import TARGET_SETTINGS, names_of_options, targets_from, with_options
+from ci3.cli.console import OUTPUT_OPTION, create_console, show_error, write_markdown
+from ci3.cli.context import create_target_context
+from ci3.cli.options import TARGET_SETTINGS, list_option_names, resolve_option_targets, with_options
 from ci3.core.plan.json_writer import dump_explanations, dump_inventories, dump_objects
-from ci3.core.retention.age_order import newest_first
+from ci3.core.retention.age_order import sort_newest_first
 from ci3.engine.inventory.listing import list_deployment
 from ci3.errors import AccessError, ExitCode, SettingsError
-from ci3.report.listings import deployments_markdown, explanation_markdown, objects_markdown
+from ci3.report.listings import (
+    render_deployments_markdown,
+    render_explanation_markdown,
+    render_objects_markdown,
+)
 
 if TYPE_CHECKING:
     from ci3.config.settings import Settings
@@ -31,7 +35,7 @@ _APPLY_SETTINGS = (
 
 @with_options(_LISTING_SETTINGS)
 @click.command("list-deployments")
-@OUTPUT
+@OUTPUT_OPTION
 def list_deployments(*, output: str, **values: str | None) -> int:
     """List the deployments of a bucket, newest first.
 
@@ -39,38 +43,42 @@ def list_deployments(*, output: str, **values: str | None) -> int:
     Example:
       ci3 list-deployments --bucket-name my-site --prefix app
     """
-    targets = targets_from(values)
+    targets = resolve_option_targets(values)
     exit_code = ExitCode.DONE
     inventories = []
     for settings in targets:
-        target_context = make_cleanup(settings)
+        target_context = create_target_context(settings)
         inventory = target_context.take_inventory(target_context.open_bucket())
-        for unlisted_folder in inventory.holes:
+        for unlisted_folder in inventory.unlisted:
             show_error(
                 AccessError(
                     f"{unlisted_folder.name} could not be listed: {unlisted_folder.reason}", ""
                 )
             )
             exit_code = ExitCode.ACCESS
-        inventories.append((settings.url, newest_first(inventory.deployments), inventory.ignored))
+        inventories.append(
+            (settings.url, sort_newest_first(inventory.deployments), inventory.ignored)
+        )
     if output == "json":
         click.echo(dump_inventories(inventories, has_targets=targets[0].has_targets), nl=False)
         return exit_code
     for url, deployments, _ in inventories:
         if output == "markdown":
-            write_markdown(deployments_markdown(deployments, url if len(inventories) > 1 else ""))
+            write_markdown(
+                render_deployments_markdown(deployments, url if len(inventories) > 1 else "")
+            )
         else:
             from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
             title = url if len(inventories) > 1 else ""
-            terminal.show_deployments(console(sys.stdout), deployments, title)
+            terminal.show_deployments(create_console(sys.stdout), deployments, title)
     return exit_code
 
 
 @with_options((*TARGET_SETTINGS, "policy-file"))
 @click.command("list-objects")
 @click.argument("name")
-@OUTPUT
+@OUTPUT_OPTION
 def list_objects(*, name: str, output: str, **values: str | None) -> None:
     """List the objects of the deployment NAME.
 
@@ -79,10 +87,10 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
       ci3 list-objects ab12cd3 --bucket-name my-site
     """
     folder = name.rstrip("/")
-    targets = targets_from(values)
+    targets = resolve_option_targets(values)
     listings = []
     for settings in targets if folder else ():
-        bucket = make_cleanup(settings).open_bucket()
+        bucket = create_target_context(settings).open_bucket()
         _, objects = list_deployment(bucket, folder, f"{settings.prefix}{folder}/")
         if objects:
             listings.append((settings.url, objects))
@@ -94,17 +102,17 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
     for url, objects in listings:
         title = url if len(listings) > 1 else ""
         if output == "markdown":
-            write_markdown(objects_markdown(objects, title))
+            write_markdown(render_objects_markdown(objects, title))
         else:
             from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
-            terminal.show_objects(console(sys.stdout), objects, title)
+            terminal.show_objects(create_console(sys.stdout), objects, title)
 
 
-@with_options(names_of_options(besides=_APPLY_SETTINGS))
+@with_options(list_option_names(exclude=_APPLY_SETTINGS))
 @click.command("explain")
 @click.argument("name")
-@OUTPUT
+@OUTPUT_OPTION
 def explain(*, name: str, output: str, **values: str | None) -> None:
     """Explain why the deployment NAME stays or goes.
 
@@ -115,10 +123,10 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
       ci3 explain ab12cd3 --bucket-name my-site --keep-count 10
     """
     folder = name.rstrip("/")
-    targets = targets_from(values)
+    targets = resolve_option_targets(values)
     explanations, ignored_reason = [], ""
     for settings in targets:
-        target_context = make_cleanup(settings)
+        target_context = create_target_context(settings)
         explanation = target_context.explain(target_context.open_bucket(), folder)
         if isinstance(explanation, str):
             ignored_reason = ignored_reason or explanation
@@ -132,11 +140,11 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
     for url, explanation in explanations:
         title = url if len(targets) > 1 else ""
         if output == "markdown":
-            write_markdown(explanation_markdown(explanation, title))
+            write_markdown(render_explanation_markdown(explanation, title))
         else:
             from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
-            terminal.show_explanation(console(sys.stdout), explanation, title)
+            terminal.show_explanation(create_console(sys.stdout), explanation, title)
 
 
 def _not_found(

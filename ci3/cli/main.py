@@ -10,9 +10,9 @@ from typing import NoReturn
 import click
 
 from ci3 import __version__
-from ci3.cli.console import console, show_error
+from ci3.cli.console import create_console, show_error
 from ci3.errors import Ci3Error, ExitCode, RefusedError, SettingsError
-from ci3.gc_tuning import look_seldom
+from ci3.gc_tuning import tune_gc
 
 _EXAMPLES = """
 \b
@@ -59,7 +59,7 @@ _COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; print a traceback only for a bug in ci3."""
-    look_seldom()
+    tune_gc()
     try:
         _replace_closed_streams()
         signal.signal(signal.SIGTERM, _interrupt)
@@ -108,7 +108,7 @@ def _replace_closed_streams() -> None:
 def _show_bug(exc: Exception) -> None:
     import traceback  # noqa: PLC0415 - only a bug needs it
 
-    console(sys.stderr).print(traceback.format_exc(), markup=False)
+    create_console(sys.stderr).print(traceback.format_exc(), markup=False)
     hint = "Please report the lines above. If it was deleting, the journal tells what."
     show_error(Ci3Error(f"a bug in ci3: {type(exc).__name__}", hint))
 

@@ -8,27 +8,32 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ci3.cli.console import OUTPUT, ask, console, write_markdown
-from ci3.cli.context import make_cleanup
-from ci3.cli.options import given_from, with_options
-from ci3.config.from_plan import JOURNAL_TARGET_SETTINGS, settings_of_journal_target
-from ci3.config.resolve import resolve
+from ci3.cli.console import OUTPUT_OPTION, create_console, require_approval, write_markdown
+from ci3.cli.context import create_target_context
+from ci3.cli.options import read_raw_settings, with_options
+from ci3.config.from_plan import JOURNAL_TARGET_SETTINGS, journal_target_layer
+from ci3.config.resolve import resolve_settings
 from ci3.constants import JOURNAL_FOLDER
-from ci3.core.formatting import counted, size, visible
-from ci3.core.journal.location import JournalPlace, is_address
+from ci3.core.formatting import escape_control_chars, format_size, pluralize
+from ci3.core.journal.location import JournalLocation, is_s3_url
 from ci3.core.units import Duration
 from ci3.engine.journal.s3_sink import read_stored_journal
-from ci3.engine.restore.restore import Restoration, exit_code, refuse_unless_restorable
+from ci3.engine.restore.restore import Restoration, refuse_unless_restorable, restore_exit_code
 from ci3.engine.restore.sources import source_from_journal, source_since
 from ci3.errors import ExitCode, SettingsError
 from ci3.pipeline.journals import ACCESS_SETTINGS, open_named_journal
-from ci3.report.markdown_format import Place
-from ci3.report.restore import show_restored, show_undo_plan, undo_json, undo_markdown
+from ci3.report.markdown_format import RenderContext
+from ci3.report.restore import (
+    render_restore_json,
+    render_restore_markdown,
+    show_restore_plan,
+    show_restored,
+)
 
 if TYPE_CHECKING:
-    from ci3.core.restore.plan import Restored, UndoPlan
+    from ci3.core.restore.plan import RestorePlan, RestoreResult
     from ci3.engine.restore.sources import RestoreSource
-    from ci3.pipeline.context import Cleanup
+    from ci3.pipeline.context import TargetContext
 
 
 @with_options((*JOURNAL_TARGET_SETTINGS, "role-to-assume"))
@@ -47,7 +52,7 @@ if TYPE_CHECKING:
     help="Without a journal: what was deleted in the deployment NAME since then, such as 2h, 3d "
     "or 2026-11-23T10:00Z, by whomever.",
 )
-@OUTPUT
+@OUTPUT_OPTION
 @click.option("--auto-approve", is_flag=True, help="Restore without asking.")
 def restore(
     *,
@@ -73,29 +78,29 @@ def restore(
     with _open_source(source, run_id, deleted_since, values) as (target_context, restore_source):
         restoration = Restoration(
             reader=target_context.open_bucket(),
-            deletions=restore_source,
+            source=restore_source,
             progress=target_context.progress,
             sleep=target_context.sleep,
             concurrency=target_context.settings.concurrency,
         )
-        plan = restoration.plan()
-        screen = console(sys.stdout if output == "table" else sys.stderr)
-        show_undo_plan(screen, plan)
+        plan = restoration.make_plan()
+        screen = create_console(sys.stdout if output == "table" else sys.stderr)
+        show_restore_plan(screen, plan)
         restored = None
         if plan.has_work:
             if not auto_approve:
                 _ask_for_approval(plan)
-            restored = restoration.run(plan)
+            restored = restoration.restore(plan)
             show_restored(screen, restored)
     _show_result(plan, restored, output)
     refuse_unless_restorable(plan)
-    return exit_code(restored) if restored else ExitCode.DONE
+    return restore_exit_code(restored) if restored else ExitCode.DONE
 
 
 @contextmanager
 def _open_source(
     source: str, run_id: str, deleted_since: str, values: Mapping[str, str | None]
-) -> "Iterator[tuple[Cleanup, RestoreSource]]":
+) -> "Iterator[tuple[TargetContext, RestoreSource]]":
     """Yield the target and the source of a restore.
 
     Raises SettingsError unless exactly one of these combinations is given:
@@ -106,25 +111,25 @@ def _open_source(
     |             | an id    |                 | what the run of that id deleted       |
     | deployment  |          | a time          | what was deleted in it since the time |
     """
-    raw_settings = given_from(values)
+    raw_settings = read_raw_settings(values)
     if run_id and deleted_since:
         raise SettingsError("--run-id and --deleted-since exclude each other", "Name one of them.")
     if deleted_since:
-        target_context = make_cleanup(resolve(raw_settings))
+        target_context = create_target_context(resolve_settings(raw_settings))
         yield target_context, _find_time_range_source(target_context, source, deleted_since)
     elif run_id:
         if source:
             raise SettingsError("--run-id takes no JOURNAL beside it", "Name one of them.")
-        settings = resolve(raw_settings)
-        target_context = make_cleanup(settings)
-        location = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
+        settings = resolve_settings(raw_settings)
+        target_context = create_target_context(settings)
+        location = JournalLocation.for_run(settings.bucket, settings.prefix, run_id)
         journal = read_stored_journal(target_context.open_bucket(), location)
         yield target_context, source_from_journal(journal)
     else:
         if not source:
             hint = "Name the journal that the run has written, or its --run-id. See --help."
             raise SettingsError("there is nothing to restore from", hint)
-        access_settings = ACCESS_SETTINGS if is_address(source) else ()
+        access_settings = ACCESS_SETTINGS if is_s3_url(source) else ()
         if extra_names := [
             name
             for name in raw_settings
@@ -134,21 +139,23 @@ def _open_source(
                 f"{extra_names[0]} was given, and the target is the one that the journal names",
                 "Leave it out; or name the run with --run-id instead.",
             )
-        with open_named_journal(source, make_cleanup, raw_settings) as journal:
-            settings = resolve(
-                settings_of_journal_target(journal.header.target, source), raw_settings
+        with open_named_journal(source, create_target_context, raw_settings) as journal:
+            settings = resolve_settings(
+                journal_target_layer(journal.header.target, source), raw_settings
             )
-            yield make_cleanup(settings), source_from_journal(journal)
+            yield create_target_context(settings), source_from_journal(journal)
 
 
-def _find_time_range_source(target_context: "Cleanup", source: str, text: str) -> "RestoreSource":
+def _find_time_range_source(
+    target_context: "TargetContext", source: str, text: str
+) -> "RestoreSource":
     name = source.rstrip("/")
     if not name or "/" in name or name == JOURNAL_FOLDER:
         raise SettingsError(
             f"--deleted-since needs the NAME of one deployment, and {source!r} is none",
             "Name its folder, without the prefix.",
         )
-    target = target_context.open_bucket().target(target_context.settings.prefix)
+    target = target_context.open_bucket().describe_target(target_context.settings.prefix)
     return source_since(target=target, name=name, since=_parse_since(text, target_context.clock()))
 
 
@@ -173,22 +180,24 @@ def _parse_since(text: str, now: datetime) -> datetime:
     return since.astimezone(UTC)
 
 
-def _ask_for_approval(plan: "UndoPlan") -> None:
-    rules = f"Take away {counted(len(plan.rules), 'lifecycle rule')}" if plan.rules else ""
-    objects = f"{counted(plan.object_count, 'object')} ({size(plan.size_bytes)})"
+def _ask_for_approval(plan: "RestorePlan") -> None:
+    rules = f"Take away {pluralize(len(plan.rule_ids), 'lifecycle rule')}" if plan.rule_ids else ""
+    objects = f"{pluralize(plan.object_count, 'object')} ({format_size(plan.size_bytes)})"
     if plan.object_count:
         question = f"{rules}, and bring back {objects}" if rules else f"Bring back {objects}"
     else:
         question = rules
-    ask(
-        f"{question} in {visible(plan.target.url)}?",
+    require_approval(
+        f"{question} in {escape_control_chars(plan.target.url)}?",
         "it",
         "Nothing was restored.",
     )
 
 
-def _show_result(plan: "UndoPlan", restored: "Restored | None", output: str) -> None:
+def _show_result(plan: "RestorePlan", restored: "RestoreResult | None", output: str) -> None:
     if output == "json":
-        click.echo(undo_json(plan, restored), nl=False)
+        click.echo(render_restore_json(plan, restored), nl=False)
     elif output == "markdown":
-        write_markdown(undo_markdown(plan, restored, Place(budget_bytes=sys.maxsize)))
+        write_markdown(
+            render_restore_markdown(plan, restored, RenderContext(budget_bytes=sys.maxsize))
+        )

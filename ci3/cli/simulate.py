@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ci3.cli.console import OUTPUT, console, write_markdown
-from ci3.cli.context import make_cleanup
-from ci3.cli.options import TARGET_SETTINGS, names_of_options, targets_from, with_options
+from ci3.cli.console import OUTPUT_OPTION, create_console, write_markdown
+from ci3.cli.context import create_target_context
+from ci3.cli.options import TARGET_SETTINGS, list_option_names, resolve_option_targets, with_options
 from ci3.config.policy_file import read_policy_file
-from ci3.config.resolve import Given
+from ci3.config.resolve import RawSetting
 from ci3.config.settings import Settings
 from ci3.config.targets import resolve_targets
-from ci3.core.formatting import visible
+from ci3.core.formatting import escape_control_chars
 from ci3.core.model.policy import Origin
 from ci3.errors import SettingsError
 from ci3.report import simulation
-from ci3.report.markdown_format import code
-from ci3.report.simulation import Replayed
+from ci3.report.markdown_format import format_code
+from ci3.report.simulation import PolicySimulation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    _Comparison = tuple[Settings, Replayed, Replayed | None]
+    _Comparison = tuple[Settings, PolicySimulation, PolicySimulation | None]
 
 _UNUSED_SETTINGS = (
     "resume",
@@ -40,10 +40,10 @@ _UNUSED_SETTINGS = (
 )
 
 
-@with_options(names_of_options(besides=_UNUSED_SETTINGS))
+@with_options(list_option_names(exclude=_UNUSED_SETTINGS))
 @click.command("simulate")
 @click.option("--against", metavar="POLICY-FILE", help="Another policy to compare with.")
-@OUTPUT
+@OUTPUT_OPTION
 def simulate(*, against: str | None, output: str, **values: str | None) -> None:
     """Replay the bucket's own history under a policy.
 
@@ -54,26 +54,26 @@ def simulate(*, against: str | None, output: str, **values: str | None) -> None:
     Example:
       ci3 simulate --bucket-name my-site --keep-within 14d --against policy.yml
     """
-    targets = targets_from(values)
+    targets = resolve_option_targets(values)
     _show_comparisons([_simulate_target(settings, against) for settings in targets], output)
 
 
 def _simulate_target(settings: Settings, policy_file: str | None) -> "_Comparison":
-    target_context = make_cleanup(settings)
+    target_context = create_target_context(settings)
     alternative_settings = (
         _read_alternative_settings(settings, policy_file) if policy_file else settings
     )
     inventory = target_context.take_inventory(target_context.open_bucket())
-    primary = Replayed(simulation=target_context.simulate(inventory))
+    primary = PolicySimulation(simulation=target_context.simulate(inventory))
     if not policy_file:
         return settings, primary, None
-    alternative_context = make_cleanup(alternative_settings)
+    alternative_context = create_target_context(alternative_settings)
     if (alternative_settings.match, alternative_settings.required_file) != (
         settings.match,
         settings.required_file,
     ):
         inventory = alternative_context.take_inventory(alternative_context.open_bucket())
-    alternative = Replayed(
+    alternative = PolicySimulation(
         simulation=alternative_context.simulate(inventory), policy_file=policy_file
     )
     return settings, primary, alternative
@@ -85,7 +85,7 @@ def _read_alternative_settings(settings: Settings, path: str) -> Settings:
     Raises SettingsError if the file has targets and this one is not among them.
     """
     target_settings = {
-        name: Given(texts=(text,), origin=Origin.OPTION, where=f"option --{name}")
+        name: RawSetting(texts=(text,), origin=Origin.OPTION, where=f"option --{name}")
         for name in TARGET_SETTINGS
         if (text := getattr(settings, name.replace("-", "_")))
     }
@@ -105,7 +105,10 @@ def _read_alternative_settings(settings: Settings, path: str) -> Settings:
 def _show_comparisons(comparisons: "Sequence[_Comparison]", output: str) -> None:
     if output == "json":
         targets: list[Mapping[str, object]] = [
-            {"url": settings.url, **json.loads(simulation.simulation_json(primary, alternative))}
+            {
+                "url": settings.url,
+                **json.loads(simulation.render_simulation_json(primary, alternative)),
+            }
             for settings, primary, alternative in comparisons
         ]
         content = {"targets": targets} if comparisons[0][0].has_targets else targets[0]
@@ -114,10 +117,10 @@ def _show_comparisons(comparisons: "Sequence[_Comparison]", output: str) -> None
     for settings, primary, alternative in comparisons:
         title = settings.url if len(comparisons) > 1 else ""
         if output == "markdown":
-            heading = f"### {code(title)}\n\n" if title else ""
-            write_markdown(heading + simulation.simulation_markdown(primary, alternative))
+            heading = f"### {format_code(title)}\n\n" if title else ""
+            write_markdown(heading + simulation.render_simulation_markdown(primary, alternative))
         else:
-            screen = console(sys.stdout)
+            screen = create_console(sys.stdout)
             if title:
-                screen.print(f"\n{visible(title)}", markup=False)
+                screen.print(f"\n{escape_control_chars(title)}", markup=False)
             simulation.show_simulation(screen, primary, alternative)

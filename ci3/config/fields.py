@@ -51,7 +51,7 @@ class Setting:
     is_secret: bool
 
     @property
-    def field(self) -> str:
+    def field_name(self) -> str:
         """The name as a Python identifier."""
         return self.name.replace("-", "_")
 
@@ -61,7 +61,7 @@ class Setting:
         return self.kind is Kind.LINES
 
 
-def define(  # noqa: PLR0913 - one parameter for each attribute of Setting
+def define_setting(  # noqa: PLR0913 - one parameter for each attribute of Setting
     doc: str,
     *,
     parse: Callable[[str], object] = str,

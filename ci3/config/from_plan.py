@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ci3.config.resolve import Given, refuse_unknown, resolve, text_of
-from ci3.config.settings import BY_NAME, Settings
-from ci3.config.targets import Policy, numbered, resolve_targets
-from ci3.core.journal.location import is_address
+from ci3.config.resolve import RawSetting, raw_text, refuse_unknown, resolve_settings
+from ci3.config.settings import SETTINGS_BY_NAME, Settings
+from ci3.config.targets import PolicyFile, add_number, resolve_targets
+from ci3.core.journal.location import is_s3_url
 from ci3.core.live.sources import LiveSource
 from ci3.core.model.decision import Engine
 from ci3.core.model.deployment import Target
-from ci3.core.model.policy import DELETE_VERSIONS, ENGINE, Origin, PolicyEntry
+from ci3.core.model.policy import DELETE_VERSIONS_SETTING, ENGINE_SETTING, Origin, PolicyEntry
 from ci3.core.plan.plan import Plan
 from ci3.errors import SettingsError
 
@@ -22,17 +22,17 @@ JOURNAL_TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url")
 """The settings of the target that a journal's header records."""
 
 
-def named_plan_file(policy: Policy, overrides: Mapping[str, Given]) -> str:
+def find_plan_file(policy: PolicyFile, overrides: Mapping[str, RawSetting]) -> str:
     """Return the path of the plan file that is set, or an empty text."""
-    return text_of(overrides, "plan-file") or text_of(policy.defaults, "plan-file")
+    return raw_text(overrides, "plan-file") or raw_text(policy.defaults, "plan-file")
 
 
-def settings_of_plans(
+def resolve_plan_settings(
     plans: Sequence[Plan],
     path: str,
-    fallbacks: Mapping[str, Given],
-    policy: Policy,
-    overrides: Mapping[str, Given],
+    fallbacks: Mapping[str, RawSetting],
+    policy: PolicyFile,
+    overrides: Mapping[str, RawSetting],
 ) -> tuple[Settings, ...]:
     """Return the settings with which each plan is applied.
 
@@ -49,11 +49,13 @@ def settings_of_plans(
             _recorded_layer(plan.target, plan.policy, path, (policy.defaults, overrides))
             for plan in plans
         ]
-        settings = tuple(resolve(fallbacks, layer, policy.defaults, overrides) for layer in layers)
+        settings = tuple(
+            resolve_settings(fallbacks, layer, policy.defaults, overrides) for layer in layers
+        )
         if len(plans) > 1:
             settings = tuple(
                 replace(
-                    target, journal_file=numbered(target.journal_file, number), has_targets=True
+                    target, journal_file=add_number(target.journal_file, number), has_targets=True
                 )
                 for number, target in enumerate(settings, 1)
             )
@@ -71,12 +73,12 @@ def settings_of_plans(
     return settings
 
 
-def settings_of_journal(
+def resolve_journal_settings(
     header: "JournalHeader",
     path: str,
-    fallbacks: Mapping[str, Given],
-    policy: Policy,
-    overrides: Mapping[str, Given],
+    fallbacks: Mapping[str, RawSetting],
+    policy: PolicyFile,
+    overrides: Mapping[str, RawSetting],
 ) -> Settings:
     """Return the settings with which a run is resumed.
 
@@ -95,35 +97,37 @@ def settings_of_journal(
     expected["endpoint-url"] = header.target.endpoint_url
     for layer in (policy.defaults, overrides):
         for name, recorded in (expected | {"journal-file": path}).items():
-            value = text_of(layer, name).rstrip("/")
-            if name == "journal-file" and is_address(value) and is_address(recorded):
+            value = raw_text(layer, name).rstrip("/")
+            if name == "journal-file" and is_s3_url(value) and is_s3_url(recorded):
                 continue
             if value and value != recorded.rstrip("/"):
                 raise SettingsError(
                     f"{layer[name].where} is {value!r}, the run to resume has {recorded or 'none'}",
                     "Leave it out: it is the one that the journal names. Nothing was deleted.",
                 )
-        if text_of(layer, "plan-file"):
+        if raw_text(layer, "plan-file"):
             raise SettingsError(
                 f"{layer['plan-file'].where} and a journal to resume exclude each other",
                 "Leave the plan file out: the journal names what was approved.",
             )
-    if ENGINE in header.policy:
+    if ENGINE_SETTING in header.policy:
         raise SettingsError(
-            f"{path} is the journal of a run with engine: {header.policy[ENGINE].value}, which is "
+            f"{path} is the journal of a run with engine: {header.policy[ENGINE_SETTING].value}, which is "
             "not gone on with",
             "Run it again without: it finds the rules that stand, and what is left to do.",
         )
     layer = _recorded_layer(header.target, header.policy, path, (policy.defaults, overrides))
-    settings = resolve(fallbacks, layer, policy.defaults, overrides).with_engine(Engine.DIRECT)
+    settings = resolve_settings(fallbacks, layer, policy.defaults, overrides).with_engine(
+        Engine.DIRECT
+    )
     _refuse_other_deletion(settings, header.policy, f"{path} is the journal of a run")
     return settings
 
 
-def settings_of_journal_target(target: Target, path: str) -> dict[str, Given]:
+def journal_target_layer(target: Target, path: str) -> dict[str, RawSetting]:
     """Return the target of a journal's header as a layer of raw settings."""
     return {
-        name: Given(texts=(text,), origin=Origin.OPTION, where=f"the journal {path}")
+        name: RawSetting(texts=(text,), origin=Origin.OPTION, where=f"the journal {path}")
         for name in JOURNAL_TARGET_SETTINGS
         if (text := getattr(target, name.replace("-", "_")))
     }
@@ -133,14 +137,16 @@ def _refuse_other_deletion(
     settings: Settings, recorded: Mapping[str, PolicyEntry], subject: str
 ) -> None:
     """Raise SettingsError if `delete-versions` or `engine` differs from what was recorded."""
-    recorded_value = DELETE_VERSIONS in recorded
+    recorded_value = DELETE_VERSIONS_SETTING in recorded
     if settings.delete_versions is not recorded_value:
         was, now = ("with", "without") if recorded_value else ("without", "with")
         raise SettingsError(
-            f"{subject} {was} {DELETE_VERSIONS}, and the settings are {now} it",
+            f"{subject} {was} {DELETE_VERSIONS_SETTING}, and the settings are {now} it",
             "Nothing was deleted. Go on as it was begun, or make a new plan.",
         )
-    recorded_engine = recorded[ENGINE].value if ENGINE in recorded else Engine.DIRECT
+    recorded_engine = (
+        recorded[ENGINE_SETTING].value if ENGINE_SETTING in recorded else Engine.DIRECT
+    )
     if settings.engine != recorded_engine:
         raise SettingsError(
             f"{subject} with engine: {recorded_engine}, and the settings have engine: "
@@ -153,8 +159,8 @@ def _recorded_layer(
     target: Target,
     policy: Mapping[str, PolicyEntry],
     path: str,
-    override_layers: Sequence[Mapping[str, Given]],
-) -> dict[str, Given]:
+    override_layers: Sequence[Mapping[str, RawSetting]],
+) -> dict[str, RawSetting]:
     """Return a recorded target and policy as a layer of raw settings.
 
     Raises SettingsError for an unknown setting, and for one that could not be recorded completely
@@ -168,8 +174,8 @@ def _recorded_layer(
     }
     entries: dict[str, tuple[str, ...]] = {name: (text,) for name, text in target_settings.items()}
     for name, entry in policy.items():
-        if name not in BY_NAME or not BY_NAME[name].is_recorded:
-            refuse_unknown(name, f"{path}, policy", BY_NAME)
+        if name not in SETTINGS_BY_NAME or not SETTINGS_BY_NAME[name].is_recorded:
+            refuse_unknown(name, f"{path}, policy", SETTINGS_BY_NAME)
         value = entry.value
         entries[name] = value if isinstance(value, tuple) else (str(value),)
     entries["live-from"] = _select_complete_sources(
@@ -177,13 +183,15 @@ def _recorded_layer(
     )
     origins = {name: entry.origin for name, entry in policy.items()}
     return {
-        name: Given(texts=texts, origin=origins.get(name, Origin.OPTION), where=f"{path}, {name}")
+        name: RawSetting(
+            texts=texts, origin=origins.get(name, Origin.OPTION), where=f"{path}, {name}"
+        )
         for name, texts in entries.items()
     }
 
 
 def _select_complete_sources(
-    texts: Sequence[str], path: str, override_layers: Sequence[Mapping[str, Given]]
+    texts: Sequence[str], path: str, override_layers: Sequence[Mapping[str, RawSetting]]
 ) -> tuple[str, ...]:
     """Return the live sources that were recorded completely.
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 
-from ci3.config.resolve import Given, text_of
-from ci3.config.targets import Policy
+from ci3.config.resolve import RawSetting, raw_text
+from ci3.config.targets import PolicyFile
 
 
-def read_named_policy(overrides: Mapping[str, Given]) -> Policy:
+def read_named_policy(overrides: Mapping[str, RawSetting]) -> PolicyFile:
     """Return the policy file named by a setting, or an empty one if none is named.
 
     Raises SettingsError as `read_policy_file` does.
     """
-    path = text_of(overrides, "policy-file")
+    path = raw_text(overrides, "policy-file")
     if not path:
-        return Policy()
+        return PolicyFile()
     from ci3.config.policy_file import read_policy_file  # noqa: PLC0415 - yaml: few runs have a policy file
 
     return read_policy_file(path)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.live.sources import LiveKind, LiveSource
 from ci3.core.model.policy import DeleteLimit
-from ci3.errors import nearest
+from ci3.errors import format_suggestion
 
 PREFIX_PATTERN = "[^/]+(/[^/]+)*/?"
 FOLDER_NAME_PATTERN = "[^/]+/*"
@@ -179,6 +179,6 @@ def parse_choice(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
             return choices(text)
         except ValueError as exc:
             values = ", ".join(choices)
-            raise ValueError(f"is none of {values}.{nearest(text, choices)}") from exc
+            raise ValueError(f"is none of {values}.{format_suggestion(text, choices)}") from exc
 
     return parse

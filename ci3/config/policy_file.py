@@ -7,9 +7,9 @@ from typing import Never, Protocol
 import yaml
 
 from ci3.config.fields import Kind, Setting
-from ci3.config.resolve import Given, refuse_unknown
-from ci3.config.settings import BY_NAME, SETTINGS
-from ci3.config.targets import Policy, PolicyTarget
+from ci3.config.resolve import RawSetting, refuse_unknown
+from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME
+from ci3.config.targets import PolicyFile, PolicyTarget
 from ci3.core.model.policy import Origin
 from ci3.errors import SettingsError
 
@@ -27,13 +27,13 @@ POLICY_KEYS: tuple[str, ...] = tuple(setting.name for setting in SETTINGS if set
 DEFAULTS, TARGETS = "defaults", "targets"
 
 _NULL = "tag:yaml.org,2002:null"
-NEVER_EMPTY = ("prefix", "match")
+NON_EMPTY_SETTINGS = ("prefix", "match")
 """Settings that select folders: an empty value, perhaps by mistake, would select all of them."""
 
 _HINT = "docs/policy.schema.json describes the file; many editors check against it."
 
 
-def read_policy_file(path: str) -> Policy:
+def read_policy_file(path: str) -> PolicyFile:
     """Return the content of a policy file; see `read_policy_text`."""
     try:
         with Path(path).open("rb") as file:
@@ -46,7 +46,7 @@ def read_policy_file(path: str) -> Policy:
     return _parse(content, path)
 
 
-def read_policy_text(text: str, where: str) -> Policy:
+def read_policy_text(text: str, where: str) -> PolicyFile:
     """Parse the text of a policy file; `where` is its name in errors.
 
     The text must be a YAML mapping of known keys to plain values, or `targets`, a list of such
@@ -56,7 +56,7 @@ def read_policy_text(text: str, where: str) -> Policy:
     return _parse(text.encode("utf-8", "surrogatepass"), where)
 
 
-def _parse(content: bytes, path: str) -> Policy:
+def _parse(content: bytes, path: str) -> PolicyFile:
     if len(content) > MAXIMUM_BYTES:
         _refuse(path, None, f"the file is larger than {MAXIMUM_BYTES:,} bytes")
     try:
@@ -75,7 +75,9 @@ def _parse(content: bytes, path: str) -> Policy:
         _refuse(path, root.start_mark, "the file must be a mapping, such as `keep-count: 5`")
     if any(name in (DEFAULTS, TARGETS) for name, _, _ in _iterate_pairs(path, root)):
         return _read_targets(path, root)
-    return Policy(where=path, defaults=_read_keys(path, root, (*POLICY_KEYS, DEFAULTS, TARGETS)))
+    return PolicyFile(
+        where=path, defaults=_read_keys(path, root, (*POLICY_KEYS, DEFAULTS, TARGETS))
+    )
 
 
 def _refuse_unsupported_yaml(path: str, text: str) -> None:
@@ -104,8 +106,8 @@ def _iterate_pairs(path: str, node: yaml.MappingNode) -> Iterator[tuple[str, yam
         yield name, key_node, value_node
 
 
-def _read_targets(path: str, root: yaml.MappingNode) -> Policy:
-    defaults: dict[str, Given] = {}
+def _read_targets(path: str, root: yaml.MappingNode) -> PolicyFile:
+    defaults: dict[str, RawSetting] = {}
     targets: tuple[PolicyTarget, ...] | None = None
     for name, key_node, value_node in _iterate_pairs(path, root):
         if name == DEFAULTS:
@@ -121,7 +123,7 @@ def _read_targets(path: str, root: yaml.MappingNode) -> Policy:
     if targets is None:
         hint = f"Add {TARGETS}, or write the keys without {DEFAULTS} above them."
         _refuse(path, root.start_mark, f"{DEFAULTS} stands here without {TARGETS}", hint)
-    return Policy(where=path, defaults=defaults, targets=targets)
+    return PolicyFile(where=path, defaults=defaults, targets=targets)
 
 
 def _read_each_target(path: str, key_node: yaml.Node, node: yaml.Node) -> Iterator[PolicyTarget]:
@@ -132,11 +134,11 @@ def _read_each_target(path: str, key_node: yaml.Node, node: yaml.Node) -> Iterat
         subject = f"target {number}"
         mapping = _require_mapping(path, subject, target_node, target_node.start_mark)
         for name, name_node, _ in _iterate_pairs(path, mapping):
-            if name in BY_NAME and BY_NAME[name].is_run_wide:
+            if name in SETTINGS_BY_NAME and SETTINGS_BY_NAME[name].is_run_wide:
                 message = f"{name} is for the whole run, and can't be set for {subject} alone"
                 _refuse(path, name_node.start_mark, message, f"Put it under {DEFAULTS}.")
         raw_settings = _read_keys(path, mapping, POLICY_KEYS)
-        yield PolicyTarget(line=target_node.start_mark.line + 1, given=raw_settings)
+        yield PolicyTarget(line=target_node.start_mark.line + 1, raw_settings=raw_settings)
 
 
 def _require_mapping(path: str, subject: str, node: yaml.Node, mark: _Mark) -> yaml.MappingNode:
@@ -147,18 +149,18 @@ def _require_mapping(path: str, subject: str, node: yaml.Node, mark: _Mark) -> y
     return node
 
 
-def _read_keys(path: str, node: yaml.MappingNode, known: Sequence[str]) -> dict[str, Given]:
-    raw_settings: dict[str, Given] = {}
+def _read_keys(path: str, node: yaml.MappingNode, known: Sequence[str]) -> dict[str, RawSetting]:
+    raw_settings: dict[str, RawSetting] = {}
     for name, key_node, value_node in _iterate_pairs(path, node):
         _refuse_unknown_key(path, name, key_node, known)
         where = f"{_format_location(path, key_node.start_mark)}, {name}"
-        texts = _read_texts(path, BY_NAME[name], value_node)
-        raw_settings[name] = Given(texts=texts, origin=Origin.POLICY_FILE, where=where)
+        texts = _read_texts(path, SETTINGS_BY_NAME[name], value_node)
+        raw_settings[name] = RawSetting(texts=texts, origin=Origin.POLICY_FILE, where=where)
     return raw_settings
 
 
 def _refuse_unknown_key(path: str, name: str, node: yaml.Node, known: Sequence[str]) -> None:
-    if name in BY_NAME and name not in POLICY_KEYS:
+    if name in SETTINGS_BY_NAME and name not in POLICY_KEYS:
         message = f"{name} can't be set in a policy file, only where ci3 is called"
         _refuse(path, node.start_mark, message)
     if name not in POLICY_KEYS:
@@ -170,7 +172,7 @@ def _read_texts(path: str, setting: Setting, node: yaml.Node) -> tuple[str, ...]
         return tuple(_read_scalar(path, setting, item) for item in node.value)
     text = _read_scalar(path, setting, node)
     is_empty = node.tag == _NULL or not text.strip()
-    if is_empty and setting.name in NEVER_EMPTY:
+    if is_empty and setting.name in NON_EMPTY_SETTINGS:
         message = f"{setting.name} has no value. Leave the key out for {setting.default_doc}"
         _refuse(path, node.start_mark, message)
     return () if is_empty else (text,)

@@ -5,16 +5,16 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from ci3.config.fields import Kind, Setting
-from ci3.config.policy_file import DEFAULTS, NEVER_EMPTY, POLICY_KEYS, TARGETS
-from ci3.config.settings import BY_NAME
+from ci3.config.policy_file import DEFAULTS, NON_EMPTY_SETTINGS, POLICY_KEYS, TARGETS
+from ci3.config.settings import SETTINGS_BY_NAME
 
 _MAX_COUNT = 10**9 - 1
 _SCALAR = ["string", "number", "boolean", "null"]
 
 
-def policy_schema() -> str:
+def build_policy_schema() -> str:
     """Return the JSON Schema of policy files, as published in docs/policy.schema.json."""
-    target_keys = [name for name in POLICY_KEYS if not BY_NAME[name].is_run_wide]
+    target_keys = [name for name in POLICY_KEYS if not SETTINGS_BY_NAME[name].is_run_wide]
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A policy file of ci3",
@@ -24,7 +24,7 @@ def policy_schema() -> str:
             "settings": _build_mapping(POLICY_KEYS),
             "settings-of-targets": _build_settings_of_targets(),
             "target": _build_mapping(target_keys),
-            **{name: _build_value(BY_NAME[name]) for name in POLICY_KEYS},
+            **{name: _build_value(SETTINGS_BY_NAME[name]) for name in POLICY_KEYS},
         },
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
@@ -70,7 +70,7 @@ def _build_value(setting: Setting) -> dict[str, object]:
 def _build_type(setting: Setting) -> dict[str, object]:  # noqa: PLR0911 - one return for each kind
     if setting.choices:
         return {"enum": [*setting.choices, None]}
-    if setting.name in NEVER_EMPTY:
+    if setting.name in NON_EMPTY_SETTINGS:
         types = [name for name in _SCALAR if name != "null"]
         return {"type": types, "pattern": f"^({setting.pattern or '.+'})$"}
     pattern = {"pattern": f"^({setting.pattern})?$"} if setting.pattern else {}

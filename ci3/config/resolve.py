@@ -10,13 +10,13 @@ from typing import Any, Never, cast
 
 from ci3.config.fields import Setting
 from ci3.config.parsers import parse_live_source, parse_url
-from ci3.config.settings import BY_NAME, SETTINGS, Settings
+from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME, Settings
 from ci3.core.model.policy import Origin, PolicyEntry
-from ci3.errors import SettingsError, nearest
+from ci3.errors import SettingsError, format_suggestion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class RawSetting:
     """An unparsed value of a setting.
 
     `texts` are one text, or several; each can have one value per line. `where` names the place in
@@ -28,12 +28,12 @@ class Given:
     where: str
 
 
-def text_of(layer: Mapping[str, Given], name: str) -> str:
+def raw_text(layer: Mapping[str, RawSetting], name: str) -> str:
     """Return the text of a single-valued setting in a layer; empty if it is not set there."""
     return layer[name].texts[0].strip() if name in layer and layer[name].texts else ""
 
 
-def resolve(*layers: Mapping[str, Given], where: str = "") -> Settings:
+def resolve_settings(*layers: Mapping[str, RawSetting], where: str = "") -> Settings:
     """Return the effective settings: a later layer overrides an earlier one.
 
     The values of a repeatable setting are collected from all layers, so that adding a protected
@@ -51,15 +51,15 @@ def resolve(*layers: Mapping[str, Given], where: str = "") -> Settings:
     values: dict[str, object] = {}
     recorded: dict[str, PolicyEntry] = {}
     for name, raw_settings in _merge_layers(layers).items():
-        setting = BY_NAME[name]
+        setting = SETTINGS_BY_NAME[name]
         value = _parse_setting(setting, raw_settings)
-        values[setting.field] = value
+        values[setting.field_name] = value
         if setting.is_recorded and value != setting.default:
             recorded[name] = PolicyEntry(
                 value=_to_recorded_value(value), origin=raw_settings[-1].origin
             )
     missing = [
-        setting for setting in SETTINGS if setting.is_required and setting.field not in values
+        setting for setting in SETTINGS if setting.is_required and setting.field_name not in values
     ]
     if missing:
         name = missing[0].name
@@ -69,17 +69,19 @@ def resolve(*layers: Mapping[str, Given], where: str = "") -> Settings:
     return Settings(**cast("dict[str, Any]", values), recorded=recorded)
 
 
-def _merge_layers(layers: Iterable[Mapping[str, Given]]) -> dict[str, tuple[Given, ...]]:
+def _merge_layers(layers: Iterable[Mapping[str, RawSetting]]) -> dict[str, tuple[RawSetting, ...]]:
     """Return the raw values of each setting that is set; several only if it is repeatable."""
-    merged: dict[str, tuple[Given, ...]] = {}
+    merged: dict[str, tuple[RawSetting, ...]] = {}
     for layer in layers:
         for name, raw_setting in layer.items():
-            if name not in BY_NAME:
-                refuse_unknown(name, raw_setting.where, BY_NAME)
+            if name not in SETTINGS_BY_NAME:
+                refuse_unknown(name, raw_setting.where, SETTINGS_BY_NAME)
             texts = tuple(text.strip() for text in raw_setting.texts if text.strip())
             if texts:
-                stripped = Given(texts=texts, origin=raw_setting.origin, where=raw_setting.where)
-                previous = merged.get(name, ()) if BY_NAME[name].is_repeatable else ()
+                stripped = RawSetting(
+                    texts=texts, origin=raw_setting.origin, where=raw_setting.where
+                )
+                previous = merged.get(name, ()) if SETTINGS_BY_NAME[name].is_repeatable else ()
                 merged[name] = (*previous, stripped)
     return merged
 
@@ -88,12 +90,12 @@ def refuse_unknown(name: str, where: str, known: Iterable[str]) -> Never:
     """Raise SettingsError for an unknown setting; its message suggests the nearest known name."""
     names = list(known)
     raise SettingsError(
-        f"{where}: there is no setting {name!r}.{nearest(name.lower().replace('_', '-'), names)}",
+        f"{where}: there is no setting {name!r}.{format_suggestion(name.lower().replace('_', '-'), names)}",
         f"The settings are {', '.join(names)}.",
     )
 
 
-def _parse_setting(setting: Setting, raw_settings: Sequence[Given]) -> object:
+def _parse_setting(setting: Setting, raw_settings: Sequence[RawSetting]) -> object:
     if setting.is_repeatable:
         return tuple(
             dict.fromkeys(value for raw in raw_settings for value in _parse_texts(setting, raw))
@@ -105,7 +107,7 @@ def _parse_setting(setting: Setting, raw_settings: Sequence[Given]) -> object:
     return _parse_texts(setting, raw_settings[-1])[0]
 
 
-def _parse_texts(setting: Setting, raw_setting: Given) -> list[object]:
+def _parse_texts(setting: Setting, raw_setting: RawSetting) -> list[object]:
     texts = raw_setting.texts
     if setting.is_repeatable:
         texts = tuple(line.strip() for text in texts for line in text.splitlines() if line.strip())

@@ -7,17 +7,17 @@ from enum import StrEnum
 from typing import Self
 
 from ci3.config import parsers
-from ci3.config.fields import Kind, Setting, define
+from ci3.config.fields import Kind, Setting, define_setting
 from ci3.constants import (
     DEFAULT_KEEP_COUNT,
     MAXIMUM_CONCURRENCY,
+    MAXIMUM_DIRECT_OBJECTS,
     MINIMUM_KEEP_COUNT,
-    MOST_DIRECT_OBJECTS,
 )
-from ci3.core.inventory.report_location import ADDRESS_PATTERN, ReportPlace
+from ci3.core.inventory.report_location import ADDRESS_PATTERN, ReportLocation
 from ci3.core.live.sources import LiveSource
 from ci3.core.model.decision import Engine
-from ci3.core.model.policy import ENGINE, DeleteLimit, PolicyEntry
+from ci3.core.model.policy import ENGINE_SETTING, DeleteLimit, PolicyEntry
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.units import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
 
@@ -47,20 +47,20 @@ class Settings:
     origins that a plan stores.
     """
 
-    bucket: str = define(
+    bucket: str = define_setting(
         "The bucket's name.",
         parse=parsers.parse_bucket,
         options=("--bucket-name", "--bucket"),
         default_doc="required",
     )
-    region: str = define(
+    region: str = define_setting(
         "The bucket's region.",
         parse=parsers.parse_region,
         options=("--aws-region", "--region"),
         default="",
         default_doc="the AWS chain's",
     )
-    prefix: str = define(
+    prefix: str = define_setting(
         "The folder whose sub-folders are the deployments.",
         parse=parsers.parse_prefix,
         pattern=parsers.PREFIX_PATTERN,
@@ -68,7 +68,7 @@ class Settings:
         default="",
         default_doc="the bucket's root",
     )
-    endpoint_url: str = define(
+    endpoint_url: str = define_setting(
         "The address of an S3 other than AWS: MinIO, Ceph, R2, …",
         parse=parsers.parse_url,
         options=("--endpoint-url",),
@@ -76,7 +76,7 @@ class Settings:
         default_doc="AWS",
     )
     # Not a policy key, like the token: a pull request must not choose the identity of ci3.
-    role_to_assume: str = define(
+    role_to_assume: str = define_setting(
         "The ARN of a role to act as, with credentials that are got anew before they expire. In a "
         "workflow through GitHub's OIDC: the job needs `id-token: write`. Elsewhere with the AWS "
         "chain's own credentials.",
@@ -85,7 +85,7 @@ class Settings:
         default="",
         is_policy_key=False,
     )
-    mode: Mode = define(
+    mode: Mode = define_setting(
         "What to do: `plan` shows what would be deleted and cannot delete; `apply` deletes it; "
         "`restore` brings back what the run of `journal-file` deleted, where the bucket keeps "
         "versions; `doctor` says what stands in the way, and changes nothing.",
@@ -95,7 +95,7 @@ class Settings:
         default_doc="`plan`",
         is_policy_key=False,
     )
-    keep_count: int = define(
+    keep_count: int = define_setting(
         f"Keep the N newest complete deployments of each group; at least {MINIMUM_KEEP_COUNT}.",
         parse=parsers.parse_keep_count,
         kind=Kind.COUNT,
@@ -105,7 +105,7 @@ class Settings:
         default_doc=str(DEFAULT_KEEP_COUNT),
         is_recorded=True,
     )
-    keep_within: Duration | None = define(
+    keep_within: Duration | None = define_setting(
         "Keep what was the newest within this time, such as `36h`, `14d` or `8w`. The clock of a "
         "deployment starts when the next one is complete, not when it was uploaded.",
         parse=Duration.parse,
@@ -115,7 +115,7 @@ class Settings:
         default=None,
         is_recorded=True,
     )
-    keep_daily: int = define(
+    keep_daily: int = define_setting(
         "Keep the newest complete deployment of each of the last N days (UTC) that have one.",
         parse=parsers.parse_count,
         kind=Kind.COUNT,
@@ -123,7 +123,7 @@ class Settings:
         default=0,
         is_recorded=True,
     )
-    keep_weekly: int = define(
+    keep_weekly: int = define_setting(
         "The same of each of the last N weeks (ISO, UTC) that have one.",
         parse=parsers.parse_count,
         kind=Kind.COUNT,
@@ -131,7 +131,7 @@ class Settings:
         default=0,
         is_recorded=True,
     )
-    keep_monthly: int = define(
+    keep_monthly: int = define_setting(
         "The same of each of the last N months (UTC) that have one.",
         parse=parsers.parse_count,
         kind=Kind.COUNT,
@@ -139,7 +139,7 @@ class Settings:
         default=0,
         is_recorded=True,
     )
-    match: re.Pattern[str] | None = define(
+    match: re.Pattern[str] | None = define_setting(
         "A regular expression that a folder's name must match in full to be a deployment; "
         "other folders are never deleted.",
         parse=parsers.parse_regex,
@@ -148,7 +148,7 @@ class Settings:
         default_doc="every folder",
         is_recorded=True,
     )
-    group_by: re.Pattern[str] | None = define(
+    group_by: re.Pattern[str] | None = define_setting(
         r"A regular expression with a group, such as `(pr-\d+)-.*`: folders in which the group "
         "reads the same are decided together, each group alone. It must match a name in full; "
         "what it does not match is a group of its own, and stays.",
@@ -158,7 +158,7 @@ class Settings:
         default_doc="one group",
         is_recorded=True,
     )
-    required_file: str = define(
+    required_file: str = define_setting(
         "A file that a finished deployment has, such as `index.html`. One without it is "
         "incomplete: it counts for no rule, and is kept while it may still be uploading.",
         parse=parsers.parse_file_path,
@@ -167,7 +167,7 @@ class Settings:
         default="",
         is_recorded=True,
     )
-    age_from: AgeFrom = define(
+    age_from: AgeFrom = define_setting(
         "Which times tell what is older. `span`: all of one deployment's objects are older than "
         "all of the other's. `oldest`, `newest`: that object of each. `first-object`: the first "
         "by name, so that a plan takes one request for each deployment that stays.",
@@ -178,18 +178,18 @@ class Settings:
         default_doc="`span`",
         is_recorded=True,
     )
-    inventory: ReportPlace | None = define(
+    inventory: ReportLocation | None = define_setting(
         "The `s3://…/manifest.json` of an S3 Inventory report of the bucket, in CSV or Parquet, or "
         "the folder of its configuration, `s3://…/`, for the newest one. A plan then lists the "
         "folders, and in full only what the report does not have, what is due, and what that goes "
         "for. With it no more is deleted than without.",
-        parse=ReportPlace.parse,
+        parse=ReportLocation.parse,
         pattern=ADDRESS_PATTERN,
         options=("--inventory",),
         default=None,
         is_recorded=True,
     )
-    protect: tuple[str, ...] = define(
+    protect: tuple[str, ...] = define_setting(
         "Folder names and globs that are never deleted, one a line. A plain name that matches "
         "nothing refuses to apply, a glob that matches nothing warns. Those of a policy file "
         "and of an input or option add up.",
@@ -200,7 +200,7 @@ class Settings:
         default=(),
         is_recorded=True,
     )
-    live_from: tuple[LiveSource, ...] = define(
+    live_from: tuple[LiveSource, ...] = define_setting(
         "What says which deployments are live, one a line: `github-deployments[:environment]`, "
         "`open-pull-requests`, `branches`, `cloudfront`, `ssm:/parameter`, `object:key`, "
         "`url:https://…`; the last three take `#key` for a JSON text. What is live is never "
@@ -214,7 +214,7 @@ class Settings:
         is_unique=True,
         is_recorded=True,
     )
-    max_delete: DeleteLimit | None = define(
+    max_delete: DeleteLimit | None = define_setting(
         "Refuse to delete more deployments than this: `20`, or `50%` of those found. Of several "
         "targets it counts for each.",
         parse=parsers.parse_limit,
@@ -224,7 +224,7 @@ class Settings:
         default=None,
         is_recorded=True,
     )
-    max_delete_bytes: ByteSize | None = define(
+    max_delete_bytes: ByteSize | None = define_setting(
         "Refuse to delete more than this, such as `100GB` or `1.5GiB`.",
         parse=ByteSize.parse,
         kind=Kind.SIZE,
@@ -233,10 +233,10 @@ class Settings:
         default=None,
         is_recorded=True,
     )
-    engine: Engine = define(
+    engine: Engine = define_setting(
         "What deletes. `direct`: ci3 itself, object by object, at once. `lifecycle`: S3, by a rule "
         "of the bucket's lifecycle for each deployment that goes: any number of objects, free, "
-        f"within a day or two. `auto`: up to {MOST_DIRECT_OBJECTS:,} objects directly, and more "
+        f"within a day or two. `auto`: up to {MAXIMUM_DIRECT_OBJECTS:,} objects directly, and more "
         "by the lifecycle, where nothing stands in its way; the plan says which and why.",
         parse=parsers.parse_choice(Engine),
         choices=Engine,
@@ -245,7 +245,7 @@ class Settings:
         default_doc="`direct`",
         is_recorded=True,
     )
-    delete_versions: bool = define(
+    delete_versions: bool = define_setting(
         "On a bucket that keeps versions, delete all versions of the deployments that go, and "
         "their delete markers: for good, nothing can be undone. Without it they stay as old "
         "versions, and cost as before.",
@@ -256,14 +256,14 @@ class Settings:
         default_doc="false",
         is_recorded=True,
     )
-    plan_file: str = define(
+    plan_file: str = define_setting(
         "To plan: write the plan to this file, as JSON. To apply: delete exactly what this plan "
         "names, as far as it is still due and unchanged; its settings count where none are given.",
         options=("--plan-file",),
         default="",
         is_run_wide=True,
     )
-    skip_changed: bool = define(
+    skip_changed: bool = define_setting(
         "Of a plan file, delete what has not changed since, and skip the rest. Without it nothing "
         "is deleted once anything has changed.",
         parse=parsers.parse_flag,
@@ -273,7 +273,7 @@ class Settings:
         default_doc="false",
         is_policy_key=False,
     )
-    journal_file: str = define(
+    journal_file: str = define_setting(
         "Where an apply writes down what it is about to delete, and what became of it. "
         "The file must not exist yet. Each of several targets has its own: `journal-1.jsonl` and "
         "so on. `s3://` stores it in the bucket itself, in `.ci3/journals/<run>/` below the "
@@ -285,7 +285,7 @@ class Settings:
         is_run_wide=True,
     )
     # Not a policy key: the journal belongs to a single run.
-    resume: str = define(
+    resume: str = define_setting(
         "To apply: go on with the run that wrote this journal, where a crash, a timeout or lost "
         "access has ended it. Nothing is deleted but what that run was to delete, as far as it is "
         "still due and unchanged but for its own deletions. Place and settings are the journal's "
@@ -296,7 +296,7 @@ class Settings:
         is_policy_key=False,
     )
     # Not a policy key: it applies to a single run of `doctor`.
-    probe_deletes: bool = define(
+    probe_deletes: bool = define_setting(
         "To examine (`doctor`): also find out whether this identity may delete, and whether this "
         "S3 holds a deletion to a condition. It asks S3 to delete keys under the prefix that "
         "nobody has, `.ci3-probe-…`; without it nothing is sent that writes.",
@@ -307,7 +307,7 @@ class Settings:
         default_doc="false",
         is_policy_key=False,
     )
-    timeout: Duration | None = define(
+    timeout: Duration | None = define_setting(
         "Stop deleting after this long, such as `90s`, `30m` or `2h`: what is out is waited for, "
         "and a later run goes on.",
         parse=Duration.parse_timeout,
@@ -317,7 +317,7 @@ class Settings:
         default=None,
         is_run_wide=True,
     )
-    concurrency: int = define(
+    concurrency: int = define_setting(
         "Requests to S3 that may be out at once. As many are as the network and this machine make "
         "worth having, and fewer when S3 asks for that; never more than this.",
         parse=parsers.parse_concurrency,
@@ -328,7 +328,7 @@ class Settings:
         default_doc=f"adaptive, at most {MAXIMUM_CONCURRENCY}",
         is_run_wide=True,
     )
-    policy_file: str = define(
+    policy_file: str = define_setting(
         "A YAML file with any of these settings as keys; or with `targets`, a list of several "
         "buckets or prefixes with the settings of each, and `defaults` for all of them. An input "
         "or option goes before it.",
@@ -336,7 +336,7 @@ class Settings:
         default="",
         is_policy_key=False,
     )
-    comment: CommentPolicy = define(
+    comment: CommentPolicy = define_setting(
         "When to comment on the pull request: `always`, `changes` (when something would be "
         "deleted, is refused, or a comment is there already) or `never`.",
         parse=parsers.parse_choice(CommentPolicy),
@@ -345,13 +345,13 @@ class Settings:
         default_doc="`changes`",
         is_run_wide=True,
     )
-    comment_id: str = define(
+    comment_id: str = define_setting(
         "Tells several comments on one pull request apart.",
         default="",
         default_doc="bucket and prefix",
         is_run_wide=True,
     )
-    github_token: str = define(
+    github_token: str = define_setting(
         "The token that writes the comment; it needs `pull-requests: write`, and `contents: read` "
         "to tell of the commits that deployments are named after.",
         default="",
@@ -360,7 +360,7 @@ class Settings:
         is_policy_key=False,
         is_secret=True,
     )
-    github_api_url: str = define(
+    github_api_url: str = define_setting(
         "The address of GitHub's API.",
         parse=parsers.parse_url,
         default="https://api.github.com",
@@ -382,9 +382,9 @@ class Settings:
         if self.engine is not Engine.AUTO:
             return self
         recorded = dict(self.recorded)
-        entry = recorded.pop(ENGINE, None)
+        entry = recorded.pop(ENGINE_SETTING, None)
         if entry is not None and engine is not Engine.DIRECT:
-            recorded[ENGINE] = replace(entry, value=engine.value)
+            recorded[ENGINE_SETTING] = replace(entry, value=engine.value)
         return replace(self, engine=engine, recorded=recorded)
 
     def __repr__(self) -> str:
@@ -396,4 +396,4 @@ SETTINGS: tuple[Setting, ...] = tuple(
     for field_ in fields(Settings)
     if field_.metadata
 )
-BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
+SETTINGS_BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ci3.config.resolve import Given, resolve
+from ci3.config.resolve import RawSetting, resolve_settings
 from ci3.config.settings import Settings
-from ci3.core.formatting import visible
-from ci3.core.journal.location import is_address
+from ci3.core.formatting import escape_control_chars
+from ci3.core.journal.location import is_s3_url
 from ci3.errors import SettingsError
 
 _LOCATION_SETTINGS = ("bucket", "prefix", "endpoint-url")
@@ -19,11 +19,11 @@ class PolicyTarget:
     """The raw settings of one target in a policy file, and the line where it begins."""
 
     line: int
-    given: Mapping[str, Given]
+    raw_settings: Mapping[str, RawSetting]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class PolicyFile:
     """The content of a policy file: settings for all targets, and for each target.
 
     `where` is the path of the file, for errors. `targets` is empty if the file has settings of one
@@ -31,12 +31,12 @@ class Policy:
     """
 
     where: str = ""
-    defaults: Mapping[str, Given] = field(default_factory=dict)
+    defaults: Mapping[str, RawSetting] = field(default_factory=dict)
     targets: Sequence[PolicyTarget] = ()
 
 
 def resolve_targets(
-    fallbacks: Mapping[str, Given], policy: Policy, overrides: Mapping[str, Given]
+    fallbacks: Mapping[str, RawSetting], policy: PolicyFile, overrides: Mapping[str, RawSetting]
 ) -> tuple[Settings, ...]:
     """Return the settings of every target, in the order of the policy file.
 
@@ -48,15 +48,17 @@ def resolve_targets(
     is inside a folder that another one treats as a deployment.
     """
     if not policy.targets:
-        return (resolve(fallbacks, policy.defaults, overrides),)
+        return (resolve_settings(fallbacks, policy.defaults, overrides),)
     resolved = []
     for number, target in enumerate(policy.targets, 1):
         where = f"{policy.where}, line {target.line}, target {number}"
-        _refuse_moved_target(where, {**policy.defaults, **target.given}, overrides)
-        settings = resolve(fallbacks, policy.defaults, target.given, overrides, where=where)
+        _refuse_moved_target(where, {**policy.defaults, **target.raw_settings}, overrides)
+        settings = resolve_settings(
+            fallbacks, policy.defaults, target.raw_settings, overrides, where=where
+        )
         journal_file = settings.journal_file
         if len(policy.targets) > 1:
-            journal_file = numbered(journal_file, number)
+            journal_file = add_number(journal_file, number)
         resolved.append(replace(settings, journal_file=journal_file, has_targets=True))
     _refuse_same_folders(policy, resolved)
     _refuse_nested_folders(policy, resolved)
@@ -64,7 +66,7 @@ def resolve_targets(
 
 
 def _refuse_moved_target(
-    where: str, target_settings: Mapping[str, Given], overrides: Mapping[str, Given]
+    where: str, target_settings: Mapping[str, RawSetting], overrides: Mapping[str, RawSetting]
 ) -> None:
     """Refuse an input or option that changes a target's location.
 
@@ -81,23 +83,23 @@ def _refuse_moved_target(
                 )
 
 
-def _normalize_location(raw_setting: Given) -> str:
+def _normalize_location(raw_setting: RawSetting) -> str:
     return " ".join(raw_setting.texts).strip().rstrip("/")
 
 
-def numbered(text: str, number: int) -> str:
+def add_number(text: str, number: int) -> str:
     """Return a path with a number before the suffix: `journal.jsonl`, 2 gives `journal-2.jsonl`.
 
     An `s3://` address is not changed, because every run has its own folder there. Neither is a text
     that is not a file name: it is refused when the file is written.
     """
     path = Path(text)
-    if is_address(text) or path.name in ("", "..") or text.endswith("/"):
+    if is_s3_url(text) or path.name in ("", "..") or text.endswith("/"):
         return text
     return str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
 
 
-def _refuse_same_folders(policy: Policy, targets: Sequence[Settings]) -> None:
+def _refuse_same_folders(policy: PolicyFile, targets: Sequence[Settings]) -> None:
     first_index: dict[tuple[str, ...], int] = {}
     for index, settings in enumerate(targets):
         earlier = first_index.setdefault((*_bucket_identity(settings), settings.prefix), index)
@@ -109,7 +111,7 @@ def _refuse_same_folders(policy: Policy, targets: Sequence[Settings]) -> None:
             )
 
 
-def _refuse_nested_folders(policy: Policy, targets: Sequence[Settings]) -> None:
+def _refuse_nested_folders(policy: PolicyFile, targets: Sequence[Settings]) -> None:
     """Refuse a target inside a folder that another target treats as a deployment.
 
     Deleting that deployment would delete the inner target. With the targets `app/` and `app/x/y/`,
@@ -145,6 +147,6 @@ def _bucket_identity(settings: Settings) -> tuple[str, ...]:
     return settings.bucket, host if port in (None, 80, 443) else f"{host}:{port}", parts.path
 
 
-def _describe(policy: Policy, targets: Sequence[Settings], index: int) -> str:
-    address = visible(f"s3://{targets[index].bucket}/{targets[index].prefix}")
+def _describe(policy: PolicyFile, targets: Sequence[Settings], index: int) -> str:
+    address = escape_control_chars(f"s3://{targets[index].bucket}/{targets[index].prefix}")
     return f"target {index + 1} (line {policy.targets[index].line}, {address})"

@@ -11,44 +11,48 @@ _ESCAPED_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp", "Cn", "Co")
 private use."""
 
 
-def counted(count: int, noun: str) -> str:
+def pluralize(count: int, noun: str) -> str:
     """Return a number with its noun: `1 object`, `1,204 objects`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def listed(names: Sequence[str], limit: int) -> str:
+def join_names(names: Sequence[str], limit: int) -> str:
     """Join at most `limit` names, with the number of the others: `a, b, c and 4 more`."""
     shown, hidden_count = ", ".join(names[:limit]), len(names) - limit
     return f"{shown} and {hidden_count:,} more" if hidden_count > 0 else shown
 
 
-def size(size_bytes: int) -> str:
+def format_size(size_bytes: int) -> str:
     """Format a size in decimal units, as S3 is billed: `3.4 GB`."""
     return humanize.naturalsize(size_bytes, format="%.1f").replace(".0 ", " ")
 
 
-def ago(age: timedelta) -> str:
+def format_age(age: timedelta) -> str:
     """Format an age: `21 days ago`, or `5 minutes ahead of this clock` if it is negative."""
-    return f"{span(-age)} ahead of this clock" if age < timedelta(0) else f"{span(age)} ago"
+    return (
+        f"{format_duration(-age)} ahead of this clock"
+        if age < timedelta(0)
+        else f"{format_duration(age)} ago"
+    )
 
 
-def span(length: timedelta) -> str:
+def format_duration(length: timedelta) -> str:
     """Format a duration: `21 days`."""
     return humanize.naturaldelta(length, months=False)
 
 
-def moment(time: datetime) -> str:
+def format_minute(time: datetime) -> str:
     """Format a time to the minute in UTC: `2026-11-02 14:03 UTC`."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def timestamp(time: datetime) -> str:
+def format_timestamp(time: datetime) -> str:
     """Format a time as ISO 8601 in UTC: `2026-11-02T14:03:00Z`, with a fraction if it has one."""
     utc = time if time.tzinfo is UTC else time.astimezone(UTC)
     return f"{utc.isoformat().removesuffix('+00:00')}Z"
 
 
-def visible(text: str) -> str:
+def escape_control_chars(text: str) -> str:
     """Escape untrusted text for one line of a terminal or a log.
 
     Control, format, surrogate and line-separating characters become backslash escapes, so that a

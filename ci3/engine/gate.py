@@ -20,30 +20,30 @@ class Gate:
 
     def __init__(
         self,
-        doomed: Iterable[Decision],
+        decisions: Iterable[Decision],
         pins: Sequence[Pin],
         limits: Limits | None = None,
-        found_count: int = 0,
+        deployment_count: int = 0,
         *,
-        names_versions: bool = False,
+        is_by_version: bool = False,
     ) -> None:
-        deployments = [decision.deployment for decision in doomed if decision.is_delete]
+        deployments = [decision.deployment for decision in decisions if decision.is_delete]
         for deployment in deployments:
             is_its_folder = f"/{deployment.prefix}".endswith(f"/{deployment.name}/")
             if not deployment.name or "/" in deployment.name or not is_its_folder:
                 raise GateError(
                     f"{deployment.prefix!r} is not the folder of a deployment {deployment.name!r}"
                 )
-            if not deployment.is_whole:
+            if not deployment.is_fully_listed:
                 raise GateError(f"{deployment.name!r} was never listed in full")
-            if names_versions is not (deployment.versions is not None):
+            if is_by_version is not (deployment.versions is not None):
                 raise GateError(f"it is not clear whether the versions of {deployment.name!r} go")
         unpinned = [
             deployment
             for deployment in deployments
-            if not any(pin.holds(deployment.name) for pin in pins)
+            if not any(pin.matches(deployment.name) for pin in pins)
         ]
-        self._is_by_version = names_versions
+        self._is_by_version = is_by_version
         self._remaining_counts = {
             deployment.prefix: deployment.deletion_count for deployment in unpinned
         }
@@ -51,12 +51,12 @@ class Gate:
             deployment.prefix: deployment.deletion_bytes for deployment in unpinned
         }
         self._limits = limits or Limits()
-        self._deployment_count = max(found_count, len(deployments))
+        self._deployment_count = max(deployment_count, len(deployments))
         self._approved_prefixes: set[str] = set()
         self._approved_bytes = 0
         self._lock = Lock()
 
-    def check(self, parts: Iterable[tuple[str, Sequence[StoredObject]]]) -> None:
+    def approve_objects(self, parts: Iterable[tuple[str, Sequence[StoredObject]]]) -> None:
         """Approve a batch, prefix by prefix, or raise GateError before anything is sent.
 
         Each object is approved once; a retried request does not call this again.
@@ -67,7 +67,7 @@ class Gate:
             for prefix, objects in parts:
                 self._approve_part(prefix, objects)
 
-    def check_versions(
+    def approve_versions(
         self, prefix: str, versions: Sequence[StoredVersion], listed: Set[tuple[str, str]]
     ) -> None:
         """Approve versions of one prefix, each once, or raise GateError before anything is sent.
@@ -84,7 +84,7 @@ class Gate:
         with self._lock:
             self._approve_part(prefix, versions)
 
-    def check_rule(self, prefix: str) -> None:
+    def approve_rule(self, prefix: str) -> None:
         """Approve a rule for one whole prefix, once, or raise GateError before it is written."""
         if self._is_by_version:
             raise GateError("a rule was to delete objects, and their versions were to go by id")

@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 from ci3.core.live.commit_names import Commit
 from ci3.errors import GitHubError
 from ci3.github.commits import find_commits
-from ci3.github.http import Failure, GitHubTransport
-from ci3.github.responses import Fields
+from ci3.github.http import GitHubTransport, RequestFailure
+from ci3.github.responses import JsonObject
 
 WORKFLOW_AUTHOR: Final = "github-actions[bot]"
 """The author of what the workflow's own token writes; that token may not read its login."""
@@ -60,25 +60,25 @@ class GitHubApi:
 
     def list_comments(self, number: int) -> Iterator[Comment]:
         """Iterate over all comments of an issue or pull request, oldest first."""
-        for entry in self.transport.entries(f"{self._issues}/{number}/comments"):
+        for entry in self.transport.list_entries(f"{self._issues}/{number}/comments"):
             yield _make_comment(entry)
 
     def create_comment(self, number: int, body: str) -> Comment:
         """Add a comment to an issue or pull request; not retried after a lost response."""
         path = f"{self._issues}/{number}/comments"
-        return _make_comment(self.transport.ask("POST", path, {"body": body}))
+        return _make_comment(self.transport.send_request("POST", path, {"body": body}))
 
     def update_comment(self, comment_id: int, body: str) -> Comment:
         """Replace the text of a comment."""
         path = f"{self._issues}/comments/{comment_id}"
-        return _make_comment(self.transport.ask("PATCH", path, {"body": body}))
+        return _make_comment(self.transport.send_request("PATCH", path, {"body": body}))
 
-    def author(self) -> str:
+    def read_author(self) -> str:
         """Return the login that this token writes as; requested once."""
         if self._author is None:
-            outcome = self.transport.attempt("/user")
-            if not isinstance(outcome, Failure):
-                self._author = outcome.text("login")
+            outcome = self.transport.try_get("/user")
+            if not isinstance(outcome, RequestFailure):
+                self._author = outcome.get_text("login")
             elif outcome.is_forbidden:
                 self._author = WORKFLOW_AUTHOR
             else:
@@ -91,7 +91,7 @@ class GitHubApi:
             first_line = comment.body.partition("\n")[0].rstrip("\r")
             is_candidate = first_line == marker and not comment.is_minimized
             # Anybody can copy a marker. The login is requested only when a marker is found.
-            if is_candidate and comment.author == self.author():
+            if is_candidate and comment.author == self.read_author():
                 return comment
         return None
 
@@ -104,12 +104,16 @@ class GitHubApi:
         repository = self.transport.repository_path.removeprefix("/repos/").casefold()
         numbers = []
         path = f"{self.transport.repository_path}/commits/{commit}/pulls"
-        for entry in self.transport.entries(path):
+        for entry in self.transport.list_entries(path):
             # GitHub also lists the pull request that merged the commit, and those within forks.
-            base = entry.inner("base").inner("repo").text("full_name").casefold()
-            is_open = entry.text("state") == "open"
-            if is_open and base == repository and entry.inner("head").text("sha") == commit:
-                numbers.append(entry.number("number"))
+            base = entry.get_object("base").get_object("repo").get_text("full_name").casefold()
+            is_open = entry.get_text("state") == "open"
+            if (
+                is_open
+                and base == repository
+                and entry.get_object("head").get_text("sha") == commit
+            ):
+                numbers.append(entry.get_int("number"))
         return min(numbers, default=None)
 
     def find_commits(self, names: Iterable[str]) -> dict[str, Commit]:
@@ -125,37 +129,37 @@ class GitHubApi:
         if any(part in ("", ".", "..") for part in path.split("/")):
             raise GitHubError(f"{path!r} is no path in a repository", "Give it from its root.")
         url_path = f"{self.transport.repository_path}/contents/{quote(path)}"
-        outcome = self.transport.attempt(f"{url_path}?{urlencode({'ref': ref})}")
-        if not isinstance(outcome, Failure):
+        outcome = self.transport.try_get(f"{url_path}?{urlencode({'ref': ref})}")
+        if not isinstance(outcome, RequestFailure):
             return _decode_file(outcome)
         if outcome.status == _NOT_FOUND:
             return None
         raise outcome.error from outcome.cause
 
 
-def _decode_file(fields: Fields) -> str:
-    if fields.text("type") != "file":
-        raise fields.unexpected("it is not a file")
-    if fields.text("encoding") != "base64":
-        raise fields.unexpected("the file is too large")
+def _decode_file(fields: JsonObject) -> str:
+    if fields.get_text("type") != "file":
+        raise fields.make_error("it is not a file")
+    if fields.get_text("encoding") != "base64":
+        raise fields.make_error("the file is too large")
     try:
-        content = base64.b64decode(fields.text("content").replace("\n", ""), validate=True)
+        content = base64.b64decode(fields.get_text("content").replace("\n", ""), validate=True)
     except binascii.Error as exc:
-        raise fields.unexpected("`content` is not base64") from exc
-    if len(content) != fields.number("size"):
-        raise fields.unexpected("`content` is not as long as `size` says")
+        raise fields.make_error("`content` is not base64") from exc
+    if len(content) != fields.get_int("size"):
+        raise fields.make_error("`content` is not as long as `size` says")
     try:
         return content.decode()
     except UnicodeDecodeError as exc:
-        raise fields.unexpected("the file is not text in UTF-8") from exc
+        raise fields.make_error("the file is not text in UTF-8") from exc
 
 
-def _make_comment(fields: Fields) -> Comment:
-    user = fields.fields("user")
+def _make_comment(fields: JsonObject) -> Comment:
+    user = fields.get_optional_object("user")
     return Comment(
-        comment_id=fields.number("id"),
-        body=fields.text("body"),
-        url=fields.text("html_url"),
-        author="" if user is None else user.text("login"),
-        is_minimized=fields.fields("minimized") is not None,
+        comment_id=fields.get_int("id"),
+        body=fields.get_text("body"),
+        url=fields.get_text("html_url"),
+        author="" if user is None else user.get_text("login"),
+        is_minimized=fields.get_optional_object("minimized") is not None,
     )

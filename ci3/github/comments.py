@@ -13,7 +13,7 @@ MARKER_BYTES: Final = 100
 """Maximum size of the hidden first line."""
 
 
-def marker(comment_id: str) -> str:
+def make_marker(comment_id: str) -> str:
     """Return the hidden first line that identifies a comment of ci3.
 
     The ID is hashed: it may contain a bucket's name or any text, and a `-->` in it would end the
@@ -24,21 +24,21 @@ def marker(comment_id: str) -> str:
 
 
 def post_comment(
-    api: GitHubApi, *, number: int, comment_id: str, body: str, is_worth_creating: bool
+    api: GitHubApi, *, number: int, comment_id: str, body: str, should_create: bool
 ) -> Comment | None:
     """Update the comment with this ID, or create it if `should_create`.
 
     Returns the comment as it is now, or None where there is none. Raises ValueError when the body
     is over COMMENT_LIMIT_BYTES, and the errors of `GitHubApi`.
     """
-    first_line = marker(comment_id)
+    first_line = make_marker(comment_id)
     text = f"{first_line}\n{body}"
     size_bytes = len(text.encode())
     if size_bytes > COMMENT_LIMIT_BYTES:
         raise ValueError(f"A comment of {size_bytes} bytes is over {COMMENT_LIMIT_BYTES}.")
     comment = api.find_own_comment(number, first_line)
     if comment is None:
-        return _create(api, number, first_line, text) if is_worth_creating else None
+        return _create(api, number, first_line, text) if should_create else None
     if comment.body == text:
         return comment
     return api.update_comment(comment.comment_id, text)

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from ci3.core.live.commit_names import Commit, commit_digits
+from ci3.core.live.commit_names import Commit, find_commit_digits
 from ci3.errors import GitHubError
-from ci3.github.http import PAGE_SIZE, Failure, GitHubTransport
-from ci3.github.responses import Fields
+from ci3.github.http import PAGE_SIZE, GitHubTransport, RequestFailure
+from ci3.github.responses import JsonObject
 
 REQUEST_LIMIT: Final = 30
 DEADLINE_SECONDS: Final = 15.0
@@ -26,7 +26,7 @@ def find_commits(
 
     Raises nothing: names that are not found within a few requests and seconds are left out.
     """
-    digits_by_name = {name: digits for name in names if (digits := commit_digits(name))}
+    digits_by_name = {name: digits for name in names if (digits := find_commit_digits(name))}
     commits: dict[str, Commit] = {}
     if not digits_by_name:
         return commits
@@ -34,7 +34,7 @@ def find_commits(
     try:
         newest = _read_newest(transport)
         for name, digits in digits_by_name.items():
-            commit = next((recent for recent in newest if recent.is_meant_by(digits)), None)
+            commit = next((recent for recent in newest if recent.has_sha_prefix(digits)), None)
             if commit is not None:
                 commits[name] = commit
         missing = [name for name in digits_by_name if name not in commits]
@@ -52,30 +52,30 @@ def find_commits(
 def _read_newest(transport: GitHubTransport) -> tuple[Commit, ...]:
     """Return the newest commits of the default branch: often all that are needed."""
     path = f"{transport.repository_path}/commits?per_page={PAGE_SIZE}"
-    return tuple(_make_commit(entry) for entry in transport.glance_at_list(path))
+    return tuple(_make_commit(entry) for entry in transport.get_first_page(path))
 
 
 def _read_commit(transport: GitHubTransport, digits: str) -> Commit | None:
     """Return one commit, or None where the repository has none that begins with these digits."""
     # Limits the list of changed files, which may be long.
     path = f"{transport.repository_path}/commits/{digits}?per_page=1"
-    outcome = transport.attempt(path, most_tries=1)
-    if isinstance(outcome, Failure):
+    outcome = transport.try_get(path, max_attempts=1)
+    if isinstance(outcome, RequestFailure):
         if outcome.status in _NOT_FOUND:
             return None
         raise outcome.error from outcome.cause
     commit = _make_commit(outcome)
     # GitHub also accepts a branch name here, and a branch may have any name.
-    return commit if commit.is_meant_by(digits) else None
+    return commit if commit.has_sha_prefix(digits) else None
 
 
-def _make_commit(fields: Fields) -> Commit:
-    commit = fields.inner("commit")
-    author = commit.fields("author")
-    subject = commit.text("message").strip().partition("\n")[0]
+def _make_commit(fields: JsonObject) -> Commit:
+    commit = fields.get_object("commit")
+    author = commit.get_optional_object("author")
+    subject = commit.get_text("message").strip().partition("\n")[0]
     return Commit(
-        sha=fields.commit("sha"),
+        sha=fields.get_commit_hash("sha"),
         subject=subject[:_TEXT_LIMIT],
-        author=author.text("name")[:_TEXT_LIMIT] if author else "",
-        authored_at=author.moment("date") if author else None,
+        author=author.get_text("name")[:_TEXT_LIMIT] if author else "",
+        authored_at=author.get_time("date") if author else None,
     )

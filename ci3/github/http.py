@@ -12,12 +12,19 @@ import requests
 from requests.auth import AuthBase
 
 from ci3.errors import GitHubError, GitHubReadOnlyError, SettingsError
-from ci3.github.responses import OTHER_HINT, Fields, read_object, read_objects, unexpected, where
+from ci3.github.responses import (
+    API_URL_HINT,
+    JsonObject,
+    describe_request,
+    make_response_error,
+    read_object,
+    read_objects,
+)
 
 TIMEOUT_SECONDS: Final = (5.0, 20.0)
 """Timeouts to connect, and between two bytes of a response."""
 
-MAX_TRIES: Final = 3
+MAX_ATTEMPTS: Final = 3
 MAX_WAIT_SECONDS: Final = 120.0
 """Limit of all waits of one client together: a waiting step is billed by the minute."""
 
@@ -27,7 +34,7 @@ RATE_LIMIT_WAIT_SECONDS: Final = 60.0
 https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api."""
 
 PAGE_SIZE: Final = 100
-QUOTE_LIMIT: Final = 300
+QUOTE_LIMIT_CHARACTERS: Final = 300
 """Characters of GitHub's message that are quoted in an error."""
 
 READ_ONLY_MESSAGE: Final = "Resource not accessible by integration"
@@ -40,7 +47,7 @@ UNREADABLE_HINT: Final = (
     "`deployments: read`, `pull-requests: read` or `contents: read` for what is read."
 )
 MOVED_HINT: Final = "The repository was renamed or moved: name it as it is called now."
-HINTS: Final = {
+HINTS_BY_STATUS: Final = {
     301: MOVED_HINT,
     307: MOVED_HINT,
     308: MOVED_HINT,
@@ -53,14 +60,14 @@ HINTS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class RequestFailure:
     """One failed request: the error to raise, and how long to wait before a retry, in seconds."""
 
     error: GitHubError
     cause: requests.RequestException | None = None
     wait_seconds: float | None = None
     """None where a retry can't succeed, or could do something twice."""
-    is_wait_told: bool = False
+    is_wait_given: bool = False
     """True if GitHub gave the time; if it did not, the second wait is longer than the first."""
     status: int = 0
     """The HTTP status; 0 where there was no response."""
@@ -108,9 +115,9 @@ class GitHubTransport:
     def __repr__(self) -> str:
         return f"GitHubTransport({self.repository_path} at {self._api_url})"
 
-    def pages(
-        self, path: str, query: Mapping[str, str], before_each: Callable[[], None]
-    ) -> Iterator[tuple[Fields, ...]]:
+    def list_pages(
+        self, path: str, query: Mapping[str, str], before_request: Callable[[], None]
+    ) -> Iterator[tuple[JsonObject, ...]]:
         """Request a list page by page, lazily.
 
         `before_request` is called before each request and may raise to stop.
@@ -119,7 +126,7 @@ class GitHubTransport:
         seen: set[str] = set()
         while next_url is not None:
             seen.add(next_url)
-            before_each()
+            before_request()
             response = self._send("GET", next_url)
             page = tuple(read_objects(response))
             yield page
@@ -128,31 +135,35 @@ class GitHubTransport:
                 # A proxy may have removed the link: a full page need not be the last.
                 next_url = self._page_url(path, query, len(seen) + 1)
             if next_url in seen:
-                raise unexpected(response, "its next page is one that was already read")
+                raise make_response_error(response, "its next page is one that was already read")
 
     def _page_url(self, path: str, query: Mapping[str, str], number: int) -> str:
         page_query = {"page": str(number)} if number > 1 else {}
         query_string = urlencode({**query, "per_page": str(PAGE_SIZE), **page_query})
         return f"{self._api_url}{path}?{query_string}"
 
-    def entries(self, path: str) -> Iterator[Fields]:
+    def list_entries(self, path: str) -> Iterator[JsonObject]:
         """Request a list, and iterate over the entries of all pages."""
-        for page in self.pages(path, {}, lambda: None):
+        for page in self.list_pages(path, {}, lambda: None):
             yield from page
 
-    def ask(self, method: str, path: str, payload: dict[str, str] | None = None) -> Fields:
+    def send_request(
+        self, method: str, path: str, payload: dict[str, str] | None = None
+    ) -> JsonObject:
         """Send a request for one object; retried only if that can't do something twice."""
         return read_object(self._send(method, f"{self._api_url}{path}", payload))
 
-    def attempt(self, path: str, *, most_tries: int = MAX_TRIES) -> Fields | Failure:
+    def try_get(
+        self, path: str, *, max_attempts: int = MAX_ATTEMPTS
+    ) -> JsonObject | RequestFailure:
         """Request one object; return the failure instead of raising it."""
-        outcome = self._try_with_retries("GET", f"{self._api_url}{path}", most_tries=most_tries)
-        return outcome if isinstance(outcome, Failure) else read_object(outcome)
+        outcome = self._try_with_retries("GET", f"{self._api_url}{path}", max_attempts=max_attempts)
+        return outcome if isinstance(outcome, RequestFailure) else read_object(outcome)
 
-    def glance_at_list(self, path: str) -> tuple[Fields, ...]:
+    def get_first_page(self, path: str) -> tuple[JsonObject, ...]:
         """Request the first page of a list, without retries."""
         outcome = self._try_once("GET", f"{self._api_url}{path}", None)
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, RequestFailure):
             raise outcome.error from outcome.cause
         return read_objects(outcome)
 
@@ -161,14 +172,14 @@ class GitHubTransport:
         if link is None:
             return None
         if _get_origin(str(link)) != _get_origin(self._api_url):
-            raise unexpected(response, "its next page is on another host")
+            raise make_response_error(response, "its next page is on another host")
         return str(link)
 
     def _send(
         self, method: str, url: str, payload: dict[str, str] | None = None
     ) -> requests.Response:
         outcome = self._try_with_retries(method, url, payload)
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, RequestFailure):
             raise outcome.error from outcome.cause
         return outcome
 
@@ -178,13 +189,13 @@ class GitHubTransport:
         url: str,
         payload: dict[str, str] | None = None,
         *,
-        most_tries: int = MAX_TRIES,
-    ) -> "requests.Response | Failure":
+        max_attempts: int = MAX_ATTEMPTS,
+    ) -> "requests.Response | RequestFailure":
         outcome = self._try_once(method, url, payload)
-        for retry_number in range(most_tries - 1):
-            if not isinstance(outcome, Failure) or outcome.wait_seconds is None:
+        for retry_number in range(max_attempts - 1):
+            if not isinstance(outcome, RequestFailure) or outcome.wait_seconds is None:
                 break
-            wait_seconds = outcome.wait_seconds * (1 if outcome.is_wait_told else 2**retry_number)
+            wait_seconds = outcome.wait_seconds * (1 if outcome.is_wait_given else 2**retry_number)
             if self._waited_seconds + wait_seconds > MAX_WAIT_SECONDS:
                 break
             self._waited_seconds += wait_seconds
@@ -194,7 +205,7 @@ class GitHubTransport:
 
     def _try_once(
         self, method: str, url: str, payload: dict[str, str] | None
-    ) -> "requests.Response | Failure":
+    ) -> "requests.Response | RequestFailure":
         try:
             response = self._session.request(
                 method,
@@ -210,10 +221,10 @@ class GitHubTransport:
             return response
         return replace(self._make_failure(method, response), status=response.status_code)
 
-    def _make_failure(self, method: str, response: requests.Response) -> "Failure":
+    def _make_failure(self, method: str, response: requests.Response) -> "RequestFailure":
         status = response.status_code
         message = self._quote_message(response)
-        problem = f"GitHub answered {where(response)} with {status}: {message}"
+        problem = f"GitHub answered {describe_request(response)} with {status}: {message}"
         if _is_rate_limited(response, message):
             return self._make_rate_limited(problem, response)
         if status >= requests.codes.server_error:
@@ -221,20 +232,20 @@ class GitHubTransport:
         is_forbidden = status == requests.codes.forbidden
         if is_forbidden and (method != "GET" or READ_ONLY_MESSAGE in message):
             hint = UNREADABLE_HINT if method == "GET" else READ_ONLY_HINT
-            return Failure(error=GitHubReadOnlyError(problem, hint))
-        return Failure(error=GitHubError(problem, HINTS.get(status, OTHER_HINT)))
+            return RequestFailure(error=GitHubReadOnlyError(problem, hint))
+        return RequestFailure(error=GitHubError(problem, HINTS_BY_STATUS.get(status, API_URL_HINT)))
 
     def _make_lost_response(
         self, method: str, problem: str, cause: requests.RequestException | None
-    ) -> "Failure":
+    ) -> "RequestFailure":
         if method == "POST":
             hint = "What was asked may have been done all the same. Run ci3 again: it looks first."
-            return Failure(error=GitHubError(problem, hint), cause=cause)
+            return RequestFailure(error=GitHubError(problem, hint), cause=cause)
         hint = "Try again later; if it stays, check `github-api-url` and the network."
         error = GitHubError(problem, hint)
-        return Failure(error=error, cause=cause, wait_seconds=RETRY_WAIT_SECONDS)
+        return RequestFailure(error=error, cause=cause, wait_seconds=RETRY_WAIT_SECONDS)
 
-    def _make_rate_limited(self, problem: str, response: requests.Response) -> "Failure":
+    def _make_rate_limited(self, problem: str, response: requests.Response) -> "RequestFailure":
         now = self._clock()
         wait_seconds, is_wait_given = RATE_LIMIT_WAIT_SECONDS, True
         retry_after = _parse_int(response.headers.get("retry-after"))
@@ -248,17 +259,17 @@ class GitHubTransport:
         retry_at = datetime.fromtimestamp(now + wait_seconds, UTC)
         hint = f"Try again after {retry_at:%Y-%m-%dT%H:%M:%SZ}."
         error = GitHubError(problem, hint)
-        return Failure(error=error, wait_seconds=wait_seconds, is_wait_told=is_wait_given)
+        return RequestFailure(error=error, wait_seconds=wait_seconds, is_wait_given=is_wait_given)
 
     def _quote_message(self, response: requests.Response) -> str:
         """Return GitHub's message: one line, truncated, without the token that a proxy may echo."""
         try:
-            message = read_object(response).message()
+            message = read_object(response).get_error_message()
         except GitHubError:
             message = "not in JSON, so perhaps not from GitHub"
         message = message.replace(self._token, "***")
         return "".join(character if character.isprintable() else " " for character in message)[
-            :QUOTE_LIMIT
+            :QUOTE_LIMIT_CHARACTERS
         ]
 
 

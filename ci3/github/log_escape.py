@@ -10,7 +10,7 @@ _COMMAND = re.compile(r"(?:^|(?<=[\r\n]))\s*:(?=:)|##(?=\[)")
 _COMMAND_START = re.compile(r"[:#]$")
 
 
-def neutral(text: str) -> str:
+def escape_commands(text: str) -> str:
     """Escape both forms of workflow commands with a zero-width space."""
     return _COMMAND.sub(_append_space, text)
 
@@ -19,7 +19,7 @@ def _append_space(match: re.Match[str]) -> str:
     return f"{match[0]}\u200b"
 
 
-class NeutralStream:
+class EscapedStream:
     """A text stream that escapes workflow commands, also those that span several writes."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -30,12 +30,14 @@ class NeutralStream:
         """Write the complete lines; the start of an unfinished line is kept for the next write."""
         *lines, self._unfinished_line = (self._unfinished_line + text).split("\n")
         for line in lines:
-            self._stream.write(f"{neutral(line)}\n")
+            self._stream.write(f"{escape_commands(line)}\n")
         return len(text)
 
     def flush(self) -> None:
         """Write everything, also an unfinished line."""
-        self._stream.write(_COMMAND_START.sub(_append_space, neutral(self._unfinished_line)))
+        self._stream.write(
+            _COMMAND_START.sub(_append_space, escape_commands(self._unfinished_line))
+        )
         self._unfinished_line = ""
         self._stream.flush()
 

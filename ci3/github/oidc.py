@@ -9,7 +9,7 @@ import requests
 from requests.auth import AuthBase
 
 from ci3.errors import GitHubError, SettingsError
-from ci3.github.http import TIMEOUT_SECONDS, Failure
+from ci3.github.http import TIMEOUT_SECONDS, RequestFailure
 
 AUDIENCE: Final = "sts.amazonaws.com"
 RETRY_WAITS_SECONDS: Final = (1.0, 3.0, 9.0)
@@ -29,7 +29,7 @@ def has_identity_tokens(environ: Mapping[str, str]) -> bool:
 def open_identity_tokens(
     environ: Mapping[str, str],
     *,
-    hide: Callable[[str], None],
+    mask_secret: Callable[[str], None],
     sleep: Callable[[float], None],
 ) -> "IdentityTokens":
     """Return the source of this run's identity tokens; raises SettingsError where it has none.
@@ -43,7 +43,10 @@ def open_identity_tokens(
             "Nothing was deleted.",
         )
     return IdentityTokens(
-        url=environ[_URL_VARIABLE], token=environ[_TOKEN_VARIABLE], hide=hide, sleep=sleep
+        url=environ[_URL_VARIABLE],
+        token=environ[_TOKEN_VARIABLE],
+        mask_secret=mask_secret,
+        sleep=sleep,
     )
 
 
@@ -53,10 +56,10 @@ class IdentityTokens:
 
     url: str = field(repr=False)
     token: str = field(repr=False)
-    hide: Callable[[str], None]
+    mask_secret: Callable[[str], None]
     sleep: Callable[[float], None]
 
-    def fetch(self) -> str:
+    def fetch_token(self) -> str:
         """Request a token for AWS; raises GitHubError when there is none."""
         outcome = self._try_once()
         for wait_seconds in RETRY_WAITS_SECONDS:
@@ -64,12 +67,12 @@ class IdentityTokens:
                 break
             self.sleep(wait_seconds)
             outcome = self._try_once()
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, RequestFailure):
             raise outcome.error
-        self.hide(outcome)
+        self.mask_secret(outcome)
         return outcome
 
-    def _try_once(self) -> str | Failure:
+    def _try_once(self) -> str | RequestFailure:
         separator = "&" if "?" in self.url else "?"
         try:
             response = requests.get(
@@ -112,14 +115,16 @@ def _read_token(response: requests.Response) -> str:
     return token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""
 
 
-def _make_failure(problem: str, hint: str) -> Failure:
-    return Failure(error=GitHubError(f"GitHub's service for identity tokens {problem}", hint))
+def _make_failure(problem: str, hint: str) -> RequestFailure:
+    return RequestFailure(
+        error=GitHubError(f"GitHub's service for identity tokens {problem}", hint)
+    )
 
 
-def _make_retryable_failure(problem: str) -> Failure:
+def _make_retryable_failure(problem: str) -> RequestFailure:
     """Return a failure that may be retried."""
     error = GitHubError(
         f"GitHub's service for identity tokens {problem}",
         "Run again later; if it stays, look at https://www.githubstatus.com and the network.",
     )
-    return Failure(error=error, wait_seconds=RETRY_WAITS_SECONDS[0])
+    return RequestFailure(error=error, wait_seconds=RETRY_WAITS_SECONDS[0])

@@ -9,8 +9,8 @@ from pathlib import Path
 from actions_toolkit.command import issue, issue_command
 from actions_toolkit.file_command import issue_file_command, prepare_key_value_message
 
-from ci3.core.formatting import counted, visible
-from ci3.github.log_escape import neutral
+from ci3.core.formatting import escape_control_chars, pluralize
+from ci3.github.log_escape import escape_commands
 
 SUMMARY_LIMIT_BYTES = 1_000_000
 """Below 1,048,576 bytes, above which the runner drops the whole summary."""
@@ -40,7 +40,7 @@ class Runner:
         self._masked: set[str] = set()
         self._counts = {"notice": 0, "warning": 0, "error": 0}
 
-    def hide(self, secret: str) -> None:
+    def mask_secret(self, secret: str) -> None:
         """Mask a secret in the log; only once, since the command itself contains the secret."""
         if secret and secret not in self._masked:
             self._masked.add(secret)
@@ -70,40 +70,40 @@ class Runner:
         except OSError as exc:
             self._warn_once("summary", exc)
 
-    def notice(self, message: str) -> None:
+    def add_notice(self, message: str) -> None:
         """Add a notice annotation."""
         self._annotate("notice", message)
 
-    def warn(self, message: str) -> None:
+    def add_warning(self, message: str) -> None:
         """Add a warning annotation."""
         self._annotate("warning", message)
 
-    def fail(self, message: str) -> None:
+    def add_error(self, message: str) -> None:
         """Add an error annotation; the exit code is up to the caller."""
         self._annotate("error", message)
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Write a line to the log only."""
-        sys.stdout.write(f"{neutral(visible(text))}\n")
+        sys.stdout.write(f"{escape_commands(escape_control_chars(text))}\n")
 
-    def end_annotations(self) -> None:
+    def report_omitted_annotations(self) -> None:
         """Add an annotation per kind with the number of annotations that are only in the log."""
         for kind, count in self._counts.items():
             if (omitted_count := count - _ANNOTATIONS_SHOWN) > 0:
                 self._counts[kind] = 0
-                self._annotate(kind, f"{counted(omitted_count, f'more {kind}')}: see the log.")
+                self._annotate(kind, f"{pluralize(omitted_count, f'more {kind}')}: see the log.")
 
     def _annotate(self, kind: str, message: str) -> None:
         self._counts[kind] += 1
         if self._counts[kind] > _ANNOTATIONS_SHOWN:
-            self.say(f"{kind}: {message}")
+            self.log(f"{kind}: {message}")
             return
         # The toolkit's own `error` would also write its empty properties: file=,line=,…
         issue_command(kind, {"title": "ci3"}, _truncate(message))
 
     def begin_group(self, title: str) -> None:
         """Begin a collapsible group of log lines."""
-        issue("group", neutral(title))
+        issue("group", escape_commands(title))
 
     def end_group(self) -> None:
         """End the group that was begun last."""
@@ -113,7 +113,7 @@ class Runner:
         """Warn, once, that a file of the runner can't be written: no reason to stop."""
         if not self._has_warned:
             self._has_warned = True
-            self.warn(f"the {what} of this step can't be written: {exc.strerror}")
+            self.add_warning(f"the {what} of this step can't be written: {exc.strerror}")
 
 
 def _truncate(message: str) -> str:

@@ -41,7 +41,7 @@ class WorkflowRun:
     """The URL of a commit, without the hash at its end."""
 
 
-def read_run(environ: Mapping[str, str]) -> WorkflowRun:
+def read_workflow_run(environ: Mapping[str, str]) -> WorkflowRun:
     """Read the workflow run from the environment and the event's payload.
 
     Raises SettingsError for a payload that can't be read: the commit that it is about would not be

@@ -8,10 +8,10 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.client import Credentials, Service, make_service_client, open_session, translated
-from ci3.core.formatting import listed
-from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, pointed_names, pointer_text
-from ci3.core.live.sources import LiveSource, Reading, Sighting, folder_under
+from ci3.aws.client import Credentials, Service, make_service_client, open_session, translate_errors
+from ci3.core.formatting import join_names
+from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, decode_pointer, parse_pointer
+from ci3.core.live.sources import LiveReading, LiveReference, LiveSource, extract_folder
 from ci3.errors import AccessError, ListingError
 
 CLOUDFRONT_OPERATIONS: Final = frozenset({"ListDistributions"})
@@ -44,7 +44,7 @@ def read_cloudfront(
     prefix: str,
     region: str,
     credentials: Credentials | None = None,
-) -> Reading:
+) -> LiveReading:
     """Read which folders CloudFront serves: the origin paths of all distributions on this bucket.
 
     Staging and disabled distributions count too. A distribution whose origins are in the bucket but
@@ -62,30 +62,30 @@ def read_cloudfront(
         pages = _list_distributions(region, credentials)
         origins = [origin for page in pages for origin in _find_origins(page, bucket)]
     except AccessError as exc:
-        return Reading(source=source, problem=exc.told)
+        return LiveReading(source=source, problem=exc.full_message)
     sightings = []
     for origin in origins:
-        if name := folder_under(unquote(origin.path), prefix):
+        if name := extract_folder(unquote(origin.path), prefix):
             evidence = f"CloudFront {origin.distribution} serves {origin.path} for {origin.site}"
-            sightings.append(Sighting(name=name, evidence=evidence))
+            sightings.append(LiveReference(name=name, evidence=evidence))
     if not sightings:
-        return Reading(source=source, problem=_explain_nothing_served(origins, bucket, prefix))
+        return LiveReading(source=source, problem=_explain_nothing_served(origins, bucket, prefix))
     if unresolved := _find_unresolved(origins, prefix):
-        shown = listed(
+        shown = join_names(
             [f"{origin.distribution} ({origin.path}) for {origin.site}" for origin in unresolved], 5
         )
-        return Reading(
+        return LiveReading(
             source=source,
             problem=f"which folder is live through CloudFront {shown} can't be told by its path. "
             "Use another live source beside it in place of cloudfront.",
         )
-    return Reading(source=source, sightings=tuple(dict.fromkeys(sightings)))
+    return LiveReading(source=source, references=tuple(dict.fromkeys(sightings)))
 
 
 def _find_unresolved(origins: Sequence[_Origin], prefix: str) -> list[_Origin]:
     """Return the origins above the folders, of distributions that have no origin in a folder."""
     resolved = {
-        origin.distribution for origin in origins if folder_under(unquote(origin.path), prefix)
+        origin.distribution for origin in origins if extract_folder(unquote(origin.path), prefix)
     }
     above = [origin for origin in origins if prefix.startswith(_as_prefix(unquote(origin.path)))]
     return [origin for origin in above if origin.distribution not in resolved]
@@ -106,7 +106,7 @@ def _list_distributions(
     with _open_client("cloudfront", region, CLOUDFRONT_OPERATIONS, credentials) as client:
         while True:
             request = {"Marker": markers[-1]} if markers[-1] else {}
-            with translated(action, "CloudFront"):
+            with translate_errors(action, "CloudFront"):
                 page = client.list_distributions(**request).get("DistributionList", {})
             distributions, marker = page.get("Items", ()), page.get("NextMarker", "")
             if "IsTruncated" not in page or page.get("Quantity") != len(distributions):
@@ -182,7 +182,7 @@ def _explain_nothing_served(origins: Sequence[_Origin], bucket: str, prefix: str
     )
     return (
         f"CloudFront has s3://{bucket} as an origin, but with no path that names a folder under "
-        f"{prefix or 'its root'}: {listed(shown, _DISPLAYED_ORIGINS)}."
+        f"{prefix or 'its root'}: {join_names(shown, _DISPLAYED_ORIGINS)}."
     )
 
 
@@ -193,17 +193,17 @@ def read_parameter(
     prefix: str,
     region: str,
     credentials: Credentials | None = None,
-) -> Reading:
+) -> LiveReading:
     """Read the names in an SSM parameter; a SecureString's value is in no message."""
     where = f"SSM parameter {source.argument}"
     try:
         with (
             _open_client("ssm", region, SSM_OPERATIONS, credentials) as client,
-            translated(f"reading {where} in {client.meta.region_name}", "SSM"),
+            translate_errors(f"reading {where} in {client.meta.region_name}", "SSM"),
         ):
             response = client.get_parameter(Name=source.argument, WithDecryption=True)
     except AccessError as exc:
-        return Reading(source=source, problem=exc.told)
+        return LiveReading(source=source, problem=exc.full_message)
     parameter = response.get("Parameter", {})
     kind, value = parameter.get("Type", ""), parameter.get("Value", "")
     texts = value.split(",") if kind == "StringList" and not source.field else [value]
@@ -211,37 +211,39 @@ def read_parameter(
         names = [
             name
             for text in texts
-            for name in pointed_names(text, field=source.field, bucket=bucket, prefix=prefix)
+            for name in parse_pointer(text, field=source.field, bucket=bucket, prefix=prefix)
         ]
     except PointerError as exc:
-        return Reading(source=source, problem=f"{where} {exc}")
+        return LiveReading(source=source, problem=f"{where} {exc}")
     if kind in ("String", "StringList"):
         return _make_reading(source, names, where)
     evidence = f"{where} ({kind}) names it"
-    return Reading(
+    return LiveReading(
         source=source,
-        sightings=tuple(Sighting(name=name, evidence=evidence) for name in dict.fromkeys(names)),
+        references=tuple(
+            LiveReference(name=name, evidence=evidence) for name in dict.fromkeys(names)
+        ),
     )
 
 
-def read_pointer_object(source: LiveSource, *, bucket: BucketReader, prefix: str) -> Reading:
+def read_pointer_object(source: LiveSource, *, bucket: BucketReader, prefix: str) -> LiveReading:
     """Read the names in an object of the bucket; its key is relative to the bucket's root."""
     where = f"s3://{bucket.bucket}/{source.argument}"
     try:
-        text = pointer_text(bucket.read_start(source.argument, POINTER_LIMIT_BYTES + 1))
-        names = pointed_names(text, field=source.field, bucket=bucket.bucket, prefix=prefix)
+        text = decode_pointer(bucket.read_first_bytes(source.argument, POINTER_LIMIT_BYTES + 1))
+        names = parse_pointer(text, field=source.field, bucket=bucket.bucket, prefix=prefix)
     except AccessError as exc:
-        return Reading(source=source, problem=exc.told)
+        return LiveReading(source=source, problem=exc.full_message)
     except PointerError as exc:
-        return Reading(source=source, problem=f"{where} {exc}")
+        return LiveReading(source=source, problem=f"{where} {exc}")
     return _make_reading(source, names, where)
 
 
-def _make_reading(source: LiveSource, names: Iterable[str], where: str) -> Reading:
-    return Reading(
+def _make_reading(source: LiveSource, names: Iterable[str], where: str) -> LiveReading:
+    return LiveReading(
         source=source,
-        sightings=tuple(
-            Sighting(name=name, evidence=f"{where} says {name}", place=where)
+        references=tuple(
+            LiveReference(name=name, evidence=f"{where} says {name}", location=where)
             for name in dict.fromkeys(names)
         ),
     )

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ci3.core.live.sources import LiveKind, LiveSource, Reading, Sighting
+from ci3.core.live.sources import LiveKind, LiveReading, LiveReference, LiveSource
 from ci3.errors import GitHubError
 from ci3.github.http import GitHubTransport
-from ci3.github.responses import Fields
+from ci3.github.responses import JsonObject
 
 REQUEST_LIMIT: Final = 200
 """Maximum requests per source: a workflow's token has 1,000 per hour and repository.
@@ -15,14 +15,14 @@ REQUEST_LIMIT: Final = 200
 Source: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
-SUCCESS: Final = "success"
-OVER: Final = frozenset({"inactive", "failure", "error"})
+SUCCESS_STATE: Final = "success"
+ENDED_STATES: Final = frozenset({"inactive", "failure", "error"})
 """Deployment states in which nothing is live; in every other one, something may be."""
 
 _DISPLAYED_DIGITS: Final = 7
 
 
-def read_github(source: LiveSource, transport: GitHubTransport) -> Reading:
+def read_github(source: LiveSource, transport: GitHubTransport) -> LiveReading:
     """Read a source on GitHub; no open pull requests, or no branches, is a valid result."""
     repository = _Repository(transport)
     try:
@@ -30,18 +30,20 @@ def read_github(source: LiveSource, transport: GitHubTransport) -> Reading:
             case LiveKind.GITHUB_DEPLOYMENTS:
                 sightings = tuple(_find_deployed(repository, source.argument))
             case LiveKind.OPEN_PULL_REQUESTS:
-                return Reading(source=source, sightings=tuple(_find_pull_request_heads(repository)))
+                return LiveReading(
+                    source=source, references=tuple(_find_pull_request_heads(repository))
+                )
             case LiveKind.BRANCHES:
-                return Reading(source=source, sightings=tuple(_find_branch_heads(repository)))
+                return LiveReading(source=source, references=tuple(_find_branch_heads(repository)))
             case _:
                 raise ValueError(f"{source.kind} is not on GitHub")
     except GitHubError as exc:
-        return Reading(source=source, problem=exc.told)
+        return LiveReading(source=source, problem=exc.full_message)
     if not sightings:
         where = f" in the environment {source.argument}" if source.argument else ""
         problem = f"GitHub knows of no deployment{where} that is live or on its way."
-        return Reading(source=source, problem=problem)
-    return Reading(source=source, sightings=sightings)
+        return LiveReading(source=source, problem=problem)
+    return LiveReading(source=source, references=sightings)
 
 
 class _Repository:
@@ -51,11 +53,11 @@ class _Repository:
         self._transport = transport
         self._requests_left = REQUEST_LIMIT
 
-    def pages(self, path: str, **query: str) -> Iterator[tuple[Fields, ...]]:
+    def pages(self, path: str, **query: str) -> Iterator[tuple[JsonObject, ...]]:
         full_path = f"{self._transport.repository_path}/{path}"
-        return self._transport.pages(full_path, query, self._count_request)
+        return self._transport.list_pages(full_path, query, self._count_request)
 
-    def entries(self, path: str, **query: str) -> Iterator[Fields]:
+    def entries(self, path: str, **query: str) -> Iterator[JsonObject]:
         for page in self.pages(path, **query):
             yield from page
 
@@ -78,7 +80,7 @@ class _Deployment:
     environment: str
 
 
-def _find_deployed(repository: _Repository, environment: str) -> Iterator[Sighting]:
+def _find_deployed(repository: _Repository, environment: str) -> Iterator[LiveReference]:
     """Find what is live in each environment, or in the one given.
 
     That is the newest deployment with the state success, and every later one that may still become
@@ -97,15 +99,15 @@ def _find_deployed(repository: _Repository, environment: str) -> Iterator[Sighti
         if deployment.environment in finished:
             continue
         state = _read_latest_state(repository, deployment)
-        if state in OVER:
+        if state in ENDED_STATES:
             continue
         commit = _shorten(deployment.commit)
-        if state != SUCCESS:
+        if state != SUCCESS_STATE:
             evidence = f"GitHub is deploying {commit} to {deployment.environment}, status {state}"
-            yield Sighting(name=deployment.commit, evidence=evidence, must_be_found=False)
+            yield LiveReference(name=deployment.commit, evidence=evidence, is_required=False)
             continue
         evidence = f"GitHub has {commit} deployed to {deployment.environment}, status {state}"
-        yield Sighting(name=deployment.commit, evidence=evidence)
+        yield LiveReference(name=deployment.commit, evidence=evidence)
         if environment:
             return
         finished.add(deployment.environment)
@@ -120,42 +122,42 @@ def _list_deployments(repository: _Repository, environment: str) -> Iterator[_De
     newest_at = None
     for page in repository.pages("deployments", **query):
         for entry in page:
-            created_at = entry.moment("created_at")
+            created_at = entry.get_time("created_at")
             if newest_at is not None and created_at > newest_at:
-                raise entry.unexpected("deployments are not listed newest first")
+                raise entry.make_error("deployments are not listed newest first")
             newest_at = created_at
-            is_requested = entry.text("environment").casefold() == environment.casefold()
+            is_requested = entry.get_text("environment").casefold() == environment.casefold()
             if environment and not is_requested:
-                raise entry.unexpected(f"it is a deployment to {entry.text('environment')}")
+                raise entry.make_error(f"it is a deployment to {entry.get_text('environment')}")
         for entry in page:
             yield _Deployment(
-                number=entry.number("id"),
-                commit=entry.commit("sha"),
-                environment=entry.text("environment"),
+                number=entry.get_int("id"),
+                commit=entry.get_commit_hash("sha"),
+                environment=entry.get_text("environment"),
             )
 
 
 def _read_latest_state(repository: _Repository, deployment: _Deployment) -> str:
     statuses = repository.entries(f"deployments/{deployment.number}/statuses")
     dated = [
-        (status.moment("created_at"), status.number("id"), status.text("state"))
+        (status.get_time("created_at"), status.get_int("id"), status.get_text("state"))
         for status in statuses
     ]
     return max(dated)[2] if dated else "not yet set"
 
 
-def _find_pull_request_heads(repository: _Repository) -> Iterator[Sighting]:
+def _find_pull_request_heads(repository: _Repository) -> Iterator[LiveReference]:
     for entry in repository.entries("pulls", state="open"):
-        commit = entry.inner("head").commit("sha")
-        evidence = f"pull request #{entry.number('number')} is open at {_shorten(commit)}"
-        yield Sighting(name=commit, evidence=evidence)
+        commit = entry.get_object("head").get_commit_hash("sha")
+        evidence = f"pull request #{entry.get_int('number')} is open at {_shorten(commit)}"
+        yield LiveReference(name=commit, evidence=evidence)
 
 
-def _find_branch_heads(repository: _Repository) -> Iterator[Sighting]:
+def _find_branch_heads(repository: _Repository) -> Iterator[LiveReference]:
     for entry in repository.entries("branches"):
-        commit = entry.inner("commit").commit("sha")
-        evidence = f"branch {entry.text('name')} is at {_shorten(commit)}"
-        yield Sighting(name=commit, evidence=evidence)
+        commit = entry.get_object("commit").get_commit_hash("sha")
+        evidence = f"branch {entry.get_text('name')} is at {_shorten(commit)}"
+        yield LiveReference(name=commit, evidence=evidence)
 
 
 def _shorten(commit: str) -> str:

@@ -10,16 +10,16 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, assert_never
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.live.sources import LiveKind, LiveSource, Reading
+from ci3.core.live.sources import LiveKind, LiveReading, LiveSource
 from ci3.live.aws import read_cloudfront, read_parameter, read_pointer_object
 
 if TYPE_CHECKING:
     from ci3.github.api import GitHubApi
 
-READERS: Final = 8
+MAX_CONCURRENT_SOURCES: Final = 8
 """Sources read at the same time."""
 
-NO_GITHUB: Final = (
+NO_GITHUB_PROBLEM: Final = (
     "there is no token, or no repository, to ask GitHub with. In a workflow give the input "
     "github-token; on a terminal set GITHUB_REPOSITORY and GITHUB_TOKEN."
 )
@@ -47,7 +47,7 @@ def read_live_sources(
     prefix: str,
     region: str,
     github: "GitHubApi | None",
-) -> tuple[Reading, ...]:
+) -> tuple[LiveReading, ...]:
     """Read the sources and return their readings in the same order.
 
     `region` is the region of SSM, or empty for the AWS configuration's. A source that can't be
@@ -57,21 +57,21 @@ def read_live_sources(
     context = _Context(
         bucket=bucket, prefix=prefix, region=region, github=github, github_lock=Lock()
     )
-    with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="live") as pool:
+    with ThreadPoolExecutor(max_workers=MAX_CONCURRENT_SOURCES, thread_name_prefix="live") as pool:
         return tuple(pool.map(partial(_read_safely, context), sources))
 
 
-def _read_safely(context: _Context, source: LiveSource) -> Reading:
+def _read_safely(context: _Context, source: LiveSource) -> LiveReading:
     try:
         return _read_source(context, source)
     except Exception as exc:  # noqa: BLE001 - a bug in one reader must not hide the others' results
         # The exception's message may contain what was read, which may be a secret.
         frame = traceback.extract_tb(exc.__traceback__)[-1]
         cause = f"{type(exc).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
-        return Reading(source=source, problem=f"a bug in ci3, please report it: {cause}")
+        return LiveReading(source=source, problem=f"a bug in ci3, please report it: {cause}")
 
 
-def _read_source(context: _Context, source: LiveSource) -> Reading:
+def _read_source(context: _Context, source: LiveSource) -> LiveReading:
     bucket, prefix = context.bucket, context.prefix
     match source.kind:
         case LiveKind.GITHUB_DEPLOYMENTS | LiveKind.OPEN_PULL_REQUESTS | LiveKind.BRANCHES:
@@ -95,9 +95,9 @@ def _read_source(context: _Context, source: LiveSource) -> Reading:
             assert_never(source.kind)
 
 
-def _read_from_github(context: _Context, source: LiveSource) -> Reading:
+def _read_from_github(context: _Context, source: LiveSource) -> LiveReading:
     if context.github is None:
-        return Reading(source=source, problem=NO_GITHUB)
+        return LiveReading(source=source, problem=NO_GITHUB_PROBLEM)
     from ci3.live.github import read_github  # noqa: PLC0415 - requests: few runs ask the web or GitHub
 
     with context.github_lock:

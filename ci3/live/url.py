@@ -10,9 +10,9 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from ci3.core.formatting import visible
-from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, pointed_names, pointer_text
-from ci3.core.live.sources import LiveSource, Reading, Sighting
+from ci3.core.formatting import escape_control_chars
+from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, decode_pointer, parse_pointer
+from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
 
 DEADLINE_SECONDS: Final = 15.0
 """For everything together: DNS, connections, redirects and the page."""
@@ -28,18 +28,20 @@ class _PageError(Exception):
 
 def read_page(
     source: LiveSource, *, bucket: str, prefix: str, deadline_seconds: float = DEADLINE_SECONDS
-) -> Reading:
+) -> LiveReading:
     """Read the names on a page; messages omit the query of its URL, which may be a secret."""
     displayed_url = _redact(source.argument)
     try:
-        text = pointer_text(_fetch_before_deadline(deadline_seconds, source.argument))
-        names = pointed_names(text, field=source.field, bucket=bucket, prefix=prefix)
+        text = decode_pointer(_fetch_before_deadline(deadline_seconds, source.argument))
+        names = parse_pointer(text, field=source.field, bucket=bucket, prefix=prefix)
     except (_PageError, PointerError) as exc:
-        return Reading(source=source, problem=f"{displayed_url} {exc}")
-    return Reading(
+        return LiveReading(source=source, problem=f"{displayed_url} {exc}")
+    return LiveReading(
         source=source,
-        sightings=tuple(
-            Sighting(name=name, evidence=f"{displayed_url} says {name}", place=displayed_url)
+        references=tuple(
+            LiveReference(
+                name=name, evidence=f"{displayed_url} says {name}", location=displayed_url
+            )
             for name in dict.fromkeys(names)
         ),
     )
@@ -50,7 +52,7 @@ def _redact(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return "the address"
-    return visible(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
+    return escape_control_chars(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
 
 def _fetch_before_deadline(deadline_seconds: float, url: str) -> bytes:

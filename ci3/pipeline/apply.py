@@ -10,33 +10,33 @@ from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.aws.deletion.writer import BucketWriter
 from ci3.config.settings import Settings
-from ci3.core.journal.header import JournalHeader, note_approved
-from ci3.core.journal.location import JournalPlace, is_address
+from ci3.core.journal.header import JournalHeader, approved_by_prefix
+from ci3.core.journal.location import JournalLocation, is_s3_url
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Versioning
-from ci3.core.model.result import DeploymentResult, GuardProbe, ObjectOutcome, Result
+from ci3.core.model.result import ApplyResult, DeploymentResult, GuardProbe, ObjectOutcome
 from ci3.core.plan.plan import Plan
 from ci3.engine.deletion.objects import ObjectDeletion
 from ci3.engine.deletion.tally import DeletionResult
-from ci3.engine.deletion.uploads import Uploads
-from ci3.engine.deletion.versions import VersionDeletion, version_guard
+from ci3.engine.deletion.uploads import UnfinishedUploads
+from ci3.engine.deletion.versions import VersionDeletion, describe_version_guard
 from ci3.engine.gate import Gate
 from ci3.engine.journal.writer import Journal
-from ci3.engine.lifecycle.apply import Expiry
+from ci3.engine.lifecycle.apply import ExpiryRuleWriter
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import JournalError
-from ci3.pipeline.approval import Approved
-from ci3.pipeline.context import Cleanup
+from ci3.pipeline.approval import Approval
+from ci3.pipeline.context import TargetContext
 
 if TYPE_CHECKING:
-    from ci3.engine.lifecycle.apply import Expired
+    from ci3.engine.lifecycle.apply import ExpiryResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _DeletionContext:
     """What the engines share: target, plan, clients, gate and journal."""
 
-    context: Cleanup
+    context: TargetContext
     plan: Plan
     bucket: BucketReader
     writer: BucketWriter
@@ -44,7 +44,9 @@ class _DeletionContext:
     journal: Journal
 
 
-def delete(context: Cleanup, approved: Approved, bucket: BucketReader) -> Result:
+def delete_approved(
+    context: TargetContext, approved: Approval, bucket: BucketReader
+) -> ApplyResult:
     """Delete the approved deployments in a new run.
 
     A run that stops early returns a result as well.
@@ -53,8 +55,8 @@ def delete(context: Cleanup, approved: Approved, bucket: BucketReader) -> Result
     started_at = context.clock()
     run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     with _open_journal(context.settings, run_id, bucket) as journal:
-        context.tell_journal(journal.path)
-        journal.begin(
+        context.on_journal_open(journal.path)
+        journal.write_header(
             JournalHeader(
                 ci3_version=__version__,
                 run_id=run_id,
@@ -62,30 +64,34 @@ def delete(context: Cleanup, approved: Approved, bucket: BucketReader) -> Result
                 started_at=started_at,
                 target=plan.target,
                 policy=plan.policy,
-                deployments=note_approved(decision.deployment for decision in approved.due),
+                deployments=approved_by_prefix(
+                    decision.deployment for decision in approved.to_delete
+                ),
             )
         )
-        return delete_journaled(context, approved, bucket, journal, uploads_before=plan.created_at)
+        return delete_with_journal(
+            context, approved, bucket, journal, uploads_before=plan.created_at
+        )
 
 
 def _open_journal(settings: Settings, run_id: str, bucket: BucketReader) -> Journal:
-    if not is_address(settings.journal_file):
+    if not is_s3_url(settings.journal_file):
         return Journal(settings.journal_file or f"ci3-journal-{run_id}.jsonl")
-    from ci3.engine.journal.s3_sink import store_lines  # noqa: PLC0415 - pydantic: few runs store their journal in S3
+    from ci3.engine.journal.s3_sink import open_s3_sink  # noqa: PLC0415 - pydantic: few runs store their journal in S3
 
-    location = JournalPlace.of_run(settings.bucket, settings.prefix, run_id)
-    return Journal(location.url, store_lines(bucket, location))
+    location = JournalLocation.for_run(settings.bucket, settings.prefix, run_id)
+    return Journal(location.url, open_s3_sink(bucket, location))
 
 
-def delete_journaled(  # noqa: PLR0913 - what a new run and a resumed run have in common
-    context: Cleanup,
-    approved: Approved,
+def delete_with_journal(  # noqa: PLR0913 - what a new run and a resumed run have in common
+    context: TargetContext,
+    approved: Approval,
     bucket: BucketReader,
     journal: Journal,
     *,
     uploads_before: datetime,
     gone_prefixes: Sequence[str] = (),
-) -> Result:
+) -> ApplyResult:
     """Delete the approved deployments, with a journal that is already open.
 
     Unfinished uploads that were started before `uploads_before` are aborted under the deployments
@@ -93,24 +99,27 @@ def delete_journaled(  # noqa: PLR0913 - what a new run and a resumed run have i
     """
     plan = approved.plan
     deletion = _open_deletion(context, approved, bucket, journal)
-    uploads = Uploads(
+    uploads = UnfinishedUploads(
         reader=bucket,
         prefix=plan.target.prefix,
-        doomed=[*(decision.deployment.prefix for decision in approved.due), *gone_prefixes],
+        prefixes_to_delete=[
+            *(decision.deployment.prefix for decision in approved.to_delete),
+            *gone_prefixes,
+        ],
         started_before=uploads_before,
     )
-    by_rule = [decision for decision in approved.due if decision.expire_days is not None]
-    direct = [decision for decision in approved.due if decision.expire_days is None]
+    by_rule = [decision for decision in approved.to_delete if decision.expire_days is not None]
+    direct = [decision for decision in approved.to_delete if decision.expire_days is None]
     expired = _write_rules(deletion, by_rule) if by_rule else None
     if expired is not None and (expired.problem or not direct):
         reason = expired.problem
         deleted = DeletionResult(
-            results=not_begun(direct, reason), fully_deleted=(), stopped=reason
+            results=build_not_started_results(direct, reason), fully_deleted=(), stop_reason=reason
         )
         guard = None
     else:
         deleted, guard = _delete_directly(deletion, direct, uploads)
-    expiring_names = expired.names if expired else frozenset()
+    expiring_names = expired.expiring_names if expired else frozenset()
     aborted = uploads.abort(
         deletion.writer,
         [
@@ -123,7 +132,7 @@ def delete_journaled(  # noqa: PLR0913 - what a new run and a resumed run have i
             *gone_prefixes,
         ],
     )
-    return Result(
+    return ApplyResult(
         run_id=journal.run_id,
         journal_file=journal.path,
         deployments=(
@@ -131,7 +140,7 @@ def delete_journaled(  # noqa: PLR0913 - what a new run and a resumed run have i
             *deleted.results,
             *_build_withdrawn_results(approved),
         ),
-        stopped=_end_journal(journal, deleted.stopped),
+        stop_reason=_end_journal(journal, deleted.stop_reason),
         guard=guard,
         uploads_aborted=aborted.count,
         uploads_problem=aborted.problem,
@@ -139,7 +148,7 @@ def delete_journaled(  # noqa: PLR0913 - what a new run and a resumed run have i
 
 
 def _open_deletion(
-    context: Cleanup, approved: Approved, bucket: BucketReader, journal: Journal
+    context: TargetContext, approved: Approval, bucket: BucketReader, journal: Journal
 ) -> _DeletionContext:
     plan = approved.plan
     return _DeletionContext(
@@ -148,20 +157,20 @@ def _open_deletion(
         bucket=bucket,
         writer=bucket.open_writer(),
         gate=Gate(
-            approved.due,
+            approved.to_delete,
             approved.pins,
             context.limits,
             len(plan.decisions),
-            names_versions=plan.deletes_versions,
+            is_by_version=plan.deletes_versions,
         ),
         journal=journal,
     )
 
 
-def _write_rules(deletion: _DeletionContext, decisions: Sequence[Decision]) -> "Expired":
+def _write_rules(deletion: _DeletionContext, decisions: Sequence[Decision]) -> "ExpiryResult":
     """Write lifecycle rules by which S3 deletes the deployments."""
     context, plan = deletion.context, deletion.plan
-    expiry = Expiry(
+    expiry = ExpiryRuleWriter(
         reader=deletion.bucket,
         gate=deletion.gate,
         journal=deletion.journal,
@@ -172,12 +181,14 @@ def _write_rules(deletion: _DeletionContext, decisions: Sequence[Decision]) -> "
         keeps_versions=plan.target.versioning is Versioning.ENABLED,
         concurrency=context.settings.concurrency,
         kept=plan.kept,
-        gone=[entry.rule.rule_id for entry in plan.rules if entry.goes],
+        removed_ids=[entry.rule.rule_id for entry in plan.rules if entry.should_remove],
     )
-    return expiry.run(decisions)
+    return expiry.write_rules(decisions)
 
 
-def not_begun(decisions: Sequence[Decision], reason: str) -> tuple[DeploymentResult, ...]:
+def build_not_started_results(
+    decisions: Sequence[Decision], reason: str
+) -> tuple[DeploymentResult, ...]:
     """Return results for deployments of which nothing was deleted."""
     return tuple(
         DeploymentResult(
@@ -191,15 +202,17 @@ def not_begun(decisions: Sequence[Decision], reason: str) -> tuple[DeploymentRes
 
 
 def _delete_directly(
-    deletion: _DeletionContext, decisions: Sequence[Decision], uploads: Uploads
+    deletion: _DeletionContext, decisions: Sequence[Decision], uploads: UnfinishedUploads
 ) -> tuple[DeletionResult, GuardProbe | None]:
     """Delete the objects, or all versions if the plan says so; also return the guard used."""
     context, writer, target = deletion.context, deletion.writer, deletion.plan.target
-    control = RunControl(progress=context.progress, sleep=context.sleep, is_over=context.is_over)
+    control = RunControl(
+        progress=context.progress, sleep=context.sleep, is_time_up=context.is_timed_out
+    )
     if deletion.plan.deletes_versions:
         remover = deletion.bucket.open_version_remover()
         if target.versioning is not Versioning.ENABLED:
-            remover.leave_resending_to_caller()  # the `null` version may be a new one by then
+            remover.disable_retries()  # the `null` version may be a new one by then
         versions = VersionDeletion(
             reader=deletion.bucket,
             remover=remover,
@@ -208,19 +221,21 @@ def _delete_directly(
             control=control,
             concurrency=context.settings.concurrency,
         )
-        return versions.run(decisions), version_guard(target.versioning)
+        return versions.delete_deployments(decisions), describe_version_guard(target.versioning)
     objects = ObjectDeletion(
         reader=deletion.bucket,
         writer=writer,
-        probe=lambda slots: writer.probe(target.prefix, target.versioning, slots),
-        list_uploads=uploads.look,
+        probe=lambda slots: writer.probe_conditional_deletes(
+            target.prefix, target.versioning, slots
+        ),
+        list_uploads=uploads.find,
         gate=deletion.gate,
         journal=deletion.journal,
         control=control,
         with_versions=target.versioning is Versioning.ENABLED,
         concurrency=context.settings.concurrency,
     )
-    return objects.run(decisions), objects.guard
+    return objects.delete_deployments(decisions), objects.guard
 
 
 def _end_journal(journal: Journal, stopped: str) -> str:
@@ -229,13 +244,13 @@ def _end_journal(journal: Journal, stopped: str) -> str:
     A failed write counts as an early end.
     """
     try:
-        journal.end(stopped)
+        journal.record_end(stopped)
     except JournalError as exc:
-        return stopped or exc.told
+        return stopped or exc.full_message
     return stopped
 
 
-def _build_withdrawn_results(approved: Approved) -> tuple[DeploymentResult, ...]:
+def _build_withdrawn_results(approved: Approval) -> tuple[DeploymentResult, ...]:
     return tuple(
         DeploymentResult(
             name=name,
@@ -246,8 +261,8 @@ def _build_withdrawn_results(approved: Approved) -> tuple[DeploymentResult, ...]
             },
             bytes_deleted=0,
             problem="" if name in approved.gone else f"kept: {approved.withdrawn[name]}",
-            is_skipped=approved.skips_changed and name not in approved.gone,
+            is_skipped=approved.should_skip_changed and name not in approved.gone,
         )
-        for decision in approved.plan.doomed
+        for decision in approved.plan.to_delete
         if (name := decision.deployment.name) in approved.withdrawn
     )

@@ -7,15 +7,15 @@ from ci3.aws.bucket import BucketReader
 from ci3.core.live.pins import Pin, pin_live
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Target
-from ci3.core.plan.checks import against_readings, folder_names
-from ci3.core.plan.plan import NO_DEPLOYMENT, Plan, compare
+from ci3.core.plan.checks import collect_folder_names, find_live_refusals
+from ci3.core.plan.plan import NO_LONGER_A_DEPLOYMENT, Plan, revalidate
 from ci3.engine.inventory.folders import find_folders
 from ci3.errors import RefusedError
-from ci3.pipeline.context import Cleanup
+from ci3.pipeline.context import TargetContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Approved:
+class Approval:
     """The deletions of a plan that may be executed now, and the reasons against the others.
 
     `withdrawn` maps the names of deployments that may not be deleted any more to the reason; `gone`
@@ -23,11 +23,11 @@ class Approved:
     """
 
     plan: Plan
-    due: tuple[Decision, ...]
+    to_delete: tuple[Decision, ...]
     withdrawn: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
     pins: tuple[Pin, ...] = ()
-    skips_changed: bool = False
+    should_skip_changed: bool = False
 
     @property
     def changed(self) -> dict[str, str]:
@@ -35,15 +35,15 @@ class Approved:
         return {name: reason for name, reason in self.withdrawn.items() if name not in self.gone}
 
 
-def approve(  # noqa: PLR0913 - plan, how it was shown, and two callbacks
-    context: Cleanup,
+def approve_plan(  # noqa: PLR0913 - plan, how it was shown, and two callbacks
+    context: TargetContext,
     plan: Plan,
     bucket: BucketReader,
     *,
     is_fresh: bool,
     make_plan: Callable[[], Plan] | None = None,
     on_new_plan: Callable[[Plan], None] = lambda _new_plan: None,
-) -> Approved:
+) -> Approval:
     """Return which deletions of a plan may be executed now; nothing is deleted.
 
     The live sources are read again. A plan that is not fresh, because a person took time to read
@@ -52,49 +52,53 @@ def approve(  # noqa: PLR0913 - plan, how it was shown, and two callbacks
     """
     refuse_unless_applyable(plan)
     skips_changed = context.settings.skip_changed
-    approved = Approved(plan=plan, due=plan.doomed, skips_changed=skips_changed)
+    approved = Approval(plan=plan, to_delete=plan.to_delete, should_skip_changed=skips_changed)
     if not is_fresh:
         settings = context.settings.with_engine(plan.engine)
         context = replace(context, settings=settings)  # the engine that was shown
         new_plan = make_plan() if make_plan else context.make_plan(bucket)
         on_new_plan(new_plan)
         approved = _revalidate_with(new_plan, approved)
-    return hold_what_is_live(context, approved, bucket)
+    return recheck_live(context, approved, bucket)
 
 
-def hold_what_is_live(context: Cleanup, approved: Approved, bucket: BucketReader) -> Approved:
+def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReader) -> Approval:
     """Read the live sources again, and withdraw the deployments that are live now.
 
     Raises RefusedError if they can't be read.
     """
-    pins, problem = read_pins(context, approved.plan, bucket)
+    pins, problem = read_all_pins(context, approved.plan, bucket)
     if problem:
         raise RefusedError(problem, "Nothing was deleted. Look at a new plan.")
     pinned = {
-        decision.deployment.name: pin.reason().message
-        for decision in approved.due
+        decision.deployment.name: pin.build_reason().message
+        for decision in approved.to_delete
         for pin in pins
-        if pin.holds(decision.deployment.name)
+        if pin.matches(decision.deployment.name)
     }
     return replace(
         approved,
-        due=tuple(decision for decision in approved.due if decision.deployment.name not in pinned),
+        to_delete=tuple(
+            decision for decision in approved.to_delete if decision.deployment.name not in pinned
+        ),
         withdrawn={**approved.withdrawn, **pinned},
         pins=pins,
     )
 
 
-def read_pins(context: Cleanup, plan: Plan, bucket: BucketReader) -> tuple[tuple[Pin, ...], str]:
+def read_all_pins(
+    context: TargetContext, plan: Plan, bucket: BucketReader
+) -> tuple[tuple[Pin, ...], str]:
     """Read the live sources again; return all pins, and a problem with the sources or `""`."""
     readings = context.read_live_sources(bucket)
     deployments = [decision.deployment for decision in plan.decisions]
-    names = folder_names(deployments, plan.ignored)
-    if against_readings(readings, names):
+    names = collect_folder_names(deployments, plan.ignored)
+    if find_live_refusals(readings, names):
         # The live deployment may be newer than the plan.
         folders = find_folders(bucket, plan.target.prefix)
-        names = [*folders.names, *folder_names((), folders.ignored)]
-    refusals = against_readings(readings, names)
-    return (*context.pins(), *pin_live(readings)), "; ".join(
+        names = [*folders.names, *collect_folder_names((), folders.ignored)]
+    refusals = find_live_refusals(readings, names)
+    return (*context.find_local_pins(), *pin_live(readings)), "; ".join(
         refusal.message for refusal in refusals
     )
 
@@ -112,7 +116,7 @@ def refuse_unless_applyable(*plans: Plan) -> None:
         )
 
 
-def refuse_other_target(planned: Target, current: Target) -> None:
+def refuse_changed_target(planned: Target, current: Target) -> None:
     """Raise RefusedError if the target differs from the planned one, or its versioning changed."""
     names = ("bucket", "region", "prefix", "endpoint_url", "versioning")
     for name in names:
@@ -125,18 +129,18 @@ def refuse_other_target(planned: Target, current: Target) -> None:
             )
 
 
-def _revalidate_with(new_plan: Plan, approved: Approved) -> Approved:
+def _revalidate_with(new_plan: Plan, approved: Approval) -> Approval:
     plan = approved.plan
     refuse_unless_applyable(new_plan)
-    refuse_other_target(plan.target, new_plan.target)
-    revalidation = compare(plan, new_plan)
+    refuse_changed_target(plan.target, new_plan.target)
+    revalidation = revalidate(plan, new_plan)
     current_names = {decision.deployment.name for decision in new_plan.decisions}
-    ignored_names = {*folder_names((), new_plan.ignored)}
+    ignored_names = {*collect_folder_names((), new_plan.ignored)}
     return replace(
         approved,
-        due=revalidation.due,
+        to_delete=revalidation.to_delete,
         withdrawn={
-            name: NO_DEPLOYMENT if name in ignored_names else reason
+            name: NO_LONGER_A_DEPLOYMENT if name in ignored_names else reason
             for name, reason in revalidation.withdrawn.items()
         },
         gone=frozenset(revalidation.withdrawn) - current_names - ignored_names,

@@ -12,14 +12,14 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials
 from ci3.config.settings import Settings
 from ci3.constants import MINIMUM_KEEP_COUNT
-from ci3.core.lifecycle.planning import RulesSeen, Ruling, rule
-from ci3.core.lifecycle.rule_status import Sight
-from ci3.core.live.pins import Pin, pin_commits, pin_live, pin_pointers, protect
-from ci3.core.live.sources import Reading
+from ci3.core.lifecycle.planning import LifecyclePlan, LifecycleSnapshot, plan_lifecycle
+from ci3.core.lifecycle.rule_status import RuleContext
+from ci3.core.live.pins import Pin, pin_commits, pin_live, pin_pointers, pin_protected
+from ci3.core.live.sources import LiveReading
 from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import (
     Inventory,
-    NoncurrentTerm,
+    NoncurrentExpiration,
     Target,
     Versioning,
     VersioningState,
@@ -27,56 +27,56 @@ from ci3.core.model.deployment import (
 from ci3.core.model.issues import Refusal
 from ci3.core.plan.checks import (
     Limits,
-    against_limits,
-    against_versioning,
+    find_limit_refusals,
     find_refusals,
+    find_report_warnings,
+    find_restore_period_warnings,
+    find_versioning_refusals,
     find_warnings,
-    tell_report,
-    warn_of_undo_term,
 )
 from ci3.core.plan.engine_choice import choose_engine
 from ci3.core.plan.plan import Plan
 from ci3.core.retention.age_order import AgeFrom
-from ci3.core.retention.decide import Judgement, RetentionPolicy, judge
-from ci3.core.retention.evidence import NOTHING_BEGUN, judge_for_certain
+from ci3.core.retention.decide import Evaluation, RetentionPolicy, evaluate
+from ci3.core.retention.evidence import NO_STARTED_DELETIONS, evaluate_with_full_listings
 from ci3.core.retention.explain import explain
 from ci3.core.retention.simulate import simulate
 from ci3.engine.inventory.folders import Folders
-from ci3.engine.inventory.listing import Scope, finish_listing, take_inventory
-from ci3.engine.inventory.report import take_reported_inventory
-from ci3.engine.inventory.versions import with_versions
+from ci3.engine.inventory.listing import ListingScope, finish_listing, take_inventory
+from ci3.engine.inventory.report import take_inventory_from_report
+from ci3.engine.inventory.versions import add_versions
 from ci3.engine.workers.progress import Progress
 from ci3.engine.workers.worker_process import start_worker
-from ci3.errors import AccessError, LackingError
-from ci3.gc_tuning import keep_one_heap
+from ci3.errors import AccessError, UnsupportedError
+from ci3.gc_tuning import share_malloc_arena
 from ci3.live.reader import read_live_sources
 
 if TYPE_CHECKING:
     from ci3.core.retention.explain import Explanation
     from ci3.core.retention.simulate import Simulation
-    from ci3.engine.inventory.report import Reports
+    from ci3.engine.inventory.report import ReportCache
     from ci3.github.api import GitHubApi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class TargetState:
     """What is known about a target, and the evaluation of each deployment."""
 
     target: Target
     inventory: Inventory
-    readings: tuple[Reading, ...]
+    readings: tuple[LiveReading, ...]
     pins: tuple[Pin, ...]
     now: datetime
-    judgements: tuple[Judgement, ...]
-    undo_term: NoncurrentTerm | None
+    evaluations: tuple[Evaluation, ...]
+    restore_period: NoncurrentExpiration | None
     """How long noncurrent versions are kept; None unless deletions can be restored."""
-    rules: RulesSeen
+    rules: LifecycleSnapshot
     """The lifecycle rules of the bucket, including managed rules."""
     needs_mfa: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cleanup:
+class TargetContext:
     """Settings, clients and clock for one target.
 
     `commits` are the commits of the current run, whose deployments are protected.
@@ -91,11 +91,11 @@ class Cleanup:
     """GitHub's API for live sources; None without a repository or a token."""
     credentials: Credentials | None = None
     """Credentials for the bucket; None for those of the default credential provider chain."""
-    tell_journal: Callable[[str], None] = lambda _path: None
+    on_journal_open: Callable[[str], None] = lambda _path: None
     """Called with the path of the journal before the first request is sent."""
     ends_at: datetime | None = None
     """The time at which deleting stops, complete or not; None for no limit."""
-    reports: "Reports" = field(default_factory=dict)
+    report_cache: "ReportCache" = field(default_factory=dict)
     """Cache of the inventory reports read so far."""
 
     @property
@@ -119,7 +119,7 @@ class Cleanup:
 
     def open_bucket(self) -> BucketReader:
         """Return a reader for the bucket; it has no method that deletes."""
-        keep_one_heap()
+        share_malloc_arena()
         return BucketReader(
             bucket=self.settings.bucket,
             region=self.settings.region,
@@ -133,7 +133,9 @@ class Cleanup:
         with self._open_scope(bucket, is_begun=False) as scope:
             return take_inventory(bucket, scope, self.progress)
 
-    def look(self, bucket: BucketReader, partly_deleted: Mapping[str, str] = NOTHING_BEGUN) -> Seen:
+    def observe(
+        self, bucket: BucketReader, partly_deleted: Mapping[str, str] = NO_STARTED_DELETIONS
+    ) -> TargetState:
         """Return what is known about the target, with the evaluation of each deployment.
 
         Deployments on which a deletion depends and that are not fully listed yet are listed, and
@@ -145,8 +147,8 @@ class Cleanup:
             return self._observe(bucket, scope, partly_deleted)
 
     def _observe(
-        self, bucket: BucketReader, scope: Scope, partly_deleted: Mapping[str, str]
-    ) -> Seen:
+        self, bucket: BucketReader, scope: ListingScope, partly_deleted: Mapping[str, str]
+    ) -> TargetState:
         with ThreadPoolExecutor(1, "live") as executor:
             live_future = executor.submit(self.read_live_sources, bucket)
             # With a concurrency of 1, this would be a second request in flight.
@@ -161,35 +163,35 @@ class Cleanup:
             if configuration_future
             else self._read_configuration(bucket)
         )
-        pins = (*self.pins(), *pin_live(readings))
+        pins = (*self.find_local_pins(), *pin_live(readings))
         now = self.clock()
-        inventory, judgements = judge_for_certain(
+        inventory, judgements = evaluate_with_full_listings(
             inventory,
             self.policy,
-            lambda listed: judge(listed, self.policy, pins, now, MINIMUM_KEEP_COUNT),
+            lambda listed: evaluate(listed, self.policy, pins, now, MINIMUM_KEEP_COUNT),
             lambda listed, names: finish_listing(
-                bucket, scope, listed, names, self.progress, found=folders
+                bucket, scope, listed, names, self.progress, folders=folders
             ),
             partly_deleted,
         )
-        target = bucket.target(self.settings.prefix, versioning_state.versioning)
+        target = bucket.describe_target(self.settings.prefix, versioning_state.versioning)
         keeps_versions = (
             target.versioning is Versioning.ENABLED and not self.settings.delete_versions
         )
-        return Seen(
+        return TargetState(
             target=target,
             inventory=inventory,
             readings=readings,
             pins=pins,
             now=now,
-            judgements=judgements,
-            undo_term=rules.noncurrent_term(target.prefix) if keeps_versions else None,
+            evaluations=judgements,
+            restore_period=rules.find_noncurrent_term(target.prefix) if keeps_versions else None,
             rules=rules,
-            needs_mfa=versioning_state.needs_mfa,
+            needs_mfa=versioning_state.has_mfa_delete,
         )
 
     def _read_inventory(
-        self, bucket: BucketReader, scope: Scope
+        self, bucket: BucketReader, scope: ListingScope
     ) -> tuple[Inventory, Folders | None]:
         """Return the inventory to start with, by listing or from an inventory report.
 
@@ -197,25 +199,25 @@ class Cleanup:
         """
         if self.settings.inventory is None:
             return take_inventory(bucket, scope, self.progress), None
-        return take_reported_inventory(
-            bucket, scope, self.settings.inventory, self.reports, self.progress
+        return take_inventory_from_report(
+            bucket, scope, self.settings.inventory, self.report_cache, self.progress
         )
 
     def make_plan(
-        self, bucket: BucketReader, partly_deleted: Mapping[str, str] = NOTHING_BEGUN
+        self, bucket: BucketReader, partly_deleted: Mapping[str, str] = NO_STARTED_DELETIONS
     ) -> Plan:
         """Return a plan of the target; `partly_deleted` as in `observe`."""
-        return self._plan(self.look(bucket, partly_deleted), bucket)
+        return self._plan(self.observe(bucket, partly_deleted), bucket)
 
-    def _plan(self, state: Seen, bucket: BucketReader) -> Plan:
-        decisions = tuple(judgement.decision for judgement in state.judgements)
+    def _plan(self, state: TargetState, bucket: BucketReader) -> Plan:
+        decisions = tuple(judgement.decision for judgement in state.evaluations)
         inventory, versioning = state.inventory, state.target.versioning
         refusals: tuple[Refusal, ...] = ()
         if self.settings.delete_versions:
-            refusals = against_versioning(versioning)
-            if versioning.may_hold_versions:
-                decisions, holes = with_versions(bucket, decisions, self.progress)
-                inventory = replace(inventory, holes=(*inventory.holes, *holes))
+            refusals = find_versioning_refusals(versioning)
+            if versioning.may_have_noncurrent_versions:
+                decisions, holes = add_versions(bucket, decisions, self.progress)
+                inventory = replace(inventory, unlisted=(*inventory.unlisted, *holes))
         safety_refusals = find_refusals(inventory, decisions, state.pins, state.readings)
         lifecycle_plan, engine, choice = self._choose_engine(
             decisions,
@@ -233,7 +235,7 @@ class Cleanup:
             refusals=(
                 *refusals,
                 *safety_refusals,
-                *against_limits(lifecycle_plan.decisions, self.limits),
+                *find_limit_refusals(lifecycle_plan.decisions, self.limits),
                 *lifecycle_plan.refusals,
             ),
             warnings=(
@@ -245,24 +247,26 @@ class Cleanup:
                     group_by=self.settings.group_by,
                     required_file=self.settings.required_file,
                 ),
-                *warn_of_undo_term(state.undo_term),
-                *tell_report(state.inventory, state.now),
+                *find_restore_period_warnings(state.restore_period),
+                *find_report_warnings(state.inventory, state.now),
                 *lifecycle_plan.warnings,
             ),
             rules=lifecycle_plan.rules,
-            choice=choice,
+            engine_explanation=choice,
         )
 
     def _choose_engine(
-        self, decisions: Sequence[Decision], plan_lifecycle: Callable[[Engine], Ruling]
-    ) -> tuple[Ruling, Engine, tuple[str, ...]]:
+        self, decisions: Sequence[Decision], plan_lifecycle: Callable[[Engine], LifecyclePlan]
+    ) -> tuple[LifecyclePlan, Engine, tuple[str, ...]]:
         """Return the lifecycle plan, the engine, and the explanation of an automatic choice."""
         engine = self.settings.engine
         if engine is not Engine.AUTO:
             return plan_lifecycle(engine), engine, ()
         with_rules = plan_lifecycle(Engine.LIFECYCLE)
         direct_names = {
-            decision.deployment.name for decision in with_rules.decisions if decision.is_direct
+            decision.deployment.name
+            for decision in with_rules.decisions
+            if decision.is_direct_delete
         }
         rule_counts: list[int] = []
         direct_counts: list[int] = []
@@ -279,49 +283,55 @@ class Cleanup:
 
     def _plan_lifecycle(
         self,
-        state: Seen,
+        state: TargetState,
         inventory: Inventory,
         decisions: Sequence[Decision],
         safety_refusals: Sequence[Refusal],
         engine: Engine,
-    ) -> Ruling:
+    ) -> LifecyclePlan:
         """Return the lifecycle rules of the plan, and how they affect it."""
         reasons = {item.name.removesuffix("/"): item.reason for item in inventory.ignored}
-        reasons |= {item.name: f"it could not be listed: {item.reason}" for item in inventory.holes}
-        return rule(
+        reasons |= {
+            item.name: f"it could not be listed: {item.reason}" for item in inventory.unlisted
+        }
+        return plan_lifecycle(
             state.rules,
-            Sight(
+            RuleContext(
                 prefix=state.target.prefix,
                 engine=engine,
                 now=state.now,
                 decisions=decisions,
-                others=reasons,
-                doubts=[refusal.message for refusal in safety_refusals],
-                keeps_versions=state.target.versioning is Versioning.ENABLED,
+                non_deployments=reasons,
+                live_problems=[refusal.message for refusal in safety_refusals],
+                is_versioned=state.target.versioning is Versioning.ENABLED,
             ),
             versioning=state.target.versioning,
             needs_mfa=state.needs_mfa,
             delete_versions=self.settings.delete_versions,
         )
 
-    def read_rules(self, bucket: BucketReader) -> RulesSeen:
+    def read_lifecycle_rules(self, bucket: BucketReader) -> LifecycleSnapshot:
         """Return the lifecycle rules of the bucket, or why they are unavailable."""
         try:
-            return RulesSeen(configuration=bucket.read_lifecycle().text)
+            return LifecycleSnapshot(configuration=bucket.read_lifecycle().text)
         except AccessError as exc:
-            return RulesSeen(problem=exc.message, is_lacking=isinstance(exc, LackingError))
+            return LifecycleSnapshot(
+                problem=exc.message, is_unsupported=isinstance(exc, UnsupportedError)
+            )
 
-    def _read_configuration(self, bucket: BucketReader) -> tuple[RulesSeen, VersioningState]:
+    def _read_configuration(
+        self, bucket: BucketReader
+    ) -> tuple[LifecycleSnapshot, VersioningState]:
         """Return lifecycle rules and versioning state of the bucket."""
-        return self.read_rules(bucket), bucket.known_versioning()
+        return self.read_lifecycle_rules(bucket), bucket.read_versioning_or_unknown()
 
     def explain(self, bucket: BucketReader, name: str) -> "Explanation | str":
         """Return the explanation of the decision about a deployment.
 
         If `name` is not a deployment, return the reason instead; empty if there is no such folder.
         """
-        state = self.look(bucket)
-        for judgement in state.judgements:
+        state = self.observe(bucket)
+        for judgement in state.evaluations:
             if judgement.deployment.name == name:
                 plan = self._plan(state, bucket)
                 planned = next(
@@ -330,7 +340,7 @@ class Cleanup:
                 return explain(judgement, self.settings.keep_within, plan.refusals, planned)
         reasons = {item.name.removesuffix("/"): item.reason for item in state.inventory.ignored}
         reasons |= {
-            item.name: f"could not be listed: {item.reason}" for item in state.inventory.holes
+            item.name: f"could not be listed: {item.reason}" for item in state.inventory.unlisted
         }
         return reasons.get(name, "")
 
@@ -339,12 +349,12 @@ class Cleanup:
         return simulate(
             inventory,
             self.policy,
-            protect(self.settings.protect),
+            pin_protected(self.settings.protect),
             minimum_keep_count=MINIMUM_KEEP_COUNT,
             ends_at=self.clock(),
         )
 
-    def read_live_sources(self, bucket: BucketReader) -> tuple[Reading, ...]:
+    def read_live_sources(self, bucket: BucketReader) -> tuple[LiveReading, ...]:
         """Return the reading of every live source."""
         return read_live_sources(
             self.settings.live_from,
@@ -354,25 +364,25 @@ class Cleanup:
             github=self.github,
         )
 
-    def pins(self) -> tuple[Pin, ...]:
+    def find_local_pins(self) -> tuple[Pin, ...]:
         """Return the pins that need no request: protected names, commits and pointer objects."""
         pointers = pin_pointers(self.settings.live_from, self.settings.prefix)
-        return (*protect(self.settings.protect), *pin_commits(self.commits), *pointers)
+        return (*pin_protected(self.settings.protect), *pin_commits(self.commits), *pointers)
 
-    def is_over(self) -> bool:
+    def is_timed_out(self) -> bool:
         """Return True if the run has reached its time limit."""
         return self.ends_at is not None and self.clock() >= self.ends_at
 
     @contextmanager
-    def _open_scope(self, bucket: BucketReader, *, is_begun: bool) -> Iterator[Scope]:
+    def _open_scope(self, bucket: BucketReader, *, is_begun: bool) -> Iterator[ListingScope]:
         """Yield the parameters of a listing, with a worker process that is closed at the end."""
         worker = start_worker(bucket) if self.settings.concurrency > 1 else None
         with nullcontext() if worker is None else closing(worker):
-            yield Scope(
+            yield ListingScope(
                 prefix=self.settings.prefix,
                 match=self.settings.match,
                 required_file=self.settings.required_file,
-                is_begun=is_begun,
+                is_first_page_only=is_begun,
                 concurrency=self.settings.concurrency,
                 worker=worker,
             )

@@ -2,17 +2,17 @@
 
 from dataclasses import replace
 
-from ci3.core.doctor.checks import diagnose
-from ci3.core.doctor.facts import Aim, Examination, Unread
-from ci3.core.doctor.finding import Checkup
+from ci3.core.doctor.checks import check_bucket
+from ci3.core.doctor.facts import BucketFacts, DoctorTarget, Unavailable
+from ci3.core.doctor.finding import TargetFindings
 from ci3.core.model.deployment import Target, Versioning
-from ci3.engine.doctor import examine, probe
+from ci3.engine.doctor import collect_facts, probe_deletion
 from ci3.engine.inventory.folders import find_folders
 from ci3.live.reader import read_live_sources
-from ci3.pipeline.context import Cleanup
+from ci3.pipeline.context import TargetContext
 
 
-def check_up(context: Cleanup) -> Checkup:
+def run_doctor(context: TargetContext) -> TargetFindings:
     """Return the findings for one target.
 
     Nothing is written, except with the setting `probe-deletes`: it sends delete requests for keys
@@ -20,7 +20,7 @@ def check_up(context: Cleanup) -> Checkup:
     """
     settings = context.settings
     bucket = context.open_bucket()
-    doctor_target = Aim(
+    doctor_target = DoctorTarget(
         target=Target(
             bucket=settings.bucket,
             region=bucket.region,
@@ -33,10 +33,10 @@ def check_up(context: Cleanup) -> Checkup:
         protect=settings.protect,
         delete_versions=settings.delete_versions,
     )
-    facts = examine(
+    facts = collect_facts(
         bucket,
         lambda: find_folders(bucket, settings.prefix, settings.match),
-        Examination(aim=doctor_target, at=context.clock()),
+        BucketFacts(doctor_target=doctor_target, read_at=context.clock()),
     )
     readings = read_live_sources(
         settings.live_from,
@@ -46,6 +46,6 @@ def check_up(context: Cleanup) -> Checkup:
         github=context.github,
     )
     facts = replace(facts, readings=readings)
-    if settings.probe_deletes and not isinstance(facts.folders, Unread):
-        facts = replace(facts, probe=probe(bucket, facts))
-    return Checkup(url=settings.url, findings=diagnose(facts))
+    if settings.probe_deletes and not isinstance(facts.folders, Unavailable):
+        facts = replace(facts, probe=probe_deletion(bucket, facts))
+    return TargetFindings(url=settings.url, findings=check_bucket(facts))

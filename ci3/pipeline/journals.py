@@ -4,28 +4,28 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from ci3.aws.bucket import BucketReader
-from ci3.config.resolve import Given, resolve
+from ci3.config.resolve import RawSetting, resolve_settings
 from ci3.config.settings import Settings
-from ci3.core.journal.location import JournalPlace, is_address
+from ci3.core.journal.location import JournalLocation, is_s3_url
 from ci3.core.model.policy import Origin
 from ci3.engine.journal.reader import JournalFile, OpenJournal, open_journal, reopen_journal
 from ci3.engine.journal.s3_sink import read_stored_journal, reopen_stored_journal
-from ci3.pipeline.context import Cleanup
+from ci3.pipeline.context import TargetContext
 
 ACCESS_SETTINGS = ("region", "endpoint-url", "role-to-assume")
 """Settings for access to the bucket of a journal that its address does not contain."""
 
-Surround = Callable[[Settings], Cleanup]
+ContextBuilder = Callable[[Settings], TargetContext]
 """A function that builds the context of a target from its settings."""
 
 
 @contextmanager
 def open_named_journal(
-    name: str, build_context: Surround, overrides: Mapping[str, Given]
+    name: str, build_context: ContextBuilder, overrides: Mapping[str, RawSetting]
 ) -> Iterator[JournalFile]:
     """Open a journal for reading; raises as `open_journal` and `read_stored_journal` do."""
-    if is_address(name):
-        location = JournalPlace.parse(name)
+    if is_s3_url(name):
+        location = JournalLocation.parse(name)
         yield read_stored_journal(_open_bucket(location, build_context, overrides), location)
     else:
         with open_journal(name) as journal:
@@ -34,14 +34,14 @@ def open_named_journal(
 
 @contextmanager
 def reopen_named_journal(
-    name: str, build_context: Surround, overrides: Mapping[str, Given]
+    name: str, build_context: ContextBuilder, overrides: Mapping[str, RawSetting]
 ) -> Iterator[OpenJournal]:
     """Open a journal to resume its run.
 
     Raises as `reopen_journal` and `reopen_stored_journal` do.
     """
-    if is_address(name):
-        location = JournalPlace.parse(name)
+    if is_s3_url(name):
+        location = JournalLocation.parse(name)
         yield reopen_stored_journal(_open_bucket(location, build_context, overrides), location)
     else:
         with reopen_journal(name) as opened:
@@ -49,14 +49,14 @@ def reopen_named_journal(
 
 
 def _open_bucket(
-    location: JournalPlace, build_context: Surround, overrides: Mapping[str, Given]
+    location: JournalLocation, build_context: ContextBuilder, overrides: Mapping[str, RawSetting]
 ) -> BucketReader:
     texts = {"bucket": location.bucket, "prefix": location.prefix}
     target_settings = {
-        name: Given(texts=(text,), origin=Origin.OPTION, where=location.url)
+        name: RawSetting(texts=(text,), origin=Origin.OPTION, where=location.url)
         for name, text in texts.items()
     }
     access_settings = {
         name: raw_setting for name, raw_setting in overrides.items() if name in ACCESS_SETTINGS
     }
-    return build_context(resolve(target_settings, access_settings)).open_bucket()
+    return build_context(resolve_settings(target_settings, access_settings)).open_bucket()

@@ -3,18 +3,23 @@
 from dataclasses import replace
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.lifecycle.rule_status import Reconciled, StandingRule, find_standing, hold_rules
+from ci3.core.lifecycle.rule_status import (
+    ExistingRule,
+    Reconciliation,
+    find_expiring_rules,
+    mark_rules_to_remove,
+)
 from ci3.core.live.pins import Pin
-from ci3.core.model.result import ObjectOutcome, Result
+from ci3.core.model.result import ApplyResult, ObjectOutcome
 from ci3.core.plan.plan import Plan
-from ci3.core.plan.target_result import Account
+from ci3.core.plan.target_result import TargetResult
 from ci3.engine.lifecycle.reconcile import reconcile
-from ci3.errors import Ci3Error, told
-from ci3.pipeline.approval import read_pins
-from ci3.pipeline.context import Cleanup
+from ci3.errors import Ci3Error, describe_error
+from ci3.pipeline.approval import read_all_pins
+from ci3.pipeline.context import TargetContext
 
 
-def reconcile_now(context: Cleanup, bucket: BucketReader, plan: Plan) -> Reconciled:
+def reconcile_at_start(context: TargetContext, bucket: BucketReader, plan: Plan) -> Reconciliation:
     """Revoke the rules that a plan removes, and those for deployments that are live since.
 
     If a live source is unavailable, all rules are revoked by which S3 deletes current objects.
@@ -22,13 +27,16 @@ def reconcile_now(context: Cleanup, bucket: BucketReader, plan: Plan) -> Reconci
     rules, live_problem = plan.rules, ""
     if any(rule.is_expiring for rule in rules):
         pins, live_problem = _read_pins(context, plan, bucket)
-        rules = hold_rules(rules, pins=pins, doubt=live_problem)
-    return replace(reconcile(bucket, replace(plan, rules=rules), context.sleep), doubt=live_problem)
+        rules = mark_rules_to_remove(rules, pins=pins, live_problem=live_problem)
+    return replace(reconcile(bucket, replace(plan, rules=rules), context.sleep), live_problem=live_problem)
 
 
-def hold_standing(
-    context: Cleanup, bucket: BucketReader, target_result: Account, newer_plan: Plan | None
-) -> Account:
+def revoke_at_end(
+    context: TargetContext,
+    bucket: BucketReader,
+    target_result: TargetResult,
+    newer_plan: Plan | None,
+) -> TargetResult:
     """Revoke the rules for deployments that are kept now; return the result with these changes.
 
     To be called at the end of a run. All managed rules are checked: those of earlier runs, and
@@ -38,7 +46,7 @@ def hold_standing(
     try:
         reconciled = _revoke_outdated(context, bucket, target_result.plan, newer_plan)
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - as above
-        reconciled = Reconciled(problem=told(exc))
+        reconciled = Reconciliation(problem=describe_error(exc))
     result = target_result.result and _mark_revoked(
         target_result.result, reconciled.removed, target_result.plan
     )
@@ -46,37 +54,41 @@ def hold_standing(
 
 
 def _revoke_outdated(
-    context: Cleanup, bucket: BucketReader, plan: Plan, newer_plan: Plan | None
-) -> Reconciled:
-    snapshot = context.read_rules(bucket)
+    context: TargetContext, bucket: BucketReader, plan: Plan, newer_plan: Plan | None
+) -> Reconciliation:
+    snapshot = context.read_lifecycle_rules(bucket)
     if snapshot.problem:
-        return Reconciled(problem=snapshot.problem)
-    active_rules = find_standing(snapshot.own, plan.target.prefix)
+        return Reconciliation(problem=snapshot.problem)
+    active_rules = find_expiring_rules(snapshot.managed_rules, plan.target.prefix)
     if not active_rules:
-        return Reconciled()
+        return Reconciliation()
     pins, live_problem = _read_pins(context, newer_plan or plan, bucket)
-    rules = hold_rules(
+    rules = mark_rules_to_remove(
         active_rules,
         pins=pins,
-        doubt=live_problem,
-        kept=newer_plan.kept if newer_plan else (),
-        newer=newer_plan.rules if newer_plan else (),
+        live_problem=live_problem,
+        kept_decisions=newer_plan.kept if newer_plan else (),
+        newer_rules=newer_plan.rules if newer_plan else (),
     )
-    return replace(reconcile(bucket, replace(plan, rules=rules), context.sleep), doubt=live_problem)
+    return replace(reconcile(bucket, replace(plan, rules=rules), context.sleep), live_problem=live_problem)
 
 
-def _read_pins(context: Cleanup, plan: Plan, bucket: BucketReader) -> tuple[tuple[Pin, ...], str]:
+def _read_pins(
+    context: TargetContext, plan: Plan, bucket: BucketReader
+) -> tuple[tuple[Pin, ...], str]:
     try:
-        return read_pins(context, plan, bucket)
+        return read_all_pins(context, plan, bucket)
     except Ci3Error as exc:
-        return context.pins(), exc.message
+        return context.find_local_pins(), exc.message
 
 
-def _mark_revoked(result: Result, removed: tuple[StandingRule, ...], plan: Plan) -> Result:
+def _mark_revoked(
+    result: ApplyResult, removed: tuple[ExistingRule, ...], plan: Plan
+) -> ApplyResult:
     """Return the result with those deployments as kept whose new rule was revoked again."""
     reasons = {rule.name: rule.message for rule in removed}
     object_counts = {
-        decision.deployment.name: decision.deployment.object_count for decision in plan.doomed
+        decision.deployment.name: decision.deployment.object_count for decision in plan.to_delete
     }
     return replace(
         result,

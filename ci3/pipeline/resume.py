@@ -4,34 +4,39 @@ from dataclasses import dataclass, field, replace
 
 from ci3 import __version__
 from ci3.aws.bucket import BucketReader
-from ci3.core.formatting import moment
+from ci3.core.formatting import format_minute
 from ci3.core.journal.header import JournalHeader
-from ci3.core.journal.resume import Left, find_gone, is_as_approved, plan_what_is_left
-from ci3.core.model.result import DeploymentResult, ObjectOutcome, Result
+from ci3.core.journal.resume import (
+    ResumePlan,
+    find_absent_keys,
+    has_only_own_deletions,
+    plan_resume,
+)
+from ci3.core.model.result import ApplyResult, DeploymentResult, ObjectOutcome
 from ci3.core.plan.plan import Plan
-from ci3.core.plan.target_result import Account
+from ci3.core.plan.target_result import TargetResult
 from ci3.engine.inventory.listing import list_deployment
 from ci3.engine.journal.reader import OpenJournal
-from ci3.engine.journal.recovery import settle_open
+from ci3.engine.journal.recovery import resolve_unknown_outcomes
 from ci3.engine.journal.writer import Journal
-from ci3.pipeline.apply import delete_journaled
-from ci3.pipeline.approval import approve, refuse_other_target
-from ci3.pipeline.context import Cleanup
+from ci3.pipeline.apply import delete_with_journal
+from ci3.pipeline.approval import approve_plan, refuse_changed_target
+from ci3.pipeline.context import TargetContext
 
 
 @dataclass(slots=True, kw_only=True)
-class Resumption:
+class ResumedRun:
     """A run to resume: at most what its journal names as approved is deleted."""
 
-    context: Cleanup
+    context: TargetContext
     bucket: BucketReader
-    opened: OpenJournal
-    _resume_plan: Left | None = field(init=False, default=None)
+    open_journal: OpenJournal
+    _resume_plan: ResumePlan | None = field(init=False, default=None)
 
     @property
     def header(self) -> JournalHeader:
         """The header of the journal: the run that is resumed."""
-        return self.opened.written.header
+        return self.open_journal.journal_file.header
 
     def make_plan(self) -> Plan:
         """Return a new plan, limited to what was approved; nothing is deleted or written.
@@ -41,15 +46,17 @@ class Resumption:
         self._resume_plan = self._plan_resume()
         return self._resume_plan.plan
 
-    def apply(self, plan: Plan, *, is_fresh: bool) -> Account:
+    def apply_plan(self, plan: Plan, *, is_fresh: bool) -> TargetResult:
         """Execute the deletions of the plan, and continue the journal.
 
         A deployment that was approved then and is kept now has a result that says why.
         """
-        resume_plan = self._resume_plan or Left(plan=plan, withdrawn={}, gone=())
-        if not plan.doomed and not resume_plan.withdrawn and self._is_finished:
-            return Account(plan=plan)
-        approved = approve(
+        resume_plan = self._resume_plan or ResumePlan(
+            plan=plan, kept_reasons={}, absent_prefixes=()
+        )
+        if not plan.to_delete and not resume_plan.kept_reasons and self._is_finished:
+            return TargetResult(plan=plan)
+        approved = approve_plan(
             self.context,
             plan,
             self.bucket,
@@ -57,39 +64,41 @@ class Resumption:
             make_plan=lambda: self._plan_resume().plan,
         )
         resumed_at = self.context.clock()
-        with Journal.resume(self.opened, ci3_version=__version__, resumed_at=resumed_at) as journal:
-            self.context.tell_journal(journal.path)
-            settle_open(self.bucket, self.opened.written, journal)
-            result = delete_journaled(
+        with Journal.resume(
+            self.open_journal, ci3_version=__version__, resumed_at=resumed_at
+        ) as journal:
+            self.context.on_journal_open(journal.path)
+            resolve_unknown_outcomes(self.bucket, self.open_journal.journal_file, journal)
+            result = delete_with_journal(
                 self.context,
                 approved,
                 self.bucket,
                 journal,
                 uploads_before=self.header.started_at,
-                gone_prefixes=resume_plan.gone,
+                gone_prefixes=resume_plan.absent_prefixes,
             )
         kept = tuple(
             self._build_kept_result(name, reason, plan)
-            for name, reason in resume_plan.withdrawn.items()
+            for name, reason in resume_plan.kept_reasons.items()
         )
         result = replace(result, deployments=(*result.deployments, *kept))
-        return Account(plan=plan, result=result if _has_content(result) else None)
+        return TargetResult(plan=plan, result=result if _has_content(result) else None)
 
     @property
     def _is_finished(self) -> bool:
-        written = self.opened.written
-        return written.has_ended and not written.stopped and not written.open_prefixes
+        written = self.open_journal.journal_file
+        return written.has_ended and not written.stop_reason and not written.unresolved_prefixes
 
-    def _plan_resume(self) -> Left:
+    def _plan_resume(self) -> ResumePlan:
         new_plan = self.context.make_plan(self.bucket, self._partly_deleted)
-        refuse_other_target(self.header.target, new_plan.target)
+        refuse_changed_target(self.header.target, new_plan.target)
         unchanged, brought_back = self._compare_partly_deleted(new_plan)
-        return plan_what_is_left(
+        return plan_resume(
             new_plan,
             self.header.deployments,
             unchanged,
-            told=self._run_description,
-            brought_back=brought_back,
+            run_label=self._run_description,
+            restored_prefixes=brought_back,
             limits=self.context.limits,
         )
 
@@ -97,16 +106,16 @@ class Resumption:
     def _partly_deleted(self) -> dict[str, str]:
         """Fingerprints at approval, by name, of the deployments that the run started to delete."""
         approved = self.header.deployments.values()
-        written = self.opened.written
+        written = self.open_journal.journal_file
         return {
             deployment.name: deployment.fingerprint
             for deployment in approved
-            if written.entries(deployment.prefix)
+            if written.read_entries(deployment.prefix)
         }
 
     @property
     def _run_description(self) -> str:
-        return f"the run {self.header.run_id} of {moment(self.header.started_at)}"
+        return f"the run {self.header.run_id} of {format_minute(self.header.started_at)}"
 
     def _compare_partly_deleted(self, new_plan: Plan) -> tuple[set[str], set[str]]:
         """Compare the partly deleted deployments with the journal; return two sets of prefixes.
@@ -116,13 +125,13 @@ class Resumption:
         """
         unchanged: set[str] = set()
         brought_back: set[str] = set()
-        for decision in new_plan.doomed:
+        for decision in new_plan.to_delete:
             planned = decision.deployment
             approved = self.header.deployments.get(planned.prefix)
-            entries = self.opened.written.entries(planned.prefix)
+            entries = self.open_journal.journal_file.read_entries(planned.prefix)
             if approved is None or not entries:
                 continue
-            deleted_keys = find_gone(entries)
+            deleted_keys = find_absent_keys(entries)
             if planned.fingerprint == approved.fingerprint:
                 if deleted_keys:
                     brought_back.add(planned.prefix)
@@ -130,7 +139,7 @@ class Resumption:
             current, objects = list_deployment(self.bucket, planned.name, planned.prefix)
             if current.fingerprint != planned.fingerprint:
                 continue
-            if is_as_approved(approved, objects, entries):
+            if has_only_own_deletions(approved, objects, entries):
                 is_restored = any(stored.key in deleted_keys for stored in objects)
                 (brought_back if is_restored else unchanged).add(planned.prefix)
         return unchanged, brought_back
@@ -149,5 +158,5 @@ class Resumption:
         )
 
 
-def _has_content(result: Result) -> bool:
-    return bool(result.deployments or result.stopped or result.uploads_aborted)
+def _has_content(result: ApplyResult) -> bool:
+    return bool(result.deployments or result.stop_reason or result.uploads_aborted)

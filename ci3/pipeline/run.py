@@ -5,44 +5,44 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.journal.location import refuse_other_place
-from ci3.core.live.sources import folder_under
+from ci3.core.journal.location import require_own_journal_folder
+from ci3.core.live.sources import extract_folder
 from ci3.core.model.decision import Engine
-from ci3.core.model.result import Result
+from ci3.core.model.result import ApplyResult
 from ci3.core.plan.json_writer import dump_plans
 from ci3.core.plan.plan import Plan
-from ci3.core.plan.target_result import Account
-from ci3.errors import Ci3Error, SettingsError, told
-from ci3.pipeline.apply import delete, not_begun
-from ci3.pipeline.approval import Approved, approve, hold_what_is_live, refuse_unless_applyable
-from ci3.pipeline.context import Cleanup
-from ci3.pipeline.lifecycle_cleanup import hold_standing, reconcile_now
+from ci3.core.plan.target_result import TargetResult
+from ci3.errors import Ci3Error, SettingsError, describe_error
+from ci3.pipeline.apply import build_not_started_results, delete_approved
+from ci3.pipeline.approval import Approval, approve_plan, recheck_live, refuse_unless_applyable
+from ci3.pipeline.context import TargetContext
+from ci3.pipeline.lifecycle_cleanup import reconcile_at_start, revoke_at_end
 from ci3.pipeline.plan_file import write_plan_file
-from ci3.report.plan.lifecycle_text import rules_told
+from ci3.report.plan.lifecycle_text import format_rule_changes
 
 if TYPE_CHECKING:
-    from ci3.core.lifecycle.rule_status import Reconciled
+    from ci3.core.lifecycle.rule_status import Reconciliation
     from ci3.engine.journal.reader import OpenJournal
-    from ci3.pipeline.resume import Resumption
+    from ci3.pipeline.resume import ResumedRun
 
 
 @dataclass(slots=True, kw_only=True)
-class Begun:
+class TargetRun:
     """The state of one target in an apply: its plan, and its result so far."""
 
-    context: Cleanup
+    context: TargetContext
     bucket: BucketReader
     plan: Plan
-    reconciled: "Reconciled | None"
+    reconciled: "Reconciliation | None"
     """What happened to the lifecycle rules of earlier runs; None if there were none."""
     newer_plan: Plan | None = None
     """A newer plan that this run has made, if any."""
     is_deleting: bool = False
     """True once the deletion has started, whatever its result."""
-    account: Account = field(init=False)
+    target_result: TargetResult = field(init=False)
 
     def __post_init__(self) -> None:
-        self.account = Account(plan=self.plan)
+        self.target_result = TargetResult(plan=self.plan)
 
     @property
     def is_blocked(self) -> bool:
@@ -50,9 +50,9 @@ class Begun:
         has_rule_problem = self.reconciled is not None and bool(self.reconciled.problem)
         return has_rule_problem and self.plan.engine is Engine.LIFECYCLE
 
-    def approve(self, *, is_fresh: bool) -> Approved:
+    def approve_plan(self, *, is_fresh: bool) -> Approval:
         """Return which deletions of the plan may be executed now; raises RefusedError."""
-        return approve(
+        return approve_plan(
             self.context,
             self.plan,
             self.bucket,
@@ -63,23 +63,25 @@ class Begun:
     def _set_newer_plan(self, plan: Plan) -> None:
         self.newer_plan = plan
 
-    def delete(self, approved: Approved) -> Result:
+    def delete_approved(self, approved: Approval) -> ApplyResult:
         """Delete the approved deployments; see `ci3.pipeline.apply`."""
         self.is_deleting = True
-        return delete(self.context, approved, self.bucket)
+        return delete_approved(self.context, approved, self.bucket)
 
-    def hold_rules(self) -> Account:
+    def revoke_rules(self) -> TargetResult:
         """Revoke the rules for deployments that are live, pinned or kept now; return the result.
 
         Rules are only searched if there can be any: there were managed rules at the start or in a
         plan of this run, or this run has written rules, or may have (it failed while deleting).
         """
         had_rules = self.reconciled is not None or bool((self.newer_plan or self.plan).rules)
-        result = self.account.result
-        may_have_written = bool(result.expiring) if result is not None else self.is_deleting
+        result = self.target_result.result
+        may_have_written = bool(result.expiring_names) if result is not None else self.is_deleting
         if had_rules or may_have_written:
-            self.account = hold_standing(self.context, self.bucket, self.account, self.newer_plan)
-        return self.account
+            self.target_result = revoke_at_end(
+                self.context, self.bucket, self.target_result, self.newer_plan
+            )
+        return self.target_result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,16 +91,16 @@ class Run:
     `saved` are the saved plans that it applies, if any.
     """
 
-    cleanups: Sequence[Cleanup]
+    contexts: Sequence[TargetContext]
     buckets: Sequence[BucketReader]
-    saved: Sequence[Plan] = ()
-    resumption: "Resumption | None" = None
+    saved_plans: Sequence[Plan] = ()
+    resumed_run: "ResumedRun | None" = None
     """The earlier run that this run resumes, if any."""
 
     @property
     def has_targets(self) -> bool:
         """True if a policy file names the targets, even if it is only one."""
-        return self.cleanups[0].settings.has_targets
+        return self.contexts[0].settings.has_targets
 
     def make_plans(self) -> tuple[Plan, ...]:
         """Return a plan for every target, in order: a new one, or the saved one.
@@ -106,11 +108,11 @@ class Run:
         Raises SettingsError if two targets overlap. The settings were checked for that before, but
         the AWS configuration can name an endpoint too.
         """
-        if self.resumption is not None:
-            return (self.resumption.make_plan(),)
-        plans = tuple(self.saved) or tuple(
+        if self.resumed_run is not None:
+            return (self.resumed_run.make_plan(),)
+        plans = tuple(self.saved_plans) or tuple(
             context.make_plan(bucket)
-            for context, bucket in zip(self.cleanups, self.buckets, strict=True)
+            for context, bucket in zip(self.contexts, self.buckets, strict=True)
         )
         for outer_number, outer in enumerate(plans, 1):
             for inner_number, inner in enumerate(plans, 1):
@@ -123,22 +125,22 @@ class Run:
                     )
         return plans
 
-    def has_work(self, target_runs: Sequence[Begun]) -> bool:
+    def has_work(self, target_runs: Sequence[TargetRun]) -> bool:
         """Return True if `apply_plans` would delete something, or end a resumed run."""
-        has_deletions = any(target_run.plan.doomed for target_run in target_runs)
-        return (has_deletions or self.resumption is not None) and all(
-            target_run.plan.applyable and not target_run.is_blocked for target_run in target_runs
+        has_deletions = any(target_run.plan.to_delete for target_run in target_runs)
+        return (has_deletions or self.resumed_run is not None) and all(
+            target_run.plan.is_applyable and not target_run.is_blocked for target_run in target_runs
         )
 
-    def reconcile(self, plans: Sequence[Plan]) -> tuple[Begun, ...]:
+    def reconcile_rules(self, plans: Sequence[Plan]) -> tuple[TargetRun, ...]:
         """Start an apply: in each target, remove managed rules that are no longer justified.
 
         Every apply must do this first, whatever happens later: it deletes no objects, and it stops
         S3 from deleting deployments that are to be kept now.
         """
-        targets = zip(self.cleanups, self.buckets, plans, strict=True)
+        targets = zip(self.contexts, self.buckets, plans, strict=True)
         return tuple(
-            Begun(
+            TargetRun(
                 context=context,
                 bucket=bucket,
                 plan=plan,
@@ -147,14 +149,18 @@ class Run:
             for context, bucket, plan in targets
         )
 
-    def _reconcile(self, context: Cleanup, bucket: BucketReader, plan: Plan) -> "Reconciled | None":
-        if self.saved and context.read_rules(bucket).own:
+    def _reconcile(
+        self, context: TargetContext, bucket: BucketReader, plan: Plan
+    ) -> "Reconciliation | None":
+        if self.saved_plans and context.read_lifecycle_rules(bucket).managed_rules:
             plan = context.make_plan(bucket)  # the saved plan has the rules of its own time
         if not plan.rules:
             return None
-        return reconcile_now(context, bucket, plan)
+        return reconcile_at_start(context, bucket, plan)
 
-    def apply(self, target_runs: Sequence[Begun], *, is_fresh: bool) -> tuple[Account, ...]:
+    def apply_plans(
+        self, target_runs: Sequence[TargetRun], *, is_fresh: bool
+    ) -> tuple[TargetResult, ...]:
         """Execute the approved deletions of all plans, then revoke outdated rules.
 
         Nothing is deleted in any target if one of them refuses. If the run stops early in one
@@ -163,30 +169,32 @@ class Run:
         try:
             self._delete_approved(target_runs, is_fresh=is_fresh)
         except (Exception, KeyboardInterrupt) as exc:
-            target_results = hold_all(target_runs)
+            target_results = revoke_all_rules(target_runs)
             if isinstance(exc, Ci3Error):
-                exc.hint = " ".join((exc.hint, *rules_told(target_results)))
+                exc.hint = " ".join((exc.hint, *format_rule_changes(target_results)))
             raise
-        return hold_all(target_runs)
+        return revoke_all_rules(target_runs)
 
-    def _delete_approved(self, target_runs: Sequence[Begun], *, is_fresh: bool) -> None:
+    def _delete_approved(self, target_runs: Sequence[TargetRun], *, is_fresh: bool) -> None:
         refuse_unless_applyable(*(target_run.plan for target_run in target_runs))
-        if self.resumption is not None:
+        if self.resumed_run is not None:
             resumed = target_runs[0]
-            resumed.account = self.resumption.apply(resumed.plan, is_fresh=is_fresh)
+            resumed.target_result = self.resumed_run.apply_plan(resumed.plan, is_fresh=is_fresh)
             return
-        is_fresh = is_fresh and not self.saved
+        is_fresh = is_fresh and not self.saved_plans
         steps = [
-            (target_run, target_run.approve(is_fresh=is_fresh))
+            (target_run, target_run.approve_plan(is_fresh=is_fresh))
             for target_run in target_runs
-            if target_run.plan.doomed
+            if target_run.plan.to_delete
         ]
         is_changed = any(approved.changed for _, approved in steps)
-        if self.saved and is_changed and not self.cleanups[0].settings.skip_changed:
+        if self.saved_plans and is_changed and not self.contexts[0].settings.skip_changed:
             for target_run in target_runs:
-                target_run.account = Account(plan=target_run.plan, is_stale=True)
+                target_run.target_result = TargetResult(plan=target_run.plan, is_stale=True)
             for target_run, approved in steps:
-                target_run.account = replace(target_run.account, changed=approved.changed)
+                target_run.target_result = replace(
+                    target_run.target_result, changed=approved.changed
+                )
             return
         _delete_each(steps)
 
@@ -195,12 +203,14 @@ class Run:
 
         Raises SettingsError if that fails, or would overwrite a file that is not a plan.
         """
-        if path := self.cleanups[0].settings.plan_file:
+        if path := self.contexts[0].settings.plan_file:
             write_plan_file(dump_plans(plans, has_targets=self.has_targets), path)
 
 
 def open_run(
-    contexts: Sequence[Cleanup], saved: Sequence[Plan] = (), opened: "OpenJournal | None" = None
+    contexts: Sequence[TargetContext],
+    saved_plans: Sequence[Plan] = (),
+    open_journal: "OpenJournal | None" = None,
 ) -> Run:
     """Open every target's bucket for reading, and start the timeout.
 
@@ -209,7 +219,7 @@ def open_run(
     """
     for context in contexts:
         settings = context.settings
-        refuse_other_place(settings.journal_file, settings.bucket, settings.prefix)
+        require_own_journal_folder(settings.journal_file, settings.bucket, settings.prefix)
     timed = [
         replace(context, ends_at=context.clock() + context.settings.timeout.length)
         if context.settings.timeout
@@ -218,16 +228,16 @@ def open_run(
     ]
     buckets = tuple(context.open_bucket() for context in timed)
     resumption = None
-    if opened is not None:
-        from ci3.pipeline.resume import Resumption  # noqa: PLC0415 - pydantic: only a resume reads a journal
+    if open_journal is not None:
+        from ci3.pipeline.resume import ResumedRun  # noqa: PLC0415 - pydantic: only a resume reads a journal
 
-        resumption = Resumption(context=timed[0], bucket=buckets[0], opened=opened)
-    return Run(cleanups=timed, buckets=buckets, saved=saved, resumption=resumption)
+        resumption = ResumedRun(context=timed[0], bucket=buckets[0], open_journal=open_journal)
+    return Run(contexts=timed, buckets=buckets, saved_plans=saved_plans, resumed_run=resumption)
 
 
-def hold_all(target_runs: Iterable[Begun]) -> tuple[Account, ...]:
+def revoke_all_rules(target_runs: Iterable[TargetRun]) -> tuple[TargetResult, ...]:
     """Revoke outdated rules in every target, as the last step of an apply."""
-    return tuple(target_run.hold_rules() for target_run in target_runs)
+    return tuple(target_run.revoke_rules() for target_run in target_runs)
 
 
 def _overlaps(outer: Plan, inner: Plan) -> bool:
@@ -241,39 +251,39 @@ def _overlaps(outer: Plan, inner: Plan) -> bool:
     if outer_target.prefix == inner_target.prefix:
         return True
     names = {decision.deployment.name for decision in outer.decisions}
-    return folder_under(inner_target.prefix, outer_target.prefix) in names
+    return extract_folder(inner_target.prefix, outer_target.prefix) in names
 
 
-def _delete_each(steps: Sequence[tuple[Begun, Approved]]) -> None:
+def _delete_each(steps: Sequence[tuple[TargetRun, Approval]]) -> None:
     """Delete in one target after another, until one stops early."""
     stopped = ""
     for index, (target_run, approved) in enumerate(steps):
         if stopped:
             result = _build_not_begun_result(target_run.plan, stopped)
         elif index == 0:
-            result = target_run.delete(approved)
+            result = target_run.delete_approved(approved)
         else:
             result = _delete_later_target(target_run, approved)
-        target_run.account = Account(plan=target_run.plan, result=result)
-        stopped = result.stopped
+        target_run.target_result = TargetResult(plan=target_run.plan, result=result)
+        stopped = result.stop_reason
 
 
-def _delete_later_target(target_run: Begun, approved: Approved) -> Result:
+def _delete_later_target(target_run: TargetRun, approved: Approval) -> ApplyResult:
     """Delete in a target after the first; its live sources are read again, as time has passed.
 
     Any error becomes a result: the results of the earlier targets must still be reported.
     """
     try:
-        rechecked = hold_what_is_live(target_run.context, approved, target_run.bucket)
-        return target_run.delete(rechecked)
+        rechecked = recheck_live(target_run.context, approved, target_run.bucket)
+        return target_run.delete_approved(rechecked)
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - as above
-        return _build_not_begun_result(target_run.plan, told(exc))
+        return _build_not_begun_result(target_run.plan, describe_error(exc))
 
 
-def _build_not_begun_result(plan: Plan, reason: str) -> Result:
-    return Result(
+def _build_not_begun_result(plan: Plan, reason: str) -> ApplyResult:
+    return ApplyResult(
         run_id="",
         journal_file="",
-        deployments=not_begun(plan.doomed, reason),
-        stopped=reason,
+        deployments=build_not_started_results(plan.to_delete, reason),
+        stop_reason=reason,
     )

@@ -40,51 +40,51 @@ class Chart:
     title: str
     unit: str
     scale: float
-    lines: Sequence[Points]
-    label: Callable[[float], str]
-    is_least: bool = False
+    series: Sequence[Points]
+    format_value: Callable[[float], str]
+    is_minimum: bool = False
 
     @property
     def full_title(self) -> str:
         """Title, with the note whether a column shows its highest or its lowest value."""
-        return f"{self.title}, {'at least' if self.is_least else 'at most'}"
+        return f"{self.title}, {'at least' if self.is_minimum else 'at most'}"
 
     @property
-    def constant(self) -> str:
+    def constant_text(self) -> str:
         """Sentence that replaces the chart if every value is the same; else empty."""
-        values = {value for points in self.lines for _, value in points}
-        return f"{self.title}: always {self.label(values.pop())}" if len(values) == 1 else ""
+        values = {value for points in self.series for _, value in points}
+        return f"{self.title}: always {self.format_value(values.pop())}" if len(values) == 1 else ""
 
     @property
     def starts_at(self) -> datetime:
         """Time of the first point of any series."""
-        return min(points[0][0] for points in self.lines)
+        return min(points[0][0] for points in self.series)
 
     @property
     def ends_at(self) -> datetime:
         """Time of the last point of any series."""
-        return max(points[-1][0] for points in self.lines)
+        return max(points[-1][0] for points in self.series)
 
-    def columns(self, count: int) -> tuple[tuple[float, ...], ...]:
+    def resample(self, count: int) -> tuple[tuple[float, ...], ...]:
         """Resample each series to `count` equal periods, one value per period.
 
         A period without a point keeps the value of the last point before it. Example: the daily
         points 1, 5, 2 in eight columns are 1, 1, 1, 1, 5, 5, 5, 2. In two columns, the daily
         points 1, 5, 2, 9 are 5, 9, and 1, 2 if `is_minimum`.
         """
-        return tuple(self._resample_line(points, count) for points in self.lines)
+        return tuple(self._resample_line(points, count) for points in self.series)
 
-    def top(self, columns: Iterable[Sequence[float]]) -> float:
+    def find_maximum(self, columns: Iterable[Sequence[float]]) -> float:
         """Return the value at the top of the scale: the highest that is drawn."""
         highest = max(max(column) for column in columns)
-        return highest or max(value for points in self.lines for _, value in points)
+        return highest or max(value for points in self.series for _, value in points)
 
     def _resample_line(self, points: Points, count: int) -> tuple[float, ...]:
         length = (self.ends_at - self.starts_at) / count
         values_by_column: list[list[float]] = [[] for _ in range(count)]
         for time, value in points:
             values_by_column[min(int((time - self.starts_at) / length), count - 1)].append(value)
-        choose = min if self.is_least else max
+        choose = min if self.is_minimum else max
         values: list[float] = []
         last_value = 0.0
         for column_values in values_by_column:
@@ -93,31 +93,31 @@ class Chart:
         return tuple(values)
 
 
-def day(time: datetime, total_length: timedelta) -> str:
+def format_day(time: datetime, total_length: timedelta) -> str:
     """Format a date in UTC, with the time of day if `total_length` is under ten days."""
     time_format = "%Y-%m-%d %H:%M" if total_length < _HOURS_SHOWN_BELOW else "%Y-%m-%d"
     return time.astimezone(UTC).strftime(time_format)
 
 
-def block_chart(chart: Chart, width: int) -> list[str]:
+def draw_block_chart(chart: Chart, width: int) -> list[str]:
     """Return a chart's lines of at most `width` cells, or more if its dates need more."""
-    if chart.constant:
-        return [chart.constant]
+    if chart.constant_text:
+        return [chart.constant_text]
     total_length = chart.ends_at - chart.starts_at
-    left, right = day(chart.starts_at, total_length), day(chart.ends_at, total_length)
-    margin = max(len(chart.label(value)) for points in chart.lines for _, value in points)
+    left, right = format_day(chart.starts_at, total_length), format_day(chart.ends_at, total_length)
+    margin = max(len(chart.format_value(value)) for points in chart.series for _, value in points)
     count = max(width - margin - 2, len(left) + len(right) + 2)
-    columns = chart.columns(count)
-    top = chart.top(columns)
+    columns = chart.resample(count)
+    top = chart.find_maximum(columns)
     area, *overlays = ([_height_in_eighths(value, top) for value in column] for column in columns)
     rows = [_draw_row(row, area, overlays) for row in range(_ROWS - 1, -1, -1)]
     axis_heights = overlays[0] if overlays else [1] * count
     axis = "".join("─" if eighths else DOT for eighths in axis_heights)
     return [
         chart.full_title,
-        f"{chart.label(top):>{margin}} ┤{rows[0]}".rstrip(),
+        f"{chart.format_value(top):>{margin}} ┤{rows[0]}".rstrip(),
         *(f"{'':>{margin}} │{row}".rstrip() for row in rows[1:]),
-        f"{chart.label(0):>{margin}} └{axis}",
+        f"{chart.format_value(0):>{margin}} └{axis}",
         f"{'':>{margin}}  {left}{right:>{count - len(left)}}",
     ]
 
@@ -136,17 +136,17 @@ def _draw_row(row: int, area: Sequence[int], overlays: Sequence[Sequence[int]]) 
     return "".join(cells)
 
 
-def mermaid_chart(chart: Chart, count: int) -> str:
+def draw_mermaid_chart(chart: Chart, count: int) -> str:
     """Return a chart of `count` columns as a Mermaid code block."""
-    if chart.constant:
-        return f"{chart.constant}."
-    columns = chart.columns(count)
-    kinds = (("bar", "line")[index] for index in range(len(chart.lines)))
+    if chart.constant_text:
+        return f"{chart.constant_text}."
+    columns = chart.resample(count)
+    kinds = (("bar", "line")[index] for index in range(len(chart.series)))
     plots = (
         f"    {kind} [{', '.join(_format_number(value / chart.scale) for value in values)}]"
         for kind, values in zip(kinds, columns, strict=True)
     )
-    y_maximum = _format_number(chart.top(columns) / chart.scale)
+    y_maximum = _format_number(chart.find_maximum(columns) / chart.scale)
     lines = (
         "```mermaid",
         _MERMAID_HEAD,
@@ -167,7 +167,7 @@ def _format_mermaid_categories(chart: Chart, count: int) -> Iterable[str]:
     }
     for column in range(count):
         time = chart.starts_at + total_length * column / (count - 1)
-        text = day(time, total_length) if column in labelled else ""
+        text = format_day(time, total_length) if column in labelled else ""
         yield f'"{text}{_ZERO_WIDTH * column}"'
 
 

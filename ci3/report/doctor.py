@@ -8,9 +8,22 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from ci3.core.doctor.finding import Checkup, Finding, Level, count_levels, exit_code
-from ci3.core.formatting import counted, visible
-from ci3.report.markdown_format import Place, code, fitting, plain, row, size_bytes
+from ci3.core.doctor.finding import (
+    Finding,
+    Level,
+    TargetFindings,
+    count_levels,
+    exit_code_of_findings,
+)
+from ci3.core.formatting import escape_control_chars, pluralize
+from ci3.report.markdown_format import (
+    RenderContext,
+    count_bytes,
+    escape_markdown,
+    format_code,
+    format_row,
+    take_fitting_parts,
+)
 
 _STYLES: Final = {
     Level.OK: "green",
@@ -29,11 +42,11 @@ _TOPIC_WIDTH: Final = 15
 _NARROWEST: Final = 30
 
 
-def checkup_verdict(checkups: Sequence[Checkup]) -> str:
+def format_checkup_headline(checkups: Sequence[TargetFindings]) -> str:
     """Return the headline: counts of problems, warnings and notes, or that all is well."""
     counts = count_levels(finding for checkup in checkups for finding in checkup.findings)
     parts = [
-        counted(counts[level], level.value) for level in reversed(Level) if level is not Level.OK
+        pluralize(counts[level], level.value) for level in reversed(Level) if level is not Level.OK
         and counts[level]
     ]  # fmt: skip
     if not parts:
@@ -44,23 +57,25 @@ def checkup_verdict(checkups: Sequence[Checkup]) -> str:
     return f"Nothing is in ci3's way; {summary}"
 
 
-def show_checkup(console: Console, checkup: Checkup) -> None:
+def show_checkup(console: Console, checkup: TargetFindings) -> None:
     """Print every finding, each with its advice below it, then the headline."""
-    console.print(Text(visible(checkup.url), "bold"))
+    console.print(Text(escape_control_chars(checkup.url), "bold"))
     for finding in checkup.findings:
         head = f"{finding.level:<{_LEVEL_WIDTH}}"
         lines = _wrap_message(
             console,
-            f"{visible(finding.topic):<{_TOPIC_WIDTH}}{_end_sentence(visible(finding.message))}",
+            f"{escape_control_chars(finding.topic):<{_TOPIC_WIDTH}}{_end_sentence(escape_control_chars(finding.message))}",
         )
         console.print(Text.assemble((head, _STYLES[finding.level]), lines[0]))
         for line in lines[1:]:
             console.print(Text(f"{'':{_LEVEL_WIDTH}}{line}"))
         if finding.advice:
-            for line in _wrap_message(console, f"{'':{_TOPIC_WIDTH}}→ {visible(finding.advice)}"):
+            for line in _wrap_message(
+                console, f"{'':{_TOPIC_WIDTH}}→ {escape_control_chars(finding.advice)}"
+            ):
                 console.print(Text(f"{'':{_LEVEL_WIDTH}}{line}", "dim"))
     console.print()
-    console.print(Text(f"{checkup_verdict((checkup,))}.", "bold"))
+    console.print(Text(f"{format_checkup_headline((checkup,))}.", "bold"))
 
 
 def _end_sentence(text: str) -> str:
@@ -81,25 +96,32 @@ def _wrap_message(console: Console, text: str) -> list[str]:
     return [f"{head}{first}", *(f"{'':{_TOPIC_WIDTH}}{line}" for line in continuation_lines)]
 
 
-def checkup_markdown(checkups: Sequence[Checkup], context: Place) -> str:
+def render_checkups_markdown(checkups: Sequence[TargetFindings], context: RenderContext) -> str:
     """Render checkups within the byte budget: as many complete targets as fit."""
-    head = f"### ci3 doctor: {plain(checkup_verdict(checkups))}"
+    head = f"### ci3 doctor: {escape_markdown(format_checkup_headline(checkups))}"
     parts = [_format_target(checkup) for checkup in checkups]
-    budget_bytes = context.budget_bytes - size_bytes(head) - size_bytes(context.run_url) - 200
-    return "\n\n".join([head, *fitting(parts, budget_bytes, "", context)]) + "\n"
+    budget_bytes = context.budget_bytes - count_bytes(head) - count_bytes(context.run_url) - 200
+    return "\n\n".join([head, *take_fitting_parts(parts, budget_bytes, "", context)]) + "\n"
 
 
-def _format_target(checkup: Checkup) -> str:
+def _format_target(checkup: TargetFindings) -> str:
     rows = (
-        row(_SIGNS[finding.level], plain(finding.topic), _format_message_cell(finding))
+        format_row(
+            _SIGNS[finding.level], escape_markdown(finding.topic), _format_message_cell(finding)
+        )
         for finding in _sort_worst_first(checkup)
     )
     return "\n".join(
-        (f"{code(checkup.url)}\n", row("", "", "Found"), row(":--", ":--", ":--"), *rows)
+        (
+            f"{format_code(checkup.url)}\n",
+            format_row("", "", "Found"),
+            format_row(":--", ":--", ":--"),
+            *rows,
+        )
     )
 
 
-def _sort_worst_first(checkup: Checkup) -> list[Finding]:
+def _sort_worst_first(checkup: TargetFindings) -> list[Finding]:
     order = list(Level)
     return sorted(checkup.findings, key=lambda finding: order.index(finding.level), reverse=True)
 
@@ -113,16 +135,19 @@ def _format_code_spans(text: str) -> str:
     """Escape a message of ci3, in which backquotes mark code; unpaired ones are escaped too."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
-        return plain(text)
-    return "".join(code(part) if index % 2 else plain(part) for index, part in enumerate(parts))
+        return escape_markdown(text)
+    return "".join(
+        format_code(part) if index % 2 else escape_markdown(part)
+        for index, part in enumerate(parts)
+    )
 
 
-def checkup_json(checkups: Sequence[Checkup], *, has_targets: bool) -> str:
+def render_checkups_json(checkups: Sequence[TargetFindings], *, has_targets: bool) -> str:
     """Return checkups as JSON: a list under `targets` if `has_targets`, else the only checkup."""
     targets = [
         {
             "url": checkup.url,
-            "exit_code": int(exit_code((checkup,))),
+            "exit_code": int(exit_code_of_findings((checkup,))),
             "counts": {
                 level.value: count for level, count in count_levels(checkup.findings).items()
             },

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ci3.core.formatting import counted, visible
+from ci3.core.formatting import escape_control_chars, pluralize
 from ci3.core.live.commit_names import Commit
 
-WRAPPING_BYTES = 1_000
+MARKUP_RESERVE_BYTES = 1_000
 """Upper bound for the markup around tables: headers, `<details>`, and notes on left-out rows."""
 
 _NAME_SHOWN = 200
@@ -21,7 +21,7 @@ _LINKED = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RenderContext:
     """Byte budget and link targets of a Markdown text, such as a job summary or a comment.
 
     `overflow_location`, in Markdown, names the place of what does not fit. `commit_url` plus a
@@ -32,17 +32,17 @@ class Place:
     budget_bytes: int
     run_url: str = ""
     how_to_apply: str = ""
-    rest: str = "the plan file"
+    overflow_location: str = "the plan file"
     commit_url: str = ""
     commits: Mapping[str, Commit] = field(default_factory=dict)
 
 
-def cut(text: str, length: int) -> str:
+def truncate(text: str, length: int) -> str:
     """Truncate a text to `length` characters, plus an ellipsis if anything was cut."""
     return text if len(text) <= length else f"{text[:length]}…"
 
 
-def code(name: str) -> str:
+def format_code(name: str) -> str:
     """Format an untrusted name as code, so that none of it is interpreted as Markdown."""
     text = _escape_and_truncate(name, _NAME_SHOWN)
     if text.strip() != text or not text or any(character in text for character in "`|\\"):
@@ -53,7 +53,7 @@ def code(name: str) -> str:
     return f"`{text}`"
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Escape a text so that it creates no markup, links, mentions or references."""
     truncated = _escape_and_truncate(text, _TEXT_SHOWN)
     escaped = html.escape(truncated, quote=False).translate(_ENTITIES)
@@ -62,57 +62,65 @@ def plain(text: str) -> str:
 
 def _escape_and_truncate(text: str, length: int) -> str:
     """Escape control characters and truncate; escapes no more than is shown of a long text."""
-    return cut(visible(text[: length + 1]), length)
+    return truncate(escape_control_chars(text[: length + 1]), length)
 
 
-def unbroken(text: str) -> str:
+def escape_without_breaks(text: str) -> str:
     """Escape a text and keep a table's cell from wrapping it."""
-    return plain(text).replace(" ", "&nbsp;")
+    return escape_markdown(text).replace(" ", "&nbsp;")
 
 
-def row(*cells: str) -> str:
+def format_row(*cells: str) -> str:
     """Format one row of a table from cells that are Markdown already."""
     return f"| {' | '.join(cells)} |"
 
 
-def table(columns: Sequence[str], rows: Iterable[str], budget_bytes: int, context: Place) -> str:
+def format_table(
+    columns: Sequence[str], rows: Iterable[str], budget_bytes: int, context: RenderContext
+) -> str:
     """Format a table with as many rows as fit, and a note on how many do not; empty if no rows."""
     shown: list[str] = []
     left_out = 0
     for row_text in rows:
-        budget_bytes -= size_bytes(row_text) + 1
+        budget_bytes -= count_bytes(row_text) + 1
         if budget_bytes > 0 and not left_out:
             shown.append(row_text)
         else:
             left_out += 1
     if not shown and not left_out:
         return ""
-    alignment = row(*("--:" if column in ("Objects", "Size") else ":--" for column in columns))
-    left_out_text = counted(left_out, "more deployment")
-    note = f"\n\n… and {left_out_text}, in {context.rest}." if left_out else ""
-    return "\n".join((row(*columns), alignment, *shown)) + note
+    alignment = format_row(
+        *("--:" if column in ("Objects", "Size") else ":--" for column in columns)
+    )
+    left_out_text = pluralize(left_out, "more deployment")
+    note = f"\n\n… and {left_out_text}, in {context.overflow_location}." if left_out else ""
+    return "\n".join((format_row(*columns), alignment, *shown)) + note
 
 
-def details(summary: str, body: str, *, is_open: bool) -> str:
+def format_details(summary: str, body: str, *, is_open: bool) -> str:
     """Format a section that can be folded under its summary."""
     return (
-        f"<details{' open' if is_open else ''}><summary>{plain(summary)}</summary>\n\n"
+        f"<details{' open' if is_open else ''}><summary>{escape_markdown(summary)}</summary>\n\n"
         f"{body}\n\n</details>"
     )
 
 
-def fitting(parts: Sequence[str], budget_bytes: int, subject: str, context: Place) -> list[str]:
+def take_fitting_parts(
+    parts: Sequence[str], budget_bytes: int, subject: str, context: RenderContext
+) -> list[str]:
     """Return as many complete parts as fit, and a note on how many targets are left out."""
     shown: list[str] = []
     for part in parts:
-        budget_bytes -= size_bytes(part) + 2
+        budget_bytes -= count_bytes(part) + 2
         if budget_bytes < 0:
-            left_out_text = f"{subject} {counted(len(parts) - len(shown), 'more target')}".lstrip()
-            return [*shown, f"… and {left_out_text}, in {context.rest}."]
+            left_out_text = (
+                f"{subject} {pluralize(len(parts) - len(shown), 'more target')}".lstrip()
+            )
+            return [*shown, f"… and {left_out_text}, in {context.overflow_location}."]
         shown.append(part)
     return shown
 
 
-def size_bytes(text: str) -> int:
+def count_bytes(text: str) -> int:
     """Return the size of a text in UTF-8, which counts against the byte budget."""
     return len(text.encode("utf-8"))

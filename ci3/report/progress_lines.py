@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-LOG_EVERY_SECONDS = 10.0
+LOG_INTERVAL_SECONDS = 10.0
 
 
 class ProgressLines:
@@ -27,7 +27,7 @@ class ProgressLines:
 
     def beat(self) -> None:
         """Write the progress if the last line is at least ten seconds old."""
-        if self._clock() - self._written_at >= LOG_EVERY_SECONDS:
+        if self._clock() - self._written_at >= LOG_INTERVAL_SECONDS:
             self._written_at = self._clock()
             self._write(f"{self._name}: {self._done:,} of {self._total:,}")
 

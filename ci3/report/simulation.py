@@ -9,10 +9,16 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from ci3.core.formatting import counted, size, span, timestamp, visible
-from ci3.core.retention.simulate import Moment, Simulation
-from ci3.report.charts import BLOCKS, DOT, Chart, block_chart, day, mermaid_chart
-from ci3.report.markdown_format import code
+from ci3.core.formatting import (
+    escape_control_chars,
+    format_duration,
+    format_size,
+    format_timestamp,
+    pluralize,
+)
+from ci3.core.retention.simulate import SimulatedState, Simulation
+from ci3.report.charts import BLOCKS, DOT, Chart, draw_block_chart, draw_mermaid_chart, format_day
+from ci3.report.markdown_format import format_code
 
 THIS_POLICY = "this policy"
 
@@ -29,45 +35,47 @@ _HISTORY_NOTE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
+class PolicySimulation:
     """A policy and its simulation; `policy_file` is empty for the effective policy."""
 
     simulation: Simulation
     policy_file: str = ""
 
     @property
-    def shown_name(self) -> str:
+    def display_name(self) -> str:
         """Name of the policy for plain text."""
-        return visible(self.policy_file) or THIS_POLICY
+        return escape_control_chars(self.policy_file) or THIS_POLICY
 
     @property
     def markdown_name(self) -> str:
         """Name of the policy for Markdown."""
-        return code(self.policy_file) if self.policy_file else THIS_POLICY
+        return format_code(self.policy_file) if self.policy_file else THIS_POLICY
 
 
 def show_simulation(
-    console: Console, primary: Replayed, alternative: Replayed | None = None
+    console: Console, primary: PolicySimulation, alternative: PolicySimulation | None = None
 ) -> None:
     """Print what a policy would have done, compared with the alternative if there is one."""
     replays = _list_replays(primary, alternative)
-    sentences = _describe_replays(replays, [replay.shown_name for replay in replays])
+    sentences = _describe_replays(replays, [replay.display_name for replay in replays])
     console.print(Text("\n".join(sentences), "bold"))
     if notes := _list_notes(replays):
         console.print(Text("\n".join(("", *notes))))
     charts = _build_charts(replays)
     if charts and alternative is not None:
-        legend = f"{BLOCKS[-1]} {primary.shown_name}   {DOT} {alternative.shown_name}"
+        legend = f"{BLOCKS[-1]} {primary.display_name}   {DOT} {alternative.display_name}"
         console.print(_color_chart(f"\n{legend}"), soft_wrap=True)
     for chart in charts:
-        lines = block_chart(chart, min(console.width, _WIDEST_CHART))
+        lines = draw_block_chart(chart, min(console.width, _WIDEST_CHART))
         console.print(_color_chart("\n".join(("", *lines))), soft_wrap=True)
-    if rows := _build_rows(replays, [replay.shown_name for replay in replays]):
+    if rows := _build_rows(replays, [replay.display_name for replay in replays]):
         table = _align_columns([_build_header(replays), *rows], _count_text_columns(replays))
         console.print(Text("\n".join(("", *table))), soft_wrap=True)
 
 
-def simulation_markdown(primary: Replayed, alternative: Replayed | None = None) -> str:
+def render_simulation_markdown(
+    primary: PolicySimulation, alternative: PolicySimulation | None = None
+) -> str:
     """Render a simulation as GitHub's Markdown, with Mermaid charts."""
     replays = _list_replays(primary, alternative)
     names = [replay.markdown_name for replay in replays]
@@ -75,7 +83,7 @@ def simulation_markdown(primary: Replayed, alternative: Replayed | None = None) 
         *_describe_replays(replays, names),
         "\n".join(f"- {note}" for note in _list_notes(replays)),
     ]
-    charts = [mermaid_chart(chart, _MERMAID_POINTS) for chart in _build_charts(replays)]
+    charts = [draw_mermaid_chart(chart, _MERMAID_POINTS) for chart in _build_charts(replays)]
     if charts and alternative is not None:
         sections.append(f"In the charts, the bars are {names[0]}, the line is {names[1]}.")
     sections += charts
@@ -90,29 +98,31 @@ def simulation_markdown(primary: Replayed, alternative: Replayed | None = None) 
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def simulation_json(primary: Replayed, alternative: Replayed | None = None) -> str:
+def render_simulation_json(
+    primary: PolicySimulation, alternative: PolicySimulation | None = None
+) -> str:
     """Return simulations as JSON, with every simulated moment."""
     policies = [
         {
             "policy_file": replay.policy_file or None,
             "deployments": replay.simulation.deployment_count,
-            "left_out": replay.simulation.left_out_count,
+            "left_out": replay.simulation.empty_count,
             "unreadable": replay.simulation.unreadable_count,
-            "possible_moments": replay.simulation.possible_count,
-            "sizes_are_lower_bounds": replay.simulation.are_lower_bounds,
+            "possible_moments": replay.simulation.possible_state_count,
+            "sizes_are_lower_bounds": replay.simulation.has_partial_listings,
             "settled_at": next(
-                (timestamp(moment.at) for moment in replay.simulation.settled), None
+                (format_timestamp(moment.at) for moment in replay.simulation.steady_states), None
             ),
             "mean": _summarize(replay.simulation.mean),
             "maximum": _summarize(replay.simulation.maximum),
-            "moments": [_build_record(moment) for moment in replay.simulation.moments],
+            "moments": [_build_record(moment) for moment in replay.simulation.states],
         }
         for replay in _list_replays(primary, alternative)
     ]
     return json.dumps({"policies": policies}, indent=2, ensure_ascii=True) + "\n"
 
 
-def _summarize(aggregate: Callable[[Callable[[Moment], float]], float]) -> dict[str, float]:
+def _summarize(aggregate: Callable[[Callable[[SimulatedState], float]], float]) -> dict[str, float]:
     return {
         "kept_count": aggregate(lambda moment: moment.kept_count),
         "kept_bytes": aggregate(lambda moment: moment.kept_bytes),
@@ -121,9 +131,9 @@ def _summarize(aggregate: Callable[[Callable[[Moment], float]], float]) -> dict[
     }
 
 
-def _build_record(moment: Moment) -> dict[str, str | float]:
+def _build_record(moment: SimulatedState) -> dict[str, str | float]:
     return {
-        "at": timestamp(moment.at),
+        "at": format_timestamp(moment.at),
         "kept_count": moment.kept_count,
         "kept_bytes": moment.kept_bytes,
         "deleted_count": moment.deleted_count,
@@ -135,21 +145,23 @@ def _build_record(moment: Moment) -> dict[str, str | float]:
     }
 
 
-def _list_replays(primary: Replayed, alternative: Replayed | None) -> tuple[Replayed, ...]:
+def _list_replays(
+    primary: PolicySimulation, alternative: PolicySimulation | None
+) -> tuple[PolicySimulation, ...]:
     return (primary,) if alternative is None else (primary, alternative)
 
 
-def _describe_replays(replays: Sequence[Replayed], names: Sequence[str]) -> list[str]:
+def _describe_replays(replays: Sequence[PolicySimulation], names: Sequence[str]) -> list[str]:
     """Return a sentence per policy; `names` are already escaped for the output format."""
     sentences = []
     previous_scope = ""
     for replay, name in zip(replays, names, strict=True):
         simulation = replay.simulation
-        if not simulation.moments:
+        if not simulation.states:
             sentences.append(f"For {name} there are no deployments here: nothing to replay.")
             continue
-        length = f"{span(simulation.length)} and " if simulation.length else ""
-        scope = f"ver {length}{counted(simulation.deployment_count, 'deployment')}, "
+        length = f"{format_duration(simulation.duration)} and " if simulation.duration else ""
+        scope = f"ver {length}{pluralize(simulation.deployment_count, 'deployment')}, "
         opening = (
             f"O{scope}"
             if not previous_scope
@@ -161,120 +173,120 @@ def _describe_replays(replays: Sequence[Replayed], names: Sequence[str]) -> list
 
 
 def _describe_effect(simulation: Simulation) -> str:
-    last_moment, settled = simulation.moments[-1], simulation.settled
-    is_sized = not simulation.are_lower_bounds
+    last_moment, settled = simulation.states[-1], simulation.steady_states
+    is_sized = not simulation.has_partial_listings
     if not settled:
-        incomplete = counted(simulation.deleted_count, "incomplete deployment")
+        incomplete = pluralize(simulation.deleted_count, "incomplete deployment")
         deleted = f"only {incomplete}" if simulation.deleted_count else "nothing"
-        amount = f", {size(last_moment.kept_bytes)}" if is_sized else ""
+        amount = f", {format_size(last_moment.kept_bytes)}" if is_sized else ""
         reach = _describe_current_reach(last_moment)
         return f"deleted {deleted}: {last_moment.kept_count:,} kept{amount}. {reach}"
     counts = [moment.kept_count for moment in settled]
     kept_range = f"{min(counts):,} to {max(counts):,}" if min(counts) < max(counts) else counts[0]
     kept = f"kept {kept_range} at a time (now {last_moment.kept_count:,})"
     if is_sized:
-        mean = size(round(simulation.mean(lambda moment: moment.kept_bytes)))
-        uncleaned_mean = size(round(simulation.mean(lambda moment: moment.uncleaned_bytes)))
+        mean = format_size(round(simulation.mean(lambda moment: moment.kept_bytes)))
+        uncleaned_mean = format_size(round(simulation.mean(lambda moment: moment.uncleaned_bytes)))
         kept += f", {mean} on average instead of {uncleaned_mean}"
-    return f"{kept}. {_describe_least_reach(settled, simulation.length)}"
+    return f"{kept}. {_describe_least_reach(settled, simulation.duration)}"
 
 
-def _describe_current_reach(last_moment: Moment) -> str:
+def _describe_current_reach(last_moment: SimulatedState) -> str:
     if not last_moment.rollback_count:
         return "There is nothing to roll back to."
-    reach = counted(last_moment.rollback_count, "deployment")
+    reach = pluralize(last_moment.rollback_count, "deployment")
     window = _format_window(last_moment.rollback_window)
     return f"You can roll back to {reach}, the oldest {window} old."
 
 
-def _describe_least_reach(settled: Sequence[Moment], total_length: timedelta) -> str:
+def _describe_least_reach(settled: Sequence[SimulatedState], total_length: timedelta) -> str:
     """Describe the shortest roll-back reach since the first deletion.
 
     Before the first deletion, the reach is limited by the short history, not by the policy.
     """
-    since = f"From its first deletion on, {day(settled[0].at, total_length)},"
+    since = f"From its first deletion on, {format_day(settled[0].at, total_length)},"
     count = min(moment.rollback_count for moment in settled)
     window = min(moment.rollback_window for moment in settled)
     if not any(moment.rollback_count for moment in settled):
         return f"{since} there was never anything to roll back to."
     if not count:
         return f"{since} there was at times nothing to roll back to."
-    reach = f"at least {counted(count, 'deployment')}, and at least {_format_window(window)} back"
+    reach = f"at least {pluralize(count, 'deployment')}, and at least {_format_window(window)} back"
     return f"{since} you could have rolled back to {reach}, at any time."
 
 
-def _list_notes(replays: Sequence[Replayed]) -> list[str]:
-    simulations = [replay.simulation for replay in replays if replay.simulation.moments]
-    left_out = max(replay.simulation.left_out_count for replay in replays)
+def _list_notes(replays: Sequence[PolicySimulation]) -> list[str]:
+    simulations = [replay.simulation for replay in replays if replay.simulation.states]
+    left_out = max(replay.simulation.empty_count for replay in replays)
     unreadable = max(replay.simulation.unreadable_count for replay in replays)
     thinned = [
         simulation
         for simulation in simulations
-        if len(simulation.moments) < simulation.possible_count
+        if len(simulation.states) < simulation.possible_state_count
     ]
     notes = []
     if simulations:
         notes.append(_HISTORY_NOTE)
     if thinned:
-        thinnest = min(thinned, key=lambda simulation: len(simulation.moments))
+        thinnest = min(thinned, key=lambda simulation: len(simulation.states))
         notes.append(
-            f"{len(thinnest.moments):,} of {thinnest.possible_count:,} moments were looked at, "
+            f"{len(thinnest.states):,} of {thinnest.possible_state_count:,} moments were looked at, "
             "evenly spread; between them the numbers may have been higher or lower."
         )
-    if any(simulation.are_lower_bounds for simulation in simulations):
+    if any(simulation.has_partial_listings for simulation in simulations):
         notes.append("Sizes are not known: not every deployment was listed in full.")
     if left_out:
-        notes.append(f"{counted(left_out, 'folder')} without objects left out.")
+        notes.append(f"{pluralize(left_out, 'folder')} without objects left out.")
     if unreadable:
-        notes.append(f"{counted(unreadable, 'folder')} that could not be listed left out.")
+        notes.append(f"{pluralize(unreadable, 'folder')} that could not be listed left out.")
     return notes
 
 
-def _build_charts(replays: Sequence[Replayed]) -> list[Chart]:
+def _build_charts(replays: Sequence[PolicySimulation]) -> list[Chart]:
     """Return the charts; none if a replay has no moments or all have a single moment."""
     simulations = [replay.simulation for replay in replays]
-    if not all(simulation.moments for simulation in simulations) or not any(
-        simulation.length for simulation in simulations
+    if not all(simulation.states for simulation in simulations) or not any(
+        simulation.duration for simulation in simulations
     ):
         return []
     kept = Chart(
         title="Deployments kept",
         unit="deployments",
         scale=1,
-        lines=[
-            [(moment.at, moment.kept_count) for moment in simulation.moments]
+        series=[
+            [(moment.at, moment.kept_count) for moment in simulation.states]
             for simulation in simulations
         ],
-        label=lambda value: f"{value:,.0f}",
+        format_value=lambda value: f"{value:,.0f}",
     )
     window = Chart(
         title="Roll-back window in days",
         unit="days",
         scale=1,
-        lines=[
-            [(moment.at, moment.rollback_window / _DAY) for moment in simulation.moments]
+        series=[
+            [(moment.at, moment.rollback_window / _DAY) for moment in simulation.states]
             for simulation in simulations
         ],
-        is_least=True,
-        label=_format_tenths,
+        is_minimum=True,
+        format_value=_format_tenths,
     )
-    if any(simulation.are_lower_bounds for simulation in simulations):
+    if any(simulation.has_partial_listings for simulation in simulations):
         return [kept, window]
     return [kept, _build_storage_chart(simulations), window]
 
 
 def _build_storage_chart(simulations: Sequence[Simulation]) -> Chart:
-    maximum = max(moment.kept_bytes for simulation in simulations for moment in simulation.moments)
+    maximum = max(moment.kept_bytes for simulation in simulations for moment in simulation.states)
     power = min((len(str(maximum)) - 1) // 3, len(_UNITS) - 1)
     return Chart(
         title="Storage",
         unit=_UNITS[power],
         scale=1000.0**power,
-        lines=[
-            [(moment.at, moment.kept_bytes) for moment in simulation.moments]
+        series=[
+            [(moment.at, moment.kept_bytes) for moment in simulation.states]
             for simulation in simulations
         ],
-        label=lambda value: size(round(value)) if value else "0",
+        format_value=lambda value: format_size(round(value)) if value else "0",
     )
 
 
@@ -285,19 +297,19 @@ def _color_chart(chart: str) -> Text:
     return text
 
 
-def _build_header(replays: Sequence[Replayed]) -> tuple[str, ...]:
+def _build_header(replays: Sequence[PolicySimulation]) -> tuple[str, ...]:
     numbers = ("Kept", "Storage", "Roll-backs", "Window", "Without cleanup")
     return ("Date", *numbers) if len(replays) == 1 else ("Date", "Policy", *numbers)
 
 
-def _count_text_columns(replays: Sequence[Replayed]) -> int:
+def _count_text_columns(replays: Sequence[PolicySimulation]) -> int:
     """Return how many of the first columns hold text, which is aligned to the left."""
     return min(len(replays), 2)
 
 
-def _build_rows(replays: Sequence[Replayed], names: Sequence[str]) -> list[tuple[str, ...]]:
+def _build_rows(replays: Sequence[PolicySimulation], names: Sequence[str]) -> list[tuple[str, ...]]:
     """Return rows for a few evenly spread dates, with each replay's last moment by then."""
-    times = [moment.at for replay in replays for moment in replay.simulation.moments]
+    times = [moment.at for replay in replays for moment in replay.simulation.states]
     if not times:
         return []
     total_length = max(times) - min(times)
@@ -305,29 +317,29 @@ def _build_rows(replays: Sequence[Replayed], names: Sequence[str]) -> list[tuple
     for index in range(_TABLE_MOMENTS):
         time = min(times) + total_length * index / (_TABLE_MOMENTS - 1)
         for replay, name in zip(replays, names, strict=True):
-            past_moments = [moment for moment in replay.simulation.moments if moment.at <= time]
+            past_moments = [moment for moment in replay.simulation.states if moment.at <= time]
             if past_moments:
                 policy_cell = (name,) if len(replays) > 1 else ()
-                is_sized = not replay.simulation.are_lower_bounds
+                is_sized = not replay.simulation.has_partial_listings
                 row = _format_moment_cells(past_moments[-1], is_sized=is_sized)
-                rows.append((day(past_moments[-1].at, total_length), *policy_cell, *row))
+                rows.append((format_day(past_moments[-1].at, total_length), *policy_cell, *row))
     return list(dict.fromkeys(rows))
 
 
-def _format_moment_cells(moment: Moment, *, is_sized: bool) -> tuple[str, ...]:
+def _format_moment_cells(moment: SimulatedState, *, is_sized: bool) -> tuple[str, ...]:
     uncleaned = f"{moment.uncleaned_count:,}"
     return (
         f"{moment.kept_count:,}",
-        size(moment.kept_bytes) if is_sized else "?",
+        format_size(moment.kept_bytes) if is_sized else "?",
         f"{moment.rollback_count:,}",
         _format_window(moment.rollback_window) if moment.rollback_count else "–",
-        f"{uncleaned}, {size(moment.uncleaned_bytes)}" if is_sized else uncleaned,
+        f"{uncleaned}, {format_size(moment.uncleaned_bytes)}" if is_sized else uncleaned,
     )
 
 
 def _format_window(window: timedelta) -> str:
     """Format a duration over a day in tenths of a day: `2.1 days`."""
-    return f"{_format_tenths(window / _DAY)} days" if window > _DAY else span(window)
+    return f"{_format_tenths(window / _DAY)} days" if window > _DAY else format_duration(window)
 
 
 def _format_tenths(value: float) -> str:

@@ -37,7 +37,7 @@ def expire_one(world: World) -> None:
         if versions[0].is_marker:
             del versions[1:]
 
-    world.proxy.before("GET", r"\?versions", expire)
+    world.proxy.call_before("GET", r"\?versions", expire)
 
 
 def begin_with_old_versions(world: World) -> None:

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from ci3.cli.main import _cli
-from ci3.config.policy_schema import policy_schema
-from ci3.config.settings import BY_NAME
+from ci3.config.policy_schema import build_policy_schema
+from ci3.config.settings import SETTINGS_BY_NAME
 from ci3.core.plan.json_reader import PlanFile
 from tests.support.paths import ROOT
 from tools.docs.descriptions import PLAN_KEYS
@@ -79,7 +79,7 @@ def test_every_policy_file_on_a_page_fits_the_schema(path):
     for kind, body in _FENCED.findall(path.read_text(encoding="utf-8")):
         is_policy = kind == "yaml" and re.search(r"^(bucket|defaults|targets):", body, re.MULTILINE)
         if is_policy:
-            jsonschema.validate(yaml.safe_load(body), yaml.safe_load(policy_schema()))
+            jsonschema.validate(yaml.safe_load(body), yaml.safe_load(build_policy_schema()))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -89,7 +89,7 @@ def test_every_step_on_a_page_has_inputs_that_are_settings(path):
             read = yaml.safe_load(textwrap.dedent(body))
             steps = read["steps"] if isinstance(read, dict) else read
             (step,) = [one for one in steps if one.get("uses", "").startswith("OWNER/ci3@")]
-            assert set(step["with"]) <= set(BY_NAME)
+            assert set(step["with"]) <= set(SETTINGS_BY_NAME)
 
 
 def test_readme_is_short():

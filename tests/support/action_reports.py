@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import cmarkgfm
 from cmarkgfm.cmark import Options
 
-from tests.support.github.fake_runner import MERGE_SHA, NUMBER
+from tests.support.github.fake_runner import MERGE_SHA, PULL_REQUEST_NUMBER
 from tests.support.paths import ROOT
 
 ENTRYPOINT = ROOT / "entrypoint.py"
@@ -20,7 +20,7 @@ def read_journal(path):
 
 
 def comment_of(github):
-    (comment,) = github.comments(NUMBER)
+    (comment,) = github.comments(PULL_REQUEST_NUMBER)
     return comment.body
 
 

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ci3.core.inventory.summary import describe
+from ci3.core.inventory.summary import summarize_folder
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
-from ci3.core.model.deployment import Deployment, Ignored, Inventory, Target, Versioning
+from ci3.core.model.deployment import Deployment, IgnoredEntry, Inventory, Target, Versioning
 from ci3.core.model.objects import StoredObject
 from ci3.core.plan.plan import Plan
 
@@ -15,7 +15,7 @@ def days_ago(days: float) -> datetime:
     return NOW - timedelta(days=days)
 
 
-def stored(key: str, *, at: datetime = NOW, size_bytes: int = 1000, etag: str = '"e"'):
+def make_object(key: str, *, at: datetime = NOW, size_bytes: int = 1000, etag: str = '"e"'):
     return StoredObject(key=key, etag=etag, size_bytes=size_bytes, modified_at=at)
 
 
@@ -30,22 +30,24 @@ def deployment(
     """Return a deployment of two objects, uploaded between two ages in days."""
     newest_days = oldest_days if newest_days is None else newest_days
     folder = f"{prefix}{name}/"
-    first = stored(f"{folder}app.js", at=days_ago(oldest_days), size_bytes=size_bytes)
-    last = stored(f"{folder}index.html", at=days_ago(newest_days), size_bytes=size_bytes)
-    return describe(name, folder, (first, last))
+    first = make_object(f"{folder}app.js", at=days_ago(oldest_days), size_bytes=size_bytes)
+    last = make_object(f"{folder}index.html", at=days_ago(newest_days), size_bytes=size_bytes)
+    return summarize_folder(name, folder, (first, last))
 
 
-def marker_only(name: str, days: float) -> Deployment:
+def marker_only_deployment(name: str, days: float) -> Deployment:
     """Return an incomplete deployment: only the empty folder object that the S3 console creates."""
-    return describe(name, f"{name}/", (stored(f"{name}/", at=days_ago(days), size_bytes=0),))
+    return summarize_folder(
+        name, f"{name}/", (make_object(f"{name}/", at=days_ago(days), size_bytes=0),)
+    )
 
 
-def empty(name: str) -> Deployment:
+def empty_deployment(name: str) -> Deployment:
     """Return a deployment that had no objects when it was listed."""
-    return describe(name, f"{name}/", ())
+    return summarize_folder(name, f"{name}/", ())
 
 
-def inventory(*deployments: Deployment, ignored: tuple[Ignored, ...] = ()) -> Inventory:
+def inventory(*deployments: Deployment, ignored: tuple[IgnoredEntry, ...] = ()) -> Inventory:
     return Inventory(deployments=deployments, ignored=ignored)
 
 
@@ -67,7 +69,7 @@ def kept(
     return Decision(deployment=deployment, group="", action=Action.KEEP, reasons=(reason,))
 
 
-def doomed(deployment: Deployment, message: str = "5 newer ones"):
+def to_delete(deployment: Deployment, message: str = "5 newer ones"):
     """Return a decision to delete."""
     reason = Reason(code=ReasonCode.SUPERSEDED, message=message)
     return Decision(deployment=deployment, group="", action=Action.DELETE, reasons=(reason,))

@@ -5,26 +5,26 @@ from contextlib import contextmanager
 from threading import Condition
 
 
-class Meter:
+class ConcurrencyMeter:
     """Counts the threads inside `counted` now, and their maximum so far."""
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self.now = self.most = 0
+        self.current = self.maximum = 0
 
     @contextmanager
     def counted(self) -> Iterator[None]:
         with self._changed:
-            self.now += 1
-            self.most = max(self.most, self.now)
+            self.current += 1
+            self.maximum = max(self.maximum, self.current)
             self._changed.notify_all()
         try:
             yield
         finally:
             with self._changed:
-                self.now -= 1
+                self.current -= 1
 
-    def wait_until_at_once(self, count: int) -> None:
+    def wait_for(self, count: int) -> None:
         """Wait until `count` threads have been inside at once; give up after ten seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: self.most >= count, timeout=10)
+            self._changed.wait_for(lambda: self.maximum >= count, timeout=10)

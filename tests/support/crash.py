@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from ci3.cli.main import main
-from tests.support.journals import records
+from tests.support.journals import read_records
 from tests.support.s3.answers import error
 from tests.support.s3.fault_proxy import Answer, FaultProxy
 from tests.support.s3.moto_s3 import Bucket
@@ -43,14 +43,14 @@ def crash(
 
     refused = Answer(status=403, body=error("AccessDenied").encode(), headers={})
     for nth in range(batch_number, batch_number + 20):
-        proxy._add(
+        proxy._add_rule(
             "POST", DELETE, nth, canned=refused, before=kill if nth == batch_number else None
         )
     journal = ("--journal-file", "running.jsonl")
     assert main(["cleanup", *site.options(), *SETTINGS, *options, *journal, "--auto-approve"]) == 3
     proxy._rules.clear()
     proxy.requests.clear()
-    assert records(path)[-1]["record"] == "intent"
+    assert read_records(path)[-1]["record"] == "intent"
 
 
 def resume(*options: str, path: str = "j.jsonl") -> int:

@@ -12,26 +12,26 @@ from ci3.core.model.result import ObjectOutcome
 from ci3.core.plan.plan import Plan
 from ci3.engine.journal.reader import JournalFile
 from ci3.errors import ExitCode, SettingsError
-from tests.support.journals import intended, outcomes
+from tests.support.journals import read_intents, read_outcomes
 from tests.support.s3.fault_proxy import Request
 from tests.support.s3.memory_site import MemorySite
 from tests.support.s3.moto_s3 import Bucket
 
 if TYPE_CHECKING:
-    from tests.support.cleanup_run import Ran
+    from tests.support.cleanup_run import CleanupRun
 
 Content = Mapping[str, object]
 _GONE = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
 
 
-class Watch:
+class RunChecker:
     """Observes one run: its requests at the proxy, and the bucket before and after it."""
 
     def __init__(
-        self, bucket: Bucket | MemorySite, journal_path: str, moves: Collection[str] = ()
+        self, bucket: Bucket | MemorySite, journal_path: str, changeable_keys: Collection[str] = ()
     ) -> None:
         """Start before the plan is made; another client may change the keys in `moves`."""
-        self._changeable_keys = moves
+        self._changeable_keys = changeable_keys
         self._content: Callable[[], Content] = bucket.content
         self._proxy = proxy = bucket.proxy
         self._journal_path = Path(journal_path)
@@ -44,19 +44,19 @@ class Watch:
 
     def begin_apply(self, plan: Plan) -> None:
         """Record the plan, and check that planning has written nothing."""
-        self._prefixes_to_delete = tuple(decision.deployment.prefix for decision in plan.doomed)
-        self._names_versions = any(decision.deployment.versions for decision in plan.doomed)
+        self._prefixes_to_delete = tuple(decision.deployment.prefix for decision in plan.to_delete)
+        self._names_versions = any(decision.deployment.versions for decision in plan.to_delete)
         self._planned = self._at_start
         assert self._content() == self._at_start, "planning has changed the bucket"
         if self._proxy is not None:
             assert len(self._proxy.deletions) == self._sent_at_start, "planning has sent a write"
-            self._proxy.watch, self._proxy.is_late = self._check_request, True
+            self._proxy.on_request, self._proxy.is_applying = self._check_request, True
 
-    def end(self) -> None:
+    def detach(self) -> None:
         if self._proxy is not None:
-            self._proxy.watch, self._proxy.is_late = None, False
+            self._proxy.on_request, self._proxy.is_applying = None, False
 
-    def check(self, ran: "Ran") -> None:
+    def check_run(self, ran: "CleanupRun") -> None:
         """Check a run that ended with a result."""
         self.check_bucket()
         self._check_outcomes(ran)
@@ -93,61 +93,65 @@ class Watch:
         """Check a request on arrival: the journal already names the keys of a deletion."""
         if not request.is_write or request.is_probe or "uploadId=" in request.target:
             return
-        keys = keys_of(request)
-        journaled_keys = {row["key"] for row in intended(whole_records(self._journal_path))}
+        keys = deleted_keys(request)
+        journaled_keys = {row["key"] for row in read_intents(complete_records(self._journal_path))}
         assert set(keys) <= journaled_keys, "a deletion that the journal does not name yet"
         self.requested_keys += keys
 
-    def _check_outcomes(self, ran: "Ran") -> None:
+    def _check_outcomes(self, ran: "CleanupRun") -> None:
         """Check that each planned object has one outcome, the same as in the journal."""
         planned = {
             decision.deployment.name: decision.deployment.deletion_count
-            for decision in ran.plan.doomed
+            for decision in ran.plan.to_delete
         }
         found = {result.name: sum(result.counts.values()) for result in ran.result.deployments}
         assert found == planned
         if self._names_versions:
-            journal_outcomes = [row["outcome"] for row in outcomes(ran.journal)]
-            assert journal_outcomes.count("deleted") == ran.result.count(ObjectOutcome.DELETED)
+            journal_outcomes = [row["outcome"] for row in read_outcomes(ran.journal)]
+            assert journal_outcomes.count("deleted") == ran.result.count_objects(
+                ObjectOutcome.DELETED
+            )
             return
-        entries = journaled(Path(ran.result.journal_file)) or {}
+        entries = journal_outcomes(Path(ran.result.journal_file)) or {}
         assert all(key.startswith(self._prefixes_to_delete) for key in entries)
         journal_outcomes = list(entries.values())
         for outcome in (ObjectOutcome.DELETED, ObjectOutcome.DENIED, ObjectOutcome.UNKNOWN):
-            assert journal_outcomes.count(outcome) == ran.result.count(outcome)
+            assert journal_outcomes.count(outcome) == ran.result.count_objects(outcome)
         if self._proxy is not None:
             assert set(self.requested_keys) <= entries.keys()
 
-    def _check_exit_code(self, ran: "Ran") -> None:
+    def _check_exit_code(self, ran: "CleanupRun") -> None:
         is_fully_deleted = all(
             result.is_skipped or (result.counts.keys() <= set(_GONE) and not result.problem)
             for result in ran.result.deployments
         )
-        if not is_fully_deleted or ran.result.stopped:
-            assert ran.code is ExitCode.PARTIAL
+        if not is_fully_deleted or ran.result.stop_reason:
+            assert ran.exit_code is ExitCode.PARTIAL
         for result in ran.result.deployments:
             if not result.counts.keys() <= {*_GONE}:
                 assert result.problem, "something is not gone, and nothing says why"
 
 
-def keys_of(request: Request) -> list[str]:
+def deleted_keys(request: Request) -> list[str]:
     """Return the keys that a deletion names."""
     if request.method == "DELETE":
         return [unquote(urlsplit(request.target).path).split("/", 2)[2]]
     return [unescape(key, {"&quot;": '"', "&apos;": "'"}) for key in request.batch_keys]
 
 
-def whole_records(path: Path) -> list[dict]:
+def complete_records(path: Path) -> list[dict]:
     """Return the complete lines of a journal that may still be written to."""
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
-def journaled(path: Path) -> dict[str, ObjectOutcome | None] | None:
+def journal_outcomes(path: Path) -> dict[str, ObjectOutcome | None] | None:
     """Return the outcome of each key in a journal, or None if the journal has not been started."""
     try:
         journal = JournalFile(BytesIO(path.read_bytes()), str(path))
     except (FileNotFoundError, SettingsError):
         return None
     return {
-        entry.key: entry.outcome for prefix in journal.prefixes for entry in journal.entries(prefix)
+        entry.key: entry.outcome
+        for prefix in journal.prefixes
+        for entry in journal.read_entries(prefix)
     }

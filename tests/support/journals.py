@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ci3.aws.deletion.outcomes import KeyOutcome
-from ci3.core.inventory.summary import describe
+from ci3.core.inventory.summary import summarize_folder
 from ci3.core.journal.entry import JournalEntry
-from ci3.core.journal.header import JournalHeader, note_approved
+from ci3.core.journal.header import JournalHeader, approved_by_prefix
 from ci3.core.model.deployment import Deployment, Target, Versioning
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
@@ -29,17 +29,21 @@ DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED, marker_version_id="m1")
 FAILED = KeyOutcome(outcome=ObjectOutcome.FAILED, message="AccessDenied")
 
 
-def stored(key: str, **changes: Any) -> StoredObject:
+def make_object(key: str, **changes: Any) -> StoredObject:
     fields = {"etag": '"e"', "size_bytes": 7, "modified_at": days_ago(9), "version_id": "v1"}
     return StoredObject(key=key, **(fields | changes))
 
 
-def approved(*names: str) -> tuple[Deployment, ...]:
+def approved_deployments(*names: str) -> tuple[Deployment, ...]:
     """Return the approved deployments of a plan, each with one object."""
-    return tuple(describe(name, f"app/{name}/", (stored(f"app/{name}/a"),)) for name in names)
+    return tuple(
+        summarize_folder(name, f"app/{name}/", (make_object(f"app/{name}/a"),)) for name in names
+    )
 
 
-def begun(path: str = "j.jsonl", names: Iterable[str] = ("old", "other"), **header: Any) -> Journal:
+def start_journal(
+    path: str = "j.jsonl", names: Iterable[str] = ("old", "other"), **header: Any
+) -> Journal:
     journal = Journal(path)
     fields = {
         "ci3_version": "1",
@@ -48,13 +52,13 @@ def begun(path: str = "j.jsonl", names: Iterable[str] = ("old", "other"), **head
         "started_at": NOW,
         "target": TARGET,
         "policy": {},
-        "deployments": note_approved(approved(*names)),
+        "deployments": approved_by_prefix(approved_deployments(*names)),
     }
-    journal.begin(JournalHeader(**(fields | header)))
+    journal.write_header(JournalHeader(**(fields | header)))
     return journal
 
 
-def parts(objects: Iterable[StoredObject]) -> list[tuple[str, list[StoredObject]]]:
+def group_by_deployment(objects: Iterable[StoredObject]) -> list[tuple[str, list[StoredObject]]]:
     """Group consecutive objects by deployment, as a batch does."""
     groups: list[tuple[str, list[StoredObject]]] = []
     for stored_object in objects:
@@ -65,20 +69,22 @@ def parts(objects: Iterable[StoredObject]) -> list[tuple[str, list[StoredObject]
     return groups
 
 
-def written(*batches: Any, path: str = "j.jsonl", stopped: str | None = "", **begin: Any) -> bytes:
+def write_journal(
+    *batches: Any, path: str = "j.jsonl", stopped: str | None = "", **begin: Any
+) -> bytes:
     """Write a journal of batches of (objects, outcomes or None); return its bytes."""
-    with begun(path, **begin) as journal:
+    with start_journal(path, **begin) as journal:
         for objects, outcomes in batches:
-            number = journal.intend(parts(objects))
+            number = journal.record_intent(group_by_deployment(objects))
             if outcomes is not None:
-                journal.conclude(number, outcomes)
+                journal.record_outcome(number, outcomes)
         if stopped is not None:
-            journal.end(stopped)
+            journal.record_end(stopped)
     return Path(path).read_bytes()
 
 
 @contextmanager
-def resumed(path: str = "j.jsonl") -> Iterator[Journal]:
+def resume_journal(path: str = "j.jsonl") -> Iterator[Journal]:
     with (
         reopen_journal(path) as opened,
         Journal.resume(opened, ci3_version="2", resumed_at=NOW) as journal,
@@ -86,15 +92,17 @@ def resumed(path: str = "j.jsonl") -> Iterator[Journal]:
         yield journal
 
 
-def read(content: bytes) -> JournalFile:
+def read_journal(content: bytes) -> JournalFile:
     return JournalFile(io.BytesIO(content), "j.jsonl")
 
 
-def entries(journal: JournalFile) -> dict[str, JournalEntry]:
-    return {entry.key: entry for prefix in journal.prefixes for entry in journal.entries(prefix)}
+def read_entries(journal: JournalFile) -> dict[str, JournalEntry]:
+    return {
+        entry.key: entry for prefix in journal.prefixes for entry in journal.read_entries(prefix)
+    }
 
 
-def intended(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def read_intents(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the objects of the intents in order, each with its batch number."""
     return [
         {
@@ -109,14 +117,14 @@ def intended(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def outcomes(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def read_outcomes(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the objects with their outcomes and delete markers."""
     records = list(records)
     rows = []
     for record in records:
         if record["record"] == "outcome":
             other_outcomes = {row[0]: row[1] for row in record.get("others", ())}
-            batch = [row for row in intended(records) if row["batch"] == record["batch"]]
+            batch = [row for row in read_intents(records) if row["batch"] == record["batch"]]
             markers = record.get("markers") or [None] * len(batch)
             rows += [
                 row
@@ -129,6 +137,6 @@ def outcomes(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def records(path: str | Path) -> list[dict[str, Any]]:
+def read_records(path: str | Path) -> list[dict[str, Any]]:
     """Return the records of a journal, one per line."""
     return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]

@@ -3,22 +3,41 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from ci3.core.lifecycle.rule import ExpiryRule
-from ci3.core.lifecycle.rule_assignment import allot
-from ci3.core.lifecycle.rule_status import Reconciled, Sight, judge_rules
+from ci3.core.lifecycle.rule import ManagedRule
+from ci3.core.lifecycle.rule_assignment import assign_rules
+from ci3.core.lifecycle.rule_status import Reconciliation, RuleContext, evaluate_rules
 from ci3.core.live.commit_names import Commit
-from ci3.core.live.pins import pin_commits, pin_live, protect
-from ci3.core.live.sources import LiveSource, Reading, Sighting
+from ci3.core.live.pins import pin_commits, pin_live, pin_protected
+from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
 from ci3.core.model.decision import Action, Decision, Engine, Reason, ReasonCode
-from ci3.core.model.deployment import Hole, Ignored, Inventory, Versioning
-from ci3.core.model.objects import AllVersions
-from ci3.core.model.policy import DELETE_VERSIONS, ENGINE, DeleteLimit, Origin, PolicyEntry
-from ci3.core.model.result import DeleteGuard, DeploymentResult, GuardProbe, ObjectOutcome, Result
+from ci3.core.model.deployment import IgnoredEntry, Inventory, UnlistedFolder, Versioning
+from ci3.core.model.objects import VersionSummary
+from ci3.core.model.policy import (
+    DELETE_VERSIONS_SETTING,
+    ENGINE_SETTING,
+    DeleteLimit,
+    Origin,
+    PolicyEntry,
+)
+from ci3.core.model.result import (
+    ApplyResult,
+    DeleteGuard,
+    DeploymentResult,
+    GuardProbe,
+    ObjectOutcome,
+)
 from ci3.core.plan.checks import Limits, find_refusals, find_warnings
 from ci3.core.plan.plan import Plan
-from ci3.core.plan.target_result import Account
+from ci3.core.plan.target_result import TargetResult
 from ci3.core.retention.decide import RetentionPolicy, decide
-from tests.support.builders import NOW, days_ago, deployment, inventory, marker_only, target
+from tests.support.builders import (
+    NOW,
+    days_ago,
+    deployment,
+    inventory,
+    marker_only_deployment,
+    target,
+)
 
 MB = 1_000_000
 HOSTILE_NAMES = (
@@ -49,11 +68,11 @@ def make_plan(
 ) -> Plan:
     source = LiveSource.parse("cloudfront")
     sightings = [
-        Sighting(name=name, evidence=f"CloudFront E2ABC serves /{name} for www.example.org")
+        LiveReference(name=name, evidence=f"CloudFront E2ABC serves /{name} for www.example.org")
         for name in live
     ]
-    readings = (Reading(source=source, sightings=tuple(sightings)),) if live else ()
-    pins = (*protect(patterns), *pin_commits(commits), *pin_live(readings))
+    readings = (LiveReading(source=source, references=tuple(sightings)),) if live else ()
+    pins = (*pin_protected(patterns), *pin_commits(commits), *pin_live(readings))
     decisions = decide(site_inventory, RetentionPolicy(keep_count=keep_count), pins, NOW, 1)
     return Plan(
         ci3_version="1.2.3",
@@ -91,7 +110,7 @@ def site(count: int = 12) -> Inventory:
     return inventory(
         *commits,
         deployment("release-2.4", 20, size_bytes=3 * MB),
-        ignored=(Ignored(name="index.html", reason="a file outside every deployment"),),
+        ignored=(IgnoredEntry(name="index.html", reason="a file outside every deployment"),),
     )
 
 
@@ -107,7 +126,7 @@ def final_plan() -> Plan:
     entry = PolicyEntry(value="true", origin=Origin.INPUT)
     return replace(
         plan,
-        policy={**plan.policy, DELETE_VERSIONS: entry},
+        policy={**plan.policy, DELETE_VERSIONS_SETTING: entry},
         decisions=tuple(_with_versions(decision) for decision in plan.decisions),
     )
 
@@ -116,7 +135,7 @@ def _with_versions(decision: Decision) -> Decision:
     if not decision.is_delete:
         return decision
     original = decision.deployment
-    versions = AllVersions(
+    versions = VersionSummary(
         count=3 * original.object_count + 1,
         size_bytes=3 * original.size_bytes,
         fingerprint="0" * 64,
@@ -124,7 +143,7 @@ def _with_versions(decision: Decision) -> Decision:
     return replace(decision, deployment=replace(original, versions=versions))
 
 
-def final_result() -> Result:
+def final_result() -> ApplyResult:
     guard = GuardProbe(guard=DeleteGuard.VERSION_ID, reason="")
     return replace(result_of(final_plan()), guard=guard)
 
@@ -135,15 +154,17 @@ def lifecycle_plan(versioning: Versioning = Versioning.DISABLED) -> Plan:
     decisions = [
         decision for decision in plan.decisions if decision.deployment.name != "release-2.4"
     ]
-    assignment = allot(decisions, (), now=NOW, others_count=2)
-    return replace(plan, policy={**plan.policy, ENGINE: BY_S3}, decisions=assignment.decisions)
+    assignment = assign_rules(decisions, (), now=NOW, other_rules_count=2)
+    return replace(
+        plan, policy={**plan.policy, ENGINE_SETTING: BY_S3}, decisions=assignment.decisions
+    )
 
 
-def lifecycle_result(plan: Plan) -> Result:
+def lifecycle_result(plan: Plan) -> ApplyResult:
     """Return the result of applying a lifecycle plan: what has a rule is expiring."""
     direct_result = result_of(plan)
     names = {
-        decision.deployment.name for decision in plan.doomed if decision.expire_days is not None
+        decision.deployment.name for decision in plan.to_delete if decision.expire_days is not None
     }
     results = [
         replace(result, counts={}, bytes_deleted=0, is_expiring=True)
@@ -154,10 +175,10 @@ def lifecycle_result(plan: Plan) -> Result:
     return replace(direct_result, deployments=tuple(results))
 
 
-def lifecycle_later() -> Account:
+def lifecycle_later() -> TargetResult:
     """Return a later run: one deployment is empty, one is live again, the others still expire."""
     plan = lifecycle_plan()
-    by_rule = [decision for decision in plan.doomed if decision.expire_days is not None]
+    by_rule = [decision for decision in plan.to_delete if decision.expire_days is not None]
     emptied, live_again = by_rule[-1].deployment, by_rule[0].deployment
     decisions = tuple(
         replace(decision, action=Action.KEEP, expire_days=None, reasons=(LIVE_AGAIN,))
@@ -167,7 +188,7 @@ def lifecycle_later() -> Account:
         if decision.deployment != emptied
     )
     created_rules = [
-        ExpiryRule(
+        ManagedRule(
             prefix=decision.deployment.prefix,
             days=(NOW - decision.deployment.newest_at).days - 1,
             noncurrent_days=None,
@@ -175,15 +196,17 @@ def lifecycle_later() -> Account:
         )
         for decision in by_rule
     ]
-    rules = judge_rules(
+    rules = evaluate_rules(
         created_rules,
-        Sight(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=decisions, others={},
-              doubts=(), keeps_versions=False),
+        RuleContext(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=decisions, non_deployments={},
+              live_problems=(), is_versioned=False),
     )  # fmt: skip
-    assignment = allot(decisions, rules, now=NOW, others_count=2)
-    reconciled = Reconciled(removed=tuple(rule for rule in rules if rule.goes), vanished=("gone",))
+    assignment = assign_rules(decisions, rules, now=NOW, other_rules_count=2)
+    reconciled = Reconciliation(
+        removed=tuple(rule for rule in rules if rule.should_remove), removed_by_others=("gone",)
+    )
     later_plan = replace(plan, decisions=assignment.decisions, rules=rules)
-    return Account(plan=later_plan, reconciled=reconciled)
+    return TargetResult(plan=later_plan, reconciled=reconciled)
 
 
 BY_S3 = PolicyEntry(value="lifecycle", origin=Origin.INPUT)
@@ -205,15 +228,15 @@ def huge_plan() -> Plan:
     return make_plan(site(1499), keep_count=100)
 
 
-def stale_account() -> Account:
+def stale_result() -> TargetResult:
     """Return the result of a stale plan: one deployment has changed and one has gone live."""
     plan = usual_plan()
-    names = [decision.deployment.name for decision in plan.doomed]
+    names = [decision.deployment.name for decision in plan.to_delete]
     changed = {
         names[0]: "its objects changed since the plan",
         names[2]: "live: CloudFront E2ABC serves it",
     }
-    return Account(plan=plan, changed=changed, is_stale=True)
+    return TargetResult(plan=plan, changed=changed, is_stale=True)
 
 
 SUBJECTS = (
@@ -252,7 +275,7 @@ def empty_bucket() -> Plan:
     return make_plan(inventory())
 
 
-def doubtful_plan() -> Plan:
+def ambiguous_plan() -> Plan:
     """Return a plan with overlaps, equal times and an upload in progress: all are kept."""
     return make_plan(
         inventory(
@@ -261,7 +284,7 @@ def doubtful_plan() -> Plan:
             deployment("feed003", 5),
             deployment("feed004", 20, 5),
             deployment("feed005", 30),
-            marker_only("feed006", 0.1),
+            marker_only_deployment("feed006", 0.1),
         ),
         keep_count=2,
     )
@@ -272,7 +295,9 @@ def refused_plan() -> Plan:
     with_hole = Inventory(
         deployments=listed.deployments,
         ignored=listed.ignored,
-        holes=(Hole(name="dead123", reason="listing s3://my-site/dead123/: AccessDenied"),),
+        unlisted=(
+            UnlistedFolder(name="dead123", reason="listing s3://my-site/dead123/: AccessDenied"),
+        ),
     )
     return make_plan(
         with_hole,
@@ -284,20 +309,20 @@ def refused_plan() -> Plan:
 
 def hostile_plan() -> Plan:
     deployments = [deployment(name, 1 + number) for number, name in enumerate(HOSTILE_NAMES)]
-    ignored = tuple(Ignored(name=name, reason="a file") for name in HOSTILE_NAMES)
+    ignored = tuple(IgnoredEntry(name=name, reason="a file") for name in HOSTILE_NAMES)
     return make_plan(inventory(*deployments, ignored=ignored), keep_count=2)
 
 
-def result_of(plan: Plan, *, problem: str = "", stopped: str = "") -> Result:
+def result_of(plan: Plan, *, problem: str = "", stopped: str = "") -> ApplyResult:
     """Return the result of applying a plan; with a problem, the first deployment is not deleted."""
-    return Result(
+    return ApplyResult(
         run_id="20261123T120000Z-ab12cd34",
         journal_file="ci3-journal-20261123T120000Z-ab12cd34.jsonl",
         deployments=tuple(
             _deployment_result(decision, problem if not index else "")
-            for index, decision in enumerate(plan.doomed)
+            for index, decision in enumerate(plan.to_delete)
         ),
-        stopped=stopped,
+        stop_reason=stopped,
     )
 
 

@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ci3.cli.main import main
-from tests.support.s3.fault_proxy import Answer, FaultProxy, Request, served
+from tests.support.s3.fault_proxy import Answer, FaultProxy, Request, serve_proxy
 from tests.support.s3.iam import IamProxy
 from tests.support.s3.memory_listings import MemoryBucket
 from tests.support.s3.memory_s3 import MemoryS3
@@ -51,7 +51,7 @@ class World:
     """A bucket `my-site` of an S3 that supports conditional deletes, and the ids shown so far."""
 
     s3: MemoryS3
-    proxy: "Guarded"
+    proxy: "OptionalIamProxy"
     ids: dict[str, str] = field(default_factory=dict)
     """The page's samples for run ids and fingerprints, by the actual values."""
     is_killed_next: bool = False
@@ -135,8 +135,8 @@ def a_world(versioning: str) -> Iterator[World]:
     """Start the S3, and set the environment in which the commands reach it."""
     s3 = MemoryS3()
     s3.buckets["my-site"] = MemoryBucket(versioning=versioning)
-    upstream = Guarded(lambda request: _without_length(s3.answer(request)), {})
-    with served(upstream) as proxy:
+    upstream = OptionalIamProxy(lambda request: _without_length(s3.answer(request)), {})
+    with serve_proxy(upstream) as proxy:
         variables = {
             "AWS_ENDPOINT_URL_S3": proxy.url,
             "AWS_ENDPOINT_URL_STS": proxy.url,
@@ -153,11 +153,11 @@ def a_world(versioning: str) -> Iterator[World]:
                     os.environ[name] = value
 
 
-class Guarded(IamProxy):
+class OptionalIamProxy(IamProxy):
     """Denies what `policy` does not allow; without a policy it denies nothing."""
 
     def _pass_on(self, request: Request) -> Answer:
-        return super()._pass_on(request) if self.policy else FaultProxy._pass_on(self, request)
+        return super()._pass_on(request) if self.policy else FaultProxy._forward(self, request)
 
 
 def _without_length(answer: Answer) -> Answer:
@@ -169,7 +169,7 @@ def _without_length(answer: Answer) -> Answer:
 Act = Callable[[World], object]
 
 
-def play(page: str, story: str, versioning: str, acts: Mapping[str, Act]) -> str:
+def render_page(page: str, story: str, versioning: str, acts: Mapping[str, Act]) -> str:
     """Run a story's blocks; return the page with their output."""
     with a_world(versioning) as world:
         acts["begin"](world)
@@ -192,7 +192,7 @@ def play(page: str, story: str, versioning: str, acts: Mapping[str, Act]) -> str
 def assert_page_shows(path: Path, story: str, versioning: str, acts: Mapping[str, Act]) -> None:
     """Check that a page shows what its commands print now; UPDATE_GOLDENS rewrites it first."""
     page = path.read_text(encoding="utf-8")
-    current_page = play(page, story, versioning, acts)
+    current_page = render_page(page, story, versioning, acts)
     if os.environ.get("UPDATE_GOLDENS"):
         path.write_text(current_page, encoding="utf-8")
     assert current_page == path.read_text(encoding="utf-8"), (

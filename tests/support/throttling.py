@@ -3,12 +3,12 @@
 import time
 from threading import Barrier
 
-from tests.support.concurrency_meter import Meter
+from tests.support.concurrency_meter import ConcurrencyMeter
 from tests.support.s3.answers import delete_result
 from tests.support.s3.fault_proxy import FaultProxy, Request
 
 
-class Throttling:
+class ThrottlingS3:
     """Answers SlowDown for each key; `pause` blocks each sender until all are throttled.
 
     `most_in_flight` is the highest number of requests at once, for each round of retries.
@@ -16,9 +16,9 @@ class Throttling:
 
     def __init__(self, proxy: FaultProxy, *, senders: int) -> None:
         self.most_in_flight: list[int] = []
-        self._meter = Meter()
+        self._meter = ConcurrencyMeter()
         self._all_paused = Barrier(senders, action=self._end_round, timeout=30)
-        proxy.reply("POST", r"\?delete", self._throttle)
+        proxy.answer_with("POST", r"\?delete", self._throttle)
 
     def pause(self, _seconds: float) -> None:
         self._all_paused.wait()
@@ -29,5 +29,5 @@ class Throttling:
         return delete_result(errors=[(key, "SlowDown") for key in request.batch_keys])
 
     def _end_round(self) -> None:
-        self.most_in_flight.append(self._meter.most)
-        self._meter.most = 0
+        self.most_in_flight.append(self._meter.maximum)
+        self._meter.maximum = 0

@@ -3,20 +3,20 @@
 import re
 from collections.abc import Mapping
 
-from tests.support.cleanup_run import Ran, apply
+from tests.support.cleanup_run import CleanupRun, apply
 from tests.support.s3.answers import delete_result
 from tests.support.s3.fault_proxy import Request
 from tests.support.s3.moto_s3 import Bucket
 
 DELETE = r"\?delete"
 VERSIONS = r"\?versions"
-DOOMED = ("old-1/", "old-2/")
+OLD_PREFIXES = ("old-1/", "old-2/")
 
 Version = tuple[str, str]
 """A version or a delete marker: its key and id."""
 
 
-def versions(bucket: Bucket) -> dict[Version, str]:
+def list_versions(bucket: Bucket) -> dict[Version, str]:
     """List every version and delete marker with boto3.
 
     The value is `latest` or `older`, and the ETag or `marker`: `latest "e"`, `older marker`.
@@ -33,16 +33,18 @@ def versions(bucket: Bucket) -> dict[Version, str]:
     }
 
 
-def due(bucket: Bucket, prefixes: str | tuple[str, ...] = DOOMED) -> dict[Version, str]:
+def list_versions_to_delete(
+    bucket: Bucket, prefixes: str | tuple[str, ...] = OLD_PREFIXES
+) -> dict[Version, str]:
     """List the versions under the prefixes to delete."""
     return {
         version: description
-        for version, description in versions(bucket).items()
+        for version, description in list_versions(bucket).items()
         if version[0].startswith(prefixes)
     }
 
 
-def named(request: Request) -> list[Version]:
+def requested_versions(request: Request) -> list[Version]:
     """Return the versions that a DeleteObjects request names; each key must have a version id."""
     body = request.body.decode()
     named_versions = re.findall("<Key>([^<]*)</Key><VersionId>([^<]+)</VersionId>", body)
@@ -50,15 +52,15 @@ def named(request: Request) -> list[Version]:
     return named_versions
 
 
-def final(bucket: Bucket, **settings) -> Ran:
+def apply_to_versions(bucket: Bucket, **settings) -> CleanupRun:
     """Plan and apply with `delete-versions`."""
     return apply(bucket, delete_versions="true", **settings)
 
 
-def answered(bucket: Bucket, request: Request, errors: Mapping[Version | str, str]) -> str:
+def answer_deletion(bucket: Bucket, request: Request, errors: Mapping[Version | str, str]) -> str:
     """Delete the versions of a request and answer it, with errors for some keys or versions."""
     elements = ""
-    for key, version_id in named(request):
+    for key, version_id in requested_versions(request):
         version_xml = f"<Key>{key}</Key><VersionId>{version_id}</VersionId>"
         if code := errors.get((key, version_id)) or errors.get(key):
             elements += f"<Error>{version_xml}<Code>{code}</Code></Error>"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class Site:
+class WebSite:
     """Pages by path, and the requests received; `sent_bytes` counts what endless pages sent."""
 
     def __init__(self) -> None:
@@ -68,9 +68,9 @@ class Site:
 
 
 @contextmanager
-def running_site() -> Iterator[Site]:
+def running_site() -> Iterator[WebSite]:
     """Run an empty site until the context ends."""
-    site = Site()
+    site = WebSite()
     try:
         yield site
     finally:

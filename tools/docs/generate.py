@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ci3.config.fields import Setting
-from ci3.config.policy_schema import policy_schema
-from ci3.config.settings import BY_NAME, SETTINGS
+from ci3.config.policy_schema import build_policy_schema
+from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.issues import RefusalCode, WarningCode
-from ci3.core.plan.json_reader import plan_schema
+from ci3.core.plan.json_reader import build_plan_schema
 from ci3.engine.journal.records import journal_schema
 from ci3.errors import ExitCode
 from tools.docs.descriptions import (
@@ -81,7 +81,7 @@ def format_settings_tables() -> str:
     grouped = [name for names in GROUPS.values() for name in names]
     other_names = tuple(setting.name for setting in SETTINGS if setting.name not in grouped)
     return "\n\n".join(
-        f"### {title}\n\n{_format_settings([BY_NAME[name] for name in names])}"
+        f"### {title}\n\n{_format_settings([SETTINGS_BY_NAME[name] for name in names])}"
         for title, names in (GROUPS | {OTHERS: other_names}).items()
     )
 
@@ -108,7 +108,7 @@ def format_most_used_table() -> str:
             setting.default_doc,
             f"{setting.doc.partition('. ')[0].removesuffix('.')}.",
         )
-        for setting in (BY_NAME[name] for name in MOST_USED)
+        for setting in (SETTINGS_BY_NAME[name] for name in MOST_USED)
     ]
     return format_table(("setting", "default", "meaning"), rows)
 
@@ -190,9 +190,9 @@ def main() -> int:
     files = {
         "action.yml": format_action_yml(),
         **pages,
-        "docs/plan.schema.json": plan_schema(),
+        "docs/plan.schema.json": build_plan_schema(),
         "docs/journal.schema.json": journal_schema(),
-        "docs/policy.schema.json": policy_schema(),
+        "docs/policy.schema.json": build_policy_schema(),
     }
     stale = [
         name

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from ci3.cli.demo import BUCKET, DEPLOYMENTS, ROOT_FILES, embedded_s3
 from tests.support.github.fake_github import FakeGitHub
-from tests.support.github.fake_runner import NUMBER, FakeStep
+from tests.support.github.fake_runner import PULL_REQUEST_NUMBER, FakeStep
 from tests.support.s3.moto_s3 import CREDENTIALS
 from tests.support.screens import a_world
 from tools.docs.html_pages import render_markdown_page, render_page, save_screenshot
@@ -147,7 +147,7 @@ class Repository:
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
         )
-        (comment,) = self._github.comments(NUMBER)
+        (comment,) = self._github.comments(PULL_REQUEST_NUMBER)
         return comment.body, step.summary
 
 

@@ -3,14 +3,14 @@
 from decimal import Decimal
 
 from ci3.core.plan.engine_choice import (
-    PAGES_A_SECOND,
+    PAGES_PER_SECOND,
     Estimate,
     choose_engine,
-    cost,
+    compute_list_cost,
     count_pages,
-    duration,
     estimate_direct,
-    list_cost,
+    format_cost,
+    format_duration,
 )
 from tools.docs.markdown_tables import format_table
 
@@ -53,14 +53,14 @@ def format_costs_table() -> str:
     rows = []
     for power in POWERS:
         pages = sum(count_pages(count) for count in _counts(power))
-        listing_usd, apply_usd = list_cost(pages), estimate_direct(_counts(power)).usd
+        listing_usd, apply_usd = compute_list_cost(pages), estimate_direct(_counts(power)).usd
         rows.append(
             (
                 f"10^{power}",
-                f"{pages:,} pages, {cost(listing_usd)}",
-                duration(pages / PAGES_A_SECOND),
-                cost(2 * listing_usd + apply_usd),
-                cost(10**power * INVENTORY_USD_PER_MILLION / 1_000_000),
+                f"{pages:,} pages, {format_cost(listing_usd)}",
+                format_duration(pages / PAGES_PER_SECOND),
+                format_cost(2 * listing_usd + apply_usd),
+                format_cost(10**power * INVENTORY_USD_PER_MILLION / 1_000_000),
             )
         )
     other_columns = ("plan and apply that plan", "an S3 Inventory report")
@@ -83,4 +83,4 @@ def _counts(power: int) -> list[int]:
 def _format_time(estimate: Estimate) -> str:
     """Return the duration, in bold if it is longer than a job may run."""
     seconds = estimate.seconds or 0
-    return f"**{duration(seconds)}**" if seconds > JOB_SECONDS else duration(seconds)
+    return f"**{format_duration(seconds)}**" if seconds > JOB_SECONDS else format_duration(seconds)

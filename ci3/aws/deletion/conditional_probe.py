@@ -6,14 +6,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from ci3.aws.deletion.delete_xml import Doomed
+from ci3.aws.deletion.delete_xml import DeleteKey
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.aws.deletion.requests import DeleteRequests
-from ci3.constants import PROBE_NAME
+from ci3.constants import PROBE_KEY_PREFIX
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
 
-__all__ = ["PROBE_NAME", "probe_guard"]
+__all__ = ["PROBE_KEY_PREFIX", "probe_conditional_deletes"]
 
 _IMPOSSIBLE_ETAG = '"00000000000000000000000000000000"'
 _HONORED = (ObjectOutcome.ABSENT, ObjectOutcome.CHANGED)
@@ -23,7 +23,7 @@ Slot = AbstractContextManager[object]
 """A concurrency slot, held while a request is in flight."""
 
 
-def probe_guard(
+def probe_conditional_deletes(
     requests: DeleteRequests, prefix: str, versioning: Versioning, slot: Slot
 ) -> GuardProbe:
     """Send conditional deletes of absent keys, singly and in a batch, and configure `requests`.
@@ -35,8 +35,8 @@ def probe_guard(
     """
     probe = _Probe(requests, prefix, versioning, slot)
     result = probe.find()
-    requests.guards_singles = result.guard is not DeleteGuard.NONE
-    requests.guards_batches = result.guard is DeleteGuard.ETAG
+    requests.should_condition_singles = result.guard is not DeleteGuard.NONE
+    requests.should_condition_batches = result.guard is DeleteGuard.ETAG
     return replace(result, reason="; ".join([result.reason, *probe.leftovers]))
 
 
@@ -91,7 +91,7 @@ class _Probe:
             )
             result = self._decide(_compare(*single), lambda: _compare(*batch))
         if not self._was_batch_needed:
-            self._requests.forget_batches()
+            self._requests.reset_bulk_delete()
         return result
 
     def _try(self, *, in_batch: bool) -> _Trial:
@@ -125,7 +125,7 @@ class _Probe:
             return _unconditional("this S3 answers of a missing key the same without a condition")
         batch = try_batch()
         self._was_batch_needed = True
-        self._requests.absent_looks_changed = any(
+        self._requests.is_absent_reported_as_changed = any(
             trial.outcome is not None and trial.outcome.outcome is ObjectOutcome.CHANGED
             for trial in (single, batch)
         )
@@ -143,22 +143,24 @@ class _Probe:
         return GuardProbe(guard=DeleteGuard.ETAG_SINGLE, reason=reason)
 
     def _delete_absent_key(self, *, in_batch: bool, is_conditional: bool) -> KeyOutcome | None:
-        key = Doomed(key=f"{self._prefix}{PROBE_NAME}{secrets.token_hex(8)}", etag=_IMPOSSIBLE_ETAG)
+        key = DeleteKey(
+            key=f"{self._prefix}{PROBE_KEY_PREFIX}{secrets.token_hex(8)}", etag=_IMPOSSIBLE_ETAG
+        )
         with self._slot:
             if in_batch:
-                outcomes = self._requests.send_batch(
-                    [key], is_guarded=is_conditional, is_probe=True
+                outcomes = self._requests.delete_batch(
+                    [key], is_conditional=is_conditional, is_probe=True
                 )
                 outcome = outcomes.get(key)
             else:
-                outcome = self._requests.send_one(key, is_guarded=is_conditional)
+                outcome = self._requests.delete_single(key, is_conditional=is_conditional)
             if outcome and outcome.marker_version_id:
                 self._remove_marker(key.key, outcome.marker_version_id)
         return outcome
 
     def _remove_marker(self, key: str, version_id: str) -> None:
-        marker = Doomed(key=key, version_id=version_id)
-        removed = self._requests.send_one(marker, is_guarded=False)
+        marker = DeleteKey(key=key, version_id=version_id)
+        removed = self._requests.delete_single(marker, is_conditional=False)
         if removed.outcome is not ObjectOutcome.DELETED:
             self.leftovers.append(
                 f"a delete marker of {key}, which never was an object, is left: {removed.message}"

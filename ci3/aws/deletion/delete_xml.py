@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.sax.saxutils import escape
 
-from ci3.aws.parser_hook import read_ahead, xml_text
+from ci3.aws.parser_hook import decode_xml, register_early_parser
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-ANSWER_KEY = "Read"
+DELETED_KEY = "Read"
 """The key of the `DeletedColumns` in the response of a client with `register_batch_codec`."""
 _BODY_KEY = "ci3_body"
 
@@ -34,7 +34,7 @@ _REMAINDER = re.compile(
 )
 
 
-class Doomed(NamedTuple):
+class DeleteKey(NamedTuple):
     """One object to delete: the current one, or with `version_id` exactly that version."""
 
     key: str
@@ -43,7 +43,7 @@ class Doomed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
+class DeletedColumns:
     """The deleted objects of a response, as columns; missing values are empty."""
 
     keys: list[str]
@@ -51,24 +51,24 @@ class Deleted:
     marker_ids: list[str]
 
 
-def write_batches(client: "S3Client") -> None:
+def register_batch_codec(client: "S3Client") -> None:
     """Make a client take a `BatchBody` for the parameter `Delete`, and parse responses here."""
     events = client.meta.events
     # The unique ids keep handlers from being registered twice when two classes share a client.
     events.register_first("before-parameter-build.s3.DeleteObjects", _remove_body, "ci3-take-body")
     events.register("before-call.s3.DeleteObjects", _set_body, "ci3-put-body")
-    read_ahead(client, "DeleteObjects", split_answer, ANSWER_KEY)
+    register_early_parser(client, "DeleteObjects", split_response, DELETED_KEY)
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class BatchBody:
     """The XML of a batch, and its first key, which replaces all keys where botocore validates."""
 
     content: bytes
     first_key: str
 
 
-def batch_body(keys: Sequence[Doomed], *, is_guarded: bool) -> Body:
+def build_batch_body(keys: Sequence[DeleteKey], *, is_conditional: bool) -> BatchBody:
     """Write a batch as XML.
 
     With `is_conditional`, objects carry their ETag; versions never do. Keys must consist of
@@ -78,23 +78,23 @@ def batch_body(keys: Sequence[Doomed], *, is_guarded: bool) -> Body:
         f"<Object><Key>{key.key}</Key><VersionId>{key.version_id}</VersionId></Object>"
         if key.version_id
         else f"<Object><Key>{key.key}</Key><ETag>{key.etag}</ETag></Object>"
-        if is_guarded
+        if is_conditional
         else f"<Object><Key>{key.key}</Key></Object>"
         for key in _escape_keys(keys)
     ]
     content = "".join((_HEAD, *objects, _TAIL)).encode("utf-8")
-    return Body(content=content, first_key=keys[0].key)
+    return BatchBody(content=content, first_key=keys[0].key)
 
 
-def _escape_keys(keys: Sequence[Doomed]) -> Sequence[Doomed]:
+def _escape_keys(keys: Sequence[DeleteKey]) -> Sequence[DeleteKey]:
     texts = "".join([key.key + key.etag + key.version_id for key in keys])
     if "&" not in texts and "<" not in texts and ">" not in texts:
         return keys
-    return [Doomed(escape(key.key), escape(key.etag), escape(key.version_id)) for key in keys]
+    return [DeleteKey(escape(key.key), escape(key.etag), escape(key.version_id)) for key in keys]
 
 
 def _remove_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
-    body: Body = params["Delete"]
+    body: BatchBody = params["Delete"]
     context[_BODY_KEY] = body.content
     params["Delete"] = {"Objects": [{"Key": body.first_key}], "Quiet": False}
 
@@ -103,29 +103,29 @@ def _set_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> N
     params["body"] = context[_BODY_KEY]
 
 
-def deleted_by(response: Mapping[str, Any]) -> Deleted:
+def get_deleted(response: Mapping[str, Any]) -> DeletedColumns:
     """Return the deleted objects of a response, whether `split_response` or botocore parsed it."""
-    deleted: Deleted | None = response.get(ANSWER_KEY)
+    deleted: DeletedColumns | None = response.get(DELETED_KEY)
     if deleted is not None:
         return deleted
     entries = response.get("Deleted", ())
-    return Deleted(
+    return DeletedColumns(
         [entry.get("Key", "") for entry in entries],
         [entry.get("VersionId", "") for entry in entries],
         [entry.get("DeleteMarkerVersionId", "") for entry in entries],
     )
 
 
-def split_answer(body: bytes) -> tuple[bytes, Deleted] | None:
+def split_response(body: bytes) -> tuple[bytes, DeletedColumns] | None:
     """Split a response into the XML left to botocore and the deleted objects, or return None."""
-    page = xml_text(body)
+    page = decode_xml(body)
     if page is None:
         return None
     parts = _DELETED.split(page)
     rest = "".join(parts[::4])
     if len(parts) == 1 or not _REMAINDER.fullmatch(rest):
         return None
-    deleted = Deleted(parts[1::4], _texts(parts[2::4]), _texts(parts[3::4]))
+    deleted = DeletedColumns(parts[1::4], _texts(parts[2::4]), _texts(parts[3::4]))
     columns = (deleted.keys, deleted.version_ids, deleted.marker_ids)
     if any("&" in "".join(column) for column in columns):
         return None  # an XML reference, which botocore resolves

@@ -7,11 +7,11 @@ from typing import Any
 import botocore.exceptions
 import botocore.parsers
 
-from ci3.aws.client import error_code
+from ci3.aws.client import get_error_code
 from ci3.core.model.result import ObjectOutcome
 from ci3.errors import AccessError
 
-NO_ANSWER = (
+NO_RESPONSE_ERRORS = (
     botocore.exceptions.BotoCoreError,
     botocore.parsers.ResponseParserError,
     # Raised by ci3's clients: a redirect without a region, a role that can't be assumed any more.
@@ -56,7 +56,7 @@ class KeyOutcome:
     marker_version_id: str = ""
     message: str = ""
     can_retry: bool = False
-    stops_run: bool = False
+    should_stop_run: bool = False
     is_throttled: bool = False
 
 
@@ -64,21 +64,23 @@ DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED)
 """The outcome of nearly every key, shared to save memory."""
 
 
-def kinds(outcomes: Iterable[KeyOutcome]) -> Collection[KeyOutcome]:
+def distinct_outcomes(outcomes: Iterable[KeyOutcome]) -> Collection[KeyOutcome]:
     """Return each outcome object once: of a thousand keys nearly all share one."""
     return {id(outcome): outcome for outcome in outcomes}.values()
 
 
-def unanswered(exc: Exception) -> KeyOutcome:
+def outcome_without_response(exc: Exception) -> KeyOutcome:
     """Return the outcome of a request whose response was lost or is not S3's."""
     return KeyOutcome(
         outcome=ObjectOutcome.UNKNOWN,
         message=f"no answer that could be read: {exc}",
-        stops_run=isinstance(exc, AccessError),
+        should_stop_run=isinstance(exc, AccessError),
     )
 
 
-def done(response: Mapping[str, Any], *, marker_version_id: str = "") -> KeyOutcome:
+def outcome_from_response(
+    response: Mapping[str, Any], *, marker_version_id: str = ""
+) -> KeyOutcome:
     """Return the outcome of one deletion: S3 answers 204; a page with status 200 is not from S3."""
     status = response["ResponseMetadata"]["HTTPStatusCode"]
     if status != 204:  # noqa: PLR2004 - HTTP's No Content
@@ -90,21 +92,21 @@ def done(response: Mapping[str, Any], *, marker_version_id: str = "") -> KeyOutc
     return KeyOutcome(outcome=ObjectOutcome.DELETED, marker_version_id=marker_version_id)
 
 
-def refused(exc: botocore.exceptions.ClientError, *, is_of_one_key: bool) -> KeyOutcome:
+def outcome_from_error(exc: botocore.exceptions.ClientError, *, is_single_key: bool) -> KeyOutcome:
     """Return the outcome of each key of a request that failed as a whole.
 
     An error that concerns one key, such as NoSuchKey, is not valid for a batch: its keys are
     unknown then.
     """
-    code = error_code(exc)
+    code = get_error_code(exc)
     message = str(exc.response.get("Error", {}).get("Message", ""))
     is_key_code = code in _ABSENT_CODES or code in _CHANGED_CODES
-    if code == "404" or (is_key_code and not is_of_one_key):
+    if code == "404" or (is_key_code and not is_single_key):
         return KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=f"{code}: {message}")
-    return from_code(code, message)
+    return outcome_from_code(code, message)
 
 
-def from_code(code: str, message: str) -> KeyOutcome:
+def outcome_from_code(code: str, message: str) -> KeyOutcome:
     """Return the outcome of one key by its error."""
     text = f"{code}: {message}" if message else code
     if code in _ABSENT_CODES:
@@ -117,6 +119,6 @@ def from_code(code: str, message: str) -> KeyOutcome:
         outcome=ObjectOutcome.FAILED,
         message=text,
         can_retry=code in _RETRIED_CODES,
-        stops_run=code in _STOPPING_CODES,
+        should_stop_run=code in _STOPPING_CODES,
         is_throttled=code in _THROTTLED_CODES,
     )

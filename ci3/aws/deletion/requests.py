@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
 
-from ci3.aws.client import error_code
-from ci3.aws.deletion.delete_xml import Doomed, batch_body, deleted_by, write_batches
+from ci3.aws.client import get_error_code
+from ci3.aws.deletion.delete_xml import (
+    DeleteKey,
+    build_batch_body,
+    get_deleted,
+    register_batch_codec,
+)
 from ci3.aws.deletion.outcomes import (
     DELETED,
-    NO_ANSWER,
+    NO_RESPONSE_ERRORS,
     KeyOutcome,
-    done,
-    from_code,
-    refused,
-    unanswered,
+    outcome_from_code,
+    outcome_from_error,
+    outcome_from_response,
+    outcome_without_response,
 )
 from ci3.core.model.result import ObjectOutcome
 
@@ -61,7 +66,7 @@ _NOT_IN_RESPONSE = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="S3's answe
 _NOT_SENT = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
     message="not sent: S3 refuses every request by now",
-    stops_run=True,
+    should_stop_run=True,
 )
 
 
@@ -76,16 +81,16 @@ class DeleteRequests:
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
-        self.guards_batches = False
-        self.guards_singles = False
-        self.absent_looks_changed = False
-        self.has_batches = True
+        self.should_condition_batches = False
+        self.should_condition_singles = False
+        self.is_absent_reported_as_changed = False
+        self.has_bulk_delete = True
         self._has_batch_succeeded = False
         self._needs_md5 = False
-        write_batches(client)
+        register_batch_codec(client)
         client.meta.events.register("before-sign.s3.DeleteObjects", self._add_md5)
 
-    def leave_resending_to_caller(self) -> None:
+    def disable_retries(self) -> None:
         """Disable botocore's retries: each request is sent once.
 
         botocore's own retries may come minutes later. A lost response is then `unknown`. Call this
@@ -94,77 +99,79 @@ class DeleteRequests:
         events = self._client.meta.events
         events.unregister("needs-retry.s3", unique_id="retry-config-s3")
 
-    def forget_batches(self) -> None:
+    def reset_bulk_delete(self) -> None:
         """Detect again whether there is bulk delete: the responses to a probe do not count."""
-        self.has_batches = True
+        self.has_bulk_delete = True
         self._has_batch_succeeded = False
 
-    def send(self, keys: Sequence[Doomed]) -> dict[Doomed, KeyOutcome]:
+    def delete_keys(self, keys: Sequence[DeleteKey]) -> dict[DeleteKey, KeyOutcome]:
         """Delete up to 1,000 keys and return the outcome of each.
 
         Never raises for an error of S3.
         """
-        batch = _filter_batchable(keys) if self.has_batches else []
-        outcomes = self.send_batch(batch, is_guarded=self.guards_batches) if batch else {}
+        batch = _filter_batchable(keys) if self.has_bulk_delete else []
+        outcomes = (
+            self.delete_batch(batch, is_conditional=self.should_condition_batches) if batch else {}
+        )
         outcomes |= self._delete_singly([key for key in keys if key not in outcomes])
-        if self.absent_looks_changed:
+        if self.is_absent_reported_as_changed:
             return {key: _changed_to_unknown(outcome) for key, outcome in outcomes.items()}
         return outcomes
 
-    def send_batch(
-        self, batch: Sequence[Doomed], *, is_guarded: bool, is_probe: bool = False
-    ) -> dict[Doomed, KeyOutcome]:
+    def delete_batch(
+        self, batch: Sequence[DeleteKey], *, is_conditional: bool, is_probe: bool = False
+    ) -> dict[DeleteKey, KeyOutcome]:
         """Delete in one request; keys without an outcome have to be sent singly.
 
         With `is_conditional`, current objects are deleted on condition of their ETag. With
         `is_probe`, an error that may be about the condition is not taken for missing bulk delete.
         """
-        outcomes: dict[Doomed, KeyOutcome] = {}
-        if is_guarded:
+        outcomes: dict[DeleteKey, KeyOutcome] = {}
+        if is_conditional:
             outcomes = dict.fromkeys(_find_without_etag(batch), _NO_ETAG)
         sent = [key for key in batch if key not in outcomes]
         if not sent:
             return outcomes
         try:
-            response = self._delete_objects(sent, is_guarded=is_guarded)
+            response = self._delete_objects(sent, is_conditional=is_conditional)
         except botocore.exceptions.ClientError as exc:
             if self._is_bulk_delete_missing(exc, is_probe=is_probe):
-                self.has_batches = False
+                self.has_bulk_delete = False
                 return outcomes
-            return outcomes | dict.fromkeys(sent, refused(exc, is_of_one_key=False))
-        except NO_ANSWER as exc:
-            return outcomes | dict.fromkeys(sent, unanswered(exc))
+            return outcomes | dict.fromkeys(sent, outcome_from_error(exc, is_single_key=False))
+        except NO_RESPONSE_ERRORS as exc:
+            return outcomes | dict.fromkeys(sent, outcome_without_response(exc))
         self._has_batch_succeeded = True
         return outcomes | _parse_response(sent, response)
 
-    def send_one(self, key: Doomed, *, is_guarded: bool) -> KeyOutcome:
+    def delete_single(self, key: DeleteKey, *, is_conditional: bool) -> KeyOutcome:
         """Delete in a single request; see `delete_batch`."""
         request: DeleteObjectRequestTypeDef = {"Bucket": self._bucket, "Key": key.key}
         if key.version_id:
             request["VersionId"] = key.version_id
-        elif is_guarded:
+        elif is_conditional:
             if not _can_be_conditional(key):
                 return _NO_ETAG
             request["IfMatch"] = key.etag
         try:
             response = self._client.delete_object(**request)
         except botocore.exceptions.ClientError as exc:
-            return refused(exc, is_of_one_key=True)
-        except NO_ANSWER as exc:
-            return unanswered(exc)
+            return outcome_from_error(exc, is_single_key=True)
+        except NO_RESPONSE_ERRORS as exc:
+            return outcome_without_response(exc)
         made_marker = response.get("DeleteMarker") and not key.version_id
-        return done(
+        return outcome_from_response(
             response, marker_version_id=response.get("VersionId", "") if made_marker else ""
         )
 
-    def _delete_singly(self, keys: Sequence[Doomed]) -> dict[Doomed, KeyOutcome]:
+    def _delete_singly(self, keys: Sequence[DeleteKey]) -> dict[DeleteKey, KeyOutcome]:
         is_stopped = Event()
 
-        def delete(key: Doomed) -> KeyOutcome:
+        def delete(key: DeleteKey) -> KeyOutcome:
             if is_stopped.is_set():
                 return _NOT_SENT
-            outcome = self.send_one(key, is_guarded=self.guards_singles)
-            if outcome.stops_run:
+            outcome = self.delete_single(key, is_conditional=self.should_condition_singles)
+            if outcome.should_stop_run:
                 is_stopped.set()
             return outcome
 
@@ -176,12 +183,12 @@ class DeleteRequests:
             return dict(zip(keys, pool.map(delete, keys), strict=True))
 
     def _delete_objects(
-        self, keys: Sequence[Doomed], *, is_guarded: bool
+        self, keys: Sequence[DeleteKey], *, is_conditional: bool
     ) -> "DeleteObjectsOutputTypeDef":
         """Send a batch, and a second time with its MD5 if this server requires that."""
         had_md5 = self._needs_md5
         # A client with `register_batch_codec` takes this instead of botocore's structure.
-        body: Any = batch_body(keys, is_guarded=is_guarded)
+        body: Any = build_batch_body(keys, is_conditional=is_conditional)
         try:
             return self._client.delete_objects(Bucket=self._bucket, Delete=body)
         except botocore.exceptions.ClientError as exc:
@@ -200,20 +207,20 @@ class DeleteRequests:
     def _is_bulk_delete_missing(
         self, exc: botocore.exceptions.ClientError, *, is_probe: bool
     ) -> bool:
-        code = error_code(exc)
+        code = get_error_code(exc)
         if is_probe or self._has_batch_succeeded:
             return code in _NO_BATCH_CODES
         return code in _NO_BATCH_CODES or code in _MAYBE_NO_BATCH_CODES
 
 
-def _filter_batchable(keys: Sequence[Doomed]) -> Sequence[Doomed]:
+def _filter_batchable(keys: Sequence[DeleteKey]) -> Sequence[DeleteKey]:
     """Return the keys that XML allows: nearly always all of them, so they are tested at once."""
     if _BATCHABLE_KEY.fullmatch("".join([key.key for key in keys])):
         return keys
     return [key for key in keys if _BATCHABLE_KEY.fullmatch(key.key)]
 
 
-def _find_without_etag(batch: Sequence[Doomed]) -> list[Doomed]:
+def _find_without_etag(batch: Sequence[DeleteKey]) -> list[DeleteKey]:
     """Return the keys that have no ETag for a condition.
 
     Usually all ETags have the form that S3 writes, so they are tested at once.
@@ -223,25 +230,25 @@ def _find_without_etag(batch: Sequence[Doomed]) -> list[Doomed]:
     return [key for key in batch if not _can_be_conditional(key)]
 
 
-def _can_be_conditional(key: Doomed) -> bool:
+def _can_be_conditional(key: DeleteKey) -> bool:
     return bool(key.version_id or _CONDITION_ETAG.fullmatch(key.etag))
 
 
 def _requires_md5(exc: botocore.exceptions.ClientError) -> bool:
-    code = error_code(exc)
+    code = get_error_code(exc)
     message = str(exc.response.get("Error", {}).get("Message", "")).lower()
     return code == "MissingContentMD5" or (code == "InvalidRequest" and "content-md5" in message)
 
 
 def _parse_response(
-    sent: Sequence[Doomed], response: "DeleteObjectsOutputTypeDef"
-) -> dict[Doomed, KeyOutcome]:
+    sent: Sequence[DeleteKey], response: "DeleteObjectsOutputTypeDef"
+) -> dict[DeleteKey, KeyOutcome]:
     """Return the outcome of each sent key.
 
     Keys that are not in the response are unknown; an error takes precedence over "deleted".
     """
     current_keys = {key.key: key for key in sent if not key.version_id}
-    deleted = deleted_by(response)
+    deleted = get_deleted(response)
     is_plain = (
         len(current_keys) == len(sent)
         and not any(deleted.marker_ids)
@@ -265,7 +272,7 @@ def _parse_response(
         # Some servers omit the version in an error: it then concerns all versions of the key.
         keys = (exact_key,) if exact_key else _find_all_versions(error, sent)
         for key in keys:
-            outcomes[key] = from_code(error.get("Code", ""), error.get("Message", ""))
+            outcomes[key] = outcome_from_code(error.get("Code", ""), error.get("Message", ""))
     return outcomes
 
 
@@ -282,7 +289,7 @@ def _deleted_with_marker(marker_id: str) -> KeyOutcome:
     return KeyOutcome(outcome=ObjectOutcome.DELETED, marker_version_id=marker_id)
 
 
-def _find_all_versions(error: Mapping[str, Any], sent: Sequence[Doomed]) -> list[Doomed]:
+def _find_all_versions(error: Mapping[str, Any], sent: Sequence[DeleteKey]) -> list[DeleteKey]:
     if error.get("VersionId"):
         return []
     return [key for key in sent if key.key == error.get("Key")]

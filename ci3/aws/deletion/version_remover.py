@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ci3.aws.deletion.delete_xml import Doomed
+from ci3.aws.deletion.delete_xml import DeleteKey
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.aws.deletion.requests import DeleteRequests
 from ci3.errors import GateError
@@ -22,12 +22,12 @@ class VersionRemover:
         self.bucket = bucket
         self._requests = DeleteRequests(client, bucket)
 
-    def leave_resending_to_caller(self) -> None:
+    def disable_retries(self) -> None:
         """Disable botocore's retries; see `DeleteRequests`."""
-        self._requests.leave_resending_to_caller()
+        self._requests.disable_retries()
 
-    def remove(
-        self, versions: Sequence[tuple[str, str]], *, may_name_null: bool = False
+    def remove_versions(
+        self, versions: Sequence[tuple[str, str]], *, is_null_allowed: bool = False
     ) -> Mapping[tuple[str, str], KeyOutcome]:
         """Permanently delete up to 1,000 (key, version ID) pairs; return the outcome of each.
 
@@ -38,10 +38,10 @@ class VersionRemover:
         for key, version_id in versions:
             if not version_id:
                 raise GateError(f"a version of {key!r} was to be removed without its id")
-            if version_id == NULL_VERSION and not may_name_null:
+            if version_id == NULL_VERSION and not is_null_allowed:
                 raise GateError(f"the null version of {key!r} was to be removed")
-        delete_keys = [Doomed(key=key, version_id=version_id) for key, version_id in versions]
+        delete_keys = [DeleteKey(key=key, version_id=version_id) for key, version_id in versions]
         return {
             (delete_key.key, delete_key.version_id): outcome
-            for delete_key, outcome in self._requests.send(delete_keys).items()
+            for delete_key, outcome in self._requests.delete_keys(delete_keys).items()
         }

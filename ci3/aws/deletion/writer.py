@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING
 
 import botocore.exceptions
 
-from ci3.aws.deletion.conditional_probe import Slot, probe_guard
-from ci3.aws.deletion.delete_xml import Doomed
-from ci3.aws.deletion.outcomes import NO_ANSWER, KeyOutcome, done, refused, unanswered
+from ci3.aws.deletion.conditional_probe import Slot, probe_conditional_deletes
+from ci3.aws.deletion.delete_xml import DeleteKey
+from ci3.aws.deletion.outcomes import (
+    NO_RESPONSE_ERRORS,
+    KeyOutcome,
+    outcome_from_error,
+    outcome_from_response,
+    outcome_without_response,
+)
 from ci3.aws.deletion.requests import DeleteRequests
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.objects import StoredObject
@@ -31,30 +37,34 @@ class BucketWriter:
         self._requests = DeleteRequests(client, bucket)
 
     @property
-    def address(self) -> str:
+    def endpoint_url(self) -> str:
         """The endpoint URL of its requests."""
         return self._client.meta.endpoint_url
 
-    def probe(self, prefix: str, versioning: Versioning, slot: Slot | None = None) -> GuardProbe:
+    def probe_conditional_deletes(
+        self, prefix: str, versioning: Versioning, slot: Slot | None = None
+    ) -> GuardProbe:
         """Test whether this S3 honors conditional deletes; if so, make later ones conditional.
 
         If not, botocore's retries are disabled: the caller retries, and can check first what has
         changed. Only keys that do not exist are named; `conditional_probe` says what may be left
         behind. Each request holds the `slot`; without one, several requests may run at once.
         """
-        result = probe_guard(self._requests, prefix, versioning, slot or nullcontext())
+        result = probe_conditional_deletes(
+            self._requests, prefix, versioning, slot or nullcontext()
+        )
         if result.guard is not DeleteGuard.ETAG:
-            self._requests.leave_resending_to_caller()
+            self._requests.disable_retries()
         return result
 
-    def delete(self, objects: Sequence[StoredObject]) -> Mapping[str, KeyOutcome]:
+    def delete_objects(self, objects: Sequence[StoredObject]) -> Mapping[str, KeyOutcome]:
         """Delete up to 1,000 objects and return the outcome of each key.
 
         A key that is not in the response is `unknown`. Where deletions are conditional, an object
         listed without an ETag is not sent, and is `failed`. Never raises for an error of S3.
         """
-        keys = [Doomed(stored.key, stored.etag) for stored in objects]
-        return {key.key: outcome for key, outcome in self._requests.send(keys).items()}
+        keys = [DeleteKey(stored.key, stored.etag) for stored in objects]
+        return {key.key: outcome for key, outcome in self._requests.delete_keys(keys).items()}
 
     def abort_upload(self, key: str, upload_id: str) -> KeyOutcome:
         """Abort a multipart upload, which frees its parts; one that does not exist is `absent`."""
@@ -66,7 +76,7 @@ class BucketWriter:
                 Bucket=self.bucket, Key=key, UploadId=upload_id
             )
         except botocore.exceptions.ClientError as exc:
-            return refused(exc, is_of_one_key=True)
-        except NO_ANSWER as exc:
-            return unanswered(exc)
-        return done(response)
+            return outcome_from_error(exc, is_single_key=True)
+        except NO_RESPONSE_ERRORS as exc:
+            return outcome_without_response(exc)
+        return outcome_from_response(response)

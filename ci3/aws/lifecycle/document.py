@@ -7,15 +7,15 @@ from urllib.parse import unquote
 
 import botocore.exceptions
 
-from ci3.aws.client import error_code, translated
-from ci3.aws.deletion.outcomes import NO_ANSWER
-from ci3.aws.parser_hook import read_ahead
+from ci3.aws.client import get_error_code, translate_errors
+from ci3.aws.deletion.outcomes import NO_RESPONSE_ERRORS
+from ci3.aws.parser_hook import register_early_parser
 from ci3.core.lifecycle.configuration import (
     ConfigurationText,
     LifecycleTextError,
-    read_configuration,
+    parse_configuration,
 )
-from ci3.errors import AccessError, LackingError
+from ci3.errors import AccessError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ _RULE_ID = re.compile(r'rule-id="([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LifecycleReading:
+class LifecycleDocument:
     """A lifecycle configuration as S3 returned it.
 
     `transition_minimum` is the header that came with it; a write has to send it again.
@@ -39,7 +39,7 @@ class LifecycleReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class WriteResult:
     """The result of writing the lifecycle configuration.
 
     With a `problem` it may have been written all the same, unless `is_rejected`: then S3 certainly
@@ -47,29 +47,31 @@ class Written:
     """
 
     problem: str = ""
-    is_refused: bool = False
+    is_rejected: bool = False
 
 
-def keep_text(client: "S3Client") -> None:
+def keep_raw_xml(client: "S3Client") -> None:
     """Make a client keep the raw XML of the configuration: botocore drops unknown elements."""
-    read_ahead(client, "GetBucketLifecycleConfiguration", lambda body: (body, body), _RAW_KEY)
+    register_early_parser(
+        client, "GetBucketLifecycleConfiguration", lambda body: (body, body), _RAW_KEY
+    )
 
 
-def read_lifecycle(client: "S3Client", bucket: str) -> LifecycleReading:
+def read_lifecycle(client: "S3Client", bucket: str) -> LifecycleDocument:
     """Return the configuration; the client must be one that `keep_raw_xml` was called with.
 
     Raises AccessError where it can't be read or has an element that ci3 does not support, and
     LackingError where this S3 has no lifecycle configuration.
     """
     action = f"reading the lifecycle configuration of s3://{bucket}"
-    with translated(action):
+    with translate_errors(action):
         try:
             response: Mapping[str, Any] = client.get_bucket_lifecycle_configuration(Bucket=bucket)
         except botocore.exceptions.ClientError as exc:
-            if error_code(exc) == "NoSuchLifecycleConfiguration":
-                return LifecycleReading(text=ConfigurationText())
-            if error_code(exc) in _UNSUPPORTED_CODES:
-                raise LackingError("this S3 has no lifecycle", "Use engine: direct.") from exc
+            if get_error_code(exc) == "NoSuchLifecycleConfiguration":
+                return LifecycleDocument(text=ConfigurationText())
+            if get_error_code(exc) in _UNSUPPORTED_CODES:
+                raise UnsupportedError("this S3 has no lifecycle", "Use engine: direct.") from exc
             raise
     try:
         text = _parse_configuration(response.get(_RAW_KEY))
@@ -79,21 +81,21 @@ def read_lifecycle(client: "S3Client", bucket: str) -> LifecycleReading:
             "It is left as it is. Delete with engine: direct, or take that out of it.",
         ) from exc
     minimum = response.get("TransitionDefaultMinimumObjectSize", "")
-    return LifecycleReading(text=text, transition_minimum=str(minimum))
+    return LifecycleDocument(text=text, transition_minimum=str(minimum))
 
 
 def _parse_configuration(raw: bytes | None) -> ConfigurationText:
     if not raw:
         raise LifecycleTextError("the answer is empty")
-    return read_configuration(raw)
+    return parse_configuration(raw)
 
 
-def expiring_rule(client: "S3Client", bucket: str, key: str) -> str:
+def find_expiration_rule(client: "S3Client", bucket: str, key: str) -> str:
     """Return the ID of the rule by which S3 will delete an object, from its header, or "".
 
     Raises AccessError where it can't be read, also where the object does not exist.
     """
-    with translated(f"reading when s3://{bucket}/{key} expires"):
+    with translate_errors(f"reading when s3://{bucket}/{key} expires"):
         expiration = client.head_object(Bucket=bucket, Key=key).get("Expiration", "")
     rule_id = _RULE_ID.search(expiration)
     return unquote(rule_id[1]) if rule_id else ""
@@ -118,7 +120,7 @@ class LifecycleWriter:
         events.register(call, _set_body, "ci3-put-text")
         events.unregister("needs-retry.s3", unique_id="retry-config-s3")
 
-    def write(self, raw: bytes, transition_minimum: str) -> Written:
+    def write(self, raw: bytes, transition_minimum: str) -> WriteResult:
         """Write a configuration byte for byte; an empty one deletes the bucket's configuration.
 
         Never raises for an error that S3 returns.
@@ -126,22 +128,22 @@ class LifecycleWriter:
         try:
             if not raw:
                 self._client.delete_bucket_lifecycle(Bucket=self.bucket)
-                return Written()
+                return WriteResult()
             parameters: Any = {"LifecycleConfiguration": raw}
             if transition_minimum:
                 parameters["TransitionDefaultMinimumObjectSize"] = transition_minimum
             self._client.put_bucket_lifecycle_configuration(Bucket=self.bucket, **parameters)
         except botocore.exceptions.ClientError as exc:
-            code = error_code(exc)
+            code = get_error_code(exc)
             status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             is_refused = 400 <= status < 500  # noqa: PLR2004 - HTTP's client errors
             message = exc.response.get("Error", {}).get("Message", "")
             hint = " (s3:PutLifecycleConfiguration)" if code == "AccessDenied" else ""
             problem = f"S3 answered {code}{hint}: {message}"
-            return Written(problem=problem, is_refused=is_refused)
-        except NO_ANSWER as exc:
-            return Written(problem=f"no answer that could be read: {exc}")
-        return Written()
+            return WriteResult(problem=problem, is_rejected=is_refused)
+        except NO_RESPONSE_ERRORS as exc:
+            return WriteResult(problem=f"no answer that could be read: {exc}")
+        return WriteResult()
 
 
 def _remove_configuration(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
 
-from ci3.aws.client import error_code, translated
+from ci3.aws.client import get_error_code, translate_errors
 from ci3.core.doctor.facts import LifecycleRule
 from ci3.errors import AccessError
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def lifecycle_rules(client: "S3Client", bucket: str) -> tuple[LifecycleRule, ...]:
+def read_lifecycle_rules(client: "S3Client", bucket: str) -> tuple[LifecycleRule, ...]:
     """Return the enabled rules; raises AccessError where they can't be read."""
-    with translated(f"reading the lifecycle rules of s3://{bucket}"):
+    with translate_errors(f"reading the lifecycle rules of s3://{bucket}"):
         rules = _read_rules(client, bucket)
         return tuple(
             _make_rule(rule, number)
@@ -41,7 +41,7 @@ def _read_rules(client: "S3Client", bucket: str) -> list[Mapping[str, Any]]:
     try:
         response = client.get_bucket_lifecycle_configuration(Bucket=bucket)
     except botocore.exceptions.ClientError as exc:
-        if error_code(exc) == "NoSuchLifecycleConfiguration":
+        if get_error_code(exc) == "NoSuchLifecycleConfiguration":
             return []
         raise
     rules: list[Mapping[str, Any]] = [*response.get("Rules", ())]

@@ -11,13 +11,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from ci3.aws.parser_hook import read_ahead, xml_text
-from ci3.core.inventory.columns import Listed
+from ci3.aws.parser_hook import decode_xml, register_early_parser
+from ci3.core.inventory.columns import ObjectColumns
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-ANSWER_KEY = "Listed"
+OBJECTS_KEY = "Listed"
 """The key of the parsed objects in the response of a client with `register_fast_parser`."""
 
 _LEAF = r"(?:<((?!Contents)[A-Za-z]+)(?:/>|>[^<>]*</\{}>)|[ \t\n])*"
@@ -45,28 +45,28 @@ _SIZES = re.compile("(?:(?:0|[1-9][0-9]{0,17})\n)+")
 _TIMES = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?Z\n)+")
 
 
-def read_entries(client: "S3Client") -> None:
+def register_fast_parser(client: "S3Client") -> None:
     """Make a client parse the objects of its listings with `split_page`, ahead of botocore."""
-    read_ahead(client, "ListObjectsV2", split_page, ANSWER_KEY)
+    register_early_parser(client, "ListObjectsV2", split_page, OBJECTS_KEY)
 
 
-def listed_by(response: Mapping[str, Any]) -> Listed | None:
+def get_parsed_objects(response: Mapping[str, Any]) -> ObjectColumns | None:
     """Return the objects that `split_page` parsed, or None where botocore parsed them.
 
     Keys are URL-decoded as botocore does it for a client that does not request an encoding itself.
     """
-    listed: Listed | None = response.get(ANSWER_KEY)
+    listed: ObjectColumns | None = response.get(OBJECTS_KEY)
     if listed is None or response.get("EncodingType") != "url":
         return listed
-    return Listed(_decode_keys(listed.keys), listed.etags, listed.sizes, listed.times)
+    return ObjectColumns(_decode_keys(listed.keys), listed.etags, listed.sizes, listed.times)
 
 
-def split_page(body: bytes) -> tuple[bytes, Listed] | None:
+def split_page(body: bytes) -> tuple[bytes, ObjectColumns] | None:
     """Split a page into the XML left to botocore and its objects, or return None to leave it all.
 
     Keys are returned as in the XML, URL-encoded or not.
     """
-    page = xml_text(body)
+    page = decode_xml(body)
     if page is None:
         return None
     start, end = page.find(_OPEN_TAG), page.rfind(_CLOSE_TAG) + len(_CLOSE_TAG)
@@ -79,7 +79,7 @@ def split_page(body: bytes) -> tuple[bytes, Listed] | None:
     return ((head + tail).encode("utf-8"), listed) if listed is not None else None
 
 
-def _parse_entries(entries: str) -> Listed | None:
+def _parse_entries(entries: str) -> ObjectColumns | None:
     columns = _split_columns(entries)
     if columns is None:
         return None
@@ -88,7 +88,7 @@ def _parse_entries(entries: str) -> Listed | None:
     etags, times = _unquote(columns["ETag"]), _normalize_times(columns["LastModified"])
     if etags is None or times is None or not _are_sizes(columns["Size"]):
         return None
-    return Listed(columns["Key"], etags, columns["Size"], times)
+    return ObjectColumns(columns["Key"], etags, columns["Size"], times)
 
 
 def _split_columns(entries: str) -> dict[str, list[str]] | None:

@@ -4,10 +4,10 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ci3.aws.client import translated
-from ci3.aws.listing.fast_parser import listed_by
-from ci3.aws.listing.validation import FIRST_DAY, HINT
-from ci3.core.inventory.columns import Listed, time_text
+from ci3.aws.client import translate_errors
+from ci3.aws.listing.fast_parser import get_parsed_objects
+from ci3.aws.listing.validation import HINT, S3_LAUNCH_DATE
+from ci3.core.inventory.columns import ObjectColumns, format_listing_time
 from ci3.core.inventory.keyspace import is_sorted
 from ci3.core.model.objects import StoredObject
 from ci3.errors import ListingError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
 
-_FIRST_TIME = time_text(FIRST_DAY)
+_FIRST_TIME = format_listing_time(S3_LAUNCH_DATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Page:
     `retries` is how many times botocore repeated the request.
     """
 
-    listed: Listed
+    columns: ObjectColumns
     folders: tuple[str, ...]
     is_last: bool
     retries: int = 0
@@ -34,7 +34,7 @@ class Page:
     @property
     def objects(self) -> tuple[StoredObject, ...]:
         """The page's objects, in listing order."""
-        return self.listed.objects()
+        return self.columns.to_objects()
 
 
 def list_pages(
@@ -54,7 +54,7 @@ def list_pages(
     if start_after:
         request["StartAfter"] = start_after
     while True:
-        with translated(action):
+        with translate_errors(action):
             response = client.list_objects_v2(**request)
         page = _parse_page(response, prefix, action)
         token = response.get("NextContinuationToken", "")
@@ -74,7 +74,7 @@ def _parse_page(response: "ListObjectsV2OutputTypeDef", prefix: str, action: str
     if "IsTruncated" not in response:
         raise ListingError(f"{action}: a page does not say whether more follow", HINT)
     try:
-        listed = listed_by(response)
+        listed = get_parsed_objects(response)
         entries = response.get("Contents", ())
         if listed is not None and entries:
             raise ListingError(f"{action}: a page was read twice", HINT)
@@ -89,14 +89,14 @@ def _parse_page(response: "ListObjectsV2OutputTypeDef", prefix: str, action: str
     if min(listed.times, default=_FIRST_TIME) < _FIRST_TIME:
         raise ListingError(f"{action}: an entry's LastModified is older than S3 itself", HINT)
     return Page(
-        listed=listed,
+        columns=listed,
         folders=folders,
         is_last=not response["IsTruncated"],
         retries=response["ResponseMetadata"].get("RetryAttempts", 0),
     )
 
 
-def _make_columns(entries: "Sequence[ObjectTypeDef]", action: str) -> Listed:
+def _make_columns(entries: "Sequence[ObjectTypeDef]", action: str) -> ObjectColumns:
     objects = [
         StoredObject(
             key=entry["Key"],
@@ -108,7 +108,7 @@ def _make_columns(entries: "Sequence[ObjectTypeDef]", action: str) -> Listed:
     ]
     if any(stored.modified_at.tzinfo is None for stored in objects):
         raise ListingError(f"{action}: an entry's LastModified has no time zone", HINT)
-    return Listed.of(objects)
+    return ObjectColumns.from_objects(objects)
 
 
 def _get_outermost_keys(keys: Sequence[str]) -> Sequence[str]:

@@ -5,9 +5,9 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from ci3.aws.client import translated
-from ci3.aws.listing.validation import HINT, Markers, check_entries
-from ci3.core.model.objects import StoredUpload
+from ci3.aws.client import translate_errors
+from ci3.aws.listing.validation import HINT, PaginationMarkers, check_entries
+from ci3.core.model.objects import UnfinishedUpload
 from ci3.errors import ListingError
 
 if TYPE_CHECKING:
@@ -19,24 +19,24 @@ _ENCODED_KEY = re.compile(r"(?:[\w.~/*!'()+-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 
 def list_uploads(
     client: "S3Client", bucket: str, prefix: str
-) -> Generator[tuple[StoredUpload, ...], None, None]:
+) -> Generator[tuple[UnfinishedUpload, ...], None, None]:
     """List every unfinished upload under a prefix, page by page.
 
     Raises ListingError for a page that can't be trusted.
     """
     action = f"listing the unfinished uploads of s3://{bucket}/{prefix}"
     # On the last page, S3 sets the markers to the last upload.
-    markers = Markers(action, may_end_with_one=True)
+    markers = PaginationMarkers(action, can_end_with_marker=True)
     request: ListMultipartUploadsRequestTypeDef = {
         "Bucket": bucket,
         "Prefix": prefix,
         "EncodingType": "url",
     }
     while True:
-        with translated(action):
+        with translate_errors(action):
             response = client.list_multipart_uploads(**request)
         is_encoded = _is_encoded(response)
-        marker = markers.follow(
+        marker = markers.find_next(
             is_truncated=response.get("IsTruncated"),
             key=_decode_key(response.get("NextKeyMarker", ""), is_encoded=is_encoded),
             identifier=response.get("NextUploadIdMarker", ""),
@@ -63,10 +63,10 @@ def _decode_key(key: str, *, is_encoded: bool) -> str:
 
 def _parse_page(
     response: Mapping[str, Any], prefix: str, action: str, *, is_encoded: bool
-) -> tuple[StoredUpload, ...]:
+) -> tuple[UnfinishedUpload, ...]:
     try:
         uploads = tuple(
-            StoredUpload(
+            UnfinishedUpload(
                 key=_decode_key(entry["Key"], is_encoded=is_encoded),
                 upload_id=entry["UploadId"],
                 started_at=entry["Initiated"],

@@ -25,11 +25,11 @@ _ERROR_ROOT = "Error"
 _HEAD_BYTES = 4096
 """Enough to find a document's root element."""
 _IS_TRUNCATED = re.compile(rb"IsTruncated(?:\s*/>|>\s*([^<]*?)\s*<)")
-FIRST_DAY = datetime(2006, 3, 14, tzinfo=UTC)
+S3_LAUNCH_DATE = datetime(2006, 3, 14, tzinfo=UTC)
 """When S3 was launched: older times are invented, and would make the newest object the oldest."""
 
 
-def check_listings(client: "S3Client") -> None:
+def register_document_checks(client: "S3Client") -> None:
     """Make a client refuse listing responses that are not listings, such as a login page's HTML."""
     for operation, root in _ROOTS.items():
         # With `*` for s3 this runs before botocore's own check, which takes HTML that is not XML
@@ -66,19 +66,19 @@ def check_entries(entries: Iterable[tuple[str, datetime]], prefix: str, action: 
             raise ListingError(f"{action}: the answer names {key!r}, which is not there", HINT)
         if modified_at.tzinfo is None:
             raise ListingError(f"{action}: an entry's time has no time zone", HINT)
-        if modified_at < FIRST_DAY:
+        if modified_at < S3_LAUNCH_DATE:
             raise ListingError(f"{action}: an entry is older than S3 itself", HINT)
 
 
-class Markers:
+class PaginationMarkers:
     """Validates the markers between pages; a repeated marker would be an endless loop."""
 
-    def __init__(self, action: str, *, may_end_with_one: bool = False) -> None:
+    def __init__(self, action: str, *, can_end_with_marker: bool = False) -> None:
         self._action = action
-        self._may_end_with_one = may_end_with_one
+        self._may_end_with_one = can_end_with_marker
         self._seen: set[tuple[str, str]] = set()
 
-    def follow(
+    def find_next(
         self, *, is_truncated: bool | None, key: str, identifier: str
     ) -> tuple[str, str] | None:
         """Return the marker of the next page, or None after the last page.

@@ -4,8 +4,8 @@ import re
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ci3.aws.client import translated
-from ci3.aws.listing.validation import HINT, Markers, check_entries
+from ci3.aws.client import translate_errors
+from ci3.aws.listing.validation import HINT, PaginationMarkers, check_entries
 from ci3.core.model.objects import StoredVersion
 from ci3.errors import ListingError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _KINDS = re.compile(rb"<(?:[\w.-]+:)?(Version|DeleteMarker)(?=[\s>])")
 
 
-def note_order(client: "S3Client") -> None:
+def register_order_recorder(client: "S3Client") -> None:
     """Make a client record the order of versions and delete markers on a page.
 
     botocore returns them in two separate lists.
@@ -38,12 +38,12 @@ def list_versions(
     Raises ListingError for a page that can't be trusted.
     """
     action = f"listing the versions of s3://{bucket}/{prefix}"
-    markers = Markers(action)
+    markers = PaginationMarkers(action)
     request: ListObjectVersionsRequestTypeDef = {"Bucket": bucket, "Prefix": prefix}
     while True:
-        with translated(action):
+        with translate_errors(action):
             response = client.list_object_versions(**request)
-        marker = markers.follow(
+        marker = markers.find_next(
             is_truncated=response.get("IsTruncated"),
             key=response.get("NextKeyMarker", ""),
             identifier=response.get("NextVersionIdMarker", ""),
@@ -88,7 +88,7 @@ def _sort_newest_first(versions: list[StoredVersion]) -> list[StoredVersion]:
         return versions
     return sorted(
         versions,
-        key=lambda version: (version.is_latest, version.modified_at, version.is_marker),
+        key=lambda version: (version.is_latest, version.modified_at, version.is_delete_marker),
         reverse=True,
     )
 
@@ -100,7 +100,7 @@ def _make_version(entry: Mapping[str, Any], *, is_marker: bool) -> StoredVersion
         key=entry["Key"],
         version_id=entry["VersionId"],
         is_latest=entry["IsLatest"],
-        is_marker=is_marker,
+        is_delete_marker=is_marker,
         etag="" if is_marker else entry.get("ETag", ""),
         size_bytes=0 if is_marker else entry["Size"],
         modified_at=entry["LastModified"],

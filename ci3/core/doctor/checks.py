@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from ci3.core.doctor.facts import Examination, LifecycleRule, Unread
+from ci3.core.doctor.facts import BucketFacts, LifecycleRule, Unavailable
 from ci3.core.doctor.finding import Finding, note, ok, problem, warning
-from ci3.core.doctor.folder_checks import about_folders
-from ci3.core.formatting import ago, counted, listed
-from ci3.core.lifecycle.rule import term_of
+from ci3.core.doctor.folder_checks import check_folders
+from ci3.core.formatting import format_age, join_names, pluralize
+from ci3.core.lifecycle.rule import parse_expiry
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeleteGuard
 
@@ -18,7 +18,7 @@ _ABANDONED_AFTER: Final = timedelta(days=7)
 _NAMES_SHOWN: Final = 5
 
 
-def diagnose(facts: Examination) -> tuple[Finding, ...]:
+def check_bucket(facts: BucketFacts) -> tuple[Finding, ...]:
     """Return the findings of all checks, in the order in which they are reported."""
     return (
         *_check_identity(facts),
@@ -29,11 +29,11 @@ def diagnose(facts: Examination) -> tuple[Finding, ...]:
         *_check_object_lock(facts),
         *_check_lifecycle_rules(facts),
         *_check_uploads(facts),
-        *about_folders(facts),
+        *check_folders(facts),
     )
 
 
-def _check_identity(facts: Examination) -> Iterator[Finding]:
+def _check_identity(facts: BucketFacts) -> Iterator[Finding]:
     topic = "identity"
     if isinstance(facts.identity, str):
         if facts.identity.endswith(":root"):
@@ -44,18 +44,22 @@ def _check_identity(facts: Examination) -> Iterator[Finding]:
             )
         else:
             yield ok(topic, f"you are {facts.identity}")
-    elif facts.identity.is_asked:
+    elif facts.identity.is_requested:
         yield note(
             topic, f"who you are can't be told: {facts.identity.problem}", facts.identity.hint
         )
     else:
-        endpoint_url = facts.aim.target.endpoint_url
+        endpoint_url = facts.doctor_target.target.endpoint_url
         yield note(topic, f"who you are can't be told: {endpoint_url} is not AWS")
 
 
-def _check_region(facts: Examination) -> Iterator[Finding]:
-    region, reported_region = facts.aim.target.region, facts.bucket_region
-    at_endpoint = f" at {facts.aim.target.endpoint_url}" if facts.aim.target.endpoint_url else ""
+def _check_region(facts: BucketFacts) -> Iterator[Finding]:
+    region, reported_region = facts.doctor_target.target.region, facts.bucket_region
+    at_endpoint = (
+        f" at {facts.doctor_target.target.endpoint_url}"
+        if facts.doctor_target.target.endpoint_url
+        else ""
+    )
     if reported_region and reported_region != region:
         yield note(
             "region",
@@ -65,13 +69,13 @@ def _check_region(facts: Examination) -> Iterator[Finding]:
         )
     elif reported_region:
         yield ok("region", f"{reported_region}{at_endpoint}, as the bucket says")
-    elif not isinstance(facts.folders, Unread):
+    elif not isinstance(facts.folders, Unavailable):
         yield ok("region", f"{region}{at_endpoint}")
 
 
-def _check_access(facts: Examination) -> Iterator[Finding]:
-    topic, url = "list", facts.aim.target.url
-    if isinstance(facts.folders, Unread):
+def _check_access(facts: BucketFacts) -> Iterator[Finding]:
+    topic, url = "list", facts.doctor_target.target.url
+    if isinstance(facts.folders, Unavailable):
         advice = (
             _advise_permission(facts, "s3:ListBucket")
             if facts.folders.is_denied
@@ -81,8 +85,8 @@ def _check_access(facts: Examination) -> Iterator[Finding]:
         yield problem(topic, message, advice, is_of_access=True)
     else:
         yield ok(topic, f"you may list {url}")
-    if isinstance(facts.lists_versions, Unread):
-        if facts.lists_versions.is_asked:
+    if isinstance(facts.lists_versions, Unavailable):
+        if facts.lists_versions.is_requested:
             yield _report_unavailable_for_apply(
                 facts,
                 "list versions",
@@ -95,13 +99,13 @@ def _check_access(facts: Examination) -> Iterator[Finding]:
         yield ok("list versions", "you may list old versions")
 
 
-def _check_delete_permission(facts: Examination) -> Iterator[Finding]:
+def _check_delete_permission(facts: BucketFacts) -> Iterator[Finding]:
     topic, probe = "delete", facts.probe
-    if isinstance(probe, Unread):
-        if probe.is_asked:
+    if isinstance(probe, Unavailable):
+        if probe.is_requested:
             yield problem(topic, f"deleting can't be tried: {probe.problem}", probe.hint,
                           is_of_access=True)  # fmt: skip
-        elif not isinstance(facts.folders, Unread):
+        elif not isinstance(facts.folders, Unavailable):
             yield note(
                 topic,
                 "whether you may delete is not known: doctor only looks",
@@ -129,10 +133,10 @@ def _check_delete_permission(facts: Examination) -> Iterator[Finding]:
         )
 
 
-def _check_versioning(facts: Examination) -> Iterator[Finding]:
+def _check_versioning(facts: BucketFacts) -> Iterator[Finding]:
     topic, state = "versioning", facts.versioning
-    if isinstance(state, Unread):
-        if state.is_asked:
+    if isinstance(state, Unavailable):
+        if state.is_requested:
             message = "whether the bucket keeps versions can't be told: take a deletion as final"
             yield _report_unavailable(facts, topic, state, message, "s3:GetBucketVersioning")
         return
@@ -152,8 +156,8 @@ def _check_versioning(facts: Examination) -> Iterator[Finding]:
                 "To be able to undo, turn versioning on, with a lifecycle rule that removes old "
                 "versions after some days.",
             )
-    if state.needs_mfa:
-        create_finding = warning if not facts.aim.delete_versions else problem
+    if state.has_mfa_delete:
+        create_finding = warning if not facts.doctor_target.delete_versions else problem
         yield create_finding(
             "MFA delete",
             "on: versions and delete markers can't be removed without a token, so `ci3 restore` "
@@ -162,20 +166,20 @@ def _check_versioning(facts: Examination) -> Iterator[Finding]:
         )
 
 
-def _check_restore(facts: Examination) -> Iterator[Finding]:
+def _check_restore(facts: BucketFacts) -> Iterator[Finding]:
     topic, rules = "versioning", facts.rules
-    if facts.aim.delete_versions:
+    if facts.doctor_target.delete_versions:
         yield warning(
             topic,
             "on, and delete-versions is set: what ci3 deletes is gone for good all the same",
             "Leave delete-versions out to be able to undo.",
         )
         return
-    if isinstance(rules, Unread):
+    if isinstance(rules, Unavailable):
         yield ok(topic, "on: a deletion can be undone with `ci3 restore`")
         return
-    prefix = facts.aim.target.prefix
-    noncurrent_days = [rule.noncurrent_days for rule in rules if rule.may_touch(prefix)]
+    prefix = facts.doctor_target.target.prefix
+    noncurrent_days = [rule.noncurrent_days for rule in rules if rule.can_match_under(prefix)]
     days = min((value for value in noncurrent_days if value is not None), default=None)
     if days is None:
         yield note(
@@ -187,15 +191,15 @@ def _check_restore(facts: Examination) -> Iterator[Finding]:
     else:
         yield ok(
             topic,
-            f"on: a deletion can be undone with `ci3 restore` for {counted(days, 'day')}, until a "
+            f"on: a deletion can be undone with `ci3 restore` for {pluralize(days, 'day')}, until a "
             "lifecycle rule removes the old versions",
         )
 
 
-def _check_object_lock(facts: Examination) -> Iterator[Finding]:
+def _check_object_lock(facts: BucketFacts) -> Iterator[Finding]:
     topic, lock = "object lock", facts.lock
-    if isinstance(lock, Unread):
-        if lock.is_asked:
+    if isinstance(lock, Unavailable):
+        if lock.is_requested:
             yield note(
                 topic,
                 "whether versions are locked can't be told"
@@ -207,7 +211,7 @@ def _check_object_lock(facts: Examination) -> Iterator[Finding]:
         yield ok(topic, "off")
         return
     retention = f", by default for {lock.default}" if lock.default else ""
-    if facts.aim.delete_versions:
+    if facts.doctor_target.delete_versions:
         yield warning(
             topic,
             f"on{retention}: delete-versions can't remove a locked version",
@@ -217,14 +221,16 @@ def _check_object_lock(facts: Examination) -> Iterator[Finding]:
         yield note(topic, f"on{retention}: a deletion hides objects, their locked versions stay")
 
 
-def _check_lifecycle_rules(facts: Examination) -> Iterator[Finding]:
+def _check_lifecycle_rules(facts: BucketFacts) -> Iterator[Finding]:
     topic, rules = "lifecycle", facts.rules
-    if isinstance(rules, Unread):
-        if rules.is_asked:
+    if isinstance(rules, Unavailable):
+        if rules.is_requested:
             message = "whether lifecycle rules delete here too can't be told"
             yield _report_unavailable(facts, topic, rules, message, "s3:GetLifecycleConfiguration")
         return
-    end_times = {rule.name: time for rule in rules if (time := term_of(rule.name, rule.prefix))}
+    end_times = {
+        rule.name: time for rule in rules if (time := parse_expiry(rule.name, rule.prefix))
+    }
     yield from _check_managed_rules(facts, end_times)
     other_rules = [rule for rule in rules if rule.name not in end_times]
     expiring = [
@@ -244,55 +250,55 @@ def _check_lifecycle_rules(facts: Examination) -> Iterator[Finding]:
 
 
 def _check_managed_rules(
-    facts: Examination, end_times: Mapping[str, datetime]
+    facts: BucketFacts, end_times: Mapping[str, datetime]
 ) -> Iterator[Finding]:
     """Check the rules that ci3 created; they are expected to exist for a few days.
 
     `end_times` maps the name of each managed rule to the time when it must be removed.
     """
-    overdue = sorted(name for name, time in end_times.items() if time <= facts.at)
+    overdue = sorted(name for name, time in end_times.items() if time <= facts.read_at)
     if overdue:
         yield warning(
             "own rules",
-            f"{counted(len(overdue), 'lifecycle rule')} of ci3's own should be gone by now: "
-            f"{listed(overdue, _NAMES_SHOWN)}",
+            f"{pluralize(len(overdue), 'lifecycle rule')} of ci3's own should be gone by now: "
+            f"{join_names(overdue, _NAMES_SHOWN)}",
             "What is uploaded to such a folder again is deleted too, once it is old enough. Run "
             "`ci3 cleanup`, with any engine: it takes them away first.",
         )
     if active_count := len(end_times) - len(overdue):
         yield note(
             "own rules",
-            f"{counted(active_count, 'lifecycle rule')} of ci3's own: S3 deletes by them what a "
+            f"{pluralize(active_count, 'lifecycle rule')} of ci3's own: S3 deletes by them what a "
             "run left to it",
             "The next run takes away those that are done.",
         )
 
 
-def _can_expire_deployments(rule: LifecycleRule, facts: Examination) -> bool:
+def _can_expire_deployments(rule: LifecycleRule, facts: BucketFacts) -> bool:
     """Return True if a rule can delete objects of deployments.
 
     A rule for a folder under the prefix that is not a deployment cannot.
     """
-    prefix = facts.aim.target.prefix
-    if not rule.may_touch(prefix):
+    prefix = facts.doctor_target.target.prefix
+    if not rule.can_match_under(prefix):
         return False
     folder, slash, _ = rule.prefix.removeprefix(prefix).partition("/")
     is_inside = rule.prefix.startswith(prefix) and slash
-    if not is_inside or isinstance(facts.folders, Unread):
+    if not is_inside or isinstance(facts.folders, Unavailable):
         return True
     return folder in facts.folders.names
 
 
 def _format_expiry(rule: LifecycleRule) -> str:
     if rule.expires_after_days is not None:
-        return f"{counted(rule.expires_after_days, 'day')} after its upload"
+        return f"{pluralize(rule.expires_after_days, 'day')} after its upload"
     return f"from {rule.expires_on} on"
 
 
-def _check_uploads(facts: Examination) -> Iterator[Finding]:
+def _check_uploads(facts: BucketFacts) -> Iterator[Finding]:
     topic, uploads = "uploads", facts.uploads
-    if isinstance(uploads, Unread):
-        if uploads.is_asked:
+    if isinstance(uploads, Unavailable):
+        if uploads.is_requested:
             message = (
                 "unfinished uploads can't be listed: under what ci3 deletes they stay, and cost"
             )
@@ -302,9 +308,9 @@ def _check_uploads(facts: Examination) -> Iterator[Finding]:
     elif not uploads.count or uploads.oldest_at is None:
         yield ok(topic, "no unfinished ones")
     else:
-        age = facts.at - uploads.oldest_at
+        age = facts.read_at - uploads.oldest_at
         message = (
-            f"{counted(uploads.count, 'unfinished upload')}, the oldest begun {ago(age)}: "
+            f"{pluralize(uploads.count, 'unfinished upload')}, the oldest begun {format_age(age)}: "
             "the parts cost, and no listing of objects shows them"
         )
         advice = (
@@ -315,7 +321,7 @@ def _check_uploads(facts: Examination) -> Iterator[Finding]:
 
 
 def _report_unavailable(
-    facts: Examination, topic: str, unavailable: Unread, message: str, permission: str
+    facts: BucketFacts, topic: str, unavailable: Unavailable, message: str, permission: str
 ) -> Finding:
     if unavailable.is_denied:
         return warning(topic, message, _advise_permission(facts, permission))
@@ -323,7 +329,7 @@ def _report_unavailable(
 
 
 def _report_unavailable_for_apply(
-    facts: Examination, topic: str, unavailable: Unread, message: str, permission: str
+    facts: BucketFacts, topic: str, unavailable: Unavailable, message: str, permission: str
 ) -> Finding:
     if not unavailable.is_denied:
         return _report_unavailable(facts, topic, unavailable, message, permission)
@@ -333,13 +339,13 @@ def _report_unavailable_for_apply(
     return note(topic, message, advice)
 
 
-def _advise_permission(facts: Examination, permission: str) -> str:
+def _advise_permission(facts: BucketFacts, permission: str) -> str:
     return f"Allow {permission}: {_advise_policy(facts, 'plan')}"
 
 
-def _advise_policy(facts: Examination, purpose: str) -> str:
-    target = facts.aim.target
+def _advise_policy(facts: BucketFacts, purpose: str) -> str:
+    target = facts.doctor_target.target
     prefix = f" --prefix {shlex.quote(target.prefix.rstrip('/'))}" if target.prefix else ""
-    versions = " --delete-versions" if facts.aim.delete_versions else ""
+    versions = " --delete-versions" if facts.doctor_target.delete_versions else ""
     command = f"ci3 iam-policy {purpose} --bucket {target.bucket}{prefix}{versions}"
     return f"`{command}` prints the whole policy."

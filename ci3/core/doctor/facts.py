@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from ci3.core.live.sources import Reading
+from ci3.core.live.sources import LiveReading
 from ci3.core.model.deployment import Target, VersioningState
 from ci3.core.model.result import GuardProbe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
+class Unavailable:
     """The reason why a value could not be read, and what to do about it.
 
     `is_denied` is True if S3 denied access, `is_requested` is False if no request was made.
@@ -19,10 +19,10 @@ class Unread:
     problem: str
     hint: str = ""
     is_denied: bool = False
-    is_asked: bool = True
+    is_requested: bool = True
 
 
-NOT_ASKED = Unread(problem="it was not asked", is_asked=False)
+NOT_REQUESTED = Unavailable(problem="it was not asked", is_requested=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +55,13 @@ class LifecycleRule:
         """True if it deletes current objects by age or on a date."""
         return self.expires_after_days is not None or self.expires_on is not None
 
-    def may_touch(self, prefix: str) -> bool:
+    def can_match_under(self, prefix: str) -> bool:
         """Return True if the rule can apply to a key under the prefix."""
         return prefix.startswith(self.prefix) or self.prefix.startswith(prefix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UploadsSeen:
+class UnfinishedUploads:
     """The unfinished multipart uploads under a prefix."""
 
     count: int
@@ -69,7 +69,7 @@ class UploadsSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoldersSeen:
+class FolderSummary:
     """The first level under the prefix: folders that count as deployments, and the rest."""
 
     names: tuple[str, ...]
@@ -80,7 +80,7 @@ class FoldersSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aim:
+class DoctorTarget:
     """The target that `doctor` checks, with the settings that the checks use."""
 
     target: Target
@@ -91,23 +91,23 @@ class Aim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
+class BucketFacts:
     """All facts read about a bucket; each is a value or `Unavailable`.
 
     `first_files` maps the name of each sampled deployment to the files directly in it.
     """
 
-    aim: Aim
-    at: datetime
-    identity: str | Unread = NOT_ASKED
+    doctor_target: DoctorTarget
+    read_at: datetime
+    identity: str | Unavailable = NOT_REQUESTED
     bucket_region: str = ""
     """The region that S3 reports; empty if it reports none."""
-    folders: FoldersSeen | Unread = NOT_ASKED
+    folders: FolderSummary | Unavailable = NOT_REQUESTED
     first_files: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    lists_versions: bool | Unread = NOT_ASKED
-    uploads: UploadsSeen | Unread = NOT_ASKED
-    versioning: VersioningState | Unread = NOT_ASKED
-    lock: ObjectLock | Unread = NOT_ASKED
-    rules: tuple[LifecycleRule, ...] | Unread = NOT_ASKED
-    probe: GuardProbe | Unread = NOT_ASKED
-    readings: tuple[Reading, ...] = ()
+    lists_versions: bool | Unavailable = NOT_REQUESTED
+    uploads: UnfinishedUploads | Unavailable = NOT_REQUESTED
+    versioning: VersioningState | Unavailable = NOT_REQUESTED
+    lock: ObjectLock | Unavailable = NOT_REQUESTED
+    rules: tuple[LifecycleRule, ...] | Unavailable = NOT_REQUESTED
+    probe: GuardProbe | Unavailable = NOT_REQUESTED
+    readings: tuple[LiveReading, ...] = ()

@@ -28,17 +28,17 @@ class Finding:
     topic: str
     message: str
     advice: str = ""
-    is_of_access: bool = False
+    is_access_problem: bool = False
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """Topic, message and advice in one line."""
         stop = "" if self.message.endswith((".", "?")) else "."
         return f"{self.topic}: {self.message}{stop} {self.advice}".rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkup:
+class TargetFindings:
     """The findings for one target; `url` is the address of the folder with the deployments."""
 
     url: str
@@ -67,7 +67,7 @@ def problem(topic: str, message: str, advice: str, *, is_of_access: bool = False
         topic=topic,
         message=message,
         advice=advice,
-        is_of_access=is_of_access,
+        is_access_problem=is_of_access,
     )
 
 
@@ -77,10 +77,10 @@ def count_levels(findings: Iterable[Finding]) -> dict[Level, int]:
     return {level: levels.count(level) for level in reversed(Level)}
 
 
-def exit_code(checkups: Iterable[Checkup]) -> ExitCode:
+def exit_code_of_findings(checkups: Iterable[TargetFindings]) -> ExitCode:
     """Return the exit code: `ACCESS` if any problem is of access, else `REFUSED` or `DONE`."""
     findings = [finding for checkup in checkups for finding in checkup.findings]
     problems = [finding for finding in findings if finding.level is Level.PROBLEM]
-    if any(finding.is_of_access for finding in problems):
+    if any(finding.is_access_problem for finding in problems):
         return ExitCode.ACCESS
     return ExitCode.REFUSED if problems else ExitCode.DONE

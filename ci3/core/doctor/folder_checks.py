@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ci3.core.doctor.facts import Examination, FoldersSeen, Unread
+from ci3.core.doctor.facts import BucketFacts, FolderSummary, Unavailable
 from ci3.core.doctor.finding import Finding, note, ok, problem, warning
-from ci3.core.doctor.name_pattern import find_naming
-from ci3.core.formatting import counted, listed
-from ci3.core.live.pins import protect
+from ci3.core.doctor.name_pattern import find_name_pattern
+from ci3.core.formatting import join_names, pluralize
+from ci3.core.live.pins import pin_protected
 from ci3.core.plan.checks import (
-    about_protected,
-    about_readings,
-    against_protected,
-    against_readings,
+    find_live_refusals,
+    find_live_warnings,
+    find_protect_refusals,
+    find_protect_warnings,
 )
 
 _NAMES_SHOWN: Final = 5
@@ -20,12 +20,12 @@ _LIKELY_LAST: Final = ("index.html", "manifest.json", "version.json")
 """Files that builds often upload last, or could."""
 
 
-def about_folders(facts: Examination) -> Iterator[Finding]:
+def check_folders(facts: BucketFacts) -> Iterator[Finding]:
     """Yield findings about which folders count as deployments, and which are live.
 
     If the folders could not be listed, only unreadable live sources are reported.
     """
-    if isinstance(facts.folders, Unread):
+    if isinstance(facts.folders, Unavailable):
         for reading in facts.readings:
             if reading.problem:
                 yield _report_unreadable_source(str(reading.source), reading.problem)
@@ -37,11 +37,11 @@ def about_folders(facts: Examination) -> Iterator[Finding]:
     yield from _check_live_sources(facts, names)
 
 
-def _check_names(facts: Examination, folders: FoldersSeen) -> Iterator[Finding]:
-    topic, names, url = "folders", folders.names, facts.aim.target.url
+def _check_names(facts: BucketFacts, folders: FolderSummary) -> Iterator[Finding]:
+    topic, names, url = "folders", folders.names, facts.doctor_target.target.url
     if not names:
         excluded = (
-            f"match leaves out all {counted(len(folders.ignored), 'folder')} under {url}: "
+            f"match leaves out all {pluralize(len(folders.ignored), 'folder')} under {url}: "
             f"{_format_names(folders.ignored)}"
         )
         yield warning(
@@ -50,26 +50,26 @@ def _check_names(facts: Examination, folders: FoldersSeen) -> Iterator[Finding]:
             "Check match." if folders.ignored else "Check the bucket's name and the prefix.",
         )
         return
-    count = counted(len(names), "folder")
-    files = f"{counted(folders.file_count, 'file')} beside them" if folders.file_count else ""
-    if facts.aim.match:
+    count = pluralize(len(names), "folder")
+    files = f"{pluralize(folders.file_count, 'file')} beside them" if folders.file_count else ""
+    if facts.doctor_target.match:
         excluded_parts = [text for text in (files, _format_names(folders.ignored)) if text]
         suffix = f"; left alone: {', '.join(excluded_parts)}" if excluded_parts else ""
         yield ok(topic, f"match takes {count} for deployments{suffix}")
         return
-    naming = find_naming(names)
+    naming = find_name_pattern(names)
     if not naming.pattern:
         yield warning(
             topic,
             f"{count}, each of which counts as a deployment: {_format_names(names)}",
             "Set match to a regular expression that only deployments' names match.",
         )
-    elif naming.unlike:
-        pronoun = "it" if len(naming.unlike) == 1 else "them"
+    elif naming.outliers:
+        pronoun = "it" if len(naming.outliers) == 1 else "them"
         yield warning(
             topic,
-            f"{count}, and each counts as a deployment, also {_format_names(naming.unlike)}, "
-            f"named unlike the other {len(naming.fitting):,}: ci3 would delete {pronoun} when "
+            f"{count}, and each counts as a deployment, also {_format_names(naming.outliers)}, "
+            f"named unlike the other {len(naming.matching):,}: ci3 would delete {pronoun} when "
             "old",
             f"To leave {pronoun} alone, set match to `{naming.pattern}`, or protect {pronoun} "
             "by name.",
@@ -83,11 +83,11 @@ def _check_names(facts: Examination, folders: FoldersSeen) -> Iterator[Finding]:
         )
 
 
-def _check_required_file(facts: Examination) -> Iterator[Finding]:
+def _check_required_file(facts: BucketFacts) -> Iterator[Finding]:
     topic, files_by_name = "required-file", facts.first_files
     if not files_by_name:
         return
-    required_file = facts.aim.required_file
+    required_file = facts.doctor_target.required_file
     count = len(files_by_name)
     if required_file:
         found_count = sum(required_file in files for files in files_by_name.values())
@@ -112,35 +112,35 @@ def _check_required_file(facts: Examination) -> Iterator[Finding]:
         )
 
 
-def _check_protected(facts: Examination, names: Sequence[str]) -> Iterator[Finding]:
-    pins = protect(facts.aim.protect)
-    refusals, warnings = against_protected(pins, names), about_protected(pins, names)
+def _check_protected(facts: BucketFacts, names: Sequence[str]) -> Iterator[Finding]:
+    pins = pin_protected(facts.doctor_target.protect)
+    refusals, warnings = find_protect_refusals(pins, names), find_protect_warnings(pins, names)
     for refusal in refusals:
         yield problem("protect", refusal.message, "Correct the name, or take it out.")
     for plan_warning in warnings:
         yield warning("protect", plan_warning.message, "Correct the glob, or take it out.")
     if pins and not refusals and not warnings:
-        protected = [name for name in names if any(pin.holds(name) for pin in pins)]
+        protected = [name for name in names if any(pin.matches(name) for pin in pins)]
         yield ok("protect", f"keeps {_format_names(protected)}")
 
 
-def _check_live_sources(facts: Examination, names: Sequence[str]) -> Iterator[Finding]:
+def _check_live_sources(facts: BucketFacts, names: Sequence[str]) -> Iterator[Finding]:
     for reading in facts.readings:
         source = str(reading.source)
         if reading.problem:
             yield _report_unreadable_source(source, reading.problem)
             continue
-        refusals = against_readings((reading,), names)
-        warnings = about_readings((reading,), names)
+        refusals = find_live_refusals((reading,), names)
+        warnings = find_live_warnings((reading,), names)
         for refusal in refusals:
             yield problem("live", refusal.message, "Nothing is deleted until this is set right.")
         for plan_warning in warnings:
             yield warning("live", plan_warning.message, "Check what the source names.")
         if not refusals and not warnings:
-            names_text = _format_names(sorted({item.name for item in reading.sightings}))
+            names_text = _format_names(sorted({item.name for item in reading.references}))
             yield ok(
                 "live",
-                f"{source} answers: {names_text if reading.sightings else 'nothing is live'}",
+                f"{source} answers: {names_text if reading.references else 'nothing is live'}",
             )
     if not facts.readings:
         yield note(
@@ -157,4 +157,4 @@ def _report_unreadable_source(source: str, reason: str) -> Finding:
 
 
 def _format_names(names: Sequence[str], limit: int = _NAMES_SHOWN) -> str:
-    return listed([name[:60] for name in names], limit)
+    return join_names([name[:60] for name in names], limit)

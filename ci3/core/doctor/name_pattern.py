@@ -22,7 +22,7 @@ _ANY_WORD = "[A-Za-z]+"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Naming:
+class NamePattern:
     """A pattern, the names that match it and the names that do not.
 
     `pattern` is empty if none matches at least half of the names and at least two of them; then no
@@ -30,11 +30,11 @@ class Naming:
     """
 
     pattern: str
-    fitting: tuple[str, ...]
-    unlike: tuple[str, ...]
+    matching: tuple[str, ...]
+    outliers: tuple[str, ...]
 
 
-def find_naming(names: Sequence[str]) -> Naming:
+def find_name_pattern(names: Sequence[str]) -> NamePattern:
     """Return the pattern that most names match, if it contains a number or a commit hash.
 
     `site-1`, `site-22` and `assets` give `site-[0-9]+`, with `assets` as the outlier.
@@ -50,10 +50,10 @@ def find_naming(names: Sequence[str]) -> Naming:
         if len(matches) > len(matching):
             best, matching = pattern, matches
     if _MIN_SHARE_DIVISOR * len(matching) < max(len(names), _MIN_SHARE_DIVISOR * _MIN_NAMES):
-        return Naming(pattern="", fitting=(), unlike=tuple(names))
+        return NamePattern(pattern="", matching=(), outliers=tuple(names))
     matching_names = set(matching)
     outliers = tuple(name for name in names if name not in matching_names)
-    return Naming(pattern=best, fitting=matching, unlike=outliers)
+    return NamePattern(pattern=best, matching=matching, outliers=outliers)
 
 
 def _generalize(name: str, *, keeps_words: bool = False) -> str:

@@ -33,20 +33,20 @@ class IamPattern:
     reaches_deeper: bool = False
 
 
-def literal(text: str) -> str:
+def escape_literal(text: str) -> str:
     """Escape a text so that an IAM pattern matches exactly it: `a*b` becomes `a${*}b`."""
     return _SPECIAL.sub(lambda match: f"${{{match[0]}}}", text)
 
 
-def of_glob(glob: str) -> IamPattern:
+def translate_glob(glob: str) -> IamPattern:
     """Translate a glob of folder names to an IAM pattern that matches at least what it matches."""
     text, is_wider = "", False
     for match in _GLOB_PART.finditer(glob):
         characters, character = match["set"], match["character"]
         if characters is None:
-            text += character if character in "*?" else literal(character)
+            text += character if character in "*?" else escape_literal(character)
         elif len(characters) == 1:
-            text += literal(characters)
+            text += escape_literal(characters)
         else:
             text += "?"
             is_wider = True

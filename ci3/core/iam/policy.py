@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ci3.constants import JOURNAL_FOLDER, PROBE_NAME
-from ci3.core.iam.patterns import IamPattern, literal, of_glob
-from ci3.core.inventory.report_location import ReportPlace
+from ci3.constants import JOURNAL_FOLDER, PROBE_KEY_PREFIX
+from ci3.core.iam.patterns import IamPattern, escape_literal, translate_glob
+from ci3.core.inventory.report_location import ReportLocation
 from ci3.core.live.sources import LiveKind, LiveSource
 
-POLICY_LIMIT: Final = 6_144
+MAX_POLICY_CHARACTERS: Final = 6_144
 """Maximum number of characters in a managed policy, not counting white space.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 _DELETE_ACTIONS: Final = ("s3:DeleteObject", "s3:DeleteObjectVersion")
 
-Json = Mapping[str, object]
+JsonObject = Mapping[str, object]
 
 
 class Purpose(StrEnum):
@@ -34,7 +34,7 @@ class Purpose(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class IamTarget:
     """The settings of one target that affect permissions.
 
     `prefix` is empty or ends with a slash. An empty `account` or `region` stands for any. If
@@ -48,10 +48,10 @@ class Scope:
     account: str = ""
     protect: Sequence[str] = ()
     live_from: Sequence[LiveSource] = ()
-    inventory: ReportPlace | None = None
+    inventory: ReportLocation | None = None
     stores_journal: bool = False
     delete_versions: bool = False
-    insists_on_condition: bool = False
+    requires_conditional_deletes: bool = False
 
     @property
     def partition(self) -> str:
@@ -66,42 +66,42 @@ class Scope:
         is_arn = self.bucket.startswith("arn:")
         return self.bucket if is_arn else f"arn:{self.partition}:s3:::{self.bucket}"
 
-    def objects_arn(self, pattern: str) -> str:
+    def build_objects_arn(self, pattern: str) -> str:
         """Return the ARN of the objects whose keys match an IAM pattern."""
         separator = "/object/" if self.bucket.startswith("arn:") else "/"
         return f"{self.bucket_arn}{separator}{pattern}"
 
-    def under_prefix(self, pattern: str) -> str:
+    def build_prefix_arn(self, pattern: str) -> str:
         """Return the ARN of the objects under the prefix that match an IAM pattern."""
-        return self.objects_arn(f"{literal(self.prefix)}{pattern}")
+        return self.build_objects_arn(f"{escape_literal(self.prefix)}{pattern}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class IamPolicy:
     """An IAM policy document, and notes for its reader."""
 
-    document: Json
+    document: JsonObject
     notes: tuple[str, ...] = ()
 
 
-def policy_for(purpose: Purpose, scopes: Sequence[Scope]) -> Policy:
+def build_policy(purpose: Purpose, targets: Sequence[IamTarget]) -> IamPolicy:
     """Return the policy that allows exactly this operation on all the targets."""
-    statements: list[Json] = []
-    for number, target in enumerate(scopes, 1):
-        suffix = str(number) if len(scopes) > 1 else ""
+    statements: list[JsonObject] = []
+    for number, target in enumerate(targets, 1):
+        suffix = str(number) if len(targets) > 1 else ""
         for sid, statement in _build_statements(purpose, target):
             if statement not in [{**previous, "Sid": ""} for previous in statements]:
                 statements.append({**statement, "Sid": f"{sid}{suffix}"})
-    document: Json = {"Version": "2012-10-17", "Statement": statements}
-    notes = dict.fromkeys(note for target in scopes for note in _find_notes(purpose, target))
-    return Policy(document=document, notes=tuple(notes))
+    document: JsonObject = {"Version": "2012-10-17", "Statement": statements}
+    notes = dict.fromkeys(note for target in targets for note in _find_notes(purpose, target))
+    return IamPolicy(document=document, notes=tuple(notes))
 
 
-def _build_statements(purpose: Purpose, target: Scope) -> Iterator[tuple[str, Json]]:
+def _build_statements(purpose: Purpose, target: IamTarget) -> Iterator[tuple[str, JsonObject]]:
     list_actions, bucket_actions = _select_read_actions(purpose, target)
     # Only requests that list keys have s3:prefix: the condition would deny any other action.
     prefix_condition = (
-        {"StringLike": {"s3:prefix": f"{literal(target.prefix)}*"}} if target.prefix else {}
+        {"StringLike": {"s3:prefix": f"{escape_literal(target.prefix)}*"}} if target.prefix else {}
     )
     yield "ListDeployments", _allow(list_actions, [target.bucket_arn], prefix_condition)
     yield "ReadBucket", _allow(bucket_actions, [target.bucket_arn])
@@ -114,7 +114,7 @@ def _build_statements(purpose: Purpose, target: Scope) -> Iterator[tuple[str, Js
     if purpose in (Purpose.APPLY, Purpose.LIFECYCLE):
         yield from _build_delete_statements(target)
     if purpose is Purpose.RESTORE:
-        deployments = [target.under_prefix("*/*")]
+        deployments = [target.build_prefix_arn("*/*")]
         yield "RemoveDeleteMarkers", _allow(["s3:DeleteObjectVersion"], deployments)
         if target.stores_journal:
             yield "ReadJournals", _allow(["s3:GetObject"], [_journals_arn(target)])
@@ -122,7 +122,7 @@ def _build_statements(purpose: Purpose, target: Scope) -> Iterator[tuple[str, Js
         yield "WriteLifecycle", _allow(["s3:PutLifecycleConfiguration"], [target.bucket_arn])
 
 
-def _select_read_actions(purpose: Purpose, target: Scope) -> tuple[list[str], list[str]]:
+def _select_read_actions(purpose: Purpose, target: IamTarget) -> tuple[list[str], list[str]]:
     """Return the actions that list keys, and those that read the configuration of the bucket."""
     versions = "s3:ListBucketVersions"
     bucket_actions = ["s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"]
@@ -135,7 +135,7 @@ def _select_read_actions(purpose: Purpose, target: Scope) -> tuple[list[str], li
     return ["s3:ListBucket", *([versions] if needs_versions else [])], bucket_actions
 
 
-def _build_live_statements(target: Scope) -> Iterator[tuple[str, Json]]:
+def _build_live_statements(target: IamTarget) -> Iterator[tuple[str, JsonObject]]:
     sources = target.live_from
     if any(source.kind is LiveKind.CLOUDFRONT for source in sources):
         yield "ReadLiveFromCloudFront", _allow(["cloudfront:ListDistributions"], ["*"])
@@ -143,31 +143,33 @@ def _build_live_statements(target: Scope) -> Iterator[tuple[str, Json]]:
         resources = [_parameter_arn(target, name) for name in parameters]
         yield "ReadLiveFromParameter", _allow(["ssm:GetParameter"], resources)
     if pointers := [source.argument for source in sources if source.kind is LiveKind.OBJECT]:
-        resources = [target.objects_arn(literal(key)) for key in pointers]
+        resources = [target.build_objects_arn(escape_literal(key)) for key in pointers]
         yield "ReadLiveFromObject", _allow(["s3:GetObject"], resources)
 
 
-def _build_report_statements(location: ReportPlace, bucket_arn: str) -> Iterator[tuple[str, Json]]:
-    keys = f"{literal(location.folder)}*"
+def _build_report_statements(
+    location: ReportLocation, bucket_arn: str
+) -> Iterator[tuple[str, JsonObject]]:
+    keys = f"{escape_literal(location.folder)}*"
     yield "ReadInventoryReports", _allow(["s3:GetObject"], [f"{bucket_arn}/{keys}"])
     if location.is_folder:
         prefix_condition = {"StringLike": {"s3:prefix": keys}}
         yield "FindInventoryReports", _allow(["s3:ListBucket"], [bucket_arn], prefix_condition)
 
 
-def _parameter_arn(target: Scope, name: str) -> str:
+def _parameter_arn(target: IamTarget, name: str) -> str:
     if name.startswith("arn:"):
         return name
     path = f"arn:{target.partition}:ssm:{target.region or '*'}:{target.account or '*'}"
-    return f"{path}:parameter/{literal(name.removeprefix('/'))}"
+    return f"{path}:parameter/{escape_literal(name.removeprefix('/'))}"
 
 
-def _build_delete_statements(target: Scope) -> Iterator[tuple[str, Json]]:
+def _build_delete_statements(target: IamTarget) -> Iterator[tuple[str, JsonObject]]:
     # Only objects in folders: files directly under the prefix are not deployments. The probes of
     # conditional deletes are the exception, their keys are directly under the prefix.
-    deployments = target.under_prefix("*/*")
-    probes = target.under_prefix(f"{PROBE_NAME}*")
-    condition = {"Null": {"s3:if-match": "false"}} if target.insists_on_condition else {}
+    deployments = target.build_prefix_arn("*/*")
+    probes = target.build_prefix_arn(f"{PROBE_KEY_PREFIX}*")
+    condition = {"Null": {"s3:if-match": "false"}} if target.requires_conditional_deletes else {}
     yield "DeleteObjects", _allow(["s3:DeleteObject"], [deployments, probes], condition)
     yield "JudgeConditions", _allow(["s3:GetObject"], [deployments, probes])
     if target.delete_versions:
@@ -176,7 +178,7 @@ def _build_delete_statements(target: Scope) -> Iterator[tuple[str, Json]]:
     if target.stores_journal:
         yield "WriteJournals", _allow(["s3:PutObject"], [_journals_arn(target)])
     protected = [
-        target.under_prefix(f"{pattern}/*")
+        target.build_prefix_arn(f"{pattern}/*")
         for name in target.protect
         for pattern in _build_protect_patterns(name)
     ]
@@ -190,15 +192,17 @@ def _build_protect_patterns(name: str) -> list[str]:
     It protects what it matches as a glob, and also the folder of exactly that name:
     `v[12]` gives `v?` and `v[12]`.
     """
-    by_glob = of_glob(name).text
-    return [by_glob, literal(name)] if "[" in name else [by_glob]
+    by_glob = translate_glob(name).text
+    return [by_glob, escape_literal(name)] if "[" in name else [by_glob]
 
 
-def _journals_arn(target: Scope) -> str:
-    return target.under_prefix(f"{JOURNAL_FOLDER}/*")
+def _journals_arn(target: IamTarget) -> str:
+    return target.build_prefix_arn(f"{JOURNAL_FOLDER}/*")
 
 
-def _allow(actions: Iterable[str], resources: Iterable[str], condition: Json | None = None) -> Json:
+def _allow(
+    actions: Iterable[str], resources: Iterable[str], condition: JsonObject | None = None
+) -> JsonObject:
     statement: dict[str, object] = {
         "Sid": "",
         "Effect": "Allow",
@@ -208,10 +212,10 @@ def _allow(actions: Iterable[str], resources: Iterable[str], condition: Json | N
     return {**statement, "Condition": condition} if condition else statement
 
 
-def _find_notes(purpose: Purpose, target: Scope) -> Iterator[str]:
+def _find_notes(purpose: Purpose, target: IamTarget) -> Iterator[str]:
     if purpose in (Purpose.APPLY, Purpose.LIFECYCLE):
         for glob in target.protect:
-            yield from _find_glob_notes(glob, of_glob(glob))
+            yield from _find_glob_notes(glob, translate_glob(glob))
     if purpose is Purpose.RESTORE:
         return
     if any(source.kind is LiveKind.SSM for source in target.live_from):
@@ -231,7 +235,7 @@ def _find_notes(purpose: Purpose, target: Scope) -> Iterator[str]:
         )
     if any(source.kind.is_on_github for source in target.live_from):
         yield "what live-from asks GitHub is allowed by the workflow's permissions, not by this"
-    if purpose in (Purpose.APPLY, Purpose.LIFECYCLE) and target.insists_on_condition:
+    if purpose in (Purpose.APPLY, Purpose.LIFECYCLE) and target.requires_conditional_deletes:
         yield (
             "without a condition S3 denies each deletion: that is right at AWS, and on another S3 "
             "only if it honours conditions (`ci3 doctor --probe-deletes` tells)"

@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-from ci3.core.iam.policy import Policy
+from ci3.core.iam.policy import IamPolicy
 
 AUDIENCE: Final = "sts.amazonaws.com"
 ISSUER: Final = "token.actions.githubusercontent.com"
-UNKNOWN_ACCOUNT: Final = "ACCOUNT_ID"
+ACCOUNT_PLACEHOLDER: Final = "ACCOUNT_ID"
 
 _REPOSITORY: Final = re.compile(
     r"(?P<owner>[A-Za-z0-9-]+)(?P<owner_id>@[0-9]+)?/(?P<name>[A-Za-z0-9._-]+)(?P<id>@[0-9]+)?"
@@ -19,7 +19,7 @@ _REPOSITORY: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
+class TrustedRuns:
     """The workflow runs that may assume a role: all of a repository, or those of one context.
 
     `context` is the end of the subject in GitHub's token: `environment:production`,
@@ -64,7 +64,7 @@ class Trust:
         return f"repo:{self.repository}:{self.context}"
 
 
-def trust_policy(trust: Trust, *, account: str, partition: str) -> Policy:
+def build_trust_policy(trust: TrustedRuns, *, account: str, partition: str) -> IamPolicy:
     """Return the trust policy that lets exactly these runs assume the role it is attached to."""
     is_pattern = bool(re.search(r"[*?]", trust.subject))
     subject = {f"{ISSUER}:sub": trust.subject}
@@ -74,7 +74,7 @@ def trust_policy(trust: Trust, *, account: str, partition: str) -> Policy:
         if is_pattern
         else {"StringEquals": {**audience, **subject}}
     )
-    provider = f"arn:{partition}:iam::{account or UNKNOWN_ACCOUNT}:oidc-provider/{ISSUER}"
+    provider = f"arn:{partition}:iam::{account or ACCOUNT_PLACEHOLDER}:oidc-provider/{ISSUER}"
     statement = {
         "Sid": "LetWorkflowsIn",
         "Effect": "Allow",
@@ -83,13 +83,13 @@ def trust_policy(trust: Trust, *, account: str, partition: str) -> Policy:
         "Condition": condition,
     }
     document = {"Version": "2012-10-17", "Statement": [statement]}
-    return Policy(document=document, notes=tuple(_find_notes(trust, account)))
+    return IamPolicy(document=document, notes=tuple(_find_notes(trust, account)))
 
 
-def _find_notes(trust: Trust, account: str) -> list[str]:
+def _find_notes(trust: TrustedRuns, account: str) -> list[str]:
     notes = []
     if not account:
-        notes.append(f"put your account's number for {UNKNOWN_ACCOUNT}, or give --account-id")
+        notes.append(f"put your account's number for {ACCOUNT_PLACEHOLDER}, or give --account-id")
     if "@" not in trust.repository:
         notes.append(
             "a repository that was made, renamed or moved since June 18, 2026, or has opted in, "

@@ -13,7 +13,7 @@ _new_stored_object: Final = partial(tuple.__new__, StoredObject)
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ObjectColumns:
     """The objects of one page, or a slice of them, in the order of the listing.
 
     All columns have the same length. `sizes` are bytes in decimal digits; `times` are texts in the
@@ -26,40 +26,40 @@ class Listed:
     times: list[str]
 
     @classmethod
-    def of(cls, objects: Iterable[StoredObject]) -> Self:
+    def from_objects(cls, objects: Iterable[StoredObject]) -> Self:
         """Return objects as columns, in the same order."""
         rows = list(objects)
         return cls(
             [row.key for row in rows],
             [row.etag for row in rows],
             [str(row.size_bytes) for row in rows],
-            [time_text(row.modified_at) for row in rows],
+            [format_listing_time(row.modified_at) for row in rows],
         )
 
-    def run(self, start: int, end: int) -> "Listed":
+    def slice_rows(self, start: int, end: int) -> "ObjectColumns":
         """Return the rows from index `start` up to, but not including, `end`."""
         if start == 0 and end >= len(self.keys):
             return self
-        return Listed(
+        return ObjectColumns(
             self.keys[start:end],
             self.etags[start:end],
             self.sizes[start:end],
             self.times[start:end],
         )
 
-    def objects(self) -> tuple[StoredObject, ...]:
+    def to_objects(self) -> tuple[StoredObject, ...]:
         """Return the rows as objects."""
-        time_by_text = {text: moment_of(text) for text in set(self.times)}
+        time_by_text = {text: parse_listing_time(text) for text in set(self.times)}
         sizes, times = map(int, self.sizes), map(time_by_text.__getitem__, self.times)
         rows = zip(self.keys, self.etags, sizes, times, repeat(""))
         return tuple(map(_new_stored_object, rows))  # half the time of calling StoredObject
 
 
-def join_runs(parts: Sequence[Listed]) -> Listed:
+def concatenate_columns(parts: Sequence[ObjectColumns]) -> ObjectColumns:
     """Concatenate columns."""
     if len(parts) == 1:
         return parts[0]
-    return Listed(
+    return ObjectColumns(
         [key for part in parts for key in part.keys],
         [etag for part in parts for etag in part.etags],
         [size for part in parts for size in part.sizes],
@@ -67,7 +67,7 @@ def join_runs(parts: Sequence[Listed]) -> Listed:
     )
 
 
-def time_text(time: datetime) -> str:
+def format_listing_time(time: datetime) -> str:
     """Format a time in UTC without an offset: `2026-11-02T14:03:00`.
 
     A fraction is included only if it is not zero, with 3 or 6 digits. The texts sort
@@ -79,6 +79,6 @@ def time_text(time: datetime) -> str:
     return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=spec)
 
 
-def moment_of(text: str) -> datetime:
+def parse_listing_time(text: str) -> datetime:
     """Parse the output of `format_listing_time`; raises ValueError for anything else."""
     return datetime.fromisoformat(f"{text}+00:00")

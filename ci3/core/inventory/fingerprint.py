@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from ci3.core.inventory.columns import Listed
+from ci3.core.inventory.columns import ObjectColumns
 from ci3.core.model.objects import StoredObject
 
 if TYPE_CHECKING:
@@ -18,23 +18,23 @@ _CHUNK_MASK = 0x3FF
 _ESCAPES = str.maketrans({"\0": "\1\1", "\1": "\1\2"})
 
 
-def fingerprint(objects: Iterable[StoredObject]) -> str:
+def compute_fingerprint(objects: Iterable[StoredObject]) -> str:
     """Return the fingerprint of a deployment's content in hex, independent of the objects' order.
 
     It covers the key, ETag, size in bytes and modification time of each object, so that an upload
     of the same bytes changes it too.
     """
-    builder = Fingerprinting()
-    builder.add(sorted_by_key(objects))
+    builder = FingerprintBuilder()
+    builder.add_objects(to_sorted_columns(objects))
     return builder.finish()
 
 
-def sorted_by_key(objects: Iterable[StoredObject]) -> Listed:
+def to_sorted_columns(objects: Iterable[StoredObject]) -> ObjectColumns:
     """Return objects as columns, in the order in which S3 lists them."""
-    return Listed.of(sorted(objects, key=lambda stored: stored.key))
+    return ObjectColumns.from_objects(sorted(objects, key=lambda stored: stored.key))
 
 
-class Fingerprinting:
+class FingerprintBuilder:
     """Computes a fingerprint: the SHA-256 of the concatenated SHA-256 digests of chunks.
 
     A chunk is the records of consecutive objects. A record is key, ETag, size and time, each
@@ -52,45 +52,45 @@ class Fingerprinting:
     | 2 appended to 1  |                        | H(abc), H(de)    | f g h      |
     """
 
-    def __init__(self, *, is_first: bool = True) -> None:
+    def __init__(self, *, is_first_part: bool = True) -> None:
         """Start with no objects; only the part that `is_first` begins with a chunk."""
-        self.head = bytearray()
+        self.leading_records = bytearray()
         """Records before the first chunk of this part: they end a chunk of the part before."""
-        self.digests: list[bytes] = []
+        self.chunk_digests: list[bytes] = []
         """The digests of the completed chunks."""
-        self.open: _Hash | None = hashlib.sha256() if is_first else None
+        self.open_chunk: _Hash | None = hashlib.sha256() if is_first_part else None
         """The chunk that the last object belongs to; None before the first chunk."""
 
-    def add(self, columns: Listed) -> None:
+    def add_objects(self, columns: ObjectColumns) -> None:
         """Add the next objects, in the order of their keys."""
         start = 0
         for chunk_start in _chunk_starts(columns.keys):
             self._add_records(_records(columns, start, chunk_start))
-            if self.open is not None:
-                self.digests.append(self.open.digest())
-            self.open = hashlib.sha256()
+            if self.open_chunk is not None:
+                self.chunk_digests.append(self.open_chunk.digest())
+            self.open_chunk = hashlib.sha256()
             start = chunk_start
         self._add_records(_records(columns, start, len(columns.keys)))
 
-    def join(self, later: "Fingerprinting") -> None:
+    def append_part(self, later: "FingerprintBuilder") -> None:
         """Append the part that follows this one."""
-        self._add_records(bytes(later.head))
-        if later.open is not None:
-            if self.open is not None:
-                self.digests.append(self.open.digest())
-            self.digests += later.digests
-            self.open = later.open
+        self._add_records(bytes(later.leading_records))
+        if later.open_chunk is not None:
+            if self.open_chunk is not None:
+                self.chunk_digests.append(self.open_chunk.digest())
+            self.chunk_digests += later.chunk_digests
+            self.open_chunk = later.open_chunk
 
     def finish(self) -> str:
         """Return the fingerprint of all objects; the first part must be included."""
-        last = self.open.digest() if self.open is not None else b""
-        return hashlib.sha256(b"".join(self.digests) + last).hexdigest()
+        last = self.open_chunk.digest() if self.open_chunk is not None else b""
+        return hashlib.sha256(b"".join(self.chunk_digests) + last).hexdigest()
 
     def _add_records(self, records: bytes) -> None:
-        if self.open is not None:
-            self.open.update(records)
+        if self.open_chunk is not None:
+            self.open_chunk.update(records)
         else:
-            self.head += records
+            self.leading_records += records
 
 
 def _chunk_starts(keys: Sequence[str]) -> list[int]:
@@ -103,10 +103,10 @@ def _chunk_starts(keys: Sequence[str]) -> list[int]:
     return [index for index, bits in enumerate(masked) if not bits] if 0 in masked else []
 
 
-def _records(columns: Listed, start: int, end: int) -> bytes:
+def _records(columns: ObjectColumns, start: int, end: int) -> bytes:
     if start == end:
         return b""
-    part = columns.run(start, end)
+    part = columns.slice_rows(start, end)
     keys = part.keys
     joined = "".join(keys)
     if "\0" in joined or "\1" in joined:

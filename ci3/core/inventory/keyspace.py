@@ -24,7 +24,7 @@ _GUESS_LENGTH = 8
 """Characters of a guess: enough to split a million keys that have one digit more."""
 
 
-def end_of(folder: str) -> str:
+def end_of_folder(folder: str) -> str:
     """Return the smallest key after all keys of `folder`, which ends with a slash."""
     return folder[:-1] + _AFTER_SLASH
 
@@ -34,7 +34,7 @@ def is_sorted(keys: Sequence[str]) -> bool:
     return all(map(lt, keys, islice(keys, 1, None)))
 
 
-def middle(keys: Sequence[str], end: str, *, folder: str = "", attempt: int = 0) -> str:
+def guess_middle_key(keys: Sequence[str], end: str, *, folder: str = "", attempt: int = 0) -> str:
     """Guess a key half-way between the last of `keys` and `end`; empty if no guess fits.
 
     `keys` are sorted. `end` is exclusive, and may be far after the last existing key. The guess

@@ -13,7 +13,7 @@ _DATED_FOLDER = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}Z/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportPlace:
+class ReportLocation:
     """The location of a report's manifest, or of the folder that contains dated reports.
 
     `key` of a folder ends with a slash. The newest report of the folder is used.
@@ -62,7 +62,7 @@ class ReportPlace:
             self.key if self.is_folder else "".join(f"{part}/" for part in self.key.split("/")[:-2])
         )
 
-    def dated(self, folders: Iterable[str]) -> tuple[Self, ...]:
+    def find_manifests(self, folders: Iterable[str]) -> tuple[Self, ...]:
         """Return the manifests of those `folders` that have the name of a report, newest first."""
         names = (folder.removeprefix(self.key) for folder in folders)
         return tuple(

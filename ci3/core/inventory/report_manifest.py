@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from ci3.core.inventory.columns import moment_of
-from ci3.core.inventory.keyspace import end_of, is_sorted
-from ci3.core.inventory.report_location import ReportPlace
+from ci3.core.inventory.columns import parse_listing_time
+from ci3.core.inventory.keyspace import end_of_folder, is_sorted
+from ci3.core.inventory.report_location import ReportLocation
 from ci3.core.model.deployment import Deployment
 from ci3.errors import ListingError, RefusedError
 
@@ -48,7 +48,7 @@ class Manifest:
 
     source_bucket: str
     destination_bucket: str
-    made_at: datetime
+    created_at: datetime
     format: ReportFormat
     columns: tuple[str, ...]
     files: tuple[ReportFile, ...]
@@ -59,7 +59,7 @@ class Manifest:
         return "islatest" in self.columns
 
 
-def column_name(text: str) -> str:
+def normalize_column_name(text: str) -> str:
     """Return a name that is the same for a column in CSV and in Parquet.
 
     `LastModifiedDate` and `last_modified_date` both become `lastmodifieddate`.
@@ -67,7 +67,7 @@ def column_name(text: str) -> str:
     return text.strip().replace("_", "").lower()
 
 
-def read_manifest(content: bytes, url: str) -> Manifest:
+def parse_manifest(content: bytes, url: str) -> Manifest:
     """Parse a manifest; raises ListingError if it is invalid.
 
     `creationTimestamp` is a string of milliseconds since 1970.
@@ -78,7 +78,7 @@ def read_manifest(content: bytes, url: str) -> Manifest:
         manifest = Manifest(
             source_bucket=_require_text(fields["sourceBucket"]),
             destination_bucket=_ARN.sub("", _require_text(fields["destinationBucket"])),
-            made_at=datetime.fromtimestamp(int(fields["creationTimestamp"]) / 1000, UTC),
+            created_at=datetime.fromtimestamp(int(fields["creationTimestamp"]) / 1000, UTC),
             format=report_format,
             columns=_parse_columns(report_format, _require_text(fields["fileSchema"])),
             files=tuple(_parse_file(file) for file in fields["files"]),
@@ -99,8 +99,8 @@ def _require_text(value: object) -> str:
 
 def _parse_columns(report_format: ReportFormat, schema: str) -> tuple[str, ...]:
     if report_format is ReportFormat.PARQUET:
-        return tuple(column_name(name) for name in _PARQUET_COLUMN.findall(schema))
-    return tuple(column_name(name) for name in schema.split(","))
+        return tuple(normalize_column_name(name) for name in _PARQUET_COLUMN.findall(schema))
+    return tuple(normalize_column_name(name) for name in schema.split(","))
 
 
 def _parse_file(fields: Mapping[str, object]) -> ReportFile:
@@ -112,7 +112,7 @@ def _parse_file(fields: Mapping[str, object]) -> ReportFile:
     return ReportFile(key=_require_text(fields["key"]), size_bytes=size_bytes, md5=md5.lower())
 
 
-def refuse_unfit(manifest: Manifest, location: ReportPlace, bucket: str) -> None:
+def require_usable_manifest(manifest: Manifest, location: ReportLocation, bucket: str) -> None:
     """Raise RefusedError if a report is not of this bucket, or cannot be read.
 
     Raises ListingError if the manifest names a column twice.
@@ -136,7 +136,7 @@ def refuse_unfit(manifest: Manifest, location: ReportPlace, bucket: str) -> None
     _refuse_missing_columns(manifest, location)
 
 
-def _refuse_missing_columns(manifest: Manifest, location: ReportPlace) -> None:
+def _refuse_missing_columns(manifest: Manifest, location: ReportLocation) -> None:
     """Raise RefusedError if a necessary column is missing.
 
     The three columns of versions are included together, and only in reports of `All` versions.
@@ -155,7 +155,7 @@ def _refuse_missing_columns(manifest: Manifest, location: ReportPlace) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class ReportRows:
     """Current objects in columns, as rows of a report name them, in any order.
 
     All columns have the same length. `times` are texts in the format of `format_listing_time`.
@@ -180,7 +180,7 @@ class _RowSummary:
 
 
 @dataclass(slots=True)
-class Tallies:
+class ReportSummaryBuilder:
     """Sums up rows by deployment; memory grows with the number of `names`, not of rows."""
 
     prefix: str
@@ -191,7 +191,7 @@ class Tallies:
     def __post_init__(self) -> None:
         self._by_folder = {f"{self.prefix}{name}/": _RowSummary() for name in self.names}
 
-    def add(self, rows: Rows) -> None:
+    def add_rows(self, rows: ReportRows) -> None:
         """Add rows; consecutive rows of one deployment are added together."""
         keys, start, count = rows.keys, 0, len(rows.keys)
         are_sorted = is_sorted(keys)
@@ -207,7 +207,7 @@ class Tallies:
         return key[: key.find("/", len(self.prefix)) + 1]
 
     def _add_to_summary(
-        self, summary: _RowSummary, folder: str, rows: Rows, start: int, end: int
+        self, summary: _RowSummary, folder: str, rows: ReportRows, start: int, end: int
     ) -> None:
         keys, sizes, times = rows.keys[start:end], rows.sizes[start:end], rows.times[start:end]
         summary.object_count += len(keys)
@@ -228,7 +228,7 @@ class Tallies:
             return f"{folder}{self.required_file}" in keys
         return any(size or not key.endswith("/") for key, size in zip(keys, sizes, strict=True))
 
-    def describe(self) -> dict[str, Deployment]:
+    def build_deployments(self) -> dict[str, Deployment]:
         """Return the deployments that have at least one row, by name."""
         name_start = len(self.prefix)
         return {
@@ -237,13 +237,13 @@ class Tallies:
                 prefix=folder,
                 object_count=summary.object_count,
                 size_bytes=summary.size_bytes,
-                oldest_at=moment_of(summary.oldest_time),
-                newest_at=moment_of(summary.newest_time),
-                complete=summary.is_complete,
+                oldest_at=parse_listing_time(summary.oldest_time),
+                newest_at=parse_listing_time(summary.newest_time),
+                is_complete=summary.is_complete,
                 fingerprint="",
-                is_whole=False,
-                is_reported=True,
-                first_at=moment_of(summary.first_object_time),
+                is_fully_listed=False,
+                is_from_report=True,
+                first_object_at=parse_listing_time(summary.first_object_time),
             )
             for folder, summary in self._by_folder.items()
             if summary.object_count
@@ -255,7 +255,7 @@ def _end_of_folder(keys: Sequence[str], start: int, folder: str, *, are_sorted: 
     if not folder:
         return start + 1
     if are_sorted:
-        return bisect_left(keys, end_of(folder), start)
+        return bisect_left(keys, end_of_folder(folder), start)
     end = start + 1
     while end < len(keys) and keys[end].startswith(folder):
         end += 1

@@ -5,30 +5,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ci3.core.inventory.columns import Listed, moment_of
-from ci3.core.inventory.fingerprint import Fingerprinting, sorted_by_key
+from ci3.core.inventory.columns import ObjectColumns, parse_listing_time
+from ci3.core.inventory.fingerprint import FingerprintBuilder, to_sorted_columns
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.objects import StoredObject
 
 
-def describe(
+def summarize_folder(
     name: str,
     prefix: str,
     objects: Iterable[StoredObject],
     *,
     required_file: str = "",
-    is_whole: bool = True,
+    is_fully_listed: bool = True,
 ) -> Deployment:
     """Return the deployment in one folder, given its objects in any order.
 
     It is complete if it has the required file or, if none is required, any object with content.
     """
-    builder = Content(prefix, required_file)
-    builder.add(sorted_by_key(objects))
-    return builder.describe(name, is_whole=is_whole)
+    builder = SummaryBuilder(prefix, required_file)
+    builder.add_objects(to_sorted_columns(objects))
+    return builder.build_deployment(name, is_fully_listed=is_fully_listed)
 
 
-class Sum(NamedTuple):
+class DeploymentSummary(NamedTuple):
     """The summary of a deployment's objects.
 
     The times are texts in the format of `format_listing_time`, empty if there are no objects.
@@ -36,31 +36,33 @@ class Sum(NamedTuple):
 
     object_count: int
     size_bytes: int
-    oldest: str
-    newest: str
-    first: str
+    oldest_time: str
+    newest_time: str
+    first_object_time: str
     """Modification time of the first object by key."""
     is_complete: bool
     fingerprint: str
 
-    def describe(self, name: str, prefix: str, *, is_whole: bool = True) -> Deployment:
+    def to_deployment(self, name: str, prefix: str, *, is_fully_listed: bool = True) -> Deployment:
         """Return the deployment; if not fully listed, without count, size and fingerprint."""
         return Deployment(
             name=name,
             prefix=prefix,
-            object_count=self.object_count if is_whole else 0,
-            size_bytes=self.size_bytes if is_whole else 0,
-            oldest_at=moment_of(self.oldest) if self.oldest else None,
-            newest_at=moment_of(self.newest) if self.newest else None,
-            complete=self.is_complete,
-            fingerprint=self.fingerprint if is_whole else "",
-            is_whole=is_whole,
-            first_at=moment_of(self.first) if self.first else None,
+            object_count=self.object_count if is_fully_listed else 0,
+            size_bytes=self.size_bytes if is_fully_listed else 0,
+            oldest_at=parse_listing_time(self.oldest_time) if self.oldest_time else None,
+            newest_at=parse_listing_time(self.newest_time) if self.newest_time else None,
+            is_complete=self.is_complete,
+            fingerprint=self.fingerprint if is_fully_listed else "",
+            is_fully_listed=is_fully_listed,
+            first_object_at=parse_listing_time(self.first_object_time)
+            if self.first_object_time
+            else None,
         )
 
 
 @dataclass(slots=True)
-class Content:
+class SummaryBuilder:
     """Builds the summary of one deployment, or of a part of it that is listed separately.
 
     Objects are added in the order of their keys. Only the part that `is_first_part` has the first
@@ -69,19 +71,19 @@ class Content:
 
     prefix: str
     required_file: str = ""
-    is_first: bool = True
+    is_first_part: bool = True
     object_count: int = 0
     size_bytes: int = 0
-    oldest: str = ""
-    newest: str = ""
-    first: str = ""
+    oldest_time: str = ""
+    newest_time: str = ""
+    first_object_time: str = ""
     is_complete: bool = False
-    fingerprinting: Fingerprinting = field(init=False)
+    fingerprint_builder: FingerprintBuilder = field(init=False)
 
     def __post_init__(self) -> None:
-        self.fingerprinting = Fingerprinting(is_first=self.is_first)
+        self.fingerprint_builder = FingerprintBuilder(is_first_part=self.is_first_part)
 
-    def add(self, columns: Listed) -> None:
+    def add_objects(self, columns: ObjectColumns) -> None:
         """Add the next objects."""
         if not columns.keys:
             return
@@ -89,40 +91,42 @@ class Content:
         self.size_bytes += sum(map(int, columns.sizes))
         self._merge_times(min(columns.times), max(columns.times), columns.times[0])
         self.is_complete = self.is_complete or self._completes(columns)
-        self.fingerprinting.add(columns)
+        self.fingerprint_builder.add_objects(columns)
 
-    def join(self, later: "Content") -> None:
+    def append_part(self, later: "SummaryBuilder") -> None:
         """Append the part that follows this one."""
         if not later.object_count:
             return
         self.object_count += later.object_count
         self.size_bytes += later.size_bytes
-        self._merge_times(later.oldest, later.newest, later.first)
+        self._merge_times(later.oldest_time, later.newest_time, later.first_object_time)
         self.is_complete = self.is_complete or later.is_complete
-        self.fingerprinting.join(later.fingerprinting)
+        self.fingerprint_builder.append_part(later.fingerprint_builder)
 
-    def sum_up(self) -> Sum:
+    def build_summary(self) -> DeploymentSummary:
         """Return the summary of the objects added so far."""
-        return Sum(
+        return DeploymentSummary(
             self.object_count,
             self.size_bytes,
-            self.oldest,
-            self.newest,
-            self.first,
+            self.oldest_time,
+            self.newest_time,
+            self.first_object_time,
             self.is_complete,
-            self.fingerprinting.finish(),
+            self.fingerprint_builder.finish(),
         )
 
-    def describe(self, name: str, *, is_whole: bool = True) -> Deployment:
+    def build_deployment(self, name: str, *, is_fully_listed: bool = True) -> Deployment:
         """Return the deployment as `DeploymentSummary.to_deployment` does."""
-        return self.sum_up().describe(name, self.prefix, is_whole=is_whole)
+        return self.build_summary().to_deployment(
+            name, self.prefix, is_fully_listed=is_fully_listed
+        )
 
     def _merge_times(self, oldest: str, newest: str, first: str) -> None:
-        self.oldest = min(self.oldest or oldest, oldest)
-        self.newest = max(self.newest, newest)
-        self.first = self.first or first
+        self.oldest_time = min(self.oldest_time or oldest, oldest)
+        self.newest_time = max(self.newest_time, newest)
+        self.first_object_time = self.first_object_time or first
 
-    def _completes(self, columns: Listed) -> bool:
+    def _completes(self, columns: ObjectColumns) -> bool:
         """Return True if one of these objects makes the deployment complete."""
         if self.required_file:
             required_key = f"{self.prefix}{self.required_file}"

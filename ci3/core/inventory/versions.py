@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC
 
-from ci3.core.model.objects import AllVersions, StoredObject, StoredVersion
+from ci3.core.model.objects import StoredObject, StoredVersion, VersionSummary
 
 
-def sum_up_versions(versions: Iterable[StoredVersion]) -> AllVersions:
+def summarize_versions(versions: Iterable[StoredVersion]) -> VersionSummary:
     """Return count, total size and fingerprint of listed versions.
 
     The fingerprint is the SHA-256 in hex over all fields of each version, ordered by key and
@@ -19,7 +19,7 @@ def sum_up_versions(versions: Iterable[StoredVersion]) -> AllVersions:
         record = (
             version.key,
             version.version_id,
-            "marker" if version.is_marker else "version",
+            "marker" if version.is_delete_marker else "version",
             "latest" if version.is_latest else "older",
             version.etag,
             str(version.size_bytes),
@@ -28,16 +28,18 @@ def sum_up_versions(versions: Iterable[StoredVersion]) -> AllVersions:
         for field in record:
             encoded = field.encode("utf-8", "surrogatepass")
             digest.update(len(encoded).to_bytes(8, "big") + encoded)
-    return AllVersions(
+    return VersionSummary(
         count=len(ordered),
         size_bytes=sum(version.size_bytes for version in ordered),
         fingerprint=digest.hexdigest(),
     )
 
 
-def current_objects(versions: Iterable[StoredVersion]) -> tuple[StoredObject, ...]:
+def select_current_objects(versions: Iterable[StoredVersion]) -> tuple[StoredObject, ...]:
     """Return the current objects among listed versions, ordered by key."""
-    current = (version for version in versions if version.is_latest and not version.is_marker)
+    current = (
+        version for version in versions if version.is_latest and not version.is_delete_marker
+    )
     return tuple(
         StoredObject(
             key=version.key,
@@ -50,7 +52,7 @@ def current_objects(versions: Iterable[StoredVersion]) -> tuple[StoredObject, ..
     )
 
 
-def in_turn(versions: Iterable[StoredVersion]) -> tuple[Sequence[StoredVersion], ...]:
+def deletion_phases(versions: Iterable[StoredVersion]) -> tuple[Sequence[StoredVersion], ...]:
     """Split versions into three phases of deletion: noncurrent, current markers, current objects.
 
     In this order no noncurrent version becomes current on the way, and the deployment is listed
@@ -66,7 +68,7 @@ def in_turn(versions: Iterable[StoredVersion]) -> tuple[Sequence[StoredVersion],
     for version in versions:
         if not version.is_latest:
             noncurrent.append(version)
-        elif version.is_marker:
+        elif version.is_delete_marker:
             markers.append(version)
         else:
             current.append(version)

@@ -7,14 +7,14 @@ from enum import StrEnum
 from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import ObjectOutcome
 
-UNTOUCHED_OUTCOMES = (ObjectOutcome.DENIED,)
+NOT_DELETED_OUTCOMES = (ObjectOutcome.DENIED,)
 """S3 denied the request: the object was not deleted."""
-ALREADY_GONE_OUTCOMES = (ObjectOutcome.ABSENT, ObjectOutcome.CHANGED)
+AMBIGUOUS_OUTCOMES = (ObjectOutcome.ABSENT, ObjectOutcome.CHANGED)
 """Outcomes of a retried request that are also possible if the first one deleted the object.
 
 That is so if the response to the first request was lost.
 """
-PENDING_OUTCOMES = (None, ObjectOutcome.UNKNOWN, ObjectOutcome.FAILED)
+MAYBE_DELETED_OUTCOMES = (None, ObjectOutcome.UNKNOWN, ObjectOutcome.FAILED)
 """Outcomes of requests that S3 may have executed, or may still execute.
 
 An object of a failed request was listed afterwards and did still exist.
@@ -37,8 +37,8 @@ class JournalEntry:
     version_id: str = ""
     outcome: ObjectOutcome | None = None
     marker_version_ids: frozenset[str] = frozenset()
-    is_final: bool = False
-    is_marker: bool = False
+    is_permanent: bool = False
+    is_delete_marker: bool = False
 
     def is_same_object(self, other: "JournalEntry") -> bool:
         """Return True if both entries, which have the same key, are of the same version."""
@@ -67,7 +67,7 @@ def merge_entries(earlier: JournalEntry, later: JournalEntry) -> JournalEntry:
     """
     is_later_surer = _deletion_evidence(later) >= _deletion_evidence(earlier)
     if not earlier.is_same_object(later):
-        return later if is_later_surer or later.outcome in PENDING_OUTCOMES else earlier
+        return later if is_later_surer or later.outcome in MAYBE_DELETED_OUTCOMES else earlier
     return replace(
         later,
         version_id=later.version_id or earlier.version_id,
@@ -79,9 +79,9 @@ def merge_entries(earlier: JournalEntry, later: JournalEntry) -> JournalEntry:
 def _deletion_evidence(entry: JournalEntry) -> int:
     """Return how sure it is that the object was deleted: 0 is the least, 3 is certain."""
     outcome = entry.outcome
-    if outcome in (*UNTOUCHED_OUTCOMES, ObjectOutcome.FAILED):
+    if outcome in (*NOT_DELETED_OUTCOMES, ObjectOutcome.FAILED):
         return 0
-    if outcome in ALREADY_GONE_OUTCOMES:
+    if outcome in AMBIGUOUS_OUTCOMES:
         return 1
     return 3 if outcome is ObjectOutcome.DELETED else 2
 

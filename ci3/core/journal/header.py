@@ -32,7 +32,7 @@ class JournalHeader:
     deployments: Mapping[str, ApprovedDeployment]
 
 
-def note_approved(deployments: Iterable[Deployment]) -> dict[str, ApprovedDeployment]:
+def approved_by_prefix(deployments: Iterable[Deployment]) -> dict[str, ApprovedDeployment]:
     """Return the deployments, as they are now, as approved ones by prefix."""
     return {
         deployment.prefix: ApprovedDeployment(

@@ -18,13 +18,13 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PART_NAME = re.compile(r"(\d{8})\.jsonl")
 
 
-def is_address(text: str) -> bool:
+def is_s3_url(text: str) -> bool:
     """Return True if a `journal-file` value is an S3 URL rather than a file path."""
     return text.lower().startswith("s3:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JournalPlace:
+class JournalLocation:
     """The folder of one run's journal, under the prefix of the run's target."""
 
     bucket: str
@@ -43,30 +43,30 @@ class JournalPlace:
         return cls(**match.groupdict())
 
     @classmethod
-    def of_run(cls, bucket: str, prefix: str, run_id: str) -> Self:
+    def for_run(cls, bucket: str, prefix: str, run_id: str) -> Self:
         """Return the location of a run's journal; raises SettingsError if the run ID is invalid."""
         if not _RUN_ID.fullmatch(run_id):
             raise SettingsError(f"{run_id!r} is no run's id", "It stands in the run's summary.")
         return cls(bucket=bucket, prefix=prefix, run_id=run_id)
 
     @property
-    def key(self) -> str:
+    def key_prefix(self) -> str:
         """The prefix of all keys of the journal."""
         return f"{self.prefix}{JOURNAL_FOLDER}/journals/{self.run_id}/"
 
     @property
     def url(self) -> str:
         """The `s3://` URL of the journal."""
-        return f"s3://{self.bucket}/{self.key}"
+        return f"s3://{self.bucket}/{self.key_prefix}"
 
 
-def refuse_other_place(text: str, bucket: str, prefix: str) -> None:
+def require_own_journal_folder(text: str, bucket: str, prefix: str) -> None:
     """Raise SettingsError if `text` is an S3 URL outside the target's journal folder.
 
     Elsewhere a journal could be part of a deployment, or be mistaken for one.
     """
     own_url = f"s3://{bucket}/{prefix}{JOURNAL_FOLDER}/journals"
-    if is_address(text) and text != "s3://" and text.rstrip("/") != own_url:
+    if is_s3_url(text) and text != "s3://" and text.rstrip("/") != own_url:
         raise SettingsError(
             f"journal-file is {text!r}, and a journal is stored in the target's own bucket, below "
             f"{own_url}/",
@@ -74,12 +74,12 @@ def refuse_other_place(text: str, bucket: str, prefix: str) -> None:
         )
 
 
-def part_name(number: int) -> str:
+def format_part_name(number: int) -> str:
     """Return the name of a part of a stored journal; names sort like their numbers."""
     return f"{number:08}.jsonl"
 
 
-def part_number(name: str) -> int | None:
+def parse_part_number(name: str) -> int | None:
     """Return the number of a part, or None if the name is not that of a part."""
     match = _PART_NAME.fullmatch(name)
     return int(match[1]) if match else None

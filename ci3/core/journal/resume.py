@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ci3.core.formatting import counted
-from ci3.core.inventory.fingerprint import fingerprint
+from ci3.core.formatting import pluralize
+from ci3.core.inventory.fingerprint import compute_fingerprint
 from ci3.core.journal.entry import JournalEntry
 from ci3.core.journal.header import ApprovedDeployment
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
@@ -12,29 +12,29 @@ from ci3.core.model.deployment import Deployment
 from ci3.core.model.issues import PlanWarning, WarningCode
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
-from ci3.core.plan.checks import Limits, hold_limits
-from ci3.core.plan.plan import NO_DEPLOYMENT, Plan
+from ci3.core.plan.checks import Limits, recheck_limits
+from ci3.core.plan.plan import NO_LONGER_A_DEPLOYMENT, Plan
 
-NOT_NAMED = "it is due, and not among what the run that is resumed was to delete"
-CHANGED = "its objects changed since it was approved"
-BROUGHT_BACK = "it was brought back since"
+NOT_APPROVED_MESSAGE = "it is due, and not among what the run that is resumed was to delete"
+CHANGED_MESSAGE = "its objects changed since it was approved"
+RESTORED_MESSAGE = "it was brought back since"
 
 _ABSENT_OUTCOMES = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class ResumePlan:
     """The plan of a resumed run, and what happened to the other approved deployments."""
 
     plan: Plan
-    withdrawn: Mapping[str, str]
+    kept_reasons: Mapping[str, str]
     """The reason for each deployment, by name, that was approved but is kept now."""
-    gone: tuple[str, ...]
+    absent_prefixes: tuple[str, ...]
     """The prefixes of approved deployments that have no objects any more."""
 
 
-def is_as_approved(
-    approved: ApprovedDeployment, left: Sequence[StoredObject], entries: Iterable[JournalEntry]
+def has_only_own_deletions(
+    approved: ApprovedDeployment, remaining: Sequence[StoredObject], entries: Iterable[JournalEntry]
 ) -> bool:
     """Return True if only the run's own deletions changed a deployment since its approval.
 
@@ -49,18 +49,20 @@ def is_as_approved(
     | C D E     | A B       | False  | E was uploaded                   |
     | A' C D    | A B       | False  | A was deleted and uploaded again |
     """
-    remaining_keys = {stored.key for stored in left}
+    remaining_keys = {stored.key for stored in remaining}
     deleted = [stored for stored in _current_objects(entries) if stored.key not in remaining_keys]
-    return fingerprint((*left, *deleted)) == approved.fingerprint
+    return compute_fingerprint((*remaining, *deleted)) == approved.fingerprint
 
 
-def find_gone(entries: Iterable[JournalEntry]) -> set[str]:
+def find_absent_keys(entries: Iterable[JournalEntry]) -> set[str]:
     """Return the keys of objects that the run deleted, or found absent.
 
     Permanently deleted versions are not included: they cannot be restored.
     """
     return {
-        entry.key for entry in entries if entry.outcome in _ABSENT_OUTCOMES and not entry.is_final
+        entry.key
+        for entry in entries
+        if entry.outcome in _ABSENT_OUTCOMES and not entry.is_permanent
     }
 
 
@@ -81,19 +83,19 @@ def _current_objects(entries: Iterable[JournalEntry]) -> list[StoredObject]:
             modified_at=entry.modified_at,
         )
         for entry in newest.values()
-        if not entry.is_marker
+        if not entry.is_delete_marker
     ]
 
 
-def plan_what_is_left(  # noqa: PLR0913 - each argument limits the plan further
+def plan_resume(  # noqa: PLR0913 - each argument limits the plan further
     new_plan: Plan,
     approved: Mapping[str, ApprovedDeployment],
-    unchanged: Collection[str],
+    unchanged_prefixes: Collection[str],
     *,
-    told: str,
-    brought_back: Collection[str] = (),
+    run_label: str,
+    restored_prefixes: Collection[str] = (),
     limits: Limits | None = None,
-) -> Left:
+) -> ResumePlan:
     """Limit a new plan to the deployments that the interrupted run was approved to delete.
 
     The first condition that applies to a deployment decides:
@@ -117,7 +119,9 @@ def plan_what_is_left(  # noqa: PLR0913 - each argument limits the plan further
     withdrawn: dict[str, str] = {}
     for planned in new_plan.decisions:
         approved_deployment = approved.get(planned.deployment.prefix)
-        decision, reason = _limit(planned, approved_deployment, unchanged, brought_back)
+        decision, reason = _limit(
+            planned, approved_deployment, unchanged_prefixes, restored_prefixes
+        )
         decisions.append(decision)
         if approved_deployment is not None and reason is not None:
             withdrawn[approved_deployment.name] = reason
@@ -125,7 +129,7 @@ def plan_what_is_left(  # noqa: PLR0913 - each argument limits the plan further
         entry.name.removesuffix("/") for entry in new_plan.ignored if entry.name.endswith("/")
     }
     withdrawn |= {
-        deployment.name: NO_DEPLOYMENT
+        deployment.name: NO_LONGER_A_DEPLOYMENT
         for deployment in approved.values()
         if deployment.name in ignored
     }
@@ -135,38 +139,38 @@ def plan_what_is_left(  # noqa: PLR0913 - each argument limits the plan further
     gone = tuple(
         deployment.prefix for deployment in approved.values() if deployment.name not in existing
     )
-    refusals = hold_limits(new_plan.refusals, decisions, limits or Limits())
+    refusals = recheck_limits(new_plan.refusals, decisions, limits or Limits())
     plan = replace(new_plan, decisions=tuple(decisions), refusals=refusals)
-    message = _progress_message(told, approved, gone, plan)
+    message = _progress_message(run_label, approved, gone, plan)
     warning = PlanWarning(code=WarningCode.RESUMED, message=message)
     plan = replace(plan, warnings=(warning, *plan.warnings))
-    return Left(plan=plan, withdrawn=withdrawn, gone=gone)
+    return ResumePlan(plan=plan, kept_reasons=withdrawn, absent_prefixes=gone)
 
 
 def _limit(
     decision: Decision,
     approved: ApprovedDeployment | None,
-    unchanged: Collection[str],
-    brought_back: Collection[str],
+    unchanged_prefixes: Collection[str],
+    restored_prefixes: Collection[str],
 ) -> tuple[Decision, str | None]:
     """Return the decision of the resumed run and, if the approval is withdrawn, the reason."""
     if approved is None:
-        return (_keep(decision, NOT_NAMED) if decision.is_delete else decision), None
+        return (_keep(decision, NOT_APPROVED_MESSAGE) if decision.is_delete else decision), None
     if _is_empty(decision.deployment):
         return decision, None
     if not decision.is_delete:
         return decision, "; ".join(reason.message for reason in decision.reasons)
-    if approved.prefix in brought_back:
-        return _keep(decision, BROUGHT_BACK), BROUGHT_BACK
+    if approved.prefix in restored_prefixes:
+        return _keep(decision, RESTORED_MESSAGE), RESTORED_MESSAGE
     is_unchanged = decision.deployment.fingerprint == approved.fingerprint
-    if is_unchanged or approved.prefix in unchanged:
+    if is_unchanged or approved.prefix in unchanged_prefixes:
         return decision, None
-    return _keep(decision, CHANGED), CHANGED
+    return _keep(decision, CHANGED_MESSAGE), CHANGED_MESSAGE
 
 
 def _is_empty(deployment: Deployment) -> bool:
     """Return True if the folder has no objects; some servers list such folders for a while."""
-    return deployment.is_whole and deployment.object_count == 0
+    return deployment.is_fully_listed and deployment.object_count == 0
 
 
 def _keep(decision: Decision, message: str) -> Decision:
@@ -175,13 +179,13 @@ def _keep(decision: Decision, message: str) -> Decision:
 
 
 def _progress_message(
-    told: str, approved: Mapping[str, ApprovedDeployment], gone: Sequence[str], plan: Plan
+    run_label: str, approved: Mapping[str, ApprovedDeployment], gone: Sequence[str], plan: Plan
 ) -> str:
-    approved_count = counted(len(approved), "deployment")
+    approved_count = pluralize(len(approved), "deployment")
     if len(gone) == len(approved):
-        return f"{told} was to delete {approved_count}, and nothing is left of them"
-    kept_count = len(approved) - len(gone) - len(plan.doomed)
+        return f"{run_label} was to delete {approved_count}, and nothing is left of them"
+    kept_count = len(approved) - len(gone) - len(plan.to_delete)
     return (
-        f"{told} was to delete {approved_count}: gone {len(gone):,}, "
-        f"left to delete {len(plan.doomed):,}, kept by now {kept_count:,}"
+        f"{run_label} was to delete {approved_count}: gone {len(gone):,}, "
+        f"left to delete {len(plan.to_delete):,}, kept by now {kept_count:,}"
     )

@@ -61,14 +61,14 @@ class Element:
     text: str
     children: tuple["Element", ...] = ()
 
-    def find(self, name: str) -> "Element | None":
+    def find_child(self, name: str) -> "Element | None":
         """Return the first child with a name."""
         return next((child for child in self.children if child.name == name), None)
 
     @property
-    def meaning(self) -> tuple[object, ...]:
+    def normalized(self) -> tuple[object, ...]:
         """A value that is equal for elements that differ only in the order of children."""
-        return self.name, self.text, tuple(sorted(child.meaning for child in self.children))
+        return self.name, self.text, tuple(sorted(child.normalized for child in self.children))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +82,14 @@ class RuleText:
     @property
     def rule_id(self) -> str:
         """The rule's ID, or ""."""
-        element = self.rule.find("ID")
+        element = self.rule.find_child("ID")
         return element.text if element else ""
 
     @property
     def prefix(self) -> str:
         """The filter's prefix, or "" if the filter has none or combines it with other criteria."""
-        rule_filter = self.rule.find("Filter")
-        element = rule_filter.find("Prefix") if rule_filter else None
+        rule_filter = self.rule.find_child("Filter")
+        element = rule_filter.find_child("Prefix") if rule_filter else None
         return element.text if element else ""
 
 
@@ -99,29 +99,32 @@ class ConfigurationText:
 
     raw: bytes = b""
     rules: tuple[RuleText, ...] = ()
-    qualifier: str = ""
+    namespace_prefix: str = ""
     """The namespace prefix of element names, with its colon, or ""."""
-    insert_at: int = 0
+    insert_offset: int = 0
     """Byte offset at which new rules are inserted."""
 
     @property
-    def meanings(self) -> Counter[tuple[object, ...]]:
+    def normalized_rules(self) -> Counter[tuple[object, ...]]:
         """The rules as a multiset that is equal whatever the order of rules and elements."""
-        return Counter(rule.rule.meaning for rule in self.rules)
+        return Counter(rule.rule.normalized for rule in self.rules)
 
     def with_rules(self, rules: Iterable[Sequence[Element]]) -> bytes:
         """Return the document with rules appended; each is the child elements of a `Rule`."""
         added = "".join(
-            _serialize(Element("Rule", "", tuple(elements)), self.qualifier) for elements in rules
+            _serialize(Element("Rule", "", tuple(elements)), self.namespace_prefix)
+            for elements in rules
         )
         if not self.raw:
             document = (
                 f'<LifecycleConfiguration xmlns="{NAMESPACE}">{added}</LifecycleConfiguration>'
             )
             return document.encode("utf-8")
-        return self.raw[: self.insert_at] + added.encode("utf-8") + self.raw[self.insert_at :]
+        return (
+            self.raw[: self.insert_offset] + added.encode("utf-8") + self.raw[self.insert_offset :]
+        )
 
-    def without(self, rules: Iterable[RuleText]) -> bytes:
+    def without_rules(self, rules: Iterable[RuleText]) -> bytes:
         """Return the document without these rules; empty if none is left.
 
         S3 does not accept a configuration without rules: it must be deleted instead.
@@ -136,7 +139,7 @@ class ConfigurationText:
         return b"".join((*parts, self.raw[offset:]))
 
 
-def read_configuration(raw: bytes) -> ConfigurationText:
+def parse_configuration(raw: bytes) -> ConfigurationText:
     """Parse a configuration's XML; empty bytes mean that the bucket has none.
 
     Raises LifecycleTextError if it is not such a configuration, or if an element or attribute is
@@ -228,8 +231,8 @@ class _ConfigurationReader:
         return ConfigurationText(
             raw=self._raw,
             rules=tuple(self._rules),
-            qualifier=self._qualifier,
-            insert_at=self._insert_at,
+            namespace_prefix=self._qualifier,
+            insert_offset=self._insert_at,
         )
 
 

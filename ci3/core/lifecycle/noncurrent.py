@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from ci3.core.lifecycle.configuration import ConfigurationText, Element
-from ci3.core.model.deployment import NoncurrentTerm
+from ci3.core.model.deployment import NoncurrentExpiration
 
 
-def noncurrent_term(configuration: ConfigurationText, prefix: str) -> NoncurrentTerm:
+def find_noncurrent_term(configuration: ConfigurationText, prefix: str) -> NoncurrentExpiration:
     """Return after how many days noncurrent versions under a prefix may be deleted: the minimum.
 
     A rule counts if its prefix and this one overlap, whatever other criteria it has, such as tags
@@ -29,31 +29,31 @@ def noncurrent_term(configuration: ConfigurationText, prefix: str) -> Noncurrent
     ]
     known = [days for days in map(_read_days, expirations) if days is not None]
     if len(known) < len(expirations):
-        return NoncurrentTerm(
+        return NoncurrentExpiration(
             problem="a lifecycle rule expires old versions, and does not say when"
         )
-    return NoncurrentTerm(days=min(known, default=None))
+    return NoncurrentExpiration(days=min(known, default=None))
 
 
 def _noncurrent_expirations(rule: Element, prefix: str) -> Iterator[Element]:
     """Yield an enabled rule's noncurrent expirations if it may apply to keys under the prefix."""
     rule_prefix = _read_prefix(rule)
     is_overlapping = prefix.startswith(rule_prefix) or rule_prefix.startswith(prefix)
-    if is_overlapping and _read_text(rule.find("Status")) != "Disabled":
+    if is_overlapping and _read_text(rule.find_child("Status")) != "Disabled":
         yield from (child for child in rule.children if child.name == "NoncurrentVersionExpiration")
 
 
 def _read_prefix(rule: Element) -> str:
-    rule_filter = rule.find("Filter")
-    and_filter = rule_filter.find("And") if rule_filter else None
+    rule_filter = rule.find_child("Filter")
+    and_filter = rule_filter.find_child("And") if rule_filter else None
     parents = (rule, rule_filter, and_filter)
-    prefixes = [_read_text(parent.find("Prefix")) for parent in parents if parent is not None]
+    prefixes = [_read_text(parent.find_child("Prefix")) for parent in parents if parent is not None]
     return next((prefix for prefix in prefixes if prefix), "")
 
 
 def _read_days(expiration: Element) -> int | None:
     try:
-        return int(_read_text(expiration.find("NoncurrentDays")))
+        return int(_read_text(expiration.find_child("NoncurrentDays")))
     except ValueError:
         return None
 

@@ -3,22 +3,28 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ci3.core.formatting import counted, listed
+from ci3.core.formatting import join_names, pluralize
 from ci3.core.lifecycle.configuration import MAXIMUM_RULES, ConfigurationText
-from ci3.core.lifecycle.noncurrent import noncurrent_term
-from ci3.core.lifecycle.rule import ExpiryRule, only_looks_ours, read_rule
-from ci3.core.lifecycle.rule_assignment import allot
-from ci3.core.lifecycle.rule_status import UNSAFE_STATUSES, Fate, Sight, StandingRule, judge_rules
+from ci3.core.lifecycle.noncurrent import find_noncurrent_term
+from ci3.core.lifecycle.rule import ManagedRule, has_managed_id_only, parse_managed_rule
+from ci3.core.lifecycle.rule_assignment import assign_rules
+from ci3.core.lifecycle.rule_status import (
+    UNSAFE_STATUSES,
+    ExistingRule,
+    Fate,
+    RuleContext,
+    evaluate_rules,
+)
 from ci3.core.model.decision import Decision, Engine
-from ci3.core.model.deployment import NoncurrentTerm, Versioning
+from ci3.core.model.deployment import NoncurrentExpiration, Versioning
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
-from ci3.core.model.policy import DELETE_VERSIONS
+from ci3.core.model.policy import DELETE_VERSIONS_SETTING
 
 NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RulesSeen:
+class LifecycleSnapshot:
     """The bucket's lifecycle configuration, or with a `problem` why it could not be read.
 
     With `is_unsupported`, the S3 server has no lifecycle configuration at all.
@@ -26,74 +32,78 @@ class RulesSeen:
 
     configuration: ConfigurationText = field(default_factory=ConfigurationText)
     problem: str = ""
-    is_lacking: bool = False
+    is_unsupported: bool = False
 
     @property
-    def own(self) -> tuple[ExpiryRule, ...]:
+    def managed_rules(self) -> tuple[ManagedRule, ...]:
         """The managed rules of the configuration."""
-        rules = (read_rule(rule.rule) for rule in self.configuration.rules)
+        rules = (parse_managed_rule(rule.rule) for rule in self.configuration.rules)
         return tuple(rule for rule in rules if rule is not None)
 
-    def noncurrent_term(self, prefix: str) -> NoncurrentTerm:
+    def find_noncurrent_term(self, prefix: str) -> NoncurrentExpiration:
         """Return when noncurrent versions under a prefix may be deleted, or why it is unknown."""
         if self.problem:
-            return NoncurrentTerm(problem=self.problem)
-        return noncurrent_term(self.configuration, prefix)
+            return NoncurrentExpiration(problem=self.problem)
+        return find_noncurrent_term(self.configuration, prefix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ruling:
+class LifecyclePlan:
     """The decisions with their rules, existing managed rules, and refusals and warnings."""
 
     decisions: tuple[Decision, ...]
-    rules: tuple[StandingRule, ...] = ()
+    rules: tuple[ExistingRule, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[PlanWarning, ...] = ()
 
 
-def rule(
-    snapshot: RulesSeen,
-    context: Sight,
+def plan_lifecycle(
+    snapshot: LifecycleSnapshot,
+    context: RuleContext,
     *,
     versioning: Versioning,
     needs_mfa: bool = False,
     delete_versions: bool = False,
-) -> Ruling:
+) -> LifecyclePlan:
     """Return the lifecycle part of a plan.
 
     With another engine or with a refusal, the decisions are returned unchanged.
     """
-    rules = judge_rules(snapshot.own, context)
+    rules = evaluate_rules(snapshot.managed_rules, context)
     warnings = [*_warn_of_unrecognized_rules(snapshot), *_warn_of_removals(rules)]
     if context.engine is not Engine.LIFECYCLE:
-        if snapshot.problem and not snapshot.is_lacking:
+        if snapshot.problem and not snapshot.is_unsupported:
             warnings.append(_warn_of_unread_rules(snapshot))
-        return Ruling(decisions=tuple(context.decisions), rules=rules, warnings=tuple(warnings))
+        return LifecyclePlan(
+            decisions=tuple(context.decisions), rules=rules, warnings=tuple(warnings)
+        )
     problems = _find_problems(
         snapshot, context, versioning, needs_mfa=needs_mfa, delete_versions=delete_versions
     )
     refusals = tuple(Refusal(code=RefusalCode.LIFECYCLE, message=problem) for problem in problems)
     if refusals:
-        return Ruling(
+        return LifecyclePlan(
             decisions=tuple(context.decisions),
             rules=rules,
             refusals=refusals,
             warnings=tuple(warnings),
         )
     others_count = len(snapshot.configuration.rules) - len(rules)
-    assignment = allot(context.decisions, rules, now=context.now, others_count=others_count)
+    assignment = assign_rules(
+        context.decisions, rules, now=context.now, other_rules_count=others_count
+    )
     if assignment.deferred_count:
         message = (
-            f"{counted(assignment.deferred_count, 'deployment')} more would go, and will in later "
+            f"{pluralize(assignment.deferred_count, 'deployment')} more would go, and will in later "
             f"runs: a bucket has room for {MAXIMUM_RULES:,} lifecycle rules. The oldest go first"
         )
         warnings.append(PlanWarning(code=WarningCode.LIFECYCLE, message=message))
-    return Ruling(decisions=assignment.decisions, rules=rules, warnings=tuple(warnings))
+    return LifecyclePlan(decisions=assignment.decisions, rules=rules, warnings=tuple(warnings))
 
 
 def _find_problems(
-    snapshot: RulesSeen,
-    context: Sight,
+    snapshot: LifecycleSnapshot,
+    context: RuleContext,
     versioning: Versioning,
     *,
     needs_mfa: bool,
@@ -112,13 +122,13 @@ def _find_problems(
         )
     if needs_mfa:
         yield "S3 takes no lifecycle rules on a bucket with MFA delete: use engine: direct"
-    if delete_versions and versioning.may_hold_versions:
+    if delete_versions and versioning.may_have_noncurrent_versions:
         yield (
-            f"{DELETE_VERSIONS} names each version by its id, which a lifecycle rule can't: leave "
+            f"{DELETE_VERSIONS_SETTING} names each version by its id, which a lifecycle rule can't: leave "
             "it out, or use engine: direct"
         )
     has_uncounted = any(
-        decision.is_keep and not decision.deployment.is_counted for decision in context.decisions
+        decision.is_keep and not decision.deployment.has_counts for decision in context.decisions
     )
     if has_uncounted and any(decision.is_delete for decision in context.decisions):
         yield (
@@ -127,7 +137,7 @@ def _find_problems(
         )
 
 
-def _warn_of_unread_rules(snapshot: RulesSeen) -> PlanWarning:
+def _warn_of_unread_rules(snapshot: LifecycleSnapshot) -> PlanWarning:
     message = (
         "whether lifecycle rules of ci3's own stand could not be read (s3:GetLifecycleConfiguration"
         f"): one left behind deletes what is uploaded to its folder again. {snapshot.problem}"
@@ -135,29 +145,31 @@ def _warn_of_unread_rules(snapshot: RulesSeen) -> PlanWarning:
     return PlanWarning(code=WarningCode.LIFECYCLE, message=message)
 
 
-def _warn_of_unrecognized_rules(snapshot: RulesSeen) -> Iterator[PlanWarning]:
-    rule_ids = [rule.rule_id for rule in snapshot.configuration.rules if only_looks_ours(rule.rule)]
+def _warn_of_unrecognized_rules(snapshot: LifecycleSnapshot) -> Iterator[PlanWarning]:
+    rule_ids = [
+        rule.rule_id for rule in snapshot.configuration.rules if has_managed_id_only(rule.rule)
+    ]
     if rule_ids:
         message = (
-            f"{counted(len(rule_ids), 'lifecycle rule')} called as if it were ci3's, and not as "
-            f"ci3 writes it, is left alone: {listed(rule_ids, NAMES_SHOWN)}"
+            f"{pluralize(len(rule_ids), 'lifecycle rule')} called as if it were ci3's, and not as "
+            f"ci3 writes it, is left alone: {join_names(rule_ids, NAMES_SHOWN)}"
         )
         yield PlanWarning(code=WarningCode.LIFECYCLE, message=message)
 
 
-def _warn_of_removals(rules: Sequence[StandingRule]) -> Iterator[PlanWarning]:
+def _warn_of_removals(rules: Sequence[ExistingRule]) -> Iterator[PlanWarning]:
     """Yield a warning per reason for which an apply first removes rules."""
-    rules_by_reason: dict[tuple[Fate, str], list[StandingRule]] = {}
+    rules_by_reason: dict[tuple[Fate, str], list[ExistingRule]] = {}
     for existing in rules:
-        if existing.goes:
-            rules_by_reason.setdefault((existing.fate, existing.message), []).append(existing)
+        if existing.should_remove:
+            rules_by_reason.setdefault((existing.status, existing.message), []).append(existing)
     for (status, reason), removed in rules_by_reason.items():
         until = ". Until then S3 may delete what is there" if status in UNSAFE_STATUSES else ""
         message = f"{_describe_removal(removed)}: {reason}{until}"
         yield PlanWarning(code=WarningCode.RULE_GOES, message=message)
 
 
-def _describe_removal(rules: Sequence[StandingRule]) -> str:
-    names = listed([rule.name for rule in rules], NAMES_SHOWN)
+def _describe_removal(rules: Sequence[ExistingRule]) -> str:
+    names = join_names([rule.name for rule in rules], NAMES_SHOWN)
     noun = "the lifecycle rule" if len(rules) == 1 else f"the {len(rules):,} lifecycle rules"
     return f"an apply first takes away {noun} for {names}"

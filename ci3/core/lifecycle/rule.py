@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
-from ci3.constants import TERM_DAYS
+from ci3.constants import RULE_LIFETIME_DAYS
 from ci3.core.lifecycle.configuration import Element
 
-RULE_TERM: Final = timedelta(days=TERM_DAYS)
+RULE_TERM: Final = timedelta(days=RULE_LIFETIME_DAYS)
 """Lifetime of a rule. It lasts longer if no run comes by to remove the rule."""
 
 _ID_LIMIT: Final = 255
 """Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html"""
 _KEY_LIMIT_BYTES: Final = 1_024
-RULE_ID_BEGIN: Final = "ci3/"
+RULE_ID_PREFIX: Final = "ci3/"
 _TIMESTAMP_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 _UNSUPPORTED_CHARACTER: Final = "[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """Characters that XML cannot contain, or that an XML parser normalizes."""
@@ -23,7 +23,7 @@ _LONGEST_EXPIRY: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExpiryRule:
+class ManagedRule:
     """A lifecycle rule that ci3 created for the keys under `prefix`, which ends with a slash.
 
     `days` is None for a rule that only deletes noncurrent versions, after the deployment itself
@@ -40,11 +40,11 @@ class ExpiryRule:
     def rule_id(self) -> str:
         """The ID in ASCII: `ci3/<prefix><expires_at>`, such as `ci3/a/b/20261202T100000Z`."""
         return (
-            f"{RULE_ID_BEGIN}{quote(self.prefix, safe='/~')}{self.expires_at:{_TIMESTAMP_FORMAT}}"
+            f"{RULE_ID_PREFIX}{quote(self.prefix, safe='/~')}{self.expires_at:{_TIMESTAMP_FORMAT}}"
         )
 
     @property
-    def made_at(self) -> datetime:
+    def created_at(self) -> datetime:
         """When the rule was created; only for a rule with `days`."""
         return self.expires_at - RULE_TERM
 
@@ -67,22 +67,22 @@ class ExpiryRule:
 
 def can_express_prefix(prefix: str) -> bool:
     """Return True if a rule can name a folder: XML can contain it and the ID is short enough."""
-    longest_rule = ExpiryRule(
+    longest_rule = ManagedRule(
         prefix=prefix, days=1, noncurrent_days=None, expires_at=_LONGEST_EXPIRY
     )
     is_short = len(longest_rule.rule_id) <= _ID_LIMIT and len(prefix.encode()) <= _KEY_LIMIT_BYTES
     return is_short and not re.search(_UNSUPPORTED_CHARACTER, prefix)
 
 
-def read_rule(rule: Element) -> ExpiryRule | None:
+def parse_managed_rule(rule: Element) -> ManagedRule | None:
     """Parse a managed rule; return None if it is not exactly as ci3 writes it."""
-    rule_filter = rule.find("Filter")
+    rule_filter = rule.find_child("Filter")
     prefix = _read_text(rule_filter, "Prefix") if rule_filter else ""
-    expires_at = term_of(_read_text(rule, "ID"), prefix)
+    expires_at = parse_expiry(_read_text(rule, "ID"), prefix)
     if expires_at is None:
         return None
     try:
-        parsed = ExpiryRule(
+        parsed = ManagedRule(
             prefix=prefix,
             days=_read_days(rule, "Expiration", "Days"),
             noncurrent_days=_read_days(rule, "NoncurrentVersionExpiration", "NoncurrentDays"),
@@ -90,13 +90,13 @@ def read_rule(rule: Element) -> ExpiryRule | None:
         )
     except ValueError:
         return None
-    is_unchanged = Element("Rule", "", parsed.elements).meaning == rule.meaning
+    is_unchanged = Element("Rule", "", parsed.elements).normalized == rule.normalized
     return parsed if prefix.endswith("/") and is_unchanged else None
 
 
-def term_of(rule_id: str, prefix: str) -> datetime | None:
+def parse_expiry(rule_id: str, prefix: str) -> datetime | None:
     """Return when a rule's lifetime ends, or None if the ID is not a managed one of this prefix."""
-    timestamp = rule_id.removeprefix(f"{RULE_ID_BEGIN}{quote(prefix, safe='/~')}")
+    timestamp = rule_id.removeprefix(f"{RULE_ID_PREFIX}{quote(prefix, safe='/~')}")
     try:
         return datetime.strptime(timestamp, _TIMESTAMP_FORMAT).replace(tzinfo=UTC)
     except ValueError:
@@ -105,20 +105,20 @@ def term_of(rule_id: str, prefix: str) -> datetime | None:
 
 def has_managed_id(rule: Element) -> bool:
     """Return True if a rule's ID starts like that of a managed rule."""
-    return _read_text(rule, "ID").startswith(RULE_ID_BEGIN)
+    return _read_text(rule, "ID").startswith(RULE_ID_PREFIX)
 
 
-def only_looks_ours(rule: Element) -> bool:
+def has_managed_id_only(rule: Element) -> bool:
     """Return True if a rule has a managed rule's ID but is not as ci3 writes it."""
-    return has_managed_id(rule) and read_rule(rule) is None
+    return has_managed_id(rule) and parse_managed_rule(rule) is None
 
 
 def _read_text(element: Element, name: str) -> str:
-    child = element.find(name)
+    child = element.find_child(name)
     return child.text if child else ""
 
 
 def _read_days(rule: Element, action_name: str, days_name: str) -> int | None:
-    action = rule.find(action_name)
-    days = action.find(days_name) if action else None
+    action = rule.find_child(action_name)
+    days = action.find_child(days_name) if action else None
     return int(days.text) if days else None

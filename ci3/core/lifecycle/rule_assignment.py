@@ -21,11 +21,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ci3.constants import UNDO_DAYS
-from ci3.core.formatting import counted
+from ci3.constants import RESTORE_WINDOW_DAYS
+from ci3.core.formatting import pluralize
 from ci3.core.lifecycle.configuration import MAXIMUM_RULES
-from ci3.core.lifecycle.rule import RULE_TERM, ExpiryRule, can_express_prefix
-from ci3.core.lifecycle.rule_status import DAY, Fate, StandingRule, truncate_to_seconds
+from ci3.core.lifecycle.rule import RULE_TERM, ManagedRule, can_express_prefix
+from ci3.core.lifecycle.rule_status import DAY, ExistingRule, Fate, truncate_to_seconds
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
 from ci3.core.model.deployment import Deployment
 
@@ -38,12 +38,12 @@ class RuleAssignment:
     deferred_count: int
 
 
-def allot(
+def assign_rules(
     decisions: Sequence[Decision],
-    existing: Iterable[StandingRule],
+    existing: Iterable[ExistingRule],
     *,
     now: datetime,
-    others_count: int,
+    other_rules_count: int,
 ) -> RuleAssignment:
     """Assign to each deployment to delete an existing rule, a new rule or direct deletion.
 
@@ -70,8 +70,10 @@ def allot(
         else:
             candidates.append((newest_at, prefix, days))
     # A rule that is removed makes room, unless a rule for noncurrent versions replaces it.
-    remaining_count = sum(not rule.goes or rule.fate is Fate.HIDDEN for rule in rules)
-    capacity = max(0, MAXIMUM_RULES - others_count - remaining_count)
+    remaining_count = sum(
+        not rule.should_remove or rule.status is Fate.NONCURRENT_LEFT for rule in rules
+    )
+    capacity = max(0, MAXIMUM_RULES - other_rules_count - remaining_count)
     candidates.sort()
     days_by_prefix = {prefix: days for _, prefix, days in candidates[:capacity]}
     deferred = {prefix for _, prefix, _ in candidates[capacity:]}
@@ -102,7 +104,7 @@ def _find_obstacle(deployment: Deployment, days: int, minimum_days: int) -> str:
     return "" if can_express_prefix(deployment.prefix) else "a rule can't name it"
 
 
-def _mark_expiring(decision: Decision, rule: StandingRule) -> Decision:
+def _mark_expiring(decision: Decision, rule: ExistingRule) -> Decision:
     reason = Reason(code=ReasonCode.EXPIRING, message=rule.message)
     return replace(
         decision,
@@ -123,14 +125,14 @@ def _assign_rule(
     if prefix not in days_by_prefix:
         return decision
     days = days_by_prefix[prefix]
-    message = f"S3 deletes it, by a rule for what is at least {counted(days, 'day')} old"
+    message = f"S3 deletes it, by a rule for what is at least {pluralize(days, 'day')} old"
     reason = Reason(code=ReasonCode.BY_RULE, message=message)
     return replace(decision, reasons=(*decision.reasons, reason), expire_days=days)
 
 
-def make_rules(
-    decisions: Iterable[Decision], *, now: datetime, keeps_versions: bool
-) -> Iterator[tuple[Decision, ExpiryRule]]:
+def build_rules(
+    decisions: Iterable[Decision], *, now: datetime, is_versioned: bool
+) -> Iterator[tuple[Decision, ManagedRule]]:
     """Yield each decision to delete by a rule, with the new rule.
 
     `is_versioned` is True if the bucket creates versions. Raises ValueError if a rule would
@@ -148,10 +150,10 @@ def make_rules(
             raise ValueError(f"no rule may be made for {prefix!r}")
         yield (
             decision,
-            ExpiryRule(
+            ManagedRule(
                 prefix=prefix,
                 days=decision.expire_days,
-                noncurrent_days=UNDO_DAYS if keeps_versions else None,
+                noncurrent_days=RESTORE_WINDOW_DAYS if is_versioned else None,
                 expires_at=truncate_to_seconds(now) + RULE_TERM,
             ),
         )

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from ci3.constants import UNDO_DAYS
-from ci3.core.formatting import counted, moment
-from ci3.core.lifecycle.rule import RULE_TERM, ExpiryRule
+from ci3.constants import RESTORE_WINDOW_DAYS
+from ci3.core.formatting import format_minute, pluralize
+from ci3.core.lifecycle.rule import RULE_TERM, ManagedRule
 from ci3.core.live.pins import Pin
 from ci3.core.model.decision import Decision, Engine
 
@@ -20,56 +20,58 @@ DAY: Final = timedelta(days=1)
 class Fate(StrEnum):  # its name and docstring are in the published docs/plan.schema.json
     """What becomes of a rule of ours that stands: it goes, but for the first and the last."""
 
-    STANDS = "stands"
-    EMPTIED = "emptied"
+    ACTIVE = "stands"
+    COMPLETED = "emptied"
     """Nothing is left to delete."""
     KEPT = "kept"
     """The folder is kept now, or no longer counts as a deployment."""
     CHANGED = "changed"
     """Something was uploaded to the folder after the rule was created."""
-    OVERDUE = "overdue"
+    LIFETIME_ENDED = "overdue"
     """The rule's lifetime has ended."""
-    DOUBTFUL = "doubtful"
+    LIVE_UNKNOWN = "doubtful"
     """What is live could not be determined."""
     OTHER_ENGINE = "other-engine"
     """The target now deletes directly."""
-    HIDDEN = "hidden"
+    NONCURRENT_LEFT = "hidden"
     """Only noncurrent versions are left; a rule that deletes those replaces it."""
 
 
-UNSAFE_STATUSES: Final = (Fate.KEPT, Fate.CHANGED, Fate.DOUBTFUL)
+UNSAFE_STATUSES: Final = (Fate.KEPT, Fate.CHANGED, Fate.LIVE_UNKNOWN)
 """Statuses of rules with which S3 may delete something that must be kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StandingRule:
+class ExistingRule:
     """A managed rule in the bucket's configuration, for the folder `name`, with its status."""
 
-    rule: ExpiryRule
+    rule: ManagedRule
     name: str
-    fate: Fate
+    status: Fate
     message: str
 
     @property
-    def goes(self) -> bool:
+    def should_remove(self) -> bool:
         """True if the rule must be removed."""
-        return self.fate is not Fate.STANDS
+        return self.status is not Fate.ACTIVE
 
     @property
     def is_expiring(self) -> bool:
         """True if S3 is deleting a deployment by this rule."""
-        return not self.goes and self.rule.days is not None
+        return not self.should_remove and self.rule.days is not None
 
-    def successor(self, now: datetime) -> ExpiryRule | None:
+    def build_replacement(self, now: datetime) -> ManagedRule | None:
         """Return the rule that replaces this one to delete noncurrent versions, if any are left."""
-        if self.fate is not Fate.HIDDEN:
+        if self.status is not Fate.NONCURRENT_LEFT:
             return None
-        expires_at = truncate_to_seconds(now) + timedelta(days=UNDO_DAYS) + RULE_TERM
-        return replace(self.rule, days=None, noncurrent_days=UNDO_DAYS, expires_at=expires_at)
+        expires_at = truncate_to_seconds(now) + timedelta(days=RESTORE_WINDOW_DAYS) + RULE_TERM
+        return replace(
+            self.rule, days=None, noncurrent_days=RESTORE_WINDOW_DAYS, expires_at=expires_at
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class RuleContext:
     """The current state of a target, against which rules are evaluated.
 
     `non_deployments` maps the names of folders that are not deployments to the reason.
@@ -81,74 +83,78 @@ class Sight:
     engine: Engine
     now: datetime
     decisions: Sequence[Decision]
-    others: Mapping[str, str]
-    doubts: Sequence[str]
-    keeps_versions: bool
+    non_deployments: Mapping[str, str]
+    live_problems: Sequence[str]
+    is_versioned: bool
 
 
-def judge_rules(rules: Iterable[ExpiryRule], context: Sight) -> tuple[StandingRule, ...]:
+def evaluate_rules(rules: Iterable[ManagedRule], context: RuleContext) -> tuple[ExistingRule, ...]:
     """Return the managed rules for folders directly under the prefix, each with its status."""
     decisions = {decision.deployment.prefix: decision for decision in context.decisions}
     evaluated = []
     for rule, name in _with_folder_names(rules, context.prefix):
         evaluate = _evaluate_rule if rule.days is not None else _evaluate_version_rule
         status, message = evaluate(rule, name, decisions.get(rule.prefix), context)
-        evaluated.append(StandingRule(rule=rule, name=name, fate=status, message=message))
+        evaluated.append(ExistingRule(rule=rule, name=name, status=status, message=message))
     return tuple(evaluated)
 
 
-def find_standing(rules: Iterable[ExpiryRule], prefix: str) -> tuple[StandingRule, ...]:
+def find_expiring_rules(rules: Iterable[ManagedRule], prefix: str) -> tuple[ExistingRule, ...]:
     """Return the managed rules by which S3 deletes a folder directly under the prefix."""
     return tuple(
-        StandingRule(rule=rule, name=name, fate=Fate.STANDS, message="")
+        ExistingRule(rule=rule, name=name, status=Fate.ACTIVE, message="")
         for rule, name in _with_folder_names(rules, prefix)
         if rule.days is not None
     )
 
 
-def hold_rules(
-    rules: Iterable[StandingRule],
+def mark_rules_to_remove(
+    rules: Iterable[ExistingRule],
     *,
     pins: Sequence[Pin],
-    doubt: str,
-    kept: Iterable[Decision] = (),
-    newer: Iterable[StandingRule] = (),
-) -> tuple[StandingRule, ...]:
+    live_problem: str,
+    kept_decisions: Iterable[Decision] = (),
+    newer_rules: Iterable[ExistingRule] = (),
+) -> tuple[ExistingRule, ...]:
     """Return the rules; those that must not delete any more get the status to be removed.
 
     These are the rules for a folder that is pinned or kept now, and with `live_problem` (why it is
     not known what is live) all by which S3 deletes something. `newer_rules` are the rules of a
     newer plan, whose status counts.
     """
-    kept_by_prefix = {decision.deployment.prefix: decision for decision in kept}
-    unsafe_rules = {rule.rule.rule_id: rule for rule in newer if rule.fate in UNSAFE_STATUSES}
+    kept_by_prefix = {decision.deployment.prefix: decision for decision in kept_decisions}
+    unsafe_rules = {
+        rule.rule.rule_id: rule for rule in newer_rules if rule.status in UNSAFE_STATUSES
+    }
     result = []
     for rule in rules:
         if not rule.is_expiring:
             result.append(rule)
             continue
-        pin_message = next((pin.reason().message for pin in pins if pin.holds(rule.name)), "")
+        pin_message = next(
+            (pin.build_reason().message for pin in pins if pin.matches(rule.name)), ""
+        )
         if pin_message:
             result.append(_with_status(rule, Fate.KEPT, f"kept now ({pin_message})"))
         elif decision := kept_by_prefix.get(rule.rule.prefix):
             result.append(_with_status(rule, Fate.KEPT, _kept_message(decision)))
         elif rule.rule.rule_id in unsafe_rules:
             result.append(unsafe_rules[rule.rule.rule_id])
-        elif doubt:
-            message = f"{_LIVE_UNKNOWN_MESSAGE}: {doubt}"
-            result.append(_with_status(rule, Fate.DOUBTFUL, message))
+        elif live_problem:
+            message = f"{_LIVE_UNKNOWN_MESSAGE}: {live_problem}"
+            result.append(_with_status(rule, Fate.LIVE_UNKNOWN, message))
         else:
             result.append(rule)
     return tuple(result)
 
 
-def _with_status(existing: StandingRule, status: Fate, message: str) -> StandingRule:
-    return StandingRule(rule=existing.rule, name=existing.name, fate=status, message=message)
+def _with_status(existing: ExistingRule, status: Fate, message: str) -> ExistingRule:
+    return ExistingRule(rule=existing.rule, name=existing.name, status=status, message=message)
 
 
 def _with_folder_names(
-    rules: Iterable[ExpiryRule], prefix: str
-) -> Iterator[tuple[ExpiryRule, str]]:
+    rules: Iterable[ManagedRule], prefix: str
+) -> Iterator[tuple[ManagedRule, str]]:
     for rule in rules:
         name = rule.prefix.removeprefix(prefix).removesuffix("/")
         if rule.prefix.startswith(prefix) and name and "/" not in name:  # else another target's
@@ -160,7 +166,7 @@ def _kept_message(decision: Decision) -> str:
 
 
 def _evaluate_rule(  # noqa: PLR0911 - one return for each status
-    rule: ExpiryRule, name: str, decision: Decision | None, context: Sight
+    rule: ManagedRule, name: str, decision: Decision | None, context: RuleContext
 ) -> tuple[Fate, str]:
     """Return the status of a rule that deletes a deployment; the first match counts.
 
@@ -180,40 +186,46 @@ def _evaluate_rule(  # noqa: PLR0911 - one return for each status
         none                      versioned bucket            noncurrent versions left
         none                      live unknown                live unknown
     """
-    if name in context.others:
-        return Fate.KEPT, f"no deployment: {context.others[name]}"
+    if name in context.non_deployments:
+        return Fate.KEPT, f"no deployment: {context.non_deployments[name]}"
     if decision is None or decision.deployment.newest_at is None:
-        if context.doubts:
-            return Fate.DOUBTFUL, f"{_LIVE_UNKNOWN_MESSAGE}: {context.doubts[0]}"
+        if context.live_problems:
+            return Fate.LIVE_UNKNOWN, f"{_LIVE_UNKNOWN_MESSAGE}: {context.live_problems[0]}"
         # With any engine: no other rule deletes the noncurrent versions.
-        if context.keeps_versions or rule.noncurrent_days:
-            days = counted(rule.noncurrent_days or UNDO_DAYS, "day")
-            return Fate.HIDDEN, f"only old versions are left there, to be restored for {days}"
-        return Fate.EMPTIED, "nothing is left there"
+        if context.is_versioned or rule.noncurrent_days:
+            days = pluralize(rule.noncurrent_days or RESTORE_WINDOW_DAYS, "day")
+            return (
+                Fate.NONCURRENT_LEFT,
+                f"only old versions are left there, to be restored for {days}",
+            )
+        return Fate.COMPLETED, "nothing is left there"
     if decision.is_keep:
         return Fate.KEPT, _kept_message(decision)
-    if decision.deployment.newest_at + (rule.days or 0) * DAY > rule.made_at:
+    if decision.deployment.newest_at + (rule.days or 0) * DAY > rule.created_at:
         return Fate.CHANGED, "something was uploaded there after the rule was made"
-    if context.doubts:
-        return Fate.DOUBTFUL, f"{_LIVE_UNKNOWN_MESSAGE}: {context.doubts[0]}"
+    if context.live_problems:
+        return Fate.LIVE_UNKNOWN, f"{_LIVE_UNKNOWN_MESSAGE}: {context.live_problems[0]}"
     if context.now >= rule.expires_at:
-        return Fate.OVERDUE, f"the term ended on {moment(rule.expires_at)}"
+        return Fate.LIFETIME_ENDED, f"the term ended on {format_minute(rule.expires_at)}"
     if context.engine is not Engine.LIFECYCLE:
         return Fate.OTHER_ENGINE, f"the engine is {context.engine} now"
-    days = counted(rule.days or 0, "day")
-    return Fate.STANDS, f"{EXPIRING_MESSAGE}, by a rule for what is at least {days} old"
+    days = pluralize(rule.days or 0, "day")
+    return Fate.ACTIVE, f"{EXPIRING_MESSAGE}, by a rule for what is at least {days} old"
 
 
 def _evaluate_version_rule(
-    rule: ExpiryRule, name: str, decision: Decision | None, context: Sight
+    rule: ManagedRule, name: str, decision: Decision | None, context: RuleContext
 ) -> tuple[Fate, str]:
     """Return the status of a rule that only deletes noncurrent versions."""
     has_objects = decision is not None and decision.deployment.newest_at is not None
-    if has_objects or name in context.others:
+    if has_objects or name in context.non_deployments:
         return Fate.CHANGED, "something was uploaded there again"
     if context.now >= rule.expires_at:
-        return Fate.OVERDUE, "the old versions there are gone"
-    return Fate.STANDS, f"old versions there go {counted(UNDO_DAYS, 'day')} after they were hidden"
+        return Fate.LIFETIME_ENDED, "the old versions there are gone"
+    return (
+        Fate.ACTIVE,
+        f"old versions there go {pluralize(RESTORE_WINDOW_DAYS, 'day')} after they were hidden",
+    )
 
 
 def truncate_to_seconds(now: datetime) -> datetime:
@@ -222,7 +234,7 @@ def truncate_to_seconds(now: datetime) -> datetime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reconciled:
+class Reconciliation:
     """Result of reconciling rules, at the start of an apply or at its end.
 
     `removed` are the rules that were removed. `removed_by_others` names the deployments whose rule
@@ -230,17 +242,19 @@ class Reconciled:
     why it was not known what is live: then all rules by which S3 deletes had to be removed.
     """
 
-    removed: tuple[StandingRule, ...] = ()
-    vanished: tuple[str, ...] = ()
+    removed: tuple[ExistingRule, ...] = ()
+    removed_by_others: tuple[str, ...] = ()
     problem: str = ""
-    doubt: str = ""
+    live_problem: str = ""
 
-    def followed_by(self, later: "Reconciled") -> "Reconciled":
+    def combine_with(self, later: "Reconciliation") -> "Reconciliation":
         """Return this result combined with a later one of the same run."""
         removed = {rule.rule.rule_id: rule for rule in (*self.removed, *later.removed)}
-        return Reconciled(
+        return Reconciliation(
             removed=tuple(removed.values()),
-            vanished=tuple(dict.fromkeys((*self.vanished, *later.vanished))),
+            removed_by_others=tuple(
+                dict.fromkeys((*self.removed_by_others, *later.removed_by_others))
+            ),
             problem="; ".join(dict.fromkeys(filter(None, (self.problem, later.problem)))),
-            doubt=later.doubt or self.doubt,
+            live_problem=later.live_problem or self.live_problem,
         )

@@ -20,12 +20,12 @@ class Commit:
     author: str
     authored_at: datetime | None
 
-    def is_meant_by(self, digits: str) -> bool:
+    def has_sha_prefix(self, digits: str) -> bool:
         """Return True if the commit's hash starts with these digits; False for no digits."""
         return bool(digits) and self.sha.startswith(digits)
 
 
-def commit_digits(name: str) -> str:
+def find_commit_digits(name: str) -> str:
     """Return the part of a deployment's name that may be a full or abbreviated commit hash, or "".
 
     Parts with a letter are preferred, then longer ones: a date consists of hex digits too.
@@ -39,7 +39,7 @@ def commit_digits(name: str) -> str:
     return max(parts, key=lambda part: (not part.isdecimal(), len(part)), default="")
 
 
-def most_telling(kept: Iterable[str], to_delete: Iterable[str]) -> tuple[str, ...]:
+def interleave_names(kept: Iterable[str], to_delete: Iterable[str]) -> tuple[str, ...]:
     """Return the names in turn: one that is kept, one to delete, and so on, without duplicates.
 
     Commits are looked up in this order up to a limit, so that both kinds get some.

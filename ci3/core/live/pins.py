@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ci3.constants import COMMIT_PREFIX_LENGTH
-from ci3.core.live.sources import LiveKind, LiveSource, Reading, folder_under
+from ci3.core.live.sources import LiveKind, LiveReading, LiveSource, extract_folder
 from ci3.core.model.decision import Reason, ReasonCode
 
 _GLOB_CHARACTER = re.compile(r"[*?\[]")
@@ -33,7 +33,7 @@ class Pin:
         """True if the pattern can match several names."""
         return self.code is ReasonCode.PROTECTED and bool(_GLOB_CHARACTER.search(self.pattern))
 
-    def holds(self, name: str) -> bool:
+    def matches(self, name: str) -> bool:
         """Return True if the pin forbids deleting the deployment with that name."""
         if self.code is ReasonCode.CURRENT_COMMIT:
             return matches_commit(name, self.pattern)
@@ -52,7 +52,7 @@ class Pin:
             case _:
                 return f"does not match {self.pattern}"
 
-    def reason(self) -> Reason:
+    def build_reason(self) -> Reason:
         """Return the reason that the pin adds to a decision."""
         if self.code is ReasonCode.CURRENT_COMMIT:
             return Reason(code=self.code, message=f"commit {self.pattern[:12]} of this run")
@@ -61,7 +61,7 @@ class Pin:
         return Reason(code=self.code, message=f"protected by {self.pattern}")
 
 
-def protect(patterns: Iterable[str]) -> tuple[Pin, ...]:
+def pin_protected(patterns: Iterable[str]) -> tuple[Pin, ...]:
     """Return a pin for each name or glob of the `protect` setting."""
     return tuple(Pin(code=ReasonCode.PROTECTED, pattern=pattern) for pattern in patterns)
 
@@ -71,12 +71,12 @@ def pin_commits(commits: Iterable[str]) -> tuple[Pin, ...]:
     return tuple(Pin(code=ReasonCode.CURRENT_COMMIT, pattern=commit) for commit in commits)
 
 
-def pin_live(readings: Iterable[Reading]) -> tuple[Pin, ...]:
+def pin_live(readings: Iterable[LiveReading]) -> tuple[Pin, ...]:
     """Return a pin for each live reference of the readings."""
     return tuple(
         Pin(code=ReasonCode.LIVE, pattern=reference.name, evidence=reference.evidence)
         for reading in readings
-        for reference in reading.sightings
+        for reference in reading.references
     )
 
 
@@ -85,13 +85,13 @@ def pin_pointers(sources: Iterable[LiveSource], prefix: str) -> tuple[Pin, ...]:
     return tuple(
         Pin(
             code=ReasonCode.LIVE,
-            pattern=folder_under(source.argument, prefix),
+            pattern=extract_folder(source.argument, prefix),
             evidence=f"it holds the pointer {source.argument}",
         )
         for source in sources
         if source.kind is LiveKind.OBJECT
         and "/" in source.argument.removeprefix(prefix)
-        and folder_under(source.argument, prefix)
+        and extract_folder(source.argument, prefix)
     )
 
 

@@ -18,7 +18,7 @@ class PointerError(ValueError):
     """
 
 
-def pointer_text(content: bytes) -> str:
+def decode_pointer(content: bytes) -> str:
     """Decode a pointer as UTF-8; raise PointerError if it is too large or not UTF-8."""
     if len(content) > POINTER_LIMIT_BYTES:
         raise PointerError(f"is larger than the {POINTER_LIMIT_BYTES} bytes that are read")
@@ -28,7 +28,7 @@ def pointer_text(content: bytes) -> str:
         raise PointerError("is not text in UTF-8") from exc
 
 
-def pointed_names(text: str, *, field: str, bucket: str, prefix: str) -> tuple[str, ...]:
+def parse_pointer(text: str, *, field: str, bucket: str, prefix: str) -> tuple[str, ...]:
     """Return the deployments that a pointer names, at least one.
 
     Without `field`, the entire text is one name. With `field`, such as `site.commit`, the text is

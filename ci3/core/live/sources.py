@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from ci3.errors import nearest
+from ci3.errors import format_suggestion
 
 
 class LiveKind(StrEnum):
@@ -24,7 +24,7 @@ class LiveKind(StrEnum):
         return self in (self.GITHUB_DEPLOYMENTS, self.OPEN_PULL_REQUESTS, self.BRANCHES)
 
     @property
-    def must_be_found(self) -> bool:
+    def is_required(self) -> bool:
         """True if a folder must exist for it; a branch may never have been deployed."""
         return self not in (self.OPEN_PULL_REQUESTS, self.BRANCHES)
 
@@ -57,7 +57,7 @@ class LiveSource:
         except ValueError as exc:
             known = ", ".join(LiveKind)
             raise ValueError(
-                f"is no live source; there are {known}.{nearest(kind_name, LiveKind)}"
+                f"is no live source; there are {known}.{format_suggestion(kind_name, LiveKind)}"
             ) from exc
         if kind in _WITHOUT_ARGUMENT and colon:
             raise ValueError(f"has something after {kind_name}, which takes nothing")
@@ -94,7 +94,7 @@ def _example_setting(kind: LiveKind) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class LiveReference:
     """One thing that a source names as live: a folder's name or a commit, with its evidence.
 
     `evidence` is a sentence without its full stop, such as `CloudFront E2ABC serves /ab12cd3 for
@@ -105,25 +105,27 @@ class Sighting:
 
     name: str
     evidence: str
-    place: str = ""
-    must_be_found: bool = True
+    location: str = ""
+    is_required: bool = True
 
     @property
-    def told_when_missing(self) -> str:
+    def missing_message(self) -> str:
         """The message if no such deployment exists; never quotes text that may be a secret."""
-        return f"{self.place} names something that is not there" if self.place else self.evidence
+        return (
+            f"{self.location} names something that is not there" if self.location else self.evidence
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class LiveReading:
     """Result of reading one source: its references, or a message about the problem."""
 
     source: LiveSource
-    sightings: tuple[Sighting, ...] = ()
+    references: tuple[LiveReference, ...] = ()
     problem: str = ""
 
 
-def folder_under(path: str, prefix: str) -> str:
+def extract_folder(path: str, prefix: str) -> str:
     """Return the folder directly under a prefix that a path is in, or "" if it is elsewhere.
 
     `path` is a key or its beginning, with or without a leading slash. `prefix` is empty or ends
@@ -145,6 +147,6 @@ def extract_name(text: str, bucket: str, prefix: str) -> str:
         if not path.startswith(f"s3://{bucket}/"):
             return ""
         path = path.removeprefix(f"s3://{bucket}")
-        return folder_under(path, prefix)
+        return extract_folder(path, prefix)
     stripped = path.strip("/")
-    return folder_under(stripped, prefix) if "/" in stripped else stripped
+    return extract_folder(stripped, prefix) if "/" in stripped else stripped

@@ -77,7 +77,7 @@ class Decision:
         return self.action is Action.DELETE
 
     @property
-    def is_direct(self) -> bool:
+    def is_direct_delete(self) -> bool:
         """True if this deployment is to be deleted by requests, not by a lifecycle rule."""
         return self.is_delete and self.expire_days is None
 

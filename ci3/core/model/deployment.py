@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from ci3.core.model.objects import AllVersions
+from ci3.core.model.objects import VersionSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoncurrentTerm:
+class NoncurrentExpiration:
     """The days after which lifecycle rules remove noncurrent versions; None if no rule does.
 
     If the rules could not be read, `problem` is the reason, and `days` is meaningless.
@@ -45,23 +45,23 @@ class Deployment:
     size_bytes: int
     oldest_at: datetime | None
     newest_at: datetime | None
-    complete: bool
+    is_complete: bool
     fingerprint: str
-    is_whole: bool = True
-    is_reported: bool = False
+    is_fully_listed: bool = True
+    is_from_report: bool = False
     """True if the values are those of an inventory report, which may be outdated.
 
     Neither this deployment nor, because of it, another one may be deleted.
     """
-    first_at: datetime | None = dataclasses.field(default=None, compare=False)
+    first_object_at: datetime | None = dataclasses.field(default=None, compare=False)
     """Modification time of the first object by key; not stored in plan files."""
-    versions: AllVersions | None = None
+    versions: VersionSummary | None = None
     """The versions to delete along with the objects; None if versions are not deleted."""
 
     @property
-    def is_counted(self) -> bool:
+    def has_counts(self) -> bool:
         """True if the number of objects and their size are known."""
-        return self.is_whole or self.is_reported
+        return self.is_fully_listed or self.is_from_report
 
     @property
     def deletion_count(self) -> int:
@@ -75,7 +75,7 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ignored:
+class IgnoredEntry:
     """A folder or file under the prefix that is not a deployment, and why; it is never deleted."""
 
     name: str
@@ -83,7 +83,7 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hole:
+class UnlistedFolder:
     """A folder that could not be listed, and why; if there is one, nothing may be deleted."""
 
     name: str
@@ -91,12 +91,12 @@ class Hole:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportUsed:
+class ReportInfo:
     """The inventory report that was used; `missing_count` deployments are not in it."""
 
     url: str
-    made_at: datetime
-    lacking_count: int
+    created_at: datetime
+    missing_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +104,9 @@ class Inventory:
     """The folders and files under a prefix; `report` is None if no inventory report was used."""
 
     deployments: tuple[Deployment, ...]
-    ignored: tuple[Ignored, ...] = ()
-    holes: tuple[Hole, ...] = ()
-    report: ReportUsed | None = None
+    ignored: tuple[IgnoredEntry, ...] = ()
+    unlisted: tuple[UnlistedFolder, ...] = ()
+    report: ReportInfo | None = None
 
 
 class Versioning(StrEnum):
@@ -118,7 +118,7 @@ class Versioning(StrEnum):
     UNKNOWN = "unknown"
 
     @property
-    def may_hold_versions(self) -> bool:
+    def may_have_noncurrent_versions(self) -> bool:
         """True if the bucket is known to create noncurrent versions, or to have created them."""
         return self in (self.ENABLED, self.SUSPENDED)
 
@@ -128,7 +128,7 @@ class VersioningState:
     """The versioning of a bucket; with MFA delete, removing a version requires an MFA token."""
 
     versioning: Versioning
-    needs_mfa: bool = False
+    has_mfa_delete: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

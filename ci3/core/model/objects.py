@@ -34,14 +34,14 @@ class StoredVersion:
     key: str
     version_id: str
     is_latest: bool
-    is_marker: bool
+    is_delete_marker: bool
     etag: str
     size_bytes: int
     modified_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AllVersions:
+class VersionSummary:
     """Count, total size and fingerprint of all versions and delete markers of a deployment."""
 
     count: int
@@ -50,7 +50,7 @@ class AllVersions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredUpload:
+class UnfinishedUpload:
     """A multipart upload that was neither completed nor aborted."""
 
     key: str

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-DELETE_VERSIONS = "delete-versions"
+DELETE_VERSIONS_SETTING = "delete-versions"
 """Name of the setting to delete all versions; a plan records it if it is set."""
-ENGINE = "engine"
+ENGINE_SETTING = "engine"
 """Name of the setting that selects the `Engine`."""
 
 
@@ -32,10 +32,10 @@ class DeleteLimit:
     amount: int
     is_percent: bool
 
-    def allows(self, delete_count: int, found_count: int) -> bool:
+    def allows(self, delete_count: int, total_count: int) -> bool:
         """Return True if `delete_count` of `total_count` deployments are within the limit."""
         if self.is_percent:
-            return delete_count * 100 <= self.amount * found_count
+            return delete_count * 100 <= self.amount * total_count
         return delete_count <= self.amount
 
     def __str__(self) -> str:

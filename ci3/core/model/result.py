@@ -39,7 +39,7 @@ class ObjectOutcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Outcome(StrEnum):
+class RunOutcome(StrEnum):
     """The outcome of a run."""
 
     NOTHING_TO_DELETE = "nothing-to-delete"
@@ -68,7 +68,7 @@ class DeploymentResult:
     is_expiring: bool = False
 
     @property
-    def is_gone(self) -> bool:
+    def is_fully_deleted(self) -> bool:
         """True if none of the objects that the plan named exists any more."""
         if self.problem or self.is_expiring:
             return False
@@ -76,7 +76,7 @@ class DeploymentResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class ApplyResult:
     """The result of an apply.
 
     `stop_reason` is empty unless the apply ended early. `guard` is None if no request was sent.
@@ -87,23 +87,24 @@ class Result:
     run_id: str
     journal_file: str
     deployments: tuple[DeploymentResult, ...]
-    stopped: str = ""
+    stop_reason: str = ""
     guard: GuardProbe | None = None
     uploads_aborted: int = 0
     uploads_problem: str = ""
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> RunOutcome:
         """`APPLIED` if every deployment is fully deleted, expiring or skipped, else `PARTIAL`."""
-        is_applied = not self.stopped and all(
-            result.is_gone or result.is_skipped or result.is_expiring for result in self.deployments
+        is_applied = not self.stop_reason and all(
+            result.is_fully_deleted or result.is_skipped or result.is_expiring
+            for result in self.deployments
         )
-        return Outcome.APPLIED if is_applied else Outcome.PARTIAL
+        return RunOutcome.APPLIED if is_applied else RunOutcome.PARTIAL
 
     @property
     def deployments_deleted(self) -> int:
         """The number of fully deleted deployments."""
-        return sum(result.is_gone for result in self.deployments)
+        return sum(result.is_fully_deleted for result in self.deployments)
 
     @property
     def deployments_skipped(self) -> int:
@@ -111,7 +112,7 @@ class Result:
         return sum(result.is_skipped for result in self.deployments)
 
     @property
-    def expiring(self) -> frozenset[str]:
+    def expiring_names(self) -> frozenset[str]:
         """The names of the deployments that lifecycle rules of this run will delete."""
         return frozenset(result.name for result in self.deployments if result.is_expiring)
 
@@ -120,6 +121,6 @@ class Result:
         """The total size of the objects that this run deleted."""
         return sum(result.bytes_deleted for result in self.deployments)
 
-    def count(self, outcome: ObjectOutcome) -> int:
+    def count_objects(self, outcome: ObjectOutcome) -> int:
         """Return the number of objects with this outcome."""
         return sum(result.counts.get(outcome, 0) for result in self.deployments)

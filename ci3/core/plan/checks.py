@@ -6,22 +6,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ci3.constants import LONG_SPAN_SECONDS
-from ci3.core.formatting import ago, counted, listed, moment, size, span
+from ci3.core.formatting import (
+    format_age,
+    format_duration,
+    format_minute,
+    format_size,
+    join_names,
+    pluralize,
+)
 from ci3.core.live.pins import Pin, pin_live
-from ci3.core.live.sources import Reading, Sighting
+from ci3.core.live.sources import LiveReading, LiveReference
 from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.model.deployment import (
     Deployment,
-    Hole,
-    Ignored,
+    IgnoredEntry,
     Inventory,
-    NoncurrentTerm,
+    NoncurrentExpiration,
+    UnlistedFolder,
     Versioning,
 )
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
-from ci3.core.model.policy import DELETE_VERSIONS, DeleteLimit
+from ci3.core.model.policy import DELETE_VERSIONS_SETTING, DeleteLimit
 from ci3.core.units import ByteSize
-from ci3.errors import nearest
+from ci3.errors import format_suggestion
 
 NAMES_SHOWN = 5
 
@@ -40,24 +47,24 @@ def find_refusals(
     inventory: Inventory,
     decisions: Sequence[Decision],
     pins: Iterable[Pin],
-    readings: Iterable[Reading],
+    readings: Iterable[LiveReading],
     limits: Limits | None = None,
 ) -> tuple[Refusal, ...]:
     """Return everything that forbids applying the decisions; without `limits`, all but those."""
-    names = folder_names(inventory.deployments, inventory.ignored, inventory.holes)
+    names = collect_folder_names(inventory.deployments, inventory.ignored, inventory.unlisted)
     refusals = [
         Refusal(
             code=RefusalCode.UNREADABLE_DEPLOYMENT,
             message=f"{folder.name} could not be listed: {folder.reason}",
         )
-        for folder in inventory.holes
+        for folder in inventory.unlisted
     ]
-    refusals += against_protected(pins, names)
-    refusals += against_readings(readings, names)
-    return (*refusals, *against_limits(decisions, limits or Limits()))
+    refusals += find_protect_refusals(pins, names)
+    refusals += find_live_refusals(readings, names)
+    return (*refusals, *find_limit_refusals(decisions, limits or Limits()))
 
 
-def against_protected(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Refusal, ...]:
+def find_protect_refusals(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Refusal, ...]:
     """Return a refusal for each plain `protect` name that no folder has.
 
     `names` are the names of all folders under the prefix. A glob without a match only warns.
@@ -66,14 +73,16 @@ def against_protected(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Refusa
         Refusal(
             code=RefusalCode.PROTECTED_NOT_FOUND,
             message=f"protect names {pin.pattern}, and there is no such folder: nothing is deleted "
-            f"while a protected name may be misspelt.{nearest(pin.pattern, names)}",
+            f"while a protected name may be misspelt.{format_suggestion(pin.pattern, names)}",
         )
         for pin in _find_unmatched_pins(pins, names)
         if not pin.is_glob
     )
 
 
-def against_readings(readings: Iterable[Reading], names: Sequence[str]) -> tuple[Refusal, ...]:
+def find_live_refusals(
+    readings: Iterable[LiveReading], names: Sequence[str]
+) -> tuple[Refusal, ...]:
     """Return a refusal for each live source that does not establish what is live.
 
     `names` are the names of all folders under the prefix.
@@ -83,68 +92,68 @@ def against_readings(readings: Iterable[Reading], names: Sequence[str]) -> tuple
     )
 
 
-def _find_reading_refusals(reading: Reading, names: Sequence[str]) -> Iterator[Refusal]:
+def _find_reading_refusals(reading: LiveReading, names: Sequence[str]) -> Iterator[Refusal]:
     source = f"live-from {reading.source}"
     if reading.problem:
         yield Refusal(
             code=RefusalCode.LIVE_SOURCE_UNREADABLE,
             message=f"{source} could not be read: {reading.problem}",
         )
-    elif not reading.source.kind.must_be_found:
+    elif not reading.source.kind.is_required:
         return
-    elif not reading.sightings:
+    elif not reading.references:
         yield Refusal(
             code=RefusalCode.LIVE_SOURCE_UNREADABLE, message=f"{source} names nothing as live"
         )
     else:
-        required = [reference for reference in reading.sightings if reference.must_be_found]
+        required = [reference for reference in reading.references if reference.is_required]
         missing = _find_missing_references(
-            replace(reading, sightings=tuple(required or reading.sightings)), names
+            replace(reading, references=tuple(required or reading.references)), names
         )
-        if len(missing) == len(required or reading.sightings):
-            missing_text = listed(
-                [reference.told_when_missing for reference in missing], NAMES_SHOWN
+        if len(missing) == len(required or reading.references):
+            missing_text = join_names(
+                [reference.missing_message for reference in missing], NAMES_SHOWN
             )
-            hint = nearest(missing[0].name, names)
+            hint = format_suggestion(missing[0].name, names)
             yield Refusal(
                 code=RefusalCode.LIVE_NOT_FOUND,
                 message=f"{source} names nothing that is there: {missing_text}.{hint}",
             )
 
 
-def hold_limits(
+def recheck_limits(
     refusals: Iterable[Refusal], decisions: Sequence[Decision], limits: Limits
 ) -> tuple[Refusal, ...]:
     """Return the refusals with those for the limits recomputed for other decisions."""
     other_refusals = (refusal for refusal in refusals if refusal.code not in _LIMIT_CODES)
-    return (*other_refusals, *against_limits(decisions, limits))
+    return (*other_refusals, *find_limit_refusals(decisions, limits))
 
 
-def against_limits(decisions: Sequence[Decision], limits: Limits) -> Iterator[Refusal]:
+def find_limit_refusals(decisions: Sequence[Decision], limits: Limits) -> Iterator[Refusal]:
     """Yield a refusal for each limit that the decisions exceed."""
     to_delete = [decision.deployment for decision in decisions if decision.is_delete]
     max_delete = limits.max_delete
     if max_delete is not None and not max_delete.allows(len(to_delete), len(decisions)):
         yield Refusal(
             code=RefusalCode.MAX_DELETE,
-            message=f"{counted(len(to_delete), 'deployment')} of {len(decisions):,} would be "
+            message=f"{pluralize(len(to_delete), 'deployment')} of {len(decisions):,} would be "
             f"deleted, and max-delete allows {max_delete}",
         )
     size_bytes = sum(deployment.deletion_bytes for deployment in to_delete)
     if limits.max_delete_bytes is not None and size_bytes > limits.max_delete_bytes.size_bytes:
         yield Refusal(
             code=RefusalCode.MAX_DELETE_BYTES,
-            message=f"{size(size_bytes)} ({size_bytes:,} bytes) would be deleted, "
+            message=f"{format_size(size_bytes)} ({size_bytes:,} bytes) would be deleted, "
             f"and max-delete-bytes allows {limits.max_delete_bytes}",
         )
 
 
-def against_versioning(versioning: Versioning) -> tuple[Refusal, ...]:
+def find_versioning_refusals(versioning: Versioning) -> tuple[Refusal, ...]:
     """Return the refusal for `delete-versions` on a bucket whose versioning state is unknown."""
     if versioning is not Versioning.UNKNOWN:
         return ()
     message = (
-        f"{DELETE_VERSIONS} is set, and whether the bucket keeps versions could not be read "
+        f"{DELETE_VERSIONS_SETTING} is set, and whether the bucket keeps versions could not be read "
         "(s3:GetBucketVersioning)"
     )
     return (Refusal(code=RefusalCode.VERSIONING_UNKNOWN, message=message),)
@@ -153,21 +162,25 @@ def against_versioning(versioning: Versioning) -> tuple[Refusal, ...]:
 def find_warnings(  # noqa: PLR0913 - each argument is checked separately
     inventory: Inventory,
     pins: Iterable[Pin],
-    readings: Iterable[Reading],
+    readings: Iterable[LiveReading],
     versioning: Versioning,
     *,
     group_by: re.Pattern[str] | None = None,
     required_file: str = "",
 ) -> tuple[PlanWarning, ...]:
     """Return what a reader of the plan should check, although it forbids nothing."""
-    names = folder_names(inventory.deployments, inventory.ignored, inventory.holes)
-    warnings = [*about_protected(pins, names)]
-    warnings += about_readings(readings, names)
+    names = collect_folder_names(inventory.deployments, inventory.ignored, inventory.unlisted)
+    warnings = [*find_protect_warnings(pins, names)]
+    warnings += find_live_warnings(readings, names)
     warnings += _find_span_warnings(inventory)
     if group_by is not None:
         warnings += _find_group_warnings(inventory, group_by)
     deployments = inventory.deployments
-    if required_file and deployments and not any(deployment.complete for deployment in deployments):
+    if (
+        required_file
+        and deployments
+        and not any(deployment.is_complete for deployment in deployments)
+    ):
         message = f"no deployment has {required_file}, so none is complete, and all stay"
         warnings.append(PlanWarning(code=WarningCode.REQUIRED_FILE_UNFOUND, message=message))
     if versioning is Versioning.UNKNOWN:
@@ -179,7 +192,7 @@ def find_warnings(  # noqa: PLR0913 - each argument is checked separately
     return tuple(warnings)
 
 
-def about_protected(pins: Iterable[Pin], names: Sequence[str]) -> tuple[PlanWarning, ...]:
+def find_protect_warnings(pins: Iterable[Pin], names: Sequence[str]) -> tuple[PlanWarning, ...]:
     """Return a warning for each `protect` glob that matches none of the folder names."""
     return tuple(
         PlanWarning(
@@ -191,65 +204,67 @@ def about_protected(pins: Iterable[Pin], names: Sequence[str]) -> tuple[PlanWarn
     )
 
 
-def warn_of_undo_term(term: NoncurrentTerm | None) -> tuple[PlanWarning, ...]:
+def find_restore_period_warnings(term: NoncurrentExpiration | None) -> tuple[PlanWarning, ...]:
     """Return a warning if a lifecycle rule ends the time in which a deletion can be restored."""
     if term is None or (term.days is None and not term.problem):
         return ()
     message = (
         f"whether a lifecycle rule removes old versions could not be read: {term.problem}"
         if term.problem
-        else f"a lifecycle rule removes old versions {counted(term.days or 0, 'day')} after they "
+        else f"a lifecycle rule removes old versions {pluralize(term.days or 0, 'day')} after they "
         "were hidden: until then what is deleted can be brought back"
     )
     return (PlanWarning(code=WarningCode.UNDO_TERM, message=message),)
 
 
-def tell_report(inventory: Inventory, now: datetime) -> tuple[PlanWarning, ...]:
+def find_report_warnings(inventory: Inventory, now: datetime) -> tuple[PlanWarning, ...]:
     """Return a warning that names the inventory report used, its age, and what was listed."""
     report = inventory.report
     if report is None:
         return ()
-    reported_count = sum(deployment.is_reported for deployment in inventory.deployments)
+    reported_count = sum(deployment.is_from_report for deployment in inventory.deployments)
     lacking = (
-        f", among them {report.lacking_count:,} that the report does not have"
-        if report.lacking_count
+        f", among them {report.missing_count:,} that the report does not have"
+        if report.missing_count
         else ""
     )
     message = (
-        f"what is said of {counted(reported_count, 'deployment')} is from the inventory report of "
-        f"{moment(report.made_at)}, {ago(now - report.made_at)}; the other "
+        f"what is said of {pluralize(reported_count, 'deployment')} is from the inventory report of "
+        f"{format_minute(report.created_at)}, {format_age(now - report.created_at)}; the other "
         f"{len(inventory.deployments) - reported_count:,} were listed now, "
         f"with all that is due{lacking}"
     )
     return (PlanWarning(code=WarningCode.INVENTORY_REPORT, message=message),)
 
 
-def about_readings(readings: Iterable[Reading], names: Sequence[str]) -> tuple[PlanWarning, ...]:
+def find_live_warnings(
+    readings: Iterable[LiveReading], names: Sequence[str]
+) -> tuple[PlanWarning, ...]:
     """Return warnings for live references without a folder, where that forbids nothing."""
     return tuple(
         warning for reading in readings for warning in _find_reading_warnings(reading, names)
     )
 
 
-def _find_reading_warnings(reading: Reading, names: Sequence[str]) -> Iterator[PlanWarning]:
-    missing, references = _find_missing_references(reading, names), reading.sightings
-    if reading.source.kind.must_be_found and 0 < len(missing) < len(references):
-        missing_text = listed([reference.told_when_missing for reference in missing], NAMES_SHOWN)
+def _find_reading_warnings(reading: LiveReading, names: Sequence[str]) -> Iterator[PlanWarning]:
+    missing, references = _find_missing_references(reading, names), reading.references
+    if reading.source.kind.is_required and 0 < len(missing) < len(references):
+        missing_text = join_names([reference.missing_message for reference in missing], NAMES_SHOWN)
         yield PlanWarning(
             code=WarningCode.LIVE_NOT_FOUND,
             message=f"live-from {reading.source} also names what is not there: {missing_text}",
         )
-    if not reading.source.kind.must_be_found and references and len(missing) == len(references):
+    if not reading.source.kind.is_required and references and len(missing) == len(references):
         yield PlanWarning(
             code=WarningCode.LIVE_NOT_FOUND,
-            message=f"live-from {reading.source} names {counted(len(references), 'commit')}, and "
+            message=f"live-from {reading.source} names {pluralize(len(references), 'commit')}, and "
             "no folder is named after one: it keeps nothing",
         )
 
 
 def _find_span_warnings(inventory: Inventory) -> Iterator[PlanWarning]:
     long_spans = [
-        f"{deployment.name} ({span(deployment.newest_at - deployment.oldest_at)})"
+        f"{deployment.name} ({format_duration(deployment.newest_at - deployment.oldest_at)})"
         for deployment in inventory.deployments
         if deployment.oldest_at is not None
         and deployment.newest_at is not None
@@ -260,7 +275,7 @@ def _find_span_warnings(inventory: Inventory) -> Iterator[PlanWarning]:
         yield PlanWarning(
             code=WarningCode.LONG_SPAN,
             message=f"{len(long_spans):,} {subject} uploaded over more than an hour, or changed "
-            f"later: {listed(long_spans, NAMES_SHOWN)}",
+            f"later: {join_names(long_spans, NAMES_SHOWN)}",
         )
 
 
@@ -275,18 +290,20 @@ def _find_group_warnings(inventory: Inventory, group_by: re.Pattern[str]) -> Ite
         yield PlanWarning(
             code=WarningCode.UNGROUPED,
             message=f"{len(ungrouped):,} {subject} not match group-by, and each is kept as a group "
-            f"of its own: {listed(ungrouped, NAMES_SHOWN)}",
+            f"of its own: {join_names(ungrouped, NAMES_SHOWN)}",
         )
 
 
-def _find_missing_references(reading: Reading, names: Sequence[str]) -> list[Sighting]:
+def _find_missing_references(reading: LiveReading, names: Sequence[str]) -> list[LiveReference]:
     """Return the references of a reading that match no folder name."""
-    pins = zip(reading.sightings, pin_live((reading,)), strict=True)
-    return [reference for reference, pin in pins if not any(pin.holds(name) for name in names)]
+    pins = zip(reading.references, pin_live((reading,)), strict=True)
+    return [reference for reference, pin in pins if not any(pin.matches(name) for name in names)]
 
 
-def folder_names(
-    deployments: Iterable[Deployment], ignored: Iterable[Ignored], holes: Iterable[Hole] = ()
+def collect_folder_names(
+    deployments: Iterable[Deployment],
+    ignored: Iterable[IgnoredEntry],
+    holes: Iterable[UnlistedFolder] = (),
 ) -> list[str]:
     """Return the name of every folder, also of those that are not deployments; no files."""
     return [
@@ -300,5 +317,5 @@ def _find_unmatched_pins(pins: Iterable[Pin], names: Sequence[str]) -> list[Pin]
     return [
         pin
         for pin in pins
-        if pin.code is ReasonCode.PROTECTED and not any(pin.holds(name) for name in names)
+        if pin.code is ReasonCode.PROTECTED and not any(pin.matches(name) for name in names)
     ]

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from ci3.constants import DELETE_BATCH_SIZE, MOST_DIRECT_OBJECTS
-from ci3.core.formatting import counted
+from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_DIRECT_OBJECTS
+from ci3.core.formatting import pluralize
 from ci3.core.model.decision import Engine
 
-KEYS_A_SECOND: Final = 3_500
+KEYS_PER_SECOND: Final = 3_500
 """Keys per second that S3 deletes in one partition of a bucket, at least.
 
 Each key of a batch counts. Under sustained load S3 splits a bucket by key into several partitions,
@@ -21,19 +21,19 @@ each with this rate.
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
 """
 
-MACHINE_KEYS_A_SECOND: Final = 20_000
+MACHINE_KEYS_PER_SECOND: Final = 20_000
 """Keys per second that one machine deletes if S3 does not limit it.
 
 55,000 were measured on two cores with a latency of 30 ms; a busy runner reaches less.
 """
 
-PAGE_KEYS: Final = 1_000
+KEYS_PER_PAGE: Final = 1_000
 """Keys in one page of a listing.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 """
 
-PAGES_A_SECOND: Final = 100
+PAGES_PER_SECOND: Final = 100
 """Pages per second that one machine lists.
 
 300 were measured on two cores with a latency of 30 ms.
@@ -66,7 +66,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class EngineChoice:
     """The chosen engine, the reason, and the estimate of each possible engine."""
 
     engine: Engine
@@ -88,12 +88,12 @@ def estimate_direct(object_counts: Iterable[int], *, partition_count: int = 1) -
     """
     counts = list(object_counts)
     total, pages = sum(counts), sum(count_pages(count) for count in counts)
-    rate = min(KEYS_A_SECOND * partition_count, MACHINE_KEYS_A_SECOND)
-    delete_seconds, list_seconds = total / rate, pages / PAGES_A_SECOND
-    usd = list_cost(pages)
+    rate = min(KEYS_PER_SECOND * partition_count, MACHINE_KEYS_PER_SECOND)
+    delete_seconds, list_seconds = total / rate, pages / PAGES_PER_SECOND
+    usd = compute_list_cost(pages)
     arithmetic = (
-        f"{counted(total, 'object')} / {rate:,} a second = {duration(delete_seconds)}; "
-        f"listed again meanwhile: {_format_listing(pages)} = {cost(usd)}; DELETE is free"
+        f"{pluralize(total, 'object')} / {rate:,} a second = {format_duration(delete_seconds)}; "
+        f"listed again meanwhile: {_format_listing(pages)} = {format_cost(usd)}; DELETE is free"
     )
     return Estimate(
         engine=Engine.DIRECT,
@@ -118,8 +118,8 @@ def estimate_lifecycle(object_counts: Sequence[int], direct_counts: Sequence[int
     """
     pages = sum(count_pages(count) for count in object_counts)
     arithmetic = (
-        f"{counted(len(object_counts), 'rule')} for {counted(sum(object_counts), 'object')}, "
-        f"free; listed again before: {_format_listing(pages)} = {cost(list_cost(pages))}; "
+        f"{pluralize(len(object_counts), 'rule')} for {pluralize(sum(object_counts), 'object')}, "
+        f"free; listed again before: {_format_listing(pages)} = {format_cost(compute_list_cost(pages))}; "
         "S3 deletes within a day or two of the next midnight UTC"
     )
     rest = estimate_direct(direct_counts)
@@ -130,14 +130,14 @@ def estimate_lifecycle(object_counts: Sequence[int], direct_counts: Sequence[int
         seconds=None,
         list_requests=pages + rest.list_requests,
         delete_requests=rest.delete_requests,
-        usd=list_cost(pages) + rest.usd,
+        usd=compute_list_cost(pages) + rest.usd,
         arithmetic=arithmetic,
     )
 
 
 def choose_engine(
     rule_counts: Sequence[int], direct_counts: Sequence[int] = (), *, obstacle: str = ""
-) -> Choice:
+) -> EngineChoice:
     """Choose the engine, given the object counts of the deployments to delete.
 
     `rule_counts` are those that lifecycle rules can delete, `direct_counts` those that they cannot.
@@ -155,8 +155,8 @@ def choose_engine(
     lifecycle = estimate_lifecycle(rule_counts, direct_counts)
     if not rule_counts and direct_counts:
         obstacle = obstacle or "of no deployment can a rule be made"
-    maximum = f"{MOST_DIRECT_OBJECTS:,}"
-    if total <= MOST_DIRECT_OBJECTS:
+    maximum = f"{MAXIMUM_DIRECT_OBJECTS:,}"
+    if total <= MAXIMUM_DIRECT_OBJECTS:
         engine, reason = Engine.DIRECT, f"up to {maximum} objects ci3 deletes them itself, at once"
     elif obstacle:
         engine, reason = (
@@ -166,28 +166,28 @@ def choose_engine(
     else:
         engine, reason = Engine.LIFECYCLE, f"more than {maximum} objects are left to S3"
     estimates = (direct, lifecycle) if not obstacle else (direct,)
-    return Choice(engine=engine, reason=reason, estimates=estimates)
+    return EngineChoice(engine=engine, reason=reason, estimates=estimates)
 
 
 def count_pages(object_count: int) -> int:
     """Return the number of LIST requests for so many objects; at least 1, even for none."""
-    return max(1, -(-object_count // PAGE_KEYS))
+    return max(1, -(-object_count // KEYS_PER_PAGE))
 
 
-def list_cost(request_count: int) -> Decimal:
+def compute_list_cost(request_count: int) -> Decimal:
     """Return the price of so many LIST requests, in USD."""
     return request_count * LIST_USD_PER_1000 / 1_000
 
 
 def _format_listing(pages: int) -> str:
     return (
-        f"{counted(pages, 'page')} / {PAGES_A_SECOND:,} a second = "
-        f"{duration(pages / PAGES_A_SECOND)}, "
+        f"{pluralize(pages, 'page')} / {PAGES_PER_SECOND:,} a second = "
+        f"{format_duration(pages / PAGES_PER_SECOND)}, "
         f"{pages:,} LIST × {LIST_USD_PER_1000} USD per 1,000"
     )
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Format a duration roughly: `12 s`, `59 min`, `7.9 h`, `3.3 days`; at least `1 s`."""
     minute, hour, day = 60, 3_600, 86_400
     if seconds < minute:
@@ -199,7 +199,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / day:.1f} days"
 
 
-def cost(usd: Decimal) -> str:
+def format_cost(usd: Decimal) -> str:
     """Format a price: `0.06 USD`, or `less than 0.01 USD`."""
     if 0 < usd < Decimal("0.01"):
         return "less than 0.01 USD"

@@ -17,21 +17,21 @@ from pydantic import (
     model_validator,
 )
 
-from ci3.core.formatting import timestamp
-from ci3.core.lifecycle.rule import ExpiryRule
-from ci3.core.lifecycle.rule_status import Fate, StandingRule
+from ci3.core.formatting import format_timestamp
+from ci3.core.lifecycle.rule import ManagedRule
+from ci3.core.lifecycle.rule_status import ExistingRule, Fate
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
-from ci3.core.model.deployment import Deployment, Ignored, Target, Versioning
+from ci3.core.model.deployment import Deployment, IgnoredEntry, Target, Versioning
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
-from ci3.core.model.objects import AllVersions
+from ci3.core.model.objects import VersionSummary
 from ci3.core.model.policy import Origin, PolicyEntry
-from ci3.core.plan.json_writer import as_json, plan_content
+from ci3.core.plan.json_writer import dump_json, encode_plan
 from ci3.core.plan.plan import Plan
 from ci3.errors import SettingsError
 
 _HINT = "Make the plan again with this version of ci3, and apply it as it was written."
 
-_Timestamp = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str)]
+_Timestamp = Annotated[AwareDatetime, PlainSerializer(format_timestamp, return_type=str)]
 
 
 class _Strict(BaseModel):
@@ -180,7 +180,7 @@ def load_plans(text: str, source: str) -> tuple[Plan, ...]:
     plans = tuple(_to_plan(file) for file in files)
     contents = content["plans"] if has_targets else [content]
     for plan, plan_json in zip(plans, contents, strict=True):
-        derived = json.loads(as_json(plan_content(plan)))
+        derived = json.loads(dump_json(encode_plan(plan)))
         for key in ("plan_id", "totals", "applyable"):
             if derived[key] != plan_json[key]:
                 raise SettingsError(f"{source} was edited: its {key} no longer fits", _HINT)
@@ -197,22 +197,22 @@ def _to_plan(file: PlanFile) -> Plan:
             for name, entry in file.policy.items()
         },
         decisions=tuple(_to_decision(deployment) for deployment in file.deployments),
-        ignored=tuple(Ignored(name=item.name, reason=item.reason) for item in file.ignored),
+        ignored=tuple(IgnoredEntry(name=item.name, reason=item.reason) for item in file.ignored),
         refusals=tuple(Refusal(code=item.code, message=item.message) for item in file.refusals),
         warnings=tuple(PlanWarning(code=item.code, message=item.message) for item in file.warnings),
         rules=tuple(_to_rule(rule) for rule in file.rules),
-        choice=tuple(file.choice),
+        engine_explanation=tuple(file.choice),
     )
 
 
-def _to_rule(entry: _Rule) -> StandingRule:
-    rule = ExpiryRule(
+def _to_rule(entry: _Rule) -> ExistingRule:
+    rule = ManagedRule(
         prefix=entry.prefix,
         days=entry.days,
         noncurrent_days=entry.noncurrent_days,
         expires_at=entry.expires_at,
     )
-    return StandingRule(rule=rule, name=entry.name, fate=entry.fate, message=entry.message)
+    return ExistingRule(rule=rule, name=entry.name, status=entry.fate, message=entry.message)
 
 
 def _freeze(value: int | str | list[str]) -> int | str | tuple[str, ...]:
@@ -228,11 +228,11 @@ def _to_decision(entry: _Deployment) -> Decision:
             size_bytes=entry.size_bytes or 0,
             oldest_at=entry.oldest_at,
             newest_at=entry.newest_at,
-            complete=entry.complete,
+            is_complete=entry.complete,
             fingerprint=entry.fingerprint or "",
-            is_whole=entry.fingerprint is not None,
-            is_reported=entry.fingerprint is None and entry.object_count is not None,
-            versions=AllVersions(**entry.versions.model_dump()) if entry.versions else None,
+            is_fully_listed=entry.fingerprint is not None,
+            is_from_report=entry.fingerprint is None and entry.object_count is not None,
+            versions=VersionSummary(**entry.versions.model_dump()) if entry.versions else None,
         ),
         group=entry.group,
         action=entry.decision,
@@ -241,7 +241,7 @@ def _to_decision(entry: _Deployment) -> Decision:
     )
 
 
-def plan_schema() -> str:
+def build_plan_schema() -> str:
     """Return the JSON Schema of plan files, as published in docs/plan.schema.json."""
     adapter: TypeAdapter[PlanFile | PlansFile] = TypeAdapter(PlanFile | PlansFile)
     schema = {

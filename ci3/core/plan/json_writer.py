@@ -9,21 +9,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ci3.constants import PLAN_FORMAT
-from ci3.core.formatting import timestamp
+from ci3.core.formatting import format_timestamp
 from ci3.core.model.decision import Decision, Reason
-from ci3.core.model.deployment import Deployment, Ignored
+from ci3.core.model.deployment import Deployment, IgnoredEntry
 from ci3.core.model.issues import PlanWarning, Refusal
 from ci3.core.model.objects import StoredObject
 from ci3.core.plan.plan import Plan
 
 if TYPE_CHECKING:
-    from ci3.core.lifecycle.rule_status import StandingRule
+    from ci3.core.lifecycle.rule_status import ExistingRule
     from ci3.core.retention.explain import Explanation
 
 
 def dump_plan(plan: Plan) -> str:
     """Return a plan as JSON text with a final newline; keys as in docs/plan.schema.json."""
-    return as_json(plan_content(plan))
+    return dump_json(encode_plan(plan))
 
 
 def dump_plans(plans: Sequence[Plan], *, has_targets: bool) -> str:
@@ -33,54 +33,54 @@ def dump_plans(plans: Sequence[Plan], *, has_targets: bool) -> str:
     """
     if not has_targets and len(plans) == 1:
         return dump_plan(plans[0])
-    return as_json({"format": PLAN_FORMAT, "plans": [plan_content(plan) for plan in plans]})
+    return dump_json({"format": PLAN_FORMAT, "plans": [encode_plan(plan) for plan in plans]})
 
 
-def plan_content(plan: Plan) -> dict[str, object]:
+def encode_plan(plan: Plan) -> dict[str, object]:
     """Return a plan as JSON values; codes are still enum members."""
     return {
         "format": PLAN_FORMAT,
         "ci3_version": plan.ci3_version,
         "plan_id": plan.plan_id,
-        "created_at": timestamp(plan.created_at),
+        "created_at": format_timestamp(plan.created_at),
         "target": dataclasses.asdict(plan.target),
         "policy": {
             name: {"value": entry.value, "from": entry.origin}
             for name, entry in plan.policy.items()
         },
-        "applyable": plan.applyable,
+        "applyable": plan.is_applyable,
         "refusals": _encode_coded(plan.refusals),
         "warnings": _encode_coded(plan.warnings),
         "deployments": [_encode_decision(decision) for decision in plan.decisions],
         "ignored": [_encode_ignored(item) for item in plan.ignored],
         "rules": [_encode_rule(rule) for rule in plan.rules],
-        "choice": list(plan.choice),
+        "choice": list(plan.engine_explanation),
         "totals": dataclasses.asdict(plan.totals),
     }
 
 
-def _encode_ignored(item: Ignored) -> dict[str, str]:
+def _encode_ignored(item: IgnoredEntry) -> dict[str, str]:
     return {"name": item.name, "reason": item.reason}
 
 
-def _encode_rule(entry: "StandingRule") -> dict[str, object]:
+def _encode_rule(entry: "ExistingRule") -> dict[str, object]:
     return {
         "id": entry.rule.rule_id,
         "name": entry.name,
         "prefix": entry.rule.prefix,
         "days": entry.rule.days,
         "noncurrent_days": entry.rule.noncurrent_days,
-        "expires_at": timestamp(entry.rule.expires_at),
-        "fate": entry.fate,
+        "expires_at": format_timestamp(entry.rule.expires_at),
+        "fate": entry.status,
         "message": entry.message,
     }
 
 
-Listing = tuple[str, Sequence[Deployment], Sequence[Ignored]]
+TargetListing = tuple[str, Sequence[Deployment], Sequence[IgnoredEntry]]
 """A target's address, its deployments, and its files and folders that are not deployments."""
 
 
-def dump_inventories(listings: Sequence[Listing], *, has_targets: bool) -> str:
+def dump_inventories(listings: Sequence[TargetListing], *, has_targets: bool) -> str:
     """Return listings of deployments as JSON text: `deployments` as in a plan, and `ignored`.
 
     If a policy file names the targets, each listing is under `targets`, with its `url`.
@@ -113,16 +113,16 @@ def dump_explanations(
 def _encode_explanation(explanation: "Explanation") -> dict[str, object]:
     checks = [
         {"code": check.code, "is_matched": check.is_matched, "message": check.message}
-        for check in explanation.judgement.checks
+        for check in explanation.evaluation.checks
     ]
-    decision = _encode_decision(explanation.judgement.decision)
+    decision = _encode_decision(explanation.evaluation.decision)
     return {**decision, "checks": checks, "outlook": explanation.outlook}
 
 
 def _dump_targets(content: Sequence[tuple[str, dict[str, object]]], *, has_targets: bool) -> str:
     if not has_targets and len(content) == 1:
-        return as_json(content[0][1])
-    return as_json({"targets": [{"url": url, **values} for url, values in content]})
+        return dump_json(content[0][1])
+    return dump_json({"targets": [{"url": url, **values} for url, values in content]})
 
 
 def dump_objects(
@@ -141,11 +141,11 @@ def _encode_object(item: StoredObject) -> dict[str, object]:
         "key": item.key,
         "size_bytes": item.size_bytes,
         "etag": item.etag,
-        "modified_at": timestamp(item.modified_at),
+        "modified_at": format_timestamp(item.modified_at),
     }
 
 
-def as_json(content: object) -> str:
+def dump_json(content: object) -> str:
     """Return JSON text for a file or a log.
 
     `##[` is escaped: in a log, the GitHub runner would execute it as a workflow command.
@@ -174,11 +174,11 @@ def _encode_deployment(deployment: Deployment) -> dict[str, object]:
     return {
         "name": deployment.name,
         "prefix": deployment.prefix,
-        "object_count": deployment.object_count if deployment.is_counted else None,
-        "size_bytes": deployment.size_bytes if deployment.is_counted else None,
-        "oldest_at": deployment.oldest_at and timestamp(deployment.oldest_at),
-        "newest_at": deployment.newest_at and timestamp(deployment.newest_at),
-        "complete": deployment.complete,
+        "object_count": deployment.object_count if deployment.has_counts else None,
+        "size_bytes": deployment.size_bytes if deployment.has_counts else None,
+        "oldest_at": deployment.oldest_at and format_timestamp(deployment.oldest_at),
+        "newest_at": deployment.newest_at and format_timestamp(deployment.newest_at),
+        "complete": deployment.is_complete,
         "fingerprint": deployment.fingerprint or None,
         "versions": deployment.versions and dataclasses.asdict(deployment.versions),
     }

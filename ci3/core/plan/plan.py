@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ci3.core.formatting import timestamp
+from ci3.core.formatting import format_timestamp
 from ci3.core.model.decision import Action, Decision, Engine
-from ci3.core.model.deployment import Ignored, Target
+from ci3.core.model.deployment import IgnoredEntry, Target
 from ci3.core.model.issues import PlanWarning, Refusal
-from ci3.core.model.objects import AllVersions
-from ci3.core.model.policy import DELETE_VERSIONS, ENGINE, PolicyEntry
+from ci3.core.model.objects import VersionSummary
+from ci3.core.model.policy import DELETE_VERSIONS_SETTING, ENGINE_SETTING, PolicyEntry
 
 if TYPE_CHECKING:
-    from ci3.core.lifecycle.rule_status import StandingRule
+    from ci3.core.lifecycle.rule_status import ExistingRule
 
-NO_DEPLOYMENT = "it is no deployment by the settings any more"
+NO_LONGER_A_DEPLOYMENT = "it is no deployment by the settings any more"
 """Why a folder of an approved plan is kept that the settings now leave out."""
 
 
@@ -54,31 +54,38 @@ class Plan:
     target: Target
     policy: Mapping[str, PolicyEntry]
     decisions: tuple[Decision, ...]
-    ignored: tuple[Ignored, ...]
+    ignored: tuple[IgnoredEntry, ...]
     refusals: tuple[Refusal, ...]
     warnings: tuple[PlanWarning, ...]
-    rules: "tuple[StandingRule, ...]" = ()
+    rules: "tuple[ExistingRule, ...]" = ()
     """The managed lifecycle rules of the target, and what happens to each."""
-    choice: tuple[str, ...] = ()
+    engine_explanation: tuple[str, ...] = ()
     """Why the engine was chosen, one sentence each; empty unless it was `auto`."""
 
     @property
     def engine(self) -> Engine:
         """The engine that deletes."""
-        return Engine(str(self.policy[ENGINE].value)) if ENGINE in self.policy else Engine.DIRECT
+        return (
+            Engine(str(self.policy[ENGINE_SETTING].value))
+            if ENGINE_SETTING in self.policy
+            else Engine.DIRECT
+        )
 
     @property
-    def applyable(self) -> bool:
+    def is_applyable(self) -> bool:
         """True if there are no refusals."""
         return not self.refusals
 
     @property
     def deletes_versions(self) -> bool:
         """True if all versions of a deployment are permanently deleted with it."""
-        return DELETE_VERSIONS in self.policy and self.target.versioning.may_hold_versions
+        return (
+            DELETE_VERSIONS_SETTING in self.policy
+            and self.target.versioning.may_have_noncurrent_versions
+        )
 
     @property
-    def doomed(self) -> tuple[Decision, ...]:
+    def to_delete(self) -> tuple[Decision, ...]:
         """The decisions to delete."""
         return tuple(decision for decision in self.decisions if decision.is_delete)
 
@@ -95,7 +102,7 @@ class Plan:
     @property
     def totals(self) -> Totals:
         """Numbers of deployments, objects, versions and bytes by decision."""
-        to_delete, kept, expiring = self.doomed, self.kept, self.expiring
+        to_delete, kept, expiring = self.to_delete, self.kept, self.expiring
         return Totals(
             found=len(self.decisions),
             keep=len(kept),
@@ -110,7 +117,7 @@ class Plan:
             bytes_to_delete=sum(decision.deployment.deletion_bytes for decision in to_delete),
             bytes_expiring=sum(decision.deployment.size_bytes for decision in expiring),
             bytes_to_keep=sum(decision.deployment.size_bytes for decision in kept)
-            if all(decision.deployment.is_counted for decision in kept)
+            if all(decision.deployment.has_counts for decision in kept)
             else None,
         )
 
@@ -146,32 +153,35 @@ def _build_identity(decision: Decision) -> tuple[str, ...]:
         ",".join(reason.code for reason in decision.reasons),
         str(deployment.object_count),
         str(deployment.size_bytes),
-        *(timestamp(time) if time else "" for time in (deployment.oldest_at, deployment.newest_at)),
-        str(deployment.complete),
+        *(
+            format_timestamp(time) if time else ""
+            for time in (deployment.oldest_at, deployment.newest_at)
+        ),
+        str(deployment.is_complete),
         deployment.fingerprint,
         *_build_version_identity(deployment.versions),
         *(() if decision.expire_days is None else ("by rule",)),
     )
 
 
-def _build_version_identity(versions: AllVersions | None) -> tuple[str, ...]:
+def _build_version_identity(versions: VersionSummary | None) -> tuple[str, ...]:
     if versions is None:
         return ()
     return str(versions.count), str(versions.size_bytes), versions.fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StillDue:
+class Revalidation:
     """The deployments of an approved plan that may still be deleted, and the others.
 
     `withdrawn` maps the name of each deployment that may not be deleted any more to the reason.
     """
 
-    due: tuple[Decision, ...]
+    to_delete: tuple[Decision, ...]
     withdrawn: Mapping[str, str]
 
 
-def compare(approved: Plan, fresh: Plan) -> StillDue:
+def revalidate(approved: Plan, fresh: Plan) -> Revalidation:
     """Return which deletions of an approved plan a newer plan confirms.
 
     | in the newer plan                      | result                                        |
@@ -187,11 +197,11 @@ def compare(approved: Plan, fresh: Plan) -> StillDue:
     current_by_name = {decision.deployment.name: decision for decision in fresh.decisions}
     to_delete: list[Decision] = []
     withdrawn: dict[str, str] = {}
-    for decision in approved.doomed:
+    for decision in approved.to_delete:
         current = current_by_name.get(decision.deployment.name)
         if current is None:
             withdrawn[decision.deployment.name] = "it is gone"
-        elif current.deployment.is_whole and (
+        elif current.deployment.is_fully_listed and (
             current.deployment.fingerprint != decision.deployment.fingerprint
         ):
             withdrawn[decision.deployment.name] = "its objects changed since the plan"
@@ -203,4 +213,4 @@ def compare(approved: Plan, fresh: Plan) -> StillDue:
             )
         else:
             to_delete.append(current)
-    return StillDue(due=tuple(to_delete), withdrawn=withdrawn)
+    return Revalidation(to_delete=tuple(to_delete), withdrawn=withdrawn)

@@ -20,7 +20,7 @@ class PolicyChange:
     problem: str = ""
 
     @property
-    def newly_doomed(self) -> tuple[Decision, ...]:
+    def newly_deleted(self) -> tuple[Decision, ...]:
         """Deletions of the new policy only.
 
         Includes folders that were not deployments with the old policy.
@@ -34,7 +34,7 @@ class PolicyChange:
 
 
 def _get_deletions(plan: Plan | None) -> tuple[Decision, ...]:
-    return plan.doomed if plan is not None and plan.applyable else ()
+    return plan.to_delete if plan is not None and plan.is_applyable else ()
 
 
 def _subtract(decisions: Sequence[Decision], excluded: Sequence[Decision]) -> tuple[Decision, ...]:

@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
-from ci3.core.model.result import ObjectOutcome, Outcome, Result
+from ci3.core.model.result import ApplyResult, ObjectOutcome, RunOutcome
 from ci3.core.plan.plan import Plan
 from ci3.errors import ExitCode
 
 if TYPE_CHECKING:
-    from ci3.core.lifecycle.rule_status import Reconciled
+    from ci3.core.lifecycle.rule_status import Reconciliation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class TargetResult:
     """The plan of one target, and its result if it was applied.
 
     `changed` maps the deployments of a saved plan that may not be deleted any more to the reason;
@@ -24,10 +24,10 @@ class Account:
     """
 
     plan: Plan
-    result: Result | None = None
+    result: ApplyResult | None = None
     changed: Mapping[str, str] = field(default_factory=dict)
     is_stale: bool = False
-    reconciled: "Reconciled | None" = None
+    reconciled: "Reconciliation | None" = None
 
     @property
     def expiring_count(self) -> int:
@@ -35,28 +35,30 @@ class Account:
         earlier = {decision.deployment.name for decision in self.plan.expiring}
         if self.reconciled is not None:
             earlier -= {rule.name for rule in self.reconciled.removed}
-        return len(earlier | (self.result.expiring if self.result else frozenset()))
+        return len(earlier | (self.result.expiring_names if self.result else frozenset()))
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> RunOutcome:
         """Outcome of the target; without a result, that of the plan.
 
         Rules that could not be reconciled make an outcome partial, unless the plan was refused.
         """
         if self.is_stale:
-            return Outcome.STALE_PLAN
+            return RunOutcome.STALE_PLAN
         reconciled = self.reconciled
-        has_rule_problem = reconciled is not None and bool(reconciled.problem or reconciled.doubt)
+        has_rule_problem = reconciled is not None and bool(
+            reconciled.problem or reconciled.live_problem
+        )
         if self.result is not None:
-            return Outcome.PARTIAL if has_rule_problem else self.result.outcome
-        if has_rule_problem and self.plan.applyable:
-            return Outcome.PARTIAL
-        if not self.plan.applyable:
-            return Outcome.REFUSED
-        return Outcome.PLANNED if self.plan.doomed else Outcome.NOTHING_TO_DELETE
+            return RunOutcome.PARTIAL if has_rule_problem else self.result.outcome
+        if has_rule_problem and self.plan.is_applyable:
+            return RunOutcome.PARTIAL
+        if not self.plan.is_applyable:
+            return RunOutcome.REFUSED
+        return RunOutcome.PLANNED if self.plan.to_delete else RunOutcome.NOTHING_TO_DELETE
 
     @property
-    def numbers(self) -> dict[str, str | int]:
+    def outputs(self) -> dict[str, str | int]:
         """Values by the names of the action's outputs."""
         plan, result = self.plan, self.result
         return {
@@ -67,15 +69,15 @@ class Account:
             "deployments-to-delete": plan.totals.delete,
             "deployments-expiring": self.expiring_count,
             "deployments-deleted": result.deployments_deleted if result else 0,
-            "objects-deleted": result.count(ObjectOutcome.DELETED) if result else 0,
+            "objects-deleted": result.count_objects(ObjectOutcome.DELETED) if result else 0,
             "bytes-deleted": result.bytes_deleted if result else 0,
             "journal-file": result.journal_file if result else "",
         }
 
 
-def with_reconciled(
-    target_results: Sequence[Account], reconciled: Sequence["Reconciled | None"]
-) -> tuple[Account, ...]:
+def add_reconciled(
+    target_results: Sequence[TargetResult], reconciled: Sequence["Reconciliation | None"]
+) -> tuple[TargetResult, ...]:
     """Return the results with the rule changes made at the start of the run added to each."""
     return tuple(
         replace(target_result, reconciled=_combine(at_start, target_result.reconciled))
@@ -83,38 +85,40 @@ def with_reconciled(
     )
 
 
-def _combine(earlier: "Reconciled | None", later: "Reconciled | None") -> "Reconciled | None":
+def _combine(
+    earlier: "Reconciliation | None", later: "Reconciliation | None"
+) -> "Reconciliation | None":
     if earlier is not None and later is not None:
-        return earlier.followed_by(later)
+        return earlier.combine_with(later)
     return earlier or later
 
 
 _OUTCOMES_WORST_FIRST = (
-    Outcome.FAILED,
-    Outcome.STALE_PLAN,
-    Outcome.PARTIAL,
-    Outcome.REFUSED,
-    Outcome.APPLIED,
-    Outcome.PLANNED,
-    Outcome.NOTHING_TO_DELETE,
+    RunOutcome.FAILED,
+    RunOutcome.STALE_PLAN,
+    RunOutcome.PARTIAL,
+    RunOutcome.REFUSED,
+    RunOutcome.APPLIED,
+    RunOutcome.PLANNED,
+    RunOutcome.NOTHING_TO_DELETE,
 )
 
 
-def outcome_of(target_results: Sequence[Account]) -> Outcome:
+def find_worst_outcome(target_results: Sequence[TargetResult]) -> RunOutcome:
     """Return the worst outcome; `applied` ranks before `planned` and `nothing-to-delete`."""
     outcomes = {target_result.outcome for target_result in target_results}
     return next(outcome for outcome in _OUTCOMES_WORST_FIRST if outcome in outcomes)
 
 
-def sum_up(target_results: Sequence[Account]) -> dict[str, str | int]:
+def sum_outputs(target_results: Sequence[TargetResult]) -> dict[str, str | int]:
     """Return the action's outputs for all targets of a run; numbers are summed.
 
     With several targets, `plan-id` is SHA-256 in hex over their ids, one per line, `journal-file`
     has one path per line, and `outcome` is the worst.
     """
     outputs: dict[str, str | int] = {}
-    for name in target_results[0].numbers:
-        values = [target_result.numbers[name] for target_result in target_results]
+    for name in target_results[0].outputs:
+        values = [target_result.outputs[name] for target_result in target_results]
         numbers = [value for value in values if isinstance(value, int)]
         outputs[name] = (
             sum(numbers) if numbers else "\n".join(str(value) for value in values if value)
@@ -122,34 +126,34 @@ def sum_up(target_results: Sequence[Account]) -> dict[str, str | int]:
     if len(target_results) > 1:
         ids = str(outputs["plan-id"]).encode("ascii")
         outputs["plan-id"] = hashlib.sha256(ids).hexdigest()
-    outputs["outcome"] = outcome_of(target_results).value
+    outputs["outcome"] = find_worst_outcome(target_results).value
     return outputs
 
 
-def list_numbers(target_results: Sequence[Account]) -> list[dict[str, str | int]]:
+def list_outputs(target_results: Sequence[TargetResult]) -> list[dict[str, str | int]]:
     """Return the outputs of each target, with its bucket and prefix."""
     return [
         {
             "bucket": target_result.plan.target.bucket,
             "prefix": target_result.plan.target.prefix,
-            **target_result.numbers,
+            **target_result.outputs,
         }
         for target_result in target_results
     ]
 
 
-def exit_code(outcome: Outcome) -> ExitCode:
+def exit_code_of_outcome(outcome: RunOutcome) -> ExitCode:
     """Return the exit code of an outcome."""
     match outcome:
-        case Outcome.NOTHING_TO_DELETE | Outcome.PLANNED | Outcome.APPLIED:
+        case RunOutcome.NOTHING_TO_DELETE | RunOutcome.PLANNED | RunOutcome.APPLIED:
             return ExitCode.DONE
-        case Outcome.PARTIAL:
+        case RunOutcome.PARTIAL:
             return ExitCode.PARTIAL
-        case Outcome.REFUSED:
+        case RunOutcome.REFUSED:
             return ExitCode.REFUSED
-        case Outcome.STALE_PLAN:
+        case RunOutcome.STALE_PLAN:
             return ExitCode.STALE_PLAN
-        case Outcome.FAILED:
+        case RunOutcome.FAILED:
             return ExitCode.ACCESS
         case _:
             assert_never(outcome)

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ci3.core.journal.entry import (
-    ALREADY_GONE_OUTCOMES,
-    UNTOUCHED_OUTCOMES,
+    AMBIGUOUS_OUTCOMES,
+    NOT_DELETED_OUTCOMES,
     JournalEntry,
     object_identity,
 )
@@ -41,12 +41,12 @@ class SkipReason(StrEnum):
     EXPIRED = "expired"
 
     @property
-    def is_lost(self) -> bool:
+    def is_unrecoverable(self) -> bool:
         """True if the object cannot be restored; False if it does not need to be."""
         return self not in (self.NOT_DELETED, self.ALREADY_THERE, self.NEWER_VERSION)
 
     @property
-    def why(self) -> str:
+    def description(self) -> str:
         """The reason as text."""
         return _DESCRIPTIONS[self]
 
@@ -69,7 +69,7 @@ _DESCRIPTIONS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Undo:
+class RestoreObject:
     """An object to restore by removing its delete markers; then `version_id` is current."""
 
     key: str
@@ -79,7 +79,7 @@ class Undo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skip:
+class SkipObject:
     """An object that is not restored; its size is 0 if no version of it exists.
 
     If `object_count` is more than 1, it represents several objects, and `key` is their prefix.
@@ -91,16 +91,16 @@ class Skip:
     object_count: int = 1
 
 
-Undoing = Undo | Skip
+RestoreAction = RestoreObject | SkipObject
 
 
-def undo_entry(
+def decide_entry_restore(
     entry: JournalEntry,
     versions: Sequence[StoredVersion],
     *,
     started_at: datetime,
     versioning: Versioning,
-) -> Undoing:
+) -> RestoreAction:
     """Decide how to restore the object of a journal entry.
 
     `versions` are those of the key, newest first; `started_at` is the start of the run;
@@ -119,9 +119,9 @@ def undo_entry(
     Objects with the outcome `absent`, `changed` or `failed` are treated like deleted ones: the
     run's own request may have deleted them, if its response was lost or it was executed late.
     """
-    if entry.outcome in UNTOUCHED_OUTCOMES or entry.is_final:
+    if entry.outcome in NOT_DELETED_OUTCOMES or entry.is_permanent:
         has_version = any(version.version_id == entry.version_id for version in versions)
-        is_lost = entry.is_final and not has_version
+        is_lost = entry.is_permanent and not has_version
         return _skip_entry(entry, SkipReason.FINAL if is_lost else SkipReason.NOT_DELETED)
     index = next((i for i, version in enumerate(versions) if _is_of_entry(version, entry)), None)
     if index is None:
@@ -131,7 +131,7 @@ def undo_entry(
         reason = SkipReason.NOT_DELETED if is_failed else SkipReason.ALREADY_THERE
         return _skip_entry(entry, reason)
     above = versions[:index]
-    if not all(version.is_marker for version in above):
+    if not all(version.is_delete_marker for version in above):
         return _skip_entry(entry, SkipReason.NEWER_VERSION)
     since = started_at - CLOCK_ALLOWANCE
     # Later markers may have the ID `null` too, so that it does not identify the run's marker.
@@ -143,34 +143,34 @@ def undo_entry(
     return _remove_markers(versions[index], above, versioning)
 
 
-def undo_since(
+def decide_restore_since(
     versions: Sequence[StoredVersion], *, since: datetime, versioning: Versioning
-) -> Undoing | None:
+) -> RestoreAction | None:
     """Decide without a journal how to restore a key; None if it was not deleted since `since`.
 
     It was if its newest version is a delete marker created at `since` or later. It is restored if
     all markers above its newest object version were. `versions` are those of the key, newest first.
     """
     newest = versions[0]
-    if not newest.is_marker or newest.modified_at < since:
+    if not newest.is_delete_marker or newest.modified_at < since:
         return None
-    index = next((i for i, version in enumerate(versions) if not version.is_marker), None)
+    index = next((i for i, version in enumerate(versions) if not version.is_delete_marker), None)
     if index is None:
-        return Skip(key=newest.key, size_bytes=0, reason=SkipReason.VERSION_GONE)
+        return SkipObject(key=newest.key, size_bytes=0, reason=SkipReason.VERSION_GONE)
     version, above = versions[index], versions[:index]
     if any(marker.modified_at < since for marker in above):
         return _skip_version(version, SkipReason.OLDER_MARKER)
     return _remove_markers(version, above, versioning)
 
 
-def undo_expiry(
+def decide_expired_restore(
     prefix: str,
     by_key: Iterable[Sequence[StoredVersion]],
     *,
     approved_count: int,
     since: datetime,
     versioning: Versioning,
-) -> tuple[Undoing, ...]:
+) -> tuple[RestoreAction, ...]:
     """Decide how to restore a deployment that S3 deletes by a lifecycle rule.
 
     The rule is removed before. `by_key` has the versions of each key, newest first. The journal has
@@ -181,17 +181,20 @@ def undo_expiry(
     actions = [
         action
         for versions in keys
-        if (action := undo_since(versions, since=since, versioning=versioning)) is not None
+        if (action := decide_restore_since(versions, since=since, versioning=versioning))
+        is not None
     ]
-    restored_count = sum(isinstance(action, Undo) for action in actions)
-    current = [versions[0] for versions in keys if not versions[0].is_marker]
+    restored_count = sum(isinstance(action, RestoreObject) for action in actions)
+    current = [versions[0] for versions in keys if not versions[0].is_delete_marker]
     if current:
         size_bytes = sum(version.size_bytes for version in current)
         actions.append(_skip_group(prefix, SkipReason.ALREADY_THERE, len(current), size_bytes))
     lost_count = approved_count - len(current) - restored_count
     if lost_count > 0:
         actions = [
-            action for action in actions if isinstance(action, Undo) or not action.reason.is_lost
+            action
+            for action in actions
+            if isinstance(action, RestoreObject) or not action.reason.is_unrecoverable
         ]
         actions.append(_skip_group(prefix, SkipReason.EXPIRED, lost_count, 0))
     return tuple(actions)
@@ -199,7 +202,7 @@ def undo_expiry(
 
 def _remove_markers(
     version: StoredVersion, markers: Sequence[StoredVersion], versioning: Versioning
-) -> Undoing:
+) -> RestoreAction:
     """Restore a version by removing the markers above it, unless that could destroy an upload.
 
     Unless versioning is enabled, an upload replaces the `null` marker and has its ID. Removing the
@@ -208,7 +211,7 @@ def _remove_markers(
     marker_version_ids = tuple(marker.version_id for marker in markers)
     if NULL_VERSION_ID in marker_version_ids and versioning is not Versioning.ENABLED:
         return _skip_version(version, SkipReason.NULL_MARKER)
-    return Undo(
+    return RestoreObject(
         key=version.key,
         version_id=version.version_id,
         size_bytes=version.size_bytes,
@@ -221,7 +224,7 @@ def _is_of_entry(version: StoredVersion, entry: JournalEntry) -> bool:
 
     A `null` version can be overwritten, and has the same ID then.
     """
-    if version.is_marker:
+    if version.is_delete_marker:
         return False
     if entry.version_id and entry.version_id != version.version_id:
         return False
@@ -233,9 +236,9 @@ def _is_of_entry(version: StoredVersion, entry: JournalEntry) -> bool:
 def _missing_version_reason(
     entry: JournalEntry, versions: Sequence[StoredVersion], versioning: Versioning
 ) -> SkipReason:
-    if versions and not versions[0].is_marker:
+    if versions and not versions[0].is_delete_marker:
         return SkipReason.NEWER_VERSION
-    if entry.outcome in ALREADY_GONE_OUTCOMES:
+    if entry.outcome in AMBIGUOUS_OUTCOMES:
         return SkipReason.NOT_DELETED
     if versioning is Versioning.DISABLED:
         return SkipReason.NO_VERSIONS
@@ -246,13 +249,13 @@ def _missing_version_reason(
     return SkipReason.VERSION_GONE
 
 
-def _skip_entry(entry: JournalEntry, reason: SkipReason) -> Skip:
-    return Skip(key=entry.key, size_bytes=entry.size_bytes, reason=reason)
+def _skip_entry(entry: JournalEntry, reason: SkipReason) -> SkipObject:
+    return SkipObject(key=entry.key, size_bytes=entry.size_bytes, reason=reason)
 
 
-def _skip_version(version: StoredVersion, reason: SkipReason) -> Skip:
-    return Skip(key=version.key, size_bytes=version.size_bytes, reason=reason)
+def _skip_version(version: StoredVersion, reason: SkipReason) -> SkipObject:
+    return SkipObject(key=version.key, size_bytes=version.size_bytes, reason=reason)
 
 
-def _skip_group(prefix: str, reason: SkipReason, count: int, size_bytes: int) -> Skip:
-    return Skip(key=prefix, size_bytes=size_bytes, reason=reason, object_count=count)
+def _skip_group(prefix: str, reason: SkipReason, count: int, size_bytes: int) -> SkipObject:
+    return SkipObject(key=prefix, size_bytes=size_bytes, reason=reason, object_count=count)

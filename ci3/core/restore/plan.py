@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ci3.core.model.deployment import Target
-from ci3.core.restore.decide import Skip, SkipReason
+from ci3.core.restore.decide import SkipObject, SkipReason
 
 EXAMPLES_KEPT = 3
 """Example keys for each skip reason of a deployment; a journal may have a million keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
+class SkipSummary:
     """The objects of one deployment skipped for one reason; `examples` are some of the keys."""
 
     reason: SkipReason
@@ -23,36 +23,36 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentUndo:
+class DeploymentRestorePlan:
     """The objects of one deployment to restore and to skip."""
 
     name: str
     object_count: int
     size_bytes: int
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkipSummary, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UndoPlan:
+class RestorePlan:
     """The objects to restore; `source_label` describes the deletions, such as those of a run.
 
     `notes` are remarks on the journal or the bucket, such as a journal without an end.
     """
 
     target: Target
-    told: str
-    deployments: tuple[DeploymentUndo, ...]
+    source_label: str
+    deployments: tuple[DeploymentRestorePlan, ...]
     run_id: str = ""
     notes: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
+    rule_ids: tuple[str, ...] = ()
     """The IDs of managed lifecycle rules for the deployments; they are removed first."""
-    knows_rules: bool = True
+    has_read_rules: bool = True
     """True if the lifecycle rules could be read, so that `rule_ids` is complete."""
 
     @property
     def has_work(self) -> bool:
         """True if there are objects to restore, or rules to remove."""
-        return bool(self.object_count or self.rules)
+        return bool(self.object_count or self.rule_ids)
 
     @property
     def object_count(self) -> int:
@@ -71,11 +71,11 @@ class UndoPlan:
             skipped.object_count
             for deployment in self.deployments
             for skipped in deployment.skipped
-            if skipped.reason.is_lost
+            if skipped.reason.is_unrecoverable
         )
 
     @property
-    def skipped(self) -> Mapping[SkipReason, int]:
+    def skipped_counts(self) -> Mapping[SkipReason, int]:
         """The number of skipped objects by reason, in the order of `SkipReason`."""
         counts: Counter[SkipReason] = Counter()
         for deployment in self.deployments:
@@ -84,7 +84,7 @@ class UndoPlan:
         return {reason: counts[reason] for reason in SkipReason if counts[reason]}
 
 
-class RestoreOutcome(StrEnum):
+class ObjectRestoreOutcome(StrEnum):
     """The outcome for one object of a restore."""
 
     RESTORED = "restored"
@@ -94,25 +94,25 @@ class RestoreOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentRestored:
+class DeploymentRestoreResult:
     """The result for one deployment: the number of objects by outcome, and the first problem."""
 
     name: str
-    counts: Mapping[RestoreOutcome, int]
+    counts: Mapping[ObjectRestoreOutcome, int]
     bytes_restored: int
     problem: str = ""
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkipSummary, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restored:
+class RestoreResult:
     """The result of a restore; `stop_reason` is empty unless it ended early."""
 
-    deployments: tuple[DeploymentRestored, ...]
-    stopped: str = ""
+    deployments: tuple[DeploymentRestoreResult, ...]
+    stop_reason: str = ""
     rules_removed: int = 0
 
-    def count(self, outcome: RestoreOutcome) -> int:
+    def count_objects(self, outcome: ObjectRestoreOutcome) -> int:
         """Return the number of objects with this outcome."""
         return sum(deployment.counts.get(outcome, 0) for deployment in self.deployments)
 
@@ -122,17 +122,17 @@ class Restored:
         return sum(deployment.bytes_restored for deployment in self.deployments)
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """True if every deleted object exists again, or has a newer version."""
         has_lost = any(
-            skipped.reason.is_lost
+            skipped.reason.is_unrecoverable
             for deployment in self.deployments
             for skipped in deployment.skipped
         )
-        return not (self.stopped or has_lost or self.count(RestoreOutcome.FAILED))
+        return not (self.stop_reason or has_lost or self.count_objects(ObjectRestoreOutcome.FAILED))
 
 
-class UndoOutcome(StrEnum):
+class RestoreOutcome(StrEnum):
     """The outcome of a restore."""
 
     NOTHING_TO_RESTORE = "nothing-to-restore"
@@ -142,22 +142,22 @@ class UndoOutcome(StrEnum):
     REFUSED = "refused"
 
 
-def undo_outcome(plan: UndoPlan, restored: Restored | None = None) -> UndoOutcome:
+def get_restore_outcome(plan: RestorePlan, result: RestoreResult | None = None) -> RestoreOutcome:
     """Return the outcome of a restore, or of a plan that was not executed (`result` is None)."""
-    if restored is not None:
-        return UndoOutcome.RESTORED if restored.is_whole else UndoOutcome.PARTIAL
+    if result is not None:
+        return RestoreOutcome.RESTORED if result.is_complete else RestoreOutcome.PARTIAL
     if plan.has_work:
-        return UndoOutcome.PLANNED
-    return UndoOutcome.REFUSED if plan.lost_count else UndoOutcome.NOTHING_TO_RESTORE
+        return RestoreOutcome.PLANNED
+    return RestoreOutcome.REFUSED if plan.lost_count else RestoreOutcome.NOTHING_TO_RESTORE
 
 
-def sum_up_skips(skips: Iterable[Skip]) -> tuple[Skipped, ...]:
+def summarize_skips(skips: Iterable[SkipObject]) -> tuple[SkipSummary, ...]:
     """Sum up skipped objects by reason, in the order of `SkipReason`."""
-    by_reason: dict[SkipReason, list[Skip]] = {reason: [] for reason in SkipReason}
+    by_reason: dict[SkipReason, list[SkipObject]] = {reason: [] for reason in SkipReason}
     for skip in skips:
         by_reason[skip.reason].append(skip)
     return tuple(
-        Skipped(
+        SkipSummary(
             reason=reason,
             object_count=sum(skip.object_count for skip in skips_of_reason),
             size_bytes=sum(skip.size_bytes for skip in skips_of_reason),

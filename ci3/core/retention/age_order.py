@@ -60,17 +60,17 @@ def date_deployment(deployment: Deployment, age_from: AgeFrom) -> DatedDeploymen
     oldest_at, newest_at = deployment.oldest_at, deployment.newest_at
     if oldest_at is None or newest_at is None:
         return None
-    first_at = deployment.first_at or oldest_at
+    first_at = deployment.first_object_at or oldest_at
     start, end = {
         AgeFrom.SPAN: (oldest_at, newest_at),
         AgeFrom.OLDEST: (oldest_at, oldest_at),
         AgeFrom.NEWEST: (newest_at, newest_at),
-        AgeFrom.FIRST_OBJECT: (first_at, newest_at if deployment.is_whole else first_at),
+        AgeFrom.FIRST_OBJECT: (first_at, newest_at if deployment.is_fully_listed else first_at),
     }[age_from]
     return DatedDeployment(deployment=deployment, start=start, end=end, completed_at=newest_at)
 
 
-def newest_first(deployments: Iterable[Deployment]) -> tuple[Deployment, ...]:
+def sort_newest_first(deployments: Iterable[Deployment]) -> tuple[Deployment, ...]:
     """Return deployments in display order: newest first, those without objects last."""
     return tuple(sorted(deployments, key=_display_key))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ci3.core.formatting import ago, counted, moment
+from ci3.core.formatting import format_age, format_minute, pluralize
 from ci3.core.live.pins import Pin
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
@@ -14,7 +14,7 @@ from ci3.core.retention.age_order import (
     AgeOrder,
     DatedDeployment,
     date_deployment,
-    newest_first,
+    sort_newest_first,
 )
 from ci3.core.units import Duration
 
@@ -50,7 +50,7 @@ class RuleCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Evaluation:
     """One deployment with the result of every rule and pin.
 
     `successor` is the complete deployment that superseded it. `newer_count` is the number of
@@ -155,24 +155,24 @@ def decide(
     The result does not depend on the inventory's order. Raises ValueError if `minimum_keep_count`
     is below 1, because a group could then lose its last deployment.
     """
-    evaluations = judge(inventory, policy, pins, now, minimum_keep_count)
+    evaluations = evaluate(inventory, policy, pins, now, minimum_keep_count)
     return tuple(evaluation.decision for evaluation in evaluations)
 
 
-def judge(
+def evaluate(
     inventory: Inventory,
     policy: RetentionPolicy,
     pins: Sequence[Pin],
     now: datetime,
     minimum_keep_count: int,
-) -> tuple[Judgement, ...]:
+) -> tuple[Evaluation, ...]:
     """Check every deployment against every rule and pin; order and errors as for `decide`."""
     if minimum_keep_count < 1:
         raise ValueError(f"minimum_keep_count must be at least 1, not {minimum_keep_count}")
     context = _EvaluationContext(
         policy=policy, minimum_keep_count=minimum_keep_count, pins=pins, now=now
     )
-    ordered = newest_first(inventory.deployments)
+    ordered = sort_newest_first(inventory.deployments)
     groups: dict[tuple[str, ...], list[Deployment]] = {}
     for deployment in ordered:
         groups.setdefault(_group_key(deployment.name, policy.group_by), []).append(deployment)
@@ -199,13 +199,15 @@ def _group_key(name: str, group_by: re.Pattern[str] | None) -> tuple[str, ...]:
 
 def _evaluate_group(
     name: str, deployments: Sequence[Deployment], context: _EvaluationContext
-) -> Iterable[Judgement]:
+) -> Iterable[Evaluation]:
     policy = context.policy
     dated_by_name = {
         deployment.name: date_deployment(deployment, policy.age_from) for deployment in deployments
     }
     complete = [
-        dated for dated in dated_by_name.values() if dated is not None and dated.deployment.complete
+        dated
+        for dated in dated_by_name.values()
+        if dated is not None and dated.deployment.is_complete
     ]
     counts = {
         ReasonCode.KEEP_DAILY: policy.keep_daily,
@@ -247,19 +249,19 @@ def _evaluate(
     dated: DatedDeployment | None,
     group: _Group,
     context: _EvaluationContext,
-) -> Judgement:
+) -> Evaluation:
     checks = [_check_pin(pin, deployment.name) for pin in context.pins]
     complete, keep_within = group.complete, context.policy.keep_within
     if dated is None:
         checks.append(_always_kept(ReasonCode.NO_OBJECTS, _NO_OBJECTS_MESSAGE))
-    elif not deployment.complete and _is_newer_than_all(dated, complete):
+    elif not deployment.is_complete and _is_newer_than_all(dated, complete):
         checks.append(_always_kept(ReasonCode.IN_PROGRESS, _IN_PROGRESS_MESSAGE))
     else:
         checks.append(_check_count(dated, complete, context))
         if keep_within is not None:
             checks.append(_check_within(dated, complete, keep_within, context.now))
         checks += [_check_period(dated, code, periods) for code, periods in group.periods.items()]
-    return Judgement(
+    return Evaluation(
         deployment=deployment,
         group=group.name,
         checks=tuple(checks),
@@ -275,11 +277,11 @@ def _always_kept(code: ReasonCode, message: str) -> RuleCheck:
 
 
 def _check_pin(pin: Pin, name: str) -> RuleCheck:
-    is_matched = pin.holds(name)
+    is_matched = pin.matches(name)
     return RuleCheck(
         code=pin.code,
         is_matched=is_matched,
-        format_message=lambda: pin.reason().message if is_matched else pin.mismatch_message,
+        format_message=lambda: pin.build_reason().message if is_matched else pin.mismatch_message,
     )
 
 
@@ -321,7 +323,7 @@ def _newest_of(position: int, count: int) -> str:
 
 def _enough_newer(newer_count: int, required: int) -> str:
     enough = "1 is" if required == 1 else f"{required:,} are"
-    return f"{counted(newer_count, 'complete one')} known to be newer, and {enough} enough"
+    return f"{pluralize(newer_count, 'complete one')} known to be newer, and {enough} enough"
 
 
 def _too_few_newer(
@@ -347,20 +349,20 @@ def _check_within(
 
     def format_message() -> str:
         how = "within" if is_matched else "longer ago than"
-        return f"superseded {ago(since)} by {successor.deployment.name}, {how} {within}"
+        return f"superseded {format_age(since)} by {successor.deployment.name}, {how} {within}"
 
     return RuleCheck(code=code, is_matched=is_matched, format_message=format_message)
 
 
 def _check_period(dated: DatedDeployment, code: ReasonCode, periods: _Periods) -> RuleCheck:
     newest_at = periods.newest.get(_period(code, dated.completed_at))
-    is_matched = dated.deployment.complete and newest_at == dated.completed_at
+    is_matched = dated.deployment.is_complete and newest_at == dated.completed_at
 
     def format_message() -> str:
         label = dated.completed_at.astimezone(UTC).strftime(periods.label_format)
         if is_matched:
             return f"the newest of {label}"
-        if not dated.deployment.complete:
+        if not dated.deployment.is_complete:
             return "incomplete"
         if newest_at is None:
             return f"{label} is before the last {periods.count:,} that have one"
@@ -370,9 +372,9 @@ def _check_period(dated: DatedDeployment, code: ReasonCode, periods: _Periods) -
 
 
 def _superseded(newer_count: int, successor: DatedDeployment, now: datetime) -> Reason:
-    when = f"{moment(successor.completed_at)}, {ago(now - successor.completed_at)}"
+    when = f"{format_minute(successor.completed_at)}, {format_age(now - successor.completed_at)}"
     return Reason(
         code=ReasonCode.SUPERSEDED,
-        message=f"{counted(newer_count, 'newer one')}; "
+        message=f"{pluralize(newer_count, 'newer one')}; "
         f"{successor.deployment.name} followed it on {when}",
     )

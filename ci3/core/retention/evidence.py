@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
-from ci3.core.retention.decide import Judgement, RetentionPolicy, RuleCheck
+from ci3.core.retention.decide import Evaluation, RetentionPolicy, RuleCheck
 
 _RANK_REASONS = (
     ReasonCode.KEEP_COUNT,
@@ -23,20 +23,20 @@ _RANK_REASONS = (
 )
 """Reasons that keep a deployment for its age rank: older ones may be deleted because of it."""
 _REPORTED_MESSAGE = "only an inventory report tells how old it is"
-NOTHING_BEGUN: Mapping[str, str] = MappingProxyType({})
+NO_STARTED_DELETIONS: Mapping[str, str] = MappingProxyType({})
 """No deployment's deletion was started by an earlier run."""
 
-Evaluate = Callable[[Inventory], tuple[Judgement, ...]]
+Evaluate = Callable[[Inventory], tuple[Evaluation, ...]]
 ListInFull = Callable[[Inventory, Collection[str]], Inventory]
 
 
-def judge_for_certain(
+def evaluate_with_full_listings(
     inventory: Inventory,
     policy: RetentionPolicy,
     evaluate_inventory: Evaluate,
     list_in_full: ListInFull,
     started_deletions: Mapping[str, str],
-) -> tuple[Inventory, tuple[Judgement, ...]]:
+) -> tuple[Inventory, tuple[Evaluation, ...]]:
     """Evaluate, list in full what the deletions depend on, and repeat until nothing is missing.
 
     `list_in_full` returns the inventory with the named deployments listed in full. For a
@@ -57,7 +57,7 @@ def judge_for_certain(
             if deployment.name in started_deletions
         ]
         required += find_required_evidence(evaluations, policy)
-        incomplete = {deployment.name for deployment in required if not deployment.is_whole}
+        incomplete = {deployment.name for deployment in required if not deployment.is_fully_listed}
         if not incomplete:
             return inventory, drop_unverified_deletes(
                 inventory, evaluations, evaluate_inventory, started_deletions
@@ -66,7 +66,7 @@ def judge_for_certain(
 
 
 def find_required_evidence(
-    evaluations: Sequence[Judgement], policy: RetentionPolicy
+    evaluations: Sequence[Evaluation], policy: RetentionPolicy
 ) -> tuple[Deployment, ...]:
     """Return the deployments whose times must be certain before anything is deleted.
 
@@ -98,9 +98,11 @@ def find_required_evidence(
         evaluation.deployment
         for evaluation in evaluations
         if evaluation.group in groups
-        and evaluation.deployment.complete
+        and evaluation.deployment.is_complete
         and (
-            _is_kept_by_rank(evaluation) if evaluation.deployment.is_reported else has_calendar_rule
+            _is_kept_by_rank(evaluation)
+            if evaluation.deployment.is_from_report
+            else has_calendar_rule
         )
     ]
     return tuple(required)
@@ -108,10 +110,10 @@ def find_required_evidence(
 
 def drop_unverified_deletes(
     inventory: Inventory,
-    evaluations: Sequence[Judgement],
+    evaluations: Sequence[Evaluation],
     evaluate_inventory: Evaluate,
     started_deletions: Mapping[str, str],
-) -> tuple[Judgement, ...]:
+) -> tuple[Evaluation, ...]:
     """Keep deployments that would be deleted only because of a reported or half-deleted one.
 
     Removing a deployment from the inventory never makes another one deletable. So a deployment
@@ -131,7 +133,9 @@ def drop_unverified_deletes(
         listed  listed                half deleted    deleted
         listed  listed                reported only   kept: its own age is not certain
     """
-    reported = {deployment.name for deployment in inventory.deployments if deployment.is_reported}
+    reported = {
+        deployment.name for deployment in inventory.deployments if deployment.is_from_report
+    }
     half_deleted = {
         deployment.name
         for deployment in inventory.deployments
@@ -141,7 +145,7 @@ def drop_unverified_deletes(
     if not reported and not half_deleted:
         return tuple(evaluations)
 
-    def evaluate_without(names: Set[str]) -> dict[str, Judgement]:
+    def evaluate_without(names: Set[str]) -> dict[str, Evaluation]:
         remaining = tuple(
             deployment for deployment in inventory.deployments if deployment.name not in names
         )
@@ -164,11 +168,11 @@ def drop_unverified_deletes(
     )
 
 
-def _is_kept_by_rank(evaluation: Judgement) -> bool:
+def _is_kept_by_rank(evaluation: Evaluation) -> bool:
     return any(check.code in _RANK_REASONS for check in evaluation.keeping_checks)
 
 
-def _keep_unverified(evaluation: Judgement) -> Judgement:
+def _keep_unverified(evaluation: Evaluation) -> Evaluation:
     check = RuleCheck(
         code=ReasonCode.AMBIGUOUS_AGE, is_matched=True, format_message=lambda: _REPORTED_MESSAGE
     )

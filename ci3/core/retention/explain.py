@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ci3.core.formatting import counted, moment, span
+from ci3.core.formatting import format_duration, format_minute, pluralize
 from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.model.issues import Refusal
-from ci3.core.retention.decide import Judgement
+from ci3.core.retention.decide import Evaluation
 from ci3.core.units import Duration
 
 _PIN_REASONS = (ReasonCode.PROTECTED, ReasonCode.CURRENT_COMMIT, ReasonCode.LIVE)
@@ -32,12 +32,12 @@ _PERIOD_NOUNS = {
 class Explanation:
     """One deployment's evaluation, with sentences about when it will be deleted."""
 
-    judgement: Judgement
+    evaluation: Evaluation
     outlook: str
 
 
 def explain(
-    evaluation: Judgement,
+    evaluation: Evaluation,
     keep_within: Duration | None,
     refusals: Sequence[Refusal] = (),
     planned: Decision | None = None,
@@ -54,10 +54,10 @@ def explain(
     if refusals:
         obstacles = "; ".join(refusal.message for refusal in refusals)
         outlook = f"{outlook} But nothing is deleted as long as this holds: {obstacles}."
-    return Explanation(judgement=evaluation, outlook=outlook)
+    return Explanation(evaluation=evaluation, outlook=outlook)
 
 
-def _outlook(evaluation: Judgement, keep_within: Duration | None) -> str:
+def _outlook(evaluation: Evaluation, keep_within: Duration | None) -> str:
     codes = {check.code for check in evaluation.keeping_checks}
     pins = [check.message for check in evaluation.keeping_checks if check.code in _PIN_REASONS]
     if evaluation.decision.is_delete:
@@ -74,7 +74,7 @@ def _outlook(evaluation: Judgement, keep_within: Duration | None) -> str:
 
 
 def _outlook_by_rules(
-    evaluation: Judgement, codes: set[ReasonCode], keep_within: Duration | None
+    evaluation: Evaluation, codes: set[ReasonCode], keep_within: Duration | None
 ) -> str:
     conditions = _conditions(evaluation, codes)
     if ReasonCode.KEEP_WITHIN in codes and keep_within is not None:
@@ -82,19 +82,19 @@ def _outlook_by_rules(
             conditions.append(f"{keep_within} more")
         else:
             ends_at = evaluation.successor.completed_at + keep_within.length
-            when = f"{moment(ends_at)} (in {span(ends_at - evaluation.now)})"
+            when = f"{format_minute(ends_at)} (in {format_duration(ends_at - evaluation.now)})"
             if not conditions:
                 return f"If nothing changes, it goes after {when}."
             conditions.append(when)
     return f"If nothing changes, it stays. It would go after {', and '.join(conditions)}."
 
 
-def _conditions(evaluation: Judgement, codes: set[ReasonCode]) -> list[str]:
+def _conditions(evaluation: Evaluation, codes: set[ReasonCode]) -> list[str]:
     """Return what must happen first: more deployments, or periods that have one."""
     conditions = []
     if codes & set(_COUNT_REASONS):
         missing = evaluation.required_count - evaluation.newer_count
-        conditions.append(counted(missing, "newer complete deployment"))
+        conditions.append(pluralize(missing, "newer complete deployment"))
     return conditions + [
         f"enough newer {noun}s that have one (or a newer one in the same {noun})"
         for code, noun in _PERIOD_NOUNS.items()

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from ci3.core.model.decision import Decision
-from ci3.core.retention.decide import Judgement
+from ci3.core.retention.decide import Evaluation
 
-_DecisionT = TypeVar("_DecisionT", Decision, Judgement)
+_DecisionT = TypeVar("_DecisionT", Decision, Evaluation)
 
 
-def rollback_targets(decisions: Iterable[_DecisionT]) -> tuple[_DecisionT, ...]:
+def find_rollback_targets(decisions: Iterable[_DecisionT]) -> tuple[_DecisionT, ...]:
     """Return the rollback targets of decisions in `decide`'s order (newest first), in that order.
 
     The newest kept complete deployment of each group is not a target: it is the current one.
@@ -17,7 +17,7 @@ def rollback_targets(decisions: Iterable[_DecisionT]) -> tuple[_DecisionT, ...]:
     seen_groups: set[str] = set()
     targets = []
     for decision in decisions:
-        if not decision.is_keep or not decision.deployment.complete:
+        if not decision.is_keep or not decision.deployment.is_complete:
             continue
         if decision.group in seen_groups:
             targets.append(decision)

@@ -11,8 +11,8 @@ from itertools import pairwise
 from ci3.core.live.pins import Pin
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
-from ci3.core.retention.decide import Judgement, RetentionPolicy, judge
-from ci3.core.retention.rollback import rollback_targets
+from ci3.core.retention.decide import Evaluation, RetentionPolicy, evaluate
+from ci3.core.retention.rollback import find_rollback_targets
 
 MAX_STATES = 500
 
@@ -24,7 +24,7 @@ _PROBE_STATES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class SimulatedState:
     """A bucket's state right after a simulated cleanup.
 
     `uncleaned_count` and `uncleaned_bytes` are what the bucket would hold without any cleanup.
@@ -51,49 +51,49 @@ class Simulation:
     `has_partial_listings`, some deployment was not listed in full, and sizes are lower bounds.
     """
 
-    moments: tuple[Moment, ...]
+    states: tuple[SimulatedState, ...]
     deployment_count: int
-    possible_count: int
-    left_out_count: int
+    possible_state_count: int
+    empty_count: int
     unreadable_count: int
-    are_lower_bounds: bool
+    has_partial_listings: bool
 
     @property
-    def settled(self) -> tuple[Moment, ...]:
+    def steady_states(self) -> tuple[SimulatedState, ...]:
         """The states from the first deletion of a complete deployment on.
 
         Earlier states do not show the policy's effect: there were few deployments to roll back to
         because few had been uploaded.
         """
-        for index, state in enumerate(self.moments):
+        for index, state in enumerate(self.states):
             if state.deleted_complete_count:
-                return self.moments[index:]
+                return self.states[index:]
         return ()
 
     @property
     def deleted_count(self) -> int:
         """The number of deployments that the replay deleted."""
-        return sum(state.deleted_count for state in self.moments)
+        return sum(state.deleted_count for state in self.states)
 
     @property
-    def length(self) -> timedelta:
+    def duration(self) -> timedelta:
         """The time from the first state to the last."""
-        return self.moments[-1].at - self.moments[0].at if self.moments else timedelta(0)
+        return self.states[-1].at - self.states[0].at if self.states else timedelta(0)
 
-    def mean(self, value: Callable[[Moment], float]) -> float:
+    def mean(self, value: Callable[[SimulatedState], float]) -> float:
         """Return the time-weighted mean: each state counts until the next one."""
-        seconds = self.length.total_seconds()
+        seconds = self.duration.total_seconds()
         if not seconds:
-            return value(self.moments[-1]) if self.moments else 0
+            return value(self.states[-1]) if self.states else 0
         weighted = (
             value(state) * (next_state.at - state.at).total_seconds()
-            for state, next_state in pairwise(self.moments)
+            for state, next_state in pairwise(self.states)
         )
         return sum(weighted) / seconds
 
-    def maximum(self, value: Callable[[Moment], float]) -> float:
+    def maximum(self, value: Callable[[SimulatedState], float]) -> float:
         """Return the highest value of any state, or 0 if there are no states."""
-        return max((value(state) for state in self.moments), default=0)
+        return max((value(state) for state in self.states), default=0)
 
 
 def simulate(
@@ -123,12 +123,14 @@ def simulate(
     if len(states) < min(len(times), affordable):
         states = replay.run_cleanups(_sample(times, affordable))
     return Simulation(
-        moments=states,
+        states=states,
         deployment_count=len(replay.history),
-        possible_count=len(times),
-        left_out_count=len(inventory.deployments) - len(replay.history),
-        unreadable_count=len(inventory.holes),
-        are_lower_bounds=any(not deployment.is_whole for _, deployment in replay.history),
+        possible_state_count=len(times),
+        empty_count=len(inventory.deployments) - len(replay.history),
+        unreadable_count=len(inventory.unlisted),
+        has_partial_listings=any(
+            not deployment.is_fully_listed for _, deployment in replay.history
+        ),
     )
 
 
@@ -159,7 +161,7 @@ def _sample(times: Sequence[datetime], limit: int) -> list[datetime]:
     return [times[round(index * last / (limit - 1))] for index in range(limit)]
 
 
-def _affordable_count(states: Sequence[Moment]) -> int:
+def _affordable_count(states: Sequence[SimulatedState]) -> int:
     """Return how many states may be computed, extrapolated from the cost of the given ones."""
     decisions = sum(state.kept_count + state.deleted_count for state in states)
     return min(MAX_STATES, _DECISIONS_LIMIT * len(states) // max(decisions, 1))
@@ -174,7 +176,7 @@ class _Replay:
     pins: Sequence[Pin]
     minimum_keep_count: int
 
-    def run_cleanups(self, times: Iterable[datetime]) -> tuple[Moment, ...]:
+    def run_cleanups(self, times: Iterable[datetime]) -> tuple[SimulatedState, ...]:
         """Run a cleanup at each of these times, in ascending order."""
         states = []
         remaining: tuple[Deployment, ...] = ()
@@ -186,7 +188,7 @@ class _Replay:
                 uploaded_count += 1
             uploaded_bytes += sum(deployment.size_bytes for deployment in uploaded)
             inventory = Inventory(deployments=(*remaining, *uploaded))
-            evaluations = judge(inventory, self.policy, self.pins, at, self.minimum_keep_count)
+            evaluations = evaluate(inventory, self.policy, self.pins, at, self.minimum_keep_count)
             remaining = tuple(
                 evaluation.deployment for evaluation in evaluations if not evaluation.is_delete
             )
@@ -195,19 +197,19 @@ class _Replay:
 
 
 def _summarize(
-    at: datetime, evaluations: Sequence[Judgement], uploaded_count: int, uploaded_bytes: int
-) -> Moment:
+    at: datetime, evaluations: Sequence[Evaluation], uploaded_count: int, uploaded_bytes: int
+) -> SimulatedState:
     kept = [evaluation.deployment for evaluation in evaluations if not evaluation.is_delete]
     deleted = [evaluation.deployment for evaluation in evaluations if evaluation.is_delete]
     rollback_times = [
-        evaluation.deployment.newest_at for evaluation in rollback_targets(evaluations)
+        evaluation.deployment.newest_at for evaluation in find_rollback_targets(evaluations)
     ]
-    return Moment(
+    return SimulatedState(
         at=at,
         kept_count=len(kept),
         kept_bytes=sum(deployment.size_bytes for deployment in kept),
         deleted_count=len(deleted),
-        deleted_complete_count=sum(deployment.complete for deployment in deleted),
+        deleted_complete_count=sum(deployment.is_complete for deployment in deleted),
         rollback_count=len(rollback_times),
         rollback_window=max(
             (at - time for time in rollback_times if time is not None), default=timedelta(0)

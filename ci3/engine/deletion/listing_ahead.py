@@ -12,9 +12,9 @@ from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.deletion.object_sender import ObjectPart
 from ci3.engine.deletion.refresh import Refresher
-from ci3.engine.deletion.sender import Part
+from ci3.engine.deletion.sender import BatchPart
 from ci3.engine.deletion.tally import Tally
-from ci3.engine.inventory.listing import describe_found
+from ci3.engine.inventory.listing import describe_listing
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import DeniedError, ListingError
 
@@ -59,7 +59,7 @@ class ListingAhead:
             for _, listing in ahead:
                 listing.cancel()
             if self.control.is_stopped():
-                self.refresher.end()
+                self.refresher.end_worker()
 
     def list_objects(self, deployment: Deployment) -> tuple[StoredObject, ...]:
         """List a deployment, even if the run has been stopped."""
@@ -74,7 +74,7 @@ class ListingAhead:
             listed = self.refresher.read(
                 deployment, with_versions=self.with_versions, is_stopped=is_stopped
             )
-        current, objects = describe_found(self.reader, deployment.name, deployment.prefix, listed)
+        current, objects = describe_listing(self.reader, deployment.name, deployment.prefix, listed)
         return began_at, current, objects
 
 
@@ -85,7 +85,9 @@ def _compare(planned: Deployment, listing: Future[_Listing], tally: Tally) -> Ob
         tally.enter_all(ObjectOutcome.FAILED, f"kept: {exc.message}")
         return None
     if current.fingerprint == planned.fingerprint:
-        return Part(name=current.name, prefix=current.prefix, entries=objects, listed_at=listed_at)
+        return BatchPart(
+            name=current.name, prefix=current.prefix, entries=objects, listed_at=listed_at
+        )
     if objects:
         tally.enter_all(ObjectOutcome.CHANGED, "kept: its objects changed since the plan")
     else:

@@ -10,10 +10,10 @@ from ci3.aws.deletion.writer import BucketWriter
 from ci3.core.inventory.keyspace import is_sorted
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.deletion.sender import CHANGED, FRESH_SECONDS, Part, Sender, not_listed
+from ci3.engine.deletion.sender import CHANGED, FRESH_SECONDS, BatchPart, Sender, not_listed
 from ci3.engine.inventory.listing import list_deployment
 
-ObjectPart = Part[StoredObject]
+ObjectPart = BatchPart[StoredObject]
 ObjectBatch = tuple[ObjectPart, ...]
 _CHANGED_SINCE_LISTED = KeyOutcome(
     outcome=ObjectOutcome.CHANGED, message="kept: its objects changed since they were listed"
@@ -43,7 +43,7 @@ class ObjectSender(Sender[StoredObject, str]):
         return entry.key
 
     def _request(self, entries: Sequence[StoredObject]) -> Mapping[str, KeyOutcome]:
-        return self.writer.delete(entries)
+        return self.writer.delete_objects(entries)
 
     def _list_current(self, part: ObjectPart) -> Mapping[str, StoredObject]:
         return {stored.key: stored for stored in self.list_objects(part.name)}

@@ -22,7 +22,7 @@ from ci3.engine.gate import Gate
 from ci3.engine.inventory.folders import find_folders
 from ci3.engine.journal.writer import Journal
 from ci3.engine.workers.run_control import RunControl
-from ci3.errors import GateError, JournalError, told
+from ci3.errors import GateError, JournalError, describe_error
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class ObjectDeletion:
     guard: GuardProbe | None = field(init=False, default=None)
     """The probe's result; None if the probe failed or was not needed."""
 
-    def run(self, decisions: Sequence[Decision]) -> DeletionResult:
+    def delete_deployments(self, decisions: Sequence[Decision]) -> DeletionResult:
         """Delete the deployments that are as planned; never raises.
 
         What was not sent because the run was stopped counts as failed.
@@ -102,7 +102,7 @@ class ObjectDeletion:
         try:
             return start_refresher(self.reader, deployments)
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - `delete_deployments` never raises
-            self.control.stop(told(exc))
+            self.control.stop(describe_error(exc))
             return Refresher(self.reader, None)
 
     def _list_uploads(self, slots: BoundedSemaphore) -> None:
@@ -114,18 +114,18 @@ class ObjectDeletion:
         if self.control.is_stopped():
             return {}
         try:
-            self.gate.check((part.prefix, part.entries) for part in batch)
-            number = self.journal.intend((part.prefix, part.entries) for part in batch)
+            self.gate.approve_objects((part.prefix, part.entries) for part in batch)
+            number = self.journal.record_intent((part.prefix, part.entries) for part in batch)
         except (GateError, JournalError) as exc:
-            self.control.stop(told(exc))
+            self.control.stop(describe_error(exc))
             return {}
         outcomes = sender.send(batch)
         sender.resolve_unknown_outcomes(batch, outcomes)
         try:
             entries = [stored for part in batch for stored in part.entries]
-            self.journal.conclude(number, [outcomes[stored.key] for stored in entries])
+            self.journal.record_outcome(number, [outcomes[stored.key] for stored in entries])
         except JournalError as exc:
-            self.control.stop(told(exc))
+            self.control.stop(describe_error(exc))
         return outcomes
 
     def _find_leftovers(self, tallies: Collection[Tally]) -> None:
@@ -149,7 +149,7 @@ class ObjectDeletion:
                 if prefix in folders and self._has_objects(prefix):
                     tally.problem = "something is still in it, or new in it"
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - `delete_deployments` never raises
-            self.control.stop(f"what is left could not be looked at: {told(exc)}")
+            self.control.stop(f"what is left could not be looked at: {describe_error(exc)}")
 
     def _has_objects(self, prefix: str) -> bool:
         with closing(self.reader.list_pages(prefix)) as pages:

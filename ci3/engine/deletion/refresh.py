@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.inventory.columns import Listed
+from ci3.core.inventory.columns import ObjectColumns
 from ci3.core.model.deployment import Deployment
-from ci3.engine.inventory.listing import LISTING_THREADS, Found, read_folder
+from ci3.engine.inventory.listing import LISTING_THREADS, FolderListing, read_folder
 from ci3.engine.workers.worker_process import OnProgress, WorkerProcess, start_worker
 from ci3.errors import ListingError
 
@@ -24,10 +24,10 @@ class ReadFolder:
     prefix: str
     with_versions: bool
 
-    def respond(self, bucket: BucketReader, _: OnProgress, /) -> Found | None:
+    def respond(self, bucket: BucketReader, _: OnProgress, /) -> FolderListing | None:
         """Return the objects; None if the deployment has grown too large."""
         listed = read_folder(bucket, self.prefix, with_versions=self.with_versions)
-        count = len(listed.keys) if isinstance(listed, Listed) else len(listed)
+        count = len(listed.keys) if isinstance(listed, ObjectColumns) else len(listed)
         return listed if count <= MAX_DEPLOYMENT_OBJECTS else None
 
 
@@ -47,7 +47,7 @@ class Refresher:
         *,
         with_versions: bool,
         is_stopped: Callable[[], bool] = lambda: False,
-    ) -> Found:
+    ) -> FolderListing:
         """Read the current objects of a deployment; see `read_folder`.
 
         Raises ListingError, too, if the worker did not read it and the run is stopped.
@@ -63,7 +63,7 @@ class Refresher:
             )
         return read_folder(self._bucket, deployment.prefix, with_versions=with_versions)
 
-    def end(self) -> None:
+    def end_worker(self) -> None:
         """End the worker; reads that wait for it continue without it."""
         if self._worker is not None:
             self._worker.end()

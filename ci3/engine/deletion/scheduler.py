@@ -15,7 +15,7 @@ from ci3.engine.deletion.sender import SENDERS, all_unknown, fill_batches
 from ci3.engine.deletion.tally import Tally
 from ci3.engine.inventory.listing import LISTING_THREADS
 from ci3.engine.workers.run_control import RunControl
-from ci3.errors import told
+from ci3.errors import describe_error
 
 Outcomes = Mapping[str, KeyOutcome]
 
@@ -68,7 +68,7 @@ class Scheduler:
                     if self.control.is_stopped():
                         break
             except Exception as exc:  # noqa: BLE001 - what is in flight must be collected
-                self.control.stop(told(exc))
+                self.control.stop(describe_error(exc))
             while in_flight:
                 self._collect(in_flight)
         if probing.exception() is None:
@@ -84,7 +84,7 @@ class Scheduler:
         for future in done:
             batch = in_flight.pop(future)
             if error := future.exception():
-                self.control.stop(told(error))
+                self.control.stop(describe_error(error))
                 outcomes: Outcomes = all_unknown(
                     (stored.key for part in batch for stored in part.entries), error
                 )
@@ -92,4 +92,4 @@ class Scheduler:
                 outcomes = future.result()
             for part in batch:
                 self.tallies[part.name].enter_known(part.entries, outcomes)
-            self.control.count(len(outcomes))
+            self.control.count_done(len(outcomes))

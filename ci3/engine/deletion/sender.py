@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.deletion.outcomes import KeyOutcome, kinds
+from ci3.aws.deletion.outcomes import KeyOutcome, distinct_outcomes
 from ci3.constants import DELETE_BATCH_SIZE
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.workers.aimd_limit import ConcurrencyLimiter
 from ci3.engine.workers.run_control import RunControl
-from ci3.errors import DeniedError, ListingError, told
+from ci3.errors import DeniedError, ListingError, describe_error
 
 SENDERS = 8
 FRESH_SECONDS = 5.0
@@ -33,7 +33,7 @@ ABSENT = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at a
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part(Generic[Entry]):
+class BatchPart(Generic[Entry]):
     """Entries of one deployment that go into one batch, in the order of their keys.
 
     Their listing began at `listed_at`, in seconds of a monotonic clock.
@@ -47,9 +47,9 @@ class Part(Generic[Entry]):
     listed_at: float
 
 
-def fill_batches(parts: Iterable[Part[Entry]]) -> Iterator[tuple[Part[Entry], ...]]:
+def fill_batches(parts: Iterable[BatchPart[Entry]]) -> Iterator[tuple[BatchPart[Entry], ...]]:
     """Fill batches of up to 1,000 entries, across deployments."""
-    batch: list[Part[Entry]] = []
+    batch: list[BatchPart[Entry]] = []
     free_count = DELETE_BATCH_SIZE
     for part in parts:
         rest = part.entries
@@ -92,12 +92,12 @@ class Sender(ABC, Generic[Entry, Identity]):
 
     @abstractmethod
     def _refresh(
-        self, part: Part[Entry], *, is_retry: bool
-    ) -> tuple[Part[Entry], Mapping[Identity, KeyOutcome]]:
+        self, part: BatchPart[Entry], *, is_retry: bool
+    ) -> tuple[BatchPart[Entry], Mapping[Identity, KeyOutcome]]:
         """List what is stale again; return outcomes of the entries that must not be sent."""
 
     @abstractmethod
-    def _list_current(self, part: Part[Entry]) -> Mapping[Identity, Entry]:
+    def _list_current(self, part: BatchPart[Entry]) -> Mapping[Identity, Entry]:
         """List the entries of a part that exist now, possibly with additional ones."""
 
     def _is_same(self, entry: Entry, listed: Entry | None) -> bool:
@@ -107,7 +107,7 @@ class Sender(ABC, Generic[Entry, Identity]):
     def _is_fresh(self, listed_at: float) -> bool:
         return self.control.monotonic() - listed_at < FRESH_SECONDS
 
-    def send(self, batch: Sequence[Part[Entry]]) -> dict[Identity, KeyOutcome]:
+    def send(self, batch: Sequence[BatchPart[Entry]]) -> dict[Identity, KeyOutcome]:
         """Send a batch, then after a pause only what S3 asked to send again, and so on."""
         outcomes = self._send_throttled(batch, is_retry=False)
         for delay in self.retry_delays:
@@ -119,7 +119,7 @@ class Sender(ABC, Generic[Entry, Identity]):
         return outcomes
 
     def resolve_unknown_outcomes(
-        self, batch: Sequence[Part[Entry]], outcomes: dict[Identity, KeyOutcome]
+        self, batch: Sequence[BatchPart[Entry]], outcomes: dict[Identity, KeyOutcome]
     ) -> None:
         """Replace unresolved outcomes by what a listing shows; without a listing they stay."""
         for part in self._select(batch, outcomes, is_unresolved):
@@ -133,16 +133,16 @@ class Sender(ABC, Generic[Entry, Identity]):
 
     def _is_retried(self, outcome: KeyOutcome) -> bool:
         is_lost = self.retries_unknown and outcome.outcome is ObjectOutcome.UNKNOWN
-        return (outcome.can_retry or is_lost) and not outcome.stops_run
+        return (outcome.can_retry or is_lost) and not outcome.should_stop_run
 
     def _select(
         self,
-        batch: Sequence[Part[Entry]],
+        batch: Sequence[BatchPart[Entry]],
         outcomes: Mapping[Identity, KeyOutcome],
         is_selected: Callable[[KeyOutcome], bool],
-    ) -> Sequence[Part[Entry]]:
+    ) -> Sequence[BatchPart[Entry]]:
         """Return the entries of a batch whose outcomes are selected, without empty parts."""
-        if not any(map(is_selected, kinds(outcomes.values()))):
+        if not any(map(is_selected, distinct_outcomes(outcomes.values()))):
             return ()
         identify = self._identify
         selected = []
@@ -155,21 +155,21 @@ class Sender(ABC, Generic[Entry, Identity]):
         return selected
 
     def _send_throttled(
-        self, batch: Sequence[Part[Entry]], *, is_retry: bool
+        self, batch: Sequence[BatchPart[Entry]], *, is_retry: bool
     ) -> dict[Identity, KeyOutcome]:
         with self._limiter.acquire(), self.slots:
             outcomes = self._send_fresh(batch, is_retry=is_retry)
-        distinct = kinds(outcomes.values())
+        distinct = distinct_outcomes(outcomes.values())
         if any(outcome.is_throttled for outcome in distinct):
             self._limiter.on_throttle()
         else:
             self._limiter.on_success()
-        if reason := next((outcome.message for outcome in distinct if outcome.stops_run), ""):
+        if reason := next((outcome.message for outcome in distinct if outcome.should_stop_run), ""):
             self.control.stop(reason)
         return outcomes
 
     def _send_fresh(
-        self, batch: Sequence[Part[Entry]], *, is_retry: bool
+        self, batch: Sequence[BatchPart[Entry]], *, is_retry: bool
     ) -> dict[Identity, KeyOutcome]:
         """Refresh and send a batch; in several requests if refreshing all of it takes too long."""
         outcomes: dict[Identity, KeyOutcome] = {}
@@ -210,7 +210,9 @@ def all_unknown(identities: Iterable[Identity], error: BaseException) -> dict[Id
     """Mark every entry as unknown after a lost response, and stop the run."""
     return dict.fromkeys(
         identities,
-        KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=told(error), stops_run=True),
+        KeyOutcome(
+            outcome=ObjectOutcome.UNKNOWN, message=describe_error(error), should_stop_run=True
+        ),
     )
 
 
@@ -229,7 +231,7 @@ def not_listed(error: Exception) -> KeyOutcome:
     """Return the outcome of an entry that was not sent because it could not be listed again."""
     return KeyOutcome(
         outcome=ObjectOutcome.FAILED,
-        message=f"not sent, since it could not be listed again: {told(error)}",
+        message=f"not sent, since it could not be listed again: {describe_error(error)}",
         can_retry=True,
-        stops_run=not isinstance(error, DeniedError | ListingError),
+        should_stop_run=not isinstance(error, DeniedError | ListingError),
     )

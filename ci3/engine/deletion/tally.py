@@ -16,7 +16,7 @@ class DeletionResult:
 
     results: tuple[DeploymentResult, ...]
     fully_deleted: tuple[Deployment, ...]
-    stopped: str
+    stop_reason: str
 
 
 @dataclass(slots=True)
@@ -78,8 +78,8 @@ def sum_up(tallies: Iterable[Tally], stopped: str) -> DeletionResult:
             problem=tally.problem,
         )
         results.append(result)
-        if result.is_gone:
+        if result.is_fully_deleted:
             fully_deleted.append(tally.planned)
     return DeletionResult(
-        results=tuple(results), fully_deleted=tuple(fully_deleted), stopped=stopped
+        results=tuple(results), fully_deleted=tuple(fully_deleted), stop_reason=stopped
     )

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.deletion.writer import BucketWriter
-from ci3.core.model.objects import StoredUpload
+from ci3.core.model.objects import UnfinishedUpload
 from ci3.core.model.result import ObjectOutcome
-from ci3.errors import told
+from ci3.errors import describe_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aborted:
+class AbortResult:
     """Number of aborted uploads; `problem` is why some were not, or is empty."""
 
     count: int = 0
@@ -20,7 +20,7 @@ class Aborted:
 
 
 @dataclass(slots=True, kw_only=True)
-class Uploads:
+class UnfinishedUploads:
     """The unfinished uploads under the prefixes to delete that were begun before the plan.
 
     They may be listed during the deletion: uploads that are begun later are never aborted.
@@ -28,17 +28,17 @@ class Uploads:
 
     reader: BucketReader
     prefix: str
-    doomed: Collection[str]
+    prefixes_to_delete: Collection[str]
     started_before: datetime
-    _uploads: list[StoredUpload] | None = field(init=False, default=None)
+    _uploads: list[UnfinishedUpload] | None = field(init=False, default=None)
     _problem: str = field(init=False, default="")
 
-    def look(self, is_stopped: Callable[[], bool] = lambda: False) -> None:
+    def find(self, is_stopped: Callable[[], bool] = lambda: False) -> None:
         """List them, in any thread; an error is not raised, but reported by `abort`.
 
         If stopped, nothing is kept, and `abort` lists them again.
         """
-        uploads, prefixes = [], tuple(self.doomed)
+        uploads, prefixes = [], tuple(self.prefixes_to_delete)
         try:
             for page in self.reader.list_uploads(self.prefix):
                 if is_stopped():
@@ -49,10 +49,10 @@ class Uploads:
                     if upload.started_at < self.started_before and upload.key.startswith(prefixes)
                 ]
         except Exception as exc:  # noqa: BLE001 - the deletion's result must be returned
-            self._problem = told(exc)
+            self._problem = describe_error(exc)
         self._uploads = uploads
 
-    def abort(self, writer: BucketWriter, gone: Collection[str]) -> Aborted:
+    def abort(self, writer: BucketWriter, deleted_prefixes: Collection[str]) -> AbortResult:
         """Abort the uploads under the deleted prefixes; list them first if that was not done.
 
         Never raises. An upload that cannot be aborted is a problem, but does not fail the run: it
@@ -61,10 +61,10 @@ class Uploads:
         count, problem = 0, ""
         try:
             if self._uploads is None:
-                self.look()
+                self.find()
             problem = self._problem
             for upload in self._uploads or ():
-                if not upload.key.startswith(tuple(gone)):
+                if not upload.key.startswith(tuple(deleted_prefixes)):
                     continue
                 outcome = writer.abort_upload(upload.key, upload.upload_id)
                 if outcome.outcome is ObjectOutcome.DELETED:
@@ -72,5 +72,5 @@ class Uploads:
                 elif outcome.outcome is not ObjectOutcome.ABSENT:
                     problem = problem or outcome.message
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - see find
-            problem = told(exc)
-        return Aborted(count=count, problem=problem)
+            problem = describe_error(exc)
+        return AbortResult(count=count, problem=problem)

@@ -11,7 +11,7 @@ from itertools import takewhile
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.core.model.objects import NULL_VERSION_ID, StoredVersion
-from ci3.engine.deletion.sender import Part, Sender, not_listed
+from ci3.engine.deletion.sender import BatchPart, Sender, not_listed
 from ci3.engine.inventory.versions import list_all_versions
 
 VersionIdentity = tuple[str, str]
@@ -39,9 +39,13 @@ class VersionSender(Sender[StoredVersion, VersionIdentity]):
         return identify(entry)
 
     def _request(self, entries: Sequence[StoredVersion]) -> Mapping[VersionIdentity, KeyOutcome]:
-        return self.remover.remove([*map(identify, entries)], may_name_null=self.may_name_null)
+        return self.remover.remove_versions(
+            [*map(identify, entries)], is_null_allowed=self.may_name_null
+        )
 
-    def _list_current(self, part: Part[StoredVersion]) -> Mapping[VersionIdentity, StoredVersion]:
+    def _list_current(
+        self, part: BatchPart[StoredVersion]
+    ) -> Mapping[VersionIdentity, StoredVersion]:
         """List the versions whose keys begin with the common prefix of the part's keys."""
         keys = [version.key for version in part.entries]
         same = takewhile(lambda pair: pair[0] == pair[1], zip(min(keys), max(keys), strict=False))
@@ -53,8 +57,8 @@ class VersionSender(Sender[StoredVersion, VersionIdentity]):
         return listed is not None and entry == replace(listed, is_latest=entry.is_latest)
 
     def _refresh(
-        self, part: Part[StoredVersion], *, is_retry: bool
-    ) -> tuple[Part[StoredVersion], Mapping[VersionIdentity, KeyOutcome]]:
+        self, part: BatchPart[StoredVersion], *, is_retry: bool
+    ) -> tuple[BatchPart[StoredVersion], Mapping[VersionIdentity, KeyOutcome]]:
         nulls = tuple(version for version in part.entries if version.version_id == NULL_VERSION_ID)
         is_stale = is_retry or not self._is_fresh(part.listed_at)
         if not (self.refreshes_null and nulls and is_stale):

@@ -11,13 +11,13 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
-from ci3.core.inventory.fingerprint import fingerprint
-from ci3.core.inventory.versions import current_objects, in_turn, sum_up_versions
+from ci3.core.inventory.fingerprint import compute_fingerprint
+from ci3.core.inventory.versions import deletion_phases, select_current_objects, summarize_versions
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Deployment, Versioning
 from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
-from ci3.engine.deletion.sender import SENDERS, Part
+from ci3.engine.deletion.sender import SENDERS, BatchPart
 from ci3.engine.deletion.tally import DeletionResult, Tally, start_tallies, sum_up
 from ci3.engine.deletion.version_sender import VersionIdentity, VersionSender, identify
 from ci3.engine.gate import Gate
@@ -39,7 +39,7 @@ _UNLISTED = "a listing of its versions does not show what is in it"
 _CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="its objects changed meanwhile")
 
 
-def version_guard(versioning: Versioning) -> GuardProbe:
+def describe_version_guard(versioning: Versioning) -> GuardProbe:
     """Return the guard of version deletions, which cannot be conditional."""
     reason = "but what is called null, which an upload overwrites while versioning is suspended"
     is_suspended = versioning is Versioning.SUSPENDED
@@ -74,7 +74,7 @@ class VersionDeletion:
     def __post_init__(self) -> None:
         self._sender = VersionSender(reader=self.reader, remover=self.remover, control=self.control)
 
-    def run(self, decisions: Sequence[Decision]) -> DeletionResult:
+    def delete_deployments(self, decisions: Sequence[Decision]) -> DeletionResult:
         """Delete the deployments whose versions are all as planned; never raises.
 
         What was not sent because the run was stopped counts as failed.
@@ -122,7 +122,7 @@ class VersionDeletion:
         same key is kept since the noncurrent version would become current; the others are kept
         since a deployment without current objects is not listed, and no later run would find it.
         """
-        noncurrent, markers, current = in_turn(versions)
+        noncurrent, markers, current = deletion_phases(versions)
         undeleted_keys: set[str] = set()
         for phase in (noncurrent, markers):
             undeleted_keys |= self._delete_phase(listed, phase, undeleted_keys)
@@ -143,7 +143,7 @@ class VersionDeletion:
     def _find_change(self, planned: Deployment) -> KeyOutcome | None:
         """List current objects again; return the outcome of all if they have changed."""
         versions = list_all_versions(self.reader, planned.prefix)
-        is_same = fingerprint(current_objects(versions)) == planned.fingerprint
+        is_same = compute_fingerprint(select_current_objects(versions)) == planned.fingerprint
         return None if is_same else _CHANGED
 
     def _delete_phase(
@@ -166,17 +166,17 @@ class VersionDeletion:
     ) -> set[VersionIdentity]:
         """Check, journal, send, resolve, journal; return what does not exist any more."""
         name, prefix = listed.tally.planned.name, listed.tally.planned.prefix
-        self.gate.check_versions(prefix, versions, listed.identities)
-        number = self.journal.intend_versions([(prefix, versions)])
+        self.gate.approve_versions(prefix, versions, listed.identities)
+        number = self.journal.record_version_intent([(prefix, versions)])
         batch = [
-            Part(name=name, prefix=prefix, entries=tuple(versions), listed_at=listed.listed_at)
+            BatchPart(name=name, prefix=prefix, entries=tuple(versions), listed_at=listed.listed_at)
         ]
         outcomes = self._sender.send(batch)
         self._sender.resolve_unknown_outcomes(batch, outcomes)
         for version in versions:
             listed.tally.enter(version, outcomes[identify(version)])
-        self.control.count(len(versions))
-        self.journal.conclude(number, [outcomes[identify(version)] for version in versions])
+        self.control.count_done(len(versions))
+        self.journal.record_outcome(number, [outcomes[identify(version)] for version in versions])
         return {
             identity
             for identity, outcome in outcomes.items()
@@ -190,8 +190,8 @@ class VersionDeletion:
 
 
 def _what_changed(planned: Deployment, versions: Sequence[StoredVersion]) -> str:
-    if fingerprint(current_objects(versions)) != planned.fingerprint:
+    if compute_fingerprint(select_current_objects(versions)) != planned.fingerprint:
         return "its objects changed since the plan"
-    if sum_up_versions(versions) != planned.versions:
+    if summarize_versions(versions) != planned.versions:
         return "its old versions changed since the plan"
     return ""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from ci3.aws.bucket import BucketReader
 from ci3.constants import JOURNAL_FOLDER
-from ci3.core.inventory.keyspace import end_of, is_sorted
-from ci3.core.model.deployment import Ignored
+from ci3.core.inventory.keyspace import end_of_folder, is_sorted
+from ci3.core.model.deployment import IgnoredEntry
 from ci3.core.model.objects import StoredObject
 from ci3.errors import ListingError
 
@@ -21,8 +21,8 @@ class Folders:
 
     prefix: str
     names: tuple[str, ...]
-    ignored: tuple[Ignored, ...]
-    borders: tuple[str, ...]
+    ignored: tuple[IgnoredEntry, ...]
+    boundaries: tuple[str, ...]
     is_sorted: bool
 
 
@@ -41,9 +41,15 @@ def find_folders(
         names=tuple(name for name, reason in classified.values() if not reason),
         ignored=(
             *(_ignore_file(stored, prefix) for stored in files),
-            *(Ignored(name=name, reason=reason) for name, reason in classified.values() if reason),
+            *(
+                IgnoredEntry(name=name, reason=reason)
+                for name, reason in classified.values()
+                if reason
+            ),
         ),
-        borders=tuple(sorted([*(stored.key for stored in files), *map(end_of, classified)])),
+        boundaries=tuple(
+            sorted([*(stored.key for stored in files), *map(end_of_folder, classified)])
+        ),
         is_sorted=is_sorted(folders),
     )
 
@@ -67,7 +73,9 @@ def _classify_folder(
     return name, ""
 
 
-def _ignore_file(stored: StoredObject, prefix: str) -> Ignored:
+def _ignore_file(stored: StoredObject, prefix: str) -> IgnoredEntry:
     if stored.key == prefix:
-        return Ignored(name=stored.key, reason="the folder's own marker")
-    return Ignored(name=stored.key.removeprefix(prefix), reason="a file outside every deployment")
+        return IgnoredEntry(name=stored.key, reason="the folder's own marker")
+    return IgnoredEntry(
+        name=stored.key.removeprefix(prefix), reason="a file outside every deployment"
+    )

@@ -30,8 +30,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from ci3.core.inventory.keyspace import end_of, middle
-from ci3.core.inventory.summary import Content
+from ci3.core.inventory.keyspace import end_of_folder, guess_middle_key
+from ci3.core.inventory.summary import SummaryBuilder
 from ci3.engine.inventory.folders import Folders
 
 PAGE_SIZE: Final = 1000
@@ -75,7 +75,7 @@ class KeyRange:
     page_keys: Sequence[str] = ()
     full_page_count: int = 0
     failed_guess_count: int = 0
-    summaries: dict[str, Content] = field(default_factory=dict)
+    summaries: dict[str, SummaryBuilder] = field(default_factory=dict)
 
     def release(self) -> None:
         """Make the rest of the range available to any thread of this process."""
@@ -88,7 +88,7 @@ class RangeQueue:
     def __init__(self, folders: Folders, *, concurrency: int, spans: Sequence[Span] = ()) -> None:
         self.prefix = folders.prefix
         self.folders = sorted(f"{folders.prefix}{name}/" for name in folders.names)
-        self._borders = folders.borders
+        self._borders = folders.boundaries
         self._concurrency = concurrency
         start = self._border_before(0) if self.folders else ""
         self.ranges = [KeyRange(after, up_to, after) for after, up_to in spans or [(start, None)]]
@@ -230,10 +230,10 @@ class RangeQueue:
         is_full = key_range.full_page_count >= MIN_FULL_PAGES
         if count or folder is None or not is_full or not self._may_guess():
             return None
-        end_key = end_of(folder)
+        end_key = end_of_folder(folder)
         end_key = min(end_key, key_range.up_to) if key_range.up_to else end_key
         attempt = key_range.failed_guess_count
-        guess = middle(key_range.page_keys, end_key, folder=folder, attempt=attempt)
+        guess = guess_middle_key(key_range.page_keys, end_key, folder=folder, attempt=attempt)
         return guess if key_range.position < guess and guess.startswith(folder) else None
 
     def _may_guess(self) -> bool:

@@ -9,11 +9,11 @@ from itertools import pairwise
 
 from ci3.aws.bucket import BucketReader
 from ci3.constants import MAXIMUM_CONCURRENCY
-from ci3.core.inventory.columns import Listed, join_runs
+from ci3.core.inventory.columns import ObjectColumns, concatenate_columns
 from ci3.core.inventory.keyspace import is_sorted
-from ci3.core.inventory.summary import Content, Sum, describe
-from ci3.core.inventory.versions import current_objects
-from ci3.core.model.deployment import Deployment, Hole, Inventory
+from ci3.core.inventory.summary import DeploymentSummary, SummaryBuilder, summarize_folder
+from ci3.core.inventory.versions import select_current_objects
+from ci3.core.model.deployment import Deployment, Inventory, UnlistedFolder
 from ci3.core.model.objects import StoredObject
 from ci3.engine.inventory.folders import Folders, find_folders
 from ci3.engine.inventory.parallel_listing import ListSpans, ParallelListing
@@ -24,14 +24,14 @@ from ci3.errors import DeniedError, ListingError
 LISTING_THREADS = 16
 """Maximum number of deployments that are listed at once, each on its own."""
 
-Found = Listed | tuple[StoredObject, ...]
+FolderListing = ObjectColumns | tuple[StoredObject, ...]
 """The listed objects of a folder: without version IDs, or with them."""
-_Described = tuple[tuple[Deployment, ...], tuple[Hole, ...]]
+_Described = tuple[tuple[Deployment, ...], tuple[UnlistedFolder, ...]]
 """The deployments that could be listed and those that could not, each by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class ListingScope:
     """Definition of a deployment and of a complete one (see the settings), and how to list them.
 
     With `is_first_page_only`, one request lists up to 1,000 objects of each deployment. At most
@@ -41,44 +41,47 @@ class Scope:
     prefix: str = ""
     match: re.Pattern[str] | None = None
     required_file: str = ""
-    is_begun: bool = False
+    is_first_page_only: bool = False
     concurrency: int = MAXIMUM_CONCURRENCY
     worker: WorkerProcess | None = field(default=None, compare=False)
 
 
-def take_inventory(bucket: BucketReader, scope: Scope, progress: Progress) -> Inventory:
+def take_inventory(bucket: BucketReader, scope: ListingScope, progress: Progress) -> Inventory:
     """List a prefix's folders, and the objects of every folder that can be a deployment.
 
     A deployment whose own listing is denied or invalid becomes unavailable. Raises AccessError if
     the folders cannot be listed or S3 cannot be reached.
     """
     folders = find_folders(bucket, scope.prefix, scope.match)
-    if scope.is_begun:
+    if scope.is_first_page_only:
         deployments, unlisted = _list_each(bucket, scope, folders.names, progress)
     else:
-        deployments, unlisted = list_whole(bucket, scope, folders, progress)
-    return Inventory(deployments=deployments, ignored=folders.ignored, holes=unlisted)
+        deployments, unlisted = list_in_full(bucket, scope, folders, progress)
+    return Inventory(deployments=deployments, ignored=folders.ignored, unlisted=unlisted)
 
 
-def list_whole(
-    bucket: BucketReader, scope: Scope, folders: Folders, progress: Progress
+def list_in_full(
+    bucket: BucketReader, scope: ListingScope, folders: Folders, progress: Progress
 ) -> _Described:
     """List the named folders in full: in parallel if this S3 lists in order, otherwise each."""
-    summaries: dict[str, Sum] = {}
+    summaries: dict[str, DeploymentSummary] = {}
     if folders.is_sorted and folders.names:
         summaries = _list_parallel(bucket, scope, folders, progress)
     rest = [name for name in folders.names if name not in summaries]
-    described, unlisted = _list_each(bucket, replace(scope, is_begun=False), rest, progress)
+    described, unlisted = _list_each(bucket, replace(scope, is_first_page_only=False), rest, progress)
     deployments = (
         *described,
-        *(summary.describe(name, f"{scope.prefix}{name}/") for name, summary in summaries.items()),
+        *(
+            summary.to_deployment(name, f"{scope.prefix}{name}/")
+            for name, summary in summaries.items()
+        ),
     )
     return _sort_by_name(deployments), unlisted
 
 
 def _list_parallel(
-    bucket: BucketReader, scope: Scope, folders: Folders, progress: Progress
-) -> dict[str, Sum]:
+    bucket: BucketReader, scope: ListingScope, folders: Folders, progress: Progress
+) -> dict[str, DeploymentSummary]:
     """Return the summaries that are not in doubt, by name.
 
     None if this S3 has another order than S3, or does not list everything: listing each folder on
@@ -102,39 +105,41 @@ def _list_parallel(
 
 def finish_listing(  # noqa: PLR0913 - a listing and what it continues
     bucket: BucketReader,
-    scope: Scope,
+    scope: ListingScope,
     inventory: Inventory,
     names: Collection[str],
     progress: Progress,
     *,
-    found: Folders | None = None,
+    folders: Folders | None = None,
 ) -> Inventory:
     """List the named deployments in full that have only a first page or a report's numbers.
 
     With `is_first_page_only`, one request lists a deployment from a report, and the next call lists
     it in full. With `folders`, deployments are listed in parallel.
     """
-    reported = {deployment.name for deployment in inventory.deployments if deployment.is_reported}
-    first_page_names = [name for name in names if scope.is_begun and name in reported]
+    reported = {
+        deployment.name for deployment in inventory.deployments if deployment.is_from_report
+    }
+    first_page_names = [name for name in names if scope.is_first_page_only and name in reported]
     rest = tuple({*names}.difference(first_page_names))
     first_pages, unlisted = _list_each(bucket, scope, first_page_names, progress)
-    if found is not None:
-        full, more_unlisted = list_whole(bucket, scope, replace(found, names=rest), progress)
+    if folders is not None:
+        full, more_unlisted = list_in_full(bucket, scope, replace(folders, names=rest), progress)
     else:
-        full, more_unlisted = _list_each(bucket, replace(scope, is_begun=False), rest, progress)
+        full, more_unlisted = _list_each(bucket, replace(scope, is_first_page_only=False), rest, progress)
     kept = (deployment for deployment in inventory.deployments if deployment.name not in names)
     return replace(
         inventory,
         deployments=_sort_by_name((*kept, *first_pages, *full)),
-        holes=(*inventory.holes, *unlisted, *more_unlisted),
+        unlisted=(*inventory.unlisted, *unlisted, *more_unlisted),
     )
 
 
 def _list_each(
-    bucket: BucketReader, scope: Scope, names: Collection[str], progress: Progress
+    bucket: BucketReader, scope: ListingScope, names: Collection[str], progress: Progress
 ) -> _Described:
     deployments: list[Deployment] = []
-    unlisted: list[Hole] = []
+    unlisted: list[UnlistedFolder] = []
     if not names:
         return (), ()
     with (
@@ -147,7 +152,7 @@ def _list_each(
                 try:
                     deployments.append(listing.result())
                 except (DeniedError, ListingError) as exc:
-                    unlisted.append(Hole(name=listings[listing], reason=exc.message))
+                    unlisted.append(UnlistedFolder(name=listings[listing], reason=exc.message))
                 progress.advance(1)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # after an error or an interrupt
@@ -158,24 +163,24 @@ def _sort_by_name(deployments: Iterable[Deployment]) -> tuple[Deployment, ...]:
     return tuple(sorted(deployments, key=lambda deployment: deployment.name))
 
 
-def _list_one(bucket: BucketReader, name: str, scope: Scope) -> Deployment:
+def _list_one(bucket: BucketReader, name: str, scope: ListingScope) -> Deployment:
     """List one folder, and keep only its summary: memory does not suffice for all objects."""
     prefix = f"{scope.prefix}{name}/"
-    if not scope.is_begun:
+    if not scope.is_first_page_only:
         deployment, _ = list_deployment(bucket, name, prefix, scope.required_file)
         return deployment
     with closing(bucket.list_pages(prefix)) as pages:
         page = next(pages)
-    first_page = describe(
+    first_page = summarize_folder(
         name,
         prefix,
         _sort_by_key(bucket, prefix, page.objects),
         required_file=scope.required_file,
-        is_whole=page.is_last,
+        is_fully_listed=page.is_last,
     )
-    if first_page.is_whole or first_page.complete or not scope.required_file:
+    if first_page.is_fully_listed or first_page.is_complete or not scope.required_file:
         return first_page
-    return replace(first_page, complete=_has_file(bucket, f"{prefix}{scope.required_file}"))
+    return replace(first_page, is_complete=_has_file(bucket, f"{prefix}{scope.required_file}"))
 
 
 def _has_file(bucket: BucketReader, key: str) -> bool:
@@ -189,32 +194,32 @@ def list_deployment(
 ) -> tuple[Deployment, tuple[StoredObject, ...]]:
     """List one folder in full: its summary, and its objects by key."""
     listed = read_folder(bucket, prefix, with_versions=False)
-    return describe_found(bucket, name, prefix, listed, required_file)
+    return describe_listing(bucket, name, prefix, listed, required_file)
 
 
-def read_folder(bucket: BucketReader, prefix: str, *, with_versions: bool) -> Found:
+def read_folder(bucket: BucketReader, prefix: str, *, with_versions: bool) -> FolderListing:
     """Read all objects of a folder.
 
     With versions, each object has its version ID, unless this identity may not list versions.
     """
     if with_versions:
         with suppress(DeniedError), closing(bucket.list_versions(prefix)) as pages:
-            return current_objects(version for page in pages for version in page)
+            return select_current_objects(version for page in pages for version in page)
     with closing(bucket.list_pages(prefix)) as pages:
-        return join_runs([page.listed for page in pages])
+        return concatenate_columns([page.columns for page in pages])
 
 
-def describe_found(
-    bucket: BucketReader, name: str, prefix: str, listed: Found, required_file: str = ""
+def describe_listing(
+    bucket: BucketReader, name: str, prefix: str, listed: FolderListing, required_file: str = ""
 ) -> tuple[Deployment, tuple[StoredObject, ...]]:
     """Return the summary of a folder's listing, and its objects by key; raises ListingError."""
-    if isinstance(listed, Listed) and is_sorted(listed.keys):
-        content = Content(prefix, required_file)
-        content.add(listed)
-        return content.describe(name), listed.objects()
-    unsorted = listed.objects() if isinstance(listed, Listed) else listed
+    if isinstance(listed, ObjectColumns) and is_sorted(listed.keys):
+        content = SummaryBuilder(prefix, required_file)
+        content.add_objects(listed)
+        return content.build_deployment(name), listed.to_objects()
+    unsorted = listed.to_objects() if isinstance(listed, ObjectColumns) else listed
     objects = _sort_by_key(bucket, prefix, unsorted)
-    return describe(name, prefix, objects, required_file=required_file), objects
+    return summarize_folder(name, prefix, objects, required_file=required_file), objects
 
 
 def _sort_by_key(

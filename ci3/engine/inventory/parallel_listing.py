@@ -14,9 +14,9 @@ from threading import Condition
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.listing.pages import Page
-from ci3.core.inventory.columns import Listed
-from ci3.core.inventory.keyspace import end_of, is_sorted
-from ci3.core.inventory.summary import Content
+from ci3.core.inventory.columns import ObjectColumns
+from ci3.core.inventory.keyspace import end_of_folder, is_sorted
+from ci3.core.inventory.summary import SummaryBuilder
 from ci3.engine.inventory.folders import Folders
 from ci3.engine.inventory.key_ranges import KeyRange, RangeQueue, Span
 from ci3.engine.inventory.work_sharing import PartialListing, SpanBoundary, WorkSharing
@@ -187,7 +187,7 @@ class ParallelListing:
 
     def _enter_page(self, key_range: KeyRange, page: Page) -> bool:
         """Add a page's objects to the range's summaries; return True at the end of the range."""
-        keys = page.listed.keys
+        keys = page.columns.keys
         if not is_sorted(keys) or (keys and keys[0] <= key_range.position):
             raise UnsortedListingError(
                 f"listing s3://{self._bucket.bucket}/{self._prefix}: keys are not in order", ""
@@ -196,10 +196,10 @@ class ParallelListing:
             end, is_at_end = self._queue.record_page(key_range, keys, is_last=page.is_last)
             if self._active_count < self._limiter.limit:
                 self._changed.notify()
-        self._add_objects(key_range, page.listed, end)
+        self._add_objects(key_range, page.columns, end)
         return is_at_end
 
-    def _add_objects(self, key_range: KeyRange, objects: Listed, end: int) -> None:
+    def _add_objects(self, key_range: KeyRange, objects: ObjectColumns, end: int) -> None:
         """Add the first `end` objects to their folders' summaries; skip those in no wanted one."""
         folders, keys, start = self._queue.folders, objects.keys, 0
         while start < end:
@@ -210,24 +210,26 @@ class ParallelListing:
                     return
                 start = bisect_left(keys, folders[following], start, end)
                 continue
-            folder_end = bisect_left(keys, end_of(folder), start, end)
+            folder_end = bisect_left(keys, end_of_folder(folder), start, end)
             if folder not in key_range.summaries:
                 is_first = not key_range.after.startswith(folder)
-                key_range.summaries[folder] = Content(folder, self._required_file, is_first)
-            key_range.summaries[folder].add(objects.run(start, folder_end))
+                key_range.summaries[folder] = SummaryBuilder(folder, self._required_file, is_first)
+            key_range.summaries[folder].add_objects(objects.slice_rows(start, folder_end))
             start = folder_end
 
     def _join_ranges(self) -> PartialListing:
         """Join the summaries of all ranges; a folder without a consistent one is in doubt."""
-        joined: dict[str, Content] = {}
+        joined: dict[str, SummaryBuilder] = {}
         for key_range in sorted(self._queue.ranges, key=lambda key_range: key_range.after):
             for folder, content in key_range.summaries.items():
                 if folder in joined:
-                    joined[folder].join(content)
+                    joined[folder].append_part(content)
                 else:
                     joined[folder] = content
         start = len(self._prefix)
-        summaries = {folder[start:-1]: content.sum_up() for folder, content in joined.items()}
+        summaries = {
+            folder[start:-1]: content.build_summary() for folder, content in joined.items()
+        }
         names = {folder[start:-1] for folder in self._wanted_folders()}
         doubtful = {folder[start:-1] for folder in self._queue.find_doubtful()}
         # No deployment is listed by both processes. If it were, neither summary would be complete.

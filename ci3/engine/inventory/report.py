@@ -13,24 +13,24 @@ from datetime import datetime
 from typing import IO
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.formatting import counted
-from ci3.core.inventory.report_location import ReportPlace
+from ci3.core.formatting import pluralize
+from ci3.core.inventory.report_location import ReportLocation
 from ci3.core.inventory.report_manifest import (
     NOTHING_PLANNED,
     Manifest,
     ReportFile,
     ReportFormat,
-    Rows,
-    Tallies,
-    read_manifest,
-    refuse_unfit,
+    ReportRows,
+    ReportSummaryBuilder,
+    parse_manifest,
+    require_usable_manifest,
 )
-from ci3.core.live.sources import folder_under
-from ci3.core.model.deployment import Deployment, Ignored, Inventory, ReportUsed
+from ci3.core.live.sources import extract_folder
+from ci3.core.model.deployment import Deployment, IgnoredEntry, Inventory, ReportInfo
 from ci3.engine.inventory.folders import Folders, find_folders
-from ci3.engine.inventory.listing import Scope, list_whole
+from ci3.engine.inventory.listing import ListingScope, list_in_full
 from ci3.engine.inventory.report_csv import read_csv
-from ci3.engine.inventory.report_parquet import read_parquet, refuse_without_pyarrow
+from ci3.engine.inventory.report_parquet import read_parquet, require_pyarrow
 from ci3.engine.workers.progress import Progress
 from ci3.errors import AccessError, ListingError, RefusedError
 
@@ -39,20 +39,24 @@ CHECKSUM_LIMIT_BYTES = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class InventoryReport:
     """The deployments in an inventory report, by name."""
 
-    place: ReportPlace
+    location: ReportLocation
     made_at: datetime
     deployments: Mapping[str, Deployment]
 
 
-Reports = dict[tuple[ReportPlace, Scope], Report]
+ReportCache = dict[tuple[ReportLocation, ListingScope], InventoryReport]
 """Reports that were read, by location and scope."""
 
 
-def take_reported_inventory(
-    bucket: BucketReader, scope: Scope, location: ReportPlace, reports: Reports, progress: Progress
+def take_inventory_from_report(
+    bucket: BucketReader,
+    scope: ListingScope,
+    location: ReportLocation,
+    reports: ReportCache,
+    progress: Progress,
 ) -> tuple[Inventory, Folders]:
     """List the folders, and fully list those that the report does not have.
 
@@ -69,27 +73,29 @@ def take_reported_inventory(
     missing = tuple(name for name in folders.names if name not in report.deployments)
     if folders.names and len(missing) == len(folders.names):
         raise RefusedError(
-            f"{report.place.url} has nothing under s3://{bucket.bucket}/{scope.prefix} of the "
-            f"{counted(len(folders.names), 'deployment')} there",
+            f"{report.location.url} has nothing under s3://{bucket.bucket}/{scope.prefix} of the "
+            f"{pluralize(len(folders.names), 'deployment')} there",
             f"Check the prefix of the inventory configuration. {NOTHING_PLANNED}",
         )
-    listed, holes = list_whole(bucket, scope, replace(folders, names=missing), progress)
+    listed, holes = list_in_full(bucket, scope, replace(folders, names=missing), progress)
     reported = (report.deployments[name] for name in folders.names if name in report.deployments)
     inventory = Inventory(
         deployments=tuple(sorted((*listed, *reported), key=lambda deployment: deployment.name)),
         ignored=folders.ignored,
-        holes=holes,
-        report=ReportUsed(url=report.place.url, made_at=report.made_at, lacking_count=len(missing)),
+        unlisted=holes,
+        report=ReportInfo(
+            url=report.location.url, created_at=report.made_at, missing_count=len(missing)
+        ),
     )
     return inventory, folders
 
 
 def _exclude_report_folder(
-    folders: Folders, bucket: BucketReader, location: ReportPlace
+    folders: Folders, bucket: BucketReader, location: ReportLocation
 ) -> Folders:
     """Exclude the folder that the reports are delivered to."""
     report_folder = (
-        folder_under(location.key, folders.prefix) if location.bucket == bucket.bucket else ""
+        extract_folder(location.key, folders.prefix) if location.bucket == bucket.bucket else ""
     )
     if report_folder not in folders.names:
         return folders
@@ -98,47 +104,51 @@ def _exclude_report_folder(
         names=tuple(name for name in folders.names if name != report_folder),
         ignored=(
             *folders.ignored,
-            Ignored(name=f"{report_folder}/", reason="where inventory reports are"),
+            IgnoredEntry(name=f"{report_folder}/", reason="where inventory reports are"),
         ),
     )
 
 
 def read_report(
     bucket: BucketReader,
-    location: ReportPlace,
-    scope: Scope,
+    location: ReportLocation,
+    scope: ListingScope,
     names: Collection[str],
     progress: Progress,
-) -> Report:
+) -> InventoryReport:
     """Read what a report has about the named deployments of a bucket.
 
     Raises RefusedError for a report that does not cover them, SettingsError where its reader is not
     installed, and AccessError or ListingError where it can't be read, is incomplete or was changed.
     """
-    report_bucket = bucket if location.bucket == bucket.bucket else bucket.beside(location.bucket)
+    report_bucket = (
+        bucket if location.bucket == bucket.bucket else bucket.reader_for(location.bucket)
+    )
     location = _find_newest(report_bucket, location) if location.is_folder else location
-    manifest = read_manifest(_read_manifest(report_bucket, location), location.url)
-    refuse_unfit(manifest, location, bucket.bucket)
+    manifest = parse_manifest(_read_manifest(report_bucket, location), location.url)
+    require_usable_manifest(manifest, location, bucket.bucket)
     if manifest.format is ReportFormat.PARQUET:
-        refuse_without_pyarrow(location.url)
-    tallies = Tallies(scope.prefix, names, scope.required_file)
+        require_pyarrow(location.url)
+    tallies = ReportSummaryBuilder(scope.prefix, names, scope.required_file)
     progress.begin("Reading the inventory report", len(manifest.files))
     try:
         for file in manifest.files:
             for rows in _read_rows(report_bucket, manifest, file):
-                tallies.add(rows)
+                tallies.add_rows(rows)
                 progress.beat()
             progress.advance(1)
     finally:
         progress.end()
-    return Report(place=location, made_at=manifest.made_at, deployments=tallies.describe())
+    return InventoryReport(
+        location=location, made_at=manifest.created_at, deployments=tallies.build_deployments()
+    )
 
 
-def _find_newest(report_bucket: BucketReader, location: ReportPlace) -> ReportPlace:
+def _find_newest(report_bucket: BucketReader, location: ReportLocation) -> ReportLocation:
     """Return the newest report of a folder that was delivered completely."""
     pages = report_bucket.list_pages(location.key, delimiter="/")
     folders = [folder for page in pages for folder in page.folders]
-    for dated in location.dated(folders):
+    for dated in location.find_manifests(folders):
         keys = report_bucket.list_keys(dated.key.removesuffix(".json"))
         if dated.key in keys and dated.checksum_key in keys:
             return dated
@@ -149,11 +159,11 @@ def _find_newest(report_bucket: BucketReader, location: ReportPlace) -> ReportPl
     )
 
 
-def _read_manifest(report_bucket: BucketReader, location: ReportPlace) -> bytes:
+def _read_manifest(report_bucket: BucketReader, location: ReportLocation) -> bytes:
     """Read the manifest, and compare it with the MD5 that is delivered with it."""
-    content = report_bucket.read_whole(location.key, MANIFEST_LIMIT_BYTES)
+    content = report_bucket.read_object(location.key, MANIFEST_LIMIT_BYTES)
     try:
-        checksum = report_bucket.read_whole(location.checksum_key, CHECKSUM_LIMIT_BYTES)
+        checksum = report_bucket.read_object(location.checksum_key, CHECKSUM_LIMIT_BYTES)
     except AccessError as exc:
         raise type(exc)(
             f"{location.url} has no checksum that can be read: {exc.message}",
@@ -170,7 +180,7 @@ def _read_manifest(report_bucket: BucketReader, location: ReportPlace) -> bytes:
 
 def _read_rows(
     report_bucket: BucketReader, manifest: Manifest, file: ReportFile
-) -> Generator[Rows, None, None]:
+) -> Generator[ReportRows, None, None]:
     """Read the rows of one file; they are verified only once the generator is exhausted."""
     file_url = f"s3://{report_bucket.bucket}/{file.key}"
     with closing(_read_verified_parts(report_bucket, file, file_url)) as parts:
@@ -187,7 +197,7 @@ def _read_verified_parts(
 ) -> Generator[bytes, None, None]:
     """Read a file; raise ListingError at its end if its MD5 is not the manifest's."""
     digest = _md5(b"")
-    with closing(report_bucket.read_parts(file.key, file.size_bytes)) as parts:
+    with closing(report_bucket.stream_object(file.key, file.size_bytes)) as parts:
         for part in parts:
             digest.update(part)
             yield part

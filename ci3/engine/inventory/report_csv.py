@@ -12,9 +12,9 @@ from itertools import compress
 from typing import Final
 from urllib.parse import unquote_plus
 
-from ci3.aws.listing.validation import FIRST_DAY
-from ci3.core.inventory.columns import time_text
-from ci3.core.inventory.report_manifest import NOTHING_PLANNED, Manifest, Rows
+from ci3.aws.listing.validation import S3_LAUNCH_DATE
+from ci3.core.inventory.columns import format_listing_time
+from ci3.core.inventory.report_manifest import NOTHING_PLANNED, Manifest, ReportRows
 from ci3.errors import ListingError
 
 CHUNK_BYTES: Final = 1 << 20
@@ -23,7 +23,7 @@ LONGEST_ROW_BYTES: Final = 1 << 18
 """A key has at most 1,024 bytes, and a list of grants at most 100 entries."""
 PLAUSIBLE_RATIO: Final = 400
 """Maximum compression of real rows: 1,032 is gzip's limit, and each row has a different key."""
-UNJUDGED_BYTES: Final = 64 * CHUNK_BYTES
+RATIO_EXEMPT_BYTES: Final = 64 * CHUNK_BYTES
 """Unpacked size below which the ratio is not checked."""
 _FLAGS = {"true": True, "false": False}
 _GZIP = 16 + zlib.MAX_WBITS
@@ -31,7 +31,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 def read_csv(
     parts: Iterable[bytes], manifest: Manifest, file_url: str
-) -> Generator[Rows, None, None]:
+) -> Generator[ReportRows, None, None]:
     """Read the rows of a gzip file.
 
     Raises ListingError for a truncated file, a row whose length differs from the manifest's, and a
@@ -42,12 +42,12 @@ def read_csv(
         try:
             rows = list(csv.reader(lines, strict=True))
         except csv.Error as exc:
-            raise unreadable(file_url, f"after row {row_count:,}: {exc}") from exc
+            raise make_unreadable_error(file_url, f"after row {row_count:,}: {exc}") from exc
         yield _make_rows(rows, manifest, file_url, row_count)
         row_count += len(rows)
 
 
-def unreadable(file_url: str, problem: str) -> ListingError:
+def make_unreadable_error(file_url: str, problem: str) -> ListingError:
     """Return the error for a file that is not like those of a report."""
     return ListingError(f"{file_url} can't be read as the report's: {problem}", NOTHING_PLANNED)
 
@@ -65,8 +65,8 @@ def _unpack(parts: Iterable[bytes], file_url: str) -> Iterator[bytes]:
                     decompressor = zlib.decompressobj(_GZIP)
                 chunk = decompressor.decompress(rest, CHUNK_BYTES)
                 unpacked_bytes += len(chunk)
-                if unpacked_bytes > PLAUSIBLE_RATIO * packed_bytes + UNJUDGED_BYTES:
-                    raise unreadable(
+                if unpacked_bytes > PLAUSIBLE_RATIO * packed_bytes + RATIO_EXEMPT_BYTES:
+                    raise make_unreadable_error(
                         file_url, f"it unpacks to over {PLAUSIBLE_RATIO} times its size"
                     )
                 yield chunk
@@ -76,9 +76,9 @@ def _unpack(parts: Iterable[bytes], file_url: str) -> Iterator[bytes]:
         while not decompressor.eof and (chunk := decompressor.decompress(b"", CHUNK_BYTES)):
             yield chunk
     except zlib.error as exc:
-        raise unreadable(file_url, f"it is no gzip: {exc}") from exc
+        raise make_unreadable_error(file_url, f"it is no gzip: {exc}") from exc
     if not decompressor.eof:
-        raise unreadable(file_url, "it breaks off")
+        raise make_unreadable_error(file_url, "it breaks off")
 
 
 def _split_lines(chunks: Iterable[bytes], file_url: str) -> Iterator[list[str]]:
@@ -87,7 +87,7 @@ def _split_lines(chunks: Iterable[bytes], file_url: str) -> Iterator[list[str]]:
     for chunk in chunks:
         lines, line_break, rest = (unfinished_line + chunk).rpartition(b"\n")
         if len(rest) > LONGEST_ROW_BYTES:
-            raise unreadable(file_url, "a row is longer than any")
+            raise make_unreadable_error(file_url, "a row is longer than any")
         unfinished_line = rest
         if line_break:
             yield _decode_lines(lines, file_url)
@@ -99,31 +99,33 @@ def _decode_lines(text: bytes, file_url: str) -> list[str]:
     try:
         return text.decode("utf-8").split("\n")
     except UnicodeDecodeError as exc:
-        raise unreadable(file_url, "it is not UTF-8") from exc
+        raise make_unreadable_error(file_url, "it is not UTF-8") from exc
 
 
 def _make_rows(
     rows: Sequence[Sequence[str]], manifest: Manifest, file_url: str, rows_before: int
-) -> Rows:
+) -> ReportRows:
     """Convert rows to columns of current objects."""
     width = len(manifest.columns)
     lengths = list(map(len, rows))
     if {*lengths} - {width}:
         index = next(index for index, length in enumerate(lengths) if length != width)
         actual = f"row {rows_before + index + 1:,} has {lengths[index]} fields"
-        raise unreadable(file_url, f"{actual}, and the manifest names {width}")
+        raise make_unreadable_error(file_url, f"{actual}, and the manifest names {width}")
     columns = dict(zip(manifest.columns, zip(*rows, strict=True), strict=True))
     if manifest.has_versions:
         columns = _filter_current(columns, file_url)
     if "bucket" in columns and {*columns["bucket"]} - {manifest.source_bucket}:
-        raise unreadable(file_url, f"it has rows of another bucket than {manifest.source_bucket}")
+        raise make_unreadable_error(
+            file_url, f"it has rows of another bucket than {manifest.source_bucket}"
+        )
     try:
         sizes = list(map(int, columns["size"]))
     except ValueError as exc:
-        raise unreadable(file_url, f"a size is no number: {exc}") from exc
+        raise make_unreadable_error(file_url, f"a size is no number: {exc}") from exc
     if sizes and min(sizes) < 0:
-        raise unreadable(file_url, "a size is below 0")
-    return Rows(
+        raise make_unreadable_error(file_url, "a size is below 0")
+    return ReportRows(
         _decode_keys(columns["key"]), sizes, _normalize_times(columns["lastmodifieddate"], file_url)
     )
 
@@ -144,7 +146,7 @@ def _parse_flags(column: Sequence[str], file_url: str) -> list[bool]:
     try:
         return [_FLAGS[text.lower()] for text in column]
     except KeyError as exc:
-        raise unreadable(file_url, f"{exc.args[0]!r} is neither true nor false") from exc
+        raise make_unreadable_error(file_url, f"{exc.args[0]!r} is neither true nor false") from exc
 
 
 def _decode_keys(column: Sequence[str]) -> Sequence[str]:
@@ -156,11 +158,11 @@ def _normalize_times(column: Sequence[str], file_url: str) -> list[str]:
     try:
         texts = {text: _format_time(datetime.fromisoformat(text)) for text in set(column)}
     except (ValueError, OverflowError) as exc:  # from a time zone at the end of year 9999
-        raise unreadable(file_url, f"a time can't be read: {exc}") from exc
+        raise make_unreadable_error(file_url, f"a time can't be read: {exc}") from exc
     return [texts[text] for text in column]
 
 
 def _format_time(time: datetime) -> str:
-    if time.tzinfo is None or time < FIRST_DAY:
+    if time.tzinfo is None or time < S3_LAUNCH_DATE:
         raise ValueError(f"{time.isoformat()} is without a time zone, or older than S3 itself")
-    return time_text(time)
+    return format_listing_time(time)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import compress
 from typing import IO, Any, Final
 
-from ci3.aws.listing.validation import FIRST_DAY
-from ci3.core.inventory.columns import time_text
-from ci3.core.inventory.report_manifest import Manifest, Rows, column_name
-from ci3.engine.inventory.report_csv import unreadable
+from ci3.aws.listing.validation import S3_LAUNCH_DATE
+from ci3.core.inventory.columns import format_listing_time
+from ci3.core.inventory.report_manifest import Manifest, ReportRows, normalize_column_name
+from ci3.engine.inventory.report_csv import make_unreadable_error
 from ci3.errors import SettingsError
 
 BATCH_ROWS: Final = 16_384
@@ -21,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = ("bucket", "key", "size", "lastmodifieddate", "islatest", "isdeletemarker")
 
 
-def refuse_without_pyarrow(url: str) -> None:
+def require_pyarrow(url: str) -> None:
     """Raise SettingsError where pyarrow, an optional dependency, is not installed."""
     try:
         import pyarrow.parquet  # noqa: F401, PLC0415 - an extra, and large
@@ -33,7 +33,9 @@ def refuse_without_pyarrow(url: str) -> None:
         ) from exc
 
 
-def read_parquet(file: IO[bytes], manifest: Manifest, file_url: str) -> Generator[Rows, None, None]:
+def read_parquet(
+    file: IO[bytes], manifest: Manifest, file_url: str
+) -> Generator[ReportRows, None, None]:
     """Read the rows of a file in batches.
 
     Raises ListingError for a file that is not Parquet, and for column types that S3 does not write.
@@ -56,7 +58,7 @@ def _translate_errors(file_url: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, ValueError) as exc:
-        raise unreadable(file_url, str(exc)) from exc
+        raise make_unreadable_error(file_url, str(exc)) from exc
 
 
 def _find_labels(schema: Any, manifest: Manifest, file_url: str) -> dict[str, str]:  # noqa: ANN401 - pyarrow
@@ -79,16 +81,18 @@ def _find_labels(schema: Any, manifest: Manifest, file_url: str) -> dict[str, st
     }
     labels: dict[str, str] = {}
     for column in schema:
-        name = column_name(column.name)
+        name = normalize_column_name(column.name)
         if name not in checks or name not in manifest.columns:
             continue
         if name in labels or not checks[name](column.type):
-            raise unreadable(
+            raise make_unreadable_error(
                 file_url, f"its column {column.name} is {column.type}, or is there twice"
             )
         labels[name] = column.name
     if missing := [name for name in _COLUMNS if name in manifest.columns and name not in labels]:
-        raise unreadable(file_url, f"it lacks what the manifest names: {', '.join(missing)}")
+        raise make_unreadable_error(
+            file_url, f"it lacks what the manifest names: {', '.join(missing)}"
+        )
     return labels
 
 
@@ -102,28 +106,30 @@ def _convert_values(column: Any) -> list[Any]:  # noqa: ANN401 - pyarrow
     return values
 
 
-def _make_rows(columns: dict[str, list[Any]], manifest: Manifest, file_url: str) -> Rows:
+def _make_rows(columns: dict[str, list[Any]], manifest: Manifest, file_url: str) -> ReportRows:
     """Convert columns to those of current objects."""
     if manifest.has_versions:
         flags = zip(columns["islatest"], columns["isdeletemarker"], strict=True)
         is_current = [latest is not False and marker is not True for latest, marker in flags]
         columns = {name: [*compress(column, is_current)] for name, column in columns.items()}
     if any(None in columns[name] for name in ("key", "size", "lastmodifieddate")):
-        raise unreadable(file_url, "a row is without key, size or time")
+        raise make_unreadable_error(file_url, "a row is without key, size or time")
     if {*columns.get("bucket", ())} - {manifest.source_bucket}:
-        raise unreadable(file_url, f"it has rows of another bucket than {manifest.source_bucket}")
+        raise make_unreadable_error(
+            file_url, f"it has rows of another bucket than {manifest.source_bucket}"
+        )
     sizes, times = columns["size"], columns["lastmodifieddate"]
     if sizes and min(sizes) < 0:
-        raise unreadable(file_url, "a size is below 0")
+        raise make_unreadable_error(file_url, "a size is below 0")
     texts = {milliseconds: _format_time(milliseconds, file_url) for milliseconds in set(times)}
-    return Rows(columns["key"], sizes, [texts[milliseconds] for milliseconds in times])
+    return ReportRows(columns["key"], sizes, [texts[milliseconds] for milliseconds in times])
 
 
 def _format_time(milliseconds: int, file_url: str) -> str:
     try:
         time = _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError as exc:
-        raise unreadable(file_url, f"{milliseconds} is no time") from exc
-    if time < FIRST_DAY:
-        raise unreadable(file_url, f"{time.isoformat()} is older than S3 itself")
-    return time_text(time)
+        raise make_unreadable_error(file_url, f"{milliseconds} is no time") from exc
+    if time < S3_LAUNCH_DATE:
+        raise make_unreadable_error(file_url, f"{time.isoformat()} is older than S3 itself")
+    return format_listing_time(time)

@@ -6,9 +6,9 @@ from contextlib import closing
 from dataclasses import replace
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.inventory.versions import sum_up_versions
+from ci3.core.inventory.versions import summarize_versions
 from ci3.core.model.decision import Decision
-from ci3.core.model.deployment import Hole
+from ci3.core.model.deployment import UnlistedFolder
 from ci3.core.model.objects import StoredVersion
 from ci3.engine.workers.progress import Progress
 from ci3.errors import DeniedError, ListingError
@@ -22,9 +22,9 @@ def list_all_versions(bucket: BucketReader, prefix: str) -> list[StoredVersion]:
         return [version for page in pages for version in page]
 
 
-def with_versions(
+def add_versions(
     bucket: BucketReader, decisions: Sequence[Decision], progress: Progress
-) -> tuple[tuple[Decision, ...], tuple[Hole, ...]]:
+) -> tuple[tuple[Decision, ...], tuple[UnlistedFolder, ...]]:
     """Add the versions of the deployments to delete to their decisions.
 
     Also returns the deployments that could not be listed; their decisions are unchanged.
@@ -33,7 +33,7 @@ def with_versions(
     if not to_delete:
         return tuple(decisions), ()
     extended: dict[str, Decision] = {}
-    unlisted: list[Hole] = []
+    unlisted: list[UnlistedFolder] = []
     progress.begin("Listing versions", len(to_delete))
     try:
         with ThreadPoolExecutor(VERSION_WORKERS, "versions") as pool:
@@ -43,7 +43,7 @@ def with_versions(
                 try:
                     extended[name] = listing.result()
                 except (DeniedError, ListingError) as exc:
-                    unlisted.append(Hole(name=name, reason=exc.message))
+                    unlisted.append(UnlistedFolder(name=name, reason=exc.message))
                 progress.advance(1)
     finally:
         progress.end()
@@ -52,5 +52,5 @@ def with_versions(
 
 
 def _add_versions(bucket: BucketReader, decision: Decision) -> Decision:
-    versions = sum_up_versions(list_all_versions(bucket, decision.deployment.prefix))
+    versions = summarize_versions(list_all_versions(bucket, decision.deployment.prefix))
     return replace(decision, deployment=replace(decision.deployment, versions=versions))

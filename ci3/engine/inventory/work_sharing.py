@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from threading import Condition, Event
 from typing import Final
 
-from ci3.core.inventory.summary import Sum
+from ci3.core.inventory.summary import DeploymentSummary
 from ci3.engine.inventory.key_ranges import KeyRange, RangeQueue
 from ci3.engine.workers.latency_limit import LatencyLimiter
 from ci3.engine.workers.worker_process import Request, WorkerProcess
@@ -33,7 +33,7 @@ class SpanBoundary:
 class PartialListing:
     """Summaries of the deployments of some spans, by name, and the boundary of each span."""
 
-    summaries: dict[str, Sum]
+    summaries: dict[str, DeploymentSummary]
     doubtful_names: frozenset[str]
     """Deployments whose summary is missing or may be wrong."""
     boundaries: tuple[SpanBoundary, ...]
@@ -58,7 +58,7 @@ class WorkSharing:
         """Ranges that the worker has."""
         self.started_count = 0
         """Deployments that the worker has started to list."""
-        self.summaries: dict[str, Sum] = {}
+        self.summaries: dict[str, DeploymentSummary] = {}
         self.doubtful_names: set[str] = set()
         self._queue = queue
         self._changed = changed

@@ -10,13 +10,13 @@ from typing import BinaryIO, Protocol
 from ci3.errors import JournalError, SettingsError
 
 
-class Lines(Protocol):
+class LineSink(Protocol):
     """A destination for the lines of a journal, in order."""
 
-    def add(self, line: bytes, *, is_urgent: bool) -> None:
+    def append_line(self, line: bytes, *, should_sync: bool) -> None:
         """Append a line; with `should_sync`, it is durable once this returns."""
 
-    def cut(self, size_bytes: int, *, read_bytes: int) -> None:
+    def truncate(self, size_bytes: int, *, read_bytes: int) -> None:
         """Discard everything after `size_bytes`, and continue there.
 
         `read_bytes` is the size that was read. Raises SettingsError where the journal has grown
@@ -27,7 +27,7 @@ class Lines(Protocol):
         """Release the journal; no line may follow."""
 
 
-class LineFile:
+class FileSink:
     """A journal file that grows by complete lines."""
 
     def __init__(self, file: BinaryIO, path: str) -> None:
@@ -43,7 +43,7 @@ class LineFile:
             self.close()
             raise
 
-    def add(self, line: bytes, *, is_urgent: bool) -> None:
+    def append_line(self, line: bytes, *, should_sync: bool) -> None:
         """Append a line; raises JournalError, and leaves none of it, if it can't be written."""
         with self._lock:
             if self._is_broken:
@@ -58,14 +58,14 @@ class LineFile:
                         "Go on with it by resume, once no other run does.",
                     )
                 _write_all(self._file, line)
-                if is_urgent:
+                if should_sync:
                     os.fsync(self._file.fileno())
             except OSError as exc:
                 self._remove_partial_line()
                 raise _write_error(self._path, str(exc.strerror)) from exc
             self._size_bytes += len(line)
 
-    def cut(self, size_bytes: int, *, read_bytes: int) -> None:
+    def truncate(self, size_bytes: int, *, read_bytes: int) -> None:
         """Truncate the file, unless it has grown since it was read; raises SettingsError."""
         try:
             if not self._has_size(read_bytes):
@@ -96,10 +96,10 @@ class LineFile:
         self._file.seek(size_bytes)
 
 
-def create_file(path: str) -> LineFile:
+def create_journal_file(path: str) -> FileSink:
     """Create a journal file; raises SettingsError when it exists or can't be created."""
     try:
-        return LineFile(Path(path).open("xb", buffering=0), path)
+        return FileSink(Path(path).open("xb", buffering=0), path)
     except FileExistsError as exc:
         raise SettingsError(
             f"the journal {path} is there already, and may be all that can undo a run",
@@ -109,22 +109,22 @@ def create_file(path: str) -> LineFile:
         raise _open_error(path, exc) from exc
 
 
-def reopen_file(path: str) -> LineFile:
+def reopen_journal_file(path: str) -> FileSink:
     """Open a journal file to append to it; raises SettingsError when that is impossible."""
     try:
-        return LineFile(Path(path).open("r+b", buffering=0), path)
+        return FileSink(Path(path).open("r+b", buffering=0), path)
     except OSError as exc:
         raise _open_error(path, exc) from exc
 
 
-def lock_journal(stream: BinaryIO, path: str, how: int) -> None:
+def lock_journal(stream: BinaryIO, path: str, operation: int) -> None:
     """Lock a journal against other runs for as long as it is open.
 
     `operation` is LOCK_SH or LOCK_EX. Without effect on file systems that have no locks; raises
     SettingsError where another run holds the lock.
     """
     try:
-        fcntl.flock(stream.fileno(), how | fcntl.LOCK_NB)
+        fcntl.flock(stream.fileno(), operation | fcntl.LOCK_NB)
     except BlockingIOError as exc:
         raise _in_use_error(path, "writing or reading") from exc
     except OSError:

@@ -17,13 +17,13 @@ from pydantic import ValidationError
 
 from ci3.core.journal.entry import JournalEntry, RulesOutcome, merge_entries
 from ci3.core.journal.header import ApprovedDeployment, JournalHeader
-from ci3.core.lifecycle.rule import ExpiryRule
+from ci3.core.lifecycle.rule import ManagedRule
 from ci3.core.model.deployment import Target
 from ci3.core.model.policy import PolicyEntry
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.journal.file_sink import Lines, lock_journal, reopen_file
+from ci3.engine.journal.file_sink import LineSink, lock_journal, reopen_journal_file
 from ci3.engine.journal.records import (
-    RECORD,
+    RECORD_ADAPTER,
     BatchRecord,
     EndRecord,
     HeaderRecord,
@@ -41,7 +41,7 @@ from ci3.errors import SettingsError
 
 LINE_LIMIT_BYTES = 64 * 1024 * 1024
 """A line of 1,000 keys of 1,024 bytes, each byte escaped in JSON, is a tenth of this."""
-LINES_KEPT = 24
+CACHED_LINES = 24
 """Parsed lines in the cache: those of consecutive deployments are close together."""
 
 _HINT = "Take the journal as it was written, and the version of ci3 that wrote it."
@@ -51,7 +51,7 @@ _NOTHING_DELETED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class ObjectAttempt:
     """One object in one batch, by its position there, and its outcome."""
 
     batch: int
@@ -95,9 +95,9 @@ class JournalFile:
     def __init__(self, stream: BinaryIO, source: str) -> None:
         """Read and validate a journal; `source` names it in errors; raises SettingsError."""
         self.source = source
-        self.is_torn = False
+        self.is_truncated = False
         self.has_ended = False
-        self.stopped = ""
+        self.stop_reason = ""
         self.size_bytes = 0
         self.read_bytes = 0
         self.last_batch = 0
@@ -106,7 +106,7 @@ class JournalFile:
         self._parsed: OrderedDict[int, BatchRecord] = OrderedDict()
         self._batches: dict[int, _Batch] = {}
         self._batches_by_prefix: dict[str, list[int]] = {}
-        self.rules: dict[str, ExpiryRule] = {}
+        self.rules: dict[str, ManagedRule] = {}
         self.rules_outcome: RulesOutcome | None = None
         self._validate()
 
@@ -116,7 +116,7 @@ class JournalFile:
         return tuple(self._batches_by_prefix)
 
     @property
-    def open_prefixes(self) -> tuple[str, ...]:
+    def unresolved_prefixes(self) -> tuple[str, ...]:
         """Prefixes of deployments that have objects without a known outcome."""
         return tuple(
             prefix
@@ -124,20 +124,20 @@ class JournalFile:
             if any(self._batches[batch].unresolved_count for batch in batches)
         )
 
-    def entries(self, prefix: str) -> tuple[JournalEntry, ...]:
+    def read_entries(self, prefix: str) -> tuple[JournalEntry, ...]:
         """Return the latest known state of each object of a deployment; thread-safe.
 
         Permanent deletions have one entry per version, all others one per key.
         """
         merged: dict[tuple[str, str], JournalEntry] = {}
-        for attempt in self.attempts(prefix):
+        for attempt in self.read_attempts(prefix):
             entry = attempt.entry
-            name = entry.key, entry.version_id if entry.is_final else ""
+            name = entry.key, entry.version_id if entry.is_permanent else ""
             earlier = merged.get(name)
             merged[name] = merge_entries(earlier, entry) if earlier else entry
         return tuple(merged.values())
 
-    def attempts(self, prefix: str) -> Iterator[Attempt]:
+    def read_attempts(self, prefix: str) -> Iterator[ObjectAttempt]:
         """Iterate over the objects of each batch of a deployment, in the order of the batches."""
         for batch in self._batches_by_prefix.get(prefix, ()):
             lines = self._batches[batch].lines
@@ -146,7 +146,7 @@ class JournalFile:
                 outcomes = _merge_outcomes(records)
                 for position, row in _iterate_rows(intent, prefix):
                     entry = _make_entry(intent, prefix, position, row, outcomes)
-                    yield Attempt(batch=batch, position=position, entry=entry)
+                    yield ObjectAttempt(batch=batch, position=position, entry=entry)
 
     def _validate(self) -> None:
         """Validate every line, and their order."""
@@ -175,9 +175,9 @@ class JournalFile:
                     raise self._error(number, "it speaks of rules that no line names")
                 self.rules_outcome = record.outcome
             case EndRecord():
-                self.has_ended, self.stopped = True, record.stopped
+                self.has_ended, self.stop_reason = True, record.stopped
             case ResumedRecord():
-                self.has_ended, self.stopped = False, ""
+                self.has_ended, self.stop_reason = False, ""
                 for batch in self._batches.values():
                     batch.is_current_session = False
             case _:
@@ -187,7 +187,7 @@ class JournalFile:
         for rule in record.rules:
             if rule.prefix not in self.header.deployments or rule.prefix in self.rules:
                 raise self._error(number, f"{rule.prefix!r} is no deployment that was approved")
-            self.rules[rule.prefix] = ExpiryRule(
+            self.rules[rule.prefix] = ManagedRule(
                 prefix=rule.prefix,
                 days=rule.days,
                 noncurrent_days=rule.noncurrent_days,
@@ -241,14 +241,14 @@ class JournalFile:
             if not line.endswith(b"\n"):
                 if self._stream.read(1):
                     raise self._error(number, "the line is longer than any of a journal")
-                self.is_torn = True
+                self.is_truncated = True
                 return
             yield number, self.size_bytes, line
             self.size_bytes += len(line)
 
     def _parse_record(self, line: bytes, number: int) -> Record:
         try:
-            return RECORD.validate_json(line)
+            return RECORD_ADAPTER.validate_json(line)
         except ValidationError as exc:
             first = exc.errors(include_url=False, include_input=False)[0]
             field_path = ".".join(str(part) for part in first["loc"])
@@ -264,7 +264,7 @@ class JournalFile:
                 if not isinstance(record, BatchRecord):
                     raise self._error(number, "the file changed while it was read")
                 self._parsed[number] = record
-                while len(self._parsed) > LINES_KEPT:
+                while len(self._parsed) > CACHED_LINES:
                     self._parsed.popitem(last=False)
             self._parsed.move_to_end(number)
             return self._parsed[number]
@@ -371,8 +371,8 @@ def _make_entry(
         version_id=version_id[0] if version_id else "",
         outcome=outcomes.others.get(position, outcomes.most_common),
         marker_version_ids=frozenset((marker,)) if marker else frozenset(),
-        is_final=intent.by_version,
-        is_marker=etag is None,
+        is_permanent=intent.by_version,
+        is_delete_marker=etag is None,
     )
 
 
@@ -380,8 +380,8 @@ def _make_entry(
 class OpenJournal:
     """A journal that can be continued, locked against other runs until it is closed."""
 
-    written: JournalFile
-    lines: Lines
+    journal_file: JournalFile
+    sink: LineSink
 
 
 @contextmanager
@@ -390,9 +390,9 @@ def reopen_journal(path: str) -> Iterator[OpenJournal]:
 
     Raises SettingsError where it is not a journal, is in use, or can't be written.
     """
-    lines = reopen_file(path)
+    lines = reopen_journal_file(path)
     try:
         with Path(path).open("rb") as stream:
-            yield OpenJournal(written=JournalFile(stream, path), lines=lines)
+            yield OpenJournal(journal_file=JournalFile(stream, path), sink=lines)
     finally:
         lines.close()

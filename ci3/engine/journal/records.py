@@ -189,7 +189,7 @@ class ResumedRecord(_Strict):
 BatchRecord = IntentRecord | OutcomeRecord | SettledRecord
 Record = HeaderRecord | BatchRecord | RulesRecord | RulesOutcomeRecord | EndRecord | ResumedRecord
 
-RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
+RECORD_ADAPTER: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])
 
 
 def journal_schema() -> str:
@@ -197,6 +197,6 @@ def journal_schema() -> str:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of a journal of ci3",
-        **RECORD.json_schema(mode="validation"),
+        **RECORD_ADAPTER.json_schema(mode="validation"),
     }
     return json.dumps(schema, indent=2) + "\n"

@@ -19,7 +19,9 @@ _NOT_DELETED = KeyOutcome(outcome=ObjectOutcome.FAILED, message="still there whe
 _CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="it changed meanwhile")
 
 
-def settle_open(reader: BucketReader, journal_file: JournalFile, journal: Journal) -> None:
+def resolve_unknown_outcomes(
+    reader: BucketReader, journal_file: JournalFile, journal: Journal
+) -> None:
     """List each deployment that has unknown outcomes, and record the outcomes that this shows.
 
     What can't be listed stays unknown. The outcome of an object:
@@ -30,15 +32,17 @@ def settle_open(reader: BucketReader, journal_file: JournalFile, journal: Journa
     | same ETag, size and time | failed: not deleted |
     | another ETag, size or time | changed |
     """
-    for prefix in journal_file.open_prefixes:
+    for prefix in journal_file.unresolved_prefixes:
         attempts = [
             attempt
-            for attempt in journal_file.attempts(prefix)
+            for attempt in journal_file.read_attempts(prefix)
             if attempt.entry.outcome in _UNRESOLVED
         ]
         try:
             listing = _Listing(
-                reader, prefix, with_versions=any(attempt.entry.is_final for attempt in attempts)
+                reader,
+                prefix,
+                with_versions=any(attempt.entry.is_permanent for attempt in attempts),
             )
         except AccessError:
             continue
@@ -47,7 +51,7 @@ def settle_open(reader: BucketReader, journal_file: JournalFile, journal: Journa
             outcome = listing.get_outcome(attempt.entry)
             resolved.setdefault(attempt.batch, []).append((attempt.position, outcome))
         for batch, rows in resolved.items():
-            journal.settle(batch, rows)
+            journal.record_resolved(batch, rows)
 
 
 class _Listing:
@@ -62,7 +66,7 @@ class _Listing:
             self._versions = {(version.key, version.version_id) for version in versions}
 
     def get_outcome(self, entry: JournalEntry) -> KeyOutcome:
-        if entry.is_final:
+        if entry.is_permanent:
             return _NOT_DELETED if (entry.key, entry.version_id) in self._versions else _ABSENT
         stored = self._objects.get(entry.key)
         if stored is None:

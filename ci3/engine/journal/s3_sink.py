@@ -12,15 +12,15 @@ from threading import Lock
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.journal_store import JournalStore
-from ci3.core.formatting import counted
-from ci3.core.journal.location import JournalPlace, part_name, part_number
+from ci3.core.formatting import pluralize
+from ci3.core.journal.location import JournalLocation, format_part_name, parse_part_number
 from ci3.engine.journal.reader import LINE_LIMIT_BYTES, JournalFile, OpenJournal
 from ci3.errors import AccessError, JournalError, SettingsError
 
-READERS = 16
+READ_WORKERS = 16
 
 
-class StoredLines:
+class S3Sink:
     """Puts each line as an object; none is put before the previous one is in S3."""
 
     def __init__(self, store: JournalStore, last_part: int = 0) -> None:
@@ -29,7 +29,7 @@ class StoredLines:
         self._lock = Lock()
         self._is_broken = False
 
-    def add(self, line: bytes, *, is_urgent: bool) -> None:  # noqa: ARG002 - every part is durable
+    def append_line(self, line: bytes, *, should_sync: bool) -> None:  # noqa: ARG002 - every part is durable
         """Put a line; raises JournalError when that fails, and for every line after that.
 
         After a failed put, the object may exist, or be another run's.
@@ -42,23 +42,23 @@ class StoredLines:
                     "Go on with it by resume, once no other run does.",
                 )
             self._is_broken = True
-            self._store.put(line, part=part_name(self._last_part + 1))
+            self._store.put_part(line, suffix=format_part_name(self._last_part + 1))
             self._last_part += 1
             self._is_broken = False
 
-    def cut(self, size_bytes: int, *, read_bytes: int) -> None:
+    def truncate(self, size_bytes: int, *, read_bytes: int) -> None:
         """Do nothing: S3 stores an object completely or not at all."""
 
     def close(self) -> None:
         """Do nothing: there is nothing to release."""
 
 
-def store_lines(bucket: BucketReader, location: JournalPlace) -> StoredLines:
+def open_s3_sink(bucket: BucketReader, location: JournalLocation) -> S3Sink:
     """Open the sink of a new journal in the bucket."""
-    return StoredLines(bucket.open_journal_store(location.key))
+    return S3Sink(bucket.open_journal_store(location.key_prefix))
 
 
-def read_stored_journal(bucket: BucketReader, location: JournalPlace) -> JournalFile:
+def read_stored_journal(bucket: BucketReader, location: JournalLocation) -> JournalFile:
     """Read a journal from the bucket.
 
     Raises AccessError where it does not exist, and SettingsError where it is not a journal, or is
@@ -67,20 +67,20 @@ def read_stored_journal(bucket: BucketReader, location: JournalPlace) -> Journal
     return _read_parts(bucket, location)[0]
 
 
-def reopen_stored_journal(bucket: BucketReader, location: JournalPlace) -> OpenJournal:
+def reopen_stored_journal(bucket: BucketReader, location: JournalLocation) -> OpenJournal:
     """Open a stored journal to continue it; raises the errors of `read_stored_journal`.
 
     It is not locked: another run shows only when the next part is put.
     """
     written, last_part = _read_parts(bucket, location)
-    store = bucket.open_journal_store(location.key)
-    return OpenJournal(written=written, lines=StoredLines(store, last_part))
+    store = bucket.open_journal_store(location.key_prefix)
+    return OpenJournal(journal_file=written, sink=S3Sink(store, last_part))
 
 
-def _read_parts(bucket: BucketReader, location: JournalPlace) -> tuple[JournalFile, int]:
+def _read_parts(bucket: BucketReader, location: JournalLocation) -> tuple[JournalFile, int]:
     parts: dict[int, str] = {}
-    for key in bucket.list_keys(location.key):
-        number = part_number(key.removeprefix(location.key))
+    for key in bucket.list_keys(location.key_prefix):
+        number = parse_part_number(key.removeprefix(location.key_prefix))
         if not number:
             raise SettingsError(f"s3://{location.bucket}/{key} is no part of a journal", "")
         parts[number] = key
@@ -90,9 +90,9 @@ def _read_parts(bucket: BucketReader, location: JournalPlace) -> tuple[JournalFi
             "Check bucket, prefix and run; a run stores its journal with journal-file: s3://",
         )
     _refuse_missing_parts(parts, location)
-    with ThreadPoolExecutor(READERS, "reading-journal") as pool:
+    with ThreadPoolExecutor(READ_WORKERS, "reading-journal") as pool:
         keys = [parts[number] for number in sorted(parts)]
-        lines = list(pool.map(lambda key: bucket.read_whole(key, LINE_LIMIT_BYTES), keys))
+        lines = list(pool.map(lambda key: bucket.read_object(key, LINE_LIMIT_BYTES), keys))
     journal_file = JournalFile(BytesIO(b"".join(lines)), location.url)
     header = journal_file.header
     header_location = header.target.bucket, header.target.prefix, header.run_id
@@ -110,16 +110,16 @@ def _read_parts(bucket: BucketReader, location: JournalPlace) -> tuple[JournalFi
     return journal_file, max(parts)
 
 
-def _refuse_missing_parts(parts: Collection[int], location: JournalPlace) -> None:
+def _refuse_missing_parts(parts: Collection[int], location: JournalLocation) -> None:
     """Raise SettingsError where a part is missing before the last one.
 
     Missing last parts can't be detected: such a journal just has no end record. For example, parts
     1, 2 and 4 lack part 3; parts 1 and 2 lack none.
     """
     if missing_count := max(parts) - len(parts):
-        first = part_name(next(number for number in count(1) if number not in parts))
+        first = format_part_name(next(number for number in count(1) if number not in parts))
         raise SettingsError(
-            f"the journal {location.url} lacks {counted(missing_count, 'part')}, the first {first}",
+            f"the journal {location.url} lacks {pluralize(missing_count, 'part')}, the first {first}",
             "Bring that back: a bucket that keeps versions still has it. Without it `ci3 restore "
             "NAME --deleted-since` brings back one deployment. Nothing was done.",
         )

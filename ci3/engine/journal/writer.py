@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Self
 
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.constants import JOURNAL_FORMAT
-from ci3.core.formatting import timestamp
+from ci3.core.formatting import format_timestamp
 from ci3.core.journal.header import JournalHeader
 from ci3.core.model.objects import StoredObject, StoredVersion
-from ci3.engine.journal.file_sink import Lines, create_file
+from ci3.engine.journal.file_sink import LineSink, create_journal_file
 
 if TYPE_CHECKING:
-    from ci3.core.lifecycle.rule import ExpiryRule
+    from ci3.core.lifecycle.rule import ManagedRule
     from ci3.engine.journal.reader import OpenJournal
 
 # Compact JSON.
@@ -39,10 +39,10 @@ class Journal:
         {"record":"outcome","batch":1,"outcome":"deleted","others":[[1,"denied","AccessDenied"]]}
     """
 
-    def __init__(self, path: str, lines: Lines | None = None, *, last_batch: int = 0) -> None:
+    def __init__(self, path: str, sink: LineSink | None = None, *, last_batch: int = 0) -> None:
         """Create the file unless a `sink` is given; raises SettingsError if that fails."""
         self.path = path
-        self._lines: Lines = lines or create_file(path)
+        self._lines: LineSink = sink or create_journal_file(path)
         self.run_id = ""
         self._last_batch = last_batch
         self._lock = Lock()
@@ -54,11 +54,11 @@ class Journal:
         A last line that a crash cut off is removed. Raises SettingsError where the journal was
         written to since it was read.
         """
-        journal_file = opened.written
-        opened.lines.cut(journal_file.size_bytes, read_bytes=journal_file.read_bytes)
-        journal = cls(journal_file.source, opened.lines, last_batch=journal_file.last_batch)
+        journal_file = opened.journal_file
+        opened.sink.truncate(journal_file.size_bytes, read_bytes=journal_file.read_bytes)
+        journal = cls(journal_file.source, opened.sink, last_batch=journal_file.last_batch)
         journal.run_id = journal_file.header.run_id
-        resumed_text = timestamp(resumed_at)
+        resumed_text = format_timestamp(resumed_at)
         journal._write_record(
             {"record": "resumed", "ci3_version": ci3_version, "resumed_at": resumed_text}
         )
@@ -75,7 +75,7 @@ class Journal:
     ) -> None:
         self._lines.close()
 
-    def begin(self, header: JournalHeader) -> None:
+    def write_header(self, header: JournalHeader) -> None:
         """Write the header: run, plan, target, policy and the approved deployments.
 
         Neither this run nor a resumed one may delete more than these deployments as approved.
@@ -88,7 +88,7 @@ class Journal:
                 "ci3_version": header.ci3_version,
                 "run_id": header.run_id,
                 "plan_id": header.plan_id,
-                "started_at": timestamp(header.started_at),
+                "started_at": format_timestamp(header.started_at),
                 "target": {
                     "bucket": target.bucket,
                     "region": target.region,
@@ -112,7 +112,7 @@ class Journal:
             }
         )
 
-    def intend(self, parts: Iterable[tuple[str, Sequence[StoredObject]]]) -> int:
+    def record_intent(self, parts: Iterable[tuple[str, Sequence[StoredObject]]]) -> int:
         """Record which objects the next request is to delete, by prefix; return the batch number.
 
         It is on disk when this returns.
@@ -132,9 +132,11 @@ class Journal:
             for prefix, objects in parts
             for start in [len(prefix)]
         ]
-        return self._record_batch({"times": [timestamp(time) for time in times], "parts": rows})
+        return self._record_batch(
+            {"times": [format_timestamp(time) for time in times], "parts": rows}
+        )
 
-    def intend_versions(self, parts: Iterable[tuple[str, Sequence[StoredVersion]]]) -> int:
+    def record_version_intent(self, parts: Iterable[tuple[str, Sequence[StoredVersion]]]) -> int:
         """Record which versions the next request is to delete permanently; see `record_intent`.
 
         Delete markers may be among them. Versions of one key must be ordered newest first.
@@ -147,7 +149,7 @@ class Journal:
                 "objects": [
                     (
                         version.key[len(prefix) :],
-                        None if version.is_marker else version.etag,
+                        None if version.is_delete_marker else version.etag,
                         version.size_bytes,
                         time_index(version.modified_at, len(times)),
                         version.version_id,
@@ -157,10 +159,10 @@ class Journal:
             }
             for prefix, versions in parts
         ]
-        time_texts = [timestamp(time) for time in times]
+        time_texts = [format_timestamp(time) for time in times]
         return self._record_batch({"by_version": True, "times": time_texts, "parts": rows})
 
-    def conclude(self, batch: int, outcomes: Sequence[KeyOutcome]) -> None:
+    def record_outcome(self, batch: int, outcomes: Sequence[KeyOutcome]) -> None:
         """Record the outcome of each object of a batch, in the order of its intent."""
         pairs = [(outcome.outcome, outcome.message) for outcome in outcomes]
         most_common = pairs[0]
@@ -180,7 +182,7 @@ class Journal:
         # Not synced: if it is lost in a crash, a listing resolves the outcomes of the intent.
         self._write_record(record, is_urgent=False)
 
-    def settle(self, batch: int, outcomes: Sequence[tuple[int, KeyOutcome]]) -> None:
+    def record_resolved(self, batch: int, outcomes: Sequence[tuple[int, KeyOutcome]]) -> None:
         """Record outcomes that a listing showed of objects whose outcome was unknown.
 
         They are given with their position in the batch's intent.
@@ -188,8 +190,8 @@ class Journal:
         rows = [(position, outcome.outcome, outcome.message) for position, outcome in outcomes]
         self._write_record({"record": "settled", "batch": batch, "objects": rows})
 
-    def intend_rules(
-        self, before: bytes, transition_minimum: str, rules: Iterable["ExpiryRule"]
+    def record_rules_intent(
+        self, before: bytes, transition_minimum: str, rules: Iterable["ManagedRule"]
     ) -> None:
         """Record the lifecycle rules to be written next, and the configuration before."""
         rows = [
@@ -197,7 +199,7 @@ class Journal:
                 "prefix": rule.prefix,
                 "days": rule.days,
                 "noncurrent_days": rule.noncurrent_days,
-                "expires_at": timestamp(rule.expires_at),
+                "expires_at": format_timestamp(rule.expires_at),
             }
             for rule in rules
         ]
@@ -210,11 +212,11 @@ class Journal:
             }
         )
 
-    def conclude_rules(self, outcome: str, message: str) -> None:
+    def record_rules_outcome(self, outcome: str, message: str) -> None:
         """Record whether the rules were written."""
         self._write_record({"record": "rules-outcome", "outcome": outcome, "message": message})
 
-    def end(self, stopped: str) -> None:
+    def record_end(self, stopped: str) -> None:
         """Record the end of the run, and the reason if it ended early."""
         self._write_record({"record": "end", "stopped": stopped})
 
@@ -227,4 +229,4 @@ class Journal:
         return batch
 
     def _write_record(self, record: Mapping[str, object], *, is_urgent: bool = True) -> None:
-        self._lines.add(_encode(record).encode("ascii") + b"\n", is_urgent=is_urgent)
+        self._lines.append_line(_encode(record).encode("ascii") + b"\n", should_sync=is_urgent)

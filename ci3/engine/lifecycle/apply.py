@@ -12,40 +12,40 @@ from datetime import datetime
 from typing import TypeVar
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.lifecycle.document import LifecycleReading
+from ci3.aws.lifecycle.document import LifecycleDocument
 from ci3.core.journal.entry import RulesOutcome
-from ci3.core.lifecycle.rule import RULE_ID_BEGIN, ExpiryRule
-from ci3.core.lifecycle.rule_assignment import make_rules
+from ci3.core.lifecycle.rule import RULE_ID_PREFIX, ManagedRule
+from ci3.core.lifecycle.rule_assignment import build_rules
 from ci3.core.model.decision import Decision
 from ci3.core.model.result import DeploymentResult, ObjectOutcome
 from ci3.engine.gate import Gate
-from ci3.engine.inventory.listing import Scope, take_inventory
+from ci3.engine.inventory.listing import ListingScope, take_inventory
 from ci3.engine.journal.writer import Journal
-from ci3.engine.lifecycle.update import LifecycleChanger
+from ci3.engine.lifecycle.update import ConfigurationUpdater
 from ci3.engine.workers.progress import Progress
-from ci3.errors import AccessError, JournalError, told
+from ci3.errors import AccessError, JournalError, describe_error
 
-SAMPLES = 3
+SAMPLE_SIZE = 3
 """Number of deployments to delete, and of those to keep, whose expiration is confirmed."""
-CONFIRMING_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+CONFIRMATION_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Pauses between confirmations: a new rule takes a while to propagate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expired:
+class ExpiryResult:
     """Results of deployments that S3 was to delete; `problem` is why some of them failed."""
 
     results: tuple[DeploymentResult, ...]
     problem: str = ""
 
     @property
-    def names(self) -> frozenset[str]:
+    def expiring_names(self) -> frozenset[str]:
         """Names of the deployments that now have a rule."""
         return frozenset(result.name for result in self.results if result.is_expiring)
 
 
 @dataclass(slots=True, kw_only=True)
-class Expiry:
+class ExpiryRuleWriter:
     """Writes lifecycle rules once; every given deployment ends in exactly one result."""
 
     reader: BucketReader
@@ -59,19 +59,19 @@ class Expiry:
     concurrency: int
     kept: Sequence[Decision] = ()
     """Deployments to keep: no rule may exist for them; S3 is asked about samples."""
-    gone: Collection[str] = ()
+    removed_ids: Collection[str] = ()
     """IDs of rules that were removed before."""
-    _updater: LifecycleChanger = field(init=False)
-    _rules: tuple[ExpiryRule, ...] = field(init=False, default=())
-    _before: LifecycleReading | None = field(init=False, default=None)
+    _updater: ConfigurationUpdater = field(init=False)
+    _rules: tuple[ManagedRule, ...] = field(init=False, default=())
+    _before: LifecycleDocument | None = field(init=False, default=None)
     """The configuration before the write; set as soon as the write may have happened."""
     _is_journaled: bool = field(init=False, default=False)
     _journal_problem: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
-        self._updater = LifecycleChanger(reader=self.reader, sleep=self.sleep)
+        self._updater = ConfigurationUpdater(reader=self.reader, sleep=self.sleep)
 
-    def run(self, decisions: Sequence[Decision]) -> Expired:
+    def write_rules(self, decisions: Sequence[Decision]) -> ExpiryResult:
         """Write a rule for each deployment that has not changed; return a result for every one."""
         results: dict[str, DeploymentResult] = {}
         problem = ""
@@ -79,14 +79,14 @@ class Expiry:
             unchanged = self._filter_unchanged(decisions, results)
             problem = self._write(unchanged) if unchanged else ""
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - every deployment needs a result
-            problem = self._roll_back(told(exc))
+            problem = self._roll_back(describe_error(exc))
         for decision in decisions:
             name = decision.deployment.name
             if name not in results:
                 results[name] = (
                     _failed_result(decision, problem) if problem else _expiring_result(decision)
                 )
-        return Expired(
+        return ExpiryResult(
             results=tuple(results[decision.deployment.name] for decision in decisions),
             problem=problem or self._journal_problem,
         )
@@ -96,10 +96,12 @@ class Expiry:
     ) -> list[Decision]:
         """List the deployments again; return the unchanged ones and add results for the others."""
         names = "|".join(re.escape(decision.deployment.name) for decision in decisions)
-        scope = Scope(prefix=self.prefix, match=re.compile(names), concurrency=self.concurrency)
+        scope = ListingScope(
+            prefix=self.prefix, match=re.compile(names), concurrency=self.concurrency
+        )
         inventory = take_inventory(self.reader, scope, self.progress)
         deployments = {deployment.name: deployment for deployment in inventory.deployments}
-        unlisted = {hole.name: hole.reason for hole in inventory.holes}
+        unlisted = {hole.name: hole.reason for hole in inventory.unlisted}
         unchanged = []
         for decision in decisions:
             name = decision.deployment.name
@@ -117,18 +119,18 @@ class Expiry:
     def _write(self, decisions: Sequence[Decision]) -> str:
         """Write the rules and have S3 confirm them; return a problem, or ""."""
         for decision in decisions:
-            self.gate.check_rule(decision.deployment.prefix)
-        rules_by_decision = make_rules(
-            decisions, now=self.clock(), keeps_versions=self.keeps_versions
+            self.gate.approve_rule(decision.deployment.prefix)
+        rules_by_decision = build_rules(
+            decisions, now=self.clock(), is_versioned=self.keeps_versions
         )
         self._rules = tuple(rule for _, rule in rules_by_decision)
-        change = self._updater.change(
-            remove=self.gone,
-            spare={decision.deployment.prefix for decision in (*self.kept, *decisions)},
+        change = self._updater.update(
+            remove=self.removed_ids,
+            cleared_prefixes={decision.deployment.prefix for decision in (*self.kept, *decisions)},
             add=self._rules,
-            begin=self._record_intent,
+            before_write=self._record_intent,
         )
-        if change.is_refused:
+        if change.is_rejected:
             self._before = None
         problem = change.problem or self._confirm(self._rules)
         if problem:
@@ -136,8 +138,8 @@ class Expiry:
         self._record_outcome(RulesOutcome.WRITTEN, "")
         return ""
 
-    def _record_intent(self, before: LifecycleReading) -> None:
-        self.journal.intend_rules(before.text.raw, before.transition_minimum, self._rules)
+    def _record_intent(self, before: LifecycleDocument) -> None:
+        self.journal.record_rules_intent(before.text.raw, before.transition_minimum, self._rules)
         self._is_journaled, self._before = True, before
 
     def _roll_back(self, problem: str) -> str:
@@ -153,7 +155,7 @@ class Expiry:
         """
         outcome = RulesOutcome.NOT_WRITTEN
         if self._before is not None:
-            rollback_problem = self._updater.put_back(self._before, self._rules)
+            rollback_problem = self._updater.roll_back(self._before, self._rules)
             outcome = RulesOutcome.UNKNOWN if rollback_problem else RulesOutcome.PUT_BACK
             problem += (
                 f". The rules may stand all the same: {rollback_problem}"
@@ -166,11 +168,11 @@ class Expiry:
 
     def _record_outcome(self, outcome: RulesOutcome, message: str) -> None:
         try:
-            self.journal.conclude_rules(outcome, message)
+            self.journal.record_rules_outcome(outcome, message)
         except JournalError as exc:
-            self._journal_problem = exc.told
+            self._journal_problem = exc.full_message
 
-    def _confirm(self, rules: Sequence[ExpiryRule]) -> str:
+    def _confirm(self, rules: Sequence[ManagedRule]) -> str:
         """Ask S3 by which rule samples expire; return a problem, or "".
 
         Samples to delete must expire by their rule, samples to keep by none. Where another rule
@@ -186,7 +188,7 @@ class Expiry:
                 (rule.rule_id, self._get_first_key(rule.prefix)) for rule in _choose_samples(rules)
             ]
             expected = [(rule_id, key) for rule_id, key in samples if key]
-            return self._confirm_expected(expected) or self._updater.check(ids)
+            return self._confirm_expected(expected) or self._updater.verify_rules(ids)
         except AccessError as exc:
             return f"S3 could not be asked what the rules do: {exc.message}"
 
@@ -195,9 +197,9 @@ class Expiry:
 
         A rule that was just removed may be returned for a while.
         """
-        for pause in (*CONFIRMING_PAUSES_SECONDS, None):
-            rule_id = self.reader.expiring_rule(key)
-            if not rule_id.startswith(RULE_ID_BEGIN):
+        for pause in (*CONFIRMATION_PAUSES_SECONDS, None):
+            rule_id = self.reader.find_expiration_rule(key)
+            if not rule_id.startswith(RULE_ID_PREFIX):
                 return False
             if rule_id in ids or pause is None:
                 break
@@ -208,8 +210,8 @@ class Expiry:
         actual_id = ""
         other_count = 0
         for rule_id, key in expected:
-            for pause in (*CONFIRMING_PAUSES_SECONDS, None):
-                actual_id = self.reader.expiring_rule(key)
+            for pause in (*CONFIRMATION_PAUSES_SECONDS, None):
+                actual_id = self.reader.find_expiration_rule(key)
                 if actual_id or pause is None:
                     break
                 self.sleep(pause)
@@ -230,9 +232,9 @@ _T = TypeVar("_T")
 
 def _choose_samples(items: Sequence[_T]) -> list[_T]:
     """Return up to SAMPLE_SIZE items: the first, the last, and some evenly between."""
-    if len(items) <= SAMPLES:
+    if len(items) <= SAMPLE_SIZE:
         return list(items)
-    return [items[index * (len(items) - 1) // (SAMPLES - 1)] for index in range(SAMPLES)]
+    return [items[index * (len(items) - 1) // (SAMPLE_SIZE - 1)] for index in range(SAMPLE_SIZE)]
 
 
 def _expiring_result(decision: Decision) -> DeploymentResult:

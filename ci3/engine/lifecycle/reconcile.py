@@ -3,35 +3,35 @@
 from collections.abc import Callable
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.lifecycle.rule_status import Reconciled
+from ci3.core.lifecycle.rule_status import Reconciliation
 from ci3.core.plan.plan import Plan
-from ci3.engine.lifecycle.update import LifecycleChanger
+from ci3.engine.lifecycle.update import ConfigurationUpdater
 from ci3.errors import AccessError
 
 
-def reconcile(reader: BucketReader, plan: Plan, sleep: Callable[[float], None]) -> Reconciled:
+def reconcile(reader: BucketReader, plan: Plan, sleep: Callable[[float], None]) -> Reconciliation:
     """Remove the managed rules that a plan revokes, before anything else is changed.
 
     Where a rule has already expired the objects of a versioned bucket, it is replaced by one that
     removes the noncurrent versions.
     """
-    revoked = [status for status in plan.rules if status.goes]
+    revoked = [status for status in plan.rules if status.should_remove]
     if not revoked:
-        return Reconciled()
+        return Reconciliation()
     ids = {status.rule.rule_id for status in revoked}
-    successors = (status.successor(plan.created_at) for status in revoked)
+    successors = (status.build_replacement(plan.created_at) for status in revoked)
     added = {rule.prefix: rule for rule in successors if rule is not None}
-    updater = LifecycleChanger(reader=reader, sleep=sleep)
+    updater = ConfigurationUpdater(reader=reader, sleep=sleep)
     try:
-        change = updater.change(remove=ids, add=[*added.values()])
-        if change.is_refused and added:  # protecting what is kept has priority
-            change = updater.change(remove=ids)
+        change = updater.update(remove=ids, add=[*added.values()])
+        if change.is_rejected and added:  # protecting what is kept has priority
+            change = updater.update(remove=ids)
     except AccessError as exc:
-        return Reconciled(problem=exc.message)
+        return Reconciliation(problem=exc.message)
     existing_ids = {rule.rule_id for rule in change.before.text.rules}
-    return Reconciled(
+    return Reconciliation(
         removed=() if change.problem else tuple(revoked),
-        vanished=tuple(
+        removed_by_others=tuple(
             status.name for status in plan.rules if status.rule.rule_id not in existing_ids
         ),
         problem=change.problem,

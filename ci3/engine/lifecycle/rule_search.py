@@ -6,27 +6,27 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.formatting import counted, listed
+from ci3.core.formatting import join_names, pluralize
 from ci3.core.lifecycle.configuration import RuleText
-from ci3.core.lifecycle.rule import only_looks_ours, read_rule
-from ci3.errors import AccessError, LackingError
+from ci3.core.lifecycle.rule import has_managed_id_only, parse_managed_rule
+from ci3.errors import AccessError, UnsupportedError
 
 RULES_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InTheWay:
+class RuleSearch:
     """The IDs of the managed rules that concern some folders.
 
     With `is_unreadable` they are unknown. `note` is a message for the user, if any.
     """
 
-    rules: tuple[str, ...] = ()
-    is_unread: bool = False
+    rule_ids: tuple[str, ...] = ()
+    is_unreadable: bool = False
     note: str = ""
 
 
-def find_rules(reader: BucketReader, prefixes: Iterable[str]) -> tuple[str, ...]:
+def find_rule_ids(reader: BucketReader, prefixes: Iterable[str]) -> tuple[str, ...]:
     """Return the IDs of managed rules for these folders, their subfolders and their parents.
 
     For example, `a/b/` matches rules with the prefix `a/`, `a/b/` or `a/b/c/`, but not `a/bc/` or
@@ -35,9 +35,7 @@ def find_rules(reader: BucketReader, prefixes: Iterable[str]) -> tuple[str, ...]
     return _find_matching_ids(reader.read_lifecycle().text.rules, prefixes)
 
 
-def look_for_rules(
-    reader: BucketReader, prefixes: Iterable[str], *, must_be_read: bool
-) -> InTheWay:
+def search_rules(reader: BucketReader, prefixes: Iterable[str], *, is_required: bool) -> RuleSearch:
     """Find managed rules like `find_rule_ids`, or report why they can't be read.
 
     An S3 that does not support lifecycle rules has none, so there is no note. With `is_required`,
@@ -46,19 +44,19 @@ def look_for_rules(
     try:
         rules = reader.read_lifecycle().text.rules
     except AccessError as exc:
-        if must_be_read:
+        if is_required:
             raise
-        is_lacking = isinstance(exc, LackingError)
-        return InTheWay(
-            is_unread=True, note="" if is_lacking else _make_unreadable_note(exc.message)
+        is_lacking = isinstance(exc, UnsupportedError)
+        return RuleSearch(
+            is_unreadable=True, note="" if is_lacking else _make_unreadable_note(exc.message)
         )
-    return InTheWay(rules=_find_matching_ids(rules, prefixes), note=_make_edited_note(rules))
+    return RuleSearch(rule_ids=_find_matching_ids(rules, prefixes), note=_make_edited_note(rules))
 
 
 def _find_matching_ids(rules: Iterable[RuleText], prefixes: Iterable[str]) -> tuple[str, ...]:
     folders = set(prefixes)
     with_parents = {parent for folder in folders for parent in _list_parents(folder)}
-    managed = (read_rule(rule.rule) for rule in rules)
+    managed = (parse_managed_rule(rule.rule) for rule in rules)
     return tuple(
         rule.rule_id
         for rule in managed
@@ -77,12 +75,12 @@ def _make_unreadable_note(problem: str) -> str:
 
 def _make_edited_note(rules: Iterable[RuleText]) -> str:
     """Return a note about edited rules that have an ID of ci3: they are not removed."""
-    edited = [rule.rule_id for rule in rules if only_looks_ours(rule.rule)]
+    edited = [rule.rule_id for rule in rules if has_managed_id_only(rule.rule)]
     if not edited:
         return ""
     return (
-        f"{counted(len(edited), 'lifecycle rule')} called as if it were ci3's, and not as ci3 "
-        f"writes it, is left alone, and may delete what comes back: {listed(edited, RULES_SHOWN)}"
+        f"{pluralize(len(edited), 'lifecycle rule')} called as if it were ci3's, and not as ci3 "
+        f"writes it, is left alone, and may delete what comes back: {join_names(edited, RULES_SHOWN)}"
     )
 
 

@@ -10,52 +10,52 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.lifecycle.document import LifecycleReading, LifecycleWriter, Written
-from ci3.core.formatting import counted
+from ci3.aws.lifecycle.document import LifecycleDocument, LifecycleWriter, WriteResult
+from ci3.core.formatting import pluralize
 from ci3.core.lifecycle.configuration import (
     MAXIMUM_RULES,
     ConfigurationText,
     RuleText,
-    read_configuration,
+    parse_configuration,
 )
-from ci3.core.lifecycle.rule import ExpiryRule, read_rule
+from ci3.core.lifecycle.rule import ManagedRule, parse_managed_rule
 from ci3.errors import AccessError
 
 READING_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Pauses between reads of a configuration that does not show the write yet."""
 
-Begin = Callable[[LifecycleReading], None]
+BeforeWrite = Callable[[LifecycleDocument], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class UpdateResult:
     """The result of an update; `before` is the configuration right before it.
 
     With a `problem` the configuration is not as intended. With `is_rejected` it is certainly still
     the one before.
     """
 
-    before: LifecycleReading
+    before: LifecycleDocument
     problem: str = ""
-    is_refused: bool = False
+    is_rejected: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
-class LifecycleChanger:
+class ConfigurationUpdater:
     """Updates the lifecycle configuration of a bucket."""
 
     reader: BucketReader
     sleep: Callable[[float], None]
     _writer: LifecycleWriter | None = field(init=False, default=None)
 
-    def change(
+    def update(
         self,
         *,
         remove: Collection[str] = (),
-        spare: Collection[str] = (),
-        add: Sequence[ExpiryRule] = (),
-        begin: Begin = lambda _before: None,
-    ) -> Change:
+        cleared_prefixes: Collection[str] = (),
+        add: Sequence[ManagedRule] = (),
+        before_write: BeforeWrite = lambda _before: None,
+    ) -> UpdateResult:
         """Remove managed rules by ID and add others; everything else stays byte for byte.
 
         No managed rule is left for `cleared_prefixes`, even if one that was removed appears again:
@@ -68,28 +68,28 @@ class LifecycleChanger:
         replaced = [
             rule
             for rule in before.text.rules
-            if (managed := read_rule(rule.rule))
-            and (managed.rule_id in remove or managed.prefix in spare)
+            if (managed := parse_managed_rule(rule.rule))
+            and (managed.rule_id in remove or managed.prefix in cleared_prefixes)
         ]
         remaining_ids = {rule.rule_id for rule in before.text.rules} - {
             rule.rule_id for rule in replaced
         }
         if conflicts := [rule.rule_id for rule in add if rule.rule_id in remaining_ids]:
             problem = f"there is a rule {conflicts[0]} already"
-            return Change(before=before, problem=problem, is_refused=True)
-        raw = spliced(before.text, replaced, add)
-        expected = read_configuration(raw)
+            return UpdateResult(before=before, problem=problem, is_rejected=True)
+        raw = replace_rules(before.text, replaced, add)
+        expected = parse_configuration(raw)
         if len(expected.rules) > MAXIMUM_RULES:
             problem = f"a bucket has room for {MAXIMUM_RULES:,} lifecycle rules"
-            return Change(before=before, problem=problem, is_refused=True)
+            return UpdateResult(before=before, problem=problem, is_rejected=True)
         if raw == before.text.raw:
-            return Change(before=before)
-        begin(before)
+            return UpdateResult(before=before)
+        before_write(before)
         written = writer.write(raw, before.transition_minimum)
         problem = self._verify(before, expected, written, [rule.rule_id for rule in replaced])
-        return Change(before=before, problem=problem, is_refused=written.is_refused)
+        return UpdateResult(before=before, problem=problem, is_rejected=written.is_rejected)
 
-    def put_back(self, before: LifecycleReading, added: Sequence[ExpiryRule]) -> str:
+    def roll_back(self, before: LifecycleDocument, added: Sequence[ManagedRule]) -> str:
         """Restore a saved configuration byte for byte; return a problem, or "".
 
         Added rules are recognized by their ID, even if they were edited. "Rest" is the current
@@ -108,8 +108,8 @@ class LifecycleChanger:
         try:
             now = self.reader.read_lifecycle()
             still_added = [rule for rule in now.text.rules if rule.rule_id in ids]
-            rest = read_configuration(spliced(now.text, still_added, ()))
-            is_rest_saved = rest.meanings == before.text.meanings
+            rest = parse_configuration(replace_rules(now.text, still_added, ()))
+            is_rest_saved = rest.normalized_rules == before.text.normalized_rules
             if not still_added and not is_rest_saved:
                 return _find_similar_rules(added, now.text, before.text)
             goal = before.text if is_rest_saved else rest
@@ -121,50 +121,50 @@ class LifecycleChanger:
         except AccessError as exc:
             return exc.message
 
-    def check(self, rules: Collection[str]) -> str:
+    def verify_rules(self, rules: Collection[str]) -> str:
         """Return a problem if rules that were written no longer exist, or ""."""
         existing = {rule.rule_id for rule in self.reader.read_lifecycle().text.rules}
         missing = len(set(rules) - existing)
         return (
-            _overwritten_problem(f"{counted(missing, 'rule')} of ci3's not there")
+            _overwritten_problem(f"{pluralize(missing, 'rule')} of ci3's not there")
             if missing
             else ""
         )
 
     def _verify(
         self,
-        before: LifecycleReading,
+        before: LifecycleDocument,
         expected: ConfigurationText,
-        written: Written,
+        written: WriteResult,
         removed: Sequence[str],
     ) -> str:
         """Read the configuration after a write; return a problem, or ""."""
-        if written.is_refused:
+        if written.is_rejected:
             return written.problem
         try:
             after = self._read_until_changed(before)
         except AccessError as exc:
             return f"what was written could not be read again: {exc.message}"
-        if after.text.meanings == expected.meanings:
+        if after.text.normalized_rules == expected.normalized_rules:
             old, new = before.transition_minimum, after.transition_minimum
             if old and new != old and expected.rules:
                 return f"TransitionDefaultMinimumObjectSize was {old}, is {new or 'none'}"
             return ""
-        if after.text.meanings == before.text.meanings:
+        if after.text.normalized_rules == before.text.normalized_rules:
             return written.problem or "S3 took what was written, and does not show it"
         return self._describe_lost_changes(after, expected, removed)
 
-    def _read_until_changed(self, before: LifecycleReading) -> LifecycleReading:
+    def _read_until_changed(self, before: LifecycleDocument) -> LifecycleDocument:
         """Read until the configuration differs from the one before, or the pauses are used up."""
         for pause in READING_PAUSES_SECONDS:
             after = self.reader.read_lifecycle()
-            if after.text.meanings != before.text.meanings:
+            if after.text.normalized_rules != before.text.normalized_rules:
                 return after
             self.sleep(pause)
         return self.reader.read_lifecycle()
 
     def _describe_lost_changes(
-        self, after: LifecycleReading, expected: ConfigurationText, removed: Sequence[str]
+        self, after: LifecycleDocument, expected: ConfigurationText, removed: Sequence[str]
     ) -> str:
         """Return what another writer has undone, or ""; their other changes are no problem."""
         missing = _managed_meanings(expected) - _managed_meanings(after.text)
@@ -173,9 +173,9 @@ class LifecycleChanger:
             return ""
         problems = []
         if missing:
-            problems.append(f"{counted(missing.total(), 'rule')} of ci3's not there")
+            problems.append(f"{pluralize(missing.total(), 'rule')} of ci3's not there")
         if reappeared:
-            problems.append(f"{counted(len(reappeared), 'rule')} there again that ci3 took away")
+            problems.append(f"{pluralize(len(reappeared), 'rule')} there again that ci3 took away")
         return _overwritten_problem(", ".join(problems))
 
     def _open_writer(self) -> LifecycleWriter:
@@ -191,30 +191,31 @@ def _overwritten_problem(loss: str) -> str:
 
 
 def _find_similar_rules(
-    added: Iterable[ExpiryRule], now: ConfigurationText, before: ConfigurationText
+    added: Iterable[ManagedRule], now: ConfigurationText, before: ConfigurationText
 ) -> str:
     """Return a problem if there are new rules, under other IDs, for the folders of added rules."""
     folders = {rule.prefix.removesuffix("/") for rule in added}
     likely = [
         rule.rule_id
         for rule in now.rules
-        if rule.rule.meaning not in before.meanings and rule.prefix.removesuffix("/") in folders
+        if rule.rule.normalized not in before.normalized_rules
+        and rule.prefix.removesuffix("/") in folders
     ]
     return f"rules for the same folders are new: {', '.join(likely)}" if likely else ""
 
 
-def is_ours(rule: RuleText) -> bool:
+def is_managed(rule: RuleText) -> bool:
     """Return whether a rule is exactly one that ci3 writes."""
-    return read_rule(rule.rule) is not None
+    return parse_managed_rule(rule.rule) is not None
 
 
-def spliced(
-    text: ConfigurationText, removed: Iterable[RuleText], added: Sequence[ExpiryRule]
+def replace_rules(
+    text: ConfigurationText, removed: Iterable[RuleText], added: Sequence[ManagedRule]
 ) -> bytes:
     """Return the configuration without some rules and with others."""
-    remaining = read_configuration(text.without(removed) if text.raw else b"")
+    remaining = parse_configuration(text.without_rules(removed) if text.raw else b"")
     return remaining.with_rules(rule.elements for rule in added) if added else remaining.raw
 
 
 def _managed_meanings(text: ConfigurationText) -> Counter[tuple[object, ...]]:
-    return Counter(rule.rule.meaning for rule in text.rules if is_ours(rule))
+    return Counter(rule.rule.normalized for rule in text.rules if is_managed(rule))

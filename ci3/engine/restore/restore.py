@@ -8,27 +8,27 @@ from functools import partial
 
 from ci3.aws.bucket import BucketReader
 from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
-from ci3.core.formatting import counted
+from ci3.core.formatting import pluralize
 from ci3.core.model.deployment import Target, Versioning
 from ci3.core.model.objects import StoredVersion
-from ci3.core.restore.decide import Skip, SkipReason, Undo
+from ci3.core.restore.decide import RestoreObject, SkipObject, SkipReason
 from ci3.core.restore.plan import (
-    DeploymentUndo,
-    Restored,
-    UndoOutcome,
-    UndoPlan,
-    sum_up_skips,
-    undo_outcome,
+    DeploymentRestorePlan,
+    RestoreOutcome,
+    RestorePlan,
+    RestoreResult,
+    get_restore_outcome,
+    summarize_skips,
 )
-from ci3.engine.deletion.sender import Part
+from ci3.engine.deletion.sender import BatchPart
 from ci3.engine.deletion.version_sender import VersionIdentity, VersionSender, identify
-from ci3.engine.lifecycle.rule_search import find_rules, look_for_rules
-from ci3.engine.lifecycle.update import LifecycleChanger
+from ci3.engine.lifecycle.rule_search import find_rule_ids, search_rules
+from ci3.engine.lifecycle.update import ConfigurationUpdater
 from ci3.engine.restore.sources import RestoreSource, read_current_target
 from ci3.engine.restore.tally import MarkerOutcomes, RestoreTally
 from ci3.engine.workers.progress import Progress, show_task
 from ci3.engine.workers.run_control import RunControl
-from ci3.errors import ExitCode, GateError, RefusedError, told
+from ci3.errors import ExitCode, GateError, RefusedError, describe_error
 
 WORKERS = 8
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0)
@@ -40,7 +40,7 @@ class Restoration:
     """One restore of deletions; every object that was deleted ends in exactly one outcome."""
 
     reader: BucketReader
-    deletions: RestoreSource
+    source: RestoreSource
     progress: Progress
     sleep: Callable[[float], None]
     concurrency: int = MAXIMUM_CONCURRENCY
@@ -54,14 +54,14 @@ class Restoration:
     def _workers(self) -> int:
         return min(WORKERS, self.concurrency)
 
-    def plan(self) -> UndoPlan:
+    def make_plan(self) -> RestorePlan:
         """List the versions that exist now, and plan what is restored; changes nothing.
 
         Raises AccessError if versions cannot be listed, or lifecycle rules cannot be read although
         the journal records some.
         """
-        target = read_current_target(self.deletions.target, self.reader)
-        prefixes = self.deletions.prefixes
+        target = read_current_target(self.source.target, self.reader)
+        prefixes = self.source.prefixes
         deployments = []
         with (
             show_task(self.progress, "Listing versions", len(prefixes)),
@@ -70,26 +70,26 @@ class Restoration:
             for deployment in pool.map(partial(self._sum_up, target), prefixes):
                 deployments.append(deployment)
                 self.progress.advance(1)
-        must_read_rules = bool(self.deletions.left_to_s3)
-        rule_search = look_for_rules(self.reader, prefixes, must_be_read=must_read_rules)
-        notes = self.deletions.notes
-        return UndoPlan(
+        must_read_rules = bool(self.source.rule_prefixes)
+        rule_search = search_rules(self.reader, prefixes, is_required=must_read_rules)
+        notes = self.source.notes
+        return RestorePlan(
             target=target,
-            told=self.deletions.told,
-            run_id=self.deletions.run_id,
+            source_label=self.source.description,
+            run_id=self.source.run_id,
             notes=(*notes, rule_search.note) if rule_search.note else notes,
             deployments=tuple(deployments),
-            rules=rule_search.rules,
-            knows_rules=not rule_search.is_unread,
+            rule_ids=rule_search.rule_ids,
+            has_read_rules=not rule_search.is_unreadable,
         )
 
-    def run(self, plan: UndoPlan) -> Restored:
+    def restore(self, plan: RestorePlan) -> RestoreResult:
         """Restore what a plan shows, if that is still possible; first remove lifecycle rules.
 
         An interrupt, lost access or a bug stops the run after the requests in flight: what was not
         sent counts as failed. Each `restoring` thread restores one deployment at a time.
         """
-        rules_removed = self._remove_rules(plan.rules) if plan.knows_rules else 0
+        rules_removed = self._remove_rules(plan.rule_ids) if plan.has_read_rules else 0
         tallies = [RestoreTally(planned) for planned in plan.deployments]
         restore = partial(self._restore, plan.target, self._make_sender(plan.target.versioning))
 
@@ -101,7 +101,9 @@ class Restoration:
         self._control.execute("Restoring objects", plan.object_count, restore_all)
         stopped = self._control.stop_reason
         deployments = tuple(tally.result(stopped) for tally in tallies)
-        return Restored(deployments=deployments, stopped=stopped, rules_removed=rules_removed)
+        return RestoreResult(
+            deployments=deployments, stop_reason=stopped, rules_removed=rules_removed
+        )
 
     def _make_sender(self, versioning: Versioning) -> VersionSender:
         return VersionSender(
@@ -120,28 +122,28 @@ class Restoration:
 
         If that fails, the run stops: the remaining rules would expire what is restored.
         """
-        changer = LifecycleChanger(reader=self.reader, sleep=self.sleep)
+        changer = ConfigurationUpdater(reader=self.reader, sleep=self.sleep)
         try:
-            rules = {*planned, *find_rules(self.reader, self.deletions.prefixes)}
+            rules = {*planned, *find_rule_ids(self.reader, self.source.prefixes)}
             if not rules:
                 return 0
-            change = changer.change(remove=rules)
+            change = changer.update(remove=rules)
             problem = change.problem
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the result must be returned
-            problem = told(exc)
+            problem = describe_error(exc)
         if problem:
             self._control.stop(f"the lifecycle rules may stand yet: {problem}")
             return 0
         return sum(rule.rule_id in rules for rule in change.before.text.rules)
 
-    def _sum_up(self, target: Target, prefix: str) -> DeploymentUndo:
-        actions = self.deletions.decide(prefix, self._list_versions(prefix), target.versioning)
-        restorable = [action for action in actions if isinstance(action, Undo)]
-        return DeploymentUndo(
+    def _sum_up(self, target: Target, prefix: str) -> DeploymentRestorePlan:
+        actions = self.source.decide(prefix, self._list_versions(prefix), target.versioning)
+        restorable = [action for action in actions if isinstance(action, RestoreObject)]
+        return DeploymentRestorePlan(
             name=prefix.removeprefix(target.prefix).removesuffix("/"),
             object_count=len(restorable),
             size_bytes=sum(action.size_bytes for action in restorable),
-            skipped=sum_up_skips(action for action in actions if isinstance(action, Skip)),
+            skipped=summarize_skips(action for action in actions if isinstance(action, SkipObject)),
         )
 
     def _restore(self, target: Target, sender: VersionSender, tally: RestoreTally) -> None:
@@ -152,8 +154,8 @@ class Restoration:
         prefix = f"{target.prefix}{planned.name}/"
         listed_at = self._control.monotonic()
         listed = list(self._list_versions(prefix))
-        tally.start(self.deletions.decide(prefix, listed, target.versioning))
-        markers = {identify(version): version for version in listed if version.is_marker}
+        tally.start(self.source.decide(prefix, listed, target.versioning))
+        markers = {identify(version): version for version in listed if version.is_delete_marker}
         identities = [
             (action.key, marker_id)
             for action in tally.restorable
@@ -165,14 +167,14 @@ class Restoration:
                 break
             batch = identities[start : start + DELETE_BATCH_SIZE]
             check_markers(batch, prefix, markers.keys())
-            part = Part(
+            part = BatchPart(
                 name=planned.name,
                 prefix=prefix,
                 entries=tuple(markers[identity] for identity in batch),
                 listed_at=listed_at,
             )
             outcomes |= sender.send([part])
-            self._control.count(len({key for key, _ in batch}))
+            self._control.count_done(len({key for key, _ in batch}))
         if outcomes:
             tally.enter(
                 outcomes, self._list_current(prefix, {action.key for action in tally.restorable})
@@ -204,23 +206,23 @@ def check_markers(
             raise GateError(f"{key!r} has no delete marker {version_id!r} under {prefix!r}")
 
 
-def refuse_unless_restorable(plan: UndoPlan) -> None:
+def refuse_unless_restorable(plan: RestorePlan) -> None:
     """Raise RefusedError if something was deleted and nothing of it can be restored."""
-    if undo_outcome(plan) is not UndoOutcome.REFUSED:
+    if get_restore_outcome(plan) is not RestoreOutcome.REFUSED:
         return
-    reasons = [reason for reason in plan.skipped if reason.is_lost]
+    reasons = [reason for reason in plan.skipped_counts if reason.is_unrecoverable]
     hint = (
         "Turn versioning on again, and restore then."
         if SkipReason.NULL_MARKER in reasons
         else "What was deleted has to be uploaded again."
     )
     raise RefusedError(
-        f"nothing can be brought back of {counted(plan.lost_count, 'object')}: "
-        f"{'; '.join(reason.why for reason in reasons)}",
+        f"nothing can be brought back of {pluralize(plan.lost_count, 'object')}: "
+        f"{'; '.join(reason.description for reason in reasons)}",
         f"Nothing was changed. {hint}",
     )
 
 
-def exit_code(restored: Restored) -> ExitCode:
+def restore_exit_code(restored: RestoreResult) -> ExitCode:
     """Return the exit code of a restore."""
-    return ExitCode.DONE if restored.is_whole else ExitCode.PARTIAL
+    return ExitCode.DONE if restored.is_complete else ExitCode.PARTIAL

@@ -5,14 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.formatting import moment
+from ci3.core.formatting import format_minute
 from ci3.core.model.deployment import Target, Versioning
 from ci3.core.model.objects import StoredVersion
-from ci3.core.restore.decide import CLOCK_ALLOWANCE, Undoing, undo_entry, undo_expiry, undo_since
+from ci3.core.restore.decide import (
+    CLOCK_ALLOWANCE,
+    RestoreAction,
+    decide_entry_restore,
+    decide_expired_restore,
+    decide_restore_since,
+)
 from ci3.engine.journal.reader import JournalFile
 from ci3.errors import SettingsError
 
-Decide = Callable[[str, Iterable[StoredVersion], Versioning], tuple[Undoing, ...]]
+Decide = Callable[[str, Iterable[StoredVersion], Versioning], tuple[RestoreAction, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +28,7 @@ class RestoreSource:
     target: Target
     prefixes: tuple[str, ...]
     """The prefixes of the deployments that were deleted, in full or in part."""
-    told: str
+    description: str
     """Description of the deletions."""
     decide: Decide
     """Decides for each key of a deployment, given its prefix and the versions it has now."""
@@ -30,7 +36,7 @@ class RestoreSource:
     """ID of the run that made the deletions, or empty."""
     notes: tuple[str, ...] = ()
     """Notes on what may be missing."""
-    left_to_s3: Collection[str] = ()
+    rule_prefixes: Collection[str] = ()
     """The prefixes for which the run created lifecycle rules."""
 
 
@@ -39,42 +45,42 @@ def source_from_journal(journal: JournalFile) -> RestoreSource:
 
     def decide(
         prefix: str, versions: Iterable[StoredVersion], versioning: Versioning
-    ) -> tuple[Undoing, ...]:
+    ) -> tuple[RestoreAction, ...]:
         if rule := journal.rules.get(prefix):
-            return undo_expiry(
+            return decide_expired_restore(
                 prefix,
                 _group_by_key(versions).values(),
                 approved_count=header.deployments[prefix].object_count,
-                since=rule.made_at - CLOCK_ALLOWANCE,
+                since=rule.created_at - CLOCK_ALLOWANCE,
                 versioning=versioning,
             )
-        entries = journal.entries(prefix)
+        entries = journal.read_entries(prefix)
         by_key = _group_by_key(versions, {entry.key for entry in entries})
         return tuple(
-            undo_entry(
+            decide_entry_restore(
                 entry,
                 by_key.get(entry.key, ()),
                 started_at=header.started_at,
                 versioning=versioning,
             )
             for entry in entries
-            if not entry.is_marker
+            if not entry.is_delete_marker
         )
 
     header = journal.header
     notes: tuple[str, ...] = ()
-    if journal.is_torn:
+    if journal.is_truncated:
         notes = ("The journal's last line was cut off; what it is about is looked up.",)
     elif not journal.has_ended:
         notes = ("The journal has no end: that run crashed. What it left open is looked up.",)
     return RestoreSource(
         target=header.target,
         prefixes=tuple(dict.fromkeys((*journal.rules, *journal.prefixes))),
-        told=f"the run {header.run_id} of {moment(header.started_at)}",
+        description=f"the run {header.run_id} of {format_minute(header.started_at)}",
         decide=decide,
         run_id=header.run_id,
         notes=notes,
-        left_to_s3=journal.rules.keys(),
+        rule_prefixes=journal.rules.keys(),
     )
 
 
@@ -83,9 +89,9 @@ def source_since(target: Target, name: str, since: datetime) -> RestoreSource:
 
     def decide(
         prefix: str, versions: Iterable[StoredVersion], versioning: Versioning
-    ) -> tuple[Undoing, ...]:
+    ) -> tuple[RestoreAction, ...]:
         actions = (
-            undo_since(key_versions, since=since, versioning=versioning)
+            decide_restore_since(key_versions, since=since, versioning=versioning)
             for key, key_versions in _group_by_key(versions).items()
             if key.startswith(prefix)
         )
@@ -96,7 +102,7 @@ def source_since(target: Target, name: str, since: datetime) -> RestoreSource:
     return RestoreSource(
         target=target,
         prefixes=(f"{target.prefix}{name}/",),
-        told=f"every deletion in {name} since {moment(since)}",
+        description=f"every deletion in {name} since {format_minute(since)}",
         decide=decide,
         notes=() if is_versioned else (note,),
     )
@@ -107,7 +113,7 @@ def read_current_target(target: Target, bucket: BucketReader) -> Target:
 
     Raises SettingsError if the AWS configuration names another endpoint than the target's.
     """
-    current = bucket.target(target.prefix)
+    current = bucket.describe_target(target.prefix)
     if current.endpoint_url.rstrip("/") != target.endpoint_url.rstrip("/"):
         raise SettingsError(
             f"{target.url} was at {target.endpoint_url or 'AWS'}, and the AWS configuration leads "

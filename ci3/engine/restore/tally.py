@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import ObjectOutcome
-from ci3.core.restore.decide import Skip, SkipReason, Undo, Undoing
+from ci3.core.restore.decide import RestoreAction, RestoreObject, SkipObject, SkipReason
 from ci3.core.restore.plan import (
-    DeploymentRestored,
-    DeploymentUndo,
-    RestoreOutcome,
-    sum_up_skips,
+    DeploymentRestorePlan,
+    DeploymentRestoreResult,
+    ObjectRestoreOutcome,
+    summarize_skips,
 )
 from ci3.engine.deletion.version_sender import VersionIdentity
 
@@ -24,20 +24,20 @@ MarkerOutcomes = dict[VersionIdentity, KeyOutcome]
 class RestoreTally:
     """Counts the objects of one deployment, in one thread."""
 
-    planned: DeploymentUndo
-    restorable: tuple[Undo, ...] = field(init=False, default=())
+    planned: DeploymentRestorePlan
+    restorable: tuple[RestoreObject, ...] = field(init=False, default=())
     problem: str = field(init=False, default="")
-    _skips: list[Skip] | None = field(init=False, default=None)
-    _restored: list[Undo] = field(init=False, default_factory=list)
+    _skips: list[SkipObject] | None = field(init=False, default=None)
+    _restored: list[RestoreObject] = field(init=False, default_factory=list)
     _failed_count: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._failed_count = self.planned.object_count
 
-    def start(self, actions: Sequence[Undoing]) -> None:
+    def start(self, actions: Sequence[RestoreAction]) -> None:
         """Enter what was decided right before; an object without another outcome has failed."""
-        self.restorable = tuple(action for action in actions if isinstance(action, Undo))
-        self._skips = [action for action in actions if isinstance(action, Skip)]
+        self.restorable = tuple(action for action in actions if isinstance(action, RestoreObject))
+        self._skips = [action for action in actions if isinstance(action, SkipObject)]
         self._failed_count = len(self.restorable)
 
     def enter(self, outcomes: MarkerOutcomes, current: Mapping[str, StoredVersion]) -> None:
@@ -45,7 +45,7 @@ class RestoreTally:
         skips = self._skips = self._skips or []
         for action in self.restorable:
             version = current.get(action.key)
-            if version is None or version.is_marker:
+            if version is None or version.is_delete_marker:
                 self.problem = self.problem or _why_hidden(action, outcomes)
                 continue
             self._failed_count -= 1
@@ -53,27 +53,35 @@ class RestoreTally:
                 self._restored.append(action)
             else:
                 reason = SkipReason.NEWER_VERSION
-                skips.append(Skip(key=action.key, size_bytes=action.size_bytes, reason=reason))
+                skips.append(
+                    SkipObject(key=action.key, size_bytes=action.size_bytes, reason=reason)
+                )
 
-    def result(self, stopped: str) -> DeploymentRestored:
+    def result(self, stopped: str) -> DeploymentRestoreResult:
         """Return the result; if the deployment was not started, all that was planned failed."""
-        skipped = self.planned.skipped if self._skips is None else sum_up_skips(self._skips)
-        counts = Counter({RestoreOutcome.RESTORED: len(self._restored)})
-        counts[RestoreOutcome.FAILED] = self._failed_count
+        skipped = self.planned.skipped if self._skips is None else summarize_skips(self._skips)
+        counts = Counter({ObjectRestoreOutcome.RESTORED: len(self._restored)})
+        counts[ObjectRestoreOutcome.FAILED] = self._failed_count
         for skip in skipped:
             is_already_there = skip.reason is SkipReason.ALREADY_THERE
-            outcome = RestoreOutcome.ALREADY_THERE if is_already_there else RestoreOutcome.SKIPPED
+            outcome = (
+                ObjectRestoreOutcome.ALREADY_THERE
+                if is_already_there
+                else ObjectRestoreOutcome.SKIPPED
+            )
             counts[outcome] += skip.object_count
-        return DeploymentRestored(
+        return DeploymentRestoreResult(
             name=self.planned.name,
-            counts={outcome: counts[outcome] for outcome in RestoreOutcome if counts[outcome]},
+            counts={
+                outcome: counts[outcome] for outcome in ObjectRestoreOutcome if counts[outcome]
+            },
             bytes_restored=sum(action.size_bytes for action in self._restored),
             problem=self.problem or (f"not restored: {stopped}" if self._failed_count else ""),
             skipped=skipped,
         )
 
 
-def _why_hidden(action: Undo, outcomes: MarkerOutcomes) -> str:
+def _why_hidden(action: RestoreObject, outcomes: MarkerOutcomes) -> str:
     for version_id in action.marker_version_ids:
         outcome = outcomes.get((action.key, version_id))
         if outcome is not None and outcome.outcome is not ObjectOutcome.DELETED:

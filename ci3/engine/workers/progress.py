@@ -24,7 +24,7 @@ class Progress(Protocol):
         """End the current task."""
 
 
-class Silent(Progress):
+class NoProgress(Progress):
     """Shows nothing."""
 
 

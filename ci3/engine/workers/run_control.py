@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Protocol, TypeVar
 
 from ci3.engine.workers.progress import TICK_SECONDS, Progress
-from ci3.errors import DeniedError, ListingError, told
+from ci3.errors import DeniedError, ListingError, describe_error
 
 _TIME_LIMIT = "the time that timeout allows is over. Run again: it goes on where this one stopped"
 
@@ -35,7 +35,7 @@ class RunControl:
 
     progress: Progress
     sleep: Callable[[float], None]
-    is_over: Callable[[], bool] = lambda: False
+    is_time_up: Callable[[], bool] = lambda: False
     """Returns True when the run has reached its time limit."""
     monotonic: Callable[[], float] = time.monotonic
     stop_reason: str = field(init=False, default="")
@@ -51,7 +51,7 @@ class RunControl:
         """Return True if no further request may be sent."""
         return bool(self.stop_reason)
 
-    def count(self, steps: int) -> None:
+    def count_done(self, steps: int) -> None:
         """Count steps as done."""
         with self._lock:
             self._done += steps
@@ -63,12 +63,12 @@ class RunControl:
             with suppress(OSError):  # the terminal or pipe may be closed
                 self.progress.begin(task, total)
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the results must be returned
-            self.stop(told(exc))
+            self.stop(describe_error(exc))
         with ThreadPoolExecutor(1, "run") as runner:
             running = runner.submit(work)
             self._wait(running)
             if error := running.exception():
-                self.stop(told(error))
+                self.stop(describe_error(error))
         self._show_progress()
         with suppress(OSError):
             self.progress.end()
@@ -85,9 +85,9 @@ class RunControl:
                 if not self.is_stopped():
                     work(tally)
             except Exception as exc:  # noqa: BLE001 - the results must be returned
-                tally.problem = tally.problem or told(exc)
+                tally.problem = tally.problem or describe_error(exc)
                 if not isinstance(exc, DeniedError | ListingError):
-                    self.stop(told(exc))
+                    self.stop(describe_error(exc))
 
         return contained
 
@@ -103,12 +103,12 @@ class RunControl:
                     self._check_time_limit()
                     self._show_progress()
             except KeyboardInterrupt as exc:
-                self.stop(told(exc))
+                self.stop(describe_error(exc))
             else:
                 return
 
     def _check_time_limit(self) -> None:
-        if self.is_over():
+        if self.is_time_up():
             self.stop(_TIME_LIMIT)
 
     def _show_progress(self) -> None:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkProcess
 
-    from ci3.aws.bucket_access import Opening
+    from ci3.aws.bucket_access import BucketAccess
 
     Pipe = Connection[Any, Any]
 
@@ -144,10 +144,10 @@ def start_worker(bucket: BucketReader, *, connections: int = 1) -> WorkerProcess
     return _fork(bucket, access, connections)
 
 
-def _open(bucket: BucketReader) -> "Opening | None":
+def _open(bucket: BucketReader) -> "BucketAccess | None":
     """Return the bucket's address and the current keys; None without keys."""
     try:
-        return bucket.opening()
+        return bucket.export_access()
     except (OSError, ValueError, RuntimeError):  # the next S3 request reports it
         return None
 
@@ -172,7 +172,7 @@ def _count_cores() -> int:
     return min(cores or 1, quota // period)
 
 
-def _fork(bucket: BucketReader, access: "Opening", connections: int) -> WorkerProcess | None:
+def _fork(bucket: BucketReader, access: "BucketAccess", connections: int) -> WorkerProcess | None:
     from multiprocessing import get_context  # noqa: PLC0415 - only a listing needs it
 
     context = get_context("fork")
@@ -214,7 +214,7 @@ def _limit_blocking(pipe: "Pipe") -> None:
         duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
 
 
-def _worker_main(parent_pid: int, access: "Opening", pipes: "Sequence[Pipe]") -> None:
+def _worker_main(parent_pid: int, access: "BucketAccess", pipes: "Sequence[Pipe]") -> None:
     """Serve each connection in a thread, and send heartbeats, until the parent closes or dies."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -258,7 +258,7 @@ def _drop_inherited_fds(kept: Set[int]) -> None:
 
 
 _REOPEN_LOCK: Final = Lock()
-_reopen = lru_cache(maxsize=1)(BucketReader.reopen)  # again if the parent sends other keys
+_reopen = lru_cache(maxsize=1)(BucketReader.from_access)  # again if the parent sends other keys
 
 
 class _RequestServer:

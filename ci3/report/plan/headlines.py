@@ -2,53 +2,53 @@
 
 from collections.abc import Sequence
 
-from ci3.core.formatting import counted, size
+from ci3.core.formatting import format_size, pluralize
 from ci3.core.model.deployment import Versioning
-from ci3.core.model.result import ObjectOutcome, Result
+from ci3.core.model.result import ApplyResult, ObjectOutcome
 from ci3.core.plan.plan import Plan
-from ci3.core.plan.target_result import Account
+from ci3.core.plan.target_result import TargetResult
 
-SOON = "within a day or two"
+LIFECYCLE_DELAY = "within a day or two"
 
 
-def verdict(plan: Plan) -> str:
+def format_plan_headline(plan: Plan) -> str:
     """Return the headline of a plan: what would be deleted, what that frees, what is kept."""
     totals = plan.totals
     kept = _format_kept(totals.keep, totals.expiring)
     if not totals.found:
         return "Nothing to delete: there are no deployments here"
     if not totals.delete and totals.expiring:
-        return f"Nothing to delete: {counted(totals.found, 'deployment')} found, {kept}"
+        return f"Nothing to delete: {pluralize(totals.found, 'deployment')} found, {kept}"
     if not totals.delete:
-        return f"Nothing to delete: {counted(totals.keep, 'deployment')} found, all kept"
-    freed = f"{size(totals.bytes_to_delete)} {_format_bytes_effect(plan)}"
-    deleted = f"{totals.delete:,} of {counted(totals.found, 'deployment')} would be deleted"
+        return f"Nothing to delete: {pluralize(totals.keep, 'deployment')} found, all kept"
+    freed = f"{format_size(totals.bytes_to_delete)} {_format_bytes_effect(plan)}"
+    deleted = f"{totals.delete:,} of {pluralize(totals.found, 'deployment')} would be deleted"
     if plan.deletes_versions:
         deleted += " with all versions, for good"
-    if by_rule_count := sum(decision.expire_days is not None for decision in plan.doomed):
+    if by_rule_count := sum(decision.expire_days is not None for decision in plan.to_delete):
         subject = "" if by_rule_count == totals.delete else f"{by_rule_count:,} of them "
-        deleted += f" ({subject}by S3, {SOON})"
-    refused = "" if plan.applyable else "Refused: "
+        deleted += f" ({subject}by S3, {LIFECYCLE_DELAY})"
+    refused = "" if plan.is_applyable else "Refused: "
     return f"{refused}{deleted}, {freed}; {kept}"
 
 
-def achievement(plan: Plan, result: Result) -> str:
+def format_result_headline(plan: Plan, result: ApplyResult) -> str:
     """Return the headline of a result: what was deleted, skipped, left to S3 and kept."""
     deleted_count = result.deployments_deleted
     planned_count = plan.totals.delete
     noun = "version" if plan.deletes_versions else "object"
-    objects = counted(result.count(ObjectOutcome.DELETED), noun)
-    amount = size(result.bytes_deleted)
+    objects = pluralize(result.count_objects(ObjectOutcome.DELETED), noun)
+    amount = format_size(result.bytes_deleted)
     if plan.deletes_versions or plan.target.versioning is Versioning.ENABLED:
         amount += f" {_format_bytes_effect(plan)}"
     left_to_s3 = _format_left_to_s3(plan, result)
     kept = _format_kept(plan.totals.keep, plan.totals.expiring)
-    if left_to_s3 and not deleted_count and len(result.expiring) == planned_count:
+    if left_to_s3 and not deleted_count and len(result.expiring_names) == planned_count:
         return f"{left_to_s3}; {kept}"
-    if deleted_count + len(result.expiring) == planned_count:
-        deleted = f"{counted(deleted_count, 'deployment')} deleted"
+    if deleted_count + len(result.expiring_names) == planned_count:
+        deleted = f"{pluralize(deleted_count, 'deployment')} deleted"
     else:
-        deleted = f"{deleted_count:,} of {counted(planned_count, 'deployment')} deleted"
+        deleted = f"{deleted_count:,} of {pluralize(planned_count, 'deployment')} deleted"
     if plan.deletes_versions:
         deleted += " for good"
     if result.deployments_skipped:
@@ -57,21 +57,21 @@ def achievement(plan: Plan, result: Result) -> str:
     return f"{deleted}: {objects}, {amount}{left_note}; {kept}"
 
 
-def _format_left_to_s3(plan: Plan, result: Result) -> str:
+def _format_left_to_s3(plan: Plan, result: ApplyResult) -> str:
     """Return what lifecycle rules of this run delete, or an empty string."""
     deployments = [
         decision.deployment
-        for decision in plan.doomed
-        if decision.deployment.name in result.expiring
+        for decision in plan.to_delete
+        if decision.deployment.name in result.expiring_names
     ]
     if not deployments:
         return ""
-    objects = counted(sum(deployment.object_count for deployment in deployments), "object")
-    amount = size(sum(deployment.size_bytes for deployment in deployments))
+    objects = pluralize(sum(deployment.object_count for deployment in deployments), "object")
+    amount = format_size(sum(deployment.size_bytes for deployment in deployments))
     them = "it" if len(deployments) == 1 else "them"
     return (
-        f"{counted(len(deployments), 'deployment')} left to S3, which deletes "
-        f"{them} {SOON}: {objects}, {amount}"
+        f"{pluralize(len(deployments), 'deployment')} left to S3, which deletes "
+        f"{them} {LIFECYCLE_DELAY}: {objects}, {amount}"
     )
 
 
@@ -82,13 +82,17 @@ def _format_bytes_effect(plan: Plan) -> str:
 
 
 def _format_kept(kept_count: int, expiring_count: int) -> str:
-    expiring = f", {expiring_count:,} expiring (S3 deletes them {SOON})" if expiring_count else ""
+    expiring = (
+        f", {expiring_count:,} expiring (S3 deletes them {LIFECYCLE_DELAY})"
+        if expiring_count
+        else ""
+    )
     return f"{kept_count:,} kept{expiring}"
 
 
-def staleness(target_result: Account) -> str:
+def format_stale_headline(target_result: TargetResult) -> str:
     """Return why a saved plan was not applied, and what to do next."""
-    changed_count, planned_count = len(target_result.changed), len(target_result.plan.doomed)
+    changed_count, planned_count = len(target_result.changed), len(target_result.plan.to_delete)
     if not changed_count:
         return "Not applied: the plan of another target is stale"
     rest_note = (
@@ -97,14 +101,14 @@ def staleness(target_result: Account) -> str:
         else ""
     )
     alternative = f", or apply it with skip-changed{rest_note}" if rest_note else ""
-    planned = counted(planned_count, "deployment")
+    planned = pluralize(planned_count, "deployment")
     return (
         f"The plan is stale: {changed_count:,} of {planned} can't be deleted as "
         f"planned. Nothing was deleted. Make a new plan{alternative}"
     )
 
 
-def total_verdict(target_results: Sequence[Account]) -> str:
+def format_run_headline(target_results: Sequence[TargetResult]) -> str:
     """Return the headline of a run, over all its targets."""
     if len(target_results) == 1:
         return _format_target_headline(target_results[0])
@@ -112,43 +116,47 @@ def total_verdict(target_results: Sequence[Account]) -> str:
     if changed_count := sum(
         len(target_result.changed) for target_result in target_results if target_result.is_stale
     ):
-        planned_count = sum(len(target_result.plan.doomed) for target_result in target_results)
-        changed = f"{changed_count:,} of {counted(planned_count, 'deployment')} {targets}"
+        planned_count = sum(len(target_result.plan.to_delete) for target_result in target_results)
+        changed = f"{changed_count:,} of {pluralize(planned_count, 'deployment')} {targets}"
         return f"The plan is stale: {changed} can't be deleted as planned. Nothing was deleted"
     if any(target_result.result for target_result in target_results):
         return _format_results_headline(target_results, targets)
     return _format_plans_headline(target_results, targets)
 
 
-def _format_results_headline(target_results: Sequence[Account], targets: str) -> str:
+def _format_results_headline(target_results: Sequence[TargetResult], targets: str) -> str:
     results = [target_result.result for target_result in target_results if target_result.result]
     deleted_count = sum(result.deployments_deleted for result in results)
     to_delete_count = sum(target_result.plan.totals.delete for target_result in target_results)
-    direct_count = to_delete_count - sum(len(result.expiring) for result in results)
+    direct_count = to_delete_count - sum(len(result.expiring_names) for result in results)
     deleted = f"{deleted_count:,}"
     if deleted_count != direct_count:
         deleted += f" of {direct_count:,}"
     is_all_final = all(target_result.plan.deletes_versions for target_result in target_results)
     noun = "version" if is_all_final else "object"
-    objects = counted(sum(result.count(ObjectOutcome.DELETED) for result in results), noun)
-    amount = size(sum(result.bytes_deleted for result in results))
+    objects = pluralize(
+        sum(result.count_objects(ObjectOutcome.DELETED) for result in results), noun
+    )
+    amount = format_size(sum(result.bytes_deleted for result in results))
     kept = _format_kept_in_all(target_results)
     return f"{deleted} deployments deleted {targets}: {objects}, {amount}; {kept}"
 
 
-def _format_plans_headline(target_results: Sequence[Account], targets: str) -> str:
+def _format_plans_headline(target_results: Sequence[TargetResult], targets: str) -> str:
     totals = [target_result.plan.totals for target_result in target_results]
     found_count = sum(target_totals.found for target_totals in totals)
     to_delete_count = sum(target_totals.delete for target_totals in totals)
     kept_count = sum(target_totals.keep for target_totals in totals)
     kept = _format_kept_in_all(target_results)
-    deployments = counted(found_count, "deployment")
+    deployments = pluralize(found_count, "deployment")
     if not to_delete_count:
         kept = "all kept" if kept_count == found_count else kept
         return f"Nothing to delete {targets}: {deployments} found, {kept}"
-    amount = size(sum(target_totals.bytes_to_delete for target_totals in totals))
+    amount = format_size(sum(target_totals.bytes_to_delete for target_totals in totals))
     refused = (
-        "" if all(target_result.plan.applyable for target_result in target_results) else "Refused: "
+        ""
+        if all(target_result.plan.is_applyable for target_result in target_results)
+        else "Refused: "
     )
     deleted = f"{to_delete_count:,} of {deployments} {targets} would be deleted"
     plans = [target_result.plan for target_result in target_results]
@@ -157,16 +165,16 @@ def _format_plans_headline(target_results: Sequence[Account], targets: str) -> s
     return f"{refused}{deleted}, {amount}; {kept}"
 
 
-def _format_kept_in_all(target_results: Sequence[Account]) -> str:
+def _format_kept_in_all(target_results: Sequence[TargetResult]) -> str:
     kept_count = sum(target_result.plan.totals.keep for target_result in target_results)
     return _format_kept(
         kept_count, sum(target_result.expiring_count for target_result in target_results)
     )
 
 
-def _format_target_headline(target_result: Account) -> str:
+def _format_target_headline(target_result: TargetResult) -> str:
     if target_result.is_stale:
-        return staleness(target_result)
+        return format_stale_headline(target_result)
     if target_result.result is None:
-        return verdict(target_result.plan)
-    return achievement(target_result.plan, target_result.result)
+        return format_plan_headline(target_result.plan)
+    return format_result_headline(target_result.plan, target_result.result)

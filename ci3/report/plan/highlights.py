@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 
-from ci3.core.formatting import ago
+from ci3.core.formatting import format_age
 from ci3.core.live.commit_names import Commit
 from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.plan.plan import Plan
-from ci3.core.retention.rollback import rollback_targets
-from ci3.report.markdown_format import Place, code, cut, plain, unbroken
-from ci3.report.plan.text import rollback_note, uploaded
+from ci3.core.retention.rollback import find_rollback_targets
+from ci3.report.markdown_format import (
+    RenderContext,
+    escape_markdown,
+    escape_without_breaks,
+    format_code,
+    truncate,
+)
+from ci3.report.plan.text import format_rollback_note, format_upload_time
 
 _MAX_LIVE_SHOWN = 5
 _MAX_ROLLBACKS_SHOWN = 10
@@ -18,25 +24,29 @@ _MAX_WORD_LENGTH = 32
 """Limit for the words of a commit's subject: a column is as wide as its longest word."""
 
 
-def linked(name: str, context: Place) -> str:
+def format_linked_name(name: str, context: RenderContext) -> str:
     """Format a deployment's name, as a link if it is named after a commit of the repository."""
     commit = context.commits.get(name)
     if commit is None or not context.commit_url:
-        return code(name)
-    return f"[{code(name)}]({context.commit_url}{commit.sha})"
+        return format_code(name)
+    return f"[{format_code(name)}]({context.commit_url}{commit.sha})"
 
 
-def named(decision: Decision, plan: Plan, context: Place) -> str:
+def format_name_cell(decision: Decision, plan: Plan, context: RenderContext) -> str:
     """Format a table cell with a deployment's name and, below it, a summary of its commit."""
     name = decision.deployment.name
     commit = context.commits.get(name)
     description = (
         "&nbsp;· ".join(_describe_commit(commit, decision, plan)) if commit is not None else ""
     )
-    return f"{linked(name, context)}<br>{description}" if description else linked(name, context)
+    return (
+        f"{format_linked_name(name, context)}<br>{description}"
+        if description
+        else format_linked_name(name, context)
+    )
 
 
-def glance(plan: Plan, context: Place) -> str:
+def format_highlights(plan: Plan, context: RenderContext) -> str:
     """Return a Markdown list: live deployments, those of the run's commit, roll-back targets."""
     lines = (
         *_list_live(plan, context),
@@ -53,35 +63,37 @@ def _describe_commit(commit: Commit, decision: Decision, plan: Plan) -> Iterator
     if commit.author:
         yield _shorten(commit.author, _MAX_AUTHOR_LENGTH)
     if commit.authored_at is not None:
-        age = ago(plan.created_at - commit.authored_at)
-        if age != uploaded(decision, plan):
-            yield unbroken(age)
+        age = format_age(plan.created_at - commit.authored_at)
+        if age != format_upload_time(decision, plan):
+            yield escape_without_breaks(age)
 
 
 def _shorten(text: str, length: int) -> str:
-    return plain(cut(" ".join(cut(word, _MAX_WORD_LENGTH) for word in text.split()), length))
+    return escape_markdown(
+        truncate(" ".join(truncate(word, _MAX_WORD_LENGTH) for word in text.split()), length)
+    )
 
 
-def _list_live(plan: Plan, context: Place) -> Iterator[str]:
+def _list_live(plan: Plan, context: RenderContext) -> Iterator[str]:
     if not plan.decisions:
         return
     live = _select_kept_for(plan, ReasonCode.LIVE)
     if live:
         shown = "; ".join(
-            f"{_format_link(decision, context)} ({plain(_join_evidence(decision))})"
+            f"{_format_link(decision, context)} ({escape_markdown(_join_evidence(decision))})"
             for decision in live[:_MAX_LIVE_SHOWN]
         )
         yield f"**Live:** {shown}{_format_more(len(live) - _MAX_LIVE_SHOWN)}"
     elif "live-from" in plan.policy:
         yield "**Live:** no live source names a deployment that is here."
     else:
-        newest = next((decision for decision in plan.kept if decision.deployment.complete), None)
+        newest = next((decision for decision in plan.kept if decision.deployment.is_complete), None)
         newest_note = f"; the newest is {_format_link(newest, context)}" if newest else ""
         yield f"**Live:** not known, as `live-from` is not set{newest_note}."
 
 
-def _format_link(decision: Decision, context: Place) -> str:
-    return linked(decision.deployment.name, context)
+def _format_link(decision: Decision, context: RenderContext) -> str:
+    return format_linked_name(decision.deployment.name, context)
 
 
 def _join_evidence(decision: Decision) -> str:
@@ -92,24 +104,25 @@ def _join_evidence(decision: Decision) -> str:
     )
 
 
-def _list_current_commit(plan: Plan, context: Place) -> Iterator[str]:
+def _list_current_commit(plan: Plan, context: RenderContext) -> Iterator[str]:
     decisions = _select_kept_for(plan, ReasonCode.CURRENT_COMMIT)
     if decisions:
         names = ", ".join(
-            linked(decision.deployment.name, context) for decision in decisions[:_MAX_LIVE_SHOWN]
+            format_linked_name(decision.deployment.name, context)
+            for decision in decisions[:_MAX_LIVE_SHOWN]
         )
         yield f"**Of this run's commit:** {names}{_format_more(len(decisions) - _MAX_LIVE_SHOWN)}"
 
 
-def _list_rollback_targets(plan: Plan, context: Place) -> Iterator[str]:
-    if note := rollback_note(plan):
-        targets = rollback_targets(plan.decisions)
+def _list_rollback_targets(plan: Plan, context: RenderContext) -> Iterator[str]:
+    if note := format_rollback_note(plan):
+        targets = find_rollback_targets(plan.decisions)
         names = ", ".join(
             f"{_format_link(decision, context)}{' (live)' if _is_live(decision) else ''}"
             for decision in targets[:_MAX_ROLLBACKS_SHOWN]
         )
         more_note = _format_more(len(targets) - _MAX_ROLLBACKS_SHOWN)
-        yield f"**Rolling back:** {plain(note)}{f' {names}{more_note}' if names else ''}"
+        yield f"**Rolling back:** {escape_markdown(note)}{f' {names}{more_note}' if names else ''}"
 
 
 def _is_live(decision: Decision) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from ci3.core.model.decision import Action, Decision, ReasonCode
-from ci3.core.plan.target_result import Account
-from ci3.report.charts import BLOCKS, day
+from ci3.core.plan.target_result import TargetResult
+from ci3.report.charts import BLOCKS, format_day
 
 _CELLS = 64
 _FEWEST = 3
@@ -15,7 +15,7 @@ _MARKS = {"-": "✕", "+": "●", "!": "▲"}
 """Line prefixes that a `diff` block colors red, green and orange, with the mark of a deployment."""
 
 
-def timeline(target_result: Account) -> str:
+def draw_timeline(target_result: TargetResult) -> str:
     """Draw upload times as a Markdown code block, or return an empty string for under three.
 
     Each lane is a line. A cell is the same period in all lanes. If any cell has several
@@ -43,19 +43,19 @@ def timeline(target_result: Account) -> str:
         f"{sign} {title:<{margin}}  {_draw_lane(counts, highest_count, _MARKS[sign])}"
         for sign, title, counts in lanes
     ]
-    left, right = day(starts_at, length), day(starts_at + length, length)
+    left, right = format_day(starts_at, length), format_day(starts_at + length, length)
     axis = f"  {'':<{margin}}  {left}{right:>{_CELLS - len(left)}}"
     return "\n".join(("```diff", *lines, axis, "```"))
 
 
 def _split_into_lanes(
-    target_result: Account, decisions: Sequence[Decision]
+    target_result: TargetResult, decisions: Sequence[Decision]
 ) -> Iterator[tuple[str, str, list[Decision]]]:
     """Yield each lane's line prefix, title and decisions, from top to bottom."""
     result = target_result.result
     to_delete = [decision for decision in decisions if decision.is_delete]
     deleted_names = (
-        {deployment.name for deployment in result.deployments if deployment.is_gone}
+        {deployment.name for deployment in result.deployments if deployment.is_fully_deleted}
         if result
         else set()
     )
@@ -67,7 +67,7 @@ def _split_into_lanes(
             "deleted",
             [decision for decision in to_delete if decision.deployment.name in deleted_names],
         )
-        excluded_names = deleted_names | result.expiring
+        excluded_names = deleted_names | result.expiring_names
         yield (
             "!",
             "not deleted",
@@ -86,10 +86,10 @@ def _is_live(decision: Decision) -> bool:
     return any(reason.code is ReasonCode.LIVE for reason in decision.reasons)
 
 
-def _is_expiring(decision: Decision, target_result: Account) -> bool:
+def _is_expiring(decision: Decision, target_result: TargetResult) -> bool:
     is_new = (
         target_result.result is not None
-        and decision.deployment.name in target_result.result.expiring
+        and decision.deployment.name in target_result.result.expiring_names
     )
     return is_new or decision.action is Action.EXPIRING
 

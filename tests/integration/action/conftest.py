@@ -6,7 +6,7 @@ import pytest
 
 from ci3.action.main import main
 from tests.support.github.fake_github import FakeGitHub
-from tests.support.github.fake_runner import FakeStep, commands
+from tests.support.github.fake_runner import FakeStep, parse_commands
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ class Run:
         self.summary = step.summary
 
     def annotations(self, kind):
-        return [message for name, message in commands(self.log) if name == kind]
+        return [message for name, message in parse_commands(self.log) if name == kind]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.action_reports import ALL, PUSH, comment_of, row_counts
 from tests.support.github.fake_github import TOKEN, FakeGitHub
-from tests.support.github.fake_runner import NUMBER
+from tests.support.github.fake_runner import PULL_REQUEST_NUMBER
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_misspelt_input_is_refused_with_the_nearest_name(act, bucket, github):
     assert "Did you mean keep-count?" in error
     assert "keep-count" in run.summary
     assert bucket.folders() == ALL
-    assert github.comments(NUMBER) == ()
+    assert github.comments(PULL_REQUEST_NUMBER) == ()
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def bucket(site: Bucket, proxy: FaultProxy) -> Bucket:
             header = f'expiry-date="Fri, 01 Jan 2027 00:00:00 GMT", rule-id="{rule_id}"'
             proxy.answer("HEAD", f"/{prefix}", headers={"x-amz-expiration": header})
 
-    proxy.watch = confirm
+    proxy.on_request = confirm
     return site
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.action_reports import ALL, ENTRYPOINT, comment_of, read_journal, row_counts
-from tests.support.github.fake_runner import HEAD_SHA, MERGE_SHA, NUMBER
-from tests.support.journals import outcomes
+from tests.support.github.fake_runner import HEAD_SHA, MERGE_SHA, PULL_REQUEST_NUMBER
+from tests.support.journals import read_outcomes
 
 
 def test_plan_on_a_pull_request_comments_reports_and_deletes_nothing(act, bucket, github):
@@ -24,7 +24,7 @@ def test_plan_on_a_pull_request_comments_reports_and_deletes_nothing(act, bucket
     assert run.outputs["journal-file"] == ""
     assert run.outputs["plan-file"] == ""
     assert len(run.outputs["plan-id"]) == 64
-    assert run.outputs["comment-url"].endswith(f"/pull/{NUMBER}#issuecomment-1001")
+    assert run.outputs["comment-url"].endswith(f"/pull/{PULL_REQUEST_NUMBER}#issuecomment-1001")
     for told in (run.summary, comment_of(github)):
         assert "2 of 6 deployments would be deleted" in told
         assert "mode: apply" in told
@@ -59,7 +59,7 @@ def test_comment_for_changes_is_not_made_for_a_plan_that_deletes_nothing(act, gi
 
     assert (run.exit_code, run.outputs["outcome"]) == (0, "nothing-to-delete")
     assert run.outputs["comment-url"] == ""
-    assert github.comments(NUMBER) == ()
+    assert github.comments(PULL_REQUEST_NUMBER) == ()
     assert "Nothing to delete" in run.summary
 
 
@@ -88,7 +88,7 @@ def test_two_buckets_or_ids_have_a_comment_each(act, github):
     act(keep_count="4", comment_id="another")
     act(keep_count="4", comment_id="another")
 
-    assert len(github.comments(NUMBER)) == 2
+    assert len(github.comments(PULL_REQUEST_NUMBER)) == 2
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_apply_deletes_the_doomed_alone_and_reports_it(act, bucket, github):
     assert run.outputs["bytes-deleted"] == "6"
     journal = read_journal(run.outputs["journal-file"])
     assert journal[0]["plan_id"] == run.outputs["plan-id"]
-    assert len(outcomes(journal)) == 6
+    assert len(read_outcomes(journal)) == 6
     for told in (run.summary, comment_of(github), run.log):
         assert "2 deployments deleted: 6 objects" in told
     assert "would" not in comment_of(github)

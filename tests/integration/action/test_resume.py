@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.action_reports import comment_of
 from tests.support.crash import crash, small_batches
-from tests.support.journals import records
+from tests.support.journals import read_records
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_step_goes_on_with_the_run_of_a_journal_and_reports_it(act, bucket, cras
     assert run.outputs["outcome"] == "applied"
     assert run.outputs["objects-deleted"] == "11"
     assert run.outputs["journal-file"] == crashed
-    assert records(crashed)[-1] == {"record": "end", "stopped": ""}
+    assert read_records(crashed)[-1] == {"record": "end", "stopped": ""}
     (warning,) = run.annotations("warning")
     assert "gone 1, left to delete 4, kept by now 0" in warning
     for told in (run.summary, comment_of(github)):

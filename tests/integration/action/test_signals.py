@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.action_reports import ALL, ENTRYPOINT, comment_of, read_journal
-from tests.support.github.fake_runner import FakeStep, commands
-from tests.support.journals import outcomes
+from tests.support.github.fake_runner import FakeStep, parse_commands
+from tests.support.journals import read_outcomes
 
 STOP_REPORTING = Path(__file__).with_name("stop_reporting_entrypoint.py")
 
@@ -63,7 +63,7 @@ def test_signals_while_a_deletion_is_out_end_in_a_true_report(bucket, github, st
     assert errors == ""
     assert bucket.folders() == ALL - {"site-1", "site-2"}
     journal = read_journal("journal.jsonl")
-    assert [one["outcome"] for one in outcomes(journal)] == ["deleted"] * 6
+    assert [one["outcome"] for one in read_outcomes(journal)] == ["deleted"] * 6
     assert step.outputs["objects-deleted"] == "6"
     assert step.outputs["deployments-deleted"] == "2"
     assert (process.returncode, step.outputs["outcome"]) == (3, "partial")
@@ -110,7 +110,9 @@ def test_signal_while_the_comment_is_written_leaves_the_report_of_a_deletion_as_
     assert (process.returncode, step.outputs["outcome"]) == (0, "applied")
     assert step.outputs["objects-deleted"] == "6"
     assert "2 deployments deleted" in step.summary
-    assert ["after the deletion" in m for name, m in commands(log) if name == "warning"] == [True]
+    assert ["after the deletion" in m for name, m in parse_commands(log) if name == "warning"] == [
+        True
+    ]
 
 
 def test_signal_while_planning_says_that_nothing_was_deleted(bucket, start):
@@ -122,6 +124,6 @@ def test_signal_while_planning_says_that_nothing_was_deleted(bucket, start):
     assert errors == ""
     assert process.returncode == 130
     assert step.outputs == {"outcome": "failed"}
-    assert ("error", "interrupted before anything was deleted") in commands(log)
+    assert ("error", "interrupted before anything was deleted") in parse_commands(log)
     assert bucket.folders() == ALL
     assert not list(Path().glob("*.jsonl"))

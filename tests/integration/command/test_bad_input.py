@@ -11,9 +11,9 @@ import pytest
 from ci3.action.main import main as run_action
 from ci3.cli.main import main
 from ci3.config.fields import Kind
-from ci3.config.settings import BY_NAME
-from tests.support.github.fake_runner import FakeStep, commands
-from tests.support.s3.answers import HTML, TOGETHER, error, listing
+from ci3.config.settings import SETTINGS_BY_NAME
+from tests.support.github.fake_runner import FakeStep, parse_commands
+from tests.support.s3.answers import GROUP_LISTING, HTML, error, listing
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
 
@@ -111,7 +111,7 @@ def test_no_credentials(ci3, live: Bucket, monkeypatch: pytest.MonkeyPatch) -> N
 def test_wrong_region_names_the_right_one(
     ci3, live: Bucket, proxy: FaultProxy, status: int, code: str
 ) -> None:
-    body = error(code, more="<Region>eu-west-1</Region>")
+    body = error(code, xml="<Region>eu-west-1</Region>")
     proxy.answer("GET", "list-type=2", body, status=status)
     ci3(*CLEANUP, *live.options()).check_error(6, code, "Set region to eu-west-1")
 
@@ -140,7 +140,7 @@ def test_endpoint_that_is_no_s3(ci3, live: Bucket, proxy: FaultProxy, body: str)
 
 
 def test_listing_that_breaks_off(ci3, live: Bucket, proxy: FaultProxy) -> None:
-    proxy.answer("GET", "list-type=2", listing(folders=["build-1/"], more="true"))
+    proxy.answer("GET", "list-type=2", listing(folders=["build-1/"], is_truncated="true"))
     ci3(*CLEANUP, *live.options()).check_error(6, "no token", "Nothing was deleted")
 
 
@@ -219,7 +219,7 @@ def test_bad_value_of_an_option_is_told_with_its_name(  # noqa: PLR0917 - a tabl
 def test_bad_value_in_a_policy_file_is_told_with_its_line(  # noqa: PLR0917 - a table's columns
     ci3, live: Bucket, proxy: FaultProxy, name: str, value: str, told: str
 ) -> None:
-    written = value if BY_NAME[name].kind is Kind.COUNT else json.dumps(value)
+    written = value if SETTINGS_BY_NAME[name].kind is Kind.COUNT else json.dumps(value)
     for text, line in (
         (f"{name}: {written}\n", 1),
         (f"targets:\n- prefix: app\n- prefix: docs\n  {name}: {written}\n", 4),
@@ -236,7 +236,7 @@ def test_bad_value_of_an_input_is_told_with_its_name(  # noqa: PLR0917 - a table
     act, live: Bucket, proxy: FaultProxy, name: str, value: str, told: str
 ) -> None:
     code, log = act({"mode": "apply", name: value})
-    errors = [message for kind, message in commands(log) if kind == "error"]
+    errors = [message for kind, message in parse_commands(log) if kind == "error"]
     assert (code, len(errors)) == (2, 1)
     assert f"input {name}: " in errors[0]
     assert told in errors[0]
@@ -308,7 +308,7 @@ def test_more_than_max_delete_refuses(
 
 
 def test_deployment_that_cannot_be_listed_refuses(ci3, live: Bucket, proxy: FaultProxy) -> None:
-    for listed in (TOGETHER, "prefix=build-6%2F"):
+    for listed in (GROUP_LISTING, "prefix=build-6%2F"):
         proxy.answer("GET", listed, error("AccessDenied"), status=403)
     ci3(*CLEANUP, *live.options()).check_error(4, "build-6 could not be listed")
 
@@ -316,7 +316,7 @@ def test_deployment_that_cannot_be_listed_refuses(ci3, live: Bucket, proxy: Faul
 def test_deployment_that_cannot_be_listed_is_no_success_of_a_list(
     ci3, live: Bucket, proxy: FaultProxy
 ) -> None:
-    for listed in (TOGETHER, "prefix=build-6%2F"):
+    for listed in (GROUP_LISTING, "prefix=build-6%2F"):
         proxy.answer("GET", listed, HTML)
     ran = ci3("list-deployments", *live.options(), "--output", "json")
     assert ran.code == 6

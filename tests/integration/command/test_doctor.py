@@ -7,7 +7,7 @@ import pytest
 from ci3.cli.main import main
 from ci3.errors import ExitCode
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_iam import become
+from tests.support.s3.moto_iam import use_policy
 from tests.support.s3.moto_s3 import Bucket
 
 READING = ["s3:ListBucket", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"]
@@ -79,7 +79,7 @@ def test_probe_that_leaves_a_marker_on_a_careless_s3_takes_it_away(
 ) -> None:
     """moto ignores conditions in batches, and on a versioned bucket makes a marker then."""
     site.enable_versioning()
-    proxy.spares_probes = False
+    proxy.ignores_probes = False
     proxy.answer(
         "DELETE", "ci3-probe-[^?]*$", "<Error><Code>PreconditionFailed</Code></Error>", status=412
     )
@@ -113,7 +113,7 @@ def test_who_may_only_read_is_told_what_an_apply_needs(
     site: Bucket, s3_url: str, examine, monkeypatch
 ) -> None:
     site.endpoint_url = s3_url  # moto checks the signature, which is over the address
-    arn = become(monkeypatch, allowing(*READING), s3_url)
+    arn = use_policy(monkeypatch, allowing(*READING), s3_url)
     code, found = examine()
     assert code == ExitCode.DONE
     assert arn in found["identity"]["message"]
@@ -126,7 +126,7 @@ def test_who_may_only_read_is_told_what_an_apply_needs(
 
 def test_who_may_do_everything_may_delete(site: Bucket, s3_url: str, examine, monkeypatch) -> None:
     site.endpoint_url = s3_url
-    become(monkeypatch, allowing("s3:*"), s3_url)
+    use_policy(monkeypatch, allowing("s3:*"), s3_url)
     code, found = examine("--probe-deletes")
     assert code == ExitCode.DONE
     assert levels(found, "list versions", "uploads") == ["ok", "ok"]
@@ -137,7 +137,7 @@ def test_who_may_not_list_learns_which_policy_is_missing(
     site: Bucket, s3_url: str, examine, monkeypatch
 ) -> None:
     site.endpoint_url = s3_url
-    become(monkeypatch, allowing("s3:GetBucketVersioning"), s3_url)
+    use_policy(monkeypatch, allowing("s3:GetBucketVersioning"), s3_url)
     code, found = examine("--prefix", "my app")
     assert code == ExitCode.ACCESS
     assert found["list"]["level"] == "problem"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ci3.cli.main import main
-from tests.support.s3.answers import TOGETHER
+from tests.support.s3.answers import GROUP_LISTING
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
 
@@ -93,7 +93,7 @@ def test_two_policies_are_replayed_side_by_side_on_one_listing(site, proxy, caps
     one, other = json.loads(capsys.readouterr().out)["policies"]
     assert (one["policy_file"], other["policy_file"]) == (None, "other.yml")
     assert [side["moments"][-1]["kept_count"] for side in (one, other)] == [3, 1]
-    assert len(proxy.sent("GET", TOGETHER)) == 1
+    assert len(proxy.sent("GET", GROUP_LISTING)) == 1
 
 
 def test_policy_with_another_match_is_replayed_on_a_listing_of_its_own(site, capsys):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ci3.cli.main import main
-from ci3.core.journal.location import JournalPlace, part_name
+from ci3.core.journal.location import JournalLocation, format_part_name
 from tests.integration.command.test_cli import HOSTILE, on_terminal
 from tests.support.cleanup_run import apply
 from tests.support.s3.answers import delete_result
@@ -141,7 +141,7 @@ def test_one_deployment_of_a_bucket_without_versions_is_said_to_be_gone(
 def test_failed_removal_is_partly_done(
     live: Bucket, journal: str, proxy: FaultProxy, capsys
 ) -> None:
-    proxy.reply(
+    proxy.answer_with(
         "POST",
         DELETE,
         lambda request: delete_result(errors=[(key, "AccessDenied") for key in request.batch_keys]),
@@ -190,7 +190,7 @@ def test_time_that_cannot_be_read_is_refused(live: Bucket, capsys, text: str, to
 
 
 def store(bucket: Bucket, path: str, run_id: str, prefix: str = "") -> None:
-    key = JournalPlace.of_run(bucket.name, prefix, run_id).key + part_name(1)
+    key = JournalLocation.for_run(bucket.name, prefix, run_id).key_prefix + format_part_name(1)
     bucket.client.put_object(Bucket=bucket.name, Key=key, Body=Path(path).read_bytes())
 
 

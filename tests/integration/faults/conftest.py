@@ -9,12 +9,12 @@ from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal.reader import open_journal
 from ci3.engine.restore.restore import Restoration
 from ci3.engine.restore.sources import source_from_journal
-from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.progress import NoProgress
 from ci3.errors import ExitCode, SettingsError
-from tests.support.cleanup_run import DOOMED, apply, cleanup, furnish
+from tests.support.cleanup_run import OLD_NAMES, apply, make_context, seed_site
 from tests.support.s3.memory_site import MemorySite, running_site
 
-__all__ = ["DOOMED", "again"]
+__all__ = ["OLD_NAMES", "again"]
 
 
 def again(name: str, nth: int | None = 1) -> dict:
@@ -43,11 +43,11 @@ def live(request: pytest.FixtureRequest, site: MemorySite) -> Iterator[MemorySit
     """
     if request.param == "versioned":
         site.enable_versioning()
-    furnish(site)
+    seed_site(site)
     kept_content, versions = kept(site), site.all_versions()
     yield site
     site.proxy.forget_rules()
-    site.proxy.watch = None
+    site.proxy.on_request = None
     assert kept_content.items() <= kept(site).items()
     if request.param == "versioned":
         assert versions <= site.all_versions()
@@ -58,7 +58,7 @@ def live(request: pytest.FixtureRequest, site: MemorySite) -> Iterator[MemorySit
 
 
 def kept(site: MemorySite) -> dict:
-    prefixes_to_delete = tuple(f"{name}/" for name in DOOMED)
+    prefixes_to_delete = tuple(f"{name}/" for name in OLD_NAMES)
     return {
         key: content
         for key, content in site.content().items()
@@ -74,17 +74,17 @@ def check_restore(site: MemorySite, path: Path) -> None:
             deleted = {
                 entry.key: entry.version_id
                 for prefix in journal.prefixes
-                for entry in journal.entries(prefix)
+                for entry in journal.read_entries(prefix)
                 if entry.outcome is not ObjectOutcome.DENIED
             }
             restoration = Restoration(
-                reader=cleanup(site).open_bucket(),
-                deletions=source_from_journal(journal),
-                progress=Silent(),
+                reader=make_context(site).open_bucket(),
+                source=source_from_journal(journal),
+                progress=NoProgress(),
                 sleep=lambda _: None,
             )
-            plan = restoration.plan()
-            assert not plan.object_count or restoration.run(plan).is_whole
+            plan = restoration.make_plan()
+            assert not plan.object_count or restoration.restore(plan).is_complete
     except SettingsError as exc:
         assert "that run deleted nothing" in exc.hint  # noqa: PT017 - the only accepted error
         return
@@ -96,6 +96,6 @@ def check_restore(site: MemorySite, path: Path) -> None:
 
 def check_second_run(site: MemorySite) -> None:
     """Check that a run without faults deletes the rest, and that a third has nothing to delete."""
-    assert apply(site).code is ExitCode.DONE
-    context = cleanup(site)
-    assert context.make_plan(context.open_bucket()).doomed == ()
+    assert apply(site).exit_code is ExitCode.DONE
+    context = make_context(site)
+    assert context.make_plan(context.open_bucket()).to_delete == ()

@@ -19,20 +19,20 @@ from ci3.aws.client import VERSION_OPERATIONS, WRITE_OPERATIONS, make_client
 from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.aws.deletion.writer import BucketWriter
 from ci3.cli.main import main
-from ci3.core.model.result import ObjectOutcome, Result
+from ci3.core.model.result import ApplyResult, ObjectOutcome
 from ci3.core.plan.json_reader import load_plans
 from ci3.core.plan.json_writer import dump_plans
 from ci3.core.plan.plan import Plan
-from ci3.core.restore.plan import Restored, UndoPlan
+from ci3.core.restore.plan import RestorePlan, RestoreResult
 from ci3.engine.journal.reader import JournalFile, open_journal
 from ci3.engine.restore.restore import Restoration
 from ci3.engine.restore.sources import source_from_journal
-from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.progress import NoProgress
 from ci3.errors import SettingsError
-from ci3.pipeline.apply import delete
-from ci3.pipeline.approval import approve
-from ci3.pipeline.context import Cleanup
-from tests.support.cleanup_run import cleanup
+from ci3.pipeline.apply import delete_approved
+from ci3.pipeline.approval import approve_plan
+from ci3.pipeline.context import TargetContext
+from tests.support.cleanup_run import make_context
 from tests.support.s3 import memory_site
 from tests.support.s3.fault_proxy import Answer, Request
 from tests.support.s3.memory_listings import MemoryBucket, Version
@@ -68,7 +68,7 @@ class Apply:
     planned: Stored
     """What stood under the doomed prefixes when it was planned."""
     asked: list[str] = field(default_factory=list)
-    result: Result | None = None
+    result: ApplyResult | None = None
     """None of one that crashed or was refused."""
 
 
@@ -142,9 +142,9 @@ class World:
 
     # What ci3 does.
 
-    def run(self, journal_file: str = "") -> Cleanup:
+    def run(self, journal_file: str = "") -> TargetContext:
         more = {"live_from": f"object:{POINTER}"} if self.has_pointer else {}
-        made = cleanup(
+        made = make_context(
             SimpleNamespace(name=BUCKET, endpoint_url=memory_site.URL),
             keep_count=str(self.keep_count),
             group_by=r"(\w)-.*",
@@ -173,7 +173,7 @@ class World:
     ) -> Apply:
         """Apply a plan; whatever it does is watched, and in each of its deletions checked."""
         path = Path(f"journal-{len(self.applies)}.jsonl")
-        doomed = tuple(one.deployment.prefix for one in plan.doomed)
+        doomed = tuple(one.deployment.prefix for one in plan.to_delete)
         planned = {key: one for key, one in self.current().items() if key.startswith(doomed)}
         one = Apply(plan=plan, journal_path=path, planned=planned)
         self.applies.append(one)
@@ -181,9 +181,9 @@ class World:
         run = self.run(str(path))
         try:
             with self._reached():
-                approved = approve(run, plan, reader(), is_fresh=is_fresh)
+                approved = approve_plan(run, plan, reader(), is_fresh=is_fresh)
                 self._running = one
-                one.result = delete(run, approved, reader())
+                one.result = delete_approved(run, approved, reader())
         except DeadError:
             pass
         finally:
@@ -193,18 +193,18 @@ class World:
             self._bury(path)
         return one
 
-    def restore(self, path: Path) -> tuple[UndoPlan, Restored | None] | None:
+    def restore(self, path: Path) -> tuple[RestorePlan, RestoreResult | None] | None:
         """Undo what a journal tells of, as far as that can be; None where it has not begun."""
         try:
             with self._reached(), open_journal(str(path)) as journal:
                 undo = Restoration(
                     reader=reader(),
-                    deletions=source_from_journal(journal),
-                    progress=Silent(),
+                    source=source_from_journal(journal),
+                    progress=NoProgress(),
                     sleep=lambda _: None,
                 )
-                plan = undo.plan()
-                return plan, undo.run(plan) if plan.object_count else None
+                plan = undo.make_plan()
+                return plan, undo.restore(plan) if plan.object_count else None
         except SettingsError as exc:
             assert "that run deleted nothing" in exc.hint  # noqa: PT017 - nothing but that
             return None
@@ -226,7 +226,7 @@ class World:
         return {
             entry.key: (entry.version_id, entry.outcome)
             for prefix in journal.prefixes
-            for entry in journal.entries(prefix)
+            for entry in journal.read_entries(prefix)
         }
 
     @contextmanager
@@ -302,7 +302,7 @@ def _ask(request: Request) -> Answer | None:
 @contextmanager
 def reached() -> Iterator[None]:
     """Let what is done in any world be asked of it; around all of them."""
-    with memory_site.reached(_ask):
+    with memory_site.intercept_requests(_ask):
         yield
     reader.cache_clear()
     _client.cache_clear()

@@ -6,9 +6,9 @@ import pytest
 
 from ci3.core.model.result import ObjectOutcome
 from ci3.errors import ExitCode, RefusedError
-from tests.integration.faults.conftest import DOOMED, again
+from tests.integration.faults.conftest import OLD_NAMES, again
 from tests.support.cleanup_run import apply
-from tests.support.s3.answers import HTML, TOGETHER, entry, error, listing
+from tests.support.s3.answers import GROUP_LISTING, HTML, entry, error, listing
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.memory_site import MemorySite
 
@@ -35,11 +35,11 @@ def remove_one(bucket: MemorySite) -> None:
 def test_deployment_that_changed_since_the_plan_is_kept_whole(
     live: MemorySite, proxy: FaultProxy, change: Callable[[MemorySite], None]
 ) -> None:
-    proxy.before(**again("old-2"), act=lambda: change(live))
+    proxy.call_before(**again("old-2"), act=lambda: change(live))
     ran = apply(live)
-    assert ran.code is ExitCode.PARTIAL
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.counts("old-2") == {"changed": 3}
-    assert "changed since the plan" in ran.of("old-2").problem
+    assert "changed since the plan" in ran.result_of("old-2").problem
     assert live.folders() == {"new", "old-2"}
     assert not any("old-2" in key for one in proxy.deletions for key in one.batch_keys)
 
@@ -51,11 +51,11 @@ def test_deployment_that_somebody_else_deleted_is_absent(
         for number in range(3):
             live.remove(f"old-2/file-{number:05}")
 
-    proxy.before(**again("old-2"), act=remove)
+    proxy.call_before(**again("old-2"), act=remove)
     ran = apply(live)
-    assert ran.code is ExitCode.DONE
+    assert ran.exit_code is ExitCode.DONE
     assert ran.counts("old-2") == {"absent": 3}
-    assert ran.result.count(ObjectOutcome.DELETED) == 6
+    assert ran.result.count_objects(ObjectOutcome.DELETED) == 6
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_deployment_that_somebody_else_deleted_is_absent(
     [
         (200, HTML),
         (200, ""),
-        (200, listing(entry("old-2/file-00000"), more="true")),
+        (200, listing(entry("old-2/file-00000"), is_truncated="true")),
         (200, listing(entry("new/file-00000"))),
         (403, error("AccessDenied")),
     ],
@@ -73,9 +73,9 @@ def test_deployment_that_cannot_be_listed_again_is_kept(
 ) -> None:
     proxy.answer(**again("old-2", None), body=body, status=status)
     ran = apply(live)
-    assert ran.code is ExitCode.PARTIAL
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.counts("old-2") == {"failed": 3}
-    assert ran.of("old-2").problem.startswith("kept: ")
+    assert ran.result_of("old-2").problem.startswith("kept: ")
     assert live.folders() == {"new", "old-2"}
 
 
@@ -84,18 +84,18 @@ def test_lost_access_stops_the_run_before_the_next_deletion(
 ) -> None:
     proxy.answer(**again("old-2"), body=error("ExpiredToken"), status=400)
     ran = apply(live)
-    assert ran.code is ExitCode.PARTIAL
-    assert "get new ones" in ran.result.stopped
-    assert ran.result.count(ObjectOutcome.DELETED) == 0
-    assert live.folders() == {"new", *DOOMED}
+    assert ran.exit_code is ExitCode.PARTIAL
+    assert "get new ones" in ran.result.stop_reason
+    assert ran.result.count_objects(ObjectOutcome.DELETED) == 0
+    assert live.folders() == {"new", *OLD_NAMES}
 
 
 # While somebody thinks about the plan.
 
 
 def test_deployment_that_changed_during_approval_is_kept(live: MemorySite) -> None:
-    ran = apply(live, meanwhile=lambda: upload_same_bytes(live))
-    assert ran.code is ExitCode.PARTIAL
+    ran = apply(live, before_approval=lambda: upload_same_bytes(live))
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.counts("old-2") == {"changed": 3}
     assert live.folders() == {"new", "old-2"}
 
@@ -105,14 +105,14 @@ def test_deployment_that_went_during_approval_is_absent(live: MemorySite) -> Non
         for number in range(3):
             live.remove(f"old-2/file-{number:05}")
 
-    ran = apply(live, meanwhile=remove)
-    assert ran.code is ExitCode.DONE
+    ran = apply(live, before_approval=remove)
+    assert ran.exit_code is ExitCode.DONE
     assert ran.counts("old-2") == {"absent": 3}
 
 
 def test_deployment_that_became_due_during_approval_was_not_approved(live: MemorySite) -> None:
-    ran = apply(live, meanwhile=lambda: live.deploy("old-3x", days=20))
-    assert ran.code is ExitCode.DONE
+    ran = apply(live, before_approval=lambda: live.deploy("old-3x", days=20))
+    assert ran.exit_code is ExitCode.DONE
     assert live.folders() == {"new", "old-3x"}
     live.remove("old-3x/file-00000")
     for number in range(3):
@@ -123,9 +123,9 @@ def test_hole_that_opened_during_approval_refuses_everything(
     live: MemorySite, proxy: FaultProxy
 ) -> None:
     denied = {"body": error("AccessDenied"), "status": 403}
-    proxy.answer("GET", TOGETHER, late=True, **denied)
+    proxy.answer("GET", GROUP_LISTING, late=True, **denied)
     proxy.answer(**again("old-2"), **denied)
     with pytest.raises(RefusedError, match="old-2 could not be listed"):
-        apply(live, meanwhile=lambda: None)
-    assert live.folders() == {"new", *DOOMED}
+        apply(live, before_approval=lambda: None)
+    assert live.folders() == {"new", *OLD_NAMES}
     assert proxy.deletions == []

@@ -130,7 +130,7 @@ class Interleavings(RuleBasedStateMachine):
     def save_a_plan(self) -> None:
         plan = self.world.plan()
         self.check_plan(plan)
-        if plan.doomed:
+        if plan.to_delete:
             self.saved.append(plan)
 
     @precondition(may_have_something_due)
@@ -153,8 +153,8 @@ class Interleavings(RuleBasedStateMachine):
     def clean_up_while_one_is_deployed_again(self, pick, file: str) -> None:
         """Bytes that are new to it survive, whenever they come: S3 itself insists on the ETag."""
         plan = self.world.plan()
-        if plan.doomed:
-            name = pick.choice(plan.doomed).deployment.name
+        if plan.to_delete:
+            name = pick.choice(plan.to_delete).deployment.name
             self.apply(plan, is_fresh=True, uploaded=f"{name}/{file}")
 
     @precondition(may_have_something_due)
@@ -233,7 +233,7 @@ class Interleavings(RuleBasedStateMachine):
         """What is doomed is known to be older than enough that stay; by another way to count."""
         if not is_fresh:
             return
-        there, doomed = self.world.current(), {one.deployment.name for one in plan.doomed}
+        there, doomed = self.world.current(), {one.deployment.name for one in plan.to_delete}
         times: dict[str, list] = {}
         for key, stored in there.items():
             if "/" in key:
@@ -246,7 +246,7 @@ class Interleavings(RuleBasedStateMachine):
                 if min(times[other]) > max(times[name])
             ]
             assert len(newer) >= self.world.keep_count, f"{name} is doomed for {newer}"
-        if plan.applyable and self.world.pointed():
+        if plan.is_applyable and self.world.pointed():
             assert self.world.pointed() not in doomed
 
     def check_apply(self, one: Apply, before: Stored, uploaded: str) -> None:
@@ -271,16 +271,18 @@ class Interleavings(RuleBasedStateMachine):
         """Each planned object in one outcome, the journal's too; what is not gone is told."""
         result, plan = one.result, one.plan
         sums = {each.name: sum(each.counts.values()) for each in result.deployments}
-        assert sums == {each.deployment.name: each.deployment.object_count for each in plan.doomed}
+        assert sums == {
+            each.deployment.name: each.deployment.object_count for each in plan.to_delete
+        }
         journaled = self.world.journaled(one.journal_path)
         assert journaled.keys() == set(one.asked)
         outcomes = [outcome for _, outcome in journaled.values()]
         assert None not in outcomes
-        assert outcomes.count(ObjectOutcome.DELETED) == result.count(ObjectOutcome.DELETED)
+        assert outcomes.count(ObjectOutcome.DELETED) == result.count_objects(ObjectOutcome.DELETED)
         if is_quiet:
-            assert result.count(ObjectOutcome.DELETED) == len(gone)
+            assert result.count_objects(ObjectOutcome.DELETED) == len(gone)
         told = {ObjectOutcome.CHANGED, ObjectOutcome.FAILED, ObjectOutcome.UNKNOWN}
-        if any(result.count(outcome) for outcome in told):
+        if any(result.count_objects(outcome) for outcome in told):
             assert result.outcome == "partial"
 
     @invariant()
@@ -298,10 +300,10 @@ class Interleavings(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         plan = self.world.plan()
-        if plan.applyable and plan.doomed:
+        if plan.is_applyable and plan.to_delete:
             self.apply(plan, is_fresh=True)
-            assert self.world.plan().doomed == ()
-            assert POINTER not in {one.deployment.name for one in plan.doomed}
+            assert self.world.plan().to_delete == ()
+            assert POINTER not in {one.deployment.name for one in plan.to_delete}
 
 
 @pytest.fixture

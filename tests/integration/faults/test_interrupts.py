@@ -34,16 +34,16 @@ def test_interrupted_run_waits_for_what_is_out_and_accounts_for_all(
         has_come.set()
         raise KeyboardInterrupt
 
-    proxy.before("POST", DELETE, interrupt_once)
+    proxy.call_before("POST", DELETE, interrupt_once)
     before = {one: signal.signal(one, raise_interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         ran = apply(site)
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
-    assert ran.code is ExitCode.PARTIAL
-    assert ran.result.stopped == "it was interrupted"
+    assert ran.exit_code is ExitCode.PARTIAL
+    assert ran.result.stop_reason == "it was interrupted"
     assert ran.journal[-1] == {"record": "end", "stopped": "it was interrupted"}
     asked = sum(len(one.batch_keys) for one in proxy.deletions)
-    assert ran.result.count(ObjectOutcome.DELETED) == asked < 9_500
-    assert ran.result.count(ObjectOutcome.FAILED) == 9_500 - asked
+    assert ran.result.count_objects(ObjectOutcome.DELETED) == asked < 9_500
+    assert ran.result.count_objects(ObjectOutcome.FAILED) == 9_500 - asked

@@ -5,10 +5,10 @@ import signal
 from pathlib import Path
 
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.progress import NoProgress
 from ci3.errors import ExitCode
 from tests.support.cleanup_run import apply
-from tests.support.journals import intended, records
+from tests.support.journals import read_intents, read_records
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.memory_site import MemorySite
 
@@ -22,9 +22,9 @@ def test_intent_stands_in_the_journal_before_each_request(
     named: list[set[str]] = []
 
     def read_journal() -> None:
-        named.append({one["key"] for one in intended(records("before.jsonl"))})
+        named.append({one["key"] for one in read_intents(read_records("before.jsonl"))})
 
-    proxy.before("POST", DELETE, read_journal)
+    proxy.call_before("POST", DELETE, read_journal)
     ran = apply(live, journal_file="before.jsonl")
     assert len(named) == 2
     for keys, request in zip(named, proxy.deletions, strict=True):
@@ -35,7 +35,7 @@ def test_intent_stands_in_the_journal_before_each_request(
     assert ran.journal[0]["plan_id"] == ran.plan.plan_id
 
 
-class FullDisk(Silent):
+class FullDisk(NoProgress):
     """Fills the disk, as it were, when the deletion begins: no file may grow any more."""
 
     def begin(self, task: str, total: int) -> None:  # noqa: ARG002 - as Progress has it
@@ -54,7 +54,7 @@ def test_journal_that_cannot_be_written_stops_the_run_before_the_request(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    assert ran.code is ExitCode.PARTIAL
-    assert "full.jsonl can't be written" in ran.result.stopped
-    assert ran.result.count(ObjectOutcome.FAILED) == 9
+    assert ran.exit_code is ExitCode.PARTIAL
+    assert "full.jsonl can't be written" in ran.result.stop_reason
+    assert ran.result.count_objects(ObjectOutcome.FAILED) == 9
     assert proxy.deletions == []

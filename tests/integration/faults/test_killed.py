@@ -15,7 +15,7 @@ from ci3.cli.main import main
 from ci3.core.model.result import ObjectOutcome
 from tests.integration.faults import small_world
 from tests.integration.faults.small_world import Crash, World
-from tests.support.invariants import journaled
+from tests.support.invariants import journal_outcomes
 from tests.support.s3.fault_proxy import FaultProxy, running_proxy
 from tests.support.s3.memory_site import MemorySite
 
@@ -84,16 +84,16 @@ def test_run_killed_at_any_batch_converges_by_resume_and_by_a_plain_second_run(
 
     proxy.forget_rules()
     gone = before.keys() - site.keys()
-    said = journaled(JOURNAL)
+    said = journal_outcomes(JOURNAL)
     assert gone <= said.keys()
     assert {key for key, one in said.items() if one is ObjectOutcome.DELETED} <= gone
     assert stays.items() <= site.content().items()
-    as_killed = site.save()
+    as_killed = site.save_bucket()
 
     assert run("cleanup", *site.options(), "--keep-count", "1") == 0
     assert site.content() == stays
 
-    site.go_back(as_killed)
+    site.restore_bucket(as_killed)
     assert run("cleanup", "--resume", str(JOURNAL)) == 0
     assert site.content() == stays
     if site.keeps_versions:
@@ -136,7 +136,7 @@ def check_death(crash: Crash, *, is_versioned: bool) -> bool:
         assert world.current() == before
         world.bucket.versions = as_died
     plan = world.plan()
-    if plan.doomed:
+    if plan.to_delete:
         assert world.apply(plan, is_fresh=True).result.outcome == "applied"
     assert world.current() == stays
     return died.result is None

@@ -6,14 +6,14 @@ from threading import Barrier
 
 import pytest
 
-from ci3.core.live.pins import protect
-from ci3.core.model.result import ObjectOutcome, Outcome, Result
-from ci3.core.plan.target_result import Account, exit_code
+from ci3.core.live.pins import pin_protected
+from ci3.core.model.result import ApplyResult, ObjectOutcome, RunOutcome
+from ci3.core.plan.target_result import TargetResult, exit_code_of_outcome
 from ci3.errors import ExitCode
-from ci3.pipeline.apply import delete
-from ci3.pipeline.approval import approve
-from tests.integration.faults.conftest import DOOMED
-from tests.support.cleanup_run import apply, apply_plan, cleanup
+from ci3.pipeline.apply import delete_approved
+from ci3.pipeline.approval import approve_plan
+from tests.integration.faults.conftest import OLD_NAMES
+from tests.support.cleanup_run import apply, apply_plan, make_context
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.memory_site import MemorySite
 
@@ -24,9 +24,9 @@ def test_other_bytes_uploaded_after_the_last_listing_survive(
     live: MemorySite, proxy: FaultProxy
 ) -> None:
     key = "old-1/file-00001"
-    proxy.before("POST", DELETE, lambda: live.put(key, days=10, body=b"deployed again"), nth=1)
+    proxy.call_before("POST", DELETE, lambda: live.put(key, days=10, body=b"deployed again"), nth=1)
     ran = apply(live)
-    assert ran.code is ExitCode.PARTIAL
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.counts("old-1") == {"deleted": 2, "changed": 1}
     assert live.content()[key][0] == b"deployed again"
     assert live.folders() == {"new", "old-1"}
@@ -35,10 +35,10 @@ def test_other_bytes_uploaded_after_the_last_listing_survive(
 def test_file_that_is_new_after_the_last_listing_survives_and_is_told(
     live: MemorySite, proxy: FaultProxy
 ) -> None:
-    proxy.before("POST", DELETE, lambda: live.put("old-1/one-more", days=10), nth=1)
+    proxy.call_before("POST", DELETE, lambda: live.put("old-1/one-more", days=10), nth=1)
     ran = apply(live)
-    assert ran.code is ExitCode.PARTIAL
-    assert "new in it" in ran.of("old-1").problem
+    assert ran.exit_code is ExitCode.PARTIAL
+    assert "new in it" in ran.result_of("old-1").problem
     assert {key for key in live.content() if key.startswith("old")} == {"old-1", "old-1/one-more"}
 
 
@@ -53,13 +53,15 @@ def test_pin_that_moves_to_a_doomed_deployment_in_between_keeps_it(
         live.put("current", body=b"old-2")
 
     if is_approved_by_hand:
-        ran = apply(live, meanwhile=move, live_from="object:current", moves=["current"])
+        ran = apply(
+            live, before_approval=move, live_from="object:current", changeable_keys=["current"]
+        )
     else:
-        proxy.before("GET", "/current", move, nth=2)
-        ran = apply(live, live_from="object:current", moves=["current"])
-    assert ran.code is ExitCode.PARTIAL
+        proxy.call_before("GET", "/current", move, nth=2)
+        ran = apply(live, live_from="object:current", changeable_keys=["current"])
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.counts("old-2") == {"changed": 3}
-    assert "live" in ran.of("old-2").problem
+    assert "live" in ran.result_of("old-2").problem
     assert live.folders() == {"new", "old-2"}
 
 
@@ -68,15 +70,15 @@ def test_two_applies_at_once_delete_what_was_due_and_nothing_else(
 ) -> None:
     """Both have planned, listed again and journaled when the first request passes."""
     both = Barrier(2, timeout=60)
-    proxy.before("POST", DELETE, both.wait)
+    proxy.call_before("POST", DELETE, both.wait)
 
-    def one(name: str) -> tuple[ExitCode, Result]:
-        run = cleanup(live, journal_file=f"{name}.jsonl")
+    def one(name: str) -> tuple[ExitCode, ApplyResult]:
+        run = make_context(live, journal_file=f"{name}.jsonl")
         reader = run.open_bucket()
         plan = run.make_plan(reader)
-        assert {decision.deployment.name for decision in plan.doomed} == set(DOOMED)
+        assert {decision.deployment.name for decision in plan.to_delete} == set(OLD_NAMES)
         result = apply_plan(run, plan, reader, is_fresh=True)
-        return exit_code(Account(plan=plan, result=result).outcome), result
+        return exit_code_of_outcome(TargetResult(plan=plan, result=result).outcome), result
 
     with ThreadPoolExecutor(2) as pool:
         ran = list(pool.map(one, ["first", "second"]))
@@ -84,21 +86,23 @@ def test_two_applies_at_once_delete_what_was_due_and_nothing_else(
     assert live.folders() == {"new"}
     for code, result in ran:
         assert code is ExitCode.DONE
-        gone = result.count(ObjectOutcome.DELETED) + result.count(ObjectOutcome.ABSENT)
+        gone = result.count_objects(ObjectOutcome.DELETED) + result.count_objects(
+            ObjectOutcome.ABSENT
+        )
         assert gone == 9
-    assert sum(result.count(ObjectOutcome.DELETED) for _, result in ran) == 9
+    assert sum(result.count_objects(ObjectOutcome.DELETED) for _, result in ran) == 9
 
 
 def test_run_that_comes_while_another_is_half_done_leaves_what_is_not_as_planned(
     live: MemorySite, proxy: FaultProxy
 ) -> None:
     """The second plans before the first deletes, and lists again after it has."""
-    second = cleanup(live, journal_file="second.jsonl")
+    second = make_context(live, journal_file="second.jsonl")
     reader = second.open_bucket()
     plan = second.make_plan(reader)
     proxy.refuse(["old-1/file-00000"], "AccessDenied")
 
-    assert apply(live).code is ExitCode.PARTIAL
+    assert apply(live).exit_code is ExitCode.PARTIAL
     result = apply_plan(second, plan, reader, is_fresh=True)
 
     counts = {one.name: dict(one.counts) for one in result.deployments}
@@ -111,13 +115,13 @@ def test_last_gate_stops_a_batch_that_would_delete_what_is_pinned(
     live: MemorySite, proxy: FaultProxy
 ) -> None:
     """Should all that stands before it fail, nothing of the batch goes out, and it is told."""
-    run = cleanup(live)
+    run = make_context(live)
     reader = run.open_bucket()
-    approved = approve(run, run.make_plan(reader), reader, is_fresh=True)
+    approved = approve_plan(run, run.make_plan(reader), reader, is_fresh=True)
 
-    result = delete(run, replace(approved, pins=protect(["old-2"])), reader)
+    result = delete_approved(run, replace(approved, pins=pin_protected(["old-2"])), reader)
 
-    assert result.outcome is Outcome.PARTIAL
-    assert "not doomed" in result.stopped
+    assert result.outcome is RunOutcome.PARTIAL
+    assert "not doomed" in result.stop_reason
     assert proxy.deletions == []
-    assert live.folders() == {"new", *DOOMED}
+    assert live.folders() == {"new", *OLD_NAMES}

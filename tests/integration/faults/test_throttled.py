@@ -3,7 +3,7 @@
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.deletion.sender import RETRY_DELAYS_SECONDS
 from ci3.errors import ExitCode
-from tests.integration.faults.conftest import DOOMED
+from tests.integration.faults.conftest import OLD_NAMES
 from tests.support.cleanup_run import apply
 from tests.support.s3.answers import error
 from tests.support.s3.fault_proxy import FaultProxy
@@ -19,7 +19,7 @@ def test_key_that_is_slowed_down_again_and_again_fails_and_is_told(
 
     ran = apply(live)
 
-    assert ran.code is ExitCode.PARTIAL
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.counts("old-2") == {"failed": 3}
     assert [len(one.batch_keys) for one in proxy.deletions] == [9, *[3] * 8]
     assert tuple(ran.pauses) == RETRY_DELAYS_SECONDS
@@ -34,7 +34,7 @@ def test_storm_of_503_slows_the_run_and_it_completes(
 
     ran = apply(live)
 
-    assert ran.code is ExitCode.DONE
+    assert ran.exit_code is ExitCode.DONE
     assert live.folders() == {"new"}
     assert len(proxy.deletions) == 9
     assert len(pauses) + len(ran.pauses) == 8
@@ -47,6 +47,6 @@ def test_storm_of_503_that_does_not_end_fails_and_is_told(
 
     ran = apply(live)
 
-    assert ran.code is ExitCode.PARTIAL
-    assert ran.result.count(ObjectOutcome.FAILED) == 9
-    assert live.folders() == {"new", *DOOMED}
+    assert ran.exit_code is ExitCode.PARTIAL
+    assert ran.result.count_objects(ObjectOutcome.FAILED) == 9
+    assert live.folders() == {"new", *OLD_NAMES}

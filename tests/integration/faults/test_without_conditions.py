@@ -10,13 +10,13 @@ import pytest
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.deletion.object_sender import ObjectPart, ObjectSender
-from ci3.engine.deletion.sender import FRESH_SECONDS, Part
+from ci3.engine.deletion.sender import FRESH_SECONDS, BatchPart
 from ci3.engine.inventory.listing import list_deployment
-from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.progress import NoProgress
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import ExitCode
 from tests.integration.faults.conftest import again
-from tests.support.cleanup_run import apply, cleanup
+from tests.support.cleanup_run import apply, make_context
 from tests.support.s3.answers import error
 from tests.support.s3.fault_proxy import FaultProxy, Request
 from tests.support.s3.memory_site import MemorySite
@@ -39,7 +39,7 @@ def slow(request: pytest.FixtureRequest, proxy: FaultProxy) -> Callable[[Callabl
             proxy.forget_rules()
             return f"<DeleteResult>{''.join(errors)}</DeleteResult>"
 
-        proxy.reply("POST", DELETE, ask_again)
+        proxy.answer_with("POST", DELETE, ask_again)
 
     return reply
 
@@ -47,7 +47,7 @@ def slow(request: pytest.FixtureRequest, proxy: FaultProxy) -> Callable[[Callabl
 @pytest.fixture
 def careless(site: MemorySite) -> MemorySite:
     """An S3 that takes conditions and does not look at them, with a deployment to delete."""
-    site.honour_conditions(yes=False)
+    site.set_conditional_deletes(yes=False)
     site.deploy("new", days=1)
     site.deploy("old-1", days=10)
     return site
@@ -57,15 +57,15 @@ def test_what_was_uploaded_again_in_a_pause_is_not_sent_again(
     careless: MemorySite, slow: Callable
 ) -> None:
     slow(lambda: (careless.put("old-1/file-00001", body=NEW), careless.remove("old-1/file-00002")))
-    ran = apply(careless, moves=("old-1/file-00001", "old-1/file-00002"))
-    assert ran.code is ExitCode.PARTIAL
+    ran = apply(careless, changeable_keys=("old-1/file-00001", "old-1/file-00002"))
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.counts("old-1") == {"deleted": 1, "changed": 1, "absent": 1}
     assert careless.content()["old-1/file-00001"][0] == NEW
 
 
 def test_same_bytes_uploaded_again_in_a_pause_stay(careless: MemorySite, slow: Callable) -> None:
     slow(lambda: careless.deploy("old-1", days=0))
-    ran = apply(careless, moves=[f"old-1/file-{number:05}" for number in range(3)])
+    ran = apply(careless, changeable_keys=[f"old-1/file-{number:05}" for number in range(3)])
     assert ran.counts("old-1") == {"changed": 3}
     assert careless.folders() == {"new", "old-1"}
 
@@ -78,7 +78,7 @@ def test_nothing_is_sent_again_that_cannot_be_listed(
     forget = proxy.forget_rules
     proxy.forget_rules = lambda: (forget(), proxy.answer(**again("old-1", None), **denied))
     ran = apply(careless)
-    assert ran.code is ExitCode.PARTIAL
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.counts("old-1") == {"failed": 3}
     assert len(proxy.deletions) == 1
 
@@ -91,8 +91,8 @@ def test_sdk_sends_nothing_again_that_nothing_guards(
         careless.suspend_versioning()
     upload = lambda: careless.put("old-1/file-00001", body=NEW)  # noqa: E731 - said once
     proxy.answer("POST", DELETE, error("SlowDown"), status=503, nth=1, first=upload)
-    ran = apply(careless, moves=("old-1/file-00001",), delete_versions=versions)
-    assert ran.code is ExitCode.PARTIAL
+    ran = apply(careless, changeable_keys=("old-1/file-00001",), delete_versions=versions)
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.counts("old-1") == {"deleted": 2, "changed": 1}
     assert careless.content()["old-1/file-00001"][0] == NEW
     assert pauses == []
@@ -122,9 +122,9 @@ def test_null_version_overwritten_in_a_pause_is_not_sent_again(
         proxy.forget_rules()
         return f"<DeleteResult>{''.join(errors)}</DeleteResult>"
 
-    proxy.reply("POST", DELETE, ask_again)
-    ran = apply(site, moves=("old-1/file-00000",), delete_versions="true")
-    assert ran.code is ExitCode.PARTIAL
+    proxy.answer_with("POST", DELETE, ask_again)
+    ran = apply(site, changeable_keys=("old-1/file-00000",), delete_versions="true")
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.counts("old-1") == {"deleted": 2, "changed": 1}
     assert site.content()["old-1/file-00000"][0] == NEW
 
@@ -133,18 +133,18 @@ def test_null_version_overwritten_in_a_pause_is_not_sent_again(
 
 
 def sender(site: MemorySite, *, seconds: Callable[[], float]) -> tuple[ObjectSender, ObjectPart]:
-    reader = cleanup(site).open_bucket()
+    reader = make_context(site).open_bucket()
     writer = reader.open_writer()
-    writer.probe("", Versioning.DISABLED)
+    writer.probe_conditional_deletes("", Versioning.DISABLED)
     _, objects = list_deployment(reader, "old-1", "old-1/")
     one = ObjectSender(
         reader=reader,
         writer=writer,
-        control=RunControl(progress=Silent(), sleep=lambda _: None, monotonic=seconds),
+        control=RunControl(progress=NoProgress(), sleep=lambda _: None, monotonic=seconds),
         slots=BoundedSemaphore(1),
         list_objects=lambda _: (),
     )
-    part = Part(name="old-1", prefix="old-1/", entries=objects, listed_at=0.0)
+    part = BatchPart(name="old-1", prefix="old-1/", entries=objects, listed_at=0.0)
     return one, part
 
 
@@ -162,10 +162,10 @@ def test_old_listing_is_made_again_and_a_fresh_one_is_not(
     for age, listings in ((0.0, 0), (FRESH_SECONDS, 1)):
         careless.deploy("old-1", days=10)
         one, part = sender(careless, seconds=lambda age=age: age)
-        before = len(proxy.sent("GET"))
+        before = len(proxy.find_requests("GET"))
         said = one.send((part,))
         assert {key.outcome for key in said.values()} == {ObjectOutcome.DELETED}
-        assert len(proxy.sent("GET")) - before == listings
+        assert len(proxy.find_requests("GET")) - before == listings
 
 
 def test_batch_that_takes_long_to_list_again_goes_in_several_requests(

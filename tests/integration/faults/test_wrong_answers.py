@@ -4,7 +4,7 @@ import pytest
 
 from ci3.core.model.result import DeleteGuard, ObjectOutcome
 from ci3.errors import ExitCode
-from tests.integration.faults.conftest import DOOMED, again
+from tests.integration.faults.conftest import OLD_NAMES, again
 from tests.support.cleanup_run import apply
 from tests.support.s3.answers import listing
 from tests.support.s3.fault_proxy import FaultProxy
@@ -24,7 +24,7 @@ def test_truncated_answer_to_a_deletion_is_settled(
 ) -> None:
     proxy.rewrite("POST", DELETE, half, nth=nth)
     ran = apply(live)
-    assert ran.code is ExitCode.DONE
+    assert ran.exit_code is ExitCode.DONE
     assert {outcome for one in ran.result.deployments for outcome in one.counts} <= GONE
     assert live.folders() == {"new"}
 
@@ -34,10 +34,10 @@ def test_deletion_whose_answer_was_lost_is_gone_and_comes_back_whole(
     live: MemorySite, proxy: FaultProxy, pauses: list[float], *, honours_conditions: bool
 ) -> None:
     """Sent again by the SDK on a condition; without one it is looked for first."""
-    live.honour_conditions(yes=honours_conditions)
+    live.set_conditional_deletes(yes=honours_conditions)
     proxy.drop("POST", DELETE, nth=1)
     ran = apply(live)
-    assert ran.code is ExitCode.DONE
+    assert ran.exit_code is ExitCode.DONE
     guard = DeleteGuard.ETAG if honours_conditions else DeleteGuard.NONE
     assert ran.result.guard.guard is guard
     sent = [one for one in proxy.deletions if one.method == "POST"]
@@ -57,7 +57,7 @@ def test_object_that_changed_while_the_answer_said_nothing_is_told_as_changed(
 
     proxy.answer("POST", DELETE, "<DeleteResult/>", nth=1, first=upload)
     ran = apply(live)
-    assert ran.code is ExitCode.PARTIAL
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.counts("old-1") == {"failed": 2, "changed": 1}
     assert live.content()["old-1/file-00001"][0] == b"deployed again"
 
@@ -68,8 +68,8 @@ def test_listing_that_turns_up_empty_in_mid_apply_is_found_out(
     root = "ListVersionsResult" if live.keeps_versions else "ListBucketResult"
     proxy.answer(**again("old-2"), body=listing().replace("ListBucketResult", root))
     ran = apply(live)
-    assert ran.code is ExitCode.PARTIAL
-    assert "still in it" in ran.of("old-2").problem
+    assert ran.exit_code is ExitCode.PARTIAL
+    assert "still in it" in ran.result_of("old-2").problem
     assert live.folders() == {"new", "old-2"}
     assert not any("old-2" in key for one in proxy.deletions for key in one.batch_keys)
 
@@ -78,11 +78,11 @@ def test_bucket_that_looks_empty_in_mid_apply_is_no_reason_to_delete_or_to_call_
     live: MemorySite, proxy: FaultProxy
 ) -> None:
     root = "ListVersionsResult" if live.keeps_versions else "ListBucketResult"
-    for name in DOOMED:
+    for name in OLD_NAMES:
         proxy.answer(**again(name), body=listing().replace("ListBucketResult", root))
     ran = apply(live)
-    assert ran.code is ExitCode.PARTIAL
-    assert live.folders() == {"new", *DOOMED}
+    assert ran.exit_code is ExitCode.PARTIAL
+    assert live.folders() == {"new", *OLD_NAMES}
     assert proxy.deletions == []
 
 
@@ -92,7 +92,7 @@ def test_key_that_xml_can_not_carry_among_999_goes_alone_and_spoils_no_batch(
     live.deploy("old-2", days=11, files=996)
     live.put("old-2/\x01", days=11)
     ran = apply(live, keep_count="1")
-    assert ran.code is ExitCode.DONE
+    assert ran.exit_code is ExitCode.DONE
     assert ran.counts("old-2") == {"deleted": 997}
     assert live.folders() == {"new"}
     assert sorted(len(one.batch_keys) for one in proxy.deletions) == [0, 3, 999]

@@ -7,7 +7,7 @@ import pytest
 from ci3.core.plan.json_reader import load_plans
 from ci3.core.plan.json_writer import dump_plan
 from ci3.core.plan.plan import Plan
-from tests.support.cleanup_run import apply, cleanup
+from tests.support.cleanup_run import apply, make_context
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
 
@@ -15,7 +15,7 @@ PAGE = 1000
 
 
 def plan_by(site: Bucket, age_from: str, **settings: str) -> Plan:
-    run = cleanup(site, age_from=age_from, **settings)
+    run = make_context(site, age_from=age_from, **settings)
     return run.make_plan(run.open_bucket())
 
 
@@ -24,7 +24,7 @@ def fates(plan: Plan) -> dict[str, str]:
 
 
 def listings(proxy: FaultProxy) -> int:
-    return len(proxy.sent("GET", "list-type=2"))
+    return len(proxy.find_requests("GET", "list-type=2"))
 
 
 @pytest.fixture
@@ -50,14 +50,14 @@ def test_small_deployments_cost_one_request_each_and_nothing_is_unknown(site, pr
 
     assert fates(plan) == {"d0": "keep", "d1": "delete", "d2": "delete"}
     assert listings(proxy) == 1 + 3
-    assert all(one.deployment.is_whole for one in plan.decisions)
+    assert all(one.deployment.is_fully_listed for one in plan.decisions)
     assert plan.totals.bytes_to_keep == 3
 
 
 def test_due_ones_are_known_in_full_and_what_stays_is_said_to_be_unknown(huge):
     plan = plan_by(huge, "first-object", keep_count="2")
 
-    known = {one.deployment.name: one.deployment.is_whole for one in plan.decisions}
+    known = {one.deployment.name: one.deployment.is_fully_listed for one in plan.decisions}
     assert known == {"d0": False, "d1": True, "d2": True, "d3": True}
     assert plan.totals.objects_to_delete == 2 * (PAGE + 5)
     assert plan.totals.bytes_to_keep is None
@@ -74,7 +74,7 @@ def test_deployment_changed_after_its_first_object_is_kept_when_judged_again(hug
 def test_apply_by_first_object_deletes_the_due_alone(huge):
     ran = apply(huge, keep_count="2", age_from="first-object")
 
-    assert ran.code == 0
+    assert ran.exit_code == 0
     assert huge.folders() == {"d0", "d1"}
 
 
@@ -96,7 +96,7 @@ def test_required_file_beyond_the_first_page_is_looked_for(huge, proxy):
 
     plan = plan_by(huge, "first-object", keep_count="2", required_file="index.html")
 
-    complete = {one.deployment.name: one.deployment.complete for one in plan.decisions}
+    complete = {one.deployment.name: one.deployment.is_complete for one in plan.decisions}
     assert complete == {"d0": True, "d1": False, "d2": True, "d3": True}
     assert fates(plan) == {"d0": "keep", "d1": "keep", "d2": "keep", "d3": "delete"}
     assert len(proxy.sent("GET", "index.html")) == 3
@@ -121,7 +121,7 @@ def test_day_that_a_deployment_ends_on_is_known_before_it_takes_anothers_place(s
 
     # By its first page alone, long would be the newest of short's day.
     assert fates(plan) == {"new": "keep", "long": "keep", "short": "keep"}
-    assert all(one.deployment.is_whole for one in plan.decisions)
+    assert all(one.deployment.is_fully_listed for one in plan.decisions)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_overlapping_uploads_are_told_apart_by_one_object_alone(bucket, age_from
 
 
 def test_plan_file_says_what_was_not_counted(huge):
-    run = cleanup(huge, age_from="first-object", keep_count="2")
+    run = make_context(huge, age_from="first-object", keep_count="2")
     text = dump_plan(run.make_plan(run.open_bucket()))
 
     [d0] = [one for one in json.loads(text)["deployments"] if one["name"] == "d0"]

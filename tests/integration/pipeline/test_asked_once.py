@@ -6,13 +6,13 @@ import pytest
 
 from ci3.core.model.issues import WarningCode
 from ci3.core.plan.plan import Plan
-from tests.support.cleanup_run import cleanup, furnish
-from tests.support.s3.lifecycle_texts import whole
+from tests.support.cleanup_run import make_context, seed_site
+from tests.support.s3.lifecycle_texts import config
 from tests.support.s3.memory_site import MemorySite, running_site
 
 RULES = ("GET", r"\?lifecycle")
 VERSIONING = ("GET", r"\?versioning")
-OLD_GO = whole(
+OLD_GO = config(
     "<Rule><ID>old</ID><Status>Enabled</Status><Filter/><NoncurrentVersionExpiration>"
     "<NoncurrentDays>30</NoncurrentDays></NoncurrentVersionExpiration></Rule>"
 )
@@ -21,12 +21,12 @@ OLD_GO = whole(
 @pytest.fixture
 def site() -> Iterator[MemorySite]:
     with running_site() as site:
-        furnish(site)
+        seed_site(site)
         yield site
 
 
 def plan_of(site: MemorySite, **changes: str) -> Plan:
-    run = cleanup(site, **changes)
+    run = make_context(site, **changes)
     return run.make_plan(run.open_bucket())
 
 
@@ -43,10 +43,10 @@ def test_rules_and_versioning_are_asked_for_once(
     site._bucket.versioning = status
     site.lifecycle = OLD_GO
     plan = plan_of(site, engine=engine, concurrency=concurrency)
-    assert plan.applyable
-    assert len(site.proxy.sent(*RULES)) == 1
-    assert len(site.proxy.sent(*VERSIONING)) == 1
-    listings = site.proxy.sent("GET", "list-type=2")
+    assert plan.is_applyable
+    assert len(site.proxy.find_requests(*RULES)) == 1
+    assert len(site.proxy.find_requests(*VERSIONING)) == 1
+    listings = site.proxy.find_requests("GET", "list-type=2")
     assert len(site.proxy.requests) == 2 + len(listings)
     until = told(plan, WarningCode.UNDO_TERM)
     assert bool(until) is (status == "Enabled")
@@ -73,8 +73,8 @@ def test_rules_that_were_not_read_leave_the_term_unknown_and_are_not_asked_for_a
     (until,) = told(plan, WarningCode.UNDO_TERM)
     assert until.startswith("whether a lifecycle rule removes old versions could not be read: ")
     assert why in until
-    assert plan.applyable is (engine == "direct")
-    assert len(site.proxy.sent(*RULES)) == 1
+    assert plan.is_applyable is (engine == "direct")
+    assert len(site.proxy.find_requests(*RULES)) == 1
 
 
 def test_bucket_that_wants_mfa_is_known_from_one_answer(site: MemorySite) -> None:
@@ -82,4 +82,4 @@ def test_bucket_that_wants_mfa_is_known_from_one_answer(site: MemorySite) -> Non
     site._bucket.needs_mfa = True
     plan = plan_of(site, engine="lifecycle")
     assert "MFA delete" in "; ".join(one.message for one in plan.refusals)
-    assert len(site.proxy.sent(*VERSIONING)) == 1
+    assert len(site.proxy.find_requests(*VERSIONING)) == 1

@@ -6,7 +6,7 @@ from ci3.engine.deletion import refresh
 from ci3.engine.inventory import work_sharing
 from ci3.errors import ExitCode
 from tests.support.cleanup_run import apply
-from tests.support.concurrency_meter import Meter
+from tests.support.concurrency_meter import ConcurrencyMeter
 from tests.support.s3.fault_proxy import running_proxy
 from tests.support.s3.moto_s3 import Bucket
 
@@ -32,15 +32,15 @@ def test_never_more_requests_at_once_than_concurrency_says(  # noqa: PLR0917 - f
         bucket.deploy(f"old-{number:02}", days=10 + number, files=120)
     bucket.put("old-00/\x01", days=10)
     with running_proxy(s3_url) as proxy:
-        meter, take = Meter(), proxy.take
+        meter, take = ConcurrencyMeter(), proxy.handle
 
         def metered(request):
             with meter.counted():
                 return take(request)
 
-        proxy.take = metered
+        proxy.handle = metered
         bucket.endpoint_url = proxy.url
         ran = apply(bucket, concurrency=str(concurrency))
-    assert ran.code is ExitCode.DONE
-    assert 1 <= meter.most <= concurrency
-    assert concurrency == 1 or meter.most > 1
+    assert ran.exit_code is ExitCode.DONE
+    assert 1 <= meter.maximum <= concurrency
+    assert concurrency == 1 or meter.maximum > 1

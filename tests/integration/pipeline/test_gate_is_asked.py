@@ -11,21 +11,21 @@ from ci3.engine.deletion.tally import DeletionResult
 from ci3.engine.deletion.versions import VersionDeletion
 from ci3.engine.gate import Gate
 from ci3.engine.journal.writer import Journal
-from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.progress import NoProgress
 from ci3.engine.workers.run_control import RunControl
-from tests.support.cleanup_run import cleanup
+from tests.support.cleanup_run import make_context
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
 
 
 def delete_all_but_pass_one(site: Bucket, *, names_versions: bool) -> DeletionResult:
     """Delete what is planned, with a gate that lets nothing but `old-1` pass."""
-    run = cleanup(site, delete_versions=str(names_versions).lower())
+    run = make_context(site, delete_versions=str(names_versions).lower())
     reader = run.open_bucket()
-    decisions = run.make_plan(reader).doomed
+    decisions = run.make_plan(reader).to_delete
     passing = [one for one in decisions if one.deployment.name == "old-1"]
-    gate = Gate(passing, (), names_versions=names_versions)
-    control = RunControl(progress=Silent(), sleep=lambda _seconds: None)
+    gate = Gate(passing, (), is_by_version=names_versions)
+    control = RunControl(progress=NoProgress(), sleep=lambda _seconds: None)
     with Journal("gate.jsonl") as journal:
         if names_versions:
             return VersionDeletion(
@@ -34,16 +34,16 @@ def delete_all_but_pass_one(site: Bucket, *, names_versions: bool) -> DeletionRe
                 gate=gate,
                 journal=journal,
                 control=control,
-            ).run(decisions)
+            ).delete_deployments(decisions)
         writer = reader.open_writer()
         return ObjectDeletion(
             reader=reader,
             writer=writer,
-            probe=lambda slots: writer.probe("", Versioning.DISABLED, slots),
+            probe=lambda slots: writer.probe_conditional_deletes("", Versioning.DISABLED, slots),
             gate=gate,
             journal=journal,
             control=control,
-        ).run(decisions)
+        ).delete_deployments(decisions)
 
 
 @pytest.mark.parametrize("names_versions", [False, True])
@@ -55,7 +55,7 @@ def test_what_the_gate_refuses_is_neither_journaled_nor_sent(
     for days, name in enumerate(("new", "old-1", "old-2"), start=1):
         site.deploy(name, days=days)
     deleted = delete_all_but_pass_one(site, names_versions=names_versions)
-    assert "'old-2/' is not doomed by this plan" in deleted.stopped
+    assert "'old-2/' is not doomed by this plan" in deleted.stop_reason
     assert deleted.results[-1].name == "old-2"
     assert deleted.results[-1].counts == {ObjectOutcome.FAILED: 3}
     assert site.folders() >= {"new", "old-2"}

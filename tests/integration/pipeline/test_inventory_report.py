@@ -15,7 +15,7 @@ from ci3.core.plan.plan import Plan
 from ci3.engine.inventory import report_csv as report_rows
 from ci3.engine.inventory.report_csv import CHUNK_BYTES
 from ci3.errors import AccessError, Ci3Error, ExitCode, ListingError, RefusedError
-from tests.support.cleanup_run import apply, cleanup
+from tests.support.cleanup_run import apply, make_context
 from tests.support.s3.inventory_reports import (
     ALL_VERSIONS,
     CURRENT,
@@ -35,7 +35,7 @@ ALONE = r"prefix=\w+%2F(&|$)"
 
 
 def plan_by(site: Bucket, url: str, **settings: str) -> Plan:
-    run = cleanup(site, inventory=url, **{"keep_count": "2", "match": r"d\d+", **settings})
+    run = make_context(site, inventory=url, **{"keep_count": "2", "match": r"d\d+", **settings})
     return run.make_plan(run.open_bucket())
 
 
@@ -44,7 +44,7 @@ def fates(plan: Plan) -> dict[str, str]:
 
 
 def reported(plan: Plan) -> set[str]:
-    return {one.deployment.name for one in plan.decisions if one.deployment.is_reported}
+    return {one.deployment.name for one in plan.decisions if one.deployment.is_from_report}
 
 
 def refusal(site: Bucket, report: InventoryReport, **settings: str) -> Ci3Error:
@@ -78,9 +78,9 @@ def test_plan_by_report_is_the_plan_by_listing(furnished, written):
 
     assert fates(by_report) == fates(by_listing)
     told = [(one.deployment.object_count, one.deployment.size_bytes, one.deployment.newest_at,
-             one.deployment.complete, one.reasons) for one in by_report.decisions]  # fmt: skip
+             one.deployment.is_complete, one.reasons) for one in by_report.decisions]  # fmt: skip
     assert told == [(one.deployment.object_count, one.deployment.size_bytes,
-                     one.deployment.newest_at, one.deployment.complete, one.reasons)
+                     one.deployment.newest_at, one.deployment.is_complete, one.reasons)
                     for one in by_listing.decisions]  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def test_what_stays_and_decides_nothing_is_not_listed(furnished, proxy):
 def test_nothing_is_listed_in_full_where_nothing_is_due(furnished, proxy):
     plan = plan_by(furnished, report_of(furnished).deliver(furnished), keep_count="6")
 
-    assert not plan.doomed
+    assert not plan.to_delete
     assert len(reported(plan)) == 6
     assert len(proxy.sent("GET", "list-type=2")) == 1
 
@@ -168,14 +168,16 @@ def test_apply_by_report_deletes_what_is_due(furnished):
     url = report_of(furnished).deliver(furnished)
     ran = apply(furnished, keep_count="2", inventory=url, match=r"d\d")
 
-    assert ran.code == ExitCode.DONE
+    assert ran.exit_code == ExitCode.DONE
     assert furnished.folders() == {"d0", "d1", "inventory"}
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_report_is_read_once_for_the_plan_and_the_plan_after_the_question(furnished, proxy, forks):
     url = report_of(furnished).deliver(furnished)
-    ran = apply(furnished, keep_count="2", inventory=url, match=r"d\d", meanwhile=lambda: None)
+    ran = apply(
+        furnished, keep_count="2", inventory=url, match=r"d\d", before_approval=lambda: None
+    )
 
     assert ran.result.deployments_deleted == 4
     assert len(proxy.sent("GET", "manifest.json")) == 1
@@ -195,7 +197,7 @@ def test_report_in_another_bucket_is_read_there(furnished):
     reports = new_bucket(furnished.endpoint_url)
     url = report_of(furnished, destination=reports.name).deliver(reports)
 
-    assert len(plan_by(furnished, url).doomed) == 4
+    assert len(plan_by(furnished, url).to_delete) == 4
 
 
 def test_newest_report_that_is_whole_is_found_by_its_folder(furnished, proxy):
@@ -209,7 +211,7 @@ def test_newest_report_that_is_whole_is_found_by_its_folder(furnished, proxy):
     furnished.put(f"{old}checksum", body=b"old")
     plan = plan_by(furnished, f"s3://{furnished.name}/{FOLDER}")
 
-    assert len(plan.doomed) == 4
+    assert len(plan.to_delete) == 4
     assert [one.target.partition("daily/")[2] for one in proxy.sent("GET", "manifest.json")] == [
         "2026-11-24T01-00Z/manifest.json"
     ]
@@ -273,11 +275,11 @@ def test_required_file_is_found_in_the_rows(furnished):
     url = report_of(furnished).deliver(furnished)
     plan = plan_by(furnished, url, required_file="index.html")
 
-    assert {one.deployment.name for one in plan.decisions if one.deployment.complete} == {"d0"}
+    assert {one.deployment.name for one in plan.decisions if one.deployment.is_complete} == {"d0"}
 
 
 def test_plan_file_keeps_what_the_report_said(furnished):
-    run = cleanup(
+    run = make_context(
         furnished, keep_count="6", match=r"d\d", inventory=report_of(furnished).deliver(furnished)
     )
     plan = run.make_plan(run.open_bucket())

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci3.aws.bucket import BucketReader
-from tests.support.cleanup_run import cleanup
+from tests.support.cleanup_run import make_context
 from tests.support.s3.fault_proxy import Answer, Request
 from tests.support.s3.inventory_reports import report_of, rows_of, to_csv
-from tests.support.s3.memory_site import MemorySite, reached
+from tests.support.s3.memory_site import MemorySite, intercept_requests
 
 NAMES = [f"d{number}" for number in range(6)]
 RULES = (
@@ -43,19 +43,19 @@ def world() -> Iterator[list[MemorySite]]:
     def answer(request: Request) -> Answer:
         return sites[-1].answer(request)
 
-    with reached(answer):
+    with intercept_requests(answer):
         yield sites
     reader.cache_clear()
 
 
 @cache
 def reader() -> BucketReader:
-    return cleanup(MemorySite()).open_bucket()
+    return make_context(MemorySite()).open_bucket()
 
 
 def doomed(site: MemorySite, now: datetime, **rules: str) -> set[str]:
-    run = replace(cleanup(site, match=r"d\d", **rules), clock=lambda: now)
-    return {one.deployment.name for one in run.make_plan(reader()).doomed}
+    run = replace(make_context(site, match=r"d\d", **rules), clock=lambda: now)
+    return {one.deployment.name for one in run.make_plan(reader()).to_delete}
 
 
 def told(site: MemorySite, fates: list[str], moved: list[float]) -> bytes:

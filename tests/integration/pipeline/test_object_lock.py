@@ -25,7 +25,7 @@ def test_locked_objects_get_markers_and_come_back(site: Bucket) -> None:
 
     ran = apply(site)
 
-    assert ran.code is ExitCode.DONE
+    assert ran.exit_code is ExitCode.DONE
     assert site.folders() == {"new"}
     assert main(["restore", ran.result.journal_file, "--auto-approve"]) == 0
     assert current(site) == before

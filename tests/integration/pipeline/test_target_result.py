@@ -11,10 +11,10 @@ from ci3.core.model.result import ObjectOutcome
 from ci3.engine.deletion.objects import ObjectDeletion
 from ci3.engine.gate import Gate
 from ci3.engine.journal.writer import Journal
-from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.progress import NoProgress
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import ExitCode, GateError, RefusedError
-from tests.support.cleanup_run import apply, apply_plan, cleanup
+from tests.support.cleanup_run import apply, apply_plan, make_context
 from tests.support.crash import small_batches
 from tests.support.s3.answers import delete_result, error
 from tests.support.s3.fault_proxy import FaultProxy
@@ -50,9 +50,9 @@ def test_redirect_in_the_midst_stops_the_run_and_all_that_is_gone_is_told(
         for name in ("old", "older")
         for outcome in ("deleted", "absent")
     )
-    assert ran.code is ExitCode.PARTIAL
+    assert ran.exit_code is ExitCode.PARTIAL
     assert gone == told
-    assert "redirect" in ran.result.stopped.lower()
+    assert "redirect" in ran.result.stop_reason.lower()
     assert ran.journal[-1]["record"] == "end"
 
 
@@ -63,13 +63,13 @@ def test_batch_that_waits_is_not_sent_after_lost_access(
     live.deploy("older", days=10, files=9)
     proxy.answer("POST", DELETE, error("ExpiredToken"), status=400)
     ran = apply(live)
-    assert "ExpiredToken" in ran.result.stopped
-    assert ran.result.count(ObjectOutcome.FAILED) == 12
+    assert "ExpiredToken" in ran.result.stop_reason
+    assert ran.result.count_objects(ObjectOutcome.FAILED) == 12
     assert len(proxy.deletions) == 1
 
 
 def test_bug_in_the_midst_loses_no_account_of_the_other_batches(crowded: Bucket) -> None:
-    run = cleanup(crowded)
+    run = make_context(crowded)
     reader = run.open_bucket()
     plan = run.make_plan(reader)
 
@@ -79,23 +79,23 @@ def test_bug_in_the_midst_loses_no_account_of_the_other_batches(crowded: Bucket)
         def conclude(self, batch: int, outcomes: Sequence[KeyOutcome]) -> None:
             if batch == 1:
                 raise RuntimeError("nobody thought of this")
-            super().conclude(batch, outcomes)
+            super().record_outcome(batch, outcomes)
 
     writer = reader.open_writer()
     with Unruly("unruly.jsonl") as journal:
         deleted = ObjectDeletion(
             reader=reader,
             writer=writer,
-            probe=lambda slots: writer.probe("", Versioning.DISABLED, slots),
-            gate=Gate(plan.doomed, ()),
+            probe=lambda slots: writer.probe_conditional_deletes("", Versioning.DISABLED, slots),
+            gate=Gate(plan.to_delete, ()),
             journal=journal,
-            control=RunControl(progress=Silent(), sleep=lambda _seconds: None),
-        ).run(plan.doomed)
+            control=RunControl(progress=NoProgress(), sleep=lambda _seconds: None),
+        ).delete_deployments(plan.to_delete)
     counts = sum((Counter(one.counts) for one in deleted.results), Counter())
     assert counts["unknown"] == 1000
     assert counts["deleted"] == 3000 - len(crowded.keys()) + 3 - 1000
     assert counts.total() == 3000
-    assert "nobody thought of this" in deleted.stopped
+    assert "nobody thought of this" in deleted.stop_reason
 
 
 class _GivesUp:
@@ -120,32 +120,32 @@ class _GivesUp:
 
 def test_watcher_that_went_away_stops_no_deletion(crowded: Bucket) -> None:
     ran = apply(crowded, progress=_GivesUp())
-    assert ran.code is ExitCode.DONE
+    assert ran.exit_code is ExitCode.DONE
     assert crowded.folders() == {"new"}
 
 
 def test_object_that_came_while_its_deployment_went_is_told(
     crowded: Bucket, proxy: FaultProxy
 ) -> None:
-    proxy.before("POST", DELETE, lambda: crowded.put("older/late.js"))
+    proxy.call_before("POST", DELETE, lambda: crowded.put("older/late.js"))
     ran = apply(crowded)
-    assert ran.code is ExitCode.PARTIAL
-    assert "still in it" in ran.of("older").problem
+    assert ran.exit_code is ExitCode.PARTIAL
+    assert "still in it" in ran.result_of("older").problem
     assert crowded.keys() & {"older/late.js"}
 
 
 def test_s3_that_says_deleted_and_does_not_is_found_out(live: Bucket, proxy: FaultProxy) -> None:
-    proxy.reply("POST", DELETE, lambda request: delete_result(request.batch_keys))
+    proxy.answer_with("POST", DELETE, lambda request: delete_result(request.batch_keys))
     ran = apply(live)
-    assert ran.code is ExitCode.PARTIAL
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.result.deployments_deleted == 0
 
 
 def test_result_that_cannot_be_looked_at_is_no_success(live: Bucket, proxy: FaultProxy) -> None:
     proxy.answer("GET", "delimiter=", error("AccessDenied"), status=403, nth=2)
     ran = apply(live)
-    assert ran.code is ExitCode.PARTIAL
-    assert "could not be looked at" in ran.result.stopped
+    assert ran.exit_code is ExitCode.PARTIAL
+    assert "could not be looked at" in ran.result.stop_reason
 
 
 def test_deletion_goes_where_the_plan_was_made(
@@ -153,15 +153,15 @@ def test_deletion_goes_where_the_plan_was_made(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", live.endpoint_url)
     asked = "https://s3.eu-west-1.amazonaws.com"
-    reader = cleanup(live, endpoint_url=asked, region="eu-west-1").open_bucket()
+    reader = make_context(live, endpoint_url=asked, region="eu-west-1").open_bucket()
     assert reader.endpoint_url == asked
-    assert reader.open_writer().address == asked
+    assert reader.open_writer().endpoint_url == asked
 
 
 def test_writer_of_another_s3_than_the_plans_is_a_bug_not_a_deletion(
     live: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = cleanup(live, endpoint_url="").open_bucket()
+    reader = make_context(live, endpoint_url="").open_bucket()
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(GateError):
         reader.open_writer()
@@ -170,7 +170,7 @@ def test_writer_of_another_s3_than_the_plans_is_a_bug_not_a_deletion(
 def test_versioning_that_was_switched_off_during_approval_refuses(live: Bucket) -> None:
     status = {"Status": "Enabled"}
     live.client.put_bucket_versioning(Bucket=live.name, VersioningConfiguration=status)
-    run = cleanup(live)
+    run = make_context(live)
     reader = run.open_bucket()
     plan = run.make_plan(reader)
     assert plan.target.versioning is Versioning.ENABLED

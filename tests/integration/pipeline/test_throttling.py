@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from ci3.engine.deletion.sender import RETRY_DELAYS_SECONDS, SENDERS
-from tests.support.cleanup_run import apply_plan, cleanup
+from tests.support.cleanup_run import apply_plan, make_context
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
-from tests.support.throttling import Throttling
+from tests.support.throttling import ThrottlingS3
 
 
 @pytest.mark.parametrize("delete_versions", ["false", "true"])
@@ -21,8 +21,8 @@ def test_deletion_sends_fewer_requests_at_once_when_throttled(
     site.deploy("new", days=1)
     for number in range(SENDERS):
         site.deploy(f"old-{number}", days=10 + number, files=1)
-    throttling = Throttling(proxy, senders=SENDERS)
-    run = replace(cleanup(site, delete_versions=delete_versions), sleep=throttling.pause)
+    throttling = ThrottlingS3(proxy, senders=SENDERS)
+    run = replace(make_context(site, delete_versions=delete_versions), sleep=throttling.pause)
     reader = run.open_bucket()
     result = apply_plan(run, run.make_plan(reader), reader, is_fresh=True)
     assert [dict(one.counts) for one in result.deployments] == [{"failed": 1}] * SENDERS

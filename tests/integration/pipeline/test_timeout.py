@@ -10,8 +10,8 @@ import pytest
 from ci3.cli.main import main
 from ci3.core.model.result import ObjectOutcome
 from ci3.errors import ExitCode
-from ci3.report.progress_lines import LOG_EVERY_SECONDS, ProgressLines
-from tests.support.cleanup_run import Ran, apply_plan, cleanup
+from ci3.report.progress_lines import LOG_INTERVAL_SECONDS, ProgressLines
+from tests.support.cleanup_run import CleanupRun, apply_plan, make_context
 from tests.support.s3.moto_s3 import Bucket
 
 DELETE = r"\?delete"
@@ -26,17 +26,17 @@ def site(site: Bucket) -> Bucket:
 
 def test_run_whose_time_is_over_stops_before_it_deletes_and_says_how_to_go_on(site, proxy):
     times = iter(datetime(2026, 11, 23, tzinfo=UTC) + timedelta(minutes=one) for one in range(99))
-    run = cleanup(site)
+    run = make_context(site)
     reader = run.open_bucket()
     plan = run.make_plan(reader)
     run = replace(run, clock=lambda: next(times), ends_at=datetime(2026, 11, 23, tzinfo=UTC))
 
-    ran = Ran(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
+    ran = CleanupRun(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
 
-    assert ran.code is ExitCode.PARTIAL
-    assert "timeout" in ran.result.stopped
-    assert "Run again" in ran.result.stopped
-    assert ran.result.count(ObjectOutcome.FAILED) == 3
+    assert ran.exit_code is ExitCode.PARTIAL
+    assert "timeout" in ran.result.stop_reason
+    assert "Run again" in ran.result.stop_reason
+    assert ran.result.count_objects(ObjectOutcome.FAILED) == 3
     assert proxy.deletions == []
 
 
@@ -62,7 +62,7 @@ def test_log_shows_now_and_then_that_the_run_is_alive():
     progress.beat()
     assert lines == []
 
-    now[0] += LOG_EVERY_SECONDS
+    now[0] += LOG_INTERVAL_SECONDS
     progress.beat()
     progress.beat()
     assert lines == ["Deleting objects: 1,000 of 5,000"]

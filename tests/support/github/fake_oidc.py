@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.web_site import Site, running_site
+from tests.support.web_site import WebSite, running_site
 
 REQUEST_TOKEN = "request-t0ken"
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -30,7 +30,7 @@ def make_token(**claims: object) -> str:
 class FakeOidc:
     """Issues tokens to clients with the request token; `failures` replace the next answers."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: WebSite) -> None:
         self.site = site
         self.tokens: list[str] = []
         self.failures: list[tuple[int, bytes] | None] = []

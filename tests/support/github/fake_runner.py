@@ -29,8 +29,11 @@ COMMANDS = {
 }
 MERGE_SHA = "a" * 40
 HEAD_SHA = "b" * 40
-NUMBER = 7
-PULL_REQUEST = {"number": NUMBER, "pull_request": {"number": NUMBER, "head": {"sha": HEAD_SHA}}}
+PULL_REQUEST_NUMBER = 7
+PULL_REQUEST = {
+    "number": PULL_REQUEST_NUMBER,
+    "pull_request": {"number": PULL_REQUEST_NUMBER, "head": {"sha": HEAD_SHA}},
+}
 
 
 class FakeStep:
@@ -88,7 +91,7 @@ def read_outputs(text: str) -> dict[str, str]:
     return outputs
 
 
-def commands(log: str) -> list[tuple[str, str]]:
+def parse_commands(log: str) -> list[tuple[str, str]]:
     """Return the (name, message) of each command in a log, in both forms that the runner reads."""
     return [command for line in re.split("\r\n|\r|\n", log) if (command := _parse_command(line))]
 

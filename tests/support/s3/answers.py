@@ -4,19 +4,21 @@ from collections.abc import Iterable
 
 NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 HTML = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><p>Hello</p></body></html>"
-TOGETHER = r"prefix=(?!.*delimiter)(&|$|%2F&)"
+GROUP_LISTING = r"prefix=(?!.*delimiter)(&|$|%2F&)"
 """Pattern for requests that list many deployments at once."""
-WHEN = "2026-11-02T14:03:00.000Z"
+TIME = "2026-11-02T14:03:00.000Z"
 
 
-def entry(key: str, *, when: str = WHEN, size: str = "1") -> str:
+def entry(key: str, *, modified_at: str = TIME, size: str = "1") -> str:
     return (
-        f"<Contents><Key>{key}</Key><LastModified>{when}</LastModified>"
+        f"<Contents><Key>{key}</Key><LastModified>{modified_at}</LastModified>"
         f'<ETag>"e"</ETag><Size>{size}</Size></Contents>'
     )
 
 
-def listing(*entries: str, folders: Iterable[str] = (), more: str = "false", token="") -> str:
+def listing(
+    *entries: str, folders: Iterable[str] = (), is_truncated: str = "false", token=""
+) -> str:
     """Return a page of a listing; keys are not escaped."""
     prefixes = "".join(
         f"<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>" for folder in folders
@@ -24,15 +26,15 @@ def listing(*entries: str, folders: Iterable[str] = (), more: str = "false", tok
     next_token = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult {NAMESPACE}>'
-        f"<IsTruncated>{more}</IsTruncated>{next_token}{''.join(entries)}{prefixes}"
+        f"<IsTruncated>{is_truncated}</IsTruncated>{next_token}{''.join(entries)}{prefixes}"
         "</ListBucketResult>"
     )
 
 
-def error(code: str, message: str = "told by the test", more: str = "") -> str:
+def error(code: str, message: str = "told by the test", xml: str = "") -> str:
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code>'
-        f"<Message>{message}</Message>{more}</Error>"
+        f"<Message>{message}</Message>{xml}</Error>"
     )
 
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from urllib.parse import urlsplit
 
-from ci3.aws.deletion.conditional_probe import PROBE_NAME
+from ci3.aws.deletion.conditional_probe import PROBE_KEY_PREFIX
 
 _NOT_PASSED_ON = ("connection", "keep-alive", "transfer-encoding", "content-length", "host")
 
@@ -31,7 +31,7 @@ class Request:
     @property
     def is_probe(self) -> bool:
         """True for ci3's test of conditional deletes, which uses a key that does not exist."""
-        return self.is_write and PROBE_NAME in f"{self.target}{self.body!r}"
+        return self.is_write and PROBE_KEY_PREFIX in f"{self.target}{self.body!r}"
 
     @property
     def batch_keys(self) -> list[str]:
@@ -58,17 +58,17 @@ class _Rule:
     reply: Callable[[Request], str | Answer] | None = None
     rewrite: Callable[[bytes], bytes] | None = None
     refused: Mapping[str, tuple[str, str]] | None = None
-    drops: bool = False
+    drops_answer: bool = False
     late: bool = False
-    seen: int = 0
+    match_count: int = 0
 
     def matches(self, method: str, target: str, *, is_late: bool) -> bool:
         if self.late and not is_late:
             return False
         if method != self.method or not self.pattern.search(target):
             return False
-        self.seen += 1
-        return self.nth in (None, self.seen)
+        self.match_count += 1
+        return self.nth in (None, self.match_count)
 
 
 class FaultProxy:
@@ -86,9 +86,9 @@ class FaultProxy:
         self.requests: list[Request] = []
         self.failures: list[BaseException] = []
         self.url = ""
-        self.spares_probes = True
-        self.is_late = False
-        self.watch: Callable[[Request], object] | None = None
+        self.ignores_probes = True
+        self.is_applying = False
+        self.on_request: Callable[[Request], object] | None = None
         """Called with each request before it is handled."""
 
     def answer(
@@ -106,15 +106,17 @@ class FaultProxy:
         """Answer without forwarding; call `first` before, if given."""
         content = body.encode() if isinstance(body, str) else body
         canned = Answer(status=status, body=content, headers=headers or {})
-        self._add(method, pattern, nth, canned=canned, late=late, before=first)
+        self._add_rule(method, pattern, nth, canned=canned, late=late, before=first)
 
-    def reply(self, method: str, pattern: str, make: Callable[[Request], str | Answer]) -> None:
+    def answer_with(
+        self, method: str, pattern: str, make: Callable[[Request], str | Answer]
+    ) -> None:
         """Answer without forwarding, with a body or an answer made from the request."""
-        self._add(method, pattern, None, reply=make)
+        self._add_rule(method, pattern, None, reply=make)
 
     def drop(self, method: str, pattern: str, *, nth: int | None = None) -> None:
         """Forward the request, and close the connection without an answer."""
-        self._add(method, pattern, nth, drops=True)
+        self._add_rule(method, pattern, nth, drops=True)
 
     def rewrite(
         self,
@@ -126,15 +128,15 @@ class FaultProxy:
         late: bool = False,
     ) -> None:
         """Forward the request, and change the answer's body."""
-        self._add(method, pattern, nth, rewrite=change, late=late)
+        self._add_rule(method, pattern, nth, rewrite=change, late=late)
 
     def refuse(
         self, keys: Collection[str], code: str, *, nth: int | None = None, message: str = "no"
     ) -> None:
         """Remove keys from a batch before forwarding it, and answer with an error for each."""
-        self._add("POST", r"\?delete", nth, refused=dict.fromkeys(keys, (code, message)))
+        self._add_rule("POST", r"\?delete", nth, refused=dict.fromkeys(keys, (code, message)))
 
-    def before(
+    def call_before(
         self,
         method: str,
         pattern: str,
@@ -144,13 +146,13 @@ class FaultProxy:
         late: bool = False,
     ) -> None:
         """Call `act`, then forward the request."""
-        self._add(method, pattern, nth, before=act, late=late)
+        self._add_rule(method, pattern, nth, before=act, late=late)
 
     def forget_rules(self) -> None:
         """Forward all requests from now on."""
         self._rules.clear()
 
-    def sent(self, method: str, pattern: str = "") -> list[Request]:
+    def find_requests(self, method: str, pattern: str = "") -> list[Request]:
         """Return the matching requests that arrived."""
         return [
             request
@@ -162,28 +164,28 @@ class FaultProxy:
     def deletions(self) -> list[Request]:
         """The requests that write (batches and single deletions), except probes."""
         writes = [request for request in self.requests if request.is_write]
-        return [request for request in writes if not (self.spares_probes and request.is_probe)]
+        return [request for request in writes if not (self.ignores_probes and request.is_probe)]
 
-    def _add(self, method: str, pattern: str, nth: int | None, **effects) -> None:
+    def _add_rule(self, method: str, pattern: str, nth: int | None, **effects) -> None:
         self._rules.insert(0, _Rule(method=method, pattern=re.compile(pattern), nth=nth, **effects))
 
-    def take(self, request: Request) -> Answer | None:
+    def handle(self, request: Request) -> Answer | None:
         """Handle one request; None means that the connection is closed without an answer."""
         with self._lock:
             self.requests.append(request)
-            if self.watch is not None:
-                self.watch(request)
-            if self.spares_probes and request.is_probe:
+            if self.on_request is not None:
+                self.on_request(request)
+            if self.ignores_probes and request.is_probe:
                 matching = []
             else:
                 matching = [
                     rule
                     for rule in self._rules
-                    if rule.matches(request.method, request.target, is_late=self.is_late)
+                    if rule.matches(request.method, request.target, is_late=self.is_applying)
                 ]
         rule = matching[0] if matching else None
         if rule is None:
-            return self._pass_on(request)
+            return self._forward(request)
         if rule.before is not None:
             rule.before()
         if rule.canned is not None:
@@ -193,12 +195,12 @@ class FaultProxy:
             return Answer(status=200, body=reply.encode()) if isinstance(reply, str) else reply
         if rule.refused is not None:
             return self._refuse(request, rule.refused)
-        answer = self._pass_on(request)
+        answer = self._forward(request)
         if rule.rewrite is not None:
             return Answer(
                 status=answer.status, body=rule.rewrite(answer.body), headers=answer.headers
             )
-        return None if rule.drops else answer
+        return None if rule.drops_answer else answer
 
     def _refuse(self, request: Request, refused: Mapping[str, tuple[str, str]]) -> Answer:
         asked = re.findall("<Object>.*?</Object>", request.body.decode(), re.DOTALL)
@@ -206,7 +208,7 @@ class FaultProxy:
         done = ""
         if left := "".join(one for key, one in keys.items() if key not in refused):
             body = f"<Delete>{left}</Delete>".encode()
-            answered = self._pass_on(replace(request, body=body)).body.decode()
+            answered = self._forward(replace(request, body=body)).body.decode()
             done = re.sub(r".*<DeleteResult[^>]*>|</DeleteResult>", "", answered, flags=re.DOTALL)
         errors = "".join(
             f"<Error><Key>{key}</Key><Code>{refused[key][0]}</Code>"
@@ -216,7 +218,7 @@ class FaultProxy:
         )
         return Answer(status=200, body=f"<DeleteResult>{done}{errors}</DeleteResult>".encode())
 
-    def _pass_on(self, request: Request) -> Answer:
+    def _forward(self, request: Request) -> Answer:
         if not isinstance(self._upstream, str):
             return self._upstream(request)
         connection = http.client.HTTPConnection(urlsplit(self._upstream).netloc, timeout=30)
@@ -256,7 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self.close_connection = True
         try:
-            answer = self.proxy.take(request)
+            answer = self.proxy.handle(request)
         except BaseException as exc:  # noqa: BLE001 - raised again when the proxy ends
             self.proxy.failures.append(exc)
             answer = None
@@ -285,12 +287,12 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def running_proxy(upstream: str) -> Iterator[FaultProxy]:
     """Run a proxy on loopback until the context ends; then raise the first error of its script."""
-    with served(FaultProxy(upstream)) as proxy:
+    with serve_proxy(FaultProxy(upstream)) as proxy:
         yield proxy
 
 
 @contextmanager
-def served(proxy: FaultProxy) -> Iterator[FaultProxy]:
+def serve_proxy(proxy: FaultProxy) -> Iterator[FaultProxy]:
     """Serve an existing proxy on loopback, like `running_proxy`."""
     handler = type("Handler", (_Handler,), {"proxy": proxy})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

@@ -24,7 +24,7 @@ _LISTING_ACTIONS = ("s3:ListBucket", "s3:ListBucketVersions")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Need:
+class RequiredPermission:
     """One action on one resource, with the request's values for condition keys."""
 
     action: str
@@ -32,7 +32,7 @@ class Need:
     context: Mapping[str, str] = field(default_factory=dict)
 
 
-def allows(policy: Mapping, need: Need) -> bool:
+def is_allowed(policy: Mapping, need: RequiredPermission) -> bool:
     """Evaluate as IAM does: Deny overrides Allow, and everything else is denied."""
     effects = {
         statement["Effect"] for statement in policy["Statement"] if _applies(statement, need)
@@ -40,13 +40,15 @@ def allows(policy: Mapping, need: Need) -> bool:
     return effects == {"Allow"}
 
 
-def _applies(statement: Mapping, need: Need) -> bool:
+def _applies(statement: Mapping, need: RequiredPermission) -> bool:
     return (
         any(
-            like(pattern, need.action, ignores_case=True)
+            matches_pattern(pattern, need.action, ignores_case=True)
             for pattern in _as_list(statement["Action"])
         )
-        and any(like(pattern, need.resource) for pattern in _as_list(statement["Resource"]))
+        and any(
+            matches_pattern(pattern, need.resource) for pattern in _as_list(statement["Resource"])
+        )
         and all(
             _condition_holds(operator, key, _as_list(values), need.context)
             for operator, keys in statement.get("Condition", {}).items()
@@ -60,7 +62,9 @@ def _condition_holds(
 ) -> bool:
     match operator:
         case "StringLike":
-            return key in context and any(like(pattern, context[key]) for pattern in values)
+            return key in context and any(
+                matches_pattern(pattern, context[key]) for pattern in values
+            )
         case "StringEquals":
             return key in context and context[key] in values
         case "Null":
@@ -69,7 +73,7 @@ def _condition_holds(
             raise AssertionError(f"{operator} is not known here")
 
 
-def like(pattern: str, text: str, *, ignores_case: bool = False) -> bool:
+def matches_pattern(pattern: str, text: str, *, ignores_case: bool = False) -> bool:
     """Return True if IAM's pattern matches: `*` and `?` are wildcards, `${*}` etc. are literal."""
     parts = re.findall(r"\$\{[*?$]\}|.", pattern, re.DOTALL)
     regex = "".join(
@@ -91,7 +95,7 @@ class IamProxy(FaultProxy):
         super().__init__(upstream)
         self.policy = policy
         self.needed: set[str] = set()
-        self.denied: list[Need] = []
+        self.denied: list[RequiredPermission] = []
 
     def _pass_on(self, request: Request) -> Answer:
         path = urlsplit(request.target)
@@ -102,7 +106,7 @@ class IamProxy(FaultProxy):
                 status=403,
                 body=b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>",
             )
-        return super()._pass_on(request)
+        return super()._forward(request)
 
     def _delete_batch(self, request: Request, bucket: str) -> Answer:
         object_elements = re.findall("<Object>(.*?)</Object>", request.body.decode(), re.DOTALL)
@@ -112,7 +116,7 @@ class IamProxy(FaultProxy):
             if not self._is_allowed(_needs_of_deletion(bucket, unescape(key), object_xml))
         }
         if not refused:
-            return super()._pass_on(request)
+            return super()._forward(request)
         allowed_elements = [
             object_xml
             for key, object_xml in zip(request.batch_keys, object_elements, strict=True)
@@ -121,7 +125,7 @@ class IamProxy(FaultProxy):
         deleted_xml = ""
         if allowed_elements:
             objects = "".join(f"<Object>{object_xml}</Object>" for object_xml in allowed_elements)
-            answer = super()._pass_on(replace(request, body=f"<Delete>{objects}</Delete>".encode()))
+            answer = super()._forward(replace(request, body=f"<Delete>{objects}</Delete>".encode()))
             deleted_xml = re.sub(
                 r".*<DeleteResult[^>]*>|</DeleteResult>",
                 "",
@@ -136,19 +140,23 @@ class IamProxy(FaultProxy):
             status=200, body=f"<DeleteResult>{deleted_xml}{errors}</DeleteResult>".encode()
         )
 
-    def _is_allowed(self, needs: Sequence[Need]) -> bool:
-        denied_needs = [need for need in needs if not allows(self.policy, need)]
+    def _is_allowed(self, needs: Sequence[RequiredPermission]) -> bool:
+        denied_needs = [need for need in needs if not is_allowed(self.policy, need)]
         self.needed |= {need.action for need in needs}
         self.denied += denied_needs
         return not denied_needs
 
 
-def _needs(request: Request) -> list[Need]:
+def _needs(request: Request) -> list[RequiredPermission]:
     parts = urlsplit(request.target)
     query = parse_qs(parts.query, keep_blank_values=True)
     bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
     if not key and "lifecycle" in query and request.method in ("PUT", "DELETE"):
-        return [Need(action="s3:PutLifecycleConfiguration", resource=f"arn:aws:s3:::{bucket}")]
+        return [
+            RequiredPermission(
+                action="s3:PutLifecycleConfiguration", resource=f"arn:aws:s3:::{bucket}"
+            )
+        ]
     if not key:
         assert request.method == "GET", request.target
         action = next(
@@ -157,15 +165,17 @@ def _needs(request: Request) -> list[Need]:
         context = {}
         if action in _LISTING_ACTIONS and "prefix" in query:
             context["s3:prefix"] = query["prefix"][0]
-        return [Need(action=action, resource=f"arn:aws:s3:::{bucket}", context=context)]
+        return [
+            RequiredPermission(action=action, resource=f"arn:aws:s3:::{bucket}", context=context)
+        ]
     resource = f"arn:aws:s3:::{bucket}/{key}"
     match request.method:
         case "GET" | "HEAD":
-            return [Need(action="s3:GetObject", resource=resource)]
+            return [RequiredPermission(action="s3:GetObject", resource=resource)]
         case "PUT" | "POST":
-            return [Need(action="s3:PutObject", resource=resource)]
+            return [RequiredPermission(action="s3:PutObject", resource=resource)]
         case "DELETE" if "uploadId" in query:
-            return [Need(action="s3:AbortMultipartUpload", resource=resource)]
+            return [RequiredPermission(action="s3:AbortMultipartUpload", resource=resource)]
         case "DELETE":
             headers = {name.lower(): value for name, value in request.headers.items()}
             version = "<VersionId>" if "versionId" in query else ""
@@ -175,15 +185,15 @@ def _needs(request: Request) -> list[Need]:
             raise AssertionError(f"{request.method} {request.target} is not known here")
 
 
-def _needs_of_deletion(bucket: str, key: str, asked: str) -> list[Need]:
+def _needs_of_deletion(bucket: str, key: str, asked: str) -> list[RequiredPermission]:
     """Return the needs of a deletion; those with a version or a condition differ."""
     resource = f"arn:aws:s3:::{bucket}/{key}"
     if "<VersionId>" in asked:
-        return [Need(action="s3:DeleteObjectVersion", resource=resource)]
+        return [RequiredPermission(action="s3:DeleteObjectVersion", resource=resource)]
     if "<ETag>" not in asked:
-        return [Need(action="s3:DeleteObject", resource=resource)]
+        return [RequiredPermission(action="s3:DeleteObject", resource=resource)]
     condition = {"s3:if-match": "etag"}
     return [
-        Need(action="s3:DeleteObject", resource=resource, context=condition),
-        Need(action="s3:GetObject", resource=resource),
+        RequiredPermission(action="s3:DeleteObject", resource=resource, context=condition),
+        RequiredPermission(action="s3:GetObject", resource=resource),
     ]

@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 from hypothesis import strategies as st
 
 from ci3.core.lifecycle.configuration import NAMESPACE
-from ci3.core.lifecycle.rule import ExpiryRule
+from ci3.core.lifecycle.rule import ManagedRule
 
 EXPIRES_AT = datetime(2026, 12, 2, 10, tzinfo=UTC)
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn")), max_size=12)
@@ -25,13 +25,13 @@ ACTIONS = st.sampled_from(
 )  # fmt: skip
 
 
-def rule_for(prefix: str, **changes: object) -> ExpiryRule:
+def make_rule(prefix: str, **changes: object) -> ManagedRule:
     """Return a rule that ci3 manages."""
     fields = {"prefix": prefix, "days": 20, "noncurrent_days": None, "expires_at": EXPIRES_AT}
-    return ExpiryRule(**(fields | changes))
+    return ManagedRule(**(fields | changes))
 
 
-def whole(rules: str) -> bytes:
+def config(rules: str) -> bytes:
     return f'<LifecycleConfiguration xmlns="{NAMESPACE}">{rules}</LifecycleConfiguration>'.encode()
 
 

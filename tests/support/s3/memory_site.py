@@ -79,17 +79,17 @@ class MemorySite:
     def keeps_versions(self) -> bool:
         return bool(self._bucket.versioning)
 
-    def honour_conditions(self, *, yes: bool) -> None:
+    def set_conditional_deletes(self, *, yes: bool) -> None:
         self._s3.honours_conditions = yes
 
     def answer(self, request: Request) -> Answer:
         return self._s3.answer(request)
 
-    def save(self) -> MemoryBucket:
+    def save_bucket(self) -> MemoryBucket:
         """Return a copy of the bucket for `go_back`."""
         return copy.deepcopy(self._bucket)
 
-    def go_back(self, saved: MemoryBucket) -> None:
+    def restore_bucket(self, saved: MemoryBucket) -> None:
         self._bucket = self._s3.buckets[self.name] = copy.deepcopy(saved)
 
     def keys(self) -> set[str]:
@@ -133,7 +133,7 @@ class _Raw(BytesIO):
 
 
 @contextmanager
-def reached(answer: Callable[[Request], Answer | None]) -> Iterator[None]:
+def intercept_requests(answer: Callable[[Request], Answer | None]) -> Iterator[None]:
     """Answer the requests to URL of every botocore session created in the context.
 
     An answer of None closes the connection.
@@ -177,12 +177,12 @@ def running_site() -> Iterator[MemorySite]:
 
     def take_request(request: Request) -> Answer | None:
         try:
-            return site.proxy.take(request)
+            return site.proxy.handle(request)
         except BaseException as exc:
             site.proxy.failures.append(exc)
             raise
 
-    with reached(take_request):
+    with intercept_requests(take_request):
         yield site
     if site.proxy.failures:
         raise site.proxy.failures[0]

@@ -12,7 +12,7 @@ from moto.iam.models import iam_backends
 _numbers = count(1)
 
 
-def become(monkeypatch: pytest.MonkeyPatch, policy: Mapping, s3_url: str) -> str:
+def use_policy(monkeypatch: pytest.MonkeyPatch, policy: Mapping, s3_url: str) -> str:
     """Use a new user's credentials from now on, and enforce its policy; return its ARN."""
     backend = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
     name = f"cleaner-{next(_numbers)}"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.github.fake_github import FakeGitHub
-from tests.support.github.fake_runner import NUMBER, FakeStep, commands
-from tests.support.journals import outcomes, records
+from tests.support.github.fake_runner import PULL_REQUEST_NUMBER, FakeStep, parse_commands
+from tests.support.journals import read_outcomes, read_records
 from tests.support.s3.seaweedfs import SeaweedFS, running_seaweedfs
 from tests.system.container.image import needs_image, run_action, run_command
 
@@ -54,7 +54,7 @@ def test_step_applies_the_plan_of_another_and_writes_in_the_runners_folders_alon
         planned, _ = step_of("plan", github)
         assert len(seaweedfs.content("applied")) == 9
         step, run = step_of("apply", github)
-        comments = github.comments(NUMBER)
+        comments = github.comments(PULL_REQUEST_NUMBER)
 
     assert planned.outputs["outcome"] == "planned"
     assert seaweedfs.content("applied") == RELEASES[2]
@@ -62,11 +62,11 @@ def test_step_applies_the_plan_of_another_and_writes_in_the_runners_folders_alon
     assert step.outputs["objects-deleted"] == "6"
     assert [comment.body.count("2 deployments deleted") for comment in comments] == [1]
     assert "2 deployments deleted: 6 objects" in step.summary
-    assert {name for name, _ in commands(run.stdout)} == {"add-mask", "group", "endgroup"}
+    assert {name for name, _ in parse_commands(run.stdout)} == {"add-mask", "group", "endgroup"}
     plan = json.loads((workspace / "plan.json").read_text())
-    journal = records(workspace / step.outputs["journal-file"])
+    journal = read_records(workspace / step.outputs["journal-file"])
     assert journal[0]["plan_id"] == plan["plan_id"] == step.outputs["plan-id"]
-    assert len(outcomes(journal)) == 6
+    assert len(read_outcomes(journal)) == 6
 
 
 def test_command_in_the_container_shows_a_plan_and_changes_nothing(seaweedfs):

@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 from tests.support.github.fake_github import FakeGitHub
-from tests.support.github.fake_runner import NUMBER, FakeStep, commands
-from tests.support.journals import outcomes, records
+from tests.support.github.fake_runner import PULL_REQUEST_NUMBER, FakeStep, parse_commands
+from tests.support.journals import read_outcomes, read_records
 from tests.support.paths import ROOT
 from tests.system.real_s3.conftest import RELEASES
 
@@ -34,12 +34,12 @@ def test_plan_then_apply_delete_report_and_keep_one_comment_up_to_date(seaweedfs
         assert (plan.returncode, plan.stderr) == (0, ""), plan.stdout
         assert planned.outputs["outcome"] == "planned"
         assert len(seaweedfs.content("releases")) == 9
-        assert "2 of 3 deployments would be deleted" in github.comments(NUMBER)[0].body
+        assert "2 of 3 deployments would be deleted" in github.comments(PULL_REQUEST_NUMBER)[0].body
 
         applied, run = act(
             seaweedfs, github, tmp_path / "apply", bucket="releases", keep_count="1", mode="apply"
         )
-        (comment,) = github.comments(NUMBER)
+        (comment,) = github.comments(PULL_REQUEST_NUMBER)
 
     assert (run.returncode, run.stderr) == (0, ""), run.stdout
     assert seaweedfs.content("releases") == RELEASES[2]
@@ -49,7 +49,7 @@ def test_plan_then_apply_delete_report_and_keep_one_comment_up_to_date(seaweedfs
     assert applied.outputs["objects-deleted"] == "6"
     assert applied.outputs["bytes-deleted"] == "9"
     assert applied.outputs["comment-url"].endswith(f"#issuecomment-{comment.comment_id}")
-    assert len(outcomes(records(applied.outputs["journal-file"]))) == 6
+    assert len(read_outcomes(read_records(applied.outputs["journal-file"]))) == 6
     for told in (comment.body, applied.summary, run.stdout):
         assert "2 deployments deleted: 6 objects" in told
-    assert {name for name, _ in commands(run.stdout)} == {"add-mask", "group", "endgroup"}
+    assert {name for name, _ in parse_commands(run.stdout)} == {"add-mask", "group", "endgroup"}

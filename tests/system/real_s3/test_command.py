@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.journals import outcomes, records
+from tests.support.journals import read_outcomes, read_records
 from tests.support.s3.seaweedfs import ADMIN, READER
 from tests.system.real_s3.conftest import BIG_COUNT, NAMES, RELEASES, UNUSUAL_KEYS
 
@@ -15,7 +15,7 @@ ALL_NAMES = {key: body for content in NAMES for key, body in content.items()}
 def journaled(outcome):
     """The keys that the one journal of this test says this of."""
     (path,) = Path().glob("ci3-journal-*.jsonl")
-    found = [one["key"] for one in outcomes(records(path)) if one["outcome"] == outcome]
+    found = [one["key"] for one in read_outcomes(read_records(path)) if one["outcome"] == outcome]
     assert len(found) == len(set(found))
     return set(found)
 
@@ -85,7 +85,7 @@ def test_versioned_bucket_keeps_every_version_under_a_marker_that_the_journal_na
     }
     assert {one["Key"] for one in after["DeleteMarkers"]} == doomed
     (path,) = Path().glob("ci3-journal-*.jsonl")
-    assert {(one["key"], one["marker"]) for one in outcomes(records(path))} == {
+    assert {(one["key"], one["marker"]) for one in read_outcomes(read_records(path))} == {
         (one["Key"], one["VersionId"]) for one in after["DeleteMarkers"]
     }
 

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ci3.config.resolve import Given, resolve
+from ci3.config.resolve import RawSetting, resolve_settings
 from ci3.core.model.policy import Origin
 from ci3.core.model.result import DeleteGuard, ObjectOutcome
-from ci3.engine.workers.progress import Silent
-from ci3.pipeline.context import Cleanup
-from tests.support.cleanup_run import Ran, apply_plan
-from tests.support.journals import intended, records
+from ci3.engine.workers.progress import NoProgress
+from ci3.pipeline.context import TargetContext
+from tests.support.cleanup_run import CleanupRun, apply_plan
+from tests.support.journals import read_intents, read_records
 from tests.support.s3.fault_proxy import running_proxy
 
 DELETE = r"\?delete"
@@ -25,7 +25,7 @@ def proxied(seaweedfs, monkeypatch):
         yield proxy
 
 
-def ran_on(proxy, bucket: str) -> Ran:
+def ran_on(proxy, bucket: str) -> CleanupRun:
     given = {
         "bucket": bucket,
         "endpoint-url": proxy.url,
@@ -33,19 +33,19 @@ def ran_on(proxy, bucket: str) -> Ran:
         "journal-file": "journal.jsonl",
     }
     layer = {
-        name: Given(texts=(text,), origin=Origin.OPTION, where="a test")
+        name: RawSetting(texts=(text,), origin=Origin.OPTION, where="a test")
         for name, text in given.items()
     }
-    run = Cleanup(
-        settings=resolve(layer),
+    run = TargetContext(
+        settings=resolve_settings(layer),
         commits=(),
-        progress=Silent(),
+        progress=NoProgress(),
         clock=lambda: datetime.now(UTC),
         sleep=lambda _: None,
     )
     reader = run.open_bucket()
     plan = run.make_plan(reader)
-    return Ran(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
+    return CleanupRun(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
 
 
 def test_object_of_other_bytes_uploaded_after_the_last_listing_survives(seaweedfs, proxied):
@@ -59,7 +59,7 @@ def test_object_of_other_bytes_uploaded_after_the_last_listing_survives(seaweedf
 
     ran = ran_on(proxied, "conditional")
 
-    assert ran.code == 3
+    assert ran.exit_code == 3
     assert ran.result.guard.guard is DeleteGuard.ETAG
     assert ran.counts("v1") == {"deleted": 2, "changed": 1}
     assert ran.counts("v2") == {"deleted": 3}
@@ -73,7 +73,7 @@ def test_answer_that_is_lost_after_a_conditional_deletion_is_gone_not_failed(sea
 
     ran = ran_on(proxied, "conditional-lost")
 
-    assert ran.code == 0
+    assert ran.exit_code == 0
     outcomes = {ObjectOutcome.DELETED, ObjectOutcome.ABSENT}
     assert {outcome for one in ran.result.deployments for outcome in one.counts} <= outcomes
     assert {key.partition("/")[0] for key in seaweedfs.content("conditional-lost")} == {"v3"}
@@ -86,7 +86,7 @@ def test_upload_that_was_never_finished_is_aborted_and_counted(seaweedfs, proxie
 
     ran = ran_on(proxied, "uploads")
 
-    assert ran.code == 0
+    assert ran.exit_code == 0
     assert (ran.result.uploads_aborted, ran.result.uploads_problem) == (2, "")
     left = seaweedfs.client.list_multipart_uploads(Bucket="uploads")["Uploads"]
     assert {one["Key"] for one in left} == {"v3/big", "elsewhere/big"}
@@ -97,8 +97,8 @@ def test_journal_of_a_versioned_bucket_names_the_versions_that_it_hides(seaweedf
 
     ran = ran_on(proxied, "versioned-journal")
 
-    assert ran.code == 0
-    named = {(one["key"], one["version_id"]) for one in intended(records("journal.jsonl"))}
+    assert ran.exit_code == 0
+    named = {(one["key"], one["version_id"]) for one in read_intents(read_records("journal.jsonl"))}
     assert named == {
         (one["Key"], one["VersionId"]) for one in before if not one["Key"].startswith("v3/")
     }

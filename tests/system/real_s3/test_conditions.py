@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.lifecycle.noncurrent import noncurrent_term
-from ci3.core.model.deployment import NoncurrentTerm, Versioning
+from ci3.core.lifecycle.noncurrent import find_noncurrent_term
+from ci3.core.model.deployment import NoncurrentExpiration, Versioning
 from ci3.core.model.result import DeleteGuard, ObjectOutcome
 from ci3.errors import JournalError
 from tests.support.s3.seaweedfs import ADMIN, READER
@@ -47,7 +47,7 @@ def versions(reader, prefix=""):
 
 def probed(reader, versioning):
     writer = reader.open_writer()
-    found = writer.probe("", versioning)
+    found = writer.probe_conditional_deletes("", versioning)
     assert (found.guard, found.reason) == (DeleteGuard.ETAG, "this S3 honours conditions")
     return writer
 
@@ -78,7 +78,7 @@ def test_probe_leaves_nothing_behind(make_bucket, versioning):
 
 def test_who_may_only_read_has_no_guard(make_bucket):
     reader = make_bucket(who=READER)
-    found = reader.open_writer().probe("", Versioning.DISABLED)
+    found = reader.open_writer().probe_conditional_deletes("", Versioning.DISABLED)
     assert found.guard is DeleteGuard.NONE
     assert "not allowed" in found.reason
 
@@ -159,7 +159,7 @@ def test_upload_is_listed_and_aborted(seaweedfs, make_bucket):
 
 def test_lifecycle_rule_is_read(seaweedfs, make_bucket):
     reader = make_bucket(Versioning.ENABLED)
-    assert noncurrent_term(reader.read_lifecycle().text, "a/") == NoncurrentTerm()
+    assert find_noncurrent_term(reader.read_lifecycle().text, "a/") == NoncurrentExpiration()
     rule = {
         "ID": "old-versions",
         "Status": "Enabled",
@@ -169,7 +169,7 @@ def test_lifecycle_rule_is_read(seaweedfs, make_bucket):
     seaweedfs.client.put_bucket_lifecycle_configuration(
         Bucket=reader.bucket, LifecycleConfiguration={"Rules": [rule]}
     )
-    assert noncurrent_term(reader.read_lifecycle().text, "a/") == NoncurrentTerm(days=30)
+    assert find_noncurrent_term(reader.read_lifecycle().text, "a/") == NoncurrentExpiration(days=30)
 
 
 def test_journal_is_kept_and_not_overwritten(seaweedfs, make_bucket):
@@ -178,4 +178,4 @@ def test_journal_is_kept_and_not_overwritten(seaweedfs, make_bucket):
     with pytest.raises(JournalError):
         reader.open_journal_store(".ci3/run").put(b"2", part="/1")
     assert reader.list_keys(".ci3/run") == (".ci3/run/1",)
-    assert reader.read_whole(".ci3/run/1", 10) == b"1"
+    assert reader.read_object(".ci3/run/1", 10) == b"1"

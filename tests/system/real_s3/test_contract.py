@@ -76,7 +76,7 @@ def place(request):
     if request.param == "moto" and wrong:
         request.node.add_marker(pytest.mark.xfail(reason=wrong, strict=True))
     if request.param == "memory":
-        with memory_site.reached(MemoryS3().answer):
+        with memory_site.intercept_requests(MemoryS3().answer):
             client = memory_site.make_client()
             client.create_bucket(Bucket=name)
             yield Place(client=client, bucket=name)

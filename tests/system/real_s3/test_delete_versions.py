@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ci3.core.model.result import DeleteGuard
-from tests.support.cleanup_run import Ran, apply_plan, cleanup
+from tests.support.cleanup_run import CleanupRun, apply_plan, make_context
 from tests.support.s3.fault_proxy import FaultProxy, running_proxy
 from tests.support.s3.seaweedfs import SeaweedFS, wait_for_tick
 from tests.system.real_s3.conftest import UNUSUAL_KEYS
@@ -75,13 +75,13 @@ class _Place:
         self.endpoint_url = proxy.url
 
 
-def ran_on(proxy: FaultProxy, bucket: str, between=lambda: None) -> Ran:
-    run = cleanup(_Place(bucket, proxy), delete_versions="true", protect="kept\nolder")
+def ran_on(proxy: FaultProxy, bucket: str, between=lambda: None) -> CleanupRun:
+    run = make_context(_Place(bucket, proxy), delete_versions="true", protect="kept\nolder")
     reader = run.open_bucket()
     plan = run.make_plan(reader)
     between()
-    ran = Ran(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
-    planned = {one.deployment.name: one.deployment.deletion_count for one in plan.doomed}
+    ran = CleanupRun(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
+    planned = {one.deployment.name: one.deployment.deletion_count for one in plan.to_delete}
     assert {one.name: sum(one.counts.values()) for one in ran.result.deployments} == planned
     return ran
 
@@ -94,7 +94,7 @@ def test_all_versions_of_the_doomed_are_gone_and_no_other_is_touched(buckets, pr
 
     ran = ran_on(proxied, bucket)
 
-    assert ran.code == 0, ran.result
+    assert ran.exit_code == 0, ran.result
     left = {one: what for one, what in before.items() if one not in doomed}
     assert versions(buckets, bucket) == left
     assert ran.counts("old") == {"deleted": len(doomed)}
@@ -109,7 +109,7 @@ def test_answers_that_are_lost_after_the_deed_are_settled(buckets, proxied):
 
     ran = ran_on(proxied, "final-lost")
 
-    assert ran.code == 0, ran.result
+    assert ran.exit_code == 0, ran.result
     assert set(ran.counts("old")) <= {"deleted", "absent"}
     assert not any(key.startswith("old/") for key, _ in versions(buckets, "final-lost"))
 
@@ -130,10 +130,10 @@ def test_version_uploaded_between_listing_and_request_survives(buckets, proxied)
 
     ran = ran_on(proxied, "final-between")
 
-    assert ran.code == 3
+    assert ran.exit_code == 3
     left = {one for one in versions(buckets, "final-between") if one[0].startswith("old/")}
     assert left == current | {("old/é", new[0])}
-    assert not ran.of("old").is_gone
+    assert not ran.result_of("old").is_fully_deleted
 
 
 def test_deployment_that_is_deployed_again_after_the_plan_is_kept_whole(buckets, proxied):
@@ -144,19 +144,19 @@ def test_deployment_that_is_deployed_again_after_the_plan_is_kept_whole(buckets,
 
     ran = ran_on(proxied, "final-again", deploy)
 
-    assert ran.code == 3
-    assert ran.of("old").problem == "kept: its objects changed since the plan"
+    assert ran.exit_code == 3
+    assert ran.result_of("old").problem == "kept: its objects changed since the plan"
     assert before.keys() < versions(buckets, "final-again").keys()
     assert proxied.deletions == []
 
 
 def test_locked_version_is_denied_and_what_hides_it_stays(buckets, proxied):
-    run = cleanup(_Place(LOCKED, proxied), delete_versions="true")
+    run = make_context(_Place(LOCKED, proxied), delete_versions="true")
     reader = run.open_bucket()
     plan = run.make_plan(reader)
-    ran = Ran(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
+    ran = CleanupRun(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
 
-    assert ran.code == 3
+    assert ran.exit_code == 3
     assert ran.counts("old") == {"denied": 1, "failed": 2}
     left = [key for key, _ in versions(buckets, LOCKED)]
     assert sorted(left) == ["new/index.html", "old/free", "old/locked", "old/locked"]

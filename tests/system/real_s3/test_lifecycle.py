@@ -6,9 +6,9 @@ import pytest
 
 from ci3.aws.bucket import BucketReader
 from ci3.cli.main import main
-from ci3.core.lifecycle.configuration import read_configuration
-from ci3.core.lifecycle.rule import ExpiryRule
-from ci3.engine.lifecycle.update import LifecycleChanger, is_ours
+from ci3.core.lifecycle.configuration import parse_configuration
+from ci3.core.lifecycle.rule import ManagedRule
+from ci3.engine.lifecycle.update import ConfigurationUpdater, is_managed
 from tests.support.s3.moto_s3 import Bucket
 
 FOREIGN = {
@@ -34,15 +34,15 @@ def place(request, monkeypatch) -> tuple[object, str, str]:
     return server.client, name, server.url
 
 
-def changer(place) -> LifecycleChanger:
+def changer(place) -> ConfigurationUpdater:
     _, name, url = place
     reader = BucketReader(bucket=name, region="us-east-1", endpoint_url=url)
-    return LifecycleChanger(reader=reader, sleep=lambda _: None)
+    return ConfigurationUpdater(reader=reader, sleep=lambda _: None)
 
 
-def rule(name: str, **changes) -> ExpiryRule:
+def rule(name: str, **changes) -> ManagedRule:
     fields = {"prefix": f"{name}/", "days": 20, "noncurrent_days": 30, "expires_at": AT}
-    return ExpiryRule(**(fields | changes))
+    return ManagedRule(**(fields | changes))
 
 
 def put_foreign(place) -> None:
@@ -60,15 +60,17 @@ def test_rules_are_put_read_again_and_taken_away(place, has_others: bool) -> Non
     before = one.reader.read_lifecycle()
     rules = [rule("a b"), rule("é&<x>"), rule("plain", noncurrent_days=None)]
 
-    assert one.change(add=rules).problem == ""
+    assert one.update(add=rules).problem == ""
     now = one.reader.read_lifecycle().text
-    assert [each.rule_id for each in now.rules if is_ours(each)] == [each.rule_id for each in rules]
+    assert [each.rule_id for each in now.rules if is_managed(each)] == [
+        each.rule_id for each in rules
+    ]
 
     follower = rule("other", days=None)
-    assert one.change(remove=[rules[1].rule_id], add=[follower]).problem == ""
-    left = [each.rule_id for each in one.reader.read_lifecycle().text.rules if is_ours(each)]
-    assert one.change(remove=left).problem == ""
-    assert one.reader.read_lifecycle().text.meanings == before.text.meanings
+    assert one.update(remove=[rules[1].rule_id], add=[follower]).problem == ""
+    left = [each.rule_id for each in one.reader.read_lifecycle().text.rules if is_managed(each)]
+    assert one.update(remove=left).problem == ""
+    assert one.reader.read_lifecycle().text.normalized_rules == before.text.normalized_rules
 
 
 @pytest.mark.parametrize("has_others", [True, False])
@@ -77,10 +79,10 @@ def test_saved_configuration_is_put_back(place, has_others: bool) -> None:
         put_foreign(place)
     one = changer(place)
     before = one.reader.read_lifecycle()
-    change = one.change(add=[rule("old")])
+    change = one.update(add=[rule("old")])
     assert change.problem == ""
-    assert one.put_back(change.before, [rule("old")]) == ""
-    assert one.reader.read_lifecycle().text.meanings == before.text.meanings
+    assert one.roll_back(change.before, [rule("old")]) == ""
+    assert one.reader.read_lifecycle().text.normalized_rules == before.text.normalized_rules
 
 
 def test_leftover_rule_is_taken_away_by_a_run_with_any_engine(ci3, seaweedfs, monkeypatch) -> None:
@@ -94,7 +96,7 @@ def test_leftover_rule_is_taken_away_by_a_run_with_any_engine(ci3, seaweedfs, mo
     now = datetime.now(UTC).replace(microsecond=0)
     gone = rule("gone", noncurrent_days=None, expires_at=now + timedelta(days=5))
     left = [gone, rule("new", expires_at=now)]
-    assert made.change(add=left).problem == ""
+    assert made.update(add=left).problem == ""
 
     code, out, _ = ci3("cleanup", "--bucket", bucket, "--auto-approve")
 
@@ -128,4 +130,4 @@ def test_readers_text_is_what_the_server_sent(place) -> None:
     put_foreign(place)
     text = changer(place).reader.read_lifecycle().text
     assert text.raw.startswith(b"<")
-    assert read_configuration(text.raw) == text
+    assert parse_configuration(text.raw) == text

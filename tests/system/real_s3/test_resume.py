@@ -6,7 +6,7 @@ import pytest
 
 from ci3.cli.main import main
 from tests.support.crash import crash, resume, small_batches
-from tests.support.journals import records
+from tests.support.journals import read_records
 from tests.support.s3.fault_proxy import running_proxy
 from tests.system.real_s3.conftest import RELEASES
 
@@ -44,7 +44,7 @@ def test_killed_run_is_gone_on_with_to_its_end(server, killed):
     assert resume() == 0
 
     assert server.content("resumed") == RELEASES[2]
-    assert records("j.jsonl")[-1] == {"record": "end", "stopped": ""}
+    assert read_records("j.jsonl")[-1] == {"record": "end", "stopped": ""}
     assert resume() == 0
 
 

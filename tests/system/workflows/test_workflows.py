@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.github.fake_github import FakeGitHub
-from tests.support.github.fake_runner import HEAD_SHA, NUMBER, PULL_REQUEST
-from tests.support.journals import outcomes, records
+from tests.support.github.fake_runner import HEAD_SHA, PULL_REQUEST, PULL_REQUEST_NUMBER
+from tests.support.journals import read_outcomes, read_records
 from tests.support.paths import ROOT
 from tests.support.s3.seaweedfs import SeaweedFS, running_seaweedfs
 from tests.system.container.image import needs_image
@@ -67,7 +67,7 @@ def run_own(world, repository, github, event: tuple[str, object], bucket) -> Wor
 def test_pull_request_gets_the_plan_as_a_comment_and_the_next_step_the_outputs(world, repository):
     with FakeGitHub() as github:
         log = run_own(world, repository, github, ("pull_request", PULL_REQUEST), "planned")
-        (comment,) = github.comments(NUMBER)
+        (comment,) = github.comments(PULL_REQUEST_NUMBER)
 
     assert "v2" in comment.body
     assert "v1" in comment.body
@@ -83,7 +83,7 @@ def test_pull_request_gets_the_plan_as_a_comment_and_the_next_step_the_outputs(w
 def test_push_applies_and_the_next_step_gets_the_outputs(world, repository):
     with FakeGitHub() as github:
         log = run_own(world, repository, github, ("push", PUSH), "pushed")
-        assert github.comments(NUMBER) == ()
+        assert github.comments(PULL_REQUEST_NUMBER) == ()
 
     seen = json.loads(log.printed("outputs "))
     assert (seen["outcome"], seen["objects-deleted"]) == ("applied", "6")
@@ -117,5 +117,5 @@ def test_example_with_an_approval_hands_the_plan_from_one_job_to_the_other(world
     assert world.s3.content("my-site") == COMMITS[1] | COMMITS[2]
     plan = json.loads((artifacts / "ci3-plan/plan.json").read_text())
     (journal,) = (artifacts / "ci3-journal").iterdir()
-    assert records(journal)[0]["plan_id"] == plan["plan_id"]
-    assert len(outcomes(records(journal))) == 1
+    assert read_records(journal)[0]["plan_id"] == plan["plan_id"]
+    assert len(read_outcomes(read_records(journal))) == 1

@@ -3,9 +3,9 @@
 import pytest
 
 from ci3.action.reporter import Reporter
-from ci3.config.resolve import Given, resolve
+from ci3.config.resolve import RawSetting, resolve_settings
 from ci3.core.model.policy import Origin
-from ci3.core.plan.target_result import Account
+from ci3.core.plan.target_result import TargetResult
 from ci3.errors import ExitCode, GitHubError, GitHubReadOnlyError
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner
 from ci3.github.workflow_run import WorkflowRun
@@ -16,9 +16,9 @@ from tests.support.builders import deployment, inventory
 
 def settings(**texts):
     named = {"bucket": "my-site", "mode": "plan", **texts}
-    return resolve(
+    return resolve_settings(
         {
-            name.replace("_", "-"): Given(texts=(text,), origin=Origin.INPUT, where=name)
+            name.replace("_", "-"): RawSetting(texts=(text,), origin=Origin.INPUT, where=name)
             for name, text in named.items()
         }
     )
@@ -32,9 +32,9 @@ def test_summary_that_can_not_hold_all_says_where_the_rest_is(tmp_path, texts, r
     found = [deployment("|" * 200 + f"{number:04}", 1 + number) for number in range(900)]
     plan = cases.make_plan(inventory(*found))
     reporter = Reporter(Runner(str(tmp_path / "summary")))
-    reporter.settle(settings(**texts), None)
+    reporter.configure(settings(**texts), None)
 
-    assert reporter.report([Account(plan=plan)], ()) == 0
+    assert reporter.report_run([TargetResult(plan=plan)], ()) == 0
 
     summary = (tmp_path / "summary").read_text(encoding="utf-8")
     assert SUMMARY_LIMIT_BYTES // 2 < len(summary.encode()) <= SUMMARY_LIMIT_BYTES
@@ -78,10 +78,10 @@ def test_failed_comment_fails_only_a_plan(capsys, error, event, mode, expected):
         pushed_commit="a" * 40 if event == "push" else "",
     )
     reporter = Reporter(Runner(""))
-    reporter.begin(run, {})
-    reporter.settle(settings(mode=mode), FailingGitHub(error("GitHub is away", "Wait.")))
+    reporter.configure_from_inputs(run, {})
+    reporter.configure(settings(mode=mode), FailingGitHub(error("GitHub is away", "Wait.")))
 
     log_line, exit_code = expected
-    assert reporter.report([Account(plan=cases.usual_plan())], ()) == exit_code
+    assert reporter.report_run([TargetResult(plan=cases.usual_plan())], ()) == exit_code
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "no comment" in line)
     assert line.startswith(log_line)

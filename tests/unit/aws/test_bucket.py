@@ -35,15 +35,15 @@ def test_object_is_read_whole_or_not_at_all(
 ) -> None:
     bucket.put("journals/run", body=b"12345")
     if is_read:
-        assert reader(bucket).read_whole("journals/run", limit_bytes) == b"12345"
+        assert reader(bucket).read_object("journals/run", limit_bytes) == b"12345"
     else:
         with pytest.raises(AccessError, match=f"journals/run.*larger than {limit_bytes} bytes"):
-            reader(bucket).read_whole("journals/run", limit_bytes)
+            reader(bucket).read_object("journals/run", limit_bytes)
 
 
 def test_object_that_is_not_there_is_an_error_not_empty(bucket: Bucket) -> None:
     with pytest.raises(AccessError, match="NoSuchKey"):
-        reader(bucket).read_whole("journals/run", 100)
+        reader(bucket).read_object("journals/run", 100)
 
 
 def test_keys_of_every_page_are_listed(bucket: Bucket) -> None:

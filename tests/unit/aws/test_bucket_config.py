@@ -29,13 +29,13 @@ def reader(site: Bucket) -> BucketReader:
         ("<Status>Suspended</Status><MfaDelete>Disabled</MfaDelete>",
          VersioningState(versioning=Versioning.SUSPENDED)),
         ("<Status>Enabled</Status><MfaDelete>Enabled</MfaDelete>",
-         VersioningState(versioning=Versioning.ENABLED, needs_mfa=True)),
+         VersioningState(versioning=Versioning.ENABLED, has_mfa_delete=True)),
         ("<Status>Paused</Status>", VersioningState(versioning=Versioning.UNKNOWN)),
     ],
 )  # fmt: skip
 def test_versioning_and_mfa_are_read(proxy: FaultProxy, reader: BucketReader, says, state) -> None:
     proxy.answer("GET", "versioning", f"<VersioningConfiguration>{says}</VersioningConfiguration>")
-    assert reader.versioning_state() == state
+    assert reader.read_versioning_state() == state
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_versioning_and_mfa_are_read(proxy: FaultProxy, reader: BucketReader, sa
 def test_lock_is_read(proxy: FaultProxy, reader: BucketReader, says, lock) -> None:
     body = f"<ObjectLockConfiguration>{says}</ObjectLockConfiguration>"
     proxy.answer("GET", "object-lock", body)
-    assert reader.object_lock() == lock
+    assert reader.read_object_lock() == lock
 
 
 def test_no_lock_is_no_error_and_a_denial_is_no_lock_less(
@@ -59,10 +59,10 @@ def test_no_lock_is_no_error_and_a_denial_is_no_lock_less(
 ) -> None:
     code = "ObjectLockConfigurationNotFoundError"
     proxy.answer("GET", "object-lock", error(code), status=404)
-    assert reader.object_lock() == ObjectLock(is_enabled=False)
+    assert reader.read_object_lock() == ObjectLock(is_enabled=False)
     proxy.answer("GET", "object-lock", error("AccessDenied"), status=403)
     with pytest.raises(DeniedError):
-        reader.object_lock()
+        reader.read_object_lock()
 
 
 def test_rules_in_force_are_read_with_where_and_when(
@@ -84,7 +84,7 @@ def test_rules_in_force_are_read_with_where_and_when(
              "</NoncurrentVersionExpiration>"),
     )) + "</LifecycleConfiguration>")  # fmt: skip
     told = [(one.name, one.prefix, one.is_narrowed, one.expires_after_days, one.expires_on,
-             one.noncurrent_days) for one in reader.lifecycle_rules()]  # fmt: skip
+             one.noncurrent_days) for one in reader.read_lifecycle_rules()]  # fmt: skip
     assert told == [
         ("a", "x/", False, 7, None, None),
         ("b", "y/", False, None, date(2027, 1, 1), None),
@@ -96,4 +96,4 @@ def test_rules_in_force_are_read_with_where_and_when(
 def test_rules_that_can_not_be_read_are_an_error(proxy: FaultProxy, reader: BucketReader) -> None:
     proxy.answer("GET", "lifecycle", "<LifecycleConfiguration/>")
     with pytest.raises(AccessError, match="without a rule"):
-        reader.lifecycle_rules()
+        reader.read_lifecycle_rules()

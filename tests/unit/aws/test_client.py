@@ -154,10 +154,10 @@ def test_text_that_is_no_time_is_an_error_as_botocore_has_it(text: str) -> None:
         (404, error("NoSuchBucket"), AccessError, "bucket's name"),
         (404, "", AccessError, "bucket's name"),
         (404, HTML, AccessError, "bucket's name"),
-        (400, error("AuthorizationHeaderMalformed", more="<Region>eu-west-1</Region>"), AccessError,
+        (400, error("AuthorizationHeaderMalformed", xml="<Region>eu-west-1</Region>"), AccessError,
          "eu-west-1"),
         (301, error("PermanentRedirect"), AccessError, "region"),
-        (301, error("PermanentRedirect", more="<Region>eu-west-1</Region>"), AccessError,
+        (301, error("PermanentRedirect", xml="<Region>eu-west-1</Region>"), AccessError,
          "eu-west-1"),
         (302, "", AccessError, "login page"),
         (500, error("InternalError"), AccessError, "Run again"),
@@ -236,7 +236,7 @@ def test_versioning_that_cannot_be_read_is_unknown(
 ) -> None:
     proxy.answer("GET", "versioning", body, status=status)
     reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
-    assert reader.target("").versioning is versioning
+    assert reader.describe_target("").versioning is versioning
 
 
 def test_credentials_that_are_nowhere_are_looked_for_once(
@@ -251,9 +251,9 @@ def test_credentials_that_are_nowhere_are_looked_for_once(
     monkeypatch.setattr(CredentialResolver, "load_credentials", find_none)
     reader = BucketReader(bucket=site.name, region="", endpoint_url=site.endpoint_url)
     reader.open_writer()
-    assert reader.opening() is None
+    assert reader.export_access() is None
     with pytest.raises(AccessError, match="credentials"):
-        reader.versioning_state()
+        reader.read_versioning_state()
     assert len(looks) == 1
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials
-from ci3.aws.credentials import assume_role, name_session
+from ci3.aws.credentials import assume_role, format_session_name
 from ci3.core.live.sources import LiveSource
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
@@ -103,13 +103,13 @@ def asked(proxy: FaultProxy) -> list[dict[str, str]]:
     """What STS was asked, in order."""
     return [
         {name: values[0] for name, values in parse_qs(one.body.decode()).items()}
-        for one in proxy.sent("POST", STS)
+        for one in proxy.find_requests("POST", STS)
         if b"AssumeRole" in one.body
     ]
 
 
 def s3_signers(proxy: FaultProxy) -> list[str]:
-    return signers(proxy.sent("GET", "list-type=2"))
+    return signers(proxy.find_requests("GET", "list-type=2"))
 
 
 def lasting(length: timedelta) -> Callable[[bytes], bytes]:
@@ -139,7 +139,7 @@ def test_all_clients_of_a_run_share_the_credentials_of_one_role(
     read_parameter(LiveSource.parse(f"ssm:/{site.name}"), **where)
     read_cloudfront(LiveSource.parse("cloudfront"), **where)
     stored = next(one for page in reader.list_pages("") for one in page.objects)
-    reader.open_writer().delete([stored])
+    reader.open_writer().delete_objects([stored])
 
     [request, *others] = proxy.requests
     assert asked(proxy) == [
@@ -231,7 +231,7 @@ def test_many_threads_are_told_of_one_failure_and_a_later_try_may_succeed(
     def told(_: int) -> str:
         with pytest.raises(AccessError) as caught:
             look(reader)
-        return caught.value.told
+        return caught.value.full_message
 
     with ThreadPoolExecutor(THREADS) as pool:
         assert len(set(pool.map(told, range(THREADS)))) == 1
@@ -284,7 +284,7 @@ def test_role_that_cannot_be_assumed_is_one_error_of_the_whole_run(  # noqa: PLR
 
     assert type(caught.value) is AccessError
     assert [hint for hint in hints if hint not in caught.value.hint] == []
-    assert shown[0] not in caught.value.told
+    assert shown[0] not in caught.value.full_message
     assert s3_signers(proxy) == []
 
 
@@ -346,9 +346,9 @@ def test_deletion_whose_credentials_cannot_be_got_anew_stops_the_run_and_is_no_d
 ) -> None:
     proxy.answer("POST", STS, sts_error("AccessDenied"), status=403)
     doomed = StoredObject(key="a/x", etag='"e"', size_bytes=1, modified_at=datetime.now(UTC))
-    said = reader.open_writer().delete([doomed])["a/x"]
+    said = reader.open_writer().delete_objects([doomed])["a/x"]
 
-    assert (said.outcome, said.stops_run) == (ObjectOutcome.UNKNOWN, True)
+    assert (said.outcome, said.should_stop_run) == (ObjectOutcome.UNKNOWN, True)
     assert f"assuming the role {ROLE}: STS answered AccessDenied" in said.message
 
 
@@ -373,7 +373,7 @@ def test_credentials_at_hand_assume_the_role_and_do_so_again(
         look(reader)
 
     assert [one["Action"] for one in asked(proxy)] == ["AssumeRole"] * 2
-    assert signers(proxy.sent("POST", STS)) == [CREDENTIALS["AWS_ACCESS_KEY_ID"]] * 2
+    assert signers(proxy.find_requests("POST", STS)) == [CREDENTIALS["AWS_ACCESS_KEY_ID"]] * 2
     first, second, third = s3_signers(proxy)
     assert first != second == third
     assert {first[:4], second[:4]} == {"ASIA"}
@@ -410,4 +410,4 @@ def test_no_credentials_at_hand_say_what_is_missing(
 def test_session_is_named_after_the_run_in_the_characters_that_sts_takes(
     run_id: str, name: str
 ) -> None:
-    assert name_session(run_id) == name
+    assert format_session_name(run_id) == name

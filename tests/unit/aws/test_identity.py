@@ -2,13 +2,13 @@
 
 import pytest
 
-from ci3.aws.identity import find_identity
+from ci3.aws.identity import read_caller_arn
 from ci3.errors import AccessError
 from tests.support.s3.fault_proxy import FaultProxy
 
 
 def ask(*, is_aws: bool = False) -> str:
-    return find_identity(region="us-east-1", is_aws=is_aws, credentials=None)
+    return read_caller_arn(region="us-east-1", is_aws=is_aws, credentials=None)
 
 
 def test_identity_is_told_where_an_sts_is_configured(s3_url: str, monkeypatch) -> None:

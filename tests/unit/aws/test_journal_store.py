@@ -22,11 +22,11 @@ def store(bucket: Bucket) -> JournalStore:
 
 def test_journal_is_written_in_parts(bucket: Bucket) -> None:
     face = store(bucket)
-    face.put(b"1", part="/1")
-    face.put(b"22", part="/2")
+    face.put_part(b"1", suffix="/1")
+    face.put_part(b"22", suffix="/2")
     keys = reader(bucket).list_keys(KEY)
     assert keys == (f"{KEY}/1", f"{KEY}/2")
-    assert [reader(bucket).read_whole(key, 10) for key in keys] == [b"1", b"22"]
+    assert [reader(bucket).read_object(key, 10) for key in keys] == [b"1", b"22"]
 
 
 def test_part_that_is_there_is_never_written_over(site: Bucket, proxy: FaultProxy) -> None:
@@ -34,9 +34,9 @@ def test_part_that_is_there_is_never_written_over(site: Bucket, proxy: FaultProx
     face = store(site)
     for _ in range(2):
         with pytest.raises(JournalError, match=KEY):
-            face.put(b"mine", part="")
+            face.put_part(b"mine", suffix="")
     assert site.content()[KEY][0] == b"another run's"
-    assert all(one.headers["If-None-Match"] == "*" for one in proxy.sent("PUT"))
+    assert all(one.headers["If-None-Match"] == "*" for one in proxy.find_requests("PUT"))
 
 
 @pytest.mark.parametrize("lost", [1, 2])
@@ -46,8 +46,8 @@ def test_part_whose_answer_was_lost_is_known_as_its_own(
     """The request that is sent again meets what the first has put."""
     for nth in range(1, lost + 1):
         proxy.drop("PUT", KEY, nth=nth)
-    store(site).put(b"mine", part="/1")
-    assert len(proxy.sent("PUT")) == lost + 1
+    store(site).put_part(b"mine", suffix="/1")
+    assert len(proxy.find_requests("PUT")) == lost + 1
     assert site.content()[f"{KEY}/1"][0] == b"mine"
 
 
@@ -57,9 +57,9 @@ def test_part_of_another_writer_is_not_taken_for_its_own_though_it_is_the_same(
 ) -> None:
     """Two that go on with one journal in one second write the same line."""
     other = store(site)
-    proxy.before("PUT", KEY, lambda: other.put(body, part="/1"), nth=1)
+    proxy.call_before("PUT", KEY, lambda: other.put_part(body, suffix="/1"), nth=1)
     with pytest.raises(JournalError, match="PreconditionFailed"):
-        store(site).put(b"mine", part="/1")
+        store(site).put_part(b"mine", suffix="/1")
     assert site.content()[f"{KEY}/1"][0] == body
 
 
@@ -69,7 +69,7 @@ def test_part_that_can_not_be_read_back_counts_as_unwritten(
     proxy.drop("PUT", KEY, nth=1)
     proxy.answer("GET", KEY, error("AccessDenied"), status=403)
     with pytest.raises(JournalError, match="AccessDenied"):
-        store(site).put(b"mine", part="/1")
+        store(site).put_part(b"mine", suffix="/1")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_journal_that_cannot_be_written_is_told(
 ) -> None:
     proxy.answer("PUT", ".", error(code), status=status)
     with pytest.raises(JournalError, match=code):
-        store(site).put(b"x", part="/1")
+        store(site).put_part(b"x", suffix="/1")
 
 
 def test_store_writes_and_reads_no_other_key(site: Bucket, proxy: FaultProxy) -> None:

@@ -5,8 +5,8 @@ from io import BytesIO
 import pytest
 from botocore.response import StreamingBody
 
-from ci3.aws.client import ATTEMPTS
-from ci3.aws.object_stream import PART_BYTES, read_parts
+from ci3.aws.client import MAX_ATTEMPTS
+from ci3.aws.object_stream import CHUNK_BYTES, stream_object
 from ci3.errors import AccessError, ListingError
 
 CONTENT = bytes(range(256)) * 10_000
@@ -40,32 +40,32 @@ SIZE_BYTES = len(CONTENT)
 
 
 def read(client, size_bytes=SIZE_BYTES):
-    return b"".join(read_parts(client, "reports", "data.csv.gz", size_bytes))
+    return b"".join(stream_object(client, "reports", "data.csv.gz", size_bytes))
 
 
 def test_object_is_read_in_parts_with_one_request():
     client = Breaking()
-    parts = [*read_parts(client, "reports", "data.csv.gz", len(CONTENT))]
+    parts = [*stream_object(client, "reports", "data.csv.gz", len(CONTENT))]
     assert b"".join(parts) == CONTENT
-    assert max(map(len, parts)) == PART_BYTES
+    assert max(map(len, parts)) == CHUNK_BYTES
     assert client.asked == [(None, None)]
 
 
 def test_broken_connection_is_gone_on_with_where_it_broke_and_only_of_the_same_object():
-    client = Breaking(breaks_after=(PART_BYTES + 7, 11))
+    client = Breaking(breaks_after=(CHUNK_BYTES + 7, 11))
     assert read(client) == CONTENT
     assert client.asked == [
         (None, None),
-        (f"bytes={PART_BYTES + 7}-", '"e"'),
-        (f"bytes={PART_BYTES + 18}-", '"e"'),
+        (f"bytes={CHUNK_BYTES + 7}-", '"e"'),
+        (f"bytes={CHUNK_BYTES + 18}-", '"e"'),
     ]
 
 
 def test_connection_that_breaks_again_and_again_is_an_error():
-    client = Breaking(breaks_after=[3] * ATTEMPTS)
+    client = Breaking(breaks_after=[3] * MAX_ATTEMPTS)
     with pytest.raises(AccessError, match=r"reading s3://reports/data\.csv\.gz"):
         read(client)
-    assert len(client.asked) == ATTEMPTS
+    assert len(client.asked) == MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize("size_bytes", [len(CONTENT) - 1, len(CONTENT) + 1])

@@ -7,9 +7,9 @@ import pytest
 from ci3.config.fields import Kind
 from ci3.config.named_policy import read_named_policy
 from ci3.config.policy_file import MAXIMUM_BYTES, POLICY_KEYS, read_policy_file, read_policy_text
-from ci3.config.resolve import Given
-from ci3.config.settings import BY_NAME
-from ci3.config.targets import Policy, resolve_targets
+from ci3.config.resolve import RawSetting
+from ci3.config.settings import SETTINGS_BY_NAME
+from ci3.config.targets import PolicyFile, resolve_targets
 from ci3.core.live.sources import LiveKind
 from ci3.core.model.decision import Engine
 from ci3.core.model.policy import DeleteLimit, Origin
@@ -114,13 +114,13 @@ def test_text_from_elsewhere_is_read_under_its_own_name():
 
 @pytest.mark.parametrize("texts", [(), ("",), (" ",)])
 def test_without_a_name_there_is_no_policy(texts):
-    given = {"policy-file": Given(texts=texts, origin=Origin.INPUT, where="input policy-file")}
+    given = {"policy-file": RawSetting(texts=texts, origin=Origin.INPUT, where="input policy-file")}
 
-    assert read_named_policy(given) == read_named_policy({}) == Policy()
+    assert read_named_policy(given) == read_named_policy({}) == PolicyFile()
 
 
 def test_named_policy_is_read():
-    named = Given(texts=(f" {write('bucket: a')}\n",), origin=Origin.INPUT, where="")
+    named = RawSetting(texts=(f" {write('bucket: a')}\n",), origin=Origin.INPUT, where="")
 
     assert written(read_named_policy({"policy-file": named}).defaults) == {"bucket": ("a",)}
 
@@ -330,19 +330,19 @@ def test_targets_are_read_with_their_lines_and_defaults():
         "protect": ("release-*",),
         "comment": ("never",),
     }
-    assert [(one.line, written(one.given)) for one in policy.targets] == [
+    assert [(one.line, written(one.raw_settings)) for one in policy.targets] == [
         (6, {"bucket": ("my-site",), "prefix": ("app",)}),
         (9, {"bucket": ("my-docs",), "keep-count": ("9",), "protect": ("live",)}),
     ]
-    assert policy.targets[1].given["keep-count"].where == "ci3.yml, line 10, keep-count"
-    assert policy.targets[1].given["keep-count"].origin is Origin.POLICY_FILE
+    assert policy.targets[1].raw_settings["keep-count"].where == "ci3.yml, line 10, keep-count"
+    assert policy.targets[1].raw_settings["keep-count"].origin is Origin.POLICY_FILE
 
 
 def test_targets_need_no_defaults_and_may_stand_before_them():
     policy = read_policy_file(write("targets: [{bucket: a-site}]\ndefaults: {keep-count: 1}\n"))
 
     assert written(policy.defaults) == {"keep-count": ("1",)}
-    assert [written(one.given) for one in policy.targets] == [{"bucket": ("a-site",)}]
+    assert [written(one.raw_settings) for one in policy.targets] == [{"bucket": ("a-site",)}]
     assert read_policy_file(write("targets: [{bucket: a-site}]")).defaults == {}
 
 
@@ -422,9 +422,9 @@ def test_what_is_for_the_whole_run_stands_in_the_defaults_and_in_no_target(name)
 def test_what_may_differ_between_targets_is_all_that_is_about_a_folder():
     for_the_run = {"comment", "comment-id", "plan-file", "journal-file", "timeout", "concurrency"}
     for name in set(POLICY_KEYS) - for_the_run:
-        value = "true" if BY_NAME[name].kind is Kind.FLAG else "1"
+        value = "true" if SETTINGS_BY_NAME[name].kind is Kind.FLAG else "1"
         policy = read_policy_text(f"targets:\n- {name}: {value}\n", "ci3.yml")
-        assert set(policy.targets[0].given) == {name}
+        assert set(policy.targets[0].raw_settings) == {name}
 
 
 def test_keys_beside_targets_are_refused_with_where_to_put_them():

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from ci3.config.policy_file import POLICY_KEYS, read_policy_text
-from ci3.config.policy_schema import policy_schema
-from ci3.config.resolve import Given
-from ci3.config.settings import BY_NAME
+from ci3.config.policy_schema import build_policy_schema
+from ci3.config.resolve import RawSetting
+from ci3.config.settings import SETTINGS_BY_NAME
 from ci3.config.targets import resolve_targets
 from ci3.core.live.sources import LiveKind
 from ci3.core.model.policy import Origin
@@ -203,7 +203,7 @@ ONLY_THE_READER_TAKES = ["keep-within: ' 36h '", "max-delete: ' '"]
 
 
 def is_read(content):
-    bucket = Given(texts=("my-site",), origin=Origin.INPUT, where="input bucket")
+    bucket = RawSetting(texts=("my-site",), origin=Origin.INPUT, where="input bucket")
     try:
         resolve_targets({"bucket": bucket}, read_policy_text(content, "ci3.yml"), {})
     except SettingsError:
@@ -259,7 +259,7 @@ def test_checker_as_editors_use_it_refuses_what_the_reader_refuses(tmp_path):
 
 
 def test_published_schema_is_the_readers():
-    assert json.loads(policy_schema()) == SCHEMA
+    assert json.loads(build_policy_schema()) == SCHEMA
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert set(SCHEMA["$defs"]["settings"]["properties"]) == set(POLICY_KEYS)
 
@@ -268,7 +268,7 @@ def test_every_key_is_described_once_and_a_target_lacks_what_is_for_the_run():
     for_the_run = {"comment", "comment-id", "plan-file", "journal-file", "timeout", "concurrency"}
 
     for name in POLICY_KEYS:
-        assert SCHEMA["$defs"][name]["description"].startswith(BY_NAME[name].doc)
+        assert SCHEMA["$defs"][name]["description"].startswith(SETTINGS_BY_NAME[name].doc)
     assert SCHEMA["$defs"]["target"]["properties"].keys() == set(POLICY_KEYS) - for_the_run
     for shape in ("settings", "target"):
         for name, one in SCHEMA["$defs"][shape]["properties"].items():

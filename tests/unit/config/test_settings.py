@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from ci3.config.resolve import Given, resolve
-from ci3.config.settings import BY_NAME, SETTINGS, CommentPolicy, Mode
+from ci3.config.resolve import RawSetting, resolve_settings
+from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME, CommentPolicy, Mode
 from ci3.constants import DEFAULT_KEEP_COUNT, MINIMUM_KEEP_COUNT
 from ci3.core.live.sources import LiveKind, LiveSource
 from ci3.core.model.policy import DeleteLimit, Origin, PolicyEntry
@@ -20,7 +20,7 @@ from tests.support.paths import ROOT
 
 def inputs(**texts):
     return {
-        name.replace("_", "-"): Given(
+        name.replace("_", "-"): RawSetting(
             texts=(text,) if isinstance(text, str) else tuple(text),
             origin=Origin.INPUT,
             where=f"input {name.replace('_', '-')}",
@@ -31,13 +31,15 @@ def inputs(**texts):
 
 def policy(**texts):
     return {
-        name: Given(texts=given.texts, origin=Origin.POLICY_FILE, where=f"ci3.yml, line 1, {name}")
+        name: RawSetting(
+            texts=given.texts, origin=Origin.POLICY_FILE, where=f"ci3.yml, line 1, {name}"
+        )
         for name, given in inputs(**texts).items()
     }
 
 
 def resolved(**texts):
-    return resolve(inputs(**{"bucket": "my-site"} | texts))
+    return resolve_settings(inputs(**{"bucket": "my-site"} | texts))
 
 
 def refused(**texts):
@@ -116,14 +118,16 @@ def test_each_value_becomes_what_it_means():
 
 
 def test_input_goes_before_policy_file_and_policy_file_before_default():
-    settings = resolve(policy(bucket="a-site", keep_count="7", prefix="a"), inputs(keep_count="9"))
+    settings = resolve_settings(
+        policy(bucket="a-site", keep_count="7", prefix="a"), inputs(keep_count="9")
+    )
 
     assert (settings.bucket, settings.prefix, settings.keep_count) == ("a-site", "a/", 9)
 
 
 @pytest.mark.parametrize("empty", ["", " ", "\n", "\t\n "])
 def test_empty_input_is_unset(empty):
-    settings = resolve(
+    settings = resolve_settings(
         policy(bucket="a-site", keep_count="7", protect=["live"]),
         inputs(bucket=empty, keep_count=empty, protect=empty, mode=empty, match=empty),
     )
@@ -143,7 +147,7 @@ def test_space_around_a_value_is_not_part_of_it():
 @pytest.mark.parametrize("given", [{}, {"bucket": " "}])
 def test_missing_bucket_is_refused_and_both_ways_to_set_it_are_told(given):
     with pytest.raises(SettingsError) as caught:
-        resolve(inputs(**given))
+        resolve_settings(inputs(**given))
 
     assert caught.value.exit_code is ExitCode.USAGE
     assert caught.value.message == "bucket is not set"
@@ -244,7 +248,7 @@ def test_bad_value_is_refused_and_the_place_and_meaning_told(name, text, told):
 
     name = name.replace("_", "-")
     assert error.message.startswith(f"input {name}: {text!r} {told}")
-    assert error.hint == BY_NAME[name].doc
+    assert error.hint == SETTINGS_BY_NAME[name].doc
 
 
 @pytest.mark.parametrize(
@@ -275,22 +279,25 @@ def test_value_at_the_border_is_taken(name, text, value):
 
 def test_bad_value_in_a_later_layer_is_named_by_its_own_place():
     with pytest.raises(SettingsError, match=r"^ci3\.yml, line 1, keep-count: 'x' is not"):
-        resolve(policy(bucket="a-site", keep_count="x"), inputs(mode="plan"))
+        resolve_settings(policy(bucket="a-site", keep_count="x"), inputs(mode="plan"))
 
 
 def test_bad_value_that_is_overruled_does_no_harm():
-    assert resolve(policy(keep_count="x"), inputs(bucket="a-site", keep_count="3")).keep_count == 3
+    assert (
+        resolve_settings(policy(keep_count="x"), inputs(bucket="a-site", keep_count="3")).keep_count
+        == 3
+    )
 
 
 def test_layers_are_merged_as_documented():
-    settings = resolve(
+    settings = resolve_settings(
         policy(bucket="my-site", keep_count="5", protect="a"), inputs(keep_count="3", protect="b")
     )
     assert (settings.keep_count, settings.protect) == (3, ("a", "b"))
 
 
 def test_what_is_protected_adds_up_so_that_an_option_takes_no_protection_away():
-    settings = resolve(
+    settings = resolve_settings(
         policy(bucket="my-site", protect=["live", "v*"]), inputs(protect="v*\nrelease-1")
     )
     assert settings.protect == ("live", "v*", "release-1")
@@ -298,7 +305,7 @@ def test_what_is_protected_adds_up_so_that_an_option_takes_no_protection_away():
 
 
 def test_live_source_of_two_places_is_taken_once():
-    settings = resolve(
+    settings = resolve_settings(
         policy(bucket="my-site", live_from=["branches", "cloudfront"]),
         inputs(live_from="cloudfront\nssm:/live"),
     )
@@ -349,10 +356,10 @@ def test_two_values_for_one_setting_are_refused():
     ],
 )
 def test_unknown_name_is_refused_with_the_nearest(name, nearest):
-    given = Given(texts=("1",), origin=Origin.INPUT, where="the inputs")
+    given = RawSetting(texts=("1",), origin=Origin.INPUT, where="the inputs")
 
     with pytest.raises(SettingsError) as caught:
-        resolve(inputs(bucket="my-site"), {name: given})
+        resolve_settings(inputs(bucket="my-site"), {name: given})
 
     assert caught.value.exit_code is ExitCode.USAGE
     assert caught.value.message == f"the inputs: there is no setting {name!r}.{nearest}"
@@ -361,7 +368,7 @@ def test_unknown_name_is_refused_with_the_nearest(name, nearest):
 
 def test_unknown_name_is_refused_even_when_empty():
     with pytest.raises(SettingsError, match="there is no setting 'protects'"):
-        resolve(inputs(bucket="my-site", protects=""))
+        resolve_settings(inputs(bucket="my-site", protects=""))
 
 
 SECRET = "sEcReT"
@@ -409,8 +416,8 @@ def test_live_source_with_credentials_is_refused_without_showing_them(address):
 def test_secret_is_in_no_repr():
     given = inputs(bucket="my-site", github_token=SECRET)
 
-    assert resolve(given).github_token == SECRET
-    assert SECRET not in f"{given!r} {resolve(given)!r} {resolve(given)}"
+    assert resolve_settings(given).github_token == SECRET
+    assert SECRET not in f"{given!r} {resolve_settings(given)!r} {resolve_settings(given)}"
 
 
 def test_secret_given_twice_is_in_no_message():
@@ -427,7 +434,7 @@ def test_token_is_the_only_secret_and_has_no_option_and_no_policy_key():
 
 
 def test_what_is_no_default_is_recorded_with_its_origin():
-    settings = resolve(
+    settings = resolve_settings(
         policy(keep_count="7", match="[0-9a-f]+", protect="a\nb", max_delete="20"),
         policy(keep_within="14d", keep_daily="7", max_delete_bytes="1.5GiB", age_from="oldest"),
         inputs(bucket="my-site", max_delete="50%", mode="apply", github_token="t"),
@@ -464,8 +471,8 @@ def test_names_are_written_with_hyphens_and_options_are_told_apart():
 
     assert all(re.fullmatch("[a-z]+(-[a-z]+)*", one.name) for one in SETTINGS)
     assert len(set(options)) == len(options)
-    assert BY_NAME["bucket"].options == ("--bucket-name", "--bucket")
-    assert BY_NAME["region"].options == ("--aws-region", "--region")
+    assert SETTINGS_BY_NAME["bucket"].options == ("--bucket-name", "--bucket")
+    assert SETTINGS_BY_NAME["region"].options == ("--aws-region", "--region")
 
 
 def test_files_made_from_the_settings_are_as_written():

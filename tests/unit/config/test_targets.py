@@ -3,15 +3,15 @@
 import pytest
 
 from ci3.config.policy_file import read_policy_text
-from ci3.config.resolve import Given
-from ci3.config.targets import Policy, resolve_targets
+from ci3.config.resolve import RawSetting
+from ci3.config.targets import PolicyFile, resolve_targets
 from ci3.core.model.policy import Origin, PolicyEntry
 from ci3.errors import ExitCode, SettingsError
 
 
 def given(origin=Origin.OPTION, **texts):
     return {
-        name.replace("_", "-"): Given(texts=(text,), origin=origin, where=f"option {name}")
+        name.replace("_", "-"): RawSetting(texts=(text,), origin=origin, where=f"option {name}")
         for name, text in texts.items()
     }
 
@@ -39,7 +39,7 @@ def test_without_targets_there_is_one():
 
 
 def test_without_a_policy_file_there_is_one():
-    (settings,) = resolve_targets({}, Policy(), given(bucket="my-site"))
+    (settings,) = resolve_targets({}, PolicyFile(), given(bucket="my-site"))
 
     assert (settings.bucket, settings.has_targets) == ("my-site", False)
 

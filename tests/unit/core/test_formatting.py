@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.formatting import ago, counted, moment, size, timestamp, visible
+from ci3.core.formatting import (
+    escape_control_chars,
+    format_age,
+    format_minute,
+    format_size,
+    format_timestamp,
+    pluralize,
+)
 from tests.support.builders import NOW
 
 
@@ -16,7 +23,7 @@ from tests.support.builders import NOW
     [(0, "0 objects"), (1, "1 object"), (2, "2 objects"), (1204, "1,204 objects")],
 )
 def test_number_is_told_with_its_noun(count, words):
-    assert counted(count, "object") == words
+    assert pluralize(count, "object") == words
 
 
 @pytest.mark.parametrize(
@@ -36,7 +43,7 @@ def test_number_is_told_with_its_noun(count, words):
     ],
 )
 def test_size_is_told_in_decimal_units(size_bytes, words):
-    assert size(size_bytes) == words
+    assert format_size(size_bytes) == words
 
 
 @pytest.mark.parametrize(
@@ -52,15 +59,15 @@ def test_size_is_told_in_decimal_units(size_bytes, words):
     ],
 )
 def test_age_is_told_in_words(age, words):
-    assert ago(age) == words
+    assert format_age(age) == words
 
 
 def test_times_are_told_in_utc():
     there = datetime(2026, 11, 2, 1, 3, 4, 50, tzinfo=timezone(timedelta(hours=9)))
 
-    assert moment(there) == "2026-11-01 16:03 UTC"
-    assert timestamp(there) == "2026-11-01T16:03:04.000050Z"
-    assert timestamp(NOW) == "2026-11-23T12:00:00Z"
+    assert format_minute(there) == "2026-11-01 16:03 UTC"
+    assert format_timestamp(there) == "2026-11-01T16:03:04.000050Z"
+    assert format_timestamp(NOW) == "2026-11-23T12:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -80,12 +87,12 @@ def test_times_are_told_in_utc():
     ],
 )
 def test_hostile_text_is_shown_on_one_line(text, shown):
-    assert visible(text) == shown
+    assert escape_control_chars(text) == shown
 
 
 @given(st.text())
 def test_shown_text_moves_no_cursor_and_starts_no_line(text):
-    shown = visible(text)
+    shown = escape_control_chars(text)
 
     assert len(shown.splitlines()) <= 1
     assert not {"Cc", "Cf", "Cs"} & {unicodedata.category(character) for character in shown}

@@ -4,40 +4,40 @@ from dataclasses import replace
 
 import pytest
 
-from ci3.core.live.pins import pin_commits, pin_live, protect
-from ci3.core.live.sources import LiveSource, Reading, Sighting
-from ci3.core.model.objects import AllVersions, StoredVersion
+from ci3.core.live.pins import pin_commits, pin_live, pin_protected
+from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
+from ci3.core.model.objects import StoredVersion, VersionSummary
 from ci3.core.model.policy import DeleteLimit
 from ci3.core.plan.checks import Limits
 from ci3.core.units import ByteSize
 from ci3.engine.gate import Gate
 from ci3.errors import GateError
-from tests.support.builders import NOW, deployment, doomed, kept, stored
+from tests.support.builders import NOW, deployment, kept, make_object, to_delete
 
 
 def objects(*keys, size_bytes=1000):
-    return [stored(key, size_bytes=size_bytes) for key in keys]
+    return [make_object(key, size_bytes=size_bytes) for key in keys]
 
 
 def gate_of(*names, pins=(), limits=None, found_count=0):
-    return Gate([doomed(deployment(name, 9)) for name in names], pins, limits, found_count)
+    return Gate([to_delete(deployment(name, 9)) for name in names], pins, limits, found_count)
 
 
 def test_objects_of_a_doomed_deployment_pass():
-    gate_of("old").check([("old/", objects("old/index.html", "old/a/b/c"))])
+    gate_of("old").approve_objects([("old/", objects("old/index.html", "old/a/b/c"))])
 
 
 def test_batch_of_several_doomed_deployments_passes():
     gate = gate_of("a", "b")
 
-    gate.check([("a/", objects("a/1", "a/2")), ("b/", objects("b/1"))])
-    gate.check([("b/", objects("b/2"))])
+    gate.approve_objects([("a/", objects("a/1", "a/2")), ("b/", objects("b/1"))])
+    gate.approve_objects([("b/", objects("b/2"))])
 
 
 @pytest.mark.parametrize("prefix", ["new/", "old", "", "/", "ol", "old/index.html", "OLD/"])
 def test_prefix_that_is_not_doomed_is_stopped(prefix):
     with pytest.raises(GateError, match="is not doomed by this plan"):
-        gate_of("old").check([(prefix, objects("old/index.html"))])
+        gate_of("old").approve_objects([(prefix, objects("old/index.html"))])
 
 
 @pytest.mark.parametrize(
@@ -45,33 +45,34 @@ def test_prefix_that_is_not_doomed_is_stopped(prefix):
 )
 def test_key_outside_its_deployment_is_stopped_even_among_others(key):
     with pytest.raises(GateError, match="is outside 'old/'"):
-        gate_of("old").check([("old/", objects("old/index.html", key))])
+        gate_of("old").approve_objects([("old/", objects("old/index.html", key))])
 
 
 def test_kept_deployment_is_stopped():
-    gate = Gate([kept(deployment("new", 1)), doomed(deployment("old", 9))], [])
+    gate = Gate([kept(deployment("new", 1)), to_delete(deployment("old", 9))], [])
 
     with pytest.raises(GateError):
-        gate.check([("new/", objects("new/index.html"))])
+        gate.approve_objects([("new/", objects("new/index.html"))])
 
 
-READING = Reading(
-    source=LiveSource.parse("cloudfront"), sightings=(Sighting(name="old-1", evidence="served"),)
+READING = LiveReading(
+    source=LiveSource.parse("cloudfront"),
+    references=(LiveReference(name="old-1", evidence="served"),),
 )
 
 
 @pytest.mark.parametrize(
     ("name", "pins"),
     [
-        ("old-1", protect(["old-*"])),
-        ("old-1", protect(["old-1"])),
+        ("old-1", pin_protected(["old-*"])),
+        ("old-1", pin_protected(["old-1"])),
         ("ab12cd3", pin_commits(["ab12cd3e4f"])),
         ("old-1", pin_live([READING])),
     ],
 )
 def test_pinned_deployment_is_stopped_even_when_it_was_doomed(name, pins):
     with pytest.raises(GateError):
-        gate_of(name, pins=pins).check([(f"{name}/", objects(f"{name}/x"))])
+        gate_of(name, pins=pins).approve_objects([(f"{name}/", objects(f"{name}/x"))])
 
 
 @pytest.mark.parametrize(
@@ -92,34 +93,34 @@ def test_doomed_prefix_must_be_the_folder_of_its_deployment(name, prefix):
     astray = replace(deployment("x", 9), name=name, prefix=prefix)
 
     with pytest.raises(GateError, match="is not the folder of a deployment"):
-        Gate([doomed(astray)], [])
+        Gate([to_delete(astray)], [])
 
 
 @pytest.mark.parametrize("folder", ["", "site/", "a/b/"])
 def test_deployment_below_a_prefix_passes(folder):
     one = deployment("old", 9, prefix=folder)
 
-    Gate([doomed(one)], []).check([(f"{folder}old/", objects(f"{folder}old/a"))])
+    Gate([to_delete(one)], []).approve_objects([(f"{folder}old/", objects(f"{folder}old/a"))])
 
 
 def test_deployment_that_was_never_listed_in_full_is_stopped():
-    unknown = replace(deployment("old", 9), fingerprint="", is_whole=False)
+    unknown = replace(deployment("old", 9), fingerprint="", is_fully_listed=False)
 
     with pytest.raises(GateError, match="'old' was never listed in full"):
-        Gate([doomed(unknown)], ())
+        Gate([to_delete(unknown)], ())
 
 
 def test_more_objects_than_the_plan_names_are_stopped():
     gate = gate_of("old")
-    gate.check([("old/", objects("old/1", "old/2", size_bytes=1))])
+    gate.approve_objects([("old/", objects("old/1", "old/2", size_bytes=1))])
 
     with pytest.raises(GateError, match="'old/' has more in it than the plan names"):
-        gate.check([("old/", objects("old/3", size_bytes=1))])
+        gate.approve_objects([("old/", objects("old/3", size_bytes=1))])
 
 
 def test_more_bytes_than_the_plan_names_are_stopped():
     with pytest.raises(GateError, match="'old/' has more in it than the plan names"):
-        gate_of("old").check([("old/", objects("old/1", size_bytes=2001))])
+        gate_of("old").approve_objects([("old/", objects("old/1", size_bytes=2001))])
 
 
 @pytest.mark.parametrize(
@@ -131,20 +132,20 @@ def test_more_bytes_than_the_plan_names_are_stopped():
 )
 def test_one_deployment_more_than_max_delete_allows_is_stopped(most, found_count):
     gate = gate_of("a", "b", "c", limits=Limits(max_delete=most), found_count=found_count)
-    gate.check([("a/", objects("a/1")), ("b/", objects("b/1"))])
-    gate.check([("b/", objects("b/2"))])
+    gate.approve_objects([("a/", objects("a/1")), ("b/", objects("b/1"))])
+    gate.approve_objects([("b/", objects("b/2"))])
 
     with pytest.raises(GateError, match="one deployment more"):
-        gate.check([("c/", objects("c/1"))])
+        gate.approve_objects([("c/", objects("c/1"))])
 
 
 def test_one_byte_more_than_max_delete_bytes_allows_is_stopped():
     limits = Limits(max_delete_bytes=ByteSize.parse("3kB"))
     gate = gate_of("a", "b", limits=limits)
-    gate.check([("a/", objects("a/1", "a/2")), ("b/", objects("b/1"))])
+    gate.approve_objects([("a/", objects("a/1", "a/2")), ("b/", objects("b/1"))])
 
     with pytest.raises(GateError, match="max-delete-bytes allows 3kB"):
-        gate.check([("b/", objects("b/2", size_bytes=1))])
+        gate.approve_objects([("b/", objects("b/2", size_bytes=1))])
 
 
 # Versions.
@@ -155,7 +156,7 @@ def version(key, number, *, size_bytes=1000):
         key=key,
         version_id=number,
         is_latest=False,
-        is_marker=False,
+        is_delete_marker=False,
         etag='"e"',
         size_bytes=size_bytes,
         modified_at=NOW,
@@ -163,12 +164,12 @@ def version(key, number, *, size_bytes=1000):
 
 
 def final(name, *, count=3, size_bytes=3000):
-    versions = AllVersions(count=count, size_bytes=size_bytes, fingerprint="0" * 64)
-    return doomed(replace(deployment(name, 9), versions=versions))
+    versions = VersionSummary(count=count, size_bytes=size_bytes, fingerprint="0" * 64)
+    return to_delete(replace(deployment(name, 9), versions=versions))
 
 
 def version_gate(*decisions, pins=(), limits=None):
-    return Gate(decisions, pins, limits, len(decisions), names_versions=True)
+    return Gate(decisions, pins, limits, len(decisions), is_by_version=True)
 
 
 def ids(*versions):
@@ -178,19 +179,19 @@ def ids(*versions):
 def test_versions_that_were_listed_pass_up_to_what_the_plan_names():
     some = [version("old/a", "1"), version("old/a", "2")]
     gate = version_gate(final("old"))
-    gate.check_versions("old/", some, ids(*some))
+    gate.approve_versions("old/", some, ids(*some))
     last = version("old/b", "3")
-    gate.check_versions("old/", [last], ids(last))
+    gate.approve_versions("old/", [last], ids(last))
 
     more = version("old/c", "4", size_bytes=0)
     with pytest.raises(GateError, match="more in it than the plan names"):
-        gate.check_versions("old/", [more], ids(more))
+        gate.approve_versions("old/", [more], ids(more))
 
 
 def test_bytes_of_versions_beyond_the_plan_are_stopped():
     large = version("old/a", "1", size_bytes=3001)
     with pytest.raises(GateError, match="more in it than the plan names"):
-        version_gate(final("old")).check_versions("old/", [large], ids(large))
+        version_gate(final("old")).approve_versions("old/", [large], ids(large))
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_bytes_of_versions_beyond_the_plan_are_stopped():
 def test_version_that_was_not_listed_is_stopped_even_among_others(key, number):
     there = version("old/a", "1")
     with pytest.raises(GateError, match="has no version"):
-        version_gate(final("old")).check_versions(
+        version_gate(final("old")).approve_versions(
             "old/", [there, version(key, number)], ids(there) | {("old/a", "")}
         )
 
@@ -208,27 +209,27 @@ def test_version_that_was_not_listed_is_stopped_even_among_others(key, number):
 def test_version_outside_its_deployment_is_stopped_though_it_was_listed(key):
     one = version(key, "1")
     with pytest.raises(GateError, match="is outside 'old/'"):
-        version_gate(final("old")).check_versions("old/", [one], ids(one))
+        version_gate(final("old")).approve_versions("old/", [one], ids(one))
 
 
 def test_version_of_what_is_pinned_or_not_doomed_is_stopped():
     one = version("old/a", "1")
-    for gate in (version_gate(final("old"), pins=protect(["old"])), version_gate(final("x"))):
+    for gate in (version_gate(final("old"), pins=pin_protected(["old"])), version_gate(final("x"))):
         with pytest.raises(GateError, match="is not doomed by this plan"):
-            gate.check_versions("old/", [one], ids(one))
+            gate.approve_versions("old/", [one], ids(one))
 
 
 def test_plan_that_leaves_versions_lets_none_pass_and_the_other_way_round():
     one = version("old/a", "1")
     with pytest.raises(GateError, match="the plan leaves them"):
-        gate_of("old").check_versions("old/", [one], ids(one))
+        gate_of("old").approve_versions("old/", [one], ids(one))
     with pytest.raises(GateError, match="without their versions' ids"):
-        version_gate(final("old")).check([("old/", objects("old/a"))])
+        version_gate(final("old")).approve_objects([("old/", objects("old/a"))])
 
 
 def test_plan_that_says_nothing_of_the_versions_passes_no_gate_for_them():
     with pytest.raises(GateError, match="whether the versions of 'old' go"):
-        version_gate(doomed(deployment("old", 9)))
+        version_gate(to_delete(deployment("old", 9)))
     with pytest.raises(GateError, match="whether the versions of 'old' go"):
         Gate([final("old")], ())
 
@@ -236,10 +237,10 @@ def test_plan_that_says_nothing_of_the_versions_passes_no_gate_for_them():
 def test_max_delete_bytes_counts_all_versions():
     some = [version("old/a", "1"), version("old/a", "2")]
     gate = version_gate(final("old"), limits=Limits(max_delete_bytes=ByteSize.parse("2kB")))
-    gate.check_versions("old/", some, ids(*some))
+    gate.approve_versions("old/", some, ids(*some))
     more = version("old/b", "3", size_bytes=1)
     with pytest.raises(GateError, match="max-delete-bytes allows 2kB"):
-        gate.check_versions("old/", [more], ids(more))
+        gate.approve_versions("old/", [more], ids(more))
 
 
 # Rules, which delete all of a deployment at once.
@@ -247,39 +248,41 @@ def test_max_delete_bytes_counts_all_versions():
 
 def test_rule_of_a_doomed_deployment_passes_once_and_uses_it_up():
     gate = gate_of("old", "other")
-    gate.check_rule("old/")
-    gate.check([("other/", objects("other/1"))])
+    gate.approve_rule("old/")
+    gate.approve_objects([("other/", objects("other/1"))])
 
     with pytest.raises(GateError, match="or has begun to go"):
-        gate.check_rule("old/")
+        gate.approve_rule("old/")
     with pytest.raises(GateError, match="or has begun to go"):
-        gate.check_rule("other/")
+        gate.approve_rule("other/")
     with pytest.raises(GateError, match="more in it than the plan names"):
-        gate.check([("old/", objects("old/1"))])
+        gate.approve_objects([("old/", objects("old/1"))])
 
 
 @pytest.mark.parametrize("prefix", ["new/", "old", "", "/", "OLD/", "old/a/"])
 def test_rule_of_what_is_not_doomed_is_stopped(prefix):
     with pytest.raises(GateError, match="is not doomed by this plan"):
-        gate_of("old").check_rule(prefix)
+        gate_of("old").approve_rule(prefix)
 
 
 def test_rule_of_what_is_pinned_is_stopped():
     with pytest.raises(GateError, match="is not doomed by this plan"):
-        gate_of("old", pins=protect(["old"])).check_rule("old/")
+        gate_of("old", pins=pin_protected(["old"])).approve_rule("old/")
 
 
 def test_rules_are_held_against_the_limits():
     most = Limits(max_delete=DeleteLimit(amount=1, is_percent=False))
     gate = gate_of("a", "b", limits=most)
-    gate.check_rule("a/")
+    gate.approve_rule("a/")
     with pytest.raises(GateError, match="max-delete allows 1"):
-        gate.check_rule("b/")
+        gate.approve_rule("b/")
     with pytest.raises(GateError, match="max-delete-bytes"):
-        gate_of("a", limits=Limits(max_delete_bytes=ByteSize.parse("1KB"))).check_rule("a/")
+        gate_of("a", limits=Limits(max_delete_bytes=ByteSize.parse("1KB"))).approve_rule("a/")
 
 
 def test_rule_passes_no_gate_that_names_versions():
-    one = replace(deployment("old", 9), versions=AllVersions(count=1, size_bytes=1, fingerprint=""))
+    one = replace(
+        deployment("old", 9), versions=VersionSummary(count=1, size_bytes=1, fingerprint="")
+    )
     with pytest.raises(GateError, match="versions were to go by id"):
-        Gate([doomed(one)], (), names_versions=True).check_rule("old/")
+        Gate([to_delete(one)], (), is_by_version=True).approve_rule("old/")

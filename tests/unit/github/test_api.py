@@ -28,14 +28,14 @@ def test_author_of_a_deleted_account_is_empty(fake, api):
 
 
 def test_workflow_token_writes_as_the_actions_bot(fake, api):
-    assert api.author() == "github-actions[bot]"
+    assert api.read_author() == "github-actions[bot]"
 
 
 def test_personal_token_writes_as_its_owner_and_is_asked_once(connect):
     with FakeGitHub(login="octocat") as fake:
         api = connect(fake)
 
-        assert (api.author(), api.author()) == ("octocat", "octocat")
+        assert (api.read_author(), api.read_author()) == ("octocat", "octocat")
         assert len(fake.requests) == 1
 
 
@@ -44,13 +44,13 @@ def test_rate_limit_does_not_make_a_token_the_workflows(connect, waits):
         limited = {"message": "You have exceeded a secondary rate limit."}
         fake.fail_next("GET", "/user", 403, limited)
 
-        assert connect(fake).author() == "octocat"
+        assert connect(fake).read_author() == "octocat"
         assert waits == [60.0]
 
 
 def test_author_that_can_not_be_read_is_an_error(connect):
     with FakeGitHub() as fake:
-        error = failed(connect(fake, token="expired").author)
+        error = failed(connect(fake, token="expired").read_author)
 
     assert "401" in error.message
 
@@ -148,4 +148,4 @@ def test_comment_in_an_unexpected_shape_is_an_error(fake, api, method, body):
 def test_author_in_an_unexpected_shape_is_an_error(fake, api, body):
     fake.fail_next("GET", "/user", 200, body)
 
-    assert "can't be read" in failed(api.author).message
+    assert "can't be read" in failed(api.read_author).message

@@ -1,7 +1,7 @@
 import pytest
 
 from ci3.errors import GitHubError, GitHubReadOnlyError
-from ci3.github.comments import COMMENT_LIMIT_BYTES, marker, post_comment
+from ci3.github.comments import COMMENT_LIMIT_BYTES, make_marker, post_comment
 from tests.support.github.fake_github import WORKFLOW_LOGIN, FakeGitHub
 
 NUMBER = 7
@@ -13,7 +13,7 @@ def post(api, body="the plan", comment_id="bucket/sites", is_worth_creating=True
         number=NUMBER,
         comment_id=comment_id,
         body=body,
-        is_worth_creating=is_worth_creating,
+        should_create=is_worth_creating,
     )
 
 
@@ -24,7 +24,7 @@ def requested(fake, method):
 def test_comment_is_created_with_its_marker_as_the_first_line(fake, api):
     comment = post(api)
 
-    assert [c.body for c in fake.comments(NUMBER)] == [f"{marker('bucket/sites')}\nthe plan"]
+    assert [c.body for c in fake.comments(NUMBER)] == [f"{make_marker('bucket/sites')}\nthe plan"]
     assert comment is not None
     assert comment.url.endswith(f"/pull/7#issuecomment-{comment.comment_id}")
 
@@ -33,7 +33,7 @@ def test_comment_is_edited_when_it_is_there_already(fake, api):
     first = post(api, body="one")
     second = post(api, body="two")
 
-    assert [c.body for c in fake.comments(NUMBER)] == [f"{marker('bucket/sites')}\ntwo"]
+    assert [c.body for c in fake.comments(NUMBER)] == [f"{make_marker('bucket/sites')}\ntwo"]
     assert second is not None
     assert second.comment_id == first.comment_id
     assert second.body.endswith("two")
@@ -46,7 +46,7 @@ def test_comment_is_found_and_edited_behind_250_foreign_ones(fake, api):
     post(api, body="two")
 
     own = [c.body for c in fake.comments(NUMBER) if c.author == WORKFLOW_LOGIN]
-    assert own == [f"{marker('bucket/sites')}\ntwo"]
+    assert own == [f"{make_marker('bucket/sites')}\ntwo"]
 
 
 def test_comment_of_a_person_is_found_under_their_login(connect):
@@ -54,11 +54,11 @@ def test_comment_of_a_person_is_found_under_their_login(connect):
         post(connect(fake), body="one")
         post(connect(fake), body="two")
 
-        assert [c.body for c in fake.comments(NUMBER)] == [f"{marker('bucket/sites')}\ntwo"]
+        assert [c.body for c in fake.comments(NUMBER)] == [f"{make_marker('bucket/sites')}\ntwo"]
 
 
 def test_somebody_elses_comment_with_our_marker_is_not_touched(fake, api):
-    copied = f"{marker('bucket/sites')}\nnot ours"
+    copied = f"{make_marker('bucket/sites')}\nnot ours"
     fake.add_comment(NUMBER, copied, "mallory")
     fake.add_comment(NUMBER, copied, "")
     post(api)
@@ -66,12 +66,12 @@ def test_somebody_elses_comment_with_our_marker_is_not_touched(fake, api):
     assert [(c.author, c.body) for c in fake.comments(NUMBER)] == [
         ("mallory", copied),
         ("", copied),
-        (WORKFLOW_LOGIN, f"{marker('bucket/sites')}\nthe plan"),
+        (WORKFLOW_LOGIN, f"{make_marker('bucket/sites')}\nthe plan"),
     ]
 
 
 def test_own_comment_that_only_quotes_the_marker_is_not_touched(fake, api):
-    quoting = (f"see {marker('bucket/sites')}", f"first\n{marker('bucket/sites')}\nlast")
+    quoting = (f"see {make_marker('bucket/sites')}", f"first\n{make_marker('bucket/sites')}\nlast")
     for body in quoting:
         fake.add_comment(NUMBER, body, WORKFLOW_LOGIN)
     post(api)
@@ -82,7 +82,7 @@ def test_own_comment_that_only_quotes_the_marker_is_not_touched(fake, api):
 
 def test_oldest_of_several_own_comments_is_the_one_edited(fake, api):
     for _ in range(2):
-        fake.add_comment(NUMBER, f"{marker('bucket/sites')}\nold", WORKFLOW_LOGIN)
+        fake.add_comment(NUMBER, f"{make_marker('bucket/sites')}\nold", WORKFLOW_LOGIN)
     post(api, body="new")
 
     bodies = [c.body.partition("\n")[2] for c in fake.comments(NUMBER)]
@@ -90,7 +90,7 @@ def test_oldest_of_several_own_comments_is_the_one_edited(fake, api):
 
 
 def test_hidden_comment_is_followed_by_a_new_one(fake, api):
-    text = f"{marker('bucket/sites')}\nold"
+    text = f"{make_marker('bucket/sites')}\nold"
     fake.add_comment(NUMBER, text, WORKFLOW_LOGIN, is_minimized=True)
     post(api, body="new")
 
@@ -98,7 +98,7 @@ def test_hidden_comment_is_followed_by_a_new_one(fake, api):
 
 
 def test_comment_saved_with_windows_line_ends_is_still_ours(fake, api):
-    fake.add_comment(NUMBER, f"{marker('bucket/sites')}\r\nold", WORKFLOW_LOGIN)
+    fake.add_comment(NUMBER, f"{make_marker('bucket/sites')}\r\nold", WORKFLOW_LOGIN)
     post(api, body="new")
 
     assert len(fake.comments(NUMBER)) == 1
@@ -128,8 +128,8 @@ def test_two_ids_make_two_comments(fake, api):
         post(api, body=body, comment_id="bucket/b")
 
     assert [c.body for c in fake.comments(NUMBER)] == [
-        f"{marker('bucket/a')}\ntwo",
-        f"{marker('bucket/b')}\ntwo",
+        f"{make_marker('bucket/a')}\ntwo",
+        f"{make_marker('bucket/b')}\ntwo",
     ]
 
 
@@ -152,12 +152,12 @@ def test_comment_that_is_there_is_edited_even_when_not_worth_creating(fake, api)
     post(api, body="nothing to delete", is_worth_creating=False)
 
     assert [c.body for c in fake.comments(NUMBER)] == [
-        f"{marker('bucket/sites')}\nnothing to delete"
+        f"{make_marker('bucket/sites')}\nnothing to delete"
     ]
 
 
 def test_comment_of_exactly_the_limit_is_posted_and_one_byte_more_is_a_bug(fake, api):
-    room = COMMENT_LIMIT_BYTES - len(marker("bucket/sites")) - 1
+    room = COMMENT_LIMIT_BYTES - len(make_marker("bucket/sites")) - 1
     post(api, body="é" * (room // 2) + "x" * (room % 2))
 
     with pytest.raises(ValueError, match="65001 bytes"):
@@ -169,16 +169,16 @@ def test_token_of_a_fork_raises_read_only_and_writes_nothing(connect):
     with FakeGitHub(may_write=False) as fake:
         with pytest.raises(GitHubReadOnlyError):
             post(connect(fake))
-        fake.add_comment(NUMBER, f"{marker('bucket/sites')}\nold", WORKFLOW_LOGIN)
+        fake.add_comment(NUMBER, f"{make_marker('bucket/sites')}\nold", WORKFLOW_LOGIN)
         with pytest.raises(GitHubReadOnlyError):
             post(connect(fake))
 
-        assert [c.body for c in fake.comments(NUMBER)] == [f"{marker('bucket/sites')}\nold"]
+        assert [c.body for c in fake.comments(NUMBER)] == [f"{make_marker('bucket/sites')}\nold"]
 
 
 @pytest.mark.parametrize("hostile", ["--> <b>", "\n::error::x", "\udc80", "", "x" * 10_000])
 def test_marker_is_one_short_hidden_line_whatever_the_id_holds(hostile):
-    line = marker(hostile)
+    line = make_marker(hostile)
 
     assert line.startswith("<!-- ci3:")
     assert line.endswith(" -->")
@@ -187,4 +187,4 @@ def test_marker_is_one_short_hidden_line_whatever_the_id_holds(hostile):
 
 
 def test_marker_of_an_id_never_changes():
-    assert marker("bucket/sites") == "<!-- ci3:ff43d156aba0d2ce -->"
+    assert make_marker("bucket/sites") == "<!-- ci3:ff43d156aba0d2ce -->"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.core.live.commit_names import commit_digits, most_telling
+from ci3.core.live.commit_names import find_commit_digits, interleave_names
 from ci3.github.commits import REQUEST_LIMIT, find_commits
 from tests.support.github.fake_github import FakeGitHub
 
@@ -26,11 +26,11 @@ SIDE = "51deb0a7" + "0" * 32
     ],
 )
 def test_part_of_a_name_that_may_be_a_commit_is_told(name, digits):
-    assert commit_digits(name) == digits
+    assert find_commit_digits(name) == digits
 
 
 def test_names_are_asked_for_in_turn_kept_and_doomed():
-    assert most_telling(("a", "b", "c"), ("x", "a")) == ("a", "x", "b", "c")
+    assert interleave_names(("a", "b", "c"), ("x", "a")) == ("a", "x", "b", "c")
 
 
 def test_commit_is_found_with_subject_author_and_time(fake, api):

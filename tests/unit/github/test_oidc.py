@@ -27,11 +27,11 @@ def hidden() -> list[str]:
 
 @pytest.fixture
 def tokens(oidc: FakeOidc, hidden: list[str], waits: list[float]) -> IdentityTokens:
-    return open_identity_tokens(oidc.environ, hide=hidden.append, sleep=waits.append)
+    return open_identity_tokens(oidc.environ, mask_secret=hidden.append, sleep=waits.append)
 
 
 def test_each_token_is_a_fresh_one_for_aws_and_masked(oidc, tokens, hidden):
-    got = [tokens.fetch(), tokens.fetch()]
+    got = [tokens.fetch_token(), tokens.fetch_token()]
 
     assert got == oidc.tokens == hidden
     assert len(set(got)) == 2
@@ -42,9 +42,9 @@ def test_each_token_is_a_fresh_one_for_aws_and_masked(oidc, tokens, hidden):
 
 def test_address_without_a_query_gets_one(oidc, waits):
     address = oidc.environ["ACTIONS_ID_TOKEN_REQUEST_URL"].partition("?")[0]
-    tokens = IdentityTokens(url=address, token="t", hide=print, sleep=waits.append)
+    tokens = IdentityTokens(url=address, token="t", mask_secret=print, sleep=waits.append)
     with pytest.raises(GitHubError):
-        tokens.fetch()
+        tokens.fetch_token()
 
     assert oidc.site.requests[0][0].endswith("/idtoken?audience=sts.amazonaws.com")
 
@@ -66,12 +66,12 @@ def test_answer_that_is_lost_or_no_token_is_asked_for_again_a_few_times(
     oidc, tokens, waits, failure
 ):
     oidc.failures = [failure] * 3
-    assert tokens.fetch() == oidc.tokens[0]
+    assert tokens.fetch_token() == oidc.tokens[0]
     assert waits == [1, 3, 9]
 
     oidc.failures = [failure] * 10
     with pytest.raises(GitHubError) as caught:
-        tokens.fetch()
+        tokens.fetch_token()
     assert len(oidc.failures) == 6
     assert caught.value.exit_code is ExitCode.ACCESS
     assert "githubstatus.com" in caught.value.hint
@@ -81,7 +81,7 @@ def test_answer_that_is_lost_or_no_token_is_asked_for_again_a_few_times(
 def test_refusal_is_final_and_names_the_permission(oidc, tokens, waits, status):
     oidc.failures = [(status, f'{{"message": "no, {REQUEST_TOKEN}"}}'.encode())]
     with pytest.raises(GitHubError, match=str(status)) as caught:
-        tokens.fetch()
+        tokens.fetch_token()
 
     assert "id-token: write" in caught.value.hint
     assert (waits, len(oidc.site.requests)) == ([], 1)
@@ -91,7 +91,7 @@ def test_redirect_is_not_followed_with_the_request_token(oidc, tokens):
     oidc.site.redirect("/42/idtoken", f"{oidc.site.url}/elsewhere")
     oidc.site.answer("/elsewhere", json.dumps({"value": make_token()}).encode())
     with pytest.raises(GitHubError, match="302"):
-        tokens.fetch()
+        tokens.fetch_token()
 
     assert len(oidc.site.requests) == 1
 
@@ -102,13 +102,15 @@ def test_neither_token_is_in_a_message_or_repr(oidc, tokens, closed_port_url, wa
     for failure in ((403, REQUEST_TOKEN.encode()), (200, make_token()[:-3].encode())):
         oidc.failures = [failure] * 4
         with pytest.raises(GitHubError) as caught:
-            tokens.fetch()
-        told.append(f"{caught.value.told} {caught.value.__cause__}")
+            tokens.fetch_token()
+        told.append(f"{caught.value.full_message} {caught.value.__cause__}")
     for secret in secrets:
-        lost = IdentityTokens(url=closed_port_url, token=secret, hide=print, sleep=waits.append)
+        lost = IdentityTokens(
+            url=closed_port_url, token=secret, mask_secret=print, sleep=waits.append
+        )
         with pytest.raises(GitHubError) as caught:
-            lost.fetch()
-        told.append(f"{lost!r} {caught.value.told} {caught.value.__cause__}")
+            lost.fetch_token()
+        told.append(f"{lost!r} {caught.value.full_message} {caught.value.__cause__}")
 
     assert hidden == []
     assert not [text for text in told if REQUEST_TOKEN in text or make_token()[:20] in text]
@@ -120,7 +122,7 @@ def test_password_of_a_netrc_does_not_take_the_tokens_place(oidc, tokens, monkey
     monkeypatch.setenv("NETRC", "netrc")
     assert netrc.netrc("netrc").authenticators("127.0.0.1")
 
-    assert tokens.fetch() == oidc.tokens[0]
+    assert tokens.fetch_token() == oidc.tokens[0]
 
 
 @pytest.mark.parametrize("name", ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"])
@@ -133,5 +135,5 @@ def test_job_that_may_ask_for_no_token_is_told_the_permission(oidc, name, value)
     assert has_identity_tokens(oidc.environ)
     assert not has_identity_tokens(environ)
     with pytest.raises(SettingsError, match="role-to-assume") as caught:
-        open_identity_tokens(environ, hide=print, sleep=print)
+        open_identity_tokens(environ, mask_secret=print, sleep=print)
     assert "id-token: write" in caught.value.hint

@@ -5,10 +5,10 @@ import re
 import pytest
 
 from ci3.errors import SettingsError
-from ci3.github.log_escape import NeutralStream, neutral
+from ci3.github.log_escape import EscapedStream, escape_commands
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner, read_inputs
-from ci3.github.workflow_run import read_run
-from tests.support.github.fake_runner import commands, read_outputs
+from ci3.github.workflow_run import read_workflow_run
+from tests.support.github.fake_runner import parse_commands, read_outputs
 
 MERGE = "a" * 40
 HEAD = "b" * 40
@@ -23,7 +23,7 @@ def run_of(tmp_path):
     def read(event, **environ):
         path = tmp_path / "event.json"
         path.write_text(json.dumps(event))
-        return read_run({"GITHUB_EVENT_PATH": str(path), "GITHUB_SHA": MERGE} | environ)
+        return read_workflow_run({"GITHUB_EVENT_PATH": str(path), "GITHUB_SHA": MERGE} | environ)
 
     return read
 
@@ -110,14 +110,14 @@ def test_payload_that_cannot_be_read_is_refused_because_its_commit_would_go_unpr
         path.write_bytes(content)
 
     with pytest.raises(SettingsError) as caught:
-        read_run({"GITHUB_EVENT_PATH": str(path)})
+        read_workflow_run({"GITHUB_EVENT_PATH": str(path)})
 
     assert str(path) in caught.value.message
     assert "GITHUB_EVENT_PATH" in caught.value.hint
 
 
 def test_run_without_a_payload_is_about_its_own_commit():
-    assert read_run({"GITHUB_SHA": MERGE}).commits == (MERGE,)
+    assert read_workflow_run({"GITHUB_SHA": MERGE}).commits == (MERGE,)
 
 
 def test_run_is_linked_on_its_own_server(run_of):
@@ -149,20 +149,20 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_is_no_command_once_it_is_neutral(text):
-    assert commands(text), "this test is of no use"
-    assert commands(neutral(text)) == []
+    assert parse_commands(text), "this test is of no use"
+    assert parse_commands(escape_commands(text)) == []
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_neutral_text_differs_in_nothing_that_can_be_seen(text):
-    assert neutral(text).replace("\u200b", "") == text
+    assert escape_commands(text).replace("\u200b", "") == text
 
 
 @pytest.mark.parametrize(
     "text", ["s3://a-site/x::y", "std::string", "# [a]", "12:30", "", "a:", "#"]
 )
 def test_text_that_is_no_command_stays_as_it_is(text):
-    assert neutral(text) == text
+    assert escape_commands(text) == text
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -170,20 +170,20 @@ def test_text_that_is_no_command_stays_as_it_is(text):
 def test_stream_is_neutral_however_its_lines_are_cut_into_writes(text, flushes):
     for cut in range(len(text) + 1):
         log = io.StringIO()
-        stream = NeutralStream(log)
+        stream = EscapedStream(log)
         for part in ("first\n", text[:cut], text[cut:], "\nlast"):
             assert stream.write(part) == len(part)
             if flushes:
                 stream.flush()
         stream.flush()
 
-        assert commands(log.getvalue()) == []
+        assert parse_commands(log.getvalue()) == []
         assert log.getvalue().replace("\u200b", "") == f"first\n{text}\nlast"
 
 
 def test_unfinished_line_is_written_by_a_flush_alone():
     log = io.StringIO()
-    stream = NeutralStream(log)
+    stream = EscapedStream(log)
     stream.write("whole\nunfin")
     assert log.getvalue() == "whole\n"
     stream.flush()
@@ -192,25 +192,27 @@ def test_unfinished_line_is_written_by_a_flush_alone():
 
 
 @pytest.mark.parametrize(
-    ("method", "name"), [("notice",) * 2, ("warn", "warning"), ("fail", "error")]
+    ("method", "name"),
+    [("add_notice", "notice"), ("add_warning", "warning"), ("add_error", "error")],
 )
 def test_annotation_is_one_command_whatever_it_says(capsys, method, name):
     message = "100% of a\r\n::error::b, c: d\n##[warning]e"
     getattr(Runner(""), method)(message)
 
-    assert commands(capsys.readouterr().out) == [(name, message)]
+    assert parse_commands(capsys.readouterr().out) == [(name, message)]
 
 
 def test_annotation_stays_under_what_the_runner_would_cut(capsys):
-    Runner("").warn("x" * 10_000)
+    Runner("").add_warning("x" * 10_000)
 
-    ((_, message),) = commands(capsys.readouterr().out)
+    ((_, message),) = parse_commands(capsys.readouterr().out)
     assert len(message) < 4096
     assert message.endswith(" …")
 
 
 @pytest.mark.parametrize(
-    ("method", "name"), [("notice",) * 2, ("warn", "warning"), ("fail", "error")]
+    ("method", "name"),
+    [("add_notice", "notice"), ("add_warning", "warning"), ("add_error", "error")],
 )
 def test_annotations_beyond_what_github_shows_stand_in_the_log_and_are_counted(
     capsys, method, name
@@ -218,20 +220,20 @@ def test_annotations_beyond_what_github_shows_stand_in_the_log_and_are_counted(
     runner = Runner("")
     for number in range(25):
         getattr(runner, method)(f"number {number} ##[error]\n::error::x")
-    runner.end_annotations()
+    runner.report_omitted_annotations()
 
     log = capsys.readouterr().out
-    told = [message for found, message in commands(log) if found == name]
-    assert len(commands(log)) == len(told) == 10
+    told = [message for found, message in parse_commands(log) if found == name]
+    assert len(parse_commands(log)) == len(told) == 10
     assert told[-1] == f"16 more {name}s: see the log."
     assert "number 24" in log
 
 
 def test_annotation_writes_out_no_property_that_it_has_not(capsys):
     runner = Runner("")
-    runner.notice("a, b: 100%")
-    runner.warn("two\nlines")
-    runner.fail("three")
+    runner.add_notice("a, b: 100%")
+    runner.add_warning("two\nlines")
+    runner.add_error("three")
 
     assert capsys.readouterr().out.splitlines() == [
         "::notice title=ci3::a, b: 100%25",
@@ -242,11 +244,11 @@ def test_annotation_writes_out_no_property_that_it_has_not(capsys):
 
 def test_annotations_that_github_shows_are_not_counted(capsys):
     runner = Runner("")
-    for kind in (runner.warn, runner.fail) * 9:
+    for kind in (runner.add_warning, runner.add_error) * 9:
         kind("told")
-    runner.end_annotations()
+    runner.report_omitted_annotations()
 
-    assert len(commands(capsys.readouterr().out)) == 18
+    assert len(parse_commands(capsys.readouterr().out)) == 18
 
 
 def test_title_of_a_group_is_one_command(capsys):
@@ -254,7 +256,7 @@ def test_title_of_a_group_is_one_command(capsys):
     runner.begin_group("Plan\n::error::x ##[error]y")
     runner.end_group()
 
-    found = commands(capsys.readouterr().out)
+    found = parse_commands(capsys.readouterr().out)
     assert [name for name, _ in found] == ["group", "endgroup"]
 
 
@@ -293,7 +295,7 @@ def test_outputs_and_summary_that_cannot_be_written_are_one_warning(
     runner.set_output("objects-deleted", 3)
     runner.write_summary("text")
 
-    ((name, message),) = commands(capsys.readouterr().out)
+    ((name, message),) = parse_commands(capsys.readouterr().out)
     assert name == "warning"
     assert "outputs of this step can't be written" in message
 
@@ -312,8 +314,8 @@ def test_summary_stays_under_the_size_that_the_runner_drops():
 
 def test_secret_is_masked_and_nothing_else_is_said_of_it(capsys):
     runner = Runner("")
-    runner.hide("a-secret")
-    runner.hide("a-secret")
-    runner.hide("")
+    runner.mask_secret("a-secret")
+    runner.mask_secret("a-secret")
+    runner.mask_secret("")
 
     assert re.sub(r"\s", "", capsys.readouterr().out) == "::add-mask::a-secret"

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from ci3.github.workflow_run import read_run
+from ci3.github.workflow_run import read_workflow_run
 from tests.support.github.cut_events import PACKAGE, SLICE, VERSION
 
 EXAMPLES: Final = json.loads(SLICE.read_text(encoding="utf-8"))
@@ -36,7 +36,7 @@ def run_of(tmp_path):
             "GITHUB_SERVER_URL": "https://ghes.test",
             "GITHUB_SHA": sha,
         }
-        return read_run(environ)
+        return read_workflow_run(environ)
 
     return read
 
@@ -156,4 +156,4 @@ def test_commits_are_shown_where_this_github_is(run_of):
 def test_address_that_is_none_links_nothing(changed):
     environ = {"GITHUB_SERVER_URL": "https://ghes.test", "GITHUB_REPOSITORY": "a/b"} | changed
 
-    assert read_run(environ).commit_url == ""
+    assert read_workflow_run(environ).commit_url == ""

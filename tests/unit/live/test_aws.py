@@ -10,7 +10,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import make_service_client
-from ci3.core.live.sources import LiveSource, Reading
+from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.errors import GateError
 from ci3.live.aws import CLOUDFRONT_OPERATIONS, SSM_OPERATIONS, read_parameter, read_pointer_object
 from tests.support.s3.answers import HTML, error
@@ -48,13 +48,13 @@ def test_client_of_another_service_sends_no_byte_for_what_it_may_not_call(
     assert proxy.requests == []
 
 
-def names(reading: Reading) -> list[str]:
+def names(reading: LiveReading) -> list[str]:
     assert reading.problem == ""
-    return [one.name for one in reading.sightings]
+    return [one.name for one in reading.references]
 
 
-def problem(reading: Reading) -> str:
-    assert reading.sightings == ()
+def problem(reading: LiveReading) -> str:
+    assert reading.references == ()
     return reading.problem
 
 
@@ -63,7 +63,7 @@ def put_parameter(value: str, kind: str = "String", region: str = "us-east-1") -
         ssm.put_parameter(Name="/my-site/live", Value=value, Type=kind)
 
 
-def parameter(field: str = "", prefix: str = "", region: str = "us-east-1") -> Reading:
+def parameter(field: str = "", prefix: str = "", region: str = "us-east-1") -> LiveReading:
     source = LiveSource.parse(f"ssm:/my-site/live{field}")
     return read_parameter(source, bucket="my-site", prefix=prefix, region=region)
 
@@ -92,7 +92,7 @@ def test_parameter_names_what_is_live(
 def test_evidence_of_a_parameter_says_what_it_says() -> None:
     put_parameter("ab12cd3")
 
-    assert parameter().sightings[0].evidence == "SSM parameter /my-site/live says ab12cd3"
+    assert parameter().references[0].evidence == "SSM parameter /my-site/live says ab12cd3"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_evidence_of_a_parameter_says_what_it_says() -> None:
 def test_secure_string_is_in_no_message(value: str, field: str) -> None:
     put_parameter(value, "SecureString")
     reading = parameter(field, prefix="" if "/x/y" not in value else "app/")
-    told = [reading.problem, *(one.evidence for one in reading.sightings)]
+    told = [reading.problem, *(one.evidence for one in reading.references)]
 
     assert "SSM parameter /my-site/live" in "".join(told)
     assert SECRET not in "".join(told)
@@ -125,8 +125,8 @@ def test_secure_string_is_decrypted(proxy: FaultProxy) -> None:
     put_parameter("ab12cd3", "SecureString")
     reading = parameter()
 
-    assert b'"WithDecryption": true' in proxy.sent("POST")[-1].body
-    assert reading.sightings[0].evidence == ("SSM parameter /my-site/live (SecureString) names it")
+    assert b'"WithDecryption": true' in proxy.find_requests("POST")[-1].body
+    assert reading.references[0].evidence == ("SSM parameter /my-site/live (SecureString) names it")
 
 
 @pytest.mark.parametrize("value", ["ab12cd3,,release-1", "ab12cd3,", "a,b/c/d"])
@@ -202,14 +202,14 @@ def test_unknown_profile_is_a_problem(monkeypatch) -> None:
     assert "nobody" in problem(parameter())
 
 
-def pointed(bucket: Bucket, text: str, prefix: str = "") -> Reading:
+def pointed(bucket: Bucket, text: str, prefix: str = "") -> LiveReading:
     reader = BucketReader(bucket=bucket.name, region="", endpoint_url=bucket.endpoint_url)
     return read_pointer_object(LiveSource.parse(f"object:{text}"), bucket=reader, prefix=prefix)
 
 
 def test_pointer_object_names_what_is_live(site: Bucket, proxy: FaultProxy) -> None:
     site.put("app/current +é", body=b"\xef\xbb\xbfab12cd3\n")
-    [sighting] = pointed(site, "app/current +é", prefix="app/").sightings
+    [sighting] = pointed(site, "app/current +é", prefix="app/").references
 
     assert sighting.name == "ab12cd3"
     assert sighting.evidence == f"s3://{site.name}/app/current +é says ab12cd3"

@@ -9,7 +9,7 @@ import pytest
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from ci3.core.live.sources import LiveSource, Reading
+from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.live.aws import read_cloudfront
 from tests.support.s3.answers import HTML, error
 from tests.support.s3.fault_proxy import FaultProxy
@@ -84,17 +84,17 @@ def summary(
     )
 
 
-def served(bucket: str = "my-site", prefix: str = "", region: str = "us-east-1") -> Reading:
+def served(bucket: str = "my-site", prefix: str = "", region: str = "us-east-1") -> LiveReading:
     return read_cloudfront(CLOUDFRONT, bucket=bucket, prefix=prefix, region=region)
 
 
-def names(reading: Reading) -> list[str]:
+def names(reading: LiveReading) -> list[str]:
     assert reading.problem == ""
-    return [one.name for one in reading.sightings]
+    return [one.name for one in reading.references]
 
 
-def problem(reading: Reading) -> str:
-    assert reading.sightings == ()
+def problem(reading: LiveReading) -> str:
+    assert reading.references == ()
     return reading.problem
 
 
@@ -103,7 +103,7 @@ def test_origin_path_of_a_distribution_on_this_bucket_is_live(cloudfront) -> Non
         cloudfront, ("my-site.s3.amazonaws.com", "/ab12cd3"), aliases=("www.example.org",)
     )
     distribute(cloudfront, ("other-site.s3.amazonaws.com", "/f00ba12"))
-    [sighting] = served().sightings
+    [sighting] = served().references
 
     assert sighting.name == "ab12cd3"
     assert sighting.evidence == f"CloudFront {number} serves /ab12cd3 for www.example.org"
@@ -114,7 +114,7 @@ def test_every_page_of_distributions_is_read(cloudfront, proxy: FaultProxy) -> N
         distribute(cloudfront, ("my-site.s3.amazonaws.com", f"/release-{number:03}"))
 
     assert names(served()) == [f"release-{number:03}" for number in range(105)]
-    assert len(proxy.sent("GET", DISTRIBUTIONS)) == 2
+    assert len(proxy.find_requests("GET", DISTRIBUTIONS)) == 2
 
 
 def test_every_origin_of_a_distribution_counts_and_equal_ones_once(cloudfront) -> None:
@@ -148,7 +148,7 @@ def test_staging_and_disabled_distributions_count_and_say_so(
     one = summary("my-site.s3.amazonaws.com", "/ab12cd3", aliases=aliases, **states)
     proxy.answer("GET", DISTRIBUTIONS, distributions(one))
 
-    assert [sighting.evidence for sighting in served().sightings] == [evidence]
+    assert [sighting.evidence for sighting in served().references] == [evidence]
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_no_live_deployment_at_all_is_a_problem(fake, api, source, states):
 
     reading = read(api, source)
 
-    assert reading.sightings == ()
+    assert reading.references == ()
     assert "no deployment" in reading.problem
     assert ("environment production" in reading.problem) is (":" in source)
 
@@ -172,7 +172,7 @@ def test_too_many_deployments_to_look_at_are_a_problem_that_says_what_to_name(fa
     fake.content.deploy("production", NEW, "success")
     reading = read(api, "github-deployments")
 
-    assert reading.sightings == ()
+    assert reading.references == ()
     assert "more than 200 requests" in reading.problem
     assert "github-deployments:production" in reading.problem
     assert len(fake.requests) == 2 * live.REQUEST_LIMIT
@@ -205,7 +205,7 @@ def test_heads_of_branches_are_live_across_pages(fake, api):
 def test_no_pull_request_and_no_branch_are_answers_too(fake, api, source):
     reading = read(api, source)
 
-    assert (reading.problem, reading.sightings) == ("", ())
+    assert (reading.problem, reading.references) == ("", ())
     assert len(fake.requests) == 1
 
 
@@ -235,7 +235,7 @@ def test_answer_that_is_none_is_a_problem_and_never_nothing_live(  # noqa: PLR09
     fake.fail_next("GET", "deployments|pulls|branches", status, body)
     reading = read(api, source)
 
-    assert reading.sightings == ()
+    assert reading.references == ()
     assert any(one in reading.problem for one in told.split("|"))
 
 
@@ -252,7 +252,7 @@ def test_second_page_that_fails_is_a_problem_of_the_whole(fake, api):
     reading = read(api, "branches")
 
     assert "502" in reading.problem
-    assert reading.sightings == ()
+    assert reading.references == ()
 
 
 def test_statuses_that_fail_are_a_problem(fake, api):

@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.live.sources import LiveSource, Reading
+from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.github.api import GitHubApi
 from ci3.live.reader import read_live_sources
 from tests.support.github.fake_github import FakeGitHub
@@ -30,7 +30,7 @@ def api():
 
 def read(
     bucket: Bucket, *texts: str, prefix: str = "", github: GitHubApi | None = None
-) -> tuple[Reading, ...]:
+) -> tuple[LiveReading, ...]:
     reader = BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url)
     return read_live_sources(
         [LiveSource.parse(text) for text in texts],
@@ -81,7 +81,7 @@ def test_every_source_is_read_and_answers_in_its_place(bucket, s3_url, monkeypat
 
     assert [str(one.source) for one in readings] == texts
     assert [one.problem for one in readings] == [""] * 7
-    assert [[sighting.name for sighting in one.sightings] for one in readings] == [
+    assert [[sighting.name for sighting in one.references] for one in readings] == [
         ["release-4"],
         [COMMIT],
         ["release-3"],
@@ -104,16 +104,16 @@ def test_source_that_fails_leaves_the_others_alone(site: Bucket, proxy: FaultPro
     )
 
     assert "AccessDenied" in denied.problem
-    assert denied.sightings == ()
-    assert [one.name for one in read_well.sightings] == ["release-1"]
-    assert [one.name for one in on_github.sightings] == [COMMIT]
+    assert denied.references == ()
+    assert [one.name for one in read_well.references] == ["release-1"]
+    assert [one.name for one in on_github.references] == [COMMIT]
 
 
 @pytest.mark.parametrize("text", ["github-deployments", "open-pull-requests", "branches"])
 def test_github_without_a_client_is_a_problem_that_says_what_to_set(bucket, text):
     [reading] = read(bucket, text)
 
-    assert reading.sightings == ()
+    assert reading.references == ()
     for name in ("github-token", "GITHUB_REPOSITORY", "GITHUB_TOKEN"):
         assert name in reading.problem
 
@@ -137,11 +137,11 @@ class Broken(BucketReader):
         self.bucket = "my-site"
         self._exc = exc
 
-    def read_start(self, *_: object) -> bytes:
+    def read_first_bytes(self, *_: object) -> bytes:
         raise self._exc
 
 
-def read_broken(exc: BaseException) -> tuple[Reading, ...]:
+def read_broken(exc: BaseException) -> tuple[LiveReading, ...]:
     return read_live_sources(
         [LiveSource.parse("object:current"), LiveSource.parse("branches")],
         bucket=Broken(exc),
@@ -154,7 +154,7 @@ def read_broken(exc: BaseException) -> tuple[Reading, ...]:
 def test_bug_in_a_reader_is_that_sources_problem_and_shows_no_words_of_its_own():
     broken, other = read_broken(KeyError("s3cr3t"))
 
-    assert broken.sightings == ()
+    assert broken.references == ()
     assert broken.problem.startswith("a bug in ci3, please report it: KeyError in test_reader.py")
     assert "s3cr3t" not in broken.problem
     assert "github-token" in other.problem

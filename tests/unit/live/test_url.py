@@ -6,29 +6,29 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from ci3.core.live.sources import LiveSource, Reading
+from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.live import url as web
 from ci3.live.url import read_page
-from tests.support.web_site import Site, running_site
+from tests.support.web_site import WebSite, running_site
 
 SECRET = "s3cr3t"
 GIGABYTE = 1 << 30
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
+def site() -> Iterator[WebSite]:
     with running_site() as site:
         yield site
 
 
-def read(site: Site, path: str, *, deadline_seconds: float = 10) -> Reading:
+def read(site: WebSite, path: str, *, deadline_seconds: float = 10) -> LiveReading:
     source = LiveSource.parse(f"url:{site.url}{path}")
     return read_page(source, bucket="my-site", prefix="", deadline_seconds=deadline_seconds)
 
 
 def test_whole_page_is_one_name(site):
     site.answer("/live.txt", b"\xef\xbb\xbfab12cd3\r\n")
-    [sighting] = read(site, "/live.txt").sightings
+    [sighting] = read(site, "/live.txt").references
 
     assert sighting.name == "ab12cd3"
     assert sighting.evidence == f"{site.url}/live.txt says ab12cd3"
@@ -38,7 +38,7 @@ def test_field_of_a_json_page_names_one_or_several(site):
     site.answer("/version.json", b'{"web": {"live": ["ab12cd3", "release-1"]}}')
     reading = read(site, "/version.json#web.live")
 
-    assert [one.name for one in reading.sightings] == ["ab12cd3", "release-1"]
+    assert [one.name for one in reading.references] == ["ab12cd3", "release-1"]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_page_that_names_nothing_is_a_problem(site, body, told):
     site.answer("/live", body)
     reading = read(site, "/live")
 
-    assert reading.sightings == ()
+    assert reading.references == ()
     assert reading.problem.startswith(f"{site.url}/live ")
     assert told in reading.problem
 
@@ -66,7 +66,7 @@ def test_answer_other_than_200_is_a_problem_whatever_it_says(site, status):
     site.answer("/live", b"" if status in (204, 304) else b"ab12cd3", status)
     reading = read(site, "/live")
 
-    assert reading.sightings == ()
+    assert reading.references == ()
     assert reading.problem == f"{site.url}/live answered {status}"
 
 
@@ -75,7 +75,7 @@ def test_redirect_is_followed(site, status):
     site.redirect("/live", "/there/live", status)
     site.answer("/there/live", b"ab12cd3")
 
-    assert [one.name for one in read(site, "/live").sightings] == ["ab12cd3"]
+    assert [one.name for one in read(site, "/live").references] == ["ab12cd3"]
 
 
 def test_five_redirects_are_followed_and_no_more(site):
@@ -105,7 +105,7 @@ def test_redirect_to_what_is_no_page_is_a_problem(site, target, told):
     site.redirect("/live", target)
     reading = read(site, "/live")
 
-    assert reading.sightings == ()
+    assert reading.references == ()
     assert told in reading.problem
     assert "hidden" not in reading.problem
     assert len(site.requests) == 1
@@ -136,7 +136,7 @@ def test_body_of_a_redirect_is_not_read_at_all(site):
     site.send("/live", head, b"x" * 65536)
     site.answer("/there", b"ab12cd3")
 
-    assert [one.name for one in read(site, "/live").sightings] == ["ab12cd3"]
+    assert [one.name for one in read(site, "/live").references] == ["ab12cd3"]
     assert site.sent_bytes < GIGABYTE / 20
 
 
@@ -155,7 +155,7 @@ def test_page_that_is_not_there_in_time_is_a_problem(site, head, endless):
     reading = read(site, "/live", deadline_seconds=0.2)
 
     assert time.monotonic() - began < 5
-    assert reading.sightings == ()
+    assert reading.references == ()
     assert reading.problem == f"{site.url}/live did not answer in full within 0.2 seconds"
 
 
@@ -163,7 +163,7 @@ def test_page_that_breaks_off_is_a_problem(site):
     site.answer("/live", b"release-1", Content_Length="10")
     reading = read(site, "/live")
 
-    assert reading.sightings == ()
+    assert reading.references == ()
     assert reading.problem == f"{site.url}/live can't be read: ChunkedEncodingError"
 
 
@@ -191,8 +191,8 @@ def test_query_goes_out_and_into_no_message(site, closed_port_url):
     )
 
     assert site.requests[0][0] == f"/live{query}"
-    assert [bool(one.sightings) for one in (*readings, refused)] == [True, False, False, False]
-    told = [one.problem for one in (*readings, refused)] + [readings[0].sightings[0].evidence]
+    assert [bool(one.references) for one in (*readings, refused)] == [True, False, False, False]
+    told = [one.problem for one in (*readings, refused)] + [readings[0].references[0].evidence]
     assert SECRET not in "".join(told)
 
 

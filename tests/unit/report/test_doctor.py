@@ -4,47 +4,53 @@ import cmarkgfm
 import pytest
 from cmarkgfm.cmark import Options
 
-from ci3.core.doctor.checks import diagnose
-from ci3.core.doctor.facts import NOT_ASKED, FoldersSeen, LifecycleRule, Unread, UploadsSeen
-from ci3.core.doctor.finding import Checkup
-from ci3.core.live.sources import Reading
+from ci3.core.doctor.checks import check_bucket
+from ci3.core.doctor.facts import (
+    NOT_REQUESTED,
+    FolderSummary,
+    LifecycleRule,
+    Unavailable,
+    UnfinishedUploads,
+)
+from ci3.core.doctor.finding import TargetFindings
+from ci3.core.live.sources import LiveReading
 from ci3.core.model.result import DeleteGuard, GuardProbe
-from ci3.report.doctor import checkup_json, checkup_markdown, show_checkup
-from ci3.report.markdown_format import Place
+from ci3.report.doctor import render_checkups_json, render_checkups_markdown, show_checkup
+from ci3.report.markdown_format import RenderContext
 from tests.support.builders import days_ago
-from tests.support.examinations import COMMITS, LIVE, aim, well
+from tests.support.examinations import COMMITS, LIVE, aim, healthy_facts
 from tests.unit.report.golden import assert_golden
 from tests.unit.report.plan.test_terminal import printed
 
 HOSTILE = "a|b`c\x1b[31m\u202e@me #1 [x](http://y)\n::error::z"
-DENIED = Unread(problem="S3 answered AccessDenied to ListObjectsV2", is_denied=True)
+DENIED = Unavailable(problem="S3 answered AccessDenied to ListObjectsV2", is_denied=True)
 
 
-def checkup(**changes) -> Checkup:
-    seen = well(**changes)
-    return Checkup(url=seen.aim.target.url, findings=diagnose(seen))
+def checkup(**changes) -> TargetFindings:
+    seen = healthy_facts(**changes)
+    return TargetFindings(url=seen.doctor_target.target.url, findings=check_bucket(seen))
 
 
 WELL = checkup(rules=(LifecycleRule(name="tidy", noncurrent_days=30),))
 USUAL = checkup(
-    aim=aim(match="", required_file=""),
-    folders=FoldersSeen(names=(*COMMITS, "assets", "images"), file_count=2),
-    probe=NOT_ASKED,
-    uploads=UploadsSeen(count=3, oldest_at=days_ago(40)),
+    doctor_target=aim(match="", required_file=""),
+    folders=FolderSummary(names=(*COMMITS, "assets", "images"), file_count=2),
+    probe=NOT_REQUESTED,
+    uploads=UnfinishedUploads(count=3, oldest_at=days_ago(40)),
     rules=(LifecycleRule(name="tidy", prefix="assets", expires_after_days=30),),
     readings=(),
 )
 IN_THE_WAY = checkup(
-    aim=aim(prefix="app/", protect=("relase-1",)),
+    doctor_target=aim(prefix="app/", protect=("relase-1",)),
     probe=GuardProbe(guard=DeleteGuard.NONE, reason="no", is_denied=True),
     lists_versions=DENIED,
-    readings=(Reading(source=LIVE, problem="S3 answered AccessDenied to GetObject"),),
+    readings=(LiveReading(source=LIVE, problem="S3 answered AccessDenied to GetObject"),),
 )
-UNREADABLE = checkup(folders=DENIED, identity=NOT_ASKED, aim=aim(endpoint_url="http://minio:9000"),
-                     bucket_region="", probe=NOT_ASKED, first_files={}, readings=())  # fmt: skip
+UNREADABLE = checkup(folders=DENIED, identity=NOT_REQUESTED, doctor_target=aim(endpoint_url="http://minio:9000"),
+                     bucket_region="", probe=NOT_REQUESTED, first_files={}, readings=())  # fmt: skip
 HOSTILE_NAMES = checkup(
-    aim=aim(match="", protect=(HOSTILE,)),
-    folders=FoldersSeen(names=(*COMMITS, HOSTILE)),
+    doctor_target=aim(match="", protect=(HOSTILE,)),
+    folders=FolderSummary(names=(*COMMITS, HOSTILE)),
     rules=(LifecycleRule(name=HOSTILE, prefix=HOSTILE, expires_after_days=1),),
 )
 CASES = {
@@ -54,7 +60,7 @@ CASES = {
     "doctor-unreadable": UNREADABLE,
     "doctor-hostile": HOSTILE_NAMES,
 }
-ROOMY = Place(budget_bytes=100_000)
+ROOMY = RenderContext(budget_bytes=100_000)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -64,7 +70,7 @@ def test_checkup_on_a_terminal_reads_as_its_golden(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_checkup_in_a_summary_reads_as_its_golden(name: str) -> None:
-    text = checkup_markdown([CASES[name]], ROOMY)
+    text = render_checkups_markdown([CASES[name]], ROOMY)
     assert_golden(f"{name}.md", text)
     html = cmarkgfm.github_flavored_markdown_to_html(text, Options.CMARK_OPT_UNSAFE)
     assert html.count("<tr>") == 1 + len(CASES[name].findings)
@@ -72,25 +78,25 @@ def test_checkup_in_a_summary_reads_as_its_golden(name: str) -> None:
 
 
 def test_checkup_as_json_reads_as_its_golden() -> None:
-    assert_golden("doctor.json", checkup_json([USUAL], has_targets=False))
+    assert_golden("doctor.json", render_checkups_json([USUAL], has_targets=False))
 
 
 def test_several_targets_are_told_one_by_one_and_summed_up_first() -> None:
-    text = checkup_markdown([WELL, IN_THE_WAY], ROOMY)
+    text = render_checkups_markdown([WELL, IN_THE_WAY], ROOMY)
     assert text.startswith("### ci3 doctor: Something is in ci3's way: 3 problems")
-    targets = json.loads(checkup_json([WELL, IN_THE_WAY], has_targets=True))["targets"]
+    targets = json.loads(render_checkups_json([WELL, IN_THE_WAY], has_targets=True))["targets"]
     assert [target["exit_code"] for target in targets] == [0, 6]
 
 
 def test_targets_that_do_not_fit_are_counted() -> None:
-    text = checkup_markdown([USUAL] * 40, Place(budget_bytes=8_000))
+    text = render_checkups_markdown([USUAL] * 40, RenderContext(budget_bytes=8_000))
     assert len(text.encode()) <= 8_000
     assert "more targets" in text
 
 
 @pytest.mark.parametrize("show", [
     lambda one: printed(show_checkup, one),
-    lambda one: checkup_markdown([one], ROOMY),
+    lambda one: render_checkups_markdown([one], ROOMY),
 ])  # fmt: skip
 def test_names_are_shown_and_never_interpreted(show) -> None:
     text = show(HOSTILE_NAMES)

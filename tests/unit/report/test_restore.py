@@ -3,17 +3,22 @@ import json
 import pytest
 
 from ci3.core.model.deployment import Versioning
-from ci3.core.restore.decide import Skip, SkipReason
+from ci3.core.restore.decide import SkipObject, SkipReason
 from ci3.core.restore.plan import (
-    DeploymentRestored,
-    DeploymentUndo,
-    Restored,
-    RestoreOutcome,
-    UndoPlan,
-    sum_up_skips,
+    DeploymentRestorePlan,
+    DeploymentRestoreResult,
+    ObjectRestoreOutcome,
+    RestorePlan,
+    RestoreResult,
+    summarize_skips,
 )
-from ci3.report.markdown_format import Place
-from ci3.report.restore import show_restored, show_undo_plan, undo_json, undo_markdown
+from ci3.report.markdown_format import RenderContext
+from ci3.report.restore import (
+    render_restore_json,
+    render_restore_markdown,
+    show_restore_plan,
+    show_restored,
+)
 from tests.support.builders import target
 from tests.unit.report.golden import assert_golden
 from tests.unit.report.plan.test_terminal import printed
@@ -22,10 +27,10 @@ HOSTILE = "a|b`c\x1b[31m\u202e@me #1 [x](http://y)"
 
 
 def skips(reason: SkipReason, *keys: str) -> tuple:
-    return tuple(Skip(key=key, size_bytes=1000, reason=reason) for key in keys)
+    return tuple(SkipObject(key=key, size_bytes=1000, reason=reason) for key in keys)
 
 
-SKIPPED = sum_up_skips(
+SKIPPED = summarize_skips(
     (
         *skips(SkipReason.VERSION_GONE, *(f"old-1/{number}" for number in range(5))),
         *skips(SkipReason.NEWER_VERSION, f"old-1/{HOSTILE}"),
@@ -34,10 +39,10 @@ SKIPPED = sum_up_skips(
 )
 
 
-def plan(*deployments: DeploymentUndo) -> UndoPlan:
-    return UndoPlan(
+def plan(*deployments: DeploymentRestorePlan) -> RestorePlan:
+    return RestorePlan(
         target=target(Versioning.ENABLED),
-        told="the run 20261123T100000Z-1a2b3c4d of 2026-11-23 10:00 UTC",
+        source_label="the run 20261123T100000Z-1a2b3c4d of 2026-11-23 10:00 UTC",
         run_id="20261123T100000Z-1a2b3c4d",
         deployments=deployments,
         notes=("The journal's last line was cut off; what it is about is looked up.",),
@@ -45,47 +50,47 @@ def plan(*deployments: DeploymentUndo) -> UndoPlan:
 
 
 USUAL = plan(
-    DeploymentUndo(name="old-1", object_count=3, size_bytes=3000, skipped=SKIPPED),
-    DeploymentUndo(name="old-2", object_count=1200, size_bytes=5_000_000),
+    DeploymentRestorePlan(name="old-1", object_count=3, size_bytes=3000, skipped=SKIPPED),
+    DeploymentRestorePlan(name="old-2", object_count=1200, size_bytes=5_000_000),
 )
-NOTHING = plan(DeploymentUndo(name="old-1", object_count=0, size_bytes=0))
+NOTHING = plan(DeploymentRestorePlan(name="old-1", object_count=0, size_bytes=0))
 REFUSED = plan(
-    DeploymentUndo(
+    DeploymentRestorePlan(
         name="old-1",
         object_count=0,
         size_bytes=0,
-        skipped=sum_up_skips(skips(SkipReason.NO_VERSIONS, "old-1/a", "old-1/b")),
+        skipped=summarize_skips(skips(SkipReason.NO_VERSIONS, "old-1/a", "old-1/b")),
     )
 )
-RESTORED = Restored(
+RESTORED = RestoreResult(
     deployments=(
-        DeploymentRestored(
+        DeploymentRestoreResult(
             name="old-1",
             counts={
-                RestoreOutcome.RESTORED: 2,
-                RestoreOutcome.FAILED: 1,
-                RestoreOutcome.SKIPPED: 7,
+                ObjectRestoreOutcome.RESTORED: 2,
+                ObjectRestoreOutcome.FAILED: 1,
+                ObjectRestoreOutcome.SKIPPED: 7,
             },
             bytes_restored=2000,
             problem="a delete marker is still there: AccessDenied: not you",
             skipped=SKIPPED,
         ),
-        DeploymentRestored(
-            name="old-2", counts={RestoreOutcome.RESTORED: 1200}, bytes_restored=5_000_000
+        DeploymentRestoreResult(
+            name="old-2", counts={ObjectRestoreOutcome.RESTORED: 1200}, bytes_restored=5_000_000
         ),
     ),
-    stopped="it was interrupted",
+    stop_reason="it was interrupted",
 )
-ROOMY = Place(budget_bytes=100_000)
+ROOMY = RenderContext(budget_bytes=100_000)
 GOLDENS = {
-    "undo-plan.txt": lambda: printed(show_undo_plan, USUAL),
-    "undo-nothing.txt": lambda: printed(show_undo_plan, NOTHING),
-    "undo-refused.txt": lambda: printed(show_undo_plan, REFUSED),
+    "undo-plan.txt": lambda: printed(show_restore_plan, USUAL),
+    "undo-nothing.txt": lambda: printed(show_restore_plan, NOTHING),
+    "undo-refused.txt": lambda: printed(show_restore_plan, REFUSED),
     "undo-restored.txt": lambda: printed(show_restored, RESTORED),
-    "undo-plan.md": lambda: undo_markdown(USUAL, None, ROOMY),
-    "undo-restored.md": lambda: undo_markdown(USUAL, RESTORED, ROOMY),
-    "undo-plan.json": lambda: undo_json(USUAL),
-    "undo-restored.json": lambda: undo_json(USUAL, RESTORED),
+    "undo-plan.md": lambda: render_restore_markdown(USUAL, None, ROOMY),
+    "undo-restored.md": lambda: render_restore_markdown(USUAL, RESTORED, ROOMY),
+    "undo-plan.json": lambda: render_restore_json(USUAL),
+    "undo-restored.json": lambda: render_restore_json(USUAL, RESTORED),
 }
 
 
@@ -101,22 +106,24 @@ def test_an_undo_reads_as_its_golden(name):
         (NOTHING, None, "nothing-to-restore"),
         (REFUSED, None, "refused"),
         (USUAL, RESTORED, "partial"),
-        (USUAL, Restored(deployments=()), "restored"),
+        (USUAL, RestoreResult(deployments=()), "restored"),
     ],
 )
 def test_json_tells_the_outcome(one, restored, outcome):
-    assert json.loads(undo_json(one, restored))["outcome"] == outcome
+    assert json.loads(render_restore_json(one, restored))["outcome"] == outcome
 
 
 def test_no_control_character_of_a_key_reaches_a_terminal():
-    text = printed(show_undo_plan, USUAL, is_terminal=True)
+    text = printed(show_restore_plan, USUAL, is_terminal=True)
     assert "\x1b[31m\u202e" not in text
     assert "\\u202e" in text
 
 
 def test_markdown_of_many_deployments_keeps_within_its_budget():
-    many = plan(*(DeploymentUndo(name=f"d{n}", object_count=1, size_bytes=1) for n in range(5000)))
-    text = undo_markdown(many, None, Place(budget_bytes=20_000))
+    many = plan(
+        *(DeploymentRestorePlan(name=f"d{n}", object_count=1, size_bytes=1) for n in range(5000))
+    )
+    text = render_restore_markdown(many, None, RenderContext(budget_bytes=20_000))
     assert len(text.encode()) <= 20_000
     assert "more deployments" in text
 
@@ -124,17 +131,17 @@ def test_markdown_of_many_deployments_keeps_within_its_budget():
 def test_what_is_left_as_it_is_never_takes_more_room_than_there_is():
     keys = tuple(f"{'@#|' * 300}{number}" for number in range(3))
     left = [
-        DeploymentUndo(
+        DeploymentRestorePlan(
             name=f"{'|' * 300}{number}",
             object_count=1,
             size_bytes=1,
-            skipped=sum_up_skips(skips(SkipReason.NEWER_VERSION, *keys)),
+            skipped=summarize_skips(skips(SkipReason.NEWER_VERSION, *keys)),
         )
         for number in range(60)
     ]
-    place = Place(budget_bytes=65_000)
+    place = RenderContext(budget_bytes=65_000)
 
-    shown = undo_markdown(plan(*left), None, place)
+    shown = render_restore_markdown(plan(*left), None, place)
 
     assert len(shown.encode()) <= place.budget_bytes
     assert "more" in shown

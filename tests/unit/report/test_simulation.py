@@ -11,19 +11,25 @@ from cmarkgfm.cmark import Options
 from rich.cells import cell_len
 from rich.console import Console
 
-from ci3.core.live.pins import protect
-from ci3.core.model.deployment import Hole, Inventory
+from ci3.core.live.pins import pin_protected
+from ci3.core.model.deployment import Inventory, UnlistedFolder
 from ci3.core.retention.decide import RetentionPolicy
 from ci3.core.retention.simulate import simulate
 from ci3.core.units import Duration
-from ci3.report.charts import BLOCKS, DOT, Chart, block_chart, mermaid_chart
+from ci3.report.charts import BLOCKS, DOT, Chart, draw_block_chart, draw_mermaid_chart
 from ci3.report.simulation import (
-    Replayed,
+    PolicySimulation,
+    render_simulation_json,
+    render_simulation_markdown,
     show_simulation,
-    simulation_json,
-    simulation_markdown,
 )
-from tests.support.builders import NOW, deployment, empty, inventory, marker_only
+from tests.support.builders import (
+    NOW,
+    deployment,
+    empty_deployment,
+    inventory,
+    marker_only_deployment,
+)
 from tests.unit.report.golden import assert_golden
 
 MB = 1_000_000
@@ -40,18 +46,23 @@ def busy_site() -> Inventory:
     return inventory(*found)
 
 
-def replayed(found: Inventory, policy_file: str = "", *, protected=(), **rules) -> Replayed:
+def replayed(found: Inventory, policy_file: str = "", *, protected=(), **rules) -> PolicySimulation:
     policy = RetentionPolicy(**{"keep_count": 5, **rules})
-    pins = protect(protected)
+    pins = pin_protected(protected)
     simulation = simulate(found, policy, pins, minimum_keep_count=1, ends_at=NOW)
-    return Replayed(simulation=simulation, policy_file=policy_file)
+    return PolicySimulation(simulation=simulation, policy_file=policy_file)
 
 
 def unknown_sizes() -> Inventory:
     """A deployment of which only the beginning was listed, one that failed, an empty one."""
-    found = (deployment("d1", 9), deployment("d2", 5), replace(deployment("d3", 1), is_whole=False))
+    found = (
+        deployment("d1", 9),
+        deployment("d2", 5),
+        replace(deployment("d3", 1), is_fully_listed=False),
+    )
     return Inventory(
-        deployments=(*found, empty("gone")), holes=(Hole(name="h", reason="AccessDenied"),)
+        deployments=(*found, empty_deployment("gone")),
+        unlisted=(UnlistedFolder(name="h", reason="AccessDenied"),),
     )
 
 
@@ -75,7 +86,7 @@ _MADE = {
 CASES = {name: cache(make) for name, make in _MADE.items()}
 
 
-def printed(*sides: Replayed, width: int = 80, is_terminal: bool = False) -> str:
+def printed(*sides: PolicySimulation, width: int = 80, is_terminal: bool = False) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=is_terminal)
     show_simulation(console, *sides)
     lines = console.file.getvalue().splitlines()
@@ -91,20 +102,20 @@ def rendered(markdown: str) -> str:
 @pytest.mark.parametrize("name", CASES)
 def test_a_simulation_reads_as_its_goldens(name):
     assert_golden(f"simulation-{name}.txt", printed(*CASES[name]()))
-    assert_golden(f"simulation-{name}.md", simulation_markdown(*CASES[name]()))
+    assert_golden(f"simulation-{name}.md", render_simulation_markdown(*CASES[name]()))
 
 
 def test_json_reads_as_its_golden():
-    small = inventory(deployment("d1", 2), deployment("d2", 1), marker_only("torn", 1.5))
+    small = inventory(deployment("d1", 2), deployment("d2", 1), marker_only_deployment("torn", 1.5))
     sides = (replayed(small, keep_count=1), replayed(small, "old.yml"))
-    assert_golden("simulation.json", simulation_json(*sides))
+    assert_golden("simulation.json", render_simulation_json(*sides))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_json_has_every_moment_of_every_policy(name):
-    policies = json.loads(simulation_json(*CASES[name]()))["policies"]
+    policies = json.loads(render_simulation_json(*CASES[name]()))["policies"]
     assert [len(one["moments"]) for one in policies] == [
-        len(side.simulation.moments) for side in CASES[name]()
+        len(side.simulation.states) for side in CASES[name]()
     ]
 
 
@@ -125,7 +136,7 @@ def test_two_policies_are_told_apart_without_colour():
     assert text.count(DOT) > 3 * 60
     assert DOT not in printed(*CASES["busy"]())
     assert "In the charts, the bars are this policy, the line is `old.yml`." in (
-        simulation_markdown(*CASES["two-policies"]())
+        render_simulation_markdown(*CASES["two-policies"]())
     )
 
 
@@ -136,7 +147,12 @@ def test_colours_are_only_for_terminals():
 
 def chart(*lines, is_least=False) -> Chart:
     return Chart(
-        title="T", unit="u", scale=1, lines=lines, label=lambda one: f"{one:g}", is_least=is_least
+        title="T",
+        unit="u",
+        scale=1,
+        series=lines,
+        format_value=lambda one: f"{one:g}",
+        is_minimum=is_least,
     )
 
 
@@ -145,16 +161,16 @@ def points(*values):
 
 
 def test_a_column_without_a_moment_shows_what_stood_before():
-    assert chart(points(1, 5, 2)).columns(8) == ((1, 1, 1, 1, 5, 5, 5, 2),)
+    assert chart(points(1, 5, 2)).resample(8) == ((1, 1, 1, 1, 5, 5, 5, 2),)
 
 
 def test_a_column_of_many_moments_shows_what_is_asked_for():
-    assert chart(points(1, 5, 2, 9)).columns(2) == ((5, 9),)
-    assert chart(points(1, 5, 2, 9), is_least=True).columns(2) == ((1, 2),)
+    assert chart(points(1, 5, 2, 9)).resample(2) == ((5, 9),)
+    assert chart(points(1, 5, 2, 9), is_least=True).resample(2) == ((1, 2),)
 
 
 def test_heights_are_in_proportion_and_nothing_but_zero_is_invisible():
-    rows = block_chart(chart(points(*[1] * 40, *[500] * 40, *[1000] * 40, *[0] * 40)), 166)
+    rows = draw_block_chart(chart(points(*[1] * 40, *[500] * 40, *[1000] * 40, *[0] * 40)), 166)
     assert rows[1].startswith("1000 ┤")
     assert rows[9].startswith("   0 └")
     drawn = [row[6:].ljust(160) for row in rows[1:9]]
@@ -163,7 +179,7 @@ def test_heights_are_in_proportion_and_nothing_but_zero_is_invisible():
 
 
 def test_second_line_lies_on_top_and_its_zero_on_the_axis():
-    rows = block_chart(chart(points(8, 8, 8), points(0, 4, 8)), 70)
+    rows = draw_block_chart(chart(points(8, 8, 8), points(0, 4, 8)), 70)
     assert rows[9][10] == DOT
     assert rows[5][40] == DOT
     assert rows[1][-1] == DOT
@@ -172,22 +188,22 @@ def test_second_line_lies_on_top_and_its_zero_on_the_axis():
 
 def test_scale_ends_at_the_highest_value_that_is_drawn():
     shown = chart(points(1, 4, 2, 9), points(3, 1, 1, 1), is_least=True)
-    assert shown.columns(2) == ((1, 2), (1, 1))
-    assert shown.top(shown.columns(2)) == 2
-    assert "--> 2\n" in mermaid_chart(shown, 2)
-    assert "0 --> 9\n" in mermaid_chart(chart(points(0, 9, 0, 9), is_least=True), 2)
+    assert shown.resample(2) == ((1, 2), (1, 1))
+    assert shown.find_maximum(shown.resample(2)) == 2
+    assert "--> 2\n" in draw_mermaid_chart(shown, 2)
+    assert "0 --> 9\n" in draw_mermaid_chart(chart(points(0, 9, 0, 9), is_least=True), 2)
 
 
 def test_what_never_changes_is_said_not_drawn():
-    assert block_chart(chart(points(3, 3), points(3, 3)), 70) == ["T: always 3"]
-    assert len(block_chart(chart(points(3, 3), points(2, 2)), 70)) == 11
-    assert block_chart(chart(points(0, 0)), 70) == ["T: always 0"]
-    assert mermaid_chart(chart(points(0, 0)), 40) == "T: always 0."
+    assert draw_block_chart(chart(points(3, 3), points(3, 3)), 70) == ["T: always 3"]
+    assert len(draw_block_chart(chart(points(3, 3), points(2, 2)), 70)) == 11
+    assert draw_block_chart(chart(points(0, 0)), 70) == ["T: always 0"]
+    assert draw_mermaid_chart(chart(points(0, 0)), 40) == "T: always 0."
 
 
 @pytest.mark.parametrize("name", ["busy", "two-policies", "quiet", "newest-only"])
 def test_each_mermaid_chart_has_a_category_and_a_value_for_each_of_its_columns(name):
-    markdown = simulation_markdown(*CASES[name]())
+    markdown = render_simulation_markdown(*CASES[name]())
     blocks = re.findall(r"```mermaid\n(.*?)```", markdown, re.DOTALL)
     assert len(blocks) == 3 - markdown.count(": always ")
     for block in blocks:
@@ -207,7 +223,7 @@ def test_markdown_is_only_what_it_says(name):
     sides = CASES["two-policies" if name == "hostile" else name]()
     if name == "hostile":
         sides = (sides[0], replace(sides[1], policy_file=HOSTILE_FILE))
-    html = rendered(simulation_markdown(*sides))
+    html = rendered(render_simulation_markdown(*sides))
     tags = set(re.findall(r"<([a-z0-9]+)", html))
     assert tags <= {*("p", "ul", "li", "code", "pre", "table", "thead", "tbody", "tr", "th", "td")}
     assert "@someone" not in re.sub(r"<code>.*?</code>", "", html)
@@ -225,7 +241,7 @@ def test_no_control_character_of_a_policy_file_reaches_a_terminal():
 def test_sizes_that_are_not_known_are_not_shown():
     for text in (
         printed(*CASES["unknown-sizes"]()),
-        simulation_markdown(*CASES["unknown-sizes"]()),
+        render_simulation_markdown(*CASES["unknown-sizes"]()),
     ):
         assert "Sizes are not known" in text
         assert not re.search(r"\d (kB|Bytes)|Storage[:,]", text)
@@ -239,7 +255,7 @@ def test_least_reach_counts_from_the_first_deletion_on():
 
 def test_moments_that_were_left_out_are_said():
     found = inventory(*(deployment(f"d{number}", number / 3) for number in range(600)))
-    for text in (printed(replayed(found), width=1000), simulation_markdown(replayed(found))):
+    for text in (printed(replayed(found), width=1000), render_simulation_markdown(replayed(found))):
         assert "500 of 600 moments were looked at, evenly spread" in text
     assert "were looked at" not in printed(*CASES["busy"]())
 

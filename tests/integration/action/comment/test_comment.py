@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from ci3.github.comments import marker
+from ci3.github.comments import make_marker
 from tests.support.action_reports import ALL, comment_of, row_counts
 from tests.support.github.cut_events import SLICE
 from tests.support.github.fake_github import WORKFLOW_LOGIN
-from tests.support.github.fake_runner import HEAD_SHA, MERGE_SHA, NUMBER
+from tests.support.github.fake_runner import HEAD_SHA, MERGE_SHA, PULL_REQUEST_NUMBER
 
 PUSH_TO_BRANCH = {"after": HEAD_SHA, "ref": "refs/heads/try"}
 OVER = "What stood here was of an earlier run, and may not hold any more."
@@ -20,13 +20,15 @@ def paths(github, method):
 
 def test_250_comments_of_others_hide_neither_ours_nor_make_a_second(act, github):
     for number in range(250):
-        github.add_comment(NUMBER, f"comment {number}", "octocat")
+        github.add_comment(PULL_REQUEST_NUMBER, f"comment {number}", "octocat")
     act(keep_count="4")
     act(keep_count="4", mode="apply")
 
-    (ours,) = [one.body for one in github.comments(NUMBER) if one.author == WORKFLOW_LOGIN]
+    (ours,) = [
+        one.body for one in github.comments(PULL_REQUEST_NUMBER) if one.author == WORKFLOW_LOGIN
+    ]
     assert "2 deployments deleted: 6 objects" in ours
-    assert len(github.comments(NUMBER)) == 251
+    assert len(github.comments(PULL_REQUEST_NUMBER)) == 251
 
 
 def test_apply_edits_the_plan_into_what_was_done_and_how_to_undo_it(act, bucket, github):
@@ -91,7 +93,7 @@ def test_run_that_fails_takes_back_only_what_is_of_the_same_bucket_or_id(act, gi
     act(keep_count="4", comment_id="another")
     act(keep_count="0", comment_id="another")
 
-    bodies = [one.body for one in github.comments(NUMBER)]
+    bodies = [one.body for one in github.comments(PULL_REQUEST_NUMBER)]
     assert [OVER in body for body in bodies] == [False, True]
 
 
@@ -100,7 +102,7 @@ def test_run_that_fails_takes_back_only_what_is_of_the_same_bucket_or_id(act, gi
 def test_run_that_fails_makes_no_comment_where_none_is(act, github, policy, wrong):
     act(comment=policy, **wrong)
 
-    assert github.comments(NUMBER) == ()
+    assert github.comments(PULL_REQUEST_NUMBER) == ()
 
 
 def test_comment_that_is_never_wanted_is_not_looked_for_by_a_run_that_fails(act, github):
@@ -169,7 +171,7 @@ def test_answer_that_is_lost_after_the_comment_was_made_is_looked_for(act, githu
 
     assert run.exit_code == 0
     assert run.outputs["comment-url"].endswith("#issuecomment-1001")
-    assert len(github.comments(NUMBER)) == 1
+    assert len(github.comments(PULL_REQUEST_NUMBER)) == 1
 
 
 def test_github_that_is_down_leaves_the_plan_in_the_summary_and_the_exit_code_tells(act, github):
@@ -216,7 +218,7 @@ def test_github_that_tells_no_commits_costs_the_decoration_alone(act, bucket, gi
 
 
 def test_two_events_of_one_pull_request_share_its_comment(act, github):
-    github.content.open_pull_request(NUMBER, HEAD_SHA)
+    github.content.open_pull_request(PULL_REQUEST_NUMBER, HEAD_SHA)
     act(keep_count="4")
     act(event=PUSH_TO_BRANCH, keep_count="6")
 
@@ -227,7 +229,7 @@ def test_comment_begins_with_its_marker_and_the_verdict_in_words(act, bucket, gi
     act(keep_count="4")
 
     first, second, *_ = comment_of(github).split("\n")
-    assert first == marker(f"s3://{bucket.name}/")
+    assert first == make_marker(f"s3://{bucket.name}/")
     assert second == "### 2 of 6 deployments would be deleted, 6 Bytes freed; 4 kept"
 
 

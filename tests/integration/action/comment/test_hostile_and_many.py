@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.support.action_reports import comment_of, row_counts
-from tests.support.github.fake_runner import commands
+from tests.support.github.fake_runner import parse_commands
 
 
 @pytest.mark.parametrize("mode", ["plan", "apply"])
@@ -30,7 +30,7 @@ def test_hostile_names_are_no_commands_in_the_log_and_tear_no_table(act, bucket,
 
     assert run.exit_code == 0
     assert bool(bucket.folders() & set(hostile)) == (mode == "plan")
-    assert {name for name, _ in commands(run.log)} == {"add-mask", "group", "endgroup"}
+    assert {name for name, _ in parse_commands(run.log)} == {"add-mask", "group", "endgroup"}
     for told in (run.summary, comment_of(github)):
         assert row_counts(told) == [len(hostile) + 2, 4]
 

@@ -5,12 +5,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.action_reports import ALL, PUSH, comment_of
-from tests.support.github.fake_runner import HEAD_SHA, NUMBER
+from tests.support.github.fake_runner import HEAD_SHA, PULL_REQUEST_NUMBER
 
 BASE_SHA = "c" * 40
 CHANGE = {
-    "number": NUMBER,
-    "pull_request": {"number": NUMBER, "head": {"sha": HEAD_SHA}, "base": {"sha": BASE_SHA}},
+    "number": PULL_REQUEST_NUMBER,
+    "pull_request": {
+        "number": PULL_REQUEST_NUMBER,
+        "head": {"sha": HEAD_SHA},
+        "base": {"sha": BASE_SHA},
+    },
 }
 SAID = "This pull request changes the policy"
 

@@ -10,7 +10,7 @@ from tests.integration.command.test_cli import on_terminal
 from tests.support.s3.answers import error
 from tests.support.s3.fault_proxy import FaultProxy, Request
 from tests.support.s3.moto_s3 import Bucket
-from tests.support.version_deletion import DELETE, answered
+from tests.support.version_deletion import DELETE, answer_deletion
 
 KEEP_1 = ("--keep-count", "1")
 FINAL = (*KEEP_1, "--delete-versions")
@@ -155,13 +155,13 @@ def test_run_that_stopped_among_the_current_objects_is_gone_on_with(
 
     def stop_at_the_second(request: Request) -> str:
         is_last = set(keys) <= set(request.batch_keys)
-        return answered(live, request, {keys[1]: "ExpiredToken"} if is_last else {})
+        return answer_deletion(live, request, {keys[1]: "ExpiredToken"} if is_last else {})
 
     options = (*FINAL, "--protect", "old-2", "--journal-file", "j.jsonl", "--auto-approve")
-    proxy.reply("POST", DELETE, stop_at_the_second)
+    proxy.answer_with("POST", DELETE, stop_at_the_second)
     assert main(["cleanup", *live.options(), *options]) == 3
     assert doomed(live)[0] == (keys[1], False)
-    proxy.reply("POST", DELETE, lambda request: answered(live, request, {}))
+    proxy.answer_with("POST", DELETE, lambda request: answer_deletion(live, request, {}))
     assert main(["cleanup", "--resume", "j.jsonl", "--auto-approve"]) == 0
     assert live.folders() == {"new", "old-2"}
     assert [key for key, _ in doomed(live) if key.startswith("old-1/")] == []

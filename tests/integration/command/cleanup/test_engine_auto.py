@@ -9,11 +9,11 @@ import pytest
 from ci3.cli.main import main
 from ci3.core.plan.json_reader import load_plans
 from tests.support.cleanup_run import apply
-from tests.support.s3.lifecycle_texts import foreign_rule, whole
+from tests.support.s3.lifecycle_texts import config, foreign_rule
 from tests.support.s3.memory_lifecycle import rule_ids
 from tests.support.s3.memory_site import MemorySite, running_site
 
-FOREIGN = whole(foreign_rule())
+FOREIGN = config(foreign_rule())
 PLAN = ("--plan-file", "plan.json")
 AUTO = ("--keep-count", "1", "--engine", "auto")
 
@@ -81,7 +81,7 @@ def test_choice_is_read_back_and_stands_in_the_markdown(site, capsys) -> None:
     assert plan(site, "--output", "markdown") == 0
     markdown = capsys.readouterr().out
     (loaded,) = load_plans(Path("plan.json").read_text(encoding="utf-8"), "plan.json")
-    assert len(loaded.choice) == 3
+    assert len(loaded.engine_explanation) == 3
     for sentence in saved()["choice"]:
         assert sentence.partition(" / ")[0] in markdown
 
@@ -102,9 +102,9 @@ def test_engine_that_was_shown_is_the_one_that_is_used_after_a_yes(site, monkeyp
     def come_to_be_many() -> None:
         monkeypatch.setattr("ci3.core.plan.engine_choice.MOST_DIRECT_OBJECTS", 5)
 
-    ran = apply(site, engine="auto", meanwhile=come_to_be_many)
+    ran = apply(site, engine="auto", before_approval=come_to_be_many)
 
-    assert ran.code == 0
+    assert ran.exit_code == 0
     assert site.folders() == {"new"}
     assert site.lifecycle == FOREIGN
 

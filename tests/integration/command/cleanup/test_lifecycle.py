@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from ci3.cli.main import main
-from ci3.core.lifecycle.configuration import read_configuration
-from ci3.core.lifecycle.rule import ExpiryRule
-from tests.support.s3.lifecycle_texts import foreign_rule, whole
+from ci3.core.lifecycle.configuration import parse_configuration
+from ci3.core.lifecycle.rule import ManagedRule
+from tests.support.s3.lifecycle_texts import config, foreign_rule
 from tests.support.s3.memory_lifecycle import rule_ids
-from tests.support.s3.memory_site import MemorySite, reached
+from tests.support.s3.memory_site import MemorySite, intercept_requests
 
-FOREIGN = whole(foreign_rule())
+FOREIGN = config(foreign_rule())
 KEEP_1 = ("--keep-count", "1")
 BY_S3 = (*KEEP_1, "--engine", "lifecycle")
 
@@ -27,7 +27,7 @@ def site() -> Iterator[MemorySite]:
     for days, name in enumerate(("old-1", "old-2"), start=20):
         site.deploy(name, days=days)
     site.lifecycle = FOREIGN
-    with reached(site.proxy.take):
+    with intercept_requests(site.proxy.handle):
         yield site
 
 
@@ -45,8 +45,8 @@ def add_rule(site: MemorySite, name: str, *, made_days_ago: float, days: int = 2
     """Put in a rule that an earlier run has made."""
     now = datetime.now(UTC).replace(microsecond=0)
     expires_at = now + timedelta(days=7 - made_days_ago)
-    made = ExpiryRule(prefix=f"{name}/", days=days, noncurrent_days=None, expires_at=expires_at)
-    site.lifecycle = read_configuration(site.lifecycle).with_rules([made.elements])
+    made = ManagedRule(prefix=f"{name}/", days=days, noncurrent_days=None, expires_at=expires_at)
+    site.lifecycle = parse_configuration(site.lifecycle).with_rules([made.elements])
 
 
 def names(site: MemorySite) -> list[str]:
@@ -193,8 +193,8 @@ def test_rule_that_somebody_took_away_meanwhile_is_told(site, capsys) -> None:
     lose(site, "old-1")
 
     def take_away() -> None:
-        text = read_configuration(site.lifecycle)
-        site.lifecycle = text.without(text.rules[-1:])
+        text = parse_configuration(site.lifecycle)
+        site.lifecycle = text.without_rules(text.rules[-1:])
 
     site.proxy.before("GET", r"\?lifecycle", take_away, nth=2)
     assert cleanup(site, *BY_S3, journal="k.jsonl") == 0

@@ -16,7 +16,7 @@ from tests.support.github.fake_github import REPOSITORY, TOKEN, FakeGitHub
 from tests.support.s3.answers import error
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
-from tests.support.web_site import Site, running_site
+from tests.support.web_site import WebSite, running_site
 from tests.unit.live.test_aws_cloudfront import distribute
 
 LIVE = "ab12cd3" + "0" * 33
@@ -31,7 +31,7 @@ class World:
     bucket: Bucket
     proxy: FaultProxy
     github: FakeGitHub
-    site: Site
+    site: WebSite
     cloudfront: object
     ssm: object
 

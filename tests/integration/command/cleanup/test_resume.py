@@ -8,9 +8,15 @@ import pytest
 from ci3.cli.main import main
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal.reader import open_journal
-from ci3.engine.journal.recovery import settle_open
+from ci3.engine.journal.recovery import resolve_unknown_outcomes
 from tests.support.crash import SETTINGS, crash, resume, small_batches
-from tests.support.journals import begun, entries, intended, outcomes, records
+from tests.support.journals import (
+    read_entries,
+    read_intents,
+    read_outcomes,
+    read_records,
+    start_journal,
+)
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
 
@@ -40,9 +46,9 @@ def keep_versions(site: Bucket) -> None:
 def all_deleted() -> bool:
     """Whether a journal says of all six objects that they are gone, and that the run has ended."""
     with open_journal("j.jsonl") as journal:
-        found = entries(journal)
-        assert (journal.has_ended, journal.stopped) == (True, "")
-        assert journal.open_prefixes == ()
+        found = read_entries(journal)
+        assert (journal.has_ended, journal.stop_reason) == (True, "")
+        assert journal.unresolved_prefixes == ()
     gone = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT, None)
     return len(found) == 6 and all(one.outcome in gone for one in found.values())
 
@@ -79,13 +85,13 @@ def test_what_the_crash_left_open_is_settled_in_the_journal(
 
     assert resume() == 0
 
-    lines = records("j.jsonl")
+    lines = read_records("j.jsonl")
     settled = next(one for one in lines if one["record"] == "settled")
     assert settled["batch"] == 2
     assert [row[1] for row in settled["objects"]] == ["absent"]
     kinds = [one["record"] for one in lines]
     assert kinds.index("resumed") < kinds.index("settled") < kinds.index("end")
-    assert {one["batch"] for one in intended(lines)} == {1, 2, 3}
+    assert {one["batch"] for one in read_intents(lines)} == {1, 2, 3}
 
 
 def test_line_torn_by_the_crash_is_taken_away_and_its_batch_is_sent_anew(
@@ -241,14 +247,14 @@ def test_object_that_went_after_it_was_looked_at_comes_back(
     keep_versions(site)
     before = site.keys()
     crash(site, proxy, 1)
-    (keys,) = [[one["key"] for one in intended(records("j.jsonl"))]]
+    (keys,) = [[one["key"] for one in read_intents(read_records("j.jsonl"))]]
 
     def come_late(*asked) -> None:
-        settle_open(*asked)
+        resolve_unknown_outcomes(*asked)
         for key in keys:
             site.remove(key)
 
-    monkeypatch.setattr("ci3.pipeline.resume.settle_open", come_late)
+    monkeypatch.setattr("ci3.pipeline.resume.resolve_unknown_outcomes", come_late)
     resume()
     assert "still there" in Path("j.jsonl").read_text(encoding="utf-8")
 
@@ -264,7 +270,7 @@ def test_limit_is_held_against_what_is_left_and_not_what_became_due(
     crash(site, proxy, 2)
     site.deploy("newest", days=0)
     if is_asked:  # then it is planned once more, when the answer is there
-        monkeypatch.setattr("ci3.cli.cleanup.ask", lambda *_: None)
+        monkeypatch.setattr("ci3.cli.cleanup.require_approval", lambda *_: None)
         assert main(["cleanup", "--resume", "j.jsonl"]) == 0
     else:
         assert resume() == 0
@@ -296,7 +302,7 @@ def test_place_and_settings_are_the_journals_and_no_other_place_may_be_given(
 
 
 def test_journal_in_use_is_not_gone_on_with(site: Bucket, capsys) -> None:
-    with begun():
+    with start_journal():
         assert resume() == 2
     assert "is in use" in capsys.readouterr().err
 
@@ -327,4 +333,4 @@ def test_numbers_are_of_what_the_resumed_run_did(site: Bucket, proxy: FaultProxy
     numbers = json.loads(capsys.readouterr().out)
     assert (numbers["outcome"], numbers["objects-deleted"]) == ("applied", 4)
     assert numbers["journal-file"] == "j.jsonl"
-    assert len(outcomes(records("j.jsonl"))) == 2 + 4
+    assert len(read_outcomes(read_records("j.jsonl"))) == 2 + 4

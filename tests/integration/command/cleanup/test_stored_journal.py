@@ -6,7 +6,7 @@ import pytest
 
 from ci3.cli.main import main
 from tests.support.crash import small_batches
-from tests.support.journals import intended, outcomes
+from tests.support.journals import read_intents, read_outcomes
 from tests.support.s3.answers import error
 from tests.support.s3.fault_proxy import Answer, FaultProxy, Request
 from tests.support.s3.moto_s3 import Bucket
@@ -53,7 +53,7 @@ def crash(bucket: Bucket, proxy: FaultProxy, at: int) -> str:
         proxy.answer("PUT", ".", error("AccessDenied"), status=403)
 
     for nth in range(at, at + 20):
-        proxy._add("POST", DELETE, nth, before=stop, canned=refused)
+        proxy._add_rule("POST", DELETE, nth, before=stop, canned=refused)
     assert clean(bucket) == 3
     proxy._rules.clear()
     proxy.requests.clear()
@@ -66,17 +66,17 @@ def test_intent_is_in_the_bucket_before_its_request_goes_out(
     live: Bucket, proxy: FaultProxy
 ) -> None:
     seen: list[list[dict]] = []
-    proxy.before("POST", DELETE, lambda: seen.append(*parts(live).values()))
+    proxy.call_before("POST", DELETE, lambda: seen.append(*parts(live).values()))
 
     assert clean(live) == 0
 
     (records,) = seen
     assert [one["record"] for one in records] == ["header", "intent"]
-    assert {one["key"] for one in intended(records)} == set(sent(proxy)[0].batch_keys)
+    assert {one["key"] for one in read_intents(records)} == set(sent(proxy)[0].batch_keys)
     ((run_id, records),) = parts(live).items()
     assert [one["record"] for one in records] == ["header", "intent", "outcome", "end"]
     assert records[0]["run_id"] == run_id
-    assert len(outcomes(records)) == 6
+    assert len(read_outcomes(records)) == 6
 
 
 def test_folder_of_the_journals_is_no_deployment_to_the_next_run(live: Bucket) -> None:
@@ -128,7 +128,7 @@ def test_part_that_another_run_has_written_stops_this_one_before_it_deletes(
     address = crash(live, proxy, 2)
     last = max(key for key in live.content() if FOLDER in key)
     taken = f"{last.rpartition('/')[0]}/{int(last[-14:-6]) + 1:08}.jsonl"
-    proxy.before("PUT", ".", lambda: live.put(taken, body=b"the other's\n"), nth=1)
+    proxy.call_before("PUT", ".", lambda: live.put(taken, body=b"the other's\n"), nth=1)
 
     access = ["--endpoint-url", live.endpoint_url]
     assert main(["cleanup", "--resume", address, *access, "--auto-approve"]) == 6
@@ -166,17 +166,21 @@ def test_run_whose_journal_another_one_goes_on_with_sends_nothing_more(
     line = {"record": "resumed", "ci3_version": "1", "resumed_at": "2026-11-23T12:00:00Z"}
 
     def take_over() -> None:
-        key = proxy.sent("PUT", FOLDER)[-1].target.removeprefix(f"/{live.name}/").split("?")[0]
+        key = (
+            proxy.find_requests("PUT", FOLDER)[-1]
+            .target.removeprefix(f"/{live.name}/")
+            .split("?")[0]
+        )
         live.put(key, body=json.dumps(line).encode() + b"\n")
 
-    proxy.before("PUT", FOLDER, take_over, nth=nth)
+    proxy.call_before("PUT", FOLDER, take_over, nth=nth)
 
     assert clean(live) == 3
 
     ((run_id, records),) = parts(live).items()
-    assert len(proxy.sent("PUT", FOLDER)) == nth
+    assert len(proxy.find_requests("PUT", FOLDER)) == nth
     assert records[-1]["record"] == "resumed"
-    journaled = {one["key"] for one in intended(records)}
+    journaled = {one["key"] for one in read_intents(records)}
     assert {key for one in sent(proxy) for key in one.batch_keys} <= journaled
     proxy.forget_rules()
     assert main(["restore", "--run-id", run_id, *live.options(), "--auto-approve"]) == 0

@@ -11,10 +11,10 @@ import pytest
 from ci3.cli.main import main
 from ci3.errors import ExitCode
 from tests.support.s3.fault_proxy import Request
-from tests.support.s3.iam import IamProxy, Need, allows
+from tests.support.s3.iam import IamProxy, RequiredPermission, is_allowed
 from tests.support.s3.inventory_reports import FOLDER, MANIFEST, report_of
 from tests.support.s3.memory_lifecycle import rule_ids
-from tests.support.s3.memory_site import MemorySite, reached
+from tests.support.s3.memory_site import MemorySite, intercept_requests
 
 ALL = {"Version": "2012-10-17",
        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}  # fmt: skip
@@ -36,7 +36,7 @@ class World:
 
     def furnish(self, *, versioned: bool) -> None:
         """Make the bucket anew: four deployments of which two go, one upload, some bystanders."""
-        self.site.go_back(MemorySite().save())
+        self.site.restore_bucket(MemorySite().save_bucket())
         if versioned:
             self.site.enable_versioning()
         for number in range(4):
@@ -73,10 +73,10 @@ def world(capsys) -> Iterator[World]:
     world = World(capsys=capsys)
 
     def ask(request: Request):
-        return world.iam.take(request)
+        return world.iam.handle(request)
 
-    world.iam.spares_probes = False
-    with reached(ask):
+    world.iam.ignores_probes = False
+    with intercept_requests(ask):
         yield world
 
 
@@ -140,8 +140,8 @@ def restore(world: World, policy: Mapping, settings: list[str]) -> Iterator[obje
                 world.site.suspend_versioning()
             [_] = apply_here(world, ALL, settings)
             world.site.enable_versioning()
-            world.applied[suspended] = world.site.save()
-        world.site.go_back(world.applied[suspended])
+            world.applied[suspended] = world.site.save_bucket()
+        world.site.restore_bucket(world.applied[suspended])
         place = next(iter(world.journals())).rpartition("/")[0]
         argv = ["--endpoint-url", world.site.endpoint_url, "--auto-approve"]
         code, out = world.ci3("restore", f"s3://{world.site.name}/{place}/", *argv, policy=policy)
@@ -199,12 +199,14 @@ def test_insisting_on_conditions_is_no_hindrance_and_denies_all_else(world: Worl
     assert code == ExitCode.DONE
     assert not any("site-0" in key for key in keys)
     key = "arn:aws:s3:::site/app/site-3/x"
-    assert not allows(insisting, Need(action="s3:DeleteObject", resource=key))
-    assert allows(printed(world, "apply"), Need(action="s3:DeleteObject", resource=key))
+    assert not is_allowed(insisting, RequiredPermission(action="s3:DeleteObject", resource=key))
+    assert is_allowed(
+        printed(world, "apply"), RequiredPermission(action="s3:DeleteObject", resource=key)
+    )
 
 
 def test_batch_without_conditions_is_denied_where_they_are_insisted_on(world: World) -> None:
-    world.site.honour_conditions(yes=False)
+    world.site.set_conditional_deletes(yes=False)
     [(code, _, (_, keys, _), _)] = apply(
         world, printed(world, "apply", "--insist-on-conditions"), []
     )
@@ -221,8 +223,8 @@ def test_protected_deployments_and_journals_are_denied_whatever_else_is_allowed(
         "site-0", "site-1", "site-2", "site-3"}  # fmt: skip
     for key in ("app/.ci3/journals/r/1.jsonl", "app/site-x/a", "app/robots.txt", "other/x/file"):
         for action in ("s3:DeleteObject", "s3:DeleteObjectVersion"):
-            need = Need(action=action, resource=f"arn:aws:s3:::site/{key}")
-            assert not allows(policy, need), need
+            need = RequiredPermission(action=action, resource=f"arn:aws:s3:::site/{key}")
+            assert not is_allowed(policy, need), need
 
 
 def test_other_prefixes_can_not_be_listed_by_the_printed_policy(world: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ci3.cli.main import main
 from ci3.errors import ExitCode
-from tests.support.s3.moto_iam import become
+from tests.support.s3.moto_iam import use_policy
 from tests.support.s3.moto_s3 import Bucket
 
 RULES = ["--keep-count", "2"]
@@ -39,16 +39,16 @@ def test_plan_apply_and_restore_work_as_users_who_may_only_that(
     apply = ["cleanup", *bucket.options(), *RULES, "--auto-approve", "--journal-file", journal]
     policies = {one: printed(one) for one in ("plan", "apply", "restore")}
 
-    become(monkeypatch, policies["plan"], s3_url)
+    use_policy(monkeypatch, policies["plan"], s3_url)
     assert main(["plan-cleanup", *bucket.options(), *RULES, "--detailed-exitcode"]) == (
         ExitCode.WOULD_DELETE)  # fmt: skip
     assert main([*apply[:-1], str(tmp_path / "in-vain.jsonl")]) == ExitCode.PARTIAL
     assert bucket.keys() == before
 
-    become(monkeypatch, also_in_batches(policies["apply"], bucket), s3_url)
+    use_policy(monkeypatch, also_in_batches(policies["apply"], bucket), s3_url)
     assert main(apply) == ExitCode.DONE
     assert bucket.folders() == {"site-2", "site-3"}
 
-    become(monkeypatch, also_in_batches(policies["restore"], bucket), s3_url)
+    use_policy(monkeypatch, also_in_batches(policies["restore"], bucket), s3_url)
     assert main(["restore", journal, "--auto-approve"]) == ExitCode.DONE
     assert bucket.keys() == before

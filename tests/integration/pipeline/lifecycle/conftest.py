@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ci3.core.model.result import Outcome
+from ci3.core.model.result import RunOutcome
 from tests.integration.pipeline.lifecycle.lifecycle_run import DOOMED, FOREIGN, Ran
-from tests.support.s3.memory_site import MemorySite, reached
+from tests.support.s3.memory_site import MemorySite, intercept_requests
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def site() -> Iterator[MemorySite]:
     for days, name in enumerate(DOOMED, start=20):
         site.deploy(name, days=days)
     site.lifecycle = FOREIGN
-    with reached(site.proxy.take):
+    with intercept_requests(site.proxy.handle):
         yield site
 
 
@@ -23,5 +23,5 @@ def site() -> Iterator[MemorySite]:
 def pointed(site: MemorySite) -> MemorySite:
     """The site with a rule for each old deployment, and a pointer to the new one."""
     site.put("current", body=b"new")
-    assert Ran(site, live_from="object:current").outcome is Outcome.APPLIED
+    assert Ran(site, live_from="object:current").outcome is RunOutcome.APPLIED
     return site

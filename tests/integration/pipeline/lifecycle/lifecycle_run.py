@@ -4,16 +4,16 @@ import json
 import re
 from pathlib import Path
 
-from ci3.core.model.result import Outcome
+from ci3.core.model.result import RunOutcome
 from ci3.core.plan.plan import Plan
-from ci3.core.plan.target_result import with_reconciled
-from ci3.pipeline.run import hold_all, open_run
-from tests.support.cleanup_run import cleanup
-from tests.support.s3.lifecycle_texts import foreign_rule, whole
+from ci3.core.plan.target_result import add_reconciled
+from ci3.pipeline.run import open_run, revoke_all_rules
+from tests.support.cleanup_run import make_context
+from tests.support.s3.lifecycle_texts import config, foreign_rule
 from tests.support.s3.memory_lifecycle import rule_ids
 from tests.support.s3.memory_site import MemorySite
 
-FOREIGN = whole(f" <!-- ours, hands off -->\n{foreign_rule()}\n")
+FOREIGN = config(f" <!-- ours, hands off -->\n{foreign_rule()}\n")
 DOOMED = ("old-1", "old-2", "old-3")
 OURS = [f"ci3/{name}/" for name in DOOMED]
 PUT, GET = ("PUT", r"\?lifecycle"), ("GET", r"\?lifecycle")
@@ -24,13 +24,13 @@ class Ran:
 
     def __init__(self, site: MemorySite, **changes: str) -> None:
         self.pauses: list[float] = []
-        run = cleanup(site, pauses=self.pauses, **({"engine": "lifecycle"} | changes))
+        run = make_context(site, pauses=self.pauses, **({"engine": "lifecycle"} | changes))
         self.journal_file = run.settings.journal_file
         (self.account,) = apply(run)
         self.result, self.plan = self.account.result, self.account.plan
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> RunOutcome:
         return self.account.outcome
 
     @property
@@ -50,14 +50,18 @@ def apply(run, *, meanwhile=lambda: None, later=lambda: None, is_fresh: bool = T
     one = open_run([run])
     plans = one.make_plans()
     meanwhile()
-    begun = one.reconcile(plans)
+    begun = one.reconcile_rules(plans)
     later()
-    accounts = one.apply(begun, is_fresh=is_fresh) if one.has_work(begun) else hold_all(begun)
-    return with_reconciled(accounts, [each.reconciled for each in begun])
+    accounts = (
+        one.apply_plans(begun, is_fresh=is_fresh)
+        if one.has_work(begun)
+        else revoke_all_rules(begun)
+    )
+    return add_reconciled(accounts, [each.reconciled for each in begun])
 
 
 def plan_of(site: MemorySite, **changes: str) -> Plan:
-    run = cleanup(site, **({"engine": "lifecycle"} | changes))
+    run = make_context(site, **({"engine": "lifecycle"} | changes))
     return run.make_plan(run.open_bucket())
 
 

@@ -5,26 +5,26 @@ from collections.abc import Callable
 
 import pytest
 
-from ci3.core.live.pins import protect
-from ci3.core.model.result import Outcome
+from ci3.core.live.pins import pin_protected
+from ci3.core.model.result import RunOutcome
 from ci3.errors import RefusedError
-from ci3.pipeline.apply import delete
-from ci3.pipeline.approval import Approved, approve
+from ci3.pipeline.apply import delete_approved
+from ci3.pipeline.approval import Approval, approve_plan
 from ci3.pipeline.run import open_run
 from tests.integration.pipeline.lifecycle.lifecycle_run import FOREIGN, GET, OURS, PUT, Ran, written
-from tests.support.cleanup_run import cleanup
+from tests.support.cleanup_run import make_context
 from tests.support.s3.fault_proxy import Answer, Request
-from tests.support.s3.lifecycle_texts import foreign_rule, whole
+from tests.support.s3.lifecycle_texts import config, foreign_rule
 from tests.support.s3.memory_lifecycle import rule_ids
 from tests.support.s3.memory_site import MemorySite
 
 NOTHING = "None of the new rules stands now"
-THEIRS = whole(foreign_rule("theirs", "tmp/"))
+THEIRS = config(foreign_rule("theirs", "tmp/"))
 
 
 @pytest.mark.parametrize("how", ["more", "again", "gone"])
 def test_deployment_that_changed_since_the_plan_gets_no_rule(site: MemorySite, how: str) -> None:
-    run = cleanup(site, engine="lifecycle")
+    run = make_context(site, engine="lifecycle")
     plan = run.make_plan(reader := run.open_bucket())
     match how:
         case "more":
@@ -34,35 +34,35 @@ def test_deployment_that_changed_since_the_plan_gets_no_rule(site: MemorySite, h
         case _:
             for number in range(3):
                 site.remove(f"old-2/file-0000{number}")
-    result = delete(run, approve(run, plan, reader, is_fresh=True), reader)
-    assert result.expiring == {"old-1", "old-3"}
-    assert result.outcome is (Outcome.APPLIED if how == "gone" else Outcome.PARTIAL)
+    result = delete_approved(run, approve_plan(run, plan, reader, is_fresh=True), reader)
+    assert result.expiring_names == {"old-1", "old-3"}
+    assert result.outcome is (RunOutcome.APPLIED if how == "gone" else RunOutcome.PARTIAL)
     assert "ci3/old-2/" not in written(site)
 
 
 def test_deployment_that_cannot_be_listed_again_gets_no_rule(site: MemorySite) -> None:
-    run = cleanup(site, engine="lifecycle")
+    run = make_context(site, engine="lifecycle")
     plan = run.make_plan(reader := run.open_bucket())
     for pattern in ("prefix=old-2", "start-after=old-2", "prefix=&"):
         site.proxy.answer("GET", pattern, "<html/>")
-    result = delete(run, approve(run, plan, reader, is_fresh=True), reader)
-    assert result.outcome is Outcome.PARTIAL
+    result = delete_approved(run, approve_plan(run, plan, reader, is_fresh=True), reader)
+    assert result.outcome is RunOutcome.PARTIAL
     assert "ci3/old-2/" not in written(site)
 
 
 def test_pin_that_came_meanwhile_stops_the_rule_at_the_last_gate(site: MemorySite) -> None:
-    run = cleanup(site, engine="lifecycle")
+    run = make_context(site, engine="lifecycle")
     plan = run.make_plan(reader := run.open_bucket())
-    approved = Approved(plan=plan, due=plan.doomed, pins=protect(["old-2"]))
-    result = delete(run, approved, reader)
-    assert result.outcome is Outcome.PARTIAL
+    approved = Approval(plan=plan, to_delete=plan.to_delete, pins=pin_protected(["old-2"]))
+    result = delete_approved(run, approved, reader)
+    assert result.outcome is RunOutcome.PARTIAL
     assert site.lifecycle == FOREIGN
-    assert not site.proxy.sent(*PUT)
+    assert not site.proxy.find_requests(*PUT)
 
 
 def undone(ran: Ran, site: MemorySite) -> None:
     """Nothing of it stands, and everybody is told so."""
-    assert ran.outcome is Outcome.PARTIAL
+    assert ran.outcome is RunOutcome.PARTIAL
     assert site.lifecycle == FOREIGN
     assert ran.result.expiring == set()
     assert all(one.problem for one in ran.result.deployments)
@@ -74,7 +74,7 @@ def test_write_that_is_denied_is_told_and_changes_nothing(site: MemorySite) -> N
     undone(ran, site)
     assert "s3:PutLifecycleConfiguration" in ran.told
     assert ran.record("rules-outcome")["outcome"] == "not-written"
-    assert len(site.proxy.sent(*PUT)) == 1
+    assert len(site.proxy.find_requests(*PUT)) == 1
 
 
 def test_nothing_is_deleted_directly_once_rules_went_wrong(site: MemorySite) -> None:
@@ -93,7 +93,7 @@ def test_answer_lost_after_the_deed_is_looked_up_and_not_sent_again(
     if how == "dropped":
         site.proxy.drop(*PUT, nth=1)
     else:
-        site.proxy.before(*PUT, lambda: None)
+        site.proxy.call_before(*PUT, lambda: None)
         answer = site._s3.answer
 
         def late(request: Request) -> Answer:
@@ -103,8 +103,8 @@ def test_answer_lost_after_the_deed_is_looked_up_and_not_sent_again(
 
         site.proxy._upstream = late
     ran = Ran(site)
-    assert ran.outcome is Outcome.APPLIED, ran.told
-    assert len(site.proxy.sent(*PUT)) == 1
+    assert ran.outcome is RunOutcome.APPLIED, ran.told
+    assert len(site.proxy.find_requests(*PUT)) == 1
     assert set(written(site)) == {"logs", *OURS}
 
 
@@ -113,7 +113,7 @@ def test_write_that_fails_without_a_deed_is_told(site: MemorySite) -> None:
     ran = Ran(site)
     undone(ran, site)
     assert NOTHING in ran.told
-    assert [one.body for one in site.proxy.sent(*PUT)][1:] == [FOREIGN]
+    assert [one.body for one in site.proxy.find_requests(*PUT)][1:] == [FOREIGN]
 
 
 def test_write_that_shows_too_late_is_put_back_all_the_same(site: MemorySite) -> None:
@@ -122,14 +122,14 @@ def test_write_that_shows_too_late_is_put_back_all_the_same(site: MemorySite) ->
     ran = Ran(site)
     undone(ran, site)
     assert "S3 took what was written, and does not show it" in ran.told
-    assert [one.body for one in site.proxy.sent(*PUT)][1:] == [FOREIGN]
+    assert [one.body for one in site.proxy.find_requests(*PUT)][1:] == [FOREIGN]
 
 
 def test_what_shows_only_after_a_while_is_waited_for(site: MemorySite) -> None:
     for nth in (3, 4):
         site.proxy.answer(*GET, FOREIGN, nth=nth)
     ran = Ran(site)
-    assert ran.outcome is Outcome.APPLIED, ran.told
+    assert ran.outcome is RunOutcome.APPLIED, ran.told
     assert 0.5 in ran.pauses
 
 
@@ -144,9 +144,9 @@ def test_configuration_that_cannot_be_read_after_the_write_is_put_back(site: Mem
 def test_rules_that_may_stand_are_told_where_nothing_can_be_read_any_more(
     site: MemorySite,
 ) -> None:
-    site.proxy.before(*PUT, lambda: site.proxy.answer(*GET, status=403))
+    site.proxy.call_before(*PUT, lambda: site.proxy.answer(*GET, status=403))
     ran = Ran(site)
-    assert ran.outcome is Outcome.PARTIAL
+    assert ran.outcome is RunOutcome.PARTIAL
     assert "The rules may stand all the same" in ran.told
     assert ran.record("rules-outcome")["outcome"] == "unknown"
 
@@ -175,42 +175,42 @@ def test_kept_object_that_would_expire_by_our_rule_puts_everything_back(site: Me
     assert "S3 would delete new/file-00000 by a rule, and it is to be kept" in ran.told
 
 
-@pytest.mark.parametrize(("shown", "outcome"), [(2, Outcome.APPLIED), (99, Outcome.PARTIAL)])
+@pytest.mark.parametrize(("shown", "outcome"), [(2, RunOutcome.APPLIED), (99, RunOutcome.PARTIAL)])
 def test_older_rule_of_ours_that_shows_on_what_is_kept_is_waited_for(
-    site: MemorySite, shown: int, outcome: Outcome
+    site: MemorySite, shown: int, outcome: RunOutcome
 ) -> None:
     header = {"x-amz-expiration": 'rule-id="ci3%2Fnew%2F20261101T000000Z"'}
     for nth in range(1, shown):
         site.proxy.answer("HEAD", "/new/", headers=header, nth=nth)
     ran = Ran(site)
     assert ran.outcome is outcome, ran.told
-    assert ("it is to be kept" in ran.told) is (outcome is Outcome.PARTIAL)
+    assert ("it is to be kept" in ran.told) is (outcome is RunOutcome.PARTIAL)
     assert ran.pauses
 
 
 def test_rule_of_others_that_deletes_sooner_does_not_stand_for_ours(site: MemorySite) -> None:
-    site.lifecycle = whole(foreign_rule("all", "", 2))
+    site.lifecycle = config(foreign_rule("all", "", 2))
     ran = Ran(site)
-    assert ran.outcome is Outcome.PARTIAL
+    assert ran.outcome is RunOutcome.PARTIAL
     assert "another rule (all)" in ran.told
-    assert site.lifecycle == whole(foreign_rule("all", "", 2))
+    assert site.lifecycle == config(foreign_rule("all", "", 2))
 
 
 def race(site: MemorySite, what: Callable[[], None], at: int) -> None:
     """Have somebody else write right before the so-manieth reading."""
-    site.proxy.before(*GET, what, nth=at)
+    site.proxy.call_before(*GET, what, nth=at)
 
 
 def test_lost_race_is_noticed_and_what_the_other_wrote_stays(site: MemorySite) -> None:
     race(site, lambda: setattr(site, "lifecycle", THEIRS), at=3)
     ran = Ran(site)
-    assert ran.outcome is Outcome.PARTIAL
+    assert ran.outcome is RunOutcome.PARTIAL
     assert "somebody else wrote the bucket's lifecycle rules at the same time" in ran.told
     assert site.lifecycle == THEIRS
 
 
 def test_race_that_is_lost_while_s3_is_asked_is_noticed_too(site: MemorySite) -> None:
-    site.proxy.before("HEAD", "/old-3/", lambda: setattr(site, "lifecycle", THEIRS), nth=1)
+    site.proxy.call_before("HEAD", "/old-3/", lambda: setattr(site, "lifecycle", THEIRS), nth=1)
     answer = site._s3.answer
     rule_id: list[str] = []
 
@@ -224,7 +224,7 @@ def test_race_that_is_lost_while_s3_is_asked_is_noticed_too(site: MemorySite) ->
 
     site.proxy._upstream = ask
     ran = Ran(site)
-    assert ran.outcome is Outcome.PARTIAL
+    assert ran.outcome is RunOutcome.PARTIAL
     assert "3 rules of ci3's not there" in ran.told
     assert site.lifecycle == THEIRS
 
@@ -237,7 +237,7 @@ def test_rule_that_another_added_to_ours_stays_beside_them(site: MemorySite) -> 
 
     race(site, add, at=3)
     ran = Ran(site)
-    assert ran.outcome is Outcome.APPLIED, ran.told
+    assert ran.outcome is RunOutcome.APPLIED, ran.told
     assert set(written(site)) == {"logs", "x", *OURS}
 
 
@@ -248,7 +248,7 @@ def test_part_of_ours_that_another_lost_is_taken_away_and_theirs_stays(site: Mem
 
     race(site, cut, at=3)
     ran = Ran(site)
-    assert ran.outcome is Outcome.PARTIAL
+    assert ran.outcome is RunOutcome.PARTIAL
     assert "1 rule of ci3's not there" in ran.told
     assert written(site) == ["logs", "x"]
 
@@ -256,7 +256,7 @@ def test_part_of_ours_that_another_lost_is_taken_away_and_theirs_stays(site: Mem
 def test_change_before_the_write_is_built_upon(site: MemorySite) -> None:
     race(site, lambda: setattr(site, "lifecycle", THEIRS), at=2)
     ran = Ran(site)
-    assert ran.outcome is Outcome.APPLIED, ran.told
+    assert ran.outcome is RunOutcome.APPLIED, ran.told
     assert set(written(site)) == {"theirs", *OURS}
     assert ran.record("rules")["before"].encode() == THEIRS
 
@@ -264,7 +264,7 @@ def test_change_before_the_write_is_built_upon(site: MemorySite) -> None:
 def test_rule_that_was_taken_away_is_not_written_again_where_s3_shows_it_once_more(
     site: MemorySite,
 ) -> None:
-    assert Ran(site).outcome is Outcome.APPLIED
+    assert Ran(site).outcome is RunOutcome.APPLIED
     older = site.lifecycle
     site.deploy("old-1", days=0)
     site.deploy("old-4", days=30)
@@ -272,13 +272,13 @@ def test_rule_that_was_taken_away_is_not_written_again_where_s3_shows_it_once_mo
     # The plan reads it, reconciling reads it twice, and then comes an answer that is out of date.
     site.proxy.answer(*GET, older, nth=4)
     ran = Ran(site)
-    assert ran.outcome is Outcome.APPLIED, ran.told
+    assert ran.outcome is RunOutcome.APPLIED, ran.told
     assert set(written(site)) == {"logs", "ci3/old-2/", "ci3/old-3/", "ci3/old-4/"}
 
 
 def test_refused_plan_writes_no_rule(site: MemorySite) -> None:
-    one = open_run([cleanup(site, engine="lifecycle", protect="nowhere")])
-    begun = one.reconcile(one.make_plans())
+    one = open_run([make_context(site, engine="lifecycle", protect="nowhere")])
+    begun = one.reconcile_rules(one.make_plans())
     with pytest.raises(RefusedError):
-        one.apply(begun, is_fresh=True)
+        one.apply_plans(begun, is_fresh=True)
     assert site.lifecycle == FOREIGN

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ci3.core.model.issues import WarningCode
-from ci3.core.model.result import Outcome
-from ci3.core.plan.target_result import Account
+from ci3.core.model.result import RunOutcome
+from ci3.core.plan.target_result import TargetResult
 from ci3.errors import RefusedError
 from ci3.pipeline.run import open_run
 from tests.integration.pipeline.lifecycle.lifecycle_run import (
@@ -22,7 +22,7 @@ from tests.integration.pipeline.lifecycle.lifecycle_run import (
     plan_of,
     written,
 )
-from tests.support.cleanup_run import cleanup
+from tests.support.cleanup_run import make_context
 from tests.support.s3.memory_lifecycle import rule_ids
 from tests.support.s3.memory_site import MemorySite
 
@@ -41,11 +41,11 @@ def test_rules_that_stand_otherwise_than_they_were_written_are_taken_out(
     def rewrite() -> None:
         site.lifecycle = re.sub(pattern, replacement, site.lifecycle)
 
-    site.proxy.before(*GET, rewrite, nth=3)
+    site.proxy.call_before(*GET, rewrite, nth=3)
     ran = Ran(site)
     stand = [one for one in rule_ids(site.lifecycle) if one.startswith("ci3/")]
     said = ran.record("rules-outcome")["outcome"]
-    assert ran.outcome is Outcome.PARTIAL
+    assert ran.outcome is RunOutcome.PARTIAL
     assert (stand == [], said) in {(True, "put-back"), (False, "unknown")}
 
 
@@ -55,32 +55,32 @@ def test_rules_under_other_ids_are_not_said_to_be_gone(site: MemorySite) -> None
             rb"<ID>ci3/(old-[0-9])/[^<]*</ID>", rb"<ID>r-\1</ID>", site.lifecycle
         )
 
-    site.proxy.before(*GET, rename, nth=3)
+    site.proxy.call_before(*GET, rename, nth=3)
     ran = Ran(site)
-    assert ran.outcome is Outcome.PARTIAL
+    assert ran.outcome is RunOutcome.PARTIAL
     assert ran.record("rules-outcome")["outcome"] == "unknown"
     assert "rules for the same folders are new: r-old-1, r-old-2, r-old-3" in ran.told
 
 
 def test_two_runs_at_once_leave_one_rule_for_a_folder(site: MemorySite) -> None:
-    first = open_run([cleanup(site, engine="lifecycle")])
-    begun = first.reconcile(first.make_plans())
-    later = cleanup(site, engine="lifecycle")
+    first = open_run([make_context(site, engine="lifecycle")])
+    begun = first.reconcile_rules(first.make_plans())
+    later = make_context(site, engine="lifecycle")
     later = replace(later, clock=lambda: datetime.now(UTC) + timedelta(seconds=5))
-    assert apply(later)[0].outcome is Outcome.APPLIED
-    (account,) = first.apply(begun, is_fresh=True)
-    assert account.outcome is Outcome.APPLIED
+    assert apply(later)[0].outcome is RunOutcome.APPLIED
+    (account,) = first.apply_plans(begun, is_fresh=True)
+    assert account.outcome is RunOutcome.APPLIED
     assert written(site) == ["logs", *OURS]
 
 
 def test_rules_of_what_is_kept_go_also_where_followers_are_refused(site: MemorySite) -> None:
     site.enable_versioning()
-    assert Ran(site).outcome is Outcome.APPLIED
+    assert Ran(site).outcome is RunOutcome.APPLIED
     for number in range(3):
         site.remove(f"old-1/file-{number:05}")
     refused = "<Error><Code>InvalidArgument</Code><Message>no</Message></Error>"
     site.proxy.answer(*PUT, refused, status=400, nth=1)
-    (account,) = apply(cleanup(site, engine="lifecycle", protect="old-2"))
+    (account,) = apply(make_context(site, engine="lifecycle", protect="old-2"))
     assert "ci3/old-2/" not in written(site)
     assert {one.name for one in account.reconciled.removed} == {"old-1", "old-2"}
 
@@ -88,17 +88,17 @@ def test_rules_of_what_is_kept_go_also_where_followers_are_refused(site: MemoryS
 def test_left_behind_rule_that_cannot_be_read_is_told_with_any_engine(site: MemorySite) -> None:
     site.lifecycle = FOREIGN.replace(b"</Rule>", b"<Novel>1</Novel></Rule>", 1)
     ran = Ran(site, engine="direct")
-    assert ran.outcome is Outcome.APPLIED
+    assert ran.outcome is RunOutcome.APPLIED
     (warning,) = ran.plan.warnings
     assert warning.code is WarningCode.LIFECYCLE
     assert "Novel" in warning.message
 
 
 def by_pointer(site: MemorySite, **changes: str):
-    return cleanup(site, **({"engine": "lifecycle", "live_from": "object:current"} | changes))
+    return make_context(site, **({"engine": "lifecycle", "live_from": "object:current"} | changes))
 
 
-def told(account: Account) -> list[tuple[str, str]]:
+def told(account: TargetResult) -> list[tuple[str, str]]:
     return [(one.name, one.message) for one in account.reconciled.removed]
 
 
@@ -112,7 +112,7 @@ def test_rule_of_what_goes_live_during_a_run_is_taken_away(
         pointed.deploy("old-9", days=40)
     roll_back = {when: lambda: pointed.put("current", body=b"old-2")}
     (account,) = apply(by_pointer(pointed), is_fresh=is_fresh, **roll_back)
-    assert account.outcome is (Outcome.APPLIED if due else Outcome.NOTHING_TO_DELETE)
+    assert account.outcome is (RunOutcome.APPLIED if due else RunOutcome.NOTHING_TO_DELETE)
     assert written(pointed) == ["logs", "ci3/old-1/", "ci3/old-3/", *["ci3/old-9/"] * due]
     ((name, why),) = told(account)
     assert name == "old-2"
@@ -124,7 +124,7 @@ def test_rule_goes_first_of_what_went_live_while_it_was_listed(pointed: MemorySi
     one = open_run([by_pointer(pointed)])
     plans = one.make_plans()
     pointed.put("current", body=b"old-2")
-    (begun,) = one.reconcile(plans)
+    (begun,) = one.reconcile_rules(plans)
     assert [one.name for one in begun.reconciled.removed] == ["old-2"]
     assert written(pointed) == ["logs", "ci3/old-1/", "ci3/old-3/"]
 
@@ -132,9 +132,11 @@ def test_rule_goes_first_of_what_went_live_while_it_was_listed(pointed: MemorySi
 def test_rule_of_this_run_goes_for_what_goes_live_while_it_deletes(pointed: MemorySite) -> None:
     pointed.deploy("old-9", days=40)
     pointed.deploy("young", days=3)
-    pointed.proxy.before("POST", r"\?delete", lambda: pointed.put("current", body=b"old-9"), nth=1)
+    pointed.proxy.call_before(
+        "POST", r"\?delete", lambda: pointed.put("current", body=b"old-9"), nth=1
+    )
     (account,) = apply(by_pointer(pointed))
-    assert account.outcome is Outcome.PARTIAL
+    assert account.outcome is RunOutcome.PARTIAL
     assert written(pointed) == ["logs", *OURS]
     assert account.result.expiring == frozenset()
     (one,) = [one for one in account.result.deployments if one.name == "old-9"]
@@ -156,7 +158,7 @@ def test_no_rule_stands_where_what_is_live_cannot_be_read_at_the_end(
             apply(run, **forget)
     else:
         (account,) = apply(run, **forget)
-        assert account.outcome is Outcome.PARTIAL
+        assert account.outcome is RunOutcome.PARTIAL
         assert {name for name, _ in told(account)} == set(DOOMED)
         assert "live-from object:current could not be read" in account.reconciled.doubt
     assert written(pointed) == ["logs"]
@@ -187,7 +189,7 @@ def test_rule_that_cannot_be_taken_away_at_the_end_is_told(pointed: MemorySite) 
         pointed.proxy.answer(*PUT, "<Error><Code>AccessDenied</Code></Error>", status=403)
 
     (account,) = apply(by_pointer(pointed), later=roll_back)
-    assert account.outcome is Outcome.PARTIAL
+    assert account.outcome is RunOutcome.PARTIAL
     assert "s3:PutLifecycleConfiguration" in account.reconciled.problem
 
 
@@ -197,9 +199,9 @@ def test_saved_plan_is_held_against_what_is_live_at_the_end(pointed: MemorySite)
         pointed.remove(key)
     saved = run.make_plan(run.open_bucket())
     one = open_run([run], [saved])
-    (begun,) = one.reconcile([saved])
+    (begun,) = one.reconcile_rules([saved])
     pointed.put("current", body=b"old-2")
-    account = begun.hold_rules()
+    account = begun.revoke_rules()
     assert written(pointed) == ["logs", "ci3/old-1/"]
     assert [name for name, _ in told(account)] == ["old-2"]
 

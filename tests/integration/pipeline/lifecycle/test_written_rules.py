@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from ci3.core.model.issues import WarningCode
-from ci3.core.model.result import Outcome
+from ci3.core.model.result import RunOutcome
 from tests.integration.pipeline.lifecycle.lifecycle_run import (
     DOOMED,
     FOREIGN,
@@ -20,21 +20,21 @@ from tests.integration.pipeline.lifecycle.lifecycle_run import (
     plan_of,
     written,
 )
-from tests.support.cleanup_run import cleanup
-from tests.support.s3.lifecycle_texts import configurations, foreign_rule, whole
+from tests.support.cleanup_run import make_context
+from tests.support.s3.lifecycle_texts import config, configurations, foreign_rule
 from tests.support.s3.memory_lifecycle import rule_ids
-from tests.support.s3.memory_site import MemorySite, reached
+from tests.support.s3.memory_site import MemorySite, intercept_requests
 
 
 def test_each_old_deployment_gets_a_rule_and_nothing_is_deleted(site: MemorySite) -> None:
     before = site.content()
     ran = Ran(site)
-    assert ran.outcome is Outcome.APPLIED
+    assert ran.outcome is RunOutcome.APPLIED
     assert written(site) == ["logs", *OURS]
     assert ran.result.expiring == set(DOOMED)
     assert (ran.result.deployments_deleted, ran.result.bytes_deleted) == (0, 0)
-    assert ran.account.numbers["deployments-expiring"] == 3
-    assert ran.account.numbers["objects-deleted"] == 0
+    assert ran.account.outputs["deployments-expiring"] == 3
+    assert ran.account.outputs["objects-deleted"] == 0
     assert site.content() == before
     assert [one.method for one in site.proxy.requests if one.is_write] == ["PUT"]
     assert "<Days>20</Days>" in site.lifecycle.decode()
@@ -43,7 +43,7 @@ def test_each_old_deployment_gets_a_rule_and_nothing_is_deleted(site: MemorySite
 def test_younger_ones_are_deleted_directly_in_the_same_run(site: MemorySite) -> None:
     site.deploy("young", days=3)
     ran = Ran(site)
-    assert ran.outcome is Outcome.APPLIED
+    assert ran.outcome is RunOutcome.APPLIED
     assert ran.result.deployments_deleted == 1
     assert ran.result.expiring == set(DOOMED)
     assert "young" not in site.folders()
@@ -59,7 +59,7 @@ def test_rules_of_others_stay_byte_for_byte_through_apply_and_reconcile(raw: byt
     site.deploy("new", days=1)
     site.deploy("old-1", days=20)
     site.lifecycle = raw
-    with reached(site.proxy.take):
+    with intercept_requests(site.proxy.handle):
         ran = Ran(site)
         assert ran.result.expiring == {"old-1"}, ran.told
         rest = re.sub(rb"<((?:s3:|a:)?)Rule><\1ID>ci3/.*?</\1Rule>", b"", site.lifecycle)
@@ -67,26 +67,26 @@ def test_rules_of_others_stay_byte_for_byte_through_apply_and_reconcile(raw: byt
         assert site.lifecycle != raw
         for key in [key for key in site.content() if key.startswith("old-1/")]:
             site.remove(key)
-        (account,) = apply(cleanup(site, engine="lifecycle"))
+        (account,) = apply(make_context(site, engine="lifecycle"))
         assert [one.name for one in account.reconciled.removed] == ["old-1"]
         assert site.lifecycle == raw
 
 
 def test_bucket_without_rules_has_none_again_when_all_is_done(site: MemorySite) -> None:
     site.lifecycle = b""
-    assert Ran(site).outcome is Outcome.APPLIED
+    assert Ran(site).outcome is RunOutcome.APPLIED
     assert len(rule_ids(site.lifecycle)) == 3
     for key in [key for key in site.content() if key.startswith("old-")]:
         site.remove(key)
-    (account,) = apply(cleanup(site, engine="lifecycle"))
-    assert account.outcome is Outcome.NOTHING_TO_DELETE
+    (account,) = apply(make_context(site, engine="lifecycle"))
+    assert account.outcome is RunOutcome.NOTHING_TO_DELETE
     assert site.lifecycle == b""
-    assert site.proxy.sent("DELETE", r"\?lifecycle")
+    assert site.proxy.find_requests("DELETE", r"\?lifecycle")
 
 
 def test_default_minimum_size_for_transitions_is_echoed(site: MemorySite) -> None:
     site.transition_minimum = "varies_by_storage_class"
-    assert Ran(site).outcome is Outcome.APPLIED
+    assert Ran(site).outcome is RunOutcome.APPLIED
     assert site.transition_minimum == "varies_by_storage_class"
 
 
@@ -99,7 +99,7 @@ def test_journal_has_what_stood_there_and_the_rules_before_they_are_written(
         (path,) = Path().glob("journal-*.jsonl")
         seen.append([json.loads(line)["record"] for line in path.read_text().splitlines()])
 
-    site.proxy.before(*PUT, look)
+    site.proxy.call_before(*PUT, look)
     ran = Ran(site)
     assert seen == [["header", "rules"]]
     intent = ran.record("rules")
@@ -110,7 +110,7 @@ def test_journal_has_what_stood_there_and_the_rules_before_they_are_written(
 
 def test_versioned_bucket_keeps_what_is_hidden_for_the_time_of_an_undo(site: MemorySite) -> None:
     site.enable_versioning()
-    assert Ran(site).outcome is Outcome.APPLIED
+    assert Ran(site).outcome is RunOutcome.APPLIED
     assert site.lifecycle.count(b"<NoncurrentDays>30</NoncurrentDays>") == 3
 
 
@@ -121,12 +121,12 @@ def test_plan_alone_writes_nothing(site: MemorySite) -> None:
 
 def refused(site: MemorySite, **changes: str) -> str:
     plan = plan_of(site, **changes)
-    assert not plan.applyable
+    assert not plan.is_applyable
     return "; ".join(one.message for one in plan.refusals)
 
 
 def test_unknown_element_refuses(site: MemorySite) -> None:
-    site.lifecycle = whole("<Rule><ID>a</ID><Status>Enabled</Status><Novelty/></Rule>")
+    site.lifecycle = config("<Rule><ID>a</ID><Status>Enabled</Status><Novelty/></Rule>")
     assert "<Novelty> in Rule, which ci3 does not know" in refused(site)
 
 
@@ -137,7 +137,7 @@ def test_mfa_delete_refuses(site: MemorySite) -> None:
 
 
 def test_delete_versions_refuses_where_there_are_any(site: MemorySite) -> None:
-    assert plan_of(site, delete_versions="true").applyable
+    assert plan_of(site, delete_versions="true").is_applyable
     site.enable_versioning()
     assert "delete-versions names each version" in refused(site, delete_versions="true")
 
@@ -162,13 +162,13 @@ def test_configuration_that_cannot_be_read_refuses(
 ) -> None:
     site.proxy.answer(*GET, body, status=status)
     assert "must read the bucket's lifecycle rules" in refused(site)
-    assert plan_of(site, engine="direct").applyable
+    assert plan_of(site, engine="direct").is_applyable
 
 
 def test_rules_beyond_what_a_bucket_holds_wait_for_a_later_run(site: MemorySite) -> None:
-    site.lifecycle = whole("".join(foreign_rule(f"r{number}") for number in range(998)))
+    site.lifecycle = config("".join(foreign_rule(f"r{number}") for number in range(998)))
     ran = Ran(site)
-    assert ran.outcome is Outcome.APPLIED
+    assert ran.outcome is RunOutcome.APPLIED
     assert ran.result.expiring == {"old-2", "old-3"}
     assert ran.plan.totals.delete == 2
     (warning,) = [one for one in ran.plan.warnings if one.code is WarningCode.LIFECYCLE]

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.s3.moto_s3 import Bucket
-from tests.support.version_deletion import DOOMED, due, versions
+from tests.support.version_deletion import OLD_PREFIXES, list_versions, list_versions_to_delete
 
 
 @pytest.fixture
@@ -24,17 +24,17 @@ def live(site: Bucket) -> Iterator[Bucket]:
     site.put("new/removed", days=50)
     site.remove("new/removed")
     site.deploy("new", days=1)
-    for days, name in enumerate(DOOMED, start=10):
+    for days, name in enumerate(OLD_PREFIXES, start=10):
         site.deploy(name.rstrip("/"), days=days)
 
     def kept_versions() -> dict[tuple[str, str], str]:
         return {
             version: description
-            for version, description in versions(site).items()
-            if not version[0].startswith(DOOMED)
+            for version, description in list_versions(site).items()
+            if not version[0].startswith(OLD_PREFIXES)
         }
 
     before = kept_versions()
-    assert (len(before), len(due(site))) == (8, 10)
+    assert (len(before), len(list_versions_to_delete(site))) == (8, 10)
     yield site
     assert kept_versions() == before

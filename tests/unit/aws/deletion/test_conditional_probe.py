@@ -15,8 +15,8 @@ from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.aws.deletion.writer import BucketWriter
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
-from tests.support.builders import stored
-from tests.support.concurrency_meter import Meter
+from tests.support.builders import make_object
+from tests.support.concurrency_meter import ConcurrencyMeter
 from tests.support.s3.answers import HTML, delete_result, error
 from tests.support.s3.fault_proxy import Answer, FaultProxy, Request
 from tests.support.s3.moto_s3 import Bucket
@@ -33,7 +33,7 @@ def writer(bucket: Bucket) -> BucketWriter:
 
 
 def probe(bucket: Bucket, versioning: Versioning = DISABLED) -> GuardProbe:
-    return writer(bucket).probe("previews/", versioning)
+    return writer(bucket).probe_conditional_deletes("previews/", versioning)
 
 
 def honour_in_batches(proxy: FaultProxy, code: str = "NoSuchKey", plain: str = "") -> None:
@@ -44,7 +44,7 @@ def honour_in_batches(proxy: FaultProxy, code: str = "NoSuchKey", plain: str = "
         keys = request.batch_keys
         return delete_result([], [(key, said) for key in keys]) if said else delete_result(keys)
 
-    proxy.reply("POST", "delete", make)
+    proxy.answer_with("POST", "delete", make)
 
 
 @pytest.mark.parametrize("versioning", Versioning)
@@ -63,8 +63,8 @@ def test_probe_deletes_only_keys_that_nobody_has_and_no_deployment(
     before = site.content()
     probe(site)
     probe(site)
-    keys = [key for one in proxy.sent("POST") for key in one.batch_keys]
-    keys += [one.target.partition("/previews/")[2] for one in proxy.sent("DELETE")]
+    keys = [key for one in proxy.find_requests("POST") for key in one.batch_keys]
+    keys += [one.target.partition("/previews/")[2] for one in proxy.find_requests("DELETE")]
     names = [key.removeprefix("previews/") for key in keys]
     assert all(re.fullmatch(r"\.ci3-probe-[0-9a-f]{16}(\?.*)?", name) for name in names)
     assert len(set(names)) == len(names) >= 6
@@ -81,11 +81,11 @@ def test_guard_of_single_requests_leaves_batches_without_a_condition(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     face = writer(site)
-    face.probe("", DISABLED)
+    face.probe_conditional_deletes("", DISABLED)
     proxy.requests.clear()
-    outcomes = face.delete([stored("a/x", etag=""), stored("a/\x01")])
+    outcomes = face.delete_objects([make_object("a/x", etag=""), make_object("a/\x01")])
     assert [one.outcome for one in outcomes.values()] == ["deleted", "absent"]
-    (batch,), (single,) = proxy.sent("POST"), proxy.sent("DELETE")
+    (batch,), (single,) = proxy.find_requests("POST"), proxy.find_requests("DELETE")
     assert b"ETag" not in batch.body
     assert "If-Match" in single.headers
 
@@ -112,12 +112,12 @@ def test_answer_that_shows_no_honoured_condition_is_no_guard(  # noqa: PLR0917 -
     proxy.answer("DELETE", "ci3-probe", body, status=status)
     honour_in_batches(proxy)
     face = writer(site)
-    found = face.probe("", DISABLED)
+    found = face.probe_conditional_deletes("", DISABLED)
     assert found.guard is DeleteGuard.NONE
     assert told in found.reason
     proxy.requests.clear()
     proxy.answer("DELETE", ".", status=204)
-    face.delete([stored("a/x"), stored("a/\x01")])
+    face.delete_objects([make_object("a/x"), make_object("a/\x01")])
     assert not any(b"ETag" in one.body or "If-Match" in one.headers for one in proxy.requests)
 
 
@@ -153,12 +153,12 @@ def test_server_that_does_not_know_the_condition_in_a_batch_keeps_its_batches(
             return Answer(status=400, body=error("MalformedXML").encode())
         return delete_result(request.batch_keys)
 
-    proxy.reply("POST", "delete", make)
+    proxy.answer_with("POST", "delete", make)
     face = writer(site)
-    face.probe("", DISABLED)
+    face.probe_conditional_deletes("", DISABLED)
     proxy.forget_rules()
     proxy.requests.clear()
-    assert face.delete([stored("a/x")])["a/x"].outcome is ObjectOutcome.DELETED
+    assert face.delete_objects([make_object("a/x")])["a/x"].outcome is ObjectOutcome.DELETED
     assert [one.method for one in proxy.requests] == ["POST"]
 
 
@@ -202,9 +202,9 @@ def test_what_batches_were_answered_counts_for_nothing_where_conditions_are_igno
     """A store may take one key in a batch, and no more: then each goes alone."""
     proxy.answer("DELETE", "ci3-probe", status=204)
     face = writer(site)
-    assert face.probe("", DISABLED).guard is DeleteGuard.NONE
+    assert face.probe_conditional_deletes("", DISABLED).guard is DeleteGuard.NONE
     proxy.answer("POST", "delete", error("InvalidRequest"), status=400)
-    outcomes = face.delete([stored("a/x"), stored("a/y")])
+    outcomes = face.delete_objects([make_object("a/x"), make_object("a/y")])
     assert {one.outcome for one in outcomes.values()} == {ObjectOutcome.DELETED}
 
 
@@ -214,7 +214,9 @@ def test_policy_that_insists_on_conditions_does_not_spoil_the_probe(
     honour_in_batches(proxy, "NoSuchKey", plain="AccessDenied")
     denied = Answer(status=403, body=error("AccessDenied").encode())
     missing = Answer(status=404, body=error("NoSuchKey").encode())
-    proxy.reply("DELETE", "ci3-probe", lambda one: missing if "If-Match" in one.headers else denied)
+    proxy.answer_with(
+        "DELETE", "ci3-probe", lambda one: missing if "If-Match" in one.headers else denied
+    )
     assert probe(site).guard is DeleteGuard.ETAG
 
 
@@ -225,19 +227,22 @@ def test_probe_asks_at_once_what_leaves_nothing_behind_as_far_as_it_may(
 ) -> None:
     """Where versions may be kept, plain requests are not made, and none while one is out."""
     expected = slots if versioning is DISABLED else 1
-    meter, take = Meter(), proxy.take
+    meter, take = ConcurrencyMeter(), proxy.handle
 
     def metered(request: Request) -> Answer | None:
         with meter.counted():
-            meter.wait_until_at_once(expected)
+            meter.wait_for(expected)
             time.sleep(0.05)  # another one, which must not come, would come now
             return take(request)
 
-    proxy.take = metered
+    proxy.handle = metered
     honour_in_batches(proxy)
-    assert writer(site).probe("", versioning, BoundedSemaphore(slots)).guard is DeleteGuard.ETAG
-    assert meter.most == expected
-    sent = [*proxy.sent("DELETE"), *proxy.sent("POST")]
+    assert (
+        writer(site).probe_conditional_deletes("", versioning, BoundedSemaphore(slots)).guard
+        is DeleteGuard.ETAG
+    )
+    assert meter.maximum == expected
+    sent = [*proxy.find_requests("DELETE"), *proxy.find_requests("POST")]
     on_condition = [one for one in sent if "If-Match" in one.headers or b"<ETag>" in one.body]
     assert len(on_condition) == 2
     assert len(sent) == (4 if versioning is DISABLED else 2)
@@ -248,12 +253,12 @@ def test_store_without_batches_that_honours_conditions_has_the_full_guard(
 ) -> None:
     proxy.answer("POST", "delete", error("NotImplemented"), status=501)
     face = writer(site)
-    found = face.probe("", DISABLED)
+    found = face.probe_conditional_deletes("", DISABLED)
     assert found.guard is DeleteGuard.ETAG
     assert "no bulk delete" in found.reason
     site.put("a/x")
     proxy.requests.clear()
-    assert face.delete([stored("a/x")])["a/x"].outcome is ObjectOutcome.CHANGED
+    assert face.delete_objects([make_object("a/x")])["a/x"].outcome is ObjectOutcome.CHANGED
     assert [one.method for one in proxy.requests] == ["DELETE"]
 
 
@@ -261,7 +266,7 @@ def test_marker_that_an_ignored_condition_made_is_removed(site: Bucket, proxy: F
     site.enable_versioning()  # the in-process S3 ignores conditions in batches
     proxy.rewrite("POST", "delete", _with_marker)
     assert probe(site, ENABLED).guard is DeleteGuard.NONE
-    (batch,), removal = proxy.sent("POST"), proxy.sent("DELETE")[-1]
+    (batch,), removal = proxy.find_requests("POST"), proxy.find_requests("DELETE")[-1]
     assert re.search(f"/{re.escape(batch.batch_keys[0])}[?].*versionId=m1", removal.target)
 
 
@@ -272,7 +277,7 @@ def test_marker_that_cannot_be_removed_is_named(site: Bucket, proxy: FaultProxy)
     found = probe(site, ENABLED)
     assert found.guard is DeleteGuard.NONE
     (key,) = {one.target.partition(site.name + "/")[2].partition("?")[0]
-              for one in proxy.sent("DELETE")}  # fmt: skip
+              for one in proxy.find_requests("DELETE")}  # fmt: skip
     assert f"a delete marker of {key}" in found.reason
     assert "AccessDenied" in found.reason
 

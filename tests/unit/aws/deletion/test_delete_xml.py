@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.aws.deletion.delete_xml import ANSWER_KEY, Doomed, batch_body, deleted_by, split_answer
+from ci3.aws.deletion.delete_xml import (
+    DELETED_KEY,
+    DeleteKey,
+    build_batch_body,
+    get_deleted,
+    split_response,
+)
 from tests.unit.aws.listing.test_fast_parser import CHANGES, legible
 
 BODIES = 10_000
@@ -50,10 +56,14 @@ def operation() -> botocore.model.OperationModel:
 
 
 @given(
-    doomed=st.lists(st.builds(Doomed, KEYS, KEYS, st.sampled_from(["", "v1", "<&>"])), min_size=1),
+    doomed=st.lists(
+        st.builds(DeleteKey, KEYS, KEYS, st.sampled_from(["", "v1", "<&>"])), min_size=1
+    ),
     is_guarded=st.booleans(),
 )
-def test_batch_is_what_botocore_writes(operation, doomed: list[Doomed], is_guarded: bool) -> None:
+def test_batch_is_what_botocore_writes(
+    operation, doomed: list[DeleteKey], is_guarded: bool
+) -> None:
     objects = [
         {"Key": one.key, "VersionId": one.version_id}
         if one.version_id
@@ -63,7 +73,7 @@ def test_batch_is_what_botocore_writes(operation, doomed: list[Doomed], is_guard
     written = botocore.serialize.create_serializer("rest-xml").serialize_to_request(
         {"Bucket": "site", "Delete": {"Objects": objects, "Quiet": False}}, operation
     )
-    assert batch_body(doomed, is_guarded=is_guarded).content == written["body"]
+    assert build_batch_body(doomed, is_conditional=is_guarded).content == written["body"]
 
 
 def parsed(body: bytes, operation) -> dict:
@@ -73,7 +83,7 @@ def parsed(body: bytes, operation) -> dict:
 
 def check(body: bytes, operation) -> bool:
     """Compare, and say whether the answer was read here."""
-    found = split_answer(body)
+    found = split_response(body)
     if found is None:
         return False
     rest, read = found
@@ -84,7 +94,7 @@ def check(body: bytes, operation) -> bool:
             parsed(rest, operation)
         return True
     answer = parsed(rest, operation)
-    assert deleted_by(answer | {ANSWER_KEY: read}) == deleted_by(whole)
+    assert get_deleted(answer | {DELETED_KEY: read}) == get_deleted(whole)
     assert [*map(legible, answer.get("Errors", ()))] == [*map(legible, whole.get("Errors", ()))]
     assert "Deleted" not in answer
     return True

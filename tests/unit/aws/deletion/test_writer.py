@@ -12,7 +12,7 @@ from ci3.aws.deletion.writer import BucketWriter
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeleteGuard, ObjectOutcome
 from ci3.errors import GateError
-from tests.support.builders import stored
+from tests.support.builders import make_object
 from tests.support.s3.answers import HTML, delete_result, error
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
@@ -24,7 +24,7 @@ def writer(bucket: Bucket) -> BucketWriter:
 
 
 def delete(bucket: Bucket, *keys: str) -> dict[str, KeyOutcome]:
-    return dict(writer(bucket).delete([stored(key) for key in keys]))
+    return dict(writer(bucket).delete_objects([make_object(key) for key in keys]))
 
 
 def test_batch_deletes_what_it_names_and_nothing_else(site: Bucket, proxy: FaultProxy) -> None:
@@ -90,7 +90,11 @@ def test_error_of_one_key_is_that_keys_outcome(  # noqa: PLR0917 - a table's col
     outcomes = delete(site, "a/x", "a/y")
     assert outcomes["a/x"].outcome is ObjectOutcome.DELETED
     failed = outcomes["a/y"]
-    assert (failed.outcome, failed.can_retry, failed.stops_run) == (outcome, can_retry, stops_run)
+    assert (failed.outcome, failed.can_retry, failed.should_stop_run) == (
+        outcome,
+        can_retry,
+        stops_run,
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,7 +148,7 @@ def test_error_of_a_whole_batch_never_reads_as_gone(  # noqa: PLR0917 - a table'
     proxy.answer("POST", "delete", body, status=status)
     outcomes = delete(site, "a/x", "a/y")
     assert [one.outcome for one in outcomes.values()] == [outcome, outcome]
-    assert {one.stops_run for one in outcomes.values()} == {stops_run}
+    assert {one.should_stop_run for one in outcomes.values()} == {stops_run}
     assert all(one.message for one in outcomes.values())
 
 
@@ -207,21 +211,21 @@ def test_store_without_batches_is_asked_once_and_then_key_by_key(
     proxy.answer("POST", "delete", error(code), status=status)
     face, keys = writer(site), sorted(site.keys() - {"b/x"})
     for part in (keys[:20], keys[20:]):
-        outcomes = face.delete([stored(key) for key in part])
+        outcomes = face.delete_objects([make_object(key) for key in part])
         assert {key: one.outcome for key, one in outcomes.items()} == dict.fromkeys(part, "deleted")
     assert site.keys() == {"b/x"}
-    assert len(proxy.sent("POST")) == 1
-    assert len(proxy.sent("DELETE")) == 30
+    assert len(proxy.find_requests("POST")) == 1
+    assert len(proxy.find_requests("DELETE")) == 30
 
 
 def test_error_after_a_batch_that_was_answered_is_no_lack_of_batches(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     face = writer(site)
-    face.delete([stored("a/x")])
+    face.delete_objects([make_object("a/x")])
     proxy.answer("POST", "delete", error("MalformedXML"), status=400)
-    assert face.delete([stored("a/y")])["a/y"].outcome is ObjectOutcome.FAILED
-    assert proxy.sent("DELETE") == []
+    assert face.delete_objects([make_object("a/y")])["a/y"].outcome is ObjectOutcome.FAILED
+    assert proxy.find_requests("DELETE") == []
 
 
 def test_single_requests_end_when_no_other_would_fare_better(
@@ -231,8 +235,8 @@ def test_single_requests_end_when_no_other_would_fare_better(
     proxy.answer("DELETE", ".", error("ExpiredToken"), status=400)
     outcomes = delete(site, *(f"a/{number}" for number in range(100)))
     assert len(outcomes) == 100
-    assert {(one.outcome, one.stops_run) for one in outcomes.values()} == {("failed", True)}
-    assert len(proxy.sent("DELETE")) < 10
+    assert {(one.outcome, one.should_stop_run) for one in outcomes.values()} == {("failed", True)}
+    assert len(proxy.find_requests("DELETE")) < 10
 
 
 @pytest.mark.parametrize(
@@ -250,7 +254,7 @@ def test_server_that_wants_an_md5_gets_it_from_then_on(
     proxy.answer("POST", "delete", body, status=400, nth=1)
     face = writer(site)
     for key in ("a/x", "a/y"):
-        assert face.delete([stored(key)])[key].outcome is ObjectOutcome.DELETED
+        assert face.delete_objects([make_object(key)])[key].outcome is ObjectOutcome.DELETED
     first, *later = proxy.requests
     assert "Content-MD5" not in first.headers
     assert len(later) == 2
@@ -271,19 +275,21 @@ def test_no_request_ever_bypasses_a_lock_or_asks_for_silence(
 
 def guarded(bucket: Bucket, proxy: FaultProxy) -> BucketWriter:
     """A writer that a probe told that conditions are honoured, batches included."""
-    proxy.reply(
+    proxy.answer_with(
         "POST", "delete", lambda request: delete_result([], [(request.batch_keys[0], "NoSuchKey")])
     )
     face = writer(bucket)
-    assert face.probe("", Versioning.ENABLED).guard is DeleteGuard.ETAG
+    assert face.probe_conditional_deletes("", Versioning.ENABLED).guard is DeleteGuard.ETAG
     proxy.requests.clear()
     return face
 
 
 def test_every_deletion_names_the_etag_that_was_listed(site: Bucket, proxy: FaultProxy) -> None:
     face = guarded(site, proxy)
-    face.delete([stored("a/x", etag='"1"'), stored("a/y", etag='"2-3"'), stored("a/\x01")])
-    (batch,), (single,) = proxy.sent("POST"), proxy.sent("DELETE")
+    face.delete_objects(
+        [make_object("a/x", etag='"1"'), make_object("a/y", etag='"2-3"'), make_object("a/\x01")]
+    )
+    (batch,), (single,) = proxy.find_requests("POST"), proxy.find_requests("DELETE")
     named = re.findall("<Key>(.*?)</Key><ETag>(.*?)</ETag>", batch.body.decode())
     assert named == [("a/x", '"1"'), ("a/y", '"2-3"')]
     assert single.headers["If-Match"] == '"e"'
@@ -294,7 +300,9 @@ def test_object_that_changed_survives_a_single_deletion(site: Bucket, proxy: Fau
     for key in ("a/\x01", "a/\x02"):
         site.put(key)
     etag = site.client.head_object(Bucket=site.name, Key="a/\x02")["ETag"]
-    outcomes = face.delete([stored("a/\x01"), stored("a/\x02", etag=etag), stored("a/\x03")])
+    outcomes = face.delete_objects(
+        [make_object("a/\x01"), make_object("a/\x02", etag=etag), make_object("a/\x03")]
+    )
     assert [one.outcome for one in outcomes.values()] == ["changed", "deleted", "absent"]
     assert site.keys() == {"a/\x01"}
 
@@ -305,7 +313,9 @@ def test_object_without_an_etag_that_can_be_named_is_not_deleted(
 ) -> None:
     site.put("a/\x01")
     face = guarded(site, proxy)
-    outcomes = face.delete([stored("a/x", etag=etag), stored("a/\x01", etag=etag)])
+    outcomes = face.delete_objects(
+        [make_object("a/x", etag=etag), make_object("a/\x01", etag=etag)]
+    )
     assert [one.outcome for one in outcomes.values()] == ["failed", "failed"]
     assert all("no ETag" in one.message for one in outcomes.values())
     assert proxy.requests == []
@@ -320,7 +330,7 @@ def test_conditional_deletion_whose_answer_was_lost_reads_as_gone(
     etag = site.client.head_object(Bucket=site.name, Key=key)["ETag"]
     proxy.drop("DELETE", ".", nth=1)
     proxy.drop("POST", "delete", nth=1)
-    assert face.delete([stored(key, etag=etag)])[key].outcome is ObjectOutcome.ABSENT
+    assert face.delete_objects([make_object(key, etag=etag)])[key].outcome is ObjectOutcome.ABSENT
     assert len(proxy.deletions) == 2
 
 
@@ -329,7 +339,7 @@ def test_failed_condition_is_left_open_where_it_may_mean_gone(
 ) -> None:
     proxy.answer("DELETE", ".", error("PreconditionFailed"), status=412)
     face = guarded(site, proxy)
-    said = face.delete([stored("a/\x01")])["a/\x01"]
+    said = face.delete_objects([make_object("a/\x01")])["a/\x01"]
     assert said.outcome is ObjectOutcome.UNKNOWN
     assert "changed or gone" in said.message
 

@@ -13,7 +13,7 @@ import pytest
 from botocore.handlers import decode_list_object_v2
 
 from ci3.aws.client import parse_timestamp
-from ci3.aws.listing.fast_parser import ANSWER_KEY, listed_by, split_page
+from ci3.aws.listing.fast_parser import OBJECTS_KEY, get_parsed_objects, split_page
 from ci3.core.model.objects import StoredObject
 
 BODIES = 10_000
@@ -207,9 +207,9 @@ def check(body: bytes, shape: botocore.model.Shape) -> bool:
             parsed(rest, shape)
         return True
     answer = parsed(rest, shape)
-    listed = listed_by(answer | {ANSWER_KEY: listed})
+    listed = get_parsed_objects(answer | {OBJECTS_KEY: listed})
     assert listed is not None
-    assert list(listed.objects()) == entries(whole)
+    assert list(listed.to_objects()) == entries(whole)
     assert legible(answer) == legible(whole)
     return True
 

@@ -4,7 +4,7 @@ import pytest
 
 from ci3.aws.bucket import BucketReader
 from ci3.errors import AccessError, DeniedError, ListingError
-from tests.support.s3.answers import HTML, WHEN, entry, error, listing
+from tests.support.s3.answers import HTML, TIME, entry, error, listing
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
 
@@ -34,8 +34,12 @@ def list_keys(bucket: Bucket, prefix: str = "") -> list[str]:
         pytest.param("<ListAllMyBucketsResult/>", "<ListAllMyBucketsResult>", id="another answer"),
         pytest.param("<a:ListBucketResults xmlns:a='u'/>", "<ListBucketResults>", id="nearly it"),
         pytest.param("<ListBucketResult/>", "does not say whether more follow", id="no content"),
-        pytest.param(listing(entry("a/x"), more="true"), "no token", id="cut off, no token"),
-        pytest.param(listing(entry("a/x"), more="True"), "IsTruncated is b'True'", id="oddly more"),
+        pytest.param(
+            listing(entry("a/x"), is_truncated="true"), "no token", id="cut off, no token"
+        ),
+        pytest.param(
+            listing(entry("a/x"), is_truncated="True"), "IsTruncated is b'True'", id="oddly more"
+        ),
         pytest.param(
             listing(entry("a/x")).replace("<IsTruncated>false</IsTruncated>", "<IsTruncated />"),
             "IsTruncated is b''",
@@ -43,12 +47,16 @@ def list_keys(bucket: Bucket, prefix: str = "") -> list[str]:
         ),
         pytest.param(listing(entry("a/x"), token="t"), "gives a token", id="no more, and a token"),
         pytest.param(
-            listing(entry("a/x", when="1970-01-01T00:00:00Z")), "older than S3", id="made-up time"
+            listing(entry("a/x", modified_at="1970-01-01T00:00:00Z")),
+            "older than S3",
+            id="made-up time",
         ),
-        pytest.param(listing(entry("a/x"), more=""), "IsTruncated is b''", id="more or not"),
+        pytest.param(
+            listing(entry("a/x"), is_truncated=""), "IsTruncated is b''", id="more or not"
+        ),
         pytest.param(listing("<Contents><Size>1</Size></Contents>"), "no Key", id="no key"),
         pytest.param(
-            listing(f"<Contents><Key>a/x</Key><LastModified>{WHEN}</LastModified></Contents>"),
+            listing(f"<Contents><Key>a/x</Key><LastModified>{TIME}</LastModified></Contents>"),
             "no Size",
             id="no size",
         ),
@@ -58,7 +66,7 @@ def list_keys(bucket: Bucket, prefix: str = "") -> list[str]:
             id="no time",
         ),
         pytest.param(
-            listing(entry("a/x", when="2026-11-02T14:03:00")), "time zone", id="no time zone"
+            listing(entry("a/x", modified_at="2026-11-02T14:03:00")), "time zone", id="no time zone"
         ),
         pytest.param(listing(entry("b/x")), "'b/x', which is not there", id="outside"),
         pytest.param(listing(entry("ab/x")), "'ab/x', which is not there", id="nearly inside"),
@@ -79,7 +87,7 @@ def test_page_that_cannot_be_trusted_is_an_error_that_says_where(
 
 
 @pytest.mark.parametrize(
-    "body", [listing(entry("a/x", size="many")), listing(entry("a/x", when=""))]
+    "body", [listing(entry("a/x", size="many")), listing(entry("a/x", modified_at=""))]
 )
 def test_number_or_time_that_is_none_is_an_error(
     site: Bucket, proxy: FaultProxy, body: str
@@ -107,7 +115,7 @@ def test_page_that_is_no_whole_xml_is_asked_again_and_then_an_error(
 
 
 def test_same_token_twice_is_an_error_not_a_loop(site: Bucket, proxy: FaultProxy) -> None:
-    proxy.answer("GET", "list-type=2", listing(entry("a/x"), more="true", token="t"))
+    proxy.answer("GET", "list-type=2", listing(entry("a/x"), is_truncated="true", token="t"))
     with pytest.raises(ListingError, match="same token twice"):
         list_keys(site, "a/")
     assert len(proxy.requests) == 2

@@ -3,10 +3,10 @@
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.model.objects import StoredUpload
+from ci3.core.model.objects import UnfinishedUpload
 from ci3.core.model.result import ObjectOutcome
 from ci3.errors import DeniedError, ListingError
-from tests.support.s3.answers import HTML, NAMESPACE, WHEN, error
+from tests.support.s3.answers import HTML, NAMESPACE, TIME, error
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
 
@@ -15,11 +15,11 @@ def reader(bucket: Bucket) -> BucketReader:
     return BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url)
 
 
-def listed(bucket: Bucket, prefix: str = "a/") -> list[StoredUpload]:
+def listed(bucket: Bucket, prefix: str = "a/") -> list[UnfinishedUpload]:
     return [one for page in reader(bucket).list_uploads(prefix) for one in page]
 
 
-def upload(key: str, number: str = "u1", *, when: str = WHEN) -> str:
+def upload(key: str, number: str = "u1", *, when: str = TIME) -> str:
     return (
         f"<Upload><Key>{key}</Key><UploadId>{number}</UploadId><Initiated>{when}</Initiated>"
         "</Upload>"
@@ -98,7 +98,7 @@ def test_last_page_may_name_its_last_upload(site: Bucket, proxy: FaultProxy) -> 
             listing(upload("a/x"), more="true", key="a/x", number="u1"), "same marker", id="a loop"
         ),
         pytest.param(listing(upload("b/x")), "'b/x', which is not there", id="outside"),
-        pytest.param(listing(upload("a/x", when=WHEN[:-1])), "time zone", id="no time zone"),
+        pytest.param(listing(upload("a/x", when=TIME[:-1])), "time zone", id="no time zone"),
         pytest.param(listing(upload("a/x", when="1999-01-01T00:00:00Z")), "older", id="time"),
         pytest.param(listing("<Upload><Key>a/x</Key></Upload>"), "no UploadId", id="no id"),
     ],

@@ -7,7 +7,7 @@ from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import ObjectOutcome
 from ci3.errors import AccessError, DeniedError, GateError, ListingError
-from tests.support.s3.answers import HTML, NAMESPACE, WHEN, delete_result, error
+from tests.support.s3.answers import HTML, NAMESPACE, TIME, delete_result, error
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
 
@@ -24,14 +24,14 @@ def remover(bucket: Bucket) -> VersionRemover:
     return reader(bucket).open_version_remover()
 
 
-def version(key: str, number: str, *, when: str = WHEN, latest: str = "false") -> str:
+def version(key: str, number: str, *, when: str = TIME, latest: str = "false") -> str:
     return (
         f"<Version><Key>{key}</Key><VersionId>{number}</VersionId><IsLatest>{latest}</IsLatest>"
         f'<LastModified>{when}</LastModified><ETag>"e"</ETag><Size>1</Size></Version>'
     )
 
 
-def marker(key: str, number: str, *, when: str = WHEN, latest: str = "false") -> str:
+def marker(key: str, number: str, *, when: str = TIME, latest: str = "false") -> str:
     return (
         f"<DeleteMarker><Key>{key}</Key><VersionId>{number}</VersionId>"
         f"<IsLatest>{latest}</IsLatest><LastModified>{when}</LastModified></DeleteMarker>"
@@ -54,9 +54,9 @@ def test_every_version_and_marker_is_listed_with_what_it_is(bucket: Bucket) -> N
     bucket.client.delete_object(Bucket=bucket.name, Key="a/x")
     bucket.put("ab/x")
     newest, *older = listed(bucket)
-    assert (newest.key, newest.is_marker, newest.is_latest) == ("a/x", True, True)
+    assert (newest.key, newest.is_delete_marker, newest.is_latest) == ("a/x", True, True)
     assert (newest.etag, newest.size_bytes) == ("", 0)
-    assert {(one.is_marker, one.is_latest) for one in older} == {(False, False)}
+    assert {(one.is_delete_marker, one.is_latest) for one in older} == {(False, False)}
     assert {one.size_bytes for one in older} == {3, 5}
     assert all(one.etag and one.version_id for one in older)
 
@@ -131,7 +131,7 @@ def test_server_that_parts_versions_from_markers_is_read_by_time(
         pytest.param(
             listing(version("a/x", "1", when="1970-01-01T00:00:00Z")), "older than S3", id="time"
         ),
-        pytest.param(listing(marker("a/x", "1", when=WHEN[:-1])), "time zone", id="time zone"),
+        pytest.param(listing(marker("a/x", "1", when=TIME[:-1])), "time zone", id="time zone"),
         pytest.param(listing("<Version><Key>a/x</Key></Version>"), "no VersionId", id="short"),
         pytest.param(
             listing(version("a/x", "1").replace("<IsLatest>false</IsLatest>", "")), "no IsLatest",
@@ -175,7 +175,7 @@ def test_removing_a_marker_brings_back_the_version_below(bucket: Bucket, key: st
     bucket.enable_versioning()
     bucket.put(key, body=b"here")
     made = bucket.client.delete_object(Bucket=bucket.name, Key=key)["VersionId"]
-    (said,) = remover(bucket).remove([(key, made)]).values()
+    (said,) = remover(bucket).remove_versions([(key, made)]).values()
     assert (said.outcome, said.marker_version_id) == (ObjectOutcome.DELETED, "")
     assert bucket.content()[key][0] == b"here"
 
@@ -185,7 +185,7 @@ def test_marker_removed_alone_is_not_told_as_one_that_was_made(
 ) -> None:
     removed = {"x-amz-delete-marker": "true", "x-amz-version-id": "m1"}
     proxy.answer("DELETE", "versionId=m1", status=204, headers=removed)
-    (said,) = remover(site).remove([("a/\x01", "m1")]).values()
+    (said,) = remover(site).remove_versions([("a/\x01", "m1")]).values()
     assert (said.outcome, said.marker_version_id) == (ObjectOutcome.DELETED, "")
 
 
@@ -195,7 +195,7 @@ def test_removing_a_version_takes_that_one_alone(bucket: Bucket) -> None:
         bucket.put("a/x", body=body)
     before = listed(bucket)
     middle = before[1]
-    remover(bucket).remove([(middle.key, middle.version_id)])
+    remover(bucket).remove_versions([(middle.key, middle.version_id)])
     assert listed(bucket) == [one for one in before if one is not middle]
 
 
@@ -204,17 +204,17 @@ def test_removal_that_names_no_version_is_refused_whole(
     site: Bucket, proxy: FaultProxy, version_id: str
 ) -> None:
     with pytest.raises(GateError):
-        remover(site).remove([("a/x", "v1"), ("a/y", version_id)])
+        remover(site).remove_versions([("a/x", "v1"), ("a/y", version_id)])
     assert proxy.requests == []
 
 
 def test_null_version_may_be_named_on_purpose(site: Bucket, proxy: FaultProxy) -> None:
     site.put("a/x")
-    outcomes = remover(site).remove([("a/x", "null")], may_name_null=True)
+    outcomes = remover(site).remove_versions([("a/x", "null")], is_null_allowed=True)
     assert outcomes["a/x", "null"].outcome is ObjectOutcome.DELETED
     assert b"<VersionId>null</VersionId>" in proxy.requests[0].body
     with pytest.raises(GateError):
-        remover(site).remove([("a/x", "")], may_name_null=True)
+        remover(site).remove_versions([("a/x", "")], is_null_allowed=True)
 
 
 def entry(key: str, number: str, kind: str = "Deleted", more: str = "") -> str:
@@ -255,7 +255,7 @@ def test_answer_is_matched_by_key_and_version(
     site: Bucket, proxy: FaultProxy, body: str, outcomes: list[str]
 ) -> None:
     proxy.answer("POST", "delete", delete_result().replace("></", f">{body}</"))
-    said = remover(site).remove([("a/x", "1"), ("a/x", "2")])
+    said = remover(site).remove_versions([("a/x", "1"), ("a/x", "2")])
     assert [one.outcome for one in said.values()] == outcomes
     assert not any(one.marker_version_id for one in said.values())
 
@@ -263,7 +263,7 @@ def test_answer_is_matched_by_key_and_version(
 def test_bucket_that_wants_mfa_denies_all(site: Bucket, proxy: FaultProxy) -> None:
     told = "Mfa Authentication must be used for this request"
     proxy.answer("POST", "delete", error("AccessDenied", told), status=403)
-    said = remover(site).remove([("a/x", "1"), ("a/y", "2")])
+    said = remover(site).remove_versions([("a/x", "1"), ("a/y", "2")])
     assert {(one.outcome, one.message) for one in said.values()} == {
         ("denied", f"AccessDenied: {told}")
     }

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.doctor.name_pattern import find_naming
+from ci3.core.doctor.name_pattern import find_name_pattern
 
 FULL = ["a" * 39 + "1", "0" * 40, "9" * 20 + "b" * 20]
 CASES = {
@@ -29,14 +29,14 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_pattern_fits_what_most_names_have_in_common(name: str) -> None:
     names, pattern, unlike = CASES[name]
-    found = find_naming(names)
-    assert (found.pattern, len(found.unlike)) == (pattern, unlike)
+    found = find_name_pattern(names)
+    assert (found.pattern, len(found.outliers)) == (pattern, unlike)
 
 
 @given(st.lists(st.text(min_size=1, max_size=12), max_size=12))
 def test_every_name_is_told_once_and_the_pattern_matches_as_match_would(names: list[str]) -> None:
-    found = find_naming(names)
-    assert sorted((*found.fitting, *found.unlike)) == sorted(names)
+    found = find_name_pattern(names)
+    assert sorted((*found.matching, *found.outliers)) == sorted(names)
     for name in names:
         fits = bool(found.pattern) and re.fullmatch(found.pattern, name) is not None
-        assert (name in found.fitting) == fits
+        assert (name in found.matching) == fits

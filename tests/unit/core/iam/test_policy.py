@@ -10,14 +10,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ci3.core.iam.patterns import IamPattern, literal, of_glob
-from ci3.core.iam.policy import Purpose, Scope, policy_for
-from ci3.core.iam.trust import Trust, trust_policy
-from ci3.core.inventory.report_location import ReportPlace
+from ci3.core.iam.patterns import IamPattern, escape_literal, translate_glob
+from ci3.core.iam.policy import IamTarget, Purpose, build_policy
+from ci3.core.iam.trust import TrustedRuns, build_trust_policy
+from ci3.core.inventory.report_location import ReportLocation
 from ci3.core.live.sources import LiveSource
-from tests.support.s3.iam import Need, allows, like
+from tests.support.s3.iam import RequiredPermission, is_allowed, matches_pattern
 
-EVERYTHING = Scope(
+EVERYTHING = IamTarget(
     bucket="my-site",
     prefix="app/",
     region="eu-central-1",
@@ -25,28 +25,28 @@ EVERYTHING = Scope(
     protect=("release-*", "4f2a9c1"),
     live_from=tuple(map(LiveSource.parse, ("cloudfront", "ssm:/my-site/live", "object:live.txt#a",
                                           "branches", "url:https://www.example.org/"))),
-    inventory=ReportPlace.parse("s3://reports/my-site/daily/"),
+    inventory=ReportLocation.parse("s3://reports/my-site/daily/"),
     stores_journal=True,
     delete_versions=True,
-    insists_on_condition=True,
+    requires_conditional_deletes=True,
 )  # fmt: skip
 SCOPES = {
-    "plain": (Scope(bucket="my-site"),),
+    "plain": (IamTarget(bucket="my-site"),),
     "everything": (EVERYTHING,),
-    "two targets": (EVERYTHING, Scope(bucket="my-site", prefix="api/")),
-    "China": (Scope(bucket="my-site", region="cn-north-1"),),
-    "access point": (Scope(bucket="arn:aws:s3:eu-central-1:123456789012:accesspoint/my-site"),),
+    "two targets": (EVERYTHING, IamTarget(bucket="my-site", prefix="api/")),
+    "China": (IamTarget(bucket="my-site", region="cn-north-1"),),
+    "access point": (IamTarget(bucket="arn:aws:s3:eu-central-1:123456789012:accesspoint/my-site"),),
 }
 
 
-def need(action: str, key: str) -> Need:
-    return Need(action=action, resource=f"arn:aws:s3:::my-site/{key}")
+def need(action: str, key: str) -> RequiredPermission:
+    return RequiredPermission(action=action, resource=f"arn:aws:s3:::my-site/{key}")
 
 
 @pytest.mark.parametrize("name", SCOPES)
 @pytest.mark.parametrize("purpose", Purpose)
 def test_policy_keeps_to_the_grammar(purpose: Purpose, name: str) -> None:
-    policy = json.loads(json.dumps(policy_for(purpose, SCOPES[name]).document))
+    policy = json.loads(json.dumps(build_policy(purpose, SCOPES[name]).document))
     assert set(policy) == {"Version", "Statement"}
     assert policy["Version"] == "2012-10-17"
     sids = [one["Sid"] for one in policy["Statement"]]
@@ -64,10 +64,10 @@ def test_policy_keeps_to_the_grammar(purpose: Purpose, name: str) -> None:
 
 def test_policies_are_what_parliament_takes_for_sound() -> None:
     """It knows which action takes which resource and condition; a wrong one shows that it looks."""
-    good = [json.dumps(policy_for(purpose, [scope]).document)
+    good = [json.dumps(build_policy(purpose, [scope]).document)
             for purpose in Purpose if purpose is not Purpose.LIFECYCLE
-            for scope in (EVERYTHING, Scope(bucket="my-site"))]  # fmt: skip
-    wrong = json.dumps(policy_for(Purpose.APPLY, [EVERYTHING]).document).replace(
+            for scope in (EVERYTHING, IamTarget(bucket="my-site"))]  # fmt: skip
+    wrong = json.dumps(build_policy(Purpose.APPLY, [EVERYTHING]).document).replace(
         '"s3:GetBucketVersioning"', '"s3:ListBucketVersions", "s3:GetObject"')  # fmt: skip
     script = (
         "import json, sys; from parliament import analyze_policy_string as look; "
@@ -83,37 +83,37 @@ def test_policies_are_what_parliament_takes_for_sound() -> None:
 def test_condition_on_the_prefix_stands_only_by_what_knows_it() -> None:
     """With it, IAM would deny every request that has no such parameter."""
     for purpose in Purpose:
-        for one in policy_for(purpose, [EVERYTHING]).document["Statement"]:
+        for one in build_policy(purpose, [EVERYTHING]).document["Statement"]:
             if "s3:prefix" in json.dumps(one.get("Condition", {})):
                 assert set(one["Action"]) <= {"s3:ListBucket", "s3:ListBucketVersions"}
 
 
 def test_only_apply_deletes_objects_and_only_in_folders() -> None:
     for purpose in Purpose:
-        policy = policy_for(purpose, [Scope(bucket="my-site", prefix="app/")]).document
+        policy = build_policy(purpose, [IamTarget(bucket="my-site", prefix="app/")]).document
         may = purpose in (Purpose.APPLY, Purpose.LIFECYCLE)
-        assert allows(policy, need("s3:DeleteObject", "app/ab12cd3/index.html")) == may
+        assert is_allowed(policy, need("s3:DeleteObject", "app/ab12cd3/index.html")) == may
         for key in ("app/index.html", "api/ab12cd3/index.html", "index.html", "app/.ci3/j/1"):
-            assert not allows(policy, need("s3:DeleteObject", key))
+            assert not is_allowed(policy, need("s3:DeleteObject", key))
 
 
 def test_parameter_is_named_with_its_region_and_account() -> None:
-    text = json.dumps(policy_for(Purpose.PLAN, [EVERYTHING]).document)
+    text = json.dumps(build_policy(Purpose.PLAN, [EVERYTHING]).document)
     assert "arn:aws:ssm:eu-central-1:123456789012:parameter/my-site/live" in text
     assert "arn:aws:s3:::my-site/live.txt" in text
 
 
 def test_partitions_and_access_points_have_their_own_arns() -> None:
-    china = json.dumps(policy_for(Purpose.APPLY, SCOPES["China"]).document)
+    china = json.dumps(build_policy(Purpose.APPLY, SCOPES["China"]).document)
     assert "arn:aws-cn:s3:::my-site/*/*" in china
     assert "arn:aws:" not in china
-    point = json.dumps(policy_for(Purpose.APPLY, SCOPES["access point"]).document)
+    point = json.dumps(build_policy(Purpose.APPLY, SCOPES["access point"]).document)
     assert "accesspoint/my-site/object/*/*" in point
 
 
 def test_same_statement_of_two_targets_is_written_once() -> None:
-    two = [Scope(bucket="my-site", prefix="a/"), Scope(bucket="my-site", prefix="b/")]
-    sids = [one["Sid"] for one in policy_for(Purpose.PLAN, two).document["Statement"]]
+    two = [IamTarget(bucket="my-site", prefix="a/"), IamTarget(bucket="my-site", prefix="b/")]
+    sids = [one["Sid"] for one in build_policy(Purpose.PLAN, two).document["Statement"]]
     assert sids == ["ListDeployments1", "ReadBucket1", "ListDeployments2"]
 
 
@@ -121,8 +121,10 @@ NAMES = st.text(st.sampled_from("ab-1.*?$[]{}!"), min_size=1, max_size=6)
 
 
 def deny_holds(protected: str, key: str) -> bool:
-    policy = policy_for(Purpose.APPLY, [Scope(bucket="my-site", protect=(protected,))]).document
-    return not allows(policy, need("s3:DeleteObject", key))
+    policy = build_policy(
+        Purpose.APPLY, [IamTarget(bucket="my-site", protect=(protected,))]
+    ).document
+    return not is_allowed(policy, need("s3:DeleteObject", key))
 
 
 @given(st.data(), NAMES, st.text(st.sampled_from("a/*?"), max_size=4))
@@ -137,9 +139,9 @@ def test_deny_holds_whatever_protect_holds(data, glob: str, rest: str) -> None:
 
 @given(name=NAMES, glob=st.text(st.sampled_from("ab-1.*?$"), min_size=1, max_size=6))
 def test_deny_of_a_glob_that_is_not_widened_holds_no_other_folder(name: str, glob: str) -> None:
-    pattern = of_glob(glob)
+    pattern = translate_glob(glob)
     assert not pattern.is_wider
-    assert like(f"{pattern.text}/*", f"{name}/x") == fnmatchcase(name, glob)
+    assert matches_pattern(f"{pattern.text}/*", f"{name}/x") == fnmatchcase(name, glob)
 
 
 @given(
@@ -147,8 +149,8 @@ def test_deny_of_a_glob_that_is_not_widened_holds_no_other_folder(name: str, glo
     st.text(st.sampled_from("ab*?$/"), max_size=8),
 )
 def test_literal_stands_for_itself_alone(text: str, other: str) -> None:
-    assert like(literal(text), text)
-    assert (text == other) == like(literal(text), other)
+    assert matches_pattern(escape_literal(text), text)
+    assert (text == other) == matches_pattern(escape_literal(text), other)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +165,7 @@ def test_literal_stands_for_itself_alone(text: str, other: str) -> None:
     ],
 )
 def test_glob_that_iam_can_not_say_is_widened_and_told(glob, text, words) -> None:
-    policy = policy_for(Purpose.APPLY, [Scope(bucket="my-site", protect=(glob,))])
+    policy = build_policy(Purpose.APPLY, [IamTarget(bucket="my-site", protect=(glob,))])
     assert f'"arn:aws:s3:::my-site/{text}/*"' in json.dumps(policy.document)
     assert bool(words) == bool(policy.notes)
     assert (words or "") in " ".join(policy.notes)
@@ -181,7 +183,7 @@ def test_glob_that_iam_can_not_say_is_widened_and_told(glob, text, words) -> Non
 )
 def test_glob_is_translated_as_documented(glob, text, is_wider, reaches_deeper) -> None:
     pattern = IamPattern(text=text, is_wider=is_wider, reaches_deeper=reaches_deeper)
-    assert of_glob(glob) == pattern
+    assert translate_glob(glob) == pattern
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,7 @@ def test_glob_is_translated_as_documented(glob, text, is_wider, reaches_deeper) 
     ],
 )
 def test_trust_names_the_subject_as_github_writes_it(text, operator, subject) -> None:
-    policy = trust_policy(Trust.parse(text), account="123456789012", partition="aws")
+    policy = build_trust_policy(TrustedRuns.parse(text), account="123456789012", partition="aws")
     [statement] = policy.document["Statement"]
     said = statement["Condition"][operator]["token.actions.githubusercontent.com:sub"]
     assert said == subject
@@ -210,4 +212,4 @@ def test_trust_names_the_subject_as_github_writes_it(text, operator, subject) ->
                                   "o/r:", "https://github.com/o/r"])  # fmt: skip
 def test_trust_that_does_not_say_clearly_whom_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no repository|does not say|one id of two"):
-        Trust.parse(text)
+        TrustedRuns.parse(text)

@@ -5,11 +5,11 @@ import hashlib
 import pytest
 
 from ci3.core.inventory import fingerprint as fingerprint_module
-from ci3.core.inventory.columns import Listed
-from ci3.core.inventory.fingerprint import Fingerprinting, fingerprint
-from tests.support.builders import NOW, stored
+from ci3.core.inventory.columns import ObjectColumns
+from ci3.core.inventory.fingerprint import FingerprintBuilder, compute_fingerprint
+from tests.support.builders import NOW, make_object
 
-OBJECTS = {key: stored(key, at=NOW, size_bytes=5, etag='"e"') for key in "abcdefgh"}
+OBJECTS = {key: make_object(key, at=NOW, size_bytes=5, etag='"e"') for key in "abcdefgh"}
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def _chunks_begin_at_d_and_f(monkeypatch):
 
 
 def columns(keys):
-    return Listed.of([OBJECTS[key] for key in keys])
+    return ObjectColumns.from_objects([OBJECTS[key] for key in keys])
 
 
 def records(keys):
@@ -32,21 +32,24 @@ def digest(keys):
 
 def test_fingerprint_is_the_digest_of_the_digests_of_chunks():
     expected = hashlib.sha256(digest("abc") + digest("de") + digest("fgh")).hexdigest()
-    assert fingerprint(OBJECTS.values()) == expected
+    assert compute_fingerprint(OBJECTS.values()) == expected
 
 
 def test_parts_that_were_split_within_a_chunk_are_joined_as_in_the_example():
-    builder, later = Fingerprinting(), Fingerprinting(is_first=False)
+    builder, later = FingerprintBuilder(), FingerprintBuilder(is_first_part=False)
 
-    builder.add(columns("abcd"))
-    assert (bytes(builder.head), builder.digests) == (b"", [digest("abc")])
-    assert builder.open.digest() == digest("d")
+    builder.add_objects(columns("abcd"))
+    assert (bytes(builder.leading_records), builder.chunk_digests) == (b"", [digest("abc")])
+    assert builder.open_chunk.digest() == digest("d")
 
-    later.add(columns("efgh"))
-    assert (bytes(later.head), later.digests) == (records("e"), [])
-    assert later.open.digest() == digest("fgh")
+    later.add_objects(columns("efgh"))
+    assert (bytes(later.leading_records), later.chunk_digests) == (records("e"), [])
+    assert later.open_chunk.digest() == digest("fgh")
 
-    builder.join(later)
-    assert (bytes(builder.head), builder.digests) == (b"", [digest("abc"), digest("de")])
-    assert builder.open.digest() == digest("fgh")
-    assert builder.finish() == fingerprint(OBJECTS.values())
+    builder.append_part(later)
+    assert (bytes(builder.leading_records), builder.chunk_digests) == (
+        b"",
+        [digest("abc"), digest("de")],
+    )
+    assert builder.open_chunk.digest() == digest("fgh")
+    assert builder.finish() == compute_fingerprint(OBJECTS.values())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.core.inventory.keyspace import end_of, is_sorted, middle
+from ci3.core.inventory.keyspace import end_of_folder, guess_middle_key, is_sorted
 
 KEYS = ("d/2024/img-0100", "d/2024/img-0150", "d/2024/img-0199")
 
@@ -19,7 +19,7 @@ KEYS = ("d/2024/img-0100", "d/2024/img-0150", "d/2024/img-0199")
     ],
 )
 def test_guess_is_half_way_between_the_last_key_and_the_end(end, attempt, guess):
-    assert middle(KEYS, end, folder="d/", attempt=attempt) == guess
+    assert guess_middle_key(KEYS, end, folder="d/", attempt=attempt) == guess
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ def test_guess_is_half_way_between_the_last_key_and_the_end(end, attempt, guess)
     ],
 )
 def test_guess_has_only_characters_in_which_the_keys_differ(first, last, guess):
-    assert middle((first, last), "d0", folder="d/") == guess
+    assert guess_middle_key((first, last), "d0", folder="d/") == guess
 
 
 def test_end_of_a_folder_is_after_its_keys_and_before_the_next_folder():
-    assert "a/\U0010ffff" < end_of("a/") < "a1"
-    assert end_of("a/") == "a0"
+    assert "a/\U0010ffff" < end_of_folder("a/") < "a1"
+    assert end_of_folder("a/") == "a0"
 
 
 @pytest.mark.parametrize(

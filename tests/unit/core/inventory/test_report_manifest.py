@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.inventory.columns import time_text
-from ci3.core.inventory.report_location import ReportPlace
-from ci3.core.inventory.report_manifest import Rows, Tallies
-from ci3.core.inventory.summary import describe
-from tests.support.builders import NOW, stored
+from ci3.core.inventory.columns import format_listing_time
+from ci3.core.inventory.report_location import ReportLocation
+from ci3.core.inventory.report_manifest import ReportRows, ReportSummaryBuilder
+from ci3.core.inventory.summary import summarize_folder
+from tests.support.builders import NOW, make_object
 
 PREFIX = "app/"
 NAMES = ("a", "a-b", "a0", "b")
@@ -27,17 +27,17 @@ KEYS = st.one_of(
 )
 OBJECTS = st.dictionaries(KEYS, st.tuples(st.integers(0, 9), st.integers(0, 2))).map(
     lambda some: [
-        stored(key, at=NOW - timedelta(hours=hours), size_bytes=size)
+        make_object(key, at=NOW - timedelta(hours=hours), size_bytes=size)
         for key, (hours, size) in some.items()
     ]
 )
 
 
 def rows(objects):
-    return Rows(
+    return ReportRows(
         [one.key for one in objects],
         [one.size_bytes for one in objects],
-        [time_text(one.modified_at) for one in objects],
+        [format_listing_time(one.modified_at) for one in objects],
     )
 
 
@@ -52,17 +52,17 @@ def test_rows_in_any_order_and_parts_come_to_what_a_listing_does(objects, random
         random.shuffle(objects)
     else:
         objects.sort(key=lambda one: one.key)
-    tallies = Tallies(PREFIX, NAMES, required_file)
+    tallies = ReportSummaryBuilder(PREFIX, NAMES, required_file)
     cut = random.randint(0, len(objects))
     for part in (objects[:cut], objects[cut:]):
-        tallies.add(rows(part))
+        tallies.add_rows(rows(part))
 
-    found = tallies.describe()
+    found = tallies.build_deployments()
     assert {*found} == {*expected}
     for name, some in expected.items():
-        listed = describe(name, f"{PREFIX}{name}/", some, required_file=required_file)
-        told = replace(listed, is_whole=False, is_reported=True, fingerprint="")
-        assert (found[name], found[name].first_at) == (told, told.first_at)
+        listed = summarize_folder(name, f"{PREFIX}{name}/", some, required_file=required_file)
+        told = replace(listed, is_fully_listed=False, is_from_report=True, fingerprint="")
+        assert (found[name], found[name].first_object_at) == (told, told.first_object_at)
 
 
 @pytest.mark.parametrize(
@@ -75,5 +75,5 @@ def test_rows_in_any_order_and_parts_come_to_what_a_listing_does(objects, random
     ],
 )
 def test_folder_of_a_configuration_holds_its_reports_and_their_files(text, folder):
-    place = ReportPlace.parse(text)
+    place = ReportLocation.parse(text)
     assert (str(place), place.folder) == (text, folder)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from ci3.core.inventory.versions import in_turn
+from ci3.core.inventory.versions import deletion_phases
 from ci3.core.model.objects import StoredVersion
 from tests.support.builders import NOW
 
@@ -14,7 +14,7 @@ def stored_versions(key, *kinds):
             key=key,
             version_id=f"{key}{len(kinds) - index}",
             is_latest=index == 0,
-            is_marker=kind == "marker",
+            is_delete_marker=kind == "marker",
             etag="" if kind == "marker" else '"e"',
             size_bytes=0 if kind == "marker" else 1,
             modified_at=NOW - timedelta(hours=index),
@@ -29,5 +29,5 @@ def test_versions_are_split_into_phases_as_in_the_example():
         *stored_versions("b", "marker", "object"),
         *stored_versions("c", "object", "marker"),
     ]
-    phases = [[version.version_id for version in phase] for phase in in_turn(versions)]
+    phases = [[version.version_id for version in phase] for phase in deletion_phases(versions)]
     assert phases == [["a1", "b1", "c1"], ["b2"], ["a2", "c2"]]

@@ -3,11 +3,11 @@
 import pytest
 
 from ci3.core.journal.location import (
-    JournalPlace,
-    is_address,
-    part_name,
-    part_number,
-    refuse_other_place,
+    JournalLocation,
+    format_part_name,
+    is_s3_url,
+    parse_part_number,
+    require_own_journal_folder,
 )
 from ci3.errors import SettingsError
 
@@ -15,9 +15,9 @@ from ci3.errors import SettingsError
 @pytest.mark.parametrize("prefix", ["", "app/", "a/.ci3/journals/b/"])
 @pytest.mark.parametrize("end", ["/", ""])
 def test_address_that_a_run_tells_is_read_again(prefix, end):
-    place = JournalPlace.of_run("my-site", prefix, "20261123T100000Z-1a2b")
+    place = JournalLocation.for_run("my-site", prefix, "20261123T100000Z-1a2b")
     assert place.url == f"s3://my-site/{prefix}.ci3/journals/20261123T100000Z-1a2b/"
-    assert JournalPlace.parse(place.url.rstrip("/") + end) == place
+    assert JournalLocation.parse(place.url.rstrip("/") + end) == place
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ def test_address_that_a_run_tells_is_read_again(prefix, end):
 )
 def test_what_is_no_address_of_a_journal_is_refused(text):
     with pytest.raises(SettingsError, match="no address of a stored journal"):
-        JournalPlace.parse(text)
+        JournalLocation.parse(text)
 
 
 @pytest.mark.parametrize("run_id", ["", "../x", "a/b", ".hidden", "é"])
 def test_what_is_no_runs_id_is_refused(run_id):
     with pytest.raises(SettingsError, match="is no run's id"):
-        JournalPlace.of_run("my-site", "", run_id)
+        JournalLocation.for_run("my-site", "", run_id)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_is_no_runs_id_is_refused(run_id):
     ["", "j.jsonl", "s3://", "s3://my-site/app/.ci3/journals/", "s3://my-site/app/.ci3/journals"],
 )
 def test_target_may_store_its_journals_in_its_own_folder_or_in_a_file(text):
-    refuse_other_place(text, "my-site", "app/")
+    require_own_journal_folder(text, "my-site", "app/")
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_target_may_store_its_journals_in_its_own_folder_or_in_a_file(text):
     ],
 )
 def test_journal_is_not_stored_where_it_could_be_in_a_deployment_or_be_one(text):
-    assert is_address(text)
+    assert is_s3_url(text)
     with pytest.raises(SettingsError, match=r"below s3://my-site/app/\.ci3/journals/"):
-        refuse_other_place(text, "my-site", "app/")
+        require_own_journal_folder(text, "my-site", "app/")
 
 
 def test_parts_sort_as_their_numbers_do():
     numbers = [1, 2, 9, 10, 99, 100, 12345]
-    names = [part_name(number) for number in numbers]
+    names = [format_part_name(number) for number in numbers]
     assert sorted(names) == names
-    assert [part_number(name) for name in names] == numbers
-    assert part_number("1.jsonl") is part_number("00000001.json") is None
+    assert [parse_part_number(name) for name in names] == numbers
+    assert parse_part_number("1.jsonl") is parse_part_number("00000001.json") is None

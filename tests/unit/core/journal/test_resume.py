@@ -6,24 +6,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.inventory.summary import describe
+from ci3.core.inventory.summary import summarize_folder
 from ci3.core.journal.entry import JournalEntry
-from ci3.core.journal.header import note_approved
-from ci3.core.journal.resume import find_gone, is_as_approved, plan_what_is_left
+from ci3.core.journal.header import approved_by_prefix
+from ci3.core.journal.resume import find_absent_keys, has_only_own_deletions, plan_resume
 from ci3.core.model.decision import ReasonCode
-from ci3.core.model.deployment import Ignored
+from ci3.core.model.deployment import IgnoredEntry
 from ci3.core.model.issues import Refusal, RefusalCode, WarningCode
 from ci3.core.model.policy import DeleteLimit
 from ci3.core.model.result import ObjectOutcome
 from ci3.core.plan.checks import Limits
 from ci3.core.units import ByteSize
-from tests.support.builders import days_ago, deployment, doomed, empty, kept, plan, stored
+from tests.support.builders import (
+    days_ago,
+    deployment,
+    empty_deployment,
+    kept,
+    make_object,
+    plan,
+    to_delete,
+)
 
 OBJECTS = tuple(
-    stored(f"old/{name}", at=days_ago(9 + at), size_bytes=at, etag=f'"{name}"')
+    make_object(f"old/{name}", at=days_ago(9 + at), size_bytes=at, etag=f'"{name}"')
     for at, name in enumerate("abcd")
 )
-(APPROVED,) = note_approved([describe("old", "old/", OBJECTS)]).values()
+(APPROVED,) = approved_by_prefix([summarize_folder("old", "old/", OBJECTS)]).values()
 
 
 def entry(one, outcome=ObjectOutcome.DELETED, **changes) -> JournalEntry:
@@ -45,7 +53,7 @@ A, B, C, D = OBJECTS
         ((C,), (A, B), False),
         ((C, D), (A,), False),
         ((C, D), (), False),
-        ((C, D, stored("old/e")), (A, B), False),
+        ((C, D, make_object("old/e")), (A, B), False),
         ((C, D._replace(etag='"other"')), (A, B), False),
         ((C, D._replace(modified_at=days_ago(1))), (A, B), False),
         ((C, D._replace(size_bytes=9)), (A, B), False),
@@ -54,22 +62,24 @@ A, B, C, D = OBJECTS
     ],
 )
 def test_what_is_left_and_what_went_by_the_run_must_make_what_was_approved(left, journaled, is_so):
-    assert is_as_approved(APPROVED, left, [entry(one) for one in journaled]) is is_so
+    assert has_only_own_deletions(APPROVED, left, [entry(one) for one in journaled]) is is_so
 
 
 @given(st.sets(st.sampled_from(OBJECTS)), st.sets(st.sampled_from(OBJECTS)))
 def test_object_that_is_neither_left_nor_journaled_went_without_the_run(left, journaled):
     is_whole = left | journaled == set(OBJECTS)
-    assert is_as_approved(APPROVED, tuple(left), [entry(one) for one in journaled]) is is_whole
+    assert (
+        has_only_own_deletions(APPROVED, tuple(left), [entry(one) for one in journaled]) is is_whole
+    )
 
 
 def test_of_several_versions_that_went_for_good_the_newest_was_the_one_that_was_listed():
     older = entry(A._replace(etag='"was"', modified_at=days_ago(99)), is_final=True)
-    marker = entry(stored("old/hidden", at=days_ago(1)), is_final=True, is_marker=True)
-    hidden = entry(stored("old/hidden", at=days_ago(50)), is_final=True)
+    marker = entry(make_object("old/hidden", at=days_ago(1)), is_final=True, is_marker=True)
+    hidden = entry(make_object("old/hidden", at=days_ago(50)), is_final=True)
     versions = [entry(A, is_final=True), older, marker, hidden]
-    assert is_as_approved(APPROVED, (B, C, D), versions)
-    assert not is_as_approved(APPROVED, (B, C, D), [older, marker, hidden])
+    assert has_only_own_deletions(APPROVED, (B, C, D), versions)
+    assert not has_only_own_deletions(APPROVED, (B, C, D), [older, marker, hidden])
 
 
 # The plan for what is left.
@@ -80,7 +90,9 @@ X, Y, Z = deployment("x", 30), deployment("y", 20), deployment("z", 1)
 
 def left(*decisions, approved=(X, Y), unchanged=(), ignored=(), refusals=(), **more):
     fresh = plan(*decisions, ignored=ignored, refusals=refusals)
-    return plan_what_is_left(fresh, note_approved(approved), unchanged, told="the run r", **more)
+    return plan_resume(
+        fresh, approved_by_prefix(approved), unchanged, run_label="the run r", **more
+    )
 
 
 def actions(found):
@@ -91,34 +103,34 @@ def actions(found):
 def test_nothing_is_deleted_but_what_was_approved_and_is_as_it_was():
     w = deployment("w", 40)
     changed = deployment("y", 20, size_bytes=2000)
-    found = left(kept(Z), doomed(changed), doomed(X), doomed(w))
+    found = left(kept(Z), to_delete(changed), to_delete(X), to_delete(w))
     assert actions(found) == {
         "z": ("keep", ReasonCode.KEEP_COUNT),
         "y": ("keep", ReasonCode.NOT_APPROVED),
         "x": ("delete", ReasonCode.SUPERSEDED),
         "w": ("keep", ReasonCode.NOT_APPROVED),
     }
-    assert list(found.withdrawn) == ["y"]
+    assert list(found.kept_reasons) == ["y"]
 
 
 def test_half_deleted_deployment_that_is_else_unchanged_goes():
     half = deployment("y", 20, size_bytes=2000)
-    found = left(doomed(half), doomed(X), unchanged={"y/"})
-    assert [one.deployment for one in found.plan.doomed] == [half, X]
+    found = left(to_delete(half), to_delete(X), unchanged={"y/"})
+    assert [one.deployment for one in found.plan.to_delete] == [half, X]
 
 
 def test_what_was_brought_back_stays_whatever_it_is_like_now():
     half = deployment("y", 20, size_bytes=2000)
-    found = left(doomed(half), doomed(X), unchanged={"y/"}, brought_back={"x/", "y/"})
-    assert found.plan.doomed == ()
-    assert found.withdrawn == dict.fromkeys("xy", "it was brought back since")
+    found = left(to_delete(half), to_delete(X), unchanged={"y/"}, brought_back={"x/", "y/"})
+    assert found.plan.to_delete == ()
+    assert found.kept_reasons == dict.fromkeys("xy", "it was brought back since")
 
 
 def test_what_the_run_deleted_or_found_gone_was_gone_and_nothing_else():
     outcomes = [None, *ObjectOutcome]
-    entries = [entry(stored(f"old/{one}"), one) for one in outcomes]
-    assert find_gone(entries) == {"old/deleted", "old/absent"}
-    assert find_gone([replace(one, is_final=True) for one in entries]) == set()
+    entries = [entry(make_object(f"old/{one}"), one) for one in outcomes]
+    assert find_absent_keys(entries) == {"old/deleted", "old/absent"}
+    assert find_absent_keys([replace(one, is_permanent=True) for one in entries]) == set()
 
 
 @pytest.mark.parametrize(
@@ -138,32 +150,34 @@ def test_limits_are_held_against_what_is_left_to_delete(limits, codes):
     passed = (RefusalCode.UNREADABLE_DEPLOYMENT, RefusalCode.MAX_DELETE,
               RefusalCode.MAX_DELETE_BYTES)  # fmt: skip
     refusals = tuple(Refusal(code=one, message="more") for one in passed)
-    decisions = [doomed(X), doomed(deployment("w", 40)), kept(Z)]
+    decisions = [to_delete(X), to_delete(deployment("w", 40)), kept(Z)]
     found = left(*decisions, refusals=refusals, limits=limits)
     assert [one.code for one in found.plan.refusals] == [passed[0], *codes]
-    assert [one.name for one in (x.deployment for x in found.plan.doomed)] == ["x"]
+    assert [one.name for one in (x.deployment for x in found.plan.to_delete)] == ["x"]
 
 
 def test_folder_that_is_shown_without_objects_is_gone():
-    found = left(kept(empty("y"), message="nothing in it"), doomed(X))
-    assert (found.gone, found.withdrawn) == (("y/",), {})
-    assert [one.deployment for one in found.plan.doomed] == [X]
+    found = left(kept(empty_deployment("y"), message="nothing in it"), to_delete(X))
+    assert (found.absent_prefixes, found.kept_reasons) == (("y/",), {})
+    assert [one.deployment for one in found.plan.to_delete] == [X]
 
 
 def test_what_is_kept_by_now_or_no_deployment_any_more_is_told():
-    found = left(kept(Y, message="it is live"), ignored=(Ignored(name="x/", reason="no match"),))
-    assert found.withdrawn == {
+    found = left(
+        kept(Y, message="it is live"), ignored=(IgnoredEntry(name="x/", reason="no match"),)
+    )
+    assert found.kept_reasons == {
         "y": "it is live",
         "x": "it is no deployment by the settings any more",
     }
-    assert (found.plan.doomed, found.gone) == ((), ())
+    assert (found.plan.to_delete, found.absent_prefixes) == ((), ())
 
 
 def test_how_far_the_run_had_come_is_a_warning_of_the_plan():
-    warnings = [found.plan.warnings[0] for found in (left(doomed(Y)), left(kept(Z)))]
+    warnings = [found.plan.warnings[0] for found in (left(to_delete(Y)), left(kept(Z)))]
     assert {one.code for one in warnings} == {WarningCode.RESUMED}
     assert [one.message for one in warnings] == [
         "the run r was to delete 2 deployments: gone 1, left to delete 1, kept by now 0",
         "the run r was to delete 2 deployments, and nothing is left of them",
     ]
-    assert left(doomed(Y)).gone == ("x/",)
+    assert left(to_delete(Y)).absent_prefixes == ("x/",)

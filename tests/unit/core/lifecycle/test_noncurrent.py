@@ -2,10 +2,10 @@
 
 import pytest
 
-from ci3.core.lifecycle.configuration import ConfigurationText, read_configuration
-from ci3.core.lifecycle.planning import RulesSeen
-from ci3.core.model.deployment import NoncurrentTerm
-from tests.support.s3.lifecycle_texts import whole
+from ci3.core.lifecycle.configuration import ConfigurationText, parse_configuration
+from ci3.core.lifecycle.planning import LifecycleSnapshot
+from ci3.core.model.deployment import NoncurrentExpiration
+from tests.support.s3.lifecycle_texts import config
 
 EXPIRES = "<NoncurrentVersionExpiration><NoncurrentDays>{}</NoncurrentDays>{}"
 EXPIRES += "</NoncurrentVersionExpiration>"
@@ -29,13 +29,16 @@ TAGGED = "<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>"
 LARGE = "<Filter><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></Filter>"
 
 
-def term(*rules: str, prefix: str = "previews/") -> NoncurrentTerm:
-    configuration = read_configuration(whole("".join(rules)))
-    return RulesSeen(configuration=configuration).noncurrent_term(prefix)
+def term(*rules: str, prefix: str = "previews/") -> NoncurrentExpiration:
+    configuration = parse_configuration(config("".join(rules)))
+    return LifecycleSnapshot(configuration=configuration).find_noncurrent_term(prefix)
 
 
 def test_bucket_without_rules_keeps_old_versions() -> None:
-    assert RulesSeen(configuration=ConfigurationText()).noncurrent_term("") == NoncurrentTerm()
+    assert (
+        LifecycleSnapshot(configuration=ConfigurationText()).find_noncurrent_term("")
+        == NoncurrentExpiration()
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,13 +67,13 @@ def test_bucket_without_rules_keeps_old_versions() -> None:
     ],
 )  # fmt: skip
 def test_shortest_rule_that_may_touch_the_prefix_counts(rules: list[str], days: int | None) -> None:
-    assert term(*rules) == NoncurrentTerm(days=days)
+    assert term(*rules) == NoncurrentExpiration(days=days)
 
 
 def test_minimum_of_the_rules_that_overlap_the_prefix_counts() -> None:
     """The example of `noncurrent`."""
     rules = [rule("<Filter/>", 30), rule(within("site/old/"), 10), rule(within("other/"), 1)]
-    assert term(*rules, prefix="site/") == NoncurrentTerm(days=10)
+    assert term(*rules, prefix="site/") == NoncurrentExpiration(days=10)
 
 
 @pytest.mark.parametrize(
@@ -92,4 +95,6 @@ def test_rule_that_does_not_say_when_is_a_problem_not_none(says: str, others: li
 
 
 def test_rules_that_were_not_read_are_a_problem_not_none() -> None:
-    assert RulesSeen(problem="denied").noncurrent_term("") == NoncurrentTerm(problem="denied")
+    assert LifecycleSnapshot(problem="denied").find_noncurrent_term("") == NoncurrentExpiration(
+        problem="denied"
+    )

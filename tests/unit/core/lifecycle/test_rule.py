@@ -9,50 +9,55 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.lifecycle.configuration import ConfigurationText, Element, read_configuration
-from ci3.core.lifecycle.planning import RulesSeen, Ruling, rule
-from ci3.core.lifecycle.rule import ExpiryRule, can_express_prefix, has_managed_id, read_rule
-from ci3.core.lifecycle.rule_assignment import allot, make_rules
-from ci3.core.lifecycle.rule_status import Fate, Sight, judge_rules
+from ci3.core.lifecycle.configuration import ConfigurationText, Element, parse_configuration
+from ci3.core.lifecycle.planning import LifecyclePlan, LifecycleSnapshot, plan_lifecycle
+from ci3.core.lifecycle.rule import (
+    ManagedRule,
+    can_express_prefix,
+    has_managed_id,
+    parse_managed_rule,
+)
+from ci3.core.lifecycle.rule_assignment import assign_rules, build_rules
+from ci3.core.lifecycle.rule_status import Fate, RuleContext, evaluate_rules
 from ci3.core.model.decision import Action, Decision, Engine, ReasonCode
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.issues import RefusalCode
-from tests.support.builders import NOW, days_ago, deployment, doomed, kept
-from tests.support.s3.lifecycle_texts import rule_for
+from tests.support.builders import NOW, days_ago, deployment, kept, to_delete
+from tests.support.s3.lifecycle_texts import make_rule
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1).filter(
     lambda name: "/" not in name
 )
 
 
-def standing_since(days: float, *, name: str = "old", of: int = 20) -> ExpiryRule:
+def standing_since(days: float, *, name: str = "old", of: int = 20) -> ManagedRule:
     """A rule that was made so many days ago."""
-    return rule_for(f"{name}/", days=of, expires_at=days_ago(days) + timedelta(days=7))
+    return make_rule(f"{name}/", days=of, expires_at=days_ago(days) + timedelta(days=7))
 
 
 def status_of(
-    rule: ExpiryRule,
+    rule: ManagedRule,
     *decisions: Decision,
     engine: Engine = Engine.LIFECYCLE,
     non_deployments: Mapping[str, str] = MappingProxyType({}),
     live_problems: Sequence[str] = (),
     is_versioned: bool = False,
 ) -> Fate:
-    context = Sight(
+    context = RuleContext(
         prefix="",
         engine=engine,
         now=NOW,
         decisions=decisions,
-        others=non_deployments,
-        doubts=live_problems,
-        keeps_versions=is_versioned,
+        non_deployments=non_deployments,
+        live_problems=live_problems,
+        is_versioned=is_versioned,
     )
-    (existing,) = judge_rules([rule], context)
-    return existing.fate
+    (existing,) = evaluate_rules([rule], context)
+    return existing.status
 
 
 def allotted(*decisions: Decision, others_count: int = 0, rules: tuple = ()) -> dict[str, Decision]:
-    found = allot(decisions, rules, now=NOW, others_count=others_count)
+    found = assign_rules(decisions, rules, now=NOW, other_rules_count=others_count)
     return {one.deployment.name: one for one in found.decisions}
 
 
@@ -65,19 +70,23 @@ def codes(decision: Decision) -> set[ReasonCode]:
 
 @given(NAMES, NAMES, st.sampled_from((None, 20)), st.sampled_from((None, 30)))
 def test_rule_is_known_again_whatever_its_folder_is_called(parent, name, days, noncurrent) -> None:
-    made = rule_for(f"{parent}/{name}/", days=days, noncurrent_days=noncurrent)
+    made = make_rule(f"{parent}/{name}/", days=days, noncurrent_days=noncurrent)
     raw = ConfigurationText().with_rules([made.elements])
-    (found,) = read_configuration(raw).rules
-    assert read_rule(found.rule) == made
+    (found,) = parse_configuration(raw).rules
+    assert parse_managed_rule(found.rule) == made
     assert has_managed_id(found.rule)
     assert made.rule_id.isascii()
 
 
 def test_rule_names_one_folder_and_days_and_nothing_that_acts_at_once() -> None:
-    (found,) = read_configuration(ConfigurationText().with_rules([rule_for("a/b/").elements])).rules
+    (found,) = parse_configuration(
+        ConfigurationText().with_rules([make_rule("a/b/").elements])
+    ).rules
     assert found.rule_id == "ci3/a/b/20261202T100000Z"
-    assert found.rule.find("Filter") == Element("Filter", "", (Element("Prefix", "a/b/"),))
-    assert found.rule.find("Expiration") == Element("Expiration", "", (Element("Days", "20"),))
+    assert found.rule.find_child("Filter") == Element("Filter", "", (Element("Prefix", "a/b/"),))
+    assert found.rule.find_child("Expiration") == Element(
+        "Expiration", "", (Element("Days", "20"),)
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,10 +103,10 @@ def test_rule_names_one_folder_and_days_and_nothing_that_acts_at_once() -> None:
     ],
 )
 def test_rule_that_somebody_has_changed_is_not_ours_any_more(changed) -> None:
-    raw = ConfigurationText().with_rules([rule_for("a/b/").elements]).decode()
+    raw = ConfigurationText().with_rules([make_rule("a/b/").elements]).decode()
     assert changed[0] in raw
-    (found,) = read_configuration(raw.replace(*changed).encode()).rules
-    assert read_rule(found.rule) is None
+    (found,) = parse_configuration(raw.replace(*changed).encode()).rules
+    assert parse_managed_rule(found.rule) is None
     assert has_managed_id(found.rule)
 
 
@@ -117,7 +126,7 @@ def test_rule_that_somebody_has_changed_is_not_ours_any_more(changed) -> None:
 )
 def test_name_that_does_not_fit_into_a_rule_gets_none(prefix: str, can: bool) -> None:
     assert can_express_prefix(prefix) is can
-    assert not can or len(rule_for(prefix).rule_id) <= 255
+    assert not can or len(make_rule(prefix).rule_id) <= 255
 
 
 # Which deployments get one: the first guard.
@@ -126,8 +135,8 @@ def test_name_that_does_not_fit_into_a_rule_gets_none(prefix: str, can: bool) ->
 def test_old_ones_go_by_rule_and_younger_ones_directly() -> None:
     found = allotted(
         kept(deployment("new", 1)),
-        doomed(deployment("young", 8.9)),
-        doomed(deployment("old", 9.5, 9.1)),
+        to_delete(deployment("young", 8.9)),
+        to_delete(deployment("old", 9.5, 9.1)),
     )
     assert found["old"].expire_days == 9
     assert ReasonCode.BY_RULE in codes(found["old"])
@@ -139,7 +148,7 @@ def test_old_ones_go_by_rule_and_younger_ones_directly() -> None:
 @given(st.lists(st.tuples(st.floats(0, 99), st.floats(0, 20), st.booleans()), max_size=8))
 def test_days_are_such_that_only_what_is_older_than_all_that_is_kept_goes(ages) -> None:
     decisions = [
-        (kept if is_kept else doomed)(deployment(f"d{number}", newest + span, newest))
+        (kept if is_kept else to_delete)(deployment(f"d{number}", newest + span, newest))
         for number, (newest, span, is_kept) in enumerate(ages)
     ]
     oldest_kept = max((span + newest for newest, span, is_kept in ages if is_kept), default=0)
@@ -156,12 +165,12 @@ def test_days_are_such_that_only_what_is_older_than_all_that_is_kept_goes(ages) 
 @pytest.mark.parametrize(("newest_days", "days"), [(25.9, 25), (20.9, None), (8.9, None)])
 def test_rule_days_are_at_least_the_age_of_the_oldest_kept_object(newest_days, days) -> None:
     """The example of `rule_assignment`: the oldest object that is kept is 20.5 days old."""
-    found = allotted(kept(deployment("new", 20.5, 1)), doomed(deployment("old", newest_days)))
+    found = allotted(kept(deployment("new", 20.5, 1)), to_delete(deployment("old", newest_days)))
     assert found["old"].expire_days == days
 
 
 def test_nothing_goes_by_rule_that_is_not_older_than_what_is_protected() -> None:
-    found = allotted(kept(deployment("release", 400)), doomed(deployment("old", 90)))
+    found = allotted(kept(deployment("release", 400)), to_delete(deployment("old", 90)))
     assert found["old"].expire_days is None
     assert "older than all that is kept" in found["old"].reasons[-1].message
 
@@ -169,7 +178,7 @@ def test_nothing_goes_by_rule_that_is_not_older_than_what_is_protected() -> None
 def test_oldest_go_first_where_rules_have_no_room_and_the_rest_stays_for_later() -> None:
     found = allotted(
         kept(deployment("new", 1)),
-        *(doomed(deployment(f"old-{age}", age)) for age in range(20, 25)),
+        *(to_delete(deployment(f"old-{age}", age)) for age in range(20, 25)),
         others_count=998,
     )
     by_rule = {name for name, one in found.items() if one.expire_days}
@@ -180,38 +189,38 @@ def test_oldest_go_first_where_rules_have_no_room_and_the_rest_stays_for_later()
 
 
 def test_one_that_a_rule_stands_for_is_expiring_and_takes_no_second_rule() -> None:
-    rules = judge_rules(
+    rules = evaluate_rules(
         [standing_since(1, name="old")],
-        Sight(prefix="", engine=Engine.LIFECYCLE, now=NOW,
-              decisions=(doomed(deployment("old", 30)),), others={}, doubts=(),
-              keeps_versions=False),
+        RuleContext(prefix="", engine=Engine.LIFECYCLE, now=NOW,
+              decisions=(to_delete(deployment("old", 30)),), non_deployments={}, live_problems=(),
+              is_versioned=False),
     )  # fmt: skip
-    found = allotted(kept(deployment("new", 1)), doomed(deployment("old", 30)), rules=rules)
+    found = allotted(kept(deployment("new", 1)), to_delete(deployment("old", 30)), rules=rules)
     assert found["old"].action is Action.EXPIRING
     assert "expiring (S3 deletes it within a day or two)" in found["old"].reasons[0].message
-    assert [*make_rules(found.values(), now=NOW, keeps_versions=False)] == []
+    assert [*build_rules(found.values(), now=NOW, is_versioned=False)] == []
 
 
 @pytest.mark.parametrize(
     "odd",
     [
-        replace(doomed(deployment("old", 30)), expire_days=31),
-        replace(doomed(deployment("old", 30)), expire_days=8),
-        replace(doomed(deployment("old", 30)), expire_days=1),
-        replace(doomed(replace(deployment("old", 30), prefix="")), expire_days=20),
-        replace(doomed(replace(deployment("old", 30), name="", prefix="/")), expire_days=20),
-        replace(doomed(replace(deployment("old", 30), newest_at=None)), expire_days=20),
+        replace(to_delete(deployment("old", 30)), expire_days=31),
+        replace(to_delete(deployment("old", 30)), expire_days=8),
+        replace(to_delete(deployment("old", 30)), expire_days=1),
+        replace(to_delete(replace(deployment("old", 30), prefix="")), expire_days=20),
+        replace(to_delete(replace(deployment("old", 30), name="", prefix="/")), expire_days=20),
+        replace(to_delete(replace(deployment("old", 30), newest_at=None)), expire_days=20),
     ],
 )
 def test_rule_that_a_guard_forbids_is_never_made(odd: Decision) -> None:
     with pytest.raises(ValueError, match="no rule may be made"):
-        list(make_rules([odd], now=NOW, keeps_versions=False))
+        list(build_rules([odd], now=NOW, is_versioned=False))
 
 
 def test_versions_are_kept_for_the_time_of_an_undo_where_there_are_any() -> None:
-    due = replace(doomed(deployment("old", 30)), expire_days=30)
-    ((_, plain),) = make_rules([due], now=NOW, keeps_versions=False)
-    ((_, versioned),) = make_rules([due], now=NOW, keeps_versions=True)
+    due = replace(to_delete(deployment("old", 30)), expire_days=30)
+    ((_, plain),) = build_rules([due], now=NOW, is_versioned=False)
+    ((_, versioned),) = build_rules([due], now=NOW, is_versioned=True)
     assert (plain.noncurrent_days, versioned.noncurrent_days) == (None, 30)
     assert plain.expires_at == NOW + timedelta(days=7)
 
@@ -222,42 +231,42 @@ def test_versions_are_kept_for_the_time_of_an_undo_where_there_are_any() -> None
 @pytest.mark.parametrize(
     ("rule", "decision", "changes", "fate"),
     [
-        pytest.param(standing_since(1), doomed(deployment("old", 30)), {}, Fate.STANDS,
+        pytest.param(standing_since(1), to_delete(deployment("old", 30)), {}, Fate.ACTIVE,
                      id="still due"),
-        pytest.param(standing_since(1), None, {}, Fate.EMPTIED, id="nothing left"),
-        pytest.param(standing_since(1), None, {"is_versioned": True}, Fate.HIDDEN,
+        pytest.param(standing_since(1), None, {}, Fate.COMPLETED, id="nothing left"),
+        pytest.param(standing_since(1), None, {"is_versioned": True}, Fate.NONCURRENT_LEFT,
                      id="only old versions left"),
         pytest.param(standing_since(1), None,
-                     {"is_versioned": True, "engine": Engine.DIRECT}, Fate.HIDDEN,
+                     {"is_versioned": True, "engine": Engine.DIRECT}, Fate.NONCURRENT_LEFT,
                      id="only old versions left, and the engine is direct now"),
         pytest.param(replace(standing_since(1), noncurrent_days=30), None,
-                     {"engine": Engine.DIRECT}, Fate.HIDDEN,
+                     {"engine": Engine.DIRECT}, Fate.NONCURRENT_LEFT,
                      id="only old versions left, and the bucket keeps no new ones"),
         pytest.param(standing_since(1), kept(deployment("old", 30)), {}, Fate.KEPT,
                      id="kept, live or pinned by now"),
         pytest.param(standing_since(1), None, {"non_deployments": {"old": "match leaves it out"}},
                      Fate.KEPT, id="no deployment any more"),
-        pytest.param(standing_since(1), doomed(deployment("old", 30, 0.5)), {}, Fate.CHANGED,
+        pytest.param(standing_since(1), to_delete(deployment("old", 30, 0.5)), {}, Fate.CHANGED,
                      id="re-deployed in part"),
-        pytest.param(standing_since(1), doomed(deployment("old", 30, 18)), {}, Fate.CHANGED,
+        pytest.param(standing_since(1), to_delete(deployment("old", 30, 18)), {}, Fate.CHANGED,
                      id="old, and younger than the rule allows"),
-        pytest.param(standing_since(3), doomed(deployment("old", 30, 5)), {}, Fate.CHANGED,
+        pytest.param(standing_since(3), to_delete(deployment("old", 30, 5)), {}, Fate.CHANGED,
                      id="younger than the rule allows"),
-        pytest.param(standing_since(7), doomed(deployment("old", 30)), {}, Fate.OVERDUE,
+        pytest.param(standing_since(7), to_delete(deployment("old", 30)), {}, Fate.LIFETIME_ENDED,
                      id="its term is over"),
-        pytest.param(standing_since(6.9), doomed(deployment("old", 30)), {}, Fate.STANDS,
+        pytest.param(standing_since(6.9), to_delete(deployment("old", 30)), {}, Fate.ACTIVE,
                      id="its term is not over"),
-        pytest.param(standing_since(1), doomed(deployment("old", 30)), {"live_problems": ("down",)},
-                     Fate.DOUBTFUL, id="not known what is live"),
-        pytest.param(standing_since(1), None, {"live_problems": ("down",)}, Fate.DOUBTFUL,
+        pytest.param(standing_since(1), to_delete(deployment("old", 30)), {"live_problems": ("down",)},
+                     Fate.LIVE_UNKNOWN, id="not known what is live"),
+        pytest.param(standing_since(1), None, {"live_problems": ("down",)}, Fate.LIVE_UNKNOWN,
                      id="not known, and nothing left"),
-        pytest.param(standing_since(1), doomed(deployment("old", 30)),
+        pytest.param(standing_since(1), to_delete(deployment("old", 30)),
                      {"engine": Engine.DIRECT}, Fate.OTHER_ENGINE, id="back to direct"),
-        pytest.param(standing_since(1, of=None), None, {}, Fate.STANDS,
+        pytest.param(standing_since(1, of=None), None, {}, Fate.ACTIVE,
                      id="follower of what is gone"),
-        pytest.param(standing_since(1, of=None), doomed(deployment("old", 30)), {}, Fate.CHANGED,
+        pytest.param(standing_since(1, of=None), to_delete(deployment("old", 30)), {}, Fate.CHANGED,
                      id="follower of what is back"),
-        pytest.param(standing_since(8, of=None), None, {}, Fate.OVERDUE,
+        pytest.param(standing_since(8, of=None), None, {}, Fate.LIFETIME_ENDED,
                      id="follower whose time is over"),
     ],
 )  # fmt: skip
@@ -268,17 +277,17 @@ def test_rule_stands_only_while_all_is_as_it_was(rule, decision, changes, fate) 
 @pytest.mark.parametrize(
     ("newest_days", "condition", "status"),
     [
-        (30, "to delete", Fate.STANDS),
-        (21, "to delete", Fate.STANDS),
+        (30, "to delete", Fate.ACTIVE),
+        (21, "to delete", Fate.ACTIVE),
         (20.9, "to delete", Fate.CHANGED),
         (0.5, "to delete", Fate.CHANGED),
         (30, "kept now", Fate.KEPT),
-        (30, "live unknown", Fate.DOUBTFUL),
-        (30, "7 days since the creation", Fate.OVERDUE),
+        (30, "live unknown", Fate.LIVE_UNKNOWN),
+        (30, "7 days since the creation", Fate.LIFETIME_ENDED),
         (30, "engine: direct", Fate.OTHER_ENGINE),
-        (None, "unversioned bucket", Fate.EMPTIED),
-        (None, "versioned bucket", Fate.HIDDEN),
-        (None, "live unknown", Fate.DOUBTFUL),
+        (None, "unversioned bucket", Fate.COMPLETED),
+        (None, "versioned bucket", Fate.NONCURRENT_LEFT),
+        (None, "live unknown", Fate.LIVE_UNKNOWN),
     ],
 )
 def test_status_of_a_rule_with_20_days_made_a_day_ago(newest_days, condition, status) -> None:
@@ -286,7 +295,7 @@ def test_status_of_a_rule_with_20_days_made_a_day_ago(newest_days, condition, st
     is_kept, is_over = condition == "kept now", condition == "7 days since the creation"
     decisions = []
     if newest_days is not None:
-        decisions.append((kept if is_kept else doomed)(deployment("old", newest_days)))
+        decisions.append((kept if is_kept else to_delete)(deployment("old", newest_days)))
     assert status is status_of(
         standing_since(7 if is_over else 1, of=20),
         *decisions,
@@ -297,50 +306,54 @@ def test_status_of_a_rule_with_20_days_made_a_day_ago(newest_days, condition, st
 
 
 def test_rule_of_another_target_is_left_to_it() -> None:
-    sight = Sight(prefix="site/", engine=Engine.LIFECYCLE, now=NOW, decisions=(), others={},
-                  doubts=(), keeps_versions=False)  # fmt: skip
-    rules = [rule_for("old/"), rule_for("site/a/b/"), rule_for("site/"), rule_for("sites/old/")]
-    assert judge_rules(rules, sight) == ()
-    (own,) = judge_rules([*rules, rule_for("site/old/")], sight)
+    sight = RuleContext(prefix="site/", engine=Engine.LIFECYCLE, now=NOW, decisions=(), non_deployments={},
+                  live_problems=(), is_versioned=False)  # fmt: skip
+    rules = [make_rule("old/"), make_rule("site/a/b/"), make_rule("site/"), make_rule("sites/old/")]
+    assert evaluate_rules(rules, sight) == ()
+    (own,) = evaluate_rules([*rules, make_rule("site/old/")], sight)
     assert own.name == "old"
 
 
 def test_follower_removes_old_versions_only_and_outlives_the_time_of_an_undo() -> None:
-    hidden = judge_rules(
+    hidden = evaluate_rules(
         [standing_since(1)],
-        Sight(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=(), others={}, doubts=(),
-              keeps_versions=True),
+        RuleContext(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=(), non_deployments={}, live_problems=(),
+              is_versioned=True),
     )[0]  # fmt: skip
-    made = replace(hidden, rule=replace(hidden.rule, noncurrent_days=30)).successor(NOW)
+    made = replace(hidden, rule=replace(hidden.rule, noncurrent_days=30)).build_replacement(NOW)
     assert made.days is None
     assert made.expires_at == NOW + timedelta(days=37)
     assert (
         Element("Expiration", "", (Element("ExpiredObjectDeleteMarker", "true"),)) in made.elements
     )
-    assert hidden.goes
+    assert hidden.should_remove
 
 
 # What a plan says of it.
 
 
-def ruled(*decisions: Decision, seen: RulesSeen | None = None, **changes: object) -> Ruling:
-    sight = Sight(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=decisions, others={},
-                  doubts=(), keeps_versions=False)  # fmt: skip
+def ruled(
+    *decisions: Decision, seen: LifecycleSnapshot | None = None, **changes: object
+) -> LifecyclePlan:
+    sight = RuleContext(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=decisions, non_deployments={},
+                  live_problems=(), is_versioned=False)  # fmt: skip
     fields = {"versioning": Versioning.DISABLED}
-    return rule(seen or RulesSeen(), sight, **(fields | changes))
+    return plan_lifecycle(seen or LifecycleSnapshot(), sight, **(fields | changes))
 
 
 @pytest.mark.parametrize(("is_reported", "refuses"), [(True, False), (False, True)])
 def test_oldest_that_is_kept_may_be_known_by_a_report(is_reported: bool, refuses: bool) -> None:
     """A report may be old, and then what it tells of is no younger than it was."""
-    partly = replace(deployment("new", 1), is_whole=False, is_reported=is_reported, fingerprint="")
-    found = ruled(kept(partly), doomed(deployment("old", 30)))
+    partly = replace(
+        deployment("new", 1), is_fully_listed=False, is_from_report=is_reported, fingerprint=""
+    )
+    found = ruled(kept(partly), to_delete(deployment("old", 30)))
     assert bool(found.refusals) is refuses
     assert any(one.expire_days for one in found.decisions) is not refuses
 
 
 def test_refusal_leaves_the_decisions_as_they_were() -> None:
-    decisions = (kept(deployment("new", 1)), doomed(deployment("old", 30)))
+    decisions = (kept(deployment("new", 1)), to_delete(deployment("old", 30)))
     found = ruled(*decisions, needs_mfa=True)
     assert found.decisions == decisions
     assert [one.code for one in found.refusals] == [RefusalCode.LIFECYCLE]
@@ -351,10 +364,10 @@ def test_refusal_leaves_the_decisions_as_they_were() -> None:
 def test_direct_run_tells_that_it_could_not_look_for_rules_left_behind(
     versioning: Versioning, is_lacking: bool
 ) -> None:
-    sight = Sight(prefix="", engine=Engine.DIRECT, now=NOW, decisions=(), others={}, doubts=(),
-                  keeps_versions=False)  # fmt: skip
-    seen = RulesSeen(problem="an element of its own", is_lacking=is_lacking)
-    found = rule(seen, sight, versioning=versioning)
+    sight = RuleContext(prefix="", engine=Engine.DIRECT, now=NOW, decisions=(), non_deployments={}, live_problems=(),
+                  is_versioned=False)  # fmt: skip
+    seen = LifecycleSnapshot(problem="an element of its own", is_unsupported=is_lacking)
+    found = plan_lifecycle(seen, sight, versioning=versioning)
     assert [one.message.endswith("an element of its own") for one in found.warnings] == [True] * (
         not is_lacking
     )

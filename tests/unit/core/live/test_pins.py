@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.core.live.pins import matches_commit, pin_commits, protect
+from ci3.core.live.pins import matches_commit, pin_commits, pin_protected
 from ci3.core.model.decision import ReasonCode
 
 COMMIT = "4f1c2d3e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
@@ -79,33 +79,37 @@ def test_short_or_senseless_commit_matches_only_with_seven_hex_digits(name, comm
     ],
 )
 def test_protected_pattern_holds_a_name_or_what_its_glob_matches(pattern, held, free):
-    [pin] = protect([pattern])
+    [pin] = pin_protected([pattern])
 
-    assert [pin.holds(name) for name in (*held, *free)] == [True] * len(held) + [False] * len(free)
+    assert [pin.matches(name) for name in (*held, *free)] == [True] * len(held) + [False] * len(
+        free
+    )
 
 
 @pytest.mark.parametrize(
     ("pattern", "is_glob"), [("v1", False), ("v*", True), ("v?", True), ("v[1]", True)]
 )
 def test_pattern_is_a_glob_when_it_may_stand_for_several_names(pattern, is_glob):
-    assert protect([pattern])[0].is_glob is is_glob
+    assert pin_protected([pattern])[0].is_glob is is_glob
 
 
 def test_commit_is_never_a_glob():
     [pin] = pin_commits(["*"])
 
     assert not pin.is_glob
-    assert not pin.holds("anything")
+    assert not pin.matches("anything")
 
 
 def test_protected_name_is_no_commit():
-    [pin] = protect([COMMIT])
+    [pin] = pin_protected([COMMIT])
 
-    assert not pin.holds(COMMIT[:7])
+    assert not pin.matches(COMMIT[:7])
 
 
 def test_pins_say_why_they_hold():
-    reasons = [pin.reason() for pin in (*protect(["release-*"]), *pin_commits([COMMIT]))]
+    reasons = [
+        pin.build_reason() for pin in (*pin_protected(["release-*"]), *pin_commits([COMMIT]))
+    ]
 
     assert [(reason.code, reason.message) for reason in reasons] == [
         (ReasonCode.PROTECTED, "protected by release-*"),

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, pointed_names, pointer_text
+from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, decode_pointer, parse_pointer
 
 
 def names(text: str, field: str = "", prefix: str = "") -> tuple[str, ...]:
-    return pointed_names(text, field=field, bucket="my-site", prefix=prefix)
+    return parse_pointer(text, field=field, bucket="my-site", prefix=prefix)
 
 
 def problem(text: str, field: str = "", prefix: str = "") -> str:
@@ -17,19 +17,19 @@ def problem(text: str, field: str = "", prefix: str = "") -> str:
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_text_is_utf_8_with_or_without_a_byte_order_mark(mark):
-    assert pointer_text(mark + "rélease".encode()) == "rélease"
+    assert decode_pointer(mark + "rélease".encode()) == "rélease"
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfea\x00", b"ab\x80", b"\x1f\x8b\x08"])
 def test_bytes_that_are_no_utf_8_are_a_problem(content):
     with pytest.raises(PointerError, match="UTF-8"):
-        pointer_text(content)
+        decode_pointer(content)
 
 
 def test_content_is_read_up_to_the_limit_and_not_beyond():
-    assert len(pointer_text(b"x" * POINTER_LIMIT_BYTES)) == POINTER_LIMIT_BYTES
+    assert len(decode_pointer(b"x" * POINTER_LIMIT_BYTES)) == POINTER_LIMIT_BYTES
     with pytest.raises(PointerError, match="larger than"):
-        pointer_text(b"x" * (POINTER_LIMIT_BYTES + 1))
+        decode_pointer(b"x" * (POINTER_LIMIT_BYTES + 1))
 
 
 @pytest.mark.parametrize(

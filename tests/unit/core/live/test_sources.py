@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ci3.core.live.sources import LiveKind, LiveSource, extract_name, folder_under
+from ci3.core.live.sources import LiveKind, LiveSource, extract_folder, extract_name
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_text_that_is_no_source_says_what_is_wrong(text, told):
 
 def test_kinds_say_whether_github_is_asked_and_whether_they_must_be_found():
     on_github = {kind for kind in LiveKind if kind.is_on_github}
-    may_be_elsewhere = {kind for kind in LiveKind if not kind.must_be_found}
+    may_be_elsewhere = {kind for kind in LiveKind if not kind.is_required}
 
     assert on_github == {"github-deployments", "open-pull-requests", "branches"}
     assert may_be_elsewhere == {"open-pull-requests", "branches"}
@@ -105,7 +105,7 @@ def test_kinds_say_whether_github_is_asked_and_whether_they_must_be_found():
     ],
 )
 def test_folder_is_the_first_one_under_the_prefix(path, prefix, name):
-    assert folder_under(path, prefix) == name
+    assert extract_folder(path, prefix) == name
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,29 @@ from dataclasses import replace
 
 import pytest
 
-from ci3.core.inventory.summary import describe
-from ci3.core.live.pins import pin_commits, protect
-from ci3.core.live.sources import LiveSource, Reading, Sighting
-from ci3.core.model.deployment import Hole, Ignored, NoncurrentTerm, Versioning
+from ci3.core.inventory.summary import summarize_folder
+from ci3.core.live.pins import pin_commits, pin_protected
+from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
+from ci3.core.model.deployment import IgnoredEntry, NoncurrentExpiration, UnlistedFolder, Versioning
 from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.model.policy import DeleteLimit
 from ci3.core.plan.checks import (
     Limits,
-    against_readings,
+    find_live_refusals,
     find_refusals,
+    find_restore_period_warnings,
     find_warnings,
-    warn_of_undo_term,
 )
 from ci3.core.units import ByteSize
-from tests.support.builders import days_ago, deployment, doomed, empty, inventory, kept, stored
+from tests.support.builders import (
+    days_ago,
+    deployment,
+    empty_deployment,
+    inventory,
+    kept,
+    make_object,
+    to_delete,
+)
 
 NEW, OLD = deployment("new", 1), deployment("old", 9)
 MUST_BE_FOUND = (
@@ -46,15 +54,15 @@ def warnings(found, *, pins=(), readings=(), versioning=Versioning.ENABLED, **ru
 
 
 def reading(source, *names, problem=""):
-    sightings = tuple(Sighting(name=name, evidence=f"it says {name}") for name in names)
-    return Reading(source=LiveSource.parse(source), sightings=sightings, problem=problem)
+    sightings = tuple(LiveReference(name=name, evidence=f"it says {name}") for name in names)
+    return LiveReading(source=LiveSource.parse(source), references=sightings, problem=problem)
 
 
 def test_nothing_speaks_against_a_whole_inventory():
     found = inventory(NEW, OLD)
-    rest = {"pins": protect(["new"]), "readings": [reading("object:current", "new")]}
+    rest = {"pins": pin_protected(["new"]), "readings": [reading("object:current", "new")]}
 
-    assert refusals(found, decisions=(kept(NEW), doomed(OLD)), **rest) == []
+    assert refusals(found, decisions=(kept(NEW), to_delete(OLD)), **rest) == []
     assert warnings(found, **rest) == []
 
 
@@ -63,7 +71,11 @@ def test_nothing_speaks_against_a_whole_inventory():
 
 def test_each_hole_refuses():
     found = replace(
-        inventory(NEW), holes=(Hole(name="a", reason="denied"), Hole(name="b", reason="cut off"))
+        inventory(NEW),
+        unlisted=(
+            UnlistedFolder(name="a", reason="denied"),
+            UnlistedFolder(name="b", reason="cut off"),
+        ),
     )
 
     assert refusals(found) == [
@@ -73,7 +85,9 @@ def test_each_hole_refuses():
 
 
 def test_protected_name_that_is_nowhere_refuses_and_tells_the_nearest():
-    [(code, message)] = refusals(inventory(deployment("release-1", 1)), pins=protect(["relaese-1"]))
+    [(code, message)] = refusals(
+        inventory(deployment("release-1", 1)), pins=pin_protected(["relaese-1"])
+    )
 
     assert code is RefusalCode.PROTECTED_NOT_FOUND
     assert message.startswith("protect names relaese-1, and there is no such folder")
@@ -82,21 +96,21 @@ def test_protected_name_that_is_nowhere_refuses_and_tells_the_nearest():
 
 def test_protected_name_that_is_ignored_or_unreadable_is_no_typing_error():
     found = replace(
-        inventory(NEW, ignored=(Ignored(name="assets/", reason="does not match"),)),
-        holes=(Hole(name="locked", reason="denied"),),
+        inventory(NEW, ignored=(IgnoredEntry(name="assets/", reason="does not match"),)),
+        unlisted=(UnlistedFolder(name="locked", reason="denied"),),
     )
 
-    codes = [code for code, _ in refusals(found, pins=protect(["assets", "locked", "new"]))]
+    codes = [code for code, _ in refusals(found, pins=pin_protected(["assets", "locked", "new"]))]
 
     assert codes == [RefusalCode.UNREADABLE_DEPLOYMENT]
 
 
 def test_glob_and_commit_that_match_nothing_do_not_refuse():
-    assert refusals(inventory(NEW), pins=(*protect(["v*"]), *pin_commits(["abcdef1"]))) == []
+    assert refusals(inventory(NEW), pins=(*pin_protected(["v*"]), *pin_commits(["abcdef1"]))) == []
 
 
 def test_glob_that_matches_nothing_warns_and_a_name_or_commit_does_not():
-    pins = (*protect(["v*", "n*", "nowhere"]), *pin_commits(["abcdef1"]))
+    pins = (*pin_protected(["v*", "n*", "nowhere"]), *pin_commits(["abcdef1"]))
 
     assert warnings(inventory(NEW), pins=pins) == [
         (WarningCode.PROTECTED_GLOB_UNMATCHED, "protect has v*, which matches no folder")
@@ -180,8 +194,8 @@ def test_branches_and_pull_requests_that_keep_nothing_are_warned_of(source):
 
 
 def test_text_of_a_pointer_that_names_nothing_is_not_quoted():
-    secret = Sighting(name="s3cr3t", evidence="live.txt says s3cr3t", place="live.txt")
-    answered = [Reading(source=LiveSource.parse("object:live.txt"), sightings=(secret,))]
+    secret = LiveReference(name="s3cr3t", evidence="live.txt says s3cr3t", location="live.txt")
+    answered = [LiveReading(source=LiveSource.parse("object:live.txt"), references=(secret,))]
 
     [(_, message)] = refusals(inventory(NEW), readings=answered)
 
@@ -190,10 +204,10 @@ def test_text_of_a_pointer_that_names_nothing_is_not_quoted():
 
 
 def test_deployment_on_its_way_does_not_stand_for_the_live_one():
-    live = Sighting(name="gone", evidence="it says gone")
-    coming = Sighting(name="new", evidence="it is coming", must_be_found=False)
+    live = LiveReference(name="gone", evidence="it says gone")
+    coming = LiveReference(name="new", evidence="it is coming", is_required=False)
     source = LiveSource.parse("github-deployments")
-    answered = [Reading(source=source, sightings=(coming, live))]
+    answered = [LiveReading(source=source, references=(coming, live))]
 
     assert [code for code, _ in refusals(inventory(NEW), readings=answered)] == [
         RefusalCode.LIVE_NOT_FOUND
@@ -201,10 +215,12 @@ def test_deployment_on_its_way_does_not_stand_for_the_live_one():
 
 
 def test_file_of_the_same_name_is_no_folder():
-    found = inventory(NEW, ignored=(Ignored(name="release-1", reason="a file"),))
+    found = inventory(NEW, ignored=(IgnoredEntry(name="release-1", reason="a file"),))
     answered = [reading("object:live.txt", "release-1")]
 
-    codes = [code for code, _ in refusals(found, readings=answered, pins=protect(["release-1"]))]
+    codes = [
+        code for code, _ in refusals(found, readings=answered, pins=pin_protected(["release-1"]))
+    ]
 
     assert codes == [RefusalCode.PROTECTED_NOT_FOUND, RefusalCode.LIVE_NOT_FOUND]
 
@@ -226,8 +242,8 @@ def test_live_commit_is_found_in_a_part_of_a_name():
 
 def test_live_folder_that_is_no_deployment_or_unreadable_is_there():
     found = replace(
-        inventory(NEW, ignored=(Ignored(name="assets/", reason="does not match"),)),
-        holes=(Hole(name="locked", reason="denied"),),
+        inventory(NEW, ignored=(IgnoredEntry(name="assets/", reason="does not match"),)),
+        unlisted=(UnlistedFolder(name="locked", reason="denied"),),
     )
     readings = [reading("object:current", "assets"), reading("cloudfront", "locked")]
 
@@ -245,9 +261,11 @@ def test_many_missing_names_are_cut_short():
 def test_readings_are_held_against_the_names_of_all_folders():
     there = reading("object:current", "new")
 
-    assert against_readings([there], ["new"]) == ()
-    assert [one.code for one in against_readings([there], ["old"])] == [RefusalCode.LIVE_NOT_FOUND]
-    assert [one.code for one in against_readings([there], [])] == [RefusalCode.LIVE_NOT_FOUND]
+    assert find_live_refusals([there], ["new"]) == ()
+    assert [one.code for one in find_live_refusals([there], ["old"])] == [
+        RefusalCode.LIVE_NOT_FOUND
+    ]
+    assert [one.code for one in find_live_refusals([there], [])] == [RefusalCode.LIVE_NOT_FOUND]
 
 
 # Limits.
@@ -263,7 +281,7 @@ OLDER = deployment("older", 10, size_bytes=50)
     ],
 )
 def test_more_than_max_delete_refuses(limit, told):
-    decisions = (kept(NEW), doomed(OLD), doomed(OLDER))
+    decisions = (kept(NEW), to_delete(OLD), to_delete(OLDER))
 
     assert refusals(inventory(), decisions=decisions, max_delete=limit) == [
         (RefusalCode.MAX_DELETE, f"2 deployments of 3 would be deleted, and {told}")
@@ -273,12 +291,16 @@ def test_more_than_max_delete_refuses(limit, told):
 def test_as_many_as_max_delete_is_not_refused():
     limit = DeleteLimit(amount=50, is_percent=True)
 
-    assert refusals(inventory(), decisions=(kept(NEW), doomed(OLD)), max_delete=limit) == []
+    assert refusals(inventory(), decisions=(kept(NEW), to_delete(OLD)), max_delete=limit) == []
 
 
 @pytest.mark.parametrize(("limit", "is_refused"), [("2099B", True), ("2100B", False)])
 def test_max_delete_bytes_allows_up_to_its_border_and_counts_only_what_goes(limit, is_refused):
-    decisions = (kept(NEW), doomed(OLD), doomed(OLDER))  # two objects of 1,000 bytes, two of 50
+    decisions = (
+        kept(NEW),
+        to_delete(OLD),
+        to_delete(OLDER),
+    )  # two objects of 1,000 bytes, two of 50
 
     found = refusals(
         inventory(NEW, OLD, OLDER), decisions=decisions, max_delete_bytes=ByteSize.parse(limit)
@@ -294,7 +316,7 @@ def test_both_limits_are_told():
         "max_delete_bytes": ByteSize.parse("0B"),
     }
 
-    assert [code for code, _ in refusals(inventory(), decisions=(doomed(OLD),), **none)] == [
+    assert [code for code, _ in refusals(inventory(), decisions=(to_delete(OLD),), **none)] == [
         RefusalCode.MAX_DELETE,
         RefusalCode.MAX_DELETE_BYTES,
     ]
@@ -328,7 +350,7 @@ def test_deployment_whose_own_span_is_over_an_hour_warns(spans, told):
     deployments = [deployment(f"d{place}", 40, 40 - days) for place, days in enumerate(spans)]
     long = {1: "d0 (an hour)", 3: "d1 (2 hours), d2 (30 days)"}.get(len(spans))
 
-    assert warnings(inventory(*deployments, empty("e"))) == [
+    assert warnings(inventory(*deployments, empty_deployment("e"))) == [
         (WarningCode.LONG_SPAN, f"{told} uploaded over more than an hour, or changed later: {long}")
     ] * bool(told)
 
@@ -372,8 +394,8 @@ def test_without_group_by_nothing_is_ungrouped():
 
 
 def lacking(name):
-    objects = [stored(f"{name}/app.js", at=days_ago(1))]
-    return describe(name, f"{name}/", objects, required_file="index.html")
+    objects = [make_object(f"{name}/app.js", at=days_ago(1))]
+    return summarize_folder(name, f"{name}/", objects, required_file="index.html")
 
 
 def test_required_file_that_no_deployment_has_warns():
@@ -400,14 +422,14 @@ def test_required_file_that_one_deployment_has_does_not_warn():
     ("term", "told"),
     [
         (None, []),
-        (NoncurrentTerm(), []),
-        (NoncurrentTerm(days=30), ["a lifecycle rule removes old versions 30 days after"]),
-        (NoncurrentTerm(days=1), ["a lifecycle rule removes old versions 1 day after"]),
-        (NoncurrentTerm(problem="denied"), ["could not be read: denied"]),
+        (NoncurrentExpiration(), []),
+        (NoncurrentExpiration(days=30), ["a lifecycle rule removes old versions 30 days after"]),
+        (NoncurrentExpiration(days=1), ["a lifecycle rule removes old versions 1 day after"]),
+        (NoncurrentExpiration(problem="denied"), ["could not be read: denied"]),
     ],
 )
 def test_end_of_the_undo_is_told_where_there_is_one(term, told):
-    found = warn_of_undo_term(term)
+    found = find_restore_period_warnings(term)
 
     assert [one.code for one in found] == [WarningCode.UNDO_TERM] * len(told)
     assert all(part in one.message for part, one in zip(told, found, strict=True))

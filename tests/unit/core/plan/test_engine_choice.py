@@ -8,20 +8,20 @@ from hypothesis import strategies as st
 
 from ci3.core.model.decision import Engine
 from ci3.core.plan.engine_choice import (
-    KEYS_A_SECOND,
-    MOST_DIRECT_OBJECTS,
-    Choice,
+    KEYS_PER_SECOND,
+    MAXIMUM_DIRECT_OBJECTS,
+    EngineChoice,
     choose_engine,
-    cost,
     count_pages,
-    duration,
     estimate_direct,
     estimate_lifecycle,
+    format_cost,
+    format_duration,
 )
 from tools.docs.scale_tables import JOB_SECONDS
 
 COUNTS = st.lists(st.integers(0, 10**9), max_size=9)
-MOST = MOST_DIRECT_OBJECTS
+MOST = MAXIMUM_DIRECT_OBJECTS
 
 
 def test_arithmetic_of_requests_is_shown():
@@ -75,7 +75,7 @@ def test_more_objects_take_no_less_and_nothing_is_free_of_requests(counts, more)
 
 def test_largest_direct_deletion_that_is_chosen_ends_within_an_hour():
     """So that keys that another step has got, and a job, last: that is why the border is there."""
-    seconds = MOST / KEYS_A_SECOND
+    seconds = MOST / KEYS_PER_SECOND
     assert seconds < 3_600 < JOB_SECONDS
 
 
@@ -127,7 +127,7 @@ def test_lifecycle_is_not_chosen_where_no_rule_can_be_made():
 
 @given(counts=COUNTS, obstacle=st.sampled_from(["", "it is denied"]))
 def test_choice_says_which_engine_it_is_and_what_each_would_take(counts, obstacle):
-    chosen: Choice = choose_engine(counts, obstacle=obstacle)
+    chosen: EngineChoice = choose_engine(counts, obstacle=obstacle)
     first, *rest = chosen.sentences
     assert first.startswith(f"engine: auto takes {chosen.engine}: ")
     assert rest == [str(one) for one in chosen.estimates]
@@ -147,7 +147,7 @@ def test_choice_says_which_engine_it_is_and_what_each_would_take(counts, obstacl
     ],
 )
 def test_durations_are_written_as_people_reckon(seconds, written):
-    assert duration(seconds) == written
+    assert format_duration(seconds) == written
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_durations_are_written_as_people_reckon(seconds, written):
     [("0", "0.00 USD"), ("0.001", "less than 0.01 USD"), ("0.0617", "0.06 USD"), ("5", "5.00 USD")],
 )
 def test_costs_are_written_to_the_cent(usd, written):
-    assert cost(Decimal(usd)) == written
+    assert format_cost(Decimal(usd)) == written
 
 
 def test_nothing_takes_one_page_to_see():

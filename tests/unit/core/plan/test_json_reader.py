@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.lifecycle.rule import ExpiryRule
-from ci3.core.lifecycle.rule_status import Fate, StandingRule
+from ci3.core.lifecycle.rule import ManagedRule
+from ci3.core.lifecycle.rule_status import ExistingRule, Fate
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
-from ci3.core.model.deployment import Deployment, Ignored, Target, Versioning
+from ci3.core.model.deployment import Deployment, IgnoredEntry, Target, Versioning
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
-from ci3.core.model.objects import AllVersions
+from ci3.core.model.objects import VersionSummary
 from ci3.core.model.policy import Origin, PolicyEntry
-from ci3.core.plan.json_reader import load_plans, plan_schema
+from ci3.core.plan.json_reader import build_plan_schema, load_plans
 from ci3.core.plan.json_writer import dump_inventories, dump_objects, dump_plan
 from ci3.core.plan.plan import Plan
 from ci3.errors import ExitCode, SettingsError
-from tests.support.builders import deployment, doomed, empty, kept, plan, stored
+from tests.support.builders import deployment, empty_deployment, kept, make_object, plan, to_delete
 from tests.support.paths import ROOT
 
 SCHEMA = json.loads((ROOT / "docs" / "plan.schema.json").read_text(encoding="utf-8"))
@@ -58,11 +58,11 @@ deployments = st.builds(
     complete=st.booleans(),
     fingerprint=st.sampled_from(["0" * 64, "f" * 64]),
     versions=st.none()
-    | st.builds(AllVersions, count=numbers, size_bytes=numbers, fingerprint=st.just("a" * 64)),
+    | st.builds(VersionSummary, count=numbers, size_bytes=numbers, fingerprint=st.just("a" * 64)),
 )
 partial_deployments = deployments.map(
     lambda one: replace(
-        one, object_count=0, size_bytes=0, fingerprint="", is_whole=False, versions=None
+        one, object_count=0, size_bytes=0, fingerprint="", is_fully_listed=False, versions=None
     )
 )
 some_reasons = st.lists(reasons, min_size=1, max_size=2).map(tuple)
@@ -81,16 +81,16 @@ decisions = st.builds(
     reasons=some_reasons,
 )
 rules = st.builds(
-    StandingRule,
+    ExistingRule,
     rule=st.builds(
-        ExpiryRule,
+        ManagedRule,
         prefix=texts.map(lambda text: f"{text}/"),
         days=st.none() | st.integers(1, 4000),
         noncurrent_days=st.none() | st.integers(1, 4000),
         expires_at=times,
     ),
     name=texts,
-    fate=st.sampled_from(Fate),
+    status=st.sampled_from(Fate),
     message=texts,
 )
 plans = st.builds(
@@ -115,7 +115,7 @@ plans = st.builds(
         max_size=2,
     ),
     decisions=st.lists(decisions, max_size=3).map(tuple),
-    ignored=st.lists(st.builds(Ignored, name=texts, reason=texts), max_size=1).map(tuple),
+    ignored=st.lists(st.builds(IgnoredEntry, name=texts, reason=texts), max_size=1).map(tuple),
     refusals=st.lists(
         st.builds(Refusal, code=st.sampled_from(RefusalCode), message=texts), max_size=1
     ).map(tuple),
@@ -123,7 +123,7 @@ plans = st.builds(
         st.builds(PlanWarning, code=st.sampled_from(WarningCode), message=texts), max_size=1
     ).map(tuple),
     rules=st.lists(rules, max_size=2).map(tuple),
-    choice=st.lists(texts, max_size=2).map(tuple),
+    engine_explanation=st.lists(texts, max_size=2).map(tuple),
 )
 
 
@@ -152,7 +152,7 @@ def test_no_line_of_a_plan_file_is_a_command_to_a_runner(one):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_name_comes_back_as_it_was(name):
-    hostile = plan(doomed(deployment(name, 9)), kept(deployment("new", 1), message=name))
+    hostile = plan(to_delete(deployment(name, 9)), kept(deployment("new", 1), message=name))
 
     (loaded,) = load_plans(dump_plan(hostile), "plan.json")
 
@@ -161,17 +161,17 @@ def test_hostile_name_comes_back_as_it_was(name):
 
 
 def test_published_schema_is_the_readers():
-    assert plan_schema() == json.dumps(SCHEMA, indent=2) + "\n"
+    assert build_plan_schema() == json.dumps(SCHEMA, indent=2) + "\n"
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
 def usual():
     return plan(
         kept(deployment("new", 1)),
-        doomed(deployment("old", 9)),
-        kept(empty("gone"), ReasonCode.NO_OBJECTS),
+        to_delete(deployment("old", 9)),
+        kept(empty_deployment("gone"), ReasonCode.NO_OBJECTS),
         policy={"keep-count": PolicyEntry(value=1, origin=Origin.INPUT)},
-        ignored=(Ignored(name="robots.txt", reason="a file"),),
+        ignored=(IgnoredEntry(name="robots.txt", reason="a file"),),
         warnings=(PlanWarning(code=WarningCode.VERSIONING_UNKNOWN, message="m"),),
     )
 
@@ -208,8 +208,8 @@ def edited(path, value):
 
 
 def test_edited_number_of_versions_is_refused():
-    versions = AllVersions(count=7, size_bytes=9000, fingerprint="0" * 64)
-    final = plan(doomed(replace(deployment("old", 9), versions=versions)))
+    versions = VersionSummary(count=7, size_bytes=9000, fingerprint="0" * 64)
+    final = plan(to_delete(replace(deployment("old", 9), versions=versions)))
     assert final.totals.versions_to_delete == 7
     assert final.totals.bytes_to_delete == 9000
     for key, value in (("count", 6), ("size_bytes", 1), ("fingerprint", "f" * 64)):
@@ -320,10 +320,10 @@ def test_what_this_version_does_not_know_is_refused_and_the_place_named(path, va
 
 def test_plan_that_deletes_what_was_never_listed_in_full_is_refused():
     unknown = replace(
-        deployment("old", 9), object_count=0, size_bytes=0, fingerprint="", is_whole=False
+        deployment("old", 9), object_count=0, size_bytes=0, fingerprint="", is_fully_listed=False
     )
 
-    told = refusal(dump_plan(plan(doomed(unknown))))
+    told = refusal(dump_plan(plan(to_delete(unknown))))
 
     assert "what is to be deleted must have been listed in full" in told
 
@@ -369,8 +369,12 @@ def dump_listing(deployments, ignored):
 
 
 def test_listings_are_written_as_json_with_the_plans_keys():
-    listed = json.loads(dump_listing([deployment("d##[x", 1)], [Ignored(name="i", reason="r")]))
-    objects = json.loads(dump_objects("d", [("s3://b/", [stored("d/##[a")])], has_targets=False))
+    listed = json.loads(
+        dump_listing([deployment("d##[x", 1)], [IgnoredEntry(name="i", reason="r")])
+    )
+    objects = json.loads(
+        dump_objects("d", [("s3://b/", [make_object("d/##[a")])], has_targets=False)
+    )
 
     planned = json.loads(dump_plan(plan(kept(deployment("d##[x", 1)))))["deployments"][0]
     for key in ("group", "decision", "reasons", "expire_days"):
@@ -394,5 +398,5 @@ def test_listings_hold_no_command_to_a_runner():
 
     assert "##[" not in dump_listing([deployment("##[error]", 1)], [])
     assert "##[" not in dump_objects(
-        "##[group]", [("s3://b/", [stored("##[x/##[error]", at=at)])], has_targets=False
+        "##[group]", [("s3://b/", [make_object("##[x/##[error]", at=at)])], has_targets=False
     )

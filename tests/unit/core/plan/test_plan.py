@@ -6,12 +6,21 @@ from datetime import timedelta
 import pytest
 
 from ci3.core.model.decision import Action, Reason, ReasonCode
-from ci3.core.model.deployment import Ignored, Versioning
+from ci3.core.model.deployment import IgnoredEntry, Versioning
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
-from ci3.core.model.objects import AllVersions
+from ci3.core.model.objects import VersionSummary
 from ci3.core.model.policy import DeleteLimit, Origin, PolicyEntry
-from ci3.core.plan.plan import compare
-from tests.support.builders import NOW, days_ago, deployment, doomed, empty, kept, plan, target
+from ci3.core.plan.plan import revalidate
+from tests.support.builders import (
+    NOW,
+    days_ago,
+    deployment,
+    empty_deployment,
+    kept,
+    plan,
+    target,
+    to_delete,
+)
 
 NEW, OLD = deployment("new", 1), deployment("old", 9)
 ENTRY = PolicyEntry(value=3, origin=Origin.INPUT)
@@ -19,7 +28,7 @@ REFUSAL = Refusal(code=RefusalCode.MAX_DELETE, message="too many")
 
 
 def usual(**changes):
-    decisions = changes.pop("decisions", (kept(NEW), doomed(OLD)))
+    decisions = changes.pop("decisions", (kept(NEW), to_delete(OLD)))
     return plan(*decisions, **({"policy": {"keep-count": ENTRY}} | changes))
 
 
@@ -28,9 +37,9 @@ def usual(**changes):
     [
         {"created_at": days_ago(1)},
         {"ci3_version": "9.9.9"},
-        {"decisions": (doomed(OLD, "4 newer ones, told otherwise"), kept(NEW, message="first"))},
+        {"decisions": (to_delete(OLD, "4 newer ones, told otherwise"), kept(NEW, message="first"))},
         {"policy": {"keep-count": PolicyEntry(value=3, origin=Origin.OPTION)}},
-        {"ignored": (Ignored(name="x", reason="y"),)},
+        {"ignored": (IgnoredEntry(name="x", reason="y"),)},
         {"warnings": (PlanWarning(code=WarningCode.VERSIONING_UNKNOWN, message="m"),)},
     ],
     ids=lambda changes: next(iter(changes)),
@@ -46,7 +55,7 @@ def test_plan_id_is_independent_of_the_order_of_settings():
 
 
 def decided_otherwise(**changes):
-    return {"decisions": (kept(NEW), doomed(replace(OLD, **changes)))}
+    return {"decisions": (kept(NEW), to_delete(replace(OLD, **changes)))}
 
 
 @pytest.mark.parametrize(
@@ -62,12 +71,12 @@ def decided_otherwise(**changes):
         {"policy": {"keep-count": PolicyEntry(value="3", origin=Origin.INPUT)}},
         {"policy": {"keep-within": ENTRY}},
         {"refusals": (REFUSAL,)},
-        {"decisions": (doomed(OLD),)},
+        {"decisions": (to_delete(OLD),)},
         {"decisions": (kept(NEW),)},
         {"decisions": (kept(NEW), kept(OLD))},
-        {"decisions": (kept(NEW), replace(doomed(OLD), action=Action.KEEP))},
-        {"decisions": (kept(NEW, ReasonCode.PROTECTED), doomed(OLD))},
-        {"decisions": (replace(kept(NEW), group="g"), doomed(OLD))},
+        {"decisions": (kept(NEW), replace(to_delete(OLD), action=Action.KEEP))},
+        {"decisions": (kept(NEW, ReasonCode.PROTECTED), to_delete(OLD))},
+        {"decisions": (replace(kept(NEW), group="g"), to_delete(OLD))},
         decided_otherwise(name="older"),
         decided_otherwise(prefix="site/old/"),
         decided_otherwise(fingerprint="0" * 64),
@@ -75,7 +84,7 @@ def decided_otherwise(**changes):
         decided_otherwise(size_bytes=3),
         decided_otherwise(oldest_at=days_ago(10)),
         decided_otherwise(newest_at=days_ago(8)),
-        decided_otherwise(complete=False),
+        decided_otherwise(is_complete=False),
     ],
     ids=str,
 )
@@ -89,12 +98,15 @@ def test_plan_id_depends_on_each_reason():
 
     both = replace(first, reasons=(*first.reasons, more))
 
-    assert usual(decisions=(both, doomed(OLD))).plan_id != usual().plan_id
+    assert usual(decisions=(both, to_delete(OLD))).plan_id != usual().plan_id
 
 
 def test_totals_count_what_stays_and_what_goes():
     two = plan(
-        kept(NEW), doomed(OLD), doomed(deployment("older", 10, size_bytes=5)), kept(empty("e"))
+        kept(NEW),
+        to_delete(OLD),
+        to_delete(deployment("older", 10, size_bytes=5)),
+        kept(empty_deployment("e")),
     )
 
     totals = two.totals
@@ -109,8 +121,8 @@ def test_totals_count_what_stays_and_what_goes():
 def test_refusal_makes_a_plan_not_applyable_and_a_warning_does_not():
     warning = PlanWarning(code=WarningCode.VERSIONING_UNKNOWN, message="m")
 
-    assert usual(warnings=(warning,)).applyable
-    assert not usual(refusals=(REFUSAL,)).applyable
+    assert usual(warnings=(warning,)).is_applyable
+    assert not usual(refusals=(REFUSAL,)).is_applyable
 
 
 @pytest.mark.parametrize(
@@ -139,24 +151,26 @@ def test_limit_allows_up_to_its_border(amount, is_percent, delete_count, found_c
 
 # What of an approved plan is still due.
 
-APPROVED = (kept(NEW), doomed(OLD))
+APPROVED = (kept(NEW), to_delete(OLD))
 
 
 def still_due(*fresh, approved=None):
     later = NOW + timedelta(days=1)
-    return compare(plan(*(approved or APPROVED)), plan(*fresh, created_at=later))
+    return revalidate(plan(*(approved or APPROVED)), plan(*fresh, created_at=later))
 
 
 def test_unchanged_and_still_doomed_is_due():
-    found = still_due(kept(NEW), doomed(OLD, "told anew"))
+    found = still_due(kept(NEW), to_delete(OLD, "told anew"))
 
-    assert found.due == (doomed(OLD, "told anew"),)
+    assert found.to_delete == (to_delete(OLD, "told anew"),)
     assert found.withdrawn == {}
 
 
 def test_doomed_since_the_approval_is_not_due():
-    assert still_due(doomed(NEW), doomed(OLD)).due == (doomed(OLD),)
-    assert still_due(doomed(deployment("other", 20)), doomed(OLD)).due == (doomed(OLD),)
+    assert still_due(to_delete(NEW), to_delete(OLD)).to_delete == (to_delete(OLD),)
+    assert still_due(to_delete(deployment("other", 20)), to_delete(OLD)).to_delete == (
+        to_delete(OLD),
+    )
 
 
 def test_kept_by_now_is_withdrawn_with_every_reason():
@@ -165,25 +179,25 @@ def test_kept_by_now_is_withdrawn_with_every_reason():
 
     found = still_due(replace(keep, reasons=(*keep.reasons, more)))
 
-    assert found.due == ()
+    assert found.to_delete == ()
     assert found.withdrawn == {"old": "protected by old; the newest"}
 
 
 def test_changed_since_the_plan_is_withdrawn():
-    found = still_due(kept(NEW), doomed(replace(OLD, fingerprint="0" * 64)))
+    found = still_due(kept(NEW), to_delete(replace(OLD, fingerprint="0" * 64)))
 
-    assert found.due == ()
+    assert found.to_delete == ()
     assert found.withdrawn == {"old": "its objects changed since the plan"}
 
 
 def test_gone_since_the_plan_is_withdrawn():
     found = still_due(kept(NEW))
 
-    assert found.due == ()
+    assert found.to_delete == ()
     assert found.withdrawn == {"old": "it is gone"}
 
 
-VERSIONS = AllVersions(count=1, size_bytes=10, fingerprint="1" * 64)
+VERSIONS = VersionSummary(count=1, size_bytes=10, fingerprint="1" * 64)
 MORE_VERSIONS = replace(VERSIONS, count=2)
 CHANGED = replace(OLD, fingerprint="0" * 64)
 
@@ -194,36 +208,36 @@ CHANGED = replace(OLD, fingerprint="0" * 64)
         ((), "it is gone"),
         ((kept(CHANGED),), "its objects changed since the plan"),
         (
-            (doomed(replace(CHANGED, versions=MORE_VERSIONS)),),
+            (to_delete(replace(CHANGED, versions=MORE_VERSIONS)),),
             "its objects changed since the plan",
         ),
         (
-            (doomed(replace(OLD, versions=MORE_VERSIONS)),),
+            (to_delete(replace(OLD, versions=MORE_VERSIONS)),),
             "its old versions changed since the plan",
         ),
         ((kept(replace(OLD, versions=MORE_VERSIONS)),), "kept"),
-        ((doomed(replace(OLD, versions=VERSIONS)),), None),
+        ((to_delete(replace(OLD, versions=VERSIONS)),), None),
     ],
 )
 def test_first_row_of_the_documented_table_that_applies_decides(newer, reason):
-    result = still_due(*newer, approved=(doomed(replace(OLD, versions=VERSIONS)),))
+    result = still_due(*newer, approved=(to_delete(replace(OLD, versions=VERSIONS)),))
 
     expected = {} if reason is None else {"old": reason}
     if reason == "kept":
         expected = {"old": "; ".join(item.message for item in newer[0].reasons)}
     assert result.withdrawn == expected
-    assert len(result.due) == (reason is None)
+    assert len(result.to_delete) == (reason is None)
 
 
 def test_each_approved_deletion_is_due_or_withdrawn():
     gone, changed, spared, due = (deployment(name, 9) for name in ("a", "b", "c", "d"))
 
     found = still_due(
-        doomed(replace(changed, fingerprint="0" * 64)),
+        to_delete(replace(changed, fingerprint="0" * 64)),
         kept(spared),
-        doomed(due),
-        approved=tuple(map(doomed, (gone, changed, spared, due))),
+        to_delete(due),
+        approved=tuple(map(to_delete, (gone, changed, spared, due))),
     )
 
-    assert [one.deployment.name for one in found.due] == ["d"]
+    assert [one.deployment.name for one in found.to_delete] == ["d"]
     assert sorted(found.withdrawn) == ["a", "b", "c"]

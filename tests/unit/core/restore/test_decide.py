@@ -10,8 +10,15 @@ from ci3.core.journal.entry import JournalEntry, merge_entries
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import ObjectOutcome
-from ci3.core.restore.decide import CLOCK_ALLOWANCE, Skip, SkipReason, Undo, undo_entry, undo_since
-from ci3.core.restore.plan import EXAMPLES_KEPT, sum_up_skips
+from ci3.core.restore.decide import (
+    CLOCK_ALLOWANCE,
+    RestoreObject,
+    SkipObject,
+    SkipReason,
+    decide_entry_restore,
+    decide_restore_since,
+)
+from ci3.core.restore.plan import EXAMPLES_KEPT, summarize_skips
 from tests.support.builders import NOW, days_ago
 
 STARTED_AT = NOW
@@ -23,7 +30,7 @@ def version(version_id: str, *, at=None, etag: str = '"e"', size_bytes: int = 10
         key=KEY,
         version_id=version_id,
         is_latest=False,
-        is_marker=False,
+        is_delete_marker=False,
         etag=etag,
         size_bytes=size_bytes,
         modified_at=at or days_ago(9),
@@ -36,7 +43,7 @@ def marker(version_id: str, *, seconds: float = 1):
         key=KEY,
         version_id=version_id,
         is_latest=False,
-        is_marker=True,
+        is_delete_marker=True,
         etag="",
         size_bytes=0,
         modified_at=STARTED_AT + timedelta(seconds=seconds),
@@ -55,7 +62,7 @@ def entry(outcome=ObjectOutcome.DELETED, *, version_id: str = "v1", markers=(), 
 
 
 def decide(one: JournalEntry, *versions: StoredVersion, versioning=Versioning.ENABLED):
-    return undo_entry(one, versions, started_at=STARTED_AT, versioning=versioning)
+    return decide_entry_restore(one, versions, started_at=STARTED_AT, versioning=versioning)
 
 
 V1, V2 = version("v1"), version("v2", at=NOW, etag='"other"')
@@ -75,7 +82,9 @@ OLD_MARKER = marker("m0", seconds=-3600)
 )
 def test_markers_of_the_run_above_the_version_are_removed_and_no_others(versions, removed):
     undo = decide(entry(), *versions)
-    assert undo == Undo(key=KEY, version_id="v1", size_bytes=10, marker_version_ids=removed)
+    assert undo == RestoreObject(
+        key=KEY, version_id="v1", size_bytes=10, marker_version_ids=removed
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,7 +103,7 @@ def test_markers_of_the_run_above_the_version_are_removed_and_no_others(versions
     ],
 )
 def test_everything_else_is_left_as_it_is_with_its_reason(versions, reason):
-    assert decide(entry(), *versions) == Skip(key=KEY, size_bytes=10, reason=reason)
+    assert decide(entry(), *versions) == SkipObject(key=KEY, size_bytes=10, reason=reason)
 
 
 def test_what_the_run_was_denied_is_not_undone():
@@ -123,11 +132,11 @@ def test_what_the_run_may_have_deleted_is_looked_up(outcome):
 @pytest.mark.parametrize("versions", [(), (M1,), (M1, V2)])
 def test_version_that_was_deleted_for_good_is_told_as_final(versions):
     one = decide(entry(is_final=True), *versions)
-    assert isinstance(one, Skip)
+    assert isinstance(one, SkipObject)
     assert one.reason is SkipReason.FINAL
-    assert one.reason.is_lost
+    assert one.reason.is_unrecoverable
     there = decide(entry(is_final=True), *versions, V1)
-    assert isinstance(there, Skip)
+    assert isinstance(there, SkipObject)
     assert there.reason is SkipReason.NOT_DELETED
 
 
@@ -151,7 +160,7 @@ def test_marker_that_the_journal_names_is_the_runs_whatever_the_clocks_say():
 )
 def test_without_an_id_the_version_is_found_by_etag_size_and_time_exactly(other, is_found):
     undoing = decide(entry(version_id=""), M1, other)
-    assert isinstance(undoing, Undo) is is_found
+    assert isinstance(undoing, RestoreObject) is is_found
     if not is_found:
         assert undoing.reason is SkipReason.VERSION_GONE
 
@@ -178,7 +187,7 @@ def test_null_version_that_was_written_anew_is_not_the_journaled_one():
 )
 def test_null_marker_is_removed_only_where_no_upload_takes_its_place(versioning, is_undone):
     undoing = decide(entry(), marker("null"), V1, versioning=versioning)
-    assert isinstance(undoing, Undo) is is_undone
+    assert isinstance(undoing, RestoreObject) is is_undone
     assert is_undone or undoing.reason is SkipReason.NULL_MARKER
 
 
@@ -208,7 +217,7 @@ def test_bucket_without_versions_makes_it_final():
 
 def since(*versions: StoredVersion, seconds: float = 0, versioning=Versioning.ENABLED):
     at = STARTED_AT + timedelta(seconds=seconds)
-    return undo_since(versions, since=at, versioning=versioning)
+    return decide_restore_since(versions, since=at, versioning=versioning)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +316,7 @@ def test_undo_removes_nothing_but_the_markers_that_hide_the_journaled_version(
 ):
     one = entry(outcome, version_id=f"v{number}")
     undoing = decide(one, *stack, versioning=versioning)
-    if isinstance(undoing, Skip):
+    if isinstance(undoing, SkipObject):
         return
     removed = set(undoing.marker_version_ids)
     assert removed
@@ -319,8 +328,8 @@ def test_undo_removes_nothing_but_the_markers_that_hide_the_journaled_version(
 
 def test_skips_are_summed_up_by_reason_with_a_few_examples():
     skips = [
-        Skip(key=f"old/{number}", size_bytes=2, reason=SkipReason.VERSION_GONE)
+        SkipObject(key=f"old/{number}", size_bytes=2, reason=SkipReason.VERSION_GONE)
         for number in range(5)
     ]
-    (one,) = sum_up_skips(skips)
+    (one,) = summarize_skips(skips)
     assert (one.object_count, one.size_bytes, len(one.examples)) == (5, 10, EXAMPLES_KEPT)

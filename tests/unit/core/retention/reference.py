@@ -33,7 +33,7 @@ def obvious_verdicts(deployments, policy, pins: Iterable[Pin], now, minimum):
     """Decide about every deployment by itself; newest first, without objects last."""
     verdicts = []
     for one in shown_order(deployments):
-        codes = [pin.code for pin in pins if pin.holds(one.name)]
+        codes = [pin.code for pin in pins if pin.matches(one.name)]
         if one.newest_at is None:
             codes.append(ReasonCode.NO_OBJECTS)
         else:

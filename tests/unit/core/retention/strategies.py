@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from ci3.core.live.pins import Pin, pin_commits, protect
+from ci3.core.live.pins import Pin, pin_commits, pin_protected
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
 from ci3.core.retention.decide import AgeFrom, RetentionPolicy, decide
@@ -22,7 +22,7 @@ NAMES = (
     "d4", "release-1", "abcdef1", "abcdef", "web-ABCDEF12-3", "web-2", "d5", "--",
 )  # fmt: skip
 PINS = (
-    *protect(["d1", "d[2-5]", "pr-2-*", "release-*", "nothing"]),
+    *pin_protected(["d1", "d[2-5]", "pr-2-*", "release-*", "nothing"]),
     *pin_commits(["abcdef1234567890"]),
     Pin(code=ReasonCode.LIVE, pattern="pr-1-b", evidence="version.json names pr-1-b"),
     Pin(code=ReasonCode.LIVE, pattern="ABCDEF12", evidence="main is at ABCDEF12"),
@@ -100,9 +100,11 @@ def make_deployment(choose, name, last_at, step, slots):
         size_bytes=0,
         oldest_at=None if is_empty else first,
         newest_at=None if is_empty else last,
-        first_at=None if is_empty else choose((first, last, first + (last - first) / 2, None)),
-        complete=kind == "complete",
-        is_whole=is_whole,
+        first_object_at=None
+        if is_empty
+        else choose((first, last, first + (last - first) / 2, None)),
+        is_complete=kind == "complete",
+        is_fully_listed=is_whole,
         fingerprint=name if is_whole else "",
     )
 

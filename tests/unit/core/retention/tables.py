@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ci3.core.inventory.summary import describe
+from ci3.core.inventory.summary import summarize_folder
 from ci3.core.live.pins import Pin
 from ci3.core.model.deployment import Deployment
 from ci3.core.retention.decide import RetentionPolicy, decide
 from ci3.core.units import Duration
-from tests.support.builders import NOW, inventory, stored
+from tests.support.builders import NOW, inventory, make_object
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +53,9 @@ def uploaded(
     names = files or ("app.js", "index.html")
     times = [_utc(first), *[_utc(last or first) for _ in names[1:]]]
     objects = [
-        stored(f"{name}/{file}", at=at) for file, at in zip(sorted(names), times, strict=True)
+        make_object(f"{name}/{file}", at=at) for file, at in zip(sorted(names), times, strict=True)
     ]
-    return describe(name, f"{name}/", objects, required_file=required_file)
+    return summarize_folder(name, f"{name}/", objects, required_file=required_file)
 
 
 def _utc(text: str) -> datetime:

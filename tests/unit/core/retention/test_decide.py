@@ -4,11 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from ci3.core.inventory.summary import describe
+from ci3.core.inventory.summary import summarize_folder
 from ci3.core.model.decision import ReasonCode
-from ci3.core.retention.age_order import newest_first
+from ci3.core.retention.age_order import sort_newest_first
 from ci3.core.retention.decide import RetentionPolicy, decide
-from tests.support.builders import NOW, days_ago, deployment, empty, inventory, marker_only, stored
+from tests.support.builders import (
+    NOW,
+    days_ago,
+    deployment,
+    empty_deployment,
+    inventory,
+    make_object,
+    marker_only_deployment,
+)
 from tests.unit.core.retention.tables import Case, decided, expected, row
 
 
@@ -124,8 +132,8 @@ CASES = {
         rows=(
             (upload("d2", 1), "keep: keep-count"),
             (upload("d1", 2), "delete: superseded"),
-            (empty("a-gone"), "keep: no-objects"),
-            (empty("b-gone"), "keep: no-objects"),
+            (empty_deployment("a-gone"), "keep: no-objects"),
+            (empty_deployment("b-gone"), "keep: no-objects"),
         ),
     ),
     "folders without objects count for nothing": Case(
@@ -134,7 +142,7 @@ CASES = {
         rows=(
             (upload("d2", 1), "keep: keep-count"),
             (upload("d1", 2), "keep: minimum-keep-count"),
-            (empty("gone"), "keep: no-objects"),
+            (empty_deployment("gone"), "keep: no-objects"),
         ),
     ),
 }
@@ -152,10 +160,10 @@ def test_deployments_stand_newest_first_then_by_start_then_by_name_and_empty_one
         deployment("early-start", 4, 2),
         deployment("same-a", 5),
         deployment("same-b", 5),
-        empty("a-nothing"),
+        empty_deployment("a-nothing"),
     ]
 
-    assert list(newest_first(reversed(ordered))) == ordered
+    assert list(sort_newest_first(reversed(ordered))) == ordered
 
 
 def test_order_tells_times_a_microsecond_apart():
@@ -166,7 +174,7 @@ def test_order_tells_times_a_microsecond_apart():
         newest_at=older.newest_at.replace(microsecond=older.newest_at.microsecond + 1),
     )
 
-    assert [one.name for one in newest_first([older, newer])] == ["b", "a"]
+    assert [one.name for one in sort_newest_first([older, newer])] == ["b", "a"]
 
 
 def test_superseded_says_how_many_are_newer_and_which_one_followed_and_when():
@@ -207,7 +215,7 @@ def test_follower_is_one_that_is_known_to_be_newer():
 
 def test_incomplete_deployment_is_no_follower():
     decision = decision_about(
-        "d1", deployment("d2", 1), marker_only("m", 3), deployment("d1", 5), keep_count=1
+        "d1", deployment("d2", 1), marker_only_deployment("m", 3), deployment("d1", 5), keep_count=1
     )
 
     assert decision.reasons[0].message.startswith("1 newer one; d2 followed it")
@@ -220,7 +228,7 @@ def test_follower_dated_ahead_of_the_clock_is_told_so():
 
 
 def test_clock_changes_no_decision():
-    deployments = [deployment("d2", 1), deployment("d1", 2), marker_only("m", 0.5)]
+    deployments = [deployment("d2", 1), deployment("d1", 2), marker_only_deployment("m", 0.5)]
 
     late = decisions(*deployments, now=days_ago(-4000))
     early = decisions(*deployments, now=days_ago(4000))
@@ -286,10 +294,10 @@ def test_minimum_stays_even_if_keep_count_were_senseless(keep_count):
 
 
 def test_a_console_marker_beside_files_leaves_a_deployment_complete():
-    assert deployment("d", 1).complete
-    assert not marker_only("m", 1).complete
-    assert not empty("e").complete
+    assert deployment("d", 1).is_complete
+    assert not marker_only_deployment("m", 1).is_complete
+    assert not empty_deployment("e").is_complete
 
 
 def test_empty_file_is_content():
-    assert describe("d", "d/", [stored("d/.keep", size_bytes=0)]).complete
+    assert summarize_folder("d", "d/", [make_object("d/.keep", size_bytes=0)]).is_complete

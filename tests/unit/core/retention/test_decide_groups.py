@@ -5,11 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from ci3.core.inventory.summary import describe
-from ci3.core.live.pins import protect
+from ci3.core.inventory.summary import summarize_folder
+from ci3.core.live.pins import pin_protected
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.decide import RetentionPolicy, decide
-from tests.support.builders import NOW, days_ago, deployment, inventory, marker_only, stored
+from tests.support.builders import (
+    NOW,
+    days_ago,
+    deployment,
+    inventory,
+    make_object,
+    marker_only_deployment,
+)
 from tests.unit.core.retention.tables import Case, decided, expected, within
 
 
@@ -19,14 +26,17 @@ def by(pattern, **rules):
 
 def without_index(name, days):
     """A deployment that lacks its required file."""
-    objects = [stored(f"{name}/app.js", at=days_ago(days))]
-    return describe(name, f"{name}/", objects, required_file="index.html")
+    objects = [make_object(f"{name}/app.js", at=days_ago(days))]
+    return summarize_folder(name, f"{name}/", objects, required_file="index.html")
 
 
 def begun(name, first_days, newest_days):
     """A deployment of which only the first page of objects was listed."""
     return replace(
-        deployment(name, first_days, newest_days), is_whole=False, size_bytes=0, fingerprint=""
+        deployment(name, first_days, newest_days),
+        is_fully_listed=False,
+        size_bytes=0,
+        fingerprint="",
     )
 
 
@@ -47,7 +57,7 @@ GROUPS = {
         rows=(
             (deployment("pr-9-b", 1), "keep: keep-count"),
             (deployment("pr-9-a", 2), "delete: superseded"),
-            (marker_only("pr-3-b", 300), "keep: in-progress"),
+            (marker_only_deployment("pr-3-b", 300), "keep: in-progress"),
             (deployment("pr-3-a", 400), "keep: keep-count"),
             (deployment("pr-10-a", 500), "keep: keep-count"),
         ),
@@ -131,7 +141,7 @@ GROUPS = {
     ),
     "a pin keeps in any group": Case(
         rules=by(PR),
-        pins=protect(["pr-1-a"]),
+        pins=pin_protected(["pr-1-a"]),
         rows=(
             (deployment("pr-1-c", 1), "keep: keep-count"),
             (deployment("pr-1-b", 2), "delete: superseded"),
@@ -143,7 +153,7 @@ GROUPS = {
 COMPLETENESS = {
     "an incomplete one newer than every complete one may be uploading, and fills no slot": Case(
         rows=(
-            (marker_only("d3", 1), "keep: in-progress"),
+            (marker_only_deployment("d3", 1), "keep: in-progress"),
             (deployment("d2", 2), "keep: keep-count"),
             (deployment("d1", 3), "delete: superseded"),
         ),
@@ -151,29 +161,29 @@ COMPLETENESS = {
     "an incomplete one as new as the newest complete one may be uploading": Case(
         rows=(
             (deployment("d2", 2), "keep: keep-count"),
-            (marker_only("d3", 2), "keep: in-progress"),
+            (marker_only_deployment("d3", 2), "keep: in-progress"),
             (deployment("d1", 3), "delete: superseded"),
         ),
     ),
     "without a complete one every incomplete one may be uploading": Case(
         rows=(
-            (marker_only("d2", 1), "keep: in-progress"),
-            (marker_only("d1", 900), "keep: in-progress"),
+            (marker_only_deployment("d2", 1), "keep: in-progress"),
+            (marker_only_deployment("d1", 900), "keep: in-progress"),
         ),
     ),
     "an older incomplete one goes by the same rules": Case(
         keep_count=2,
         rows=(
             (deployment("d4", 1), "keep: keep-count"),
-            (marker_only("m3", 2), "keep: keep-count"),  # only one is known to be newer
+            (marker_only_deployment("m3", 2), "keep: keep-count"),  # only one is known to be newer
             (deployment("d2", 3), "keep: keep-count"),
-            (marker_only("m1", 4), "delete: superseded"),
+            (marker_only_deployment("m1", 4), "delete: superseded"),
         ),
     ),
     "an incomplete one within the upload of a complete one is in doubt": Case(
         rows=(
             (deployment("d2", 5, 1), "keep: keep-count"),
-            (marker_only("m1", 3), "keep: ambiguous-age"),
+            (marker_only_deployment("m1", 3), "keep: ambiguous-age"),
         ),
     ),
     "without its required file a deployment is incomplete, and goes once one is newer": Case(
@@ -252,7 +262,7 @@ FIRST_OBJECT = {
     ),
     "by its first object it is newer than what overlaps with all of it": Case(
         rows=(
-            (replace(deployment("d2", 9, 1), first_at=days_ago(3)), "keep: keep-count"),
+            (replace(deployment("d2", 9, 1), first_object_at=days_ago(3)), "keep: keep-count"),
             (deployment("d1", 5), "delete: superseded"),
         ),
     ),
@@ -274,7 +284,7 @@ CASES = GROUPS | COMPLETENESS
 CASES["an upload that is still running is kept whatever the age is from"] = Case(
     rules={"age_from": AgeFrom.OLDEST},
     rows=(
-        (replace(deployment("upload", 3, 1), complete=False), "keep: in-progress"),
+        (replace(deployment("upload", 3, 1), is_complete=False), "keep: in-progress"),
         (deployment("d2", 2), "keep: keep-count"),
     ),
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci3.core.live.pins import Pin, pin_commits, protect
+from ci3.core.live.pins import Pin, pin_commits, pin_protected
 from ci3.core.model.decision import ReasonCode
 from ci3.core.retention.decide import RetentionPolicy, decide
 from tests.support.builders import NOW, deployment, inventory
@@ -18,7 +18,7 @@ def live(name):
 CASES = {
     "a protected name stays and fills no slot of another": Case(
         keep_count=1,
-        pins=protect(["d1"]),
+        pins=pin_protected(["d1"]),
         rows=(
             (deployment("d3", 1), "keep: keep-count"),
             (deployment("d2", 2), "delete: superseded"),
@@ -26,7 +26,7 @@ CASES = {
         ),
     ),
     "a protecting glob keeps each that it matches": Case(
-        pins=protect(["release-*"]),
+        pins=pin_protected(["release-*"]),
         rows=(
             (deployment("d9", 1), "keep: keep-count"),
             (deployment("release-2", 2), "keep: protected"),
@@ -83,7 +83,7 @@ CASES = {
         ),
     ),
     "every reason to keep is told": Case(
-        pins=(*protect(["*", COMMIT]), *pin_commits([COMMIT])),
+        pins=(*pin_protected(["*", COMMIT]), *pin_commits([COMMIT])),
         rows=((deployment(COMMIT, 1), "keep: protected protected current-commit keep-count"),),
     ),
 }

@@ -6,7 +6,7 @@ from datetime import timedelta, timezone
 import pytest
 
 from ci3.core.retention.decide import RetentionPolicy, decide
-from tests.support.builders import NOW, days_ago, deployment, inventory, marker_only
+from tests.support.builders import NOW, days_ago, deployment, inventory, marker_only_deployment
 from tests.unit.core.retention.tables import Case, decided, expected, uploaded, within
 
 SECOND = timedelta(seconds=1) / timedelta(days=1)
@@ -95,7 +95,7 @@ WITHIN = {
         rules=within("7d"),
         rows=(
             (deployment("d2", 2), "keep: keep-count keep-within"),
-            (marker_only("m", 20), "keep: keep-within"),
+            (marker_only_deployment("m", 20), "keep: keep-within"),
             (deployment("d1", 30), "keep: keep-within"),  # d2 followed it, 2 days ago
         ),
     ),
@@ -103,7 +103,7 @@ WITHIN = {
         rules=within("7d"),
         rows=(
             (deployment("d2", 9), "keep: keep-count keep-within"),
-            (marker_only("m", 30), "delete: superseded"),
+            (marker_only_deployment("m", 30), "delete: superseded"),
         ),
     ),
     "nothing at all is within no time": Case(
@@ -279,7 +279,7 @@ def test_days_are_those_of_utc_whatever_the_zone_of_a_time():
     madrid = timezone(timedelta(hours=1))
     case = DAILY["a day begins and ends at midnight in UTC"]
     rows = [
-        (replace(one, oldest_at=at, newest_at=at, first_at=at), decision)
+        (replace(one, oldest_at=at, newest_at=at, first_object_at=at), decision)
         for one, decision in case.rows
         for at in [one.newest_at.astimezone(madrid)]
     ]

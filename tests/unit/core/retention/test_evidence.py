@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.live.pins import protect
+from ci3.core.live.pins import pin_protected
 from ci3.core.model.decision import ReasonCode
-from ci3.core.model.deployment import Hole, Inventory
-from ci3.core.retention.decide import RetentionPolicy, judge
+from ci3.core.model.deployment import Inventory, UnlistedFolder
+from ci3.core.retention.decide import RetentionPolicy, evaluate
 from ci3.core.retention.evidence import (
     drop_unverified_deletes,
+    evaluate_with_full_listings,
     find_required_evidence,
-    judge_for_certain,
 )
 from ci3.core.units import Duration
 from tests.support.builders import NOW, deployment, inventory
@@ -22,22 +22,24 @@ from tests.unit.core.retention.strategies import make_deployment, situations
 
 STEP = timedelta(days=1)
 SEEDS = st.randoms(use_true_random=False)
-TIMES = ("oldest_at", "newest_at", "first_at", "complete", "object_count", "size_bytes")
+TIMES = ("oldest_at", "newest_at", "first_object_at", "is_complete", "object_count", "size_bytes")
 
 
 def told(one, **changes):
     """Make a deployment that only a report tells of."""
-    return replace(one, is_whole=False, is_reported=True, fingerprint="", **changes)
+    return replace(one, is_fully_listed=False, is_from_report=True, fingerprint="", **changes)
 
 
 def listed(case):
     """The same situation, as a full listing shows it."""
-    whole = tuple(replace(one, is_whole=True, fingerprint="f" * 64) for one in case.deployments)
+    whole = tuple(
+        replace(one, is_fully_listed=True, fingerprint="f" * 64) for one in case.deployments
+    )
     return replace(case, deployments=whole)
 
 
 def judged_by(case):
-    return lambda some: judge(some, case.policy, case.pins, case.now, case.minimum)
+    return lambda some: evaluate(some, case.policy, case.pins, case.now, case.minimum)
 
 
 class Bucket:
@@ -54,8 +56,10 @@ class Bucket:
         self.listed |= names
         others = [one for one in some.deployments if one.name not in names]
         found = [self.there[name] for name in names if name not in self.unreadable]
-        holes = [Hole(name=name, reason="denied") for name in names if name in self.unreadable]
-        return replace(some, deployments=(*others, *found), holes=(*some.holes, *holes))
+        holes = [
+            UnlistedFolder(name=name, reason="denied") for name in names if name in self.unreadable
+        ]
+        return replace(some, deployments=(*others, *found), unlisted=(*some.holes, *holes))
 
 
 def doomed(judgements):
@@ -63,12 +67,12 @@ def doomed(judgements):
 
 
 def doomed_by_report(case, reported, bucket):
-    found, judgements = judge_for_certain(
+    found, judgements = evaluate_with_full_listings(
         Inventory(deployments=reported), case.policy, judged_by(case), bucket.list_whole, {}
     )
     names = {one.name for one in found.deployments}
     assert {one.deployment.name for one in judgements} == names
-    assert all(one.deployment.is_whole for one in judgements if one.is_delete)
+    assert all(one.deployment.is_fully_listed for one in judgements if one.is_delete)
     assert all(one.decision.reasons for one in judgements)
     return doomed(judgements)
 
@@ -113,7 +117,7 @@ def test_nothing_goes_on_account_of_what_only_a_report_tells(case, random):
     gone = {
         one for one in drop_unverified_deletes(there, judged(there), judged, {}) if one.is_delete
     }
-    assert not any(one.deployment.is_reported for one in gone)
+    assert not any(one.deployment.is_from_report for one in gone)
     assert {one.deployment.name for one in gone} <= case.doomed()
 
 
@@ -121,7 +125,7 @@ RULES = RetentionPolicy(keep_count=2)
 
 
 def judged_by_rules(some):
-    return judge(some, RULES, protect(["p*"]), NOW, 1)
+    return evaluate(some, RULES, pin_protected(["p*"]), NOW, 1)
 
 
 def test_what_goes_and_what_it_goes_for_is_listed_and_nothing_else():
@@ -133,7 +137,7 @@ def test_what_goes_and_what_it_goes_for_is_listed_and_nothing_else():
 
 def partly(deployment):
     """Return a deployment of which only the first objects are listed."""
-    return replace(deployment, is_whole=False, fingerprint="")
+    return replace(deployment, is_fully_listed=False, fingerprint="")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +154,7 @@ def test_required_evidence_depends_on_what_the_rules_compare(rules, known_by, re
     """Of `d1` to `d4`, the two newest are kept and the two others are to be deleted."""
     policy = RetentionPolicy(keep_count=2, **rules)
     known = inventory(*(known_by(deployment(f"d{days}", days)) for days in (1, 2, 3, 4)))
-    evaluations = judge(known, policy, (), NOW, 1)
+    evaluations = evaluate(known, policy, (), NOW, 1)
     assert doomed(evaluations) == {"d3", "d4"}
     assert {one.name for one in find_required_evidence(evaluations, policy)} == required
 
@@ -227,14 +231,14 @@ def test_reported_and_half_deleted_deployments_supersede_nothing():
 
 def test_deployment_whose_deletion_has_begun_is_listed_in_full():
     there = inventory(*(deployment(f"d{days}", days) for days in (1, 2)))
-    unlisted = replace(there.deployments[0], is_whole=False)
+    unlisted = replace(there.deployments[0], is_fully_listed=False)
     listed_names = set()
 
     def list_whole(some, names):
         listed_names.update(names)
         return there
 
-    judge_for_certain(
+    evaluate_with_full_listings(
         replace(there, deployments=(unlisted, *there.deployments[1:])),
         RULES,
         judged_by_rules,

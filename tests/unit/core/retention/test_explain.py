@@ -2,12 +2,18 @@
 
 import pytest
 
-from ci3.core.live.pins import Pin, pin_commits, protect
+from ci3.core.live.pins import Pin, pin_commits, pin_protected
 from ci3.core.model.decision import ReasonCode
-from ci3.core.retention.decide import RetentionPolicy, judge
+from ci3.core.retention.decide import RetentionPolicy, evaluate
 from ci3.core.retention.explain import explain
 from ci3.core.units import Duration
-from tests.support.builders import NOW, deployment, empty, inventory, marker_only
+from tests.support.builders import (
+    NOW,
+    deployment,
+    empty_deployment,
+    inventory,
+    marker_only_deployment,
+)
 
 WITHIN_14_DAYS = Duration.parse("14d")
 LIVE = Pin(code=ReasonCode.LIVE, pattern="d1", evidence="current says d1")
@@ -15,7 +21,7 @@ LIVE = Pin(code=ReasonCode.LIVE, pattern="d1", evidence="current says d1")
 
 def explained(name, *deployments, pins=(), minimum=1, **rules):
     policy = RetentionPolicy(**({"keep_count": 1} | rules))
-    for judgement in judge(inventory(*deployments), policy, pins, NOW, minimum):
+    for judgement in evaluate(inventory(*deployments), policy, pins, NOW, minimum):
         if judgement.deployment.name == name:
             return explain(judgement, policy.keep_within)
     raise AssertionError(f"{name} was not judged")
@@ -37,12 +43,16 @@ def test_doomed_one_is_due():
 
 
 def test_empty_folder_has_nothing_to_delete():
-    assert outlook("e", D1, empty("e")) == "There is nothing in it that could be deleted."
-    assert outlook("e", empty("e"), pins=protect(["e"])).startswith("There is nothing in it")
+    assert (
+        outlook("e", D1, empty_deployment("e")) == "There is nothing in it that could be deleted."
+    )
+    assert outlook("e", empty_deployment("e"), pins=pin_protected(["e"])).startswith(
+        "There is nothing in it"
+    )
 
 
 def test_pinned_one_stays_as_long_as_each_pin_holds():
-    pins = (*protect(["d*"]), *pin_commits(["abcdef1"]), LIVE)
+    pins = (*pin_protected(["d*"]), *pin_commits(["abcdef1"]), LIVE)
 
     told = outlook("d1", D1, D2, pins=pins)
 
@@ -51,14 +61,14 @@ def test_pinned_one_stays_as_long_as_each_pin_holds():
 
 def test_pin_goes_before_what_rules_would_say():
     lone = outlook("d1", D1, pins=(LIVE,), keep_within=WITHIN_14_DAYS)
-    uploading = outlook("m", marker_only("m", 0), D1, pins=protect(["m"]))
+    uploading = outlook("m", marker_only_deployment("m", 0), D1, pins=pin_protected(["m"]))
 
     assert lone == "It stays as long as this holds: live: current says d1."
     assert uploading == "It stays as long as this holds: protected by m."
 
 
 def test_one_that_may_be_uploading_waits_for_a_newer_complete_one():
-    assert outlook("m", marker_only("m", 0), D1) == (
+    assert outlook("m", marker_only_deployment("m", 0), D1) == (
         "Once a complete one is newer, it goes by the rules like any other."
     )
 
@@ -132,10 +142,10 @@ def test_every_need_is_told():
 def test_every_rule_and_pin_is_there_with_whether_it_matched():
     explanation = explained(
         "d1", D1, D2, D3,
-        pins=(*protect(["v*"]), LIVE), keep_within=WITHIN_14_DAYS, keep_weekly=2,
+        pins=(*pin_protected(["v*"]), LIVE), keep_within=WITHIN_14_DAYS, keep_weekly=2,
     )  # fmt: skip
 
-    assert [(one.code, one.is_matched, one.message) for one in explanation.judgement.checks] == [
+    assert [(one.code, one.is_matched, one.message) for one in explanation.evaluation.checks] == [
         ("protected", False, "does not match v*"),
         ("live", True, "live: current says d1"),
         ("keep-count", False, "2 complete ones known to be newer, and 1 is enough"),
@@ -159,6 +169,8 @@ def test_every_rule_and_pin_is_there_with_whether_it_matched():
     ],
 )
 def test_rule_that_does_not_keep_says_why(name, rule, message):
-    *_, check = explained(name, D1, marker_only("m", 20), D2, D3, **rule).judgement.checks
+    *_, check = explained(
+        name, D1, marker_only_deployment("m", 20), D2, D3, **rule
+    ).evaluation.checks
 
     assert (check.is_matched, check.message) == (False, message)

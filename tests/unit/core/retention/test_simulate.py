@@ -7,19 +7,26 @@ from itertools import pairwise
 
 import pytest
 
-from ci3.core.live.pins import pin_commits, protect
-from ci3.core.model.deployment import Hole, Inventory
+from ci3.core.live.pins import pin_commits, pin_protected
+from ci3.core.model.deployment import Inventory, UnlistedFolder
 from ci3.core.retention.decide import RetentionPolicy, decide
 from ci3.core.retention.simulate import MAX_STATES, Simulation, simulate
 from ci3.core.units import Duration
-from tests.support.builders import NOW, days_ago, deployment, empty, inventory, marker_only
+from tests.support.builders import (
+    NOW,
+    days_ago,
+    deployment,
+    empty_deployment,
+    inventory,
+    marker_only_deployment,
+)
 
 DAY = timedelta(days=1)
 HISTORY = inventory(
     *(deployment(f"d{number:02}", 0.7 * number + number % 3 * 0.2) for number in range(1, 60)),
     deployment("long", 20, 12),
     deployment("release-1", 33),
-    marker_only("torn", 17.5),
+    marker_only_deployment("torn", 17.5),
 )
 POLICIES = {
     "count": RetentionPolicy(keep_count=4),
@@ -37,7 +44,7 @@ def replay(*deployments, pins=(), minimum=1, ends_at=NOW, **rules):
 
 
 def kept_counts(simulation: Simulation):
-    return [(round((NOW - one.at) / DAY, 3), one.kept_count) for one in simulation.moments]
+    return [(round((NOW - one.at) / DAY, 3), one.kept_count) for one in simulation.states]
 
 
 def test_moments_are_each_completion_and_each_day_between_and_the_end():
@@ -64,19 +71,19 @@ def test_two_policies_on_the_same_history_give_their_own_numbers():
 
     few, many = replay(*history, keep_count=2), replay(*history, keep_count=6)
 
-    assert [one.at for one in few.moments] == [one.at for one in many.moments]
-    assert [one.kept_count for one in few.moments] == [1, 2, 2, 2, 2, 2, 2, 2, 2, 2]
-    assert [one.kept_count for one in many.moments] == [1, 2, 3, 4, 5, 6, 6, 6, 6, 6]
-    assert [one.kept_bytes for one in few.moments][-1] == 2 * 2000
-    assert [one.uncleaned_count for one in few.moments] == list(range(1, 11))
-    assert [one.uncleaned_bytes for one in few.moments][-1] == 10 * 2000
+    assert [one.at for one in few.states] == [one.at for one in many.states]
+    assert [one.kept_count for one in few.states] == [1, 2, 2, 2, 2, 2, 2, 2, 2, 2]
+    assert [one.kept_count for one in many.states] == [1, 2, 3, 4, 5, 6, 6, 6, 6, 6]
+    assert [one.kept_bytes for one in few.states][-1] == 2 * 2000
+    assert [one.uncleaned_count for one in few.states] == list(range(1, 11))
+    assert [one.uncleaned_bytes for one in few.states][-1] == 10 * 2000
 
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_last_moment_is_what_the_policy_decides_of_all_that_stands_now(name):
-    policy, pins = POLICIES[name], protect(["release-*"])
+    policy, pins = POLICIES[name], pin_protected(["release-*"])
 
-    last = simulate(HISTORY, policy, pins, minimum_keep_count=2, ends_at=NOW).moments[-1]
+    last = simulate(HISTORY, policy, pins, minimum_keep_count=2, ends_at=NOW).states[-1]
 
     kept = [one for one in decide(HISTORY, policy, pins, NOW, 2) if not one.is_delete]
     assert last.at == NOW
@@ -89,7 +96,7 @@ def test_each_deployment_is_deleted_at_most_once_or_stands(name):
     simulation = simulate(HISTORY, POLICIES[name], (), minimum_keep_count=1, ends_at=NOW)
 
     gone = 0
-    for moment in simulation.moments:
+    for moment in simulation.states:
         gone += moment.deleted_count
         assert moment.kept_count + gone == moment.uncleaned_count
     assert simulation.deleted_count == gone
@@ -102,9 +109,9 @@ def test_moments_ascend_are_bounded_and_keep_the_first_and_the_last(count, keep_
 
     simulation = replay(*history, keep_count=keep_count)
 
-    times = [one.at for one in simulation.moments]
+    times = [one.at for one in simulation.states]
     assert all(one < other for one, other in pairwise(times))
-    assert len(times) == min(simulation.possible_count, MAX_STATES)
+    assert len(times) == min(simulation.possible_state_count, MAX_STATES)
     assert times[0] == history[-1].newest_at
     assert times[-1] == NOW
 
@@ -114,19 +121,19 @@ def test_moments_are_fewer_where_each_costs_many_decisions():
 
     few, many = replay(*history, keep_count=5), replay(*history, keep_count=5000)
 
-    assert len(few.moments) == MAX_STATES
-    assert sum(one.kept_count for one in many.moments) < 120_000
-    assert 50 < len(many.moments) < MAX_STATES
-    assert many.moments[-1].kept_count == 2000
-    gaps = {other.uncleaned_count - one.uncleaned_count for one, other in pairwise(many.moments)}
+    assert len(few.states) == MAX_STATES
+    assert sum(one.kept_count for one in many.states) < 120_000
+    assert 50 < len(many.states) < MAX_STATES
+    assert many.states[-1].kept_count == 2000
+    gaps = {other.uncleaned_count - one.uncleaned_count for one, other in pairwise(many.states)}
     assert max(gaps) - min(gaps) <= 5
 
 
 def test_only_protected_names_are_pinned_in_the_past():
     history = [deployment("abc1234", 5), deployment("release-1", 4), deployment("d1", 1)]
-    pins = (*protect(["release-*"]), *pin_commits(["abc1234" + "0" * 33]))
+    pins = (*pin_protected(["release-*"]), *pin_commits(["abc1234" + "0" * 33]))
 
-    last = replay(*history, pins=pins).moments[-1]
+    last = replay(*history, pins=pins).states[-1]
 
     assert (last.kept_count, last.uncleaned_count) == (2, 3)
 
@@ -134,20 +141,25 @@ def test_only_protected_names_are_pinned_in_the_past():
 def test_minimum_stays_whatever_the_policy_says():
     history = [deployment(f"d{age}", age) for age in range(6)]
 
-    assert replay(*history, keep_count=1, minimum=3).moments[-1].kept_count == 3
+    assert replay(*history, keep_count=1, minimum=3).states[-1].kept_count == 3
 
 
 def test_roll_back_reaches_to_the_oldest_complete_deployment_besides_the_newest():
-    history = [deployment("d1", 9), deployment("d2", 6), deployment("d3", 2), marker_only("m", 1)]
+    history = [
+        deployment("d1", 9),
+        deployment("d2", 6),
+        deployment("d3", 2),
+        marker_only_deployment("m", 1),
+    ]
 
-    last = replay(*history, keep_count=2).moments[-1]
+    last = replay(*history, keep_count=2).states[-1]
 
     assert (last.kept_count, last.rollback_count) == (3, 1)
     assert last.rollback_window == 6 * DAY
 
 
 def test_newest_alone_is_nothing_to_roll_back_to():
-    first = replay(deployment("d1", 9), deployment("d2", 6), keep_count=2).moments[0]
+    first = replay(deployment("d1", 9), deployment("d2", 6), keep_count=2).states[0]
 
     assert (first.rollback_count, first.rollback_window) == (0, timedelta(0))
 
@@ -155,21 +167,21 @@ def test_newest_alone_is_nothing_to_roll_back_to():
 def test_newest_of_another_group_is_nothing_to_roll_back_to():
     history = [deployment("a-1", 9), deployment("a-2", 6), deployment("b-1", 8)]
 
-    last = replay(*history, keep_count=5, group_by=re.compile(r"(.)-\d")).moments[-1]
+    last = replay(*history, keep_count=5, group_by=re.compile(r"(.)-\d")).states[-1]
 
     assert (last.rollback_count, last.rollback_window) == (1, 9 * DAY)
 
 
 def test_policy_is_settled_from_the_first_deletion_of_a_complete_deployment_on():
     history = [
-        marker_only("torn", 10.5),
+        marker_only_deployment("torn", 10.5),
         *(deployment(f"d{age}", age) for age in (10, 9, 8, 7)),
     ]
 
-    settled = replay(*history, keep_count=3, ends_at=days_ago(7)).settled
+    settled = replay(*history, keep_count=3, ends_at=days_ago(7)).steady_states
 
     assert [one.at for one in settled] == [days_ago(7)]
-    assert replay(*history, keep_count=9).settled == ()
+    assert replay(*history, keep_count=9).steady_states == ()
 
 
 def test_mean_weighs_a_moment_by_how_long_it_lasts():
@@ -190,29 +202,33 @@ def test_deployment_that_is_ahead_of_the_clock_is_the_end():
     simulation = replay(deployment("d1", 3), deployment("d2", 1), ends_at=days_ago(5))
 
     assert kept_counts(simulation) == [(3, 1), (2, 1), (1, 1)]
-    assert simulation.moments[-1].uncleaned_count == 2
+    assert simulation.states[-1].uncleaned_count == 2
 
 
 def test_nothing_to_replay_makes_no_moments():
-    simulation = replay(empty("e1"))
+    simulation = replay(empty_deployment("e1"))
 
-    assert simulation.moments == simulation.settled == ()
-    assert simulation.length == timedelta(0)
+    assert simulation.states == simulation.steady_states == ()
+    assert simulation.duration == timedelta(0)
     assert simulation.mean(lambda one: one.kept_count) == 0
     assert simulation.maximum(lambda one: one.kept_count) == 0
 
 
 def test_what_could_not_be_replayed_is_counted():
     found = Inventory(
-        deployments=(deployment("d1", 3), replace(deployment("d2", 2), is_whole=False), empty("e")),
-        holes=(Hole(name="h", reason="AccessDenied"),),
+        deployments=(
+            deployment("d1", 3),
+            replace(deployment("d2", 2), is_fully_listed=False),
+            empty_deployment("e"),
+        ),
+        unlisted=(UnlistedFolder(name="h", reason="AccessDenied"),),
     )
 
     simulation = simulate(
         found, RetentionPolicy(keep_count=5), (), minimum_keep_count=1, ends_at=NOW
     )
 
-    assert (simulation.deployment_count, simulation.left_out_count) == (2, 1)
+    assert (simulation.deployment_count, simulation.empty_count) == (2, 1)
     assert simulation.unreadable_count == 1
-    assert simulation.are_lower_bounds
-    assert not replay(deployment("d1", 3)).are_lower_bounds
+    assert simulation.has_partial_listings
+    assert not replay(deployment("d1", 3)).has_partial_listings

@@ -16,7 +16,7 @@ from ci3.engine.deletion.refresh import Refresher, start_refresher
 from ci3.engine.inventory.listing import list_deployment, read_folder
 from ci3.engine.workers import worker_process
 from ci3.errors import AccessError, DeniedError, ExitCode, ListingError
-from tests.support.cleanup_run import apply, furnish
+from tests.support.cleanup_run import apply, seed_site
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
 
@@ -111,23 +111,25 @@ def refreshed(monkeypatch: pytest.MonkeyPatch, only_in_worker: None) -> list[str
 def test_deployment_that_the_worker_refreshed_is_deleted(
     site: Bucket, refreshed, keeps_versions
 ) -> None:
-    furnish(site)
+    seed_site(site)
     if keeps_versions:
         site.enable_versioning()
     ran = apply(site)
-    assert ran.code is ExitCode.DONE
+    assert ran.exit_code is ExitCode.DONE
     assert sorted(refreshed) == ["old-1", "old-2", "old-3"]
     assert site.folders() == {"new"}
-    assert ran.result.count(ObjectOutcome.DELETED) == 9
+    assert ran.result.count_objects(ObjectOutcome.DELETED) == 9
 
 
 def test_deployment_that_has_changed_when_the_worker_refreshes_it_is_kept(
     site: Bucket, proxy: FaultProxy, refreshed
 ) -> None:
-    furnish(site)
-    proxy.before("GET", "prefix=old-2", act=lambda: site.put("old-2/file-00001", body=b"another"))
+    seed_site(site)
+    proxy.call_before(
+        "GET", "prefix=old-2", act=lambda: site.put("old-2/file-00001", body=b"another")
+    )
     ran = apply(site)
-    assert ran.code is ExitCode.PARTIAL
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.counts("old-2") == {"changed": 3}
     assert site.folders() == {"new", "old-2"}
     assert not any("old-2" in key for one in proxy.deletions for key in one.batch_keys)
@@ -149,9 +151,9 @@ def note_workers(monkeypatch: pytest.MonkeyPatch, act=lambda _pid: None) -> list
 
 
 def test_no_worker_is_left_after_a_deletion(site: Bucket, refreshed, monkeypatch) -> None:
-    furnish(site)
+    seed_site(site)
     workers = note_workers(monkeypatch)
-    assert apply(site).code is ExitCode.DONE
+    assert apply(site).exit_code is ExitCode.DONE
     assert [one.exitcode for one in workers] == [-signal.SIGKILL]
 
 
@@ -159,16 +161,16 @@ def test_no_worker_is_left_after_a_deletion(site: Bucket, refreshed, monkeypatch
 def test_error_at_the_start_of_the_worker_stops_the_run_and_the_result_is_returned(
     site: Bucket, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    furnish(site)
+    seed_site(site)
 
     def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(direct, "start_refresher", fail)
     ran = apply(site)
-    assert ran.code is ExitCode.PARTIAL
-    assert ran.result.count(ObjectOutcome.FAILED) == 9
-    assert "wrong code" in ran.result.stopped or "interrupted" in ran.result.stopped
+    assert ran.exit_code is ExitCode.PARTIAL
+    assert ran.result.count_objects(ObjectOutcome.FAILED) == 9
+    assert "wrong code" in ran.result.stop_reason or "interrupted" in ran.result.stop_reason
     assert ran.journal[-1]["record"] == "end"
     assert site.folders() == {"new", "old-1", "old-2", "old-3"}
 
@@ -176,7 +178,7 @@ def test_error_at_the_start_of_the_worker_stops_the_run_and_the_result_is_return
 def test_stopped_run_does_not_read_what_an_ended_worker_did_not(reader, due):
     with closing(start_refresher(reader, due)) as refresher:
         assert refresher.read(due[0], with_versions=False, is_stopped=lambda: True)
-        refresher.end()
+        refresher.end_worker()
         with pytest.raises(ListingError, match="stopped"):
             refresher.read(due[0], with_versions=False, is_stopped=lambda: True)
         assert refresher.read(due[0], with_versions=False)
@@ -187,7 +189,7 @@ def test_worker_that_takes_long_is_waited_for(
 ) -> None:
     monkeypatch.setattr(worker_process, "HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 0.6)
-    proxy.before("GET", "prefix=shop-2", act=lambda: time.sleep(1.5))
+    proxy.call_before("GET", "prefix=shop-2", act=lambda: time.sleep(1.5))
     with closing(start_refresher(reader, due)) as refresher:
         asked = len(proxy.requests)
         assert len(refresher.read(due[2], with_versions=False).keys) == 4
@@ -209,15 +211,17 @@ def test_deployment_that_has_grown_large_is_read_by_the_parent(
 def test_killed_worker_loses_neither_objects_nor_outcomes(
     site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    furnish(site)
+    seed_site(site)
     monkeypatch.setattr(refresh, "MIN_TOTAL_OBJECTS", 1)
     workers = note_workers(
         monkeypatch, lambda pid: when == "before" and os.kill(pid, signal.SIGKILL)
     )
     if when == "in the midst":
-        proxy.before("GET", "prefix=old-2", act=lambda: os.kill(workers[0].pid, signal.SIGKILL))
+        proxy.call_before(
+            "GET", "prefix=old-2", act=lambda: os.kill(workers[0].pid, signal.SIGKILL)
+        )
     ran = apply(site)
     assert [one.exitcode for one in workers] == [-signal.SIGKILL]
-    assert ran.code is ExitCode.DONE
-    assert ran.result.count(ObjectOutcome.DELETED) == 9
+    assert ran.exit_code is ExitCode.DONE
+    assert ran.result.count_objects(ObjectOutcome.DELETED) == 9
     assert site.folders() == {"new"}

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.engine.deletion.uploads import Aborted, Uploads
+from ci3.engine.deletion.uploads import AbortResult, UnfinishedUploads
 from ci3.errors import DeniedError, ExitCode
-from tests.support.cleanup_run import apply, furnish
+from tests.support.cleanup_run import apply, seed_site
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
 
@@ -33,13 +33,16 @@ class Listing:
 @pytest.mark.parametrize("is_ahead", [True, False])
 def test_uploads_that_can_not_be_looked_at_are_told_and_raise_nothing(error, said, is_ahead):
     is_ahead = is_ahead and isinstance(error, Exception)  # interrupts reach the main thread alone
-    uploads = Uploads(
-        reader=Listing(error), prefix="", doomed=["old/"], started_before=datetime.now(UTC)
+    uploads = UnfinishedUploads(
+        reader=Listing(error),
+        prefix="",
+        prefixes_to_delete=["old/"],
+        started_before=datetime.now(UTC),
     )
     if is_ahead:
-        uploads.look()
+        uploads.find()
 
-    assert uploads.abort(None, ["old/"]) == Aborted(count=0, problem=said)
+    assert uploads.abort(None, ["old/"]) == AbortResult(count=0, problem=said)
 
 
 @pytest.mark.parametrize("is_ahead", [True, False])
@@ -48,15 +51,15 @@ def test_upload_begun_since_the_plan_stays(site: Bucket, is_ahead: bool) -> None
     reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
     ((upload,),) = reader.list_uploads("")
     for count, since in enumerate((timedelta(), timedelta(seconds=1))):
-        uploads = Uploads(
+        uploads = UnfinishedUploads(
             reader=reader,
             prefix="",
-            doomed=["old/"],
+            prefixes_to_delete=["old/"],
             started_before=upload.started_at + since,
         )
         if is_ahead:
-            uploads.look()
-        assert uploads.abort(reader.open_writer(), ["old/"]) == Aborted(count=count)
+            uploads.find()
+        assert uploads.abort(reader.open_writer(), ["old/"]) == AbortResult(count=count)
 
 
 def test_interrupt_of_the_look_for_uploads_aborts_none(site: Bucket, monkeypatch) -> None:
@@ -70,33 +73,39 @@ def test_interrupt_of_the_look_for_uploads_aborts_none(site: Bucket, monkeypatch
 
     monkeypatch.setattr(reader, "list_uploads", interrupted)
     soon = datetime.now(UTC) + timedelta(minutes=1)
-    uploads = Uploads(reader=reader, prefix="", doomed=["old/"], started_before=soon)
+    uploads = UnfinishedUploads(
+        reader=reader, prefix="", prefixes_to_delete=["old/"], started_before=soon
+    )
 
     found = uploads.abort(reader.open_writer(), ["old/"])
-    assert found == Aborted(count=0, problem="it was interrupted")
+    assert found == AbortResult(count=0, problem="it was interrupted")
 
 
 def test_look_for_uploads_that_is_stopped_is_made_in_the_end(site: Bucket) -> None:
     site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
     reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
     soon = datetime.now(UTC) + timedelta(minutes=1)
-    uploads = Uploads(reader=reader, prefix="", doomed=["old/"], started_before=soon)
-    uploads.look(lambda: True)
+    uploads = UnfinishedUploads(
+        reader=reader, prefix="", prefixes_to_delete=["old/"], started_before=soon
+    )
+    uploads.find(lambda: True)
 
-    assert uploads.abort(reader.open_writer(), ["old/"]) == Aborted(count=1)
+    assert uploads.abort(reader.open_writer(), ["old/"]) == AbortResult(count=1)
 
 
 def test_uploads_are_looked_for_once_and_those_of_what_stays_stay(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    furnish(site)
+    seed_site(site)
     for key in ("old-1/a", "old-2/a", "new/a"):
         site.client.create_multipart_upload(Bucket=site.name, Key=key)
-    proxy.before("GET", "prefix=old-2", act=lambda: site.put("old-2/file-00001", body=b"another"))
+    proxy.call_before(
+        "GET", "prefix=old-2", act=lambda: site.put("old-2/file-00001", body=b"another")
+    )
     ran = apply(site)
 
-    assert len(proxy.sent("GET", r"[?]uploads")) == 1
+    assert len(proxy.find_requests("GET", r"[?]uploads")) == 1
     left = site.client.list_multipart_uploads(Bucket=site.name)["Uploads"]
-    assert ran.code is ExitCode.PARTIAL
+    assert ran.exit_code is ExitCode.PARTIAL
     assert ran.result.uploads_aborted == 1
     assert {one["Key"] for one in left} == {"old-2/a", "new/a"}

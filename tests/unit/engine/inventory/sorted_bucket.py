@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from zlib import crc32
 
 from ci3.aws.listing.pages import Page
-from ci3.core.inventory.columns import Listed
+from ci3.core.inventory.columns import ObjectColumns
 from ci3.core.model.objects import StoredObject
 
 _DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -58,7 +58,11 @@ class SortedBucket:
                     place += 1
             after = self.keys[place - 1] if place else ""
             is_last = not self._is_under(place, prefix)
-            yield Page(listed=Listed.of(map(stored, keys)), folders=tuple(folders), is_last=is_last)
+            yield Page(
+                columns=ObjectColumns.from_objects(map(stored, keys)),
+                folders=tuple(folders),
+                is_last=is_last,
+            )
             if is_last:
                 return
 

@@ -9,7 +9,7 @@ BORDERS = ("a0", "b0", "c0", "d0")
 
 
 def make_queue(*names: str) -> RangeQueue:
-    folders = Folders(prefix="", names=names, ignored=(), borders=BORDERS, is_sorted=True)
+    folders = Folders(prefix="", names=names, ignored=(), boundaries=BORDERS, is_sorted=True)
     return RangeQueue(folders, concurrency=4)
 
 

@@ -12,10 +12,10 @@ from bench.layout import Layout
 from bench.servers import running_memory_server
 from ci3.aws.bucket import BucketReader
 from ci3.engine.inventory.folders import find_folders
-from ci3.engine.inventory.listing import Scope, take_inventory
+from ci3.engine.inventory.listing import ListingScope, take_inventory
 from ci3.engine.inventory.parallel_listing import ListSpans, ParallelListing
 from ci3.engine.workers import worker_process
-from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.progress import NoProgress
 from ci3.engine.workers.worker_process import WorkerProcess, start_worker
 
 LARGE = Case(work=Work.PLAN, layout=Layout("300x1000"), delete_count=150, tools=(), title="large")
@@ -89,8 +89,8 @@ def list_at(ceiling: int, case: Case, *, is_shared: bool):
         server.prepare_bucket(case, 5)
         reader = BucketReader(bucket=case.layout.text, region="us-east-1", endpoint_url=server.url)
         with closing(start_worker(reader)) as worker:
-            scope = Scope(concurrency=ceiling, worker=worker if is_shared else None)
-            inventory = take_inventory(reader, scope, Silent())
+            scope = ListingScope(concurrency=ceiling, worker=worker if is_shared else None)
+            inventory = take_inventory(reader, scope, NoProgress())
         return inventory, server.read_counts().requests["ListObjectsV2"]
 
 
@@ -142,5 +142,5 @@ def test_bucket_is_listed_whatever_happens_to_the_worker(monkeypatch, what):
     assert hit
     assert time.monotonic() - began < 20
     assert len(inventory.deployments) == 300
-    assert not inventory.holes
+    assert not inventory.unlisted
     assert {one.object_count for one in inventory.deployments} == {1000}

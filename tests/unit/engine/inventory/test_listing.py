@@ -5,11 +5,11 @@ import re
 import pytest
 
 from ci3.core.model.deployment import Inventory
-from ci3.engine.inventory.listing import Scope, take_inventory
-from ci3.engine.workers.progress import Silent
+from ci3.engine.inventory.listing import ListingScope, take_inventory
+from ci3.engine.workers.progress import NoProgress
 from ci3.errors import AccessError
-from tests.support.cleanup_run import cleanup
-from tests.support.s3.answers import HTML, TOGETHER, entry, error, listing
+from tests.support.cleanup_run import make_context
+from tests.support.s3.answers import GROUP_LISTING, HTML, entry, error, listing
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
 
@@ -17,10 +17,10 @@ from tests.support.s3.moto_s3 import Bucket
 def inventory(
     bucket: Bucket, prefix: str = "", match: str = "", concurrency: int = 32
 ) -> Inventory:
-    reader = cleanup(bucket).open_bucket()
+    reader = make_context(bucket).open_bucket()
     pattern = re.compile(match) if match else None
-    scope = Scope(prefix=prefix, match=pattern, concurrency=concurrency)
-    return take_inventory(reader, scope, Silent())
+    scope = ListingScope(prefix=prefix, match=pattern, concurrency=concurrency)
+    return take_inventory(reader, scope, NoProgress())
 
 
 def counts(found: Inventory) -> dict[str, int]:
@@ -81,7 +81,7 @@ def test_marker_of_a_folder_is_one_of_its_objects_and_makes_no_deployment(bucket
     bucket.put("b/x")
     found = inventory(bucket)
     assert counts(found) == {"a": 1, "b": 2}
-    assert [one.complete for one in found.deployments] == [False, True]
+    assert [one.is_complete for one in found.deployments] == [False, True]
 
 
 BORDERS = (0, 1, 999, 1000, 1001)
@@ -102,7 +102,7 @@ def test_one_request_for_a_thousand_folders_and_one_for_a_thousand_objects(
         site.put(f"{number:05}/x")
     assert len(inventory(site, concurrency=1).deployments) == deployment_count
     folder_pages = max(1, pages(deployment_count))
-    assert len(proxy.sent("GET", "delimiter")) == folder_pages
+    assert len(proxy.find_requests("GET", "delimiter")) == folder_pages
     assert len(proxy.requests) == folder_pages + pages(deployment_count)
 
 
@@ -126,7 +126,7 @@ def test_files_at_the_root_between_deployments_cost_no_more_than_the_root_does(
         site.put(f"file-{number:04}")
     site.deploy("z", days=1)
     assert counts(inventory(site, concurrency=1)) == {"a": 3, "z": 3}
-    assert len(proxy.sent("GET", "delimiter")) == 2
+    assert len(proxy.find_requests("GET", "delimiter")) == 2
     assert len(proxy.requests) == 2 + 2
 
 
@@ -156,7 +156,7 @@ def test_listing_at_once_costs_hardly_more_requests(
         pytest.param(403, error("AccessDenied"), id="denied"),
         pytest.param(200, HTML, id="a login page"),
         pytest.param(200, "", id="empty"),
-        pytest.param(200, listing(entry("b/x"), more="true"), id="cut off"),
+        pytest.param(200, listing(entry("b/x"), is_truncated="true"), id="cut off"),
         pytest.param(200, listing(entry("b/x"), entry("b/x")), id="a key twice"),
     ],
 )
@@ -165,11 +165,11 @@ def test_deployment_that_cannot_be_listed_is_a_hole_that_forbids_applying(
 ) -> None:
     for days, name in enumerate("abcd"):
         site.deploy(name, days=days)
-    proxy.answer("GET", TOGETHER, body, status=status)
+    proxy.answer("GET", GROUP_LISTING, body, status=status)
     proxy.answer("GET", "prefix=b%2F", body, status=status)
-    run = cleanup(site)
+    run = make_context(site)
     plan = run.make_plan(run.open_bucket())
-    assert not plan.applyable
+    assert not plan.is_applyable
     assert plan.refusals[0].message.startswith("b could not be listed")
     assert {one.deployment.name for one in plan.decisions} == {"a", "c", "d"}
 
@@ -179,7 +179,7 @@ def test_deployment_that_cannot_be_listed_is_a_hole_that_forbids_applying(
     [
         pytest.param(403, error("AccessDenied"), id="denied"),
         pytest.param(200, HTML, id="a login page"),
-        pytest.param(200, listing(folders=["a/"], more="true"), id="cut off"),
+        pytest.param(200, listing(folders=["a/"], is_truncated="true"), id="cut off"),
     ],
 )
 def test_folders_that_cannot_be_listed_are_an_error(
@@ -193,7 +193,7 @@ def test_folders_that_cannot_be_listed_are_an_error(
 def test_credentials_that_expire_in_the_midst_are_an_error(site: Bucket, proxy: FaultProxy) -> None:
     for name in "abcd":
         site.deploy(name, days=1)
-    proxy.answer("GET", TOGETHER, error("ExpiredToken"), status=400)
+    proxy.answer("GET", GROUP_LISTING, error("ExpiredToken"), status=400)
     with pytest.raises(AccessError, match="ExpiredToken"):
         inventory(site)
 
@@ -202,7 +202,7 @@ def test_folder_that_a_server_names_on_two_pages_counts_once(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     site.deploy("a", days=1)
-    proxy.answer("GET", "delimiter", listing(folders=["a/"], more="true", token="t"), nth=1)
+    proxy.answer("GET", "delimiter", listing(folders=["a/"], is_truncated="true", token="t"), nth=1)
     proxy.answer("GET", "delimiter", listing(folders=["a/"]), nth=2)
     assert [one.name for one in inventory(site).deployments] == ["a"]
 
@@ -211,7 +211,7 @@ def test_folder_that_is_gone_when_it_is_listed_has_no_objects(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     site.deploy("a", days=1)
-    proxy.answer("GET", TOGETHER, listing())
+    proxy.answer("GET", GROUP_LISTING, listing())
     proxy.answer("GET", "prefix=a%2F", listing())
     assert counts(inventory(site)) == {"a": 0}
 
@@ -221,7 +221,7 @@ def test_deployment_that_a_listing_of_many_leaves_out_is_listed_alone(
 ) -> None:
     for name in "abc":
         site.deploy(name, days=1)
-    proxy.answer("GET", TOGETHER, listing(entry("a/x"), entry("c/x")))
+    proxy.answer("GET", GROUP_LISTING, listing(entry("a/x"), entry("c/x")))
     assert counts(inventory(site)) == {"a": 1, "b": 3, "c": 1}
 
 
@@ -237,7 +237,7 @@ def test_listing_of_many_in_another_order_is_not_relied_on(
 ) -> None:
     for name in "ab":
         site.deploy(name, days=1)
-    proxy.answer("GET", TOGETHER, listing(*map(entry, keys)))
+    proxy.answer("GET", GROUP_LISTING, listing(*map(entry, keys)))
     assert counts(inventory(site)) == {"a": 3, "b": 3}
 
 
@@ -246,13 +246,13 @@ def test_folders_in_another_order_are_listed_each_alone(site: Bucket, proxy: Fau
         site.deploy(name, days=1)
     proxy.answer("GET", "delimiter", listing(folders=["a/", "a-b/"]))
     assert counts(inventory(site)) == {"a": 3, "a-b": 3}
-    assert not proxy.sent("GET", TOGETHER)
+    assert not proxy.find_requests("GET", GROUP_LISTING)
 
 
 def test_listing_slows_down_when_s3_asks_for_it(
     site: Bucket, proxy: FaultProxy, pauses: list[float]
 ) -> None:
     site.deploy("a", days=1)
-    proxy.answer("GET", TOGETHER, error("SlowDown"), status=503, nth=1)
+    proxy.answer("GET", GROUP_LISTING, error("SlowDown"), status=503, nth=1)
     assert counts(inventory(site)) == {"a": 3}
     assert len(pauses) == 1

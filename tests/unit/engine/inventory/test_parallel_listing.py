@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from ci3.core.inventory.summary import describe
+from ci3.core.inventory.summary import summarize_folder
 from ci3.core.model.deployment import Deployment
 from ci3.engine.inventory import key_ranges as ranges
 from ci3.engine.inventory.folders import find_folders
-from ci3.engine.inventory.listing import Scope, take_inventory
-from ci3.engine.workers.progress import Silent
+from ci3.engine.inventory.listing import ListingScope, take_inventory
+from ci3.engine.workers.progress import NoProgress
 from tests.unit.engine.inventory.sorted_bucket import SortedBucket, stored
 
 RUN_SECONDS = 6
@@ -44,7 +44,7 @@ def each_alone(keys: set[str], prefix: str, match: re.Pattern[str] | None) -> li
     """Describe each deployment from all keys, without any listing."""
     names = find_folders(SortedBucket(keys, 1000, 0), prefix, match).names
     return [
-        describe(name, folder, [stored(key) for key in keys if key.startswith(folder)])
+        summarize_folder(name, folder, [stored(key) for key in keys if key.startswith(folder)])
         for name in sorted(names)
         for folder in [f"{prefix}{name}/"]
     ]
@@ -59,10 +59,12 @@ def test_listing_at_once_gives_what_listing_each_alone_gives() -> None:
         match = chance.choice([None, None, re.compile("[ab].*")])
         keys = make_keys(chance, prefix)
         bucket = SortedBucket(keys, chance.choice([1, 2, 3, 5, 1000]), seed)
-        found = take_inventory(bucket, Scope(prefix=prefix, match=match), Silent())
+        found = take_inventory(bucket, ListingScope(prefix=prefix, match=match), NoProgress())
         wanted = each_alone(keys, prefix, match)
         assert list(found.deployments) == wanted, seed
-        assert [one.first_at for one in found.deployments] == [one.first_at for one in wanted], seed
+        assert [one.first_object_at for one in found.deployments] == [
+            one.first_object_at for one in wanted
+        ], seed
         alone += sum(asked != prefix for asked, _ in bucket.requests)
         parted += sum(after.count("/") > prefix.count("/") for _, after in bucket.requests)
         if time.monotonic() > deadline:
@@ -87,6 +89,6 @@ def test_deployment_that_grows_while_it_is_listed_is_listed_again_alone() -> Non
         yield from pages
 
     bucket.list_pages = list_and_grow
-    (found,) = take_inventory(bucket, Scope(), Silent()).deployments
+    (found,) = take_inventory(bucket, ListingScope(), NoProgress()).deployments
     assert ("a/", "") in bucket.requests
-    assert found == describe("a", "a/", map(stored, bucket.keys))
+    assert found == summarize_folder("a", "a/", map(stored, bucket.keys))

@@ -11,7 +11,7 @@ import pytest
 from ci3.core.inventory.report_manifest import Manifest, ReportFormat
 from ci3.engine.inventory.report_parquet import BATCH_ROWS, read_parquet
 from ci3.errors import ListingError, SettingsError
-from tests.support.cleanup_run import cleanup
+from tests.support.cleanup_run import make_context
 from tests.support.s3.inventory_reports import ALL_VERSIONS, report_of, to_parquet
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -29,7 +29,7 @@ def manifest(names=tuple(COLUMNS)):
     return Manifest(
         source_bucket="site",
         destination_bucket="site",
-        made_at=AT,
+        created_at=AT,
         format=ReportFormat.PARQUET,
         columns=tuple(name.replace("_", "") for name in names),
         files=(),
@@ -107,7 +107,7 @@ def test_rows_come_a_few_at_a_time_however_large_their_group_is():
 def test_without_pyarrow_it_is_said_what_to_install_or_to_choose(site, proxy, monkeypatch):
     site.deploy("d0", days=1)
     report = report_of(site, files=[to_parquet([], ALL_VERSIONS)], file_format="Parquet")
-    run = cleanup(site, inventory=report.deliver(site))
+    run = make_context(site, inventory=report.deliver(site))
     for name in ("pyarrow", "pyarrow.parquet"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(SettingsError, match="in Parquet, and what reads that") as caught:

@@ -24,7 +24,7 @@ from ci3.engine.inventory.work_sharing import PartialListing
 from ci3.engine.workers.latency_limit import LatencyLimiter
 from ci3.engine.workers.worker_process import OnProgress
 from ci3.errors import AccessError
-from tests.support.concurrency_meter import Meter
+from tests.support.concurrency_meter import ConcurrencyMeter
 from tests.unit.engine.inventory.sorted_bucket import SortedBucket
 from tests.unit.engine.inventory.test_parallel_listing import each_alone, make_keys
 
@@ -54,7 +54,7 @@ class Metered:
 
     bucket = "metered"
 
-    def __init__(self, bucket: SortedBucket, meter: Meter, seconds: float) -> None:
+    def __init__(self, bucket: SortedBucket, meter: ConcurrencyMeter, seconds: float) -> None:
         self._listing = bucket
         self._meter = meter
         self._seconds = seconds
@@ -130,7 +130,8 @@ def list_with(
 
 def described(listed: PartialListing, prefix: str) -> list[Deployment]:
     return [
-        one.describe(name, f"{prefix}{name}/") for name, one in sorted(listed.summaries.items())
+        one.to_deployment(name, f"{prefix}{name}/")
+        for name, one in sorted(listed.summaries.items())
     ]
 
 
@@ -200,11 +201,11 @@ def test_both_processes_together_keep_to_the_ceiling(
     monkeypatch.setattr(sharing, "MIN_OBJECTS_TO_START", 200)
     monkeypatch.setattr(ranges, "ASSUMED_OBJECTS", 1)
     monkeypatch.setattr(sharing, "START_CHECK_SECONDS", 0.05)
-    bucket, meter = SortedBucket(MANY, 20, 1), Meter()
+    bucket, meter = SortedBucket(MANY, 20, 1), ConcurrencyMeter()
     found = find_folders(bucket, "")
     worker = ThreadWorker(Metered(bucket, meter, 0.001))
     list_with(Metered(bucket, meter, 0.02), worker, found, concurrency=ceiling)
-    assert 1 <= meter.most <= ceiling
+    assert 1 <= meter.maximum <= ceiling
     assert bool(worker.spans) == (ceiling > 1)
 
 

@@ -15,11 +15,18 @@ from ci3.engine.journal.reader import reopen_journal
 from ci3.engine.journal.writer import Journal
 from ci3.errors import JournalError, SettingsError
 from tests.support.builders import NOW
-from tests.support.journals import DELETED, begun, entries, read, resumed, stored
+from tests.support.journals import (
+    DELETED,
+    make_object,
+    read_entries,
+    read_journal,
+    resume_journal,
+    start_journal,
+)
 
 
 def test_intent_is_on_the_disk_before_its_request_and_its_outcome_with_the_next(monkeypatch):
-    a = stored("app/old/a")
+    a = make_object("app/old/a")
     synced: list[int] = []
 
     def sync(file: int) -> None:
@@ -27,52 +34,54 @@ def test_intent_is_on_the_disk_before_its_request_and_its_outcome_with_the_next(
 
     monkeypatch.setattr(os, "fsync", sync)
     sizes = []
-    with begun() as journal:
+    with start_journal() as journal:
         sizes.append(Path("j.jsonl").stat().st_size)
-        journal.intend([("app/old/", [a])])
+        journal.record_intent([("app/old/", [a])])
         sizes.append(Path("j.jsonl").stat().st_size)
-        journal.conclude(1, [DELETED])
+        journal.record_outcome(1, [DELETED])
         assert synced == sizes
-        journal.end("")
+        journal.record_end("")
         sizes.append(Path("j.jsonl").stat().st_size)
     assert synced == sizes
 
 
 @pytest.mark.parametrize("room", [0, 1, 50])
 def test_line_that_does_not_fit_leaves_nothing_behind_and_shorter_ones_may_follow(room):
-    a = stored("app/old/a")
+    a = make_object("app/old/a")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        with begun() as journal:
-            journal.intend([("app/old/", [a])])
+        with start_journal() as journal:
+            journal.record_intent([("app/old/", [a])])
             size = Path("j.jsonl").stat().st_size
             resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, limits[1]))
             with pytest.raises(JournalError, match=r"j.jsonl can't be written"):
-                journal.intend([("app/old/", [stored(f"app/old/{at}") for at in range(9)])])
+                journal.record_intent(
+                    [("app/old/", [make_object(f"app/old/{at}") for at in range(9)])]
+                )
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-            journal.conclude(1, [DELETED])
-            journal.end("the disk was full")
+            journal.record_outcome(1, [DELETED])
+            journal.record_end("the disk was full")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    journal = read(Path("j.jsonl").read_bytes())
-    assert journal.stopped == "the disk was full"
-    assert [one.outcome for one in entries(journal).values()] == [ObjectOutcome.DELETED]
+    journal = read_journal(Path("j.jsonl").read_bytes())
+    assert journal.stop_reason == "the disk was full"
+    assert [one.outcome for one in read_entries(journal).values()] == [ObjectOutcome.DELETED]
 
 
 def test_nothing_follows_a_line_that_could_not_be_taken_back():
-    with begun() as journal:
+    with start_journal() as journal:
         before = Path("j.jsonl").read_bytes()
         journal._lines._file.close()
         journal._lines._file = _Broken("j.jsonl")
         with pytest.raises(JournalError, match="No space left"):
-            journal.intend([("app/old/", [stored("app/old/a")])])
+            journal.record_intent([("app/old/", [make_object("app/old/a")])])
         with pytest.raises(JournalError, match="an earlier line broke off"):
-            journal.end("")
+            journal.record_end("")
     after = Path("j.jsonl").read_bytes()
     assert after != before
-    assert read(after).is_torn
+    assert read_journal(after).is_truncated
 
 
 class _Broken(io.FileIO):
@@ -105,31 +114,31 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_locks")
 def test_without_locks_lines_written_since_the_journal_was_read_are_not_cut_away():
-    a = stored("app/old/a")
-    with begun() as running:
-        running.intend([("app/old/", [a])])
+    a = make_object("app/old/a")
+    with start_journal() as running:
+        running.record_intent([("app/old/", [a])])
         with reopen_journal("j.jsonl") as opened:
-            running.conclude(1, [DELETED])
-            running.intend([("app/old/", [stored("app/old/b")])])
+            running.record_outcome(1, [DELETED])
+            running.record_intent([("app/old/", [make_object("app/old/b")])])
             content = Path("j.jsonl").read_bytes()
             with pytest.raises(SettingsError, match="is in use: another run is writing it"):
                 Journal.resume(opened, ci3_version="2", resumed_at=NOW)
         assert Path("j.jsonl").read_bytes() == content
-        running.conclude(2, [DELETED])
-        running.end("")
-    journal = read(Path("j.jsonl").read_bytes())
+        running.record_outcome(2, [DELETED])
+        running.record_end("")
+    journal = read_journal(Path("j.jsonl").read_bytes())
     assert journal.has_ended
-    assert {one.outcome for one in entries(journal).values()} == {ObjectOutcome.DELETED}
+    assert {one.outcome for one in read_entries(journal).values()} == {ObjectOutcome.DELETED}
 
 
 @pytest.mark.usefixtures("no_locks")
 def test_without_locks_a_run_whose_journal_another_one_goes_on_with_writes_no_more():
-    with begun() as running:
-        running.intend([("app/old/", [stored("app/old/a")])])
-        with resumed() as other:
+    with start_journal() as running:
+        running.record_intent([("app/old/", [make_object("app/old/a")])])
+        with resume_journal() as other:
             for _ in range(2):
                 with pytest.raises(JournalError, match=r"j\.jsonl"):
-                    running.intend([("app/old/", [stored("app/old/b")])])
-            other.end("")
-    journal = read(Path("j.jsonl").read_bytes())
+                    running.record_intent([("app/old/", [make_object("app/old/b")])])
+            other.record_end("")
+    journal = read_journal(Path("j.jsonl").read_bytes())
     assert (journal.has_ended, journal.last_batch) == (True, 1)

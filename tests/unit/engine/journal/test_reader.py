@@ -22,14 +22,14 @@ from tests.support.journals import (
     DELETED,
     FAILED,
     TARGET,
-    approved,
-    begun,
-    entries,
-    read,
-    records,
-    resumed,
-    stored,
-    written,
+    approved_deployments,
+    make_object,
+    read_entries,
+    read_journal,
+    read_records,
+    resume_journal,
+    start_journal,
+    write_journal,
 )
 
 HOSTILE = (
@@ -43,13 +43,21 @@ UNKNOWN = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="no answer")
 
 
 def test_what_was_written_is_read_again():
-    a, b, c = stored("app/old/a"), stored("app/old/b", version_id=""), stored("app/other/c")
-    content = written(([a, b], [DELETED, FAILED]), ([c], None), stopped="a reason")
-    journal = read(content)
-    assert (journal.has_ended, journal.stopped, journal.is_torn) == (True, "a reason", False)
+    a, b, c = (
+        make_object("app/old/a"),
+        make_object("app/old/b", version_id=""),
+        make_object("app/other/c"),
+    )
+    content = write_journal(([a, b], [DELETED, FAILED]), ([c], None), stopped="a reason")
+    journal = read_journal(content)
+    assert (journal.has_ended, journal.stop_reason, journal.is_truncated) == (
+        True,
+        "a reason",
+        False,
+    )
     assert journal.prefixes == ("app/old/", "app/other/")
     assert journal.last_batch == 2
-    found = entries(journal)
+    found = read_entries(journal)
     assert found[a.key] == JournalEntry(
         key=a.key,
         etag='"e"',
@@ -68,10 +76,10 @@ def test_header_names_what_was_approved_and_by_which_rules():
         "keep-count": PolicyEntry(value=3, origin=Origin.INPUT),
         "protect": PolicyEntry(value=("a", "b-*"), origin=Origin.POLICY_FILE),
     }
-    header = read(written(policy=policy)).header
+    header = read_journal(write_journal(policy=policy)).header
     assert (header.run_id, header.plan_id) == ("run-1", "p")
     assert (header.started_at, header.target, header.policy) == (NOW, TARGET, policy)
-    for one in approved("old", "other"):
+    for one in approved_deployments("old", "other"):
         named = header.deployments[one.prefix]
         assert (named.name, named.fingerprint) == (one.name, one.fingerprint)
         assert (named.object_count, named.size_bytes) == (one.object_count, one.size_bytes)
@@ -80,17 +88,17 @@ def test_header_names_what_was_approved_and_by_which_rules():
 
 @pytest.mark.parametrize("key", HOSTILE)
 def test_hostile_key_comes_back_as_it_is_on_one_line(key):
-    content = written(([stored(key)], [DELETED]))
+    content = write_journal(([make_object(key)], [DELETED]))
     assert len(content.splitlines()) == len(content.decode().splitlines()) == 4
-    assert list(entries(read(content))) == [key]
+    assert list(read_entries(read_journal(content))) == [key]
 
 
 def test_each_outcome_is_of_its_own_object_however_few_are_named():
     """The commonest is written once, with what was said; only the others are named."""
     outcomes = [DELETED, FAILED, DELETED, UNKNOWN, FAILED, DELETED]
-    objects = [stored(f"app/{'old' if at < 3 else 'other'}/{at}") for at in range(6)]
-    content = written((objects, outcomes))
-    found = entries(read(content))
+    objects = [make_object(f"app/{'old' if at < 3 else 'other'}/{at}") for at in range(6)]
+    content = write_journal((objects, outcomes))
+    found = read_entries(read_journal(content))
     assert [found[one.key].outcome for one in objects] == [one.outcome for one in outcomes]
     markers = [found[one.key].marker_version_ids for one in objects]
     assert markers == [{one.marker_version_id} - {""} for one in outcomes]
@@ -113,25 +121,27 @@ def test_each_key_is_found_under_its_deployment_however_batches_share_them(batch
     path = Path("many.jsonl")
     path.unlink(missing_ok=True)
     made = [
-        ([stored(key) for key in keys], [DELETED] * len(keys) if is_answered else None)
+        ([make_object(key) for key in keys], [DELETED] * len(keys) if is_answered else None)
         for keys, is_answered in batches
     ]
-    journal = read(written(*made, path=str(path), names=("d0", "d1", "d2")))
+    journal = read_journal(write_journal(*made, path=str(path), names=("d0", "d1", "d2")))
     expected: dict[str, bool] = {}
     for keys, is_answered in batches:
         for key in keys:
             expected[key] = expected.get(key, False) or is_answered
-    found = {one.key: one.outcome is ObjectOutcome.DELETED for one in entries(journal).values()}
+    found = {
+        one.key: one.outcome is ObjectOutcome.DELETED for one in read_entries(journal).values()
+    }
     assert found == expected
     for prefix in journal.prefixes:
-        assert all(one.key.startswith(prefix) for one in journal.entries(prefix))
+        assert all(one.key.startswith(prefix) for one in journal.read_entries(prefix))
 
 
 def test_few_lines_are_in_memory_however_long_the_journal_is(monkeypatch):
-    monkeypatch.setattr("ci3.engine.journal.reader.LINES_KEPT", 2)
-    batches = [([stored(f"app/d{n}/a")], [DELETED]) for n in range(20)]
-    journal = read(written(*batches, names=[f"d{n}" for n in range(20)]))
-    assert len(entries(journal)) == 20
+    monkeypatch.setattr("ci3.engine.journal.reader.CACHED_LINES", 2)
+    batches = [([make_object(f"app/d{n}/a")], [DELETED]) for n in range(20)]
+    journal = read_journal(write_journal(*batches, names=[f"d{n}" for n in range(20)]))
+    assert len(read_entries(journal)) == 20
     assert len(journal._parsed) == 2
 
 
@@ -142,7 +152,7 @@ def test_journal_of_a_million_keys_stays_under_a_hundred_megabytes():
     """Measured on a batch of keys as bundlers name them, with ETags as S3 gives them."""
     folder = "3f2a91bc" * 5
     objects = [
-        stored(
+        make_object(
             f"app/{folder}/assets/chunk-{at:08x}.js",
             etag=f'"{at:032x}"',
             size_bytes=100_000 + at,
@@ -152,8 +162,10 @@ def test_journal_of_a_million_keys_stays_under_a_hundred_megabytes():
         for at in range(1000)
     ]
     deleted = KeyOutcome(outcome=ObjectOutcome.DELETED)
-    content = written((objects, [deleted] * 1000), names=[folder])
-    assert len(content) - len(written(path="empty.jsonl", names=[folder])) < 100 * len(objects)
+    content = write_journal((objects, [deleted] * 1000), names=[folder])
+    assert len(content) - len(write_journal(path="empty.jsonl", names=[folder])) < 100 * len(
+        objects
+    )
 
 
 # Versions that are deleted for good.
@@ -164,7 +176,7 @@ def version(key: str, version_id: str, *, is_marker: bool = False) -> StoredVers
         key=key,
         version_id=version_id,
         is_latest=False,
-        is_marker=is_marker,
+        is_delete_marker=is_marker,
         etag="" if is_marker else '"e"',
         size_bytes=0 if is_marker else 7,
         modified_at=days_ago(9),
@@ -174,18 +186,18 @@ def version(key: str, version_id: str, *, is_marker: bool = False) -> StoredVers
 def test_key_may_stand_in_a_batch_once_for_each_version_that_is_deleted_for_good():
     key = "app/old/a"
     versions = [version(key, "m", is_marker=True), version(key, "v2"), version(key, "v1")]
-    with begun() as journal:
-        batch = journal.intend_versions([("app/old/", versions)])
+    with start_journal() as journal:
+        batch = journal.record_version_intent([("app/old/", versions)])
         gone = KeyOutcome(outcome=ObjectOutcome.DELETED)
-        journal.conclude(batch, [gone, FAILED, gone])
-        journal.end("")
-    found = read(Path("j.jsonl").read_bytes()).entries("app/old/")
-    assert [(one.version_id, one.is_marker, str(one.outcome)) for one in found] == [
+        journal.record_outcome(batch, [gone, FAILED, gone])
+        journal.record_end("")
+    found = read_journal(Path("j.jsonl").read_bytes()).read_entries("app/old/")
+    assert [(one.version_id, one.is_delete_marker, str(one.outcome)) for one in found] == [
         ("m", True, "deleted"),
         ("v2", False, "failed"),
         ("v1", False, "deleted"),
     ]
-    assert all(one.is_final for one in found)
+    assert all(one.is_permanent for one in found)
 
 
 # The schema, and what does not fit.
@@ -195,13 +207,13 @@ def test_each_line_fits_the_published_schema():
     root = Path(ci3.__file__).parents[1]
     schema = json.loads((root / "docs/journal.schema.json").read_text(encoding="utf-8"))
     assert schema == json.loads(journal_schema())
-    a, b = stored("app/old/a", version_id=""), stored("app/old/b")
+    a, b = make_object("app/old/a", version_id=""), make_object("app/old/b")
     policy = {"keep-count": PolicyEntry(value=3, origin=Origin.INPUT)}
-    written(([a, b], [DELETED, FAILED]), ([a], None), policy=policy)
-    with resumed() as journal:
-        journal.settle(2, [(0, FAILED)])
-        journal.intend_versions([("app/old/", [version("app/old/a", "m", is_marker=True)])])
-    lines = records("j.jsonl")
+    write_journal(([a, b], [DELETED, FAILED]), ([a], None), policy=policy)
+    with resume_journal() as journal:
+        journal.record_resolved(2, [(0, FAILED)])
+        journal.record_version_intent([("app/old/", [version("app/old/a", "m", is_marker=True)])])
+    lines = read_records("j.jsonl")
     for line in lines:
         jsonschema.validate(line, schema)
     kinds = {line["record"] for line in lines}
@@ -212,7 +224,9 @@ def test_each_line_fits_the_published_schema():
 
 def change(line: int, **changes) -> bytes:
     """A journal of which one line has other keys."""
-    lines = written(([stored("app/old/a"), stored("app/old/b")], [DELETED, FAILED])).splitlines()
+    lines = write_journal(
+        ([make_object("app/old/a"), make_object("app/old/b")], [DELETED, FAILED])
+    ).splitlines()
     record = json.loads(lines[line - 1]) | changes
     lines[line - 1] = json.dumps(record).encode()
     return b"\n".join(lines) + b"\n"
@@ -262,7 +276,7 @@ def named(**changes) -> dict:
 )
 def test_what_a_run_does_not_write_is_refused_with_its_line(line, changes, told):
     with pytest.raises(SettingsError, match="is no journal of ci3") as caught:
-        read(change(line, **changes))
+        read_journal(change(line, **changes))
     assert told in caught.value.message
 
 
@@ -279,7 +293,9 @@ def test_what_a_run_does_not_write_is_refused_with_its_line(line, changes, told)
     ],
 )
 def test_lines_in_an_order_that_no_run_writes_are_refused(moved):
-    header, batch, said, end = written(([stored("app/old/a")], [DELETED])).splitlines(keepends=True)
+    header, batch, said, end = write_journal(([make_object("app/old/a")], [DELETED])).splitlines(
+        keepends=True
+    )
     lines = {
         "twice": [header, header],
         "after the end": [header, batch, end, said],
@@ -290,22 +306,22 @@ def test_lines_in_an_order_that_no_run_writes_are_refused(moved):
         "batch missing": [header, batch.replace(b'"batch":1', b'"batch":2'), end],
     }[moved]
     with pytest.raises(SettingsError, match=r"line [1234]"):
-        read(b"".join(lines))
+        read_journal(b"".join(lines))
 
 
 @pytest.mark.parametrize("content", [b"", b'{"record":"header"', b"\x00" * 10])
 def test_journal_without_a_header_deleted_nothing(content):
     with pytest.raises(SettingsError) as caught:
-        read(content)
+        read_journal(content)
     assert "it has no header" in caught.value.message
     assert "that run deleted nothing" in caught.value.hint
 
 
 def test_line_longer_than_any_is_not_taken_for_a_torn_one(monkeypatch):
-    content = written()
+    content = write_journal()
     monkeypatch.setattr("ci3.engine.journal.reader.LINE_LIMIT_BYTES", 100)
     with pytest.raises(SettingsError, match="line 1: the line is longer"):
-        read(content)
+        read_journal(content)
 
 
 def test_missing_journal_and_a_folder_are_told():

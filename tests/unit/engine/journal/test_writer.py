@@ -11,18 +11,24 @@ import pytest
 
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.aws.listing.pages import Page
-from ci3.core.inventory.columns import Listed
+from ci3.core.inventory.columns import ObjectColumns
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal.reader import open_journal
-from ci3.engine.journal.recovery import settle_open
+from ci3.engine.journal.recovery import resolve_unknown_outcomes
 from ci3.engine.journal.s3_sink import _refuse_missing_parts
 from ci3.errors import SettingsError
-from tests.support.journals import begun, read, records, resumed, stored
+from tests.support.journals import (
+    make_object,
+    read_journal,
+    read_records,
+    resume_journal,
+    start_journal,
+)
 
 if TYPE_CHECKING:
     from ci3.aws.bucket import BucketReader
-    from ci3.core.journal.location import JournalPlace
+    from ci3.core.journal.location import JournalLocation
 
 DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED)
 DENIED = KeyOutcome(outcome=ObjectOutcome.DENIED, message="AccessDenied")
@@ -32,7 +38,7 @@ AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
 def objects(*names: str) -> list[StoredObject]:
     return [
-        stored(
+        make_object(
             f"app/old/{name}",
             etag=f'"{number}"',
             size_bytes=number + 2,
@@ -49,11 +55,11 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_lines_of_a_batch_of_which_one_key_was_denied() -> None:
-    with begun() as journal:
-        batch = journal.intend([("app/old/", objects("x", "y", "z"))])
-        journal.conclude(batch, [DELETED, DENIED, DELETED])
+    with start_journal() as journal:
+        batch = journal.record_intent([("app/old/", objects("x", "y", "z"))])
+        journal.record_outcome(batch, [DELETED, DENIED, DELETED])
 
-    assert records("j.jsonl")[1:] == [
+    assert read_records("j.jsonl")[1:] == [
         json.loads(
             '{"record":"intent","batch":1,"times":["2026-11-01T09:00:00Z"],"parts":'
             '[{"prefix":"app/old/","objects":[["x","\\"1\\"",3,0],["y","\\"2\\"",4,0],'
@@ -67,16 +73,16 @@ def test_lines_of_a_batch_of_which_one_key_was_denied() -> None:
 
 
 def test_resolved_outcome_replaces_the_unknown_one_of_its_position() -> None:
-    with begun() as journal:
-        batch = journal.intend([("app/old/", objects("0", "1", "2", "3"))])
-        journal.conclude(batch, [DELETED, DENIED, DELETED, UNKNOWN])
+    with start_journal() as journal:
+        batch = journal.record_intent([("app/old/", objects("0", "1", "2", "3"))])
+        journal.record_outcome(batch, [DELETED, DENIED, DELETED, UNKNOWN])
     before = Path("j.jsonl").read_bytes()
-    with resumed() as journal:
-        journal.settle(batch, [(3, KeyOutcome(outcome=ObjectOutcome.ABSENT))])
+    with resume_journal() as journal:
+        journal.record_resolved(batch, [(3, KeyOutcome(outcome=ObjectOutcome.ABSENT))])
     after = Path("j.jsonl").read_bytes()
 
     def outcomes(content: bytes) -> list[str | None]:
-        return [entry.outcome for entry in read(content).entries("app/old/")]
+        return [entry.outcome for entry in read_journal(content).read_entries("app/old/")]
 
     assert outcomes(before) == ["deleted", "denied", "deleted", "unknown"]
     assert outcomes(after) == ["deleted", "denied", "deleted", "absent"]
@@ -96,25 +102,25 @@ def test_listing_resolves_an_unknown_outcome(
     change: dict[str, object] | None, outcome: str
 ) -> None:
     [recorded] = objects("x")
-    with begun() as journal:
-        journal.intend([("app/old/", [recorded])])
+    with start_journal() as journal:
+        journal.record_intent([("app/old/", [recorded])])
 
     def list_pages(_prefix: str) -> Iterator[Page]:
         fields = {name: getattr(recorded, name) for name in ("etag", "size_bytes", "modified_at")}
-        found = [] if change is None else [stored("app/old/x", **(fields | change))]
-        yield Page(listed=Listed.of(found), folders=(), is_last=True)
+        found = [] if change is None else [make_object("app/old/x", **(fields | change))]
+        yield Page(columns=ObjectColumns.from_objects(found), folders=(), is_last=True)
 
     reader = cast("BucketReader", SimpleNamespace(list_pages=list_pages))
-    content = read(Path("j.jsonl").read_bytes())
-    with resumed() as journal:
-        settle_open(reader, content, journal)
+    content = read_journal(Path("j.jsonl").read_bytes())
+    with resume_journal() as journal:
+        resolve_unknown_outcomes(reader, content, journal)
 
     with open_journal("j.jsonl") as journal_file:
-        assert [entry.outcome for entry in journal_file.entries("app/old/")] == [outcome]
+        assert [entry.outcome for entry in journal_file.read_entries("app/old/")] == [outcome]
 
 
 def test_part_is_missing_before_the_last_one_only() -> None:
-    place = cast("JournalPlace", SimpleNamespace(url="s3://b/j"))
+    place = cast("JournalLocation", SimpleNamespace(url="s3://b/j"))
     _refuse_missing_parts([1, 2], place)
     with pytest.raises(SettingsError):
         _refuse_missing_parts([1, 2, 4], place)

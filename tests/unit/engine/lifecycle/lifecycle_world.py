@@ -11,24 +11,24 @@ from random import Random
 from types import SimpleNamespace
 from urllib.parse import unquote
 
-from ci3.aws.lifecycle.document import LifecycleReading, Written
+from ci3.aws.lifecycle.document import LifecycleDocument, WriteResult
 from ci3.aws.listing.pages import Page
-from ci3.constants import MINIMUM_KEEP_COUNT, TERM_DAYS
-from ci3.core.inventory.columns import Listed
-from ci3.core.inventory.summary import describe
-from ci3.core.lifecycle.configuration import read_configuration
-from ci3.core.lifecycle.planning import RulesSeen, rule
-from ci3.core.lifecycle.rule_status import Sight, find_standing, hold_rules
-from ci3.core.live.pins import Pin, protect
+from ci3.constants import MINIMUM_KEEP_COUNT, RULE_LIFETIME_DAYS
+from ci3.core.inventory.columns import ObjectColumns
+from ci3.core.inventory.summary import summarize_folder
+from ci3.core.lifecycle.configuration import parse_configuration
+from ci3.core.lifecycle.planning import LifecycleSnapshot, plan_lifecycle
+from ci3.core.lifecycle.rule_status import RuleContext, find_expiring_rules, mark_rules_to_remove
+from ci3.core.live.pins import Pin, pin_protected
 from ci3.core.model.decision import Engine
 from ci3.core.model.deployment import Inventory, Versioning
 from ci3.core.model.objects import StoredObject
 from ci3.core.plan.plan import Plan
-from ci3.core.retention.decide import RetentionPolicy, judge
+from ci3.core.retention.decide import RetentionPolicy, evaluate
 from ci3.engine.gate import Gate
-from ci3.engine.lifecycle.apply import Expiry
+from ci3.engine.lifecycle.apply import ExpiryRuleWriter
 from ci3.engine.lifecycle.reconcile import reconcile
-from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.progress import NoProgress
 from tests.support import builders
 from tests.support.s3.memory_lifecycle import (
     clear_old_versions,
@@ -42,17 +42,17 @@ from tests.support.s3.memory_s3 import MemoryS3
 
 BEGINNING = datetime(2026, 11, 1, 9, tzinfo=UTC)
 FILES = ("app.js", "index.html")
-LONGEST_GAP_DAYS = TERM_DAYS + 1
+LONGEST_GAP_DAYS = RULE_LIFETIME_DAYS + 1
 """How long no run comes at most: what the guards are made for."""
 
 
 class NullJournal:
     """Takes what is written, and keeps it nowhere."""
 
-    def intend_rules(self, *_: object) -> None:
+    def record_rules_intent(self, *_: object) -> None:
         """Forget it."""
 
-    def conclude_rules(self, *_: object) -> None:
+    def record_rules_outcome(self, *_: object) -> None:
         """Forget it."""
 
 
@@ -62,15 +62,15 @@ class Reader:
 
     bucket: MemoryBucket
 
-    def read_lifecycle(self) -> LifecycleReading:
-        return LifecycleReading(text=read_configuration(self.bucket.lifecycle))
+    def read_lifecycle(self) -> LifecycleDocument:
+        return LifecycleDocument(text=parse_configuration(self.bucket.lifecycle))
 
     def open_lifecycle_writer(self) -> SimpleNamespace:
         return SimpleNamespace(write=self._write)
 
-    def _write(self, raw: bytes, _minimum: str) -> Written:
+    def _write(self, raw: bytes, _minimum: str) -> WriteResult:
         self.bucket.lifecycle = raw
-        return Written()
+        return WriteResult()
 
     def list_pages(
         self, prefix: str, *, delimiter: str = "", start_after: str = ""
@@ -80,7 +80,7 @@ class Reader:
         if delimiter:
             folders = tuple(dict.fromkeys(f"{one.key.partition('/')[0]}/" for one in objects))
             objects = []
-        yield Page(listed=Listed.of(objects), folders=folders, is_last=True)
+        yield Page(columns=ObjectColumns.from_objects(objects), folders=folders, is_last=True)
 
     def objects(self, prefix: str) -> list[StoredObject]:
         return [
@@ -91,7 +91,7 @@ class Reader:
             if key.startswith(prefix)
         ]
 
-    def expiring_rule(self, key: str) -> str:
+    def find_expiration_rule(self, key: str) -> str:
         header = expiration_header(self.bucket, key, self.bucket.current()[key])
         return unquote(header.get("x-amz-expiration", "").rpartition('rule-id="')[2].strip('"'))
 
@@ -173,7 +173,7 @@ class LifecycleWorld:
             for name in self.pinned
             if key.startswith(f"{name}/")
         }
-        doomed = [one for one in plan.doomed if one.deployment.name != self.pointed]
+        doomed = [one for one in plan.to_delete if one.deployment.name != self.pointed]
         due = [one for one in doomed if one.expire_days is not None]
         if due:
             self._write(plan, due)
@@ -184,8 +184,8 @@ class LifecycleWorld:
         if self.random.random() < 0.3:
             self.point()  # while it deletes
         if self.reconciles and self.has_last_gate:
-            rules = RulesSeen(configuration=self.reader.read_lifecycle().text).own
-            self._reconcile(replace(plan, rules=find_standing(rules, "")))
+            rules = LifecycleSnapshot(configuration=self.reader.read_lifecycle().text).managed_rules
+            self._reconcile(replace(plan, rules=find_expiring_rules(rules, "")))
         return plan
 
     def point(self) -> None:
@@ -198,47 +198,48 @@ class LifecycleWorld:
     def _reconcile(self, plan: Plan) -> None:
         rules = plan.rules
         if self.has_last_gate:
-            rules = hold_rules(rules, pins=self._pins(), doubt="")
+            rules = mark_rules_to_remove(rules, pins=self._pins(), live_problem="")
         told = reconcile(self.reader, replace(plan, rules=rules), lambda _: None)
         assert not told.problem
 
     def _write(self, plan: Plan, due: Sequence) -> None:
-        expired = Expiry(
+        expired = ExpiryRuleWriter(
             reader=self.reader,
-            gate=Gate(plan.doomed, self._pins(), None, len(plan.decisions)),
+            gate=Gate(plan.to_delete, self._pins(), None, len(plan.decisions)),
             journal=NullJournal(),
-            progress=Silent(),
+            progress=NoProgress(),
             sleep=lambda _: None,
             clock=lambda: self.now,
             prefix="",
             keeps_versions=self.is_versioned,
             concurrency=1,
             kept=plan.kept,
-        ).run(due)
+        ).write_rules(due)
         if self.reconciles:
             assert not expired.problem, expired.problem
-        self.rules_written += len(expired.names)
+        self.rules_written += len(expired.expiring_names)
 
     def plan(self, keep_count: int) -> Plan:
         """Judge what is there by ci3's own rules, and say what deletes each."""
         names = sorted({key.partition("/")[0] for key in self.bucket.current()})
         there = Inventory(
             deployments=tuple(
-                describe(name, f"{name}/", self.reader.objects(f"{name}/")) for name in names
+                summarize_folder(name, f"{name}/", self.reader.objects(f"{name}/"))
+                for name in names
             )
         )
         policy = RetentionPolicy(keep_count=keep_count)
-        judged = judge(there, policy, self._pins(), self.now, MINIMUM_KEEP_COUNT)
-        ruling = rule(
-            RulesSeen(configuration=self.reader.read_lifecycle().text),
-            Sight(
+        judged = evaluate(there, policy, self._pins(), self.now, MINIMUM_KEEP_COUNT)
+        ruling = plan_lifecycle(
+            LifecycleSnapshot(configuration=self.reader.read_lifecycle().text),
+            RuleContext(
                 prefix="",
                 engine=Engine.LIFECYCLE,
                 now=self.now,
                 decisions=[one.decision for one in judged],
-                others={},
-                doubts=(),
-                keeps_versions=self.is_versioned,
+                non_deployments={},
+                live_problems=(),
+                is_versioned=self.is_versioned,
             ),
             versioning=Versioning.ENABLED if self.is_versioned else Versioning.DISABLED,
         )
@@ -247,7 +248,7 @@ class LifecycleWorld:
         )
 
     def _pins(self) -> tuple[Pin, ...]:
-        return protect(sorted((self.pinned | {self.pointed}) - {""}))
+        return pin_protected(sorted((self.pinned | {self.pointed}) - {""}))
 
     def doomed_names(self) -> list[str]:
         """Name what rules stand for."""

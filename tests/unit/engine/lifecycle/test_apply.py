@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ci3.aws.lifecycle.document import LifecycleReading
+from ci3.aws.lifecycle.document import LifecycleDocument
 from ci3.core.lifecycle.configuration import ConfigurationText
-from ci3.engine.lifecycle.apply import Expiry
+from ci3.engine.lifecycle.apply import ExpiryRuleWriter
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_journal_records_the_result_of_a_roll_back(
 ) -> None:
     recorded: list[str] = []
     anything: Any = SimpleNamespace()
-    expiry = Expiry(
+    expiry = ExpiryRuleWriter(
         reader=anything,
         gate=anything,
         journal=anything,
@@ -31,11 +31,13 @@ def test_journal_records_the_result_of_a_roll_back(
         concurrency=1,
     )
     monkeypatch.setattr(
-        Expiry, "_record_outcome", lambda _self, outcome, _message: recorded.append(outcome)
+        ExpiryRuleWriter,
+        "_record_outcome",
+        lambda _self, outcome, _message: recorded.append(outcome),
     )
     expiry._is_journaled = True
-    expiry._before = LifecycleReading(text=ConfigurationText()) if is_write_begun else None
-    expiry._updater = SimpleNamespace(put_back=lambda *_: rollback_problem)
+    expiry._before = LifecycleDocument(text=ConfigurationText()) if is_write_begun else None
+    expiry._updater = SimpleNamespace(roll_back=lambda *_: rollback_problem)
 
     problem = expiry._roll_back("it failed")
 

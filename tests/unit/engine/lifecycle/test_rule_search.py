@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from ci3.aws.lifecycle.document import LifecycleReading
-from ci3.core.lifecycle.configuration import read_configuration
-from ci3.engine.lifecycle.rule_search import find_rules
-from ci3.engine.lifecycle.update import spliced
-from tests.support.s3.lifecycle_texts import foreign_rule, rule_for, whole
+from ci3.aws.lifecycle.document import LifecycleDocument
+from ci3.core.lifecycle.configuration import parse_configuration
+from ci3.engine.lifecycle.rule_search import find_rule_ids
+from ci3.engine.lifecycle.update import replace_rules
+from tests.support.s3.lifecycle_texts import config, foreign_rule, make_rule
 
 if TYPE_CHECKING:
     from ci3.aws.bucket import BucketReader
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def test_rules_of_a_folder_its_subfolders_and_its_parents_are_found(
     prefix: str, is_found: bool
 ) -> None:
-    managed = rule_for(prefix)
-    raw = spliced(read_configuration(whole(foreign_rule("other", "a/b/"))), (), [managed])
-    document = LifecycleReading(text=read_configuration(raw))
+    managed = make_rule(prefix)
+    raw = replace_rules(parse_configuration(config(foreign_rule("other", "a/b/"))), (), [managed])
+    document = LifecycleDocument(text=parse_configuration(raw))
     reader = cast("BucketReader", SimpleNamespace(read_lifecycle=lambda: document))
 
-    assert find_rules(reader, ["a/b/"]) == ((managed.rule_id,) if is_found else ())
+    assert find_rule_ids(reader, ["a/b/"]) == ((managed.rule_id,) if is_found else ())

@@ -5,21 +5,21 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from ci3.aws.lifecycle.document import LifecycleReading, Written
-from ci3.core.lifecycle.configuration import read_configuration
-from ci3.engine.lifecycle.update import LifecycleChanger, spliced
-from tests.support.s3.lifecycle_texts import foreign_rule, rule_for, whole
+from ci3.aws.lifecycle.document import LifecycleDocument, WriteResult
+from ci3.core.lifecycle.configuration import parse_configuration
+from ci3.engine.lifecycle.update import ConfigurationUpdater, replace_rules
+from tests.support.s3.lifecycle_texts import config, foreign_rule, make_rule
 
 if TYPE_CHECKING:
     from ci3.aws.bucket import BucketReader
 
-ADDED = (rule_for("a/"), rule_for("b/"))
-SAVED = whole(foreign_rule())
-OTHERS = whole(foreign_rule() + foreign_rule("cache", "cache/"))
+ADDED = (make_rule("a/"), make_rule("b/"))
+SAVED = config(foreign_rule())
+OTHERS = config(foreign_rule() + foreign_rule("cache", "cache/"))
 
 
 def with_added(raw: bytes) -> bytes:
-    return spliced(read_configuration(raw), (), ADDED)
+    return replace_rules(parse_configuration(raw), (), ADDED)
 
 
 @dataclass
@@ -29,22 +29,22 @@ class MemoryBucket:
     raw: bytes
     writes: list[bytes] = field(default_factory=list)
 
-    def read_lifecycle(self) -> LifecycleReading:
-        return LifecycleReading(text=read_configuration(self.raw))
+    def read_lifecycle(self) -> LifecycleDocument:
+        return LifecycleDocument(text=parse_configuration(self.raw))
 
     def open_lifecycle_writer(self) -> "MemoryBucket":
         return self
 
-    def write(self, raw: bytes, _transition_minimum: str) -> Written:
+    def write(self, raw: bytes, _transition_minimum: str) -> WriteResult:
         self.raw = raw
         self.writes.append(raw)
-        return Written()
+        return WriteResult()
 
 
 def roll_back(bucket: MemoryBucket) -> str:
-    saved = LifecycleReading(text=read_configuration(SAVED))
+    saved = LifecycleDocument(text=parse_configuration(SAVED))
     reader = cast("BucketReader", bucket)
-    return LifecycleChanger(reader=reader, sleep=lambda _: None).put_back(saved, ADDED)
+    return ConfigurationUpdater(reader=reader, sleep=lambda _: None).roll_back(saved, ADDED)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_edited_rule_is_recognized_by_its_id() -> None:
 
 @pytest.mark.parametrize("added", [False, True])
 def test_new_rule_under_another_id_for_the_same_folder_is_a_problem(added: bool) -> None:
-    current = whole(foreign_rule() + foreign_rule("copy", "a/"))
+    current = config(foreign_rule() + foreign_rule("copy", "a/"))
     bucket = MemoryBucket(with_added(current) if added else current)
     assert "copy" in roll_back(bucket)
     assert bucket.raw == current

@@ -7,15 +7,15 @@ import threading
 
 import pytest
 
-from ci3.core.restore.plan import RestoreOutcome
+from ci3.core.restore.plan import ObjectRestoreOutcome
 from ci3.engine.journal.reader import JournalFile
-from ci3.engine.restore.restore import RETRY_DELAYS_SECONDS, WORKERS, exit_code
-from ci3.engine.workers.progress import Silent
+from ci3.engine.restore.restore import RETRY_DELAYS_SECONDS, WORKERS, restore_exit_code
+from ci3.engine.workers.progress import NoProgress
 from ci3.errors import ExitCode
 from tests.support.s3.answers import delete_result, error
 from tests.support.s3.fault_proxy import FaultProxy, Request
 from tests.support.s3.moto_s3 import Bucket
-from tests.support.throttling import Throttling
+from tests.support.throttling import ThrottlingS3
 from tests.unit.engine.restore.undo import DELETE, DOOMED, VERSIONS, current, deleted, markers
 
 
@@ -55,11 +55,11 @@ def test_marker_that_may_not_be_removed_is_a_failure_and_the_rest_comes_back(
         removed = [key for key in keys if key != "old-1/file-00001"]
         return delete_result(removed, [("old-1/file-00001", "AccessDenied")])
 
-    proxy.reply("POST", DELETE, deny)
+    proxy.answer_with("POST", DELETE, deny)
     restored = one.run()
     assert one.outcomes(restored) == {"restored": 5, "failed": 1}
     assert "AccessDenied" in restored.deployments[0].problem
-    assert exit_code(restored) is ExitCode.PARTIAL
+    assert restore_exit_code(restored) is ExitCode.PARTIAL
     assert live.keys() == {"index.html"} | {
         f"{name}/file-{number:05}"
         for name in ("new", *DOOMED)
@@ -83,11 +83,11 @@ def test_removal_that_s3_only_says_it_made_has_failed(
     live: Bucket, proxy: FaultProxy, undo
 ) -> None:
     one = undo(deleted(live))
-    proxy.reply("POST", DELETE, lambda request: delete_result(request.batch_keys))
+    proxy.answer_with("POST", DELETE, lambda request: delete_result(request.batch_keys))
     restored = one.run()
     assert one.outcomes(restored) == {"failed": 6}
     assert "a delete marker is still there" in restored.deployments[0].problem
-    assert exit_code(restored) is ExitCode.PARTIAL
+    assert restore_exit_code(restored) is ExitCode.PARTIAL
 
 
 def test_lost_access_stops_the_undo_and_the_rest_counts_as_failed(
@@ -107,7 +107,7 @@ def test_restore_sends_fewer_requests_at_once_when_throttled(
     for number in range(3, WORKERS + 1):
         live.deploy(f"old-{number}", days=10 + number, files=1)
     one = undo(deleted(live))
-    throttling = Throttling(proxy, senders=WORKERS)
+    throttling = ThrottlingS3(proxy, senders=WORKERS)
     one.restoration._control.sleep = throttling.pause
     assert one.outcomes(one.run()) == {"failed": 6 + WORKERS - 2}
     assert throttling.most_in_flight[1:] == [1] * (len(RETRY_DELAYS_SECONDS) - 1)
@@ -124,7 +124,7 @@ def test_restore_retries_nothing_after_lost_access(live: Bucket, proxy: FaultPro
             errors=[(first, "SlowDown"), *((key, "ExpiredToken") for key in others)]
         )
 
-    proxy.reply("POST", DELETE, throttle_first_key)
+    proxy.answer_with("POST", DELETE, throttle_first_key)
     restored = one.run()
     assert one.outcomes(restored) == {"failed": 6}
     assert "ExpiredToken" in restored.stopped
@@ -147,9 +147,9 @@ def test_restore_retries_nothing_after_another_deployment_lost_access(
         code = "SlowDown" if is_first else "ExpiredToken"
         return delete_result(errors=[(key, code) for key in request.batch_keys])
 
-    proxy.reply("POST", DELETE, throttle_first_deployment)
+    proxy.answer_with("POST", DELETE, throttle_first_deployment)
     # The listing that follows the removal: the answer with the expired token has been read.
-    proxy.before("GET", f"{VERSIONS}.*prefix=old-2%2F", is_stopped.set, nth=2)
+    proxy.call_before("GET", f"{VERSIONS}.*prefix=old-2%2F", is_stopped.set, nth=2)
     one.restoration._control.sleep = lambda _seconds: is_stopped.wait(timeout=30)
     restored = one.run()
     assert one.outcomes(restored) == {"failed": 6}
@@ -185,13 +185,13 @@ def test_version_uploaded_between_plan_and_removal_stays(
 
 def test_version_uploaded_during_the_removal_stays(live: Bucket, proxy: FaultProxy, undo) -> None:
     one = undo(deleted(live))
-    proxy.before("POST", DELETE, lambda: live.put("old-1/file-00000", body=b"newer"), nth=1)
+    proxy.call_before("POST", DELETE, lambda: live.put("old-1/file-00000", body=b"newer"), nth=1)
     restored = one.run()
     assert one.outcomes(restored) == {"restored": 5, "skipped": 1}
     assert live.content()["old-1/file-00000"][0] == b"newer"
 
 
-class GivesUp(Silent):
+class GivesUp(NoProgress):
     """A watcher whose screen has gone."""
 
     def begin(self, task: str, total: int) -> None:  # noqa: ARG002 - as Progress has it
@@ -223,7 +223,7 @@ def test_interrupted_undo_waits_for_what_is_out_and_accounts_for_all(
         os.kill(os.getpid(), signal.SIGINT)
         assert has_come.wait(timeout=60)
 
-    proxy.before("POST", rf"{DELETE}", interrupt, nth=1)
+    proxy.call_before("POST", rf"{DELETE}", interrupt, nth=1)
     before = signal.signal(signal.SIGINT, raise_interrupt)
     try:
         restored = one.run()
@@ -231,22 +231,22 @@ def test_interrupted_undo_waits_for_what_is_out_and_accounts_for_all(
         signal.signal(signal.SIGINT, before)
     assert restored.stopped == "it was interrupted"
     there = {key for key in live.content() if key.startswith(DOOMED)}
-    assert restored.count(RestoreOutcome.RESTORED) == len(there) < 2503
-    assert restored.count(RestoreOutcome.FAILED) == 2503 - len(there)
-    assert exit_code(restored) is ExitCode.PARTIAL
+    assert restored.count(ObjectRestoreOutcome.RESTORED) == len(there) < 2503
+    assert restored.count(ObjectRestoreOutcome.FAILED) == 2503 - len(there)
+    assert restore_exit_code(restored) is ExitCode.PARTIAL
 
 
 def test_bug_in_one_deployment_stops_the_undo_and_is_told(live: Bucket, undo, monkeypatch) -> None:
     path = deleted(live)
     one = undo(path)
-    entries = JournalFile.entries
+    entries = JournalFile.read_entries
 
     def broken(journal: JournalFile, prefix: str):
         if prefix == "old-1/":
             raise ZeroDivisionError
         return entries(journal, prefix)
 
-    monkeypatch.setattr(JournalFile, "entries", broken)
+    monkeypatch.setattr(JournalFile, "read_entries", broken)
     restored = one.run()
     assert "a bug in ci3" in restored.stopped
-    assert restored.deployments[0].counts == {RestoreOutcome.FAILED: 3}
+    assert restored.deployments[0].counts == {ObjectRestoreOutcome.FAILED: 3}

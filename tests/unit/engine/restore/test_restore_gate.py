@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from ci3.core.restore.decide import Undo as UndoOne
-from ci3.core.restore.plan import RestoreOutcome
+from ci3.core.restore.decide import RestoreObject as UndoOne
+from ci3.core.restore.plan import ObjectRestoreOutcome
 from ci3.engine.restore.restore import check_markers
 from ci3.engine.restore.sources import source_since
 from ci3.errors import GateError
-from tests.support.cleanup_run import cleanup
+from tests.support.cleanup_run import make_context
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
 from tests.unit.engine.restore.undo import Undo, deleted, markers
@@ -39,15 +39,15 @@ def remove_content(_prefix, versions, _versioning) -> tuple[UndoOne, ...]:
 
 
 def test_removal_of_content_is_stopped_before_the_request(live: Bucket, proxy: FaultProxy) -> None:
-    run = cleanup(live)
-    target = run.open_bucket().target("")
+    run = make_context(live)
+    target = run.open_bucket().describe_target("")
     before = live.versions()
     source = source_since(target, "old-1", run.clock())
     one = Undo(live, replace(source, decide=remove_content))
-    restored = one.restoration.run(one.plan)
-    assert restored.count(RestoreOutcome.FAILED) == 4
-    assert "a bug in ci3" in restored.stopped
-    assert "has no delete marker" in restored.stopped
+    restored = one.restoration.restore(one.plan)
+    assert restored.count_objects(ObjectRestoreOutcome.FAILED) == 4
+    assert "a bug in ci3" in restored.stop_reason
+    assert "has no delete marker" in restored.stop_reason
     assert proxy.deletions == []
     assert live.versions() == before
 

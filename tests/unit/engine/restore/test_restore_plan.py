@@ -7,10 +7,10 @@ import pytest
 
 from ci3.core.restore.decide import SkipReason
 from ci3.engine.journal.reader import open_journal
-from ci3.engine.restore.restore import exit_code, refuse_unless_restorable
+from ci3.engine.restore.restore import refuse_unless_restorable, restore_exit_code
 from ci3.engine.restore.sources import source_from_journal, source_since
 from ci3.errors import AccessError, ExitCode, RefusedError, SettingsError
-from tests.support.cleanup_run import cleanup
+from tests.support.cleanup_run import make_context
 from tests.support.s3.answers import error
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
@@ -26,7 +26,7 @@ def test_version_that_expired_is_told_before_anything_is_done(live: Bucket, undo
     assert one.plan.lost_count == 1
     restored = one.run()
     assert one.outcomes(restored) == {"restored": 5, "skipped": 1}
-    assert exit_code(restored) is ExitCode.PARTIAL
+    assert restore_exit_code(restored) is ExitCode.PARTIAL
 
 
 def test_bucket_without_versions_is_refused_and_nothing_is_sent(site: Bucket, proxy: FaultProxy):
@@ -36,7 +36,7 @@ def test_bucket_without_versions_is_refused_and_nothing_is_sent(site: Bucket, pr
     sent = len(proxy.deletions)
     with open_journal(path) as journal:
         one = Undo(site, source_from_journal(journal))
-    assert one.plan.skipped == {SkipReason.NO_VERSIONS: 3}
+    assert one.plan.skipped_counts == {SkipReason.NO_VERSIONS: 3}
     with pytest.raises(RefusedError, match="this bucket keeps no versions"):
         refuse_unless_restorable(one.plan)
     assert len(proxy.deletions) == sent
@@ -66,8 +66,8 @@ def test_versions_that_cannot_be_listed_end_the_plan(live: Bucket, proxy: FaultP
 
 def test_deletions_since_a_time_come_back_in_the_one_deployment(live: Bucket) -> None:
     before = current(live)
-    run = cleanup(live)
-    target = run.open_bucket().target("")
+    run = make_context(live)
+    target = run.open_bucket().describe_target("")
     since = run.clock() - timedelta(minutes=1)
     deleted(live)
     one = Undo(live, source_since(target=target, name="old-1", since=since))
@@ -77,10 +77,10 @@ def test_deletions_since_a_time_come_back_in_the_one_deployment(live: Bucket) ->
 
 
 def test_deletions_before_the_time_stay(live: Bucket) -> None:
-    run = cleanup(live)
-    target = run.open_bucket().target("")
+    run = make_context(live)
+    target = run.open_bucket().describe_target("")
     deleted(live)
     since = run.clock() + timedelta(minutes=1)
     one = Undo(live, source_since(target=target, name="old-1", since=since))
     assert one.plan.object_count == 0
-    assert one.plan.skipped == {}
+    assert one.plan.skipped_counts == {}

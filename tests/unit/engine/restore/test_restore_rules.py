@@ -5,22 +5,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ci3.core.lifecycle.configuration import read_configuration
-from ci3.core.lifecycle.rule import ExpiryRule
+from ci3.core.lifecycle.configuration import parse_configuration
+from ci3.core.lifecycle.rule import ManagedRule
 from ci3.engine.journal.reader import open_journal
-from ci3.engine.restore.restore import exit_code
+from ci3.engine.restore.restore import restore_exit_code
 from ci3.engine.restore.sources import source_from_journal, source_since
 from ci3.errors import AccessError, ExitCode
-from ci3.pipeline.apply import delete
-from ci3.pipeline.approval import approve
-from tests.support.cleanup_run import apply, cleanup
+from ci3.pipeline.apply import delete_approved
+from ci3.pipeline.approval import approve_plan
+from tests.support.cleanup_run import apply, make_context
 from tests.support.s3.answers import error
-from tests.support.s3.lifecycle_texts import foreign_rule, whole
+from tests.support.s3.lifecycle_texts import config, foreign_rule
 from tests.support.s3.memory_lifecycle import due_keys, rule_ids
-from tests.support.s3.memory_site import MemorySite, reached
+from tests.support.s3.memory_site import MemorySite, intercept_requests
 from tests.unit.engine.restore.undo import Undo, markers
 
-FOREIGN = whole(foreign_rule())
+FOREIGN = config(foreign_rule())
 PUT, GET = ("PUT", r"\?lifecycle"), ("GET", r"\?lifecycle")
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 DENIED = (403, error("AccessDenied"))
@@ -36,14 +36,14 @@ def site() -> Iterator[MemorySite]:
     for days, name in enumerate(("old-1", "old-2"), start=20):
         site.deploy(name, days=days)
     site.lifecycle = FOREIGN
-    with reached(site.proxy.take):
+    with intercept_requests(site.proxy.handle):
         yield site
 
 
 def add_rule(site: MemorySite, prefix: str) -> None:
     expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=6)
-    made = ExpiryRule(prefix=prefix, days=15, noncurrent_days=30, expires_at=expires_at)
-    site.lifecycle = read_configuration(site.lifecycle).with_rules([made.elements])
+    made = ManagedRule(prefix=prefix, days=15, noncurrent_days=30, expires_at=expires_at)
+    site.lifecycle = parse_configuration(site.lifecycle).with_rules([made.elements])
 
 
 def hide(site: MemorySite, *keys: str) -> None:
@@ -52,8 +52,8 @@ def hide(site: MemorySite, *keys: str) -> None:
 
 
 def since(site: MemorySite, name: str = "old-1") -> Undo:
-    run = cleanup(site)
-    target = run.open_bucket().target("")
+    run = make_context(site)
+    target = run.open_bucket().describe_target("")
     start = run.clock() - timedelta(hours=1)
     return Undo(site, source_since(target=target, name=name, since=start))
 
@@ -66,10 +66,10 @@ def half_hidden(site: MemorySite) -> None:
 
 def leave_to_s3(site: MemorySite) -> str:
     """Apply with engine: lifecycle, and give the journal's path."""
-    run = cleanup(site, engine="lifecycle")
+    run = make_context(site, engine="lifecycle")
     plan = run.make_plan(reader := run.open_bucket())
-    result = delete(run, approve(run, plan, reader, is_fresh=True), reader)
-    assert result.expiring == site.folders() - {"new"}
+    result = delete_approved(run, approve_plan(run, plan, reader, is_fresh=True), reader)
+    assert result.expiring_names == site.folders() - {"new"}
     return result.journal_file
 
 
@@ -82,10 +82,10 @@ def test_rule_on_what_comes_back_since_a_time_goes_first(site: MemorySite) -> No
     add_rule(site, "old-2/")
     assert due(site)
     one = since(site)
-    assert (one.plan.object_count, len(one.plan.rules), one.plan.notes) == (2, 1, ())
+    assert (one.plan.object_count, len(one.plan.rule_ids), one.plan.notes) == (2, 1, ())
     restored = one.run()
     assert (one.outcomes(restored), restored.rules_removed) == ({"restored": 2}, 1)
-    assert exit_code(restored) is ExitCode.DONE
+    assert restore_exit_code(restored) is ExitCode.DONE
     assert (due(site), len(due(site, "old-2"))) == ([], 3)
     writes = [each.method for each in site.proxy.requests if each.is_write]
     assert writes[0] == "PUT"
@@ -100,9 +100,9 @@ def test_rule_of_a_later_run_goes_where_an_earlier_journal_is_restored(site: Mem
     assert len(due(site)) == 2
     with open_journal(journal_file) as journal:
         one = Undo(site, source_from_journal(journal))
-        assert (one.plan.object_count, len(one.plan.rules)) == (4, 1)
+        assert (one.plan.object_count, len(one.plan.rule_ids)) == (4, 1)
         restored = one.run()
-    assert (restored.rules_removed, restored.is_whole) == (1, True)
+    assert (restored.rules_removed, restored.is_complete) == (1, True)
     assert site.lifecycle == FOREIGN
     assert site.folders() == {"new", "old-1", "old-2"}
 
@@ -116,11 +116,11 @@ def test_rule_on_a_folder_above_or_below_goes_too(
 ) -> None:
     site.deploy("a/old-1", days=20)
     add_rule(site, prefix)
-    run = cleanup(site)
+    run = make_context(site)
     start = run.clock() - timedelta(hours=1)
-    target = run.open_bucket().target("a/")
+    target = run.open_bucket().describe_target("a/")
     one = Undo(site, source_since(target=target, name="old-1", since=start))
-    assert bool(one.plan.rules) is goes
+    assert bool(one.plan.rule_ids) is goes
     assert one.plan.has_work is goes
     if goes:
         assert one.run().rules_removed == 1
@@ -130,7 +130,7 @@ def test_rule_on_a_folder_above_or_below_goes_too(
 def test_rule_that_came_after_the_plan_goes_too(site: MemorySite) -> None:
     hide(site, "old-1/file-00000")
     one = since(site)
-    assert one.plan.rules == ()
+    assert one.plan.rule_ids == ()
     add_rule(site, "old-1/")
     assert one.run().rules_removed == 1
     assert site.lifecycle == FOREIGN
@@ -142,7 +142,7 @@ def test_rule_that_somebody_took_away_meanwhile_is_not_counted(site: MemorySite)
     site.lifecycle = FOREIGN
     restored = one.run()
     assert (one.outcomes(restored), restored.rules_removed) == ({"restored": 2}, 0)
-    assert not site.proxy.sent(*PUT)
+    assert not site.proxy.find_requests(*PUT)
 
 
 def test_nothing_comes_back_where_its_rule_can_not_be_taken_away(site: MemorySite) -> None:
@@ -151,8 +151,8 @@ def test_nothing_comes_back_where_its_rule_can_not_be_taken_away(site: MemorySit
     site.proxy.answer(*PUT, DENIED[1], status=DENIED[0])
     restored = one.run()
     assert (one.outcomes(restored), restored.rules_removed) == ({"failed": 2}, 0)
-    assert "s3:PutLifecycleConfiguration" in restored.stopped
-    assert exit_code(restored) is ExitCode.PARTIAL
+    assert "s3:PutLifecycleConfiguration" in restored.stop_reason
+    assert restore_exit_code(restored) is ExitCode.PARTIAL
 
 
 def test_nothing_comes_back_where_rules_could_be_read_and_can_not_any_more(
@@ -163,7 +163,7 @@ def test_nothing_comes_back_where_rules_could_be_read_and_can_not_any_more(
     site.proxy.answer(*GET, DENIED[1], status=DENIED[0])
     restored = one.run()
     assert one.outcomes(restored) == {"failed": 1}
-    assert "may stand yet" in restored.stopped
+    assert "may stand yet" in restored.stop_reason
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,8 @@ def test_unread_rules_are_noted_and_do_not_hinder(site: MemorySite, status: int,
     assert NOTED in note
     assert "s3:GetLifecycleConfiguration" in note
     restored = one.run()
-    assert (one.outcomes(restored), restored.is_whole) == ({"restored": 2}, True)
-    assert not site.proxy.sent(*PUT)
+    assert (one.outcomes(restored), restored.is_complete) == ({"restored": 2}, True)
+    assert not site.proxy.find_requests(*PUT)
 
 
 @pytest.mark.parametrize(
@@ -200,9 +200,9 @@ def test_bucket_without_any_rule_is_restored_as_ever(site: MemorySite) -> None:
     site.lifecycle = b""
     hide(site, "old-1/file-00000")
     one = since(site)
-    assert (one.plan.rules, one.plan.notes) == ((), ())
+    assert (one.plan.rule_ids, one.plan.notes) == ((), ())
     assert one.outcomes(one.run()) == {"restored": 1}
-    assert not site.proxy.sent(*PUT)
+    assert not site.proxy.find_requests(*PUT)
 
 
 def test_journal_that_tells_of_rules_is_not_restored_while_they_can_not_be_read(
@@ -216,7 +216,7 @@ def test_journal_that_tells_of_rules_is_not_restored_while_they_can_not_be_read(
 
 
 def test_rules_of_others_stay_byte_for_byte(site: MemorySite) -> None:
-    site.lifecycle = whole(foreign_rule("theirs", "old-1/"))
+    site.lifecycle = config(foreign_rule("theirs", "old-1/"))
     before = site.lifecycle
     half_hidden(site)
     since(site).run()
@@ -227,7 +227,7 @@ def test_rule_that_only_looks_like_ours_is_left_alone_and_told(site: MemorySite)
     half_hidden(site)
     site.lifecycle = before = site.lifecycle.replace(b"<Prefix>old-1/<", b"<Prefix>old-1<")
     one = since(site)
-    assert one.plan.rules == ()
+    assert one.plan.rule_ids == ()
     (note,) = one.plan.notes
     assert "not as ci3 writes it, is left alone, and may delete what comes back: ci3/old-1/" in note
     one.run()

@@ -1,10 +1,10 @@
 """An undo on the in-process S3, and what another client sees of it."""
 
-from ci3.core.restore.plan import Restored, RestoreOutcome, UndoPlan
+from ci3.core.restore.plan import ObjectRestoreOutcome, RestorePlan, RestoreResult
 from ci3.engine.restore.restore import Restoration
-from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.progress import NoProgress
 from ci3.errors import ExitCode
-from tests.support.cleanup_run import apply, cleanup
+from tests.support.cleanup_run import apply, make_context
 from tests.support.s3.memory_site import MemorySite
 from tests.support.s3.moto_s3 import Bucket
 
@@ -30,28 +30,28 @@ class Undo:
     def __init__(self, bucket: Bucket | MemorySite, deletions, progress=None) -> None:
         self.pauses: list[float] = []
         self.restoration = Restoration(
-            reader=cleanup(bucket).open_bucket(),
-            deletions=deletions,
-            progress=progress or Silent(),
+            reader=make_context(bucket).open_bucket(),
+            source=deletions,
+            progress=progress or NoProgress(),
             sleep=self.pauses.append,
         )
-        self.plan: UndoPlan = self.restoration.plan()
+        self.plan: RestorePlan = self.restoration.make_plan()
 
-    def run(self) -> Restored:
-        restored = self.restoration.run(self.plan)
+    def run(self) -> RestoreResult:
+        restored = self.restoration.restore(self.plan)
         for planned, one in zip(self.plan.deployments, restored.deployments, strict=True):
             skipped = sum(skip.object_count for skip in planned.skipped)
             assert sum(one.counts.values()) == planned.object_count + skipped
         return restored
 
-    def outcomes(self, restored: Restored) -> dict[str, int]:
-        counts = {outcome: restored.count(outcome) for outcome in RestoreOutcome}
+    def outcomes(self, restored: RestoreResult) -> dict[str, int]:
+        counts = {outcome: restored.count_objects(outcome) for outcome in ObjectRestoreOutcome}
         return {str(outcome): number for outcome, number in counts.items() if number}
 
 
 def deleted(bucket: Bucket) -> str:
     """Apply, and give the journal's path."""
     ran = apply(bucket)
-    assert ran.code is ExitCode.DONE
+    assert ran.exit_code is ExitCode.DONE
     assert bucket.folders() == {"new"}
     return ran.result.journal_file

@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from ci3.engine.workers.progress import Silent
+from ci3.engine.workers.progress import NoProgress
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import DeniedError, ListingError
 
 
 def control(**values) -> RunControl:
-    return RunControl(progress=Silent(), sleep=lambda _seconds: None, **values)
+    return RunControl(progress=NoProgress(), sleep=lambda _seconds: None, **values)
 
 
 def test_nothing_begins_after_a_stop():

@@ -105,7 +105,7 @@ def test_worker_serves_as_many_requests_at_once_as_it_has_connections(shop):
 def test_worker_uses_the_parents_keys_and_never_shows_them(shop, monkeypatch):
     """They may come from a role, so that the environment must not be read again."""
     reader = reader_of(shop)
-    opening = reader.opening()
+    opening = reader.export_access()
     assert opening.secret_key == SECRET
     assert SECRET not in repr(opening)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody-else")
@@ -135,7 +135,7 @@ def test_worker_gets_no_request_without_keys(shop, monkeypatch, error):
     with closing(start_worker(reader_of(shop))) as worker:
         for opening in (lambda _: None, raising(error)):
             with monkeypatch.context() as patch:
-                patch.setattr(BucketReader, "opening", opening)
+                patch.setattr(BucketReader, "export_access", opening)
                 assert ask(worker, ("count", "")) is None
             assert ask(worker, ("count", "")) == 16
 
@@ -150,7 +150,9 @@ def test_no_worker_is_started_without_keys(shop, monkeypatch):
 @pytest.mark.usefixtures("forks")
 def test_keys_that_can_not_be_had_are_reported_and_not_asked_for_again(shop, monkeypatch):
     """Such as those of a role that needs an MFA code: botocore asks for it once."""
-    monkeypatch.setattr(BucketReader, "opening", raising(AccessError("wrong code", "Try again.")))
+    monkeypatch.setattr(
+        BucketReader, "export_access", raising(AccessError("wrong code", "Try again."))
+    )
     with pytest.raises(AccessError, match="wrong code"):
         start_worker(reader_of(shop))
 

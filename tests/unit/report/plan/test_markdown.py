@@ -6,21 +6,21 @@ import pytest
 from cmarkgfm.cmark import Options
 
 from ci3.core.live.commit_names import Commit
-from ci3.core.model.deployment import Ignored
-from ci3.core.plan.target_result import Account
+from ci3.core.model.deployment import IgnoredEntry
+from ci3.core.plan.target_result import TargetResult
 from ci3.errors import AccessError
-from ci3.report.listings import deployments_markdown, objects_markdown
-from ci3.report.markdown_format import Place
-from ci3.report.plan.markdown import error_markdown, run_markdown
+from ci3.report.listings import render_deployments_markdown, render_objects_markdown
+from ci3.report.markdown_format import RenderContext
+from ci3.report.plan.markdown import render_error_markdown, render_run_markdown
 from tests.support import report_cases as cases
-from tests.support.builders import deployment, inventory, stored
+from tests.support.builders import deployment, inventory, make_object
 from tests.unit.report.golden import assert_golden
 
-PLACE = Place(
+PLACE = RenderContext(
     budget_bytes=65_000,
     run_url="https://github.com/acme/site/actions/runs/7",
     how_to_apply="run this step with `mode: apply`.",
-    rest="[the run's summary](https://github.com/acme/site/actions/runs/7)",
+    overflow_location="[the run's summary](https://github.com/acme/site/actions/runs/7)",
     commit_url="https://github.com/acme/site/commit/",
 )
 CHANGED = "kept: its objects changed since the plan"
@@ -32,7 +32,7 @@ GOLDENS = {
     "applied-final": lambda: rendered_plan(cases.final_plan(), PLACE, cases.final_result()),
     "nothing-to-delete": lambda: rendered_plan(cases.nothing_to_delete(), PLACE),
     "empty-bucket": lambda: rendered_plan(cases.empty_bucket(), PLACE),
-    "doubtful": lambda: rendered_plan(cases.doubtful_plan(), PLACE),
+    "doubtful": lambda: rendered_plan(cases.ambiguous_plan(), PLACE),
     "refused": lambda: rendered_plan(cases.refused_plan(), PLACE),
     "hostile-names": lambda: rendered_plan(cases.hostile_plan(), PLACE),
     "applied": lambda: rendered_plan(
@@ -54,11 +54,13 @@ GOLDENS = {
         PLACE,
         cases.lifecycle_result(cases.lifecycle_plan(cases.Versioning.ENABLED)),
     ),
-    "lifecycle-later": lambda: run_markdown([cases.lifecycle_later()], PLACE),
-    "stale": lambda: run_markdown([cases.stale_account()], PLACE),
+    "lifecycle-later": lambda: render_run_markdown([cases.lifecycle_later()], PLACE),
+    "stale": lambda: render_run_markdown([cases.stale_result()], PLACE),
     "1500-deployments": lambda: rendered_plan(cases.huge_plan(), PLACE),
-    "error-in-a-comment": lambda: error_markdown(AccessError("GitHub is away", "Wait."), PLACE),
-    "error": lambda: error_markdown(AccessError("S3 said <no> to `x`", "Ask *again*.")),
+    "error-in-a-comment": lambda: render_error_markdown(
+        AccessError("GitHub is away", "Wait."), PLACE
+    ),
+    "error": lambda: render_error_markdown(AccessError("S3 said <no> to `x`", "Ask *again*.")),
 }
 
 
@@ -67,7 +69,7 @@ def with_commits(plan):
 
 
 def rendered_plan(plan, place, result=None):
-    return run_markdown([Account(plan=plan, result=result)], place)
+    return render_run_markdown([TargetResult(plan=plan, result=result)], place)
 
 
 def rendered(markdown: str) -> str:
@@ -162,25 +164,25 @@ def test_what_is_live_is_not_guessed_where_no_source_says_it():
 @pytest.mark.parametrize(
     ("account", "next_step"),
     [
-        (Account(plan=cases.usual_plan()), "**To apply:**"),
-        (Account(plan=cases.refused_plan()), "**Next:** Mend what forbids it."),
-        (cases.stale_account(), "Make a new plan"),
+        (TargetResult(plan=cases.usual_plan()), "**To apply:**"),
+        (TargetResult(plan=cases.refused_plan()), "**Next:** Mend what forbids it."),
+        (cases.stale_result(), "Make a new plan"),
         (
-            Account(
+            TargetResult(
                 plan=cases.live_plan(),
                 result=cases.result_of(cases.live_plan(), problem=CHANGED),
             ),
             "**Next:** Mend what is told above",
         ),
         (
-            Account(plan=cases.live_plan(), result=cases.result_of(cases.live_plan())),
+            TargetResult(plan=cases.live_plan(), result=cases.result_of(cases.live_plan())),
             "**To undo:**",
         ),
-        (Account(plan=cases.nothing_to_delete()), ""),
+        (TargetResult(plan=cases.nothing_to_delete()), ""),
     ],
 )
 def test_report_says_what_to_do_next_and_nothing_that_would_be_wrong(account, next_step):
-    markdown = run_markdown([account], PLACE)
+    markdown = render_run_markdown([account], PLACE)
 
     assert next_step in markdown
     for other in ("**To apply:**", "**Next:**"):
@@ -213,11 +215,11 @@ def test_what_never_fits_is_told_in_one_sentence():
 
     assert len(markdown.encode()) <= place.budget_bytes
     assert markdown.startswith("### Nothing to delete")
-    assert f"it is in {place.rest}." in markdown
+    assert f"it is in {place.overflow_location}." in markdown
 
 
 def test_place_says_where_the_rest_is():
-    place = Place(budget_bytes=3_000, rest="the plan file `plan.json`")
+    place = RenderContext(budget_bytes=3_000, overflow_location="the plan file `plan.json`")
 
     assert "more deployments, in the plan file `plan.json`." in rendered_plan(
         cases.huge_plan(), place
@@ -226,14 +228,14 @@ def test_place_says_where_the_rest_is():
 
 def test_names_of_any_length_leave_the_budget_whole():
     found = [deployment("|" * 1000 + f"{number:03}", 1 + number) for number in range(300)]
-    ignored = tuple(Ignored(name="\u202e" * 1000, reason="a file") for _ in range(30))
+    ignored = tuple(IgnoredEntry(name="\u202e" * 1000, reason="a file") for _ in range(30))
     plan = cases.make_plan(inventory(*found, ignored=ignored), patterns=("*" * 900,) * 50)
     assert len(rendered_plan(plan, PLACE).encode()) <= PLACE.budget_bytes
 
 
 def test_a_deployment_that_was_not_deleted_is_told_with_its_problem():
     plan = cases.usual_plan()
-    left = plan.doomed[0].deployment.name
+    left = plan.to_delete[0].deployment.name
     html = rendered(rendered_plan(plan, PLACE, cases.result_of(plan, problem=CHANGED)))
     row = next(row for row in rows(html) if left in row[0])
     assert row[1] == "<strong>not\xa0deleted</strong>"
@@ -259,6 +261,6 @@ def test_a_long_plan_is_cut_to_its_budget_and_says_what_is_left_out(budget_bytes
 
 def test_listings_are_tables_of_one_row_each():
     deployments = cases.site(3).deployments
-    assert len(rows(rendered(deployments_markdown(deployments)))) == 1 + len(deployments)
-    objects = (stored("a/b|c"), stored("a/<d>"))
-    assert len(rows(rendered(objects_markdown(objects)))) == 1 + len(objects)
+    assert len(rows(rendered(render_deployments_markdown(deployments)))) == 1 + len(deployments)
+    objects = (make_object("a/b|c"), make_object("a/<d>"))
+    assert len(rows(rendered(render_objects_markdown(objects)))) == 1 + len(objects)

@@ -15,7 +15,7 @@ from ci3.report.plan.terminal import (
 from ci3.report.progress_bar import ProgressBar
 from ci3.report.progress_lines import ProgressLines
 from tests.support import report_cases as cases
-from tests.support.builders import stored
+from tests.support.builders import make_object
 from tests.unit.report.golden import assert_golden
 
 
@@ -33,7 +33,7 @@ GOLDENS = {
     "applied-final": lambda: printed(show_result, cases.final_plan(), cases.final_result()),
     "nothing-to-delete": lambda: printed(show_plan, cases.nothing_to_delete()),
     "empty-bucket": lambda: printed(show_plan, cases.empty_bucket()),
-    "doubtful": lambda: printed(show_plan, cases.doubtful_plan()),
+    "doubtful": lambda: printed(show_plan, cases.ambiguous_plan()),
     "refused": lambda: printed(show_plan, cases.refused_plan()),
     "hostile-names": lambda: printed(show_plan, cases.hostile_plan()),
     "applied-versioned": lambda: printed(
@@ -45,7 +45,7 @@ GOLDENS = {
         cases.result_of(cases.usual_plan(), problem="kept: it changed", stopped="the disk is full"),
     ),
     "deployments": lambda: printed(show_deployments, cases.site(3).deployments),
-    "objects": lambda: printed(show_objects, (stored("a/one"), stored("a/\x1b[31mtwo"))),
+    "objects": lambda: printed(show_objects, (make_object("a/one"), make_object("a/\x1b[31mtwo"))),
     "error": lambda: printed(show_error, AccessError("[red]no\x1b[0m", "Ask again.")),
 }
 

@@ -1,21 +1,21 @@
 import pytest
 
-from ci3.core.plan.target_result import Account
-from ci3.report.plan.timeline import timeline
+from ci3.core.plan.target_result import TargetResult
+from ci3.report.plan.timeline import draw_timeline
 from tests.support import report_cases as cases
 from tests.support.builders import deployment, inventory
 
 
 def lanes(account):
     """The lanes of a timeline, by title."""
-    fence, *lines, _axis, end = timeline(account).split("\n")
+    fence, *lines, _axis, end = draw_timeline(account).split("\n")
     assert (fence, end) == ("```diff", "```")
     assert len({len(line) for line in lines}) == 1
     return {line[2:15].strip(" ✕●▲▁▂▃▄▅▆▇█"): line for line in lines}
 
 
 def test_each_deployment_has_its_mark_in_its_lane():
-    shown = lanes(Account(plan=cases.live_plan()))
+    shown = lanes(TargetResult(plan=cases.live_plan()))
 
     assert [line[0] for line in shown.values()] == ["-", "+", "!"]
     assert shown["to delete"].count("✕") == 6
@@ -25,7 +25,7 @@ def test_each_deployment_has_its_mark_in_its_lane():
 
 
 def test_newest_stands_at_the_right_and_the_axis_names_both_ends():
-    *_, last, axis, _ = timeline(Account(plan=cases.usual_plan())).split("\n")
+    *_, last, axis, _ = draw_timeline(TargetResult(plan=cases.usual_plan())).split("\n")
 
     assert last.rstrip().endswith("●")
     assert len(last) == len(axis)
@@ -34,7 +34,7 @@ def test_newest_stands_at_the_right_and_the_axis_names_both_ends():
 
 def test_what_was_not_deleted_has_a_lane_of_its_own():
     plan = cases.usual_plan()
-    account = Account(plan=plan, result=cases.result_of(plan, problem="it changed"))
+    account = TargetResult(plan=plan, result=cases.result_of(plan, problem="it changed"))
 
     shown = lanes(account)
 
@@ -43,7 +43,7 @@ def test_what_was_not_deleted_has_a_lane_of_its_own():
 
 
 def test_several_in_a_cell_are_told_by_its_height():
-    shown = lanes(Account(plan=cases.huge_plan()))
+    shown = lanes(TargetResult(plan=cases.huge_plan()))
 
     assert shown["to delete"].count("█") > 50
     assert "✕" not in shown["to delete"]
@@ -54,12 +54,12 @@ def test_several_in_a_cell_are_told_by_its_height():
 def test_few_deployments_need_no_picture(ages):
     found = [deployment(f"d{age}", age) for age in ages]
 
-    assert timeline(Account(plan=cases.make_plan(inventory(*found)))) == ""
+    assert draw_timeline(TargetResult(plan=cases.make_plan(inventory(*found)))) == ""
 
 
 def test_deployments_of_one_moment_share_a_cell():
     found = [deployment(f"d{number}", 1) for number in range(4)]
 
-    shown = lanes(Account(plan=cases.make_plan(inventory(*found))))
+    shown = lanes(TargetResult(plan=cases.make_plan(inventory(*found))))
 
     assert shown["kept"].count("█") == 1
