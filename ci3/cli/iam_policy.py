@@ -127,7 +127,8 @@ def _print_policy(policy: "IamPolicy") -> None:
     notes = list(policy.notes)
     if len(re.sub(r"\s", "", text)) > MAX_POLICY_CHARACTERS:
         notes.append(
-            f"it is longer than the {MAX_POLICY_CHARACTERS:,} characters of a managed policy: attach it "
+            f"it is longer than the {MAX_POLICY_CHARACTERS:,} characters of a managed policy: "
+            "attach it "
             "to the role as an inline policy, or protect by fewer globs"
         )
     for note in notes:

@@ -112,7 +112,8 @@ def resolve_journal_settings(
             )
     if ENGINE_SETTING in header.policy:
         raise SettingsError(
-            f"{path} is the journal of a run with engine: {header.policy[ENGINE_SETTING].value}, which is "
+            f"{path} is the journal of a run with engine: {header.policy[ENGINE_SETTING].value}, "
+            "which is "
             "not gone on with",
             "Run it again without: it finds the rules that stand, and what is left to do.",
         )

@@ -89,8 +89,9 @@ def _merge_layers(layers: Iterable[Mapping[str, RawSetting]]) -> dict[str, tuple
 def refuse_unknown(name: str, where: str, known: Iterable[str]) -> Never:
     """Raise SettingsError for an unknown setting; its message suggests the nearest known name."""
     names = list(known)
+    suggestion = format_suggestion(name.lower().replace("_", "-"), names)
     raise SettingsError(
-        f"{where}: there is no setting {name!r}.{format_suggestion(name.lower().replace('_', '-'), names)}",
+        f"{where}: there is no setting {name!r}.{suggestion}",
         f"The settings are {', '.join(names)}.",
     )
 

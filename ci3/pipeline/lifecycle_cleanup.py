@@ -28,7 +28,8 @@ def reconcile_at_start(context: TargetContext, bucket: BucketReader, plan: Plan)
     if any(rule.is_expiring for rule in rules):
         pins, live_problem = _read_pins(context, plan, bucket)
         rules = mark_rules_to_remove(rules, pins=pins, live_problem=live_problem)
-    return replace(reconcile(bucket, replace(plan, rules=rules), context.sleep), live_problem=live_problem)
+    reconciliation = reconcile(bucket, replace(plan, rules=rules), context.sleep)
+    return replace(reconciliation, live_problem=live_problem)
 
 
 def revoke_at_end(
@@ -70,7 +71,8 @@ def _revoke_outdated(
         kept_decisions=newer_plan.kept if newer_plan else (),
         newer_rules=newer_plan.rules if newer_plan else (),
     )
-    return replace(reconcile(bucket, replace(plan, rules=rules), context.sleep), live_problem=live_problem)
+    reconciliation = reconcile(bucket, replace(plan, rules=rules), context.sleep)
+    return replace(reconciliation, live_problem=live_problem)
 
 
 def _read_pins(

@@ -247,7 +247,8 @@ def _build_deployment_record(
 def _format_skipped(skipped: SkipSummary) -> str:
     examples = ", ".join(skipped.examples)
     ellipsis = ", …" if skipped.object_count > len(skipped.examples) else ""
-    return f"{pluralize(skipped.object_count, 'object')}: {skipped.reason.description} ({examples}{ellipsis})"
+    count = pluralize(skipped.object_count, "object")
+    return f"{count}: {skipped.reason.description} ({examples}{ellipsis})"
 
 
 def _select_failed(restored: RestoreResult) -> Iterator[DeploymentRestoreResult]:

@@ -230,7 +230,8 @@ def _list_notes(replays: Sequence[PolicySimulation]) -> list[str]:
     if thinned:
         thinnest = min(thinned, key=lambda simulation: len(simulation.states))
         notes.append(
-            f"{len(thinnest.states):,} of {thinnest.possible_state_count:,} moments were looked at, "
+            f"{len(thinnest.states):,} of {thinnest.possible_state_count:,} moments were looked at"
+            ", "
             "evenly spread; between them the numbers may have been higher or lower."
         )
     if any(simulation.has_partial_listings for simulation in simulations):

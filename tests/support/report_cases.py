@@ -198,7 +198,8 @@ def lifecycle_later() -> TargetResult:
     ]
     rules = evaluate_rules(
         created_rules,
-        RuleContext(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=decisions, non_deployments={},
+        RuleContext(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=decisions,
+            non_deployments={},
               live_problems=(), is_versioned=False),
     )  # fmt: skip
     assignment = assign_rules(decisions, rules, now=NOW, other_rules_count=2)

@@ -191,7 +191,8 @@ def _check_restore(facts: BucketFacts) -> Iterator[Finding]:
     else:
         yield ok(
             topic,
-            f"on: a deletion can be undone with `ci3 restore` for {pluralize(days, 'day')}, until a "
+            f"on: a deletion can be undone with `ci3 restore` for {pluralize(days, 'day')}, "
+            "until a "
             "lifecycle rule removes the old versions",
         )
 

@@ -94,7 +94,8 @@ def plan_lifecycle(
     )
     if assignment.deferred_count:
         message = (
-            f"{pluralize(assignment.deferred_count, 'deployment')} more would go, and will in later "
+            f"{pluralize(assignment.deferred_count, 'deployment')} more would go, "
+            "and will in later "
             f"runs: a bucket has room for {MAXIMUM_RULES:,} lifecycle rules. The oldest go first"
         )
         warnings.append(PlanWarning(code=WarningCode.LIFECYCLE, message=message))
@@ -124,7 +125,8 @@ def _find_problems(
         yield "S3 takes no lifecycle rules on a bucket with MFA delete: use engine: direct"
     if delete_versions and versioning.may_have_noncurrent_versions:
         yield (
-            f"{DELETE_VERSIONS_SETTING} names each version by its id, which a lifecycle rule can't: leave "
+            f"{DELETE_VERSIONS_SETTING} names each version by its id, "
+            "which a lifecycle rule can't: leave "
             "it out, or use engine: direct"
         )
     has_uncounted = any(

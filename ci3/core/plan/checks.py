@@ -153,7 +153,8 @@ def find_versioning_refusals(versioning: Versioning) -> tuple[Refusal, ...]:
     if versioning is not Versioning.UNKNOWN:
         return ()
     message = (
-        f"{DELETE_VERSIONS_SETTING} is set, and whether the bucket keeps versions could not be read "
+        f"{DELETE_VERSIONS_SETTING} is set, and whether the bucket keeps versions could not be "
+        "read "
         "(s3:GetBucketVersioning)"
     )
     return (Refusal(code=RefusalCode.VERSIONING_UNKNOWN, message=message),)
@@ -229,7 +230,8 @@ def find_report_warnings(inventory: Inventory, now: datetime) -> tuple[PlanWarni
         else ""
     )
     message = (
-        f"what is said of {pluralize(reported_count, 'deployment')} is from the inventory report of "
+        f"what is said of {pluralize(reported_count, 'deployment')} is from the inventory report "
+        "of "
         f"{format_minute(report.created_at)}, {format_age(now - report.created_at)}; the other "
         f"{len(inventory.deployments) - reported_count:,} were listed now, "
         f"with all that is due{lacking}"

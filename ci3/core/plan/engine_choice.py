@@ -119,7 +119,8 @@ def estimate_lifecycle(object_counts: Sequence[int], direct_counts: Sequence[int
     pages = sum(count_pages(count) for count in object_counts)
     arithmetic = (
         f"{pluralize(len(object_counts), 'rule')} for {pluralize(sum(object_counts), 'object')}, "
-        f"free; listed again before: {_format_listing(pages)} = {format_cost(compute_list_cost(pages))}; "
+        f"free; listed again before: {_format_listing(pages)} = "
+        f"{format_cost(compute_list_cost(pages))}; "
         "S3 deletes within a day or two of the next midnight UTC"
     )
     rest = estimate_direct(direct_counts)

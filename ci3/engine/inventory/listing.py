@@ -68,7 +68,8 @@ def list_in_full(
     if folders.is_sorted and folders.names:
         summaries = _list_parallel(bucket, scope, folders, progress)
     rest = [name for name in folders.names if name not in summaries]
-    described, unlisted = _list_each(bucket, replace(scope, is_first_page_only=False), rest, progress)
+    in_full = replace(scope, is_first_page_only=False)
+    described, unlisted = _list_each(bucket, in_full, rest, progress)
     deployments = (
         *described,
         *(
@@ -126,7 +127,8 @@ def finish_listing(  # noqa: PLR0913 - a listing and what it continues
     if folders is not None:
         full, more_unlisted = list_in_full(bucket, scope, replace(folders, names=rest), progress)
     else:
-        full, more_unlisted = _list_each(bucket, replace(scope, is_first_page_only=False), rest, progress)
+        in_full = replace(scope, is_first_page_only=False)
+        full, more_unlisted = _list_each(bucket, in_full, rest, progress)
     kept = (deployment for deployment in inventory.deployments if deployment.name not in names)
     return replace(
         inventory,

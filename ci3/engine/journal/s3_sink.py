@@ -119,7 +119,8 @@ def _refuse_missing_parts(parts: Collection[int], location: JournalLocation) -> 
     if missing_count := max(parts) - len(parts):
         first = format_part_name(next(number for number in count(1) if number not in parts))
         raise SettingsError(
-            f"the journal {location.url} lacks {pluralize(missing_count, 'part')}, the first {first}",
+            f"the journal {location.url} lacks {pluralize(missing_count, 'part')}, "
+            f"the first {first}",
             "Bring that back: a bucket that keeps versions still has it. Without it `ci3 restore "
             "NAME --deleted-since` brings back one deployment. Nothing was done.",
         )

@@ -80,7 +80,8 @@ def _make_edited_note(rules: Iterable[RuleText]) -> str:
         return ""
     return (
         f"{pluralize(len(edited), 'lifecycle rule')} called as if it were ci3's, and not as ci3 "
-        f"writes it, is left alone, and may delete what comes back: {join_names(edited, RULES_SHOWN)}"
+        f"writes it, is left alone, and may delete what comes back: "
+        f"{join_names(edited, RULES_SHOWN)}"
     )
 
 

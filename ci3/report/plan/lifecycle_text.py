@@ -28,7 +28,8 @@ def format_reconciled_notes(target_result: TargetResult) -> tuple[str, ...]:
     if reconciled.removed_by_others:
         notes.append(
             f"Somebody else has taken away ci3's lifecycle rules for "
-            f"{join_names(reconciled.removed_by_others, NAMES_SHOWN)}: the next run plans what is due of it."
+            f"{join_names(reconciled.removed_by_others, NAMES_SHOWN)}: "
+            "the next run plans what is due of it."
         )
     return tuple(notes)
 
@@ -62,7 +63,8 @@ def format_reconciled_problem(target_result: TargetResult) -> str:
             f"{reconciled.problem}"
         )
     if reconciled.live_problem:
-        return f"No lifecycle rule was left to stand: it is not known what is live: {reconciled.live_problem}"
+        problem = reconciled.live_problem
+        return f"No lifecycle rule was left to stand: it is not known what is live: {problem}"
     return ""
 
 
@@ -86,7 +88,8 @@ def format_expiry_note(target_result: TargetResult) -> str:
     ]
     days = min(decision.expire_days or 0 for decision in expiring)
     return (
-        f"Run ci3 again within {pluralize(RULE_LIFETIME_DAYS, 'day')}: it takes the rules away, and a rule "
+        f"Run ci3 again within {pluralize(RULE_LIFETIME_DAYS, 'day')}: "
+        "it takes the rules away, and a rule "
         "left behind deletes what is uploaded to its folder again, once that is "
         f"{pluralize(days, 'day')} old. Until S3 is done, don't go back to one of these without "
         "undoing it, or running ci3."

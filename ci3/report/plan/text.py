@@ -135,7 +135,8 @@ def _format_rules_restore_note(plan: Plan) -> str:
     until = f"Until S3 deletes it, {LIFECYCLE_DELAY}, an undo takes the rules away"
     if plan.target.versioning is Versioning.ENABLED:
         return (
-            f"{until}. Then what is deleted can be brought back for {pluralize(RESTORE_WINDOW_DAYS, 'day')}, "
+            f"{until}. Then what is deleted can be brought back for "
+            f"{pluralize(RESTORE_WINDOW_DAYS, 'day')}, "
             "as old versions, until S3 removes those too."
         )
     return f"{until}. Then it is final."

@@ -47,7 +47,8 @@ IN_THE_WAY = checkup(
     readings=(LiveReading(source=LIVE, problem="S3 answered AccessDenied to GetObject"),),
 )
 UNREADABLE = checkup(folders=DENIED, identity=NOT_REQUESTED, doctor_target=aim(endpoint_url="http://minio:9000"),
-                     bucket_region="", probe=NOT_REQUESTED, first_files={}, readings=())  # fmt: skip
+                     bucket_region="", probe=NOT_REQUESTED, first_files={},
+                         readings=())  # fmt: skip
 HOSTILE_NAMES = checkup(
     doctor_target=aim(match="", protect=(HOSTILE,)),
     folders=FolderSummary(names=(*COMMITS, HOSTILE)),

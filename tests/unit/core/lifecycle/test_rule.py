@@ -256,7 +256,8 @@ def test_versions_are_kept_for_the_time_of_an_undo_where_there_are_any() -> None
                      id="its term is over"),
         pytest.param(standing_since(6.9), to_delete(deployment("old", 30)), {}, Fate.ACTIVE,
                      id="its term is not over"),
-        pytest.param(standing_since(1), to_delete(deployment("old", 30)), {"live_problems": ("down",)},
+        pytest.param(standing_since(1), to_delete(deployment("old", 30)),
+            {"live_problems": ("down",)},
                      Fate.LIVE_UNKNOWN, id="not known what is live"),
         pytest.param(standing_since(1), None, {"live_problems": ("down",)}, Fate.LIVE_UNKNOWN,
                      id="not known, and nothing left"),
@@ -306,7 +307,8 @@ def test_status_of_a_rule_with_20_days_made_a_day_ago(newest_days, condition, st
 
 
 def test_rule_of_another_target_is_left_to_it() -> None:
-    sight = RuleContext(prefix="site/", engine=Engine.LIFECYCLE, now=NOW, decisions=(), non_deployments={},
+    sight = RuleContext(prefix="site/", engine=Engine.LIFECYCLE, now=NOW, decisions=(),
+        non_deployments={},
                   live_problems=(), is_versioned=False)  # fmt: skip
     rules = [make_rule("old/"), make_rule("site/a/b/"), make_rule("site/"), make_rule("sites/old/")]
     assert evaluate_rules(rules, sight) == ()
@@ -317,7 +319,8 @@ def test_rule_of_another_target_is_left_to_it() -> None:
 def test_follower_removes_old_versions_only_and_outlives_the_time_of_an_undo() -> None:
     hidden = evaluate_rules(
         [standing_since(1)],
-        RuleContext(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=(), non_deployments={}, live_problems=(),
+        RuleContext(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=(), non_deployments={},
+            live_problems=(),
               is_versioned=True),
     )[0]  # fmt: skip
     made = replace(hidden, rule=replace(hidden.rule, noncurrent_days=30)).build_replacement(NOW)
@@ -335,7 +338,8 @@ def test_follower_removes_old_versions_only_and_outlives_the_time_of_an_undo() -
 def ruled(
     *decisions: Decision, seen: LifecycleSnapshot | None = None, **changes: object
 ) -> LifecyclePlan:
-    sight = RuleContext(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=decisions, non_deployments={},
+    sight = RuleContext(prefix="", engine=Engine.LIFECYCLE, now=NOW, decisions=decisions,
+        non_deployments={},
                   live_problems=(), is_versioned=False)  # fmt: skip
     fields = {"versioning": Versioning.DISABLED}
     return plan_lifecycle(seen or LifecycleSnapshot(), sight, **(fields | changes))
@@ -364,7 +368,8 @@ def test_refusal_leaves_the_decisions_as_they_were() -> None:
 def test_direct_run_tells_that_it_could_not_look_for_rules_left_behind(
     versioning: Versioning, is_lacking: bool
 ) -> None:
-    sight = RuleContext(prefix="", engine=Engine.DIRECT, now=NOW, decisions=(), non_deployments={}, live_problems=(),
+    sight = RuleContext(prefix="", engine=Engine.DIRECT, now=NOW, decisions=(),
+        non_deployments={}, live_problems=(),
                   is_versioned=False)  # fmt: skip
     seen = LifecycleSnapshot(problem="an element of its own", is_unsupported=is_lacking)
     found = plan_lifecycle(seen, sight, versioning=versioning)
