@@ -52,8 +52,8 @@ def record_plans(stage: Stage) -> None:
         stage.run_ci3(f"explain-deleted-{output}", f"explain 3ad97e1 {ON_DEMO} {RULES} {options}")
         stage.run_ci3(f"explain-kept-{output}", f"explain pr-12-0a0b {GROUPED} {options}")
         stage.run_ci3(f"simulate-{output}", f"simulate {ON_DEMO} {RULES} {options}")
-        against = f"simulate {ON_DEMO} {RULES} --against other.yml {options}"
-        stage.run_ci3(f"simulate-against-{output}", against)
+        comparison = f"simulate {ON_DEMO} {RULES} --against other.yml {options}"
+        stage.run_ci3(f"simulate-against-{output}", comparison)
     stage.run_ci3("all-kept", f"plan-cleanup {ON_DEMO} --keep-count 20")
     stage.run_ci3("empty", "plan-cleanup --bucket-name empty-site")
     stage.run_ci3("exit-code", f"plan-cleanup {ON_DEMO} {RULES} --detailed-exitcode")

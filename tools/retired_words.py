@@ -4,6 +4,7 @@ Run as `python -m tools.retired_words`, or with folders or files to check only t
 in `tools/retired_words.txt`. Exits with 1 if there is a violation.
 """
 
+import json
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -29,6 +30,8 @@ SCOPE = ("ci3", "bench", "tools", "tests/support")
 LIMITED = "ci3/"
 """Where the limits on sizes and docstring openings apply."""
 VAGUE_NAMES = ("one", "some")
+SCHEMAS = ROOT / "docs"
+"""The folder of the published schemas: their names and descriptions belong to the users, not to the code."""
 
 _IDENTIFIER_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _PROSE_WORD = re.compile(r"[A-Za-z]+")
@@ -104,15 +107,39 @@ def read_word_list(text: str) -> tuple[RetiredWord, ...]:
     return tuple(RetiredWord.parse(line) for line in lines if line and not line.startswith("#"))
 
 
-def find_retired_words(source: PythonSource, words: Sequence[RetiredWord]) -> Iterator[str]:
-    """Yield a message for each retired word in the names, comments and docstrings of a file."""
+def read_published_texts(folder: Path) -> frozenset[str]:
+    """Return the names and descriptions of all schemas in a folder; they are no code to check."""
+
+    def find_texts(value: object) -> Iterator[str]:
+        if isinstance(value, dict):
+            yield from value
+            yield _join_lines(str(value.get("description", "")))
+        if isinstance(value, dict | list):
+            for child in value.values() if isinstance(value, dict) else value:
+                yield from find_texts(child)
+
+    schemas = (json.loads(path.read_text("utf-8")) for path in folder.glob("*.schema.json"))
+    return frozenset(text for schema in schemas for text in find_texts(schema))
+
+
+def find_retired_words(
+    source: PythonSource, words: Sequence[RetiredWord], published: Collection[str] = ()
+) -> Iterator[str]:
+    """Yield a message for each retired word in the names, comments and docstrings of a file.
+
+    Names and docstrings that are `published` in a schema are left out.
+    """
     identifiers = WordList(words, Place.IDENTIFIER)
     for name in source.names():
+        if name.text in published:
+            continue
         split = [word.lower() for word in _IDENTIFIER_WORD.findall(name.text)]
         for _, phrase, replacement in identifiers.find(split):
             yield f"{source.path}:{name.line}: {_describe(phrase, replacement)} (in {name.text})"
     prose_words = WordList(words, Place.PROSE)
     for prose in source.prose():
+        if _join_lines(prose.text) in published:
+            continue
         lines, split = _split_prose(prose)
         for position, phrase, replacement in prose_words.find(split):
             yield f"{source.path}:{lines[position]}: {_describe(phrase, replacement)}"
@@ -126,12 +153,14 @@ def find_vague_names(source: PythonSource) -> Iterator[str]:
             yield f'{where}: "{name.text}" is no name; write the noun, such as "deployment"'
 
 
-def check_words(sources: Sequence[PythonSource], words: Sequence[RetiredWord]) -> list[str]:
+def check_words(
+    sources: Sequence[PythonSource], words: Sequence[RetiredWord], published: Collection[str]
+) -> list[str]:
     """Return a message for each retired word and vague name."""
     return [
         message
         for source in sources
-        for message in (*find_retired_words(source, words), *find_vague_names(source))
+        for message in (*find_retired_words(source, words, published), *find_vague_names(source))
     ]
 
 
@@ -163,7 +192,8 @@ def main(arguments: Sequence[str]) -> int:
         file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])
     )
     sources = [PythonSource.read(ROOT, file) for file in files]
-    messages = check_words(sources, read_word_list(WORD_LIST.read_text(encoding="utf-8")))
+    words = read_word_list(WORD_LIST.read_text(encoding="utf-8"))
+    messages = check_words(sources, words, read_published_texts(SCHEMAS))
     exceeded, summary = check_limits(sources)
     for message in (*messages, *exceeded, summary):
         print(message)
@@ -178,6 +208,10 @@ def _find_phrases(
             phrase = tuple(words[position : position + length])
             if phrase in phrases:
                 yield position, phrase
+
+
+def _join_lines(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _describe(phrase: Phrase, replacement: str) -> str:

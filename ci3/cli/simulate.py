@@ -42,9 +42,11 @@ _UNUSED_SETTINGS = (
 
 @with_options(list_option_names(exclude=_UNUSED_SETTINGS))
 @click.command("simulate")
-@click.option("--against", metavar="POLICY-FILE", help="Another policy to compare with.")
+@click.option(
+    "--against", "other_policy_file", metavar="POLICY-FILE", help="Another policy to compare with."
+)
 @OUTPUT_OPTION
-def simulate(*, against: str | None, output: str, **values: str | None) -> None:
+def simulate(*, other_policy_file: str | None, output: str, **values: str | None) -> None:
     """Replay the bucket's own history under a policy.
 
     How many deployments would have stayed, how much storage that takes, and how far back one
@@ -55,7 +57,9 @@ def simulate(*, against: str | None, output: str, **values: str | None) -> None:
       ci3 simulate --bucket-name my-site --keep-within 14d --against policy.yml
     """
     targets = resolve_option_targets(values)
-    _show_comparisons([_simulate_target(settings, against) for settings in targets], output)
+    _show_comparisons(
+        [_simulate_target(settings, other_policy_file) for settings in targets], output
+    )
 
 
 def _simulate_target(settings: Settings, policy_file: str | None) -> "_Comparison":
@@ -80,7 +84,7 @@ def _simulate_target(settings: Settings, policy_file: str | None) -> "_Compariso
 
 
 def _read_alternative_settings(settings: Settings, path: str) -> Settings:
-    """Return the settings for the same target from another policy file, which may lack targets.
+    """Return the settings for the same target from another policy file; targets are optional.
 
     Raises SettingsError if the file has targets and this one is not among them.
     """

@@ -2,6 +2,6 @@
 
 Parses and merges defaults, policy file, inputs and options, and refuses invalid values.
 
-May import: `ci3.core` and the layers below it; no other package of its own layer.
+May import: `ci3.core` and the layers below it; no other package of the same layer.
 Start reading: `settings` (every setting), then `resolve` (how layers are merged) and `targets`.
 """

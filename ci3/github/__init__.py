@@ -3,7 +3,7 @@
 The only package that imports requests and actions_toolkit (`ci3.live.url` fetches pages with
 requests too). Translates their exceptions into `ci3.errors` once. Decides nothing.
 
-May import: `ci3.core` and the layers below it; no other package of its own layer.
+May import: `ci3.core` and the layers below it; no other package of the same layer.
 Start reading: `http` (one request with retries), `api` (requests about a repository),
 `workflow_run` (the run's event and commits).
 """

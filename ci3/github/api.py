@@ -37,7 +37,8 @@ class GitHubApi:
     """One GitHub repository, accessed with one token.
 
     Every method raises `GitHubError` when a request fails, and `GitHubReadOnlyError` when the token
-    lacks the permission. An invalid URL, token or repository name raises `SettingsError` at once.
+    does not have the permission. An invalid URL, token or repository name raises `SettingsError` at
+    once.
     """
 
     def __init__(

@@ -74,7 +74,7 @@ class RequestFailure:
 
     @property
     def is_forbidden(self) -> bool:
-        """Return whether the token lacks a permission, as opposed to a rate limit."""
+        """Return whether the token is missing a permission, as opposed to a rate limit."""
         return self.status == requests.codes.forbidden and self.wait_seconds is None
 
 
@@ -83,8 +83,8 @@ class GitHubTransport:
 
     Paths begin with a slash and are relative to the API's URL; `repository_path` is the
     repository's. Every method but `try_get` raises `GitHubError` when a request fails, and
-    `GitHubReadOnlyError` when the token lacks the permission. An invalid URL, token or repository
-    name raises `SettingsError` at once.
+    `GitHubReadOnlyError` when the token does not have the permission. An invalid URL, token or
+    repository name raises `SettingsError` at once.
     """
 
     def __init__(

@@ -63,12 +63,12 @@ def read_cloudfront(
         origins = [origin for page in pages for origin in _find_origins(page, bucket)]
     except AccessError as exc:
         return LiveReading(source=source, problem=exc.full_message)
-    sightings = []
+    references = []
     for origin in origins:
         if name := extract_folder(unquote(origin.path), prefix):
             evidence = f"CloudFront {origin.distribution} serves {origin.path} for {origin.site}"
-            sightings.append(LiveReference(name=name, evidence=evidence))
-    if not sightings:
+            references.append(LiveReference(name=name, evidence=evidence))
+    if not references:
         return LiveReading(source=source, problem=_explain_nothing_served(origins, bucket, prefix))
     if unresolved := _find_unresolved(origins, prefix):
         shown = join_names(
@@ -79,7 +79,7 @@ def read_cloudfront(
             problem=f"which folder is live through CloudFront {shown} can't be told by its path. "
             "Use another live source beside it in place of cloudfront.",
         )
-    return LiveReading(source=source, references=tuple(dict.fromkeys(sightings)))
+    return LiveReading(source=source, references=tuple(dict.fromkeys(references)))
 
 
 def _find_unresolved(origins: Sequence[_Origin], prefix: str) -> list[_Origin]:

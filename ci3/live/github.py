@@ -28,7 +28,7 @@ def read_github(source: LiveSource, transport: GitHubTransport) -> LiveReading:
     try:
         match source.kind:
             case LiveKind.GITHUB_DEPLOYMENTS:
-                sightings = tuple(_find_deployed(repository, source.argument))
+                references = tuple(_find_deployed(repository, source.argument))
             case LiveKind.OPEN_PULL_REQUESTS:
                 return LiveReading(
                     source=source, references=tuple(_find_pull_request_heads(repository))
@@ -39,11 +39,11 @@ def read_github(source: LiveSource, transport: GitHubTransport) -> LiveReading:
                 raise ValueError(f"{source.kind} is not on GitHub")
     except GitHubError as exc:
         return LiveReading(source=source, problem=exc.full_message)
-    if not sightings:
+    if not references:
         where = f" in the environment {source.argument}" if source.argument else ""
         problem = f"GitHub knows of no deployment{where} that is live or on its way."
         return LiveReading(source=source, problem=problem)
-    return LiveReading(source=source, references=sightings)
+    return LiveReading(source=source, references=references)
 
 
 class _Repository:

@@ -120,18 +120,11 @@ def delete_with_journal(  # noqa: PLR0913 - what a new run and a resumed run hav
     else:
         deleted, guard = _delete_directly(deletion, direct, uploads)
     expiring_names = expired.expiring_names if expired else frozenset()
-    aborted = uploads.abort(
-        deletion.writer,
-        [
-            *(deployment.prefix for deployment in deleted.fully_deleted),
-            *(
-                decision.deployment.prefix
-                for decision in by_rule
-                if decision.deployment.name in expiring_names
-            ),
-            *gone_prefixes,
-        ],
-    )
+    expiring = [
+        decision.deployment for decision in by_rule if decision.deployment.name in expiring_names
+    ]
+    deleted_prefixes = [deployment.prefix for deployment in (*deleted.fully_deleted, *expiring)]
+    aborted = uploads.abort(deletion.writer, [*deleted_prefixes, *gone_prefixes])
     return ApplyResult(
         run_id=journal.run_id,
         journal_file=journal.path,

@@ -165,7 +165,7 @@ class TargetContext:
         )
         pins = (*self.find_local_pins(), *pin_live(readings))
         now = self.clock()
-        inventory, judgements = evaluate_with_full_listings(
+        inventory, evaluations = evaluate_with_full_listings(
             inventory,
             self.policy,
             lambda listed: evaluate(listed, self.policy, pins, now, MINIMUM_KEEP_COUNT),
@@ -184,7 +184,7 @@ class TargetContext:
             readings=readings,
             pins=pins,
             now=now,
-            evaluations=judgements,
+            evaluations=evaluations,
             restore_period=rules.find_noncurrent_term(target.prefix) if keeps_versions else None,
             rules=rules,
             needs_mfa=versioning_state.has_mfa_delete,
@@ -210,14 +210,14 @@ class TargetContext:
         return self._plan(self.observe(bucket, partly_deleted), bucket)
 
     def _plan(self, state: TargetState, bucket: BucketReader) -> Plan:
-        decisions = tuple(judgement.decision for judgement in state.evaluations)
+        decisions = tuple(evaluation.decision for evaluation in state.evaluations)
         inventory, versioning = state.inventory, state.target.versioning
         refusals: tuple[Refusal, ...] = ()
         if self.settings.delete_versions:
             refusals = find_versioning_refusals(versioning)
             if versioning.may_have_noncurrent_versions:
-                decisions, holes = add_versions(bucket, decisions, self.progress)
-                inventory = replace(inventory, unlisted=(*inventory.unlisted, *holes))
+                decisions, unlisted = add_versions(bucket, decisions, self.progress)
+                inventory = replace(inventory, unlisted=(*inventory.unlisted, *unlisted))
         safety_refusals = find_refusals(inventory, decisions, state.pins, state.readings)
         lifecycle_plan, engine, choice = self._choose_engine(
             decisions,
@@ -331,13 +331,13 @@ class TargetContext:
         If `name` is not a deployment, return the reason instead; empty if there is no such folder.
         """
         state = self.observe(bucket)
-        for judgement in state.evaluations:
-            if judgement.deployment.name == name:
+        for evaluation in state.evaluations:
+            if evaluation.deployment.name == name:
                 plan = self._plan(state, bucket)
                 planned = next(
                     decision for decision in plan.decisions if decision.deployment.name == name
                 )
-                return explain(judgement, self.settings.keep_within, plan.refusals, planned)
+                return explain(evaluation, self.settings.keep_within, plan.refusals, planned)
         reasons = {item.name.removesuffix("/"): item.reason for item in state.inventory.ignored}
         reasons |= {
             item.name: f"could not be listed: {item.reason}" for item in state.inventory.unlisted

@@ -92,13 +92,13 @@ class ResumedRun:
     def _plan_resume(self) -> ResumePlan:
         new_plan = self.context.make_plan(self.bucket, self._partly_deleted)
         refuse_changed_target(self.header.target, new_plan.target)
-        unchanged, brought_back = self._compare_partly_deleted(new_plan)
+        unchanged, restored = self._compare_partly_deleted(new_plan)
         return plan_resume(
             new_plan,
             self.header.deployments,
             unchanged,
             run_label=self._run_description,
-            restored_prefixes=brought_back,
+            restored_prefixes=restored,
             limits=self.context.limits,
         )
 
@@ -124,7 +124,7 @@ class ResumedRun:
         deleted exist again.
         """
         unchanged: set[str] = set()
-        brought_back: set[str] = set()
+        restored: set[str] = set()
         for decision in new_plan.to_delete:
             planned = decision.deployment
             approved = self.header.deployments.get(planned.prefix)
@@ -134,15 +134,15 @@ class ResumedRun:
             deleted_keys = find_absent_keys(entries)
             if planned.fingerprint == approved.fingerprint:
                 if deleted_keys:
-                    brought_back.add(planned.prefix)
+                    restored.add(planned.prefix)
                 continue
             current, objects = list_deployment(self.bucket, planned.name, planned.prefix)
             if current.fingerprint != planned.fingerprint:
                 continue
             if has_only_own_deletions(approved, objects, entries):
                 is_restored = any(stored.key in deleted_keys for stored in objects)
-                (brought_back if is_restored else unchanged).add(planned.prefix)
-        return unchanged, brought_back
+                (restored if is_restored else unchanged).add(planned.prefix)
+        return unchanged, restored
 
     def _build_kept_result(self, name: str, reason: str, plan: Plan) -> DeploymentResult:
         object_counts = {

@@ -153,7 +153,7 @@ class Run:
         self, context: TargetContext, bucket: BucketReader, plan: Plan
     ) -> "Reconciliation | None":
         if self.saved_plans and context.read_lifecycle_rules(bucket).managed_rules:
-            plan = context.make_plan(bucket)  # the saved plan has the rules of its own time
+            plan = context.make_plan(bucket)  # the saved plan has the rules of when it was made
         if not plan.rules:
             return None
         return reconcile_at_start(context, bucket, plan)

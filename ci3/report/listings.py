@@ -20,8 +20,8 @@ def render_explanation_markdown(explanation: Explanation, url: str = "") -> str:
 
     `url` is the target's, if there are several targets.
     """
-    judgement = explanation.evaluation
-    decision, deployment = judgement.decision, judgement.deployment
+    evaluation = explanation.evaluation
+    decision, deployment = evaluation.decision, evaluation.deployment
     verb = "would be deleted" if decision.is_delete else "is kept"
     checks = [
         format_row(
@@ -29,7 +29,7 @@ def render_explanation_markdown(explanation: Explanation, url: str = "") -> str:
             format_code(check.code),
             escape_markdown(check.message),
         )
-        for check in judgement.checks
+        for check in evaluation.checks
     ]
     if decision.is_delete:
         checks += [
@@ -38,7 +38,7 @@ def render_explanation_markdown(explanation: Explanation, url: str = "") -> str:
         ]
     sections = (
         f"### {format_code(deployment.name)} {f'in {format_code(url)} ' if url else ''}{verb}",
-        escape_markdown(describe_deployment(deployment, judgement.now)),
+        escape_markdown(describe_deployment(deployment, evaluation.now)),
         "\n".join(
             (format_row("Keeps&nbsp;it", "Rule", "Why"), format_row(":--", ":--", ":--"), *checks)
         ),

@@ -173,22 +173,22 @@ def _describe_replays(replays: Sequence[PolicySimulation], names: Sequence[str])
 
 
 def _describe_effect(simulation: Simulation) -> str:
-    last_moment, settled = simulation.states[-1], simulation.steady_states
+    last_moment, steady_states = simulation.states[-1], simulation.steady_states
     is_sized = not simulation.has_partial_listings
-    if not settled:
+    if not steady_states:
         incomplete = pluralize(simulation.deleted_count, "incomplete deployment")
         deleted = f"only {incomplete}" if simulation.deleted_count else "nothing"
         amount = f", {format_size(last_moment.kept_bytes)}" if is_sized else ""
         reach = _describe_current_reach(last_moment)
         return f"deleted {deleted}: {last_moment.kept_count:,} kept{amount}. {reach}"
-    counts = [moment.kept_count for moment in settled]
+    counts = [moment.kept_count for moment in steady_states]
     kept_range = f"{min(counts):,} to {max(counts):,}" if min(counts) < max(counts) else counts[0]
     kept = f"kept {kept_range} at a time (now {last_moment.kept_count:,})"
     if is_sized:
         mean = format_size(round(simulation.mean(lambda moment: moment.kept_bytes)))
         uncleaned_mean = format_size(round(simulation.mean(lambda moment: moment.uncleaned_bytes)))
         kept += f", {mean} on average instead of {uncleaned_mean}"
-    return f"{kept}. {_describe_least_reach(settled, simulation.duration)}"
+    return f"{kept}. {_describe_least_reach(steady_states, simulation.duration)}"
 
 
 def _describe_current_reach(last_moment: SimulatedState) -> str:
@@ -199,15 +199,15 @@ def _describe_current_reach(last_moment: SimulatedState) -> str:
     return f"You can roll back to {reach}, the oldest {window} old."
 
 
-def _describe_least_reach(settled: Sequence[SimulatedState], total_length: timedelta) -> str:
+def _describe_least_reach(steady_states: Sequence[SimulatedState], total_length: timedelta) -> str:
     """Describe the shortest roll-back reach since the first deletion.
 
     Before the first deletion, the reach is limited by the short history, not by the policy.
     """
-    since = f"From its first deletion on, {format_day(settled[0].at, total_length)},"
-    count = min(moment.rollback_count for moment in settled)
-    window = min(moment.rollback_window for moment in settled)
-    if not any(moment.rollback_count for moment in settled):
+    since = f"From its first deletion on, {format_day(steady_states[0].at, total_length)},"
+    count = min(moment.rollback_count for moment in steady_states)
+    window = min(moment.rollback_window for moment in steady_states)
+    if not any(moment.rollback_count for moment in steady_states):
         return f"{since} there was never anything to roll back to."
     if not count:
         return f"{since} there was at times nothing to roll back to."

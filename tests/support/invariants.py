@@ -112,7 +112,7 @@ class RunChecker:
                 ObjectOutcome.DELETED
             )
             return
-        entries = journal_outcomes(Path(ran.result.journal_file)) or {}
+        entries = read_journal_outcomes(Path(ran.result.journal_file)) or {}
         assert all(key.startswith(self._prefixes_to_delete) for key in entries)
         journal_outcomes = list(entries.values())
         for outcome in (ObjectOutcome.DELETED, ObjectOutcome.DENIED, ObjectOutcome.UNKNOWN):
@@ -144,7 +144,7 @@ def complete_records(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
-def journal_outcomes(path: Path) -> dict[str, ObjectOutcome | None] | None:
+def read_journal_outcomes(path: Path) -> dict[str, ObjectOutcome | None] | None:
     """Return the outcome of each key in a journal, or None if the journal has not been started."""
     try:
         journal = JournalFile(BytesIO(path.read_bytes()), str(path))

@@ -67,11 +67,11 @@ def make_plan(
     versioning: Versioning = Versioning.DISABLED,
 ) -> Plan:
     source = LiveSource.parse("cloudfront")
-    sightings = [
+    references = [
         LiveReference(name=name, evidence=f"CloudFront E2ABC serves /{name} for www.example.org")
         for name in live
     ]
-    readings = (LiveReading(source=source, references=tuple(sightings)),) if live else ()
+    readings = (LiveReading(source=source, references=tuple(references)),) if live else ()
     pins = (*pin_protected(patterns), *pin_commits(commits), *pin_live(readings))
     decisions = decide(site_inventory, RetentionPolicy(keep_count=keep_count), pins, NOW, 1)
     return Plan(
@@ -293,7 +293,7 @@ def ambiguous_plan() -> Plan:
 
 def refused_plan() -> Plan:
     listed = site()
-    with_hole = Inventory(
+    with_unlisted = Inventory(
         deployments=listed.deployments,
         ignored=listed.ignored,
         unlisted=(
@@ -301,7 +301,7 @@ def refused_plan() -> Plan:
         ),
     )
     return make_plan(
-        with_hole,
+        with_unlisted,
         patterns=("relaese-2.4", "v9-*"),
         max_delete=DeleteLimit(amount=20, is_percent=True),
         versioning=Versioning.UNKNOWN,

@@ -37,7 +37,7 @@ class Purpose(StrEnum):
 class IamTarget:
     """The settings of one target that affect permissions.
 
-    `prefix` is empty or ends with a slash. An empty `account` or `region` stands for any. If
+    `prefix` is empty or ends with a slash. An empty `account` or `region` means any. If
     `requires_conditional_deletes` is True, the policy allows only conditional deletes: those with
     `If-Match`, of exactly the object that was listed.
     """

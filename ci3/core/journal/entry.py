@@ -92,7 +92,7 @@ def object_identity(entry: JournalEntry | StoredVersion) -> tuple[str, int, date
 
 
 class RulesOutcome(StrEnum):
-    """What became of lifecycle rules that were to be written."""
+    """The outcome of writing lifecycle rules."""
 
     WRITTEN = "written"
     NOT_WRITTEN = "not-written"

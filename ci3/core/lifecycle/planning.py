@@ -73,7 +73,7 @@ def plan_lifecycle(
     warnings = [*_warn_of_unrecognized_rules(snapshot), *_warn_of_removals(rules)]
     if context.engine is not Engine.LIFECYCLE:
         if snapshot.problem and not snapshot.is_unsupported:
-            warnings.append(_warn_of_unread_rules(snapshot))
+            warnings.append(_warn_of_unavailable_rules(snapshot))
         return LifecyclePlan(
             decisions=tuple(context.decisions), rules=rules, warnings=tuple(warnings)
         )
@@ -139,7 +139,7 @@ def _find_problems(
         )
 
 
-def _warn_of_unread_rules(snapshot: LifecycleSnapshot) -> PlanWarning:
+def _warn_of_unavailable_rules(snapshot: LifecycleSnapshot) -> PlanWarning:
     message = (
         "whether lifecycle rules of ci3's own stand could not be read (s3:GetLifecycleConfiguration"
         f"): one left behind deletes what is uploaded to its folder again. {snapshot.problem}"

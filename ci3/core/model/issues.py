@@ -25,7 +25,7 @@ class WarningCode(StrEnum):
     LONG_SPAN = "long-span"
     UNGROUPED = "ungrouped"
     REQUIRED_FILE_UNFOUND = "required-file-unfound"
-    UNDO_TERM = "undo-term"
+    RESTORE_PERIOD = "undo-term"
     VERSIONING_UNKNOWN = "versioning-unknown"
     RESUMED = "resumed"
     INVENTORY_REPORT = "inventory-report"

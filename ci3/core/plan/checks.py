@@ -215,7 +215,7 @@ def find_restore_period_warnings(term: NoncurrentExpiration | None) -> tuple[Pla
         else f"a lifecycle rule removes old versions {pluralize(term.days or 0, 'day')} after they "
         "were hidden: until then what is deleted can be brought back"
     )
-    return (PlanWarning(code=WarningCode.UNDO_TERM, message=message),)
+    return (PlanWarning(code=WarningCode.RESTORE_PERIOD, message=message),)
 
 
 def find_report_warnings(inventory: Inventory, now: datetime) -> tuple[PlanWarning, ...]:
@@ -224,7 +224,7 @@ def find_report_warnings(inventory: Inventory, now: datetime) -> tuple[PlanWarni
     if report is None:
         return ()
     reported_count = sum(deployment.is_from_report for deployment in inventory.deployments)
-    lacking = (
+    missing_part = (
         f", among them {report.missing_count:,} that the report does not have"
         if report.missing_count
         else ""
@@ -234,7 +234,7 @@ def find_report_warnings(inventory: Inventory, now: datetime) -> tuple[PlanWarni
         "of "
         f"{format_minute(report.created_at)}, {format_age(now - report.created_at)}; the other "
         f"{len(inventory.deployments) - reported_count:,} were listed now, "
-        f"with all that is due{lacking}"
+        f"with all that is due{missing_part}"
     )
     return (PlanWarning(code=WarningCode.INVENTORY_REPORT, message=message),)
 
@@ -305,13 +305,13 @@ def _find_missing_references(reading: LiveReading, names: Sequence[str]) -> list
 def collect_folder_names(
     deployments: Iterable[Deployment],
     ignored: Iterable[IgnoredEntry],
-    holes: Iterable[UnlistedFolder] = (),
+    unlisted: Iterable[UnlistedFolder] = (),
 ) -> list[str]:
     """Return the name of every folder, also of those that are not deployments; no files."""
     return [
         *(deployment.name for deployment in deployments),
         *(item.name.removesuffix("/") for item in ignored if item.name.endswith("/")),
-        *(folder.name for folder in holes),
+        *(folder.name for folder in unlisted),
     ]
 
 

@@ -188,7 +188,7 @@ def revalidate(approved: Plan, fresh: Plan) -> Revalidation:
     |----------------------------------------|-----------------------------------------------|
     | missing                                | withdrawn: it is gone                         |
     | listed in full, other fingerprint      | withdrawn: its objects changed                |
-    | to delete, other versions              | withdrawn: its old versions changed           |
+    | to delete, other versions              | withdrawn: its noncurrent versions changed     |
     | not to delete                          | withdrawn: the reasons of the newer decision  |
     | to delete, same fingerprint, versions  | still to be deleted                           |
 

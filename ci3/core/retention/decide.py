@@ -185,7 +185,7 @@ def evaluate(
 
 
 def _group_key(name: str, group_by: re.Pattern[str] | None) -> tuple[str, ...]:
-    """Return a key per group. A name that does not match is a group of its own.
+    """Return a key per group. A name that does not match forms a group alone.
 
     The first item keeps such a group apart from a group that happens to have the same name.
     """

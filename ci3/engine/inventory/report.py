@@ -77,12 +77,12 @@ def take_inventory_from_report(
             f"{pluralize(len(folders.names), 'deployment')} there",
             f"Check the prefix of the inventory configuration. {NOTHING_PLANNED}",
         )
-    listed, holes = list_in_full(bucket, scope, replace(folders, names=missing), progress)
+    listed, unlisted = list_in_full(bucket, scope, replace(folders, names=missing), progress)
     reported = (report.deployments[name] for name in folders.names if name in report.deployments)
     inventory = Inventory(
         deployments=tuple(sorted((*listed, *reported), key=lambda deployment: deployment.name)),
         ignored=folders.ignored,
-        unlisted=holes,
+        unlisted=unlisted,
         report=ReportInfo(
             url=report.location.url, created_at=report.made_at, missing_count=len(missing)
         ),

@@ -1,4 +1,4 @@
-"""Store a journal in the bucket. S3 can't append, so each line is an object of its own.
+"""Store a journal in the bucket. S3 can't append, so each line is a separate object.
 
 The objects ("parts") are numbered in the order of the lines and never overwritten: if a number is
 taken, another run continues the same journal, and this one stops.
@@ -114,7 +114,7 @@ def _refuse_missing_parts(parts: Collection[int], location: JournalLocation) -> 
     """Raise SettingsError where a part is missing before the last one.
 
     Missing last parts can't be detected: such a journal just has no end record. For example, parts
-    1, 2 and 4 lack part 3; parts 1 and 2 lack none.
+    1, 2 and 4 mean that part 3 is missing; parts 1 and 2 are complete.
     """
     if missing_count := max(parts) - len(parts):
         first = format_part_name(next(number for number in count(1) if number not in parts))

@@ -101,7 +101,7 @@ class ExpiryRuleWriter:
         )
         inventory = take_inventory(self.reader, scope, self.progress)
         deployments = {deployment.name: deployment for deployment in inventory.deployments}
-        unlisted = {hole.name: hole.reason for hole in inventory.unlisted}
+        unlisted = {folder.name: folder.reason for folder in inventory.unlisted}
         unchanged = []
         for decision in decisions:
             name = decision.deployment.name

@@ -46,9 +46,9 @@ def search_rules(reader: BucketReader, prefixes: Iterable[str], *, is_required: 
     except AccessError as exc:
         if is_required:
             raise
-        is_lacking = isinstance(exc, UnsupportedError)
+        is_unsupported = isinstance(exc, UnsupportedError)
         return RuleSearch(
-            is_unreadable=True, note="" if is_lacking else _make_unreadable_note(exc.message)
+            is_unreadable=True, note="" if is_unsupported else _make_unreadable_note(exc.message)
         )
     return RuleSearch(rule_ids=_find_matching_ids(rules, prefixes), note=_make_edited_note(rules))
 

@@ -178,3 +178,27 @@ def _format_target_headline(target_result: TargetResult) -> str:
     if target_result.result is None:
         return format_plan_headline(target_result.plan)
     return format_result_headline(target_result.plan, target_result.result)
+
+
+def format_deletions_title(target_result: TargetResult) -> str:
+    """Format the title of the table of deployments to delete."""
+    to_delete = target_result.plan.to_delete
+    is_planned = target_result.result is None and not target_result.is_stale
+    label = "to delete" if is_planned else "of the plan"
+    amount = format_size(sum(decision.deployment.deletion_bytes for decision in to_delete))
+    return f"{pluralize(len(to_delete), 'deployment')} {label}, {amount}"
+
+
+def format_kept_title(plan: Plan) -> str:
+    """Format the title of the table of kept deployments."""
+    kept_bytes = plan.totals.bytes_to_keep
+    amount = "" if kept_bytes is None else f", {format_size(kept_bytes)}"
+    return f"{pluralize(plan.totals.keep, 'deployment')} kept{amount}"
+
+
+def format_expiring_title(plan: Plan) -> str:
+    """Format the title of the table of deployments that lifecycle rules delete."""
+    totals = plan.totals
+    deployments = pluralize(totals.expiring, "deployment")
+    amount = format_size(totals.bytes_expiring)
+    return f"{deployments} expiring (S3 deletes what is left {LIFECYCLE_DELAY}), {amount}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from ci3.core.formatting import format_minute, format_size, pluralize
+from ci3.core.formatting import format_minute, format_size
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.result import DeploymentResult, ObjectOutcome
@@ -23,7 +23,9 @@ from ci3.report.markdown_format import (
     take_fitting_parts,
 )
 from ci3.report.plan.headlines import (
-    LIFECYCLE_DELAY,
+    format_deletions_title,
+    format_expiring_title,
+    format_kept_title,
     format_plan_headline,
     format_result_headline,
     format_run_headline,
@@ -210,45 +212,24 @@ def _format_target(
         context,
     )
     is_short = len(plan.to_delete) <= _MAX_OPEN_DELETIONS
-    deletions = _fold(_deletions_title(target_result), deletions_table, is_open=is_short)
+    deletions = _fold(format_deletions_title(target_result), deletions_table, is_open=is_short)
     kept_table = format_table(
         _KEPT_COLUMNS,
         _decision_rows(plan, plan.kept, context),
         remaining_bytes - count_bytes(deletions),
         context,
     )
-    kept = _fold(_kept_title(plan), kept_table, is_open=len(plan.kept) <= _MAX_OPEN_KEPT)
+    kept = _fold(format_kept_title(plan), kept_table, is_open=len(plan.kept) <= _MAX_OPEN_KEPT)
     remaining_bytes -= count_bytes(deletions) + count_bytes(kept)
     expiring_table = format_table(
         _EXPIRING_COLUMNS, _decision_rows(plan, plan.expiring, context), remaining_bytes, context
     )
-    expiring = _fold(_expiring_title(plan), expiring_table, is_open=False)
+    expiring = _fold(format_expiring_title(plan), expiring_table, is_open=False)
     return [part for part in (highlights, deletions, expiring, kept, *notes) if part]
 
 
 def _fold(title: str, body: str, *, is_open: bool) -> str:
     return format_details(title, body, is_open=is_open) if body else ""
-
-
-def _deletions_title(target_result: TargetResult) -> str:
-    to_delete = target_result.plan.to_delete
-    is_planned = target_result.result is None and not target_result.is_stale
-    label = "to delete" if is_planned else "of the plan"
-    amount = format_size(sum(decision.deployment.deletion_bytes for decision in to_delete))
-    return f"{pluralize(len(to_delete), 'deployment')} {label}, {amount}"
-
-
-def _kept_title(plan: Plan) -> str:
-    kept_bytes = plan.totals.bytes_to_keep
-    amount = "" if kept_bytes is None else f", {format_size(kept_bytes)}"
-    return f"{pluralize(plan.totals.keep, 'deployment')} kept{amount}"
-
-
-def _expiring_title(plan: Plan) -> str:
-    totals = plan.totals
-    deployments = pluralize(totals.expiring, "deployment")
-    amount = format_size(totals.bytes_expiring)
-    return f"{deployments} expiring (S3 deletes what is left {LIFECYCLE_DELAY}), {amount}"
 
 
 def render_error_markdown(error: Ci3Error, context: RenderContext | None = None) -> str:

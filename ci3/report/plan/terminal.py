@@ -126,17 +126,17 @@ def show_reconciled(console: Console, target_results: Sequence[TargetResult]) ->
 
 def show_explanation(console: Console, explanation: Explanation, title: str = "") -> None:
     """Print why a deployment is kept or deleted: every rule and pin, and the outlook."""
-    judgement = explanation.evaluation
-    decision, deployment = judgement.decision, judgement.deployment
+    evaluation = explanation.evaluation
+    decision, deployment = evaluation.decision, evaluation.deployment
     verb = "would be deleted" if decision.is_delete else "is kept"
     if title:
         console.print(Text(escape_control_chars(title), "bold"))
-    group = f" in group {escape_control_chars(judgement.group)}" if judgement.group else ""
+    group = f" in group {escape_control_chars(evaluation.group)}" if evaluation.group else ""
     console.print(Text(f"{escape_control_chars(deployment.name)}{group} {verb}.", "bold"))
-    console.print(Text(describe_deployment(deployment, judgement.now)))
+    console.print(Text(describe_deployment(deployment, evaluation.now)))
     rows = [
         (("yes" if check.is_matched else "no", check.code, escape_control_chars(check.message)), "")
-        for check in judgement.checks
+        for check in evaluation.checks
     ]
     if decision.is_delete:
         rows += [

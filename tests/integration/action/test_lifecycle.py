@@ -67,7 +67,7 @@ def test_rule_of_what_goes_live_during_the_run_is_taken_away_and_told(act, bucke
     settings = BY_S3 | {"live_from": "object:current"}
     assert act(**settings).exit_code == 0
     # The plan reads the rules, and what is live beside them; at the end both are read again.
-    proxy.before("GET", r"\?lifecycle", lambda: bucket.put("current", body=b"site-1"), nth=2)
+    proxy.call_before("GET", r"\?lifecycle", lambda: bucket.put("current", body=b"site-1"), nth=2)
 
     run = act(**settings)
 
@@ -84,7 +84,7 @@ def test_restore_takes_the_rules_away(act, bucket) -> None:
     run = act(mode="restore", journal_file=journal)
     assert run.exit_code == 0
     assert "2 lifecycle rules taken away, before S3 has deleted 6 objects" in run.summary
-    assert bucket.proxy.sent("DELETE", r"\?lifecycle")
+    assert bucket.proxy.find_requests("DELETE", r"\?lifecycle")
 
 
 def test_rules_that_went_wrong_fail_the_step_and_are_told(act, bucket, proxy) -> None:

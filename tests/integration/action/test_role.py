@@ -38,7 +38,7 @@ def as_role(act, oidc, bucket, proxy, monkeypatch):
 
 
 def assumptions(proxy):
-    return [one for one in proxy.sent("POST", STS) if b"AssumeRole" in one.body]
+    return [one for one in proxy.find_requests("POST", STS) if b"AssumeRole" in one.body]
 
 
 def signers(proxy):
@@ -81,7 +81,7 @@ def test_apply_goes_on_with_new_credentials_when_the_first_are_about_to_expire(
     as_role, bucket, proxy, oidc
 ):
     expire_in(proxy, timedelta(minutes=5))
-    proxy.before("POST", DELETE, lambda: expire_in(proxy, timedelta(hours=1)))
+    proxy.call_before("POST", DELETE, lambda: expire_in(proxy, timedelta(hours=1)))
     run = as_role(keep_count="4", mode="apply")
 
     assert (run.exit_code, run.outputs["outcome"]) == (0, "applied")
@@ -98,7 +98,7 @@ def test_run_whose_credentials_can_not_be_got_anew_stops_and_a_second_one_ends_i
     bucket.deploy("site-1", days=50, files=1500)
     expire_in(proxy, timedelta(minutes=5))
 
-    proxy.before("POST", DELETE, lambda: oidc.failures.extend([(403, b"")] * 100), nth=1)
+    proxy.call_before("POST", DELETE, lambda: oidc.failures.extend([(403, b"")] * 100), nth=1)
     run = as_role(keep_count="4", mode="apply")
 
     assert run.exit_code == 3
@@ -187,8 +187,8 @@ def test_live_sources_of_aws_are_read_as_the_role(as_role, bucket, proxy, monkey
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", proxy.url)
     as_role(live_from="cloudfront\nssm:/live")
 
-    assert proxy.sent("GET", "distribution")
-    assert [one for one in proxy.sent("POST", STS) if b"/live" in one.body]
+    assert proxy.find_requests("GET", "distribution")
+    assert [one for one in proxy.find_requests("POST", STS) if b"/live" in one.body]
     [signer] = set(signers(proxy))
     assert signer.startswith("ASIA")
 

@@ -24,7 +24,9 @@ def start(bucket, proxy, github, tmp_path):
 
     def start(method, pattern, *, nth=None, stop_pipe=None, **inputs):
         came = threading.Event()
-        proxy.before(method, pattern, lambda: (came.set(), may_go_on.wait(timeout=60)), nth=nth)
+        proxy.call_before(
+            method, pattern, lambda: (came.set(), may_go_on.wait(timeout=60)), nth=nth
+        )
         step = FakeStep(tmp_path / "step")
         named = {name.replace("_", "-"): value for name, value in inputs.items()}
         environ = os.environ | step.environ(named, github.url) | bucket.inputs()

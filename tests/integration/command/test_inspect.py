@@ -93,7 +93,7 @@ def test_two_policies_are_replayed_side_by_side_on_one_listing(site, proxy, caps
     one, other = json.loads(capsys.readouterr().out)["policies"]
     assert (one["policy_file"], other["policy_file"]) == (None, "other.yml")
     assert [side["moments"][-1]["kept_count"] for side in (one, other)] == [3, 1]
-    assert len(proxy.sent("GET", GROUP_LISTING)) == 1
+    assert len(proxy.find_requests("GET", GROUP_LISTING)) == 1
 
 
 def test_policy_with_another_match_is_replayed_on_a_listing_of_its_own(site, capsys):

@@ -15,7 +15,7 @@ from ci3.cli.main import main
 from ci3.core.model.result import ObjectOutcome
 from tests.integration.faults import small_world
 from tests.integration.faults.small_world import Crash, World
-from tests.support.invariants import journal_outcomes
+from tests.support.invariants import read_journal_outcomes
 from tests.support.s3.fault_proxy import FaultProxy, running_proxy
 from tests.support.s3.memory_site import MemorySite
 
@@ -84,7 +84,7 @@ def test_run_killed_at_any_batch_converges_by_resume_and_by_a_plain_second_run(
 
     proxy.forget_rules()
     gone = before.keys() - site.keys()
-    said = journal_outcomes(JOURNAL)
+    said = read_journal_outcomes(JOURNAL)
     assert gone <= said.keys()
     assert {key for key, one in said.items() if one is ObjectOutcome.DELETED} <= gone
     assert stays.items() <= site.content().items()

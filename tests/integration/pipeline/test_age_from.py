@@ -99,7 +99,7 @@ def test_required_file_beyond_the_first_page_is_looked_for(huge, proxy):
     complete = {one.deployment.name: one.deployment.is_complete for one in plan.decisions}
     assert complete == {"d0": True, "d1": False, "d2": True, "d3": True}
     assert fates(plan) == {"d0": "keep", "d1": "keep", "d2": "keep", "d3": "delete"}
-    assert len(proxy.sent("GET", "index.html")) == 3
+    assert len(proxy.find_requests("GET", "index.html")) == 3
 
 
 def test_clock_of_keep_within_starts_when_all_of_the_follower_is_there(huge):

@@ -48,7 +48,7 @@ def test_rules_and_versioning_are_asked_for_once(
     assert len(site.proxy.find_requests(*VERSIONING)) == 1
     listings = site.proxy.find_requests("GET", "list-type=2")
     assert len(site.proxy.requests) == 2 + len(listings)
-    until = told(plan, WarningCode.UNDO_TERM)
+    until = told(plan, WarningCode.RESTORE_PERIOD)
     assert bool(until) is (status == "Enabled")
     assert all("removes old versions 30 days after" in one for one in until)
 
@@ -70,7 +70,7 @@ def test_rules_that_were_not_read_leave_the_term_unknown_and_are_not_asked_for_a
     site.lifecycle = OLD_GO
     site.proxy.answer(*RULES, body, status=status, nth=1)
     plan = plan_of(site, engine=engine)
-    (until,) = told(plan, WarningCode.UNDO_TERM)
+    (until,) = told(plan, WarningCode.RESTORE_PERIOD)
     assert until.startswith("whether a lifecycle rule removes old versions could not be read: ")
     assert why in until
     assert plan.is_applyable is (engine == "direct")

@@ -93,7 +93,7 @@ def test_what_stays_and_decides_nothing_is_not_listed(furnished, proxy):
                            "d4": "keep", "d5": "keep"}  # fmt: skip
     assert reported(plan) == {"d4", "d5"}
     assert plan.totals.bytes_to_keep == 4 * 3
-    assert not proxy.sent("GET", "prefix=d[45]")
+    assert not proxy.find_requests("GET", "prefix=d[45]")
 
 
 def test_nothing_is_listed_in_full_where_nothing_is_due(furnished, proxy):
@@ -101,7 +101,7 @@ def test_nothing_is_listed_in_full_where_nothing_is_due(furnished, proxy):
 
     assert not plan.to_delete
     assert len(reported(plan)) == 6
-    assert len(proxy.sent("GET", "list-type=2")) == 1
+    assert len(proxy.find_requests("GET", "list-type=2")) == 1
 
 
 def test_deployment_made_after_the_report_is_listed_and_counts(furnished):
@@ -151,7 +151,11 @@ def test_first_object_costs_one_request_for_each_that_the_due_go_for(site, proxy
     plan = plan_by(site, url, age_from="first-object", keep_count="3")
 
     assert fates(plan) == {"d0": "keep", "d1": "keep", "d2": "keep", "d3": "delete"}
-    assert [len(proxy.sent("GET", rf"prefix=d{number}")) for number in range(3)] == [1, 1, 1]
+    assert [len(proxy.find_requests("GET", rf"prefix=d{number}")) for number in range(3)] == [
+        1,
+        1,
+        1,
+    ]
     assert not reported(plan)
 
 
@@ -180,8 +184,8 @@ def test_report_is_read_once_for_the_plan_and_the_plan_after_the_question(furnis
     )
 
     assert ran.result.deployments_deleted == 4
-    assert len(proxy.sent("GET", "manifest.json")) == 1
-    assert len(proxy.sent("GET", "data/file-0")) == 1
+    assert len(proxy.find_requests("GET", "manifest.json")) == 1
+    assert len(proxy.find_requests("GET", "data/file-0")) == 1
 
 
 def test_folder_that_the_reports_are_delivered_to_is_no_deployment(furnished):
@@ -212,9 +216,9 @@ def test_newest_report_that_is_whole_is_found_by_its_folder(furnished, proxy):
     plan = plan_by(furnished, f"s3://{furnished.name}/{FOLDER}")
 
     assert len(plan.to_delete) == 4
-    assert [one.target.partition("daily/")[2] for one in proxy.sent("GET", "manifest.json")] == [
-        "2026-11-24T01-00Z/manifest.json"
-    ]
+    assert [
+        one.target.partition("daily/")[2] for one in proxy.find_requests("GET", "manifest.json")
+    ] == ["2026-11-24T01-00Z/manifest.json"]
 
 
 def test_folder_without_a_whole_report_is_an_error(furnished):

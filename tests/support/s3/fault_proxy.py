@@ -116,7 +116,7 @@ class FaultProxy:
 
     def drop(self, method: str, pattern: str, *, nth: int | None = None) -> None:
         """Forward the request, and close the connection without an answer."""
-        self._add_rule(method, pattern, nth, drops=True)
+        self._add_rule(method, pattern, nth, drops_answer=True)
 
     def rewrite(
         self,
@@ -206,7 +206,7 @@ class FaultProxy:
         asked = re.findall("<Object>.*?</Object>", request.body.decode(), re.DOTALL)
         keys = dict(zip(request.batch_keys, asked, strict=True))
         done = ""
-        if left := "".join(one for key, one in keys.items() if key not in refused):
+        if left := "".join(xml for key, xml in keys.items() if key not in refused):
             body = f"<Delete>{left}</Delete>".encode()
             answered = self._forward(replace(request, body=body)).body.decode()
             done = re.sub(r".*<DeleteResult[^>]*>|</DeleteResult>", "", answered, flags=re.DOTALL)

@@ -115,7 +115,7 @@ def due_keys(bucket: MemoryBucket, now: datetime, days: int | None = None) -> It
                 yield key
 
 
-def clear_old_versions(bucket: MemoryBucket, now: datetime) -> None:
+def remove_noncurrent_versions(bucket: MemoryBucket, now: datetime) -> None:
     """Remove expired noncurrent versions, and delete markers without noncurrent versions."""
     for rule in read_rules(bucket.lifecycle):
         for key in [key for key in bucket.versions if key.startswith(rule.prefix)]:

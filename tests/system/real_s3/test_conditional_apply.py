@@ -50,7 +50,7 @@ def ran_on(proxy, bucket: str) -> CleanupRun:
 
 def test_object_of_other_bytes_uploaded_after_the_last_listing_survives(seaweedfs, proxied):
     again = b"deployed again"
-    proxied.before(
+    proxied.call_before(
         "POST",
         DELETE,
         lambda: seaweedfs.client.put_object(Bucket="conditional", Key="v1/b", Body=again),

@@ -111,7 +111,7 @@ def test_markers_removed_by_id_bring_every_object_back(seaweedfs, make_bucket):
     before, content = versions(reader), seaweedfs.content(reader.bucket)
     said = probed(reader, Versioning.ENABLED).delete(listed(reader))
     assert seaweedfs.content(reader.bucket) == {}
-    markers = [one for one in versions(reader) if one.is_marker]
+    markers = [one for one in versions(reader) if one.is_delete_marker]
     assert {(one.key, one.version_id) for one in markers} == {
         (key, one.marker_version_id) for key, one in said.items()
     }
@@ -133,7 +133,7 @@ def test_versions_stand_newest_first(seaweedfs, make_bucket):
         made.append((versions(reader)[0].version_id, False))
         deleted = seaweedfs.client.delete_object(Bucket=reader.bucket, Key="a/x")
         made.append((deleted["VersionId"], True))
-    found = [(one.version_id, one.is_marker) for one in versions(reader)]
+    found = [(one.version_id, one.is_delete_marker) for one in versions(reader)]
     assert found == made[::-1]
 
 

@@ -126,7 +126,7 @@ def test_version_uploaded_between_listing_and_request_survives(buckets, proxied)
         for one, (is_latest, _) in versions(buckets, "final-between").items()
         if one[0].startswith("old/") and is_latest and one[0] != "old/removed"
     }
-    proxied.before("POST", DELETE, upload, nth=1)
+    proxied.call_before("POST", DELETE, upload, nth=1)
 
     ran = ran_on(proxied, "final-between")
 

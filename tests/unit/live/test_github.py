@@ -17,12 +17,12 @@ def read(api, text):
 
 def names(reading):
     assert reading.problem == ""
-    return [one.name for one in reading.sightings]
+    return [one.name for one in reading.references]
 
 
 def evidence(reading):
     assert reading.problem == ""
-    return [one.evidence for one in reading.sightings]
+    return [one.evidence for one in reading.references]
 
 
 def asked(fake):

@@ -96,7 +96,7 @@ def test_numbers_count_what_is_expiring_apart(site, capsys) -> None:
 def test_later_run_shows_them_as_expiring_and_writes_nothing(site, capsys) -> None:
     cleanup(site, *BY_S3)
     before = site.lifecycle
-    writes = len(site.proxy.sent("PUT"))
+    writes = len(site.proxy.find_requests("PUT"))
     capsys.readouterr()
     assert cleanup(site, *BY_S3, journal="k.jsonl") == 0
     out = " ".join(capsys.readouterr().out.split())
@@ -104,7 +104,7 @@ def test_later_run_shows_them_as_expiring_and_writes_nothing(site, capsys) -> No
     assert "expiring (S3 deletes it within a day or two)" in out
     assert "Nothing to delete: 3 deployments found, 1 kept, 2 expiring" in out
     assert site.lifecycle == before
-    assert len(site.proxy.sent("PUT")) == writes
+    assert len(site.proxy.find_requests("PUT")) == writes
 
 
 def test_explanation_says_that_s3_deletes_it(site, capsys) -> None:
@@ -196,7 +196,7 @@ def test_rule_that_somebody_took_away_meanwhile_is_told(site, capsys) -> None:
         text = parse_configuration(site.lifecycle)
         site.lifecycle = text.without_rules(text.rules[-1:])
 
-    site.proxy.before("GET", r"\?lifecycle", take_away, nth=2)
+    site.proxy.call_before("GET", r"\?lifecycle", take_away, nth=2)
     assert cleanup(site, *BY_S3, journal="k.jsonl") == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "Somebody else has taken away ci3's lifecycle rules for old-2" in out
@@ -209,7 +209,7 @@ def test_rule_of_what_goes_live_during_the_run_is_taken_away_and_told(site, caps
     cleanup(site, *BY_S3, *pointer)
     capsys.readouterr()
     writes = ("GET", r"\?lifecycle")
-    site.proxy.before(*writes, lambda: site.put("current", body=b"old-2"), nth=nth)
+    site.proxy.call_before(*writes, lambda: site.put("current", body=b"old-2"), nth=nth)
     assert cleanup(site, *BY_S3, *pointer, "--output", "json", journal="k.jsonl") == 0
     out = capsys.readouterr()
     assert json.loads(out.out)["deployments-expiring"] == 1
@@ -223,7 +223,7 @@ def test_no_rule_stands_where_what_is_live_is_not_known_at_the_end(site, capsys)
     site.put("current", body=b"new")
     pointer = ("--live-from", "object:current")
     cleanup(site, *BY_S3, *pointer)
-    site.proxy.before("GET", r"\?lifecycle", lambda: site.remove("current"), nth=2)
+    site.proxy.call_before("GET", r"\?lifecycle", lambda: site.remove("current"), nth=2)
     assert cleanup(site, *BY_S3, *pointer, journal="k.jsonl") == 3
     out = " ".join(capsys.readouterr().out.split())
     assert "No lifecycle rule was left to stand: it is not known what is live: live-from" in out

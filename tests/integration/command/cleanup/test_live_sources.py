@@ -160,7 +160,7 @@ def test_source_that_fails_keeps_everything_and_refuses(world, source, capsys):
     assert main(argv(world, source, "cleanup", "--auto-approve")) == 4
 
     assert world.bucket.folders() == ALL
-    assert world.proxy.sent("POST", "delete") == []
+    assert world.proxy.find_requests("POST", "delete") == []
     shown = capsys.readouterr()
     assert f"live-from {source.text.split('{')[0]}" in shown.err
     assert "could not be read" in " ".join(shown.out.split())
@@ -169,12 +169,12 @@ def test_source_that_fails_keeps_everything_and_refuses(world, source, capsys):
 
 def test_source_that_fails_after_the_plan_keeps_everything_and_refuses(world, source):
     source.point(world, LIVE)
-    world.proxy.before("GET", AFTER_THE_READING, lambda: source.fail(world), nth=1)
+    world.proxy.call_before("GET", AFTER_THE_READING, lambda: source.fail(world), nth=1)
 
     assert main(argv(world, source, "cleanup", "--auto-approve")) == 4
 
     assert world.bucket.folders() == ALL
-    assert world.proxy.sent("POST", "delete") == []
+    assert world.proxy.find_requests("POST", "delete") == []
 
 
 def test_source_that_names_nothing_that_is_there_refuses_unless_it_may(world, source, capsys):
@@ -207,7 +207,7 @@ def test_plan_of_a_failing_source_is_shown_and_saved_and_not_applyable(world, so
 def test_pointer_that_moves_after_the_plan_keeps_what_it_names_then(world, capsys):
     source = SOURCES["object"]
     source.point(world, "d0")
-    world.proxy.before("GET", AFTER_THE_READING, lambda: source.point(world, LIVE), nth=1)
+    world.proxy.call_before("GET", AFTER_THE_READING, lambda: source.point(world, LIVE), nth=1)
 
     assert main(argv(world, source, "cleanup", "--auto-approve")) == 3
 

@@ -156,7 +156,7 @@ def test_what_went_live_while_an_earlier_target_was_deleted_stays(first, second,
     second.put("live.txt", body=b"d0")
     target = f"bucket: {second.name}\nlive-from: object:live.txt\nmatch: d."
     options = write_policy(f"bucket: {first.name}", target)
-    proxy.before(
+    proxy.call_before(
         "POST", f"/{first.name}.*delete", lambda: second.put("live.txt", body=b"d3"), nth=1
     )
 
@@ -174,7 +174,7 @@ def test_live_source_of_a_later_target_that_fails_then_keeps_that_target_and_is_
     second.put("live.txt", body=b"d0")
     target = f"bucket: {second.name}\nlive-from: object:live.txt\nmatch: d."
     options = write_policy(f"bucket: {first.name}", target)
-    proxy.before("POST", f"/{first.name}.*delete", lambda: second.remove("live.txt"), nth=1)
+    proxy.call_before("POST", f"/{first.name}.*delete", lambda: second.remove("live.txt"), nth=1)
 
     argv = ["cleanup", *options, "--endpoint-url", proxy.url, "--auto-approve"]
     assert main([*argv, "--output", "json"]) == 3

@@ -74,10 +74,12 @@ def test_object_that_is_neither_left_nor_journaled_went_without_the_run(left, jo
 
 
 def test_of_several_versions_that_went_for_good_the_newest_was_the_one_that_was_listed():
-    older = entry(A._replace(etag='"was"', modified_at=days_ago(99)), is_final=True)
-    marker = entry(make_object("old/hidden", at=days_ago(1)), is_final=True, is_marker=True)
-    hidden = entry(make_object("old/hidden", at=days_ago(50)), is_final=True)
-    versions = [entry(A, is_final=True), older, marker, hidden]
+    older = entry(A._replace(etag='"was"', modified_at=days_ago(99)), is_permanent=True)
+    marker = entry(
+        make_object("old/hidden", at=days_ago(1)), is_permanent=True, is_delete_marker=True
+    )
+    hidden = entry(make_object("old/hidden", at=days_ago(50)), is_permanent=True)
+    versions = [entry(A, is_permanent=True), older, marker, hidden]
     assert has_only_own_deletions(APPROVED, (B, C, D), versions)
     assert not has_only_own_deletions(APPROVED, (B, C, D), [older, marker, hidden])
 
@@ -121,7 +123,7 @@ def test_half_deleted_deployment_that_is_else_unchanged_goes():
 
 def test_what_was_brought_back_stays_whatever_it_is_like_now():
     half = deployment("y", 20, size_bytes=2000)
-    found = left(to_delete(half), to_delete(X), unchanged={"y/"}, brought_back={"x/", "y/"})
+    found = left(to_delete(half), to_delete(X), unchanged={"y/"}, restored_prefixes={"x/", "y/"})
     assert found.plan.to_delete == ()
     assert found.kept_reasons == dict.fromkeys("xy", "it was brought back since")
 

@@ -431,5 +431,5 @@ def test_required_file_that_one_deployment_has_does_not_warn():
 def test_end_of_the_undo_is_told_where_there_is_one(term, told):
     found = find_restore_period_warnings(term)
 
-    assert [one.code for one in found] == [WarningCode.UNDO_TERM] * len(told)
+    assert [one.code for one in found] == [WarningCode.RESTORE_PERIOD] * len(told)
     assert all(part in one.message for part, one in zip(told, found, strict=True))

@@ -55,7 +55,7 @@ deployments = st.builds(
     size_bytes=numbers,
     oldest_at=times | st.none(),
     newest_at=times | st.none(),
-    complete=st.booleans(),
+    is_complete=st.booleans(),
     fingerprint=st.sampled_from(["0" * 64, "f" * 64]),
     versions=st.none()
     | st.builds(VersionSummary, count=numbers, size_bytes=numbers, fingerprint=st.just("a" * 64)),

@@ -131,11 +131,11 @@ def test_what_the_run_may_have_deleted_is_looked_up(outcome):
 
 @pytest.mark.parametrize("versions", [(), (M1,), (M1, V2)])
 def test_version_that_was_deleted_for_good_is_told_as_final(versions):
-    one = decide(entry(is_final=True), *versions)
+    one = decide(entry(is_permanent=True), *versions)
     assert isinstance(one, SkipObject)
     assert one.reason is SkipReason.FINAL
     assert one.reason.is_unrecoverable
-    there = decide(entry(is_final=True), *versions, V1)
+    there = decide(entry(is_permanent=True), *versions, V1)
     assert isinstance(there, SkipObject)
     assert there.reason is SkipReason.NOT_DELETED
 
@@ -320,7 +320,7 @@ def test_undo_removes_nothing_but_the_markers_that_hide_the_journaled_version(
         return
     removed = set(undoing.marker_version_ids)
     assert removed
-    assert all(other.is_marker for other in stack if other.version_id in removed)
+    assert all(other.is_delete_marker for other in stack if other.version_id in removed)
     left = [other for other in stack if other.version_id not in removed]
     assert left[0].version_id == one.version_id
     assert stack[: len(removed)] == [other for other in stack if other.version_id in removed]

@@ -26,7 +26,7 @@ class Aged(NamedTuple):
     start: object
     end: object
     newest_at: object
-    complete: bool
+    is_complete: bool
 
 
 def obvious_verdicts(deployments, policy, pins: Iterable[Pin], now, minimum):
@@ -97,9 +97,9 @@ def aged(one, age_from):
         start, end = one.newest_at, one.newest_at
     else:
         assert age_from is AgeFrom.FIRST_OBJECT
-        start = one.oldest_at if one.first_at is None else one.first_at
-        end = max(start, one.newest_at) if one.is_whole else start
-    return Aged(one.name, start, end, one.newest_at, one.complete)
+        start = one.oldest_at if one.first_object_at is None else one.first_object_at
+        end = max(start, one.newest_at) if one.is_fully_listed else start
+    return Aged(one.name, start, end, one.newest_at, one.is_complete)
 
 
 def is_known_newer(one, other):
@@ -123,13 +123,13 @@ def stands_before(one, other):
 
 def codes_of_rules(one, members, policy, now, minimum):
     """Hold every rule against one member of a group."""
-    complete = [other for other in members if other.complete]
-    if not one.complete and all(one.newest_at >= other.newest_at for other in complete):
+    complete = [other for other in members if other.is_complete]
+    if not one.is_complete and all(one.newest_at >= other.newest_at for other in complete):
         return [ReasonCode.IN_PROGRESS]
     codes = []
     codes += count_codes(one, complete, policy.keep_count, minimum)
     codes += within_codes(one, complete, policy.keep_within, now)
-    if one.complete:
+    if one.is_complete:
         if is_newest_of_period(one, complete, policy.keep_daily, day_of):
             codes.append(ReasonCode.KEEP_DAILY)
         if is_newest_of_period(one, complete, policy.keep_weekly, week_of):
@@ -142,9 +142,9 @@ def codes_of_rules(one, members, policy, now, minimum):
 def count_codes(one, complete, keep_count, minimum):
     """Keep the newest complete ones, and what may be one of them."""
     before = [other for other in complete if other != one and stands_before(other, one)]
-    if one.complete and len(before) < keep_count:
+    if one.is_complete and len(before) < keep_count:
         return [ReasonCode.KEEP_COUNT]
-    if one.complete and len(before) < minimum:
+    if one.is_complete and len(before) < minimum:
         return [ReasonCode.MINIMUM_KEEP_COUNT]
     newer = [other for other in complete if is_known_newer(other, one)]
     if len(newer) >= keep_count and len(newer) >= minimum:

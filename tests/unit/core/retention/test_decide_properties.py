@@ -52,7 +52,7 @@ def newer_complete_ones(decision, group, age_from):
     return [
         other
         for other in group
-        if other.deployment.complete and is_known_newer(aged(other.deployment, age_from), one)
+        if other.deployment.is_complete and is_known_newer(aged(other.deployment, age_from), one)
     ]
 
 
@@ -142,8 +142,8 @@ def test_decisions_stand_newest_first_whatever_the_groups(case):
 @given(situations())
 def test_at_least_the_minimum_of_complete_deployments_stays_in_each_group(case):
     for group in groups_of(case):
-        found = sum(one.deployment.complete for one in group)
-        stay = sum(one.deployment.complete and not one.is_delete for one in group)
+        found = sum(one.deployment.is_complete for one in group)
+        stay = sum(one.deployment.is_complete and not one.is_delete for one in group)
         assert stay >= min(found, needed(case))
 
 
@@ -164,7 +164,7 @@ def test_deleted_deployment_is_dominated_by_enough_complete_ones_that_stay(case)
     for group in groups_of(by_span):
         staying = [one.deployment for one in group if not one.is_delete]
         for gone in (one.deployment for one in group if one.is_delete):
-            newer = [one for one in staying if one.complete and one.oldest_at > gone.newest_at]
+            newer = [one for one in staying if one.is_complete and one.oldest_at > gone.newest_at]
             assert len(newer) >= needed(case)
 
 
@@ -236,7 +236,7 @@ def test_sentences_name_what_the_obvious_reading_finds(case):
                     doubtful = [
                         other.deployment.name
                         for other in group
-                        if other.deployment.complete
+                        if other.deployment.is_complete
                         and other is not decision
                         and overlap(one, aged(other.deployment, age_from))
                     ]

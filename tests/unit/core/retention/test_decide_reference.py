@@ -49,7 +49,7 @@ def shown(case, seed):
     for came in real_verdicts(case):
         one = by_name[came.name]
         times = [at and (case.now - at).total_seconds() / 3600 for at in times_of(one)]
-        flags = f"complete={one.complete:d} whole={one.is_whole:d}"
+        flags = f"complete={one.is_complete:d} whole={one.is_fully_listed:d}"
         wanted = expected[came.name]
         lines.append(f"{words(came)} {times} {flags}")
         lines += [] if wanted == came else [f"    expected {words(wanted)}"]

@@ -59,7 +59,7 @@ class Bucket:
         holes = [
             UnlistedFolder(name=name, reason="denied") for name in names if name in self.unreadable
         ]
-        return replace(some, deployments=(*others, *found), unlisted=(*some.holes, *holes))
+        return replace(some, deployments=(*others, *found), unlisted=(*some.unlisted, *holes))
 
 
 def doomed(judgements):

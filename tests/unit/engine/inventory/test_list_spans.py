@@ -78,7 +78,7 @@ def test_silent_listing_worker_is_not_waited_for_without_end(everything, worker,
 def test_listing_that_waits_for_s3_is_waited_for(shop, everything, reader, monkeypatch):
     monkeypatch.setattr(worker_process, "HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 0.6)
-    shop.proxy.before("GET", "list-type=2", act=lambda: time.sleep(1.5))
+    shop.proxy.call_before("GET", "list-type=2", act=lambda: time.sleep(1.5))
     with closing(start_worker(reader)) as worker:
         assert len(worker.call(everything).summaries) == 4
 

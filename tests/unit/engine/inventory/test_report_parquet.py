@@ -114,4 +114,4 @@ def test_without_pyarrow_it_is_said_what_to_install_or_to_choose(site, proxy, mo
         run.make_plan(run.open_bucket())
     assert "Install `ci3[parquet]`" in caught.value.hint
     assert "choose CSV" in caught.value.hint
-    assert not proxy.sent("GET", "data/")
+    assert not proxy.find_requests("GET", "data/")

@@ -31,11 +31,11 @@ from ci3.engine.lifecycle.reconcile import reconcile
 from ci3.engine.workers.progress import NoProgress
 from tests.support import builders
 from tests.support.s3.memory_lifecycle import (
-    clear_old_versions,
     due_keys,
     expiration_header,
     midnights,
     read_rules,
+    remove_noncurrent_versions,
 )
 from tests.support.s3.memory_listings import MemoryBucket
 from tests.support.s3.memory_s3 import MemoryS3
@@ -158,7 +158,7 @@ class LifecycleWorld:
             self.expired += 1
             if key.startswith((f"{self.live}/", f"{self.pointed}/")) or key in self.safe:
                 self.lost.append(f"{key} on {self.now:%Y-%m-%d}")
-        clear_old_versions(self.bucket, self.now)
+        remove_noncurrent_versions(self.bucket, self.now)
 
     def run(self, keep_count: int = 1) -> Plan:
         """Do what an apply does: plan, reconcile, write the rules, delete the rest directly."""

@@ -28,7 +28,7 @@ def test_second_undo_finds_everything_there(live: Bucket, undo) -> None:
     path = deleted(live)
     undo(path).run()
     again = undo(path)
-    assert again.plan.skipped == {SkipReason.ALREADY_THERE: 6}
+    assert again.plan.skipped_counts == {SkipReason.ALREADY_THERE: 6}
     assert again.outcomes(again.run()) == {"already-there": 6}
 
 
@@ -50,7 +50,7 @@ def test_newer_version_is_left_alone_and_the_rest_comes_back(live: Bucket, undo)
     live.client.put_object(Bucket=live.name, Key="old-1/file-00001", Body=b"newer")
     newer = current(live)["old-1/file-00001"]
     one = undo(path)
-    assert one.plan.skipped == {SkipReason.NEWER_VERSION: 1}
+    assert one.plan.skipped_counts == {SkipReason.NEWER_VERSION: 1}
     restored = one.run()
     assert one.outcomes(restored) == {"restored": 5, "skipped": 1}
     assert current(live)["old-1/file-00001"] == newer

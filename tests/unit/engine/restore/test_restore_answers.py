@@ -97,7 +97,7 @@ def test_lost_access_stops_the_undo_and_the_rest_counts_as_failed(
     proxy.answer("POST", DELETE, error("ExpiredToken"), status=400)
     restored = one.run()
     assert one.outcomes(restored) == {"failed": 6}
-    assert "ExpiredToken" in restored.stopped
+    assert "ExpiredToken" in restored.stop_reason
     assert live.folders() == {"new"}
 
 
@@ -127,7 +127,7 @@ def test_restore_retries_nothing_after_lost_access(live: Bucket, proxy: FaultPro
     proxy.answer_with("POST", DELETE, throttle_first_key)
     restored = one.run()
     assert one.outcomes(restored) == {"failed": 6}
-    assert "ExpiredToken" in restored.stopped
+    assert "ExpiredToken" in restored.stop_reason
     assert len(proxy.deletions) - sent == 1
     assert one.pauses == []
 
@@ -153,7 +153,7 @@ def test_restore_retries_nothing_after_another_deployment_lost_access(
     one.restoration._control.sleep = lambda _seconds: is_stopped.wait(timeout=30)
     restored = one.run()
     assert one.outcomes(restored) == {"failed": 6}
-    assert "ExpiredToken" in restored.stopped
+    assert "ExpiredToken" in restored.stop_reason
     assert len(proxy.deletions) - sent <= 3
 
 
@@ -229,7 +229,7 @@ def test_interrupted_undo_waits_for_what_is_out_and_accounts_for_all(
         restored = one.run()
     finally:
         signal.signal(signal.SIGINT, before)
-    assert restored.stopped == "it was interrupted"
+    assert restored.stop_reason == "it was interrupted"
     there = {key for key in live.content() if key.startswith(DOOMED)}
     assert restored.count(ObjectRestoreOutcome.RESTORED) == len(there) < 2503
     assert restored.count(ObjectRestoreOutcome.FAILED) == 2503 - len(there)
@@ -248,5 +248,5 @@ def test_bug_in_one_deployment_stops_the_undo_and_is_told(live: Bucket, undo, mo
 
     monkeypatch.setattr(JournalFile, "read_entries", broken)
     restored = one.run()
-    assert "a bug in ci3" in restored.stopped
+    assert "a bug in ci3" in restored.stop_reason
     assert restored.deployments[0].counts == {ObjectRestoreOutcome.FAILED: 3}

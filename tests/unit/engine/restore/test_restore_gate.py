@@ -34,7 +34,7 @@ def remove_content(_prefix, versions, _versioning) -> tuple[UndoOne, ...]:
             marker_version_ids=(version.version_id,),
         )
         for version in versions
-        if not version.is_marker
+        if not version.is_delete_marker
     )
 
 

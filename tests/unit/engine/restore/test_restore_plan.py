@@ -22,7 +22,7 @@ def test_version_that_expired_is_told_before_anything_is_done(live: Bucket, undo
     path = deleted(live)
     live.client.delete_object(Bucket=live.name, Key="old-2/file-00000", VersionId=gone)
     one = undo(path)
-    assert one.plan.skipped == {SkipReason.VERSION_GONE: 1}
+    assert one.plan.skipped_counts == {SkipReason.VERSION_GONE: 1}
     assert one.plan.lost_count == 1
     restored = one.run()
     assert one.outcomes(restored) == {"restored": 5, "skipped": 1}

@@ -47,7 +47,7 @@ def test_first_reason_to_stop_counts():
 
 
 def test_time_limit_stops_the_run_before_it_begins():
-    run, seen = control(is_over=lambda: True), []
+    run, seen = control(is_time_up=lambda: True), []
     run.execute("Deleting", 1, lambda: seen.append(run.is_stopped()))
     assert seen == [True]
 
