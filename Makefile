@@ -20,6 +20,7 @@ check: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.retired_words
 	$(BIN)/python -m tools.docs.generate --check
 	$(BIN)/actionlint .github/workflows/*.yml examples/*.yml tests/system/workflows/workflow.yml
 	$(BIN)/zizmor --offline --quiet --min-severity low .github action.yml \

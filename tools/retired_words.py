@@ -31,7 +31,7 @@ LIMITED = "ci3/"
 """Where the limits on sizes and docstring openings apply."""
 VAGUE_NAMES = ("one", "some")
 SCHEMAS = ROOT / "docs"
-"""The folder of the published schemas: their names and descriptions belong to the users, not to the code."""
+"""The folder of the schemas: what they publish is for users, and no code to check."""
 
 _IDENTIFIER_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _PROSE_WORD = re.compile(r"[A-Za-z]+")

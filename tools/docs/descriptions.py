@@ -183,8 +183,8 @@ WARNINGS = {
     WarningCode.LONG_SPAN: "Deployments were uploaded over more than an hour, or changed later.",
     WarningCode.UNGROUPED: "`group-by` does not match them: each is a group of its own, and stays.",
     WarningCode.REQUIRED_FILE_UNFOUND: "No deployment has the `required-file`: all stay.",
-    WarningCode.RESTORE_PERIOD: "A lifecycle rule removes old versions, and says until when a deletion "
-    "can be undone; or the rules could not be read.",
+    WarningCode.RESTORE_PERIOD: "A lifecycle rule removes old versions, and says until when a "
+    "deletion can be undone; or the rules could not be read.",
     WarningCode.VERSIONING_UNKNOWN: "Whether the bucket keeps versions could not be read: take "
     "deletion as final.",
     WarningCode.RESUMED: "The plan goes on with a run that stopped: it names what is left of it.",
