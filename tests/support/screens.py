@@ -156,8 +156,8 @@ def a_world(versioning: str) -> Iterator[World]:
 class OptionalIamProxy(IamProxy):
     """Denies what `policy` does not allow; without a policy it denies nothing."""
 
-    def _pass_on(self, request: Request) -> Answer:
-        return super()._pass_on(request) if self.policy else FaultProxy._forward(self, request)
+    def _forward(self, request: Request) -> Answer:
+        return super()._forward(request) if self.policy else FaultProxy._forward(self, request)
 
 
 def _without_length(answer: Answer) -> Answer:

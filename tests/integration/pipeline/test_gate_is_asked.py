@@ -18,7 +18,7 @@ from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
 
 
-def delete_all_but_pass_one(site: Bucket, *, names_versions: bool) -> DeletionResult:
+def delete_all_but_forwarde(site: Bucket, *, names_versions: bool) -> DeletionResult:
     """Delete what is planned, with a gate that lets nothing but `old-1` pass."""
     run = make_context(site, delete_versions=str(names_versions).lower())
     reader = run.open_bucket()
@@ -54,7 +54,7 @@ def test_what_the_gate_refuses_is_neither_journaled_nor_sent(
         site.enable_versioning()
     for days, name in enumerate(("new", "old-1", "old-2"), start=1):
         site.deploy(name, days=days)
-    deleted = delete_all_but_pass_one(site, names_versions=names_versions)
+    deleted = delete_all_but_forwarde(site, names_versions=names_versions)
     assert "'old-2/' is not doomed by this plan" in deleted.stop_reason
     assert deleted.results[-1].name == "old-2"
     assert deleted.results[-1].counts == {ObjectOutcome.FAILED: 3}

@@ -76,7 +76,7 @@ def test_bug_in_the_midst_loses_no_account_of_the_other_batches(crowded: Bucket)
     class Unruly(Journal):
         """A journal that fails in a way nobody thought of, after the first request."""
 
-        def conclude(self, batch: int, outcomes: Sequence[KeyOutcome]) -> None:
+        def record_outcome(self, batch: int, outcomes: Sequence[KeyOutcome]) -> None:
             if batch == 1:
                 raise RuntimeError("nobody thought of this")
             super().record_outcome(batch, outcomes)

@@ -97,7 +97,7 @@ class IamProxy(FaultProxy):
         self.needed: set[str] = set()
         self.denied: list[RequiredPermission] = []
 
-    def _pass_on(self, request: Request) -> Answer:
+    def _forward(self, request: Request) -> Answer:
         path = urlsplit(request.target)
         if request.method == "POST" and "delete" in parse_qs(path.query, keep_blank_values=True):
             return self._delete_batch(request, unquote(path.path).strip("/"))

@@ -19,7 +19,7 @@ _CHUNK_BYTES = 1 << 20
 async def serve(listen: str, engine: str) -> None:
     async def connect(client: StreamReader, to_client: StreamWriter) -> None:
         server, to_server = await asyncio.open_unix_connection(engine, limit=_CHUNK_BYTES)
-        await asyncio.gather(_pass_on(client, to_server), _pass_on(server, to_client))
+        await asyncio.gather(_forward(client, to_server), _forward(server, to_client))
         to_server.close()
         to_client.close()
 
@@ -27,7 +27,7 @@ async def serve(listen: str, engine: str) -> None:
     await server.serve_forever()
 
 
-async def _pass_on(source: StreamReader, target: StreamWriter) -> None:
+async def _forward(source: StreamReader, target: StreamWriter) -> None:
     try:
         while chunk := await source.read(_CHUNK_BYTES):
             target.write(chunk.replace(_ASKED, _GIVEN))

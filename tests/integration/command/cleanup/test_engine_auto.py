@@ -32,7 +32,7 @@ def site() -> Iterator[MemorySite]:
 @pytest.fixture
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let five objects be as many as ci3 deletes itself."""
-    monkeypatch.setattr("ci3.core.plan.engine_choice.MOST_DIRECT_OBJECTS", 5)
+    monkeypatch.setattr("ci3.core.plan.engine_choice.MAXIMUM_DIRECT_OBJECTS", 5)
 
 
 def said(capsys) -> str:
@@ -90,7 +90,7 @@ def test_choice_is_read_back_and_stands_in_the_markdown(site, capsys) -> None:
 @pytest.mark.parametrize("more", [(), ("--engine", "auto")])
 def test_saved_plan_is_applied_with_the_engine_that_was_chosen(site, monkeypatch, more) -> None:
     assert plan(site) == 0
-    monkeypatch.setattr("ci3.core.plan.engine_choice.MOST_DIRECT_OBJECTS", 6)
+    monkeypatch.setattr("ci3.core.plan.engine_choice.MAXIMUM_DIRECT_OBJECTS", 6)
 
     assert cleanup(*PLAN, *more) == 0
 
@@ -100,7 +100,7 @@ def test_saved_plan_is_applied_with_the_engine_that_was_chosen(site, monkeypatch
 
 def test_engine_that_was_shown_is_the_one_that_is_used_after_a_yes(site, monkeypatch) -> None:
     def come_to_be_many() -> None:
-        monkeypatch.setattr("ci3.core.plan.engine_choice.MOST_DIRECT_OBJECTS", 5)
+        monkeypatch.setattr("ci3.core.plan.engine_choice.MAXIMUM_DIRECT_OBJECTS", 5)
 
     ran = apply(site, engine="auto", before_approval=come_to_be_many)
 

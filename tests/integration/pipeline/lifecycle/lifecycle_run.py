@@ -35,7 +35,7 @@ class Ran:
 
     @property
     def told(self) -> str:
-        return self.result.stopped
+        return self.result.stop_reason
 
     @property
     def records(self) -> list[dict]:

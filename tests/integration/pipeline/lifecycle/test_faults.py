@@ -64,7 +64,7 @@ def undone(ran: Ran, site: MemorySite) -> None:
     """Nothing of it stands, and everybody is told so."""
     assert ran.outcome is RunOutcome.PARTIAL
     assert site.lifecycle == FOREIGN
-    assert ran.result.expiring == set()
+    assert ran.result.expiring_names == set()
     assert all(one.problem for one in ran.result.deployments)
 
 

@@ -138,7 +138,7 @@ def test_rule_of_this_run_goes_for_what_goes_live_while_it_deletes(pointed: Memo
     (account,) = apply(by_pointer(pointed))
     assert account.outcome is RunOutcome.PARTIAL
     assert written(pointed) == ["logs", *OURS]
-    assert account.result.expiring == frozenset()
+    assert account.result.expiring_names == frozenset()
     (one,) = [one for one in account.result.deployments if one.name == "old-9"]
     assert one.problem.startswith("kept: its rule was taken away again: kept now (live: ")
     assert "young" not in pointed.folders()
@@ -160,7 +160,7 @@ def test_no_rule_stands_where_what_is_live_cannot_be_read_at_the_end(
         (account,) = apply(run, **forget)
         assert account.outcome is RunOutcome.PARTIAL
         assert {name for name, _ in told(account)} == set(DOOMED)
-        assert "live-from object:current could not be read" in account.reconciled.doubt
+        assert "live-from object:current could not be read" in account.reconciled.live_problem
     assert written(pointed) == ["logs"]
     assert "young" in pointed.folders() or not due
 

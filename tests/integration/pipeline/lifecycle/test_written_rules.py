@@ -31,7 +31,7 @@ def test_each_old_deployment_gets_a_rule_and_nothing_is_deleted(site: MemorySite
     ran = Ran(site)
     assert ran.outcome is RunOutcome.APPLIED
     assert written(site) == ["logs", *OURS]
-    assert ran.result.expiring == set(DOOMED)
+    assert ran.result.expiring_names == set(DOOMED)
     assert (ran.result.deployments_deleted, ran.result.bytes_deleted) == (0, 0)
     assert ran.account.outputs["deployments-expiring"] == 3
     assert ran.account.outputs["objects-deleted"] == 0
@@ -45,7 +45,7 @@ def test_younger_ones_are_deleted_directly_in_the_same_run(site: MemorySite) -> 
     ran = Ran(site)
     assert ran.outcome is RunOutcome.APPLIED
     assert ran.result.deployments_deleted == 1
-    assert ran.result.expiring == set(DOOMED)
+    assert ran.result.expiring_names == set(DOOMED)
     assert "young" not in site.folders()
     assert [one["record"] for one in ran.records] == [
         "header", "rules", "rules-outcome", "intent", "outcome", "end",
@@ -61,7 +61,7 @@ def test_rules_of_others_stay_byte_for_byte_through_apply_and_reconcile(raw: byt
     site.lifecycle = raw
     with intercept_requests(site.proxy.handle):
         ran = Ran(site)
-        assert ran.result.expiring == {"old-1"}, ran.told
+        assert ran.result.expiring_names == {"old-1"}, ran.told
         rest = re.sub(rb"<((?:s3:|a:)?)Rule><\1ID>ci3/.*?</\1Rule>", b"", site.lifecycle)
         assert rest == raw
         assert site.lifecycle != raw
@@ -169,7 +169,7 @@ def test_rules_beyond_what_a_bucket_holds_wait_for_a_later_run(site: MemorySite)
     site.lifecycle = config("".join(foreign_rule(f"r{number}") for number in range(998)))
     ran = Ran(site)
     assert ran.outcome is RunOutcome.APPLIED
-    assert ran.result.expiring == {"old-2", "old-3"}
+    assert ran.result.expiring_names == {"old-2", "old-3"}
     assert ran.plan.totals.delete == 2
     (warning,) = [one for one in ran.plan.warnings if one.code is WarningCode.LIFECYCLE]
     assert "1 deployment more would go, and will in later runs" in warning.message

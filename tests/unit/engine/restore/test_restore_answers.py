@@ -231,8 +231,8 @@ def test_interrupted_undo_waits_for_what_is_out_and_accounts_for_all(
         signal.signal(signal.SIGINT, before)
     assert restored.stop_reason == "it was interrupted"
     there = {key for key in live.content() if key.startswith(DOOMED)}
-    assert restored.count(ObjectRestoreOutcome.RESTORED) == len(there) < 2503
-    assert restored.count(ObjectRestoreOutcome.FAILED) == 2503 - len(there)
+    assert restored.count_objects(ObjectRestoreOutcome.RESTORED) == len(there) < 2503
+    assert restored.count_objects(ObjectRestoreOutcome.FAILED) == 2503 - len(there)
     assert restore_exit_code(restored) is ExitCode.PARTIAL
 
 
