@@ -6,7 +6,7 @@ VENV := .venv-$(PYTHON_VERSION)
 BIN := $(VENV)/bin
 NOT_IN_IMAGE := pygithub pynacl pyjwt cryptography cffi pycparser pygments markdown-it-py mdurl
 
-.PHONY: demo test check e2e smoke docs goldens screens outputs pictures lock bench clean
+.PHONY: demo test check e2e smoke docs goldens screens stores outputs pictures lock bench clean
 
 demo: $(VENV)/demo
 	@$(BIN)/ci3 demo
@@ -53,6 +53,10 @@ goldens: $(VENV)/test
 # Write again what the docs show of commands, from real runs; read the difference too.
 screens: $(VENV)/test
 	UPDATE_GOLDENS=1 $(BIN)/python -m pytest tests/repository/test_doc_screens.py
+
+# Write docs/stores.md again from a run on each store; tests/system/stores/install installs them.
+stores: $(VENV)/test
+	UPDATE_GOLDENS=1 $(BIN)/python -m pytest tests/system/stores
 
 # Show how what users see differs from a revision's: make outputs BEFORE=main
 outputs: $(VENV)/test

@@ -24,6 +24,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     class ByFolder(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             folder = nodeid.removeprefix("tests/system/").partition("/")[0]
+            if folder == "stores":  # one worker for each store: its name is the first parameter
+                return f"{folder} {nodeid.partition('[')[2].partition('-')[0].rstrip(']')}"
             return folder if folder in ONE_WORKER_FOLDERS else nodeid
 
     return ByFolder(config, log)
