@@ -69,6 +69,7 @@ BUCKETS: dict[str, Rounds] = {
 VERSIONED: dict[str, Rounds] = {
     "restored": (UNUSUAL[0], {"a/x/y/z": b"newer"} | UNUSUAL[1], UNUSUAL[2]),
     "suspended": RELEASES,
+    "journal-versioned": RELEASES,
 }
 
 
