@@ -13,13 +13,13 @@ import pytest
 
 from ci3.aws.bucket import BucketReader
 from ci3.cli.main import main
-from ci3.core.lifecycle.rule import ExpiryRule
+from ci3.core.lifecycle.rule import ManagedRule
 from ci3.core.model.result import DeleteGuard
-from ci3.engine.lifecycle.update import LifecycleChanger
+from ci3.engine.lifecycle.update import ConfigurationUpdater
 from ci3.errors import AccessError
 from tests.support import crash
-from tests.support.cleanup_run import Ran, apply_plan, cleanup
-from tests.support.journals import outcomes, records
+from tests.support.cleanup_run import CleanupRun, apply_plan, make_context
+from tests.support.journals import read_outcomes, read_records
 from tests.support.s3.answers import error
 from tests.support.s3.fault_proxy import Answer
 from tests.system.stores.conftest import LARGE_COUNT, RELEASES, SPACED, UNUSUAL
@@ -97,7 +97,7 @@ def test_apply_deletes_the_planned_objects_and_no_others(store, ci3):
         key: body for key, body in before.items() if key not in deleted
     }
     (journal,) = Path().glob("ci3-journal-*.jsonl")
-    journaled = {row["key"]: row["outcome"] for row in outcomes(records(journal))}
+    journaled = {row["key"]: row["outcome"] for row in read_outcomes(read_records(journal))}
     assert journaled.keys() == deleted.keys()
     # s3rver removes empty folders while it deletes: it may answer 500 although all is deleted.
     accepted = {"deleted", "absent"} if store.server.name == "s3rver" else {"deleted"}
@@ -128,8 +128,8 @@ def test_deployment_larger_than_a_page_is_deleted_completely(store, ci3):
 
     assert exit_code == 0, out + err
     assert store.server.content("large") == {"new/x": b"n"}
-    assert len(outcomes(records("j.jsonl"))) == LARGE_COUNT
-    batches = [row for row in records("j.jsonl") if row["record"] == "intent"]
+    assert len(read_outcomes(read_records("j.jsonl"))) == LARGE_COUNT
+    batches = [row for row in read_records("j.jsonl") if row["record"] == "intent"]
     assert len(batches) < LARGE_COUNT / 100
     store.findings["delete in batches"] = "yes"
 
@@ -146,23 +146,23 @@ def test_conditional_deletes_are_honored_or_reported_as_ignored(store, proxy):
         (True, False): (DeleteGuard.ETAG_SINGLE, "honored for single objects, ignored in batches"),
         (False, False): (DeleteGuard.NONE, "ignored"),
     }[alone, in_batches]
-    proxy.before(
+    proxy.call_before(
         "POST",
         DELETE,
         lambda: server.client.put_object(Bucket="conditional", Key="v1/b", Body=b"new"),
         nth=1 if guard is DeleteGuard.ETAG else 2,  # the first one probes
     )
 
-    run = cleanup(SimpleNamespace(name="conditional", endpoint_url=proxy.url))
+    run = make_context(SimpleNamespace(name="conditional", endpoint_url=proxy.url))
     reader = run.open_bucket()
     plan = run.make_plan(reader)
-    ran = Ran(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
+    ran = CleanupRun(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
 
     assert ran.result.guard.guard is guard
     left = server.content("conditional")
     assert in_folders(left, "v3") == RELEASES[2]
     if guard is DeleteGuard.ETAG:
-        assert (ran.code, ran.counts("v1")) == (3, {"deleted": 2, "changed": 1})
+        assert (ran.exit_code, ran.counts("v1")) == (3, {"deleted": 2, "changed": 1})
         assert left == RELEASES[2] | {"v1/b": b"new"}
     store.findings["conditional delete"] = finding
 
@@ -189,7 +189,7 @@ def test_killed_run_is_resumed_from_its_journal(store, killed):
     assert crash.resume() == 0
 
     assert store.server.content("killed") == RELEASES[2]
-    assert records("j.jsonl")[-1] == {"record": "end", "stopped": ""}
+    assert read_records("j.jsonl")[-1] == {"record": "end", "stopped": ""}
     store.findings["resume"] = "yes"
 
 
@@ -208,7 +208,7 @@ def kill_with_stored_journal(store, proxy, bucket):
         proxy.answer("PUT", ".", error("AccessDenied"), status=403)
 
     for nth in range(2, 20):
-        proxy._add("POST", DELETE, nth, before=stop, canned=refused)
+        proxy._add_rule("POST", DELETE, nth, before=stop, canned=refused)
     options = ("--bucket", bucket, "--endpoint-url", proxy.url, "--keep-count", "1")
     assert main(["cleanup", *options, "--journal-file", "s3://", AUTO]) == 3
     proxy._rules.clear()
@@ -262,7 +262,7 @@ def test_second_resume_of_a_stored_journal_is_prevented_or_warned_of(
         )
         second.append((run.returncode, run.stdout + run.stderr))
 
-    proxy.before("PUT", JOURNALS, resume_too, nth=1)
+    proxy.call_before("PUT", JOURNALS, resume_too, nth=1)
 
     exit_code, out, err = ci3("cleanup", "--resume", address, AUTO, url=proxy.url)
 
@@ -348,21 +348,21 @@ def test_lifecycle_rules_are_confirmed_or_removed_again(store, ci3, proxy):
     )
     before = rule_ids(server, bucket)
     reader = BucketReader(bucket=bucket, region="us-east-1", endpoint_url=server.url)
-    changer = LifecycleChanger(reader=reader, sleep=lambda _: None)
+    changer = ConfigurationUpdater(reader=reader, sleep=lambda _: None)
     expires_at = datetime.now(UTC).replace(microsecond=0)
-    rule = ExpiryRule(prefix="v1/", days=20, noncurrent_days=None, expires_at=expires_at)
+    rule = ManagedRule(prefix="v1/", days=20, noncurrent_days=None, expires_at=expires_at)
     finding = "no"
     # A store without lifecycle rules cannot be read; one that only stores them confirms nothing.
     with suppress(AccessError):
-        change = changer.change(add=[rule])
+        change = changer.update(add=[rule])
         assert (change.problem == "") == (
             rule_ids(server, bucket) == sorted([*before, rule.rule_id])
         )
         if not change.problem:
             shown = server.client.head_object(Bucket=bucket, Key="v1/a").get("Expiration", "")
             is_confirmed = rule.rule_id in shown
-            assert reader.expiring_rule("v1/a") == (rule.rule_id if is_confirmed else "")
-            assert changer.put_back(change.before, [rule]) == ""
+            assert reader.find_expiration_rule("v1/a") == (rule.rule_id if is_confirmed else "")
+            assert changer.roll_back(change.before, [rule]) == ""
             finding = "yes" if is_confirmed else "rules are stored, not confirmed"
     assert rule_ids(server, bucket) == before
     assert bool(before) == (finding != "no")
