@@ -89,8 +89,8 @@ def running_ceph() -> Iterator[LocalStore]:
     """Run a cluster and its gateway; raises MissingProgramError where a program is missing."""
     for program in PROGRAMS:
         find_program(program, "run tests/system/stores/install as root")
-    told = subprocess.run(["radosgw", "--version"], check=True, capture_output=True, text=True)
-    version = re.search(r"version ([\d.]+)", told.stdout)
+    output = subprocess.run(["radosgw", "--version"], check=True, capture_output=True, text=True)
+    version = re.search(r"version ([\d.]+)", output.stdout)
     for _ in range(STARTS):
         with tempfile.TemporaryDirectory(prefix="ci3-ceph-") as name, ExitStack() as servers:
             folder = Path(name)

