@@ -92,7 +92,7 @@ def object_identity(entry: JournalEntry | StoredVersion) -> tuple[str, int, date
 
 
 class RulesOutcome(StrEnum):
-    """The outcome of writing lifecycle rules."""
+    """What became of lifecycle rules that were to be written."""
 
     WRITTEN = "written"
     NOT_WRITTEN = "not-written"
