@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _EXISTS_CODES = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
+_CONDITION_FAILED_STATUS = 412
 _WRITER_KEY = "ci3-writer"
 """Metadata with the writer's ID: two writers may put parts with the same bytes."""
 
@@ -46,18 +47,42 @@ class JournalStore:
         except AccessError as exc:
             raise JournalError(exc.message, exc.hint) from exc
 
+    def find_overwrite_problem(self, content: bytes, *, suffix: str) -> str:
+        """Return why this S3 might let two runs write one part, or an empty text if it refuses.
+
+        A part that exists is put once more, with the same content. S3 must answer that the
+        condition failed (412); any other answer, such as 403 or 501, proves nothing. Where the
+        condition is ignored, the part is overwritten with the bytes that it has.
+        """
+        key = f"{self.key}{suffix}"
+        try:
+            with translate_errors(f"checking the journal s3://{self.bucket}/{key}"):
+                try:
+                    self._put_if_absent(content, key)
+                except ClientError as exc:
+                    status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+                    if status == _CONDITION_FAILED_STATUS:
+                        return ""
+                    raise
+        except AccessError as exc:
+            return f"it is unknown whether this S3 honours If-None-Match ({exc.message})"
+        return "this S3 ignores If-None-Match, and overwrites a part that exists"
+
     def _put_object(self, content: bytes, key: str) -> None:
         try:
-            self._client.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=content,
-                IfNoneMatch="*",
-                Metadata={_WRITER_KEY: self._writer_id},
-            )
+            self._put_if_absent(content, key)
         except ClientError as exc:
             if get_error_code(exc) not in _EXISTS_CODES or not self._was_put_by_us(content, key):
                 raise
+
+    def _put_if_absent(self, content: bytes, key: str) -> None:
+        self._client.put_object(
+            Bucket=self.bucket,
+            Key=key,
+            Body=content,
+            IfNoneMatch="*",
+            Metadata={_WRITER_KEY: self._writer_id},
+        )
 
     def _was_put_by_us(self, content: bytes, key: str) -> bool:
         """Return whether the stored object was put by this writer, with this content."""

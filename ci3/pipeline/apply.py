@@ -137,6 +137,7 @@ def delete_with_journal(  # noqa: PLR0913 - what a new run and a resumed run hav
         guard=guard,
         uploads_aborted=aborted.count,
         uploads_problem=aborted.problem,
+        journal_problem=journal.sharing_problem,
     )
 
 

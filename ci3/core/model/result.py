@@ -81,7 +81,8 @@ class ApplyResult:
 
     `stop_reason` is empty unless the apply ended early. `guard` is None if no request was sent.
     `uploads_aborted` counts unfinished multipart uploads; `uploads_problem` is the reason if some
-    may be left.
+    may be left. `journal_problem` is the reason if a second run could have written the journal at
+    the same time unnoticed.
     """
 
     run_id: str
@@ -91,6 +92,7 @@ class ApplyResult:
     guard: GuardProbe | None = None
     uploads_aborted: int = 0
     uploads_problem: str = ""
+    journal_problem: str = ""
 
     @property
     def outcome(self) -> RunOutcome:

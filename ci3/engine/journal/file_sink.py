@@ -23,6 +23,12 @@ class LineSink(Protocol):
         since: another run is writing it.
         """
 
+    def find_sharing_problem(self) -> str:
+        """Return why a second run could write the journal unnoticed, or an empty text.
+
+        The header must have been written. This changes no line.
+        """
+
     def close(self) -> None:
         """Release the journal; no line may follow."""
 
@@ -37,8 +43,12 @@ class FileSink:
         self._lock = Lock()
         self._size_bytes = 0
         self._is_broken = False
+        # Where locks have no effect, two writers then add lines, which both detect by the size.
+        # Otherwise one would overwrite the other's line at the same place.
+        flags = fcntl.fcntl(file.fileno(), fcntl.F_GETFL)
+        fcntl.fcntl(file.fileno(), fcntl.F_SETFL, flags | os.O_APPEND)
         try:
-            lock_journal(file, path, fcntl.LOCK_EX)
+            self._lock_problem = lock_journal(file, path, fcntl.LOCK_EX)
         except SettingsError:
             self.close()
             raise
@@ -73,6 +83,10 @@ class FileSink:
             self._truncate_to(size_bytes)
         except OSError as exc:
             raise _open_error(self._path, exc) from exc
+
+    def find_sharing_problem(self) -> str:
+        """Return why the file is not locked, or an empty text if it is."""
+        return self._lock_problem
 
     def close(self) -> None:
         """Close the file."""
@@ -117,18 +131,19 @@ def reopen_journal_file(path: str) -> FileSink:
         raise _open_error(path, exc) from exc
 
 
-def lock_journal(stream: BinaryIO, path: str, operation: int) -> None:
+def lock_journal(stream: BinaryIO, path: str, operation: int) -> str:
     """Lock a journal against other runs for as long as it is open.
 
-    `operation` is LOCK_SH or LOCK_EX. Without effect on file systems that have no locks; raises
-    SettingsError where another run holds the lock.
+    `operation` is LOCK_SH or LOCK_EX. Returns an empty text, or why there is no lock: some file
+    systems have none. Raises SettingsError where another run holds the lock.
     """
     try:
         fcntl.flock(stream.fileno(), operation | fcntl.LOCK_NB)
     except BlockingIOError as exc:
         raise _in_use_error(path, "writing or reading") from exc
-    except OSError:
-        return
+    except OSError as exc:
+        return f"its file system has no locks ({exc.strerror})"
+    return ""
 
 
 def _write_all(file: BinaryIO, line: bytes) -> None:

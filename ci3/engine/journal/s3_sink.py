@@ -23,9 +23,11 @@ READ_WORKERS = 16
 class S3Sink:
     """Puts each line as an object; none is put before the previous one is in S3."""
 
-    def __init__(self, store: JournalStore, last_part: int = 0) -> None:
+    def __init__(self, store: JournalStore, last_part: int = 0, first_line: bytes = b"") -> None:
+        """Continue after `last_part`; `first_line` is the content of the first part, if any."""
         self._store = store
         self._last_part = last_part
+        self._first_line = first_line
         self._lock = Lock()
         self._is_broken = False
 
@@ -43,11 +45,20 @@ class S3Sink:
                 )
             self._is_broken = True
             self._store.put_part(line, suffix=format_part_name(self._last_part + 1))
+            self._first_line = self._first_line or line
             self._last_part += 1
             self._is_broken = False
 
     def truncate(self, size_bytes: int, *, read_bytes: int) -> None:
         """Do nothing: S3 stores an object completely or not at all."""
+
+    def find_sharing_problem(self) -> str:
+        """Return why this S3 might let a second run overwrite parts, or an empty text.
+
+        This puts the first part once more: of all parts only its content is the same for every run
+        that continues the journal. A later one might overwrite what another run has just written.
+        """
+        return self._store.find_overwrite_problem(self._first_line, suffix=format_part_name(1))
 
     def close(self) -> None:
         """Do nothing: there is nothing to release."""
@@ -72,12 +83,13 @@ def reopen_stored_journal(bucket: BucketReader, location: JournalLocation) -> Op
 
     It is not locked: another run shows only when the next part is put.
     """
-    written, last_part = _read_parts(bucket, location)
+    written, parts = _read_parts(bucket, location)
     store = bucket.open_journal_store(location.key_prefix)
-    return OpenJournal(journal_file=written, sink=S3Sink(store, last_part))
+    return OpenJournal(journal_file=written, sink=S3Sink(store, len(parts), parts[0]))
 
 
-def _read_parts(bucket: BucketReader, location: JournalLocation) -> tuple[JournalFile, int]:
+def _read_parts(bucket: BucketReader, location: JournalLocation) -> tuple[JournalFile, list[bytes]]:
+    """Return the journal, and its parts in order."""
     parts: dict[int, str] = {}
     for key in bucket.list_keys(location.key_prefix):
         number = parse_part_number(key.removeprefix(location.key_prefix))
@@ -107,7 +119,7 @@ def _read_parts(bucket: BucketReader, location: JournalLocation) -> tuple[Journa
             f"it was read at {bucket.endpoint_url or 'AWS'}",
             "Name the endpoint-url that the run had. Nothing was done.",
         )
-    return journal_file, max(parts)
+    return journal_file, lines
 
 
 def _refuse_missing_parts(parts: Collection[int], location: JournalLocation) -> None:

@@ -12,8 +12,10 @@ from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.constants import JOURNAL_FORMAT
 from ci3.core.formatting import format_timestamp
 from ci3.core.journal.header import JournalHeader
+from ci3.core.journal.location import is_s3_url
 from ci3.core.model.objects import StoredObject, StoredVersion
 from ci3.engine.journal.file_sink import LineSink, create_journal_file
+from ci3.errors import RefusedError
 
 if TYPE_CHECKING:
     from ci3.core.lifecycle.rule import ManagedRule
@@ -44,6 +46,8 @@ class Journal:
         self.path = path
         self._lines: LineSink = sink or create_journal_file(path)
         self.run_id = ""
+        self.sharing_problem = ""
+        """Why a second run could write this journal unnoticed; empty if none could."""
         self._last_batch = last_batch
         self._lock = Lock()
 
@@ -52,9 +56,12 @@ class Journal:
         """Continue a run's journal, and record that.
 
         A last line that a crash cut off is removed. Raises SettingsError where the journal was
-        written to since it was read.
+        written to since it was read, and RefusedError, before any line is written, where a second
+        run could do the same at the same time unnoticed.
         """
         journal_file = opened.journal_file
+        if problem := opened.sink.find_sharing_problem():
+            raise _sharing_error(journal_file.source, problem)
         opened.sink.truncate(journal_file.size_bytes, read_bytes=journal_file.read_bytes)
         journal = cls(journal_file.source, opened.sink, last_batch=journal_file.last_batch)
         journal.run_id = journal_file.header.run_id
@@ -111,6 +118,7 @@ class Journal:
                 ],
             }
         )
+        self.sharing_problem = self._lines.find_sharing_problem()
 
     def record_intent(self, parts: Iterable[tuple[str, Sequence[StoredObject]]]) -> int:
         """Record which objects the next request is to delete, by prefix; return the batch number.
@@ -230,3 +238,20 @@ class Journal:
 
     def _write_record(self, record: Mapping[str, object], *, is_urgent: bool = True) -> None:
         self._lines.append_line(_encode(record).encode("ascii") + b"\n", should_sync=is_urgent)
+
+
+def _sharing_error(source: str, problem: str) -> RefusedError:
+    if is_s3_url(source):
+        copy = (
+            f"download its parts (`aws s3 cp --recursive {source} parts/`, with your "
+            "--endpoint-url), join them (`cat parts/*.jsonl > journal.jsonl`), and resume with "
+            "journal.jsonl"
+        )
+    else:
+        copy = "copy it to a disk that has locks, and resume with the copy"
+    return RefusedError(
+        f"the journal {source} can't be continued: {problem}, so that nothing would stop a second "
+        "run that continues it at the same time",
+        "Nothing was deleted. First make sure that no other run is working. Then clean up without "
+        f"resume: a new plan deletes what is left. Or resume with a local copy: {copy}.",
+    )

@@ -44,6 +44,7 @@ from ci3.report.plan.text import (
     can_restore,
     format_amounts,
     format_guard_note,
+    format_journal_note,
     format_next_step,
     format_restore_note,
     format_settings_note,
@@ -359,6 +360,7 @@ def _format_footer(target_results: Sequence[TargetResult], context: RenderContex
             result = target_result.result
             notes = (
                 format_guard_note(result),
+                format_journal_note(result),
                 format_uploads_note(result),
                 format_expiry_note(target_result),
             )

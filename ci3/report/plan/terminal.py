@@ -33,6 +33,7 @@ from ci3.report.plan.text import (
     describe_deployment,
     format_amounts,
     format_guard_note,
+    format_journal_note,
     format_restore_note,
     format_rollback_note,
     format_settings_note,
@@ -168,6 +169,8 @@ def show_result(console: Console, plan: Plan, result: ApplyResult) -> None:
             console.print(Text(escape_control_chars(note)))
     if result.journal_file:
         console.print(Text(f"Journal: {escape_control_chars(result.journal_file)}"))
+    if note := format_journal_note(result):
+        console.print(Text(escape_control_chars(note), "yellow"))
     target_result = TargetResult(plan=plan, result=result)
     if note := format_expiry_note(target_result):
         console.print(Text(note))

@@ -49,6 +49,16 @@ def format_uploads_note(result: ApplyResult) -> str:
     return " ".join(notes)
 
 
+def format_journal_note(result: ApplyResult) -> str:
+    """Return a warning if a second run could write the journal unnoticed, or an empty text."""
+    if not result.journal_problem:
+        return ""
+    return (
+        "Nothing prevents a second run from writing this journal at the same time: "
+        f"{result.journal_problem}. This run can't be resumed in it."
+    )
+
+
 def format_shortfall(plan: Plan, result: ApplyResult) -> str:
     """Return what was not deleted and why, or an empty string."""
     handled_count = (

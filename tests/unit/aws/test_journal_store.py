@@ -6,7 +6,7 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.journal_store import JournalStore
 from ci3.errors import GateError, JournalError
 from tests.support.s3.answers import error
-from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.fault_proxy import FaultProxy, ignore_if_none_match
 from tests.support.s3.moto_s3 import Bucket
 
 KEY = ".ci3/journals/run-1"
@@ -81,6 +81,57 @@ def test_journal_that_cannot_be_written_is_told(
     proxy.answer("PUT", ".", error(code), status=status)
     with pytest.raises(JournalError, match=code):
         store(site).put_part(b"x", suffix="/1")
+
+
+def test_part_that_s3_refuses_to_overwrite_has_no_problem(site: Bucket, proxy: FaultProxy) -> None:
+    journal_store = store(site)
+    journal_store.put_part(b"mine", suffix="/1")
+    assert journal_store.find_overwrite_problem(b"mine", suffix="/1") == ""
+    assert store(site).find_overwrite_problem(b"mine", suffix="/1") == ""
+    assert len(proxy.find_requests("PUT")) == 3
+    assert site.content()[f"{KEY}/1"][0] == b"mine"
+
+
+def test_s3_that_ignores_the_condition_is_a_problem_and_the_part_keeps_its_bytes(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    ignore_if_none_match(proxy)
+    store(site).put_part(b"mine", suffix="/1")
+    problem = store(site).find_overwrite_problem(b"mine", suffix="/1")
+    assert "ignores If-None-Match" in problem
+    assert site.content()[f"{KEY}/1"][0] == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (403, "AccessDenied"),
+        (409, "ConditionalRequestConflict"),
+        (500, "InternalError"),
+        (501, "NotImplemented"),
+        (503, "SlowDown"),
+        (400, "PreconditionFailed"),
+    ],
+)
+def test_answer_that_does_not_say_whether_the_condition_holds_is_a_problem(
+    site: Bucket, proxy: FaultProxy, pauses: list[float], status: int, code: str
+) -> None:
+    journal_store = store(site)
+    journal_store.put_part(b"mine", suffix="/1")
+    proxy.answer("PUT", ".", error(code), status=status)
+    assert "unknown" in journal_store.find_overwrite_problem(b"mine", suffix="/1")
+
+
+def test_lost_answer_to_the_check_of_the_condition_is_asked_again(
+    site: Bucket, proxy: FaultProxy, pauses: list[float]
+) -> None:
+    journal_store = store(site)
+    journal_store.put_part(b"mine", suffix="/1")
+    proxy.drop("PUT", ".", nth=1)
+    assert journal_store.find_overwrite_problem(b"mine", suffix="/1") == ""
+    proxy.forget_rules()
+    proxy.drop("PUT", ".")
+    assert "unknown" in journal_store.find_overwrite_problem(b"mine", suffix="/1")
 
 
 def test_store_writes_and_reads_no_other_key(site: Bucket, proxy: FaultProxy) -> None:

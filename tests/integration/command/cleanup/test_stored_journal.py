@@ -1,6 +1,7 @@
 """A journal that is stored in the bucket itself, in parts: written ahead, restored and resumed."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,7 @@ from ci3.cli.main import main
 from tests.support.crash import small_batches
 from tests.support.journals import read_intents, read_outcomes
 from tests.support.s3.answers import error
-from tests.support.s3.fault_proxy import Answer, FaultProxy, Request
+from tests.support.s3.fault_proxy import Answer, FaultProxy, Request, ignore_if_none_match
 from tests.support.s3.moto_s3 import Bucket
 
 DELETE = r"\?delete"
@@ -137,7 +138,7 @@ def test_part_that_another_run_has_written_stops_this_one_before_it_deletes(
     assert live.content()[taken][0] == b"the other's\n"
 
 
-@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize("nth", [1, 2, 4])
 def test_lost_answer_to_a_part_of_the_journal_is_settled(
     live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, pauses, nth: int
 ) -> None:
@@ -154,7 +155,7 @@ def test_lost_answer_to_a_part_of_the_journal_is_settled(
     assert live.keys() >= before
 
 
-@pytest.mark.parametrize("nth", [3, 5])
+@pytest.mark.parametrize("nth", [4, 6])
 def test_run_whose_journal_another_one_goes_on_with_sends_nothing_more(
     live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, nth: int
 ) -> None:
@@ -247,3 +248,129 @@ def test_what_is_no_part_among_the_parts_is_refused(live: Bucket, capsys, odd: s
     live.put(f"{FOLDER}{run_id}/{odd}")
     assert main(["restore", "--run-id", run_id, *live.options(), "--auto-approve"]) == 2
     assert "is no part of a journal" in capsys.readouterr().err
+
+
+def resume(bucket: Bucket, journal: str) -> int:
+    access = ["--endpoint-url", bucket.endpoint_url]
+    return main(["cleanup", "--resume", journal, *access, "--auto-approve"])
+
+
+def test_new_run_checks_once_that_no_other_run_can_write_its_journal(
+    live: Bucket, proxy: FaultProxy, capsys
+) -> None:
+    assert clean(live) == 0
+    headers = proxy.find_requests("PUT", "00000001.jsonl")
+    assert len(headers) == 2
+    assert headers[0].body == headers[1].body
+    assert len(proxy.find_requests("PUT", FOLDER)) == 5
+    assert "Nothing prevents a second run" not in capsys.readouterr().out
+
+
+def test_new_run_says_where_nothing_prevents_a_second_one(
+    live: Bucket, proxy: FaultProxy, capsys
+) -> None:
+    ignore_if_none_match(proxy)
+    assert clean(live) == 0
+    output = capsys.readouterr().out
+    assert "Nothing prevents a second run" in output
+    assert "ignores If-None-Match" in output
+    ((_, records),) = parts(live).items()
+    assert [record["record"] for record in records] == ["header", "intent", "outcome", "end"]
+
+
+@pytest.mark.parametrize("status", [304, 403, 409, 500, 501])
+def test_new_run_says_where_it_is_unknown_whether_a_second_one_is_prevented(
+    live: Bucket, proxy: FaultProxy, pauses: list[float], capsys, status: int
+) -> None:
+    proxy.call_before(
+        "PUT",
+        "00000001.jsonl",
+        lambda: proxy.answer("PUT", "00000001.jsonl", error("Other"), status=status),
+        nth=1,
+    )
+    assert clean(live) == 0
+    assert "it is unknown whether this S3 honours If-None-Match" in capsys.readouterr().out
+
+
+def test_run_is_not_resumed_where_nothing_prevents_a_second_one(
+    live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    small_batches(monkeypatch)
+    address = crash(live, proxy, 2)
+    stored, keys = parts(live), live.keys()
+    ignore_if_none_match(proxy)
+
+    assert resume(live, address) == 4
+
+    message = capsys.readouterr().err
+    assert "ignores If-None-Match" in message
+    assert "aws s3 cp --recursive" in message
+    assert sent(proxy) == []
+    assert live.keys() == keys
+    assert parts(live) == stored
+
+    Path("journal.jsonl").write_bytes(
+        b"".join(body for key, (body, _, _) in sorted(live.content().items()) if FOLDER in key)
+    )
+    assert resume(live, "journal.jsonl") == 0
+    assert live.folders() == {"new", ".ci3"}
+    assert parts(live) == stored
+
+
+@pytest.mark.parametrize("status", [304, 403, 409, 500, 501])
+def test_run_is_not_resumed_where_it_is_unknown_whether_a_second_one_is_prevented(
+    live: Bucket,
+    proxy: FaultProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    pauses: list[float],
+    status: int,
+) -> None:
+    small_batches(monkeypatch)
+    address = crash(live, proxy, 2)
+    stored, keys = parts(live), live.keys()
+    proxy.answer("PUT", "00000001.jsonl", error("Other"), status=status)
+    assert resume(live, address) == 4
+    assert sent(proxy) == []
+    assert (live.keys(), parts(live)) == (keys, stored)
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("is_honored", [True, False])
+def test_two_runs_that_resume_one_journal_never_both_delete(
+    live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, at: int, is_honored: bool
+) -> None:
+    """The second resumes right before a request by which the first writes the journal."""
+    # The second runs in a thread of the proxy, and only the main thread may set handlers.
+    monkeypatch.setattr("ci3.cli.main.signal.signal", lambda *_: None)
+    small_batches(monkeypatch)
+    address = crash(live, proxy, 2)
+    crashed = {row["key"] for row in read_outcomes(*parts(live).values())}
+    keys = live.keys()
+    exit_codes: list[int] = []
+    if not is_honored:
+        ignore_if_none_match(proxy)
+    proxy.call_before("PUT", ".", lambda: exit_codes.append(resume(live, address)), nth=at)
+
+    exit_codes.append(resume(live, address))
+
+    if not is_honored:
+        assert set(exit_codes) == {4}
+        assert (sent(proxy), live.keys()) == ([], keys)
+        return
+    second, first = exit_codes
+    assert second == 0
+    assert first in (3, 6)
+    (records,) = parts(live).values()
+    assert records[-1] == {"record": "end", "stopped": ""}
+    deleted = [
+        row["key"]
+        for row in read_outcomes(records)
+        if row["outcome"] == "deleted" and row["key"] not in crashed
+    ]
+    assert len(deleted) == len(set(deleted))
+    asked = [key for request in sent(proxy) for key in request.batch_keys]
+    assert set(asked) <= {row["key"] for row in read_intents(records)}
+    assert live.folders() == {"new", ".ci3"}
+    proxy.forget_rules()
+    assert main(["restore", address, "--endpoint-url", live.endpoint_url, "--auto-approve"]) == 0
+    assert live.folders() == {"new", "old-1", "old-2", ".ci3"}

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from ci3.core.model.result import ObjectOutcome
+from ci3.engine.journal.file_sink import reopen_journal_file
 from ci3.engine.journal.reader import reopen_journal
 from ci3.engine.journal.writer import Journal
-from ci3.errors import JournalError, SettingsError
+from ci3.errors import JournalError, RefusedError, SettingsError
 from tests.support.builders import NOW
 from tests.support.journals import (
     DELETED,
@@ -22,6 +23,7 @@ from tests.support.journals import (
     read_journal,
     resume_journal,
     start_journal,
+    write_journal,
 )
 
 
@@ -104,12 +106,64 @@ class _Broken(io.FileIO):
 
 @pytest.fixture
 def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system that has none."""
+    """A file system whose locks have no effect, such as NFS mounted with `nolock`."""
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+
+
+@pytest.fixture
+def refused_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that has no locks, and says so."""
 
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+@pytest.mark.usefixtures("refused_locks")
+def test_journal_that_can_not_be_locked_is_not_resumed():
+    write_journal(([make_object("app/old/a")], None), stopped=None)
+    content = Path("j.jsonl").read_bytes()
+    with pytest.raises(RefusedError, match="No locks available"), resume_journal():
+        pass
+    assert Path("j.jsonl").read_bytes() == content
+
+
+@pytest.mark.usefixtures("refused_locks")
+def test_new_journal_that_can_not_be_locked_has_a_problem_to_report():
+    with start_journal() as journal:
+        assert "No locks available" in journal.sharing_problem
+
+
+def test_new_journal_that_is_locked_has_no_problem_to_report():
+    with start_journal() as journal:
+        assert journal.sharing_problem == ""
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_two_lines_written_at_the_same_moment_stop_both_runs(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Both runs find the size as expected, and then both write."""
+    content = write_journal(([make_object("app/old/a")], None), stopped=None)
+    first, second = reopen_journal_file("j.jsonl"), reopen_journal_file("j.jsonl")
+    for sink in (first, second):
+        sink.truncate(len(content), read_bytes=len(content))
+    has_size = first._has_size
+
+    def check_then_let_the_second_write(size_bytes: int) -> bool:
+        is_expected = has_size(size_bytes)
+        monkeypatch.setattr(first, "_has_size", has_size)
+        second.append_line(b"second\n", should_sync=True)
+        return is_expected
+
+    monkeypatch.setattr(first, "_has_size", check_then_let_the_second_write)
+    first.append_line(b"first\n", should_sync=True)
+    for sink in (first, second):
+        with pytest.raises(JournalError, match="another run"):
+            sink.append_line(b"next\n", should_sync=True)
+        sink.close()
+    assert Path("j.jsonl").read_bytes() == content + b"second\nfirst\n"
 
 
 @pytest.mark.usefixtures("no_locks")
