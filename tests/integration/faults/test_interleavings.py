@@ -1,7 +1,11 @@
-"""Whatever happens in whatever order, the five promises hold: deploys, plans, applies, crashes."""
+"""Whatever happens in whatever order, the five promises hold: deploys, plans, applies, crashes.
+
+`make test` runs a few hundred steps, the same each time; `make soak` runs SOAK_STEPS random ones.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,20 +22,31 @@ from hypothesis.stateful import (
 
 from ci3.core.model.result import ObjectOutcome
 from ci3.core.plan.plan import Plan
-from ci3.errors import RefusedError
+from ci3.engine.deletion.sender import FRESH_SECONDS
+from ci3.errors import ExitCode, RefusedError
 from tests.integration.faults import small_world
-from tests.integration.faults.small_world import INDEX, POINTER, Apply, Crash, Stored, World
+from tests.integration.faults.small_world import INDEX, POINTER, Apply, Crash, Event, Stored, World
 
 NAMES = ("a-1", "a-10", "a-2", "a-3", "a-4", "b-1", "b-2", "b-3")
 """Deployments of two groups; one's name is the beginning of another's."""
 FILES = ("app.js", "é +&.css", "\x01")
 """The last goes in a request of its own, so that a run may crash between two deletions."""
-EXAMPLES = int(os.environ.get("INTERLEAVINGS", "40"))
 STEPS = 50
+SOAK_STEPS = int(os.environ.get("SOAK_STEPS", "0"))
+EXAMPLES = SOAK_STEPS // STEPS or 16
+
+CHANGES_DURING_AN_APPLY_ARE_NOTICED = False
+"""Whether old listings are refreshed though deletes are conditional, and live sources read again.
+
+The two rules that need it are off until then.
+"""
+LIVE_READING_SECONDS = 10.0
+"""Maximum age of the reading of a pointer object before a deployment's first deletion."""
 
 names = st.sampled_from(NAMES)
 files = st.lists(st.sampled_from(FILES), min_size=1, max_size=3, unique=True).map(tuple)
 series = st.lists(names, min_size=3, max_size=6, unique=True)
+requests = st.sampled_from(range(4, 24))
 crashes = st.builds(Crash, at_request=st.sampled_from(range(4, 12)), is_after_deed=st.booleans())
 
 
@@ -52,17 +67,27 @@ def complete_by_group(there: Stored) -> dict[str, set[str]]:
 class Interleavings(RuleBasedStateMachine):
     """The model is `expected`: every current object, of which only a run may take some away."""
 
-    @initialize(is_versioned=st.booleans(), keep_count=st.integers(1, 2), has_pointer=st.booleans())
-    def begin(self, is_versioned: bool, keep_count: int, has_pointer: bool) -> None:
+    @initialize(
+        is_versioned=st.booleans(),
+        keep_count=st.integers(1, 2),
+        has_pointer=st.booleans(),
+        honours_if_none_match=st.booleans(),
+    )
+    def begin(
+        self, is_versioned: bool, keep_count: int, has_pointer: bool, honours_if_none_match: bool
+    ) -> None:
         for path in Path().glob("journal-*.jsonl"):
             path.unlink()
         self.world = World(
-            is_versioned=is_versioned, keep_count=keep_count, has_pointer=has_pointer
+            is_versioned=is_versioned,
+            keep_count=keep_count,
+            has_pointer=has_pointer,
+            honours_if_none_match=honours_if_none_match,
         )
         self.saved: list[Plan] = []
-        self.journals: list[Path] = []
+        self.journals: list[str] = []
         self.left_open: Apply | None = None
-        self.undoable: tuple[Stored, Path] | None = None
+        self.undoable: tuple[Stored, str] | None = None
         self.contents: set[tuple[str, str]] = set()
         self.world.upload("robots.txt")
         self.deploy("a-1", ("app.js",))
@@ -139,9 +164,76 @@ class Interleavings(RuleBasedStateMachine):
         self.apply(self.world.plan(), is_fresh=True)
 
     @precondition(may_have_something_due)
-    @rule(crash=crashes)
-    def clean_up_and_die(self, crash: Crash) -> None:
-        self.apply(self.world.plan(), is_fresh=True, crash=crash)
+    @rule(crash=crashes, is_stored=st.booleans())
+    def clean_up_and_die(self, crash: Crash, is_stored: bool) -> None:
+        self.apply(self.world.plan(), is_fresh=True, crash=crash, is_stored=is_stored)
+
+    @precondition(may_have_something_due)
+    @rule(at_request=requests, is_stored=st.booleans())
+    def clean_up_until_the_time_is_over(self, at_request: int, is_stored: bool) -> None:
+        """The timeout passes at any request, also between two of one deployment."""
+
+        def let_time_pass() -> None:
+            self.world.pass_time(2)
+            if self.world.control is not None:
+                self.world.control._check_time_limit()
+
+        self.apply(
+            self.world.plan(),
+            is_fresh=True,
+            is_stored=is_stored,
+            event=lambda _: Event(at_request=at_request, act=let_time_pass),
+            timeout=timedelta(hours=1),
+        )
+
+    @precondition(lambda _: CHANGES_DURING_AN_APPLY_ARE_NOTICED)
+    @precondition(may_have_something_due)
+    @rule(pick=st.randoms(use_true_random=False), at_request=requests)
+    def clean_up_while_the_same_bytes_are_uploaded_again(self, pick, at_request: int) -> None:
+        """No ETag shows them. A listing of more than FRESH_SECONDS ago permits no deletion."""
+        plan = self.world.plan()
+        again: dict[str, object] = {}
+
+        def upload_again(watched: Apply) -> None:
+            current = self.world.current()
+            keys = [key for key in sorted(watched.planned) if current.get(key)]
+            if keys:
+                self.world.pass_time(1 / 3600)
+                key = pick.choice(keys)
+                self.world.upload(key, as_before=True)
+                again[key] = self.world.current()[key]
+                self.world.pass_time((FRESH_SECONDS + 1) / 3600)
+
+        def watch(watched: Apply) -> Event:
+            watched.must_stay = again.__contains__
+            return Event(at_request=at_request, act=lambda: upload_again(watched))
+
+        if plan.to_delete:
+            self.apply(plan, is_fresh=True, event=watch, again=again)
+
+    @precondition(lambda self: CHANGES_DURING_AN_APPLY_ARE_NOTICED and self.world.has_pointer)
+    @precondition(may_have_something_due)
+    @rule(pick=st.randoms(use_true_random=False), at_request=requests)
+    def clean_up_while_another_one_becomes_live(self, pick, at_request: int) -> None:
+        """What is live LIVE_READING_SECONDS before its first deletion stays."""
+        plan = self.world.plan()
+        again: dict[str, object] = {}
+        live: set[str] = set()
+
+        def move_pointer(watched: Apply) -> None:
+            name = pick.choice([decision.deployment.name for decision in plan.to_delete])
+            self.world.point_to(name)
+            again[POINTER] = self.world.current()[POINTER]
+            if not any(key.startswith(f"{name}/") for key in watched.asked):
+                live.add(name)
+            self.world.pass_time((LIVE_READING_SECONDS + 1) / 3600)
+
+        def watch(watched: Apply) -> Event:
+            watched.must_stay = lambda key: key.partition("/")[0] in live
+            return Event(at_request=at_request, act=lambda: move_pointer(watched))
+
+        if plan.to_delete:
+            self.apply(plan, is_fresh=True, event=watch, again=again)
 
     @precondition(lambda self: self.saved)
     @rule(pick=st.randoms(use_true_random=False), crash=st.none() | crashes)
@@ -174,19 +266,38 @@ class Interleavings(RuleBasedStateMachine):
     def go_on_with_what_has_died(self) -> None:
         """Within what that run was to delete, and no more."""
         died, before, self.left_open = self.left_open, self.world.current(), None
-        code = self.world.resume(died.journal_path)
+        code = self.world.resume(died.journal)
         after = self.world.current()
         gone = before.keys() - after.keys()
         assert gone <= died.planned.keys(), "what that run was not to delete is gone"
         assert all(before[key] == died.planned[key] for key in gone)
         assert after == {key: one for key, one in before.items() if key not in gone}
-        assert gone <= self.world.journaled(died.journal_path).keys()
+        assert gone <= self.world.journaled(died.journal).keys()
         assert self.world.pointed() not in {key.partition("/")[0] for key in gone} - {""}
         if code == 0:
             assert not any(after.get(key) == one for key, one in died.planned.items())
         self.note()
 
-    def restore_from(self, path: Path) -> None:
+    @precondition(lambda self: self.left_open is not None)
+    @rule(at_request=requests)
+    def resume_twice_what_has_died(self, at_request: int) -> None:
+        """At most one of two resumes works; neither where nothing would stop the other."""
+        died, before, self.left_open = self.left_open, self.world.current(), None
+        first, second = self.world.resume_twice(died.journal, at_request)
+        after = self.world.current()
+        gone = before.keys() - after.keys()
+        assert all(before[key] == died.planned.get(key) for key in gone)
+        assert after == {key: version for key, version in before.items() if key not in gone}
+        assert gone <= self.world.journaled(died.journal).keys()
+        is_stored = died.journal.startswith("s3://")
+        if is_stored and not self.world.s3.honours_if_none_match:
+            assert not gone
+            assert {first, second} <= {0, 4, None}
+        if not is_stored and second is not None:
+            assert second == ExitCode.USAGE, "the file is locked while the first works"
+        self.note()
+
+    def restore_from(self, path: str) -> None:
         before, markers = self.world.current(), self.world.markers()
         undone = self.world.restore(path)
         after = self.world.current()
@@ -203,8 +314,19 @@ class Interleavings(RuleBasedStateMachine):
         self.note()
 
     def apply(
-        self, plan: Plan, *, is_fresh: bool, crash: Crash | None = None, uploaded: str = ""
+        self,
+        plan: Plan,
+        *,
+        is_fresh: bool,
+        crash: Crash | None = None,
+        uploaded: str = "",
+        is_stored: bool = False,
+        event: Callable[[Apply], Event] | None = None,
+        timeout: timedelta | None = None,
+        again: dict[str, object] | None = None,
     ) -> None:
+        """Apply a plan; `again` are the objects that the event puts, as they then are."""
+        again = {} if again is None else again
         self.check_plan(plan, is_fresh=is_fresh)
         before = self.world.current()
         try:
@@ -213,19 +335,24 @@ class Interleavings(RuleBasedStateMachine):
                 is_fresh=is_fresh,
                 crash=crash,
                 meanwhile=(lambda: self.world.upload(uploaded)) if uploaded else None,
+                is_stored=is_stored,
+                event=event,
+                timeout=timeout,
             )
         except RefusedError:
-            assert self.world.current() == before, "refused, and yet something went"
+            assert self.world.current() == before | again, "refused, and yet something went"
+            self.note()
             return
-        self.check_apply(one, before, uploaded)
-        is_begun = one.journal_path.exists()
-        if one.result is None and self.world.journaled(one.journal_path):
+        self.check_apply(one, before | again, uploaded, again)
+        is_begun = self.world.has_journal(one.journal)
+        is_stopped = one.result is None or one.result.stop_reason
+        if is_stopped and self.world.journaled(one.journal):
             self.left_open = one
         if self.expected.keys() - self.world.current().keys():
-            self.journals.append(one.journal_path)
+            self.journals.append(one.journal)
         self.note()
-        if not uploaded and is_begun:
-            self.undoable = before, one.journal_path
+        if not uploaded and not again and is_begun:
+            self.undoable = before, one.journal
 
     # What must hold.
 
@@ -249,13 +376,15 @@ class Interleavings(RuleBasedStateMachine):
         if plan.is_applyable and self.world.pointed():
             assert self.world.pointed() not in doomed
 
-    def check_apply(self, one: Apply, before: Stored, uploaded: str) -> None:
+    def check_apply(
+        self, one: Apply, before: Stored, uploaded: str, again: dict[str, object]
+    ) -> None:
         after = self.world.current()
         gone = before.keys() - after.keys()
         assert gone <= one.planned.keys(), "what no plan names is gone"
-        assert all(before[key] == one.planned[key] for key in gone)
+        assert all(before[key] == one.planned[key] for key in gone - again.keys())
         assert gone <= set(one.asked)
-        assert gone <= self.world.journaled(one.journal_path).keys()
+        assert gone <= self.world.journaled(one.journal).keys()
         left = {key: stored for key, stored in before.items() if key not in gone}
         if uploaded and uploaded in after:
             left[uploaded] = after[uploaded]
@@ -265,7 +394,7 @@ class Interleavings(RuleBasedStateMachine):
         for group, was in complete_by_group(before).items():
             assert not was or complete_by_group(after).get(group), f"nothing is left of {group}"
         if one.result is not None:
-            self.check_result(one, gone, is_quiet=not uploaded)
+            self.check_result(one, gone, is_quiet=not uploaded and not again)
 
     def check_result(self, one: Apply, gone: set[str], *, is_quiet: bool) -> None:
         """Each planned object in one outcome, the journal's too; what is not gone is told."""
@@ -274,8 +403,10 @@ class Interleavings(RuleBasedStateMachine):
         assert sums == {
             each.deployment.name: each.deployment.object_count for each in plan.to_delete
         }
-        journaled = self.world.journaled(one.journal_path)
-        assert journaled.keys() == set(one.asked)
+        journaled = self.world.journaled(one.journal)
+        if is_quiet and not result.stop_reason:
+            assert journaled.keys() == set(one.asked)
+        assert journaled.keys() >= set(one.asked)
         outcomes = [outcome for _, outcome in journaled.values()]
         assert None not in outcomes
         assert outcomes.count(ObjectOutcome.DELETED) == result.count_objects(ObjectOutcome.DELETED)
@@ -320,6 +451,8 @@ def test_promises_hold_in_every_order_of_events() -> None:
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
             deadline=None,
+            derandomize=not SOAK_STEPS,
+            print_blob=True,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
     )

@@ -35,6 +35,7 @@ class MemoryS3:
         self.buckets: dict[str, MemoryBucket] = {}
         self.clock = clock
         self.honours_conditions = True
+        self.honours_if_none_match = True
         self._numbers = itertools.count(1)
         self._lock = RLock()
 
@@ -104,7 +105,8 @@ class MemoryS3:
                     bucket, key, query.get("versionId", ""), headers.get("if-match", "")
                 )
             case "PUT":
-                if headers.get("if-none-match") == "*" and key in bucket.current():
+                is_new_only = self.honours_if_none_match and headers.get("if-none-match") == "*"
+                if is_new_only and key in bucket.current():
                     return error(412, "PreconditionFailed")
                 self.put(bucket, key, request.body)
                 return Answer(status=200, body=b"", headers={"ETag": bucket.versions[key][0].etag})
