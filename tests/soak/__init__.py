@@ -1,0 +1,1 @@
+"""Long runs of `make soak`, which are no part of `make test`."""
