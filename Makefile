@@ -6,7 +6,7 @@ VENV := .venv-$(PYTHON_VERSION)
 BIN := $(VENV)/bin
 NOT_IN_IMAGE := pygithub pynacl pyjwt cryptography cffi pycparser pygments markdown-it-py mdurl
 
-.PHONY: demo test check e2e smoke docs goldens screens stores outputs pictures lock bench clean
+.PHONY: demo test soak check e2e smoke docs goldens screens stores outputs pictures lock bench clean
 
 demo: $(VENV)/demo
 	@$(BIN)/ci3 demo
@@ -14,6 +14,13 @@ demo: $(VENV)/demo
 test: $(VENV)/test
 	@$(BIN)/python -c 'import sys; print("Testing on Python", sys.version)'
 	$(BIN)/python -m pytest -n 2 --dist loadscope --durations=10 $(PYTEST_ARGS)
+
+# Long random runs, no part of test: SOAK_STEPS of the interleavings, then a load run with kills.
+SOAK_STEPS ?= 10000
+SOAK_OBJECTS ?= 200000
+soak: $(VENV)/test
+	SOAK_STEPS=$(SOAK_STEPS) $(BIN)/python -m pytest tests/integration/faults/test_interleavings.py
+	$(BIN)/python -u -m tests.soak.load_run $(SOAK_OBJECTS)
 
 check: $(VENV)/test
 	$(BIN)/ruff format --check .
