@@ -4,7 +4,7 @@ Decides nothing that `ci3.core` can decide; it executes approved plans and repor
 each object.
 
 May import: `ci3.aws`, `ci3.core` and the layers below them. Sub-packages import downward only:
-restore > deletion, lifecycle, doctor > gate, inventory, journal > workers.
+restore > deletion, lifecycle, doctor > gate, inventory, journal, live_watch > workers.
 Start reading: `deletion.objects` (a deletion from start to end), `gate` (the last check before a
 request), `inventory.listing`.
 """

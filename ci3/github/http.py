@@ -102,6 +102,10 @@ class GitHubTransport:
         self._sleep = sleep
         self._clock = clock
         self._waited_seconds = 0.0
+        self.request_count = 0
+        """The number of requests sent so far."""
+        self._remaining_count: int | None = None
+        self._resets_at = 0
         self._session = requests.Session()
         self._session.auth = _BearerAuth(self._token)
         self._session.headers.update(
@@ -114,6 +118,17 @@ class GitHubTransport:
 
     def __repr__(self) -> str:
         return f"GitHubTransport({self.repository_path} at {self._api_url})"
+
+    def find_shortage(self, request_count: int) -> str:
+        """Return why GitHub allows fewer requests than this now, by its last response, or ""."""
+        remaining = self._remaining_count
+        if remaining is None or remaining >= request_count or self._clock() >= self._resets_at:
+            return ""
+        resets_at = datetime.fromtimestamp(self._resets_at, UTC)
+        return (
+            f"GitHub allows {remaining} more requests until {resets_at:%Y-%m-%dT%H:%M:%SZ}, and "
+            f"{request_count} are needed. Run again then"
+        )
 
     def list_pages(
         self, path: str, query: Mapping[str, str], before_request: Callable[[], None]
@@ -206,6 +221,7 @@ class GitHubTransport:
     def _try_once(
         self, method: str, url: str, payload: dict[str, str] | None
     ) -> "requests.Response | RequestFailure":
+        self.request_count += 1
         try:
             response = self._session.request(
                 method,
@@ -217,9 +233,16 @@ class GitHubTransport:
         except requests.RequestException as exc:
             problem = f"GitHub did not answer {method} {urlsplit(url).path}: {type(exc).__name__}"
             return self._make_lost_response(method, problem, exc)
+        self._record_rate_limit(response)
         if requests.codes.ok <= response.status_code < requests.codes.multiple_choices:
             return response
         return replace(self._make_failure(method, response), status=response.status_code)
+
+    def _record_rate_limit(self, response: requests.Response) -> None:
+        remaining = _parse_int(response.headers.get("x-ratelimit-remaining"))
+        reset = _parse_int(response.headers.get("x-ratelimit-reset"))
+        if remaining is not None and reset is not None:
+            self._remaining_count, self._resets_at = remaining, reset
 
     def _make_failure(self, method: str, response: requests.Response) -> "RequestFailure":
         status = response.status_code

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from ci3.engine.deletion.versions import VersionDeletion, describe_version_guard
 from ci3.engine.gate import Gate
 from ci3.engine.journal.writer import Journal
 from ci3.engine.lifecycle.apply import ExpiryRuleWriter
+from ci3.engine.live_watch import LiveWatch, describe_partly_deleted
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import JournalError
 from ci3.pipeline.approval import Approval
@@ -30,6 +31,10 @@ from ci3.pipeline.context import TargetContext
 
 if TYPE_CHECKING:
     from ci3.engine.lifecycle.apply import ExpiryResult
+
+
+_GONE_OUTCOMES = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT, ObjectOutcome.UNKNOWN)
+"""Outcomes of objects that the run has deleted, or may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,7 @@ class _DeletionContext:
     writer: BucketWriter
     gate: Gate
     journal: Journal
+    live: LiveWatch
 
 
 def delete_approved(
@@ -95,7 +101,8 @@ def delete_with_journal(  # noqa: PLR0913 - what a new run and a resumed run hav
     """Delete the approved deployments, with a journal that is already open.
 
     Unfinished uploads that were started before `uploads_before` are aborted under the deployments
-    that are deleted, and under `gone_prefixes`, of which nothing is left to delete.
+    that are deleted, and under `gone_prefixes`, of which nothing is left to delete. The live
+    sources are read a last time at the end.
     """
     plan = approved.plan
     deletion = _open_deletion(context, approved, bucket, journal)
@@ -125,7 +132,7 @@ def delete_with_journal(  # noqa: PLR0913 - what a new run and a resumed run hav
     ]
     deleted_prefixes = [deployment.prefix for deployment in (*deleted.fully_deleted, *expiring)]
     aborted = uploads.abort(deletion.writer, [*deleted_prefixes, *gone_prefixes])
-    return ApplyResult(
+    result = ApplyResult(
         run_id=journal.run_id,
         journal_file=journal.path,
         deployments=(
@@ -138,6 +145,40 @@ def delete_with_journal(  # noqa: PLR0913 - what a new run and a resumed run hav
         uploads_aborted=aborted.count,
         uploads_problem=aborted.problem,
         journal_problem=journal.sharing_problem,
+    )
+    return report_late_live(result, approved)
+
+
+def report_late_live(result: ApplyResult, approved: Approval) -> ApplyResult:
+    """Read the live sources a last time; return the result with what became live too late.
+
+    Nothing is read if nothing was deleted. A failed reading is the reason of an early end: it is
+    not known whether something live was deleted.
+    """
+    deleted_counts = {
+        deployment.name: sum(deployment.counts.get(outcome, 0) for outcome in _GONE_OUTCOMES)
+        for deployment in result.deployments
+    }
+    if not any(deleted_counts.values()):
+        return result
+    live = approved.live
+    live.read_last()
+    planned_counts = {
+        decision.deployment.name: decision.deployment.deletion_count
+        for decision in approved.plan.to_delete
+    }
+    problems = {
+        name: describe_partly_deleted(reason, count, planned_counts[name])
+        for name, count in deleted_counts.items()
+        if count and name not in live.kept and (reason := live.find_reason(name))
+    }
+    return replace(
+        result,
+        deployments=tuple(
+            replace(deployment, problem=problems.get(deployment.name, deployment.problem))
+            for deployment in result.deployments
+        ),
+        stop_reason=result.stop_reason or live.problem,
     )
 
 
@@ -158,6 +199,7 @@ def _open_deletion(
             is_by_version=plan.deletes_versions,
         ),
         journal=journal,
+        live=approved.live,
     )
 
 
@@ -174,6 +216,7 @@ def _write_rules(deletion: _DeletionContext, decisions: Sequence[Decision]) -> "
         prefix=plan.target.prefix,
         keeps_versions=plan.target.versioning is Versioning.ENABLED,
         concurrency=context.settings.concurrency,
+        live=deletion.live,
         kept=plan.kept,
         removed_ids=[entry.rule.rule_id for entry in plan.rules if entry.should_remove],
     )
@@ -213,6 +256,7 @@ def _delete_directly(
             gate=deletion.gate,
             journal=deletion.journal,
             control=control,
+            live=deletion.live,
             concurrency=context.settings.concurrency,
         )
         return versions.delete_deployments(decisions), describe_version_guard(target.versioning)
@@ -226,6 +270,7 @@ def _delete_directly(
         gate=deletion.gate,
         journal=deletion.journal,
         control=control,
+        live=deletion.live,
         with_versions=target.versioning is Versioning.ENABLED,
         concurrency=context.settings.concurrency,
     )

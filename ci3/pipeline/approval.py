@@ -1,15 +1,17 @@
 """Determine which deletions of a plan may be executed now."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ci3.aws.bucket import BucketReader
 from ci3.core.live.pins import Pin, pin_live
+from ci3.core.live.sources import LiveSource
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Target
 from ci3.core.plan.checks import collect_folder_names, find_live_refusals
 from ci3.core.plan.plan import NO_LONGER_A_DEPLOYMENT, Plan, revalidate
 from ci3.engine.inventory.folders import find_folders
+from ci3.engine.live_watch import LiveWatch
 from ci3.errors import RefusedError
 from ci3.pipeline.context import TargetContext
 
@@ -27,6 +29,8 @@ class Approval:
     withdrawn: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
     pins: tuple[Pin, ...] = ()
+    live: LiveWatch = field(default_factory=LiveWatch)
+    """Reads the live sources again while the approved deployments are deleted."""
     should_skip_changed: bool = False
 
     @property
@@ -67,7 +71,10 @@ def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReade
 
     Raises RefusedError if they can't be read.
     """
-    pins, problem = read_all_pins(context, approved.plan, bucket)
+    reader = _LiveReader(context=context, plan=approved.plan, bucket=bucket)
+    read_at = context.monotonic()
+    live_pins, problem = reader.read_pins(context.settings.live_from)
+    pins = (*context.find_local_pins(), *live_pins)
     if problem:
         raise RefusedError(problem, "Nothing was deleted. Look at a new plan.")
     pinned = {
@@ -83,14 +90,65 @@ def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReade
         ),
         withdrawn={**approved.withdrawn, **pinned},
         pins=pins,
+        live=LiveWatch(
+            sources=context.settings.live_from,
+            read_pins=reader.read_pins_within_budget,
+            read_at=read_at,
+            approved_pins=pins,
+            monotonic=context.monotonic,
+            problem=reader.find_shortage(reading_count=1),
+        ),
     )
+
+
+@dataclass(slots=True, kw_only=True)
+class _LiveReader:
+    """Reads live sources of a target again, within GitHub's rate limit."""
+
+    context: TargetContext
+    plan: Plan
+    bucket: BucketReader
+    _github_cost: int = field(init=False, default=0)
+    """The number of requests of the last reading of the sources on GitHub."""
+
+    def read_pins(self, sources: Sequence[LiveSource]) -> tuple[tuple[Pin, ...], str]:
+        """Read sources; return their pins, and a problem or ""."""
+        github = self.context.github
+        count_before = github.transport.request_count if github else 0
+        pins, problem = _read_live_pins(self.context, self.plan, self.bucket, sources)
+        if github and any(source.kind.is_on_github for source in sources):
+            self._github_cost = github.transport.request_count - count_before
+        return pins, problem
+
+    def read_pins_within_budget(
+        self, sources: Sequence[LiveSource], reading_count: int
+    ) -> tuple[tuple[Pin, ...], str]:
+        """Read sources; those on GitHub only if its rate limit allows so many readings."""
+        shortage = ""
+        if any(source.kind.is_on_github for source in sources):
+            shortage = self.find_shortage(reading_count=reading_count)
+            sources = [source for source in sources if not (shortage and source.kind.is_on_github)]
+        pins, problem = self.read_pins(sources)
+        return pins, "; ".join(filter(None, (shortage, problem)))
+
+    def find_shortage(self, *, reading_count: int) -> str:
+        """Return why GitHub does not allow so many more readings now, or ""."""
+        github = self.context.github
+        return github.transport.find_shortage(reading_count * self._github_cost) if github else ""
 
 
 def read_all_pins(
     context: TargetContext, plan: Plan, bucket: BucketReader
 ) -> tuple[tuple[Pin, ...], str]:
     """Read the live sources again; return all pins, and a problem with the sources or `""`."""
-    readings = context.read_live_sources(bucket)
+    pins, problem = _read_live_pins(context, plan, bucket, context.settings.live_from)
+    return (*context.find_local_pins(), *pins), problem
+
+
+def _read_live_pins(
+    context: TargetContext, plan: Plan, bucket: BucketReader, sources: Sequence[LiveSource]
+) -> tuple[tuple[Pin, ...], str]:
+    readings = context.read_live_sources(bucket, sources)
     deployments = [decision.deployment for decision in plan.decisions]
     names = collect_folder_names(deployments, plan.ignored)
     if find_live_refusals(readings, names):
@@ -98,9 +156,7 @@ def read_all_pins(
         folders = find_folders(bucket, plan.target.prefix)
         names = [*folders.names, *collect_folder_names((), folders.ignored)]
     refusals = find_live_refusals(readings, names)
-    return (*context.find_local_pins(), *pin_live(readings)), "; ".join(
-        refusal.message for refusal in refusals
-    )
+    return pin_live(readings), "; ".join(refusal.message for refusal in refusals)
 
 
 def refuse_unless_applyable(*plans: Plan) -> None:

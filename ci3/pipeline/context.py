@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from ci3 import __version__
@@ -15,7 +16,7 @@ from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.lifecycle.planning import LifecyclePlan, LifecycleSnapshot, plan_lifecycle
 from ci3.core.lifecycle.rule_status import RuleContext
 from ci3.core.live.pins import Pin, pin_commits, pin_live, pin_pointers, pin_protected
-from ci3.core.live.sources import LiveReading
+from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import (
     Inventory,
@@ -87,6 +88,8 @@ class TargetContext:
     progress: Progress
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
+    monotonic: Callable[[], float] = monotonic
+    """The clock for the age of readings of live sources, in seconds."""
     github: "GitHubApi | None" = None
     """GitHub's API for live sources; None without a repository or a token."""
     credentials: Credentials | None = None
@@ -354,10 +357,12 @@ class TargetContext:
             ends_at=self.clock(),
         )
 
-    def read_live_sources(self, bucket: BucketReader) -> tuple[LiveReading, ...]:
-        """Return the reading of every live source."""
+    def read_live_sources(
+        self, bucket: BucketReader, sources: Sequence[LiveSource] | None = None
+    ) -> tuple[LiveReading, ...]:
+        """Return the reading of every live source, or of the given ones."""
         return read_live_sources(
-            self.settings.live_from,
+            self.settings.live_from if sources is None else sources,
             bucket=bucket,
             prefix=self.settings.prefix,
             region=self.settings.region,

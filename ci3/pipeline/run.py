@@ -13,7 +13,7 @@ from ci3.core.plan.json_writer import dump_plans
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.errors import Ci3Error, SettingsError, describe_error
-from ci3.pipeline.apply import build_not_started_results, delete_approved
+from ci3.pipeline.apply import build_not_started_results, delete_approved, report_late_live
 from ci3.pipeline.approval import Approval, approve_plan, recheck_live, refuse_unless_applyable
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.lifecycle_cleanup import reconcile_at_start, revoke_at_end
@@ -266,6 +266,11 @@ def _delete_each(steps: Sequence[tuple[TargetRun, Approval]]) -> None:
             result = _delete_later_target(target_run, approved)
         target_run.target_result = TargetResult(plan=target_run.plan, result=result)
         stopped = result.stop_reason
+    for target_run, approved in steps[:-1]:  # the last one's sources were read just now
+        earlier = target_run.target_result
+        if earlier.result is not None:
+            reported = report_late_live(earlier.result, approved)
+            target_run.target_result = replace(earlier, result=reported)
 
 
 def _delete_later_target(target_run: TargetRun, approved: Approval) -> ApplyResult:

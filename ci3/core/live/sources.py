@@ -24,6 +24,11 @@ class LiveKind(StrEnum):
         return self in (self.GITHUB_DEPLOYMENTS, self.OPEN_PULL_REQUESTS, self.BRANCHES)
 
     @property
+    def has_rate_limit(self) -> bool:
+        """True if what is read limits the rate of requests so that it is read less often."""
+        return self.is_on_github or self is LiveKind.CLOUDFRONT
+
+    @property
     def is_required(self) -> bool:
         """True if a folder must exist for it; a branch may never have been deployed."""
         return self not in (self.OPEN_PULL_REQUESTS, self.BRANCHES)

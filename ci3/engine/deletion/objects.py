@@ -17,10 +17,17 @@ from ci3.engine.deletion.listing_ahead import ListingAhead
 from ci3.engine.deletion.object_sender import ObjectBatch, ObjectSender
 from ci3.engine.deletion.refresh import Refresher, start_refresher
 from ci3.engine.deletion.scheduler import Scheduler
-from ci3.engine.deletion.tally import DeletionResult, Tally, start_tallies, sum_up
+from ci3.engine.deletion.tally import (
+    DeletionResult,
+    Tally,
+    enter_all_unsent,
+    start_tallies,
+    sum_up,
+)
 from ci3.engine.gate import Gate
 from ci3.engine.inventory.folders import find_folders
 from ci3.engine.journal.writer import Journal
+from ci3.engine.live_watch import LiveWatch
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import GateError, JournalError, describe_error
 
@@ -41,6 +48,7 @@ class ObjectDeletion:
     gate: Gate
     journal: Journal
     control: RunControl
+    live: LiveWatch = field(default_factory=LiveWatch)
     with_versions: bool = False
     """True if the journal records the version IDs that become noncurrent."""
     concurrency: int = MAXIMUM_CONCURRENCY
@@ -63,8 +71,7 @@ class ObjectDeletion:
             lambda: scheduler.delete_deployments(deployments),
         )
         self.guard = scheduler.guard
-        for tally in tallies.values():
-            tally.enter_unsent(control.stop_reason)
+        enter_all_unsent(tallies.values(), control, self.live)
         self._find_leftovers(tallies.values())
         return sum_up(tallies.values(), control.stop_reason)
 
@@ -85,6 +92,7 @@ class ObjectDeletion:
             control=self.control,
             slots=slots,
             list_objects=lambda name: listing.list_objects(tallies[name].planned),
+            live=self.live,
         )
         return Scheduler(
             control=self.control,
@@ -111,7 +119,8 @@ class ObjectDeletion:
 
     def _delete_batch(self, sender: ObjectSender, batch: ObjectBatch) -> Mapping[str, KeyOutcome]:
         """Check, journal, send, resolve, journal; return the outcomes of what was sent."""
-        if self.control.is_stopped():
+        batch = sender.without_live(batch)
+        if not batch or self.control.is_stopped():
             return {}
         try:
             self.gate.approve_objects((part.prefix, part.entries) for part in batch)

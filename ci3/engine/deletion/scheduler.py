@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import takewhile
 from threading import BoundedSemaphore
 
 from ci3.aws.deletion.outcomes import KeyOutcome
@@ -54,7 +55,8 @@ class Scheduler:
                 probing = askers.submit(self.probe, self.slots)
                 if self.list_uploads is not None:
                     askers.submit(self.list_uploads)
-                self._delete_batches(fill_batches(parts), probing)
+                may_begin = takewhile(lambda _part: not self.sender.live.problem, parts)
+                self._delete_batches(fill_batches(may_begin), probing)
 
     def _delete_batches(self, batches: Iterable[ObjectBatch], probing: Future[GuardProbe]) -> None:
         in_flight: dict[Future[Outcomes], ObjectBatch] = {}

@@ -15,6 +15,7 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.deletion.outcomes import KeyOutcome, distinct_outcomes
 from ci3.constants import DELETE_BATCH_SIZE
 from ci3.core.model.result import ObjectOutcome
+from ci3.engine.live_watch import LiveWatch
 from ci3.engine.workers.aimd_limit import ConcurrencyLimiter
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import DeniedError, ListingError, describe_error
@@ -78,6 +79,8 @@ class Sender(ABC, Generic[Entry, Identity]):
     retry_delays: Sequence[float] = RETRY_DELAYS_SECONDS
     retries_unknown: bool = True
     """True if an entry is sent again after its response was lost."""
+    live: LiveWatch = field(default_factory=LiveWatch)
+    """Checked before each request for deployments that have become live."""
     _limiter: ConcurrencyLimiter = field(
         init=False, default_factory=lambda: ConcurrencyLimiter(SENDERS)
     )
@@ -107,11 +110,23 @@ class Sender(ABC, Generic[Entry, Identity]):
     def _is_fresh(self, listed_at: float) -> bool:
         return self.control.monotonic() - listed_at < FRESH_SECONDS
 
+    def without_live(self, batch: Sequence[BatchPart[Entry]]) -> tuple[BatchPart[Entry], ...]:
+        """Return the parts of a batch that may be sent by what is live; a reading takes a slot."""
+        with self.slots if self.live.is_due() else nullcontext():
+            withheld = self.live.check(part.name for part in batch)
+        return tuple(part for part in batch if part.name not in withheld)
+
     def send(self, batch: Sequence[BatchPart[Entry]]) -> dict[Identity, KeyOutcome]:
         """Send a batch, then after a pause only what S3 asked to send again, and so on."""
         outcomes = self._send_throttled(batch, is_retry=False)
         for delay in self.retry_delays:
-            retried = self._select(batch, outcomes, self._is_retried)
+            retried = [
+                part
+                for part in self._select(batch, outcomes, self._is_retried)
+                if not self.live.is_withheld(
+                    part.name
+                )  # what is unknown of it is resolved by listing
+            ]
             if not retried or self.control.is_stopped():
                 break
             self.control.sleep(delay)
@@ -175,6 +190,13 @@ class Sender(ABC, Generic[Entry, Identity]):
         outcomes: dict[Identity, KeyOutcome] = {}
         waiting = deque(batch)
         while waiting:
+            if withheld := self.live.begin([part.name for part in waiting]):
+                kept = [part for part in waiting if part.name in withheld]
+                waiting = deque(part for part in waiting if part.name not in withheld)
+                for part in () if is_retry else kept:
+                    outcomes |= dict.fromkeys(
+                        map(self._identify, part.entries), withheld[part.name]
+                    )
             entries: list[Entry] = []
             oldest_at = math.inf
             while waiting and self._is_fresh(oldest_at):

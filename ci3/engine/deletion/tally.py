@@ -8,6 +8,8 @@ from ci3.aws.deletion.outcomes import DELETED, KeyOutcome
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.objects import StoredObject, StoredVersion
 from ci3.core.model.result import DeploymentResult, ObjectOutcome
+from ci3.engine.live_watch import LiveWatch, describe_partly_deleted
+from ci3.engine.workers.run_control import RunControl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,17 @@ class Tally:
         self.counts[outcome] = self.planned.deletion_count
         self.problem = problem
 
+    def enter_kept(self, reason: str) -> None:
+        """Enter as changed what was not sent because the deployment has become live."""
+        planned_count = self.planned.deletion_count
+        self.counts[ObjectOutcome.CHANGED] += max(planned_count - self.counts.total(), 0)
+        deleted_count = self.counts[ObjectOutcome.DELETED]
+        self.problem = "kept: " + (
+            describe_partly_deleted(reason, deleted_count, planned_count)
+            if deleted_count
+            else reason
+        )
+
     def enter_unsent(self, stopped: str) -> None:
         """Enter as failed what was not sent, so that everything planned has an outcome."""
         missing_count = self.planned.deletion_count - self.counts.total()
@@ -65,6 +78,16 @@ class Tally:
 def start_tallies(deployments: Iterable[Deployment]) -> dict[str, Tally]:
     """Return an empty tally for each deployment, by name."""
     return {deployment.name: Tally(deployment) for deployment in deployments}
+
+
+def enter_all_unsent(tallies: Iterable[Tally], control: RunControl, live: LiveWatch) -> None:
+    """Enter what was not sent: kept because it is live, else failed as the run was stopped."""
+    if live.problem:
+        control.stop(live.problem)
+    for tally in tallies:
+        if reason := live.kept.get(tally.planned.name):
+            tally.enter_kept(reason)
+        tally.enter_unsent(control.stop_reason)
 
 
 def sum_up(tallies: Iterable[Tally], stopped: str) -> DeletionResult:

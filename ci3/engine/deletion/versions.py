@@ -18,11 +18,18 @@ from ci3.core.model.deployment import Deployment, Versioning
 from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
 from ci3.engine.deletion.sender import SENDERS, BatchPart
-from ci3.engine.deletion.tally import DeletionResult, Tally, start_tallies, sum_up
+from ci3.engine.deletion.tally import (
+    DeletionResult,
+    Tally,
+    enter_all_unsent,
+    start_tallies,
+    sum_up,
+)
 from ci3.engine.deletion.version_sender import VersionIdentity, VersionSender, identify
 from ci3.engine.gate import Gate
 from ci3.engine.inventory.versions import list_all_versions
 from ci3.engine.journal.writer import Journal
+from ci3.engine.live_watch import LiveWatch
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import DeniedError, ListingError
 
@@ -67,12 +74,15 @@ class VersionDeletion:
     gate: Gate
     journal: Journal
     control: RunControl
+    live: LiveWatch = field(default_factory=LiveWatch)
     concurrency: int = MAXIMUM_CONCURRENCY
     """Maximum number of requests in flight."""
     _sender: VersionSender = field(init=False)
 
     def __post_init__(self) -> None:
-        self._sender = VersionSender(reader=self.reader, remover=self.remover, control=self.control)
+        self._sender = VersionSender(
+            reader=self.reader, remover=self.remover, control=self.control, live=self.live
+        )
 
     def delete_deployments(self, decisions: Sequence[Decision]) -> DeletionResult:
         """Delete the deployments whose versions are all as planned; never raises.
@@ -89,13 +99,14 @@ class VersionDeletion:
                 list(pool.map(delete, tallies))
 
         self.control.execute("Deleting versions", version_count, delete_all)
-        for tally in tallies:
-            tally.enter_unsent(self.control.stop_reason)
+        enter_all_unsent(tallies, self.control, self.live)
         return sum_up(tallies, self.control.stop_reason)
 
     def _delete(self, tally: Tally) -> None:
         """List again, compare, and delete what is as planned."""
         planned = tally.planned
+        if self.live.is_withheld(planned.name):
+            return
         listed_at = self.control.monotonic()
         try:
             versions = list_all_versions(self.reader, planned.prefix)
@@ -126,7 +137,7 @@ class VersionDeletion:
         undeleted_keys: set[str] = set()
         for phase in (noncurrent, markers):
             undeleted_keys |= self._delete_phase(listed, phase, undeleted_keys)
-        if self.control.is_stopped():
+        if self._is_ended(listed):
             return
         if (noncurrent or markers) and current:
             listed = replace(listed, listed_at=self.control.monotonic())
@@ -137,8 +148,12 @@ class VersionDeletion:
                     listed.tally.enter(version, _HIDES_UNDELETED if is_hiding else outcome)
                 return
         self._delete_phase(listed, current, undeleted_keys)
-        if not listed.tally.problem and not self.control.is_stopped():
+        if not listed.tally.problem and not self._is_ended(listed):
             self._find_leftovers(listed)
+
+    def _is_ended(self, listed: _ListedDeployment) -> bool:
+        """Return True if nothing more of a deployment may be sent."""
+        return self.control.is_stopped() or self.live.is_withheld(listed.tally.planned.name)
 
     def _find_change(self, planned: Deployment) -> KeyOutcome | None:
         """List current objects again; return the outcome of all if they have changed."""
@@ -156,7 +171,7 @@ class VersionDeletion:
         free = [version for version in versions if version.key not in undeleted_keys]
         deleted: set[VersionIdentity] = set()
         for start in range(0, len(free), DELETE_BATCH_SIZE):
-            if self.control.is_stopped():
+            if self._is_ended(listed):
                 break
             deleted |= self._delete_batch(listed, free[start : start + DELETE_BATCH_SIZE])
         return {version.key for version in versions if identify(version) not in deleted}
@@ -166,11 +181,17 @@ class VersionDeletion:
     ) -> set[VersionIdentity]:
         """Check, journal, send, resolve, journal; return what does not exist any more."""
         name, prefix = listed.tally.planned.name, listed.tally.planned.prefix
+        batch = self._sender.without_live(
+            [
+                BatchPart(
+                    name=name, prefix=prefix, entries=tuple(versions), listed_at=listed.listed_at
+                )
+            ]
+        )
+        if not batch or self.control.is_stopped():
+            return set()
         self.gate.approve_versions(prefix, versions, listed.identities)
         number = self.journal.record_version_intent([(prefix, versions)])
-        batch = [
-            BatchPart(name=name, prefix=prefix, entries=tuple(versions), listed_at=listed.listed_at)
-        ]
         outcomes = self._sender.send(batch)
         self._sender.resolve_unknown_outcomes(batch, outcomes)
         for version in versions:

@@ -22,6 +22,7 @@ from ci3.engine.gate import Gate
 from ci3.engine.inventory.listing import ListingScope, take_inventory
 from ci3.engine.journal.writer import Journal
 from ci3.engine.lifecycle.update import ConfigurationUpdater
+from ci3.engine.live_watch import LiveWatch
 from ci3.engine.workers.progress import Progress
 from ci3.errors import AccessError, JournalError, describe_error
 
@@ -57,6 +58,7 @@ class ExpiryRuleWriter:
     prefix: str
     keeps_versions: bool
     concurrency: int
+    live: LiveWatch = field(default_factory=LiveWatch)
     kept: Sequence[Decision] = ()
     """Deployments to keep: no rule may exist for them; S3 is asked about samples."""
     removed_ids: Collection[str] = ()
@@ -77,7 +79,8 @@ class ExpiryRuleWriter:
         problem = ""
         try:
             unchanged = self._filter_unchanged(decisions, results)
-            problem = self._write(unchanged) if unchanged else ""
+            to_expire = self._filter_live(unchanged, results)
+            problem = self._write(to_expire) if to_expire else self.live.problem
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - every deployment needs a result
             problem = self._roll_back(describe_error(exc))
         for decision in decisions:
@@ -115,6 +118,16 @@ class ExpiryRuleWriter:
             else:
                 unchanged.append(decision)
         return unchanged
+
+    def _filter_live(
+        self, decisions: Sequence[Decision], results: dict[str, DeploymentResult]
+    ) -> list[Decision]:
+        """Return what may be deleted by what is live now; add results for the others."""
+        withheld = self.live.begin([decision.deployment.name for decision in decisions])
+        for decision in decisions:
+            if outcome := withheld.get(name := decision.deployment.name):
+                results[name] = _make_result(decision, outcome.outcome, outcome.message)
+        return [decision for decision in decisions if decision.deployment.name not in withheld]
 
     def _write(self, decisions: Sequence[Decision]) -> str:
         """Write the rules and have S3 confirm them; return a problem, or ""."""

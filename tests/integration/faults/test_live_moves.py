@@ -1,0 +1,471 @@
+"""What is live moves while deployments are deleted: what is not begun stays, the rest is reported.
+
+The clock of the readings is set by the test. `current` names `new` until a test moves it.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import boto3
+import pytest
+
+from ci3.core.model.result import ApplyResult, RunOutcome
+from ci3.core.plan.target_result import TargetResult
+from ci3.github.api import GitHubApi
+from ci3.pipeline.apply import delete_approved
+from ci3.pipeline.approval import approve_plan
+from ci3.pipeline.context import TargetContext
+from ci3.pipeline.run import open_run
+from tests.support.cleanup_run import OLD_NAMES, make_context
+from tests.support.github.fake_github import REPOSITORY, TOKEN, FakeGitHub
+from tests.support.s3.fault_proxy import FaultProxy, Request
+from tests.support.s3.memory_site import MemorySite
+from tests.support.web_site import running_site as running_web_site
+
+DELETE = ("POST", r"\?delete")
+POINTER = ("GET", "/current")
+FILES = 1_500
+"""Objects of an old deployment: more than a batch, so that batches end within deployments."""
+
+
+@pytest.fixture(autouse=True)
+def current(site: MemorySite) -> None:
+    site.put("current", body=b"new")
+
+
+@dataclass
+class Clock:
+    """The monotonic clock of the readings; it advances by `step` whenever it is read."""
+
+    seconds: float = 0.0
+    step: float = 0.0
+
+    def __call__(self) -> float:
+        self.seconds += self.step
+        return self.seconds
+
+
+@dataclass
+class Ran:
+    context: TargetContext
+    clock: Clock = field(default_factory=Clock)
+    result: ApplyResult | None = None
+
+    def apply(self, *, after_approval: Callable[[], object] = lambda: None) -> "Ran":
+        self.context = replace(self.context, monotonic=self.clock)
+        reader = self.context.open_bucket()
+        plan = self.context.make_plan(reader)
+        assert {each.deployment.name for each in plan.to_delete} == set(OLD_NAMES)
+        approved = approve_plan(self.context, plan, reader, is_fresh=True)
+        after_approval()
+        self.result = delete_approved(self.context, approved, reader)
+        self.outcome = TargetResult(plan=plan, result=self.result).outcome
+        return self
+
+    def counts(self, name: str) -> dict[str, int]:
+        return {str(outcome): n for outcome, n in self._result_of(name).counts.items() if n}
+
+    def problem(self, name: str) -> str:
+        return self._result_of(name).problem
+
+    def _result_of(self, name: str):
+        return next(each for each in self.result.deployments if each.name == name)
+
+
+def seed(site: MemorySite, files: int = FILES) -> None:
+    site.deploy("new", days=1)
+    for days, name in enumerate(OLD_NAMES, start=10):
+        site.deploy(name, days=days, files=files)
+
+
+def make_run(site: MemorySite, **settings: str) -> Ran:
+    return Ran(make_context(site, **({"live_from": "object:current"} | settings)))
+
+
+def move(site: MemorySite, name: str) -> None:
+    site.put("current", body=name.encode())
+
+
+def count(site: MemorySite, name: str) -> int:
+    return sum(key.startswith(f"{name}/") for key in site.content())
+
+
+def names_in(request: Request) -> set[str]:
+    """Return the names of the deployments of which a request deletes something."""
+    return {key.partition("/")[0] for key in request.batch_keys}
+
+
+@pytest.fixture(params=["", "true"], ids=["objects", "versions"])
+def delete_versions(request, site: MemorySite) -> str:
+    if request.param:
+        site.enable_versioning()
+    return request.param or "false"
+
+
+def test_pointer_that_moves_before_the_first_deletion_keeps_what_it_names(
+    site: MemorySite, delete_versions: str
+) -> None:
+    seed(site)
+    run = make_run(site, delete_versions=delete_versions)
+
+    def wait_and_move() -> None:
+        move(site, "old-3")
+        run.clock.seconds += 10
+
+    run.apply(after_approval=wait_and_move)
+    assert run.outcome is RunOutcome.PARTIAL
+    assert run.counts("old-3") == {"changed": FILES}
+    assert run.problem("old-3").startswith("kept: live: s3://site/current says old-3")
+    assert site.folders() == {"new", "old-3"}
+    assert count(site, "old-3") == FILES
+
+
+def test_kept_deployment_has_no_intent_in_the_journal(site: MemorySite) -> None:
+    seed(site)
+    run = make_run(site)
+
+    def wait_and_move() -> None:
+        move(site, "old-1")
+        run.clock.seconds += 10
+
+    run.apply(after_approval=wait_and_move)
+    assert '"old-1/file' not in Path(run.context.settings.journal_file).read_text(encoding="utf-8")
+
+
+def test_recent_reading_is_not_made_again_and_the_last_one_reports_what_is_live_too_late(
+    site: MemorySite, proxy: FaultProxy, delete_versions: str
+) -> None:
+    seed(site)
+    proxy.call_before(*DELETE, lambda: move(site, "old-2"), nth=1)
+    run = make_run(site, delete_versions=delete_versions).apply()
+    assert len(proxy.find_requests(*POINTER)) == 3  # plan, approval, last
+    assert run.outcome is RunOutcome.PARTIAL
+    assert run.counts("old-2") == {"deleted": FILES}
+    assert "live: s3://site/current says old-2" in run.problem("old-2")
+    assert "all 1,500 objects" in run.problem("old-2")
+    assert not run.problem("old-1")
+
+
+def test_deployment_that_becomes_live_when_begun_is_stopped_and_reported(
+    site: MemorySite, proxy: FaultProxy, delete_versions: str
+) -> None:
+    """With one request at a time: the pointer moves while the first batch is deleted."""
+    seed(site)
+    run = make_run(site, delete_versions=delete_versions, concurrency="1")
+
+    def move_now() -> None:
+        move(site, min(names_in(proxy.deletions[-1])))
+        run.clock.seconds += 10
+
+    proxy.call_before(*DELETE, move_now, nth=1)
+    run.apply()
+    live = site.content()["current"][0].decode()
+    assert run.outcome is RunOutcome.PARTIAL
+    # The batches of a deployment are sent in any order.
+    deleted_count = sum(key.startswith(live) for key in proxy.deletions[0].batch_keys)
+    assert run.counts(live) == {"deleted": deleted_count, "changed": FILES - deleted_count}
+    assert count(site, live) == FILES - deleted_count
+    assert f"{deleted_count:,} of 1,500 objects" in run.problem(live)
+    assert site.folders() == {"new", live}
+
+
+def test_retry_is_not_sent_for_what_has_become_live(site: MemorySite, proxy: FaultProxy) -> None:
+    seed(site, files=3)
+    run = make_run(site)
+
+    def wait_and_move() -> None:
+        move(site, "old-2")
+        run.clock.seconds += 10
+
+    proxy.refuse(["old-2/file-00001", "old-1/file-00001"], "SlowDown", nth=1)
+    run.context = replace(run.context, sleep=lambda _seconds: wait_and_move())
+    run.apply()
+    assert run.counts("old-1") == {"deleted": 3}
+    assert run.counts("old-2") == {"deleted": 2, "failed": 1}
+    assert site.keys() >= {"old-2/file-00001"}
+    assert "live: s3://site/current says old-2" in run.problem("old-2")
+
+
+@pytest.mark.parametrize("fault", ["missing", "denied", "nowhere"])
+def test_after_a_failed_reading_no_other_deployment_is_begun_and_begun_ones_end(
+    site: MemorySite, proxy: FaultProxy, delete_versions: str, fault: str
+) -> None:
+    seed(site)
+    run = make_run(site, delete_versions=delete_versions, concurrency="1")
+
+    def fail() -> None:
+        if fault == "missing":
+            site.remove("current")
+        elif fault == "nowhere":
+            move(site, "nowhere")
+        else:
+            proxy.answer(*POINTER, "<Error><Code>AccessDenied</Code></Error>", status=403)
+        run.clock.seconds += 10
+
+    proxy.call_before(*DELETE, fail, nth=1)
+    run.apply()
+    assert run.outcome is RunOutcome.PARTIAL
+    assert "what is live could not be read again" in run.result.stop_reason
+    begun = names_in(proxy.deletions[0])
+    assert site.folders() == {"new", *OLD_NAMES} - begun
+    assert all(run.counts(name) == {"deleted": FILES} for name in begun)
+    for name in {*OLD_NAMES} - begun:
+        assert run.counts(name) == {"failed": FILES}
+        assert count(site, name) == FILES
+
+
+def test_last_reading_that_fails_is_reported(site: MemorySite, proxy: FaultProxy) -> None:
+    seed(site, files=3)
+    proxy.call_before(*DELETE, lambda: site.remove("current"), nth=1)
+    run = make_run(site).apply()
+    assert run.outcome is RunOutcome.PARTIAL
+    assert "what is live could not be read again" in run.result.stop_reason
+    assert site.folders() == {"new"}
+
+
+def test_pointer_that_moves_to_a_deployment_newer_than_the_plan_is_no_failure(
+    site: MemorySite, proxy: FaultProxy
+) -> None:
+    seed(site, files=3)
+
+    def deploy() -> None:
+        site.deploy("newer", days=0)
+        move(site, "newer")
+
+    proxy.call_before(*DELETE, deploy, nth=1)
+    run = make_run(site)
+    run.clock.step = 10
+    assert run.apply().outcome is RunOutcome.APPLIED
+    assert site.folders() == {"new", "newer"}
+
+
+@pytest.mark.parametrize("is_versions", [False, True])
+def test_pointer_that_moves_at_any_request_loses_nothing_silently(
+    site: MemorySite, proxy: FaultProxy, *, is_versions: bool
+) -> None:
+    """With a reading before each deletion: at most what is in flight is deleted, and reported."""
+    if is_versions:
+        site.enable_versioning()
+    settings = {"delete_versions": str(is_versions).lower(), "concurrency": "1"}
+    for number in itertools.count(1):
+        site._bucket.versions.clear()
+        move(site, "new")
+        seed(site, files=3)
+        arrivals = itertools.count(1)
+        moved_at: list[int] = []
+
+        def act(request, number=number, arrivals=arrivals, moved_at=moved_at) -> None:
+            if next(arrivals) == number:
+                moved_at.append(sum(not each.is_probe for each in proxy.deletions))
+                move(site, "old-2")
+
+        run = make_run(site, **settings)
+        run.clock.step = 10
+        run.context = replace(run.context, monotonic=run.clock)
+        reader = run.context.open_bucket()
+        plan = run.context.make_plan(reader)
+        approved = approve_plan(run.context, plan, reader, is_fresh=True)
+        proxy.requests.clear()
+        proxy.on_request = act
+        result = delete_approved(run.context, approved, reader)
+        proxy.on_request = None
+        if not moved_at:
+            break
+        outcome = TargetResult(plan=plan, result=result).outcome
+        left = count(site, "old-2")
+        (kept,) = [each for each in result.deployments if each.name == "old-2"]
+        assert kept.counts.get("deleted", 0) == 3 - left
+        pointer_reads = proxy.find_requests(*POINTER)
+        moved_before_last_reading = number < proxy.requests.index(pointer_reads[-1]) + 2
+        if left or moved_before_last_reading:
+            assert outcome is RunOutcome.PARTIAL, number
+            assert "says old-2" in kept.problem, number
+        if moved_at == [0] and number < 3:
+            assert left == 3, number
+    assert number > 5
+
+
+def test_rule_is_not_written_for_what_has_become_live(site: MemorySite) -> None:
+    seed(site, files=3)
+    run = make_run(site, engine="lifecycle")
+
+    def wait_and_move() -> None:
+        move(site, "old-2")
+        run.clock.seconds += 10
+
+    run.apply(after_approval=wait_and_move)
+    assert run.outcome is RunOutcome.PARTIAL
+    assert run.counts("old-2") == {"changed": 3}
+    assert run.result.expiring_names == {"old-1", "old-3"}
+    assert b"old-2/" not in site.lifecycle
+
+
+def test_no_rule_is_written_after_a_failed_reading(site: MemorySite) -> None:
+    seed(site, files=3)
+    run = make_run(site, engine="lifecycle")
+
+    def wait_and_fail() -> None:
+        site.remove("current")
+        run.clock.seconds += 10
+
+    run.apply(after_approval=wait_and_fail)
+    assert run.outcome is RunOutcome.PARTIAL
+    assert not run.result.expiring_names
+    assert not site.lifecycle
+
+
+def test_rule_of_what_becomes_live_at_the_end_is_removed(
+    site: MemorySite, proxy: FaultProxy
+) -> None:
+    seed(site, files=3)
+    proxy.call_before("PUT", r"\?lifecycle", lambda: move(site, "old-2"), nth=1)
+    one = open_run([make_context(site, engine="lifecycle", live_from="object:current")])
+    (target,) = one.apply_plans(one.reconcile_rules(one.make_plans()), is_fresh=True)
+    assert target.outcome is RunOutcome.PARTIAL
+    assert b"old-2/" not in site.lifecycle
+    assert b"old-1/" in site.lifecycle
+
+
+def test_what_an_earlier_target_deleted_and_is_live_at_the_end_is_reported(
+    site: MemorySite, proxy: FaultProxy
+) -> None:
+    for prefix in ("a/", "b/"):
+        for days, name in ((1, "new"), (10, "old")):
+            site.put(f"{prefix}{name}/index.html", days=days)
+    contexts = [
+        make_context(site, prefix=f"{name}/", live_from=f"object:current-{name}") for name in "ab"
+    ]
+    for name in "ab":
+        site.put(f"current-{name}", body=b"new")
+    proxy.call_before(*DELETE, lambda: site.put("current-a", body=b"old"), nth=2)
+    one = open_run(contexts)
+    first, second = one.apply_plans(one.reconcile_rules(one.make_plans()), is_fresh=True)
+    assert first.outcome is RunOutcome.PARTIAL
+    assert "live: s3://site/current-a says old" in first.result.deployments[0].problem
+    assert second.outcome is RunOutcome.APPLIED
+
+
+def test_later_target_is_not_begun_after_a_failed_last_reading(
+    site: MemorySite, proxy: FaultProxy
+) -> None:
+    for prefix in ("a/", "b/"):
+        for days, name in ((1, "new"), (10, "old")):
+            site.put(f"{prefix}{name}/index.html", days=days)
+    contexts = [make_context(site, prefix=f"{name}/", live_from="object:current") for name in "ab"]
+    proxy.call_before(*DELETE, lambda: site.remove("current"), nth=1)
+    one = open_run(contexts)
+    first, second = one.apply_plans(one.reconcile_rules(one.make_plans()), is_fresh=True)
+    assert first.outcome is second.outcome is RunOutcome.PARTIAL
+    assert site.keys() >= {"b/old/index.html"}
+
+
+def test_url_that_moves_keeps_what_it_names(site: MemorySite) -> None:
+    seed(site, files=3)
+    with running_web_site() as web:
+        web.answer("/live", b"new")
+        run = make_run(site, live_from=f"url:{web.url}/live")
+
+        def wait_and_move() -> None:
+            web.answer("/live", b"old-1")
+            run.clock.seconds += 10
+
+        run.apply(after_approval=wait_and_move)
+    assert run.outcome is RunOutcome.PARTIAL
+    assert site.folders() == {"new", "old-1"}
+
+
+@pytest.fixture
+def ssm(s3_url: str, monkeypatch) -> Iterator[object]:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", s3_url)
+    with closing(boto3.client("ssm", endpoint_url=s3_url)) as client:
+        yield client
+
+
+def test_parameter_that_moves_keeps_what_it_names(site: MemorySite, ssm) -> None:
+    seed(site, files=3)
+    parameter = {"Name": "/moves/live", "Type": "String", "Overwrite": True}
+    ssm.put_parameter(Value="new", **parameter)
+    run = make_run(site, live_from="ssm:/moves/live")
+
+    def wait_and_move() -> None:
+        ssm.put_parameter(Value="old-1", **parameter)
+        run.clock.seconds += 10
+
+    run.apply(after_approval=wait_and_move)
+    assert run.outcome is RunOutcome.PARTIAL
+    assert site.folders() == {"new", "old-1"}
+    ssm.delete_parameter(Name="/moves/live")
+
+
+COMMITS = {"new": "aaaaaaa" + "0" * 33, "old": "bbbbbbb" + "0" * 33, "older": "ccccccc" + "0" * 33}
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as fake:
+        fake.content.branches.update(main=COMMITS["new"])
+        yield fake
+
+
+def make_github_run(site: MemorySite, github: FakeGitHub) -> Ran:
+    for days, commit in enumerate(COMMITS.values(), start=1):
+        site.deploy(commit, days=10 * days, files=3)
+    api = GitHubApi(api_url=github.url, token=TOKEN, repository=REPOSITORY, sleep=lambda _: None)
+    return Ran(replace(make_context(site, live_from="branches"), github=api))
+
+
+def apply_after(run: Ran, seconds: float, act: Callable[[], object] = lambda: None) -> ApplyResult:
+    context = replace(run.context, monotonic=run.clock)
+    reader = context.open_bucket()
+    plan = context.make_plan(reader)
+    approved = approve_plan(context, plan, reader, is_fresh=True)
+    act()
+    run.clock.seconds += seconds
+    return delete_approved(context, approved, reader)
+
+
+@pytest.mark.parametrize(("seconds", "is_kept"), [(59, False), (60, True)])
+def test_branch_that_moves_keeps_what_it_names_after_a_minute(
+    site: MemorySite, github: FakeGitHub, seconds: float, *, is_kept: bool
+) -> None:
+    run = make_github_run(site, github)
+    result = apply_after(
+        run, seconds, lambda: github.content.branches.update(main=COMMITS["older"])
+    )
+    assert result.outcome is RunOutcome.PARTIAL
+    assert (COMMITS["older"] in site.folders()) is is_kept
+    assert COMMITS["old"] not in site.folders()
+
+
+@pytest.mark.parametrize(
+    ("remaining", "seconds", "is_begun", "is_last_read"),
+    [
+        (0, 0, False, False),  # a last reading would not be possible
+        (1, 0, True, True),
+        (1, 60, False, False),  # this one and the last one
+        (2, 60, True, True),
+    ],
+)
+def test_nothing_is_begun_if_github_allows_no_further_reading(
+    site: MemorySite,
+    github: FakeGitHub,
+    remaining: int,
+    seconds: float,
+    *,
+    is_begun: bool,
+    is_last_read: bool,
+) -> None:
+    run = make_github_run(site, github)
+    limit = {"x-ratelimit-remaining": str(remaining), "x-ratelimit-reset": "9999999999"}
+    branches = [{"name": "main", "commit": {"sha": COMMITS["new"], "url": "u"}, "protected": False}]
+    for _ in range(2):  # plan and approval
+        github.fail_next("GET", "branches", 200, branches, limit)
+    result = apply_after(run, seconds)
+    readings = len([each for each in github.requests if each.path.endswith("/branches")])
+    assert readings == 2 + is_last_read + (is_begun and seconds >= 60)
+    assert (COMMITS["old"] not in site.folders()) is is_begun
+    assert result.outcome is (RunOutcome.APPLIED if is_begun else RunOutcome.PARTIAL)
+    assert ("GitHub allows" in result.stop_reason) is not is_begun

@@ -1,0 +1,184 @@
+"""When live sources are read again during a deletion, and what a reading keeps."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
+
+import pytest
+
+from ci3.core.live.pins import Pin
+from ci3.core.live.sources import LiveSource
+from ci3.core.model.decision import ReasonCode
+from ci3.core.model.result import ObjectOutcome
+from ci3.engine.live_watch import LiveWatch
+
+POINTER = LiveSource.parse("object:current")
+SLOW = (LiveSource.parse("branches"), LiveSource.parse("cloudfront"))
+
+
+def pin(name: str) -> Pin:
+    return Pin(code=ReasonCode.LIVE, pattern=name, evidence=f"current says {name}")
+
+
+class World:
+    """A clock, and sources that name one deployment or fail."""
+
+    def __init__(self, *sources: LiveSource, **options: object) -> None:
+        self.seconds = 0.0
+        self.live = "new"
+        self.problem = ""
+        self.duration = 0.0
+        self.readings: list[tuple[tuple[LiveSource, ...], int]] = []
+        self.watch = LiveWatch(
+            sources=sources or (POINTER,),
+            read_pins=self.read,
+            approved_pins=(pin("new"),),
+            monotonic=lambda: self.seconds,
+            **options,
+        )
+
+    def read(self, sources: Sequence[LiveSource], count: int) -> tuple[Sequence[Pin], str]:
+        self.readings.append((tuple(sources), count))
+        self.seconds += self.duration
+        return ((), self.problem) if self.problem else ((pin(self.live),), "")
+
+    def begin(self, *names: str) -> dict[str, ObjectOutcome]:
+        return {name: kept.outcome for name, kept in self.watch.begin(names).items()}
+
+
+@pytest.mark.parametrize(
+    ("sources", "seconds", "read"),
+    [
+        ((POINTER,), 9.9, ()),
+        ((POINTER,), 10.0, (POINTER,)),
+        (SLOW, 59.9, ()),
+        (SLOW, 60.0, SLOW),
+        ((POINTER, *SLOW), 30.0, (POINTER,)),
+        ((POINTER, *SLOW), 60.0, (POINTER, *SLOW)),
+    ],
+)
+def test_only_sources_with_an_old_reading_are_read_again(sources, seconds, read) -> None:
+    world = World(*sources)
+    world.seconds = seconds
+    assert world.begin("old-1") == {}
+    assert [each for each, _ in world.readings] == ([read] if read else [])
+
+
+def test_deployment_that_has_become_live_is_kept_even_if_it_is_not_live_later() -> None:
+    world = World()
+    world.live, world.seconds = "old-2", 10
+    assert world.begin("old-1", "old-2") == {"old-2": ObjectOutcome.CHANGED}
+    world.live, world.seconds = "new", 20
+    assert world.begin("old-2", "old-3") == {"old-2": ObjectOutcome.CHANGED}
+    assert world.watch.kept == {"old-2": "live: current says old-2"}
+
+
+def test_begun_deployment_that_becomes_live_is_withheld() -> None:
+    world = World()
+    assert world.begin("old-1") == {}
+    world.live, world.seconds = "old-1", 10
+    assert world.begin("old-1") == {"old-1": ObjectOutcome.CHANGED}
+    assert world.watch.is_withheld("old-1")
+
+
+def test_after_a_failed_reading_nothing_is_begun_and_what_is_begun_may_go_on() -> None:
+    world = World()
+    assert world.begin("old-1") == {}
+    world.problem, world.seconds = "denied", 10
+    assert world.begin("old-1", "old-2") == {"old-2": ObjectOutcome.FAILED}
+    world.problem, world.seconds = "", 20
+    assert world.begin("old-3") == {"old-3": ObjectOutcome.FAILED}
+    assert "denied" in world.watch.problem
+
+
+def test_begun_deployment_is_stopped_by_a_reading_after_a_failed_one() -> None:
+    world = World()
+    assert world.begin("old-1") == {}
+    world.problem, world.seconds = "denied", 10
+    assert world.begin("old-1") == {}
+    world.problem, world.live, world.seconds = "", "old-1", 20
+    assert world.begin("old-1") == {"old-1": ObjectOutcome.CHANGED}
+
+
+def test_check_begins_nothing() -> None:
+    world = World()
+    assert world.watch.check(["old-1"]) == {}
+    world.problem, world.seconds = "denied", 10
+    assert world.begin("old-1") == {"old-1": ObjectOutcome.FAILED}
+
+
+def test_error_in_a_reading_is_a_failed_reading() -> None:
+    def read(_sources, _count):
+        raise KeyboardInterrupt
+
+    watch = LiveWatch(sources=(POINTER,), read_pins=read, monotonic=lambda: 10.0)
+    assert [*watch.begin(["old-1"])] == ["old-1"]
+    assert watch.problem
+
+
+def test_age_of_a_reading_counts_from_when_it_began() -> None:
+    world = World()
+    world.seconds, world.duration = 10, 8
+    assert world.begin("old-1") == {}
+    world.seconds = 19.9
+    assert world.begin("old-1") == {}
+    world.seconds = 20
+    assert world.begin("old-1") == {}
+    assert len(world.readings) == 2
+
+
+def test_reading_that_takes_longer_than_its_age_may_be_is_accepted_by_who_asked_for_it() -> None:
+    world = World()
+    world.seconds, world.duration, world.live = 10, 30, "old-2"
+    assert world.begin("old-1", "old-2", "old-3") == {"old-2": ObjectOutcome.CHANGED}
+    assert len(world.readings) == 1
+
+
+def test_eight_threads_cause_one_reading() -> None:
+    world = World()
+    world.seconds = 10
+    barrier = Barrier(8, timeout=60)
+
+    def ask(number: int) -> object:
+        barrier.wait()
+        return world.watch.begin([f"old-{number}"])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert [*pool.map(ask, range(8))] == [{}] * 8
+    assert len(world.readings) == 1
+
+
+def test_thread_that_asks_during_a_reading_waits_for_it() -> None:
+    is_reading, may_end = Event(), Event()
+
+    def read(_sources, _count):
+        is_reading.set()
+        assert may_end.wait(60)
+        return (pin("old-2"),), ""
+
+    watch = LiveWatch(sources=(POINTER,), read_pins=read, monotonic=lambda: 10.0)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(watch.begin, ["old-1"])
+        assert is_reading.wait(60)
+        second = pool.submit(watch.begin, ["old-2"])
+        may_end.set()
+        assert first.result() == {}
+        assert [*second.result()] == ["old-2"]
+
+
+def test_last_reading_is_of_all_sources_and_needs_a_budget_for_one_reading() -> None:
+    world = World(POINTER, *SLOW)
+    world.seconds = 60
+    world.begin("old-1")
+    world.live = "old-1"
+    world.watch.read_last()
+    assert world.readings == [((POINTER, *SLOW), 2), ((POINTER, *SLOW), 1)]
+    assert world.watch.find_reason("old-1") == "live: current says old-1"
+
+
+def test_without_sources_nothing_is_read_and_no_lock_is_taken() -> None:
+    watch = LiveWatch(monotonic=lambda: 1e9)
+    with watch._lock:
+        assert watch.begin(["old-1"]) == watch.check(["old-1"]) == {}
+        watch.read_last()
+        assert not watch.is_due()
