@@ -120,12 +120,11 @@ class Sender(ABC, Generic[Entry, Identity]):
         """Send a batch, then after a pause only what S3 asked to send again, and so on."""
         outcomes = self._send_throttled(batch, is_retry=False)
         for delay in self.retry_delays:
+            # Unknown outcomes of withheld deployments are resolved by listing.
             retried = [
                 part
                 for part in self._select(batch, outcomes, self._is_retried)
-                if not self.live.is_withheld(
-                    part.name
-                )  # what is unknown of it is resolved by listing
+                if not self.live.is_withheld(part.name)
             ]
             if not retried or self.control.is_stopped():
                 break
