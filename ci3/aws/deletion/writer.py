@@ -18,7 +18,7 @@ from ci3.aws.deletion.outcomes import (
 from ci3.aws.deletion.requests import DeleteRequests
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.objects import StoredObject
-from ci3.core.model.result import DeleteGuard, GuardProbe
+from ci3.core.model.result import GuardProbe
 from ci3.errors import GateError
 
 if TYPE_CHECKING:
@@ -46,15 +46,14 @@ class BucketWriter:
     ) -> GuardProbe:
         """Test whether this S3 honors conditional deletes; if so, make later ones conditional.
 
-        If not, botocore's retries are disabled: the caller retries, and can check first what has
-        changed. Only keys that do not exist are named; `conditional_probe` says what may be left
-        behind. Each request holds the `slot`; without one, several requests may run at once.
+        Then botocore's retries are disabled: the caller retries, and checks first what has changed.
+        Only keys that do not exist are named; `conditional_probe` says what may be left behind.
+        Each request holds the `slot`; without one, several requests may run at once.
         """
         result = probe_conditional_deletes(
             self._requests, prefix, versioning, slot or nullcontext()
         )
-        if result.guard is not DeleteGuard.ETAG:
-            self._requests.disable_retries()
+        self._requests.disable_retries()
         return result
 
     def delete_objects(self, objects: Sequence[StoredObject]) -> Mapping[str, KeyOutcome]:

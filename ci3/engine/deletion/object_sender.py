@@ -1,43 +1,39 @@
-"""Sends conditional deletes of current objects, or refreshes them right before the request."""
+"""Sends deletes of current objects, each listed a short time before the request."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.aws.deletion.writer import BucketWriter
 from ci3.core.inventory.keyspace import is_sorted
 from ci3.core.model.objects import StoredObject
-from ci3.core.model.result import ObjectOutcome
-from ci3.engine.deletion.sender import CHANGED, FRESH_SECONDS, BatchPart, Sender, not_listed
+from ci3.engine.deletion.sender import (
+    CHANGED,
+    BatchPart,
+    Sender,
+    keep_unless_absent,
+    not_listed,
+)
 from ci3.engine.inventory.listing import list_deployment
 
 ObjectPart = BatchPart[StoredObject]
 ObjectBatch = tuple[ObjectPart, ...]
-_CHANGED_SINCE_LISTED = KeyOutcome(
-    outcome=ObjectOutcome.CHANGED, message="kept: its objects changed since they were listed"
-)
 
 
 @dataclass(slots=True, kw_only=True)
 class ObjectSender(Sender[StoredObject, str]):
-    """Deletes objects by key; deletes are conditional if S3 supports that (see `set_guard`).
+    """Deletes objects by key.
 
-    Otherwise, each object was listed at most FRESH_SECONDS before the request, and is listed again
-    before each retry.
+    Each object was listed at most FRESH_SECONDS before the request, and is listed again before each
+    retry. That an S3 which honors conditions also compares ETags is a second lock only: the ETag of
+    the same bytes, uploaded again, is the same.
     """
 
     writer: BucketWriter
     list_objects: Callable[[str], Iterable[StoredObject]]
     """Lists the deployment with the given name."""
-    _is_guarded: bool = field(init=False, default=False)
-    _changed_prefixes: set[str] = field(init=False, default_factory=set)
-
-    def set_guard(self, *, is_guarded: bool) -> None:
-        """Set the guard that the probe found; a lost response is retried only after a refresh."""
-        self._is_guarded = is_guarded
-        self.retries_unknown = not is_guarded
 
     def _identify(self, entry: StoredObject) -> str:
         return entry.key
@@ -48,19 +44,16 @@ class ObjectSender(Sender[StoredObject, str]):
     def _list_current(self, part: ObjectPart) -> Mapping[str, StoredObject]:
         return {stored.key: stored for stored in self.list_objects(part.name)}
 
-    def _is_fresh(self, listed_at: float) -> bool:
-        return self._is_guarded or self.control.monotonic() - listed_at < FRESH_SECONDS
-
     def _refresh(
         self, part: ObjectPart, *, is_retry: bool
     ) -> tuple[ObjectPart, Mapping[str, KeyOutcome]]:
-        """List a part again, unless its deletes are conditional or it is fresh.
+        """List a part again, unless it is fresh.
 
-        A change keeps, before the first request: the part and the rest of its deployment. Before a
-        retry, when this run has deleted some of its objects: only the changed ones.
+        A change keeps what still exists of the part and of the rest of its deployment. Before a
+        retry, only a changed object counts: others may be missing since this run deleted them.
         """
         is_fresh = self._is_fresh(part.listed_at) and part.prefix not in self._changed_prefixes
-        if self._is_guarded or (is_fresh and not is_retry):
+        if is_fresh and not is_retry:
             return part, {}
         began_at = self.control.monotonic()
         keys = [stored.key for stored in part.entries]
@@ -72,8 +65,8 @@ class ObjectSender(Sender[StoredObject, str]):
         is_first = bool(listed) and not is_retry
         if CHANGED in not_sent.values() or (is_first and listed != part.entries):
             self._changed_prefixes.add(part.prefix)
-        if is_first and part.prefix in self._changed_prefixes:
-            not_sent = dict.fromkeys(keys, _CHANGED_SINCE_LISTED)
+        if listed and part.prefix in self._changed_prefixes:
+            not_sent = {key: keep_unless_absent(not_sent.get(key)) for key in keys}
         return replace(part, listed_at=began_at), not_sent
 
 

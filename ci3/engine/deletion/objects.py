@@ -98,7 +98,7 @@ class ObjectDeletion:
             control=self.control,
             slots=slots,
             listing=listing,
-            sender=sender,
+            live=self.live,
             tallies=tallies,
             delete_batch=partial(self._delete_batch, sender),
             probe=self.probe,

@@ -9,12 +9,13 @@ from threading import BoundedSemaphore
 
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.core.model.deployment import Deployment
-from ci3.core.model.result import DeleteGuard, GuardProbe
+from ci3.core.model.result import GuardProbe
 from ci3.engine.deletion.listing_ahead import ListingAhead
-from ci3.engine.deletion.object_sender import ObjectBatch, ObjectSender
+from ci3.engine.deletion.object_sender import ObjectBatch
 from ci3.engine.deletion.sender import SENDERS, all_unknown, fill_batches
 from ci3.engine.deletion.tally import Tally
 from ci3.engine.inventory.listing import LISTING_THREADS
+from ci3.engine.live_watch import LiveWatch
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import describe_error
 
@@ -36,7 +37,7 @@ class Scheduler:
     control: RunControl
     slots: BoundedSemaphore
     listing: ListingAhead
-    sender: ObjectSender
+    live: LiveWatch
     tallies: Mapping[str, Tally]
     delete_batch: Callable[[ObjectBatch], Outcomes]
     probe: Callable[[BoundedSemaphore], GuardProbe]
@@ -55,7 +56,7 @@ class Scheduler:
                 probing = askers.submit(self.probe, self.slots)
                 if self.list_uploads is not None:
                     askers.submit(self.list_uploads)
-                may_begin = takewhile(lambda _part: not self.sender.live.problem, parts)
+                may_begin = takewhile(lambda _part: not self.live.problem, parts)
                 self._delete_batches(fill_batches(may_begin), probing)
 
     def _delete_batches(self, batches: Iterable[ObjectBatch], probing: Future[GuardProbe]) -> None:
@@ -63,7 +64,7 @@ class Scheduler:
         with ThreadPoolExecutor(SENDERS, "deleting") as senders:
             try:
                 for batch in batches:
-                    self._set_guard(probing.result())
+                    self.guard = probing.result()
                     in_flight[senders.submit(self.delete_batch, batch)] = batch
                     if len(in_flight) >= 2 * SENDERS:
                         self._collect(in_flight)
@@ -74,11 +75,7 @@ class Scheduler:
             while in_flight:
                 self._collect(in_flight)
         if probing.exception() is None:
-            self._set_guard(probing.result())
-
-    def _set_guard(self, guard: GuardProbe) -> None:
-        self.guard = guard
-        self.sender.set_guard(is_guarded=guard.guard is DeleteGuard.ETAG)
+            self.guard = probing.result()
 
     def _collect(self, in_flight: dict[Future[Outcomes], ObjectBatch]) -> None:
         """Wait for at least one batch; enter the outcomes of all that are done."""

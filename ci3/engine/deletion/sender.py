@@ -22,7 +22,7 @@ from ci3.errors import DeniedError, ListingError, describe_error
 
 SENDERS = 8
 FRESH_SECONDS = 5.0
-"""Maximum age of a listing at the time of a request, if the delete is not conditional."""
+"""Maximum age of a listing at the time of a request, even if the delete is conditional."""
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
 """Pauses before each retry of what S3 asked to send again."""
 
@@ -30,6 +30,9 @@ Entry = TypeVar("Entry")
 Identity = TypeVar("Identity", bound=Hashable)
 
 CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="it changed meanwhile")
+_CHANGED_SINCE_LISTED = KeyOutcome(
+    outcome=ObjectOutcome.CHANGED, message="kept: its objects changed since they were listed"
+)
 ABSENT = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
 
 
@@ -81,6 +84,8 @@ class Sender(ABC, Generic[Entry, Identity]):
     """True if an entry is sent again after its response was lost."""
     live: LiveWatch = field(default_factory=LiveWatch)
     """Checked before each request for deployments that have become live."""
+    _changed_prefixes: set[str] = field(init=False, default_factory=set)
+    """The deployments in which a refresh found a change: nothing else of them is sent."""
     _limiter: ConcurrencyLimiter = field(
         init=False, default_factory=lambda: ConcurrencyLimiter(SENDERS)
     )
@@ -129,7 +134,10 @@ class Sender(ABC, Generic[Entry, Identity]):
             if not retried or self.control.is_stopped():
                 break
             self.control.sleep(delay)
-            outcomes |= self._send_throttled(retried, is_retry=True)
+            for identity, outcome in self._send_throttled(retried, is_retry=True).items():
+                # A retry that settled nothing leaves a lost response as open as it was.
+                if not (outcome.can_retry and outcomes[identity].outcome is ObjectOutcome.UNKNOWN):
+                    outcomes[identity] = outcome
         return outcomes
 
     def resolve_unknown_outcomes(
@@ -246,6 +254,11 @@ def still_listed(outcome: KeyOutcome) -> KeyOutcome:
     """Return the outcome of an entry that a later listing shows unchanged."""
     message = f"it is still there: {outcome.message}"
     return KeyOutcome(outcome=ObjectOutcome.FAILED, message=message)
+
+
+def keep_unless_absent(outcome: KeyOutcome | None) -> KeyOutcome:
+    """Return the outcome of an entry in a changed deployment, given what its listing showed."""
+    return ABSENT if outcome is ABSENT else _CHANGED_SINCE_LISTED
 
 
 def not_listed(error: Exception) -> KeyOutcome:

@@ -11,7 +11,13 @@ from itertools import takewhile
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.core.model.objects import NULL_VERSION_ID, StoredVersion
-from ci3.engine.deletion.sender import BatchPart, Sender, not_listed
+from ci3.engine.deletion.sender import (
+    CHANGED,
+    BatchPart,
+    Sender,
+    keep_unless_absent,
+    not_listed,
+)
 from ci3.engine.inventory.versions import list_all_versions
 
 VersionIdentity = tuple[str, str]
@@ -28,7 +34,8 @@ class VersionSender(Sender[StoredVersion, VersionIdentity]):
     """Deletes versions and delete markers by their IDs; a batch is of one deployment.
 
     With `refreshes_null`, versions with the ID `null` are listed again if their listing is older
-    than FRESH_SECONDS, and before each retry.
+    than FRESH_SECONDS, and before each retry. If one has changed, no more of its deployment is
+    sent than versions that no upload replaces.
     """
 
     remover: VersionRemover
@@ -61,10 +68,18 @@ class VersionSender(Sender[StoredVersion, VersionIdentity]):
     ) -> tuple[BatchPart[StoredVersion], Mapping[VersionIdentity, KeyOutcome]]:
         nulls = tuple(version for version in part.entries if version.version_id == NULL_VERSION_ID)
         is_stale = is_retry or not self._is_fresh(part.listed_at)
-        if not (self.refreshes_null and nulls and is_stale):
+        is_changed = part.prefix in self._changed_prefixes
+        if not (self.refreshes_null and nulls and (is_stale or is_changed)):
             return part, {}
         try:
             current = self._list_current(replace(part, entries=nulls))
         except Exception as exc:  # noqa: BLE001 - what cannot be listed is not sent
             return part, dict.fromkeys(map(identify, nulls), not_listed(exc))
-        return part, self._changed(nulls, current)
+        not_sent = self._changed(nulls, current)
+        if is_changed or CHANGED in not_sent.values():
+            self._changed_prefixes.add(part.prefix)
+            not_sent = {
+                identity: keep_unless_absent(not_sent.get(identity))
+                for identity in map(identify, part.entries)
+            }
+        return part, not_sent

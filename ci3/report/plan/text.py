@@ -22,7 +22,7 @@ def format_guard_note(result: ApplyResult) -> str:
         case None:
             return ""
         case DeleteGuard.ETAG:
-            note = "Each object was deleted only as it was listed: S3 checked its ETag"
+            note = "S3 checked each object's ETag: new uploads with other bytes stay"
         case DeleteGuard.ETAG_SINGLE:
             note = (
                 "S3 checked ETags only of objects deleted one by one, not of batches: what was "

@@ -1,4 +1,4 @@
-"""Where S3 checks no condition: nothing goes out that was not listed a moment ago."""
+"""Whether or not S3 checks conditions: nothing is sent that was not listed a moment ago."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,8 +10,10 @@ import pytest
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.deletion.object_sender import ObjectPart, ObjectSender
-from ci3.engine.deletion.sender import FRESH_SECONDS, BatchPart
+from ci3.engine.deletion.sender import FRESH_SECONDS, BatchPart, fill_batches
+from ci3.engine.deletion.version_sender import VersionSender
 from ci3.engine.inventory.listing import list_deployment
+from ci3.engine.inventory.versions import list_all_versions
 from ci3.engine.workers.progress import NoProgress
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import ExitCode
@@ -44,10 +46,10 @@ def slow(request: pytest.FixtureRequest, proxy: FaultProxy) -> Callable[[Callabl
     return reply
 
 
-@pytest.fixture
-def careless(site: MemorySite) -> MemorySite:
-    """An S3 that takes conditions and does not look at them, with a deployment to delete."""
-    site.set_conditional_deletes(yes=False)
+@pytest.fixture(params=[False, True], ids=["ignores-conditions", "honors-conditions"])
+def careless(request: pytest.FixtureRequest, site: MemorySite) -> MemorySite:
+    """A deployment to delete; a condition cannot see that the same bytes were uploaded again."""
+    site.set_conditional_deletes(yes=request.param)
     site.deploy("new", days=1)
     site.deploy("old-1", days=10)
     return site
@@ -59,7 +61,7 @@ def test_what_was_uploaded_again_in_a_pause_is_not_sent_again(
     slow(lambda: (careless.put("old-1/file-00001", body=NEW), careless.remove("old-1/file-00002")))
     ran = apply(careless, changeable_keys=("old-1/file-00001", "old-1/file-00002"))
     assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-1") == {"deleted": 1, "changed": 1, "absent": 1}
+    assert ran.counts("old-1") == {"changed": 2, "absent": 1}
     assert careless.content()["old-1/file-00001"][0] == NEW
 
 
@@ -93,7 +95,7 @@ def test_sdk_sends_nothing_again_that_nothing_guards(
     proxy.answer("POST", DELETE, error("SlowDown"), status=503, nth=1, first=upload)
     ran = apply(careless, changeable_keys=("old-1/file-00001",), delete_versions=versions)
     assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-1") == {"deleted": 2, "changed": 1}
+    assert ran.counts("old-1") == {"changed": 3}
     assert careless.content()["old-1/file-00001"][0] == NEW
     assert pauses == []
 
@@ -125,7 +127,7 @@ def test_null_version_overwritten_in_a_pause_is_not_sent_again(
     proxy.answer_with("POST", DELETE, ask_again)
     ran = apply(site, changeable_keys=("old-1/file-00000",), delete_versions="true")
     assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-1") == {"deleted": 2, "changed": 1}
+    assert ran.counts("old-1") == {"changed": 3}
     assert site.content()["old-1/file-00000"][0] == NEW
 
 
@@ -178,3 +180,48 @@ def test_batch_that_takes_long_to_list_again_goes_in_several_requests(
     said = one.send(parts)
     assert {key.outcome for key in said.values()} == {ObjectOutcome.DELETED}
     assert [len(sent.batch_keys) for sent in proxy.deletions] == [2, 1]
+
+
+def test_same_bytes_uploaded_again_during_a_slow_deletion_stay(careless: MemorySite) -> None:
+    """A roll-back: after FRESH_SECONDS no request deletes what is new."""
+    careless.deploy("old-1", days=10, files=2_001)
+    clock = [0.0]
+    one, part = sender(careless, seconds=lambda: clock[0])
+    first, *later = fill_batches([part])
+    assert {key.outcome for key in one.send(first).values()} == {ObjectOutcome.DELETED}
+    clock[0] = FRESH_SECONDS
+    careless.deploy("old-1", days=0, files=2_001)
+    for batch in later:
+        assert {key.outcome for key in one.send(batch).values()} == {ObjectOutcome.CHANGED}
+    assert sum(key.startswith("old-1/") for key in careless.content()) == 2_001
+
+
+def test_lost_response_stays_unknown_if_nothing_can_be_listed(
+    careless: MemorySite, proxy: FaultProxy
+) -> None:
+    """It may have been deleted: that it was not sent again does not make it failed."""
+    proxy.drop("POST", DELETE, nth=1)
+    proxy.answer(**again("old-1", None), body=error("AccessDenied"), status=403)
+    proxy.rewrite(**again("old-1"), change=lambda body: body)
+    ran = apply(careless)
+    assert ran.exit_code is ExitCode.PARTIAL
+    assert ran.counts("old-1") == {"unknown": 3}
+
+
+def test_same_bytes_in_place_of_null_versions_stay(site: MemorySite) -> None:
+    """The rest of that deployment stays too."""
+    site.suspend_versioning()
+    site.deploy("old-1", days=10, files=2)
+    reader, clock = make_context(site).open_bucket(), [0.0]
+    one = VersionSender(
+        reader=reader,
+        remover=reader.open_version_remover(),
+        control=RunControl(progress=NoProgress(), sleep=lambda _: None, monotonic=lambda: clock[0]),
+    )
+    versions = tuple(list_all_versions(reader, "old-1/"))
+    part = BatchPart(name="old-1", prefix="old-1/", entries=versions, listed_at=0.0)
+    clock[0] = FRESH_SECONDS
+    site.put("old-1/file-00000", days=0)
+    outcomes = one.send([part])
+    assert {outcome.outcome for outcome in outcomes.values()} == {ObjectOutcome.CHANGED}
+    assert len(site.content()) == 2
