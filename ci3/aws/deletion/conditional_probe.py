@@ -12,6 +12,7 @@ from ci3.aws.deletion.requests import DeleteRequests
 from ci3.constants import PROBE_KEY_PREFIX
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
+from ci3.errors import AccessError
 
 __all__ = ["PROBE_KEY_PREFIX", "probe_conditional_deletes"]
 
@@ -31,7 +32,7 @@ def probe_conditional_deletes(
     A server that honors the condition answers that the key is missing or that the condition failed.
     One that ignores it answers success, and on a versioned bucket creates a delete marker: the
     marker is removed by its ID, and the reason names it where that fails. A response that is denied
-    or unexpected means no conditional deletes.
+    or unexpected means no conditional deletes. Raises AccessError for one that names other keys.
     """
     probe = _Probe(requests, prefix, versioning, slot)
     result = probe.find()
@@ -90,6 +91,8 @@ class _Probe:
                 for in_batch in (False, True)
             )
             result = self._decide(_compare(*single), lambda: _compare(*batch))
+            for future in (*single, *batch):
+                future.result()  # an answer that names other keys counts though it is not needed
         if not self._was_batch_needed:
             self._requests.reset_bulk_delete()
         return result
@@ -156,6 +159,8 @@ class _Probe:
                 outcome = self._requests.delete_single(key, is_conditional=is_conditional)
             if outcome and outcome.marker_version_id:
                 self._remove_marker(key.key, outcome.marker_version_id)
+        if outcome and outcome.names_other_keys:
+            raise AccessError(outcome.message, "")
         return outcome
 
     def _remove_marker(self, key: str, version_id: str) -> None:

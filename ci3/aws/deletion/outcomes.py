@@ -49,7 +49,8 @@ class KeyOutcome:
 
     `can_retry` is true where S3 did nothing to the key and a retry may succeed, `is_throttled`
     where S3 asked for a lower rate. `should_stop_run` is true where no other request can succeed
-    either: the credentials expired, the bucket does not exist.
+    either: the credentials expired, the bucket does not exist. `names_other_keys` is true where
+    the response names a key that was not sent, so that another object may have been deleted.
     """
 
     outcome: ObjectOutcome
@@ -58,6 +59,7 @@ class KeyOutcome:
     can_retry: bool = False
     should_stop_run: bool = False
     is_throttled: bool = False
+    names_other_keys: bool = False
 
 
 DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED)

@@ -27,6 +27,8 @@ from ci3.aws.deletion.outcomes import (
     outcome_from_response,
     outcome_without_response,
 )
+from ci3.core.formatting import join_names
+from ci3.core.inventory.key_text import filter_xml_stable, is_url_stable
 from ci3.core.model.result import ObjectOutcome
 
 if TYPE_CHECKING:
@@ -37,12 +39,10 @@ if TYPE_CHECKING:
         DeleteObjectsOutputTypeDef,
     )
 
+NAMES_SHOWN = 5
 SINGLE_WORKERS = 4
 """Single requests in flight at once, for each batch that has to be sent singly."""
 
-# XML 1.0's characters (https://www.w3.org/TR/xml/#charsets) without line breaks, which parsers
-# normalize: a key with any other character would make the whole batch invalid.
-_BATCHABLE_KEY = re.compile("[\t -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 # `*` is excluded: as a condition, it matches any object.
 _CONDITION_ETAG = re.compile(r"(?!\*$)[!-~]+")
 _S3_ETAGS = re.compile('(?:"[0-9a-f-]+")*')
@@ -61,6 +61,11 @@ _MAYBE_NO_BATCH_CODES = (
 _NO_ETAG = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
     message="not sent: the listing gave no ETag that a condition could name",
+)
+_AMBIGUOUS_PATH = KeyOutcome(
+    outcome=ObjectOutcome.FAILED,
+    message="not sent: its key has a segment . or .. that a server may resolve to another key, and "
+    "it can't go in a batch. Delete it by hand",
 )
 _NOT_IN_RESPONSE = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="S3's answer leaves it out")
 _NOT_SENT = KeyOutcome(
@@ -145,7 +150,9 @@ class DeleteRequests:
         return outcomes | _parse_response(sent, response)
 
     def delete_single(self, key: DeleteKey, *, is_conditional: bool) -> KeyOutcome:
-        """Delete in a single request; see `delete_batch`."""
+        """Delete in a single request, with the key in the URL; see `delete_batch`."""
+        if not is_url_stable(key.key):
+            return _AMBIGUOUS_PATH
         request: DeleteObjectRequestTypeDef = {"Bucket": self._bucket, "Key": key.key}
         if key.version_id:
             request["VersionId"] = key.version_id
@@ -214,10 +221,13 @@ class DeleteRequests:
 
 
 def _filter_batchable(keys: Sequence[DeleteKey]) -> Sequence[DeleteKey]:
-    """Return the keys that XML allows: nearly always all of them, so they are tested at once."""
-    if _BATCHABLE_KEY.fullmatch("".join([key.key for key in keys])):
+    """Return the keys that XML carries unchanged: nearly always all of them."""
+    names = [key.key for key in keys]
+    stable = filter_xml_stable(names)
+    if len(stable) == len(names):
         return keys
-    return [key for key in keys if _BATCHABLE_KEY.fullmatch(key.key)]
+    stable_names = set(stable)
+    return [key for key in keys if key.key in stable_names]
 
 
 def _find_without_etag(batch: Sequence[DeleteKey]) -> list[DeleteKey]:
@@ -245,7 +255,8 @@ def _parse_response(
 ) -> dict[DeleteKey, KeyOutcome]:
     """Return the outcome of each sent key.
 
-    Keys that are not in the response are unknown; an error takes precedence over "deleted".
+    Keys that are not in the response are unknown; an error takes precedence over "deleted". If the
+    response names a key that was not sent, the server changes keys: each outcome stops the run.
     """
     current_keys = {key.key: key for key in sent if not key.version_id}
     deleted = get_deleted(response)
@@ -258,6 +269,8 @@ def _parse_response(
         return dict.fromkeys(sent, DELETED)
     outcomes = dict.fromkeys(sent, _NOT_IN_RESPONSE)
     version_keys = {(key.key, key.version_id): key for key in sent if key.version_id}
+    sent_names = {key.key for key in sent}
+    unsent: list[str] = []
     for name, version_id, marker_id in zip(
         deleted.keys, deleted.version_ids, deleted.marker_ids, strict=True
     ):
@@ -265,6 +278,8 @@ def _parse_response(
             outcomes[key] = _deleted_with_marker(marker_id) if marker_id else DELETED
         elif key := version_keys.get((name, _get_version(version_id, marker_id))):
             outcomes[key] = DELETED
+        elif name and (name not in sent_names or version_id or marker_id):
+            unsent.append(_describe_key(name, version_id or marker_id))
     for error in response.get("Errors", ()):
         name = error.get("Key", "")
         version_id = _get_version(error.get("VersionId", ""), "")
@@ -273,7 +288,25 @@ def _parse_response(
         keys = (exact_key,) if exact_key else _find_all_versions(error, sent)
         for key in keys:
             outcomes[key] = outcome_from_code(error.get("Code", ""), error.get("Message", ""))
+        if name and name not in sent_names:
+            unsent.append(_describe_key(name, error.get("VersionId", "")))
+    if unsent:
+        message = (
+            f"S3's answer names {join_names(unsent, NAMES_SHOWN)}, which it was not asked to "
+            "delete: this S3 changes keys. Check what is left there before you run ci3 again"
+        )
+        return {key: _stop_run(outcome, message) for key, outcome in outcomes.items()}
     return outcomes
+
+
+def _describe_key(name: str, version_id: str) -> str:
+    return f"{name!r} (version {version_id})" if version_id else repr(name)
+
+
+def _stop_run(outcome: KeyOutcome, message: str) -> KeyOutcome:
+    return replace(
+        outcome, message=message, can_retry=False, should_stop_run=True, names_other_keys=True
+    )
 
 
 def _get_version(version_id: str, marker_id: str) -> str:

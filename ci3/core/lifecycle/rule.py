@@ -1,12 +1,12 @@
 """A managed rule: its XML, its ID (by which a later run recognizes it) and its lifetime."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
 from ci3.constants import RULE_LIFETIME_DAYS
+from ci3.core.inventory.key_text import is_xml_stable
 from ci3.core.lifecycle.configuration import Element
 
 RULE_TERM: Final = timedelta(days=RULE_LIFETIME_DAYS)
@@ -17,8 +17,6 @@ _ID_LIMIT: Final = 255
 _KEY_LIMIT_BYTES: Final = 1_024
 RULE_ID_PREFIX: Final = "ci3/"
 _TIMESTAMP_FORMAT: Final = "%Y%m%dT%H%M%SZ"
-_UNSUPPORTED_CHARACTER: Final = "[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-"""Characters that XML cannot contain, or that an XML parser normalizes."""
 _LONGEST_EXPIRY: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -66,12 +64,12 @@ class ManagedRule:
 
 
 def can_express_prefix(prefix: str) -> bool:
-    """Return True if a rule can name a folder: XML can contain it and the ID is short enough."""
+    """Return True if a rule can name a folder: XML carries it unchanged and the ID is short."""
     longest_rule = ManagedRule(
         prefix=prefix, days=1, noncurrent_days=None, expires_at=_LONGEST_EXPIRY
     )
     is_short = len(longest_rule.rule_id) <= _ID_LIMIT and len(prefix.encode()) <= _KEY_LIMIT_BYTES
-    return is_short and not re.search(_UNSUPPORTED_CHARACTER, prefix)
+    return is_short and is_xml_stable(prefix)
 
 
 def parse_managed_rule(rule: Element) -> ManagedRule | None:

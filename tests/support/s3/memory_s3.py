@@ -36,6 +36,8 @@ class MemoryS3:
         self.clock = clock
         self.honours_conditions = True
         self.honours_if_none_match = True
+        self.trims_batch_keys = False
+        """Whether DeleteObjects trims white space at the ends of keys, as s3rver does."""
         self._numbers = itertools.count(1)
         self._lock = RLock()
 
@@ -183,6 +185,8 @@ class MemoryS3:
 
     def _delete_entry(self, bucket: MemoryBucket, entry: dict[str, str]) -> str:
         key, version_id = entry["Key"], entry.get("VersionId", "")
+        if self.trims_batch_keys:
+            key = key.strip().strip("\ufeff").strip()
         identity = f"<Key>{escape(key)}</Key>"
         if version_id:
             identity += f"<VersionId>{version_id}</VersionId>"

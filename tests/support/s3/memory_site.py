@@ -82,6 +82,9 @@ class MemorySite:
     def set_conditional_deletes(self, *, yes: bool) -> None:
         self._s3.honours_conditions = yes
 
+    def trim_batch_keys(self) -> None:
+        self._s3.trims_batch_keys = True
+
     def answer(self, request: Request) -> Answer:
         return self._s3.answer(request)
 

@@ -11,7 +11,7 @@ from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.aws.deletion.writer import BucketWriter
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeleteGuard, ObjectOutcome
-from ci3.errors import GateError
+from ci3.errors import AccessError, GateError
 from tests.support.builders import make_object
 from tests.support.s3.answers import HTML, delete_result, error
 from tests.support.s3.fault_proxy import FaultProxy
@@ -38,7 +38,7 @@ def test_batch_deletes_what_it_names_and_nothing_else(site: Bucket, proxy: Fault
 
 @pytest.mark.parametrize(
     "key",
-    ["a/+", "a//x", "a/%2F", "a/&<>'\"", "a/é", "a/😀", "a/ b ", "a/\t", "a/?x#y", "a/../b/x"],
+    ["a/+", "a//x", "a/%2F", "a/&<>'\"", "a/é", "a/😀", "a/ b", "a/?x#y", "a/../b/x"],
 )
 def test_odd_keys_go_in_a_batch_as_they_are(site: Bucket, proxy: FaultProxy, key: str) -> None:
     site.put(key)
@@ -48,7 +48,11 @@ def test_odd_keys_go_in_a_batch_as_they_are(site: Bucket, proxy: FaultProxy, key
     assert [one.method for one in proxy.requests] == ["POST"]
 
 
-@pytest.mark.parametrize("key", ["a/\r", "a/\x01", "a/\x00", "a/\ufffe", "a/../b/\x01"])
+@pytest.mark.parametrize(
+    "key",
+    ["a/\r", "a/\x01", "a/\x00", "a/\ufffe", " a/x", "a/x ", "a/\t", "a/x\xa0", "\ufeffa/x",
+     "a/x\u2028", "a/x  y", "a/cafe\u0301"],
+)  # fmt: skip
 def test_key_that_xml_cannot_carry_goes_alone_and_spoils_no_batch(
     site: Bucket, proxy: FaultProxy, key: str
 ) -> None:
@@ -58,6 +62,71 @@ def test_key_that_xml_cannot_carry_goes_alone_and_spoils_no_batch(
     assert {one.outcome for one in outcomes.values()} == {ObjectOutcome.DELETED}
     assert site.keys() == {"b/\x01"}
     assert sorted(one.method for one in proxy.requests) == ["DELETE", "POST"]
+
+
+@pytest.mark.parametrize("key", ["a/../b/\x01", " a/../b/x", "a/./x "])
+def test_key_that_neither_xml_nor_a_url_carries_is_kept(
+    site: Bucket, proxy: FaultProxy, key: str
+) -> None:
+    outcomes = delete(site, key, "a/x")
+    assert outcomes[key].outcome is ObjectOutcome.FAILED
+    assert "by hand" in outcomes[key].message
+    assert [one.batch_keys for one in proxy.requests] == [["a/x"]]
+
+
+NAMED = "<Deleted><Key>v1/x</Key>{}</Deleted>"
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        NAMED.format(""),
+        NAMED.format("<Other/>"),  # left to botocore's parser
+        NAMED.format("<VersionId>7</VersionId>"),
+        "<Error><Key>v1/x</Key><Code>AccessDenied</Code></Error>",
+        "<Error><Key>v1/x</Key><Code>NoSuchKey</Code></Error>",
+    ],
+)
+@pytest.mark.parametrize("rest", ["", "<Deleted><Key>a/x</Key></Deleted>"])
+def test_answer_that_names_a_key_nobody_asked_to_delete_stops_the_run(
+    site: Bucket, proxy: FaultProxy, xml: str, rest: str
+) -> None:
+    proxy.answer("POST", "delete", f"<DeleteResult>{rest}{xml}</DeleteResult>")
+    outcome = delete(site, "a/x")["a/x"]
+    assert outcome.should_stop_run
+    assert not outcome.can_retry
+    assert "'v1/x'" in outcome.message
+    assert outcome.outcome is (ObjectOutcome.DELETED if rest else ObjectOutcome.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("xml", "is_stopped"),
+    [
+        ("<VersionId>7</VersionId>", False),
+        ("<DeleteMarkerVersionId>7</DeleteMarkerVersionId>", False),
+        ("", False),  # found out by a listing
+        ("<VersionId>8</VersionId>", True),
+        ("<DeleteMarkerVersionId>8</DeleteMarkerVersionId>", True),
+    ],
+)
+def test_answer_that_names_another_version_stops_the_run(
+    site: Bucket, proxy: FaultProxy, xml: str, *, is_stopped: bool
+) -> None:
+    body = f"<DeleteResult><Deleted><Key>a/x</Key>{xml}</Deleted></DeleteResult>"
+    proxy.answer("POST", "delete", body)
+    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
+    outcomes = reader.open_version_remover().remove_versions([("a/x", "7")])
+    assert outcomes["a/x", "7"].should_stop_run is is_stopped
+
+
+def test_answer_to_a_probe_that_names_another_key_stops_the_run(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    proxy.ignores_probes = False
+    proxy.answer("DELETE", "", error("NoSuchKey"), status=404)
+    proxy.answer("POST", "delete", delete_result(["v1/x"]))
+    with pytest.raises(AccessError, match="'v1/x'"):
+        writer(site).probe_conditional_deletes("", Versioning.ENABLED)
 
 
 def test_key_with_a_line_break_goes_alone(site: Bucket, proxy: FaultProxy) -> None:
@@ -104,7 +173,6 @@ def test_error_of_one_key_is_that_keys_outcome(  # noqa: PLR0917 - a table's col
         pytest.param("<DeleteResult/>", ["unknown", "unknown"], id="an empty result"),
         pytest.param(HTML.partition("\n")[2], ["unknown", "unknown"], id="a login page"),
         pytest.param(delete_result(["a/x"]), ["deleted", "unknown"], id="one left out"),
-        pytest.param(delete_result(["b/x"]), ["unknown", "unknown"], id="another key"),
         pytest.param(
             delete_result(["a/x", "a/y"], [("a/y", "AccessDenied")]), ["deleted", "denied"],
             id="deleted and denied at once",
