@@ -1,5 +1,6 @@
 """All errors that ci3 raises on purpose, each with a message, a hint and an exit code."""
 
+import re
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import ClassVar
@@ -26,15 +27,31 @@ class ExitCode(IntEnum):
     """
 
 
+_USER_INFO = re.compile(r"""((?:https?|socks[0-9a-z]*)://)[^\s"'<>]*@""", re.IGNORECASE)
+_QUERY = re.compile(r"""(https?://[^\s"'<>?]*\?)[^\s"'<>]*""", re.IGNORECASE)
+
+
+def redact_secrets(text: str) -> str:
+    """Return a text of errors without the user names, passwords and queries of its URLs.
+
+    `http://user:p/ss@host/a?token=1` becomes `http://***@host/a?***`. Everything up to the last
+    `@` is left out: a password may contain any character.
+    """
+    return _QUERY.sub(r"\1***", _USER_INFO.sub(r"\1***@", text)) if "://" in text else text
+
+
 class Ci3Error(Exception):
-    """An error that a user or S3 can cause: `message` says what failed, `hint` what to do next."""
+    """An error that a user or S3 can cause: `message` says what failed, `hint` what to do next.
+
+    No secret of a URL is in either, whatever exception was quoted; see `redact_secrets`.
+    """
 
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = redact_secrets(message)
+        self.hint = redact_secrets(hint)
+        super().__init__(self.message)
 
     @property
     def full_message(self) -> str:
@@ -98,7 +115,7 @@ def describe_error(error: BaseException) -> str:
         return error.full_message
     if isinstance(error, KeyboardInterrupt):
         return "it was interrupted"
-    return f"a bug in ci3, please report it: {error!r}"
+    return redact_secrets(f"a bug in ci3, please report it: {error!r}")
 
 
 def format_suggestion(name: str, known_names: Iterable[str]) -> str:

@@ -31,7 +31,7 @@ from ci3.core.plan.target_result import (
     exit_code_of_outcome,
     find_worst_outcome,
 )
-from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError
+from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError, redact_secrets
 from ci3.github.log_escape import EscapedStream
 from ci3.github.workflow_commands import Runner, read_inputs
 from ci3.github.workflow_run import WorkflowRun, read_workflow_run
@@ -71,7 +71,7 @@ def main() -> int:
         runner.add_error("interrupted before anything was deleted")
         return ExitCode.INTERRUPTED
     except Exception as exc:  # noqa: BLE001 - the last handler, which reports bugs
-        print(traceback.format_exc(), file=EscapedStream(sys.stderr))
+        print(redact_secrets(traceback.format_exc()), file=EscapedStream(sys.stderr))
         message = f"a bug in ci3: {type(exc).__name__}"
         return reporter.report_error(
             Ci3Error(message, f"Please report the traceback in the log. {JOURNAL_HINT}")

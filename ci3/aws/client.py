@@ -20,7 +20,15 @@ import botocore.session
 import botocore.utils
 
 from ci3 import __version__
-from ci3.errors import AccessError, DeniedError, GateError, ListingError
+from ci3.core.model.service_url import parse_url
+from ci3.errors import (
+    AccessError,
+    Ci3Error,
+    DeniedError,
+    GateError,
+    ListingError,
+    SettingsError,
+)
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel
@@ -144,7 +152,7 @@ def make_service_client(  # noqa: PLR0913 - every setting of a client
     the same errors as `make_client`.
     """
     session = session or open_session()
-    with translate_errors("the AWS configuration"):
+    with translate_errors("the AWS configuration"), _endpoint_errors(service):
         client = session.client(
             service,
             region_name=region or session.region_name or _DEFAULT_REGIONS.get(service),
@@ -158,8 +166,42 @@ def make_service_client(  # noqa: PLR0913 - every setting of a client
                 user_agent_extra=f"ci3/{__version__}",
             ),
         )
+    _validate_endpoint_url(service, client.meta.endpoint_url)
     client.meta.events.register_first(f"before-call.{service}", _make_operation_check(operations))
     return client
+
+
+@contextmanager
+def _endpoint_errors(service: Service) -> Iterator[None]:
+    """Replace botocore's error for an endpoint URL, which quotes it."""
+    try:
+        yield
+    except ValueError as exc:
+        if "endpoint" not in str(exc).lower():
+            raise
+        raise _make_endpoint_error(service, "is no address") from None
+
+
+def _validate_endpoint_url(service: Service, url: str) -> None:
+    """Raise an error for an endpoint URL that the setting would not allow; it is not quoted.
+
+    The URL may be the AWS configuration's. Plans, journals and reports show it, so it must not have
+    a password in it.
+    """
+    try:
+        parse_url(url)
+    except ValueError as exc:
+        raise _make_endpoint_error(service, str(exc)) from None
+
+
+def _make_endpoint_error(service: Service, predicate: str) -> Ci3Error:
+    name = service.upper()
+    error_type = SettingsError if service == "s3" else AccessError
+    return error_type(
+        f"the endpoint URL of {name} in the AWS configuration {predicate}",
+        f"Check AWS_ENDPOINT_URL_{name} and AWS_ENDPOINT_URL, and endpoint_url in the profile and "
+        "its services section. Nothing was deleted.",
+    )
 
 
 class _CachingResolver:

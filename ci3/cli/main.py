@@ -11,7 +11,7 @@ import click
 
 from ci3 import __version__
 from ci3.cli.console import create_console, show_error
-from ci3.errors import Ci3Error, ExitCode, RefusedError, SettingsError
+from ci3.errors import Ci3Error, ExitCode, RefusedError, SettingsError, redact_secrets
 from ci3.gc_tuning import tune_gc
 
 _EXAMPLES = """
@@ -108,7 +108,8 @@ def _replace_closed_streams() -> None:
 def _show_bug(exc: Exception) -> None:
     import traceback  # noqa: PLC0415 - only a bug needs it
 
-    create_console(sys.stderr).print(traceback.format_exc(), markup=False)
+    text = redact_secrets(traceback.format_exc())
+    create_console(sys.stderr).print(text, markup=False)
     hint = "Please report the lines above. If it was deleting, the journal tells what."
     show_error(Ci3Error(f"a bug in ci3: {type(exc).__name__}", hint))
 

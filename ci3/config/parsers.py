@@ -10,11 +10,11 @@ import re
 import warnings
 from collections.abc import Callable
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.live.sources import LiveKind, LiveSource
 from ci3.core.model.policy import DeleteLimit
+from ci3.core.model.service_url import is_address
 from ci3.errors import format_suggestion
 
 PREFIX_PATTERN = "[^/]+(/[^/]+)*/?"
@@ -66,24 +66,6 @@ def parse_prefix(text: str) -> str:
         corrected = re.sub("/+", "/", text).strip("/")
         raise ValueError(f"has an empty folder name in it; write {corrected or 'no prefix at all'}")
     return text if text.endswith("/") else f"{text}/"
-
-
-def parse_url(text: str) -> str:
-    """Return the URL of a service without a final slash; refuse one with credentials."""
-    if "@" in text:
-        raise ValueError("has credentials in it; hand them over as AWS_ACCESS_KEY_ID and so on")
-    if not _is_address(text):
-        raise ValueError("is no address, such as https://minio.example.org:9000")
-    return text.rstrip("/")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        has_host = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # the port is not a number, or the brackets of an IPv6 address do not match
-        return False
-    return has_host and parts.scheme in ("http", "https") and not re.search(r"[\s?#]", text)
 
 
 def parse_keep_count(text: str) -> int:
@@ -151,7 +133,7 @@ def parse_live_source(text: str) -> LiveSource:
         address, _, _ = source.argument.partition("?")
         if "@" in address.partition("://")[2].partition("/")[0]:
             raise ValueError("has credentials in it, and is read without any")
-        if not _is_address(address) or re.search(r"\s", source.argument):
+        if not is_address(address) or re.search(r"\s", source.argument):
             raise ValueError("is no address, such as url:https://www.example.org/version.txt")
     return source
 

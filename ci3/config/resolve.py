@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Never, cast
 
 from ci3.config.fields import Setting
-from ci3.config.parsers import parse_live_source, parse_url
+from ci3.config.parsers import parse_live_source
 from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME, Settings
 from ci3.core.model.policy import Origin, PolicyEntry
+from ci3.core.model.service_url import parse_url
 from ci3.errors import SettingsError, format_suggestion
 
 

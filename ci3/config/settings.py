@@ -18,6 +18,7 @@ from ci3.core.inventory.report_location import ADDRESS_PATTERN, ReportLocation
 from ci3.core.live.sources import LiveSource
 from ci3.core.model.decision import Engine
 from ci3.core.model.policy import ENGINE_SETTING, DeleteLimit, PolicyEntry
+from ci3.core.model.service_url import parse_url
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.units import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
 
@@ -70,7 +71,7 @@ class Settings:
     )
     endpoint_url: str = define_setting(
         "The address of an S3 other than AWS: MinIO, Ceph, R2, …",
-        parse=parsers.parse_url,
+        parse=parse_url,
         options=("--endpoint-url",),
         default="",
         default_doc="AWS",
@@ -362,7 +363,7 @@ class Settings:
     )
     github_api_url: str = define_setting(
         "The address of GitHub's API.",
-        parse=parsers.parse_url,
+        parse=parse_url,
         default="https://api.github.com",
         default_doc="the workflow's",
         action_default="${{ github.api_url }}",

@@ -57,6 +57,8 @@ def read_workflow_run(environ: Mapping[str, str]) -> WorkflowRun:
     )
     pull_request = _find_pull_request(event)
     repository_url = f"{server}/{repository}" if server and repository else ""
+    if not _URL.fullmatch(repository_url):
+        repository_url = ""  # it is shown, and may have a password in it
     is_push = environ.get("GITHUB_EVENT_NAME", "") == "push"
     is_to_branch = str(_get_path(event, "ref")).startswith("refs/heads/")
     return WorkflowRun(
@@ -69,7 +71,7 @@ def read_workflow_run(environ: Mapping[str, str]) -> WorkflowRun:
         pushed_commit=_commit_or_empty(_get_path(event, "after"))
         if is_push and is_to_branch
         else "",
-        commit_url=f"{repository_url}/commit/" if _URL.fullmatch(repository_url) else "",
+        commit_url=f"{repository_url}/commit/" if repository_url else "",
     )
 
 

@@ -9,7 +9,7 @@ import botocore.parsers
 
 from ci3.aws.client import get_error_code
 from ci3.core.model.result import ObjectOutcome
-from ci3.errors import AccessError
+from ci3.errors import AccessError, redact_secrets
 
 NO_RESPONSE_ERRORS = (
     botocore.exceptions.BotoCoreError,
@@ -75,7 +75,7 @@ def outcome_without_response(exc: Exception) -> KeyOutcome:
     """Return the outcome of a request whose response was lost or is not S3's."""
     return KeyOutcome(
         outcome=ObjectOutcome.UNKNOWN,
-        message=f"no answer that could be read: {exc}",
+        message=redact_secrets(f"no answer that could be read: {exc}"),
         should_stop_run=isinstance(exc, AccessError),
     )
 

@@ -15,7 +15,7 @@ from ci3.core.lifecycle.configuration import (
     LifecycleTextError,
     parse_configuration,
 )
-from ci3.errors import AccessError, UnsupportedError
+from ci3.errors import AccessError, UnsupportedError, redact_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,7 +142,7 @@ class LifecycleWriter:
             problem = f"S3 answered {code}{hint}: {message}"
             return WriteResult(problem=problem, is_rejected=is_refused)
         except NO_RESPONSE_ERRORS as exc:
-            return WriteResult(problem=f"no answer that could be read: {exc}")
+            return WriteResult(problem=redact_secrets(f"no answer that could be read: {exc}"))
         return WriteResult()
 
 
