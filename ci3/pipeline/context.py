@@ -38,7 +38,8 @@ from ci3.core.plan.checks import (
 from ci3.core.plan.engine_choice import choose_engine
 from ci3.core.plan.plan import Plan
 from ci3.core.retention.age_order import AgeFrom
-from ci3.core.retention.decide import Evaluation, RetentionPolicy, evaluate
+from ci3.core.retention.decide import RetentionPolicy, evaluate
+from ci3.core.retention.evaluation import Evaluation
 from ci3.core.retention.evidence import NO_STARTED_DELETIONS, evaluate_with_full_listings
 from ci3.core.retention.explain import explain
 from ci3.core.retention.simulate import simulate

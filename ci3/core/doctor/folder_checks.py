@@ -71,8 +71,7 @@ def _check_names(facts: BucketFacts, folders: FolderSummary) -> Iterator[Finding
             f"{count}, and each counts as a deployment, also {_format_names(naming.outliers)}, "
             f"named unlike the other {len(naming.matching):,}: ci3 would delete {pronoun} when "
             "old",
-            f"To leave {pronoun} alone, set match to `{naming.pattern}`, or protect {pronoun} "
-            "by name.",
+            f"To leave {pronoun} alone, set match to `{naming.pattern}`.",
         )
     else:
         yield note(

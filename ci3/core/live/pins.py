@@ -66,6 +66,11 @@ def pin_protected(patterns: Iterable[str]) -> tuple[Pin, ...]:
     return tuple(Pin(code=ReasonCode.PROTECTED, pattern=pattern) for pattern in patterns)
 
 
+def is_protected(name: str, pins: Iterable[Pin]) -> bool:
+    """Return True if the `protect` setting matches a name, whatever else pins it."""
+    return any(pin.code is ReasonCode.PROTECTED and pin.matches(name) for pin in pins)
+
+
 def pin_commits(commits: Iterable[str]) -> tuple[Pin, ...]:
     """Return a pin for each commit that the run is about."""
     return tuple(Pin(code=ReasonCode.CURRENT_COMMIT, pattern=commit) for commit in commits)

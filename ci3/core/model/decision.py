@@ -82,6 +82,16 @@ class Decision:
         return self.is_delete and self.expire_days is None
 
     @property
+    def is_protected(self) -> bool:
+        """True if `protect` keeps this deployment, whatever else keeps it."""
+        return any(reason.code is ReasonCode.PROTECTED for reason in self.reasons)
+
+    @property
+    def is_counted(self) -> bool:
+        """True if this deployment takes a place and can supersede others."""
+        return self.deployment.is_complete and not self.is_protected
+
+    @property
     def is_keep(self) -> bool:
         """True if this deployment is kept."""
         return self.action is Action.KEEP

@@ -14,7 +14,7 @@ from ci3.core.formatting import (
     join_names,
     pluralize,
 )
-from ci3.core.live.pins import Pin, pin_live
+from ci3.core.live.pins import Pin, is_protected, pin_live
 from ci3.core.live.sources import LiveReading, LiveReference
 from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.model.deployment import (
@@ -162,7 +162,7 @@ def find_versioning_refusals(versioning: Versioning) -> tuple[Refusal, ...]:
 
 def find_warnings(  # noqa: PLR0913 - each argument is checked separately
     inventory: Inventory,
-    pins: Iterable[Pin],
+    pins: Sequence[Pin],
     readings: Iterable[LiveReading],
     versioning: Versioning,
     *,
@@ -176,13 +176,19 @@ def find_warnings(  # noqa: PLR0913 - each argument is checked separately
     warnings += _find_span_warnings(inventory)
     if group_by is not None:
         warnings += _find_group_warnings(inventory, group_by)
-    deployments = inventory.deployments
+    deployments = [
+        deployment
+        for deployment in inventory.deployments
+        if not is_protected(deployment.name, pins)
+    ]
     if (
         required_file
         and deployments
         and not any(deployment.is_complete for deployment in deployments)
     ):
-        message = f"no deployment has {required_file}, so none is complete, and all stay"
+        is_partial = len(deployments) < len(inventory.deployments)
+        subject = "unprotected deployment" if is_partial else "deployment"
+        message = f"no {subject} has {required_file}, so none is complete, and all stay"
         warnings.append(PlanWarning(code=WarningCode.REQUIRED_FILE_UNFOUND, message=message))
     if versioning is Versioning.UNKNOWN:
         message = (

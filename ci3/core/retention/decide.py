@@ -1,13 +1,13 @@
 """Retention decision: keep a deployment if any rule or pin matches, or if its age is uncertain."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ci3.core.formatting import format_age, format_minute, pluralize
-from ci3.core.live.pins import Pin
-from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
+from ci3.core.formatting import format_age, pluralize
+from ci3.core.live.pins import Pin, is_protected
+from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
 from ci3.core.retention.age_order import (
     AgeFrom,
@@ -16,6 +16,7 @@ from ci3.core.retention.age_order import (
     date_deployment,
     sort_newest_first,
 )
+from ci3.core.retention.evaluation import Evaluation, RuleCheck
 from ci3.core.units import Duration
 
 
@@ -30,70 +31,6 @@ class RetentionPolicy:
     keep_monthly: int = 0
     group_by: re.Pattern[str] | None = None
     age_from: AgeFrom = AgeFrom.SPAN
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleCheck:
-    """Result of one rule or pin for one deployment; a match keeps the deployment.
-
-    The message is formatted on access: in a large bucket, most messages are never shown.
-    """
-
-    code: ReasonCode
-    is_matched: bool
-    format_message: Callable[[], str]
-
-    @property
-    def message(self) -> str:
-        """Why the rule keeps the deployment, or why it does not."""
-        return self.format_message()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """One deployment with the result of every rule and pin.
-
-    `successor` is the complete deployment that superseded it. `newer_count` is the number of
-    complete deployments known to be newer, `required_count` the number that must be newer before
-    this one may be deleted.
-    """
-
-    deployment: Deployment
-    group: str
-    checks: tuple[RuleCheck, ...]
-    successor: DatedDeployment | None
-    newer_count: int
-    required_count: int
-    now: datetime
-
-    @property
-    def keeping_checks(self) -> tuple[RuleCheck, ...]:
-        """The checks that keep the deployment."""
-        return tuple(check for check in self.checks if check.is_matched)
-
-    @property
-    def is_delete(self) -> bool:
-        """True if no check keeps the deployment and it is known to be superseded."""
-        return self.successor is not None and not any(check.is_matched for check in self.checks)
-
-    @property
-    def is_keep(self) -> bool:
-        """True if the deployment is not deleted."""
-        return not self.is_delete
-
-    @property
-    def decision(self) -> Decision:
-        """The decision: keep with the reason of every matching check, or delete."""
-        action = Action.KEEP
-        reasons = tuple(
-            Reason(code=check.code, message=check.message) for check in self.keeping_checks
-        )
-        if self.is_delete and self.successor is not None:
-            action = Action.DELETE
-            reasons = (_superseded(self.newer_count, self.successor, self.now),)
-        return Decision(
-            deployment=self.deployment, group=self.group, action=action, reasons=reasons
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +51,11 @@ _Period = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Group:
-    """One group's complete deployments, and the periods of each calendar rule."""
+    """One group's counted deployments, and the periods of each calendar rule.
+
+    Those are the complete ones that `protect` does not match: a shared folder, which is often the
+    newest, must not take the place of a deployment or supersede it.
+    """
 
     name: str
     complete: AgeOrder
@@ -207,7 +148,9 @@ def _evaluate_group(
     complete = [
         dated
         for dated in dated_by_name.values()
-        if dated is not None and dated.deployment.is_complete
+        if dated is not None
+        and dated.deployment.is_complete
+        and not is_protected(dated.deployment.name, context.pins)
     ]
     counts = {
         ReasonCode.KEEP_DAILY: policy.keep_daily,
@@ -260,7 +203,11 @@ def _evaluate(
         checks.append(_check_count(dated, complete, context))
         if keep_within is not None:
             checks.append(_check_within(dated, complete, keep_within, context.now))
-        checks += [_check_period(dated, code, periods) for code, periods in group.periods.items()]
+        is_counted = deployment.name in complete.positions
+        checks += [
+            _check_period(dated, code, periods, is_counted=is_counted)
+            for code, periods in group.periods.items()
+        ]
     return Evaluation(
         deployment=deployment,
         group=group.name,
@@ -354,9 +301,11 @@ def _check_within(
     return RuleCheck(code=code, is_matched=is_matched, format_message=format_message)
 
 
-def _check_period(dated: DatedDeployment, code: ReasonCode, periods: _Periods) -> RuleCheck:
+def _check_period(
+    dated: DatedDeployment, code: ReasonCode, periods: _Periods, *, is_counted: bool
+) -> RuleCheck:
     newest_at = periods.newest.get(_period(code, dated.completed_at))
-    is_matched = dated.deployment.is_complete and newest_at == dated.completed_at
+    is_matched = is_counted and newest_at == dated.completed_at
 
     def format_message() -> str:
         label = dated.completed_at.astimezone(UTC).strftime(periods.label_format)
@@ -364,17 +313,10 @@ def _check_period(dated: DatedDeployment, code: ReasonCode, periods: _Periods) -
             return f"the newest of {label}"
         if not dated.deployment.is_complete:
             return "incomplete"
+        if not is_counted:
+            return "protected, so it is not counted"
         if newest_at is None:
             return f"{label} is before the last {periods.count:,} that have one"
         return f"a newer one is in {label}"
 
     return RuleCheck(code=code, is_matched=is_matched, format_message=format_message)
-
-
-def _superseded(newer_count: int, successor: DatedDeployment, now: datetime) -> Reason:
-    when = f"{format_minute(successor.completed_at)}, {format_age(now - successor.completed_at)}"
-    return Reason(
-        code=ReasonCode.SUPERSEDED,
-        message=f"{pluralize(newer_count, 'newer one')}; "
-        f"{successor.deployment.name} followed it on {when}",
-    )

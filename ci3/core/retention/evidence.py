@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
-from ci3.core.retention.decide import Evaluation, RetentionPolicy, RuleCheck
+from ci3.core.retention.decide import RetentionPolicy
+from ci3.core.retention.evaluation import Evaluation, RuleCheck
 
 _RANK_REASONS = (
     ReasonCode.KEEP_COUNT,
@@ -75,7 +76,7 @@ def find_required_evidence(
         deployment                                  condition
         each one to delete                          always
         the successor of each one to delete         keep-within: its completion starts the clock
-        complete ones of the same group:
+        complete, unprotected ones of the same group:
             known from a report only                kept by a count or calendar rule
             listed, in full or in part              any of keep-daily, -weekly, -monthly: it may be
                                                     the newest of a period
@@ -98,7 +99,7 @@ def find_required_evidence(
         evaluation.deployment
         for evaluation in evaluations
         if evaluation.group in groups
-        and evaluation.deployment.is_complete
+        and evaluation.is_counted
         and (
             _is_kept_by_rank(evaluation)
             if evaluation.deployment.is_from_report

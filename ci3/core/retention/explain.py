@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ci3.core.formatting import format_duration, format_minute, pluralize
 from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.model.issues import Refusal
-from ci3.core.retention.decide import Evaluation
+from ci3.core.retention.evaluation import Evaluation
 from ci3.core.units import Duration
 
 _PIN_REASONS = (ReasonCode.PROTECTED, ReasonCode.CURRENT_COMMIT, ReasonCode.LIVE)

@@ -11,7 +11,8 @@ from itertools import pairwise
 from ci3.core.live.pins import Pin
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
-from ci3.core.retention.decide import Evaluation, RetentionPolicy, evaluate
+from ci3.core.retention.decide import RetentionPolicy, evaluate
+from ci3.core.retention.evaluation import Evaluation
 from ci3.core.retention.rollback import find_rollback_targets
 
 MAX_STATES = 500

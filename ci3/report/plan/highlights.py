@@ -87,7 +87,7 @@ def _list_live(plan: Plan, context: RenderContext) -> Iterator[str]:
     elif "live-from" in plan.policy:
         yield "**Live:** no live source names a deployment that is here."
     else:
-        newest = next((decision for decision in plan.kept if decision.deployment.is_complete), None)
+        newest = next((decision for decision in plan.kept if decision.is_counted), None)
         newest_note = f"; the newest is {_format_link(newest, context)}" if newest else ""
         yield f"**Live:** not known, as `live-from` is not set{newest_note}."
 

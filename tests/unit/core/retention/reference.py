@@ -1,5 +1,6 @@
 """The retention rules a second time, slow and obvious, to compare the real ones with."""
 
+import fnmatch
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -32,19 +33,33 @@ class Aged(NamedTuple):
 def obvious_verdicts(deployments, policy, pins: Iterable[Pin], now, minimum):
     """Decide about every deployment by itself; newest first, without objects last."""
     verdicts = []
+    shared = {one.name for one in deployments if is_protected(one, pins)}
     for one in shown_order(deployments):
         codes = [pin.code for pin in pins if pin.matches(one.name)]
         if one.newest_at is None:
             codes.append(ReasonCode.NO_OBJECTS)
         else:
-            members = [
-                aged(other, policy.age_from) for other in dated_group(one, deployments, policy)
+            complete = [
+                aged(other, policy.age_from)
+                for other in dated_group(one, deployments, policy)
+                if other.is_complete and other.name not in shared
             ]
-            codes += codes_of_rules(aged(one, policy.age_from), members, policy, now, minimum)
+            codes += codes_of_rules(aged(one, policy.age_from), complete, policy, now, minimum)
         action = Action.KEEP if codes else Action.DELETE
         group = group_name(one.name, policy.group_by)
         verdicts.append(Verdict(one.name, group, action, codes or SUPERSEDED))
     return verdicts
+
+
+def is_protected(one, pins):
+    """Say whether `protect` matches, whatever other pins match too."""
+    for pin in pins:
+        if pin.code is ReasonCode.PROTECTED:
+            if one.name == pin.pattern:
+                return True
+            if fnmatch.fnmatchcase(one.name, pin.pattern):
+                return True
+    return False
 
 
 def shown_order(deployments):
@@ -121,15 +136,14 @@ def stands_before(one, other):
     return one.name < other.name
 
 
-def codes_of_rules(one, members, policy, now, minimum):
-    """Hold every rule against one member of a group."""
-    complete = [other for other in members if other.is_complete]
+def codes_of_rules(one, complete, policy, now, minimum):
+    """Hold every rule against one member of a group, which has these complete, counted ones."""
     if not one.is_complete and all(one.newest_at >= other.newest_at for other in complete):
         return [ReasonCode.IN_PROGRESS]
     codes = []
     codes += count_codes(one, complete, policy.keep_count, minimum)
     codes += within_codes(one, complete, policy.keep_within, now)
-    if one.is_complete:
+    if one in complete:
         if is_newest_of_period(one, complete, policy.keep_daily, day_of):
             codes.append(ReasonCode.KEEP_DAILY)
         if is_newest_of_period(one, complete, policy.keep_weekly, week_of):
@@ -142,9 +156,9 @@ def codes_of_rules(one, members, policy, now, minimum):
 def count_codes(one, complete, keep_count, minimum):
     """Keep the newest complete ones, and what may be one of them."""
     before = [other for other in complete if other != one and stands_before(other, one)]
-    if one.is_complete and len(before) < keep_count:
+    if one in complete and len(before) < keep_count:
         return [ReasonCode.KEEP_COUNT]
-    if one.is_complete and len(before) < minimum:
+    if one in complete and len(before) < minimum:
         return [ReasonCode.MINIMUM_KEEP_COUNT]
     newer = [other for other in complete if is_known_newer(other, one)]
     if len(newer) >= keep_count and len(newer) >= minimum:

@@ -1,12 +1,14 @@
 """What pins keep, as tables: protected names, the commit of the run, what is live."""
 
+import re
+
 import pytest
 
 from ci3.core.live.pins import Pin, pin_commits, pin_protected
 from ci3.core.model.decision import ReasonCode
 from ci3.core.retention.decide import RetentionPolicy, decide
-from tests.support.builders import NOW, deployment, inventory
-from tests.unit.core.retention.tables import Case, decided, expected
+from tests.support.builders import NOW, deployment, inventory, marker_only_deployment
+from tests.unit.core.retention.tables import Case, decided, expected, within
 
 COMMIT = "4f1c2d3e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
 
@@ -23,6 +25,74 @@ CASES = {
             (deployment("d3", 1), "keep: keep-count"),
             (deployment("d2", 2), "delete: superseded"),
             (deployment("d1", 3), "keep: protected"),
+        ),
+    ),
+    "a protected folder that is the newest takes no place and supersedes nothing": Case(
+        keep_count=1,
+        pins=pin_protected(["assets"]),
+        rows=(
+            (deployment("assets", 1), "keep: protected keep-count"),
+            (deployment("live0001", 2), "keep: keep-count"),
+            (deployment("old00001", 3), "delete: superseded"),
+        ),
+    ),
+    "nor does it if it is live, of this commit, or matched by several patterns": Case(
+        keep_count=1,
+        pins=(
+            *pin_protected(["4f1c2d*", "4f1c2d3"]),
+            *pin_commits([COMMIT]),
+            live(COMMIT),
+        ),
+        rows=(
+            (deployment("4f1c2d3", 1), "keep: protected protected current-commit live keep-count"),
+            (deployment("d2", 2), "keep: keep-count"),
+            (deployment("d1", 3), "delete: superseded"),
+        ),
+    ),
+    "a shared folder that is uploaded into all the time makes no age ambiguous": Case(
+        keep_count=1,
+        pins=pin_protected(["assets"]),
+        rows=(
+            (deployment("assets", 9, 1), "keep: protected keep-count"),
+            (deployment("d2", 2), "keep: keep-count"),
+            (deployment("d1", 3), "delete: superseded"),
+        ),
+    ),
+    "where all are protected, none is the newest, and an incomplete one may be uploading": Case(
+        keep_count=1,
+        pins=pin_protected(["release-*"]),
+        rows=(
+            (deployment("release-2", 1), "keep: protected keep-count"),
+            (deployment("release-1", 2), "keep: protected keep-count"),
+            (marker_only_deployment("d1", 9), "keep: in-progress"),
+        ),
+    ),
+    "a protected one is not the newest complete one behind which an upload is old": Case(
+        pins=pin_protected(["assets"]),
+        rows=(
+            (deployment("assets", 1), "keep: protected keep-count"),
+            (marker_only_deployment("d2", 2), "keep: in-progress"),
+            (deployment("d1", 3), "keep: keep-count"),
+        ),
+    ),
+    "a protected one ends no keep-within and stands for no day": Case(
+        pins=pin_protected(["assets"]),
+        rules={**within("3d"), "keep_daily": 1},
+        rows=(
+            (deployment("assets", 0.2), "keep: protected keep-count keep-within"),
+            (deployment("d3", 1), "keep: keep-count keep-within keep-daily"),
+            (deployment("d2", 6), "keep: keep-within"),
+            (deployment("d1", 7), "delete: superseded"),
+        ),
+    ),
+    "the last one of a group stays, though a protected one is newer": Case(
+        keep_count=0,
+        pins=pin_protected(["pr-1-assets"]),
+        rules={"group_by": re.compile(r"(pr-\d+)-.*")},
+        rows=(
+            (deployment("pr-1-assets", 1), "keep: protected keep-count"),
+            (deployment("pr-1-b", 2), "keep: minimum-keep-count"),
+            (deployment("pr-1-a", 3), "delete: superseded"),
         ),
     ),
     "a protecting glob keeps each that it matches": Case(

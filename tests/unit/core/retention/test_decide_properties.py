@@ -43,16 +43,23 @@ def groups_of(case):
     return list(groups.values())
 
 
+def counts(decision):
+    """Say whether a deployment takes a place: it is complete, and `protect` does not match."""
+    codes = {reason.code for reason in decision.reasons}
+    return decision.deployment.is_complete and ReasonCode.PROTECTED not in codes
+
+
 def never_grow(sets):
     return all(after <= before for before, after in pairwise(sets))
 
 
 def newer_complete_ones(decision, group, age_from):
+    """The counted ones of a group that are known to be newer."""
     one = aged(decision.deployment, age_from)
     return [
         other
         for other in group
-        if other.deployment.is_complete and is_known_newer(aged(other.deployment, age_from), one)
+        if counts(other) and is_known_newer(aged(other.deployment, age_from), one)
     ]
 
 
@@ -89,7 +96,23 @@ def test_another_pin_spares_what_it_holds_and_dooms_nothing(case):
 
     for another in PINS:
         after = replace(case, pins=(*case.pins, another)).doomed()
-        assert after == {name for name in before if not another.matches(name)}
+        spared = {name for name in before if not another.matches(name)}
+        # What is protected takes no place any more, so that more may stay.
+        assert after <= spared if another.code is ReasonCode.PROTECTED else after == spared
+
+
+@given(situations())
+def test_what_is_decided_about_others_is_the_same_as_if_protected_ones_did_not_exist(case):
+    for pin in (None, *PINS):
+        pinned = replace(case, pins=(*case.pins, pin) if pin else case.pins)
+        protecting = [pin for pin in pinned.pins if pin.code is ReasonCode.PROTECTED]
+        protected = {
+            one.name for one in case.deployments if any(pin.matches(one.name) for pin in protecting)
+        }
+
+        others = [one for one in pinned.decisions() if one.deployment.name not in protected]
+
+        assert others == list(pinned.without(protected).decisions())
 
 
 @given(situations(), st.sampled_from(PERIOD_RULES))
@@ -142,8 +165,8 @@ def test_decisions_stand_newest_first_whatever_the_groups(case):
 @given(situations())
 def test_at_least_the_minimum_of_complete_deployments_stays_in_each_group(case):
     for group in groups_of(case):
-        found = sum(one.deployment.is_complete for one in group)
-        stay = sum(one.deployment.is_complete and not one.is_delete for one in group)
+        found = sum(counts(one) for one in group)
+        stay = sum(counts(one) and not one.is_delete for one in group)
         assert stay >= min(found, needed(case))
 
 
@@ -162,9 +185,9 @@ def test_groups_are_decided_alone_as_if_the_others_were_not_there(case):
 def test_deleted_deployment_is_dominated_by_enough_complete_ones_that_stay(case):
     by_span = with_rules(case, age_from=AgeFrom.SPAN)
     for group in groups_of(by_span):
-        staying = [one.deployment for one in group if not one.is_delete]
+        staying = [one.deployment for one in group if counts(one) and not one.is_delete]
         for gone in (one.deployment for one in group if one.is_delete):
-            newer = [one for one in staying if one.is_complete and one.oldest_at > gone.newest_at]
+            newer = [one for one in staying if one.oldest_at > gone.newest_at]
             assert len(newer) >= needed(case)
 
 
@@ -236,7 +259,7 @@ def test_sentences_name_what_the_obvious_reading_finds(case):
                     doubtful = [
                         other.deployment.name
                         for other in group
-                        if other.deployment.is_complete
+                        if counts(other)
                         and other is not decision
                         and overlap(one, aged(other.deployment, age_from))
                     ]

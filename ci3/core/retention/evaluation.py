@@ -1,0 +1,93 @@
+"""Evaluation of one deployment: the result of every rule and pin, and the decision from them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ci3.core.formatting import format_age, format_minute, pluralize
+from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
+from ci3.core.model.deployment import Deployment
+from ci3.core.retention.age_order import DatedDeployment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleCheck:
+    """Result of one rule or pin for one deployment; a match keeps the deployment.
+
+    The message is formatted on access: in a large bucket, most messages are never shown.
+    """
+
+    code: ReasonCode
+    is_matched: bool
+    format_message: Callable[[], str]
+
+    @property
+    def message(self) -> str:
+        """Why the rule keeps the deployment, or why it does not."""
+        return self.format_message()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """One deployment with the result of every rule and pin.
+
+    `successor` is the complete deployment that superseded it. `newer_count` is the number of
+    complete deployments known to be newer, `required_count` the number that must be newer before
+    this one may be deleted. Protected deployments supersede nothing and are not counted.
+    """
+
+    deployment: Deployment
+    group: str
+    checks: tuple[RuleCheck, ...]
+    successor: DatedDeployment | None
+    newer_count: int
+    required_count: int
+    now: datetime
+
+    @property
+    def keeping_checks(self) -> tuple[RuleCheck, ...]:
+        """The checks that keep the deployment."""
+        return tuple(check for check in self.checks if check.is_matched)
+
+    @property
+    def is_protected(self) -> bool:
+        """True if `protect` keeps the deployment, whatever else keeps it."""
+        return any(check.code is ReasonCode.PROTECTED for check in self.keeping_checks)
+
+    @property
+    def is_counted(self) -> bool:
+        """True if the deployment takes a place and can supersede others."""
+        return self.deployment.is_complete and not self.is_protected
+
+    @property
+    def is_delete(self) -> bool:
+        """True if no check keeps the deployment and it is known to be superseded."""
+        return self.successor is not None and not any(check.is_matched for check in self.checks)
+
+    @property
+    def is_keep(self) -> bool:
+        """True if the deployment is not deleted."""
+        return not self.is_delete
+
+    @property
+    def decision(self) -> Decision:
+        """The decision: keep with the reason of every matching check, or delete."""
+        action = Action.KEEP
+        reasons = tuple(
+            Reason(code=check.code, message=check.message) for check in self.keeping_checks
+        )
+        if self.is_delete and self.successor is not None:
+            action = Action.DELETE
+            reasons = (_superseded(self.newer_count, self.successor, self.now),)
+        return Decision(
+            deployment=self.deployment, group=self.group, action=action, reasons=reasons
+        )
+
+
+def _superseded(newer_count: int, successor: DatedDeployment, now: datetime) -> Reason:
+    when = f"{format_minute(successor.completed_at)}, {format_age(now - successor.completed_at)}"
+    return Reason(
+        code=ReasonCode.SUPERSEDED,
+        message=f"{pluralize(newer_count, 'newer one')}; "
+        f"{successor.deployment.name} followed it on {when}",
+    )
