@@ -8,7 +8,12 @@ from ci3.action.reporter import Reporter
 from ci3.config.from_plan import journal_target_layer
 from ci3.config.resolve import RawSetting, raw_text, refuse_unknown, resolve_settings
 from ci3.config.settings import SETTINGS_BY_NAME, Settings
-from ci3.engine.restore.restore import Restoration, refuse_unless_restorable, restore_exit_code
+from ci3.engine.restore.restore import (
+    Restoration,
+    exit_code_without_work,
+    refuse_unless_restorable,
+    restore_exit_code,
+)
 from ci3.engine.restore.sources import source_from_journal
 from ci3.errors import ExitCode, SettingsError
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES
@@ -17,6 +22,7 @@ from ci3.pipeline.journals import open_named_journal
 from ci3.report.markdown_format import RenderContext
 from ci3.report.restore import (
     build_restore_outputs,
+    format_restore_plan_headline,
     format_restore_shortfall,
     render_restore_markdown,
     show_restore_plan,
@@ -74,7 +80,10 @@ def run_restore_step(
     runner.write_summary(render_restore_markdown(plan, restored, summary_context))
     refuse_unless_restorable(plan)
     if restored is None:
-        return ExitCode.DONE
+        plan_exit_code = exit_code_without_work(plan)
+        if plan_exit_code is not ExitCode.DONE:
+            runner.add_error(format_restore_plan_headline(plan))
+        return plan_exit_code
     reporter.update_comment(
         lambda context: render_restore_markdown(plan, restored, context), plan.target.url
     )

@@ -18,9 +18,14 @@ from ci3.core.formatting import escape_control_chars, format_size, pluralize
 from ci3.core.journal.location import JournalLocation, is_s3_url
 from ci3.core.units import Duration
 from ci3.engine.journal.s3_sink import read_stored_journal
-from ci3.engine.restore.restore import Restoration, refuse_unless_restorable, restore_exit_code
+from ci3.engine.restore.restore import (
+    Restoration,
+    exit_code_without_work,
+    refuse_unless_restorable,
+    restore_exit_code,
+)
 from ci3.engine.restore.sources import source_from_journal, source_since
-from ci3.errors import ExitCode, SettingsError
+from ci3.errors import SettingsError
 from ci3.pipeline.journals import ACCESS_SETTINGS, open_named_journal
 from ci3.report.markdown_format import RenderContext
 from ci3.report.restore import (
@@ -94,7 +99,7 @@ def restore(
             show_restored(screen, restored)
     _show_result(plan, restored, output)
     refuse_unless_restorable(plan)
-    return restore_exit_code(restored) if restored else ExitCode.DONE
+    return restore_exit_code(restored) if restored else exit_code_without_work(plan)
 
 
 @contextmanager

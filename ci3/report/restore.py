@@ -12,6 +12,7 @@ from ci3.core.restore.plan import (
     DeploymentRestorePlan,
     DeploymentRestoreResult,
     ObjectRestoreOutcome,
+    RestoreOutcome,
     RestorePlan,
     RestoreResult,
     SkipSummary,
@@ -45,7 +46,9 @@ def format_restore_plan_headline(plan: RestorePlan) -> str:
             f"back, {format_size(plan.size_bytes)}{lost_note}"
         )
     if plan.lost_count:
-        return f"Refused: {lost} can't be brought back, and nothing else is to be"
+        is_refused = get_restore_outcome(plan) is RestoreOutcome.REFUSED
+        prefix = "Refused: " if is_refused else ""
+        return f"{prefix}{lost} can't be brought back, and nothing else is to be"
     return "Nothing to restore"
 
 

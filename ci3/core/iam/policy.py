@@ -127,7 +127,7 @@ def _select_read_actions(purpose: Purpose, target: IamTarget) -> tuple[list[str]
     versions = "s3:ListBucketVersions"
     bucket_actions = ["s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"]
     if purpose is Purpose.RESTORE:
-        return ["s3:ListBucket", versions] if target.stores_journal else [versions], bucket_actions
+        return ["s3:ListBucket", versions], bucket_actions
     is_deleting = purpose in (Purpose.APPLY, Purpose.LIFECYCLE)
     needs_versions = is_deleting or target.delete_versions
     if is_deleting:

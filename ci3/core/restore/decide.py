@@ -33,6 +33,8 @@ class SkipReason(StrEnum):
     ALREADY_THERE = "already-there"
     NEWER_VERSION = "newer-version"
     OLDER_MARKER = "older-marker"
+    NEWER_DELETED = "newer-deleted"
+    NOT_CURRENT = "not-current"
     VERSION_GONE = "version-gone"
     NULL_VERSION = "null-version"
     NULL_MARKER = "null-marker"
@@ -56,6 +58,12 @@ _DESCRIPTIONS = {
     SkipReason.ALREADY_THERE: "there already",
     SkipReason.NEWER_VERSION: "a newer version was uploaded, and is left alone",
     SkipReason.OLDER_MARKER: "deleted before that too, which is left alone",
+    SkipReason.NEWER_DELETED: (
+        "a newer version was uploaded and deleted since: undo that deletion, with its own journal"
+    ),
+    SkipReason.NOT_CURRENT: (
+        "a version is stored, but this store does not list it as the current one"
+    ),
     SkipReason.VERSION_GONE: "the deleted version is gone: it expired, or was removed for good",
     SkipReason.NULL_VERSION: "versioning was suspended, so that the deletion was final",
     SkipReason.NULL_MARKER: (
@@ -75,6 +83,7 @@ class RestoreObject:
     key: str
     version_id: str
     size_bytes: int
+    modified_at: datetime
     marker_version_ids: tuple[str, ...]
 
 
@@ -107,14 +116,18 @@ def decide_entry_restore(
     `versioning` is the bucket's current state. Examples for an entry of version V1, where the
     markers M1 and M2 are of the run's time and M0 is older:
 
-    | `versions` | result                 |
-    |------------|------------------------|
-    | M1 V1      | restore: remove M1     |
-    | M2 M1 V1   | restore: remove M2, M1 |
-    | V1         | skip: `already-there`  |
-    | V2 M1 V1   | skip: `newer-version`  |
-    | M1 M0 V1   | skip: `older-marker`   |
-    | M1         | skip: `version-gone`   |
+    | `versions`  | result                 |
+    |-------------|------------------------|
+    | M1 V1       | restore: remove M1     |
+    | M2 M1 V1    | restore: remove M2, M1 |
+    | V1          | skip: `already-there`  |
+    | V2 M1 V1    | skip: `newer-version`  |
+    | M2 V2 M1 V1 | skip: `newer-deleted`  |
+    | M1 M0 V1    | skip: `older-marker`   |
+    | M1          | skip: `version-gone`   |
+
+    The first one must be listed as the latest, and no other. If none or several are, nothing is
+    known to be current: `not-current`. Some stores list none after a delete marker was removed.
 
     Objects with the outcome `absent`, `changed` or `failed` are treated like deleted ones: the
     run's own request may have deleted them, if its response was lost or it was executed late.
@@ -126,13 +139,14 @@ def decide_entry_restore(
     index = next((i for i, version in enumerate(versions) if _is_of_entry(version, entry)), None)
     if index is None:
         return _skip_entry(entry, _missing_version_reason(entry, versions, versioning))
-    if index == 0:
+    above = versions[:index]
+    latest = find_latest(versions)
+    if latest is None or not all(version.is_delete_marker for version in above):
+        return _skip_entry(entry, _not_restorable_reason(latest, versions[index]))
+    if not above:
         is_failed = entry.outcome is ObjectOutcome.FAILED
         reason = SkipReason.NOT_DELETED if is_failed else SkipReason.ALREADY_THERE
         return _skip_entry(entry, reason)
-    above = versions[:index]
-    if not all(version.is_delete_marker for version in above):
-        return _skip_entry(entry, SkipReason.NEWER_VERSION)
     since = started_at - CLOCK_ALLOWANCE
     # Later markers may have the ID `null` too, so that it does not identify the run's marker.
     run_marker_ids = entry.marker_version_ids - {NULL_VERSION_ID}
@@ -151,7 +165,9 @@ def decide_restore_since(
     It was if its newest version is a delete marker created at `since` or later. It is restored if
     all markers above its newest object version were. `versions` are those of the key, newest first.
     """
-    newest = versions[0]
+    newest = find_latest(versions)
+    if newest is None:
+        return _skip_version(versions[0], SkipReason.NOT_CURRENT)
     if not newest.is_delete_marker or newest.modified_at < since:
         return None
     index = next((i for i, version in enumerate(versions) if not version.is_delete_marker), None)
@@ -185,19 +201,42 @@ def decide_expired_restore(
         is not None
     ]
     restored_count = sum(isinstance(action, RestoreObject) for action in actions)
-    current = [versions[0] for versions in keys if not versions[0].is_delete_marker]
+    latest_versions = [find_latest(versions) for versions in keys]
+    current = [version for version in latest_versions if version and not version.is_delete_marker]
+    not_current_count = latest_versions.count(None)
     if current:
         size_bytes = sum(version.size_bytes for version in current)
         actions.append(_skip_group(prefix, SkipReason.ALREADY_THERE, len(current), size_bytes))
-    lost_count = approved_count - len(current) - restored_count
+    lost_count = approved_count - len(current) - restored_count - not_current_count
     if lost_count > 0:
         actions = [
             action
             for action in actions
-            if isinstance(action, RestoreObject) or not action.reason.is_unrecoverable
+            if isinstance(action, RestoreObject)
+            or action.reason is SkipReason.NOT_CURRENT
+            or not action.reason.is_unrecoverable
         ]
         actions.append(_skip_group(prefix, SkipReason.EXPIRED, lost_count, 0))
     return tuple(actions)
+
+
+def find_latest(versions: Sequence[StoredVersion]) -> StoredVersion | None:
+    """Return the first version if it alone is listed as the latest of its key, or else None."""
+    latest = [version for version in versions if version.is_latest]
+    return latest[0] if len(latest) == 1 and latest[0] is versions[0] else None
+
+
+def _not_restorable_reason(latest: StoredVersion | None, version: StoredVersion) -> SkipReason:
+    """Return the reason if nothing is known to be latest, or another version is above this one.
+
+    If the latest one is older than this one, the store made a wrong version current.
+    """
+    if latest is None:
+        return SkipReason.NOT_CURRENT
+    if latest.is_delete_marker:
+        return SkipReason.NEWER_DELETED
+    is_newer = latest.modified_at >= version.modified_at
+    return SkipReason.NEWER_VERSION if is_newer else SkipReason.NOT_CURRENT
 
 
 def _remove_markers(
@@ -215,6 +254,7 @@ def _remove_markers(
         key=version.key,
         version_id=version.version_id,
         size_bytes=version.size_bytes,
+        modified_at=version.modified_at,
         marker_version_ids=marker_version_ids,
     )
 
@@ -236,7 +276,8 @@ def _is_of_entry(version: StoredVersion, entry: JournalEntry) -> bool:
 def _missing_version_reason(
     entry: JournalEntry, versions: Sequence[StoredVersion], versioning: Versioning
 ) -> SkipReason:
-    if versions and not versions[0].is_delete_marker:
+    latest = find_latest(versions)
+    if latest and not latest.is_delete_marker and latest.modified_at >= entry.modified_at:
         return SkipReason.NEWER_VERSION
     if entry.outcome in AMBIGUOUS_OUTCOMES:
         return SkipReason.NOT_DELETED

@@ -112,6 +112,16 @@ class RestoreResult:
     stop_reason: str = ""
     rules_removed: int = 0
 
+    @property
+    def restored_names(self) -> tuple[str, ...]:
+        """The names of the deployments of which something is current again."""
+        current = (ObjectRestoreOutcome.RESTORED, ObjectRestoreOutcome.ALREADY_THERE)
+        return tuple(
+            deployment.name
+            for deployment in self.deployments
+            if any(deployment.counts.get(outcome) for outcome in current)
+        )
+
     def count_objects(self, outcome: ObjectRestoreOutcome) -> int:
         """Return the number of objects with this outcome."""
         return sum(deployment.counts.get(outcome, 0) for deployment in self.deployments)
@@ -148,6 +158,8 @@ def get_restore_outcome(plan: RestorePlan, result: RestoreResult | None = None) 
         return RestoreOutcome.RESTORED if result.is_complete else RestoreOutcome.PARTIAL
     if plan.has_work:
         return RestoreOutcome.PLANNED
+    if plan.skipped_counts.keys() & {SkipReason.NOT_CURRENT, SkipReason.NEWER_DELETED}:
+        return RestoreOutcome.PARTIAL  # it may come back by other means
     return RestoreOutcome.REFUSED if plan.lost_count else RestoreOutcome.NOTHING_TO_RESTORE
 
 

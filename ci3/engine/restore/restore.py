@@ -1,9 +1,13 @@
-"""Restores deleted objects: lists versions for a plan, removes delete markers, and verifies."""
+"""Restores deleted objects: lists versions for a plan, removes delete markers, and verifies.
 
-from collections.abc import Callable, Iterator, Sequence, Set
+A version counts as current if the listing of versions has it as the only latest one of its key, and
+a plain listing has the key too: that is what readers of the bucket see.
+"""
+
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ci3.aws.bucket import BucketReader
@@ -11,7 +15,7 @@ from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
 from ci3.core.formatting import pluralize
 from ci3.core.model.deployment import Target, Versioning
 from ci3.core.model.objects import StoredVersion
-from ci3.core.restore.decide import RestoreObject, SkipObject, SkipReason
+from ci3.core.restore.decide import RestoreObject, SkipObject, SkipReason, find_latest
 from ci3.core.restore.plan import (
     DeploymentRestorePlan,
     RestoreOutcome,
@@ -24,7 +28,7 @@ from ci3.engine.deletion.sender import BatchPart
 from ci3.engine.deletion.version_sender import VersionIdentity, VersionSender, identify
 from ci3.engine.lifecycle.rule_search import find_rule_ids, search_rules
 from ci3.engine.lifecycle.update import ConfigurationUpdater
-from ci3.engine.restore.sources import RestoreSource, read_current_target
+from ci3.engine.restore.sources import RestoreSource, group_by_key, read_current_target
 from ci3.engine.restore.tally import MarkerOutcomes, RestoreTally
 from ci3.engine.workers.progress import Progress, show_task
 from ci3.engine.workers.run_control import RunControl
@@ -33,6 +37,11 @@ from ci3.errors import ExitCode, GateError, RefusedError, describe_error
 WORKERS = 8
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0)
 """Pauses before each retry of markers that S3 asked to send again."""
+SECOND_LOOK_SECONDS = 5.0
+"""Pause before versions are listed again after a run that was killed.
+
+Requests that it had sent may be executed late. A DeleteObjects request takes a few seconds at most.
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +54,7 @@ class Restoration:
     sleep: Callable[[float], None]
     concurrency: int = MAXIMUM_CONCURRENCY
     """Maximum number of requests in flight."""
+    second_look_seconds: float = SECOND_LOOK_SECONDS
     _control: RunControl = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,9 +67,18 @@ class Restoration:
     def make_plan(self) -> RestorePlan:
         """List the versions that exist now, and plan what is restored; changes nothing.
 
+        After a run that was killed, they are listed again if there is nothing to restore.
+
         Raises AccessError if versions cannot be listed, or lifecycle rules cannot be read although
         the journal records some.
         """
+        plan = self._make_plan()
+        if self.source.late_prefixes and not plan.has_work:
+            self.sleep(self.second_look_seconds)
+            plan = self._make_plan()
+        return plan
+
+    def _make_plan(self) -> RestorePlan:
         target = read_current_target(self.source.target, self.reader)
         prefixes = self.source.prefixes
         deployments = []
@@ -93,10 +112,26 @@ class Restoration:
         tallies = [RestoreTally(planned) for planned in plan.deployments]
         restore = partial(self._restore, plan.target, self._make_sender(plan.target.versioning))
 
+        def restore_planned(tally: RestoreTally) -> None:
+            if tally.planned.object_count:
+                restore(tally)
+
+        def look_again(tally: RestoreTally) -> None:
+            try:
+                if not self._control.is_stopped():
+                    restore(tally)
+            except Exception as exc:  # noqa: BLE001 - the result must be returned
+                reason = f"what is current could not be listed again: {describe_error(exc)}"
+                self._control.stop(reason)
+
         def restore_all() -> None:
-            contained = self._control.contain_errors(restore)
+            contained = self._control.contain_errors(restore_planned)
             with ThreadPoolExecutor(self._workers, "restoring") as pool:
                 list(pool.map(contained, tallies))
+                late = self._select_late(plan.target, tallies)
+                if late and not self._control.is_stopped():
+                    self._control.sleep(self.second_look_seconds)
+                    list(pool.map(look_again, late))
 
         self._control.execute("Restoring objects", plan.object_count, restore_all)
         stopped = self._control.stop_reason
@@ -104,6 +139,16 @@ class Restoration:
         return RestoreResult(
             deployments=deployments, stop_reason=stopped, rules_removed=rules_removed
         )
+
+    def _select_late(
+        self, target: Target, tallies: Sequence[RestoreTally]
+    ) -> Sequence[RestoreTally]:
+        """Return the deployments from which requests of a killed run may still delete."""
+        return [
+            tally
+            for tally in tallies
+            if f"{target.prefix}{tally.planned.name}/" in self.source.late_prefixes
+        ]
 
     def _make_sender(self, versioning: Versioning) -> VersionSender:
         return VersionSender(
@@ -149,11 +194,9 @@ class Restoration:
     def _restore(self, target: Target, sender: VersionSender, tally: RestoreTally) -> None:
         """List and decide again, remove delete markers, and list the current versions."""
         planned = tally.planned
-        if not planned.object_count:
-            return
         prefix = f"{target.prefix}{planned.name}/"
         listed_at = self._control.monotonic()
-        listed = list(self._list_versions(prefix))
+        listed = self._list_versions(prefix)
         tally.start(self.source.decide(prefix, listed, target.versioning))
         markers = {identify(version): version for version in listed if version.is_delete_marker}
         identities = [
@@ -180,17 +223,24 @@ class Restoration:
                 outcomes, self._list_current(prefix, {action.key for action in tally.restorable})
             )
 
-    def _list_versions(self, prefix: str) -> Iterator[StoredVersion]:
+    def _list_versions(self, prefix: str) -> list[StoredVersion]:
+        """List versions; one counts as the latest only if a plain listing has its key too."""
         with closing(self.reader.list_versions(prefix)) as pages:
-            for page in pages:
-                yield from page
+            versions = [version for page in pages for version in page]
+        if not any(version.is_latest and not version.is_delete_marker for version in versions):
+            return versions
+        current_keys = set(self.reader.list_keys(prefix))
+        return [
+            version
+            if version.is_delete_marker or version.key in current_keys
+            else replace(version, is_latest=False)
+            for version in versions
+        ]
 
     def _list_current(self, prefix: str, keys: Set[str]) -> dict[str, StoredVersion]:
-        versions = self._list_versions(prefix)
+        by_key = group_by_key(self._list_versions(prefix), keys)
         return {
-            version.key: version
-            for version in versions
-            if version.is_latest and version.key in keys
+            key: latest for key, versions in by_key.items() if (latest := find_latest(versions))
         }
 
 
@@ -221,6 +271,12 @@ def refuse_unless_restorable(plan: RestorePlan) -> None:
         f"{'; '.join(reason.description for reason in reasons)}",
         f"Nothing was changed. {hint}",
     )
+
+
+def exit_code_without_work(plan: RestorePlan) -> ExitCode:
+    """Return the exit code where a plan has nothing to do and is not refused."""
+    is_partial = get_restore_outcome(plan) is RestoreOutcome.PARTIAL
+    return ExitCode.PARTIAL if is_partial else ExitCode.DONE
 
 
 def restore_exit_code(restored: RestoreResult) -> ExitCode:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from ci3.aws.bucket import BucketReader
 from ci3.core.formatting import format_minute
+from ci3.core.journal.location import is_s3_url
 from ci3.core.model.deployment import Target, Versioning
 from ci3.core.model.objects import StoredVersion
 from ci3.core.restore.decide import (
@@ -38,6 +39,10 @@ class RestoreSource:
     """Notes on what may be missing."""
     rule_prefixes: Collection[str] = ()
     """The prefixes for which the run created lifecycle rules."""
+    late_prefixes: Collection[str] = ()
+    """The prefixes where requests of the run, which was killed, may still be executed."""
+    journal_url: str = ""
+    """The `s3://` URL of the journal, or empty if it is not stored in the bucket."""
 
 
 def source_from_journal(journal: JournalFile) -> RestoreSource:
@@ -49,13 +54,13 @@ def source_from_journal(journal: JournalFile) -> RestoreSource:
         if rule := journal.rules.get(prefix):
             return decide_expired_restore(
                 prefix,
-                _group_by_key(versions).values(),
+                group_by_key(versions).values(),
                 approved_count=header.deployments[prefix].object_count,
                 since=rule.created_at - CLOCK_ALLOWANCE,
                 versioning=versioning,
             )
         entries = journal.read_entries(prefix)
-        by_key = _group_by_key(versions, {entry.key for entry in entries})
+        by_key = group_by_key(versions, {entry.key for entry in entries})
         return tuple(
             decide_entry_restore(
                 entry,
@@ -81,6 +86,8 @@ def source_from_journal(journal: JournalFile) -> RestoreSource:
         run_id=header.run_id,
         notes=notes,
         rule_prefixes=journal.rules.keys(),
+        late_prefixes=() if journal.has_ended else {*journal.prefixes} - journal.rules.keys(),
+        journal_url=journal.source if is_s3_url(journal.source) else "",
     )
 
 
@@ -92,7 +99,7 @@ def source_since(target: Target, name: str, since: datetime) -> RestoreSource:
     ) -> tuple[RestoreAction, ...]:
         actions = (
             decide_restore_since(key_versions, since=since, versioning=versioning)
-            for key, key_versions in _group_by_key(versions).items()
+            for key, key_versions in group_by_key(versions).items()
             if key.startswith(prefix)
         )
         return tuple(action for action in actions if action is not None)
@@ -124,7 +131,7 @@ def read_current_target(target: Target, bucket: BucketReader) -> Target:
     return current
 
 
-def _group_by_key(
+def group_by_key(
     versions: Iterable[StoredVersion], keys: Container[str] | None = None
 ) -> dict[str, list[StoredVersion]]:
     """Group versions by key, newest first as listed; a key may span several pages."""

@@ -35,9 +35,16 @@ class RestoreTally:
         self._failed_count = self.planned.object_count
 
     def start(self, actions: Sequence[RestoreAction]) -> None:
-        """Enter what was decided right before; an object without another outcome has failed."""
+        """Enter what was decided right before; an object without another outcome has failed.
+
+        When called again, what was restored and is still current stays restored.
+        """
+        skips = [action for action in actions if isinstance(action, SkipObject)]
+        current_keys = {skip.key for skip in skips if skip.reason is SkipReason.ALREADY_THERE}
+        self._restored = [action for action in self._restored if action.key in current_keys]
+        restored_keys = {action.key for action in self._restored}
         self.restorable = tuple(action for action in actions if isinstance(action, RestoreObject))
-        self._skips = [action for action in actions if isinstance(action, SkipObject)]
+        self._skips = [skip for skip in skips if skip.key not in restored_keys]
         self._failed_count = len(self.restorable)
 
     def enter(self, outcomes: MarkerOutcomes, current: Mapping[str, StoredVersion]) -> None:
@@ -48,10 +55,13 @@ class RestoreTally:
             if version is None or version.is_delete_marker:
                 self.problem = self.problem or _why_hidden(action, outcomes)
                 continue
-            self._failed_count -= 1
             if version.version_id == action.version_id:
+                self._failed_count -= 1
                 self._restored.append(action)
+            elif version.modified_at < action.modified_at:
+                self.problem = self.problem or "this store made an older version current"
             else:
+                self._failed_count -= 1
                 reason = SkipReason.NEWER_VERSION
                 skips.append(
                     SkipObject(key=action.key, size_bytes=action.size_bytes, reason=reason)
@@ -82,8 +92,14 @@ class RestoreTally:
 
 
 def _why_hidden(action: RestoreObject, outcomes: MarkerOutcomes) -> str:
-    for version_id in action.marker_version_ids:
-        outcome = outcomes.get((action.key, version_id))
+    marker_outcomes = [
+        outcomes.get((action.key, version_id)) for version_id in action.marker_version_ids
+    ]
+    for outcome in marker_outcomes:
         if outcome is not None and outcome.outcome is not ObjectOutcome.DELETED:
             return f"a delete marker is still there: {outcome.message}"
-    return ""
+    if None in marker_outcomes:
+        return ""
+    return (
+        "its delete marker was removed, and this store does not list the version as the current one"
+    )

@@ -42,12 +42,14 @@ class MemoryBucket:
     lifecycle: bytes = b""
     transition_minimum: str = "all_storage_classes_128K"
     needs_mfa: bool = False
+    hidden_keys: set[str] = field(default_factory=set)
+    """Keys none of whose versions is current, although the newest is no delete marker."""
 
     def current(self) -> dict[str, Version]:
         return {
             key: stored[0]
             for key, stored in sorted(self.versions.items())
-            if stored and not stored[0].is_marker
+            if stored and not stored[0].is_marker and key not in self.hidden_keys
         }
 
 
@@ -60,7 +62,7 @@ def list_objects(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
     is_truncated = False
     for key in sorted(key for key in bucket.versions if key > after and key.startswith(prefix)):
         version = bucket.versions[key][0]
-        if version.is_marker:
+        if version.is_marker or key in bucket.hidden_keys:
             continue
         folder = _folder(key, prefix, delimiter)
         if (folder and folder <= after) or (folder or key) in found:
@@ -83,7 +85,7 @@ def list_versions(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
     prefix = query.get("prefix", "")
     keys = sorted(key for key in bucket.versions if key >= after[0] and key.startswith(prefix))
     entries = [
-        (key, version, version_index == 0)
+        (key, version, version_index == 0 and key not in bucket.hidden_keys)
         for key in keys
         for version_index, version in enumerate(bucket.versions[key])
     ]

@@ -38,6 +38,10 @@ class MemoryS3:
         self.honours_if_none_match = True
         self.trims_batch_keys = False
         """Whether DeleteObjects trims white space at the ends of keys, as s3rver does."""
+        self.restores_versions = True
+        """False: like OpenStack Swift, where nothing is current after a marker was removed."""
+        self.stores_null_markers = True
+        """False: a delete on a suspended bucket hides the key without a delete marker."""
         self._numbers = itertools.count(1)
         self._lock = RLock()
 
@@ -71,6 +75,9 @@ class MemoryS3:
             if not bucket.versioning:
                 bucket.versions.pop(key, None)
                 return None
+            if bucket.versioning == "Suspended" and not self.stores_null_markers:
+                bucket.hidden_keys.add(key)
+                return None
             marker = Version(
                 version_id=self._version_id(bucket), modified_at=self._now(), is_marker=True
             )
@@ -89,6 +96,7 @@ class MemoryS3:
         if version.version_id == "null":
             stored[:] = [older for older in stored if older.version_id != "null"]
         stored.insert(0, version)
+        bucket.hidden_keys.discard(key)
 
     def _answer_of_object(  # noqa: PLR0911 - one for each operation
         self, bucket: MemoryBucket, key: str, query: dict[str, str], request: Request
@@ -163,7 +171,7 @@ class MemoryS3:
         if code := self._failed_condition(bucket, key, condition):
             return error(404 if code == "NoSuchKey" else 412, code)
         if version_id:
-            removed = _remove_version(bucket, key, version_id)
+            removed = self._remove_version(bucket, key, version_id)
             marker = {"x-amz-delete-marker": "true"} if removed and removed.is_marker else {}
             return Answer(status=204, body=b"", headers={"x-amz-version-id": version_id, **marker})
         delete_marker = self.delete(bucket, key)
@@ -194,7 +202,7 @@ class MemoryS3:
             return f"<Error>{identity}<Code>{code}</Code><Message>no</Message></Error>"
         marker: Version | None = None
         if version_id:
-            removed = _remove_version(bucket, key, version_id)
+            removed = self._remove_version(bucket, key, version_id)
             marker = removed if removed and removed.is_marker else None
         else:
             marker = self.delete(bucket, key)
@@ -204,6 +212,12 @@ class MemoryS3:
                 f"<DeleteMarkerVersionId>{marker.version_id}</DeleteMarkerVersionId>"
             )
         return f"<Deleted>{identity}</Deleted>"
+
+    def _remove_version(self, bucket: MemoryBucket, key: str, version_id: str) -> Version | None:
+        removed = _remove_version(bucket, key, version_id)
+        if removed and removed.is_marker and not self.restores_versions:
+            bucket.hidden_keys.add(key)
+        return removed
 
     def _failed_condition(self, bucket: MemoryBucket, key: str, condition: str) -> str:
         if not condition or not self.honours_conditions:

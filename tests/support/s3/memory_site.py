@@ -85,6 +85,14 @@ class MemorySite:
     def trim_batch_keys(self) -> None:
         self._s3.trims_batch_keys = True
 
+    def behave_like_swift(self) -> None:
+        """Let nothing be current after a delete marker was removed."""
+        self._s3.restores_versions = False
+
+    def store_no_null_markers(self) -> None:
+        """Let a delete on a suspended bucket hide the key without a delete marker."""
+        self._s3.stores_null_markers = False
+
     def answer(self, request: Request) -> Answer:
         return self._s3.answer(request)
 

@@ -1,5 +1,7 @@
 """What is undone of one key: tables of what a journal says against what stands there now."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +18,7 @@ from ci3.core.restore.decide import (
     SkipObject,
     SkipReason,
     decide_entry_restore,
+    decide_expired_restore,
     decide_restore_since,
 )
 from ci3.core.restore.plan import EXAMPLES_KEPT, summarize_skips
@@ -61,8 +64,14 @@ def entry(outcome=ObjectOutcome.DELETED, *, version_id: str = "v1", markers=(), 
     )
 
 
+def as_listed(versions: Sequence[StoredVersion]) -> list[StoredVersion]:
+    """Return versions as S3 lists them: the first one is the latest."""
+    return [replace(version, is_latest=index == 0) for index, version in enumerate(versions)]
+
+
 def decide(one: JournalEntry, *versions: StoredVersion, versioning=Versioning.ENABLED):
-    return decide_entry_restore(one, versions, started_at=STARTED_AT, versioning=versioning)
+    listed = as_listed(versions)
+    return decide_entry_restore(one, listed, started_at=STARTED_AT, versioning=versioning)
 
 
 V1, V2 = version("v1"), version("v2", at=NOW, etag='"other"')
@@ -83,7 +92,11 @@ OLD_MARKER = marker("m0", seconds=-3600)
 def test_markers_of_the_run_above_the_version_are_removed_and_no_others(versions, removed):
     undo = decide(entry(), *versions)
     assert undo == RestoreObject(
-        key=KEY, version_id="v1", size_bytes=10, marker_version_ids=removed
+        key=KEY,
+        version_id="v1",
+        size_bytes=10,
+        modified_at=V1.modified_at,
+        marker_version_ids=removed,
     )
 
 
@@ -93,7 +106,7 @@ def test_markers_of_the_run_above_the_version_are_removed_and_no_others(versions
         ([V1], SkipReason.ALREADY_THERE),
         ([V1, M1, version("v0")], SkipReason.ALREADY_THERE),
         ([V2, M1, V1], SkipReason.NEWER_VERSION),
-        ([M2, V2, M1, V1], SkipReason.NEWER_VERSION),
+        ([M2, V2, M1, V1], SkipReason.NEWER_DELETED),
         ([V2], SkipReason.NEWER_VERSION),
         ([OLD_MARKER, V1], SkipReason.OLDER_MARKER),
         ([M1, OLD_MARKER, V1], SkipReason.OLDER_MARKER),
@@ -166,7 +179,7 @@ def test_without_an_id_the_version_is_found_by_etag_size_and_time_exactly(other,
 
 
 def test_id_goes_before_likeness():
-    undo = decide(entry(version_id="v1"), M1, version("twin"), V1)
+    undo = decide(entry(version_id="v1"), version("twin"), V1)
     assert undo.reason is SkipReason.NEWER_VERSION
 
 
@@ -212,12 +225,62 @@ def test_bucket_without_versions_makes_it_final():
     assert decide(entry(), versioning=Versioning.DISABLED).reason is SkipReason.NO_VERSIONS
 
 
+# What is not listed as the latest is not current.
+
+LATEST = {
+    "none": lambda _index: False,
+    "several": lambda _index: True,
+    "another one": lambda index: index == 1,
+}
+
+
+@pytest.mark.parametrize("latest", LATEST)
+@pytest.mark.parametrize("outcome", [None, *ObjectOutcome])
+@pytest.mark.parametrize("versions", [[V1, V2], [V2, V1], [M1, V1], [V1, M1]])
+def test_version_that_is_not_the_only_latest_one_is_never_current(latest, outcome, versions):
+    listed = [
+        replace(version, is_latest=LATEST[latest](index)) for index, version in enumerate(versions)
+    ]
+    undoing = decide_entry_restore(
+        entry(outcome), listed, started_at=STARTED_AT, versioning=Versioning.ENABLED
+    )
+    assert isinstance(undoing, SkipObject)
+    is_denied = outcome is ObjectOutcome.DENIED
+    assert undoing.reason is (SkipReason.NOT_DELETED if is_denied else SkipReason.NOT_CURRENT)
+    assert undoing.reason.is_unrecoverable is not is_denied
+    since_undoing = decide_restore_since(listed, since=STARTED_AT, versioning=Versioning.ENABLED)
+    assert since_undoing is not None
+    assert since_undoing.reason is SkipReason.NOT_CURRENT
+
+
+def test_older_version_that_is_current_is_not_a_newer_one():
+    older = version("v0", at=days_ago(20), etag='"other"')
+    assert decide(entry(), older, V1).reason is SkipReason.NOT_CURRENT
+    assert decide(entry(), older).reason is SkipReason.VERSION_GONE
+
+
+@pytest.mark.parametrize("number_hidden", [1, 2])
+def test_expired_deployment_counts_only_what_is_listed_as_latest(number_hidden):
+    keys = [[replace(V1, key=f"old/{number}", is_latest=number >= number_hidden)]
+            for number in range(3)]  # fmt: skip
+    skips = decide_expired_restore(
+        "old/", keys, approved_count=3, since=STARTED_AT, versioning=Versioning.ENABLED
+    )
+    counts = {skip.reason: 0 for skip in skips}
+    for skip in skips:
+        counts[skip.reason] += skip.object_count
+    assert counts == {
+        SkipReason.NOT_CURRENT: number_hidden,
+        SkipReason.ALREADY_THERE: 3 - number_hidden,
+    }
+
+
 # Without a journal.
 
 
 def since(*versions: StoredVersion, seconds: float = 0, versioning=Versioning.ENABLED):
     at = STARTED_AT + timedelta(seconds=seconds)
-    return decide_restore_since(versions, since=at, versioning=versioning)
+    return decide_restore_since(as_listed(versions), since=at, versioning=versioning)
 
 
 @pytest.mark.parametrize(

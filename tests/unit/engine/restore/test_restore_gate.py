@@ -31,6 +31,7 @@ def remove_content(_prefix, versions, _versioning) -> tuple[UndoOne, ...]:
             key=version.key,
             version_id=version.version_id,
             size_bytes=1,
+            modified_at=version.modified_at,
             marker_version_ids=(version.version_id,),
         )
         for version in versions

@@ -1,0 +1,273 @@
+"""`ci3 restore` on stores that do not do what AWS does: only what is current counts as present."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ci3.cli.main import main
+from ci3.engine.restore import restore
+from ci3.errors import ExitCode
+from tests.support.s3.memory_site import MemorySite, running_site
+
+ALL_FOLDERS = {"new", "old-1", "old-2"}
+VERSIONS, LISTING = r"\?versions", "list-type=2"
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch) -> list[float]:
+    """The pauses of the command, which it does not make."""
+    seconds: list[float] = []
+    monkeypatch.setattr("ci3.cli.context.time.sleep", seconds.append)  # botocore's, too
+    return seconds
+
+
+@pytest.fixture
+def site() -> Iterator[MemorySite]:
+    with running_site() as site:
+        site.enable_versioning()
+        site.deploy("new", days=1)
+        site.deploy("old-1", days=10)
+        site.deploy("old-2", days=11)
+        yield site
+
+
+@pytest.fixture
+def run(site: MemorySite, capsys) -> Callable[..., tuple[int, str]]:
+    """Return a function that runs a command: exit code and stdout."""
+
+    def run(*argv: str) -> tuple[int, str]:
+        capsys.readouterr()
+        code = main([*argv])
+        return code, capsys.readouterr().out
+
+    return run
+
+
+def clean_up(site: MemorySite, run, *options: str) -> str:
+    """Delete the two older deployments; return the journal's path or address."""
+    journal = ["--journal-file", "journal.jsonl"]
+    code, out = run("cleanup", *site.options(), "--keep-count", "1", "--auto-approve", *journal,
+                    *options)  # fmt: skip
+    assert code == ExitCode.DONE
+    assert site.folders() - {".ci3"} == {"new"}
+    address = out.partition("To undo: ci3 restore ")[2].split()
+    return address[0] if address else "journal.jsonl"
+
+
+def undo(run, journal: str, *argv: str) -> tuple[int, dict]:
+    code, out = run("restore", journal, "--auto-approve", "--output", "json", *argv)
+    return code, json.loads(out)
+
+
+def reasons(told: dict) -> dict[str, int]:
+    """Return the number of skipped objects by reason."""
+    counts: dict[str, int] = {}
+    for deployment in told["deployments"]:
+        for skipped in deployment["skipped"]:
+            counts[skipped["reason"]] = counts.get(skipped["reason"], 0) + skipped["objects"]
+    return counts
+
+
+def test_everything_comes_back_as_on_aws(site: MemorySite, run) -> None:
+    before = site.current_versions()
+    journal = clean_up(site, run)
+    code, told = undo(run, journal)
+    assert (code, told["outcome"], told["objects-restored"]) == (0, "restored", 6)
+    assert site.current_versions() == before
+    code, told = undo(run, journal)
+    assert (code, told["outcome"], told["objects-already-there"]) == (0, "nothing-to-restore", 6)
+
+
+def test_store_like_swift_restores_nothing_and_is_reported_each_time(site: MemorySite, run) -> None:
+    journal = clean_up(site, run)
+    site.behave_like_swift()
+    code, told = undo(run, journal)
+    assert (code, told["outcome"]) == (ExitCode.PARTIAL, "partial")
+    assert (told["objects-restored"], told["objects-failed"]) == (0, 6)
+    assert "does not list the version as the current one" in told["deployments"][0]["problem"]
+    for _ in range(2):
+        code, told = undo(run, journal)
+        assert (code, told["outcome"]) == (ExitCode.PARTIAL, "partial")
+        assert told["objects-already-there"] == 0
+        assert reasons(told) == {"not-current": 6}
+    since = ("restore", "old-1", "--deleted-since", "2h", *site.options(), "--auto-approve")
+    assert run(*since)[0] == ExitCode.PARTIAL
+    assert site.folders() == {"new"}
+
+
+def test_suspended_bucket_without_markers_is_never_reported_as_restored(
+    site: MemorySite, run
+) -> None:
+    site.suspend_versioning()
+    site.store_no_null_markers()
+    journal = clean_up(site, run)
+    code, told = undo(run, journal)
+    assert (code, reasons(told)) == (ExitCode.PARTIAL, {"not-current": 6})
+
+
+def test_suspended_bucket_with_markers_is_refused(site: MemorySite, run) -> None:
+    site.suspend_versioning()
+    code, told = undo(run, clean_up(site, run))
+    assert (code, told["outcome"], reasons(told)) == (
+        ExitCode.REFUSED, "refused", {"null-marker": 6})  # fmt: skip
+
+
+def test_version_uploaded_and_deleted_since_is_not_current(site: MemorySite, run) -> None:
+    journal = clean_up(site, run)
+    site.put("old-1/file-00000", body=b"newer")
+    site.remove("old-1/file-00000")
+    code, told = undo(run, journal)
+    assert (code, told["objects-restored"], reasons(told)) == (
+        ExitCode.PARTIAL, 5, {"newer-deleted": 1})  # fmt: skip
+
+
+WRONG_LISTINGS = {
+    "IsLatest only on delete markers": lambda body: body.replace(
+        b"<IsLatest>true</IsLatest>", b"<IsLatest>false</IsLatest>"
+    ),
+    "no IsLatest": lambda body: body.replace(b"<IsLatest>true</IsLatest>", b""),
+    "everything is the latest": lambda body: body.replace(
+        b"<IsLatest>false</IsLatest>", b"<IsLatest>true</IsLatest>"
+    ),
+    "HTML": lambda _: b"<html><body>Sign in</body></html>",
+    "cut": lambda body: body[: len(body) // 2],
+    "no end": lambda body: body.replace(
+        b"<IsTruncated>false</IsTruncated>", b"<IsTruncated>true</IsTruncated>"
+    ),
+    "nothing": lambda _: b"",
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_LISTINGS)
+@pytest.mark.parametrize("is_restored", [False, True])
+def test_no_wrong_listing_of_versions_passes_for_a_restore(
+    site: MemorySite, run, wrong: str, is_restored: bool
+) -> None:
+    site.put("old-1/file-00000", days=9, body=b"an older version lies below")
+    journal = clean_up(site, run)
+    if is_restored:
+        assert undo(run, journal)[0] == ExitCode.DONE
+    site.proxy.rewrite("GET", VERSIONS, WRONG_LISTINGS[wrong])
+    code, out = run("restore", journal, "--auto-approve", "--output", "json")
+    assert code in (ExitCode.PARTIAL, ExitCode.ACCESS)
+    if out:
+        told = json.loads(out)
+        current_count = sum(key.startswith("old-") for key in site.content())
+        claimed_count = told["objects-restored"] + told["objects-already-there"]
+        assert claimed_count <= min(current_count, 5)
+
+
+@pytest.mark.parametrize("hidden", ["old-1/file-00001", "old-2/"])
+def test_object_that_a_plain_listing_does_not_show_is_not_restored(
+    site: MemorySite, run, hidden: str
+) -> None:
+    journal = clean_up(site, run)
+    number = sum(key.startswith(hidden) for key, _ in site.all_versions())
+
+    def hide_entries(body: bytes) -> bytes:
+        pattern = rf"<Contents><Key>{hidden}.*?</Contents>".encode()
+        return re.sub(pattern, b"", body)
+
+    site.proxy.rewrite("GET", LISTING, hide_entries)
+    code, told = undo(run, journal)
+    assert (code, told["objects-restored"], told["objects-failed"]) == (
+        ExitCode.PARTIAL, 6 - number, number)  # fmt: skip
+    code, told = undo(run, journal)
+    assert (code, reasons(told)) == (
+        ExitCode.PARTIAL, {"already-there": 6 - number, "not-current": number})  # fmt: skip
+
+
+def test_plain_listing_that_is_denied_is_not_a_restore(site: MemorySite, run) -> None:
+    journal = clean_up(site, run)
+    error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+    site.proxy.answer("GET", LISTING, error, status=403)
+    code, told = undo(run, journal)
+    assert (code, told["objects-restored"], told["objects-failed"]) == (ExitCode.PARTIAL, 0, 6)
+
+
+def test_older_version_that_becomes_current_is_not_a_restore(site: MemorySite, run) -> None:
+    site.put("old-1/file-00000", days=10, body=b"newest")
+    journal = clean_up(site, run)
+    key = "old-1/file-00000"
+
+    def lose_newest() -> None:
+        stored = site._bucket.versions[key]
+        stored.remove(next(version for version in stored if version.body == b"newest"))
+        older_at = stored[-1].modified_at - timedelta(days=9)
+        stored[-1] = replace(stored[-1], modified_at=older_at)
+
+    site.proxy.call_before("POST", r"\?delete", lose_newest, nth=1)
+    code, told = undo(run, journal)
+    assert (code, told["objects-failed"]) == (ExitCode.PARTIAL, 1)
+
+
+# A journal without an end: the store may still execute the requests of the killed run.
+
+
+def kill(journal: str) -> None:
+    """Cut the end off a journal, as a SIGKILL does."""
+    lines = Path(journal).read_bytes().splitlines(keepends=True)
+    assert b'"end"' in lines[-1]
+    Path(journal).write_bytes(b"".join(lines[:-1]))
+
+
+def test_late_request_of_a_killed_run_is_restored_too(
+    site: MemorySite, run, pauses: list[float]
+) -> None:
+    before = site.current_versions()
+    journal = clean_up(site, run)
+    kill(journal)
+    pauses_before = len(pauses)
+
+    def delete_late(seconds: float) -> None:
+        pauses.append(seconds)
+        for key in ("old-1/file-00000", "old-2/file-00002"):
+            site.remove(key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ci3.cli.context.time.sleep", delete_late)
+        code, told = undo(run, journal)
+    assert (code, told["objects-restored"], told["objects-failed"]) == (0, 6, 0)
+    assert site.current_versions() == before
+    assert pauses[pauses_before:] == [restore.SECOND_LOOK_SECONDS]
+
+
+def test_late_request_is_found_where_all_was_current_at_first(
+    site: MemorySite, run, pauses: list[float]
+) -> None:
+    before = site.current_versions()
+    journal = clean_up(site, run)
+    kill(journal)
+    assert undo(run, journal)[0] == ExitCode.DONE
+    with pytest.MonkeyPatch.context() as patch:
+        late = iter(["old-1/file-00001"])
+        patch.setattr(
+            "ci3.cli.context.time.sleep", lambda _: [site.remove(key) for key in late] and None
+        )
+        code, told = undo(run, journal)
+    assert (code, told["objects-restored"]) == (0, 1)
+    assert site.current_versions() == before
+
+
+def test_second_look_that_fails_is_no_success(site: MemorySite, run) -> None:
+    journal = clean_up(site, run)
+    kill(journal)
+    error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+    with pytest.MonkeyPatch.context() as patch:
+        deny = lambda _: site.proxy.answer("GET", VERSIONS, error, status=403)  # noqa: E731
+        patch.setattr("ci3.cli.context.time.sleep", deny)
+        code, told = undo(run, journal)
+    assert code == ExitCode.PARTIAL
+    assert "could not be listed again" in told["stopped"]
+
+
+def test_journal_with_an_end_is_looked_at_once(site: MemorySite, run, pauses: list[float]) -> None:
+    journal = clean_up(site, run)
+    pauses.clear()
+    assert undo(run, journal)[0] == ExitCode.DONE
+    assert pauses == []
