@@ -35,6 +35,7 @@ from ci3.aws.listing.uploads import list_uploads
 from ci3.aws.listing.validation import register_document_checks
 from ci3.aws.listing.versions import list_versions, register_order_recorder
 from ci3.aws.object_stream import stream_object
+from ci3.aws.request_limit import RequestLimit
 from ci3.constants import MAXIMUM_CONCURRENCY
 from ci3.core.model.deployment import Target, Versioning, VersioningState
 from ci3.core.model.objects import StoredVersion, UnfinishedUpload
@@ -50,7 +51,10 @@ _AWS_ENDPOINT = re.compile(r"https://s3[.-]([a-z0-9-]+\.)?amazonaws\.com(\.cn)?/
 
 
 class BucketReader:
-    """Reads a bucket; its client refuses every operation that changes something."""
+    """Reads a bucket; its client refuses every operation that changes something.
+
+    `request_limit` is shared by all clients that are opened from here.
+    """
 
     def __init__(
         self,
@@ -59,13 +63,13 @@ class BucketReader:
         region: str,
         endpoint_url: str,
         credentials: Credentials | None = None,
-        connections: int = MAXIMUM_CONCURRENCY,
+        request_limit: RequestLimit | None = None,
     ) -> None:
         self.bucket = bucket
         self.credentials = credentials
         self._configured_region = region
         self._configured_endpoint_url = endpoint_url
-        self._connections = connections
+        self.request_limit = request_limit or RequestLimit(MAXIMUM_CONCURRENCY)
         self._session = open_session(credentials)
         self._client = self._make_client(READ_OPERATIONS)
         register_fast_parser(self._client)
@@ -139,7 +143,7 @@ class BucketReader:
         Raises AccessError when it can't be read.
         """
         # No Range header: S3 answers it with an error for an empty object.
-        with translate_errors(f"reading s3://{self.bucket}/{key}"):
+        with translate_errors(f"reading s3://{self.bucket}/{key}"), self.request_limit.hold():
             response = self._client.get_object(Bucket=self.bucket, Key=key)
             with closing(response["Body"]) as body:
                 content = body.read(limit_bytes)
@@ -149,7 +153,8 @@ class BucketReader:
 
     def stream_object(self, key: str, size_bytes: int) -> Generator[bytes, None, None]:
         """Read a large object of a known size in chunks; see `ci3.aws.object_stream`."""
-        return stream_object(self._client, self.bucket, key, size_bytes)
+        with self.request_limit.hold():
+            yield from stream_object(self._client, self.bucket, key, size_bytes)
 
     def export_access(self) -> BucketAccess | None:
         """Return what a worker process needs to open this bucket as the same identity.
@@ -193,7 +198,7 @@ class BucketReader:
             region=self._configured_region,
             endpoint_url=self._configured_endpoint_url,
             credentials=self.credentials,
-            connections=self._connections,
+            request_limit=self.request_limit,
         )
 
     @property
@@ -233,7 +238,10 @@ class BucketReader:
     def open_journal_store(self, key: str) -> "JournalStore":
         """Open a client that stores a journal under one key of this bucket."""
         return JournalStore(
-            bucket=self.bucket, client=self._open_client(JOURNAL_OPERATIONS), key=key
+            bucket=self.bucket,
+            client=self._open_client(JOURNAL_OPERATIONS),
+            key=key,
+            request_limit=self.request_limit,
         )
 
     def _open_client(self, operations: frozenset[str]) -> "S3Client":
@@ -246,10 +254,12 @@ class BucketReader:
             raise GateError(f"the bucket was read at one S3, and {endpoint_url} is another")
 
     def _make_client(self, operations: frozenset[str]) -> "S3Client":
-        return make_client(
+        client = make_client(
             region=self._configured_region,
             endpoint_url=self._configured_endpoint_url,
             operations=operations,
-            connections=self._connections,
+            connections=self.request_limit.maximum,
             session=self._session,
         )
+        self.request_limit.apply_to(client)
+        return client

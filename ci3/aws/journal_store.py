@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from ci3.aws.client import get_error_code, translate_errors
+from ci3.aws.request_limit import RequestLimit
 from ci3.errors import AccessError, GateError, JournalError
 
 if TYPE_CHECKING:
@@ -22,12 +23,15 @@ _WRITER_KEY = "ci3-writer"
 class JournalStore:
     """Writes the parts of one journal; every key begins with the journal's own key."""
 
-    def __init__(self, *, bucket: str, client: "S3Client", key: str) -> None:
+    def __init__(
+        self, *, bucket: str, client: "S3Client", key: str, request_limit: RequestLimit
+    ) -> None:
         if not key.strip("/"):
             raise GateError("a journal in a bucket needs a key of its own")
         self.bucket = bucket
         self.key = key
         self._client = client
+        self._request_limit = request_limit
         self._writer_id = secrets.token_hex(8)
         for operation in ("PutObject", "GetObject"):
             event = f"before-parameter-build.s3.{operation}"
@@ -42,7 +46,10 @@ class JournalStore:
         """
         key = f"{self.key}{suffix}"
         try:
-            with translate_errors(f"writing the journal s3://{self.bucket}/{key}"):
+            with (
+                translate_errors(f"writing the journal s3://{self.bucket}/{key}"),
+                self._request_limit.hold(),
+            ):
                 self._put_object(content, key)
         except AccessError as exc:
             raise JournalError(exc.message, exc.hint) from exc

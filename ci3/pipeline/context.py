@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials
+from ci3.aws.request_limit import RequestLimit
 from ci3.config.settings import Settings
 from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.lifecycle.planning import LifecyclePlan, LifecycleSnapshot, plan_lifecycle
@@ -129,7 +130,7 @@ class TargetContext:
             region=self.settings.region,
             endpoint_url=self.settings.endpoint_url,
             credentials=self.credentials,
-            connections=self.settings.concurrency,
+            request_limit=RequestLimit(self.settings.concurrency),
         )
 
     def take_inventory(self, bucket: BucketReader) -> Inventory:
@@ -155,18 +156,10 @@ class TargetContext:
     ) -> TargetState:
         with ThreadPoolExecutor(1, "live") as executor:
             live_future = executor.submit(self.read_live_sources, bucket)
-            # With a concurrency of 1, this would be a second request in flight.
-            is_concurrent = self.settings.concurrency > 1
-            configuration_future = (
-                executor.submit(self._read_configuration, bucket) if is_concurrent else None
-            )
+            configuration_future = executor.submit(self._read_configuration, bucket)
             inventory, folders = self._read_inventory(bucket, scope)
             readings = live_future.result()
-        rules, versioning_state = (
-            configuration_future.result()
-            if configuration_future
-            else self._read_configuration(bucket)
-        )
+        rules, versioning_state = configuration_future.result()
         pins = (*self.find_local_pins(), *pin_live(readings))
         now = self.clock()
         inventory, evaluations = evaluate_with_full_listings(

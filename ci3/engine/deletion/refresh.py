@@ -23,6 +23,7 @@ class ReadFolder:
 
     prefix: str
     with_versions: bool
+    concurrency: int = 1
 
     def respond(self, bucket: BucketReader, _: OnProgress, /) -> FolderListing | None:
         """Return the objects; None if the deployment has grown too large."""

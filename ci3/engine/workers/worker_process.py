@@ -64,6 +64,10 @@ OnProgress = Callable[[int], None]
 class Request(Protocol[Response_co]):
     """A request to the worker: a dataclass that can be pickled."""
 
+    @property
+    def concurrency(self) -> int:
+        """Maximum number of S3 requests in flight while the worker responds."""
+
     def respond(self, bucket: BucketReader, on_progress: OnProgress, /) -> Response_co:
         """Return the response; runs in the worker, in the thread of a connection.
 
@@ -90,6 +94,7 @@ class WorkerProcess:
     ) -> Response_co | None:
         """Send a request, from any thread, and wait for its response.
 
+        Until then, the S3 requests that it may have in flight count in this process.
         None says nothing about the bucket: the caller does the work itself. The worker could not do
         it, sent nothing for SILENCE_SECONDS or has ended, or the keys have expired.
         """
@@ -98,18 +103,19 @@ class WorkerProcess:
             access = None if self._is_ended else _open(self._bucket)
         if access is None:
             return None
-        pipe = self._idle.get()
-        has_response = False
-        try:
-            for has_response, content in _exchange(pipe, (access, request)):
-                if has_response:
-                    return cast("Response_co | None", content)
-                on_progress(content)
-            return None
-        finally:
-            if not has_response:
-                self.end()  # a late response would be taken for that of the next request
-            self._idle.put(pipe)
+        with self._bucket.request_limit.hold(request.concurrency):
+            pipe = self._idle.get()
+            has_response = False
+            try:
+                for has_response, content in _exchange(pipe, (access, request)):
+                    if has_response:
+                        return cast("Response_co | None", content)
+                    on_progress(content)
+                return None
+            finally:
+                if not has_response:
+                    self.end()  # a late response would be taken for that of the next request
+                self._idle.put(pipe)
 
     def end(self) -> None:
         """Kill the worker, from any thread; calls that wait for it return None."""

@@ -1,22 +1,78 @@
 """No more requests are out at once than `concurrency` says, whatever is done."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
+from ci3.core.journal.location import JournalLocation
+from ci3.core.model.result import ApplyResult, ObjectOutcome
 from ci3.engine.deletion import refresh
 from ci3.engine.inventory import work_sharing
-from ci3.errors import ExitCode
-from tests.support.cleanup_run import apply
+from ci3.engine.journal.s3_sink import read_stored_journal
+from ci3.engine.restore.restore import Restoration
+from ci3.engine.restore.sources import source_from_journal
+from ci3.pipeline.doctor import run_doctor
+from tests.support.cleanup_run import apply_plan, make_context
 from tests.support.concurrency_meter import ConcurrencyMeter
 from tests.support.s3.fault_proxy import running_proxy
 from tests.support.s3.moto_s3 import Bucket
 
+CONCURRENCIES = [1, 2, 5]
+POINTERS = "\n".join(f"object:live-{number}.json" for number in range(8))
+
+
+@pytest.fixture
+def meter(bucket: Bucket, s3_url: str) -> Iterator[ConcurrencyMeter]:
+    """Count the requests to the bucket that are in flight."""
+    with running_proxy(s3_url) as proxy:
+        meter, handle = ConcurrencyMeter(), proxy.handle
+
+        def handle_counted(request):
+            with meter.counted():
+                return handle(request)
+
+        proxy.handle = handle_counted
+        bucket.endpoint_url = proxy.url
+        yield meter
+
+
+@contextmanager
+def at_most(meter: ConcurrencyMeter, concurrency: int) -> Iterator[None]:
+    """Check the requests that are sent inside: at most `concurrency`, and not one by one."""
+    meter.maximum = 0
+    yield
+    assert 1 <= meter.maximum <= concurrency
+    assert concurrency == 1 or meter.maximum > 1
+
+
+def deploy_many(bucket: Bucket, *, files: int = 3) -> None:
+    bucket.deploy("new", days=1)
+    for number in range(12):
+        bucket.deploy(f"old-{number:02}", days=10 + number, files=files)
+
+
+def clean_up(bucket: Bucket, **settings: str) -> ApplyResult:
+    """Plan and apply, with a journal that is stored in the bucket."""
+    context = make_context(bucket, journal_file="s3://", **settings)
+    reader = context.open_bucket()
+    result = apply_plan(context, context.make_plan(reader), reader, is_fresh=True)
+    assert result.count_objects(ObjectOutcome.DELETED)
+    assert not result.stop_reason
+    return result
+
+
+def put_pointers(bucket: Bucket) -> None:
+    for number in range(8):
+        bucket.put(f"live-{number}.json", days=10, body=b"new")
+
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("has_worker", [True, False])
-@pytest.mark.parametrize("concurrency", [1, 2, 5])
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
 def test_never_more_requests_at_once_than_concurrency_says(  # noqa: PLR0917 - fixtures
     bucket: Bucket,
-    s3_url: str,
+    meter: ConcurrencyMeter,
     monkeypatch: pytest.MonkeyPatch,
     forks: None,
     concurrency: int,
@@ -27,20 +83,70 @@ def test_never_more_requests_at_once_than_concurrency_says(  # noqa: PLR0917 - f
     monkeypatch.setattr(work_sharing, "MIN_OBJECTS_TO_START", worth)
     monkeypatch.setattr(work_sharing, "MIN_OBJECTS_TO_SHARE", worth)
     monkeypatch.setattr(refresh, "MIN_TOTAL_OBJECTS", worth)
-    bucket.deploy("new", days=1)
-    for number in range(12):
-        bucket.deploy(f"old-{number:02}", days=10 + number, files=120)
+    deploy_many(bucket, files=120)
+    put_pointers(bucket)
     bucket.put("old-00/\x01", days=10)
-    with running_proxy(s3_url) as proxy:
-        meter, take = ConcurrencyMeter(), proxy.handle
+    with at_most(meter, concurrency):
+        clean_up(bucket, concurrency=str(concurrency), live_from=POINTERS)
 
-        def metered(request):
-            with meter.counted():
-                return take(request)
 
-        proxy.handle = metered
-        bucket.endpoint_url = proxy.url
-        ran = apply(bucket, concurrency=str(concurrency))
-    assert ran.exit_code is ExitCode.DONE
-    assert 1 <= meter.maximum <= concurrency
-    assert concurrency == 1 or meter.maximum > 1
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_live_sources_are_read_within_the_concurrency(
+    bucket: Bucket, meter: ConcurrencyMeter, concurrency: int
+) -> None:
+    put_pointers(bucket)
+    context = make_context(bucket, concurrency=str(concurrency), live_from=POINTERS)
+    with at_most(meter, concurrency):
+        readings = context.read_live_sources(context.open_bucket())
+    assert not any(reading.problem for reading in readings)
+
+
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_versions_are_listed_and_deleted_within_the_concurrency(
+    bucket: Bucket, meter: ConcurrencyMeter, concurrency: int
+) -> None:
+    """Its journal, which is stored in the bucket, is written and read within it, too."""
+    bucket.enable_versioning()
+    for _ in range(2):
+        deploy_many(bucket)
+    with at_most(meter, concurrency):
+        result = clean_up(bucket, concurrency=str(concurrency), delete_versions="true")
+    reader = make_context(bucket, concurrency=str(concurrency)).open_bucket()
+    with at_most(meter, concurrency):
+        read_stored_journal(reader, JournalLocation.parse(result.journal_file))
+
+
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_deployments_are_restored_within_the_concurrency(
+    bucket: Bucket, meter: ConcurrencyMeter, concurrency: int
+) -> None:
+    bucket.enable_versioning()
+    deploy_many(bucket)
+    before = bucket.keys()
+    result = clean_up(bucket)
+    context = make_context(bucket, concurrency=str(concurrency))
+    with at_most(meter, concurrency):
+        reader = context.open_bucket()
+        location = JournalLocation.parse(result.journal_file)
+        restoration = Restoration(
+            reader=reader,
+            source=source_from_journal(read_stored_journal(reader, location)),
+            progress=context.progress,
+            sleep=context.sleep,
+            concurrency=concurrency,
+        )
+        restoration.restore(restoration.make_plan())
+    assert before <= bucket.keys()
+
+
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_doctor_keeps_to_the_concurrency(
+    bucket: Bucket, meter: ConcurrencyMeter, concurrency: int
+) -> None:
+    deploy_many(bucket)
+    put_pointers(bucket)
+    context = make_context(
+        bucket, concurrency=str(concurrency), live_from=POINTERS, probe_deletes="true"
+    )
+    with at_most(meter, concurrency):
+        run_doctor(context)

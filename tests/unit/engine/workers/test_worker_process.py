@@ -33,6 +33,7 @@ class Task:
     """A request that does what these tests need."""
 
     words: object
+    concurrency: int = 1
 
     def respond(self, bucket: BucketReader, on_progress: OnProgress, /) -> object:
         match self.words:
