@@ -1,6 +1,5 @@
 """Report of a workflow's step: outputs, annotations, job summary, comment and exit code."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ci3.config.resolve import RawSetting, raw_text
 from ci3.config.settings import CommentPolicy, Mode, Settings
+from ci3.core.formatting import format_json
 from ci3.core.live.commit_names import Commit, interleave_names
 from ci3.core.model.result import RunOutcome
 from ci3.core.plan.target_result import (
@@ -140,7 +140,8 @@ class Reporter:
             self.runner.set_output(name, value)
         self.runner.set_output("plan-file", self._plan_file)
         self.runner.set_output("objects-restored", 0)
-        targets = json.dumps(list_outputs(target_results)) if self._has_targets else ""
+        outputs = list_outputs(target_results)
+        targets = format_json(outputs, indent=None).rstrip() if self._has_targets else ""
         self.runner.set_output("targets", targets)
 
     def report_error(self, error: Ci3Error) -> int:

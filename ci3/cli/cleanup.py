@@ -1,6 +1,5 @@
 """The commands `plan-cleanup` and `cleanup`."""
 
-import json
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ from ci3.cli.options import (
 from ci3.config.from_plan import find_plan_file, resolve_journal_settings, resolve_plan_settings
 from ci3.config.named_policy import read_named_policy
 from ci3.config.resolve import raw_text
-from ci3.core.formatting import escape_control_chars, format_size, pluralize
+from ci3.core.formatting import escape_control_chars, format_json, format_size, pluralize
 from ci3.core.plan.json_writer import dump_plans
 from ci3.core.plan.target_result import (
     TargetResult,
@@ -120,7 +119,7 @@ def _run_cleanup(run: "Run", output: str, *, auto_approve: bool) -> int:
     target_results = add_reconciled(target_results, reconciled)
     if output == "json":
         targets = {"targets": list_outputs(target_results)} if run.has_targets else {}
-        click.echo(json.dumps(sum_outputs(target_results) | targets, indent=2))
+        click.echo(format_json(sum_outputs(target_results) | targets), nl=False)
     elif output == "markdown":
         _show_plans(run, target_results, output)
     refuse_unless_applyable(*plans)

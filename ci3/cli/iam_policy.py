@@ -1,6 +1,5 @@
 """The command `iam-policy`, which prints IAM policies for ci3's role."""
 
-import json
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ import click
 
 from ci3.cli.console import create_console
 from ci3.cli.options import resolve_option_targets, with_options
-from ci3.core.formatting import escape_control_chars
+from ci3.core.formatting import escape_control_chars, format_json
 from ci3.core.iam.policy import MAX_POLICY_CHARACTERS, IamTarget, Purpose, build_policy
 from ci3.core.iam.trust import TrustedRuns, build_trust_policy
 from ci3.core.journal.location import is_s3_url
@@ -122,8 +121,8 @@ def _resolve_account(account_id: str | None, role: str) -> str:
 
 
 def _print_policy(policy: "IamPolicy") -> None:
-    text = json.dumps(policy.document, indent=2, ensure_ascii=False)
-    click.echo(text)
+    text = format_json(policy.document)
+    click.echo(text, nl=False)
     notes = list(policy.notes)
     if len(re.sub(r"\s", "", text)) > MAX_POLICY_CHARACTERS:
         notes.append(

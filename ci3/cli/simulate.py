@@ -1,6 +1,5 @@
 """The command `simulate`, which replays a bucket's history under one or two policies."""
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from ci3.report.markdown_format import format_code
 from ci3.report.simulation import PolicySimulation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     _Comparison = tuple[Settings, PolicySimulation, PolicySimulation | None]
 
@@ -108,15 +107,11 @@ def _read_alternative_settings(settings: Settings, path: str) -> Settings:
 
 def _show_comparisons(comparisons: "Sequence[_Comparison]", output: str) -> None:
     if output == "json":
-        targets: list[Mapping[str, object]] = [
-            {
-                "url": settings.url,
-                **json.loads(simulation.render_simulation_json(primary, alternative)),
-            }
-            for settings, primary, alternative in comparisons
+        simulated = [
+            (settings.url, primary, alternative) for settings, primary, alternative in comparisons
         ]
-        content = {"targets": targets} if comparisons[0][0].has_targets else targets[0]
-        click.echo(json.dumps(content, indent=2))
+        has_targets = comparisons[0][0].has_targets
+        click.echo(simulation.render_simulations_json(simulated, has_targets=has_targets), nl=False)
         return
     for settings, primary, alternative in comparisons:
         title = settings.url if len(comparisons) > 1 else ""

@@ -1,5 +1,6 @@
-"""Formats numbers, sizes, times and untrusted text as plain text."""
+"""Formats numbers, sizes, times, JSON and untrusted text as plain text."""
 
+import json
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -50,6 +51,15 @@ def format_timestamp(time: datetime) -> str:
     """Format a time as ISO 8601 in UTC: `2026-11-02T14:03:00Z`, with a fraction if it has one."""
     utc = time if time.tzinfo is UTC else time.astimezone(UTC)
     return f"{utc.isoformat().removesuffix('+00:00')}Z"
+
+
+def format_json(content: object, *, indent: int | None = 2) -> str:
+    r"""Format JSON in ASCII for a file or a log, with a final newline.
+
+    `##[` becomes `##\u005b`, which JSON parsers read as the same: in a log, the GitHub runner would
+    execute it as a workflow command. The other form, `::name`, begins a line, as no JSON does.
+    """
+    return json.dumps(content, indent=indent).replace("##[", "##\\u005b") + "\n"
 
 
 def escape_control_chars(text: str) -> str:

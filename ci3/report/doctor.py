@@ -1,6 +1,5 @@
 """Rendering of doctor's findings for terminals, as Markdown and as JSON."""
 
-import json
 import textwrap
 from collections.abc import Sequence
 from typing import Final
@@ -15,7 +14,7 @@ from ci3.core.doctor.finding import (
     count_levels,
     exit_code_of_findings,
 )
-from ci3.core.formatting import escape_control_chars, pluralize
+from ci3.core.formatting import escape_control_chars, format_json, pluralize
 from ci3.report.markdown_format import (
     RenderContext,
     count_bytes,
@@ -164,4 +163,4 @@ def render_checkups_json(checkups: Sequence[TargetFindings], *, has_targets: boo
         for checkup in checkups
     ]
     content: object = {"targets": targets} if has_targets else targets[0]
-    return json.dumps(content, indent=2).replace("##[", "##\\u005b") + "\n"
+    return format_json(content)

@@ -1,12 +1,11 @@
 """Rendering of restore plans and results for terminals, as Markdown and as JSON."""
 
-import json
 from collections.abc import Iterator
 
 from rich.console import Console
 from rich.text import Text
 
-from ci3.core.formatting import escape_control_chars, format_size, pluralize
+from ci3.core.formatting import escape_control_chars, format_json, format_size, pluralize
 from ci3.core.restore.decide import SkipReason
 from ci3.core.restore.plan import (
     DeploymentRestorePlan,
@@ -222,7 +221,7 @@ def render_restore_json(plan: RestorePlan, restored: RestoreResult | None = None
             _build_deployment_record(deployment) for deployment in (restored or plan).deployments
         ],
     }
-    return json.dumps(content, indent=2).replace("##[", "##\\u005b") + "\n"
+    return format_json(content)
 
 
 def _build_deployment_record(

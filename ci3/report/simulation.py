@@ -1,6 +1,5 @@
 """Simulations of a bucket's history under one or two policies, as text, Markdown and JSON."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +11,7 @@ from rich.text import Text
 from ci3.core.formatting import (
     escape_control_chars,
     format_duration,
+    format_json,
     format_size,
     format_timestamp,
     pluralize,
@@ -98,11 +98,28 @@ def render_simulation_markdown(
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def render_simulation_json(
-    primary: PolicySimulation, alternative: PolicySimulation | None = None
+def render_simulations_json(
+    comparisons: Sequence[tuple[str, PolicySimulation, PolicySimulation | None]],
+    *,
+    has_targets: bool,
 ) -> str:
-    """Return simulations as JSON, with every simulated moment."""
-    policies = [
+    """Return simulations as JSON, with every simulated moment.
+
+    `comparisons` are a target's address, its simulation and another one to compare with, if any. If
+    a policy file names the targets, they are under `targets`.
+    """
+    targets = [
+        {"url": url, "policies": _build_policy_records(primary, alternative)}
+        for url, primary, alternative in comparisons
+    ]
+    content: object = {"targets": targets} if has_targets else targets[0]
+    return format_json(content)
+
+
+def _build_policy_records(
+    primary: PolicySimulation, alternative: PolicySimulation | None
+) -> list[dict[str, object]]:
+    return [
         {
             "policy_file": replay.policy_file or None,
             "deployments": replay.simulation.deployment_count,
@@ -119,7 +136,6 @@ def render_simulation_json(
         }
         for replay in _list_replays(primary, alternative)
     ]
-    return json.dumps({"policies": policies}, indent=2, ensure_ascii=True) + "\n"
 
 
 def _summarize(aggregate: Callable[[Callable[[SimulatedState], float]], float]) -> dict[str, float]:

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from ci3.core.formatting import format_timestamp
+from ci3.core.formatting import format_json, format_timestamp
 from ci3.core.lifecycle.rule import ManagedRule
 from ci3.core.lifecycle.rule_status import ExistingRule, Fate
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
@@ -25,7 +25,7 @@ from ci3.core.model.deployment import Deployment, IgnoredEntry, Target, Versioni
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.objects import VersionSummary
 from ci3.core.model.policy import Origin, PolicyEntry
-from ci3.core.plan.json_writer import dump_json, encode_plan
+from ci3.core.plan.json_writer import encode_plan
 from ci3.core.plan.plan import Plan
 from ci3.errors import SettingsError
 
@@ -180,7 +180,7 @@ def load_plans(text: str, source: str) -> tuple[Plan, ...]:
     plans = tuple(_to_plan(file) for file in files)
     contents = content["plans"] if has_targets else [content]
     for plan, plan_json in zip(plans, contents, strict=True):
-        derived = json.loads(dump_json(encode_plan(plan)))
+        derived = json.loads(format_json(encode_plan(plan)))
         for key in ("plan_id", "totals", "applyable"):
             if derived[key] != plan_json[key]:
                 raise SettingsError(f"{source} was edited: its {key} no longer fits", _HINT)

@@ -4,12 +4,11 @@ Does not import the reader: its pydantic models take longer to import than a pla
 """
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ci3.constants import PLAN_FORMAT
-from ci3.core.formatting import format_timestamp
+from ci3.core.formatting import format_json, format_timestamp
 from ci3.core.model.decision import Decision, Reason
 from ci3.core.model.deployment import Deployment, IgnoredEntry
 from ci3.core.model.issues import PlanWarning, Refusal
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 def dump_plan(plan: Plan) -> str:
     """Return a plan as JSON text with a final newline; keys as in docs/plan.schema.json."""
-    return dump_json(encode_plan(plan))
+    return format_json(encode_plan(plan))
 
 
 def dump_plans(plans: Sequence[Plan], *, has_targets: bool) -> str:
@@ -33,7 +32,7 @@ def dump_plans(plans: Sequence[Plan], *, has_targets: bool) -> str:
     """
     if not has_targets and len(plans) == 1:
         return dump_plan(plans[0])
-    return dump_json({"format": PLAN_FORMAT, "plans": [encode_plan(plan) for plan in plans]})
+    return format_json({"format": PLAN_FORMAT, "plans": [encode_plan(plan) for plan in plans]})
 
 
 def encode_plan(plan: Plan) -> dict[str, object]:
@@ -121,8 +120,8 @@ def _encode_explanation(explanation: "Explanation") -> dict[str, object]:
 
 def _dump_targets(content: Sequence[tuple[str, dict[str, object]]], *, has_targets: bool) -> str:
     if not has_targets and len(content) == 1:
-        return dump_json(content[0][1])
-    return dump_json({"targets": [{"url": url, **values} for url, values in content]})
+        return format_json(content[0][1])
+    return format_json({"targets": [{"url": url, **values} for url, values in content]})
 
 
 def dump_objects(
@@ -143,14 +142,6 @@ def _encode_object(item: StoredObject) -> dict[str, object]:
         "etag": item.etag,
         "modified_at": format_timestamp(item.modified_at),
     }
-
-
-def dump_json(content: object) -> str:
-    """Return JSON text for a file or a log.
-
-    `##[` is escaped: in a log, the GitHub runner would execute it as a workflow command.
-    """
-    return json.dumps(content, indent=2).replace("##[", "##\\u005b") + "\n"
 
 
 def _encode_coded(entries: Sequence[Refusal | PlanWarning | Reason]) -> list[dict[str, str]]:

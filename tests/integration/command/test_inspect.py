@@ -131,3 +131,11 @@ def test_policy_to_compare_with_that_is_of_no_use_is_an_error(site, capsys, text
     assert run(site, "simulate", "--against", "other.yml") == 2
 
     assert told in " ".join(capsys.readouterr().err.split())
+
+
+def test_hostile_name_is_no_command_in_the_json_of_a_simulation(site, capsys):
+    Path("##[error].yml").write_text("keep-count: 2\n")
+    assert run(site, "simulate", "--against", "##[error].yml", "--output", "json") == 0
+    out = capsys.readouterr().out
+    assert "##[" not in out
+    assert json.loads(out)["policies"][1]["policy_file"] == "##[error].yml"

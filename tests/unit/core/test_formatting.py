@@ -1,5 +1,6 @@
 """Numbers, sizes, times and hostile text in words."""
 
+import json
 import unicodedata
 from datetime import datetime, timedelta, timezone
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from ci3.core.formatting import (
     escape_control_chars,
     format_age,
+    format_json,
     format_minute,
     format_size,
     format_timestamp,
@@ -97,3 +99,17 @@ def test_shown_text_moves_no_cursor_and_starts_no_line(text):
     assert len(shown.splitlines()) <= 1
     assert not {"Cc", "Cf", "Cs"} & {unicodedata.category(character) for character in shown}
     shown.encode("utf-8")
+
+
+@given(
+    st.dictionaries(st.text(), st.text() | st.lists(st.text("#[:\n]x"))), st.sampled_from([None, 2])
+)
+def test_json_reads_the_same_and_has_no_workflow_command(content, indent):
+    text = format_json(content, indent=indent)
+    assert json.loads(text) == content
+    assert text.isascii()
+    assert not any("##[" in line or line.lstrip().startswith("::") for line in text.splitlines())
+
+
+def test_command_in_a_name_is_escaped_in_json():
+    assert format_json("##[error]", indent=None) == '"##\\u005berror]"\n'

@@ -19,8 +19,8 @@ from ci3.core.units import Duration
 from ci3.report.charts import BLOCKS, DOT, Chart, draw_block_chart, draw_mermaid_chart
 from ci3.report.simulation import (
     PolicySimulation,
-    render_simulation_json,
     render_simulation_markdown,
+    render_simulations_json,
     show_simulation,
 )
 from tests.support.builders import (
@@ -108,12 +108,15 @@ def test_a_simulation_reads_as_its_goldens(name):
 def test_json_reads_as_its_golden():
     small = inventory(deployment("d1", 2), deployment("d2", 1), marker_only_deployment("torn", 1.5))
     sides = (replayed(small, keep_count=1), replayed(small, "old.yml"))
-    assert_golden("simulation.json", render_simulation_json(*sides))
+    text = render_simulations_json([("s3://my-site/", *sides)], has_targets=False)
+    assert_golden("simulation.json", text)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_json_has_every_moment_of_every_policy(name):
-    policies = json.loads(render_simulation_json(*CASES[name]()))["policies"]
+    primary, alternative, *_ = (*CASES[name](), None)
+    text = render_simulations_json([("", primary, alternative)], has_targets=False)
+    policies = json.loads(text)["policies"]
     assert [len(one["moments"]) for one in policies] == [
         len(side.simulation.states) for side in CASES[name]()
     ]

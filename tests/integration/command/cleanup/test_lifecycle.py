@@ -56,6 +56,13 @@ def names(site: MemorySite) -> list[str]:
 # What is said.
 
 
+def test_hostile_name_is_no_command_in_the_json_of_a_cleanup(site, capsys) -> None:
+    assert cleanup(site, *KEEP_1, "--output", "json", journal="##[error].jsonl") == 0
+    out = capsys.readouterr().out
+    assert "##[" not in out
+    assert json.loads(out)["journal-file"] == "##[error].jsonl"
+
+
 def test_plan_says_what_s3_deletes_and_until_when_that_can_be_undone(site, capsys) -> None:
     assert main(["plan-cleanup", *site.options(), *BY_S3]) == 0
     out = " ".join(capsys.readouterr().out.split())

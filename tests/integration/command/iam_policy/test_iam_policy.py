@@ -53,6 +53,13 @@ def test_trust_is_printed_in_place_of_permissions(capsys) -> None:
     assert "OWNER@ID/REPO@ID" in err
 
 
+def test_hostile_names_are_no_commands_in_the_log(capsys) -> None:
+    _, out, _ = run(capsys, "apply", "--bucket", "my-site", "--protect", "##[[]error]ü*")
+    assert "##[" not in out
+    assert out.isascii()
+    assert "arn:aws:s3:::my-site/##[error]ü*" in json.dumps(json.loads(out), ensure_ascii=False)
+
+
 def test_policy_that_is_too_long_for_iam_is_told(capsys) -> None:
     names = [one for number in range(300) for one in ("--protect", f"release-{number}")]
     _, _, err = run(capsys, "apply", "--bucket", "my-site", *names)
