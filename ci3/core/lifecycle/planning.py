@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ci3.core.formatting import join_names, pluralize
 from ci3.core.lifecycle.configuration import MAXIMUM_RULES, ConfigurationText
 from ci3.core.lifecycle.noncurrent import find_noncurrent_term
-from ci3.core.lifecycle.rule import ManagedRule, has_managed_id_only, parse_managed_rule
+from ci3.core.lifecycle.rule import ManagedRule, describe_edited_rules, parse_managed_rule
 from ci3.core.lifecycle.rule_assignment import assign_rules
 from ci3.core.lifecycle.rule_status import (
     UNSAFE_STATUSES,
@@ -148,14 +148,7 @@ def _warn_of_unavailable_rules(snapshot: LifecycleSnapshot) -> PlanWarning:
 
 
 def _warn_of_unrecognized_rules(snapshot: LifecycleSnapshot) -> Iterator[PlanWarning]:
-    rule_ids = [
-        rule.rule_id for rule in snapshot.configuration.rules if has_managed_id_only(rule.rule)
-    ]
-    if rule_ids:
-        message = (
-            f"{pluralize(len(rule_ids), 'lifecycle rule')} called as if it were ci3's, and not as "
-            f"ci3 writes it, is left alone: {join_names(rule_ids, NAMES_SHOWN)}"
-        )
+    if message := describe_edited_rules(snapshot.configuration.rules, NAMES_SHOWN):
         yield PlanWarning(code=WarningCode.LIFECYCLE, message=message)
 
 

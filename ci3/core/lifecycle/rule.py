@@ -1,13 +1,15 @@
 """A managed rule: its XML, its ID (by which a later run recognizes it) and its lifetime."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
 from ci3.constants import RULE_LIFETIME_DAYS
+from ci3.core.formatting import join_names, pluralize
 from ci3.core.inventory.key_text import is_xml_stable
-from ci3.core.lifecycle.configuration import Element
+from ci3.core.lifecycle.configuration import Element, RuleText
 
 RULE_TERM: Final = timedelta(days=RULE_LIFETIME_DAYS)
 """Lifetime of a rule. It lasts longer if no run comes by to remove the rule."""
@@ -106,9 +108,23 @@ def has_managed_id(rule: Element) -> bool:
     return _read_text(rule, "ID").startswith(RULE_ID_PREFIX)
 
 
-def has_managed_id_only(rule: Element) -> bool:
-    """Return True if a rule has a managed rule's ID but is not as ci3 writes it."""
-    return has_managed_id(rule) and parse_managed_rule(rule) is None
+def describe_edited_rules(rules: Iterable[RuleText], limit: int, consequence: str = "") -> str:
+    """Describe the rules that have a managed rule's ID and are not as ci3 writes them, or "".
+
+    At most `limit` of their IDs are named. `consequence` follows `left alone`.
+    """
+    edited = [
+        rule.rule_id
+        for rule in rules
+        if has_managed_id(rule.rule) and parse_managed_rule(rule.rule) is None
+    ]
+    if not edited:
+        return ""
+    they, them, are = ("it", "it", "is") if len(edited) == 1 else ("they", "them", "are")
+    return (
+        f"{pluralize(len(edited), 'lifecycle rule')} called as if {they} were ci3's, and not as "
+        f"ci3 writes {them}, {are} left alone{consequence}: {join_names(edited, limit)}"
+    )
 
 
 def _read_text(element: Element, name: str) -> str:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.formatting import join_names, pluralize
 from ci3.core.lifecycle.configuration import RuleText
-from ci3.core.lifecycle.rule import has_managed_id_only, parse_managed_rule
+from ci3.core.lifecycle.rule import describe_edited_rules, parse_managed_rule
 from ci3.errors import AccessError, UnsupportedError
 
 RULES_SHOWN = 3
@@ -50,7 +49,10 @@ def search_rules(reader: BucketReader, prefixes: Iterable[str], *, is_required: 
         return RuleSearch(
             is_unreadable=True, note="" if is_unsupported else _make_unreadable_note(exc.message)
         )
-    return RuleSearch(rule_ids=_find_matching_ids(rules, prefixes), note=_make_edited_note(rules))
+    return RuleSearch(
+        rule_ids=_find_matching_ids(rules, prefixes),
+        note=describe_edited_rules(rules, RULES_SHOWN, ", and may delete what comes back"),
+    )
 
 
 def _find_matching_ids(rules: Iterable[RuleText], prefixes: Iterable[str]) -> tuple[str, ...]:
@@ -70,18 +72,6 @@ def _make_unreadable_note(problem: str) -> str:
         f"lifecycle rules of ci3's may stand on this, and could not be looked for: {problem}. By "
         "one that stands S3 deletes at midnight UTC what comes back. Take away those whose ID "
         "begins with ci3/, or allow s3:GetLifecycleConfiguration and restore again"
-    )
-
-
-def _make_edited_note(rules: Iterable[RuleText]) -> str:
-    """Return a note about edited rules that have an ID of ci3: they are not removed."""
-    edited = [rule.rule_id for rule in rules if has_managed_id_only(rule.rule)]
-    if not edited:
-        return ""
-    return (
-        f"{pluralize(len(edited), 'lifecycle rule')} called as if it were ci3's, and not as ci3 "
-        f"writes it, is left alone, and may delete what comes back: "
-        f"{join_names(edited, RULES_SHOWN)}"
     )
 
 

@@ -264,6 +264,19 @@ def test_rule_called_like_ours_and_changed_by_hand_is_left_and_told(site, capsys
     assert site.lifecycle == before
 
 
+def test_rules_changed_by_hand_are_described_in_the_plural(site, capsys) -> None:
+    for name in ("old-1", "old-2"):
+        add_rule(site, name, made_days_ago=1)
+    site.lifecycle = site.lifecycle.replace(b"<Days>20</Days>", b"<Days>2</Days>").replace(
+        b"</Filter><Status>Enabled", b"</Filter><Status>Disabled"
+    )
+    main(["plan-cleanup", *site.options(), *KEEP_1])
+    assert (
+        "2 lifecycle rules called as if they were ci3's, and not as ci3 writes them, are left "
+        "alone: ci3/old-1/"
+    ) in " ".join(capsys.readouterr().out.split())
+
+
 # Versions: what follows a rule.
 
 
