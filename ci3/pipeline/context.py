@@ -44,8 +44,13 @@ from ci3.core.retention.evaluation import Evaluation
 from ci3.core.retention.evidence import NO_STARTED_DELETIONS, evaluate_with_full_listings
 from ci3.core.retention.explain import explain
 from ci3.core.retention.simulate import simulate
-from ci3.engine.inventory.folders import Folders
-from ci3.engine.inventory.listing import ListingScope, finish_listing, take_inventory
+from ci3.engine.inventory.folders import Folders, find_folders
+from ci3.engine.inventory.listing import (
+    ListingScope,
+    finish_listing,
+    list_folders,
+    take_inventory,
+)
 from ci3.engine.inventory.report import take_inventory_from_report
 from ci3.engine.inventory.versions import add_versions
 from ci3.engine.workers.progress import Progress
@@ -167,7 +172,7 @@ class TargetContext:
             self.policy,
             lambda listed: evaluate(listed, self.policy, pins, now, MINIMUM_KEEP_COUNT),
             lambda listed, names: finish_listing(
-                bucket, scope, listed, names, self.progress, folders=folders
+                bucket, scope, listed, folders, names, progress=self.progress
             ),
             partly_deleted,
         )
@@ -189,13 +194,11 @@ class TargetContext:
 
     def _read_inventory(
         self, bucket: BucketReader, scope: ListingScope
-    ) -> tuple[Inventory, Folders | None]:
-        """Return the inventory to start with, by listing or from an inventory report.
-
-        With a report, the folders found by listing are returned too.
-        """
+    ) -> tuple[Inventory, Folders]:
+        """Return the inventory to start with, from a report if there is one, and its folders."""
         if self.settings.inventory is None:
-            return take_inventory(bucket, scope, self.progress), None
+            folders = find_folders(bucket, scope.prefix, scope.match)
+            return list_folders(bucket, scope, folders, self.progress), folders
         return take_inventory_from_report(
             bucket, scope, self.settings.inventory, self.report_cache, self.progress
         )

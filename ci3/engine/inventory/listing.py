@@ -53,6 +53,13 @@ def take_inventory(bucket: BucketReader, scope: ListingScope, progress: Progress
     the folders cannot be listed or S3 cannot be reached.
     """
     folders = find_folders(bucket, scope.prefix, scope.match)
+    return list_folders(bucket, scope, folders, progress)
+
+
+def list_folders(
+    bucket: BucketReader, scope: ListingScope, folders: Folders, progress: Progress
+) -> Inventory:
+    """List the objects of the folders; see `take_inventory`."""
     if scope.is_first_page_only:
         deployments, unlisted = _list_each(bucket, scope, folders.names, progress)
     else:
@@ -108,15 +115,16 @@ def finish_listing(  # noqa: PLR0913 - a listing and what it continues
     bucket: BucketReader,
     scope: ListingScope,
     inventory: Inventory,
+    folders: Folders,
     names: Collection[str],
-    progress: Progress,
     *,
-    folders: Folders | None = None,
+    progress: Progress,
 ) -> Inventory:
     """List the named deployments in full that have only a first page or a report's numbers.
 
-    With `is_first_page_only`, one request lists a deployment from a report, and the next call lists
-    it in full. With `folders`, deployments are listed in parallel.
+    `folders` are those of the inventory, so that neighbours are listed together. With
+    `is_first_page_only`, one request lists a deployment from a report, and the next call lists it
+    in full.
     """
     reported = {
         deployment.name for deployment in inventory.deployments if deployment.is_from_report
@@ -124,11 +132,7 @@ def finish_listing(  # noqa: PLR0913 - a listing and what it continues
     first_page_names = [name for name in names if scope.is_first_page_only and name in reported]
     rest = tuple({*names}.difference(first_page_names))
     first_pages, unlisted = _list_each(bucket, scope, first_page_names, progress)
-    if folders is not None:
-        full, more_unlisted = list_in_full(bucket, scope, replace(folders, names=rest), progress)
-    else:
-        in_full = replace(scope, is_first_page_only=False)
-        full, more_unlisted = _list_each(bucket, in_full, rest, progress)
+    full, more_unlisted = list_in_full(bucket, scope, replace(folders, names=rest), progress)
     kept = (deployment for deployment in inventory.deployments if deployment.name not in names)
     return replace(
         inventory,

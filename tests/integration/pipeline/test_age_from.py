@@ -54,6 +54,22 @@ def test_small_deployments_cost_one_request_each_and_nothing_is_unknown(site, pr
     assert plan.totals.bytes_to_keep == 3
 
 
+def test_due_neighbours_share_the_pages_of_their_listing(
+    site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alone, each has two pages, so that the ten that are due would cost twenty requests."""
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "20")
+    for number in range(10):
+        site.deploy(f"d{number}", days=10 * (10 - number), files=21)
+    site.deploy("new", days=1)
+    plan = plan_by(site, "first-object", keep_count="1", concurrency="1")
+
+    assert [*fates(plan).values()].count("delete") == 10
+    assert plan.totals.objects_to_delete == 10 * 21
+    first_pages, full = 11, 11  # 210 objects
+    assert listings(proxy) == 1 + first_pages + full
+
+
 def test_due_ones_are_known_in_full_and_what_stays_is_said_to_be_unknown(huge):
     plan = plan_by(huge, "first-object", keep_count="2")
 
