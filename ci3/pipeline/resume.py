@@ -105,12 +105,11 @@ class ResumedRun:
     @property
     def _partly_deleted(self) -> dict[str, str]:
         """Fingerprints at approval, by name, of the deployments that the run started to delete."""
-        approved = self.header.deployments.values()
-        written = self.open_journal.journal_file
+        started = {*self.open_journal.journal_file.prefixes}
         return {
             deployment.name: deployment.fingerprint
-            for deployment in approved
-            if written.read_entries(deployment.prefix)
+            for prefix, deployment in self.header.deployments.items()
+            if prefix in started
         }
 
     @property

@@ -1,14 +1,19 @@
 """Going on with a run that was killed: within what it was to delete, whatever has changed since."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from ci3.aws.bucket import BucketReader
 from ci3.cli.main import main
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.journal.reader import open_journal
+from ci3.engine.journal.reader import JournalFile, open_journal, reopen_journal
 from ci3.engine.journal.recovery import resolve_unknown_outcomes
+from ci3.pipeline.context import TargetContext
+from ci3.pipeline.resume import ResumedRun
+from tests.support.cleanup_run import apply, make_context
 from tests.support.crash import SETTINGS, crash, resume, small_batches
 from tests.support.journals import (
     read_entries,
@@ -41,6 +46,31 @@ def keep_versions(site: Bucket) -> None:
     site.enable_versioning()
     for days, name in ((1, "new"), (10, "old-1"), (20, "old-2")):
         site.deploy(name, days=days)
+
+
+def test_started_deletions_are_known_without_reading_the_entries_again(
+    site: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = apply(site)
+    read: list[str] = []
+    monkeypatch.setattr(JournalFile, "read_entries", lambda _, prefix: read.append(prefix))
+    started: list[Mapping[str, str]] = []
+
+    class StartedDeletions(Exception):  # noqa: N818 - not an error
+        """Raised in place of a plan."""
+
+    def make_plan(_context: TargetContext, _bucket: BucketReader, deletions: Mapping[str, str]):
+        started.append(deletions)
+        raise StartedDeletions
+
+    monkeypatch.setattr(TargetContext, "make_plan", make_plan)
+    context = make_context(site)
+    with reopen_journal(ran.result.journal_file) as journal:
+        run = ResumedRun(context=context, bucket=context.open_bucket(), open_journal=journal)
+        with pytest.raises(StartedDeletions):
+            run.make_plan()
+    assert {*started[0]} == {"old-1", "old-2"}
+    assert read == []
 
 
 def all_deleted() -> bool:

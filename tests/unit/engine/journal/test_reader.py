@@ -133,8 +133,10 @@ def test_each_key_is_found_under_its_deployment_however_batches_share_them(batch
         one.key: one.outcome is ObjectOutcome.DELETED for one in read_entries(journal).values()
     }
     assert found == expected
-    for prefix in journal.prefixes:
-        assert all(one.key.startswith(prefix) for one in journal.read_entries(prefix))
+    for prefix in ("app/d0/", "app/d1/", "app/d2/", "app/d3/"):
+        entries = journal.read_entries(prefix)
+        assert all(entry.key.startswith(prefix) for entry in entries)
+        assert (prefix in journal.prefixes) is bool(entries)
 
 
 def test_few_lines_are_in_memory_however_long_the_journal_is(monkeypatch):
