@@ -39,6 +39,7 @@ from ci3.pipeline.context import TargetContext
 from ci3.pipeline.plan_file import read_saved_plans
 from ci3.pipeline.run import Run, open_run, revoke_all_rules
 from ci3.report.plan.headlines import format_run_headline
+from ci3.report.plan.lifecycle_text import format_rule_changes
 from ci3.report.plan.terminal import show_reconciled, show_results, show_run
 from ci3.report.progress_lines import ProgressLines
 
@@ -166,8 +167,10 @@ def _run_cleanup(
             if has_work
             else revoke_all_rules(target_runs)
         )
-    except KeyboardInterrupt as exc:
-        raise AccessError("interrupted", JOURNAL_HINT) from exc
+    except (Ci3Error, KeyboardInterrupt) as exc:
+        error = exc if isinstance(exc, Ci3Error) else AccessError("interrupted", JOURNAL_HINT)
+        notes = format_rule_changes(target_run.target_result for target_run in target_runs)
+        return reporter.report_error(error, notes)
     target_results = add_reconciled(applied, reconciled)
     try:
         if has_work:

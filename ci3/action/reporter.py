@@ -144,14 +144,17 @@ class Reporter:
         targets = format_json(outputs, indent=None).rstrip() if self._has_targets else ""
         self.runner.set_output("targets", targets)
 
-    def report_error(self, error: Ci3Error) -> int:
-        """Report an error, also in an existing comment, which would describe an earlier run."""
+    def report_error(self, error: Ci3Error, notes: Sequence[str] = ()) -> int:
+        """Report an error, also in an existing comment, which would describe an earlier run.
+
+        `notes` are sentences on what else has happened.
+        """
         is_refused = isinstance(error, RefusedError)
         self.runner.set_output("outcome", RunOutcome.REFUSED if is_refused else RunOutcome.FAILED)
-        self.runner.add_error(error.full_message)
-        self.runner.write_summary(render_error_markdown(error))
+        self.runner.add_error(" ".join((error.full_message, *notes)))
+        self.runner.write_summary(render_error_markdown(error, notes=notes))
         with suppress(KeyboardInterrupt):  # everything but the comment is reported by now
-            self.update_comment(lambda context: render_error_markdown(error, context))
+            self.update_comment(lambda context: render_error_markdown(error, context, notes))
         return error.exit_code
 
     def update_comment(self, render: Callable[[RenderContext], str], url: str = "") -> None:

@@ -33,9 +33,10 @@ from ci3.core.plan.target_result import (
     list_outputs,
     sum_outputs,
 )
-from ci3.errors import ExitCode, RefusedError
+from ci3.errors import Ci3Error, ExitCode, RefusedError
 from ci3.pipeline.plan_file import read_saved_plans
 from ci3.report.markdown_format import RenderContext
+from ci3.report.plan.lifecycle_text import format_rule_changes
 from ci3.report.plan.markdown import render_run_markdown
 
 if TYPE_CHECKING:
@@ -217,8 +218,12 @@ def _apply_plans(
     try:
         target_results = run.apply_plans(target_runs, is_fresh=is_fresh)
         terminal.show_results(screen, target_results)
-    except KeyboardInterrupt:
+    except (Ci3Error, KeyboardInterrupt) as exc:
         hint = "If anything was deleted until then, the journal tells."
-        show_error(RefusedError("interrupted", hint))
-        raise click.exceptions.Exit(ExitCode.PARTIAL) from None
+        error = exc if isinstance(exc, Ci3Error) else RefusedError("interrupted", hint)
+        exit_code = exc.exit_code if isinstance(exc, Ci3Error) else ExitCode.PARTIAL
+        show_error(
+            error, format_rule_changes(target_run.target_result for target_run in target_runs)
+        )
+        raise click.exceptions.Exit(exit_code) from None
     return target_results

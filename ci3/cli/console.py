@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -35,11 +35,11 @@ def create_console(stream: TextIO) -> "Console":
     return Console(file=stream, width=width, highlight=False)
 
 
-def show_error(error: Ci3Error) -> None:
-    """Print an error to stderr."""
+def show_error(error: Ci3Error, notes: Sequence[str] = ()) -> None:
+    """Print an error to stderr, with notes on what else has happened."""
     from ci3.report.plan import terminal  # noqa: PLC0415 - rich: help and JSON do not need it
 
-    terminal.show_error(create_console(sys.stderr), error)
+    terminal.show_error(create_console(sys.stderr), error, notes)
 
 
 def write_markdown(text: str) -> None:

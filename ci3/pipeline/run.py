@@ -12,13 +12,12 @@ from ci3.core.model.result import ApplyResult
 from ci3.core.plan.json_writer import dump_plans
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
-from ci3.errors import Ci3Error, SettingsError, describe_error
+from ci3.errors import SettingsError, describe_error
 from ci3.pipeline.apply import build_not_started_results, delete_approved, report_late_live
 from ci3.pipeline.approval import Approval, approve_plan, recheck_live, refuse_unless_applyable
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.lifecycle_cleanup import reconcile_at_start, revoke_at_end
 from ci3.pipeline.plan_file import write_plan_file
-from ci3.report.plan.lifecycle_text import format_rule_changes
 
 if TYPE_CHECKING:
     from ci3.core.lifecycle.rule_status import Reconciliation
@@ -165,15 +164,14 @@ class Run:
 
         Nothing is deleted in any target if one of them refuses. If the run stops early in one
         target, nothing is deleted in the following ones, and their results say so.
+
+        After an error, each target run has the revoked rules in its `target_result`.
         """
         try:
             self._delete_approved(target_runs, is_fresh=is_fresh)
-        except (Exception, KeyboardInterrupt) as exc:
+        finally:
             target_results = revoke_all_rules(target_runs)
-            if isinstance(exc, Ci3Error):
-                exc.hint = " ".join((exc.hint, *format_rule_changes(target_results)))
-            raise
-        return revoke_all_rules(target_runs)
+        return target_results
 
     def _delete_approved(self, target_runs: Sequence[TargetRun], *, is_fresh: bool) -> None:
         refuse_unless_applyable(*(target_run.plan for target_run in target_runs))

@@ -233,12 +233,15 @@ def _fold(title: str, body: str, *, is_open: bool) -> str:
     return format_details(title, body, is_open=is_open) if body else ""
 
 
-def render_error_markdown(error: Ci3Error, context: RenderContext | None = None) -> str:
-    """Render an error: message and hint.
+def render_error_markdown(
+    error: Ci3Error, context: RenderContext | None = None, notes: Sequence[str] = ()
+) -> str:
+    """Render an error: message, hint and notes on what else has happened.
 
     With a context, the text replaces the comment of an earlier run, and says so.
     """
-    parts = [f"### ci3 stopped: {escape_markdown(error.message)}", escape_markdown(error.hint)]
+    advice = " ".join(filter(None, (error.hint, *notes)))
+    parts = [f"### ci3 stopped: {escape_markdown(error.message)}", escape_markdown(advice)]
     if context is not None:
         parts.append("What stood here was of an earlier run, and may not hold any more.")
         if context.run_url:

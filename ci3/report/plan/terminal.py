@@ -178,11 +178,11 @@ def show_result(console: Console, plan: Plan, result: ApplyResult) -> None:
         console.print(Text(f"To undo: ci3 restore {escape_control_chars(result.journal_file)}"))
 
 
-def show_error(console: Console, error: Ci3Error) -> None:
-    """Print an error's message, then its hint."""
+def show_error(console: Console, error: Ci3Error, notes: Sequence[str] = ()) -> None:
+    """Print an error's message, then its hint and the notes."""
     console.print(Text(f"Error: {escape_control_chars(error.message)}", "bold red"))
-    if error.hint:
-        console.print(Text(escape_control_chars(error.hint)))
+    if advice := " ".join(filter(None, (error.hint, *notes))):
+        console.print(Text(escape_control_chars(advice)))
 
 
 def show_deployments(console: Console, deployments: Sequence[Deployment], title: str = "") -> None:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from ci3.errors import ExitCode
 from tests.support.action_reports import comment_of
 from tests.support.s3.fault_proxy import FaultProxy, Request
 from tests.support.s3.moto_s3 import Bucket
@@ -60,6 +61,21 @@ def test_plan_only_tells_of_rules_that_are_to_go_and_apply_takes_them_away(
     assert not run.annotations("warning")
     (rule,) = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
     assert rule["ID"].startswith("ci3/site-2/")
+
+
+def test_error_of_an_apply_names_the_rules_that_were_taken_away(act, bucket, proxy) -> None:
+    bucket.put("current", body=b"site-5")
+    settings = BY_S3 | {"live_from": "object:current"}
+    assert act(**settings).exit_code == 0
+    bucket.deploy("site-0", days=60)
+    proxy.call_before("GET", "/current", lambda: bucket.remove("current"), nth=3)
+
+    run = act(**settings)
+
+    assert run.exit_code == ExitCode.REFUSED
+    assert "were taken away: " in run.summary
+    assert "No lifecycle rule was left to stand" in run.summary
+    assert any("were taken away: " in message for message in run.annotations("error"))
 
 
 def test_rule_of_what_goes_live_during_the_run_is_taken_away_and_told(act, bucket, proxy) -> None:

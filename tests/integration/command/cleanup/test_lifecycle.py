@@ -11,6 +11,7 @@ import pytest
 from ci3.cli.main import main
 from ci3.core.lifecycle.configuration import parse_configuration
 from ci3.core.lifecycle.rule import ManagedRule
+from ci3.errors import ExitCode
 from tests.support.s3.lifecycle_texts import config, foreign_rule
 from tests.support.s3.memory_lifecycle import rule_ids
 from tests.support.s3.memory_site import MemorySite, intercept_requests
@@ -234,6 +235,21 @@ def test_no_rule_stands_where_what_is_live_is_not_known_at_the_end(site, capsys)
     assert cleanup(site, *BY_S3, *pointer, journal="k.jsonl") == 3
     out = " ".join(capsys.readouterr().out.split())
     assert "No lifecycle rule was left to stand: it is not known what is live: live-from" in out
+    assert names(site) == ["logs"]
+
+
+def test_error_of_an_apply_names_the_rules_that_were_taken_away(site, capsys) -> None:
+    site.put("current", body=b"new")
+    pointer = ("--live-from", "object:current")
+    cleanup(site, *BY_S3, *pointer)
+    site.deploy("old-3", days=30)
+    capsys.readouterr()
+    site.proxy.call_before("GET", "/current", lambda: site.remove("current"), nth=3)
+    assert cleanup(site, *BY_S3, *pointer, journal="k.jsonl") == ExitCode.REFUSED
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "Look at a new plan. 2 lifecycle rules for old-" in shown
+    assert "were taken away: " in shown
+    assert "No lifecycle rule was left to stand: it is not known what is live: live-from" in shown
     assert names(site) == ["logs"]
 
 
