@@ -135,7 +135,7 @@ class Sender(ABC, Generic[Entry, Identity]):
                 break
             self.control.sleep(delay)
             for identity, outcome in self._send_throttled(retried, is_retry=True).items():
-                # A retry that settled nothing leaves a lost response as open as it was.
+                # A retry that resolved nothing leaves a lost response as open as it was.
                 if not (outcome.can_retry and outcomes[identity].outcome is ObjectOutcome.UNKNOWN):
                     outcomes[identity] = outcome
         return outcomes
