@@ -31,7 +31,6 @@ AUTO = "--auto-approve"
 
 # Answered by changes of ci3 that these tests already require; remove each with its change.
 TRIMS_KEYS = "s3rver trims the keys of a batch, and ci3 puts keys with outer white space in batches"
-SECOND_RESUME = "ci3 does not yet report that the store ignores If-None-Match"
 
 
 def all_of(rounds):
@@ -245,12 +244,10 @@ def test_killed_run_is_resumed_from_a_stored_journal(store, proxy, ci3, monkeypa
 
 @pytest.mark.parametrize("bucket", ["journal-shared", "journal-versioned"])
 def test_second_resume_of_a_stored_journal_is_prevented_or_warned_of(
-    *, request, store, proxy, ci3, monkeypatch, bucket
+    store, proxy, ci3, monkeypatch, bucket
 ):
     if bucket == "journal-versioned":
         require_versions(store)
-        xfail_where(request, store, ["Ceph RGW"], SECOND_RESUME)
-    xfail_where(request, store, ["rclone serve s3", "s3rver"], SECOND_RESUME)
     crash.small_batches(monkeypatch)
     address = kill_with_stored_journal(store, proxy, bucket)
     second = []
