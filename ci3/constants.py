@@ -23,6 +23,12 @@ JOURNAL_FORMAT: Final = "ci3-journal/1"
 JOURNAL_FOLDER: Final = ".ci3"
 """Name of the folder under a target's prefix that stores journals; never a deployment."""
 
+RESTORE_PROBE_KEY_PREFIX: Final = f"{JOURNAL_FOLDER}/restore-probe-"
+"""Key prefix, relative to the target's prefix, of the object that `--probe-restore` writes."""
+
+RESTORE_CHECK: Final = "check with `ci3 doctor --probe-restore`"
+"""What to do where it is unknown whether a store can restore."""
+
 PROBE_KEY_PREFIX: Final = ".ci3-probe-"
 """Key prefix, relative to the target's prefix, of the nonexistent keys that a probe deletes."""
 

@@ -80,10 +80,9 @@ def run_restore_step(
     runner.write_summary(render_restore_markdown(plan, restored, summary_context))
     refuse_unless_restorable(plan)
     if restored is None:
-        plan_exit_code = exit_code_without_work(plan)
-        if plan_exit_code is not ExitCode.DONE:
+        if exit_code := exit_code_without_work(plan):
             runner.add_error(format_restore_plan_headline(plan))
-        return plan_exit_code
+        return exit_code
     reporter.update_comment(
         lambda context: render_restore_markdown(plan, restored, context), plan.target.url
     )

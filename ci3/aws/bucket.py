@@ -11,6 +11,7 @@ from ci3.aws.client import (
     JOURNAL_OPERATIONS,
     LIFECYCLE_OPERATIONS,
     READ_OPERATIONS,
+    RESTORE_PROBE_OPERATIONS,
     VERSION_OPERATIONS,
     WRITE_OPERATIONS,
     Credentials,
@@ -36,6 +37,7 @@ from ci3.aws.listing.validation import register_document_checks
 from ci3.aws.listing.versions import list_versions, register_order_recorder
 from ci3.aws.object_stream import stream_object
 from ci3.aws.request_limit import RequestLimit
+from ci3.aws.restore_probe import RestoreProber
 from ci3.constants import MAXIMUM_CONCURRENCY
 from ci3.core.model.deployment import Target, Versioning, VersioningState
 from ci3.core.model.objects import StoredVersion, UnfinishedUpload
@@ -234,6 +236,11 @@ class BucketReader:
     def open_lifecycle_writer(self) -> LifecycleWriter:
         """Open a client that writes the lifecycle configuration and can do nothing else."""
         return LifecycleWriter(bucket=self.bucket, client=self._open_client(LIFECYCLE_OPERATIONS))
+
+    def open_restore_prober(self, prefix: str) -> RestoreProber:
+        """Open a client that writes, deletes and restores one object under the prefix's `.ci3/`."""
+        client = self._open_client(RESTORE_PROBE_OPERATIONS)
+        return RestoreProber(reader=self, client=client, prefix=prefix)
 
     def open_journal_store(self, key: str) -> "JournalStore":
         """Open a client that stores a journal under one key of this bucket."""

@@ -49,6 +49,7 @@ READ_OPERATIONS = frozenset(
 WRITE_OPERATIONS = frozenset({"DeleteObjects", "DeleteObject", "AbortMultipartUpload"})
 VERSION_OPERATIONS = frozenset({"DeleteObjects", "DeleteObject"})
 LIFECYCLE_OPERATIONS = frozenset({"PutBucketLifecycleConfiguration", "DeleteBucketLifecycle"})
+RESTORE_PROBE_OPERATIONS = frozenset({"PutObject", "GetObject", "DeleteObject"})
 JOURNAL_OPERATIONS = frozenset({"PutObject", "GetObject"})
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60

@@ -20,6 +20,7 @@ _SETTINGS = (
     "live-from",
     "delete-versions",
     "probe-deletes",
+    "probe-restore",
     "policy-file",
 )
 
@@ -30,8 +31,9 @@ _SETTINGS = (
 def doctor(*, output: str, **values: str | bool | None) -> int:
     """Examine a bucket: who you are, what you may do, what may surprise you.
 
-    Each finding says what to do next. It only looks, unless --probe-deletes is given.
-    Exit code 6 when the bucket can't be read, 4 when an apply would be refused.
+    Each finding says what to do next. It only looks, unless --probe-deletes or
+    --probe-restore is given. Exit code 6 when the bucket can't be read, 4 when an apply would be
+    refused or a restore does not work.
 
     \b
     Example:

@@ -30,7 +30,7 @@ _SETTINGS = (
     "journal-file",
     "policy-file",
 )
-_PURPOSES = ("plan", "apply", "restore", "lifecycle")
+_PURPOSES = ("plan", "apply", "restore", "lifecycle", "probe-restore")
 
 
 @with_options(_SETTINGS)

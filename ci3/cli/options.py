@@ -13,7 +13,7 @@ from ci3.core.model.policy import Origin
 
 TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url", "role-to-assume")
 """Settings that locate the deployments and select the credentials."""
-_DOCTOR_SETTINGS = ("probe-deletes",)
+_DOCTOR_SETTINGS = ("probe-deletes", "probe-restore")
 
 
 def with_options(names: Sequence[str]) -> Callable[[click.Command], click.Command]:

@@ -308,6 +308,19 @@ class Settings:
         default_doc="false",
         is_policy_key=False,
     )
+    # Not a policy key, like the other probe.
+    probe_restore: bool = define_setting(
+        "To examine (`doctor`): also find out whether this S3 can restore what is deleted, where "
+        "the bucket keeps versions. It writes, deletes and restores one object under the prefix, "
+        "`.ci3/restore-probe-…`, and removes it. `ci3 iam-policy probe-restore` prints what that "
+        "needs.",
+        parse=parsers.parse_flag,
+        kind=Kind.FLAG,
+        options=("--probe-restore",),
+        default=False,
+        default_doc="false",
+        is_policy_key=False,
+    )
     timeout: Duration | None = define_setting(
         "Stop deleting after this long, such as `90s`, `30m` or `2h`: what is out is waited for, "
         "and a later run goes on.",

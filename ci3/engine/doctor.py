@@ -13,6 +13,8 @@ from ci3.core.doctor.facts import (
     BucketFacts,
     DoctorTarget,
     FolderSummary,
+    ObjectLock,
+    RestoreProbe,
     Unavailable,
     UnfinishedUploads,
 )
@@ -77,6 +79,28 @@ def probe_deletion(bucket: BucketReader, facts: BucketFacts) -> GuardProbe | Una
             facts.doctor_target.target.prefix, versioning
         )
     )
+
+
+def probe_restore(bucket: BucketReader, facts: BucketFacts) -> RestoreProbe | Unavailable:
+    """Write, delete and restore an object, unless it is known that this cannot work."""
+    state = facts.versioning
+    if isinstance(state, Unavailable):
+        problem = f"whether the bucket keeps versions could not be read: {state.problem}"
+        return Unavailable(problem=problem, hint=state.hint, is_denied=state.is_denied)
+    if state.versioning is not Versioning.ENABLED:
+        return Unavailable(
+            problem=f"versioning is {state.versioning}, so that nothing can be restored. "
+            "Nothing was written",
+            hint="Turn versioning on to be able to undo deletions.",
+        )
+    if state.has_mfa_delete or (isinstance(facts.lock, ObjectLock) and facts.lock.default):
+        cause = "MFA delete is on" if state.has_mfa_delete else "Object Lock locks new objects"
+        return Unavailable(
+            problem=f"{cause}, so that the probe could not remove its object. Nothing was written",
+            hint="Try it in a bucket of the same store without that.",
+        )
+    prefix = facts.doctor_target.target.prefix
+    return _try_request(lambda: bucket.open_restore_prober(prefix).probe())
 
 
 def _try_request(request: Callable[[], _T]) -> _T | Unavailable:

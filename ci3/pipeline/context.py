@@ -247,7 +247,7 @@ class TargetContext:
                     group_by=self.settings.group_by,
                     required_file=self.settings.required_file,
                 ),
-                *find_restore_period_warnings(state.restore_period),
+                *find_restore_period_warnings(state.restore_period, state.target),
                 *find_report_warnings(state.inventory, state.now),
                 *lifecycle_plan.warnings,
             ),

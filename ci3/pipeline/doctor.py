@@ -6,7 +6,7 @@ from ci3.core.doctor.checks import check_bucket
 from ci3.core.doctor.facts import BucketFacts, DoctorTarget, Unavailable
 from ci3.core.doctor.finding import TargetFindings
 from ci3.core.model.deployment import Target, Versioning
-from ci3.engine.doctor import collect_facts, probe_deletion
+from ci3.engine.doctor import collect_facts, probe_deletion, probe_restore
 from ci3.engine.inventory.folders import find_folders
 from ci3.live.reader import read_live_sources
 from ci3.pipeline.context import TargetContext
@@ -16,7 +16,7 @@ def run_doctor(context: TargetContext) -> TargetFindings:
     """Return the findings for one target.
 
     Nothing is written, except with the setting `probe-deletes`: it sends delete requests for keys
-    that do not exist.
+    that do not exist; and with `probe-restore`: it writes, deletes and restores one object.
     """
     settings = context.settings
     bucket = context.open_bucket()
@@ -48,4 +48,6 @@ def run_doctor(context: TargetContext) -> TargetFindings:
     facts = replace(facts, readings=readings)
     if settings.probe_deletes and not isinstance(facts.folders, Unavailable):
         facts = replace(facts, probe=probe_deletion(bucket, facts))
+    if settings.probe_restore and not isinstance(facts.folders, Unavailable):
+        facts = replace(facts, restore_probe=probe_restore(bucket, facts))
     return TargetFindings(url=settings.url, findings=check_bucket(facts))

@@ -20,8 +20,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from unittest.mock import patch
 
 from ci3.cli.main import main
+from ci3.core.model.deployment import Target
 from tests.support.s3.fault_proxy import Answer, FaultProxy, Request, serve_proxy
 from tests.support.s3.iam import IamProxy
 from tests.support.s3.memory_listings import MemoryBucket
@@ -42,6 +44,14 @@ SAMPLES = (
 RUN_ID = re.compile(r"\b20\d{6}T\d{6}Z-[0-9a-f]{8}\b")
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
 PLAN_TABLE = re.compile(r"^ *Deployment .*?\n\n(?=s3://)", re.MULTILINE | re.DOTALL)
+RUN_ON_AWS = """
+import sys
+from ci3.cli.main import main
+from ci3.core.model.deployment import Target
+Target.is_aws = True
+sys.exit(main())
+"""
+"""Runs a command as `python -m ci3` does, on a bucket that it takes for one of AWS."""
 PROGRESS = re.compile(r"^[A-Z][a-z]+ing [a-z ]+: [\d,]+ of [\d,]+\n", re.MULTILINE)
 """Progress lines, which depend on the clock."""
 
@@ -90,7 +100,7 @@ class World:
     def _run_to_be_killed(self, argv: list[str]) -> str:
         """Run a command in a process that is killed when S3 has deleted half of a batch."""
         with subprocess.Popen(
-            [sys.executable, "-u", "-m", "ci3", *argv],
+            [sys.executable, "-u", "-c", RUN_ON_AWS, *argv],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -136,7 +146,9 @@ def a_world(versioning: str) -> Iterator[World]:
     s3 = MemoryS3()
     s3.buckets["my-site"] = MemoryBucket(versioning=versioning)
     upstream = OptionalIamProxy(lambda request: _without_length(s3.answer(request)), {})
-    with serve_proxy(upstream) as proxy:
+    # The pages show a bucket of AWS.
+    is_aws = patch.object(Target, "is_aws", new=True)
+    with is_aws, serve_proxy(upstream) as proxy:
         variables = {
             "AWS_ENDPOINT_URL_S3": proxy.url,
             "AWS_ENDPOINT_URL_STS": proxy.url,

@@ -5,12 +5,19 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from ci3.core.doctor.facts import BucketFacts, LifecycleRule, Unavailable
+from ci3.constants import RESTORE_CHECK
+from ci3.core.doctor.facts import (
+    NOT_REQUESTED,
+    BucketFacts,
+    LifecycleRule,
+    RestoreProbe,
+    Unavailable,
+)
 from ci3.core.doctor.finding import Finding, note, ok, problem, warning
 from ci3.core.doctor.folder_checks import check_folders
 from ci3.core.formatting import format_age, join_names, pluralize
 from ci3.core.lifecycle.rule import parse_expiry
-from ci3.core.model.deployment import Versioning
+from ci3.core.model.deployment import Versioning, VersioningState
 from ci3.core.model.result import DeleteGuard
 
 _ABANDONED_AFTER: Final = timedelta(days=7)
@@ -26,6 +33,7 @@ def check_bucket(facts: BucketFacts) -> tuple[Finding, ...]:
         *_check_access(facts),
         *_check_delete_permission(facts),
         *_check_versioning(facts),
+        *_check_restore_probe(facts),
         *_check_object_lock(facts),
         *_check_lifecycle_rules(facts),
         *_check_uploads(facts),
@@ -175,8 +183,9 @@ def _check_restore(facts: BucketFacts) -> Iterator[Finding]:
             "Leave delete-versions out to be able to undo.",
         )
         return
+    condition = "" if _can_restore(facts) else ", if this store supports it"
     if isinstance(rules, Unavailable):
-        yield ok(topic, "on: a deletion can be undone with `ci3 restore`")
+        yield ok(topic, f"on: a deletion can be undone with `ci3 restore`{condition}")
         return
     prefix = facts.doctor_target.target.prefix
     noncurrent_days = [rule.noncurrent_days for rule in rules if rule.can_match_under(prefix)]
@@ -184,7 +193,8 @@ def _check_restore(facts: BucketFacts) -> Iterator[Finding]:
     if days is None:
         yield note(
             topic,
-            "on: a deletion can be undone at any time; old versions stay, and cost as before",
+            f"on: a deletion can be undone at any time{condition}; old versions stay, and cost as "
+            "before",
             "To free storage too, add a lifecycle rule with NoncurrentVersionExpiration, such as "
             "30 days, or set delete-versions.",
         )
@@ -195,6 +205,42 @@ def _check_restore(facts: BucketFacts) -> Iterator[Finding]:
             "until a "
             "lifecycle rule removes the old versions",
         )
+
+
+def _can_restore(facts: BucketFacts) -> bool:
+    """Return True if the store is AWS's, or a probe has restored an object."""
+    probe = facts.restore_probe
+    if isinstance(probe, RestoreProbe):
+        return not probe.problem
+    return facts.doctor_target.target.is_aws
+
+
+def _check_restore_probe(facts: BucketFacts) -> Iterator[Finding]:
+    topic, probe, state = "restore", facts.restore_probe, facts.versioning
+    if probe is NOT_REQUESTED:
+        keeps_versions = state == VersioningState(versioning=Versioning.ENABLED)
+        if keeps_versions and not _can_restore(facts):
+            yield note(
+                topic,
+                "whether this store restores what was deleted is not known",
+                f"To find out, {RESTORE_CHECK}: it writes, deletes and restores one object.",
+            )
+        return
+    if isinstance(probe, Unavailable):
+        advice = _advise_policy(facts, "probe-restore") if probe.is_denied else probe.hint
+        yield problem(topic, f"restoring was not tried to its end: {probe.problem}", advice,
+                      is_of_access=probe.is_denied)  # fmt: skip
+        return
+    if probe.problem:
+        yield problem(
+            topic,
+            f"this store does not restore what was deleted: {probe.problem}",
+            "Take each deletion as final: `ci3 restore` would fail here.",
+        )
+    else:
+        yield ok(topic, "an object was written, deleted and restored: `ci3 restore` works here")
+    for leftover in probe.leftovers:
+        yield warning("leftover", leftover, "Remove it by hand; it is no part of any deployment.")
 
 
 def _check_object_lock(facts: BucketFacts) -> Iterator[Finding]:

@@ -22,6 +22,17 @@ class Unavailable:
     is_requested: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreProbe:
+    """The result of writing, deleting and restoring an object; `problem` is empty if it worked.
+
+    `leftovers` are sentences on what the probe made and could not remove.
+    """
+
+    problem: str = ""
+    leftovers: tuple[str, ...] = ()
+
+
 NOT_REQUESTED = Unavailable(problem="it was not asked", is_requested=False)
 
 
@@ -110,4 +121,5 @@ class BucketFacts:
     lock: ObjectLock | Unavailable = NOT_REQUESTED
     rules: tuple[LifecycleRule, ...] | Unavailable = NOT_REQUESTED
     probe: GuardProbe | Unavailable = NOT_REQUESTED
+    restore_probe: RestoreProbe | Unavailable = NOT_REQUESTED
     readings: tuple[LiveReading, ...] = ()

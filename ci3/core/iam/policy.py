@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ci3.constants import JOURNAL_FOLDER, PROBE_KEY_PREFIX
+from ci3.constants import JOURNAL_FOLDER, PROBE_KEY_PREFIX, RESTORE_PROBE_KEY_PREFIX
 from ci3.core.iam.patterns import IamPattern, escape_literal, translate_glob
 from ci3.core.inventory.report_location import ReportLocation
 from ci3.core.live.sources import LiveKind, LiveSource
@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     APPLY = "apply"
     RESTORE = "restore"
     LIFECYCLE = "lifecycle"
+    PROBE_RESTORE = "probe-restore"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ def _build_statements(purpose: Purpose, target: IamTarget) -> Iterator[tuple[str
     )
     yield "ListDeployments", _allow(list_actions, [target.bucket_arn], prefix_condition)
     yield "ReadBucket", _allow(bucket_actions, [target.bucket_arn])
-    if purpose is not Purpose.RESTORE:
+    if purpose not in (Purpose.RESTORE, Purpose.PROBE_RESTORE):
         yield from _build_live_statements(target)
         if location := target.inventory:
             yield from _build_report_statements(
@@ -118,6 +119,9 @@ def _build_statements(purpose: Purpose, target: IamTarget) -> Iterator[tuple[str
         yield "RemoveDeleteMarkers", _allow(["s3:DeleteObjectVersion"], deployments)
         if target.stores_journal:
             yield "ReadJournals", _allow(["s3:GetObject"], [_journals_arn(target)])
+    if purpose is Purpose.PROBE_RESTORE:
+        probes = [target.build_prefix_arn(f"{RESTORE_PROBE_KEY_PREFIX}*")]
+        yield "ProbeRestore", _allow(["s3:PutObject", "s3:GetObject", *_DELETE_ACTIONS], probes)
     if purpose is Purpose.LIFECYCLE:
         yield "WriteLifecycle", _allow(["s3:PutLifecycleConfiguration"], [target.bucket_arn])
 
@@ -126,7 +130,7 @@ def _select_read_actions(purpose: Purpose, target: IamTarget) -> tuple[list[str]
     """Return the actions that list keys, and those that read the configuration of the bucket."""
     versions = "s3:ListBucketVersions"
     bucket_actions = ["s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"]
-    if purpose is Purpose.RESTORE:
+    if purpose in (Purpose.RESTORE, Purpose.PROBE_RESTORE):
         return ["s3:ListBucket", versions], bucket_actions
     is_deleting = purpose in (Purpose.APPLY, Purpose.LIFECYCLE)
     needs_versions = is_deleting or target.delete_versions
@@ -216,7 +220,12 @@ def _find_notes(purpose: Purpose, target: IamTarget) -> Iterator[str]:
     if purpose in (Purpose.APPLY, Purpose.LIFECYCLE):
         for glob in target.protect:
             yield from _find_glob_notes(glob, translate_glob(glob))
-    if purpose is Purpose.RESTORE:
+    if purpose is Purpose.PROBE_RESTORE:
+        yield (
+            "attach it to a role of its own, or for the time of the probe only: a role that has "
+            "the policy for `apply` too is denied each deletion in .ci3/"
+        )
+    if purpose in (Purpose.RESTORE, Purpose.PROBE_RESTORE):
         return
     if any(source.kind is LiveKind.SSM for source in target.live_from):
         if not target.account and any(

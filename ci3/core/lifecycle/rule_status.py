@@ -196,7 +196,7 @@ def _evaluate_rule(  # noqa: PLR0911 - one return for each status
             days = pluralize(rule.noncurrent_days or RESTORE_WINDOW_DAYS, "day")
             return (
                 Fate.NONCURRENT_LEFT,
-                f"only old versions are left there, to be restored for {days}",
+                f"only old versions are left there, for {days}",
             )
         return Fate.COMPLETED, "nothing is left there"
     if decision.is_keep:

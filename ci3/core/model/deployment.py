@@ -1,6 +1,7 @@
 """A target and the inventory of its deployments."""
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -109,6 +110,9 @@ class Inventory:
     report: ReportInfo | None = None
 
 
+_AWS_ENDPOINT = re.compile(r"https?://([^/]+\.)?amazonaws\.com(\.cn)?(:\d+)?/?")
+
+
 class Versioning(StrEnum):
     """What becomes of an object that is deleted: `unknown` is told like the worst of them."""
 
@@ -140,6 +144,11 @@ class Target:
     prefix: str
     endpoint_url: str
     versioning: Versioning
+
+    @property
+    def is_aws(self) -> bool:
+        """True if the store is AWS's own; on others it is unknown whether a restore works."""
+        return not self.endpoint_url or bool(_AWS_ENDPOINT.fullmatch(self.endpoint_url))
 
     @property
     def url(self) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ci3.constants import LONG_SPAN_SECONDS
+from ci3.constants import LONG_SPAN_SECONDS, RESTORE_CHECK
 from ci3.core.formatting import (
     format_age,
     format_duration,
@@ -22,6 +22,7 @@ from ci3.core.model.deployment import (
     IgnoredEntry,
     Inventory,
     NoncurrentExpiration,
+    Target,
     UnlistedFolder,
     Versioning,
 )
@@ -211,7 +212,9 @@ def find_protect_warnings(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Pl
     )
 
 
-def find_restore_period_warnings(term: NoncurrentExpiration | None) -> tuple[PlanWarning, ...]:
+def find_restore_period_warnings(
+    term: NoncurrentExpiration | None, target: Target
+) -> tuple[PlanWarning, ...]:
     """Return a warning if a lifecycle rule ends the time in which a deletion can be restored."""
     if term is None or (term.days is None and not term.problem):
         return ()
@@ -219,9 +222,14 @@ def find_restore_period_warnings(term: NoncurrentExpiration | None) -> tuple[Pla
         f"whether a lifecycle rule removes old versions could not be read: {term.problem}"
         if term.problem
         else f"a lifecycle rule removes old versions {pluralize(term.days or 0, 'day')} after they "
-        "were hidden: until then what is deleted can be brought back"
+        f"were hidden: until then what is deleted can be {_describe_restore(target)}"
     )
     return (PlanWarning(code=WarningCode.RESTORE_PERIOD, message=message),)
+
+
+def _describe_restore(target: Target) -> str:
+    is_sure = target.is_aws
+    return "brought back" if is_sure else f"restored if this store supports it; {RESTORE_CHECK}"
 
 
 def find_report_warnings(inventory: Inventory, now: datetime) -> tuple[PlanWarning, ...]:

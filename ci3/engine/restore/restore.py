@@ -116,7 +116,7 @@ class Restoration:
             if tally.planned.object_count:
                 restore(tally)
 
-        def restore_late(tally: RestoreTally) -> None:
+        def restore_again(tally: RestoreTally) -> None:
             try:
                 if not self._control.is_stopped():
                     restore(tally)
@@ -131,7 +131,7 @@ class Restoration:
                 late = self._select_late(plan.target, tallies)
                 if late and not self._control.is_stopped():
                     self._control.sleep(self.second_look_seconds)
-                    list(pool.map(restore_late, late))
+                    list(pool.map(restore_again, late))
 
         self._control.execute("Restoring objects", plan.object_count, restore_all)
         stopped = self._control.stop_reason

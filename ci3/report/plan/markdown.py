@@ -46,6 +46,7 @@ from ci3.report.plan.text import (
     format_guard_note,
     format_journal_note,
     format_next_step,
+    format_restore_condition,
     format_restore_note,
     format_settings_note,
     format_shortfall,
@@ -348,11 +349,13 @@ def _format_ignored(plan: Plan) -> list[str]:
     return [format_details(title, shown + left_out_note, is_open=False)]
 
 
-def _format_restore_hint(journal_file: str) -> str:
+def _format_restore_hint(plan: Plan, journal_file: str) -> str:
     command = format_code(f"ci3 restore {journal_file}")
+    condition = escape_markdown(format_restore_condition(plan))
     is_local = not journal_file.startswith("s3://")
     keep = " Keep the journal until then, in a workflow as an artifact." if is_local else ""
-    return f"**To undo:** {command}, or a step with `mode: restore` and this `journal-file`.{keep}"
+    step = "or a step with `mode: restore` and this `journal-file`"
+    return f"**To undo:** {command}, {step}{condition}.{keep}"
 
 
 def _format_footer(target_results: Sequence[TargetResult], context: RenderContext) -> list[str]:
@@ -372,7 +375,7 @@ def _format_footer(target_results: Sequence[TargetResult], context: RenderContex
                 f"Journal: {format_code(result.journal_file)}, run {format_code(result.run_id)}"
             )
             if can_restore(target_result):
-                lines.append(_format_restore_hint(result.journal_file))
+                lines.append(_format_restore_hint(target_result.plan, result.journal_file))
     plans = [target_result.plan for target_result in target_results]
     is_applyable = any(plan.to_delete for plan in plans) and all(
         plan.is_applyable for plan in plans

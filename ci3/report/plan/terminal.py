@@ -34,6 +34,7 @@ from ci3.report.plan.text import (
     format_amounts,
     format_guard_note,
     format_journal_note,
+    format_restore_condition,
     format_restore_note,
     format_rollback_note,
     format_settings_note,
@@ -175,7 +176,8 @@ def show_result(console: Console, plan: Plan, result: ApplyResult) -> None:
     if note := format_expiry_note(target_result):
         console.print(Text(note))
     if can_restore(target_result):
-        console.print(Text(f"To undo: ci3 restore {escape_control_chars(result.journal_file)}"))
+        command = f"ci3 restore {escape_control_chars(result.journal_file)}"
+        console.print(Text(f"To undo: {command}{format_restore_condition(plan)}"))
 
 
 def show_error(console: Console, error: Ci3Error, notes: Sequence[str] = ()) -> None:

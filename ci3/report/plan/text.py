@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ci3.constants import LONG_SPAN_SECONDS, RESTORE_WINDOW_DAYS
+from ci3.constants import LONG_SPAN_SECONDS, RESTORE_CHECK, RESTORE_WINDOW_DAYS
 from ci3.core.formatting import format_age, format_duration, format_minute, format_size, pluralize
 from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import Deployment, Versioning
@@ -122,10 +122,7 @@ def format_restore_note(plan: Plan) -> str:
         return _format_rules_restore_note(plan)
     match plan.target.versioning:
         case Versioning.ENABLED:
-            return (
-                "This bucket keeps versions: deleted objects stay as old versions, which can be "
-                "brought back and cost as before, until a lifecycle rule removes them."
-            )
+            return _format_versions_note(plan)
         case Versioning.SUSPENDED:
             return (
                 "Deletion is final: versioning is suspended on this bucket, so a delete destroys "
@@ -141,8 +138,26 @@ def format_restore_note(plan: Plan) -> str:
             return "Take deletion as final: whether this bucket keeps versions could not be read."
 
 
+def _format_versions_note(plan: Plan) -> str:
+    if plan.target.is_aws:
+        return (
+            "This bucket keeps versions: deleted objects stay as old versions, which can be "
+            "brought back and cost as before, until a lifecycle rule removes them."
+        )
+    return (
+        "This bucket keeps versions: deleted objects stay as old versions, which cost as before, "
+        "until a lifecycle rule removes them. They can be restored if this store supports it; "
+        f"{RESTORE_CHECK}."
+    )
+
+
 def _format_rules_restore_note(plan: Plan) -> str:
     until = f"Until S3 deletes it, {LIFECYCLE_DELAY}, an undo takes the rules away"
+    if plan.target.versioning is Versioning.ENABLED and not plan.target.is_aws:
+        return (
+            f"{until}. Then what is deleted stays for {pluralize(RESTORE_WINDOW_DAYS, 'day')} as "
+            f"old versions. It can be restored if this store supports it; {RESTORE_CHECK}."
+        )
     if plan.target.versioning is Versioning.ENABLED:
         return (
             f"{until}. Then what is deleted can be brought back for "
@@ -150,6 +165,11 @@ def _format_rules_restore_note(plan: Plan) -> str:
             "as old versions, until S3 removes those too."
         )
     return f"{until}. Then it is final."
+
+
+def format_restore_condition(plan: Plan) -> str:
+    """Return the condition under which a deletion can be undone, or empty if it surely can."""
+    return "" if plan.target.is_aws else f" (if this store supports it; {RESTORE_CHECK})"
 
 
 def can_restore(target_result: TargetResult) -> bool:

@@ -461,7 +461,8 @@ def test_all_that_decides_is_recorded():
 
     place = {"bucket", "region", "prefix", "endpoint-url", "role-to-assume"}
     telling = {"mode", "plan-file", "journal-file", "policy-file", "comment", "comment-id"}
-    applying = {"resume", "skip-changed", "timeout", "concurrency", "probe-deletes"}
+    applying = {"resume", "skip-changed", "timeout", "concurrency"}
+    applying |= {"probe-deletes", "probe-restore"}
     github = {"github-token", "github-api-url"}
     assert set(recorded) == {one.name for one in SETTINGS} - place - telling - applying - github
 

@@ -302,7 +302,7 @@ def test_after_what_is_hidden_a_rule_for_its_old_versions_follows(site, capsys) 
     cleanup(site, *BY_S3)
     lose(site, "old-1")
     assert cleanup(site, *BY_S3, journal="k.jsonl") == 0
-    assert "only old versions are left there, to be restored for 30 days" in " ".join(
+    assert "only old versions are left there, for 30 days" in " ".join(
         capsys.readouterr().out.split()
     )
     assert sorted(names(site)) == ["logs", "old-1", "old-2"]

@@ -69,7 +69,7 @@ def test_policy_that_is_too_long_for_iam_is_told(capsys) -> None:
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        ((), "Say for what: plan, apply, restore, lifecycle, or --trust"),
+        ((), "Say for what: plan, apply, restore, lifecycle, probe-restore, or --trust"),
         (("apply", "--trust", "o/r"), "run it twice"),
         (("--trust", "o/r:main"), "OWNER/REPO:branch:NAME"),
         (("plan",), "bucket is not set"),

@@ -26,6 +26,7 @@ from tests.support.builders import (
     inventory,
     kept,
     make_object,
+    target,
     to_delete,
 )
 
@@ -429,7 +430,7 @@ def test_required_file_that_one_deployment_has_does_not_warn():
     ],
 )
 def test_end_of_the_undo_is_told_where_there_is_one(term, told):
-    found = find_restore_period_warnings(term)
+    found = find_restore_period_warnings(term, target())
 
     assert [one.code for one in found] == [WarningCode.RESTORE_PERIOD] * len(told)
     assert all(part in one.message for part, one in zip(told, found, strict=True))

@@ -1,0 +1,30 @@
+"""Undoing is promised without a condition on AWS only."""
+
+from dataclasses import replace
+
+import pytest
+
+from ci3.core.model.deployment import NoncurrentExpiration, Versioning
+from ci3.core.plan.checks import find_restore_period_warnings
+from ci3.report.plan.text import format_restore_condition, format_restore_note
+from tests.support.builders import deployment, plan, target, to_delete
+
+AWS_URLS = ("", "https://s3.eu-west-1.amazonaws.com", "https://s3.cn-north-1.amazonaws.com.cn/",
+            "https://bucket.vpce-1a2b.s3.us-east-1.vpce.amazonaws.com")  # fmt: skip
+OTHER_URLS = ("http://127.0.0.1:9000", "https://s3.example.com",
+              "https://amazonaws.com.example.com", "https://notamazonaws.com",
+              "https://evil.example/x.amazonaws.com")  # fmt: skip
+CONDITION = "if this store supports it; check with `ci3 doctor --probe-restore`"
+
+
+@pytest.mark.parametrize(
+    ("url", "is_aws"), [*((url, True) for url in AWS_URLS), *((url, False) for url in OTHER_URLS)]
+)
+@pytest.mark.parametrize("expire_days", [None, 3])
+def test_undo_is_promised_without_condition_on_aws_only(url, is_aws, expire_days) -> None:
+    place = replace(target(Versioning.ENABLED), endpoint_url=url)
+    made = plan(replace(to_delete(deployment("old", 9)), expire_days=expire_days), target=place)
+    [warning] = find_restore_period_warnings(NoncurrentExpiration(days=30), place)
+    texts = (format_restore_note(made), format_restore_condition(made), warning.message)
+    for text in texts:
+        assert (CONDITION in text) is not is_aws
