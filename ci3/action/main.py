@@ -3,12 +3,9 @@
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
-from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,7 +13,6 @@ from rich.console import Console
 
 from ci3.action.doctor import run_doctor_step
 from ci3.action.reporter import Reporter, open_github
-from ci3.aws.credentials import assume_role, format_session_name
 from ci3.config.from_plan import find_plan_file, resolve_journal_settings, resolve_plan_settings
 from ci3.config.named_policy import read_named_policy
 from ci3.config.resolve import RawSetting, raw_text
@@ -35,7 +31,7 @@ from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError, redact_se
 from ci3.github.log_escape import EscapedStream
 from ci3.github.workflow_commands import Runner, read_inputs
 from ci3.github.workflow_run import WorkflowRun, read_workflow_run
-from ci3.pipeline.context import TargetContext
+from ci3.pipeline.context_factory import ContextFactory
 from ci3.pipeline.plan_file import read_saved_plans
 from ci3.pipeline.run import Run, open_run, revoke_all_rules
 from ci3.report.plan.headlines import format_run_headline
@@ -47,7 +43,6 @@ if TYPE_CHECKING:
     from ci3.core.plan.policy_diff import PolicyChange
     from ci3.engine.journal.reader import OpenJournal
     from ci3.github.api import GitHubApi
-    from ci3.pipeline.journals import ContextBuilder
 
 # A cancelled step gets SIGINT, after 7.5 seconds SIGTERM, after 2.5 more SIGKILL:
 # https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation
@@ -104,31 +99,24 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
     log: Any = EscapedStream(sys.stdout)  # rich is typed for IO[str] but uses only these methods
     console = Console(file=log, width=LOG_WIDTH, no_color=True)
 
-    def create_context(target_settings: Settings) -> TargetContext:
-        return _with_role_credentials(
-            _create_target_contexts((target_settings,), workflow, None, console, runner),
-            environ,
-            runner,
-        )[0]
-
+    factory = _create_factory(environ, workflow, console, runner)
     if raw_text(inputs, "mode") == Mode.RESTORE:
         from ci3.action.restore import run_restore_step  # noqa: PLC0415 - pydantic: only a restore reads a journal
 
         return run_restore_step(
             inputs,
-            create_context,
+            factory,
             console=console,
             reporter=reporter,
             run_url=workflow.run_url,
         )
     with ExitStack() as exit_stack:
-        open_journal = _open_resumed(inputs, create_context, exit_stack)
+        open_journal = _open_resumed(inputs, factory, exit_stack)
         saved_plans, targets = _resolve_targets(inherited, inputs, open_journal)
         settings = targets[0]
         github = open_github(workflow, api_url=settings.github_api_url, token=settings.github_token)
         reporter.configure(settings, github)
-        target_contexts = _create_target_contexts(targets, workflow, github, console, runner)
-        target_contexts = _with_role_credentials(target_contexts, environ, runner)
+        target_contexts = [factory.create(target_settings, github) for target_settings in targets]
         if settings.mode is Mode.DOCTOR:
             return run_doctor_step(
                 target_contexts, console=console, runner=runner, run_url=workflow.run_url
@@ -184,7 +172,7 @@ def _run_cleanup(
 
 
 def _open_resumed(
-    inputs: Mapping[str, RawSetting], create_context: "ContextBuilder", exit_stack: ExitStack
+    inputs: Mapping[str, RawSetting], factory: ContextFactory, exit_stack: ExitStack
 ) -> "OpenJournal | None":
     """Open the journal of the run to resume, or return None if the input `resume` is not set.
 
@@ -199,7 +187,7 @@ def _open_resumed(
         )
     from ci3.pipeline.journals import reopen_named_journal  # noqa: PLC0415 - pydantic: only a resume reads a journal
 
-    return exit_stack.enter_context(reopen_named_journal(path, create_context, inputs))
+    return exit_stack.enter_context(reopen_named_journal(path, factory, inputs))
 
 
 def _read_raw_settings(
@@ -238,54 +226,23 @@ def _resolve_targets(
     return saved_plans, resolve_plan_settings(saved_plans, path, inherited, policy, inputs)
 
 
-def _create_target_contexts(
-    target_settings: Sequence[Settings],
-    workflow: WorkflowRun,
-    github: "GitHubApi | None",
-    console: Console,
-    runner: Runner,
-) -> list[TargetContext]:
+def _create_factory(
+    environ: Mapping[str, str], workflow: WorkflowRun, console: Console, runner: Runner
+) -> ContextFactory:
     journals: list[str] = []
 
     def set_journal_output(path: str) -> None:
         journals.append(path)
         runner.set_output("journal-file", "\n".join(journals))
 
-    return [
-        TargetContext(
-            settings=settings,
-            commits=workflow.commits,
-            progress=ProgressLines(lambda line: console.print(line, markup=False)),
-            clock=lambda: datetime.now(UTC),
-            sleep=time.sleep,
-            github=github,
-            on_journal_open=set_journal_output,
-        )
-        for settings in target_settings
-    ]
-
-
-def _with_role_credentials(
-    target_contexts: list[TargetContext], environ: Mapping[str, str], runner: Runner
-) -> list[TargetContext]:
-    """Return the contexts with the credentials of `role-to-assume`, if it is set.
-
-    Raises SettingsError if the job has no permission to request GitHub's identity tokens.
-    """
-    settings = target_contexts[0].settings
-    if not settings.role_to_assume:
-        return target_contexts
-    from ci3.github.oidc import open_identity_tokens  # noqa: PLC0415 - requests: only a role needs a token
-
-    tokens = open_identity_tokens(environ, mask_secret=runner.mask_secret, sleep=time.sleep)
-    credentials = assume_role(
-        settings.role_to_assume,
-        region=settings.region,
-        session_name=format_session_name(environ.get("GITHUB_RUN_ID", "")),
-        fetch_web_identity_token=tokens.fetch_token,
-        clock=target_contexts[0].clock,
+    return ContextFactory(
+        environ=environ,
+        commits=workflow.commits,
+        progress=ProgressLines(lambda line: console.print(line, markup=False)),
+        requires_identity_token=True,
+        mask_secret=runner.mask_secret,
+        on_journal_open=set_journal_output,
     )
-    return [replace(target_context, credentials=credentials) for target_context in target_contexts]
 
 
 def _find_policy_changes(

@@ -1,15 +1,14 @@
 """Step with `mode: restore`: restores what a journal's run deleted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from rich.console import Console
 
 from ci3.action.reporter import Reporter
 from ci3.config.from_plan import journal_target_layer
 from ci3.config.resolve import RawSetting, raw_text, refuse_unknown, resolve_settings
-from ci3.config.settings import SETTINGS_BY_NAME, Settings
+from ci3.config.settings import SETTINGS_BY_NAME
 from ci3.engine.restore.restore import (
-    Restoration,
     exit_code_without_work,
     refuse_unless_restorable,
     restore_exit_code,
@@ -17,8 +16,9 @@ from ci3.engine.restore.restore import (
 from ci3.engine.restore.sources import source_from_journal
 from ci3.errors import ExitCode, SettingsError
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES
-from ci3.pipeline.context import TargetContext
+from ci3.pipeline.context_factory import ContextFactory
 from ci3.pipeline.journals import open_named_journal
+from ci3.pipeline.restore import open_restoration
 from ci3.report.markdown_format import RenderContext
 from ci3.report.restore import (
     build_restore_outputs,
@@ -32,7 +32,7 @@ from ci3.report.restore import (
 
 def run_restore_step(
     inputs: Mapping[str, RawSetting],
-    create_context: Callable[[Settings], TargetContext],
+    factory: ContextFactory,
     *,
     console: Console,
     reporter: Reporter,
@@ -53,20 +53,14 @@ def run_restore_step(
             "mode: restore needs a journal-file",
             "Set the input journal-file to the journal that the run has written.",
         )
-    with open_named_journal(path, create_context, inputs) as journal:
+    with open_named_journal(path, factory, inputs) as journal:
         target_settings = journal_target_layer(journal.header.target, path)
         _refuse_other_target(target_settings, inputs)
         role_settings = {
             name: raw_setting for name, raw_setting in inputs.items() if name == "role-to-assume"
         }
-        target_context = create_context(resolve_settings(target_settings, role_settings))
-        restoration = Restoration(
-            reader=target_context.open_bucket(),
-            source=source_from_journal(journal),
-            progress=target_context.progress,
-            sleep=target_context.sleep,
-            concurrency=target_context.settings.concurrency,
-        )
+        target_context = factory.create(resolve_settings(target_settings, role_settings))
+        restoration = open_restoration(target_context, source_from_journal(journal))
         plan = restoration.make_plan()
         show_restore_plan(console, plan)
         restored = restoration.restore(plan) if plan.has_work else None

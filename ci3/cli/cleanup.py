@@ -128,10 +128,10 @@ def _run_cleanup(run: "Run", output: str, *, auto_approve: bool) -> int:
 
 
 def _open_run(targets: "Sequence[Settings]", saved_plans: "Sequence[Plan]" = ()) -> "Run":
-    from ci3.cli.context import create_target_context  # noqa: PLC0415 - boto3: help does not need it
+    from ci3.cli.context import create_target_contexts  # noqa: PLC0415 - boto3: help does not need it
     from ci3.pipeline.run import open_run  # noqa: PLC0415 - boto3: help does not need it
 
-    return open_run([create_target_context(settings) for settings in targets], saved_plans)
+    return open_run(create_target_contexts(targets), saved_plans)
 
 
 @contextmanager
@@ -156,15 +156,15 @@ def _open_saved_run(values: "OptionValues") -> "Iterator[Run]":
 def _open_resumed_run(
     path: str, policy: "PolicyFile", raw_settings: "Mapping[str, RawSetting]"
 ) -> "Iterator[Run]":
-    from ci3.cli.context import create_target_context  # noqa: PLC0415 - boto3: help does not need it
+    from ci3.cli.context import create_context_factory, create_target_contexts  # noqa: PLC0415 - boto3: help does not need it
     from ci3.pipeline.journals import reopen_named_journal  # noqa: PLC0415 - pydantic: only a resume reads a journal
     from ci3.pipeline.run import open_run  # noqa: PLC0415 - boto3: help does not need it
 
-    with reopen_named_journal(path, create_target_context, raw_settings) as open_journal:
+    with reopen_named_journal(path, create_context_factory(), raw_settings) as open_journal:
         settings = resolve_journal_settings(
             open_journal.journal_file.header, path, {}, policy, raw_settings
         )
-        yield open_run([create_target_context(settings)], open_journal=open_journal)
+        yield open_run(create_target_contexts([settings]), open_journal=open_journal)
 
 
 def _show_plans(run: "Run", target_results: "Sequence[TargetResult]", output: str) -> None:

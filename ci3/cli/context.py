@@ -1,41 +1,48 @@
-"""Creation of a command's target context: settings, progress, clock, credentials, GitHub API."""
+"""The target contexts of commands: what the terminal and the environment provide for them."""
 
 import os
 import sys
-import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import click
 
-from ci3.aws.client import Credentials
-from ci3.aws.credentials import assume_role, format_session_name
 from ci3.cli.console import create_console, escape_for_log
 from ci3.config.settings import Settings
 from ci3.engine.workers.progress import Progress
 from ci3.github.workflow_run import read_workflow_run
 from ci3.pipeline.context import TargetContext
+from ci3.pipeline.context_factory import ContextFactory
 from ci3.report.progress_lines import ProgressLines
 
 if TYPE_CHECKING:
     from ci3.github.api import GitHubApi
 
 
-def create_target_context(settings: Settings) -> TargetContext:
-    """Create a target context for this terminal; in a workflow, with the run's commits."""
-    commits: tuple[str, ...] = ()
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        commits = read_workflow_run(os.environ).commits
-    return TargetContext(
-        settings=settings,
-        commits=commits,
+def create_context_factory() -> ContextFactory:
+    """Create the factory of a command's target contexts; in a workflow, with the run's commits.
+
+    Identity tokens are not masked: the mask command prints them to stdout, which may be redirected
+    anywhere.
+    """
+    is_workflow = os.environ.get("GITHUB_ACTIONS") == "true"
+    return ContextFactory(
+        environ=os.environ,
+        commits=read_workflow_run(os.environ).commits if is_workflow else (),
         progress=_create_progress(),
-        clock=lambda: datetime.now(UTC),
-        sleep=time.sleep,
-        github=_open_github(settings, os.environ),
-        credentials=_create_credentials(settings, os.environ),
+        requires_identity_token=False,
     )
+
+
+def create_target_contexts(targets: Iterable[Settings]) -> list[TargetContext]:
+    """Create the contexts of a command's targets."""
+    factory = create_context_factory()
+    return [factory.create(settings, _open_github(settings, os.environ)) for settings in targets]
+
+
+def create_target_context(settings: Settings) -> TargetContext:
+    """Create the context of a command's only target."""
+    return create_target_contexts([settings])[0]
 
 
 def _create_progress() -> Progress:
@@ -49,33 +56,6 @@ def _create_progress() -> Progress:
 
             return ProgressBar(screen)
     return ProgressLines(lambda line: click.echo(escape_for_log(line), err=True))
-
-
-def _create_credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials | None:
-    """Return credentials of `role-to-assume`, or None if it is not set.
-
-    The role is assumed with GitHub's identity token if there is one, else with the default
-    credential provider chain.
-    """
-    if not settings.role_to_assume:
-        return None
-    from ci3.github.oidc import (  # noqa: PLC0415 - requests: few runs assume a role
-        has_identity_tokens,
-        open_identity_tokens,
-    )
-
-    fetch = None
-    if has_identity_tokens(environ):
-        # Not masked: the mask command prints the token to stdout, which may be redirected anywhere.
-        tokens = open_identity_tokens(environ, mask_secret=lambda _token: None, sleep=time.sleep)
-        fetch = tokens.fetch_token
-    return assume_role(
-        settings.role_to_assume,
-        region=settings.region,
-        session_name=format_session_name(environ.get("GITHUB_RUN_ID", "")),
-        fetch_web_identity_token=fetch,
-        clock=lambda: datetime.now(UTC),
-    )
 
 
 def _open_github(settings: Settings, environ: Mapping[str, str]) -> "GitHubApi | None":

@@ -5,7 +5,7 @@ import sys
 import click
 
 from ci3.cli.console import OUTPUT_OPTION, create_console, write_markdown
-from ci3.cli.context import create_target_context
+from ci3.cli.context import create_target_contexts
 from ci3.cli.options import TARGET_SETTINGS, resolve_option_targets, with_options
 from ci3.core.doctor.finding import exit_code_of_findings
 from ci3.pipeline.doctor import run_doctor
@@ -40,7 +40,7 @@ def doctor(*, output: str, **values: str | bool | None) -> int:
       ci3 doctor --bucket-name my-site --match '[0-9a-f]{40}'
     """
     targets = resolve_option_targets(values)
-    checkups = [run_doctor(create_target_context(settings)) for settings in targets]
+    checkups = [run_doctor(context) for context in create_target_contexts(targets)]
     if output == "json":
         click.echo(render_checkups_json(checkups, has_targets=targets[0].has_targets), nl=False)
     elif output == "markdown":

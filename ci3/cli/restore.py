@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ci3.cli.console import OUTPUT_OPTION, create_console, require_approval, write_markdown
-from ci3.cli.context import create_target_context
+from ci3.cli.context import create_context_factory, create_target_context
 from ci3.cli.options import read_raw_settings, with_options
 from ci3.config.from_plan import JOURNAL_TARGET_SETTINGS, journal_target_layer
 from ci3.config.resolve import resolve_settings
@@ -19,7 +19,6 @@ from ci3.core.journal.location import JournalLocation, is_s3_url
 from ci3.core.units import Duration
 from ci3.engine.journal.s3_sink import read_stored_journal
 from ci3.engine.restore.restore import (
-    Restoration,
     exit_code_without_work,
     refuse_unless_restorable,
     restore_exit_code,
@@ -27,6 +26,7 @@ from ci3.engine.restore.restore import (
 from ci3.engine.restore.sources import source_from_journal, source_since
 from ci3.errors import SettingsError
 from ci3.pipeline.journals import ACCESS_SETTINGS, open_named_journal
+from ci3.pipeline.restore import open_restoration
 from ci3.report.markdown_format import RenderContext
 from ci3.report.restore import (
     render_restore_json,
@@ -81,13 +81,7 @@ def restore(
       ci3 restore ab12cd3 --deleted-since 2h --bucket-name my-site
     """
     with _open_source(source, run_id, deleted_since, values) as (target_context, restore_source):
-        restoration = Restoration(
-            reader=target_context.open_bucket(),
-            source=restore_source,
-            progress=target_context.progress,
-            sleep=target_context.sleep,
-            concurrency=target_context.settings.concurrency,
-        )
+        restoration = open_restoration(target_context, restore_source)
         plan = restoration.make_plan()
         screen = create_console(sys.stdout if output == "table" else sys.stderr)
         show_restore_plan(screen, plan)
@@ -144,7 +138,7 @@ def _open_source(
                 f"{extra_names[0]} was given, and the target is the one that the journal names",
                 "Leave it out; or name the run with --run-id instead.",
             )
-        with open_named_journal(source, create_target_context, raw_settings) as journal:
+        with open_named_journal(source, create_context_factory(), raw_settings) as journal:
             settings = resolve_settings(
                 journal_target_layer(journal.header.target, source), raw_settings
             )

@@ -1,5 +1,6 @@
 """Collect the facts about a bucket that `ci3 doctor` checks, without changing anything."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -21,7 +22,7 @@ from ci3.core.doctor.facts import (
 from ci3.core.doctor.name_pattern import find_name_pattern
 from ci3.core.model.deployment import IgnoredEntry, Versioning
 from ci3.core.model.result import GuardProbe
-from ci3.engine.inventory.folders import Folders
+from ci3.engine.inventory.folders import Folders, find_folders
 from ci3.errors import AccessError, DeniedError
 
 SAMPLE_SIZE: Final = 5
@@ -31,16 +32,16 @@ _T = TypeVar("_T")
 
 
 def collect_facts(
-    bucket: BucketReader, find_folders: Callable[[], Folders], initial_facts: BucketFacts
+    bucket: BucketReader, match: re.Pattern[str] | None, initial_facts: BucketFacts
 ) -> BucketFacts:
     """Collect all facts but live sources and the permission to delete; nothing is written.
 
-    `find_folders` lists the first level; `initial_facts` has the target and the time. Where the
-    bucket can't be reached, nothing else is requested. Errors are facts too and are not raised.
+    `initial_facts` has the target and the time. Where the bucket can't be reached, nothing else is
+    requested. Errors are facts too and are not raised.
     """
     aim = initial_facts.doctor_target
     bucket_region = _try_request(lambda: bucket.read_bucket_region(aim.target.prefix))
-    folders = _try_request(find_folders)
+    folders = _try_request(lambda: find_folders(bucket, aim.target.prefix, match))
     facts = replace(
         initial_facts,
         bucket_region=bucket_region if isinstance(bucket_region, str) else "",

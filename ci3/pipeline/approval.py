@@ -1,6 +1,6 @@
 """Determine which deletions of a plan may be executed now."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ci3.aws.bucket import BucketReader
@@ -39,30 +39,32 @@ class Approval:
         return {name: reason for name, reason in self.withdrawn.items() if name not in self.gone}
 
 
-def approve_plan(  # noqa: PLR0913 - plan, how it was shown, and two callbacks
+def make_newer_plan(context: TargetContext, plan: Plan, bucket: BucketReader) -> Plan:
+    """Return a new plan to compare an older one with, for the engine that was shown."""
+    settings = context.settings.with_engine(plan.engine)
+    return replace(context, settings=settings).make_plan(bucket)
+
+
+def approve_plan(
     context: TargetContext,
     plan: Plan,
     bucket: BucketReader,
     *,
     is_fresh: bool,
-    make_plan: Callable[[], Plan] | None = None,
-    on_new_plan: Callable[[Plan], None] = lambda _new_plan: None,
+    newer_plan: Plan | None = None,
 ) -> Approval:
     """Return which deletions of a plan may be executed now; nothing is deleted.
 
     The live sources are read again. A plan that is not fresh, because a person took time to read
-    it, is also compared with a new plan, from `make_plan` or else from the context. `on_new_plan`
-    is called with it before any comparison. Raises RefusedError if the plan may not be applied.
+    it, is also compared with `newer_plan`, or else with a new one. Raises RefusedError if the plan
+    may not be applied.
     """
     refuse_unless_applyable(plan)
     skips_changed = context.settings.skip_changed
     approved = Approval(plan=plan, to_delete=plan.to_delete, should_skip_changed=skips_changed)
     if not is_fresh:
-        settings = context.settings.with_engine(plan.engine)
-        context = replace(context, settings=settings)  # the engine that was shown
-        new_plan = make_plan() if make_plan else context.make_plan(bucket)
-        on_new_plan(new_plan)
-        approved = _revalidate_with(new_plan, approved)
+        newer_plan = newer_plan or make_newer_plan(context, plan, bucket)
+        approved = _revalidate_with(newer_plan, approved)
     return recheck_live(context, approved, bucket)
 
 

@@ -7,8 +7,6 @@ from ci3.core.doctor.facts import BucketFacts, DoctorTarget, Unavailable
 from ci3.core.doctor.finding import TargetFindings
 from ci3.core.model.deployment import Target, Versioning
 from ci3.engine.doctor import collect_facts, probe_deletion, probe_restore
-from ci3.engine.inventory.folders import find_folders
-from ci3.live.reader import read_live_sources
 from ci3.pipeline.context import TargetContext
 
 
@@ -35,17 +33,10 @@ def run_doctor(context: TargetContext) -> TargetFindings:
     )
     facts = collect_facts(
         bucket,
-        lambda: find_folders(bucket, settings.prefix, settings.match),
+        settings.match,
         BucketFacts(doctor_target=doctor_target, read_at=context.clock()),
     )
-    readings = read_live_sources(
-        settings.live_from,
-        bucket=bucket,
-        prefix=settings.prefix,
-        region=settings.region,
-        github=context.github,
-    )
-    facts = replace(facts, readings=readings)
+    facts = replace(facts, readings=context.read_live_sources(bucket))
     if settings.probe_deletes and not isinstance(facts.folders, Unavailable):
         facts = replace(facts, probe=probe_deletion(bucket, facts))
     if settings.probe_restore and not isinstance(facts.folders, Unavailable):

@@ -56,12 +56,9 @@ class ResumedRun:
         )
         if not plan.to_delete and not resume_plan.kept_reasons and self._is_finished:
             return TargetResult(plan=plan)
+        newer_plan = None if is_fresh else self._plan_resume().plan
         approved = approve_plan(
-            self.context,
-            plan,
-            self.bucket,
-            is_fresh=is_fresh,
-            make_plan=lambda: self._plan_resume().plan,
+            self.context, plan, self.bucket, is_fresh=is_fresh, newer_plan=newer_plan
         )
         resumed_at = self.context.clock()
         with Journal.resume(

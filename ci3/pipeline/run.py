@@ -14,7 +14,13 @@ from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.errors import SettingsError, describe_error
 from ci3.pipeline.apply import build_not_started_results, delete_approved, report_late_live
-from ci3.pipeline.approval import Approval, approve_plan, recheck_live, refuse_unless_applyable
+from ci3.pipeline.approval import (
+    Approval,
+    approve_plan,
+    make_newer_plan,
+    recheck_live,
+    refuse_unless_applyable,
+)
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.lifecycle_cleanup import reconcile_at_start, revoke_at_end
 from ci3.pipeline.plan_file import write_plan_file
@@ -51,16 +57,11 @@ class TargetRun:
 
     def approve_plan(self, *, is_fresh: bool) -> Approval:
         """Return which deletions of the plan may be executed now; raises RefusedError."""
+        if not is_fresh:
+            self.newer_plan = make_newer_plan(self.context, self.plan, self.bucket)
         return approve_plan(
-            self.context,
-            self.plan,
-            self.bucket,
-            is_fresh=is_fresh,
-            on_new_plan=self._set_newer_plan,
+            self.context, self.plan, self.bucket, is_fresh=is_fresh, newer_plan=self.newer_plan
         )
-
-    def _set_newer_plan(self, plan: Plan) -> None:
-        self.newer_plan = plan
 
     def delete_approved(self, approved: Approval) -> ApplyResult:
         """Delete the approved deployments; see `ci3.pipeline.apply`."""
