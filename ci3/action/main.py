@@ -14,9 +14,10 @@ from rich.console import Console
 from ci3.action.doctor import run_doctor_step
 from ci3.action.reporter import Reporter, open_github
 from ci3.config.from_plan import find_plan_file, resolve_journal_settings, resolve_plan_settings
+from ci3.config.modes import Mode
 from ci3.config.named_policy import read_named_policy
 from ci3.config.resolve import RawSetting, raw_text
-from ci3.config.settings import Mode, Settings
+from ci3.config.settings import Settings
 from ci3.config.targets import resolve_targets
 from ci3.core.model.policy import Origin
 from ci3.core.model.result import RunOutcome

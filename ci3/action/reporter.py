@@ -5,8 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ci3.config.modes import CommentPolicy, Mode
 from ci3.config.resolve import RawSetting, raw_text
-from ci3.config.settings import CommentPolicy, Mode, Settings
+from ci3.config.settings import Settings
 from ci3.core.formatting import format_json
 from ci3.core.live.commit_names import Commit, interleave_names
 from ci3.core.model.result import RunOutcome

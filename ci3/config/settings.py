@@ -3,11 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from enum import StrEnum
 from typing import Self
 
 from ci3.config import parsers
 from ci3.config.fields import Kind, Setting, define_setting
+from ci3.config.modes import CommentPolicy, Mode
 from ci3.constants import (
     DEFAULT_KEEP_COUNT,
     MAXIMUM_CONCURRENCY,
@@ -21,23 +21,6 @@ from ci3.core.model.policy import ENGINE_SETTING, DeleteLimit, PolicyEntry
 from ci3.core.model.service_url import parse_url
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.units import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
-
-
-class Mode(StrEnum):
-    """The operation that the action performs."""
-
-    PLAN = "plan"
-    APPLY = "apply"
-    RESTORE = "restore"
-    DOCTOR = "doctor"
-
-
-class CommentPolicy(StrEnum):
-    """The conditions for writing a comment on the pull request."""
-
-    ALWAYS = "always"
-    CHANGES = "changes"
-    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

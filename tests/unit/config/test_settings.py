@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from ci3.config.modes import CommentPolicy, Mode
 from ci3.config.resolve import RawSetting, resolve_settings
-from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME, CommentPolicy, Mode
+from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME
 from ci3.constants import DEFAULT_KEEP_COUNT, MINIMUM_KEEP_COUNT
 from ci3.core.live.sources import LiveKind, LiveSource
 from ci3.core.model.policy import DeleteLimit, Origin, PolicyEntry
