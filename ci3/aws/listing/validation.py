@@ -1,4 +1,4 @@
-"""Checks that the responses of all listing operations have to pass."""
+"""Checks that the responses of listings and of reads of the bucket's settings have to pass."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -19,6 +19,9 @@ _ROOTS = {
     "ListObjectsV2": "ListBucketResult",
     "ListObjectVersions": "ListVersionsResult",
     "ListMultipartUploads": "ListMultipartUploadsResult",
+    "GetBucketVersioning": "VersioningConfiguration",
+    "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
+    "GetObjectLockConfiguration": "ObjectLockConfiguration",
 }
 _ERROR_ROOT = "Error"
 """S3 may send status 200 and then fail; botocore detects that and retries."""
@@ -30,14 +33,20 @@ S3_LAUNCH_DATE = datetime(2006, 3, 14, tzinfo=UTC)
 
 
 def register_document_checks(client: "S3Client") -> None:
-    """Make a client refuse listing responses that are not listings, such as a login page's HTML."""
+    """Make a client refuse responses that are another document, such as a login page's HTML.
+
+    botocore takes any document for one without the elements that it looks for: a bucket without
+    versions, for example.
+    """
     for operation, root in _ROOTS.items():
         # With `*` for s3 this runs before botocore's own check, which takes HTML that is not XML
         # for an internal error of S3 and retries.
-        client.meta.events.register_first(f"before-parse.*.{operation}", _make_document_check(root))
+        client.meta.events.register_first(
+            f"before-parse.*.{operation}", _make_document_check(operation, root)
+        )
 
 
-def _make_document_check(expected: str) -> Callable[..., None]:
+def _make_document_check(operation: str, expected: str) -> Callable[..., None]:
     def check(response_dict: dict[str, Any], **_: object) -> None:
         if response_dict["status_code"] != 200:  # noqa: PLR2004 - HTTP's OK
             return
@@ -46,10 +55,12 @@ def _make_document_check(expected: str) -> Callable[..., None]:
             parser.feed(response_dict["body"][:_HEAD_BYTES])
             names = [str(getattr(event[-1], "tag", "")) for event in parser.read_events()]
         except ET.ParseError as exc:
-            raise ListingError("a listing's answer is no XML", HINT) from exc
+            raise ListingError(f"the answer to {operation} is no XML", HINT) from exc
         root = names[0].rpartition("}")[2] if names else "nothing"
         if root not in (expected, _ERROR_ROOT):
-            raise ListingError(f"a listing's answer is <{root[:40]}>, not <{expected}>", HINT)
+            raise ListingError(
+                f"the answer to {operation} is <{root[:40]}>, not <{expected}>", HINT
+            )
         truncated = _IS_TRUNCATED.search(response_dict["body"])
         is_truncated = (truncated[1] or b"") if truncated else b"false"
         if is_truncated not in (b"true", b"false"):
