@@ -113,7 +113,9 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
         )
     with ExitStack() as exit_stack:
         open_journal = _open_resumed(inputs, factory, exit_stack)
-        saved_plans, targets = _resolve_targets(inherited, inputs, open_journal)
+        saved_plans, targets = _resolve_targets(
+            inherited, inputs, open_journal, environ.get("GITHUB_WORKSPACE") or "."
+        )
         settings = targets[0]
         github = open_github(workflow, api_url=settings.github_api_url, token=settings.github_token)
         reporter.configure(settings, github)
@@ -211,9 +213,10 @@ def _resolve_targets(
     inherited: Mapping[str, RawSetting],
     inputs: Mapping[str, RawSetting],
     open_journal: "OpenJournal | None",
+    workspace: str,
 ) -> tuple[Sequence[Plan], tuple[Settings, ...]]:
     """Return the saved plans to apply, if any, and the settings of each target."""
-    policy = read_named_policy(inputs)
+    policy = read_named_policy(inputs, workspace)
     if open_journal is not None:
         written = open_journal.journal_file
         settings = resolve_journal_settings(

@@ -42,15 +42,11 @@ def write_plan_file(text: str, path: str) -> None:
     Raises SettingsError if that fails, or would overwrite a file that is not a plan.
     """
     try:
-        beginning = b""
-        if Path(path).is_file():
-            with Path(path).open("rb") as file:
-                beginning = file.read(100)
-        if beginning and b'"format": "ci3-plan/' not in beginning:
+        if Path(path).is_file() and not _starts_like_plan(path):
             raise SettingsError(
                 f"the plan file {path} is there already, a file that is no plan: "
                 "it is not overwritten",
-                "Name another plan-file. Nothing was deleted.",
+                "Name another plan-file, or remove that file. Nothing was deleted.",
             )
         Path(path).write_text(text, encoding="utf-8")
     except OSError as exc:
@@ -58,6 +54,12 @@ def write_plan_file(text: str, path: str) -> None:
             f"the plan file {path} can't be written: {exc.strerror}",
             "Name a plan-file in a folder that can be written. Nothing was deleted.",
         ) from exc
+
+
+def _starts_like_plan(path: str) -> bool:
+    """Return True for a plan's beginning; an empty file may be there for another purpose."""
+    with Path(path).open("rb") as file:
+        return b'"format": "ci3-plan/' in file.read(100)
 
 
 def _refuse_inconsistent_names(plan: Plan, path: str) -> None:

@@ -380,5 +380,9 @@ def test_plan_file_overwrites_nothing_but_a_plan(ci3, live: Bucket) -> None:
     ran = ci3("plan-cleanup", *live.options(), "--plan-file", "notes.txt")
     ran.check_error(2, "notes.txt is there already, a file that is no plan")
     assert Path("notes.txt").read_text(encoding="utf-8") == "mine"
+    Path("empty").touch()
+    ran = ci3("plan-cleanup", *live.options(), "--plan-file", "empty")
+    ran.check_error(2, "empty is there already, a file that is no plan")
+    assert Path("empty").stat().st_size == 0
     assert ci3("plan-cleanup", *live.options(), "--plan-file", "plan.json").code == 0
     assert ci3("plan-cleanup", *live.options(), "--plan-file", "plan.json").code == 0

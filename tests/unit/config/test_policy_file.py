@@ -434,3 +434,43 @@ def test_keys_beside_targets_are_refused_with_where_to_put_them():
     assert refused("defaults: {keep-count: 3}").hint == (
         "Add targets, or write the keys without defaults above them."
     )
+
+
+@pytest.mark.parametrize("name", ["plan-file", "journal-file"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/cron.d/a",
+        "../plan.json",
+        "a/../../plan.json",
+        "out/plan.json",
+        "out-file",
+        "loop",
+        "/",
+    ],
+)
+def test_file_outside_of_the_workspace_is_refused(tmp_path: Path, name: str, path: str) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    Path("out").symlink_to("/")
+    Path("out-file").symlink_to("/plan.json")
+    Path("loop").symlink_to("loop")
+    given = {"policy-file": named(write(f"{name}: {path}\n"))}
+    with pytest.raises(SettingsError, match="outside of the workspace"):
+        read_named_policy(given)
+    with pytest.raises(SettingsError, match="outside of the workspace"):
+        read_named_policy(given, str(workspace))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["plan-file: plan.json", "plan-file: a/../plan.json", "journal-file: in/j.jsonl",
+     "journal-file: s3://site/.ci3/journals/1/"],
+)  # fmt: skip
+def test_file_inside_of_the_workspace_is_accepted(line: str) -> None:
+    Path("in").symlink_to(".")
+    assert read_named_policy({"policy-file": named(write(line))}).defaults
+
+
+def named(path: str) -> RawSetting:
+    return RawSetting(texts=(path,), origin=Origin.OPTION, where="option --policy-file")
