@@ -1,5 +1,6 @@
 """Write a journal to a file that grows by complete lines: each is written fully or not at all."""
 
+import errno
 import fcntl
 import os
 from contextlib import suppress
@@ -8,6 +9,15 @@ from threading import Lock
 from typing import BinaryIO, Protocol
 
 from ci3.errors import JournalError, SettingsError
+
+_UNSUPPORTED_SYNC_ERRORS = (
+    errno.EACCES,  # a folder that may be written and not read
+    errno.EBADF,
+    errno.EINVAL,
+    errno.ENOSYS,
+    errno.ENOTSUP,
+    errno.EPERM,
+)
 
 
 class LineSink(Protocol):
@@ -111,9 +121,12 @@ class FileSink:
 
 
 def create_journal_file(path: str) -> FileSink:
-    """Create a journal file; raises SettingsError when it exists or can't be created."""
+    """Create a journal file; raises SettingsError when it exists or can't be created.
+
+    Its entry in the folder is durable once this returns.
+    """
     try:
-        return FileSink(Path(path).open("xb", buffering=0), path)
+        file = Path(path).open("xb", buffering=0)  # noqa: SIM115 - the sink closes it
     except FileExistsError as exc:
         raise SettingsError(
             f"the journal {path} is there already, and may be all that can undo a run",
@@ -121,6 +134,29 @@ def create_journal_file(path: str) -> FileSink:
         ) from exc
     except OSError as exc:
         raise _open_error(path, exc) from exc
+    sink = FileSink(file, path)
+    try:
+        _sync_folder(Path(path).parent)
+    except OSError as exc:
+        sink.close()
+        raise _open_error(path, exc) from exc
+    return sink
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write a folder's entries to the disk: else a power failure may leave a file without a name.
+
+    Without effect where folders can't be opened or synced, as on some network file systems.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as exc:
+        if exc.errno not in _UNSUPPORTED_SYNC_ERRORS:
+            raise
 
 
 def reopen_journal_file(path: str) -> FileSink:

@@ -6,12 +6,14 @@ import io
 import os
 import resource
 import signal
+import stat
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.journal.file_sink import reopen_journal_file
+from ci3.engine.journal.file_sink import create_journal_file, reopen_journal_file
 from ci3.engine.journal.reader import reopen_journal
 from ci3.engine.journal.writer import Journal
 from ci3.errors import JournalError, RefusedError, SettingsError
@@ -32,7 +34,8 @@ def test_intent_is_on_the_disk_before_its_request_and_its_outcome_with_the_next(
     synced: list[int] = []
 
     def sync(file: int) -> None:
-        synced.append(os.fstat(file).st_size)
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            synced.append(os.fstat(file).st_size)
 
     monkeypatch.setattr(os, "fsync", sync)
     sizes = []
@@ -45,6 +48,35 @@ def test_intent_is_on_the_disk_before_its_request_and_its_outcome_with_the_next(
         journal.record_end("")
         sizes.append(Path("j.jsonl").stat().st_size)
     assert synced == sizes
+
+
+def test_entry_of_a_new_journal_in_its_folder_is_on_the_disk_before_the_first_line(monkeypatch):
+    events: list[str] = []
+
+    def sync(file: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(file).st_mode)
+        assert not is_folder or os.path.samestat(os.fstat(file), Path().stat())
+        events.append("folder" if is_folder else "line")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with start_journal():
+        assert events == ["folder", "line"]
+
+
+@pytest.mark.parametrize(
+    ("code", "is_refused"),
+    [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True), (errno.ENOSPC, True)],
+)
+def test_folder_that_cannot_be_synced_refuses_unless_its_file_system_has_no_such_call(
+    monkeypatch, code: int, *, is_refused: bool
+) -> None:
+    def sync(file: int) -> None:
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.raises(SettingsError) if is_refused else nullcontext():
+        create_journal_file("j.jsonl").close()
 
 
 @pytest.mark.parametrize("room", [0, 1, 50])
