@@ -55,7 +55,9 @@ OUTPUTS = {
     "deployments-expiring": "Deployments that S3 deletes by a lifecycle rule, within a day or two.",
     "deployments-deleted": "Deployments of which nothing is left.",
     "objects-deleted": "Objects that were deleted; with `delete-versions`, all their versions.",
-    "bytes-deleted": "Their size in bytes.",
+    "objects-absent": "Objects of the plan that were no longer there when they were to be "
+    "deleted, or that went by a request whose answer was lost.",
+    "bytes-deleted": "Size of `objects-deleted` in bytes.",
     "objects-restored": "With `mode: restore`, objects that are back.",
     "comment-url": "The comment's address, if there is one.",
     "targets": "With a policy file's targets: the other outputs for each of them, as a JSON list.",

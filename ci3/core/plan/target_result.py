@@ -70,6 +70,7 @@ class TargetResult:
             "deployments-expiring": self.expiring_count,
             "deployments-deleted": result.deployments_deleted if result else 0,
             "objects-deleted": result.count_objects(ObjectOutcome.DELETED) if result else 0,
+            "objects-absent": result.count_objects(ObjectOutcome.ABSENT) if result else 0,
             "bytes-deleted": result.bytes_deleted if result else 0,
             "journal-file": result.journal_file if result else "",
         }

@@ -37,7 +37,7 @@ def format_result_headline(plan: Plan, result: ApplyResult) -> str:
     deleted_count = result.deployments_deleted
     planned_count = plan.totals.delete
     noun = "version" if plan.deletes_versions else "object"
-    objects = pluralize(result.count_objects(ObjectOutcome.DELETED), noun)
+    objects = _format_objects([result], noun)
     amount = format_size(result.bytes_deleted)
     if plan.deletes_versions or plan.target.versioning is Versioning.ENABLED:
         amount += f" {_format_bytes_effect(plan)}"
@@ -55,6 +55,19 @@ def format_result_headline(plan: Plan, result: ApplyResult) -> str:
         deleted += f", {result.deployments_skipped:,} skipped that had changed"
     left_note = f"; {left_to_s3}" if left_to_s3 else ""
     return f"{deleted}: {objects}, {amount}{left_note}; {kept}"
+
+
+def _format_objects(results: Sequence[ApplyResult], noun: str) -> str:
+    """Return how many objects were deleted, and how many did not exist any more.
+
+    The latter may have been deleted by a request of this run whose answer was lost.
+    """
+    deleted, absent = (
+        sum(result.count_objects(outcome) for result in results)
+        for outcome in (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
+    )
+    note = f" ({absent:,} more {'was' if absent == 1 else 'were'} no longer there)"
+    return f"{pluralize(deleted, noun)}{note if absent else ''}"
 
 
 def _format_left_to_s3(plan: Plan, result: ApplyResult) -> str:
@@ -134,9 +147,7 @@ def _format_results_headline(target_results: Sequence[TargetResult], targets: st
         deleted += f" of {direct_count:,}"
     is_all_final = all(target_result.plan.deletes_versions for target_result in target_results)
     noun = "version" if is_all_final else "object"
-    objects = pluralize(
-        sum(result.count_objects(ObjectOutcome.DELETED) for result in results), noun
-    )
+    objects = _format_objects(results, noun)
     amount = format_size(sum(result.bytes_deleted for result in results))
     kept = _format_kept_in_all(target_results)
     return f"{deleted} deployments deleted {targets}: {objects}, {amount}; {kept}"
