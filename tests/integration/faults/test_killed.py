@@ -124,14 +124,14 @@ def check_death(crash: Crash, *, is_versioned: bool) -> bool:
     before = world.current()
     stays = {key: one for key, one in before.items() if not key.startswith(("a-1", "a-2"))}
     died = world.apply(world.plan(), is_fresh=True, crash=crash)
-    path, as_died = died.journal_path, deepcopy(world.bucket.versions)
+    path, as_died = died.journal, deepcopy(world.bucket.versions)
     said = world.journaled(path)
     assert before.keys() - world.current().keys() <= said.keys()
     if said:
         assert world.resume(path) == 0
         assert world.current() == stays
         world.bucket.versions = deepcopy(as_died)
-    if is_versioned and path.exists():
+    if is_versioned and Path(path).exists():
         world.restore(path)
         assert world.current() == before
         world.bucket.versions = as_died

@@ -36,11 +36,11 @@ def huge(site: Bucket) -> Bucket:
 
 
 def test_plan_costs_one_request_for_each_that_stays_and_lists_the_due_in_full(huge, proxy):
-    plan = plan_by(huge, "first-object", keep_count="2")
+    plan = plan_by(huge, "first-object", keep_count="2", concurrency="1")
 
     assert fates(plan) == {"d0": "keep", "d1": "keep", "d2": "delete", "d3": "delete"}
-    begun, whole = 4, 2 * 2  # two pages of each due one
-    assert listings(proxy) == 1 + begun + whole
+    first_pages, full = 4, 3  # the 2,010 objects to delete, listed together
+    assert listings(proxy) == 1 + first_pages + full
 
 
 def test_small_deployments_cost_one_request_each_and_nothing_is_unknown(site, proxy):
@@ -96,9 +96,7 @@ def test_apply_by_first_object_deletes_the_due_alone(huge):
 
 def test_due_deployment_that_can_not_be_listed_in_full_forbids_applying(huge, proxy):
     refused = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
-    proxy.answer(
-        "GET", "prefix=d3.*continuation-token|continuation-token.*prefix=d3", refused, status=403
-    )
+    proxy.answer("GET", "^(?!.*prefix=d2).*(continuation-token|start-after)", refused, status=403)
 
     plan = plan_by(huge, "first-object", keep_count="2")
 
