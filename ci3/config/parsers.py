@@ -7,7 +7,6 @@ in JavaScript.
 """
 
 import re
-import warnings
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -15,6 +14,7 @@ from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.live.sources import LiveKind, LiveSource
 from ci3.core.model.policy import DeleteLimit
 from ci3.core.model.service_url import is_address
+from ci3.core.model.user_pattern import UserPattern
 from ci3.errors import format_suggestion
 
 PREFIX_PATTERN = "[^/]+(/[^/]+)*/?"
@@ -91,7 +91,7 @@ def parse_concurrency(text: str) -> int:
     return int(text)
 
 
-def parse_grouping(text: str) -> re.Pattern[str]:
+def parse_grouping(text: str) -> UserPattern:
     """Compile a regular expression with a group, by which deployments are grouped."""
     pattern = parse_regex(text)
     if not pattern.groups:
@@ -106,17 +106,9 @@ def parse_file_path(text: str) -> str:
     return text
 
 
-def parse_regex(text: str) -> re.Pattern[str]:
-    """Compile a regular expression; refuse one that makes Python warn, such as `[[:alpha:]]`.
-
-    Python warns if a pattern does not mean what it seems to, or will change its meaning.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return re.compile(text)
-    except (re.error, OverflowError, RecursionError, Warning) as exc:
-        raise ValueError(f"is no regular expression: {exc}") from exc
+def parse_regex(text: str) -> UserPattern:
+    """Compile a regular expression; see `UserPattern`."""
+    return UserPattern.compile(text)
 
 
 def parse_limit(text: str) -> DeleteLimit:

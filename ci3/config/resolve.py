@@ -141,7 +141,5 @@ def _to_recorded_value(value: object) -> int | str | tuple[str, ...]:
             return value
         case tuple():
             return tuple(str(part) for part in value)
-        case re.Pattern():
-            return str(value.pattern)
         case _:
             return str(value)

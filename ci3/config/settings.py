@@ -1,6 +1,5 @@
 """The definitions of all settings, shared by inputs, options, policy-file keys and docs."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Self
@@ -19,6 +18,7 @@ from ci3.core.live.sources import LiveSource
 from ci3.core.model.decision import Engine
 from ci3.core.model.policy import ENGINE_SETTING, DeleteLimit, PolicyEntry
 from ci3.core.model.service_url import parse_url
+from ci3.core.model.user_pattern import UserPattern
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.units import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
 
@@ -123,7 +123,7 @@ class Settings:
         default=0,
         is_recorded=True,
     )
-    match: re.Pattern[str] | None = define_setting(
+    match: UserPattern | None = define_setting(
         "A regular expression that a folder's name must match in full to be a deployment; "
         "other folders are never deleted.",
         parse=parsers.parse_regex,
@@ -132,7 +132,7 @@ class Settings:
         default_doc="every folder",
         is_recorded=True,
     )
-    group_by: re.Pattern[str] | None = define_setting(
+    group_by: UserPattern | None = define_setting(
         r"A regular expression with a group, such as `(pr-\d+)-.*`: folders in which the group "
         "reads the same are decided together, each group alone. It must match a name in full; "
         "what it does not match is a group of its own, and stays.",

@@ -1,6 +1,5 @@
 """Refusals and warnings of a plan: what forbids applying it, and what a reader should check."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,6 +27,7 @@ from ci3.core.model.deployment import (
 )
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING, DeleteLimit
+from ci3.core.model.user_pattern import UserPattern
 from ci3.core.units import ByteSize
 from ci3.errors import format_suggestion
 
@@ -167,7 +167,7 @@ def find_warnings(  # noqa: PLR0913 - each argument is checked separately
     readings: Iterable[LiveReading],
     versioning: Versioning,
     *,
-    group_by: re.Pattern[str] | None = None,
+    group_by: UserPattern | None = None,
     required_file: str = "",
 ) -> tuple[PlanWarning, ...]:
     """Return what a reader of the plan should check, although it forbids nothing."""
@@ -295,7 +295,7 @@ def _find_span_warnings(inventory: Inventory) -> Iterator[PlanWarning]:
         )
 
 
-def _find_group_warnings(inventory: Inventory, group_by: re.Pattern[str]) -> Iterator[PlanWarning]:
+def _find_group_warnings(inventory: Inventory, group_by: UserPattern) -> Iterator[PlanWarning]:
     ungrouped = [
         deployment.name
         for deployment in inventory.deployments

@@ -1,7 +1,6 @@
 """Retention decision: keep a deployment if any rule or pin matches, or if its age is uncertain."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,6 +8,7 @@ from ci3.core.formatting import format_age, pluralize
 from ci3.core.live.pins import Pin, is_protected
 from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
+from ci3.core.model.user_pattern import UserPattern
 from ci3.core.retention.age_order import (
     AgeFrom,
     AgeOrder,
@@ -29,7 +29,7 @@ class RetentionPolicy:
     keep_daily: int = 0
     keep_weekly: int = 0
     keep_monthly: int = 0
-    group_by: re.Pattern[str] | None = None
+    group_by: UserPattern | None = None
     age_from: AgeFrom = AgeFrom.SPAN
 
 
@@ -125,7 +125,7 @@ def evaluate(
     return tuple(evaluations[deployment.prefix] for deployment in ordered)
 
 
-def _group_key(name: str, group_by: re.Pattern[str] | None) -> tuple[str, ...]:
+def _group_key(name: str, group_by: UserPattern | None) -> tuple[str, ...]:
     """Return a key per group. A name that does not match forms a group alone.
 
     The first item keeps such a group apart from a group that happens to have the same name.

@@ -1,6 +1,5 @@
 """List the first level under a prefix: folders that can be deployments, and everything else."""
 
-import re
 from dataclasses import dataclass
 
 from ci3.aws.bucket import BucketReader
@@ -8,6 +7,7 @@ from ci3.constants import JOURNAL_FOLDER
 from ci3.core.inventory.keyspace import end_of_folder, is_sorted
 from ci3.core.model.deployment import IgnoredEntry
 from ci3.core.model.objects import StoredObject
+from ci3.core.model.user_pattern import UserPattern
 from ci3.errors import ListingError
 
 
@@ -26,9 +26,7 @@ class Folders:
     is_sorted: bool
 
 
-def find_folders(
-    bucket: BucketReader, prefix: str, match: re.Pattern[str] | None = None
-) -> Folders:
+def find_folders(bucket: BucketReader, prefix: str, match: UserPattern | None = None) -> Folders:
     """List the folders under a prefix, and what else is at that level."""
     files: list[StoredObject] = []
     folders: list[str] = []
@@ -55,7 +53,7 @@ def find_folders(
 
 
 def _classify_folder(
-    bucket: BucketReader, prefix: str, folder: str, match: re.Pattern[str] | None
+    bucket: BucketReader, prefix: str, folder: str, match: UserPattern | None
 ) -> tuple[str, str]:
     """Return a folder's name, and the reason why it can't be a deployment, or ""."""
     name = folder.removeprefix(prefix).removesuffix("/")

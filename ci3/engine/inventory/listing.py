@@ -1,6 +1,5 @@
 """Takes the inventory of a bucket: finds the folders, then lists each deployment."""
 
-import re
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, suppress
@@ -15,6 +14,7 @@ from ci3.core.inventory.summary import DeploymentSummary, SummaryBuilder, summar
 from ci3.core.inventory.versions import select_current_objects
 from ci3.core.model.deployment import Deployment, Inventory, UnlistedFolder
 from ci3.core.model.objects import StoredObject
+from ci3.core.model.user_pattern import UserPattern
 from ci3.engine.inventory.folders import Folders, find_folders
 from ci3.engine.inventory.parallel_listing import ListSpans, ParallelListing
 from ci3.engine.workers.progress import Progress, show_task
@@ -39,7 +39,7 @@ class ListingScope:
     """
 
     prefix: str = ""
-    match: re.Pattern[str] | None = None
+    match: UserPattern | None = None
     required_file: str = ""
     is_first_page_only: bool = False
     concurrency: int = MAXIMUM_CONCURRENCY

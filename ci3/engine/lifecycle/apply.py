@@ -18,6 +18,7 @@ from ci3.core.lifecycle.rule import RULE_ID_PREFIX, ManagedRule
 from ci3.core.lifecycle.rule_assignment import build_rules
 from ci3.core.model.decision import Decision
 from ci3.core.model.result import DeploymentResult, ObjectOutcome
+from ci3.core.model.user_pattern import UserPattern
 from ci3.engine.gate import Gate
 from ci3.engine.inventory.listing import ListingScope, take_inventory
 from ci3.engine.journal.writer import Journal
@@ -100,7 +101,7 @@ class ExpiryRuleWriter:
         """List the deployments again; return the unchanged ones and add results for the others."""
         names = "|".join(re.escape(decision.deployment.name) for decision in decisions)
         scope = ListingScope(
-            prefix=self.prefix, match=re.compile(names), concurrency=self.concurrency
+            prefix=self.prefix, match=UserPattern.compile(names), concurrency=self.concurrency
         )
         inventory = take_inventory(self.reader, scope, self.progress)
         deployments = {deployment.name: deployment for deployment in inventory.deployments}

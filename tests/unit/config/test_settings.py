@@ -103,12 +103,12 @@ def test_each_value_becomes_what_it_means():
     assert settings.endpoint_url == "https://minio.example.org:9000"
     assert (settings.mode, settings.comment) == (Mode.APPLY, CommentPolicy.NEVER)
     assert settings.keep_count == 3
-    assert settings.match == re.compile(r"[0-9a-f]{40}")
+    assert str(settings.match) == r"[0-9a-f]{40}"
     assert settings.protect == ("release-1", "v*", "live")
     assert settings.max_delete == DeleteLimit(amount=50, is_percent=True)
     assert settings.keep_within == Duration(text="8w", length=timedelta(weeks=8))
     assert (settings.keep_daily, settings.keep_weekly, settings.keep_monthly) == (7, 4, 12)
-    assert settings.group_by == re.compile(r"(pr-\d+)-.*")
+    assert str(settings.group_by) == r"(pr-\d+)-.*"
     assert (settings.required_file, settings.age_from) == ("app/index.html", AgeFrom.FIRST_OBJECT)
     assert (settings.inventory.bucket, settings.inventory.folder) == ("reports", "my-site/daily/")
     assert settings.live_from == (
