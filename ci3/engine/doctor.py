@@ -1,6 +1,5 @@
 """Collect the facts about a bucket that `ci3 doctor` checks, without changing anything."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -22,6 +21,7 @@ from ci3.core.doctor.facts import (
 from ci3.core.doctor.name_pattern import find_name_pattern
 from ci3.core.model.deployment import IgnoredEntry, Versioning
 from ci3.core.model.result import GuardProbe
+from ci3.core.model.user_pattern import UserPattern
 from ci3.engine.inventory.folders import Folders, find_folders
 from ci3.errors import AccessError, DeniedError
 
@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 
 
 def collect_facts(
-    bucket: BucketReader, match: re.Pattern[str] | None, initial_facts: BucketFacts
+    bucket: BucketReader, match: UserPattern | None, initial_facts: BucketFacts
 ) -> BucketFacts:
     """Collect all facts but live sources and the permission to delete; nothing is written.
 

@@ -1,6 +1,6 @@
 """Retention decision: keep a deployment if any rule or pin matches, or if its age is uncertain."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
