@@ -44,15 +44,7 @@ def run_restore_step(
     if objects were deleted and none of them can be restored.
     """
     runner = reporter.runner
-    for name, raw_setting in inputs.items():
-        if name not in SETTINGS_BY_NAME:
-            refuse_unknown(name, raw_setting.where, SETTINGS_BY_NAME)
-    path = raw_text(inputs, "journal-file")
-    if not path:
-        raise SettingsError(
-            "mode: restore needs a journal-file",
-            "Set the input journal-file to the journal that the run has written.",
-        )
+    path = _require_journal_file(inputs)
     with open_named_journal(path, factory, inputs) as journal:
         target_settings = journal_target_layer(journal.header.target, path)
         _refuse_other_target(target_settings, inputs)
@@ -84,6 +76,19 @@ def run_restore_step(
     if shortfall := format_restore_shortfall(restored):
         runner.add_error(shortfall)
     return restore_exit_code(restored)
+
+
+def _require_journal_file(inputs: Mapping[str, RawSetting]) -> str:
+    for name, raw_setting in inputs.items():
+        if name not in SETTINGS_BY_NAME:
+            refuse_unknown(name, raw_setting.where, SETTINGS_BY_NAME)
+    path = raw_text(inputs, "journal-file")
+    if not path:
+        raise SettingsError(
+            "mode: restore needs a journal-file",
+            "Set the input journal-file to the journal that the run has written.",
+        )
+    return path
 
 
 def _refuse_other_target(

@@ -58,6 +58,7 @@ from ci3.engine.workers.worker_process import start_worker
 from ci3.errors import AccessError, UnsupportedError
 from ci3.gc_tuning import share_malloc_arena
 from ci3.live.reader import read_live_sources
+from ci3.pipeline.restored import read_restored_warnings
 
 if TYPE_CHECKING:
     from ci3.core.retention.explain import Explanation
@@ -247,6 +248,7 @@ class TargetContext:
                     group_by=self.settings.group_by,
                     required_file=self.settings.required_file,
                 ),
+                *read_restored_warnings(bucket, state.target.prefix, inventory, decisions),
                 *find_restore_period_warnings(state.restore_period, state.target),
                 *find_report_warnings(state.inventory, state.now),
                 *lifecycle_plan.warnings,

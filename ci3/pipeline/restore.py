@@ -12,5 +12,6 @@ def open_restoration(context: TargetContext, source: RestoreSource) -> Restorati
         source=source,
         progress=context.progress,
         sleep=context.sleep,
+        clock=context.clock,
         concurrency=context.settings.concurrency,
     )

@@ -15,6 +15,7 @@ from ci3.core.restore.plan import (
     RestorePlan,
     RestoreResult,
     SkipSummary,
+    format_protect_line,
     get_restore_outcome,
 )
 from ci3.report.markdown_format import (
@@ -29,6 +30,10 @@ from ci3.report.markdown_format import (
 )
 
 _MAX_SKIPS_SHOWN = 50
+_PROTECT_LINES_SHOWN = 5
+_PROTECT_NOTE = (
+    "The next plan deletes what was restored again, unless it is kept. To keep it, set protect"
+)
 
 
 def format_restore_plan_headline(plan: RestorePlan) -> str:
@@ -138,6 +143,24 @@ def show_restored(console: Console, restored: RestoreResult) -> None:
     console.print(Text(f"{format_restored_headline(restored)}.", "bold"))
     if shortfall := format_restore_shortfall(restored):
         console.print(Text(f"{escape_control_chars(shortfall)}.", "bold red"))
+    if restored.restored_names:
+        console.print(Text(f"{_PROTECT_NOTE}:"))
+        lines, others = _list_protect_lines(restored)
+        for line in lines:
+            console.print(Text(f"  {escape_control_chars(line)}"), soft_wrap=True)
+        if others:
+            console.print(Text(others))
+    if restored.record_problem:
+        console.print(Text(f"Note: {escape_control_chars(restored.record_problem)}", "yellow"))
+
+
+def _list_protect_lines(restored: RestoreResult) -> tuple[list[str], str]:
+    """Return the first lines for `protect`, and a note on the others."""
+    names = restored.restored_names
+    lines = [format_protect_line(name) for name in names[:_PROTECT_LINES_SHOWN]]
+    left_out = len(names) - len(lines)
+    others = f"… and {left_out:,} more; `ci3 restore --output json` lists all." if left_out else ""
+    return lines, others
 
 
 def render_restore_markdown(
@@ -156,6 +179,13 @@ def render_restore_markdown(
     if restored is not None and (shortfall := format_restore_shortfall(restored)):
         parts.append(f"**{escape_markdown(shortfall)}.**")
     parts += [escape_markdown(note) for note in plan.notes]
+    if restored is not None and restored.restored_names:
+        lines, others = _list_protect_lines(restored)
+        text = "\n".join(f"  {line}" for line in lines)
+        parts.append(f"{_PROTECT_NOTE}:\n\n```yaml\nprotect: |\n{text}\n```")
+        parts += [others] if others else []
+    if restored is not None and restored.record_problem:
+        parts.append(escape_markdown(restored.record_problem))
     if skips := _format_skips(plan, restored, context.budget_bytes // 4):
         parts.append(format_details("What is left as it is", skips, is_open=plan.lost_count > 0))
     budget_bytes = context.budget_bytes - count_bytes("\n\n".join(parts)) - MARKUP_RESERVE_BYTES
@@ -213,10 +243,13 @@ def build_restore_outputs(
 
 def render_restore_json(plan: RestorePlan, restored: RestoreResult | None = None) -> str:
     """Return a restore plan, or its result if there is one, as JSON."""
+    names = restored.restored_names if restored else ()
     content = {
         **build_restore_outputs(plan, restored),
         "stopped": restored.stop_reason if restored else "",
         "notes": list(plan.notes),
+        "protect": [format_protect_line(name) for name in names],
+        "record-problem": restored.record_problem if restored else "",
         "deployments": [
             _build_deployment_record(deployment) for deployment in (restored or plan).deployments
         ],

@@ -194,6 +194,8 @@ WARNINGS = {
     "how old that is.",
     WarningCode.LIFECYCLE: "About lifecycle rules: some have no room yet, look like ci3's and are "
     "not, or could not be read.",
+    WarningCode.RESTORED: "The plan deletes what `ci3 restore` had brought back from a journal in "
+    "the bucket; or the records of that could not be read.",
     WarningCode.RULE_GOES: "An apply takes lifecycle rules of ci3's own away before anything else.",
 }
 

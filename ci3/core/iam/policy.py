@@ -112,12 +112,17 @@ def _build_statements(purpose: Purpose, target: IamTarget) -> Iterator[tuple[str
             yield from _build_report_statements(
                 location, f"arn:{target.partition}:s3:::{location.bucket}"
             )
+    if purpose is Purpose.PLAN:
+        records = [target.build_prefix_arn(f"{JOURNAL_FOLDER}/restored/*")]
+        yield "ReadRestores", _allow(["s3:GetObject"], records)
     if purpose in (Purpose.APPLY, Purpose.LIFECYCLE):
         yield from _build_delete_statements(target)
     if purpose is Purpose.RESTORE:
         deployments = [target.build_prefix_arn("*/*")]
         yield "RemoveDeleteMarkers", _allow(["s3:DeleteObjectVersion"], deployments)
         if target.stores_journal:
+            records = [target.build_prefix_arn(f"{JOURNAL_FOLDER}/restored/*")]
+            yield "RecordRestores", _allow(["s3:PutObject"], records)
             yield "ReadJournals", _allow(["s3:GetObject"], [_journals_arn(target)])
     if purpose is Purpose.PROBE_RESTORE:
         probes = [target.build_prefix_arn(f"{RESTORE_PROBE_KEY_PREFIX}*")]

@@ -30,6 +30,7 @@ class WarningCode(StrEnum):
     RESUMED = "resumed"
     INVENTORY_REPORT = "inventory-report"
     LIFECYCLE = "lifecycle"
+    RESTORED = "restored"
     RULE_GOES = "rule-goes"
 
 

@@ -1,6 +1,6 @@
 """Refusals and warnings of a plan: what forbids applying it, and what a reader should check."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -225,6 +225,30 @@ def find_restore_period_warnings(
         f"were hidden: until then what is deleted can be {_describe_restore(target)}"
     )
     return (PlanWarning(code=WarningCode.RESTORE_PERIOD, message=message),)
+
+
+def find_restored_warnings(
+    decisions: Iterable[Decision], restored: Mapping[str, datetime]
+) -> tuple[PlanWarning, ...]:
+    """Return a warning if a plan deletes what was restored, unless it was deployed again since."""
+    names = [
+        decision.deployment.name
+        for decision in decisions
+        if decision.is_delete and _is_as_restored(decision.deployment, restored)
+    ]
+    if not names:
+        return ()
+    message = (
+        f"{pluralize(len(names), 'deployment')} to delete had been restored: "
+        f"{join_names(names, NAMES_SHOWN)}. To keep what was restored, add it to protect"
+    )
+    return (PlanWarning(code=WarningCode.RESTORED, message=message),)
+
+
+def _is_as_restored(deployment: Deployment, restored: Mapping[str, datetime]) -> bool:
+    restored_at = restored.get(deployment.name)
+    newest_at = deployment.newest_at
+    return restored_at is not None and (newest_at is None or newest_at <= restored_at)
 
 
 def _describe_restore(target: Target) -> str:

@@ -1,5 +1,6 @@
 """The plan of a restore and its result, summed up by deployment."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -111,6 +112,8 @@ class RestoreResult:
     deployments: tuple[DeploymentRestoreResult, ...]
     stop_reason: str = ""
     rules_removed: int = 0
+    record_problem: str = ""
+    """The reason why later plans cannot warn about deleting what was restored; or empty."""
 
     @property
     def restored_names(self) -> tuple[str, ...]:
@@ -140,6 +143,17 @@ class RestoreResult:
             for skipped in deployment.skipped
         )
         return not (self.stop_reason or has_lost or self.count_objects(ObjectRestoreOutcome.FAILED))
+
+
+_NOT_PLAIN = re.compile(r"[\s,;\"'`#*?\[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def format_protect_line(name: str) -> str:
+    """Return the line of the setting `protect` that keeps a deployment.
+
+    `?` stands for each character that is a wildcard there or would end or split the line.
+    """
+    return _NOT_PLAIN.sub("?", name)
 
 
 class RestoreOutcome(StrEnum):

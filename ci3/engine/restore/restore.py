@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 
 from ci3.aws.bucket import BucketReader
@@ -28,6 +29,7 @@ from ci3.engine.deletion.sender import BatchPart
 from ci3.engine.deletion.version_sender import VersionIdentity, VersionSender, identify
 from ci3.engine.lifecycle.rule_search import find_rule_ids, search_rules
 from ci3.engine.lifecycle.update import ConfigurationUpdater
+from ci3.engine.restore.record import write_restore_record
 from ci3.engine.restore.sources import RestoreSource, group_by_key, read_current_target
 from ci3.engine.restore.tally import MarkerOutcomes, RestoreTally
 from ci3.engine.workers.progress import Progress, show_task
@@ -54,6 +56,7 @@ class Restoration:
     sleep: Callable[[float], None]
     concurrency: int = MAXIMUM_CONCURRENCY
     """Maximum number of requests in flight."""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     second_look_seconds: float = SECOND_LOOK_SECONDS
     _control: RunControl = field(init=False)
 
@@ -136,9 +139,20 @@ class Restoration:
         self._control.execute("Restoring objects", plan.object_count, restore_all)
         stopped = self._control.stop_reason
         deployments = tuple(tally.result(stopped) for tally in tallies)
-        return RestoreResult(
+        result = RestoreResult(
             deployments=deployments, stop_reason=stopped, rules_removed=rules_removed
         )
+        return replace(result, record_problem=self._record(plan.target, result.restored_names))
+
+    def _record(self, target: Target, names: Sequence[str]) -> str:
+        """Store what was restored next to a stored journal; return why not, or an empty string."""
+        if not (names and self.source.journal_url):
+            return ""
+        try:
+            write_restore_record(self.reader, target.prefix, names, self.clock())
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the result must be returned
+            return f"the next plan will not warn that it deletes this again: {describe_error(exc)}"
+        return ""
 
     def _select_late(
         self, target: Target, tallies: Sequence[RestoreTally]

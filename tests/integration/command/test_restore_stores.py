@@ -50,7 +50,7 @@ def run(site: MemorySite, capsys) -> Callable[..., tuple[int, str]]:
 
 def clean_up(site: MemorySite, run, *options: str) -> str:
     """Delete the two older deployments; return the journal's path or address."""
-    journal = ["--journal-file", "journal.jsonl"]
+    journal = [] if options else ["--journal-file", "journal.jsonl"]
     code, out = run("cleanup", *site.options(), "--keep-count", "1", "--auto-approve", *journal,
                     *options)  # fmt: skip
     assert code == ExitCode.DONE
@@ -271,3 +271,81 @@ def test_journal_with_an_end_is_looked_at_once(site: MemorySite, run, pauses: li
     pauses.clear()
     assert undo(run, journal)[0] == ExitCode.DONE
     assert pauses == []
+
+
+# What is restored is scheduled for deletion again.
+
+HOSTILE = ("v[12]", "a b", "x*y", "#c", "d,e", "q`q", "plain-1")
+
+
+def plan_warnings(site: MemorySite, run, *options: str) -> list[dict]:
+    code, out = run("plan-cleanup", *site.options(), "--keep-count", "1", "--output", "json",
+                    *options)  # fmt: skip
+    assert code == ExitCode.DONE
+    return [warning for warning in json.loads(out)["warnings"] if warning["code"] == "restored"]
+
+
+def test_restored_deployments_are_named_for_protect(site: MemorySite, run) -> None:
+    for number, name in enumerate(HOSTILE):
+        site.deploy(name, days=20 + number)
+    journal = clean_up(site, run)
+    code, told = undo(run, journal)
+    names = {"old-1", "old-2", *HOSTILE}
+    assert code == ExitCode.DONE
+    assert len(told["protect"]) == len(names)
+    assert {"old-1", "old-2", "plain-1"} <= {*told["protect"]}
+    protect = [part for line in told["protect"] for part in ("--protect", line)]
+    code, out = run("plan-cleanup", *site.options(), "--keep-count", "1", "--output", "json",
+                    *protect)  # fmt: skip
+    decisions = {one["name"]: one["decision"] for one in json.loads(out)["deployments"]}
+    assert decisions == dict.fromkeys({"new", *names}, "keep")
+
+
+@pytest.mark.parametrize("output", ["table", "markdown"])
+def test_first_names_are_shown_with_the_number_of_the_others(
+    site: MemorySite, run, output: str
+) -> None:
+    for number in range(10):
+        site.deploy(f"more-{number}", days=20 + number)
+    journal = clean_up(site, run)
+    _, out = run("restore", journal, "--auto-approve", "--output", output)
+    shown = re.findall(r"^  (?:more|old)-\d$", out, re.MULTILINE)
+    assert len(shown) == 5
+    assert "and 7 more" in out
+
+
+def test_next_plan_warns_that_it_deletes_what_was_restored(site: MemorySite, run) -> None:
+    journal = clean_up(site, run, "--journal-file", "s3://")
+    assert plan_warnings(site, run) == []
+    code, told = undo(run, journal, "--endpoint-url", site.endpoint_url)
+    assert (code, told["record-problem"]) == (ExitCode.DONE, "")
+    [warning] = plan_warnings(site, run)
+    assert "old-1, old-2" in warning["message"]
+    [warning] = plan_warnings(site, run, "--protect", "old-1")
+    assert ": old-2." in warning["message"]
+    site.deploy("old-2", days=-0.01)
+    assert plan_warnings(site, run, "--protect", "old-1") == []
+
+
+def test_records_that_cannot_be_read_are_reported(site: MemorySite, run) -> None:
+    site.put(".ci3/restored/x.json", body=b"[]")
+    [warning] = plan_warnings(site, run)
+    assert "could not be read" in warning["message"]
+
+
+def test_restore_that_may_not_store_its_record_says_so(site: MemorySite, run) -> None:
+    journal = clean_up(site, run, "--journal-file", "s3://")
+    error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+    site.proxy.answer("PUT", "/restored/", error, status=403)
+    code, told = undo(run, journal, "--endpoint-url", site.endpoint_url)
+    assert (code, told["objects-restored"]) == (ExitCode.DONE, 6)
+    assert "will not warn" in told["record-problem"]
+
+
+def test_local_journal_stores_no_record_and_a_plan_without_folder_asks_for_none(
+    site: MemorySite, run
+) -> None:
+    assert undo(run, clean_up(site, run))[0] == ExitCode.DONE
+    assert plan_warnings(site, run) == []
+    assert not site.proxy.find_requests("GET", "restored")
+    assert not site.proxy.find_requests("PUT", "restored")

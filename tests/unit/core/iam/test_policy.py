@@ -114,7 +114,13 @@ def test_partitions_and_access_points_have_their_own_arns() -> None:
 def test_same_statement_of_two_targets_is_written_once() -> None:
     two = [IamTarget(bucket="my-site", prefix="a/"), IamTarget(bucket="my-site", prefix="b/")]
     sids = [one["Sid"] for one in build_policy(Purpose.PLAN, two).document["Statement"]]
-    assert sids == ["ListDeployments1", "ReadBucket1", "ListDeployments2"]
+    assert sids == [
+        "ListDeployments1",
+        "ReadBucket1",
+        "ReadRestores1",
+        "ListDeployments2",
+        "ReadRestores2",
+    ]
 
 
 NAMES = st.text(st.sampled_from("ab-1.*?$[]{}!"), min_size=1, max_size=6)
