@@ -40,7 +40,7 @@ class ObjectReader(Protocol):
 
 
 class RestoreProber:
-    """Writes, deletes and restores one separate object; its client refuses every other key."""
+    """Writes, deletes and restores its own object; its client refuses every other key."""
 
     def __init__(self, *, reader: ObjectReader, client: "S3Client", prefix: str) -> None:
         self.key = f"{prefix}{RESTORE_PROBE_KEY_PREFIX}{secrets.token_hex(8)}"
