@@ -16,6 +16,7 @@ from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import ApplyResult, DeploymentResult, GuardProbe, ObjectOutcome
 from ci3.core.plan.plan import Plan
+from ci3.core.retention.in_progress import MAX_UPLOAD_AGE
 from ci3.engine.deletion.objects import ObjectDeletion
 from ci3.engine.deletion.tally import DeletionResult
 from ci3.engine.deletion.uploads import UnfinishedUploads
@@ -101,8 +102,9 @@ def delete_with_journal(  # noqa: PLR0913 - what a new run and a resumed run hav
     """Delete the approved deployments, with a journal that is already open.
 
     Unfinished uploads that were started before `uploads_before` are aborted under the deployments
-    that are deleted, and under `gone_prefixes`, of which nothing is left to delete. The live
-    sources are read a last time at the end.
+    that are deleted, and under `gone_prefixes`, of which nothing is left to delete. Those of the
+    last 24 hours never are: the same name may be deployed again right now. The live sources are
+    read a last time at the end.
     """
     plan = approved.plan
     deletion = _open_deletion(context, approved, bucket, journal)
@@ -113,7 +115,7 @@ def delete_with_journal(  # noqa: PLR0913 - what a new run and a resumed run hav
             *(decision.deployment.prefix for decision in approved.to_delete),
             *gone_prefixes,
         ],
-        started_before=uploads_before,
+        started_before=min(uploads_before, context.clock() - MAX_UPLOAD_AGE),
     )
     by_rule = [decision for decision in approved.to_delete if decision.expire_days is not None]
     direct = [decision for decision in approved.to_delete if decision.expire_days is None]

@@ -14,6 +14,7 @@ from ci3.engine.inventory.folders import find_folders
 from ci3.engine.live_watch import LiveWatch
 from ci3.errors import RefusedError
 from ci3.pipeline.context import TargetContext
+from ci3.pipeline.in_progress import find_uploading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,21 @@ def approve_plan(
     if not is_fresh:
         newer_plan = newer_plan or make_newer_plan(context, plan, bucket)
         approved = _revalidate_with(newer_plan, approved)
-    return recheck_live(context, approved, bucket)
+    return recheck_uploads(context, recheck_live(context, approved, bucket), bucket)
+
+
+def recheck_uploads(context: TargetContext, approved: Approval, bucket: BucketReader) -> Approval:
+    """Withdraw the incomplete deployments into which something may be uploaded by now."""
+    uploading = find_uploading(
+        bucket, approved.plan.target.prefix, approved.to_delete, context.clock()
+    )
+    return replace(
+        approved,
+        to_delete=tuple(
+            decision for decision in approved.to_delete if decision.deployment.name not in uploading
+        ),
+        withdrawn={**approved.withdrawn, **uploading},
+    )
 
 
 def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReader) -> Approval:

@@ -58,6 +58,7 @@ from ci3.engine.workers.worker_process import start_worker
 from ci3.errors import AccessError, UnsupportedError
 from ci3.gc_tuning import share_malloc_arena
 from ci3.live.reader import read_live_sources
+from ci3.pipeline.in_progress import keep_uploading_deployments
 from ci3.pipeline.restored import read_restored_warnings
 
 if TYPE_CHECKING:
@@ -171,7 +172,14 @@ class TargetContext:
         inventory, evaluations = evaluate_with_full_listings(
             inventory,
             self.policy,
-            lambda listed: evaluate(listed, self.policy, pins, now, MINIMUM_KEEP_COUNT),
+            lambda listed: evaluate(
+                listed,
+                self.policy,
+                pins,
+                now,
+                MINIMUM_KEEP_COUNT,
+                started_deletions=partly_deleted,
+            ),
             lambda listed, names: finish_listing(
                 bucket, scope, listed, folders, names, progress=self.progress
             ),
@@ -187,7 +195,7 @@ class TargetContext:
             readings=readings,
             pins=pins,
             now=now,
-            evaluations=evaluations,
+            evaluations=keep_uploading_deployments(bucket, scope.prefix, evaluations, now),
             restore_period=rules.find_noncurrent_term(target.prefix) if keeps_versions else None,
             rules=rules,
             needs_mfa=versioning_state.has_mfa_delete,

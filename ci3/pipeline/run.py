@@ -19,6 +19,7 @@ from ci3.pipeline.approval import (
     approve_plan,
     make_newer_plan,
     recheck_live,
+    recheck_uploads,
     refuse_unless_applyable,
 )
 from ci3.pipeline.context import TargetContext
@@ -273,12 +274,14 @@ def _delete_each(steps: Sequence[tuple[TargetRun, Approval]]) -> None:
 
 
 def _delete_later_target(target_run: TargetRun, approved: Approval) -> ApplyResult:
-    """Delete in a target after the first; its live sources are read again, as time has passed.
+    """Delete in a target after the first: live sources and uploads are read again before.
 
     Any error becomes a result: the results of the earlier targets must still be reported.
     """
     try:
-        rechecked = recheck_live(target_run.context, approved, target_run.bucket)
+        context, bucket = target_run.context, target_run.bucket
+        rechecked = recheck_live(context, approved, bucket)
+        rechecked = recheck_uploads(context, rechecked, bucket)
         return target_run.delete_approved(rechecked)
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - as above
         return _build_not_begun_result(target_run.plan, describe_error(exc))

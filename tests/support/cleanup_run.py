@@ -63,6 +63,7 @@ def make_context(
     pauses: list[float] | None = None,
     progress: Progress | None = None,
     commits: Sequence[str] = (),
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     **settings: str,
 ) -> TargetContext:
     raw_texts = {
@@ -81,7 +82,7 @@ def make_context(
         ),
         commits=commits,
         progress=progress or NoProgress(),
-        clock=lambda: datetime.now(UTC),
+        clock=clock,
         sleep=([] if pauses is None else pauses).append,
     )
 

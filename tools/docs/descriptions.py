@@ -208,8 +208,9 @@ REASONS = {
     ReasonCode.PROTECTED: "`protect` holds it.",
     ReasonCode.CURRENT_COMMIT: "It is named after this workflow run's commit.",
     ReasonCode.LIVE: "A live source names it.",
-    ReasonCode.IN_PROGRESS: "It is incomplete and newer than every complete one: it may still be "
-    "uploading.",
+    ReasonCode.IN_PROGRESS: "It is incomplete and may still be uploading: it is newer than every "
+    "complete one, has an object younger than an hour or an upload of the last 24 hours, or its "
+    "uploads could not be listed.",
     ReasonCode.AMBIGUOUS_AGE: "It is not known to be older than enough others.",
     ReasonCode.MINIMUM_KEEP_COUNT: "It is the last complete one of its group.",
     ReasonCode.NO_OBJECTS: "Nothing was found in it.",

@@ -135,13 +135,13 @@ def _select_read_actions(purpose: Purpose, target: IamTarget) -> tuple[list[str]
     """Return the actions that list keys, and those that read the configuration of the bucket."""
     versions = "s3:ListBucketVersions"
     bucket_actions = ["s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"]
+    # Listed by a plan that would delete an incomplete deployment, and by each apply.
+    uploads = "s3:ListBucketMultipartUploads"
     if purpose in (Purpose.RESTORE, Purpose.PROBE_RESTORE):
         return ["s3:ListBucket", versions], bucket_actions
     is_deleting = purpose in (Purpose.APPLY, Purpose.LIFECYCLE)
     needs_versions = is_deleting or target.delete_versions
-    if is_deleting:
-        bucket_actions.append("s3:ListBucketMultipartUploads")
-    return ["s3:ListBucket", *([versions] if needs_versions else [])], bucket_actions
+    return ["s3:ListBucket", *([versions] if needs_versions else [])], [*bucket_actions, uploads]
 
 
 def _build_live_statements(target: IamTarget) -> Iterator[tuple[str, JsonObject]]:

@@ -151,7 +151,7 @@ _NOT_PLAIN = re.compile(r"[\s,;\"'`#*?\[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 def format_protect_line(name: str) -> str:
     """Return the line of the setting `protect` that keeps a deployment.
 
-    `?` stands for each character that is a wildcard there or would end or split the line.
+    `?` replaces each character that is a wildcard there or would end or split the line.
     """
     return _NOT_PLAIN.sub("?", name)
 

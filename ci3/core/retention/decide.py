@@ -1,6 +1,6 @@
 """Retention decision: keep a deployment if any rule or pin matches, or if its age is uncertain."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +17,7 @@ from ci3.core.retention.age_order import (
     sort_newest_first,
 )
 from ci3.core.retention.evaluation import Evaluation, RuleCheck
+from ci3.core.retention.in_progress import has_recent_object
 from ci3.core.units import Duration
 
 
@@ -39,6 +40,12 @@ class _EvaluationContext:
     minimum_keep_count: int
     pins: Sequence[Pin]
     now: datetime
+    started_deletions: Collection[str]
+
+    def may_be_uploading(self, deployment: Deployment) -> bool:
+        """Return True if more objects of an incomplete deployment may follow soon."""
+        is_own_deletion = deployment.name in self.started_deletions
+        return not is_own_deletion and has_recent_object(deployment, self.now)
 
     @property
     def required_count(self) -> int:
@@ -82,6 +89,7 @@ _LABEL_FORMATS = {
 }
 _NO_OBJECTS_MESSAGE = "nothing was found in it"
 _IN_PROGRESS_MESSAGE = "incomplete and newer than every complete one: it may still be uploading"
+_RECENT_OBJECT_MESSAGE = "incomplete, with an object of the last hour: it may still be uploading"
 
 
 def decide(
@@ -100,18 +108,29 @@ def decide(
     return tuple(evaluation.decision for evaluation in evaluations)
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - all that a decision rests on
     inventory: Inventory,
     policy: RetentionPolicy,
     pins: Sequence[Pin],
     now: datetime,
     minimum_keep_count: int,
+    *,
+    started_deletions: Collection[str] = (),
 ) -> tuple[Evaluation, ...]:
-    """Check every deployment against every rule and pin; order and errors as for `decide`."""
+    """Check every deployment against every rule and pin; order and errors as for `decide`.
+
+    `started_deletions` are the names of deployments that the run which is resumed has begun to
+    delete: a young object in them does not mean that they are uploading. The caller compares what
+    is left of them with the journal.
+    """
     if minimum_keep_count < 1:
         raise ValueError(f"minimum_keep_count must be at least 1, not {minimum_keep_count}")
     context = _EvaluationContext(
-        policy=policy, minimum_keep_count=minimum_keep_count, pins=pins, now=now
+        policy=policy,
+        minimum_keep_count=minimum_keep_count,
+        pins=pins,
+        now=now,
+        started_deletions=started_deletions,
     )
     ordered = sort_newest_first(inventory.deployments)
     groups: dict[tuple[str, ...], list[Deployment]] = {}
@@ -199,6 +218,8 @@ def _evaluate(
         checks.append(_always_kept(ReasonCode.NO_OBJECTS, _NO_OBJECTS_MESSAGE))
     elif not deployment.is_complete and _is_newer_than_all(dated, complete):
         checks.append(_always_kept(ReasonCode.IN_PROGRESS, _IN_PROGRESS_MESSAGE))
+    elif not deployment.is_complete and context.may_be_uploading(deployment):
+        checks.append(_always_kept(ReasonCode.IN_PROGRESS, _RECENT_OBJECT_MESSAGE))
     else:
         checks.append(_check_count(dated, complete, context))
         if keep_within is not None:

@@ -67,7 +67,12 @@ def _outlook(evaluation: Evaluation, keep_within: Duration | None) -> str:
     elif pins:
         outlook = f"It stays as long as this holds: {'; '.join(pins)}."
     elif ReasonCode.IN_PROGRESS in codes:
-        outlook = "Once a complete one is newer, it goes by the rules like any other."
+        condition = (
+            "a complete one is newer"
+            if evaluation.successor is None
+            else "nothing is uploaded into it"
+        )
+        outlook = f"Once {condition}, it goes by the rules like any other."
     else:
         outlook = _outlook_by_rules(evaluation, codes, keep_within)
     return outlook

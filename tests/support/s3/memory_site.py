@@ -48,8 +48,12 @@ class MemorySite:
     def enable_versioning(self) -> None:
         self._bucket.versioning = "Enabled"
 
-    def begin_upload(self, key: str) -> None:
+    def begin_upload(self, key: str, *, days: float = 0) -> None:
+        """Begin a multipart upload, as of some days ago; less than 0 is in the future."""
+        before = set(self._bucket.uploads)
         self._s3._begin_upload(self._bucket, key)
+        for upload in set(self._bucket.uploads) - before:
+            self._bucket.uploads[upload] -= timedelta(days=days)
 
     def uploads(self) -> set[str]:
         """Return the keys of unfinished multipart uploads."""

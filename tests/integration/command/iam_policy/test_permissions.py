@@ -35,7 +35,7 @@ class World:
         self.iam = IamProxy(self.site.answer, ALL)
 
     def furnish(self, *, versioned: bool) -> None:
-        """Make the bucket anew: four deployments of which two go, one upload, some bystanders."""
+        """Make the bucket anew: four deployments, two to delete, an incomplete one, an upload."""
         self.site.restore_bucket(MemorySite().save_bucket())
         if versioned:
             self.site.enable_versioning()
@@ -46,7 +46,8 @@ class World:
         self.site.put("live.txt", body=b"site-3")
         record = {"restored_at": "2099-01-01T00:00:00Z", "names": ["site-0"]}
         self.site.put("app/.ci3/restored/1.json", body=json.dumps(record).encode())
-        self.site.begin_upload("app/site-0/big.bin")
+        self.site.begin_upload("app/site-0/big.bin", days=2)
+        self.site.put("app/begun/", days=150, body=b"")  # incomplete: uploads are listed for it
 
     def ci3(self, *argv: str, policy: dict = ALL) -> tuple[int, str]:
         """Run the command under a policy; give its exit code and what it printed."""

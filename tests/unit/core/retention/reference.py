@@ -140,6 +140,9 @@ def codes_of_rules(one, complete, policy, now, minimum):
     """Hold every rule against one member of a group, which has these complete, counted ones."""
     if not one.is_complete and all(one.newest_at >= other.newest_at for other in complete):
         return [ReasonCode.IN_PROGRESS]
+    # An hour, and a quarter of one for clocks that differ.
+    if not one.is_complete and (now - one.newest_at).total_seconds() < 75 * 60:
+        return [ReasonCode.IN_PROGRESS]
     codes = []
     codes += count_codes(one, complete, policy.keep_count, minimum)
     codes += within_codes(one, complete, policy.keep_within, now)

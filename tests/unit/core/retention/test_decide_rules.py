@@ -271,8 +271,9 @@ def test_rules_keep_what_the_table_says(case):
 
 @pytest.mark.parametrize("case", [*DAILY.values(), *WEEKLY_AND_MONTHLY.values()])
 def test_clock_changes_nothing_about_days_weeks_and_months(case):
+    complete = replace(case, rows=[row for row in case.rows if row[0].is_complete])
     for now in (days_ago(5000), days_ago(-5000)):
-        assert decided(replace(case, now=now)) == decided(case)
+        assert decided(replace(complete, now=now)) == decided(complete)
 
 
 def test_days_are_those_of_utc_whatever_the_zone_of_a_time():

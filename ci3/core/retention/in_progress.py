@@ -1,0 +1,97 @@
+"""Incomplete deployments that may still be uploading, which are kept whatever the rules say.
+
+The times are those of S3, and `now` is the runner's. S3 accepts requests of clocks that differ by
+up to 15 minutes, so that both limits are longer by as much. A time in the future is recent.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from ci3.core.formatting import format_age
+from ci3.core.model.decision import Reason, ReasonCode
+from ci3.core.model.deployment import Deployment
+from ci3.core.model.objects import UnfinishedUpload
+from ci3.core.retention.evaluation import Evaluation, RuleCheck
+
+MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=15)
+"""By how much S3's clock and the runner's may differ.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (RequestTimeTooSkewed)
+"""
+MAX_OBJECT_AGE: Final = timedelta(hours=1) + MAX_CLOCK_DIFFERENCE
+"""An incomplete deployment with a younger object may still be uploading."""
+MAX_UPLOAD_AGE: Final = timedelta(hours=24) + MAX_CLOCK_DIFFERENCE
+"""A multipart upload that was begun later may still be running."""
+
+
+def has_recent_object(deployment: Deployment, now: datetime) -> bool:
+    """Return True if an object of the deployment is so young that more may follow."""
+    return deployment.newest_at is not None and now - deployment.newest_at < MAX_OBJECT_AGE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentUploads:
+    """The unfinished uploads that may still be running; `problem` says why they are not known."""
+
+    uploads: Sequence[UnfinishedUpload] = ()
+    problem: str = ""
+
+    def find_reason(self, deployment: Deployment, now: datetime) -> Reason | None:
+        """Return why an incomplete deployment must be kept, or None.
+
+        | uploads                              | the deployment |
+        |--------------------------------------|----------------|
+        | could not be listed                  | is kept        |
+        | one in it was begun within 24 hours  | is kept        |
+        | none, or older ones, or elsewhere    | is not kept    |
+        """
+        if self.problem:
+            message = f"incomplete, and whether it is uploading could not be read: {self.problem}"
+            return Reason(code=ReasonCode.IN_PROGRESS, message=message)
+        started_times = [
+            upload.started_at for upload in self.uploads if upload.key.startswith(deployment.prefix)
+        ]
+        if not started_times:
+            return None
+        age = format_age(max(now - max(started_times), timedelta(0)))
+        message = f"incomplete, and an upload into it began {age}: it may still be running"
+        return Reason(code=ReasonCode.IN_PROGRESS, message=message)
+
+
+def select_recent(uploads: Iterable[UnfinishedUpload], now: datetime) -> RecentUploads:
+    """Return the uploads that may still be running."""
+    return RecentUploads(
+        uploads=[upload for upload in uploads if now - upload.started_at < MAX_UPLOAD_AGE]
+    )
+
+
+def needs_uploads(evaluations: Iterable[Evaluation]) -> bool:
+    """Return True if an incomplete deployment would be deleted."""
+    return any(
+        evaluation.is_delete and not evaluation.deployment.is_complete for evaluation in evaluations
+    )
+
+
+def keep_uploading(
+    evaluations: Iterable[Evaluation], uploads: RecentUploads, now: datetime
+) -> tuple[Evaluation, ...]:
+    """Keep each incomplete deployment into which something may still be uploaded.
+
+    No other decision depends on it: an incomplete deployment takes no place and supersedes nothing.
+    """
+    return tuple(_keep_uploading(evaluation, uploads, now) for evaluation in evaluations)
+
+
+def _keep_uploading(evaluation: Evaluation, uploads: RecentUploads, now: datetime) -> Evaluation:
+    if evaluation.deployment.is_complete or not evaluation.is_delete:
+        return evaluation
+    reason = uploads.find_reason(evaluation.deployment, now)
+    return evaluation if reason is None else add_reason(evaluation, reason)
+
+
+def add_reason(evaluation: Evaluation, reason: Reason) -> Evaluation:
+    """Return the evaluation with one more reason to keep the deployment."""
+    check = RuleCheck(code=reason.code, is_matched=True, format_message=lambda: reason.message)
+    return replace(evaluation, checks=(*evaluation.checks, check))
