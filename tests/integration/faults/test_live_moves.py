@@ -14,6 +14,7 @@ import pytest
 
 from ci3.core.model.result import ApplyResult, RunOutcome
 from ci3.core.plan.target_result import TargetResult
+from ci3.engine.journal.reader import reopen_journal
 from ci3.github.api import GitHubApi
 from ci3.pipeline.apply import delete_approved
 from ci3.pipeline.approval import approve_plan
@@ -360,6 +361,38 @@ def test_later_target_is_not_begun_after_a_failed_last_reading(
     first, second = one.apply_plans(one.reconcile_rules(one.make_plans()), is_fresh=True)
     assert first.outcome is second.outcome is RunOutcome.PARTIAL
     assert site.keys() >= {"b/old/index.html"}
+
+
+def test_resumed_run_keeps_what_becomes_live_while_it_deletes(
+    site: MemorySite, proxy: FaultProxy
+) -> None:
+    seed(site)
+    run = make_run(site, concurrency="1")
+
+    def fail() -> None:
+        site.remove("current")
+        run.clock.seconds += 10
+
+    proxy.call_before(*DELETE, fail, nth=1)
+    run.apply()
+    proxy.forget_rules()
+    move(site, "new")
+    begun = names_in(proxy.deletions[0])
+    live = min({*OLD_NAMES} - begun)
+    clock = Clock()
+
+    def wait_and_move() -> None:
+        move(site, live)
+        clock.seconds += 10
+
+    context = replace(run.context, monotonic=clock, on_journal_open=lambda _path: wait_and_move())
+    with reopen_journal(run.context.settings.journal_file) as journal:
+        resumed = open_run([context], open_journal=journal)
+        target_runs = resumed.reconcile_rules(resumed.make_plans())
+        (target,) = resumed.apply_plans(target_runs, is_fresh=True)
+    assert target.outcome is RunOutcome.PARTIAL
+    assert site.folders() == {"new", live}
+    assert count(site, live) == FILES
 
 
 def test_url_that_moves_keeps_what_it_names(site: MemorySite) -> None:
