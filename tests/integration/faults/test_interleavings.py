@@ -49,7 +49,9 @@ files = st.lists(st.sampled_from(FILES), min_size=1, max_size=3, unique=True).ma
 series = st.lists(names, min_size=3, max_size=6, unique=True)
 _Item = TypeVar("_Item")
 picks = st.integers(0, 9999)
-requests = st.sampled_from(range(4, 24))
+requests = st.sampled_from(range(1, 24))
+early_requests = st.sampled_from(range(1, 12))
+"""Those of a small apply, before its last deletion."""
 crashes = st.builds(Crash, at_request=st.sampled_from(range(4, 12)), is_after_deed=st.booleans())
 
 
@@ -200,7 +202,7 @@ class Interleavings(RuleBasedStateMachine):
         )
 
     @precondition(lambda _: CHANGES_DURING_AN_APPLY_ARE_NOTICED)
-    @rule(pick=picks, at_request=requests)
+    @rule(pick=picks, at_request=early_requests)
     def clean_up_while_the_same_bytes_are_uploaded_again(self, pick: int, at_request: int) -> None:
         """No ETag shows them. A listing of more than FRESH_SECONDS ago permits no deletion."""
         plan = self.make_plan()
@@ -224,7 +226,7 @@ class Interleavings(RuleBasedStateMachine):
             self.apply(plan, is_fresh=True, event=watch, again=again)
 
     @precondition(lambda self: CHANGES_DURING_AN_APPLY_ARE_NOTICED and self.world.has_pointer)
-    @rule(pick=picks, at_request=requests)
+    @rule(pick=picks, at_request=early_requests)
     def clean_up_while_another_one_becomes_live(self, pick: int, at_request: int) -> None:
         """What is live LIVE_READING_SECONDS before its first deletion stays."""
         plan = self.make_plan()
