@@ -57,7 +57,8 @@ def _make_document_check(operation: str, expected: str) -> Callable[..., None]:
         except ET.ParseError as exc:
             raise ListingError(f"the answer to {operation} is no XML", HINT) from exc
         root = names[0].rpartition("}")[2] if names else "nothing"
-        if root not in (expected, _ERROR_ROOT):
+        # Servers that derive names from the API's model, such as moto, append "Response".
+        if root not in (expected, f"{operation}Response", _ERROR_ROOT):
             raise ListingError(
                 f"the answer to {operation} is <{root[:40]}>, not <{expected}>", HINT
             )

@@ -22,7 +22,9 @@ VERSIONS, LISTING = r"\?versions", "list-type=2"
 def pauses(monkeypatch) -> list[float]:
     """The pauses of the command, which it does not make."""
     seconds: list[float] = []
-    monkeypatch.setattr("ci3.cli.context.time.sleep", seconds.append)  # botocore's, too
+    monkeypatch.setattr(
+        "ci3.pipeline.context_factory.time.sleep", seconds.append
+    )  # botocore's, too
     return seconds
 
 
@@ -230,7 +232,7 @@ def test_late_request_of_a_killed_run_is_restored_too(
             site.remove(key)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ci3.cli.context.time.sleep", delete_late)
+        patch.setattr("ci3.pipeline.context_factory.time.sleep", delete_late)
         code, told = undo(run, journal)
     assert (code, told["objects-restored"], told["objects-failed"]) == (0, 6, 0)
     assert site.current_versions() == before
@@ -247,7 +249,8 @@ def test_late_request_is_found_where_all_was_current_at_first(
     with pytest.MonkeyPatch.context() as patch:
         late = iter(["old-1/file-00001"])
         patch.setattr(
-            "ci3.cli.context.time.sleep", lambda _: [site.remove(key) for key in late] and None
+            "ci3.pipeline.context_factory.time.sleep",
+            lambda _: [site.remove(key) for key in late] and None,
         )
         code, told = undo(run, journal)
     assert (code, told["objects-restored"]) == (0, 1)
@@ -260,7 +263,7 @@ def test_second_look_that_fails_is_no_success(site: MemorySite, run) -> None:
     error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
     with pytest.MonkeyPatch.context() as patch:
         deny = lambda _: site.proxy.answer("GET", VERSIONS, error, status=403)  # noqa: E731
-        patch.setattr("ci3.cli.context.time.sleep", deny)
+        patch.setattr("ci3.pipeline.context_factory.time.sleep", deny)
         code, told = undo(run, journal)
     assert code == ExitCode.PARTIAL
     assert "could not be listed again" in told["stopped"]

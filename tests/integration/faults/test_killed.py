@@ -120,6 +120,7 @@ def check_death(crash: Crash, *, is_versioned: bool) -> bool:
     for name in ("a-1", "a-2", "a-3"):
         world.pass_time(1)
         world.deploy(name, files=("app.js", "\x01"))
+    world.pass_time(2)  # what is incomplete and younger may still be uploading
     world.point_to("a-3")
     before = world.current()
     stays = {key: one for key, one in before.items() if not key.startswith(("a-1", "a-2"))}

@@ -59,7 +59,7 @@ def test_rules_and_versioning_are_asked_for_once(
     [
         (403, "<Error><Code>AccessDenied</Code></Error>", "AccessDenied"),
         (501, "<Error><Code>NotImplemented</Code></Error>", "this S3 has no lifecycle"),
-        (200, "", "the answer is empty"),
+        (200, "", "GetBucketLifecycleConfiguration is"),
         (200, OLD_GO.replace(b"<Filter/>", b"<Filter><Novel/></Filter>"), "<Novel> in Filter"),
     ],
 )

@@ -220,13 +220,16 @@ def test_unknown_profile_is_an_error_of_the_configuration(
         BucketReader(bucket=bucket.name, region="", endpoint_url=bucket.endpoint_url)
 
 
+VERSIONING = "<VersioningConfiguration><Status>{}</Status></VersioningConfiguration>"
+
+
 @pytest.mark.parametrize(
     ("status", "body", "versioning"),
     [
         (200, "<VersioningConfiguration/>", Versioning.DISABLED),
-        (200, "<V><Status>Enabled</Status></V>", Versioning.ENABLED),
-        (200, "<V><Status>Suspended</Status></V>", Versioning.SUSPENDED),
-        (200, "<V><Status>Paused</Status></V>", Versioning.UNKNOWN),
+        (200, VERSIONING.format("Enabled"), Versioning.ENABLED),
+        (200, VERSIONING.format("Suspended"), Versioning.SUSPENDED),
+        (200, VERSIONING.format("Paused"), Versioning.UNKNOWN),
         (403, error("AccessDenied"), Versioning.UNKNOWN),
         (501, error("NotImplemented"), Versioning.UNKNOWN),
     ],
