@@ -122,9 +122,10 @@ def finish_listing(  # noqa: PLR0913 - a listing and what it continues
 ) -> Inventory:
     """List the named deployments in full that have only a first page or a report's numbers.
 
-    `folders` are those of the inventory, so that neighbours are listed together. With
-    `is_first_page_only`, one request lists a deployment from a report, and the next call lists it
-    in full.
+    `folders` are those of the inventory, so that neighbours are listed together where that pays:
+    it saves at most one request for each deployment, and guesses at how to split the work may cost
+    half as many as `concurrency`. With `is_first_page_only`, one request lists a deployment from a
+    report, and the next call lists it in full.
     """
     reported = {
         deployment.name for deployment in inventory.deployments if deployment.is_from_report
@@ -132,7 +133,11 @@ def finish_listing(  # noqa: PLR0913 - a listing and what it continues
     first_page_names = [name for name in names if scope.is_first_page_only and name in reported]
     rest = tuple({*names}.difference(first_page_names))
     first_pages, unlisted = _list_each(bucket, scope, first_page_names, progress)
-    full, more_unlisted = list_in_full(bucket, scope, replace(folders, names=rest), progress)
+    if reported or len(rest) > scope.concurrency // 2:
+        full, more_unlisted = list_in_full(bucket, scope, replace(folders, names=rest), progress)
+    else:
+        in_full = replace(scope, is_first_page_only=False)
+        full, more_unlisted = _list_each(bucket, in_full, rest, progress)
     kept = (deployment for deployment in inventory.deployments if deployment.name not in names)
     return replace(
         inventory,
