@@ -295,7 +295,13 @@ class Interleavings(RuleBasedStateMachine):
         assert gone <= self.world.journaled(died.journal).keys()
         assert self.world.pointed() not in {key.partition("/")[0] for key in gone} - {""}
         if code == 0:
-            assert not any(after.get(key) == one for key, one in died.planned.items())
+            changed = {
+                key.partition("/")[0]
+                for key, version in before.items()
+                if died.planned.get(key) != version
+            }
+            left = {key for key, version in died.planned.items() if after.get(key) == version}
+            assert {key.partition("/")[0] for key in left} <= changed
         self.note()
 
     @rule(at_request=requests, crash=crashes, is_stored=st.booleans())

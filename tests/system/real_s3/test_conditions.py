@@ -61,7 +61,7 @@ def test_batch_deletes_what_is_as_listed_and_leaves_what_changed(
     asked = listed(reader)
     put(seaweedfs, reader, {"a/1": b"new", "a/3": b"new"})
 
-    outcomes = probed(reader, versioning).delete(asked)
+    outcomes = probed(reader, versioning).delete_objects(asked)
 
     said = [outcomes[stored.key].outcome for stored in asked]
     # This server's single requests answer of a missing key that the condition failed.
@@ -88,9 +88,9 @@ def test_object_that_is_gone_already_is_absent(seaweedfs, make_bucket, versionin
     reader = make_bucket(versioning)
     put(seaweedfs, reader, {"a/x": b"x", "a/y": b"y"})
     writer, asked = probed(reader, versioning), listed(reader)
-    assert {one.outcome for one in writer.delete(asked).values()} == {ObjectOutcome.DELETED}
+    assert {one.outcome for one in writer.delete_objects(asked).values()} == {ObjectOutcome.DELETED}
     before = versions(reader)
-    assert {one.outcome for one in writer.delete(asked).values()} == {ObjectOutcome.ABSENT}
+    assert {one.outcome for one in writer.delete_objects(asked).values()} == {ObjectOutcome.ABSENT}
     assert versions(reader) == before
 
 
@@ -99,7 +99,7 @@ def test_single_deletion_of_a_changed_object_leaves_it(seaweedfs, make_bucket):
     put(seaweedfs, reader, {"a/x\r": b"old"})
     (asked,) = listed(reader)
     put(seaweedfs, reader, {asked.key: b"new"})
-    said = probed(reader, Versioning.DISABLED).delete([asked])[asked.key]
+    said = probed(reader, Versioning.DISABLED).delete_objects([asked])[asked.key]
     assert said.outcome in (ObjectOutcome.CHANGED, ObjectOutcome.UNKNOWN)
     assert seaweedfs.content(reader.bucket) == {asked.key: b"new"}
 
@@ -109,7 +109,7 @@ def test_markers_removed_by_id_bring_every_object_back(seaweedfs, make_bucket):
     put(seaweedfs, reader, {f"a/{name}": name.encode() for name in ("x", "é 1+1", "%2F")})
     put(seaweedfs, reader, {"a/x": b"newer"})
     before, content = versions(reader), seaweedfs.content(reader.bucket)
-    said = probed(reader, Versioning.ENABLED).delete(listed(reader))
+    said = probed(reader, Versioning.ENABLED).delete_objects(listed(reader))
     assert seaweedfs.content(reader.bucket) == {}
     markers = [one for one in versions(reader) if one.is_delete_marker]
     assert {(one.key, one.version_id) for one in markers} == {
@@ -118,7 +118,7 @@ def test_markers_removed_by_id_bring_every_object_back(seaweedfs, make_bucket):
     assert all(one.is_latest for one in markers)
 
     named = [(one.key, one.version_id) for one in markers]
-    removed = reader.open_version_remover().remove(named)
+    removed = reader.open_version_remover().remove_versions(named)
 
     assert {name: one.outcome for name, one in removed.items()} == dict.fromkeys(named, "deleted")
     assert versions(reader) == before
@@ -141,7 +141,7 @@ def test_null_version_is_removed_where_it_is_meant(seaweedfs, make_bucket):
     reader = make_bucket()
     put(seaweedfs, reader, {"a/x": b"x", "a/y": b"y"})
     named = [("a/x", "null")]
-    said = reader.open_version_remover().remove(named, may_name_null=True)
+    said = reader.open_version_remover().remove_versions(named, is_null_allowed=True)
     assert said[named[0]].outcome is ObjectOutcome.DELETED
     assert seaweedfs.content(reader.bucket) == {"a/y": b"y"}
 
@@ -174,8 +174,8 @@ def test_lifecycle_rule_is_read(seaweedfs, make_bucket):
 
 def test_journal_is_kept_and_not_overwritten(seaweedfs, make_bucket):
     reader = make_bucket()
-    reader.open_journal_store(".ci3/run").put(b"1", part="/1")
+    reader.open_journal_store(".ci3/run").put_part(b"1", suffix="/1")
     with pytest.raises(JournalError):
-        reader.open_journal_store(".ci3/run").put(b"2", part="/1")
+        reader.open_journal_store(".ci3/run").put_part(b"2", suffix="/1")
     assert reader.list_keys(".ci3/run") == (".ci3/run/1",)
     assert reader.read_object(".ci3/run/1", 10) == b"1"
