@@ -127,11 +127,11 @@ def test_watcher_that_went_away_stops_no_deletion(crowded: Bucket) -> None:
 def test_object_that_came_while_its_deployment_went_is_told(
     crowded: Bucket, proxy: FaultProxy
 ) -> None:
-    proxy.call_before("POST", DELETE, lambda: crowded.put("older/late.js"))
+    proxy.call_before("POST", DELETE, lambda: crowded.put("old/late.js"))
     ran = apply(crowded)
     assert ran.exit_code is ExitCode.PARTIAL
-    assert "still in it" in ran.result_of("older").problem
-    assert crowded.keys() & {"older/late.js"}
+    assert "still in it" in ran.result_of("old").problem
+    assert crowded.keys() & {"old/late.js"}
 
 
 def test_s3_that_says_deleted_and_does_not_is_found_out(live: Bucket, proxy: FaultProxy) -> None:

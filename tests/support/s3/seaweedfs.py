@@ -24,6 +24,7 @@ from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
 
 UPLOADS = 16
+UPLOAD_ATTEMPTS = 10
 READY_SECONDS = 30
 TICK_SECONDS = 5
 ADMIN = {"accessKey": "admin-key", "secretKey": "admin-secret"}
@@ -83,10 +84,14 @@ class SeaweedFS:
                 wait_for_tick()
 
     def _put(self, bucket: str, key: str, body: bytes) -> None:
-        """Upload an object; boto3 takes four times as long."""
-        request = AWSRequest("PUT", f"{self.url}/{bucket}/{quote(key, safe='/~')}", data=body)
-        self._signer.add_auth(request)
-        response = self._session.send(request.prepare())
+        """Upload an object; boto3 takes four times as long. A busy server may answer 500."""
+        for _ in range(UPLOAD_ATTEMPTS):
+            request = AWSRequest("PUT", f"{self.url}/{bucket}/{quote(key, safe='/~')}", data=body)
+            self._signer.add_auth(request)
+            response = self._session.send(request.prepare())
+            if response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+                break
+            time.sleep(0.2)
         assert response.status_code == HTTPStatus.OK, response.text
 
     def content(self, bucket: str) -> dict[str, bytes]:
