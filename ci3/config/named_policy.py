@@ -35,7 +35,10 @@ def _refuse_outside(raw: RawSetting, path: str, workspace: str) -> None:
     if is_s3_url(path):
         return
     try:
-        is_inside = Path(path).resolve().is_relative_to(Path(workspace).resolve())
+        resolved = Path(path).resolve()
+        # From Python 3.13 on, a loop of links stays unresolved instead of raising an error.
+        has_loop = any(part.is_symlink() for part in (resolved, *resolved.parents))
+        is_inside = not has_loop and resolved.is_relative_to(Path(workspace).resolve())
     except (OSError, ValueError, RuntimeError):  # a loop of links, or a null character
         is_inside = False
     if not is_inside:
