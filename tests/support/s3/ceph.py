@@ -6,19 +6,18 @@ Debian's Ceph (16) has no gateway without a cluster.
 
 import re
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.support.s3.local_store import (
-    STARTS,
     LocalStore,
     answers,
     find_program,
     free_ports,
     running_process,
+    started,
     wait_until,
 )
 
@@ -91,20 +90,14 @@ def running_ceph() -> Iterator[LocalStore]:
         find_program(program, "run tests/system/stores/install as root")
     output = subprocess.run(["radosgw", "--version"], check=True, capture_output=True, text=True)
     version = re.search(r"version ([\d.]+)", output.stdout)
-    for _ in range(STARTS):
-        with tempfile.TemporaryDirectory(prefix="ci3-ceph-") as name, ExitStack() as servers:
-            folder = Path(name)
-            if url := _start(folder, servers):
-                yield LocalStore(
-                    name="Ceph RGW",
-                    version=version[1] if version else "",
-                    url=url,
-                    access_key=ACCESS_KEY,
-                    secret_key=SECRET_KEY,
-                )
-                return
-            log = (folder / "log").read_text(encoding="utf-8")
-    raise AssertionError(log)
+    with started("ceph", _start) as url:
+        yield LocalStore(
+            name="Ceph RGW",
+            version=version[1] if version else "",
+            url=url,
+            access_key=ACCESS_KEY,
+            secret_key=SECRET_KEY,
+        )
 
 
 def _start(folder: Path, servers: ExitStack) -> str:

@@ -6,10 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
@@ -176,6 +177,22 @@ def running_process(
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=STOP_SECONDS)
+
+
+@contextmanager
+def started(name: str, start: Callable[[Path, ExitStack], str]) -> Iterator[str]:
+    """Start a store in a temporary folder, and yield its address; retry if a port was taken.
+
+    `start` enters the store's processes into the stack, and returns "" if one of them has ended.
+    """
+    for _ in range(STARTS):
+        with tempfile.TemporaryDirectory(prefix=f"ci3-{name}-") as path, ExitStack() as processes:
+            folder = Path(path)
+            if url := start(folder, processes):
+                yield url
+                return
+            log = (folder / "log").read_text(encoding="utf-8")
+    raise AssertionError(log)
 
 
 def wait_until(is_ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> bool:

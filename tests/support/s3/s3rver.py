@@ -1,19 +1,18 @@
 """s3rver on a folder, from the npm package that `npm/package-lock.json` pins."""
 
 import json
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.support.s3.local_store import (
-    STARTS,
     LocalStore,
     MissingProgramError,
     answers,
     find_program,
     free_ports,
     running_process,
+    started,
     wait_until,
 )
 
@@ -32,24 +31,22 @@ def running_s3rver() -> Iterator[LocalStore]:
     if not PACKAGE.is_dir():
         raise MissingProgramError(f"s3rver is not installed: {hint}")
     version = json.loads((PACKAGE / "package.json").read_text(encoding="utf-8"))["version"]
-    for _ in range(STARTS):
-        with tempfile.TemporaryDirectory(prefix="ci3-s3rver-") as name:
-            folder = Path(name)
-            (port,) = free_ports(1)
-            url = f"http://127.0.0.1:{port}"
-            arguments = ["-d", "buckets", "-a", "127.0.0.1", "-p", str(port), "-s"]
-            # s3rver encrypts continuation tokens with DES, which OpenSSL 3 refuses by default.
-            command = [node, LEGACY_CIPHERS, str(PACKAGE / "bin/s3rver.js"), *arguments]
-            with running_process(command, folder) as process:
-                if wait_until(lambda url=url: answers(url), process):
-                    yield LocalStore(
-                        name="s3rver",
-                        version=version,
-                        url=url,
-                        access_key=CREDENTIAL,
-                        secret_key=CREDENTIAL,
-                        time_step_seconds=1.01,
-                    )
-                    return
-            log = (folder / "log").read_text(encoding="utf-8")
-    raise AssertionError(log)
+
+    def start(folder: Path, processes: ExitStack) -> str:
+        (port,) = free_ports(1)
+        url = f"http://127.0.0.1:{port}"
+        arguments = ["-d", "buckets", "-a", "127.0.0.1", "-p", str(port), "-s"]
+        # s3rver encrypts continuation tokens with DES, which OpenSSL 3 refuses by default.
+        command = [node, LEGACY_CIPHERS, str(PACKAGE / "bin/s3rver.js"), *arguments]
+        process = processes.enter_context(running_process(command, folder))
+        return url if wait_until(lambda: answers(url), process) else ""
+
+    with started("s3rver", start) as url:
+        yield LocalStore(
+            name="s3rver",
+            version=version,
+            url=url,
+            access_key=CREDENTIAL,
+            secret_key=CREDENTIAL,
+            time_step_seconds=1.01,
+        )

