@@ -61,9 +61,15 @@ class Element:
     text: str
     children: tuple["Element", ...] = ()
 
-    def find_child(self, name: str) -> "Element | None":
-        """Return the first child with a name."""
-        return next((child for child in self.children if child.name == name), None)
+    def find_text(self, *names: str) -> str:
+        """Return the text of a descendant, or "" if there is none.
+
+        `names` lead there level by level; of several children with a name, the first one counts.
+        """
+        if not names:
+            return self.text
+        child = next((child for child in self.children if child.name == names[0]), None)
+        return child.find_text(*names[1:]) if child else ""
 
     @property
     def normalized(self) -> tuple[object, ...]:
@@ -82,15 +88,12 @@ class RuleText:
     @property
     def rule_id(self) -> str:
         """The rule's ID, or ""."""
-        element = self.rule.find_child("ID")
-        return element.text if element else ""
+        return self.rule.find_text("ID")
 
     @property
     def prefix(self) -> str:
         """The filter's prefix, or "" if the filter has none or combines it with other criteria."""
-        rule_filter = self.rule.find_child("Filter")
-        element = rule_filter.find_child("Prefix") if rule_filter else None
-        return element.text if element else ""
+        return self.rule.find_text("Filter", "Prefix")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,11 @@ class ConfigurationText:
     """The namespace prefix of element names, with its colon, or ""."""
     insert_offset: int = 0
     """Byte offset at which new rules are inserted."""
+
+    @property
+    def rule_ids(self) -> frozenset[str]:
+        """The IDs of all rules."""
+        return frozenset(rule.rule_id for rule in self.rules)
 
     @property
     def normalized_rules(self) -> Counter[tuple[object, ...]]:

@@ -37,26 +37,15 @@ def find_noncurrent_term(configuration: ConfigurationText, prefix: str) -> Noncu
 
 def _noncurrent_expirations(rule: Element, prefix: str) -> Iterator[Element]:
     """Yield an enabled rule's noncurrent expirations if it may apply to keys under the prefix."""
-    rule_prefix = _read_prefix(rule)
+    paths = (("Prefix",), ("Filter", "Prefix"), ("Filter", "And", "Prefix"))
+    rule_prefix = next(filter(None, (rule.find_text(*path) for path in paths)), "")
     is_overlapping = prefix.startswith(rule_prefix) or rule_prefix.startswith(prefix)
-    if is_overlapping and _read_text(rule.find_child("Status")) != "Disabled":
+    if is_overlapping and rule.find_text("Status") != "Disabled":
         yield from (child for child in rule.children if child.name == "NoncurrentVersionExpiration")
-
-
-def _read_prefix(rule: Element) -> str:
-    rule_filter = rule.find_child("Filter")
-    and_filter = rule_filter.find_child("And") if rule_filter else None
-    parents = (rule, rule_filter, and_filter)
-    prefixes = [_read_text(parent.find_child("Prefix")) for parent in parents if parent is not None]
-    return next((prefix for prefix in prefixes if prefix), "")
 
 
 def _read_days(expiration: Element) -> int | None:
     try:
-        return int(_read_text(expiration.find_child("NoncurrentDays")))
+        return int(expiration.find_text("NoncurrentDays"))
     except ValueError:
         return None
-
-
-def _read_text(element: Element | None) -> str:
-    return element.text if element is not None else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ci3.core.formatting import join_names, pluralize
 from ci3.core.lifecycle.configuration import MAXIMUM_RULES, ConfigurationText
 from ci3.core.lifecycle.noncurrent import find_noncurrent_term
-from ci3.core.lifecycle.rule import ManagedRule, describe_edited_rules, parse_managed_rule
+from ci3.core.lifecycle.rule import ManagedRule, describe_edited_rules, parse_managed_rules
 from ci3.core.lifecycle.rule_assignment import assign_rules
 from ci3.core.lifecycle.rule_status import (
     UNSAFE_STATUSES,
@@ -37,8 +37,7 @@ class LifecycleSnapshot:
     @property
     def managed_rules(self) -> tuple[ManagedRule, ...]:
         """The managed rules of the configuration."""
-        rules = (parse_managed_rule(rule.rule) for rule in self.configuration.rules)
-        return tuple(rule for rule in rules if rule is not None)
+        return parse_managed_rules(self.configuration.rules)
 
     def find_noncurrent_term(self, prefix: str) -> NoncurrentExpiration:
         """Return when noncurrent versions under a prefix may be deleted, or why it is unknown."""

@@ -76,9 +76,8 @@ def can_express_prefix(prefix: str) -> bool:
 
 def parse_managed_rule(rule: Element) -> ManagedRule | None:
     """Parse a managed rule; return None if it is not exactly as ci3 writes it."""
-    rule_filter = rule.find_child("Filter")
-    prefix = _read_text(rule_filter, "Prefix") if rule_filter else ""
-    expires_at = parse_expiry(_read_text(rule, "ID"), prefix)
+    prefix = rule.find_text("Filter", "Prefix")
+    expires_at = parse_expiry(rule.find_text("ID"), prefix)
     if expires_at is None:
         return None
     try:
@@ -94,6 +93,12 @@ def parse_managed_rule(rule: Element) -> ManagedRule | None:
     return parsed if prefix.endswith("/") and is_unchanged else None
 
 
+def parse_managed_rules(rules: Iterable[RuleText]) -> tuple[ManagedRule, ...]:
+    """Return the managed rules among the rules of a configuration."""
+    parsed = (parse_managed_rule(rule.rule) for rule in rules)
+    return tuple(rule for rule in parsed if rule is not None)
+
+
 def parse_expiry(rule_id: str, prefix: str) -> datetime | None:
     """Return when a rule's lifetime ends, or None if the ID is not a managed one of this prefix."""
     timestamp = rule_id.removeprefix(f"{RULE_ID_PREFIX}{quote(prefix, safe='/~')}")
@@ -101,11 +106,6 @@ def parse_expiry(rule_id: str, prefix: str) -> datetime | None:
         return datetime.strptime(timestamp, _TIMESTAMP_FORMAT).replace(tzinfo=UTC)
     except ValueError:
         return None
-
-
-def has_managed_id(rule: Element) -> bool:
-    """Return True if a rule's ID starts like that of a managed rule."""
-    return _read_text(rule, "ID").startswith(RULE_ID_PREFIX)
 
 
 def describe_edited_rules(rules: Iterable[RuleText], limit: int, consequence: str = "") -> str:
@@ -116,7 +116,7 @@ def describe_edited_rules(rules: Iterable[RuleText], limit: int, consequence: st
     edited = [
         rule.rule_id
         for rule in rules
-        if has_managed_id(rule.rule) and parse_managed_rule(rule.rule) is None
+        if rule.rule_id.startswith(RULE_ID_PREFIX) and parse_managed_rule(rule.rule) is None
     ]
     if not edited:
         return ""
@@ -127,12 +127,6 @@ def describe_edited_rules(rules: Iterable[RuleText], limit: int, consequence: st
     )
 
 
-def _read_text(element: Element, name: str) -> str:
-    child = element.find_child(name)
-    return child.text if child else ""
-
-
-def _read_days(rule: Element, action_name: str, days_name: str) -> int | None:
-    action = rule.find_child(action_name)
-    days = action.find_child(days_name) if action else None
-    return int(days.text) if days else None
+def _read_days(rule: Element, *names: str) -> int | None:
+    text = rule.find_text(*names)
+    return int(text) if text else None

@@ -28,7 +28,7 @@ def reconcile(reader: BucketReader, plan: Plan, sleep: Callable[[float], None]) 
             change = updater.update(remove=ids)
     except AccessError as exc:
         return Reconciliation(problem=exc.message)
-    existing_ids = {rule.rule_id for rule in change.before.text.rules}
+    existing_ids = change.before.text.rule_ids
     return Reconciliation(
         removed=() if change.problem else tuple(revoked),
         removed_by_others=tuple(

@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from ci3.aws.bucket import BucketReader
 from ci3.core.lifecycle.configuration import RuleText
-from ci3.core.lifecycle.rule import describe_edited_rules, parse_managed_rule
+from ci3.core.lifecycle.rule import describe_edited_rules, parse_managed_rules
 from ci3.errors import AccessError, UnsupportedError
 
 RULES_SHOWN = 3
@@ -58,12 +58,10 @@ def search_rules(reader: BucketReader, prefixes: Iterable[str], *, is_required: 
 def _find_matching_ids(rules: Iterable[RuleText], prefixes: Iterable[str]) -> tuple[str, ...]:
     folders = set(prefixes)
     with_parents = {parent for folder in folders for parent in _list_parents(folder)}
-    managed = (parse_managed_rule(rule.rule) for rule in rules)
     return tuple(
         rule.rule_id
-        for rule in managed
-        if rule is not None
-        and (rule.prefix in with_parents or not folders.isdisjoint(_list_parents(rule.prefix)))
+        for rule in parse_managed_rules(rules)
+        if rule.prefix in with_parents or not folders.isdisjoint(_list_parents(rule.prefix))
     )
 
 

@@ -71,9 +71,8 @@ class ConfigurationUpdater:
             if (managed := parse_managed_rule(rule.rule))
             and (managed.rule_id in remove or managed.prefix in cleared_prefixes)
         ]
-        remaining_ids = {rule.rule_id for rule in before.text.rules} - {
-            rule.rule_id for rule in replaced
-        }
+        replaced_ids = [rule.rule_id for rule in replaced]
+        remaining_ids = before.text.rule_ids.difference(replaced_ids)
         if conflicts := [rule.rule_id for rule in add if rule.rule_id in remaining_ids]:
             problem = f"there is a rule {conflicts[0]} already"
             return UpdateResult(before=before, problem=problem, is_rejected=True)
@@ -86,7 +85,7 @@ class ConfigurationUpdater:
             return UpdateResult(before=before)
         before_write(before)
         written = writer.write(raw, before.transition_minimum)
-        problem = self._verify(before, expected, written, [rule.rule_id for rule in replaced])
+        problem = self._verify(before, expected, written, replaced_ids)
         return UpdateResult(before=before, problem=problem, is_rejected=written.is_rejected)
 
     def roll_back(self, before: LifecycleDocument, added: Sequence[ManagedRule]) -> str:
@@ -123,13 +122,8 @@ class ConfigurationUpdater:
 
     def verify_rules(self, rules: Collection[str]) -> str:
         """Return a problem if rules that were written no longer exist, or ""."""
-        existing = {rule.rule_id for rule in self.reader.read_lifecycle().text.rules}
-        missing = len(set(rules) - existing)
-        return (
-            _overwritten_problem(f"{pluralize(missing, 'rule')} of ci3's not there")
-            if missing
-            else ""
-        )
+        missing_count = len(set(rules) - self.reader.read_lifecycle().text.rule_ids)
+        return _overwritten_problem(missing_count, 0) if missing_count else ""
 
     def _verify(
         self,
@@ -168,22 +162,23 @@ class ConfigurationUpdater:
     ) -> str:
         """Return what another writer has undone, or ""; their other changes are no problem."""
         missing = _managed_meanings(expected) - _managed_meanings(after.text)
-        reappeared = [rule.rule_id for rule in after.text.rules if rule.rule_id in removed]
-        if not missing and not reappeared:
+        reappeared_count = sum(rule.rule_id in removed for rule in after.text.rules)
+        if not missing and not reappeared_count:
             return ""
-        problems = []
-        if missing:
-            problems.append(f"{pluralize(missing.total(), 'rule')} of ci3's not there")
-        if reappeared:
-            problems.append(f"{pluralize(len(reappeared), 'rule')} there again that ci3 took away")
-        return _overwritten_problem(", ".join(problems))
+        return _overwritten_problem(missing.total(), reappeared_count)
 
     def _open_writer(self) -> LifecycleWriter:
         self._writer = self._writer or self.reader.open_lifecycle_writer()
         return self._writer
 
 
-def _overwritten_problem(loss: str) -> str:
+def _overwritten_problem(missing_count: int, reappeared_count: int) -> str:
+    losses = []
+    if missing_count:
+        losses.append(f"{pluralize(missing_count, 'rule')} of ci3's not there")
+    if reappeared_count:
+        losses.append(f"{pluralize(reappeared_count, 'rule')} there again that ci3 took away")
+    loss = ", ".join(losses)
     return (
         f"somebody else wrote the bucket's lifecycle rules at the same time: {loss}. Look at them, "
         "and run again"

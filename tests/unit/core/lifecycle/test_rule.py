@@ -14,7 +14,7 @@ from ci3.core.lifecycle.planning import LifecyclePlan, LifecycleSnapshot, plan_l
 from ci3.core.lifecycle.rule import (
     ManagedRule,
     can_express_prefix,
-    has_managed_id,
+    describe_edited_rules,
     parse_managed_rule,
 )
 from ci3.core.lifecycle.rule_assignment import assign_rules, build_rules
@@ -74,7 +74,7 @@ def test_rule_is_known_again_whatever_its_folder_is_called(parent, name, days, n
     raw = ConfigurationText().with_rules([made.elements])
     (found,) = parse_configuration(raw).rules
     assert parse_managed_rule(found.rule) == made
-    assert has_managed_id(found.rule)
+    assert not describe_edited_rules([found], 1)
     assert made.rule_id.isascii()
 
 
@@ -83,10 +83,8 @@ def test_rule_names_one_folder_and_days_and_nothing_that_acts_at_once() -> None:
         ConfigurationText().with_rules([make_rule("a/b/").elements])
     ).rules
     assert found.rule_id == "ci3/a/b/20261202T100000Z"
-    assert found.rule.find_child("Filter") == Element("Filter", "", (Element("Prefix", "a/b/"),))
-    assert found.rule.find_child("Expiration") == Element(
-        "Expiration", "", (Element("Days", "20"),)
-    )
+    assert Element("Filter", "", (Element("Prefix", "a/b/"),)) in found.rule.children
+    assert Element("Expiration", "", (Element("Days", "20"),)) in found.rule.children
 
 
 @pytest.mark.parametrize(
@@ -107,7 +105,7 @@ def test_rule_that_somebody_has_changed_is_not_ours_any_more(changed) -> None:
     assert changed[0] in raw
     (found,) = parse_configuration(raw.replace(*changed).encode()).rules
     assert parse_managed_rule(found.rule) is None
-    assert has_managed_id(found.rule)
+    assert describe_edited_rules([found], 1)
 
 
 @pytest.mark.parametrize(
