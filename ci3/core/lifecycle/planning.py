@@ -69,36 +69,37 @@ def plan_lifecycle(
     With another engine or with a refusal, the decisions are returned unchanged.
     """
     rules = evaluate_rules(snapshot.managed_rules, context)
+    decisions = tuple(context.decisions)
+    refusals: tuple[Refusal, ...] = ()
     warnings = [*_warn_of_unrecognized_rules(snapshot), *_warn_of_removals(rules)]
-    if context.engine is not Engine.LIFECYCLE:
-        if snapshot.problem and not snapshot.is_unsupported:
-            warnings.append(_warn_of_unavailable_rules(snapshot))
-        return LifecyclePlan(
-            decisions=tuple(context.decisions), rules=rules, warnings=tuple(warnings)
+    if context.engine is Engine.LIFECYCLE:
+        problems = _find_problems(
+            snapshot, context, versioning, needs_mfa=needs_mfa, delete_versions=delete_versions
         )
-    problems = _find_problems(
-        snapshot, context, versioning, needs_mfa=needs_mfa, delete_versions=delete_versions
-    )
-    refusals = tuple(Refusal(code=RefusalCode.LIFECYCLE, message=problem) for problem in problems)
-    if refusals:
-        return LifecyclePlan(
-            decisions=tuple(context.decisions),
-            rules=rules,
-            refusals=refusals,
-            warnings=tuple(warnings),
+        refusals = tuple(
+            Refusal(code=RefusalCode.LIFECYCLE, message=problem) for problem in problems
         )
-    others_count = len(snapshot.configuration.rules) - len(rules)
-    assignment = assign_rules(
-        context.decisions, rules, now=context.now, other_rules_count=others_count
+        if not refusals:
+            others_count = len(snapshot.configuration.rules) - len(rules)
+            assignment = assign_rules(
+                decisions, rules, now=context.now, other_rules_count=others_count
+            )
+            decisions = assignment.decisions
+            warnings += _warn_of_deferred(assignment.deferred_count)
+    elif snapshot.problem and not snapshot.is_unsupported:
+        warnings.append(_warn_of_unavailable_rules(snapshot))
+    return LifecyclePlan(
+        decisions=decisions, rules=rules, refusals=refusals, warnings=tuple(warnings)
     )
-    if assignment.deferred_count:
+
+
+def _warn_of_deferred(count: int) -> Iterator[PlanWarning]:
+    if count:
         message = (
-            f"{pluralize(assignment.deferred_count, 'deployment')} more would go, "
-            "and will in later "
-            f"runs: a bucket has room for {MAXIMUM_RULES:,} lifecycle rules. The oldest go first"
+            f"{pluralize(count, 'deployment')} more would go, and will in later runs: a bucket has "
+            f"room for {MAXIMUM_RULES:,} lifecycle rules. The oldest go first"
         )
-        warnings.append(PlanWarning(code=WarningCode.LIFECYCLE, message=message))
-    return LifecyclePlan(decisions=assignment.decisions, rules=rules, warnings=tuple(warnings))
+        yield PlanWarning(code=WarningCode.LIFECYCLE, message=message)
 
 
 def _find_problems(

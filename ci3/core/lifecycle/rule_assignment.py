@@ -17,7 +17,7 @@ Example. The oldest object that is kept is 20.5 days old, so that a rule needs a
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -27,7 +27,6 @@ from ci3.core.lifecycle.configuration import MAXIMUM_RULES
 from ci3.core.lifecycle.rule import RULE_TERM, ManagedRule, can_express_prefix
 from ci3.core.lifecycle.rule_status import DAY, ExistingRule, Fate, truncate_to_seconds
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
-from ci3.core.model.deployment import Deployment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,37 +52,44 @@ def assign_rules(
     """
     rules = list(existing)
     expiring = {rule.rule.prefix: rule for rule in rules if rule.is_expiring}
+    newest_times = {
+        decision.deployment.prefix: newest_at
+        for decision in decisions
+        if decision.is_delete and (newest_at := decision.deployment.newest_at) is not None
+    }
     minimum_days = _minimum_days(decisions, now)
-    candidates: list[tuple[datetime, str, int]] = []
-    assigned: dict[str, Decision] = {}
-    for decision in decisions:
-        prefix, newest_at = decision.deployment.prefix, decision.deployment.newest_at
-        if not decision.is_delete or newest_at is None:
-            continue
-        if prefix in expiring:
-            assigned[prefix] = _mark_expiring(decision, expiring[prefix])
-            continue
-        days = (now - newest_at) // DAY
-        if obstacle := _find_obstacle(decision.deployment, days, minimum_days):
-            reason = Reason(code=ReasonCode.NOT_BY_RULE, message=f"deleted directly: {obstacle}")
-            assigned[prefix] = replace(decision, reasons=(*decision.reasons, reason))
-        else:
-            candidates.append((newest_at, prefix, days))
+    days = {prefix: (now - newest_at) // DAY for prefix, newest_at in newest_times.items()}
+    obstacles = {prefix: _find_obstacle(prefix, days[prefix], minimum_days) for prefix in days}
+    oldest_first = sorted(
+        (prefix for prefix in days if prefix not in expiring and not obstacles[prefix]),
+        key=lambda prefix: (newest_times[prefix], prefix),
+    )
     # A rule that is removed makes room, unless a rule for noncurrent versions replaces it.
     remaining_count = sum(
         not rule.should_remove or rule.status is Fate.NONCURRENT_LEFT for rule in rules
     )
     capacity = max(0, MAXIMUM_RULES - other_rules_count - remaining_count)
-    candidates.sort()
-    days_by_prefix = {prefix: days for _, prefix, days in candidates[:capacity]}
-    deferred = {prefix for _, prefix, _ in candidates[capacity:]}
+    deferred = set(oldest_first[capacity:])
+
+    def assign(decision: Decision) -> Decision:
+        prefix = decision.deployment.prefix
+        if prefix not in newest_times:
+            return decision
+        if prefix in expiring:
+            return _mark_expiring(decision, expiring[prefix])
+        if obstacles[prefix]:
+            message = f"deleted directly: {obstacles[prefix]}"
+            return _add_reason(decision, ReasonCode.NOT_BY_RULE, message)
+        if prefix in deferred:
+            return _defer(decision)
+        message = (
+            f"S3 deletes it, by a rule for what is at least {pluralize(days[prefix], 'day')} old"
+        )
+        by_rule = _add_reason(decision, ReasonCode.BY_RULE, message)
+        return replace(by_rule, expire_days=days[prefix])
+
     return RuleAssignment(
-        decisions=tuple(
-            assigned.get(decision.deployment.prefix)
-            or _assign_rule(decision, days_by_prefix, deferred)
-            for decision in decisions
-        ),
-        deferred_count=len(deferred),
+        decisions=tuple(assign(decision) for decision in decisions), deferred_count=len(deferred)
     )
 
 
@@ -94,14 +100,14 @@ def _minimum_days(decisions: Iterable[Decision], now: datetime) -> int:
     return max(1, math.ceil(max(ages, default=0)))
 
 
-def _find_obstacle(deployment: Deployment, days: int, minimum_days: int) -> str:
+def _find_obstacle(prefix: str, days: int, minimum_days: int) -> str:
     """Return why a rule must not delete a deployment, or ""."""
     term = RULE_TERM // DAY
     if days <= term + 1:
         return f"a rule stands for {term} days, and needs what is over {term + 1} days old"
     if days < minimum_days:
         return "a rule needs what is older than all that is kept"
-    return "" if can_express_prefix(deployment.prefix) else "a rule can't name it"
+    return "" if can_express_prefix(prefix) else "a rule can't name it"
 
 
 def _mark_expiring(decision: Decision, rule: ExistingRule) -> Decision:
@@ -114,20 +120,14 @@ def _mark_expiring(decision: Decision, rule: ExistingRule) -> Decision:
     )
 
 
-def _assign_rule(
-    decision: Decision, days_by_prefix: Mapping[str, int], deferred: set[str]
-) -> Decision:
-    prefix = decision.deployment.prefix
-    if prefix in deferred:
-        message = f"due, and kept for a later run: a bucket has room for {MAXIMUM_RULES:,} rules"
-        reason = Reason(code=ReasonCode.NO_ROOM_FOR_RULE, message=message)
-        return replace(decision, action=Action.KEEP, reasons=(reason, *decision.reasons))
-    if prefix not in days_by_prefix:
-        return decision
-    days = days_by_prefix[prefix]
-    message = f"S3 deletes it, by a rule for what is at least {pluralize(days, 'day')} old"
-    reason = Reason(code=ReasonCode.BY_RULE, message=message)
-    return replace(decision, reasons=(*decision.reasons, reason), expire_days=days)
+def _defer(decision: Decision) -> Decision:
+    message = f"due, and kept for a later run: a bucket has room for {MAXIMUM_RULES:,} rules"
+    reason = Reason(code=ReasonCode.NO_ROOM_FOR_RULE, message=message)
+    return replace(decision, action=Action.KEEP, reasons=(reason, *decision.reasons))
+
+
+def _add_reason(decision: Decision, code: ReasonCode, message: str) -> Decision:
+    return replace(decision, reasons=(*decision.reasons, Reason(code=code, message=message)))
 
 
 def build_rules(

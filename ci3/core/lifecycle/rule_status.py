@@ -13,7 +13,6 @@ from ci3.core.live.pins import Pin
 from ci3.core.model.decision import Decision, Engine
 
 EXPIRING_MESSAGE: Final = "expiring (S3 deletes it within a day or two)"
-_LIVE_UNKNOWN_MESSAGE: Final = "it is not known what is live"
 DAY: Final = timedelta(days=1)
 
 
@@ -126,30 +125,23 @@ def mark_rules_to_remove(
     unsafe_rules = {
         rule.rule.rule_id: rule for rule in newer_rules if rule.status in UNSAFE_STATUSES
     }
-    result = []
-    for rule in rules:
+
+    def reevaluate(rule: ExistingRule) -> ExistingRule:
         if not rule.is_expiring:
-            result.append(rule)
-            continue
-        pin_message = next(
-            (pin.build_reason().message for pin in pins if pin.matches(rule.name)), ""
-        )
-        if pin_message:
-            result.append(_with_status(rule, Fate.KEPT, f"kept now ({pin_message})"))
-        elif decision := kept_by_prefix.get(rule.rule.prefix):
-            result.append(_with_status(rule, Fate.KEPT, _kept_message(decision)))
-        elif rule.rule.rule_id in unsafe_rules:
-            result.append(unsafe_rules[rule.rule.rule_id])
-        elif live_problem:
-            message = f"{_LIVE_UNKNOWN_MESSAGE}: {live_problem}"
-            result.append(_with_status(rule, Fate.LIVE_UNKNOWN, message))
-        else:
-            result.append(rule)
-    return tuple(result)
+            return rule
+        pin_messages = (pin.build_reason().message for pin in pins if pin.matches(rule.name))
+        if pin_message := next(pin_messages, ""):
+            return replace(rule, status=Fate.KEPT, message=f"kept now ({pin_message})")
+        if decision := kept_by_prefix.get(rule.rule.prefix):
+            return replace(rule, status=Fate.KEPT, message=_kept_message(decision))
+        if unsafe_rule := unsafe_rules.get(rule.rule.rule_id):
+            return unsafe_rule
+        if live_problem:
+            status, message = _live_unknown(live_problem)
+            return replace(rule, status=status, message=message)
+        return rule
 
-
-def _with_status(existing: ExistingRule, status: Fate, message: str) -> ExistingRule:
-    return ExistingRule(rule=existing.rule, name=existing.name, status=status, message=message)
+    return tuple(reevaluate(rule) for rule in rules)
 
 
 def _with_folder_names(
@@ -163,6 +155,10 @@ def _with_folder_names(
 
 def _kept_message(decision: Decision) -> str:
     return f"kept now ({'; '.join(reason.message for reason in decision.reasons)})"
+
+
+def _live_unknown(problem: str) -> tuple[Fate, str]:
+    return Fate.LIVE_UNKNOWN, f"it is not known what is live: {problem}"
 
 
 def _evaluate_rule(  # noqa: PLR0911 - one return for each status
@@ -190,21 +186,18 @@ def _evaluate_rule(  # noqa: PLR0911 - one return for each status
         return Fate.KEPT, f"no deployment: {context.non_deployments[name]}"
     if decision is None or decision.deployment.newest_at is None:
         if context.live_problems:
-            return Fate.LIVE_UNKNOWN, f"{_LIVE_UNKNOWN_MESSAGE}: {context.live_problems[0]}"
+            return _live_unknown(context.live_problems[0])
         # With any engine: no other rule deletes the noncurrent versions.
         if context.is_versioned or rule.noncurrent_days:
             days = pluralize(rule.noncurrent_days or RESTORE_WINDOW_DAYS, "day")
-            return (
-                Fate.NONCURRENT_LEFT,
-                f"only old versions are left there, for {days}",
-            )
+            return Fate.NONCURRENT_LEFT, f"only old versions are left there, for {days}"
         return Fate.COMPLETED, "nothing is left there"
     if decision.is_keep:
         return Fate.KEPT, _kept_message(decision)
     if decision.deployment.newest_at + (rule.days or 0) * DAY > rule.created_at:
         return Fate.CHANGED, "something was uploaded there after the rule was made"
     if context.live_problems:
-        return Fate.LIVE_UNKNOWN, f"{_LIVE_UNKNOWN_MESSAGE}: {context.live_problems[0]}"
+        return _live_unknown(context.live_problems[0])
     if context.now >= rule.expires_at:
         return Fate.LIFETIME_ENDED, f"the term ended on {format_minute(rule.expires_at)}"
     if context.engine is not Engine.LIFECYCLE:
