@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class DeleteGuard(StrEnum):
@@ -66,6 +67,13 @@ class DeploymentResult:
     problem: str = ""
     is_skipped: bool = False
     is_expiring: bool = False
+
+    @classmethod
+    def with_outcome(
+        cls, name: str, outcome: ObjectOutcome, object_count: int, problem: str
+    ) -> Self:
+        """Return the result if all objects have one outcome and this run deleted none of them."""
+        return cls(name=name, counts={outcome: object_count}, bytes_deleted=0, problem=problem)
 
     @property
     def is_fully_deleted(self) -> bool:

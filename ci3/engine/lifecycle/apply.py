@@ -26,6 +26,7 @@ from ci3.engine.lifecycle.update import ConfigurationUpdater
 from ci3.engine.live_watch import LiveWatch
 from ci3.engine.workers.progress import Progress
 from ci3.errors import AccessError, JournalError, describe_error
+from ci3.retrying import retry_until
 
 SAMPLE_SIZE = 3
 """Number of deployments to delete, and of those to keep, whose expiration is confirmed."""
@@ -211,30 +212,30 @@ class ExpiryRuleWriter:
 
         A rule that was just removed may be returned for a while.
         """
-        for pause in (*CONFIRMATION_PAUSES_SECONDS, None):
-            rule_id = self.reader.find_expiration_rule(key)
-            if not rule_id.startswith(RULE_ID_PREFIX):
-                return False
-            if rule_id in ids or pause is None:
-                break
-            self.sleep(pause)
-        return True
+        rule_id = self._find_expiration_rule(
+            key, lambda rule_id: rule_id in ids or not rule_id.startswith(RULE_ID_PREFIX)
+        )
+        return rule_id.startswith(RULE_ID_PREFIX)
 
     def _confirm_expected(self, expected: Sequence[tuple[str, str]]) -> str:
         actual_id = ""
         other_count = 0
         for rule_id, key in expected:
-            for pause in (*CONFIRMATION_PAUSES_SECONDS, None):
-                actual_id = self.reader.find_expiration_rule(key)
-                if actual_id or pause is None:
-                    break
-                self.sleep(pause)
+            actual_id = self._find_expiration_rule(key, bool)
             if not actual_id:
                 return f"S3 does not say that it will delete {key}: it may not know such rules"
             other_count += actual_id != rule_id
         if expected and other_count == len(expected):
             return f"S3 says that another rule ({actual_id}) deletes what is to be deleted"
         return ""
+
+    def _find_expiration_rule(self, key: str, is_final: Callable[[str], bool]) -> str:
+        return retry_until(
+            lambda: self.reader.find_expiration_rule(key),
+            is_final,
+            CONFIRMATION_PAUSES_SECONDS,
+            self.sleep,
+        )
 
     def _get_first_key(self, prefix: str) -> str:
         with closing(self.reader.list_pages(prefix)) as pages:
@@ -261,6 +262,5 @@ def _failed_result(decision: Decision, problem: str) -> DeploymentResult:
 
 
 def _make_result(decision: Decision, outcome: ObjectOutcome, problem: str) -> DeploymentResult:
-    counts = {outcome: decision.deployment.object_count}
-    name = decision.deployment.name
-    return DeploymentResult(name=name, counts=counts, bytes_deleted=0, problem=problem)
+    deployment = decision.deployment
+    return DeploymentResult.with_outcome(deployment.name, outcome, deployment.object_count, problem)

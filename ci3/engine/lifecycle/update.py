@@ -20,6 +20,7 @@ from ci3.core.lifecycle.configuration import (
 )
 from ci3.core.lifecycle.rule import ManagedRule, parse_managed_rule
 from ci3.errors import AccessError
+from ci3.retrying import retry_until
 
 READING_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Pauses between reads of a configuration that does not show the write yet."""
@@ -105,17 +106,19 @@ class ConfigurationUpdater:
         """
         ids = {rule.rule_id for rule in added}
         try:
-            now = self.reader.read_lifecycle()
-            still_added = [rule for rule in now.text.rules if rule.rule_id in ids]
-            rest = parse_configuration(replace_rules(now.text, still_added, ()))
-            is_rest_saved = rest.normalized_rules == before.text.normalized_rules
-            if not still_added and not is_rest_saved:
-                return _find_similar_rules(added, now.text, before.text)
-            goal = before.text if is_rest_saved else rest
+            current = self.reader.read_lifecycle()
+            still_added = [rule for rule in current.text.rules if rule.rule_id in ids]
+            rest = parse_configuration(replace_rules(current.text, still_added, ()))
+            if rest.normalized_rules == before.text.normalized_rules:
+                goal = before.text
+            elif still_added:
+                goal = rest
+            else:
+                return _find_similar_rules(added, rest, before.text)
             written = self._open_writer().write(goal.raw, before.transition_minimum)
             if not still_added:
                 return written.problem
-            problem = self._verify(now, goal, written, [rule.rule_id for rule in still_added])
+            problem = self._verify(current, goal, written, [rule.rule_id for rule in still_added])
             return problem or _find_similar_rules(added, rest, before.text)
         except AccessError as exc:
             return exc.message
@@ -136,7 +139,12 @@ class ConfigurationUpdater:
         if written.is_rejected:
             return written.problem
         try:
-            after = self._read_until_changed(before)
+            after = retry_until(
+                self.reader.read_lifecycle,
+                lambda after: after.text.normalized_rules != before.text.normalized_rules,
+                READING_PAUSES_SECONDS,
+                self.sleep,
+            )
         except AccessError as exc:
             return f"what was written could not be read again: {exc.message}"
         if after.text.normalized_rules == expected.normalized_rules:
@@ -147,15 +155,6 @@ class ConfigurationUpdater:
         if after.text.normalized_rules == before.text.normalized_rules:
             return written.problem or "S3 took what was written, and does not show it"
         return self._describe_lost_changes(after, expected, removed)
-
-    def _read_until_changed(self, before: LifecycleDocument) -> LifecycleDocument:
-        """Read until the configuration differs from the one before, or the pauses are used up."""
-        for pause in READING_PAUSES_SECONDS:
-            after = self.reader.read_lifecycle()
-            if after.text.normalized_rules != before.text.normalized_rules:
-                return after
-            self.sleep(pause)
-        return self.reader.read_lifecycle()
 
     def _describe_lost_changes(
         self, after: LifecycleDocument, expected: ConfigurationText, removed: Sequence[str]
