@@ -305,8 +305,9 @@ def open_github(run: WorkflowRun, *, api_url: str, token: str) -> "GitHubApi | N
     if not token or not run.repository:
         return None
     from ci3.github.api import GitHubApi  # noqa: PLC0415 - requests: few runs ask GitHub
+    from ci3.github.http import GitHubTransport  # noqa: PLC0415 - as above
 
-    return GitHubApi(api_url=api_url, token=token, repository=run.repository)
+    return GitHubApi(GitHubTransport(api_url=api_url, token=token, repository=run.repository))
 
 
 def _comment_policy(policy: CommentPolicy, *, mode: str) -> CommentPolicy:

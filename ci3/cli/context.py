@@ -66,6 +66,7 @@ def _open_github(settings: Settings, environ: Mapping[str, str]) -> "GitHubApi |
     if not is_needed or not token or not repository:
         return None
     from ci3.github.api import GitHubApi  # noqa: PLC0415 - requests: few runs ask GitHub
+    from ci3.github.http import GitHubTransport  # noqa: PLC0415 - as above
 
     api_url = environ.get("GITHUB_API_URL") or settings.github_api_url
-    return GitHubApi(api_url=api_url, token=token, repository=repository)
+    return GitHubApi(GitHubTransport(api_url=api_url, token=token, repository=repository))

@@ -2,8 +2,7 @@
 
 import base64
 import binascii
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -37,22 +36,11 @@ class GitHubApi:
     """One GitHub repository, accessed with one token.
 
     Every method raises `GitHubError` when a request fails, and `GitHubReadOnlyError` when the token
-    does not have the permission. An invalid URL, token or repository name raises `SettingsError` at
-    once.
+    does not have the permission.
     """
 
-    def __init__(
-        self,
-        *,
-        api_url: str,
-        token: str,
-        repository: str,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.transport = GitHubTransport(
-            api_url=api_url, token=token, repository=repository, sleep=sleep, clock=clock
-        )
+    def __init__(self, transport: GitHubTransport) -> None:
+        self.transport = transport
         self._issues = f"{self.transport.repository_path}/issues"
         self._author: str | None = None
 

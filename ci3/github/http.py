@@ -107,7 +107,7 @@ class GitHubTransport:
         self._remaining_count: int | None = None
         self._resets_at = 0
         self._session = requests.Session()
-        self._session.auth = _BearerAuth(self._token)
+        self._session.auth = BearerAuth(self._token)
         self._session.headers.update(
             {
                 "Accept": "application/vnd.github+json",
@@ -177,10 +177,7 @@ class GitHubTransport:
 
     def get_first_page(self, path: str) -> tuple[JsonObject, ...]:
         """Request the first page of a list, without retries."""
-        outcome = self._try_once("GET", f"{self._api_url}{path}", None)
-        if isinstance(outcome, RequestFailure):
-            raise outcome.error from outcome.cause
-        return read_objects(outcome)
+        return read_objects(self._send("GET", f"{self._api_url}{path}", max_attempts=1))
 
     def _find_next_url(self, response: requests.Response) -> str | None:
         link = response.links.get("next", {}).get("url")
@@ -191,9 +188,14 @@ class GitHubTransport:
         return str(link)
 
     def _send(
-        self, method: str, url: str, payload: dict[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        payload: dict[str, str] | None = None,
+        *,
+        max_attempts: int = MAX_ATTEMPTS,
     ) -> requests.Response:
-        outcome = self._try_with_retries(method, url, payload)
+        outcome = self._try_with_retries(method, url, payload, max_attempts=max_attempts)
         if isinstance(outcome, RequestFailure):
             raise outcome.error from outcome.cause
         return outcome
@@ -296,13 +298,14 @@ class GitHubTransport:
         ]
 
 
-class _BearerAuth(AuthBase):
-    """Signs with the token; without it, requests would send the password of a .netrc."""
+class BearerAuth(AuthBase):
+    """Signs with a token; without it, requests would send the password of a .netrc."""
 
     def __init__(self, token: str) -> None:
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Return the request, signed."""
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 

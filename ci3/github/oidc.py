@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import requests
-from requests.auth import AuthBase
 
 from ci3.errors import GitHubError, SettingsError
-from ci3.github.http import TIMEOUT_SECONDS, RequestFailure
+from ci3.github.http import TIMEOUT_SECONDS, BearerAuth, RequestFailure
+from ci3.retrying import retry_until
 
 AUDIENCE: Final = "sts.amazonaws.com"
 RETRY_WAITS_SECONDS: Final = (1.0, 3.0, 9.0)
@@ -61,12 +61,12 @@ class IdentityTokens:
 
     def fetch_token(self) -> str:
         """Request a token for AWS; raises GitHubError when there is none."""
-        outcome = self._try_once()
-        for wait_seconds in RETRY_WAITS_SECONDS:
-            if isinstance(outcome, str) or outcome.wait_seconds is None:
-                break
-            self.sleep(wait_seconds)
-            outcome = self._try_once()
+        outcome = retry_until(
+            self._try_once,
+            lambda outcome: isinstance(outcome, str) or outcome.wait_seconds is None,
+            RETRY_WAITS_SECONDS,
+            self.sleep,
+        )
         if isinstance(outcome, RequestFailure):
             raise outcome.error
         self.mask_secret(outcome)
@@ -77,7 +77,7 @@ class IdentityTokens:
         try:
             response = requests.get(
                 f"{self.url}{separator}audience={AUDIENCE}",
-                auth=_RequestTokenAuth(self.token),
+                auth=BearerAuth(self.token),
                 headers={"Accept": "application/json", "User-Agent": "ci3"},
                 timeout=TIMEOUT_SECONDS,
                 allow_redirects=False,
@@ -89,20 +89,9 @@ class IdentityTokens:
         if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
             return _make_retryable_failure(f"answered {status}")
         if status != requests.codes.ok:
-            return _make_failure(f"answered {status}", _PERMISSION_HINT)
+            return RequestFailure(error=_make_error(f"answered {status}", _PERMISSION_HINT))
         token = _read_token(response)
         return token or _make_retryable_failure("answered without a token")
-
-
-class _RequestTokenAuth(AuthBase):
-    """Signs with the request token; without it, requests would send the password of a .netrc."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 def _read_token(response: requests.Response) -> str:
@@ -115,16 +104,11 @@ def _read_token(response: requests.Response) -> str:
     return token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""
 
 
-def _make_failure(problem: str, hint: str) -> RequestFailure:
-    return RequestFailure(
-        error=GitHubError(f"GitHub's service for identity tokens {problem}", hint)
-    )
+def _make_error(problem: str, hint: str) -> GitHubError:
+    return GitHubError(f"GitHub's service for identity tokens {problem}", hint)
 
 
 def _make_retryable_failure(problem: str) -> RequestFailure:
     """Return a failure that may be retried."""
-    error = GitHubError(
-        f"GitHub's service for identity tokens {problem}",
-        "Run again later; if it stays, look at https://www.githubstatus.com and the network.",
-    )
-    return RequestFailure(error=error, wait_seconds=RETRY_WAITS_SECONDS[0])
+    hint = "Run again later; if it stays, look at https://www.githubstatus.com and the network."
+    return RequestFailure(error=_make_error(problem, hint), wait_seconds=RETRY_WAITS_SECONDS[0])

@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ci3.github.api import GitHubApi
+from ci3.github.http import GitHubTransport
 from tests.support.github.fake_github import FakeGitHub
 
 NOW = 1_770_000_000.0
@@ -32,7 +33,9 @@ def connect(waits: list[float]) -> Callable[..., GitHubApi]:
 
     def connect_to(fake: FakeGitHub, **changed: str) -> GitHubApi:
         settings = {"api_url": fake.url, "token": fake.token, "repository": fake.repository}
-        return GitHubApi(**settings | changed, sleep=waits.append, clock=lambda: NOW)
+        return GitHubApi(
+            GitHubTransport(**settings | changed, sleep=waits.append, clock=lambda: NOW)
+        )
 
     return connect_to
 

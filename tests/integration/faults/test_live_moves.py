@@ -16,6 +16,7 @@ from ci3.core.model.result import ApplyResult, RunOutcome
 from ci3.core.plan.target_result import TargetResult
 from ci3.engine.journal.reader import reopen_journal
 from ci3.github.api import GitHubApi
+from ci3.github.http import GitHubTransport
 from ci3.pipeline.apply import delete_approved
 from ci3.pipeline.approval import approve_plan
 from ci3.pipeline.context import TargetContext
@@ -446,7 +447,10 @@ def github() -> Iterator[FakeGitHub]:
 def make_github_run(site: MemorySite, github: FakeGitHub) -> Ran:
     for days, commit in enumerate(COMMITS.values(), start=1):
         site.deploy(commit, days=10 * days, files=3)
-    api = GitHubApi(api_url=github.url, token=TOKEN, repository=REPOSITORY, sleep=lambda _: None)
+    transport = GitHubTransport(
+        api_url=github.url, token=TOKEN, repository=REPOSITORY, sleep=lambda _: None
+    )
+    api = GitHubApi(transport)
     return Ran(replace(make_context(site, live_from="branches"), github=api))
 
 

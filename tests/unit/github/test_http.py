@@ -6,7 +6,7 @@ import pytest
 from requests.adapters import HTTPAdapter
 
 from ci3.errors import SettingsError
-from ci3.github.api import GitHubApi
+from ci3.github.http import GitHubTransport
 from tests.support.github.fake_github import TOKEN, FakeGitHub
 from tests.unit.conftest import NOW
 from tests.unit.github.comment_requests import NUMBER, failed, read, write
@@ -277,7 +277,9 @@ def test_githubs_words_are_shown_in_one_short_printable_line(fake, api):
 @pytest.mark.parametrize("token", ["", "with space", "secret\n", "sécret"])
 def test_token_that_can_not_be_one_is_refused_without_being_shown(token):
     with pytest.raises(SettingsError) as caught:
-        GitHubApi(api_url="https://ghes.test/api/v3", token=token, repository="acme/storefront")
+        GitHubTransport(
+            api_url="https://ghes.test/api/v3", token=token, repository="acme/storefront"
+        )
 
     assert "github-token" in caught.value.message
     assert not token or token not in caught.value.message
@@ -289,7 +291,7 @@ def test_token_that_can_not_be_one_is_refused_without_being_shown(token):
 )
 def test_repository_is_owner_and_name(repository):
     with pytest.raises(SettingsError, match="not a GitHub repository"):
-        GitHubApi(api_url="https://ghes.test/api/v3", token=TOKEN, repository=repository)
+        GitHubTransport(api_url="https://ghes.test/api/v3", token=TOKEN, repository=repository)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +309,7 @@ def test_repository_is_owner_and_name(repository):
 )
 def test_api_url_is_an_address_without_a_password(api_url):
     with pytest.raises(SettingsError) as caught:
-        GitHubApi(api_url=api_url, token=TOKEN, repository="acme/storefront")
+        GitHubTransport(api_url=api_url, token=TOKEN, repository="acme/storefront")
 
     assert "secret" not in caught.value.message
 

@@ -9,6 +9,7 @@ import pytest
 from ci3.aws.bucket import BucketReader
 from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.github.api import GitHubApi
+from ci3.github.http import GitHubTransport
 from ci3.live.reader import read_live_sources
 from tests.support.github.fake_github import FakeGitHub
 from tests.support.s3.answers import error
@@ -25,7 +26,9 @@ def api():
         fake.content.deploy("production", COMMIT, "success")
         fake.content.open_pull_request(12, COMMIT)
         fake.content.branches["main"] = COMMIT
-        yield GitHubApi(api_url=fake.url, token=fake.token, repository=fake.repository)
+        yield GitHubApi(
+            GitHubTransport(api_url=fake.url, token=fake.token, repository=fake.repository)
+        )
 
 
 def read(
