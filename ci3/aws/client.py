@@ -51,6 +51,8 @@ VERSION_OPERATIONS = frozenset({"DeleteObjects", "DeleteObject"})
 LIFECYCLE_OPERATIONS = frozenset({"PutBucketLifecycleConfiguration", "DeleteBucketLifecycle"})
 RESTORE_PROBE_OPERATIONS = frozenset({"PutObject", "GetObject", "DeleteObject"})
 JOURNAL_OPERATIONS = frozenset({"PutObject", "GetObject"})
+NOT_IMPLEMENTED_CODES = ("NotImplemented", "501", "MethodNotAllowed", "405")
+"""Errors of a server that does not have an operation at all."""
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
 MAX_ATTEMPTS = 5
@@ -170,6 +172,20 @@ def make_service_client(  # noqa: PLR0913 - every setting of a client
     _validate_endpoint_url(service, client.meta.endpoint_url)
     client.meta.events.register_first(f"before-call.{service}", _make_operation_check(operations))
     return client
+
+
+@contextmanager
+def open_service_client(
+    service: Service, *, region: str, operations: frozenset[str], credentials: Credentials | None
+) -> Iterator[Any]:
+    """Open a client as `make_service_client` does, with a new session; close it at the end."""
+    client = make_service_client(
+        service, region=region, operations=operations, session=open_session(credentials)
+    )
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 @contextmanager
@@ -318,6 +334,13 @@ def translate_errors(action: str, service: str = "S3") -> Iterator[None]:
             f"{action}: the answer could not be read as {service}'s",
             f"Check {'that the endpoint-url is an S3' if is_s3 else 'the network'}, and that no "
             "proxy or login page answers for it.",
+        ) from exc
+    except KeyError as exc:
+        if service != "STS":
+            raise
+        raise AccessError(  # botocore accepts any XML as STS's
+            f"{action}: the answer could not be read as STS's",
+            "Check that no proxy or login page answers for STS.",
         ) from exc
     except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as exc:
         raise AccessError(

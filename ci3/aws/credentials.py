@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Never
 
+import botocore
 import botocore.exceptions
 from botocore.credentials import (
     CredentialProvider,
@@ -18,8 +19,7 @@ from botocore.credentials import (
 from ci3.aws.client import (
     Credentials,
     get_error_code,
-    make_service_client,
-    open_session,
+    open_service_client,
     translate_errors,
 )
 from ci3.core.formatting import escape_control_chars
@@ -96,36 +96,23 @@ class _RoleAssumption:
 
     def _request(self) -> dict[str, str]:
         fetch_token = self.fetch_web_identity_token
-        try:
-            return self._parse(
-                self._request_with_token(fetch_token())
-                if fetch_token
-                else self._request_with_default_chain()
-            )
-        except KeyError as exc:  # botocore accepts any XML as STS's
-            raise AccessError(
-                "the answer could not be read as STS's",
-                "Check that no proxy or login page answers for STS.",
-            ) from exc
+        return self._parse(
+            self._request_with_token(fetch_token())
+            if fetch_token
+            else self._request_with_default_chain()
+        )
 
     def _request_with_token(self, token: str) -> dict[str, Any]:
-        client = self._make_client("AssumeRoleWithWebIdentity", _ANONYMOUS)
         try:
-            response: dict[str, Any] = client.assume_role_with_web_identity(
-                RoleArn=self.role, RoleSessionName=self.session_name, WebIdentityToken=token
+            return self._call_sts(
+                "AssumeRoleWithWebIdentity", _ANONYMOUS, {"WebIdentityToken": token}
             )
         except botocore.exceptions.ClientError as exc:
             _raise_with_hint(exc, _make_web_identity_hints(token))
-        finally:
-            client.close()
-        return response
 
     def _request_with_default_chain(self) -> dict[str, Any]:
-        client = self._make_client("AssumeRole", None)
         try:
-            response: dict[str, Any] = client.assume_role(
-                RoleArn=self.role, RoleSessionName=self.session_name
-            )
+            return self._call_sts("AssumeRole", None, {})
         except botocore.exceptions.NoCredentialsError as exc:
             raise AccessError(
                 "there are no AWS credentials to assume it with",
@@ -138,17 +125,21 @@ class _RoleAssumption:
                 "sts:AssumeRole on the role."
             )
             _raise_with_hint(exc, {"AccessDenied": hint})
-        finally:
-            client.close()
-        return response
 
-    def _make_client(self, operation: str, credentials: Credentials | None) -> Any:  # noqa: ANN401 - botocore generates it
-        return make_service_client(
+    def _call_sts(
+        self, operation: str, credentials: Credentials | None, parameters: dict[str, str]
+    ) -> dict[str, Any]:
+        with open_service_client(
             "sts",
             region=self.region,
             operations=frozenset({operation}),
-            session=open_session(credentials),
-        )
+            credentials=credentials,
+        ) as client:
+            call = getattr(client, botocore.xform_name(operation))
+            response: dict[str, Any] = call(
+                RoleArn=self.role, RoleSessionName=self.session_name, **parameters
+            )
+            return response
 
     def _parse(self, response: dict[str, Any]) -> dict[str, str]:
         credentials = response["Credentials"]

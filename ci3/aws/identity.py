@@ -3,8 +3,7 @@
 import re
 from typing import Final
 
-from ci3.aws.client import Credentials, make_service_client, open_session, translate_errors
-from ci3.errors import AccessError
+from ci3.aws.client import Credentials, open_service_client, translate_errors
 
 IDENTITY_OPERATIONS: Final = frozenset({"GetCallerIdentity"})
 _AWS_STS_URL: Final = re.compile(r"https://sts\.([a-z0-9-]+\.)?amazonaws\.com(\.cn)?/?")
@@ -15,18 +14,10 @@ def read_caller_arn(*, region: str, is_aws: bool, credentials: Credentials | Non
 
     Credentials of a bucket outside AWS are not sent to AWS's STS. Raises AccessError.
     """
-    client = make_service_client(
-        "sts", region=region, operations=IDENTITY_OPERATIONS, session=open_session(credentials)
-    )
-    try:
+    with open_service_client(
+        "sts", region=region, operations=IDENTITY_OPERATIONS, credentials=credentials
+    ) as client:
         if not is_aws and _AWS_STS_URL.fullmatch(client.meta.endpoint_url):
             return ""
         with translate_errors("asking who this is", "STS"):
             return str(client.get_caller_identity()["Arn"])
-    except KeyError as exc:  # botocore accepts any XML as STS's
-        raise AccessError(
-            "asking who this is: the answer could not be read as STS's",
-            "Check that no proxy or login page answers for STS.",
-        ) from exc
-    finally:
-        client.close()

@@ -1,14 +1,13 @@
 """Live sources on AWS: CloudFront origins, SSM parameters, pointer objects."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.client import Credentials, Service, make_service_client, open_session, translate_errors
+from ci3.aws.client import Credentials, open_service_client, translate_errors
 from ci3.core.formatting import join_names
 from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, decode_pointer, parse_pointer
 from ci3.core.live.sources import LiveReading, LiveReference, LiveSource, extract_folder
@@ -103,7 +102,9 @@ def _list_distributions(
     action = "listing CloudFront's distributions"
     markers = [""]
     # CloudFront is global: the region only selects the AWS partition.
-    with _open_client("cloudfront", region, CLOUDFRONT_OPERATIONS, credentials) as client:
+    with open_service_client(
+        "cloudfront", region=region, operations=CLOUDFRONT_OPERATIONS, credentials=credentials
+    ) as client:
         while True:
             request = {"Marker": markers[-1]} if markers[-1] else {}
             with translate_errors(action, "CloudFront"):
@@ -118,19 +119,6 @@ def _list_distributions(
                 problem = "a page does not say clearly whether and where more follow"
                 raise ListingError(f"{action}: {problem}", _CLOUDFRONT_HINT)
             markers.append(marker)
-
-
-@contextmanager
-def _open_client(
-    service: Service, region: str, operations: frozenset[str], credentials: Credentials | None
-) -> Iterator[Any]:
-    client = make_service_client(
-        service, region=region, operations=operations, session=open_session(credentials)
-    )
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def _find_origins(distributions: Sequence[Mapping[str, Any]], bucket: str) -> Iterator[_Origin]:
@@ -198,7 +186,9 @@ def read_parameter(
     where = f"SSM parameter {source.argument}"
     try:
         with (
-            _open_client("ssm", region, SSM_OPERATIONS, credentials) as client,
+            open_service_client(
+                "ssm", region=region, operations=SSM_OPERATIONS, credentials=credentials
+            ) as client,
             translate_errors(f"reading {where} in {client.meta.region_name}", "SSM"),
         ):
             response = client.get_parameter(Name=source.argument, WithDecryption=True)
@@ -216,7 +206,7 @@ def read_parameter(
     except PointerError as exc:
         return LiveReading(source=source, problem=f"{where} {exc}")
     if kind in ("String", "StringList"):
-        return _make_reading(source, names, where)
+        return LiveReading.from_names(source, names, where)
     evidence = f"{where} ({kind}) names it"
     return LiveReading(
         source=source,
@@ -236,14 +226,4 @@ def read_pointer_object(source: LiveSource, *, bucket: BucketReader, prefix: str
         return LiveReading(source=source, problem=exc.full_message)
     except PointerError as exc:
         return LiveReading(source=source, problem=f"{where} {exc}")
-    return _make_reading(source, names, where)
-
-
-def _make_reading(source: LiveSource, names: Iterable[str], where: str) -> LiveReading:
-    return LiveReading(
-        source=source,
-        references=tuple(
-            LiveReference(name=name, evidence=f"{where} says {name}", location=where)
-            for name in dict.fromkeys(names)
-        ),
-    )
+    return LiveReading.from_names(source, names, where)

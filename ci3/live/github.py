@@ -30,16 +30,14 @@ def read_github(source: LiveSource, transport: GitHubTransport) -> LiveReading:
             case LiveKind.GITHUB_DEPLOYMENTS:
                 references = tuple(_find_deployed(repository, source.argument))
             case LiveKind.OPEN_PULL_REQUESTS:
-                return LiveReading(
-                    source=source, references=tuple(_find_pull_request_heads(repository))
-                )
+                references = tuple(_find_pull_request_heads(repository))
             case LiveKind.BRANCHES:
-                return LiveReading(source=source, references=tuple(_find_branch_heads(repository)))
+                references = tuple(_find_branch_heads(repository))
             case _:
                 raise ValueError(f"{source.kind} is not on GitHub")
     except GitHubError as exc:
         return LiveReading(source=source, problem=exc.full_message)
-    if not references:
+    if not references and source.kind is LiveKind.GITHUB_DEPLOYMENTS:
         where = f" in the environment {source.argument}" if source.argument else ""
         problem = f"GitHub knows of no deployment{where} that is live or on its way."
         return LiveReading(source=source, problem=problem)

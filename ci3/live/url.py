@@ -12,7 +12,7 @@ import requests
 
 from ci3.core.formatting import escape_control_chars
 from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, decode_pointer, parse_pointer
-from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
+from ci3.core.live.sources import LiveReading, LiveSource
 
 DEADLINE_SECONDS: Final = 15.0
 """For everything together: DNS, connections, redirects and the page."""
@@ -36,15 +36,7 @@ def read_page(
         names = parse_pointer(text, field=source.field, bucket=bucket, prefix=prefix)
     except (_PageError, PointerError) as exc:
         return LiveReading(source=source, problem=f"{displayed_url} {exc}")
-    return LiveReading(
-        source=source,
-        references=tuple(
-            LiveReference(
-                name=name, evidence=f"{displayed_url} says {name}", location=displayed_url
-            )
-            for name in dict.fromkeys(names)
-        ),
-    )
+    return LiveReading.from_names(source, names, displayed_url)
 
 
 def _redact(url: str) -> str:

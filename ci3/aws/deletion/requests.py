@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
 
-from ci3.aws.client import get_error_code
+from ci3.aws.client import NOT_IMPLEMENTED_CODES, get_error_code
 from ci3.aws.deletion.delete_xml import (
     DeleteKey,
     build_batch_body,
@@ -47,7 +47,6 @@ SINGLE_WORKERS = 4
 _CONDITION_ETAG = re.compile(r"(?!\*$)[!-~]+")
 _S3_ETAGS = re.compile('(?:"[0-9a-f-]+")*')
 
-_NO_BATCH_CODES = ("NotImplemented", "501", "MethodNotAllowed", "405")
 _MAYBE_NO_BATCH_CODES = (
     "MalformedXML",
     "MalformedPOSTRequest",
@@ -216,8 +215,8 @@ class DeleteRequests:
     ) -> bool:
         code = get_error_code(exc)
         if is_probe or self._has_batch_succeeded:
-            return code in _NO_BATCH_CODES
-        return code in _NO_BATCH_CODES or code in _MAYBE_NO_BATCH_CODES
+            return code in NOT_IMPLEMENTED_CODES
+        return code in NOT_IMPLEMENTED_CODES or code in _MAYBE_NO_BATCH_CODES
 
 
 def _filter_batchable(keys: Sequence[DeleteKey]) -> Sequence[DeleteKey]:

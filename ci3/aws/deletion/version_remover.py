@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 from ci3.aws.deletion.delete_xml import DeleteKey
 from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.aws.deletion.requests import DeleteRequests
+from ci3.core.model.objects import NULL_VERSION_ID
 from ci3.errors import GateError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-NULL_VERSION = "null"
-"""The version ID of an object written without versioning, which S3 overwrites in place."""
 
 
 class VersionRemover:
@@ -38,7 +36,7 @@ class VersionRemover:
         for key, version_id in versions:
             if not version_id:
                 raise GateError(f"a version of {key!r} was to be removed without its id")
-            if version_id == NULL_VERSION and not is_null_allowed:
+            if version_id == NULL_VERSION_ID and not is_null_allowed:
                 raise GateError(f"the null version of {key!r} was to be removed")
         delete_keys = [DeleteKey(key=key, version_id=version_id) for key, version_id in versions]
         return {

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import botocore.exceptions
 
-from ci3.aws.client import get_error_code, translate_errors
+from ci3.aws.client import NOT_IMPLEMENTED_CODES, get_error_code, translate_errors
 from ci3.aws.deletion.outcomes import NO_RESPONSE_ERRORS
 from ci3.aws.parser_hook import register_early_parser
 from ci3.core.lifecycle.configuration import (
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _RAW_KEY = "ci3-text"
-_UNSUPPORTED_CODES = ("NotImplemented", "501", "MethodNotAllowed", "405")
 _RULE_ID = re.compile(r'rule-id="([^"]*)"')
 
 
@@ -70,7 +69,7 @@ def read_lifecycle(client: "S3Client", bucket: str) -> LifecycleDocument:
         except botocore.exceptions.ClientError as exc:
             if get_error_code(exc) == "NoSuchLifecycleConfiguration":
                 return LifecycleDocument(text=ConfigurationText())
-            if get_error_code(exc) in _UNSUPPORTED_CODES:
+            if get_error_code(exc) in NOT_IMPLEMENTED_CODES:
                 raise UnsupportedError("this S3 has no lifecycle", "Use engine: direct.") from exc
             raise
     try:

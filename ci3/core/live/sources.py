@@ -1,5 +1,6 @@
 """Live sources (`live-from` settings), and the live references read from them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -128,6 +129,17 @@ class LiveReading:
     source: LiveSource
     references: tuple[LiveReference, ...] = ()
     problem: str = ""
+
+    @classmethod
+    def from_names(cls, source: LiveSource, names: Iterable[str], location: str) -> Self:
+        """Return the reading of a text at `location` that has these names."""
+        return cls(
+            source=source,
+            references=tuple(
+                LiveReference(name=name, evidence=f"{location} says {name}", location=location)
+                for name in dict.fromkeys(names)
+            ),
+        )
 
 
 def extract_folder(path: str, prefix: str) -> str:
