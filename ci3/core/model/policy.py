@@ -1,5 +1,6 @@
 """The settings that a plan records, with the origin of each value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +24,11 @@ class PolicyEntry:
 
     value: int | str | tuple[str, ...]
     origin: Origin
+
+
+def encode_policy(policy: Mapping[str, PolicyEntry]) -> dict[str, object]:
+    """Return a policy as JSON values, as in plan files and journals; origins stay enum members."""
+    return {name: {"value": entry.value, "from": entry.origin} for name, entry in policy.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ class _Target(_Strict):
 
 
 class _PolicyEntry(_Strict):
-    value: int | str | list[str]
+    value: int | str | tuple[str, ...]
     origin: Origin = Field(alias="from")
 
 
@@ -191,9 +191,9 @@ def _to_plan(file: PlanFile) -> Plan:
     return Plan(
         ci3_version=file.ci3_version,
         created_at=file.created_at,
-        target=Target(**{field: getattr(file.target, field) for field in _Target.model_fields}),
+        target=Target(**file.target.model_dump()),
         policy={
-            name: PolicyEntry(value=_freeze(entry.value), origin=entry.origin)
+            name: PolicyEntry(value=entry.value, origin=entry.origin)
             for name, entry in file.policy.items()
         },
         decisions=tuple(_to_decision(deployment) for deployment in file.deployments),
@@ -213,10 +213,6 @@ def _to_rule(entry: _Rule) -> ExistingRule:
         expires_at=entry.expires_at,
     )
     return ExistingRule(rule=rule, name=entry.name, status=entry.fate, message=entry.message)
-
-
-def _freeze(value: int | str | list[str]) -> int | str | tuple[str, ...]:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _to_decision(entry: _Deployment) -> Decision:

@@ -13,6 +13,7 @@ from ci3.core.model.decision import Decision, Reason
 from ci3.core.model.deployment import Deployment, IgnoredEntry
 from ci3.core.model.issues import PlanWarning, Refusal
 from ci3.core.model.objects import StoredObject
+from ci3.core.model.policy import encode_policy
 from ci3.core.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -43,10 +44,7 @@ def encode_plan(plan: Plan) -> dict[str, object]:
         "plan_id": plan.plan_id,
         "created_at": format_timestamp(plan.created_at),
         "target": dataclasses.asdict(plan.target),
-        "policy": {
-            name: {"value": entry.value, "from": entry.origin}
-            for name, entry in plan.policy.items()
-        },
+        "policy": encode_policy(plan.policy),
         "applyable": plan.is_applyable,
         "refusals": _encode_coded(plan.refusals),
         "warnings": _encode_coded(plan.warnings),

@@ -35,7 +35,6 @@ from ci3.engine.journal.records import (
     RulesOutcomeRecord,
     RulesRecord,
     SettledRecord,
-    TargetRecord,
 )
 from ci3.errors import SettingsError
 
@@ -292,7 +291,6 @@ def open_journal(path: str) -> Iterator[JournalFile]:
 
 
 def _make_header(record: HeaderRecord) -> JournalHeader:
-    target = {name: getattr(record.target, name) for name in TargetRecord.model_fields}
     approved = [
         ApprovedDeployment(
             name=deployment.name,
@@ -308,12 +306,9 @@ def _make_header(record: HeaderRecord) -> JournalHeader:
         run_id=record.run_id,
         plan_id=record.plan_id,
         started_at=record.started_at,
-        target=Target(**target),
+        target=Target(**record.target.model_dump()),
         policy={
-            name: PolicyEntry(
-                value=tuple(entry.value) if isinstance(entry.value, list) else entry.value,
-                origin=entry.origin,
-            )
+            name: PolicyEntry(value=entry.value, origin=entry.origin)
             for name, entry in record.policy.items()
         },
         deployments={deployment.prefix: deployment for deployment in approved},

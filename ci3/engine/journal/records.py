@@ -48,7 +48,7 @@ class TargetRecord(_Strict):
 class PolicyRecord(_Strict):
     """A setting that was not at its default."""
 
-    value: int | str | list[str]
+    value: int | str | tuple[str, ...]
     origin: Origin = Field(alias="from")
 
 

@@ -1,5 +1,6 @@
 """Write the journal: each batch is recorded before its request, and its outcomes after it."""
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from ci3.core.formatting import format_timestamp
 from ci3.core.journal.header import JournalHeader
 from ci3.core.journal.location import is_s3_url
 from ci3.core.model.objects import StoredObject, StoredVersion
+from ci3.core.model.policy import encode_policy
 from ci3.engine.journal.file_sink import LineSink, create_journal_file
 from ci3.errors import RefusedError
 
@@ -87,7 +89,7 @@ class Journal:
 
         Neither this run nor a resumed one may delete more than these deployments as approved.
         """
-        self.run_id, target = header.run_id, header.target
+        self.run_id = header.run_id
         self._write_record(
             {
                 "record": "header",
@@ -96,17 +98,8 @@ class Journal:
                 "run_id": header.run_id,
                 "plan_id": header.plan_id,
                 "started_at": format_timestamp(header.started_at),
-                "target": {
-                    "bucket": target.bucket,
-                    "region": target.region,
-                    "prefix": target.prefix,
-                    "endpoint_url": target.endpoint_url,
-                    "versioning": target.versioning,
-                },
-                "policy": {
-                    name: {"value": entry.value, "from": entry.origin}
-                    for name, entry in header.policy.items()
-                },
+                "target": dataclasses.asdict(header.target),
+                "policy": encode_policy(header.policy),
                 "deployments": [
                     {
                         "name": deployment.name,
