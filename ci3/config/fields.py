@@ -24,8 +24,7 @@ class Setting:
 
     `parse` converts a text to a value. It raises ValueError with a predicate for the text, such as
     `is not a whole number`. `pattern` is a regular expression for the JSON Schema that a whole text
-    must match, or empty; `minimum` is the smallest value of a count. `options` is empty if the
-    command line has no such option.
+    must match, or empty; `minimum` is the smallest value of a count.
 
     A setting that `is_run_wide` has the same value for all targets of a run. One that `is_unique`
     may not contain a value twice in one source. One that `is_recorded` is stored in plans and
@@ -39,7 +38,8 @@ class Setting:
     pattern: str
     minimum: int
     choices: tuple[str, ...]
-    options: tuple[str, ...]
+    has_option: bool
+    option_aliases: tuple[str, ...]
     default: object
     default_doc: str
     action_default: str
@@ -56,6 +56,11 @@ class Setting:
         return self.name.replace("-", "_")
 
     @property
+    def options(self) -> tuple[str, ...]:
+        """The options of the command line that set it: aliases first, then the one of its name."""
+        return (*self.option_aliases, f"--{self.name}") if self.has_option else ()
+
+    @property
     def is_repeatable(self) -> bool:
         """True if it holds several values: one per line, or a repeated option."""
         return self.kind is Kind.LINES
@@ -69,7 +74,8 @@ def define_setting(  # noqa: PLR0913 - one parameter for each attribute of Setti
     pattern: str = "",
     minimum: int = 0,
     choices: Iterable[str] = (),
-    options: tuple[str, ...] = (),
+    has_option: bool = True,
+    option_aliases: tuple[str, ...] = (),
     default: object = MISSING,
     default_doc: str = "–",
     action_default: str = "",
@@ -87,7 +93,8 @@ def define_setting(  # noqa: PLR0913 - one parameter for each attribute of Setti
         "pattern": pattern,
         "minimum": minimum,
         "choices": tuple(choices),
-        "options": options,
+        "has_option": has_option,
+        "option_aliases": option_aliases,
         "default": default,
         "default_doc": default_doc,
         "action_default": action_default,

@@ -167,13 +167,9 @@ def _recorded_layer(
     Raises SettingsError for an unknown setting, and for one that could not be recorded completely
     and is not set again in `override_layers`.
     """
-    target_settings = {
-        "bucket": target.bucket,
-        "region": target.region,
-        "prefix": target.prefix,
-        "endpoint-url": target.endpoint_url,
+    entries: dict[str, tuple[str, ...]] = {
+        name: (getattr(target, name.replace("-", "_")),) for name in JOURNAL_TARGET_SETTINGS
     }
-    entries: dict[str, tuple[str, ...]] = {name: (text,) for name, text in target_settings.items()}
     for name, entry in policy.items():
         if name not in SETTINGS_BY_NAME or not SETTINGS_BY_NAME[name].is_recorded:
             refuse_unknown(name, f"{path}, policy", SETTINGS_BY_NAME)

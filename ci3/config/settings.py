@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Self
 
 from ci3.config import parsers
@@ -22,6 +23,13 @@ from ci3.core.model.user_pattern import UserPattern
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.units import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
 
+_define_flag = partial(
+    define_setting, parse=parsers.parse_flag, kind=Kind.FLAG, default=False, default_doc="false"
+)
+_define_count_of_periods = partial(
+    define_setting, parse=parsers.parse_count, kind=Kind.COUNT, default=0, is_recorded=True
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -34,13 +42,13 @@ class Settings:
     bucket: str = define_setting(
         "The bucket's name.",
         parse=parsers.parse_bucket,
-        options=("--bucket-name", "--bucket"),
+        option_aliases=("--bucket-name",),
         default_doc="required",
     )
     region: str = define_setting(
         "The bucket's region.",
         parse=parsers.parse_region,
-        options=("--aws-region", "--region"),
+        option_aliases=("--aws-region",),
         default="",
         default_doc="the AWS chain's",
     )
@@ -48,14 +56,12 @@ class Settings:
         "The folder whose sub-folders are the deployments.",
         parse=parsers.parse_prefix,
         pattern=parsers.PREFIX_PATTERN,
-        options=("--prefix",),
         default="",
         default_doc="the bucket's root",
     )
     endpoint_url: str = define_setting(
         "The address of an S3 other than AWS: MinIO, Ceph, R2, …",
         parse=parse_url,
-        options=("--endpoint-url",),
         default="",
         default_doc="AWS",
     )
@@ -65,7 +71,6 @@ class Settings:
         "workflow through GitHub's OIDC: the job needs `id-token: write`. Elsewhere with the AWS "
         "chain's own credentials.",
         parse=parsers.parse_role,
-        options=("--role-to-assume",),
         default="",
         is_policy_key=False,
     )
@@ -78,13 +83,13 @@ class Settings:
         default=Mode.PLAN,
         default_doc="`plan`",
         is_policy_key=False,
+        has_option=False,
     )
     keep_count: int = define_setting(
         f"Keep the N newest complete deployments of each group; at least {MINIMUM_KEEP_COUNT}.",
         parse=parsers.parse_keep_count,
         kind=Kind.COUNT,
         minimum=MINIMUM_KEEP_COUNT,
-        options=("--keep-count",),
         default=DEFAULT_KEEP_COUNT,
         default_doc=str(DEFAULT_KEEP_COUNT),
         is_recorded=True,
@@ -95,39 +100,22 @@ class Settings:
         parse=Duration.parse,
         kind=Kind.DURATION,
         pattern=DURATION_PATTERN,
-        options=("--keep-within",),
         default=None,
         is_recorded=True,
     )
-    keep_daily: int = define_setting(
+    keep_daily: int = _define_count_of_periods(
         "Keep the newest complete deployment of each of the last N days (UTC) that have one.",
-        parse=parsers.parse_count,
-        kind=Kind.COUNT,
-        options=("--keep-daily",),
-        default=0,
-        is_recorded=True,
     )
-    keep_weekly: int = define_setting(
+    keep_weekly: int = _define_count_of_periods(
         "The same of each of the last N weeks (ISO, UTC) that have one.",
-        parse=parsers.parse_count,
-        kind=Kind.COUNT,
-        options=("--keep-weekly",),
-        default=0,
-        is_recorded=True,
     )
-    keep_monthly: int = define_setting(
+    keep_monthly: int = _define_count_of_periods(
         "The same of each of the last N months (UTC) that have one.",
-        parse=parsers.parse_count,
-        kind=Kind.COUNT,
-        options=("--keep-monthly",),
-        default=0,
-        is_recorded=True,
     )
     match: UserPattern | None = define_setting(
         "A regular expression that a folder's name must match in full to be a deployment; "
         "other folders are never deleted.",
         parse=parsers.parse_regex,
-        options=("--match",),
         default=None,
         default_doc="every folder",
         is_recorded=True,
@@ -137,7 +125,6 @@ class Settings:
         "reads the same are decided together, each group alone. It must match a name in full; "
         "what it does not match is a group of its own, and stays.",
         parse=parsers.parse_grouping,
-        options=("--group-by",),
         default=None,
         default_doc="one group",
         is_recorded=True,
@@ -147,7 +134,6 @@ class Settings:
         "incomplete: it counts for no rule, and is kept while it may still be uploading.",
         parse=parsers.parse_file_path,
         pattern=parsers.FILE_PATH_PATTERN,
-        options=("--required-file",),
         default="",
         is_recorded=True,
     )
@@ -157,7 +143,6 @@ class Settings:
         "by name, so that a plan takes one request for each deployment that stays.",
         parse=parsers.parse_choice(AgeFrom),
         choices=AgeFrom,
-        options=("--age-from",),
         default=AgeFrom.SPAN,
         default_doc="`span`",
         is_recorded=True,
@@ -169,7 +154,6 @@ class Settings:
         "for. With it no more is deleted than without.",
         parse=ReportLocation.parse,
         pattern=ADDRESS_PATTERN,
-        options=("--inventory",),
         default=None,
         is_recorded=True,
     )
@@ -180,7 +164,6 @@ class Settings:
         parse=parsers.parse_folder_name,
         kind=Kind.LINES,
         pattern=parsers.FOLDER_NAME_PATTERN,
-        options=("--protect",),
         default=(),
         is_recorded=True,
     )
@@ -193,7 +176,6 @@ class Settings:
         parse=parsers.parse_live_source,
         kind=Kind.LINES,
         pattern=parsers.LIVE_SOURCE_PATTERN,
-        options=("--live-from",),
         default=(),
         is_unique=True,
         is_recorded=True,
@@ -204,7 +186,6 @@ class Settings:
         parse=parsers.parse_limit,
         kind=Kind.LIMIT,
         pattern=parsers.LIMIT_PATTERN,
-        options=("--max-delete",),
         default=None,
         is_recorded=True,
     )
@@ -213,7 +194,6 @@ class Settings:
         parse=ByteSize.parse,
         kind=Kind.SIZE,
         pattern=SIZE_PATTERN,
-        options=("--max-delete-bytes",),
         default=None,
         is_recorded=True,
     )
@@ -224,37 +204,25 @@ class Settings:
         "by the lifecycle, where nothing stands in its way; the plan says which and why.",
         parse=parsers.parse_choice(Engine),
         choices=Engine,
-        options=("--engine",),
         default=Engine.DIRECT,
         default_doc="`direct`",
         is_recorded=True,
     )
-    delete_versions: bool = define_setting(
+    delete_versions: bool = _define_flag(
         "On a bucket that keeps versions, delete all versions of the deployments that go, and "
         "their delete markers: for good, nothing can be undone. Without it they stay as old "
         "versions, and cost as before.",
-        parse=parsers.parse_flag,
-        kind=Kind.FLAG,
-        options=("--delete-versions",),
-        default=False,
-        default_doc="false",
         is_recorded=True,
     )
     plan_file: str = define_setting(
         "To plan: write the plan to this file, as JSON. To apply: delete exactly what this plan "
         "names, as far as it is still due and unchanged; its settings count where none are given.",
-        options=("--plan-file",),
         default="",
         is_run_wide=True,
     )
-    skip_changed: bool = define_setting(
+    skip_changed: bool = _define_flag(
         "Of a plan file, delete what has not changed since, and skip the rest. Without it nothing "
         "is deleted once anything has changed.",
-        parse=parsers.parse_flag,
-        kind=Kind.FLAG,
-        options=("--skip-changed",),
-        default=False,
-        default_doc="false",
         is_policy_key=False,
     )
     journal_file: str = define_setting(
@@ -263,7 +231,6 @@ class Settings:
         "so on. `s3://` stores it in the bucket itself, in `.ci3/journals/<run>/` below the "
         "prefix, which is never a deployment; whoever may read that folder reads the keys that "
         "went and the settings. To restore: the journal of the run to undo.",
-        options=("--journal-file",),
         default="",
         default_doc="`ci3-journal-<run>.jsonl` in the workspace",
         is_run_wide=True,
@@ -275,33 +242,22 @@ class Settings:
         "still due and unchanged but for its own deletions. Place and settings are the journal's "
         "where none are given. Empty means unset: where an earlier step's output may be missing, "
         "give that step an `if:`, or a full apply is what runs.",
-        options=("--resume",),
         default="",
         is_policy_key=False,
     )
     # Not a policy key: it applies to a single run of `doctor`.
-    probe_deletes: bool = define_setting(
+    probe_deletes: bool = _define_flag(
         "To examine (`doctor`): also find out whether this identity may delete, and whether this "
         "S3 holds a deletion to a condition. It asks S3 to delete keys under the prefix that "
         "nobody has, `.ci3-probe-…`; without it nothing is sent that writes.",
-        parse=parsers.parse_flag,
-        kind=Kind.FLAG,
-        options=("--probe-deletes",),
-        default=False,
-        default_doc="false",
         is_policy_key=False,
     )
     # Not a policy key, like the other probe.
-    probe_restore: bool = define_setting(
+    probe_restore: bool = _define_flag(
         "To examine (`doctor`): also find out whether this S3 can restore what is deleted, where "
         "the bucket keeps versions. It writes, deletes and restores one object under the prefix, "
         "`.ci3/restore-probe-…`, and removes it. `ci3 iam-policy probe-restore` prints what that "
         "needs.",
-        parse=parsers.parse_flag,
-        kind=Kind.FLAG,
-        options=("--probe-restore",),
-        default=False,
-        default_doc="false",
         is_policy_key=False,
     )
     timeout: Duration | None = define_setting(
@@ -310,7 +266,6 @@ class Settings:
         parse=Duration.parse_timeout,
         kind=Kind.DURATION,
         pattern=TIMEOUT_PATTERN,
-        options=("--timeout",),
         default=None,
         is_run_wide=True,
     )
@@ -320,7 +275,6 @@ class Settings:
         parse=parsers.parse_concurrency,
         kind=Kind.COUNT,
         minimum=1,
-        options=("--concurrency",),
         default=MAXIMUM_CONCURRENCY,
         default_doc=f"adaptive, at most {MAXIMUM_CONCURRENCY}",
         is_run_wide=True,
@@ -329,7 +283,6 @@ class Settings:
         "A YAML file with any of these settings as keys; or with `targets`, a list of several "
         "buckets or prefixes with the settings of each, and `defaults` for all of them. An input "
         "or option goes before it.",
-        options=("--policy-file",),
         default="",
         is_policy_key=False,
     )
@@ -341,12 +294,14 @@ class Settings:
         default=CommentPolicy.CHANGES,
         default_doc="`changes`",
         is_run_wide=True,
+        has_option=False,
     )
     comment_id: str = define_setting(
         "Tells several comments on one pull request apart.",
         default="",
         default_doc="bucket and prefix",
         is_run_wide=True,
+        has_option=False,
     )
     github_token: str = define_setting(
         "The token that writes the comment; it needs `pull-requests: write`, and `contents: read` "
@@ -356,6 +311,7 @@ class Settings:
         action_default="${{ github.token }}",
         is_policy_key=False,
         is_secret=True,
+        has_option=False,
     )
     github_api_url: str = define_setting(
         "The address of GitHub's API.",
@@ -364,6 +320,7 @@ class Settings:
         default_doc="the workflow's",
         action_default="${{ github.api_url }}",
         is_policy_key=False,
+        has_option=False,
     )
     recorded: Mapping[str, PolicyEntry] = field(default_factory=dict)
     has_targets: bool = False
