@@ -94,15 +94,14 @@ def _check_access(facts: BucketFacts) -> Iterator[Finding]:
     else:
         yield ok(topic, f"you may list {url}")
     if isinstance(facts.lists_versions, Unavailable):
-        if facts.lists_versions.is_requested:
-            yield _report_unavailable_for_apply(
-                facts,
-                "list versions",
-                facts.lists_versions,
-                "old versions can't be listed: no restore, no delete-versions, and no versions in "
-                "the journal",
-                "s3:ListBucketVersions",
-            )
+        yield from _report_unavailable_for_apply(
+            facts,
+            "list versions",
+            facts.lists_versions,
+            "old versions can't be listed: no restore, no delete-versions, and no versions in the "
+            "journal",
+            "s3:ListBucketVersions",
+        )
     else:
         yield ok("list versions", "you may list old versions")
 
@@ -144,9 +143,8 @@ def _check_delete_permission(facts: BucketFacts) -> Iterator[Finding]:
 def _check_versioning(facts: BucketFacts) -> Iterator[Finding]:
     topic, state = "versioning", facts.versioning
     if isinstance(state, Unavailable):
-        if state.is_requested:
-            message = "whether the bucket keeps versions can't be told: take a deletion as final"
-            yield _report_unavailable(facts, topic, state, message, "s3:GetBucketVersioning")
+        message = "whether the bucket keeps versions can't be told: take a deletion as final"
+        yield from _report_unavailable(facts, topic, state, message, "s3:GetBucketVersioning")
         return
     match state.versioning:
         case Versioning.ENABLED:
@@ -271,9 +269,8 @@ def _check_object_lock(facts: BucketFacts) -> Iterator[Finding]:
 def _check_lifecycle_rules(facts: BucketFacts) -> Iterator[Finding]:
     topic, rules = "lifecycle", facts.rules
     if isinstance(rules, Unavailable):
-        if rules.is_requested:
-            message = "whether lifecycle rules delete here too can't be told"
-            yield _report_unavailable(facts, topic, rules, message, "s3:GetLifecycleConfiguration")
+        message = "whether lifecycle rules delete here too can't be told"
+        yield from _report_unavailable(facts, topic, rules, message, "s3:GetLifecycleConfiguration")
         return
     end_times = {
         rule.name: time for rule in rules if (time := parse_expiry(rule.name, rule.prefix))
@@ -345,13 +342,10 @@ def _format_expiry(rule: LifecycleRule) -> str:
 def _check_uploads(facts: BucketFacts) -> Iterator[Finding]:
     topic, uploads = "uploads", facts.uploads
     if isinstance(uploads, Unavailable):
-        if uploads.is_requested:
-            message = (
-                "unfinished uploads can't be listed: under what ci3 deletes they stay, and cost"
-            )
-            yield _report_unavailable_for_apply(
-                facts, topic, uploads, message, "s3:ListBucketMultipartUploads"
-            )
+        message = "unfinished uploads can't be listed: under what ci3 deletes they stay, and cost"
+        yield from _report_unavailable_for_apply(
+            facts, topic, uploads, message, "s3:ListBucketMultipartUploads"
+        )
     elif not uploads.count or uploads.oldest_at is None:
         yield ok(topic, "no unfinished ones")
     else:
@@ -369,21 +363,22 @@ def _check_uploads(facts: BucketFacts) -> Iterator[Finding]:
 
 def _report_unavailable(
     facts: BucketFacts, topic: str, unavailable: Unavailable, message: str, permission: str
-) -> Finding:
+) -> Iterator[Finding]:
+    """Yield a warning, unless nothing was requested."""
     if unavailable.is_denied:
-        return warning(topic, message, _advise_permission(facts, permission))
-    return warning(topic, f"{message} ({unavailable.problem})", unavailable.hint)
+        yield warning(topic, message, _advise_permission(facts, permission))
+    elif unavailable.is_requested:
+        yield warning(topic, f"{message} ({unavailable.problem})", unavailable.hint)
 
 
 def _report_unavailable_for_apply(
     facts: BucketFacts, topic: str, unavailable: Unavailable, message: str, permission: str
-) -> Finding:
-    if not unavailable.is_denied:
-        return _report_unavailable(facts, topic, unavailable, message, permission)
-    advice = (
-        f"Not needed for a plan. To apply, allow {permission}: {_advise_policy(facts, 'apply')}"
-    )
-    return note(topic, message, advice)
+) -> Iterator[Finding]:
+    if unavailable.is_denied:
+        policy = _advise_policy(facts, "apply")
+        yield note(topic, message, f"Not needed for a plan. To apply, allow {permission}: {policy}")
+    else:
+        yield from _report_unavailable(facts, topic, unavailable, message, permission)
 
 
 def _advise_permission(facts: BucketFacts, permission: str) -> str:

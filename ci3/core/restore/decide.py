@@ -135,25 +135,25 @@ def decide_entry_restore(
     if entry.outcome in NOT_DELETED_OUTCOMES or entry.is_permanent:
         has_version = any(version.version_id == entry.version_id for version in versions)
         is_lost = entry.is_permanent and not has_version
-        return _skip_entry(entry, SkipReason.FINAL if is_lost else SkipReason.NOT_DELETED)
+        return _skip(entry, SkipReason.FINAL if is_lost else SkipReason.NOT_DELETED)
     index = next((i for i, version in enumerate(versions) if _is_of_entry(version, entry)), None)
     if index is None:
-        return _skip_entry(entry, _missing_version_reason(entry, versions, versioning))
+        return _skip(entry, _missing_version_reason(entry, versions, versioning))
     above = versions[:index]
     latest = find_latest(versions)
     if latest is None or not all(version.is_delete_marker for version in above):
-        return _skip_entry(entry, _not_restorable_reason(latest, versions[index]))
+        return _skip(entry, _not_restorable_reason(latest, versions[index]))
     if not above:
         is_failed = entry.outcome is ObjectOutcome.FAILED
         reason = SkipReason.NOT_DELETED if is_failed else SkipReason.ALREADY_THERE
-        return _skip_entry(entry, reason)
+        return _skip(entry, reason)
     since = started_at - CLOCK_ALLOWANCE
     # Later markers may have the ID `null` too, so that it does not identify the run's marker.
     run_marker_ids = entry.marker_version_ids - {NULL_VERSION_ID}
     if any(
         marker.modified_at < since and marker.version_id not in run_marker_ids for marker in above
     ):
-        return _skip_entry(entry, SkipReason.OLDER_MARKER)
+        return _skip(entry, SkipReason.OLDER_MARKER)
     return _remove_markers(versions[index], above, versioning)
 
 
@@ -167,7 +167,7 @@ def decide_restore_since(
     """
     newest = find_latest(versions)
     if newest is None:
-        return _skip_version(versions[0], SkipReason.NOT_CURRENT)
+        return _skip(versions[0], SkipReason.NOT_CURRENT)
     if not newest.is_delete_marker or newest.modified_at < since:
         return None
     index = next((i for i, version in enumerate(versions) if not version.is_delete_marker), None)
@@ -175,7 +175,7 @@ def decide_restore_since(
         return SkipObject(key=newest.key, size_bytes=0, reason=SkipReason.VERSION_GONE)
     version, above = versions[index], versions[:index]
     if any(marker.modified_at < since for marker in above):
-        return _skip_version(version, SkipReason.OLDER_MARKER)
+        return _skip(version, SkipReason.OLDER_MARKER)
     return _remove_markers(version, above, versioning)
 
 
@@ -249,7 +249,7 @@ def _remove_markers(
     """
     marker_version_ids = tuple(marker.version_id for marker in markers)
     if NULL_VERSION_ID in marker_version_ids and versioning is not Versioning.ENABLED:
-        return _skip_version(version, SkipReason.NULL_MARKER)
+        return _skip(version, SkipReason.NULL_MARKER)
     return RestoreObject(
         key=version.key,
         version_id=version.version_id,
@@ -290,12 +290,8 @@ def _missing_version_reason(
     return SkipReason.VERSION_GONE
 
 
-def _skip_entry(entry: JournalEntry, reason: SkipReason) -> SkipObject:
-    return SkipObject(key=entry.key, size_bytes=entry.size_bytes, reason=reason)
-
-
-def _skip_version(version: StoredVersion, reason: SkipReason) -> SkipObject:
-    return SkipObject(key=version.key, size_bytes=version.size_bytes, reason=reason)
+def _skip(skipped: JournalEntry | StoredVersion, reason: SkipReason) -> SkipObject:
+    return SkipObject(key=skipped.key, size_bytes=skipped.size_bytes, reason=reason)
 
 
 def _skip_group(prefix: str, reason: SkipReason, count: int, size_bytes: int) -> SkipObject:
