@@ -1,5 +1,6 @@
 """Resume a run that a crash, a timeout or lost access has ended, in the same journal."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ci3 import __version__
@@ -31,7 +32,8 @@ class ResumedRun:
     context: TargetContext
     bucket: BucketReader
     open_journal: OpenJournal
-    _resume_plan: ResumePlan | None = field(init=False, default=None)
+    _kept_reasons: Mapping[str, str] = field(init=False, default_factory=dict)
+    _absent_prefixes: Sequence[str] = field(init=False, default=())
 
     @property
     def header(self) -> JournalHeader:
@@ -43,18 +45,17 @@ class ResumedRun:
 
         Raises RefusedError if the target's configuration has changed.
         """
-        self._resume_plan = self._plan_resume()
-        return self._resume_plan.plan
+        resume_plan = self._plan_resume()
+        self._kept_reasons = resume_plan.kept_reasons
+        self._absent_prefixes = resume_plan.absent_prefixes
+        return resume_plan.plan
 
     def apply_plan(self, plan: Plan, *, is_fresh: bool) -> TargetResult:
         """Execute the deletions of the plan, and continue the journal.
 
         A deployment that was approved then and is kept now has a result that says why.
         """
-        resume_plan = self._resume_plan or ResumePlan(
-            plan=plan, kept_reasons={}, absent_prefixes=()
-        )
-        if not plan.to_delete and not resume_plan.kept_reasons and self._is_finished:
+        if not plan.to_delete and not self._kept_reasons and self._is_finished:
             return TargetResult(plan=plan)
         newer_plan = None if is_fresh else self._plan_resume().plan
         approved = approve_plan(
@@ -72,12 +73,9 @@ class ResumedRun:
                 self.bucket,
                 journal,
                 uploads_before=self.header.started_at,
-                gone_prefixes=resume_plan.absent_prefixes,
+                gone_prefixes=self._absent_prefixes,
             )
-        kept = tuple(
-            self._build_kept_result(name, reason, plan)
-            for name, reason in resume_plan.kept_reasons.items()
-        )
+        kept = self._build_kept_results(plan)
         result = replace(result, deployments=(*result.deployments, *kept))
         return TargetResult(plan=plan, result=result if _has_content(result) else None)
 
@@ -129,29 +127,29 @@ class ResumedRun:
                 continue
             deleted_keys = find_absent_keys(entries)
             if planned.fingerprint == approved.fingerprint:
-                if deleted_keys:
-                    restored.add(planned.prefix)
-                continue
-            current, objects = list_deployment(self.bucket, planned.name, planned.prefix)
-            if current.fingerprint != planned.fingerprint:
-                continue
-            if has_only_own_deletions(approved, objects, entries):
+                is_restored = bool(deleted_keys)
+            else:
+                current, objects = list_deployment(self.bucket, planned.name, planned.prefix)
+                is_as_planned = current.fingerprint == planned.fingerprint
+                if not is_as_planned or not has_only_own_deletions(approved, objects, entries):
+                    continue
                 is_restored = any(stored.key in deleted_keys for stored in objects)
-                (restored if is_restored else unchanged).add(planned.prefix)
+            (restored if is_restored else unchanged).add(planned.prefix)
         return unchanged, restored
 
-    def _build_kept_result(self, name: str, reason: str, plan: Plan) -> DeploymentResult:
+    def _build_kept_results(self, plan: Plan) -> Iterator[DeploymentResult]:
         object_counts = {
             decision.deployment.name: decision.deployment.object_count
             for decision in plan.decisions
         }
-        approved_count = self.header.deployments[f"{self.header.target.prefix}{name}/"].object_count
-        return DeploymentResult(
-            name=name,
-            counts={ObjectOutcome.CHANGED: object_counts.get(name) or approved_count},
-            bytes_deleted=0,
-            problem=f"kept: {reason}",
-        )
+        for name, reason in self._kept_reasons.items():
+            approved = self.header.deployments[f"{self.header.target.prefix}{name}/"]
+            yield DeploymentResult(
+                name=name,
+                counts={ObjectOutcome.CHANGED: object_counts.get(name) or approved.object_count},
+                bytes_deleted=0,
+                problem=f"kept: {reason}",
+            )
 
 
 def _has_content(result: ApplyResult) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from ci3.core.model.objects import StoredVersion
+from ci3.core.model.objects import StoredObject, StoredVersion
 from ci3.core.model.result import ObjectOutcome
 
 NOT_DELETED_OUTCOMES = (ObjectOutcome.DENIED,)
@@ -86,7 +86,9 @@ def _deletion_evidence(entry: JournalEntry) -> int:
     return 3 if outcome is ObjectOutcome.DELETED else 2
 
 
-def object_identity(entry: JournalEntry | StoredVersion) -> tuple[str, int, datetime]:
+def object_identity(
+    entry: JournalEntry | StoredObject | StoredVersion,
+) -> tuple[str, int, datetime]:
     """Return what identifies an object's content if no version ID is known."""
     return entry.etag, entry.size_bytes, entry.modified_at
 

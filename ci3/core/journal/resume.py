@@ -12,7 +12,7 @@ from ci3.core.model.deployment import Deployment
 from ci3.core.model.issues import PlanWarning, WarningCode
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
-from ci3.core.plan.checks import Limits, recheck_limits
+from ci3.core.plan.checks import Limits, collect_folder_names, recheck_limits
 from ci3.core.plan.plan import NO_LONGER_A_DEPLOYMENT, Plan
 
 NOT_APPROVED_MESSAGE = "it is due, and not among what the run that is resumed was to delete"
@@ -116,56 +116,53 @@ def plan_resume(  # noqa: PLR0913 - each argument limits the plan further
     interrupted run in the plan's warning.
     """
     decisions: list[Decision] = []
-    withdrawn: dict[str, str] = {}
+    kept_reasons: dict[str, str] = {}
     for planned in new_plan.decisions:
         approved_deployment = approved.get(planned.deployment.prefix)
-        decision, reason = _limit(
+        reason = _find_reason_to_keep(
             planned, approved_deployment, unchanged_prefixes, restored_prefixes
         )
-        decisions.append(decision)
-        if approved_deployment is not None and reason is not None:
-            withdrawn[approved_deployment.name] = reason
-    ignored = {
-        entry.name.removesuffix("/") for entry in new_plan.ignored if entry.name.endswith("/")
-    }
-    withdrawn |= {
-        deployment.name: NO_LONGER_A_DEPLOYMENT
-        for deployment in approved.values()
-        if deployment.name in ignored
-    }
+        decisions.append(_keep(planned, reason) if reason and planned.is_delete else planned)
+        if approved_deployment is not None and reason:
+            kept_reasons[approved_deployment.name] = reason
+    ignored = {*collect_folder_names((), new_plan.ignored)}
     existing = ignored | {
         decision.deployment.name for decision in decisions if not _is_empty(decision.deployment)
     }
-    gone = tuple(
-        deployment.prefix for deployment in approved.values() if deployment.name not in existing
+    gone = []
+    for deployment in approved.values():
+        if deployment.name in ignored:
+            kept_reasons[deployment.name] = NO_LONGER_A_DEPLOYMENT
+        elif deployment.name not in existing:
+            gone.append(deployment.prefix)
+    plan = replace(
+        new_plan,
+        decisions=tuple(decisions),
+        refusals=recheck_limits(new_plan.refusals, decisions, limits or Limits()),
     )
-    refusals = recheck_limits(new_plan.refusals, decisions, limits or Limits())
-    plan = replace(new_plan, decisions=tuple(decisions), refusals=refusals)
     message = _progress_message(run_label, approved, gone, plan)
     warning = PlanWarning(code=WarningCode.RESUMED, message=message)
     plan = replace(plan, warnings=(warning, *plan.warnings))
-    return ResumePlan(plan=plan, kept_reasons=withdrawn, absent_prefixes=gone)
+    return ResumePlan(plan=plan, kept_reasons=kept_reasons, absent_prefixes=tuple(gone))
 
 
-def _limit(
+def _find_reason_to_keep(
     decision: Decision,
     approved: ApprovedDeployment | None,
     unchanged_prefixes: Collection[str],
     restored_prefixes: Collection[str],
-) -> tuple[Decision, str | None]:
-    """Return the decision of the resumed run and, if the approval is withdrawn, the reason."""
+) -> str:
+    """Return why the resumed run must not delete a deployment, or ""; see `plan_resume`."""
     if approved is None:
-        return (_keep(decision, NOT_APPROVED_MESSAGE) if decision.is_delete else decision), None
+        return NOT_APPROVED_MESSAGE
     if _is_empty(decision.deployment):
-        return decision, None
+        return ""
     if not decision.is_delete:
-        return decision, "; ".join(reason.message for reason in decision.reasons)
+        return "; ".join(reason.message for reason in decision.reasons)
     if approved.prefix in restored_prefixes:
-        return _keep(decision, RESTORED_MESSAGE), RESTORED_MESSAGE
+        return RESTORED_MESSAGE
     is_unchanged = decision.deployment.fingerprint == approved.fingerprint
-    if is_unchanged or approved.prefix in unchanged_prefixes:
-        return decision, None
-    return _keep(decision, CHANGED_MESSAGE), CHANGED_MESSAGE
+    return "" if is_unchanged or approved.prefix in unchanged_prefixes else CHANGED_MESSAGE
 
 
 def _is_empty(deployment: Deployment) -> bool:

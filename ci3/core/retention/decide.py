@@ -53,9 +53,6 @@ class _EvaluationContext:
         return max(self.policy.keep_count, self.minimum_keep_count)
 
 
-_Period = tuple[int, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Group:
     """One group's counted deployments, and the periods of each calendar rule.
@@ -73,13 +70,13 @@ class _Group:
 class _Periods:
     """The last `count` days, weeks or months that have a complete deployment.
 
-    `newest` maps each to the time when its newest deployment was completed. `label_format` is a
-    strftime format.
+    `newest` maps the label of each to the time when its newest deployment was completed.
+    `label_format` is a strftime format, for a time in UTC.
     """
 
     label_format: str
     count: int
-    newest: Mapping[_Period, datetime]
+    newest: Mapping[str, datetime]
 
 
 _LABEL_FORMATS = {
@@ -180,29 +177,22 @@ def _evaluate_group(
         name=name,
         complete=AgeOrder(complete),
         periods={
-            code: _last_periods(code, count, complete) for code, count in counts.items() if count
+            code: _last_periods(_LABEL_FORMATS[code], count, complete)
+            for code, count in counts.items()
+            if count
         },
     )
     for deployment in deployments:
         yield _evaluate(deployment, dated_by_name[deployment.name], group, context)
 
 
-def _last_periods(code: ReasonCode, count: int, complete: Iterable[DatedDeployment]) -> _Periods:
-    newest: dict[_Period, datetime] = {}
-    for completed_at in sorted(dated.completed_at for dated in complete):
-        newest[_period(code, completed_at)] = completed_at
+def _last_periods(label_format: str, count: int, complete: Iterable[DatedDeployment]) -> _Periods:
+    newest = {
+        completed_at.astimezone(UTC).strftime(label_format): completed_at
+        for completed_at in sorted(dated.completed_at for dated in complete)
+    }
     return _Periods(
-        label_format=_LABEL_FORMATS[code], count=count, newest=dict(list(newest.items())[-count:])
-    )
-
-
-def _period(code: ReasonCode, time: datetime) -> _Period:
-    """Return the UTC day, ISO week or month that contains a time."""
-    day = time.astimezone(UTC)
-    if code is ReasonCode.KEEP_WEEKLY:
-        return day.isocalendar()[:2]
-    return (
-        (day.year, day.month, day.day) if code is ReasonCode.KEEP_DAILY else (day.year, day.month)
+        label_format=label_format, count=count, newest=dict(list(newest.items())[-count:])
     )
 
 
@@ -325,11 +315,11 @@ def _check_within(
 def _check_period(
     dated: DatedDeployment, code: ReasonCode, periods: _Periods, *, is_counted: bool
 ) -> RuleCheck:
-    newest_at = periods.newest.get(_period(code, dated.completed_at))
+    label = dated.completed_at.astimezone(UTC).strftime(periods.label_format)
+    newest_at = periods.newest.get(label)
     is_matched = is_counted and newest_at == dated.completed_at
 
     def format_message() -> str:
-        label = dated.completed_at.astimezone(UTC).strftime(periods.label_format)
         if is_matched:
             return f"the newest of {label}"
         if not dated.deployment.is_complete:

@@ -1,8 +1,9 @@
 """Evaluation of one deployment: the result of every rule and pin, and the decision from them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
 from ci3.core.formatting import format_age, format_minute, pluralize
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
@@ -82,6 +83,11 @@ class Evaluation:
         return Decision(
             deployment=self.deployment, group=self.group, action=action, reasons=reasons
         )
+
+    def with_reason(self, reason: Reason) -> Self:
+        """Return the evaluation with one more reason to keep the deployment."""
+        check = RuleCheck(code=reason.code, is_matched=True, format_message=lambda: reason.message)
+        return replace(self, checks=(*self.checks, check))
 
 
 def _superseded(newer_count: int, successor: DatedDeployment, now: datetime) -> Reason:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import replace
 from types import MappingProxyType
 
-from ci3.core.model.decision import ReasonCode
+from ci3.core.model.decision import Reason, ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
 from ci3.core.retention.decide import RetentionPolicy
-from ci3.core.retention.evaluation import Evaluation, RuleCheck
+from ci3.core.retention.evaluation import Evaluation
 
 _RANK_REASONS = (
     ReasonCode.KEEP_COUNT,
@@ -23,7 +23,9 @@ _RANK_REASONS = (
     ReasonCode.KEEP_MONTHLY,
 )
 """Reasons that keep a deployment for its age rank: older ones may be deleted because of it."""
-_REPORTED_MESSAGE = "only an inventory report tells how old it is"
+_ONLY_REPORTED = Reason(
+    code=ReasonCode.AMBIGUOUS_AGE, message="only an inventory report tells how old it is"
+)
 NO_STARTED_DELETIONS: Mapping[str, str] = MappingProxyType({})
 """No deployment's deletion was started by an earlier run."""
 
@@ -53,11 +55,9 @@ def evaluate_with_full_listings(
     while True:
         evaluations = evaluate_inventory(inventory)
         required = [
-            deployment
-            for deployment in inventory.deployments
-            if deployment.name in started_deletions
+            *(known for known in inventory.deployments if known.name in started_deletions),
+            *find_required_evidence(evaluations, policy),
         ]
-        required += find_required_evidence(evaluations, policy)
         incomplete = {deployment.name for deployment in required if not deployment.is_fully_listed}
         if not incomplete:
             return inventory, drop_unverified_deletes(
@@ -88,24 +88,15 @@ def find_required_evidence(
     to_delete = [evaluation for evaluation in evaluations if evaluation.is_delete]
     required = [evaluation.deployment for evaluation in to_delete]
     if policy.keep_within is not None:
-        required += [
-            evaluation.successor.deployment
-            for evaluation in to_delete
-            if evaluation.successor is not None
-        ]
+        successors = (evaluation.successor for evaluation in to_delete)
+        required += [successor.deployment for successor in successors if successor is not None]
     has_calendar_rule = bool(policy.keep_daily or policy.keep_weekly or policy.keep_monthly)
     groups = {evaluation.group for evaluation in to_delete}
-    required += [
-        evaluation.deployment
-        for evaluation in evaluations
-        if evaluation.group in groups
-        and evaluation.is_counted
-        and (
-            _is_kept_by_rank(evaluation)
-            if evaluation.deployment.is_from_report
-            else has_calendar_rule
-        )
-    ]
+    for evaluation in evaluations:
+        if evaluation.group in groups and evaluation.is_counted:
+            is_from_report = evaluation.deployment.is_from_report
+            if _is_kept_by_rank(evaluation) if is_from_report else has_calendar_rule:
+                required.append(evaluation.deployment)
     return tuple(required)
 
 
@@ -155,14 +146,11 @@ def drop_unverified_deletes(
             for evaluation in evaluate_inventory(replace(inventory, deployments=remaining))
         }
 
-    verified = evaluate_without(reported | half_deleted)
-    if half_deleted:
-        with_half_deleted = evaluate_without(reported)
-        verified |= {
-            name: with_half_deleted[name] for name in half_deleted if name in with_half_deleted
-        }
+    verified = evaluate_without(reported)
+    if half_deleted:  # only their own evaluations remain: the others are evaluated without them
+        verified |= evaluate_without(reported | half_deleted)
     return tuple(
-        verified.get(evaluation.deployment.name) or _keep_unverified(evaluation)
+        verified.get(evaluation.deployment.name) or evaluation.with_reason(_ONLY_REPORTED)
         if evaluation.is_delete
         else evaluation
         for evaluation in evaluations
@@ -171,10 +159,3 @@ def drop_unverified_deletes(
 
 def _is_kept_by_rank(evaluation: Evaluation) -> bool:
     return any(check.code in _RANK_REASONS for check in evaluation.keeping_checks)
-
-
-def _keep_unverified(evaluation: Evaluation) -> Evaluation:
-    check = RuleCheck(
-        code=ReasonCode.AMBIGUOUS_AGE, is_matched=True, format_message=lambda: _REPORTED_MESSAGE
-    )
-    return replace(evaluation, checks=(*evaluation.checks, check))

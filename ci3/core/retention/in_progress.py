@@ -5,7 +5,7 @@ up to 15 minutes, so that both limits are longer by as much. A time in the futur
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,7 +13,7 @@ from ci3.core.formatting import format_age
 from ci3.core.model.decision import Reason, ReasonCode
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.objects import UnfinishedUpload
-from ci3.core.retention.evaluation import Evaluation, RuleCheck
+from ci3.core.retention.evaluation import Evaluation
 
 MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=15)
 """By how much S3's clock and the runner's may differ.
@@ -88,10 +88,4 @@ def _keep_uploading(evaluation: Evaluation, uploads: RecentUploads, now: datetim
     if evaluation.deployment.is_complete or not evaluation.is_delete:
         return evaluation
     reason = uploads.find_reason(evaluation.deployment, now)
-    return evaluation if reason is None else add_reason(evaluation, reason)
-
-
-def add_reason(evaluation: Evaluation, reason: Reason) -> Evaluation:
-    """Return the evaluation with one more reason to keep the deployment."""
-    check = RuleCheck(code=reason.code, is_matched=True, format_message=lambda: reason.message)
-    return replace(evaluation, checks=(*evaluation.checks, check))
+    return evaluation if reason is None else evaluation.with_reason(reason)

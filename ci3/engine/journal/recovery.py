@@ -1,17 +1,17 @@
 """Resolve the outcomes that a crash left unknown, by listing the deployments again."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Set
+from itertools import groupby
+from operator import attrgetter
 
 from ci3.aws.bucket import BucketReader
 from ci3.aws.deletion.outcomes import KeyOutcome
-from ci3.core.journal.entry import JournalEntry
+from ci3.core.journal.entry import JournalEntry, object_identity
+from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal.reader import JournalFile
 from ci3.engine.journal.writer import Journal
 from ci3.errors import AccessError
-
-if TYPE_CHECKING:
-    from ci3.core.model.objects import StoredObject
 
 _UNRESOLVED = (None, ObjectOutcome.UNKNOWN)
 _ABSENT = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
@@ -38,39 +38,31 @@ def resolve_unknown_outcomes(
             for attempt in journal_file.read_attempts(prefix)
             if attempt.entry.outcome in _UNRESOLVED
         ]
+        version_ids: set[tuple[str, str]] = set()
         try:
-            listing = _Listing(
-                reader,
-                prefix,
-                with_versions=any(attempt.entry.is_permanent for attempt in attempts),
-            )
+            objects = {
+                stored.key: stored for page in reader.list_pages(prefix) for stored in page.objects
+            }
+            if any(attempt.entry.is_permanent for attempt in attempts):
+                versions = (version for page in reader.list_versions(prefix) for version in page)
+                version_ids = {(version.key, version.version_id) for version in versions}
         except AccessError:
             continue
-        resolved: dict[int, list[tuple[int, KeyOutcome]]] = {}
-        for attempt in attempts:
-            outcome = listing.get_outcome(attempt.entry)
-            resolved.setdefault(attempt.batch, []).append((attempt.position, outcome))
-        for batch, rows in resolved.items():
+        for batch, attempts_of_batch in groupby(attempts, key=attrgetter("batch")):
+            rows = [
+                (attempt.position, _find_outcome(attempt.entry, objects, version_ids))
+                for attempt in attempts_of_batch
+            ]
             journal.record_resolved(batch, rows)
 
 
-class _Listing:
-    """The objects, and optionally the versions, that are under a prefix now."""
-
-    def __init__(self, reader: BucketReader, prefix: str, *, with_versions: bool) -> None:
-        objects = (stored for page in reader.list_pages(prefix) for stored in page.objects)
-        self._objects: dict[str, StoredObject] = {stored.key: stored for stored in objects}
-        self._versions: set[tuple[str, str]] = set()
-        if with_versions:
-            versions = (version for page in reader.list_versions(prefix) for version in page)
-            self._versions = {(version.key, version.version_id) for version in versions}
-
-    def get_outcome(self, entry: JournalEntry) -> KeyOutcome:
-        if entry.is_permanent:
-            return _NOT_DELETED if (entry.key, entry.version_id) in self._versions else _ABSENT
-        stored = self._objects.get(entry.key)
-        if stored is None:
-            return _ABSENT
-        recorded = entry.etag, entry.size_bytes, entry.modified_at
-        is_same = (stored.etag, stored.size_bytes, stored.modified_at) == recorded
-        return _NOT_DELETED if is_same else _CHANGED
+def _find_outcome(
+    entry: JournalEntry, objects: Mapping[str, StoredObject], version_ids: Set[tuple[str, str]]
+) -> KeyOutcome:
+    """Return the outcome of an object, given what exists now of its deployment."""
+    if entry.is_permanent:
+        return _NOT_DELETED if (entry.key, entry.version_id) in version_ids else _ABSENT
+    stored = objects.get(entry.key)
+    if stored is None:
+        return _ABSENT
+    return _NOT_DELETED if object_identity(stored) == object_identity(entry) else _CHANGED
