@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_DIRECT_OBJECTS
+from ci3.constants import MAXIMUM_DIRECT_OBJECTS
 from ci3.core.formatting import pluralize
 from ci3.core.model.decision import Engine
 
@@ -48,7 +48,7 @@ Source: https://aws.amazon.com/s3/pricing/ (Requests and data retrievals)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Time, requests and cost of a deletion with one engine, and how they were computed.
+    """Time and cost of a deletion with one engine, and how they were computed.
 
     `seconds` is None for the lifecycle engine: S3 deletes within a day or two of the next midnight
     UTC.
@@ -56,8 +56,6 @@ class Estimate:
 
     engine: Engine
     seconds: float | None
-    list_requests: int
-    delete_requests: int
     usd: Decimal
     arithmetic: str
 
@@ -90,17 +88,14 @@ def estimate_direct(object_counts: Iterable[int], *, partition_count: int = 1) -
     total, pages = sum(counts), sum(count_pages(count) for count in counts)
     rate = min(KEYS_PER_SECOND * partition_count, MACHINE_KEYS_PER_SECOND)
     delete_seconds, list_seconds = total / rate, pages / PAGES_PER_SECOND
-    usd = compute_list_cost(pages)
     arithmetic = (
         f"{pluralize(total, 'object')} / {rate:,} a second = {format_duration(delete_seconds)}; "
-        f"listed again meanwhile: {_format_listing(pages)} = {format_cost(usd)}; DELETE is free"
+        f"listed again meanwhile: {_format_listing(pages)}; DELETE is free"
     )
     return Estimate(
         engine=Engine.DIRECT,
         seconds=max(delete_seconds, list_seconds),
-        list_requests=pages,
-        delete_requests=-(-total // DELETE_BATCH_SIZE),
-        usd=usd,
+        usd=compute_list_cost(pages),
         arithmetic=arithmetic,
     )
 
@@ -119,8 +114,7 @@ def estimate_lifecycle(object_counts: Sequence[int], direct_counts: Sequence[int
     pages = sum(count_pages(count) for count in object_counts)
     arithmetic = (
         f"{pluralize(len(object_counts), 'rule')} for {pluralize(sum(object_counts), 'object')}, "
-        f"free; listed again before: {_format_listing(pages)} = "
-        f"{format_cost(compute_list_cost(pages))}; "
+        f"free; listed again before: {_format_listing(pages)}; "
         "S3 deletes within a day or two of the next midnight UTC"
     )
     rest = estimate_direct(direct_counts)
@@ -129,8 +123,6 @@ def estimate_lifecycle(object_counts: Sequence[int], direct_counts: Sequence[int
     return Estimate(
         engine=Engine.LIFECYCLE,
         seconds=None,
-        list_requests=pages + rest.list_requests,
-        delete_requests=rest.delete_requests,
         usd=compute_list_cost(pages) + rest.usd,
         arithmetic=arithmetic,
     )
@@ -160,10 +152,8 @@ def choose_engine(
     if total <= MAXIMUM_DIRECT_OBJECTS:
         engine, reason = Engine.DIRECT, f"up to {maximum} objects ci3 deletes them itself, at once"
     elif obstacle:
-        engine, reason = (
-            Engine.DIRECT,
-            f"more than {maximum} objects, and no lifecycle rules: {obstacle}",
-        )
+        engine = Engine.DIRECT
+        reason = f"more than {maximum} objects, and no lifecycle rules: {obstacle}"
     else:
         engine, reason = Engine.LIFECYCLE, f"more than {maximum} objects are left to S3"
     estimates = (direct, lifecycle) if not obstacle else (direct,)
@@ -184,7 +174,8 @@ def _format_listing(pages: int) -> str:
     return (
         f"{pluralize(pages, 'page')} / {PAGES_PER_SECOND:,} a second = "
         f"{format_duration(pages / PAGES_PER_SECOND)}, "
-        f"{pages:,} LIST × {LIST_USD_PER_1000} USD per 1,000"
+        f"{pages:,} LIST × {LIST_USD_PER_1000} USD per 1,000 = "
+        f"{format_cost(compute_list_cost(pages))}"
     )
 
 
