@@ -3,47 +3,32 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials
 from ci3.aws.request_limit import RequestLimit
 from ci3.config.settings import Settings
 from ci3.constants import MINIMUM_KEEP_COUNT
-from ci3.core.lifecycle.planning import LifecyclePlan, LifecycleSnapshot, plan_lifecycle
-from ci3.core.lifecycle.rule_status import RuleContext
+from ci3.core.lifecycle.planning import LifecycleSnapshot
 from ci3.core.live.pins import Pin, pin_commits, pin_live, pin_pointers, pin_protected
 from ci3.core.live.sources import LiveReading, LiveSource
-from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import (
     Inventory,
-    NoncurrentExpiration,
-    Target,
     Versioning,
-    VersioningState,
 )
-from ci3.core.model.issues import Refusal
 from ci3.core.plan.checks import (
     Limits,
-    find_limit_refusals,
-    find_refusals,
-    find_report_warnings,
-    find_restore_period_warnings,
-    find_versioning_refusals,
-    find_warnings,
 )
-from ci3.core.plan.engine_choice import choose_engine
 from ci3.core.plan.plan import Plan
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.decide import RetentionPolicy, evaluate
-from ci3.core.retention.evaluation import Evaluation
 from ci3.core.retention.evidence import NO_STARTED_DELETIONS, evaluate_with_full_listings
-from ci3.core.retention.explain import explain
-from ci3.core.retention.simulate import simulate
+from ci3.core.retention.explain import Explanation, explain
+from ci3.core.retention.simulate import Simulation, simulate
 from ci3.engine.inventory.folders import Folders, find_folders
 from ci3.engine.inventory.listing import (
     ListingScope,
@@ -51,38 +36,17 @@ from ci3.engine.inventory.listing import (
     list_folders,
     take_inventory,
 )
-from ci3.engine.inventory.report import take_inventory_from_report
-from ci3.engine.inventory.versions import add_versions
+from ci3.engine.inventory.report import ReportCache, take_inventory_from_report
 from ci3.engine.workers.progress import Progress
 from ci3.engine.workers.worker_process import start_worker
 from ci3.errors import AccessError, UnsupportedError
 from ci3.gc_tuning import share_malloc_arena
 from ci3.live.reader import read_live_sources
 from ci3.pipeline.in_progress import keep_uploading_deployments
-from ci3.pipeline.restored import read_restored_warnings
+from ci3.pipeline.planning import TargetState, describe_others, make_plan
 
 if TYPE_CHECKING:
-    from ci3.core.retention.explain import Explanation
-    from ci3.core.retention.simulate import Simulation
-    from ci3.engine.inventory.report import ReportCache
     from ci3.github.api import GitHubApi
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetState:
-    """What is known about a target, and the evaluation of each deployment."""
-
-    target: Target
-    inventory: Inventory
-    readings: tuple[LiveReading, ...]
-    pins: tuple[Pin, ...]
-    now: datetime
-    evaluations: tuple[Evaluation, ...]
-    restore_period: NoncurrentExpiration | None
-    """How long noncurrent versions are kept; None unless deletions can be restored."""
-    rules: LifecycleSnapshot
-    """The lifecycle rules of the bucket, including managed rules."""
-    needs_mfa: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +71,7 @@ class TargetContext:
     """Called with the path of the journal before the first request is sent."""
     ends_at: datetime | None = None
     """The time at which deleting stops, complete or not; None for no limit."""
-    report_cache: "ReportCache" = field(default_factory=dict)
+    report_cache: ReportCache = field(default_factory=dict)
     """Cache of the inventory reports read so far."""
 
     @property
@@ -163,10 +127,11 @@ class TargetContext:
     ) -> TargetState:
         with ThreadPoolExecutor(1, "live") as executor:
             live_future = executor.submit(self.read_live_sources, bucket)
-            configuration_future = executor.submit(self._read_configuration, bucket)
+            rules_future = executor.submit(self.read_lifecycle_rules, bucket)
+            versioning_future = executor.submit(bucket.read_versioning_or_unknown)
             inventory, folders = self._read_inventory(bucket, scope)
             readings = live_future.result()
-        rules, versioning_state = configuration_future.result()
+        rules, versioning_state = rules_future.result(), versioning_future.result()
         pins = (*self.find_local_pins(), *pin_live(readings))
         now = self.clock()
         inventory, evaluations = evaluate_with_full_listings(
@@ -216,109 +181,10 @@ class TargetContext:
         self, bucket: BucketReader, partly_deleted: Mapping[str, str] = NO_STARTED_DELETIONS
     ) -> Plan:
         """Return a plan of the target; `partly_deleted` as in `observe`."""
-        return self._plan(self.observe(bucket, partly_deleted), bucket)
+        return self._plan(bucket, self.observe(bucket, partly_deleted))
 
-    def _plan(self, state: TargetState, bucket: BucketReader) -> Plan:
-        decisions = tuple(evaluation.decision for evaluation in state.evaluations)
-        inventory, versioning = state.inventory, state.target.versioning
-        refusals: tuple[Refusal, ...] = ()
-        if self.settings.delete_versions:
-            refusals = find_versioning_refusals(versioning)
-            if versioning.may_have_noncurrent_versions:
-                decisions, unlisted = add_versions(bucket, decisions, self.progress)
-                inventory = replace(inventory, unlisted=(*inventory.unlisted, *unlisted))
-        safety_refusals = find_refusals(inventory, decisions, state.pins, state.readings)
-        lifecycle_plan, engine, choice = self._choose_engine(
-            decisions,
-            lambda engine: self._plan_lifecycle(
-                state, inventory, decisions, safety_refusals, engine
-            ),
-        )
-        return Plan(
-            ci3_version=__version__,
-            created_at=state.now,
-            target=state.target,
-            policy=self.settings.with_engine(engine).recorded,
-            decisions=lifecycle_plan.decisions,
-            ignored=state.inventory.ignored,
-            refusals=(
-                *refusals,
-                *safety_refusals,
-                *find_limit_refusals(lifecycle_plan.decisions, self.limits),
-                *lifecycle_plan.refusals,
-            ),
-            warnings=(
-                *find_warnings(
-                    state.inventory,
-                    state.pins,
-                    state.readings,
-                    state.target.versioning,
-                    group_by=self.settings.group_by,
-                    required_file=self.settings.required_file,
-                ),
-                *read_restored_warnings(bucket, state.target.prefix, inventory, decisions),
-                *find_restore_period_warnings(state.restore_period, state.target),
-                *find_report_warnings(state.inventory, state.now),
-                *lifecycle_plan.warnings,
-            ),
-            rules=lifecycle_plan.rules,
-            engine_explanation=choice,
-        )
-
-    def _choose_engine(
-        self, decisions: Sequence[Decision], plan_lifecycle: Callable[[Engine], LifecyclePlan]
-    ) -> tuple[LifecyclePlan, Engine, tuple[str, ...]]:
-        """Return the lifecycle plan, the engine, and the explanation of an automatic choice."""
-        engine = self.settings.engine
-        if engine is not Engine.AUTO:
-            return plan_lifecycle(engine), engine, ()
-        with_rules = plan_lifecycle(Engine.LIFECYCLE)
-        direct_names = {
-            decision.deployment.name
-            for decision in with_rules.decisions
-            if decision.is_direct_delete
-        }
-        rule_counts: list[int] = []
-        direct_counts: list[int] = []
-        for decision in decisions:
-            if decision.is_delete:
-                is_direct = decision.deployment.name in direct_names
-                counts = direct_counts if is_direct else rule_counts
-                counts.append(decision.deployment.deletion_count)
-        obstacle = "; ".join(refusal.message for refusal in with_rules.refusals)
-        choice = choose_engine(rule_counts, direct_counts, obstacle=obstacle)
-        uses_rules = choice.engine is Engine.LIFECYCLE
-        lifecycle_plan = with_rules if uses_rules else plan_lifecycle(Engine.DIRECT)
-        return lifecycle_plan, choice.engine, choice.sentences
-
-    def _plan_lifecycle(
-        self,
-        state: TargetState,
-        inventory: Inventory,
-        decisions: Sequence[Decision],
-        safety_refusals: Sequence[Refusal],
-        engine: Engine,
-    ) -> LifecyclePlan:
-        """Return the lifecycle rules of the plan, and how they affect it."""
-        reasons = {item.name.removesuffix("/"): item.reason for item in inventory.ignored}
-        reasons |= {
-            item.name: f"it could not be listed: {item.reason}" for item in inventory.unlisted
-        }
-        return plan_lifecycle(
-            state.rules,
-            RuleContext(
-                prefix=state.target.prefix,
-                engine=engine,
-                now=state.now,
-                decisions=decisions,
-                non_deployments=reasons,
-                live_problems=[refusal.message for refusal in safety_refusals],
-                is_versioned=state.target.versioning is Versioning.ENABLED,
-            ),
-            versioning=state.target.versioning,
-            needs_mfa=state.needs_mfa,
-            delete_versions=self.settings.delete_versions,
-        )
+    def _plan(self, bucket: BucketReader, state: TargetState) -> Plan:
+        return make_plan(bucket, state, self.settings, self.limits, self.progress)
 
     def read_lifecycle_rules(self, bucket: BucketReader) -> LifecycleSnapshot:
         """Return the lifecycle rules of the bucket, or why they are unavailable."""
@@ -329,13 +195,7 @@ class TargetContext:
                 problem=exc.message, is_unsupported=isinstance(exc, UnsupportedError)
             )
 
-    def _read_configuration(
-        self, bucket: BucketReader
-    ) -> tuple[LifecycleSnapshot, VersioningState]:
-        """Return lifecycle rules and versioning state of the bucket."""
-        return self.read_lifecycle_rules(bucket), bucket.read_versioning_or_unknown()
-
-    def explain(self, bucket: BucketReader, name: str) -> "Explanation | str":
+    def explain(self, bucket: BucketReader, name: str) -> Explanation | str:
         """Return the explanation of the decision about a deployment.
 
         If `name` is not a deployment, return the reason instead; empty if there is no such folder.
@@ -343,18 +203,14 @@ class TargetContext:
         state = self.observe(bucket)
         for evaluation in state.evaluations:
             if evaluation.deployment.name == name:
-                plan = self._plan(state, bucket)
+                plan = self._plan(bucket, state)
                 planned = next(
                     decision for decision in plan.decisions if decision.deployment.name == name
                 )
                 return explain(evaluation, self.settings.keep_within, plan.refusals, planned)
-        reasons = {item.name.removesuffix("/"): item.reason for item in state.inventory.ignored}
-        reasons |= {
-            item.name: f"could not be listed: {item.reason}" for item in state.inventory.unlisted
-        }
-        return reasons.get(name, "")
+        return describe_others(state.inventory, "could not be listed").get(name, "")
 
-    def simulate(self, inventory: Inventory) -> "Simulation":
+    def simulate(self, inventory: Inventory) -> Simulation:
         """Replay the history of an inventory with the effective policy and protected names."""
         return simulate(
             inventory,

@@ -26,7 +26,7 @@ from ci3.core.model.result import (
     GuardProbe,
     ObjectOutcome,
 )
-from ci3.core.plan.checks import Limits, find_refusals, find_warnings
+from ci3.core.plan.checks import Limits, find_limit_refusals, find_refusals, find_warnings
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.core.retention.decide import RetentionPolicy, decide
@@ -81,8 +81,9 @@ def make_plan(
         policy=policy_of(keep_count, patterns, live),
         decisions=decisions,
         ignored=site_inventory.ignored,
-        refusals=find_refusals(
-            site_inventory, decisions, pins, readings, Limits(max_delete=max_delete)
+        refusals=(
+            *find_refusals(site_inventory, pins, readings),
+            *find_limit_refusals(decisions, Limits(max_delete=max_delete)),
         ),
         warnings=find_warnings(site_inventory, pins, readings, versioning),
     )

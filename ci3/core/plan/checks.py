@@ -45,24 +45,18 @@ class Limits:
 
 
 def find_refusals(
-    inventory: Inventory,
-    decisions: Sequence[Decision],
-    pins: Iterable[Pin],
-    readings: Iterable[LiveReading],
-    limits: Limits | None = None,
+    inventory: Inventory, pins: Iterable[Pin], readings: Iterable[LiveReading]
 ) -> tuple[Refusal, ...]:
-    """Return everything that forbids applying the decisions; without `limits`, all but those."""
+    """Return everything in a target that forbids applying any decision about it."""
     names = collect_folder_names(inventory.deployments, inventory.ignored, inventory.unlisted)
-    refusals = [
+    unlisted = (
         Refusal(
             code=RefusalCode.UNREADABLE_DEPLOYMENT,
             message=f"{folder.name} could not be listed: {folder.reason}",
         )
         for folder in inventory.unlisted
-    ]
-    refusals += find_protect_refusals(pins, names)
-    refusals += find_live_refusals(readings, names)
-    return (*refusals, *find_limit_refusals(decisions, limits or Limits()))
+    )
+    return (*unlisted, *find_protect_refusals(pins, names), *find_live_refusals(readings, names))
 
 
 def find_protect_refusals(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Refusal, ...]:
@@ -100,21 +94,16 @@ def _find_reading_refusals(reading: LiveReading, names: Sequence[str]) -> Iterat
             code=RefusalCode.LIVE_SOURCE_UNREADABLE,
             message=f"{source} could not be read: {reading.problem}",
         )
-    elif not reading.source.kind.is_required:
-        return
-    elif not reading.references:
+    elif reading.source.kind.is_required and not reading.references:
         yield Refusal(
             code=RefusalCode.LIVE_SOURCE_UNREADABLE, message=f"{source} names nothing as live"
         )
-    else:
+    elif reading.source.kind.is_required:
         required = [reference for reference in reading.references if reference.is_required]
-        missing = _find_missing_references(
-            replace(reading, references=tuple(required or reading.references)), names
-        )
-        if len(missing) == len(required or reading.references):
-            missing_text = join_names(
-                [reference.missing_message for reference in missing], NAMES_SHOWN
-            )
+        required = required or [*reading.references]
+        missing = _find_missing_references(replace(reading, references=tuple(required)), names)
+        if len(missing) == len(required):
+            missing_text = _join_missing(missing)
             hint = format_suggestion(missing[0].name, names)
             yield Refusal(
                 code=RefusalCode.LIVE_NOT_FOUND,
@@ -155,8 +144,7 @@ def find_versioning_refusals(versioning: Versioning) -> tuple[Refusal, ...]:
         return ()
     message = (
         f"{DELETE_VERSIONS_SETTING} is set, and whether the bucket keeps versions could not be "
-        "read "
-        "(s3:GetBucketVersioning)"
+        "read (s3:GetBucketVersioning)"
     )
     return (Refusal(code=RefusalCode.VERSIONING_UNKNOWN, message=message),)
 
@@ -218,11 +206,14 @@ def find_restore_period_warnings(
     """Return a warning if a lifecycle rule ends the time in which a deletion can be restored."""
     if term is None or (term.days is None and not term.problem):
         return ()
+    restored = (
+        "brought back" if target.is_aws else f"restored if this store supports it; {RESTORE_CHECK}"
+    )
     message = (
         f"whether a lifecycle rule removes old versions could not be read: {term.problem}"
         if term.problem
         else f"a lifecycle rule removes old versions {pluralize(term.days or 0, 'day')} after they "
-        f"were hidden: until then what is deleted can be {_describe_restore(target)}"
+        f"were hidden: until then what is deleted can be {restored}"
     )
     return (PlanWarning(code=WarningCode.RESTORE_PERIOD, message=message),)
 
@@ -251,11 +242,6 @@ def _is_as_restored(deployment: Deployment, restored: Mapping[str, datetime]) ->
     return restored_at is not None and (newest_at is None or newest_at <= restored_at)
 
 
-def _describe_restore(target: Target) -> str:
-    is_sure = target.is_aws
-    return "brought back" if is_sure else f"restored if this store supports it; {RESTORE_CHECK}"
-
-
 def find_report_warnings(inventory: Inventory, now: datetime) -> tuple[PlanWarning, ...]:
     """Return a warning that names the inventory report used, its age, and what was listed."""
     report = inventory.report
@@ -269,8 +255,7 @@ def find_report_warnings(inventory: Inventory, now: datetime) -> tuple[PlanWarni
     )
     message = (
         f"what is said of {pluralize(reported_count, 'deployment')} is from the inventory report "
-        "of "
-        f"{format_minute(report.created_at)}, {format_age(now - report.created_at)}; the other "
+        f"of {format_minute(report.created_at)}, {format_age(now - report.created_at)}; the other "
         f"{len(inventory.deployments) - reported_count:,} were listed now, "
         f"with all that is due{missing_part}"
     )
@@ -287,19 +272,17 @@ def find_live_warnings(
 
 
 def _find_reading_warnings(reading: LiveReading, names: Sequence[str]) -> Iterator[PlanWarning]:
-    missing, references = _find_missing_references(reading, names), reading.references
+    source, references = f"live-from {reading.source}", reading.references
+    missing = _find_missing_references(reading, names)
     if reading.source.kind.is_required and 0 < len(missing) < len(references):
-        missing_text = join_names([reference.missing_message for reference in missing], NAMES_SHOWN)
-        yield PlanWarning(
-            code=WarningCode.LIVE_NOT_FOUND,
-            message=f"live-from {reading.source} also names what is not there: {missing_text}",
-        )
+        message = f"{source} also names what is not there: {_join_missing(missing)}"
+        yield PlanWarning(code=WarningCode.LIVE_NOT_FOUND, message=message)
     if not reading.source.kind.is_required and references and len(missing) == len(references):
-        yield PlanWarning(
-            code=WarningCode.LIVE_NOT_FOUND,
-            message=f"live-from {reading.source} names {pluralize(len(references), 'commit')}, and "
-            "no folder is named after one: it keeps nothing",
+        message = (
+            f"{source} names {pluralize(len(references), 'commit')}, and no folder is named after "
+            "one: it keeps nothing"
         )
+        yield PlanWarning(code=WarningCode.LIVE_NOT_FOUND, message=message)
 
 
 def _find_span_warnings(inventory: Inventory) -> Iterator[PlanWarning]:
@@ -338,6 +321,10 @@ def _find_missing_references(reading: LiveReading, names: Sequence[str]) -> list
     """Return the references of a reading that match no folder name."""
     pins = zip(reading.references, pin_live((reading,)), strict=True)
     return [reference for reference, pin in pins if not any(pin.matches(name) for name in names)]
+
+
+def _join_missing(missing: Iterable[LiveReference]) -> str:
+    return join_names([reference.missing_message for reference in missing], NAMES_SHOWN)
 
 
 def collect_folder_names(

@@ -13,6 +13,7 @@ from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.model.policy import DeleteLimit
 from ci3.core.plan.checks import (
     Limits,
+    find_limit_refusals,
     find_live_refusals,
     find_refusals,
     find_restore_period_warnings,
@@ -44,7 +45,10 @@ NEED_ONLY_ANSWER = ("open-pull-requests", "branches")
 def refusals(found, *, pins=(), decisions=(), readings=(), **limits):
     return [
         (one.code, one.message)
-        for one in find_refusals(found, decisions, pins, readings, Limits(**limits))
+        for one in (
+            *find_refusals(found, pins, readings),
+            *find_limit_refusals(decisions, Limits(**limits)),
+        )
     ]
 
 

@@ -1,0 +1,138 @@
+"""Make the plan of a target from what is known about it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ci3 import __version__
+from ci3.aws.bucket import BucketReader
+from ci3.config.settings import Settings
+from ci3.core.lifecycle.planning import LifecyclePlan, LifecycleSnapshot, plan_lifecycle
+from ci3.core.lifecycle.rule_status import RuleContext
+from ci3.core.live.pins import Pin
+from ci3.core.live.sources import LiveReading
+from ci3.core.model.decision import Engine
+from ci3.core.model.deployment import Inventory, NoncurrentExpiration, Target, Versioning
+from ci3.core.plan.checks import (
+    Limits,
+    find_limit_refusals,
+    find_refusals,
+    find_report_warnings,
+    find_restore_period_warnings,
+    find_versioning_refusals,
+    find_warnings,
+)
+from ci3.core.plan.engine_choice import choose_engine
+from ci3.core.plan.plan import Plan
+from ci3.core.retention.evaluation import Evaluation
+from ci3.engine.inventory.versions import add_versions
+from ci3.engine.workers.progress import Progress
+from ci3.pipeline.restored import read_restored_warnings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetState:
+    """What is known about a target, and the evaluation of each deployment."""
+
+    target: Target
+    inventory: Inventory
+    readings: tuple[LiveReading, ...]
+    pins: tuple[Pin, ...]
+    now: datetime
+    evaluations: tuple[Evaluation, ...]
+    restore_period: NoncurrentExpiration | None
+    """How long noncurrent versions are kept; None unless deletions can be restored."""
+    rules: LifecycleSnapshot
+    """The lifecycle rules of the bucket, including managed rules."""
+    needs_mfa: bool = False
+
+
+def make_plan(
+    bucket: BucketReader, state: TargetState, settings: Settings, limits: Limits, progress: Progress
+) -> Plan:
+    """Return the plan of a target; with `delete-versions`, the versions to delete are listed."""
+    decisions = tuple(evaluation.decision for evaluation in state.evaluations)
+    inventory, versioning = state.inventory, state.target.versioning
+    if settings.delete_versions and versioning.may_have_noncurrent_versions:
+        decisions, unlisted = add_versions(bucket, decisions, progress)
+        inventory = replace(inventory, unlisted=(*inventory.unlisted, *unlisted))
+    safety_refusals = find_refusals(inventory, state.pins, state.readings)
+    rule_context = RuleContext(
+        prefix=state.target.prefix,
+        engine=settings.engine,
+        now=state.now,
+        decisions=decisions,
+        non_deployments=describe_others(inventory, "it could not be listed"),
+        live_problems=[refusal.message for refusal in safety_refusals],
+        is_versioned=versioning is Versioning.ENABLED,
+    )
+    engine, explanation = _choose_engine(state, settings, rule_context)
+    lifecycle_plan = _plan_lifecycle(state, settings, replace(rule_context, engine=engine))
+    return Plan(
+        ci3_version=__version__,
+        created_at=state.now,
+        target=state.target,
+        policy=settings.with_engine(engine).recorded,
+        decisions=lifecycle_plan.decisions,
+        ignored=state.inventory.ignored,
+        refusals=(
+            *(find_versioning_refusals(versioning) if settings.delete_versions else ()),
+            *safety_refusals,
+            *find_limit_refusals(lifecycle_plan.decisions, limits),
+            *lifecycle_plan.refusals,
+        ),
+        warnings=(
+            *find_warnings(
+                state.inventory,
+                state.pins,
+                state.readings,
+                versioning,
+                group_by=settings.group_by,
+                required_file=settings.required_file,
+            ),
+            *read_restored_warnings(bucket, state.target.prefix, inventory, decisions),
+            *find_restore_period_warnings(state.restore_period, state.target),
+            *find_report_warnings(state.inventory, state.now),
+            *lifecycle_plan.warnings,
+        ),
+        rules=lifecycle_plan.rules,
+        engine_explanation=explanation,
+    )
+
+
+def _choose_engine(
+    state: TargetState, settings: Settings, rule_context: RuleContext
+) -> tuple[Engine, tuple[str, ...]]:
+    """Return the engine, and the explanation of an automatic choice."""
+    if settings.engine is not Engine.AUTO:
+        return settings.engine, ()
+    with_rules = _plan_lifecycle(state, settings, replace(rule_context, engine=Engine.LIFECYCLE))
+    direct_names = {
+        decision.deployment.name for decision in with_rules.decisions if decision.is_direct_delete
+    }
+    to_delete = [decision.deployment for decision in rule_context.decisions if decision.is_delete]
+    choice = choose_engine(
+        [item.deletion_count for item in to_delete if item.name not in direct_names],
+        [item.deletion_count for item in to_delete if item.name in direct_names],
+        obstacle="; ".join(refusal.message for refusal in with_rules.refusals),
+    )
+    return choice.engine, choice.sentences
+
+
+def _plan_lifecycle(
+    state: TargetState, settings: Settings, rule_context: RuleContext
+) -> LifecyclePlan:
+    """Return the lifecycle rules of the plan, and how they affect it."""
+    return plan_lifecycle(
+        state.rules,
+        rule_context,
+        versioning=state.target.versioning,
+        needs_mfa=state.needs_mfa,
+        delete_versions=settings.delete_versions,
+    )
+
+
+def describe_others(inventory: Inventory, unlisted_text: str) -> dict[str, str]:
+    """Return why each other file or folder under the prefix is no deployment, by name."""
+    ignored = {entry.name.removesuffix("/"): entry.reason for entry in inventory.ignored}
+    unlisted = {folder.name: f"{unlisted_text}: {folder.reason}" for folder in inventory.unlisted}
+    return ignored | unlisted
