@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -128,13 +128,7 @@ class Plan:
         Neither the time of planning nor any message changes it.
         """
         identity = {
-            "target": {
-                "bucket": self.target.bucket,
-                "region": self.target.region,
-                "prefix": self.target.prefix,
-                "endpoint_url": self.target.endpoint_url,
-                "versioning": self.target.versioning,
-            },
+            "target": asdict(self.target),
             "policy": {name: entry.value for name, entry in self.policy.items()},
             "refusals": sorted(refusal.code for refusal in self.refusals),
             "decisions": sorted(_build_identity(decision) for decision in self.decisions),

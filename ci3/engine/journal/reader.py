@@ -7,7 +7,7 @@ deployment is in memory, since a journal may contain a million keys.
 import fcntl
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -16,10 +16,8 @@ from typing import BinaryIO, assert_never
 from pydantic import ValidationError
 
 from ci3.core.journal.entry import JournalEntry, RulesOutcome, merge_entries
-from ci3.core.journal.header import ApprovedDeployment, JournalHeader
+from ci3.core.journal.header import JournalHeader
 from ci3.core.lifecycle.rule import ManagedRule
-from ci3.core.model.deployment import Target
-from ci3.core.model.policy import PolicyEntry
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.journal.file_sink import LineSink, lock_journal, reopen_journal_file
 from ci3.engine.journal.records import (
@@ -143,7 +141,7 @@ class JournalFile:
             intent, *records = [self._read_record(number, offset) for number, offset in lines]
             if isinstance(intent, IntentRecord):
                 outcomes = _merge_outcomes(records)
-                for position, row in _iterate_rows(intent, prefix):
+                for position, row in intent.iterate_rows(prefix):
                     entry = _make_entry(intent, prefix, position, row, outcomes)
                     yield ObjectAttempt(batch=batch, position=position, entry=entry)
 
@@ -162,7 +160,7 @@ class JournalFile:
     def _index_record(self, record: Record, number: int, offset: int) -> None:
         match record:
             case HeaderRecord():
-                self.header = _make_header(record)
+                self.header = record.to_header()
             case IntentRecord():
                 self._index_intent(record, number, offset)
             case OutcomeRecord() | SettledRecord():
@@ -186,12 +184,7 @@ class JournalFile:
         for rule in record.rules:
             if rule.prefix not in self.header.deployments or rule.prefix in self.rules:
                 raise self._error(number, f"{rule.prefix!r} is no deployment that was approved")
-            self.rules[rule.prefix] = ManagedRule(
-                prefix=rule.prefix,
-                days=rule.days,
-                noncurrent_days=rule.noncurrent_days,
-                expires_at=rule.expires_at,
-            )
+            self.rules[rule.prefix] = ManagedRule(**rule.model_dump())
 
     def _index_intent(self, intent: IntentRecord, number: int, offset: int) -> None:
         if intent.batch <= self.last_batch:
@@ -203,10 +196,9 @@ class JournalFile:
             if part.prefix not in self.header.deployments:
                 raise self._error(number, f"{part.prefix!r} is no deployment that was approved")
         self.last_batch = intent.batch
-        lines = [(number, offset)]
         count = intent.object_count
         self._batches[intent.batch] = _Batch(
-            object_count=count, lines=lines, unresolved_count=count
+            object_count=count, lines=[(number, offset)], unresolved_count=count
         )
         for prefix in dict.fromkeys(part.prefix for part in intent.parts):
             self._batches_by_prefix.setdefault(prefix, []).append(intent.batch)
@@ -224,9 +216,8 @@ class JournalFile:
             if record.markers and len(record.markers) != batch.object_count:
                 raise self._error(number, "there are not as many markers as objects")
             batch.has_outcome = True
-        rows = record.others if isinstance(record, OutcomeRecord) else record.objects
         batch.unresolved_count = _count_unresolved(batch, record)
-        if any(position >= batch.object_count for position, _, _ in rows):
+        if any(position >= batch.object_count for position, _, _ in record.rows):
             raise self._error(number, "it speaks of an object that its intent does not name")
         batch.lines.append((number, offset))
 
@@ -290,31 +281,6 @@ def open_journal(path: str) -> Iterator[JournalFile]:
         yield JournalFile(stream, path)
 
 
-def _make_header(record: HeaderRecord) -> JournalHeader:
-    approved = [
-        ApprovedDeployment(
-            name=deployment.name,
-            prefix=f"{record.target.prefix}{deployment.name}/",
-            fingerprint=deployment.fingerprint,
-            object_count=deployment.object_count,
-            size_bytes=deployment.size_bytes,
-        )
-        for deployment in record.deployments
-    ]
-    return JournalHeader(
-        ci3_version=record.ci3_version,
-        run_id=record.run_id,
-        plan_id=record.plan_id,
-        started_at=record.started_at,
-        target=Target(**record.target.model_dump()),
-        policy={
-            name: PolicyEntry(value=entry.value, origin=entry.origin)
-            for name, entry in record.policy.items()
-        },
-        deployments={deployment.prefix: deployment for deployment in approved},
-    )
-
-
 def _count_unresolved(batch: _Batch, record: OutcomeRecord | SettledRecord) -> int:
     if isinstance(record, SettledRecord):
         return max(0, batch.unresolved_count - len(record.objects))
@@ -322,14 +288,6 @@ def _count_unresolved(batch: _Batch, record: OutcomeRecord | SettledRecord) -> i
     if record.outcome is ObjectOutcome.UNKNOWN:
         return batch.object_count - len(record.others) + unknown
     return unknown
-
-
-def _iterate_rows(intent: IntentRecord, prefix: str) -> Iterator[tuple[int, Row]]:
-    start = 0
-    for part in intent.parts:
-        if part.prefix == prefix:
-            yield from enumerate(part.objects, start)
-        start += len(part.objects)
 
 
 def _merge_outcomes(records: Iterable[BatchRecord]) -> _BatchOutcomes:
@@ -347,9 +305,8 @@ def _merge_outcomes(records: Iterable[BatchRecord]) -> _BatchOutcomes:
         if isinstance(record, OutcomeRecord):
             outcomes.most_common = record.outcome
             outcomes.markers = record.markers
-            outcomes.others |= {position: outcome for position, outcome, _ in record.others}
-        elif isinstance(record, SettledRecord):
-            outcomes.others |= {position: outcome for position, outcome, _ in record.objects}
+        if not isinstance(record, IntentRecord):
+            outcomes.others |= {position: outcome for position, outcome, _ in record.rows}
     return outcomes
 
 
@@ -385,9 +342,5 @@ def reopen_journal(path: str) -> Iterator[OpenJournal]:
 
     Raises SettingsError where it is not a journal, is in use, or can't be written.
     """
-    lines = reopen_journal_file(path)
-    try:
-        with Path(path).open("rb") as stream:
-            yield OpenJournal(journal_file=JournalFile(stream, path), sink=lines)
-    finally:
-        lines.close()
+    with closing(reopen_journal_file(path)) as sink, Path(path).open("rb") as stream:
+        yield OpenJournal(journal_file=JournalFile(stream, path), sink=sink)

@@ -1,6 +1,7 @@
 """The records of a journal as strict models, and the JSON schema made from them."""
 
 import json
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -15,8 +16,9 @@ from pydantic import (
 )
 
 from ci3.core.journal.entry import RulesOutcome
-from ci3.core.model.deployment import Versioning
-from ci3.core.model.policy import Origin
+from ci3.core.journal.header import ApprovedDeployment, JournalHeader
+from ci3.core.model.deployment import Target, Versioning
+from ci3.core.model.policy import Origin, PolicyEntry
 from ci3.core.model.result import ObjectOutcome
 
 _Text = Annotated[str, Field(min_length=1)]
@@ -29,6 +31,9 @@ Row = (
 
 A delete marker has no ETag.
 """
+
+OutcomeRow = tuple[NonNegativeInt, ObjectOutcome, str]
+"""The outcome of an object: position in the intent, outcome, message."""
 
 
 class _Strict(BaseModel):
@@ -80,6 +85,28 @@ class HeaderRecord(_Strict):
             raise ValueError("a deployment is named twice")
         return self
 
+    def to_header(self) -> JournalHeader:
+        """Return the header with its deployments by prefix."""
+        prefixes = [f"{self.target.prefix}{deployment.name}/" for deployment in self.deployments]
+        return JournalHeader(
+            ci3_version=self.ci3_version,
+            run_id=self.run_id,
+            plan_id=self.plan_id,
+            started_at=self.started_at,
+            target=Target(**self.target.model_dump()),
+            policy={
+                name: PolicyEntry(
+                    value=entry.value,
+                    origin=entry.origin,
+                )
+                for name, entry in self.policy.items()
+            },
+            deployments={
+                prefix: ApprovedDeployment(prefix=prefix, **deployment.model_dump())
+                for prefix, deployment in zip(prefixes, self.deployments, strict=True)
+            },
+        )
+
 
 class PartRecord(_Strict):
     """The objects of one deployment in a batch."""
@@ -118,6 +145,14 @@ class IntentRecord(_Strict):
         """Number of objects."""
         return sum(len(part.objects) for part in self.parts)
 
+    def iterate_rows(self, prefix: str) -> Iterator[tuple[int, Row]]:
+        """Iterate over the objects of one deployment, with their position in the batch."""
+        start = 0
+        for part in self.parts:
+            if part.prefix == prefix:
+                yield from enumerate(part.objects, start)
+            start += len(part.objects)
+
 
 class OutcomeRecord(_Strict):
     """What became of the objects of a batch: the same of all but `others`.
@@ -130,8 +165,13 @@ class OutcomeRecord(_Strict):
     batch: PositiveInt
     outcome: ObjectOutcome
     message: str = ""
-    others: list[tuple[NonNegativeInt, ObjectOutcome, str]] = []
+    others: list[OutcomeRow] = []
     markers: list[_Text | None] = []
+
+    @property
+    def rows(self) -> Sequence[OutcomeRow]:
+        """The objects that the record names."""
+        return self.others
 
 
 class SettledRecord(_Strict):
@@ -139,7 +179,12 @@ class SettledRecord(_Strict):
 
     record: Literal["settled"]
     batch: PositiveInt
-    objects: list[tuple[NonNegativeInt, ObjectOutcome, str]]
+    objects: list[OutcomeRow]
+
+    @property
+    def rows(self) -> Sequence[OutcomeRow]:
+        """The objects that the record names."""
+        return self.objects
 
 
 class RuleRecord(_Strict):

@@ -1,9 +1,9 @@
 """Write the journal: each batch is recorded before its request, and its outcomes after it."""
 
-import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from threading import Lock
 from types import TracebackType
@@ -98,7 +98,7 @@ class Journal:
                 "run_id": header.run_id,
                 "plan_id": header.plan_id,
                 "started_at": format_timestamp(header.started_at),
-                "target": dataclasses.asdict(header.target),
+                "target": asdict(header.target),
                 "policy": encode_policy(header.policy),
                 "deployments": [
                     {
@@ -195,21 +195,15 @@ class Journal:
         self, before: bytes, transition_minimum: str, rules: Iterable["ManagedRule"]
     ) -> None:
         """Record the lifecycle rules to be written next, and the configuration before."""
-        rows = [
-            {
-                "prefix": rule.prefix,
-                "days": rule.days,
-                "noncurrent_days": rule.noncurrent_days,
-                "expires_at": format_timestamp(rule.expires_at),
-            }
-            for rule in rules
-        ]
         self._write_record(
             {
                 "record": "rules",
                 "before": before.decode("utf-8"),
                 "transition_minimum": transition_minimum,
-                "rules": rows,
+                "rules": [
+                    {**asdict(rule), "expires_at": format_timestamp(rule.expires_at)}
+                    for rule in rules
+                ],
             }
         )
 
