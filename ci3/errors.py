@@ -1,5 +1,6 @@
 """All errors that ci3 raises on purpose, each with a message, a hint and an exit code."""
 
+import difflib
 import re
 from collections.abc import Iterable
 from enum import IntEnum
@@ -120,7 +121,5 @@ def describe_error(error: BaseException) -> str:
 
 def format_suggestion(name: str, known_names: Iterable[str]) -> str:
     """Return ` Did you mean X?` for the most similar known name, or an empty string."""
-    import difflib  # noqa: PLC0415 - needed only after a wrong name
-
     matches = difflib.get_close_matches(name, list(known_names), n=1, cutoff=0.6)
     return f" Did you mean {matches[0]}?" if matches else ""

@@ -1,6 +1,6 @@
 """Collect the facts about a bucket that `ci3 doctor` checks, without changing anything."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,7 @@ from ci3.core.doctor.facts import (
     UnfinishedUploads,
 )
 from ci3.core.doctor.name_pattern import find_name_pattern
-from ci3.core.model.deployment import IgnoredEntry, Versioning
+from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import GuardProbe
 from ci3.core.model.user_pattern import UserPattern
 from ci3.engine.inventory.folders import Folders, find_folders
@@ -51,7 +51,14 @@ def collect_facts(
         return facts
     facts = replace(
         facts,
-        identity=_read_identity(bucket, aim),
+        identity=_try_request(
+            lambda: read_caller_arn(
+                region=aim.target.region,
+                is_aws=not bucket.endpoint_url,
+                credentials=bucket.credentials,
+            )
+        )
+        or NOT_REQUESTED,
         lists_versions=_try_request(lambda: _can_list_versions(bucket, aim.target.prefix)),
         uploads=_try_request(lambda: _read_uploads(bucket, aim.target.prefix)),
         versioning=_try_request(bucket.read_versioning_state),
@@ -113,17 +120,6 @@ def _try_request(request: Callable[[], _T]) -> _T | Unavailable:
         )
 
 
-def _read_identity(bucket: BucketReader, aim: DoctorTarget) -> str | Unavailable:
-    def request() -> str:
-        return read_caller_arn(
-            region=aim.target.region,
-            is_aws=not bucket.endpoint_url,
-            credentials=bucket.credentials,
-        )
-
-    return _try_request(request) or NOT_REQUESTED
-
-
 def _can_list_versions(bucket: BucketReader, prefix: str) -> bool:
     with closing(bucket.list_versions(prefix)) as pages:
         return next(pages) is not None
@@ -135,15 +131,12 @@ def _read_uploads(bucket: BucketReader, prefix: str) -> UnfinishedUploads:
 
 
 def _describe_folders(folders: Folders) -> FolderSummary:
+    ignored = [entry.name for entry in folders.ignored]
     return FolderSummary(
         names=folders.names,
-        ignored=tuple(entry.name.rstrip("/") for entry in _filter_folders(folders.ignored)),
-        file_count=sum(not entry.name.endswith("/") for entry in folders.ignored),
+        ignored=tuple(name.rstrip("/") for name in ignored if name.endswith("/")),
+        file_count=sum(not name.endswith("/") for name in ignored),
     )
-
-
-def _filter_folders(ignored: Iterable[IgnoredEntry]) -> list[IgnoredEntry]:
-    return [entry for entry in ignored if entry.name.endswith("/")]
 
 
 def _choose_samples(names: Sequence[str]) -> Sequence[str]:

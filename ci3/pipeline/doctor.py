@@ -5,7 +5,7 @@ from dataclasses import replace
 from ci3.core.doctor.checks import check_bucket
 from ci3.core.doctor.facts import BucketFacts, DoctorTarget, Unavailable
 from ci3.core.doctor.finding import TargetFindings
-from ci3.core.model.deployment import Target, Versioning
+from ci3.core.model.deployment import Versioning
 from ci3.engine.doctor import collect_facts, probe_deletion, probe_restore
 from ci3.pipeline.context import TargetContext
 
@@ -19,23 +19,14 @@ def run_doctor(context: TargetContext) -> TargetFindings:
     settings = context.settings
     bucket = context.open_bucket()
     doctor_target = DoctorTarget(
-        target=Target(
-            bucket=settings.bucket,
-            region=bucket.region,
-            prefix=settings.prefix,
-            endpoint_url=bucket.endpoint_url,
-            versioning=Versioning.UNKNOWN,
-        ),
+        target=bucket.describe_target(settings.prefix, Versioning.UNKNOWN),
         match=settings.match.pattern if settings.match else "",
         required_file=settings.required_file,
         protect=settings.protect,
         delete_versions=settings.delete_versions,
     )
-    facts = collect_facts(
-        bucket,
-        settings.match,
-        BucketFacts(doctor_target=doctor_target, read_at=context.clock()),
-    )
+    facts = BucketFacts(doctor_target=doctor_target, read_at=context.clock())
+    facts = collect_facts(bucket, settings.match, facts)
     facts = replace(facts, readings=context.read_live_sources(bucket))
     if settings.probe_deletes and not isinstance(facts.folders, Unavailable):
         facts = replace(facts, probe=probe_deletion(bucket, facts))

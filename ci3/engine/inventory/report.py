@@ -31,7 +31,7 @@ from ci3.engine.inventory.folders import Folders, find_folders
 from ci3.engine.inventory.listing import ListingScope, list_in_full
 from ci3.engine.inventory.report_csv import read_csv
 from ci3.engine.inventory.report_parquet import read_parquet, require_pyarrow
-from ci3.engine.workers.progress import Progress
+from ci3.engine.workers.progress import Progress, show_task
 from ci3.errors import AccessError, ListingError, RefusedError
 
 MANIFEST_LIMIT_BYTES = 100_000_000
@@ -130,15 +130,12 @@ def read_report(
     if manifest.format is ReportFormat.PARQUET:
         require_pyarrow(location.url)
     tallies = ReportSummaryBuilder(scope.prefix, names, scope.required_file)
-    progress.begin("Reading the inventory report", len(manifest.files))
-    try:
+    with show_task(progress, "Reading the inventory report", len(manifest.files)):
         for file in manifest.files:
             for rows in _read_rows(report_bucket, manifest, file):
                 tallies.add_rows(rows)
                 progress.beat()
             progress.advance(1)
-    finally:
-        progress.end()
     return InventoryReport(
         location=location, made_at=manifest.created_at, deployments=tallies.build_deployments()
     )

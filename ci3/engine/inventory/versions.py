@@ -10,7 +10,7 @@ from ci3.core.inventory.versions import summarize_versions
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import UnlistedFolder
 from ci3.core.model.objects import StoredVersion
-from ci3.engine.workers.progress import Progress
+from ci3.engine.workers.progress import Progress, show_task
 from ci3.errors import DeniedError, ListingError
 
 VERSION_WORKERS = 8
@@ -34,19 +34,18 @@ def add_versions(
         return tuple(decisions), ()
     extended: dict[str, Decision] = {}
     unlisted: list[UnlistedFolder] = []
-    progress.begin("Listing versions", len(to_delete))
-    try:
-        with ThreadPoolExecutor(VERSION_WORKERS, "versions") as pool:
-            listings = [pool.submit(_add_versions, bucket, decision) for decision in to_delete]
-            for decision, listing in zip(to_delete, listings, strict=True):
-                name = decision.deployment.name
-                try:
-                    extended[name] = listing.result()
-                except (DeniedError, ListingError) as exc:
-                    unlisted.append(UnlistedFolder(name=name, reason=exc.message))
-                progress.advance(1)
-    finally:
-        progress.end()
+    with (
+        show_task(progress, "Listing versions", len(to_delete)),
+        ThreadPoolExecutor(VERSION_WORKERS, "versions") as pool,
+    ):
+        listings = [pool.submit(_add_versions, bucket, decision) for decision in to_delete]
+        for decision, listing in zip(to_delete, listings, strict=True):
+            name = decision.deployment.name
+            try:
+                extended[name] = listing.result()
+            except (DeniedError, ListingError) as exc:
+                unlisted.append(UnlistedFolder(name=name, reason=exc.message))
+            progress.advance(1)
     result = tuple(extended.get(decision.deployment.name, decision) for decision in decisions)
     return result, tuple(unlisted)
 

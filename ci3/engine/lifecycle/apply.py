@@ -218,15 +218,15 @@ class ExpiryRuleWriter:
         return rule_id.startswith(RULE_ID_PREFIX)
 
     def _confirm_expected(self, expected: Sequence[tuple[str, str]]) -> str:
-        actual_id = ""
-        other_count = 0
+        other_ids = []
         for rule_id, key in expected:
             actual_id = self._find_expiration_rule(key, bool)
             if not actual_id:
                 return f"S3 does not say that it will delete {key}: it may not know such rules"
-            other_count += actual_id != rule_id
-        if expected and other_count == len(expected):
-            return f"S3 says that another rule ({actual_id}) deletes what is to be deleted"
+            if actual_id != rule_id:
+                other_ids.append(actual_id)
+        if expected and len(other_ids) == len(expected):
+            return f"S3 says that another rule ({other_ids[-1]}) deletes what is to be deleted"
         return ""
 
     def _find_expiration_rule(self, key: str, is_final: Callable[[str], bool]) -> str:

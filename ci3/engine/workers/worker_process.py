@@ -30,6 +30,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -179,8 +180,6 @@ def _count_cores() -> int:
 
 
 def _fork(bucket: BucketReader, access: "BucketAccess", connections: int) -> WorkerProcess | None:
-    from multiprocessing import get_context  # noqa: PLC0415 - only a listing needs it
-
     context = get_context("fork")
     pipes: list[tuple[Pipe, Pipe]] = []
     for stream in (sys.stdout, sys.stderr):  # multiprocessing does it too, with signals blocked

@@ -7,8 +7,8 @@ import pytest
 from ci3.aws.bucket import BucketReader
 from ci3.cli.main import main
 from ci3.core.lifecycle.configuration import parse_configuration
-from ci3.core.lifecycle.rule import ManagedRule
-from ci3.engine.lifecycle.update import ConfigurationUpdater, is_managed
+from ci3.core.lifecycle.rule import ManagedRule, parse_managed_rule
+from ci3.engine.lifecycle.update import ConfigurationUpdater
 from tests.support.s3.moto_s3 import Bucket
 
 FOREIGN = {
@@ -62,13 +62,13 @@ def test_rules_are_put_read_again_and_taken_away(place, has_others: bool) -> Non
 
     assert one.update(add=rules).problem == ""
     now = one.reader.read_lifecycle().text
-    assert [each.rule_id for each in now.rules if is_managed(each)] == [
-        each.rule_id for each in rules
-    ]
+    managed = [each.rule_id for each in now.rules if parse_managed_rule(each.rule)]
+    assert managed == [each.rule_id for each in rules]
 
     follower = rule("other", days=None)
     assert one.update(remove=[rules[1].rule_id], add=[follower]).problem == ""
-    left = [each.rule_id for each in one.reader.read_lifecycle().text.rules if is_managed(each)]
+    now = one.reader.read_lifecycle().text
+    left = [each.rule_id for each in now.rules if parse_managed_rule(each.rule)]
     assert one.update(remove=left).problem == ""
     assert one.reader.read_lifecycle().text.normalized_rules == before.text.normalized_rules
 
