@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from ci3.aws.bucket import BucketReader
 from ci3.core.live.pins import Pin, pin_live
@@ -39,6 +40,11 @@ class Approval:
         """The withdrawn deployments that still exist, with the reason."""
         return {name: reason for name, reason in self.withdrawn.items() if name not in self.gone}
 
+    def withdraw(self, reasons: Mapping[str, str]) -> Self:
+        """Return the approval without the deployments that `reasons` has, by name."""
+        remaining = (item for item in self.to_delete if item.deployment.name not in reasons)
+        return replace(self, to_delete=tuple(remaining), withdrawn={**self.withdrawn, **reasons})
+
 
 def make_newer_plan(context: TargetContext, plan: Plan, bucket: BucketReader) -> Plan:
     """Return a new plan to compare an older one with, for the engine that was shown."""
@@ -71,16 +77,8 @@ def approve_plan(
 
 def recheck_uploads(context: TargetContext, approved: Approval, bucket: BucketReader) -> Approval:
     """Withdraw the incomplete deployments into which something may be uploaded by now."""
-    uploading = find_uploading(
-        bucket, approved.plan.target.prefix, approved.to_delete, context.clock()
-    )
-    return replace(
-        approved,
-        to_delete=tuple(
-            decision for decision in approved.to_delete if decision.deployment.name not in uploading
-        ),
-        withdrawn={**approved.withdrawn, **uploading},
-    )
+    prefix = approved.plan.target.prefix
+    return approved.withdraw(find_uploading(bucket, prefix, approved.to_delete, context.clock()))
 
 
 def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReader) -> Approval:
@@ -101,11 +99,7 @@ def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReade
         if pin.matches(decision.deployment.name)
     }
     return replace(
-        approved,
-        to_delete=tuple(
-            decision for decision in approved.to_delete if decision.deployment.name not in pinned
-        ),
-        withdrawn={**approved.withdrawn, **pinned},
+        approved.withdraw(pinned),
         pins=pins,
         live=LiveWatch(
             sources=context.settings.live_from,

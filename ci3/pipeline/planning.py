@@ -121,7 +121,6 @@ def _choose_engine(
 def _plan_lifecycle(
     state: TargetState, settings: Settings, rule_context: RuleContext
 ) -> LifecyclePlan:
-    """Return the lifecycle rules of the plan, and how they affect it."""
     return plan_lifecycle(
         state.rules,
         rule_context,

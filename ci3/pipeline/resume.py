@@ -13,7 +13,7 @@ from ci3.core.journal.resume import (
     has_only_own_deletions,
     plan_resume,
 )
-from ci3.core.model.result import ApplyResult, DeploymentResult, ObjectOutcome
+from ci3.core.model.result import DeploymentResult, ObjectOutcome
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.engine.inventory.listing import list_deployment
@@ -77,7 +77,8 @@ class ResumedRun:
             )
         kept = self._build_kept_results(plan)
         result = replace(result, deployments=(*result.deployments, *kept))
-        return TargetResult(plan=plan, result=result if _has_content(result) else None)
+        has_content = result.deployments or result.stop_reason or result.uploads_aborted
+        return TargetResult(plan=plan, result=result if has_content else None)
 
     @property
     def _is_finished(self) -> bool:
@@ -92,7 +93,7 @@ class ResumedRun:
             new_plan,
             self.header.deployments,
             unchanged,
-            run_label=self._run_description,
+            run_label=f"the run {self.header.run_id} of {format_minute(self.header.started_at)}",
             restored_prefixes=restored,
             limits=self.context.limits,
         )
@@ -106,10 +107,6 @@ class ResumedRun:
             for prefix, deployment in self.header.deployments.items()
             if prefix in started
         }
-
-    @property
-    def _run_description(self) -> str:
-        return f"the run {self.header.run_id} of {format_minute(self.header.started_at)}"
 
     def _compare_partly_deleted(self, new_plan: Plan) -> tuple[set[str], set[str]]:
         """Compare the partly deleted deployments with the journal; return two sets of prefixes.
@@ -150,7 +147,3 @@ class ResumedRun:
                 bytes_deleted=0,
                 problem=f"kept: {reason}",
             )
-
-
-def _has_content(result: ApplyResult) -> bool:
-    return bool(result.deployments or result.stop_reason or result.uploads_aborted)

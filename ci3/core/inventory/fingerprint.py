@@ -53,7 +53,7 @@ class FingerprintBuilder:
     """
 
     def __init__(self, *, is_first_part: bool = True) -> None:
-        """Start with no objects; only the part that `is_first` begins with a chunk."""
+        """Start with no objects; only the part that `is_first_part` begins with a chunk."""
         self.leading_records = bytearray()
         """Records before the first chunk of this part: they end a chunk of the part before."""
         self.chunk_digests: list[bytes] = []

@@ -76,12 +76,7 @@ def _current_objects(entries: Iterable[JournalEntry]) -> list[StoredObject]:
         if entry.key not in newest or entry.modified_at >= newest[entry.key].modified_at:
             newest[entry.key] = entry
     return [
-        StoredObject(
-            key=entry.key,
-            etag=entry.etag,
-            size_bytes=entry.size_bytes,
-            modified_at=entry.modified_at,
-        )
+        StoredObject(entry.key, entry.etag, entry.size_bytes, entry.modified_at)
         for entry in newest.values()
         if not entry.is_delete_marker
     ]

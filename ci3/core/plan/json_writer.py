@@ -49,15 +49,11 @@ def encode_plan(plan: Plan) -> dict[str, object]:
         "refusals": _encode_coded(plan.refusals),
         "warnings": _encode_coded(plan.warnings),
         "deployments": [_encode_decision(decision) for decision in plan.decisions],
-        "ignored": [_encode_ignored(item) for item in plan.ignored],
+        "ignored": [dataclasses.asdict(item) for item in plan.ignored],
         "rules": [_encode_rule(rule) for rule in plan.rules],
         "choice": list(plan.engine_explanation),
         "totals": dataclasses.asdict(plan.totals),
     }
-
-
-def _encode_ignored(item: IgnoredEntry) -> dict[str, str]:
-    return {"name": item.name, "reason": item.reason}
 
 
 def _encode_rule(entry: "ExistingRule") -> dict[str, object]:
@@ -87,7 +83,7 @@ def dump_inventories(listings: Sequence[TargetListing], *, has_targets: bool) ->
             url,
             {
                 "deployments": [_encode_deployment(deployment) for deployment in deployments],
-                "ignored": [_encode_ignored(item) for item in ignored],
+                "ignored": [dataclasses.asdict(item) for item in ignored],
             },
         )
         for url, deployments, ignored in listings

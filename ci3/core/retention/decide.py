@@ -37,7 +37,8 @@ class RetentionPolicy:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _EvaluationContext:
     policy: RetentionPolicy
-    minimum_keep_count: int
+    required_count: int
+    """How many complete deployments must be known to be newer before one may be deleted."""
     pins: Sequence[Pin]
     now: datetime
     started_deletions: Collection[str]
@@ -46,11 +47,6 @@ class _EvaluationContext:
         """Return True if more objects of an incomplete deployment may follow soon."""
         is_own_deletion = deployment.name in self.started_deletions
         return not is_own_deletion and has_recent_object(deployment, self.now)
-
-    @property
-    def required_count(self) -> int:
-        """How many complete deployments must be known to be newer before one may be deleted."""
-        return max(self.policy.keep_count, self.minimum_keep_count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +120,7 @@ def evaluate(  # noqa: PLR0913 - all that a decision rests on
         raise ValueError(f"minimum_keep_count must be at least 1, not {minimum_keep_count}")
     context = _EvaluationContext(
         policy=policy,
-        minimum_keep_count=minimum_keep_count,
+        required_count=max(policy.keep_count, minimum_keep_count),
         pins=pins,
         now=now,
         started_deletions=started_deletions,

@@ -60,22 +60,17 @@ def explain(
 def _outlook(evaluation: Evaluation, keep_within: Duration | None) -> str:
     codes = {check.code for check in evaluation.keeping_checks}
     pins = [check.message for check in evaluation.keeping_checks if check.code in _PIN_REASONS]
-    if evaluation.decision.is_delete:
-        outlook = "It is due now."
-    elif ReasonCode.NO_OBJECTS in codes:
-        outlook = "There is nothing in it that could be deleted."
-    elif pins:
-        outlook = f"It stays as long as this holds: {'; '.join(pins)}."
-    elif ReasonCode.IN_PROGRESS in codes:
-        condition = (
-            "a complete one is newer"
-            if evaluation.successor is None
-            else "nothing is uploaded into it"
-        )
-        outlook = f"Once {condition}, it goes by the rules like any other."
-    else:
-        outlook = _outlook_by_rules(evaluation, codes, keep_within)
-    return outlook
+    if evaluation.is_delete:
+        return "It is due now."
+    if ReasonCode.NO_OBJECTS in codes:
+        return "There is nothing in it that could be deleted."
+    if pins:
+        return f"It stays as long as this holds: {'; '.join(pins)}."
+    if ReasonCode.IN_PROGRESS in codes:
+        is_newest = evaluation.successor is None
+        condition = "a complete one is newer" if is_newest else "nothing is uploaded into it"
+        return f"Once {condition}, it goes by the rules like any other."
+    return _outlook_by_rules(evaluation, codes, keep_within)
 
 
 def _outlook_by_rules(

@@ -6,6 +6,7 @@ The history consists of the deployments in the bucket now. Earlier deletions are
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 
 from ci3.core.live.pins import Pin
@@ -112,26 +113,21 @@ def simulate(
     `MAX_STATES` states are computed, or fewer if many deployments are kept. They are spread evenly
     and include the first and the last.
     """
-    replay = _Replay(
-        history=_sort_by_completion(inventory.deployments),
-        policy=policy,
-        pins=tuple(pin for pin in pins if pin.code is ReasonCode.PROTECTED),
-        minimum_keep_count=minimum_keep_count,
-    )
-    times = _cleanup_times([completed_at for completed_at, _ in replay.history], ends_at)
-    states = replay.run_cleanups(_sample(times, _PROBE_STATES))
+    history = _sort_by_completion(inventory.deployments)
+    protected = tuple(pin for pin in pins if pin.code is ReasonCode.PROTECTED)
+    run_cleanups = partial(_run_cleanups, history, policy, protected, minimum_keep_count)
+    times = _cleanup_times([completed_at for completed_at, _ in history], ends_at)
+    states = run_cleanups(_sample(times, _PROBE_STATES))
     affordable = _affordable_count(states)
     if len(states) < min(len(times), affordable):
-        states = replay.run_cleanups(_sample(times, affordable))
+        states = run_cleanups(_sample(times, affordable))
     return Simulation(
         states=states,
-        deployment_count=len(replay.history),
+        deployment_count=len(history),
         possible_state_count=len(times),
-        empty_count=len(inventory.deployments) - len(replay.history),
+        empty_count=len(inventory.deployments) - len(history),
         unreadable_count=len(inventory.unlisted),
-        has_partial_listings=any(
-            not deployment.is_fully_listed for _, deployment in replay.history
-        ),
+        has_partial_listings=any(not deployment.is_fully_listed for _, deployment in history),
     )
 
 
@@ -168,33 +164,30 @@ def _affordable_count(states: Sequence[SimulatedState]) -> int:
     return min(MAX_STATES, _DECISIONS_LIMIT * len(states) // max(decisions, 1))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Replay:
-    """The deployments with their completion times, in chronological order, and the policy."""
-
-    history: Sequence[tuple[datetime, Deployment]]
-    policy: RetentionPolicy
-    pins: Sequence[Pin]
-    minimum_keep_count: int
-
-    def run_cleanups(self, times: Iterable[datetime]) -> tuple[SimulatedState, ...]:
-        """Run a cleanup at each of these times, in ascending order."""
-        states = []
-        remaining: tuple[Deployment, ...] = ()
-        uploaded_count = uploaded_bytes = 0
-        for at in times:
-            uploaded = []
-            while uploaded_count < len(self.history) and self.history[uploaded_count][0] <= at:
-                uploaded.append(self.history[uploaded_count][1])
-                uploaded_count += 1
-            uploaded_bytes += sum(deployment.size_bytes for deployment in uploaded)
-            inventory = Inventory(deployments=(*remaining, *uploaded))
-            evaluations = evaluate(inventory, self.policy, self.pins, at, self.minimum_keep_count)
-            remaining = tuple(
-                evaluation.deployment for evaluation in evaluations if not evaluation.is_delete
-            )
-            states.append(_summarize(at, evaluations, uploaded_count, uploaded_bytes))
-        return tuple(states)
+def _run_cleanups(
+    history: Sequence[tuple[datetime, Deployment]],
+    policy: RetentionPolicy,
+    pins: Sequence[Pin],
+    minimum_keep_count: int,
+    times: Iterable[datetime],
+) -> tuple[SimulatedState, ...]:
+    """Run a cleanup at each of these times; they and the history are in chronological order."""
+    states = []
+    remaining: tuple[Deployment, ...] = ()
+    uploaded_count = uploaded_bytes = 0
+    for at in times:
+        uploaded = []
+        while uploaded_count < len(history) and history[uploaded_count][0] <= at:
+            uploaded.append(history[uploaded_count][1])
+            uploaded_count += 1
+        uploaded_bytes += sum(deployment.size_bytes for deployment in uploaded)
+        inventory = Inventory(deployments=(*remaining, *uploaded))
+        evaluations = evaluate(inventory, policy, pins, at, minimum_keep_count)
+        remaining = tuple(
+            evaluation.deployment for evaluation in evaluations if not evaluation.is_delete
+        )
+        states.append(_summarize(at, evaluations, uploaded_count, uploaded_bytes))
+    return tuple(states)
 
 
 def _summarize(

@@ -105,7 +105,6 @@ def _decode_lines(text: bytes, file_url: str) -> list[str]:
 def _make_rows(
     rows: Sequence[Sequence[str]], manifest: Manifest, file_url: str, rows_before: int
 ) -> ReportRows:
-    """Convert rows to columns of current objects."""
     width = len(manifest.columns)
     lengths = list(map(len, rows))
     if {*lengths} - {width}:

@@ -52,7 +52,6 @@ def read_parquet(
 
 @contextmanager
 def _translate_errors(file_url: str) -> Iterator[None]:
-    """Translate pyarrow's exceptions into ListingError."""
     import pyarrow as pa  # noqa: PLC0415 - an extra, and large
 
     try:
@@ -65,13 +64,12 @@ def _find_labels(schema: Any, manifest: Manifest, file_url: str) -> dict[str, st
     """Return the file's label of each column; raise ListingError for unexpected types."""
     import pyarrow.types as arrow_types  # noqa: PLC0415 - an extra, and large
 
+    def is_text(column_type: Any) -> bool:  # noqa: ANN401 - pyarrow
+        return bool(arrow_types.is_string(column_type) or arrow_types.is_large_string(column_type))
+
     checks: Mapping[str, Callable[[Any], bool]] = {
-        "bucket": lambda column_type: (
-            arrow_types.is_string(column_type) or arrow_types.is_large_string(column_type)
-        ),
-        "key": lambda column_type: (
-            arrow_types.is_string(column_type) or arrow_types.is_large_string(column_type)
-        ),
+        "bucket": is_text,
+        "key": is_text,
         "size": arrow_types.is_int64,
         "lastmodifieddate": lambda column_type: (
             arrow_types.is_timestamp(column_type) and column_type.tz == "UTC"
@@ -107,7 +105,6 @@ def _convert_values(column: Any) -> list[Any]:  # noqa: ANN401 - pyarrow
 
 
 def _make_rows(columns: dict[str, list[Any]], manifest: Manifest, file_url: str) -> ReportRows:
-    """Convert columns to those of current objects."""
     if manifest.has_versions:
         flags = zip(columns["islatest"], columns["isdeletemarker"], strict=True)
         is_current = [latest is not False and marker is not True for latest, marker in flags]

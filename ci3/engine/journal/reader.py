@@ -146,7 +146,6 @@ class JournalFile:
                     yield ObjectAttempt(batch=batch, position=position, entry=entry)
 
     def _validate(self) -> None:
-        """Validate every line, and their order."""
         for number, offset, line in self._iterate_lines():
             record = self._parse_record(line, number)
             if isinstance(record, HeaderRecord) is not (number == 1):

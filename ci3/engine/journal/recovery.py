@@ -59,7 +59,6 @@ def resolve_unknown_outcomes(
 def _find_outcome(
     entry: JournalEntry, objects: Mapping[str, StoredObject], version_ids: Set[tuple[str, str]]
 ) -> KeyOutcome:
-    """Return the outcome of an object, given what exists now of its deployment."""
     if entry.is_permanent:
         return _NOT_DELETED if (entry.key, entry.version_id) in version_ids else _ABSENT
     stored = objects.get(entry.key)

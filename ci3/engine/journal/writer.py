@@ -133,9 +133,7 @@ class Journal:
             for prefix, objects in parts
             for start in [len(prefix)]
         ]
-        return self._record_batch(
-            {"times": [format_timestamp(time) for time in times], "parts": rows}
-        )
+        return self._record_batch({}, times, rows)
 
     def record_version_intent(self, parts: Iterable[tuple[str, Sequence[StoredVersion]]]) -> int:
         """Record which versions the next request is to delete permanently; see `record_intent`.
@@ -160,8 +158,7 @@ class Journal:
             }
             for prefix, versions in parts
         ]
-        time_texts = [format_timestamp(time) for time in times]
-        return self._record_batch({"by_version": True, "times": time_texts, "parts": rows})
+        return self._record_batch({"by_version": True}, times, rows)
 
     def record_outcome(self, batch: int, outcomes: Sequence[KeyOutcome]) -> None:
         """Record the outcome of each object of a batch, in the order of its intent."""
@@ -215,7 +212,10 @@ class Journal:
         """Record the end of the run, and the reason if it ended early."""
         self._write_record({"record": "end", "stopped": stopped})
 
-    def _record_batch(self, record: Mapping[str, object]) -> int:
+    def _record_batch(
+        self, kind: Mapping[str, bool], times: Iterable[datetime], parts: Sequence[object]
+    ) -> int:
+        record = {**kind, "times": [format_timestamp(time) for time in times], "parts": parts}
         # Locked, so that numbers are in order in the file.
         with self._lock:
             batch = self._last_batch + 1

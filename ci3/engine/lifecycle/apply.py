@@ -89,7 +89,9 @@ class ExpiryRuleWriter:
             name = decision.deployment.name
             if name not in results:
                 results[name] = (
-                    _failed_result(decision, problem) if problem else _expiring_result(decision)
+                    _failed_result(decision, problem)
+                    if problem
+                    else DeploymentResult(name=name, counts={}, bytes_deleted=0, is_expiring=True)
                 )
         return ExpiryResult(
             results=tuple(results[decision.deployment.name] for decision in decisions),
@@ -250,11 +252,6 @@ def _choose_samples(items: Sequence[_T]) -> list[_T]:
     if len(items) <= SAMPLE_SIZE:
         return list(items)
     return [items[index * (len(items) - 1) // (SAMPLE_SIZE - 1)] for index in range(SAMPLE_SIZE)]
-
-
-def _expiring_result(decision: Decision) -> DeploymentResult:
-    name = decision.deployment.name
-    return DeploymentResult(name=name, counts={}, bytes_deleted=0, is_expiring=True)
 
 
 def _failed_result(decision: Decision, problem: str) -> DeploymentResult:

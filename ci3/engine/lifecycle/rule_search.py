@@ -74,5 +74,4 @@ def _make_unreadable_note(problem: str) -> str:
 
 
 def _list_parents(prefix: str) -> Iterable[str]:
-    """Return a folder and its parents."""
     return accumulate(re.findall("[^/]*/", prefix))
