@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -106,7 +106,7 @@ class TargetContext:
 
     def take_inventory(self, bucket: BucketReader) -> Inventory:
         """Return the full listing of the deployments."""
-        with self._open_scope(bucket, is_begun=False) as scope:
+        with self._open_scope(bucket) as scope:
             return take_inventory(bucket, scope, self.progress)
 
     def observe(
@@ -118,8 +118,9 @@ class TargetContext:
         all are evaluated again, until none is left. `partly_deleted` maps the names of deployments
         whose deletion has started to their fingerprints before it: they supersede no other one.
         """
-        has_first_page_only = self.settings.age_from is AgeFrom.FIRST_OBJECT
-        with self._open_scope(bucket, is_begun=has_first_page_only) as scope:
+        is_first_page_only = self.settings.age_from is AgeFrom.FIRST_OBJECT
+        with self._open_scope(bucket) as full_scope:
+            scope = replace(full_scope, is_first_page_only=is_first_page_only)
             return self._observe(bucket, scope, partly_deleted)
 
     def _observe(
@@ -242,15 +243,14 @@ class TargetContext:
         return self.ends_at is not None and self.clock() >= self.ends_at
 
     @contextmanager
-    def _open_scope(self, bucket: BucketReader, *, is_begun: bool) -> Iterator[ListingScope]:
-        """Yield the parameters of a listing, with a worker process that is closed at the end."""
+    def _open_scope(self, bucket: BucketReader) -> Iterator[ListingScope]:
+        """Yield the scope of a full listing, with a worker process that is closed at the end."""
         worker = start_worker(bucket) if self.settings.concurrency > 1 else None
         with nullcontext() if worker is None else closing(worker):
             yield ListingScope(
                 prefix=self.settings.prefix,
                 match=self.settings.match,
                 required_file=self.settings.required_file,
-                is_first_page_only=is_begun,
                 concurrency=self.settings.concurrency,
                 worker=worker,
             )

@@ -5,20 +5,17 @@ Does not import the reader: its pydantic models take longer to import than a pla
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ci3.constants import PLAN_FORMAT
 from ci3.core.formatting import format_json, format_timestamp
+from ci3.core.lifecycle.rule_status import ExistingRule
 from ci3.core.model.decision import Decision, Reason
 from ci3.core.model.deployment import Deployment, IgnoredEntry
 from ci3.core.model.issues import PlanWarning, Refusal
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.policy import encode_policy
 from ci3.core.plan.plan import Plan
-
-if TYPE_CHECKING:
-    from ci3.core.lifecycle.rule_status import ExistingRule
-    from ci3.core.retention.explain import Explanation
+from ci3.core.retention.explain import Explanation
 
 
 def dump_plan(plan: Plan) -> str:
@@ -56,7 +53,7 @@ def encode_plan(plan: Plan) -> dict[str, object]:
     }
 
 
-def _encode_rule(entry: "ExistingRule") -> dict[str, object]:
+def _encode_rule(entry: ExistingRule) -> dict[str, object]:
     return {
         "id": entry.rule.rule_id,
         "name": entry.name,
@@ -91,9 +88,7 @@ def dump_inventories(listings: Sequence[TargetListing], *, has_targets: bool) ->
     return _dump_targets(content, has_targets=has_targets)
 
 
-def dump_explanations(
-    explanations: "Sequence[tuple[str, Explanation]]", *, has_targets: bool
-) -> str:
+def dump_explanations(explanations: Sequence[tuple[str, Explanation]], *, has_targets: bool) -> str:
     """Return explanations as JSON text: the decision as in a plan, `checks` and `outlook`.
 
     `explanations` are pairs of a target's address and its explanation. If a policy file names the
@@ -103,7 +98,7 @@ def dump_explanations(
     return _dump_targets(content, has_targets=has_targets)
 
 
-def _encode_explanation(explanation: "Explanation") -> dict[str, object]:
+def _encode_explanation(explanation: Explanation) -> dict[str, object]:
     checks = [
         {"code": check.code, "is_matched": check.is_matched, "message": check.message}
         for check in explanation.evaluation.checks

@@ -5,17 +5,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from ci3.core.formatting import format_timestamp
+from ci3.core.lifecycle.rule_status import ExistingRule
 from ci3.core.model.decision import Action, Decision, Engine
 from ci3.core.model.deployment import IgnoredEntry, Target
 from ci3.core.model.issues import PlanWarning, Refusal
 from ci3.core.model.objects import VersionSummary
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING, ENGINE_SETTING, PolicyEntry
-
-if TYPE_CHECKING:
-    from ci3.core.lifecycle.rule_status import ExistingRule
 
 NO_LONGER_A_DEPLOYMENT = "it is no deployment by the settings any more"
 """Why a folder of an approved plan is kept that the settings now leave out."""
@@ -57,7 +54,7 @@ class Plan:
     ignored: tuple[IgnoredEntry, ...]
     refusals: tuple[Refusal, ...]
     warnings: tuple[PlanWarning, ...]
-    rules: "tuple[ExistingRule, ...]" = ()
+    rules: tuple[ExistingRule, ...] = ()
     """The managed lifecycle rules of the target, and what happens to each."""
     engine_explanation: tuple[str, ...] = ()
     """Why the engine was chosen, one sentence each; empty unless it was `auto`."""
@@ -191,20 +188,18 @@ def revalidate(approved: Plan, fresh: Plan) -> Revalidation:
     current_by_name = {decision.deployment.name: decision for decision in fresh.decisions}
     to_delete: list[Decision] = []
     withdrawn: dict[str, str] = {}
-    for decision in approved.to_delete:
-        current = current_by_name.get(decision.deployment.name)
+    for planned in (decision.deployment for decision in approved.to_delete):
+        current = current_by_name.get(planned.name)
         if current is None:
-            withdrawn[decision.deployment.name] = "it is gone"
+            withdrawn[planned.name] = "it is gone"
         elif current.deployment.is_fully_listed and (
-            current.deployment.fingerprint != decision.deployment.fingerprint
+            current.deployment.fingerprint != planned.fingerprint
         ):
-            withdrawn[decision.deployment.name] = "its objects changed since the plan"
-        elif current.is_delete and current.deployment.versions != decision.deployment.versions:
-            withdrawn[decision.deployment.name] = "its old versions changed since the plan"
+            withdrawn[planned.name] = "its objects changed since the plan"
+        elif current.is_delete and current.deployment.versions != planned.versions:
+            withdrawn[planned.name] = "its old versions changed since the plan"
         elif not current.is_delete:
-            withdrawn[decision.deployment.name] = "; ".join(
-                reason.message for reason in current.reasons
-            )
+            withdrawn[planned.name] = "; ".join(reason.message for reason in current.reasons)
         else:
             to_delete.append(current)
     return Revalidation(to_delete=tuple(to_delete), withdrawn=withdrawn)

@@ -3,14 +3,12 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
+from ci3.core.lifecycle.rule_status import Reconciliation
 from ci3.core.model.result import ApplyResult, ObjectOutcome, RunOutcome
 from ci3.core.plan.plan import Plan
 from ci3.errors import ExitCode
-
-if TYPE_CHECKING:
-    from ci3.core.lifecycle.rule_status import Reconciliation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +25,7 @@ class TargetResult:
     result: ApplyResult | None = None
     changed: Mapping[str, str] = field(default_factory=dict)
     is_stale: bool = False
-    reconciled: "Reconciliation | None" = None
+    reconciled: Reconciliation | None = None
 
     @property
     def expiring_count(self) -> int:
@@ -77,7 +75,7 @@ class TargetResult:
 
 
 def add_reconciled(
-    target_results: Sequence[TargetResult], reconciled: Sequence["Reconciliation | None"]
+    target_results: Sequence[TargetResult], reconciled: Sequence[Reconciliation | None]
 ) -> tuple[TargetResult, ...]:
     """Return the results with the rule changes made at the start of the run added to each."""
     return tuple(
@@ -86,9 +84,7 @@ def add_reconciled(
     )
 
 
-def _combine(
-    earlier: "Reconciliation | None", later: "Reconciliation | None"
-) -> "Reconciliation | None":
+def _combine(earlier: Reconciliation | None, later: Reconciliation | None) -> Reconciliation | None:
     if earlier is not None and later is not None:
         return earlier.combine_with(later)
     return earlier or later

@@ -14,13 +14,13 @@ from ci3.constants import JOURNAL_FORMAT
 from ci3.core.formatting import format_timestamp
 from ci3.core.journal.header import JournalHeader
 from ci3.core.journal.location import is_s3_url
+from ci3.core.lifecycle.rule import ManagedRule
 from ci3.core.model.objects import StoredObject, StoredVersion
 from ci3.core.model.policy import encode_policy
 from ci3.engine.journal.file_sink import LineSink, create_journal_file
 from ci3.errors import RefusedError
 
 if TYPE_CHECKING:
-    from ci3.core.lifecycle.rule import ManagedRule
     from ci3.engine.journal.reader import OpenJournal
 
 # Compact JSON.
@@ -189,7 +189,7 @@ class Journal:
         self._write_record({"record": "settled", "batch": batch, "objects": rows})
 
     def record_rules_intent(
-        self, before: bytes, transition_minimum: str, rules: Iterable["ManagedRule"]
+        self, before: bytes, transition_minimum: str, rules: Iterable[ManagedRule]
     ) -> None:
         """Record the lifecycle rules to be written next, and the configuration before."""
         self._write_record(
