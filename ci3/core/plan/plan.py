@@ -62,11 +62,8 @@ class Plan:
     @property
     def engine(self) -> Engine:
         """The engine that deletes."""
-        return (
-            Engine(str(self.policy[ENGINE_SETTING].value))
-            if ENGINE_SETTING in self.policy
-            else Engine.DIRECT
-        )
+        entry = self.policy.get(ENGINE_SETTING)
+        return Engine(str(entry.value)) if entry is not None else Engine.DIRECT
 
     @property
     def is_applyable(self) -> bool:

@@ -70,9 +70,7 @@ def _unpack(parts: Iterable[bytes], file_url: str) -> Iterator[bytes]:
                         file_url, f"it unpacks to over {PLAUSIBLE_RATIO} times its size"
                     )
                 yield chunk
-                rest = (
-                    decompressor.unused_data if decompressor.eof else decompressor.unconsumed_tail
-                )
+                rest = decompressor.unused_data or decompressor.unconsumed_tail
         while not decompressor.eof and (chunk := decompressor.decompress(b"", CHUNK_BYTES)):
             yield chunk
     except zlib.error as exc:

@@ -87,7 +87,7 @@ class WorkSharing:
                     return
         finally:
             with self._changed:
-                self._limiter.maximum = self._concurrency
+                self._limiter.set_maximum(self._concurrency)
 
     def close(self) -> None:
         """Share nothing more, and end the worker if it is listing."""
@@ -102,7 +102,7 @@ class WorkSharing:
         with self._changed:
             if self._queue.estimate_remaining() < MIN_OBJECTS_TO_START:
                 return False
-            self._limiter.maximum = self._concurrency - self._concurrency // 2
+            self._limiter.set_maximum(self._concurrency - self._concurrency // 2)
             return True
 
     def _take_ranges(self, is_within_maximum: Callable[[], bool]) -> Sequence[KeyRange]:

@@ -27,25 +27,20 @@ class LatencyLimiter:
     """Measures requests from any thread; `limit` is how many may be in flight now.
 
     For example, if S3 takes 90 ms to respond and parsing takes 10 ms, the limit is 1 + 90 / 10 =
-    10. It is at least 2 and at most `maximum`, which may be changed. A retry halves it.
+    10. It is at least 2 and at most `maximum`. A retry halves it.
     """
 
     def __init__(self, maximum: int) -> None:
-        self._maximum = maximum
+        self.maximum = maximum
         self.limit = min(INITIAL_LIMIT, maximum)
         self._wait_seconds: deque[float] = deque(maxlen=MEASUREMENTS_KEPT)
         self._work_seconds: deque[float] = deque(maxlen=MEASUREMENTS_KEPT)
         self._lock = Lock()
 
-    @property
-    def maximum(self) -> int:
-        """Maximum of the limit."""
-        return self._maximum
-
-    @maximum.setter
-    def maximum(self, maximum: int) -> None:
+    def set_maximum(self, maximum: int) -> None:
+        """Set the maximum of the limit, and lower the limit to it."""
         with self._lock:
-            self._maximum = maximum
+            self.maximum = maximum
             self.limit = min(self.limit, maximum)
 
     @contextmanager
@@ -68,4 +63,4 @@ class LatencyLimiter:
             self._work_seconds.append(work)
             # The minimum: the others include time that a thread waited for the interpreter.
             useful = 1 + min(self._wait_seconds) / max(min(self._work_seconds), 1e-6)
-            self.limit = max(min(MIN_LIMIT, self._maximum), min(self._maximum, round(useful)))
+            self.limit = max(min(MIN_LIMIT, self.maximum), min(self.maximum, round(useful)))

@@ -25,7 +25,7 @@ def test_limit_is_one_more_than_wait_divided_by_work(monkeypatch: pytest.MonkeyP
 def test_limit_is_at_most_the_maximum(monkeypatch: pytest.MonkeyPatch) -> None:
     limiter = LatencyLimiter(64)
     measure(limiter, monkeypatch)
-    limiter.maximum = 4
+    limiter.set_maximum(4)
     assert limiter.limit == 4
     assert measure(limiter, monkeypatch) == 4
 
