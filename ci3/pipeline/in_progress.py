@@ -4,14 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from ci3.aws.bucket import BucketReader
-from ci3.core.model.decision import Decision
+from ci3.core.model.decision import Decision, Reason
+from ci3.core.model.deployment import Deployment
 from ci3.core.retention.evaluation import Evaluation
-from ci3.core.retention.in_progress import (
-    RecentUploads,
-    keep_uploading,
-    needs_uploads,
-    select_recent,
-)
+from ci3.core.retention.in_progress import RecentUploads, select_recent
 from ci3.errors import describe_error
 
 
@@ -20,11 +16,17 @@ def keep_uploading_deployments(
 ) -> tuple[Evaluation, ...]:
     """Keep incomplete deployments into which something may still be uploaded.
 
-    The uploads are listed only if an incomplete deployment would be deleted.
+    The uploads are listed only if an incomplete deployment would be deleted. No other decision
+    depends on it: an incomplete deployment takes no place and supersedes nothing.
     """
-    if not needs_uploads(evaluations):
-        return evaluations
-    return keep_uploading(evaluations, _list_recent_uploads(bucket, prefix, now), now)
+    to_delete = (evaluation.deployment for evaluation in evaluations if evaluation.is_delete)
+    reasons = _find_reasons(bucket, prefix, to_delete, now)
+    return tuple(
+        evaluation.with_reason(reasons[evaluation.deployment.name])
+        if evaluation.deployment.name in reasons
+        else evaluation
+        for evaluation in evaluations
+    )
 
 
 def find_uploading(
@@ -34,14 +36,21 @@ def find_uploading(
 
     Names are mapped to the reason. No request is sent if all are complete.
     """
-    incomplete = [
-        decision.deployment for decision in decisions if not decision.deployment.is_complete
-    ]
+    deployments = (decision.deployment for decision in decisions)
+    reasons = _find_reasons(bucket, prefix, deployments, now)
+    return {name: reason.message for name, reason in reasons.items()}
+
+
+def _find_reasons(
+    bucket: BucketReader, prefix: str, deployments: Iterable[Deployment], now: datetime
+) -> dict[str, Reason]:
+    """Return why incomplete deployments among these must be kept, by name."""
+    incomplete = [deployment for deployment in deployments if not deployment.is_complete]
     if not incomplete:
         return {}
     uploads = _list_recent_uploads(bucket, prefix, now)
     reasons = {deployment.name: uploads.find_reason(deployment, now) for deployment in incomplete}
-    return {name: reason.message for name, reason in reasons.items() if reason is not None}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
 def _list_recent_uploads(bucket: BucketReader, prefix: str, now: datetime) -> RecentUploads:

@@ -13,7 +13,6 @@ from ci3.core.formatting import format_age
 from ci3.core.model.decision import Reason, ReasonCode
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.objects import UnfinishedUpload
-from ci3.core.retention.evaluation import Evaluation
 
 MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=15)
 """By how much S3's clock and the runner's may differ.
@@ -65,27 +64,3 @@ def select_recent(uploads: Iterable[UnfinishedUpload], now: datetime) -> RecentU
     return RecentUploads(
         uploads=[upload for upload in uploads if now - upload.started_at < MAX_UPLOAD_AGE]
     )
-
-
-def needs_uploads(evaluations: Iterable[Evaluation]) -> bool:
-    """Return True if an incomplete deployment would be deleted."""
-    return any(
-        evaluation.is_delete and not evaluation.deployment.is_complete for evaluation in evaluations
-    )
-
-
-def keep_uploading(
-    evaluations: Iterable[Evaluation], uploads: RecentUploads, now: datetime
-) -> tuple[Evaluation, ...]:
-    """Keep each incomplete deployment into which something may still be uploaded.
-
-    No other decision depends on it: an incomplete deployment takes no place and supersedes nothing.
-    """
-    return tuple(_keep_uploading(evaluation, uploads, now) for evaluation in evaluations)
-
-
-def _keep_uploading(evaluation: Evaluation, uploads: RecentUploads, now: datetime) -> Evaluation:
-    if evaluation.deployment.is_complete or not evaluation.is_delete:
-        return evaluation
-    reason = uploads.find_reason(evaluation.deployment, now)
-    return evaluation if reason is None else evaluation.with_reason(reason)

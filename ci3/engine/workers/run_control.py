@@ -26,8 +26,7 @@ class RunControl:
     """Executes one run; `stop_reason` is empty unless the run was stopped early.
 
     The work runs in other threads, which call `stop`, `is_stopped` and `count_done`. The main
-    thread
-    waits in `execute`: it alone gets interrupts, checks the time limit and shows progress.
+    thread waits in `execute`: it alone gets interrupts, checks the time limit and shows progress.
 
     The time limit, an interrupt, lost access, an unwritable journal and a bug each call `stop`.
     The requests in flight are completed and recorded then, and no others are sent.
