@@ -41,7 +41,7 @@ class Approval:
         return {name: reason for name, reason in self.withdrawn.items() if name not in self.gone}
 
     def withdraw(self, reasons: Mapping[str, str]) -> Self:
-        """Return the approval without the deployments that `reasons` has, by name."""
+        """Return the approval with these deployments withdrawn; `reasons` are by name."""
         remaining = (item for item in self.to_delete if item.deployment.name not in reasons)
         return replace(self, to_delete=tuple(remaining), withdrawn={**self.withdrawn, **reasons})
 

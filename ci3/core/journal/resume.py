@@ -121,7 +121,7 @@ def plan_resume(  # noqa: PLR0913 - each argument limits the plan further
         if approved_deployment is not None and reason:
             kept_reasons[approved_deployment.name] = reason
     ignored = {*collect_folder_names((), new_plan.ignored)}
-    existing = ignored | {
+    existing = {
         decision.deployment.name for decision in decisions if not _is_empty(decision.deployment)
     }
     gone = []

@@ -136,12 +136,12 @@ def choose_engine(
     `rule_counts` are those that lifecycle rules can delete, `direct_counts` those that they cannot.
     `obstacle` says why no rules can be used at all, or is empty.
 
-    | objects in all            | obstacle | no rule possible | engine    |
-    |---------------------------|----------|------------------|-----------|
-    | up to MOST_DIRECT_OBJECTS | any      | any              | direct    |
-    | more                      | yes      | any              | direct    |
-    | more                      | no       | for all          | direct    |
-    | more                      | no       | for some or none | lifecycle |
+    | objects in all               | obstacle | no rule possible | engine    |
+    |------------------------------|----------|------------------|-----------|
+    | up to MAXIMUM_DIRECT_OBJECTS | any      | any              | direct    |
+    | more                         | yes      | any              | direct    |
+    | more                         | no       | for all          | direct    |
+    | more                         | no       | for some or none | lifecycle |
     """
     total = sum(rule_counts) + sum(direct_counts)
     direct = estimate_direct((*rule_counts, *direct_counts))

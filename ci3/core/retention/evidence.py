@@ -93,10 +93,12 @@ def find_required_evidence(
     has_calendar_rule = bool(policy.keep_daily or policy.keep_weekly or policy.keep_monthly)
     groups = {evaluation.group for evaluation in to_delete}
     for evaluation in evaluations:
-        if evaluation.group in groups and evaluation.is_counted:
-            is_from_report = evaluation.deployment.is_from_report
-            if _is_kept_by_rank(evaluation) if is_from_report else has_calendar_rule:
-                required.append(evaluation.deployment)
+        deployment = evaluation.deployment
+        is_compared = (
+            _is_kept_by_rank(evaluation) if deployment.is_from_report else has_calendar_rule
+        )
+        if evaluation.group in groups and evaluation.is_counted and is_compared:
+            required.append(deployment)
     return tuple(required)
 
 
@@ -147,7 +149,7 @@ def drop_unverified_deletes(
         }
 
     verified = evaluate_without(reported)
-    if half_deleted:  # only their own evaluations remain: the others are evaluated without them
+    if half_deleted:  # all but the half-deleted ones themselves are evaluated without them
         verified |= evaluate_without(reported | half_deleted)
     return tuple(
         verified.get(evaluation.deployment.name) or evaluation.with_reason(_ONLY_REPORTED)
