@@ -293,28 +293,23 @@ def _find_span_warnings(inventory: Inventory) -> Iterator[PlanWarning]:
         and deployment.newest_at is not None
         and deployment.newest_at - deployment.oldest_at > timedelta(seconds=LONG_SPAN_SECONDS)
     ]
-    if long_spans:
-        subject = "deployment was" if len(long_spans) == 1 else "deployments were"
-        yield PlanWarning(
-            code=WarningCode.LONG_SPAN,
-            message=f"{len(long_spans):,} {subject} uploaded over more than an hour, or changed "
-            f"later: {join_names(long_spans, NAMES_SHOWN)}",
-        )
+    verb = "deployment was" if len(long_spans) == 1 else "deployments were"
+    text = f"{verb} uploaded over more than an hour, or changed later"
+    return _warn_of_names(WarningCode.LONG_SPAN, text, long_spans)
 
 
 def _find_group_warnings(inventory: Inventory, group_by: UserPattern) -> Iterator[PlanWarning]:
-    ungrouped = [
-        deployment.name
-        for deployment in inventory.deployments
-        if not group_by.fullmatch(deployment.name)
-    ]
-    if ungrouped:
-        subject = "deployment does" if len(ungrouped) == 1 else "deployments do"
-        yield PlanWarning(
-            code=WarningCode.UNGROUPED,
-            message=f"{len(ungrouped):,} {subject} not match group-by, and each is kept as a group "
-            f"of its own: {join_names(ungrouped, NAMES_SHOWN)}",
-        )
+    names = [deployment.name for deployment in inventory.deployments]
+    ungrouped = [name for name in names if not group_by.fullmatch(name)]
+    verb = "deployment does" if len(ungrouped) == 1 else "deployments do"
+    text = f"{verb} not match group-by, and each is kept as a group of its own"
+    return _warn_of_names(WarningCode.UNGROUPED, text, ungrouped)
+
+
+def _warn_of_names(code: WarningCode, text: str, names: Sequence[str]) -> Iterator[PlanWarning]:
+    if names:
+        message = f"{len(names):,} {text}: {join_names(names, NAMES_SHOWN)}"
+        yield PlanWarning(code=code, message=message)
 
 
 def _find_missing_references(reading: LiveReading, names: Sequence[str]) -> list[LiveReference]:

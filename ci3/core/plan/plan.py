@@ -11,7 +11,6 @@ from ci3.core.lifecycle.rule_status import ExistingRule
 from ci3.core.model.decision import Action, Decision, Engine
 from ci3.core.model.deployment import IgnoredEntry, Target
 from ci3.core.model.issues import PlanWarning, Refusal
-from ci3.core.model.objects import VersionSummary
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING, ENGINE_SETTING, PolicyEntry
 
 NO_LONGER_A_DEPLOYMENT = "it is no deployment by the settings any more"
@@ -132,7 +131,10 @@ class Plan:
 
 
 def _build_identity(decision: Decision) -> tuple[str, ...]:
-    deployment = decision.deployment
+    deployment, versions = decision.deployment, decision.deployment.versions
+    version_identity = (
+        (str(versions.count), str(versions.size_bytes), versions.fingerprint) if versions else ()
+    )
     return (
         deployment.name,
         deployment.prefix,
@@ -147,15 +149,9 @@ def _build_identity(decision: Decision) -> tuple[str, ...]:
         ),
         str(deployment.is_complete),
         deployment.fingerprint,
-        *_build_version_identity(deployment.versions),
+        *version_identity,
         *(() if decision.expire_days is None else ("by rule",)),
     )
-
-
-def _build_version_identity(versions: VersionSummary | None) -> tuple[str, ...]:
-    if versions is None:
-        return ()
-    return str(versions.count), str(versions.size_bytes), versions.fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
