@@ -92,8 +92,8 @@ def _list_parallel(
 ) -> dict[str, DeploymentSummary]:
     """Return the summaries that are not in doubt, by name.
 
-    None if this S3 has another order than S3, or does not list everything: listing each folder on
-    its own may succeed.
+    None of them if this S3 has another order than S3, or does not list everything: listing each
+    folder on its own may succeed.
     """
     request = ListSpans(
         folders=folders, required_file=scope.required_file, concurrency=scope.concurrency

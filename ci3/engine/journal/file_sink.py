@@ -69,9 +69,8 @@ class FileSink:
             if self._is_broken:
                 raise _write_error(self._path, "an earlier line broke off")
             try:
-                if not self._has_size(
-                    self._size_bytes
-                ):  # detects another writer where locks do not work
+                # Detects another writer where locks do not work.
+                if not self._has_size(self._size_bytes):
                     self._is_broken = True
                     raise JournalError(
                         f"the journal {self._path} was written by another run meanwhile",
