@@ -75,11 +75,6 @@ class _Periods:
     newest: Mapping[str, datetime]
 
 
-_LABEL_FORMATS = {
-    ReasonCode.KEEP_DAILY: "%Y-%m-%d",
-    ReasonCode.KEEP_WEEKLY: "%G-W%V",
-    ReasonCode.KEEP_MONTHLY: "%Y-%m",
-}
 _NO_OBJECTS_MESSAGE = "nothing was found in it"
 _IN_PROGRESS_MESSAGE = "incomplete and newer than every complete one: it may still be uploading"
 _RECENT_OBJECT_MESSAGE = "incomplete, with an object of the last hour: it may still be uploading"
@@ -164,17 +159,17 @@ def _evaluate_group(
         and dated.deployment.is_complete
         and not is_protected(dated.deployment.name, context.pins)
     ]
-    counts = {
-        ReasonCode.KEEP_DAILY: policy.keep_daily,
-        ReasonCode.KEEP_WEEKLY: policy.keep_weekly,
-        ReasonCode.KEEP_MONTHLY: policy.keep_monthly,
-    }
+    calendar_rules = (
+        (ReasonCode.KEEP_DAILY, policy.keep_daily, "%Y-%m-%d"),
+        (ReasonCode.KEEP_WEEKLY, policy.keep_weekly, "%G-W%V"),
+        (ReasonCode.KEEP_MONTHLY, policy.keep_monthly, "%Y-%m"),
+    )
     group = _Group(
         name=name,
         complete=AgeOrder(complete),
         periods={
-            code: _last_periods(_LABEL_FORMATS[code], count, complete)
-            for code, count in counts.items()
+            code: _last_periods(label_format, count, complete)
+            for code, count, label_format in calendar_rules
             if count
         },
     )

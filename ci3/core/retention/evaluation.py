@@ -10,6 +10,9 @@ from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
 from ci3.core.model.deployment import Deployment
 from ci3.core.retention.age_order import DatedDeployment
 
+COUNT_REASONS = (ReasonCode.KEEP_COUNT, ReasonCode.MINIMUM_KEEP_COUNT, ReasonCode.AMBIGUOUS_AGE)
+"""Reasons that keep a deployment until enough complete ones are known to be newer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleCheck:

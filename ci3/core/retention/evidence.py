@@ -12,12 +12,10 @@ from types import MappingProxyType
 from ci3.core.model.decision import Reason, ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
 from ci3.core.retention.decide import RetentionPolicy
-from ci3.core.retention.evaluation import Evaluation
+from ci3.core.retention.evaluation import COUNT_REASONS, Evaluation
 
 _RANK_REASONS = (
-    ReasonCode.KEEP_COUNT,
-    ReasonCode.MINIMUM_KEEP_COUNT,
-    ReasonCode.AMBIGUOUS_AGE,
+    *COUNT_REASONS,
     ReasonCode.KEEP_DAILY,
     ReasonCode.KEEP_WEEKLY,
     ReasonCode.KEEP_MONTHLY,

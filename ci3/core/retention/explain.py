@@ -6,15 +6,10 @@ from dataclasses import dataclass
 from ci3.core.formatting import format_duration, format_minute, pluralize
 from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.model.issues import Refusal
-from ci3.core.retention.evaluation import Evaluation
+from ci3.core.retention.evaluation import COUNT_REASONS, Evaluation
 from ci3.core.units import Duration
 
 _PIN_REASONS = (ReasonCode.PROTECTED, ReasonCode.CURRENT_COMMIT, ReasonCode.LIVE)
-_COUNT_REASONS = (
-    ReasonCode.KEEP_COUNT,
-    ReasonCode.MINIMUM_KEEP_COUNT,
-    ReasonCode.AMBIGUOUS_AGE,
-)
 _LIFECYCLE_REASONS = (
     ReasonCode.BY_RULE,
     ReasonCode.NOT_BY_RULE,
@@ -92,7 +87,7 @@ def _outlook_by_rules(
 def _conditions(evaluation: Evaluation, codes: set[ReasonCode]) -> list[str]:
     """Return what must happen first: more deployments, or periods that have one."""
     conditions = []
-    if codes & set(_COUNT_REASONS):
+    if codes & set(COUNT_REASONS):
         missing = evaluation.required_count - evaluation.newer_count
         conditions.append(pluralize(missing, "newer complete deployment"))
     return conditions + [
