@@ -266,23 +266,20 @@ def find_live_warnings(
     readings: Iterable[LiveReading], names: Sequence[str]
 ) -> tuple[PlanWarning, ...]:
     """Return warnings for live references without a folder, where that forbids nothing."""
+    messages: list[str] = []
+    for reading in readings:
+        source, references = f"live-from {reading.source}", reading.references
+        missing = _find_missing_references(reading, names)
+        if reading.source.kind.is_required and 0 < len(missing) < len(references):
+            messages.append(f"{source} also names what is not there: {_join_missing(missing)}")
+        if not reading.source.kind.is_required and references and len(missing) == len(references):
+            messages.append(
+                f"{source} names {pluralize(len(references), 'commit')}, and no folder is named "
+                "after one: it keeps nothing"
+            )
     return tuple(
-        warning for reading in readings for warning in _find_reading_warnings(reading, names)
+        PlanWarning(code=WarningCode.LIVE_NOT_FOUND, message=message) for message in messages
     )
-
-
-def _find_reading_warnings(reading: LiveReading, names: Sequence[str]) -> Iterator[PlanWarning]:
-    source, references = f"live-from {reading.source}", reading.references
-    missing = _find_missing_references(reading, names)
-    if reading.source.kind.is_required and 0 < len(missing) < len(references):
-        message = f"{source} also names what is not there: {_join_missing(missing)}"
-        yield PlanWarning(code=WarningCode.LIVE_NOT_FOUND, message=message)
-    if not reading.source.kind.is_required and references and len(missing) == len(references):
-        message = (
-            f"{source} names {pluralize(len(references), 'commit')}, and no folder is named after "
-            "one: it keeps nothing"
-        )
-        yield PlanWarning(code=WarningCode.LIVE_NOT_FOUND, message=message)
 
 
 def _find_span_warnings(inventory: Inventory) -> Iterator[PlanWarning]:
