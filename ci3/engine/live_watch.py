@@ -44,11 +44,12 @@ class LiveWatch:
     | seconds | event                                  | result                                   |
     |---------|----------------------------------------|------------------------------------------|
     | 0       | sources read, deletions approved       |                                          |
-    | 4       | `begin(["old-1"])`                     | may be deleted: the reading is recent    |
+    | 4       | `check(["old-1"])`, `begin(["old-1"])` | may be deleted: the reading is recent    |
     | 11      | the pointer moves to `old-2`           |                                          |
-    | 12      | `begin(["old-2", "old-3"])`            | read again: `old-2` is kept              |
-    | 23      | `begin(["old-4"])`, the pointer fails  | not begun, nor is any other              |
-    | 24      | `begin(["old-3"])`                     | may be deleted: it was begun before      |
+    | 12      | `check(["old-2", "old-3"])`            | read again: `old-2` is kept              |
+    | 12      | `begin(["old-3"])`                     | may be deleted                           |
+    | 23      | `check(["old-4"])`, the pointer fails  | not begun, nor is any other              |
+    | 24      | `check(["old-3"])`                     | may be deleted: it was begun before      |
     """
 
     sources: Sequence[LiveSource] = ()
@@ -92,26 +93,17 @@ class LiveWatch:
             return _NOTHING
         if self.is_due():
             self._read_due(asked_at=self.monotonic())
-        if not self._new_pins and not self.problem:
-            return _NOTHING
-        withheld = {}
-        for name in names:
-            if reason := self.find_reason(name):
-                self.kept[name] = reason
-                withheld[name] = KeyOutcome(
-                    outcome=ObjectOutcome.CHANGED, message=f"kept: {reason}"
-                )
-            elif self.problem and name not in self._begun:
-                withheld[name] = KeyOutcome(
-                    outcome=ObjectOutcome.FAILED, message=f"not begun: {self.problem}"
-                )
-        return withheld
+        return self._find_withheld(names)
 
     def begin(self, names: Collection[str]) -> Mapping[str, KeyOutcome]:
-        """Return the same as `check`, right before a request; the other deployments are begun."""
-        withheld = self.check(names)
-        if self.sources:
-            self._begun.update(name for name in names if name not in withheld)
+        """Return the same as `check`, right before a request; the other deployments are begun.
+
+        No source is read: a check must have been made shortly before.
+        """
+        if not self.sources:
+            return _NOTHING
+        withheld = self._find_withheld(names)
+        self._begun.update(name for name in names if name not in withheld)
         return withheld
 
     def is_withheld(self, name: str) -> bool:
@@ -132,6 +124,22 @@ class LiveWatch:
             reason = next((pin.build_reason().message for pin in matching), "")
             reasons[name] = reason
         return reason
+
+    def _find_withheld(self, names: Iterable[str]) -> Mapping[str, KeyOutcome]:
+        if not self._new_pins and not self.problem:
+            return _NOTHING
+        withheld = {}
+        for name in names:
+            if reason := self.find_reason(name):
+                self.kept[name] = reason
+                withheld[name] = KeyOutcome(
+                    outcome=ObjectOutcome.CHANGED, message=f"kept: {reason}"
+                )
+            elif self.problem and name not in self._begun:
+                withheld[name] = KeyOutcome(
+                    outcome=ObjectOutcome.FAILED, message=f"not begun: {self.problem}"
+                )
+        return withheld
 
     def _read_due(self, *, asked_at: float) -> None:
         with self._lock:

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Event
@@ -108,16 +108,21 @@ class DeleteRequests:
         self.has_bulk_delete = True
         self._has_batch_succeeded = False
 
-    def delete_keys(self, keys: Sequence[DeleteKey]) -> dict[DeleteKey, KeyOutcome]:
+    def delete_keys(
+        self, keys: Sequence[DeleteKey], may_continue: Callable[[], bool] = lambda: True
+    ) -> dict[DeleteKey, KeyOutcome]:
         """Delete up to 1,000 keys and return the outcome of each.
 
-        Never raises for an error of S3.
+        `may_continue` is asked before each request but the first: if it returns False, the keys
+        that were not sent have no outcome. Never raises for an error of S3.
         """
         batch = _filter_batchable(keys) if self.has_bulk_delete else []
         outcomes = (
             self.delete_batch(batch, is_conditional=self.should_condition_batches) if batch else {}
         )
-        outcomes |= self._delete_singly([key for key in keys if key not in outcomes])
+        rest = [key for key in keys if key not in outcomes]
+        if not batch or may_continue():
+            outcomes |= self._delete_singly(rest, may_continue)
         if self.is_absent_reported_as_changed:
             return {key: _changed_to_unknown(outcome) for key, outcome in outcomes.items()}
         return outcomes
@@ -170,12 +175,17 @@ class DeleteRequests:
             response, marker_version_id=response.get("VersionId", "") if made_marker else ""
         )
 
-    def _delete_singly(self, keys: Sequence[DeleteKey]) -> dict[DeleteKey, KeyOutcome]:
+    def _delete_singly(
+        self, keys: Sequence[DeleteKey], may_continue: Callable[[], bool]
+    ) -> dict[DeleteKey, KeyOutcome]:
+        """Delete each key in a request; all but the first only while `may_continue` says so."""
         is_stopped = Event()
 
-        def delete(key: DeleteKey) -> KeyOutcome:
+        def delete(key: DeleteKey) -> KeyOutcome | None:
             if is_stopped.is_set():
                 return _NOT_SENT
+            if key is not keys[0] and not may_continue():
+                return None
             outcome = self.delete_single(key, is_conditional=self.should_condition_singles)
             if outcome.should_stop_run:
                 is_stopped.set()
@@ -186,7 +196,8 @@ class DeleteRequests:
         config: Any = self._client.meta.config  # missing in the stubs
         workers = min(SINGLE_WORKERS, config.max_pool_connections)
         with ThreadPoolExecutor(workers, "deleting-singly") as pool:
-            return dict(zip(keys, pool.map(delete, keys), strict=True))
+            outcomes = zip(keys, pool.map(delete, keys), strict=True)
+            return {key: outcome for key, outcome in outcomes if outcome is not None}
 
     def _delete_objects(
         self, keys: Sequence[DeleteKey], *, is_conditional: bool

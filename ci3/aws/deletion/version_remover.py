@@ -1,6 +1,6 @@
 """Delete object versions and delete markers by their IDs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ci3.aws.deletion.delete_xml import DeleteKey
@@ -25,13 +25,17 @@ class VersionRemover:
         self._requests.disable_retries()
 
     def remove_versions(
-        self, versions: Sequence[tuple[str, str]], *, is_null_allowed: bool = False
+        self,
+        versions: Sequence[tuple[str, str]],
+        *,
+        is_null_allowed: bool = False,
+        may_continue: Callable[[], bool] = lambda: True,
     ) -> Mapping[tuple[str, str], KeyOutcome]:
         """Permanently delete up to 1,000 (key, version ID) pairs; return the outcome of each.
 
         Raises GateError, before anything is sent, where an ID is missing, since that request would
         delete the current object, and for the ID `null` unless `is_null_allowed`. A version that is
-        locked or needs MFA is `denied`.
+        locked or needs MFA is `denied`. For `may_continue` see `BucketWriter.delete_objects`.
         """
         for key, version_id in versions:
             if not version_id:
@@ -41,5 +45,5 @@ class VersionRemover:
         delete_keys = [DeleteKey(key=key, version_id=version_id) for key, version_id in versions]
         return {
             (delete_key.key, delete_key.version_id): outcome
-            for delete_key, outcome in self._requests.delete_keys(delete_keys).items()
+            for delete_key, outcome in self._requests.delete_keys(delete_keys, may_continue).items()
         }

@@ -1,6 +1,6 @@
 """Delete objects, conditionally where S3 can, and abort unfinished uploads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -56,14 +56,19 @@ class BucketWriter:
         self._requests.disable_retries()
         return result
 
-    def delete_objects(self, objects: Sequence[StoredObject]) -> Mapping[str, KeyOutcome]:
+    def delete_objects(
+        self, objects: Sequence[StoredObject], may_continue: Callable[[], bool] = lambda: True
+    ) -> Mapping[str, KeyOutcome]:
         """Delete up to 1,000 objects and return the outcome of each key.
 
         A key that is not in the response is `unknown`. Where deletions are conditional, an object
-        listed without an ETag is not sent, and is `failed`. Never raises for an error of S3.
+        listed without an ETag is not sent, and is `failed`. Where several requests are needed, the
+        keys that were not sent because of `may_continue` have no outcome; see `DeleteRequests`.
+        Never raises for an error of S3.
         """
         keys = [DeleteKey(stored.key, stored.etag) for stored in objects]
-        return {key.key: outcome for key, outcome in self._requests.delete_keys(keys).items()}
+        outcomes = self._requests.delete_keys(keys, may_continue)
+        return {key.key: outcome for key, outcome in outcomes.items()}
 
     def abort_upload(self, key: str, upload_id: str) -> KeyOutcome:
         """Abort a multipart upload, which frees its parts; one that does not exist is `absent`."""

@@ -38,8 +38,10 @@ class ObjectSender(Sender[StoredObject, str]):
     def _identify(self, entry: StoredObject) -> str:
         return entry.key
 
-    def _request(self, entries: Sequence[StoredObject]) -> Mapping[str, KeyOutcome]:
-        return self.writer.delete_objects(entries)
+    def _request(
+        self, entries: Sequence[StoredObject], may_continue: Callable[[], bool]
+    ) -> Mapping[str, KeyOutcome]:
+        return self.writer.delete_objects(entries, may_continue=may_continue)
 
     def _list_current(self, part: ObjectPart) -> Mapping[str, StoredObject]:
         return {stored.key: stored for stored in self.list_objects(part.name)}

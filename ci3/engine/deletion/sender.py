@@ -72,8 +72,11 @@ def fill_batches(parts: Iterable[BatchPart[Entry]]) -> Iterator[tuple[BatchPart[
 class Sender(ABC, Generic[Entry, Identity]):
     """Sends batches from several threads, no faster than S3 allows.
 
-    Each request holds one of the `slots`. An outcome with `stops_run` stops the run. A subclass
-    defines the request and the listings that it rests on.
+    A request and the refresh before it hold one of the `slots` together. `RequestLimit` does not
+    suffice: a thread waits there before each request, behind the listings of all other threads, and
+    with a low concurrency its own listing would be stale every time. An outcome with
+    `should_stop_run` stops the run. A subclass defines the request and the listings that it rests
+    on.
     """
 
     reader: BucketReader
@@ -95,14 +98,23 @@ class Sender(ABC, Generic[Entry, Identity]):
         """Return what S3's response names the entry by."""
 
     @abstractmethod
-    def _request(self, entries: Sequence[Entry]) -> Mapping[Identity, KeyOutcome]:
-        """Send one request; an exception leaves open whether S3 received it."""
+    def _request(
+        self, entries: Sequence[Entry], may_continue: Callable[[], bool]
+    ) -> Mapping[Identity, KeyOutcome]:
+        """Send one request; an exception leaves open whether S3 received it.
+
+        What has to be sent singly is sent while `may_continue` returns True; the rest has no
+        outcome.
+        """
 
     @abstractmethod
     def _refresh(
         self, part: BatchPart[Entry], *, is_retry: bool
     ) -> tuple[BatchPart[Entry], Mapping[Identity, KeyOutcome]]:
-        """List what is stale again; return outcomes of the entries that must not be sent."""
+        """List what is stale again; return outcomes of the entries that must not be sent.
+
+        `listed_at` of what can never be stale is infinite.
+        """
 
     @abstractmethod
     def _list_current(self, part: BatchPart[Entry]) -> Mapping[Identity, Entry]:
@@ -116,14 +128,13 @@ class Sender(ABC, Generic[Entry, Identity]):
         return self.control.monotonic() - listed_at < FRESH_SECONDS
 
     def without_live(self, batch: Sequence[BatchPart[Entry]]) -> tuple[BatchPart[Entry], ...]:
-        """Return the parts of a batch that may be sent by what is live; a reading takes a slot."""
-        with self.slots if self.live.is_due() else nullcontext():
-            withheld = self.live.check(part.name for part in batch)
+        """Return the parts of a batch that may be sent by what is live."""
+        withheld = self.live.check([part.name for part in batch])
         return tuple(part for part in batch if part.name not in withheld)
 
     def send(self, batch: Sequence[BatchPart[Entry]]) -> dict[Identity, KeyOutcome]:
         """Send a batch, then after a pause only what S3 asked to send again, and so on."""
-        outcomes = self._send_throttled(batch, is_retry=False)
+        outcomes = self._send_fresh(batch, is_retry=False)
         for delay in self.retry_delays:
             # Unknown outcomes of withheld deployments are resolved by listing.
             retried = [
@@ -134,7 +145,7 @@ class Sender(ABC, Generic[Entry, Identity]):
             if not retried or self.control.is_stopped():
                 break
             self.control.sleep(delay)
-            for identity, outcome in self._send_throttled(retried, is_retry=True).items():
+            for identity, outcome in self._send_fresh(retried, is_retry=True).items():
                 # A retry that resolved nothing leaves a lost response as open as it was.
                 if not (outcome.can_retry and outcomes[identity].outcome is ObjectOutcome.UNKNOWN):
                     outcomes[identity] = outcome
@@ -176,52 +187,127 @@ class Sender(ABC, Generic[Entry, Identity]):
                 selected.append(replace(part, entries=entries))
         return selected
 
-    def _send_throttled(
-        self, batch: Sequence[BatchPart[Entry]], *, is_retry: bool
-    ) -> dict[Identity, KeyOutcome]:
-        with self._limiter.acquire(), self.slots:
-            outcomes = self._send_fresh(batch, is_retry=is_retry)
-        distinct = distinct_outcomes(outcomes.values())
-        if any(outcome.is_throttled for outcome in distinct):
-            self._limiter.on_throttle()
-        else:
-            self._limiter.on_success()
-        if reason := next((outcome.message for outcome in distinct if outcome.should_stop_run), ""):
-            self.control.stop(reason)
-        return outcomes
-
     def _send_fresh(
         self, batch: Sequence[BatchPart[Entry]], *, is_retry: bool
     ) -> dict[Identity, KeyOutcome]:
-        """Refresh and send a batch; in several requests if refreshing all of it takes too long."""
+        """Refresh and send a batch; in several requests if refreshing all of it takes too long.
+
+        What was not sent because it is live or the run was stopped has no outcome in a retry.
+        """
         outcomes: dict[Identity, KeyOutcome] = {}
+        unsent: dict[Identity, KeyOutcome] = {}
         waiting = deque(batch)
-        while waiting:
-            if withheld := self.live.begin([part.name for part in waiting]):
-                kept = [part for part in waiting if part.name in withheld]
-                waiting = deque(part for part in waiting if part.name not in withheld)
-                for part in () if is_retry else kept:
-                    outcomes |= dict.fromkeys(
-                        map(self._identify, part.entries), withheld[part.name]
-                    )
-            entries: list[Entry] = []
-            oldest_at = math.inf
-            while waiting and self._is_fresh(oldest_at):
-                part, not_sent = self._refresh(waiting.popleft(), is_retry=is_retry)
-                outcomes |= not_sent
-                oldest_at = min(oldest_at, part.listed_at)
-                entries += (
-                    [entry for entry in part.entries if self._identify(entry) not in not_sent]
-                    if not_sent
-                    else part.entries
-                )
-            if not entries:
-                continue
-            try:
-                outcomes |= self._request(entries)
-            except Exception as exc:  # noqa: BLE001 - S3 may have received the request
-                outcomes |= all_unknown(map(self._identify, entries), exc)
-        return outcomes
+        has_reread = False
+        while waiting and not self.control.is_stopped():
+            names = [part.name for part in waiting]
+            waiting = deque(self._drop_withheld(waiting, self.live.check(names), unsent))
+            with self._limiter.acquire(), self.slots:
+                parts = self._take_fresh(waiting, outcomes, is_retry=is_retry)
+                # Once for each request: a source that is slow to read would be due each time.
+                must_reread = self.live.is_due() and not has_reread
+                if must_reread or self.control.is_stopped():
+                    waiting.extendleft(reversed(parts))
+                    has_reread = True
+                    continue
+                withheld = self.live.begin({part.name for part in parts})
+                parts = self._drop_withheld(parts, withheld, unsent)
+                waiting.extendleft(reversed(self._send_parts(parts, outcomes)))
+                has_reread = False
+        reason = KeyOutcome(
+            outcome=ObjectOutcome.FAILED, message=f"not sent: {self.control.stop_reason}"
+        )
+        self._drop_withheld(waiting, {part.name: reason for part in waiting}, unsent)
+        return outcomes if is_retry else outcomes | unsent
+
+    def _drop_withheld(
+        self,
+        parts: Iterable[BatchPart[Entry]],
+        withheld: Mapping[str, KeyOutcome],
+        unsent: dict[Identity, KeyOutcome],
+    ) -> list[BatchPart[Entry]]:
+        """Return the other parts; enter the outcome of the entries of withheld deployments."""
+        remaining = []
+        for part in parts:
+            if outcome := withheld.get(part.name):
+                unsent |= dict.fromkeys(map(self._identify, part.entries), outcome)
+            else:
+                remaining.append(part)
+        return remaining
+
+    def _take_fresh(
+        self,
+        waiting: deque[BatchPart[Entry]],
+        outcomes: dict[Identity, KeyOutcome],
+        *,
+        is_retry: bool,
+    ) -> list[BatchPart[Entry]]:
+        """Take parts from the front and refresh them; return those that are fresh in the end.
+
+        The others are put back. If it took longer than FRESH_SECONDS to list a single part, that
+        part is returned alone: its request follows the listing at once. Example with four parts,
+        the third of which takes 6 seconds to list:
+
+        | seconds | part | listed at | in the end       |
+        |---------|------|-----------|------------------|
+        | 0       | 1    | 0         | put back         |
+        | 1       | 2    | 1         | put back         |
+        | 2       | 3    | 2         | returned, alone  |
+        | 8       | 4    |           | was not taken    |
+        """
+        began_at = self.control.monotonic()
+        taken: list[BatchPart[Entry]] = []
+        oldest_at = math.inf
+        while waiting and self._is_fresh(oldest_at) and not self.control.is_stopped():
+            part, not_sent = self._refresh(waiting.popleft(), is_retry=is_retry)
+            outcomes |= not_sent
+            self._stop_if_required(not_sent)
+            oldest_at = min(oldest_at, part.listed_at)
+            taken += self._without(part, not_sent)
+        fresh = [part for part in taken if self._is_fresh(part.listed_at)]
+        if not fresh:
+            fresh = [part for part in taken[-1:] if part.listed_at >= began_at]
+        kept_ids = set(map(id, fresh))
+        waiting.extendleft(part for part in reversed(taken) if id(part) not in kept_ids)
+        return fresh
+
+    def _send_parts(
+        self, parts: Sequence[BatchPart[Entry]], outcomes: dict[Identity, KeyOutcome]
+    ) -> list[BatchPart[Entry]]:
+        """Send parts in one request, or each entry in one; return what was not sent yet."""
+        entries = [entry for part in parts for entry in part.entries]
+        if not entries:
+            return []
+        oldest_at = min(part.listed_at for part in parts)
+
+        def may_continue() -> bool:
+            is_stopped = self.control.is_stopped() or self.live.is_due()
+            return not is_stopped and self._is_fresh(oldest_at)
+
+        try:
+            sent = self._request(entries, may_continue)
+        except Exception as exc:  # noqa: BLE001 - S3 may have received the request
+            sent = all_unknown(map(self._identify, entries), exc)
+        outcomes |= sent
+        if any(outcome.is_throttled for outcome in distinct_outcomes(sent.values())):
+            self._limiter.on_throttle()
+        else:
+            self._limiter.on_success()
+        self._stop_if_required(sent)
+        return [rest for part in parts for rest in self._without(part, sent)]
+
+    def _without(
+        self, part: BatchPart[Entry], outcomes: Mapping[Identity, KeyOutcome]
+    ) -> Sequence[BatchPart[Entry]]:
+        """Return the part with the entries that have no outcome; nothing if all have one."""
+        if not outcomes:
+            return (part,)
+        entries = tuple(entry for entry in part.entries if self._identify(entry) not in outcomes)
+        return (replace(part, entries=entries),) if entries else ()
+
+    def _stop_if_required(self, outcomes: Mapping[Identity, KeyOutcome]) -> None:
+        distinct = distinct_outcomes(outcomes.values())
+        if reason := next((outcome.message for outcome in distinct if outcome.should_stop_run), ""):
+            self.control.stop(reason)
 
     def _changed(
         self, entries: Iterable[Entry], current: Mapping[Identity, Entry]

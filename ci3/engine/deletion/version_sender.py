@@ -4,7 +4,8 @@ An ID names one version forever, except `null`: while versioning is suspended, a
 that version in place.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -45,9 +46,13 @@ class VersionSender(Sender[StoredVersion, VersionIdentity]):
     def _identify(self, entry: StoredVersion) -> VersionIdentity:
         return identify(entry)
 
-    def _request(self, entries: Sequence[StoredVersion]) -> Mapping[VersionIdentity, KeyOutcome]:
+    def _request(
+        self, entries: Sequence[StoredVersion], may_continue: Callable[[], bool]
+    ) -> Mapping[VersionIdentity, KeyOutcome]:
         return self.remover.remove_versions(
-            [*map(identify, entries)], is_null_allowed=self.may_name_null
+            [*map(identify, entries)],
+            is_null_allowed=self.may_name_null,
+            may_continue=may_continue,
         )
 
     def _list_current(
@@ -69,8 +74,11 @@ class VersionSender(Sender[StoredVersion, VersionIdentity]):
         nulls = tuple(version for version in part.entries if version.version_id == NULL_VERSION_ID)
         is_stale = is_retry or not self._is_fresh(part.listed_at)
         is_changed = part.prefix in self._changed_prefixes
-        if not (self.refreshes_null and nulls and (is_stale or is_changed)):
+        if not (self.refreshes_null and nulls):
+            return replace(part, listed_at=math.inf), {}
+        if not (is_stale or is_changed):
             return part, {}
+        began_at = self.control.monotonic()
         try:
             current = self._list_current(replace(part, entries=nulls))
         except Exception as exc:  # noqa: BLE001 - what cannot be listed is not sent
@@ -82,4 +90,4 @@ class VersionSender(Sender[StoredVersion, VersionIdentity]):
                 identity: keep_unless_absent(not_sent.get(identity))
                 for identity in map(identify, part.entries)
             }
-        return part, not_sent
+        return replace(part, listed_at=began_at), not_sent

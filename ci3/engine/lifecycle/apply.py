@@ -127,7 +127,9 @@ class ExpiryRuleWriter:
         self, decisions: Sequence[Decision], results: dict[str, DeploymentResult]
     ) -> list[Decision]:
         """Return what may be deleted by what is live now; add results for the others."""
-        withheld = self.live.begin([decision.deployment.name for decision in decisions])
+        names = [decision.deployment.name for decision in decisions]
+        self.live.check(names)
+        withheld = self.live.begin(names)
         for decision in decisions:
             if outcome := withheld.get(name := decision.deployment.name):
                 results[name] = _make_result(decision, outcome.outcome, outcome.message)

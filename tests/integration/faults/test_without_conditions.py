@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from threading import BoundedSemaphore
 
 import pytest
@@ -174,12 +173,17 @@ def test_batch_that_takes_long_to_list_again_goes_in_several_requests(
     careless: MemorySite, proxy: FaultProxy
 ) -> None:
     """So that what was listed first is not old by the time that the last is listed."""
-    seconds = count(FRESH_SECONDS, FRESH_SECONDS / 4)
-    one, part = sender(careless, seconds=lambda: next(seconds))
+    seconds = [FRESH_SECONDS]
+
+    def take_long() -> None:
+        seconds[0] += FRESH_SECONDS * 0.75
+
+    one, part = sender(careless, seconds=lambda: seconds[0])
+    proxy.call_before("GET", r"prefix=old-1%2F", take_long)
     parts = tuple(replace(part, entries=(stored,)) for stored in part.entries)
     said = one.send(parts)
     assert {key.outcome for key in said.values()} == {ObjectOutcome.DELETED}
-    assert [len(sent.batch_keys) for sent in proxy.deletions] == [2, 1]
+    assert [len(sent.batch_keys) for sent in proxy.deletions] == [1, 1, 1]
 
 
 def test_same_bytes_uploaded_again_during_a_slow_deletion_stay(careless: MemorySite) -> None:

@@ -43,6 +43,7 @@ class World:
         return ((), self.problem) if self.problem else ((pin(self.live),), "")
 
     def begin(self, *names: str) -> dict[str, ObjectOutcome]:
+        self.watch.check(names)
         return {name: kept.outcome for name, kept in self.watch.begin(names).items()}
 
 
@@ -107,12 +108,20 @@ def test_check_begins_nothing() -> None:
     assert world.begin("old-1") == {"old-1": ObjectOutcome.FAILED}
 
 
+def test_begin_reads_nothing() -> None:
+    """It is called in a slot: with a concurrency of 1, the reading would wait for that slot."""
+    world = World()
+    world.live, world.seconds = "old-1", 10
+    assert world.watch.begin(["old-1"]) == {}
+    assert world.readings == []
+
+
 def test_error_in_a_reading_is_a_failed_reading() -> None:
     def read(_sources, _count):
         raise KeyboardInterrupt
 
     watch = LiveWatch(sources=(POINTER,), read_pins=read, monotonic=lambda: 10.0)
-    assert [*watch.begin(["old-1"])] == ["old-1"]
+    assert [*watch.check(["old-1"])] == ["old-1"]
     assert watch.problem
 
 
@@ -141,7 +150,7 @@ def test_eight_threads_cause_one_reading() -> None:
 
     def ask(number: int) -> object:
         barrier.wait()
-        return world.watch.begin([f"old-{number}"])
+        return world.watch.check([f"old-{number}"])
 
     with ThreadPoolExecutor(8) as pool:
         assert [*pool.map(ask, range(8))] == [{}] * 8
@@ -158,9 +167,9 @@ def test_thread_that_asks_during_a_reading_waits_for_it() -> None:
 
     watch = LiveWatch(sources=(POINTER,), read_pins=read, monotonic=lambda: 10.0)
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(watch.begin, ["old-1"])
+        first = pool.submit(watch.check, ["old-1"])
         assert is_reading.wait(60)
-        second = pool.submit(watch.begin, ["old-2"])
+        second = pool.submit(watch.check, ["old-2"])
         may_end.set()
         assert first.result() == {}
         assert [*second.result()] == ["old-2"]
