@@ -188,7 +188,7 @@ class World:
             journal_file=journal_file or "none.jsonl",
             **more,
         )
-        return replace(made, clock=lambda: self.now)
+        return replace(made, clock=lambda: self.now, monotonic=self.monotonic)
 
     def plan(self) -> Plan:
         """Plan, save and load; nothing may be written by that."""
