@@ -26,7 +26,7 @@ from ci3.engine.journal.writer import Journal
 from ci3.engine.lifecycle.apply import ExpiryRuleWriter
 from ci3.engine.live_watch import LiveWatch, describe_partly_deleted
 from ci3.engine.workers.run_control import RunControl
-from ci3.errors import JournalError
+from ci3.errors import JournalError, describe_error
 from ci3.pipeline.approval import Approval
 from ci3.pipeline.context import TargetContext
 
@@ -105,7 +105,27 @@ def delete_with_journal(  # noqa: PLR0913 - what a new run and a resumed run hav
     that are deleted, and under `gone_prefixes`, of which nothing is left to delete. Those of the
     last 24 hours never are: the same name may be deployed again right now. The live sources are
     read a last time at the end.
+
+    Any error is raised only if nothing can have been deleted. After an intent, it ends the run
+    early, and every object is unknown.
     """
+    try:
+        result = _delete(context, approved, bucket, journal, uploads_before, gone_prefixes)
+    except (Exception, KeyboardInterrupt) as exc:
+        if not journal.has_intent:
+            raise
+        result = _build_unknown_result(approved, journal, describe_error(exc))
+    return report_late_live(result, approved)
+
+
+def _delete(  # noqa: PLR0913, PLR0917 - see delete_with_journal
+    context: TargetContext,
+    approved: Approval,
+    bucket: BucketReader,
+    journal: Journal,
+    uploads_before: datetime,
+    gone_prefixes: Sequence[str],
+) -> ApplyResult:
     plan = approved.plan
     deletion = _open_deletion(context, approved, bucket, journal)
     uploads = UnfinishedUploads(
@@ -134,7 +154,7 @@ def delete_with_journal(  # noqa: PLR0913 - what a new run and a resumed run hav
     ]
     deleted_prefixes = [deployment.prefix for deployment in (*deleted.fully_deleted, *expiring)]
     aborted = uploads.abort(deletion.writer, [*deleted_prefixes, *gone_prefixes])
-    result = ApplyResult(
+    return ApplyResult(
         run_id=journal.run_id,
         journal_file=journal.path,
         deployments=(
@@ -148,7 +168,6 @@ def delete_with_journal(  # noqa: PLR0913 - what a new run and a resumed run hav
         uploads_problem=aborted.problem,
         journal_problem=journal.sharing_problem,
     )
-    return report_late_live(result, approved)
 
 
 def report_late_live(result: ApplyResult, approved: Approval) -> ApplyResult:
@@ -277,6 +296,28 @@ def _delete_directly(
         concurrency=context.settings.concurrency,
     )
     return objects.delete_deployments(decisions), objects.guard
+
+
+def _build_unknown_result(approved: Approval, journal: Journal, reason: str) -> ApplyResult:
+    """Return the result of a run that was cut off after it had recorded an intent."""
+    return ApplyResult(
+        run_id=journal.run_id,
+        journal_file=journal.path,
+        deployments=(
+            *(
+                DeploymentResult(
+                    name=decision.deployment.name,
+                    counts={ObjectOutcome.UNKNOWN: decision.deployment.deletion_count},
+                    bytes_deleted=0,
+                    problem=f"it is not known what was deleted: {reason}",
+                )
+                for decision in approved.to_delete
+            ),
+            *_build_withdrawn_results(approved),
+        ),
+        stop_reason=reason,
+        journal_problem=journal.sharing_problem,
+    )
 
 
 def _end_journal(journal: Journal, stopped: str) -> str:

@@ -43,6 +43,8 @@ class TargetRun:
     """What happened to the lifecycle rules of earlier runs; None if there were none."""
     newer_plan: Plan | None = None
     """A newer plan that this run has made, if any."""
+    approval: Approval | None = None
+    """What may be deleted, once the deletion has started."""
     is_deleting: bool = False
     """True once the deletion has started, whatever its result."""
     target_result: TargetResult = field(init=False)
@@ -66,18 +68,17 @@ class TargetRun:
 
     def delete_approved(self, approved: Approval) -> ApplyResult:
         """Delete the approved deployments; see `ci3.pipeline.apply`."""
-        self.is_deleting = True
+        self.approval, self.is_deleting = approved, True
         return delete_approved(self.context, approved, self.bucket)
 
     def revoke_rules(self) -> TargetResult:
         """Revoke the rules for deployments that are live, pinned or kept now; return the result.
 
         Rules are only searched if there can be any: there were managed rules at the start or in a
-        plan of this run, or this run has written rules, or may have (it failed while deleting).
+        plan of this run, or this run has written rules, or may have.
         """
         had_rules = self.reconciled is not None or bool((self.newer_plan or self.plan).rules)
-        result = self.target_result.result
-        may_have_written = bool(result.expiring_names) if result is not None else self.is_deleting
+        may_have_written = self.is_deleting and self.plan.engine is Engine.LIFECYCLE
         if had_rules or may_have_written:
             self.target_result = revoke_at_end(
                 self.context, self.bucket, self.target_result, self.newer_plan
@@ -179,6 +180,7 @@ class Run:
         refuse_unless_applyable(*(target_run.plan for target_run in target_runs))
         if self.resumed_run is not None:
             resumed = target_runs[0]
+            resumed.is_deleting = True
             resumed.target_result = self.resumed_run.apply_plan(resumed.plan, is_fresh=is_fresh)
             return
         is_fresh = is_fresh and not self.saved_plans
@@ -266,17 +268,18 @@ def _delete_each(steps: Sequence[tuple[TargetRun, Approval]]) -> None:
             result = _delete_later_target(target_run, approved)
         target_run.target_result = TargetResult(plan=target_run.plan, result=result)
         stopped = result.stop_reason
-    for target_run, approved in steps[:-1]:  # the last one's sources were read just now
+    for target_run, _ in steps[:-1]:  # the last one's sources were read just now
         earlier = target_run.target_result
-        if earlier.result is not None:
-            reported = report_late_live(earlier.result, approved)
+        if earlier.result is not None and target_run.approval is not None:
+            reported = report_late_live(earlier.result, target_run.approval)
             target_run.target_result = replace(earlier, result=reported)
 
 
 def _delete_later_target(target_run: TargetRun, approved: Approval) -> ApplyResult:
     """Delete in a target after the first: live sources and uploads are read again before.
 
-    Any error becomes a result: the results of the earlier targets must still be reported.
+    Any error becomes a result: the results of the earlier targets must still be reported. None is
+    raised once something may have been deleted.
     """
     try:
         context, bucket = target_run.context, target_run.bucket

@@ -50,6 +50,8 @@ class Journal:
         self.run_id = ""
         self.sharing_problem = ""
         """Why a second run could write this journal unnoticed; empty if none could."""
+        self.has_intent = False
+        """True once this run has recorded an intent, so that something may have been deleted."""
         self._last_batch = last_batch
         self._lock = Lock()
 
@@ -192,6 +194,7 @@ class Journal:
         self, before: bytes, transition_minimum: str, rules: Iterable[ManagedRule]
     ) -> None:
         """Record the lifecycle rules to be written next, and the configuration before."""
+        self.has_intent = True
         self._write_record(
             {
                 "record": "rules",
@@ -217,6 +220,7 @@ class Journal:
     ) -> int:
         record = {**kind, "times": [format_timestamp(time) for time in times], "parts": parts}
         # Locked, so that numbers are in order in the file.
+        self.has_intent = True
         with self._lock:
             batch = self._last_batch + 1
             self._write_record({"record": "intent", "batch": batch, **record})

@@ -174,7 +174,10 @@ class ExpiryRuleWriter:
         """
         outcome = RulesOutcome.NOT_WRITTEN
         if self._before is not None:
-            rollback_problem = self._updater.roll_back(self._before, self._rules)
+            try:
+                rollback_problem = self._updater.roll_back(self._before, self._rules)
+            except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - every deployment needs a result
+                rollback_problem = describe_error(exc)
             outcome = RulesOutcome.UNKNOWN if rollback_problem else RulesOutcome.PUT_BACK
             problem += (
                 f". The rules may stand all the same: {rollback_problem}"

@@ -7,6 +7,7 @@ import pytest
 
 from ci3.core.live.pins import pin_protected
 from ci3.core.model.result import RunOutcome
+from ci3.engine.lifecycle.update import ConfigurationUpdater
 from ci3.errors import RefusedError
 from ci3.pipeline.apply import delete_approved
 from ci3.pipeline.approval import Approval, approve_plan
@@ -274,6 +275,25 @@ def test_rule_that_was_taken_away_is_not_written_again_where_s3_shows_it_once_mo
     ran = Ran(site)
     assert ran.outcome is RunOutcome.APPLIED, ran.told
     assert set(written(site)) == {"logs", "ci3/old-2/", "ci3/old-3/", "ci3/old-4/"}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_roll_back_that_is_interrupted_reports_that_rules_may_remain(
+    site: MemorySite, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """The rules are read again at the end of the run all the same."""
+
+    def fail(*_: object) -> str:
+        raise error
+
+    monkeypatch.setattr(ConfigurationUpdater, "roll_back", fail)
+    site.proxy.answer(*PUT, status=500, nth=1)
+    ran = Ran(site)
+    assert ran.outcome is RunOutcome.PARTIAL
+    assert "The rules may stand all the same" in ran.told
+    assert all(deployment.problem for deployment in ran.result.deployments)
+    assert ran.record("rules-outcome")["outcome"] == "unknown"
+    assert ran.account.reconciled is not None
 
 
 def test_refused_plan_writes_no_rule(site: MemorySite) -> None:
