@@ -59,4 +59,4 @@ def _list_recent_uploads(bucket: BucketReader, prefix: str, now: datetime) -> Re
         uploads = [upload for page in bucket.list_uploads(prefix) for upload in page]
     except Exception as exc:  # noqa: BLE001 - what is not known must be kept
         return RecentUploads(problem=describe_error(exc))
-    return select_recent(uploads, now)
+    return select_recent(uploads, now, may_be_incomplete=bool(bucket.endpoint_url))

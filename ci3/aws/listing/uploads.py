@@ -3,7 +3,7 @@
 import re
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from ci3.aws.client import translate_errors
 from ci3.aws.listing.validation import HINT, PaginationMarkers, check_entries
@@ -70,6 +70,7 @@ def _parse_page(
                 key=_decode_key(entry["Key"], is_encoded=is_encoded),
                 upload_id=entry["UploadId"],
                 started_at=entry["Initiated"],
+                other_keys=(entry["Key"], unquote(entry["Key"]), unquote_plus(entry["Key"])),
             )
             for entry in response.get("Uploads", ())
         )

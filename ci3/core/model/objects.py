@@ -51,11 +51,20 @@ class VersionSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedUpload:
-    """A multipart upload that was neither completed nor aborted."""
+    """A multipart upload that was neither completed nor aborted.
+
+    `other_keys` are what its key may be as well: some servers encode keys in this listing, some do
+    not, and some encode `+` differently. For example, `v1+2/app.js` may mean `v1 2/app.js`.
+    """
 
     key: str
     upload_id: str
     started_at: datetime
+    other_keys: tuple[str, ...] = ()
+
+    def may_be_under(self, prefix: str) -> bool:
+        """Return True if the upload is under a prefix, however its key is to be read."""
+        return any(key.startswith(prefix) for key in (self.key, *self.other_keys))
 
 
 NULL_VERSION_ID = "null"

@@ -32,10 +32,15 @@ def has_recent_object(deployment: Deployment, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentUploads:
-    """The unfinished uploads that may still be running; `problem` says why they are not known."""
+    """The unfinished uploads that may still be running; `problem` says why they are not known.
+
+    With `may_be_incomplete`, an S3 other than AWS listed them: MinIO lists the uploads of an exact
+    key only, so that a listing by prefix is empty whatever is being uploaded.
+    """
 
     uploads: Sequence[UnfinishedUpload] = ()
     problem: str = ""
+    may_be_incomplete: bool = False
 
     def find_reason(self, deployment: Deployment, now: datetime) -> Reason | None:
         """Return why an incomplete deployment must be kept, or None.
@@ -45,22 +50,39 @@ class RecentUploads:
         | could not be listed                  | is kept        |
         | one in it was begun within 24 hours  | is kept        |
         | none, or older ones, or elsewhere    | is not kept    |
+
+        In the last row, with `may_be_incomplete`, a deployment with an object of the last 24 hours
+        is kept all the same.
         """
         if self.problem:
             message = f"incomplete, and whether it is uploading could not be read: {self.problem}"
             return Reason(code=ReasonCode.IN_PROGRESS, message=message)
         started_times = [
-            upload.started_at for upload in self.uploads if upload.key.startswith(deployment.prefix)
+            upload.started_at for upload in self.uploads if upload.may_be_under(deployment.prefix)
         ]
         if not started_times:
-            return None
+            return self._find_reason_without_upload(deployment, now)
         age = format_age(max(now - max(started_times), timedelta(0)))
         message = f"incomplete, and an upload into it began {age}: it may still be running"
         return Reason(code=ReasonCode.IN_PROGRESS, message=message)
 
+    def _find_reason_without_upload(self, deployment: Deployment, now: datetime) -> Reason | None:
+        newest_at = deployment.newest_at
+        if not self.may_be_incomplete or newest_at is None or now - newest_at >= MAX_UPLOAD_AGE:
+            return None
+        age = format_age(max(now - newest_at, timedelta(0)))
+        message = (
+            f"incomplete, and its newest object was uploaded {age}: an S3 other than AWS may not "
+            "list the uploads that are still running"
+        )
+        return Reason(code=ReasonCode.IN_PROGRESS, message=message)
 
-def select_recent(uploads: Iterable[UnfinishedUpload], now: datetime) -> RecentUploads:
+
+def select_recent(
+    uploads: Iterable[UnfinishedUpload], now: datetime, *, may_be_incomplete: bool = False
+) -> RecentUploads:
     """Return the uploads that may still be running."""
     return RecentUploads(
-        uploads=[upload for upload in uploads if now - upload.started_at < MAX_UPLOAD_AGE]
+        uploads=[upload for upload in uploads if now - upload.started_at < MAX_UPLOAD_AGE],
+        may_be_incomplete=may_be_incomplete,
     )

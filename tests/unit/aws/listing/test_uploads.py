@@ -73,6 +73,27 @@ def test_keys_are_decoded_only_where_they_are_encoded(
     assert [one.key for one in listed(site)] == [key]
 
 
+@pytest.mark.parametrize("encoding", ["url", ""])
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("a/v1+2/x", "v1+2"),
+        ("a/v1+2/x", "v1 2"),
+        ("a/v1+2%20b/x", "v1+2 b"),
+        ("a/v1%2B2/x", "v1%2B2"),
+        ("a/v1%2B2/x", "v1+2"),
+    ],
+)
+def test_upload_may_be_in_each_deployment_that_its_key_can_mean(
+    site: Bucket, proxy: FaultProxy, sent: str, name: str, encoding: str
+) -> None:
+    """Whether a server has encoded a key, and how it encodes `+`, cannot be seen from the key."""
+    proxy.answer("GET", "uploads", listing(upload(sent), encoding=encoding))
+    (unfinished,) = listed(site)
+    assert unfinished.may_be_under(f"a/{name}/")
+    assert not unfinished.may_be_under("a/v1/")
+
+
 def test_every_page_is_read_from_where_the_last_one_ended(site: Bucket, proxy: FaultProxy) -> None:
     pages = listing(upload("a/x"), more="true", key="a/%26", number="u1", encoding="url")
     proxy.answer("GET", "uploads", pages)
