@@ -138,6 +138,8 @@ def create_journal_file(path: str) -> FileSink:
         _sync_folder(Path(path).parent)
     except OSError as exc:
         sink.close()
+        with suppress(OSError):
+            Path(path).unlink()  # empty; the next run would refuse to overwrite it
         raise _open_error(path, exc) from exc
     return sink
 

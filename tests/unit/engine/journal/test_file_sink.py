@@ -77,6 +77,7 @@ def test_folder_that_cannot_be_synced_refuses_unless_its_file_system_has_no_such
     monkeypatch.setattr(os, "fsync", sync)
     with pytest.raises(SettingsError) if is_refused else nullcontext():
         create_journal_file("j.jsonl").close()
+    assert Path("j.jsonl").exists() is not is_refused
 
 
 @pytest.mark.parametrize("room", [0, 1, 50])
