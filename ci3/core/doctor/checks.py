@@ -342,10 +342,15 @@ def _format_expiry(rule: LifecycleRule) -> str:
 def _check_uploads(facts: BucketFacts) -> Iterator[Finding]:
     topic, uploads = "uploads", facts.uploads
     if isinstance(uploads, Unavailable):
-        message = "unfinished uploads can't be listed: under what ci3 deletes they stay, and cost"
-        yield from _report_unavailable_for_apply(
-            facts, topic, uploads, message, "s3:ListBucketMultipartUploads"
+        permission = "s3:ListBucketMultipartUploads"
+        message = (
+            "unfinished uploads can't be listed: incomplete deployments stay, and uploads under "
+            "what ci3 deletes stay, and cost"
         )
+        if uploads.is_denied:
+            yield note(topic, message, _advise_permission(facts, permission))
+        else:
+            yield from _report_unavailable(facts, topic, uploads, message, permission)
     elif not uploads.count or uploads.oldest_at is None:
         yield ok(topic, "no unfinished ones")
     else:
