@@ -12,15 +12,21 @@ from types import MappingProxyType
 from ci3.core.model.decision import Reason, ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
 from ci3.core.retention.decide import RetentionPolicy
-from ci3.core.retention.evaluation import COUNT_REASONS, Evaluation
+from ci3.core.retention.evaluation import Evaluation
 
-_RANK_REASONS = (
-    *COUNT_REASONS,
-    ReasonCode.KEEP_DAILY,
-    ReasonCode.KEEP_WEEKLY,
-    ReasonCode.KEEP_MONTHLY,
+_REASONS_WITHOUT_RANK = (
+    ReasonCode.KEEP_WITHIN,
+    ReasonCode.PROTECTED,
+    ReasonCode.CURRENT_COMMIT,
+    ReasonCode.LIVE,
+    ReasonCode.IN_PROGRESS,
+    ReasonCode.NO_OBJECTS,
 )
-"""Reasons that keep a deployment for its age rank: older ones may be deleted because of it."""
+"""Reasons that keep a deployment whatever its age rank is.
+
+Any other reason, that of a new keep rule too, counts as one of rank: older deployments may be
+deleted because of it, so that its times must be certain.
+"""
 _ONLY_REPORTED = Reason(
     code=ReasonCode.AMBIGUOUS_AGE, message="only an inventory report tells how old it is"
 )
@@ -158,4 +164,4 @@ def drop_unverified_deletes(
 
 
 def _is_kept_by_rank(evaluation: Evaluation) -> bool:
-    return any(check.code in _RANK_REASONS for check in evaluation.keeping_checks)
+    return any(check.code not in _REASONS_WITHOUT_RANK for check in evaluation.keeping_checks)

@@ -189,6 +189,26 @@ def test_uncertain_deployment_causes_no_deletion(state_of_d2, state_of_d3, is_de
     assert doomed(judged) == ({"d3"} if is_deleted else set())
 
 
+def test_reason_of_a_new_keep_rule_counts_as_one_of_rank():
+    """A rule that is added needs no entry anywhere: `expiring` stands for its code here."""
+    deployments = [told(deployment(f"d{days}", days)) for days in range(1, 6)]
+    evaluations = judged_by_rules(inventory(*deployments))
+    by_new_rule = [
+        replace(
+            evaluation,
+            checks=tuple(
+                replace(check, code=ReasonCode.EXPIRING) if check.is_matched else check
+                for check in evaluation.checks
+            ),
+        )
+        for evaluation in evaluations
+    ]
+    assert any(evaluation.is_keep for evaluation in by_new_rule)
+    required = find_required_evidence(by_new_rule, RULES)
+    assert required == find_required_evidence(evaluations, RULES)
+    assert len(required) > sum(evaluation.is_delete for evaluation in evaluations)
+
+
 def test_nothing_is_listed_where_nothing_goes():
     there = inventory(told(deployment("d1", 1)), told(deployment("d2", 2)))
     assert find_required_evidence(judged_by_rules(there), RULES) == ()
