@@ -278,6 +278,7 @@ def _delete_directly(
             journal=deletion.journal,
             control=control,
             live=deletion.live,
+            required_file=context.settings.required_file,
             concurrency=context.settings.concurrency,
         )
         return versions.delete_deployments(decisions), describe_version_guard(target.versioning)
@@ -293,6 +294,7 @@ def _delete_directly(
         control=control,
         live=deletion.live,
         with_versions=target.versioning is Versioning.ENABLED,
+        required_file=context.settings.required_file,
         concurrency=context.settings.concurrency,
     )
     return objects.delete_deployments(decisions), objects.guard

@@ -62,6 +62,8 @@ class KeyOutcome:
     names_other_keys: bool = False
 
 
+DELETED_OUTCOMES = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
+"""Outcomes of what does not exist any more."""
 DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED)
 """The outcome of nearly every key, shared to save memory."""
 

@@ -60,12 +60,13 @@ class ObjectSender(Sender[StoredObject, str]):
         began_at = self.control.monotonic()
         keys = [stored.key for stored in part.entries]
         try:
-            listed = _list_range(self.reader, part)
+            compared = part.compared or part.entries
+            listed = _list_range(self.reader, replace(part, entries=compared))
         except Exception as exc:  # noqa: BLE001 - what cannot be listed is not sent
             return part, dict.fromkeys(keys, not_listed(exc))
         not_sent = self._changed(part.entries, {stored.key: stored for stored in listed})
         is_first = bool(listed) and not is_retry
-        if CHANGED in not_sent.values() or (is_first and listed != part.entries):
+        if CHANGED in not_sent.values() or (is_first and listed != compared):
             self._changed_prefixes.add(part.prefix)
         if listed and part.prefix in self._changed_prefixes:
             not_sent = {key: keep_unless_absent(not_sent.get(key)) for key in keys}

@@ -16,6 +16,7 @@ from ci3.core.model.result import GuardProbe
 from ci3.engine.deletion.listing_ahead import ListingAhead
 from ci3.engine.deletion.object_sender import ObjectBatch, ObjectSender
 from ci3.engine.deletion.refresh import Refresher, start_refresher
+from ci3.engine.deletion.required_first import RequiredFirst
 from ci3.engine.deletion.scheduler import Scheduler
 from ci3.engine.deletion.tally import (
     DeletionResult,
@@ -51,6 +52,8 @@ class ObjectDeletion:
     live: LiveWatch = field(default_factory=LiveWatch)
     with_versions: bool = False
     """True if the journal records the version IDs that become noncurrent."""
+    required_file: str = ""
+    """Path within a deployment of the file that is deleted first; see `RequiredFirst`."""
     concurrency: int = MAXIMUM_CONCURRENCY
     """Maximum number of requests in flight."""
     guard: GuardProbe | None = field(init=False, default=None)
@@ -101,6 +104,7 @@ class ObjectDeletion:
             live=self.live,
             tallies=tallies,
             delete_batch=partial(self._delete_batch, sender),
+            required=RequiredFirst(required_file=self.required_file),
             probe=self.probe,
             list_uploads=partial(self._list_uploads, slots) if self.concurrency > 1 else None,
         )

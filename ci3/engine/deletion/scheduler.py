@@ -7,19 +7,17 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from threading import BoundedSemaphore
 
-from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.result import GuardProbe
 from ci3.engine.deletion.listing_ahead import ListingAhead
-from ci3.engine.deletion.object_sender import ObjectBatch
-from ci3.engine.deletion.sender import SENDERS, all_unknown, fill_batches
+from ci3.engine.deletion.object_sender import ObjectBatch, ObjectPart
+from ci3.engine.deletion.required_first import Outcomes, RequiredFirst
+from ci3.engine.deletion.sender import SENDERS, all_unknown
 from ci3.engine.deletion.tally import Tally
 from ci3.engine.inventory.listing import LISTING_THREADS
 from ci3.engine.live_watch import LiveWatch
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import describe_error
-
-Outcomes = Mapping[str, KeyOutcome]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +27,8 @@ class Scheduler:
     - That thread compares listings with the plan, fills batches and enters outcomes into tallies.
     - `listing` threads list deployments again, ahead of their deletion.
     - `asking` threads probe which guard S3 supports, and list unfinished uploads.
-    - `deleting` threads execute `delete_batch`, from when the guard is known.
+    - `deleting` threads execute `delete_batch`, from when the guard is known; `required` has the
+      order in which they do.
 
     Every request holds one of the `slots`. After a stop, batches in flight are completed.
     """
@@ -40,6 +39,7 @@ class Scheduler:
     live: LiveWatch
     tallies: Mapping[str, Tally]
     delete_batch: Callable[[ObjectBatch], Outcomes]
+    required: RequiredFirst
     probe: Callable[[BoundedSemaphore], GuardProbe]
     list_uploads: Callable[[], None] | None
     guard: GuardProbe | None = field(init=False, default=None)
@@ -57,15 +57,23 @@ class Scheduler:
                 if self.list_uploads is not None:
                     askers.submit(self.list_uploads)
                 may_begin = takewhile(lambda _part: not self.live.problem, parts)
-                self._delete_batches(fill_batches(may_begin), probing)
+                self._delete_parts(may_begin, probing)
 
-    def _delete_batches(self, batches: Iterable[ObjectBatch], probing: Future[GuardProbe]) -> None:
+    def _delete_parts(self, parts: Iterable[ObjectPart], probing: Future[GuardProbe]) -> None:
         in_flight: dict[Future[Outcomes], ObjectBatch] = {}
+
+        def has_idle_sender() -> bool:
+            return sum(not future.done() for future in in_flight) < SENDERS
+
         with ThreadPoolExecutor(SENDERS, "deleting") as senders:
             try:
-                for batch in batches:
+                for batch, is_required in self.required.order_batches(parts, has_idle_sender):
                     self.guard = probing.result()
-                    in_flight[senders.submit(self.delete_batch, batch)] = batch
+                    delete = self.delete_batch if is_required else self._delete_others
+                    future = senders.submit(delete, batch)
+                    in_flight[future] = batch
+                    if is_required:
+                        self.required.add_answer(batch, future)
                     if len(in_flight) >= 2 * SENDERS:
                         self._collect(in_flight)
                     if self.control.is_stopped():
@@ -76,6 +84,11 @@ class Scheduler:
                 self._collect(in_flight)
         if probing.exception() is None:
             self.guard = probing.result()
+
+    def _delete_others(self, batch: ObjectBatch) -> Outcomes:
+        """Delete a batch after the required files of its deployments."""
+        parts, withheld = self.required.wait(batch)
+        return {**withheld, **self.delete_batch(parts)} if withheld else self.delete_batch(parts)
 
     def _collect(self, in_flight: dict[Future[Outcomes], ObjectBatch]) -> None:
         """Wait for at least one batch; enter the outcomes of all that are done."""

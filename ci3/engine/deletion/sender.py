@@ -40,7 +40,8 @@ ABSENT = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at a
 class BatchPart(Generic[Entry]):
     """Entries of one deployment that go into one batch, in the order of their keys.
 
-    Their listing began at `listed_at`, in seconds of a monotonic clock.
+    Their listing began at `listed_at`, in seconds of a monotonic clock. If listed again, all of
+    `compared` must be unchanged: consecutive objects that include the entries, by default these.
     """
 
     # Python 3.11 cannot instantiate a subscripted alias of a frozen, slotted class: use `Part`.
@@ -49,6 +50,7 @@ class BatchPart(Generic[Entry]):
     prefix: str
     entries: tuple[Entry, ...]
     listed_at: float
+    compared: tuple[Entry, ...] = ()
 
 
 def fill_batches(parts: Iterable[BatchPart[Entry]]) -> Iterator[tuple[BatchPart[Entry], ...]]:

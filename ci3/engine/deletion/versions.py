@@ -3,12 +3,12 @@
 Each request names version IDs, and only those that were just listed.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.deletion.outcomes import DELETED_OUTCOMES, KeyOutcome
 from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.constants import DELETE_BATCH_SIZE, MAXIMUM_CONCURRENCY
 from ci3.core.inventory.fingerprint import compute_fingerprint
@@ -17,6 +17,7 @@ from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Deployment, Versioning
 from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
+from ci3.engine.deletion.required_first import keep_with_required
 from ci3.engine.deletion.sender import SENDERS, BatchPart
 from ci3.engine.deletion.tally import (
     DeletionResult,
@@ -33,7 +34,6 @@ from ci3.engine.live_watch import LiveWatch
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import DeniedError, ListingError
 
-_DELETED_OUTCOMES = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
 _HIDES_UNDELETED = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
     message="not sent: what it hides could not be deleted, and would be current then",
@@ -75,6 +75,8 @@ class VersionDeletion:
     journal: Journal
     control: RunControl
     live: LiveWatch = field(default_factory=LiveWatch)
+    required_file: str = ""
+    """Path within a deployment of the file of which the current version is deleted first."""
     concurrency: int = MAXIMUM_CONCURRENCY
     """Maximum number of requests in flight."""
     _sender: VersionSender = field(init=False)
@@ -132,6 +134,7 @@ class VersionDeletion:
         If a noncurrent version could not be deleted, no current version is deleted. That of the
         same key is kept since the noncurrent version would become current; the others are kept
         since a deployment without current objects is not listed, and no later run would find it.
+        Until then the deployment is complete if it was: noncurrent versions do not count for that.
         """
         noncurrent, markers, current = deletion_phases(versions)
         undeleted_keys: set[str] = set()
@@ -147,9 +150,27 @@ class VersionDeletion:
                     is_hiding = version.key in undeleted_keys
                     listed.tally.enter(version, _HIDES_UNDELETED if is_hiding else outcome)
                 return
-        self._delete_phase(listed, current, undeleted_keys)
+        self._delete_current(listed, current)
         if not listed.tally.problem and not self._is_ended(listed):
             self._find_leftovers(listed)
+
+    def _delete_current(self, listed: _ListedDeployment, versions: Sequence[StoredVersion]) -> None:
+        """Delete current versions: that of the required file first, and the others after it.
+
+        If it is not deleted, nor are the others: what is left must not count as complete.
+        """
+        key = f"{listed.tally.planned.prefix}{self.required_file}"
+        required = [version for version in versions if self.required_file and version.key == key]
+        if required and len(versions) > 1:
+            outcome = self._delete_batch(listed, required).get(identify(required[0]))
+            versions = [version for version in versions if version.key != key]
+            if outcome is None:
+                return
+            if outcome.outcome not in DELETED_OUTCOMES:
+                for version in versions:
+                    listed.tally.enter(version, keep_with_required(outcome))
+                return
+        self._delete_phase(listed, versions, frozenset())
 
     def _is_ended(self, listed: _ListedDeployment) -> bool:
         """Return True if nothing more of a deployment may be sent."""
@@ -173,13 +194,18 @@ class VersionDeletion:
         for start in range(0, len(free), DELETE_BATCH_SIZE):
             if self._is_ended(listed):
                 break
-            deleted |= self._delete_batch(listed, free[start : start + DELETE_BATCH_SIZE])
+            outcomes = self._delete_batch(listed, free[start : start + DELETE_BATCH_SIZE])
+            deleted |= {
+                identity
+                for identity, outcome in outcomes.items()
+                if outcome.outcome in DELETED_OUTCOMES
+            }
         return {version.key for version in versions if identify(version) not in deleted}
 
     def _delete_batch(
         self, listed: _ListedDeployment, versions: Sequence[StoredVersion]
-    ) -> set[VersionIdentity]:
-        """Check, journal, send, resolve, journal; return what does not exist any more."""
+    ) -> Mapping[VersionIdentity, KeyOutcome]:
+        """Check, journal, send, resolve, journal; return the outcomes of what was sent."""
         name, prefix = listed.tally.planned.name, listed.tally.planned.prefix
         batch = self._sender.without_live(
             [
@@ -189,7 +215,7 @@ class VersionDeletion:
             ]
         )
         if not batch or self.control.is_stopped():
-            return set()
+            return {}
         self.gate.approve_versions(prefix, versions, listed.identities)
         number = self.journal.record_version_intent([(prefix, versions)])
         outcomes = self._sender.send(batch)
@@ -198,11 +224,7 @@ class VersionDeletion:
             listed.tally.enter(version, outcomes[identify(version)])
         self.control.count_done(len(versions))
         self.journal.record_outcome(number, [outcomes[identify(version)] for version in versions])
-        return {
-            identity
-            for identity, outcome in outcomes.items()
-            if outcome.outcome in _DELETED_OUTCOMES
-        }
+        return outcomes
 
     def _find_leftovers(self, listed: _ListedDeployment) -> None:
         """List again: what exists was uploaded during the run, or S3 did not delete it."""

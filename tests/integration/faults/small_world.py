@@ -113,6 +113,8 @@ class World:
         self.is_versioned = is_versioned
         self.keep_count = keep_count
         self.has_pointer = has_pointer
+        self.settings: dict[str, str] = {}
+        """Further settings of each run."""
         self.writes = 0
         self.applies: list[Apply] = []
         self._running: Apply | None = None
@@ -180,6 +182,7 @@ class World:
 
     def run(self, journal_file: str = "", **more: str) -> TargetContext:
         more |= {"live_from": f"object:{POINTER}"} if self.has_pointer else {}
+        more |= self.settings
         made = make_context(
             SimpleNamespace(name=BUCKET, endpoint_url=memory_site.URL),
             keep_count=str(self.keep_count),
