@@ -16,6 +16,7 @@ from ci3.config.resolve import resolve_settings
 from ci3.constants import JOURNAL_FOLDER
 from ci3.core.formatting import escape_control_chars, format_size, pluralize
 from ci3.core.journal.location import JournalLocation, is_s3_url
+from ci3.core.model.policy import REQUIRED_FILE_SETTING
 from ci3.core.units import Duration
 from ci3.engine.journal.s3_sink import read_stored_journal
 from ci3.engine.restore.restore import (
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from ci3.pipeline.context import TargetContext
 
 
-@with_options((*JOURNAL_TARGET_SETTINGS, "role-to-assume"))
+@with_options((*JOURNAL_TARGET_SETTINGS, "role-to-assume", REQUIRED_FILE_SETTING))
 @click.command("restore")
 @click.argument("source", metavar="JOURNAL | NAME", default="")
 @click.option(
@@ -113,6 +114,11 @@ def _open_source(
     raw_settings = read_raw_settings(values)
     if run_id and deleted_since:
         raise SettingsError("--run-id and --deleted-since exclude each other", "Name one of them.")
+    if REQUIRED_FILE_SETTING in raw_settings and not deleted_since:
+        raise SettingsError(
+            f"{REQUIRED_FILE_SETTING} was given, and the journal names it",
+            "Leave it out: it is for --deleted-since.",
+        )
     if deleted_since:
         target_context = create_target_context(resolve_settings(raw_settings))
         yield target_context, _find_time_range_source(target_context, source, deleted_since)
@@ -155,7 +161,12 @@ def _find_time_range_source(
             "Name its folder, without the prefix.",
         )
     target = target_context.open_bucket().describe_target(target_context.settings.prefix)
-    return source_since(target=target, name=name, since=_parse_since(text, target_context.clock()))
+    return source_since(
+        target=target,
+        name=name,
+        since=_parse_since(text, target_context.clock()),
+        required_file=target_context.settings.required_file,
+    )
 
 
 def _parse_since(text: str, now: datetime) -> datetime:

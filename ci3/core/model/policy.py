@@ -9,6 +9,9 @@ DELETE_VERSIONS_SETTING = "delete-versions"
 ENGINE_SETTING = "engine"
 """Name of the setting that selects the `Engine`."""
 
+REQUIRED_FILE_SETTING = "required-file"
+"""Name of the setting for the file that makes a deployment complete."""
+
 
 class Origin(StrEnum):
     """Where a setting's value came from, when not from its default."""

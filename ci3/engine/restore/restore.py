@@ -206,17 +206,45 @@ class Restoration:
         )
 
     def _restore(self, target: Target, sender: VersionSender, tally: RestoreTally) -> None:
-        """List and decide again, remove delete markers, and list the current versions."""
+        """List and decide again, remove delete markers, and list the current versions.
+
+        The required file follows when all other objects are current: until then the deployment must
+        not count as complete.
+        """
         planned = tally.planned
         prefix = f"{target.prefix}{planned.name}/"
         listed_at = self._control.monotonic()
         listed = self._list_versions(prefix)
         tally.start(self.source.decide(prefix, listed, target.versioning))
-        markers = {identify(version): version for version in listed if version.is_delete_marker}
+        markers = BatchPart(
+            name=planned.name,
+            prefix=prefix,
+            entries=tuple(version for version in listed if version.is_delete_marker),
+            listed_at=listed_at,
+        )
+        required_key = f"{prefix}{self.source.required_file}" if self.source.required_file else ""
+        required = [action for action in tally.restorable if action.key == required_key]
+        others = [action for action in tally.restorable if action.key != required_key]
+        self._remove_markers(sender, tally, markers, others)
+        if not required or self._control.is_stopped():
+            return
+        if tally.is_missing_only(len(required)):
+            self._remove_markers(sender, tally, markers, required)
+        else:
+            tally.withhold(self.source.required_file)
+
+    def _remove_markers(
+        self,
+        sender: VersionSender,
+        tally: RestoreTally,
+        listed: BatchPart[StoredVersion],
+        actions: Sequence[RestoreObject],
+    ) -> None:
+        """Remove the listed delete markers of some objects, and enter what is current then."""
+        prefix = listed.prefix
+        markers = {identify(marker): marker for marker in listed.entries}
         identities = [
-            (action.key, marker_id)
-            for action in tally.restorable
-            for marker_id in action.marker_version_ids
+            (action.key, marker_id) for action in actions for marker_id in action.marker_version_ids
         ]
         outcomes: MarkerOutcomes = {}
         for start in range(0, len(identities), DELETE_BATCH_SIZE):
@@ -224,18 +252,13 @@ class Restoration:
                 break
             batch = identities[start : start + DELETE_BATCH_SIZE]
             check_markers(batch, prefix, markers.keys())
-            part = BatchPart(
-                name=planned.name,
-                prefix=prefix,
-                entries=tuple(markers[identity] for identity in batch),
-                listed_at=listed_at,
+            outcomes |= sender.send(
+                [replace(listed, entries=tuple(markers[identity] for identity in batch))]
             )
-            outcomes |= sender.send([part])
             self._control.count_done(len({key for key, _ in batch}))
         if outcomes:
-            tally.enter(
-                outcomes, self._list_current(prefix, {action.key for action in tally.restorable})
-            )
+            current = self._list_current(prefix, {action.key for action in actions})
+            tally.enter(actions, outcomes, current)
 
     def _list_versions(self, prefix: str) -> list[StoredVersion]:
         """List versions; one counts as the latest only if a plain listing has its key too."""

@@ -9,6 +9,7 @@ from ci3.core.formatting import format_minute
 from ci3.core.journal.location import is_s3_url
 from ci3.core.model.deployment import Target, Versioning
 from ci3.core.model.objects import StoredVersion
+from ci3.core.model.policy import REQUIRED_FILE_SETTING
 from ci3.core.restore.decide import (
     CLOCK_ALLOWANCE,
     RestoreAction,
@@ -41,6 +42,8 @@ class RestoreSource:
     """The prefixes for which the run created lifecycle rules."""
     late_prefixes: Collection[str] = ()
     """The prefixes where requests of the run, which was killed, may still be executed."""
+    required_file: str = ""
+    """Path within a deployment of the file that is restored last; empty if none is."""
     journal_url: str = ""
     """The `s3://` URL of the journal, or empty if it is not stored in the bucket."""
 
@@ -78,6 +81,7 @@ def source_from_journal(journal: JournalFile) -> RestoreSource:
         notes = ("The journal's last line was cut off; what it is about is looked up.",)
     elif not journal.has_ended:
         notes = ("The journal has no end: that run crashed. What it left open is looked up.",)
+    required_file = header.policy.get(REQUIRED_FILE_SETTING)
     return RestoreSource(
         target=header.target,
         prefixes=tuple(dict.fromkeys((*journal.rules, *journal.prefixes))),
@@ -86,12 +90,15 @@ def source_from_journal(journal: JournalFile) -> RestoreSource:
         run_id=header.run_id,
         notes=notes,
         rule_prefixes=journal.rules.keys(),
+        required_file=str(required_file.value) if required_file else "",
         late_prefixes=() if journal.has_ended else {*journal.prefixes} - journal.rules.keys(),
         journal_url=journal.source if is_s3_url(journal.source) else "",
     )
 
 
-def source_since(target: Target, name: str, since: datetime) -> RestoreSource:
+def source_since(
+    target: Target, name: str, since: datetime, required_file: str = ""
+) -> RestoreSource:
     """Return all deletions from one deployment since a time, by any client."""
 
     def decide(
@@ -112,6 +119,7 @@ def source_since(target: Target, name: str, since: datetime) -> RestoreSource:
         description=f"every deletion in {name} since {format_minute(since)}",
         decide=decide,
         notes=() if is_versioned else (note,),
+        required_file=required_file,
     )
 
 

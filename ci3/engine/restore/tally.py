@@ -1,7 +1,7 @@
 """Counts the outcomes of the objects of a deployment that is restored."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ci3.aws.deletion.outcomes import KeyOutcome
@@ -39,6 +39,7 @@ class RestoreTally:
 
         When called again, what was restored and is still current stays restored.
         """
+        self.problem = ""
         skips = [action for action in actions if isinstance(action, SkipObject)]
         current_keys = {skip.key for skip in skips if skip.reason is SkipReason.ALREADY_THERE}
         self._restored = [action for action in self._restored if action.key in current_keys]
@@ -47,10 +48,15 @@ class RestoreTally:
         self._skips = [skip for skip in skips if skip.key not in restored_keys]
         self._failed_count = len(self.restorable)
 
-    def enter(self, outcomes: MarkerOutcomes, current: Mapping[str, StoredVersion]) -> None:
+    def enter(
+        self,
+        actions: Iterable[RestoreObject],
+        outcomes: MarkerOutcomes,
+        current: Mapping[str, StoredVersion],
+    ) -> None:
         """Enter each object by its current version, regardless of the marker's outcome."""
         skips = self._skips = self._skips or []
-        for action in self.restorable:
+        for action in actions:
             version = current.get(action.key)
             if version is None or version.is_delete_marker:
                 self.problem = self.problem or _why_hidden(action, outcomes)
@@ -66,6 +72,19 @@ class RestoreTally:
                 skips.append(
                     SkipObject(key=action.key, size_bytes=action.size_bytes, reason=reason)
                 )
+
+    def is_missing_only(self, count: int) -> bool:
+        """Return True if exactly `count` objects that the run deleted are not current again."""
+        has_lost = any(skip.reason.is_unrecoverable for skip in self._skips or ())
+        return self._failed_count == count and not has_lost
+
+    def withhold(self, required_file: str) -> None:
+        """Enter why the required file is not restored; the reason of the others comes first."""
+        reason = (
+            f"{required_file} is not restored, since other objects are missing and the deployment "
+            "would count as complete with it"
+        )
+        self.problem = f"{self.problem}; {reason}" if self.problem else reason
 
     def result(self, stopped: str) -> DeploymentRestoreResult:
         """Return the result; if the deployment was not started, all that was planned failed."""

@@ -239,6 +239,26 @@ def test_one_deployment_comes_back_by_time(live: Bucket, journal: str, since: st
     assert live.folders() == {"new", "old-1"}
 
 
+def test_required_file_comes_back_last_by_time(
+    live: Bucket, journal: str, proxy: FaultProxy
+) -> None:
+    sent = len(proxy.deletions)
+    options = ["--deleted-since", "1h", "--required-file", "file-00001", "--auto-approve"]
+    assert main(["restore", "old-1", *options, *live.options()]) == 0
+    *_, last = [request.batch_keys for request in proxy.deletions[sent:]]
+    assert last == ["old-1/file-00001"]
+    assert live.folders() == {"new", "old-1"}
+
+
+def test_required_file_is_refused_where_the_journal_names_it(
+    live: Bucket, journal: str, capsys
+) -> None:
+    for source in ([journal], ["--run-id", "x", *live.options()]):
+        assert main(["restore", *source, "--required-file", "file-00001", "--auto-approve"]) == 2
+        assert "required-file was given" in capsys.readouterr().err
+    assert live.folders() == {"new"}
+
+
 def test_deletions_before_the_time_are_out_of_question(live: Bucket, journal: str, capsys) -> None:
     since = ["--deleted-since", "2099-01-01T00:00Z"]
     assert main(["restore", "old-1", *since, *live.options(), "--auto-approve"]) == 0

@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 
 from ci3.core.model.result import ObjectOutcome
 from ci3.core.plan.plan import Plan
+from ci3.core.restore.plan import ObjectRestoreOutcome
 from ci3.engine.deletion.sender import FRESH_SECONDS
 from ci3.errors import ExitCode, RefusedError
 from tests.integration.faults import small_world
@@ -326,9 +327,14 @@ class Interleavings(RuleBasedStateMachine):
         assert before.items() <= after.items(), "a restore has taken something away"
         assert self.world.markers() <= markers
         back = after.keys() - before.keys()
-        assert back <= self.world.journaled(path).keys()
+        journaled = self.world.journaled(path)
+        assert back <= journaled.keys()
+        for name in {key.partition("/")[0] for key in back if key.endswith(f"/{INDEX}")}:
+            keys = {key for key in journaled if key.startswith(f"{name}/")}
+            assert keys <= after.keys(), f"{name} looks complete, and is not"
         if undone is not None and self.world.is_versioned:
-            assert len(back) == undone[0].object_count
+            restored = undone[1].count_objects(ObjectRestoreOutcome.RESTORED) if undone[1] else 0
+            assert len(back) == restored
         if self.undoable is not None and self.undoable[1] == path and self.world.is_versioned:
             assert after == self.undoable[0], "a restore is not the identity"
         if not self.world.is_versioned:
@@ -413,6 +419,10 @@ class Interleavings(RuleBasedStateMachine):
         assert after == left
         if uploaded and one.asked:
             assert uploaded in after, "a new upload is gone"
+        for key in one.planned.keys() & after.keys():
+            name, _, file = key.partition("/")
+            if file == INDEX and after[key] == one.planned[key]:
+                assert not any(lost.startswith(f"{name}/") for lost in gone), f"{name} is partial"
         for group, was in complete_by_group(before).items():
             assert not was or complete_by_group(after).get(group), f"nothing is left of {group}"
         if one.result is not None:
