@@ -196,6 +196,8 @@ WARNINGS = {
     "not, or could not be read.",
     WarningCode.RESTORED: "The plan deletes what `ci3 restore` had brought back from a journal in "
     "the bucket; or the records of that could not be read.",
+    WarningCode.UNFINISHED_RUN: "The stored journal of an unfinished run could not be read: "
+    "deployments that are older than it stay, and do not count.",
     WarningCode.RULE_GOES: "An apply takes lifecycle rules of ci3's own away before anything else.",
 }
 
@@ -211,6 +213,8 @@ REASONS = {
     ReasonCode.IN_PROGRESS: "It is incomplete and may still be uploading: it is newer than every "
     "complete one, has an object younger than an hour or an upload of the last 24 hours, or its "
     "uploads could not be listed.",
+    ReasonCode.PARTLY_DELETED: "An unfinished run has deleted a part of it, or may have, by its "
+    "stored journal: it does not count as complete. It is also given for one that is deleted.",
     ReasonCode.AMBIGUOUS_AGE: "It is not known to be older than enough others.",
     ReasonCode.MINIMUM_KEEP_COUNT: "It is the last complete one of its group.",
     ReasonCode.NO_OBJECTS: "Nothing was found in it.",

@@ -38,6 +38,7 @@ class ReasonCode(StrEnum):
     CURRENT_COMMIT = "current-commit"
     LIVE = "live"
     IN_PROGRESS = "in-progress"
+    PARTLY_DELETED = "partly-deleted"
     AMBIGUOUS_AGE = "ambiguous-age"
     MINIMUM_KEEP_COUNT = "minimum-keep-count"
     NO_OBJECTS = "no-objects"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from ci3.constants import JOURNAL_FOLDER
 from ci3.core.model.objects import VersionSummary
 
 
@@ -26,7 +27,8 @@ class Deployment:
 
     `prefix` is the full key prefix with its trailing slash. `oldest_at` and `newest_at` are None
     exactly if there are no objects. `is_complete` is True if it has the required file or, without
-    such a setting, any content: then it counts for `keep-count` and can supersede others.
+    such a setting, any content: then it counts for `keep-count` and can supersede others. In a
+    decision it is False, too, if a run has partly deleted the deployment.
 
     The source of the values:
 
@@ -108,6 +110,11 @@ class Inventory:
     ignored: tuple[IgnoredEntry, ...] = ()
     unlisted: tuple[UnlistedFolder, ...] = ()
     report: ReportInfo | None = None
+
+    @property
+    def has_journal_folder(self) -> bool:
+        """True if the prefix has the folder that stores journals and records of restores."""
+        return any(item.name == f"{JOURNAL_FOLDER}/" for item in self.ignored)
 
 
 _AWS_ENDPOINT = re.compile(r"https?://([^/]+\.)?amazonaws\.com(\.cn)?(:\d+)?/?")

@@ -31,6 +31,7 @@ class WarningCode(StrEnum):
     INVENTORY_REPORT = "inventory-report"
     LIFECYCLE = "lifecycle"
     RESTORED = "restored"
+    UNFINISHED_RUN = "unfinished-run"
     RULE_GOES = "rule-goes"
 
 

@@ -1,7 +1,7 @@
 """Retention decision: keep a deployment if any rule or pin matches, or if its age is uncertain."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ci3.core.formatting import format_age, pluralize
@@ -18,6 +18,7 @@ from ci3.core.retention.age_order import (
 )
 from ci3.core.retention.evaluation import Evaluation, RuleCheck
 from ci3.core.retention.in_progress import has_recent_object
+from ci3.core.retention.unfinished import NO_PARTIAL_DELETIONS, PartialDeletion
 from ci3.core.units import Duration
 
 
@@ -42,6 +43,7 @@ class _EvaluationContext:
     pins: Sequence[Pin]
     now: datetime
     started_deletions: Collection[str]
+    partial_deletions: Mapping[str, PartialDeletion]
 
     def may_be_uploading(self, deployment: Deployment) -> bool:
         """Return True if more objects of an incomplete deployment may follow soon."""
@@ -104,12 +106,14 @@ def evaluate(  # noqa: PLR0913 - all that a decision rests on
     minimum_keep_count: int,
     *,
     started_deletions: Collection[str] = (),
+    partial_deletions: Mapping[str, PartialDeletion] = NO_PARTIAL_DELETIONS,
 ) -> tuple[Evaluation, ...]:
     """Check every deployment against every rule and pin; order and errors as for `decide`.
 
     `started_deletions` are the names of deployments that the run which is resumed has begun to
     delete: a young object in them does not mean that they are uploading. The caller compares what
-    is left of them with the journal.
+    is left of them with the journal. `partial_deletions` are deployments, by name, that other runs
+    have partly deleted: they are evaluated as incomplete, which never deletes another deployment.
     """
     if minimum_keep_count < 1:
         raise ValueError(f"minimum_keep_count must be at least 1, not {minimum_keep_count}")
@@ -119,8 +123,14 @@ def evaluate(  # noqa: PLR0913 - all that a decision rests on
         pins=pins,
         now=now,
         started_deletions=started_deletions,
+        partial_deletions=partial_deletions,
     )
-    ordered = sort_newest_first(inventory.deployments)
+    ordered = sort_newest_first(
+        replace(deployment, is_complete=False)
+        if deployment.name in partial_deletions
+        else deployment
+        for deployment in inventory.deployments
+    )
     groups: dict[tuple[str, ...], list[Deployment]] = {}
     for deployment in ordered:
         groups.setdefault(_group_key(deployment.name, policy.group_by), []).append(deployment)
@@ -194,6 +204,8 @@ def _evaluate(
     context: _EvaluationContext,
 ) -> Evaluation:
     checks = [_check_pin(pin, deployment.name) for pin in context.pins]
+    if partial_deletion := context.partial_deletions.get(deployment.name):
+        checks.append(_check_partial_deletion(partial_deletion))
     complete, keep_within = group.complete, context.policy.keep_within
     if dated is None:
         checks.append(_always_kept(ReasonCode.NO_OBJECTS, _NO_OBJECTS_MESSAGE))
@@ -223,6 +235,14 @@ def _evaluate(
 
 def _always_kept(code: ReasonCode, message: str) -> RuleCheck:
     return RuleCheck(code=code, is_matched=True, format_message=lambda: message)
+
+
+def _check_partial_deletion(partial_deletion: PartialDeletion) -> RuleCheck:
+    return RuleCheck(
+        code=ReasonCode.PARTLY_DELETED,
+        is_matched=partial_deletion.must_keep,
+        format_message=lambda: partial_deletion.message,
+    )
 
 
 def _check_pin(pin: Pin, name: str) -> RuleCheck:

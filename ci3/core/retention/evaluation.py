@@ -75,14 +75,19 @@ class Evaluation:
 
     @property
     def decision(self) -> Decision:
-        """The decision: keep with the reason of every matching check, or delete."""
+        """The decision: keep with the reason of every matching check, or delete.
+
+        That the deployment is partly deleted is a reason in either case.
+        """
         action = Action.KEEP
         reasons = tuple(
-            Reason(code=check.code, message=check.message) for check in self.keeping_checks
+            Reason(code=check.code, message=check.message)
+            for check in self.checks
+            if check.is_matched or check.code is ReasonCode.PARTLY_DELETED
         )
         if self.is_delete and self.successor is not None:
             action = Action.DELETE
-            reasons = (_superseded(self.newer_count, self.successor, self.now),)
+            reasons = (_superseded(self.newer_count, self.successor, self.now), *reasons)
         return Decision(
             deployment=self.deployment, group=self.group, action=action, reasons=reasons
         )

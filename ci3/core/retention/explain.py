@@ -61,6 +61,11 @@ def _outlook(evaluation: Evaluation, keep_within: Duration | None) -> str:
         return "There is nothing in it that could be deleted."
     if pins:
         return f"It stays as long as this holds: {'; '.join(pins)}."
+    if ReasonCode.PARTLY_DELETED in codes:
+        return (
+            "It stays until that run is resumed, all of it is deployed again, or the journal of "
+            "that run is removed."
+        )
     if ReasonCode.IN_PROGRESS in codes:
         is_newest = evaluation.successor is None
         condition = "a complete one is newer" if is_newest else "nothing is uploaded into it"

@@ -13,6 +13,7 @@ from tests.unit.core.retention.strategies import Situation, make_situation, situ
 
 CASE_COUNT = 6000
 FROM_ELSEWHERE = (
+    ReasonCode.PARTLY_DELETED,  # the journals of unfinished runs
     ReasonCode.NOT_APPROVED,  # a resumption's
     ReasonCode.NO_ROOM_FOR_RULE,  # these are of lifecycle rules
     ReasonCode.BY_RULE,

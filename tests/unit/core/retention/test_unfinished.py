@@ -1,0 +1,181 @@
+"""What an unfinished run has partly deleted does not count, and never dooms another deployment."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci3.core.model.decision import ReasonCode
+from ci3.core.model.deployment import Deployment, Inventory
+from ci3.core.retention.decide import RetentionPolicy, evaluate
+from ci3.core.retention.explain import explain
+from ci3.core.retention.unfinished import (
+    PartialDeletion,
+    UnfinishedRun,
+    find_partial_deletions,
+)
+from tests.support.builders import NOW, days_ago, deployment, empty_deployment
+from tests.unit.core.retention.strategies import Situation, situations
+
+RUN = UnfinishedRun(
+    run_id="run-1",
+    first_written_at=days_ago(3),
+    last_written_at=days_ago(2),
+    approved={"old": "as approved"},
+    started=frozenset({"old"}),
+)
+UNREADABLE = replace(RUN, approved=None, started=None)
+INTENTS_UNKNOWN = replace(RUN, started=None)
+NOT_BEGUN = replace(RUN, started=frozenset())
+REMAINDER, KEPT = [False], [True]
+MINUTE = 1 / 24 / 60
+REDEPLOYED = 2 - 16 * MINUTE
+TOO_SOON = 2 - 14 * MINUTE
+
+
+def find(found: Deployment, *runs: UnfinishedRun) -> list[bool]:
+    """Return whether the deployment must be kept; empty if it counts as usual."""
+    partial_deletions = find_partial_deletions([found], runs, NOW)
+    return [partial_deletion.must_keep for partial_deletion in partial_deletions.values()]
+
+
+@pytest.mark.parametrize(
+    ("run", "oldest", "newest", "expected"),
+    [
+        (RUN, 20, 10, REMAINDER),
+        (RUN, 20, 3, KEPT),  # uploaded in the same second
+        (RUN, 20, 2.5, KEPT),
+        (RUN, 20, 1, KEPT),
+        (RUN, 2.5, 1, KEPT),
+        (RUN, TOO_SOON, 1, KEPT),
+        (RUN, REDEPLOYED, 1, []),
+        (NOT_BEGUN, 20, 10, []),
+        (INTENTS_UNKNOWN, 20, 10, KEPT),
+        (INTENTS_UNKNOWN, 20, 1, KEPT),
+        (INTENTS_UNKNOWN, REDEPLOYED, 1, []),
+        (UNREADABLE, 20, 10, KEPT),
+        (UNREADABLE, 20, 1, KEPT),
+        (UNREADABLE, 2.5, 1, KEPT),
+        (UNREADABLE, TOO_SOON, 1, KEPT),
+        (UNREADABLE, REDEPLOYED, 1, []),
+    ],
+)
+def test_changed_deployment_is_judged_by_the_times_of_its_objects(
+    run: UnfinishedRun, oldest: float, newest: float, expected: list[bool]
+) -> None:
+    assert find(deployment("old", oldest, newest), run) == expected
+
+
+def test_deployment_that_is_as_approved_counts() -> None:
+    untouched = replace(deployment("old", 20), fingerprint="as approved")
+    assert find(untouched, RUN) == find(untouched, INTENTS_UNKNOWN) == []
+
+
+def test_deployment_that_no_header_names_counts_unless_a_header_is_not_known() -> None:
+    other = deployment("other", 20)
+    assert find(other, RUN, INTENTS_UNKNOWN) == []
+    assert find(other, RUN, UNREADABLE) == KEPT
+
+
+def test_deployment_without_objects_is_never_a_remainder() -> None:
+    assert find(empty_deployment("old"), RUN, UNREADABLE) == []
+
+
+@pytest.mark.parametrize("runs", [(RUN, UNREADABLE), (UNREADABLE, RUN)])
+def test_of_two_runs_the_one_that_requires_keeping_wins(runs: tuple[UnfinishedRun, ...]) -> None:
+    assert find(deployment("old", 20), *runs) == KEPT
+
+
+def test_second_run_that_approved_the_remainder_does_not_make_it_complete() -> None:
+    remainder = deployment("old", 20)
+    second = replace(RUN, run_id="run-2", approved={"old": remainder.fingerprint})
+    assert find(remainder, second, RUN) == REMAINDER
+
+
+def decide_with(partial_deletions, *deployments, **policy):
+    evaluations = evaluate(
+        Inventory(deployments=deployments),
+        RetentionPolicy(**policy),
+        (),
+        NOW,
+        1,
+        partial_deletions=partial_deletions,
+    )
+    return {evaluation.deployment.name: evaluation for evaluation in evaluations}
+
+
+def test_remainder_takes_no_place_and_says_why() -> None:
+    deployments = [deployment("new", 1), deployment("old", 20), deployment("older", 30)]
+    partial_deletions = find_partial_deletions(deployments, [RUN], NOW)
+    evaluations = decide_with(partial_deletions, *deployments, keep_count=2)
+
+    assert not evaluations["older"].is_delete
+    reasons = {reason.code: reason.message for reason in evaluations["old"].decision.reasons}
+    expected = "partly deleted by an unfinished run of 2 days ago (run-1)"
+    assert reasons[ReasonCode.PARTLY_DELETED] == expected
+
+    deletion = decide_with(partial_deletions, *deployments, keep_count=1)["old"].decision
+    assert deletion.is_delete
+    assert [reason.code for reason in deletion.reasons] == [
+        ReasonCode.SUPERSEDED,
+        ReasonCode.PARTLY_DELETED,
+    ]
+
+
+def test_deployment_that_was_uploaded_to_again_stays_until_it_is_clear() -> None:
+    deployments = [deployment("new", 1), deployment("old", 20)]
+    partial_deletions = find_partial_deletions(deployments, [UNREADABLE], NOW)
+    kept = decide_with(partial_deletions, *deployments, keep_count=1)["old"]
+
+    assert not kept.is_delete
+    assert explain(kept, None).outlook.startswith("It stays until that run is resumed")
+
+
+def evaluate_case(
+    case: Situation, partial_deletions: dict[str, PartialDeletion]
+) -> dict[str, bool]:
+    evaluations = evaluate(
+        Inventory(deployments=case.deployments),
+        case.policy,
+        case.pins,
+        case.now,
+        case.minimum,
+        partial_deletions=partial_deletions,
+    )
+    return {evaluation.deployment.name: evaluation.is_delete for evaluation in evaluations}
+
+
+@given(situations(), st.integers(0, 3**18 - 1))
+def test_what_is_known_of_unfinished_runs_never_deletes_another_deployment(case, number) -> None:
+    """A remainder may be deleted, and nothing else that was kept without that knowledge."""
+    partial_deletions = {}
+    for found in case.deployments:
+        number, kind = divmod(number, 3)
+        if kind:
+            partial_deletions[found.name] = PartialDeletion(message="m", must_keep=kind == 1)
+
+    without, with_knowledge = evaluate_case(case, {}), evaluate_case(case, partial_deletions)
+
+    newly_deleted = {name for name in without if with_knowledge[name] and not without[name]}
+    assert newly_deleted <= {
+        name for name, partial in partial_deletions.items() if not partial.must_keep
+    }
+    incomplete = replace(
+        case,
+        deployments=tuple(
+            replace(found, is_complete=found.is_complete and found.name not in partial_deletions)
+            for found in case.deployments
+        ),
+    )
+    as_incomplete = evaluate_case(incomplete, {})
+    for name, partial in partial_deletions.items():
+        assert with_knowledge[name] is (as_incomplete[name] and not partial.must_keep)
+
+
+def test_request_age_is_that_of_s3() -> None:
+    just_then = replace(RUN, last_written_at=days_ago(2))
+    found = deployment("old", 2 - 15 * MINUTE)
+    assert find(found, just_then) == KEPT
+    assert find(found, replace(just_then, last_written_at=days_ago(2) - timedelta(seconds=1))) == []
