@@ -148,12 +148,13 @@ def _delete(  # noqa: PLR0913, PLR0917 - see delete_with_journal
         guard = None
     else:
         deleted, guard = _delete_directly(deletion, direct, uploads)
-    expiring_names = expired.expiring_names if expired else frozenset()
     expiring = [
-        decision.deployment for decision in by_rule if decision.deployment.name in expiring_names
+        decision.deployment.prefix
+        for decision in by_rule
+        if expired and decision.deployment.name in expired.expiring_names
     ]
-    deleted_prefixes = [deployment.prefix for deployment in (*deleted.fully_deleted, *expiring)]
-    aborted = uploads.abort(deletion.writer, [*deleted_prefixes, *gone_prefixes])
+    gone = [*(deployment.prefix for deployment in deleted.fully_deleted), *gone_prefixes]
+    aborted = uploads.abort(deletion.writer, [*gone, *expiring])
     return ApplyResult(
         run_id=journal.run_id,
         journal_file=journal.path,
@@ -162,7 +163,7 @@ def _delete(  # noqa: PLR0913, PLR0917 - see delete_with_journal
             *deleted.results,
             *_build_withdrawn_results(approved),
         ),
-        stop_reason=_end_journal(journal, deleted.stop_reason),
+        stop_reason=_end_journal(journal, deleted.stop_reason, gone),
         guard=guard,
         uploads_aborted=aborted.count,
         uploads_problem=aborted.problem,
@@ -322,13 +323,13 @@ def _build_unknown_result(approved: Approval, journal: Journal, reason: str) -> 
     )
 
 
-def _end_journal(journal: Journal, stopped: str) -> str:
+def _end_journal(journal: Journal, stopped: str, deleted_prefixes: Sequence[str]) -> str:
     """Write the last record of the journal; return why the run ended early, or an empty text.
 
     A failed write counts as an early end.
     """
     try:
-        journal.record_end(stopped)
+        journal.record_end(stopped, deleted_prefixes)
     except JournalError as exc:
         return stopped or exc.full_message
     return stopped

@@ -4,7 +4,10 @@ The folder is never a deployment, so that no run deletes it.
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Self
 
 from ci3.constants import JOURNAL_FOLDER
@@ -16,6 +19,7 @@ _ADDRESS = re.compile(
 )
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PART_NAME = re.compile(r"(\d{8})\.jsonl")
+_STATE_NAME = re.compile(r"(.+)\.(\d{8})\.(finished|resumed)")
 
 
 def is_s3_url(text: str) -> bool:
@@ -50,14 +54,24 @@ class JournalLocation:
         return cls(bucket=bucket, prefix=prefix, run_id=run_id)
 
     @property
+    def run_prefix(self) -> str:
+        """The prefix of all keys of the run: the parts of its journal and its state objects."""
+        return f"{get_journals_prefix(self.prefix)}{self.run_id}"
+
+    @property
     def key_prefix(self) -> str:
         """The prefix of all keys of the journal."""
-        return f"{self.prefix}{JOURNAL_FOLDER}/journals/{self.run_id}/"
+        return f"{self.run_prefix}/"
 
     @property
     def url(self) -> str:
         """The `s3://` URL of the journal."""
         return f"s3://{self.bucket}/{self.key_prefix}"
+
+
+def get_journals_prefix(prefix: str) -> str:
+    """Return the prefix of all journals that are stored for a target's prefix."""
+    return f"{prefix}{JOURNAL_FOLDER}/journals/"
 
 
 def require_own_journal_folder(text: str, bucket: str, prefix: str) -> None:
@@ -83,3 +97,42 @@ def parse_part_number(name: str) -> int | None:
     """Return the number of a part, or None if the name is not that of a part."""
     match = _PART_NAME.fullmatch(name)
     return int(match[1]) if match else None
+
+
+class RunState(StrEnum):
+    """State of a run with a stored journal, recorded by an empty object next to the journal."""
+
+    FINISHED = "finished"
+    """Nothing that the run has begun to delete is left."""
+    RESUMED = "resumed"
+    """The run continues."""
+
+
+def format_state_suffix(state: RunState, part_number: int) -> str:
+    """Return the suffix of a state object that follows a part of the journal."""
+    return f".{part_number:08}.{state}"
+
+
+def select_unfinished_runs(
+    folder_names: Iterable[str], state_objects: Mapping[str, datetime], finished_before: datetime
+) -> list[str]:
+    """Return the IDs of the runs that may have left a part of a deployment, newest first.
+
+    The folders and the state objects, with their times, are those directly under the prefix of the
+    journals. A run that finished later counts as unfinished: it may have been deleting while
+    deployments were listed. The last state of a run counts:
+
+    | folder | objects                                             | unfinished |
+    |--------|-----------------------------------------------------|------------|
+    | `r1`   | none: the run was killed, stopped, or is going on   | yes        |
+    | `r2`   | `r2.00000004.finished`                              | no         |
+    | `r3`   | `r3.00000004.finished`, `r3.00000005.resumed`       | yes        |
+    """
+    states: dict[str, tuple[int, bool]] = {}
+    for name, written_at in state_objects.items():
+        if match := _STATE_NAME.fullmatch(name):
+            run_id, part_number, state = match.groups()
+            is_finished = state == RunState.FINISHED and written_at < finished_before
+            states[run_id] = max(states.get(run_id, (0, False)), (int(part_number), is_finished))
+    finished = {run_id for run_id, (_, is_finished) in states.items() if is_finished}
+    return sorted({*folder_names} - finished, reverse=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, Protocol
 
+from ci3.core.journal.location import RunState
 from ci3.errors import JournalError, SettingsError
 
 _UNSUPPORTED_SYNC_ERRORS = (
@@ -38,6 +39,9 @@ class LineSink(Protocol):
 
         The header must have been written. This changes no line.
         """
+
+    def record_state(self, state: RunState) -> None:
+        """Record the state of the run where later plans find it, after the last line."""
 
     def close(self) -> None:
         """Release the journal; no line may follow."""
@@ -96,6 +100,9 @@ class FileSink:
     def find_sharing_problem(self) -> str:
         """Return why the file is not locked, or an empty text if it is."""
         return self._lock_problem
+
+    def record_state(self, state: RunState) -> None:
+        """Do nothing: plans do not read journal files."""
 
     def close(self) -> None:
         """Close the file."""

@@ -1,7 +1,8 @@
 """Store a journal in the bucket. S3 can't append, so each line is a separate object.
 
 The objects ("parts") are numbered in the order of the lines and never overwritten: if a number is
-taken, another run continues the same journal, and this one stops.
+taken, another run continues the same journal, and this one stops. An empty object next to them
+records that the run is finished, so that a plan need not read the journal.
 """
 
 from collections.abc import Collection
@@ -13,7 +14,13 @@ from threading import Lock
 from ci3.aws.bucket import BucketReader
 from ci3.aws.journal_store import JournalStore
 from ci3.core.formatting import pluralize
-from ci3.core.journal.location import JournalLocation, format_part_name, parse_part_number
+from ci3.core.journal.location import (
+    JournalLocation,
+    RunState,
+    format_part_name,
+    format_state_suffix,
+    parse_part_number,
+)
 from ci3.engine.journal.reader import LINE_LIMIT_BYTES, JournalFile, OpenJournal
 from ci3.errors import AccessError, JournalError, SettingsError
 
@@ -39,12 +46,12 @@ class S3Sink:
         with self._lock:
             if self._is_broken:
                 raise JournalError(
-                    f"the journal s3://{self._store.bucket}/{self._store.key} can't be written: "
+                    f"the journal s3://{self._store.bucket}/{self._store.key}/ can't be written: "
                     "an earlier part could not be",
                     "Go on with it by resume, once no other run does.",
                 )
             self._is_broken = True
-            self._store.put_part(line, suffix=format_part_name(self._last_part + 1))
+            self._store.put_part(line, suffix=_part_suffix(self._last_part + 1))
             self._first_line = self._first_line or line
             self._last_part += 1
             self._is_broken = False
@@ -58,7 +65,12 @@ class S3Sink:
         This puts the first part once more: of all parts only its content is the same for every run
         that continues the journal. A later one might overwrite what another run has just written.
         """
-        return self._store.find_overwrite_problem(self._first_line, suffix=format_part_name(1))
+        return self._store.find_overwrite_problem(self._first_line, suffix=_part_suffix(1))
+
+    def record_state(self, state: RunState) -> None:
+        """Put an empty object, whose name is the state; raises JournalError if that fails."""
+        with self._lock:
+            self._store.put_part(b"", suffix=format_state_suffix(state, self._last_part))
 
     def close(self) -> None:
         """Do nothing: there is nothing to release."""
@@ -66,7 +78,7 @@ class S3Sink:
 
 def open_s3_sink(bucket: BucketReader, location: JournalLocation) -> S3Sink:
     """Open the sink of a new journal in the bucket."""
-    return S3Sink(bucket.open_journal_store(location.key_prefix))
+    return S3Sink(bucket.open_journal_store(location.run_prefix))
 
 
 def read_stored_journal(bucket: BucketReader, location: JournalLocation) -> JournalFile:
@@ -84,7 +96,7 @@ def reopen_stored_journal(bucket: BucketReader, location: JournalLocation) -> Op
     It is not locked: another run shows only when the next part is put.
     """
     written, parts = _read_parts(bucket, location)
-    store = bucket.open_journal_store(location.key_prefix)
+    store = bucket.open_journal_store(location.run_prefix)
     return OpenJournal(journal_file=written, sink=S3Sink(store, len(parts), parts[0]))
 
 
@@ -120,6 +132,10 @@ def _read_parts(bucket: BucketReader, location: JournalLocation) -> tuple[Journa
             "Name the endpoint-url that the run had. Nothing was done.",
         )
     return journal_file, lines
+
+
+def _part_suffix(number: int) -> str:
+    return f"/{format_part_name(number)}"
 
 
 def _refuse_missing_parts(parts: Collection[int], location: JournalLocation) -> None:

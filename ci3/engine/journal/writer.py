@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from threading import Lock
@@ -13,7 +13,7 @@ from ci3.aws.deletion.outcomes import KeyOutcome
 from ci3.constants import JOURNAL_FORMAT
 from ci3.core.formatting import format_timestamp
 from ci3.core.journal.header import JournalHeader
-from ci3.core.journal.location import is_s3_url
+from ci3.core.journal.location import RunState, is_s3_url
 from ci3.core.lifecycle.rule import ManagedRule
 from ci3.core.model.objects import StoredObject, StoredVersion
 from ci3.core.model.policy import encode_policy
@@ -53,6 +53,7 @@ class Journal:
         self.has_intent = False
         """True once this run has recorded an intent, so that something may have been deleted."""
         self._last_batch = last_batch
+        self._started_prefixes: set[str] = set()
         self._lock = Lock()
 
     @classmethod
@@ -69,10 +70,12 @@ class Journal:
         opened.sink.truncate(journal_file.size_bytes, read_bytes=journal_file.read_bytes)
         journal = cls(journal_file.source, opened.sink, last_batch=journal_file.last_batch)
         journal.run_id = journal_file.header.run_id
+        journal._started_prefixes.update(journal_file.prefixes)
         resumed_text = format_timestamp(resumed_at)
         journal._write_record(
             {"record": "resumed", "ci3_version": ci3_version, "resumed_at": resumed_text}
         )
+        opened.sink.record_state(RunState.RESUMED)
         return journal
 
     def __enter__(self) -> Self:
@@ -211,18 +214,28 @@ class Journal:
         """Record whether the rules were written."""
         self._write_record({"record": "rules-outcome", "outcome": outcome, "message": message})
 
-    def record_end(self, stopped: str) -> None:
-        """Record the end of the run, and the reason if it ended early."""
+    def record_end(self, stopped: str, deleted_prefixes: Collection[str] = ()) -> None:
+        """Record the end of the run, and the reason if it ended early.
+
+        `deleted_prefixes` are the deployments of which nothing is left. If these are all that the
+        run has begun to delete, a stored journal is marked as finished.
+        """
         self._write_record({"record": "end", "stopped": stopped})
+        if self._started_prefixes.issubset(deleted_prefixes):
+            self._lines.record_state(RunState.FINISHED)
 
     def _record_batch(
-        self, kind: Mapping[str, bool], times: Iterable[datetime], parts: Sequence[object]
+        self,
+        kind: Mapping[str, bool],
+        times: Iterable[datetime],
+        parts: Sequence[Mapping[str, object]],
     ) -> int:
         record = {**kind, "times": [format_timestamp(time) for time in times], "parts": parts}
         # Locked, so that numbers are in order in the file.
         self.has_intent = True
         with self._lock:
             batch = self._last_batch + 1
+            self._started_prefixes.update(str(part["prefix"]) for part in parts)
             self._write_record({"record": "intent", "batch": batch, **record})
             self._last_batch = batch
         return batch

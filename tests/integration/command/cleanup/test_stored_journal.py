@@ -31,7 +31,7 @@ def parts(bucket: Bucket) -> dict[str, list[dict]]:
     """What is stored of journals, as records in the order of their parts, by run."""
     found: dict[str, list[dict]] = {}
     for key, (body, _, _) in sorted(bucket.content().items()):
-        if FOLDER in key:
+        if FOLDER in key and key.endswith(".jsonl"):
             run_id = key.split("/")[-2]
             found.setdefault(run_id, []).extend(map(json.loads, body.splitlines()))
     return found
@@ -262,7 +262,7 @@ def test_new_run_checks_once_that_no_other_run_can_write_its_journal(
     headers = proxy.find_requests("PUT", "00000001.jsonl")
     assert len(headers) == 2
     assert headers[0].body == headers[1].body
-    assert len(proxy.find_requests("PUT", FOLDER)) == 5
+    assert len(proxy.find_requests("PUT", FOLDER)) == 6
     assert "Nothing prevents a second run" not in capsys.readouterr().out
 
 

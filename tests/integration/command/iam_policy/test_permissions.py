@@ -68,7 +68,7 @@ class World:
     def journals(self) -> dict[str, str]:
         """The parts of journals that are stored in the bucket."""
         return {key: body.decode() for key, (body, *_) in self.site.content().items()
-                if ".ci3/journals/" in key}  # fmt: skip
+                if ".ci3/journals/" in key and key.endswith(".jsonl")}  # fmt: skip
 
 
 @pytest.fixture
