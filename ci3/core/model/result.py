@@ -82,6 +82,14 @@ class DeploymentResult:
             return False
         return self.counts.keys() <= {ObjectOutcome.DELETED, ObjectOutcome.ABSENT}
 
+    @property
+    def may_be_remainder(self) -> bool:
+        """True if the run deleted or may have deleted a part, and intended to delete the rest."""
+        present = {outcome for outcome, count in self.counts.items() if count}
+        is_begun = bool(present & {ObjectOutcome.DELETED, ObjectOutcome.UNKNOWN})
+        rest = present - {ObjectOutcome.DELETED, ObjectOutcome.ABSENT}
+        return is_begun and bool(rest) and ObjectOutcome.CHANGED not in rest
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResult:

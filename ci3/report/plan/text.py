@@ -5,15 +5,29 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ci3.constants import LONG_SPAN_SECONDS, RESTORE_CHECK, RESTORE_WINDOW_DAYS
-from ci3.core.formatting import format_age, format_duration, format_minute, format_size, pluralize
+from ci3.core.formatting import (
+    format_age,
+    format_duration,
+    format_minute,
+    format_size,
+    join_names,
+    pluralize,
+)
+from ci3.core.journal.location import is_s3_url
 from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import Deployment, Versioning
-from ci3.core.model.policy import DELETE_VERSIONS_SETTING, PolicyEntry
+from ci3.core.model.policy import (
+    DELETE_VERSIONS_SETTING,
+    REQUIRED_FILE_SETTING,
+    PolicyEntry,
+)
 from ci3.core.model.result import ApplyResult, DeleteGuard, ObjectOutcome, RunOutcome
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.core.retention.rollback import find_rollback_targets
 from ci3.report.plan.headlines import LIFECYCLE_DELAY
+
+NAMES_SHOWN = 5
 
 
 def format_guard_note(result: ApplyResult) -> str:
@@ -72,7 +86,27 @@ def format_shortfall(plan: Plan, result: ApplyResult) -> str:
     sentences = [incomplete] if left_count else []
     if result.stop_reason:
         sentences.append(f"It stopped early: {result.stop_reason}")
+    if remainder_note := _format_remainder_note(plan, result):
+        sentences.append(remainder_note)
     return ". ".join(sentences)
+
+
+def _format_remainder_note(plan: Plan, result: ApplyResult) -> str:
+    """Return which remainders later plans take for complete deployments, or an empty string.
+
+    Plans recognize a remainder by a stored journal, or by the missing `required-file`.
+    """
+    names = [deployment.name for deployment in result.deployments if deployment.may_be_remainder]
+    if not names or is_s3_url(result.journal_file) or REQUIRED_FILE_SETTING in plan.policy:
+        return ""
+    remainders = join_names(names, NAMES_SHOWN)
+    verb = (
+        "counts as a complete deployment" if len(names) == 1 else "counts as complete deployments"
+    )
+    return (
+        f"What is left of {remainders} {verb} in later plans. To delete it, resume this run with "
+        "its journal, or run the cleanup again with the same settings"
+    )
 
 
 def format_next_step(target_results: Sequence[TargetResult]) -> str:
