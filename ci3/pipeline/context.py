@@ -1,6 +1,6 @@
 """A target with its settings and clients, and everything that is computed from them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -44,6 +44,7 @@ from ci3.gc_tuning import share_malloc_arena
 from ci3.live.reader import read_live_sources
 from ci3.pipeline.in_progress import keep_uploading_deployments
 from ci3.pipeline.planning import TargetState, describe_others, make_plan
+from ci3.pipeline.unfinished import read_unfinished_deletions
 
 if TYPE_CHECKING:
     from ci3.github.api import GitHubApi
@@ -126,6 +127,7 @@ class TargetContext:
     def _observe(
         self, bucket: BucketReader, scope: ListingScope, partly_deleted: Mapping[str, str]
     ) -> TargetState:
+        listed_at = self.clock()
         with ThreadPoolExecutor(1, "live") as executor:
             live_future = executor.submit(self.read_live_sources, bucket)
             rules_future = executor.submit(self.read_lifecycle_rules, bucket)
@@ -135,8 +137,15 @@ class TargetContext:
         rules, versioning_state = rules_future.result(), versioning_future.result()
         pins = (*self.find_local_pins(), *pin_live(readings))
         now = self.clock()
+
+        def list_in_full(listed: Inventory, names: Collection[str]) -> Inventory:
+            return finish_listing(bucket, scope, listed, folders, names, progress=self.progress)
+
+        unfinished = read_unfinished_deletions(
+            bucket, scope.prefix, inventory, list_in_full, listed_at
+        )
         inventory, evaluations = evaluate_with_full_listings(
-            inventory,
+            unfinished.inventory,
             self.policy,
             lambda listed: evaluate(
                 listed,
@@ -145,10 +154,9 @@ class TargetContext:
                 now,
                 MINIMUM_KEEP_COUNT,
                 started_deletions=partly_deleted,
+                partial_deletions=unfinished.by_other_runs(partly_deleted),
             ),
-            lambda listed, names: finish_listing(
-                bucket, scope, listed, folders, names, progress=self.progress
-            ),
+            list_in_full,
             partly_deleted,
         )
         target = bucket.describe_target(self.settings.prefix, versioning_state.versioning)
@@ -165,6 +173,7 @@ class TargetContext:
             restore_period=rules.find_noncurrent_term(target.prefix) if keeps_versions else None,
             rules=rules,
             needs_mfa=versioning_state.has_mfa_delete,
+            journal_warnings=unfinished.warnings,
         )
 
     def _read_inventory(

@@ -12,6 +12,7 @@ from ci3.core.live.pins import Pin
 from ci3.core.live.sources import LiveReading
 from ci3.core.model.decision import Engine
 from ci3.core.model.deployment import Inventory, NoncurrentExpiration, Target, Versioning
+from ci3.core.model.issues import PlanWarning
 from ci3.core.plan.checks import (
     Limits,
     find_limit_refusals,
@@ -44,6 +45,8 @@ class TargetState:
     rules: LifecycleSnapshot
     """The lifecycle rules of the bucket, including managed rules."""
     needs_mfa: bool = False
+    journal_warnings: tuple[PlanWarning, ...] = ()
+    """Warnings about the stored journals of unfinished runs."""
 
 
 def make_plan(
@@ -89,6 +92,7 @@ def make_plan(
                 group_by=settings.group_by,
                 required_file=settings.required_file,
             ),
+            *state.journal_warnings,
             *read_restored_warnings(bucket, state.target.prefix, inventory, decisions),
             *find_restore_period_warnings(state.restore_period, state.target),
             *find_report_warnings(state.inventory, state.now),

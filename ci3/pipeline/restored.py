@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from ci3.aws.bucket import BucketReader
-from ci3.constants import JOURNAL_FOLDER
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Inventory
 from ci3.core.model.issues import PlanWarning, WarningCode
@@ -16,8 +15,7 @@ def read_restored_warnings(
     bucket: BucketReader, prefix: str, inventory: Inventory, decisions: Sequence[Decision]
 ) -> tuple[PlanWarning, ...]:
     """Return a warning if a plan deletes what was restored; no request without a `.ci3/` folder."""
-    has_folder = any(item.name == f"{JOURNAL_FOLDER}/" for item in inventory.ignored)
-    if not has_folder or not any(decision.is_delete for decision in decisions):
+    if not inventory.has_journal_folder or not any(decision.is_delete for decision in decisions):
         return ()
     try:
         restored = read_restore_records(bucket, prefix)

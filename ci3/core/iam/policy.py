@@ -113,8 +113,8 @@ def _build_statements(purpose: Purpose, target: IamTarget) -> Iterator[tuple[str
                 location, f"arn:{target.partition}:s3:::{location.bucket}"
             )
     if purpose is Purpose.PLAN:
-        records = [target.build_prefix_arn(f"{JOURNAL_FOLDER}/restored/*")]
-        yield "ReadRestores", _allow(["s3:GetObject"], records)
+        # Records of restores, and the journals of unfinished runs, whoever stored them.
+        yield "ReadJournals", _allow(["s3:GetObject"], [_journals_arn(target)])
     if purpose in (Purpose.APPLY, Purpose.LIFECYCLE):
         yield from _build_delete_statements(target)
     if purpose is Purpose.RESTORE:

@@ -117,9 +117,9 @@ def test_same_statement_of_two_targets_is_written_once() -> None:
     assert sids == [
         "ListDeployments1",
         "ReadBucket1",
-        "ReadRestores1",
+        "ReadJournals1",
         "ListDeployments2",
-        "ReadRestores2",
+        "ReadJournals2",
     ]
 
 
