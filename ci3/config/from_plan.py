@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ci3.config.resolve import RawSetting, raw_text, refuse_unknown, resolve_settings
+from ci3.config.lines import unquote_line
+from ci3.config.resolve import (
+    RawSetting,
+    raw_text,
+    refuse_unknown,
+    resolve_settings,
+    split_lines,
+)
 from ci3.config.settings import SETTINGS_BY_NAME, Settings
 from ci3.config.targets import PolicyFile, add_number, resolve_targets
 from ci3.core.journal.location import is_s3_url
@@ -181,7 +188,10 @@ def _recorded_layer(
     origins = {name: entry.origin for name, entry in policy.items()}
     return {
         name: RawSetting(
-            texts=texts, origin=origins.get(name, Origin.OPTION), where=f"{path}, {name}"
+            texts=texts,
+            origin=origins.get(name, Origin.OPTION),
+            where=f"{path}, {name}",
+            is_recorded=True,
         )
         for name, texts in entries.items()
     }
@@ -201,8 +211,7 @@ def _select_complete_sources(
         if "live-from" in layer
         for text in layer["live-from"].texts
     ]
-    lines = [line.strip() for text in overrides for line in text.splitlines() if line.strip()]
-    set_again = {_mask_query(line) for line in lines}
+    set_again = {_mask_query(unquote_line(line)) for line in split_lines(overrides)}
     missing = [text for text in texts if "?…" in text and text not in set_again]
     if missing:
         raise SettingsError(

@@ -18,10 +18,11 @@ from ci3.core.model.user_pattern import UserPattern
 from ci3.errors import format_suggestion
 
 PREFIX_PATTERN = "[^/]+(/[^/]+)*/?"
-FOLDER_NAME_PATTERN = "[^/]+/*"
+FOLDER_NAME_PATTERN = """[^/]+/*['"]?"""
 FILE_PATH_PATTERN = "[^/]+(/[^/]+)*"
 LIMIT_PATTERN = "[0-9]{1,9}|0{0,7}(100|[0-9]{1,2})%"
 LIVE_SOURCE_PATTERN = (
+    """'[^']+'|"[^"]+"|"""
     "github-deployments(:.+)?|open-pull-requests|branches|cloudfront"
     r"|(ssm|object):[^#]+(#.+)?|url:https?://[^\s/@?#]+([/?][^\s#]*)?(#.+)?"
 )
@@ -132,7 +133,7 @@ def parse_live_source(text: str) -> LiveSource:
 
 def parse_folder_name(text: str) -> str:
     """Return a folder name, or a glob of folder names, without its final slash."""
-    if not re.fullmatch(FOLDER_NAME_PATTERN, text):
+    if not re.fullmatch("[^/]+/*", text):
         raise ValueError("has a slash in it: protect takes folder names and globs, without prefix")
     return text.rstrip("/")
 

@@ -5,10 +5,11 @@ A layer is a mapping of setting names to the values of one source, such as the p
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Never, cast
 
 from ci3.config.fields import Setting
+from ci3.config.lines import build_line_hint, is_single_value, unquote_line
 from ci3.config.parsers import parse_live_source
 from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME, Settings
 from ci3.core.model.policy import Origin, PolicyEntry
@@ -21,12 +22,14 @@ class RawSetting:
     """An unparsed value of a setting.
 
     `texts` are one text, or several; each can have one value per line. `where` names the place in
-    which the user wrote it, for errors.
+    which the user wrote it, for errors. If it `is_recorded`, each text is one value, as a plan or
+    journal stores it.
     """
 
     texts: tuple[str, ...] = field(repr=False)
     origin: Origin
     where: str
+    is_recorded: bool = False
 
 
 def raw_text(layer: Mapping[str, RawSetting], name: str) -> str:
@@ -77,11 +80,11 @@ def _merge_layers(layers: Iterable[Mapping[str, RawSetting]]) -> dict[str, tuple
         for name, raw_setting in layer.items():
             if name not in SETTINGS_BY_NAME:
                 refuse_unknown(name, raw_setting.where, SETTINGS_BY_NAME)
-            texts = tuple(text.strip() for text in raw_setting.texts if text.strip())
+            texts = tuple(text for text in raw_setting.texts if text.strip())
+            if not raw_setting.is_recorded:
+                texts = tuple(text.strip() for text in texts)
             if texts:
-                stripped = RawSetting(
-                    texts=texts, origin=raw_setting.origin, where=raw_setting.where
-                )
+                stripped = replace(raw_setting, texts=texts)
                 previous = merged.get(name, ()) if SETTINGS_BY_NAME[name].is_repeatable else ()
                 merged[name] = (*previous, stripped)
     return merged
@@ -110,13 +113,12 @@ def _parse_setting(setting: Setting, raw_settings: Sequence[RawSetting]) -> obje
 
 
 def _parse_texts(setting: Setting, raw_setting: RawSetting) -> list[object]:
-    texts = raw_setting.texts
-    if setting.is_repeatable:
-        texts = tuple(line.strip() for text in texts for line in text.splitlines() if line.strip())
+    has_lines = setting.is_repeatable and not raw_setting.is_recorded
     values = []
-    for text in texts:
+    for text in split_lines(raw_setting.texts) if has_lines else raw_setting.texts:
         try:
-            values.append(setting.parse(text))
+            value = _read_line(setting, text, raw_setting) if has_lines else text
+            values.append(setting.parse(value))
         except ValueError as exc:
             shown_text = _quote(setting, text)
             raise SettingsError(f"{raw_setting.where}: {shown_text} {exc}", setting.doc) from exc
@@ -124,6 +126,22 @@ def _parse_texts(setting: Setting, raw_setting: RawSetting) -> list[object]:
             message = f"{raw_setting.where}: {_quote(setting, text)} is named twice"
             raise SettingsError(message, "Name it once.")
     return values
+
+
+def _read_line(setting: Setting, line: str, raw_setting: RawSetting) -> str:
+    if not is_single_value(setting, line):
+        hint = build_line_hint(setting, line, raw_setting.origin)
+        raise SettingsError(
+            f"{raw_setting.where}: {_quote(setting, line)} has a comma, a semicolon, a space or a "
+            "list in it, and one value per line is read",
+            hint,
+        )
+    return unquote_line(line)
+
+
+def split_lines(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the lines of texts, stripped, without empty ones."""
+    return tuple(line.strip() for text in texts for line in text.splitlines() if line.strip())
 
 
 def _quote(setting: Setting, text: str) -> str:

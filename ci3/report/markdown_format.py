@@ -60,6 +60,14 @@ def escape_markdown(text: str) -> str:
     return _LINKED.sub(lambda match: f"<!-- -->{match[0]}<!-- -->", escaped)
 
 
+def format_lines(text: str) -> str:
+    """Escape a text of one line; one of several keeps them, and their indentation, as code."""
+    if "\n" not in text:
+        return escape_markdown(text)
+    # Indented, not fenced: a line of untrusted text could close a fence.
+    return "\n".join(f"    {_escape_and_truncate(line, _TEXT_SHOWN)}" for line in text.splitlines())
+
+
 def _escape_and_truncate(text: str, length: int) -> str:
     """Escape control characters and truncate; escapes no more than is shown of a long text."""
     return truncate(escape_control_chars(text[: length + 1]), length)

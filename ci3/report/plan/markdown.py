@@ -18,6 +18,7 @@ from ci3.report.markdown_format import (
     escape_without_breaks,
     format_code,
     format_details,
+    format_lines,
     format_row,
     format_table,
     take_fitting_parts,
@@ -242,7 +243,7 @@ def render_error_markdown(
     With a context, the text replaces the comment of an earlier run, and says so.
     """
     advice = " ".join(filter(None, (error.hint, *notes)))
-    parts = [f"### ci3 stopped: {escape_markdown(error.message)}", escape_markdown(advice)]
+    parts = [f"### ci3 stopped: {escape_markdown(error.message)}", format_lines(advice)]
     if context is not None:
         parts.append("What stood here was of an earlier run, and may not hold any more.")
         if context.run_url:

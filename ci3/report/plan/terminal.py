@@ -184,7 +184,9 @@ def show_error(console: Console, error: Ci3Error, notes: Sequence[str] = ()) -> 
     """Print an error's message, then its hint and the notes."""
     console.print(Text(f"Error: {escape_control_chars(error.message)}", "bold red"))
     if advice := " ".join(filter(None, (error.hint, *notes))):
-        console.print(Text(escape_control_chars(advice)))
+        # A hint may have several lines to be pasted.
+        for line in advice.splitlines():
+            console.print(Text(escape_control_chars(line)))
 
 
 def show_deployments(console: Console, deployments: Sequence[Deployment], title: str = "") -> None:
