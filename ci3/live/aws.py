@@ -187,7 +187,10 @@ def read_parameter(
     try:
         with (
             open_service_client(
-                "ssm", region=region, operations=SSM_OPERATIONS, credentials=credentials
+                "ssm",
+                region=_find_region(source.argument) or region,
+                operations=SSM_OPERATIONS,
+                credentials=credentials,
             ) as client,
             translate_errors(f"reading {where} in {client.meta.region_name}", "SSM"),
         ):
@@ -214,6 +217,12 @@ def read_parameter(
             LiveReference(name=name, evidence=evidence) for name in dict.fromkeys(names)
         ),
     )
+
+
+def _find_region(parameter: str) -> str:
+    """Return the region of a parameter that is named by its ARN, or ""."""
+    match = re.match(r"arn:[a-z-]+:ssm:([a-z0-9-]+):", parameter)
+    return match[1] if match else ""
 
 
 def read_pointer_object(source: LiveSource, *, bucket: BucketReader, prefix: str) -> LiveReading:

@@ -1,14 +1,22 @@
 """Parser of pointers: texts of a parameter, object or web page that name deployments."""
 
 import json
-from typing import Final
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
+from ci3.constants import COMMIT_PREFIX_LENGTH
 from ci3.core.live.sources import extract_name
 
-POINTER_LIMIT_BYTES: Final = 4096
-"""Upper limit of a pointer, which is a name or a small JSON document."""
+POINTER_LIMIT_BYTES: Final = 1 << 20
+"""Upper limit of a pointer: a name, several names, or a JSON document."""
 
 _NAME_LIMIT: Final = 1000
+_EACH: Final = "[]"
+_STEP: Final = re.compile(r"(?P<key>.*?)(?P<each>(\[\])*)", re.DOTALL)
+_COMMITS: Final = re.compile(
+    rf"[0-9a-f]{{{COMMIT_PREFIX_LENGTH},64}}([\s,;]+[0-9a-f]{{{COMMIT_PREFIX_LENGTH},64}})+"
+)
 
 
 class PointerError(ValueError):
@@ -31,28 +39,103 @@ def decode_pointer(content: bytes) -> str:
 def parse_pointer(text: str, *, field: str, bucket: str, prefix: str) -> tuple[str, ...]:
     """Return the deployments that a pointer names, at least one.
 
-    Without `field`, the entire text is one name. With `field`, such as `site.commit`, the text is
-    JSON, and the value at that path is a string or a list of strings, each one a name. Raises
-    PointerError for anything else.
+    Without `field`, the text has one name, or several: one per line, or with commas or semicolons
+    between them. With `field`, the text is JSON, and each string at that path, or in a list there,
+    has names, one per line:
+
+    | field               | document                                              | names    |
+    |---------------------|-------------------------------------------------------|----------|
+    | `site.commit`       | `{"site": {"commit": "a"}}`, `{"site.commit": "a"}`   | `a`      |
+    | `live`              | `{"live": ["a", "b"]}`                                | `a`, `b` |
+    | `releases[].commit` | `{"releases": [{"commit": "a"}, {"commit": "b"}]}`    | `a`, `b` |
+    | `[].commit`         | `[{"commit": "a"}, {"commit": "b"}]`                  | `a`, `b` |
+
+    Raises PointerError for anything else, such as a single element without the key.
     """
-    names = _read_json_strings(text, field) if field else (text,)
+    if field:
+        values = _read_json_strings(text, field)
+        texts = [line for value in values for line in _split_lines(value)]
+    else:
+        texts = [part for line in _split_lines(text) for part in re.split("[,;]", line)]
     where = f" at {field}" if field else ""
-    return tuple(_parse_name(name, where, bucket, prefix) for name in names)
+    names = [_parse_name(part, where, bucket, prefix) for part in texts]
+    # Two names that only a space separates would be one name that matches no folder.
+    if len(texts) > 1 and not field and any(re.search(r"\s", part.strip()) for part in texts):
+        raise PointerError("has several names, and white space in one of them")
+    return tuple(names)
 
 
-def _read_json_strings(text: str, field: str) -> tuple[str, ...]:
-    value = _parse_json(text)
-    keys = field.split(".")
-    for depth, key in enumerate(keys, start=1):
-        if not isinstance(value, dict) or key not in value:
-            raise PointerError(f"is JSON without {'.'.join(keys[:depth])}")
-        value = value[key]
-    strings = value if isinstance(value, list) else [value]
-    if not strings:
-        raise PointerError(f"has an empty list at {field}")
+def _split_lines(text: str) -> list[str]:
+    """Return the lines of a text that are not empty, with commits each on its own; at least one."""
+    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
+    # `ab12cd3 9c41e07` as one name would match the folder of the first commit, and not the other.
+    return [
+        name
+        for line in lines or [""]
+        for name in (re.split(r"[\s,;]+", line) if _COMMITS.fullmatch(line) else [line])
+    ]
+
+
+def _read_json_strings(text: str, field: str) -> list[str]:
+    strings: list[Any] = []
+    for value in _select_values(_parse_json(text), _parse_path(field), 0):
+        if value == []:
+            raise PointerError(f"has an empty list at {field}")
+        strings += value if isinstance(value, list) else [value]
     if not all(isinstance(string, str) for string in strings):
         raise PointerError(f"has neither a text nor a list of texts at {field}")
-    return tuple(strings)
+    return strings
+
+
+def _parse_path(field: str) -> list[str]:
+    """Split `releases[].commit` into `releases`, `[]`, `commit`."""
+    steps = []
+    for part in field.split("."):
+        match = _STEP.fullmatch(part)
+        key, each = (match["key"], match["each"]) if match else (part, "")
+        steps += ([key] if key or not each else []) + [_EACH] * (len(each) // len(_EACH))
+    return steps
+
+
+def _format_path(steps: Sequence[str]) -> str:
+    return ".".join(steps).replace(f".{_EACH}", _EACH)
+
+
+def _select_values(value: Any, steps: Sequence[str], depth: int) -> Iterator[Any]:  # noqa: ANN401 - JSON
+    """Yield the values at a path, of which `depth` steps have been taken; raises PointerError."""
+    if depth == len(steps):
+        yield value
+    elif steps[depth] == _EACH:
+        where = f"at {_format_path(steps[:depth]) or 'its top'}"
+        if not isinstance(value, list):
+            raise PointerError(f"is JSON without a list {where}")
+        if not value:
+            raise PointerError(f"has an empty list {where}")
+        for element in value:
+            yield from _select_values(element, steps, depth + 1)
+    else:
+        end = _find_key_end(value, steps, depth)
+        yield from _select_values(value[".".join(steps[depth:end])], steps, end)
+
+
+def _find_key_end(value: Any, steps: Sequence[str], depth: int) -> int:  # noqa: ANN401 - JSON
+    """Return the depth after the next key; the key may have dots in it, and so take several steps.
+
+    Raises PointerError without such a key, and for two: which one is meant would be a guess.
+    """
+    ends = [
+        end
+        for end in range(depth + 1, len(steps) + 1)
+        if isinstance(value, dict)
+        and _EACH not in steps[depth:end]
+        and ".".join(steps[depth:end]) in value
+    ]
+    if not ends:
+        raise PointerError(f"is JSON without {_format_path(steps[: depth + 1])}")
+    if len(ends) > 1:
+        keys = " and ".join(".".join(steps[depth:end]) for end in ends)
+        raise PointerError(f"has the keys {keys}, and {_format_path(steps)} may mean either")
+    return ends[0]
 
 
 def _parse_json(text: str) -> object:
@@ -91,7 +174,6 @@ def _find_problem(stripped: str) -> str:
         "has JSON where a name should be (name a key of it after #, such as #commit)": (
             stripped.startswith(("{", "["))
         ),
-        "has more than one line": len(stripped.splitlines()) > 1,
         f"has a name of more than {_NAME_LIMIT} characters": len(stripped) > _NAME_LIMIT,
         "has characters that can't be shown": not stripped.isprintable(),
     }

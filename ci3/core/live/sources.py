@@ -43,8 +43,8 @@ _WITHOUT_ARGUMENT = (LiveKind.OPEN_PULL_REQUESTS, LiveKind.BRANCHES, LiveKind.CL
 class LiveSource:
     """One live source of a `live-from` setting.
 
-    `argument` is an environment, parameter, object key or URL. `field` is the path of the name in
-    a JSON document, with dots between the levels; it is empty if the text is only the name.
+    `argument` is an environment, parameter, object key or URL. `field` is the path of the names in
+    a JSON document, such as `releases[].commit`; it is empty if the text is only names.
     """
 
     kind: LiveKind

@@ -75,7 +75,7 @@ def parameter(field: str = "", prefix: str = "", region: str = "us-east-1") -> L
         ("\n ab12cd3 \n", "String", "", "", ["ab12cd3"]),
         ("s3://my-site/app/ab12cd3/", "String", "", "app/", ["ab12cd3"]),
         ("ab12cd3,release-1, ab12cd3", "StringList", "", "", ["ab12cd3", "release-1"]),
-        ("ab12cd3,release-1", "String", "", "", ["ab12cd3,release-1"]),
+        ("ab12cd3,release-1", "String", "", "", ["ab12cd3", "release-1"]),
         ('{"blue": "ab12cd3", "green": "x"}', "String", "#blue", "", ["ab12cd3"]),
         ('{"blue": "ab12cd3", "green": "x"}', "StringList", "#blue", "", ["ab12cd3"]),
         ("ab12cd3", "SecureString", "", "", ["ab12cd3"]),
@@ -229,8 +229,8 @@ def test_field_of_a_pointer_object_names_what_is_live(site: Bucket) -> None:
         (b"\n", "is empty"),
         (b"<html>", "HTML"),
         (b"\xff", "UTF-8"),
-        (b"x" * 4096, "more than 1000"),
-        (b"x" * 4097, "larger than the 4096 bytes"),
+        (b"x" * (1 << 20), "more than 1000"),
+        (b"x" * ((1 << 20) + 1), "larger than the 1048576 bytes"),
     ],
 )
 def test_pointer_object_that_names_nothing_is_a_problem(
@@ -259,11 +259,11 @@ def test_pointer_object_that_breaks_off_is_a_problem(site: Bucket, pauses: list[
         assert f"reading s3://{site.name}/current" in problem(pointed(site, "current"))
 
 
-def test_pointer_object_of_a_gigabyte_is_closed_after_a_few_kilobytes(site: Bucket) -> None:
+def test_pointer_object_of_a_gigabyte_is_closed_after_the_limit(site: Bucket) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n"
     with running_site() as other:
         site.endpoint_url = other.url
         other.send(f"/{site.name}/current", head, b"x" * 65536)
 
-        assert "larger than the 4096 bytes" in problem(pointed(site, "current"))
+        assert "larger than the 1048576 bytes" in problem(pointed(site, "current"))
         assert other.sent_bytes < 50_000_000

@@ -47,9 +47,9 @@ def test_field_of_a_json_page_names_one_or_several(site):
         (b"", "empty"),
         (b"<!doctype html><title>Sign in</title>", "HTML"),
         (b'{"commit": "ab12cd3"}', "#commit"),
-        (b"ab12cd3\nab12cd4", "more than one line"),
+        (b"release 1\nab12cd4", "white space in one of them"),
         (b"\xff\xfe", "UTF-8"),
-        (b"x" * 4097, "larger than"),
+        (b"x" * ((1 << 20) + 1), "larger than"),
     ],
 )
 def test_page_that_names_nothing_is_a_problem(site, body, told):
@@ -59,6 +59,13 @@ def test_page_that_names_nothing_is_a_problem(site, body, told):
     assert reading.references == ()
     assert reading.problem.startswith(f"{site.url}/live ")
     assert told in reading.problem
+
+
+def test_page_of_a_mebibyte_is_read(site):
+    head = b'{"live": "ab12cd3", "padding": "'
+    site.answer("/live", head + b"x" * ((1 << 20) - len(head) - 2) + b'"}')
+
+    assert [reference.name for reference in read(site, "/live#live").references] == ["ab12cd3"]
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 304, 400, 401, 403, 404, 410, 500, 503])
@@ -122,12 +129,12 @@ def test_redirect_from_https_to_http_is_a_problem():
     )
 
 
-def test_page_of_a_gigabyte_is_closed_after_a_few_kilobytes(site):
+def test_page_of_a_gigabyte_is_closed_after_the_limit(site):
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {GIGABYTE}\r\n\r\n".encode()
     site.send("/live", head, b"x" * 65536)
     reading = read(site, "/live")
 
-    assert "larger than the 4096 bytes" in reading.problem
+    assert "larger than the 1048576 bytes" in reading.problem
     assert site.sent_bytes < GIGABYTE / 20
 
 

@@ -49,13 +49,30 @@ def test_whole_text_is_one_name(text, prefix, name):
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ab12cd3\nrelease-1\n", ("ab12cd3", "release-1")),
+        ("\ufeffab12cd3\r\n\r\n  release-1\r\n", ("ab12cd3", "release-1")),
+        ("ab12cd3\u2028ab12cd4", ("ab12cd3", "ab12cd4")),
+        ("release-1, release-2;ab12cd3", ("release-1", "release-2", "ab12cd3")),
+        ("ab12cd3 9c41e07\nrelease-1", ("ab12cd3", "9c41e07", "release-1")),
+        ("/a/\ns3://my-site/b/index.html", ("a", "b")),
+    ],
+)
+def test_text_may_have_several_names(text, expected):
+    assert names(text) == expected
+
+
+@pytest.mark.parametrize(
     ("text", "prefix", "told"),
     [
         ("", "", "is empty"),
         (" \r\n ", "", "is empty"),
         ("\ufeff\n", "", "is empty"),
-        ("ab12cd3\nab12cd4", "", "more than one line"),
-        ("ab12cd3\u2028ab12cd4", "", "more than one line"),
+        ("release 1\nab12cd4", "", "white space in one of them"),
+        ("release-1 release-2, ab12cd3", "", "white space in one of them"),
+        ("ab12cd3,,release-1", "", "is empty"),
+        ("ab12cd3\n<html>", "", "HTML"),
         ("<html>ab12cd3</html>", "", "HTML"),
         ('\n<?xml version="1.0"?>', "", "HTML or XML"),
         ('{"commit": "ab12cd3"}', "", "#commit"),
@@ -81,6 +98,17 @@ def test_text_that_names_nothing_is_a_problem(text, prefix, told):
         ('{"web": {"live": "ab12cd3"}, "api": 1}', "web.live", ("ab12cd3",)),
         ('{"live": ["ab12cd3", "s3://my-site/release-1"]}', "live", ("ab12cd3", "release-1")),
         ('{"": {"é": "ab12cd3"}}', ".é", ("ab12cd3",)),
+        ('{"live": "ab12cd3\\nrelease 1\\n"}', "live", ("ab12cd3", "release 1")),
+        ('{"live": "ab12cd3 9c41e07"}', "live", ("ab12cd3", "9c41e07")),
+        ('{"live": "a,b"}', "live", ("a,b",)),
+        ('{"releases": [{"commit": "a"}, {"commit": "b"}]}', "releases[].commit", ("a", "b")),
+        ('{"r": [{"of": ["a", "b"]}, {"of": "c"}]}', "r[].of", ("a", "b", "c")),
+        ('{"r": [{"of": [{"c": "a"}]}, {"of": [{"c": "b"}]}]}', "r[].of[].c", ("a", "b")),
+        ('{"r": [["a"], ["b", "c"]]}', "r[][]", ("a", "b", "c")),
+        ('[{"commit": "a"}, {"commit": "b"}]', "[].commit", ("a", "b")),
+        ('["a", "b"]', "[]", ("a", "b")),
+        ('{"my.app": {"v1.commit": "a"}}', "my.app.v1.commit", ("a",)),
+        ('{"my.app": [{"commit.sha": "a"}]}', "my.app[].commit.sha", ("a",)),
     ],
 )
 def test_field_of_a_json_text_leads_to_one_name_or_several(text, field, expected):
@@ -108,7 +136,17 @@ def test_field_of_a_json_text_leads_to_one_name_or_several(text, field, expected
         ('{"commit": []}', "commit", "empty list at commit"),
         ('{"commit": ""}', "commit", "is empty at commit"),
         ('{"commit": ["ab12cd3", ""]}', "commit", "is empty at commit"),
-        ('{"commit": "ab12cd3\\nab12cd4"}', "commit", "more than one line at commit"),
+        ('{"r": [{"commit": "a"}, {}]}', "r[].commit", "is JSON without r[].commit"),
+        ('{"r": [{"commit": "a"}, {"commit": null}]}', "r[].commit", "neither a text nor a list"),
+        ('{"r": [{"commit": "a"}, {"commit": []}]}', "r[].commit", "an empty list at r[].commit"),
+        ('{"r": [{"commit": "a"}, {"commit": " "}]}', "r[].commit", "is empty at r[].commit"),
+        ('{"r": [{"commit": "a"}, "b"]}', "r[].commit", "is JSON without r[].commit"),
+        ('{"r": []}', "r[].commit", "an empty list at r"),
+        ('{"r": null}', "r[].commit", "without a list at r"),
+        ('{"r": {"commit": "a"}}', "r[].commit", "without a list at r"),
+        ('{"r": [[], ["a"]]}', "r[][]", "an empty list at r[]"),
+        ("[]", "[].commit", "an empty list at its top"),
+        ('{"a": {"b": "x"}, "a.b": "y"}', "a.b", "has the keys a and a.b"),
         ('{"commit": "a", "commit": "b"}', "commit", "a key twice"),
         ('{"web": {"live": "a", "live": "b"}}', "web.live", "a key twice"),
     ],
@@ -119,7 +157,7 @@ def test_field_that_leads_to_no_name_is_a_problem(text, field, told):
 
 def test_problem_never_quotes_the_text():
     for text, field in [
-        ("s3cr3t\nx", ""),
+        ("s3cr3t x\ny", ""),
         ("<s3cr3t>", ""),
         ("{s3cr3t", ""),
         ("a/s3cr3t", ""),
