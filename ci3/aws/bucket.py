@@ -41,6 +41,7 @@ from ci3.aws.restore_probe import RestoreProber
 from ci3.constants import MAXIMUM_CONCURRENCY
 from ci3.core.model.deployment import Target, Versioning, VersioningState
 from ci3.core.model.objects import StoredVersion, UnfinishedUpload
+from ci3.core.model.service_url import AddressingStyle
 from ci3.errors import AccessError, GateError
 
 if TYPE_CHECKING:
@@ -58,12 +59,13 @@ class BucketReader:
     `request_limit` is shared by all clients that are opened from here.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every setting of a bucket's clients
         self,
         *,
         bucket: str,
         region: str,
         endpoint_url: str,
+        addressing_style: AddressingStyle | None = None,
         credentials: Credentials | None = None,
         request_limit: RequestLimit | None = None,
     ) -> None:
@@ -71,6 +73,7 @@ class BucketReader:
         self.credentials = credentials
         self._configured_region = region
         self._configured_endpoint_url = endpoint_url
+        self._addressing_style = addressing_style
         self.request_limit = request_limit or RequestLimit(MAXIMUM_CONCURRENCY)
         self._session = open_session(credentials)
         self._client = self._make_client(READ_OPERATIONS)
@@ -172,6 +175,7 @@ class BucketReader:
             bucket=self.bucket,
             region=self._configured_region,
             endpoint_url=self._configured_endpoint_url,
+            addressing_style=self._addressing_style,
             resolved_endpoint_url=self._client.meta.endpoint_url,
             access_key=keys.access_key,
             secret_key=keys.secret_key,
@@ -188,6 +192,7 @@ class BucketReader:
             bucket=access.bucket,
             region=access.region,
             endpoint_url=access.endpoint_url,
+            addressing_style=access.addressing_style,
             credentials=access.make_credentials(),
         )
         reader._check_endpoint_url(access.resolved_endpoint_url)
@@ -199,6 +204,7 @@ class BucketReader:
             bucket=bucket,
             region=self._configured_region,
             endpoint_url=self._configured_endpoint_url,
+            addressing_style=self._addressing_style,
             credentials=self.credentials,
             request_limit=self.request_limit,
         )
@@ -264,6 +270,7 @@ class BucketReader:
         client = make_client(
             region=self._configured_region,
             endpoint_url=self._configured_endpoint_url,
+            addressing_style=self._addressing_style,
             operations=operations,
             connections=self.request_limit.maximum,
             session=self._session,

@@ -6,6 +6,7 @@ from botocore.credentials import CredentialProvider, CredentialResolver
 from botocore.credentials import Credentials as BotocoreCredentials
 
 from ci3.aws.client import Credentials
+from ci3.core.model.service_url import AddressingStyle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class BucketAccess:
     bucket: str
     region: str
     endpoint_url: str
+    addressing_style: AddressingStyle | None
     resolved_endpoint_url: str
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)

@@ -20,7 +20,7 @@ import botocore.session
 import botocore.utils
 
 from ci3 import __version__
-from ci3.core.model.service_url import parse_url
+from ci3.core.model.service_url import AddressingStyle, parse_url
 from ci3.errors import (
     AccessError,
     Ci3Error,
@@ -96,12 +96,13 @@ _DENIED_CODES = (
 )
 
 
-def make_client(
+def make_client(  # noqa: PLR0913 - every setting of a client
     *,
     region: str,
     endpoint_url: str,
     operations: frozenset[str],
     connections: int,
+    addressing_style: AddressingStyle | None = None,
     session: Session | None = None,
 ) -> "S3Client":
     """Make an S3 client that can call only the named operations.
@@ -115,6 +116,7 @@ def make_client(
         operations=operations,
         connections=connections,
         endpoint_url=endpoint_url,
+        addressing_style=addressing_style,
         session=session,
     )
     return client
@@ -147,14 +149,16 @@ def make_service_client(  # noqa: PLR0913 - every setting of a client
     operations: frozenset[str],
     connections: int = 1,
     endpoint_url: str = "",
+    addressing_style: AddressingStyle | None = None,
     session: Session | None = None,
 ) -> Any:  # noqa: ANN401 - boto3 generates client classes at run time
     """Make a client of any AWS service that can call only the named operations.
 
-    An empty region or endpoint URL, and a missing session, mean the AWS configuration's. Raises
-    the same errors as `make_client`.
+    An empty region or endpoint URL, and a missing session, mean the AWS configuration's; so does a
+    missing addressing style without an endpoint URL. Raises the same errors as `make_client`.
     """
     session = session or open_session()
+    style = addressing_style or (AddressingStyle.PATH if endpoint_url else None)
     with translate_errors("the AWS configuration"), _endpoint_errors(service):
         client = session.client(
             service,
@@ -165,7 +169,7 @@ def make_service_client(  # noqa: PLR0913 - every setting of a client
                 read_timeout=READ_TIMEOUT_SECONDS,
                 max_pool_connections=connections,
                 retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
-                s3={"addressing_style": "path"} if endpoint_url else None,
+                s3={"addressing_style": style.value} if style else None,
                 user_agent_extra=f"ci3/{__version__}",
             ),
         )

@@ -11,7 +11,14 @@ from ci3.config.settings import SETTINGS, Settings
 from ci3.config.targets import resolve_targets
 from ci3.core.model.policy import Origin
 
-TARGET_SETTINGS = ("bucket", "region", "prefix", "endpoint-url", "role-to-assume")
+TARGET_SETTINGS = (
+    "bucket",
+    "region",
+    "prefix",
+    "endpoint-url",
+    "addressing-style",
+    "role-to-assume",
+)
 """Settings that locate the deployments and select the credentials."""
 _DOCTOR_SETTINGS = ("probe-deletes", "probe-restore")
 

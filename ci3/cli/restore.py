@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from ci3.pipeline.context import TargetContext
 
 
-@with_options((*JOURNAL_TARGET_SETTINGS, "role-to-assume", REQUIRED_FILE_SETTING))
+@with_options(
+    (*JOURNAL_TARGET_SETTINGS, "addressing-style", "role-to-assume", REQUIRED_FILE_SETTING)
+)
 @click.command("restore")
 @click.argument("source", metavar="JOURNAL | NAME", default="")
 @click.option(

@@ -18,7 +18,7 @@ from ci3.core.inventory.report_location import ADDRESS_PATTERN, ReportLocation
 from ci3.core.live.sources import LiveSource
 from ci3.core.model.decision import Engine
 from ci3.core.model.policy import ENGINE_SETTING, DeleteLimit, PolicyEntry
-from ci3.core.model.service_url import parse_url
+from ci3.core.model.service_url import AddressingStyle, parse_url
 from ci3.core.model.user_pattern import UserPattern
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.units import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
@@ -64,6 +64,15 @@ class Settings:
         parse=parse_url,
         default="",
         default_doc="AWS",
+    )
+    addressing_style: AddressingStyle | None = define_setting(
+        "Where requests have the bucket's name: `path`, in the address's path; `virtual`, in its "
+        "host; `auto`, as boto3 chooses.",
+        parse=parsers.parse_choice(AddressingStyle),
+        choices=AddressingStyle,
+        default=None,
+        default_doc="`path` with an endpoint, else `auto`",
+        is_recorded=True,
     )
     # Not a policy key, like the token: a pull request must not choose the identity of ci3.
     role_to_assume: str = define_setting(

@@ -52,10 +52,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetContext:
-    """Settings, clients and clock for one target.
-
-    `commits` are the commits of the current run, whose deployments are protected.
-    """
+    """Settings, clients and clock for one target; the deployments of `commits` are protected."""
 
     settings: Settings
     commits: Sequence[str]
@@ -101,6 +98,7 @@ class TargetContext:
             bucket=self.settings.bucket,
             region=self.settings.region,
             endpoint_url=self.settings.endpoint_url,
+            addressing_style=self.settings.addressing_style,
             credentials=self.credentials,
             request_limit=RequestLimit(self.settings.concurrency),
         )

@@ -11,7 +11,7 @@ from ci3.engine.journal.reader import JournalFile, OpenJournal, open_journal, re
 from ci3.engine.journal.s3_sink import read_stored_journal, reopen_stored_journal
 from ci3.pipeline.context_factory import ContextFactory
 
-ACCESS_SETTINGS = ("region", "endpoint-url", "role-to-assume")
+ACCESS_SETTINGS = ("region", "endpoint-url", "addressing-style", "role-to-assume")
 """Settings for access to the bucket of a journal that its address does not contain."""
 
 

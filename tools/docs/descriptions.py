@@ -18,7 +18,14 @@ MOST_USED = (
 """The settings in the README's table."""
 
 GROUPS = {
-    "Which bucket": ("bucket", "region", "prefix", "endpoint-url", "role-to-assume"),
+    "Which bucket": (
+        "bucket",
+        "region",
+        "prefix",
+        "endpoint-url",
+        "addressing-style",
+        "role-to-assume",
+    ),
     "What to do": (
         "mode",
         "policy-file",

@@ -1,7 +1,16 @@
-"""Check the URL of a service, wherever it was configured."""
+"""The URL of a service, wherever it was configured, and how S3 requests address a bucket."""
 
 import re
+from enum import StrEnum
 from urllib.parse import urlsplit
+
+
+class AddressingStyle(StrEnum):
+    """Where S3 requests have the bucket's name."""
+
+    AUTO = "auto"
+    PATH = "path"
+    VIRTUAL = "virtual"
 
 
 def parse_url(text: str) -> str:

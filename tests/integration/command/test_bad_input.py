@@ -191,6 +191,7 @@ BAD_VALUES = [
         "spam",
         "'spam' is none of span, oldest, newest, first-object. Did you mean span?",
     ),
+    ("addressing-style", "vhost", "'vhost' is none of auto, path, virtual"),
     ("inventory", "s3://reports/my-site", "is no address of a manifest"),
     ("inventory", "s3:///manifest.json", "is no address of a manifest"),
     ("inventory", "https://reports.example.org/manifest.json", "is no address of a manifest"),

@@ -61,6 +61,7 @@ bucket: my-site            # a remark
 region: eu-central-1
 prefix: site/
 endpoint-url: https://minio.example.org
+addressing-style: virtual
 keep-count: 3
 match: '[0-9a-f]{40}'
 protect:
