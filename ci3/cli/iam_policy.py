@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ci3.aws.partitions import find_partition
 from ci3.cli.console import create_console
 from ci3.cli.options import resolve_option_targets, with_options
 from ci3.core.formatting import escape_control_chars, format_json
@@ -85,9 +86,17 @@ def iam_policy(
 
 
 def _build_scope(settings: "Settings", account: str, *, requires_conditions: bool) -> "IamTarget":
+    if settings.bucket.endswith("-s3alias"):
+        raise SettingsError(
+            f"the bucket {settings.bucket} is the alias of an access point, and IAM has no "
+            "resource of that name",
+            "Give the access point's ARN in place of the alias, such as "
+            "arn:aws:s3:eu-west-1:123456789012:accesspoint/my-site.",
+        )
     return IamTarget(
         bucket=settings.bucket,
         prefix=settings.prefix,
+        partition=find_partition(settings.region),
         region=settings.region,
         account=account,
         protect=settings.protect,
@@ -106,9 +115,7 @@ def _build_trust_policy(text: str, account: str, region: str) -> "IamPolicy":
         raise SettingsError(
             f"option --trust: {text!r} {exc}", "Such as octo-org/my-site:environment:production."
         ) from exc
-    return build_trust_policy(
-        trust, account=account, partition=IamTarget(bucket="", region=region).partition
-    )
+    return build_trust_policy(trust, account=account, partition=find_partition(region))
 
 
 def _resolve_account(account_id: str | None, role: str) -> str:

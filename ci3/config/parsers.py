@@ -36,7 +36,7 @@ def parse_bucket(text: str) -> str:
         name, _, prefix = text.removeprefix("s3://").partition("/")
         rest = f" and prefix: {prefix}" if prefix else ""
         raise ValueError(f"is an address; write bucket: {name}{rest}")
-    if text.endswith(("--x-s3", "--xa-s3")) or text.startswith("arn:aws:s3express:"):
+    if text.endswith(("--x-s3", "--xa-s3")) or re.match("arn:[^:]*:s3express:", text):
         raise ValueError(
             "is a directory bucket; its listings have no order to rely on, "
             "so ci3 works on general purpose buckets only"
@@ -55,7 +55,7 @@ def parse_region(text: str) -> str:
 
 def parse_role(text: str) -> str:
     """Return the ARN of an IAM role."""
-    account, name = r"arn:aws(-cn|-us-gov)?:iam::[0-9]{12}", r"([!-~]+/)?[\w+=,.@-]{1,64}"
+    account, name = r"arn:aws(-[a-z]+)*:iam::[0-9]{12}", r"([!-~]+/)?[\w+=,.@-]{1,64}"
     if not re.fullmatch(f"{account}:role/{name}", text, re.ASCII):
         raise ValueError("is no role's ARN, such as arn:aws:iam::123456789012:role/clean-my-site")
     return text

@@ -38,13 +38,15 @@ class Purpose(StrEnum):
 class IamTarget:
     """The settings of one target that affect permissions.
 
-    `prefix` is empty or ends with a slash. An empty `account` or `region` means any. If
+    `prefix` is empty or ends with a slash. `partition` is that of the region as in an ARN, such as
+    `aws-cn`. An empty `account` or `region` means any. If
     `requires_conditional_deletes` is True, the policy allows only conditional deletes: those with
     `If-Match`, of exactly the object that was listed.
     """
 
     bucket: str
     prefix: str = ""
+    partition: str = "aws"
     region: str = ""
     account: str = ""
     protect: Sequence[str] = ()
@@ -53,13 +55,6 @@ class IamTarget:
     stores_journal: bool = False
     delete_versions: bool = False
     requires_conditional_deletes: bool = False
-
-    @property
-    def partition(self) -> str:
-        """The AWS partition of the bucket as in an ARN: `aws`, `aws-cn` or `aws-us-gov`."""
-        if self.region.startswith("cn-"):
-            return "aws-cn"
-        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
 
     @property
     def bucket_arn(self) -> str:

@@ -1,6 +1,7 @@
 """What `ci3 iam-policy` prints and where: JSON alone on stdout, what to know on stderr."""
 
 import json
+import re
 
 import pytest
 
@@ -64,6 +65,31 @@ def test_policy_that_is_too_long_for_iam_is_told(capsys) -> None:
     names = [one for number in range(300) for one in ("--protect", f"release-{number}")]
     _, _, err = run(capsys, "apply", "--bucket", "my-site", *names)
     assert "longer than the 6,144 characters" in err
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("eu-central-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("eusc-de-east-1", "aws-eusc"),
+        ("us-isob-east-1", "aws-iso-b"),
+    ],
+)
+def test_arns_are_of_the_regions_partition(capsys, region, partition) -> None:
+    for argv in (("apply", "--bucket", "my-site"), ("--trust", "o/r")):
+        code, out, _ = run(capsys, *argv, "--region", region)
+        assert code == ExitCode.DONE
+        assert set(re.findall(r'"arn:([a-z-]+):', out)) == {partition}
+
+
+@pytest.mark.parametrize("purpose", ["plan", "apply", "restore", "lifecycle"])
+def test_alias_of_an_access_point_is_refused(capsys, purpose) -> None:
+    alias = "my-site-abcdefghijklmnopqrstuvwx1a-s3alias"
+    code, out, err = run(capsys, purpose, "--bucket", alias)
+    assert (code, out) == (ExitCode.USAGE, "")
+    assert "access point's ARN" in err
 
 
 @pytest.mark.parametrize(

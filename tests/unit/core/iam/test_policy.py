@@ -34,7 +34,7 @@ SCOPES = {
     "plain": (IamTarget(bucket="my-site"),),
     "everything": (EVERYTHING,),
     "two targets": (EVERYTHING, IamTarget(bucket="my-site", prefix="api/")),
-    "China": (IamTarget(bucket="my-site", region="cn-north-1"),),
+    "China": (IamTarget(bucket="my-site", partition="aws-cn"),),
     "access point": (IamTarget(bucket="arn:aws:s3:eu-central-1:123456789012:accesspoint/my-site"),),
 }
 
