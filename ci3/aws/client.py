@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -71,6 +72,7 @@ S3 redirects to the right region, CloudFront is global, and STS answers in every
 
 _HINTS_BY_CODE = {
     "NoSuchBucket": "Check the bucket's name and, for an S3 other than AWS, the endpoint-url.",
+    "SecondLevelDomainForbidden": "Set addressing-style: virtual.",
     "NoSuchKey": "Check the key; it is relative to the bucket's root.",
     "ParameterNotFound": "Check the parameter's name, and the region that it is in.",
     "UnrecognizedClientException": "Check the access key; it is unknown to AWS.",
@@ -81,6 +83,7 @@ _HINTS_BY_CODE = {
     "InvalidToken": "The session token is not valid: get new credentials and run again.",
     "RequestTimeTooSkewed": "This machine's clock is off: set it, and run again.",
 }
+_EXPECTED_REGION = re.compile(r"expecting '([a-z0-9-]+)'")
 _REGION_CODES = (
     "301",
     "PermanentRedirect",
@@ -347,10 +350,13 @@ def translate_errors(action: str, service: str = "S3") -> Iterator[None]:
             "Check that no proxy or login page answers for STS.",
         ) from exc
     except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as exc:
-        raise AccessError(
-            f"{action}: {service} can't be reached ({exc})",
-            f"Check the network{what_to_check}, and run again.",
-        ) from exc
+        hint = f"Check the network{what_to_check}, and run again."
+        if isinstance(exc, botocore.exceptions.SSLError) and "certificate" in str(exc).lower():
+            hint = (
+                "If an authority of your own signs its certificate, name the file with that "
+                "authority's certificate in AWS_CA_BUNDLE; for the action, a path in the workspace."
+            )
+        raise AccessError(f"{action}: {service} can't be reached ({exc})", hint) from exc
     except (botocore.exceptions.BotoCoreError, ValueError) as exc:
         raise AccessError(
             f"{action}: {exc}", f"Check the AWS configuration{what_to_check}."
@@ -370,18 +376,35 @@ def _translate_client_error(
     text = exc.response.get("Error", {}).get("Message") or "no message"
     message = f"{action}: {service} answered {code or 'an error'} to {exc.operation_name}: {text}"
     if code in _DENIED_CODES:
-        return DeniedError(
-            message,
-            "Allow this identity what ci3 iam-policy prints, or use another one.",
-        )
-    if code in _REGION_CODES:
+        return DeniedError(message, _find_denied_hint(text, service))
+    if code in _REGION_CODES or _EXPECTED_REGION.search(text):
         response: Any = exc.response
         headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         region = response.get("Error", {}).get("Region") or headers.get("x-amz-bucket-region")
+        if not region and (match := _EXPECTED_REGION.search(text)):
+            region = match[1]
         return AccessError(
             message, f"Set region to {region or 'the region that the bucket is in'}."
         )
     if code == "404":
         code = "NoSuchBucket"
+    if code == "NoSuchKey" and exc.operation_name.startswith("List"):
+        hint = "Check the endpoint-url: leave the bucket's name out of its path."
+        return AccessError(message, hint)
     hint = f"Run again; if it stays, ask {'this S3' if service == 'S3' else 'AWS'}."
     return AccessError(message, _HINTS_BY_CODE.get(code, hint))
+
+
+def _find_denied_hint(text: str, service: str) -> str:
+    if "explicit deny in a resource-based policy" in text:
+        return (
+            "An allow can't help: change the policy of the resource so that it does not deny this "
+            "identity, or use another one."
+        )
+    hint = "Allow this identity what ci3 iam-policy prints, or use another one."
+    if service == "S3" and text.strip(" .") in ("Access Denied", "AccessDenied", "no message"):
+        return (
+            f"{hint} If it is allowed that, check that the bucket's policy does not deny it, and "
+            "that the bucket is not one whose requester pays: only its owner can read that."
+        )
+    return hint

@@ -1,8 +1,9 @@
 """Read policy files: YAML mappings of setting names to values, checked strictly."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Never, Protocol
+from typing import Any, Never, Protocol
 
 import yaml
 
@@ -30,6 +31,9 @@ _NULL = "tag:yaml.org,2002:null"
 NON_EMPTY_SETTINGS = ("prefix", "match")
 """Settings that select folders: an empty value, perhaps by mistake, would select all of them."""
 
+_UNQUOTED_PATTERN = re.compile(
+    r"""\s*(?:-\s+)?(?P<name>match|group-by):\s+(?P<value>[^\s'"].*?)(?:\s+#.*)?\s*"""
+)
 _HINT = "docs/policy.schema.json describes the file; many editors check against it."
 
 
@@ -66,7 +70,8 @@ def _parse(content: bytes, path: str) -> PolicyFile:
     except UnicodeDecodeError as exc:
         _refuse(path, None, "the file is not UTF-8 text", cause=exc)
     except yaml.MarkedYAMLError as exc:
-        _refuse(path, exc.problem_mark, f"this is not YAML: {exc.problem}", cause=exc)
+        hint = _find_quoting_hint(exc.problem_mark) or _HINT
+        _refuse(path, exc.problem_mark, f"this is not YAML: {exc.problem}", hint, cause=exc)
     except yaml.YAMLError as exc:
         _refuse(path, None, "this is not YAML that can be read", cause=exc)
     if root is None or root.value == []:
@@ -189,11 +194,26 @@ def _read_scalar(path: str, setting: Setting, node: yaml.Node) -> str:
         Kind.LINES: "a list of texts",
     }[setting.kind]
     if not isinstance(node, yaml.ScalarNode):
-        _refuse(path, node.start_mark, f"{setting.name} must be {expected}")
+        hint = _find_quoting_hint(node.start_mark) or _HINT
+        _refuse(path, node.start_mark, f"{setting.name} must be {expected}", hint)
     tags = {Kind.COUNT: "tag:yaml.org,2002:int", Kind.FLAG: "tag:yaml.org,2002:bool"}
     if setting.kind in tags and node.tag not in (tags[setting.kind], _NULL):
         _refuse(path, node.start_mark, f"{setting.name} must be {expected}, not {node.value!r}")
     return str(node.value)
+
+
+def _find_quoting_hint(mark: Any) -> str:  # noqa: ANN401 - PyYAML has no types
+    """Return how to quote the regular expression in the line of a mark, or ""."""
+    if mark is None or not mark.buffer:
+        return ""
+    # Not splitlines: PyYAML counts other line breaks.
+    line = mark.buffer[: mark.pointer].rpartition("\n")[2]
+    line += mark.buffer[mark.pointer :].partition("\n")[0].rstrip("\r\0")
+    match = _UNQUOTED_PATTERN.fullmatch(line)
+    if not match:
+        return ""
+    value = match["value"].replace("'", "''")
+    return f"Put it in quotes: {match['name']}: '{value}'"
 
 
 def _refuse(
