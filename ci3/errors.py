@@ -41,6 +41,11 @@ def redact_secrets(text: str) -> str:
     return _QUERY.sub(r"\1***", _USER_INFO.sub(r"\1***@", text)) if "://" in text else text
 
 
+def end_sentence(text: str) -> str:
+    """Return a text that ends in a period, unless it ends in one or in a question mark already."""
+    return text if text.endswith((".", "?")) else f"{text}."
+
+
 class Ci3Error(Exception):
     """An error that a user or S3 can cause: `message` says what failed, `hint` what to do next.
 
@@ -57,8 +62,7 @@ class Ci3Error(Exception):
     @property
     def full_message(self) -> str:
         """The message and the hint in one line."""
-        period = "" if self.message.endswith((".", "?")) else "."
-        return f"{self.message}{period} {self.hint}".rstrip()
+        return f"{end_sentence(self.message)} {self.hint}".rstrip()
 
 
 class SettingsError(Ci3Error):

@@ -4,8 +4,14 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import humanize
+
+_T = TypeVar("_T")
+
+NAMES_SHOWN = 5
+"""Names in a sentence that lists some and counts the others."""
 
 _ESCAPED_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp", "Cn", "Co")
 """Unicode categories: control, format, surrogate, line and paragraph separator, unassigned,
@@ -17,10 +23,16 @@ def pluralize(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def join_names(names: Sequence[str], limit: int) -> str:
+def join_names(names: Sequence[str], limit: int = NAMES_SHOWN, separator: str = ", ") -> str:
     """Join at most `limit` names, with the number of the others: `a, b, c and 4 more`."""
-    shown, hidden_count = ", ".join(names[:limit]), len(names) - limit
+    shown, hidden_count = separator.join(names[:limit]), len(names) - limit
     return f"{shown} and {hidden_count:,} more" if hidden_count > 0 else shown
+
+
+def cut_list(items: Sequence[_T], limit: int) -> tuple[Sequence[_T], str]:
+    """Return the first items, and a note on the others: `… and 4 more`, or an empty string."""
+    hidden_count = len(items) - limit
+    return items[:limit], f"… and {hidden_count:,} more" if hidden_count > 0 else ""
 
 
 def format_size(size_bytes: int) -> str:

@@ -22,7 +22,6 @@ from ci3.core.model.result import DeleteGuard
 
 _ABANDONED_AFTER: Final = timedelta(days=7)
 """Age after which an unfinished upload counts as abandoned: a live one would have ended by then."""
-_NAMES_SHOWN: Final = 5
 
 
 def check_bucket(facts: BucketFacts) -> tuple[Finding, ...]:
@@ -305,7 +304,7 @@ def _check_managed_rules(
         yield warning(
             "own rules",
             f"{pluralize(len(overdue), 'lifecycle rule')} of ci3's own should be gone by now: "
-            f"{join_names(overdue, _NAMES_SHOWN)}",
+            f"{join_names(overdue)}",
             "What is uploaded to such a folder again is deleted too, once it is old enough. Run "
             "`ci3 cleanup`, with any engine: it takes them away first.",
         )

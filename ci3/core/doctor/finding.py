@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ci3.errors import ExitCode
+from ci3.errors import ExitCode, end_sentence
 
 
 class Level(StrEnum):
@@ -33,8 +33,7 @@ class Finding:
     @property
     def text(self) -> str:
         """Topic, message and advice in one line."""
-        stop = "" if self.message.endswith((".", "?")) else "."
-        return f"{self.topic}: {self.message}{stop} {self.advice}".rstrip()
+        return f"{self.topic}: {end_sentence(self.message)} {self.advice}".rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ from ci3.core.plan.checks import (
     find_protect_warnings,
 )
 
-_NAMES_SHOWN: Final = 5
 _LIKELY_LAST: Final = ("index.html", "manifest.json", "version.json")
 """Files that builds often upload last, or could."""
 
@@ -155,5 +154,5 @@ def _report_unreadable_source(source: str, reason: str) -> Finding:
     return problem("live", message, advice)
 
 
-def _format_names(names: Sequence[str], limit: int = _NAMES_SHOWN) -> str:
-    return join_names([name[:60] for name in names], limit)
+def _format_names(names: Sequence[str]) -> str:
+    return join_names([name[:60] for name in names])

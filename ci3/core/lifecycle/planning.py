@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ci3.core.formatting import join_names, pluralize
+from ci3.core.formatting import NAMES_SHOWN, join_names, pluralize
 from ci3.core.lifecycle.configuration import MAXIMUM_RULES, ConfigurationText
 from ci3.core.lifecycle.noncurrent import find_noncurrent_term
 from ci3.core.lifecycle.rule import ManagedRule, describe_edited_rules, parse_managed_rules
@@ -19,8 +19,6 @@ from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import NoncurrentExpiration, Versioning
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING
-
-NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +163,6 @@ def _warn_of_removals(rules: Sequence[ExistingRule]) -> Iterator[PlanWarning]:
 
 
 def _describe_removal(rules: Sequence[ExistingRule]) -> str:
-    names = join_names([rule.name for rule in rules], NAMES_SHOWN)
+    names = join_names([rule.name for rule in rules])
     noun = "the lifecycle rule" if len(rules) == 1 else f"the {len(rules):,} lifecycle rules"
     return f"an apply first takes away {noun} for {names}"

@@ -85,7 +85,7 @@ class Decision:
     @property
     def is_protected(self) -> bool:
         """True if `protect` keeps this deployment, whatever else keeps it."""
-        return any(reason.code is ReasonCode.PROTECTED for reason in self.reasons)
+        return self.has_reason(ReasonCode.PROTECTED)
 
     @property
     def is_counted(self) -> bool:
@@ -96,3 +96,7 @@ class Decision:
     def is_keep(self) -> bool:
         """True if this deployment is kept."""
         return self.action is Action.KEEP
+
+    def has_reason(self, code: ReasonCode) -> bool:
+        """Return True if this is one of the reasons."""
+        return any(reason.code is code for reason in self.reasons)

@@ -31,8 +31,6 @@ from ci3.core.model.user_pattern import UserPattern
 from ci3.core.units import ByteSize
 from ci3.errors import format_suggestion
 
-NAMES_SHOWN = 5
-
 _LIMIT_CODES = (RefusalCode.MAX_DELETE, RefusalCode.MAX_DELETE_BYTES)
 
 
@@ -231,7 +229,7 @@ def find_restored_warnings(
         return ()
     message = (
         f"{pluralize(len(names), 'deployment')} to delete had been restored: "
-        f"{join_names(names, NAMES_SHOWN)}. To keep what was restored, add it to protect"
+        f"{join_names(names)}. To keep what was restored, add it to protect"
     )
     return (PlanWarning(code=WarningCode.RESTORED, message=message),)
 
@@ -305,7 +303,7 @@ def _find_group_warnings(inventory: Inventory, group_by: UserPattern) -> Iterato
 
 def _warn_of_names(code: WarningCode, text: str, names: Sequence[str]) -> Iterator[PlanWarning]:
     if names:
-        message = f"{len(names):,} {text}: {join_names(names, NAMES_SHOWN)}"
+        message = f"{len(names):,} {text}: {join_names(names)}"
         yield PlanWarning(code=code, message=message)
 
 
@@ -316,7 +314,7 @@ def _find_missing_references(reading: LiveReading, names: Sequence[str]) -> list
 
 
 def _join_missing(missing: Iterable[LiveReference]) -> str:
-    return join_names([reference.missing_message for reference in missing], NAMES_SHOWN)
+    return join_names([reference.missing_message for reference in missing])
 
 
 def collect_folder_names(

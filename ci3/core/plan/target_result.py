@@ -28,6 +28,11 @@ class TargetResult:
     reconciled: Reconciliation | None = None
 
     @property
+    def is_planned(self) -> bool:
+        """True if the plan was neither applied nor found to be stale."""
+        return self.result is None and not self.is_stale
+
+    @property
     def expiring_count(self) -> int:
         """Number of deployments that S3 deletes by rules of earlier runs or of this run."""
         earlier = {decision.deployment.name for decision in self.plan.expiring}
