@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -33,6 +33,11 @@ def cut_list(items: Sequence[_T], limit: int) -> tuple[Sequence[_T], str]:
     """Return the first items, and a note on the others: `… and 4 more`, or an empty string."""
     hidden_count = len(items) - limit
     return items[:limit], f"… and {hidden_count:,} more" if hidden_count > 0 else ""
+
+
+def format_counts(counts: Iterable[tuple[str, int]]) -> str:
+    """Format numbers by what they count: `3 deleted, 1 failed`."""
+    return ", ".join(f"{count:,} {name}" for name, count in counts)
 
 
 def format_size(size_bytes: int) -> str:
@@ -80,6 +85,8 @@ def escape_control_chars(text: str) -> str:
     Control, format, surrogate and line-separating characters become backslash escapes, so that a
     key can neither move the cursor nor start a line.
     """
+    if text.isprintable():  # no character of these categories is
+        return text
     return "".join(
         character.encode("unicode_escape").decode("ascii")
         if unicodedata.category(character) in _ESCAPED_CATEGORIES

@@ -68,12 +68,7 @@ class RestorePlan:
     @property
     def lost_count(self) -> int:
         """The number of deleted objects that cannot be restored."""
-        return sum(
-            skipped.object_count
-            for deployment in self.deployments
-            for skipped in deployment.skipped
-            if skipped.reason.is_unrecoverable
-        )
+        return _count_lost(self.deployments)
 
     @property
     def skipped_counts(self) -> Mapping[SkipReason, int]:
@@ -83,6 +78,17 @@ class RestorePlan:
             for skipped in deployment.skipped:
                 counts[skipped.reason] += skipped.object_count
         return {reason: counts[reason] for reason in SkipReason if counts[reason]}
+
+
+def _count_lost(
+    deployments: "Iterable[DeploymentRestorePlan | DeploymentRestoreResult]",
+) -> int:
+    return sum(
+        skipped.object_count
+        for deployment in deployments
+        for skipped in deployment.skipped
+        if skipped.reason.is_unrecoverable
+    )
 
 
 class ObjectRestoreOutcome(StrEnum):
@@ -133,6 +139,11 @@ class RestoreResult:
     def bytes_restored(self) -> int:
         """The total size of the restored objects."""
         return sum(deployment.bytes_restored for deployment in self.deployments)
+
+    @property
+    def lost_count(self) -> int:
+        """The number of deleted objects that cannot be restored."""
+        return _count_lost(self.deployments)
 
     @property
     def is_complete(self) -> bool:
