@@ -44,7 +44,7 @@ def doctor(*, output: str, **values: str | bool | None) -> int:
     if output == "json":
         click.echo(render_checkups_json(checkups, has_targets=targets[0].has_targets), nl=False)
     elif output == "markdown":
-        write_markdown(render_checkups_markdown(checkups, RenderContext(budget_bytes=sys.maxsize)))
+        write_markdown(render_checkups_markdown(checkups, RenderContext()))
     else:
         for checkup in checkups:
             show_checkup(create_console(sys.stdout), checkup)

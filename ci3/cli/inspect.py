@@ -12,11 +12,7 @@ from ci3.core.plan.json_writer import dump_explanations, dump_inventories, dump_
 from ci3.core.retention.age_order import sort_newest_first
 from ci3.engine.inventory.listing import list_deployment
 from ci3.errors import AccessError, ExitCode, SettingsError
-from ci3.report.listings import (
-    render_deployments_markdown,
-    render_explanation_markdown,
-    render_objects_markdown,
-)
+from ci3.report import listings
 
 if TYPE_CHECKING:
     from ci3.config.settings import Settings
@@ -63,15 +59,11 @@ def list_deployments(*, output: str, **values: str | None) -> int:
         click.echo(dump_inventories(inventories, has_targets=targets[0].has_targets), nl=False)
         return exit_code
     for url, deployments, _ in inventories:
+        title = url if len(inventories) > 1 else ""
         if output == "markdown":
-            write_markdown(
-                render_deployments_markdown(deployments, url if len(inventories) > 1 else "")
-            )
+            write_markdown(listings.render_deployments_markdown(deployments, title))
         else:
-            from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
-
-            title = url if len(inventories) > 1 else ""
-            terminal.show_deployments(create_console(sys.stdout), deployments, title)
+            listings.show_deployments(create_console(sys.stdout), deployments, title)
     return exit_code
 
 
@@ -88,25 +80,25 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
     """
     folder = name.rstrip("/")
     targets = resolve_option_targets(values)
-    listings = []
+    objects_by_url = []
     for settings in targets if folder else ():
         bucket = create_target_context(settings).open_bucket()
         _, objects = list_deployment(bucket, folder, f"{settings.prefix}{folder}/")
         if objects:
-            listings.append((settings.url, objects))
-    if not listings:
+            objects_by_url.append((settings.url, objects))
+    if not objects_by_url:
         raise _not_found(name, targets)
     if output == "json":
-        click.echo(dump_objects(folder, listings, has_targets=targets[0].has_targets), nl=False)
+        click.echo(
+            dump_objects(folder, objects_by_url, has_targets=targets[0].has_targets), nl=False
+        )
         return
-    for url, objects in listings:
-        title = url if len(listings) > 1 else ""
+    for url, objects in objects_by_url:
+        title = url if len(objects_by_url) > 1 else ""
         if output == "markdown":
-            write_markdown(render_objects_markdown(objects, title))
+            write_markdown(listings.render_objects_markdown(objects, title))
         else:
-            from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
-
-            terminal.show_objects(create_console(sys.stdout), objects, title)
+            listings.show_objects(create_console(sys.stdout), objects, title)
 
 
 @with_options(list_option_names(exclude=_APPLY_SETTINGS))
@@ -140,11 +132,9 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
     for url, explanation in explanations:
         title = url if len(targets) > 1 else ""
         if output == "markdown":
-            write_markdown(render_explanation_markdown(explanation, title))
+            write_markdown(listings.render_explanation_markdown(explanation, title))
         else:
-            from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
-
-            terminal.show_explanation(create_console(sys.stdout), explanation, title)
+            listings.show_explanation(create_console(sys.stdout), explanation, title)
 
 
 def _not_found(

@@ -210,6 +210,4 @@ def _show_result(plan: "RestorePlan", restored: "RestoreResult | None", output: 
     if output == "json":
         click.echo(render_restore_json(plan, restored), nl=False)
     elif output == "markdown":
-        write_markdown(
-            render_restore_markdown(plan, restored, RenderContext(budget_bytes=sys.maxsize))
-        )
+        write_markdown(render_restore_markdown(plan, restored, RenderContext()))

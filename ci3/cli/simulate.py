@@ -22,7 +22,7 @@ from ci3.report.simulation import PolicySimulation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    _Comparison = tuple[Settings, PolicySimulation, PolicySimulation | None]
+    _Comparison = tuple[Settings, Sequence[PolicySimulation]]
 
 _UNUSED_SETTINGS = (
     "resume",
@@ -62,6 +62,7 @@ def simulate(*, other_policy_file: str | None, output: str, **values: str | None
 
 
 def _simulate_target(settings: Settings, policy_file: str | None) -> "_Comparison":
+    """Simulate the effective policy on one target, and the one of a policy file if it is named."""
     target_context = create_target_context(settings)
     alternative_settings = (
         _read_alternative_settings(settings, policy_file) if policy_file else settings
@@ -69,7 +70,7 @@ def _simulate_target(settings: Settings, policy_file: str | None) -> "_Compariso
     inventory = target_context.take_inventory(target_context.open_bucket())
     primary = PolicySimulation(simulation=target_context.simulate(inventory))
     if not policy_file:
-        return settings, primary, None
+        return settings, [primary]
     alternative_context = create_target_context(alternative_settings)
     if (alternative_settings.match, alternative_settings.required_file) != (
         settings.match,
@@ -79,7 +80,7 @@ def _simulate_target(settings: Settings, policy_file: str | None) -> "_Compariso
     alternative = PolicySimulation(
         simulation=alternative_context.simulate(inventory), policy_file=policy_file
     )
-    return settings, primary, alternative
+    return settings, [primary, alternative]
 
 
 def _read_alternative_settings(settings: Settings, path: str) -> Settings:
@@ -107,19 +108,17 @@ def _read_alternative_settings(settings: Settings, path: str) -> Settings:
 
 def _show_comparisons(comparisons: "Sequence[_Comparison]", output: str) -> None:
     if output == "json":
-        simulated = [
-            (settings.url, primary, alternative) for settings, primary, alternative in comparisons
-        ]
+        simulated = [(settings.url, replays) for settings, replays in comparisons]
         has_targets = comparisons[0][0].has_targets
         click.echo(simulation.render_simulations_json(simulated, has_targets=has_targets), nl=False)
         return
-    for settings, primary, alternative in comparisons:
+    for settings, replays in comparisons:
         title = settings.url if len(comparisons) > 1 else ""
         if output == "markdown":
             heading = f"### {format_code(title)}\n\n" if title else ""
-            write_markdown(heading + simulation.render_simulation_markdown(primary, alternative))
+            write_markdown(heading + simulation.render_simulation_markdown(*replays))
         else:
             screen = create_console(sys.stdout)
             if title:
                 screen.print(f"\n{escape_control_chars(title)}", markup=False)
-            simulation.show_simulation(screen, primary, alternative)
+            simulation.show_simulation(screen, *replays)

@@ -15,14 +15,17 @@ from ci3.core.doctor.finding import (
     exit_code_of_findings,
 )
 from ci3.core.formatting import escape_control_chars, format_json, pluralize
+from ci3.errors import end_sentence
 from ci3.report.markdown_format import (
     RenderContext,
     count_bytes,
     escape_markdown,
     format_code,
-    format_row,
+    format_document,
+    format_table,
     take_fitting_parts,
 )
+from ci3.report.terminal_format import print_line
 
 _STYLES: Final = {
     Level.OK: "green",
@@ -38,6 +41,7 @@ _SIGNS: Final = {
 }
 _LEVEL_WIDTH: Final = 9
 _TOPIC_WIDTH: Final = 15
+_MARGIN: Final = " " * (_LEVEL_WIDTH + _TOPIC_WIDTH)
 _NARROWEST: Final = 30
 
 
@@ -58,41 +62,28 @@ def format_checkup_headline(checkups: Sequence[TargetFindings]) -> str:
 
 def show_checkup(console: Console, checkup: TargetFindings) -> None:
     """Print every finding, each with its advice below it, then the headline."""
-    console.print(Text(escape_control_chars(checkup.url), "bold"))
+    print_line(console, checkup.url, "bold")
     for finding in checkup.findings:
-        head = f"{finding.level:<{_LEVEL_WIDTH}}"
-        lines = _wrap_message(
-            console,
-            f"{escape_control_chars(finding.topic):<{_TOPIC_WIDTH}}{_end_sentence(escape_control_chars(finding.message))}",
-        )
-        console.print(Text.assemble((head, _STYLES[finding.level]), lines[0]))
-        for line in lines[1:]:
-            console.print(Text(f"{'':{_LEVEL_WIDTH}}{line}"))
+        level = f"{finding.level:<{_LEVEL_WIDTH}}"
+        topic = f"{escape_control_chars(finding.topic):<{_TOPIC_WIDTH}}"
+        message = _wrap(console, end_sentence(finding.message))
+        console.print(Text.assemble((level, _STYLES[finding.level]), topic, message))
         if finding.advice:
-            for line in _wrap_message(
-                console, f"{'':{_TOPIC_WIDTH}}→ {escape_control_chars(finding.advice)}"
-            ):
-                console.print(Text(f"{'':{_LEVEL_WIDTH}}{line}", "dim"))
+            advice = _wrap(console, f"→ {finding.advice}", hanging_indent="  ")
+            console.print(Text(f"{_MARGIN}{advice}", "dim"))
     console.print()
-    console.print(Text(f"{format_checkup_headline((checkup,))}.", "bold"))
+    print_line(console, f"{format_checkup_headline((checkup,))}.", "bold")
 
 
-def _end_sentence(text: str) -> str:
-    return text if text.endswith((".", "?")) else f"{text}."
-
-
-def _wrap_message(console: Console, text: str) -> list[str]:
-    width = max(console.width - _LEVEL_WIDTH - _TOPIC_WIDTH, _NARROWEST)
-    head, message = text[:_TOPIC_WIDTH], text[_TOPIC_WIDTH:]
-    is_advice = message.startswith("→")
-    lines = textwrap.wrap(
-        message,
-        width,
-        subsequent_indent="  " if is_advice else "",
+def _wrap(console: Console, text: str, hanging_indent: str = "") -> str:
+    """Wrap a text behind the columns of level and topic; the first line has no margin."""
+    return textwrap.fill(
+        escape_control_chars(text),
+        max(console.width, len(_MARGIN) + _NARROWEST),
+        initial_indent=_MARGIN,
+        subsequent_indent=f"{_MARGIN}{hanging_indent}",
         break_on_hyphens=False,
-    )
-    first, *continuation_lines = lines or [""]
-    return [f"{head}{first}", *(f"{'':{_TOPIC_WIDTH}}{line}" for line in continuation_lines)]
+    ).removeprefix(_MARGIN)
 
 
 def render_checkups_markdown(checkups: Sequence[TargetFindings], context: RenderContext) -> str:
@@ -100,24 +91,15 @@ def render_checkups_markdown(checkups: Sequence[TargetFindings], context: Render
     head = f"### ci3 doctor: {escape_markdown(format_checkup_headline(checkups))}"
     parts = [_format_target(checkup) for checkup in checkups]
     budget_bytes = context.budget_bytes - count_bytes(head) - count_bytes(context.run_url) - 200
-    return "\n\n".join([head, *take_fitting_parts(parts, budget_bytes, "", context)]) + "\n"
+    return format_document(head, *take_fitting_parts(parts, budget_bytes, context))
 
 
 def _format_target(checkup: TargetFindings) -> str:
     rows = (
-        format_row(
-            _SIGNS[finding.level], escape_markdown(finding.topic), _format_message_cell(finding)
-        )
+        (_SIGNS[finding.level], escape_markdown(finding.topic), _format_message_cell(finding))
         for finding in _sort_worst_first(checkup)
     )
-    return "\n".join(
-        (
-            f"{format_code(checkup.url)}\n",
-            format_row("", "", "Found"),
-            format_row(":--", ":--", ":--"),
-            *rows,
-        )
-    )
+    return f"{format_code(checkup.url)}\n\n{format_table(('', '', 'Found'), rows)}"
 
 
 def _sort_worst_first(checkup: TargetFindings) -> list[Finding]:
@@ -127,7 +109,7 @@ def _sort_worst_first(checkup: TargetFindings) -> list[Finding]:
 
 def _format_message_cell(finding: Finding) -> str:
     advice = f" <br>→ {_format_code_spans(finding.advice)}" if finding.advice else ""
-    return f"{_format_code_spans(_end_sentence(finding.message))}{advice}"
+    return f"{_format_code_spans(end_sentence(finding.message))}{advice}"
 
 
 def _format_code_spans(text: str) -> str:

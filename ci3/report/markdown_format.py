@@ -2,8 +2,10 @@
 
 import html
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from ci3.core.formatting import escape_control_chars, pluralize
 from ci3.core.live.commit_names import Commit
@@ -29,7 +31,7 @@ class RenderContext:
     that they are named after.
     """
 
-    budget_bytes: int
+    budget_bytes: int = sys.maxsize
     run_url: str = ""
     how_to_apply: str = ""
     overflow_location: str = "the plan file"
@@ -83,26 +85,34 @@ def format_row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def format_table(
-    columns: Sequence[str], rows: Iterable[str], budget_bytes: int, context: RenderContext
+def format_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Format a table of cells that are Markdown already.
+
+    A column's title that ends in `>` aligns it to the right.
+    """
+    return "\n".join((_format_table_head(columns), *(format_row(*row) for row in rows)))
+
+
+def _format_table_head(columns: Sequence[str]) -> str:
+    titles = (column.removesuffix(">") for column in columns)
+    alignments = ("--:" if column.endswith(">") else ":--" for column in columns)
+    return f"{format_row(*titles)}\n{format_row(*alignments)}"
+
+
+def format_fitting_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    budget_bytes: int,
+    context: RenderContext,
 ) -> str:
     """Format a table with as many rows as fit, and a note on how many do not; empty if no rows."""
-    shown: list[str] = []
-    left_out = 0
-    for row_text in rows:
-        budget_bytes -= count_bytes(row_text) + 1
-        if budget_bytes > 0 and not left_out:
-            shown.append(row_text)
-        else:
-            left_out += 1
-    if not shown and not left_out:
+    lines = [format_row(*row) for row in rows]
+    if not lines:
         return ""
-    alignment = format_row(
-        *("--:" if column in ("Objects", "Size") else ":--" for column in columns)
-    )
-    left_out_text = pluralize(left_out, "more deployment")
-    note = f"\n\n… and {left_out_text}, in {context.overflow_location}." if left_out else ""
-    return "\n".join((format_row(*columns), alignment, *shown)) + note
+    shown = take_fitting(lines, budget_bytes - 1, separator_bytes=1)
+    table = "\n".join((_format_table_head(columns), *shown))
+    note = _format_overflow_note(len(lines) - len(shown), "deployment", context)
+    return f"{table}\n\n{note}" if note else table
 
 
 def format_details(summary: str, body: str, *, is_open: bool) -> str:
@@ -114,21 +124,37 @@ def format_details(summary: str, body: str, *, is_open: bool) -> str:
 
 
 def take_fitting_parts(
-    parts: Sequence[str], budget_bytes: int, subject: str, context: RenderContext
+    parts: Sequence[str], budget_bytes: int, context: RenderContext, subject: str = ""
 ) -> list[str]:
     """Return as many complete parts as fit, and a note on how many targets are left out."""
-    shown: list[str] = []
-    for part in parts:
-        budget_bytes -= count_bytes(part) + 2
-        if budget_bytes < 0:
-            left_out_text = (
-                f"{subject} {pluralize(len(parts) - len(shown), 'more target')}".lstrip()
-            )
-            return [*shown, f"… and {left_out_text}, in {context.overflow_location}."]
-        shown.append(part)
-    return shown
+    shown = take_fitting(parts, budget_bytes, separator_bytes=2)
+    note = _format_overflow_note(len(parts) - len(shown), "target", context, subject)
+    return [*shown, note] if note else shown
 
 
-def count_bytes(text: str) -> int:
-    """Return the size of a text in UTF-8, which counts against the byte budget."""
-    return len(text.encode("utf-8"))
+def _format_overflow_note(
+    hidden_count: int, noun: str, context: RenderContext, subject: str = ""
+) -> str:
+    if not hidden_count:
+        return ""
+    hidden = f"{subject} {pluralize(hidden_count, f'more {noun}')}".lstrip()
+    return f"… and {hidden}, in {context.overflow_location}."
+
+
+def take_fitting(texts: Sequence[str], budget_bytes: int, *, separator_bytes: int = 0) -> list[str]:
+    """Return the first texts that fit, up to one that does not."""
+    sizes = accumulate(count_bytes(text) + separator_bytes for text in texts)
+    return [text for text, size in zip(texts, sizes, strict=True) if size <= budget_bytes]
+
+
+def format_document(*parts: str) -> str:
+    """Join the parts of a text that are not empty, with blank lines between them."""
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def count_bytes(*parts: str) -> int:
+    """Return the size of parts in UTF-8, which counts against the byte budget.
+
+    The blank lines between the parts are included.
+    """
+    return len("\n\n".join(parts).encode("utf-8"))

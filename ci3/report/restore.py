@@ -1,11 +1,14 @@
 """Rendering of restore plans and results for terminals, as Markdown and as JSON."""
 
-from collections.abc import Iterator
-
 from rich.console import Console
-from rich.text import Text
 
-from ci3.core.formatting import escape_control_chars, format_json, format_size, pluralize
+from ci3.core.formatting import (
+    cut_list,
+    format_counts,
+    format_json,
+    format_size,
+    pluralize,
+)
 from ci3.core.restore.decide import SkipReason
 from ci3.core.restore.plan import (
     DeploymentRestorePlan,
@@ -25,9 +28,12 @@ from ci3.report.markdown_format import (
     escape_markdown,
     format_code,
     format_details,
-    format_row,
-    format_table,
+    format_document,
+    format_fitting_table,
+    take_fitting,
 )
+from ci3.report.plan.text import join_shortfall
+from ci3.report.terminal_format import print_line
 
 _MAX_SKIPS_SHOWN = 50
 _PROTECT_LINES_SHOWN = 5
@@ -38,129 +44,93 @@ _PROTECT_NOTE = (
 
 def format_restore_plan_headline(plan: RestorePlan) -> str:
     """Return the headline of a plan: what would be restored, and what is lost."""
-    lost = pluralize(plan.lost_count, "object")
+    lost = f"{pluralize(plan.lost_count, 'object')} can't be brought back"
+    lost_note = f"; {lost}" if plan.lost_count else ""
+    objects, amount = pluralize(plan.object_count, "object"), format_size(plan.size_bytes)
     if plan.rule_ids:
-        return _format_rules_headline(plan, lost)
+        rules = f"{pluralize(len(plan.rule_ids), 'lifecycle rule')} would be taken away"
+        objects_note = f", and {objects} would come back, {amount}" if plan.object_count else ""
+        return f"{rules}{objects_note}{lost_note}"
     if plan.object_count:
         deployment_count = sum(bool(deployment.object_count) for deployment in plan.deployments)
-        lost_note = f"; {lost} can't be brought back" if plan.lost_count else ""
         deployments = pluralize(deployment_count, "deployment")
-        return (
-            f"{pluralize(plan.object_count, 'object')} of {deployments} would come "
-            f"back, {format_size(plan.size_bytes)}{lost_note}"
-        )
+        return f"{objects} of {deployments} would come back, {amount}{lost_note}"
     if plan.lost_count:
         is_refused = get_restore_outcome(plan) is RestoreOutcome.REFUSED
-        prefix = "Refused: " if is_refused else ""
-        return f"{prefix}{lost} can't be brought back, and nothing else is to be"
+        return f"{'Refused: ' if is_refused else ''}{lost}, and nothing else is to be"
     return "Nothing to restore"
-
-
-def _format_rules_headline(plan: RestorePlan, lost: str) -> str:
-    headline = f"{pluralize(len(plan.rule_ids), 'lifecycle rule')} would be taken away"
-    if plan.object_count:
-        objects = pluralize(plan.object_count, "object")
-        headline += f", and {objects} would come back, {format_size(plan.size_bytes)}"
-    return f"{headline}; {lost} can't be brought back" if plan.lost_count else headline
 
 
 def format_restored_headline(restored: RestoreResult) -> str:
     """Return the headline of a result, whose counts come from a listing after the restore."""
     count = restored.count_objects(ObjectRestoreOutcome.RESTORED)
-    restored_objects = (
-        f"{pluralize(count, 'object')} restored, {format_size(restored.bytes_restored)}"
-    )
+    objects = f"{pluralize(count, 'object')} restored, {format_size(restored.bytes_restored)}"
+    checked_objects = f"{objects}, and found current by a listing"
+    if not restored.rules_removed:
+        return checked_objects
     rules = f"{pluralize(restored.rules_removed, 'lifecycle rule')} taken away"
-    if restored.rules_removed and not count:
-        already_current_count = restored.count_objects(ObjectRestoreOutcome.ALREADY_THERE)
-        return (
-            f"{rules}, before S3 has deleted {pluralize(already_current_count, 'object')}"
-            if already_current_count
-            else rules
-        )
-    check = "and found current by a listing"
-    return (
-        f"{rules}; {restored_objects}, {check}"
-        if restored.rules_removed
-        else f"{restored_objects}, {check}"
-    )
+    if count:
+        return f"{rules}; {checked_objects}"
+    already_current_count = restored.count_objects(ObjectRestoreOutcome.ALREADY_THERE)
+    already_current = f", before S3 has deleted {pluralize(already_current_count, 'object')}"
+    return f"{rules}{already_current if already_current_count else ''}"
 
 
 def format_restore_shortfall(restored: RestoreResult) -> str:
     """Return what was not restored and why, or an empty string."""
-    failed_count = restored.count_objects(ObjectRestoreOutcome.FAILED)
-    sentences = (
-        [f"{pluralize(failed_count, 'object')} could not be restored"] if failed_count else []
+    counts = (
+        (restored.count_objects(ObjectRestoreOutcome.FAILED), "could not be restored"),
+        (restored.lost_count, "can't be brought back"),
     )
-    lost_count = sum(
-        skipped.object_count
-        for deployment in restored.deployments
-        for skipped in deployment.skipped
-        if skipped.reason.is_unrecoverable
-    )
-    if lost_count:
-        sentences.append(f"{pluralize(lost_count, 'object')} can't be brought back")
-    if restored.stop_reason:
-        sentences.append(f"It stopped early: {restored.stop_reason}")
-    return ". ".join(sentences)
+    sentences = [f"{pluralize(count, 'object')} {problem}" for count, problem in counts if count]
+    return join_shortfall(sentences, restored.stop_reason)
 
 
 def show_restore_plan(console: Console, plan: RestorePlan) -> None:
     """Print what is to be restored in each deployment, and what is not and why."""
     for deployment in plan.deployments:
-        name = escape_control_chars(deployment.name)
+        name = deployment.name
         if deployment.object_count:
             objects = pluralize(deployment.object_count, "object")
             amount = format_size(deployment.size_bytes)
-            console.print(Text(f"  restore  {name}: {objects}, {amount}", "green"))
+            print_line(console, f"  restore  {name}: {objects}, {amount}", "green")
         for skipped in deployment.skipped:
-            style = "bold red" if skipped.reason.is_unrecoverable else "dim"
-            verb = "  lost     " if skipped.reason.is_unrecoverable else "  leave    "
-            console.print(
-                Text(f"{verb}{name}: {escape_control_chars(_format_skipped(skipped))}", style)
-            )
+            is_lost = skipped.reason.is_unrecoverable
+            verb, style = ("lost ", "bold red") if is_lost else ("leave", "dim")
+            print_line(console, f"  {verb}    {name}: {_format_skipped(skipped)}", style)
     console.print()
-    console.print(
-        Text(
-            f"{escape_control_chars(plan.target.url)}  {format_restore_plan_headline(plan)}.",
-            "bold",
-        )
-    )
-    console.print(Text(f"This undoes {escape_control_chars(plan.source_label)}."))
+    print_line(console, f"{plan.target.url}  {format_restore_plan_headline(plan)}.", "bold")
+    print_line(console, f"This undoes {plan.source_label}.")
     for note in plan.notes:
-        console.print(Text(f"Note: {escape_control_chars(note)}", "yellow"))
+        print_line(console, f"Note: {note}", "yellow")
 
 
 def show_restored(console: Console, restored: RestoreResult) -> None:
     """Print the result of a restore, with the problem of each deployment that has failures."""
-    for deployment in _select_failed(restored):
-        name, problem = (
-            escape_control_chars(deployment.name),
-            escape_control_chars(deployment.problem),
-        )
-        text = f"  not restored  {name} ({_format_counts(deployment)}): {problem}"
-        console.print(Text(text, "yellow"))
-    console.print(Text(f"{format_restored_headline(restored)}.", "bold"))
+    for deployment in restored.deployments:
+        if deployment.counts.get(ObjectRestoreOutcome.FAILED):
+            counts = format_counts(deployment.counts.items())
+            text = f"  not restored  {deployment.name} ({counts}): {deployment.problem}"
+            print_line(console, text, "yellow")
+    print_line(console, f"{format_restored_headline(restored)}.", "bold")
     if shortfall := format_restore_shortfall(restored):
-        console.print(Text(f"{escape_control_chars(shortfall)}.", "bold red"))
+        print_line(console, f"{shortfall}.", "bold red")
     if restored.restored_names:
-        console.print(Text(f"{_PROTECT_NOTE}:"))
-        lines, others = _list_protect_lines(restored)
+        print_line(console, f"{_PROTECT_NOTE}:")
+        lines, more = _list_protect_lines(restored)
         for line in lines:
-            console.print(Text(f"  {escape_control_chars(line)}"), soft_wrap=True)
-        if others:
-            console.print(Text(others))
+            print_line(console, f"  {line}", soft_wrap=True)
+        if more:
+            print_line(console, more)
     if restored.record_problem:
-        console.print(Text(f"Note: {escape_control_chars(restored.record_problem)}", "yellow"))
+        print_line(console, f"Note: {restored.record_problem}", "yellow")
 
 
 def _list_protect_lines(restored: RestoreResult) -> tuple[list[str], str]:
     """Return the first lines for `protect`, and a note on the others."""
-    names = restored.restored_names
-    lines = [format_protect_line(name) for name in names[:_PROTECT_LINES_SHOWN]]
-    left_out = len(names) - len(lines)
-    others = f"… and {left_out:,} more; `ci3 restore --output json` lists all." if left_out else ""
-    return lines, others
+    names, more = cut_list(restored.restored_names, _PROTECT_LINES_SHOWN)
+    lines = [format_protect_line(name) for name in names]
+    return lines, f"{more}; `ci3 restore --output json` lists all." if more else ""
 
 
 def render_restore_markdown(
@@ -180,39 +150,40 @@ def render_restore_markdown(
         parts.append(f"**{escape_markdown(shortfall)}.**")
     parts += [escape_markdown(note) for note in plan.notes]
     if restored is not None and restored.restored_names:
-        lines, others = _list_protect_lines(restored)
+        lines, more = _list_protect_lines(restored)
         text = "\n".join(f"  {line}" for line in lines)
         parts.append(f"{_PROTECT_NOTE}:\n\n```yaml\nprotect: |\n{text}\n```")
-        parts += [others] if others else []
+        parts += [more] if more else []
     if restored is not None and restored.record_problem:
         parts.append(escape_markdown(restored.record_problem))
     if skips := _format_skips(plan, restored, context.budget_bytes // 4):
         parts.append(format_details("What is left as it is", skips, is_open=plan.lost_count > 0))
-    budget_bytes = context.budget_bytes - count_bytes("\n\n".join(parts)) - MARKUP_RESERVE_BYTES
+    budget_bytes = context.budget_bytes - count_bytes(*parts) - MARKUP_RESERVE_BYTES
+    return format_document(*parts, _format_table(plan, restored, budget_bytes, context))
+
+
+def _format_table(
+    plan: RestorePlan, restored: RestoreResult | None, budget_bytes: int, context: RenderContext
+) -> str:
     if restored is None:
-        columns = ("Deployment", "Objects", "Size")
+        columns = ("Deployment", "Objects>", "Size>")
         rows = [
-            format_row(
-                format_code(deployment.name),
-                f"{deployment.object_count:,}",
-                format_size(deployment.size_bytes),
-            )
+            (deployment.name, f"{deployment.object_count:,}", deployment.size_bytes)
             for deployment in plan.deployments
             if deployment.object_count
         ]
     else:
-        columns = ("Deployment", "Outcome", "Size")
+        columns = ("Deployment", "Outcome", "Size>")
         rows = [
-            format_row(
-                format_code(deployment.name),
+            (
+                deployment.name,
                 escape_markdown(_format_outcome(deployment)),
-                format_size(deployment.bytes_restored),
+                deployment.bytes_restored,
             )
             for deployment in restored.deployments
         ]
-    if rows:
-        parts.append(format_table(columns, rows, budget_bytes, context))
-    return "\n\n".join(parts) + "\n"
+    cells = ((format_code(name), cell, format_size(size_bytes)) for name, cell, size_bytes in rows)
+    return format_fitting_table(columns, cells, budget_bytes, context)
 
 
 def build_restore_outputs(
@@ -286,24 +257,9 @@ def _format_skipped(skipped: SkipSummary) -> str:
     return f"{count}: {skipped.reason.description} ({examples}{ellipsis})"
 
 
-def _select_failed(restored: RestoreResult) -> Iterator[DeploymentRestoreResult]:
-    return (
-        deployment
-        for deployment in restored.deployments
-        if deployment.counts.get(ObjectRestoreOutcome.FAILED)
-    )
-
-
-def _format_counts(deployment: DeploymentRestoreResult) -> str:
-    return ", ".join(f"{count:,} {outcome}" for outcome, count in deployment.counts.items())
-
-
 def _format_outcome(deployment: DeploymentRestoreResult) -> str:
-    return (
-        f"{_format_counts(deployment)}: {deployment.problem}"
-        if deployment.problem
-        else _format_counts(deployment)
-    )
+    counts = format_counts(deployment.counts.items())
+    return f"{counts}: {deployment.problem}" if deployment.problem else counts
 
 
 def _format_skips(plan: RestorePlan, restored: RestoreResult | None, budget_bytes: int) -> str:
@@ -313,12 +269,6 @@ def _format_skips(plan: RestorePlan, restored: RestoreResult | None, budget_byte
         for deployment in (restored or plan).deployments
         for skipped in deployment.skipped
     ]
-    shown: list[str] = []
-    for line in lines[:_MAX_SKIPS_SHOWN]:
-        budget_bytes -= count_bytes(line) + 1
-        if budget_bytes < 0:
-            break
-        shown.append(line)
-    if (left_out := len(lines) - len(shown)) > 0:
-        shown.append(f"- … and {left_out:,} more")
-    return "\n".join(shown)
+    shown = take_fitting(lines[:_MAX_SKIPS_SHOWN], budget_bytes, separator_bytes=1)
+    _, more = cut_list(lines, len(shown))
+    return "\n".join((*shown, *([f"- {more}"] if more else [])))

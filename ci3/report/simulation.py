@@ -1,10 +1,9 @@
 """Simulations of a bucket's history under one or two policies, as text, Markdown and JSON."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -17,8 +16,17 @@ from ci3.core.formatting import (
     pluralize,
 )
 from ci3.core.retention.simulate import SimulatedState, Simulation
-from ci3.report.charts import BLOCKS, DOT, Chart, draw_block_chart, draw_mermaid_chart, format_day
-from ci3.report.markdown_format import format_code
+from ci3.report.charts import (
+    BLOCKS,
+    DOT,
+    Chart,
+    Points,
+    draw_block_chart,
+    draw_mermaid_chart,
+    format_day,
+)
+from ci3.report.markdown_format import format_code, format_document, format_table
+from ci3.report.terminal_format import print_columns
 
 THIS_POLICY = "this policy"
 
@@ -52,90 +60,72 @@ class PolicySimulation:
         return format_code(self.policy_file) if self.policy_file else THIS_POLICY
 
 
-def show_simulation(
-    console: Console, primary: PolicySimulation, alternative: PolicySimulation | None = None
-) -> None:
-    """Print what a policy would have done, compared with the alternative if there is one."""
-    replays = _list_replays(primary, alternative)
-    sentences = _describe_replays(replays, [replay.display_name for replay in replays])
-    console.print(Text("\n".join(sentences), "bold"))
+def show_simulation(console: Console, *replays: PolicySimulation) -> None:
+    """Print what a policy would have done, or two of them to compare."""
+    names = [replay.display_name for replay in replays]
+    console.print(Text("\n".join(_describe_replays(replays, names)), "bold"))
     if notes := _list_notes(replays):
         console.print(Text("\n".join(("", *notes))))
     charts = _build_charts(replays)
-    if charts and alternative is not None:
-        legend = f"{BLOCKS[-1]} {primary.display_name}   {DOT} {alternative.display_name}"
-        console.print(_color_chart(f"\n{legend}"), soft_wrap=True)
+    if charts and len(replays) > 1:
+        legend = f"\n{BLOCKS[-1]} {names[0]}   {DOT} {names[1]}"
+        console.print(_color_chart(legend), soft_wrap=True)
     for chart in charts:
         lines = draw_block_chart(chart, min(console.width, _WIDEST_CHART))
         console.print(_color_chart("\n".join(("", *lines))), soft_wrap=True)
-    if rows := _build_rows(replays, [replay.display_name for replay in replays]):
-        table = _align_columns([_build_header(replays), *rows], _count_text_columns(replays))
-        console.print(Text("\n".join(("", *table))), soft_wrap=True)
+    if rows := _build_rows(replays, names):
+        console.print()
+        print_columns(console, _list_columns(replays), [(row, "") for row in rows], head_style="")
 
 
-def render_simulation_markdown(
-    primary: PolicySimulation, alternative: PolicySimulation | None = None
-) -> str:
-    """Render a simulation as GitHub's Markdown, with Mermaid charts."""
-    replays = _list_replays(primary, alternative)
+def render_simulation_markdown(*replays: PolicySimulation) -> str:
+    """Render the simulation of one or two policies as GitHub's Markdown, with Mermaid charts."""
     names = [replay.markdown_name for replay in replays]
     sections = [
         *_describe_replays(replays, names),
         "\n".join(f"- {note}" for note in _list_notes(replays)),
     ]
     charts = [draw_mermaid_chart(chart, _MERMAID_POINTS) for chart in _build_charts(replays)]
-    if charts and alternative is not None:
+    if charts and len(replays) > 1:
         sections.append(f"In the charts, the bars are {names[0]}, the line is {names[1]}.")
     sections += charts
     if rows := _build_rows(replays, names):
-        text_column_count = _count_text_columns(replays)
-        alignment = tuple(
-            ":--" if column < text_column_count else "--:"
-            for column in range(len(_build_header(replays)))
-        )
-        table = (_build_header(replays), alignment, *rows)
-        sections.append("\n".join(f"| {' | '.join(row)} |" for row in table))
-    return "\n\n".join(section for section in sections if section) + "\n"
+        sections.append(format_table(_list_columns(replays), rows))
+    return format_document(*sections)
 
 
 def render_simulations_json(
-    comparisons: Sequence[tuple[str, PolicySimulation, PolicySimulation | None]],
-    *,
-    has_targets: bool,
+    comparisons: Sequence[tuple[str, Sequence[PolicySimulation]]], *, has_targets: bool
 ) -> str:
     """Return simulations as JSON, with every simulated moment.
 
-    `comparisons` are a target's address, its simulation and another one to compare with, if any. If
-    a policy file names the targets, they are under `targets`.
+    `comparisons` are a target's address and its simulations. If a policy file names the targets,
+    they are under `targets`.
     """
     targets = [
-        {"url": url, "policies": _build_policy_records(primary, alternative)}
-        for url, primary, alternative in comparisons
+        {"url": url, "policies": [_build_policy_record(replay) for replay in replays]}
+        for url, replays in comparisons
     ]
     content: object = {"targets": targets} if has_targets else targets[0]
     return format_json(content)
 
 
-def _build_policy_records(
-    primary: PolicySimulation, alternative: PolicySimulation | None
-) -> list[dict[str, object]]:
-    return [
-        {
-            "policy_file": replay.policy_file or None,
-            "deployments": replay.simulation.deployment_count,
-            "left_out": replay.simulation.empty_count,
-            "unreadable": replay.simulation.unreadable_count,
-            "possible_moments": replay.simulation.possible_state_count,
-            "sizes_are_lower_bounds": replay.simulation.has_partial_listings,
-            "settled_at": next(
-                (format_timestamp(moment.at) for moment in replay.simulation.steady_states), None
-            ),
-            "mean": _summarize(replay.simulation.mean),
-            "maximum": _summarize(replay.simulation.maximum),
-            "moments": [_build_record(moment) for moment in replay.simulation.states],
-        }
-        for replay in _list_replays(primary, alternative)
-    ]
+def _build_policy_record(replay: PolicySimulation) -> dict[str, object]:
+    simulation = replay.simulation
+    return {
+        "policy_file": replay.policy_file or None,
+        "deployments": simulation.deployment_count,
+        "left_out": simulation.empty_count,
+        "unreadable": simulation.unreadable_count,
+        "possible_moments": simulation.possible_state_count,
+        "sizes_are_lower_bounds": simulation.has_partial_listings,
+        "settled_at": next(
+            (format_timestamp(moment.at) for moment in simulation.steady_states), None
+        ),
+        "mean": _summarize(simulation.mean),
+        "maximum": _summarize(simulation.maximum),
+        "moments": [_build_record(moment) for moment in simulation.states],
+    }
 
 
 def _summarize(aggregate: Callable[[Callable[[SimulatedState], float]], float]) -> dict[str, float]:
@@ -159,12 +149,6 @@ def _build_record(moment: SimulatedState) -> dict[str, str | float]:
         "uncleaned_count": moment.uncleaned_count,
         "uncleaned_bytes": moment.uncleaned_bytes,
     }
-
-
-def _list_replays(
-    primary: PolicySimulation, alternative: PolicySimulation | None
-) -> tuple[PolicySimulation, ...]:
-    return (primary,) if alternative is None else (primary, alternative)
 
 
 def _describe_replays(replays: Sequence[PolicySimulation], names: Sequence[str]) -> list[str]:
@@ -246,9 +230,8 @@ def _list_notes(replays: Sequence[PolicySimulation]) -> list[str]:
     if thinned:
         thinnest = min(thinned, key=lambda simulation: len(simulation.states))
         notes.append(
-            f"{len(thinnest.states):,} of {thinnest.possible_state_count:,} moments were looked at"
-            ", "
-            "evenly spread; between them the numbers may have been higher or lower."
+            f"{len(thinnest.states):,} of {thinnest.possible_state_count:,} moments were looked "
+            "at, evenly spread; between them the numbers may have been higher or lower."
         )
     if any(simulation.has_partial_listings for simulation in simulations):
         notes.append("Sizes are not known: not every deployment was listed in full.")
@@ -270,20 +253,14 @@ def _build_charts(replays: Sequence[PolicySimulation]) -> list[Chart]:
         title="Deployments kept",
         unit="deployments",
         scale=1,
-        series=[
-            [(moment.at, moment.kept_count) for moment in simulation.states]
-            for simulation in simulations
-        ],
+        series=_build_series(simulations, lambda moment: moment.kept_count),
         format_value=lambda value: f"{value:,.0f}",
     )
     window = Chart(
         title="Roll-back window in days",
         unit="days",
         scale=1,
-        series=[
-            [(moment.at, moment.rollback_window / _DAY) for moment in simulation.states]
-            for simulation in simulations
-        ],
+        series=_build_series(simulations, lambda moment: moment.rollback_window / _DAY),
         is_minimum=True,
         format_value=_format_tenths,
     )
@@ -299,12 +276,17 @@ def _build_storage_chart(simulations: Sequence[Simulation]) -> Chart:
         title="Storage",
         unit=_UNITS[power],
         scale=1000.0**power,
-        series=[
-            [(moment.at, moment.kept_bytes) for moment in simulation.states]
-            for simulation in simulations
-        ],
+        series=_build_series(simulations, lambda moment: moment.kept_bytes),
         format_value=lambda value: format_size(round(value)) if value else "0",
     )
+
+
+def _build_series(
+    simulations: Sequence[Simulation], measure: Callable[[SimulatedState], float]
+) -> list[Points]:
+    return [
+        [(moment.at, measure(moment)) for moment in simulation.states] for simulation in simulations
+    ]
 
 
 def _color_chart(chart: str) -> Text:
@@ -314,14 +296,9 @@ def _color_chart(chart: str) -> Text:
     return text
 
 
-def _build_header(replays: Sequence[PolicySimulation]) -> tuple[str, ...]:
-    numbers = ("Kept", "Storage", "Roll-backs", "Window", "Without cleanup")
+def _list_columns(replays: Sequence[PolicySimulation]) -> tuple[str, ...]:
+    numbers = ("Kept>", "Storage>", "Roll-backs>", "Window>", "Without cleanup>")
     return ("Date", *numbers) if len(replays) == 1 else ("Date", "Policy", *numbers)
-
-
-def _count_text_columns(replays: Sequence[PolicySimulation]) -> int:
-    """Return how many of the first columns hold text, which is aligned to the left."""
-    return min(len(replays), 2)
 
 
 def _build_rows(replays: Sequence[PolicySimulation], names: Sequence[str]) -> list[tuple[str, ...]]:
@@ -361,15 +338,3 @@ def _format_window(window: timedelta) -> str:
 
 def _format_tenths(value: float) -> str:
     return f"{value:,.1f}".removesuffix(".0")
-
-
-def _align_columns(rows: Sequence[tuple[str, ...]], text_column_count: int) -> Iterable[str]:
-    widths = [max(cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        padded = (
-            cell + " " * (width - cell_len(cell))
-            if column < text_column_count
-            else " " * (width - cell_len(cell)) + cell
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join(padded).rstrip()

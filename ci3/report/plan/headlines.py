@@ -95,12 +95,8 @@ def _format_bytes_effect(plan: Plan) -> str:
 
 
 def _format_kept(kept_count: int, expiring_count: int) -> str:
-    expiring = (
-        f", {expiring_count:,} expiring (S3 deletes them {LIFECYCLE_DELAY})"
-        if expiring_count
-        else ""
-    )
-    return f"{kept_count:,} kept{expiring}"
+    expiring = f", {expiring_count:,} expiring (S3 deletes them {LIFECYCLE_DELAY})"
+    return f"{kept_count:,} kept{expiring if expiring_count else ''}"
 
 
 def format_stale_headline(target_result: TargetResult) -> str:
@@ -108,17 +104,17 @@ def format_stale_headline(target_result: TargetResult) -> str:
     changed_count, planned_count = len(target_result.changed), len(target_result.plan.to_delete)
     if not changed_count:
         return "Not applied: the plan of another target is stale"
-    rest_note = (
-        f" to delete the other {planned_count - changed_count:,}"
-        if planned_count > changed_count
-        else ""
-    )
-    alternative = f", or apply it with skip-changed{rest_note}" if rest_note else ""
-    planned = pluralize(planned_count, "deployment")
+    unchanged_count = planned_count - changed_count
+    alternative = f", or apply it with skip-changed to delete the other {unchanged_count:,}"
     return (
-        f"The plan is stale: {changed_count:,} of {planned} can't be deleted as "
-        f"planned. Nothing was deleted. Make a new plan{alternative}"
+        f"{_format_stale(changed_count, planned_count)}. Make a new plan"
+        f"{alternative if unchanged_count > 0 else ''}"
     )
+
+
+def _format_stale(changed_count: int, planned_count: int, targets: str = "") -> str:
+    changed = f"{changed_count:,} of {pluralize(planned_count, 'deployment')}{targets}"
+    return f"The plan is stale: {changed} can't be deleted as planned. Nothing was deleted"
 
 
 def format_run_headline(target_results: Sequence[TargetResult]) -> str:
@@ -130,8 +126,7 @@ def format_run_headline(target_results: Sequence[TargetResult]) -> str:
         len(target_result.changed) for target_result in target_results if target_result.is_stale
     ):
         planned_count = sum(len(target_result.plan.to_delete) for target_result in target_results)
-        changed = f"{changed_count:,} of {pluralize(planned_count, 'deployment')} {targets}"
-        return f"The plan is stale: {changed} can't be deleted as planned. Nothing was deleted"
+        return _format_stale(changed_count, planned_count, f" {targets}")
     if any(target_result.result for target_result in target_results):
         return _format_results_headline(target_results, targets)
     return _format_plans_headline(target_results, targets)
@@ -164,22 +159,18 @@ def _format_plans_headline(target_results: Sequence[TargetResult], targets: str)
         kept = "all kept" if kept_count == found_count else kept
         return f"Nothing to delete {targets}: {deployments} found, {kept}"
     amount = format_size(sum(target_totals.bytes_to_delete for target_totals in totals))
-    refused = (
-        ""
-        if all(target_result.plan.is_applyable for target_result in target_results)
-        else "Refused: "
-    )
-    deleted = f"{to_delete_count:,} of {deployments} {targets} would be deleted"
     plans = [target_result.plan for target_result in target_results]
+    refused = "" if all(plan.is_applyable for plan in plans) else "Refused: "
+    deleted = f"{to_delete_count:,} of {deployments} {targets} would be deleted"
     if final_count := sum(plan.totals.delete for plan in plans if plan.deletes_versions):
         deleted += f", {final_count:,} of them with all versions, for good"
     return f"{refused}{deleted}, {amount}; {kept}"
 
 
 def _format_kept_in_all(target_results: Sequence[TargetResult]) -> str:
-    kept_count = sum(target_result.plan.totals.keep for target_result in target_results)
     return _format_kept(
-        kept_count, sum(target_result.expiring_count for target_result in target_results)
+        sum(target_result.plan.totals.keep for target_result in target_results),
+        sum(target_result.expiring_count for target_result in target_results),
     )
 
 
@@ -194,8 +185,7 @@ def _format_target_headline(target_result: TargetResult) -> str:
 def format_deletions_title(target_result: TargetResult) -> str:
     """Format the title of the table of deployments to delete."""
     to_delete = target_result.plan.to_delete
-    is_planned = target_result.result is None and not target_result.is_stale
-    label = "to delete" if is_planned else "of the plan"
+    label = "to delete" if target_result.is_planned else "of the plan"
     amount = format_size(sum(decision.deployment.deletion_bytes for decision in to_delete))
     return f"{pluralize(len(to_delete), 'deployment')} {label}, {amount}"
 

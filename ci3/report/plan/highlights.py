@@ -1,8 +1,8 @@
 """Highlights of a target: live deployments, the run's own deployment and roll-back targets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from ci3.core.formatting import format_age
+from ci3.core.formatting import format_age, join_names
 from ci3.core.live.commit_names import Commit
 from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.plan.plan import Plan
@@ -24,26 +24,14 @@ _MAX_WORD_LENGTH = 32
 """Limit for the words of a commit's subject: a column is as wide as its longest word."""
 
 
-def format_linked_name(name: str, context: RenderContext) -> str:
-    """Format a deployment's name, as a link if it is named after a commit of the repository."""
-    commit = context.commits.get(name)
-    if commit is None or not context.commit_url:
-        return format_code(name)
-    return f"[{format_code(name)}]({context.commit_url}{commit.sha})"
-
-
 def format_name_cell(decision: Decision, plan: Plan, context: RenderContext) -> str:
     """Format a table cell with a deployment's name and, below it, a summary of its commit."""
-    name = decision.deployment.name
-    commit = context.commits.get(name)
-    description = (
-        "&nbsp;· ".join(_describe_commit(commit, decision, plan)) if commit is not None else ""
-    )
-    return (
-        f"{format_linked_name(name, context)}<br>{description}"
-        if description
-        else format_linked_name(name, context)
-    )
+    link = _format_link(decision, context)
+    commit = context.commits.get(decision.deployment.name)
+    if commit is None:
+        return link
+    description = "&nbsp;· ".join(_describe_commit(commit, decision, plan))
+    return f"{link}<br>{description}" if description else link
 
 
 def format_highlights(plan: Plan, context: RenderContext) -> str:
@@ -77,13 +65,13 @@ def _shorten(text: str, length: int) -> str:
 def _list_live(plan: Plan, context: RenderContext) -> Iterator[str]:
     if not plan.decisions:
         return
-    live = _select_kept_for(plan, ReasonCode.LIVE)
+    live = [
+        f"{_format_link(decision, context)} ({escape_markdown(_join_evidence(decision))})"
+        for decision in plan.kept
+        if decision.has_reason(ReasonCode.LIVE)
+    ]
     if live:
-        shown = "; ".join(
-            f"{_format_link(decision, context)} ({escape_markdown(_join_evidence(decision))})"
-            for decision in live[:_MAX_LIVE_SHOWN]
-        )
-        yield f"**Live:** {shown}{_format_more(len(live) - _MAX_LIVE_SHOWN)}"
+        yield f"**Live:** {join_names(live, _MAX_LIVE_SHOWN, separator='; ')}"
     elif "live-from" in plan.policy:
         yield "**Live:** no live source names a deployment that is here."
     else:
@@ -93,7 +81,12 @@ def _list_live(plan: Plan, context: RenderContext) -> Iterator[str]:
 
 
 def _format_link(decision: Decision, context: RenderContext) -> str:
-    return format_linked_name(decision.deployment.name, context)
+    """Format a deployment's name, as a link if it is named after a commit of the repository."""
+    name = format_code(decision.deployment.name)
+    commit = context.commits.get(decision.deployment.name)
+    if commit is None or not context.commit_url:
+        return name
+    return f"[{name}]({context.commit_url}{commit.sha})"
 
 
 def _join_evidence(decision: Decision) -> str:
@@ -105,37 +98,21 @@ def _join_evidence(decision: Decision) -> str:
 
 
 def _list_current_commit(plan: Plan, context: RenderContext) -> Iterator[str]:
-    decisions = _select_kept_for(plan, ReasonCode.CURRENT_COMMIT)
-    if decisions:
-        names = ", ".join(
-            format_linked_name(decision.deployment.name, context)
-            for decision in decisions[:_MAX_LIVE_SHOWN]
-        )
-        yield f"**Of this run's commit:** {names}{_format_more(len(decisions) - _MAX_LIVE_SHOWN)}"
+    names = [
+        _format_link(decision, context)
+        for decision in plan.kept
+        if decision.has_reason(ReasonCode.CURRENT_COMMIT)
+    ]
+    if names:
+        yield f"**Of this run's commit:** {join_names(names, _MAX_LIVE_SHOWN)}"
 
 
 def _list_rollback_targets(plan: Plan, context: RenderContext) -> Iterator[str]:
     if note := format_rollback_note(plan):
-        targets = find_rollback_targets(plan.decisions)
-        names = ", ".join(
-            f"{_format_link(decision, context)}{' (live)' if _is_live(decision) else ''}"
-            for decision in targets[:_MAX_ROLLBACKS_SHOWN]
-        )
-        more_note = _format_more(len(targets) - _MAX_ROLLBACKS_SHOWN)
-        yield f"**Rolling back:** {escape_markdown(note)}{f' {names}{more_note}' if names else ''}"
-
-
-def _is_live(decision: Decision) -> bool:
-    return any(reason.code is ReasonCode.LIVE for reason in decision.reasons)
-
-
-def _select_kept_for(plan: Plan, reason_code: ReasonCode) -> Sequence[Decision]:
-    return [
-        decision
-        for decision in plan.kept
-        if any(reason.code is reason_code for reason in decision.reasons)
-    ]
-
-
-def _format_more(left_out: int) -> str:
-    return f" and {left_out:,} more" if left_out > 0 else ""
+        names = [
+            f"{_format_link(decision, context)}"
+            f"{' (live)' if decision.has_reason(ReasonCode.LIVE) else ''}"
+            for decision in find_rollback_targets(plan.decisions)
+        ]
+        shown = join_names(names, _MAX_ROLLBACKS_SHOWN)
+        yield f"**Rolling back:** {escape_markdown(note)} {shown}".rstrip()

@@ -11,8 +11,6 @@ from ci3.core.plan.target_result import TargetResult
 if TYPE_CHECKING:
     from ci3.core.lifecycle.rule_status import ExistingRule
 
-NAMES_SHOWN = 5
-
 
 def format_reconciled_notes(target_result: TargetResult) -> tuple[str, ...]:
     """Return sentences on removed lifecycle rules: one per reason, one for rules others removed."""
@@ -23,13 +21,12 @@ def format_reconciled_notes(target_result: TargetResult) -> tuple[str, ...]:
     for message, rules in _group_by_message(reconciled.removed).items():
         subject = "The lifecycle rule" if len(rules) == 1 else f"{len(rules):,} lifecycle rules"
         verb = "was" if len(rules) == 1 else "were"
-        names = join_names([rule.name for rule in rules], NAMES_SHOWN)
+        names = join_names([rule.name for rule in rules])
         notes.append(f"{subject} for {names} {verb} taken away: {message}.")
     if reconciled.removed_by_others:
         notes.append(
-            f"Somebody else has taken away ci3's lifecycle rules for "
-            f"{join_names(reconciled.removed_by_others, NAMES_SHOWN)}: "
-            "the next run plans what is due of it."
+            "Somebody else has taken away ci3's lifecycle rules for "
+            f"{join_names(reconciled.removed_by_others)}: the next run plans what is due of it."
         )
     return tuple(notes)
 
@@ -89,8 +86,8 @@ def format_expiry_note(target_result: TargetResult) -> str:
     days = min(decision.expire_days or 0 for decision in expiring)
     return (
         f"Run ci3 again within {pluralize(RULE_LIFETIME_DAYS, 'day')}: "
-        "it takes the rules away, and a rule "
-        "left behind deletes what is uploaded to its folder again, once that is "
+        "it takes the rules away, and a rule left behind deletes what is uploaded to its folder "
+        "again, once that is "
         f"{pluralize(days, 'day')} old. Until S3 is done, don't go back to one of these without "
         "undoing it, or running ci3."
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ci3.core.formatting import join_names
 from ci3.core.model.decision import Decision
 from ci3.core.plan.policy_diff import PolicyChange
 from ci3.report.markdown_format import escape_markdown, format_code
@@ -43,8 +44,5 @@ def render_policy_change(change: PolicyChange, *, has_several_targets: bool) -> 
 
 
 def _format_names(decisions: Sequence[Decision]) -> str:
-    shown = ", ".join(
-        format_code(decision.deployment.name) for decision in decisions[:_MAX_NAMES_SHOWN]
-    )
-    left_out = len(decisions) - _MAX_NAMES_SHOWN
-    return f"{shown} and {left_out:,} more" if left_out > 0 else shown
+    names = [format_code(decision.deployment.name) for decision in decisions]
+    return join_names(names, _MAX_NAMES_SHOWN)

@@ -25,9 +25,16 @@ from ci3.core.model.result import ApplyResult, DeleteGuard, ObjectOutcome, RunOu
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.core.retention.rollback import find_rollback_targets
+from ci3.errors import Ci3Error
 from ci3.report.plan.headlines import LIFECYCLE_DELAY
 
-NAMES_SHOWN = 5
+JOURNAL_HINT = "If anything was deleted until then, the journal tells."
+"""Hint of an error that ended an apply."""
+
+
+def format_advice(error: Ci3Error, notes: Iterable[str]) -> str:
+    """Return an error's hint, with notes on what else has happened."""
+    return " ".join(filter(None, (error.hint, *notes)))
 
 
 def format_guard_note(result: ApplyResult) -> str:
@@ -83,12 +90,14 @@ def format_shortfall(plan: Plan, result: ApplyResult) -> str:
     incomplete = (
         f"{pluralize(left_count, 'deployment')} of the plan {verb} not deleted, or not all of it"
     )
-    sentences = [incomplete] if left_count else []
-    if result.stop_reason:
-        sentences.append(f"It stopped early: {result.stop_reason}")
-    if remainder_note := _format_remainder_note(plan, result):
-        sentences.append(remainder_note)
-    return ". ".join(sentences)
+    shortfall = join_shortfall([incomplete] if left_count else [], result.stop_reason)
+    return ". ".join(filter(None, (shortfall, _format_remainder_note(plan, result))))
+
+
+def join_shortfall(sentences: Sequence[str], stop_reason: str) -> str:
+    """Join what a run has not done with the reason why it stopped early, if it did."""
+    stop = f"It stopped early: {stop_reason}" if stop_reason else ""
+    return ". ".join(filter(None, (*sentences, stop)))
 
 
 def _format_remainder_note(plan: Plan, result: ApplyResult) -> str:
@@ -99,7 +108,7 @@ def _format_remainder_note(plan: Plan, result: ApplyResult) -> str:
     names = [deployment.name for deployment in result.deployments if deployment.may_be_remainder]
     if not names or is_s3_url(result.journal_file) or REQUIRED_FILE_SETTING in plan.policy:
         return ""
-    remainders = join_names(names, NAMES_SHOWN)
+    remainders = join_names(names)
     verb = (
         "counts as a complete deployment" if len(names) == 1 else "counts as complete deployments"
     )
@@ -187,18 +196,18 @@ def _format_versions_note(plan: Plan) -> str:
 
 def _format_rules_restore_note(plan: Plan) -> str:
     until = f"Until S3 deletes it, {LIFECYCLE_DELAY}, an undo takes the rules away"
-    if plan.target.versioning is Versioning.ENABLED and not plan.target.is_aws:
+    if plan.target.versioning is not Versioning.ENABLED:
+        return f"{until}. Then it is final."
+    days = pluralize(RESTORE_WINDOW_DAYS, "day")
+    if plan.target.is_aws:
         return (
-            f"{until}. Then what is deleted stays for {pluralize(RESTORE_WINDOW_DAYS, 'day')} as "
-            f"old versions. It can be restored if this store supports it; {RESTORE_CHECK}."
+            f"{until}. Then what is deleted can be brought back for {days}, as old versions, until "
+            "S3 removes those too."
         )
-    if plan.target.versioning is Versioning.ENABLED:
-        return (
-            f"{until}. Then what is deleted can be brought back for "
-            f"{pluralize(RESTORE_WINDOW_DAYS, 'day')}, "
-            "as old versions, until S3 removes those too."
-        )
-    return f"{until}. Then it is final."
+    return (
+        f"{until}. Then what is deleted stays for {days} as old versions. It can be restored if "
+        f"this store supports it; {RESTORE_CHECK}."
+    )
 
 
 def format_restore_condition(plan: Plan) -> str:
@@ -235,17 +244,13 @@ def format_rollback_note(plan: Plan) -> str:
 def format_rollback_window(plan: Plan) -> str:
     """Return number and age of the roll-back targets, or an empty string if there are none."""
     targets = find_rollback_targets(plan.decisions)
-    times = [
-        decision.deployment.newest_at
-        for decision in targets
-        if decision.deployment.newest_at is not None
-    ]
+    times = [target.deployment.newest_at for target in targets if target.deployment.newest_at]
     if not times:
         return ""
-    note = f"{pluralize(len(targets), 'older deployment')} can still be rolled back to"
+    older = pluralize(len(targets), "older deployment")
     oldest_at = min(times)
     age = format_age(plan.created_at - oldest_at)
-    return f"{note}, as far back as {format_minute(oldest_at)} ({age})"
+    return f"{older} can still be rolled back to, as far back as {format_minute(oldest_at)} ({age})"
 
 
 def join_reasons(decision: Decision) -> str:

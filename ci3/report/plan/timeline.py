@@ -54,44 +54,23 @@ def _split_into_lanes(
     """Yield each lane's line prefix, title and decisions, from top to bottom."""
     result = target_result.result
     to_delete = [decision for decision in decisions if decision.is_delete]
-    deleted_names = (
-        {deployment.name for deployment in result.deployments if deployment.is_fully_deleted}
-        if result
-        else set()
-    )
+    expiring_names = result.expiring_names if result else frozenset[str]()
     if result is None:
         yield "-", "not deleted" if target_result.is_stale else "to delete", to_delete
     else:
-        yield (
-            "-",
-            "deleted",
-            [decision for decision in to_delete if decision.deployment.name in deleted_names],
-        )
-        excluded_names = deleted_names | result.expiring_names
-        yield (
-            "!",
-            "not deleted",
-            [decision for decision in to_delete if decision.deployment.name not in excluded_names],
-        )
-    yield (
-        "-",
-        "expiring",
-        [decision for decision in decisions if _is_expiring(decision, target_result)],
-    )
+        deleted_names = {item.name for item in result.deployments if item.is_fully_deleted}
+        handled_names = deleted_names | expiring_names
+        yield "-", "deleted", [item for item in to_delete if item.deployment.name in deleted_names]
+        not_deleted = [item for item in to_delete if item.deployment.name not in handled_names]
+        yield "!", "not deleted", not_deleted
+    expiring = [
+        decision
+        for decision in decisions
+        if decision.action is Action.EXPIRING or decision.deployment.name in expiring_names
+    ]
+    yield "-", "expiring", expiring
     yield "+", "kept", [decision for decision in decisions if decision.is_keep]
-    yield "!", "live", [decision for decision in decisions if _is_live(decision)]
-
-
-def _is_live(decision: Decision) -> bool:
-    return any(reason.code is ReasonCode.LIVE for reason in decision.reasons)
-
-
-def _is_expiring(decision: Decision, target_result: TargetResult) -> bool:
-    is_new = (
-        target_result.result is not None
-        and decision.deployment.name in target_result.result.expiring_names
-    )
-    return is_new or decision.action is Action.EXPIRING
+    yield "!", "live", [decision for decision in decisions if decision.has_reason(ReasonCode.LIVE)]
 
 
 def _count_per_cell(

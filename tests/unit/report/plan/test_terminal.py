@@ -5,13 +5,8 @@ from rich.console import Console
 
 from ci3.core.model.deployment import Versioning
 from ci3.errors import AccessError
-from ci3.report.plan.terminal import (
-    show_deployments,
-    show_error,
-    show_objects,
-    show_plan,
-    show_result,
-)
+from ci3.report.listings import show_deployments, show_objects
+from ci3.report.plan.terminal import show_error, show_plan, show_result
 from ci3.report.progress_bar import ProgressBar
 from ci3.report.progress_lines import ProgressLines
 from tests.support import report_cases as cases
