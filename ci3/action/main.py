@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ci3.action.doctor import run_doctor_step
 from ci3.action.reporter import Reporter, open_github
-from ci3.config.from_plan import find_plan_file, resolve_journal_settings, resolve_plan_settings
+from ci3.config.from_plan import resolve_journal_settings
 from ci3.config.modes import Mode
 from ci3.config.named_policy import read_named_policy
 from ci3.config.resolve import RawSetting, raw_text
@@ -33,11 +33,12 @@ from ci3.github.log_escape import EscapedStream
 from ci3.github.workflow_commands import Runner, read_inputs
 from ci3.github.workflow_run import WorkflowRun, read_workflow_run
 from ci3.pipeline.context_factory import ContextFactory
-from ci3.pipeline.plan_file import read_saved_plans
+from ci3.pipeline.plan_file import resolve_saved_plans
 from ci3.pipeline.run import Run, open_run, revoke_all_rules
 from ci3.report.plan.headlines import format_run_headline
 from ci3.report.plan.lifecycle_text import format_rule_changes
 from ci3.report.plan.terminal import show_reconciled, show_results, show_run
+from ci3.report.plan.text import JOURNAL_HINT
 from ci3.report.progress_lines import ProgressLines
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 _CANCEL_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 LOG_WIDTH = 160
-JOURNAL_HINT = "If anything was deleted until then, the journal tells."
 
 
 def main() -> int:
@@ -223,11 +223,9 @@ def _resolve_targets(
             written.header, written.source, inherited, policy, inputs
         )
         return (), (settings,)
-    path = find_plan_file(policy, inputs)
-    if raw_text(inputs, "mode") != Mode.APPLY or not path:
+    if raw_text(inputs, "mode") != Mode.APPLY:
         return (), resolve_targets(inherited, policy, inputs)
-    saved_plans = read_saved_plans(path)
-    return saved_plans, resolve_plan_settings(saved_plans, path, inherited, policy, inputs)
+    return resolve_saved_plans(inherited, policy, inputs)
 
 
 def _create_factory(

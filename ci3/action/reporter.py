@@ -31,8 +31,8 @@ from ci3.github.workflow_run import WorkflowRun
 from ci3.report.markdown_format import RenderContext, format_code
 from ci3.report.plan.headlines import format_stale_headline
 from ci3.report.plan.lifecycle_text import (
-    format_reconciled_notes,
     format_reconciled_problem,
+    format_rule_changes,
     list_open_warnings,
 )
 from ci3.report.plan.markdown import render_error_markdown, render_run_markdown
@@ -108,30 +108,19 @@ class Reporter:
         self.set_outputs(target_results)
         self.runner.set_output("comment-url", "")
         commits = self._find_commits(target_results)
+        plan_file = f"the plan file {format_code(self._plan_file)}" if self._plan_file else ""
         summary_context = self._create_context(
-            SUMMARY_LIMIT_BYTES, self._summary_overflow_location, commits
+            SUMMARY_LIMIT_BYTES, plan_file or "the step's log", commits
         )
         self.runner.write_summary(render_run_markdown(target_results, summary_context, changes))
         self._annotate(target_results)
-        is_worth_creating = (
-            (
-                self._comment_target is not None
-                and self._comment_target.comment_policy is CommentPolicy.ALWAYS
-            )
-            or bool(changes)
-            or any(
-                target_result.plan.to_delete or not target_result.plan.is_applyable
-                for target_result in target_results
-            )
-            or any(
-                format_reconciled_notes(target_result) or format_reconciled_problem(target_result)
-                for target_result in target_results
-            )
-        )
+        target = self._comment_target
+        is_always_created = target is not None and target.comment_policy is CommentPolicy.ALWAYS
+        has_news = bool(changes) or any(map(_has_news, target_results))
         comment_exit_code = self._comment(
             lambda context: render_run_markdown(target_results, context, changes),
             commits,
-            is_worth_creating=is_worth_creating,
+            is_worth_creating=is_always_created or has_news,
         )
         return exit_code_of_outcome(find_worst_outcome(target_results)) or comment_exit_code
 
@@ -182,13 +171,9 @@ class Reporter:
                 runner.add_error(f"{prefix}{format_stale_headline(target_result)}")
             if problem := format_reconciled_problem(target_result):
                 runner.add_error(f"{prefix}{problem}")
-            if (
-                target_result.result is not None
-                and target_result.result.outcome is RunOutcome.PARTIAL
-            ):
-                runner.add_error(
-                    f"{prefix}{format_shortfall(target_result.plan, target_result.result)}"
-                )
+            result = target_result.result
+            if result is not None and result.outcome is RunOutcome.PARTIAL:
+                runner.add_error(f"{prefix}{format_shortfall(target_result.plan, result)}")
 
     def _find_commits(self, target_results: Sequence[TargetResult]) -> Mapping[str, Commit]:
         """Return the commits that deployments are named after; empty without a GitHub client."""
@@ -201,12 +186,6 @@ class Reporter:
         )
         return self._comment_target.github.find_commits(
             interleave_names(kept_names, names_to_delete)
-        )
-
-    @property
-    def _summary_overflow_location(self) -> str:
-        return (
-            f"the plan file {format_code(self._plan_file)}" if self._plan_file else "the step's log"
         )
 
     def _create_context(
@@ -241,13 +220,9 @@ class Reporter:
         request, so there may be none.
         """
         run, comment_target, runner = self._run, self._comment_target, self.runner
-        if (
-            run is None
-            or comment_target is None
-            or comment_target.comment_policy is CommentPolicy.NEVER
-        ):
+        if run is None or comment_target is None or not (run.pull_request or run.pushed_commit):
             return ExitCode.DONE
-        if run.pull_request is None and not run.pushed_commit:
+        if comment_target.comment_policy is CommentPolicy.NEVER:
             return ExitCode.DONE
         if comment_target.github is None:
             if run.pull_request is not None:
@@ -262,18 +237,16 @@ class Reporter:
         )
         try:
             self._post(comment_target.github, render(context), is_worth_creating=is_worth_creating)
-        except GitHubReadOnlyError as exc:
-            message = f"no comment, the report is in the summary: {exc.full_message}"
-            if run.pull_request is None:
-                runner.log(message)
-            else:
-                runner.add_notice(message)
         except GitHubError as exc:
             message = f"no comment, the report is in the summary: {exc.full_message}"
-            if comment_target.is_plan_mode:
+            if isinstance(exc, GitHubReadOnlyError):
+                write = runner.log if run.pull_request is None else runner.add_notice
+                write(message)
+            elif comment_target.is_plan_mode:
                 runner.add_error(message)
                 return ExitCode.ACCESS
-            runner.add_warning(message)
+            else:
+                runner.add_warning(message)
         return ExitCode.DONE
 
     def _post(self, github: "GitHubApi", body: str, *, is_worth_creating: bool) -> None:
@@ -295,6 +268,13 @@ class Reporter:
             if comment is not None:
                 self.runner.set_output("comment-url", comment.url)
                 self.runner.log(f"Comment: {comment.url}")
+
+
+def _has_news(target_result: TargetResult) -> bool:
+    """Return True if a comment is worth creating, unlike for a plan that deletes nothing."""
+    plan = target_result.plan
+    has_changes = bool(plan.to_delete) or not plan.is_applyable
+    return has_changes or bool(format_rule_changes([target_result]))
 
 
 def open_github(run: WorkflowRun, *, api_url: str, token: str) -> "GitHubApi | None":

@@ -10,7 +10,6 @@ from ci3.cli.console import (
     OUTPUT_OPTION,
     create_console,
     require_approval,
-    require_typed_approval,
     show_error,
     write_markdown,
 )
@@ -20,7 +19,7 @@ from ci3.cli.options import (
     resolve_option_targets,
     with_options,
 )
-from ci3.config.from_plan import find_plan_file, resolve_journal_settings, resolve_plan_settings
+from ci3.config.from_plan import resolve_journal_settings
 from ci3.config.named_policy import read_named_policy
 from ci3.config.resolve import raw_text
 from ci3.core.formatting import escape_control_chars, format_json, format_size, pluralize
@@ -34,21 +33,22 @@ from ci3.core.plan.target_result import (
     sum_outputs,
 )
 from ci3.errors import Ci3Error, ExitCode, RefusedError
-from ci3.pipeline.plan_file import read_saved_plans
+from ci3.pipeline.plan_file import resolve_saved_plans
 from ci3.report.markdown_format import RenderContext
+from ci3.report.plan import terminal
 from ci3.report.plan.lifecycle_text import format_rule_changes
 from ci3.report.plan.markdown import render_run_markdown
+from ci3.report.plan.text import JOURNAL_HINT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
     from ci3.cli.options import OptionValues
-    from ci3.config.resolve import RawSetting
     from ci3.config.settings import Settings
-    from ci3.config.targets import PolicyFile
     from ci3.core.plan.plan import Plan
+    from ci3.engine.journal.reader import OpenJournal
     from ci3.pipeline.run import Run, TargetRun
 
 HOW_TO_APPLY = "run `ci3 cleanup` with the same options."
@@ -101,7 +101,6 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
 def _run_cleanup(run: "Run", output: str, *, auto_approve: bool) -> int:
     from ci3.pipeline.approval import refuse_unless_applyable  # noqa: PLC0415 - boto3: help does not need it
     from ci3.pipeline.run import revoke_all_rules  # noqa: PLC0415 - boto3: help does not need it
-    from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
 
     screen = create_console(sys.stdout if output == "table" else sys.stderr)
     plans = run.make_plans()
@@ -127,11 +126,15 @@ def _run_cleanup(run: "Run", output: str, *, auto_approve: bool) -> int:
     return exit_code_of_outcome(find_worst_outcome(target_results))
 
 
-def _open_run(targets: "Sequence[Settings]", saved_plans: "Sequence[Plan]" = ()) -> "Run":
+def _open_run(
+    targets: "Sequence[Settings]",
+    saved_plans: "Sequence[Plan]" = (),
+    open_journal: "OpenJournal | None" = None,
+) -> "Run":
     from ci3.cli.context import create_target_contexts  # noqa: PLC0415 - boto3: help does not need it
     from ci3.pipeline.run import open_run  # noqa: PLC0415 - boto3: help does not need it
 
-    return open_run(create_target_contexts(targets), saved_plans)
+    return open_run(create_target_contexts(targets), saved_plans, open_journal)
 
 
 @contextmanager
@@ -139,32 +142,18 @@ def _open_saved_run(values: "OptionValues") -> "Iterator[Run]":
     """Open the run of the journal or the plan file if one is given, else a run that plans."""
     raw_settings = read_raw_settings(values)
     policy = read_named_policy(raw_settings)
-    if journal := raw_text(raw_settings, "resume"):
-        with _open_resumed_run(journal, policy, raw_settings) as run:
-            yield run
-        return
-    path = find_plan_file(policy, raw_settings)
+    path = raw_text(raw_settings, "resume")
     if not path:
-        yield _open_run(resolve_option_targets(values))
+        saved_plans, targets = resolve_saved_plans({}, policy, raw_settings)
+        yield _open_run(targets, saved_plans)
         return
-    saved_plans = read_saved_plans(path)
-    targets = resolve_plan_settings(saved_plans, path, {}, policy, raw_settings)
-    yield _open_run(targets, saved_plans)
-
-
-@contextmanager
-def _open_resumed_run(
-    path: str, policy: "PolicyFile", raw_settings: "Mapping[str, RawSetting]"
-) -> "Iterator[Run]":
-    from ci3.cli.context import create_context_factory, create_target_contexts  # noqa: PLC0415 - boto3: help does not need it
+    from ci3.cli.context import create_context_factory  # noqa: PLC0415 - boto3: help does not need it
     from ci3.pipeline.journals import reopen_named_journal  # noqa: PLC0415 - pydantic: only a resume reads a journal
-    from ci3.pipeline.run import open_run  # noqa: PLC0415 - boto3: help does not need it
 
     with reopen_named_journal(path, create_context_factory(), raw_settings) as open_journal:
-        settings = resolve_journal_settings(
-            open_journal.journal_file.header, path, {}, policy, raw_settings
-        )
-        yield open_run(create_target_contexts([settings]), open_journal=open_journal)
+        header = open_journal.journal_file.header
+        settings = resolve_journal_settings(header, path, {}, policy, raw_settings)
+        yield _open_run([settings], open_journal=open_journal)
 
 
 def _show_plans(run: "Run", target_results: "Sequence[TargetResult]", output: str) -> None:
@@ -172,11 +161,9 @@ def _show_plans(run: "Run", target_results: "Sequence[TargetResult]", output: st
         plans = [target_result.plan for target_result in target_results]
         click.echo(dump_plans(plans, has_targets=run.has_targets), nl=False)
     elif output == "markdown":
-        context = RenderContext(budget_bytes=sys.maxsize, how_to_apply=HOW_TO_APPLY)
+        context = RenderContext(how_to_apply=HOW_TO_APPLY)
         write_markdown(render_run_markdown(target_results, context))
     else:
-        from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
-
         terminal.show_run(create_console(sys.stdout), target_results)
 
 
@@ -201,26 +188,23 @@ def _ask_for_approval(plans: "Sequence[Plan]") -> None:
     )
     if final_count := sum(plan.totals.delete for plan in plans if plan.deletes_versions):
         final_deployments = pluralize(final_count, "deployment")
-        require_typed_approval(
-            str(final_count),
+        require_approval(
             f"All versions of {final_deployments} go for good: nothing can bring them "
             "back. To go on, type how many deployments that are",
             "the plan",
             "Nothing was deleted.",
+            expected=str(final_count),
         )
 
 
 def _apply_plans(
     run: "Run", target_runs: "Sequence[TargetRun]", screen: "Console", *, is_fresh: bool
 ) -> "Sequence[TargetResult]":
-    from ci3.report.plan import terminal  # noqa: PLC0415 - rich: JSON does not need it
-
     try:
         target_results = run.apply_plans(target_runs, is_fresh=is_fresh)
         terminal.show_results(screen, target_results)
     except (Ci3Error, KeyboardInterrupt) as exc:
-        hint = "If anything was deleted until then, the journal tells."
-        error = exc if isinstance(exc, Ci3Error) else RefusedError("interrupted", hint)
+        error = exc if isinstance(exc, Ci3Error) else RefusedError("interrupted", JOURNAL_HINT)
         exit_code = exc.exit_code if isinstance(exc, Ci3Error) else ExitCode.PARTIAL
         show_error(
             error, format_rule_changes(target_run.target_result for target_run in target_runs)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -54,33 +54,23 @@ def escape_for_log(line: str) -> str:
     return escape_commands(line)
 
 
-def require_approval(question: str, subject: str, unchanged: str) -> None:
-    """Ask a yes/no question; return if the answer is yes.
+def require_approval(question: str, subject: str, unchanged: str, *, expected: str = "") -> None:
+    """Ask a yes/no question, or for `expected` to be typed; return if that is the answer.
 
     Raises RefusedError, which names `subject` and the sentence `unchanged`, if the answer is
     anything else or stdin is not a terminal.
     """
-    _require_approval(lambda: click.confirm(question, default=False, err=True), subject, unchanged)
-
-
-def require_typed_approval(expected: str, question: str, subject: str, unchanged: str) -> None:
-    """Ask for `expected` to be typed instead of a yes; else like `require_approval`."""
-
-    def is_expected_typed() -> bool:
-        answer: str = click.prompt(question, default="", show_default=False, err=True)
-        return answer.strip() == expected
-
-    _require_approval(is_expected_typed, subject, unchanged)
-
-
-def _require_approval(ask_user: Callable[[], bool], subject: str, unchanged: str) -> None:
     if not sys.stdin.isatty():
         raise RefusedError(
             f"nobody is here to approve {subject}",
             f"{unchanged} Run it on a terminal, or with --auto-approve.",
         )
     try:
-        is_approved = ask_user()
+        if expected:
+            answer = click.prompt(question, default="", show_default=False, err=True)
+            is_approved = answer.strip() == expected
+        else:
+            is_approved = click.confirm(question, default=False, err=True)
     except click.Abort as exc:
         if isinstance(exc.__context__, KeyboardInterrupt):
             raise

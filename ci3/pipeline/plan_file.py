@@ -1,12 +1,32 @@
 """Read and write plan files."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
+from ci3.config.from_plan import find_plan_file, resolve_plan_settings
+from ci3.config.resolve import RawSetting
+from ci3.config.settings import Settings
+from ci3.config.targets import PolicyFile, resolve_targets
 from ci3.core.plan.plan import Plan
 from ci3.errors import SettingsError
 
 MAXIMUM_BYTES = 100_000_000
+
+
+def resolve_saved_plans(
+    fallbacks: Mapping[str, RawSetting], policy: PolicyFile, overrides: Mapping[str, RawSetting]
+) -> tuple[tuple[Plan, ...], tuple[Settings, ...]]:
+    """Return the plans in the plan file that the settings name, and the settings of each target.
+
+    Without a plan file there are no plans, and the targets are those of the settings. Raises
+    SettingsError as `read_saved_plans` and `resolve_plan_settings` do.
+    """
+    path = find_plan_file(policy, overrides)
+    if not path:
+        return (), resolve_targets(fallbacks, policy, overrides)
+    plans = read_saved_plans(path)
+    return plans, resolve_plan_settings(plans, path, fallbacks, policy, overrides)
 
 
 def read_saved_plans(path: str) -> tuple[Plan, ...]:
