@@ -256,7 +256,7 @@ def test_rule_of_a_doomed_deployment_passes_once_and_uses_it_up():
     with pytest.raises(GateError, match="or has begun to go"):
         gate.approve_rule("other/")
     with pytest.raises(GateError, match="more in it than the plan names"):
-        gate.approve_objects([("old/", objects("old/1"))])
+        gate.approve_objects([("old/", objects("old/1", size_bytes=0))])
 
 
 @pytest.mark.parametrize("prefix", ["new/", "old", "", "/", "OLD/", "old/a/"])

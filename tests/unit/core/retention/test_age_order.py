@@ -1,5 +1,7 @@
 """The age order: which deployments are known to be newer than another."""
 
+from dataclasses import replace
+
 import pytest
 
 from ci3.core.retention.age_order import AgeFrom, AgeOrder, date_deployment
@@ -30,3 +32,15 @@ def test_deployment_is_newer_only_if_it_starts_after_the_other_ends(
     assert order.find_successor(DATED[name]) == DATED.get(successor)
     assert order.find_overlapping(DATED[name]) == DATED.get(overlapping)
     assert [dated.deployment.name for dated in order.deployments] == ["d", "c", "b", "a"]
+
+
+def test_values_of_the_setting():
+    assert list(AgeFrom) == ["span", "oldest", "newest", "first-object"]
+
+
+@pytest.mark.parametrize("age_from", AgeFrom)
+@pytest.mark.parametrize("missing", ["oldest_at", "newest_at"])
+def test_deployment_with_an_unknown_time_has_no_age(missing, age_from):
+    contradictory = replace(deployment("a", 2, 1), **{missing: None})
+
+    assert date_deployment(contradictory, age_from) is None

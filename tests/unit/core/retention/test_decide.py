@@ -1,5 +1,7 @@
 """What stays and what goes, as tables: each row is a deployment and the decision about it."""
 
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from ci3.core.inventory.summary import summarize_folder
 from ci3.core.model.decision import ReasonCode
 from ci3.core.retention.age_order import sort_newest_first
-from ci3.core.retention.decide import RetentionPolicy, decide
+from ci3.core.retention.decide import RetentionPolicy, decide, evaluate
 from tests.support.builders import (
     NOW,
     days_ago,
@@ -20,8 +22,8 @@ from tests.support.builders import (
 from tests.unit.core.retention.tables import Case, decided, expected, row
 
 
-def decisions(*deployments, keep_count=1, pins=(), minimum=1, now=NOW):
-    policy = RetentionPolicy(keep_count=keep_count)
+def decisions(*deployments, keep_count=1, pins=(), minimum=1, now=NOW, **rules):
+    policy = RetentionPolicy(keep_count=keep_count, **rules)
     return decide(inventory(*deployments), policy, pins, now, minimum)
 
 
@@ -301,3 +303,67 @@ def test_a_console_marker_beside_files_leaves_a_deployment_complete():
 
 def test_empty_file_is_content():
     assert summarize_folder("d", "d/", [make_object("d/.keep", size_bytes=0)]).is_complete
+
+
+@pytest.mark.parametrize(
+    ("started", "codes"),
+    [
+        ([], [ReasonCode.IN_PROGRESS, ReasonCode.IN_PROGRESS]),
+        (["torn"], [ReasonCode.IN_PROGRESS, ReasonCode.SUPERSEDED]),
+        (["new"], [ReasonCode.IN_PROGRESS, ReasonCode.IN_PROGRESS]),
+        (["slow", "torn"], [ReasonCode.SUPERSEDED, ReasonCode.SUPERSEDED]),
+    ],
+)
+def test_young_object_keeps_an_incomplete_deployment_unless_its_deletion_was_started(
+    started, codes
+):
+    found = inventory(
+        deployment("new", 0.01),
+        marker_only_deployment("slow", 0.02),
+        marker_only_deployment("torn", 0.03),
+    )
+    policy = RetentionPolicy(keep_count=1)
+
+    _, *evaluations = evaluate(found, policy, (), NOW, 1, started_deletions=started)
+
+    reasons = [evaluation.decision.reasons for evaluation in evaluations]
+    assert [reason.code for (reason,) in reasons] == codes
+
+
+def test_newest_incomplete_deployment_is_in_progress_even_if_its_deletion_was_started():
+    found = inventory(marker_only_deployment("torn", 0.01), deployment("old", 0.02))
+
+    torn, _ = evaluate(found, RetentionPolicy(keep_count=1), (), NOW, 1, started_deletions=["torn"])
+
+    assert [reason.code for reason in torn.decision.reasons] == [ReasonCode.IN_PROGRESS]
+
+
+@pytest.fixture
+def _new_zealand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Pacific/Auckland")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_new_zealand")
+def test_days_are_those_of_utc_whatever_the_time_zone_of_the_machine():
+    """Noon UTC is midnight there, or an hour later in summer: two days, where UTC has one."""
+    morning, evening = deployment("morning", 0.4), deployment("evening", -0.4)
+
+    newest, older = decisions(morning, evening, keep_daily=2)
+
+    assert [reason.code for reason in newest.reasons] == [
+        ReasonCode.KEEP_COUNT,
+        ReasonCode.KEEP_DAILY,
+    ]
+    assert older.is_delete
+
+
+def test_nothing_is_newer_than_a_folder_without_objects():
+    found = inventory(deployment("new", 1), empty_deployment("empty"))
+
+    *_, empty = evaluate(found, RetentionPolicy(keep_count=1), (), NOW, 1)
+
+    assert (empty.newer_count, empty.successor) == (0, None)

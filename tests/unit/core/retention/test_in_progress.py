@@ -1,0 +1,166 @@
+"""Which incomplete deployments may still be uploading, by their objects and unfinished uploads."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from ci3.core.model.decision import Reason, ReasonCode
+from ci3.core.model.objects import UnfinishedUpload
+from ci3.core.retention.decide import RetentionPolicy, evaluate
+from ci3.core.retention.in_progress import (
+    RecentUploads,
+    add_reason,
+    has_recent_object,
+    keep_uploading,
+    needs_uploads,
+    select_recent,
+)
+from tests.support.builders import (
+    NOW,
+    deployment,
+    empty_deployment,
+    inventory,
+    marker_only_deployment,
+)
+
+SECOND = timedelta(seconds=1)
+OBJECT_LIMIT = timedelta(hours=1, minutes=15)
+UPLOAD_LIMIT = timedelta(hours=24, minutes=15)
+DAY = timedelta(days=1)
+
+
+def upload(key, age):
+    return UnfinishedUpload(key=key, upload_id="u", started_at=NOW - age)
+
+
+def evaluations_of(*deployments):
+    return evaluate(inventory(*deployments), RetentionPolicy(keep_count=1), (), NOW, 1)
+
+
+SUPERSEDED = evaluations_of(deployment("new", 1), marker_only_deployment("slow", 2))
+
+
+def codes(evaluations):
+    return {
+        evaluation.deployment.name: [reason.code for reason in evaluation.decision.reasons]
+        for evaluation in evaluations
+    }
+
+
+@pytest.mark.parametrize(
+    ("age", "is_recent"),
+    [
+        (-DAY, True),
+        (timedelta(0), True),
+        (OBJECT_LIMIT - SECOND, True),
+        (OBJECT_LIMIT, False),
+        (DAY, False),
+    ],
+)
+def test_object_is_recent_for_an_hour_and_a_quarter(age, is_recent):
+    assert has_recent_object(deployment("d", 9, age / DAY), NOW) is is_recent
+
+
+def test_folder_without_objects_has_no_recent_one():
+    assert has_recent_object(empty_deployment("e"), NOW) is False
+
+
+@pytest.mark.parametrize(
+    ("age", "is_recent"),
+    [
+        (-DAY, True),
+        (timedelta(0), True),
+        (UPLOAD_LIMIT - SECOND, True),
+        (UPLOAD_LIMIT, False),
+        (9 * DAY, False),
+    ],
+)
+def test_upload_is_recent_for_a_day_and_a_quarter_of_an_hour(age, is_recent):
+    begun = upload("slow/video.mp4", age)
+
+    recent = select_recent([begun, upload("slow/old.mp4", 9 * DAY)], NOW)
+
+    assert recent == RecentUploads(uploads=[begun] if is_recent else [], problem="")
+
+
+@pytest.mark.parametrize(
+    ("uploads", "expected"),
+    [
+        (RecentUploads(), None),
+        (RecentUploads(uploads=[upload("slow/a", DAY)]), ReasonCode.IN_PROGRESS),
+        (RecentUploads(uploads=[upload("slow/a", -DAY)]), ReasonCode.IN_PROGRESS),
+        (RecentUploads(uploads=[upload("slow-2/a", DAY)]), None),
+        (RecentUploads(uploads=[upload("new/slow/a", DAY)]), None),
+        (
+            RecentUploads(uploads=[upload("new/a", DAY), upload("slow/a", DAY)]),
+            ReasonCode.IN_PROGRESS,
+        ),
+        (RecentUploads(problem="denied"), ReasonCode.IN_PROGRESS),
+    ],
+    ids=["none", "in it", "in the future", "longer name", "elsewhere", "among others", "unread"],
+)
+def test_upload_into_the_deployment_or_an_unread_list_is_a_reason(uploads, expected):
+    reason = uploads.find_reason(marker_only_deployment("slow", 2), NOW)
+
+    assert (reason and reason.code) == expected
+
+
+def test_age_of_the_latest_upload_is_shown_and_never_negative():
+    slow = marker_only_deployment("slow", 2)
+    several = RecentUploads(uploads=[upload("slow/a", 5 * DAY), upload("slow/b", 3 * DAY)])
+    ahead = RecentUploads(uploads=[upload("slow/a", -DAY)])
+    just_begun = RecentUploads(uploads=[upload("slow/a", timedelta(0))])
+
+    assert "3 days ago" in several.find_reason(slow, NOW).message
+    assert ahead.find_reason(slow, NOW) == just_begun.find_reason(slow, NOW)
+
+
+@pytest.mark.parametrize(
+    ("deployments", "expected"),
+    [
+        ((deployment("new", 1), marker_only_deployment("slow", 2)), True),
+        ((marker_only_deployment("slow", 1), deployment("old", 2)), False),
+        ((deployment("new", 1), deployment("old", 2)), False),
+        ((deployment("new", 1), deployment("old", 2), marker_only_deployment("slow", 3)), True),
+        ((), False),
+    ],
+    ids=["incomplete to delete", "incomplete kept", "complete to delete", "both", "nothing"],
+)
+def test_uploads_matter_only_if_an_incomplete_deployment_would_be_deleted(deployments, expected):
+    assert needs_uploads(evaluations_of(*deployments)) is expected
+
+
+def test_only_an_incomplete_deployment_that_would_be_deleted_is_kept_for_uploads():
+    evaluations = evaluations_of(
+        marker_only_deployment("newest", 0.5),
+        deployment("new", 1),
+        marker_only_deployment("slow", 2),
+        marker_only_deployment("idle", 3),
+        deployment("old", 4),
+    )
+    names = [evaluation.deployment.name for evaluation in evaluations]
+    uploads = RecentUploads(uploads=[upload(f"{name}/a", DAY) for name in names if name != "idle"])
+
+    kept = keep_uploading(evaluations, uploads, NOW)
+
+    changed = {"slow": [ReasonCode.IN_PROGRESS]}
+    assert codes(kept) == codes(evaluations) | changed
+    assert codes(kept)["idle"] == codes(kept)["old"] == [ReasonCode.SUPERSEDED]
+
+
+def test_unread_uploads_keep_every_incomplete_deployment():
+    kept = keep_uploading(SUPERSEDED, RecentUploads(problem="denied"), NOW)
+
+    assert codes(kept) == {"new": [ReasonCode.KEEP_COUNT], "slow": [ReasonCode.IN_PROGRESS]}
+
+
+def test_reason_that_is_added_keeps_and_leaves_the_other_checks():
+    _, before = SUPERSEDED
+    reason = Reason(code=ReasonCode.LIVE, message="a message")
+
+    after = add_reason(before, reason)
+
+    assert after.checks[:-1] == before.checks
+    assert after.decision.reasons == (reason,)
+    assert after == replace(before, checks=after.checks)
