@@ -6,7 +6,7 @@ VENV := .venv-$(PYTHON_VERSION)
 BIN := $(VENV)/bin
 NOT_IN_IMAGE := pygithub pynacl pyjwt cryptography cffi pycparser pygments markdown-it-py mdurl
 
-.PHONY: demo test soak check e2e smoke docs goldens screens stores outputs pictures lock bench clean
+.PHONY: demo test soak mutants check e2e smoke docs goldens screens stores outputs pictures lock bench clean
 
 demo: $(VENV)/demo
 	@$(BIN)/ci3 demo
@@ -21,6 +21,11 @@ SOAK_OBJECTS ?= 200000
 soak: $(VENV)/test
 	SOAK_STEPS=$(SOAK_STEPS) $(BIN)/python -m pytest tests/integration/faults/test_interleavings.py
 	$(BIN)/python -u -m tests.soak.load_run $(SOAK_OBJECTS)
+
+# Change the safety logic in one place at a time and list the changes that no test detects. One
+# module: make mutants MODULES=ci3/engine/gate.py
+mutants: $(VENV)/mutants
+	$(BIN)/python -m tools.mutants $(MODULES)
 
 check: $(VENV)/test
 	$(BIN)/ruff format --check .
@@ -105,6 +110,11 @@ $(VENV)/test: pyproject.toml tests/requirements.txt | $(VENV)/bin/python
 	@echo "Setting up, once…"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@ $(VENV)/demo
+
+$(VENV)/mutants: tools/mutants/requirements.txt $(VENV)/test
+	@echo "Setting up mutation testing, once…"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r tools/mutants/requirements.txt
+	@touch $@
 
 $(VENV)/peers/ready: bench/requirements.txt | $(VENV)/bin/python
 	@echo "Setting up the peers, once…"
