@@ -12,6 +12,7 @@ from ci3.core.model.decision import ReasonCode
 from ci3.core.model.deployment import Inventory, UnlistedFolder
 from ci3.core.retention.decide import RetentionPolicy, evaluate
 from ci3.core.retention.evidence import (
+    NO_STARTED_DELETIONS,
     drop_unverified_deletes,
     evaluate_with_full_listings,
     find_required_evidence,
@@ -68,7 +69,11 @@ def doomed(judgements):
 
 def doomed_by_report(case, reported, bucket):
     found, judgements = evaluate_with_full_listings(
-        Inventory(deployments=reported), case.policy, judged_by(case), bucket.list_whole, {}
+        Inventory(deployments=reported),
+        case.policy,
+        judged_by(case),
+        bucket.list_whole,
+        NO_STARTED_DELETIONS,
     )
     names = {one.name for one in found.deployments}
     assert {one.deployment.name for one in judgements} == names
@@ -249,9 +254,9 @@ def test_reported_and_half_deleted_deployments_supersede_nothing():
     assert old.name not in doomed(judged)
 
 
-def test_deployment_whose_deletion_has_begun_is_listed_in_full():
+def test_of_those_that_stay_only_one_whose_deletion_has_begun_is_listed_in_full():
     there = inventory(*(deployment(f"d{days}", days) for days in (1, 2)))
-    unlisted = replace(there.deployments[0], is_fully_listed=False)
+    unlisted, other = (replace(one, is_fully_listed=False) for one in there.deployments)
     listed_names = set()
 
     def list_whole(some, names):
@@ -259,7 +264,7 @@ def test_deployment_whose_deletion_has_begun_is_listed_in_full():
         return there
 
     evaluate_with_full_listings(
-        replace(there, deployments=(unlisted, *there.deployments[1:])),
+        replace(there, deployments=(unlisted, other)),
         RULES,
         judged_by_rules,
         list_whole,

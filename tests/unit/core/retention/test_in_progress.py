@@ -106,13 +106,22 @@ def test_upload_into_the_deployment_or_an_unread_list_is_a_reason(uploads, expec
     assert (reason and reason.code) == expected
 
 
+def test_reason_for_an_unread_list_is_that_it_could_not_be_read():
+    reason = RecentUploads(problem="denied").find_reason(marker_only_deployment("slow", 2), NOW)
+
+    assert "denied" in reason.message
+
+
 def test_age_of_the_latest_upload_is_shown_and_never_negative():
     slow = marker_only_deployment("slow", 2)
     several = RecentUploads(uploads=[upload("slow/a", 5 * DAY), upload("slow/b", 3 * DAY)])
     ahead = RecentUploads(uploads=[upload("slow/a", -DAY)])
     just_begun = RecentUploads(uploads=[upload("slow/a", timedelta(0))])
 
+    half_a_day_old = RecentUploads(uploads=[upload("slow/a", DAY / 2)])
+
     assert "3 days ago" in several.find_reason(slow, NOW).message
+    assert "12 hours ago" in half_a_day_old.find_reason(slow, NOW).message
     assert ahead.find_reason(slow, NOW) == just_begun.find_reason(slow, NOW)
 
 

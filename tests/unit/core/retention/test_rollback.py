@@ -3,7 +3,7 @@
 from ci3.core.live.pins import pin_protected
 from ci3.core.retention.decide import RetentionPolicy, decide
 from ci3.core.retention.rollback import find_rollback_targets
-from tests.support.builders import NOW, deployment, inventory
+from tests.support.builders import NOW, deployment, inventory, marker_only_deployment
 
 
 def targets(*deployments, protect=(), keep_count=2):
@@ -28,3 +28,9 @@ def test_where_all_are_protected_the_newest_is_the_current_one():
     deployments = [deployment(name, days) for days, name in enumerate(("r3", "r2", "r1"))]
 
     assert targets(*deployments, protect=["r*"]) == ["r2", "r1"]
+
+
+def test_incomplete_deployment_that_is_kept_is_neither_current_nor_a_target():
+    deployments = [marker_only_deployment("torn", 0), deployment("d2", 1), deployment("d1", 2)]
+
+    assert targets(*deployments) == ["d1"]
