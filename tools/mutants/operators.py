@@ -17,7 +17,7 @@ _SKIPPED = (
     | m.Decorator()
     | m.Import()
     | m.ImportFrom()
-    | m.Call(func=m.Name("TypeVar"))
+    | m.Assign(value=m.Call(func=m.Name("TypeVar")))
     | m.Expr(value=m.SimpleString())
     | m.Assign(value=m.Subscript())  # a type alias
 )

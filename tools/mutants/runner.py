@@ -12,6 +12,7 @@ from inspect import getattr_static
 from itertools import pairwise
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from resource import RLIMIT_AS, setrlimit
 from tempfile import TemporaryDirectory
 from types import CodeType, ModuleType
 from typing import Any
@@ -25,6 +26,7 @@ _REIMPORTED = ("ci3", "tests")
 _BASELINE_TIMEOUT_SECONDS = 3600
 _TIMEOUT_FACTOR = 5
 _TIMEOUT_EXTRA_SECONDS = 20
+_MEMORY_LIMIT_BYTES = 4 * 1024**3
 _OPTIONS = ("-pno:cacheprovider", "--assert=plain")
 
 
@@ -120,6 +122,7 @@ def _import_and_test(mutant: Mutant, arguments: Sequence[str]) -> None:
 
 
 def _run_pytest(arguments: Sequence[str], *plugins: object) -> int:
+    setrlimit(RLIMIT_AS, (_MEMORY_LIMIT_BYTES, _MEMORY_LIMIT_BYTES))  # endless loops may allocate
     output = os.open(os.devnull, os.O_WRONLY)
     os.dup2(output, 1)
     os.dup2(output, 2)
