@@ -17,8 +17,8 @@ from ci3.aws.client import (
     Credentials,
     make_client,
     open_session,
-    translate_errors,
 )
+from ci3.aws.client_errors import translate_errors
 from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.aws.deletion.writer import BucketWriter
 from ci3.aws.journal_store import JournalStore

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import botocore.exceptions
 
-from ci3.aws.client import get_error_code, translate_errors
+from ci3.aws.client_errors import get_error_code, translate_errors
 from ci3.core.doctor.facts import ObjectLock
 from ci3.core.model.deployment import Versioning, VersioningState
 

@@ -16,12 +16,8 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 
-from ci3.aws.client import (
-    Credentials,
-    get_error_code,
-    open_service_client,
-    translate_errors,
-)
+from ci3.aws.client import Credentials, open_service_client
+from ci3.aws.client_errors import get_error_code, translate_errors
 from ci3.core.formatting import escape_control_chars
 from ci3.errors import AccessError
 

@@ -3,7 +3,8 @@
 import re
 from typing import Final
 
-from ci3.aws.client import Credentials, open_service_client, translate_errors
+from ci3.aws.client import Credentials, open_service_client
+from ci3.aws.client_errors import translate_errors
 
 IDENTITY_OPERATIONS: Final = frozenset({"GetCallerIdentity"})
 _AWS_STS_URL: Final = re.compile(r"https://sts\.([a-z0-9-]+\.)?amazonaws\.com(\.cn)?/?")

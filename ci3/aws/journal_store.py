@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from ci3.aws.client import get_error_code, translate_errors
+from ci3.aws.client_errors import get_error_code, translate_errors
 from ci3.aws.request_limit import RequestLimit
 from ci3.errors import AccessError, GateError, JournalError
 

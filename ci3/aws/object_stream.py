@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import HTTPClientError, IncompleteReadError
 
-from ci3.aws.client import MAX_ATTEMPTS, translate_errors
+from ci3.aws.client import MAX_ATTEMPTS
+from ci3.aws.client_errors import translate_errors
 from ci3.errors import ListingError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ci3.aws.client import translate_errors
+from ci3.aws.client_errors import translate_errors
 from ci3.constants import RESTORE_PROBE_KEY_PREFIX
 from ci3.core.doctor.facts import RestoreProbe
 from ci3.core.formatting import pluralize

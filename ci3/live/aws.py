@@ -7,7 +7,8 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.client import Credentials, open_service_client, translate_errors
+from ci3.aws.client import Credentials, open_service_client
+from ci3.aws.client_errors import translate_errors
 from ci3.core.formatting import join_names
 from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, decode_pointer, parse_pointer
 from ci3.core.live.sources import LiveReading, LiveReference, LiveSource, extract_folder

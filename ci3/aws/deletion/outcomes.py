@@ -7,7 +7,7 @@ from typing import Any
 import botocore.exceptions
 import botocore.parsers
 
-from ci3.aws.client import get_error_code
+from ci3.aws.client_errors import get_error_code
 from ci3.core.model.result import ObjectOutcome
 from ci3.errors import AccessError, redact_secrets
 

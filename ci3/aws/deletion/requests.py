@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
 
-from ci3.aws.client import NOT_IMPLEMENTED_CODES, get_error_code
+from ci3.aws.client_errors import NOT_IMPLEMENTED_CODES, get_error_code
 from ci3.aws.deletion.delete_xml import (
     DeleteKey,
     build_batch_body,

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import botocore.exceptions
 
-from ci3.aws.client import NOT_IMPLEMENTED_CODES, get_error_code, translate_errors
+from ci3.aws.client_errors import NOT_IMPLEMENTED_CODES, get_error_code, translate_errors
 from ci3.aws.deletion.outcomes import NO_RESPONSE_ERRORS
 from ci3.aws.parser_hook import register_early_parser
 from ci3.core.lifecycle.configuration import (

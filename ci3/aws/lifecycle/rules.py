@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
 
-from ci3.aws.client import get_error_code, translate_errors
+from ci3.aws.client_errors import get_error_code, translate_errors
 from ci3.core.doctor.facts import LifecycleRule
 from ci3.errors import AccessError
 

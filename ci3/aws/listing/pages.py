@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ci3.aws.client import translate_errors
+from ci3.aws.client_errors import translate_errors
 from ci3.aws.listing.fast_parser import get_parsed_objects
 from ci3.aws.listing.validation import HINT, S3_LAUNCH_DATE
 from ci3.core.inventory.columns import ObjectColumns, format_listing_time

@@ -5,7 +5,7 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, unquote_plus
 
-from ci3.aws.client import translate_errors
+from ci3.aws.client_errors import translate_errors
 from ci3.aws.listing.validation import HINT, PaginationMarkers, check_entries
 from ci3.core.model.objects import UnfinishedUpload
 from ci3.errors import ListingError

@@ -4,7 +4,7 @@ import re
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ci3.aws.client import translate_errors
+from ci3.aws.client_errors import translate_errors
 from ci3.aws.listing.validation import HINT, PaginationMarkers, check_entries
 from ci3.core.model.objects import StoredVersion
 from ci3.errors import ListingError

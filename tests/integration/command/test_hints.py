@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import SSLError
 
-from ci3.aws.client import translate_errors
+from ci3.aws.client_errors import translate_errors
 from ci3.cli.main import main
 from ci3.config.policy_file import read_policy_text
 from ci3.errors import AccessError

@@ -1,0 +1,139 @@
+"""Translate the errors of AWS clients into ours, with hints."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import botocore.exceptions
+import botocore.parsers
+
+from ci3.errors import AccessError, DeniedError, ListingError
+
+NOT_IMPLEMENTED_CODES = ("NotImplemented", "501", "MethodNotAllowed", "405")
+"""Errors of a server that does not have an operation at all."""
+_HINTS_BY_CODE = {
+    "NoSuchBucket": "Check the bucket's name and, for an S3 other than AWS, the endpoint-url.",
+    "SecondLevelDomainForbidden": "Set addressing-style: virtual.",
+    "NoSuchKey": "Check the key; it is relative to the bucket's root.",
+    "ParameterNotFound": "Check the parameter's name, and the region that it is in.",
+    "UnrecognizedClientException": "Check the access key; it is unknown to AWS.",
+    "InvalidAccessKeyId": "Check the access key; it is unknown to this S3.",
+    "SignatureDoesNotMatch": "Check the secret key, and the region.",
+    "ExpiredToken": "The credentials have expired: get new ones and run again.",
+    "ExpiredTokenException": "The credentials have expired: get new ones and run again.",
+    "InvalidToken": "The session token is not valid: get new credentials and run again.",
+    "RequestTimeTooSkewed": "This machine's clock is off: set it, and run again.",
+}
+_EXPECTED_REGION = re.compile(r"expecting '([a-z0-9-]+)'")
+_REGION_CODES = (
+    "301",
+    "PermanentRedirect",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+)
+_DENIED_CODES = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "AllAccessDisabled",
+    "403",
+    "AccountProblem",
+)
+
+
+@contextmanager
+def translate_errors(action: str, service: str = "S3") -> Iterator[None]:
+    """Translate botocore's exceptions into AccessError, with `action` in front and a hint.
+
+    `action` is a phrase such as "listing s3://bucket/prefix".
+    """
+    is_s3 = service == "S3"
+    what_to_check = ", the region and the endpoint-url" if is_s3 else " and the region"
+    try:
+        yield
+    except AccessError as exc:
+        raise type(exc)(f"{action}: {exc.message}", exc.hint) from exc
+    except botocore.exceptions.ClientError as exc:
+        raise _translate_client_error(exc, action, service) from exc
+    except (
+        botocore.exceptions.NoCredentialsError,
+        botocore.exceptions.PartialCredentialsError,
+        botocore.exceptions.CredentialRetrievalError,
+    ) as exc:
+        raise AccessError(
+            f"{action}: there are no AWS credentials that can be used ({exc})",
+            "In a workflow, run aws-actions/configure-aws-credentials before; elsewhere set "
+            "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+        ) from exc
+    except botocore.parsers.ResponseParserError as exc:
+        raise ListingError(
+            f"{action}: the answer could not be read as {service}'s",
+            f"Check {'that the endpoint-url is an S3' if is_s3 else 'the network'}, and that no "
+            "proxy or login page answers for it.",
+        ) from exc
+    except KeyError as exc:
+        if service != "STS":
+            raise
+        raise AccessError(  # botocore accepts any XML as STS's
+            f"{action}: the answer could not be read as STS's",
+            "Check that no proxy or login page answers for STS.",
+        ) from exc
+    except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as exc:
+        hint = f"Check the network{what_to_check}, and run again."
+        if isinstance(exc, botocore.exceptions.SSLError) and "certificate" in str(exc).lower():
+            hint = (
+                "If an authority of your own signs its certificate, name the file with that "
+                "authority's certificate in AWS_CA_BUNDLE; for the action, a path in the workspace."
+            )
+        raise AccessError(f"{action}: {service} can't be reached ({exc})", hint) from exc
+    except (botocore.exceptions.BotoCoreError, ValueError) as exc:
+        raise AccessError(
+            f"{action}: {exc}", f"Check the AWS configuration{what_to_check}."
+        ) from exc
+
+
+def get_error_code(exc: botocore.exceptions.ClientError) -> str:
+    """Return AWS's code for an error, such as `AccessDenied`, or else the HTTP status."""
+    code = exc.response.get("Error", {}).get("Code", "")
+    return str(code or exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
+
+
+def _translate_client_error(
+    exc: botocore.exceptions.ClientError, action: str, service: str
+) -> AccessError:
+    code = get_error_code(exc)
+    text = exc.response.get("Error", {}).get("Message") or "no message"
+    message = f"{action}: {service} answered {code or 'an error'} to {exc.operation_name}: {text}"
+    if code in _DENIED_CODES:
+        return DeniedError(message, _find_denied_hint(text, service))
+    if code in _REGION_CODES or _EXPECTED_REGION.search(text):
+        response: Any = exc.response
+        headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        region = response.get("Error", {}).get("Region") or headers.get("x-amz-bucket-region")
+        if not region and (match := _EXPECTED_REGION.search(text)):
+            region = match[1]
+        return AccessError(
+            message, f"Set region to {region or 'the region that the bucket is in'}."
+        )
+    if code == "404":
+        code = "NoSuchBucket"
+    if code == "NoSuchKey" and exc.operation_name.startswith("List"):
+        hint = "Check the endpoint-url: leave the bucket's name out of its path."
+        return AccessError(message, hint)
+    hint = f"Run again; if it stays, ask {'this S3' if service == 'S3' else 'AWS'}."
+    return AccessError(message, _HINTS_BY_CODE.get(code, hint))
+
+
+def _find_denied_hint(text: str, service: str) -> str:
+    if "explicit deny in a resource-based policy" in text:
+        return (
+            "An allow can't help: change the policy of the resource so that it does not deny this "
+            "identity, or use another one."
+        )
+    hint = "Allow this identity what ci3 iam-policy prints, or use another one."
+    if service == "S3" and text.strip(" .") in ("Access Denied", "AccessDenied", "no message"):
+        return (
+            f"{hint} If it is allowed that, check that the bucket's policy does not deny it, and "
+            "that the bucket is not one whose requester pays: only its owner can read that."
+        )
+    return hint
