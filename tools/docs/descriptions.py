@@ -219,7 +219,8 @@ REASONS = {
     ReasonCode.LIVE: "A live source names it.",
     ReasonCode.IN_PROGRESS: "It is incomplete and may still be uploading: it is newer than every "
     "complete one, has an object younger than an hour or an upload of the last 24 hours, or its "
-    "uploads could not be listed.",
+    "uploads could not be listed, or not for sure (outside AWS) and an object is younger than 24 "
+    "hours.",
     ReasonCode.PARTLY_DELETED: "An unfinished run has deleted a part of it, or may have, by its "
     "stored journal: it does not count as complete. It is also given for one that is deleted.",
     ReasonCode.AMBIGUOUS_AGE: "It is not known to be older than enough others.",
