@@ -31,7 +31,12 @@ SETTINGS = {"required_file": INDEX}
 
 
 @pytest.fixture
-def _worlds() -> Iterator[None]:
+def _worlds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Worlds in which batches of two keys are sent one after another, and none waits."""
+    monkeypatch.setattr(small_world, "DELETE_BATCH_SIZE", 2)
+    monkeypatch.setattr("ci3.engine.deletion.versions.DELETE_BATCH_SIZE", 2)
+    monkeypatch.setattr("ci3.engine.deletion.scheduler.SENDERS", 1)
+    monkeypatch.setattr("ci3.engine.deletion.required_first.MAX_BATCHES_WAITING", 0)
     with small_world.reached():
         yield
 
@@ -57,7 +62,7 @@ def find_complete(world: World) -> set[str]:
 
 
 def apply_until_timeout(world: World, at_request: int) -> Apply:
-    """Apply with two keys per batch, one at a time; the timeout passes after that many requests."""
+    """Apply until the timeout passes after that many requests, or to the end."""
 
     def pass_time() -> None:
         world.pass_time(2)
@@ -99,12 +104,11 @@ def test_rest_after_a_timeout_takes_no_place_of_a_complete_deployment(
         assert {key for key in before if key.startswith(kept)} <= world.current().keys()
         assert find_complete(world) == set(sorted(complete)[-2:])
     assert at > 8
-    assert stopped_within > 2
+    assert stopped_within > 3
 
 
 @pytest.mark.usefixtures("_worlds")
-@pytest.mark.parametrize("is_versioned", [False, True])
-@pytest.mark.parametrize("is_after_deed", [False, True], ids=["before the deed", "after it"])
+@pytest.mark.parametrize(("is_versioned", "is_after_deed"), [(False, True), (True, False)])
 def test_rest_after_a_killed_run_is_incomplete_and_a_resume_completes_it(
     *, is_versioned: bool, is_after_deed: bool
 ) -> None:
@@ -200,11 +204,9 @@ def test_nothing_else_is_sent_where_the_required_file_stays(
     ran = run_with_fault(site)
     assert ran.exit_code is ExitCode.PARTIAL
     others = "changed" if outcome == "changed" else "failed"
-    assert sum(ran.counts("old-2").values()) == 4
     assert ran.counts("old-2").keys() == {outcome, others}
     assert code in ran.result_of("old-2").problem
     assert count(site, "old-2") == 4
-    assert site.folders() == {"new", "old-2"}
     assert not any(key.startswith("old-2/file") for keys in sent_keys(proxy) for key in keys)
 
 
