@@ -108,13 +108,9 @@ def _format_remainder_note(plan: Plan, result: ApplyResult) -> str:
     names = [deployment.name for deployment in result.deployments if deployment.may_be_remainder]
     if not names or is_s3_url(result.journal_file) or REQUIRED_FILE_SETTING in plan.policy:
         return ""
-    remainders = join_names(names)
-    verb = (
-        "counts as a complete deployment" if len(names) == 1 else "counts as complete deployments"
-    )
     return (
-        f"What is left of {remainders} {verb} in later plans. To delete it, resume this run with "
-        "its journal, or run the cleanup again with the same settings"
+        f"What is left of {join_names(names)} counts as complete in later plans. To delete it, "
+        "resume this run with its journal, or run the cleanup again with the same settings"
     )
 
 
