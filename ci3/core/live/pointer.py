@@ -14,9 +14,9 @@ POINTER_LIMIT_BYTES: Final = 1 << 20
 _NAME_LIMIT: Final = 1000
 _EACH: Final = "[]"
 _STEP: Final = re.compile(r"(?P<key>.*?)(?P<each>(\[\])*)", re.DOTALL)
-_COMMITS: Final = re.compile(
-    rf"[0-9a-f]{{{COMMIT_PREFIX_LENGTH},64}}([\s,;]+[0-9a-f]{{{COMMIT_PREFIX_LENGTH},64}})+"
-)
+_COMMA: Final = re.compile("[,;]")
+_SEPARATOR: Final = re.compile(r"[\s,;|]+")
+_COMMIT: Final = re.compile(rf"[0-9a-f]{{{COMMIT_PREFIX_LENGTH},64}}", re.IGNORECASE)
 
 
 class PointerError(ValueError):
@@ -39,9 +39,8 @@ def decode_pointer(content: bytes) -> str:
 def parse_pointer(text: str, *, field: str, bucket: str, prefix: str) -> tuple[str, ...]:
     """Return the deployments that a pointer names, at least one.
 
-    Without `field`, the text has one name, or several: one per line, or with commas or semicolons
-    between them. With `field`, the text is JSON, and each string at that path, or in a list there,
-    has names, one per line:
+    Without `field`, the text has one name, or several, one per line. With `field`, the text is
+    JSON, and each string at that path, or in a list there, has names, one per line:
 
     | field               | document                                              | names    |
     |---------------------|-------------------------------------------------------|----------|
@@ -52,28 +51,47 @@ def parse_pointer(text: str, *, field: str, bucket: str, prefix: str) -> tuple[s
 
     Raises PointerError for anything else, such as a single element without the key.
     """
-    if field:
-        values = _read_json_strings(text, field)
-        texts = [line for value in values for line in _split_lines(value)]
-    else:
-        texts = [part for line in _split_lines(text) for part in re.split("[,;]", line)]
     where = f" at {field}" if field else ""
-    names = [_parse_name(part, where, bucket, prefix) for part in texts]
-    # Two names that only a space separates would be one name that matches no folder.
-    if len(texts) > 1 and not field and any(re.search(r"\s", part.strip()) for part in texts):
-        raise PointerError("has several names, and white space in one of them")
-    return tuple(names)
+    texts = _read_json_strings(text, field) if field else [text]
+    lines = [line for text in texts for line in _split_lines(text)]
+    # As text, a line is one name for sure only if it is the only one or has no white space.
+    separator = None if field else _COMMA if len(lines) == 1 else _SEPARATOR
+    return tuple(
+        _parse_name(name, where, bucket, prefix)
+        for line in lines
+        for name in _split_names(line, where, separator)
+    )
 
 
 def _split_lines(text: str) -> list[str]:
-    """Return the lines of a text that are not empty, with commits each on its own; at least one."""
-    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
-    # `ab12cd3 9c41e07` as one name would match the folder of the first commit, and not the other.
-    return [
-        name
-        for line in lines or [""]
-        for name in (re.split(r"[\s,;]+", line) if _COMMITS.fullmatch(line) else [line])
-    ]
+    """Return the lines of a text that are not empty; at least one."""
+    lines = text.removeprefix("\ufeff").splitlines()
+    return [line.strip() for line in lines if line.strip()] or [""]
+
+
+def _split_names(line: str, where: str, separator: re.Pattern[str] | None) -> list[str]:
+    """Return the names in a line: one, or commits with separators between them.
+
+    A line that may have several names is refused: as one name, `ab12cd3 stable` would match the
+    folder of the commit, and `stable` would not be protected. Names that have a comma can be given
+    in JSON, which needs no separators:
+
+    | line                 | as text              | in JSON              |
+    |----------------------|----------------------|----------------------|
+    | `ab12cd3, 9c41e07`   | two commits          | two commits          |
+    | `ab12cd3 stable`     | refused              | refused              |
+    | `v1,2`               | refused              | one name             |
+    | `my release`         | one name, if alone   | one name             |
+    """
+    parts = [part for part in _SEPARATOR.split(line) if part]
+    commits = [part for part in parts if _COMMIT.fullmatch(part)]
+    if len(parts) == 1 or _find_problem(line):
+        return [line]
+    if len(commits) == len(parts):
+        return parts
+    if commits or (separator and separator.search(line)):
+        raise PointerError(f"has several names in one line{where}: write one per line")
+    return [line]
 
 
 def _read_json_strings(text: str, field: str) -> list[str]:

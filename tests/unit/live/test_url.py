@@ -47,7 +47,7 @@ def test_field_of_a_json_page_names_one_or_several(site):
         (b"", "empty"),
         (b"<!doctype html><title>Sign in</title>", "HTML"),
         (b'{"commit": "ab12cd3"}', "#commit"),
-        (b"release 1\nab12cd4", "white space in one of them"),
+        (b"release 1\nab12cd4", "several names in one line"),
         (b"\xff\xfe", "UTF-8"),
         (b"x" * ((1 << 20) + 1), "larger than"),
     ],
