@@ -29,6 +29,7 @@ _BRACES: Final = re.compile(r"([^{}]*)\{([^{}]*,[^{}]*)\}(.*)")
 _BEFORE_LIVE_SOURCE: Final = re.compile(
     rf"""[\s,;"'-]+(?=["']?(?:{"|".join(LiveKind)})(?:["':\s,;]|$))"""
 )
+_NEXT_LIVE_SOURCE: Final = re.compile(rf"""[,;]\s*["']?(?:{"|".join(LiveKind)})(?:["':]|$)""")
 _UNCHECKED: Final = {
     # A set of a glob: fnmatch takes a bracket that is first in it as a character.
     "protect": re.compile(r"()\[!?\]?[^\]]*\]"),
@@ -49,6 +50,8 @@ def is_single_value(setting: Setting, line: str) -> bool:
     """Return True if a line is one value: without separators that are not in quotes."""
     if _QUOTED.fullmatch(line):
         return True
+    if setting.name == "live-from" and _NEXT_LIVE_SOURCE.search(line):
+        return False  # also in a URL's query: it would hide the second source
     unchecked = _UNCHECKED.get(setting.name)
     checked = unchecked.sub(r"\1", line) if unchecked else line
     return not _SEPARATOR.search(checked) and not _is_list(line)

@@ -10,6 +10,8 @@ from ci3.core.live.sources import LiveKind, LiveReading, LiveSource, extract_fol
 from ci3.core.model.decision import Reason, ReasonCode
 
 _GLOB_CHARACTER = re.compile(r"[*?\[]")
+_GLOB_SET = re.compile(r"\[!?\]?[^\]]*\]")
+_SEVERAL = re.compile(r"[\s,;|]")
 _HEX_DIGITS = re.compile(r"[0-9a-f]+")
 _SEPARATOR = re.compile(r"[^0-9a-z]+")
 
@@ -32,6 +34,11 @@ class Pin:
     def is_glob(self) -> bool:
         """True if the pattern can match several names."""
         return self.code is ReasonCode.PROTECTED and bool(_GLOB_CHARACTER.search(self.pattern))
+
+    @property
+    def may_match_nothing(self) -> bool:
+        """True for a glob, unless it may be several in one line, such as `stable-*, v*`."""
+        return self.is_glob and not _SEVERAL.search(_GLOB_SET.sub("", self.pattern))
 
     def matches(self, name: str) -> bool:
         """Return True if the pin forbids deleting the deployment with that name."""

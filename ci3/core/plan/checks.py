@@ -60,7 +60,8 @@ def find_refusals(
 def find_protect_refusals(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Refusal, ...]:
     """Return a refusal for each plain `protect` name that no folder has.
 
-    `names` are the names of all folders under the prefix. A glob without a match only warns.
+    `names` are the names of all folders under the prefix. A glob without a match only warns, unless
+    it may be several in one line.
     """
     return tuple(
         Refusal(
@@ -69,7 +70,7 @@ def find_protect_refusals(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Re
             f"while a protected name may be misspelt.{format_suggestion(pin.pattern, names)}",
         )
         for pin in _find_unmatched_pins(pins, names)
-        if not pin.is_glob
+        if not pin.may_match_nothing
     )
 
 
@@ -194,7 +195,7 @@ def find_protect_warnings(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Pl
             message=f"protect has {pin.pattern}, which matches no folder",
         )
         for pin in _find_unmatched_pins(pins, names)
-        if pin.is_glob
+        if pin.may_match_nothing
     )
 
 

@@ -50,6 +50,7 @@ SEVERAL = [
     ("live-from", "cloudfront, branches", ["cloudfront", "branches"]),
     ("live-from", "cloudfront; ssm:/a-b#c", ["cloudfront", "ssm:/a-b#c"]),
     ("live-from", "url:https://h/a,branches", ["url:https://h/a", "branches"]),
+    ("live-from", "object:a.json#b,ssm:/c", ["object:a.json#b", "ssm:/c"]),
     ("live-from", '["object:a.json#b", "branches"]', ["object:a.json#b", "branches"]),
     ("live-from", '["cloudfront"]', ["cloudfront"]),
     ("live-from", "- cloudfront", ["cloudfront"]),
@@ -128,6 +129,14 @@ def test_line_that_has_no_corrected_form_says_what_is_wrong(name, line, problem)
 
 def test_line_without_a_value_is_to_be_left_out():
     assert refuse("protect", "- # none", Origin.INPUT).hint == "Leave that line out."
+
+
+@pytest.mark.parametrize("next_source", ["object:c", " ssm:/c", "branches", "'object:c'"])
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_source_that_would_be_part_of_a_query_is_refused(separator, next_source):
+    error = refuse("live-from", f"url:https://h/a?b=s3cr3t{separator}{next_source}", Origin.INPUT)
+    assert "one value per line" in error.message
+    assert "s3cr3t" not in error.full_message
 
 
 def test_refused_line_does_not_show_the_query_of_an_address():

@@ -114,6 +114,18 @@ def test_glob_and_commit_that_match_nothing_do_not_refuse():
     assert refusals(inventory(NEW), pins=(*pin_protected(["v*"]), *pin_commits(["abcdef1"]))) == []
 
 
+@pytest.mark.parametrize("glob", ["stable-*, release-*", "stable-*|v1", "a*;b", "[a-c]* d"])
+def test_glob_that_may_be_several_refuses_if_it_matches_nothing(glob):
+    codes = [code for code, _ in refusals(inventory(NEW), pins=pin_protected([glob]))]
+
+    assert codes == [RefusalCode.PROTECTED_NOT_FOUND]
+    assert warnings(inventory(NEW), pins=pin_protected([glob])) == []
+
+
+def test_glob_with_a_set_of_characters_does_not_refuse():
+    assert refusals(inventory(NEW), pins=pin_protected(["v[1,2]", "[ ;]x"])) == []
+
+
 def test_glob_that_matches_nothing_warns_and_a_name_or_commit_does_not():
     pins = (*pin_protected(["v*", "n*", "nowhere"]), *pin_commits(["abcdef1"]))
 
