@@ -258,16 +258,18 @@ class Sender(ABC, Generic[Entry, Identity]):
         """
         began_at = self.control.monotonic()
         taken: list[BatchPart[Entry]] = []
+        newest: Sequence[BatchPart[Entry]] = ()
         oldest_at = math.inf
         while waiting and self._is_fresh(oldest_at) and not self.control.is_stopped():
             part, not_sent = self._refresh(waiting.popleft(), is_retry=is_retry)
             outcomes |= not_sent
             self._stop_if_required(not_sent)
             oldest_at = min(oldest_at, part.listed_at)
-            taken += self._without(part, not_sent)
+            newest = self._without(part, not_sent)
+            taken += newest
         fresh = [part for part in taken if self._is_fresh(part.listed_at)]
         if not fresh:
-            fresh = [part for part in taken[-1:] if part.listed_at >= began_at]
+            fresh = [part for part in newest if part.listed_at >= began_at]
         kept_ids = set(map(id, fresh))
         waiting.extendleft(part for part in reversed(taken) if id(part) not in kept_ids)
         return fresh

@@ -205,6 +205,20 @@ def test_part_that_gets_stale_while_another_is_listed_is_listed_again(sending: S
     assert sending.site.keys() == {FIRST}
 
 
+def test_part_is_listed_again_if_the_slow_one_after_it_has_nothing_left(sending: Sending) -> None:
+    """The same bytes are uploaded again: no ETag shows it."""
+
+    def change_both() -> None:
+        sending.site.put(FIRST, days=0)
+        sending.site.put(FIRST.replace("old-1", "old-2"), days=0, body=b"new")
+        sending.wait(FRESH_SECONDS)
+
+    sending.sender.live = LiveWatch()
+    sending.seconds = FRESH_SECONDS
+    sending.site.proxy.call_before("GET", "prefix=old-2%2F", change_both, nth=1)
+    assert count_outcomes(sending.send()) == {"changed": 2, "deleted": 1}
+
+
 def test_part_that_takes_long_to_list_is_sent_right_after_that(sending: Sending) -> None:
     sending.sender.live = LiveWatch()
     sending.slow_down_listings()
