@@ -167,7 +167,9 @@ class TargetContext:
             readings=readings,
             pins=pins,
             now=now,
-            evaluations=keep_uploading_deployments(bucket, scope.prefix, evaluations, now),
+            evaluations=keep_uploading_deployments(
+                bucket, scope.prefix, evaluations, now, partly_deleted
+            ),
             restore_period=rules.find_noncurrent_term(target.prefix) if keeps_versions else None,
             rules=rules,
             needs_mfa=versioning_state.has_mfa_delete,

@@ -42,7 +42,9 @@ class RecentUploads:
     problem: str = ""
     may_be_incomplete: bool = False
 
-    def find_reason(self, deployment: Deployment, now: datetime) -> Reason | None:
+    def find_reason(
+        self, deployment: Deployment, now: datetime, *, may_be_young: bool = False
+    ) -> Reason | None:
         """Return why an incomplete deployment must be kept, or None.
 
         | uploads                              | the deployment |
@@ -52,7 +54,7 @@ class RecentUploads:
         | none, or older ones, or elsewhere    | is not kept    |
 
         In the last row, with `may_be_incomplete`, a deployment with an object of the last 24 hours
-        is kept all the same.
+        is kept all the same, unless it `may_be_young`.
         """
         if self.problem:
             message = f"incomplete, and whether it is uploading could not be read: {self.problem}"
@@ -61,7 +63,7 @@ class RecentUploads:
             upload.started_at for upload in self.uploads if upload.may_be_under(deployment.prefix)
         ]
         if not started_times:
-            return self._find_reason_without_upload(deployment, now)
+            return None if may_be_young else self._find_reason_without_upload(deployment, now)
         age = format_age(max(now - max(started_times), timedelta(0)))
         message = f"incomplete, and an upload into it began {age}: it may still be running"
         return Reason(code=ReasonCode.IN_PROGRESS, message=message)

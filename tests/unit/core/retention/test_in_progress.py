@@ -8,14 +8,9 @@ import pytest
 from ci3.core.model.decision import Reason, ReasonCode
 from ci3.core.model.objects import UnfinishedUpload
 from ci3.core.retention.decide import RetentionPolicy, evaluate
-from ci3.core.retention.in_progress import (
-    RecentUploads,
-    add_reason,
-    has_recent_object,
-    keep_uploading,
-    needs_uploads,
-    select_recent,
-)
+from ci3.core.retention.in_progress import RecentUploads, has_recent_object, select_recent
+from ci3.errors import DeniedError
+from ci3.pipeline.in_progress import keep_uploading_deployments
 from tests.support.builders import (
     NOW,
     deployment,
@@ -32,6 +27,24 @@ DAY = timedelta(days=1)
 
 def upload(key, age):
     return UnfinishedUpload(key=key, upload_id="u", started_at=NOW - age)
+
+
+class Listing:
+    """A bucket of which only the unfinished uploads can be listed."""
+
+    def __init__(self, *uploads, error=None, endpoint_url=""):
+        self.uploads, self.error, self.endpoint_url = uploads, error, endpoint_url
+        self.request_count = 0
+
+    def list_uploads(self, _prefix):
+        self.request_count += 1
+        if self.error:
+            raise self.error
+        return [self.uploads]
+
+
+def keep_uploading(evaluations, bucket, **options):
+    return keep_uploading_deployments(bucket, "", evaluations, NOW, **options)
 
 
 def evaluations_of(*deployments):
@@ -126,18 +139,24 @@ def test_age_of_the_latest_upload_is_shown_and_never_negative():
 
 
 @pytest.mark.parametrize(
-    ("deployments", "expected"),
+    ("deployments", "request_count"),
     [
-        ((deployment("new", 1), marker_only_deployment("slow", 2)), True),
-        ((marker_only_deployment("slow", 1), deployment("old", 2)), False),
-        ((deployment("new", 1), deployment("old", 2)), False),
-        ((deployment("new", 1), deployment("old", 2), marker_only_deployment("slow", 3)), True),
-        ((), False),
+        ((deployment("new", 1), marker_only_deployment("slow", 2)), 1),
+        ((marker_only_deployment("slow", 1), deployment("old", 2)), 0),
+        ((deployment("new", 1), deployment("old", 2)), 0),
+        ((deployment("new", 1), deployment("old", 2), marker_only_deployment("slow", 3)), 1),
+        ((), 0),
     ],
     ids=["incomplete to delete", "incomplete kept", "complete to delete", "both", "nothing"],
 )
-def test_uploads_matter_only_if_an_incomplete_deployment_would_be_deleted(deployments, expected):
-    assert needs_uploads(evaluations_of(*deployments)) is expected
+def test_uploads_are_listed_only_if_an_incomplete_deployment_would_be_deleted(
+    deployments, request_count
+):
+    bucket = Listing()
+
+    keep_uploading(evaluations_of(*deployments), bucket)
+
+    assert bucket.request_count == request_count
 
 
 def test_only_an_incomplete_deployment_that_would_be_deleted_is_kept_for_uploads():
@@ -149,9 +168,9 @@ def test_only_an_incomplete_deployment_that_would_be_deleted_is_kept_for_uploads
         deployment("old", 4),
     )
     names = [evaluation.deployment.name for evaluation in evaluations]
-    uploads = RecentUploads(uploads=[upload(f"{name}/a", DAY) for name in names if name != "idle"])
+    uploads = [upload(f"{name}/a", DAY) for name in names if name != "idle"]
 
-    kept = keep_uploading(evaluations, uploads, NOW)
+    kept = keep_uploading(evaluations, Listing(*uploads))
 
     changed = {"slow": [ReasonCode.IN_PROGRESS]}
     assert codes(kept) == codes(evaluations) | changed
@@ -159,16 +178,28 @@ def test_only_an_incomplete_deployment_that_would_be_deleted_is_kept_for_uploads
 
 
 def test_unread_uploads_keep_every_incomplete_deployment():
-    kept = keep_uploading(SUPERSEDED, RecentUploads(problem="denied"), NOW)
+    kept = keep_uploading(SUPERSEDED, Listing(error=DeniedError("denied", "")))
 
     assert codes(kept) == {"new": [ReasonCode.KEEP_COUNT], "slow": [ReasonCode.IN_PROGRESS]}
+
+
+def test_age_keeps_nothing_that_the_resumed_run_has_begun_to_delete():
+    young = evaluations_of(deployment("new", 0.2), marker_only_deployment("slow", 0.5))
+    bucket = Listing(endpoint_url="https://minio.example.org")
+
+    assert codes(keep_uploading(young, bucket))["slow"] == [ReasonCode.IN_PROGRESS]
+    begun = keep_uploading(young, bucket, started_deletions={"slow"})
+    assert codes(begun)["slow"] == [ReasonCode.SUPERSEDED]
+    uploading = Listing(upload("slow/a", DAY), endpoint_url=bucket.endpoint_url)
+    kept = keep_uploading(young, uploading, started_deletions={"slow"})
+    assert codes(kept)["slow"] == [ReasonCode.IN_PROGRESS]
 
 
 def test_reason_that_is_added_keeps_and_leaves_the_other_checks():
     _, before = SUPERSEDED
     reason = Reason(code=ReasonCode.LIVE, message="a message")
 
-    after = add_reason(before, reason)
+    after = before.with_reason(reason)
 
     assert after.checks[:-1] == before.checks
     assert after.decision.reasons == (reason,)
