@@ -28,7 +28,7 @@ from ci3.errors import AccessError, DeniedError, ListingError, SettingsError
 if TYPE_CHECKING:
     from ci3.core.journal.header import JournalHeader
 
-MAX_RUNS = 200
+MAX_RUNS = 1000
 """The headers of so many unfinished runs are read, the newest ones."""
 READ_WORKERS = 16
 
@@ -205,7 +205,7 @@ def _find_warnings(stored_runs: Sequence[_StoredRun]) -> tuple[PlanWarning, ...]
     message = (
         f"the journal of {runs} could not be read: {newest.problem}. Deployments that are older "
         f"than {newest.location.url} are kept and not counted: they may be partly deleted. Allow "
-        "s3:GetObject on it (`ci3 iam-policy plan`), or, once that run has ended, resume it or "
-        "remove its journal"
+        "s3:GetObject on it (`ci3 iam-policy plan`), or, once the runs have ended, resume them or "
+        "remove their journals"
     )
     return (PlanWarning(code=WarningCode.UNFINISHED_RUN, message=message),)

@@ -63,8 +63,8 @@ def _outlook(evaluation: Evaluation, keep_within: Duration | None) -> str:
         return f"It stays as long as this holds: {'; '.join(pins)}."
     if ReasonCode.PARTLY_DELETED in codes:
         return (
-            "It stays until that run is resumed, all of it is deployed again, or the journal of "
-            "that run is removed."
+            "It stays until all of it is deployed again, or that run has ended and its journal is "
+            "removed."
         )
     if ReasonCode.IN_PROGRESS in codes:
         is_newest = evaluation.successor is None

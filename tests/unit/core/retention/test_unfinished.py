@@ -130,7 +130,7 @@ def test_deployment_that_was_uploaded_to_again_stays_until_it_is_clear() -> None
     kept = decide_with(partial_deletions, *deployments, keep_count=1)["old"]
 
     assert not kept.is_delete
-    assert explain(kept, None).outlook.startswith("It stays until that run is resumed")
+    assert explain(kept, None).outlook.startswith("It stays until all of it is deployed again")
 
 
 def evaluate_case(
