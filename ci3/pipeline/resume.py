@@ -1,12 +1,14 @@
 """Resume a run that a crash, a timeout or lost access has ended, in the same journal."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.core.formatting import format_minute
 from ci3.core.journal.header import JournalHeader
+from ci3.core.journal.location import RunState
 from ci3.core.journal.resume import (
     ResumePlan,
     find_absent_keys,
@@ -20,6 +22,7 @@ from ci3.engine.inventory.listing import list_deployment
 from ci3.engine.journal.reader import OpenJournal
 from ci3.engine.journal.recovery import resolve_unknown_outcomes
 from ci3.engine.journal.writer import Journal
+from ci3.errors import JournalError
 from ci3.pipeline.apply import delete_with_journal
 from ci3.pipeline.approval import approve_plan, refuse_changed_target
 from ci3.pipeline.context import TargetContext
@@ -56,6 +59,7 @@ class ResumedRun:
         A deployment that was approved then and is kept now has a result that says why.
         """
         if not plan.to_delete and not self._kept_reasons and self._is_finished:
+            self._mark_finished()
             return TargetResult(plan=plan)
         newer_plan = None if is_fresh else self._plan_resume().plan
         approved = approve_plan(
@@ -79,6 +83,12 @@ class ResumedRun:
         result = replace(result, deployments=(*result.deployments, *kept))
         has_content = result.deployments or result.stop_reason or result.uploads_aborted
         return TargetResult(plan=plan, result=result if has_content else None)
+
+    def _mark_finished(self) -> None:
+        """Record that nothing is left, in case the run ended before it could."""
+        if {*self.open_journal.journal_file.prefixes}.issubset(self._absent_prefixes):
+            with suppress(JournalError):  # usually, the run has done it
+                self.open_journal.sink.record_state(RunState.FINISHED)
 
     @property
     def _is_finished(self) -> bool:

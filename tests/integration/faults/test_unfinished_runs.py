@@ -158,6 +158,16 @@ def test_resumed_run_deletes_its_remainder_and_is_finished(small: MemorySite) ->
     check_cost_of_finished_journals(small)
 
 
+def test_resume_records_that_nothing_is_left_if_the_run_could_not(small: MemorySite) -> None:
+    journal = end_early(small)
+    command = ["cleanup", "--resume", journal, "--endpoint-url", small.endpoint_url]
+    assert main([*command, "--auto-approve"]) == 0
+    marks = [key for key in small.content() if key.endswith(".finished")]
+    small.remove(marks.pop())
+    assert main([*command, "--auto-approve"]) == 0
+    check_cost_of_finished_journals(small)
+
+
 def check_cost_of_finished_journals(site: MemorySite) -> None:
     """A plan sends one request more than without journals, and reads none."""
     site.proxy.requests.clear()
