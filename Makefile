@@ -32,6 +32,7 @@ check: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pylint --disable=all --enable=duplicate-code --min-similarity-lines=10 ci3
 	$(BIN)/python -m tools.retired_words
 	$(BIN)/python -m tools.docs.generate --check
 	$(BIN)/actionlint .github/workflows/*.yml examples/*.yml tests/system/workflows/workflow.yml
