@@ -1,5 +1,6 @@
 """Descriptions of codes, keys and exit codes for the tables of tools/docs/generate.py."""
 
+from ci3.cli.options import TARGET_SETTINGS
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.errors import ExitCode
@@ -18,14 +19,7 @@ MOST_USED = (
 """The settings in the README's table."""
 
 GROUPS = {
-    "Which bucket": (
-        "bucket",
-        "region",
-        "prefix",
-        "endpoint-url",
-        "addressing-style",
-        "role-to-assume",
-    ),
+    "Which bucket": TARGET_SETTINGS,
     "What to do": (
         "mode",
         "policy-file",

@@ -44,8 +44,8 @@ NEED_ONLY_ANSWER = ("open-pull-requests", "branches")
 
 def refusals(found, *, pins=(), decisions=(), readings=(), **limits):
     return [
-        (one.code, one.message)
-        for one in (
+        (refusal.code, refusal.message)
+        for refusal in (
             *find_refusals(found, pins, readings),
             *find_limit_refusals(decisions, Limits(**limits)),
         )
@@ -54,7 +54,8 @@ def refusals(found, *, pins=(), decisions=(), readings=(), **limits):
 
 def warnings(found, *, pins=(), readings=(), versioning=Versioning.ENABLED, **rules):
     return [
-        (one.code, one.message) for one in find_warnings(found, pins, readings, versioning, **rules)
+        (warning.code, warning.message)
+        for warning in find_warnings(found, pins, readings, versioning, **rules)
     ]
 
 

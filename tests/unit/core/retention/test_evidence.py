@@ -26,7 +26,7 @@ SEEDS = st.randoms(use_true_random=False)
 TIMES = ("oldest_at", "newest_at", "first_object_at", "is_complete", "object_count", "size_bytes")
 
 
-def told(one, **changes):
+def as_reported(one, **changes):
     """Make a deployment that only a report tells of."""
     return replace(one, is_fully_listed=False, is_from_report=True, fingerprint="", **changes)
 
@@ -90,9 +90,9 @@ def lie(case, random):
         other = make_deployment(random.choice, one.name, last_at, STEP, range(18))
         match random.choice(("as it is", "anything", "anything", "lacking")):
             case "as it is":
-                made.append(told(one) if one.oldest_at else one)
+                made.append(as_reported(one) if one.oldest_at else one)
             case "anything" if other.oldest_at:
-                made.append(told(one, **{name: getattr(other, name) for name in TIMES}))
+                made.append(as_reported(one, **{name: getattr(other, name) for name in TIMES}))
             case _:
                 made.append(one)
     return tuple(made)
@@ -109,7 +109,7 @@ def test_plan_by_a_report_that_lies_dooms_nothing_that_a_full_listing_does_not(c
 @given(situations())
 def test_plan_by_a_true_report_is_the_plan_by_a_full_listing(case):
     case = listed(case)
-    reported = tuple(told(one) if one.oldest_at else one for one in case.deployments)
+    reported = tuple(as_reported(one) if one.oldest_at else one for one in case.deployments)
     assert doomed_by_report(case, reported, Bucket(case)) == case.doomed()
 
 
@@ -136,7 +136,7 @@ def judged_by_rules(some):
 def test_what_goes_and_what_it_goes_for_is_listed_and_nothing_else():
     there = [deployment(f"d{days}", days) for days in range(1, 6)]
     there += [deployment(f"p{days}", days) for days in (7, 8)]
-    rested_on = find_required_evidence(judged_by_rules(inventory(*map(told, there))), RULES)
+    rested_on = find_required_evidence(judged_by_rules(inventory(*map(as_reported, there))), RULES)
     assert {one.name for one in rested_on} == {"d1", "d2", "d3", "d4", "d5"}
 
 
@@ -148,7 +148,7 @@ def partly(deployment):
 @pytest.mark.parametrize(
     ("rules", "known_by", "required"),
     [
-        pytest.param({}, told, {"d1", "d2", "d3", "d4"}, id="report"),
+        pytest.param({}, as_reported, {"d1", "d2", "d3", "d4"}, id="report"),
         pytest.param({}, partly, {"d3", "d4"}, id="first objects"),
         pytest.param({"keep_within": Duration.parse("1h")}, partly, {"d2", "d3", "d4"},
                      id="keep-within"),
@@ -183,7 +183,7 @@ def test_uncertain_deployment_causes_no_deletion(state_of_d2, state_of_d3, is_de
         found = deployment(name, days)
         match state:
             case "reported only":
-                found = told(found)
+                found = as_reported(found)
             case "half deleted":
                 begun[name] = "0" * 64
             case "started, unchanged":
@@ -196,7 +196,7 @@ def test_uncertain_deployment_causes_no_deletion(state_of_d2, state_of_d3, is_de
 
 def test_reason_of_a_new_keep_rule_counts_as_one_of_rank():
     """A rule that is added needs no entry anywhere: `expiring` stands for its code here."""
-    deployments = [told(deployment(f"d{days}", days)) for days in range(1, 6)]
+    deployments = [as_reported(deployment(f"d{days}", days)) for days in range(1, 6)]
     evaluations = judged_by_rules(inventory(*deployments))
     by_new_rule = [
         replace(
@@ -215,12 +215,12 @@ def test_reason_of_a_new_keep_rule_counts_as_one_of_rank():
 
 
 def test_nothing_is_listed_where_nothing_goes():
-    there = inventory(told(deployment("d1", 1)), told(deployment("d2", 2)))
+    there = inventory(as_reported(deployment("d1", 1)), as_reported(deployment("d2", 2)))
     assert find_required_evidence(judged_by_rules(there), RULES) == ()
 
 
 def test_deployment_that_goes_by_a_report_alone_is_kept_and_it_is_said_why():
-    there = inventory(*(told(deployment(f"d{days}", days)) for days in (1, 2, 3)))
+    there = inventory(*(as_reported(deployment(f"d{days}", days)) for days in (1, 2, 3)))
     judged = drop_unverified_deletes(there, judged_by_rules(there), judged_by_rules, {})
     [reason] = judged[2].decision.reasons
     assert (reason.code, reason.message) == (
@@ -248,7 +248,7 @@ def test_half_deleted_deployment_may_be_deleted_itself():
 
 def test_reported_and_half_deleted_deployments_supersede_nothing():
     reported, half_deleted, old = (deployment(f"d{days}", days) for days in (1, 2, 3))
-    there = inventory(told(reported), half_deleted, deployment("d0", 0), old)
+    there = inventory(as_reported(reported), half_deleted, deployment("d0", 0), old)
     begun = {half_deleted.name: "0" * 64}
     judged = drop_unverified_deletes(there, judged_by_rules(there), judged_by_rules, begun)
     assert old.name not in doomed(judged)
@@ -256,7 +256,7 @@ def test_reported_and_half_deleted_deployments_supersede_nothing():
 
 def test_of_those_that_stay_only_one_whose_deletion_has_begun_is_listed_in_full():
     there = inventory(*(deployment(f"d{days}", days) for days in (1, 2)))
-    unlisted, other = (replace(one, is_fully_listed=False) for one in there.deployments)
+    unlisted, other = (replace(found, is_fully_listed=False) for found in there.deployments)
     listed_names = set()
 
     def list_whole(some, names):
