@@ -287,7 +287,8 @@ def open_github(run: WorkflowRun, *, api_url: str, token: str) -> "GitHubApi | N
     from ci3.github.api import GitHubApi  # noqa: PLC0415 - requests: few runs ask GitHub
     from ci3.github.http import GitHubTransport  # noqa: PLC0415 - as above
 
-    return GitHubApi(GitHubTransport(api_url=api_url, token=token, repository=run.repository))
+    transport = GitHubTransport(api_url=api_url, token=token, repository=run.repository)
+    return GitHubApi(transport, run.own_workflow)
 
 
 def _comment_policy(policy: CommentPolicy, *, mode: str) -> CommentPolicy:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +10,7 @@ import click
 from ci3.cli.console import create_console, escape_for_log
 from ci3.config.settings import Settings
 from ci3.engine.workers.progress import Progress
+from ci3.github.own_workflow import OwnWorkflow
 from ci3.github.workflow_run import read_workflow_run
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.context_factory import ContextFactory
@@ -35,9 +36,11 @@ def create_context_factory() -> ContextFactory:
 
 
 def create_target_contexts(targets: Iterable[Settings]) -> list[TargetContext]:
-    """Create the contexts of a command's targets."""
+    """Create the contexts of a command's targets; they share what is read from GitHub."""
     factory = create_context_factory()
-    return [factory.create(settings, _open_github(settings, os.environ)) for settings in targets]
+    all_settings = [*targets]
+    github = _open_github(all_settings, os.environ)
+    return [factory.create(settings, github) for settings in all_settings]
 
 
 def create_target_context(settings: Settings) -> TargetContext:
@@ -58,15 +61,17 @@ def _create_progress() -> Progress:
     return ProgressLines(lambda line: click.echo(escape_for_log(line), err=True))
 
 
-def _open_github(settings: Settings, environ: Mapping[str, str]) -> "GitHubApi | None":
+def _open_github(targets: Sequence[Settings], environ: Mapping[str, str]) -> "GitHubApi | None":
     """Return an API client if a live source needs GitHub and the environment has a token."""
     token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN", "")
     repository = environ.get("GITHUB_REPOSITORY", "")
-    is_needed = any(source.kind.is_on_github for source in settings.live_from)
+    sources = (source for settings in targets for source in settings.live_from)
+    is_needed = any(source.kind.is_on_github for source in sources)
     if not is_needed or not token or not repository:
         return None
     from ci3.github.api import GitHubApi  # noqa: PLC0415 - requests: few runs ask GitHub
     from ci3.github.http import GitHubTransport  # noqa: PLC0415 - as above
 
-    api_url = environ.get("GITHUB_API_URL") or settings.github_api_url
-    return GitHubApi(GitHubTransport(api_url=api_url, token=token, repository=repository))
+    api_url = environ.get("GITHUB_API_URL") or targets[0].github_api_url
+    transport = GitHubTransport(api_url=api_url, token=token, repository=repository)
+    return GitHubApi(transport, OwnWorkflow.from_environ(environ))

@@ -10,7 +10,9 @@ from urllib.parse import quote, urlencode
 from ci3.core.live.commit_names import Commit
 from ci3.errors import GitHubError
 from ci3.github.commits import find_commits
+from ci3.github.deployment_records import DeploymentRecords
 from ci3.github.http import GitHubTransport, RequestFailure
+from ci3.github.own_workflow import NO_WORKFLOW, OwnWorkflow
 from ci3.github.responses import JsonObject
 
 WORKFLOW_AUTHOR: Final = "github-actions[bot]"
@@ -39,8 +41,9 @@ class GitHubApi:
     does not have the permission.
     """
 
-    def __init__(self, transport: GitHubTransport) -> None:
+    def __init__(self, transport: GitHubTransport, own_workflow: OwnWorkflow = NO_WORKFLOW) -> None:
         self.transport = transport
+        self.deployment_records = DeploymentRecords(transport=transport, own_workflow=own_workflow)
         self._issues = f"{self.transport.repository_path}/issues"
         self._author: str | None = None
 

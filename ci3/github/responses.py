@@ -26,6 +26,10 @@ class JsonObject:
             raise make_response_error(self._response, f"`{name}` is not a text")
         return value
 
+    def get_optional_text(self, name: str) -> str:
+        """Return a string field, or an empty text where it is null or missing."""
+        return "" if self._fields.get(name) is None else self.get_text(name)
+
     def get_int(self, name: str) -> int:
         """Return an integer field."""
         value = self._fields.get(name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci3.errors import SettingsError
+from ci3.github.own_workflow import NO_WORKFLOW, OwnWorkflow
 
 _COMMIT = re.compile(r"(?!0+$)[0-9a-f]{7,64}")
 _QUEUE_BRANCH = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-([0-9]{1,10})-[0-9a-f]{40,64}")
@@ -39,6 +40,7 @@ class WorkflowRun:
     """The new head after a push to a branch; it may also be the head of a pull request."""
     commit_url: str = ""
     """The URL of a commit, without the hash at its end."""
+    own_workflow: OwnWorkflow = NO_WORKFLOW
 
 
 def read_workflow_run(environ: Mapping[str, str]) -> WorkflowRun:
@@ -72,6 +74,7 @@ def read_workflow_run(environ: Mapping[str, str]) -> WorkflowRun:
         if is_push and is_to_branch
         else "",
         commit_url=f"{repository_url}/commit/" if repository_url else "",
+        own_workflow=OwnWorkflow.from_environ(environ),
     )
 
 

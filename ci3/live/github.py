@@ -1,30 +1,28 @@
 """Live sources on GitHub: deployments, heads of open pull requests, and branches."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable, Iterator
 
 from ci3.core.live.sources import LiveKind, LiveReading, LiveReference, LiveSource
 from ci3.errors import GitHubError
+from ci3.github.deployment_records import SUCCESS_STATE, DeploymentRecords
 from ci3.github.http import GitHubTransport
-from ci3.github.responses import JsonObject
-
-REQUEST_LIMIT: Final = 200
-"""Maximum requests per source: a workflow's token has 1,000 per hour and repository.
-
-Source: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
-"""
-
-SUCCESS_STATE: Final = "success"
-ENDED_STATES: Final = frozenset({"inactive", "failure", "error"})
-"""Deployment states in which nothing is live; in every other one, something may be."""
-
-_DISPLAYED_DIGITS: Final = 7
+from ci3.live.deployment_history import (
+    Deployment,
+    DeploymentHistory,
+    find_hidden,
+    shorten_commit,
+)
+from ci3.live.github_repository import GitHubRepository
 
 
-def read_github(source: LiveSource, transport: GitHubTransport) -> LiveReading:
-    """Read a source on GitHub; no open pull requests, or no branches, is a valid result."""
-    repository = _Repository(transport)
+def read_github(
+    source: LiveSource, transport: GitHubTransport, records: DeploymentRecords | None = None
+) -> LiveReading:
+    """Read a source on GitHub; no open pull requests, or no branches, is a valid result.
+
+    `records` has what earlier readings of the process found, and ci3's own workflow.
+    """
+    repository = GitHubRepository(transport, records or DeploymentRecords(transport=transport))
     try:
         match source.kind:
             case LiveKind.GITHUB_DEPLOYMENTS:
@@ -44,41 +42,7 @@ def read_github(source: LiveSource, transport: GitHubTransport) -> LiveReading:
     return LiveReading(source=source, references=references)
 
 
-class _Repository:
-    """Requests lists of one repository, with a limit on the total number of pages."""
-
-    def __init__(self, transport: GitHubTransport) -> None:
-        self._transport = transport
-        self._requests_left = REQUEST_LIMIT
-
-    def pages(self, path: str, **query: str) -> Iterator[tuple[JsonObject, ...]]:
-        full_path = f"{self._transport.repository_path}/{path}"
-        return self._transport.list_pages(full_path, query, self._count_request)
-
-    def entries(self, path: str, **query: str) -> Iterator[JsonObject]:
-        for page in self.pages(path, **query):
-            yield from page
-
-    def _count_request(self) -> None:
-        if not self._requests_left:
-            raise GitHubError(
-                f"it takes more than {REQUEST_LIMIT} requests of GitHub",
-                "Of deployments, name the environment, as in github-deployments:production; or "
-                "name another live source.",
-            )
-        self._requests_left -= 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Deployment:
-    """One deployment as GitHub lists it, without its state."""
-
-    number: int
-    commit: str
-    environment: str
-
-
-def _find_deployed(repository: _Repository, environment: str) -> Iterator[LiveReference]:
+def _find_deployed(repository: GitHubRepository, environment: str) -> Iterator[LiveReference]:
     """Find what is live in each environment, or in the one given.
 
     That is the newest deployment with the state success, and every later one that may still become
@@ -91,27 +55,55 @@ def _find_deployed(repository: _Repository, environment: str) -> Iterator[LiveRe
     | `in_progress` | yes, but need not exist yet |
     | `success` | yes |
     | `success`, `in_progress`, ... | no: replaced |
+
+    A job with `environment:` that deploys nothing, such as a cleanup, has such records too. They
+    hide what is live: see `find_hidden`.
     """
-    finished: set[str] = set()
-    for deployment in _list_deployments(repository, environment):
-        if deployment.environment in finished:
-            continue
-        state = _read_latest_state(repository, deployment)
-        if state in ENDED_STATES:
-            continue
-        commit = _shorten(deployment.commit)
-        if state != SUCCESS_STATE:
-            evidence = f"GitHub is deploying {commit} to {deployment.environment}, status {state}"
-            yield LiveReference(name=deployment.commit, evidence=evidence, is_required=False)
-            continue
+    histories = [
+        _read_history(repository, deployments)
+        for deployments in _group_by_environment(repository, environment)
+    ]
+    for history in histories:
+        for deployment, status in history.live:
+            yield _make_live_reference(deployment, status.state)
+    for history in histories:
+        yield from find_hidden(repository, history)
+
+
+def _group_by_environment(
+    repository: GitHubRepository, environment: str
+) -> Iterable[Iterator[Deployment]]:
+    deployments = _list_deployments(repository, environment)
+    if environment:
+        return [deployments]  # read page by page, as far as needed
+    by_environment: dict[str, list[Deployment]] = {}
+    for deployment in deployments:
+        by_environment.setdefault(deployment.environment, []).append(deployment)
+    return map(iter, by_environment.values())
+
+
+def _read_history(
+    repository: GitHubRepository, deployments: Iterator[Deployment]
+) -> DeploymentHistory:
+    recent = []
+    for deployment in deployments:
+        status = repository.read_status(deployment.number)
+        recent.append((deployment, status))
+        if status.state == SUCCESS_STATE:
+            break
+    return DeploymentHistory(recent=recent, older=deployments)
+
+
+def _make_live_reference(deployment: Deployment, state: str) -> LiveReference:
+    commit, is_finished = shorten_commit(deployment.commit), state == SUCCESS_STATE
+    if is_finished:
         evidence = f"GitHub has {commit} deployed to {deployment.environment}, status {state}"
-        yield LiveReference(name=deployment.commit, evidence=evidence)
-        if environment:
-            return
-        finished.add(deployment.environment)
+    else:
+        evidence = f"GitHub is deploying {commit} to {deployment.environment}, status {state}"
+    return LiveReference(name=deployment.commit, evidence=evidence, is_required=is_finished)
 
 
-def _list_deployments(repository: _Repository, environment: str) -> Iterator[_Deployment]:
+def _list_deployments(repository: GitHubRepository, environment: str) -> Iterator[Deployment]:
     """List deployments, newest first.
 
     Raises GitHubError where the order or the environment of the response is wrong.
@@ -128,35 +120,22 @@ def _list_deployments(repository: _Repository, environment: str) -> Iterator[_De
             if environment and not is_requested:
                 raise entry.make_error(f"it is a deployment to {entry.get_text('environment')}")
         for entry in page:
-            yield _Deployment(
+            yield Deployment(
                 number=entry.get_int("id"),
                 commit=entry.get_commit_hash("sha"),
                 environment=entry.get_text("environment"),
             )
 
 
-def _read_latest_state(repository: _Repository, deployment: _Deployment) -> str:
-    statuses = repository.entries(f"deployments/{deployment.number}/statuses")
-    dated = [
-        (status.get_time("created_at"), status.get_int("id"), status.get_text("state"))
-        for status in statuses
-    ]
-    return max(dated)[2] if dated else "not yet set"
-
-
-def _find_pull_request_heads(repository: _Repository) -> Iterator[LiveReference]:
+def _find_pull_request_heads(repository: GitHubRepository) -> Iterator[LiveReference]:
     for entry in repository.entries("pulls", state="open"):
         commit = entry.get_object("head").get_commit_hash("sha")
-        evidence = f"pull request #{entry.get_int('number')} is open at {_shorten(commit)}"
+        evidence = f"pull request #{entry.get_int('number')} is open at {shorten_commit(commit)}"
         yield LiveReference(name=commit, evidence=evidence)
 
 
-def _find_branch_heads(repository: _Repository) -> Iterator[LiveReference]:
+def _find_branch_heads(repository: GitHubRepository) -> Iterator[LiveReference]:
     for entry in repository.entries("branches"):
         commit = entry.get_object("commit").get_commit_hash("sha")
-        evidence = f"branch {entry.get_text('name')} is at {_shorten(commit)}"
+        evidence = f"branch {entry.get_text('name')} is at {shorten_commit(commit)}"
         yield LiveReference(name=commit, evidence=evidence)
-
-
-def _shorten(commit: str) -> str:
-    return commit[:_DISPLAYED_DIGITS]

@@ -101,4 +101,4 @@ def _read_from_github(context: _Context, source: LiveSource) -> LiveReading:
     from ci3.live.github import read_github  # noqa: PLC0415 - requests: few runs ask the web or GitHub
 
     with context.github_lock:
-        return read_github(source, context.github.transport)
+        return read_github(source, context.github.transport, context.github.deployment_records)

@@ -106,13 +106,15 @@ class LiveReference:
     `evidence` is a sentence without its full stop, such as `CloudFront E2ABC serves /ab12cd3 for
     www.example.org`. If it quotes untrusted text, which may be a secret, `location` is where that
     text was read: only the location is reported if no such deployment exists. `is_required` is
-    False for a deployment that is still in progress.
+    False for a deployment that is still in progress. `is_precaution` is True if it is kept in case
+    the other references are not what is live: it need not exist, and does not replace them.
     """
 
     name: str
     evidence: str
     location: str = ""
     is_required: bool = True
+    is_precaution: bool = False
 
     @property
     def missing_message(self) -> str:

@@ -88,18 +88,18 @@ def find_live_refusals(
 
 def _find_reading_refusals(reading: LiveReading, names: Sequence[str]) -> Iterator[Refusal]:
     source = f"live-from {reading.source}"
+    expected = [reference for reference in reading.references if not reference.is_precaution]
     if reading.problem:
         yield Refusal(
             code=RefusalCode.LIVE_SOURCE_UNREADABLE,
             message=f"{source} could not be read: {reading.problem}",
         )
-    elif reading.source.kind.is_required and not reading.references:
+    elif reading.source.kind.is_required and not expected:
         yield Refusal(
             code=RefusalCode.LIVE_SOURCE_UNREADABLE, message=f"{source} names nothing as live"
         )
     elif reading.source.kind.is_required:
-        required = [reference for reference in reading.references if reference.is_required]
-        required = required or [*reading.references]
+        required = [reference for reference in expected if reference.is_required] or expected
         missing = _find_missing_references(replace(reading, references=tuple(required)), names)
         if len(missing) == len(required):
             missing_text = _join_missing(missing)
@@ -268,7 +268,11 @@ def find_live_warnings(
     messages: list[str] = []
     for reading in readings:
         source, references = f"live-from {reading.source}", reading.references
-        missing = _find_missing_references(reading, names)
+        missing = [
+            reference
+            for reference in _find_missing_references(reading, names)
+            if not reference.is_precaution
+        ]
         if reading.source.kind.is_required and 0 < len(missing) < len(references):
             messages.append(f"{source} also names what is not there: {_join_missing(missing)}")
         if not reading.source.kind.is_required and references and len(missing) == len(references):

@@ -22,6 +22,7 @@ OPERATIONS: Final = {
     "/repos/{owner}/{repo}/issues/comments/{comment_id}": ("patch",),
     "/repos/{owner}/{repo}/deployments": ("get",),
     "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses": ("get",),
+    "/repos/{owner}/{repo}/actions/runs/{run_id}": ("get",),
     "/repos/{owner}/{repo}/pulls": ("get",),
     "/repos/{owner}/{repo}/branches": ("get",),
     "/repos/{owner}/{repo}/contents/{path}": ("get",),

@@ -221,6 +221,7 @@ class FakeGitHub:
             ("PATCH", r"/issues/comments/(\d+)", self._update_comment),
             ("GET", r"/deployments", lambda _: content.list_deployments(query.get("environment"))),
             ("GET", r"/deployments/(\d+)/statuses", lambda _, name: content.list_statuses(name)),
+            ("GET", r"/actions/runs/(\d+)", lambda _, run_id: content.get_run(run_id)),
             ("GET", r"/pulls", lambda _: content.list_pull_requests(query.get("state", "open"))),
             ("GET", r"/commits", lambda _: content.list_commits()),
             ("GET", r"/commits/([^/]+)", lambda _, ref: content.get_commit(ref)),

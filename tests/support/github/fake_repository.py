@@ -22,6 +22,8 @@ class FakeDeployment:
     created_at: str
     states: list[str]
     """Oldest first."""
+    log_url: str | None = "https://ci.example.com/builds/1"
+    """The log URL of each status; None for statuses without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,12 @@ class FakeCommit:
     authored_at: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class FakeRun:
+    path: str
+    name: str
+
+
 @dataclass(kw_only=True)
 class FakeRepository:
     """The content of a repository, in order of creation."""
@@ -56,9 +64,37 @@ class FakeRepository:
     """Commits of other branches, which are found by hash only."""
     branches: dict[str, str] = field(default_factory=dict)
     files: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    runs: dict[int, FakeRun] = field(default_factory=dict)
+    can_read_runs: bool = True
+    """False for a token without `actions: read`."""
 
-    def deploy(self, environment: str, commit: str, *states: str) -> FakeDeployment:
-        """Create a deployment that is newer than all others, with a history of states."""
+    def run(self, run_id: int, file: str, name: str = "") -> str:
+        """Add a run of the workflow in a file; return the log URL of a job of it."""
+        path = f".github/workflows/{file}"
+        self.runs[run_id] = FakeRun(path=path, name=name or file)
+        return self.log_url(run_id)
+
+    def log_url(self, run_id: int) -> str:
+        """Return the log URL of a job of a run."""
+        return f"https://github.test/{self.name}/actions/runs/{run_id}/job/{run_id + 1}"
+
+    def get_run(self, number: int | str) -> Answer:
+        """Return a run of a workflow."""
+        run_id = int(number)
+        if not self.can_read_runs:
+            return problem(403, "Resource not accessible by integration")
+        if run_id not in self.runs:
+            return problem(404, "Not Found")
+        run = self.runs[run_id]
+        return json_answer(200, sample("workflow-run", id=run_id, path=run.path, name=run.name))
+
+    def deploy(
+        self, environment: str, commit: str, *states: str, **chosen: str | None
+    ) -> FakeDeployment:
+        """Create a deployment that is newer than all others, with a history of states.
+
+        `chosen` may have its `log_url`.
+        """
         number = len(self.deployments) + 1
         deployment = FakeDeployment(
             number=number,
@@ -66,6 +102,7 @@ class FakeRepository:
             commit=commit,
             created_at=_format_time(number),
             states=list(states),
+            **chosen,
         )
         self.deployments.append(deployment)
         return deployment
@@ -120,7 +157,11 @@ class FakeRepository:
         [deployment] = [candidate for candidate in self.deployments if candidate.number == number]
         statuses = [
             sample(
-                "deployment-status", id=1000 * number + index, state=state, created_at=created_at
+                "deployment-status",
+                id=1000 * number + index,
+                state=state,
+                created_at=created_at,
+                **({} if deployment.log_url is None else {"log_url": deployment.log_url}),
             )
             for index, state in enumerate(deployment.states)
             for created_at in [_format_time(number, index)]

@@ -27,6 +27,8 @@ COMMANDS = {
     "stop-commands",
     "warning",
 }
+RUN_ID = 42
+WORKFLOW = "cleanup.yml"
 MERGE_SHA = "a" * 40
 HEAD_SHA = "b" * 40
 PULL_REQUEST_NUMBER = 7
@@ -61,10 +63,12 @@ class FakeStep:
             "GITHUB_EVENT_PATH": f"{folder}/event.json",
             "GITHUB_OUTPUT": f"{folder}/output",
             "GITHUB_REPOSITORY": REPOSITORY,
-            "GITHUB_RUN_ID": "42",
+            "GITHUB_RUN_ID": str(RUN_ID),
             "GITHUB_SERVER_URL": "https://github.test",
             "GITHUB_SHA": MERGE_SHA,
             "GITHUB_STEP_SUMMARY": f"{folder}/summary",
+            "GITHUB_WORKFLOW": "cleanup",
+            "GITHUB_WORKFLOW_REF": f"{REPOSITORY}/.github/workflows/{WORKFLOW}@refs/heads/main",
             "INPUT_GITHUB-TOKEN": TOKEN,
             **{f"INPUT_{name.upper()}": value for name, value in inputs.items()},
         }

@@ -3,8 +3,8 @@
 import pytest
 
 from ci3.core.live.sources import LiveSource
-from ci3.live import github as live
 from ci3.live.github import read_github
+from ci3.live.github_repository import REQUEST_LIMIT
 
 SHAS = [f"{number:07x}" + "ab" * 16 + "c" for number in range(1, 10)]
 """Nine commits, told apart by their first seven digits: 0000001, 0000002 and so on."""
@@ -107,9 +107,9 @@ def test_settled_environment_costs_no_more_statuses(fake, api):
     assert len(names(read(api, "github-deployments"))) == 2
     assert asked(fake) == [
         "deployments",
+        "deployments",
+        "deployments",
         "deployments/251/statuses",
-        "deployments",
-        "deployments",
         "deployments/1/statuses",
     ]
 
@@ -162,12 +162,12 @@ def test_deployment_to_an_environment_that_was_not_asked_for_is_a_problem(fake, 
 
 
 def test_too_many_deployments_to_look_at_are_a_problem_that_says_what_to_name(fake, api):
-    most = live.REQUEST_LIMIT - 2  # two pages list them
+    most = REQUEST_LIMIT - 2  # two pages list them
     for number in range(most):
         fake.content.deploy(f"pr-{number}", OLD, "inactive")
     fake.content.deployments[0].states[:] = ["success"]
     assert names(read(api, "github-deployments")) == [OLD]
-    assert len(fake.requests) == live.REQUEST_LIMIT
+    assert len(fake.requests) == REQUEST_LIMIT
 
     fake.content.deploy("production", NEW, "success")
     reading = read(api, "github-deployments")
@@ -175,7 +175,7 @@ def test_too_many_deployments_to_look_at_are_a_problem_that_says_what_to_name(fa
     assert reading.references == ()
     assert "more than 200 requests" in reading.problem
     assert "github-deployments:production" in reading.problem
-    assert len(fake.requests) == 2 * live.REQUEST_LIMIT
+    assert len(fake.requests) == 2 * REQUEST_LIMIT
     assert names(read(api, "github-deployments:production")) == [NEW]
 
 

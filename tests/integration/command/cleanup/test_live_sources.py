@@ -273,3 +273,17 @@ def test_explanation_says_that_nothing_goes_while_a_source_can_not_be_read(world
 
     told = " ".join(capsys.readouterr().out.split())
     assert "But nothing is deleted as long as this holds: live-from object:version.json" in told
+
+
+def test_record_that_a_cleanup_in_a_workflow_may_have_created_hides_nothing(world):
+    """On a terminal it can't be determined which workflow created a record."""
+    for name in ("d1".ljust(40, "0"), LIVE, "d0".ljust(40, "0")):
+        world.bucket.deploy(name, days=1000 if name == LIVE else 900)
+        url = world.github.content.run(7, "deploy.yml")
+        world.github.content.deploy("production", name, "success", log_url=url)
+
+    source = SOURCES["github-deployments"]
+    assert main(argv(world, source, "cleanup", "--auto-approve")) == 0
+
+    assert world.bucket.folders() == {"d0", "d0".ljust(40, "0"), LIVE}
+    assert not [request for request in world.github.requests if "/runs/" in request.path]
