@@ -14,7 +14,11 @@ from ci3.config.parsers import parse_live_source
 from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME, Settings
 from ci3.core.model.policy import Origin, PolicyEntry
 from ci3.core.model.service_url import parse_url
+from ci3.core.retention.age_order import AgeFrom
 from ci3.errors import SettingsError, format_suggestion
+
+TIME_RULES = ("keep-within", "keep-daily", "keep-weekly", "keep-monthly")
+"""Keep rules that depend on upload times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,24 @@ def resolve_settings(*layers: Mapping[str, RawSetting], where: str = "") -> Sett
         option = f" or the option {missing[0].options[0]}" if missing[0].options else ""
         location = f"{where}: " if where else ""
         raise SettingsError(f"{location}{name} is not set", f"Set the input {name}{option}.")
-    return Settings(**cast("dict[str, Any]", values), recorded=recorded)
+    settings = Settings(**cast("dict[str, Any]", values), recorded=recorded)
+    _refuse_times_with_names(settings, where)
+    return settings
+
+
+def _refuse_times_with_names(settings: Settings, where: str) -> None:
+    """Refuse keep rules that depend on upload times where names define the age."""
+    if settings.age_from is not AgeFrom.NAME:
+        return
+    values = {setting.name: getattr(settings, setting.field_name) for setting in SETTINGS}
+    names = [name for name in TIME_RULES if values[name]]
+    if names:
+        location = f"{where}: " if where else ""
+        raise SettingsError(
+            f"{location}age-from: name can't be combined with {' and '.join(names)}: these keep by "
+            "the time of upload",
+            f"Remove {' and '.join(names)}, or use another age-from.",
+        )
 
 
 def _merge_layers(layers: Iterable[Mapping[str, RawSetting]]) -> dict[str, tuple[RawSetting, ...]]:

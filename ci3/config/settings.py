@@ -149,7 +149,9 @@ class Settings:
     age_from: AgeFrom = define_setting(
         "Which times tell what is older. `span`: all of one deployment's objects are older than "
         "all of the other's. `oldest`, `newest`: that object of each. `first-object`: the first "
-        "by name, so that a plan takes one request for each deployment that stays.",
+        "by name, so that a plan takes one request for each deployment that stays. `name`: the "
+        "numbers in the names, such as `build-9` before `build-10`; the `keep-count` most recently "
+        "uploaded stay too. Names with other text around the numbers are not compared, and stay.",
         parse=parsers.parse_choice(AgeFrom),
         choices=AgeFrom,
         default=AgeFrom.SPAN,

@@ -23,6 +23,7 @@ from ci3.core.plan.checks import (
     find_warnings,
 )
 from ci3.core.plan.engine_choice import choose_engine
+from ci3.core.plan.name_refusals import find_name_refusals
 from ci3.core.plan.plan import Plan
 from ci3.core.retention.evaluation import Evaluation
 from ci3.engine.inventory.versions import add_versions
@@ -58,7 +59,10 @@ def make_plan(
     if settings.delete_versions and versioning.may_have_noncurrent_versions:
         decisions, unlisted = add_versions(bucket, decisions, progress)
         inventory = replace(inventory, unlisted=(*inventory.unlisted, *unlisted))
-    safety_refusals = find_refusals(inventory, state.pins, state.readings)
+    safety_refusals = (
+        *find_refusals(inventory, state.pins, state.readings),
+        *find_name_refusals(inventory.deployments, state.pins, settings.age_from),
+    )
     rule_context = RuleContext(
         prefix=state.target.prefix,
         engine=settings.engine,

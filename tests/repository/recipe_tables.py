@@ -168,6 +168,15 @@ TABLES: dict[str, Sequence[Row]] = {
         *(Row(f"d{n}", 7 - n, "keep: keep-count", ("manifest.json",)) for n in (5, 4, 3, 2)),
         Row("d1", 6, "delete: superseded", HUGE),
     ),
+    "numbered": (
+        Row("build-8", 1, "keep: keep-count"),
+        Row("build-9", 2, "keep: keep-count"),
+        Row("build-10", 3, "keep: keep-count keep-count"),
+        Row("build-11", 4, "keep: keep-count"),
+        Row("build-12", 5, "keep: keep-count"),
+        Row("build-7", 6, "delete: superseded"),
+        Row("main", 400, "ignored"),
+    ),
     "brake": (
         *(Row(f"d{n}", 7 - n, "keep: keep-count") for n in (6, 5, 4, 3, 2)),
         Row("d1", 6, "delete: superseded"),

@@ -173,6 +173,10 @@ REFUSALS = {
         "`delete-versions` is set, and whether there are versions could not be read.",
         "Allow `s3:GetBucketVersioning`.",
     ),
+    RefusalCode.HEXADECIMAL_NAMES: (
+        "`age-from: name` is set, and a deployment's name contains a commit hash.",
+        "Use another `age-from`, or a `match` that leaves such folders out.",
+    ),
     RefusalCode.LIFECYCLE: (
         "`engine: lifecycle` is set, and nothing may be left to rules here.",
         "Do what it says, or use `engine: direct`; see [lifecycle](lifecycle.md).",
@@ -218,6 +222,8 @@ REASONS = {
     ReasonCode.PARTLY_DELETED: "An unfinished run has deleted a part of it, or may have, by its "
     "stored journal: it does not count as complete. It is also given for one that is deleted.",
     ReasonCode.AMBIGUOUS_AGE: "It is not known to be older than enough others.",
+    ReasonCode.INCOMPARABLE_NAME: "With `age-from: name`: its name can't be compared with enough "
+    "others, such as `v1.9` with `build-10`.",
     ReasonCode.MINIMUM_KEEP_COUNT: "It is the last complete one of its group.",
     ReasonCode.NO_OBJECTS: "Nothing was found in it.",
     ReasonCode.NOT_APPROVED: "It is due, but the run that is gone on with was not to delete it.",

@@ -40,6 +40,7 @@ class ReasonCode(StrEnum):
     IN_PROGRESS = "in-progress"
     PARTLY_DELETED = "partly-deleted"
     AMBIGUOUS_AGE = "ambiguous-age"
+    INCOMPARABLE_NAME = "incomparable-name"
     MINIMUM_KEEP_COUNT = "minimum-keep-count"
     NO_OBJECTS = "no-objects"
     NOT_APPROVED = "not-approved"

@@ -14,6 +14,7 @@ class RefusalCode(StrEnum):
     MAX_DELETE = "max-delete"
     MAX_DELETE_BYTES = "max-delete-bytes"
     VERSIONING_UNKNOWN = "versioning-unknown"
+    HEXADECIMAL_NAMES = "hexadecimal-names"
     LIFECYCLE = "lifecycle"
 
 

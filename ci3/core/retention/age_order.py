@@ -27,12 +27,16 @@ from ci3.core.model.deployment import Deployment
 
 
 class AgeFrom(StrEnum):
-    """Setting `age-from`: which of a deployment's times define its age."""
+    """Setting `age-from`: which of a deployment's times define its age, or whether its name does.
+
+    With `name`, see `ci3.core.retention.name_order`; the times are then those of `newest`.
+    """
 
     SPAN = "span"
     OLDEST = "oldest"
     NEWEST = "newest"
     FIRST_OBJECT = "first-object"
+    NAME = "name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,7 @@ def date_deployment(deployment: Deployment, age_from: AgeFrom) -> DatedDeploymen
         AgeFrom.SPAN: (oldest_at, newest_at),
         AgeFrom.OLDEST: (oldest_at, oldest_at),
         AgeFrom.NEWEST: (newest_at, newest_at),
+        AgeFrom.NAME: (newest_at, newest_at),
         AgeFrom.FIRST_OBJECT: (first_at, newest_at if deployment.is_fully_listed else first_at),
     }[age_from]
     return DatedDeployment(deployment=deployment, start=start, end=end, completed_at=newest_at)

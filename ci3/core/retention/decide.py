@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from ci3.core.formatting import format_age, pluralize
+from ci3.core.formatting import format_age
 from ci3.core.live.pins import Pin, is_protected
 from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
@@ -16,8 +16,10 @@ from ci3.core.retention.age_order import (
     date_deployment,
     sort_newest_first,
 )
+from ci3.core.retention.count_rule import CountLimit, check_name_count, check_upload_count
 from ci3.core.retention.evaluation import Evaluation, RuleCheck
 from ci3.core.retention.in_progress import has_recent_object
+from ci3.core.retention.name_order import NameOrder
 from ci3.core.retention.unfinished import NO_PARTIAL_DELETIONS, PartialDeletion
 from ci3.core.units import Duration
 
@@ -38,8 +40,7 @@ class RetentionPolicy:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _EvaluationContext:
     policy: RetentionPolicy
-    required_count: int
-    """How many complete deployments must be known to be newer before one may be deleted."""
+    limit: CountLimit
     pins: Sequence[Pin]
     now: datetime
     started_deletions: Collection[str]
@@ -61,6 +62,8 @@ class _Group:
 
     name: str
     complete: AgeOrder
+    by_name: NameOrder | None
+    """The same deployments in the order of their names, only for `age-from: name`."""
     periods: Mapping[ReasonCode, "_Periods"]
 
 
@@ -119,7 +122,9 @@ def evaluate(  # noqa: PLR0913 - all that a decision rests on
         raise ValueError(f"minimum_keep_count must be at least 1, not {minimum_keep_count}")
     context = _EvaluationContext(
         policy=policy,
-        required_count=max(policy.keep_count, minimum_keep_count),
+        limit=CountLimit(
+            keep_count=policy.keep_count, required=max(policy.keep_count, minimum_keep_count)
+        ),
         pins=pins,
         now=now,
         started_deletions=started_deletions,
@@ -177,6 +182,7 @@ def _evaluate_group(
     group = _Group(
         name=name,
         complete=AgeOrder(complete),
+        by_name=NameOrder(complete) if policy.age_from is AgeFrom.NAME else None,
         periods={
             code: _last_periods(label_format, count, complete)
             for code, count, label_format in calendar_rules
@@ -214,7 +220,7 @@ def _evaluate(
     elif not deployment.is_complete and context.may_be_uploading(deployment):
         checks.append(_always_kept(ReasonCode.IN_PROGRESS, _RECENT_OBJECT_MESSAGE))
     else:
-        checks.append(_check_count(dated, complete, context))
+        checks += _check_counts(dated, group, context.limit)
         if keep_within is not None:
             checks.append(_check_within(dated, complete, keep_within, context.now))
         is_counted = deployment.name in complete.positions
@@ -226,10 +232,11 @@ def _evaluate(
         deployment=deployment,
         group=group.name,
         checks=tuple(checks),
-        successor=dated and complete.find_successor(dated),
-        newer_count=complete.count_newer(dated) if dated else 0,
-        required_count=context.required_count,
+        successor=dated and _find_successor(dated, group),
+        newer_count=_count_newer(dated, group) if dated else 0,
+        required_count=context.limit.required,
         now=context.now,
+        is_ordered_by_name=group.by_name is not None,
     )
 
 
@@ -259,51 +266,29 @@ def _is_newer_than_all(dated: DatedDeployment, complete: AgeOrder) -> bool:
     return last_completed_at is None or dated.completed_at >= last_completed_at
 
 
-def _check_count(
-    dated: DatedDeployment, complete: AgeOrder, context: _EvaluationContext
-) -> RuleCheck:
-    keep_count, required = context.policy.keep_count, context.required_count
-    position = complete.positions.get(dated.deployment.name)
-    if position is not None and position < required:
-        is_by_minimum = position >= keep_count
-        code = ReasonCode.MINIMUM_KEEP_COUNT if is_by_minimum else ReasonCode.KEEP_COUNT
-        count = required if is_by_minimum else keep_count
-        return RuleCheck(
-            code=code, is_matched=True, format_message=lambda: _newest_of(position, count)
-        )
-    newer_count = complete.count_newer(dated)
-    if newer_count >= required:
-        return RuleCheck(
-            code=ReasonCode.KEEP_COUNT,
-            is_matched=False,
-            format_message=lambda: _enough_newer(newer_count, required),
-        )
-    overlapping = complete.find_overlapping(dated)
-    return RuleCheck(
-        code=ReasonCode.KEEP_COUNT if overlapping is None else ReasonCode.AMBIGUOUS_AGE,
-        is_matched=True,
-        format_message=lambda: _too_few_newer(dated, overlapping, newer_count, required),
+def _check_counts(
+    dated: DatedDeployment, group: _Group, limit: CountLimit
+) -> tuple[RuleCheck, ...]:
+    """Return the check of `keep-count`; with `age-from: name`, by names and by upload times."""
+    if group.by_name is None:
+        return (check_upload_count(dated, group.complete, limit),)
+    return (
+        check_name_count(dated.deployment.name, group.by_name, limit),
+        check_upload_count(dated, group.complete, limit, "most recently uploaded"),
     )
 
 
-def _newest_of(position: int, count: int) -> str:
-    return "the newest" if position == 0 else f"number {position + 1} of the {count} newest"
+def _find_successor(dated: DatedDeployment, group: _Group) -> DatedDeployment | None:
+    if group.by_name is None:
+        return group.complete.find_successor(dated)
+    return group.by_name.find_successor(dated.deployment.name)
 
 
-def _enough_newer(newer_count: int, required: int) -> str:
-    enough = "1 is" if required == 1 else f"{required:,} are"
-    return f"{pluralize(newer_count, 'complete one')} known to be newer, and {enough} enough"
-
-
-def _too_few_newer(
-    dated: DatedDeployment, overlapping: DatedDeployment | None, newer_count: int, required: int
-) -> str:
-    known = f"only {newer_count} of {required} complete ones are known to be newer"
-    if overlapping is None:
-        return known
-    is_same_time = overlapping.start == overlapping.end == dated.start == dated.end
-    how = "has the same time" if is_same_time else "was uploaded in overlapping time"
-    return f"not known to be older than {overlapping.deployment.name}, which {how}; {known}"
+def _count_newer(dated: DatedDeployment, group: _Group) -> int:
+    newer_count = group.complete.count_newer(dated)
+    if group.by_name is None:
+        return newer_count
+    return min(newer_count, group.by_name.count_newer(dated.deployment.name))
 
 
 def _check_within(

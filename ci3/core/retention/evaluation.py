@@ -10,7 +10,12 @@ from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
 from ci3.core.model.deployment import Deployment
 from ci3.core.retention.age_order import DatedDeployment
 
-COUNT_REASONS = (ReasonCode.KEEP_COUNT, ReasonCode.MINIMUM_KEEP_COUNT, ReasonCode.AMBIGUOUS_AGE)
+COUNT_REASONS = (
+    ReasonCode.KEEP_COUNT,
+    ReasonCode.MINIMUM_KEEP_COUNT,
+    ReasonCode.AMBIGUOUS_AGE,
+    ReasonCode.INCOMPARABLE_NAME,
+)
 """Reasons that keep a deployment until enough complete ones are known to be newer."""
 
 
@@ -37,7 +42,8 @@ class Evaluation:
 
     `successor` is the complete deployment that superseded it. `newer_count` is the number of
     complete deployments known to be newer, `required_count` the number that must be newer before
-    this one may be deleted. Protected deployments supersede nothing and are not counted.
+    this one may be deleted. Protected deployments supersede nothing and are not counted. With
+    `is_ordered_by_name`, the successor is the next one by name, whenever it was uploaded.
     """
 
     deployment: Deployment
@@ -47,6 +53,7 @@ class Evaluation:
     newer_count: int
     required_count: int
     now: datetime
+    is_ordered_by_name: bool = False
 
     @property
     def keeping_checks(self) -> tuple[RuleCheck, ...]:
@@ -87,21 +94,21 @@ class Evaluation:
         )
         if self.is_delete and self.successor is not None:
             action = Action.DELETE
-            reasons = (_superseded(self.newer_count, self.successor, self.now), *reasons)
+            reasons = (self._describe_successor(self.successor), *reasons)
         return Decision(
             deployment=self.deployment, group=self.group, action=action, reasons=reasons
         )
+
+    def _describe_successor(self, successor: DatedDeployment) -> Reason:
+        newer = pluralize(self.newer_count, "newer one")
+        when = format_minute(successor.completed_at)
+        age = format_age(self.now - successor.completed_at)
+        followed = f"{successor.deployment.name} followed it on {when}, {age}"
+        if self.is_ordered_by_name:
+            followed = f"{successor.deployment.name} is the next by name"
+        return Reason(code=ReasonCode.SUPERSEDED, message=f"{newer}; {followed}")
 
     def with_reason(self, reason: Reason) -> Self:
         """Return the evaluation with one more reason to keep the deployment."""
         check = RuleCheck(code=reason.code, is_matched=True, format_message=lambda: reason.message)
         return replace(self, checks=(*self.checks, check))
-
-
-def _superseded(newer_count: int, successor: DatedDeployment, now: datetime) -> Reason:
-    when = f"{format_minute(successor.completed_at)}, {format_age(now - successor.completed_at)}"
-    return Reason(
-        code=ReasonCode.SUPERSEDED,
-        message=f"{pluralize(newer_count, 'newer one')}; "
-        f"{successor.deployment.name} followed it on {when}",
-    )

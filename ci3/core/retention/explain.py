@@ -94,7 +94,10 @@ def _conditions(evaluation: Evaluation, codes: set[ReasonCode]) -> list[str]:
     conditions = []
     if codes & set(COUNT_REASONS):
         missing = evaluation.required_count - evaluation.newer_count
-        conditions.append(pluralize(missing, "newer complete deployment"))
+        noun = "newer complete deployment"
+        if evaluation.is_ordered_by_name:
+            noun = "complete deployment with a higher name of the same form"
+        conditions.append(pluralize(missing, noun))
     return conditions + [
         f"enough newer {noun}s that have one (or a newer one in the same {noun})"
         for code, noun in _PERIOD_NOUNS.items()

@@ -1,6 +1,7 @@
 """The retention rules a second time, slow and obvious, to compare the real ones with."""
 
 import fnmatch
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -108,7 +109,7 @@ def aged(one, age_from):
         start, end = one.oldest_at, one.newest_at
     elif age_from is AgeFrom.OLDEST:
         start, end = one.oldest_at, one.oldest_at
-    elif age_from is AgeFrom.NEWEST:
+    elif age_from in (AgeFrom.NEWEST, AgeFrom.NAME):
         start, end = one.newest_at, one.newest_at
     else:
         assert age_from is AgeFrom.FIRST_OBJECT
@@ -144,6 +145,8 @@ def codes_of_rules(one, complete, policy, now, minimum):
     if not one.is_complete and (now - one.newest_at).total_seconds() < 75 * 60:
         return [ReasonCode.IN_PROGRESS]
     codes = []
+    if policy.age_from is AgeFrom.NAME:
+        codes += name_codes(one, complete, max(policy.keep_count, minimum))
     codes += count_codes(one, complete, policy.keep_count, minimum)
     codes += within_codes(one, complete, policy.keep_within, now)
     if one in complete:
@@ -169,6 +172,32 @@ def count_codes(one, complete, keep_count, minimum):
     if any(overlap(other, one) for other in before):
         return [ReasonCode.AMBIGUOUS_AGE]
     return [ReasonCode.KEEP_COUNT]
+
+
+def name_codes(deployment, complete, needed):
+    """Keep those for which too few names are higher, and those that cannot be compared."""
+    others = [other for other in complete if other.name != deployment.name]
+    comparable = [other for other in others if has_same_form(other.name, deployment.name)]
+    higher = [other for other in comparable if numbers_of(other.name) > numbers_of(deployment.name)]
+    if len(higher) >= needed:
+        return []
+    members = [*comparable, deployment] if deployment in complete else comparable
+    if has_same_form(deployment.name, deployment.name) and len(members) > needed:
+        return [ReasonCode.KEEP_COUNT]
+    if len(higher) + len(others) - len(comparable) >= needed:
+        return [ReasonCode.INCOMPARABLE_NAME]
+    return [ReasonCode.KEEP_COUNT]
+
+
+def has_same_form(name, other):
+    """Return True if both have numbers, with the same text around them."""
+    return any(map(str.isdigit, name)) and re.sub("[0-9]+", "#", name) == re.sub(
+        "[0-9]+", "#", other
+    )
+
+
+def numbers_of(name):
+    return [int(digits) for digits in re.findall("[0-9]+", name)]
 
 
 def within_codes(one, complete, keep_within, now):

@@ -35,7 +35,7 @@ def test_deployment_is_newer_only_if_it_starts_after_the_other_ends(
 
 
 def test_values_of_the_setting():
-    assert list(AgeFrom) == ["span", "oldest", "newest", "first-object"]
+    assert list(AgeFrom) == ["span", "oldest", "newest", "first-object", "name"]
 
 
 @pytest.mark.parametrize("age_from", AgeFrom)

@@ -1,0 +1,180 @@
+"""The order of deployments by the numbers in their names (`age-from: name`)."""
+
+import re
+from itertools import pairwise
+
+import natsort
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ci3.core.live.pins import pin_protected
+from ci3.core.retention.age_order import AgeFrom, date_deployment
+from ci3.core.retention.name_order import NameOrder, has_commit, parse_name
+from tests.support.builders import deployment
+from tests.unit.core.retention.tables import Case, decided, expected
+
+ASCENDING = [
+    ["build-9", "build-10", "build-100"],
+    ["build-0009", "build-010", "build-11"],
+    ["v1.9", "v1.10", "v2.0", "v10.0"],
+    ["v1.2.3", "v1.2.10", "v1.10.0", "v2.0.0"],
+    ["1.0.0-rc.2", "1.0.0-rc.10", "1.0.1-rc.1"],
+    ["2025-12-31", "2026-01-01", "2026-11-02"],
+    ["20251231", "20260101", "20261102"],
+    ["20261102-090000", "20261102-140300", "20261103-000000"],
+    ["2026-W9", "2026-W10", "2027-W1"],
+    ["release_2026.1", "release_2026.2", "release_2026.11"],
+    ["1764460800", "1764547200", "10000000000"],
+    ["7", "12", "100"],
+    ["app-1-eu-2", "app-1-eu-10", "app-2-eu-1"],
+]
+INCOMPARABLE = [
+    ("build-10", "release-9"),
+    ("build-10", "Build-9"),
+    ("v1.9", "v1.9.1"),
+    ("v1.9.0", "v1.9.0-rc.1"),
+    ("build-10", "build-9-hotfix"),
+    ("main", "develop"),
+    ("main", "build-9"),
+    ("2026-11-02", "2026_11_01"),
+    ("build-7", "build-007"),
+]
+DAY_FIRST = ["02-11-2026", "2.11.2026", "11/02/2026", "02112026", "12312026", "nov-02-2026"]
+NUMBERS = st.integers(0, 10**30).map(str)
+TEXTS = st.text("abv-._+ ~", min_size=1, max_size=4)
+
+
+def order_of(*names: str) -> NameOrder:
+    dated = [date_deployment(deployment(name, 1), AgeFrom.NAME) for name in names]
+    return NameOrder([item for item in dated if item is not None])
+
+
+@pytest.mark.parametrize("names", ASCENDING, ids=lambda names: names[0])
+def test_names_with_the_same_text_are_ordered_by_number(names):
+    order = order_of(*names)
+
+    assert [order.count_newer(name) for name in reversed(names)] == list(range(len(names)))
+    for name, next_name in pairwise(names):
+        successor = order.find_successor(name)
+        assert successor is not None
+        assert successor.deployment.name == next_name
+    assert order.find_successor(names[-1]) is None
+    assert names == natsort.natsorted(names)
+
+
+@pytest.mark.parametrize(("name", "other"), INCOMPARABLE)
+def test_names_with_other_text_or_equal_numbers_are_not_ordered(name, other):
+    assert order_of(name, other).count_newer(name) == 0
+    assert order_of(name, other).count_newer(other) == 0
+
+
+@pytest.mark.parametrize("name", DAY_FIRST)
+def test_date_that_is_not_written_year_first_has_no_order(name):
+    assert parse_name(name) is None
+
+
+@pytest.mark.parametrize("name", ["20261102", "02002026", "99999999", "build-2026", "010203"])
+def test_number_that_is_no_date_or_begins_with_the_year_has_an_order(name):
+    assert parse_name(name) is not None
+
+
+@given(
+    texts=st.lists(TEXTS, min_size=1, max_size=4),
+    numbers=st.data(),
+    starts_with_number=st.booleans(),
+)
+def test_order_is_that_of_natsort(texts, numbers, starts_with_number):
+    def draw_name():
+        drawn = [numbers.draw(NUMBERS) for _ in texts]
+        pairs = (
+            zip(drawn, texts, strict=True) if starts_with_number else zip(texts, drawn, strict=True)
+        )
+        return "".join(part for pair in pairs for part in pair)
+
+    names = {draw_name() for _ in range(5)}
+    order = order_of(*names)
+    comparable = [name for name in names if parse_name(name)]
+    ascending = natsort.natsorted(comparable, alg=natsort.INT)
+
+    for index, name in enumerate(ascending):
+        equal = [other for other in ascending if _numbers(other) == _numbers(name)]
+        higher = [other for other in ascending[index + 1 :] if other not in equal]
+        assert order.count_newer(name) == len(higher)
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(digits) for digits in re.findall("[0-9]+", name)]
+
+
+@given(st.text(max_size=12))
+@example("١٢٣")
+@example("")
+def test_any_name_is_parsed_or_has_no_order(name):
+    key = parse_name(name)
+
+    assert key is None or len(key.texts) == len(key.numbers) + 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ab12cd3", "AB12CD3", "main-ab12cd3", "v1.2.3-2-gab12cd3", "v1.2-3-g2222222", "f" * 40],
+)
+def test_name_with_a_commit_is_recognized(name):
+    assert has_commit(name)
+
+
+@pytest.mark.parametrize("name", ["20261102", "build-1234567", "v1.2.3", "release-1", "1" * 40])
+def test_number_is_not_taken_for_a_commit(name):
+    assert not has_commit(name)
+
+
+CASES = {
+    "a copied bucket is ordered by its names, not by the time of the copy": Case(
+        keep_count=2,
+        rules={"age_from": AgeFrom.NAME},
+        rows=(
+            (deployment("build-98", 1), "keep: keep-count"),
+            (deployment("build-97", 2), "keep: keep-count"),
+            (deployment("build-96", 3), "delete: superseded"),
+            (deployment("build-95", 4), "delete: superseded"),
+            (deployment("build-101", 5), "keep: keep-count"),
+            (deployment("build-100", 6), "keep: keep-count"),
+            (deployment("build-99", 7), "delete: superseded"),
+        ),
+    ),
+    "names that can't be compared are kept": Case(
+        keep_count=1,
+        rules={"age_from": AgeFrom.NAME},
+        rows=(
+            (deployment("build-10", 1), "keep: keep-count keep-count"),
+            (deployment("build-9", 2), "delete: superseded"),
+            (deployment("v1.9", 3), "keep: incomparable-name"),
+            (deployment("main", 4), "keep: incomparable-name"),
+        ),
+    ),
+    "those of the same time are all among the most recently uploaded": Case(
+        keep_count=1,
+        rules={"age_from": AgeFrom.NAME},
+        rows=(
+            (deployment("build-10", 3), "keep: keep-count keep-count"),
+            (deployment("build-8", 3), "keep: ambiguous-age"),
+            (deployment("build-9", 3), "keep: ambiguous-age"),
+        ),
+    ),
+    "what protect matches takes no place": Case(
+        keep_count=1,
+        rules={"age_from": AgeFrom.NAME},
+        pins=pin_protected(["build-99"]),
+        rows=(
+            (deployment("build-99", 1), "keep: protected keep-count keep-count"),
+            (deployment("build-10", 2), "keep: keep-count keep-count"),
+            (deployment("build-9", 3), "delete: superseded"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_table(case):
+    assert decided(case) == expected(case)
