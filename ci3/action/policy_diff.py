@@ -57,10 +57,7 @@ class BasePolicy:
 
 def _compare(run: Run, index: int, plan: Plan, old_targets: Sequence[Settings]) -> PolicyChange:
     target_context, bucket = run.contexts[index], run.buckets[index]
-    target = _identify_target(target_context.settings)
-    old_settings = next(
-        (settings for settings in old_targets if _identify_target(settings) == target), None
-    )
+    old_settings = _find_old_settings(target_context.settings, old_targets)
     if old_settings is None:
         return PolicyChange(new=plan, problem="The old one has no such target.")
     try:
@@ -70,6 +67,14 @@ def _compare(run: Run, index: int, plan: Plan, old_targets: Sequence[Settings]) 
             new=plan, problem=f"There is no plan by the old one: {exc.full_message}"
         )
     return PolicyChange(new=plan, old=old_plan)
+
+
+def _find_old_settings(settings: Settings, old_targets: Sequence[Settings]) -> Settings | None:
+    """Return the old settings of a target; of several of the same folder, those with its match."""
+    candidates = [old for old in old_targets if _identify_target(old) == _identify_target(settings)]
+    if len(candidates) == 1:
+        return candidates[0]
+    return next((old for old in candidates if old.match == settings.match), None)
 
 
 def _identify_target(settings: Settings) -> tuple[str, str, str]:

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ci3.config.modes import CommentPolicy, Mode
+from ci3.config.named_policy import read_named_policy
 from ci3.config.resolve import RawSetting, raw_text
 from ci3.config.settings import Settings
 from ci3.core.formatting import format_json
 from ci3.core.live.commit_names import Commit, interleave_names
 from ci3.core.model.result import RunOutcome
+from ci3.core.plan.shared_folders import label_plans
 from ci3.core.plan.target_result import (
     TargetResult,
     exit_code_of_outcome,
@@ -89,8 +91,9 @@ class Reporter:
 
         The settings that are used here are equal in all targets.
         """
-        url = f"s3://{settings.bucket}/{settings.prefix}"
-        default_id = settings.policy_file if settings.has_targets else url
+        match = settings.match.pattern if settings.match else ""
+        target_id = make_comment_id(settings.url, match)
+        default_id = settings.policy_file if settings.has_targets else target_id
         self.runner.mask_secret(settings.github_token)
         self._plan_file = settings.plan_file
         self._has_targets = settings.has_targets
@@ -147,22 +150,23 @@ class Reporter:
             self.update_comment(lambda context: render_error_markdown(error, context, notes))
         return error.exit_code
 
-    def update_comment(self, render: Callable[[RenderContext], str], url: str = "") -> None:
+    def update_comment(self, render: Callable[[RenderContext], str], comment_id: str = "") -> None:
         """Replace the text of an existing comment; create none.
 
-        `url` is the target's address if a journal names it. It becomes the most likely id.
+        `comment_id` is that of the target if a journal names it. It becomes the most likely id.
         """
         comment_target = self._comment_target
-        if comment_target is not None and url and len(comment_target.ids) > 1:
+        if comment_target is not None and comment_id and len(comment_target.ids) > 1:
             self._comment_target = replace(
-                comment_target, ids=tuple(dict.fromkeys((url, *comment_target.ids)))
+                comment_target, ids=tuple(dict.fromkeys((comment_id, *comment_target.ids)))
             )
         self._comment(render, {}, is_worth_creating=False)
 
     def _annotate(self, target_results: Sequence[TargetResult]) -> None:
         runner = self.runner
-        for target_result in target_results:
-            prefix = f"{target_result.plan.target.url}: " if len(target_results) > 1 else ""
+        labels = label_plans([target_result.plan for target_result in target_results])
+        for target_result, label in zip(target_results, labels, strict=True):
+            prefix = f"{label}: " if len(target_results) > 1 else ""
             for warning in list_open_warnings(target_result):
                 runner.add_warning(f"{prefix}{warning.message}")
             for refusal in target_result.plan.refusals:
@@ -270,6 +274,11 @@ class Reporter:
                 self.runner.log(f"Comment: {comment.url}")
 
 
+def make_comment_id(url: str, match: str) -> str:
+    """Return the default ID of a comment: two steps of one folder may have another `match`."""
+    return f"{url} {match}" if match else url
+
+
 def _has_news(target_result: TargetResult) -> bool:
     """Return True if a comment is worth creating, unlike for a plan that deletes nothing."""
     plan = target_result.plan
@@ -300,8 +309,13 @@ def _comment_target_from_inputs(
     run: WorkflowRun, inputs: Mapping[str, RawSetting]
 ) -> CommentTarget | None:
     """Return the likely comment target from the inputs alone, which are not validated yet."""
-    prefix = raw_text(inputs, "prefix").strip("/")
-    url = f"s3://{raw_text(inputs, 'bucket')}/{f'{prefix}/' if prefix else ''}"
+    try:
+        settings = {**read_named_policy(inputs).defaults, **inputs}
+    except SettingsError:  # reported later, when the settings are resolved
+        settings = dict(inputs)
+    prefix = raw_text(settings, "prefix").strip("/")
+    url = f"s3://{raw_text(settings, 'bucket')}/{f'{prefix}/' if prefix else ''}"
+    target_id = make_comment_id(url, raw_text(settings, "match"))
     comment_id = raw_text(inputs, "comment-id")
     is_disabled = raw_text(inputs, "comment") == CommentPolicy.NEVER
     policy = _comment_policy(
@@ -316,7 +330,7 @@ def _comment_target_from_inputs(
                 token=raw_text(inputs, "github-token"),
             ),
             comment_policy=policy,
-            ids=(comment_id,) if comment_id else (url, raw_text(inputs, "policy-file")),
+            ids=(comment_id,) if comment_id else (target_id, raw_text(inputs, "policy-file")),
         )
     except SettingsError:
         return None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
-from ci3.action.reporter import Reporter
+from ci3.action.reporter import Reporter, make_comment_id
 from ci3.config.from_plan import journal_target_layer
 from ci3.config.resolve import RawSetting, raw_text, refuse_unknown, resolve_settings
 from ci3.config.settings import SETTINGS_BY_NAME
@@ -69,8 +69,10 @@ def run_restore_step(
         if exit_code := exit_code_without_work(plan):
             runner.add_error(format_restore_plan_headline(plan))
         return exit_code
+    match = journal.header.policy.get("match")
     reporter.update_comment(
-        lambda context: render_restore_markdown(plan, restored, context), plan.target.url
+        lambda context: render_restore_markdown(plan, restored, context),
+        make_comment_id(plan.target.url, str(match.value) if match else ""),
     )
     show_restored(console, restored)
     if shortfall := format_restore_shortfall(restored):

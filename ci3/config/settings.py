@@ -310,7 +310,7 @@ class Settings:
     comment_id: str = define_setting(
         "Tells several comments on one pull request apart.",
         default="",
-        default_doc="bucket and prefix",
+        default_doc="bucket, prefix and match",
         is_run_wide=True,
         has_option=False,
     )

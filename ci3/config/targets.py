@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from ci3.config.resolve import RawSetting, resolve_settings
 from ci3.config.settings import Settings
 from ci3.core.formatting import escape_control_chars
 from ci3.core.journal.location import is_s3_url
+from ci3.core.model.decision import Engine
 from ci3.errors import SettingsError
 
 _LOCATION_SETTINGS = ("bucket", "prefix", "endpoint-url")
@@ -44,8 +46,9 @@ def resolve_targets(
     previous ones: `fallbacks`, the file's defaults, the keys of the target, `overrides` (inputs or
     options).
 
-    Raises SettingsError as `resolve_settings` does, and if two targets are the same folder or one
-    is inside a folder that another one treats as a deployment.
+    Raises SettingsError as `resolve_settings` does, and if one target is inside a folder that
+    another one treats as a deployment. Targets may share a folder if each has another `match`;
+    whether a deployment matches both is only known once the folder is listed.
     """
     if not policy.targets:
         return (resolve_settings(fallbacks, policy.defaults, overrides),)
@@ -60,7 +63,7 @@ def resolve_targets(
         if len(policy.targets) > 1:
             journal_file = add_number(journal_file, number)
         resolved.append(replace(settings, journal_file=journal_file, has_targets=True))
-    _refuse_same_folders(policy, resolved)
+    _refuse_shared_folders(policy, resolved)
     _refuse_nested_folders(policy, resolved)
     return tuple(resolved)
 
@@ -99,16 +102,30 @@ def add_number(text: str, number: int) -> str:
     return str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
 
 
-def _refuse_same_folders(policy: PolicyFile, targets: Sequence[Settings]) -> None:
-    first_index: dict[tuple[str, ...], int] = {}
-    for index, settings in enumerate(targets):
-        earlier = first_index.setdefault((*_bucket_identity(settings), settings.prefix), index)
-        if earlier != index:
-            raise SettingsError(
-                f"{policy.where}: {_describe(policy, targets, earlier)} and "
-                f"{_describe(policy, targets, index)} are the same folder",
-                "Leave one of them out, or give it another bucket or prefix.",
+def _refuse_shared_folders(policy: PolicyFile, targets: Sequence[Settings]) -> None:
+    """Refuse targets of one folder unless each has another `match` and deletes directly.
+
+    A lifecycle rule for a deployment of one target is removed by the other one.
+    """
+    for indexes in _group_by_location(targets).values():
+        for index, other in combinations(indexes, 2):
+            where = (
+                f"{policy.where}: {_describe(policy, targets, index)} and "
+                f"{_describe(policy, targets, other)} are the same folder"
             )
+            matches = [targets[index].match, targets[other].match]
+            if None in matches or matches[0] == matches[1]:
+                raise SettingsError(
+                    where,
+                    "Leave one of them out, give it another bucket or prefix, or set another match "
+                    "in each, so that no folder matches both.",
+                )
+            engines = {targets[index].engine, targets[other].engine}
+            if engines != {Engine.DIRECT}:
+                raise SettingsError(
+                    f"{where}, and one of them has another engine than direct",
+                    "Use engine: direct in both, or one target with group-by.",
+                )
 
 
 def _refuse_nested_folders(policy: PolicyFile, targets: Sequence[Settings]) -> None:
@@ -117,25 +134,29 @@ def _refuse_nested_folders(policy: PolicyFile, targets: Sequence[Settings]) -> N
     Deleting that deployment would delete the inner target. With the targets `app/` and `app/x/y/`,
     the first one must exclude the folder `x` by `match`.
     """
-    index_by_location = {
-        (*_bucket_identity(settings), settings.prefix): index
-        for index, settings in enumerate(targets)
-    }
+    indexes_by_location = _group_by_location(targets)
     for inner, settings in enumerate(targets):
         parts = settings.prefix.split("/")[:-1]
         for depth, folder in enumerate(parts):
             parent = "".join(f"{part}/" for part in parts[:depth])
-            outer = index_by_location.get((*_bucket_identity(settings), parent))
-            if outer is None:
-                continue
-            match = targets[outer].match
-            if match is None or match.fullmatch(folder):
-                raise SettingsError(
-                    f"{policy.where}: {_describe(policy, targets, inner)} lies in the folder "
-                    f"{folder!r}, which {_describe(policy, targets, outer)} takes for a deployment",
-                    f"Set match in target {outer + 1} so that it leaves {folder!r} out: "
-                    f"deleting that folder would delete target {inner + 1}.",
-                )
+            for outer in indexes_by_location.get((*_bucket_identity(settings), parent), ()):
+                match = targets[outer].match
+                if match is None or match.fullmatch(folder):
+                    raise SettingsError(
+                        f"{policy.where}: {_describe(policy, targets, inner)} lies in the folder "
+                        f"{folder!r}, which {_describe(policy, targets, outer)} takes for a "
+                        "deployment",
+                        f"Set match in target {outer + 1} so that it leaves {folder!r} out: "
+                        f"deleting that folder would delete target {inner + 1}.",
+                    )
+
+
+def _group_by_location(targets: Sequence[Settings]) -> dict[tuple[str, ...], list[int]]:
+    """Return the indexes of the targets at each location."""
+    indexes: dict[tuple[str, ...], list[int]] = {}
+    for index, settings in enumerate(targets):
+        indexes.setdefault((*_bucket_identity(settings), settings.prefix), []).append(index)
+    return indexes
 
 
 def _bucket_identity(settings: Settings) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Target
 from ci3.core.plan.checks import collect_folder_names, find_live_refusals
 from ci3.core.plan.plan import NO_LONGER_A_DEPLOYMENT, Plan, revalidate
+from ci3.core.plan.shared_folders import label_plans
 from ci3.engine.inventory.folders import find_folders
 from ci3.engine.live_watch import LiveWatch
 from ci3.errors import RefusedError
@@ -173,8 +174,8 @@ def _read_live_pins(
 def refuse_unless_applyable(*plans: Plan) -> None:
     """Raise RefusedError with the refusals of all plans, if there are any."""
     refusals = [
-        f"{plan.target.url}: {refusal.message}" if len(plans) > 1 else refusal.message
-        for plan in plans
+        f"{label}: {refusal.message}" if len(plans) > 1 else refusal.message
+        for plan, label in zip(plans, label_plans(plans), strict=True)
         for refusal in plan.refusals
     ]
     if refusals:

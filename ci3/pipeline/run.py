@@ -11,6 +11,7 @@ from ci3.core.model.decision import Engine
 from ci3.core.model.result import ApplyResult
 from ci3.core.plan.json_writer import dump_plans
 from ci3.core.plan.plan import Plan
+from ci3.core.plan.shared_folders import refuse_shared_deployments
 from ci3.core.plan.target_result import TargetResult
 from ci3.errors import SettingsError, describe_error
 from ci3.pipeline.apply import build_not_started_results, delete_approved, report_late_live
@@ -125,7 +126,7 @@ class Run:
                         "Nothing was deleted. Name each folder once, or set match so that the one "
                         "leaves the other out.",
                     )
-        return plans
+        return refuse_shared_deployments(plans)
 
     def has_work(self, target_runs: Sequence[TargetRun]) -> bool:
         """Return True if `apply_plans` would delete something, or end a resumed run."""
@@ -189,6 +190,8 @@ class Run:
             for target_run in target_runs
             if target_run.plan.to_delete
         ]
+        current_plans = [target_run.newer_plan or target_run.plan for target_run in target_runs]
+        refuse_unless_applyable(*refuse_shared_deployments(current_plans))
         is_changed = any(approved.changed for _, approved in steps)
         if self.saved_plans and is_changed and not self.contexts[0].settings.skip_changed:
             for target_run in target_runs:
@@ -243,7 +246,10 @@ def revoke_all_rules(target_runs: Iterable[TargetRun]) -> tuple[TargetResult, ..
 
 
 def _overlaps(outer: Plan, inner: Plan) -> bool:
-    """Return True if both targets are one folder, or the inner is in a deployment of the outer."""
+    """Return True if the inner target is in a deployment of the outer one, or is its folder.
+
+    Two targets with a `match` each may share a folder: see `refuse_shared_deployments`.
+    """
     outer_target, inner_target = outer.target, inner.target
     if (outer_target.endpoint_url, outer_target.bucket) != (
         inner_target.endpoint_url,
@@ -251,7 +257,7 @@ def _overlaps(outer: Plan, inner: Plan) -> bool:
     ):
         return False
     if outer_target.prefix == inner_target.prefix:
-        return True
+        return not ("match" in outer.policy and "match" in inner.policy)
     names = {decision.deployment.name for decision in outer.decisions}
     return extract_folder(inner_target.prefix, outer_target.prefix) in names
 

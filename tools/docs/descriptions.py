@@ -177,6 +177,10 @@ REFUSALS = {
         "`age-from: name` is set, and a deployment's name contains a commit hash.",
         "Use another `age-from`, or a `match` that leaves such folders out.",
     ),
+    RefusalCode.IN_TWO_TARGETS: (
+        "Two targets of the same folder have a `match` that this deployment's name matches.",
+        "Change one `match` so that each folder matches one of them.",
+    ),
     RefusalCode.LIFECYCLE: (
         "`engine: lifecycle` is set, and nothing may be left to rules here.",
         "Do what it says, or use `engine: direct`; see [lifecycle](lifecycle.md).",

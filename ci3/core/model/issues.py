@@ -16,6 +16,7 @@ class RefusalCode(StrEnum):
     VERSIONING_UNKNOWN = "versioning-unknown"
     HEXADECIMAL_NAMES = "hexadecimal-names"
     LIFECYCLE = "lifecycle"
+    IN_TWO_TARGETS = "in-two-targets"
 
 
 class WarningCode(StrEnum):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from ci3.core.formatting import cut_list, format_minute, format_size
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.policy_diff import PolicyChange
+from ci3.core.plan.shared_folders import label_plans
 from ci3.core.plan.target_result import TargetResult
 from ci3.errors import Ci3Error
 from ci3.report.markdown_format import (
@@ -102,7 +103,8 @@ def _format_run_head(
     target_results: Sequence[TargetResult], context: RenderContext
 ) -> tuple[str, ...]:
     if len(target_results) == 1:
-        return _format_target_head(target_results[0], "###", context)
+        target_result = target_results[0]
+        return _format_target_head(target_result, target_result.plan.target.url, "###", context)
     return _format_title("###", target_results), _format_overview(target_results)
 
 
@@ -112,16 +114,17 @@ def _format_title(level: str, target_results: Sequence[TargetResult]) -> str:
 
 def _format_overview(target_results: Sequence[TargetResult]) -> str:
     """Format a table with a row per target."""
-    shown, more = cut_list(target_results, TARGETS_SHOWN)
+    labels = label_plans([target_result.plan for target_result in target_results])
+    shown, more = cut_list(list(zip(labels, target_results, strict=True)), TARGETS_SHOWN)
     rows = [
         (
-            format_code(target_result.plan.target.url),
+            format_code(label),
             target_result.outcome.value,
             f"{target_result.plan.totals.delete:,}",
             f"{target_result.plan.totals.keep:,}",
             escape_without_breaks(format_size(target_result.plan.totals.bytes_to_delete)),
         )
-        for target_result in shown
+        for label, target_result in shown
     ]
     rows += [(more, "", "", "", "")] if more else []
     return format_table(("Target", "Outcome", "To&nbsp;delete>", "Kept>", "Size>"), rows)
@@ -132,11 +135,12 @@ def _format_targets(
 ) -> list[str]:
     """Format each target; what one leaves of its share of the budget is shared by the next."""
     texts: list[str] = []
+    labels = label_plans([target_result.plan for target_result in target_results])
     for index, target_result in enumerate(target_results):
         share_bytes = budget_bytes // (len(target_results) - index)
         head: list[str] = []
         if len(target_results) > 1:
-            head += _format_target_head(target_result, "####", context)
+            head += _format_target_head(target_result, labels[index], "####", context)
         if len(target_results) <= _MAX_TIMELINES and (timeline := draw_timeline(target_result)):
             head.append(timeline)
         share_bytes -= count_bytes(*head) + MARKUP_RESERVE_BYTES
@@ -147,11 +151,11 @@ def _format_targets(
 
 
 def _format_target_head(
-    target_result: TargetResult, level: str, context: RenderContext
+    target_result: TargetResult, label: str, level: str, context: RenderContext
 ) -> tuple[str, ...]:
-    """Format the headline, the target, and a box for each kind of note."""
+    """Format the headline, the target's label, and a box for each kind of note."""
     plan, result = target_result.plan, target_result.result
-    url, restore_note = format_code(plan.target.url), escape_markdown(format_restore_note(plan))
+    restore_note = escape_markdown(format_restore_note(plan))
     problems = (
         format_shortfall(plan, result) if result else "",
         format_reconciled_problem(target_result),
@@ -165,7 +169,7 @@ def _format_target_head(
     )
     return (
         _format_title(level, [target_result]),
-        f"{url} · {restore_note}",
+        f"{format_code(label)} · {restore_note}",
         *(box for box in boxes if box),
     )
 

@@ -7,6 +7,7 @@ from ci3.core.formatting import cut_list, format_counts
 from ci3.core.model.decision import Action, Decision
 from ci3.core.model.result import ApplyResult
 from ci3.core.plan.plan import Plan
+from ci3.core.plan.shared_folders import label_plans
 from ci3.core.plan.target_result import TargetResult
 from ci3.errors import Ci3Error
 from ci3.report.plan.headlines import (
@@ -46,8 +47,11 @@ IGNORED_SHOWN = 5
 _STYLES = {Action.DELETE: "red", Action.EXPIRING: "yellow", Action.KEEP: ""}
 
 
-def show_plan(console: "Console", plan: Plan) -> None:
-    """Print every decision with its reasons, then the headline, notes, warnings and refusals."""
+def show_plan(console: "Console", plan: Plan, label: str = "") -> None:
+    """Print every decision with its reasons, then the headline, notes, warnings and refusals.
+
+    The headline begins with `label`, or with the target's URL.
+    """
     for section in split_into_sections(plan, plan.decisions):
         if section.title:
             print_line(console, section.title, "bold")
@@ -64,7 +68,7 @@ def show_plan(console: "Console", plan: Plan) -> None:
         if note:
             print_line(console, f"  ignored  {note}", "dim")
     console.print()
-    print_line(console, f"{plan.target.url}  {format_plan_headline(plan)}.", "bold")
+    print_line(console, f"{label or plan.target.url}  {format_plan_headline(plan)}.", "bold")
     for sentence in (
         format_settings_note(plan),
         *plan.engine_explanation,
@@ -81,8 +85,9 @@ def show_plan(console: "Console", plan: Plan) -> None:
 
 def show_run(console: "Console", target_results: Sequence[TargetResult]) -> None:
     """Print the plan of each target, and a headline for the run if there are several targets."""
-    for target_result in target_results:
-        show_plan(console, target_result.plan)
+    labels = label_plans([target_result.plan for target_result in target_results])
+    for target_result, label in zip(target_results, labels, strict=True):
+        show_plan(console, target_result.plan, label)
         if len(target_results) > 1:
             console.print()
     _show_run_headline(console, target_results)
@@ -90,14 +95,15 @@ def show_run(console: "Console", target_results: Sequence[TargetResult]) -> None
 
 def show_results(console: "Console", target_results: Sequence[TargetResult]) -> None:
     """Print the result of each target, and a headline for the run if there are several targets."""
-    for target_result in target_results:
+    labels = label_plans([target_result.plan for target_result in target_results])
+    for target_result, label in zip(target_results, labels, strict=True):
         for name, reason in target_result.changed.items():
             print_line(console, f"  changed  {name}: {reason}", "yellow")
         if target_result.is_stale:
             print_line(console, f"{format_stale_headline(target_result)}.", "bold red")
         if target_result.result is not None:
             if len(target_results) > 1:
-                print_line(console, target_result.plan.target.url, "bold")
+                print_line(console, label, "bold")
             show_result(console, target_result.plan, target_result.result)
     _show_run_headline(console, target_results)
 

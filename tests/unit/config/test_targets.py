@@ -169,7 +169,9 @@ def test_only_target_keeps_the_journals_name():
             "bucket: a-site, endpoint-url: 'https://minio.test'",
             "bucket: a-site, endpoint-url: 'http://MINIO.test:80/'",
         ),
-        ("bucket: a-site, match: a-.*", "bucket: a-site, match: b-.*"),
+        ("bucket: a-site, match: a-.*", "bucket: a-site"),
+        ("bucket: a-site, match: a-.*", "bucket: a-site, match: a-.*"),
+        ("bucket: a-site, match: '.*'", "bucket: a-site"),
     ],
 )
 def test_two_targets_that_are_one_folder_are_refused(one, other):
@@ -200,11 +202,28 @@ def test_two_targets_that_are_one_folder_are_refused(one, other):
         ("bucket: a-site, match: 'pr-.*'", "bucket: a-site, prefix: main"),
         ("bucket: a-site, match: 'ma'", "bucket: a-site, prefix: main"),
         ("bucket: a-site, prefix: app, match: '[0-9]+'", "bucket: a-site, prefix: app/main/x"),
+        ("bucket: a-site, match: a-.*", "bucket: a-site, match: b-.*"),
+        ("bucket: a-site, prefix: x, match: a-.*", "bucket: a-site, prefix: x/, match: .*-a"),
     ],
 )
-def test_two_targets_that_are_apart_are_taken(one, other):
+def test_two_targets_that_are_apart_are_accepted(one, other):
     assert len(resolved(targets(one, other))) == 2
     assert len(resolved(targets(other, one))) == 2
+
+
+@pytest.mark.parametrize("engine", ["lifecycle", "auto"])
+def test_targets_of_one_folder_with_another_engine_are_refused(engine):
+    text = targets("bucket: a-site, match: a-.*", f"bucket: a-site, match: b-.*, engine: {engine}")
+
+    assert "another engine" in refused(text).message
+
+
+def test_folder_in_a_deployment_of_either_target_of_one_folder_is_refused():
+    text = targets(
+        "bucket: a-site, match: a-.*", "bucket: a-site, match: b-.*", "bucket: a-site, prefix: b-1"
+    )
+
+    assert "lies in the folder 'b-1', which target 2 (" in refused(text).message
 
 
 def test_option_that_moves_a_target_is_refused():

@@ -1,6 +1,7 @@
 """The one comment of a pull request: found, edited by every run, and never behind the times."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +96,30 @@ def test_run_that_fails_takes_back_only_what_is_of_the_same_bucket_or_id(act, gi
 
     bodies = [one.body for one in github.comments(PULL_REQUEST_NUMBER)]
     assert [OVER in body for body in bodies] == [False, True]
+
+
+def test_two_steps_with_another_match_have_a_comment_each(act, bucket, github):
+    bucket.enable_versioning()
+    first, second = {"match": "site-[0-4]"}, {"match": "site-[5-9]"}
+    for match in (first, second, first):
+        act(keep_count="1", **match)
+    assert len(github.comments(PULL_REQUEST_NUMBER)) == 2
+
+    journal = act(keep_count="1", mode="apply", **first).outputs["journal-file"]
+    act(keep_count="0", **second)
+    act(mode="restore", journal_file=journal)
+
+    restored, failed = [comment.body for comment in github.comments(PULL_REQUEST_NUMBER)]
+    assert "objects restored" in restored
+    assert OVER in failed
+
+
+def test_match_of_a_policy_file_finds_its_comment_after_a_failure(act, bucket, github):
+    Path("policy.yml").write_text("match: site-.*\n", encoding="utf-8")
+    act(policy_file="policy.yml")
+    act(policy_file="policy.yml", keep_count="0")
+
+    assert OVER in comment_of(github)
 
 
 @pytest.mark.parametrize("policy", ["changes", "always"])

@@ -1,0 +1,80 @@
+"""Two targets of one folder, each with its own `match` and rules."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.action_reports import comment_of
+
+PREVIEWS, BUILDS = "pr-[0-9]+-.*", "build-[0-9]+"
+
+
+@pytest.fixture
+def shared(bucket):
+    """Three previews and three builds beside the deployments of the bucket."""
+    for number in (1, 2, 3):
+        bucket.deploy(f"pr-{number}-x", days=number)
+        bucket.deploy(f"build-{number}", days=number)
+    return bucket
+
+
+def write_policy(bucket, *matches: str) -> None:
+    lines = [f"  - match: '{match}'\n    keep-count: {n}\n" for n, match in enumerate(matches, 1)]
+    text = f"defaults:\n  bucket: {bucket.name}\ntargets:\n{''.join(lines)}"
+    Path("policy.yml").write_text(text, encoding="utf-8")
+
+
+def act_on_targets(act, **inputs):
+    return act(policy_file="policy.yml", environ={"INPUT_BUCKET": ""}, **inputs)
+
+
+def test_each_rule_decides_about_its_own_deployments(act, shared):
+    before = shared.folders()
+    write_policy(shared, PREVIEWS, BUILDS)
+
+    run = act_on_targets(act, mode="apply")
+
+    assert run.exit_code == 0
+    assert before - shared.folders() == {"pr-2-x", "pr-3-x", "build-3"}
+    assert [each["deployments-deleted"] for each in json.loads(run.outputs["targets"])] == [2, 1]
+
+
+def test_report_names_the_match_of_each(act, shared, github):
+    write_policy(shared, PREVIEWS, BUILDS)
+
+    run = act_on_targets(act)
+
+    for text in (run.summary, comment_of(github)):
+        for match in (PREVIEWS, BUILDS):
+            assert f"`s3://{shared.name}/ match: {match}`" in text
+
+
+@pytest.mark.parametrize("mode", ["plan", "apply"])
+@pytest.mark.parametrize(
+    "matches",
+    [(PREVIEWS, ".*-x"), (BUILDS, "build-.*"), (".*", BUILDS), ("[a-z]+-2.*", "pr-[0-9]-x")],
+)
+def test_deployment_that_both_match_refuses(act, shared, mode, matches):
+    before = shared.content()
+    write_policy(shared, *matches)
+
+    run = act_on_targets(act, mode=mode)
+
+    assert run.exit_code == 4
+    assert run.outputs["outcome"] == "refused"
+    assert len(run.annotations("error")) == 2
+    assert shared.content() == before
+
+
+def test_deployment_that_both_match_since_the_plan_refuses(act, shared):
+    write_policy(shared, PREVIEWS, BUILDS + ".*")
+    assert act_on_targets(act, plan_file="plan.json").exit_code == 0
+    write_policy(shared, "(pr|build)-.*x", BUILDS + ".*")
+    shared.deploy("build-4-x", days=0.1)
+    before = shared.content()
+
+    run = act_on_targets(act, mode="apply", plan_file="plan.json")
+
+    assert run.exit_code == 4
+    assert shared.content() == before
