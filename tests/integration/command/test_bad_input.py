@@ -189,7 +189,7 @@ BAD_VALUES = [
     (
         "age-from",
         "spam",
-        "'spam' is none of span, oldest, newest, first-object. Did you mean span?",
+        "'spam' is none of span, oldest, newest, first-object, name. Did you mean span?",
     ),
     ("addressing-style", "vhost", "'vhost' is none of auto, path, virtual"),
     ("inventory", "s3://reports/my-site", "is no address of a manifest"),
