@@ -34,7 +34,11 @@ from ci3.aws.listing.fast_parser import register_fast_parser
 from ci3.aws.listing.pages import Page, list_pages
 from ci3.aws.listing.uploads import list_uploads
 from ci3.aws.listing.validation import register_document_checks
-from ci3.aws.listing.versions import list_versions, register_order_recorder
+from ci3.aws.listing.versions import (
+    list_version_folders,
+    list_versions,
+    register_order_recorder,
+)
 from ci3.aws.object_stream import stream_object
 from ci3.aws.request_limit import RequestLimit
 from ci3.aws.restore_probe import RestoreProber
@@ -100,6 +104,10 @@ class BucketReader:
     def list_versions(self, prefix: str) -> Generator[tuple[StoredVersion, ...], None, None]:
         """List every version and delete marker under a prefix; see `ci3.aws.listing.versions`."""
         return list_versions(self._client, self.bucket, prefix)
+
+    def list_version_folders(self, prefix: str) -> Generator[frozenset[str], None, None]:
+        """List the folders with versions or delete markers; see `ci3.aws.listing.versions`."""
+        return list_version_folders(self._client, self.bucket, prefix)
 
     def list_uploads(self, prefix: str) -> Generator[tuple[UnfinishedUpload, ...], None, None]:
         """List every unfinished multipart upload under a prefix; see `ci3.aws.listing.uploads`."""

@@ -1,20 +1,23 @@
 """The read-only commands `list-deployments`, `list-objects` and `explain`."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from ci3.cli.console import OUTPUT_OPTION, create_console, show_error, write_markdown
-from ci3.cli.context import create_target_context
+from ci3.cli.context import create_target_context, create_target_contexts
 from ci3.cli.options import TARGET_SETTINGS, list_option_names, resolve_option_targets, with_options
 from ci3.core.plan.json_writer import dump_explanations, dump_inventories, dump_objects
 from ci3.core.retention.age_order import sort_newest_first
 from ci3.engine.inventory.listing import list_deployment
+from ci3.engine.inventory.names import NameScope, resolve_name
 from ci3.errors import AccessError, ExitCode, SettingsError
 from ci3.report import listings
 
 if TYPE_CHECKING:
+    from ci3.aws.bucket import BucketReader
     from ci3.config.settings import Settings
 
 _LISTING_SETTINGS = (*TARGET_SETTINGS, "match", "required-file", "policy-file")
@@ -74,15 +77,17 @@ def list_deployments(*, output: str, **values: str | None) -> int:
 def list_objects(*, name: str, output: str, **values: str | None) -> None:
     """List the objects of the deployment NAME.
 
+    NAME may be any unique beginning of the name.
+
     \b
     Example:
       ci3 list-objects ab12cd3 --bucket-name my-site
     """
-    folder = name.rstrip("/")
     targets = resolve_option_targets(values)
+    buckets = [create_target_context(settings).open_bucket() for settings in targets]
+    folder = _resolve_name(name, targets, buckets)
     objects_by_url = []
-    for settings in targets if folder else ():
-        bucket = create_target_context(settings).open_bucket()
+    for settings, bucket in zip(targets, buckets, strict=True) if folder else ():
         _, objects = list_deployment(bucket, folder, f"{settings.prefix}{folder}/")
         if objects:
             objects_by_url.append((settings.url, objects))
@@ -108,22 +113,24 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
 def explain(*, name: str, output: str, **values: str | None) -> None:
     """Explain why the deployment NAME stays or goes.
 
-    Every rule and pin, whether it keeps it, and when it would go if nothing changes.
+    Every rule and pin, whether it keeps it, and when it would go if nothing changes. NAME may be
+    any unique beginning of the name.
 
     \b
     Example:
       ci3 explain ab12cd3 --bucket-name my-site --keep-count 10
     """
-    folder = name.rstrip("/")
     targets = resolve_option_targets(values)
+    target_contexts = create_target_contexts(targets)
+    buckets = [target_context.open_bucket() for target_context in target_contexts]
+    folder = _resolve_name(name, targets, buckets)
     explanations, ignored_reason = [], ""
-    for settings in targets:
-        target_context = create_target_context(settings)
-        explanation = target_context.explain(target_context.open_bucket(), folder)
+    for target_context, bucket in zip(target_contexts, buckets, strict=True):
+        explanation = target_context.explain(bucket, folder)
         if isinstance(explanation, str):
             ignored_reason = ignored_reason or explanation
         else:
-            explanations.append((settings.url, explanation))
+            explanations.append((target_context.settings.url, explanation))
     if not explanations:
         raise _not_found(name, targets, ignored_reason)
     if output == "json":
@@ -135,6 +142,16 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
             write_markdown(listings.render_explanation_markdown(explanation, title))
         else:
             listings.show_explanation(create_console(sys.stdout), explanation, title)
+
+
+def _resolve_name(
+    name: str, targets: Sequence["Settings"], buckets: Sequence["BucketReader"]
+) -> str:
+    scopes = [
+        NameScope(bucket=bucket, prefix=settings.prefix, match=settings.match)
+        for settings, bucket in zip(targets, buckets, strict=True)
+    ]
+    return resolve_name(name.rstrip("/"), scopes)
 
 
 def _not_found(

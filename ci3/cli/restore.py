@@ -18,6 +18,7 @@ from ci3.core.formatting import escape_control_chars, format_size, pluralize
 from ci3.core.journal.location import JournalLocation, is_s3_url
 from ci3.core.model.policy import REQUIRED_FILE_SETTING
 from ci3.core.units import Duration
+from ci3.engine.inventory.names import NameScope, resolve_deleted_name
 from ci3.engine.journal.s3_sink import read_stored_journal
 from ci3.engine.restore.restore import (
     exit_code_without_work,
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     default="",
     metavar="TIME",
     help="Without a journal: what was deleted in the deployment NAME since then, such as 2h, 3d "
-    "or 2026-11-23T10:00Z, by whomever.",
+    "or 2026-11-23T10:00Z, by whomever. NAME may be any unique beginning of the name.",
 )
 @OUTPUT_OPTION
 @click.option("--auto-approve", is_flag=True, help="Restore without asking.")
@@ -162,11 +163,12 @@ def _find_time_range_source(
             f"--deleted-since needs the NAME of one deployment, and {source!r} is none",
             "Name its folder, without the prefix.",
         )
-    target = target_context.open_bucket().describe_target(target_context.settings.prefix)
+    since = _parse_since(text, target_context.clock())
+    bucket, prefix = target_context.open_bucket(), target_context.settings.prefix
     return source_since(
-        target=target,
-        name=name,
-        since=_parse_since(text, target_context.clock()),
+        target=bucket.describe_target(prefix),
+        name=resolve_deleted_name(name, NameScope(bucket=bucket, prefix=prefix)),
+        since=since,
         required_file=target_context.settings.required_file,
     )
 

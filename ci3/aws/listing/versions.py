@@ -37,9 +37,48 @@ def list_versions(
     in another order they are sorted by time, a delete marker before a version of the same second.
     Raises ListingError for a page that can't be trusted.
     """
-    action = f"listing the versions of s3://{bucket}/{prefix}"
+    action = _describe_listing(bucket, prefix)
+    for response in _list_responses(client, {"Bucket": bucket, "Prefix": prefix}, action):
+        yield _parse_page(response, prefix, action)
+
+
+def list_version_folders(
+    client: "S3Client", bucket: str, prefix: str
+) -> Generator[frozenset[str], None, None]:
+    """List the folders that begin with a prefix and have versions or delete markers, page by page.
+
+    `app/ab` lists `app/ab/` and `app/abc/`; a folder may be on several pages. Raises as
+    `list_versions` does.
+    """
+    action = _describe_listing(bucket, prefix)
+    request: ListObjectVersionsRequestTypeDef = {
+        "Bucket": bucket,
+        "Prefix": prefix,
+        "Delimiter": "/",
+    }
+    for response in _list_responses(client, request, action):
+        folders = {entry.get("Prefix", "") for entry in response.get("CommonPrefixes", ())}
+        # A server that ignores the delimiter lists the objects in the folders.
+        keys = (version.key for version in _parse_page(response, prefix, action))
+        folders |= {_get_folder(key, prefix) for key in keys if "/" in key[len(prefix) :]}
+        if any(_get_folder(folder, prefix) != folder for folder in folders):
+            raise ListingError(f"{action}: the answer names a folder that is not there", HINT)
+        yield frozenset(folders)
+
+
+def _get_folder(key: str, prefix: str) -> str:
+    """Return the folder of a key that is the first one after the prefix, with its slash."""
+    return f"{prefix}{key.removeprefix(prefix).partition('/')[0]}/"
+
+
+def _describe_listing(bucket: str, prefix: str) -> str:
+    return f"listing the versions of s3://{bucket}/{prefix}"
+
+
+def _list_responses(
+    client: "S3Client", request: "ListObjectVersionsRequestTypeDef", action: str
+) -> Generator[Mapping[str, Any], None, None]:
     markers = PaginationMarkers(action)
-    request: ListObjectVersionsRequestTypeDef = {"Bucket": bucket, "Prefix": prefix}
     while True:
         with translate_errors(action):
             response = client.list_object_versions(**request)
@@ -48,11 +87,14 @@ def list_versions(
             key=response.get("NextKeyMarker", ""),
             identifier=response.get("NextVersionIdMarker", ""),
         )
-        yield _parse_page(response, prefix, action)
+        yield response
         if marker is None:
             return
         request["KeyMarker"] = marker[0]
-        request["VersionIdMarker"] = marker[1]
+        if marker[1]:
+            request["VersionIdMarker"] = marker[1]
+        else:  # the page ends with a folder; S3 refuses an empty marker
+            request.pop("VersionIdMarker", None)
 
 
 def _parse_page(response: Mapping[str, Any], prefix: str, action: str) -> tuple[StoredVersion, ...]:

@@ -26,11 +26,16 @@ class Folders:
     is_sorted: bool
 
 
-def find_folders(bucket: BucketReader, prefix: str, match: UserPattern | None = None) -> Folders:
-    """List the folders under a prefix, and what else is at that level."""
+def find_folders(
+    bucket: BucketReader, prefix: str, match: UserPattern | None = None, *, beginning: str = ""
+) -> Folders:
+    """List the folders under a prefix, and what else is at that level.
+
+    With `beginning`, only folders and files whose name begins with it are listed.
+    """
     files: list[StoredObject] = []
     folders: list[str] = []
-    for page in bucket.list_pages(prefix, delimiter="/"):
+    for page in bucket.list_pages(f"{prefix}{beginning}", delimiter="/"):
         files += page.objects
         folders += page.folders
     classified = {folder: _classify_folder(bucket, prefix, folder, match) for folder in folders}

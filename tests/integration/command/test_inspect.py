@@ -53,7 +53,7 @@ def test_folder_that_is_no_deployment_is_told_to_be_none(site, capsys):
     )
 
 
-@pytest.mark.parametrize("name", ["d7", "", "d", "d0/index.html"])
+@pytest.mark.parametrize("name", ["d7", "", "/", "X0", "d0/index.html"])
 def test_name_of_no_deployment_is_an_error_that_says_so(site, capsys, name):
     assert run(site, "explain", name, "--match", "d.") == 2
 

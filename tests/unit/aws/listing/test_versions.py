@@ -47,6 +47,52 @@ def listing(*entries: str, more: str = "false", key: str = "", number: str = "")
     )
 
 
+def list_folders(bucket: Bucket, prefix: str) -> list[frozenset[str]]:
+    return [*reader(bucket).list_version_folders(prefix)]
+
+
+def folders(*names: str) -> str:
+    return "".join(f"<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>" for name in names)
+
+
+def test_folders_that_begin_so_are_listed_if_all_in_them_is_deleted(bucket: Bucket) -> None:
+    bucket.enable_versioning()
+    for key in ("app/a/x", "app/ab/x", "app/ab/y/z", "app/ab.txt", "app/b/x", "ab/x"):
+        bucket.put(key)
+    bucket.client.delete_object(Bucket=bucket.name, Key="app/a/x")
+    assert list_folders(bucket, "app/a") == [{"app/a/", "app/ab/"}]
+    assert list_folders(bucket, "app/") == [{"app/a/", "app/ab/", "app/b/"}]
+    assert list_folders(bucket, "app/c") == [frozenset()]
+
+
+def test_page_that_ends_with_a_folder_is_followed_by_its_name_alone(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    proxy.answer("GET", "versions", listing(folders("a1/"), more="true", key="a1/"), nth=1)
+    proxy.answer("GET", "versions", listing(version("a2", "v"), more="true", key="a2", number="v"),
+                 nth=2)  # fmt: skip
+    proxy.answer("GET", "versions", listing(folders("a3/"), more="true", key="a3/"), nth=3)
+    proxy.answer("GET", "versions", listing(folders("a4/")), nth=4)
+    assert list_folders(site, "a") == [{"a1/"}, frozenset(), {"a3/"}, {"a4/"}]
+    targets = [request.target for request in proxy.requests]
+    assert ["version-id-marker" in target for target in targets] == [False, False, True, False]
+
+
+def test_folders_are_listed_by_a_server_that_ignores_the_delimiter(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    entries = [version("a1/x", "1"), marker("a1/y/z", "2"), marker("a2/x", "3"), version("a3", "4")]
+    proxy.answer("GET", "versions", listing(*entries))
+    assert list_folders(site, "a") == [{"a1/", "a2/"}]
+
+
+@pytest.mark.parametrize("name", ["b/", "a1", "a1/b/", "A1/", "a1//", ""])
+def test_folder_that_is_not_there_is_an_error(site: Bucket, proxy: FaultProxy, name: str) -> None:
+    proxy.answer("GET", "versions", listing(folders(name)))
+    with pytest.raises(ListingError):
+        list_folders(site, "a")
+
+
 def test_every_version_and_marker_is_listed_with_what_it_is(bucket: Bucket) -> None:
     bucket.enable_versioning()
     bucket.put("a/x", body=b"one")

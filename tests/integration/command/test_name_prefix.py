@@ -1,0 +1,211 @@
+"""Commands that take a deployment's NAME take any unique beginning of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ci3.cli.main import main
+from tests.support.s3.answers import error
+from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.moto_s3 import Bucket
+
+COMMITS = [f"{number:x}".rjust(2, "b") * 20 for number in range(12)]
+LIVE = "ab12cd3" + "0" * 33
+MATCH = ("--match", "[0-9a-f]{40}")
+SINCE = ("--deleted-since", "2h", "--auto-approve")
+
+
+def run_json(site: Bucket, capsys, *argv: str):
+    assert main([*argv, *site.options(), "--output", "json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def refuse(site: Bucket, capsys, *argv: str) -> str:
+    before = site.versions()
+    assert main([*argv, *site.options()]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert site.versions() == before
+    return " ".join(shown.err.split())
+
+
+@pytest.fixture
+def commits(site: Bucket) -> Bucket:
+    """A bucket with 13 commits, a folder of assets, and an index."""
+    for days, name in enumerate([LIVE, *COMMITS]):
+        site.deploy(name, days=days + 1, files=1)
+    site.deploy("assets", days=30)
+    site.put("ab12.html")
+    return site
+
+
+def test_command_of_the_readme_explains_a_name_of_40_characters(commits, capsys) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    command = "ci3 explain ab12cd3 --bucket-name my-site --match '[0-9a-f]{40}' --keep-count 10"
+    assert command in readme
+
+    explained = run_json(commits, capsys, "explain", "ab12cd3", *MATCH, "--keep-count", "10")
+    assert (explained["name"], explained["decision"]) == (LIVE, "keep")
+
+
+@pytest.mark.parametrize("typed", ["ab12cd3", "ab12cd3/", "AB12CD3", "ab12cd30000", LIVE])
+@pytest.mark.parametrize("command", [("explain", *MATCH), ("explain",), ("list-objects",)])
+def test_unique_beginning_is_the_name(commits, capsys, command, typed) -> None:
+    assert run_json(commits, capsys, command[0], typed, *command[1:])["name"] == LIVE
+
+
+def test_folder_that_is_no_deployment_does_not_make_a_name_ambiguous(commits, capsys) -> None:
+    assert run_json(commits, capsys, "explain", "a", *MATCH)["name"] == LIVE
+    assert "is no deployment: does not match" in refuse(commits, capsys, "explain", "as", *MATCH)
+    assert "2 names" in refuse(commits, capsys, "explain", "a")
+
+
+@pytest.mark.parametrize(
+    ("names", "typed", "meant"),
+    [
+        (("v1", "v1.2", "v1.3"), "v1", "v1"),
+        (("pr-1", "pr-12"), "pr-1", "pr-1"),
+        (("pr-1", "pr-12"), "pr-12", "pr-12"),
+        (("AB12", "ab12cd"), "AB", "AB12"),
+        (("AB12", "ab12cd"), "ab1", "ab12cd"),
+        (("AB12cd",), "ab12", "AB12cd"),
+        (("ABCD12",), "abcd", "ABCD12"),
+        (("Main", "main"), "Ma", "Main"),
+        (("Main",), "main", ""),
+        (("a b", "ab"), "a ", "a b"),
+        (("été-1", "ete-1"), "é", "été-1"),
+        (("a+b%20", "a b"), "a+", "a+b%20"),
+    ],
+)
+def test_name_in_its_own_case_comes_first(site, capsys, names, typed, meant) -> None:
+    for days, name in enumerate(names):
+        site.deploy(name, days=days + 1)
+
+    if meant:
+        assert run_json(site, capsys, "explain", typed)["name"] == meant
+        assert {
+            entry["key"].partition("/")[0]
+            for entry in run_json(site, capsys, "list-objects", typed)["objects"]
+        } == {meant}
+    else:
+        assert "there is no deployment" in refuse(site, capsys, "explain", typed)
+        assert "there is no deployment" in refuse(site, capsys, "list-objects", typed)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("explain",), ("list-objects",), ("restore", *SINCE)],
+    ids=lambda command: command[0],
+)
+@pytest.mark.parametrize(
+    ("typed", "count"), [("build", 31), ("build-", 31), ("build-3", 0), ("build-1", 0)]
+)
+def test_candidates_are_counted(site, capsys, command, typed, count) -> None:
+    """An equal name, such as build-1 and build-3, is not ambiguous."""
+    site.enable_versioning()
+    for number in range(1, 31):
+        site.deploy(f"build-{number}", days=number, files=1)
+    site.deploy("buildx", days=1, files=1)
+    site.deploy("build-10-old", days=40, files=1)
+
+    if not count:
+        assert main([command[0], typed, *command[1:], *site.options()]) == 0
+        return
+    shown = refuse(site, capsys, command[0], typed, *command[1:])
+    expected = count + (typed == "build")
+    assert f"{expected} names in s3://{site.name}/: build-1, build-10, build-10-old" in shown
+    assert f"and {expected - 5} more" in shown
+
+
+def test_hostile_candidates_are_escaped(site, capsys) -> None:
+    for name in ("a\x1b[2J", "a\u202egpj", "a::error::x", "a[b]"):
+        site.deploy(name, days=1)
+
+    shown = refuse(site, capsys, "explain", "a")
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert "a\\x1b[2J, a::error::x, a[b], a\\u202egpj" in shown
+
+
+def test_name_is_looked_up_with_one_request_for_folders_that_begin_so(
+    commits, proxy: FaultProxy
+) -> None:
+    assert main(["list-objects", "ab12cd", *commits.options()]) == 0
+
+    listings = [request.target for request in proxy.find_requests("GET", "list-type=2")]
+    assert len(listings) == 2
+    assert "prefix=ab12cd&" in listings[0]
+    assert "delimiter=%2F" in listings[0]
+
+
+def test_name_that_cannot_be_looked_up_is_not_taken_for_a_missing_one(
+    commits, proxy: FaultProxy, capsys
+) -> None:
+    proxy.answer("GET", "delimiter", error("AccessDenied", "Access Denied"), status=403)
+
+    assert main(["list-objects", "ab12cd3", *commits.options()]) == 6
+    assert "there is no deployment" not in capsys.readouterr().err
+
+
+POLICY = (
+    "targets:\n- {{bucket: {0}, prefix: web, match: '[0-9a-f]+'}}\n- {{bucket: {0}, prefix: api}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("web", "api", "typed", "urls"),
+    [
+        (("ab12cd",), ("ab12cd",), "ab", ["web/", "api/"]),
+        (("ab12cd",), ("ab99",), "ab1", ["web/"]),
+        (("ab12cd", "ab-assets"), ("ab12cd",), "ab", ["web/", "api/"]),
+        (("ab12cd",), ("ab99",), "ab", []),
+        (("ab",), ("ab99",), "ab", ["web/"]),
+    ],
+)
+def test_names_of_all_targets_count_together(  # noqa: PLR0917 - a table's columns
+    site, capsys, web, api, typed, urls
+) -> None:
+    for folder, names in (("web", web), ("api", api)):
+        for name in names:
+            site.deploy(f"{folder}/{name}", days=1)
+    Path("ci3.yml").write_text(POLICY.format(site.name), encoding="utf-8")
+    options = ["--policy-file", "ci3.yml", "--endpoint-url", site.endpoint_url, "--output", "json"]
+
+    for command in ("explain", "list-objects"):
+        exit_code = main([command, typed, *options])
+        shown = capsys.readouterr()
+        if urls:
+            listed = [entry["url"] for entry in json.loads(shown.out)["targets"]]
+            assert listed == [f"s3://{site.name}/{url}" for url in urls]
+        else:
+            assert exit_code == 2
+            assert "2 names" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "exit_code", "restored"),
+    [
+        ("ab12", 0, {"ab12cd3"}),
+        ("AB12CD3/", 0, {"ab12cd3"}),
+        ("ab", 2, set()),
+        ("pr-1", 0, {"pr-1"}),
+        ("pr", 2, set()),
+        ("zz", 0, set()),
+    ],
+)
+def test_deleted_deployment_is_restored_by_the_beginning_of_its_name(
+    site, capsys, typed, exit_code, restored
+) -> None:
+    site.enable_versioning()
+    deleted = ("ab12cd3", "ab99999", "pr-1", "pr-12")
+    for name in (*deleted, "kept"):
+        site.deploy(f"app/{name}", days=1, files=2)
+    for name in deleted:
+        for number in range(2):
+            site.remove(f"app/{name}/file-{number:05}")
+
+    options = [*site.options(), "--prefix", "app"]
+    assert main(["restore", typed, *SINCE, *options]) == exit_code
+    folders = {key.split("/")[1] for key in site.content()}
+    assert folders == {"kept", *restored}
