@@ -21,6 +21,7 @@ from ci3.core.plan.target_result import (
     sum_outputs,
 )
 from ci3.errors import (
+    AccessError,
     Ci3Error,
     ExitCode,
     GitHubError,
@@ -289,14 +290,17 @@ def _has_news(target_result: TargetResult) -> bool:
 def open_github(run: WorkflowRun, *, api_url: str, token: str) -> "GitHubApi | None":
     """Return a GitHub client, or None without a token or repository.
 
-    Raises SettingsError if address, token or repository are malformed.
+    Raises SettingsError if address, token or repository are malformed, and AccessError if the
+    file of AWS_CA_BUNDLE can't be used.
     """
     if not token or not run.repository:
         return None
     from ci3.github.api import GitHubApi  # noqa: PLC0415 - requests: few runs ask GitHub
     from ci3.github.http import GitHubTransport  # noqa: PLC0415 - as above
 
-    transport = GitHubTransport(api_url=api_url, token=token, repository=run.repository)
+    transport = GitHubTransport(
+        api_url=api_url, token=token, repository=run.repository, ca_bundle=run.ca_bundle
+    )
     return GitHubApi(transport, run.own_workflow)
 
 
@@ -332,5 +336,5 @@ def _comment_target_from_inputs(
             comment_policy=policy,
             ids=(comment_id,) if comment_id else (target_id, raw_text(inputs, "policy-file")),
         )
-    except SettingsError:
+    except (SettingsError, AccessError):
         return None

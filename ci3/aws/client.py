@@ -19,7 +19,7 @@ import botocore.parsers
 import botocore.session
 import botocore.utils
 
-from ci3 import __version__
+from ci3 import __version__, ca_bundle
 from ci3.aws.client_errors import translate_errors
 from ci3.core.model.service_url import AddressingStyle, parse_url
 from ci3.errors import (
@@ -104,6 +104,7 @@ def open_session(credentials: Credentials | None = None) -> Session:
         timestamp_parser=parse_timestamp
     )
     with translate_errors("the AWS configuration"):
+        core.set_config_variable("ca_bundle", _find_ca_bundle(core) or True)
         resolver = credentials or _CachingResolver(core.get_component("credential_provider"))
         core.register_component("credential_provider", resolver)
         session = boto3.Session(botocore_session=core)
@@ -111,6 +112,29 @@ def open_session(credentials: Credentials | None = None) -> Session:
         # loader: this loader is shared by all sessions, and the paths would grow with each.
         core.register_component("data_loader", _get_loader(core.get_config_variable("data_path")))
     return session
+
+
+def _find_ca_bundle(core: botocore.session.Session) -> str:
+    """Return the path of the bundle of authorities to trust, or "" for those of botocore.
+
+    botocore has the same order, but fails on an empty value, and finds out that a file is missing
+    only when it sends a request. Raises AccessError if the file can't be used.
+    """
+    bundles: dict[str, str] = {
+        ca_bundle.VARIABLE: ca_bundle.find_ca_bundle(os.environ),
+        "ca_bundle in the AWS profile": core.get_scoped_config().get("ca_bundle", ""),
+        "REQUESTS_CA_BUNDLE": os.environ.get("REQUESTS_CA_BUNDLE", ""),
+    }
+    for setting, path in bundles.items():
+        if path.strip():
+            _check_ca_bundle(path, setting)
+            return path
+    return ""
+
+
+@cache
+def _check_ca_bundle(path: str, setting: str) -> None:
+    ca_bundle.make_tls_context(path, setting)
 
 
 def make_service_client(  # noqa: PLR0913 - every setting of a client

@@ -8,6 +8,7 @@ from typing import Any
 import botocore.exceptions
 import botocore.parsers
 
+from ci3.ca_bundle import UNTRUSTED_HINT
 from ci3.errors import AccessError, DeniedError, ListingError
 
 NOT_IMPLEMENTED_CODES = ("NotImplemented", "501", "MethodNotAllowed", "405")
@@ -81,10 +82,7 @@ def translate_errors(action: str, service: str = "S3") -> Iterator[None]:
     except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as exc:
         hint = f"Check the network{what_to_check}, and run again."
         if isinstance(exc, botocore.exceptions.SSLError) and "certificate" in str(exc).lower():
-            hint = (
-                "If an authority of your own signs its certificate, name the file with that "
-                "authority's certificate in AWS_CA_BUNDLE; for the action, a path in the workspace."
-            )
+            hint = UNTRUSTED_HINT
         raise AccessError(f"{action}: {service} can't be reached ({exc})", hint) from exc
     except (botocore.exceptions.BotoCoreError, ValueError) as exc:
         raise AccessError(

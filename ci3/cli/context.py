@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ci3.ca_bundle import find_ca_bundle
 from ci3.cli.console import create_console, escape_for_log
 from ci3.config.settings import Settings
 from ci3.engine.workers.progress import Progress
@@ -73,5 +74,10 @@ def _open_github(targets: Sequence[Settings], environ: Mapping[str, str]) -> "Gi
     from ci3.github.http import GitHubTransport  # noqa: PLC0415 - as above
 
     api_url = environ.get("GITHUB_API_URL") or targets[0].github_api_url
-    transport = GitHubTransport(api_url=api_url, token=token, repository=repository)
+    transport = GitHubTransport(
+        api_url=api_url,
+        token=token,
+        repository=repository,
+        ca_bundle=find_ca_bundle(environ),
+    )
     return GitHubApi(transport, OwnWorkflow.from_environ(environ))

@@ -20,6 +20,7 @@ from ci3.github.responses import (
     read_object,
     read_objects,
 )
+from ci3.github.tls import find_tls_hint, trust_ca_bundle
 
 TIMEOUT_SECONDS: Final = (5.0, 20.0)
 """Timeouts to connect, and between two bytes of a response."""
@@ -64,7 +65,7 @@ class RequestFailure:
     """One failed request: the error to raise, and how long to wait before a retry, in seconds."""
 
     error: GitHubError
-    cause: requests.RequestException | None = None
+    cause: OSError | None = None
     wait_seconds: float | None = None
     """None where a retry can't succeed, or could do something twice."""
     is_wait_given: bool = False
@@ -84,15 +85,17 @@ class GitHubTransport:
     Paths begin with a slash and are relative to the API's URL; `repository_path` is the
     repository's. Every method but `try_get` raises `GitHubError` when a request fails, and
     `GitHubReadOnlyError` when the token does not have the permission. An invalid URL, token or
-    repository name raises `SettingsError` at once.
+    repository name raises `SettingsError` at once, and a `ca_bundle` without certificates
+    `AccessError`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings, a bundle and what tests replace
         self,
         *,
         api_url: str,
         token: str,
         repository: str,
+        ca_bundle: str = "",
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -106,7 +109,7 @@ class GitHubTransport:
         """The number of requests sent so far."""
         self._remaining_count: int | None = None
         self._resets_at = 0
-        self._session = requests.Session()
+        self._session = trust_ca_bundle(requests.Session(), ca_bundle)
         self._session.auth = BearerAuth(self._token)
         self._session.headers.update(
             {
@@ -232,8 +235,10 @@ class GitHubTransport:
                 timeout=TIMEOUT_SECONDS,
                 allow_redirects=method == "GET",
             )
-        except requests.RequestException as exc:
+        except OSError as exc:  # requests' exceptions, or a REQUESTS_CA_BUNDLE that is missing
             problem = f"GitHub did not answer {method} {urlsplit(url).path}: {type(exc).__name__}"
+            if hint := find_tls_hint(exc):
+                return RequestFailure(error=GitHubError(problem, hint), cause=exc)
             return self._make_lost_response(method, problem, exc)
         self._record_rate_limit(response)
         if requests.codes.ok <= response.status_code < requests.codes.multiple_choices:
@@ -261,7 +266,7 @@ class GitHubTransport:
         return RequestFailure(error=GitHubError(problem, HINTS_BY_STATUS.get(status, API_URL_HINT)))
 
     def _make_lost_response(
-        self, method: str, problem: str, cause: requests.RequestException | None
+        self, method: str, problem: str, cause: OSError | None
     ) -> "RequestFailure":
         if method == "POST":
             hint = "What was asked may have been done all the same. Run ci3 again: it looks first."

@@ -7,8 +7,10 @@ from typing import Final
 
 import requests
 
+from ci3.ca_bundle import find_ca_bundle
 from ci3.errors import GitHubError, SettingsError
 from ci3.github.http import TIMEOUT_SECONDS, BearerAuth, RequestFailure
+from ci3.github.tls import find_tls_hint, trust_ca_bundle
 from ci3.retrying import retry_until
 
 AUDIENCE: Final = "sts.amazonaws.com"
@@ -47,6 +49,7 @@ def open_identity_tokens(
         token=environ[_TOKEN_VARIABLE],
         mask_secret=mask_secret,
         sleep=sleep,
+        ca_bundle=find_ca_bundle(environ),
     )
 
 
@@ -58,6 +61,8 @@ class IdentityTokens:
     token: str = field(repr=False)
     mask_secret: Callable[[str], None]
     sleep: Callable[[float], None]
+    ca_bundle: str = ""
+    """Path of a file with more authorities to trust; empty if there is none."""
 
     def fetch_token(self) -> str:
         """Request a token for AWS; raises GitHubError when there is none."""
@@ -75,14 +80,17 @@ class IdentityTokens:
     def _try_once(self) -> str | RequestFailure:
         separator = "&" if "?" in self.url else "?"
         try:
-            response = requests.get(
-                f"{self.url}{separator}audience={AUDIENCE}",
-                auth=BearerAuth(self.token),
-                headers={"Accept": "application/json", "User-Agent": "ci3"},
-                timeout=TIMEOUT_SECONDS,
-                allow_redirects=False,
-            )
-        except (requests.RequestException, ValueError) as exc:
+            with trust_ca_bundle(requests.Session(), self.ca_bundle) as session:
+                response = session.get(
+                    f"{self.url}{separator}audience={AUDIENCE}",
+                    auth=BearerAuth(self.token),
+                    headers={"Accept": "application/json", "User-Agent": "ci3"},
+                    timeout=TIMEOUT_SECONDS,
+                    allow_redirects=False,
+                )
+        except (OSError, ValueError) as exc:
+            if hint := find_tls_hint(exc):
+                return RequestFailure(error=_make_error(f"failed: {type(exc).__name__}", hint))
             # The exception's message may contain the header with the token.
             return _make_retryable_failure(f"did not answer: {type(exc).__name__}")
         status = response.status_code

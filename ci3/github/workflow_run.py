@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci3.ca_bundle import find_ca_bundle
 from ci3.errors import SettingsError
 from ci3.github.own_workflow import NO_WORKFLOW, OwnWorkflow
 
@@ -41,6 +42,8 @@ class WorkflowRun:
     commit_url: str = ""
     """The URL of a commit, without the hash at its end."""
     own_workflow: OwnWorkflow = NO_WORKFLOW
+    ca_bundle: str = ""
+    """Path of a file with more authorities to trust when GitHub is asked; see `ci3.ca_bundle`."""
 
 
 def read_workflow_run(environ: Mapping[str, str]) -> WorkflowRun:
@@ -75,6 +78,7 @@ def read_workflow_run(environ: Mapping[str, str]) -> WorkflowRun:
         else "",
         commit_url=f"{repository_url}/commit/" if repository_url else "",
         own_workflow=OwnWorkflow.from_environ(environ),
+        ca_bundle=find_ca_bundle(environ),
     )
 
 

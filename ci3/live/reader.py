@@ -32,6 +32,7 @@ class _Context:
     bucket: BucketReader
     prefix: str
     region: str
+    ca_bundle: str
     github: "GitHubApi | None"
     github_lock: Lock
     """GitHub asks for requests one after another.
@@ -40,22 +41,29 @@ class _Context:
     """
 
 
-def read_live_sources(
+def read_live_sources(  # noqa: PLR0913 - what sources are read with
     sources: Sequence[LiveSource],
     *,
     bucket: BucketReader,
     prefix: str,
     region: str,
     github: "GitHubApi | None",
+    ca_bundle: str = "",
 ) -> tuple[LiveReading, ...]:
     """Read the sources and return their readings in the same order.
 
-    `region` is the region of SSM, or empty for the AWS configuration's. A source that can't be
+    `region` is the region of SSM, or empty for the AWS configuration's. `ca_bundle` is the path of
+    a file with more authorities to trust when a URL is read, or empty. A source that can't be
     read, or whose reader fails by a bug, is a reading with a problem; nothing but
     KeyboardInterrupt is raised.
     """
     context = _Context(
-        bucket=bucket, prefix=prefix, region=region, github=github, github_lock=Lock()
+        bucket=bucket,
+        prefix=prefix,
+        region=region,
+        ca_bundle=ca_bundle,
+        github=github,
+        github_lock=Lock(),
     )
     with ThreadPoolExecutor(max_workers=MAX_CONCURRENT_SOURCES, thread_name_prefix="live") as pool:
         return tuple(pool.map(partial(_read_safely, context), sources))
@@ -90,7 +98,9 @@ def _read_source(context: _Context, source: LiveSource) -> LiveReading:
         case LiveKind.URL:
             from ci3.live.url import read_page  # noqa: PLC0415 - requests: few runs ask the web or GitHub
 
-            return read_page(source, bucket=bucket.bucket, prefix=prefix)
+            return read_page(
+                source, bucket=bucket.bucket, prefix=prefix, ca_bundle=context.ca_bundle
+            )
         case _:
             assert_never(source.kind)
 

@@ -13,6 +13,8 @@ import requests
 from ci3.core.formatting import escape_control_chars
 from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, decode_pointer, parse_pointer
 from ci3.core.live.sources import LiveReading, LiveSource
+from ci3.errors import AccessError
+from ci3.github.tls import find_tls_hint, trust_ca_bundle
 
 DEADLINE_SECONDS: Final = 15.0
 """For everything together: DNS, connections, redirects and the page."""
@@ -29,15 +31,25 @@ class _PageError(Exception):
 
 
 def read_page(
-    source: LiveSource, *, bucket: str, prefix: str, deadline_seconds: float = DEADLINE_SECONDS
+    source: LiveSource,
+    *,
+    bucket: str,
+    prefix: str,
+    ca_bundle: str = "",
+    deadline_seconds: float = DEADLINE_SECONDS,
 ) -> LiveReading:
-    """Read the names on a page; messages omit the query of its URL, which may be a secret."""
+    """Read the names on a page; messages omit the query of its URL, which may be a secret.
+
+    `ca_bundle` is the path of a file with more authorities to trust, or empty.
+    """
     displayed_url = _redact(source.argument)
     try:
-        text = decode_pointer(_fetch_before_deadline(deadline_seconds, source.argument))
+        text = decode_pointer(_fetch_before_deadline(deadline_seconds, source.argument, ca_bundle))
         names = parse_pointer(text, field=source.field, bucket=bucket, prefix=prefix)
     except (_PageError, PointerError) as exc:
         return LiveReading(source=source, problem=f"{displayed_url} {exc}")
+    except AccessError as exc:
+        return LiveReading(source=source, problem=exc.full_message)
     return LiveReading.from_names(source, names, displayed_url)
 
 
@@ -49,7 +61,7 @@ def _redact(url: str) -> str:
     return escape_control_chars(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
 
-def _fetch_before_deadline(deadline_seconds: float, url: str) -> bytes:
+def _fetch_before_deadline(deadline_seconds: float, url: str, ca_bundle: str) -> bytes:
     """Read a page in its own thread, which is abandoned at the deadline.
 
     requests' timeout starts again with every byte, so it can't enforce the deadline; it only ends
@@ -60,7 +72,7 @@ def _fetch_before_deadline(deadline_seconds: float, url: str) -> bytes:
 
     def read() -> None:
         try:
-            page.set_result(_fetch(url, 2 * deadline_seconds, is_over))
+            page.set_result(_fetch(url, 2 * deadline_seconds, is_over, ca_bundle))
         except Exception as exc:  # noqa: BLE001 - raised again by page.result()
             page.set_exception(exc)
 
@@ -69,18 +81,20 @@ def _fetch_before_deadline(deadline_seconds: float, url: str) -> bytes:
         return page.result(timeout=deadline_seconds)
     except TimeoutError as exc:
         raise _PageError(f"did not answer in full within {deadline_seconds:g} seconds") from exc
-    except (requests.RequestException, ValueError) as exc:
+    except (OSError, ValueError) as exc:
         # The message would contain the URL with its query.
-        raise _PageError(f"can't be read: {type(exc).__name__}") from None
+        problem = f"can't be read: {type(exc).__name__}"
+        hint = find_tls_hint(exc)
+        raise _PageError(f"{problem}. {hint}" if hint else problem) from None
     finally:
         is_over.set()
 
 
-def _fetch(url: str, timeout_seconds: float, is_over: Event) -> bytes:
+def _fetch(url: str, timeout_seconds: float, is_over: Event, ca_bundle: str) -> bytes:
     for _ in range(REDIRECT_LIMIT + 1):
         _validate(url)
         with (
-            _NoRedirectSession() as session,
+            trust_ca_bundle(_NoRedirectSession(), ca_bundle) as session,
             session.get(
                 url, headers=HEADERS, auth=_no_auth, stream=True, timeout=timeout_seconds
             ) as response,

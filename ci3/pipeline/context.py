@@ -65,6 +65,8 @@ class TargetContext:
     """GitHub's API for live sources; None without a repository or a token."""
     credentials: Credentials | None = None
     """Credentials for the bucket; None for those of the default credential provider chain."""
+    ca_bundle: str = ""
+    """Path of a file with more authorities to trust on the web, or empty; see `ci3.ca_bundle`."""
     on_journal_open: Callable[[str], None] = lambda _path: None
     """Called with the path of the journal before the first request is sent."""
     ends_at: datetime | None = None
@@ -240,6 +242,7 @@ class TargetContext:
             prefix=self.settings.prefix,
             region=self.settings.region,
             github=self.github,
+            ca_bundle=self.ca_bundle,
         )
 
     def find_local_pins(self) -> tuple[Pin, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ci3.aws.client import Credentials
 from ci3.aws.credentials import assume_role, format_session_name
+from ci3.ca_bundle import find_ca_bundle
 from ci3.config.settings import Settings
 from ci3.engine.workers.progress import Progress
 from ci3.pipeline.context import TargetContext
@@ -50,6 +51,7 @@ class ContextFactory:
             github=github,
             credentials=self._assume_role(settings),
             on_journal_open=self.on_journal_open,
+            ca_bundle=find_ca_bundle(self.environ),
         )
 
     def _assume_role(self, settings: Settings) -> Credentials | None:

@@ -1,0 +1,71 @@
+"""A bundle of authorities is checked before it is used."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from ci3.ca_bundle import find_ca_bundle, make_tls_context
+from ci3.errors import AccessError
+from tests.support.tls import make_authority
+
+
+@pytest.mark.parametrize(
+    ("environ", "path"),
+    [
+        ({}, ""),
+        ({"AWS_CA_BUNDLE": ""}, ""),
+        ({"AWS_CA_BUNDLE": " \n"}, ""),
+        ({"AWS_CA_BUNDLE": "certs/a b.pem"}, "certs/a b.pem"),
+        ({"REQUESTS_CA_BUNDLE": "ca.pem"}, ""),
+    ],
+)
+def test_blank_variable_is_no_bundle(environ, path) -> None:
+    assert find_ca_bundle(environ) == path
+
+
+def test_context_trusts_the_bundle_alone_and_checks_host_names(tmp_path: Path) -> None:
+    context = make_tls_context(str(make_authority(tmp_path).ca_bundle))
+
+    assert context.cert_store_stats()["x509"] == 1
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "missing.pem",
+        ".",
+        "text.pem",
+        "empty.pem",
+        "key.pem",
+        "cut.pem",
+        "a\0b",
+        "\udcff",
+        "\x1b[2J",
+    ],
+)
+def test_file_that_is_no_bundle_is_named_with_what_names_it(tmp_path: Path, name: str) -> None:
+    authority = make_authority(tmp_path)
+    (tmp_path / "text.pem").write_text("no certificate")
+    (tmp_path / "empty.pem").touch()
+    certificate, key = authority.certificate.read_text().split("-----BEGIN PRIVATE", 1)
+    (tmp_path / "key.pem").write_text(f"-----BEGIN PRIVATE{key}")
+    (tmp_path / "cut.pem").write_text(certificate[: len(certificate) // 2])
+
+    with pytest.raises(AccessError) as caught:
+        make_tls_context(name, "ca_bundle in the AWS profile")
+    assert repr(name) in caught.value.message
+    assert "ca_bundle in the AWS profile" in caught.value.message
+    assert "\x1b" not in caught.value.message
+
+
+def test_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch) -> None:
+    path = make_authority(tmp_path).ca_bundle
+
+    def deny(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", deny)
+    with pytest.raises(AccessError, match="Permission denied"):
+        make_tls_context(str(path))
