@@ -1,6 +1,5 @@
 """A bucket, as a reader that opens all other clients, each made for one purpose."""
 
-import re
 from collections.abc import Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, Self
@@ -40,6 +39,7 @@ from ci3.aws.listing.versions import (
     register_order_recorder,
 )
 from ci3.aws.object_stream import stream_object
+from ci3.aws.partitions import is_default_endpoint
 from ci3.aws.request_limit import RequestLimit
 from ci3.aws.restore_probe import RestoreProber
 from ci3.constants import MAXIMUM_CONCURRENCY
@@ -52,9 +52,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from ci3.core.doctor.facts import LifecycleRule, ObjectLock
-
-# An endpoint from the AWS configuration is treated as a setting, so that a plan records it.
-_AWS_ENDPOINT = re.compile(r"https://s3[.-]([a-z0-9-]+\.)?amazonaws\.com(\.cn)?/?")
 
 
 class BucketReader:
@@ -86,7 +83,8 @@ class BucketReader:
         register_order_recorder(self._client)
         keep_raw_xml(self._client)
         effective_url = self._client.meta.endpoint_url
-        is_default = not endpoint_url and _AWS_ENDPOINT.fullmatch(effective_url)
+        # An endpoint from the AWS configuration is treated as a setting, so that a plan records it.
+        is_default = not endpoint_url and is_default_endpoint(effective_url, "s3")
         self.endpoint_url = "" if is_default else effective_url
 
     def list_pages(

@@ -1,13 +1,12 @@
 """Find out which identity the credentials belong to, by asking STS."""
 
-import re
 from typing import Final
 
 from ci3.aws.client import Credentials, open_service_client
 from ci3.aws.client_errors import translate_errors
+from ci3.aws.partitions import is_default_endpoint
 
 IDENTITY_OPERATIONS: Final = frozenset({"GetCallerIdentity"})
-_AWS_STS_URL: Final = re.compile(r"https://sts\.([a-z0-9-]+\.)?amazonaws\.com(\.cn)?/?")
 
 
 def read_caller_arn(*, region: str, is_aws: bool, credentials: Credentials | None) -> str:
@@ -18,7 +17,7 @@ def read_caller_arn(*, region: str, is_aws: bool, credentials: Credentials | Non
     with open_service_client(
         "sts", region=region, operations=IDENTITY_OPERATIONS, credentials=credentials
     ) as client:
-        if not is_aws and _AWS_STS_URL.fullmatch(client.meta.endpoint_url):
+        if not is_aws and is_default_endpoint(client.meta.endpoint_url, "sts"):
             return ""
         with translate_errors("asking who this is", "STS"):
             return str(client.get_caller_identity()["Arn"])

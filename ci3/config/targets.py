@@ -11,6 +11,7 @@ from ci3.config.settings import Settings
 from ci3.core.formatting import escape_control_chars
 from ci3.core.journal.location import is_s3_url
 from ci3.core.model.decision import Engine
+from ci3.core.model.service_url import is_aws_host
 from ci3.errors import SettingsError
 
 _LOCATION_SETTINGS = ("bucket", "prefix", "endpoint-url")
@@ -163,7 +164,7 @@ def _bucket_identity(settings: Settings) -> tuple[str, ...]:
     """Return values that are equal for the same bucket, however its endpoint URL is written."""
     parts = urlsplit(settings.endpoint_url)
     host, port = parts.hostname or "", parts.port
-    if host.endswith(".amazonaws.com"):
+    if is_aws_host(host):
         return settings.bucket, "", ""
     return settings.bucket, host if port in (None, 80, 443) else f"{host}:{port}", parts.path
 

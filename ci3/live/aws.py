@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from ci3.aws.bucket import BucketReader
 from ci3.aws.client import Credentials, open_service_client
 from ci3.aws.client_errors import translate_errors
+from ci3.aws.partitions import list_dns_suffixes
 from ci3.core.formatting import join_names
 from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, decode_pointer, parse_pointer
 from ci3.core.live.sources import LiveReading, LiveReference, LiveSource, extract_folder
@@ -17,10 +18,8 @@ from ci3.errors import AccessError, ListingError
 CLOUDFRONT_OPERATIONS: Final = frozenset({"ListDistributions"})
 SSM_OPERATIONS: Final = frozenset({"GetParameter"})
 
-_S3_HOST: Final = (
-    r"s3(-[a-z0-9-]+)?(\.dualstack)?(\.[a-z]+(-[a-z]+)+-[0-9]+)?\.amazonaws\.com(\.cn)?"
-)
-"""Host names of S3 in all regions, including website endpoints.
+_S3_HOST: Final = r"s3(-[a-z0-9-]+)?(\.dualstack)?(\.[a-z]+(-[a-z]+)+-[0-9]+)?"
+"""Host names of S3 in all regions, including website endpoints, before the partition's domain.
 
 Source: https://docs.aws.amazon.com/general/latest/gr/s3.html
 """
@@ -143,9 +142,10 @@ def _find_origins(distributions: Sequence[Mapping[str, Any]], bucket: str) -> It
 
 def _path_in_bucket(host: str, path: str, bucket: str) -> str | None:
     """Return the path in the bucket where an origin begins, or None for another origin."""
-    if re.fullmatch(rf"{re.escape(bucket)}\.{_S3_HOST}", host, re.IGNORECASE):
+    s3_host = rf"{_S3_HOST}\.({'|'.join(map(re.escape, list_dns_suffixes()))})"
+    if re.fullmatch(rf"{re.escape(bucket)}\.{s3_host}", host, re.IGNORECASE):
         return path
-    if re.fullmatch(_S3_HOST, host, re.IGNORECASE):
+    if re.fullmatch(s3_host, host, re.IGNORECASE):
         first, slash, rest = path.removeprefix("/").partition("/")
         return f"{slash}{rest}" if first == bucket else None
     return None

@@ -1,13 +1,13 @@
 """A target and the inventory of its deployments."""
 
 import dataclasses
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from ci3.constants import JOURNAL_FOLDER
 from ci3.core.model.objects import VersionSummary
+from ci3.core.model.service_url import is_aws_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +117,6 @@ class Inventory:
         return any(item.name == f"{JOURNAL_FOLDER}/" for item in self.ignored)
 
 
-_AWS_ENDPOINT = re.compile(r"https?://([^/]+\.)?amazonaws\.com(\.cn)?(:\d+)?/?")
-
-
 class Versioning(StrEnum):
     """What becomes of an object that is deleted: `unknown` is told like the worst of them."""
 
@@ -155,7 +152,7 @@ class Target:
     @property
     def is_aws(self) -> bool:
         """True if the store is AWS's own; on others it is unknown whether a restore works."""
-        return not self.endpoint_url or bool(_AWS_ENDPOINT.fullmatch(self.endpoint_url))
+        return not self.endpoint_url or is_aws_url(self.endpoint_url)
 
     def is_same_folder(self, other: "Target") -> bool:
         """Return True if both are the same folder of the same bucket."""

@@ -2,7 +2,29 @@
 
 import re
 from enum import StrEnum
+from typing import Final
 from urllib.parse import urlsplit
+
+AWS_DNS_SUFFIXES: Final = (
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "amazonaws.eu",
+    "c2s.ic.gov",
+    "sc2s.sgov.gov",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
+    "api.aws",
+    "api.amazonwebservices.com.cn",
+    "api.amazonwebservices.eu",
+    "api.aws.ic.gov",
+    "api.aws.scloud",
+    "api.cloud-aws.adc-e.uk",
+    "api.aws.hci.ic.gov",
+)
+"""The domains of AWS's endpoints; a test compares them with `ci3.aws.partitions`.
+
+A configured endpoint in a domain that is not listed counts as another store than AWS.
+"""
 
 
 class AddressingStyle(StrEnum):
@@ -33,3 +55,13 @@ def is_address(text: str) -> bool:
     except ValueError:  # the port is not a number, or the brackets of an IPv6 address do not match
         return False
     return has_host and parts.scheme in ("http", "https") and not re.search(r"[\s?#]", text)
+
+
+def is_aws_host(host: str) -> bool:
+    """Return True if a host name is AWS's, in any partition."""
+    return f".{host.lower()}".endswith(tuple(f".{suffix}" for suffix in AWS_DNS_SUFFIXES))
+
+
+def is_aws_url(url: str) -> bool:
+    """Return True for the URL of a service of AWS, such as that of a VPC endpoint."""
+    return is_address(url) and is_aws_host(urlsplit(url).hostname or "")

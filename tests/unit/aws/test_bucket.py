@@ -3,6 +3,7 @@
 import pytest
 
 from ci3.aws.bucket import BucketReader
+from ci3.core.model.deployment import Versioning
 from ci3.errors import AccessError, GateError
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import Bucket
@@ -18,6 +19,11 @@ def reader(bucket: Bucket) -> BucketReader:
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", "http://127.0.0.1:9"),
         ("AWS_ENDPOINT_URL_S3", "https://s3.example.org", "https://s3.example.org"),
         ("AWS_ENDPOINT_URL", "https://s3.eu-west-1.amazonaws.com", ""),
+        ("AWS_ENDPOINT_URL", "https://s3.eusc-de-east-1.amazonaws.eu", ""),
+        ("AWS_ENDPOINT_URL", "https://s3.cn-north-1.amazonaws.com.cn", ""),
+        ("AWS_ENDPOINT_URL", "https://s3.amazonaws.example", "https://s3.amazonaws.example"),
+        ("AWS_ENDPOINT_URL", "https://s3.a.b.amazonaws.eu", "https://s3.a.b.amazonaws.eu"),
+        ("AWS_ENDPOINT_URL", "http://s3.amazonaws.eu", "http://s3.amazonaws.eu"),
         ("AWS_REGION", "eu-west-1", ""),
     ],
 )
@@ -27,6 +33,17 @@ def test_endpoint_of_the_aws_configuration_is_known_as_the_buckets(
     monkeypatch.setenv(name, url)
     reader = BucketReader(bucket="my-site", region="eu-west-1", endpoint_url="")
     assert reader.endpoint_url == recorded
+
+
+@pytest.mark.parametrize(
+    "region",
+    ["us-east-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1", "us-iso-east-1",
+     "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1"],
+)  # fmt: skip
+def test_bucket_of_every_partition_is_at_aws(region: str) -> None:
+    reader = BucketReader(bucket="my-site", region=region, endpoint_url="")
+    target = reader.describe_target("", Versioning.ENABLED)
+    assert (target.endpoint_url, target.is_aws) == ("", True)
 
 
 @pytest.mark.parametrize(("limit_bytes", "is_read"), [(5, True), (6, True), (4, False), (0, False)])

@@ -16,9 +16,12 @@ def test_identity_is_told_where_an_sts_is_configured(s3_url: str, monkeypatch) -
     assert ask().startswith("arn:aws:sts::123456789012:")
 
 
-def test_aws_is_not_asked_about_the_keys_of_another_s3(monkeypatch, closed_port_url: str) -> None:
+@pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "eusc-de-east-1", "us-iso-east-1"])
+def test_aws_is_not_asked_about_the_keys_of_another_s3(
+    monkeypatch, closed_port_url: str, region: str
+) -> None:
     monkeypatch.setenv("HTTPS_PROXY", closed_port_url)  # asking would fail
-    assert ask() == ""
+    assert read_caller_arn(region=region, is_aws=False, credentials=None) == ""
 
 
 def test_aws_is_asked_about_its_own_keys(monkeypatch, closed_port_url: str, pauses) -> None:

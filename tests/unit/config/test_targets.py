@@ -165,6 +165,12 @@ def test_only_target_keeps_the_journals_name():
         ("bucket: a-site, prefix: app", "bucket: a-site, prefix: app/"),
         ("bucket: a-site, region: eu-west-1", "bucket: a-site, region: eu-west-2"),
         ("bucket: a-site", "bucket: a-site, endpoint-url: 'https://s3.eu-west-1.amazonaws.com'"),
+        ("bucket: a-site", "bucket: a-site, endpoint-url: 'https://s3.x-1.amazonaws.com.cn'"),
+        (
+            "bucket: a-site",
+            "bucket: a-site, endpoint-url: 'https://S3.eusc-de-east-1.amazonaws.eu'",
+        ),
+        ("bucket: a-site", "bucket: a-site, endpoint-url: 'https://s3.us-iso-east-1.c2s.ic.gov'"),
         (
             "bucket: a-site, endpoint-url: 'https://minio.test'",
             "bucket: a-site, endpoint-url: 'http://MINIO.test:80/'",

@@ -10,10 +10,13 @@ from ci3.report.plan.text import format_restore_condition, format_restore_note
 from tests.support.builders import deployment, plan, target, to_delete
 
 AWS_URLS = ("", "https://s3.eu-west-1.amazonaws.com", "https://s3.cn-north-1.amazonaws.com.cn/",
-            "https://bucket.vpce-1a2b.s3.us-east-1.vpce.amazonaws.com")  # fmt: skip
+            "https://bucket.vpce-1a2b.s3.us-east-1.vpce.amazonaws.com",
+            "https://s3.eusc-de-east-1.amazonaws.eu", "https://s3.us-iso-east-1.c2s.ic.gov:443",
+            "https://S3.EU-WEST-1.AMAZONAWS.COM")  # fmt: skip
 OTHER_URLS = ("http://127.0.0.1:9000", "https://s3.example.com",
               "https://amazonaws.com.example.com", "https://notamazonaws.com",
-              "https://evil.example/x.amazonaws.com")  # fmt: skip
+              "https://evil.example/x.amazonaws.com", "https://s3.amazonaws.example",
+              "https://amazonaws.eu.example", "https://evil.example:443/.amazonaws.eu")  # fmt: skip
 CONDITION = "if this store supports it; check with `ci3 doctor --probe-restore`"
 
 
