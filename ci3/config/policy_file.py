@@ -1,6 +1,5 @@
 """Read policy files: YAML mappings of setting names to values, checked strictly."""
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Never, Protocol
@@ -8,6 +7,7 @@ from typing import Any, Never, Protocol
 import yaml
 
 from ci3.config.fields import Kind, Setting
+from ci3.config.quoting import suggest_quotes
 from ci3.config.resolve import RawSetting, refuse_unknown
 from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME
 from ci3.config.targets import PolicyFile, PolicyTarget
@@ -27,13 +27,11 @@ MAXIMUM_DEPTH = 10
 POLICY_KEYS: tuple[str, ...] = tuple(setting.name for setting in SETTINGS if setting.is_policy_key)
 DEFAULTS, TARGETS = "defaults", "targets"
 
-_NULL = "tag:yaml.org,2002:null"
+_STANDARD_TAGS = "tag:yaml.org,2002:"
+_NULL = f"{_STANDARD_TAGS}null"
 NON_EMPTY_SETTINGS = ("prefix", "match")
 """Settings that select folders: an empty value, perhaps by mistake, would select all of them."""
 
-_UNQUOTED_PATTERN = re.compile(
-    r"""\s*(?:-\s+)?(?P<name>match|group-by):\s+(?P<value>[^\s'"].*?)(?:\s+#.*)?\s*"""
-)
 _HINT = "docs/policy.schema.json describes the file; many editors check against it."
 
 
@@ -86,11 +84,16 @@ def _parse(content: bytes, path: str) -> PolicyFile:
 
 
 def _refuse_unsupported_yaml(path: str, text: str) -> None:
-    """Refuse aliases, several documents and deep nesting before PyYAML builds any nodes."""
+    """Refuse aliases, several documents and deep nesting before PyYAML builds any nodes.
+
+    Anchors and tags are refused too: `protect: !old-*` would be a tag without a value, and protect
+    nothing.
+    """
     depth = documents = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            _refuse(path, event.start_mark, "an alias (*) is not allowed here")
+        if feature := _find_unsupported_feature(event):
+            hint = _find_quoting_hint(event.start_mark) or _HINT
+            _refuse(path, event.start_mark, f"{feature} is not allowed here", hint)
         documents += isinstance(event, yaml.DocumentStartEvent)
         if documents > 1:
             _refuse(path, event.start_mark, "a second document (---) is not allowed here")
@@ -98,6 +101,15 @@ def _refuse_unsupported_yaml(path: str, text: str) -> None:
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAXIMUM_DEPTH:
             _refuse(path, event.start_mark, "this is nested too deep")
+
+
+def _find_unsupported_feature(event: yaml.Event) -> str:
+    if isinstance(event, yaml.AliasEvent):
+        return "an alias (*)"
+    if getattr(event, "anchor", None):
+        return "an anchor (&)"
+    tag = getattr(event, "tag", None)
+    return "a tag (!)" if tag and not tag.startswith(_STANDARD_TAGS) else ""
 
 
 def _iterate_pairs(path: str, node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
@@ -203,17 +215,13 @@ def _read_scalar(path: str, setting: Setting, node: yaml.Node) -> str:
 
 
 def _find_quoting_hint(mark: Any) -> str:  # noqa: ANN401 - PyYAML has no types
-    """Return how to quote the regular expression in the line of a mark, or ""."""
+    """Return how to quote the value in the line of a mark, or ""; see `suggest_quotes`."""
     if mark is None or not mark.buffer:
         return ""
     # Not splitlines: PyYAML counts other line breaks.
     line = mark.buffer[: mark.pointer].rpartition("\n")[2]
     line += mark.buffer[mark.pointer :].partition("\n")[0].rstrip("\r\0")
-    match = _UNQUOTED_PATTERN.fullmatch(line)
-    if not match:
-        return ""
-    value = match["value"].replace("'", "''")
-    return f"Put it in quotes: {match['name']}: '{value}'"
+    return suggest_quotes(line)
 
 
 def _refuse(
