@@ -41,6 +41,13 @@ _DENIED_CODES = (
     "AccountProblem",
 )
 
+_BARE_DENIALS = ("Access Denied", "AccessDenied", "Forbidden", "no message")
+_POLICY_NAME = r"([A-Za-z -]*(?:policy|boundary))"
+# The texts are those of
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+_DENYING_POLICY = re.compile(rf"with an explicit deny in an? {_POLICY_NAME}")
+_MISSING_POLICY = re.compile(rf"because no {_POLICY_NAME} allows")
+
 
 @contextmanager
 def translate_errors(action: str, service: str = "S3") -> Iterator[None]:
@@ -123,13 +130,16 @@ def _translate_client_error(
 
 
 def _find_denied_hint(text: str, service: str) -> str:
-    if "explicit deny in a resource-based policy" in text:
+    if denying := _DENYING_POLICY.search(text):
         return (
-            "An allow can't help: change the policy of the resource so that it does not deny this "
-            "identity, or use another one."
+            f"An allow can't help: change the {denying[1]} so that it does not deny this, or use "
+            "another identity."
         )
+    missing = _MISSING_POLICY.search(text)
+    if missing and missing[1] != "identity-based policy":
+        return f"Let the {missing[1]} allow it too, or use another identity."
     hint = "Allow this identity what ci3 iam-policy prints, or use another one."
-    if service == "S3" and text.strip(" .") in ("Access Denied", "AccessDenied", "no message"):
+    if service == "S3" and text.strip(" .") in _BARE_DENIALS:
         return (
             f"{hint} If it is allowed that, check that the bucket's policy does not deny it, and "
             "that the bucket is not one whose requester pays: only its owner can read that."

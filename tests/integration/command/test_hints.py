@@ -27,6 +27,27 @@ ANSWERS = [
         f"{ROLE} s3:ListBucket with an explicit deny in a resource-based policy",
         "An allow can't help",
     ),
+    *(
+        (403, "AccessDenied", f"{ROLE} s3:ListBucket with an explicit deny in {policy}", hint)
+        for policy, hint in (
+            ("an identity-based policy", "change the identity-based policy"),
+            ("a permissions boundary", "change the permissions boundary"),
+            ("a service control policy", "change the service control policy"),
+            ("a resource control policy", "change the resource control policy"),
+            ("a VPC endpoint policy: arn:aws:iam::1:policy/x", "change the VPC endpoint policy so"),
+        )
+    ),
+    *(
+        (403, "AccessDenied", f"{ROLE} s3:ListBucket because no {policy} allows the action", hint)
+        for policy, hint in (
+            ("identity-based policy", "ci3 iam-policy"),
+            ("resource-based policy", "Let the resource-based policy allow it too"),
+            ("session policy", "Let the session policy allow it too"),
+            ("VPC endpoint policy", "Let the VPC endpoint policy allow it too"),
+            ("service control policy", "Let the service control policy allow it too"),
+            ("permissions boundary", "Let the permissions boundary allow it too"),
+        )
+    ),
     (403, "AccessDenied", "Access Denied", "the bucket's policy does not deny it"),
     (403, "AccessDenied", "Access Denied.", "requester pays"),
 ]
