@@ -1,6 +1,8 @@
 """Where requests have the bucket's name: in the host or in the path."""
 
 import socket
+from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,8 +10,9 @@ import pytest
 from ci3.aws.bucket import BucketReader
 from ci3.cli.main import main
 from ci3.core.model.service_url import AddressingStyle
-from tests.support.s3.answers import listing
-from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.answers import error, listing
+from tests.support.s3.fault_proxy import Answer, FaultProxy, Request, serve_proxy
+from tests.support.s3.memory_site import MemorySite
 from tests.support.s3.moto_s3 import Bucket
 
 URL = "http://s3.test:9000"
@@ -65,17 +68,89 @@ def test_bucket_is_cleaned_up_with_its_name_in_the_path(site: Bucket, options, f
     assert site.folders() == folders
 
 
-def test_request_goes_to_the_buckets_own_host(proxy: FaultProxy, monkeypatch, capsys) -> None:
+@pytest.fixture
+def hosts(monkeypatch) -> None:
+    """Resolve all names that end in s3.test to loopback."""
     resolve = socket.getaddrinfo
 
     def resolve_test_hosts(host, *args, **kwargs):
         return resolve("127.0.0.1" if str(host).endswith("s3.test") else host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve_test_hosts)
+
+
+@pytest.fixture
+def virtual_site(hosts) -> Iterator[MemorySite]:
+    """A bucket of an S3 that refuses requests with the bucket's name in the path."""
+    site = MemorySite()
+
+    def answer(request: Request) -> Answer:
+        bucket, _, host = request.headers["Host"].partition(".")
+        if not host.startswith("s3.test:"):
+            return Answer(status=403, body=error("SecondLevelDomainForbidden").encode())
+        return site.answer(replace(request, target=f"/{bucket}{request.target}"))
+
+    with serve_proxy(FaultProxy(answer)) as proxy:
+        site.proxy, site.endpoint_url = proxy, proxy.url.replace("127.0.0.1", "s3.test")
+        yield site
+
+
+VIRTUAL = ("--addressing-style", "virtual", "--prefix", "app", "--auto-approve")
+
+
+def test_bucket_in_the_host_is_cleaned_up_and_restored(virtual_site: MemorySite) -> None:
+    virtual_site.enable_versioning()
+    for days, name in enumerate(("new", "old-1", "old-2")):
+        virtual_site.deploy(f"app/{name}", days=days + 1)
+    before = virtual_site.content()
+    options = [*virtual_site.options(), *VIRTUAL]
+
+    journal = ("--journal-file", "s3://site/app/.ci3/journals/")
+    assert main(["cleanup", *options, "--keep-count", "1", *journal]) == 0
+    left = {key for key in virtual_site.content() if "/.ci3/" not in key}
+    assert left == {key for key in before if key.startswith("app/new/")}
+
+    for name in ("old-1", "old"):
+        argv = ["restore", name, "--deleted-since", "1h", *options]
+        assert main(argv) == (0 if name == "old-1" else 2)
+    assert main(["restore", "old-2", "--deleted-since", "1h", *options]) == 0
+    assert {key: virtual_site.content()[key] for key in before} == before
+
+
+def test_stored_journal_of_a_bucket_in_the_host_is_restored(
+    virtual_site: MemorySite, capsys
+) -> None:
+    virtual_site.enable_versioning()
+    for days, name in enumerate(("new", "old")):
+        virtual_site.deploy(f"app/{name}", days=days + 1)
+    before = virtual_site.content()
+    options = [*virtual_site.options(), *VIRTUAL]
+    journal = ("--journal-file", "s3://site/app/.ci3/journals/")
+    assert main(["cleanup", *options, "--keep-count", "1", *journal]) == 0
+
+    run_id = capsys.readouterr().out.partition("Journal: s3://site/app/.ci3/journals/")[2]
+    assert main(["restore", "--run-id", run_id.partition("/")[0], *options]) == 0
+    assert {key: virtual_site.content()[key] for key in before} == before
+
+
+@pytest.mark.parametrize("style", ["path", "auto", ""])
+def test_bucket_in_the_path_is_refused_with_the_remedy(
+    virtual_site: MemorySite, capsys, style: str
+) -> None:
+    virtual_site.deploy("app/old", days=9)
+    options = ["--addressing-style", style] if style else []
+
+    argv = ["cleanup", *virtual_site.options(), *VIRTUAL[2:], *options, "--keep-count", "1"]
+    assert main(argv) == 6
+    assert "addressing-style: virtual" in capsys.readouterr().err
+    assert virtual_site.content()
+
+
+def test_request_goes_to_the_buckets_own_host(proxy: FaultProxy, hosts) -> None:
     proxy.answer("GET", "list-type=2", listing(folders=()))
     url = proxy.url.replace("127.0.0.1", "s3.test")
 
     options = ["--bucket-name", "my-site", "--endpoint-url", url, "--addressing-style", "virtual"]
     assert main(["list-deployments", *options]) == 0
-    hosts = {request.headers["Host"].partition(":")[0] for request in proxy.requests}
-    assert hosts == {"my-site.s3.test"}
+    asked = {request.headers["Host"].partition(":")[0] for request in proxy.requests}
+    assert asked == {"my-site.s3.test"}
