@@ -1,6 +1,8 @@
 """Commands that take a deployment's NAME take any unique beginning of it."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -40,13 +42,45 @@ def commits(site: Bucket) -> Bucket:
     return site
 
 
-def test_command_of_the_readme_explains_a_name_of_40_characters(commits, capsys) -> None:
-    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    command = "ci3 explain ab12cd3 --bucket-name my-site --match '[0-9a-f]{40}' --keep-count 10"
-    assert command in readme
+def find_examples() -> list[str]:
+    """Return the commands about ab12cd3 in the README, the docs and the commands' help."""
+    root = Path(__file__).parents[3]
+    paths = [root / "README.md", *(root / "docs").glob("*.md"), *(root / "ci3/cli").glob("*.py")]
+    return sorted(
+        {
+            re.split("  |`", line)[0].strip()
+            for path in paths
+            for line in re.findall(r"ci3 [a-z-]+ ab12cd3.*", path.read_text(encoding="utf-8"))
+        }
+    )
 
-    explained = run_json(commits, capsys, "explain", "ab12cd3", *MATCH, "--keep-count", "10")
-    assert (explained["name"], explained["decision"]) == (LIVE, "keep")
+
+@pytest.mark.parametrize("example", find_examples())
+def test_example_works_with_a_name_of_40_characters(commits, capsys, example: str) -> None:
+    text = f"bucket: {commits.name}\nmatch: '[0-9a-f]{{40}}'\nkeep-count: 10\n"
+    Path("ci3.yml").write_text(text, encoding="utf-8")
+    argv = [*shlex.split(example.replace("my-site", commits.name))[1:], "--output", "json"]
+    if argv[0] == "restore":
+        commits.enable_versioning()
+        commits.remove(f"{LIVE}/file-00000")
+        argv.append("--auto-approve")
+
+    assert main([*argv, "--endpoint-url", commits.endpoint_url]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert LIVE in json.dumps(shown)
+    assert f"{LIVE}/file-00000" in commits.content()
+    if argv[0] == "explain":
+        assert (shown["name"], shown["decision"]) == (LIVE, "keep")
+
+
+def test_examples_are_those_of_the_readme_the_docs_and_the_help() -> None:
+    readme = "ci3 explain ab12cd3 --bucket-name my-site --match '[0-9a-f]{40}' --keep-count 10"
+    assert readme in find_examples()
+    assert {example.split()[1] for example in find_examples()} == {
+        "explain",
+        "list-objects",
+        "restore",
+    }
 
 
 @pytest.mark.parametrize("typed", ["ab12cd3", "ab12cd3/", "AB12CD3", "ab12cd30000", LIVE])
