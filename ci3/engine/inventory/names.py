@@ -32,7 +32,7 @@ def resolve_name(text: str, scopes: Sequence[NameScope]) -> str:
 
     Sends one listing request for each scope and 1,000 folders that begin with the text. The folders
     of all scopes count together: the same name in two of them is one name. Raises SettingsError if
-    several names begin with the text, and AccessError if a listing fails.
+    several names begin with the text or it is not UTF-8, and AccessError if a listing fails.
     """
     return _resolve(text, scopes, _list_current_names)
 
@@ -47,6 +47,12 @@ def _resolve(
 ) -> str:
     if not text or "/" in text:
         return text
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise SettingsError(
+            f"{text!r} is not UTF-8, as all names in S3 are", "Check the name. Nothing was changed."
+        ) from exc
     for spelling in list_spellings(text):
         names: set[str] = set()
         preferred: set[str] = set()

@@ -152,6 +152,18 @@ def test_candidates_are_counted(site, capsys, command, typed, count) -> None:
     assert f"and {expected - 5} more" in shown
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("explain",), ("list-objects",), ("restore", *SINCE)],
+    ids=lambda command: command[0],
+)
+@pytest.mark.parametrize("typed", ["\udcff", "ab\udcff"])
+def test_text_that_can_be_no_name_is_refused(site, capsys, command, typed) -> None:
+    site.deploy("ab12", days=1)
+
+    assert repr(typed) in refuse(site, capsys, command[0], typed, *command[1:])
+
+
 def test_hostile_candidates_are_escaped(site, capsys) -> None:
     for name in ("a\x1b[2J", "a\u202egpj", "a::error::x", "a[b]"):
         site.deploy(name, days=1)
