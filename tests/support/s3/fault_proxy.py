@@ -281,9 +281,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         self.send_response_only(answer.status)
-        for name, value in answer.headers.items():
+        for name, value in ({"Content-Length": str(len(answer.body))} | {**answer.headers}).items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
         self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
