@@ -86,8 +86,8 @@ def _parse(content: bytes, path: str) -> PolicyFile:
 def _refuse_unsupported_yaml(path: str, text: str) -> None:
     """Refuse aliases, several documents and deep nesting before PyYAML builds any nodes.
 
-    Anchors and tags are refused too: `protect: !old-*` would be a tag without a value, and protect
-    nothing.
+    Tags, and anchors of a single value, are refused too: `protect: !old-*` would be a tag without a
+    value, and protect nothing.
     """
     depth = documents = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
@@ -106,7 +106,7 @@ def _refuse_unsupported_yaml(path: str, text: str) -> None:
 def _find_unsupported_feature(event: yaml.Event) -> str:
     if isinstance(event, yaml.AliasEvent):
         return "an alias (*)"
-    if getattr(event, "anchor", None):
+    if isinstance(event, yaml.ScalarEvent) and event.anchor:
         return "an anchor (&)"
     tag = getattr(event, "tag", None)
     return "a tag (!)" if tag and not tag.startswith(_STANDARD_TAGS) else ""
