@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from ci3.cli.main import main
 from tests.support.s3.answers import error
 from tests.support.s3.fault_proxy import FaultProxy
+from tests.support.s3.memory_site import MemorySite, running_site
 from tests.support.s3.moto_s3 import Bucket
 
 COMMITS = [f"{number:x}".rjust(2, "b") * 20 for number in range(12)]
@@ -30,6 +32,13 @@ def refuse(site: Bucket, capsys, *argv: str) -> str:
     assert shown.out == ""
     assert site.versions() == before
     return " ".join(shown.err.split())
+
+
+@pytest.fixture
+def memory_site() -> Iterator[MemorySite]:
+    """A bucket of an S3 that, unlike moto, lists no folder in which all is deleted."""
+    with running_site() as memory_site:
+        yield memory_site
 
 
 @pytest.fixture
@@ -241,8 +250,9 @@ def test_names_of_all_targets_count_together(  # noqa: PLR0917 - a table's colum
     ],
 )
 def test_deleted_deployment_is_restored_by_the_beginning_of_its_name(
-    site, capsys, typed, exit_code, restored
+    memory_site: MemorySite, typed, exit_code, restored
 ) -> None:
+    site = memory_site
     site.enable_versioning()
     deleted = ("ab12cd3", "ab99999", "pr-1", "pr-12")
     for name in (*deleted, "kept"):
