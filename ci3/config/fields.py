@@ -1,9 +1,13 @@
 """The definition of a setting: its attributes and how it is declared."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, dataclass, field
+from dataclasses import KW_ONLY, MISSING, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ParamSpec
+
+from ci3.config.parsers import parse_choice
+
+_P = ParamSpec("_P")
 
 
 class Kind(StrEnum):
@@ -18,37 +22,43 @@ class Kind(StrEnum):
     LINES = "lines"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Setting:
     """The definition of one setting.
 
     `parse` converts a text to a value. It raises ValueError with a predicate for the text, such as
     `is not a whole number`. `pattern` is a regular expression for the JSON Schema that a whole text
-    must match, or empty; `minimum` is the smallest value of a count.
+    must match, or empty; `minimum` is the smallest value of a count. `default` is `MISSING` if the
+    setting is required.
 
     A setting that `is_run_wide` has the same value for all targets of a run. One that `is_unique`
     may not contain a value twice in one source. One that `is_recorded` is stored in plans and
     journals. One that is not an `is_policy_key` can't be set in a policy file.
     """
 
-    name: str
     doc: str
-    parse: Callable[[str], object]
-    kind: Kind
-    pattern: str
-    minimum: int
-    choices: tuple[str, ...]
-    has_option: bool
-    option_aliases: tuple[str, ...]
-    default: object
-    default_doc: str
-    action_default: str
-    is_required: bool
-    is_policy_key: bool
-    is_run_wide: bool
-    is_unique: bool
-    is_recorded: bool
-    is_secret: bool
+    _: KW_ONLY
+    name: str = ""
+    parse: Callable[[str], object] = str
+    kind: Kind = Kind.TEXT
+    pattern: str = ""
+    minimum: int = 0
+    choices: Iterable[str] = ()
+    has_option: bool = True
+    option_aliases: tuple[str, ...] = ()
+    default: object = ""
+    default_doc: str = "–"
+    action_default: str = ""
+    is_policy_key: bool = True
+    is_run_wide: bool = False
+    is_unique: bool = False
+    is_recorded: bool = False
+    is_secret: bool = False
+
+    @property
+    def is_required(self) -> bool:
+        """True if it must be set."""
+        return self.default is MISSING
 
     @property
     def field_name(self) -> str:
@@ -66,43 +76,30 @@ class Setting:
         return self.kind is Kind.LINES
 
 
-def define_setting(  # noqa: PLR0913 - one parameter for each attribute of Setting
-    doc: str,
-    *,
-    parse: Callable[[str], object] = str,
-    kind: Kind = Kind.TEXT,
-    pattern: str = "",
-    minimum: int = 0,
-    choices: Iterable[str] = (),
-    has_option: bool = True,
-    option_aliases: tuple[str, ...] = (),
-    default: object = MISSING,
-    default_doc: str = "–",
-    action_default: str = "",
-    is_policy_key: bool = True,
-    is_run_wide: bool = False,
-    is_unique: bool = False,
-    is_recorded: bool = False,
-    is_secret: bool = False,
-) -> Any:  # noqa: ANN401 - like dataclasses.field, so that a field keeps its own type
-    """Declare a dataclass field that holds the value of a setting."""
-    definition = {
-        "doc": doc,
-        "parse": parse,
-        "kind": kind,
-        "pattern": pattern,
-        "minimum": minimum,
-        "choices": tuple(choices),
-        "has_option": has_option,
-        "option_aliases": option_aliases,
-        "default": default,
-        "default_doc": default_doc,
-        "action_default": action_default,
-        "is_required": default is MISSING,
-        "is_policy_key": is_policy_key,
-        "is_run_wide": is_run_wide,
-        "is_unique": is_unique,
-        "is_recorded": is_recorded,
-        "is_secret": is_secret,
-    }
-    return field(default=default, metadata=definition)
+def _as_declaration(define: Callable[_P, Setting]) -> Callable[_P, Any]:
+    """Return a function with the parameters of `define` that returns a dataclass field.
+
+    Its result is typed like that of `dataclasses.field`, so that a field keeps its own type.
+    """
+
+    def declare(*args: _P.args, **kwargs: _P.kwargs) -> Any:  # noqa: ANN401 - see above
+        setting = define(*args, **kwargs)
+        return field(default=setting.default, metadata={"setting": setting})
+
+    return declare
+
+
+define_setting = _as_declaration(Setting)
+"""Declares a dataclass field that holds the value of a setting; its name is that of the field."""
+
+
+def define_choice(doc: str, default: StrEnum, **attributes: Any) -> Any:  # noqa: ANN401 - as above
+    """Declare a setting that has one of the values of an enumeration."""
+    return define_setting(
+        doc,
+        parse=parse_choice(type(default)),
+        choices=type(default),
+        default=default,
+        default_doc=f"`{default}`",
+        **attributes,
+    )

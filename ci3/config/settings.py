@@ -1,12 +1,12 @@
 """The definitions of all settings, shared by inputs, options, policy-file keys and docs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import partial
 from typing import Self
 
 from ci3.config import parsers
-from ci3.config.fields import Kind, Setting, define_setting
+from ci3.config.fields import Kind, Setting, define_choice, define_setting
 from ci3.config.modes import CommentPolicy, Mode
 from ci3.constants import (
     DEFAULT_KEEP_COUNT,
@@ -43,26 +43,24 @@ class Settings:
         "The bucket's name.",
         parse=parsers.parse_bucket,
         option_aliases=("--bucket-name",),
+        default=MISSING,
         default_doc="required",
     )
     region: str = define_setting(
         "The bucket's region.",
         parse=parsers.parse_region,
         option_aliases=("--aws-region",),
-        default="",
         default_doc="the AWS chain's",
     )
     prefix: str = define_setting(
         "The folder whose sub-folders are the deployments.",
         parse=parsers.parse_prefix,
         pattern=parsers.PREFIX_PATTERN,
-        default="",
         default_doc="the bucket's root",
     )
     endpoint_url: str = define_setting(
         "The address of an S3 other than AWS: MinIO, Ceph, R2, …",
         parse=parse_url,
-        default="",
         default_doc="AWS",
     )
     addressing_style: AddressingStyle | None = define_setting(
@@ -80,17 +78,13 @@ class Settings:
         "workflow through GitHub's OIDC: the job needs `id-token: write`. Elsewhere with the AWS "
         "chain's own credentials.",
         parse=parsers.parse_role,
-        default="",
         is_policy_key=False,
     )
-    mode: Mode = define_setting(
+    mode: Mode = define_choice(
         "What to do: `plan` shows what would be deleted and cannot delete; `apply` deletes it; "
         "`restore` brings back what the run of `journal-file` deleted, where the bucket keeps "
         "versions; `doctor` says what stands in the way, and changes nothing.",
-        parse=parsers.parse_choice(Mode),
-        choices=Mode,
-        default=Mode.PLAN,
-        default_doc="`plan`",
+        Mode.PLAN,
         is_policy_key=False,
         has_option=False,
     )
@@ -143,19 +137,15 @@ class Settings:
         "incomplete: it counts for no rule, and is kept while it may still be uploading.",
         parse=parsers.parse_file_path,
         pattern=parsers.FILE_PATH_PATTERN,
-        default="",
         is_recorded=True,
     )
-    age_from: AgeFrom = define_setting(
+    age_from: AgeFrom = define_choice(
         "Which times tell what is older. `span`: all of one deployment's objects are older than "
         "all of the other's. `oldest`, `newest`: that object of each. `first-object`: the first "
         "by name, so that a plan takes one request for each deployment that stays. `name`: the "
         "numbers in the names, such as `build-9` before `build-10`; the `keep-count` most recently "
         "uploaded stay too. Names with other text around the numbers are not compared, and stay.",
-        parse=parsers.parse_choice(AgeFrom),
-        choices=AgeFrom,
-        default=AgeFrom.SPAN,
-        default_doc="`span`",
+        AgeFrom.SPAN,
         is_recorded=True,
     )
     inventory: ReportLocation | None = define_setting(
@@ -208,15 +198,12 @@ class Settings:
         default=None,
         is_recorded=True,
     )
-    engine: Engine = define_setting(
+    engine: Engine = define_choice(
         "What deletes. `direct`: ci3 itself, object by object, at once. `lifecycle`: S3, by a rule "
         "of the bucket's lifecycle for each deployment that goes: any number of objects, free, "
         f"within a day or two. `auto`: up to {MAXIMUM_DIRECT_OBJECTS:,} objects directly, and more "
         "by the lifecycle, where nothing stands in its way; the plan says which and why.",
-        parse=parsers.parse_choice(Engine),
-        choices=Engine,
-        default=Engine.DIRECT,
-        default_doc="`direct`",
+        Engine.DIRECT,
         is_recorded=True,
     )
     delete_versions: bool = _define_flag(
@@ -228,7 +215,6 @@ class Settings:
     plan_file: str = define_setting(
         "To plan: write the plan to this file, as JSON. To apply: delete exactly what this plan "
         "names, as far as it is still due and unchanged; its settings count where none are given.",
-        default="",
         is_run_wide=True,
     )
     skip_changed: bool = _define_flag(
@@ -242,7 +228,6 @@ class Settings:
         "so on. `s3://` stores it in the bucket itself, in `.ci3/journals/<run>/` below the "
         "prefix, which is never a deployment; whoever may read that folder reads the keys that "
         "went and the settings. To restore: the journal of the run to undo.",
-        default="",
         default_doc="`ci3-journal-<run>.jsonl` in the workspace",
         is_run_wide=True,
     )
@@ -253,17 +238,15 @@ class Settings:
         "still due and unchanged but for its own deletions. Place and settings are the journal's "
         "where none are given. Empty means unset: where an earlier step's output may be missing, "
         "give that step an `if:`, or a full apply is what runs.",
-        default="",
         is_policy_key=False,
     )
-    # Not a policy key: it applies to a single run of `doctor`.
+    # Not a policy key, like the other probe: it applies to a single run of `doctor`.
     probe_deletes: bool = _define_flag(
         "To examine (`doctor`): also find out whether this identity may delete, and whether this "
         "S3 holds a deletion to a condition. It asks S3 to delete keys under the prefix that "
         "nobody has, `.ci3-probe-…`; without it nothing is sent that writes.",
         is_policy_key=False,
     )
-    # Not a policy key, like the other probe.
     probe_restore: bool = _define_flag(
         "To examine (`doctor`): also find out whether this S3 can restore what is deleted, where "
         "the bucket keeps versions. It writes, deletes and restores one object under the prefix, "
@@ -294,22 +277,17 @@ class Settings:
         "A YAML file with any of these settings as keys; or with `targets`, a list of several "
         "buckets or prefixes with the settings of each, and `defaults` for all of them. An input "
         "or option goes before it.",
-        default="",
         is_policy_key=False,
     )
-    comment: CommentPolicy = define_setting(
+    comment: CommentPolicy = define_choice(
         "When to comment on the pull request: `always`, `changes` (when something would be "
         "deleted, is refused, or a comment is there already) or `never`.",
-        parse=parsers.parse_choice(CommentPolicy),
-        choices=CommentPolicy,
-        default=CommentPolicy.CHANGES,
-        default_doc="`changes`",
+        CommentPolicy.CHANGES,
         is_run_wide=True,
         has_option=False,
     )
     comment_id: str = define_setting(
         "Tells several comments on one pull request apart.",
-        default="",
         default_doc="bucket, prefix and match",
         is_run_wide=True,
         has_option=False,
@@ -317,7 +295,6 @@ class Settings:
     github_token: str = define_setting(
         "The token that writes the comment; it needs `pull-requests: write`, and `contents: read` "
         "to tell of the commits that deployments are named after.",
-        default="",
         default_doc="the workflow's",
         action_default="${{ github.token }}",
         is_policy_key=False,
@@ -357,7 +334,7 @@ class Settings:
 
 
 SETTINGS: tuple[Setting, ...] = tuple(
-    Setting(name=field_.name.replace("_", "-"), **field_.metadata)
+    replace(field_.metadata["setting"], name=field_.name.replace("_", "-"))
     for field_ in fields(Settings)
     if field_.metadata
 )
