@@ -23,7 +23,7 @@ from ci3.engine.journal.reader import OpenJournal
 from ci3.engine.journal.recovery import resolve_unknown_outcomes
 from ci3.engine.journal.writer import Journal
 from ci3.errors import JournalError
-from ci3.pipeline.apply import delete_with_journal
+from ci3.pipeline.apply import ApprovedDeletion
 from ci3.pipeline.approval import approve_plan, refuse_changed_target
 from ci3.pipeline.context import TargetContext
 
@@ -71,14 +71,15 @@ class ResumedRun:
         ) as journal:
             self.context.on_journal_open(journal.path)
             resolve_unknown_outcomes(self.bucket, self.open_journal.journal_file, journal)
-            result = delete_with_journal(
-                self.context,
-                approved,
-                self.bucket,
-                journal,
+            deletion = ApprovedDeletion(
+                context=self.context,
+                approved=approved,
+                bucket=self.bucket,
+                journal=journal,
                 uploads_before=self.header.started_at,
                 gone_prefixes=self._absent_prefixes,
             )
+            result = deletion.delete_deployments()
         kept = self._build_kept_results(plan)
         result = replace(result, deployments=(*result.deployments, *kept))
         has_content = result.deployments or result.stop_reason or result.uploads_aborted
@@ -151,9 +152,10 @@ class ResumedRun:
         }
         for name, reason in self._kept_reasons.items():
             approved = self.header.deployments[f"{self.header.target.prefix}{name}/"]
+            count = object_counts.get(name) or approved.object_count
             yield DeploymentResult(
                 name=name,
-                counts={ObjectOutcome.CHANGED: object_counts.get(name) or approved.object_count},
+                counts={ObjectOutcome.CHANGED: count},
                 bytes_deleted=0,
                 problem=f"kept: {reason}",
             )

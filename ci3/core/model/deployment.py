@@ -76,6 +76,12 @@ class Deployment:
         """The size of the objects to delete, or of all versions if those are deleted."""
         return self.versions.size_bytes if self.versions else self.size_bytes
 
+    def find_change(self, fingerprint: str, versions: VersionSummary | None) -> str:
+        """Return what has changed since this listing, by the values of a later one, or ""."""
+        if fingerprint != self.fingerprint:
+            return "its objects changed since the plan"
+        return "its old versions changed since the plan" if versions != self.versions else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoredEntry:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from ci3.core.model.deployment import Deployment
+
 
 class DeleteGuard(StrEnum):
     """The deletions for which S3 itself checks that the object is still the listed one.
@@ -69,11 +71,10 @@ class DeploymentResult:
     is_expiring: bool = False
 
     @classmethod
-    def with_outcome(
-        cls, name: str, outcome: ObjectOutcome, object_count: int, problem: str
-    ) -> Self:
+    def with_outcome(cls, deployment: Deployment, outcome: ObjectOutcome, problem: str) -> Self:
         """Return the result if all objects have one outcome and this run deleted none of them."""
-        return cls(name=name, counts={outcome: object_count}, bytes_deleted=0, problem=problem)
+        counts = {outcome: deployment.deletion_count}
+        return cls(name=deployment.name, counts=counts, bytes_deleted=0, problem=problem)
 
     @property
     def is_fully_deleted(self) -> bool:

@@ -185,14 +185,16 @@ def revalidate(approved: Plan, fresh: Plan) -> Revalidation:
         current = current_by_name.get(planned.name)
         if current is None:
             withdrawn[planned.name] = "it is gone"
-        elif current.deployment.is_fully_listed and (
-            current.deployment.fingerprint != planned.fingerprint
-        ):
-            withdrawn[planned.name] = "its objects changed since the plan"
-        elif current.is_delete and current.deployment.versions != planned.versions:
-            withdrawn[planned.name] = "its old versions changed since the plan"
-        elif not current.is_delete:
-            withdrawn[planned.name] = "; ".join(reason.message for reason in current.reasons)
+            continue
+        listed = current.deployment
+        change = planned.find_change(
+            # Without a full listing there is no fingerprint; versions are listed to delete them.
+            listed.fingerprint if listed.is_fully_listed else planned.fingerprint,
+            listed.versions if current.is_delete else planned.versions,
+        )
+        if change or not current.is_delete:
+            reasons = "; ".join(reason.message for reason in current.reasons)
+            withdrawn[planned.name] = change or reasons
         else:
             to_delete.append(current)
     return Revalidation(to_delete=tuple(to_delete), withdrawn=withdrawn)

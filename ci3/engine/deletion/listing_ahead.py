@@ -84,12 +84,13 @@ def _compare(planned: Deployment, listing: Future[_Listing], tally: Tally) -> Ob
     except (DeniedError, ListingError) as exc:
         tally.enter_all(ObjectOutcome.FAILED, f"kept: {exc.message}")
         return None
-    if current.fingerprint == planned.fingerprint:
+    change = planned.find_change(current.fingerprint, planned.versions)
+    if not change:
         return BatchPart(
             name=current.name, prefix=current.prefix, entries=objects, listed_at=listed_at
         )
     if objects:
-        tally.enter_all(ObjectOutcome.CHANGED, "kept: its objects changed since the plan")
+        tally.enter_all(ObjectOutcome.CHANGED, f"kept: {change}")
     else:
         tally.enter_all(ObjectOutcome.ABSENT, "")
     return None

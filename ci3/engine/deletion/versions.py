@@ -119,7 +119,8 @@ class VersionDeletion:
             has_objects = bool(self.reader.list_keys(planned.prefix))
             tally.enter_all(ObjectOutcome.ABSENT, _UNLISTED if has_objects else "")
             return
-        if change := _what_changed(planned, versions):
+        fingerprint = compute_fingerprint(select_current_objects(versions))
+        if change := planned.find_change(fingerprint, summarize_versions(versions)):
             tally.enter_all(ObjectOutcome.CHANGED, f"kept: {change}")
             return
         identities = frozenset(map(identify, versions))
@@ -230,11 +231,3 @@ class VersionDeletion:
         """List again: what exists was uploaded during the run, or S3 did not delete it."""
         if list_all_versions(self.reader, listed.tally.planned.prefix):
             listed.tally.problem = "something is still in it, or new in it"
-
-
-def _what_changed(planned: Deployment, versions: Sequence[StoredVersion]) -> str:
-    if compute_fingerprint(select_current_objects(versions)) != planned.fingerprint:
-        return "its objects changed since the plan"
-    if summarize_versions(versions) != planned.versions:
-        return "its old versions changed since the plan"
-    return ""

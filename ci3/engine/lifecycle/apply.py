@@ -111,16 +111,20 @@ class ExpiryRuleWriter:
         unlisted = {folder.name: folder.reason for folder in inventory.unlisted}
         unchanged = []
         for decision in decisions:
-            name = decision.deployment.name
-            if name in unlisted:
-                results[name] = _failed_result(decision, unlisted[name])
-            elif name not in deployments or not deployments[name].object_count:
-                results[name] = _make_result(decision, ObjectOutcome.ABSENT, "")
-            elif deployments[name].fingerprint != decision.deployment.fingerprint:
-                problem = "kept: its objects changed since the plan"
-                results[name] = _make_result(decision, ObjectOutcome.CHANGED, problem)
-            else:
+            planned = decision.deployment
+            listed = deployments.get(planned.name)
+            result = None
+            if planned.name in unlisted:
+                result = _failed_result(decision, unlisted[planned.name])
+            elif listed is None or not listed.object_count:
+                result = DeploymentResult.with_outcome(planned, ObjectOutcome.ABSENT, "")
+            elif change := planned.find_change(listed.fingerprint, planned.versions):
+                problem = f"kept: {change}"
+                result = DeploymentResult.with_outcome(planned, ObjectOutcome.CHANGED, problem)
+            if result is None:
                 unchanged.append(decision)
+            else:
+                results[planned.name] = result
         return unchanged
 
     def _filter_live(
@@ -132,7 +136,9 @@ class ExpiryRuleWriter:
         withheld = self.live.begin(names)
         for decision in decisions:
             if outcome := withheld.get(name := decision.deployment.name):
-                results[name] = _make_result(decision, outcome.outcome, outcome.message)
+                results[name] = DeploymentResult.with_outcome(
+                    decision.deployment, outcome.outcome, outcome.message
+                )
         return [decision for decision in decisions if decision.deployment.name not in withheld]
 
     def _write(self, decisions: Sequence[Decision]) -> str:
@@ -260,9 +266,5 @@ def _choose_samples(items: Sequence[_T]) -> list[_T]:
 
 
 def _failed_result(decision: Decision, problem: str) -> DeploymentResult:
-    return _make_result(decision, ObjectOutcome.FAILED, f"kept: {problem}")
-
-
-def _make_result(decision: Decision, outcome: ObjectOutcome, problem: str) -> DeploymentResult:
-    deployment = decision.deployment
-    return DeploymentResult.with_outcome(deployment.name, outcome, deployment.object_count, problem)
+    problem = f"kept: {problem}"
+    return DeploymentResult.with_outcome(decision.deployment, ObjectOutcome.FAILED, problem)
