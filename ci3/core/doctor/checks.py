@@ -1,22 +1,16 @@
 """Turn the facts about a bucket into findings, in the order in which they are reported."""
 
 import shlex
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Final
 
 from ci3.constants import RESTORE_CHECK
-from ci3.core.doctor.facts import (
-    NOT_REQUESTED,
-    BucketFacts,
-    LifecycleRule,
-    RestoreProbe,
-    Unavailable,
-)
+from ci3.core.doctor.facts import NOT_REQUESTED, BucketFacts, RestoreProbe, Unavailable
 from ci3.core.doctor.finding import Finding, note, ok, problem, warning
 from ci3.core.doctor.folder_checks import check_folders
-from ci3.core.formatting import format_age, join_names, pluralize
-from ci3.core.lifecycle.rule import parse_expiry
+from ci3.core.doctor.rule_checks import check_rules
+from ci3.core.formatting import format_age, pluralize
 from ci3.core.model.deployment import Versioning, VersioningState
 from ci3.core.model.result import DeleteGuard
 
@@ -41,76 +35,62 @@ def check_bucket(facts: BucketFacts) -> tuple[Finding, ...]:
 
 
 def _check_identity(facts: BucketFacts) -> Iterator[Finding]:
-    topic = "identity"
-    if isinstance(facts.identity, str):
-        if facts.identity.endswith(":root"):
-            yield warning(
-                topic,
-                "this is an AWS account's root user, who may do anything",
-                "Use a role that may do what ci3 needs and no more: `ci3 iam-policy apply`.",
-            )
-        else:
-            yield ok(topic, f"you are {facts.identity}")
-    elif facts.identity.is_requested:
-        yield note(
-            topic, f"who you are can't be told: {facts.identity.problem}", facts.identity.hint
+    topic, identity = "identity", facts.identity
+    if isinstance(identity, Unavailable):
+        not_aws = f"{facts.doctor_target.target.endpoint_url} is not AWS"
+        reason = identity.problem if identity.is_requested else not_aws
+        yield note(topic, f"who you are can't be told: {reason}", identity.hint)
+    elif identity.endswith(":root"):
+        yield warning(
+            topic,
+            "this is an AWS account's root user, who may do anything",
+            "Use a role that may do what ci3 needs and no more: `ci3 iam-policy apply`.",
         )
     else:
-        endpoint_url = facts.doctor_target.target.endpoint_url
-        yield note(topic, f"who you are can't be told: {endpoint_url} is not AWS")
+        yield ok(topic, f"you are {identity}")
 
 
 def _check_region(facts: BucketFacts) -> Iterator[Finding]:
-    region, reported_region = facts.doctor_target.target.region, facts.bucket_region
-    at_endpoint = (
-        f" at {facts.doctor_target.target.endpoint_url}"
-        if facts.doctor_target.target.endpoint_url
-        else ""
-    )
-    if reported_region and reported_region != region:
-        yield note(
-            "region",
-            f"the bucket is in {reported_region}, and {region} was asked{at_endpoint}: each run is "
-            "redirected",
-            f"Set region to {reported_region}.",
-        )
+    topic, target, reported_region = "region", facts.doctor_target.target, facts.bucket_region
+    at_endpoint = f" at {target.endpoint_url}" if target.endpoint_url else ""
+    if reported_region and reported_region != target.region:
+        message = f"the bucket is in {reported_region}, and {target.region} was asked{at_endpoint}"
+        advice = f"Set region to {reported_region}."
+        yield note(topic, f"{message}: each run is redirected", advice)
     elif reported_region:
-        yield ok("region", f"{reported_region}{at_endpoint}, as the bucket says")
+        yield ok(topic, f"{reported_region}{at_endpoint}, as the bucket says")
     elif not isinstance(facts.folders, Unavailable):
-        yield ok("region", f"{region}{at_endpoint}")
+        yield ok(topic, f"{target.region}{at_endpoint}")
 
 
 def _check_access(facts: BucketFacts) -> Iterator[Finding]:
-    topic, url = "list", facts.doctor_target.target.url
-    if isinstance(facts.folders, Unavailable):
-        advice = (
-            _advise_permission(facts, "s3:ListBucket")
-            if facts.folders.is_denied
-            else facts.folders.hint
-        )
-        message = f"you may not list {url}" if facts.folders.is_denied else facts.folders.problem
-        yield problem(topic, message, advice, is_of_access=True)
-    else:
+    topic, url, folders = "list", facts.doctor_target.target.url, facts.folders
+    if not isinstance(folders, Unavailable):
         yield ok(topic, f"you may list {url}")
-    if isinstance(facts.lists_versions, Unavailable):
-        yield from _report_unavailable_for_apply(
-            facts,
-            "list versions",
-            facts.lists_versions,
-            "old versions can't be listed: no restore, no delete-versions, and no versions in the "
-            "journal",
-            "s3:ListBucketVersions",
-        )
+    elif folders.is_denied:
+        advice = _advise_permission(facts, "s3:ListBucket")
+        yield problem(topic, f"you may not list {url}", advice, is_of_access=True)
     else:
-        yield ok("list versions", "you may list old versions")
+        yield problem(topic, folders.problem, folders.hint, is_of_access=True)
+    topic, lists_versions = "list versions", facts.lists_versions
+    if not isinstance(lists_versions, Unavailable):
+        yield ok(topic, "you may list old versions")
+        return
+    message = (
+        "old versions can't be listed: no restore, no delete-versions, and no versions in the "
+        "journal"
+    )
+    policy = _advise_policy(facts, "apply")
+    advice = f"Not needed for a plan. To apply, allow s3:ListBucketVersions: {policy}"
+    yield from _report_unavailable(topic, lists_versions, message, advice, note)
 
 
 def _check_delete_permission(facts: BucketFacts) -> Iterator[Finding]:
     topic, probe = "delete", facts.probe
     if isinstance(probe, Unavailable):
         if probe.is_requested:
-            yield problem(topic, f"deleting can't be tried: {probe.problem}", probe.hint,
-                          is_of_access=True)  # fmt: skip
+            message = f"deleting can't be tried: {probe.problem}"
+            yield problem(topic, message, probe.hint, is_of_access=True)
         elif not isinstance(facts.folders, Unavailable):
             yield note(
                 topic,
@@ -143,7 +123,8 @@ def _check_versioning(facts: BucketFacts) -> Iterator[Finding]:
     topic, state = "versioning", facts.versioning
     if isinstance(state, Unavailable):
         message = "whether the bucket keeps versions can't be told: take a deletion as final"
-        yield from _report_unavailable(facts, topic, state, message, "s3:GetBucketVersioning")
+        advice = _advise_permission(facts, "s3:GetBucketVersioning")
+        yield from _report_unavailable(topic, state, message, advice)
         return
     match state.versioning:
         case Versioning.ENABLED:
@@ -185,9 +166,9 @@ def _check_restore(facts: BucketFacts) -> Iterator[Finding]:
         yield ok(topic, f"on: a deletion can be undone with `ci3 restore`{condition}")
         return
     prefix = facts.doctor_target.target.prefix
-    noncurrent_days = [rule.noncurrent_days for rule in rules if rule.can_match_under(prefix)]
-    days = min((value for value in noncurrent_days if value is not None), default=None)
-    if days is None:
+    matching = (rule for rule in rules if rule.can_match_under(prefix))
+    terms = [rule.noncurrent_days for rule in matching if rule.noncurrent_days is not None]
+    if not terms:
         yield note(
             topic,
             f"on: a deletion can be undone at any time{condition}; old versions stay, and cost as "
@@ -196,11 +177,11 @@ def _check_restore(facts: BucketFacts) -> Iterator[Finding]:
             "30 days, or set delete-versions.",
         )
     else:
+        term = pluralize(min(terms), "day")
         yield ok(
             topic,
-            f"on: a deletion can be undone with `ci3 restore` for {pluralize(days, 'day')}, "
-            "until a "
-            "lifecycle rule removes the old versions",
+            f"on: a deletion can be undone with `ci3 restore` for {term}, until a lifecycle rule "
+            "removes the old versions",
         )
 
 
@@ -225,8 +206,8 @@ def _check_restore_probe(facts: BucketFacts) -> Iterator[Finding]:
         return
     if isinstance(probe, Unavailable):
         advice = _advise_policy(facts, "probe-restore") if probe.is_denied else probe.hint
-        yield problem(topic, f"restoring was not tried to its end: {probe.problem}", advice,
-                      is_of_access=probe.is_denied)  # fmt: skip
+        message = f"restoring was not tried to its end: {probe.problem}"
+        yield problem(topic, message, advice, is_of_access=probe.is_denied)
         return
     if probe.problem:
         yield problem(
@@ -244,12 +225,9 @@ def _check_object_lock(facts: BucketFacts) -> Iterator[Finding]:
     topic, lock = "object lock", facts.lock
     if isinstance(lock, Unavailable):
         if lock.is_requested:
-            yield note(
-                topic,
-                "whether versions are locked can't be told"
-                + (" (s3:GetBucketObjectLockConfiguration)" if lock.is_denied else ""),
-                "ci3 works without knowing: it never bypasses a lock.",
-            )
+            permission = " (s3:GetBucketObjectLockConfiguration)" if lock.is_denied else ""
+            message = f"whether versions are locked can't be told{permission}"
+            yield note(topic, message, "ci3 works without knowing: it never bypasses a lock.")
         return
     if not lock.is_enabled:
         yield ok(topic, "off")
@@ -266,90 +244,24 @@ def _check_object_lock(facts: BucketFacts) -> Iterator[Finding]:
 
 
 def _check_lifecycle_rules(facts: BucketFacts) -> Iterator[Finding]:
-    topic, rules = "lifecycle", facts.rules
+    rules = facts.rules
     if isinstance(rules, Unavailable):
         message = "whether lifecycle rules delete here too can't be told"
-        yield from _report_unavailable(facts, topic, rules, message, "s3:GetLifecycleConfiguration")
-        return
-    end_times = {
-        rule.name: time for rule in rules if (time := parse_expiry(rule.name, rule.prefix))
-    }
-    yield from _check_managed_rules(facts, end_times)
-    other_rules = [rule for rule in rules if rule.name not in end_times]
-    expiring = [
-        rule for rule in other_rules if rule.expires and _can_expire_deployments(rule, facts)
-    ]
-    for rule in expiring:
-        objects = "each object of its tags or sizes" if rule.is_narrowed else "every object"
-        location = f"that begins with {rule.prefix}" if rule.prefix else "of the bucket"
-        yield warning(
-            topic,
-            f"rule {rule.name} deletes {objects} {location} {_format_expiry(rule)}, live or not",
-            "S3 knows ages only. Take the rule away and let ci3 decide, or narrow its prefix to "
-            "what is no deployment.",
-        )
-    if not expiring:
-        yield ok(topic, "no rule of the bucket deletes deployments by their age")
-
-
-def _check_managed_rules(
-    facts: BucketFacts, end_times: Mapping[str, datetime]
-) -> Iterator[Finding]:
-    """Check the rules that ci3 created; they are expected to exist for a few days.
-
-    `end_times` maps the name of each managed rule to the time when it must be removed.
-    """
-    overdue = sorted(name for name, time in end_times.items() if time <= facts.read_at)
-    if overdue:
-        yield warning(
-            "own rules",
-            f"{pluralize(len(overdue), 'lifecycle rule')} of ci3's own should be gone by now: "
-            f"{join_names(overdue)}",
-            "What is uploaded to such a folder again is deleted too, once it is old enough. Run "
-            "`ci3 cleanup`, with any engine: it takes them away first.",
-        )
-    if active_count := len(end_times) - len(overdue):
-        yield note(
-            "own rules",
-            f"{pluralize(active_count, 'lifecycle rule')} of ci3's own: S3 deletes by them what a "
-            "run left to it",
-            "The next run takes away those that are done.",
-        )
-
-
-def _can_expire_deployments(rule: LifecycleRule, facts: BucketFacts) -> bool:
-    """Return True if a rule can delete objects of deployments.
-
-    A rule for a folder under the prefix that is not a deployment cannot.
-    """
-    prefix = facts.doctor_target.target.prefix
-    if not rule.can_match_under(prefix):
-        return False
-    folder, slash, _ = rule.prefix.removeprefix(prefix).partition("/")
-    is_inside = rule.prefix.startswith(prefix) and slash
-    if not is_inside or isinstance(facts.folders, Unavailable):
-        return True
-    return folder in facts.folders.names
-
-
-def _format_expiry(rule: LifecycleRule) -> str:
-    if rule.expires_after_days is not None:
-        return f"{pluralize(rule.expires_after_days, 'day')} after its upload"
-    return f"from {rule.expires_on} on"
+        advice = _advise_permission(facts, "s3:GetLifecycleConfiguration")
+        yield from _report_unavailable("lifecycle", rules, message, advice)
+    else:
+        yield from check_rules(rules, facts)
 
 
 def _check_uploads(facts: BucketFacts) -> Iterator[Finding]:
     topic, uploads = "uploads", facts.uploads
     if isinstance(uploads, Unavailable):
-        permission = "s3:ListBucketMultipartUploads"
         message = (
             "unfinished uploads can't be listed: incomplete deployments stay, and uploads under "
             "what ci3 deletes stay, and cost"
         )
-        if uploads.is_denied:
-            yield note(topic, message, _advise_permission(facts, permission))
-        else:
-            yield from _report_unavailable(facts, topic, uploads, message, permission)
+        advice = _advise_permission(facts, "s3:ListBucketMultipartUploads")
+        yield from _report_unavailable(topic, uploads, message, advice, note)
     elif not uploads.count or uploads.oldest_at is None:
         yield ok(topic, "no unfinished ones")
     else:
@@ -366,23 +278,17 @@ def _check_uploads(facts: BucketFacts) -> Iterator[Finding]:
 
 
 def _report_unavailable(
-    facts: BucketFacts, topic: str, unavailable: Unavailable, message: str, permission: str
+    topic: str,
+    unavailable: Unavailable,
+    message: str,
+    advice: str,
+    create_finding: Callable[[str, str, str], Finding] = warning,
 ) -> Iterator[Finding]:
-    """Yield a warning, unless nothing was requested."""
+    """Yield a finding unless nothing was requested; for a denied request, one with the advice."""
     if unavailable.is_denied:
-        yield warning(topic, message, _advise_permission(facts, permission))
+        yield create_finding(topic, message, advice)
     elif unavailable.is_requested:
         yield warning(topic, f"{message} ({unavailable.problem})", unavailable.hint)
-
-
-def _report_unavailable_for_apply(
-    facts: BucketFacts, topic: str, unavailable: Unavailable, message: str, permission: str
-) -> Iterator[Finding]:
-    if unavailable.is_denied:
-        policy = _advise_policy(facts, "apply")
-        yield note(topic, message, f"Not needed for a plan. To apply, allow {permission}: {policy}")
-    else:
-        yield from _report_unavailable(facts, topic, unavailable, message, permission)
 
 
 def _advise_permission(facts: BucketFacts, permission: str) -> str:
