@@ -14,7 +14,7 @@ from ci3.aws.client import (
     VERSION_OPERATIONS,
     WRITE_OPERATIONS,
     Credentials,
-    make_client,
+    make_service_client,
     open_session,
 )
 from ci3.aws.client_errors import translate_errors
@@ -273,7 +273,8 @@ class BucketReader:
             raise GateError(f"the bucket was read at one S3, and {endpoint_url} is another")
 
     def _make_client(self, operations: frozenset[str]) -> "S3Client":
-        client = make_client(
+        client: S3Client = make_service_client(
+            "s3",
             region=self._configured_region,
             endpoint_url=self._configured_endpoint_url,
             addressing_style=self._addressing_style,

@@ -22,16 +22,10 @@ import botocore.utils
 from ci3 import __version__, ca_bundle
 from ci3.aws.client_errors import translate_errors
 from ci3.core.model.service_url import AddressingStyle, parse_url
-from ci3.errors import (
-    AccessError,
-    Ci3Error,
-    GateError,
-    SettingsError,
-)
+from ci3.errors import AccessError, Ci3Error, GateError, SettingsError
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel
-    from mypy_boto3_s3 import S3Client
 
 READ_OPERATIONS = frozenset(
     {
@@ -65,32 +59,6 @@ _DEFAULT_REGIONS = {"s3": "us-east-1", "cloudfront": "us-east-1", "sts": "us-eas
 
 S3 redirects to the right region, CloudFront is global, and STS answers in every region.
 """
-
-
-def make_client(  # noqa: PLR0913 - every setting of a client
-    *,
-    region: str,
-    endpoint_url: str,
-    operations: frozenset[str],
-    connections: int,
-    addressing_style: AddressingStyle | None = None,
-    session: Session | None = None,
-) -> "S3Client":
-    """Make an S3 client that can call only the named operations.
-
-    Any other call raises GateError before a byte is sent, so that a client made for reading can
-    delete nothing. Raises AccessError when the AWS configuration can't be used.
-    """
-    client: S3Client = make_service_client(
-        "s3",
-        region=region,
-        operations=operations,
-        connections=connections,
-        endpoint_url=endpoint_url,
-        addressing_style=addressing_style,
-        session=session,
-    )
-    return client
 
 
 def open_session(credentials: Credentials | None = None) -> Session:
@@ -150,7 +118,9 @@ def make_service_client(  # noqa: PLR0913 - every setting of a client
     """Make a client of any AWS service that can call only the named operations.
 
     An empty region or endpoint URL, and a missing session, mean the AWS configuration's; so does a
-    missing addressing style without an endpoint URL. Raises the same errors as `make_client`.
+    missing addressing style without an endpoint URL. Any other call raises GateError before a byte
+    is sent, so that a client made for reading can delete nothing. Raises AccessError when the AWS
+    configuration can't be used, and SettingsError for a malformed endpoint URL of S3.
     """
     session = session or open_session()
     style = addressing_style or (AddressingStyle.PATH if endpoint_url else None)

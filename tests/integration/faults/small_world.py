@@ -18,7 +18,7 @@ from xml.sax.saxutils import unescape
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.client import VERSION_OPERATIONS, WRITE_OPERATIONS, make_client
+from ci3.aws.client import VERSION_OPERATIONS, WRITE_OPERATIONS, make_service_client
 from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.aws.deletion.writer import BucketWriter
 from ci3.cli.main import main
@@ -460,8 +460,8 @@ def reader() -> BucketReader:
 
 @cache
 def _client(operations: frozenset[str]) -> "S3Client":
-    return make_client(
-        region="us-east-1", endpoint_url=memory_site.URL, operations=operations, connections=1
+    return make_service_client(
+        "s3", region="us-east-1", endpoint_url=memory_site.URL, operations=operations, connections=1
     )
 
 

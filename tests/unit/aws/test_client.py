@@ -21,7 +21,7 @@ from ci3.aws.client import (
     VERSION_OPERATIONS,
     WRITE_OPERATIONS,
     _get_loader,
-    make_client,
+    make_service_client,
     open_session,
     parse_timestamp,
 )
@@ -89,7 +89,9 @@ FACES = {
 
 
 def client(url: str, operations: frozenset[str]):
-    return make_client(region="us-east-1", endpoint_url=url, operations=operations, connections=2)
+    return make_service_client(
+        "s3", region="us-east-1", endpoint_url=url, operations=operations, connections=2
+    )
 
 
 @pytest.mark.parametrize(("operations", "own"), FACES.values(), ids=FACES)
