@@ -66,6 +66,10 @@ DELETED_OUTCOMES = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
 """Outcomes of what does not exist any more."""
 DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED)
 """The outcome of nearly every key, shared to save memory."""
+ABSENT = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
+"""The outcome of what a later listing does not show."""
+CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="it changed meanwhile")
+"""The outcome of what a later listing shows with other content."""
 
 
 def distinct_outcomes(outcomes: Iterable[KeyOutcome]) -> Collection[KeyOutcome]:

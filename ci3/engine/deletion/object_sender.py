@@ -5,17 +5,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.deletion.outcomes import CHANGED, KeyOutcome
 from ci3.aws.deletion.writer import BucketWriter
 from ci3.core.inventory.keyspace import is_sorted
 from ci3.core.model.objects import StoredObject
-from ci3.engine.deletion.sender import (
-    CHANGED,
-    BatchPart,
-    Sender,
-    keep_unless_absent,
-    not_listed,
-)
+from ci3.engine.deletion.sender import BatchPart, Sender, keep_unless_absent, not_listed
 from ci3.engine.inventory.listing import list_deployment
 
 ObjectPart = BatchPart[StoredObject]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.deletion.outcomes import KeyOutcome, distinct_outcomes
+from ci3.aws.deletion.outcomes import ABSENT, CHANGED, KeyOutcome, distinct_outcomes
 from ci3.constants import DELETE_BATCH_SIZE
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.live_watch import LiveWatch
@@ -29,13 +29,12 @@ RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
 Entry = TypeVar("Entry")
 Identity = TypeVar("Identity", bound=Hashable)
 
-CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="it changed meanwhile")
 _CHANGED_SINCE_LISTED = KeyOutcome(
     outcome=ObjectOutcome.CHANGED, message="kept: its objects changed since they were listed"
 )
-ABSENT = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
 
 
+# Python 3.11 cannot instantiate `BatchPart[Entry]`, since the class is frozen and has slots.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPart(Generic[Entry]):
     """Entries of one deployment that go into one batch, in the order of their keys.
@@ -43,8 +42,6 @@ class BatchPart(Generic[Entry]):
     Their listing began at `listed_at`, in seconds of a monotonic clock. If listed again, all of
     `compared` must be unchanged: consecutive objects that include the entries, by default these.
     """
-
-    # Python 3.11 cannot instantiate a subscripted alias of a frozen, slotted class: use `Part`.
 
     name: str
     prefix: str
@@ -138,12 +135,9 @@ class Sender(ABC, Generic[Entry, Identity]):
         """Send a batch, then after a pause only what S3 asked to send again, and so on."""
         outcomes = self._send_fresh(batch, is_retry=False)
         for delay in self.retry_delays:
+            failed = self._select(batch, outcomes, self._is_retried)
             # Unknown outcomes of withheld deployments are resolved by listing.
-            retried = [
-                part
-                for part in self._select(batch, outcomes, self._is_retried)
-                if not self.live.is_withheld(part.name)
-            ]
+            retried = [part for part in failed if not self.live.is_withheld(part.name)]
             if not retried or self.control.is_stopped():
                 break
             self.control.sleep(delay)
@@ -215,10 +209,9 @@ class Sender(ABC, Generic[Entry, Identity]):
                 parts = self._drop_withheld(parts, withheld, unsent)
                 waiting.extendleft(reversed(self._send_parts(parts, outcomes)))
                 has_reread = False
-        reason = KeyOutcome(
-            outcome=ObjectOutcome.FAILED, message=f"not sent: {self.control.stop_reason}"
-        )
-        self._drop_withheld(waiting, {part.name: reason for part in waiting}, unsent)
+        message = f"not sent: {self.control.stop_reason}"
+        stopped = KeyOutcome(outcome=ObjectOutcome.FAILED, message=message)
+        self._drop_withheld(waiting, {part.name: stopped for part in waiting}, unsent)
         return outcomes if is_retry else outcomes | unsent
 
     def _drop_withheld(
@@ -327,12 +320,9 @@ class Sender(ABC, Generic[Entry, Identity]):
 
 def all_unknown(identities: Iterable[Identity], error: BaseException) -> dict[Identity, KeyOutcome]:
     """Mark every entry as unknown after a lost response, and stop the run."""
-    return dict.fromkeys(
-        identities,
-        KeyOutcome(
-            outcome=ObjectOutcome.UNKNOWN, message=describe_error(error), should_stop_run=True
-        ),
-    )
+    message = describe_error(error)
+    unknown = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message=message, should_stop_run=True)
+    return dict.fromkeys(identities, unknown)
 
 
 def is_unresolved(outcome: KeyOutcome) -> bool:
@@ -342,8 +332,7 @@ def is_unresolved(outcome: KeyOutcome) -> bool:
 
 def still_listed(outcome: KeyOutcome) -> KeyOutcome:
     """Return the outcome of an entry that a later listing shows unchanged."""
-    message = f"it is still there: {outcome.message}"
-    return KeyOutcome(outcome=ObjectOutcome.FAILED, message=message)
+    return KeyOutcome(outcome=ObjectOutcome.FAILED, message=f"it is still there: {outcome.message}")
 
 
 def keep_unless_absent(outcome: KeyOutcome | None) -> KeyOutcome:

@@ -9,16 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.deletion.outcomes import CHANGED, KeyOutcome
 from ci3.aws.deletion.version_remover import VersionRemover
 from ci3.core.model.objects import NULL_VERSION_ID, StoredVersion
-from ci3.engine.deletion.sender import (
-    CHANGED,
-    BatchPart,
-    Sender,
-    keep_unless_absent,
-    not_listed,
-)
+from ci3.engine.deletion.sender import BatchPart, Sender, keep_unless_absent, not_listed
 from ci3.engine.inventory.versions import list_all_versions
 
 VersionIdentity = tuple[str, str]

@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from ci3.aws.bucket import BucketReader
-from ci3.aws.deletion.outcomes import KeyOutcome
+from ci3.aws.deletion.outcomes import ABSENT, CHANGED, KeyOutcome
 from ci3.core.journal.entry import JournalEntry, object_identity
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.result import ObjectOutcome
@@ -14,9 +14,7 @@ from ci3.engine.journal.writer import Journal
 from ci3.errors import AccessError
 
 _UNRESOLVED = (None, ObjectOutcome.UNKNOWN)
-_ABSENT = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
 _NOT_DELETED = KeyOutcome(outcome=ObjectOutcome.FAILED, message="still there when looked at again")
-_CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="it changed meanwhile")
 
 
 def resolve_unknown_outcomes(
@@ -60,8 +58,8 @@ def _find_outcome(
     entry: JournalEntry, objects: Mapping[str, StoredObject], version_ids: Set[tuple[str, str]]
 ) -> KeyOutcome:
     if entry.is_permanent:
-        return _NOT_DELETED if (entry.key, entry.version_id) in version_ids else _ABSENT
+        return _NOT_DELETED if (entry.key, entry.version_id) in version_ids else ABSENT
     stored = objects.get(entry.key)
     if stored is None:
-        return _ABSENT
-    return _NOT_DELETED if object_identity(stored) == object_identity(entry) else _CHANGED
+        return ABSENT
+    return _NOT_DELETED if object_identity(stored) == object_identity(entry) else CHANGED
