@@ -192,14 +192,11 @@ def _to_plan(file: PlanFile) -> Plan:
         ci3_version=file.ci3_version,
         created_at=file.created_at,
         target=Target(**file.target.model_dump()),
-        policy={
-            name: PolicyEntry(value=entry.value, origin=entry.origin)
-            for name, entry in file.policy.items()
-        },
+        policy={name: PolicyEntry(**entry.model_dump()) for name, entry in file.policy.items()},
         decisions=tuple(_to_decision(deployment) for deployment in file.deployments),
-        ignored=tuple(IgnoredEntry(name=item.name, reason=item.reason) for item in file.ignored),
-        refusals=tuple(Refusal(code=item.code, message=item.message) for item in file.refusals),
-        warnings=tuple(PlanWarning(code=item.code, message=item.message) for item in file.warnings),
+        ignored=tuple(IgnoredEntry(**item.model_dump()) for item in file.ignored),
+        refusals=tuple(Refusal(**item.model_dump()) for item in file.refusals),
+        warnings=tuple(PlanWarning(**item.model_dump()) for item in file.warnings),
         rules=tuple(_to_rule(rule) for rule in file.rules),
         engine_explanation=tuple(file.choice),
     )

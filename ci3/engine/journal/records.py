@@ -94,13 +94,7 @@ class HeaderRecord(_Strict):
             plan_id=self.plan_id,
             started_at=self.started_at,
             target=Target(**self.target.model_dump()),
-            policy={
-                name: PolicyEntry(
-                    value=entry.value,
-                    origin=entry.origin,
-                )
-                for name, entry in self.policy.items()
-            },
+            policy={name: PolicyEntry(**entry.model_dump()) for name, entry in self.policy.items()},
             deployments={
                 prefix: ApprovedDeployment(prefix=prefix, **deployment.model_dump())
                 for prefix, deployment in zip(prefixes, self.deployments, strict=True)
