@@ -198,11 +198,6 @@ def _find_similar_rules(
     return f"rules for the same folders are new: {', '.join(likely)}" if likely else ""
 
 
-def is_managed(rule: RuleText) -> bool:
-    """Return whether a rule is exactly one that ci3 writes."""
-    return parse_managed_rule(rule.rule) is not None
-
-
 def replace_rules(
     text: ConfigurationText, removed: Iterable[RuleText], added: Sequence[ManagedRule]
 ) -> bytes:
@@ -212,4 +207,5 @@ def replace_rules(
 
 
 def _managed_meanings(text: ConfigurationText) -> Counter[tuple[object, ...]]:
-    return Counter(rule.rule.normalized for rule in text.rules if is_managed(rule))
+    managed_rules = (rule.rule for rule in text.rules if parse_managed_rule(rule.rule))
+    return Counter(rule.normalized for rule in managed_rules)
