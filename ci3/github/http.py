@@ -79,6 +79,10 @@ class RequestFailure:
         return self.status == requests.codes.forbidden and self.wait_seconds is None
 
 
+_Payload = dict[str, str] | None
+_Outcome = requests.Response | RequestFailure
+
+
 class GitHubTransport:
     """Sends requests about one repository to one GitHub, with one token.
 
@@ -165,9 +169,7 @@ class GitHubTransport:
         for page in self.list_pages(path, {}, lambda: None):
             yield from page
 
-    def send_request(
-        self, method: str, path: str, payload: dict[str, str] | None = None
-    ) -> JsonObject:
+    def send_request(self, method: str, path: str, payload: _Payload = None) -> JsonObject:
         """Send a request for one object; retried only if that can't do something twice."""
         return read_object(self._send(method, f"{self._api_url}{path}", payload))
 
@@ -175,7 +177,7 @@ class GitHubTransport:
         self, path: str, *, max_attempts: int = MAX_ATTEMPTS
     ) -> JsonObject | RequestFailure:
         """Request one object; return the failure instead of raising it."""
-        outcome = self._try_with_retries("GET", f"{self._api_url}{path}", max_attempts=max_attempts)
+        outcome = self._try_with_retries("GET", f"{self._api_url}{path}", None, max_attempts)
         return outcome if isinstance(outcome, RequestFailure) else read_object(outcome)
 
     def get_first_page(self, path: str) -> tuple[JsonObject, ...]:
@@ -191,26 +193,16 @@ class GitHubTransport:
         return str(link)
 
     def _send(
-        self,
-        method: str,
-        url: str,
-        payload: dict[str, str] | None = None,
-        *,
-        max_attempts: int = MAX_ATTEMPTS,
+        self, method: str, url: str, payload: _Payload = None, max_attempts: int = MAX_ATTEMPTS
     ) -> requests.Response:
-        outcome = self._try_with_retries(method, url, payload, max_attempts=max_attempts)
+        outcome = self._try_with_retries(method, url, payload, max_attempts)
         if isinstance(outcome, RequestFailure):
             raise outcome.error from outcome.cause
         return outcome
 
     def _try_with_retries(
-        self,
-        method: str,
-        url: str,
-        payload: dict[str, str] | None = None,
-        *,
-        max_attempts: int = MAX_ATTEMPTS,
-    ) -> "requests.Response | RequestFailure":
+        self, method: str, url: str, payload: _Payload, max_attempts: int
+    ) -> _Outcome:
         outcome = self._try_once(method, url, payload)
         for retry_number in range(max_attempts - 1):
             if not isinstance(outcome, RequestFailure) or outcome.wait_seconds is None:
@@ -223,9 +215,7 @@ class GitHubTransport:
             outcome = self._try_once(method, url, payload)
         return outcome
 
-    def _try_once(
-        self, method: str, url: str, payload: dict[str, str] | None
-    ) -> "requests.Response | RequestFailure":
+    def _try_once(self, method: str, url: str, payload: _Payload) -> _Outcome:
         self.request_count += 1
         try:
             response = self._session.request(
@@ -251,7 +241,7 @@ class GitHubTransport:
         if remaining is not None and reset is not None:
             self._remaining_count, self._resets_at = remaining, reset
 
-    def _make_failure(self, method: str, response: requests.Response) -> "RequestFailure":
+    def _make_failure(self, method: str, response: requests.Response) -> RequestFailure:
         status = response.status_code
         message = self._quote_message(response)
         problem = f"GitHub answered {describe_request(response)} with {status}: {message}"
@@ -267,7 +257,7 @@ class GitHubTransport:
 
     def _make_lost_response(
         self, method: str, problem: str, cause: OSError | None
-    ) -> "RequestFailure":
+    ) -> RequestFailure:
         if method == "POST":
             hint = "What was asked may have been done all the same. Run ci3 again: it looks first."
             return RequestFailure(error=GitHubError(problem, hint), cause=cause)
@@ -275,7 +265,7 @@ class GitHubTransport:
         error = GitHubError(problem, hint)
         return RequestFailure(error=error, cause=cause, wait_seconds=RETRY_WAIT_SECONDS)
 
-    def _make_rate_limited(self, problem: str, response: requests.Response) -> "RequestFailure":
+    def _make_rate_limited(self, problem: str, response: requests.Response) -> RequestFailure:
         now = self._clock()
         wait_seconds, is_wait_given = RATE_LIMIT_WAIT_SECONDS, True
         retry_after = _parse_int(response.headers.get("retry-after"))
@@ -287,8 +277,7 @@ class GitHubTransport:
         else:
             is_wait_given = False
         retry_at = datetime.fromtimestamp(now + wait_seconds, UTC)
-        hint = f"Try again after {retry_at:%Y-%m-%dT%H:%M:%SZ}."
-        error = GitHubError(problem, hint)
+        error = GitHubError(problem, f"Try again after {retry_at:%Y-%m-%dT%H:%M:%SZ}.")
         return RequestFailure(error=error, wait_seconds=wait_seconds, is_wait_given=is_wait_given)
 
     def _quote_message(self, response: requests.Response) -> str:
