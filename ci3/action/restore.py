@@ -8,11 +8,7 @@ from ci3.action.reporter import Reporter, make_comment_id
 from ci3.config.from_plan import journal_target_layer
 from ci3.config.resolve import RawSetting, raw_text, refuse_unknown, resolve_settings
 from ci3.config.settings import SETTINGS_BY_NAME
-from ci3.engine.restore.restore import (
-    exit_code_without_work,
-    refuse_unless_restorable,
-    restore_exit_code,
-)
+from ci3.engine.restore.restore import refuse_unless_restorable, restore_exit_code
 from ci3.engine.restore.sources import source_from_journal
 from ci3.errors import ExitCode, SettingsError
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES
@@ -66,7 +62,7 @@ def run_restore_step(
     runner.write_summary(render_restore_markdown(plan, restored, summary_context))
     refuse_unless_restorable(plan)
     if restored is None:
-        if exit_code := exit_code_without_work(plan):
+        if exit_code := restore_exit_code(plan):
             runner.add_error(format_restore_plan_headline(plan))
         return exit_code
     match = journal.header.policy.get("match")
@@ -77,7 +73,7 @@ def run_restore_step(
     show_restored(console, restored)
     if shortfall := format_restore_shortfall(restored):
         runner.add_error(shortfall)
-    return restore_exit_code(restored)
+    return restore_exit_code(plan, restored)
 
 
 def _require_journal_file(inputs: Mapping[str, RawSetting]) -> str:

@@ -20,11 +20,7 @@ from ci3.core.model.policy import REQUIRED_FILE_SETTING
 from ci3.core.units import Duration
 from ci3.engine.inventory.names import NameScope, resolve_deleted_name
 from ci3.engine.journal.s3_sink import read_stored_journal
-from ci3.engine.restore.restore import (
-    exit_code_without_work,
-    refuse_unless_restorable,
-    restore_exit_code,
-)
+from ci3.engine.restore.restore import refuse_unless_restorable, restore_exit_code
 from ci3.engine.restore.sources import source_from_journal, source_since
 from ci3.errors import SettingsError
 from ci3.pipeline.journals import ACCESS_SETTINGS, open_named_journal
@@ -97,7 +93,7 @@ def restore(
             show_restored(screen, restored)
     _show_result(plan, restored, output)
     refuse_unless_restorable(plan)
-    return restore_exit_code(restored) if restored else exit_code_without_work(plan)
+    return restore_exit_code(plan, restored)
 
 
 @contextmanager

@@ -120,8 +120,7 @@ def resolve_journal_settings(
     if ENGINE_SETTING in header.policy:
         raise SettingsError(
             f"{path} is the journal of a run with engine: {header.policy[ENGINE_SETTING].value}, "
-            "which is "
-            "not gone on with",
+            "which is not gone on with",
             "Run it again without: it finds the rules that stand, and what is left to do.",
         )
     layer = _recorded_layer(header.target, header.policy, path, (policy.defaults, overrides))
@@ -145,22 +144,15 @@ def _refuse_other_deletion(
     settings: Settings, recorded: Mapping[str, PolicyEntry], subject: str
 ) -> None:
     """Raise SettingsError if `delete-versions` or `engine` differs from what was recorded."""
-    recorded_value = DELETE_VERSIONS_SETTING in recorded
-    if settings.delete_versions is not recorded_value:
-        was, now = ("with", "without") if recorded_value else ("without", "with")
-        raise SettingsError(
-            f"{subject} {was} {DELETE_VERSIONS_SETTING}, and the settings are {now} it",
-            "Nothing was deleted. Go on as it was begun, or make a new plan.",
-        )
-    recorded_engine = (
-        recorded[ENGINE_SETTING].value if ENGINE_SETTING in recorded else Engine.DIRECT
-    )
-    if settings.engine != recorded_engine:
-        raise SettingsError(
-            f"{subject} with engine: {recorded_engine}, and the settings have engine: "
-            f"{settings.engine}",
-            "Nothing was deleted. Go on as it was begun, or make a new plan.",
-        )
+    hint = "Nothing was deleted. Go on as it was begun, or make a new plan."
+    name, deleted_versions = DELETE_VERSIONS_SETTING, DELETE_VERSIONS_SETTING in recorded
+    if settings.delete_versions is not deleted_versions:
+        was, now = ("with", "without") if deleted_versions else ("without", "with")
+        raise SettingsError(f"{subject} {was} {name}, and the settings are {now} it", hint)
+    engine = recorded[ENGINE_SETTING].value if ENGINE_SETTING in recorded else Engine.DIRECT
+    if settings.engine != engine:
+        settings_note = f"the settings have engine: {settings.engine}"
+        raise SettingsError(f"{subject} with engine: {engine}, and {settings_note}", hint)
 
 
 def _recorded_layer(

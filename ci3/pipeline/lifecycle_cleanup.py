@@ -10,7 +10,7 @@ from ci3.core.lifecycle.rule_status import (
     mark_rules_to_remove,
 )
 from ci3.core.live.pins import Pin
-from ci3.core.model.result import ApplyResult, ObjectOutcome
+from ci3.core.model.result import ApplyResult, DeploymentResult, ObjectOutcome
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.engine.lifecycle.reconcile import reconcile
@@ -89,20 +89,12 @@ def _mark_revoked(
 ) -> ApplyResult:
     """Return the result with those deployments as kept whose new rule was revoked again."""
     reasons = {rule.name: rule.message for rule in removed}
-    object_counts = {
-        decision.deployment.name: decision.deployment.object_count for decision in plan.to_delete
-    }
-    return replace(
-        result,
-        deployments=tuple(
-            replace(
-                deployment_result,
-                is_expiring=False,
-                counts={ObjectOutcome.CHANGED: object_counts[deployment_result.name]},
-                problem=f"kept: its rule was taken away again: {reasons[deployment_result.name]}",
-            )
-            if deployment_result.is_expiring and deployment_result.name in reasons
-            else deployment_result
-            for deployment_result in result.deployments
-        ),
-    )
+    planned = {decision.deployment.name: decision.deployment for decision in plan.to_delete}
+
+    def mark(earlier: DeploymentResult) -> DeploymentResult:
+        if not earlier.is_expiring or earlier.name not in reasons:
+            return earlier
+        problem = f"kept: its rule was taken away again: {reasons[earlier.name]}"
+        return DeploymentResult.with_outcome(planned[earlier.name], ObjectOutcome.CHANGED, problem)
+
+    return replace(result, deployments=tuple(map(mark, result.deployments)))

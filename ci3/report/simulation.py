@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import attrgetter
 
 from rich.console import Console
 from rich.text import Text
@@ -129,12 +130,8 @@ def _build_policy_record(replay: PolicySimulation) -> dict[str, object]:
 
 
 def _summarize(aggregate: Callable[[Callable[[SimulatedState], float]], float]) -> dict[str, float]:
-    return {
-        "kept_count": aggregate(lambda moment: moment.kept_count),
-        "kept_bytes": aggregate(lambda moment: moment.kept_bytes),
-        "uncleaned_count": aggregate(lambda moment: moment.uncleaned_count),
-        "uncleaned_bytes": aggregate(lambda moment: moment.uncleaned_bytes),
-    }
+    names = ("kept_count", "kept_bytes", "uncleaned_count", "uncleaned_bytes")
+    return {name: aggregate(attrgetter(name)) for name in names}
 
 
 def _build_record(moment: SimulatedState) -> dict[str, str | float]:

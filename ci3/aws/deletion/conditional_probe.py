@@ -14,8 +14,6 @@ from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
 from ci3.errors import AccessError
 
-__all__ = ["PROBE_KEY_PREFIX", "probe_conditional_deletes"]
-
 _IMPOSSIBLE_ETAG = '"00000000000000000000000000000000"'
 _HONORED = (ObjectOutcome.ABSENT, ObjectOutcome.CHANGED)
 

@@ -148,12 +148,8 @@ class RestoreResult:
     @property
     def is_complete(self) -> bool:
         """True if every deleted object exists again, or has a newer version."""
-        has_lost = any(
-            skipped.reason.is_unrecoverable
-            for deployment in self.deployments
-            for skipped in deployment.skipped
-        )
-        return not (self.stop_reason or has_lost or self.count_objects(ObjectRestoreOutcome.FAILED))
+        failed_count = self.count_objects(ObjectRestoreOutcome.FAILED)
+        return not (self.stop_reason or self.lost_count or failed_count)
 
 
 _NOT_PLAIN = re.compile(r"[\s,;\"'`#*?\[\x00-\x1f\x7f-\x9f\u2028\u2029]")

@@ -310,12 +310,7 @@ def refuse_unless_restorable(plan: RestorePlan) -> None:
     )
 
 
-def exit_code_without_work(plan: RestorePlan) -> ExitCode:
-    """Return the exit code where a plan has nothing to do and is not refused."""
-    is_partial = get_restore_outcome(plan) is RestoreOutcome.PARTIAL
+def restore_exit_code(plan: RestorePlan, restored: RestoreResult | None = None) -> ExitCode:
+    """Return the exit code of a restore, or of a plan that has nothing to do and is not refused."""
+    is_partial = get_restore_outcome(plan, restored) is RestoreOutcome.PARTIAL
     return ExitCode.PARTIAL if is_partial else ExitCode.DONE
-
-
-def restore_exit_code(restored: RestoreResult) -> ExitCode:
-    """Return the exit code of a restore."""
-    return ExitCode.DONE if restored.is_complete else ExitCode.PARTIAL

@@ -70,11 +70,11 @@ def format_decision_tables(
         decisions=plan.expiring,
         max_open=0,
     )
-    to_delete_text = _format_table(to_delete, target_result, context, budget_bytes)
-    budget_bytes -= count_bytes(to_delete_text)
-    kept_text = _format_table(kept, target_result, context, budget_bytes)
-    budget_bytes -= count_bytes(kept_text)
-    expiring_text = _format_table(expiring, target_result, context, budget_bytes)
+    texts: list[str] = []
+    for table in (to_delete, kept, expiring):
+        texts.append(_format_table(table, target_result, context, budget_bytes))
+        budget_bytes -= count_bytes(texts[-1])
+    to_delete_text, kept_text, expiring_text = texts
     return to_delete_text, expiring_text, kept_text
 
 

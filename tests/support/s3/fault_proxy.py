@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from urllib.parse import urlsplit
 
-from ci3.aws.deletion.conditional_probe import PROBE_KEY_PREFIX
+from ci3.constants import PROBE_KEY_PREFIX
 
 _NOT_PASSED_ON = ("connection", "keep-alive", "transfer-encoding", "content-length", "host")
 

@@ -21,7 +21,7 @@ def test_restore_after_apply_is_the_identity_on_current_versions(live: Bucket, u
     assert markers(live) == set()
     assert one.outcomes(restored) == {"restored": 6}
     assert restored.bytes_restored == 6
-    assert restore_exit_code(restored) is ExitCode.DONE
+    assert restore_exit_code(one.plan, restored) is ExitCode.DONE
 
 
 def test_second_undo_finds_everything_there(live: Bucket, undo) -> None:
@@ -54,7 +54,7 @@ def test_newer_version_is_left_alone_and_the_rest_comes_back(live: Bucket, undo)
     restored = one.run()
     assert one.outcomes(restored) == {"restored": 5, "skipped": 1}
     assert current(live)["old-1/file-00001"] == newer
-    assert restore_exit_code(restored) is ExitCode.DONE
+    assert restore_exit_code(one.plan, restored) is ExitCode.DONE
 
 
 def test_what_somebody_else_had_deleted_before_stays_deleted(live: Bucket, undo) -> None:

@@ -59,7 +59,7 @@ def test_marker_that_may_not_be_removed_is_a_failure_and_the_rest_comes_back(
     restored = one.run()
     assert one.outcomes(restored) == {"restored": 5, "failed": 1}
     assert "AccessDenied" in restored.deployments[0].problem
-    assert restore_exit_code(restored) is ExitCode.PARTIAL
+    assert restore_exit_code(one.plan, restored) is ExitCode.PARTIAL
     assert live.keys() == {"index.html"} | {
         f"{name}/file-{number:05}"
         for name in ("new", *DOOMED)
@@ -87,7 +87,7 @@ def test_removal_that_s3_only_says_it_made_has_failed(
     restored = one.run()
     assert one.outcomes(restored) == {"failed": 6}
     assert "a delete marker is still there" in restored.deployments[0].problem
-    assert restore_exit_code(restored) is ExitCode.PARTIAL
+    assert restore_exit_code(one.plan, restored) is ExitCode.PARTIAL
 
 
 def test_lost_access_stops_the_undo_and_the_rest_counts_as_failed(
@@ -233,7 +233,7 @@ def test_interrupted_undo_waits_for_what_is_out_and_accounts_for_all(
     there = {key for key in live.content() if key.startswith(DOOMED)}
     assert restored.count_objects(ObjectRestoreOutcome.RESTORED) == len(there) < 2503
     assert restored.count_objects(ObjectRestoreOutcome.FAILED) == 2503 - len(there)
-    assert restore_exit_code(restored) is ExitCode.PARTIAL
+    assert restore_exit_code(one.plan, restored) is ExitCode.PARTIAL
 
 
 def test_bug_in_one_deployment_stops_the_undo_and_is_told(live: Bucket, undo, monkeypatch) -> None:

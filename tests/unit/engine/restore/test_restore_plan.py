@@ -26,7 +26,7 @@ def test_version_that_expired_is_told_before_anything_is_done(live: Bucket, undo
     assert one.plan.lost_count == 1
     restored = one.run()
     assert one.outcomes(restored) == {"restored": 5, "skipped": 1}
-    assert restore_exit_code(restored) is ExitCode.PARTIAL
+    assert restore_exit_code(one.plan, restored) is ExitCode.PARTIAL
 
 
 def test_bucket_without_versions_is_refused_and_nothing_is_sent(site: Bucket, proxy: FaultProxy):

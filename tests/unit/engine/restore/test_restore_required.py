@@ -85,14 +85,14 @@ def test_required_file_stays_deleted_while_another_object_is_not_restored(
     proxy.answer_with("POST", DELETE, lambda request: answer_deletion(live, request, {OTHER: code}))
     restored = one.run()
     assert one.outcomes(restored) == {"restored": 4, "failed": 2}
-    assert restore_exit_code(restored) is ExitCode.PARTIAL
+    assert restore_exit_code(one.plan, restored) is ExitCode.PARTIAL
     assert code in restored.deployments[0].problem
     assert FILE in restored.deployments[0].problem
     assert REQUIRED not in current(live)
     assert f"old-2/{FILE}" in current(live)
     proxy.forget_rules()
     again = undo(journal)
-    assert restore_exit_code(again.run()) is ExitCode.DONE
+    assert restore_exit_code(again.plan, again.run()) is ExitCode.DONE
     assert REQUIRED in current(live)
 
 

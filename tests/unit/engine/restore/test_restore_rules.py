@@ -85,7 +85,7 @@ def test_rule_on_what_comes_back_since_a_time_goes_first(site: MemorySite) -> No
     assert (one.plan.object_count, len(one.plan.rule_ids), one.plan.notes) == (2, 1, ())
     restored = one.run()
     assert (one.outcomes(restored), restored.rules_removed) == ({"restored": 2}, 1)
-    assert restore_exit_code(restored) is ExitCode.DONE
+    assert restore_exit_code(one.plan, restored) is ExitCode.DONE
     assert (due(site), len(due(site, "old-2"))) == ([], 3)
     writes = [each.method for each in site.proxy.requests if each.is_write]
     assert writes[0] == "PUT"
@@ -152,7 +152,7 @@ def test_nothing_comes_back_where_its_rule_can_not_be_taken_away(site: MemorySit
     restored = one.run()
     assert (one.outcomes(restored), restored.rules_removed) == ({"failed": 2}, 0)
     assert "s3:PutLifecycleConfiguration" in restored.stop_reason
-    assert restore_exit_code(restored) is ExitCode.PARTIAL
+    assert restore_exit_code(one.plan, restored) is ExitCode.PARTIAL
 
 
 def test_nothing_comes_back_where_rules_could_be_read_and_can_not_any_more(
