@@ -16,13 +16,8 @@ from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.lifecycle.planning import LifecycleSnapshot
 from ci3.core.live.pins import Pin, pin_commits, pin_live, pin_pointers, pin_protected
 from ci3.core.live.sources import LiveReading, LiveSource
-from ci3.core.model.deployment import (
-    Inventory,
-    Versioning,
-)
-from ci3.core.plan.checks import (
-    Limits,
-)
+from ci3.core.model.deployment import Inventory, Versioning
+from ci3.core.plan.checks import Limits
 from ci3.core.plan.plan import Plan
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.decide import RetentionPolicy, evaluate
@@ -30,12 +25,7 @@ from ci3.core.retention.evidence import NO_STARTED_DELETIONS, evaluate_with_full
 from ci3.core.retention.explain import Explanation, explain
 from ci3.core.retention.simulate import Simulation, simulate
 from ci3.engine.inventory.folders import Folders, find_folders
-from ci3.engine.inventory.listing import (
-    ListingScope,
-    finish_listing,
-    list_folders,
-    take_inventory,
-)
+from ci3.engine.inventory.listing import ListingScope, finish_listing, list_folders, take_inventory
 from ci3.engine.inventory.report import ReportCache, take_inventory_from_report
 from ci3.engine.workers.progress import Progress
 from ci3.engine.workers.worker_process import start_worker

@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING
 
 from ci3.aws.bucket import BucketReader
 from ci3.core.formatting import pluralize
-from ci3.core.journal.location import (
-    JournalLocation,
-    get_journals_prefix,
-    select_unfinished_runs,
-)
+from ci3.core.journal.location import JournalLocation, get_journals_prefix, select_unfinished_runs
 from ci3.core.model.deployment import Deployment, Inventory, UnlistedFolder
 from ci3.core.model.issues import PlanWarning, WarningCode
 from ci3.core.retention.in_progress import MAX_CLOCK_DIFFERENCE

@@ -2,13 +2,7 @@
 
 from rich.console import Console
 
-from ci3.core.formatting import (
-    cut_list,
-    format_counts,
-    format_json,
-    format_size,
-    pluralize,
-)
+from ci3.core.formatting import cut_list, format_counts, format_json, format_size, pluralize
 from ci3.core.restore.decide import SkipReason
 from ci3.core.restore.plan import (
     DeploymentRestorePlan,

@@ -34,10 +34,7 @@ from ci3.core.model.result import ObjectOutcome
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import (
-        DeleteObjectRequestTypeDef,
-        DeleteObjectsOutputTypeDef,
-    )
+    from mypy_boto3_s3.type_defs import DeleteObjectRequestTypeDef, DeleteObjectsOutputTypeDef
 
 NAMES_SHOWN = 5
 SINGLE_WORKERS = 4

@@ -18,13 +18,7 @@ from ci3.engine.deletion.object_sender import ObjectBatch, ObjectSender
 from ci3.engine.deletion.refresh import Refresher, start_refresher
 from ci3.engine.deletion.required_first import RequiredFirst
 from ci3.engine.deletion.scheduler import Scheduler
-from ci3.engine.deletion.tally import (
-    DeletionResult,
-    Tally,
-    enter_all_unsent,
-    start_tallies,
-    sum_up,
-)
+from ci3.engine.deletion.tally import DeletionResult, Tally, enter_all_unsent, start_tallies, sum_up
 from ci3.engine.gate import Gate
 from ci3.engine.inventory.folders import find_folders
 from ci3.engine.journal.writer import Journal

@@ -19,13 +19,7 @@ from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
 from ci3.engine.deletion.required_first import keep_with_required
 from ci3.engine.deletion.sender import SENDERS, BatchPart
-from ci3.engine.deletion.tally import (
-    DeletionResult,
-    Tally,
-    enter_all_unsent,
-    start_tallies,
-    sum_up,
-)
+from ci3.engine.deletion.tally import DeletionResult, Tally, enter_all_unsent, start_tallies, sum_up
 from ci3.engine.deletion.version_sender import VersionIdentity, VersionSender, identify
 from ci3.engine.gate import Gate
 from ci3.engine.inventory.versions import list_all_versions

@@ -16,11 +16,7 @@ from ci3.core.formatting import (
 from ci3.core.journal.location import is_s3_url
 from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import Deployment, Versioning
-from ci3.core.model.policy import (
-    DELETE_VERSIONS_SETTING,
-    REQUIRED_FILE_SETTING,
-    PolicyEntry,
-)
+from ci3.core.model.policy import DELETE_VERSIONS_SETTING, REQUIRED_FILE_SETTING, PolicyEntry
 from ci3.core.model.result import ApplyResult, DeleteGuard, ObjectOutcome, RunOutcome
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
