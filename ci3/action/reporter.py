@@ -196,7 +196,6 @@ class Reporter:
     def _create_context(
         self, budget_bytes: int, overflow_location: str, commits: Mapping[str, Commit]
     ) -> RenderContext:
-        """Return the render context for a text of this step."""
         run = self._run
         return RenderContext(
             budget_bytes=budget_bytes,

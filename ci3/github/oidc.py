@@ -117,6 +117,5 @@ def _make_error(problem: str, hint: str) -> GitHubError:
 
 
 def _make_retryable_failure(problem: str) -> RequestFailure:
-    """Return a failure that may be retried."""
     hint = "Run again later; if it stays, look at https://www.githubstatus.com and the network."
     return RequestFailure(error=_make_error(problem, hint), wait_seconds=RETRY_WAITS_SECONDS[0])

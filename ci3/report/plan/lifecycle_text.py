@@ -1,15 +1,11 @@
 """Sentences on lifecycle rules that all renderings share, in plain text."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from ci3.constants import RULE_LIFETIME_DAYS
 from ci3.core.formatting import join_names, pluralize
 from ci3.core.model.issues import PlanWarning, WarningCode
 from ci3.core.plan.target_result import TargetResult
-
-if TYPE_CHECKING:
-    from ci3.core.lifecycle.rule_status import ExistingRule
 
 
 def format_reconciled_notes(target_result: TargetResult) -> tuple[str, ...]:
@@ -17,25 +13,20 @@ def format_reconciled_notes(target_result: TargetResult) -> tuple[str, ...]:
     reconciled = target_result.reconciled
     if reconciled is None:
         return ()
+    names_by_message: dict[str, list[str]] = {}
+    for rule in reconciled.removed:
+        names_by_message.setdefault(rule.message, []).append(rule.name)
     notes = []
-    for message, rules in _group_by_message(reconciled.removed).items():
-        subject = "The lifecycle rule" if len(rules) == 1 else f"{len(rules):,} lifecycle rules"
-        verb = "was" if len(rules) == 1 else "were"
-        names = join_names([rule.name for rule in rules])
-        notes.append(f"{subject} for {names} {verb} taken away: {message}.")
+    for message, names in names_by_message.items():
+        subject = "The lifecycle rule" if len(names) == 1 else f"{len(names):,} lifecycle rules"
+        verb = "was" if len(names) == 1 else "were"
+        notes.append(f"{subject} for {join_names(names)} {verb} taken away: {message}.")
     if reconciled.removed_by_others:
         notes.append(
             "Somebody else has taken away ci3's lifecycle rules for "
             f"{join_names(reconciled.removed_by_others)}: the next run plans what is due of it."
         )
     return tuple(notes)
-
-
-def _group_by_message(rules: Iterable["ExistingRule"]) -> "dict[str, list[ExistingRule]]":
-    groups: dict[str, list[ExistingRule]] = {}
-    for rule in rules:
-        groups.setdefault(rule.message, []).append(rule)
-    return groups
 
 
 def list_open_warnings(target_result: TargetResult) -> tuple[PlanWarning, ...]:
