@@ -10,8 +10,11 @@ import pytest
 
 from ci3.engine.workers import worker_process
 from tests.support import hypothesis_profile  # noqa: F401 - loads the profile for all tests
+from tests.support.botocore_caches import share_botocore_caches
 from tests.support.s3.fault_proxy import FaultProxy, running_proxy
 from tests.support.s3.moto_s3 import CREDENTIALS, Bucket, new_bucket, running_s3
+
+share_botocore_caches()
 
 ONE_WORKER_FOLDERS = ("real_s3", "wheel", "workflows")
 """Folders whose tests run in one worker, because they share servers that are slow to start."""
