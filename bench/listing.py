@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from html import escape
 
 from bench.layout import FOLDER_FILES, PAGE_SIZE, Layout, SeededDeployment, file_name, size_bytes
+from bench.s3_protocol import NAMESPACE
 
-NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 # Placeholders in a rendered entry for the values that differ between deployments.
 _NAME, _MINUTE, _ETAG_PREFIX = b"\x01", b"\x02", b"\x03"
 # The first character of a continuation token says what the page ended with.

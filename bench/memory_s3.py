@@ -18,11 +18,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from html import escape, unescape
+from html import unescape
 from pathlib import Path
 
 from bench.layout import PAGE_SIZE, parse_layout
-from bench.listing import NAMESPACE, BucketContent, PageRequest, Position
+from bench.listing import BucketContent, PageRequest, Position
+from bench.s3_protocol import UNKNOWN, format_document, format_error, name_operation
 from bench.wire import Connection, Request, Response
 
 _OBJECT = re.compile(r"<Object>(.*?)</Object>", re.DOTALL)
@@ -30,7 +31,6 @@ _KEY = re.compile(r"<Key>([^<]*)</Key>")
 _ETAG = re.compile(r"<ETag>([^<]*)</ETag>")
 _QUIET = re.compile(r"<Quiet>\s*true\s*</Quiet>")
 _CONTROL_BUCKET = "-"
-UNKNOWN = "Unknown"
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class MemoryS3:
         self.max_waiting_count = max(self.max_waiting_count, self.waiting_count)
 
     def _answer_s3(self, request: Request) -> Response:
-        operation = _operation(request)
+        operation = _find_operation(request)
         self.counts[operation] += 1
         try:
             content = self.content(request.bucket)
@@ -92,34 +92,12 @@ class MemoryS3:
         return Response(body=json.dumps(response).encode())
 
 
-def _operation(request: Request) -> str:
-    query = request.query
-    if request.method == "POST" and "delete" in query:
-        return "DeleteObjects"
-    if request.method != "GET" or request.key:
-        return _OPERATIONS.get((request.method, bool(request.key)), UNKNOWN)
-    for name, operation in _SUBRESOURCES.items():
-        if name in query:
-            return operation
-    if query.get("list-type") == "2":
-        return "ListObjectsV2"
-    return UNKNOWN if "delimiter" in query else "ListObjects"
-
-
-_OPERATIONS = {
-    ("DELETE", True): "DeleteObject",
-    ("GET", True): "GetObject",
-    ("HEAD", False): "HeadBucket",
-    ("HEAD", True): "HeadObject",
-    ("PUT", True): "PutObject",
-}
-_SUBRESOURCES = {
-    "versioning": "GetBucketVersioning",
-    "lifecycle": "GetBucketLifecycleConfiguration",
-    "uploads": "ListMultipartUploads",
-    "versions": "ListObjectVersions",
-    "location": "GetBucketLocation",
-}
+def _find_operation(request: Request) -> str:
+    """Return the operation that is served, or UNKNOWN: a run that sends that does not count."""
+    operation = name_operation(request.method, request.key, request.query)
+    if operation == "ListObjects" and "delimiter" in request.query:
+        return UNKNOWN
+    return operation if operation in _HANDLERS else UNKNOWN
 
 
 def _list_objects(request: Request, content: BucketContent) -> Response:
@@ -166,7 +144,7 @@ def _delete_objects(request: Request, content: BucketContent) -> Response:
             content.delete(position)
         if not is_quiet:
             elements.append(f"<Deleted><Key>{escaped_key}</Key></Deleted>")
-    return Response(body=_format_document("DeleteResult", "".join(elements)))
+    return _document_response("DeleteResult", "".join(elements))
 
 
 def _delete_object(request: Request, content: BucketContent) -> Response:
@@ -210,7 +188,7 @@ def _get_object(request: Request, content: BucketContent) -> Response:
 
 
 def _get_versioning(_: Request, __: BucketContent) -> Response:
-    return Response(body=_format_document("VersioningConfiguration"))
+    return _document_response("VersioningConfiguration")
 
 
 def _get_lifecycle(_: Request, __: BucketContent) -> Response:
@@ -218,13 +196,11 @@ def _get_lifecycle(_: Request, __: BucketContent) -> Response:
 
 
 def _list_uploads(_: Request, __: BucketContent) -> Response:
-    return Response(
-        body=_format_document("ListMultipartUploadsResult", "<IsTruncated>false</IsTruncated>")
-    )
+    return _document_response("ListMultipartUploadsResult", "<IsTruncated>false</IsTruncated>")
 
 
 def _get_location(_: Request, __: BucketContent) -> Response:
-    return Response(body=_format_document("LocationConstraint"))
+    return _document_response("LocationConstraint")
 
 
 def _head_bucket(_: Request, __: BucketContent) -> Response:
@@ -255,15 +231,12 @@ _HANDLERS: Mapping[str, Callable[[Request, BucketContent], Response]] = {
 }
 
 
-def _format_document(root: str, inner: str = "") -> bytes:
-    head = '<?xml version="1.0" encoding="UTF-8"?>\n'
-    return f'{head}<{root} xmlns="{NAMESPACE}">{inner}</{root}>'.encode()
+def _document_response(root: str, inner: str = "") -> Response:
+    return Response(body=format_document(root, inner).encode())
 
 
 def _error_response(status: str, code: str, message: str) -> Response:
-    inner = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
-    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'
-    return Response(status=status, body=body.encode())
+    return Response(status=status, body=format_error(code, message).encode())
 
 
 async def serve(port_file: Path) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 from bench.cases import Case, Work
-from bench.memory_s3 import UNKNOWN
+from bench.s3_protocol import UNKNOWN
 
 if TYPE_CHECKING:
     from tests.support.s3.seaweedfs import SeaweedFS

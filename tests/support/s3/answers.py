@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+from bench import s3_protocol
+
+NAMESPACE = f'xmlns="{s3_protocol.NAMESPACE}"'
 HTML = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><p>Hello</p></body></html>"
 GROUP_LISTING = r"prefix=(?!.*delimiter)(&|$|%2F&)"
 """Pattern for requests that list many deployments at once."""

@@ -3,18 +3,18 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from bench.s3_protocol import format_document, format_error
 from tests.support.s3.fault_proxy import Answer
 
 PAGE = 1000
 _OWNER = "<Owner><ID>owner</ID></Owner>"
-_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _XML_CANNOT = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -26,6 +26,8 @@ class Version:
     modified_at: datetime
     is_marker: bool = False
     body: bytes = b""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """The `x-amz-meta-` headers with which it was stored."""
 
     @property
     def etag(self) -> str:
@@ -42,6 +44,10 @@ class MemoryBucket:
     lifecycle: bytes = b""
     transition_minimum: str = "all_storage_classes_128K"
     needs_mfa: bool = False
+    page_size: int = PAGE
+    """The most entries of a page of a listing, whatever the request says."""
+    locked_versions: set[tuple[str, str]] = field(default_factory=set)
+    """Versions that can't be deleted, as (key, ID); a delete marker can still hide them."""
     hidden_keys: set[str] = field(default_factory=set)
     """Keys none of whose versions is current, although the newest is no delete marker."""
 
@@ -57,7 +63,7 @@ def list_objects(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     token = query.get("continuation-token", "")
     after = _decode_token(token) if token else query.get("start-after", "")
-    limit = min(int(query.get("max-keys", PAGE)), PAGE)
+    limit = min(int(query.get("max-keys", PAGE)), bucket.page_size)
     found: dict[str, str] = {}
     is_truncated = False
     for key in sorted(key for key in bucket.versions if key > after and key.startswith(prefix)):
@@ -81,7 +87,7 @@ def list_objects(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
 
 def list_versions(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
     after = query.get("key-marker", ""), query.get("version-id-marker", "")
-    limit = min(int(query.get("max-keys", PAGE)), PAGE)
+    limit = min(int(query.get("max-keys", PAGE)), bucket.page_size)
     prefix = query.get("prefix", "")
     keys = sorted(key for key in bucket.versions if key >= after[0] and key.startswith(prefix))
     entries = [
@@ -192,14 +198,10 @@ def texts(element: Iterable[ET.Element]) -> dict[str, str]:
 
 
 def document(root: str, body: str) -> Answer:
-    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{_NAMESPACE}">{body}</{root}>'
-    return Answer(
-        status=200,
-        body=_XML_CANNOT.sub(lambda match: f"&#{ord(match[0])};", text).encode(),
-        headers={"Content-Type": "application/xml"},
-    )
+    text = _XML_CANNOT.sub(lambda match: f"&#{ord(match[0])};", format_document(root, body))
+    return Answer(status=200, body=text.encode(), headers={"Content-Type": "application/xml"})
 
 
 def error(status: int, code: str) -> Answer:
-    text = f"<Error><Code>{code}</Code><Message>told by the S3 in memory</Message></Error>"
+    text = format_error(code, "told by the S3 in memory")
     return Answer(status=status, body=text.encode(), headers={"Content-Type": "application/xml"})

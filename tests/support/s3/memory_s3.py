@@ -4,13 +4,14 @@ tests/system/real_s3/test_contract.py compares it with a real server.
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from threading import RLock
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from bench.s3_protocol import name_operation
 from tests.support.s3 import memory_lifecycle
 from tests.support.s3.fault_proxy import Answer, Request
 from tests.support.s3.memory_listings import (
@@ -27,6 +28,8 @@ from tests.support.s3.memory_listings import (
     texts,
 )
 
+_NO_METADATA: Mapping[str, str] = {}
+
 
 class MemoryS3:
     """Buckets and their answers to requests; `clock` is the time of stored objects."""
@@ -35,6 +38,8 @@ class MemoryS3:
         self.buckets: dict[str, MemoryBucket] = {}
         self.clock = clock
         self.honours_conditions = True
+        self.honours_conditions_in_batches = True
+        """False: like moto, which deletes an entry of a batch whatever its ETag says."""
         self.honours_if_none_match = True
         self.trims_batch_keys = False
         """Whether DeleteObjects trims white space at the ends of keys, as s3rver does."""
@@ -57,15 +62,26 @@ class MemoryS3:
             if name not in self.buckets:
                 return error(404, "NoSuchBucket")
             bucket = self.buckets[name]
+            operation = name_operation(request.method, key, query)
             if key:
-                return self._answer_of_object(bucket, key, query, request)
-            return self._answer_of_bucket(bucket, query, request)
+                return self._answer_of_object(bucket, operation, key, query, request)
+            return self._answer_of_bucket(bucket, operation, query, request)
 
-    def put(self, bucket: MemoryBucket, key: str, body: bytes, at: datetime | None = None) -> None:
+    def put(
+        self,
+        bucket: MemoryBucket,
+        key: str,
+        body: bytes,
+        at: datetime | None = None,
+        metadata: Mapping[str, str] = _NO_METADATA,
+    ) -> None:
         """Store an object, last modified at `at` or now."""
         with self._lock:
             version = Version(
-                version_id=self._version_id(bucket), modified_at=at or self._now(), body=body
+                version_id=self._version_id(bucket),
+                modified_at=at or self._now(),
+                body=body,
+                metadata=metadata,
             )
             self._stack(bucket, key, version)
 
@@ -98,62 +114,71 @@ class MemoryS3:
         stored.insert(0, version)
         bucket.hidden_keys.discard(key)
 
-    def _answer_of_object(  # noqa: PLR0911 - one for each operation
-        self, bucket: MemoryBucket, key: str, query: dict[str, str], request: Request
+    def _answer_of_object(
+        self,
+        bucket: MemoryBucket,
+        operation: str,
+        key: str,
+        query: dict[str, str],
+        request: Request,
     ) -> Answer:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        match request.method:
-            case "POST" if "uploads" in query:
+        match operation:
+            case "CreateMultipartUpload":
                 return self._begin_upload(bucket, key)
-            case "DELETE" if "uploadId" in query:
+            case "AbortMultipartUpload":
                 removed_upload = bucket.uploads.pop((key, query["uploadId"]), None)
                 return (
                     Answer(status=204, body=b"") if removed_upload else error(404, "NoSuchUpload")
                 )
-            case "DELETE":
+            case "DeleteObject":
                 return self._delete_one(
                     bucket, key, query.get("versionId", ""), headers.get("if-match", "")
                 )
-            case "PUT":
-                is_new_only = self.honours_if_none_match and headers.get("if-none-match") == "*"
-                if is_new_only and key in bucket.current():
-                    return error(412, "PreconditionFailed")
-                self.put(bucket, key, request.body)
-                return Answer(status=200, body=b"", headers={"ETag": bucket.versions[key][0].etag})
-            case "GET" | "HEAD" if version := bucket.current().get(key):
-                return Answer(
-                    status=200,
-                    body=version.body if request.method == "GET" else b"",
-                    headers={
-                        "ETag": version.etag,
-                        "Content-Length": str(len(version.body)),
-                        **memory_lifecycle.expiration_header(bucket, key, version),
-                    },
-                )
-        return error(404, "NoSuchKey")
+            case "PutObject":
+                return self._put_object(bucket, key, headers, request.body)
+            case "GetObject" | "HeadObject":
+                return _get_object(bucket, key, has_body=operation == "GetObject")
+        return error(501, "NotImplemented")
 
     def _answer_of_bucket(  # noqa: PLR0911 - one for each operation
-        self, bucket: MemoryBucket, query: dict[str, str], request: Request
+        self, bucket: MemoryBucket, operation: str, query: dict[str, str], request: Request
     ) -> Answer:
-        match request.method:
-            case "POST" if "delete" in query:
+        match operation:
+            case "DeleteObjects":
                 return self._delete_batch(bucket, request.body)
-            case "PUT" if "versioning" in query:
+            case "PutBucketVersioning":
                 bucket.versioning = texts(parse(request.body)).get("Status", "")
                 return Answer(status=200, body=b"")
-            case "GET" if "versioning" in query:
+            case "GetBucketVersioning":
                 status = f"<Status>{bucket.versioning}</Status>" if bucket.versioning else ""
                 status += "<MfaDelete>Enabled</MfaDelete>" if bucket.needs_mfa else ""
                 return document("VersioningConfiguration", status)
-            case _ if "lifecycle" in query:
+            case (
+                "GetBucketLifecycleConfiguration"
+                | "PutBucketLifecycleConfiguration"
+                | "DeleteBucketLifecycle"
+            ):
                 return memory_lifecycle.answer(bucket, request)
-            case "GET" if "uploads" in query:
+            case "ListMultipartUploads":
                 return list_uploads(bucket, query)
-            case "GET" if "versions" in query:
+            case "ListObjectVersions":
                 return list_versions(bucket, query)
-            case "GET" if query.get("list-type") == "2":
+            case "ListObjectsV2":
                 return list_objects(bucket, query)
         return error(501, "NotImplemented")
+
+    def _put_object(
+        self, bucket: MemoryBucket, key: str, headers: Mapping[str, str], body: bytes
+    ) -> Answer:
+        is_new_only = self.honours_if_none_match and headers.get("if-none-match") == "*"
+        if is_new_only and key in bucket.current():
+            return error(412, "PreconditionFailed")
+        metadata = {
+            name: value for name, value in headers.items() if name.startswith("x-amz-meta-")
+        }
+        self.put(bucket, key, body, metadata=metadata)
+        return Answer(status=200, body=b"", headers={"ETag": bucket.versions[key][0].etag})
 
     def _begin_upload(self, bucket: MemoryBucket, key: str) -> Answer:
         upload_id = f"u{next(self._numbers)}"
@@ -171,6 +196,8 @@ class MemoryS3:
         if code := self._failed_condition(bucket, key, condition):
             return error(404 if code == "NoSuchKey" else 412, code)
         if version_id:
+            if code := _failed_lock(bucket, key, version_id):
+                return error(403, code)
             removed = self._remove_version(bucket, key, version_id)
             marker = {"x-amz-delete-marker": "true"} if removed and removed.is_marker else {}
             return Answer(status=204, body=b"", headers={"x-amz-version-id": version_id, **marker})
@@ -198,7 +225,10 @@ class MemoryS3:
         identity = f"<Key>{escape(key)}</Key>"
         if version_id:
             identity += f"<VersionId>{version_id}</VersionId>"
-        if code := self._failed_condition(bucket, key, entry.get("ETag", "")):
+        condition = entry.get("ETag", "") if self.honours_conditions_in_batches else ""
+        code = self._failed_condition(bucket, key, condition)
+        code = code or _failed_lock(bucket, key, version_id)
+        if code:
             return f"<Error>{identity}<Code>{code}</Code><Message>no</Message></Error>"
         marker: Version | None = None
         if version_id:
@@ -226,6 +256,23 @@ class MemoryS3:
         if not stored or stored[0].is_marker:
             return "NoSuchKey"
         return "" if stored[0].etag == condition else "PreconditionFailed"
+
+
+def _get_object(bucket: MemoryBucket, key: str, *, has_body: bool) -> Answer:
+    version = bucket.current().get(key)
+    if version is None:
+        return error(404, "NoSuchKey")
+    headers = {
+        "ETag": version.etag,
+        "Content-Length": str(len(version.body)),
+        **version.metadata,
+        **memory_lifecycle.expiration_header(bucket, key, version),
+    }
+    return Answer(status=200, body=version.body if has_body else b"", headers=headers)
+
+
+def _failed_lock(bucket: MemoryBucket, key: str, version_id: str) -> str:
+    return "AccessDenied" if (key, version_id) in bucket.locked_versions else ""
 
 
 def _remove_version(bucket: MemoryBucket, key: str, version_id: str) -> Version | None:
