@@ -11,8 +11,10 @@ import pytest
 from ci3.engine.workers import worker_process
 from tests.support import hypothesis_profile  # noqa: F401 - loads the profile for all tests
 from tests.support.botocore_caches import share_botocore_caches
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy, running_proxy
-from tests.support.s3.moto_s3 import CREDENTIALS, Bucket, new_bucket, running_s3
+from tests.support.s3.local_s3 import LocalS3, running_local_s3
+from tests.support.s3.moto_s3 import CREDENTIALS, MotoBucket, new_bucket, running_s3
 
 share_botocore_caches()
 
@@ -49,22 +51,42 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
 
 
 @pytest.fixture(scope="session")
-def s3_url() -> Iterator[str]:
+def local_s3() -> Iterator[LocalS3]:
+    """An in-memory S3 on loopback; moto answers for the other AWS services."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with running_local_s3() as local_s3:
+        yield local_s3
+
+
+@pytest.fixture(scope="session")
+def s3_url(local_s3: LocalS3) -> str:
+    return local_s3.url
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """An S3 by moto, which also enforces IAM policies."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with running_s3() as url:
         yield url
 
 
 @pytest.fixture
-def bucket(s3_url: str) -> Bucket:
-    """An empty bucket of the in-process S3."""
-    return new_bucket(s3_url)
+def moto_bucket(moto_url: str) -> MotoBucket:
+    """An empty bucket of moto's S3."""
+    return new_bucket(moto_url)
 
 
 @pytest.fixture
-def proxy(s3_url: str) -> Iterator[FaultProxy]:
-    """A scripted proxy in front of the in-process S3."""
-    with running_proxy(s3_url) as proxy:
+def bucket(local_s3: LocalS3) -> Bucket:
+    """An empty bucket of the S3 on loopback."""
+    return local_s3.new_bucket()
+
+
+@pytest.fixture
+def proxy(local_s3: LocalS3) -> Iterator[FaultProxy]:
+    """A scripted proxy in front of the S3 on loopback."""
+    with running_proxy(local_s3.answer) as proxy:
         yield proxy
 
 

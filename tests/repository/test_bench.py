@@ -34,7 +34,7 @@ from bench.servers import running_memory_server
 from bench.start import Start
 from tests.support.git import git
 from tests.support.paths import ROOT
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.moto_s3 import MotoBucket
 
 LAYOUT = Layout("2x3-1x11-3x1")
 
@@ -54,12 +54,12 @@ def client(memory):
 
 
 @pytest.fixture
-def real(bucket: Bucket):
+def real(moto_bucket: MotoBucket):
     """An S3 that was made by others, with a bucket of the same content."""
     for one in LAYOUT.deployments:
         for number in range(one.object_count):
-            bucket.put(one.key(number))
-    return bucket
+            moto_bucket.put(one.key(number))
+    return moto_bucket
 
 
 FIRST = LAYOUT.deployments[0]

@@ -19,7 +19,7 @@ from ci3.core.model.decision import ReasonCode
 from ci3.errors import ExitCode
 from tests.repository.recipe_tables import HEAD, HUGE, LIVE, TABLES, Row
 from tests.support.github.fake_github import FakeGitHub
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.bucket import Bucket
 
 DOCS = Path(ci3.__file__).parents[1] / "docs"
 PAGE = (DOCS / "policies.md").read_text(encoding="utf-8")
@@ -78,7 +78,6 @@ def live(bucket: Bucket, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) ->
     """Everything that tells what is live."""
     bucket.put("current", body=LIVE.encode())
     bucket.put("version.json", body=json.dumps({"commit": LIVE}).encode())
-    bucket.client.put_object_acl(Bucket=bucket.name, Key="version.json", ACL="public-read")
     ssm, cloudfront = (
         boto3.client(service, endpoint_url=bucket.endpoint_url) for service in ("ssm", "cloudfront")
     )

@@ -18,8 +18,8 @@ from ci3.pipeline.approval import approve_plan
 from ci3.pipeline.context import TargetContext
 from tests.support.invariants import RunChecker
 from tests.support.journals import read_records
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.memory_site import MemorySite
-from tests.support.s3.moto_s3 import Bucket
 
 OLD_NAMES = ("old-1", "old-2", "old-3")
 _numbers = itertools.count(1)

@@ -8,8 +8,8 @@ import pytest
 from ci3.cli.main import main
 from tests.support.journals import read_records
 from tests.support.s3.answers import error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import Answer, FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 DELETE = r"\?delete"
 SETTINGS = ("--keep-count", "1")

@@ -13,9 +13,9 @@ from ci3.core.plan.plan import Plan
 from ci3.engine.journal.reader import JournalFile
 from ci3.errors import ExitCode, SettingsError
 from tests.support.journals import read_intents, read_outcomes
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import Request
 from tests.support.s3.memory_site import MemorySite
-from tests.support.s3.moto_s3 import Bucket
 
 if TYPE_CHECKING:
     from tests.support.cleanup_run import CleanupRun

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from tests.support.cleanup_run import CleanupRun, apply
 from tests.support.s3.answers import delete_result
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import Request
-from tests.support.s3.moto_s3 import Bucket
 
 DELETE = r"\?delete"
 VERSIONS = r"\?versions"

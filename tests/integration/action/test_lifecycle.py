@@ -6,8 +6,8 @@ import pytest
 
 from ci3.errors import ExitCode
 from tests.support.action_reports import comment_of
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy, Request
-from tests.support.s3.moto_s3 import Bucket
 
 BY_S3 = {"mode": "apply", "keep_count": "4", "engine": "lifecycle"}
 

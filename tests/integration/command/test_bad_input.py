@@ -14,8 +14,8 @@ from ci3.config.fields import Kind
 from ci3.config.settings import SETTINGS_BY_NAME
 from tests.support.github.fake_runner import FakeStep, parse_commands
 from tests.support.s3.answers import GROUP_LISTING, HTML, error, listing
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 CLEANUP = ("cleanup", "--auto-approve")
 PLAN = ("plan-cleanup",)

@@ -16,8 +16,8 @@ import pytest
 import ci3
 from ci3.cli.main import main
 from tests.support.paths import ROOT
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 COMMANDS = ("plan-cleanup", "cleanup", "list-deployments", "list-objects", "demo")
 KEEP_2 = ("--keep-count", "2")

@@ -1,4 +1,4 @@
-"""`ci3 doctor` on buckets of the in-process S3, whose IAM moto enforces."""
+"""`ci3 doctor` on buckets of the S3 on loopback, and on moto, which enforces IAM policies."""
 
 import json
 
@@ -6,9 +6,10 @@ import pytest
 
 from ci3.cli.main import main
 from ci3.errors import ExitCode
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_iam import use_policy
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.moto_s3 import MotoBucket
 
 READING = ["s3:ListBucket", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"]
 COMMITS = [f"{number:x}" * 40 for number in range(1, 9)]
@@ -21,6 +22,16 @@ def allowing(*actions: str) -> dict:
 
 @pytest.fixture
 def site(site: Bucket) -> Bucket:
+    return fill(site)
+
+
+@pytest.fixture
+def moto_site(moto_bucket: MotoBucket) -> MotoBucket:
+    """The same site on moto, which enforces policies."""
+    return fill(moto_bucket)
+
+
+def fill(site):
     for number, commit in enumerate(COMMITS):
         site.deploy(commit, days=10 * number)
         site.put(f"{commit}/index.html", days=10 * number)
@@ -32,9 +43,9 @@ def site(site: Bucket) -> Bucket:
 def examine(site: Bucket, capsys):
     """Run the command on the site; give its exit code, and its findings by topic."""
 
-    def examine(*argv: str) -> tuple[int, dict[str, dict]]:
+    def examine(*argv: str, bucket=site) -> tuple[int, dict[str, dict]]:
         capsys.readouterr()
-        code = main(["doctor", *site.options(), "--output", "json", *argv])
+        code = main(["doctor", *bucket.options(), "--output", "json", *argv])
         told = json.loads(capsys.readouterr().out)
         assert told["exit_code"] == code
         return code, {one["topic"]: one for one in told["findings"]}
@@ -100,7 +111,7 @@ def test_versioned_bucket_with_rules_and_strays_is_described(site: Bucket, exami
              "Expiration": {"Days": 1}},
         ]},
     )  # fmt: skip
-    site.client.create_multipart_upload(Bucket=site.name, Key=f"{COMMITS[0]}/big.bin")
+    site.begin_upload(f"{COMMITS[0]}/big.bin", days=9)
     _, found = examine("--match", "[0-9a-f]{40}", "--required-file", "index.html")
     assert levels(found, "versioning", "lifecycle", "uploads", "folders", "required-file") == [
         "ok", "warning", "warning", "ok", "ok"]  # fmt: skip
@@ -110,35 +121,32 @@ def test_versioned_bucket_with_rules_and_strays_is_described(site: Bucket, exami
 
 
 def test_who_may_only_read_is_told_what_an_apply_needs(
-    site: Bucket, s3_url: str, examine, monkeypatch
+    moto_site: MotoBucket, examine, monkeypatch
 ) -> None:
-    site.endpoint_url = s3_url  # moto checks the signature, which is over the address
-    arn = use_policy(monkeypatch, allowing(*READING), s3_url)
-    code, found = examine()
+    arn = use_policy(monkeypatch, allowing(*READING), moto_site.endpoint_url)
+    code, found = examine(bucket=moto_site)
     assert code == ExitCode.DONE
     assert arn in found["identity"]["message"]
     assert levels(found, "list", "list versions", "uploads", "versioning") == [
         "ok", "note", "note", "note"]  # fmt: skip
     assert "iam-policy apply" in found["list versions"]["advice"]
-    code, found = examine("--probe-deletes")
+    code, found = examine("--probe-deletes", bucket=moto_site)
     assert (code, found["delete"]["level"]) == (ExitCode.ACCESS, "problem")
 
 
-def test_who_may_do_everything_may_delete(site: Bucket, s3_url: str, examine, monkeypatch) -> None:
-    site.endpoint_url = s3_url
-    use_policy(monkeypatch, allowing("s3:*"), s3_url)
-    code, found = examine("--probe-deletes")
+def test_who_may_do_everything_may_delete(moto_site: MotoBucket, examine, monkeypatch) -> None:
+    use_policy(monkeypatch, allowing("s3:*"), moto_site.endpoint_url)
+    code, found = examine("--probe-deletes", bucket=moto_site)
     assert code == ExitCode.DONE
     assert levels(found, "list versions", "uploads") == ["ok", "ok"]
     assert found["delete"]["message"].startswith("you may delete; ")
 
 
 def test_who_may_not_list_learns_which_policy_is_missing(
-    site: Bucket, s3_url: str, examine, monkeypatch
+    moto_site: MotoBucket, examine, monkeypatch
 ) -> None:
-    site.endpoint_url = s3_url
-    use_policy(monkeypatch, allowing("s3:GetBucketVersioning"), s3_url)
-    code, found = examine("--prefix", "my app")
+    use_policy(monkeypatch, allowing("s3:GetBucketVersioning"), moto_site.endpoint_url)
+    code, found = examine("--prefix", "my app", bucket=moto_site)
     assert code == ExitCode.ACCESS
     assert found["list"]["level"] == "problem"
     assert "ci3 iam-policy plan --bucket" in found["list"]["advice"]

@@ -11,8 +11,8 @@ from ci3.cli.main import main
 from ci3.config.policy_file import read_policy_text
 from ci3.errors import AccessError
 from tests.support.s3.answers import error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 ROLE = "User: arn:aws:sts::123456789012:assumed-role/ci/ci3 is not authorized to perform:"
 ANSWERS = [

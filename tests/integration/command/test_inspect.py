@@ -7,8 +7,8 @@ import pytest
 
 from ci3.cli.main import main
 from tests.support.s3.answers import GROUP_LISTING
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from ci3.core.journal.location import JournalLocation, format_part_name
 from tests.integration.command.test_cli import HOSTILE, on_terminal
 from tests.support.cleanup_run import apply
 from tests.support.s3.answers import delete_result
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 DELETE = r"\?delete"
 

@@ -15,7 +15,7 @@ import pytest
 from ci3.cli.main import _cli
 from tests.support.action_reports import ENTRYPOINT
 from tests.support.github.fake_runner import FakeStep
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.bucket import Bucket
 
 LIBRARIES = {"boto3", "botocore", "click", "dataclasses", "pydantic", "requests", "rich", "yaml"}
 COMMANDS = {

@@ -8,8 +8,8 @@ from ci3.core.plan.json_reader import load_plans
 from ci3.core.plan.json_writer import dump_plan
 from ci3.core.plan.plan import Plan
 from tests.support.cleanup_run import apply, make_context
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 PAGE = 1000
 
@@ -54,11 +54,9 @@ def test_small_deployments_cost_one_request_each_and_nothing_is_unknown(site, pr
     assert plan.totals.bytes_to_keep == 3
 
 
-def test_due_neighbours_share_the_pages_of_their_listing(
-    site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_due_neighbours_share_the_pages_of_their_listing(site: Bucket, proxy: FaultProxy) -> None:
     """Alone, each has two pages, so that the ten that are due would cost twenty requests."""
-    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "20")
+    site.set_page_size(20)
     for number in range(10):
         site.deploy(f"d{number}", days=10 * (10 - number), files=21)
     site.deploy("new", days=1)

@@ -15,8 +15,8 @@ from ci3.engine.restore.sources import source_from_journal
 from ci3.pipeline.doctor import run_doctor
 from tests.support.cleanup_run import apply_plan, make_context
 from tests.support.concurrency_meter import ConcurrencyMeter
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import running_proxy
-from tests.support.s3.moto_s3 import Bucket
 
 CONCURRENCIES = [1, 2, 5]
 POINTERS = "\n".join(f"object:live-{number}.json" for number in range(8))

@@ -6,8 +6,8 @@ from ci3.core.model.result import ObjectOutcome
 from ci3.errors import ExitCode
 from tests.support.cleanup_run import apply, make_context, seed_site
 from tests.support.journals import read_outcomes
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from ci3.engine.journal.writer import Journal
 from ci3.engine.workers.progress import NoProgress
 from ci3.engine.workers.run_control import RunControl
 from tests.support.cleanup_run import make_context
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 
 def delete_all_but_forwarde(site: Bucket, *, names_versions: bool) -> DeletionResult:

@@ -16,6 +16,7 @@ from ci3.engine.inventory import report_csv as report_rows
 from ci3.engine.inventory.report_csv import CHUNK_BYTES
 from ci3.errors import AccessError, Ci3Error, ExitCode, ListingError, RefusedError
 from tests.support.cleanup_run import apply, make_context
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.inventory_reports import (
     ALL_VERSIONS,
     CURRENT,
@@ -28,7 +29,6 @@ from tests.support.s3.inventory_reports import (
     to_csv,
     to_parquet,
 )
-from tests.support.s3.moto_s3 import Bucket, new_bucket
 
 ALONE = r"prefix=\w+%2F(&|$)"
 """A listing of one deployment."""
@@ -197,8 +197,8 @@ def test_folder_that_the_reports_are_delivered_to_is_no_deployment(furnished):
     ]
 
 
-def test_report_in_another_bucket_is_read_there(furnished):
-    reports = new_bucket(furnished.endpoint_url)
+def test_report_in_another_bucket_is_read_there(furnished, local_s3):
+    reports = local_s3.new_bucket()
     url = report_of(furnished, destination=reports.name).deliver(reports)
 
     assert len(plan_by(furnished, url).to_delete) == 4
@@ -458,13 +458,13 @@ def test_saved_plan_and_journal_are_gone_on_with_by_the_report_that_they_name(fu
     assert main(["cleanup", "--resume", "journal.jsonl", "--auto-approve"]) == ExitCode.DONE
 
 
-def test_saved_plan_can_be_applied_with_a_newer_report(furnished):
+def test_saved_plan_can_be_applied_with_a_newer_report(furnished, local_s3):
     url = report_of(furnished).deliver(furnished)
     options = [*furnished.options(), "--match", r"d\d", "--keep-count", "2", "--inventory", url]
     assert main(["plan-cleanup", *options, "--plan-file", "plan.json"]) == ExitCode.DONE
     for key in [key for key in furnished.content() if key.startswith(FOLDER)]:
         furnished.remove(key)
-    reports = new_bucket(furnished.endpoint_url)
+    reports = local_s3.new_bucket()
     newer = report_of(furnished, destination=reports.name).deliver(reports)
     words = ["cleanup", "--plan-file", "plan.json", "--auto-approve"]
     assert main(words) == ExitCode.ACCESS

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 from ci3.cli.main import main
 from ci3.errors import ExitCode
 from tests.support.cleanup_run import apply
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.bucket import Bucket
 
 
 def current(bucket: Bucket) -> dict[str, str]:

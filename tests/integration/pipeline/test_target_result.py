@@ -17,8 +17,8 @@ from ci3.errors import ExitCode, GateError, RefusedError
 from tests.support.cleanup_run import apply, apply_plan, make_context
 from tests.support.crash import small_batches
 from tests.support.s3.answers import delete_result, error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 DELETE = r"\?delete"
 

@@ -6,8 +6,8 @@ import pytest
 
 from ci3.engine.deletion.sender import RETRY_DELAYS_SECONDS, SENDERS
 from tests.support.cleanup_run import apply_plan, make_context
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 from tests.support.throttling import ThrottlingS3
 
 

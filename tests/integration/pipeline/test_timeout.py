@@ -12,7 +12,7 @@ from ci3.core.model.result import ObjectOutcome
 from ci3.errors import ExitCode
 from ci3.report.progress_lines import LOG_INTERVAL_SECONDS, ProgressLines
 from tests.support.cleanup_run import CleanupRun, apply_plan, make_context
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.bucket import Bucket
 
 DELETE = r"\?delete"
 

@@ -219,25 +219,30 @@ class FaultProxy:
         return Answer(status=200, body=f"<DeleteResult>{done}{errors}</DeleteResult>".encode())
 
     def _forward(self, request: Request) -> Answer:
-        if not isinstance(self._upstream, str):
-            return self._upstream(request)
-        connection = http.client.HTTPConnection(urlsplit(self._upstream).netloc, timeout=30)
-        try:
-            connection.request(
-                request.method,
-                request.target,
-                request.body or None,
-                {**request.headers, "Connection": "close"},
-            )
-            got = connection.getresponse()
-            headers = {
-                name: value
-                for name, value in got.getheaders()
-                if name.lower() not in _NOT_PASSED_ON
-            }
-            return Answer(status=got.status, body=got.read(), headers=headers)
-        finally:
-            connection.close()
+        if isinstance(self._upstream, str):
+            return forward(request, self._upstream)
+        return self._upstream(request)
+
+
+def forward(request: Request, url: str) -> Answer:
+    """Send a request to another server, and return its answer."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    try:
+        connection.request(
+            request.method,
+            request.target,
+            request.body or None,
+            {**request.headers, "Connection": "close"},
+        )
+        response = connection.getresponse()
+        headers = {
+            name: value
+            for name, value in response.getheaders()
+            if name.lower() not in _NOT_PASSED_ON
+        }
+        return Answer(status=response.status, body=response.read(), headers=headers)
+    finally:
+        connection.close()
 
 
 def ignore_if_none_match(proxy: FaultProxy) -> None:
@@ -281,8 +286,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         self.send_response_only(answer.status)
-        for name, value in ({"Content-Length": str(len(answer.body))} | {**answer.headers}).items():
-            self.send_header(name, value)
+        length = str(len(answer.body))
+        for name, value in answer.headers.items():
+            if name != "Content-Length":
+                self.send_header(name, value)
+            elif self.command == "HEAD":  # the length of what a GET would return
+                length = value
+        self.send_header("Content-Length", length)
         self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
@@ -295,7 +305,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_proxy(upstream: str) -> Iterator[FaultProxy]:
+def running_proxy(upstream: str | Callable[[Request], Answer]) -> Iterator[FaultProxy]:
     """Run a proxy on loopback until the context ends; then raise the first error of its script."""
     with serve_proxy(FaultProxy(upstream)) as proxy:
         yield proxy

@@ -4,15 +4,11 @@ import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import boto3
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import FakeKey, s3_backends
 from moto.server import ThreadedMotoServer
-
-if TYPE_CHECKING:
-    from tests.support.s3.fault_proxy import FaultProxy
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test-key",
@@ -23,14 +19,12 @@ CREDENTIALS = {
 _numbers = itertools.count(1)
 
 
-class Bucket:
+class MotoBucket:
     """A bucket of the in-process S3."""
 
     def __init__(self, endpoint_url: str, name: str) -> None:
         self.endpoint_url = endpoint_url
         self.name = name
-        self.proxy: FaultProxy | None = None
-        """The proxy in front of the bucket, if any."""
         self._backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
         self._backend.create_bucket(name, "us-east-1")
 
@@ -55,17 +49,8 @@ class Bucket:
         for number in range(files):
             self.put(f"{name}/file-{number:05}", days=days)
 
-    def remove(self, key: str) -> None:
-        """Delete an object, as another client would."""
-        self._backend.delete_object(self.name, key)
-
     def enable_versioning(self) -> None:
         self._backend.put_bucket_versioning(self.name, "Enabled")
-
-    def lock(self, key: str) -> None:
-        """Put a legal hold on an object, which forbids only deleting its version."""
-        self._backend.buckets[self.name].object_lock_enabled = True
-        self._backend.put_object_legal_hold(self.name, key, None, "ON")
 
     def keys(self) -> set[str]:
         return set(self.content())
@@ -77,15 +62,6 @@ class Bucket:
             for key, stored in self._backend.buckets[self.name].keys.items()
             if isinstance(stored, FakeKey)
         }
-
-    def versions(self) -> list[tuple[str, bool]]:
-        """Return (key, is delete marker) of every version, sorted."""
-        stored = self._backend.buckets[self.name].keys
-        return sorted(
-            (key, not isinstance(version, FakeKey))
-            for key in stored
-            for version in stored.getlist(key)
-        )
 
     def folders(self) -> set[str]:
         return {key.partition("/")[0] for key in self.keys() if "/" in key}
@@ -111,6 +87,6 @@ def running_s3() -> Iterator[str]:
         server.stop()
 
 
-def new_bucket(endpoint_url: str) -> Bucket:
+def new_bucket(endpoint_url: str) -> MotoBucket:
     """Create an empty bucket with a unique name."""
-    return Bucket(endpoint_url, f"site-{next(_numbers):05}")
+    return MotoBucket(endpoint_url, f"site-{next(_numbers):05}")

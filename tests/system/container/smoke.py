@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import ci3
-from tests.support.s3.moto_s3 import CREDENTIALS, Bucket, new_bucket, running_s3
+from tests.support.s3.moto_s3 import CREDENTIALS, MotoBucket, new_bucket, running_s3
 
 RUN_IMAGE = Path(__file__).with_name("run-image")
 WORKSPACE = "/github/workspace"
@@ -43,7 +43,7 @@ def main() -> int:
     return 0
 
 
-def check(bucket: Bucket, folder: Path) -> str:
+def check(bucket: MotoBucket, folder: Path) -> str:
     """Let the image say its version, then plan, then apply exactly that plan."""
     folder.chmod(_FOR_ALL)
     began = time.monotonic()
@@ -68,7 +68,7 @@ def check(bucket: Bucket, folder: Path) -> str:
     return f"{version}: planned, applied, journaled; --version took {seconds:.2f} s"
 
 
-def _step(bucket: Bucket, folder: Path, mode: str) -> dict[str, str]:
+def _step(bucket: MotoBucket, folder: Path, mode: str) -> dict[str, str]:
     """Run the image as a step of a workflow; gives its outputs."""
     output = folder / f"{mode}-output"
     output.touch()

@@ -9,6 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.support.s3 import memory_site
+from tests.support.s3.bucket import make_client
 from tests.support.s3.memory_s3 import MemoryS3
 from tests.system.real_s3.conftest import UNUSUAL_KEYS
 
@@ -77,14 +78,14 @@ def place(request):
         request.node.add_marker(pytest.mark.xfail(reason=wrong, strict=True))
     if request.param == "memory":
         with memory_site.intercept_requests(MemoryS3().answer):
-            client = memory_site.make_client()
+            client = make_client(memory_site.URL)
             client.create_bucket(Bucket=name)
             yield Place(client=client, bucket=name)
         return
     if request.param == "moto":
         client = boto3.client(
             "s3",
-            endpoint_url=request.getfixturevalue("s3_url"),
+            endpoint_url=request.getfixturevalue("moto_url"),
             config=Config(s3={"addressing_style": "path"}),
         )
     else:
@@ -125,6 +126,15 @@ def test_flat_pages_hold_every_key_once(place):
     rest = place.ask("list_objects_v2", MaxKeys=3, ContinuationToken=first["NextContinuationToken"])
     assert (first["IsTruncated"], rest["IsTruncated"]) == (True, False)
     assert [one["Key"] for page in (first, rest) for one in page["Contents"]] == keys
+
+
+def test_metadata_and_length_are_those_of_the_upload(place):
+    place.put("a")
+    place.ask("put_object", Key="b", Body=b"12345", Metadata={"writer": "run-1"})
+    for operation in ("get_object", "head_object"):
+        answer = place.ask(operation, Key="b")
+        assert (answer["Metadata"], answer["ContentLength"]) == ({"writer": "run-1"}, 5)
+        assert place.ask(operation, Key="a")["Metadata"] == {}
 
 
 def test_odd_keys_come_back_as_they_are(place):

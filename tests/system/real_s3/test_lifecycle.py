@@ -9,7 +9,7 @@ from ci3.cli.main import main
 from ci3.core.lifecycle.configuration import parse_configuration
 from ci3.core.lifecycle.rule import ManagedRule, parse_managed_rule
 from ci3.engine.lifecycle.update import ConfigurationUpdater
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.moto_s3 import MotoBucket
 
 FOREIGN = {
     "ID": "logs",
@@ -24,7 +24,7 @@ AT = datetime(2026, 12, 2, 10, tzinfo=UTC)
 def place(request, monkeypatch) -> tuple[object, str, str]:
     """An empty bucket on each server: its client, name and address."""
     if request.param == "moto":
-        bucket: Bucket = request.getfixturevalue("bucket")
+        bucket: MotoBucket = request.getfixturevalue("moto_bucket")
         return bucket.client, bucket.name, bucket.endpoint_url
     server = request.getfixturevalue("seaweedfs")
     for name, value in server.environ().items():
@@ -108,9 +108,10 @@ def test_leftover_rule_is_taken_away_by_a_run_with_any_engine(ci3, seaweedfs, mo
 
 
 def test_s3_that_confirms_no_rule_gets_back_what_stood_there(
-    bucket: Bucket, capsys, monkeypatch
+    moto_bucket: MotoBucket, capsys, monkeypatch
 ) -> None:
     """As moto: it takes rules, and does not tell by HeadObject what it would do by them."""
+    bucket = moto_bucket
     monkeypatch.setattr("time.sleep", lambda _: None)
     bucket.deploy("new", days=1)
     bucket.deploy("old", days=20)

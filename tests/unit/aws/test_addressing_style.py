@@ -11,9 +11,9 @@ from ci3.aws.bucket import BucketReader
 from ci3.cli.main import main
 from ci3.core.model.service_url import AddressingStyle
 from tests.support.s3.answers import error, listing
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import Answer, FaultProxy, Request, serve_proxy
 from tests.support.s3.memory_site import MemorySite
-from tests.support.s3.moto_s3 import Bucket
 
 URL = "http://s3.test:9000"
 

@@ -5,8 +5,8 @@ import pytest
 from ci3.aws.bucket import BucketReader
 from ci3.core.model.deployment import Versioning
 from ci3.errors import AccessError, GateError
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 
 def reader(bucket: Bucket) -> BucketReader:

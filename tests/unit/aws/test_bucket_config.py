@@ -9,8 +9,8 @@ from ci3.core.doctor.facts import ObjectLock, VersioningState
 from ci3.core.model.deployment import Versioning
 from ci3.errors import AccessError, DeniedError
 from tests.support.s3.answers import error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 ON = "<ObjectLockEnabled>Enabled</ObjectLockEnabled>"
 GOVERNED = "<Mode>GOVERNANCE</Mode>"

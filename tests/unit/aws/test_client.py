@@ -28,8 +28,8 @@ from ci3.aws.client import (
 from ci3.core.model.deployment import Versioning
 from ci3.errors import AccessError, DeniedError, ExitCode, GateError
 from tests.support.s3.answers import HTML, error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 OTHER_CALLS: tuple[Callable[..., object], ...] = (
     lambda s3, **on: s3.copy_object(**on, Key="a/x", CopySource="b/c"),

@@ -21,8 +21,9 @@ from ci3.errors import AccessError, GitHubReadOnlyError
 from ci3.live.aws import read_cloudfront, read_parameter
 from tests.support.github.fake_oidc import ISSUER, SUBJECT, make_token
 from tests.support.s3.answers import HTML
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy, Request
-from tests.support.s3.moto_s3 import CREDENTIALS, Bucket
+from tests.support.s3.moto_s3 import CREDENTIALS
 
 ROLE = "arn:aws:iam::123456789012:role/clean-my-site"
 STS = "^/$"

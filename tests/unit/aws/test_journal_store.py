@@ -6,8 +6,8 @@ from ci3.aws.bucket import BucketReader
 from ci3.aws.journal_store import JournalStore
 from ci3.errors import GateError, JournalError
 from tests.support.s3.answers import error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy, ignore_if_none_match
-from tests.support.s3.moto_s3 import Bucket
 
 KEY = ".ci3/journals/run-1"
 

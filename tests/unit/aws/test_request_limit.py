@@ -6,7 +6,7 @@ import pytest
 from ci3.aws.bucket import BucketReader
 from ci3.aws.request_limit import RequestLimit
 from ci3.errors import AccessError
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.bucket import Bucket
 
 
 def is_free(limit: RequestLimit) -> bool:

@@ -8,8 +8,8 @@ from ci3.aws.bucket import BucketReader
 from ci3.core.model.deployment import Versioning
 from ci3.errors import AccessError
 from tests.support.s3.answers import HTML
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 READS: dict[str, tuple[str, str, Callable[[BucketReader], object]]] = {
     "objects": ("list-type", "ListBucketResult", lambda reader: reader.list_keys("")),

@@ -3,7 +3,7 @@
 import pytest
 
 from ci3.aws.bucket import BucketReader
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.bucket import Bucket
 
 
 @pytest.fixture

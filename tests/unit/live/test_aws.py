@@ -14,8 +14,8 @@ from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.errors import GateError
 from ci3.live.aws import CLOUDFRONT_OPERATIONS, SSM_OPERATIONS, read_parameter, read_pointer_object
 from tests.support.s3.answers import HTML, error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 from tests.support.web_site import running_site
 
 SECRET = "0123456789abcdef"

@@ -13,8 +13,8 @@ from ci3.github.http import GitHubTransport
 from ci3.live.reader import read_live_sources
 from tests.support.github.fake_github import FakeGitHub
 from tests.support.s3.answers import error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 from tests.support.web_site import running_site
 
 COMMIT = "ab12cd3" + "0" * 33

@@ -8,8 +8,8 @@ import pytest
 from ci3.cli.main import main
 from tests.integration.command.test_cli import on_terminal
 from tests.support.s3.answers import error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy, Request
-from tests.support.s3.moto_s3 import Bucket
 from tests.support.version_deletion import DELETE, answer_deletion
 
 KEEP_1 = ("--keep-count", "1")

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support.crash import crash, resume, small_batches
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 
 def remove(site: Bucket, name: str, files: int) -> None:

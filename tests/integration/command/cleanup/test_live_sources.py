@@ -14,8 +14,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from ci3.cli.main import main
 from tests.support.github.fake_github import REPOSITORY, TOKEN, FakeGitHub
 from tests.support.s3.answers import error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 from tests.support.web_site import WebSite, running_site
 from tests.unit.live.test_aws_cloudfront import distribute
 

@@ -22,8 +22,8 @@ from tests.support.journals import (
     read_records,
     start_journal,
 )
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ci3.cli.main import main
-from tests.support.s3.moto_s3 import Bucket, new_bucket
+from tests.support.s3.bucket import Bucket
 
 ALL = {f"d{number}" for number in range(5)}
 PLAN = ["--plan-file", "plan.json"]
@@ -273,8 +273,8 @@ def test_address_whose_query_was_not_saved_must_be_given_again(site, capsys):
     assert apply("--live-from", url) == 4
 
 
-def test_plans_of_several_targets_are_applied_and_stale_together(site, s3_url, proxy, capsys):
-    other = new_bucket(s3_url)
+def test_plans_of_several_targets_are_applied_and_stale_together(site, local_s3, proxy, capsys):
+    other = local_s3.new_bucket()
     for number in range(3):
         other.deploy(f"d{number}", days=10 * number + 1)
     text = (

@@ -9,8 +9,8 @@ from ci3.cli.main import main
 from tests.support.crash import small_batches
 from tests.support.journals import read_intents, read_outcomes
 from tests.support.s3.answers import error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import Answer, FaultProxy, Request, ignore_if_none_match
-from tests.support.s3.moto_s3 import Bucket
 
 DELETE = r"\?delete"
 FOLDER = ".ci3/journals/"

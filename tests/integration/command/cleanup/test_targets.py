@@ -7,8 +7,9 @@ import pytest
 
 from ci3.aws.bucket import BucketReader
 from ci3.cli.main import main
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket, new_bucket
+from tests.support.s3.local_s3 import LocalS3
 
 NAMES = {f"d{days}" for days in range(4)}
 
@@ -25,8 +26,8 @@ def first(site: Bucket) -> Bucket:
 
 
 @pytest.fixture
-def second(s3_url: str, proxy: FaultProxy) -> Bucket:
-    bucket = deployed(new_bucket(s3_url))
+def second(local_s3: LocalS3, proxy: FaultProxy) -> Bucket:
+    bucket = deployed(local_s3.new_bucket())
     bucket.endpoint_url = proxy.url
     return bucket
 

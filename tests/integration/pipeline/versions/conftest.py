@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.bucket import Bucket
 from tests.support.version_deletion import OLD_PREFIXES, list_versions, list_versions_to_delete
 
 

@@ -14,8 +14,8 @@ from ci3.engine.workers.progress import NoProgress
 from ci3.errors import ExitCode
 from tests.support.cleanup_run import CleanupRun, apply_plan, make_context
 from tests.support.s3.answers import delete_result, error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy, Request
-from tests.support.s3.moto_s3 import Bucket
 from tests.support.version_deletion import (
     DELETE,
     Version,

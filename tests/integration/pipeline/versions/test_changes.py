@@ -6,8 +6,8 @@ from ci3.errors import ExitCode
 from ci3.pipeline.approval import approve_plan
 from tests.support.cleanup_run import CleanupRun, apply_plan, make_context
 from tests.support.s3.answers import NAMESPACE, error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 from tests.support.version_deletion import (
     DELETE,
     VERSIONS,

@@ -10,8 +10,8 @@ from ci3.core.model.result import DeleteGuard
 from ci3.errors import ExitCode, RefusedError
 from tests.support.cleanup_run import apply_plan, make_context
 from tests.support.s3.answers import error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 from tests.support.version_deletion import (
     DELETE,
     VERSIONS,

@@ -4,8 +4,8 @@ import pytest
 
 from ci3.errors import ExitCode
 from tests.support.s3.answers import error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 from tests.support.version_deletion import (
     DELETE,
     answer_deletion,

@@ -18,8 +18,8 @@ from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
 from tests.support.builders import make_object
 from tests.support.concurrency_meter import ConcurrencyMeter
 from tests.support.s3.answers import HTML, delete_result, error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import Answer, FaultProxy, Request
-from tests.support.s3.moto_s3 import Bucket
 
 if TYPE_CHECKING:
     from ci3.aws.deletion.requests import DeleteRequests

@@ -15,7 +15,7 @@ from ci3.errors import AccessError, GateError
 from tests.support.builders import make_object
 from tests.support.s3.answers import HTML, delete_result, error
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.bucket import Bucket
 
 
 def writer(bucket: Bucket) -> BucketWriter:

@@ -6,8 +6,8 @@ from ci3.aws.bucket import BucketReader
 from ci3.core.lifecycle.configuration import ConfigurationText
 from ci3.errors import AccessError
 from tests.support.s3.answers import HTML, error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 NOVEL = "<LifecycleConfiguration><Rule><Novelty/></Rule></LifecycleConfiguration>"
 

@@ -5,8 +5,8 @@ import pytest
 from ci3.aws.bucket import BucketReader
 from ci3.errors import AccessError, DeniedError, ListingError
 from tests.support.s3.answers import HTML, TIME, entry, error, listing
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 ODD_NAMES = (
     "a+b", "a b", "a%2Fb", "a&b<c>", "é", "😀", "a\nb", "a\tb", "a\x01b", "a//b", " lead", "trail ",

@@ -7,8 +7,8 @@ from ci3.core.model.objects import UnfinishedUpload
 from ci3.core.model.result import ObjectOutcome
 from ci3.errors import DeniedError, ListingError
 from tests.support.s3.answers import HTML, NAMESPACE, TIME, error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 
 def reader(bucket: Bucket) -> BucketReader:

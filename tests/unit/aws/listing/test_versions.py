@@ -8,8 +8,8 @@ from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import ObjectOutcome
 from ci3.errors import AccessError, DeniedError, GateError, ListingError
 from tests.support.s3.answers import HTML, NAMESPACE, TIME, delete_result, error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 
 def reader(bucket: Bucket) -> BucketReader:

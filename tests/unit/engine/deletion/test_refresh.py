@@ -18,7 +18,7 @@ from ci3.engine.workers import worker_process
 from ci3.errors import AccessError, DeniedError, ExitCode, ListingError
 from tests.support.cleanup_run import apply, seed_site
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.bucket import Bucket
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning"),

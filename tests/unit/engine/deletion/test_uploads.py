@@ -8,8 +8,8 @@ from ci3.aws.bucket import BucketReader
 from ci3.engine.deletion.uploads import AbortResult, UnfinishedUploads
 from ci3.errors import DeniedError, ExitCode
 from tests.support.cleanup_run import apply, seed_site
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 
 class Listing:
@@ -98,7 +98,7 @@ def test_uploads_are_looked_for_once_and_those_of_what_stays_stay(
 ) -> None:
     seed_site(site)
     for key in ("old-1/a", "old-2/a", "new/a"):
-        site.client.create_multipart_upload(Bucket=site.name, Key=key)
+        site.begin_upload(key, days=2)
     proxy.call_before(
         "GET", "prefix=old-2", act=lambda: site.put("old-2/file-00001", body=b"another")
     )

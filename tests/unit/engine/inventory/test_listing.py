@@ -10,8 +10,8 @@ from ci3.engine.workers.progress import NoProgress
 from ci3.errors import AccessError
 from tests.support.cleanup_run import make_context
 from tests.support.s3.answers import GROUP_LISTING, HTML, entry, error, listing
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 
 def inventory(

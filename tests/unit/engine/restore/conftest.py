@@ -2,7 +2,7 @@ import pytest
 
 from ci3.engine.journal.reader import open_journal
 from ci3.engine.restore.sources import source_from_journal
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.bucket import Bucket
 from tests.unit.engine.restore.undo import DOOMED, Undo
 
 

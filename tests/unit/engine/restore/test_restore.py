@@ -7,8 +7,8 @@ import pytest
 from ci3.core.restore.decide import SkipReason
 from ci3.engine.restore.restore import restore_exit_code
 from ci3.errors import ExitCode
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 from tests.unit.engine.restore.undo import current, deleted, markers
 
 

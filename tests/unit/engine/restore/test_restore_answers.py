@@ -13,8 +13,8 @@ from ci3.engine.restore.restore import RETRY_DELAYS_SECONDS, WORKERS, restore_ex
 from ci3.engine.workers.progress import NoProgress
 from ci3.errors import ExitCode
 from tests.support.s3.answers import delete_result, error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy, Request
-from tests.support.s3.moto_s3 import Bucket
 from tests.support.throttling import ThrottlingS3
 from tests.unit.engine.restore.undo import DELETE, DOOMED, VERSIONS, current, deleted, markers
 

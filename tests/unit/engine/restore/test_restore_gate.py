@@ -11,8 +11,8 @@ from ci3.engine.restore.restore import check_markers
 from ci3.engine.restore.sources import source_since
 from ci3.errors import GateError
 from tests.support.cleanup_run import make_context
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 from tests.unit.engine.restore.undo import Undo, deleted, markers
 
 

@@ -12,8 +12,8 @@ from ci3.engine.restore.sources import source_from_journal, source_since
 from ci3.errors import AccessError, ExitCode, RefusedError, SettingsError
 from tests.support.cleanup_run import make_context
 from tests.support.s3.answers import error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 from tests.unit.engine.restore.undo import VERSIONS, Undo, current, deleted
 
 

@@ -8,8 +8,8 @@ from ci3.engine.restore.sources import source_since
 from ci3.errors import ExitCode
 from tests.support.cleanup_run import apply, make_context
 from tests.support.s3.answers import error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 from tests.support.version_deletion import answer_deletion
 from tests.unit.engine.restore.undo import DELETE, Undo, current, deleted, markers
 

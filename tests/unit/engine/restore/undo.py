@@ -5,8 +5,8 @@ from ci3.engine.restore.restore import Restoration
 from ci3.engine.workers.progress import NoProgress
 from ci3.errors import ExitCode
 from tests.support.cleanup_run import apply, make_context
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.memory_site import MemorySite
-from tests.support.s3.moto_s3 import Bucket
 
 DELETE = r"\?delete"
 VERSIONS = r"\?versions"

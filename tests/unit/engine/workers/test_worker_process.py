@@ -18,7 +18,7 @@ from ci3.aws.bucket import BucketReader
 from ci3.engine.workers import worker_process
 from ci3.engine.workers.worker_process import OnProgress, WorkerProcess, start_worker
 from ci3.errors import AccessError, DeniedError
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.bucket import Bucket
 
 SECRET = "test-secret"
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")

@@ -14,7 +14,7 @@ from bench.layout import Layout
 from bench.servers import running_memory_server
 from ci3.engine.workers import worker_process
 from tests.support.paths import ROOT
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.bucket import Bucket
 
 LARGE = Case(work=Work.PLAN, layout=Layout("100x1000"), delete_count=50, tools=(), title="large")
 needs_cores = pytest.mark.skipif(
@@ -26,12 +26,12 @@ def run_script(shop: Bucket, script: str) -> subprocess.Popen[str]:
     """Run a Python that has but one thread."""
     begin = (
         "from contextlib import closing\n"
+        "from types import SimpleNamespace\n"
         "from ci3.engine.workers import worker_process\n"
         "from ci3.engine.workers.worker_process import start_worker\n"
         "from tests.unit.engine.workers.test_worker_process import ask, reader_of\n"
-        "from tests.support.s3.moto_s3 import Bucket\n"
         "worker_process._count_cores = lambda: 2\n"
-        f"shop = Bucket({shop.endpoint_url!r}, {shop.name!r})\n"
+        f"shop = SimpleNamespace(endpoint_url={shop.endpoint_url!r}, name={shop.name!r})\n"
     )
     return subprocess.Popen(
         [sys.executable, "-c", begin + script],
