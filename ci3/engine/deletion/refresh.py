@@ -8,7 +8,13 @@ from ci3.aws.bucket import BucketReader
 from ci3.core.inventory.columns import ObjectColumns
 from ci3.core.model.deployment import Deployment
 from ci3.engine.inventory.listing import LISTING_THREADS, FolderListing, read_folder
-from ci3.engine.workers.worker_process import OnProgress, WorkerProcess, start_worker
+from ci3.engine.workers.worker_process import (
+    DEFAULT_TIMING,
+    OnProgress,
+    WorkerProcess,
+    WorkerTiming,
+    start_worker,
+)
 from ci3.errors import ListingError
 
 MIN_TOTAL_OBJECTS: Final = 5_000
@@ -75,12 +81,17 @@ class Refresher:
             self._worker.close()
 
 
-def start_refresher(bucket: BucketReader, deployments: Iterable[Deployment]) -> Refresher:
+def start_refresher(
+    bucket: BucketReader,
+    deployments: Iterable[Deployment],
+    *,
+    timing: WorkerTiming = DEFAULT_TIMING,
+) -> Refresher:
     """Return a refresher, with a worker if that pays and this process has a single thread."""
     total = sum(deployment.object_count for deployment in deployments if _fits_worker(deployment))
     worker = None
     if total >= MIN_TOTAL_OBJECTS:
-        worker = start_worker(bucket, connections=LISTING_THREADS)
+        worker = start_worker(bucket, connections=LISTING_THREADS, timing=timing)
     return Refresher(bucket, worker)
 
 

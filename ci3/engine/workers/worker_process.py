@@ -29,6 +29,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -47,15 +48,24 @@ if TYPE_CHECKING:
 
     Pipe = Connection[Any, Any]
 
-HEARTBEAT_SECONDS: Final = 5.0
-"""Interval at which the worker sends progress of 0 steps for each request in progress."""
-SILENCE_SECONDS: Final = 60
-"""Time without a message after which the parent ends the worker."""
 _CPU_MAX: Final = Path("/sys/fs/cgroup/cpu.max")
 _THREADS: Final = Path("/proc/self/task")
 _FILES: Final = Path("/proc/self/fd")
 _PR_SET_PDEATHSIG: Final = 1
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerTiming:
+    """How long the worker may send nothing, in seconds."""
+
+    heartbeat_seconds: float = 5.0
+    """Interval at which the worker sends progress of 0 steps for each request in progress."""
+    silence_seconds: float = 60.0
+    """Time without a message after which the parent ends the worker."""
+
+
+DEFAULT_TIMING: Final = WorkerTiming()
 
 Response_co = TypeVar("Response_co", covariant=True)
 OnProgress = Callable[[int], None]
@@ -80,9 +90,14 @@ class WorkerProcess:
     """A running worker; serves as many requests at once as it has connections."""
 
     def __init__(
-        self, bucket: BucketReader, process: "ForkProcess", pipes: "Sequence[Pipe]"
+        self,
+        bucket: BucketReader,
+        process: "ForkProcess",
+        pipes: "Sequence[Pipe]",
+        timing: WorkerTiming = DEFAULT_TIMING,
     ) -> None:
         self._bucket = bucket
+        self._silence_seconds = timing.silence_seconds
         self._process = process
         self._is_ended = False
         self._pipes = pipes
@@ -97,7 +112,7 @@ class WorkerProcess:
 
         Until then, the S3 requests that it may have in flight count in this process.
         None says nothing about the bucket: the caller does the work itself. The worker could not do
-        it, sent nothing for SILENCE_SECONDS or has ended, or the keys have expired.
+        it, sent nothing for `silence_seconds` or has ended, or the keys have expired.
         """
         access = None
         with suppress(AccessError):  # the keys have expired: the caller reports it
@@ -108,7 +123,7 @@ class WorkerProcess:
             pipe = self._idle.get()
             has_response = False
             try:
-                for has_response, content in _exchange(pipe, (access, request)):
+                for has_response, content in self._exchange(pipe, (access, request)):
                     if has_response:
                         return cast("Response_co | None", content)
                     on_progress(content)
@@ -130,16 +145,17 @@ class WorkerProcess:
         for pipe in self._pipes:
             pipe.close()
 
+    def _exchange(self, pipe: "Pipe", message: object) -> Iterator[tuple[bool, Any]]:
+        """Send a message and yield what comes back, until the worker ends or is silent."""
+        with suppress(Exception):  # any error means that the worker is of no use any more
+            pipe.send(message)
+            while pipe.poll(self._silence_seconds):
+                yield pipe.recv()
 
-def _exchange(pipe: "Pipe", message: object) -> Iterator[tuple[bool, Any]]:
-    """Send a message and yield what comes back, until the worker ends or is silent."""
-    with suppress(Exception):  # any error means that the worker is of no use any more
-        pipe.send(message)
-        while pipe.poll(SILENCE_SECONDS):
-            yield pipe.recv()
 
-
-def start_worker(bucket: BucketReader, *, connections: int = 1) -> WorkerProcess | None:
+def start_worker(
+    bucket: BucketReader, *, connections: int = 1, timing: WorkerTiming = DEFAULT_TIMING
+) -> WorkerProcess | None:
     """Fork a worker within milliseconds; return None without a core for it, or if that fails.
 
     This process must have a single thread. Only Linux shows that, and the system libraries of macOS
@@ -148,7 +164,7 @@ def start_worker(bucket: BucketReader, *, connections: int = 1) -> WorkerProcess
     access = _open(bucket) if _count_cores() > 1 else None
     if access is None or not _is_single_threaded():
         return None
-    return _fork(bucket, access, connections)
+    return _fork(bucket, access, connections, timing)
 
 
 def _open(bucket: BucketReader) -> "BucketAccess | None":
@@ -179,7 +195,9 @@ def _count_cores() -> int:
     return min(cores or 1, quota // period)
 
 
-def _fork(bucket: BucketReader, access: "BucketAccess", connections: int) -> WorkerProcess | None:
+def _fork(
+    bucket: BucketReader, access: "BucketAccess", connections: int, timing: WorkerTiming
+) -> WorkerProcess | None:
     context = get_context("fork")
     pipes: list[tuple[Pipe, Pipe]] = []
     for stream in (sys.stdout, sys.stderr):  # multiprocessing does it too, with signals blocked
@@ -192,8 +210,8 @@ def _fork(bucket: BucketReader, access: "BucketAccess", connections: int) -> Wor
         pipes += (context.Pipe() for _ in range(connections))
         parent_ends, worker_ends = [pair[0] for pair in pipes], [pair[1] for pair in pipes]
         for pipe in parent_ends:
-            _limit_blocking(pipe)
-        arguments = (os.getpid(), access, worker_ends)
+            _limit_blocking(pipe, timing.silence_seconds)
+        arguments = (os.getpid(), access, worker_ends, timing.heartbeat_seconds)
         process = context.Process(target=_worker_main, args=arguments, daemon=True)
         process.start()
     except OSError:  # the limit of processes or of open files is reached
@@ -204,22 +222,24 @@ def _fork(bucket: BucketReader, access: "BucketAccess", connections: int) -> Wor
         for _, worker_end in pipes:
             worker_end.close()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    return WorkerProcess(bucket, process, parent_ends)
+    return WorkerProcess(bucket, process, parent_ends, timing)
 
 
-def _limit_blocking(pipe: "Pipe") -> None:
+def _limit_blocking(pipe: "Pipe", limit_seconds: float) -> None:
     """Apply the silence limit to a message that stops half-way, too.
 
     Source: https://man7.org/linux/man-pages/man7/socket.7.html (SO_RCVTIMEO and SO_SNDTIMEO)
     """
-    seconds, rest = divmod(SILENCE_SECONDS, 1)
+    seconds, rest = divmod(limit_seconds, 1)
     timeval = struct.pack("ll", int(seconds), int(rest * 1_000_000))
     with socket.socket(fileno=os.dup(pipe.fileno())) as duplicate:
         duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
         duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
 
 
-def _worker_main(parent_pid: int, access: "BucketAccess", pipes: "Sequence[Pipe]") -> None:
+def _worker_main(
+    parent_pid: int, access: "BucketAccess", pipes: "Sequence[Pipe]", heartbeat_seconds: float
+) -> None:
     """Serve each connection in a thread, and send heartbeats, until the parent closes or dies."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -233,7 +253,7 @@ def _worker_main(parent_pid: int, access: "BucketAccess", pipes: "Sequence[Pipe]
         for server in servers:
             Thread(target=server.run, daemon=True).start()
         while True:
-            time.sleep(HEARTBEAT_SECONDS)
+            time.sleep(heartbeat_seconds)
             for server in servers:
                 server.report_progress(0)
     finally:

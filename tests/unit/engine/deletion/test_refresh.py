@@ -14,11 +14,11 @@ from ci3.engine.deletion import objects as direct
 from ci3.engine.deletion import refresh
 from ci3.engine.deletion.refresh import Refresher, start_refresher
 from ci3.engine.inventory.listing import list_deployment, read_folder
-from ci3.engine.workers import worker_process
+from ci3.engine.workers.worker_process import WorkerTiming
 from ci3.errors import AccessError, DeniedError, ExitCode, ListingError
 from tests.support.cleanup_run import apply, seed_site
-from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.bucket import Bucket
+from tests.support.s3.fault_proxy import FaultProxy
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning"),
@@ -184,13 +184,10 @@ def test_stopped_run_does_not_read_what_an_ended_worker_did_not(reader, due):
         assert refresher.read(due[0], with_versions=False)
 
 
-def test_worker_that_takes_long_is_waited_for(
-    site: Bucket, proxy: FaultProxy, reader, due, monkeypatch
-) -> None:
-    monkeypatch.setattr(worker_process, "HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 0.6)
+def test_worker_that_takes_long_is_waited_for(site: Bucket, proxy: FaultProxy, reader, due) -> None:
+    timing = WorkerTiming(heartbeat_seconds=0.1, silence_seconds=0.6)
     proxy.call_before("GET", "prefix=shop-2", act=lambda: time.sleep(1.5))
-    with closing(start_refresher(reader, due)) as refresher:
+    with closing(start_refresher(reader, due, timing=timing)) as refresher:
         asked = len(proxy.requests)
         assert len(refresher.read(due[2], with_versions=False).keys) == 4
         assert len(proxy.requests) == asked + 1

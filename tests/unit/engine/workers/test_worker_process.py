@@ -16,7 +16,12 @@ import pytest
 
 from ci3.aws.bucket import BucketReader
 from ci3.engine.workers import worker_process
-from ci3.engine.workers.worker_process import OnProgress, WorkerProcess, start_worker
+from ci3.engine.workers.worker_process import (
+    OnProgress,
+    WorkerProcess,
+    WorkerTiming,
+    start_worker,
+)
 from ci3.errors import AccessError, DeniedError
 from tests.support.s3.bucket import Bucket
 
@@ -43,7 +48,9 @@ class Task:
                 for step in steps:
                     on_progress(step)
                 return word
-            case "wait", float(seconds):
+            case "wait", float(seconds), *steps:
+                for step in steps:
+                    on_progress(step)
                 time.sleep(seconds)
                 return "waited"
             case "who":
@@ -57,6 +64,20 @@ class Task:
                 os.write(2, b"printed by the worker")
                 return "printed"
         return None
+
+
+_MEETING = threading.Barrier(4)
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """A request that is answered once four are served at the same time."""
+
+    concurrency: int = 1
+
+    def respond(self, _bucket: BucketReader, _on_progress: OnProgress, /) -> str:
+        _MEETING.wait(timeout=30)
+        return "met"
 
 
 def open_files() -> dict[int, str]:
@@ -94,9 +115,7 @@ def test_worker_serves_as_many_requests_at_once_as_it_has_connections(shop):
         closing(start_worker(reader_of(shop), connections=4)) as worker,
         ThreadPoolExecutor(4) as pool,
     ):
-        began = time.monotonic()
-        assert [*pool.map(lambda _: ask(worker, ("wait", 0.4)), range(4))] == ["waited"] * 4
-        assert time.monotonic() - began < 1.2
+        assert [*pool.map(lambda _: worker.call(Meeting()), range(4))] == ["met"] * 4
         prefixes = [f"shop-{number % 5}/" for number in range(40)]
         counts = [*pool.map(lambda prefix: ask(worker, ("count", prefix)), prefixes)]
     assert counts == [0 if prefix == "shop-4/" else 4 for prefix in prefixes]
@@ -205,10 +224,10 @@ def test_worker_that_has_ended_leaves_the_work_to_the_caller(shop, end):
 
 
 @pytest.mark.usefixtures("forks")
-def test_silent_worker_is_ended_and_its_late_response_never_received(shop, monkeypatch):
+def test_silent_worker_is_ended_and_its_late_response_never_received(shop):
     """It would be taken for the response to the next request."""
-    with closing(start_worker(reader_of(shop))) as worker:
-        monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 0.3)
+    timing = WorkerTiming(silence_seconds=0.3)
+    with closing(start_worker(reader_of(shop), timing=timing)) as worker:
         assert ask(worker, ("wait", 0.6)) is None
         assert ask(worker, ("say", "next")) is None
         assert has_ended(worker)
@@ -216,10 +235,10 @@ def test_silent_worker_is_ended_and_its_late_response_never_received(shop, monke
 
 
 @pytest.mark.usefixtures("forks")
-def test_worker_that_stops_reading_a_request_is_ended(shop, monkeypatch):
+def test_worker_that_stops_reading_a_request_is_ended(shop):
     """A long request does not fit in the buffer of a connection that is not read."""
-    monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 0.3)
-    with closing(start_worker(reader_of(shop))) as worker:
+    timing = WorkerTiming(silence_seconds=0.3)
+    with closing(start_worker(reader_of(shop), timing=timing)) as worker:
         os.kill(worker._process.pid, signal.SIGSTOP)
         assert ask(worker, ("say", "x" * 5_000_000)) is None
         assert ask(worker, ("say", "next")) is None
@@ -227,14 +246,15 @@ def test_worker_that_stops_reading_a_request_is_ended(shop, monkeypatch):
 
 
 @pytest.mark.usefixtures("forks")
-def test_worker_that_stops_in_the_middle_of_a_response_is_ended(shop, monkeypatch):
-    monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 0.3)
-    with closing(start_worker(reader_of(shop))) as worker:
+def test_worker_that_stops_in_the_middle_of_a_response_is_ended(shop):
+    timing = WorkerTiming(silence_seconds=0.3)
+    with closing(start_worker(reader_of(shop), timing=timing)) as worker:
 
         def stop_in_response(_: int) -> None:
             """Wait until the response, which is longer than the pipe's buffer, has begun."""
             assert worker._pipes[0].poll(10)
             os.kill(worker._process.pid, signal.SIGSTOP)
+            os.waitpid(worker._process.pid, os.WUNTRACED)  # until it has stopped
 
         assert ask(worker, ("say", "x" * 5_000_000, 1), stop_in_response) is None
         assert has_ended(worker)
@@ -253,19 +273,18 @@ def test_worker_that_is_killed_in_the_middle_of_a_response_leaves_the_work_to_th
 
 
 @pytest.mark.usefixtures("forks")
-def test_heartbeats_keep_a_worker_alive_that_takes_long(shop, monkeypatch):
-    monkeypatch.setattr(worker_process, "HEARTBEAT_SECONDS", 0.1)
-    with closing(start_worker(reader_of(shop))) as worker:
-        monkeypatch.setattr(worker_process, "SILENCE_SECONDS", 0.6)
+def test_heartbeats_keep_a_worker_alive_that_takes_long(shop):
+    timing = WorkerTiming(heartbeat_seconds=0.1, silence_seconds=0.6)
+    with closing(start_worker(reader_of(shop), timing=timing)) as worker:
         steps: list[int] = []
         assert ask(worker, ("wait", 1.5), steps.append) == "waited"
         assert {*steps} == {0}
 
 
 @pytest.mark.usefixtures("forks")
-def test_heartbeats_end_with_the_response(shop, monkeypatch):
-    monkeypatch.setattr(worker_process, "HEARTBEAT_SECONDS", 0.01)
-    with closing(start_worker(reader_of(shop))) as worker:
+def test_heartbeats_end_with_the_response(shop):
+    timing = WorkerTiming(heartbeat_seconds=0.01)
+    with closing(start_worker(reader_of(shop), timing=timing)) as worker:
         assert ask(worker, ("wait", 0.1)) == "waited"
         assert not worker._pipes[0].poll(0.3)
 
@@ -290,8 +309,9 @@ def test_access_error_leaves_the_request_to_the_caller_and_the_worker_alive(shop
 @pytest.mark.usefixtures("forks")
 def test_caller_that_waits_continues_when_the_worker_is_ended(shop):
     with closing(start_worker(reader_of(shop))) as worker, ThreadPoolExecutor(1) as pool:
-        heard = pool.submit(ask, worker, ("wait", 60.0))
-        time.sleep(0.1)
+        has_begun = threading.Event()
+        heard = pool.submit(ask, worker, ("wait", 60.0, 1), lambda _: has_begun.set())
+        assert has_begun.wait(timeout=30)
         worker.end()
         assert heard.result(timeout=10) is None
 
