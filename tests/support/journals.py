@@ -92,8 +92,8 @@ def resume_journal(path: str = "j.jsonl") -> Iterator[Journal]:
         yield journal
 
 
-def read_journal(content: bytes) -> JournalFile:
-    return JournalFile(io.BytesIO(content), "j.jsonl")
+def read_journal(content: bytes, **limits: int) -> JournalFile:
+    return JournalFile(io.BytesIO(content), "j.jsonl", **limits)
 
 
 def read_entries(journal: JournalFile) -> dict[str, JournalEntry]:

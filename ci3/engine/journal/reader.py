@@ -89,7 +89,14 @@ class JournalFile:
 
     header: JournalHeader
 
-    def __init__(self, stream: BinaryIO, source: str) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        source: str,
+        *,
+        cached_lines: int = CACHED_LINES,
+        line_limit_bytes: int = LINE_LIMIT_BYTES,
+    ) -> None:
         """Read and validate a journal; `source` names it in errors; raises SettingsError."""
         self.source = source
         self.is_truncated = False
@@ -99,6 +106,8 @@ class JournalFile:
         self.read_bytes = 0
         self.last_batch = 0
         self._stream = stream
+        self._cached_lines = cached_lines
+        self._line_limit_bytes = line_limit_bytes
         self._lock = Lock()
         self._parsed: OrderedDict[int, BatchRecord] = OrderedDict()
         self._batches: dict[int, _Batch] = {}
@@ -224,7 +233,7 @@ class JournalFile:
         """Iterate over complete lines as (number, offset, line)."""
         self._stream.seek(0)
         number = 0
-        while line := self._stream.readline(LINE_LIMIT_BYTES):
+        while line := self._stream.readline(self._line_limit_bytes):
             number += 1
             self.read_bytes += len(line)
             if not line.endswith(b"\n"):
@@ -253,7 +262,7 @@ class JournalFile:
                 if not isinstance(record, BatchRecord):
                     raise self._error(number, "the file changed while it was read")
                 self._parsed[number] = record
-                while len(self._parsed) > CACHED_LINES:
+                while len(self._parsed) > self._cached_lines:
                     self._parsed.popitem(last=False)
             self._parsed.move_to_end(number)
             return self._parsed[number]

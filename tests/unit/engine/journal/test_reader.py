@@ -139,10 +139,10 @@ def test_each_key_is_found_under_its_deployment_however_batches_share_them(batch
         assert (prefix in journal.prefixes) is bool(entries)
 
 
-def test_few_lines_are_in_memory_however_long_the_journal_is(monkeypatch):
-    monkeypatch.setattr("ci3.engine.journal.reader.CACHED_LINES", 2)
+def test_few_lines_are_in_memory_however_long_the_journal_is():
     batches = [([make_object(f"app/d{n}/a")], [DELETED]) for n in range(20)]
-    journal = read_journal(write_journal(*batches, names=[f"d{n}" for n in range(20)]))
+    content = write_journal(*batches, names=[f"d{n}" for n in range(20)])
+    journal = read_journal(content, cached_lines=2)
     assert len(read_entries(journal)) == 20
     assert len(journal._parsed) == 2
 
@@ -319,11 +319,10 @@ def test_journal_without_a_header_deleted_nothing(content):
     assert "that run deleted nothing" in caught.value.hint
 
 
-def test_line_longer_than_any_is_not_taken_for_a_torn_one(monkeypatch):
+def test_line_longer_than_any_is_not_taken_for_a_torn_one():
     content = write_journal()
-    monkeypatch.setattr("ci3.engine.journal.reader.LINE_LIMIT_BYTES", 100)
     with pytest.raises(SettingsError, match="line 1: the line is longer"):
-        read_journal(content)
+        read_journal(content, line_limit_bytes=100)
 
 
 def test_missing_journal_and_a_folder_are_told():
