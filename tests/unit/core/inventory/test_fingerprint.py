@@ -1,33 +1,41 @@
 """The example of a fingerprint that is computed in parts."""
 
 import hashlib
+from zlib import crc32
 
-import pytest
-
-from ci3.core.inventory import fingerprint as fingerprint_module
 from ci3.core.inventory.columns import ObjectColumns
 from ci3.core.inventory.fingerprint import FingerprintBuilder, compute_fingerprint
 from tests.support.builders import NOW, make_object
 
-OBJECTS = {key: make_object(key, at=NOW, size_bytes=5, etag='"e"') for key in "abcdefgh"}
+CHUNK_STARTS = "df"
 
 
-@pytest.fixture(autouse=True)
-def _chunks_begin_at_d_and_f(monkeypatch):
-    """Let every 4th CRC on average begin a chunk: of the keys a to h those of d and f do."""
-    monkeypatch.setattr(fingerprint_module, "_CHUNK_MASK", 3)
+def find_key(letter):
+    """Return the first key with this letter whose CRC begins a chunk, if the letter is to."""
+    keys = (f"{letter}{number}" for number in range(100_000))
+    return next(
+        key for key in keys if (crc32(key.encode()) % 1024 == 0) == (letter in CHUNK_STARTS)
+    )
 
 
-def columns(keys):
-    return ObjectColumns.from_objects([OBJECTS[key] for key in keys])
+KEYS = {letter: find_key(letter) for letter in "abcdefgh"}
+OBJECTS = {
+    letter: make_object(key, at=NOW, size_bytes=5, etag='"e"') for letter, key in KEYS.items()
+}
 
 
-def records(keys):
-    return b"".join(f'{key}\0"e"\0005\x002026-11-23T12:00:00\0'.encode() for key in keys)
+def columns(letters):
+    return ObjectColumns.from_objects([OBJECTS[letter] for letter in letters])
 
 
-def digest(keys):
-    return hashlib.sha256(records(keys)).digest()
+def records(letters):
+    return b"".join(
+        f'{KEYS[letter]}\0"e"\0005\x002026-11-23T12:00:00\0'.encode() for letter in letters
+    )
+
+
+def digest(letters):
+    return hashlib.sha256(records(letters)).digest()
 
 
 def test_fingerprint_is_the_digest_of_the_digests_of_chunks():
