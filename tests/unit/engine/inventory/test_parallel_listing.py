@@ -2,7 +2,6 @@
 
 import random
 import re
-import time
 
 import pytest
 
@@ -14,7 +13,7 @@ from ci3.engine.inventory.listing import ListingScope, take_inventory
 from ci3.engine.workers.progress import NoProgress
 from tests.unit.engine.inventory.sorted_bucket import SortedBucket, stored
 
-RUN_SECONDS = 6
+CASES = 200
 
 
 @pytest.fixture(autouse=True)
@@ -51,9 +50,8 @@ def each_alone(keys: set[str], prefix: str, match: re.Pattern[str] | None) -> li
 
 
 def test_listing_at_once_gives_what_listing_each_alone_gives() -> None:
-    deadline = time.monotonic() + RUN_SECONDS
     alone = parted = 0
-    for seed in range(1000):
+    for seed in range(CASES):
         chance = random.Random(seed)  # noqa: S311 - the same at each run
         prefix = chance.choice(["", "app/", "a/"])
         match = chance.choice([None, None, re.compile("[ab].*")])
@@ -67,9 +65,6 @@ def test_listing_at_once_gives_what_listing_each_alone_gives() -> None:
         ], seed
         alone += sum(asked != prefix for asked, _ in bucket.requests)
         parted += sum(after.count("/") > prefix.count("/") for _, after in bucket.requests)
-        if time.monotonic() > deadline:
-            break
-    assert seed > 50
     assert not alone, "what was listed at once was in doubt, though nothing changed"
     assert parted, "no deployment was ever parted in its midst"
 

@@ -28,7 +28,7 @@ from tests.support.concurrency_meter import ConcurrencyMeter
 from tests.unit.engine.inventory.sorted_bucket import SortedBucket
 from tests.unit.engine.inventory.test_parallel_listing import each_alone, make_keys
 
-RUN_SECONDS = 6
+CASES = 200
 NOTHING = PartialListing(summaries={}, doubtful_names=frozenset(), boundaries=())
 MANY = {f"{number:02}/{inner:03}" for number in range(60) for inner in range(20)}
 
@@ -136,9 +136,8 @@ def described(listed: PartialListing, prefix: str) -> list[Deployment]:
 
 
 def test_listing_with_a_worker_gives_what_listing_each_alone_gives() -> None:
-    deadline = time.monotonic() + RUN_SECONDS
     shared = failed = 0
-    for seed in range(1000):
+    for seed in range(CASES):
         chance = random.Random(seed)  # noqa: S311 - the same at each run
         prefix = chance.choice(["", "app/", "a/"])
         match = chance.choice([None, None, re.compile("[ab].*")])
@@ -151,9 +150,6 @@ def test_listing_with_a_worker_gives_what_listing_each_alone_gives() -> None:
         assert described(listed, prefix) == each_alone(keys, prefix, match), seed
         shared += worker.calls > 0
         failed += worker.calls == worker.fails_at
-        if time.monotonic() > deadline:
-            break
-    assert seed > 50
     assert shared > failed > 10
 
 
