@@ -23,16 +23,19 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "ci3", source / "ci3", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    run_pip(sys.executable, "wheel", "--no-deps", "--wheel-dir", str(folder), str(source))
+    build = ("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(source))
+    run_pip(*build)
     (wheel,) = folder.glob("ci3-*.whl")
-    venv.create(folder / "environment", with_pip=True)
+    venv.create(folder / "environment", symlinks=True)
     python = folder / "environment" / "bin" / "python"
-    run_pip(str(python), "install", f"{wheel}[demo]")
+    # Compiling all of botocore takes longer than what the tests import of it.
+    run_pip("--python", str(python), "install", "--no-compile", f"{wheel}[demo]")
     return python
 
 
-def run_pip(python: str, *arguments: str) -> None:
-    command = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
+def run_pip(*arguments: str) -> None:
+    """Run this environment's pip, so that the new one needs none."""
+    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
     subprocess.run(command, check=True, timeout=600)
 
 
