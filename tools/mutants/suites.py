@@ -98,6 +98,7 @@ SUITES = (
             f"{_FAULTS}/test_interrupts.py",
             f"{_FAULTS}/test_journal_first.py",
             f"{_FAULTS}/test_live_moves.py",
+            f"{_FAULTS}/test_live_moves_elsewhere.py",
             f"{_FAULTS}/test_other_writers.py",
             f"{_FAULTS}/test_throttled.py",
             f"{_FAULTS}/test_without_conditions.py",
