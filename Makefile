@@ -6,10 +6,12 @@ VENV := .venv-$(PYTHON_VERSION)
 BIN := $(VENV)/bin
 NOT_IN_IMAGE := pygithub pynacl pyjwt cryptography cffi pycparser pygments markdown-it-py mdurl
 
-.PHONY: demo test soak mutants check e2e smoke docs goldens screens stores outputs pictures lock bench clean
+.PHONY: demo environment test soak mutants check e2e smoke docs goldens screens stores outputs pictures lock bench clean
 
 demo: $(VENV)/demo
 	@$(BIN)/ci3 demo
+
+environment: $(VENV)/test
 
 test: $(VENV)/test
 	@$(BIN)/python -c 'import sys; print("Testing on Python", sys.version)'
@@ -107,9 +109,10 @@ $(VENV)/demo: pyproject.toml | $(VENV)/bin/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo]'
 	@touch $@
 
+# Without --no-compile, pip compiles 110 MB of sources, most of which no test imports.
 $(VENV)/test: pyproject.toml tests/requirements.txt | $(VENV)/bin/python
 	@echo "Setting up, once…"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r tests/requirements.txt
 	@touch $@ $(VENV)/demo
 
 $(VENV)/mutants: tools/mutants/requirements.txt $(VENV)/test
