@@ -16,7 +16,7 @@ URL = "http://s3.memory.test"
 
 
 class MemorySite(Bucket):
-    """A bucket of an S3 of its own, which is reached without a socket: `intercept_requests`."""
+    """The only bucket of an S3 that is reached without a socket: see `intercept_requests`."""
 
     def __init__(self) -> None:
         super().__init__(s3=MemoryS3(), name="site", endpoint_url=URL)
