@@ -33,7 +33,7 @@ class Bucket:
         return make_client(self.endpoint_url)
 
     def put(self, key: str, *, days: float = 0, body: bytes = b"x") -> None:
-        modified_at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
+        modified_at = (datetime.now(UTC) - timedelta(days=days)).replace(microsecond=0)
         self._s3.put(self._bucket, key, body, modified_at)
 
     def deploy(self, name: str, *, days: float, files: int = 3) -> None:
