@@ -7,8 +7,8 @@ import pytest
 
 from ci3.cli.main import main
 from tests.support.github.fake_github import REPOSITORY, TOKEN, FakeGitHub
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 from tests.support.tls import Authority, make_authority, running_tls
 from tests.support.web_site import running_site
 

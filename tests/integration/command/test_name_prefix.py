@@ -10,9 +10,9 @@ import pytest
 
 from ci3.cli.main import main
 from tests.support.s3.answers import error
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.memory_site import MemorySite, running_site
-from tests.support.s3.moto_s3 import Bucket
 
 COMMITS = [f"{number:x}".rjust(2, "b") * 20 for number in range(12)]
 LIVE = "ab12cd3" + "0" * 33

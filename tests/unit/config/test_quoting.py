@@ -12,7 +12,7 @@ from ci3.config.policy_file import read_policy_text
 from ci3.config.quoting import suggest_quotes
 from ci3.core.model.user_pattern import UserPattern
 from ci3.errors import SettingsError
-from tests.support.s3.moto_s3 import Bucket
+from tests.support.s3.bucket import Bucket
 
 SUGGESTION = "Put it in quotes: "
 SUGGESTIONS = [

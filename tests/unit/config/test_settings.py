@@ -226,7 +226,11 @@ def test_missing_bucket_is_refused_and_both_ways_to_set_it_are_told(given):
         ("required_file", "a//b", "is no file's path within a deployment"),
         ("required_file", "../index.html", "is no file's path within a deployment"),
         ("required_file", "a/./b", "is no file's path within a deployment"),
-        ("age_from", "spam", "is none of span, oldest, newest, first-object, name. Did you mean span?"),
+        (
+            "age_from",
+            "spam",
+            "is none of span, oldest, newest, first-object, name. Did you mean span?",
+        ),
         ("live_from", "cloudfrnt", "is no live source; there are github-deployments, open-pull-"),
         ("live_from", "CloudFront", "is no live source; there are "),
         ("live_from", "cloudfront:x", "has something after cloudfront, which takes nothing"),
