@@ -112,25 +112,19 @@ def _make_rows(
     columns = dict(zip(manifest.columns, zip(*rows, strict=True), strict=True))
     if manifest.has_versions:
         columns = _filter_current(columns, file_url)
+    if "bucket" in columns and {*columns["bucket"]} - {manifest.source_bucket}:
+        raise make_unreadable_error(
+            file_url, f"it has rows of another bucket than {manifest.source_bucket}"
+        )
     try:
         sizes = list(map(int, columns["size"]))
     except ValueError as exc:
         raise make_unreadable_error(file_url, f"a size is no number: {exc}") from exc
-    refuse_impossible_values(columns.get("bucket", ()), sizes, manifest, file_url)
+    if sizes and min(sizes) < 0:
+        raise make_unreadable_error(file_url, "a size is below 0")
     return ReportRows(
         _decode_keys(columns["key"]), sizes, _normalize_times(columns["lastmodifieddate"], file_url)
     )
-
-
-def refuse_impossible_values(
-    buckets: Iterable[str], sizes: Sequence[int], manifest: Manifest, file_url: str
-) -> None:
-    """Raise ListingError if a row is of another bucket than the manifest's, or has no real size."""
-    if {*buckets} - {manifest.source_bucket}:
-        problem = f"it has rows of another bucket than {manifest.source_bucket}"
-        raise make_unreadable_error(file_url, problem)
-    if sizes and min(sizes) < 0:
-        raise make_unreadable_error(file_url, "a size is below 0")
 
 
 def _filter_current(

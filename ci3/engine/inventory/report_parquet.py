@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 from ci3.aws.listing.validation import S3_LAUNCH_DATE
 from ci3.core.inventory.columns import format_listing_time
 from ci3.core.inventory.report_manifest import Manifest, ReportRows, normalize_column_name
-from ci3.engine.inventory.report_csv import make_unreadable_error, refuse_impossible_values
+from ci3.engine.inventory.report_csv import make_unreadable_error
 from ci3.errors import SettingsError
 
 BATCH_ROWS: Final = 16_384
@@ -111,8 +111,13 @@ def _make_rows(columns: dict[str, list[Any]], manifest: Manifest, file_url: str)
         columns = {name: [*compress(column, is_current)] for name, column in columns.items()}
     if any(None in columns[name] for name in ("key", "size", "lastmodifieddate")):
         raise make_unreadable_error(file_url, "a row is without key, size or time")
+    if {*columns.get("bucket", ())} - {manifest.source_bucket}:
+        raise make_unreadable_error(
+            file_url, f"it has rows of another bucket than {manifest.source_bucket}"
+        )
     sizes, times = columns["size"], columns["lastmodifieddate"]
-    refuse_impossible_values(columns.get("bucket", ()), sizes, manifest, file_url)
+    if sizes and min(sizes) < 0:
+        raise make_unreadable_error(file_url, "a size is below 0")
     texts = {milliseconds: _format_time(milliseconds, file_url) for milliseconds in set(times)}
     return ReportRows(columns["key"], sizes, [texts[milliseconds] for milliseconds in times])
 
