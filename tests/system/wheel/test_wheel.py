@@ -1,6 +1,8 @@
-"""The built wheel, installed in a fresh environment, holds every package that the command needs.
+"""The built wheel, installed in a fresh environment, contains and requires all that it needs.
 
-An editable install reads the source tree and would hide a package that the wheel lacks.
+An editable install reads the source tree and would hide a package that the wheel lacks. The new
+environment has the distributions that the wheel's metadata requires, linked from this environment,
+and no other.
 """
 
 import os
@@ -8,9 +10,12 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Collection, Iterator
+from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.support.paths import ROOT
 
@@ -28,9 +33,43 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("ci3-*.whl")
     venv.create(folder / "environment", symlinks=True)
     python = folder / "environment" / "bin" / "python"
-    # Compiling all of botocore takes longer than what the tests import of it.
-    run_pip("--python", str(python), "install", "--no-compile", f"{wheel}[demo]")
+    run_pip("--python", str(python), "install", "--no-deps", str(wheel))
+    (site_packages,) = folder.glob("environment/lib/python3*/site-packages")
+    link_requirements(site_packages)
     return python
+
+
+def link_requirements(site_packages: Path) -> None:
+    """Link what ci3's metadata in this folder requires, for itself and for its demo extra."""
+    (ci3,) = distributions(name="ci3", path=[str(site_packages)])
+    pending = list(find_requirements(ci3, {"demo"}))
+    resolved = set()
+    while pending:
+        requirement = pending.pop()
+        if str(requirement) in resolved:
+            continue
+        resolved.add(str(requirement))
+        required = distribution(requirement.name)
+        assert requirement.specifier.contains(required.version, prereleases=True), requirement
+        pending += find_requirements(required, requirement.extras)
+        link_files(required, site_packages)
+
+
+def find_requirements(required: Distribution, extras: Collection[str]) -> Iterator[Requirement]:
+    """Return what a distribution with these extras requires on this Python and system."""
+    for text in required.requires or ():
+        requirement = Requirement(text)
+        environments = [{"extra": extra} for extra in ("", *extras)]
+        if requirement.marker is None or any(map(requirement.marker.evaluate, environments)):
+            yield requirement
+
+
+def link_files(required: Distribution, site_packages: Path) -> None:
+    """Link a distribution's packages and modules, without its commands."""
+    for name in {file.parts[0] for file in required.files or ()} - {"..", "__pycache__"}:
+        link = site_packages / name
+        if not link.exists():
+            link.symlink_to(required.locate_file(name))
 
 
 def run_pip(*arguments: str) -> None:
