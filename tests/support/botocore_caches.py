@@ -1,23 +1,36 @@
 """Share results that botocore computes for each session, because a test run opens thousands.
 
-Only pure functions of their arguments are cached: the events' names, and whether a handler takes
-`**kwargs`. Sessions, clients and their state stay separate.
+Only pure functions of their arguments are cached: the events' names, whether a handler takes
+`**kwargs`, and the shapes of a service's model. Sessions, clients and their state stay separate.
 """
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable
+from threading import Lock
 
 from botocore import hooks
+from botocore.client import ClientCreator
+from botocore.model import ServiceModel
 
+_lock = Lock()
 _event_names: dict[str, str] = {}
 _reset_aliaser = hooks.EventAliaser.__init__
 _accepts_kwargs = hooks.accepts_kwargs
+_load_service_model = ClientCreator._load_service_model
+_service_models: OrderedDict[tuple[str, int], ServiceModel] = OrderedDict()
+"""Models by service and by the identity of the loaded JSON, which a model keeps alive.
+
+The least recently used ones are dropped: sessions that load the JSON again fill the memory.
+"""
+_MAX_SERVICE_MODELS = 8
 
 
 def share_botocore_caches() -> None:
     """Make sessions that open from now on in this process start faster."""
     hooks.EventAliaser.__init__ = _share_event_names
     hooks.accepts_kwargs = _read_accepts_kwargs
+    ClientCreator._load_service_model = _share_service_model
 
 
 def _share_event_names(
@@ -26,6 +39,17 @@ def _share_event_names(
     _reset_aliaser(aliaser, event_emitter, event_aliases)
     if aliaser._event_aliases == hooks.EVENT_ALIASES:
         aliaser._alias_name_cache = _event_names
+
+
+def _share_service_model(creator: ClientCreator, service_name: str, *args: object) -> ServiceModel:
+    model = _load_service_model(creator, service_name, *args)
+    key = (service_name, id(model._service_description))
+    with _lock:
+        shared_model = _service_models.setdefault(key, model)
+        _service_models.move_to_end(key)
+        if len(_service_models) > _MAX_SERVICE_MODELS:
+            _service_models.popitem(last=False)
+    return shared_model
 
 
 def _read_accepts_kwargs(function: Callable[..., object]) -> object:

@@ -1,4 +1,4 @@
-"""Runs the whole pipeline on the in-process S3; pauses are recorded instead of slept."""
+"""Runs the whole pipeline on an S3 in memory; pauses are recorded instead of slept."""
 
 import itertools
 from collections.abc import Callable, Collection, Sequence

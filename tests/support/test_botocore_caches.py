@@ -3,6 +3,7 @@
 import functools
 import inspect
 
+import botocore.session
 import pytest
 from botocore import handlers, hooks
 
@@ -45,6 +46,15 @@ def test_event_names_are_those_of_a_separate_cache():
     assert shared._alias_name_cache is botocore_caches._event_names
     for event in (*EVENTS, *(f"before-call.{alias}.Get" for alias in hooks.EVENT_ALIASES)):
         assert shared._alias_event_name(event) == separate._alias_event_name(event)
+
+
+def test_clients_share_a_model_only_if_its_json_is_the_same():
+    session, other_session = botocore.session.get_session(), botocore.session.get_session()
+    clients = [session.create_client("s3", region_name="us-east-1") for _ in range(2)]
+    other_client = other_session.create_client("s3", region_name="us-east-1")
+
+    assert clients[0].meta.service_model is clients[1].meta.service_model
+    assert other_client.meta.service_model is not clients[0].meta.service_model
 
 
 def test_other_aliases_use_a_cache_of_their_own():
