@@ -3,10 +3,12 @@
 import copy
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
+from botocore.loaders import create_loader
+from botocore.session import get_session
 
 from tests.support.s3.memory_listings import MemoryBucket
 from tests.support.s3.memory_s3 import MemoryS3
@@ -136,9 +138,14 @@ class Bucket:
         }
 
 
+_load_models = cache(create_loader)
+
+
 def make_client(endpoint_url: str):
-    """Return a plain boto3 client."""
-    return boto3.Session().client(
+    """Return a client of botocore without any of ci3's settings."""
+    session = get_session()
+    session.register_component("data_loader", _load_models())
+    return session.create_client(
         "s3",
         endpoint_url=endpoint_url,
         region_name="us-east-1",
