@@ -239,7 +239,7 @@ def _create_factory(
 
     return ContextFactory(
         environ=environ,
-        commits=workflow.commits,
+        references=workflow.references,
         progress=ProgressLines(lambda line: console.print(line, markup=False)),
         requires_identity_token=True,
         mask_secret=runner.mask_secret,

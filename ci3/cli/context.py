@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def create_context_factory() -> ContextFactory:
-    """Create the factory of a command's target contexts; in a workflow, with the run's commits.
+    """Create the factory of a command's target contexts; in a workflow, with the run's references.
 
     Identity tokens are not masked: the mask command prints them to stdout, which may be redirected
     anywhere.
@@ -30,7 +30,7 @@ def create_context_factory() -> ContextFactory:
     is_workflow = os.environ.get("GITHUB_ACTIONS") == "true"
     return ContextFactory(
         environ=os.environ,
-        commits=read_workflow_run(os.environ).commits if is_workflow else (),
+        references=read_workflow_run(os.environ).references if is_workflow else (),
         progress=_create_progress(),
         requires_identity_token=False,
     )

@@ -121,7 +121,7 @@ class LiveWatch:
         reasons = self._reasons
         if (reason := reasons.get(name)) is None:
             matching = (pin for pin in self._new_pins if pin.matches(name))
-            reason = next((pin.build_reason().message for pin in matching), "")
+            reason = next((pin.build_reason(name).message for pin in matching), "")
             reasons[name] = reason
         return reason
 

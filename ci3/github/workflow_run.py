@@ -1,12 +1,14 @@
-"""Read which workflow run this is: its event, its commits and its pull request."""
+"""Read which workflow run this is: its event, and the commits, branches and pull request of it."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 from ci3.ca_bundle import find_ca_bundle
+from ci3.core.live.references import Reference
 from ci3.errors import SettingsError
 from ci3.github.own_workflow import NO_WORKFLOW, OwnWorkflow
 
@@ -15,14 +17,14 @@ _QUEUE_BRANCH = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-([0-9]{1,10})-[0
 _URL = re.compile(r"https?://[A-Za-z0-9._:/-]+")
 
 
-# Where events name the commit that they are about:
+# Where events name the commit that they are about, and its branch, tag or ref:
 # https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows
-_COMMIT_PATHS = (
-    ("pull_request", "head", "sha"),
-    ("merge_group", "head_sha"),
-    ("workflow_run", "head_sha"),
-    ("deployment", "sha"),
-    ("after",),
+_SUBJECT_PATHS = (
+    (("pull_request", "head", "sha"), ("pull_request", "head", "ref")),
+    (("merge_group", "head_sha"), ("merge_group", "head_ref")),
+    (("workflow_run", "head_sha"), ("workflow_run", "head_branch")),
+    (("deployment", "sha"), ("deployment", "ref")),
+    (("after",), ("ref",)),
 )
 
 
@@ -33,7 +35,8 @@ class WorkflowRun:
     repository: str
     run_url: str
     api_url: str
-    commits: tuple[str, ...]
+    references: tuple[Reference, ...]
+    """What the run is about: for example, its own commit, and the head of a pull request."""
     pull_request: int | None
     base_commit: str = ""
     """The head of a pull request's base branch."""
@@ -56,10 +59,6 @@ def read_workflow_run(environ: Mapping[str, str]) -> WorkflowRun:
     server = environ.get("GITHUB_SERVER_URL", "")
     repository = environ.get("GITHUB_REPOSITORY", "")
     run_id = environ.get("GITHUB_RUN_ID", "")
-    candidates = (
-        environ.get("GITHUB_SHA", ""),
-        *(_get_path(event, *path) for path in _COMMIT_PATHS),
-    )
     pull_request = _find_pull_request(event)
     repository_url = f"{server}/{repository}" if server and repository else ""
     if not _URL.fullmatch(repository_url):
@@ -70,7 +69,7 @@ def read_workflow_run(environ: Mapping[str, str]) -> WorkflowRun:
         repository=repository,
         run_url=f"{repository_url}/actions/runs/{run_id}" if repository_url and run_id else "",
         api_url=environ.get("GITHUB_API_URL", ""),
-        commits=tuple(dict.fromkeys(filter(None, map(_commit_or_empty, candidates)))),
+        references=_find_references(environ, event),
         pull_request=pull_request,
         base_commit=_commit_or_empty(_get_path(event, "pull_request", "base", "sha")),
         pushed_commit=_commit_or_empty(_get_path(event, "after"))
@@ -103,6 +102,47 @@ def _get_path(event: object, *path: str) -> object:
 def _commit_or_empty(value: object) -> str:
     """Return the value if it is a commit's hash, or else an empty text."""
     return value if isinstance(value, str) and _COMMIT.fullmatch(value) else ""
+
+
+def _find_references(environ: Mapping[str, str], event: object) -> tuple[Reference, ...]:
+    """Return the references of the run itself and of what its event is about.
+
+    Those of one commit or pull request are combined: it suffices if one of their commits is
+    deployed. Those of others are not: of a `workflow_run`, the default branch and the branch of the
+    run that triggered it are each deployed by themselves.
+    """
+    references = [_make_reference(environ.get("GITHUB_SHA", ""), environ.get("GITHUB_REF", ""))]
+    for commit_path, ref_path in _SUBJECT_PATHS:
+        if commit := _commit_or_empty(_get_path(event, *commit_path)):
+            references.append(_make_reference(commit, _get_path(event, *ref_path)))
+    references += _find_pull_requests(event)
+    combined: list[Reference] = []
+    for reference in references:
+        same = [other for other in combined if other.is_same_subject(reference)]
+        combined = [other for other in combined if other not in same]
+        combined.append(reduce(Reference.combine_with, [*same, reference]))
+    return tuple(reference for reference in combined if reference != Reference())
+
+
+def _find_pull_requests(event: object) -> Iterator[Reference]:
+    """Yield the pull requests that the event is about, each with its head.
+
+    A `workflow_run` names those of the run that triggered it, except those of forks.
+    """
+    if number := _find_pull_request(event):
+        paths = (("pull_request", "head", "sha"), ("merge_group", "head_sha"))
+        commits = (_commit_or_empty(_get_path(event, *path)) for path in paths)
+        yield Reference(pull_request=number, commits=tuple(filter(None, commits)))
+    listed = _get_path(event, "workflow_run", "pull_requests")
+    for pull_request in listed if isinstance(listed, list) else ():
+        listed_number = _get_path(pull_request, "number")
+        commit = _commit_or_empty(_get_path(pull_request, "head", "sha"))
+        if isinstance(listed_number, int):
+            yield Reference(pull_request=listed_number, commits=tuple(filter(None, [commit])))
+
+
+def _make_reference(commit: object, ref: object) -> Reference:
+    return Reference.from_git_ref(ref if isinstance(ref, str) else "", _commit_or_empty(commit))
 
 
 def _find_pull_request(event: object) -> int | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
+from ci3.core.live.references import Reference
 from ci3.core.live.sources import LiveReference
 from ci3.github.deployment_records import ENDED_STATES, SUCCESS_STATE, RecordStatus
 from ci3.github.own_workflow import Creator
@@ -20,6 +21,12 @@ class Deployment:
     number: int
     commit: str
     environment: str
+    ref: str
+
+    @property
+    def reference(self) -> Reference:
+        """The commit with its branch, tag or pull request."""
+        return Reference.from_git_ref(self.ref, self.commit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +138,11 @@ def _make_hidden_reference(
         f"{shorten_commit(newest.commit)}"
     )
     return LiveReference(
-        name=deployment.commit, evidence=evidence, is_required=False, is_precaution=True
+        name=deployment.commit,
+        evidence=evidence,
+        is_required=False,
+        is_precaution=True,
+        reference=deployment.reference,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from ci3.core.live.references import Reference
 from ci3.core.live.sources import LiveKind, LiveReading, LiveReference, LiveSource
 from ci3.errors import GitHubError
 from ci3.github.deployment_records import SUCCESS_STATE, DeploymentRecords
@@ -100,7 +101,12 @@ def _make_live_reference(deployment: Deployment, state: str) -> LiveReference:
         evidence = f"GitHub has {commit} deployed to {deployment.environment}, status {state}"
     else:
         evidence = f"GitHub is deploying {commit} to {deployment.environment}, status {state}"
-    return LiveReference(name=deployment.commit, evidence=evidence, is_required=is_finished)
+    return LiveReference(
+        name=deployment.commit,
+        evidence=evidence,
+        is_required=is_finished,
+        reference=deployment.reference,
+    )
 
 
 def _list_deployments(repository: GitHubRepository, environment: str) -> Iterator[Deployment]:
@@ -124,18 +130,29 @@ def _list_deployments(repository: GitHubRepository, environment: str) -> Iterato
                 number=entry.get_int("id"),
                 commit=entry.get_commit_hash("sha"),
                 environment=entry.get_text("environment"),
+                ref=entry.get_text("ref"),
             )
 
 
 def _find_pull_request_heads(repository: GitHubRepository) -> Iterator[LiveReference]:
     for entry in repository.entries("pulls", state="open"):
-        commit = entry.get_object("head").get_commit_hash("sha")
-        evidence = f"pull request #{entry.get_int('number')} is open at {shorten_commit(commit)}"
-        yield LiveReference(name=commit, evidence=evidence)
+        head, number = entry.get_object("head"), entry.get_int("number")
+        commit = head.get_commit_hash("sha")
+        yield LiveReference(
+            name=commit,
+            evidence=f"pull request #{number} is open at {shorten_commit(commit)}",
+            reference=Reference(
+                commits=(commit,), pull_request=number, branches=(head.get_text("ref"),)
+            ),
+        )
 
 
 def _find_branch_heads(repository: GitHubRepository) -> Iterator[LiveReference]:
     for entry in repository.entries("branches"):
         commit = entry.get_object("commit").get_commit_hash("sha")
-        evidence = f"branch {entry.get_text('name')} is at {shorten_commit(commit)}"
-        yield LiveReference(name=commit, evidence=evidence)
+        name = entry.get_text("name")
+        yield LiveReference(
+            name=commit,
+            evidence=f"branch {name} is at {shorten_commit(commit)}",
+            reference=Reference(commits=(commit,), branches=(name,)),
+        )

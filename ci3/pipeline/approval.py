@@ -9,9 +9,11 @@ from ci3.core.live.pins import Pin, pin_live
 from ci3.core.live.sources import LiveSource
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Target
-from ci3.core.plan.checks import collect_folder_names, find_live_refusals
+from ci3.core.plan.checks import collect_folder_names
+from ci3.core.plan.live_checks import find_live_refusals
 from ci3.core.plan.plan import NO_LONGER_A_DEPLOYMENT, Plan, revalidate
 from ci3.core.plan.shared_folders import label_plans
+from ci3.core.retention.newest_pins import resolve_pins
 from ci3.engine.inventory.folders import find_folders
 from ci3.engine.live_watch import LiveWatch
 from ci3.errors import RefusedError
@@ -89,12 +91,11 @@ def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReade
     """
     reader = _LiveReader(context=context, plan=approved.plan, bucket=bucket)
     read_at = context.monotonic()
-    live_pins, problem = reader.read_pins(context.settings.live_from)
-    pins = (*context.find_local_pins(), *live_pins)
+    pins, problem = reader.read_pins(context.settings.live_from)
     if problem:
         raise RefusedError(problem, "Nothing was deleted. Look at a new plan.")
     pinned = {
-        decision.deployment.name: pin.build_reason().message
+        decision.deployment.name: pin.build_reason(decision.deployment.name).message
         for decision in approved.to_delete
         for pin in pins
         if pin.matches(decision.deployment.name)
@@ -124,10 +125,10 @@ class _LiveReader:
     """The number of requests of the last reading of the sources on GitHub."""
 
     def read_pins(self, sources: Sequence[LiveSource]) -> tuple[tuple[Pin, ...], str]:
-        """Read sources; return their pins, and a problem or ""."""
+        """Read sources; return their pins and the local ones, and a problem or ""."""
         github = self.context.github
         count_before = github.transport.request_count if github else 0
-        pins, problem = _read_live_pins(self.context, self.plan, self.bucket, sources)
+        pins, problem = _read_pins(self.context, self.plan, self.bucket, sources)
         if github and any(source.kind.is_on_github for source in sources):
             self._github_cost = github.transport.request_count - count_before
         return pins, problem
@@ -153,11 +154,10 @@ def read_all_pins(
     context: TargetContext, plan: Plan, bucket: BucketReader
 ) -> tuple[tuple[Pin, ...], str]:
     """Read the live sources again; return all pins, and a problem with the sources or `""`."""
-    pins, problem = _read_live_pins(context, plan, bucket, context.settings.live_from)
-    return (*context.find_local_pins(), *pins), problem
+    return _read_pins(context, plan, bucket, context.settings.live_from)
 
 
-def _read_live_pins(
+def _read_pins(
     context: TargetContext, plan: Plan, bucket: BucketReader, sources: Sequence[LiveSource]
 ) -> tuple[tuple[Pin, ...], str]:
     readings = context.read_live_sources(bucket, sources)
@@ -168,7 +168,13 @@ def _read_live_pins(
         folders = find_folders(bucket, plan.target.prefix)
         names = [*folders.names, *collect_folder_names((), folders.ignored)]
     refusals = find_live_refusals(readings, names)
-    return pin_live(readings), "; ".join(refusal.message for refusal in refusals)
+    pins = resolve_pins(
+        (*context.find_local_pins(), *pin_live(readings)),
+        deployments,
+        group_by=context.policy.group_by,
+        age_from=context.policy.age_from,
+    )
+    return pins, "; ".join(refusal.message for refusal in refusals)
 
 
 def refuse_unless_applyable(*plans: Plan) -> None:

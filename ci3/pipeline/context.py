@@ -14,7 +14,8 @@ from ci3.aws.request_limit import RequestLimit
 from ci3.config.settings import Settings
 from ci3.constants import MINIMUM_KEEP_COUNT
 from ci3.core.lifecycle.planning import LifecycleSnapshot
-from ci3.core.live.pins import Pin, pin_commits, pin_live, pin_pointers, pin_protected
+from ci3.core.live.pins import Pin, pin_live, pin_pointers, pin_protected, pin_run
+from ci3.core.live.references import Reference
 from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.core.model.deployment import Inventory, Versioning
 from ci3.core.plan.checks import Limits
@@ -42,10 +43,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetContext:
-    """Settings, clients and clock for one target; the deployments of `commits` are protected."""
+    """Settings, clients and clock for one target; those of `references` are kept.
+
+    The references are of what the workflow run is about.
+    """
 
     settings: Settings
-    commits: Sequence[str]
+    references: Sequence[Reference]
     progress: Progress
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
@@ -236,9 +240,9 @@ class TargetContext:
         )
 
     def find_local_pins(self) -> tuple[Pin, ...]:
-        """Return the pins that need no request: protected names, commits and pointer objects."""
+        """Return the pins that need no request: protected names, the run's references, pointers."""
         pointers = pin_pointers(self.settings.live_from, self.settings.prefix)
-        return (*pin_protected(self.settings.protect), *pin_commits(self.commits), *pointers)
+        return (*pin_protected(self.settings.protect), *pin_run(self.references), *pointers)
 
     def is_timed_out(self) -> bool:
         """Return True if the run has reached its time limit."""

@@ -10,6 +10,7 @@ from ci3.aws.client import Credentials
 from ci3.aws.credentials import assume_role, format_session_name
 from ci3.ca_bundle import find_ca_bundle
 from ci3.config.settings import Settings
+from ci3.core.live.references import Reference
 from ci3.engine.workers.progress import Progress
 from ci3.pipeline.context import TargetContext
 
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 class ContextFactory:
     """Creates target contexts from what a front end provides; they share the role's credentials.
 
-    `commits` are those of the workflow run, if any. `environ` has GitHub's variables.
+    `references` are those of the workflow run, if any. `environ` has GitHub's variables.
     """
 
     environ: Mapping[str, str]
-    commits: Sequence[str]
+    references: Sequence[Reference]
     progress: Progress
     requires_identity_token: bool
     """True if a role is assumed with GitHub's identity token only.
@@ -44,7 +45,7 @@ class ContextFactory:
         """
         return TargetContext(
             settings=settings,
-            commits=self.commits,
+            references=self.references,
             progress=self.progress,
             clock=_read_clock,
             sleep=time.sleep,

@@ -1,8 +1,11 @@
 """Builders for deployments, decisions and plans."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from ci3.core.inventory.summary import summarize_folder
+from ci3.core.live.pins import Pin, pin_run
+from ci3.core.live.references import Reference
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
 from ci3.core.model.deployment import Deployment, IgnoredEntry, Inventory, Target, Versioning
 from ci3.core.model.objects import StoredObject
@@ -49,6 +52,20 @@ def empty_deployment(name: str) -> Deployment:
 
 def inventory(*deployments: Deployment, ignored: tuple[IgnoredEntry, ...] = ()) -> Inventory:
     return Inventory(deployments=deployments, ignored=ignored)
+
+
+def pin_commits(commits: Iterable[str]) -> tuple[Pin, ...]:
+    """Return a pin for each commit, as if it were that of the run."""
+    return pin_run(Reference(commits=(commit.lower(),)) for commit in commits)
+
+
+def live_pin(text: str, evidence: str = "") -> Pin:
+    """Return the pin of a source that names a text as live."""
+    return Pin(
+        code=ReasonCode.LIVE,
+        reference=Reference.from_text(text),
+        evidence=evidence or f"current says {text}",
+    )
 
 
 def target(versioning: Versioning = Versioning.DISABLED, prefix: str = "") -> Target:

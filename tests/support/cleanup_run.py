@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from ci3.aws.bucket import BucketReader
 from ci3.config.resolve import RawSetting, resolve_settings
+from ci3.core.live.references import Reference
 from ci3.core.model.policy import Origin
 from ci3.core.model.result import ApplyResult, DeploymentResult
 from ci3.core.plan.plan import Plan
@@ -80,7 +81,7 @@ def make_context(
                 for name, text in raw_texts.items()
             }
         ),
-        commits=commits,
+        references=[Reference.from_text(commit) for commit in commits],
         progress=progress or NoProgress(),
         clock=clock,
         sleep=([] if pauses is None else pauses).append,

@@ -7,7 +7,7 @@ from ci3.core.lifecycle.rule import ManagedRule
 from ci3.core.lifecycle.rule_assignment import assign_rules
 from ci3.core.lifecycle.rule_status import Reconciliation, RuleContext, evaluate_rules
 from ci3.core.live.commit_names import Commit
-from ci3.core.live.pins import pin_commits, pin_live, pin_protected
+from ci3.core.live.pins import pin_live, pin_protected
 from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
 from ci3.core.model.decision import Action, Decision, Engine, Reason, ReasonCode
 from ci3.core.model.deployment import IgnoredEntry, Inventory, UnlistedFolder, Versioning
@@ -36,6 +36,7 @@ from tests.support.builders import (
     deployment,
     inventory,
     marker_only_deployment,
+    pin_commits,
     target,
 )
 

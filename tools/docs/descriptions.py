@@ -161,6 +161,10 @@ REFUSALS = {
         "A live source names only what is not there.",
         "Check that it means this bucket and prefix.",
     ),
+    RefusalCode.LIVE_MATCHES_NOTHING: (
+        "No folder is named after what `open-pull-requests` or `branches` names, or could be.",
+        "Remove the source, or protect what is live by name.",
+    ),
     RefusalCode.MAX_DELETE: (
         "More deployments would go than `max-delete` allows.",
         "Look at the plan; for this one run set the limit higher.",

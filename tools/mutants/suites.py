@@ -24,6 +24,8 @@ SUITES = (
             "ci3/core/retention/age_order.py",
             "ci3/core/retention/decide.py",
             "ci3/core/retention/evaluation.py",
+            "ci3/core/retention/groups.py",
+            "ci3/core/retention/newest_pins.py",
         ],
         tests=[
             f"{_RETENTION}/test_age_order.py",
@@ -32,10 +34,16 @@ SUITES = (
             f"{_RETENTION}/test_decide_rules.py",
             f"{_RETENTION}/test_decide_groups.py",
             f"{_RETENTION}/test_decide_pins.py",
+            f"{_RETENTION}/test_decide_references.py",
             f"{_RETENTION}/test_explain.py",
             f"{_RETENTION}/test_decide_reference.py::test_decisions_are_those_of_the_obvious_reading",
         ],
         slow_tests=[_RETENTION],
+    ),
+    Suite(
+        modules=["ci3/core/live/pins.py", "ci3/core/live/references.py"],
+        tests=["tests/unit/core/live/test_pins.py", "tests/unit/core/live/test_references.py"],
+        slow_tests=[f"{_RETENTION}/test_reference_worlds.py"],
     ),
     Suite(
         modules=["ci3/core/retention/evidence.py"],

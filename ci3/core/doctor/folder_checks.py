@@ -9,11 +9,10 @@ from ci3.core.doctor.name_pattern import find_name_pattern
 from ci3.core.formatting import join_names, pluralize
 from ci3.core.live.pins import pin_protected
 from ci3.core.plan.checks import (
-    find_live_refusals,
-    find_live_warnings,
     find_protect_refusals,
     find_protect_warnings,
 )
+from ci3.core.plan.live_checks import find_live_refusals, find_live_warnings
 
 _LIKELY_LAST: Final = ("index.html", "manifest.json", "version.json")
 """Files that builds often upload last, or could."""

@@ -129,7 +129,9 @@ def mark_rules_to_remove(
     def reevaluate(rule: ExistingRule) -> ExistingRule:
         if not rule.is_expiring:
             return rule
-        pin_messages = (pin.build_reason().message for pin in pins if pin.matches(rule.name))
+        pin_messages = (
+            pin.build_reason(rule.name).message for pin in pins if pin.matches(rule.name)
+        )
         if pin_message := next(pin_messages, ""):
             return replace(rule, status=Fate.KEPT, message=f"kept now ({pin_message})")
         if decision := kept_by_prefix.get(rule.rule.prefix):

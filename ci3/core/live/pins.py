@@ -1,34 +1,41 @@
-"""Pins: protected names, current commits and live references, which forbid deletion."""
+"""Pins: protected names, this run's references and live references, which forbid deletion."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Final
 
-from ci3.constants import COMMIT_PREFIX_LENGTH
+from ci3.core.live.references import Reference
 from ci3.core.live.sources import LiveKind, LiveReading, LiveSource, extract_folder
 from ci3.core.model.decision import Reason, ReasonCode
 
 _GLOB_CHARACTER = re.compile(r"[*?\[]")
 _GLOB_SET = re.compile(r"\[!?\]?[^\]]*\]")
 _SEVERAL = re.compile(r"[\s,;|]")
-_HEX_DIGITS = re.compile(r"[0-9a-f]+")
-_SEPARATOR = re.compile(r"[^0-9a-z]+")
+_NO_REFERENCE: Final = Reference()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """A pattern that forbids deleting each deployment whose name it matches.
+    """What forbids deleting each deployment whose name it matches.
 
     code              matches by
-    protected         glob or exact name
-    current-commit    commit
-    live              exact name or commit; `evidence` is where it was read
+    protected         glob or exact name: `pattern`
+    current-commit    `reference`, of this run
+    live              `reference`; `evidence` is where it was read
     """
 
     code: ReasonCode
-    pattern: str
+    pattern: str = ""
     evidence: str = ""
+    reference: Reference = _NO_REFERENCE
+    newest_names: frozenset[str] | None = None
+    """The folders that have the reference's pull request or branch before a commit, and are kept.
+
+    None if they were not determined yet (`ci3.core.retention.newest_pins.resolve_pins`): then all
+    such folders are kept.
+    """
 
     @property
     def is_glob(self) -> bool:
@@ -42,30 +49,36 @@ class Pin:
 
     def matches(self, name: str) -> bool:
         """Return True if the pin forbids deleting the deployment with that name."""
-        if self.code is ReasonCode.CURRENT_COMMIT:
-            return matches_commit(name, self.pattern)
-        if self.code is ReasonCode.LIVE:
-            return name == self.pattern or matches_commit(name, self.pattern)
-        return name == self.pattern or fnmatchcase(name, self.pattern)
+        if self.code is ReasonCode.PROTECTED:
+            return name == self.pattern or fnmatchcase(name, self.pattern)
+        return self.reference.matches(name) or bool(self._describe_newest(name))
 
     @property
     def mismatch_message(self) -> str:
         """The message for a deployment that the pin does not match."""
         match self.code:
             case ReasonCode.CURRENT_COMMIT:
-                return f"not commit {self.pattern[:12]} of this run"
+                return f"not {self.reference} of this run"
             case ReasonCode.LIVE:
                 return f"not what is live: {self.evidence}"
             case _:
                 return f"does not match {self.pattern}"
 
-    def build_reason(self) -> Reason:
-        """Return the reason that the pin adds to a decision."""
+    def build_reason(self, name: str) -> Reason:
+        """Return the reason to keep a deployment that the pin matches."""
+        if self.code is ReasonCode.PROTECTED:
+            return Reason(code=self.code, message=f"protected by {self.pattern}")
+        match = self.reference.describe_match(name)
+        newest = "" if match else f"the newest of {self._describe_newest(name)}"
         if self.code is ReasonCode.CURRENT_COMMIT:
-            return Reason(code=self.code, message=f"commit {self.pattern[:12]} of this run")
-        if self.code is ReasonCode.LIVE:
-            return Reason(code=self.code, message=f"live: {self.evidence}")
-        return Reason(code=self.code, message=f"protected by {self.pattern}")
+            return Reason(code=self.code, message=f"{match or newest} of this run")
+        suffix = f"; no complete deployment has that commit, and this is {newest}" if newest else ""
+        return Reason(code=self.code, message=f"live: {self.evidence}{suffix}")
+
+    def _describe_newest(self, name: str) -> str:
+        if self.newest_names is not None and name not in self.newest_names:
+            return ""
+        return self.reference.describe_before_commit(name)
 
 
 def pin_protected(patterns: Iterable[str]) -> tuple[Pin, ...]:
@@ -78,17 +91,19 @@ def is_protected(name: str, pins: Iterable[Pin]) -> bool:
     return any(pin.code is ReasonCode.PROTECTED and pin.matches(name) for pin in pins)
 
 
-def pin_commits(commits: Iterable[str]) -> tuple[Pin, ...]:
-    """Return a pin for each commit that the run is about."""
-    return tuple(Pin(code=ReasonCode.CURRENT_COMMIT, pattern=commit) for commit in commits)
+def pin_run(references: Iterable[Reference]) -> tuple[Pin, ...]:
+    """Return a pin for each reference of what the workflow run is about."""
+    return tuple(
+        Pin(code=ReasonCode.CURRENT_COMMIT, reference=reference) for reference in references
+    )
 
 
 def pin_live(readings: Iterable[LiveReading]) -> tuple[Pin, ...]:
     """Return a pin for each live reference of the readings."""
     return tuple(
-        Pin(code=ReasonCode.LIVE, pattern=reference.name, evidence=reference.evidence)
+        Pin(code=ReasonCode.LIVE, reference=live.reference, evidence=live.evidence)
         for reading in readings
-        for reference in reading.references
+        for live in reading.references
     )
 
 
@@ -97,31 +112,11 @@ def pin_pointers(sources: Iterable[LiveSource], prefix: str) -> tuple[Pin, ...]:
     return tuple(
         Pin(
             code=ReasonCode.LIVE,
-            pattern=extract_folder(source.argument, prefix),
+            reference=Reference.from_text(extract_folder(source.argument, prefix)),
             evidence=f"it holds the pointer {source.argument}",
         )
         for source in sources
         if source.kind is LiveKind.OBJECT
         and "/" in source.argument.removeprefix(prefix)
         and extract_folder(source.argument, prefix)
-    )
-
-
-def matches_commit(name: str, commit: str) -> bool:
-    """Return True if a deployment's name refers to a commit, in any case.
-
-    It does if the name or one of its parts, and the commit, are prefixes of each other, and the
-    shorter one has at least 7 hex digits. Every character except a-z and 0-9 separates parts.
-    """
-    lowered = name.lower()
-    candidates = {lowered, *_SEPARATOR.split(lowered)}
-    return any(_shares_hex_prefix(candidate, commit.lower()) for candidate in candidates)
-
-
-def _shares_hex_prefix(left: str, right: str) -> bool:
-    shorter, longer = sorted((left, right), key=len)
-    return (
-        len(shorter) >= COMMIT_PREFIX_LENGTH
-        and _HEX_DIGITS.fullmatch(shorter) is not None
-        and longer.startswith(shorter)
     )

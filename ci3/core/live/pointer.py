@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from ci3.constants import COMMIT_PREFIX_LENGTH
+from ci3.core.live.commit_names import extract_commit
 from ci3.core.live.sources import extract_name
 
 POINTER_LIMIT_BYTES: Final = 1 << 20
@@ -16,7 +16,6 @@ _EACH: Final = "[]"
 _STEP: Final = re.compile(r"(?P<key>.*?)(?P<each>(\[\])*)", re.DOTALL)
 _COMMA: Final = re.compile("[,;]")
 _SEPARATOR: Final = re.compile(r"[\s,;|]+")
-_COMMIT: Final = re.compile(rf"[0-9a-f]{{{COMMIT_PREFIX_LENGTH},64}}", re.IGNORECASE)
 
 
 class PointerError(ValueError):
@@ -79,12 +78,13 @@ def _split_names(line: str, where: str, separator: re.Pattern[str] | None) -> li
     | line                 | as text              | in JSON              |
     |----------------------|----------------------|----------------------|
     | `ab12cd3, 9c41e07`   | two commits          | two commits          |
+    | `v1-2-gab12cd3, 9c41e07` | two commits      | two commits          |
     | `ab12cd3 stable`     | refused              | refused              |
     | `v1,2`               | refused              | one name             |
     | `my release`         | one name, if alone   | one name             |
     """
     parts = [part for part in _SEPARATOR.split(line) if part]
-    commits = [part for part in parts if _COMMIT.fullmatch(part)]
+    commits = [part for part in parts if extract_commit(part)]
     if len(parts) == 1 or _find_problem(line):
         return [line]
     if len(commits) == len(parts):
@@ -178,7 +178,10 @@ def _parse_name(text: str, where: str, bucket: str, prefix: str) -> str:
     if problem := _find_problem(stripped):
         raise PointerError(f"{problem}{where}")
     name = extract_name(stripped, bucket, prefix)
-    is_elsewhere = "://" in stripped and not stripped.startswith("s3://")
+    is_url = "://" in stripped
+    is_elsewhere = is_url and not stripped.startswith("s3://")
+    if not is_url and not stripped.endswith(name) and extract_commit(stripped):
+        return stripped  # `release/1.2-3-gab12cd3`, of a tag with a slash: not the folder `release`
     if not name or is_elsewhere:
         raise PointerError(f"names no folder of s3://{bucket}/{prefix}{where}")
     return name

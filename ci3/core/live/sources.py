@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
+from ci3.core.live.references import Reference
 from ci3.errors import format_suggestion
 
 
@@ -35,6 +36,7 @@ class LiveKind(StrEnum):
         return self not in (self.OPEN_PULL_REQUESTS, self.BRANCHES)
 
 
+_NO_REFERENCE: Final = Reference()
 _WITH_ARGUMENT = (LiveKind.SSM, LiveKind.OBJECT, LiveKind.URL)
 _WITHOUT_ARGUMENT = (LiveKind.OPEN_PULL_REQUESTS, LiveKind.BRANCHES, LiveKind.CLOUDFRONT)
 
@@ -101,8 +103,10 @@ def _example_setting(kind: LiveKind) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveReference:
-    """One thing that a source names as live: a folder's name or a commit, with its evidence.
+    """One thing that a source names as live, with its evidence.
 
+    `name` is a folder's name or a commit. `reference` is all that the source has about it; without
+    one it is that of the name.
     `evidence` is a sentence without its full stop, such as `CloudFront E2ABC serves /ab12cd3 for
     www.example.org`. If it quotes untrusted text, which may be a secret, `location` is where that
     text was read: only the location is reported if no such deployment exists. `is_required` is
@@ -115,6 +119,11 @@ class LiveReference:
     location: str = ""
     is_required: bool = True
     is_precaution: bool = False
+    reference: Reference = _NO_REFERENCE
+
+    def __post_init__(self) -> None:
+        if self.reference == _NO_REFERENCE:
+            object.__setattr__(self, "reference", Reference.from_text(self.name))
 
     @property
     def missing_message(self) -> str:

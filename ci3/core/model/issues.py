@@ -11,6 +11,7 @@ class RefusalCode(StrEnum):
     PROTECTED_NOT_FOUND = "protected-not-found"
     LIVE_SOURCE_UNREADABLE = "live-source-unreadable"
     LIVE_NOT_FOUND = "live-not-found"
+    LIVE_MATCHES_NOTHING = "live-matches-nothing"
     MAX_DELETE = "max-delete"
     MAX_DELETE_BYTES = "max-delete-bytes"
     VERSIONING_UNKNOWN = "versioning-unknown"

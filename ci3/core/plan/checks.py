@@ -1,7 +1,7 @@
 """Refusals and warnings of a plan: what forbids applying it, and what a reader should check."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ci3.constants import LONG_SPAN_SECONDS, RESTORE_CHECK
@@ -13,8 +13,8 @@ from ci3.core.formatting import (
     join_names,
     pluralize,
 )
-from ci3.core.live.pins import Pin, is_protected, pin_live
-from ci3.core.live.sources import LiveReading, LiveReference
+from ci3.core.live.pins import Pin, is_protected
+from ci3.core.live.sources import LiveReading
 from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.model.deployment import (
     Deployment,
@@ -28,6 +28,7 @@ from ci3.core.model.deployment import (
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING, DeleteLimit
 from ci3.core.model.user_pattern import UserPattern
+from ci3.core.plan.live_checks import find_live_refusals, find_live_warnings
 from ci3.core.units import ByteSize
 from ci3.errors import format_suggestion
 
@@ -72,42 +73,6 @@ def find_protect_refusals(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Re
         for pin in _find_unmatched_pins(pins, names)
         if not pin.may_match_nothing
     )
-
-
-def find_live_refusals(
-    readings: Iterable[LiveReading], names: Sequence[str]
-) -> tuple[Refusal, ...]:
-    """Return a refusal for each live source that does not establish what is live.
-
-    `names` are the names of all folders under the prefix.
-    """
-    return tuple(
-        refusal for reading in readings for refusal in _find_reading_refusals(reading, names)
-    )
-
-
-def _find_reading_refusals(reading: LiveReading, names: Sequence[str]) -> Iterator[Refusal]:
-    source = f"live-from {reading.source}"
-    expected = [reference for reference in reading.references if not reference.is_precaution]
-    if reading.problem:
-        yield Refusal(
-            code=RefusalCode.LIVE_SOURCE_UNREADABLE,
-            message=f"{source} could not be read: {reading.problem}",
-        )
-    elif reading.source.kind.is_required and not expected:
-        yield Refusal(
-            code=RefusalCode.LIVE_SOURCE_UNREADABLE, message=f"{source} names nothing as live"
-        )
-    elif reading.source.kind.is_required:
-        required = [reference for reference in expected if reference.is_required] or expected
-        missing = _find_missing_references(replace(reading, references=tuple(required)), names)
-        if len(missing) == len(required):
-            missing_text = _join_missing(missing)
-            hint = format_suggestion(missing[0].name, names)
-            yield Refusal(
-                code=RefusalCode.LIVE_NOT_FOUND,
-                message=f"{source} names nothing that is there: {missing_text}.{hint}",
-            )
 
 
 def recheck_limits(
@@ -261,30 +226,6 @@ def find_report_warnings(inventory: Inventory, now: datetime) -> tuple[PlanWarni
     return (PlanWarning(code=WarningCode.INVENTORY_REPORT, message=message),)
 
 
-def find_live_warnings(
-    readings: Iterable[LiveReading], names: Sequence[str]
-) -> tuple[PlanWarning, ...]:
-    """Return warnings for live references without a folder, where that forbids nothing."""
-    messages: list[str] = []
-    for reading in readings:
-        source, references = f"live-from {reading.source}", reading.references
-        missing = [
-            reference
-            for reference in _find_missing_references(reading, names)
-            if not reference.is_precaution
-        ]
-        if reading.source.kind.is_required and 0 < len(missing) < len(references):
-            messages.append(f"{source} also names what is not there: {_join_missing(missing)}")
-        if not reading.source.kind.is_required and references and len(missing) == len(references):
-            messages.append(
-                f"{source} names {pluralize(len(references), 'commit')}, and no folder is named "
-                "after one: it keeps nothing"
-            )
-    return tuple(
-        PlanWarning(code=WarningCode.LIVE_NOT_FOUND, message=message) for message in messages
-    )
-
-
 def _find_span_warnings(inventory: Inventory) -> Iterator[PlanWarning]:
     long_spans = [
         f"{deployment.name} ({format_duration(deployment.newest_at - deployment.oldest_at)})"
@@ -310,16 +251,6 @@ def _warn_of_names(code: WarningCode, text: str, names: Sequence[str]) -> Iterat
     if names:
         message = f"{len(names):,} {text}: {join_names(names)}"
         yield PlanWarning(code=code, message=message)
-
-
-def _find_missing_references(reading: LiveReading, names: Sequence[str]) -> list[LiveReference]:
-    """Return the references of a reading that match no folder name."""
-    pins = zip(reading.references, pin_live((reading,)), strict=True)
-    return [reference for reference, pin in pins if not any(pin.matches(name) for name in names)]
-
-
-def _join_missing(missing: Iterable[LiveReference]) -> str:
-    return join_names([reference.missing_message for reference in missing])
 
 
 def collect_folder_names(

@@ -18,8 +18,10 @@ from ci3.core.retention.age_order import (
 )
 from ci3.core.retention.count_rule import CountLimit, check_name_count, check_upload_count
 from ci3.core.retention.evaluation import Evaluation, RuleCheck
+from ci3.core.retention.groups import group_deployments
 from ci3.core.retention.in_progress import has_recent_object
 from ci3.core.retention.name_order import NameOrder
+from ci3.core.retention.newest_pins import resolve_pins
 from ci3.core.retention.unfinished import NO_PARTIAL_DELETIONS, PartialDeletion
 from ci3.core.units import Duration
 
@@ -120,44 +122,28 @@ def evaluate(  # noqa: PLR0913 - all that a decision rests on
     """
     if minimum_keep_count < 1:
         raise ValueError(f"minimum_keep_count must be at least 1, not {minimum_keep_count}")
-    context = _EvaluationContext(
-        policy=policy,
-        limit=CountLimit(
-            keep_count=policy.keep_count, required=max(policy.keep_count, minimum_keep_count)
-        ),
-        pins=pins,
-        now=now,
-        started_deletions=started_deletions,
-        partial_deletions=partial_deletions,
-    )
     ordered = sort_newest_first(
         replace(deployment, is_complete=False)
         if deployment.name in partial_deletions
         else deployment
         for deployment in inventory.deployments
     )
-    groups: dict[tuple[str, ...], list[Deployment]] = {}
-    for deployment in ordered:
-        groups.setdefault(_group_key(deployment.name, policy.group_by), []).append(deployment)
+    context = _EvaluationContext(
+        policy=policy,
+        limit=CountLimit(
+            keep_count=policy.keep_count, required=max(policy.keep_count, minimum_keep_count)
+        ),
+        pins=resolve_pins(pins, ordered, group_by=policy.group_by, age_from=policy.age_from),
+        now=now,
+        started_deletions=started_deletions,
+        partial_deletions=partial_deletions,
+    )
     evaluations = {
         evaluation.deployment.prefix: evaluation
-        for key, deployments in groups.items()
+        for key, deployments in group_deployments(ordered, policy.group_by).items()
         for evaluation in _evaluate_group("/".join(key[1:]), deployments, context)
     }
     return tuple(evaluations[deployment.prefix] for deployment in ordered)
-
-
-def _group_key(name: str, group_by: UserPattern | None) -> tuple[str, ...]:
-    """Return a key per group. A name that does not match forms a group alone.
-
-    The first item keeps such a group apart from a group that happens to have the same name.
-    """
-    if group_by is None:
-        return ("grouped", "")
-    match = group_by.fullmatch(name)
-    if match is None:
-        return ("alone", name)
-    return ("grouped", *(part or "" for part in match.groups()))
 
 
 def _evaluate_group(
@@ -257,7 +243,10 @@ def _check_pin(pin: Pin, name: str) -> RuleCheck:
     return RuleCheck(
         code=pin.code,
         is_matched=is_matched,
-        format_message=lambda: pin.build_reason().message if is_matched else pin.mismatch_message,
+        format_message=lambda: (
+            pin.build_reason(name).message if is_matched else pin.mismatch_message
+        ),
+        supersedes=pin.reference.can_precede_commit,
     )
 
 

@@ -29,6 +29,8 @@ class RuleCheck:
     code: ReasonCode
     is_matched: bool
     format_message: Callable[[], str]
+    supersedes: bool = False
+    """True if older deployments may be deleted because this one is kept, or has the commit."""
 
     @property
     def message(self) -> str:

@@ -84,6 +84,7 @@ def find_required_evidence(
             known from a report only                kept by a count or calendar rule
             listed, in full or in part              any of keep-daily, -weekly, -monthly: it may be
                                                     the newest of a period
+        known from a report only, in that group     kept by a pin on a pull request or branch
 
     Example with `keep-count: 2` and `protect: p*`, all known from a report, newest first:
     d1, d2 (kept), d3, d4, d5 (to delete), p7, p8 (protected). The result is d1 to d5. The
@@ -101,7 +102,8 @@ def find_required_evidence(
         is_compared = (
             _is_kept_by_rank(evaluation) if deployment.is_from_report else has_calendar_rule
         )
-        if evaluation.group in groups and evaluation.is_counted and is_compared:
+        is_needed = (evaluation.is_counted and is_compared) or _supersedes_by_pin(evaluation)
+        if evaluation.group in groups and is_needed:
             required.append(deployment)
     return tuple(required)
 
@@ -165,3 +167,9 @@ def drop_unverified_deletes(
 
 def _is_kept_by_rank(evaluation: Evaluation) -> bool:
     return any(check.code not in _REASONS_WITHOUT_RANK for check in evaluation.keeping_checks)
+
+
+def _supersedes_by_pin(evaluation: Evaluation) -> bool:
+    """Return True if a pin on a pull request or branch keeps a deployment that is only reported."""
+    is_pinned = any(check.supersedes for check in evaluation.keeping_checks)
+    return is_pinned and evaluation.deployment.is_from_report

@@ -8,7 +8,6 @@ import pytest
 
 from ci3.core.live.pins import Pin
 from ci3.core.live.sources import LiveSource
-from ci3.core.model.decision import ReasonCode
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.deletion.object_sender import ObjectSender
@@ -17,6 +16,7 @@ from ci3.engine.inventory.listing import list_deployment
 from ci3.engine.live_watch import INTERVAL_SECONDS, LiveWatch
 from ci3.engine.workers.progress import NoProgress
 from ci3.engine.workers.run_control import RunControl
+from tests.support.builders import live_pin
 from tests.support.cleanup_run import OLD_NAMES, make_context
 from tests.support.invariants import deleted_keys
 from tests.support.s3.answers import error
@@ -57,7 +57,7 @@ class Sending:
         )
 
     def _read_pins(self, _sources: Sequence[LiveSource], _count: int) -> tuple[list[Pin], str]:
-        pin = Pin(code=ReasonCode.LIVE, pattern=self.live_name, evidence="current says so")
+        pin = live_pin(self.live_name, "current says so")
         return [pin] if self.live_name else [], self.live_problem
 
     def list_parts(self) -> None:

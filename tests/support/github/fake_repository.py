@@ -22,6 +22,7 @@ class FakeDeployment:
     created_at: str
     states: list[str]
     """Oldest first."""
+    ref: str
     log_url: str | None = "https://ci.example.com/builds/1"
     """The log URL of each status; None for statuses without one."""
 
@@ -33,6 +34,7 @@ class FakePullRequest:
     state: str
     base: str
     """The repository of the base branch."""
+    branch: str
     contains: tuple[str, ...]
     """Commits of the pull request other than its head."""
 
@@ -89,11 +91,11 @@ class FakeRepository:
         return json_answer(200, sample("workflow-run", id=run_id, path=run.path, name=run.name))
 
     def deploy(
-        self, environment: str, commit: str, *states: str, **chosen: str | None
+        self, environment: str, commit: str, *states: str, ref: str = "", **chosen: str | None
     ) -> FakeDeployment:
         """Create a deployment that is newer than all others, with a history of states.
 
-        `chosen` may have its `log_url`.
+        Its ref is the commit unless given. `chosen` may have its `log_url`.
         """
         number = len(self.deployments) + 1
         deployment = FakeDeployment(
@@ -102,6 +104,7 @@ class FakeRepository:
             commit=commit,
             created_at=_format_time(number),
             states=list(states),
+            ref=ref or commit,
             **chosen,
         )
         self.deployments.append(deployment)
@@ -114,6 +117,7 @@ class FakeRepository:
         *,
         state: str = "open",
         base: str = "",
+        branch: str = "",
         contains: tuple[str, ...] = (),
     ) -> None:
         self.pull_requests.append(
@@ -122,6 +126,7 @@ class FakeRepository:
                 commit=commit,
                 state=state,
                 base=base or self.name,
+                branch=branch or f"topic-{number}",
                 contains=contains,
             )
         )
@@ -147,6 +152,7 @@ class FakeRepository:
                 id=deployment.number,
                 sha=deployment.commit,
                 environment=deployment.environment,
+                ref=deployment.ref,
                 created_at=deployment.created_at,
             )
             for deployment in reversed(self.deployments)
@@ -221,7 +227,9 @@ def _pull_request(pull_request: FakePullRequest) -> object:
         "pull-request-simple",
         number=pull_request.number,
         state=pull_request.state,
-        head=sample("pull-request-simple", "head", sha=pull_request.commit),
+        head=sample(
+            "pull-request-simple", "head", sha=pull_request.commit, ref=pull_request.branch
+        ),
         base=sample("pull-request-simple", "base", repo=repository),
     )
 

@@ -38,7 +38,7 @@ def ran_on(proxy, bucket: str, *, days_later: int = 0) -> CleanupRun:
     }
     run = TargetContext(
         settings=resolve_settings(layer),
-        commits=(),
+        references=(),
         progress=NoProgress(),
         clock=lambda: datetime.now(UTC) + timedelta(days=days_later),
         sleep=lambda _: None,

@@ -73,7 +73,7 @@ def test_failed_comment_fails_only_a_plan(capsys, error, event, mode, expected):
         repository="acme/site",
         run_url="",
         api_url="",
-        commits=(),
+        references=(),
         pull_request=7 if event == "pull_request" else None,
         pushed_commit="a" * 40 if event == "push" else "",
     )

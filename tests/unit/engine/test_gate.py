@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ci3.core.live.pins import pin_commits, pin_live, pin_protected
+from ci3.core.live.pins import pin_live, pin_protected
 from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
 from ci3.core.model.objects import StoredVersion, VersionSummary
 from ci3.core.model.policy import DeleteLimit
@@ -12,7 +12,7 @@ from ci3.core.plan.checks import Limits
 from ci3.core.units import ByteSize
 from ci3.engine.gate import Gate
 from ci3.errors import GateError
-from tests.support.builders import NOW, deployment, kept, make_object, to_delete
+from tests.support.builders import NOW, deployment, kept, make_object, pin_commits, to_delete
 
 
 def objects(*keys, size_bytes=1000):

@@ -8,16 +8,16 @@ import pytest
 
 from ci3.core.live.pins import Pin
 from ci3.core.live.sources import LiveSource
-from ci3.core.model.decision import ReasonCode
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.live_watch import LiveWatch
+from tests.support.builders import live_pin
 
 POINTER = LiveSource.parse("object:current")
 SLOW = (LiveSource.parse("branches"), LiveSource.parse("cloudfront"))
 
 
 def pin(name: str) -> Pin:
-    return Pin(code=ReasonCode.LIVE, pattern=name, evidence=f"current says {name}")
+    return live_pin(name, f"current says {name}")
 
 
 class World:

@@ -28,6 +28,10 @@ def run_of(tmp_path):
     return read
 
 
+def commits_of(run):
+    return tuple(commit for reference in run.references for commit in reference.commits)
+
+
 @pytest.fixture
 def output_path(tmp_path, monkeypatch):
     path = tmp_path / "output"
@@ -92,13 +96,13 @@ def test_commits_and_pull_request_are_those_that_the_event_is_about(
 ):
     run = run_of(event)
 
-    assert run.commits == commits
+    assert commits_of(run) == commits
     assert run.pull_request == pull_request
 
 
 @pytest.mark.parametrize("sha", ["", ZEROS, "0000000", "abc", "not-a-commit", "a" * 65])
 def test_what_is_no_commit_pins_nothing(run_of, sha):
-    assert run_of({"after": sha}, GITHUB_SHA=sha).commits == ()
+    assert run_of({"after": sha}, GITHUB_SHA=sha).references == ()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{}", None])
@@ -117,7 +121,7 @@ def test_payload_that_cannot_be_read_is_refused_because_its_commit_would_go_unpr
 
 
 def test_run_without_a_payload_is_about_its_own_commit():
-    assert read_workflow_run({"GITHUB_SHA": MERGE}).commits == (MERGE,)
+    assert commits_of(read_workflow_run({"GITHUB_SHA": MERGE})) == (MERGE,)
 
 
 def test_run_is_linked_on_its_own_server(run_of):

@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from ci3.core.live.references import Reference
 from ci3.github.workflow_run import read_workflow_run
 from tests.support.github.cut_events import PACKAGE, SLICE, VERSION
 
@@ -24,7 +25,7 @@ DEPLOYED: Final = "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"
 def run_of(tmp_path):
     """Read the run of one of GitHub's examples; `event` stands for another of the same payload."""
 
-    def read(example, *, event="", sha=RUN_SHA, change=lambda _: None):
+    def read(example, *, event="", sha=RUN_SHA, ref="", change=lambda _: None):
         payload = copy.deepcopy(EXAMPLES["events"][example]) if example else {}
         change(payload)
         path = tmp_path / "event.json"
@@ -35,10 +36,15 @@ def run_of(tmp_path):
             "GITHUB_REPOSITORY": "Codertocat/Hello-World",
             "GITHUB_SERVER_URL": "https://ghes.test",
             "GITHUB_SHA": sha,
+            "GITHUB_REF": ref,
         }
         return read_workflow_run(environ)
 
     return read
+
+
+def commits_of(run):
+    return tuple(commit for reference in run.references for commit in reference.commits)
 
 
 def from_fork(payload):
@@ -68,7 +74,7 @@ def test_pull_request_is_its_own_and_pins_its_head_beside_the_runs_commit(
     run = run_of(f"pull_request {action}", event=event, change=change)
 
     assert run.pull_request == 2
-    assert run.commits == (RUN_SHA, PULL_REQUEST_HEAD)
+    assert commits_of(run) == (RUN_SHA, PULL_REQUEST_HEAD)
     assert run.base_commit == PULL_REQUEST_BASE
     assert run.pushed_commit == ""
 
@@ -76,26 +82,26 @@ def test_pull_request_is_its_own_and_pins_its_head_beside_the_runs_commit(
 def test_push_to_a_branch_pins_its_head_which_may_be_that_of_a_pull_request(run_of):
     run = run_of("push refs/heads/master", sha=PUSHED)
 
-    assert (run.commits, run.pull_request, run.pushed_commit) == ((PUSHED,), None, PUSHED)
+    assert (commits_of(run), run.pull_request, run.pushed_commit) == ((PUSHED,), None, PUSHED)
 
 
 def test_push_of_a_tag_pins_its_commit_and_has_no_pull_request(run_of):
     run = run_of("push refs/tags/simple-tag", sha=PUSHED)
 
-    assert (run.commits, run.pull_request, run.pushed_commit) == ((PUSHED,), None, "")
+    assert (commits_of(run), run.pull_request, run.pushed_commit) == ((PUSHED,), None, "")
 
 
 @pytest.mark.parametrize("ref", ["refs/tags/simple-tag", "refs/heads/gone"])
 def test_deleted_branch_or_tag_pins_the_runs_commit_alone(run_of, ref):
     run = run_of("push deleted", change=lambda payload: payload.update(ref=ref))
 
-    assert (run.commits, run.pull_request, run.pushed_commit) == ((RUN_SHA,), None, "")
+    assert (commits_of(run), run.pull_request, run.pushed_commit) == ((RUN_SHA,), None, "")
 
 
 def test_merge_queue_has_the_pull_request_of_its_branch(run_of):
     run = run_of("merge_group checks_requested", sha=QUEUED)
 
-    assert (run.commits, run.pull_request, run.pushed_commit) == ((QUEUED,), 104, "")
+    assert (commits_of(run), run.pull_request, run.pushed_commit) == ((QUEUED,), 104, "")
 
 
 @pytest.mark.parametrize(
@@ -129,13 +135,112 @@ def test_branch_that_is_none_of_a_merge_queues_names_no_pull_request(run_of, hea
 def test_event_without_a_pull_request_pins_what_it_is_about(run_of, example, commits):
     run = run_of(example)
 
-    assert (run.commits, run.pull_request, run.pushed_commit) == (commits, None, "")
+    assert (commits_of(run), run.pull_request, run.pushed_commit) == (commits, None, "")
+
+
+WORKFLOW_RUN_HEAD: Final = "5779607b49aab1200488439f02372c57b4f75444"
+
+
+def queue(payload):
+    payload["merge_group"]["head_ref"] = f"refs/heads/gh-readonly-queue/main/pr-104-{QUEUED}"
+
+
+def list_pull_requests(payload):
+    payload["workflow_run"]["head_branch"] = "topic"
+    payload["workflow_run"]["pull_requests"] = [
+        {"number": number, "head": {"sha": WORKFLOW_RUN_HEAD}} for number in (5, 6)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("example", "ref", "change", "expected"),
+    [
+        pytest.param(
+            "pull_request opened",
+            "refs/pull/2/merge",
+            lambda _: None,
+            [Reference(commits=(RUN_SHA, PULL_REQUEST_HEAD), pull_request=2,
+                       branches=("changes",))],
+            id="pull request: one reference, with its merge commit and its head",
+        ),
+        pytest.param(
+            "pull_request opened",
+            "refs/heads/master",
+            from_fork,
+            [Reference(commits=(RUN_SHA,), branches=("master",)),
+             Reference(commits=(PULL_REQUEST_HEAD,), pull_request=2, branches=("changes",))],
+            id="pull_request_target: the base branch by itself",
+        ),
+        pytest.param(
+            "push refs/heads/master",
+            "refs/heads/master",
+            lambda _: None,
+            [Reference(commits=(RUN_SHA,), branches=("master",)),
+             Reference(commits=(PUSHED,), branches=("master",))],
+            id="push, with a run of another commit",
+        ),
+        pytest.param(
+            "push refs/tags/simple-tag",
+            "refs/tags/simple-tag",
+            lambda payload: payload.update(after=RUN_SHA),
+            [Reference(commits=(RUN_SHA,), tags=("simple-tag",))],
+            id="push of a tag",
+        ),
+        pytest.param(
+            "push deleted",
+            "refs/heads/master",
+            lambda payload: payload.update(ref="refs/heads/gone"),
+            [Reference(commits=(RUN_SHA,), branches=("master",))],
+            id="deleted branch: it is not kept",
+        ),
+        pytest.param(
+            "merge_group checks_requested",
+            "",
+            queue,
+            [Reference(commits=(RUN_SHA,)),
+             Reference(commits=(QUEUED,), pull_request=104,
+                       branches=(f"gh-readonly-queue/main/pr-104-{QUEUED}",))],
+            id="merge queue",
+        ),
+        pytest.param(
+            "workflow_run completed",
+            "refs/heads/main",
+            list_pull_requests,
+            [Reference(commits=(RUN_SHA,), branches=("main",)),
+             Reference(commits=(WORKFLOW_RUN_HEAD,), pull_request=5, branches=("topic",)),
+             Reference(commits=(WORKFLOW_RUN_HEAD,), pull_request=6)],
+            id="workflow_run: what triggered it, by itself",
+        ),
+        pytest.param(
+            "deployment_status created",
+            "",
+            lambda payload: payload["deployment"].update(ref="v1.2.0"),
+            [Reference(commits=(RUN_SHA,)),
+             Reference(commits=(DEPLOYED,), branches=("v1.2.0",))],
+            id="deployment_status: the ref of the deployment",
+        ),
+    ],
+)  # fmt: skip
+def test_run_keeps_the_commits_branches_and_pull_requests_that_it_is_about(
+    run_of, example, ref, change, expected
+):
+    assert [*run_of(example, ref=ref, change=change).references] == expected
+
+
+@pytest.mark.parametrize("pull_requests", [None, {}, [5], [{"number": "5"}], [{}], ["x"]])
+def test_list_of_pull_requests_in_another_shape_names_none(run_of, pull_requests):
+    def change(payload):
+        payload["workflow_run"]["pull_requests"] = pull_requests
+
+    references = run_of("workflow_run completed", change=change).references
+
+    assert [reference.pull_request for reference in references] == [None, None]
 
 
 def test_schedule_has_hardly_any_payload_and_pins_the_runs_commit(run_of):
     run = run_of("", event="schedule")
 
-    assert (run.commits, run.pull_request, run.pushed_commit) == ((RUN_SHA,), None, "")
+    assert (commits_of(run), run.pull_request, run.pushed_commit) == ((RUN_SHA,), None, "")
 
 
 def test_commits_are_shown_where_this_github_is(run_of):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ci3.core.live.references import Reference
 from ci3.core.live.sources import LiveSource
 from ci3.live.github import read_github
 from ci3.live.github_repository import REQUEST_LIMIT
@@ -260,3 +261,38 @@ def test_statuses_that_fail_are_a_problem(fake, api):
     fake.fail_next("GET", "statuses", 404, {"message": "Not Found"})
 
     assert "404" in read(api, "github-deployments").problem
+
+
+@pytest.mark.parametrize(
+    ("ref", "expected"),
+    [
+        ("main", Reference(commits=(OLD,), branches=("main",))),
+        ("v1.2.0", Reference(commits=(OLD,), branches=("v1.2.0",))),
+        ("refs/tags/v1.2.0", Reference(commits=(OLD,), tags=("v1.2.0",))),
+        ("refs/pull/12/merge", Reference(commits=(OLD,), pull_request=12)),
+        (OLD, Reference(commits=(OLD,))),
+        (OLD[:7], Reference(commits=(OLD,))),
+    ],
+)
+@pytest.mark.parametrize("state", ["success", "in_progress"])
+def test_deployment_carries_its_commit_and_ref(*, fake, api, ref, expected, state):
+    fake.content.deploy("production", OLD, state, ref=ref)
+
+    assert [live.reference for live in read(api, "github-deployments").references] == [expected]
+
+
+def test_pull_request_carries_its_head_number_and_branch(fake, api):
+    fake.content.open_pull_request(12, OLD, branch="feature/login")
+
+    assert [live.reference for live in read(api, "open-pull-requests").references] == [
+        Reference(commits=(OLD,), pull_request=12, branches=("feature/login",))
+    ]
+
+
+def test_branch_carries_its_name_and_head(fake, api):
+    fake.content.branches = {"feature/login": OLD, "main": NEW}
+
+    assert [live.reference for live in read(api, "branches").references] == [
+        Reference(commits=(OLD,), branches=("feature/login",)),
+        Reference(commits=(NEW,), branches=("main",)),
+    ]

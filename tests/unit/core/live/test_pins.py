@@ -1,69 +1,15 @@
 """Which names a pin holds."""
 
+from dataclasses import replace
+
 import pytest
 
-from ci3.core.live.pins import matches_commit, pin_commits, pin_protected
+from ci3.core.live.pins import pin_protected, pin_run
+from ci3.core.live.references import Reference
 from ci3.core.model.decision import ReasonCode
+from tests.support.builders import live_pin, pin_commits
 
 COMMIT = "4f1c2d3e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        COMMIT,
-        COMMIT[:7],
-        COMMIT[:12],
-        COMMIT.upper(),
-        COMMIT[:8].upper(),
-        f"{COMMIT}0123",
-        f"web-{COMMIT}",
-        f"{COMMIT[:7]}-web",
-        f"2026.11.02_{COMMIT[:9]}",
-        f"pr 12 ({COMMIT[:10]})",
-        f"ü{COMMIT[:7]}",
-        f"Web_{COMMIT[:7].upper()}!",
-        f"a-{COMMIT[:7]}\n",
-    ],
-)
-def test_name_stands_for_a_commit_when_it_or_a_part_begins_alike(name):
-    assert matches_commit(name, COMMIT)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "-",
-        COMMIT[:6],
-        COMMIT[1:],
-        COMMIT[:7].replace("4", "5", 1),
-        f"{COMMIT[:39]}c",
-        f"{COMMIT[:7]}z",
-        f"v{COMMIT}",
-        f"{COMMIT[:4]}-{COMMIT[4:]}",
-        f"web{COMMIT[:7]}",
-        "latest",
-    ],
-)
-def test_near_miss_is_no_commit(name):
-    assert not matches_commit(name, COMMIT)
-
-
-@pytest.mark.parametrize(
-    ("name", "commit", "is_held"),
-    [
-        (COMMIT, COMMIT[:7], True),
-        (COMMIT, COMMIT[:6], False),
-        (COMMIT, "", False),
-        ("", "", False),
-        (COMMIT, COMMIT.upper(), True),
-        ("release-1", "release-1", False),
-        ("releases", "release", False),
-    ],
-)
-def test_short_or_senseless_commit_matches_only_with_seven_hex_digits(name, commit, is_held):
-    assert matches_commit(name, commit) is is_held
 
 
 @pytest.mark.parametrize(
@@ -106,12 +52,50 @@ def test_protected_name_is_no_commit():
     assert not pin.matches(COMMIT[:7])
 
 
-def test_pins_say_why_they_hold():
-    reasons = [
-        pin.build_reason() for pin in (*pin_protected(["release-*"]), *pin_commits([COMMIT]))
+def test_folder_before_a_commit_is_kept_until_it_is_determined_which_are_the_newest():
+    [pin] = pin_run([Reference(commits=(COMMIT,), pull_request=12, branches=("main",))])
+
+    assert all(pin.matches(name) for name in ("pr-12-1111111", "main-2222222", "pr-12", "main"))
+    resolved = replace(pin, newest_names=frozenset({"pr-12-1111111"}))
+    assert [resolved.matches(name) for name in ("pr-12-1111111", "main-2222222", "main")] == [
+        True,
+        False,
+        True,
     ]
+
+
+def test_name_that_is_newest_and_has_nothing_of_the_reference_is_not_kept():
+    [pin] = pin_run([Reference(commits=(COMMIT,), pull_request=12)])
+
+    assert not replace(pin, newest_names=frozenset({"assets"})).matches("assets")
+
+
+def test_pins_say_why_they_hold():
+    [run] = pin_run([Reference(commits=(COMMIT,), pull_request=12, branches=("main",))])
+    live = replace(live_pin("x", "pull request #12 is open at 4f1c2d3"), reference=run.reference)
+    cases = {
+        "release-1": pin_protected(["release-*"])[0],
+        f"web-{COMMIT[:7]}": run,
+        "PR_12": run,
+        "main": run,
+        "pr-12-1111111": run,
+        "mr-12-1111111": live,
+        "preview-12": live,
+    }
+
+    newest = "no complete deployment has that commit, and this is the newest of pull request #12"
+    said = "live: pull request #12 is open at 4f1c2d3"
+    reasons = [pin.build_reason(name) for name, pin in cases.items()]
 
     assert [(reason.code, reason.message) for reason in reasons] == [
         (ReasonCode.PROTECTED, "protected by release-*"),
         (ReasonCode.CURRENT_COMMIT, "commit 4f1c2d3e5a6b of this run"),
+        (ReasonCode.CURRENT_COMMIT, "pull request #12 of this run"),
+        (ReasonCode.CURRENT_COMMIT, "branch main of this run"),
+        (ReasonCode.CURRENT_COMMIT, "the newest of pull request #12 of this run"),
+        (ReasonCode.LIVE, f"{said}; {newest}"),
+        (ReasonCode.LIVE, said),
     ]
+    assert run.mismatch_message == (
+        "not commit 4f1c2d3e5a6b, pull request #12 or branch main of this run"
+    )

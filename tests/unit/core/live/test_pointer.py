@@ -57,6 +57,11 @@ def test_whole_text_is_one_name(text, prefix, name):
         ("AB12CD3 9c41e07|1234567", ("AB12CD3", "9c41e07", "1234567")),
         ("ab12cd3 9c41e07\nrelease-1", ("ab12cd3", "9c41e07", "release-1")),
         ("/a/\ns3://my-site/b/index.html", ("a", "b")),
+        ("v1.2-3-gab12cd3, 9c41e07", ("v1.2-3-gab12cd3", "9c41e07")),
+        ("v1.2-3-gab12cd3\n1.2-2-g1234567-dirty", ("v1.2-3-gab12cd3", "1.2-2-g1234567-dirty")),
+        ("release/1.2-3-gab12cd3", ("release/1.2-3-gab12cd3",)),
+        ("/v1.2-3-gab12cd3\ns3://my-site/a/1.2-3-gab12cd3", ("v1.2-3-gab12cd3", "a")),
+        ("a/v1.2-3-gab12cd3/index.html", ("a",)),
     ],
 )
 def test_text_may_have_several_names(text, expected):

@@ -6,15 +6,14 @@ from dataclasses import replace
 import pytest
 
 from ci3.core.inventory.summary import summarize_folder
-from ci3.core.live.pins import pin_commits, pin_protected
-from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
+from ci3.core.live.pins import pin_protected
+from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.core.model.deployment import IgnoredEntry, NoncurrentExpiration, UnlistedFolder, Versioning
 from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.model.policy import DeleteLimit
 from ci3.core.plan.checks import (
     Limits,
     find_limit_refusals,
-    find_live_refusals,
     find_refusals,
     find_restore_period_warnings,
     find_warnings,
@@ -27,19 +26,12 @@ from tests.support.builders import (
     inventory,
     kept,
     make_object,
+    pin_commits,
     target,
     to_delete,
 )
 
 NEW, OLD = deployment("new", 1), deployment("old", 9)
-MUST_BE_FOUND = (
-    "github-deployments:production",
-    "cloudfront",
-    "ssm:/my-site/live",
-    "object:current",
-    "url:https://www.example.org/version.json#commit",
-)
-NEED_ONLY_ANSWER = ("open-pull-requests", "branches")
 
 
 def refusals(found, *, pins=(), decisions=(), readings=(), **limits):
@@ -59,14 +51,10 @@ def warnings(found, *, pins=(), readings=(), versioning=Versioning.ENABLED, **ru
     ]
 
 
-def reading(source, *names, problem=""):
-    sightings = tuple(LiveReference(name=name, evidence=f"it says {name}") for name in names)
-    return LiveReading(source=LiveSource.parse(source), references=sightings, problem=problem)
-
-
 def test_nothing_speaks_against_a_whole_inventory():
     found = inventory(NEW, OLD)
-    rest = {"pins": pin_protected(["new"]), "readings": [reading("object:current", "new")]}
+    live = LiveReading.from_names(LiveSource.parse("object:current"), ["new"], "current")
+    rest = {"pins": pin_protected(["new"]), "readings": [live]}
 
     assert refusals(found, decisions=(kept(NEW), to_delete(OLD)), **rest) == []
     assert warnings(found, **rest) == []
@@ -133,157 +121,6 @@ def test_glob_that_matches_nothing_warns_and_a_name_or_commit_does_not():
     assert warnings(inventory(NEW), pins=pins) == [
         (WarningCode.PROTECTED_GLOB_UNMATCHED, "protect has v*, which matches no folder")
     ]
-
-
-# Live sources.
-
-
-@pytest.mark.parametrize("source", [*MUST_BE_FOUND, *NEED_ONLY_ANSWER])
-def test_live_source_that_cannot_be_read_refuses(source):
-    unread = reading(source, problem="it did not answer")
-
-    assert refusals(inventory(NEW), readings=[unread]) == [
-        (
-            RefusalCode.LIVE_SOURCE_UNREADABLE,
-            f"live-from {source} could not be read: it did not answer",
-        )
-    ]
-
-
-def test_problem_refuses_even_beside_what_was_found():
-    half_read = reading("branches", "new", problem="page 2 did not come")
-
-    assert [code for code, _ in refusals(inventory(NEW), readings=[half_read])] == [
-        RefusalCode.LIVE_SOURCE_UNREADABLE
-    ]
-
-
-@pytest.mark.parametrize("source", MUST_BE_FOUND)
-def test_live_source_that_names_nothing_refuses(source):
-    assert refusals(inventory(NEW), readings=[reading(source)]) == [
-        (RefusalCode.LIVE_SOURCE_UNREADABLE, f"live-from {source} names nothing as live")
-    ]
-
-
-@pytest.mark.parametrize("source", MUST_BE_FOUND)
-def test_live_source_that_names_only_what_is_not_there_refuses_and_tells_the_nearest(source):
-    elsewhere = reading(source, "nwe", "ab12cd3")
-    told = "it says nwe, it says ab12cd3. Did you mean new?"
-
-    assert refusals(inventory(NEW), readings=[elsewhere]) == [
-        (RefusalCode.LIVE_NOT_FOUND, f"live-from {source} names nothing that is there: {told}")
-    ]
-    assert warnings(inventory(NEW), readings=[elsewhere]) == []
-
-
-@pytest.mark.parametrize("source", MUST_BE_FOUND)
-def test_live_source_that_also_names_what_is_not_there_warns(source):
-    some = reading(source, "new", "gone-1", "gone-2")
-
-    assert refusals(inventory(NEW), readings=[some]) == []
-    assert warnings(inventory(NEW), readings=[some]) == [
-        (
-            WarningCode.LIVE_NOT_FOUND,
-            f"live-from {source} also names what is not there: it says gone-1, it says gone-2",
-        )
-    ]
-
-
-@pytest.mark.parametrize("source", NEED_ONLY_ANSWER)
-@pytest.mark.parametrize("names", [(), ("never-deployed",), ("new", "never-deployed")])
-def test_branches_and_pull_requests_need_only_answer(source, names):
-    answered = [reading(source, *names)]
-
-    assert refusals(inventory(NEW), readings=answered) == []
-    if "never-deployed" not in names or "new" in names:
-        assert warnings(inventory(NEW), readings=answered) == []
-
-
-@pytest.mark.parametrize("source", NEED_ONLY_ANSWER)
-def test_branches_and_pull_requests_that_keep_nothing_are_warned_of(source):
-    answered = [reading(source, "gone-1", "gone-2")]
-
-    [(code, message)] = warnings(inventory(NEW), readings=answered)
-
-    assert code is WarningCode.LIVE_NOT_FOUND
-    assert message == (
-        f"live-from {source} names 2 commits, and no folder is named after one: it keeps nothing"
-    )
-
-
-def test_text_of_a_pointer_that_names_nothing_is_not_quoted():
-    secret = LiveReference(name="s3cr3t", evidence="live.txt says s3cr3t", location="live.txt")
-    answered = [LiveReading(source=LiveSource.parse("object:live.txt"), references=(secret,))]
-
-    [(_, message)] = refusals(inventory(NEW), readings=answered)
-
-    assert "s3cr3t" not in message
-    assert "live.txt names something that is not there" in message
-
-
-def test_deployment_on_its_way_does_not_stand_for_the_live_one():
-    live = LiveReference(name="gone", evidence="it says gone")
-    coming = LiveReference(name="new", evidence="it is coming", is_required=False)
-    source = LiveSource.parse("github-deployments")
-    answered = [LiveReading(source=source, references=(coming, live))]
-
-    assert [code for code, _ in refusals(inventory(NEW), readings=answered)] == [
-        RefusalCode.LIVE_NOT_FOUND
-    ]
-
-
-def test_file_of_the_same_name_is_no_folder():
-    found = inventory(NEW, ignored=(IgnoredEntry(name="release-1", reason="a file"),))
-    answered = [reading("object:live.txt", "release-1")]
-
-    codes = [
-        code for code, _ in refusals(found, readings=answered, pins=pin_protected(["release-1"]))
-    ]
-
-    assert codes == [RefusalCode.PROTECTED_NOT_FOUND, RefusalCode.LIVE_NOT_FOUND]
-
-
-def test_each_live_source_must_name_something_by_itself():
-    readings = [reading("object:current", "new"), reading("cloudfront", "gone")]
-
-    assert [code for code, _ in refusals(inventory(NEW), readings=readings)] == [
-        RefusalCode.LIVE_NOT_FOUND
-    ]
-
-
-def test_live_commit_is_found_in_a_part_of_a_name():
-    commit = "ab12cd3" + "0" * 33
-    found = inventory(deployment("web-ab12cd3", 1))
-
-    assert refusals(found, readings=[reading("github-deployments", commit)]) == []
-
-
-def test_live_folder_that_is_no_deployment_or_unreadable_is_there():
-    found = replace(
-        inventory(NEW, ignored=(IgnoredEntry(name="assets/", reason="does not match"),)),
-        unlisted=(UnlistedFolder(name="locked", reason="denied"),),
-    )
-    readings = [reading("object:current", "assets"), reading("cloudfront", "locked")]
-
-    assert [code for code, _ in refusals(found, readings=readings)] == [
-        RefusalCode.UNREADABLE_DEPLOYMENT
-    ]
-
-
-def test_many_missing_names_are_cut_short():
-    [(_, message)] = refusals(inventory(), readings=[reading("cloudfront", *"abcdefgh")])
-
-    assert message.endswith("it says d, it says e and 3 more.")
-
-
-def test_readings_are_held_against_the_names_of_all_folders():
-    there = reading("object:current", "new")
-
-    assert find_live_refusals([there], ["new"]) == ()
-    assert [one.code for one in find_live_refusals([there], ["old"])] == [
-        RefusalCode.LIVE_NOT_FOUND
-    ]
-    assert [one.code for one in find_live_refusals([there], [])] == [RefusalCode.LIVE_NOT_FOUND]
 
 
 # Limits.

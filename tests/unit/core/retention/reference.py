@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ci3.core.live.pins import Pin
 from ci3.core.model.decision import Action, ReasonCode
 from ci3.core.retention.decide import AgeFrom
+from tests.support import obvious_references
 
 SUPERSEDED = [ReasonCode.SUPERSEDED]
 
@@ -36,7 +37,7 @@ def obvious_verdicts(deployments, policy, pins: Iterable[Pin], now, minimum):
     verdicts = []
     shared = {one.name for one in deployments if is_protected(one, pins)}
     for one in shown_order(deployments):
-        codes = [pin.code for pin in pins if pin.matches(one.name)]
+        codes = [pin.code for pin in pins if is_pinned(one, pin, deployments, policy, pins)]
         if one.newest_at is None:
             codes.append(ReasonCode.NO_OBJECTS)
         else:
@@ -50,6 +51,21 @@ def obvious_verdicts(deployments, policy, pins: Iterable[Pin], now, minimum):
         group = group_name(one.name, policy.group_by)
         verdicts.append(Verdict(one.name, group, action, codes or SUPERSEDED))
     return verdicts
+
+
+def is_pinned(one, pin, deployments, policy, pins):
+    """Say whether a pin keeps a deployment, for its name or as the newest one of its branch."""
+    if pin.code is ReasonCode.PROTECTED:
+        return is_protected(one, [pin])
+    if obvious_references.matches(pin.reference, one.name):
+        return True
+    group = [
+        aged(other, policy.age_from)
+        for other in dated_group(one, deployments, policy)
+        if other.newest_at is not None
+    ]
+    shared = {other.name for other in deployments if is_protected(other, pins)}
+    return one.name in obvious_references.find_kept(pin.reference, group, protected=shared)
 
 
 def is_protected(one, pins):

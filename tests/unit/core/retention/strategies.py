@@ -10,22 +10,30 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from ci3.core.live.pins import Pin, pin_commits, pin_protected
+from ci3.core.live.pins import Pin, pin_protected, pin_run
+from ci3.core.live.references import Reference
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.deployment import Deployment, Inventory
 from ci3.core.retention.decide import AgeFrom, RetentionPolicy, decide
+from ci3.core.retention.newest_pins import resolve_pins
 from ci3.core.units import Duration
-from tests.support.builders import NOW
+from tests.support.builders import NOW, live_pin, pin_commits
 
 NAMES = (
     "d1", "d2", "d3", "pr-1-a", "pr-1-b", "pr-1", "pr-1-c", "pr-2-a", "pr-2-b",
-    "d4", "release-1", "abcdef1", "abcdef", "web-ABCDEF12-3", "web-2", "d5", "--",
+    "d4", "release-1", "pr-1-1111111", "pr-1-2222222", "web-3333333", "web-4444444", "1",
+    "d1-5555555", "abcdef1", "abcdef", "web-ABCDEF12-3", "web-2", "d5", "--",
 )  # fmt: skip
 PINS = (
     *pin_protected(["d1", "d[2-5]", "pr-2-*", "release-*", "nothing"]),
     *pin_commits(["abcdef1234567890"]),
-    Pin(code=ReasonCode.LIVE, pattern="pr-1-b", evidence="version.json names pr-1-b"),
-    Pin(code=ReasonCode.LIVE, pattern="ABCDEF12", evidence="main is at ABCDEF12"),
+    live_pin("pr-1-b", "version.json names pr-1-b"),
+    live_pin("ABCDEF12", "main is at ABCDEF12"),
+    Pin(
+        code=ReasonCode.LIVE,
+        reference=Reference(commits=("1234567890",), pull_request=1, branches=("web",)),
+    ),
+    *pin_run([Reference(commits=("abcdef1",), branches=("d1", "pr-1"))]),
 )
 GROUPINGS = (
     re.compile(r"(pr-\d+)-.*"),
@@ -58,6 +66,13 @@ class Situation:
     def doomed(self):
         """Name what the real rules delete."""
         return {one.deployment.name for one in self.decisions() if one.is_delete}
+
+    def resolve(self, pins):
+        """Return the pins as they count for these deployments."""
+        policy = self.policy
+        return resolve_pins(
+            pins, self.deployments, group_by=policy.group_by, age_from=policy.age_from
+        )
 
     def without(self, names):
         """Make the same situation after these are gone."""

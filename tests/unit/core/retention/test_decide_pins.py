@@ -4,17 +4,23 @@ import re
 
 import pytest
 
-from ci3.core.live.pins import Pin, pin_commits, pin_protected
-from ci3.core.model.decision import ReasonCode
+from ci3.core.live.pins import pin_protected
 from ci3.core.retention.decide import RetentionPolicy, decide
-from tests.support.builders import NOW, deployment, inventory, marker_only_deployment
+from tests.support.builders import (
+    NOW,
+    deployment,
+    inventory,
+    live_pin,
+    marker_only_deployment,
+    pin_commits,
+)
 from tests.unit.core.retention.tables import Case, decided, expected, within
 
 COMMIT = "4f1c2d3e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
 
 
 def live(name):
-    return Pin(code=ReasonCode.LIVE, pattern=name, evidence=f"current says {name}")
+    return live_pin(name, f"current says {name}")
 
 
 CASES = {

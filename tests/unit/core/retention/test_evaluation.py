@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from ci3.core.live.pins import Pin, pin_protected
-from ci3.core.model.decision import Action, ReasonCode
+from ci3.core.live.pins import pin_protected
+from ci3.core.model.decision import Action
 from ci3.core.retention.decide import RetentionPolicy, evaluate
-from tests.support.builders import NOW, deployment, inventory, marker_only_deployment
+from tests.support.builders import NOW, deployment, inventory, live_pin, marker_only_deployment
 
-LIVE = Pin(code=ReasonCode.LIVE, pattern="old", evidence="version.json names old")
+LIVE = live_pin("old", "version.json names old")
 
 
 def evaluation_of_old(*, pins=(), is_complete=True):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.live.pins import pin_protected
+from ci3.core.live.pins import Pin, pin_protected
+from ci3.core.live.references import Reference
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.deployment import Inventory, UnlistedFolder
 from ci3.core.retention.decide import RetentionPolicy, evaluate
@@ -138,6 +139,29 @@ def test_what_goes_and_what_it_goes_for_is_listed_and_nothing_else():
     there += [deployment(f"p{days}", days) for days in (7, 8)]
     rested_on = find_required_evidence(judged_by_rules(inventory(*map(as_reported, there))), RULES)
     assert {one.name for one in rested_on} == {"d1", "d2", "d3", "d4", "d5"}
+
+
+@pytest.mark.parametrize("protect", [(), ("main-*",)])
+@pytest.mark.parametrize("newest", ["main-2222222", "main-a1b2c3d"])
+def test_newest_build_of_a_branch_that_is_only_reported_is_listed_before_an_older_one_goes(
+    newest, protect
+):
+    pin = Pin(code=ReasonCode.LIVE, reference=Reference(commits=("a1b2c3d",), branches=("main",)))
+    older = deployment("main-1111111", 9)
+    reported = as_reported(deployment(newest, 5))
+    evaluations = evaluate(
+        inventory(deployment("new", 1), reported, older),
+        RetentionPolicy(keep_count=1),
+        (*pin_protected([f"{newest}*"] if protect else []), pin),
+        NOW,
+        1,
+    )
+    expected = {older.name, newest} if older.name in doomed(evaluations) else set()
+
+    required = find_required_evidence(evaluations, RetentionPolicy(keep_count=1))
+
+    assert {each.name for each in required} == expected
+    assert bool(expected) is (not protect or newest == "main-a1b2c3d")
 
 
 def partly(deployment):

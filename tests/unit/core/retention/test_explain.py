@@ -2,8 +2,7 @@
 
 import pytest
 
-from ci3.core.live.pins import Pin, pin_commits, pin_protected
-from ci3.core.model.decision import ReasonCode
+from ci3.core.live.pins import pin_protected
 from ci3.core.retention.decide import RetentionPolicy, evaluate
 from ci3.core.retention.explain import explain
 from ci3.core.units import Duration
@@ -12,11 +11,13 @@ from tests.support.builders import (
     deployment,
     empty_deployment,
     inventory,
+    live_pin,
     marker_only_deployment,
+    pin_commits,
 )
 
 WITHIN_14_DAYS = Duration.parse("14d")
-LIVE = Pin(code=ReasonCode.LIVE, pattern="d1", evidence="current says d1")
+LIVE = live_pin("d1", "current says d1")
 
 
 def explained(name, *deployments, pins=(), minimum=1, **rules):

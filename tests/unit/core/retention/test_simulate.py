@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from ci3.core.live.pins import pin_commits, pin_protected
+from ci3.core.live.pins import pin_protected
 from ci3.core.model.deployment import Inventory, UnlistedFolder
 from ci3.core.retention.decide import RetentionPolicy, decide
 from ci3.core.retention.simulate import MAX_STATES, Simulation, simulate
@@ -19,6 +19,7 @@ from tests.support.builders import (
     empty_deployment,
     inventory,
     marker_only_deployment,
+    pin_commits,
 )
 
 DAY = timedelta(days=1)

@@ -1,0 +1,110 @@
+"""Refusals and warnings about live sources: whether what they name is among the folders."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from ci3.core.formatting import join_names, pluralize
+from ci3.core.live.references import Reference
+from ci3.core.live.sources import LiveReading, LiveReference
+from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
+from ci3.errors import format_suggestion
+
+
+def find_live_refusals(
+    readings: Iterable[LiveReading], names: Sequence[str]
+) -> tuple[Refusal, ...]:
+    """Return a refusal for each live source that does not establish what is live.
+
+    `names` are the names of all folders under the prefix.
+    """
+    return tuple(
+        refusal for reading in readings for refusal in _find_reading_refusals(reading, names)
+    )
+
+
+def _find_reading_refusals(reading: LiveReading, names: Sequence[str]) -> Iterator[Refusal]:
+    source = f"live-from {reading.source}"
+    expected = [reference for reference in reading.references if not reference.is_precaution]
+    if reading.problem:
+        yield Refusal(
+            code=RefusalCode.LIVE_SOURCE_UNREADABLE,
+            message=f"{source} could not be read: {reading.problem}",
+        )
+    elif reading.source.kind.is_required and not expected:
+        yield Refusal(
+            code=RefusalCode.LIVE_SOURCE_UNREADABLE, message=f"{source} names nothing as live"
+        )
+    elif not reading.source.kind.is_required:
+        if names and _matches_no_form(reading.references, names):
+            yield Refusal(
+                code=RefusalCode.LIVE_MATCHES_NOTHING,
+                message=f"{source} protects nothing: no folder is named after what it names, or "
+                f"like a commit or pull request ({_join_missing(reading.references)}). Take it "
+                "out, or name what is live in protect",
+            )
+    else:
+        required = [reference for reference in expected if reference.is_required] or expected
+        missing = _find_missing_references(replace(reading, references=tuple(required)), names)
+        if len(missing) == len(required):
+            missing_text = _join_missing(missing)
+            hint = format_suggestion(missing[0].name, names)
+            yield Refusal(
+                code=RefusalCode.LIVE_NOT_FOUND,
+                message=f"{source} names nothing that is there: {missing_text}.{hint}",
+            )
+
+
+def find_live_warnings(
+    readings: Iterable[LiveReading], names: Sequence[str]
+) -> tuple[PlanWarning, ...]:
+    """Return warnings for live references without a folder, where that forbids nothing."""
+    messages: list[str] = []
+    for reading in readings:
+        source, references = f"live-from {reading.source}", reading.references
+        missing = [
+            live for live in _find_missing_references(reading, names) if not live.is_precaution
+        ]
+        if not reading.source.kind.is_required:
+            missing = [live for live in missing if not _has_newest(live.reference, names)]
+        if reading.source.kind.is_required and 0 < len(missing) < len(references):
+            messages.append(f"{source} also names what is not there: {_join_missing(missing)}")
+        if not reading.source.kind.is_required and references and len(missing) == len(references):
+            messages.append(
+                f"{source} names {pluralize(len(references), 'reference')}, and no folder is named "
+                "after one: it keeps nothing"
+            )
+    return tuple(
+        PlanWarning(code=WarningCode.LIVE_NOT_FOUND, message=message) for message in messages
+    )
+
+
+def _find_missing_references(reading: LiveReading, names: Sequence[str]) -> list[LiveReference]:
+    """Return the references of a reading that match no folder name.
+
+    That a folder has the branch before another commit is no match: the live one is missing then.
+    """
+    return [
+        live
+        for live in reading.references
+        if not any(live.reference.matches(name) for name in names)
+    ]
+
+
+def _has_newest(reference: Reference, names: Iterable[str]) -> bool:
+    """Return True if a folder has the reference's pull request or branch before a commit."""
+    return any(reference.describe_before_commit(name) for name in names)
+
+
+def _matches_no_form(references: Sequence[LiveReference], names: Sequence[str]) -> bool:
+    """Return True if there are references, and no name is or could be written as one of them."""
+    return bool(references) and not any(
+        live.reference.matches(name)
+        or live.reference.could_match(name)
+        or live.reference.describe_before_commit(name)
+        for live in references
+        for name in names
+    )
+
+
+def _join_missing(missing: Iterable[LiveReference]) -> str:
+    return join_names([reference.missing_message for reference in missing])

@@ -1,0 +1,150 @@
+"""Names and references a second time, by brute force from the text of the design.
+
+Nothing of `ci3.core.live` is used but the fields of a reference.
+"""
+
+from functools import cache
+
+LETTERS_AND_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+HEX_DIGITS = "0123456789abcdef"
+WORDS = ("pr", "pull", "mr", "preview")
+
+
+@cache
+def matches(reference, name):
+    """Return True if a name is that of the reference, or has its commit: rules 1 and 2."""
+    if reference.folder and name == reference.folder:
+        return True
+    if any(has_commit(name, commit) for commit in reference.commits):
+        return True
+    return is_named(name, reference.pull_request, (*reference.branches, *reference.tags))
+
+
+@cache
+def comes_before_commit(reference, name):
+    """Return True if a name has the number or a branch before a commit: rule 3."""
+    return is_before_commit(reference.pull_request, reference.branches, name)
+
+
+def is_before_commit(number, branches, name):
+    return any(
+        is_named(name[:end], number, branches)
+        for end in range(1, len(name))
+        if name[end].lower() not in LETTERS_AND_DIGITS
+        and may_be_commit(first_part(name[end:].lower()))
+    )
+
+
+def has_form(reference, name):
+    """Return True if the commit or number could be written as a name."""
+    if reference.commits and any(
+        may_be_commit(part) and not part.isdecimal() and not part[1:].isdecimal()
+        for part in parts(name)
+    ):
+        return True
+    heads = [name] + [
+        name[:end]
+        for end in range(1, len(name))
+        if name[end].lower() not in LETTERS_AND_DIGITS
+        and may_be_commit(first_part(name[end:].lower()))
+    ]
+    return reference.pull_request is not None and any(is_any_number(head) for head in heads)
+
+
+def find_kept(reference, deployments, *, protected):
+    """Return the names that a reference keeps among the deployments of one group.
+
+    Deployments have a name, `is_complete`, and the times `start` and `end`.
+    """
+    kept = {each.name for each in deployments if matches(reference, each.name)}
+    for each in deployments:
+        if each.is_complete and any(has_commit(each.name, sha) for sha in reference.commits):
+            return kept
+    subjects = [(reference.pull_request, ()), *((None, (each,)) for each in reference.branches)]
+    for number, branches in subjects:
+        builds = [each for each in deployments if is_before_commit(number, branches, each.name)]
+        for each in builds:
+            newer = [
+                other
+                for other in builds
+                if other.is_complete and other.name not in protected and other.start > each.end
+            ]
+            if not newer:
+                kept.add(each.name)
+    return kept
+
+
+def has_commit(name, commit):
+    for part in parts(name):
+        for candidate in (part, part[1:] if part.startswith("g") else ""):
+            shorter, longer = sorted((candidate, commit), key=len)
+            if len(shorter) >= 7 and is_hex(shorter) and longer[: len(shorter)] == shorter:
+                return True
+    return False
+
+
+def is_named(name, number, refs):
+    slug = make_slug(name)
+    if number is not None:
+        digits = [str(number).zfill(width) for width in range(19)]
+        if slug in [form for text in digits for form in (*forms_of(text), text)]:
+            return True
+    return any(ref and (name == ref or is_slug_of(slug, ref)) for ref in refs)
+
+
+def is_slug_of(slug, ref):
+    full = make_slug(ref)
+    cut_off = [full[:length].strip("-") for length in range(20, len(full))]
+    return bool(slug) and slug in (full, *cut_off)
+
+
+def forms_of(digits):
+    return [f"{word}{separator}{digits}" for word in WORDS for separator in ("", "-")]
+
+
+def is_any_number(name):
+    slug = make_slug(name)
+    for word in ("", *WORDS):
+        for separator in ("", "-") if word else ("",):
+            rest = slug[len(word + separator) :]
+            is_number = bool(rest) and set(rest) <= set("0123456789")
+            if slug.startswith(word + separator) and is_number and int(rest) < 1_000_000:
+                return True
+    return False
+
+
+def may_be_commit(part):
+    return any(
+        is_hex(text) and 7 <= len(text) <= 64
+        for text in (part, part[1:] if part.startswith("g") else "")
+    )
+
+
+def is_hex(text):
+    return all(character in HEX_DIGITS for character in text)
+
+
+def parts(name):
+    """Return the runs of letters and digits of a name."""
+    found, current = [], ""
+    for character in name.lower() + "-":
+        if character in LETTERS_AND_DIGITS:
+            current += character
+        elif current:
+            found.append(current)
+            current = ""
+    return found
+
+
+def make_slug(text):
+    return "-".join(parts(text))
+
+
+def first_part(text):
+    """Return what follows the first character, up to the next separator."""
+    part = ""
+    for character in text[1:]:
+        if character not in LETTERS_AND_DIGITS:
+            break
+        part += character
+    return part

@@ -1,0 +1,284 @@
+"""Refusals and warnings about what live sources name."""
+
+from dataclasses import replace
+
+import pytest
+
+from ci3.core.live.pins import pin_protected
+from ci3.core.live.references import Reference
+from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
+from ci3.core.model.deployment import IgnoredEntry, UnlistedFolder, Versioning
+from ci3.core.model.issues import RefusalCode, WarningCode
+from ci3.core.plan.checks import find_refusals, find_warnings
+from ci3.core.plan.live_checks import find_live_refusals
+from tests.support.builders import deployment, inventory
+
+NEW = deployment("new", 1)
+COMMIT = "4f1c2d3" + "0" * 33
+MUST_BE_FOUND = (
+    "github-deployments:production",
+    "cloudfront",
+    "ssm:/my-site/live",
+    "object:current",
+    "url:https://www.example.org/version.json#commit",
+)
+NEED_ONLY_ANSWER = ("open-pull-requests", "branches")
+
+
+def refusals(found, *, pins=(), readings=()):
+    return [(refusal.code, refusal.message) for refusal in find_refusals(found, pins, readings)]
+
+
+def warnings(found, *, readings=()):
+    return [
+        (warning.code, warning.message)
+        for warning in find_warnings(found, (), readings, Versioning.ENABLED)
+    ]
+
+
+def reading(source, *names, problem=""):
+    sightings = tuple(LiveReference(name=name, evidence=f"it says {name}") for name in names)
+    return LiveReading(source=LiveSource.parse(source), references=sightings, problem=problem)
+
+
+@pytest.mark.parametrize("source", [*MUST_BE_FOUND, *NEED_ONLY_ANSWER])
+def test_live_source_that_cannot_be_read_refuses(source):
+    unread = reading(source, problem="it did not answer")
+
+    assert refusals(inventory(NEW), readings=[unread]) == [
+        (
+            RefusalCode.LIVE_SOURCE_UNREADABLE,
+            f"live-from {source} could not be read: it did not answer",
+        )
+    ]
+
+
+def test_problem_refuses_even_beside_what_was_found():
+    half_read = reading("branches", "new", problem="page 2 did not come")
+
+    assert [code for code, _ in refusals(inventory(NEW), readings=[half_read])] == [
+        RefusalCode.LIVE_SOURCE_UNREADABLE
+    ]
+
+
+@pytest.mark.parametrize("source", MUST_BE_FOUND)
+def test_live_source_that_names_nothing_refuses(source):
+    assert refusals(inventory(NEW), readings=[reading(source)]) == [
+        (RefusalCode.LIVE_SOURCE_UNREADABLE, f"live-from {source} names nothing as live")
+    ]
+
+
+@pytest.mark.parametrize("source", MUST_BE_FOUND)
+def test_live_source_that_names_only_what_is_not_there_refuses_and_tells_the_nearest(source):
+    elsewhere = reading(source, "nwe", "ab12cd3")
+    told = "it says nwe, it says ab12cd3. Did you mean new?"
+
+    assert refusals(inventory(NEW), readings=[elsewhere]) == [
+        (RefusalCode.LIVE_NOT_FOUND, f"live-from {source} names nothing that is there: {told}")
+    ]
+    assert warnings(inventory(NEW), readings=[elsewhere]) == []
+
+
+@pytest.mark.parametrize("source", MUST_BE_FOUND)
+def test_live_source_that_also_names_what_is_not_there_warns(source):
+    some = reading(source, "new", "gone-1", "gone-2")
+
+    assert refusals(inventory(NEW), readings=[some]) == []
+    assert warnings(inventory(NEW), readings=[some]) == [
+        (
+            WarningCode.LIVE_NOT_FOUND,
+            f"live-from {source} also names what is not there: it says gone-1, it says gone-2",
+        )
+    ]
+
+
+@pytest.mark.parametrize("source", NEED_ONLY_ANSWER)
+@pytest.mark.parametrize("names", [(), ("dead123",), ("new", "dead123")])
+def test_branches_and_pull_requests_need_only_answer(source, names):
+    answered = [reading(source, *names)]
+    found = inventory(NEW, deployment("ab12cd3", 2))
+
+    assert refusals(found, readings=answered) == []
+    if "dead123" not in names or "new" in names:
+        assert warnings(found, readings=answered) == []
+
+
+@pytest.mark.parametrize("source", NEED_ONLY_ANSWER)
+def test_branches_and_pull_requests_that_keep_nothing_are_warned_of(source):
+    answered = [reading(source, "gone-1", "gone-2")]
+
+    [(code, message)] = warnings(inventory(NEW), readings=answered)
+
+    assert code is WarningCode.LIVE_NOT_FOUND
+    assert message == (
+        f"live-from {source} names 2 references, and no folder is named after one: it keeps nothing"
+    )
+
+
+def test_text_of_a_pointer_that_names_nothing_is_not_quoted():
+    secret = LiveReference(name="s3cr3t", evidence="live.txt says s3cr3t", location="live.txt")
+    answered = [LiveReading(source=LiveSource.parse("object:live.txt"), references=(secret,))]
+
+    [(_, message)] = refusals(inventory(NEW), readings=answered)
+
+    assert "s3cr3t" not in message
+    assert "live.txt names something that is not there" in message
+
+
+def test_deployment_on_its_way_does_not_stand_for_the_live_one():
+    live = LiveReference(name="gone", evidence="it says gone")
+    coming = LiveReference(name="new", evidence="it is coming", is_required=False)
+    source = LiveSource.parse("github-deployments")
+    answered = [LiveReading(source=source, references=(coming, live))]
+
+    assert [code for code, _ in refusals(inventory(NEW), readings=answered)] == [
+        RefusalCode.LIVE_NOT_FOUND
+    ]
+
+
+def test_file_of_the_same_name_is_no_folder():
+    found = inventory(NEW, ignored=(IgnoredEntry(name="release-1", reason="a file"),))
+    answered = [reading("object:live.txt", "release-1")]
+
+    codes = [
+        code for code, _ in refusals(found, readings=answered, pins=pin_protected(["release-1"]))
+    ]
+
+    assert codes == [RefusalCode.PROTECTED_NOT_FOUND, RefusalCode.LIVE_NOT_FOUND]
+
+
+def test_each_live_source_must_name_something_by_itself():
+    readings = [reading("object:current", "new"), reading("cloudfront", "gone")]
+
+    assert [code for code, _ in refusals(inventory(NEW), readings=readings)] == [
+        RefusalCode.LIVE_NOT_FOUND
+    ]
+
+
+def test_live_commit_is_found_in_a_part_of_a_name():
+    commit = "ab12cd3" + "0" * 33
+    found = inventory(deployment("web-ab12cd3", 1))
+
+    assert refusals(found, readings=[reading("github-deployments", commit)]) == []
+
+
+def test_live_folder_that_is_no_deployment_or_unreadable_is_there():
+    found = replace(
+        inventory(NEW, ignored=(IgnoredEntry(name="assets/", reason="does not match"),)),
+        unlisted=(UnlistedFolder(name="locked", reason="denied"),),
+    )
+    readings = [reading("object:current", "assets"), reading("cloudfront", "locked")]
+
+    assert [code for code, _ in refusals(found, readings=readings)] == [
+        RefusalCode.UNREADABLE_DEPLOYMENT
+    ]
+
+
+def test_many_missing_names_are_cut_short():
+    [(_, message)] = refusals(inventory(), readings=[reading("cloudfront", *"abcdefgh")])
+
+    assert message.endswith("it says d, it says e and 3 more.")
+
+
+def test_readings_are_held_against_the_names_of_all_folders():
+    there = reading("object:current", "new")
+
+    assert find_live_refusals([there], ["new"]) == ()
+    assert [one.code for one in find_live_refusals([there], ["old"])] == [
+        RefusalCode.LIVE_NOT_FOUND
+    ]
+    assert [one.code for one in find_live_refusals([there], [])] == [RefusalCode.LIVE_NOT_FOUND]
+
+
+# Open pull requests and branches.
+
+OPEN = Reference(commits=(COMMIT,), pull_request=12, branches=("feature/login",))
+BRANCH = Reference(commits=(COMMIT,), branches=("main",))
+SOURCES = {"open-pull-requests": OPEN, "branches": BRANCH}
+
+
+def reference_reading(source, *references):
+    return LiveReading(
+        source=LiveSource.parse(source),
+        references=tuple(
+            LiveReference(name=COMMIT, evidence=f"it names {reference}", reference=reference)
+            for reference in references
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("open-pull-requests", ["build-95", "build-96"]),
+        ("open-pull-requests", ["20261122", "20261123"]),
+        ("open-pull-requests", ["v1.2.0", "main", "feature-logout"]),
+        ("branches", ["build-95", "build-96"]),
+        ("branches", ["pr-1", "pr-2", "12"]),
+        ("branches", ["2026-11-22", "mainline"]),
+    ],
+)
+def test_pull_requests_and_branches_that_no_folder_could_be_named_after_refuse(source, names):
+    found = inventory(*(deployment(name, days) for days, name in enumerate(names, 1)))
+
+    [(code, message)] = refusals(found, readings=[reference_reading(source, SOURCES[source])])
+
+    assert code is RefusalCode.LIVE_MATCHES_NOTHING
+    assert message.startswith(f"live-from {source} ")
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("open-pull-requests", "pr-7"),
+        ("open-pull-requests", "web-ab12cd3"),
+        ("open-pull-requests", "pr-7-1111111"),
+        ("branches", "v1.2.3-2-gab12cd3"),
+        ("branches", "develop-ab12cd3"),
+    ],
+)
+def test_pull_requests_and_branches_that_are_not_deployed_warn_if_folders_could_be_theirs(
+    source, name
+):
+    found = inventory(NEW, deployment(name, 2))
+    readings = [reference_reading(source, SOURCES[source])]
+
+    assert refusals(found, readings=readings) == []
+    assert [code for code, _ in warnings(found, readings=readings)] == [WarningCode.LIVE_NOT_FOUND]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("open-pull-requests", "pr-12"),
+        ("open-pull-requests", "feature-login"),
+        ("open-pull-requests", "feature_login-1111111"),
+        ("branches", "main"),
+        ("branches", "main-1111111"),
+        ("branches", COMMIT[:8]),
+    ],
+)
+def test_pull_requests_and_branches_that_have_a_folder_do_not_warn(source, name):
+    found = inventory(NEW, deployment(name, 2))
+    readings = [reference_reading(source, SOURCES[source])]
+
+    assert (refusals(found, readings=readings), warnings(found, readings=readings)) == ([], [])
+
+
+@pytest.mark.parametrize("source", NEED_ONLY_ANSWER)
+def test_nothing_open_is_an_answer_and_where_there_is_no_folder_nothing_is_refused(source):
+    assert refusals(inventory(NEW), readings=[reference_reading(source)]) == []
+    assert warnings(inventory(NEW), readings=[reference_reading(source)]) == []
+    assert refusals(inventory(), readings=[reference_reading(source, SOURCES[source])]) == []
+
+
+def test_deployment_record_whose_commit_and_ref_are_missing_refuses():
+    record = Reference.from_git_ref("main", COMMIT)
+    readings = [reference_reading("github-deployments", record)]
+
+    codes = [
+        code for code, _ in refusals(inventory(deployment("main-1111111", 1)), readings=readings)
+    ]
+
+    assert codes == [RefusalCode.LIVE_NOT_FOUND]
+    assert refusals(inventory(deployment("main", 1)), readings=readings) == []

@@ -1,0 +1,211 @@
+"""What a reference with a pull request, branch or tag keeps, as tables."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from ci3.core.live.pins import Pin, pin_protected, pin_run
+from ci3.core.live.references import Reference
+from ci3.core.model.decision import ReasonCode
+from ci3.core.retention.age_order import AgeFrom
+from ci3.core.retention.newest_pins import resolve_pins
+from tests.support.builders import deployment, empty_deployment, marker_only_deployment
+from tests.unit.core.retention.tables import Case, decided, expected
+
+HEAD = "a1b2c3d" + "0" * 33
+
+
+def live(*, commit=HEAD, **fields):
+    reference = Reference(commits=(commit,), **fields)
+    return Pin(code=ReasonCode.LIVE, reference=reference, evidence=f"it is {reference}")
+
+
+PULL_REQUEST = live(pull_request=12, branches=("feature/login",))
+MAIN = live(branches=("main",))
+
+CASES = {
+    "folders that are named after pull requests": Case(
+        pins=(live(pull_request=2), live(pull_request=3), live(pull_request=12)),
+        rows=(
+            (deployment("pr-5", 1), "keep: keep-count"),
+            (deployment("pr-1", 2), "delete: superseded"),
+            (deployment("pr-2", 3), "keep: live"),
+            (deployment("PR_3", 4), "keep: live"),
+            (deployment("pr-4", 5), "delete: superseded"),
+            (deployment("12", 6), "keep: live"),
+            (deployment("pr-120", 7), "delete: superseded"),
+        ),
+    ),
+    "folders that are named after branches": Case(
+        pins=(MAIN, live(branches=("develop",)), live(branches=("feature/a",))),
+        rows=(
+            (deployment("feature-b", 1), "keep: keep-count"),
+            (deployment("feature-a", 2), "keep: live"),
+            (deployment("feature-a-2", 3), "delete: superseded"),
+            (deployment("develop", 4), "keep: live"),
+            (deployment("main", 5), "keep: live"),
+            (deployment("master", 6), "delete: superseded"),
+        ),
+    ),
+    "folders that are named after tags": Case(
+        pins=(live(tags=("v1.2.0",)),),
+        rows=(
+            (deployment("v1.4.0", 1), "keep: keep-count"),
+            (deployment("v1.3.0", 2), "delete: superseded"),
+            (deployment("v1.2.0-1111111", 3), "delete: superseded"),
+            (deployment("v1.2.0", 4), "keep: live"),
+            (deployment("v1-2-0", 5), "keep: live"),
+        ),
+    ),
+    "older builds of a pull request whose head is deployed can be deleted": Case(
+        pins=(PULL_REQUEST,),
+        rows=(
+            (deployment("d9", 1), "keep: keep-count"),
+            (deployment("pr-12-2222222", 2), "delete: superseded"),
+            (deployment("pr-12-a1b2c3d", 3), "keep: live"),
+            (deployment("pr-12-1111111", 4), "delete: superseded"),
+            (deployment("feature-login-1111111", 5), "delete: superseded"),
+            (deployment("pr-12", 6), "keep: live"),
+        ),
+    ),
+    "the newest build of each number and branch stays if the head is not deployed": Case(
+        pins=(PULL_REQUEST,),
+        rows=(
+            (deployment("d9", 1), "keep: keep-count"),
+            (deployment("pr-12-2222222", 2), "keep: live"),
+            (deployment("pr-12-1111111", 3), "delete: superseded"),
+            (deployment("feature-login-3333333", 4), "keep: live"),
+            (deployment("pr-13-2222222", 5), "delete: superseded"),
+        ),
+    ),
+    "a branch of a fork does not take the place of its pull request": Case(
+        pins=(live(pull_request=12, branches=("main",)),),
+        rows=(
+            (deployment("main-3333333", 1), "keep: live keep-count"),
+            (deployment("pr-12-2222222", 2), "keep: live"),
+            (deployment("main-2222222", 3), "delete: superseded"),
+            (deployment("pr-12-1111111", 4), "delete: superseded"),
+        ),
+    ),
+    "every build of a branch but the newest can be deleted": Case(
+        pins=(MAIN,),
+        rows=(
+            (deployment("web-9999999", 1), "keep: keep-count"),
+            (deployment("main-3333333", 2), "keep: live"),
+            (deployment("main-2222222", 3), "delete: superseded"),
+            (deployment("main-1111111", 4), "delete: superseded"),
+            (deployment("main-line-1111111", 5), "delete: superseded"),
+        ),
+    ),
+    "an incomplete build is not the newest, and an incomplete head does not count": Case(
+        pins=(MAIN,),
+        rows=(
+            (deployment("d9", 1), "keep: keep-count"),
+            (marker_only_deployment("main-a1b2c3d", 2), "keep: live"),
+            (deployment("main-3333333", 3), "keep: live"),
+            (marker_only_deployment("main-2222222", 4), "delete: superseded"),
+            (deployment("main-1111111", 5), "delete: superseded"),
+        ),
+    ),
+    "if none is complete, all stay": Case(
+        pins=(MAIN,),
+        rows=(
+            (deployment("d9", 1), "keep: keep-count"),
+            (marker_only_deployment("main-2222222", 4), "keep: live"),
+            (marker_only_deployment("main-1111111", 5), "keep: live"),
+            (empty_deployment("main-3333333"), "keep: no-objects"),
+        ),
+    ),
+    "builds whose order is not known all stay": Case(
+        pins=(MAIN,),
+        rows=(
+            (deployment("d9", 1), "keep: keep-count"),
+            (deployment("main-3333333", 4, 2), "keep: live"),
+            (deployment("main-4444444", 3, 3), "keep: live"),
+            (deployment("main-2222222", 5, 3), "keep: live"),
+            (deployment("main-1111111", 6), "delete: superseded"),
+        ),
+    ),
+    "a protected build is not the newest": Case(
+        pins=(*pin_protected(["main-3*"]), MAIN),
+        rows=(
+            (deployment("d9", 1), "keep: keep-count"),
+            (deployment("main-3333333", 2), "keep: protected live"),
+            (deployment("main-2222222", 3), "keep: live"),
+            (deployment("main-1111111", 4), "delete: superseded"),
+        ),
+    ),
+    "each group is decided alone": Case(
+        pins=(MAIN,),
+        rules={"group_by": re.compile(r".*-(web|api)")},
+        rows=(
+            (deployment("d9-1111111-web", 1), "keep: keep-count"),
+            (deployment("d9-1111111-api", 2), "keep: keep-count"),
+            (deployment("main-2222222-api", 3), "keep: live"),
+            (deployment("main-a1b2c3d-web", 4), "keep: live"),
+            (deployment("main-1111111-api", 5), "delete: superseded"),
+            (deployment("main-1111111-web", 6), "delete: superseded"),
+        ),
+    ),
+    "describe names have a commit": Case(
+        pins=pin_run([Reference(commits=("2222222" + "0" * 33,))]),
+        rows=(
+            (deployment("v1.2.3-4-g4444444", 1), "keep: keep-count"),
+            (deployment("v1.2.3-3-g3333333", 2), "delete: superseded"),
+            (deployment("v1.2.3-2-g2222222", 3), "keep: current-commit"),
+            (deployment("v1.2.3-2-h2222222", 4), "delete: superseded"),
+        ),
+    ),
+    "the run's own pull request and branch stay": Case(
+        pins=pin_run([Reference(commits=(HEAD,), pull_request=7, branches=("topic/x",))]),
+        rows=(
+            (deployment("pr-9", 1), "keep: keep-count"),
+            (deployment("pr-8", 2), "delete: superseded"),
+            (deployment("pr-7", 3), "keep: current-commit"),
+            (deployment("topic-x", 4), "keep: current-commit"),
+            (deployment("topic-x-2222222", 5), "keep: current-commit"),
+            (deployment("topic-x-1111111", 6), "delete: superseded"),
+        ),
+    ),
+    "a push to the default branch does not keep each of its builds": Case(
+        pins=pin_run([Reference(commits=(HEAD,), branches=("main",))]),
+        rows=(
+            (deployment("main-a1b2c3d", 1), "keep: current-commit keep-count"),
+            (deployment("main-2222222", 2), "delete: superseded"),
+            (deployment("main-1111111", 3), "delete: superseded"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_references_keep_what_the_table_says(case):
+    assert decided(case) == expected(case)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_pins_that_were_not_resolved_keep_no_less(case):
+    """If a caller forgets to resolve them, more is kept."""
+    [*deployments] = (row[0] for row in case.rows)
+    resolved = resolve_pins(
+        case.pins, deployments, group_by=case.rules.get("group_by"), age_from=AgeFrom.SPAN
+    )
+
+    for pin, narrower in zip(case.pins, resolved, strict=True):
+        assert replace(narrower, newest_names=None) == pin
+        for each in deployments:
+            assert pin.matches(each.name) or not narrower.matches(each.name)
+
+
+def test_the_age_that_the_policy_names_tells_which_is_the_newest():
+    pins = (MAIN,)
+    deployments = [deployment("main-1111111", 9, 1), deployment("main-2222222", 5, 2)]
+
+    def newest(age_from):
+        [pin] = resolve_pins(pins, deployments, group_by=None, age_from=age_from)
+        return pin.newest_names
+
+    assert newest(AgeFrom.SPAN) == {"main-1111111", "main-2222222"}
+    assert newest(AgeFrom.NEWEST) == {"main-1111111"}
+    assert newest(AgeFrom.OLDEST) == {"main-2222222"}
