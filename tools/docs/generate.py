@@ -30,6 +30,7 @@ from tools.docs.descriptions import (
     WARNINGS,
 )
 from tools.docs.markdown_tables import format_plan_keys_table, format_table
+from tools.docs.reference_tables import format_references_table
 from tools.docs.scale_tables import format_costs_table, format_estimates, format_times_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -167,6 +168,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "outputs": format_outputs_table(),
         "exit codes": format_exit_codes_table(),
     },
+    "docs/policies.md": {"references": format_references_table()},
     "docs/scale.md": {
         "times": format_times_table(),
         "costs": format_costs_table(),
