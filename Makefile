@@ -17,11 +17,14 @@ test: $(VENV)/test
 	@$(BIN)/python -c 'import sys; print("Testing on Python", sys.version)'
 	$(BIN)/python -m pytest -n 2 --dist loadscope --durations=10 $(PYTEST_ARGS)
 
-# Long random runs, no part of test: SOAK_STEPS of the interleavings, then a load run with kills.
+# Long random runs, no part of test: SOAK_STEPS of the interleavings, SOAK_WORLDS with names and
+# references, then a load run with kills.
 SOAK_STEPS ?= 10000
+SOAK_WORLDS ?= 12000
 SOAK_OBJECTS ?= 200000
 soak: $(VENV)/test
 	SOAK_STEPS=$(SOAK_STEPS) $(BIN)/python -m pytest tests/integration/faults/test_interleavings.py
+	SOAK_WORLDS=$(SOAK_WORLDS) $(BIN)/python -m pytest tests/unit/core/retention/test_reference_worlds.py
 	$(BIN)/python -u -m tests.soak.load_run $(SOAK_OBJECTS)
 
 # Change the safety logic in one place at a time and list the changes that no test detects. One
