@@ -18,7 +18,7 @@ from ci3.core.doctor.facts import (
     Unavailable,
     UnfinishedUploads,
 )
-from ci3.core.doctor.name_pattern import find_name_pattern
+from ci3.core.inventory.name_pattern import find_name_pattern
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import GuardProbe
 from ci3.core.model.user_pattern import UserPattern

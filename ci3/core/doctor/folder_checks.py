@@ -5,8 +5,8 @@ from typing import Final
 
 from ci3.core.doctor.facts import BucketFacts, FolderSummary, Unavailable
 from ci3.core.doctor.finding import Finding, note, ok, problem, warning
-from ci3.core.doctor.name_pattern import find_name_pattern
 from ci3.core.formatting import join_names, pluralize
+from ci3.core.inventory.name_pattern import find_name_pattern
 from ci3.core.live.pins import pin_protected
 from ci3.core.plan.checks import (
     find_protect_refusals,

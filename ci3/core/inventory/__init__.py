@@ -1,4 +1,4 @@
-"""Listed objects: columns, summaries, fingerprints, versions, and S3 Inventory reports.
+"""Listed objects: columns, summaries, fingerprints, versions, names, and S3 Inventory reports.
 
 Converts listed keys to `Deployment` values; listing itself is done by `ci3.engine.inventory`.
 May import: `ci3.core.model` and the layers below.

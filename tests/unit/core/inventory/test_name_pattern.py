@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.doctor.name_pattern import find_name_pattern
+from ci3.core.inventory.name_pattern import find_name_pattern
 
 FULL = ["a" * 39 + "1", "0" * 40, "9" * 20 + "b" * 20]
 CASES = {
