@@ -33,7 +33,8 @@ class Setting:
 
     A setting that `is_run_wide` has the same value for all targets of a run. One that `is_unique`
     may not contain a value twice in one source. One that `is_recorded` is stored in plans and
-    journals. One that is not an `is_policy_key` can't be set in a policy file.
+    journals if it differs from the default, or if it is set at all and `is_default_recorded`. One
+    that is not an `is_policy_key` can't be set in a policy file.
     """
 
     doc: str
@@ -53,6 +54,7 @@ class Setting:
     is_run_wide: bool = False
     is_unique: bool = False
     is_recorded: bool = False
+    is_default_recorded: bool = False
     is_secret: bool = False
 
     @property

@@ -62,7 +62,8 @@ def resolve_settings(*layers: Mapping[str, RawSetting], where: str = "") -> Sett
         setting = SETTINGS_BY_NAME[name]
         value = _parse_setting(setting, raw_settings)
         values[setting.field_name] = value
-        if setting.is_recorded and value != setting.default:
+        is_changed = value != setting.default or setting.is_default_recorded
+        if setting.is_recorded and is_changed:
             recorded[name] = PolicyEntry(
                 value=_to_recorded_value(value), origin=raw_settings[-1].origin
             )

@@ -35,8 +35,8 @@ _define_count_of_periods = partial(
 class Settings:
     """The effective settings of one target.
 
-    `recorded` maps the names of recorded settings that differ from their defaults to the values and
-    origins that a plan stores.
+    `recorded` maps the names of recorded settings to the values and origins that a plan stores:
+    those that differ from their defaults, and `age-from` whenever it is set.
     """
 
     bucket: str = define_setting(
@@ -147,6 +147,7 @@ class Settings:
         "uploaded stay too. Names with other text around the numbers are not compared, and stay.",
         AgeFrom.SPAN,
         is_recorded=True,
+        is_default_recorded=True,
     )
     inventory: ReportLocation | None = define_setting(
         "The `s3://…/manifest.json` of an S3 Inventory report of the bucket, in CSV or Parquet, or "
