@@ -11,6 +11,7 @@ from ci3.config.resolve import RawSetting, raw_text
 from ci3.config.settings import Settings
 from ci3.core.formatting import format_json
 from ci3.core.live.commit_names import Commit, interleave_names
+from ci3.core.model.issues import NAME_WARNINGS
 from ci3.core.model.result import RunOutcome
 from ci3.core.plan.shared_folders import label_plans
 from ci3.core.plan.target_result import (
@@ -280,9 +281,10 @@ def make_comment_id(url: str, match: str) -> str:
 
 
 def _has_news(target_result: TargetResult) -> bool:
-    """Return True if a comment is worth creating, unlike for a plan that deletes nothing."""
+    """Return True if a comment is worth creating: to delete, refused, or a wrong setup."""
     plan = target_result.plan
     has_changes = bool(plan.to_delete) or not plan.is_applyable
+    has_changes = has_changes or any(warning.code in NAME_WARNINGS for warning in plan.warnings)
     return has_changes or bool(format_rule_changes([target_result]))
 
 

@@ -282,7 +282,8 @@ class Settings:
     )
     comment: CommentPolicy = define_choice(
         "When to comment on the pull request: `always`, `changes` (when something would be "
-        "deleted, is refused, or a comment is there already) or `never`.",
+        "deleted, is refused, names and settings do not fit the bucket, or a comment is there "
+        "already) or `never`.",
         CommentPolicy.CHANGES,
         is_run_wide=True,
         has_option=False,

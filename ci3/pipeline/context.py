@@ -34,7 +34,8 @@ from ci3.errors import AccessError, UnsupportedError
 from ci3.gc_tuning import share_malloc_arena
 from ci3.live.reader import read_live_sources
 from ci3.pipeline.in_progress import keep_uploading_deployments
-from ci3.pipeline.planning import TargetState, describe_others, make_plan
+from ci3.pipeline.planning import describe_others, make_plan
+from ci3.pipeline.target_state import TargetState
 from ci3.pipeline.unfinished import read_unfinished_deletions
 
 if TYPE_CHECKING:

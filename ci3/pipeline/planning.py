@@ -1,18 +1,14 @@
 """Make the plan of a target from what is known about it."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
 from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.config.settings import Settings
-from ci3.core.lifecycle.planning import LifecyclePlan, LifecycleSnapshot, plan_lifecycle
+from ci3.core.lifecycle.planning import LifecyclePlan, plan_lifecycle
 from ci3.core.lifecycle.rule_status import RuleContext
-from ci3.core.live.pins import Pin
-from ci3.core.live.sources import LiveReading
 from ci3.core.model.decision import Engine
-from ci3.core.model.deployment import Inventory, NoncurrentExpiration, Target, Versioning
-from ci3.core.model.issues import PlanWarning
+from ci3.core.model.deployment import Inventory, Versioning
 from ci3.core.plan.checks import (
     Limits,
     find_limit_refusals,
@@ -25,29 +21,11 @@ from ci3.core.plan.checks import (
 from ci3.core.plan.engine_choice import choose_engine
 from ci3.core.plan.name_refusals import find_name_refusals
 from ci3.core.plan.plan import Plan
-from ci3.core.retention.evaluation import Evaluation
 from ci3.engine.inventory.versions import add_versions
 from ci3.engine.workers.progress import Progress
+from ci3.pipeline.bucket_checks import find_bucket_issues
 from ci3.pipeline.restored import read_restored_warnings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetState:
-    """What is known about a target, and the evaluation of each deployment."""
-
-    target: Target
-    inventory: Inventory
-    readings: tuple[LiveReading, ...]
-    pins: tuple[Pin, ...]
-    now: datetime
-    evaluations: tuple[Evaluation, ...]
-    restore_period: NoncurrentExpiration | None
-    """How long noncurrent versions are kept; None unless deletions can be restored."""
-    rules: LifecycleSnapshot
-    """The lifecycle rules of the bucket, including managed rules."""
-    needs_mfa: bool = False
-    journal_warnings: tuple[PlanWarning, ...] = ()
-    """Warnings about the stored journals of unfinished runs."""
+from ci3.pipeline.target_state import TargetState
 
 
 def make_plan(
@@ -59,9 +37,11 @@ def make_plan(
     if settings.delete_versions and versioning.may_have_noncurrent_versions:
         decisions, unlisted = add_versions(bucket, decisions, progress)
         inventory = replace(inventory, unlisted=(*inventory.unlisted, *unlisted))
+    issues = find_bucket_issues(bucket, state, settings)
     safety_refusals = (
         *find_refusals(inventory, state.pins, state.readings),
         *find_name_refusals(inventory.deployments, state.pins, settings.age_from),
+        *issues.refusals,
     )
     rule_context = RuleContext(
         prefix=state.target.prefix,
@@ -96,6 +76,7 @@ def make_plan(
                 group_by=settings.group_by,
                 required_file=settings.required_file,
             ),
+            *issues.warnings,
             *state.journal_warnings,
             *read_restored_warnings(bucket, state.target.prefix, inventory, decisions),
             *find_restore_period_warnings(state.restore_period, state.target),

@@ -89,7 +89,8 @@ PLAN_KEYS = {
     "target.endpoint_url": "The S3's address; empty for AWS.",
     "target.versioning": "What becomes of what is deleted. Only `enabled` and `suspended` keep "
     "old versions.",
-    "policy": "Each setting that decides and is not at its default, by its name.",
+    "policy": "Each setting that decides and is not at its default, by its name; `age-from` if it "
+    "is set at all.",
     "policy.*.value": "Its value. Durations, sizes, flags and expressions are text.",
     "policy.*.from": "Where it was set.",
     "applyable": "Whether it may be applied: there is no refusal.",
@@ -189,6 +190,10 @@ REFUSALS = {
         "`engine: lifecycle` is set, and nothing may be left to rules here.",
         "Do what it says, or use `engine: direct`; see [lifecycle](lifecycle.md).",
     ),
+    RefusalCode.NAMES_CONTRADICT_TIMES: (
+        "The highest number or date of the names would be deleted, and `age-from` is not set.",
+        "[Are the times right?](policies.md#checks-of-names-and-upload-times)",
+    ),
 }
 
 WARNINGS = {
@@ -212,6 +217,12 @@ WARNINGS = {
     WarningCode.UNFINISHED_RUN: "The stored journal of an unfinished run could not be read: "
     "deployments that are older than it stay, and do not count.",
     WarningCode.RULE_GOES: "An apply takes lifecycle rules of ci3's own away before anything else.",
+    WarningCode.NAMES_CONTRADICT_TIMES: "Numbers or dates in names contradict the upload times; "
+    "see [checks](policies.md#checks-of-names-and-upload-times).",
+    WarningCode.NEVER_DELETABLE: "No deployment can be deleted: each overlaps a newer one; see "
+    "[checks](policies.md#checks-of-names-and-upload-times).",
+    WarningCode.NOTHING_MATCHES: "There is no deployment, and the bucket is not empty; see "
+    "[checks](policies.md#checks-of-names-and-upload-times).",
 }
 
 REASONS = {

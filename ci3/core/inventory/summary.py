@@ -40,6 +40,8 @@ class DeploymentSummary(NamedTuple):
     newest_time: str
     first_object_time: str
     """Modification time of the first object by key."""
+    newest_key: str
+    """Key of the newest object, the first of several."""
     is_complete: bool
     fingerprint: str
 
@@ -58,6 +60,7 @@ class DeploymentSummary(NamedTuple):
             first_object_at=parse_listing_time(self.first_object_time)
             if self.first_object_time
             else None,
+            newest_key=self.newest_key if is_fully_listed else "",
         )
 
 
@@ -77,6 +80,7 @@ class SummaryBuilder:
     oldest_time: str = ""
     newest_time: str = ""
     first_object_time: str = ""
+    newest_key: str = ""
     is_complete: bool = False
     fingerprint_builder: FingerprintBuilder = field(init=False)
 
@@ -89,7 +93,10 @@ class SummaryBuilder:
             return
         self.object_count += len(columns.keys)
         self.size_bytes += sum(map(int, columns.sizes))
-        self._merge_times(min(columns.times), max(columns.times), columns.times[0])
+        newest_time = max(columns.times)
+        if newest_time > self.newest_time:
+            self.newest_key = columns.keys[columns.times.index(newest_time)]
+        self._merge_times(min(columns.times), newest_time, columns.times[0])
         self.is_complete = self.is_complete or self._completes(columns)
         self.fingerprint_builder.add_objects(columns)
 
@@ -99,6 +106,8 @@ class SummaryBuilder:
             return
         self.object_count += later.object_count
         self.size_bytes += later.size_bytes
+        if later.newest_time > self.newest_time:
+            self.newest_key = later.newest_key
         self._merge_times(later.oldest_time, later.newest_time, later.first_object_time)
         self.is_complete = self.is_complete or later.is_complete
         self.fingerprint_builder.append_part(later.fingerprint_builder)
@@ -111,6 +120,7 @@ class SummaryBuilder:
             self.oldest_time,
             self.newest_time,
             self.first_object_time,
+            self.newest_key,
             self.is_complete,
             self.fingerprint_builder.finish(),
         )

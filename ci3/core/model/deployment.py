@@ -58,6 +58,11 @@ class Deployment:
     """
     first_object_at: datetime | None = dataclasses.field(default=None, compare=False)
     """Modification time of the first object by key; not stored in plan files."""
+    newest_key: str = dataclasses.field(default="", compare=False)
+    """The key of the newest object, the first of several; empty if it is unknown.
+
+    Not stored in plan files.
+    """
     versions: VersionSummary | None = None
     """The versions to delete along with the objects; None if versions are not deleted."""
 

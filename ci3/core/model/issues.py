@@ -18,6 +18,7 @@ class RefusalCode(StrEnum):
     HEXADECIMAL_NAMES = "hexadecimal-names"
     LIFECYCLE = "lifecycle"
     IN_TWO_TARGETS = "in-two-targets"
+    NAMES_CONTRADICT_TIMES = "names-contradict-times"
 
 
 class WarningCode(StrEnum):
@@ -36,6 +37,9 @@ class WarningCode(StrEnum):
     RESTORED = "restored"
     UNFINISHED_RUN = "unfinished-run"
     RULE_GOES = "rule-goes"
+    NAMES_CONTRADICT_TIMES = "names-contradict-times"
+    NEVER_DELETABLE = "never-deletable"
+    NOTHING_MATCHES = "nothing-matches"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +56,23 @@ class PlanWarning:
 
     code: WarningCode
     message: str
+
+
+NAME_WARNINGS = (
+    WarningCode.NAMES_CONTRADICT_TIMES,
+    WarningCode.NEVER_DELETABLE,
+    WarningCode.NOTHING_MATCHES,
+)
+"""Warnings that the settings and the bucket do not fit each other, though nothing is deleted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketIssues:
+    """What the checks of names, times and folders have found, for a plan and for `doctor`."""
+
+    refusals: tuple[Refusal, ...] = ()
+    warnings: tuple[PlanWarning, ...] = ()
+
+    def has_warning(self, code: WarningCode) -> bool:
+        """Return True if one of the warnings has the code."""
+        return any(warning.code is code for warning in self.warnings)

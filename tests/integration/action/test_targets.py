@@ -13,11 +13,11 @@ def targets(bucket):
     """Two prefixes of the bucket besides its root, and the policy file that names all three."""
     for folder in ("staging", "production"):
         for days in (1, 2, 3):
-            bucket.deploy(f"{folder}/build-{days}", days=days)
+            bucket.deploy(f"{folder}/web-{days}", days=days)
     text = (
         f"defaults:\n  bucket: {bucket.name}\n  keep-count: 1\n"
         "targets:\n  - match: site-.*\n    keep-count: 4\n"
-        "  - prefix: staging\n  - prefix: production\n    protect: build-3\n"
+        "  - prefix: staging\n  - prefix: production\n    protect: web-3\n"
     )
     Path("policy.yml").write_text(text, encoding="utf-8")
     return bucket

@@ -72,7 +72,7 @@ def live(site: Bucket) -> Bucket:
     """A site of seven deployments and a file, behind the proxy."""
     site.put("index.html")
     for days in range(7):
-        site.deploy(f"build-{days}", days=days, files=2)
+        site.deploy(f"web-{days}", days=days, files=2)
     return site
 
 
@@ -140,7 +140,7 @@ def test_endpoint_that_is_no_s3(ci3, live: Bucket, proxy: FaultProxy, body: str)
 
 
 def test_listing_that_breaks_off(ci3, live: Bucket, proxy: FaultProxy) -> None:
-    proxy.answer("GET", "list-type=2", listing(folders=["build-1/"], is_truncated="true"))
+    proxy.answer("GET", "list-type=2", listing(folders=["web-1/"], is_truncated="true"))
     ci3(*CLEANUP, *live.options()).check_error(6, "no token", "Nothing was deleted")
 
 
@@ -295,8 +295,8 @@ def test_unknown_key_in_a_policy_file_names_the_nearest(ci3, live: Bucket) -> No
 def test_protected_name_that_matches_nothing_refuses(
     ci3, live: Bucket, command: Sequence[str], output: str
 ) -> None:
-    ran = ci3(*command, *live.options(), "--protect", "biuld-6", "--output", output)
-    ran.check_error(4, "protect names biuld-6", "Did you mean build-6?", "Nothing was deleted")
+    ran = ci3(*command, *live.options(), "--protect", "wbe-6", "--output", output)
+    ran.check_error(4, "protect names wbe-6", "Did you mean web-6?", "Nothing was deleted")
 
 
 @pytest.mark.parametrize("limit", ["1", "10%", "0"])
@@ -309,19 +309,19 @@ def test_more_than_max_delete_refuses(
 
 
 def test_deployment_that_cannot_be_listed_refuses(ci3, live: Bucket, proxy: FaultProxy) -> None:
-    for listed in (GROUP_LISTING, "prefix=build-6%2F"):
+    for listed in (GROUP_LISTING, "prefix=web-6%2F"):
         proxy.answer("GET", listed, error("AccessDenied"), status=403)
-    ci3(*CLEANUP, *live.options()).check_error(4, "build-6 could not be listed")
+    ci3(*CLEANUP, *live.options()).check_error(4, "web-6 could not be listed")
 
 
 def test_deployment_that_cannot_be_listed_is_no_success_of_a_list(
     ci3, live: Bucket, proxy: FaultProxy
 ) -> None:
-    for listed in (GROUP_LISTING, "prefix=build-6%2F"):
+    for listed in (GROUP_LISTING, "prefix=web-6%2F"):
         proxy.answer("GET", listed, HTML)
     ran = ci3("list-deployments", *live.options(), "--output", "json")
     assert ran.code == 6
-    assert "build-6 could not be listed" in ran.err
+    assert "web-6 could not be listed" in ran.err
 
 
 def test_journal_that_is_there_already_is_kept(ci3, live: Bucket) -> None:
@@ -343,7 +343,7 @@ def test_plan_file_that_cannot_be_written(ci3, live: Bucket, path: str) -> None:
     ran.check_error(2, f"the plan file {path} can't be written", "Nothing was deleted")
 
 
-@pytest.mark.parametrize("name", ["build-9", "", "/", "../x"])
+@pytest.mark.parametrize("name", ["web-9", "", "/", "../x"])
 def test_list_objects_of_no_deployment(ci3, live: Bucket, name: str) -> None:
     ran = ci3("list-objects", name, *live.options())
     ran.check_error(2, "there is no deployment", "ci3 list-deployments")

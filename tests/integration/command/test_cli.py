@@ -34,10 +34,10 @@ HOSTILE = (
 
 @pytest.fixture
 def live(site: Bucket) -> Bucket:
-    """Four deployments, `build-0` the newest, and a file beside them."""
+    """Four deployments, `web-0` the newest, and a file beside them."""
     site.put("index.html")
     for days in range(4):
-        site.deploy(f"build-{days}", days=days)
+        site.deploy(f"web-{days}", days=days)
     return site
 
 
@@ -57,7 +57,7 @@ def test_plan_as_json_stands_alone_on_stdout_and_fits_its_schema(live: Bucket, c
     jsonschema.validate(plan, schema)
     decisions = {one["name"]: one["decision"] for one in plan["deployments"]}
     assert decisions == {
-        "build-0": "keep", "build-1": "keep", "build-2": "delete", "build-3": "delete"
+        "web-0": "keep", "web-1": "keep", "web-2": "delete", "web-3": "delete"
     }  # fmt: skip
     assert plan["ignored"][0]["name"] == "index.html"
 
@@ -72,8 +72,8 @@ def test_plan_file_holds_what_json_shows(live: Bucket, capsys) -> None:
 def test_plan_names_every_deployment(live: Bucket, capsys, output: str) -> None:
     assert main(["plan-cleanup", *live.options(), *KEEP_2, "--output", output]) == 0
     out = capsys.readouterr().out
-    assert all(f"build-{number}" in out for number in range(4))
-    assert live.folders() == {f"build-{number}" for number in range(4)}
+    assert all(f"web-{number}" in out for number in range(4))
+    assert live.folders() == {f"web-{number}" for number in range(4)}
 
 
 def test_plan_never_writes(live: Bucket, proxy: FaultProxy) -> None:
@@ -97,7 +97,7 @@ def test_cleanup_as_json_tells_its_numbers_alone_on_stdout(live: Bucket, capsys)
     assert numbers["outcome"] == "applied"
     assert (numbers["deployments-deleted"], numbers["objects-deleted"]) == (2, 6)
     assert Path(numbers["journal-file"]).is_file()
-    assert live.folders() == {"build-0", "build-1"}
+    assert live.folders() == {"web-0", "web-1"}
 
 
 @pytest.mark.parametrize("output", ["table", "markdown"])
@@ -117,13 +117,13 @@ def test_second_cleanup_has_nothing_to_do_and_leaves_no_journal(live: Bucket, ca
 def test_lists_tell_names(live: Bucket, capsys, output: str) -> None:
     assert main(["list-deployments", *live.options(), "--output", output]) == 0
     out = capsys.readouterr().out
-    assert [out.index(f"build-{number}") for number in range(4)] == sorted(
-        out.index(f"build-{number}") for number in range(4)
+    assert [out.index(f"web-{number}") for number in range(4)] == sorted(
+        out.index(f"web-{number}") for number in range(4)
     )
-    assert main(["list-objects", "build-1/", *live.options(), "--output", output]) == 0
+    assert main(["list-objects", "web-1/", *live.options(), "--output", output]) == 0
     out = capsys.readouterr().out
-    assert "build-1/file-00002" in out
-    assert "build-2" not in out
+    assert "web-1/file-00002" in out
+    assert "web-2" not in out
 
 
 @pytest.mark.parametrize("command", ["list-deployments", "plan-cleanup"])
@@ -206,7 +206,7 @@ def on_terminal(
 
 def test_yes_at_the_terminal_deletes(live: Bucket) -> None:
     code, shown = on_terminal("cleanup", *live.options(), *KEEP_2, answer=b"y\n")
-    assert (code, live.folders()) == (0, {"build-0", "build-1"}), shown
+    assert (code, live.folders()) == (0, {"web-0", "web-1"}), shown
     assert f"Delete 2 deployments (6 objects, 6 Bytes) from s3://{live.name}/?" in shown
 
 
@@ -237,10 +237,10 @@ def test_deployment_that_changes_while_the_question_stands_is_kept(live: Bucket)
         *live.options(),
         *KEEP_2,
         answer=b"y\n",
-        before_answer=lambda _: live.put("build-2/file-00001", days=2, body=b"new"),
+        before_answer=lambda _: live.put("web-2/file-00001", days=2, body=b"new"),
     )
     assert code == 3, shown
-    assert live.folders() == {"build-0", "build-1", "build-2"}
+    assert live.folders() == {"web-0", "web-1", "web-2"}
     assert "changed since the plan" in shown
 
 

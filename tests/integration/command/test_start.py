@@ -101,7 +101,7 @@ def test_list_of_commands_shows_what_each_says_first_of_itself() -> None:
 
 
 def test_plan_as_json_loads_no_terminal(bucket: Bucket, tmp_path) -> None:
-    bucket.deploy("build-1", days=1)
+    bucket.deploy("web-1", days=1)
     words = ("--output", "json", "--plan-file", str(tmp_path / "plan.json"))
     loaded = loaded_by(COMMAND, "plan-cleanup", *bucket.options(), *words)
     assert "ci3.core.plan.json_writer" in loaded
@@ -120,7 +120,7 @@ def test_step_loads_no_library_that_its_inputs_do_not_ask_for(
     bucket: Bucket, tmp_path, mode: str, outcome: str
 ) -> None:
     for days in (1, 2):
-        bucket.deploy(f"build-{days}", days=days)
+        bucket.deploy(f"web-{days}", days=days)
     step = FakeStep(tmp_path / "step", {})
     inputs = {"keep-count": "1", "mode": mode}
     loaded = loaded_by(STEP, env=in_step(bucket, step, **inputs))
@@ -141,7 +141,7 @@ def test_nothing_that_was_loaded_is_looked_through_for_garbage_at_the_end(
 
 
 def test_python_without_ctypes_lists_all_the_same(bucket: Bucket) -> None:
-    bucket.deploy("build-1", days=1)
+    bucket.deploy("web-1", days=1)
     words = ("plan-cleanup", *bucket.options(), "--output", "json")
     ran = run_child("-c", f"import sys; sys.modules['_ctypes'] = None; {COMMAND}", *words)
-    assert '"build-1"' in ran.stdout
+    assert '"web-1"' in ran.stdout

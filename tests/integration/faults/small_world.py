@@ -186,6 +186,7 @@ class World:
         made = make_context(
             SimpleNamespace(name=BUCKET, endpoint_url=memory_site.URL),
             keep_count=str(self.keep_count),
+            age_from="span",  # names are deployed in any order
             group_by=r"(\w)-.*",
             required_file=INDEX,
             journal_file=journal_file or "none.jsonl",

@@ -20,7 +20,7 @@ def test_deletion_sends_fewer_requests_at_once_when_throttled(
         site.enable_versioning()
     site.deploy("new", days=1)
     for number in range(SENDERS):
-        site.deploy(f"old-{number}", days=10 + number, files=1)
+        site.deploy(f"old-{number:02}", days=10 + number, files=1)
     throttling = ThrottlingS3(proxy, senders=SENDERS)
     run = replace(make_context(site, delete_versions=delete_versions), sleep=throttling.pause)
     reader = run.open_bucket()

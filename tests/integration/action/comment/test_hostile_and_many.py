@@ -36,7 +36,7 @@ def test_hostile_names_are_no_commands_in_the_log_and_tear_no_table(act, bucket,
 
 def test_long_and_hostile_names_fit_comment_and_summary(act, bucket, github):
     for number in range(60):
-        bucket.deploy(f"{number:04}" + "`|" * 450, days=1000 + number, files=1)
+        bucket.deploy(f"{number:04}" + "`|" * 450, days=2000 - number, files=1)
     for number in range(30):
         bucket.put(f"{number:04}" + "`" * 1000, days=1)
     run = act(keep_count="20", mode="apply", max_delete="46", protect="*-nothing\n" * 200)

@@ -1,0 +1,56 @@
+"""The checks of names, times and folders that a plan and `doctor` have in common."""
+
+from contextlib import closing
+
+from ci3.aws.bucket import BucketReader
+from ci3.config.settings import Settings
+from ci3.constants import JOURNAL_FOLDER
+from ci3.core.model.issues import BucketIssues
+from ci3.core.plan.empty_target import (
+    BucketRoot,
+    find_empty_target_warnings,
+    needs_bucket_root,
+)
+from ci3.core.plan.name_order import check_name_order
+from ci3.core.plan.overlaps import find_overlap_warnings
+from ci3.errors import AccessError
+from ci3.pipeline.target_state import TargetState
+
+_AGE_FROM_SETTING = "age-from"
+
+
+def find_bucket_issues(
+    bucket: BucketReader, state: TargetState, settings: Settings
+) -> BucketIssues:
+    """Return what a plan and `doctor` report of names, times and folders.
+
+    One request is sent, if nothing is under the prefix.
+    """
+    name_order = check_name_order(
+        state.evaluations,
+        settings.age_from,
+        is_age_from_set=_AGE_FROM_SETTING in settings.recorded,
+        readings=state.readings,
+    )
+    root = BucketRoot()
+    if needs_bucket_root(state.inventory, state.target):
+        root = _read_bucket_root(bucket)
+    return BucketIssues(
+        refusals=name_order.find_refusals(),
+        warnings=(
+            *name_order.find_warnings(),
+            *find_overlap_warnings(state.evaluations, settings.age_from),
+            *find_empty_target_warnings(state.inventory, state.target, settings.match, root),
+        ),
+    )
+
+
+def _read_bucket_root(bucket: BucketReader) -> BucketRoot:
+    """Return the first names at the root, at most a page of them, or why they are unknown."""
+    try:
+        with closing(bucket.list_pages("", delimiter="/")) as pages:
+            page = next(pages)
+    except AccessError as exc:
+        return BucketRoot(problem=exc.message)
+    names = (*page.folders, *page.columns.keys)
+    return BucketRoot(names=tuple(name for name in names if name != f"{JOURNAL_FOLDER}/"))

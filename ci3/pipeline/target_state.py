@@ -1,0 +1,30 @@
+"""What a plan of a target is made from."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ci3.core.lifecycle.planning import LifecycleSnapshot
+from ci3.core.live.pins import Pin
+from ci3.core.live.sources import LiveReading
+from ci3.core.model.deployment import Inventory, NoncurrentExpiration, Target
+from ci3.core.model.issues import PlanWarning
+from ci3.core.retention.evaluation import Evaluation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetState:
+    """What is known about a target, and the evaluation of each deployment."""
+
+    target: Target
+    inventory: Inventory
+    readings: tuple[LiveReading, ...]
+    pins: tuple[Pin, ...]
+    now: datetime
+    evaluations: tuple[Evaluation, ...]
+    restore_period: NoncurrentExpiration | None
+    """How long noncurrent versions are kept; None unless deletions can be restored."""
+    rules: LifecycleSnapshot
+    """The lifecycle rules of the bucket, including managed rules."""
+    needs_mfa: bool = False
+    journal_warnings: tuple[PlanWarning, ...] = ()
+    """Warnings about the stored journals of unfinished runs."""

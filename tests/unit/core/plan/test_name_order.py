@@ -1,0 +1,212 @@
+"""`names-contradict-times`: refused if the highest number would be deleted, else a warning."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci3.core.live.pins import Pin, pin_protected
+from ci3.core.live.sources import LiveReading, LiveSource
+from ci3.core.model.decision import ReasonCode
+from ci3.core.model.deployment import Deployment
+from ci3.core.model.issues import RefusalCode, WarningCode
+from ci3.core.model.user_pattern import UserPattern
+from ci3.core.plan.name_order import check_name_order
+from ci3.core.retention.age_order import AgeFrom
+from ci3.core.retention.decide import RetentionPolicy, evaluate
+from tests.support.builders import NOW, deployment, inventory
+
+BUILDS = [f"build-{number}" for number in range(95, 105)]
+VERSIONS = [f"v1.{number}.0" for number in range(7, 13)]
+DATES = [f"2026-11-{day:02}" for day in range(8, 12)]
+COMMITS = [f"{number}{number}ab12cd3" for number in range(8, 12)]
+REFUSED, WARNED, QUIET = "refused", "warned", "quiet"
+
+
+def uploaded_in_order(names: list[str]) -> list[Deployment]:
+    """Return deployments of which the first is the oldest."""
+    return [deployment(name, len(names) - index) for index, name in enumerate(names)]
+
+
+def check(deployments, *, keep_count=3, is_age_from_set=False, pins=(), live_from=(), **policy):
+    retention = RetentionPolicy(keep_count=keep_count, **policy)
+    order = check_name_order(
+        evaluate(inventory(*deployments), retention, pins, NOW, 1),
+        retention.age_from,
+        is_age_from_set=is_age_from_set,
+        readings=[LiveReading(source=LiveSource.parse(text)) for text in live_from],
+    )
+    refusals, warnings = order.find_refusals(), order.find_warnings()
+    assert {refusal.code for refusal in refusals} <= {RefusalCode.NAMES_CONTRADICT_TIMES}
+    assert {warning.code for warning in warnings} <= {WarningCode.NAMES_CONTRADICT_TIMES}
+    assert not (refusals and warnings)
+    return REFUSED if refusals else WARNED if warnings else QUIET
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        BUILDS,
+        [name.removeprefix("build-") for name in BUILDS],
+        [f"{name}-ab12cd{name[-1]}" for name in BUILDS],
+        [f"web-{name}" for name in BUILDS],
+        VERSIONS,
+        ["release-8", "release-9", "release-10"],
+        [f"2026-w{week}" for week in range(8, 12)],
+        [f"pr-12-{name}" for name in BUILDS],
+    ],
+)
+def test_copy_in_the_order_of_keys_is_refused_and_the_original_is_quiet(names):
+    assert check(uploaded_in_order(sorted(names)), keep_count=2) == REFUSED
+    assert check(uploaded_in_order(names), keep_count=2) == QUIET
+
+
+@pytest.mark.parametrize("names", [DATES, [name.replace("-", "") for name in DATES], BUILDS])
+def test_reversed_copy_is_refused(names):
+    assert check(uploaded_in_order(names[::-1])) == REFUSED
+    assert check(uploaded_in_order(names)) == QUIET
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"pr-{number}" for number in range(8, 12)],
+        [f"preview-{number}" for number in range(8, 12)],
+        [f"feature-{number}" for number in range(8, 12)],
+        [f"issue-{number}-login" for number in range(8, 12)],
+        [f"pr-{number}-ab12cd3" for number in range(8, 12)],
+        [f"{day}-11-2026" for day in range(8, 12)],
+        ["main", "develop", "assets"],
+        COMMITS,
+        ["1234567", "7654321", "2345678", "ab12cd3"],
+    ],
+)
+def test_names_without_an_order_are_quiet_in_any_order(names):
+    for order in (names, names[::-1], sorted(names)):
+        assert check(uploaded_in_order(order), keep_count=1) == QUIET
+
+
+@pytest.mark.parametrize("template", ["web-{}", "my-site-{}", "x{}", "staging_{}"])
+def test_numbers_after_any_word_are_compared_if_they_differ_in_length(template):
+    copied = sorted(template.format(number) for number in range(95, 105))
+    assert check(uploaded_in_order(copied), keep_count=2) == REFUSED
+    for servers in ([3, 1, 2], ["10", "09", "08"]):
+        deployments = uploaded_in_order([template.format(number) for number in servers])
+        assert check(deployments, keep_count=1) == QUIET
+
+
+@pytest.mark.parametrize(
+    ("keep_count", "result"),
+    [(1, REFUSED), (5, REFUSED), (6, WARNED), (9, WARNED), (10, WARNED), (20, WARNED)],
+)
+def test_copy_warns_while_the_highest_number_stays(keep_count, result):
+    assert check(uploaded_in_order(sorted(BUILDS)), keep_count=keep_count) == result
+
+
+def test_set_age_from_turns_the_refusal_into_a_warning():
+    deployments = uploaded_in_order(sorted(BUILDS))
+    assert check(deployments, is_age_from_set=True) == WARNED
+
+
+def test_protecting_the_named_deployments_ends_the_refusal():
+    deployments = uploaded_in_order(sorted(BUILDS))
+    assert check(deployments, pins=pin_protected(["build-1*"])) == QUIET
+
+
+def test_pinned_highest_number_is_not_refused():
+    pin = Pin(code=ReasonCode.LIVE, pattern="build-104", evidence="a test")
+    assert check(uploaded_in_order(sorted(BUILDS)), pins=[pin]) == WARNED
+
+
+@pytest.mark.parametrize(
+    ("order", "keep_count", "result"),
+    [
+        # One rollback by a new upload: nothing unusual, unless the newest build goes.
+        ([*BUILDS[1:], BUILDS[0]], 5, QUIET),
+        ([*BUILDS[1:], BUILDS[0]], 1, REFUSED),
+        # Backports.
+        (["v1.9.4", "v2.0.0", "v1.9.5", "v2.0.1", "v2.0.2", "v2.0.3", "v2.1.0"], 3, QUIET),
+        (["v1.9.4", "v2.0.0", "v1.9.5", "v1.9.6", "v1.9.7"], 3, REFUSED),
+        # A build that was uploaded late and goes before many earlier ones.
+        (["build-10", *(f"build-{number}" for number in (5, 6, 7, 8, 9, 11))], 5, WARNED),
+        # An old series in disorder goes as a whole before a new one.
+        ([*sorted(BUILDS), *COMMITS], 4, REFUSED),
+    ],
+)
+def test_small_disorder_warns_only_if_it_matters(order, keep_count, result):
+    assert check(uploaded_in_order(order), keep_count=keep_count) == result
+
+
+def test_groups_are_checked_alone():
+    group_by = UserPattern.compile(r"(v\d+)\..*")
+    backports = ["v1.9.4", "v2.0.0", "v1.9.5", "v1.9.6", "v1.9.7"]
+    assert check(uploaded_in_order(backports), group_by=group_by) == QUIET
+    copied = ["v2.10.0", "v2.11.0", "v2.9.0", "v1.0.0"]
+    assert check(uploaded_in_order(copied), keep_count=1, group_by=group_by) == REFUSED
+
+
+def test_bare_numbers_are_not_compared_if_open_pull_requests_are_live():
+    deployments = uploaded_in_order(["10", "11", "8", "9"])
+    assert check(deployments, keep_count=1) == REFUSED
+    assert check(deployments, keep_count=1, live_from=["open-pull-requests"]) == QUIET
+
+
+def test_overlapping_uploads_contradict_nothing():
+    deployments = [deployment("build-10", 9, 2), deployment("build-9", 3, 1)]
+    assert check([*deployments, deployment("build-11", 0.5)], keep_count=1) == QUIET
+
+
+def test_incomplete_deployment_contradicts_nothing():
+    failed = replace(deployment("build-200", 30), is_complete=False)
+    assert check([*uploaded_in_order(BUILDS), failed]) == QUIET
+
+
+def test_times_that_the_setting_names_are_compared():
+    deployments = [deployment("build-10", 9), deployment("build-9", 20, 1), deployment("x", 0.5)]
+    policy = {"keep_count": 1, "is_age_from_set": True}
+    assert check(deployments, **policy, age_from=AgeFrom.NEWEST) == WARNED
+    assert check(deployments, **policy, age_from=AgeFrom.OLDEST) == QUIET
+
+
+numbers = st.lists(st.integers(1, 10**6), unique=True, min_size=2, max_size=12)
+
+
+@given(numbers, st.integers(1, 12), st.sampled_from(["build-{}", "v1.{}.0", "{}", "a{}b"]))
+def test_names_in_the_order_of_their_uploads_are_always_quiet(values, keep_count, template):
+    names = [template.format(value) for value in sorted(values)]
+    assert check(uploaded_in_order(names), keep_count=keep_count) == QUIET
+
+
+@given(st.permutations(BUILDS), st.integers(1, 9), st.randoms(use_true_random=False))
+def test_highest_number_is_never_deleted_without_a_word(order, keep_count, random):
+    deployments = uploaded_in_order(order)
+    result = check(deployments, keep_count=keep_count)
+    shuffled = random.sample(deployments, len(deployments))
+    assert check(shuffled, keep_count=keep_count) == result
+    is_highest_deleted = "build-104" not in order[-keep_count:]
+    assert (result == REFUSED) == is_highest_deleted
+
+
+spans = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 3)), min_size=1, max_size=8)
+
+
+@given(spans)
+def test_displaced_deployments_are_as_few_as_possible(uploads):
+    """Compared with trying each subset: no pair of it may be known to be out of order."""
+    deployments = [
+        deployment(f"build-{number}", 20 - start, 20 - start - length)
+        for number, (start, length) in enumerate(uploads, start=1)
+    ]
+    retention = RetentionPolicy(keep_count=99)
+    evaluations = evaluate(inventory(*deployments), retention, (), NOW, 1)
+    order = check_name_order(evaluations, AgeFrom.SPAN, is_age_from_set=False)
+    displaced_counts = [
+        len(uploads) - size
+        for size in range(len(uploads) + 1)
+        for chosen in combinations(uploads, size)
+        if all(earlier[0] <= sum(later) for earlier, later in combinations(chosen, 2))
+    ]
+    expected = min(displaced_counts)
+    assert [series.displaced_count for series in order.series] == [expected] * bool(expected)
