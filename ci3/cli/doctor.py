@@ -14,13 +14,22 @@ from ci3.report.markdown_format import RenderContext
 
 _SETTINGS = (
     *TARGET_SETTINGS,
+    "keep-count",
+    "keep-within",
+    "keep-daily",
+    "keep-weekly",
+    "keep-monthly",
     "match",
+    "group-by",
     "required-file",
+    "age-from",
+    "inventory",
     "protect",
     "live-from",
     "delete-versions",
     "probe-deletes",
     "probe-restore",
+    "concurrency",
     "policy-file",
 )
 

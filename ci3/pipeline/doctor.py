@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+from ci3.aws.bucket import BucketReader
 from ci3.core.doctor.checks import check_bucket
 from ci3.core.doctor.facts import BucketFacts, DoctorTarget, Unavailable
 from ci3.core.doctor.finding import TargetFindings
 from ci3.core.model.deployment import Versioning
 from ci3.engine.doctor import collect_facts, probe_deletion, probe_restore
+from ci3.errors import AccessError
+from ci3.pipeline.bucket_checks import find_bucket_issues
 from ci3.pipeline.context import TargetContext
 
 
@@ -27,9 +30,23 @@ def run_doctor(context: TargetContext) -> TargetFindings:
     )
     facts = BucketFacts(doctor_target=doctor_target, read_at=context.clock())
     facts = collect_facts(bucket, settings.match, facts)
-    facts = replace(facts, readings=context.read_live_sources(bucket))
+    facts = _add_plan_facts(facts, context, bucket)
     if settings.probe_deletes and not isinstance(facts.folders, Unavailable):
         facts = replace(facts, probe=probe_deletion(bucket, facts))
     if settings.probe_restore and not isinstance(facts.folders, Unavailable):
         facts = replace(facts, restore_probe=probe_restore(bucket, facts))
     return TargetFindings(url=settings.url, findings=check_bucket(facts))
+
+
+def _add_plan_facts(
+    facts: BucketFacts, context: TargetContext, bucket: BucketReader
+) -> BucketFacts:
+    """Add the readings of the live sources and, after a full listing, what a plan reports."""
+    if not isinstance(facts.folders, Unavailable):
+        try:
+            state = context.observe(bucket)
+            issues = find_bucket_issues(bucket, state, context.settings)
+            return replace(facts, readings=state.readings, issues=issues)
+        except AccessError as exc:
+            facts = replace(facts, issues=Unavailable(problem=exc.message, hint=exc.hint))
+    return replace(facts, readings=context.read_live_sources(bucket))

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from ci3.core.live.sources import LiveReading
 from ci3.core.model.deployment import Target, VersioningState
+from ci3.core.model.issues import BucketIssues
 from ci3.core.model.result import GuardProbe
 
 
@@ -123,3 +124,5 @@ class BucketFacts:
     probe: GuardProbe | Unavailable = NOT_REQUESTED
     restore_probe: RestoreProbe | Unavailable = NOT_REQUESTED
     readings: tuple[LiveReading, ...] = ()
+    issues: BucketIssues | Unavailable = NOT_REQUESTED
+    """What a plan reports of names, times and folders."""

@@ -8,6 +8,7 @@ from ci3.core.doctor.finding import Finding, note, ok, problem, warning
 from ci3.core.formatting import join_names, pluralize
 from ci3.core.inventory.name_pattern import find_name_pattern
 from ci3.core.live.pins import pin_protected
+from ci3.core.model.issues import BucketIssues, WarningCode
 from ci3.core.plan.checks import (
     find_protect_refusals,
     find_protect_warnings,
@@ -28,6 +29,7 @@ def check_folders(facts: BucketFacts) -> Iterator[Finding]:
             if reading.problem:
                 yield _report_unreadable_source(str(reading.source), reading.problem)
         return
+    yield from _check_issues(facts)
     yield from _check_names(facts, facts.folders)
     yield from _check_required_file(facts)
     names = (*facts.folders.names, *facts.folders.ignored)
@@ -35,18 +37,30 @@ def check_folders(facts: BucketFacts) -> Iterator[Finding]:
     yield from _check_live_sources(facts, names)
 
 
+def _check_issues(facts: BucketFacts) -> Iterator[Finding]:
+    """Yield what every plan reports of names, times and folders."""
+    issues = facts.issues
+    if isinstance(issues, Unavailable):
+        if issues.is_requested:
+            message = f"names and upload times could not be compared: {issues.problem}"
+            yield warning("plan", message, issues.hint)
+        return
+    for refusal in issues.refusals:
+        yield problem(refusal.code, refusal.message, "Until then nothing is deleted.")
+    for plan_warning in issues.warnings:
+        yield warning(plan_warning.code, plan_warning.message, "")
+
+
+def _has_issue(facts: BucketFacts, code: WarningCode) -> bool:
+    return isinstance(facts.issues, BucketIssues) and facts.issues.has_warning(code)
+
+
 def _check_names(facts: BucketFacts, folders: FolderSummary) -> Iterator[Finding]:
     topic, names, url = "folders", folders.names, facts.doctor_target.target.url
     if not names:
-        excluded = (
-            f"match leaves out all {pluralize(len(folders.ignored), 'folder')} under {url}: "
-            f"{_format_names(folders.ignored)}"
-        )
-        yield warning(
-            topic,
-            excluded if folders.ignored else f"there is no folder under {url}",
-            "Check match." if folders.ignored else "Check the bucket's name and the prefix.",
-        )
+        if not _has_issue(facts, WarningCode.NOTHING_MATCHES):
+            advice = "Check the bucket's name, the prefix and match."
+            yield warning(topic, f"there is no deployment under {url}", advice)
         return
     count = pluralize(len(names), "folder")
     files = f"{pluralize(folders.file_count, 'file')} beside them" if folders.file_count else ""

@@ -108,7 +108,7 @@ CASES = {
     "denied uploads": ({"uploads": DENIED}, "uploads", "note", "s3:ListBucketMultipartUploads"),
     "no folder": ({"folders": FolderSummary(names=())}, "folders", "warning", "the prefix"),
     "match leaves out all": ({"folders": FolderSummary(names=(), ignored=("a", "b"))},
-                             "folders", "warning", "leaves out all 2 folders"),
+                             "folders", "warning", "no deployment"),
     "match leaves out some": ({"folders": LEFT_OUT},
                               "folders", "ok", "left alone: 2 files beside them, css"),
     "unlike": ({"folders": FOLDERS, "doctor_target": aim(match="")}, "folders", "warning",

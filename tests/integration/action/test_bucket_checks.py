@@ -1,0 +1,172 @@
+"""Names, times and folders that do not fit the settings, in the action: shown, and nothing lost."""
+
+from html import unescape
+
+import pytest
+
+from ci3.core.model.issues import RefusalCode, WarningCode
+from tests.support.action_reports import comment_of
+from tests.support.github.fake_github import WORKFLOW_LOGIN
+from tests.support.github.fake_runner import PULL_REQUEST_NUMBER
+from tests.support.s3.moto_s3 import Bucket, new_bucket
+
+BUILDS = [f"build-{number}" for number in range(95, 105)]
+VERSIONS = [f"v1.{number}.0" for number in range(5, 13)]
+DATED = [f"2026-11-{day}-ab12cd{day % 10}" for day in range(10, 16)]
+COMMITS = [f"{number:x}" * 40 for number in range(1, 9)]
+
+
+@pytest.fixture
+def bucket(s3_url: str) -> Bucket:
+    return new_bucket(s3_url)
+
+
+def upload(bucket: Bucket, names: list[str]) -> None:
+    """Upload deployments of which the first is the oldest."""
+    for index, name in enumerate(names):
+        bucket.deploy(name, days=len(names) - index)
+
+
+def rewrite_robots(bucket: Bucket, names: list[str]) -> None:
+    for index, name in enumerate(names):
+        bucket.put(f"{name}/robots.txt", days=0.5 - index / 1000)
+
+
+def texts_of(run, github) -> tuple[str, str]:
+    return run.summary, comment_of(github)
+
+
+@pytest.mark.parametrize(
+    "uploaded", [sorted(BUILDS), sorted(VERSIONS), DATED[::-1]], ids=["keys", "semver", "reversed"]
+)
+def test_copied_bucket_is_refused_until_the_times_are_confirmed(act, bucket, github, uploaded):
+    upload(bucket, uploaded)
+    before = bucket.content()
+
+    run = act(mode="apply", keep_count="2")
+
+    assert (run.exit_code, run.outputs["outcome"]) == (4, "refused")
+    assert bucket.content() == before
+    (error,) = run.annotations("error")
+    assert all("age-from: span" in text for text in (error, *texts_of(run, github), run.log))
+
+    confirmed = act(mode="apply", keep_count="2", age_from="span")
+
+    assert confirmed.exit_code == 0
+    assert bucket.folders() == {*uploaded[-2:]}
+    assert len(confirmed.annotations("warning")) == 1
+
+
+def test_what_the_refusal_names_can_be_protected(act, bucket):
+    upload(bucket, sorted(BUILDS))
+
+    run = act(mode="apply", keep_count="2", protect="build-1*")
+
+    assert run.exit_code == 0
+    assert bucket.folders() == {"build-98", "build-99", *(name for name in BUILDS if "-1" in name)}
+    assert run.annotations("warning") == []
+
+
+@pytest.mark.parametrize("names", [BUILDS, VERSIONS, DATED, [f"pr-{n}" for n in (9, 12, 8, 10)]])
+def test_bucket_in_order_is_cleaned_without_a_word(act, bucket, names):
+    upload(bucket, names)
+
+    run = act(mode="apply", keep_count="2")
+
+    assert run.exit_code == 0
+    assert bucket.folders() == {*names[-2:]}
+    assert run.annotations("warning") == run.annotations("error") == []
+
+
+@pytest.mark.parametrize(
+    ("names", "age_from"),
+    [
+        (COMMITS, "oldest"),
+        (VERSIONS, "oldest"),
+        (["develop", "feature-a", "main", "pr-9", "pr-7", "pr-8"], "newest"),
+    ],
+    ids=["commits", "versions", "branches"],
+)
+def test_file_rewritten_in_every_deployment_warns_and_the_setting_helps(
+    act, bucket, github, names, age_from
+):
+    upload(bucket, names)
+    rewrite_robots(bucket, names)
+    before = bucket.content()
+
+    run = act(mode="apply", keep_count="2")
+
+    assert (run.exit_code, bucket.content()) == (0, before)
+    warning = next(text for text in run.annotations("warning") if "nothing can be deleted" in text)
+    assert f"age-from: {age_from}" in warning
+    assert all(f"age-from: {age_from}" in text for text in texts_of(run, github))
+
+    helped = act(mode="apply", keep_count="2", age_from=age_from)
+
+    assert helped.exit_code == 0
+    assert bucket.folders() == {*names[-2:]}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "hint"),
+    [
+        ({"match": "[0-9a-f]{40}/"}, "`[0-9a-f]{40}`"),
+        ({"match": "[0-9a-f]{7}"}, "`[0-9a-f]{40}`"),
+        ({"prefix": "sites"}, "Did you mean site?"),
+        ({"prefix": "production/site"}, "Check prefix"),
+    ],
+    ids=["slash", "length", "mistyped", "wrong"],
+)
+def test_nothing_that_matches_is_green_and_annotated(act, bucket, github, inputs, hint):
+    upload(bucket, COMMITS if "match" in inputs else [f"site/{name}" for name in COMMITS])
+    before = bucket.content()
+
+    run = act(mode="apply", keep_count="2", **inputs)
+
+    assert (run.exit_code, run.outputs["outcome"]) == (0, "nothing-to-delete")
+    assert bucket.content() == before
+    (warning,) = run.annotations("warning")
+    assert hint in warning
+    assert hint.strip("`") in unescape(run.summary).replace("\\", "")
+    assert len(github.comments(PULL_REQUEST_NUMBER)) == 1
+
+
+def test_prefix_left_out_is_annotated(act, bucket):
+    upload(bucket, [f"site/{name}" for name in COMMITS])
+    before = bucket.content()
+
+    run = act(mode="apply", keep_count="2", match="[0-9a-f]{40}")
+
+    assert (run.exit_code, bucket.content()) == (0, before)
+    (warning,) = run.annotations("warning")
+    assert "set prefix" in warning
+
+
+@pytest.mark.parametrize("inputs", [{}, {"match": "x"}, {"prefix": "site"}])
+def test_empty_bucket_is_quiet(act, github, inputs):
+    run = act(mode="apply", **inputs)
+
+    assert run.exit_code == 0
+    assert run.annotations("warning") == run.annotations("error") == []
+    assert [
+        item for item in github.comments(PULL_REQUEST_NUMBER) if item.author == WORKFLOW_LOGIN
+    ] == []
+
+
+def test_prefix_with_journals_only_is_quiet(act, bucket):
+    bucket.put("site/.ci3/a-file")
+    bucket.put("other/index.html")
+
+    run = act(mode="plan", prefix="site")
+
+    assert run.exit_code == 0
+    assert run.annotations("warning") == []
+
+
+def test_doctor_reports_the_same(act, bucket):
+    upload(bucket, sorted(BUILDS))
+    assert act(mode="doctor", keep_count="2").exit_code == 4
+    run = act(mode="doctor", keep_count="2", age_from="span")
+    assert run.exit_code == 0
+    codes = (RefusalCode.NAMES_CONTRADICT_TIMES, WarningCode.NAMES_CONTRADICT_TIMES)
+    assert any(str(code) in text for code in codes for text in run.annotations("warning"))
