@@ -11,6 +11,7 @@ from ci3.core.plan.empty_target import (
     find_empty_target_warnings,
     needs_bucket_root,
 )
+from ci3.core.plan.name_checks import find_name_refusals
 from ci3.core.plan.name_order import check_name_order
 from ci3.core.plan.overlaps import find_overlap_warnings
 from ci3.errors import AccessError
@@ -35,8 +36,12 @@ def find_bucket_issues(
     root = BucketRoot()
     if needs_bucket_root(state.inventory, state.target):
         root = _read_bucket_root(bucket)
+    decisions = [evaluation.decision for evaluation in state.evaluations]
     return BucketIssues(
-        refusals=name_order.find_refusals(),
+        refusals=(
+            *(find_name_refusals(decisions, state.target.prefix) if settings.match is None else ()),
+            *name_order.find_refusals(),
+        ),
         warnings=(
             *name_order.find_warnings(),
             *find_overlap_warnings(state.evaluations, settings.age_from),

@@ -93,7 +93,7 @@ TABLES: dict[str, Sequence[Row]] = {
     ),
     # Which of these is the last of its week and month depends on the day of the test.
     "busy, the last days --keep-weekly 0 --keep-monthly 0": (
-        Row("today-0", "0 00:00", "keep: keep-count keep-within keep-daily"),
+        Row("day0-00", "0 00:00", "keep: keep-count keep-within keep-daily"),
         Row("day1-23", "-1 23:00", "keep: keep-count keep-within keep-daily"),
         Row("day1-15", "-1 15:00", "keep: keep-count keep-within"),
         Row("day1-14", "-1 14:00", "keep: keep-within"),

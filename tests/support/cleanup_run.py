@@ -71,6 +71,7 @@ def make_context(
         "bucket": bucket.name,
         "endpoint-url": bucket.endpoint_url,
         "keep-count": "1",
+        "match": "(?s).*",  # `new` and `old-1` are mixed names
         "journal-file": f"journal-{next(_numbers)}.jsonl",
         **{name.replace("_", "-"): value for name, value in settings.items()},
     }

@@ -12,7 +12,7 @@ from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import Answer, FaultProxy
 
 DELETE = r"\?delete"
-SETTINGS = ("--keep-count", "1")
+SETTINGS = ("--keep-count", "1", "--match", ".*")
 
 
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:

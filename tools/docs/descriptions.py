@@ -166,6 +166,14 @@ REFUSALS = {
         "No folder is named after what `open-pull-requests` or `branches` names, or could be.",
         "Remove the source, or protect what is live by name.",
     ),
+    RefusalCode.MIXED_NAMES: (
+        "`match` is not set, and a folder is named unlike the others: `assets/`.",
+        "Set `match` as suggested, `protect` the folder, or set `match` to `.*` for all.",
+    ),
+    RefusalCode.NESTED_DEPLOYMENTS: (
+        "`match` is not set, and a folder has sub-folders that are named like deployments.",
+        "Set `prefix` to the folder that has them, or `match` to `.*` if it is one deployment.",
+    ),
     RefusalCode.MAX_DELETE: (
         "More deployments would go than `max-delete` allows.",
         "Look at the plan; for this one run set the limit higher.",

@@ -8,7 +8,7 @@ from ci3.core.doctor.finding import Finding, note, ok, problem, warning
 from ci3.core.formatting import join_names, pluralize
 from ci3.core.inventory.name_pattern import find_name_pattern
 from ci3.core.live.pins import pin_protected
-from ci3.core.model.issues import BucketIssues, WarningCode
+from ci3.core.model.issues import BucketIssues, RefusalCode, WarningCode
 from ci3.core.plan.checks import (
     find_protect_refusals,
     find_protect_warnings,
@@ -55,6 +55,10 @@ def _has_issue(facts: BucketFacts, code: WarningCode) -> bool:
     return isinstance(facts.issues, BucketIssues) and facts.issues.has_warning(code)
 
 
+def _is_refused(facts: BucketFacts, code: RefusalCode) -> bool:
+    return isinstance(facts.issues, BucketIssues) and facts.issues.has_refusal(code)
+
+
 def _check_names(facts: BucketFacts, folders: FolderSummary) -> Iterator[Finding]:
     topic, names, url = "folders", folders.names, facts.doctor_target.target.url
     if not names:
@@ -76,7 +80,7 @@ def _check_names(facts: BucketFacts, folders: FolderSummary) -> Iterator[Finding
             f"{count}, each of which counts as a deployment: {_format_names(names)}",
             "Set match to a regular expression that only deployments' names match.",
         )
-    elif naming.outliers:
+    elif naming.outliers and not _is_refused(facts, RefusalCode.MIXED_NAMES):
         pronoun = "it" if len(naming.outliers) == 1 else "them"
         yield warning(
             topic,
@@ -85,7 +89,7 @@ def _check_names(facts: BucketFacts, folders: FolderSummary) -> Iterator[Finding
             "old",
             f"To leave {pronoun} alone, set match to `{naming.pattern}`.",
         )
-    else:
+    elif not naming.outliers:
         yield note(
             topic,
             f"{count}, all named alike, such as {names[0][:60]}",

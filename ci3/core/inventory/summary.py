@@ -7,6 +7,12 @@ from typing import NamedTuple
 
 from ci3.core.inventory.columns import ObjectColumns, parse_listing_time
 from ci3.core.inventory.fingerprint import FingerprintBuilder, to_sorted_columns
+from ci3.core.inventory.subfolders import (
+    ENOUGH_SUBFOLDERS,
+    find_deployment_subfolders,
+    join_subfolders,
+    may_hold_deployments,
+)
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.objects import StoredObject
 
@@ -44,6 +50,7 @@ class DeploymentSummary(NamedTuple):
     """Key of the newest object, the first of several."""
     is_complete: bool
     fingerprint: str
+    subfolders: tuple[str, ...]
 
     def to_deployment(self, name: str, prefix: str, *, is_fully_listed: bool = True) -> Deployment:
         """Return the deployment; if not fully listed, without count, size and fingerprint."""
@@ -61,6 +68,7 @@ class DeploymentSummary(NamedTuple):
             if self.first_object_time
             else None,
             newest_key=self.newest_key if is_fully_listed else "",
+            subfolders=self.subfolders,
         )
 
 
@@ -82,10 +90,15 @@ class SummaryBuilder:
     first_object_time: str = ""
     newest_key: str = ""
     is_complete: bool = False
+    subfolders: tuple[str, ...] = ()
+    """The first sub-folders that are named like deployments; see `find_deployment_subfolders`."""
     fingerprint_builder: FingerprintBuilder = field(init=False)
+    _is_searched: bool = field(init=False)
+    """True if the folder may hold several deployments."""
 
     def __post_init__(self) -> None:
         self.fingerprint_builder = FingerprintBuilder(is_first_part=self.is_first_part)
+        self._is_searched = may_hold_deployments(self.prefix[:-1].rpartition("/")[2])
 
     def add_objects(self, columns: ObjectColumns) -> None:
         """Add the next objects."""
@@ -98,6 +111,9 @@ class SummaryBuilder:
             self.newest_key = columns.keys[columns.times.index(newest_time)]
         self._merge_times(min(columns.times), newest_time, columns.times[0])
         self.is_complete = self.is_complete or self._completes(columns)
+        if self._is_searched and len(self.subfolders) < ENOUGH_SUBFOLDERS:
+            subfolders = find_deployment_subfolders(columns.keys, self.prefix)
+            self.subfolders = join_subfolders(self.subfolders, subfolders)
         self.fingerprint_builder.add_objects(columns)
 
     def append_part(self, later: "SummaryBuilder") -> None:
@@ -110,6 +126,7 @@ class SummaryBuilder:
             self.newest_key = later.newest_key
         self._merge_times(later.oldest_time, later.newest_time, later.first_object_time)
         self.is_complete = self.is_complete or later.is_complete
+        self.subfolders = join_subfolders(self.subfolders, later.subfolders)
         self.fingerprint_builder.append_part(later.fingerprint_builder)
 
     def build_summary(self) -> DeploymentSummary:
@@ -123,6 +140,7 @@ class SummaryBuilder:
             self.newest_key,
             self.is_complete,
             self.fingerprint_builder.finish(),
+            self.subfolders,
         )
 
     def build_deployment(self, name: str, *, is_fully_listed: bool = True) -> Deployment:

@@ -63,6 +63,13 @@ class Deployment:
 
     Not stored in plan files.
     """
+    subfolders: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    """Sub-folders that are named like deployments, as far as they are listed; at most two.
+
+    Paths relative to the deployment, without a slash at the end; not stored in plan files. Empty
+    if they were not searched for: in folders that are themselves named by a commit or number, and
+    in those from an inventory report.
+    """
     versions: VersionSummary | None = None
     """The versions to delete along with the objects; None if versions are not deleted."""
 

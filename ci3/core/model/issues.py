@@ -12,6 +12,8 @@ class RefusalCode(StrEnum):
     LIVE_SOURCE_UNREADABLE = "live-source-unreadable"
     LIVE_NOT_FOUND = "live-not-found"
     LIVE_MATCHES_NOTHING = "live-matches-nothing"
+    MIXED_NAMES = "mixed-names"
+    NESTED_DEPLOYMENTS = "nested-deployments"
     MAX_DELETE = "max-delete"
     MAX_DELETE_BYTES = "max-delete-bytes"
     VERSIONING_UNKNOWN = "versioning-unknown"
@@ -76,3 +78,7 @@ class BucketIssues:
     def has_warning(self, code: WarningCode) -> bool:
         """Return True if one of the warnings has the code."""
         return any(warning.code is code for warning in self.warnings)
+
+    def has_refusal(self, code: RefusalCode) -> bool:
+        """Return True if one of the refusals has the code."""
+        return any(refusal.code is code for refusal in self.refusals)

@@ -63,11 +63,11 @@ def test_bucket_without_versions_is_described_without_sending_anything_that_writ
     site.deploy("assets", days=400)
     before = site.content()
     code, found = examine()
-    assert code == ExitCode.DONE
-    assert levels(found, "list", "versioning", "folders", "delete") == [
-        "ok", "note", "warning", "note"]  # fmt: skip
-    assert "assets" in found["folders"]["message"]
-    assert "`[0-9a-f]{40}`" in found["folders"]["advice"]
+    assert code == ExitCode.REFUSED
+    assert levels(found, "list", "versioning", "mixed-names", "delete") == [
+        "ok", "note", "problem", "note"]  # fmt: skip
+    assert "assets" in found["mixed-names"]["message"]
+    assert "'[0-9a-f]{40}'" in found["mixed-names"]["message"]
     assert "index.html" in found["required-file"]["advice"]
     assert [one for one in proxy.requests if one.is_write] == []
     assert site.content() == before

@@ -15,6 +15,7 @@ from ci3.errors import ExitCode
 from tests.support.s3.memory_site import MemorySite, running_site
 
 ALL_FOLDERS = {"new", "old-1", "old-2"}
+KEEP_1 = ("--keep-count", "1", "--match", "(?s).*")
 VERSIONS, LISTING = r"\?versions", "list-type=2"
 
 
@@ -53,7 +54,7 @@ def run(site: MemorySite, capsys) -> Callable[..., tuple[int, str]]:
 def clean_up(site: MemorySite, run, *options: str) -> str:
     """Delete the two older deployments; return the journal's path or address."""
     journal = [] if options else ["--journal-file", "journal.jsonl"]
-    code, out = run("cleanup", *site.options(), "--keep-count", "1", "--auto-approve", *journal,
+    code, out = run("cleanup", *site.options(), *KEEP_1, "--auto-approve", *journal,
                     *options)  # fmt: skip
     assert code == ExitCode.DONE
     assert site.folders() - {".ci3"} == {"new"}
@@ -282,7 +283,7 @@ HOSTILE = ("v[12]", "a b", "x*y", "#c", "d,e", "q`q", "plain-1")
 
 
 def plan_warnings(site: MemorySite, run, *options: str) -> list[dict]:
-    code, out = run("plan-cleanup", *site.options(), "--keep-count", "1", "--output", "json",
+    code, out = run("plan-cleanup", *site.options(), *KEEP_1, "--output", "json",
                     *options)  # fmt: skip
     assert code == ExitCode.DONE
     return [warning for warning in json.loads(out)["warnings"] if warning["code"] == "restored"]
@@ -298,7 +299,7 @@ def test_restored_deployments_are_named_for_protect(site: MemorySite, run) -> No
     assert len(told["protect"]) == len(names)
     assert {"old-1", "old-2", "plain-1"} <= {*told["protect"]}
     protect = [part for line in told["protect"] for part in ("--protect", line)]
-    code, out = run("plan-cleanup", *site.options(), "--keep-count", "1", "--output", "json",
+    code, out = run("plan-cleanup", *site.options(), *KEEP_1, "--output", "json",
                     *protect)  # fmt: skip
     decisions = {one["name"]: one["decision"] for one in json.loads(out)["deployments"]}
     assert decisions == dict.fromkeys({"new", *names}, "keep")

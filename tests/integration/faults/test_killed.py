@@ -50,7 +50,7 @@ def killed(site: MemorySite, proxy: FaultProxy, at: int, *, is_done: bool) -> No
         proxy.rewrite("POST", DELETE, kill_after, nth=at)
     else:
         proxy.answer("POST", DELETE, status=500, nth=at, first=kill)
-    command = ["cleanup", *site.options(), "--keep-count", "1", "--auto-approve"]
+    command = ["cleanup", *site.options(), "--keep-count", "1", "--match", ".*", "--auto-approve"]
     processes.append(
         subprocess.Popen(
             [sys.executable, "-m", "ci3", *command, "--journal-file", str(JOURNAL)],
@@ -90,7 +90,7 @@ def test_run_killed_at_any_batch_converges_by_resume_and_by_a_plain_second_run(
     assert stays.items() <= site.content().items()
     as_killed = site.save_bucket()
 
-    assert run("cleanup", *site.options(), "--keep-count", "1") == 0
+    assert run("cleanup", *site.options(), "--keep-count", "1", "--match", ".*") == 0
     assert site.content() == stays
 
     site.restore_bucket(as_killed)

@@ -12,7 +12,7 @@ from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy, Request
 from tests.support.version_deletion import DELETE, answer_deletion
 
-KEEP_1 = ("--keep-count", "1")
+KEEP_1 = ("--keep-count", "1", "--match", ".*")
 FINAL = (*KEEP_1, "--delete-versions")
 PLAN = ("--plan-file", "plan.json")
 
@@ -113,7 +113,7 @@ def test_plan_saved_with_it_is_not_applied_without_it(
     live: Bucket, proxy: FaultProxy, capsys
 ) -> None:
     save(live, *FINAL)
-    Path("ci3.yml").write_text("targets: [{bucket: %s, keep-count: 1}]" % live.name)  # noqa: UP031
+    Path("ci3.yml").write_text("targets: [{bucket: %s, keep-count: 1, match: .*}]" % live.name)  # noqa: UP031
     options = ("--policy-file", "ci3.yml", "--endpoint-url", live.endpoint_url)
     assert main(["cleanup", *PLAN, *options, "--auto-approve"]) == 2
     assert "is a plan with delete-versions, and the settings are without it" in (

@@ -15,7 +15,7 @@ from tests.support.s3.memory_site import MemorySite, running_site
 
 FOREIGN = config(foreign_rule())
 PLAN = ("--plan-file", "plan.json")
-AUTO = ("--keep-count", "1", "--engine", "auto")
+AUTO = ("--keep-count", "1", "--match", ".*", "--engine", "auto")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.support.s3.memory_lifecycle import rule_ids
 from tests.support.s3.memory_site import MemorySite, intercept_requests
 
 FOREIGN = config(foreign_rule())
-KEEP_1 = ("--keep-count", "1")
+KEEP_1 = ("--keep-count", "1", "--match", ".*")
 BY_S3 = (*KEEP_1, "--engine", "lifecycle")
 
 

@@ -296,7 +296,7 @@ def test_object_that_went_after_it_was_looked_at_comes_back(
 def test_limit_is_held_against_what_is_left_and_not_what_became_due(
     site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, *, is_asked: bool
 ) -> None:
-    monkeypatch.setattr("tests.support.crash.SETTINGS", ("--keep-count", "1", "--max-delete", "2"))
+    monkeypatch.setattr("tests.support.crash.SETTINGS", (*SETTINGS, "--max-delete", "2"))
     crash(site, proxy, 2)
     site.deploy("newest", days=0)
     if is_asked:  # then it is planned once more, when the answer is there

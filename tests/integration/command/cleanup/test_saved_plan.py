@@ -56,11 +56,11 @@ def test_plan_file_is_left_as_it_was(site, saved):
 
 
 def test_what_became_due_since_is_not_deleted(site, saved):
-    site.deploy("d-new", days=0)
+    site.deploy("d9", days=0)
 
     assert apply() == 0
 
-    assert site.folders() == {"d-new", "d0", "d1"}
+    assert site.folders() == {"d9", "d0", "d1"}
 
 
 @pytest.mark.parametrize(
@@ -118,19 +118,19 @@ def test_folder_that_is_no_deployment_any_more_is_not_told_as_gone(site, saved, 
     assert "d3: it is no deployment by the settings any more" in out
 
 
-@pytest.mark.parametrize("pointed", ["d-new", "d0"])
+@pytest.mark.parametrize("pointed", ["d9", "d0"])
 def test_what_became_live_since_the_plan_is_found_though_the_plan_does_not_know_it(
     site, capsys, pointed
 ):
     site.put("current", body=b"d0")
     argv = [*site.options(), "--keep-count", "2", "--live-from", "object:current", *PLAN]
     assert main(["plan-cleanup", *argv]) == 0
-    site.deploy("d-new", days=0)
+    site.deploy("d9", days=0)
     site.put("current", body=pointed.encode())
 
     assert apply() == 0
 
-    assert site.folders() == {"d-new", "d0", "d1"}
+    assert site.folders() == {"d9", "d0", "d1"}
 
 
 def test_what_is_live_and_nowhere_refuses(site, capsys):

@@ -14,7 +14,7 @@ from tests.support.s3.fault_proxy import Answer, FaultProxy, Request, ignore_if_
 
 DELETE = r"\?delete"
 FOLDER = ".ci3/journals/"
-STORED = ("--journal-file", "s3://", "--keep-count", "1", "--auto-approve")
+STORED = ("--journal-file", "s3://", "--keep-count", "1", "--match", ".*", "--auto-approve")
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from ci3.core.doctor.facts import (
 from ci3.core.doctor.finding import Level, TargetFindings, exit_code_of_findings
 from ci3.core.live.sources import LiveReading
 from ci3.core.model.deployment import Versioning
+from ci3.core.model.issues import BucketIssues, Refusal, RefusalCode
 from ci3.core.model.result import DeleteGuard, GuardProbe
 from ci3.errors import ExitCode
 from tests.support.builders import days_ago
@@ -144,6 +145,17 @@ def test_what_is_seen_is_told_with_its_level_and_what_to_do(name: str) -> None:
     found = [one for one in check_bucket(healthy_facts(**changes)) if one.topic == topic]
     assert [one.level for one in found] == [level]
     assert words in found[0].text
+
+
+def test_folder_named_unlike_the_others_is_reported_once() -> None:
+    issue = Refusal(code=RefusalCode.MIXED_NAMES, message="assets is named unlike the others")
+    facts = healthy_facts(
+        folders=FOLDERS, doctor_target=aim(match=""), issues=BucketIssues(refusals=(issue,))
+    )
+    findings = [finding for finding in check_bucket(facts) if "assets" in finding.message]
+    assert [(finding.topic, finding.level) for finding in findings] == [
+        ("mixed-names", Level.PROBLEM)
+    ]
 
 
 def test_all_is_well_where_nothing_is_amiss() -> None:

@@ -1,0 +1,70 @@
+"""Sub-folders named like deployments, in each way to list them, without further requests."""
+
+from contextlib import closing
+
+import pytest
+
+from ci3.core.model.issues import RefusalCode
+from ci3.engine.inventory.folders import find_folders
+from ci3.engine.inventory.parallel_listing import ListSpans
+from ci3.engine.workers.worker_process import start_worker
+from tests.support.cleanup_run import make_context
+from tests.support.s3.inventory_reports import report_of
+from tests.support.s3.moto_s3 import Bucket
+
+SUBFOLDERS = ("9c41e07", "ab12cd3")
+SETTINGS = {
+    "several requests at once": {},
+    "one request at a time": {"concurrency": "1"},
+    "first objects": {"age_from": "first-object"},
+}
+
+
+@pytest.fixture(params=[0, 90], ids=["newest", "oldest"])
+def site(request: pytest.FixtureRequest, site: Bucket) -> Bucket:
+    """Four folders, of which `admin` is the newest or the oldest, and holds deployments."""
+    for days, name in enumerate(("docs", "shop", "web"), 10):
+        site.deploy(name, days=days)
+    for subfolder in SUBFOLDERS:
+        site.deploy(f"admin/{subfolder}", days=request.param)
+    return site
+
+
+def find_refusal_codes(site: Bucket, **settings: str) -> list[RefusalCode]:
+    context = make_context(site, **{"match": "", **settings})
+    return [refusal.code for refusal in context.make_plan(context.open_bucket()).refusals]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_nested_deployments_refuse_however_they_are_listed(site: Bucket, name: str) -> None:
+    assert find_refusal_codes(site, **SETTINGS[name]) == [RefusalCode.NESTED_DEPLOYMENTS]
+
+
+def test_nested_deployments_in_an_inventory_report_refuse(site: Bucket) -> None:
+    url = report_of(site).deliver(site)
+    assert find_refusal_codes(site, inventory=url) == [RefusalCode.NESTED_DEPLOYMENTS]
+
+
+def test_match_or_protect_resolves_the_refusal(site: Bucket) -> None:
+    assert find_refusal_codes(site, match=".*") == []
+    assert find_refusal_codes(site, protect="admin") == []
+
+
+def test_check_sends_no_request(site: Bucket) -> None:
+    assert site.proxy is not None
+    counts = []
+    for settings in ({}, {"match": ".*"}):
+        start = len(site.proxy.requests)
+        find_refusal_codes(site, **settings)
+        counts.append(len(site.proxy.requests) - start)
+    assert counts[0] == counts[1]
+
+
+def test_worker_process_returns_the_subfolders(site: Bucket) -> None:
+    context = make_context(site)
+    bucket = context.open_bucket()
+    folders = find_folders(bucket, "")
+    with closing(start_worker(bucket)) as worker:
+        listing = worker.call(ListSpans(folders=folders, required_file="", concurrency=2))
+    assert listing is not None
+    assert listing.summaries["admin"].subfolders == SUBFOLDERS
