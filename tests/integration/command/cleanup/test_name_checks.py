@@ -115,7 +115,7 @@ def test_plan_and_doctor_report_the_refusal(site, capsys, world) -> None:
     folders, code, options, _ = WORLDS[world]
     deploy(site, folders)
     command = ["plan-cleanup", *site.options(), "--keep-count", "2", "--output", "json"]
-    assert main(command) == 0
+    assert main(command) == 4
     plan = json.loads(capsys.readouterr().out)
     assert [refusal["code"] for refusal in plan["refusals"]] == [code]
     assert plan["applyable"] is False

@@ -41,7 +41,7 @@ def site(site):
 
 
 def clean_up(site, source):
-    command = ["cleanup", *site.options(), "--auto-approve", "--keep-count", "1"]
+    command = ["cleanup", *site.options(), "--auto-approve", "--keep-count", "1", "--match", ".*"]
     return main([*command, "--live-from", source])
 
 

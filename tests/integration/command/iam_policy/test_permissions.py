@@ -18,7 +18,7 @@ from tests.support.s3.memory_site import MemorySite, intercept_requests
 
 ALL = {"Version": "2012-10-17",
        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}  # fmt: skip
-RULES = ["--keep-count", "2"]
+RULES = ["--keep-count", "2", "--match", ".*"]
 
 
 @dataclass(kw_only=True)
