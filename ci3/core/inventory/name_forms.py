@@ -28,7 +28,10 @@ _BRANCH_PREFIXES: Final = (
     "feature|features|feat|fix|bugfix|bug|hotfix|release|releases|chore|refactor|perf|spike|issue|"
     "task|dependabot|renovate|revert|experiment|wip|topic"
 )
-_BRANCH = re.compile(f"(?:{_BRANCH_WORDS})|(?:{_BRANCH_PREFIXES})[-_.+].+", re.IGNORECASE)
+_BRANCH = re.compile(
+    f"(?:{_BRANCH_WORDS})|(?:main|master|develop|{_BRANCH_PREFIXES})[-_.+].+",
+    re.IGNORECASE | re.DOTALL,
+)
 _BRANCH_COMMIT = re.compile(
     rf"(?:{_BRANCH_WORDS}|[0-9]{{8}}|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[-_.]"
 )

@@ -81,7 +81,7 @@ def test_iam_policy_denies_nothing_for_a_list_in_a_line(capsys, name, line):
 def test_name_in_quotes_is_protected_also_by_a_saved_plan(bucket, quote):
     bucket.deploy("my release, old", days=99)
     protect = f"{quote}my release, old{quote}"
-    rules = ["--keep-count", "1", "--protect", protect]
+    rules = ["--keep-count", "1", "--match", ".*", "--protect", protect]
 
     assert main(["plan-cleanup", *bucket.options(), *rules, "--plan-file", "plan.json"]) == 0
     assert main(["cleanup", "--auto-approve", "--plan-file", "plan.json"]) == 0

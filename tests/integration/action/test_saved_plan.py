@@ -69,7 +69,7 @@ def test_apply_without_the_plan_that_it_names_deletes_nothing(act, bucket):
 
 def test_commit_of_the_applying_run_is_kept_though_the_plan_dooms_it(act, bucket, planned):
     bucket.deploy("deadbeef", days=99)
-    saved = act(event=PUSH, keep_count="4", plan_file="other.json")
+    saved = act(event=PUSH, keep_count="4", match=".*", plan_file="other.json")
     assert saved.outputs["deployments-to-delete"] == "3"
 
     event = {"after": "deadbeef" + "0" * 32}

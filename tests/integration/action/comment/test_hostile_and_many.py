@@ -25,7 +25,7 @@ def test_hostile_names_are_no_commands_in_the_log_and_tear_no_table(act, bucket,
     for name in hostile:
         bucket.deploy(name, days=500)
     bucket.put("##[error]root", days=1)
-    run = act(keep_count="4", mode=mode)
+    run = act(keep_count="4", mode=mode, match="(?s).*")
 
     assert run.exit_code == 0
     assert bool(bucket.folders() & set(hostile)) == (mode == "plan")
@@ -39,7 +39,13 @@ def test_long_and_hostile_names_fit_comment_and_summary(act, bucket, github):
         bucket.deploy(f"{number:04}" + "`|" * 450, days=2000 - number, files=1)
     for number in range(30):
         bucket.put(f"{number:04}" + "`" * 1000, days=1)
-    run = act(keep_count="20", mode="apply", max_delete="46", protect="*-nothing\n" * 200)
+    run = act(
+        keep_count="20",
+        match=".*",
+        mode="apply",
+        max_delete="46",
+        protect="*-nothing\n" * 200,
+    )
 
     assert run.exit_code == 0
     assert run.outputs["outcome"] == "applied"

@@ -30,7 +30,7 @@ FORMS: dict[Callable[[str], bool], tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("pr", "preview", "prod-1", "press-12", "12", "pr-12x"),
     ),
     is_branch: (
-        ("main", "develop", "staging", "feature-login", "fix-1", "release-2.4"),
+        ("main", "develop", "staging", "main-hotfix", "feature-login", "fix-1", "release-2.4"),
         ("assets", "user-uploads", "features", "maintenance", "admin"),
     ),
     is_asset_folder: (
