@@ -18,9 +18,8 @@ def test_what_stands_in_the_way_is_annotated_and_fails_the_step(bucket, act):
     bucket.put("assets/logo.png", days=1)
     run = act(mode="doctor", live_from="object:live.txt")
     assert (run.exit_code, run.outputs["outcome"]) == (ExitCode.REFUSED, "refused")
-    [problem] = run.annotations("error")
-    assert problem.startswith("live: live-from object:live.txt can't be read")
-    assert any(one.startswith("folders: ") for one in run.annotations("warning"))
+    topics = [message.partition(": ")[0] for message in run.annotations("error")]
+    assert sorted(topics) == ["live", "mixed-names"]
 
 
 def test_bucket_that_can_not_be_read_fails_the_step(bucket, act):
