@@ -8,7 +8,8 @@ from ci3.core.model.issues import RefusalCode, WarningCode
 from tests.support.action_reports import comment_of
 from tests.support.github.fake_github import WORKFLOW_LOGIN
 from tests.support.github.fake_runner import PULL_REQUEST_NUMBER
-from tests.support.s3.moto_s3 import Bucket, new_bucket
+from tests.support.s3.bucket import Bucket
+from tests.support.s3.local_s3 import LocalS3
 
 BUILDS = [f"build-{number}" for number in range(95, 105)]
 VERSIONS = [f"v1.{number}.0" for number in range(5, 13)]
@@ -17,8 +18,8 @@ COMMITS = [f"{number:x}" * 40 for number in range(1, 9)]
 
 
 @pytest.fixture
-def bucket(s3_url: str) -> Bucket:
-    return new_bucket(s3_url)
+def bucket(local_s3: LocalS3) -> Bucket:
+    return local_s3.new_bucket()
 
 
 def upload(bucket: Bucket, names: list[str]) -> None:

@@ -8,8 +8,8 @@ from ci3.core.model.issues import RefusalCode
 from ci3.engine.inventory.folders import find_folders
 from ci3.engine.inventory.parallel_listing import ListSpans
 from tests.support.cleanup_run import make_context
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.inventory_reports import report_of
-from tests.support.s3.moto_s3 import Bucket
 
 SUBFOLDERS = ("9c41e07", "ab12cd3")
 SETTINGS = {

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ci3.cli.main import main
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 BUILDS = [f"build-{number}" for number in range(95, 105)]
 COMMITS = [f"{number:x}" * 40 for number in range(1, 9)]

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from ci3.cli.main import main
-from tests.support.s3.moto_s3 import Bucket, new_bucket
+from tests.support.s3.bucket import Bucket
+from tests.support.s3.local_s3 import LocalS3
 
 COMMITS = tuple(f"{digit * 6}a" for digit in "12345678")
 FULL = tuple(digit * 39 + "f" for digit in "12345678")
@@ -87,8 +88,8 @@ def list_folders(site: Bucket) -> set[str]:
 
 
 @pytest.fixture
-def site(s3_url: str) -> Bucket:
-    return new_bucket(s3_url)
+def site(local_s3: LocalS3) -> Bucket:
+    return local_s3.new_bucket()
 
 
 @pytest.fixture

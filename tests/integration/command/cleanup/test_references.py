@@ -8,8 +8,8 @@ import pytest
 from ci3.cli.main import main
 from ci3.errors import ExitCode
 from tests.support.github.fake_github import REPOSITORY, TOKEN, FakeGitHub
+from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.support.s3.moto_s3 import Bucket
 
 HEAD = "a1b2c3d4" + "0" * 32
 OTHER = "deadbeef" + "0" * 32
