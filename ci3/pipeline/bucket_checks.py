@@ -3,6 +3,7 @@
 from contextlib import closing
 
 from ci3.aws.bucket import BucketReader
+from ci3.config.resolve import TIME_RULES
 from ci3.config.settings import Settings
 from ci3.constants import JOURNAL_FOLDER
 from ci3.core.model.issues import BucketIssues
@@ -11,8 +12,9 @@ from ci3.core.plan.empty_target import (
     find_empty_target_warnings,
     needs_bucket_root,
 )
+from ci3.core.plan.hexadecimal_names import refuse_hexadecimal_names
 from ci3.core.plan.name_checks import find_name_refusals
-from ci3.core.plan.name_order import check_name_order
+from ci3.core.plan.name_times import compare_names_with_times
 from ci3.core.plan.overlaps import find_overlap_warnings
 from ci3.errors import AccessError
 from ci3.pipeline.target_state import TargetState
@@ -27,10 +29,11 @@ def find_bucket_issues(
 
     One request is sent, if nothing is under the prefix.
     """
-    name_order = check_name_order(
+    name_times = compare_names_with_times(
         state.evaluations,
         settings.age_from,
         is_age_from_set=_AGE_FROM_SETTING in settings.recorded,
+        has_time_rules=any(name in settings.recorded for name in TIME_RULES),
         readings=state.readings,
     )
     root = BucketRoot()
@@ -40,10 +43,11 @@ def find_bucket_issues(
     return BucketIssues(
         refusals=(
             *(find_name_refusals(decisions, state.target.prefix) if settings.match is None else ()),
-            *name_order.find_refusals(),
+            *name_times.find_refusals(),
+            *refuse_hexadecimal_names(state.inventory.deployments, state.pins, settings.age_from),
         ),
         warnings=(
-            *name_order.find_warnings(),
+            *name_times.find_warnings(),
             *find_overlap_warnings(state.evaluations, settings.age_from),
             *find_empty_target_warnings(state.inventory, state.target, settings.match, root),
         ),

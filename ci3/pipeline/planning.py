@@ -19,7 +19,6 @@ from ci3.core.plan.checks import (
     find_warnings,
 )
 from ci3.core.plan.engine_choice import choose_engine
-from ci3.core.plan.name_refusals import find_name_refusals
 from ci3.core.plan.plan import Plan
 from ci3.engine.inventory.versions import add_versions
 from ci3.engine.workers.progress import Progress
@@ -40,7 +39,6 @@ def make_plan(
     issues = find_bucket_issues(bucket, state, settings)
     safety_refusals = (
         *find_refusals(inventory, state.pins, state.readings),
-        *find_name_refusals(inventory.deployments, state.pins, settings.age_from),
         *issues.refusals,
     )
     rule_context = RuleContext(

@@ -61,6 +61,8 @@ def find_overlap_warnings(
     name is that of a branch or has one number, `age-from: oldest` if the newest file has the same
     path in all that keep-count does not keep. Of an inventory report, the newest file is unknown.
     """
+    if age_from is AgeFrom.NAME:
+        return ()
     groups = _collect_groups(evaluations)
     ordered = [(group, group.order_by(age_from)) for group in groups]
     if any(group.has_deletable(order) for group, order in ordered):

@@ -2,6 +2,7 @@
 
 from html import unescape
 
+import natsort
 import pytest
 
 from ci3.core.model.issues import RefusalCode, WarningCode
@@ -56,6 +57,36 @@ def test_copied_bucket_is_refused_until_the_times_are_confirmed(act, bucket, git
     assert confirmed.exit_code == 0
     assert bucket.folders() == {*uploaded[-2:]}
     assert len(confirmed.annotations("warning")) == 1
+
+
+@pytest.mark.parametrize("uploaded", [sorted(BUILDS), sorted(VERSIONS)])
+def test_copied_bucket_is_cleaned_in_the_order_of_names_as_suggested(act, bucket, uploaded):
+    upload(bucket, uploaded)
+    (error,) = act(mode="apply", keep_count="2").annotations("error")
+    assert "age-from: name" in error
+
+    run = act(mode="apply", keep_count="2", age_from="name")
+
+    assert run.exit_code == 0
+    assert bucket.folders() >= {*natsort.natsorted(uploaded)[-2:]}
+    assert len(bucket.folders()) <= 4
+    assert run.annotations("warning") == []
+
+
+@pytest.mark.parametrize(
+    ("names", "inputs"),
+    [
+        ([f"build-{number}-ab12cd{number % 10}" for number in (10, 11, 8, 9)], {}),
+        (sorted(BUILDS), {"keep_daily": "1"}),
+    ],
+)
+def test_order_by_name_is_not_suggested_where_it_is_refused(act, bucket, names, inputs):
+    upload(bucket, names)
+
+    (error,) = act(mode="apply", keep_count="2", **inputs).annotations("error")
+
+    assert "age-from: name" not in error
+    assert "protect" in error
 
 
 def test_what_the_refusal_names_can_be_protected(act, bucket):

@@ -10,7 +10,7 @@ from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.name_order import has_commit
 
 
-def find_name_refusals(
+def refuse_hexadecimal_names(
     deployments: Iterable[Deployment], pins: Sequence[Pin], age_from: AgeFrom
 ) -> tuple[Refusal, ...]:
     """Return a refusal if names that must be ordered contain commit hashes, which have no order.

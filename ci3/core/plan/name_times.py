@@ -15,6 +15,7 @@ from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.plan.numbered_names import NumberedName, parse_names
 from ci3.core.retention.age_order import AgeFrom, DatedDeployment, date_deployment
 from ci3.core.retention.evaluation import Evaluation
+from ci3.core.retention.name_order import has_commit
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -80,14 +81,16 @@ class _Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NameOrder:
+class NameTimes:
     """Contradictions between the numbers in names and the upload times of a target.
 
     `is_age_from_set` is True if the user has set `age-from`, and so has said that times count.
+    With `can_order_by_name`, `age-from: name` is possible here.
     """
 
-    series: tuple[_Series, ...]
-    is_age_from_set: bool
+    series: tuple[_Series, ...] = ()
+    is_age_from_set: bool = False
+    can_order_by_name: bool = False
 
     def find_refusals(self) -> tuple[Refusal, ...]:
         """Return a refusal if the highest-numbered deployment of a series would be deleted."""
@@ -102,9 +105,8 @@ class NameOrder:
         ]
         message = (
             f"names contradict upload times: {join_names(_describe(highest))}, so that the highest "
-            "number would be deleted. Was the bucket copied? If the times are right, set age-from: "
-            f"span. Otherwise add to protect: {join_names(deleted)}; or upload them again, from "
-            "the lowest to the highest number"
+            f"number would be deleted. Was the bucket copied? {self._suggest(deleted)}. If the "
+            "times are right, set age-from: span"
         )
         return (Refusal(code=RefusalCode.NAMES_CONTRADICT_TIMES, message=message),)
 
@@ -122,24 +124,33 @@ class NameOrder:
         ]
         message = (
             f"names contradict upload times: {join_names(_describe(shown))}. Times decide what is "
-            "deleted. If they are wrong, because the bucket was copied, add what must stay to "
-            "protect, or upload it again, from the lowest to the highest number"
+            f"deleted. If they are wrong, because the bucket was copied: {self._suggest()}"
         )
         return (PlanWarning(code=WarningCode.NAMES_CONTRADICT_TIMES, message=message),)
 
+    def _suggest(self, names: Sequence[str] = ()) -> str:
+        if self.can_order_by_name:
+            return "Set age-from: name, which orders by the numbers"
+        what = f"to protect: {join_names(names)}" if names else "what must stay to protect"
+        return f"Add {what}; or upload it again, from the lowest to the highest number"
 
-def check_name_order(
+
+def compare_names_with_times(
     evaluations: Iterable[Evaluation],
     age_from: AgeFrom,
     *,
     is_age_from_set: bool,
+    has_time_rules: bool = False,
     readings: Iterable[LiveReading] = (),
-) -> NameOrder:
+) -> NameTimes:
     """Compare numbers and times of the complete deployments that `protect` does not match.
 
     Numbers are compared within a group and between names with the same text around them. With the
     live source `open-pull-requests`, bare numbers are those of pull requests and not compared.
+    With `has_time_rules`, other keep rules depend on upload times.
     """
+    if age_from is AgeFrom.NAME:
+        return NameTimes()
     counted = [evaluation for evaluation in evaluations if evaluation.is_counted]
     names = parse_names(
         (evaluation.deployment.name for evaluation in counted),
@@ -160,9 +171,10 @@ def check_name_order(
             )
             by_text.setdefault((evaluation.group, numbered_name.text), []).append(numbered)
     series = (_build_series(by_text[key]) for key in sorted(by_text))
-    return NameOrder(
+    return NameTimes(
         series=tuple(item for item in series if item.contradictions),
         is_age_from_set=is_age_from_set,
+        can_order_by_name=not has_time_rules and not any(map(has_commit, names)),
     )
 
 

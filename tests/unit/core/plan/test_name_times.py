@@ -7,16 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci3.core.live.pins import Pin, pin_protected
+from ci3.core.live.pins import pin_protected
 from ci3.core.live.sources import LiveReading, LiveSource
-from ci3.core.model.decision import ReasonCode
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.model.user_pattern import UserPattern
-from ci3.core.plan.name_order import check_name_order
+from ci3.core.plan.name_times import compare_names_with_times
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.decide import RetentionPolicy, evaluate
-from tests.support.builders import NOW, deployment, inventory
+from tests.support.builders import NOW, deployment, inventory, live_pin
 
 BUILDS = [f"build-{number}" for number in range(95, 105)]
 VERSIONS = [f"v1.{number}.0" for number in range(7, 13)]
@@ -32,7 +31,7 @@ def uploaded_in_order(names: list[str]) -> list[Deployment]:
 
 def check(deployments, *, keep_count=3, is_age_from_set=False, pins=(), live_from=(), **policy):
     retention = RetentionPolicy(keep_count=keep_count, **policy)
-    order = check_name_order(
+    order = compare_names_with_times(
         evaluate(inventory(*deployments), retention, pins, NOW, 1),
         retention.age_from,
         is_age_from_set=is_age_from_set,
@@ -116,7 +115,7 @@ def test_protecting_the_named_deployments_ends_the_refusal():
 
 
 def test_pinned_highest_number_is_not_refused():
-    pin = Pin(code=ReasonCode.LIVE, pattern="build-104", evidence="a test")
+    pin = live_pin("build-104", "a test")
     assert check(uploaded_in_order(sorted(BUILDS)), pins=[pin]) == WARNED
 
 
@@ -201,7 +200,7 @@ def test_displaced_deployments_are_as_few_as_possible(uploads):
     ]
     retention = RetentionPolicy(keep_count=99)
     evaluations = evaluate(inventory(*deployments), retention, (), NOW, 1)
-    order = check_name_order(evaluations, AgeFrom.SPAN, is_age_from_set=False)
+    order = compare_names_with_times(evaluations, AgeFrom.SPAN, is_age_from_set=False)
     displaced_counts = [
         len(uploads) - size
         for size in range(len(uploads) + 1)
