@@ -50,7 +50,8 @@ def test_run_keeps_the_folders_of_its_pull_request_branch_and_tag(*, act, bucket
     deploy(bucket, ["newest", "pr-12", "pr-13", "12", "feature-login", "v1.2.0", "v1.2.1", "main",
                     "develop"])  # fmt: skip
 
-    run = act(event, environ={"GITHUB_REF": ref}, prefix="builds/", keep_count="1", mode="apply")
+    rules = {"keep_count": "1", "match": ".*", "age_from": "span"}
+    run = act(event, environ={"GITHUB_REF": ref}, prefix="builds/", mode="apply", **rules)
 
     assert run.exit_code == 0, run.log
     assert folders(bucket) - {".ci3"} == {"newest", *kept}

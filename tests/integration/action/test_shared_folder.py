@@ -14,8 +14,8 @@ PREVIEWS, BUILDS = "pr-[0-9]+-.*", "build-[0-9]+"
 def shared(bucket):
     """Three previews and three builds beside the deployments of the bucket."""
     for number in (1, 2, 3):
-        bucket.deploy(f"pr-{number}-x", days=number)
-        bucket.deploy(f"build-{number}", days=number)
+        bucket.deploy(f"pr-{number}-x", days=4 - number)
+        bucket.deploy(f"build-{number}", days=4 - number)
     return bucket
 
 
@@ -36,7 +36,7 @@ def test_each_rule_decides_about_its_own_deployments(act, shared):
     run = act_on_targets(act, mode="apply")
 
     assert run.exit_code == 0
-    assert before - shared.folders() == {"pr-2-x", "pr-3-x", "build-3"}
+    assert before - shared.folders() == {"pr-1-x", "pr-2-x", "build-1"}
     assert [each["deployments-deleted"] for each in json.loads(run.outputs["targets"])] == [2, 1]
 
 

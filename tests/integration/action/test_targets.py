@@ -72,7 +72,7 @@ def test_comment_of_many_targets_fits(act, bucket, github):
     lines = ["defaults:", f"  bucket: {bucket.name}", "targets:"]
     for number in range(60):
         for days in range(12):
-            bucket.deploy(f"t{number}/{'x' * 60}-{days}", days=days, files=1)
+            bucket.deploy(f"t{number}/{'x' * 60}-{12 - days}", days=days, files=1)
         lines.append(f"  - prefix: t{number}")
     Path("policy.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

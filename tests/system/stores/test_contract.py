@@ -57,7 +57,8 @@ def test_plan_lists_every_object_under_its_own_key(store, ci3, rounds):
     assert before == all_of(rounds)
 
     exit_code, out, err = ci3(
-        "plan-cleanup", "--bucket", bucket, "--keep-count", "2", "--output", "json"
+        *("plan-cleanup", "--bucket", bucket, "--match", ".*", "--keep-count", "2"),
+        *("--output", "json"),
     )
 
     assert exit_code == 0, err
@@ -100,7 +101,8 @@ def test_keys_that_differ_in_outer_white_space_alone_are_distinguished(store, ci
     before = store.server.content("spaced")
 
     exit_code, out, err = ci3(
-        *("cleanup", "--bucket", "spaced", "--keep-count", "1", "--protect", "v1", AUTO)
+        *("cleanup", "--bucket", "spaced", "--match", ".*", "--keep-count", "1"),
+        *("--protect", "v1", AUTO),
     )
 
     after = store.server.content("spaced")

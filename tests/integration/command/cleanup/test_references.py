@@ -34,7 +34,7 @@ def deploy(bucket: Bucket, names: Sequence[str]) -> set[str]:
 
 
 def clean(bucket: Bucket, source: str, *more: str) -> int:
-    rules = ["--keep-count", "1", "--live-from", source]
+    rules = ["--keep-count", "1", "--match", ".*", "--live-from", source]
     return main(["cleanup", *bucket.options(), *rules, "--auto-approve", *more])
 
 
