@@ -106,7 +106,8 @@ def test_bucket_in_the_host_is_cleaned_up_and_restored(virtual_site: MemorySite)
     options = [*virtual_site.options(), *VIRTUAL]
 
     journal = ("--journal-file", "s3://site/app/.ci3/journals/")
-    assert main(["cleanup", *options, "--keep-count", "1", *journal]) == 0
+    rules = ("--keep-count", "1", "--match", ".*")
+    assert main(["cleanup", *options, *rules, *journal]) == 0
     left = {key for key in virtual_site.content() if "/.ci3/" not in key}
     assert left == {key for key in before if key.startswith("app/new/")}
 
@@ -126,7 +127,8 @@ def test_stored_journal_of_a_bucket_in_the_host_is_restored(
     before = virtual_site.content()
     options = [*virtual_site.options(), *VIRTUAL]
     journal = ("--journal-file", "s3://site/app/.ci3/journals/")
-    assert main(["cleanup", *options, "--keep-count", "1", *journal]) == 0
+    rules = ("--keep-count", "1", "--match", ".*")
+    assert main(["cleanup", *options, *rules, *journal]) == 0
 
     run_id = capsys.readouterr().out.partition("Journal: s3://site/app/.ci3/journals/")[2]
     assert main(["restore", "--run-id", run_id.partition("/")[0], *options]) == 0

@@ -458,7 +458,13 @@ def test_what_is_no_default_is_recorded_with_its_origin():
 
 
 def test_default_given_in_words_is_not_recorded():
-    assert resolved(keep_count="5", keep_daily="0", age_from="span").recorded == {}
+    assert resolved(keep_count="5", keep_daily="0").recorded == {}
+
+
+def test_age_from_is_recorded_whenever_it_is_set():
+    recorded = resolved(age_from="span").recorded
+
+    assert recorded == {"age-from": PolicyEntry(value="span", origin=Origin.INPUT)}
 
 
 def test_all_that_decides_is_recorded():
