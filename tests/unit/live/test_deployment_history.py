@@ -267,7 +267,7 @@ def test_at_most_one_more_counts_and_it_is_the_newest_that_may_be_hidden(records
     }
     creators = {statuses[number]: creator for number, (*_, creator) in enumerate(records)}
     deployments = [
-        Deployment(number=number, commit=commit, environment="production")
+        Deployment(number=number, commit=commit, environment="production", ref=commit)
         for number, (commit, *_) in enumerate(records)
     ]
     success = next((n for n, (_, state, _) in enumerate(records) if state == "success"), None)
