@@ -173,6 +173,7 @@ def _read_pins(
         deployments,
         group_by=context.policy.group_by,
         age_from=context.policy.age_from,
+        superseding={decision.deployment.name for decision in plan.kept},
     )
     return pins, "; ".join(refusal.message for refusal in refusals)
 

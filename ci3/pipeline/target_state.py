@@ -19,6 +19,7 @@ class TargetState:
     inventory: Inventory
     readings: tuple[LiveReading, ...]
     pins: tuple[Pin, ...]
+    """As they were read, without `newest_names`; only the evaluations have determined those."""
     now: datetime
     evaluations: tuple[Evaluation, ...]
     restore_period: NoncurrentExpiration | None

@@ -57,21 +57,55 @@ def find_kept(reference, deployments, *, protected):
     Deployments have a name, `is_complete`, and the times `start` and `end`.
     """
     kept = {each.name for each in deployments if matches(reference, each.name)}
-    for each in deployments:
-        if each.is_complete and any(has_commit(each.name, sha) for sha in reference.commits):
-            return kept
+    deployed = [
+        each.name
+        for each in deployments
+        if each.is_complete
+        and each.name not in protected
+        and any(has_commit(each.name, sha) for sha in reference.commits)
+    ]
+    if any(not comes_before_commit(reference, name) for name in deployed):
+        return kept
     subjects = [(reference.pull_request, ()), *((None, (each,)) for each in reference.branches)]
     for number, branches in subjects:
+        if any(branches or is_before_commit(number, (), name) for name in deployed):
+            continue
         builds = [each for each in deployments if is_before_commit(number, branches, each.name)]
         for each in builds:
             newer = [
                 other
                 for other in builds
-                if other.is_complete and other.name not in protected and other.start > each.end
+                if other.is_complete
+                and other.name not in protected
+                and other.start > each.end
+                and have_same_head(number, branches, each.name, other.name)
             ]
             if not newer:
                 kept.add(each.name)
     return kept
+
+
+def have_same_head(number, branches, name, other):
+    """Return True if both have the same, whole number or branch before their first commit."""
+    head, other_head = find_head(number, branches, name), find_head(number, branches, other)
+    is_whole = is_named(head, number, ()) or any(
+        head == ref or make_slug(head) == make_slug(ref) for ref in branches
+    )
+    return is_whole and (make_slug(head) or head) == (make_slug(other_head) or other_head)
+
+
+def find_head(number, branches, name):
+    for end in range(1, len(name)):
+        head = name[:end]
+        while head and head[-1].lower() not in LETTERS_AND_DIGITS and not head[-1].isalpha():
+            head = head[:-1]
+        if (
+            name[end].lower() not in LETTERS_AND_DIGITS
+            and may_be_commit(first_part(name[end:].lower()))
+            and (is_named(name[:end], number, branches))
+        ):
+            return head or name[:end]
+    return ""
 
 
 def has_commit(name, commit):

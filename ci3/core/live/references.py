@@ -31,6 +31,7 @@ _BEFORE_COMMIT: Final = re.compile(
     rf"[^0-9a-z](?=g?[0-9a-f]{{{COMMIT_PREFIX_LENGTH},64}}(?![0-9a-z]))"
 )
 """The separator right before a commit, in lower case."""
+_LEADING_COMMIT: Final = re.compile(rf"[0-9a-f]{{{COMMIT_PREFIX_LENGTH},64}}(?![0-9a-z])")
 _TRAILING_SEPARATORS: Final = re.compile(r"[\W_]+\Z")
 _PULL_REQUEST_REF: Final = re.compile(r"(refs/pull/)?([0-9]{1,18})/(merge|head)")
 _LIKELY_NUMBER_LIMIT: Final = 1_000_000
@@ -54,8 +55,13 @@ class Reference:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Return the reference of a text that is a folder's name, a commit, or both."""
-        return cls(folder=text, commits=tuple(filter(None, [extract_commit(text)])))
+        """Return the reference of a text that is a folder's name, a commit, or both.
+
+        A commit may also be followed by something else: `a1b2c3d-canary`, `a1b2c3d.zip`.
+        """
+        leading = _LEADING_COMMIT.match(text.lower())
+        commit = extract_commit(text) or (leading[0] if leading else "")
+        return cls(folder=text, commits=(commit,) if commit else ())
 
     @classmethod
     def from_git_ref(cls, ref: str, commit: str) -> Self:
@@ -109,6 +115,17 @@ class Reference:
         """Return True if a folder's name is that of the reference, or has its commit."""
         return bool(self.describe_match(name))
 
+    def matches_exactly(self, name: str) -> bool:
+        """Return True if a folder's name matches, but not as a branch or tag that is cut off."""
+        slug = _make_slug(name)
+        refs = (*self.branches, *self.tags)
+        return (
+            (bool(self.folder) and name == self.folder)
+            or self.has_commit(name)
+            or (self.pull_request is not None and _parse_name(name).number == self.pull_request)
+            or any(name == ref or (slug and slug == _make_slug(ref)) for ref in refs)
+        )
+
     def has_commit(self, name: str) -> bool:
         """Return True if a folder's name has one of the commits."""
         return bool(self._find_commit(_parse_name(name)))
@@ -128,6 +145,21 @@ class Reference:
             return ""
         heads = [_parse_name(head) for head in _parse_name(name).before_commits]
         return next(filter(None, map(self._describe_name, heads)), "")
+
+    def find_head(self, name: str) -> "Head | None":
+        """Return the pull request or branch that a folder's name has before a commit, or None."""
+        if not self.can_precede_commit:
+            return None
+        for head in map(_parse_name, _parse_name(name).before_commits):
+            if self._describe_name(head):
+                is_number = head.number is not None and head.number == self.pull_request
+                is_branch = any(
+                    head.name == branch or head.slug == _make_slug(branch)
+                    for branch in self.branches
+                )
+                is_cut_off = not is_number and not is_branch
+                return Head(text=head.slug or head.name, is_cut_off=is_cut_off)
+        return None
 
     def could_match(self, name: str) -> bool:
         """Return True if a folder's name has a form in which the reference could be written.
@@ -169,6 +201,17 @@ class Reference:
                 if parsed.name == ref or _is_slug(parsed.slug, ref):
                     return f"{noun} {ref}"
         return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What a name has before a commit: as a slug, or as it is if it has no letter or digit.
+
+    If it `is_cut_off`, other branches may have the same beginning.
+    """
+
+    text: str
+    is_cut_off: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ def _find_reading_refusals(reading: LiveReading, names: Sequence[str]) -> Iterat
                 code=RefusalCode.LIVE_MATCHES_NOTHING,
                 message=f"{source} protects nothing: no folder is named after what it names, or "
                 f"like a commit or pull request ({_join_missing(reading.references)}). Take it "
-                "out, or name what is live in protect",
+                "out only if that is not deployed here; until it is, name what is live in protect",
             )
     else:
         required = [reference for reference in expected if reference.is_required] or expected
@@ -61,14 +61,13 @@ def find_live_warnings(
     messages: list[str] = []
     for reading in readings:
         source, references = f"live-from {reading.source}", reading.references
-        missing = [
-            live for live in _find_missing_references(reading, names) if not live.is_precaution
-        ]
-        if not reading.source.kind.is_required:
-            missing = [live for live in missing if not _has_newest(live.reference, names)]
-        if reading.source.kind.is_required and 0 < len(missing) < len(references):
-            messages.append(f"{source} also names what is not there: {_join_missing(missing)}")
-        if not reading.source.kind.is_required and references and len(missing) == len(references):
+        if reading.source.kind.is_required:
+            missing = [
+                live for live in _find_missing_references(reading, names) if not live.is_precaution
+            ]
+            if 0 < len(missing) < len(references):
+                messages.append(f"{source} also names what is not there: {_join_missing(missing)}")
+        elif references and not any(_keeps_any(live.reference, names) for live in references):
             messages.append(
                 f"{source} names {pluralize(len(references), 'reference')}, and no folder is named "
                 "after one: it keeps nothing"
@@ -82,17 +81,18 @@ def _find_missing_references(reading: LiveReading, names: Sequence[str]) -> list
     """Return the references of a reading that match no folder name.
 
     That a folder has the branch before another commit is no match: the live one is missing then.
+    Nor is a folder named after a branch or tag that is cut off: it may be another one.
     """
     return [
         live
         for live in reading.references
-        if not any(live.reference.matches(name) for name in names)
+        if not any(live.reference.matches_exactly(name) for name in names)
     ]
 
 
-def _has_newest(reference: Reference, names: Iterable[str]) -> bool:
-    """Return True if a folder has the reference's pull request or branch before a commit."""
-    return any(reference.describe_before_commit(name) for name in names)
+def _keeps_any(reference: Reference, names: Iterable[str]) -> bool:
+    """Return True if a folder is named after a reference, or has it before a commit."""
+    return any(reference.matches(name) or reference.describe_before_commit(name) for name in names)
 
 
 def _matches_no_form(references: Sequence[LiveReference], names: Sequence[str]) -> bool:

@@ -83,6 +83,12 @@ def test_near_miss_does_not_have_the_commit(name):
         (COMMIT, f"x 1-2-g{COMMIT[:7]}", False),
         ("pr-12", "pr-12", True),
         ("12", "pr-12", False),
+        (COMMIT, f"{COMMIT[:7]}-canary", True),
+        (COMMIT, f"{COMMIT[:9]}.zip", True),
+        (f"web-{COMMIT}", f"{COMMIT[:7]}_2", True),
+        (f"{COMMIT[:7]}-canary", f"{COMMIT[:7]}-canary", True),
+        (COMMIT, f"{COMMIT[:6]}-canary", False),
+        (COMMIT, f"x{COMMIT[:7]}-canary", False),
     ],
 )
 def test_text_of_a_pointer_is_a_folder_a_commit_or_a_describe_name(name, text, is_match):

@@ -282,3 +282,28 @@ def test_deployment_record_whose_commit_and_ref_are_missing_refuses():
 
     assert codes == [RefusalCode.LIVE_NOT_FOUND]
     assert refusals(inventory(deployment("main", 1)), readings=readings) == []
+
+
+@pytest.mark.parametrize(
+    ("ref", "name", "is_refused"),
+    [
+        ("release-2026-11-30-build-51", "release-2026-11-30-build-5", True),
+        ("feature/checkout-redesign-v2", "feature-checkout-redesign", True),
+        ("feature/checkout-redesign-v2", "feature-checkout-redesign-v2", False),
+        ("release-2026-11-30-build-51", "Release_2026.11.30-build-51", False),
+        ("release-2026-11-30-build-51", f"web-{COMMIT[:7]}", False),
+    ],
+)
+def test_folder_of_a_branch_that_is_cut_off_is_not_surely_the_live_one(ref, name, is_refused):
+    live = LiveReference(
+        name=COMMIT,
+        evidence="GitHub has it deployed",
+        reference=Reference(commits=(COMMIT,), branches=(ref,)),
+    )
+    deployed = LiveReading(
+        source=LiveSource.parse("github-deployments:production"), references=(live,)
+    )
+
+    codes = [refusal.code for refusal in find_live_refusals((deployed,), [name, "other"])]
+
+    assert codes == ([RefusalCode.LIVE_NOT_FOUND] if is_refused else [])

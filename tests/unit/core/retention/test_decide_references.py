@@ -69,6 +69,37 @@ CASES = {
             (deployment("pr-12", 6), "keep: live"),
         ),
     ),
+    "a build of the branch is not the preview of its pull request": Case(
+        pins=(PULL_REQUEST,),
+        rows=(
+            (deployment("d9", 1), "keep: keep-count"),
+            (deployment("feature-login-a1b2c3d", 2), "keep: live"),
+            (deployment("pr-12-2222222", 3), "keep: live"),
+            (deployment("pr-12-1111111", 4), "delete: superseded"),
+            (deployment("feature-login-1111111", 5), "delete: superseded"),
+        ),
+    ),
+    "builds of another branch or notation supersede none of these": Case(
+        pins=(live(pull_request=12, branches=("feature/checkout-redesign-v2",)),),
+        rows=(
+            (deployment("d9", 1), "keep: keep-count"),
+            (deployment("feature-checkout-redesign-3333333", 2), "keep: live"),
+            (deployment("feature-checkout-redesign-2222222", 3), "keep: live"),
+            (deployment("feature-checkout-redesign-v2-2222222", 4), "keep: live"),
+            (deployment("feature-checkout-redesign-v2-1111111", 5), "delete: superseded"),
+            (deployment("12-2222222", 6), "keep: live"),
+            (deployment("pr-12-2222222", 7), "keep: live"),
+            (deployment("pr-12-1111111", 8), "delete: superseded"),
+        ),
+    ),
+    "a protected folder with the commit supersedes no build": Case(
+        pins=(live(commit="c0ffee1", branches=("feat",)), *pin_protected(["shared-*"])),
+        rows=(
+            (deployment("d9", 1), "keep: keep-count"),
+            (deployment("shared-c0ffee1", 2), "keep: live protected"),
+            (deployment("feat-3333333", 3), "keep: live"),
+        ),
+    ),
     "the newest build of each number and branch stays if the head is not deployed": Case(
         pins=(PULL_REQUEST,),
         rows=(
