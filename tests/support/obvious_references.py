@@ -88,10 +88,10 @@ def find_kept(reference, deployments, *, protected):
 def have_same_head(number, branches, name, other):
     """Return True if both have the same, whole number or branch before their first commit."""
     head, other_head = find_head(number, branches, name), find_head(number, branches, other)
-    is_whole = is_named(head, number, ()) or any(
+    is_exact = is_named(head, number, ()) or any(
         head == ref or make_slug(head) == make_slug(ref) for ref in branches
     )
-    return is_whole and (make_slug(head) or head) == (make_slug(other_head) or other_head)
+    return is_exact and (make_slug(head) or head) == (make_slug(other_head) or other_head)
 
 
 def find_head(number, branches, name):
