@@ -21,6 +21,21 @@ def matches(reference, name):
 
 
 @cache
+def matches_exactly(reference, name):
+    """Return True if a name matches, but not as the beginning of a branch or tag."""
+    exact_refs = [ref for ref in (*reference.branches, *reference.tags) if is_same(name, ref)]
+    return (
+        (bool(reference.folder) and name == reference.folder)
+        or any(has_commit(name, commit) for commit in reference.commits)
+        or is_named(name, reference.pull_request, exact_refs)
+    )
+
+
+def is_same(name, ref):
+    return name == ref or (bool(make_slug(ref)) and make_slug(name) == make_slug(ref))
+
+
+@cache
 def comes_before_commit(reference, name):
     """Return True if a name has the number or a branch before a commit: rule 3."""
     return is_before_commit(reference.pull_request, reference.branches, name)
