@@ -6,9 +6,13 @@ They are guesses about names that nobody explained: use them to keep and to warn
 import re
 from typing import Final
 
+from ci3.constants import COMMIT_PREFIX_LENGTH
+
 _SEPARATOR = re.compile(r"[^0-9A-Za-z]+")
-_COMMIT_PART = re.compile(
-    r"(?=[0-9]*[a-f])[0-9a-f]{7,40}|[0-9a-f]{40}|[0-9a-f]{64}|g[0-9a-f]{7,40}"
+_COMMIT_WORD = re.compile(
+    rf"(?=[0-9]*[a-f])[0-9a-f]{{{COMMIT_PREFIX_LENGTH},64}}|[0-9]{{40}}|[0-9]{{64}}"
+    rf"|g[0-9a-f]{{{COMMIT_PREFIX_LENGTH},64}}",
+    re.IGNORECASE,
 )
 _COMMIT = re.compile(
     # 24 digits are an object ID of MongoDB, 32 digits an MD5 digest or a UUID.
@@ -58,7 +62,15 @@ def has_commit(name: str) -> bool:
 
     A part of digits only may be a date or a number, unless it has the length of a full hash.
     """
-    return any(_COMMIT_PART.fullmatch(part) for part in _SEPARATOR.split(name.lower()))
+    return any(map(is_commit_word, _SEPARATOR.split(name)))
+
+
+def is_commit_word(word: str) -> bool:
+    """Return True if all of a text is a commit hash of 7 to 64 digits, or `g` and one.
+
+    Digits without a letter are none, except after `g` or as a full hash of 40 or 64 digits.
+    """
+    return _COMMIT_WORD.fullmatch(word) is not None
 
 
 def is_numbered(name: str) -> bool:

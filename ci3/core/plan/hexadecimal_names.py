@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 from ci3.core.formatting import join_names
+from ci3.core.inventory.name_forms import has_commit
 from ci3.core.live.pins import Pin, is_protected
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.issues import Refusal, RefusalCode
 from ci3.core.retention.age_order import AgeFrom
-from ci3.core.retention.name_order import has_commit
 
 
 def refuse_hexadecimal_names(

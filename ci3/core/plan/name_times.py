@@ -5,17 +5,18 @@ A copy of a bucket has new times, often in the order of the keys: `build-100` is
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ci3.core.formatting import join_names
+from ci3.core.inventory.name_forms import has_commit
 from ci3.core.live.sources import LiveKind, LiveReading
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.plan.numbered_names import NumberedName, parse_names
 from ci3.core.retention.age_order import AgeFrom, DatedDeployment, date_deployment
 from ci3.core.retention.evaluation import Evaluation
-from ci3.core.retention.name_order import has_commit
+from ci3.core.retention.name_order import parse_name
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,7 +86,7 @@ class NameTimes:
     """Contradictions between the numbers in names and the upload times of a target.
 
     `is_age_from_set` is True if the user has set `age-from`, and so has said that times count.
-    With `can_order_by_name`, `age-from: name` is possible here.
+    With `can_order_by_name`, `age-from: name` is possible here and orders each of the series.
     """
 
     series: tuple[_Series, ...] = ()
@@ -151,7 +152,8 @@ def compare_names_with_times(
     """
     if age_from is AgeFrom.NAME:
         return NameTimes()
-    counted = [evaluation for evaluation in evaluations if evaluation.is_counted]
+    unprotected = [evaluation for evaluation in evaluations if not evaluation.is_protected]
+    counted = [evaluation for evaluation in unprotected if evaluation.is_counted]
     names = parse_names(
         (evaluation.deployment.name for evaluation in counted),
         are_pull_requests=any(
@@ -170,11 +172,23 @@ def compare_names_with_times(
                 evaluation.is_delete,
             )
             by_text.setdefault((evaluation.group, numbered_name.text), []).append(numbered)
-    series = (_build_series(by_text[key]) for key in sorted(by_text))
+    all_series = [_build_series(by_text[key]) for key in sorted(by_text)]
+    series = tuple(item for item in all_series if item.contradictions)
+    has_commits = any(has_commit(evaluation.deployment.name) for evaluation in unprotected)
     return NameTimes(
-        series=tuple(item for item in series if item.contradictions),
+        series=series,
         is_age_from_set=is_age_from_set,
-        can_order_by_name=not has_time_rules and not any(map(has_commit, names)),
+        can_order_by_name=not has_time_rules
+        and not has_commits
+        and all(_is_ordered_by_name(item, names) for item in series),
+    )
+
+
+def _is_ordered_by_name(series: _Series, names: Mapping[str, NumberedName]) -> bool:
+    """Return True if `age-from: name` orders a series, and its numbers are not pull requests."""
+    return all(
+        parse_name(item.name) is not None and not names[item.name].may_be_pull_request
+        for item in series.numbered
     )
 
 

@@ -12,6 +12,7 @@ from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.model.user_pattern import UserPattern
+from ci3.core.plan.hexadecimal_names import refuse_hexadecimal_names
 from ci3.core.plan.name_times import compare_names_with_times
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.decide import RetentionPolicy, evaluate
@@ -94,6 +95,57 @@ def test_numbers_after_any_word_are_compared_if_they_differ_in_length(template):
     for servers in ([3, 1, 2], ["10", "09", "08"]):
         deployments = uploaded_in_order([template.format(number) for number in servers])
         assert check(deployments, keep_count=1) == QUIET
+
+
+def suggests_order_by_name(deployments, pins=(), *, has_time_rules=False) -> bool:
+    evaluations = evaluate(inventory(*deployments), RetentionPolicy(keep_count=2), pins, NOW, 1)
+    name_times = compare_names_with_times(
+        evaluations, AgeFrom.SPAN, is_age_from_set=False, has_time_rules=has_time_rules
+    )
+    (refusal,) = name_times.find_refusals()
+    is_suggested = "age-from: name" in refusal.message
+    hexadecimal = refuse_hexadecimal_names(deployments, pins, AgeFrom.NAME)
+    assert not (is_suggested and (has_time_rules or hexadecimal))
+    return is_suggested
+
+
+@pytest.mark.parametrize(
+    ("names", "is_suggested"),
+    [
+        (BUILDS, True),
+        (DATES, True),
+        ([name.replace("-", "") for name in DATES], True),
+        ([str(1_796_019_000 + number) for number in range(4)], True),
+        ([name.removeprefix("build-") for name in BUILDS], False),
+        ([f"app1-{date}" for date in DATES], False),
+        ([f"build-{number}-2026" for number in range(95, 105)], False),
+        ([f"{name}-ab12cd{name[-1]}" for name in BUILDS], False),
+    ],
+)
+def test_order_by_name_is_suggested_where_it_orders_the_names(names, is_suggested):
+    deployments = uploaded_in_order(names[::-1])
+    assert suggests_order_by_name(deployments) is is_suggested
+    assert not suggests_order_by_name(deployments, has_time_rules=True)
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_order_by_name_is_not_suggested_beside_a_commit_that_is_not_protected(is_complete):
+    commit = replace(deployment("main-9c41e07", 90), is_complete=is_complete)
+    deployments = [*uploaded_in_order(BUILDS[::-1]), commit]
+    assert not suggests_order_by_name(deployments)
+    assert suggests_order_by_name(deployments, pin_protected(["main-*"]))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["30-10-26", "31-10-26", "01-11-26", "28-11-26", "29-11-26"],
+        ["q3-2025", "q4-2025", "q1-2026", "q2-2026"],
+        ["10-2026", "11-2026", "12-2026", "01-2027"],
+    ],
+)
+def test_dates_in_other_notations_are_quiet_in_the_order_of_time(names):
+    assert check(uploaded_in_order(names), keep_count=2) == QUIET
 
 
 @pytest.mark.parametrize(

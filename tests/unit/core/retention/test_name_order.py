@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ci3.core.inventory.name_forms import has_commit
 from ci3.core.live.pins import pin_protected
 from ci3.core.retention.age_order import AgeFrom, date_deployment
-from ci3.core.retention.name_order import NameOrder, has_commit, parse_name
+from ci3.core.retention.name_order import NameOrder, parse_name
 from tests.support.builders import deployment
 from tests.unit.core.retention.tables import Case, decided, expected
 
@@ -40,7 +41,15 @@ INCOMPARABLE = [
     ("2026-11-02", "2026_11_01"),
     ("build-7", "build-007"),
 ]
-DAY_FIRST = ["02-11-2026", "2.11.2026", "11/02/2026", "02112026", "12312026", "nov-02-2026"]
+DAY_FIRST = [
+    "02-11-2026",
+    "2.11.2026",
+    "11/02/2026",
+    "02112026",
+    "12312026",
+    "nov-02-2026",
+    "02-11-26",
+]
 NUMBERS = st.integers(0, 10**30).map(str)
 TEXTS = st.text("abv-._+ ~", min_size=1, max_size=4)
 
@@ -118,13 +127,13 @@ def test_any_name_is_parsed_or_has_no_order(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["ab12cd3", "AB12CD3", "main-ab12cd3", "v1.2.3-2-gab12cd3", "v1.2-3-g2222222", "f" * 40],
+    ["ab12cd3", "AB12CD3", "main-ab12cd3", "v1.2.3-2-gab12cd3", "g1234567", "f" * 40, "1" * 40],
 )
 def test_name_with_a_commit_is_recognized(name):
     assert has_commit(name)
 
 
-@pytest.mark.parametrize("name", ["20261102", "build-1234567", "v1.2.3", "release-1", "1" * 40])
+@pytest.mark.parametrize("name", ["20261102", "build-1234567", "v1.2.3", "release-1", "1" * 39])
 def test_number_is_not_taken_for_a_commit(name):
     assert not has_commit(name)
 
