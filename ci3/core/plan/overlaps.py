@@ -42,13 +42,20 @@ class _Group:
     def is_always_overlapping(self, order: AgeOrder) -> bool:
         """Return True if later deployments will probably not make one of the group deletable.
 
-        Either all overlap, or those that keep-count does not keep were changed long after their
-        upload.
+        Either all overlap that were uploaded in a short time, or those that keep-count does not
+        keep were changed long after their upload. One folder that is changed again and again, such
+        as `latest`, does not keep the others from being deleted later.
         """
-        older = order.deployments[1:]
-        is_coincidence = len(order.deployments) < _MIN_OVERLAPPING
-        if all(map(order.find_overlapping, older)) and not is_coincidence:
+        uploads = AgeOrder(dated for dated in order.deployments if not _has_long_span(dated))
+        older = uploads.deployments[1:]
+        is_coincidence = len(uploads.deployments) < _MIN_OVERLAPPING
+        if all(map(uploads.find_overlapping, older)) and not is_coincidence:
             return True
+        changed_count = len(order.deployments) - len(uploads.deployments)
+        return changed_count > 1 and self.is_older_changed(order)
+
+    def is_older_changed(self, order: AgeOrder) -> bool:
+        """Return True if those that keep-count does not keep were changed after their upload."""
         return all(map(_has_long_span, order.deployments[self.required_count :]))
 
 
@@ -58,8 +65,9 @@ def find_overlap_warnings(
     """Return a warning if no deployment can be deleted because each overlaps a newer one.
 
     A setting is suggested only if deployments can be deleted with it: `age-from: newest` if each
-    name is that of a branch or has one number, `age-from: oldest` if the newest file has the same
-    path in all that keep-count does not keep. Of an inventory report, the newest file is unknown.
+    name is that of a branch or has one number, `age-from: oldest` if each name has a number or
+    commit, and all that keep-count does not keep were changed later, with the newest file at the
+    same path. Of an inventory report, the newest file is unknown.
     """
     if age_from is AgeFrom.NAME:
         return ()
@@ -115,14 +123,16 @@ def _suggest_settings(groups: Sequence[_Group], age_from: AgeFrom, late_file: st
     names = [deployment.name for group in groups for deployment in group.deployments]
     parsed_names = parse_names(names)
     has_moving_names = all(map(NumberedName.may_be_updated, parsed_names.values()))
-    has_numbers = any(parsed_name.numbers for parsed_name in parsed_names.values())
+    are_uploaded_once = all(
+        parsed_name.numbers or parsed_name.has_commit for parsed_name in parsed_names.values()
+    ) and all(group.is_older_changed(group.order_by(age_from)) for group in groups)
     suggestions = {
         AgeFrom.NEWEST: "If folders are uploaded to again, as for branches and pull requests, set "
         "age-from: newest."
         if has_moving_names
         else "",
         AgeFrom.OLDEST: f"If {late_file} was changed after the upload, set age-from: oldest."
-        if late_file and (has_numbers or not has_moving_names)
+        if late_file and are_uploaded_once
         else "",
     }
     texts = [

@@ -65,7 +65,8 @@ def check(deployments, *, keep_count=3, pins=(), **policy):
         ([str(number) for number in range(10)], [AgeFrom.NEWEST, AgeFrom.OLDEST]),
         ([f"pr-{number}" for number in range(10)], [AgeFrom.NEWEST]),
         (["main", "develop", "feature-a", "feature-b", "pr-12"], [AgeFrom.NEWEST]),
-        (["main", *COMMITS], [AgeFrom.OLDEST]),
+        (["main", *COMMITS], []),
+        (["stable", *(f"build-{number}" for number in range(10))], [AgeFrom.NEWEST]),
     ],
 )
 def test_setting_that_fits_the_names_is_suggested(names, suggested):
@@ -114,6 +115,30 @@ def test_builds_in_parallel_are_quiet():
     deployments = [deployment("a1", 9), deployment("a2", 3, 2.99), deployment("a3", 3.005, 2.98)]
     assert check(deployments, keep_count=2) is None
     assert check(deployments[1:], keep_count=1) is None
+
+
+@pytest.mark.parametrize("keep_count", [1, 3, 5])
+@pytest.mark.parametrize("age_from", [AgeFrom.SPAN, AgeFrom.FIRST_OBJECT])
+@pytest.mark.parametrize(
+    "names", [COMMITS, [f"v1.{number}.0" for number in range(9)], [f"pr-{n}" for n in range(9)]]
+)
+def test_long_lived_folder_beside_as_many_as_are_kept_is_quiet(names, keep_count, age_from):
+    long_lived = rewritten("stable", 300, 0.5, "index.html")
+    uploaded = [deployment(name, days, days - 0.001) for days, name in enumerate(names, start=1)]
+    deployments = [long_lived, *uploaded[:keep_count]]
+    assert check(deployments, keep_count=keep_count, age_from=age_from) is None
+
+
+def test_long_lived_folder_does_not_hide_parallel_uploads():
+    long_lived = rewritten("stable", 300, 0.5, "index.html")
+    parallel = [deployment(name, 4, 3.99) for name in COMMITS[:4]]
+    assert check([long_lived, *parallel]) == []
+
+
+def test_oldest_is_not_suggested_for_parallel_uploads():
+    deployments = [rewritten(name, 4, 3.99, "index.html") for name in COMMITS]
+    deployments[-1] = rewritten(COMMITS[-1], 5, 3.99, "index.html")
+    assert check(deployments) == []
 
 
 def test_one_group_in_which_something_can_be_deleted_is_enough():
