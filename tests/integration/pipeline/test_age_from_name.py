@@ -47,6 +47,25 @@ def test_newest_names_and_last_uploaded_ones_of_a_copied_bucket_stay(site, names
     assert folders(site) == {*names[-3:], *copied[-3:]}
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["30-10-26", "31-10-26", "01-11-26", "28-11-26", "29-11-26"],
+        ["30.10.26", "31.10.26", "01.11.26", "28.11.26", "29.11.26"],
+        ["q3-2025", "q4-2025", "q1-2026", "q2-2026"],
+        ["23-nov-26", "24-nov-26", "02-nov-27", "01-nov-28"],
+    ],
+    ids=lambda names: names[0],
+)
+def test_dates_that_are_not_written_year_first_all_stay(site, names):
+    for index, name in enumerate(names):
+        site.put(f"{name}/index.html", days=len(names) - index)
+
+    apply(site, age_from="name", keep_count="1")
+
+    assert folders(site) == {*names}
+
+
 def test_deployment_uploaded_again_under_an_old_name_stays(site):
     for number in range(1, 8):
         site.put(f"build-{number}/index.html", days=10 - number)

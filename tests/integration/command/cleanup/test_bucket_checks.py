@@ -95,6 +95,21 @@ def test_deployments_that_overlap_are_reported(site: Bucket, capsys, names: list
     assert doctor_levels(site, capsys)["never-deletable"] == "warning"
 
 
+@pytest.mark.parametrize("names", [COMMITS, BUILDS, [f"v1.{number}.0" for number in range(8)]])
+def test_long_lived_folder_is_not_reported_and_stays(
+    site: Bucket, capsys, names: list[str]
+) -> None:
+    match = ("--match", ".*")
+    upload(site, ["stable", *names[:2]])
+    site.put("stable/index.html", days=0.5)
+    assert "never-deletable" not in plan_codes(site, capsys, *match)[1]
+    assert "never-deletable" not in doctor_levels(site, capsys, *match)
+
+    site.deploy(names[2], days=0.1)
+    assert main(["cleanup", *site.options(), *KEEP_2, *match, "--auto-approve"]) == 0
+    assert site.folders() == {"stable", *names[1:3]}
+
+
 @pytest.mark.parametrize(
     "options",
     [("--match", "[0-9a-f]{40}/"), ("--prefix", "stie"), ("--prefix", "site/1"), ("--match", "x")],

@@ -129,6 +129,12 @@ def test_long_lived_folder_beside_as_many_as_are_kept_is_quiet(names, keep_count
     assert check(deployments, keep_count=keep_count, age_from=age_from) is None
 
 
+def test_long_lived_folder_that_overlaps_an_upload_is_quiet():
+    long_lived = rewritten("stable", 300, 5, "index.html")
+    deployments = [long_lived, deployment(COMMITS[0], 5.001, 4.999), deployment(COMMITS[1], 1)]
+    assert check(deployments, keep_count=2) is None
+
+
 def test_long_lived_folder_does_not_hide_parallel_uploads():
     long_lived = rewritten("stable", 300, 0.5, "index.html")
     parallel = [deployment(name, 4, 3.99) for name in COMMITS[:4]]
