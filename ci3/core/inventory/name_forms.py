@@ -39,10 +39,7 @@ _BRANCH = re.compile(
 _BRANCH_COMMIT = re.compile(
     rf"(?:{_BRANCH_WORDS}|[0-9]{{8}}|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[-_.]"
 )
-_NUMBERED = re.compile(
-    r"(?:[a-z]+[^0-9a-z]+)*(?:v|r|rc|build|release)?[0-9]+(?:[^a-z].*)?", re.IGNORECASE | re.DOTALL
-)
-_NUMBER_START = re.compile("[0-9]")
+_DIGIT = re.compile("[0-9]")
 _VERSION = re.compile(
     # Atomic: a part that fits two alternatives must not be tried both ways for each later part.
     r"[0-9]+[a-z]{0,6}[0-9]*"
@@ -73,14 +70,6 @@ def is_commit_word(word: str) -> bool:
     return _COMMIT_WORD.fullmatch(word) is not None
 
 
-def is_numbered(name: str) -> bool:
-    """Return True if the name is a number, version or date, or words and a number: `build-95`.
-
-    Not for a digit within a word, as in `app1`, `k8s` and `s3-web`.
-    """
-    return _NUMBERED.fullmatch(name) is not None
-
-
 def find_number_prefix(name: str) -> str | None:
     """Return the text before the number or version that ends a name, or None if nothing does.
 
@@ -90,7 +79,7 @@ def find_number_prefix(name: str) -> str | None:
         v1.2.3, 1.2.3-rc1, v1.2.3-2-g2222222   (empty)
         3d-models, assets                      None
     """
-    start = _NUMBER_START.search(name)
+    start = _DIGIT.search(name)
     if start is None or not _VERSION.fullmatch(name, start.start()):
         return None
     return name[: start.start()].removesuffix("v")
@@ -109,13 +98,14 @@ def is_branch(name: str) -> bool:
 def is_asset_folder(name: str) -> bool:
     """Return True if folders of this name usually hold files that are named by their content.
 
-    The last word counts: `assets`, `user-uploads`, but not `static-site`. Folders of build tools
-    and hidden ones begin with `_` or a dot: `_next`, `.cache`.
+    The last word without digits counts: `assets`, `user-uploads`, `static-2`, `assets-9c41e07`, but
+    not `static-site`. Folders of build tools and hidden ones begin with `_` or a dot: `_next`,
+    `.cache`.
     """
     if name.startswith(("_", ".")):
         return True
-    last_word = name.lower().replace("_", "-").rpartition("-")[2]
-    return _ASSET_WORDS.fullmatch(last_word) is not None
+    words = [word for word in re.split("[-_]", name.lower()) if not _DIGIT.search(word)]
+    return bool(words) and _ASSET_WORDS.fullmatch(words[-1]) is not None
 
 
 def is_build_output(name: str) -> bool:
@@ -130,11 +120,13 @@ def is_deployment_form(name: str) -> bool:
     v1.2.3-2-g2222222          True
     pr-12, pr-12-9c41e07       True
     main-9c41e07               True, and with a date in front of the commit
+    9C41E07                    True; `9C41e07` is not
     1234567                    False: see `is_decimal_commit`
     20261123, 12, v1.2, about  False
     UUID, MD5, object ID       False
     """
-    if _COMMIT.fullmatch(name) or _PULL_REQUEST.fullmatch(name):
+    commit = name.lower() if name.isupper() else name
+    if _COMMIT.fullmatch(commit) or _PULL_REQUEST.fullmatch(name):
         return True
     if "-g" in name and _DESCRIBED.fullmatch(name):
         return True

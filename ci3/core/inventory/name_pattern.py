@@ -14,8 +14,15 @@ PATTERNS_TRIED: Final = 20
 A bucket may have thousands of different patterns.
 """
 
-_PARTS = re.compile(r"[0-9A-Za-z]+|[^0-9A-Za-z]+")
+_UUIDS = tuple(
+    f"{digit}{{8}}(?:-{digit}{{4}}){{3}}-{digit}{{12}}" for digit in ("[0-9a-f]", "[0-9A-F]")
+)
+_PARTS = re.compile(f"(?:{'|'.join(_UUIDS)})(?![0-9A-Za-z])|[0-9A-Za-z]+|[^0-9A-Za-z]+")
+_HEX = re.compile("[0-9a-f]+")
+_UPPER_HEX = re.compile("[0-9A-F]+")
 _FULL_COMMIT_LENGTH = 40
+_EXACT_LENGTHS = (_FULL_COMMIT_LENGTH, 64)
+"""Hex digits of a SHA-1 and of a SHA-256 digest."""
 _MIN_SHARE_DIVISOR = 2
 _MIN_NAMES = 2
 _ANY_WORD = "[A-Za-z]+"
@@ -34,6 +41,11 @@ class NamePattern:
     matching: tuple[str, ...]
     outliers: tuple[str, ...]
 
+    @property
+    def has_any_word(self) -> bool:
+        """True if a part of the pattern matches any word, not only that of these names."""
+        return _ANY_WORD in self.pattern
+
 
 def find_name_pattern(names: Sequence[str]) -> NamePattern:
     """Return the pattern of at least half of the names, if it contains a number or a commit hash.
@@ -47,24 +59,39 @@ def find_name_pattern(names: Sequence[str]) -> NamePattern:
 
 
 def find_frequent_pattern(names: Sequence[str]) -> NamePattern:
-    """Return the pattern that matches the most names, and at least two, however small its share."""
+    """Return the pattern that matches the most names, and at least two, however small its share.
+
+    A pattern with the words of the names is preferred to one with any word that matches more, as
+    long as it matches three quarters of them: `build-1` to `build-10` and `backup-2024` give
+    `build-[0-9]+`, but as many `web-9c41e07` as `api-ab12cd3` give `[A-Za-z]+-[0-9a-f]{7,40}`.
+    """
     counts: Counter[str] = Counter()
     for name in names:
         counts.update({generalize_name(name, keeps_words=True), generalize_name(name)})
     by_count = sorted(counts.items(), key=lambda item: (-item[1], _ANY_WORD in item[0], item[0]))
     candidates = [pattern for pattern, _ in by_count if "[0-9" in pattern]
-    best, matching = "", tuple[str, ...]()
+    best = best_with_words = NamePattern(pattern="", matching=(), outliers=tuple(names))
     for pattern in candidates[:PATTERNS_TRIED]:
-        matches = tuple(name for name in names if re.fullmatch(pattern, name))
-        if len(matches) > len(matching):
-            best, matching = pattern, matches
-        if len(matching) == len(names):
+        naming = _apply_pattern(pattern, names)
+        if len(naming.matching) > len(best.matching):
+            best = naming
+        if not naming.has_any_word and len(naming.matching) > len(best_with_words.matching):
+            best_with_words = naming
+        if len(best_with_words.matching) == len(names):
             break
-    if len(matching) < _MIN_NAMES:
+    is_part = {*best_with_words.matching} <= {*best.matching}
+    if is_part and 4 * len(best_with_words.matching) >= 3 * len(best.matching):
+        best = best_with_words
+    if len(best.matching) < _MIN_NAMES:
         return NamePattern(pattern="", matching=(), outliers=tuple(names))
+    return best
+
+
+def _apply_pattern(pattern: str, names: Sequence[str]) -> NamePattern:
+    matching = tuple(name for name in names if re.fullmatch(pattern, name))
     matching_names = set(matching)
     outliers = tuple(name for name in names if name not in matching_names)
-    return NamePattern(pattern=best, matching=matching, outliers=outliers)
+    return NamePattern(pattern=pattern, matching=matching, outliers=outliers)
 
 
 def generalize_name(name: str, *, keeps_words: bool = False) -> str:
@@ -73,6 +100,9 @@ def generalize_name(name: str, *, keeps_words: bool = False) -> str:
 
 
 def _generalize_part(part: str, *, keeps_words: bool) -> str:
+    for uuid in _UUIDS:
+        if re.fullmatch(uuid, part):
+            return uuid
     if not (part[0].isascii() and part[0].isalnum()):
         return re.sub(r"([^\w\s~@=:,-])", r"\\\1", part)
     if pattern := _generalize_number(part):
@@ -85,11 +115,11 @@ def _generalize_part(part: str, *, keeps_words: bool) -> str:
 
 def _generalize_number(part: str) -> str:
     """Return the pattern of a number or commit hash, or an empty string for anything else."""
-    is_hex = re.fullmatch("[0-9a-f]+", part) is not None
-    if is_hex and len(part) == _FULL_COMMIT_LENGTH:
-        return f"[0-9a-f]{{{_FULL_COMMIT_LENGTH}}}"
+    digit = "[0-9a-f]" if _HEX.fullmatch(part) else "[0-9A-F]" if _UPPER_HEX.fullmatch(part) else ""
+    if digit and len(part) in _EXACT_LENGTHS:
+        return f"{digit}{{{len(part)}}}"
     if part.isdecimal():
         return "[0-9]+"
-    if is_hex and len(part) >= COMMIT_PREFIX_LENGTH:
-        return f"[0-9a-f]{{{COMMIT_PREFIX_LENGTH},{_FULL_COMMIT_LENGTH}}}"
+    if digit and len(part) >= COMMIT_PREFIX_LENGTH:
+        return f"{digit}{{{COMMIT_PREFIX_LENGTH},{max(len(part), _FULL_COMMIT_LENGTH)}}}"
     return "g[0-9a-f]{4,40}" if _DESCRIBED_COMMIT.fullmatch(part) else ""

@@ -6,12 +6,12 @@ from functools import lru_cache
 from typing import Final
 
 from ci3.core.inventory.name_forms import (
+    find_number_prefix,
     has_commit,
     is_asset_folder,
     is_build_output,
     is_decimal_commit,
     is_deployment_form,
-    is_numbered,
     is_pull_request,
 )
 
@@ -22,10 +22,12 @@ ENOUGH_SUBFOLDERS: Final = 2
 
 
 def may_hold_deployments(name: str) -> bool:
-    """Return False if a folder's own name is that of one deployment, or of an asset folder."""
-    return not (
-        is_numbered(name) or has_commit(name) or is_pull_request(name) or is_asset_folder(name)
-    )
+    """Return False if a folder's own name is that of one deployment, or of an asset folder.
+
+    A number after a word shows nothing: `customer-1` and `us-east-1` may hold deployments.
+    """
+    is_number = find_number_prefix(name) == ""
+    return not (is_number or has_commit(name) or is_pull_request(name) or is_asset_folder(name))
 
 
 def find_deployment_subfolders(keys: Iterable[str], folder: str) -> tuple[str, ...]:
@@ -78,7 +80,9 @@ def _find_deployment_path(names: Sequence[str]) -> str:
 def _classify(name: str) -> _Kind:
     """Return the kind of a sub-folder; those of most deployments have the same names."""
     if is_deployment_form(name):
-        return _Kind.DEPLOYMENT
+        # Deeper ones are pictures or pages: templates/preview-1.
+        is_picture = name.lower().startswith("preview") and not has_commit(name)
+        return _Kind.DIRECT_DEPLOYMENT if is_picture else _Kind.DEPLOYMENT
     if is_decimal_commit(name):
         return _Kind.DIRECT_DEPLOYMENT
     has_assets = is_asset_folder(name) or is_build_output(name)

@@ -1,7 +1,8 @@
 """Refusals for folders that are probably not one deployment each, if `match` is not set."""
 
+import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,8 +10,8 @@ from ci3.core.formatting import join_names, pluralize
 from ci3.core.inventory.name_forms import (
     find_number_prefix,
     has_commit,
+    is_asset_folder,
     is_branch,
-    is_numbered,
     is_pull_request,
 )
 from ci3.core.inventory.name_pattern import NamePattern, find_frequent_pattern, generalize_name
@@ -21,17 +22,20 @@ from ci3.core.model.issues import Refusal, RefusalCode
 _PIN_CODES = (ReasonCode.PROTECTED, ReasonCode.LIVE, ReasonCode.CURRENT_COMMIT)
 _MAXIMUM_ALTERNATIVES: Final = 4
 """Patterns that are joined to a suggested `match`."""
-_HEX_DIGIT: Final = "[0-9a-f]"
-"""Part of a pattern if the names have a commit."""
+_HEX_DIGITS: Final = ("[0-9a-f]", "[0-9A-F]")
+"""Parts of a pattern if the names have a commit."""
+_NAME_LENGTH_SHOWN: Final = 60
 _PREFIXES_SHOWN: Final = 3
 _ALL_ARE_DEPLOYMENTS: Final = "If every folder is one deployment, set match: '.*'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixedNames:
-    """Folders that are named unlike most others, though they may be deleted.
+    """Folders that are probably no deployments, though they may be deleted.
 
-    `match` is a regular expression for the others, of which there are `alike_count`.
+    They are named unlike the other deployments, of which there are `alike_count`, or like asset
+    folders; if it is 0, all are named like asset folders. `match` is a regular expression for the
+    others, or empty if there is no short one that is exact.
     """
 
     names: tuple[str, ...]
@@ -42,13 +46,19 @@ class MixedNames:
     def refusal(self) -> Refusal:
         """The refusal of a plan."""
         is_single = len(self.names) == 1
-        quoted = "'" + self.match.replace("'", "''") + "'"  # in a policy file and in a shell
+        kind = (
+            f"unlike the {pluralize(self.alike_count, 'folder')} that look like deployments"
+            if self.alike_count
+            else f"like {'a folder' if is_single else 'folders'} of assets"
+        )
+        pronoun = "it" if is_single else "them"
+        quoted = "'" + self.match.replace("'", "''") + "'"  # as in a policy file
+        match = f"set match: {quoted}, or " if self.match else ""
         return Refusal(
             code=RefusalCode.MIXED_NAMES,
-            message=f"{_join_names(self.names)} {'is' if is_single else 'are'} named unlike the "
-            f"{pluralize(self.alike_count, 'folder')} that look like deployments, and would be "
-            f"deleted or counted in keep-count. To leave {'it' if is_single else 'them'} alone, "
-            f"set match: {quoted}. {_ALL_ARE_DEPLOYMENTS}",
+            message=f"{_join_names(self.names)} {'is' if is_single else 'are'} named {kind}, "
+            "and would be deleted or counted in keep-count. To leave "
+            f"{pronoun} alone, {match}add {pronoun} to protect. {_ALL_ARE_DEPLOYMENTS}",
         )
 
 
@@ -67,29 +77,35 @@ def find_name_refusals(decisions: Sequence[Decision], prefix: str) -> Iterator[R
         {
             decision.deployment.name: decision.deployment.subfolders
             for decision in decisions
-            if not decision.is_protected
+            if not _is_pinned(decision)
         },
         prefix,
     )
 
 
 def find_mixed_names(names: Sequence[str], at_risk: Collection[str]) -> MixedNames | None:
-    """Return the names `at_risk` that are not of the kind of at least half of the names, if any.
+    """Return the names `at_risk` that are probably not those of deployments, if any.
 
     Folders at risk are those that would be deleted or that count toward keep-count, and that are
-    neither protected nor live, nor alone in a group of `group-by`. Names are of one kind if they
-    match the most frequent pattern, or if they are related to it: see `_find_related`.
+    neither protected nor live, nor alone in a group of `group-by`. Returned are those that are
+    named like asset folders, and those that are not of the kind of at least half of the others.
+    Names are of one kind if they match the most frequent pattern, or if they are related to it: see
+    `_find_related`.
     """
     naming = find_frequent_pattern(names)
-    related = _find_related(naming)
-    unlike = {*naming.outliers}.difference(related)
-    names_at_risk = tuple(sorted(unlike.intersection(at_risk)))
-    if not naming.pattern or not names_at_risk or 2 * len(unlike) > len(names):
+    assets = _find_assets(names, naming)
+    related = {*_find_related(naming)} - assets
+    unlike = {*naming.outliers} - related - assets
+    has_kind = bool(naming.pattern) and 2 * len(unlike) <= len(names) - len(assets)
+    excluded = assets | unlike if has_kind else assets
+    names_at_risk = tuple(sorted(excluded.intersection(at_risk)))
+    if not names_at_risk:
         return None
+    alike = {*names} - excluded if has_kind else set[str]()
     return MixedNames(
         names=names_at_risk,
-        match=_suggest_match(naming.pattern, related),
-        alike_count=len(names) - len(unlike),
+        match=_suggest_match(naming.pattern, related, alike, excluded) if has_kind else "",
+        alike_count=len(alike),
     )
 
 
@@ -112,14 +128,29 @@ def find_nested_deployments(
         f"{'counts as one deployment' if is_single else 'count as one deployment each'}, but "
         f"{'holds' if is_single else 'hold'} sub-folders that are named like deployments, such as "
         f"{_join_names(paths)}. To clean up there, set prefix: "
-        f"{_join_prefixes(nested, prefix)}{'' if is_single else ' (a target for each)'}. "
+        f"{_join_prefixes(nested, prefix)}{'' if is_single else ' (a target for each)'}. To leave "
+        f"{'it' if is_single else 'them'} alone, add {'it' if is_single else 'them'} to protect. "
         f"{_ALL_ARE_DEPLOYMENTS}",
     )
 
 
 def _is_at_risk(decision: Decision) -> bool:
-    is_pinned = any(decision.has_reason(code) for code in _PIN_CODES)
-    return not is_pinned and (decision.is_delete or decision.is_counted)
+    return not _is_pinned(decision) and (decision.is_delete or decision.is_counted)
+
+
+def _is_pinned(decision: Decision) -> bool:
+    return any(decision.has_reason(code) for code in _PIN_CODES)
+
+
+def _find_assets(names: Sequence[str], naming: NamePattern) -> set[str]:
+    """Return the names of asset folders, unless no name is another one's.
+
+    If half of the names are `data-1`, `data-2` and so on, these are not asset folders.
+    """
+    is_exact = 2 * len(naming.matching) >= len(names) and not naming.has_any_word
+    deployments = {*naming.matching} if is_exact else set[str]()
+    assets = {name for name in names if is_asset_folder(name) and name not in deployments}
+    return set() if len(assets) == len(names) else assets
 
 
 def _find_related(naming: NamePattern) -> list[str]:
@@ -129,33 +160,54 @@ def _find_related(naming: NamePattern) -> list[str]:
     commits               any name with a commit: main-9c41e07, v1.2.3-2-g2222222
     v1.2.3                versions with the same text before them: v2.0.0-rc1, v1.2.3-2-g2222222
     build-95              build-95-hotfix
-    pr-12                 pull requests, branches and numbers: preview-3, main, docs-1
+    pr-12                 pull requests, branches and commits: preview-3, main, fix-1, 9c41e07
     """
     if 2 * sum(map(is_pull_request, naming.matching)) >= len(naming.matching):
         return [name for name in naming.outliers if _may_be_preview(name)]
-    has_commits = _HEX_DIGIT in naming.pattern
-    number_prefixes = {
-        find_number_prefix(name)
-        for name in naming.matching
-        if not (has_commits and name.isalnum())  # the digits of a commit are no version
-    } - {None}
+    has_commits = any(digit in naming.pattern for digit in _HEX_DIGITS)
+    families = {_find_number_family(name) for name in naming.matching} - {None}
+    if naming.pattern.startswith(_HEX_DIGITS):
+        families.clear()  # the first digits of a commit are no version
     return [
         name
         for name in naming.outliers
-        if (has_commits and has_commit(name)) or find_number_prefix(name) in number_prefixes
+        if (has_commits and has_commit(name)) or _find_number_family(name) in families
     ]
 
 
+def _find_number_family(name: str) -> tuple[str, str] | None:
+    """Return what names have in common that differ in a number, or None without a number.
+
+    It is the text before the number or, without one, what follows the first digits:
+
+        build-95, build-95-hotfix    ("build-", "")
+        v1.2.3, 2.0-rc1              ("", ".")
+        2026-11-02                   ("", "-")
+        2024, 404, v1                ("", "")
+    """
+    prefix = find_number_prefix(name)
+    if prefix is None:
+        return None
+    return prefix, "" if prefix else re.sub("^v?[0-9]+", "", name)[:1]
+
+
 def _may_be_preview(name: str) -> bool:
-    return is_pull_request(name) or is_branch(name) or is_numbered(name) or has_commit(name)
+    return is_pull_request(name) or is_branch(name) or has_commit(name)
 
 
-def _suggest_match(pattern: str, related: Iterable[str]) -> str:
-    """Return a regular expression for a pattern and, if they are few, the related names."""
+def _suggest_match(
+    pattern: str, related: Iterable[str], alike: Set[str], excluded: Set[str]
+) -> str:
+    """Return a regular expression for a pattern and the related names.
+
+    It is empty if it would be long, or if it would not match exactly the names that are alike.
+    """
     alternatives = sorted({generalize_name(name, keeps_words=True) for name in related})
     if len(alternatives) >= _MAXIMUM_ALTERNATIVES:
-        return pattern
-    return "|".join([pattern, *alternatives])
+        return ""
+    match = re.compile("|".join([pattern, *alternatives]))
+    is_exact = all(map(match.fullmatch, alike)) and not any(map(match.fullmatch, excluded))
+    return match.pattern if is_exact else ""
 
 
 def _join_prefixes(nested: Mapping[str, Sequence[str]], prefix: str) -> str:
@@ -169,4 +221,9 @@ def _join_prefixes(nested: Mapping[str, Sequence[str]], prefix: str) -> str:
 
 
 def _join_names(names: Iterable[str]) -> str:
-    return join_names([name[:60] for name in names])
+    return join_names(
+        [
+            name if len(name) <= _NAME_LENGTH_SHOWN else f"{name[:_NAME_LENGTH_SHOWN]}…"
+            for name in names
+        ]
+    )

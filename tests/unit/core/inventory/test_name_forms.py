@@ -10,7 +10,6 @@ from ci3.core.inventory.name_forms import (
     is_asset_folder,
     is_branch,
     is_deployment_form,
-    is_numbered,
     is_pull_request,
 )
 
@@ -21,10 +20,6 @@ FORMS: dict[Callable[[str], bool], tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("9c41e07", FULL, "0" * 40, "web-ab12cd3", "main_AB12CD3", "v1.2.3-2-g2222222"),
         ("assets", "20261123", "1234567", "release-2.4", "defa", "ab12cd"),
     ),
-    is_numbered: (
-        ("2024", "v1.2.3", "build-95", "2026-11-02", "release-1.0-rc1", "r12", "20261123T1200"),
-        ("admin", "app1", "k8s", "s3-web", "3d-models", "assets", ""),
-    ),
     is_pull_request: (
         ("pr-12", "pr12", "PR-12", "pull-7", "mr-3", "preview-9", "pull-request-4", "pr-1-9c41e07"),
         ("pr", "preview", "prod-1", "press-12", "12", "pr-12x"),
@@ -34,17 +29,24 @@ FORMS: dict[Callable[[str], bool], tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("assets", "user-uploads", "features", "maintenance", "admin"),
     ),
     is_asset_folder: (
-        ("assets", "user-uploads", "static_files", "_next", ".cache", "Images"),
-        ("static-site", "admin", "media-service", "uploader", "builds"),
+        (
+            *("assets", "user-uploads", "static_files", "_next", ".cache", "Images"),
+            *("static-2", "data-12", "images-v2", "assets-9c41e07", "release-assets", "files_2024"),
+        ),
+        (
+            *("static-site", "admin", "media-service", "uploader", "builds", "backup-2024"),
+            *("9c41e07", "build-1", "2024", "assets-web-1", ""),
+        ),
     ),
     is_deployment_form: (
         (
             *("9c41e07", "ab12cd34ef", FULL, "0" * 40, "a" * 64, "v1.2.3-2-g2222222", "pr-12"),
             *("pr-12-9c41e07", "main-9c41e07", "20261123-9c41e07", "2026-11-23-9c41e07"),
+            *("9C41E07", FULL.upper()),
         ),
         (
             *("20261123", "1234567", "12", "v1.2.3", "about", "main", UUID, "chunk-3f2a9c1b"),
-            *("507f1f77bcf86cd799439011", "d41d8cd98f00b204e9800998ecf8427e", "9C41E07", "9c41e0"),
+            *("507f1f77bcf86cd799439011", "d41d8cd98f00b204e9800998ecf8427e", "9C41e07", "9c41e0"),
         ),
     ),
 }

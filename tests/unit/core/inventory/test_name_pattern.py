@@ -28,6 +28,21 @@ CASES = {
         1,
     ),
     "superscript digits": (["\u00b9)0", "\u00b9)1"], "\u00b9\\)[0-9]+", 0),
+    "SHA-256 digests": (["a" * 63 + "1", "b" * 63 + "2", "assets"], "[0-9a-f]{64}", 1),
+    "UUIDs": (
+        ["3f2a9c1b-0d4e-4f5a-8b6c-7d8e9f0a1b2c", "00000000-1111-4222-8333-444444444444", "css"],
+        "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        1,
+    ),
+    "upper-case commits": (["9C41E07", "AB12CD3", "1234567", "css"], "[0-9A-F]{7,40}", 1),
+    "a backup": ([*(f"build-{n}" for n in range(1, 10)), "backup-2024"], "build-[0-9]+", 1),
+    "fonts": (
+        [*(f"v1.{n}.0" for n in range(9)), "fontawesome5.15.4"],
+        r"v[0-9]+\.[0-9]+\.[0-9]+",
+        1,
+    ),
+    "two applications": (["web-1", "web-2", "api-1", "api-2"], "[A-Za-z]+-[0-9]+", 0),
+    "a quarter of another": (["web-1", "web-2", "web-3", "api-1"], "web-[0-9]+", 1),
     "none": ([], "", 0),
 }
 

@@ -25,6 +25,11 @@ NESTED = {
     "pull requests": ("previews", ["pr-1/a", "pr-2/a"], ("pr-1", "pr-2")),
     "git describe": ("docs", ["v1.2.3-2-g2222222/a", "v1.2.3-3-g3333333/a"],
                      ("v1.2.3-2-g2222222", "v1.2.3-3-g3333333")),
+    "upper-case commits": ("api", [f"{A.upper()}/a", f"{B.upper()}/a"], (A.upper(), B.upper())),
+    "regions": ("us-east-1", [f"{A}/a", f"{B}/a"], (A, B)),
+    "customers": ("customer-7", [f"{A}/a", f"{B}/a"], (A, B)),
+    "deep previews with commits": ("web", [f"x/preview-1-{A}/a", f"x/preview-2-{B}/a"],
+                                   (f"x/preview-1-{A}", f"x/preview-2-{B}")),
     "branches with commits": ("web", [f"main-{A}/a", f"develop-{B}/a"],
                               (f"develop-{B}", f"main-{A}")),
     "only the first": ("admin", [f"{A}/a", f"{B}/a", f"{C}/a"], (A, B)),
@@ -36,6 +41,9 @@ QUIET = {
     "dates": ("2024", ["01/a", "02/a", f"{A}/a", f"{B}/a"]),
     "a commit": (C, [f"{A}/a", f"{B}/a"]),
     "a pull request": ("pr-7", [f"{A}/a", f"{B}/a"]),
+    "a year": ("2024", [f"{A}/a", f"{B}/a"]),
+    "a major version": ("v1", [f"{A}/a", f"{B}/a"]),
+    "pictures": ("production", ["templates/preview-1/a", "templates/preview-2/a"]),
     "a version": ("v1.2.3", [f"{A}/a", f"{B}/a"]),
     "hashed assets": ("main", ["assets/3f2a9c1b/app.js", "assets/9d8e7f6a/app.js"]),
     "hashed assets in a shared folder": ("assets", ["3f2a9c1b/app.js", "9d8e7f6a/app.js"]),
@@ -73,7 +81,15 @@ def test_other_folders_show_fewer_than_two(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "may_hold"), [("admin", True), ("app1", True), ("build-95", False), (A, False)]
+    ("name", "may_hold"),
+    [
+        ("admin", True),
+        ("app1", True),
+        ("build-95", True),
+        ("v1", False),
+        ("2024", False),
+        (A, False),
+    ],
 )
 def test_own_name_shows_whether_a_folder_is_one_deployment(name: str, may_hold: bool) -> None:
     assert may_hold_deployments(name) is may_hold

@@ -23,6 +23,7 @@ from tests.support.builders import (
     to_delete,
 )
 
+UUIDS = ("3f2a9c1b-0d4e-4f5a-8b6c-7d8e9f0a1b2c", "00000000-1111-4222-8333-444444444444")
 COMMITS = tuple(f"{digit * 6}a" for digit in "12345678")
 FULL = tuple(digit * 39 + "f" for digit in "12345678")
 PULL_REQUESTS = tuple(f"pr-{number}" for number in range(1, 9))
@@ -40,6 +41,24 @@ MIXED: dict[str, tuple[Sequence[str], set[str]]] = {
     "git describe": ((*DESCRIBED, "v1.2.3", "assets"), {"assets"}),
     "pull requests beside commits": ((*FULL, "pr-1"), {"pr-1"}),
     "dates": (("2026-11-02", "2026-11-03", "backup"), {"backup"}),
+    "a year beside pull requests": (("main", *PULL_REQUESTS, "2024"), {"2024"}),
+    "numbers beside pull requests": (
+        ("main-2", *PULL_REQUESTS, "backup-2024", "release-assets"),
+        {"backup-2024", "release-assets"},
+    ),
+    "a backup": ((*(f"build-{n}" for n in range(1, 11)), "backup-2024"), {"backup-2024"}),
+    "a library": ((*(f"v1.{n}.0" for n in range(8)), "fontawesome5.15.4"), {"fontawesome5.15.4"}),
+    "a page beside dates": (("2026-11-02", "2026-11-03", "404"), {"404"}),
+    "a major version": (("v1.2.3", "v1.3.0", "v1"), {"v1"}),
+    "assets of a commit": (
+        (*(f"main-{name}" for name in COMMITS), "assets-9c41e07"),
+        {"assets-9c41e07"},
+    ),
+    "mostly assets": ((*FULL[:2], "assets", "images", "fonts"), {"assets", "images", "fonts"}),
+    "SHA-256 digests": (("a" * 64, "0b" * 32, "assets"), {"assets"}),
+    "a SHA-256 digest": ((*COMMITS, "main-" + "0b" * 32, "assets"), {"assets"}),
+    "UUIDs": ((*UUIDS, "assets"), {"assets"}),
+    "upper-case commits": (("9C41E07", "AB12CD3", "1234567", "assets"), {"assets"}),
     "commits of digits only": (("1234567", "2345678", "9c41e07", "assets"), {"assets"}),
 }
 ALIKE: dict[str, Sequence[str]] = {
@@ -50,14 +69,36 @@ ALIKE: dict[str, Sequence[str]] = {
     "main beside pull requests": ("main", *PULL_REQUESTS),
     "branches beside pull requests": ("main", "develop", "feature-login", *PULL_REQUESTS),
     "more branches than pull requests": ("main", "develop", "staging", "fix-1", "pr-1", "pr-2"),
-    "numbers beside pull requests": (*PULL_REQUESTS, "main-2", "docs-1", "main-9c41e07"),
+    "commits beside pull requests": (*PULL_REQUESTS, "main-2", "main-9c41e07", "9c41e07"),
     "other pull requests": (*PULL_REQUESTS, "preview-3", "pr-9-9c41e07"),
     "describe names beside tags": (*DESCRIBED, "v1.2.3", "v1.2.4"),
     "a describe name beside tags": ("v1.2.3", "v1.2.4", "v1.3.0", DESCRIBED[0]),
     "pre-releases": ("v1.2.0", "v1.3.0-rc.1", "v1.3.0", "2.0.0-beta2", "v2.0"),
     "commits of branches": (*COMMITS, "main-9c41e07", "20261123-ab12cd3"),
     "years": ("2023", "2024", "2025"),
-    "words": ("blue", "green", "assets"),
+    "words": ("blue", "green", "red"),
+    "only asset folders": ("assets", "images", "_next"),
+    "applications": (*(f"web-{name}" for name in COMMITS), *(f"api-{name}" for name in COMMITS)),
+    "data sets": ("data-1", "data-2", "data-3"),
+}
+# Asset folders for which there is no short `match`: at least one other folder has another name.
+WITHOUT_MATCH: dict[str, tuple[Sequence[str], set[str]]] = {
+    "one commit": ((FULL[0], "assets"), {"assets"}),
+    "words": (("blue", "green", "_next"), {"_next"}),
+    "nanoids": (
+        ("v1stgxr8z5", "jxhi6bmqyq", "4fq0dd13ax", "zz9xr1kq0a", "0abcxhijkl", "user-uploads"),
+        {"user-uploads"},
+    ),
+    "hosts": (("my-app-8xkq02a1z", "my-app-j3himy6b2", "static-2"), {"static-2"}),
+    "many kinds": (
+        (*COMMITS, *(f"{word}-9c41e07" for word in ("main", "dev", "x", "y", "z")), "assets"),
+        {"assets"},
+    ),
+    "many branches": ((*PULL_REQUESTS, "main", "dev", "feature-a", "fix-b", "assets"), {"assets"}),
+    "an application that is called so": (
+        (*(f"web-{name}" for name in COMMITS), *(f"assets-{name}" for name in COMMITS)),
+        {f"assets-{name}" for name in COMMITS},
+    ),
 }
 
 
@@ -76,6 +117,23 @@ def test_suggested_match_has_exactly_the_others(case: str) -> None:
     mixed_names = find_mixed_names(names, names)
     assert mixed_names is not None
     assert {name for name in names if not re.fullmatch(mixed_names.match, name)} == expected
+
+
+@pytest.mark.parametrize("case", WITHOUT_MATCH)
+def test_asset_folder_is_returned_without_a_match(case: str) -> None:
+    names, expected = WITHOUT_MATCH[case]
+    mixed_names = find_mixed_names(names, names)
+    assert mixed_names is not None
+    assert {*mixed_names.names} == expected
+    assert mixed_names.match == ""
+    assert find_mixed_names(names, {*names} - expected) is None
+
+
+def test_asset_folder_between_two_kinds_of_deployments_is_returned() -> None:
+    builds = [f"build-{number}" for number in range(8)]
+    mixed_names = find_mixed_names([*builds, *COMMITS, "assets"], {"assets"})
+    assert mixed_names is not None
+    assert mixed_names.names == ("assets",)
 
 
 @pytest.mark.parametrize("case", ALIKE)
@@ -137,6 +195,14 @@ def test_nested_deployments_suggest_the_folders_that_hold_them(subfolders, prefi
     assert all(text in refusal.message for text in suggested)
 
 
+@pytest.mark.parametrize("code", [ReasonCode.PROTECTED, ReasonCode.LIVE, ReasonCode.CURRENT_COMMIT])
+def test_pinned_folder_may_hold_several_deployments(code: ReasonCode) -> None:
+    folder = replace(deployment("posts", 1), subfolders=("3f2a9c1b", "9e2b11aa"))
+    codes = {refusal.code for refusal in find_name_refusals([kept(folder)], "")}
+    assert codes == {RefusalCode.NESTED_DEPLOYMENTS}
+    assert [*find_name_refusals([kept(folder, code)], "")] == []
+
+
 @pytest.mark.parametrize("subfolders", [{}, {"admin": ()}, {"admin": ("9c41e07",), "api": ()}])
 def test_fewer_than_two_subfolders_refuse_nothing(subfolders) -> None:
     assert [*find_nested_deployments(subfolders, "")] == []
@@ -150,6 +216,9 @@ def make_hex(minimum: int, maximum: int) -> st.SearchStrategy[str]:
 KINDS = st.sampled_from([
     make_hex(40, 40),
     make_hex(7, 12),
+    make_hex(64, 64),
+    st.uuids().map(str),
+    make_hex(7, 12).map(str.upper),
     st.integers(1, 999).map("build-{}".format),
     st.integers(1, 999).map("pr-{}".format),
     st.tuples(*[st.integers(0, 30)] * 3).map(lambda parts: "v{}.{}.{}".format(*parts)),
