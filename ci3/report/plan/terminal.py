@@ -80,7 +80,8 @@ def show_plan(console: "Console", plan: Plan, label: str = "") -> None:
     for warning in plan.warnings:
         print_line(console, f"Warning: {warning.message}", "yellow")
     for refusal in plan.refusals:
-        print_line(console, f"Can't be applied: {refusal.message}", "bold red")
+        text = f"Can't be applied: {refusal.message}"
+        print_line(console, text, "bold red", soft_wrap=True)  # it may have a pattern to be copied
 
 
 def show_run(console: "Console", target_results: Sequence[TargetResult]) -> None:
