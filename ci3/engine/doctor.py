@@ -23,7 +23,7 @@ from ci3.core.model.deployment import Versioning
 from ci3.core.model.result import GuardProbe
 from ci3.core.model.user_pattern import UserPattern
 from ci3.engine.inventory.folders import Folders, find_folders
-from ci3.errors import AccessError, DeniedError
+from ci3.errors import AccessError, Ci3Error, DeniedError
 
 SAMPLE_SIZE: Final = 5
 """Number of deployments whose first level is listed, to find common files."""
@@ -114,9 +114,12 @@ def probe_restore(bucket: BucketReader, facts: BucketFacts) -> RestoreProbe | Un
 def _try_request(request: Callable[[], _T]) -> _T | Unavailable:
     try:
         return request()
-    except AccessError as exc:
+    except Ci3Error as exc:
         return Unavailable(
-            problem=exc.message, hint=exc.hint, is_denied=isinstance(exc, DeniedError)
+            problem=exc.message,
+            hint=exc.hint,
+            is_denied=isinstance(exc, DeniedError),
+            is_of_access=isinstance(exc, AccessError),
         )
 
 

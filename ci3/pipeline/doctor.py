@@ -8,7 +8,7 @@ from ci3.core.doctor.facts import BucketFacts, DoctorTarget, Unavailable
 from ci3.core.doctor.finding import TargetFindings
 from ci3.core.model.deployment import Versioning
 from ci3.engine.doctor import collect_facts, probe_deletion, probe_restore
-from ci3.errors import AccessError
+from ci3.errors import AccessError, Ci3Error
 from ci3.pipeline.bucket_checks import find_bucket_issues
 from ci3.pipeline.context import TargetContext
 
@@ -47,6 +47,8 @@ def _add_plan_facts(
             state = context.observe(bucket)
             issues = find_bucket_issues(bucket, state, context.settings)
             return replace(facts, readings=state.readings, issues=issues)
-        except AccessError as exc:
-            facts = replace(facts, issues=Unavailable(problem=exc.message, hint=exc.hint))
+        except Ci3Error as exc:
+            is_of_access = isinstance(exc, AccessError)
+            unavailable = Unavailable(problem=exc.message, hint=exc.hint, is_of_access=is_of_access)
+            facts = replace(facts, issues=unavailable)
     return replace(facts, readings=context.read_live_sources(bucket))

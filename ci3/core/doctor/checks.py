@@ -71,7 +71,7 @@ def _check_access(facts: BucketFacts) -> Iterator[Finding]:
         advice = _advise_permission(facts, "s3:ListBucket")
         yield problem(topic, f"you may not list {url}", advice, is_of_access=True)
     else:
-        yield problem(topic, folders.problem, folders.hint, is_of_access=True)
+        yield problem(topic, folders.problem, folders.hint, is_of_access=folders.is_of_access)
     topic, lists_versions = "list versions", facts.lists_versions
     if not isinstance(lists_versions, Unavailable):
         yield ok(topic, "you may list old versions")

@@ -15,12 +15,14 @@ class Unavailable:
     """The reason why a value could not be read, and what to do about it.
 
     `is_denied` is True if S3 denied access, `is_requested` is False if no request was made.
+    `is_of_access` is False if everything could be read, but a setting does not allow an answer.
     """
 
     problem: str
     hint: str = ""
     is_denied: bool = False
     is_requested: bool = True
+    is_of_access: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

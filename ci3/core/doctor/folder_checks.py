@@ -7,13 +7,14 @@ from ci3.core.doctor.facts import BucketFacts, FolderSummary, Unavailable
 from ci3.core.doctor.finding import Finding, note, ok, problem, warning
 from ci3.core.formatting import join_names, pluralize
 from ci3.core.inventory.name_pattern import find_name_pattern
-from ci3.core.live.pins import pin_protected
+from ci3.core.live.pins import is_protected, pin_protected
 from ci3.core.model.issues import BucketIssues, RefusalCode, WarningCode
 from ci3.core.plan.checks import (
     find_protect_refusals,
     find_protect_warnings,
 )
 from ci3.core.plan.live_checks import find_live_refusals, find_live_warnings
+from ci3.core.plan.name_checks import find_mixed_names
 
 _LIKELY_LAST: Final = ("index.html", "manifest.json", "version.json")
 """Files that builds often upload last, or could."""
@@ -43,7 +44,7 @@ def _check_issues(facts: BucketFacts) -> Iterator[Finding]:
     if isinstance(issues, Unavailable):
         if issues.is_requested:
             message = f"names and upload times could not be compared: {issues.problem}"
-            yield warning("plan", message, issues.hint)
+            yield problem("plan", message, issues.hint, is_of_access=issues.is_of_access)
         return
     for refusal in issues.refusals:
         yield problem(refusal.code, refusal.message, "Until then nothing is deleted.")
@@ -73,29 +74,41 @@ def _check_names(facts: BucketFacts, folders: FolderSummary) -> Iterator[Finding
         suffix = f"; left alone: {', '.join(excluded_parts)}" if excluded_parts else ""
         yield ok(topic, f"match takes {count} for deployments{suffix}")
         return
-    naming = find_name_pattern(names)
-    if not naming.pattern:
-        yield warning(
-            topic,
-            f"{count}, each of which counts as a deployment: {_format_names(names)}",
-            "Set match to a regular expression that only deployments' names match.",
+    if not _is_refused(facts, RefusalCode.MIXED_NAMES):
+        yield _check_kinds(facts, names, count)
+
+
+def _check_kinds(facts: BucketFacts, names: Sequence[str], count: str) -> Finding:
+    """Return the finding about names without `match` that no plan refuses; `count` is a phrase."""
+    topic, naming = "folders", find_name_pattern(names)
+    mixed_names = None
+    if isinstance(facts.issues, Unavailable):  # otherwise a plan has compared them
+        pins = pin_protected(facts.doctor_target.protect)
+        mixed_names = find_mixed_names(
+            names, [name for name in names if not is_protected(name, pins)]
         )
-    elif naming.outliers and not _is_refused(facts, RefusalCode.MIXED_NAMES):
-        pronoun = "it" if len(naming.outliers) == 1 else "them"
-        yield warning(
+    if mixed_names:
+        pronoun = "it" if len(mixed_names.names) == 1 else "them"
+        match = f"set match to `{mixed_names.match}`, or " if mixed_names.match else ""
+        return warning(
             topic,
-            f"{count}, and each counts as a deployment, also {_format_names(naming.outliers)}, "
-            f"named unlike the other {len(naming.matching):,}: ci3 would delete {pronoun} when "
-            "old",
-            f"To leave {pronoun} alone, set match to `{naming.pattern}`.",
+            f"{count}, and each counts as a deployment, also {_format_names(mixed_names.names)}, "
+            f"named {mixed_names.kind}: ci3 would delete {pronoun} when old",
+            f"To leave {pronoun} alone, {match}add {pronoun} to protect.",
         )
-    elif not naming.outliers:
-        yield note(
+    if naming.pattern and not naming.outliers:
+        return note(
             topic,
             f"{count}, all named alike, such as {names[0][:60]}",
             f"Set match to `{naming.pattern}`, so that no folder that comes beside them counts "
             "as a deployment.",
         )
+    report = note if naming.pattern else warning
+    return report(
+        topic,
+        f"{count}, each of which counts as a deployment: {_format_names(names)}",
+        "Set match to a regular expression that only deployments' names match.",
+    )
 
 
 def _check_required_file(facts: BucketFacts) -> Iterator[Finding]:

@@ -43,20 +43,22 @@ class MixedNames:
     alike_count: int
 
     @property
+    def kind(self) -> str:
+        """How the folders are named, to be read after "named"."""
+        if not self.alike_count:
+            return f"like {'a folder' if len(self.names) == 1 else 'folders'} of assets"
+        return f"unlike the {pluralize(self.alike_count, 'folder')} that look like deployments"
+
+    @property
     def refusal(self) -> Refusal:
         """The refusal of a plan."""
         is_single = len(self.names) == 1
-        kind = (
-            f"unlike the {pluralize(self.alike_count, 'folder')} that look like deployments"
-            if self.alike_count
-            else f"like {'a folder' if is_single else 'folders'} of assets"
-        )
         pronoun = "it" if is_single else "them"
         quoted = "'" + self.match.replace("'", "''") + "'"  # as in a policy file
         match = f"set match: {quoted}, or " if self.match else ""
         return Refusal(
             code=RefusalCode.MIXED_NAMES,
-            message=f"{_join_names(self.names)} {'is' if is_single else 'are'} named {kind}, "
+            message=f"{_join_names(self.names)} {'is' if is_single else 'are'} named {self.kind}, "
             "and would be deleted or counted in keep-count. To leave "
             f"{pronoun} alone, {match}add {pronoun} to protect. {_ALL_ARE_DEPLOYMENTS}",
         )

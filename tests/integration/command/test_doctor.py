@@ -170,6 +170,23 @@ def test_what_an_apply_would_refuse_is_a_problem(examine) -> None:
     assert levels(found, "live", "protect") == ["problem", "problem"]
 
 
+@pytest.mark.parametrize("setting", ["--match", "--group-by"])
+def test_pattern_that_takes_too_long_is_a_problem(site: Bucket, examine, setting: str) -> None:
+    site.deploy("a" * 60 + "!", days=1)
+    code, findings = examine(setting, "(a|aa)+")
+    assert code == ExitCode.REFUSED
+    problems = [finding for finding in findings.values() if finding["level"] == "problem"]
+    assert any("took more than" in finding["message"] for finding in problems)
+
+
+def test_branches_beside_pull_requests_are_no_problem(local_s3, examine) -> None:
+    site = local_s3.new_bucket()
+    for number, name in enumerate(("main", *(f"pr-{number}" for number in range(1, 10)))):
+        site.deploy(name, days=number)
+    _, findings = examine(bucket=site)
+    assert levels(findings, "folders") == ["note"]
+
+
 def test_bucket_in_another_region_is_told(proxy: FaultProxy, examine) -> None:
     proxy.answer(
         "GET",

@@ -51,7 +51,7 @@ UNREADABLE = checkup(folders=DENIED, identity=NOT_REQUESTED, doctor_target=aim(e
                          readings=())  # fmt: skip
 HOSTILE_NAMES = checkup(
     doctor_target=aim(match="", protect=(HOSTILE,)),
-    folders=FolderSummary(names=(*COMMITS, HOSTILE)),
+    folders=FolderSummary(names=(*COMMITS, HOSTILE, f"2{HOSTILE}")),
     rules=(LifecycleRule(name=HOSTILE, prefix=HOSTILE, expires_after_days=1),),
 )
 CASES = {
