@@ -62,7 +62,7 @@ def find_frequent_pattern(names: Sequence[str]) -> NamePattern:
     """Return the pattern that matches the most names, and at least two, however small its share.
 
     A pattern with the words of the names is preferred to one with any word that matches more, as
-    long as it matches three quarters of them: `build-1` to `build-10` and `backup-2024` give
+    long as it matches more than two thirds of them: `build-1` to `build-10` and `backup-2024` give
     `build-[0-9]+`, but as many `web-9c41e07` as `api-ab12cd3` give `[A-Za-z]+-[0-9a-f]{7,40}`.
     """
     counts: Counter[str] = Counter()
@@ -80,7 +80,7 @@ def find_frequent_pattern(names: Sequence[str]) -> NamePattern:
         if len(best_with_words.matching) == len(names):
             break
     is_part = {*best_with_words.matching} <= {*best.matching}
-    if is_part and 4 * len(best_with_words.matching) >= 3 * len(best.matching):
+    if is_part and 3 * len(best_with_words.matching) > 2 * len(best.matching):
         best = best_with_words
     if len(best.matching) < _MIN_NAMES:
         return NamePattern(pattern="", matching=(), outliers=tuple(names))

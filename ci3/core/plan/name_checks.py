@@ -24,6 +24,8 @@ _MAXIMUM_ALTERNATIVES: Final = 4
 """Patterns that are joined to a suggested `match`."""
 _HEX_DIGITS: Final = ("[0-9a-f]", "[0-9A-F]")
 """Parts of a pattern if the names have a commit."""
+_ISSUE: Final = re.compile("(?:[a-z]+[-_])+(?!(?:19|20)[0-9]{2}$)[0-9]+", re.IGNORECASE)
+"""Words and a number that is no year, as of a branch for an issue: `docs-1`, `ABC-123`."""
 _NAME_LENGTH_SHOWN: Final = 60
 _PREFIXES_SHOWN: Final = 3
 _ALL_ARE_DEPLOYMENTS: Final = "If every folder is one deployment, set match: '.*'"
@@ -162,7 +164,7 @@ def _find_related(naming: NamePattern) -> list[str]:
     commits               any name with a commit: main-9c41e07, v1.2.3-2-g2222222
     v1.2.3                versions with the same text before them: v2.0.0-rc1, v1.2.3-2-g2222222
     build-95              build-95-hotfix
-    pr-12                 pull requests, branches and commits: preview-3, main, fix-1, 9c41e07
+    pr-12                 pull requests, branches, commits: preview-3, main, docs-1, 9c41e07
     """
     if 2 * sum(map(is_pull_request, naming.matching)) >= len(naming.matching):
         return [name for name in naming.outliers if _may_be_preview(name)]
@@ -194,7 +196,8 @@ def _find_number_family(name: str) -> tuple[str, str] | None:
 
 
 def _may_be_preview(name: str) -> bool:
-    return is_pull_request(name) or is_branch(name) or has_commit(name)
+    is_issue = _ISSUE.fullmatch(name) is not None
+    return is_pull_request(name) or is_branch(name) or is_issue or has_commit(name)
 
 
 def _suggest_match(

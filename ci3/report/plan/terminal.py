@@ -154,7 +154,7 @@ def show_result(console: "Console", plan: Plan, result: ApplyResult) -> None:
 
 def show_error(console: "Console", error: Ci3Error, notes: Sequence[str] = ()) -> None:
     """Print an error's message, then its hint and the notes."""
-    print_line(console, f"Error: {error.message}", "bold red")
+    print_line(console, f"Error: {error.message}", "bold red", soft_wrap=True)
     # A hint may have several lines to be pasted.
     for line in format_advice(error, notes).splitlines():
         print_line(console, line)

@@ -11,6 +11,7 @@ from tests.support.s3.local_s3 import LocalS3
 
 COMMITS = tuple(f"{digit * 6}a" for digit in "12345678")
 FULL = tuple(digit * 39 + "f" for digit in "12345678")
+REGIONS = ("eu-west-1", "eu-south-2")
 MIXED = "mixed-names"
 NESTED = "nested-deployments"
 
@@ -40,6 +41,45 @@ WORLDS = {
         MIXED,
         ("--match", ".*"),
         {"build-10", "build-11"},
+    ),
+    "assets beside one commit": (
+        ("assets", "fonts", FULL[0]),
+        MIXED,
+        ("--protect", "assets", "--protect", "fonts"),
+        {"assets", "fonts", FULL[0]},
+    ),
+    "a backup beside builds": (
+        ("backup-2024", *(f"build-{number}" for number in range(1, 9))),
+        MIXED,
+        ("--match", "build-[0-9]+"),
+        {"backup-2024", "build-7", "build-8"},
+    ),
+    "uploads beside builds and commits": (
+        ("user-uploads", *(f"build-{number}" for number in range(1, 5)), *COMMITS),
+        MIXED,
+        ("--match", "build-[0-9]+|[0-9a-f]{7,40}"),
+        {"user-uploads", *COMMITS[-2:]},
+    ),
+    "assets beside names of a random generator": (
+        ("assets", "v1stgxr8z5", "jxhi6bmqyq", "4fq0dd13ax", "zz9xr1kq0a"),
+        MIXED,
+        ("--match", "[0-9a-z]{10}"),
+        {"assets", "4fq0dd13ax", "zz9xr1kq0a"},
+    ),
+    "assets beside digests": (
+        ("assets", *(name[:32] * 2 for name in FULL)),
+        MIXED,
+        ("--match", "[0-9a-f]{64}"),
+        {"assets", *(name[:32] * 2 for name in FULL[-2:])},
+    ),
+    "regions": (
+        tuple(f"{region}/{name}" for region in ("us-east-1", *REGIONS) for name in FULL),
+        NESTED,
+        ("--prefix", "us-east-1/"),
+        {
+            *(f"us-east-1/{name}" for name in FULL[-2:]),
+            *(f"{region}/{name}" for region in REGIONS for name in FULL),
+        },
     ),
     "applications with commits": (
         (*(f"admin/{name}" for name in FULL), *(f"api/{name}" for name in FULL), "web/index"),

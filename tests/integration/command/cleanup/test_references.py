@@ -197,7 +197,7 @@ def test_pull_request_that_is_opened_after_the_plan_is_kept(  # noqa: PLR0917 - 
 def test_saved_plan_and_explanation_name_the_newest_of_a_branch(bucket, github, capsys):
     deploy(bucket, ["web-9999999", "main-2222222", "main-1111111"])
     github.content.branches = {"main": HEAD}
-    options = [*bucket.options(), "--keep-count", "1", "--live-from", "branches"]
+    options = [*bucket.options(), "--keep-count", "1", "--live-from", "branches", "--match", ".*"]
 
     assert main(["plan-cleanup", *options, "--plan-file", "plan.json", "--output", "json"]) == 0
     plan = json.loads(capsys.readouterr().out)
