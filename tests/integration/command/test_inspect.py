@@ -75,7 +75,7 @@ def test_looking_sends_nothing_that_writes(site, proxy: FaultProxy):
 
 
 def test_replay_ends_as_the_plan_would(site, capsys):
-    rules = ["--keep-count", "2", "--protect", "d4"]
+    rules = ["--keep-count", "2", "--protect", "d4", "--match", ".*"]
     assert run(site, "simulate", *rules, "--output", "json") == 0
     last = json.loads(capsys.readouterr().out)["policies"][0]["moments"][-1]
     assert run(site, "plan-cleanup", *rules, "--output", "json") == 0
