@@ -14,6 +14,7 @@ from requests.auth import AuthBase
 from ci3.errors import GitHubError, GitHubReadOnlyError, SettingsError
 from ci3.github.responses import (
     API_URL_HINT,
+    HINTS_BY_STATUS,
     JsonObject,
     describe_request,
     make_response_error,
@@ -47,17 +48,6 @@ UNREADABLE_HINT: Final = (
     "Give the job the permission under `permissions:`: `pull-requests: write` for the comment, "
     "`deployments: read`, `pull-requests: read` or `contents: read` for what is read."
 )
-MOVED_HINT: Final = "The repository was renamed or moved: name it as it is called now."
-HINTS_BY_STATUS: Final = {
-    301: MOVED_HINT,
-    307: MOVED_HINT,
-    308: MOVED_HINT,
-    401: "Check `github-token`: it is wrong or has expired.",
-    403: "Check that `github-token` has the permission to read this.",
-    404: "Check the repository and the number, and that `github-token` may read them.",
-    410: "It was deleted, or is switched off in this repository.",
-    422: "GitHub's message says what it does not take.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,17 @@ import requests
 from ci3.errors import GitHubError
 
 API_URL_HINT: Final = "Check `github-api-url`."
+MOVED_HINT: Final = "The repository was renamed or moved: name it as it is called now."
+HINTS_BY_STATUS: Final = {
+    301: MOVED_HINT,
+    307: MOVED_HINT,
+    308: MOVED_HINT,
+    401: "Check `github-token`: it is wrong or has expired.",
+    403: "Check that `github-token` has the permission to read this.",
+    404: "Check the repository and the number, and that `github-token` may read them.",
+    410: "It was deleted, or is switched off in this repository.",
+    422: "GitHub's message says what it does not take.",
+}
 
 
 class JsonObject:

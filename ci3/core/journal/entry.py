@@ -47,6 +47,15 @@ class JournalEntry:
         return object_identity(self) == object_identity(other)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectAttempt:
+    """One object in one batch, by its position there, and its outcome."""
+
+    batch: int
+    position: int
+    entry: JournalEntry
+
+
 def merge_entries(earlier: JournalEntry, later: JournalEntry) -> JournalEntry:
     """Merge two entries of one key, from a retried request or from a resumed run.
 

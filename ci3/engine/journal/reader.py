@@ -15,7 +15,7 @@ from typing import BinaryIO, assert_never
 
 from pydantic import ValidationError
 
-from ci3.core.journal.entry import JournalEntry, RulesOutcome, merge_entries
+from ci3.core.journal.entry import JournalEntry, ObjectAttempt, RulesOutcome, merge_entries
 from ci3.core.journal.header import JournalHeader
 from ci3.core.lifecycle.rule import ManagedRule
 from ci3.core.model.result import ObjectOutcome
@@ -45,15 +45,6 @@ _HINT = "Take the journal as it was written, and the version of ci3 that wrote i
 _NOTHING_DELETED = (
     "A journal begins with its header, before anything is deleted: that run deleted nothing."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectAttempt:
-    """One object in one batch, by its position there, and its outcome."""
-
-    batch: int
-    position: int
-    entry: JournalEntry
 
 
 @dataclass(slots=True, kw_only=True)
