@@ -7,9 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Final
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 MAXIMUM_RULES: Final = 1_000
@@ -261,4 +261,4 @@ def _refuse_encoding(_version: str, encoding: str | None, _standalone: int) -> N
 def _serialize(element: Element, qualifier: str) -> str:
     name = f"{qualifier}{element.name}"
     children = "".join(_serialize(child, qualifier) for child in element.children)
-    return f"<{name}>{children or escape(element.text)}</{name}>"
+    return f"<{name}>{children or escape(element.text, quote=False)}</{name}>"
