@@ -12,7 +12,7 @@ PREVIEWS, BUILDS = "pr-[0-9]+-.*", "build-[0-9]+"
 
 @pytest.fixture
 def shared(bucket):
-    """Three previews and three builds beside the deployments of the bucket."""
+    """Three previews and three builds next to the deployments of the bucket."""
     for number in (1, 2, 3):
         bucket.deploy(f"pr-{number}-x", days=4 - number)
         bucket.deploy(f"build-{number}", days=4 - number)

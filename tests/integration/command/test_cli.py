@@ -34,7 +34,7 @@ HOSTILE = (
 
 @pytest.fixture
 def live(site: Bucket) -> Bucket:
-    """Four deployments, `web-0` the newest, and a file beside them."""
+    """Four deployments, `web-0` the newest, and a file next to them."""
     site.put("index.html")
     for days in range(4):
         site.deploy(f"web-{days}", days=days)

@@ -18,19 +18,19 @@ NESTED = "nested-deployments"
 # The folders from the oldest to the newest, the refusal, and the settings that resolve it, with
 # the folders that are left then.
 WORLDS = {
-    "old shared folders beside full commits": (
+    "old shared folders next to full commits": (
         ("assets", "user-uploads/alice", "user-uploads/bob", *FULL),
         MIXED,
         ("--match", "[0-9a-f]{40}"),
         {"assets", "user-uploads/alice", "user-uploads/bob", *FULL[-2:]},
     ),
-    "new shared folder beside short commits": (
+    "new shared folder next to short commits": (
         (*COMMITS, "assets/3f2a9c1b", "assets/9d8e7f6a"),
         MIXED,
         ("--match", "[0-9a-f]{7,40}"),
         {*COMMITS[-2:], "assets/3f2a9c1b", "assets/9d8e7f6a"},
     ),
-    "an alias beside versions": (
+    "an alias next to versions": (
         ("v1.2.0", "v1.3.0", "v2.0.0", "latest"),
         MIXED,
         ("--protect", "latest"),
@@ -42,31 +42,31 @@ WORLDS = {
         ("--match", ".*"),
         {"build-10", "build-11"},
     ),
-    "assets beside one commit": (
+    "assets next to one commit": (
         ("assets", "fonts", FULL[0]),
         MIXED,
         ("--protect", "assets", "--protect", "fonts"),
         {"assets", "fonts", FULL[0]},
     ),
-    "a backup beside builds": (
+    "a backup next to builds": (
         ("backup-2024", *(f"build-{number}" for number in range(1, 9))),
         MIXED,
         ("--match", "build-[0-9]+"),
         {"backup-2024", "build-7", "build-8"},
     ),
-    "uploads beside builds and commits": (
+    "uploads next to builds and commits": (
         ("user-uploads", *(f"build-{number}" for number in range(1, 5)), *COMMITS),
         MIXED,
         ("--match", "build-[0-9]+|[0-9a-f]{7,40}"),
         {"user-uploads", *COMMITS[-2:]},
     ),
-    "assets beside names of a random generator": (
+    "assets next to names of a random generator": (
         ("assets", "v1stgxr8z5", "jxhi6bmqyq", "4fq0dd13ax", "zz9xr1kq0a"),
         MIXED,
         ("--match", "[0-9a-z]{10}"),
         {"assets", "4fq0dd13ax", "zz9xr1kq0a"},
     ),
-    "assets beside digests": (
+    "assets next to digests": (
         ("assets", *(name[:32] * 2 for name in FULL)),
         MIXED,
         ("--match", "[0-9a-f]{64}"),
@@ -105,8 +105,8 @@ WORLDS = {
 }  # fmt: skip
 QUIET = {
     "nothing": (),
-    "main beside pull requests": ("main", "pr-1", "pr-2", "pr-3", "pr-4"),
-    "describe names beside tags": ("v1.2.0", "v1.2.0-2-g2222222", "v1.3.0", "v1.3.0-1-g3a3b3c3"),
+    "main next to pull requests": ("main", "pr-1", "pr-2", "pr-3", "pr-4"),
+    "describe names next to tags": ("v1.2.0", "v1.2.0-2-g2222222", "v1.3.0", "v1.3.0-1-g3a3b3c3"),
     "years": ("2022/01", "2022/02", "2023/01", "2024/12"),
     "hashed assets": tuple(
         f"{name}/assets/{digest}"

@@ -8,7 +8,7 @@ from ci3.core.inventory.name_pattern import find_name_pattern
 
 FULL = ["a" * 39 + "1", "0" * 40, "9" * 20 + "b" * 20]
 CASES = {
-    "full commits beside other folders": ([*FULL, "assets", "images"], "[0-9a-f]{40}", 2),
+    "full commits next to other folders": ([*FULL, "assets", "images"], "[0-9a-f]{40}", 2),
     "full commits and as many others": ([FULL[0], FULL[1], "assets", "css"], "[0-9a-f]{40}", 2),
     "short commits": (["9c41e07", "1234567", "deadbee", "release-2"], "[0-9a-f]{7,40}", 1),
     "short and full commits": (["9c41e07", "5d2f8ab", *FULL, "img"], "[0-9a-f]{7,40}", 1),

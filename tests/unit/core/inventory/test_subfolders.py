@@ -34,7 +34,7 @@ NESTED = {
                               (f"develop-{B}", f"main-{A}")),
     "only the first": ("admin", [f"{A}/a", f"{B}/a", f"{C}/a"], (A, B)),
     "empty folder objects": ("admin", [f"{A}/", f"{B}/"], (A, B)),
-    "beside files": ("admin", ["index.html", "css/a", f"x/readme/{A}/a", f"{B}/a"],
+    "next to files": ("admin", ["index.html", "css/a", f"x/readme/{A}/a", f"{B}/a"],
                      (B, f"x/readme/{A}")),
 }  # fmt: skip
 QUIET = {

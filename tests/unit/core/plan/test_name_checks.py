@@ -39,16 +39,16 @@ MIXED: dict[str, tuple[Sequence[str], set[str]]] = {
     "half": ((*FULL[:2], "assets", "images"), {"assets", "images"}),
     "previews": (("main", "feature-login", *PULL_REQUESTS[:3], "assets"), {"assets"}),
     "git describe": ((*DESCRIBED, "v1.2.3", "assets"), {"assets"}),
-    "pull requests beside commits": ((*FULL, "pr-1"), {"pr-1"}),
+    "pull requests next to commits": ((*FULL, "pr-1"), {"pr-1"}),
     "dates": (("2026-11-02", "2026-11-03", "backup"), {"backup"}),
-    "a year beside pull requests": (("main", *PULL_REQUESTS, "2024"), {"2024"}),
-    "numbers beside pull requests": (
+    "a year next to pull requests": (("main", *PULL_REQUESTS, "2024"), {"2024"}),
+    "numbers next to pull requests": (
         ("main-2", *PULL_REQUESTS, "backup-2024", "static-2", "jquery-3.7.1", "2"),
         {"backup-2024", "static-2", "jquery-3.7.1", "2"},
     ),
     "a backup": ((*(f"build-{n}" for n in range(1, 11)), "backup-2024"), {"backup-2024"}),
     "a library": ((*(f"v1.{n}.0" for n in range(8)), "fontawesome5.15.4"), {"fontawesome5.15.4"}),
-    "a page beside dates": (("2026-11-02", "2026-11-03", "404"), {"404"}),
+    "a page next to dates": (("2026-11-02", "2026-11-03", "404"), {"404"}),
     "a major version": (("v1.2.3", "v1.3.0", "v1"), {"v1"}),
     "assets of a commit": (
         (*(f"main-{name}" for name in COMMITS), "assets-9c41e07"),
@@ -66,14 +66,14 @@ ALIKE: dict[str, Sequence[str]] = {
     "a single one": ("9c41e07",),
     "commits": FULL,
     "short and full commits": (*COMMITS, *FULL, "1234567"),
-    "main beside pull requests": ("main", *PULL_REQUESTS),
-    "branches beside pull requests": ("main", "develop", "feature-login", *PULL_REQUESTS),
+    "main next to pull requests": ("main", *PULL_REQUESTS),
+    "branches next to pull requests": ("main", "develop", "feature-login", *PULL_REQUESTS),
     "more branches than pull requests": ("main", "develop", "staging", "fix-1", "pr-1", "pr-2"),
-    "numbers beside pull requests": (*PULL_REQUESTS, "main-2", "docs-1", "main-9c41e07"),
+    "numbers next to pull requests": (*PULL_REQUESTS, "main-2", "docs-1", "main-9c41e07"),
     "issues and commits": (*PULL_REQUESTS, "ABC-123", "alice-fix_12", "9c41e07"),
     "other pull requests": (*PULL_REQUESTS, "preview-3", "pr-9-9c41e07"),
-    "describe names beside tags": (*DESCRIBED, "v1.2.3", "v1.2.4"),
-    "a describe name beside tags": ("v1.2.3", "v1.2.4", "v1.3.0", DESCRIBED[0]),
+    "describe names next to tags": (*DESCRIBED, "v1.2.3", "v1.2.4"),
+    "a describe name next to tags": ("v1.2.3", "v1.2.4", "v1.3.0", DESCRIBED[0]),
     "pre-releases": ("v1.2.0", "v1.3.0-rc.1", "v1.3.0", "2.0.0-beta2", "v2.0"),
     "commits of branches": (*COMMITS, "main-9c41e07", "20261123-ab12cd3"),
     "years": ("2023", "2024", "2025"),
@@ -172,7 +172,7 @@ def test_folder_that_counts_or_is_deleted_refuses(decision: Decision) -> None:
 
 
 def refuse(*decisions: Decision) -> list[RefusalCode]:
-    """Return the refusals of the decisions beside those about three commits."""
+    """Return the refusals of the decisions next to those about three commits."""
     commits = [kept(deployment(name, days)) for days, name in enumerate(FULL[:3], 1)]
     return [refusal.code for refusal in find_name_refusals([*commits, *decisions], "")]
 
