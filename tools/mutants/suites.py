@@ -22,6 +22,7 @@ SUITES = (
     Suite(
         modules=[
             "ci3/core/retention/age_order.py",
+            "ci3/core/retention/count_rule.py",
             "ci3/core/retention/decide.py",
             "ci3/core/retention/evaluation.py",
             "ci3/core/retention/groups.py",
@@ -44,6 +45,11 @@ SUITES = (
         modules=["ci3/core/live/pins.py", "ci3/core/live/references.py"],
         tests=["tests/unit/core/live/test_pins.py", "tests/unit/core/live/test_references.py"],
         slow_tests=[f"{_RETENTION}/test_reference_worlds.py"],
+    ),
+    Suite(
+        modules=["ci3/core/retention/name_order.py"],
+        tests=[f"{_RETENTION}/test_name_order.py"],
+        slow_tests=[f"{_RETENTION}/test_decide_reference.py"],
     ),
     Suite(
         modules=["ci3/core/retention/evidence.py"],

@@ -176,7 +176,9 @@ def partly(deployment):
         pytest.param({}, partly, {"d3", "d4"}, id="first objects"),
         pytest.param({"keep_within": Duration.parse("1h")}, partly, {"d2", "d3", "d4"},
                      id="keep-within"),
-        pytest.param({"keep_daily": 1}, partly, {"d1", "d2", "d3", "d4"}, id="calendar rule"),
+        pytest.param({"keep_daily": 1}, partly, {"d1", "d2", "d3", "d4"}, id="daily"),
+        pytest.param({"keep_weekly": 1}, partly, {"d1", "d2", "d3", "d4"}, id="weekly"),
+        pytest.param({"keep_monthly": 1}, partly, {"d1", "d2", "d3", "d4"}, id="monthly"),
     ],
 )  # fmt: skip
 def test_required_evidence_depends_on_what_the_rules_compare(rules, known_by, required):
@@ -186,6 +188,19 @@ def test_required_evidence_depends_on_what_the_rules_compare(rules, known_by, re
     evaluations = evaluate(known, policy, (), NOW, 1)
     assert doomed(evaluations) == {"d3", "d4"}
     assert {one.name for one in find_required_evidence(evaluations, policy)} == required
+
+
+@pytest.mark.parametrize(("rules", "known_by"), [({}, as_reported), ({"keep_daily": 1}, partly)])
+def test_protected_deployment_is_no_evidence(rules, known_by):
+    policy = RetentionPolicy(keep_count=2, **rules)
+    names = ("d1", "d2", "d3", "d4", "p5")
+    known = inventory(*(known_by(deployment(name, days)) for days, name in enumerate(names, 1)))
+    evaluations = evaluate(known, policy, pin_protected(["p*"]), NOW, 1)
+    assert doomed(evaluations) == {"d3", "d4"}
+
+    required = find_required_evidence(evaluations, policy)
+
+    assert {each.name for each in required} == {"d1", "d2", "d3", "d4"}
 
 
 @pytest.mark.parametrize(

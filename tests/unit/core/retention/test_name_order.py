@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from ci3.core.inventory.name_forms import has_commit
 from ci3.core.live.pins import pin_protected
 from ci3.core.retention.age_order import AgeFrom, date_deployment
+from ci3.core.retention.decide import RetentionPolicy, decide, evaluate
 from ci3.core.retention.name_order import NameOrder, parse_name
-from tests.support.builders import deployment
+from tests.support.builders import NOW, deployment, inventory
 from tests.unit.core.retention.tables import Case, decided, expected
 
 ASCENDING = [
@@ -187,3 +188,31 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_table(case):
     assert decided(case) == expected(case)
+
+
+def test_reasons_name_the_counts():
+    names = ["build-12", "build-11", "build-10", "build-9", "v1.9"]
+    policy = RetentionPolicy(keep_count=2, age_from=AgeFrom.NAME)
+    deployments = [deployment(name, days) for days, name in enumerate(names, 1)]
+    evaluations = evaluate(inventory(*deployments), policy, (), NOW, 1)
+
+    messages = {
+        evaluation.deployment.name: [check.message for check in evaluation.checks]
+        for evaluation in evaluations
+    }
+    assert "0 of 2" in messages["build-12"][0]
+    assert "1 of 2" in messages["build-11"][0]
+    assert messages["build-9"][0].startswith("3 ")
+    assert "2 are" in messages["build-9"][0]
+    assert "with 4 " in messages["v1.9"][0]
+    assert "0 of 2" in messages["v1.9"][0]
+
+
+def test_reason_of_the_minimum_names_the_minimum():
+    policy = RetentionPolicy(keep_count=1)
+    deployments = [deployment(name, days) for days, name in enumerate(("d3", "d2", "d1"), 1)]
+
+    decisions = decide(inventory(*deployments), policy, (), NOW, 2)
+
+    assert "of the 1 " not in decisions[0].reasons[0].message
+    assert "2 of the 2 " in decisions[1].reasons[0].message
