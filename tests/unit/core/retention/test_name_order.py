@@ -209,10 +209,10 @@ def test_reasons_name_the_counts():
 
 
 def test_reason_of_the_minimum_names_the_minimum():
-    policy = RetentionPolicy(keep_count=1)
+    policy = RetentionPolicy(keep_count=2)
     deployments = [deployment(name, days) for days, name in enumerate(("d3", "d2", "d1"), 1)]
 
-    decisions = decide(inventory(*deployments), policy, (), NOW, 2)
+    decisions = decide(inventory(*deployments), policy, (), NOW, 3)
 
-    assert "of the 1 " not in decisions[0].reasons[0].message
     assert "2 of the 2 " in decisions[1].reasons[0].message
+    assert "3 of the 3 " in decisions[2].reasons[0].message
