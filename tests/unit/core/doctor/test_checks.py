@@ -119,7 +119,7 @@ CASES = {
                           "folders", "note", "each of which counts"),
     "related": ({"folders": FolderSummary(names=("main", "pr-1", "pr-2", "pr-3")),
         "doctor_target": aim(match="")}, "folders", "note", "each of which counts"),
-    "assets beside one commit": ({"folders": FolderSummary(names=(COMMITS[0], "assets")),
+    "assets next to one commit": ({"folders": FolderSummary(names=(COMMITS[0], "assets")),
         "doctor_target": aim(match="")}, "folders", "warning", "add it to protect"),
     "a plan accepts the names": ({"folders": FOLDERS, "doctor_target": aim(match=""),
         "issues": BucketIssues()}, "folders", "note", "each of which counts"),
