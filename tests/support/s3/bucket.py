@@ -35,8 +35,10 @@ class Bucket:
         return make_client(self.endpoint_url)
 
     def put(self, key: str, *, days: float = 0, body: bytes = b"x") -> None:
-        modified_at = (datetime.now(UTC) - timedelta(days=days)).replace(microsecond=0)
-        self._s3.put(self._bucket, key, body, modified_at)
+        self.put_at(key, datetime.now(UTC) - timedelta(days=days), body=body)
+
+    def put_at(self, key: str, modified_at: datetime, *, body: bytes = b"x") -> None:
+        self._s3.put(self._bucket, key, body, modified_at.replace(microsecond=0))
 
     def deploy(self, name: str, *, days: float, files: int = 3) -> None:
         for number in range(files):
