@@ -21,7 +21,7 @@ NOT_A_DEPLOYMENT: Final = "not a deployment"
 _TREE = re.compile(r"<!-- tree: (\S+) -->\n```text\n(.*?)```", re.DOTALL)
 _SETTINGS = re.compile(r"<!-- settings: (\S+) -->\n```yaml\n(.*?)```", re.DOTALL)
 _PLAN = re.compile(r"<!-- plan: (\S+) -->\n\|.*\n\|.*\n((?:\|.*\n)+)")
-_PLAN_ROW = re.compile(r"\| `(.+)/` \| (.+?) \| (.*?) \|")
+_PLAN_ROW = re.compile(r"\| `(.+)/` \| (.+?) \| (.*?) ?\|")
 _TREE_LINE = re.compile(
     r"(?P<indent> *)(?P<name>\S+)(?: +(?:(?P<count>\d+) (?P<unit>day|hour)s? ago|= (?P<text>.+)))?"
 )
@@ -31,7 +31,7 @@ _HASH = re.compile("[0-9a-f]{7,40}")
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """An object of a tree; `folder` is the line's folder, or empty if the line is a file."""
+    """An object of a tree; `folder` is the one with its age, or empty for a pointer."""
 
     key: str
     folder: str = ""
@@ -51,7 +51,7 @@ class Example:
 
     @property
     def folders(self) -> set[str]:
-        """The folders of the tree that have an age, without a slash at the end."""
+        """The folders of the tree with the age of their files, without a slash at the end."""
         return {upload.folder for upload in self.uploads() if upload.folder}
 
     @property
@@ -74,9 +74,9 @@ class Example:
                 parents.append(match["name"])
             else:
                 age = timedelta(**{f"{match['unit']}s": int(match["count"])})
-                is_folder = path.endswith("/")
-                for key in [f"{path}{file}" for file in _FILES] if is_folder else [path]:
-                    yield Upload(key=key, folder=path[:-1] if is_folder else "", age=age)
+                folder = path.rpartition("/")[0]
+                for key in [f"{path}{file}" for file in _FILES] if path[-1] == "/" else [path]:
+                    yield Upload(key=key, folder=folder, age=age)
 
     def fill_bucket(self, bucket: Bucket) -> None:
         """Upload the objects of the tree."""

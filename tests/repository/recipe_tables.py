@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-HEAD = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334"
 LIVE = "b2b2b2b"
 
 WHOLE = ("app.js", "index.html")
@@ -57,27 +56,6 @@ AFTER_A_ROLLBACK = (
 )
 
 TABLES: dict[str, Sequence[Row]] = {
-    "previews": (
-        Row("pr-12-5555555", 0.1, "keep: keep-count"),
-        Row("pr-12-4444444", 1, "keep: keep-count"),
-        Row("pr-13-6666666", 2, "keep: keep-count"),
-        Row("pr-12-a1b2c3d", 3, "keep: live"),  # the branch was pushed back to it
-        Row("pr-12-1111111", 4, "delete: superseded"),
-        Row("main-2", 5, "keep: keep-count"),
-        Row("docs-1", 6, "keep: keep-count"),
-        Row("main-1", 7, "delete: superseded"),
-        Row("pr-9-2222222", 100, "keep: keep-count"),
-        Row("pr-9-1111111", 101, "keep: keep-count"),
-        Row("pr-9-0000000", 102, "delete: superseded"),
-    ),
-    "previews-that-go": (
-        Row("pr-14-7777777", 0.1, "keep: keep-count keep-within"),
-        Row("pr-12-4444444", 10, "keep: keep-within"),  # superseded today
-        Row("pr-11-3333333", 20, "keep: keep-within"),  # superseded 10 days ago
-        Row("pr-13-2222222", 30, "delete: superseded"),  # superseded 20 days ago
-        Row("pr-12-a1b2c3d", 40, "keep: live"),
-        Row("assets", 400, "ignored"),
-    ),
     "quiet": (
         Row("d5", 2, "keep: keep-count keep-within"),
         Row("d4", 3, "keep: keep-count keep-within"),
@@ -128,34 +106,6 @@ TABLES: dict[str, Sequence[Row]] = {
         dated("Mon 2023-10-30 16:00", "keep: keep-monthly"),  # the sixth month
         dated("Fri 2023-09-29 16:00", "delete: superseded"),
     ),
-    "environments": (
-        Row("staging/s3", 0.1, "keep: keep-count"),
-        Row("staging/s2", 0.2, "keep: keep-count"),
-        Row("staging/s1", 0.3, "delete: superseded"),
-        *(
-            Row(f"production/p{n}", 20 - n, "keep: keep-count keep-within")
-            for n in range(19, 9, -1)
-        ),
-        Row("production/p9", 45, "keep: keep-within"),  # superseded 10 days ago
-        Row("production/p8", 60, "delete: superseded"),  # superseded 45 days ago
-        Row("production/release-1", 90, "keep: protected"),
-    ),
-    "environments-at-root": (
-        *(Row(f"abcde{n}", 50 - n, "keep: keep-count") for n in range(29, 19, -1)),
-        Row("abcde19", 60, "delete: superseded"),
-        Row("staging/s3", 0.1, "keep: keep-count"),
-        Row("staging/s2", 0.2, "keep: keep-count"),
-        Row("staging/s1", 0.3, "delete: superseded"),
-        Row("assets", 400, "ignored"),
-    ),
-    "two-rules": (
-        Row("pr-9-a", 0.1, "keep: keep-count"),
-        Row("pr-8-a", 0.2, "keep: keep-count"),
-        Row("pr-7-a", 0.3, "delete: superseded"),
-        *(Row(f"build-{n}", 50 - n, "keep: keep-count") for n in range(29, 19, -1)),
-        Row("build-19", 60, "delete: superseded"),
-        Row("assets", 400, "ignored"),
-    ),
     "rollback-object": AFTER_A_ROLLBACK,
     "rollback-url": AFTER_A_ROLLBACK,
     "rollback-ssm": AFTER_A_ROLLBACK,
@@ -175,15 +125,6 @@ TABLES: dict[str, Sequence[Row]] = {
         Row("d6", 1, "keep: keep-count", HUGE),
         *(Row(f"d{n}", 7 - n, "keep: keep-count", ("manifest.json",)) for n in (5, 4, 3, 2)),
         Row("d1", 6, "delete: superseded", HUGE),
-    ),
-    "numbered": (
-        Row("build-8", 1, "keep: keep-count"),
-        Row("build-9", 2, "keep: keep-count"),
-        Row("build-10", 3, "keep: keep-count keep-count"),
-        Row("build-11", 4, "keep: keep-count"),
-        Row("build-12", 5, "keep: keep-count"),
-        Row("build-7", 6, "delete: superseded"),
-        Row("main", 400, "ignored"),
     ),
     "brake": (
         *(Row(f"d{n}", 7 - n, "keep: keep-count") for n in (6, 5, 4, 3, 2)),

@@ -17,7 +17,7 @@ from ci3.cli.main import main
 from ci3.core.live.sources import LiveKind
 from ci3.core.model.decision import ReasonCode
 from ci3.errors import ExitCode
-from tests.repository.recipe_tables import HEAD, HUGE, LIVE, TABLES, Row
+from tests.repository.recipe_tables import HUGE, LIVE, TABLES, Row
 from tests.support.github.fake_github import FakeGitHub
 from tests.support.s3.bucket import Bucket
 
@@ -86,7 +86,6 @@ def live(bucket: Bucket, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("GITHUB_TOKEN", github.token)
     monkeypatch.setenv("GITHUB_REPOSITORY", github.repository)
     monkeypatch.setenv("GITHUB_API_URL", github.url)
-    github.content.open_pull_request(12, HEAD)
     github.content.deploy("production", LIVE + "0" * 33, "success")
     yield
     ssm.delete_parameter(Name=PARAMETER)
@@ -161,21 +160,6 @@ def test_while_a_live_source_cannot_be_read_nothing_is_deleted(
     before = case.folders()
     assert case.run("cleanup", "--auto-approve") == ExitCode.REFUSED
     assert "live-from" in capsys.readouterr().err
-    assert case.folders() == before
-
-
-def test_environment_at_the_root_without_match_is_refused(
-    bucket: Bucket, capsys: pytest.CaptureFixture[str]
-) -> None:
-    case = opened("environments-at-root", bucket)
-    case.fill(TABLES["environments-at-root"])
-    before = case.folders()
-    policy = Path("ci3.yml")
-    text = re.sub("- match: .*\n    keep-count: 10", "- keep-count: 10", policy.read_text("utf-8"))
-    policy.write_text(text, encoding="utf-8")
-    assert "match" not in text
-    assert case.run("cleanup", "--auto-approve") == ExitCode.USAGE
-    assert "Set match in target 1" in capsys.readouterr().err
     assert case.folders() == before
 
 
