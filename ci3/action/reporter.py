@@ -40,7 +40,7 @@ from ci3.report.plan.lifecycle_text import (
     list_open_warnings,
 )
 from ci3.report.plan.markdown import render_error_markdown, render_run_markdown
-from ci3.report.plan.text import format_shortfall
+from ci3.report.plan.text import format_issue, format_shortfall
 
 if TYPE_CHECKING:
     from ci3.core.plan.policy_diff import PolicyChange
@@ -170,9 +170,9 @@ class Reporter:
         for target_result, label in zip(target_results, labels, strict=True):
             prefix = f"{label}: " if len(target_results) > 1 else ""
             for warning in list_open_warnings(target_result):
-                runner.add_warning(f"{prefix}{warning.message}")
+                runner.add_warning(f"{prefix}{format_issue(warning)}")
             for refusal in target_result.plan.refusals:
-                runner.add_error(f"{prefix}{refusal.message}")
+                runner.add_error(f"{prefix}{format_issue(refusal)}")
             if target_result.is_stale and target_result.changed:
                 runner.add_error(f"{prefix}{format_stale_headline(target_result)}")
             if problem := format_reconciled_problem(target_result):

@@ -71,6 +71,10 @@ def show_checkup(console: Console, checkup: TargetFindings) -> None:
         if finding.advice:
             advice = _wrap(console, f"→ {finding.advice}", hanging_indent="  ")
             console.print(Text(f"{_MARGIN}{advice}", "dim"))
+        if finding.recipe_url:
+            # Not wrapped, so that terminals recognize the URL.
+            text = f"{_MARGIN}→ How to fix this: {finding.recipe_url}"
+            print_line(console, text, "dim", soft_wrap=True)
     console.print()
     print_line(console, f"{format_checkup_headline((checkup,))}.", "bold")
 
@@ -108,8 +112,11 @@ def _sort_worst_first(checkup: TargetFindings) -> list[Finding]:
 
 
 def _format_message_cell(finding: Finding) -> str:
-    advice = f" <br>→ {_format_code_spans(finding.advice)}" if finding.advice else ""
-    return f"{_format_code_spans(end_sentence(finding.message))}{advice}"
+    advice = [_format_code_spans(finding.advice)] if finding.advice else []
+    if finding.recipe_url:
+        advice.append(f"[How to fix this]({finding.recipe_url})")
+    advice_text = f" <br>→ {' '.join(advice)}" if advice else ""
+    return f"{_format_code_spans(end_sentence(finding.message))}{advice_text}"
 
 
 def _format_code_spans(text: str) -> str:
@@ -138,6 +145,7 @@ def render_checkups_json(checkups: Sequence[TargetFindings], *, has_targets: boo
                     "topic": finding.topic,
                     "message": finding.message,
                     "advice": finding.advice,
+                    "recipe_url": finding.recipe_url,
                 }
                 for finding in checkup.findings
             ],

@@ -3,6 +3,7 @@
 import re
 import shlex
 import textwrap
+import tomllib
 from pathlib import Path
 
 import click
@@ -13,6 +14,8 @@ import yaml
 from ci3.cli.main import _cli
 from ci3.config.policy_schema import build_policy_schema
 from ci3.config.settings import SETTINGS_BY_NAME
+from ci3.core.model.issues import RefusalCode, WarningCode
+from ci3.core.model.recipes import DOCS_URL, find_recipe_url
 from ci3.core.plan.json_reader import PlanFile
 from tests.support.paths import ROOT
 from tools.docs.descriptions import PLAN_KEYS
@@ -21,6 +24,16 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted((*ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"))),
 ]
+LAYOUT_CODES = {
+    "hexadecimal-names",
+    "in-two-targets",
+    "mixed-names",
+    "names-contradict-times",
+    "nested-deployments",
+    "never-deletable",
+    "nothing-matches",
+}
+"""Codes of refusals and warnings about the layout of a bucket."""
 README_LINES = 160
 """What a README may be long: the rest has pages of its own."""
 
@@ -52,6 +65,21 @@ def test_every_link_leads_to_a_file_and_a_heading_that_are_there(path):
         target = (path.parent / name).resolve() if name else path
         assert target.exists(), name
         assert not anchor or anchor[1:] in slugs(target), f"{name}{anchor}"
+
+
+@pytest.mark.parametrize("code", sorted({*RefusalCode, *WarningCode}))
+def test_recipe_of_a_code_is_a_section_of_the_docs(code):
+    url = find_recipe_url(code)
+    has_recipe = code in LAYOUT_CODES
+    assert bool(url) == has_recipe
+    if has_recipe:
+        page, _, anchor = url.removeprefix(f"{DOCS_URL}/").partition("#")
+        assert anchor in slugs(ROOT / "docs" / page)
+
+
+def test_messages_link_to_the_docs_of_this_repository():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["urls"]["Documentation"].replace("/tree/", "/blob/") == DOCS_URL
 
 
 def test_every_page_is_found_from_the_index():

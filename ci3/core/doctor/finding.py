@@ -20,20 +20,23 @@ class Level(StrEnum):
 class Finding:
     """The result of one check.
 
-    `advice` is what to do next, or empty. A problem prevents ci3 from working; `is_of_access` is
-    True if its cause is a missing permission or the network.
+    `advice` is what to do next, or empty, and `recipe_url` a recipe of the docs for it. A problem
+    prevents ci3 from working; `is_of_access` is True if its cause is a missing permission or the
+    network.
     """
 
     level: Level
     topic: str
     message: str
     advice: str = ""
+    recipe_url: str = ""
     is_access_problem: bool = False
 
     @property
     def text(self) -> str:
-        """Topic, message and advice in one line."""
-        return f"{self.topic}: {end_sentence(self.message)} {self.advice}".rstrip()
+        """Topic, message, advice and recipe in one line."""
+        text = f"{self.topic}: {end_sentence(self.message)} {self.advice}".rstrip()
+        return f"{text} How to fix this: {self.recipe_url}" if self.recipe_url else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,18 +57,23 @@ def note(topic: str, message: str, advice: str = "") -> Finding:
     return Finding(level=Level.NOTE, topic=topic, message=message, advice=advice)
 
 
-def warning(topic: str, message: str, advice: str) -> Finding:
+def warning(topic: str, message: str, advice: str, *, recipe_url: str = "") -> Finding:
     """Return a finding that may do harm or that limits ci3."""
-    return Finding(level=Level.WARNING, topic=topic, message=message, advice=advice)
+    return Finding(
+        level=Level.WARNING, topic=topic, message=message, advice=advice, recipe_url=recipe_url
+    )
 
 
-def problem(topic: str, message: str, advice: str, *, is_of_access: bool = False) -> Finding:
+def problem(
+    topic: str, message: str, advice: str, *, recipe_url: str = "", is_of_access: bool = False
+) -> Finding:
     """Return a finding that prevents ci3 from working."""
     return Finding(
         level=Level.PROBLEM,
         topic=topic,
         message=message,
         advice=advice,
+        recipe_url=recipe_url,
         is_access_problem=is_of_access,
     )
 

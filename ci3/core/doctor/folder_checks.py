@@ -9,6 +9,7 @@ from ci3.core.formatting import join_names, pluralize
 from ci3.core.inventory.name_pattern import find_name_pattern
 from ci3.core.live.pins import is_protected, pin_protected
 from ci3.core.model.issues import BucketIssues, RefusalCode, WarningCode
+from ci3.core.model.recipes import find_recipe_url
 from ci3.core.plan.checks import (
     find_protect_refusals,
     find_protect_warnings,
@@ -47,9 +48,11 @@ def _check_issues(facts: BucketFacts) -> Iterator[Finding]:
             yield problem("plan", message, issues.hint, is_of_access=issues.is_of_access)
         return
     for refusal in issues.refusals:
-        yield problem(refusal.code, refusal.message, "Until then nothing is deleted.")
+        advice, url = "Until then nothing is deleted.", find_recipe_url(refusal.code)
+        yield problem(refusal.code, refusal.message, advice, recipe_url=url)
     for plan_warning in issues.warnings:
-        yield warning(plan_warning.code, plan_warning.message, "")
+        url = find_recipe_url(plan_warning.code)
+        yield warning(plan_warning.code, plan_warning.message, "", recipe_url=url)
 
 
 def _has_issue(facts: BucketFacts, code: WarningCode) -> bool:
@@ -64,8 +67,12 @@ def _check_names(facts: BucketFacts, folders: FolderSummary) -> Iterator[Finding
     topic, names, url = "folders", folders.names, facts.doctor_target.target.url
     if not names:
         if not _has_issue(facts, WarningCode.NOTHING_MATCHES):
-            advice = "Check the bucket's name, the prefix and match."
-            yield warning(topic, f"there is no deployment under {url}", advice)
+            yield warning(
+                topic,
+                f"there is no deployment under {url}",
+                "Check the bucket's name, the prefix and match.",
+                recipe_url=find_recipe_url(WarningCode.NOTHING_MATCHES),
+            )
         return
     count = pluralize(len(names), "folder")
     files = f"{pluralize(folders.file_count, 'file')} beside them" if folders.file_count else ""
@@ -95,6 +102,7 @@ def _check_kinds(facts: BucketFacts, names: Sequence[str], count: str) -> Findin
             f"{count}, and each counts as a deployment, also {_format_names(mixed_names.names)}, "
             f"named {mixed_names.kind}: ci3 would delete {pronoun} when old",
             f"To leave {pronoun} alone, {match}add {pronoun} to protect.",
+            recipe_url=find_recipe_url(RefusalCode.MIXED_NAMES),
         )
     if naming.pattern and not naming.outliers:
         return note(

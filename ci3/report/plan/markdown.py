@@ -7,11 +7,13 @@ From top to bottom: what a run does (`_format_run_head`), what a pull request ch
 from collections.abc import Iterator, Sequence
 
 from ci3.core.formatting import cut_list, format_minute, format_size
+from ci3.core.model.issues import PlanWarning, Refusal
+from ci3.core.model.recipes import find_recipe_url
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.policy_diff import PolicyChange
 from ci3.core.plan.shared_folders import label_plans
 from ci3.core.plan.target_result import TargetResult
-from ci3.errors import Ci3Error
+from ci3.errors import Ci3Error, end_sentence
 from ci3.report.markdown_format import (
     MARKUP_RESERVE_BYTES,
     RenderContext,
@@ -160,10 +162,10 @@ def _format_target_head(
         format_shortfall(plan, result) if result else "",
         format_reconciled_problem(target_result),
     )
-    refusals = [refusal.message for refusal in plan.refusals]
-    warnings = [warning.message for warning in list_open_warnings(target_result)]
+    refusals = [_format_issue(refusal) for refusal in plan.refusals]
+    warnings = [_format_issue(warning) for warning in list_open_warnings(target_result)]
     boxes = (
-        _format_box("CAUTION", "", [problem for problem in problems if problem], context),
+        _format_box("CAUTION", "", list(map(escape_markdown, filter(None, problems))), context),
         _format_box("CAUTION", "Can't be applied:", refusals, context),
         _format_box("WARNING", "", warnings, context),
     )
@@ -174,15 +176,22 @@ def _format_target_head(
     )
 
 
+def _format_issue(issue: Refusal | PlanWarning) -> str:
+    """Format a message, with a link to the recipe that resolves it if the docs have one."""
+    url = find_recipe_url(issue.code)
+    link = f" [How to fix this]({url})" if url else ""
+    return f"{escape_markdown(end_sentence(issue.message) if link else issue.message)}{link}"
+
+
 def _format_box(kind: str, title: str, messages: Sequence[str], context: RenderContext) -> str:
-    """Format messages as a box with as many as fit; empty if there are none."""
+    """Format messages, which are Markdown, as a box with as many as fit; empty without any."""
     if not messages:
         return ""
     head = f"> [!{kind}]"
     bold_title = f"**{title}**" if title else ""
     if len(messages) == 1:
-        return f"{head}\n> {f'{bold_title} ' if title else ''}{escape_markdown(messages[0])}"
-    lines = [f"> - {escape_markdown(message)}" for message in messages]
+        return f"{head}\n> {f'{bold_title} ' if title else ''}{messages[0]}"
+    lines = [f"> - {message}" for message in messages]
     shown = take_fitting(lines, context.budget_bytes // _NOTE_BOX_DIVISOR)
     _, more = cut_list(lines, len(shown))
     title_lines = [f"> {bold_title}"] if title else []

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from ci3.core.formatting import cut_list, format_counts
 from ci3.core.model.decision import Action, Decision
+from ci3.core.model.issues import PlanWarning, Refusal
+from ci3.core.model.recipes import find_recipe_url
 from ci3.core.model.result import ApplyResult
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.shared_folders import label_plans
@@ -79,9 +81,16 @@ def show_plan(console: "Console", plan: Plan, label: str = "") -> None:
             print_line(console, sentence)
     for warning in plan.warnings:
         print_line(console, f"Warning: {warning.message}", "yellow")
+        _show_recipe(console, warning)
     for refusal in plan.refusals:
         text = f"Can't be applied: {refusal.message}"
         print_line(console, text, "bold red", soft_wrap=True)  # it may have a pattern to be copied
+        _show_recipe(console, refusal)
+
+
+def _show_recipe(console: "Console", issue: Refusal | PlanWarning) -> None:
+    if url := find_recipe_url(issue.code):
+        print_line(console, f"  How to fix this: {url}", soft_wrap=True)
 
 
 def show_run(console: "Console", target_results: Sequence[TargetResult]) -> None:

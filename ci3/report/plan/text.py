@@ -16,12 +16,14 @@ from ci3.core.formatting import (
 from ci3.core.journal.location import is_s3_url
 from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import Deployment, Versioning
+from ci3.core.model.issues import PlanWarning, Refusal
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING, REQUIRED_FILE_SETTING, PolicyEntry
+from ci3.core.model.recipes import find_recipe_url
 from ci3.core.model.result import ApplyResult, DeleteGuard, ObjectOutcome, RunOutcome
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.core.retention.rollback import find_rollback_targets
-from ci3.errors import Ci3Error
+from ci3.errors import Ci3Error, end_sentence
 from ci3.report.plan.headlines import LIFECYCLE_DELAY
 
 JOURNAL_HINT = "If anything was deleted until then, the journal tells."
@@ -31,6 +33,12 @@ JOURNAL_HINT = "If anything was deleted until then, the journal tells."
 def format_advice(error: Ci3Error, notes: Iterable[str]) -> str:
     """Return an error's hint, with notes on what else has happened."""
     return " ".join(filter(None, (error.hint, *notes)))
+
+
+def format_issue(issue: Refusal | PlanWarning) -> str:
+    """Return the message of a refusal or warning, and the recipe for it if the docs have one."""
+    url = find_recipe_url(issue.code)
+    return f"{end_sentence(issue.message)} How to fix this: {url}" if url else issue.message
 
 
 def format_guard_note(result: ApplyResult) -> str:

@@ -6,6 +6,7 @@ import natsort
 import pytest
 
 from ci3.core.model.issues import RefusalCode, WarningCode
+from ci3.core.model.recipes import find_recipe_url
 from tests.support.action_reports import comment_of
 from tests.support.github.fake_github import WORKFLOW_LOGIN
 from tests.support.github.fake_runner import PULL_REQUEST_NUMBER
@@ -50,7 +51,9 @@ def test_copied_bucket_is_refused_until_the_times_are_confirmed(act, bucket, git
     assert (run.exit_code, run.outputs["outcome"]) == (4, "refused")
     assert bucket.content() == before
     (error,) = run.annotations("error")
-    assert all("age-from: span" in text for text in (error, *texts_of(run, github), run.log))
+    texts = (error, *texts_of(run, github), run.log)
+    assert all("age-from: span" in text for text in texts)
+    assert all(find_recipe_url(RefusalCode.NAMES_CONTRADICT_TIMES) in text for text in texts)
 
     confirmed = act(mode="apply", keep_count="2", age_from="span")
 
@@ -159,6 +162,7 @@ def test_nothing_that_matches_is_green_and_annotated(act, bucket, github, inputs
     assert bucket.content() == before
     (warning,) = run.annotations("warning")
     assert hint in warning
+    assert warning.endswith(find_recipe_url(WarningCode.NOTHING_MATCHES))
     assert hint.strip("`") in unescape(run.summary).replace("\\", "")
     assert len(github.comments(PULL_REQUEST_NUMBER)) == 1
 

@@ -1,4 +1,5 @@
 import json
+import re
 
 import cmarkgfm
 import pytest
@@ -75,7 +76,8 @@ def test_checkup_in_a_summary_reads_as_its_golden(name: str) -> None:
     assert_golden(f"{name}.md", text)
     html = cmarkgfm.github_flavored_markdown_to_html(text, Options.CMARK_OPT_UNSAFE)
     assert html.count("<tr>") == 1 + len(CASES[name].findings)
-    assert "<a " not in html
+    recipe_urls = [finding.recipe_url for finding in CASES[name].findings if finding.recipe_url]
+    assert re.findall('<a href="(.+?)"', html) == recipe_urls
 
 
 def test_checkup_as_json_reads_as_its_golden() -> None:

@@ -7,6 +7,8 @@ from cmarkgfm.cmark import Options
 
 from ci3.core.live.commit_names import Commit
 from ci3.core.model.deployment import IgnoredEntry
+from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
+from ci3.core.model.recipes import find_recipe_url
 from ci3.core.plan.target_result import TargetResult
 from ci3.errors import AccessError
 from ci3.report.listings import render_deployments_markdown, render_objects_markdown
@@ -95,6 +97,23 @@ def test_markdown_reads_as_its_golden(name):
 @pytest.mark.parametrize("name", [name for name in GOLDENS if "error" not in name])
 def test_every_row_of_a_table_has_its_five_cells(name):
     assert all(len(row) == 5 for row in rows(rendered(GOLDENS[name]())))
+
+
+def test_refusals_and_warnings_link_to_their_recipes_only():
+    message = "see https://example.org or [this](https://example.org)"
+    plan = replace(
+        cases.usual_plan(),
+        refusals=(
+            Refusal(code=RefusalCode.MIXED_NAMES, message=message),
+            Refusal(code=RefusalCode.MAX_DELETE, message=message),
+        ),
+        warnings=(PlanWarning(code=WarningCode.NOTHING_MATCHES, message=message),),
+    )
+    assert re.findall(r'href="([^"]*)"', rendered(rendered_plan(plan, PLACE))) == [
+        find_recipe_url(RefusalCode.MIXED_NAMES),
+        find_recipe_url(WarningCode.NOTHING_MATCHES),
+        PLACE.run_url,
+    ]
 
 
 @pytest.mark.parametrize("result", [None, cases.result_of(cases.hostile_plan())])

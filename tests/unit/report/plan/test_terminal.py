@@ -1,9 +1,12 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from ci3.core.model.deployment import Versioning
+from ci3.core.model.issues import Refusal, RefusalCode
+from ci3.core.model.recipes import find_recipe_url
 from ci3.errors import AccessError
 from ci3.report.listings import show_deployments, show_objects
 from ci3.report.plan.terminal import show_error, show_plan, show_result
@@ -59,6 +62,12 @@ def test_no_control_character_of_a_name_reaches_a_terminal():
 def test_a_narrow_terminal_loses_no_name():
     text = printed(show_plan, cases.usual_plan(), width=60)
     assert all(one.deployment.name in text for one in cases.usual_plan().decisions)
+
+
+def test_a_narrow_terminal_does_not_break_the_url_of_a_recipe():
+    refusal = Refusal(code=RefusalCode.MIXED_NAMES, message="assets is named unlike the others")
+    text = printed(show_plan, replace(cases.usual_plan(), refusals=(refusal,)), width=40)
+    assert find_recipe_url(RefusalCode.MIXED_NAMES) in text
 
 
 def test_progress_in_a_log_is_a_line_now_and_then():
