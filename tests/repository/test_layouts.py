@@ -10,7 +10,13 @@ import pytest
 
 from ci3.cli.main import main
 from ci3.errors import ExitCode
-from tests.repository.layout_examples import NOT_A_DEPLOYMENT, PAGE, Example, read_examples
+from tests.repository.layout_examples import (
+    NOT_A_DEPLOYMENT,
+    PAGE,
+    Example,
+    full_hash,
+    read_examples,
+)
 from tests.support.github.fake_github import FakeGitHub
 from tests.support.s3.bucket import Bucket
 
@@ -26,13 +32,11 @@ class World:
     github: FakeGitHub
     capsys: pytest.CaptureFixture[str]
 
-    def prepare(self, example: Example, old: str = "", new: str = "") -> None:
-        """Create what the example shows, and a policy file in which `new` replaces `old`."""
+    def prepare(self, example: Example) -> None:
+        """Create what the example shows: the bucket, GitHub's state and the policy file."""
         example.fill_bucket(self.bucket)
         example.fill_repository(self.github.content)
-        assert old in example.settings
-        settings = example.settings.replace(old, new) if old else example.settings
-        settings = re.sub("bucket: [a-z-]+", f"bucket: {self.bucket.name}", settings)
+        settings = re.sub("bucket: [a-z-]+", f"bucket: {self.bucket.name}", example.settings)
         Path("ci3.yml").write_text(settings, encoding="utf-8")
 
     def run(self, command: str, *arguments: str) -> int:
@@ -65,6 +69,13 @@ class World:
 def _format_decision(deployment: Mapping[str, Sequence[Mapping[str, str]]]) -> str:
     codes = dict.fromkeys(reason["code"] for reason in deployment["reasons"])
     return f"{deployment['decision']}: {' '.join(codes)}"
+
+
+def replace_setting(name: str, old: str, new: str = "") -> Example:
+    """Return an example with other settings."""
+    example = EXAMPLES[name]
+    assert old in example.settings
+    return replace(example, settings=example.settings.replace(old, new))
 
 
 @pytest.fixture
@@ -115,17 +126,17 @@ def test_nothing_is_deleted_while_a_live_source_cannot_be_read(
 
 
 REFUSED = {
-    "mixed-names": ("other-folders", "match: '[0-9a-f]{7,40}'\n", ""),
-    "hexadecimal-names": ("copied-commits", "keep-count: 2\n", "age-from: name\n"),
-    "in-two-targets": ("two-kinds", r"'build-\d+'", "'.+-.+'"),
+    "nested-deployments": replace(EXAMPLES["environments"], settings="bucket: my-site\n"),
+    "mixed-names": replace_setting("other-folders", "match: '[0-9a-f]{7,40}'\n"),
+    "hexadecimal-names": replace_setting("copied-commits", "keep-count: 2\n", "age-from: name\n"),
+    "in-two-targets": replace_setting("two-kinds", r"'build-\d+'", "'.+-.+'"),
 }
-"""By the refusal's code an example, a text of its settings and what replaces it."""
+"""Examples with other settings, by the code of the refusal."""
 
 
 @pytest.mark.parametrize("code", REFUSED)
 def test_settings_that_the_page_warns_of_are_refused(code: str, world: World) -> None:
-    name, old, new = REFUSED[code]
-    world.prepare(EXAMPLES[name], old, new)
+    world.prepare(REFUSED[code])
     before = world.bucket.keys()
     assert world.list_codes("refusals") == {code}
     assert world.clean_up() == ExitCode.REFUSED
@@ -134,14 +145,14 @@ def test_settings_that_the_page_warns_of_are_refused(code: str, world: World) ->
 
 def test_environment_at_the_root_without_match_is_refused(world: World) -> None:
     old = "- match: '[0-9a-f]{7,40}' # production"
-    world.prepare(EXAMPLES["environments-at-root"], old, "- max-delete: 90%")
+    world.prepare(replace_setting("environments-at-root", old, "- max-delete: 90%"))
     before = world.bucket.keys()
     assert world.clean_up() == ExitCode.USAGE
     assert world.bucket.keys() == before
 
 
 def test_files_that_are_rewritten_keep_all_deployments_by_default(world: World) -> None:
-    world.prepare(EXAMPLES["changed-later"], "age-from: oldest\n")
+    world.prepare(replace_setting("changed-later", "age-from: oldest\n"))
     before = world.bucket.keys()
     assert "never-deletable" in world.list_codes("warnings")
     assert world.clean_up() == ExitCode.DONE
@@ -149,10 +160,19 @@ def test_files_that_are_rewritten_keep_all_deployments_by_default(world: World) 
 
 
 def test_numbers_of_a_copied_bucket_only_warn_by_default(world: World) -> None:
-    world.prepare(EXAMPLES["copied-builds"], "age-from: name\n")
+    world.prepare(replace_setting("copied-builds", "age-from: name\n"))
     assert world.list_codes("warnings") == {"names-contradict-times"}
     assert world.list_codes("refusals") == set()
     assert world.list_decisions()["build-11"] == "delete: superseded"
+
+
+def test_copies_of_commits_are_taken_for_uploads(world: World) -> None:
+    hours = {"0b96d14": 722, "c85fa32": 721, "e7730c9": 720}
+    lines = [f"  {name}/ {age} hours ago" for name, age in hours.items()]
+    world.prepare(replace(EXAMPLES["copied-commits"], tree="\n".join(["my-site/", *lines])))
+    world.github.content.deploy("production", full_hash("e7730c9"), "success")
+    assert world.list_codes("refusals") == world.list_codes("warnings") == set()
+    assert world.list_decisions()["0b96d14"] == "delete: superseded"
 
 
 @pytest.mark.parametrize(("new_count", "deleted"), [(1, set()), (2, {"build-8", "build-9"})])
