@@ -17,7 +17,8 @@ from ci3.core.doctor.facts import (
 from ci3.core.doctor.finding import Level, TargetFindings, exit_code_of_findings
 from ci3.core.live.sources import LiveReading
 from ci3.core.model.deployment import Versioning
-from ci3.core.model.issues import BucketIssues, Refusal, RefusalCode
+from ci3.core.model.issues import BucketIssues, PlanWarning, Refusal, RefusalCode, WarningCode
+from ci3.core.model.recipes import find_recipe_url
 from ci3.core.model.result import DeleteGuard, GuardProbe
 from ci3.errors import ExitCode
 from tests.support.builders import days_ago
@@ -165,6 +166,24 @@ def test_folder_named_unlike_the_others_is_reported_once() -> None:
     assert [(finding.topic, finding.level) for finding in findings] == [
         ("mixed-names", Level.PROBLEM)
     ]
+
+
+def test_findings_of_a_plan_name_their_recipes() -> None:
+    refusal = Refusal(code=RefusalCode.MIXED_NAMES, message="assets is named unlike the others")
+    warning = PlanWarning(code=WarningCode.NEVER_DELETABLE, message="nothing can be deleted")
+    issues = BucketIssues(refusals=(refusal,), warnings=(warning,))
+    findings = check_bucket(healthy_facts(doctor_target=aim(match=""), issues=issues))
+    urls = {finding.topic: finding.recipe_url for finding in findings if finding.recipe_url}
+    assert urls == {issue.code: find_recipe_url(issue.code) for issue in (refusal, warning)}
+    assert all(finding.text.endswith(finding.recipe_url) for finding in findings)
+
+
+def test_empty_target_has_a_recipe() -> None:
+    folders = FolderSummary(names=())
+    findings = check_bucket(healthy_facts(folders=folders, readings=()))
+    assert find_recipe_url(WarningCode.NOTHING_MATCHES) in {
+        finding.recipe_url for finding in findings
+    }
 
 
 def test_all_is_well_where_nothing_is_amiss() -> None:
