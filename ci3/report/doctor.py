@@ -40,8 +40,8 @@ _SIGNS: Final = {
     Level.PROBLEM: "❌ problem",
 }
 _LEVEL_WIDTH: Final = 9
-_TOPIC_WIDTH: Final = 15
-_MARGIN: Final = " " * (_LEVEL_WIDTH + _TOPIC_WIDTH)
+_MIN_TOPIC_WIDTH: Final = 15
+_TOPIC_GAP: Final = 2
 _NARROWEST: Final = 30
 
 
@@ -63,31 +63,34 @@ def format_checkup_headline(checkups: Sequence[TargetFindings]) -> str:
 def show_checkup(console: Console, checkup: TargetFindings) -> None:
     """Print every finding, each with its advice below it, then the headline."""
     print_line(console, checkup.url, "bold")
-    for finding in checkup.findings:
+    topics = [escape_control_chars(finding.topic) for finding in checkup.findings]
+    topic_width = max((_MIN_TOPIC_WIDTH, *(len(topic) + _TOPIC_GAP for topic in topics)))
+    margin = " " * (_LEVEL_WIDTH + topic_width)
+    for finding, topic in zip(checkup.findings, topics, strict=True):
         level = f"{finding.level:<{_LEVEL_WIDTH}}"
-        topic = f"{escape_control_chars(finding.topic):<{_TOPIC_WIDTH}}"
-        message = _wrap(console, end_sentence(finding.message))
-        console.print(Text.assemble((level, _STYLES[finding.level]), topic, message))
+        message = _wrap(console, end_sentence(finding.message), margin)
+        columns = (level, _STYLES[finding.level]), f"{topic:<{topic_width}}", message
+        console.print(Text.assemble(*columns))
         if finding.advice:
-            advice = _wrap(console, f"→ {finding.advice}", hanging_indent="  ")
-            console.print(Text(f"{_MARGIN}{advice}", "dim"))
+            advice = _wrap(console, f"→ {finding.advice}", margin, hanging_indent="  ")
+            console.print(Text(f"{margin}{advice}", "dim"))
         if finding.recipe_url:
             # Not wrapped, so that terminals recognize the URL.
-            text = f"{_MARGIN}→ How to fix this: {finding.recipe_url}"
+            text = f"{margin}→ How to fix this: {finding.recipe_url}"
             print_line(console, text, "dim", soft_wrap=True)
     console.print()
     print_line(console, f"{format_checkup_headline((checkup,))}.", "bold")
 
 
-def _wrap(console: Console, text: str, hanging_indent: str = "") -> str:
+def _wrap(console: Console, text: str, margin: str, hanging_indent: str = "") -> str:
     """Wrap a text behind the columns of level and topic; the first line has no margin."""
     return textwrap.fill(
         escape_control_chars(text),
-        max(console.width, len(_MARGIN) + _NARROWEST),
-        initial_indent=_MARGIN,
-        subsequent_indent=f"{_MARGIN}{hanging_indent}",
+        max(console.width, len(margin) + _NARROWEST),
+        initial_indent=margin,
+        subsequent_indent=f"{margin}{hanging_indent}",
         break_on_hyphens=False,
-    ).removeprefix(_MARGIN)
+    ).removeprefix(margin)
 
 
 def render_checkups_markdown(checkups: Sequence[TargetFindings], context: RenderContext) -> str:

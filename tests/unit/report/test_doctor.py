@@ -15,6 +15,13 @@ from ci3.core.doctor.facts import (
 )
 from ci3.core.doctor.finding import TargetFindings
 from ci3.core.live.sources import LiveReading
+from ci3.core.model.issues import (
+    BucketIssues,
+    PlanWarning,
+    Refusal,
+    RefusalCode,
+    WarningCode,
+)
 from ci3.core.model.result import DeleteGuard, GuardProbe
 from ci3.report.doctor import render_checkups_json, render_checkups_markdown, show_checkup
 from ci3.report.markdown_format import RenderContext
@@ -55,12 +62,26 @@ HOSTILE_NAMES = checkup(
     folders=FolderSummary(names=(*COMMITS, HOSTILE, f"2{HOSTILE}")),
     rules=(LifecycleRule(name=HOSTILE, prefix=HOSTILE, expires_after_days=1),),
 )
+LAYOUT = checkup(
+    doctor_target=aim(match=""),
+    issues=BucketIssues(
+        refusals=(Refusal(code=RefusalCode.NESTED_DEPLOYMENTS, message="app holds sub-folders"),),
+        warnings=(
+            PlanWarning(
+                code=WarningCode.NAMES_CONTRADICT_TIMES,
+                message="names contradict upload times: build-100 is older than build-99. Times "
+                "decide what is deleted",
+            ),
+        ),
+    ),
+)
 CASES = {
     "doctor-well": WELL,
     "doctor-usual": USUAL,
     "doctor-in-the-way": IN_THE_WAY,
     "doctor-unreadable": UNREADABLE,
     "doctor-hostile": HOSTILE_NAMES,
+    "doctor-layout": LAYOUT,
 }
 ROOMY = RenderContext(budget_bytes=100_000)
 
