@@ -45,6 +45,9 @@ COPY --from=builder /opt/ci3 /opt/ci3
 # Nothing is installed from here on.
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/ensurepip \
         /usr/local/lib/python3.*/site-packages/pip*
+# Where `~/.aws` is mounted. A runner sets HOME itself.
+ENV HOME=/home/python
+RUN ["mkdir", "-m", "1777", "/home/python"]
 # Never a shell, which may drop INPUT_KEEP-COUNT for its hyphen. -I: no variable of the workflow and
 # no file of its workspace becomes code.
 ENTRYPOINT ["/opt/ci3/bin/python", "-I", "-B", "-u", "-X", "utf8", "-X", "pycache_prefix=/opt/ci3/pycache", "/opt/ci3/entrypoint.py"]

@@ -21,9 +21,9 @@ def is_workflow(environment_names: Iterable[str]) -> bool:
 
 def run_command(arguments: Sequence[str]) -> int:
     """Run the command `ci3` and return its exit code."""
-    from ci3.cli.main import main as command  # noqa: PLC0415 - the action does not load it
+    from ci3.cli.container import run_in_container  # noqa: PLC0415 - the action does not load it
 
-    return command(list(arguments))
+    return run_in_container(arguments)
 
 
 def run_action() -> int:

@@ -1,5 +1,6 @@
 """The image itself: what starts, what can't get in, what is not there."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
@@ -29,6 +30,43 @@ def test_with_arguments_the_image_is_the_command():
 
 def test_without_arguments_a_person_gets_help():
     assert run_command().stdout == run_command("--help").stdout
+
+
+@pytest.mark.parametrize("arguments", [("ci3", "--help"), ("sh", "-c", "ci3 --help")])
+def test_command_may_be_written_as_for_a_shell(arguments):
+    assert run_command(*arguments).stdout == run_command("--help").stdout
+
+
+def test_credentials_are_read_from_the_mounted_aws_folder(bucket, tmp_path):
+    for days, name in enumerate(("v2", "v1"), start=1):
+        bucket.deploy(name, days=days)
+    (tmp_path / "config").write_text(
+        f"[profile site]\nregion = us-east-1\nendpoint_url = {bucket.endpoint_url}\n"
+    )
+    (tmp_path / "credentials").write_text(
+        f"[site]\naws_access_key_id = {CREDENTIALS['AWS_ACCESS_KEY_ID']}\n"
+        f"aws_secret_access_key = {CREDENTIALS['AWS_SECRET_ACCESS_KEY']}\n"
+    )
+    tmp_path.chmod(0o755)
+    plan = f"plan-cleanup --bucket-name {bucket.name} --keep-count 1 --match 'v[0-9]+'"
+    run = run_command(
+        *("sh", "-c", f"{plan} --output json"),
+        env={"AWS_PROFILE": "site"},
+        mounts={tmp_path: "/home/python/.aws"},
+        options=["--user=1000:1000"],
+    )
+    assert run.returncode == 0, run.stderr
+    plan = json.loads(run.stdout)
+    assert {item["name"]: item["decision"] for item in plan["deployments"]} == {
+        "v2": "keep",
+        "v1": "delete",
+    }
+
+
+def test_home_is_that_of_the_caller_if_it_is_set():
+    code = "import os; print(os.path.expanduser('~'))"
+    assert run_python(code).stdout == "/home/python\n"
+    assert run_python(code, env={"HOME": "/github/home"}).stdout == "/github/home\n"
 
 
 def test_a_misspelt_input_with_a_hyphen_arrives_and_is_refused():
