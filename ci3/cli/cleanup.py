@@ -14,6 +14,8 @@ from ci3.cli.console import (
     write_markdown,
 )
 from ci3.cli.options import (
+    YES_OPTION,
+    SettingsCommand,
     list_option_names,
     read_raw_settings,
     resolve_option_targets,
@@ -56,8 +58,8 @@ HOW_TO_APPLY = "run `ci3 cleanup` with the same options."
 _APPLY_SETTINGS = ("journal-file", "resume", "skip-changed", "timeout")
 
 
-@with_options(list_option_names(exclude=_APPLY_SETTINGS))
-@click.command("plan-cleanup")
+@with_options(list_option_names(exclude=_APPLY_SETTINGS), alternatives=["--policy-file"])
+@click.command("plan-cleanup", cls=SettingsCommand)
 @OUTPUT_OPTION
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit with 10 when something would be deleted."
@@ -82,10 +84,10 @@ def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) 
     return ExitCode.WOULD_DELETE if detailed_exitcode and has_deletions else ExitCode.DONE
 
 
-@with_options(list_option_names())
-@click.command("cleanup")
+@with_options(list_option_names(), alternatives=["--policy-file", "--plan-file", "--resume"])
+@click.command("cleanup", cls=SettingsCommand)
 @OUTPUT_OPTION
-@click.option("--auto-approve", is_flag=True, help="Delete without asking.")
+@YES_OPTION
 def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
     """Show what would be deleted, ask, and delete it.
 

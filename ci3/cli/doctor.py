@@ -6,7 +6,12 @@ import click
 
 from ci3.cli.console import OUTPUT_OPTION, create_console, write_markdown
 from ci3.cli.context import create_target_contexts
-from ci3.cli.options import TARGET_SETTINGS, resolve_option_targets, with_options
+from ci3.cli.options import (
+    TARGET_SETTINGS,
+    SettingsCommand,
+    resolve_option_targets,
+    with_options,
+)
 from ci3.core.doctor.finding import exit_code_of_findings
 from ci3.pipeline.doctor import run_doctor
 from ci3.report.doctor import render_checkups_json, render_checkups_markdown, show_checkup
@@ -34,8 +39,8 @@ _SETTINGS = (
 )
 
 
-@with_options(_SETTINGS)
-@click.command("doctor")
+@with_options(_SETTINGS, alternatives=["--policy-file"])
+@click.command("doctor", cls=SettingsCommand)
 @OUTPUT_OPTION
 def doctor(*, output: str, **values: str | bool | None) -> int:
     """Examine a bucket: who you are, what you may do, what may surprise you.

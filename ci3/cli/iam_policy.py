@@ -8,7 +8,7 @@ import click
 
 from ci3.aws.partitions import find_partition
 from ci3.cli.console import create_console
-from ci3.cli.options import resolve_option_targets, with_options
+from ci3.cli.options import SettingsCommand, resolve_option_targets, with_options
 from ci3.core.formatting import escape_control_chars, format_json
 from ci3.core.iam.policy import MAX_POLICY_CHARACTERS, IamTarget, Purpose, build_policy
 from ci3.core.iam.trust import TrustedRuns, build_trust_policy
@@ -34,8 +34,8 @@ _SETTINGS = (
 _PURPOSES = ("plan", "apply", "restore", "lifecycle", "probe-restore")
 
 
-@with_options(_SETTINGS)
-@click.command("iam-policy")
+@with_options(_SETTINGS, alternatives=["--policy-file", "--trust"])
+@click.command("iam-policy", cls=SettingsCommand)
 @click.argument("purpose", type=click.Choice(_PURPOSES), required=False)
 @click.option(
     "--insist-on-conditions",

@@ -8,7 +8,13 @@ import click
 
 from ci3.cli.console import OUTPUT_OPTION, create_console, show_error, write_markdown
 from ci3.cli.context import create_target_context, create_target_contexts
-from ci3.cli.options import TARGET_SETTINGS, list_option_names, resolve_option_targets, with_options
+from ci3.cli.options import (
+    TARGET_SETTINGS,
+    SettingsCommand,
+    list_option_names,
+    resolve_option_targets,
+    with_options,
+)
 from ci3.core.plan.json_writer import dump_explanations, dump_inventories, dump_objects
 from ci3.core.retention.age_order import sort_newest_first
 from ci3.engine.inventory.listing import list_deployment
@@ -32,8 +38,8 @@ _APPLY_SETTINGS = (
 )
 
 
-@with_options(_LISTING_SETTINGS)
-@click.command("list-deployments")
+@with_options(_LISTING_SETTINGS, alternatives=["--policy-file"])
+@click.command("list-deployments", cls=SettingsCommand)
 @OUTPUT_OPTION
 def list_deployments(*, output: str, **values: str | None) -> int:
     """List the deployments of a bucket, newest first.
@@ -70,8 +76,8 @@ def list_deployments(*, output: str, **values: str | None) -> int:
     return exit_code
 
 
-@with_options((*TARGET_SETTINGS, "policy-file"))
-@click.command("list-objects")
+@with_options((*TARGET_SETTINGS, "policy-file"), alternatives=["--policy-file"])
+@click.command("list-objects", cls=SettingsCommand)
 @click.argument("name")
 @OUTPUT_OPTION
 def list_objects(*, name: str, output: str, **values: str | None) -> None:
@@ -106,8 +112,8 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
             listings.show_objects(create_console(sys.stdout), objects, title)
 
 
-@with_options(list_option_names(exclude=_APPLY_SETTINGS))
-@click.command("explain")
+@with_options(list_option_names(exclude=_APPLY_SETTINGS), alternatives=["--policy-file"])
+@click.command("explain", cls=SettingsCommand)
 @click.argument("name")
 @OUTPUT_OPTION
 def explain(*, name: str, output: str, **values: str | None) -> None:

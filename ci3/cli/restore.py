@@ -10,7 +10,7 @@ import click
 
 from ci3.cli.console import OUTPUT_OPTION, create_console, require_approval, write_markdown
 from ci3.cli.context import create_context_factory, create_target_context
-from ci3.cli.options import read_raw_settings, with_options
+from ci3.cli.options import YES_OPTION, SettingsCommand, read_raw_settings, with_options
 from ci3.config.from_plan import JOURNAL_TARGET_SETTINGS, journal_target_layer
 from ci3.config.resolve import resolve_settings
 from ci3.constants import JOURNAL_FOLDER
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
 
 
 @with_options(
-    (*JOURNAL_TARGET_SETTINGS, "addressing-style", "role-to-assume", REQUIRED_FILE_SETTING)
+    (*JOURNAL_TARGET_SETTINGS, "addressing-style", "role-to-assume", REQUIRED_FILE_SETTING),
+    alternatives=["JOURNAL"],
 )
-@click.command("restore")
+@click.command("restore", cls=SettingsCommand)
 @click.argument("source", metavar="JOURNAL | NAME", default="")
 @click.option(
     "--run-id",
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     "or 2026-11-23T10:00Z, by whomever. NAME may be any unique beginning of the name.",
 )
 @OUTPUT_OPTION
-@click.option("--auto-approve", is_flag=True, help="Restore without asking.")
+@YES_OPTION
 def restore(
     *,
     source: str,

@@ -7,7 +7,13 @@ import click
 
 from ci3.cli.console import OUTPUT_OPTION, create_console, write_markdown
 from ci3.cli.context import create_target_context
-from ci3.cli.options import TARGET_SETTINGS, list_option_names, resolve_option_targets, with_options
+from ci3.cli.options import (
+    TARGET_SETTINGS,
+    SettingsCommand,
+    list_option_names,
+    resolve_option_targets,
+    with_options,
+)
 from ci3.config.policy_file import read_policy_file
 from ci3.config.resolve import RawSetting
 from ci3.config.settings import Settings
@@ -39,8 +45,8 @@ _UNUSED_SETTINGS = (
 )
 
 
-@with_options(list_option_names(exclude=_UNUSED_SETTINGS))
-@click.command("simulate")
+@with_options(list_option_names(exclude=_UNUSED_SETTINGS), alternatives=["--policy-file"])
+@click.command("simulate", cls=SettingsCommand)
 @click.option(
     "--against", "other_policy_file", metavar="POLICY-FILE", help="Another policy to compare with."
 )

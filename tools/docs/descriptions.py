@@ -1,6 +1,5 @@
 """Descriptions of codes, keys and exit codes for the tables of tools/docs/generate.py."""
 
-from ci3.cli.options import TARGET_SETTINGS
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.errors import ExitCode
@@ -17,32 +16,6 @@ MOST_USED = (
     "mode",
 )
 """The settings in the README's table."""
-
-GROUPS = {
-    "Which bucket": TARGET_SETTINGS,
-    "What to do": (
-        "mode",
-        "policy-file",
-        "plan-file",
-        "skip-changed",
-        "journal-file",
-        "resume",
-    ),
-    "What is a deployment": ("match", "group-by", "required-file", "age-from", "inventory"),
-    "What stays": (
-        "keep-count",
-        "keep-within",
-        "keep-daily",
-        "keep-weekly",
-        "keep-monthly",
-        "protect",
-        "live-from",
-    ),
-    "How much may go, and how": ("max-delete", "max-delete-bytes", "engine", "delete-versions"),
-    "In a workflow": ("comment", "comment-id", "github-token", "github-api-url"),
-}
-OTHERS = "How it runs"
-"""The heading of the settings that are in no group."""
 
 OUTPUTS = {
     "outcome": "`nothing-to-delete`, `planned`, `applied`, `partial`, `refused`, `stale-plan`, "

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ci3.config.fields import Setting
+from ci3.config.groups import SETTING_GROUPS
 from ci3.config.policy_schema import build_policy_schema
 from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME
 from ci3.core.model.decision import ReasonCode
@@ -21,9 +22,7 @@ from ci3.engine.journal.records import journal_schema
 from ci3.errors import ExitCode
 from tools.docs.descriptions import (
     EXIT_CODES,
-    GROUPS,
     MOST_USED,
-    OTHERS,
     OUTPUTS,
     REASONS,
     REFUSALS,
@@ -79,11 +78,9 @@ def _quote(text: str) -> str:
 
 def format_settings_tables() -> str:
     """Return one table for each group of settings."""
-    grouped = [name for names in GROUPS.values() for name in names]
-    other_names = tuple(setting.name for setting in SETTINGS if setting.name not in grouped)
     return "\n\n".join(
         f"### {title}\n\n{_format_settings([SETTINGS_BY_NAME[name] for name in names])}"
-        for title, names in (GROUPS | {OTHERS: other_names}).items()
+        for title, names in SETTING_GROUPS.items()
     )
 
 
