@@ -6,8 +6,9 @@ from rich.console import Console
 
 from ci3.action.reporter import Reporter, make_comment_id
 from ci3.config.from_plan import journal_target_layer
-from ci3.config.resolve import RawSetting, raw_text, refuse_unknown, resolve_settings
+from ci3.config.resolve import RawSetting, raw_text, resolve_settings
 from ci3.config.settings import SETTINGS_BY_NAME
+from ci3.config.unknown_names import refuse_unknown
 from ci3.engine.restore.restore import refuse_unless_restorable, restore_exit_code
 from ci3.engine.restore.sources import source_from_journal
 from ci3.errors import ExitCode, SettingsError

@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.UsageError as exc:
         prefix = f"{exc.ctx.command_path}: " if exc.ctx else ""
         help_command = f"{exc.ctx.command_path} --help" if exc.ctx else "ci3 --help"
-        message = f"{prefix}{exc.format_message()}"
+        message = f"{prefix}{_describe_usage_error(exc)}"
         show_error(SettingsError(message, f"See {help_command}."))
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
@@ -83,6 +83,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         _show_bug(exc)
         return ExitCode.BUG
     return int(result) if isinstance(result, int) else ExitCode.DONE
+
+
+def _describe_usage_error(error: click.UsageError) -> str:
+    """Return an error's message; for an unknown option, with what was probably meant."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return error.format_message()
+    from ci3.config.unknown_names import suggest_option  # noqa: PLC0415 - few runs have such an error
+
+    options = [option for param in error.ctx.command.params for option in param.opts]
+    suggestion = suggest_option(error.option_name, options)
+    return f"There is no option {error.option_name}. {suggestion}".rstrip()
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ci3.config.lines import unquote_line
-from ci3.config.resolve import RawSetting, raw_text, refuse_unknown, resolve_settings, split_lines
+from ci3.config.resolve import RawSetting, raw_text, resolve_settings, split_lines
 from ci3.config.settings import SETTINGS_BY_NAME, Settings
 from ci3.config.targets import PolicyFile, add_number, resolve_targets
+from ci3.config.unknown_names import refuse_unknown
 from ci3.core.journal.location import is_s3_url
 from ci3.core.live.sources import LiveSource
 from ci3.core.model.decision import Engine

@@ -8,9 +8,10 @@ import yaml
 
 from ci3.config.fields import Kind, Setting
 from ci3.config.quoting import suggest_quotes
-from ci3.config.resolve import RawSetting, refuse_unknown
+from ci3.config.resolve import RawSetting
 from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME
 from ci3.config.targets import PolicyFile, PolicyTarget
+from ci3.config.unknown_names import refuse_unknown
 from ci3.core.model.policy import Origin
 from ci3.errors import SettingsError
 

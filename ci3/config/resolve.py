@@ -6,16 +6,17 @@ A layer is a mapping of setting names to the values of one source, such as the p
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Never, cast
+from typing import Any, cast
 
 from ci3.config.fields import Setting
 from ci3.config.lines import build_line_hint, is_single_value, unquote_line
 from ci3.config.parsers import parse_live_source
 from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME, Settings
+from ci3.config.unknown_names import refuse_unknown
 from ci3.core.model.policy import Origin, PolicyEntry
 from ci3.core.model.service_url import parse_url
 from ci3.core.retention.age_order import AgeFrom
-from ci3.errors import SettingsError, format_suggestion
+from ci3.errors import SettingsError
 
 TIME_RULES = ("keep-within", "keep-daily", "keep-weekly", "keep-monthly")
 """Keep rules that depend on upload times."""
@@ -110,16 +111,6 @@ def _merge_layers(layers: Iterable[Mapping[str, RawSetting]]) -> dict[str, tuple
                 previous = merged.get(name, ()) if SETTINGS_BY_NAME[name].is_repeatable else ()
                 merged[name] = (*previous, stripped)
     return merged
-
-
-def refuse_unknown(name: str, where: str, known: Iterable[str]) -> Never:
-    """Raise SettingsError for an unknown setting; its message suggests the nearest known name."""
-    names = list(known)
-    suggestion = format_suggestion(name.lower().replace("_", "-"), names)
-    raise SettingsError(
-        f"{where}: there is no setting {name!r}.{suggestion}",
-        f"The settings are {', '.join(names)}.",
-    )
 
 
 def _parse_setting(setting: Setting, raw_settings: Sequence[RawSetting]) -> object:

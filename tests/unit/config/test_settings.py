@@ -368,7 +368,6 @@ def test_unknown_name_is_refused_with_the_nearest(name, nearest):
 
     assert caught.value.exit_code is ExitCode.USAGE
     assert caught.value.message == f"the inputs: there is no setting {name!r}.{nearest}"
-    assert "keep-count, keep-within, keep-daily" in caught.value.hint
 
 
 def test_unknown_name_is_refused_even_when_empty():
