@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ci3.cli.common_options import is_quiet, with_common_options
 from ci3.cli.console import (
     OUTPUT_OPTION,
     create_console,
@@ -58,6 +59,7 @@ HOW_TO_APPLY = "run `ci3 cleanup` with the same options."
 _APPLY_SETTINGS = ("journal-file", "resume", "skip-changed", "timeout")
 
 
+@with_common_options
 @with_options(list_option_names(exclude=_APPLY_SETTINGS), alternatives=["--policy-file"])
 @click.command("plan-cleanup", cls=SettingsCommand)
 @OUTPUT_OPTION
@@ -84,6 +86,7 @@ def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) 
     return ExitCode.WOULD_DELETE if detailed_exitcode and has_deletions else ExitCode.DONE
 
 
+@with_common_options
 @with_options(list_option_names(), alternatives=["--policy-file", "--plan-file", "--resume"])
 @click.command("cleanup", cls=SettingsCommand)
 @OUTPUT_OPTION
@@ -107,7 +110,8 @@ def _run_cleanup(run: "Run", output: str, *, auto_approve: bool) -> int:
     screen = create_console(sys.stdout if output == "table" else sys.stderr)
     plans = run.make_plans()
     target_results: Sequence[TargetResult] = [TargetResult(plan=plan) for plan in plans]
-    terminal.show_run(screen, target_results)
+    is_asked = not auto_approve  # who is asked must see the plan
+    terminal.show_run(screen, target_results, with_tables=is_asked or not is_quiet())
     target_runs = run.reconcile_rules(plans)
     reconciled = [target_run.reconciled for target_run in target_runs]
     terminal.show_reconciled(screen, add_reconciled(target_results, reconciled))
@@ -166,7 +170,8 @@ def _show_plans(run: "Run", target_results: "Sequence[TargetResult]", output: st
         context = RenderContext(how_to_apply=HOW_TO_APPLY)
         write_markdown(render_run_markdown(target_results, context))
     else:
-        terminal.show_run(create_console(sys.stdout), target_results)
+        screen = create_console(sys.stdout)
+        terminal.show_run(screen, target_results, with_tables=not is_quiet())
 
 
 def _ask_for_approval(plans: "Sequence[Plan]") -> None:

@@ -31,7 +31,8 @@ def create_console(stream: TextIO) -> "Console":
     if os.environ.get("GITHUB_ACTIONS") == "true":
         escaped: Any = EscapedStream(stream)
         return Console(file=escaped, width=WIDTH_WITHOUT_TERMINAL, no_color=True)
-    width = None if stream.isatty() else WIDTH_WITHOUT_TERMINAL
+    has_width = stream.isatty() or "COLUMNS" in os.environ
+    width = None if has_width else WIDTH_WITHOUT_TERMINAL
     return Console(file=stream, width=width, highlight=False)
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ci3.ca_bundle import find_ca_bundle
+from ci3.cli.common_options import is_quiet, is_verbose
 from ci3.cli.console import create_console, escape_for_log
 from ci3.config.settings import Settings
-from ci3.engine.workers.progress import Progress
+from ci3.engine.workers.progress import NoProgress, Progress
 from ci3.github.own_workflow import OwnWorkflow
 from ci3.github.workflow_run import read_workflow_run
 from ci3.pipeline.context import TargetContext
@@ -51,7 +52,9 @@ def create_target_context(settings: Settings) -> TargetContext:
 
 def _create_progress() -> Progress:
     """Return a progress bar on a terminal, else progress lines without loading rich."""
-    if sys.stderr.isatty():
+    if is_quiet():
+        return NoProgress()
+    if sys.stderr.isatty() and not is_verbose():
         screen = create_console(sys.stderr)
         if screen.is_terminal:
             from ci3.report.progress_bar import (  # noqa: PLC0415 - rich: only a terminal shows a bar

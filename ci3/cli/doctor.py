@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from ci3.cli.common_options import with_common_options
 from ci3.cli.console import OUTPUT_OPTION, create_console, write_markdown
 from ci3.cli.context import create_target_contexts
 from ci3.cli.options import (
@@ -39,6 +40,7 @@ _SETTINGS = (
 )
 
 
+@with_common_options
 @with_options(_SETTINGS, alternatives=["--policy-file"])
 @click.command("doctor", cls=SettingsCommand)
 @OUTPUT_OPTION

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ci3.cli.common_options import with_common_options
 from ci3.cli.console import OUTPUT_OPTION, create_console, show_error, write_markdown
 from ci3.cli.context import create_target_context, create_target_contexts
 from ci3.cli.options import (
@@ -38,6 +39,7 @@ _APPLY_SETTINGS = (
 )
 
 
+@with_common_options
 @with_options(_LISTING_SETTINGS, alternatives=["--policy-file"])
 @click.command("list-deployments", cls=SettingsCommand)
 @OUTPUT_OPTION
@@ -76,6 +78,7 @@ def list_deployments(*, output: str, **values: str | None) -> int:
     return exit_code
 
 
+@with_common_options
 @with_options((*TARGET_SETTINGS, "policy-file"), alternatives=["--policy-file"])
 @click.command("list-objects", cls=SettingsCommand)
 @click.argument("name")
@@ -112,6 +115,7 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
             listings.show_objects(create_console(sys.stdout), objects, title)
 
 
+@with_common_options
 @with_options(list_option_names(exclude=_APPLY_SETTINGS), alternatives=["--policy-file"])
 @click.command("explain", cls=SettingsCommand)
 @click.argument("name")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ci3.cli.common_options import with_common_options
 from ci3.cli.console import OUTPUT_OPTION, create_console, require_approval, write_markdown
 from ci3.cli.context import create_context_factory, create_target_context
 from ci3.cli.options import YES_OPTION, SettingsCommand, read_raw_settings, with_options
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ci3.pipeline.context import TargetContext
 
 
+@with_common_options
 @with_options(
     (*JOURNAL_TARGET_SETTINGS, "addressing-style", "role-to-assume", REQUIRED_FILE_SETTING),
     alternatives=["JOURNAL"],

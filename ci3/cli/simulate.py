@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ci3.cli.common_options import with_common_options
 from ci3.cli.console import OUTPUT_OPTION, create_console, write_markdown
 from ci3.cli.context import create_target_context
 from ci3.cli.options import (
@@ -45,6 +46,7 @@ _UNUSED_SETTINGS = (
 )
 
 
+@with_common_options
 @with_options(list_option_names(exclude=_UNUSED_SETTINGS), alternatives=["--policy-file"])
 @click.command("simulate", cls=SettingsCommand)
 @click.option(

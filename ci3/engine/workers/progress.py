@@ -11,10 +11,10 @@ TICK_SECONDS: Final = 0.2
 class Progress(Protocol):
     """Receives progress from one thread, except `beat`, which any thread may call."""
 
-    def begin(self, task: str, total: int) -> None:
+    def begin(self, task: str, total: int, /) -> None:
         """Begin a task of `total` steps."""
 
-    def advance(self, steps: int) -> None:
+    def advance(self, steps: int, /) -> None:
         """Count steps of the current task as done."""
 
     def beat(self) -> None:
@@ -24,8 +24,20 @@ class Progress(Protocol):
         """End the current task."""
 
 
-class NoProgress(Progress):
+class NoProgress:
     """Shows nothing."""
+
+    def begin(self, _task: str, _total: int) -> None:
+        """Do nothing."""
+
+    def advance(self, _steps: int) -> None:
+        """Do nothing."""
+
+    def beat(self) -> None:
+        """Do nothing."""
+
+    def end(self) -> None:
+        """Do nothing."""
 
 
 @contextmanager

@@ -49,27 +49,13 @@ IGNORED_SHOWN = 5
 _STYLES = {Action.DELETE: "red", Action.EXPIRING: "yellow", Action.KEEP: ""}
 
 
-def show_plan(console: "Console", plan: Plan, label: str = "") -> None:
+def show_plan(console: "Console", plan: Plan, label: str = "", *, with_tables: bool = True) -> None:
     """Print every decision with its reasons, then the headline, notes, warnings and refusals.
 
     The headline begins with `label`, or with the target's URL.
     """
-    for section in split_into_sections(plan, plan.decisions):
-        if section.title:
-            print_line(console, section.title, "bold")
-        print_columns(
-            console,
-            ("", "Deployment", "Uploaded", "Objects>", "Size>", "Why"),
-            [
-                (_format_cells(decision, plan), _STYLES[decision.action])
-                for decision in section.decisions
-            ],
-        )
-    ignored, more = cut_list(plan.ignored, IGNORED_SHOWN)
-    for note in (*(f"{entry.name}: {entry.reason}" for entry in ignored), more):
-        if note:
-            print_line(console, f"  ignored  {note}", "dim")
-    console.print()
+    if with_tables:
+        _show_decisions(console, plan)
     print_line(console, f"{label or plan.target.url}  {format_plan_headline(plan)}.", "bold")
     for sentence in (
         format_settings_note(plan),
@@ -93,11 +79,32 @@ def _show_recipe(console: "Console", issue: Refusal | PlanWarning) -> None:
         print_line(console, f"  How to fix this: {url}", soft_wrap=True)
 
 
-def show_run(console: "Console", target_results: Sequence[TargetResult]) -> None:
+def _show_decisions(console: "Console", plan: Plan) -> None:
+    for section in split_into_sections(plan, plan.decisions):
+        if section.title:
+            print_line(console, section.title, "bold")
+        print_columns(
+            console,
+            ("", "Deployment", "Uploaded", "Objects>", "Size>", "Why"),
+            [
+                (_format_cells(decision, plan), _STYLES[decision.action])
+                for decision in section.decisions
+            ],
+        )
+    ignored, more = cut_list(plan.ignored, IGNORED_SHOWN)
+    for note in (*(f"{entry.name}: {entry.reason}" for entry in ignored), more):
+        if note:
+            print_line(console, f"  ignored  {note}", "dim")
+    console.print()
+
+
+def show_run(
+    console: "Console", target_results: Sequence[TargetResult], *, with_tables: bool = True
+) -> None:
     """Print the plan of each target, and a headline for the run if there are several targets."""
     labels = label_plans([target_result.plan for target_result in target_results])
     for target_result, label in zip(target_results, labels, strict=True):
-        show_plan(console, target_result.plan, label)
+        show_plan(console, target_result.plan, label, with_tables=with_tables)
         if len(target_results) > 1:
             console.print()
     _show_run_headline(console, target_results)
