@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ci3.cli.common_options import is_quiet, with_common_options
+from ci3.cli.common_options import choose_tables, with_common_options
 from ci3.cli.console import (
     OUTPUT_OPTION,
     create_console,
@@ -110,8 +110,7 @@ def _run_cleanup(run: "Run", output: str, *, auto_approve: bool) -> int:
     screen = create_console(sys.stdout if output == "table" else sys.stderr)
     plans = run.make_plans()
     target_results: Sequence[TargetResult] = [TargetResult(plan=plan) for plan in plans]
-    is_asked = not auto_approve  # who is asked must see the plan
-    terminal.show_run(screen, target_results, with_tables=is_asked or not is_quiet())
+    terminal.show_run(screen, target_results, choose_tables(can_hide=auto_approve))
     target_runs = run.reconcile_rules(plans)
     reconciled = [target_run.reconciled for target_run in target_runs]
     terminal.show_reconciled(screen, add_reconciled(target_results, reconciled))
@@ -171,7 +170,7 @@ def _show_plans(run: "Run", target_results: "Sequence[TargetResult]", output: st
         write_markdown(render_run_markdown(target_results, context))
     else:
         screen = create_console(sys.stdout)
-        terminal.show_run(screen, target_results, with_tables=not is_quiet())
+        terminal.show_run(screen, target_results, choose_tables())
 
 
 def _ask_for_approval(plans: "Sequence[Plan]") -> None:

@@ -10,6 +10,7 @@ import click
 
 from ci3.cli.console import escape_for_log
 from ci3.core.formatting import escape_control_chars
+from ci3.report.terminal_format import Tables
 
 _CREDENTIAL_VARIABLES: Final = (
     "AWS_ACCESS_KEY_ID",
@@ -49,7 +50,7 @@ def with_common_options(command: click.Command) -> click.Command:
         click.Option(
             ["-q", "--quiet"],
             is_flag=True,
-            help="Show only results, warnings and errors: no progress, no tables of deployments.",
+            help="Show no progress, and of a plan only the result, warnings and errors.",
             expose_value=False,
             callback=lambda context, _option, value: context.meta.update({_QUIET: value}),
         ),
@@ -69,9 +70,14 @@ def is_quiet() -> bool:
     return _get_flag(_QUIET)
 
 
-def shows_full_names() -> bool:
-    """Return True if the current command has the option `--full-names`."""
-    return _get_flag(_FULL_NAMES)
+def choose_tables(*, can_hide: bool = True) -> Tables:
+    """Return how the current command shows tables.
+
+    Without `can_hide`, because the user is asked about their content, `--quiet` does not hide them.
+    """
+    if can_hide and is_quiet():
+        return Tables.HIDDEN
+    return Tables.FULL_NAMES if _get_flag(_FULL_NAMES) else Tables.SHORT_NAMES
 
 
 def is_verbose() -> bool:

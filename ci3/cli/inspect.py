@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ci3.cli.common_options import with_common_options
+from ci3.cli.common_options import choose_tables, with_common_options
 from ci3.cli.console import OUTPUT_OPTION, create_console, show_error, write_markdown
 from ci3.cli.context import create_target_context, create_target_contexts
 from ci3.cli.options import (
@@ -74,7 +74,8 @@ def list_deployments(*, output: str, **values: str | None) -> int:
         if output == "markdown":
             write_markdown(listings.render_deployments_markdown(deployments, title))
         else:
-            listings.show_deployments(create_console(sys.stdout), deployments, title)
+            screen = create_console(sys.stdout)
+            listings.show_deployments(screen, deployments, title, choose_tables(can_hide=False))
     return exit_code
 
 

@@ -14,13 +14,17 @@ from ci3.report.markdown_format import (
     format_document,
     format_table,
 )
-from ci3.report.plan.text import describe_deployment, format_amounts
-from ci3.report.terminal_format import print_columns, print_line
+from ci3.report.plan.text import (
+    describe_deployment,
+    format_amounts,
+    format_upload_duration,
+)
+from ci3.report.terminal_format import Tables, map_names, print_columns, print_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_DEPLOYMENT_COLUMNS = ("Deployment", "Oldest object", "Newest object", "Objects>", "Size>")
+_DEPLOYMENT_COLUMNS = ("Deployment", "Uploaded", "Objects>", "Size>")
 
 
 def show_explanation(console: "Console", explanation: Explanation, title: str = "") -> None:
@@ -75,29 +79,40 @@ def _list_checks(explanation: Explanation) -> Iterator[tuple[str, str, str]]:
 
 
 def show_deployments(
-    console: "Console", deployments: Sequence[Deployment], title: str = ""
+    console: "Console",
+    deployments: Sequence[Deployment],
+    title: str = "",
+    tables: Tables = Tables.SHORT_NAMES,
 ) -> None:
     """Print deployments as a table, in the order given."""
     _print_title(console, title)
-    rows = [(_format_cells(deployment), "") for deployment in deployments]
-    print_columns(console, _DEPLOYMENT_COLUMNS, rows)
+    names = map_names((deployment.name for deployment in deployments), tables)
+    columns, rows = _tabulate(deployments)
+    print_columns(console, columns, [((names[name], *cells), "") for name, *cells in rows])
 
 
 def render_deployments_markdown(deployments: Sequence[Deployment], url: str = "") -> str:
     """Render a listing of deployments as a table, in the order given; `url` is its title."""
-    rows = (
-        (format_code(name), oldest, newest, count, escape_without_breaks(amount))
-        for name, oldest, newest, count, amount in map(_format_cells, deployments)
-    )
-    return format_document(_format_heading(url), format_table(_DEPLOYMENT_COLUMNS, rows))
+    columns, rows = _tabulate(deployments)
+    cells = ((format_code(name), *map(escape_without_breaks, others)) for name, *others in rows)
+    return format_document(_format_heading(url), format_table(columns, cells))
 
 
-def _format_cells(deployment: Deployment) -> tuple[str, str, str, str, str]:
-    oldest, newest = (
-        "–" if time is None else format_minute(time)
-        for time in (deployment.oldest_at, deployment.newest_at)
-    )
-    return deployment.name, oldest, newest, *format_amounts(deployment)
+def _tabulate(deployments: Sequence[Deployment]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the columns and rows of a listing; the column of notes is left out if it is empty."""
+    rows: list[tuple[str, ...]] = []
+    for deployment in deployments:
+        newest_at = deployment.newest_at
+        uploaded = "–" if newest_at is None else format_minute(newest_at)
+        notes = (
+            format_upload_duration(deployment),
+            "" if deployment.is_complete else "incomplete",
+        )
+        note = ", ".join(filter(None, notes))
+        rows.append((deployment.name, uploaded, *format_amounts(deployment), note))
+    if any(note for *_, note in rows):
+        return (*_DEPLOYMENT_COLUMNS, "Note"), rows
+    return _DEPLOYMENT_COLUMNS, [row[:-1] for row in rows]
 
 
 def show_objects(console: "Console", objects: Sequence[StoredObject], title: str = "") -> None:

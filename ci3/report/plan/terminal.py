@@ -1,6 +1,6 @@
 """Plans and results on a terminal or in a log. Untrusted names are escaped, never interpreted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ci3.core.formatting import cut_list, format_counts
@@ -39,7 +39,7 @@ from ci3.report.plan.text import (
     join_reasons,
     split_into_sections,
 )
-from ci3.report.terminal_format import print_columns, print_line
+from ci3.report.terminal_format import Tables, map_names, print_columns, print_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,13 +49,15 @@ IGNORED_SHOWN = 5
 _STYLES = {Action.DELETE: "red", Action.EXPIRING: "yellow", Action.KEEP: ""}
 
 
-def show_plan(console: "Console", plan: Plan, label: str = "", *, with_tables: bool = True) -> None:
+def show_plan(
+    console: "Console", plan: Plan, label: str = "", tables: Tables = Tables.SHORT_NAMES
+) -> None:
     """Print every decision with its reasons, then the headline, notes, warnings and refusals.
 
     The headline begins with `label`, or with the target's URL.
     """
-    if with_tables:
-        _show_decisions(console, plan)
+    if tables is not Tables.HIDDEN:
+        _show_decisions(console, plan, tables)
     print_line(console, f"{label or plan.target.url}  {format_plan_headline(plan)}.", "bold")
     for sentence in (
         format_settings_note(plan),
@@ -79,7 +81,8 @@ def _show_recipe(console: "Console", issue: Refusal | PlanWarning) -> None:
         print_line(console, f"  How to fix this: {url}", soft_wrap=True)
 
 
-def _show_decisions(console: "Console", plan: Plan) -> None:
+def _show_decisions(console: "Console", plan: Plan, tables: Tables) -> None:
+    names = map_names((decision.deployment.name for decision in plan.decisions), tables)
     for section in split_into_sections(plan, plan.decisions):
         if section.title:
             print_line(console, section.title, "bold")
@@ -87,7 +90,7 @@ def _show_decisions(console: "Console", plan: Plan) -> None:
             console,
             ("", "Deployment", "Uploaded", "Objects>", "Size>", "Why"),
             [
-                (_format_cells(decision, plan), _STYLES[decision.action])
+                (_format_cells(decision, plan, names), _STYLES[decision.action])
                 for decision in section.decisions
             ],
         )
@@ -99,12 +102,12 @@ def _show_decisions(console: "Console", plan: Plan) -> None:
 
 
 def show_run(
-    console: "Console", target_results: Sequence[TargetResult], *, with_tables: bool = True
+    console: "Console", target_results: Sequence[TargetResult], tables: Tables = Tables.SHORT_NAMES
 ) -> None:
     """Print the plan of each target, and a headline for the run if there are several targets."""
     labels = label_plans([target_result.plan for target_result in target_results])
     for target_result, label in zip(target_results, labels, strict=True):
-        show_plan(console, target_result.plan, label, with_tables=with_tables)
+        show_plan(console, target_result.plan, label, tables)
         if len(target_results) > 1:
             console.print()
     _show_run_headline(console, target_results)
@@ -176,10 +179,10 @@ def show_error(console: "Console", error: Ci3Error, notes: Sequence[str] = ()) -
         print_line(console, line)
 
 
-def _format_cells(decision: Decision, plan: Plan) -> tuple[str, ...]:
+def _format_cells(decision: Decision, plan: Plan, names: Mapping[str, str]) -> tuple[str, ...]:
     return (
         decision.action,
-        decision.deployment.name,
+        names[decision.deployment.name],
         format_upload_time(decision, plan),
         *format_amounts(decision.deployment),
         join_reasons(decision),

@@ -260,16 +260,21 @@ def join_reasons(decision: Decision) -> str:
 
 def format_upload_time(decision: Decision, plan: Plan) -> str:
     """Return the age of a deployment's newest object, and how long a slow upload took."""
-    newest_at, oldest_at = decision.deployment.newest_at, decision.deployment.oldest_at
-    if newest_at is None or oldest_at is None:
+    newest_at = decision.deployment.newest_at
+    if newest_at is None:
         return "–"
-    age = format_age(plan.created_at - newest_at)
-    upload_duration = newest_at - oldest_at
-    return (
-        f"{age}, over {format_duration(upload_duration)}"
-        if upload_duration.total_seconds() > LONG_SPAN_SECONDS
-        else age
-    )
+    duration = format_upload_duration(decision.deployment)
+    return ", ".join(filter(None, (format_age(plan.created_at - newest_at), duration)))
+
+
+def format_upload_duration(deployment: Deployment) -> str:
+    """Return how long a slow upload took, such as `over 3 hours`, or an empty string."""
+    newest_at, oldest_at = deployment.newest_at, deployment.oldest_at
+    if newest_at is None or oldest_at is None:
+        return ""
+    duration = newest_at - oldest_at
+    is_slow = duration.total_seconds() > LONG_SPAN_SECONDS
+    return f"over {format_duration(duration)}" if is_slow else ""
 
 
 def describe_deployment(deployment: Deployment, now: datetime) -> str:

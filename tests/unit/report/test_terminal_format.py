@@ -1,0 +1,62 @@
+"""Tables on terminals of any width."""
+
+import io
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from ci3.report.terminal_format import Tables, map_names, print_columns
+
+HASH = "5d2f8ab019c3d4e5f60718293a4b5c6d7e8f9012"
+COLUMNS = ("", "Deployment", "Objects>", "Why")
+WHY = "superseded by 77de68d 9 days ago; 4 newer deployments"
+
+
+def show(rows, width, columns=COLUMNS):
+    file = io.StringIO()
+    console = Console(file=file, width=width, no_color=True)
+    print_columns(console, columns, [(row, "") for row in rows])
+    return file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 50, 60, 80, 160])
+def test_every_line_fits(width):
+    rows = [("delete", "5d2f8ab", "3", WHY), ("keep", "a-long-branch-name" * 5, "12,345", WHY)]
+    lines = show(rows, width)
+    assert max(map(cell_len, lines)) <= width
+    assert " ".join(" ".join(lines).split()).count("superseded") == 2
+
+
+def test_last_column_is_wrapped_below_its_title():
+    title, first, second = show([("delete", "5d2f8ab", "3", WHY)], 60)
+    begin = title.index("Why")
+    assert first[begin:] + " " + second[begin:] == WHY
+    assert second[:begin].strip() == ""
+
+
+def test_last_column_follows_on_its_own_lines_where_it_would_be_narrow():
+    _, _, first, second, *_ = show([("delete", "5d2f8ab", "3", WHY)], 45)
+    assert first.split() == ["delete", "5d2f8ab", "3"]
+    assert second.startswith(" " * 8 + "superseded")
+
+
+def test_name_that_is_wider_than_the_terminal_is_cut_off():
+    lines = show([("keep", "x" * 60, "3")], 40, ("", "Deployment", "Objects>"))
+    assert lines[1].split() == ["keep", f"{'x' * 24}…", "3"]
+
+
+def test_wide_characters_are_measured_in_cells():
+    lines = show([("keep", "部署" * 3, "3", "the newest"), ("keep", "ab", "3", "x")], 80)
+    columns = [
+        cell_len(line[: line.index(text)])
+        for line, text in zip(lines[1:], ("the", "x"), strict=True)
+    ]
+    assert columns[0] == columns[1]
+
+
+@pytest.mark.parametrize(
+    ("tables", "shown"), [(Tables.SHORT_NAMES, "5d2f8ab"), (Tables.FULL_NAMES, HASH)]
+)
+def test_names_are_short_unless_full_ones_are_wanted(tables, shown):
+    assert map_names([HASH], tables) == {HASH: shown}
