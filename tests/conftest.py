@@ -39,6 +39,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     """Remove the machine's AWS and GitHub variables; run each test in its own folder."""
+    monkeypatch.delenv("COLUMNS", raising=False)  # pytest-xdist sets it
     for name in os.environ:
         if name.startswith(("AWS_", "GITHUB_", "INPUT_", "RUNNER_", "ACTIONS_")):
             monkeypatch.delenv(name)
