@@ -13,6 +13,8 @@ _ENTRY: Final = re.compile(
 _PATTERN_IN_MAPPING: Final = re.compile(r"""[{,]\s*['"]?(match|group-by)['"]?\s*:""")
 _YAML_INDICATORS: Final = "*[!&%@`"
 """Characters with which a glob may begin, and which mean something else at the start in YAML."""
+SUGGESTION: Final = "Put it in quotes: "
+"""The beginning of a hint; the corrected entry follows."""
 _EXAMPLE: Final = "Write a regular expression in single quotes, such as match: '[0-9a-f]{40}'"
 
 
@@ -44,4 +46,4 @@ def suggest_quotes(line: str) -> str:
         except ValueError:
             return _EXAMPLE
     quoted = value.replace("'", "''")
-    return f"Put it in quotes: {f'{name}: ' if name else '- '}'{quoted}'"
+    return f"{SUGGESTION}{f'{name}: ' if name else '- '}'{quoted}'"

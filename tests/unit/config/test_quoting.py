@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from ci3.cli.main import main
 from ci3.config.policy_file import read_policy_text
-from ci3.config.quoting import suggest_quotes
+from ci3.config.quoting import SUGGESTION, suggest_quotes
 from ci3.core.model.user_pattern import UserPattern
 from ci3.errors import SettingsError
+from tests.support.golden import assert_messages
 from tests.support.s3.bucket import Bucket
 
-SUGGESTION = "Put it in quotes: "
+EXAMPLE = "match: '[0-9a-f]{40}'"
 SUGGESTIONS = [
     ("match: [0-9a-f]{40}", "match: '[0-9a-f]{40}'"),
     ("match : [0-9a-f]{40}", "match: '[0-9a-f]{40}'"),
@@ -46,7 +47,7 @@ def test_value_that_yaml_does_not_read_as_text_is_to_be_quoted(line, quoted, fil
         assert caught.value.hint == f"{SUGGESTION}{quoted}"
         assert read_policy_text(quoted, "ci3.yml").defaults
     else:
-        assert "such as match: '[0-9a-f]{40}'" in caught.value.hint
+        assert EXAMPLE in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -67,23 +68,32 @@ def test_item_of_a_list_is_to_be_quoted(item, quoted) -> None:
     assert yaml.safe_load(f"- {quoted}") == [item]
 
 
-@pytest.mark.parametrize(
-    ("text", "hint"),
-    [
-        ("protect: [stable, *-rc]", "Put each value in quotes."),
-        ("targets:\n- {bucket: a, match: [a]{2}}", "such as match: '[0-9a-f]{40}'"),
-        ("live-from:\n- object: current", "policy.schema.json"),
-        ("protect: {a}", "policy.schema.json"),
-        ("keep-count: [1]", "policy.schema.json"),
-        ("match: 'a", "policy.schema.json"),
-    ],
-)
+UNQUOTABLE = [
+    ("protect: [stable, *-rc]", ""),
+    ("targets:\n- {bucket: a, match: [a]{2}}", EXAMPLE),
+    ("live-from:\n- object: current", "policy.schema.json"),
+    ("protect: {a}", "policy.schema.json"),
+    ("keep-count: [1]", "policy.schema.json"),
+    ("match: 'a", "policy.schema.json"),
+]
+
+
+@pytest.mark.parametrize(("text", "hint"), UNQUOTABLE)
 def test_other_mistakes_get_no_quotes_that_would_not_help(text, hint) -> None:
     with pytest.raises(SettingsError) as caught:
         read_policy_text(text, "ci3.yml")
 
     assert hint in caught.value.hint
     assert SUGGESTION not in caught.value.hint
+
+
+def test_messages_are_the_golden_ones() -> None:
+    cases = []
+    for text, _ in [*UNQUOTABLE, ("match: [0-9a-f]{40}", "")]:
+        with pytest.raises(SettingsError) as caught:
+            read_policy_text(text, "ci3.yml")
+        cases.append((text, caught.value))
+    assert_messages(__file__, cases)
 
 
 VALUES = st.text(alphabet="a0-[]{}*+!&%@'\"#: ,.\\|?^$()", max_size=12)

@@ -8,46 +8,15 @@ from datetime import timedelta
 import pytest
 
 from ci3.config.modes import CommentPolicy, Mode
-from ci3.config.resolve import RawSetting, resolve_settings
+from ci3.config.resolve import resolve_settings
 from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME
 from ci3.constants import DEFAULT_KEEP_COUNT, MINIMUM_KEEP_COUNT
 from ci3.core.live.sources import LiveKind, LiveSource
 from ci3.core.model.policy import DeleteLimit, Origin, PolicyEntry
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.units import ByteSize, Duration
-from ci3.errors import ExitCode, SettingsError
 from tests.support.paths import ROOT
-
-
-def inputs(**texts):
-    return {
-        name.replace("_", "-"): RawSetting(
-            texts=(text,) if isinstance(text, str) else tuple(text),
-            origin=Origin.INPUT,
-            where=f"input {name.replace('_', '-')}",
-        )
-        for name, text in texts.items()
-    }
-
-
-def policy(**texts):
-    return {
-        name: RawSetting(
-            texts=given.texts, origin=Origin.POLICY_FILE, where=f"ci3.yml, line 1, {name}"
-        )
-        for name, given in inputs(**texts).items()
-    }
-
-
-def resolved(**texts):
-    return resolve_settings(inputs(**{"bucket": "my-site"} | texts))
-
-
-def refused(**texts):
-    with pytest.raises(SettingsError) as caught:
-        resolved(**texts)
-    assert caught.value.exit_code is ExitCode.USAGE
-    return caught.value
+from tests.unit.config.layers import inputs, policy, resolved
 
 
 def url(address, field=""):
@@ -145,117 +114,6 @@ def test_space_around_a_value_is_not_part_of_it():
     assert resolved(bucket=" my-site\n", keep_count=" 3 ").bucket == "my-site"
 
 
-@pytest.mark.parametrize("given", [{}, {"bucket": " "}])
-def test_missing_bucket_is_refused_and_both_ways_to_set_it_are_told(given):
-    with pytest.raises(SettingsError) as caught:
-        resolve_settings(inputs(**given))
-
-    assert caught.value.exit_code is ExitCode.USAGE
-    assert caught.value.message == "bucket is not set"
-    assert caught.value.hint == "Set the input bucket or the option --bucket-name."
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "told"),
-    [
-        ("keep_count", "0", "is too few: at least 1 must stay"),
-        ("keep_count", "-1", "is too few: at least 1 must stay"),
-        ("keep_count", "three", "is not a whole number"),
-        ("keep_count", "5.0", "is not a whole number"),
-        ("keep_count", "1_000", "is not a whole number"),
-        ("keep_count", "٣", "is not a whole number"),
-        ("keep_count", "1e3", "is not a whole number"),
-        ("keep_count", "9" * 10, "is not a whole number"),
-        ("keep_count", "5\n6", "is not a whole number"),
-        ("match", "(", "is no regular expression: "),
-        ("match", "*", "is no regular expression: "),
-        ("match", "a{99999999999999999999}", "is no regular expression: "),
-        ("bucket", "x--x-s3", "is a directory bucket"),
-        ("bucket", "my-site--usw2-az1--x-s3", "is a directory bucket"),
-        ("bucket", "my-point--usw2-az1--xa-s3", "is a directory bucket"),
-        ("bucket", "arn:aws:s3express:us-west-2:1:bucket/b", "is a directory bucket"),
-        ("bucket", "s3://a/b", "is an address; write bucket: a and prefix: b"),
-        ("bucket", "s3://my-site", "is an address; write bucket: my-site"),
-        ("bucket", "a/b", "is no bucket's name"),
-        ("bucket", "ab", "is no bucket's name"),
-        ("bucket", "x" * 64, "is no bucket's name"),
-        ("bucket", "https://a", "is no bucket's name"),
-        ("bucket", "my-site\nother", "is no bucket's name"),
-        ("bucket", "bücket", "is no bucket's name"),
-        ("region", "eu central", "is no region's name"),
-        ("region", "EU-CENTRAL-1", "is no region's name"),
-        ("prefix", "/site", "has an empty folder name in it; write site"),
-        ("prefix", "/", "has an empty folder name in it; write no prefix at all"),
-        ("prefix", "a//b", "has an empty folder name in it; write a/b"),
-        ("prefix", "site//", "has an empty folder name in it; write site"),
-        ("endpoint_url", "minio:9000", "is no address, such as "),
-        ("endpoint_url", "ftp://minio", "is no address, such as "),
-        ("endpoint_url", "https://", "is no address, such as "),
-        ("endpoint_url", "https://h:99999", "is no address, such as "),
-        ("endpoint_url", "https://h:port", "is no address, such as "),
-        ("endpoint_url", "https://[::1", "is no address, such as "),
-        ("endpoint_url", "https://h h/", "is no address, such as "),
-        ("endpoint_url", "https://h/#part", "is no address, such as "),
-        ("github_api_url", "api.github.com", "is no address, such as "),
-        ("max_delete", "150%", "is neither a count, such as 20, nor a percentage"),
-        ("max_delete", "101%", "is neither a count, such as 20, nor a percentage"),
-        ("max_delete", "-1", "is neither a count, such as 20, nor a percentage"),
-        ("max_delete", "50 %", "is neither a count, such as 20, nor a percentage"),
-        ("max_delete", "half", "is neither a count, such as 20, nor a percentage"),
-        ("max_delete", "%", "is neither a count, such as 20, nor a percentage"),
-        ("protect", "site/live", "has a slash in it"),
-        ("protect", "/", "has a slash in it"),
-        ("mode", "aply", "is none of plan, apply, restore, doctor. Did you mean apply?"),
-        ("mode", "Apply", "is none of plan, apply, restore, doctor. Did you mean apply?"),
-        ("comment", "on", "is none of always, changes, never."),
-        ("match", "[[:alpha:]]+", "is no regular expression: Possible nested set"),
-        ("keep_within", "10", "has no unit; write whole hours, days or weeks: 36h, 14d, 8w"),
-        ("keep_within", "-3d", "is no duration; write whole hours, days or weeks"),
-        ("keep_within", "999999w", "is too long: at most 36500d"),
-        ("keep_within", "5h\n6h", "is no duration; "),
-        ("keep_daily", "7.5", "is not a whole number of 0 or more"),
-        ("keep_daily", "-1", "is not a whole number of 0 or more"),
-        ("keep_daily", "+1", "is not a whole number of 0 or more"),
-        ("keep_weekly", "٣", "is not a whole number of 0 or more"),
-        ("keep_monthly", "9" * 10, "is not a whole number of 0 or more"),
-        ("group_by", "pr-.*", r"has no group in parentheses, such as (pr-\d+)-.*"),
-        ("group_by", r"(?:pr)-\(a\)", "has no group in parentheses, such as"),
-        ("group_by", "(pr-.*", "is no regular expression: "),
-        ("required_file", "/index.html", "is no file's path within a deployment"),
-        ("required_file", "assets/", "is no file's path within a deployment"),
-        ("required_file", "a//b", "is no file's path within a deployment"),
-        ("required_file", "../index.html", "is no file's path within a deployment"),
-        ("required_file", "a/./b", "is no file's path within a deployment"),
-        (
-            "age_from",
-            "spam",
-            "is none of span, oldest, newest, first-object, name. Did you mean span?",
-        ),
-        ("live_from", "cloudfrnt", "is no live source; there are github-deployments, open-pull-"),
-        ("live_from", "CloudFront", "is no live source; there are "),
-        ("live_from", "cloudfront:x", "has something after cloudfront, which takes nothing"),
-        ("live_from", "ssm:", "lacks what to read: ssm:/my-site/live"),
-        ("live_from", "ssm", "lacks what to read: ssm:/my-site/live"),
-        ("live_from", "github-deployments:", "ends with a colon"),
-        ("live_from", "object:a.json#", "ends with #; name a key"),
-        ("live_from", "url:file:///etc/passwd", "is no address to read from: url:https://"),
-        ("live_from", "url:https://", "is no address, such as url:https://"),
-        ("live_from", "url:https://h:99999", "is no address, such as url:https://"),
-        ("live_from", "url:https://h/a b", "is no address, such as url:https://"),
-        ("max_delete_bytes", "100", "has no unit; write a number with its unit: 500MB, 100GB, 1"),
-        ("max_delete_bytes", "-1GB", "is no size; write a number with its unit"),
-        ("max_delete_bytes", "1e3MB", "is no size; write a number with its unit"),
-        ("max_delete_bytes", "50%", "is no size; write a number with its unit"),
-    ],
-)
-def test_bad_value_is_refused_and_the_place_and_meaning_told(name, text, told):
-    error = refused(**{name: text})
-
-    name = name.replace("_", "-")
-    assert error.message.startswith(f"input {name}: {text!r} {told}")
-    assert error.hint == SETTINGS_BY_NAME[name].doc
-
-
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
@@ -280,18 +138,6 @@ def test_bad_value_is_refused_and_the_place_and_meaning_told(name, text, told):
 )
 def test_value_at_the_border_is_taken(name, text, value):
     assert getattr(resolved(**{name: text}), name) == (text if value is None else value)
-
-
-def test_bad_value_in_a_later_layer_is_named_by_its_own_place():
-    with pytest.raises(SettingsError, match=r"^ci3\.yml, line 1, keep-count: 'x' is not"):
-        resolve_settings(policy(bucket="a-site", keep_count="x"), inputs(mode="plan"))
-
-
-def test_bad_value_that_is_overruled_does_no_harm():
-    assert (
-        resolve_settings(policy(keep_count="x"), inputs(bucket="a-site", keep_count="3")).keep_count
-        == 3
-    )
 
 
 def test_layers_are_merged_as_documented():
@@ -320,114 +166,8 @@ def test_live_source_of_two_places_is_taken_once():
     )
 
 
-@pytest.mark.parametrize(
-    ("lines", "twice"),
-    [
-        ("branches\ncloudfront\nbranches", "'branches'"),
-        (["cloudfront", "cloudfront"], "'cloudfront'"),
-        ("url:https://h\nurl:https://h", "'url:https://h'"),
-        (
-            "github-deployments:a\ngithub-deployments\ngithub-deployments:a",
-            "'github-deployments:a'",
-        ),
-    ],
-)
-def test_live_source_named_twice_in_one_place_is_refused(lines, twice):
-    error = refused(live_from=lines)
-
-    assert error.message == f"input live-from: {twice} is named twice"
-    assert error.hint == "Name it once."
-
-
 def test_live_sources_that_differ_in_anything_are_two():
     assert len(resolved(live_from="object:a\nobject:a#b\nobject:b\nssm:a").live_from) == 4
-
-
-def test_each_line_of_protect_is_checked():
-    assert "'a/b' has a slash in it" in refused(protect="fine\na/b").message
-
-
-def test_two_values_for_one_setting_are_refused():
-    assert refused(prefix=["a", "b"]).message == "input prefix: prefix takes one value"
-
-
-@pytest.mark.parametrize(
-    ("name", "nearest"),
-    [
-        ("keep-cout", " Did you mean keep-count?"),
-        ("KEEP_COUNT", " Did you mean keep-count?"),
-        ("protects", " Did you mean protect?"),
-        ("zzz", ""),
-    ],
-)
-def test_unknown_name_is_refused_with_the_nearest(name, nearest):
-    given = RawSetting(texts=("1",), origin=Origin.INPUT, where="the inputs")
-
-    with pytest.raises(SettingsError) as caught:
-        resolve_settings(inputs(bucket="my-site"), {name: given})
-
-    assert caught.value.exit_code is ExitCode.USAGE
-    assert caught.value.message == f"the inputs: there is no setting {name!r}.{nearest}"
-
-
-def test_unknown_name_is_refused_even_when_empty():
-    with pytest.raises(SettingsError, match="there is no setting 'protects'"):
-        resolve_settings(inputs(bucket="my-site", protects=""))
-
-
-SECRET = "sEcReT"
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        f"https://key:{SECRET}@minio.example.org",
-        f"https://{SECRET}@minio.example.org",
-        f"https://key:{SECRET}/x@minio.example.org",
-        f"key:{SECRET}@minio.example.org",
-        f"ftp://key:{SECRET}@minio.example.org",
-        f"https://key:{SECRET}@[::1",
-        f"https://minio.example.org/?X-Amz-Signature={SECRET}",
-    ],
-)
-@pytest.mark.parametrize("name", ["endpoint_url", "github_api_url"])
-def test_address_with_credentials_is_refused_without_showing_them(name, address):
-    error = refused(**{name: address})
-
-    assert error.message.startswith(f"input {name.replace('_', '-')}: the value ")
-    assert SECRET not in f"{error!r} {error.message} {error.hint}"
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        f"https://key:{SECRET}@www.example.org",
-        f"https://{SECRET}@www.example.org/a",
-        f"https://key:{SECRET}/x@www.example.org",
-        f"ftp://key:{SECRET}@www.example.org",
-        f"https://[::1?token={SECRET}",
-    ],
-)
-def test_live_source_with_credentials_is_refused_without_showing_them(address):
-    error = refused(live_from=f"url:{address}")
-
-    assert error.message.startswith("input live-from: the value ")
-    assert SECRET not in f"{error!r} {error.message} {error.hint}"
-    twice = refused(live_from=f"url:https://h?token={SECRET}\n" * 2)
-    assert twice.message == "input live-from: the value is named twice"
-
-
-def test_secret_is_in_no_repr():
-    given = inputs(bucket="my-site", github_token=SECRET)
-
-    assert resolve_settings(given).github_token == SECRET
-    assert SECRET not in f"{given!r} {resolve_settings(given)!r} {resolve_settings(given)}"
-
-
-def test_secret_given_twice_is_in_no_message():
-    error = refused(github_token=[SECRET, "b"])
-
-    assert error.message == "input github-token: github-token takes one value"
 
 
 def test_token_is_the_only_secret_and_has_no_option_and_no_policy_key():
