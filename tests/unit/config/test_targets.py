@@ -1,7 +1,5 @@
 """Several targets in one run: whose value counts, and which targets are in each other's way."""
 
-import re
-
 import pytest
 
 from ci3.config.policy_file import read_policy_text
@@ -10,6 +8,7 @@ from ci3.config.targets import PolicyFile, resolve_targets
 from ci3.core.model.policy import Origin, PolicyEntry
 from ci3.errors import ExitCode, SettingsError
 from tests.support.golden import assert_messages
+from tests.support.messages import numbers_in
 
 
 def given(origin=Origin.OPTION, **texts):
@@ -28,11 +27,6 @@ def refused(text, **options):
         resolved(text, **options)
     assert caught.value.exit_code is ExitCode.USAGE
     return caught.value
-
-
-def numbers(message):
-    """Return the numbers in a message: of targets, each followed by its line."""
-    return [int(number) for number in re.findall(r"\b\d+\b", message)]
 
 
 def targets(*lines):
@@ -134,7 +128,7 @@ def test_target_without_a_bucket_is_named():
     error = refused(targets("bucket: a-site", "prefix: b"))
 
     assert error.message.startswith("ci3.yml")
-    assert numbers(error.message) == [3, 2]
+    assert numbers_in(error.message) == [3, 2]
     assert "--bucket-name" in error.hint
 
 
@@ -192,7 +186,7 @@ SAME_FOLDER = [
 def test_two_targets_that_are_one_folder_are_refused(one, other):
     error = refused(targets("bucket: another", one, other))
 
-    assert numbers(error.message) == [2, 3, 3, 4]
+    assert numbers_in(error.message) == [2, 3, 3, 4]
     assert error.message.count("s3://a-site/") == 2
 
 
@@ -235,7 +229,7 @@ OTHER_ENGINE = (
 def test_targets_of_one_folder_with_another_engine_are_refused(engine):
     error = refused(OTHER_ENGINE.format(engine=engine))
 
-    assert numbers(error.message) == [1, 2, 2, 3]
+    assert numbers_in(error.message) == [1, 2, 2, 3]
     assert "direct" in error.message
 
 
@@ -246,14 +240,14 @@ def test_folder_in_a_deployment_of_either_target_of_one_folder_is_refused():
 
     error = refused(text)
 
-    assert numbers(error.message.replace("b-1", "")) == [3, 4, 2, 3]
+    assert numbers_in(error.message) == [3, 4, 2, 3]
     assert "'b-1'" in error.message
 
 
 def test_option_that_moves_a_target_is_refused():
     error = refused(TWO, bucket="a-site")
 
-    assert numbers(error.message) == [3, 2]
+    assert numbers_in(error.message) == [3, 2]
     assert error.message.count("bucket") == 2
 
 
@@ -277,10 +271,10 @@ def test_option_may_say_what_the_file_leaves_open():
 def test_target_in_what_another_one_takes_for_a_deployment_is_refused(outer, inner, folder):
     error = refused(targets(outer, inner))
 
-    assert numbers(error.message) == [2, 3, 1, 2]
+    assert numbers_in(error.message) == [2, 3, 1, 2]
     assert repr(folder) in error.message
-    assert (numbers(error.hint), repr(folder) in error.hint) == ([1, 2], True)
-    assert numbers(refused(targets(inner, outer)).message) == [1, 2, 2, 3]
+    assert (numbers_in(error.hint), repr(folder) in error.hint) == ([1, 2], True)
+    assert numbers_in(refused(targets(inner, outer)).message) == [1, 2, 2, 3]
 
 
 def test_match_that_an_option_sets_counts_for_nested_targets():
@@ -298,7 +292,7 @@ def test_folder_between_two_targets_is_looked_for_at_every_depth():
             "bucket: a-site, prefix: a/b/c/d",
         )
     )
-    assert numbers(error.message)[:2] == [3, 4]
+    assert numbers_in(error.message)[:2] == [3, 4]
     assert "'c'" in error.message
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ci3.core.model.decision import Action, ReasonCode
 from ci3.core.retention.decide import AgeFrom
+from tests.support.messages import numbers_in, words_in
 from tests.unit.core.retention.reference import (
     aged,
     has_same_form,
@@ -275,7 +276,7 @@ def test_incomplete_deployment_with_a_young_object_is_kept_whatever_the_rules_sa
 
 @settings(max_examples=300)
 @given(situations())
-def test_sentences_name_what_the_obvious_reading_finds(case):
+def test_reasons_name_what_the_obvious_reading_finds(case):
     age_from = case.policy.age_from
     for group in groups_of(case):
         for decision in group:
@@ -286,8 +287,8 @@ def test_sentences_name_what_the_obvious_reading_finds(case):
                         (one.deployment for one in newer),
                         key=lambda one: (one.newest_at, one.name),
                     )
-                    assert reason.message.startswith(f"{len(newer)} newer one")
-                    assert f"; {follower.name} followed it on " in reason.message
+                    assert len(newer) in numbers_in(reason.message)
+                    assert follower.name in words_in(reason.message)
                 if reason.code is ReasonCode.AMBIGUOUS_AGE:
                     one = aged(decision.deployment, age_from)
                     doubtful = [
@@ -297,5 +298,4 @@ def test_sentences_name_what_the_obvious_reading_finds(case):
                         and other is not decision
                         and overlap(one, aged(other.deployment, age_from))
                     ]
-                    named = reason.message.removeprefix("not known to be older than ")
-                    assert named.split(",")[0] in doubtful
+                    assert words_in(reason.message) & set(doubtful)

@@ -7,6 +7,8 @@ import pytest
 
 from ci3.core.retention.decide import RetentionPolicy, decide
 from tests.support.builders import NOW, days_ago, deployment, inventory, marker_only_deployment
+from tests.support.golden import assert_messages
+from tests.support.messages import numbers_in, words_in
 from tests.unit.core.retention.tables import Case, decided, expected, uploaded, within
 
 SECOND = timedelta(seconds=1) / timedelta(days=1)
@@ -296,25 +298,42 @@ def messages(policy, *deployments):
     }
 
 
-def test_keep_within_tells_which_one_superseded_it_and_when():
-    told = messages(
-        RetentionPolicy(keep_count=1, **within("7d")), deployment("d2", 3), deployment("d1", 30)
-    )
-
-    assert told["d1"] == {"keep-within": "superseded 3 days ago by d2, within 7d"}
-    assert told["d2"]["keep-within"] == "no complete one is known to be newer"
+def keep_within_messages():
+    policy = RetentionPolicy(keep_count=1, **within("7d"))
+    return messages(policy, deployment("d2", 3), deployment("d1", 30))
 
 
-def test_periods_are_told_by_name_as_they_are_in_utc():
+def test_keep_within_names_the_successor_and_when_it_was_complete():
+    [(code, message)] = keep_within_messages()["d1"].items()
+
+    assert code == "keep-within"
+    assert numbers_in(message) == [3]
+    assert all(value in message for value in ("d2", "7d"))
+
+
+def period_messages():
     policy = RetentionPolicy(keep_count=1, keep_daily=1, keep_weekly=1, keep_monthly=1)
     honolulu = timezone(timedelta(hours=-10))  # where it is still December
     one = uploaded("d", "2027-01-01 08:00")
 
-    told = messages(policy, replace(one, newest_at=one.newest_at.astimezone(honolulu)))
+    return messages(policy, replace(one, newest_at=one.newest_at.astimezone(honolulu)))
 
-    assert told["d"] == {
-        "keep-count": "the newest",
-        "keep-daily": "the newest of 2027-01-01",
-        "keep-weekly": "the newest of 2026-W53",
-        "keep-monthly": "the newest of 2027-01",
-    }
+
+@pytest.mark.parametrize(
+    ("code", "period"),
+    [("keep-daily", "2027-01-01"), ("keep-weekly", "2026-W53"), ("keep-monthly", "2027-01")],
+)
+def test_periods_are_named_as_they_are_in_utc(code, period):
+    assert period in words_in(period_messages()["d"][code])
+
+
+def test_reasons_are_the_golden_ones():
+    cases = {"keep-within": keep_within_messages(), "periods": period_messages()}
+    assert_messages(
+        __file__,
+        [
+            (f"{case}, {name}", [f"{code}: {message}" for code, message in reasons.items()])
+            for case, deployments in cases.items()
+            for name, reasons in deployments.items()
+        ],
+    )

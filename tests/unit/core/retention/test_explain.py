@@ -15,9 +15,12 @@ from tests.support.builders import (
     marker_only_deployment,
     pin_commits,
 )
+from tests.support.golden import assert_messages
+from tests.support.messages import numbers_in, words_in
 
 WITHIN_14_DAYS = Duration.parse("14d")
-LIVE = live_pin("d1", "current says d1")
+EVIDENCE = "current says d1"
+LIVE = live_pin("d1", EVIDENCE)
 
 
 def explained(name, *deployments, pins=(), minimum=1, **rules):
@@ -32,112 +35,77 @@ def outlook(*arguments, **rules):
     return explained(*arguments, **rules).outlook
 
 
-def stays_until(what):
-    return f"If nothing changes, it stays. It would go after {what}."
-
-
 D1, D2, D3 = deployment("d1", 30), deployment("d2", 12), deployment("d3", 1)
+EMPTY, INCOMPLETE = empty_deployment("e"), marker_only_deployment("m", 0)
+PINS = (*pin_protected(["d*"]), *pin_commits(["abcdef1"]), LIVE)
+
+OUTLOOKS = {
+    "to delete": outlook("d1", D1, D2),
+    "empty": outlook("e", D1, EMPTY),
+    "empty and pinned": outlook("e", EMPTY, pins=pin_protected(["e"])),
+    "pinned": outlook("d1", D1, D2, pins=PINS),
+    "pinned-within": outlook("d1", D1, pins=(LIVE,), keep_within=WITHIN_14_DAYS),
+    "pinned-uploading": outlook("m", INCOMPLETE, D1, pins=pin_protected(["m"])),
+    "uploading": outlook("m", INCOMPLETE, D1),
+    "the newest of 3": outlook("d3", D1, D2, D3, keep_count=3),
+    "the second of 3": outlook("d2", D1, D2, D3, keep_count=3),
+    "the third of 3": outlook("d1", D1, D2, D3, keep_count=3),
+    "minimum of 5": outlook("d2", D2, D3, minimum=5),
+    "overlapping": outlook("d1", D1, deployment("d2", 30, 2)),
+    "superseded 12 days ago": outlook("d1", D1, D2, keep_within=WITHIN_14_DAYS),
+    "superseded 14 days ago": outlook("d1", D1, deployment("d2", 14), keep_within=WITHIN_14_DAYS),
+    "never superseded": outlook("d1", D1, keep_within=WITHIN_14_DAYS),
+    "superseded and of the 3 newest": outlook(
+        "d1", D1, D2, keep_count=3, keep_within=WITHIN_14_DAYS
+    ),
+    "daily": outlook("d1", D1, D2, keep_daily=9),
+    "weekly": outlook("d1", D1, D2, keep_weekly=9),
+    "monthly": outlook("d1", D1, D2, keep_monthly=9),
+    "several rules": outlook(
+        "d1", D1, D2, keep_count=2, keep_daily=9, keep_monthly=9, keep_within=WITHIN_14_DAYS
+    ),
+}
 
 
-def test_doomed_one_is_due():
-    assert outlook("d1", D1, D2) == "It is due now."
+def test_outlooks_are_the_golden_ones():
+    assert_messages(__file__, OUTLOOKS.items())
 
 
-def test_empty_folder_has_nothing_to_delete():
-    assert (
-        outlook("e", D1, empty_deployment("e")) == "There is nothing in it that could be deleted."
-    )
-    assert outlook("e", empty_deployment("e"), pins=pin_protected(["e"])).startswith(
-        "There is nothing in it"
-    )
-
-
-def test_pinned_one_stays_as_long_as_each_pin_holds():
-    pins = (*pin_protected(["d*"]), *pin_commits(["abcdef1"]), LIVE)
-
-    told = outlook("d1", D1, D2, pins=pins)
-
-    assert told == ("It stays as long as this holds: protected by d*; live: current says d1.")
-
-
-def test_pin_goes_before_what_rules_would_say():
-    lone = outlook("d1", D1, pins=(LIVE,), keep_within=WITHIN_14_DAYS)
-    uploading = outlook("m", marker_only_deployment("m", 0), D1, pins=pin_protected(["m"]))
-
-    assert lone == "It stays as long as this holds: live: current says d1."
-    assert uploading == "It stays as long as this holds: protected by m."
-
-
-def test_one_that_may_be_uploading_waits_for_a_newer_complete_one():
-    assert outlook("m", marker_only_deployment("m", 0), D1) == (
-        "Once a complete one is newer, it goes by the rules like any other."
-    )
+def test_outlook_of_a_pinned_deployment_has_every_pin_and_nothing_else():
+    assert all(pin in OUTLOOKS["pinned"] for pin in ("d*", EVIDENCE))
+    assert EVIDENCE in OUTLOOKS["pinned-within"]
+    assert "14d" not in OUTLOOKS["pinned-within"]
+    assert "m" in words_in(OUTLOOKS["pinned-uploading"])
 
 
 @pytest.mark.parametrize(
-    ("name", "needs"),
+    ("case", "missing_count"),
     [
-        ("d3", "3 newer complete deployments"),
-        ("d2", "2 newer complete deployments"),
-        ("d1", "1 newer complete deployment"),
+        ("the newest of 3", 3),
+        ("the second of 3", 2),
+        ("the third of 3", 1),
+        ("minimum of 5", 4),
+        ("overlapping", 1),
+        ("superseded and of the 3 newest", 2),
+        ("several rules", 1),
     ],
 )
-def test_one_among_the_newest_goes_after_enough_newer_ones(name, needs):
-    assert outlook(name, D1, D2, D3, keep_count=3) == stays_until(needs)
+def test_outlook_has_the_count_of_newer_deployments_that_are_missing(case, missing_count):
+    assert missing_count in numbers_in(OUTLOOKS[case])
 
 
-def test_minimum_counts_where_it_is_more_than_keep_count():
-    assert outlook("d2", D2, D3, minimum=5) == stays_until("4 newer complete deployments")
-
-
-def test_one_in_doubt_goes_after_those_that_are_not():
-    overlapping = deployment("d2", 30, 2)
-
-    assert outlook("d1", D1, overlapping) == stays_until("1 newer complete deployment")
-
-
-def test_superseded_one_goes_at_a_known_time():
-    assert outlook("d1", D1, D2, keep_within=WITHIN_14_DAYS) == (
-        "If nothing changes, it goes after 2026-11-25 12:00 UTC (in 2 days)."
-    )
-
-
-def test_superseded_exactly_so_long_ago_goes_in_a_moment():
-    assert outlook("d1", D1, deployment("d2", 14), keep_within=WITHIN_14_DAYS) == (
-        "If nothing changes, it goes after 2026-11-23 12:00 UTC (in a moment)."
-    )
-
-
-def test_never_superseded_one_has_its_whole_time_before_it():
-    assert outlook("d1", D1, keep_within=WITHIN_14_DAYS) == stays_until(
-        "1 newer complete deployment, and 14d more"
-    )
-
-
-def test_superseded_one_among_the_newest_needs_both():
-    assert outlook("d1", D1, D2, keep_count=3, keep_within=WITHIN_14_DAYS) == stays_until(
-        "2 newer complete deployments, and 2026-11-25 12:00 UTC (in 2 days)"
-    )
-
-
-@pytest.mark.parametrize("period", ["day", "week", "month"])
-def test_one_that_stands_for_a_period_goes_after_enough_newer_periods(period):
-    rule = {"day": "keep_daily", "week": "keep_weekly", "month": "keep_monthly"}[period]
-
-    assert outlook("d1", D1, D2, **{rule: 9}) == stays_until(
-        f"enough newer {period}s that have one (or a newer one in the same {period})"
-    )
-
-
-def test_every_need_is_told():
-    rules = {"keep_count": 2, "keep_daily": 9, "keep_monthly": 9, "keep_within": WITHIN_14_DAYS}
-
-    assert outlook("d1", D1, D2, **rules) == stays_until(
-        "1 newer complete deployment, "
-        "and enough newer days that have one (or a newer one in the same day), "
-        "and enough newer months that have one (or a newer one in the same month), "
-        "and 2026-11-25 12:00 UTC (in 2 days)"
-    )
+@pytest.mark.parametrize(
+    ("case", "ends_at"),
+    [
+        ("superseded 12 days ago", "2026-11-25 12:00 UTC"),
+        ("superseded 14 days ago", "2026-11-23 12:00 UTC"),
+        ("superseded and of the 3 newest", "2026-11-25 12:00 UTC"),
+        ("several rules", "2026-11-25 12:00 UTC"),
+        ("never superseded", "14d"),
+    ],
+)
+def test_outlook_has_the_time_at_which_keep_within_ends(case, ends_at):
+    assert ends_at in OUTLOOKS[case]
 
 
 def test_every_rule_and_pin_is_there_with_whether_it_matched():
@@ -146,32 +114,42 @@ def test_every_rule_and_pin_is_there_with_whether_it_matched():
         pins=(*pin_protected(["v*"]), LIVE), keep_within=WITHIN_14_DAYS, keep_weekly=2,
     )  # fmt: skip
 
-    assert [(one.code, one.is_matched, one.message) for one in explanation.evaluation.checks] == [
-        ("protected", False, "does not match v*"),
-        ("live", True, "live: current says d1"),
-        ("keep-count", False, "2 complete ones known to be newer, and 1 is enough"),
-        ("keep-within", True, "superseded 12 days ago by d2, within 14d"),
-        ("keep-weekly", False, "2026-W43 is before the last 2 that have one"),
+    checks = explanation.evaluation.checks
+    assert [(check.code, check.is_matched) for check in checks] == [
+        ("protected", False),
+        ("live", True),
+        ("keep-count", False),
+        ("keep-within", True),
+        ("keep-weekly", False),
     ]
+    messages = [(check.code, check.message) for check in checks]
+    assert_messages(__file__, messages, table="checks")
 
 
-@pytest.mark.parametrize(
-    ("name", "rule", "message"),
-    [
-        ("d1", {}, "2 complete ones known to be newer, and 1 is enough"),
-        (
-            "d1",
-            {"keep_within": Duration.parse("1w")},
-            "superseded 12 days ago by d2, longer ago than 1w",
-        ),
-        ("d1", {"keep_daily": 2}, "2026-10-24 is before the last 2 that have one"),
-        ("d2", {"keep_monthly": 2}, "a newer one is in 2026-11"),
-        ("m", {"keep_weekly": 2}, "incomplete"),
-    ],
-)
-def test_rule_that_does_not_keep_says_why(name, rule, message):
-    *_, check = explained(
-        name, D1, marker_only_deployment("m", 20), D2, D3, **rule
-    ).evaluation.checks
+UNMATCHED = [
+    ("d1", {}, [2, 1]),
+    ("d1", {"keep_within": Duration.parse("1w")}, [12, "d2", "1w"]),
+    ("d1", {"keep_daily": 2}, [2, "2026-10-24"]),
+    ("d2", {"keep_monthly": 2}, ["2026-11"]),
+    ("m", {"keep_weekly": 2}, []),
+]
 
-    assert (check.is_matched, check.message) == (False, message)
+
+def last_check(name, rule):
+    deployments = (D1, marker_only_deployment("m", 20), D2, D3)
+    return explained(name, *deployments, **rule).evaluation.checks[-1]
+
+
+@pytest.mark.parametrize(("name", "rule", "values"), UNMATCHED)
+def test_rule_that_does_not_keep_has_the_values_that_say_why(name, rule, values):
+    check = last_check(name, rule)
+
+    assert not check.is_matched
+    numbers = [value for value in values if isinstance(value, int)]
+    assert numbers_in(check.message) == numbers
+    assert words_in(check.message).issuperset(set(values) - set(numbers))
+
+
+def test_reasons_of_unmatched_rules_are_the_golden_ones():
+    messages = [(f"{name} {rule}", last_check(name, rule).message) for name, rule, _ in UNMATCHED]
+    assert_messages(__file__, messages, table="unmatched")

@@ -18,6 +18,7 @@ from tests.support.builders import (
     inventory,
     marker_only_deployment,
 )
+from tests.support.messages import numbers_in
 
 SECOND = timedelta(seconds=1)
 OBJECT_LIMIT = timedelta(hours=1, minutes=15)
@@ -133,8 +134,8 @@ def test_age_of_the_latest_upload_is_shown_and_never_negative():
 
     half_a_day_old = RecentUploads(uploads=[upload("slow/a", DAY / 2)])
 
-    assert "3 days ago" in several.find_reason(slow, NOW).message
-    assert "12 hours ago" in half_a_day_old.find_reason(slow, NOW).message
+    assert numbers_in(several.find_reason(slow, NOW).message) == [3]
+    assert numbers_in(half_a_day_old.find_reason(slow, NOW).message) == [12]
     assert ahead.find_reason(slow, NOW) == just_begun.find_reason(slow, NOW)
 
 
