@@ -1,5 +1,7 @@
 """Where journals are stored in a bucket: in the target's own folder for them, and nowhere else."""
 
+import re
+
 import pytest
 
 from ci3.core.journal.location import (
@@ -10,6 +12,7 @@ from ci3.core.journal.location import (
     require_own_journal_folder,
 )
 from ci3.errors import SettingsError
+from tests.support.golden import assert_messages
 
 
 @pytest.mark.parametrize("prefix", ["", "app/", "a/.ci3/journals/b/"])
@@ -32,13 +35,13 @@ def test_address_that_a_run_tells_is_read_again(prefix, end):
     ],
 )
 def test_what_is_no_address_of_a_journal_is_refused(text):
-    with pytest.raises(SettingsError, match="no address of a stored journal"):
+    with pytest.raises(SettingsError, match=re.escape(text)):
         JournalLocation.parse(text)
 
 
 @pytest.mark.parametrize("run_id", ["", "../x", "a/b", ".hidden", "é"])
 def test_what_is_no_runs_id_is_refused(run_id):
-    with pytest.raises(SettingsError, match="is no run's id"):
+    with pytest.raises(SettingsError, match=f"^{re.escape(repr(run_id))} "):
         JournalLocation.for_run("my-site", "", run_id)
 
 
@@ -66,7 +69,7 @@ def test_target_may_store_its_journals_in_its_own_folder_or_in_a_file(text):
 )
 def test_journal_is_not_stored_where_it_could_be_in_a_deployment_or_be_one(text):
     assert is_s3_url(text)
-    with pytest.raises(SettingsError, match=r"below s3://my-site/app/\.ci3/journals/"):
+    with pytest.raises(SettingsError, match=r"s3://my-site/app/\.ci3/journals/"):
         require_own_journal_folder(text, "my-site", "app/")
 
 
@@ -76,3 +79,17 @@ def test_parts_sort_as_their_numbers_do():
     assert sorted(names) == names
     assert [parse_part_number(name) for name in names] == numbers
     assert parse_part_number("1.jsonl") is parse_part_number("00000001.json") is None
+
+
+def test_messages_are_the_golden_ones():
+    refused_calls = {
+        "address": lambda: JournalLocation.parse("s3://my-site/app/journals/run/"),
+        "run id": lambda: JournalLocation.for_run("my-site", "", "../x"),
+        "folder": lambda: require_own_journal_folder("s3://my-site/", "my-site", "app/"),
+    }
+    errors = {}
+    for case, call in refused_calls.items():
+        with pytest.raises(SettingsError) as caught:
+            call()
+        errors[case] = caught.value
+    assert_messages(__file__, errors.items())

@@ -26,6 +26,8 @@ from tests.support.builders import (
     plan,
     to_delete,
 )
+from tests.support.golden import assert_messages
+from tests.support.messages import numbers_in
 
 OBJECTS = tuple(
     make_object(f"old/{name}", at=days_ago(9 + at), size_bytes=at, etag=f'"{name}"')
@@ -125,7 +127,7 @@ def test_what_was_brought_back_stays_whatever_it_is_like_now():
     half = deployment("y", 20, size_bytes=2000)
     found = left(to_delete(half), to_delete(X), unchanged={"y/"}, restored_prefixes={"x/", "y/"})
     assert found.plan.to_delete == ()
-    assert found.kept_reasons == dict.fromkeys("xy", "it was brought back since")
+    assert found.kept_reasons.keys() == {"x", "y"}
 
 
 def test_what_the_run_deleted_or_found_gone_was_gone_and_nothing_else():
@@ -164,22 +166,30 @@ def test_folder_that_is_shown_without_objects_is_gone():
     assert [one.deployment for one in found.plan.to_delete] == [X]
 
 
+IGNORED_X = (IgnoredEntry(name="x/", reason="no match"),)
+
+
 def test_what_is_kept_by_now_or_no_deployment_any_more_is_told():
-    found = left(
-        kept(Y, message="it is live"), ignored=(IgnoredEntry(name="x/", reason="no match"),)
-    )
-    assert found.kept_reasons == {
-        "y": "it is live",
-        "x": "it is no deployment by the settings any more",
-    }
+    found = left(kept(Y, message="a-reason"), ignored=IGNORED_X)
+    assert found.kept_reasons.keys() == {"y", "x"}
+    assert found.kept_reasons["y"] == "a-reason"
     assert (found.plan.to_delete, found.absent_prefixes) == ((), ())
 
 
 def test_how_far_the_run_had_come_is_a_warning_of_the_plan():
     warnings = [found.plan.warnings[0] for found in (left(to_delete(Y)), left(kept(Z)))]
     assert {one.code for one in warnings} == {WarningCode.RESUMED}
-    assert [one.message for one in warnings] == [
-        "the run r was to delete 2 deployments: gone 1, left to delete 1, kept by now 0",
-        "the run r was to delete 2 deployments, and nothing is left of them",
-    ]
+    assert [numbers_in(warning.message) for warning in warnings] == [[2, 1, 1, 0], [2]]
     assert left(to_delete(Y)).absent_prefixes == ("x/",)
+
+
+def test_messages_are_the_golden_ones():
+    restored = left(to_delete(X), restored_prefixes={"x/"})
+    cases = {
+        "restored": restored.kept_reasons["x"],
+        "changed": left(to_delete(deployment("y", 20, size_bytes=2000))).kept_reasons["y"],
+        "no deployment any more": left(ignored=IGNORED_X).kept_reasons["x"],
+        "one left": left(to_delete(Y)).plan.warnings[0],
+        "nothing left": left(kept(Z)).plan.warnings[0],
+    }
+    assert_messages(__file__, cases.items())

@@ -23,6 +23,7 @@ from ci3.core.model.decision import Action, Decision, Engine, ReasonCode
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.issues import RefusalCode
 from tests.support.builders import NOW, days_ago, deployment, kept, to_delete
+from tests.support.messages import words_in
 from tests.support.s3.lifecycle_texts import make_rule
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1).filter(
@@ -170,7 +171,7 @@ def test_rule_days_are_at_least_the_age_of_the_oldest_kept_object(newest_days, d
 def test_nothing_goes_by_rule_that_is_not_older_than_what_is_protected() -> None:
     found = allotted(kept(deployment("release", 400)), to_delete(deployment("old", 90)))
     assert found["old"].expire_days is None
-    assert "older than all that is kept" in found["old"].reasons[-1].message
+    assert codes(found["old"]) == {ReasonCode.SUPERSEDED, ReasonCode.NOT_BY_RULE}
 
 
 def test_oldest_go_first_where_rules_have_no_room_and_the_rest_stays_for_later() -> None:
@@ -195,7 +196,7 @@ def test_one_that_a_rule_stands_for_is_expiring_and_takes_no_second_rule() -> No
     )  # fmt: skip
     found = allotted(kept(deployment("new", 1)), to_delete(deployment("old", 30)), rules=rules)
     assert found["old"].action is Action.EXPIRING
-    assert "expiring (S3 deletes it within a day or two)" in found["old"].reasons[0].message
+    assert found["old"].reasons[0].code is ReasonCode.EXPIRING
     assert [*build_rules(found.values(), now=NOW, is_versioned=False)] == []
 
 
@@ -211,7 +212,7 @@ def test_one_that_a_rule_stands_for_is_expiring_and_takes_no_second_rule() -> No
     ],
 )
 def test_rule_that_a_guard_forbids_is_never_made(odd: Decision) -> None:
-    with pytest.raises(ValueError, match="no rule may be made"):
+    with pytest.raises(ValueError, match=f"'{odd.deployment.prefix}'"):
         list(build_rules([odd], now=NOW, is_versioned=False))
 
 
@@ -285,7 +286,7 @@ def test_rule_stands_only_while_all_is_as_it_was(rule, decision, changes, fate) 
         (30, "7 days since the creation", Fate.LIFETIME_ENDED),
         (30, "engine: direct", Fate.OTHER_ENGINE),
         (None, "unversioned bucket", Fate.COMPLETED),
-        (None, "versioned bucket", Fate.NONCURRENT_LEFT),
+        (None, "versioned-bucket", Fate.NONCURRENT_LEFT),
         (None, "live unknown", Fate.LIVE_UNKNOWN),
     ],
 )
@@ -300,7 +301,7 @@ def test_status_of_a_rule_with_20_days_made_a_day_ago(newest_days, condition, st
         *decisions,
         engine=Engine.DIRECT if condition == "engine: direct" else Engine.LIFECYCLE,
         live_problems=("down",) if condition == "live unknown" else (),
-        is_versioned=condition == "versioned bucket",
+        is_versioned=condition == "versioned-bucket",
     )
 
 
@@ -369,8 +370,8 @@ def test_direct_run_tells_that_it_could_not_look_for_rules_left_behind(
     sight = RuleContext(prefix="", engine=Engine.DIRECT, now=NOW, decisions=(),
         non_deployments={}, live_problems=(),
                   is_versioned=False)  # fmt: skip
-    seen = LifecycleSnapshot(problem="an element of its own", is_unsupported=is_lacking)
+    seen = LifecycleSnapshot(problem="a-problem", is_unsupported=is_lacking)
     found = plan_lifecycle(seen, sight, versioning=versioning)
-    assert [one.message.endswith("an element of its own") for one in found.warnings] == [True] * (
+    assert ["a-problem" in words_in(one.message) for one in found.warnings] == [True] * (
         not is_lacking
     )

@@ -8,6 +8,7 @@ from ci3.core.live.pins import pin_protected, pin_run
 from ci3.core.live.references import Reference
 from ci3.core.model.decision import ReasonCode
 from tests.support.builders import live_pin, pin_commits
+from tests.support.golden import assert_messages
 
 COMMIT = "4f1c2d3e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
 
@@ -70,32 +71,48 @@ def test_name_that_is_newest_and_has_nothing_of_the_reference_is_not_kept():
     assert not replace(pin, newest_names=frozenset({"assets"})).matches("assets")
 
 
-def test_pins_say_why_they_hold():
-    [run] = pin_run([Reference(commits=(COMMIT,), pull_request=12, branches=("main",))])
-    live = replace(live_pin("x", "pull request #12 is open at 4f1c2d3"), reference=run.reference)
+[RUN] = pin_run([Reference(commits=(COMMIT,), pull_request=12, branches=("main",))])
+EVIDENCE = "pull request #12 is open at 4f1c2d3"
+OPEN = replace(live_pin("x", EVIDENCE), reference=RUN.reference)
+NEWEST = "pr-12-1111111"
+
+
+@pytest.mark.parametrize(
+    ("name", "pin", "code", "value"),
+    [
+        ("release-1", pin_protected(["release-*"])[0], ReasonCode.PROTECTED, "release-*"),
+        (f"web-{COMMIT[:7]}", RUN, ReasonCode.CURRENT_COMMIT, "4f1c2d3e5a6b"),
+        ("PR_12", RUN, ReasonCode.CURRENT_COMMIT, "#12"),
+        ("main", RUN, ReasonCode.CURRENT_COMMIT, "main"),
+        (NEWEST, RUN, ReasonCode.CURRENT_COMMIT, "#12"),
+        ("mr-12-1111111", OPEN, ReasonCode.LIVE, EVIDENCE),
+        ("preview-12", OPEN, ReasonCode.LIVE, EVIDENCE),
+    ],
+)
+def test_reason_of_a_pin_has_what_matched(name, pin, code, value):
+    reason = pin.build_reason(name)
+
+    assert reason.code is code
+    assert value in reason.message
+
+
+def test_reason_says_that_a_folder_is_only_the_newest_of_a_pull_request():
+    assert RUN.build_reason(NEWEST) != RUN.build_reason("PR_12")
+    assert OPEN.build_reason(NEWEST) != OPEN.build_reason("preview-12")
+
+
+def test_reasons_are_the_golden_ones():
+    [protected] = pin_protected(["release-*"])
     cases = {
-        "release-1": pin_protected(["release-*"])[0],
-        f"web-{COMMIT[:7]}": run,
-        "PR_12": run,
-        "main": run,
-        "pr-12-1111111": run,
-        "mr-12-1111111": live,
-        "preview-12": live,
+        "protected": protected.build_reason("release-1"),
+        "commit of the run": RUN.build_reason(f"web-{COMMIT[:7]}"),
+        "pull request of the run": RUN.build_reason("PR_12"),
+        "branch of the run": RUN.build_reason("main"),
+        "newest of the run's pull request": RUN.build_reason(NEWEST),
+        "newest of a live pull request": OPEN.build_reason(NEWEST),
+        "live": OPEN.build_reason("preview-12"),
+        "not of the run": RUN.mismatch_message,
+        "not live": OPEN.mismatch_message,
+        "not protected": protected.mismatch_message,
     }
-
-    newest = "no complete deployment has that commit, and this is the newest of pull request #12"
-    said = "live: pull request #12 is open at 4f1c2d3"
-    reasons = [pin.build_reason(name) for name, pin in cases.items()]
-
-    assert [(reason.code, reason.message) for reason in reasons] == [
-        (ReasonCode.PROTECTED, "protected by release-*"),
-        (ReasonCode.CURRENT_COMMIT, "commit 4f1c2d3e5a6b of this run"),
-        (ReasonCode.CURRENT_COMMIT, "pull request #12 of this run"),
-        (ReasonCode.CURRENT_COMMIT, "branch main of this run"),
-        (ReasonCode.CURRENT_COMMIT, "the newest of pull request #12 of this run"),
-        (ReasonCode.LIVE, f"{said}; {newest}"),
-        (ReasonCode.LIVE, said),
-    ]
-    assert run.mismatch_message == (
-        "not commit 4f1c2d3e5a6b, pull request #12 or branch main of this run"
-    )
+    assert_messages(__file__, cases.items())

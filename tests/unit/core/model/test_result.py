@@ -68,5 +68,5 @@ def test_run_is_applied_when_every_object_is_deleted_or_was_gone():
 
 
 def test_problem_or_early_end_makes_a_run_partial():
-    assert result(became(problem="could not be listed")).outcome is RunOutcome.PARTIAL
+    assert result(became(problem="denied")).outcome is RunOutcome.PARTIAL
     assert result(became(deleted=1), stopped="interrupted").outcome is RunOutcome.PARTIAL

@@ -9,6 +9,7 @@ from ci3.core.model.issues import WarningCode
 from ci3.core.model.user_pattern import UserPattern
 from ci3.core.plan.empty_target import BucketRoot, find_empty_target_warnings, needs_bucket_root
 from tests.support.builders import deployment, inventory, target
+from tests.support.golden import assert_messages
 
 COMMITS = ("1" * 40, "a" * 40, "b2" * 20)
 
@@ -66,8 +67,18 @@ def test_prefix_with_nothing_in_a_bucket_that_has_something_warns(prefix, root):
 
 
 def test_similar_folder_is_suggested():
-    assert "Did you mean site?" in check(prefix="sites/", root=["site/", "other/"])
-    assert "Did you mean" not in check(prefix="site/x/", root=["site/", "sites/"])
+    assert check(prefix="sitez/", root=["sitex/", "other/"]).count("sitex") == 2
+    assert check(prefix="sitex/x/", root=["sitex/", "sitez/"]).count("sitez") == 1
+
+
+def test_messages_are_the_golden_ones():
+    cases = {
+        "similar folder": check(prefix="sites/", root=["site/", "other/"]),
+        "no similar folder": check(prefix="site/x/", root=["site/", "sites/"]),
+        "files alone": check("index.html", "app.js", prefix="site/"),
+        "match leaves out everything": check("a1/", "a2/", match="b"),
+    }
+    assert_messages(__file__, cases.items())
 
 
 def test_files_without_a_folder_warn():

@@ -21,6 +21,8 @@ from tests.support.builders import (
     target,
     to_delete,
 )
+from tests.support.golden import assert_messages
+from tests.support.messages import words_in
 
 NEW, OLD = deployment("new", 1), deployment("old", 9)
 ENTRY = PolicyEntry(value=3, origin=Origin.INPUT)
@@ -160,9 +162,9 @@ def still_due(*fresh, approved=None):
 
 
 def test_unchanged_and_still_doomed_is_due():
-    found = still_due(kept(NEW), to_delete(OLD, "told anew"))
+    found = still_due(kept(NEW), to_delete(OLD, "another-reason"))
 
-    assert found.to_delete == (to_delete(OLD, "told anew"),)
+    assert found.to_delete == (to_delete(OLD, "another-reason"),)
     assert found.withdrawn == {}
 
 
@@ -174,27 +176,36 @@ def test_doomed_since_the_approval_is_not_due():
 
 
 def test_kept_by_now_is_withdrawn_with_every_reason():
-    keep = kept(OLD, ReasonCode.PROTECTED, "protected by old")
-    more = Reason(code=ReasonCode.KEEP_COUNT, message="the newest")
+    keep = kept(OLD, ReasonCode.PROTECTED, "first-reason")
+    more = Reason(code=ReasonCode.KEEP_COUNT, message="second-reason")
 
     found = still_due(replace(keep, reasons=(*keep.reasons, more)))
 
     assert found.to_delete == ()
-    assert found.withdrawn == {"old": "protected by old; the newest"}
+    assert found.withdrawn.keys() == {"old"}
+    assert {"first-reason", "second-reason"} <= words_in(found.withdrawn["old"])
 
 
 def test_changed_since_the_plan_is_withdrawn():
     found = still_due(kept(NEW), to_delete(replace(OLD, fingerprint="0" * 64)))
 
     assert found.to_delete == ()
-    assert found.withdrawn == {"old": "its objects changed since the plan"}
+    assert found.withdrawn.keys() == {"old"}
 
 
 def test_gone_since_the_plan_is_withdrawn():
     found = still_due(kept(NEW))
 
     assert found.to_delete == ()
-    assert found.withdrawn == {"old": "it is gone"}
+    assert found.withdrawn.keys() == {"old"}
+
+
+def test_reasons_of_withdrawn_deployments_are_the_golden_ones():
+    cases = {
+        "changed": still_due(kept(NEW), to_delete(replace(OLD, fingerprint="0" * 64))),
+        "gone": still_due(kept(NEW)),
+    }
+    assert_messages(__file__, [(case, found.withdrawn["old"]) for case, found in cases.items()])
 
 
 VERSIONS = VersionSummary(count=1, size_bytes=10, fingerprint="1" * 64)
