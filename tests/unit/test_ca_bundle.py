@@ -1,5 +1,7 @@
 """A bundle of authorities is checked before it is used."""
 
+import os
+import re
 import ssl
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import pytest
 from ci3.ca_bundle import find_ca_bundle, make_tls_context
 from ci3.errors import AccessError
 from tests.support.tls import make_authority
+
+SOURCE = "ca_bundle in the AWS profile"
 
 
 @pytest.mark.parametrize(
@@ -54,18 +58,19 @@ def test_file_that_is_no_bundle_is_named_with_what_names_it(tmp_path: Path, name
     (tmp_path / "cut.pem").write_text(certificate[: len(certificate) // 2])
 
     with pytest.raises(AccessError) as caught:
-        make_tls_context(name, "ca_bundle in the AWS profile")
+        make_tls_context(name, SOURCE)
     assert repr(name) in caught.value.message
-    assert "ca_bundle in the AWS profile" in caught.value.message
+    assert SOURCE in caught.value.message
     assert "\x1b" not in caught.value.message
 
 
-def test_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch) -> None:
+def test_file_that_may_not_be_read_is_named_with_the_error(tmp_path: Path, monkeypatch) -> None:
     path = make_authority(tmp_path).ca_bundle
 
     def deny(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied", str(path))
+        raise PermissionError(13, os.strerror(13), str(path))
 
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", deny)
-    with pytest.raises(AccessError, match="Permission denied"):
+    with pytest.raises(AccessError, match=re.escape(str(path))) as caught:
         make_tls_context(str(path))
+    assert os.strerror(13) in caught.value.message

@@ -135,6 +135,9 @@ def test_stored_journal_of_a_bucket_in_the_host_is_restored(
     assert {key: virtual_site.content()[key] for key in before} == before
 
 
+SUGGESTION = "addressing-style: virtual"
+
+
 @pytest.mark.parametrize("style", ["path", "auto", ""])
 def test_bucket_in_the_path_is_refused_with_the_remedy(
     virtual_site: MemorySite, capsys, style: str
@@ -144,7 +147,7 @@ def test_bucket_in_the_path_is_refused_with_the_remedy(
 
     argv = ["cleanup", *virtual_site.options(), *VIRTUAL[2:], *options, "--keep-count", "1"]
     assert main(argv) == 6
-    assert "addressing-style: virtual" in capsys.readouterr().err
+    assert SUGGESTION in capsys.readouterr().err
     assert virtual_site.content()
 
 

@@ -27,6 +27,8 @@ from ci3.aws.client import (
 )
 from ci3.core.model.deployment import Versioning
 from ci3.errors import AccessError, DeniedError, ExitCode, GateError
+from tests.support.golden import assert_messages
+from tests.support.messages import words_in
 from tests.support.s3.answers import HTML, error
 from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
@@ -142,42 +144,61 @@ def test_text_that_is_no_time_is_an_error_as_botocore_has_it(text: str) -> None:
         parse_timestamp(text)
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "kind", "hint"),
-    [
-        (403, error("AccessDenied"), DeniedError, "ci3 iam-policy"),
-        (403, error("AllAccessDisabled"), DeniedError, "ci3 iam-policy"),
-        (403, "", DeniedError, "ci3 iam-policy"),
-        (403, error("InvalidAccessKeyId"), AccessError, "access key"),
-        (403, error("SignatureDoesNotMatch"), AccessError, "secret key"),
-        (400, error("ExpiredToken"), AccessError, "get new ones"),
-        (400, error("InvalidToken"), AccessError, "session token"),
-        (403, error("RequestTimeTooSkewed"), AccessError, "clock"),
-        (404, error("NoSuchBucket"), AccessError, "bucket's name"),
-        (404, "", AccessError, "bucket's name"),
-        (404, HTML, AccessError, "bucket's name"),
-        (400, error("AuthorizationHeaderMalformed", xml="<Region>eu-west-1</Region>"), AccessError,
-         "eu-west-1"),
-        (301, error("PermanentRedirect"), AccessError, "region"),
-        (301, error("PermanentRedirect", xml="<Region>eu-west-1</Region>"), AccessError,
-         "eu-west-1"),
-        (302, "", AccessError, "login page"),
-        (500, error("InternalError"), AccessError, "Run again"),
-        (503, error("SlowDown"), AccessError, "Run again"),
-        (418, "", AccessError, "Run again"),
-    ],
-)  # fmt: skip
-def test_error_of_s3_says_what_where_and_what_to_do(  # noqa: PLR0917 - a table's columns
-    site: Bucket, proxy: FaultProxy, pauses: list[float], status: int, body: str, kind, hint: str
-) -> None:
+ERRORS = [
+    (403, error("AccessDenied"), DeniedError, "iam-policy"),
+    (403, error("AllAccessDisabled"), DeniedError, "iam-policy"),
+    (403, "", DeniedError, "iam-policy"),
+    (403, error("InvalidAccessKeyId"), AccessError, ""),
+    (403, error("SignatureDoesNotMatch"), AccessError, ""),
+    (400, error("ExpiredToken"), AccessError, ""),
+    (400, error("InvalidToken"), AccessError, ""),
+    (403, error("RequestTimeTooSkewed"), AccessError, ""),
+    (404, error("NoSuchBucket"), AccessError, "endpoint-url"),
+    (404, "", AccessError, "endpoint-url"),
+    (404, HTML, AccessError, "endpoint-url"),
+    (400, error("AuthorizationHeaderMalformed", xml="<Region>eu-west-1</Region>"), AccessError,
+     "eu-west-1"),
+    (301, error("PermanentRedirect"), AccessError, "region"),
+    (301, error("PermanentRedirect", xml="<Region>eu-west-1</Region>"), AccessError, "eu-west-1"),
+    (302, "", AccessError, ""),
+    (500, error("InternalError"), AccessError, ""),
+    (503, error("SlowDown"), AccessError, ""),
+    (418, "", AccessError, ""),
+]  # fmt: skip
+
+
+def get_code(status: int, body: str) -> str:
+    code = re.search("<Code>(.*?)</Code>", body)
+    return code[1] if code else str(status)
+
+
+def refused_listing(site: Bucket, proxy: FaultProxy, status: int, body: str) -> AccessError:
+    proxy.forget_rules()
     proxy.answer("GET", "list-type=2", body, status=status)
     reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
     with pytest.raises(AccessError) as caught:
         list(reader.list_pages("a/"))
-    assert type(caught.value) is kind
-    assert caught.value.exit_code is ExitCode.ACCESS
-    assert f"listing s3://{site.name}/a/" in caught.value.message
-    assert hint in caught.value.hint
+    return caught.value
+
+
+@pytest.mark.parametrize(("status", "body", "kind", "hint"), ERRORS)
+def test_error_of_s3_has_its_code_the_address_and_what_to_do(  # noqa: PLR0917 - a table's columns
+    site: Bucket, proxy: FaultProxy, pauses: list[float], status: int, body: str, kind, hint: str
+) -> None:
+    caught = refused_listing(site, proxy, status, body)
+    assert type(caught) is kind
+    assert caught.exit_code is ExitCode.ACCESS
+    assert f"s3://{site.name}/a/" in words_in(caught.message)
+    assert status in (301, 302) or get_code(status, body) in words_in(caught.message)
+    assert not hint or hint in words_in(caught.hint)
+
+
+def test_messages_are_the_golden_ones(site: Bucket, proxy: FaultProxy, pauses: list[float]) -> None:
+    errors = [
+        (f"{status} {get_code(status, body)}", refused_listing(site, proxy, status, body))
+        for status, body, *_ in ERRORS
+    ]
+    assert_messages(__file__, errors)
 
 
 def test_lost_answers_are_asked_again_and_then_an_error(
@@ -185,7 +206,7 @@ def test_lost_answers_are_asked_again_and_then_an_error(
 ) -> None:
     proxy.drop("GET", "list-type=2")
     reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
-    with pytest.raises(AccessError, match="can't be reached"):
+    with pytest.raises(AccessError, match=f"s3://{site.name}/"):
         list(reader.list_pages(""))
     assert len(proxy.requests) == 5
 
@@ -194,7 +215,7 @@ def test_address_where_nobody_answers_costs_few_seconds_of_pauses(
     bucket: Bucket, closed_port_url: str, pauses: list[float]
 ) -> None:
     reader = BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=closed_port_url)
-    with pytest.raises(AccessError, match="can't be reached"):
+    with pytest.raises(AccessError, match=closed_port_url):
         list(reader.list_pages(""))
     assert len(pauses) == 4
     assert sum(pauses) < 15
@@ -205,7 +226,7 @@ def test_missing_credentials_say_how_to_give_them(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.delenv(name)
-    with pytest.raises(AccessError, match="no AWS credentials") as caught:
+    with pytest.raises(AccessError) as caught:
         list(
             BucketReader(
                 bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url
@@ -218,7 +239,7 @@ def test_unknown_profile_is_an_error_of_the_configuration(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(AccessError, match=r"the AWS configuration.*nobody"):
+    with pytest.raises(AccessError, match="nobody"):
         BucketReader(bucket=bucket.name, region="", endpoint_url=bucket.endpoint_url)
 
 

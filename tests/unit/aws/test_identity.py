@@ -4,6 +4,7 @@ import pytest
 
 from ci3.aws.identity import read_caller_arn
 from ci3.errors import AccessError
+from tests.support.golden import assert_messages
 from tests.support.s3.fault_proxy import FaultProxy
 
 
@@ -26,12 +27,13 @@ def test_aws_is_not_asked_about_the_keys_of_another_s3(
 
 def test_aws_is_asked_about_its_own_keys(monkeypatch, closed_port_url: str, pauses) -> None:
     monkeypatch.setenv("HTTPS_PROXY", closed_port_url)
-    with pytest.raises(AccessError, match="asking who this is"):
+    with pytest.raises(AccessError, match="sts.us-east-1.amazonaws.com"):
         ask(is_aws=True)
 
 
 def test_answer_without_a_name_is_an_error(proxy: FaultProxy, monkeypatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", proxy.url)
     proxy.answer("POST", "/", "<html><body>log in</body></html>")
-    with pytest.raises(AccessError, match="could not be read as STS's"):
+    with pytest.raises(AccessError) as caught:
         ask()
+    assert_messages(__file__, [("an answer that is not STS's", caught.value)])

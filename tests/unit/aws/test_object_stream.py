@@ -8,6 +8,7 @@ from botocore.response import StreamingBody
 from ci3.aws.client import MAX_ATTEMPTS
 from ci3.aws.object_stream import CHUNK_BYTES, stream_object
 from ci3.errors import AccessError, ListingError
+from tests.support.messages import numbers_in
 
 CONTENT = bytes(range(256)) * 10_000
 
@@ -63,7 +64,7 @@ def test_broken_connection_is_gone_on_with_where_it_broke_and_only_of_the_same_o
 
 def test_connection_that_breaks_again_and_again_is_an_error():
     client = Breaking(breaks_after=[3] * MAX_ATTEMPTS)
-    with pytest.raises(AccessError, match=r"reading s3://reports/data\.csv\.gz"):
+    with pytest.raises(AccessError, match=r"s3://reports/data\.csv\.gz"):
         read(client)
     assert len(client.asked) == MAX_ATTEMPTS
 
@@ -71,11 +72,12 @@ def test_connection_that_breaks_again_and_again_is_an_error():
 @pytest.mark.parametrize("size_bytes", [len(CONTENT) - 1, len(CONTENT) + 1])
 def test_object_of_another_size_is_an_error(size_bytes):
     client = Breaking()
-    with pytest.raises(ListingError, match="bytes came, and"):
+    with pytest.raises(ListingError) as caught:
         read(client, size_bytes)
+    assert {len(CONTENT), size_bytes} <= set(numbers_in(caught.value.message))
     assert [stream.closed for stream in client.streams] == [True]
 
 
 def test_server_that_begins_anew_instead_of_going_on_is_an_error():
-    with pytest.raises(ListingError, match="bytes came, and"):
+    with pytest.raises(ListingError, match=r"s3://reports/data\.csv\.gz"):
         read(Breaking(breaks_after=(7,), ignores_range=True))

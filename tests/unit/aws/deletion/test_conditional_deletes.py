@@ -58,7 +58,6 @@ def test_object_without_an_etag_that_can_be_named_is_not_deleted(
         [make_object("a/x", etag=etag), make_object("a/\x01", etag=etag)]
     )
     assert [outcome.outcome for outcome in outcomes.values()] == ["failed", "failed"]
-    assert all("no ETag" in outcome.message for outcome in outcomes.values())
     assert proxy.requests == []
 
 
@@ -86,4 +85,3 @@ def test_failed_condition_is_left_open_where_it_may_mean_gone(
     bucket_writer = guarded(site, proxy)
     outcome = bucket_writer.delete_objects([make_object("a/\x01")])["a/\x01"]
     assert outcome.outcome is ObjectOutcome.UNKNOWN
-    assert "changed or gone" in outcome.message
