@@ -27,7 +27,7 @@ def test_aws_is_not_asked_about_the_keys_of_another_s3(
 
 def test_aws_is_asked_about_its_own_keys(monkeypatch, closed_port_url: str, pauses) -> None:
     monkeypatch.setenv("HTTPS_PROXY", closed_port_url)
-    with pytest.raises(AccessError, match="sts.us-east-1.amazonaws.com"):
+    with pytest.raises(AccessError, match=r"sts\.us-east-1\.amazonaws\.com"):
         ask(is_aws=True)
 
 

@@ -1,5 +1,6 @@
 """What the last gate lets through."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from ci3.core.units import ByteSize
 from ci3.engine.gate import Gate
 from ci3.errors import GateError
 from tests.support.builders import NOW, deployment, kept, make_object, pin_commits, to_delete
+from tests.support.golden import assert_messages
 
 
 def objects(*keys, size_bytes=1000):
@@ -36,7 +38,7 @@ def test_batch_of_several_doomed_deployments_passes():
 
 @pytest.mark.parametrize("prefix", ["new/", "old", "", "/", "ol", "old/index.html", "OLD/"])
 def test_prefix_that_is_not_doomed_is_stopped(prefix):
-    with pytest.raises(GateError, match="is not doomed by this plan"):
+    with pytest.raises(GateError, match=f"^{prefix!r} "):
         gate_of("old").approve_objects([(prefix, objects("old/index.html"))])
 
 
@@ -44,7 +46,7 @@ def test_prefix_that_is_not_doomed_is_stopped(prefix):
     "key", ["new/index.html", "older/x", "old", "new/old/x", "", "/old/x", "Old/x"]
 )
 def test_key_outside_its_deployment_is_stopped_even_among_others(key):
-    with pytest.raises(GateError, match="is outside 'old/'"):
+    with pytest.raises(GateError, match=f"^{key!r} .*'old/'"):
         gate_of("old").approve_objects([("old/", objects("old/index.html", key))])
 
 
@@ -92,7 +94,7 @@ def test_pinned_deployment_is_stopped_even_when_it_was_doomed(name, pins):
 def test_doomed_prefix_must_be_the_folder_of_its_deployment(name, prefix):
     astray = replace(deployment("x", 9), name=name, prefix=prefix)
 
-    with pytest.raises(GateError, match="is not the folder of a deployment"):
+    with pytest.raises(GateError, match=f"^{prefix!r} .*{name!r}"):
         Gate([to_delete(astray)], [])
 
 
@@ -106,7 +108,7 @@ def test_deployment_below_a_prefix_passes(folder):
 def test_deployment_that_was_never_listed_in_full_is_stopped():
     unknown = replace(deployment("old", 9), fingerprint="", is_fully_listed=False)
 
-    with pytest.raises(GateError, match="'old' was never listed in full"):
+    with pytest.raises(GateError, match=r"^'old' "):
         Gate([to_delete(unknown)], ())
 
 
@@ -114,12 +116,12 @@ def test_more_objects_than_the_plan_names_are_stopped():
     gate = gate_of("old")
     gate.approve_objects([("old/", objects("old/1", "old/2", size_bytes=1))])
 
-    with pytest.raises(GateError, match="'old/' has more in it than the plan names"):
+    with pytest.raises(GateError, match=r"^'old/' "):
         gate.approve_objects([("old/", objects("old/3", size_bytes=1))])
 
 
 def test_more_bytes_than_the_plan_names_are_stopped():
-    with pytest.raises(GateError, match="'old/' has more in it than the plan names"):
+    with pytest.raises(GateError, match=r"^'old/' "):
         gate_of("old").approve_objects([("old/", objects("old/1", size_bytes=2001))])
 
 
@@ -135,7 +137,7 @@ def test_one_deployment_more_than_max_delete_allows_is_stopped(most, found_count
     gate.approve_objects([("a/", objects("a/1")), ("b/", objects("b/1"))])
     gate.approve_objects([("b/", objects("b/2"))])
 
-    with pytest.raises(GateError, match="one deployment more"):
+    with pytest.raises(GateError, match=rf"^max-delete\b.* {re.escape(str(most))}"):
         gate.approve_objects([("c/", objects("c/1"))])
 
 
@@ -144,7 +146,7 @@ def test_one_byte_more_than_max_delete_bytes_allows_is_stopped():
     gate = gate_of("a", "b", limits=limits)
     gate.approve_objects([("a/", objects("a/1", "a/2")), ("b/", objects("b/1"))])
 
-    with pytest.raises(GateError, match="max-delete-bytes allows 3kB"):
+    with pytest.raises(GateError, match=r"^max-delete-bytes\b.*\b3kB\b"):
         gate.approve_objects([("b/", objects("b/2", size_bytes=1))])
 
 
@@ -184,13 +186,13 @@ def test_versions_that_were_listed_pass_up_to_what_the_plan_names():
     gate.approve_versions("old/", [last], ids(last))
 
     more = version("old/c", "4", size_bytes=0)
-    with pytest.raises(GateError, match="more in it than the plan names"):
+    with pytest.raises(GateError, match=r"^'old/' "):
         gate.approve_versions("old/", [more], ids(more))
 
 
 def test_bytes_of_versions_beyond_the_plan_are_stopped():
     large = version("old/a", "1", size_bytes=3001)
-    with pytest.raises(GateError, match="more in it than the plan names"):
+    with pytest.raises(GateError, match=r"^'old/' "):
         version_gate(final("old")).approve_versions("old/", [large], ids(large))
 
 
@@ -199,7 +201,7 @@ def test_bytes_of_versions_beyond_the_plan_are_stopped():
 )
 def test_version_that_was_not_listed_is_stopped_even_among_others(key, number):
     there = version("old/a", "1")
-    with pytest.raises(GateError, match="has no version"):
+    with pytest.raises(GateError, match=f"^{key!r} .*{number!r}"):
         version_gate(final("old")).approve_versions(
             "old/", [there, version(key, number)], ids(there) | {("old/a", "")}
         )
@@ -208,29 +210,29 @@ def test_version_that_was_not_listed_is_stopped_even_among_others(key, number):
 @pytest.mark.parametrize("key", ["new/a", "older/a", "old"])
 def test_version_outside_its_deployment_is_stopped_though_it_was_listed(key):
     one = version(key, "1")
-    with pytest.raises(GateError, match="is outside 'old/'"):
+    with pytest.raises(GateError, match=f"^{key!r} .*'old/'"):
         version_gate(final("old")).approve_versions("old/", [one], ids(one))
 
 
 def test_version_of_what_is_pinned_or_not_doomed_is_stopped():
     one = version("old/a", "1")
     for gate in (version_gate(final("old"), pins=pin_protected(["old"])), version_gate(final("x"))):
-        with pytest.raises(GateError, match="is not doomed by this plan"):
+        with pytest.raises(GateError, match=r"^'old/' "):
             gate.approve_versions("old/", [one], ids(one))
 
 
 def test_plan_that_leaves_versions_lets_none_pass_and_the_other_way_round():
     one = version("old/a", "1")
-    with pytest.raises(GateError, match="the plan leaves them"):
+    with pytest.raises(GateError):
         gate_of("old").approve_versions("old/", [one], ids(one))
-    with pytest.raises(GateError, match="without their versions' ids"):
+    with pytest.raises(GateError):
         version_gate(final("old")).approve_objects([("old/", objects("old/a"))])
 
 
 def test_plan_that_says_nothing_of_the_versions_passes_no_gate_for_them():
-    with pytest.raises(GateError, match="whether the versions of 'old' go"):
+    with pytest.raises(GateError, match="'old'"):
         version_gate(to_delete(deployment("old", 9)))
-    with pytest.raises(GateError, match="whether the versions of 'old' go"):
+    with pytest.raises(GateError, match="'old'"):
         Gate([final("old")], ())
 
 
@@ -239,7 +241,7 @@ def test_max_delete_bytes_counts_all_versions():
     gate = version_gate(final("old"), limits=Limits(max_delete_bytes=ByteSize.parse("2kB")))
     gate.approve_versions("old/", some, ids(*some))
     more = version("old/b", "3", size_bytes=1)
-    with pytest.raises(GateError, match="max-delete-bytes allows 2kB"):
+    with pytest.raises(GateError, match=r"^max-delete-bytes\b.*\b2kB\b"):
         gate.approve_versions("old/", [more], ids(more))
 
 
@@ -251,22 +253,22 @@ def test_rule_of_a_doomed_deployment_passes_once_and_uses_it_up():
     gate.approve_rule("old/")
     gate.approve_objects([("other/", objects("other/1"))])
 
-    with pytest.raises(GateError, match="or has begun to go"):
+    with pytest.raises(GateError, match=r"^'old/' "):
         gate.approve_rule("old/")
-    with pytest.raises(GateError, match="or has begun to go"):
+    with pytest.raises(GateError, match=r"^'other/' "):
         gate.approve_rule("other/")
-    with pytest.raises(GateError, match="more in it than the plan names"):
+    with pytest.raises(GateError, match=r"^'old/' "):
         gate.approve_objects([("old/", objects("old/1", size_bytes=0))])
 
 
 @pytest.mark.parametrize("prefix", ["new/", "old", "", "/", "OLD/", "old/a/"])
 def test_rule_of_what_is_not_doomed_is_stopped(prefix):
-    with pytest.raises(GateError, match="is not doomed by this plan"):
+    with pytest.raises(GateError, match=f"^{prefix!r} "):
         gate_of("old").approve_rule(prefix)
 
 
 def test_rule_of_what_is_pinned_is_stopped():
-    with pytest.raises(GateError, match="is not doomed by this plan"):
+    with pytest.raises(GateError, match=r"^'old/' "):
         gate_of("old", pins=pin_protected(["old"])).approve_rule("old/")
 
 
@@ -274,7 +276,7 @@ def test_rules_are_held_against_the_limits():
     most = Limits(max_delete=DeleteLimit(amount=1, is_percent=False))
     gate = gate_of("a", "b", limits=most)
     gate.approve_rule("a/")
-    with pytest.raises(GateError, match="max-delete allows 1"):
+    with pytest.raises(GateError, match=r"^max-delete\b.*\b1\b"):
         gate.approve_rule("b/")
     with pytest.raises(GateError, match="max-delete-bytes"):
         gate_of("a", limits=Limits(max_delete_bytes=ByteSize.parse("1KB"))).approve_rule("a/")
@@ -284,5 +286,49 @@ def test_rule_passes_no_gate_that_names_versions():
     one = replace(
         deployment("old", 9), versions=VersionSummary(count=1, size_bytes=1, fingerprint="")
     )
-    with pytest.raises(GateError, match="versions were to go by id"):
+    with pytest.raises(GateError):
         Gate([to_delete(one)], (), is_by_version=True).approve_rule("old/")
+
+
+MISNAMED = to_delete(replace(deployment("x", 9), name="old", prefix="live/"))
+UNLISTED = to_delete(replace(deployment("old", 9), fingerprint="", is_fully_listed=False))
+VERSION = version("old/a", "1")
+ONE = Limits(max_delete=DeleteLimit(amount=1, is_percent=False))
+FEW_BYTES = Limits(max_delete_bytes=ByteSize.parse("1kB"))
+
+BLOCKED = {
+    "not the folder": lambda: Gate([MISNAMED], []),
+    "not listed in full": lambda: Gate([UNLISTED], []),
+    "versions unknown": lambda: version_gate(to_delete(deployment("old", 9))),
+    "another prefix": lambda: gate_of("old").approve_objects([("new/", [])]),
+    "key outside": lambda: gate_of("old").approve_objects([("old/", objects("new/x"))]),
+    "too many bytes": lambda: gate_of("old").approve_objects(
+        [("old/", objects("old/1", size_bytes=2001))]
+    ),
+    "max-delete": lambda: gate_of("a", "b", limits=ONE).approve_objects(
+        [("a/", objects("a/1")), ("b/", objects("b/1"))]
+    ),
+    "max-delete-bytes": lambda: gate_of("a", limits=FEW_BYTES).approve_objects(
+        [("a/", objects("a/1", "a/2"))]
+    ),
+    "unlisted version": lambda: version_gate(final("old")).approve_versions(
+        "old/", [VERSION], set()
+    ),
+    "version of a plan that leaves versions": lambda: gate_of("old").approve_versions(
+        "old/", [VERSION], ids(VERSION)
+    ),
+    "object of a plan that deletes versions": lambda: version_gate(final("old")).approve_objects(
+        [("old/", objects("old/a"))]
+    ),
+    "rule of another prefix": lambda: gate_of("old").approve_rule("new/"),
+    "rule of a plan that deletes versions": lambda: version_gate(final("old")).approve_rule("old/"),
+}
+
+
+def test_messages_are_the_golden_ones():
+    cases = []
+    for case, call in BLOCKED.items():
+        with pytest.raises(GateError) as caught:
+            call()
+        cases.append((case, caught.value))
+    assert_messages(__file__, cases)

@@ -11,6 +11,7 @@ from ci3.core.live.sources import LiveSource
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.live_watch import LiveWatch
 from tests.support.builders import live_pin
+from tests.support.messages import words_in
 
 POINTER = LiveSource.parse("object:current")
 SLOW = (LiveSource.parse("branches"), LiveSource.parse("cloudfront"))
@@ -71,7 +72,8 @@ def test_deployment_that_has_become_live_is_kept_even_if_it_is_not_live_later() 
     assert world.begin("old-1", "old-2") == {"old-2": ObjectOutcome.CHANGED}
     world.live, world.seconds = "new", 20
     assert world.begin("old-2", "old-3") == {"old-2": ObjectOutcome.CHANGED}
-    assert world.watch.kept == {"old-2": "live: current says old-2"}
+    assert world.watch.kept.keys() == {"old-2"}
+    assert "old-2" in words_in(world.watch.kept["old-2"])
 
 
 def test_begun_deployment_that_becomes_live_is_withheld() -> None:
@@ -182,7 +184,7 @@ def test_last_reading_is_of_all_sources_and_needs_a_budget_for_one_reading() -> 
     world.live = "old-1"
     world.watch.read_last()
     assert world.readings == [((POINTER, *SLOW), 2), ((POINTER, *SLOW), 1)]
-    assert world.watch.find_reason("old-1") == "live: current says old-1"
+    assert "old-1" in words_in(world.watch.find_reason("old-1"))
 
 
 def test_without_sources_nothing_is_read_and_no_lock_is_taken() -> None:

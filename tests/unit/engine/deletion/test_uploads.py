@@ -6,7 +6,7 @@ import pytest
 
 from ci3.aws.bucket import BucketReader
 from ci3.engine.deletion.uploads import AbortResult, UnfinishedUploads
-from ci3.errors import DeniedError, ExitCode
+from ci3.errors import DeniedError, ExitCode, describe_error
 from tests.support.cleanup_run import apply, seed_site
 from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
@@ -78,7 +78,7 @@ def test_interrupt_of_the_look_for_uploads_aborts_none(site: Bucket, monkeypatch
     )
 
     found = uploads.abort(reader.open_writer(), ["old/"])
-    assert found == AbortResult(count=0, problem="it was interrupted")
+    assert found == AbortResult(count=0, problem=describe_error(KeyboardInterrupt()))
 
 
 def test_look_for_uploads_that_is_stopped_is_made_in_the_end(site: Bucket) -> None:

@@ -18,6 +18,7 @@ from ci3.engine.journal.reader import open_journal
 from ci3.engine.journal.records import journal_schema
 from ci3.errors import SettingsError
 from tests.support.builders import NOW, days_ago
+from tests.support.golden import assert_messages
 from tests.support.journals import (
     DELETED,
     FAILED,
@@ -31,6 +32,7 @@ from tests.support.journals import (
     start_journal,
     write_journal,
 )
+from tests.support.messages import words_in
 
 HOSTILE = (
     "app/old/é 😀",
@@ -226,6 +228,7 @@ def test_each_line_fits_the_published_schema():
 
 def change(line: int, **changes) -> bytes:
     """A journal of which one line has other keys."""
+    Path("j.jsonl").unlink(missing_ok=True)
     lines = write_journal(
         ([make_object("app/old/a"), make_object("app/old/b")], [DELETED, FAILED])
     ).splitlines()
@@ -244,42 +247,56 @@ def named(**changes) -> dict:
     return {"deployments": [one, {"name": "other"} | one | changes]}
 
 
+CONTRADICTIONS = [
+    (1, named()),
+    (2, intent("a", "", 1, 9)),
+    (2, intent("a", None, 1, 0, "m")),
+    (2, intent() | {"by_version": True}),
+    (2, intent(prefix="app/third/")),
+    (2, intent(prefix="old/")),
+    (3, {"others": [[2, "failed", ""]]}),
+    (3, {"markers": ["m1"]}),
+    (3, {"batch": 2}),
+]
+
+
+def refused(line, changes):
+    with pytest.raises(SettingsError) as caught:
+        read_journal(change(line, **changes))
+    assert str(line) in words_in(caught.value.message)
+    return caught.value
+
+
+@pytest.mark.parametrize(("line", "changes"), CONTRADICTIONS)
+def test_line_that_contradicts_itself_or_another_is_refused(line, changes):
+    refused(line, changes)
+
+
 @pytest.mark.parametrize(
-    ("line", "changes", "told"),
+    ("line", "changes", "path"),
     [
-        (1, {"format": "ci3-journal/2"}, "line 1: header.format"),
-        (1, {"more": 1}, "line 1: header.more"),
-        (1, {"record": "end"}, "line 1"),
-        (1, {"started_at": "2026-11-23T12:00:00"}, "line 1: header.started_at"),
-        (1, {"policy": {"keep-count": {"value": 1}}}, "line 1: header.policy.keep-count.from"),
-        (1, named(), "a deployment is named twice"),
-        (1, named(name="a/b"), "line 1: header.deployments.1.name"),
-        (1, named(name="third", object_count=-1), "line 1: header.deployments.1.object_count"),
-        (2, {"record": "another"}, "line 2"),
-        (2, {"batch": "1"}, "line 2: intent.batch"),
-        (2, {"batch": 0}, "line 2: intent.batch"),
-        (2, {"parts": []}, "line 2: intent.parts"),
-        (2, intent(more=1), "line 2: intent.parts.0.more"),
-        (2, intent("a", "", -1, 0), "line 2: intent.parts.0.objects.0"),
-        (2, intent("a", "", 1), "line 2: intent.parts.0.objects.0"),
-        (2, intent("a", "", 1, 0, ""), "line 2: intent.parts.0.objects.0"),
-        (2, intent("a", "", 1, 9), "an object names a time that is not there"),
-        (2, intent("a", None, 1, 0, "m"), "a delete marker can be deleted by version only"),
-        (2, intent() | {"by_version": True}, "an object to delete by version has no version"),
-        (2, intent(prefix="app/old"), "line 2: intent.parts.0.prefix"),
-        (2, intent(prefix="app/third/"), "line 2: 'app/third/' is no deployment that was approved"),
-        (2, intent(prefix="old/"), "line 2: 'old/' is no deployment that was approved"),
-        (3, {"outcome": "vanished"}, "line 3: outcome.outcome"),
-        (3, {"others": [[2, "failed", ""]]}, "line 3: it speaks of an object that its intent does"),
-        (3, {"others": [[-1, "failed", ""]]}, "line 3: outcome.others.0.0"),
-        (3, {"markers": ["m1"]}, "line 3: there are not as many markers as objects"),
-        (3, {"batch": 2}, "line 3: it speaks of a batch that no intent names"),
+        (1, {"format": "ci3-journal/2"}, "header.format"),
+        (1, {"more": 1}, "header.more"),
+        (1, {"record": "end"}, ""),
+        (1, {"started_at": "2026-11-23T12:00:00"}, "header.started_at"),
+        (1, {"policy": {"keep-count": {"value": 1}}}, "header.policy.keep-count.from"),
+        (1, named(name="a/b"), "header.deployments.1.name"),
+        (1, named(name="third", object_count=-1), "header.deployments.1.object_count"),
+        (2, {"record": "another"}, ""),
+        (2, {"batch": "1"}, "intent.batch"),
+        (2, {"batch": 0}, "intent.batch"),
+        (2, {"parts": []}, "intent.parts"),
+        (2, intent(more=1), "intent.parts.0.more"),
+        (2, intent("a", "", -1, 0), "intent.parts.0.objects.0"),
+        (2, intent("a", "", 1), "intent.parts.0.objects.0"),
+        (2, intent("a", "", 1, 0, ""), "intent.parts.0.objects.0"),
+        (2, intent(prefix="app/old"), "intent.parts.0.prefix"),
+        (3, {"outcome": "vanished"}, "outcome.outcome"),
+        (3, {"others": [[-1, "failed", ""]]}, "outcome.others.0.0"),
     ],
 )
-def test_what_a_run_does_not_write_is_refused_with_its_line(line, changes, told):
-    with pytest.raises(SettingsError, match="is no journal of ci3") as caught:
-        read_journal(change(line, **changes))
-    assert told in caught.value.message
+def test_what_a_run_does_not_write_is_refused_with_its_line(line, changes, path):
+    assert path in refused(line, changes).message
 
 
 @pytest.mark.parametrize(
@@ -307,7 +324,7 @@ def test_lines_in_an_order_that_no_run_writes_are_refused(moved):
         "batch again": [header, batch, batch],
         "batch missing": [header, batch.replace(b'"batch":1', b'"batch":2'), end],
     }[moved]
-    with pytest.raises(SettingsError, match=r"line [1234]"):
+    with pytest.raises(SettingsError, match=r"\b[1234]\b"):
         read_journal(b"".join(lines))
 
 
@@ -315,13 +332,12 @@ def test_lines_in_an_order_that_no_run_writes_are_refused(moved):
 def test_journal_without_a_header_deleted_nothing(content):
     with pytest.raises(SettingsError) as caught:
         read_journal(content)
-    assert "it has no header" in caught.value.message
-    assert "that run deleted nothing" in caught.value.hint
+    assert caught.value.__cause__ is None
 
 
 def test_line_longer_than_any_is_not_taken_for_a_torn_one():
     content = write_journal()
-    with pytest.raises(SettingsError, match="line 1: the line is longer"):
+    with pytest.raises(SettingsError, match=r"\b1\b"):
         read_journal(content, line_limit_bytes=100)
 
 
@@ -331,3 +347,16 @@ def test_missing_journal_and_a_folder_are_told():
         told = f"the journal {path} can't be read"
         with pytest.raises(SettingsError, match=told), open_journal(path):
             pass
+
+
+def test_messages_are_the_golden_ones():
+    contradictions = [
+        (f"{line} {changes}", refused(line, changes)) for line, changes in CONTRADICTIONS
+    ]
+    with pytest.raises(SettingsError) as no_header:
+        read_journal(b"")
+    content = change(1)
+    with pytest.raises(SettingsError) as long_line:
+        read_journal(content, line_limit_bytes=100)
+    others = [("no header", no_header.value), ("long line", long_line.value)]
+    assert_messages(__file__, contradictions + others)

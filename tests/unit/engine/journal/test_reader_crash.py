@@ -49,8 +49,9 @@ def test_journal_cut_anywhere_is_torn_or_shorter_or_has_no_header():
     header_bytes = content.index(b"\n") + 1
     for size in range(len(content)):
         if size < header_bytes:
-            with pytest.raises(SettingsError, match="no header"):
+            with pytest.raises(SettingsError) as caught:
                 read_journal(content[:size])
+            assert caught.value.__cause__ is None
         else:
             journal = read_journal(content[:size])
             assert journal.is_truncated is not content[:size].endswith(b"\n")
@@ -83,7 +84,7 @@ def test_key_that_was_sent_before_a_crash_and_failed_after_it_is_still_unknown()
 def test_what_a_crash_left_open_is_settled_by_what_a_listing_showed():
     a, b = make_object("app/old/a"), make_object("app/other/b")
     write_journal(([a, b], None), stopped=None)
-    absent = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
+    absent = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="a-message")
     with resume_journal() as journal:
         journal.record_resolved(1, [(1, absent)])
     found = read_entries(read_journal(Path("j.jsonl").read_bytes()))
@@ -94,7 +95,7 @@ def test_outcome_of_what_was_intended_before_the_run_was_resumed_is_refused():
     write_journal(([make_object("app/old/a")], None), stopped=None)
     with resume_journal() as journal:
         journal.record_outcome(1, [DELETED])
-    with pytest.raises(SettingsError, match="line 4: an outcome comes once, in the session"):
+    with pytest.raises(SettingsError, match=r"\b4\b"):
         read_journal(Path("j.jsonl").read_bytes())
 
 
@@ -137,9 +138,9 @@ def test_what_is_no_journal_is_not_gone_on_with(content):
 
 def test_journal_in_use_is_neither_gone_on_with_nor_read():
     with start_journal() as journal:
-        with pytest.raises(SettingsError, match="is in use"), resume_journal():
+        with pytest.raises(SettingsError, match=r"j\.jsonl"), resume_journal():
             pass
-        with pytest.raises(SettingsError, match="is in use"), open_journal("j.jsonl"):
+        with pytest.raises(SettingsError, match=r"j\.jsonl"), open_journal("j.jsonl"):
             pass
         journal.record_end("")
     with open_journal("j.jsonl") as read_again:
@@ -148,6 +149,6 @@ def test_journal_in_use_is_neither_gone_on_with_nor_read():
 
 def test_journal_is_never_overwritten():
     before = write_journal()
-    with pytest.raises(SettingsError, match="is there already"):
+    with pytest.raises(SettingsError, match=r"j\.jsonl"):
         Journal("j.jsonl")
     assert Path("j.jsonl").read_bytes() == before

@@ -39,8 +39,8 @@ def test_journal_records_the_result_of_a_roll_back(
     expiry._before = LifecycleDocument(text=ConfigurationText()) if is_write_begun else None
     expiry._updater = SimpleNamespace(roll_back=lambda *_: rollback_problem)
 
-    problem = expiry._roll_back("it failed")
+    problem = expiry._roll_back("a-problem")
 
     assert recorded == [outcome]
-    assert problem.startswith("it failed")
+    assert problem.startswith("a-problem")
     assert rollback_problem in problem

@@ -47,8 +47,7 @@ def test_removal_of_content_is_stopped_before_the_request(live: Bucket, proxy: F
     one = Undo(live, replace(source, decide=remove_content))
     restored = one.restoration.restore(one.plan)
     assert restored.count_objects(ObjectRestoreOutcome.FAILED) == 4
-    assert "a bug in ci3" in restored.stop_reason
-    assert "has no delete marker" in restored.stop_reason
+    assert "GateError" in restored.stop_reason
     assert proxy.deletions == []
     assert live.versions() == before
 

@@ -6,7 +6,7 @@ import pytest
 
 from ci3.engine.workers.progress import NoProgress
 from ci3.engine.workers.run_control import RunControl
-from ci3.errors import DeniedError, ListingError
+from ci3.errors import DeniedError, ListingError, describe_error
 
 
 def control(**values) -> RunControl:
@@ -55,4 +55,4 @@ def test_time_limit_stops_the_run_before_it_begins():
 def test_bug_in_the_work_stops_the_run():
     run = control()
     run.execute("Deleting", 1, lambda: {}["missing"])
-    assert "a bug in ci3" in run.stop_reason
+    assert describe_error(KeyError("missing")) in run.stop_reason
