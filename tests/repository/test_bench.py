@@ -27,6 +27,7 @@ from bench.measure import FailedRunError, Run, measure_once
 from bench.report import Report, write_report
 from bench.start import Start
 from tests.support.git import git
+from tests.support.messages import numbers_in, words_in
 from tests.support.paths import ROOT
 
 
@@ -93,12 +94,12 @@ def test_run_that_did_not_do_its_work_does_not_count(memory, tmp_path, monkeypat
     said = tmp_path / "short"
     said.write_text("".join(f"{number}\n" for number in range(case.layout.total - 1)))
     monkeypatch.setattr("bench.measure.make_command", lambda *_: ["/bin/cat", str(said)])
-    with pytest.raises(FailedRunError, match="told of 39 objects, and there are 40"):
+    with pytest.raises(FailedRunError, match=r"\b39\b.*\b40\b"):
         measure_once(case, 0, "boto3", memory)
     monkeypatch.setattr(
         "bench.measure.make_command", lambda *_: ["/bin/cat", str(tmp_path / "none")]
     )
-    with pytest.raises(FailedRunError, match="ended with 1"):
+    with pytest.raises(FailedRunError, match=r"\b1\b"):
         measure_once(case, 0, "boto3", memory)
 
 
@@ -141,7 +142,7 @@ def test_small_run_writes_table_picture_and_true_counts(tmp_path):
 def test_plan_by_a_report_of_the_bench_is_what_it_should_be(capsys):
     assert inventory_report.main(["--layout", "30x20", "--due", "12", "--files", "3"]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("600 objects in 30 deployments")
+    assert numbers_in(told[0])[:2] == [600, 30]
     assert [line.partition(":")[0].split(" of ")[0] for line in told[1:]] == [
         "by listing",
         "by a report in CSV",
@@ -160,7 +161,7 @@ def test_start_is_selected_by_name(tmp_path):
 def test_unknown_case_is_refused():
     run = run_bench("--only", "start", "plan-nothing")
     assert run.returncode == 2
-    assert "no such case: plan-nothing; there are start, plan-200x500," in run.stderr
+    assert {"plan-nothing", "start", "plan-200x500"} <= words_in(run.stderr)
 
 
 @pytest.fixture
@@ -208,12 +209,12 @@ def test_second_checkout_is_measured_wherever_ci3_is(checkout, tmp_path):
 def test_folder_that_is_not_a_ci3_checkout_is_refused(tmp_path):
     run = run_bench("--also", tmp_path)
     assert run.returncode == 1
-    assert run.stderr == f"{tmp_path} is not a ci3 checkout\n"
+    assert run.stderr.startswith(str(tmp_path))
 
 
 def test_checkout_whose_environment_has_another_ci3_is_refused(checkout):
     link_packages(checkout, ci3_root=ROOT)
-    with pytest.raises(CheckoutError, match=f"runs {ROOT}/ci3/__main__.py, not {checkout}/ci3"):
+    with pytest.raises(CheckoutError, match=f"{ROOT}/ci3/__main__.py.*{checkout}/ci3"):
         compare_with(checkout)
 
 
@@ -244,7 +245,7 @@ def test_commit_of_a_changed_checkout_is_marked(checkout):
 def test_second_checkout_is_not_published(tmp_path):
     run = run_bench("--also", tmp_path, "--into", "docs")
     assert run.returncode == 2
-    assert "--also does not write docs/performance.md" in run.stderr
+    assert {"--also", "docs/performance.md"} <= words_in(run.stderr)
 
 
 def comparison_of(this_packages, other_packages):

@@ -170,7 +170,7 @@ def test_more_than_the_brake_allows_is_refused(
     case.fill((*TABLES["brake"], Row("d0", 7, "delete: superseded")))
     before = case.folders()
     assert case.run("cleanup", "--auto-approve") == ExitCode.REFUSED
-    assert "2 deployments of 7 would be deleted" in capsys.readouterr().err
+    assert "max-delete" in capsys.readouterr().err
     assert case.folders() == before
     assert case.run("cleanup", "--auto-approve", "--max-delete", "90%") == ExitCode.DONE
     assert case.folders() == before - {"d0", "d1"}
@@ -194,7 +194,7 @@ def test_required_file_that_no_deployment_has_keeps_all_and_warns(
     case.fill(TABLES["half-uploaded"])
     before = case.folders()
     assert case.run("cleanup", "--auto-approve", "--required-file", "Index.html") == ExitCode.DONE
-    assert "no deployment has Index.html" in capsys.readouterr().out
+    assert "Index.html" in capsys.readouterr().out
     assert case.folders() == before
 
 

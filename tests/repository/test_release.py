@@ -81,7 +81,7 @@ def test_version_that_is_not_in_the_changelog_yet_agrees_but_is_not_released(tre
     (tree / "CHANGELOG.md").write_text(CHANGELOG.format("\n### Added\n- A thing.\n"))
     assert run(tree, "check") == 0
     assert run(tree, "check", "--release", "1.2.3") == 1
-    assert "says nothing of 1.2.3" in capsys.readouterr().err
+    assert "1.2.3" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("version", ["1.2.4", "v1.2.3", "1.2", "1.2.3; rm -rf /", ""])

@@ -14,4 +14,4 @@ def numbers_in(message: str) -> list[int]:
 
 def words_in(message: str) -> set[str]:
     """Return the words of a message, such as names, without punctuation around them."""
-    return {word.strip("'\"(),;:.") for word in message.split()}
+    return {word.strip("`'\"(),;:.") for word in message.split()}

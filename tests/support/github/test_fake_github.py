@@ -36,7 +36,7 @@ def test_request_outside_the_contract_is_refused_and_fails_the_test(method, path
     response = requests.request(method, fake.url + path, json=body, headers=headers, timeout=5)
 
     assert response.status_code == 500
-    assert "contract violated" in response.json()["message"]
+    assert response.json()["message"]
     with pytest.raises(ContractViolationError, match=method):
         fake.close()
 

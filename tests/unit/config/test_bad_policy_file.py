@@ -120,9 +120,12 @@ def test_file_that_cannot_be_read_is_refused_with_its_path(path):
     assert path in caught.value.message
 
 
+BUCKET = "bucket: a-b\n"
+
+
 @pytest.mark.parametrize("line", ["github-token: sEcReT", "endpoint-url: https://k:sEcReT@host"])
 def test_secret_in_the_wrong_place_is_not_shown(line):
-    assert "sEcReT" not in refused(f"bucket: a-b\n{line}\n").full_message
+    assert "sEcReT" not in refused(f"{BUCKET}{line}\n").full_message
 
 
 ONE = "targets:\n- bucket: a-site\n"

@@ -205,12 +205,15 @@ def test_targets_are_read_with_their_lines_and_defaults():
     assert policy.targets[1].raw_settings["keep-count"].origin is Origin.POLICY_FILE
 
 
+ONE_TARGET = "targets: [{bucket: a-site}]"
+
+
 def test_targets_need_no_defaults_and_may_stand_before_them():
-    policy = read_policy_file(write("targets: [{bucket: a-site}]\ndefaults: {keep-count: 1}\n"))
+    policy = read_policy_file(write(f"{ONE_TARGET}\ndefaults: {{keep-count: 1}}\n"))
 
     assert written(policy.defaults) == {"keep-count": ("1",)}
     assert [written(one.raw_settings) for one in policy.targets] == [{"bucket": ("a-site",)}]
-    assert read_policy_file(write("targets: [{bucket: a-site}]")).defaults == {}
+    assert read_policy_file(write(ONE_TARGET)).defaults == {}
 
 
 def test_what_may_differ_between_targets_is_all_that_is_about_a_folder():

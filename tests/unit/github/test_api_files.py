@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from ci3.errors import GitHubError
@@ -29,7 +31,7 @@ def test_file_that_is_not_there_is_none(fake, api):
 
 @pytest.mark.parametrize("path", ["", "/ci3.yml", "../ci3.yml", "a/../../x", "a//b", "."])
 def test_path_that_leads_elsewhere_is_refused_unasked(fake, api, path):
-    with pytest.raises(GitHubError, match="no path in a repository"):
+    with pytest.raises(GitHubError, match=re.escape(repr(path))):
         api.read_file(path, "main")
     assert fake.requests == ()
 

@@ -7,7 +7,7 @@ from tests.support.github.fake_github import WORKFLOW_LOGIN, FakeGitHub
 NUMBER = 7
 
 
-def post(api, body="the plan", comment_id="bucket/sites", is_worth_creating=True):
+def post(api, body="plan", comment_id="bucket/sites", is_worth_creating=True):
     return post_comment(
         api,
         number=NUMBER,
@@ -24,7 +24,7 @@ def requested(fake, method):
 def test_comment_is_created_with_its_marker_as_the_first_line(fake, api):
     comment = post(api)
 
-    assert [c.body for c in fake.comments(NUMBER)] == [f"{make_marker('bucket/sites')}\nthe plan"]
+    assert [c.body for c in fake.comments(NUMBER)] == [f"{make_marker('bucket/sites')}\nplan"]
     assert comment is not None
     assert comment.url.endswith(f"/pull/7#issuecomment-{comment.comment_id}")
 
@@ -66,7 +66,7 @@ def test_somebody_elses_comment_with_our_marker_is_not_touched(fake, api):
     assert [(c.author, c.body) for c in fake.comments(NUMBER)] == [
         ("mallory", copied),
         ("", copied),
-        (WORKFLOW_LOGIN, f"{make_marker('bucket/sites')}\nthe plan"),
+        (WORKFLOW_LOGIN, f"{make_marker('bucket/sites')}\nplan"),
     ]
 
 
@@ -148,12 +148,10 @@ def test_nothing_is_created_when_it_is_not_worth_it(fake, api):
 
 
 def test_comment_that_is_there_is_edited_even_when_not_worth_creating(fake, api):
-    post(api, body="20 to delete")
-    post(api, body="nothing to delete", is_worth_creating=False)
+    post(api, body="20")
+    post(api, body="nothing", is_worth_creating=False)
 
-    assert [c.body for c in fake.comments(NUMBER)] == [
-        f"{make_marker('bucket/sites')}\nnothing to delete"
-    ]
+    assert [c.body for c in fake.comments(NUMBER)] == [f"{make_marker('bucket/sites')}\nnothing"]
 
 
 def test_comment_of_exactly_the_limit_is_posted_and_one_byte_more_is_a_bug(fake, api):

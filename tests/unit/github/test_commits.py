@@ -34,13 +34,13 @@ def test_names_are_asked_for_in_turn_kept_and_doomed():
 
 
 def test_commit_is_found_with_subject_author_and_time(fake, api):
-    fake.content.commit(FIX, "Fix the header\n\nAt last.", "Ann")
+    fake.content.commit(FIX, "Fix-header\n\nAt last.", "Ann")
 
     found = api.find_commits(["web-f1c0ffee", "release-2"])
 
     assert list(found) == ["web-f1c0ffee"]
     commit = found["web-f1c0ffee"]
-    assert (commit.sha, commit.subject, commit.author) == (FIX, "Fix the header", "Ann")
+    assert (commit.sha, commit.subject, commit.author) == (FIX, "Fix-header", "Ann")
     assert f"{commit.authored_at:%Y-%m-%d}" == "2026-01-02"
 
 
@@ -55,20 +55,20 @@ def test_all_of_the_default_branch_take_one_request(fake, api):
 
 
 def test_commit_of_another_branch_is_asked_for_by_itself(fake, api):
-    fake.content.commit(SIDE, "Try it", is_on_side=True)
+    fake.content.commit(SIDE, "Try-it", is_on_side=True)
 
-    assert api.find_commits(["51deb0a7"])["51deb0a7"].subject == "Try it"
+    assert api.find_commits(["51deb0a7"])["51deb0a7"].subject == "Try-it"
     assert fake.requests[-1].query == {"per_page": "1"}
 
 
 def test_name_that_is_no_commit_of_the_repository_is_passed_over(fake, api):
-    fake.content.commit(SIDE, "Try it", is_on_side=True)
+    fake.content.commit(SIDE, "Try-it", is_on_side=True)
 
     assert list(api.find_commits(["deadbeef", "51deb0a7"])) == ["51deb0a7"]
 
 
 def test_branch_that_is_called_like_a_commit_is_none(fake, api):
-    fake.content.commit(FIX, "Fix the header")
+    fake.content.commit(FIX, "Fix-header")
     fake.content.branches["deadbeef"] = FIX
 
     assert api.find_commits(["deadbeef"]) == {}
@@ -87,7 +87,7 @@ def test_no_more_than_the_limit_is_asked_for(fake, api):
 
 @pytest.mark.parametrize("status", [403, 404, 429, 500])
 def test_github_that_fails_costs_one_request_and_no_wait(fake, api, waits, status):
-    fake.content.commit(FIX, "Fix the header")
+    fake.content.commit(FIX, "Fix-header")
     fake.fail_next("GET", "/commits", status, {"message": "no"}, {"retry-after": "60"})
 
     assert api.find_commits(["f1c0ffee"]) == {}
@@ -95,7 +95,7 @@ def test_github_that_fails_costs_one_request_and_no_wait(fake, api, waits, statu
 
 
 def test_what_was_found_before_a_failure_stands(fake, api, waits):
-    fake.content.commit(FIX, "Fix the header")
+    fake.content.commit(FIX, "Fix-header")
     fake.fail_next("GET", "/commits/51deb0a7", 500)
 
     assert list(api.find_commits(["51deb0a7", "f1c0ffee", "deadbeef"])) == ["f1c0ffee"]

@@ -1,5 +1,6 @@
 """How GitHub is asked: with the token, page after page, again where that is safe, told in words."""
 
+import re
 import traceback
 
 import pytest
@@ -8,6 +9,7 @@ from requests.adapters import HTTPAdapter
 from ci3.errors import SettingsError
 from ci3.github.http import GitHubTransport
 from tests.support.github.fake_github import TOKEN, FakeGitHub
+from tests.support.golden import assert_messages
 from tests.unit.conftest import NOW
 from tests.unit.github.comment_requests import NUMBER, failed, read, write
 
@@ -54,9 +56,8 @@ def test_next_page_on_another_host_is_refused_unasked(fake, api):
         link = f'<{other.url}/repos/{fake.repository}/issues/7/comments?page=2>; rel="next"'
         fake.fail_next("GET", "comments", 200, [], {"Link": link})
 
-        error = failed(read, api)
+        failed(read, api)
 
-        assert "another host" in error.message
         assert other.requests == ()
 
 
@@ -64,7 +65,9 @@ def test_next_page_that_was_already_read_ends_in_an_error(fake, api):
     link = f'<{fake.url}/repos/{fake.repository}/issues/7/comments?per_page=100>; rel="next"'
     fake.fail_next("GET", "comments", 200, [], {"Link": link})
 
-    assert "already read" in failed(read, api).message
+    failed(read, api)
+
+    assert len(fake.requests) == 1
 
 
 def test_redirect_to_another_host_goes_without_the_token(fake, api):
@@ -122,9 +125,8 @@ def test_edit_is_tried_again_after_a_lost_answer(fake, api):
 def test_creation_is_never_tried_again_after_a_lost_answer(fake, api, waits):
     fake.lose_next_answer("POST", "comments")
 
-    error = failed(write, api, "POST")
+    failed(write, api, "POST")
 
-    assert "may have been done" in error.hint
     assert len(fake.comments(NUMBER)) == 1
     assert waits == []
 
@@ -132,9 +134,8 @@ def test_creation_is_never_tried_again_after_a_lost_answer(fake, api, waits):
 def test_creation_is_never_tried_again_after_a_server_error(fake, api, waits):
     fake.fail_next("POST", "comments", 502, "<h1>Unicorn!</h1>")
 
-    error = failed(write, api, "POST")
+    failed(write, api, "POST")
 
-    assert "may have been done" in error.hint
     assert len(fake.requests) == 1
     assert waits == []
 
@@ -206,7 +207,7 @@ def test_rate_limit_too_long_to_wait_for_says_when_to_try_again(fake, api, waits
 
     error = failed(write, api, "POST")
 
-    assert error.hint == "Try again after 2026-02-02T02:42:01Z."
+    assert "2026-02-02T02:42:01Z" in error.hint
     assert waits == []
 
 
@@ -290,7 +291,7 @@ def test_token_that_can_not_be_one_is_refused_without_being_shown(token):
     ["", "acme", "acme/", "/site", "acme/site/x", "acme/..", "a b/c", "a/b\n", "a/b?c"],
 )
 def test_repository_is_owner_and_name(repository):
-    with pytest.raises(SettingsError, match="not a GitHub repository"):
+    with pytest.raises(SettingsError, match=re.escape(repr(repository))):
         GitHubTransport(api_url="https://ghes.test/api/v3", token=TOKEN, repository=repository)
 
 
@@ -317,3 +318,21 @@ def test_api_url_is_an_address_without_a_password(api_url):
 @pytest.mark.parametrize("end", ["", "/"])
 def test_api_url_may_end_in_a_slash(connect, fake, end):
     assert list(connect(fake, api_url=fake.url + end).list_comments(NUMBER)) == []
+
+
+def test_messages_are_the_golden_ones(fake, api):
+    comments = f"{fake.url}/repos/{fake.repository}/issues/7/comments"
+    cases = {}
+    for case, link in {
+        "next page on another host": "http://127.0.0.2:1/comments?page=2",
+        "next page already read": f"{comments}?per_page=100",
+    }.items():
+        fake.fail_next("GET", "comments", 200, [], {"Link": f'<{link}>; rel="next"'})
+        cases[case] = failed(read, api)
+    fake.fail_next("POST", "comments", 502, "<h1>Unicorn!</h1>")
+    cases["server error"] = failed(write, api, "POST")
+    fake.lose_next_answer("POST", "comments")
+    cases["lost answer"] = failed(write, api, "POST")
+    fake.fail_next("POST", "comments", 429, {"message": "Slow down"}, {"retry-after": "121"})
+    cases["rate limit"] = failed(write, api, "POST")
+    assert_messages(__file__, cases.items())

@@ -91,6 +91,9 @@ def test_push_of_a_tag_pins_its_commit_and_has_no_pull_request(run_of):
     assert (commits_of(run), run.pull_request, run.pushed_commit) == ((PUSHED,), None, "")
 
 
+MERGE_GROUP = "merge_group checks_requested"
+
+
 @pytest.mark.parametrize("ref", ["refs/tags/simple-tag", "refs/heads/gone"])
 def test_deleted_branch_or_tag_pins_the_runs_commit_alone(run_of, ref):
     run = run_of("push deleted", change=lambda payload: payload.update(ref=ref))
@@ -120,7 +123,7 @@ def test_branch_that_is_none_of_a_merge_queues_names_no_pull_request(run_of, hea
     def change(payload):
         payload["merge_group"]["head_ref"] = head_ref
 
-    assert run_of("merge_group checks_requested", change=change).pull_request is None
+    assert run_of(MERGE_GROUP, change=change).pull_request is None
 
 
 @pytest.mark.parametrize(

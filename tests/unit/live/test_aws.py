@@ -13,6 +13,8 @@ from ci3.aws.client import make_service_client
 from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.errors import GateError
 from ci3.live.aws import CLOUDFRONT_OPERATIONS, SSM_OPERATIONS, read_parameter, read_pointer_object
+from tests.support.golden import assert_messages
+from tests.support.messages import numbers_in, words_in
 from tests.support.s3.answers import HTML, error
 from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
@@ -60,7 +62,7 @@ def problem(reading: LiveReading) -> str:
 
 def put_parameter(value: str, kind: str = "String", region: str = "us-east-1") -> None:
     with closing(boto3.client("ssm", region_name=region)) as ssm:
-        ssm.put_parameter(Name="/my-site/live", Value=value, Type=kind)
+        ssm.put_parameter(Name="/my-site/live", Value=value, Type=kind, Overwrite=True)
 
 
 def parameter(field: str = "", prefix: str = "", region: str = "us-east-1") -> LiveReading:
@@ -93,7 +95,7 @@ def test_parameter_names_what_is_live(
 def test_evidence_of_a_parameter_says_what_it_says() -> None:
     put_parameter("ab12cd3")
 
-    assert parameter().references[0].evidence == "SSM parameter /my-site/live says ab12cd3"
+    assert {"SSM", "/my-site/live", "ab12cd3"} <= words_in(parameter().references[0].evidence)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_secure_string_is_in_no_message(value: str, field: str) -> None:
     reading = parameter(field, prefix="" if "/x/y" not in value else "app/")
     told = [reading.problem, *(one.evidence for one in reading.references)]
 
-    assert "SSM parameter /my-site/live" in "".join(told)
+    assert "/my-site/live" in "".join(told)
     assert SECRET not in "".join(told)
 
 
@@ -127,22 +129,21 @@ def test_secure_string_is_decrypted(proxy: FaultProxy) -> None:
     reading = parameter()
 
     assert b'"WithDecryption": true' in proxy.find_requests("POST")[-1].body
-    assert reading.references[0].evidence == ("SSM parameter /my-site/live (SecureString) names it")
+    assert {"/my-site/live", "SecureString"} <= words_in(reading.references[0].evidence)
+    assert "ab12cd3" not in reading.references[0].evidence
 
 
 @pytest.mark.parametrize("value", ["ab12cd3,,release-1", "ab12cd3,", "a,b/c/d"])
 def test_one_part_of_a_list_that_names_nothing_is_a_problem(value: str) -> None:
     put_parameter(value, "StringList")
 
-    assert "SSM parameter /my-site/live" in problem(parameter(prefix="app/"))
+    assert "/my-site/live" in words_in(problem(parameter(prefix="app/")))
 
 
 def test_parameter_that_is_missing_says_what_to_check() -> None:
-    told = problem(parameter(region="eu-west-1"))
+    words = words_in(problem(parameter(region="eu-west-1")))
 
-    assert "reading SSM parameter /my-site/live in eu-west-1: SSM answered" in told
-    assert "ParameterNotFound" in told
-    assert "the region" in told
+    assert {"SSM", "/my-site/live", "eu-west-1", "ParameterNotFound", "region"} <= words
 
 
 def test_parameter_is_read_in_the_given_region_and_else_in_the_sessions(monkeypatch) -> None:
@@ -159,7 +160,7 @@ def test_denied_read_says_where_the_permissions_are_listed(proxy: FaultProxy) ->
     denied = '{"__type": "AccessDeniedException", "message": "told by the test"}'
     proxy.answer("POST", ".", denied, status=400)
 
-    assert "ci3 iam-policy" in problem(parameter())
+    assert {"AccessDeniedException", "iam-policy"} <= words_in(problem(parameter()))
 
 
 @pytest.mark.parametrize(
@@ -188,13 +189,13 @@ def test_ssm_where_nobody_answers_is_a_problem(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", closed_port_url)
 
-    assert "SSM can't be reached" in problem(parameter())
+    assert closed_port_url in problem(parameter())
 
 
 def test_missing_credentials_are_a_problem(monkeypatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
 
-    assert "no AWS credentials" in problem(parameter())
+    assert "AWS_ACCESS_KEY_ID" in words_in(problem(parameter()))
 
 
 def test_unknown_profile_is_a_problem(monkeypatch) -> None:
@@ -213,7 +214,8 @@ def test_pointer_object_names_what_is_live(site: Bucket, proxy: FaultProxy) -> N
     [sighting] = pointed(site, "app/current +é", prefix="app/").references
 
     assert sighting.name == "ab12cd3"
-    assert sighting.evidence == f"s3://{site.name}/app/current +é says ab12cd3"
+    assert f"s3://{site.name}/app/current +é" in sighting.evidence
+    assert "ab12cd3" in words_in(sighting.evidence)
     assert [(one.method, "Range" in one.headers) for one in proxy.requests] == [("GET", False)]
 
 
@@ -223,33 +225,29 @@ def test_field_of_a_pointer_object_names_what_is_live(site: Bucket) -> None:
     assert names(pointed(site, "version.json#live.web")) == ["ab12cd3", "release-1"]
 
 
-@pytest.mark.parametrize(
-    ("body", "told"),
-    [
-        (b"", "is empty"),
-        (b"\n", "is empty"),
-        (b"<html>", "HTML"),
-        (b"\xff", "UTF-8"),
-        (b"x" * (1 << 20), "more than 1000"),
-        (b"x" * ((1 << 20) + 1), "larger than the 1048576 bytes"),
-    ],
-)
-def test_pointer_object_that_names_nothing_is_a_problem(
-    site: Bucket, body: bytes, told: str
-) -> None:
-    site.put("current", body=body)
-    reading = pointed(site, "current")
+WRONG_POINTERS = {
+    "empty": b"",
+    "a line break": b"\n",
+    "HTML": b"<html>",
+    "not UTF-8": b"\xff",
+    "a long name": b"x" * (1 << 20),
+    "too large": b"x" * ((1 << 20) + 1),
+}
 
-    assert problem(reading).startswith(f"s3://{site.name}/current ")
-    assert told in reading.problem
+
+@pytest.mark.parametrize("body", WRONG_POINTERS.values(), ids=WRONG_POINTERS)
+def test_pointer_object_that_names_nothing_is_a_problem(site: Bucket, body: bytes) -> None:
+    site.put("current", body=body)
+
+    assert problem(pointed(site, "current")).startswith(f"s3://{site.name}/current ")
 
 
 def test_pointer_object_that_is_missing_or_denied_is_a_problem(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    assert "relative to the bucket's root" in problem(pointed(site, "current"))
+    assert {f"s3://{site.name}/current", "NoSuchKey"} <= words_in(problem(pointed(site, "current")))
     proxy.answer("GET", "current", error("AccessDenied"), status=403)
-    assert "ci3 iam-policy" in problem(pointed(site, "current"))
+    assert {"AccessDenied", "iam-policy"} <= words_in(problem(pointed(site, "current")))
 
 
 def test_pointer_object_that_breaks_off_is_a_problem(site: Bucket, pauses: list[float]) -> None:
@@ -257,7 +255,7 @@ def test_pointer_object_that_breaks_off_is_a_problem(site: Bucket, pauses: list[
         site.endpoint_url = other.url
         other.answer(f"/{site.name}/current", b"release-1", Content_Length="10")
 
-        assert f"reading s3://{site.name}/current" in problem(pointed(site, "current"))
+        assert f"s3://{site.name}/current" in words_in(problem(pointed(site, "current")))
 
 
 def test_pointer_object_of_a_gigabyte_is_closed_after_the_limit(site: Bucket) -> None:
@@ -266,5 +264,20 @@ def test_pointer_object_of_a_gigabyte_is_closed_after_the_limit(site: Bucket) ->
         site.endpoint_url = other.url
         other.send(f"/{site.name}/current", head, b"x" * 65536)
 
-        assert "larger than the 1048576 bytes" in problem(pointed(site, "current"))
+        assert numbers_in(problem(pointed(site, "current"))) == [1 << 20]
         assert other.sent_bytes < 50_000_000
+
+
+def test_messages_are_the_golden_ones(site: Bucket, proxy: FaultProxy) -> None:
+    put_parameter("ab12cd3")
+    cases = {"parameter": parameter().references[0].evidence}
+    put_parameter("ab12cd3", "SecureString")
+    cases["secure parameter"] = parameter().references[0].evidence
+    cases["missing parameter"] = problem(parameter(region="sa-east-1"))
+    site.put("current", body=b"ab12cd3")
+    cases["pointer"] = pointed(site, "current").references[0].evidence
+    for case, body in WRONG_POINTERS.items():
+        site.put("current", body=body)
+        cases[f"pointer: {case}"] = problem(pointed(site, "current"))
+    cases["missing pointer"] = problem(pointed(site, "missing"))
+    assert_messages(__file__, cases.items())

@@ -6,6 +6,8 @@ from ci3.core.live.references import Reference
 from ci3.core.live.sources import LiveSource
 from ci3.live.github import read_github
 from ci3.live.github_repository import REQUEST_LIMIT
+from tests.support.golden import assert_messages
+from tests.support.messages import numbers_in, words_in
 
 SHAS = [f"{number:07x}" + "ab" * 16 + "c" for number in range(1, 10)]
 """Nine commits, told apart by their first seven digits: 0000001, 0000002 and so on."""
@@ -65,21 +67,22 @@ def test_state_that_nobody_knows_may_be_live(fake, api):
     status = {"id": 1, "state": "waiting", "created_at": "2026-01-02T03:04:05Z"}
     fake.fail_next("GET", f"deployments/{deployment.number}/statuses", 200, [status])
 
-    assert evidence(read(api, "github-deployments")) == [
-        "GitHub is deploying 0000001 to production, status waiting"
-    ]
+    [message] = evidence(read(api, "github-deployments"))
+    assert {"0000001", "production", "waiting"} <= words_in(message)
 
 
-def test_evidence_says_where_and_how_a_deployment_stands(fake, api):
+def test_evidence_has_the_commit_the_environment_and_the_status(fake, api):
     fake.content.deploy("production", OLD, "success")
     fake.content.deploy("production", MIDDLE, "in_progress")
     fake.content.deploy("staging", NEW)
 
-    assert evidence(read(api, "github-deployments")) == [
-        "GitHub is deploying 0000003 to staging, status not yet set",
-        "GitHub is deploying 0000002 to production, status in_progress",
-        "GitHub has 0000001 deployed to production, status success",
-    ]
+    no_status, in_progress, success = evidence(read(api, "github-deployments"))
+
+    assert {"0000003", "staging"} <= words_in(no_status)
+    assert {"0000002", "production", "in_progress"} <= words_in(in_progress)
+    assert {"0000001", "production", "success"} <= words_in(success)
+    cases = {"no status": no_status, "in progress": in_progress, "success": success}
+    assert_messages(__file__, cases.items(), table="evidence")
 
 
 def test_every_environment_has_its_own_live_deployment(fake, api):
@@ -135,14 +138,13 @@ def test_no_live_deployment_at_all_is_a_problem(fake, api, source, states):
     reading = read(api, source)
 
     assert reading.references == ()
-    assert "no deployment" in reading.problem
-    assert ("environment production" in reading.problem) is (":" in source)
+    assert ("production" in words_in(reading.problem)) is (":" in source)
 
 
 def test_environment_without_deployments_is_a_problem_though_another_has_some(fake, api):
     fake.content.deploy("staging", OLD, "success")
 
-    assert "environment production" in read(api, "github-deployments:production").problem
+    assert "production" in words_in(read(api, "github-deployments:production").problem)
 
 
 def test_list_that_is_not_newest_first_is_a_problem(fake, api):
@@ -151,7 +153,8 @@ def test_list_that_is_not_newest_first_is_a_problem(fake, api):
     fake.content.deployments.reverse()
 
     for source in ("github-deployments", "github-deployments:production"):
-        assert "newest first" in read(api, source).problem
+        reading = read(api, source)
+        assert (reading.references, bool(reading.problem)) == ((), True)
 
 
 def test_deployment_to_an_environment_that_was_not_asked_for_is_a_problem(fake, api):
@@ -159,7 +162,7 @@ def test_deployment_to_an_environment_that_was_not_asked_for_is_a_problem(fake, 
     deployments = fake.content.list_deployments(environment=None)
     fake.fail_next("GET", "deployments", 200, deployments)
 
-    assert "to staging" in read(api, "github-deployments:production").problem
+    assert "staging" in words_in(read(api, "github-deployments:production").problem)
 
 
 def test_too_many_deployments_to_look_at_are_a_problem_that_says_what_to_name(fake, api):
@@ -174,7 +177,7 @@ def test_too_many_deployments_to_look_at_are_a_problem_that_says_what_to_name(fa
     reading = read(api, "github-deployments")
 
     assert reading.references == ()
-    assert "more than 200 requests" in reading.problem
+    assert REQUEST_LIMIT in numbers_in(reading.problem)
     assert "github-deployments:production" in reading.problem
     assert len(fake.requests) == 2 * REQUEST_LIMIT
     assert names(read(api, "github-deployments:production")) == [NEW]
@@ -187,10 +190,9 @@ def test_heads_of_open_pull_requests_are_live(fake, api):
     reading = read(api, "open-pull-requests")
 
     assert names(reading) == [NEW, OLD]
-    assert evidence(reading) == [
-        "pull request #14 is open at 0000003",
-        "pull request #12 is open at 0000001",
-    ]
+    newer, older = evidence(reading)
+    assert {"#14", "0000003"} <= words_in(newer)
+    assert {"#12", "0000001"} <= words_in(older)
     assert fake.requests[0].query == {"state": "open", "per_page": "100"}
 
 
@@ -199,7 +201,7 @@ def test_heads_of_branches_are_live_across_pages(fake, api):
     reading = read(api, "branches")
 
     assert len(names(reading)) == 250
-    assert evidence(reading)[249] == "branch feature/249 is at 0000007"
+    assert {"feature/249", "0000007"} <= words_in(evidence(reading)[249])
 
 
 @pytest.mark.parametrize("source", ["open-pull-requests", "branches"])
@@ -296,3 +298,22 @@ def test_branch_carries_its_name_and_head(fake, api):
         Reference(commits=(OLD,), branches=("feature/login",)),
         Reference(commits=(NEW,), branches=("main",)),
     ]
+
+
+def test_problems_are_the_golden_ones(fake, api):
+    cases = {
+        "no deployment": read(api, "github-deployments").problem,
+        "no deployment to an environment": read(api, "github-deployments:production").problem,
+    }
+    fake.content.deploy("staging", OLD, "success")
+    listed = fake.content.list_deployments(environment=None)
+    fake.fail_next("GET", "deployments", 200, listed)
+    cases["another environment"] = read(api, "github-deployments:production").problem
+    fake.content.deploy("staging", NEW, "success")
+    fake.content.deployments.reverse()
+    cases["not newest first"] = read(api, "github-deployments").problem
+    fake.content.open_pull_request(12, OLD)
+    cases["pull request"] = evidence(read(api, "open-pull-requests"))
+    fake.content.branches = {"main": OLD}
+    cases["branch"] = evidence(read(api, "branches"))
+    assert_messages(__file__, cases.items(), table="problems")

@@ -9,6 +9,8 @@ import requests
 from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.live import url as web
 from ci3.live.url import read_page
+from tests.support.golden import assert_messages
+from tests.support.messages import numbers_in, words_in
 from tests.support.web_site import WebSite, running_site
 
 SECRET = "s3cr3t"
@@ -31,7 +33,7 @@ def test_whole_page_is_one_name(site):
     [sighting] = read(site, "/live.txt").references
 
     assert sighting.name == "ab12cd3"
-    assert sighting.evidence == f"{site.url}/live.txt says ab12cd3"
+    assert {f"{site.url}/live.txt", "ab12cd3"} <= words_in(sighting.evidence)
 
 
 def test_field_of_a_json_page_names_one_or_several(site):
@@ -41,24 +43,23 @@ def test_field_of_a_json_page_names_one_or_several(site):
     assert [one.name for one in reading.references] == ["ab12cd3", "release-1"]
 
 
-@pytest.mark.parametrize(
-    ("body", "told"),
-    [
-        (b"", "empty"),
-        (b"<!doctype html><title>Sign in</title>", "HTML"),
-        (b'{"commit": "ab12cd3"}', "#commit"),
-        (b"release 1\nab12cd4", "several names in one line"),
-        (b"\xff\xfe", "UTF-8"),
-        (b"x" * ((1 << 20) + 1), "larger than"),
-    ],
-)
-def test_page_that_names_nothing_is_a_problem(site, body, told):
+WRONG_PAGES = {
+    "empty": b"",
+    "HTML": b"<!doctype html><title>Sign in</title>",
+    "JSON": b'{"commit": "ab12cd3"}',
+    "two names in a line": b"release 1\nab12cd4",
+    "not UTF-8": b"\xff\xfe",
+    "too large": b"x" * ((1 << 20) + 1),
+}
+
+
+@pytest.mark.parametrize("body", WRONG_PAGES.values(), ids=WRONG_PAGES)
+def test_page_that_names_nothing_is_a_problem(site, body):
     site.answer("/live", body)
     reading = read(site, "/live")
 
     assert reading.references == ()
     assert reading.problem.startswith(f"{site.url}/live ")
-    assert told in reading.problem
 
 
 def test_page_of_a_mebibyte_is_read(site):
@@ -74,7 +75,7 @@ def test_answer_other_than_200_is_a_problem_whatever_it_says(site, status):
     reading = read(site, "/live")
 
     assert reading.references == ()
-    assert reading.problem == f"{site.url}/live answered {status}"
+    assert {f"{site.url}/live", str(status)} <= words_in(reading.problem)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -92,28 +93,28 @@ def test_five_redirects_are_followed_and_no_more(site):
 
     assert read(site, "/1").problem == ""
     site.requests.clear()
-    assert "redirects more than 5 times" in read(site, "/0").problem
+    assert numbers_in(read(site, "/0").problem) == [5]
     assert len(site.requests) == 6
 
 
-@pytest.mark.parametrize(
-    ("target", "told"),
-    [
-        ("file:///etc/hostname", "file: address"),
-        ("ftp://127.0.0.1/live", "ftp: address"),
-        ("data:text/plain,ab12cd3", "data: address"),
-        ("http://me:hidden@127.0.0.1/live", "credentials"),
-        ("http://[::1/live", "can't be read"),
-        ("https://.x/live", "can't be read"),
-        ("", "without saying where"),
-    ],
-)
-def test_redirect_to_what_is_no_page_is_a_problem(site, target, told):
+WRONG_REDIRECTS = [
+    "file:///etc/hostname",
+    "ftp://127.0.0.1/live",
+    "data:text/plain,ab12cd3",
+    "http://me:hidden@127.0.0.1/live",
+    "http://[::1/live",
+    "https://.x/live",
+    "",
+]
+
+
+@pytest.mark.parametrize("target", WRONG_REDIRECTS)
+def test_redirect_to_what_is_no_page_is_a_problem(site, target):
     site.redirect("/live", target)
     reading = read(site, "/live")
 
     assert reading.references == ()
-    assert told in reading.problem
+    assert f"{site.url}/live" in words_in(reading.problem)
     assert "hidden" not in reading.problem
     assert len(site.requests) == 1
 
@@ -122,7 +123,7 @@ def test_redirect_from_https_to_http_is_a_problem():
     response = requests.Response()
     response.headers["Location"] = "http://www.example.org/live"
 
-    with pytest.raises(web._PageError, match="from https to http"):
+    with pytest.raises(web._PageError, match=r"\bhttps\b.*\bhttp\b"):
         web._resolve_redirect("https://www.example.org/live", response)
     assert (
         web._resolve_redirect("http://www.example.org/", response) == "http://www.example.org/live"
@@ -134,7 +135,7 @@ def test_page_of_a_gigabyte_is_closed_after_the_limit(site):
     site.send("/live", head, b"x" * 65536)
     reading = read(site, "/live")
 
-    assert "larger than the 1048576 bytes" in reading.problem
+    assert numbers_in(reading.problem) == [1 << 20]
     assert site.sent_bytes < GIGABYTE / 20
 
 
@@ -163,7 +164,7 @@ def test_page_that_is_not_there_in_time_is_a_problem(site, head, endless):
 
     assert time.monotonic() - began < 5
     assert reading.references == ()
-    assert reading.problem == f"{site.url}/live did not answer in full within 0.2 seconds"
+    assert {f"{site.url}/live", "0.2"} <= words_in(reading.problem)
 
 
 def test_page_that_breaks_off_is_a_problem(site):
@@ -171,7 +172,7 @@ def test_page_that_breaks_off_is_a_problem(site):
     reading = read(site, "/live")
 
     assert reading.references == ()
-    assert reading.problem == f"{site.url}/live can't be read: ChunkedEncodingError"
+    assert {f"{site.url}/live", "ChunkedEncodingError"} <= words_in(reading.problem)
 
 
 def test_host_that_is_not_there_is_a_problem(closed_port_url):
@@ -184,7 +185,8 @@ def test_host_that_is_not_there_is_a_problem(closed_port_url):
 def test_address_that_is_none_is_a_problem(address):
     source = LiveSource.parse(f"url:{address}")
 
-    assert "can't be read" in read_page(source, bucket="my-site", prefix="").problem
+    reading = read_page(source, bucket="my-site", prefix="")
+    assert (reading.references, bool(reading.problem)) == ((), True)
 
 
 def test_query_goes_out_and_into_no_message(site, closed_port_url):
@@ -224,3 +226,23 @@ def test_no_password_of_a_netrc_and_no_cookie_is_sent(site, tmp_path, monkeypatc
     assert len(site.requests) == 2
     for _, headers in site.requests:
         assert headers.keys().isdisjoint({"authorization", "cookie"})
+
+
+def test_messages_are_the_golden_ones(site):
+    site.answer("/live", b"ab12cd3")
+    cases = {"live": read(site, "/live").references[0].evidence}
+    for case, body in WRONG_PAGES.items():
+        site.answer("/live", body)
+        cases[case] = read(site, "/live").problem
+    site.answer("/live", b"", 404)
+    cases["status 404"] = read(site, "/live").problem
+    for target in WRONG_REDIRECTS:
+        site.redirect("/live", target)
+        cases[f"redirect to {target}"] = read(site, "/live").problem
+    site.redirect("/live", "/live")
+    cases["too many redirects"] = read(site, "/live").problem
+    site.answer("/live", b"release-1", Content_Length="10")
+    cases["cut off"] = read(site, "/live").problem
+    site.send("/live", b"", b"", pause_seconds=0.02)
+    cases["no answer"] = read(site, "/live", deadline_seconds=0.2).problem
+    assert_messages(__file__, cases.items())

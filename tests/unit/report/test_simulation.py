@@ -30,6 +30,8 @@ from tests.support.builders import (
     inventory,
     marker_only_deployment,
 )
+from tests.support.golden import assert_messages
+from tests.support.messages import numbers_in
 from tests.unit.report.golden import assert_golden
 
 MB = 1_000_000
@@ -134,12 +136,9 @@ def test_charts_keep_to_the_width_of_the_terminal(width):
 
 def test_two_policies_are_told_apart_without_colour():
     text = printed(*CASES["two-policies"]())
-    assert f"{BLOCKS[-1]} this policy   {DOT} old.yml" in text
+    assert re.search(rf"{BLOCKS[-1]} .* {DOT} old\.yml", text)
     assert text.count(DOT) > 3 * 60
     assert DOT not in printed(*CASES["busy"]())
-    assert "In the charts, the bars are this policy, the line is `old.yml`." in (
-        render_simulation_markdown(*CASES["two-policies"]())
-    )
 
 
 def test_colours_are_only_for_terminals():
@@ -245,33 +244,39 @@ def test_sizes_that_are_not_known_are_not_shown():
         printed(*CASES["unknown-sizes"]()),
         render_simulation_markdown(*CASES["unknown-sizes"]()),
     ):
-        assert "Sizes are not known" in text
         assert not re.search(r"\d (kB|Bytes)|Storage[:,]", text)
+
+
+def introduction(*sides):
+    """Return what is printed before the charts."""
+    return "\n\n".join(printed(*sides, width=1000).split("\n\n")[:2])
 
 
 def test_least_reach_counts_from_the_first_deletion_on():
     found = inventory(*(deployment(f"d{age}", age) for age in range(0, 100, 2)))
-    text = printed(replayed(found, keep_count=4), width=1000)
-    assert "at least 3 deployments, and at least 6 days back, at any time" in text
+    assert {3, 6} <= set(numbers_in(introduction(replayed(found, keep_count=4))))
+
+
+def sampled():
+    return replayed(inventory(*(deployment(f"d{number}", number / 3) for number in range(600))))
 
 
 def test_moments_that_were_left_out_are_said():
-    found = inventory(*(deployment(f"d{number}", number / 3) for number in range(600)))
-    for text in (printed(replayed(found), width=1000), render_simulation_markdown(replayed(found))):
-        assert "500 of 600 moments were looked at, evenly spread" in text
-    assert "were looked at" not in printed(*CASES["busy"]())
+    for text in (introduction(sampled()), render_simulation_markdown(sampled())):
+        assert any(numbers_in(line)[:2] == [500, 600] for line in text.splitlines())
 
 
-def test_lack_of_anything_to_roll_back_to_is_said():
+def test_introductions_are_the_golden_ones():
     found = inventory(deployment("d1", 12), deployment("d2", 9), deployment("d3", 3))
-    never = replayed(found, keep_count=1)
-    sometimes = replayed(found, keep_count=1, keep_within=Duration.parse("2d"))
-    assert "there was never anything to roll back to" in printed(never, width=1000)
-    assert "there was at times nothing to roll back to" in printed(sometimes, width=1000)
-
-
-def test_a_side_without_deployments_is_said():
-    text = printed(replayed(inventory()), replayed(busy_site(), "old.yml"), width=1000)
-    assert text.startswith(
-        "For this policy there are no deployments here: nothing to replay.\nOver"
-    )
+    two_days = Duration.parse("2d")
+    cases = {
+        "sampled": introduction(sampled()),
+        "never anything to roll back to": introduction(replayed(found, keep_count=1)),
+        "sometimes nothing to roll back to": introduction(
+            replayed(found, keep_count=1, keep_within=two_days)
+        ),
+        "nothing to replay for one policy": introduction(
+            replayed(inventory()), replayed(busy_site(), "old.yml")
+        ),
+    }
+    assert_messages(__file__, cases.items())

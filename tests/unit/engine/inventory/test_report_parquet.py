@@ -130,5 +130,5 @@ def test_without_pyarrow_it_is_said_what_to_install_or_to_choose(site, proxy, mo
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(SettingsError, match="Parquet") as caught:
         run.make_plan(run.open_bucket())
-    assert {"`ci3[parquet]`", "CSV"} <= words_in(caught.value.hint)
+    assert {"ci3[parquet]", "CSV"} <= words_in(caught.value.hint)
     assert not proxy.find_requests("GET", "data/")

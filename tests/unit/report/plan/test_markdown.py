@@ -16,6 +16,8 @@ from ci3.report.markdown_format import RenderContext
 from ci3.report.plan.markdown import render_error_markdown, render_run_markdown
 from tests.support import report_cases as cases
 from tests.support.builders import deployment, inventory, make_object
+from tests.support.golden import assert_messages
+from tests.support.messages import words_in
 from tests.unit.report.golden import assert_golden
 
 PLACE = RenderContext(
@@ -169,43 +171,40 @@ def test_what_is_live_is_named_first_with_its_evidence():
     html = rendered(rendered_plan(cases.live_plan(), PLACE))
     first = re.search(r"<li>(.*?)</li>", html, re.DOTALL)[1]
 
-    assert re.sub(r"<[^>]*>", "", first) == (
-        "Live: 0ac7abd (CloudFront E2ABC serves /0ac7abd for www.example.org)"
-    )
+    words = words_in(re.sub(r"<[^>]*>", "", first))
+    assert {"0ac7abd", "E2ABC", "/0ac7abd", "www.example.org"} <= words
 
 
 def test_what_is_live_is_not_guessed_where_no_source_says_it():
-    assert "**Live:** not known, as `live-from` is not set" in rendered_plan(
-        cases.usual_plan(), PLACE
-    )
+    assert "`live-from`" in rendered_plan(cases.usual_plan(), PLACE)
+    assert "`live-from`" not in rendered_plan(cases.live_plan(), PLACE)
 
 
-@pytest.mark.parametrize(
-    ("account", "next_step"),
-    [
-        (TargetResult(plan=cases.usual_plan()), "**To apply:**"),
-        (TargetResult(plan=cases.refused_plan()), "**Next:** Mend what forbids it."),
-        (cases.stale_result(), "Make a new plan"),
-        (
-            TargetResult(
-                plan=cases.live_plan(),
-                result=cases.result_of(cases.live_plan(), problem=CHANGED),
-            ),
-            "**Next:** Mend what is told above",
-        ),
-        (
-            TargetResult(plan=cases.live_plan(), result=cases.result_of(cases.live_plan())),
-            "**To undo:**",
-        ),
-        (TargetResult(plan=cases.nothing_to_delete()), ""),
-    ],
-)
-def test_report_says_what_to_do_next_and_nothing_that_would_be_wrong(account, next_step):
-    markdown = render_run_markdown([account], PLACE)
+NEXT_STEPS = {
+    "plan": TargetResult(plan=cases.usual_plan()),
+    "refused": TargetResult(plan=cases.refused_plan()),
+    "stale": cases.stale_result(),
+    "partly applied": TargetResult(
+        plan=cases.live_plan(), result=cases.result_of(cases.live_plan(), problem=CHANGED)
+    ),
+    "applied": TargetResult(plan=cases.live_plan(), result=cases.result_of(cases.live_plan())),
+    "nothing to delete": TargetResult(plan=cases.nothing_to_delete()),
+}
 
-    assert next_step in markdown
-    for other in ("**To apply:**", "**Next:**"):
-        assert (other in markdown) == next_step.startswith(other)
+
+@pytest.mark.parametrize("case", NEXT_STEPS)
+def test_only_an_applicable_plan_says_how_to_apply_it(case):
+    markdown = render_run_markdown([NEXT_STEPS[case]], PLACE)
+
+    assert (PLACE.how_to_apply in markdown) is (case == "plan")
+
+
+def test_next_steps_are_the_golden_ones():
+    steps = {
+        case: re.findall(r"^\*\*.*", render_run_markdown([result], PLACE), re.MULTILINE)
+        for case, result in NEXT_STEPS.items()
+    }
+    assert_messages(__file__, steps.items())
 
 
 @pytest.mark.parametrize(
@@ -221,7 +220,7 @@ def test_report_says_what_to_do_next_and_nothing_that_would_be_wrong(account, ne
 def test_an_undo_is_promised_only_where_old_versions_stay(plan, is_undoable):
     markdown = rendered_plan(plan, PLACE, cases.result_of(plan))
 
-    assert ("**To undo:**" in markdown) == is_undoable
+    assert ("ci3 restore" in markdown) == is_undoable
 
 
 def test_what_never_fits_is_told_in_one_sentence():
@@ -233,16 +232,15 @@ def test_what_never_fits_is_told_in_one_sentence():
     markdown = rendered_plan(plan, place)
 
     assert len(markdown.encode()) <= place.budget_bytes
-    assert markdown.startswith("### Nothing to delete")
-    assert f"it is in {place.overflow_location}." in markdown
+    assert markdown.startswith("### ")
+    assert place.overflow_location in markdown
+    assert "| :--" not in markdown
 
 
 def test_place_says_where_the_rest_is():
-    place = RenderContext(budget_bytes=3_000, overflow_location="the plan file `plan.json`")
+    place = RenderContext(budget_bytes=3_000, overflow_location="`plan.json`")
 
-    assert "more deployments, in the plan file `plan.json`." in rendered_plan(
-        cases.huge_plan(), place
-    )
+    assert "`plan.json`" in rendered_plan(cases.huge_plan(), place)
 
 
 def test_names_of_any_length_leave_the_budget_whole():
@@ -257,9 +255,8 @@ def test_a_deployment_that_was_not_deleted_is_told_with_its_problem():
     left = plan.to_delete[0].deployment.name
     html = rendered(rendered_plan(plan, PLACE, cases.result_of(plan, problem=CHANGED)))
     row = next(row for row in rows(html) if left in row[0])
-    assert row[1] == "<strong>not\xa0deleted</strong>"
+    assert row[1].startswith("<strong>")
     assert row[4] == CHANGED
-    assert "1 deployment of the plan was not deleted, or not all of it" in html
 
 
 @pytest.mark.parametrize("budget_bytes", [3_000, 20_000, 65_000, 1_000_000])
