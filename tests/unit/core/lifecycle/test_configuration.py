@@ -12,6 +12,7 @@ from ci3.core.lifecycle.configuration import (
     parse_configuration,
 )
 from ci3.core.lifecycle.rule import parse_managed_rule
+from tests.support.golden import assert_messages
 from tests.support.s3.lifecycle_texts import config, configurations, foreign_rule, make_rule
 
 
@@ -59,34 +60,41 @@ def test_configuration_of_ours_alone_is_made_and_taken_away_whole() -> None:
     assert made.without_rules(made.rules) == b""
 
 
-@pytest.mark.parametrize(
-    ("raw", "told"),
-    [
-        (config("<Rule><Foo>1</Foo></Rule>"), "<Foo> in Rule"),
-        (config("<Rule><Filter><Version>1</Version></Filter></Rule>"), "<Version> in Filter"),
-        (config("<Rule><Expiration><Hours>1</Hours></Expiration></Rule>"), "<Hours> in Expiration"),
-        (config("<Rule><ID><b>x</b></ID></Rule>"), "<b> in ID"),
-        (config(f"{foreign_rule()}<Note/>"), "<Note> in LifecycleConfiguration"),
-        (config('<Rule kind="x"><ID>a</ID></Rule>'), 'kind="x"'),
-        (config('<Rule xmlns="urn:other"><ID>a</ID></Rule>'), 'xmlns="urn:other"'),
-        (config("<s3:Rule><ID>a</ID></s3:Rule>"), "<s3:Rule>"),
-        (config("<Rule>words<ID>a</ID></Rule>"), "text in <Rule>"),
-        (config("<Rule/>"), "empty rule"),
-        (config(""), "no rule"),
-        (b"<LifecycleConfiguration/>", "no rule"),
-        (b"<html><body>Sign in</body></html>", "<html>"),
-        (b'<LifecycleConfiguration xmlns="urn:x"><Rule><ID>a</ID></Rule></LifecycleConfiguration>',
-         "urn:x"),
-        (b"<LifecycleConfiguration><Rule>", "no XML"),
-        (b"not XML", "no XML"),
-        (b'<!DOCTYPE x [<!ENTITY e "y">]>' + config("<Rule><ID>&e;</ID></Rule>"), "document type"),
-        (b'<?xml version="1.0" encoding="latin-1"?>' + config(foreign_rule()), "latin-1"),
-    ],
-)  # fmt: skip
-def test_what_is_not_known_for_certain_refuses(raw: bytes, told: str) -> None:
-    with pytest.raises(LifecycleTextError) as caught:
+UNKNOWN = [
+    config("<Rule><Foo>1</Foo></Rule>"),
+    config("<Rule><Filter><Version>1</Version></Filter></Rule>"),
+    config("<Rule><Expiration><Hours>1</Hours></Expiration></Rule>"),
+    config("<Rule><ID><b>x</b></ID></Rule>"),
+    config(f"{foreign_rule()}<Note/>"),
+    config('<Rule kind="x"><ID>a</ID></Rule>'),
+    config('<Rule xmlns="urn:other"><ID>a</ID></Rule>'),
+    config("<s3:Rule><ID>a</ID></s3:Rule>"),
+    config("<Rule>words<ID>a</ID></Rule>"),
+    config("<Rule/>"),
+    config(""),
+    b"<LifecycleConfiguration/>",
+    b"<html><body>Sign in</body></html>",
+    b'<LifecycleConfiguration xmlns="urn:x"><Rule><ID>a</ID></Rule></LifecycleConfiguration>',
+    b"<LifecycleConfiguration><Rule>",
+    b"not XML",
+    b'<!DOCTYPE x [<!ENTITY e "y">]>' + config("<Rule><ID>&e;</ID></Rule>"),
+    b'<?xml version="1.0" encoding="latin-1"?>' + config(foreign_rule()),
+]
+
+
+@pytest.mark.parametrize("raw", UNKNOWN)
+def test_what_is_not_known_for_certain_refuses(raw: bytes) -> None:
+    with pytest.raises(LifecycleTextError):
         parse_configuration(raw)
-    assert told in str(caught.value)
+
+
+def test_messages_are_the_golden_ones() -> None:
+    cases = []
+    for raw in UNKNOWN:
+        with pytest.raises(LifecycleTextError) as caught:
+            parse_configuration(raw)
+        cases.append((raw.decode("latin-1"), caught.value))
+    assert_messages(__file__, cases)
 
 
 def test_nothing_at_all_is_a_bucket_without_rules() -> None:

@@ -200,44 +200,41 @@ def test_gone_since_the_plan_is_withdrawn():
     assert found.withdrawn.keys() == {"old"}
 
 
-def test_reasons_of_withdrawn_deployments_are_the_golden_ones():
-    cases = {
-        "changed": still_due(kept(NEW), to_delete(replace(OLD, fingerprint="0" * 64))),
-        "gone": still_due(kept(NEW)),
-    }
-    assert_messages(__file__, [(case, found.withdrawn["old"]) for case, found in cases.items()])
-
-
 VERSIONS = VersionSummary(count=1, size_bytes=10, fingerprint="1" * 64)
 MORE_VERSIONS = replace(VERSIONS, count=2)
 CHANGED = replace(OLD, fingerprint="0" * 64)
 
 
-@pytest.mark.parametrize(
-    ("newer", "reason"),
-    [
-        ((), "it is gone"),
-        ((kept(CHANGED),), "its objects changed since the plan"),
-        (
-            (to_delete(replace(CHANGED, versions=MORE_VERSIONS)),),
-            "its objects changed since the plan",
-        ),
-        (
-            (to_delete(replace(OLD, versions=MORE_VERSIONS)),),
-            "its old versions changed since the plan",
-        ),
-        ((kept(replace(OLD, versions=MORE_VERSIONS)),), "kept"),
-        ((to_delete(replace(OLD, versions=VERSIONS)),), None),
-    ],
-)
-def test_first_row_of_the_documented_table_that_applies_decides(newer, reason):
-    result = still_due(*newer, approved=(to_delete(replace(OLD, versions=VERSIONS)),))
+WITHDRAWN = {
+    "gone": (),
+    "changed and kept": (kept(CHANGED),),
+    "objects and versions changed": (to_delete(replace(CHANGED, versions=MORE_VERSIONS)),),
+    "versions changed": (to_delete(replace(OLD, versions=MORE_VERSIONS)),),
+    "versions changed and kept": (kept(replace(OLD, versions=MORE_VERSIONS)),),
+}
 
-    expected = {} if reason is None else {"old": reason}
-    if reason == "kept":
-        expected = {"old": "; ".join(item.message for item in newer[0].reasons)}
-    assert result.withdrawn == expected
-    assert len(result.to_delete) == (reason is None)
+
+def recheck_versions(*newer):
+    return still_due(*newer, approved=(to_delete(replace(OLD, versions=VERSIONS)),))
+
+
+@pytest.mark.parametrize("newer", WITHDRAWN.values(), ids=WITHDRAWN)
+def test_deployment_that_is_not_as_approved_is_withdrawn(newer):
+    result = recheck_versions(*newer)
+
+    assert (result.withdrawn.keys(), result.to_delete) == ({"old"}, ())
+
+
+def test_deployment_with_the_approved_versions_is_deleted():
+    result = recheck_versions(to_delete(replace(OLD, versions=VERSIONS)))
+
+    assert (result.withdrawn, len(result.to_delete)) == ({}, 1)
+
+
+def test_first_row_of_the_documented_table_that_applies_decides():
+    """The golden file shows the reason of each row."""
+    cases = [(case, recheck_versions(*newer).withdrawn["old"]) for case, newer in WITHDRAWN.items()]
+    assert_messages(__file__, cases)
 
 
 def test_each_approved_deletion_is_due_or_withdrawn():
