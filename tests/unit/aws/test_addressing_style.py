@@ -130,7 +130,7 @@ def test_stored_journal_of_a_bucket_in_the_host_is_restored(
     rules = ("--keep-count", "1", "--match", ".*")
     assert main(["cleanup", *options, *rules, *journal]) == 0
 
-    run_id = capsys.readouterr().out.partition("Journal: s3://site/app/.ci3/journals/")[2]
+    run_id = capsys.readouterr().out.partition("s3://site/app/.ci3/journals/")[2]
     assert main(["restore", "--run-id", run_id.partition("/")[0], *options]) == 0
     assert {key: virtual_site.content()[key] for key in before} == before
 

@@ -17,7 +17,7 @@ from ci3.report.plan.markdown import render_error_markdown, render_run_markdown
 from tests.support import report_cases as cases
 from tests.support.builders import deployment, inventory, make_object
 from tests.support.golden import assert_messages
-from tests.support.messages import words_in
+from tests.support.messages import numbers_in, words_in
 from tests.unit.report.golden import assert_golden
 
 PLACE = RenderContext(
@@ -267,10 +267,7 @@ def test_a_long_plan_is_cut_to_its_budget_and_says_what_is_left_out(budget_bytes
     html = rendered(markdown)
     assert len(markdown.encode()) <= budget_bytes
     named = [row for row in rows(html) if row[0].startswith("<code>")]
-    left_out = sum(
-        int(number.replace(",", ""))
-        for number in re.findall(r"… and ([\d,]+) more deployment", markdown)
-    )
+    left_out = sum(numbers_in(line)[0] for line in markdown.splitlines() if line.startswith("…"))
     assert len(named) + left_out == plan.totals.found
     assert markdown.count("<details") == markdown.count("</details>")
 
