@@ -13,6 +13,7 @@ from ci3.aws.partitions import list_dns_suffixes
 from ci3.core.formatting import join_names
 from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, decode_pointer, parse_pointer
 from ci3.core.live.sources import LiveReading, LiveReference, LiveSource, extract_folder
+from ci3.core.model.prefix_pattern import is_above
 from ci3.errors import AccessError, ListingError
 
 CLOUDFRONT_OPERATIONS: Final = frozenset({"ListDistributions"})
@@ -66,7 +67,7 @@ def read_cloudfront(
     for origin in origins:
         if name := extract_folder(unquote(origin.path), prefix):
             evidence = f"CloudFront {origin.distribution} serves {origin.path} for {origin.site}"
-            references.append(LiveReference(name=name, evidence=evidence))
+            references.append(LiveReference.from_path(name, prefix, evidence))
     if not references:
         return LiveReading(source=source, problem=_explain_nothing_served(origins, bucket, prefix))
     if unresolved := _find_unresolved(origins, prefix):
@@ -86,7 +87,7 @@ def _find_unresolved(origins: Sequence[_Origin], prefix: str) -> list[_Origin]:
     resolved = {
         origin.distribution for origin in origins if extract_folder(unquote(origin.path), prefix)
     }
-    above = [origin for origin in origins if prefix.startswith(_as_prefix(unquote(origin.path)))]
+    above = [origin for origin in origins if is_above(_as_prefix(unquote(origin.path)), prefix)]
     return [origin for origin in above if origin.distribution not in resolved]
 
 
@@ -210,12 +211,12 @@ def read_parameter(
     except PointerError as exc:
         return LiveReading(source=source, problem=f"{where} {exc}")
     if kind in ("String", "StringList"):
-        return LiveReading.from_names(source, names, where)
+        return LiveReading.from_names(source, names, where, prefix)
     evidence = f"{where} ({kind}) names it"
     return LiveReading(
         source=source,
         references=tuple(
-            LiveReference(name=name, evidence=evidence) for name in dict.fromkeys(names)
+            LiveReference.from_path(name, prefix, evidence) for name in dict.fromkeys(names)
         ),
     )
 
@@ -236,4 +237,4 @@ def read_pointer_object(source: LiveSource, *, bucket: BucketReader, prefix: str
         return LiveReading(source=source, problem=exc.full_message)
     except PointerError as exc:
         return LiveReading(source=source, problem=f"{where} {exc}")
-    return LiveReading.from_names(source, names, where)
+    return LiveReading.from_names(source, names, where, prefix)

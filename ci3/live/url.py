@@ -50,7 +50,7 @@ def read_page(
         return LiveReading(source=source, problem=f"{displayed_url} {exc}")
     except AccessError as exc:
         return LiveReading(source=source, problem=exc.full_message)
-    return LiveReading.from_names(source, names, displayed_url)
+    return LiveReading.from_names(source, names, displayed_url, prefix)
 
 
 def _redact(url: str) -> str:

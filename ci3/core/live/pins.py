@@ -98,12 +98,13 @@ def pin_run(references: Iterable[Reference]) -> tuple[Pin, ...]:
     )
 
 
-def pin_live(readings: Iterable[LiveReading]) -> tuple[Pin, ...]:
-    """Return a pin for each live reference of the readings."""
+def pin_live(readings: Iterable[LiveReading], prefix: str = "") -> tuple[Pin, ...]:
+    """Return a pin for each live reference of the readings, except those to other prefixes."""
     return tuple(
         Pin(code=ReasonCode.LIVE, reference=live.reference, evidence=live.evidence)
         for reading in readings
         for live in reading.references
+        if live.prefix in ("", prefix)
     )
 
 

@@ -1,11 +1,14 @@
 """Live sources (`live-from` settings), and the live references read from them."""
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Self
 
 from ci3.core.live.references import Reference
+from ci3.core.model.prefix_pattern import FOLDER_PLACEHOLDER, PrefixPattern, is_pattern
+from ci3.core.model.service_url import fill_url
 from ci3.errors import format_suggestion
 
 
@@ -52,6 +55,8 @@ class LiveSource:
     kind: LiveKind
     argument: str = ""
     field: str = ""
+    is_of_folder: bool = False
+    """True if the source had `{folder}` in it: what it names is in one target of the pattern."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -84,6 +89,32 @@ class LiveSource:
             raise ValueError(f"is no address to read from: {_example_setting(kind)}")
         return cls(kind=kind, argument=argument, field=field)
 
+    @property
+    def has_placeholder(self) -> bool:
+        """True if the source has `{folder}` in it."""
+        return FOLDER_PLACEHOLDER in self.argument or FOLDER_PLACEHOLDER in self.field
+
+    def for_folder(self, folder: str) -> Self:
+        """Return the source with a folder in place of `{folder}`, escaped in a URL.
+
+        Raises ValueError if the folder makes the source invalid. Its message is a predicate.
+        """
+        if not self.has_placeholder:
+            return self
+        if "[]" in folder and FOLDER_PLACEHOLDER in self.field:
+            raise ValueError(f"can't name {folder!r} in the path of a JSON text")
+        match self.kind:
+            case LiveKind.URL:
+                argument = fill_url(self.argument, folder)
+            case LiveKind.SSM if not re.fullmatch(r"[\w./-]+", folder, re.ASCII):
+                raise ValueError(
+                    f"can't name {folder!r}: a parameter's name has no such characters"
+                )
+            case _:
+                argument = self.argument.replace(FOLDER_PLACEHOLDER, folder)
+        field = self.field.replace(FOLDER_PLACEHOLDER, folder)
+        return replace(self, argument=argument, field=field, is_of_folder=True)
+
     def __str__(self) -> str:
         """Return the setting's text, without a URL's query, which may hold a secret."""
         argument = self.argument
@@ -112,6 +143,8 @@ class LiveReference:
     text was read: only the location is reported if no such deployment exists. `is_required` is
     False for a deployment that is still in progress. `is_precaution` is True if it is kept in case
     the other references are not what is live: it need not exist, and does not replace them.
+    `prefix` is that of a target if the source names it too; empty if any target of a pattern may
+    have the deployment.
     """
 
     name: str
@@ -120,10 +153,23 @@ class LiveReference:
     is_required: bool = True
     is_precaution: bool = False
     reference: Reference = _NO_REFERENCE
+    prefix: str = ""
 
     def __post_init__(self) -> None:
         if self.reference == _NO_REFERENCE:
             object.__setattr__(self, "reference", Reference.from_text(self.name))
+
+    @classmethod
+    def from_path(cls, path: str, pattern: str, evidence: str, location: str = "") -> Self:
+        """Return the reference to a name, or to a path as `extract_folder` returns it.
+
+        `pattern` is the prefix with which the path was extracted, a pattern or not.
+        """
+        prefix = PrefixPattern(pattern).find_prefix(path) if is_pattern(pattern) else ""
+        name = path.removeprefix(prefix)
+        if not name or "/" in name:
+            prefix, name = "", path
+        return cls(name=name, evidence=evidence, location=location, prefix=prefix)
 
     @property
     def missing_message(self) -> str:
@@ -142,12 +188,14 @@ class LiveReading:
     problem: str = ""
 
     @classmethod
-    def from_names(cls, source: LiveSource, names: Iterable[str], location: str) -> Self:
-        """Return the reading of a text at `location` that has these names."""
+    def from_names(
+        cls, source: LiveSource, names: Iterable[str], location: str, prefix: str = ""
+    ) -> Self:
+        """Return the reading of a text at `location` that has these names, read with a prefix."""
         return cls(
             source=source,
             references=tuple(
-                LiveReference(name=name, evidence=f"{location} says {name}", location=location)
+                LiveReference.from_path(name, prefix, f"{location} says {name}", location)
                 for name in dict.fromkeys(names)
             ),
         )
@@ -157,9 +205,14 @@ def extract_folder(path: str, prefix: str) -> str:
     """Return the folder directly under a prefix that a path is in, or "" if it is elsewhere.
 
     `path` is a key or its beginning, with or without a leading slash. `prefix` is empty or ends
-    with a slash. `/site/v1/index.html` with `site/` returns `v1`.
+    with a slash. `/site/v1/index.html` with `site/` returns `v1`. With a pattern, the prefix that
+    it matches is returned too: `/site/v1/index.html` with `*/` returns `site/v1`.
     """
     relative = path.lstrip("/")
+    if is_pattern(prefix):
+        target_prefix = PrefixPattern(prefix).find_prefix(relative)
+        name = extract_folder(relative, target_prefix) if target_prefix else ""
+        return f"{target_prefix}{name}" if name else ""
     if not relative.startswith(prefix):
         return ""
     return relative.removeprefix(prefix).partition("/")[0]

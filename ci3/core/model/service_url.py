@@ -3,7 +3,9 @@
 import re
 from enum import StrEnum
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+from ci3.core.model.prefix_pattern import FOLDER_PLACEHOLDER
 
 AWS_DNS_SUFFIXES: Final = (
     "amazonaws.com",
@@ -55,6 +57,30 @@ def is_address(text: str) -> bool:
     except ValueError:  # the port is not a number, or the brackets of an IPv6 address do not match
         return False
     return has_host and parts.scheme in ("http", "https") and not re.search(r"[\s?#]", text)
+
+
+def fill_url(url: str, folder: str) -> str:
+    """Return a URL with a folder in place of each `{folder}`, escaped in its path and query.
+
+    Raises ValueError, with a predicate for the URL, if the folder would be something else there.
+    """
+    scheme, separator, rest = url.partition("://")
+    host = re.split("[/?]", rest)[0]
+    path, question_mark, query = rest.removeprefix(host).partition("?")
+    if FOLDER_PLACEHOLDER in host and not re.fullmatch("[a-z0-9-]+", folder, re.IGNORECASE):
+        raise ValueError(f"can't name {folder!r} in the host of an address")
+    if FOLDER_PLACEHOLDER in path and {".", ".."} & {*folder.split("/")}:
+        raise ValueError(f"can't name {folder!r} in the path of an address")
+    return "".join(
+        [
+            scheme,
+            separator,
+            host.replace(FOLDER_PLACEHOLDER, folder),
+            path.replace(FOLDER_PLACEHOLDER, quote(folder)),
+            question_mark,
+            query.replace(FOLDER_PLACEHOLDER, quote(folder, safe="")),
+        ]
+    )
 
 
 def is_aws_host(host: str) -> bool:

@@ -29,6 +29,7 @@ from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING, DeleteLimit
 from ci3.core.model.user_pattern import UserPattern
 from ci3.core.plan.live_checks import find_live_refusals, find_live_warnings
+from ci3.core.plan.sibling_names import NO_SIBLINGS, SiblingNames
 from ci3.core.units import ByteSize
 from ci3.errors import format_suggestion
 
@@ -44,7 +45,10 @@ class Limits:
 
 
 def find_refusals(
-    inventory: Inventory, pins: Iterable[Pin], readings: Iterable[LiveReading]
+    inventory: Inventory,
+    pins: Iterable[Pin],
+    readings: Iterable[LiveReading],
+    siblings: SiblingNames = NO_SIBLINGS,
 ) -> tuple[Refusal, ...]:
     """Return everything in a target that forbids applying any decision about it."""
     names = collect_folder_names(inventory.deployments, inventory.ignored, inventory.unlisted)
@@ -55,11 +59,17 @@ def find_refusals(
         )
         for folder in inventory.unlisted
     )
-    return (*unlisted, *find_protect_refusals(pins, names), *find_live_refusals(readings, names))
+    return (
+        *unlisted,
+        *find_protect_refusals(pins, names, siblings),
+        *find_live_refusals(readings, names, siblings),
+    )
 
 
-def find_protect_refusals(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Refusal, ...]:
-    """Return a refusal for each plain `protect` name that no folder has.
+def find_protect_refusals(
+    pins: Iterable[Pin], names: Sequence[str], siblings: SiblingNames = NO_SIBLINGS
+) -> tuple[Refusal, ...]:
+    """Return a refusal for each plain `protect` name that no folder has, in any target.
 
     `names` are the names of all folders under the prefix. A glob without a match only warns, unless
     it may be several in one line.
@@ -70,7 +80,7 @@ def find_protect_refusals(pins: Iterable[Pin], names: Sequence[str]) -> tuple[Re
             message=f"protect names {pin.pattern}, and there is no such folder: nothing is deleted "
             f"while a protected name may be misspelt.{format_suggestion(pin.pattern, names)}",
         )
-        for pin in _find_unmatched_pins(pins, names)
+        for pin in _find_unmatched_pins(pins, names, siblings)
         if not pin.may_match_nothing
     )
 
@@ -121,11 +131,12 @@ def find_warnings(  # noqa: PLR0913 - each argument is checked separately
     *,
     group_by: UserPattern | None = None,
     required_file: str = "",
+    siblings: SiblingNames = NO_SIBLINGS,
 ) -> tuple[PlanWarning, ...]:
     """Return what a reader of the plan should check, although it forbids nothing."""
     names = collect_folder_names(inventory.deployments, inventory.ignored, inventory.unlisted)
-    warnings = [*find_protect_warnings(pins, names)]
-    warnings += find_live_warnings(readings, names)
+    warnings = [*find_protect_warnings(pins, names, siblings)]
+    warnings += find_live_warnings(readings, names, siblings)
     warnings += _find_span_warnings(inventory)
     if group_by is not None:
         warnings += _find_group_warnings(inventory, group_by)
@@ -152,14 +163,21 @@ def find_warnings(  # noqa: PLR0913 - each argument is checked separately
     return tuple(warnings)
 
 
-def find_protect_warnings(pins: Iterable[Pin], names: Sequence[str]) -> tuple[PlanWarning, ...]:
-    """Return a warning for each `protect` glob that matches none of the folder names."""
+def find_protect_warnings(
+    pins: Iterable[Pin], names: Sequence[str], siblings: SiblingNames = NO_SIBLINGS
+) -> tuple[PlanWarning, ...]:
+    """Return a warning for each `protect` glob that matches none of the folder names.
+
+    That a glob matches in no target of a pattern is reported in the first one only.
+    """
+    if not siblings.is_first:
+        return ()
     return tuple(
         PlanWarning(
             code=WarningCode.PROTECTED_GLOB_UNMATCHED,
             message=f"protect has {pin.pattern}, which matches no folder",
         )
-        for pin in _find_unmatched_pins(pins, names)
+        for pin in _find_unmatched_pins(pins, names, siblings)
         if pin.may_match_nothing
     )
 
@@ -266,9 +284,12 @@ def collect_folder_names(
     ]
 
 
-def _find_unmatched_pins(pins: Iterable[Pin], names: Sequence[str]) -> list[Pin]:
+def _find_unmatched_pins(
+    pins: Iterable[Pin], names: Sequence[str], siblings: SiblingNames
+) -> list[Pin]:
     return [
         pin
         for pin in pins
-        if pin.code is ReasonCode.PROTECTED and not any(pin.matches(name) for name in names)
+        if pin.code is ReasonCode.PROTECTED
+        and not any(pin.matches(name) for name in siblings.list_all(names))
     ]

@@ -1,28 +1,34 @@
 """Refusals and warnings about live sources: whether what they name is among the folders."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from ci3.core.formatting import join_names, pluralize
 from ci3.core.live.references import Reference
-from ci3.core.live.sources import LiveReading, LiveReference
+from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
+from ci3.core.plan.sibling_names import NO_SIBLINGS, SiblingNames
 from ci3.errors import format_suggestion
 
 
 def find_live_refusals(
-    readings: Iterable[LiveReading], names: Sequence[str]
+    readings: Iterable[LiveReading],
+    names: Sequence[str],
+    siblings: SiblingNames = NO_SIBLINGS,
 ) -> tuple[Refusal, ...]:
     """Return a refusal for each live source that does not establish what is live.
 
-    `names` are the names of all folders under the prefix.
+    `names` are the names of all folders under the prefix, `siblings` those of the other targets.
     """
     return tuple(
-        refusal for reading in readings for refusal in _find_reading_refusals(reading, names)
+        refusal
+        for reading in readings
+        for refusal in _find_reading_refusals(reading, names, siblings)
     )
 
 
-def _find_reading_refusals(reading: LiveReading, names: Sequence[str]) -> Iterator[Refusal]:
+def _find_reading_refusals(
+    reading: LiveReading, names: Sequence[str], siblings: SiblingNames
+) -> Iterator[Refusal]:
     source = f"live-from {reading.source}"
     expected = [reference for reference in reading.references if not reference.is_precaution]
     if reading.problem:
@@ -35,7 +41,7 @@ def _find_reading_refusals(reading: LiveReading, names: Sequence[str]) -> Iterat
             code=RefusalCode.LIVE_SOURCE_UNREADABLE, message=f"{source} names nothing as live"
         )
     elif not reading.source.kind.is_required:
-        if names and _matches_no_form(reading.references, names):
+        if names and _matches_no_form(reading, names, siblings):
             yield Refusal(
                 code=RefusalCode.LIVE_MATCHES_NOTHING,
                 message=f"{source} protects nothing: no folder is named after what it names, or "
@@ -44,10 +50,12 @@ def _find_reading_refusals(reading: LiveReading, names: Sequence[str]) -> Iterat
             )
     else:
         required = [reference for reference in expected if reference.is_required] or expected
-        missing = _find_missing_references(replace(reading, references=tuple(required)), names)
-        if len(missing) == len(required):
-            missing_text = _join_missing(missing)
-            hint = format_suggestion(missing[0].name, names)
+        missing = _find_missing_references(reading.source, required, names, siblings)
+        here = [live for live in required if live.prefix and live.prefix == siblings.prefix]
+        missing_here = [live for live in here if live in missing]
+        if len(missing) == len(required) or (here and len(missing_here) == len(here)):
+            missing_text = _join_missing(missing_here or missing)
+            hint = format_suggestion((missing_here or missing)[0].name, names)
             yield Refusal(
                 code=RefusalCode.LIVE_NOT_FOUND,
                 message=f"{source} names nothing that is there: {missing_text}.{hint}",
@@ -55,19 +63,31 @@ def _find_reading_refusals(reading: LiveReading, names: Sequence[str]) -> Iterat
 
 
 def find_live_warnings(
-    readings: Iterable[LiveReading], names: Sequence[str]
+    readings: Iterable[LiveReading],
+    names: Sequence[str],
+    siblings: SiblingNames = NO_SIBLINGS,
 ) -> tuple[PlanWarning, ...]:
-    """Return warnings for live references without a folder, where that forbids nothing."""
+    """Return warnings for live references without a folder, where that forbids nothing.
+
+    What a source without `{folder}` names for a pattern is reported in its first target only.
+    """
     messages: list[str] = []
     for reading in readings:
+        if not (reading.source.is_of_folder or siblings.is_first):
+            continue
         source, references = f"live-from {reading.source}", reading.references
         if reading.source.kind.is_required:
             missing = [
-                live for live in _find_missing_references(reading, names) if not live.is_precaution
+                live
+                for live in _find_missing_references(reading.source, references, names, siblings)
+                if not live.is_precaution
             ]
             if 0 < len(missing) < len(references):
                 messages.append(f"{source} also names what is not there: {_join_missing(missing)}")
-        elif references and not any(_keeps_any(live.reference, names) for live in references):
+        elif references and not any(
+            _keeps_any(live.reference, siblings.list_for_source(reading.source, names))
+            for live in references
+        ):
             messages.append(
                 f"{source} names {pluralize(len(references), 'reference')}, and no folder is named "
                 "after one: it keeps nothing"
@@ -77,16 +97,24 @@ def find_live_warnings(
     )
 
 
-def _find_missing_references(reading: LiveReading, names: Sequence[str]) -> list[LiveReference]:
-    """Return the references of a reading that match no folder name.
+def _find_missing_references(
+    source: LiveSource,
+    references: Iterable[LiveReference],
+    names: Sequence[str],
+    siblings: SiblingNames,
+) -> list[LiveReference]:
+    """Return the references that match no folder name.
 
     That a folder has the branch before another commit is no match: the live one is missing then.
     Nor is a folder named after a branch or tag that is cut off: it may be another one.
     """
     return [
         live
-        for live in reading.references
-        if not any(live.reference.matches_exactly(name) for name in names)
+        for live in references
+        if not any(
+            live.reference.matches_exactly(name)
+            for name in siblings.list_for_reference(source, live, names)
+        )
     ]
 
 
@@ -95,14 +123,14 @@ def _keeps_any(reference: Reference, names: Iterable[str]) -> bool:
     return any(reference.matches(name) or reference.describe_before_commit(name) for name in names)
 
 
-def _matches_no_form(references: Sequence[LiveReference], names: Sequence[str]) -> bool:
+def _matches_no_form(reading: LiveReading, names: Sequence[str], siblings: SiblingNames) -> bool:
     """Return True if there are references, and no name is or could be written as one of them."""
-    return bool(references) and not any(
+    return bool(reading.references) and not any(
         live.reference.matches(name)
         or live.reference.could_match(name)
         or live.reference.describe_before_commit(name)
-        for live in references
-        for name in names
+        for live in reading.references
+        for name in siblings.list_for_source(reading.source, names)
     )
 
 
