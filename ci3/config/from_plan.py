@@ -5,15 +5,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ci3.config.lines import unquote_line
+from ci3.config.pattern_targets import bind_target, separate_journals
 from ci3.config.resolve import RawSetting, raw_text, resolve_settings, split_lines
 from ci3.config.settings import SETTINGS_BY_NAME, Settings
-from ci3.config.targets import PolicyFile, add_number, resolve_targets
+from ci3.config.targets import PolicyFile, resolve_targets
 from ci3.config.unknown_names import refuse_unknown
 from ci3.core.journal.location import is_s3_url
 from ci3.core.live.sources import LiveSource
 from ci3.core.model.decision import Engine
 from ci3.core.model.deployment import Target
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING, ENGINE_SETTING, Origin, PolicyEntry
+from ci3.core.model.prefix_pattern import is_pattern
 from ci3.core.plan.plan import Plan
 from ci3.errors import SettingsError
 
@@ -45,21 +47,25 @@ def resolve_plan_settings(
     plans, another engine, or differ in `delete-versions`.
     """
     if policy.targets:
-        settings = resolve_targets(fallbacks, policy, overrides)
+        settings = _select_targets(plans, resolve_targets(fallbacks, policy, overrides))
     else:
         layers = [
             _recorded_layer(plan.target, plan.policy, path, (policy.defaults, overrides))
             for plan in plans
         ]
-        settings = tuple(
+        resolved = [
             resolve_settings(fallbacks, layer, policy.defaults, overrides) for layer in layers
+        ]
+        settings = separate_journals(
+            [
+                bind_target(target, plan.target.prefix) or target
+                for plan, target in zip(plans, resolved, strict=True)
+            ]
         )
         if len(plans) > 1:
             settings = tuple(
-                replace(
-                    target, journal_file=add_number(target.journal_file, number), has_targets=True
-                )
-                for number, target in enumerate(settings, 1)
+                replace(target, has_targets=target.has_targets or not target.pattern)
+                for target in settings
             )
     planned_urls = [plan.target.url for plan in plans]
     if [target.url for target in settings] != planned_urls:
@@ -73,6 +79,37 @@ def resolve_plan_settings(
     for plan, target in zip(plans, settings, strict=True):
         _refuse_other_deletion(target, plan.policy, f"{path} is a plan")
     return settings
+
+
+def _select_targets(plans: Sequence[Plan], targets: tuple[Settings, ...]) -> tuple[Settings, ...]:
+    """Return the settings for each plan if targets have patterns, which stand for several plans.
+
+    Each other target must have exactly one plan. Of two targets for one folder, the one counts
+    whose `match` the plan records. The targets are returned unchanged if that fails.
+    """
+    if not any(is_pattern(target.prefix) for target in targets):
+        return targets
+    selected: list[Settings] = []
+    unused = {index for index, target in enumerate(targets) if not is_pattern(target.prefix)}
+    for plan in plans:
+        match = plan.policy.get("match")
+        candidates = [
+            (index, bound)
+            for index, target in enumerate(targets)
+            if target.bucket == plan.target.bucket
+            and (bound := bind_target(target, plan.target.prefix)) is not None
+        ]
+        if len(candidates) > 1:
+            candidates = [
+                (index, bound)
+                for index, bound in candidates
+                if match is not None and str(bound.match) == match.value
+            ]
+        if len(candidates) != 1:
+            return targets
+        selected.append(candidates[0][1])
+        unused.discard(candidates[0][0])
+    return targets if unused else tuple(selected)
 
 
 def resolve_journal_settings(
@@ -102,7 +139,8 @@ def resolve_journal_settings(
             value = raw_text(layer, name).rstrip("/")
             if name == "journal-file" and is_s3_url(value) and is_s3_url(recorded):
                 continue
-            if value and value != recorded.rstrip("/"):
+            is_pattern_of_it = name == "prefix" and is_pattern(value)
+            if value and value != recorded.rstrip("/") and not is_pattern_of_it:
                 raise SettingsError(
                     f"{layer[name].where} is {value!r}, the run to resume has {recorded or 'none'}",
                     "Leave it out: it is the one that the journal names. Nothing was deleted.",
@@ -119,9 +157,15 @@ def resolve_journal_settings(
             "Run it again without: it finds the rules that stand, and what is left to do.",
         )
     layer = _recorded_layer(header.target, header.policy, path, (policy.defaults, overrides))
-    settings = resolve_settings(fallbacks, layer, policy.defaults, overrides).with_engine(
-        Engine.DIRECT
-    )
+    resolved = resolve_settings(fallbacks, layer, policy.defaults, overrides)
+    settings = bind_target(resolved, header.target.prefix)
+    if settings is None:
+        raise SettingsError(
+            f"{path} is the journal of a run in {header.target.url}, and prefix is "
+            f"{resolved.prefix}",
+            "Leave prefix out: it is the one that the journal names. Nothing was deleted.",
+        )
+    settings = replace(settings, journal_file=resolved.journal_file).with_engine(Engine.DIRECT)
     _refuse_other_deletion(settings, header.policy, f"{path} is the journal of a run")
     return settings
 
@@ -165,7 +209,8 @@ def _recorded_layer(
         name: (getattr(target, name.replace("-", "_")),) for name in JOURNAL_TARGET_SETTINGS
     }
     for name, entry in policy.items():
-        if name not in SETTINGS_BY_NAME or not SETTINGS_BY_NAME[name].is_recorded:
+        is_known = name in SETTINGS_BY_NAME and SETTINGS_BY_NAME[name].is_recorded
+        if not (is_known or name == "prefix"):
             refuse_unknown(name, f"{path}, policy", SETTINGS_BY_NAME)
         value = entry.value
         entries[name] = value if isinstance(value, tuple) else (str(value),)

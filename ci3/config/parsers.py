@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 
-from ci3.constants import MINIMUM_KEEP_COUNT
+from ci3.constants import JOURNAL_FOLDER, MINIMUM_KEEP_COUNT
 from ci3.core.live.sources import LiveKind, LiveSource
 from ci3.core.model.policy import DeleteLimit
+from ci3.core.model.prefix_pattern import is_pattern
 from ci3.core.model.service_url import is_address
 from ci3.core.model.user_pattern import UserPattern
 from ci3.errors import format_suggestion
@@ -62,7 +63,12 @@ def parse_role(text: str) -> str:
 
 
 def parse_prefix(text: str) -> str:
-    """Return a prefix with a final slash."""
+    """Return a prefix with a final slash; it may be a pattern, with `*` in folder names."""
+    if "**" in text:
+        corrected = re.sub(r"\*\*+", "*", text)
+        raise ValueError(f"has ** in it; a * matches within one folder name, so write {corrected}")
+    if is_pattern(text) and JOURNAL_FOLDER in text.split("/"):
+        raise ValueError(f"is a pattern with {JOURNAL_FOLDER}/, where no deployments are")
     if not re.fullmatch(PREFIX_PATTERN, text):
         corrected = re.sub("/+", "/", text).strip("/")
         raise ValueError(f"has an empty folder name in it; write {corrected or 'no prefix at all'}")

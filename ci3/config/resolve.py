@@ -11,9 +11,12 @@ from typing import Any, cast
 from ci3.config.fields import Setting
 from ci3.config.lines import build_line_hint, is_single_value, unquote_line
 from ci3.config.parsers import parse_live_source
+from ci3.config.pattern_targets import refuse_stray_placeholder
 from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME, Settings
 from ci3.config.unknown_names import refuse_unknown
+from ci3.core.model.decision import Engine
 from ci3.core.model.policy import Origin, PolicyEntry
+from ci3.core.model.prefix_pattern import is_pattern
 from ci3.core.model.service_url import parse_url
 from ci3.core.retention.age_order import AgeFrom
 from ci3.errors import SettingsError
@@ -64,7 +67,9 @@ def resolve_settings(*layers: Mapping[str, RawSetting], where: str = "") -> Sett
         value = _parse_setting(setting, raw_settings)
         values[setting.field_name] = value
         is_changed = value != setting.default or setting.is_default_recorded
-        if setting.is_recorded and is_changed:
+        # A plan records a pattern besides the prefix of its target.
+        is_recorded = setting.is_recorded or (name == "prefix" and is_pattern(str(value)))
+        if is_recorded and is_changed:
             recorded[name] = PolicyEntry(
                 value=_to_recorded_value(value), origin=raw_settings[-1].origin
             )
@@ -78,6 +83,8 @@ def resolve_settings(*layers: Mapping[str, RawSetting], where: str = "") -> Sett
         raise SettingsError(f"{location}{name} is not set", f"Set the input {name}{option}.")
     settings = Settings(**cast("dict[str, Any]", values), recorded=recorded)
     _refuse_times_with_names(settings, where)
+    refuse_stray_placeholder(settings, where)
+    _refuse_rules_with_pattern(settings, where)
     return settings
 
 
@@ -93,6 +100,21 @@ def _refuse_times_with_names(settings: Settings, where: str) -> None:
             f"{location}age-from: name can't be combined with {' and '.join(names)}: these keep by "
             "the time of upload",
             f"Remove {' and '.join(names)}, or use another age-from.",
+        )
+
+
+def _refuse_rules_with_pattern(settings: Settings, where: str) -> None:
+    """Refuse lifecycle rules for a prefix pattern.
+
+    A folder in which `match` finds nothing any more is no target: a rule of an earlier run would
+    not be removed there, and S3 would delete what is to be kept now.
+    """
+    if is_pattern(settings.prefix) and settings.engine is not Engine.DIRECT:
+        location = f"{where}: " if where else ""
+        raise SettingsError(
+            f"{location}engine: {settings.engine} can't be combined with prefix {settings.prefix}: "
+            "lifecycle rules would stay in folders that the pattern or match no longer finds",
+            "Use engine: direct, or a policy file that lists the targets.",
         )
 
 

@@ -36,7 +36,9 @@ class Settings:
     """The effective settings of one target.
 
     `recorded` maps the names of recorded settings to the values and origins that a plan stores:
-    those that differ from their defaults, and `age-from` whenever it is set.
+    those that differ from their defaults, and `age-from` whenever it is set. `has_targets` is true
+    if a policy file names the targets of the run, even if it is only one. `pattern` is the prefix
+    pattern that the target was found by, if any, and `folder` what its segments with `*` matched.
     """
 
     bucket: str = define_setting(
@@ -53,7 +55,8 @@ class Settings:
         default_doc="the AWS chain's",
     )
     prefix: str = define_setting(
-        "The folder whose sub-folders are the deployments.",
+        "The folder whose sub-folders are the deployments. With `*` for a folder name or a part "
+        "of it, `apps/*/production/`, each folder in which `match` finds something is a target.",
         parse=parsers.parse_prefix,
         pattern=parsers.PREFIX_PATTERN,
         default_doc="the bucket's root",
@@ -173,8 +176,8 @@ class Settings:
         "What says which deployments are live, one a line: `github-deployments[:environment]`, "
         "`open-pull-requests`, `branches`, `cloudfront`, `ssm:/parameter`, `object:key`, "
         "`url:https://…`; the last three take `#key` for a JSON text. What is live is never "
-        "deleted, and while one of them can't be read nothing is. Those of a policy file and of "
-        "an input or option add up.",
+        "deleted, and while one of them can't be read nothing is. `{folder}` is what `*` in "
+        "`prefix` matched. Those of a policy file and of an input or option add up.",
         parse=parsers.parse_live_source,
         kind=Kind.LINES,
         pattern=parsers.LIVE_SOURCE_PATTERN,
@@ -183,8 +186,8 @@ class Settings:
         is_recorded=True,
     )
     max_delete: DeleteLimit | None = define_setting(
-        "Refuse to delete more deployments than this: `20`, or `50%` of those found. Of several "
-        "targets it counts for each.",
+        "Refuse to delete more deployments than this: `20`, or `50%` of those found. Applies per "
+        "target; nothing is deleted if one exceeds it, so a total needs no limit of its own.",
         parse=parsers.parse_limit,
         kind=Kind.LIMIT,
         pattern=parsers.LIMIT_PATTERN,
@@ -226,9 +229,10 @@ class Settings:
     journal_file: str = define_setting(
         "Where an apply writes down what it is about to delete, and what became of it. "
         "The file must not exist yet. Each of several targets has its own: `journal-1.jsonl` and "
-        "so on. `s3://` stores it in the bucket itself, in `.ci3/journals/<run>/` below the "
-        "prefix, which is never a deployment; whoever may read that folder reads the keys that "
-        "went and the settings. To restore: the journal of the run to undo.",
+        "so on, or by the folder of a pattern, `journal-shop.jsonl`. `s3://` stores it in the "
+        "bucket itself, in `.ci3/journals/<run>/` below the prefix, which is never a deployment; "
+        "whoever may read that folder reads the keys that went and the settings. To restore: the "
+        "journal of the run to undo.",
         default_doc="`ci3-journal-<run>.jsonl` in the workspace",
         is_run_wide=True,
     )
@@ -314,7 +318,8 @@ class Settings:
     )
     recorded: Mapping[str, PolicyEntry] = field(default_factory=dict)
     has_targets: bool = False
-    """True if a policy file names the targets of the run, even if it is only one."""
+    pattern: str = ""
+    folder: str = ""
 
     @property
     def url(self) -> str:

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from pathlib import Path
 from urllib.parse import urlsplit
 
+from ci3.config.pattern_targets import add_label
 from ci3.config.resolve import RawSetting, resolve_settings
 from ci3.config.settings import Settings
 from ci3.core.formatting import escape_control_chars
-from ci3.core.journal.location import is_s3_url
 from ci3.core.model.decision import Engine
 from ci3.core.model.service_url import is_aws_host
 from ci3.errors import SettingsError
@@ -62,11 +61,26 @@ def resolve_targets(
         )
         journal_file = settings.journal_file
         if len(policy.targets) > 1:
-            journal_file = add_number(journal_file, number)
+            journal_file = add_label(journal_file, str(number))
         resolved.append(replace(settings, journal_file=journal_file, has_targets=True))
-    _refuse_shared_folders(policy, resolved)
-    _refuse_nested_folders(policy, resolved)
+    labels = [
+        f"target {number} (line {target.line}, {_format_address(settings)})"
+        for number, (target, settings) in enumerate(zip(policy.targets, resolved, strict=True), 1)
+    ]
+    refuse_overlaps(resolved, labels, f"{policy.where}: ")
     return tuple(resolved)
+
+
+def refuse_overlaps(
+    targets: Sequence[Settings], labels: Sequence[str] = (), where: str = ""
+) -> None:
+    """Raise SettingsError if two targets are the same folder, or one is in another's deployment.
+
+    `labels` name the targets in errors; without them, these are their addresses.
+    """
+    labels = labels or [_format_address(settings) for settings in targets]
+    _refuse_shared_folders(targets, labels, where)
+    _refuse_nested_folders(targets, labels, where)
 
 
 def _refuse_moved_target(
@@ -91,29 +105,16 @@ def _normalize_location(raw_setting: RawSetting) -> str:
     return " ".join(raw_setting.texts).strip().rstrip("/")
 
 
-def add_number(text: str, number: int) -> str:
-    """Return a path with a number before the suffix: `journal.jsonl`, 2 gives `journal-2.jsonl`.
-
-    An `s3://` address is not changed, because every run has its own folder there. Neither is a text
-    that is not a file name: it is refused when the file is written.
-    """
-    path = Path(text)
-    if is_s3_url(text) or path.name in ("", "..") or text.endswith("/"):
-        return text
-    return str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
-
-
-def _refuse_shared_folders(policy: PolicyFile, targets: Sequence[Settings]) -> None:
+def _refuse_shared_folders(
+    targets: Sequence[Settings], labels: Sequence[str], location: str
+) -> None:
     """Refuse targets of one folder unless each has another `match` and deletes directly.
 
     A lifecycle rule for a deployment of one target is removed by the other one.
     """
     for indexes in _group_by_location(targets).values():
         for index, other in combinations(indexes, 2):
-            where = (
-                f"{policy.where}: {_describe(policy, targets, index)} and "
-                f"{_describe(policy, targets, other)} are the same folder"
-            )
+            where = f"{location}{labels[index]} and {labels[other]} are the same folder"
             matches = [targets[index].match, targets[other].match]
             if None in matches or matches[0] == matches[1]:
                 raise SettingsError(
@@ -129,7 +130,9 @@ def _refuse_shared_folders(policy: PolicyFile, targets: Sequence[Settings]) -> N
                 )
 
 
-def _refuse_nested_folders(policy: PolicyFile, targets: Sequence[Settings]) -> None:
+def _refuse_nested_folders(
+    targets: Sequence[Settings], labels: Sequence[str], location: str
+) -> None:
     """Refuse a target inside a folder that another target treats as a deployment.
 
     Deleting that deployment would delete the inner target. With the targets `app/` and `app/x/y/`,
@@ -144,9 +147,8 @@ def _refuse_nested_folders(policy: PolicyFile, targets: Sequence[Settings]) -> N
                 match = targets[outer].match
                 if match is None or match.fullmatch(folder):
                     raise SettingsError(
-                        f"{policy.where}: {_describe(policy, targets, inner)} lies in the folder "
-                        f"{folder!r}, which {_describe(policy, targets, outer)} takes for a "
-                        "deployment",
+                        f"{location}{labels[inner]} lies in the folder {folder!r}, which "
+                        f"{labels[outer]} takes for a deployment",
                         f"Set match in target {outer + 1} so that it leaves {folder!r} out: "
                         f"deleting that folder would delete target {inner + 1}.",
                     )
@@ -169,6 +171,6 @@ def _bucket_identity(settings: Settings) -> tuple[str, ...]:
     return settings.bucket, host if port in (None, 80, 443) else f"{host}:{port}", parts.path
 
 
-def _describe(policy: PolicyFile, targets: Sequence[Settings], index: int) -> str:
-    address = escape_control_chars(f"s3://{targets[index].bucket}/{targets[index].prefix}")
-    return f"target {index + 1} (line {policy.targets[index].line}, {address})"
+def _format_address(settings: Settings) -> str:
+    address = escape_control_chars(settings.url)
+    return f"{address} of prefix {settings.pattern}" if settings.pattern else address
