@@ -13,6 +13,7 @@ from ci3.constants import JOURNAL_FOLDER, PROBE_KEY_PREFIX, RESTORE_PROBE_KEY_PR
 from ci3.core.iam.patterns import IamPattern, escape_literal, translate_glob
 from ci3.core.inventory.report_location import ReportLocation
 from ci3.core.live.sources import LiveKind, LiveSource
+from ci3.core.model.prefix_pattern import FOLDER_PLACEHOLDER, PrefixPattern, is_pattern
 
 MAX_POLICY_CHARACTERS: Final = 6_144
 """Maximum number of characters in a managed policy, not counting white space.
@@ -69,7 +70,24 @@ class IamTarget:
 
     def build_prefix_arn(self, pattern: str) -> str:
         """Return the ARN of the objects under the prefix that match an IAM pattern."""
-        return self.build_objects_arn(f"{escape_literal(self.prefix)}{pattern}")
+        return self.build_objects_arn(f"{self.prefix_text}{pattern}")
+
+    @property
+    def prefix_text(self) -> str:
+        """The prefix as an IAM pattern: each `*` of a prefix pattern stays one."""
+        return "*".join(map(escape_literal, self.prefix.split("*")))
+
+    @property
+    def listed_prefixes(self) -> list[str]:
+        """The prefixes that are listed, as IAM patterns; empty if the root is one of them."""
+        levels, parent = [], ""
+        for level in PrefixPattern(self.prefix).levels:
+            beginning = f"{parent}{escape_literal(level.parent)}"
+            levels.append(f"{beginning}{escape_literal(level.beginning)}")
+            parent = f"{beginning}{level.segment}/"
+        if not self.prefix or "" in levels:
+            return []
+        return [*levels, f"{self.prefix_text}*"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +114,9 @@ def build_policy(purpose: Purpose, targets: Sequence[IamTarget]) -> IamPolicy:
 def _build_statements(purpose: Purpose, target: IamTarget) -> Iterator[tuple[str, JsonObject]]:
     list_actions, bucket_actions = _select_read_actions(purpose, target)
     # Only requests that list keys have s3:prefix: the condition would deny any other action.
-    prefix_condition = (
-        {"StringLike": {"s3:prefix": f"{escape_literal(target.prefix)}*"}} if target.prefix else {}
-    )
+    prefixes = target.listed_prefixes
+    values = prefixes[0] if len(prefixes) == 1 else prefixes
+    prefix_condition = {"StringLike": {"s3:prefix": values}} if prefixes else {}
     yield "ListDeployments", _allow(list_actions, [target.bucket_arn], prefix_condition)
     yield "ReadBucket", _allow(bucket_actions, [target.bucket_arn])
     if purpose not in (Purpose.RESTORE, Purpose.PROBE_RESTORE):
@@ -147,7 +165,7 @@ def _build_live_statements(target: IamTarget) -> Iterator[tuple[str, JsonObject]
         resources = [_parameter_arn(target, name) for name in parameters]
         yield "ReadLiveFromParameter", _allow(["ssm:GetParameter"], resources)
     if pointers := [source.argument for source in sources if source.kind is LiveKind.OBJECT]:
-        resources = [target.build_objects_arn(escape_literal(key)) for key in pointers]
+        resources = [target.build_objects_arn(_escape_source(key)) for key in pointers]
         yield "ReadLiveFromObject", _allow(["s3:GetObject"], resources)
 
 
@@ -163,9 +181,14 @@ def _build_report_statements(
 
 def _parameter_arn(target: IamTarget, name: str) -> str:
     if name.startswith("arn:"):
-        return name
+        return name.replace(FOLDER_PLACEHOLDER, "*")
     path = f"arn:{target.partition}:ssm:{target.region or '*'}:{target.account or '*'}"
-    return f"{path}:parameter/{escape_literal(name.removeprefix('/'))}"
+    return f"{path}:parameter/{_escape_source(name.removeprefix('/'))}"
+
+
+def _escape_source(text: str) -> str:
+    """Return an IAM pattern for a parameter's name or a key, with `*` in place of `{folder}`."""
+    return "*".join(map(escape_literal, text.split(FOLDER_PLACEHOLDER)))
 
 
 def _build_delete_statements(target: IamTarget) -> Iterator[tuple[str, JsonObject]]:
@@ -217,9 +240,15 @@ def _allow(
 
 
 def _find_notes(purpose: Purpose, target: IamTarget) -> Iterator[str]:
+    if is_pattern(target.prefix):
+        yield (
+            f"prefix is {target.prefix}, and IAM's * also matches slashes: what is allowed or "
+            "denied there is so in folders further down, too"
+        )
     if purpose in (Purpose.APPLY, Purpose.LIFECYCLE):
-        for glob in target.protect:
-            yield from _find_glob_notes(glob, translate_glob(glob))
+        yield from (
+            note for glob in target.protect for note in _find_glob_notes(glob, translate_glob(glob))
+        )
     if purpose is Purpose.PROBE_RESTORE:
         yield (
             "attach it to a role of its own, or for the time of the probe only: a role that has "
