@@ -11,6 +11,7 @@ from ci3.errors import ExitCode
 from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.doctor import run_doctor
+from ci3.pipeline.expansion import open_targets
 from ci3.report.doctor import render_checkups_markdown, show_checkup
 from ci3.report.markdown_format import RenderContext
 
@@ -22,7 +23,7 @@ def run_doctor_step(
     target_contexts: Sequence[TargetContext], *, console: Console, runner: Runner, run_url: str
 ) -> ExitCode:
     """Examine every target; write findings to log and summary, and annotate the serious ones."""
-    checkups = [run_doctor(target_context) for target_context in target_contexts]
+    checkups = [run_doctor(target) for target in open_targets(target_contexts)]
     for checkup in checkups:
         show_checkup(console, checkup)
     context = RenderContext(budget_bytes=SUMMARY_LIMIT_BYTES, run_url=run_url)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ci3.config.pattern_targets import bind_target
 from ci3.config.policy_file import read_policy_text
 from ci3.config.resolve import RawSetting
 from ci3.config.settings import Settings
@@ -57,10 +58,10 @@ class BasePolicy:
 
 def _compare(run: Run, index: int, plan: Plan, old_targets: Sequence[Settings]) -> PolicyChange:
     target_context, bucket = run.contexts[index], run.buckets[index]
-    old_settings = _find_old_settings(target_context.settings, old_targets)
-    if old_settings is None:
-        return PolicyChange(new=plan, problem="The old one has no such target.")
     try:
+        old_settings = _find_old_settings(target_context.settings, old_targets)
+        if old_settings is None:
+            return PolicyChange(new=plan, problem="The old one has no such target.")
         old_plan = replace(target_context, settings=old_settings).make_plan(bucket)
     except Ci3Error as exc:
         return PolicyChange(
@@ -71,7 +72,12 @@ def _compare(run: Run, index: int, plan: Plan, old_targets: Sequence[Settings]) 
 
 def _find_old_settings(settings: Settings, old_targets: Sequence[Settings]) -> Settings | None:
     """Return the old settings of a target; of several of the same folder, those with its match."""
-    candidates = [old for old in old_targets if _identify_target(old) == _identify_target(settings)]
+    bound = (bind_target(old, settings.prefix) for old in old_targets)
+    candidates = [
+        old
+        for old in bound
+        if old is not None and _identify_target(old) == _identify_target(settings)
+    ]
     if len(candidates) == 1:
         return candidates[0]
     return next((old for old in candidates if old.match == settings.match), None)

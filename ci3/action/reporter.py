@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ci3.config.modes import CommentPolicy, Mode
 from ci3.config.named_policy import read_named_policy
+from ci3.config.pattern_targets import lists_targets
 from ci3.config.resolve import RawSetting, raw_text
 from ci3.config.settings import Settings
 from ci3.core.formatting import format_json
@@ -94,11 +95,13 @@ class Reporter:
         The settings that are used here are equal in all targets.
         """
         match = settings.match.pattern if settings.match else ""
-        target_id = make_comment_id(settings.url, match)
+        # That of a pattern is the same from run to run, whatever targets it finds.
+        url = f"s3://{settings.bucket}/{settings.pattern or settings.prefix}"
+        target_id = make_comment_id(url, match)
         default_id = settings.policy_file if settings.has_targets else target_id
         self.runner.mask_secret(settings.github_token)
         self._plan_file = settings.plan_file
-        self._has_targets = settings.has_targets
+        self._has_targets = lists_targets(settings)
         self._comment_target = CommentTarget(
             github=github,
             comment_policy=_comment_policy(settings.comment, mode=settings.mode),

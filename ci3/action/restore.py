@@ -9,6 +9,8 @@ from ci3.config.from_plan import journal_target_layer
 from ci3.config.resolve import RawSetting, raw_text, resolve_settings
 from ci3.config.settings import SETTINGS_BY_NAME
 from ci3.config.unknown_names import refuse_unknown
+from ci3.core.journal.header import JournalHeader
+from ci3.core.model.prefix_pattern import PrefixPattern
 from ci3.engine.restore.restore import refuse_unless_restorable, restore_exit_code
 from ci3.engine.restore.sources import source_from_journal
 from ci3.errors import ExitCode, SettingsError
@@ -66,15 +68,22 @@ def run_restore_step(
         if exit_code := restore_exit_code(plan):
             runner.add_error(format_restore_plan_headline(plan))
         return exit_code
-    match = journal.header.policy.get("match")
     reporter.update_comment(
         lambda context: render_restore_markdown(plan, restored, context),
-        make_comment_id(plan.target.url, str(match.value) if match else ""),
+        _find_comment_id(journal.header),
     )
     show_restored(console, restored)
     if shortfall := format_restore_shortfall(restored):
         runner.add_error(shortfall)
     return restore_exit_code(plan, restored)
+
+
+def _find_comment_id(header: JournalHeader) -> str:
+    """Return the ID of the comment on the run that is undone; of a pattern, that of its run."""
+    match, pattern = header.policy.get("match"), header.policy.get("prefix")
+    prefix = pattern.value if pattern else header.target.prefix
+    url = f"s3://{header.target.bucket}/{prefix}"
+    return make_comment_id(url, str(match.value) if match else "")
 
 
 def _require_journal_file(inputs: Mapping[str, RawSetting]) -> str:
@@ -96,7 +105,10 @@ def _refuse_other_target(
     for name in ("bucket", "prefix", "endpoint-url"):
         input_value = raw_text(inputs, name).rstrip("/")
         journal_value = raw_text(target_settings, name).rstrip("/")
-        if input_value and input_value != journal_value:
+        is_pattern_of_it = name == "prefix" and PrefixPattern(f"{input_value}/").find_folder(
+            f"{journal_value}/"
+        )
+        if input_value and input_value != journal_value and not is_pattern_of_it:
             raise SettingsError(
                 f"the input {name} is {input_value!r}, and "
                 f"the journal is of {journal_value or 'none'}",

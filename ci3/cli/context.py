@@ -16,6 +16,7 @@ from ci3.github.own_workflow import OwnWorkflow
 from ci3.github.workflow_run import read_workflow_run
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.context_factory import ContextFactory
+from ci3.pipeline.expansion import OpenTarget, open_targets
 from ci3.report.progress_lines import ProgressLines
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ def create_target_contexts(targets: Iterable[Settings]) -> list[TargetContext]:
 def create_target_context(settings: Settings) -> TargetContext:
     """Create the context of a command's only target."""
     return create_target_contexts([settings])[0]
+
+
+def open_command_targets(targets: Iterable[Settings]) -> tuple[OpenTarget, ...]:
+    """Open the buckets of a command's targets; a pattern gives a target for each folder."""
+    return open_targets(create_target_contexts(targets))
 
 
 def _create_progress() -> Progress:

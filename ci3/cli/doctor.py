@@ -6,13 +6,14 @@ import click
 
 from ci3.cli.common_options import with_common_options
 from ci3.cli.console import OUTPUT_OPTION, create_console, write_markdown
-from ci3.cli.context import create_target_contexts
+from ci3.cli.context import open_command_targets
 from ci3.cli.options import (
     TARGET_SETTINGS,
     SettingsCommand,
     resolve_option_targets,
     with_options,
 )
+from ci3.config.pattern_targets import lists_targets
 from ci3.core.doctor.finding import exit_code_of_findings
 from ci3.pipeline.doctor import run_doctor
 from ci3.report.doctor import render_checkups_json, render_checkups_markdown, show_checkup
@@ -56,9 +57,9 @@ def doctor(*, output: str, **values: str | bool | None) -> int:
       ci3 doctor --bucket-name my-site --match '[0-9a-f]{40}'
     """
     targets = resolve_option_targets(values)
-    checkups = [run_doctor(context) for context in create_target_contexts(targets)]
+    checkups = [run_doctor(target) for target in open_command_targets(targets)]
     if output == "json":
-        click.echo(render_checkups_json(checkups, has_targets=targets[0].has_targets), nl=False)
+        click.echo(render_checkups_json(checkups, has_targets=lists_targets(targets[0])), nl=False)
     elif output == "markdown":
         write_markdown(render_checkups_markdown(checkups, RenderContext()))
     else:

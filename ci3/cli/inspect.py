@@ -8,7 +8,7 @@ import click
 
 from ci3.cli.common_options import choose_tables, with_common_options
 from ci3.cli.console import OUTPUT_OPTION, create_console, show_error, write_markdown
-from ci3.cli.context import create_target_context, create_target_contexts
+from ci3.cli.context import open_command_targets
 from ci3.cli.options import (
     TARGET_SETTINGS,
     SettingsCommand,
@@ -16,6 +16,7 @@ from ci3.cli.options import (
     resolve_option_targets,
     with_options,
 )
+from ci3.config.pattern_targets import lists_targets
 from ci3.core.plan.json_writer import dump_explanations, dump_inventories, dump_objects
 from ci3.core.retention.age_order import sort_newest_first
 from ci3.engine.inventory.listing import list_deployment
@@ -24,8 +25,8 @@ from ci3.errors import AccessError, ExitCode, SettingsError
 from ci3.report import listings
 
 if TYPE_CHECKING:
-    from ci3.aws.bucket import BucketReader
     from ci3.config.settings import Settings
+    from ci3.pipeline.expansion import OpenTarget
 
 _LISTING_SETTINGS = (*TARGET_SETTINGS, "match", "required-file", "policy-file")
 _APPLY_SETTINGS = (
@@ -53,9 +54,8 @@ def list_deployments(*, output: str, **values: str | None) -> int:
     targets = resolve_option_targets(values)
     exit_code = ExitCode.DONE
     inventories = []
-    for settings in targets:
-        target_context = create_target_context(settings)
-        inventory = target_context.take_inventory(target_context.open_bucket())
+    for target in open_command_targets(targets):
+        inventory = target.context.take_inventory(target.bucket)
         for unlisted_folder in inventory.unlisted:
             show_error(
                 AccessError(
@@ -64,10 +64,14 @@ def list_deployments(*, output: str, **values: str | None) -> int:
             )
             exit_code = ExitCode.ACCESS
         inventories.append(
-            (settings.url, sort_newest_first(inventory.deployments), inventory.ignored)
+            (
+                target.context.settings.url,
+                sort_newest_first(inventory.deployments),
+                inventory.ignored,
+            )
         )
     if output == "json":
-        click.echo(dump_inventories(inventories, has_targets=targets[0].has_targets), nl=False)
+        click.echo(dump_inventories(inventories, has_targets=lists_targets(targets[0])), nl=False)
         return exit_code
     for url, deployments, _ in inventories:
         title = url if len(inventories) > 1 else ""
@@ -80,7 +84,7 @@ def list_deployments(*, output: str, **values: str | None) -> int:
 
 
 @with_common_options
-@with_options((*TARGET_SETTINGS, "policy-file"), alternatives=["--policy-file"])
+@with_options((*TARGET_SETTINGS, "match", "policy-file"), alternatives=["--policy-file"])
 @click.command("list-objects", cls=SettingsCommand)
 @click.argument("name")
 @OUTPUT_OPTION
@@ -94,18 +98,19 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
       ci3 list-objects ab12cd3 --bucket-name my-site
     """
     targets = resolve_option_targets(values)
-    buckets = [create_target_context(settings).open_bucket() for settings in targets]
-    folder = _resolve_name(name, targets, buckets)
+    opened = open_command_targets(targets)
+    folder = _resolve_name(name, opened)
     objects_by_url = []
-    for settings, bucket in zip(targets, buckets, strict=True) if folder else ():
-        _, objects = list_deployment(bucket, folder, f"{settings.prefix}{folder}/")
+    for target in opened if folder else ():
+        settings = target.context.settings
+        _, objects = list_deployment(target.bucket, folder, f"{settings.prefix}{folder}/")
         if objects:
             objects_by_url.append((settings.url, objects))
     if not objects_by_url:
         raise _not_found(name, targets)
     if output == "json":
         click.echo(
-            dump_objects(folder, objects_by_url, has_targets=targets[0].has_targets), nl=False
+            dump_objects(folder, objects_by_url, has_targets=lists_targets(targets[0])), nl=False
         )
         return
     for url, objects in objects_by_url:
@@ -132,35 +137,36 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
       ci3 explain ab12cd3 --bucket-name my-site --keep-count 10
     """
     targets = resolve_option_targets(values)
-    target_contexts = create_target_contexts(targets)
-    buckets = [target_context.open_bucket() for target_context in target_contexts]
-    folder = _resolve_name(name, targets, buckets)
+    opened = open_command_targets(targets)
+    folder = _resolve_name(name, opened)
     explanations, ignored_reason = [], ""
-    for target_context, bucket in zip(target_contexts, buckets, strict=True):
-        explanation = target_context.explain(bucket, folder)
+    for target in opened:
+        explanation = target.context.explain(target.bucket, folder)
         if isinstance(explanation, str):
             ignored_reason = ignored_reason or explanation
         else:
-            explanations.append((target_context.settings.url, explanation))
+            explanations.append((target.context.settings.url, explanation))
     if not explanations:
         raise _not_found(name, targets, ignored_reason)
     if output == "json":
-        click.echo(dump_explanations(explanations, has_targets=targets[0].has_targets), nl=False)
+        click.echo(dump_explanations(explanations, has_targets=lists_targets(targets[0])), nl=False)
         return
     for url, explanation in explanations:
-        title = url if len(targets) > 1 else ""
+        title = url if len(opened) > 1 else ""
         if output == "markdown":
             write_markdown(listings.render_explanation_markdown(explanation, title))
         else:
             listings.show_explanation(create_console(sys.stdout), explanation, title)
 
 
-def _resolve_name(
-    name: str, targets: Sequence["Settings"], buckets: Sequence["BucketReader"]
-) -> str:
+def _resolve_name(name: str, targets: Sequence["OpenTarget"]) -> str:
     scopes = [
-        NameScope(bucket=bucket, prefix=settings.prefix, match=settings.match)
-        for settings, bucket in zip(targets, buckets, strict=True)
+        NameScope(
+            bucket=target.bucket,
+            prefix=target.context.settings.prefix,
+            match=target.context.settings.match,
+        )
+        for target in targets
     ]
     return resolve_name(name.rstrip("/"), scopes)
 

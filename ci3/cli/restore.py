@@ -13,7 +13,8 @@ from ci3.cli.console import OUTPUT_OPTION, create_console, require_approval, wri
 from ci3.cli.context import create_context_factory, create_target_context
 from ci3.cli.options import YES_OPTION, SettingsCommand, read_raw_settings, with_options
 from ci3.config.from_plan import JOURNAL_TARGET_SETTINGS, journal_target_layer
-from ci3.config.resolve import resolve_settings
+from ci3.config.pattern_targets import refuse_pattern
+from ci3.config.resolve import RawSetting, resolve_settings
 from ci3.constants import JOURNAL_FOLDER
 from ci3.core.formatting import escape_control_chars, format_size, pluralize
 from ci3.core.journal.location import JournalLocation, is_s3_url
@@ -35,6 +36,7 @@ from ci3.report.restore import (
 )
 
 if TYPE_CHECKING:
+    from ci3.config.settings import Settings
     from ci3.core.restore.plan import RestorePlan, RestoreResult
     from ci3.engine.restore.sources import RestoreSource
     from ci3.pipeline.context import TargetContext
@@ -122,12 +124,13 @@ def _open_source(
             "Leave it out: it is for --deleted-since.",
         )
     if deleted_since:
-        target_context = create_target_context(resolve_settings(raw_settings))
+        settings = _resolve_single_target(raw_settings, "--deleted-since is for one target")
+        target_context = create_target_context(settings)
         yield target_context, _find_time_range_source(target_context, source, deleted_since)
     elif run_id:
         if source:
             raise SettingsError("--run-id takes no JOURNAL beside it", "Name one of them.")
-        settings = resolve_settings(raw_settings)
+        settings = _resolve_single_target(raw_settings, "--run-id is for one target")
         target_context = create_target_context(settings)
         location = JournalLocation.for_run(settings.bucket, settings.prefix, run_id)
         journal = read_stored_journal(target_context.open_bucket(), location)
@@ -151,6 +154,10 @@ def _open_source(
                 journal_target_layer(journal.header.target, source), raw_settings
             )
             yield create_target_context(settings), source_from_journal(journal)
+
+
+def _resolve_single_target(raw_settings: Mapping[str, RawSetting], reason: str) -> "Settings":
+    return refuse_pattern(resolve_settings(raw_settings), reason)
 
 
 def _find_time_range_source(

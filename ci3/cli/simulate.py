@@ -7,7 +7,7 @@ import click
 
 from ci3.cli.common_options import with_common_options
 from ci3.cli.console import OUTPUT_OPTION, create_console, write_markdown
-from ci3.cli.context import create_target_context
+from ci3.cli.context import create_target_context, open_command_targets
 from ci3.cli.options import (
     TARGET_SETTINGS,
     SettingsCommand,
@@ -15,6 +15,7 @@ from ci3.cli.options import (
     resolve_option_targets,
     with_options,
 )
+from ci3.config.pattern_targets import bind_target, lists_targets
 from ci3.config.policy_file import read_policy_file
 from ci3.config.resolve import RawSetting
 from ci3.config.settings import Settings
@@ -28,6 +29,8 @@ from ci3.report.simulation import PolicySimulation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ci3.pipeline.expansion import OpenTarget
 
     _Comparison = tuple[Settings, Sequence[PolicySimulation]]
 
@@ -63,19 +66,18 @@ def simulate(*, other_policy_file: str | None, output: str, **values: str | None
     Example:
       ci3 simulate --bucket-name my-site --keep-within 14d --against policy.yml
     """
-    targets = resolve_option_targets(values)
-    _show_comparisons(
-        [_simulate_target(settings, other_policy_file) for settings in targets], output
-    )
+    targets = open_command_targets(resolve_option_targets(values))
+    _show_comparisons([_simulate_target(target, other_policy_file) for target in targets], output)
 
 
-def _simulate_target(settings: Settings, policy_file: str | None) -> "_Comparison":
+def _simulate_target(target: "OpenTarget", policy_file: str | None) -> "_Comparison":
     """Simulate the effective policy on one target, and the one of a policy file if it is named."""
-    target_context = create_target_context(settings)
+    target_context = target.context
+    settings = target_context.settings
     alternative_settings = (
         _read_alternative_settings(settings, policy_file) if policy_file else settings
     )
-    inventory = target_context.take_inventory(target_context.open_bucket())
+    inventory = target_context.take_inventory(target.bucket)
     primary = PolicySimulation(simulation=target_context.simulate(inventory))
     if not policy_file:
         return settings, [primary]
@@ -106,8 +108,9 @@ def _read_alternative_settings(settings: Settings, path: str) -> Settings:
         target_settings, policy, target_settings if not policy.targets else {}
     )
     for candidate in candidates:
-        if (candidate.bucket, candidate.prefix) == (settings.bucket, settings.prefix):
-            return candidate
+        bound = bind_target(candidate, settings.prefix)
+        if bound is not None and bound.bucket == settings.bucket:
+            return bound
     raise SettingsError(
         f"{path} has no target s3://{settings.bucket}/{settings.prefix} to compare with",
         "Name a policy file with this target, or with rules alone.",
@@ -117,7 +120,7 @@ def _read_alternative_settings(settings: Settings, path: str) -> Settings:
 def _show_comparisons(comparisons: "Sequence[_Comparison]", output: str) -> None:
     if output == "json":
         simulated = [(settings.url, replays) for settings, replays in comparisons]
-        has_targets = comparisons[0][0].has_targets
+        has_targets = lists_targets(comparisons[0][0])
         click.echo(simulation.render_simulations_json(simulated, has_targets=has_targets), nl=False)
         return
     for settings, replays in comparisons:

@@ -1,13 +1,13 @@
 """Read all live sources, several at once; a failing source is a reading with a problem."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from ci3.aws.bucket import BucketReader
 from ci3.core.live.sources import LiveKind, LiveReading, LiveSource
@@ -19,10 +19,24 @@ if TYPE_CHECKING:
 MAX_CONCURRENT_SOURCES: Final = 8
 """Sources read at the same time."""
 
+_GITHUB_LOCK: Final = Lock()
+"""GitHub asks for requests one after another.
+
+Source: https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+"""
+
 NO_GITHUB_PROBLEM: Final = (
     "there is no token, or no repository, to ask GitHub with. In a workflow give the input "
     "github-token; on a terminal set GITHUB_REPOSITORY and GITHUB_TOKEN."
 )
+
+
+Share = Callable[[LiveSource | str, Callable[[], Any]], Any]
+"""Returns what the callable reads, or what was read for the same key before."""
+
+
+def _read_unshared(_key: object, read: Callable[[], Any]) -> Any:  # noqa: ANN401 - see Share
+    return read()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +45,15 @@ class _Context:
 
     bucket: BucketReader
     prefix: str
+    pattern: str
     region: str
     ca_bundle: str
     github: "GitHubApi | None"
-    github_lock: Lock
-    """GitHub asks for requests one after another.
+    share: "Share"
 
-    Source: https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
-    """
+    def find_prefix(self, source: LiveSource) -> str:
+        """Return the prefix that a source's paths are in: the pattern if it is read for that."""
+        return self.prefix if source.is_of_folder else self.pattern or self.prefix
 
 
 def read_live_sources(  # noqa: PLR0913 - what sources are read with
@@ -49,6 +64,8 @@ def read_live_sources(  # noqa: PLR0913 - what sources are read with
     region: str,
     github: "GitHubApi | None",
     ca_bundle: str = "",
+    pattern: str = "",
+    share: Share = _read_unshared,
 ) -> tuple[LiveReading, ...]:
     """Read the sources and return their readings in the same order.
 
@@ -56,20 +73,30 @@ def read_live_sources(  # noqa: PLR0913 - what sources are read with
     a file with more authorities to trust when a URL is read, or empty. A source that can't be
     read, or whose reader fails by a bug, is a reading with a problem; nothing but
     KeyboardInterrupt is raised.
+
+    With a `pattern`, a source without `{folder}` is read for all its targets, through `share`.
     """
     context = _Context(
         bucket=bucket,
         prefix=prefix,
+        pattern=pattern,
         region=region,
         ca_bundle=ca_bundle,
         github=github,
-        github_lock=Lock(),
+        share=share,
     )
     with ThreadPoolExecutor(max_workers=MAX_CONCURRENT_SOURCES, thread_name_prefix="live") as pool:
         return tuple(pool.map(partial(_read_safely, context), sources))
 
 
 def _read_safely(context: _Context, source: LiveSource) -> LiveReading:
+    if source.is_of_folder:
+        return _read_or_explain(context, source)
+    reading: LiveReading = context.share(source, lambda: _read_or_explain(context, source))
+    return reading
+
+
+def _read_or_explain(context: _Context, source: LiveSource) -> LiveReading:
     try:
         return _read_source(context, source)
     except Exception as exc:  # noqa: BLE001 - a bug in one reader must not hide the others' results
@@ -80,7 +107,7 @@ def _read_safely(context: _Context, source: LiveSource) -> LiveReading:
 
 
 def _read_source(context: _Context, source: LiveSource) -> LiveReading:
-    bucket, prefix = context.bucket, context.prefix
+    bucket, prefix = context.bucket, context.find_prefix(source)
     match source.kind:
         case LiveKind.GITHUB_DEPLOYMENTS | LiveKind.OPEN_PULL_REQUESTS | LiveKind.BRANCHES:
             return _read_from_github(context, source)
@@ -110,5 +137,5 @@ def _read_from_github(context: _Context, source: LiveSource) -> LiveReading:
         return LiveReading(source=source, problem=NO_GITHUB_PROBLEM)
     from ci3.live.github import read_github  # noqa: PLC0415 - requests: few runs ask the web or GitHub
 
-    with context.github_lock:
+    with _GITHUB_LOCK:
         return read_github(source, context.github.transport, context.github.deployment_records)

@@ -8,6 +8,7 @@ from datetime import datetime
 from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.aws.deletion.writer import BucketWriter
+from ci3.config.pattern_targets import add_label, label_folder
 from ci3.config.settings import Settings
 from ci3.core.journal.header import JournalHeader, approved_by_prefix
 from ci3.core.journal.location import JournalLocation, is_s3_url
@@ -70,7 +71,10 @@ def delete_approved(
 
 def _open_journal(settings: Settings, run_id: str, bucket: BucketReader) -> Journal:
     if not is_s3_url(settings.journal_file):
-        return Journal(settings.journal_file or f"ci3-journal-{run_id}.jsonl")
+        default_file = f"ci3-journal-{run_id}.jsonl"
+        if settings.folder:
+            default_file = add_label(default_file, label_folder(settings.folder))
+        return Journal(settings.journal_file or default_file)
     from ci3.engine.journal.s3_sink import open_s3_sink  # noqa: PLC0415 - pydantic: few runs store their journal in S3
 
     location = JournalLocation.for_run(settings.bucket, settings.prefix, run_id)

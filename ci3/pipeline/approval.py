@@ -12,7 +12,7 @@ from ci3.core.model.deployment import Target
 from ci3.core.plan.checks import collect_folder_names
 from ci3.core.plan.live_checks import find_live_refusals
 from ci3.core.plan.plan import NO_LONGER_A_DEPLOYMENT, Plan, revalidate
-from ci3.core.plan.shared_folders import label_plans
+from ci3.core.plan.shared_folders import label_refusals
 from ci3.core.retention.newest_pins import resolve_pins
 from ci3.engine.inventory.folders import find_folders
 from ci3.engine.live_watch import LiveWatch
@@ -90,8 +90,10 @@ def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReade
     Raises RefusedError if they can't be read.
     """
     reader = _LiveReader(context=context, plan=approved.plan, bucket=bucket)
-    read_at = context.monotonic()
+    shared_reads = context.shared_reads
+    read_at = context.monotonic() if shared_reads is None else shared_reads.began_at
     pins, problem = reader.read_pins(context.settings.live_from)
+    reader.context = replace(context, shared_reads=None)  # the watch reads everything again
     if problem:
         raise RefusedError(problem, "Nothing was deleted. Look at a new plan.")
     pinned = {
@@ -160,16 +162,19 @@ def read_all_pins(
 def _read_pins(
     context: TargetContext, plan: Plan, bucket: BucketReader, sources: Sequence[LiveSource]
 ) -> tuple[tuple[Pin, ...], str]:
+    read_at, prefix = context.monotonic(), plan.target.prefix
     readings = context.read_live_sources(bucket, sources)
     deployments = [decision.deployment for decision in plan.decisions]
     names = collect_folder_names(deployments, plan.ignored)
-    if find_live_refusals(readings, names):
+    if find_live_refusals(readings, names, context.select_sibling_names()):
         # The live deployment may be newer than the plan.
-        folders = find_folders(bucket, plan.target.prefix)
+        folders = find_folders(bucket, prefix)
         names = [*folders.names, *collect_folder_names((), folders.ignored)]
-    refusals = find_live_refusals(readings, names)
+        if context.pattern_listing is not None:
+            context.pattern_listing.list_again(context.monotonic(), needed_after=read_at)
+    refusals = find_live_refusals(readings, names, context.select_sibling_names())
     pins = resolve_pins(
-        (*context.find_local_pins(), *pin_live(readings)),
+        (*context.find_local_pins(), *pin_live(readings, prefix)),
         deployments,
         group_by=context.policy.group_by,
         age_from=context.policy.age_from,
@@ -180,11 +185,7 @@ def _read_pins(
 
 def refuse_unless_applyable(*plans: Plan) -> None:
     """Raise RefusedError with the refusals of all plans, if there are any."""
-    refusals = [
-        f"{label}: {refusal.message}" if len(plans) > 1 else refusal.message
-        for plan, label in zip(plans, label_plans(plans), strict=True)
-        for refusal in plan.refusals
-    ]
+    refusals = label_refusals(plans)
     if refusals:
         raise RefusedError(
             "; ".join(refusals), "Nothing was deleted. Mend what the plan says, and run again."

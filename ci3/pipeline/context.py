@@ -20,6 +20,7 @@ from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.core.model.deployment import Inventory, Versioning
 from ci3.core.plan.checks import Limits
 from ci3.core.plan.plan import Plan
+from ci3.core.plan.sibling_names import NO_SIBLINGS, SiblingNames
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.decide import RetentionPolicy, evaluate
 from ci3.core.retention.evidence import NO_STARTED_DELETIONS, evaluate_with_full_listings
@@ -32,9 +33,11 @@ from ci3.engine.workers.progress import Progress
 from ci3.engine.workers.worker_process import start_worker
 from ci3.errors import AccessError, UnsupportedError
 from ci3.gc_tuning import share_malloc_arena
-from ci3.live.reader import read_live_sources
+from ci3.live.reader import Share, read_live_sources
 from ci3.pipeline.in_progress import keep_uploading_deployments
+from ci3.pipeline.pattern_listing import PatternListing
 from ci3.pipeline.planning import describe_others, make_plan
+from ci3.pipeline.shared_reads import SharedReads, read_unshared
 from ci3.pipeline.target_state import TargetState
 from ci3.pipeline.unfinished import read_unfinished_deletions
 
@@ -68,6 +71,10 @@ class TargetContext:
     """The time at which deleting stops, complete or not; None for no limit."""
     report_cache: ReportCache = field(default_factory=dict)
     """Cache of the inventory reports read so far."""
+    pattern_listing: PatternListing | None = None
+    """The folders of all targets of the pattern that this target was found by, if any."""
+    shared_reads: SharedReads | None = None
+    """What the targets of a pattern read once in this phase; None to read everything again."""
 
     @property
     def policy(self) -> RetentionPolicy:
@@ -125,12 +132,16 @@ class TargetContext:
         listed_at = self.clock()
         with ThreadPoolExecutor(1, "live") as executor:
             live_future = executor.submit(self.read_live_sources, bucket)
-            rules_future = executor.submit(self.read_lifecycle_rules, bucket)
-            versioning_future = executor.submit(bucket.read_versioning_or_unknown)
+            rules_future = executor.submit(
+                self.share, "lifecycle", lambda: self.read_lifecycle_rules(bucket)
+            )
+            versioning_future = executor.submit(
+                self.share, "versioning", bucket.read_versioning_or_unknown
+            )
             inventory, folders = self._read_inventory(bucket, scope)
             readings = live_future.result()
         rules, versioning_state = rules_future.result(), versioning_future.result()
-        pins = (*self.find_local_pins(), *pin_live(readings))
+        pins = (*self.find_local_pins(), *pin_live(readings, self.settings.prefix))
         now = self.clock()
 
         def list_in_full(listed: Inventory, names: Collection[str]) -> Inventory:
@@ -171,17 +182,28 @@ class TargetContext:
             rules=rules,
             needs_mfa=versioning_state.has_mfa_delete,
             journal_warnings=unfinished.warnings,
+            siblings=self.select_sibling_names(),
         )
 
     def _read_inventory(
         self, bucket: BucketReader, scope: ListingScope
     ) -> tuple[Inventory, Folders]:
         """Return the inventory to start with, from a report if there is one, and its folders."""
+        listing = self.pattern_listing
+        folders = (
+            listing.take_folders(scope.prefix)
+            if listing is not None and listing.match == scope.match
+            else find_folders(bucket, scope.prefix, scope.match)
+        )
         if self.settings.inventory is None:
-            folders = find_folders(bucket, scope.prefix, scope.match)
             return list_folders(bucket, scope, folders, self.progress), folders
         return take_inventory_from_report(
-            bucket, scope, self.settings.inventory, self.report_cache, self.progress
+            bucket,
+            scope,
+            folders,
+            self.settings.inventory,
+            reports=self.report_cache,
+            progress=self.progress,
         )
 
     def make_plan(
@@ -235,10 +257,22 @@ class TargetContext:
             self.settings.live_from if sources is None else sources,
             bucket=bucket,
             prefix=self.settings.prefix,
+            pattern=self.settings.pattern,
             region=self.settings.region,
             github=self.github,
             ca_bundle=self.ca_bundle,
+            share=self.share,
         )
+
+    @property
+    def share(self) -> Share:
+        """How to read what the targets of a pattern have in common: once in a phase."""
+        return read_unshared if self.shared_reads is None else self.shared_reads.read
+
+    def select_sibling_names(self) -> SiblingNames:
+        """Return the names of the folders in all targets of the pattern; none without one."""
+        listing = self.pattern_listing
+        return NO_SIBLINGS if listing is None else listing.select_names(self.settings.prefix)
 
     def find_local_pins(self) -> tuple[Pin, ...]:
         """Return the pins that need no request: protected names, the run's references, pointers."""
@@ -252,7 +286,9 @@ class TargetContext:
     @contextmanager
     def _open_scope(self, bucket: BucketReader) -> Iterator[ListingScope]:
         """Yield the scope of a full listing, with a worker process that is closed at the end."""
-        worker = start_worker(bucket) if self.settings.concurrency > 1 else None
+        # The worker holds as many requests as it may send: only one target at a time could.
+        has_worker = self.settings.concurrency > 1 and self.shared_reads is None
+        worker = start_worker(bucket) if has_worker else None
         with nullcontext() if worker is None else closing(worker):
             yield ListingScope(
                 prefix=self.settings.prefix,

@@ -11,16 +11,17 @@ from ci3.engine.doctor import collect_facts, probe_deletion, probe_restore
 from ci3.errors import AccessError, Ci3Error
 from ci3.pipeline.bucket_checks import find_bucket_issues
 from ci3.pipeline.context import TargetContext
+from ci3.pipeline.expansion import OpenTarget
 
 
-def run_doctor(context: TargetContext) -> TargetFindings:
+def run_doctor(target: OpenTarget) -> TargetFindings:
     """Return the findings for one target.
 
     Nothing is written, except with the setting `probe-deletes`: it sends delete requests for keys
     that do not exist; and with `probe-restore`: it writes, deletes and restores one object.
     """
+    context, bucket = target.context, target.bucket
     settings = context.settings
-    bucket = context.open_bucket()
     doctor_target = DoctorTarget(
         target=bucket.describe_target(settings.prefix, Versioning.UNKNOWN),
         match=settings.match.pattern if settings.match else "",
@@ -28,7 +29,11 @@ def run_doctor(context: TargetContext) -> TargetFindings:
         protect=settings.protect,
         delete_versions=settings.delete_versions,
     )
-    facts = BucketFacts(doctor_target=doctor_target, read_at=context.clock())
+    facts = BucketFacts(
+        doctor_target=doctor_target,
+        read_at=context.clock(),
+        siblings=context.select_sibling_names(),
+    )
     facts = collect_facts(bucket, settings.match, facts)
     facts = _add_plan_facts(facts, context, bucket)
     if settings.probe_deletes and not isinstance(facts.folders, Unavailable):

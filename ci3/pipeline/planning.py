@@ -38,7 +38,7 @@ def make_plan(
         inventory = replace(inventory, unlisted=(*inventory.unlisted, *unlisted))
     issues = find_bucket_issues(bucket, state, settings)
     safety_refusals = (
-        *find_refusals(inventory, state.pins, state.readings),
+        *find_refusals(inventory, state.pins, state.readings, state.siblings),
         *issues.refusals,
     )
     rule_context = RuleContext(
@@ -73,6 +73,7 @@ def make_plan(
                 versioning,
                 group_by=settings.group_by,
                 required_file=settings.required_file,
+                siblings=state.siblings,
             ),
             *issues.warnings,
             *state.journal_warnings,

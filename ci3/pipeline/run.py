@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ci3.aws.bucket import BucketReader
+from ci3.config.pattern_targets import lists_targets
 from ci3.core.journal.location import require_own_journal_folder
-from ci3.core.live.sources import extract_folder
 from ci3.core.model.decision import Engine
 from ci3.core.model.result import ApplyResult
 from ci3.core.plan.json_writer import dump_plans
 from ci3.core.plan.plan import Plan
-from ci3.core.plan.shared_folders import refuse_shared_deployments
+from ci3.core.plan.shared_folders import find_overlap, refuse_shared_deployments
 from ci3.core.plan.target_result import TargetResult
 from ci3.errors import SettingsError, describe_error
 from ci3.pipeline.apply import build_not_started_results, delete_approved, report_late_live
@@ -23,8 +23,11 @@ from ci3.pipeline.approval import (
     recheck_uploads,
     refuse_unless_applyable,
 )
+from ci3.pipeline.concurrent_targets import map_targets
 from ci3.pipeline.context import TargetContext
+from ci3.pipeline.expansion import OpenTarget, open_siblings, open_targets
 from ci3.pipeline.lifecycle_cleanup import reconcile_at_start, revoke_at_end
+from ci3.pipeline.pattern_listing import PatternListing
 from ci3.pipeline.plan_file import write_plan_file
 
 if TYPE_CHECKING:
@@ -59,12 +62,15 @@ class TargetRun:
         has_rule_problem = self.reconciled is not None and bool(self.reconciled.problem)
         return has_rule_problem and self.plan.engine is Engine.LIFECYCLE
 
-    def approve_plan(self, *, is_fresh: bool) -> Approval:
-        """Return which deletions of the plan may be executed now; raises RefusedError."""
+    def approve_plan(self, context: TargetContext, *, is_fresh: bool) -> Approval:
+        """Return which deletions of the plan may be executed now; raises RefusedError.
+
+        `context` is that of the target in this phase of the run.
+        """
         if not is_fresh:
-            self.newer_plan = make_newer_plan(self.context, self.plan, self.bucket)
+            self.newer_plan = make_newer_plan(context, self.plan, self.bucket)
         return approve_plan(
-            self.context, self.plan, self.bucket, is_fresh=is_fresh, newer_plan=self.newer_plan
+            context, self.plan, self.bucket, is_fresh=is_fresh, newer_plan=self.newer_plan
         )
 
     def delete_approved(self, approved: Approval) -> ApplyResult:
@@ -102,8 +108,8 @@ class Run:
 
     @property
     def has_targets(self) -> bool:
-        """True if a policy file names the targets, even if it is only one."""
-        return self.contexts[0].settings.has_targets
+        """True if a policy file or a pattern gives the targets, even if it is only one."""
+        return lists_targets(self.contexts[0].settings)
 
     def make_plans(self) -> tuple[Plan, ...]:
         """Return a plan for every target, in order: a new one, or the saved one.
@@ -113,19 +119,19 @@ class Run:
         """
         if self.resumed_run is not None:
             return (self.resumed_run.make_plan(),)
-        plans = tuple(self.saved_plans) or tuple(
-            context.make_plan(bucket)
-            for context, bucket in zip(self.contexts, self.buckets, strict=True)
+        plans = tuple(self.saved_plans) or map_targets(
+            self.contexts,
+            "Planning targets",
+            lambda context, index: context.make_plan(self.buckets[index]),
         )
-        for outer_number, outer in enumerate(plans, 1):
-            for inner_number, inner in enumerate(plans, 1):
-                if outer_number != inner_number and _overlaps(outer, inner):
-                    raise SettingsError(
-                        f"target {inner_number}, {inner.target.url}, lies in what target "
-                        f"{outer_number}, {outer.target.url}, takes for its own",
-                        "Nothing was deleted. Name each folder once, or set match so that the one "
-                        "leaves the other out.",
-                    )
+        if overlap := find_overlap(plans):
+            outer, inner = overlap
+            raise SettingsError(
+                f"target {inner + 1}, {plans[inner].target.url}, lies in what target "
+                f"{outer + 1}, {plans[outer].target.url}, takes for its own",
+                "Nothing was deleted. Name each folder once, or set match so that the one "
+                "leaves the other out.",
+            )
         return refuse_shared_deployments(plans)
 
     def has_work(self, target_runs: Sequence[TargetRun]) -> bool:
@@ -185,11 +191,15 @@ class Run:
             resumed.target_result = self.resumed_run.apply_plan(resumed.plan, is_fresh=is_fresh)
             return
         is_fresh = is_fresh and not self.saved_plans
-        steps = [
-            (target_run, target_run.approve_plan(is_fresh=is_fresh))
-            for target_run in target_runs
-            if target_run.plan.to_delete
-        ]
+        begun = [target_run for target_run in target_runs if target_run.plan.to_delete]
+        for listing in _select_listings(target_runs) if not is_fresh else ():
+            listing.prepare_plans(self.contexts[0].monotonic())
+        approvals = map_targets(
+            [target_run.context for target_run in begun],
+            "Checking targets",
+            lambda context, index: begun[index].approve_plan(context, is_fresh=is_fresh),
+        )
+        steps = list(zip(begun, approvals, strict=True))
         current_plans = [target_run.newer_plan or target_run.plan for target_run in target_runs]
         refuse_unless_applyable(*refuse_shared_deployments(current_plans))
         is_changed = any(approved.changed for _, approved in steps)
@@ -231,13 +241,22 @@ def open_run(
         else context
         for context in contexts
     ]
-    buckets = tuple(context.open_bucket() for context in timed)
     resumption = None
     if open_journal is not None:
         from ci3.pipeline.resume import ResumedRun  # noqa: PLC0415 - pydantic: only a resume reads a journal
 
-        resumption = ResumedRun(context=timed[0], bucket=buckets[0], open_journal=open_journal)
-    return Run(contexts=timed, buckets=buckets, saved_plans=saved_plans, resumed_run=resumption)
+        targets: Sequence[OpenTarget] = [open_siblings(timed[0])]
+        resumption = ResumedRun(
+            context=targets[0].context, bucket=targets[0].bucket, open_journal=open_journal
+        )
+    else:
+        targets = open_targets(timed, are_fixed=bool(saved_plans))
+    return Run(
+        contexts=[target.context for target in targets],
+        buckets=[target.bucket for target in targets],
+        saved_plans=saved_plans,
+        resumed_run=resumption,
+    )
 
 
 def revoke_all_rules(target_runs: Iterable[TargetRun]) -> tuple[TargetResult, ...]:
@@ -245,21 +264,10 @@ def revoke_all_rules(target_runs: Iterable[TargetRun]) -> tuple[TargetResult, ..
     return tuple(target_run.revoke_rules() for target_run in target_runs)
 
 
-def _overlaps(outer: Plan, inner: Plan) -> bool:
-    """Return True if the inner target is in a deployment of the outer one, or is its folder.
-
-    Two targets with a `match` each may share a folder: see `refuse_shared_deployments`.
-    """
-    outer_target, inner_target = outer.target, inner.target
-    if (outer_target.endpoint_url, outer_target.bucket) != (
-        inner_target.endpoint_url,
-        inner_target.bucket,
-    ):
-        return False
-    if outer_target.prefix == inner_target.prefix:
-        return not ("match" in outer.policy and "match" in inner.policy)
-    names = {decision.deployment.name for decision in outer.decisions}
-    return extract_folder(inner_target.prefix, outer_target.prefix) in names
+def _select_listings(target_runs: Iterable[TargetRun]) -> list[PatternListing]:
+    """Return the listing of each pattern, once."""
+    listings = (target_run.context.pattern_listing for target_run in target_runs)
+    return list({id(listing): listing for listing in listings if listing is not None}.values())
 
 
 def _delete_each(steps: Sequence[tuple[TargetRun, Approval]]) -> None:

@@ -8,6 +8,7 @@ from ci3.core.live.pins import Pin
 from ci3.core.live.sources import LiveReading
 from ci3.core.model.deployment import Inventory, NoncurrentExpiration, Target
 from ci3.core.model.issues import PlanWarning
+from ci3.core.plan.sibling_names import NO_SIBLINGS, SiblingNames
 from ci3.core.retention.evaluation import Evaluation
 
 
@@ -29,3 +30,5 @@ class TargetState:
     needs_mfa: bool = False
     journal_warnings: tuple[PlanWarning, ...] = ()
     """Warnings about the stored journals of unfinished runs."""
+    siblings: SiblingNames = NO_SIBLINGS
+    """The folder names of the other targets of the pattern, if the target is one of a pattern."""

@@ -172,13 +172,10 @@ class Target:
         """True if the store is AWS's own; on others it is unknown whether a restore works."""
         return not self.endpoint_url or is_aws_url(self.endpoint_url)
 
-    def is_same_folder(self, other: "Target") -> bool:
-        """Return True if both are the same folder of the same bucket."""
-        return (self.endpoint_url, self.bucket, self.prefix) == (
-            other.endpoint_url,
-            other.bucket,
-            other.prefix,
-        )
+    @property
+    def folder_id(self) -> tuple[str, str, str]:
+        """Endpoint URL, bucket and prefix: equal for the same folder of the same bucket."""
+        return self.endpoint_url, self.bucket, self.prefix
 
     @property
     def url(self) -> str:

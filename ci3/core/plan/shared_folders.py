@@ -14,7 +14,43 @@ def refuse_shared_deployments(plans: Sequence[Plan]) -> tuple[Plan, ...]:
 
     Each rule would count the other's deployments and could delete what the other one keeps.
     """
-    return tuple(_add_refusal(plan, index, plans) for index, plan in enumerate(plans))
+    indexes_by_folder = _group_by_folder(plans)
+    return tuple(
+        _add_refusal(plan, index, plans, indexes_by_folder[plan.target.folder_id])
+        for index, plan in enumerate(plans)
+    )
+
+
+def find_overlap(plans: Sequence[Plan]) -> tuple[int, int] | None:
+    """Return the indexes of two plans of which the second is in a deployment of the first.
+
+    Two targets of one folder overlap, too, unless each has a `match`: see
+    `refuse_shared_deployments`.
+    """
+    indexes_by_folder = _group_by_folder(plans)
+    for inner, plan in enumerate(plans):
+        same_folder = indexes_by_folder[plan.target.folder_id]
+        for other in same_folder:
+            if other > inner and not ("match" in plan.policy and "match" in plans[other].policy):
+                return inner, other
+        names = plan.target.prefix.split("/")[:-1]
+        for depth, name in enumerate(names):
+            parent = "".join(f"{part}/" for part in names[:depth])
+            for outer in indexes_by_folder.get((*plan.target.folder_id[:2], parent), ()):
+                if name in _collect_names(plans[outer]):
+                    return outer, inner
+    return None
+
+
+def label_refusals(plans: Sequence[Plan]) -> list[str]:
+    """Return all refusals, those of several plans with the target; equal ones only once."""
+    labels: dict[str, list[str]] = {}
+    for plan, label in zip(plans, label_plans(plans), strict=True):
+        for refusal in plan.refusals:
+            labels.setdefault(refusal.message, []).append(label)
+    if len(plans) == 1:
+        return [refusal.message for refusal in plans[0].refusals]
+    return [f"{join_names(urls, 1)}: {message}" for message, urls in labels.items()]
 
 
 def label_plans(plans: Sequence[Plan]) -> list[str]:
@@ -28,11 +64,21 @@ def label_plans(plans: Sequence[Plan]) -> list[str]:
     ]
 
 
-def _add_refusal(plan: Plan, index: int, plans: Sequence[Plan]) -> Plan:
+def _group_by_folder(plans: Sequence[Plan]) -> dict[tuple[str, str, str], list[int]]:
+    indexes: dict[tuple[str, str, str], list[int]] = {}
+    for index, plan in enumerate(plans):
+        indexes.setdefault(plan.target.folder_id, []).append(index)
+    return indexes
+
+
+def _add_refusal(
+    plan: Plan, index: int, plans: Sequence[Plan], indexes_of_folder: Sequence[int]
+) -> Plan:
     names = _collect_names(plan)
-    for other_index, other in enumerate(plans):
-        if other_index == index or not plan.target.is_same_folder(other.target):
+    for other_index in indexes_of_folder:
+        if other_index == index:
             continue
+        other = plans[other_index]
         if shared := sorted(names & _collect_names(other)):
             message = (
                 f"{join_names(shared)} is a deployment of target {index + 1} and of target "

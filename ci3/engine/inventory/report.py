@@ -27,7 +27,7 @@ from ci3.core.inventory.report_manifest import (
 )
 from ci3.core.live.sources import extract_folder
 from ci3.core.model.deployment import Deployment, IgnoredEntry, Inventory, ReportInfo
-from ci3.engine.inventory.folders import Folders, find_folders
+from ci3.engine.inventory.folders import Folders
 from ci3.engine.inventory.listing import ListingScope, list_in_full
 from ci3.engine.inventory.report_csv import read_csv
 from ci3.engine.inventory.report_parquet import read_parquet, require_pyarrow
@@ -51,22 +51,22 @@ ReportCache = dict[tuple[ReportLocation, ListingScope], InventoryReport]
 """Reports that were read, by location and scope."""
 
 
-def take_inventory_from_report(
+def take_inventory_from_report(  # noqa: PLR0913 - what is listed, and the report
     bucket: BucketReader,
     scope: ListingScope,
+    listed_folders: Folders,
     location: ReportLocation,
+    *,
     reports: ReportCache,
     progress: Progress,
 ) -> tuple[Inventory, Folders]:
-    """List the folders, and fully list those that the report does not have.
+    """Fully list the folders that the report does not have.
 
     The report is read unless `reports` has it already, to which it is added: for a later plan of
     the same run only the folders are listed again. Raises RefusedError where the report has none of
     the folders, and the errors of `read_report`.
     """
-    folders = _exclude_report_folder(
-        find_folders(bucket, scope.prefix, scope.match), bucket, location
-    )
+    folders = _exclude_report_folder(listed_folders, bucket, location)
     if (location, scope) not in reports:
         reports[location, scope] = read_report(bucket, location, scope, folders.names, progress)
     report = reports[location, scope]

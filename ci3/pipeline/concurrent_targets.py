@@ -1,0 +1,88 @@
+"""Work on several targets of a prefix pattern at a time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Final, TypeVar
+
+from ci3.engine.workers.progress import Progress, show_task
+from ci3.pipeline.context import TargetContext
+from ci3.pipeline.shared_reads import SharedReads
+
+TARGETS_AT_ONCE: Final = 8
+"""Targets of a pattern that are worked on at once, all within the limit of their bucket."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _BeatOnly(Progress):
+    """The progress of one of several targets: it only shows that the run is alive."""
+
+    progress: Progress
+
+    def begin(self, task: str, total: int) -> None:
+        """Show nothing: another target may be at another task."""
+
+    def advance(self, steps: int) -> None:
+        """Show nothing."""
+
+    def beat(self) -> None:
+        """Show that the run is alive."""
+        self.progress.beat()
+
+    def end(self) -> None:
+        """Show nothing."""
+
+
+def map_targets(
+    contexts: Sequence[TargetContext], task: str, work: Callable[[TargetContext, int], _T]
+) -> tuple[_T, ...]:
+    """Return the result of `work` for each context, with its index, in order.
+
+    Targets of one pattern are worked on at the same time, as one phase of the run: what they have
+    in common is read once. All others are worked on one after another, because each has a limit of
+    requests of its own. The first error is raised, and what has not begun is left out.
+    """
+    results: list[_T] = []
+    groups = groupby(enumerate(contexts), key=lambda item: _identify_pattern(*item))
+    for _, group in groups:
+        items = list(group)
+        is_pattern = items[0][1].pattern_listing is not None
+        if is_pattern and len(items) > 1:
+            results += _work_concurrently(
+                [context for _, context in items], task, work, items[0][0]
+            )
+        else:
+            results += [work(context, index) for index, context in items]
+    return tuple(results)
+
+
+def _identify_pattern(index: int, context: TargetContext) -> tuple[str, int]:
+    listing = context.pattern_listing
+    return ("target", index) if listing is None else ("pattern", id(listing))
+
+
+def _work_concurrently(
+    contexts: Sequence[TargetContext],
+    task: str,
+    work: Callable[[TargetContext, int], _T],
+    first_index: int,
+) -> Iterator[_T]:
+    progress = contexts[0].progress
+    shared_reads = SharedReads(began_at=contexts[0].monotonic())
+    quiet = [
+        replace(context, progress=_BeatOnly(progress), shared_reads=shared_reads)
+        for context in contexts
+    ]
+    size = min(TARGETS_AT_ONCE, contexts[0].settings.concurrency)
+    pool = ThreadPoolExecutor(size, thread_name_prefix="target")
+    try:
+        with show_task(progress, task, len(contexts)):
+            indexes = range(first_index, first_index + len(contexts))
+            for result in pool.map(work, quiet, indexes):
+                yield result
+                progress.advance(1)
+    finally:
+        pool.shutdown(cancel_futures=True)
