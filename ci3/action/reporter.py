@@ -14,7 +14,7 @@ from ci3.core.formatting import format_json
 from ci3.core.live.commit_names import Commit, interleave_names
 from ci3.core.model.issues import NAME_WARNINGS
 from ci3.core.model.result import RunOutcome
-from ci3.core.plan.shared_folders import label_plans
+from ci3.core.plan.shared_folders import label_plans, label_refusals
 from ci3.core.plan.target_result import (
     TargetResult,
     exit_code_of_outcome,
@@ -169,13 +169,14 @@ class Reporter:
 
     def _annotate(self, target_results: Sequence[TargetResult]) -> None:
         runner = self.runner
-        labels = label_plans([target_result.plan for target_result in target_results])
+        plans = [target_result.plan for target_result in target_results]
+        for label, refusal in label_refusals(plans):
+            runner.add_error(f"{label}{format_issue(refusal)}")
+        labels = label_plans(plans)
         for target_result, label in zip(target_results, labels, strict=True):
             prefix = f"{label}: " if len(target_results) > 1 else ""
             for warning in list_open_warnings(target_result):
                 runner.add_warning(f"{prefix}{format_issue(warning)}")
-            for refusal in target_result.plan.refusals:
-                runner.add_error(f"{prefix}{format_issue(refusal)}")
             if target_result.is_stale and target_result.changed:
                 runner.add_error(f"{prefix}{format_stale_headline(target_result)}")
             if problem := format_reconciled_problem(target_result):

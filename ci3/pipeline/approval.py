@@ -185,7 +185,7 @@ def _read_pins(
 
 def refuse_unless_applyable(*plans: Plan) -> None:
     """Raise RefusedError with the refusals of all plans, if there are any."""
-    refusals = label_refusals(plans)
+    refusals = [f"{label}{refusal.message}" for label, refusal in label_refusals(plans)]
     if refusals:
         raise RefusedError(
             "; ".join(refusals), "Nothing was deleted. Mend what the plan says, and run again."

@@ -42,15 +42,18 @@ def find_overlap(plans: Sequence[Plan]) -> tuple[int, int] | None:
     return None
 
 
-def label_refusals(plans: Sequence[Plan]) -> list[str]:
-    """Return all refusals, those of several plans with the target; equal ones only once."""
-    labels: dict[str, list[str]] = {}
+def label_refusals(plans: Sequence[Plan]) -> list[tuple[str, Refusal]]:
+    """Return all refusals, those of several plans with a label for the target.
+
+    Equal ones are returned once: `s3://my-site/apps/a/ and 2 more: `.
+    """
+    if len(plans) == 1:
+        return [("", refusal) for refusal in plans[0].refusals]
+    labels: dict[Refusal, list[str]] = {}
     for plan, label in zip(plans, label_plans(plans), strict=True):
         for refusal in plan.refusals:
-            labels.setdefault(refusal.message, []).append(label)
-    if len(plans) == 1:
-        return [refusal.message for refusal in plans[0].refusals]
-    return [f"{join_names(urls, 1)}: {message}" for message, urls in labels.items()]
+            labels.setdefault(refusal, []).append(label)
+    return [(f"{join_names(urls, 1)}: ", refusal) for refusal, urls in labels.items()]
 
 
 def label_plans(plans: Sequence[Plan]) -> list[str]:

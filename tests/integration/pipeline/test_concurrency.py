@@ -13,6 +13,9 @@ from ci3.engine.journal.s3_sink import read_stored_journal
 from ci3.engine.restore.restore import Restoration
 from ci3.engine.restore.sources import source_from_journal
 from ci3.pipeline.doctor import run_doctor
+from ci3.pipeline.expansion import OpenTarget
+from ci3.pipeline.run import open_run
+from tests.support.apps import MATCH, PATTERN, commit, deploy_app, list_deployments
 from tests.support.cleanup_run import apply_plan, make_context
 from tests.support.concurrency_meter import ConcurrencyMeter
 from tests.support.s3.bucket import Bucket
@@ -149,4 +152,24 @@ def test_doctor_keeps_to_the_concurrency(
         bucket, concurrency=str(concurrency), live_from=POINTERS, probe_deletes="true"
     )
     with at_most(meter, concurrency):
-        run_doctor(context)
+        run_doctor(OpenTarget(context=context, bucket=context.open_bucket()))
+
+
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_targets_of_a_pattern_keep_to_the_concurrency_together(
+    bucket: Bucket, meter: ConcurrencyMeter, concurrency: int
+) -> None:
+    for number in range(12):
+        deploy_app(bucket, f"app-{number}", files=3)
+    context = make_context(
+        bucket, prefix=PATTERN, match=MATCH, concurrency=str(concurrency), live_from="object:live"
+    )
+    bucket.put("live", body=commit("app-1", 1).encode())
+    with at_most(meter, concurrency):
+        run = open_run([context])
+    with at_most(meter, concurrency):
+        plans = run.make_plans()
+    with at_most(meter, concurrency):
+        run.apply_plans(run.reconcile_rules(plans), is_fresh=False)
+    assert list_deployments(bucket, "app-1") == {0, 1}
+    assert list_deployments(bucket, "app-2") == {0}
