@@ -82,7 +82,7 @@ def resolve_plan_settings(
 
 
 def _select_targets(plans: Sequence[Plan], targets: tuple[Settings, ...]) -> tuple[Settings, ...]:
-    """Return the settings for each plan if targets have patterns, which stand for several plans.
+    """Return the settings for each plan if targets have patterns, which have several plans.
 
     Each other target must have exactly one plan. Of two targets for one folder, the one counts
     whose `match` the plan records. The targets are returned unchanged if that fails.

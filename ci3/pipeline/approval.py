@@ -166,13 +166,13 @@ def _read_pins(
     readings = context.read_live_sources(bucket, sources)
     deployments = [decision.deployment for decision in plan.decisions]
     names = collect_folder_names(deployments, plan.ignored)
-    if find_live_refusals(readings, names, context.select_sibling_names()):
+    if find_live_refusals(readings, names, context.select_target_names()):
         # The live deployment may be newer than the plan.
         folders = find_folders(bucket, prefix)
         names = [*folders.names, *collect_folder_names((), folders.ignored)]
         if context.pattern_listing is not None:
             context.pattern_listing.list_again(context.monotonic(), needed_after=read_at)
-    refusals = find_live_refusals(readings, names, context.select_sibling_names())
+    refusals = find_live_refusals(readings, names, context.select_target_names())
     pins = resolve_pins(
         (*context.find_local_pins(), *pin_live(readings, prefix)),
         deployments,

@@ -42,8 +42,8 @@ def map_targets(
     """Return the result of `work` for each context, with its index, in order.
 
     Targets of one pattern are worked on at the same time, as one phase of the run: what they have
-    in common is read once. All others are worked on one after another, because each has a limit of
-    requests of its own. The first error is raised, and what has not begun is left out.
+    in common is read once. All others are worked on one after another, because each limits its
+    requests alone. The first error is raised, and what has not begun is left out.
     """
     results: list[_T] = []
     groups = groupby(enumerate(contexts), key=lambda item: _identify_pattern(*item))

@@ -20,7 +20,7 @@ from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.core.model.deployment import Inventory, Versioning
 from ci3.core.plan.checks import Limits
 from ci3.core.plan.plan import Plan
-from ci3.core.plan.sibling_names import NO_SIBLINGS, SiblingNames
+from ci3.core.plan.target_names import NO_OTHER_TARGETS, TargetNames
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.decide import RetentionPolicy, evaluate
 from ci3.core.retention.evidence import NO_STARTED_DELETIONS, evaluate_with_full_listings
@@ -182,7 +182,7 @@ class TargetContext:
             rules=rules,
             needs_mfa=versioning_state.has_mfa_delete,
             journal_warnings=unfinished.warnings,
-            siblings=self.select_sibling_names(),
+            target_names=self.select_target_names(),
         )
 
     def _read_inventory(
@@ -269,10 +269,10 @@ class TargetContext:
         """How to read what the targets of a pattern have in common: once in a phase."""
         return read_unshared if self.shared_reads is None else self.shared_reads.read
 
-    def select_sibling_names(self) -> SiblingNames:
+    def select_target_names(self) -> TargetNames:
         """Return the names of the folders in all targets of the pattern; none without one."""
         listing = self.pattern_listing
-        return NO_SIBLINGS if listing is None else listing.select_names(self.settings.prefix)
+        return NO_OTHER_TARGETS if listing is None else listing.select_names(self.settings.prefix)
 
     def find_local_pins(self) -> tuple[Pin, ...]:
         """Return the pins that need no request: protected names, the run's references, pointers."""

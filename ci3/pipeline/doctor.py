@@ -32,7 +32,7 @@ def run_doctor(target: OpenTarget) -> TargetFindings:
     facts = BucketFacts(
         doctor_target=doctor_target,
         read_at=context.clock(),
-        siblings=context.select_sibling_names(),
+        target_names=context.select_target_names(),
     )
     facts = collect_facts(bucket, settings.match, facts)
     facts = _add_plan_facts(facts, context, bucket)

@@ -66,7 +66,7 @@ def open_targets(
     return tuple(opened)
 
 
-def open_siblings(context: TargetContext) -> OpenTarget:
+def open_among_targets(context: TargetContext) -> OpenTarget:
     """Open the bucket of one target of a pattern, and list the others for its checks.
 
     The target is among them even if it has no deployment any more.

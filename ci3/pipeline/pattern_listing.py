@@ -10,7 +10,7 @@ from typing import Final
 from ci3.aws.bucket import BucketReader
 from ci3.core.model.user_pattern import UserPattern
 from ci3.core.plan.checks import collect_folder_names
-from ci3.core.plan.sibling_names import SiblingNames
+from ci3.core.plan.target_names import TargetNames
 from ci3.engine.inventory.folders import Folders, find_folders
 
 LISTING_THREADS: Final = 16
@@ -66,9 +66,9 @@ class PatternListing:
         if not is_unused or now - self.listed_at > MAXIMUM_AGE_SECONDS:
             self.list_again(now, needed_after=now)
 
-    def select_names(self, prefix: str) -> SiblingNames:
+    def select_names(self, prefix: str) -> TargetNames:
         """Return the names of the folders in all targets, for the checks of one of them."""
-        return SiblingNames(prefix=prefix, by_prefix=self._names)
+        return TargetNames(prefix=prefix, by_prefix=self._names)
 
     def _set_names(self, *prefixes: str) -> None:
         for prefix in prefixes:

@@ -38,7 +38,7 @@ def make_plan(
         inventory = replace(inventory, unlisted=(*inventory.unlisted, *unlisted))
     issues = find_bucket_issues(bucket, state, settings)
     safety_refusals = (
-        *find_refusals(inventory, state.pins, state.readings, state.siblings),
+        *find_refusals(inventory, state.pins, state.readings, state.target_names),
         *issues.refusals,
     )
     rule_context = RuleContext(
@@ -73,7 +73,7 @@ def make_plan(
                 versioning,
                 group_by=settings.group_by,
                 required_file=settings.required_file,
-                siblings=state.siblings,
+                target_names=state.target_names,
             ),
             *issues.warnings,
             *state.journal_warnings,

@@ -8,7 +8,7 @@ from ci3.core.live.pins import Pin
 from ci3.core.live.sources import LiveReading
 from ci3.core.model.deployment import Inventory, NoncurrentExpiration, Target
 from ci3.core.model.issues import PlanWarning
-from ci3.core.plan.sibling_names import NO_SIBLINGS, SiblingNames
+from ci3.core.plan.target_names import NO_OTHER_TARGETS, TargetNames
 from ci3.core.retention.evaluation import Evaluation
 
 
@@ -30,5 +30,5 @@ class TargetState:
     needs_mfa: bool = False
     journal_warnings: tuple[PlanWarning, ...] = ()
     """Warnings about the stored journals of unfinished runs."""
-    siblings: SiblingNames = NO_SIBLINGS
+    target_names: TargetNames = NO_OTHER_TARGETS
     """The folder names of the other targets of the pattern, if the target is one of a pattern."""

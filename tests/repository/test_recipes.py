@@ -26,6 +26,7 @@ PAGE = (DOCS / "policies.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r"<!-- recipe: (\S+) -->\n```yaml\n(.*?)```", PAGE, re.DOTALL))
 
 PARAMETER = "/my-site/live"
+APPS = ("shop", "blog")
 LIVE_RECIPES = sorted(name for name, text in BLOCKS.items() if "live-from:" in text)
 
 
@@ -82,13 +83,16 @@ def live(bucket: Bucket, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) ->
         boto3.client(service, endpoint_url=bucket.endpoint_url) for service in ("ssm", "cloudfront")
     )
     ssm.put_parameter(Name=PARAMETER, Type="String", Value=f"/{LIVE}")
+    for app in APPS:
+        ssm.put_parameter(Name=f"/{app}/live", Type="String", Value=LIVE)
     made = cloudfront.create_distribution(DistributionConfig=distribution(bucket.name, f"/{LIVE}"))
     monkeypatch.setenv("GITHUB_TOKEN", github.token)
     monkeypatch.setenv("GITHUB_REPOSITORY", github.repository)
     monkeypatch.setenv("GITHUB_API_URL", github.url)
     github.content.deploy("production", LIVE + "0" * 33, "success")
     yield
-    ssm.delete_parameter(Name=PARAMETER)
+    for name in (PARAMETER, *(f"/{app}/live" for app in APPS)):
+        ssm.delete_parameter(Name=name)
     cloudfront.delete_distribution(Id=made["Distribution"]["Id"], IfMatch=made["ETag"])
 
 

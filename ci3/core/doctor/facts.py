@@ -8,7 +8,7 @@ from ci3.core.live.sources import LiveReading
 from ci3.core.model.deployment import Target, VersioningState
 from ci3.core.model.issues import BucketIssues
 from ci3.core.model.result import GuardProbe
-from ci3.core.plan.sibling_names import NO_SIBLINGS, SiblingNames
+from ci3.core.plan.target_names import NO_OTHER_TARGETS, TargetNames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,5 +129,5 @@ class BucketFacts:
     readings: tuple[LiveReading, ...] = ()
     issues: BucketIssues | Unavailable = NOT_REQUESTED
     """What a plan reports of names, times and folders."""
-    siblings: SiblingNames = NO_SIBLINGS
+    target_names: TargetNames = NO_OTHER_TARGETS
     """The folder names of the other targets of the pattern, if the target is one of a pattern."""

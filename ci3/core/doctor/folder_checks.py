@@ -150,8 +150,8 @@ def _check_required_file(facts: BucketFacts) -> Iterator[Finding]:
 
 def _check_protected(facts: BucketFacts, names: Sequence[str]) -> Iterator[Finding]:
     pins = pin_protected(facts.doctor_target.protect)
-    refusals = find_protect_refusals(pins, names, facts.siblings)
-    warnings = find_protect_warnings(pins, names, facts.siblings)
+    refusals = find_protect_refusals(pins, names, facts.target_names)
+    warnings = find_protect_warnings(pins, names, facts.target_names)
     for refusal in refusals:
         yield problem("protect", refusal.message, "Correct the name, or take it out.")
     for plan_warning in warnings:
@@ -167,8 +167,8 @@ def _check_live_sources(facts: BucketFacts, names: Sequence[str]) -> Iterator[Fi
         if reading.problem:
             yield _report_unreadable_source(source, reading.problem)
             continue
-        refusals = find_live_refusals((reading,), names, facts.siblings)
-        warnings = find_live_warnings((reading,), names, facts.siblings)
+        refusals = find_live_refusals((reading,), names, facts.target_names)
+        warnings = find_live_warnings((reading,), names, facts.target_names)
         for refusal in refusals:
             yield problem("live", refusal.message, "Nothing is deleted until this is set right.")
         for plan_warning in warnings:

@@ -1,7 +1,7 @@
-"""Prefix patterns: a `prefix` with `*`, which stands for a folder of each app or team.
+"""Prefix patterns: a `prefix` with `*`, which means a folder of each app or team.
 
 A `*` matches within one folder name. `.ci3` never matches, nor does a name that has a `*` in it,
-which could not be told from a pattern.
+which could not be distinguished from a pattern.
 
 | pattern              | prefix                  | folder     |
 |----------------------|-------------------------|------------|
@@ -19,11 +19,11 @@ from typing import Final
 from ci3.constants import JOURNAL_FOLDER
 
 FOLDER_PLACEHOLDER: Final = "{folder}"
-"""Stands in a live source for the names that the segments with `*` matched."""
+"""In a live source, means the names that the segments with `*` matched."""
 
 
 def is_pattern(prefix: str) -> bool:
-    """Return True if a prefix stands for several folders."""
+    """Return True if a prefix means several folders."""
     return "*" in prefix
 
 
@@ -79,7 +79,7 @@ class PrefixPattern:
 
 
 def is_above(folder: str, prefix: str) -> bool:
-    """Return True if a prefix, or one that a pattern stands for, begins with a folder.
+    """Return True if a prefix, or one that a pattern matches, begins with a folder.
 
     `folder` is empty for the root, or ends with a slash.
     """

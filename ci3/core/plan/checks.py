@@ -29,7 +29,7 @@ from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING, DeleteLimit
 from ci3.core.model.user_pattern import UserPattern
 from ci3.core.plan.live_checks import find_live_refusals, find_live_warnings
-from ci3.core.plan.sibling_names import NO_SIBLINGS, SiblingNames
+from ci3.core.plan.target_names import NO_OTHER_TARGETS, TargetNames
 from ci3.core.units import ByteSize
 from ci3.errors import format_suggestion
 
@@ -48,7 +48,7 @@ def find_refusals(
     inventory: Inventory,
     pins: Iterable[Pin],
     readings: Iterable[LiveReading],
-    siblings: SiblingNames = NO_SIBLINGS,
+    target_names: TargetNames = NO_OTHER_TARGETS,
 ) -> tuple[Refusal, ...]:
     """Return everything in a target that forbids applying any decision about it."""
     names = collect_folder_names(inventory.deployments, inventory.ignored, inventory.unlisted)
@@ -61,13 +61,13 @@ def find_refusals(
     )
     return (
         *unlisted,
-        *find_protect_refusals(pins, names, siblings),
-        *find_live_refusals(readings, names, siblings),
+        *find_protect_refusals(pins, names, target_names),
+        *find_live_refusals(readings, names, target_names),
     )
 
 
 def find_protect_refusals(
-    pins: Iterable[Pin], names: Sequence[str], siblings: SiblingNames = NO_SIBLINGS
+    pins: Iterable[Pin], names: Sequence[str], target_names: TargetNames = NO_OTHER_TARGETS
 ) -> tuple[Refusal, ...]:
     """Return a refusal for each plain `protect` name that no folder has, in any target.
 
@@ -80,7 +80,7 @@ def find_protect_refusals(
             message=f"protect names {pin.pattern}, and there is no such folder: nothing is deleted "
             f"while a protected name may be misspelt.{format_suggestion(pin.pattern, names)}",
         )
-        for pin in _find_unmatched_pins(pins, names, siblings)
+        for pin in _find_unmatched_pins(pins, names, target_names)
         if not pin.may_match_nothing
     )
 
@@ -131,12 +131,12 @@ def find_warnings(  # noqa: PLR0913 - each argument is checked separately
     *,
     group_by: UserPattern | None = None,
     required_file: str = "",
-    siblings: SiblingNames = NO_SIBLINGS,
+    target_names: TargetNames = NO_OTHER_TARGETS,
 ) -> tuple[PlanWarning, ...]:
     """Return what a reader of the plan should check, although it forbids nothing."""
     names = collect_folder_names(inventory.deployments, inventory.ignored, inventory.unlisted)
-    warnings = [*find_protect_warnings(pins, names, siblings)]
-    warnings += find_live_warnings(readings, names, siblings)
+    warnings = [*find_protect_warnings(pins, names, target_names)]
+    warnings += find_live_warnings(readings, names, target_names)
     warnings += _find_span_warnings(inventory)
     if group_by is not None:
         warnings += _find_group_warnings(inventory, group_by)
@@ -164,20 +164,20 @@ def find_warnings(  # noqa: PLR0913 - each argument is checked separately
 
 
 def find_protect_warnings(
-    pins: Iterable[Pin], names: Sequence[str], siblings: SiblingNames = NO_SIBLINGS
+    pins: Iterable[Pin], names: Sequence[str], target_names: TargetNames = NO_OTHER_TARGETS
 ) -> tuple[PlanWarning, ...]:
     """Return a warning for each `protect` glob that matches none of the folder names.
 
     That a glob matches in no target of a pattern is reported in the first one only.
     """
-    if not siblings.is_first:
+    if not target_names.is_first:
         return ()
     return tuple(
         PlanWarning(
             code=WarningCode.PROTECTED_GLOB_UNMATCHED,
             message=f"protect has {pin.pattern}, which matches no folder",
         )
-        for pin in _find_unmatched_pins(pins, names, siblings)
+        for pin in _find_unmatched_pins(pins, names, target_names)
         if pin.may_match_nothing
     )
 
@@ -285,11 +285,11 @@ def collect_folder_names(
 
 
 def _find_unmatched_pins(
-    pins: Iterable[Pin], names: Sequence[str], siblings: SiblingNames
+    pins: Iterable[Pin], names: Sequence[str], target_names: TargetNames
 ) -> list[Pin]:
     return [
         pin
         for pin in pins
         if pin.code is ReasonCode.PROTECTED
-        and not any(pin.matches(name) for name in siblings.list_all(names))
+        and not any(pin.matches(name) for name in target_names.list_all(names))
     ]

@@ -6,28 +6,28 @@ from ci3.core.formatting import join_names, pluralize
 from ci3.core.live.references import Reference
 from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
-from ci3.core.plan.sibling_names import NO_SIBLINGS, SiblingNames
+from ci3.core.plan.target_names import NO_OTHER_TARGETS, TargetNames
 from ci3.errors import format_suggestion
 
 
 def find_live_refusals(
     readings: Iterable[LiveReading],
     names: Sequence[str],
-    siblings: SiblingNames = NO_SIBLINGS,
+    target_names: TargetNames = NO_OTHER_TARGETS,
 ) -> tuple[Refusal, ...]:
     """Return a refusal for each live source that does not establish what is live.
 
-    `names` are the names of all folders under the prefix, `siblings` those of the other targets.
+    `names` are the names of all folders under the prefix, `target_names` those of all targets.
     """
     return tuple(
         refusal
         for reading in readings
-        for refusal in _find_reading_refusals(reading, names, siblings)
+        for refusal in _find_reading_refusals(reading, names, target_names)
     )
 
 
 def _find_reading_refusals(
-    reading: LiveReading, names: Sequence[str], siblings: SiblingNames
+    reading: LiveReading, names: Sequence[str], target_names: TargetNames
 ) -> Iterator[Refusal]:
     source = f"live-from {reading.source}"
     expected = [reference for reference in reading.references if not reference.is_precaution]
@@ -41,7 +41,7 @@ def _find_reading_refusals(
             code=RefusalCode.LIVE_SOURCE_UNREADABLE, message=f"{source} names nothing as live"
         )
     elif not reading.source.kind.is_required:
-        if names and _matches_no_form(reading, names, siblings):
+        if names and _matches_no_form(reading, names, target_names):
             yield Refusal(
                 code=RefusalCode.LIVE_MATCHES_NOTHING,
                 message=f"{source} protects nothing: no folder is named after what it names, or "
@@ -50,8 +50,8 @@ def _find_reading_refusals(
             )
     else:
         required = [reference for reference in expected if reference.is_required] or expected
-        missing = _find_missing_references(reading.source, required, names, siblings)
-        here = [live for live in required if live.prefix and live.prefix == siblings.prefix]
+        missing = _find_missing_references(reading.source, required, names, target_names)
+        here = [live for live in required if live.prefix and live.prefix == target_names.prefix]
         missing_here = [live for live in here if live in missing]
         if len(missing) == len(required) or (here and len(missing_here) == len(here)):
             missing_text = _join_missing(missing_here or missing)
@@ -65,7 +65,7 @@ def _find_reading_refusals(
 def find_live_warnings(
     readings: Iterable[LiveReading],
     names: Sequence[str],
-    siblings: SiblingNames = NO_SIBLINGS,
+    target_names: TargetNames = NO_OTHER_TARGETS,
 ) -> tuple[PlanWarning, ...]:
     """Return warnings for live references without a folder, where that forbids nothing.
 
@@ -73,19 +73,21 @@ def find_live_warnings(
     """
     messages: list[str] = []
     for reading in readings:
-        if not (reading.source.is_of_folder or siblings.is_first):
+        if not (reading.source.is_of_folder or target_names.is_first):
             continue
         source, references = f"live-from {reading.source}", reading.references
         if reading.source.kind.is_required:
             missing = [
                 live
-                for live in _find_missing_references(reading.source, references, names, siblings)
+                for live in _find_missing_references(
+                    reading.source, references, names, target_names
+                )
                 if not live.is_precaution
             ]
             if 0 < len(missing) < len(references):
                 messages.append(f"{source} also names what is not there: {_join_missing(missing)}")
         elif references and not any(
-            _keeps_any(live.reference, siblings.list_for_source(reading.source, names))
+            _keeps_any(live.reference, target_names.list_for_source(reading.source, names))
             for live in references
         ):
             messages.append(
@@ -101,7 +103,7 @@ def _find_missing_references(
     source: LiveSource,
     references: Iterable[LiveReference],
     names: Sequence[str],
-    siblings: SiblingNames,
+    target_names: TargetNames,
 ) -> list[LiveReference]:
     """Return the references that match no folder name.
 
@@ -113,7 +115,7 @@ def _find_missing_references(
         for live in references
         if not any(
             live.reference.matches_exactly(name)
-            for name in siblings.list_for_reference(source, live, names)
+            for name in target_names.list_for_reference(source, live, names)
         )
     ]
 
@@ -123,14 +125,14 @@ def _keeps_any(reference: Reference, names: Iterable[str]) -> bool:
     return any(reference.matches(name) or reference.describe_before_commit(name) for name in names)
 
 
-def _matches_no_form(reading: LiveReading, names: Sequence[str], siblings: SiblingNames) -> bool:
+def _matches_no_form(reading: LiveReading, names: Sequence[str], target_names: TargetNames) -> bool:
     """Return True if there are references, and no name is or could be written as one of them."""
     return bool(reading.references) and not any(
         live.reference.matches(name)
         or live.reference.could_match(name)
         or live.reference.describe_before_commit(name)
         for live in reading.references
-        for name in siblings.list_for_source(reading.source, names)
+        for name in target_names.list_for_source(reading.source, names)
     )
 
 

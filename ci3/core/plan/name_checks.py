@@ -132,7 +132,7 @@ def find_nested_deployments(
         f"{'counts as one deployment' if is_single else 'count as one deployment each'}, but "
         f"{'holds' if is_single else 'hold'} sub-folders that are named like deployments, such as "
         f"{_join_names(paths)}. To clean up there, set prefix: "
-        f"{_join_prefixes(nested, prefix)}{'' if is_single else ' (a target for each)'}. To leave "
+        f"{_suggest_prefixes(nested, prefix)}. To leave "
         f"{'it' if is_single else 'them'} alone, add {'it' if is_single else 'them'} to protect. "
         f"{_ALL_ARE_DEPLOYMENTS}",
     )
@@ -215,14 +215,26 @@ def _suggest_match(
     return match.pattern if is_exact else ""
 
 
-def _join_prefixes(nested: Mapping[str, Sequence[str]], prefix: str) -> str:
-    """Return the parent folders of the sub-folders as prefixes; only the first ones of many."""
+def _suggest_prefixes(nested: Mapping[str, Sequence[str]], prefix: str) -> str:
+    """Return the parent folders of the sub-folders as prefixes, and a pattern for all of them.
+
+    Only the first ones of many are named. Folders of different depths have no pattern.
+    """
     parents = dict.fromkeys(
         f"{prefix}{name}/{path}".rpartition("/")[0] + "/"
         for name in sorted(nested)
         for path in nested[name]
     )
-    return join_names(list(parents), limit=_PREFIXES_SHOWN)
+    prefixes = join_names(list(parents), limit=_PREFIXES_SHOWN)
+    segments = [parent.split("/") for parent in parents]
+    if len(parents) == 1:
+        return prefixes
+    if len({len(parts) for parts in segments}) > 1:
+        return f"{prefixes} (a target for each)"
+    pattern = "/".join(
+        names[0] if len({*names}) == 1 else "*" for names in zip(*segments, strict=True)
+    )
+    return f"{prefixes} (a target for each), or to {pattern} with a match, for all such folders"
 
 
 def _join_names(names: Iterable[str]) -> str:

@@ -184,10 +184,15 @@ def refuse(*decisions: Decision) -> list[RefusalCode]:
         (
             {"api": ("9c41e07", "ab12cd3"), "admin": ("pr-1", "pr-2")},
             "apps/",
-            ["apps/admin/, apps/api/"],
+            ["apps/admin/, apps/api/", "apps/*/ with a match"],
         ),
         ({"feature": ("login/9c41e07", "login/ab12cd3")}, "", ["prefix: feature/login/."]),
-        ({"apps": ("api/9c41e07", "web/ab12cd3")}, "x/", ["x/apps/api/, x/apps/web/"]),
+        (
+            {"apps": ("api/9c41e07", "web/ab12cd3")},
+            "x/",
+            ["x/apps/api/, x/apps/web/", "x/apps/*/ with"],
+        ),
+        ({"a": ("9c41e07", "ab12cd3"), "b": ("c/9c41e07", "c/ab12cd3")}, "", ["(a target for"]),
     ],
 )
 def test_nested_deployments_suggest_the_folders_that_hold_them(subfolders, prefix, suggested):

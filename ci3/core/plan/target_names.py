@@ -13,7 +13,7 @@ from ci3.core.live.sources import LiveReference, LiveSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SiblingNames:
+class TargetNames:
     """The names of all folders in each target of a pattern, by prefix; empty without a pattern.
 
     `prefix` is that of the target that is checked. Its own names are passed to each method: they
@@ -50,4 +50,4 @@ class SiblingNames:
         return self.by_prefix.get(live.prefix, ())
 
 
-NO_SIBLINGS: Final = SiblingNames()
+NO_OTHER_TARGETS: Final = TargetNames()
