@@ -21,7 +21,10 @@ from tests.support.github.fake_github import FakeGitHub
 from tests.support.s3.bucket import Bucket
 
 EXAMPLES = read_examples()
-LIVE_EXAMPLES = [name for name, example in EXAMPLES.items() if "live-from" in example.settings]
+GITHUB_SOURCES = re.compile("live-from:[^#]*(github-deployments|open-pull-requests|branches)")
+LIVE_EXAMPLES = [
+    name for name, example in EXAMPLES.items() if GITHUB_SOURCES.search(example.settings)
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +124,14 @@ def test_nothing_is_deleted_while_a_live_source_cannot_be_read(
     world.prepare(EXAMPLES[name])
     before = world.bucket.keys()
     monkeypatch.delenv("GITHUB_TOKEN")
+    assert world.clean_up() == ExitCode.REFUSED
+    assert world.bucket.keys() == before
+
+
+def test_nothing_is_deleted_while_the_pointer_of_one_app_is_missing(world: World) -> None:
+    world.prepare(EXAMPLES["many-apps"])
+    world.bucket.remove("apps/blog/current")
+    before = world.bucket.keys()
     assert world.clean_up() == ExitCode.REFUSED
     assert world.bucket.keys() == before
 

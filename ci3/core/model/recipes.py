@@ -9,7 +9,7 @@ DOCS_URL: Final = "https://github.com/OWNER/ci3/blob/main/docs"
 
 _SECTIONS: Final[Mapping[str, str]] = {
     RefusalCode.MIXED_NAMES: "layouts.md#deployments-next-to-other-folders",
-    RefusalCode.NESTED_DEPLOYMENTS: "layouts.md#environments-in-one-bucket",
+    RefusalCode.NESTED_DEPLOYMENTS: "layouts.md#one-bucket-many-apps",
     RefusalCode.NAMES_CONTRADICT_TIMES: "layouts.md#numbered-builds-and-versions",
     RefusalCode.HEXADECIMAL_NAMES: "layouts.md#copied-or-restored-buckets",
     RefusalCode.IN_TWO_TARGETS: "layouts.md#two-kinds-of-deployments-in-one-folder",
