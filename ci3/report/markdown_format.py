@@ -37,6 +37,8 @@ class RenderContext:
     overflow_location: str = "the plan file"
     commit_url: str = ""
     commits: Mapping[str, Commit] = field(default_factory=dict)
+    short_names: Mapping[str, str] = field(default_factory=dict)
+    """What is shown for the names of deployments; a name that is not in it is shown in full."""
 
 
 def truncate(text: str, length: int) -> str:
@@ -110,9 +112,9 @@ def format_fitting_table(
     if not lines:
         return ""
     shown = take_fitting(lines, budget_bytes - 1, separator_bytes=1)
-    table = "\n".join((_format_table_head(columns), *shown))
+    table = "\n".join((_format_table_head(columns), *shown)) if shown else ""
     note = _format_overflow_note(len(lines) - len(shown), "deployment", context)
-    return f"{table}\n\n{note}" if note else table
+    return "\n\n".join(filter(None, (table, note)))
 
 
 def format_details(summary: str, body: str, *, is_open: bool) -> str:

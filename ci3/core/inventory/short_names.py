@@ -1,12 +1,13 @@
 """Short forms of names that end in a commit hash, for tables."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import takewhile
 
 from ci3.constants import COMMIT_PREFIX_LENGTH
 
 _MAX_HASH_LENGTH = 12
+_WORD = re.compile(r"[^\s,;()]{13,}")
 _FINAL_HASH = re.compile(r"(?:^|[^0-9A-Za-z])g?(?P<hash>[0-9a-f]{13,64})\Z")
 
 
@@ -28,6 +29,11 @@ def shorten_names(names: Iterable[str]) -> dict[str, str]:
         name: _shorten(name, max(_count_shared(name, before), _count_shared(name, after)))
         for before, name, after in neighbors
     }
+
+
+def shorten_text(text: str, names: Mapping[str, str]) -> str:
+    """Return a text with the short forms of the names in it; `names` is from `shorten_names`."""
+    return _WORD.sub(lambda match: names.get(match[0], match[0]), text)
 
 
 def _shorten(name: str, shared_length: int) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
-from ci3.core.formatting import format_age, format_minute, pluralize
+from ci3.core.formatting import format_age
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
 from ci3.core.model.deployment import Deployment
 from ci3.core.retention.age_order import DatedDeployment
@@ -102,13 +102,11 @@ class Evaluation:
         )
 
     def _describe_successor(self, successor: DatedDeployment) -> Reason:
-        newer = pluralize(self.newer_count, "newer one")
-        when = format_minute(successor.completed_at)
-        age = format_age(self.now - successor.completed_at)
-        followed = f"{successor.deployment.name} followed it on {when}, {age}"
+        how = format_age(self.now - successor.completed_at)
         if self.is_ordered_by_name:
-            followed = f"{successor.deployment.name} is the next by name"
-        return Reason(code=ReasonCode.SUPERSEDED, message=f"{newer}; {followed}")
+            how = "(next by name)"
+        message = f"superseded by {successor.deployment.name} {how}; {self.newer_count:,} newer"
+        return Reason(code=ReasonCode.SUPERSEDED, message=message)
 
     def with_reason(self, reason: Reason) -> Self:
         """Return the evaluation with one more reason to keep the deployment."""

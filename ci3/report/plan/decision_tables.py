@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ci3.core.model.decision import Decision
+from ci3.core.formatting import format_size
+from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.model.result import DeploymentResult, ObjectOutcome
+from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.report.markdown_format import (
     RenderContext,
@@ -27,12 +29,18 @@ from ci3.report.plan.text import (
     split_into_sections,
 )
 
+_MAX_NEWEST_LISTED = 5
+"""More deployments that only `keep-count` keeps are one row."""
+_SUMMARY_BYTES = 250
+"""Upper bound for that row, which is always shown."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
     """A table with its title; it is open unless it has more than `max_open` decisions.
 
-    A long table is folded, so that the text below it stays visible.
+    A long table is folded, so that the text below it stays visible. So are those of a refused plan:
+    they look like deletions.
     """
 
     title: str
@@ -47,7 +55,8 @@ def format_decision_tables(
 ) -> tuple[str, str, str]:
     """Format the tables to delete, expiring and kept; one without decisions is empty.
 
-    The table to delete takes what it needs of the budget first, then the kept one.
+    A quarter of the budget is reserved for the kept table, if it needs that. The table to delete
+    takes what it needs of the rest.
     """
     plan = target_result.plan
     to_delete = _Table(
@@ -70,11 +79,15 @@ def format_decision_tables(
         decisions=plan.expiring,
         max_open=0,
     )
-    texts: list[str] = []
-    for table in (to_delete, kept, expiring):
-        texts.append(_format_table(table, target_result, context, budget_bytes))
-        budget_bytes -= count_bytes(texts[-1])
-    to_delete_text, kept_text, expiring_text = texts
+    reserved_bytes = max(budget_bytes // 4, _SUMMARY_BYTES)
+    kept_text = _format_table(kept, target_result, context, reserved_bytes)
+    to_delete_text = _format_table(
+        to_delete, target_result, context, budget_bytes - count_bytes(kept_text)
+    )
+    budget_bytes -= count_bytes(to_delete_text)
+    kept_text = _format_table(kept, target_result, context, max(budget_bytes, reserved_bytes))
+    budget_bytes -= count_bytes(kept_text)
+    expiring_text = _format_table(expiring, target_result, context, budget_bytes)
     return to_delete_text, expiring_text, kept_text
 
 
@@ -87,7 +100,7 @@ def _format_table(
         budget_bytes,
         context,
     )
-    is_open = len(table.decisions) <= table.max_open
+    is_open = target_result.plan.is_applyable and len(table.decisions) <= table.max_open
     return format_details(table.title, body, is_open=is_open) if body else ""
 
 
@@ -101,9 +114,14 @@ def _list_rows(
     for section in split_into_sections(plan, decisions):
         if section.title:
             yield f"**{escape_markdown(section.title)}**", "", "", "", ""
-        for decision in section.decisions:
+        decisions_to_show, others = _split_newest(section.decisions)
+        if others:
+            yield _summarize_newest(others, plan)
+        for decision in decisions_to_show:
             deployment_result = results_by_name.get(decision.deployment.name)
-            state_cell, reason = _describe_state(decision, target_result, deployment_result)
+            state_cell, reason = _describe_state(
+                decision, target_result, deployment_result, context
+            )
             count, amount = format_amounts(decision.deployment)
             yield (
                 format_name_cell(decision, plan, context),
@@ -114,11 +132,44 @@ def _list_rows(
             )
 
 
+def _split_newest(
+    decisions: Sequence[Decision],
+) -> tuple[Sequence[Decision], Sequence[Decision]]:
+    """Return the decisions to list, and those of `keep-count` alone if they are many."""
+    newest = [decision for decision in decisions if _is_only_newest(decision)]
+    if len(newest) <= _MAX_NEWEST_LISTED:
+        return decisions, ()
+    return [decision for decision in decisions if not _is_only_newest(decision)], newest
+
+
+def _is_only_newest(decision: Decision) -> bool:
+    return [reason.code for reason in decision.reasons] == [ReasonCode.KEEP_COUNT]
+
+
+def _summarize_newest(decisions: Sequence[Decision], plan: Plan) -> tuple[str, ...]:
+    """Return a row for deployments that only `keep-count` keeps, which are ordered by age."""
+    times = [format_upload_time(decision, plan) for decision in (decisions[0], decisions[-1])]
+    counts, sizes = "?", "?"
+    if all(decision.deployment.has_counts for decision in decisions):
+        counts = f"{sum(decision.deployment.object_count for decision in decisions):,}"
+        sizes = format_size(sum(decision.deployment.size_bytes for decision in decisions))
+    return (
+        f"{len(decisions):,} of the newest",
+        escape_without_breaks(" to ".join(dict.fromkeys(times))),
+        counts,
+        escape_without_breaks(sizes),
+        "`keep-count`",
+    )
+
+
 def _describe_state(
-    decision: Decision, target_result: TargetResult, deployment_result: DeploymentResult | None
+    decision: Decision,
+    target_result: TargetResult,
+    deployment_result: DeploymentResult | None,
+    context: RenderContext,
 ) -> tuple[str, str]:
     """Return the cell with the upload time or with the result, and the reason as plain text."""
-    reasons = join_reasons(decision)
+    reasons = join_reasons(decision, context.short_names)
     if target_result.is_planned or not decision.is_delete:
         return escape_without_breaks(format_upload_time(decision, target_result.plan)), reasons
     if target_result.is_stale:

@@ -90,7 +90,7 @@ def _format_left_to_s3(plan: Plan, result: ApplyResult) -> str:
 
 def _format_bytes_effect(plan: Plan) -> str:
     if plan.target.versioning is Versioning.ENABLED and not plan.deletes_versions:
-        return "kept as old versions"
+        return "kept as noncurrent versions"
     return "freed"
 
 
@@ -104,17 +104,22 @@ def format_stale_headline(target_result: TargetResult) -> str:
     changed_count, planned_count = len(target_result.changed), len(target_result.plan.to_delete)
     if not changed_count:
         return "Not applied: the plan of another target is stale"
-    unchanged_count = planned_count - changed_count
-    alternative = f", or apply it with skip-changed to delete the other {unchanged_count:,}"
-    return (
-        f"{_format_stale(changed_count, planned_count)}. Make a new plan"
-        f"{alternative if unchanged_count > 0 else ''}"
+    return f"{_format_stale(changed_count, planned_count)}. {format_stale_advice([target_result])}"
+
+
+def format_stale_advice(target_results: Sequence[TargetResult]) -> str:
+    """Return what to do about stale plans."""
+    unchanged_count = sum(
+        len(target_result.plan.to_delete) - len(target_result.changed)
+        for target_result in target_results
     )
+    alternative = f", or apply it with skip-changed to delete the other {unchanged_count:,}"
+    return f"Make a new plan{alternative if unchanged_count > 0 else ''}"
 
 
 def _format_stale(changed_count: int, planned_count: int, targets: str = "") -> str:
     changed = f"{changed_count:,} of {pluralize(planned_count, 'deployment')}{targets}"
-    return f"The plan is stale: {changed} can't be deleted as planned. Nothing was deleted"
+    return f"The plan is stale: {changed} changed since. Nothing was deleted"
 
 
 def format_run_headline(target_results: Sequence[TargetResult]) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from ci3.core.formatting import format_age, join_names
 from ci3.core.live.commit_names import Commit
 from ci3.core.model.decision import Decision, ReasonCode
+from ci3.core.model.issues import RefusalCode
 from ci3.core.plan.plan import Plan
-from ci3.core.retention.rollback import find_rollback_targets
 from ci3.report.markdown_format import (
     RenderContext,
     escape_markdown,
@@ -17,7 +17,6 @@ from ci3.report.markdown_format import (
 from ci3.report.plan.text import format_rollback_note, format_upload_time
 
 _MAX_LIVE_SHOWN = 5
-_MAX_ROLLBACKS_SHOWN = 10
 _MAX_SUBJECT_LENGTH = 72
 _MAX_AUTHOR_LENGTH = 40
 _MAX_WORD_LENGTH = 32
@@ -39,7 +38,7 @@ def format_highlights(plan: Plan, context: RenderContext) -> str:
     lines = (
         *_list_live(plan, context),
         *_list_current_commit(plan, context),
-        *_list_rollback_targets(plan, context),
+        *_list_rollback_targets(plan),
     )
     return "\n".join(f"- {line}" for line in lines)
 
@@ -73,16 +72,24 @@ def _list_live(plan: Plan, context: RenderContext) -> Iterator[str]:
     if live:
         yield f"**Live:** {join_names(live, _MAX_LIVE_SHOWN, separator='; ')}"
     elif "live-from" in plan.policy:
-        yield "**Live:** no live source names a deployment that is here."
+        is_unknown = any(
+            refusal.code is RefusalCode.LIVE_SOURCE_UNREADABLE for refusal in plan.refusals
+        )
+        yield (
+            "**Live:** unknown, a live source could not be read."
+            if is_unknown
+            else "**Live:** none of these deployments."
+        )
     else:
         newest = next((decision for decision in plan.kept if decision.is_counted), None)
         newest_note = f"; the newest is {_format_link(newest, context)}" if newest else ""
-        yield f"**Live:** not known, as `live-from` is not set{newest_note}."
+        yield f"**Live:** unknown, `live-from` is not set{newest_note}."
 
 
 def _format_link(decision: Decision, context: RenderContext) -> str:
     """Format a deployment's name, as a link if it is named after a commit of the repository."""
-    name = format_code(decision.deployment.name)
+    full_name = decision.deployment.name
+    name = format_code(context.short_names.get(full_name, full_name))
     commit = context.commits.get(decision.deployment.name)
     if commit is None or not context.commit_url:
         return name
@@ -104,15 +111,9 @@ def _list_current_commit(plan: Plan, context: RenderContext) -> Iterator[str]:
         if decision.has_reason(ReasonCode.CURRENT_COMMIT)
     ]
     if names:
-        yield f"**Of this run's commit:** {join_names(names, _MAX_LIVE_SHOWN)}"
+        yield f"**This commit:** {join_names(names, _MAX_LIVE_SHOWN)}"
 
 
-def _list_rollback_targets(plan: Plan, context: RenderContext) -> Iterator[str]:
+def _list_rollback_targets(plan: Plan) -> Iterator[str]:
     if note := format_rollback_note(plan):
-        names = [
-            f"{_format_link(decision, context)}"
-            f"{' (live)' if decision.has_reason(ReasonCode.LIVE) else ''}"
-            for decision in find_rollback_targets(plan.decisions)
-        ]
-        shown = join_names(names, _MAX_ROLLBACKS_SHOWN)
-        yield f"**Rolling back:** {escape_markdown(note)} {shown}".rstrip()
+        yield f"**Rollback:** {escape_markdown(note)}"

@@ -5,8 +5,11 @@ From top to bottom: what a run does (`_format_run_head`), what a pull request ch
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ci3.core.formatting import cut_list, format_minute, format_size
+from ci3.core.inventory.short_names import shorten_names
+from ci3.core.model.deployment import Versioning
 from ci3.core.model.issues import PlanWarning, Refusal
 from ci3.core.model.recipes import find_recipe_url
 from ci3.core.plan.plan import Plan
@@ -29,7 +32,6 @@ from ci3.report.markdown_format import (
     take_fitting_parts,
 )
 from ci3.report.plan.decision_tables import format_decision_tables
-from ci3.report.plan.headlines import format_run_headline
 from ci3.report.plan.highlights import format_highlights
 from ci3.report.plan.lifecycle_text import (
     format_expiry_note,
@@ -44,13 +46,14 @@ from ci3.report.plan.text import (
     format_guard_note,
     format_journal_note,
     format_next_step,
+    format_policy,
     format_restore_condition,
     format_restore_note,
-    format_settings_note,
     format_shortfall,
     format_uploads_note,
 )
 from ci3.report.plan.timeline import draw_timeline
+from ci3.report.plan.verdict import describe_verdict
 
 IGNORED_SHOWN = 20
 TARGETS_SHOWN = 100
@@ -71,11 +74,17 @@ def render_run_markdown(
 
     `changes` describe what a pull request's policy changes, one per target.
     """
+    names = (
+        decision.deployment.name
+        for target_result in target_results
+        for decision in target_result.plan.decisions
+    )
+    context = replace(context, short_names=shorten_names(names))
     text = _render_in_full(target_results, context, changes)
     if count_bytes(text) <= context.budget_bytes:
         return text
     return format_document(
-        _format_title("###", target_results),
+        _format_title("###", target_results, _label_run(target_results)),
         "What goes and what stays takes more room than there is here: it is in "
         f"{context.overflow_location}.",
     )
@@ -107,11 +116,20 @@ def _format_run_head(
     if len(target_results) == 1:
         target_result = target_results[0]
         return _format_target_head(target_result, target_result.plan.target.url, "###", context)
-    return _format_title("###", target_results), _format_overview(target_results)
+    title = _format_title("###", target_results, _label_run(target_results))
+    return title, _format_overview(target_results)
 
 
-def _format_title(level: str, target_results: Sequence[TargetResult]) -> str:
-    return f"{level} {escape_markdown(format_run_headline(target_results))}"
+def _label_run(target_results: Sequence[TargetResult]) -> str:
+    count = len(target_results)
+    return f"{count:,} targets" if count > 1 else format_code(target_results[0].plan.target.url)
+
+
+def _format_title(level: str, target_results: Sequence[TargetResult], label: str) -> str:
+    """Format the verdict on targets: the title, and the line below it."""
+    verdict = describe_verdict(target_results)
+    title = f"{level} {verdict.glyph} {verdict.subject} {label}: {escape_markdown(verdict.result)}"
+    return f"{title}\n\n{escape_markdown(verdict.summary)}"
 
 
 def _format_overview(target_results: Sequence[TargetResult]) -> str:
@@ -157,7 +175,6 @@ def _format_target_head(
 ) -> tuple[str, ...]:
     """Format the headline, the target's label, and a box for each kind of note."""
     plan, result = target_result.plan, target_result.result
-    restore_note = escape_markdown(format_restore_note(plan))
     problems = (
         format_shortfall(plan, result) if result else "",
         format_reconciled_problem(target_result),
@@ -166,14 +183,11 @@ def _format_target_head(
     warnings = [_format_issue(warning) for warning in list_open_warnings(target_result)]
     boxes = (
         _format_box("CAUTION", "", list(map(escape_markdown, filter(None, problems))), context),
-        _format_box("CAUTION", "Can't be applied:", refusals, context),
+        _format_box("CAUTION", "", refusals, context),
         _format_box("WARNING", "", warnings, context),
     )
-    return (
-        _format_title(level, [target_result]),
-        f"{format_code(label)} · {restore_note}",
-        *(box for box in boxes if box),
-    )
+    title = _format_title(level, [target_result], format_code(label))
+    return title, *(box for box in boxes if box)
 
 
 def _format_issue(issue: Refusal | PlanWarning) -> str:
@@ -207,13 +221,21 @@ def _format_target(
     highlights = format_highlights(plan, context)
     notes = (
         *_format_ignored(plan),
-        escape_markdown(format_settings_note(plan)),
+        f"**Policy:** {escape_markdown(format_policy(plan))}",
+        *_format_versions_note(plan),
         "\n".join(f"- {escape_markdown(sentence)}" for sentence in plan.engine_explanation),
     )
     tables = format_decision_tables(
         target_result, context, budget_bytes - count_bytes(highlights, *notes)
     )
     return [part for part in (highlights, *tables, *notes) if part]
+
+
+def _format_versions_note(plan: Plan) -> Iterator[str]:
+    """Yield the details on restoring, if the verdict does not say all of it."""
+    is_by_rule = any(decision.expire_days is not None for decision in plan.to_delete)
+    if is_by_rule or (plan.to_delete and plan.target.versioning is Versioning.ENABLED):
+        yield escape_markdown(format_restore_note(plan))
 
 
 def _format_ignored(plan: Plan) -> Iterator[str]:
@@ -276,11 +298,11 @@ def render_error_markdown(
     With a context, the text replaces the comment of an earlier run, and says so.
     """
     parts = [
-        f"### ci3 stopped: {escape_markdown(error.message)}",
+        f"### ❌ ci3 stopped: {escape_markdown(error.message)}",
         format_lines(format_advice(error, notes)),
     ]
     if context is not None:
-        parts.append("What stood here was of an earlier run, and may not hold any more.")
+        parts.append("This replaces an earlier report that may be outdated.")
         if context.run_url:
             parts.append(f"<sub>{_link_run(context)}</sub>")
     return "\n\n".join(parts) + "\n"

@@ -29,10 +29,10 @@ from ci3.report.plan.text import (
     format_amounts,
     format_guard_note,
     format_journal_note,
+    format_policy,
     format_restore_condition,
     format_restore_note,
     format_rollback_note,
-    format_settings_note,
     format_shortfall,
     format_upload_time,
     format_uploads_note,
@@ -60,7 +60,7 @@ def show_plan(
         _show_decisions(console, plan, tables)
     print_line(console, f"{label or plan.target.url}  {format_plan_headline(plan)}.", "bold")
     for sentence in (
-        format_settings_note(plan),
+        f"Policy: {format_policy(plan)}.",
         *plan.engine_explanation,
         format_rollback_note(plan),
         format_restore_note(plan) if plan.to_delete else "",
@@ -185,5 +185,5 @@ def _format_cells(decision: Decision, plan: Plan, names: Mapping[str, str]) -> t
         names[decision.deployment.name],
         format_upload_time(decision, plan),
         *format_amounts(decision.deployment),
-        join_reasons(decision),
+        join_reasons(decision, names),
     )

@@ -1,10 +1,10 @@
 """Sentences on plans and results that all renderings share, in plain text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ci3.constants import LONG_SPAN_SECONDS, RESTORE_CHECK, RESTORE_WINDOW_DAYS
+from ci3.constants import DEFAULT_KEEP_COUNT, LONG_SPAN_SECONDS, RESTORE_CHECK, RESTORE_WINDOW_DAYS
 from ci3.core.formatting import (
     format_age,
     format_duration,
@@ -13,18 +13,24 @@ from ci3.core.formatting import (
     join_names,
     pluralize,
 )
+from ci3.core.inventory.short_names import shorten_text
 from ci3.core.journal.location import is_s3_url
 from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import Deployment, Versioning
 from ci3.core.model.issues import PlanWarning, Refusal
-from ci3.core.model.policy import DELETE_VERSIONS_SETTING, REQUIRED_FILE_SETTING, PolicyEntry
+from ci3.core.model.policy import (
+    DELETE_VERSIONS_SETTING,
+    KEEP_COUNT_SETTING,
+    REQUIRED_FILE_SETTING,
+    PolicyEntry,
+)
 from ci3.core.model.recipes import find_recipe_url
 from ci3.core.model.result import ApplyResult, DeleteGuard, ObjectOutcome, RunOutcome
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.core.retention.rollback import find_rollback_targets
 from ci3.errors import Ci3Error, end_sentence
-from ci3.report.plan.headlines import LIFECYCLE_DELAY
+from ci3.report.plan.headlines import LIFECYCLE_DELAY, format_stale_advice
 
 JOURNAL_HINT = "If anything was deleted until then, the journal tells."
 """Hint of an error that ended an apply."""
@@ -119,14 +125,11 @@ def _format_remainder_note(plan: Plan, result: ApplyResult) -> str:
 
 
 def format_next_step(target_results: Sequence[TargetResult]) -> str:
-    """Return what to do after a refused or partial run, or an empty string."""
+    """Return what to do after a refused, stale or partial run, or an empty string."""
     outcomes = {target_result.outcome for target_result in target_results}
     if RunOutcome.STALE_PLAN in outcomes:
-        return ""  # included in the headline
+        return f"{format_stale_advice(target_results)}."
     if RunOutcome.PARTIAL in outcomes:
-        next_step = (
-            "Mend what is told above, and run it again: it plans anew, and deletes what is left"
-        )
         is_resumable = any(
             target_result.result
             and target_result.result.stop_reason
@@ -134,23 +137,24 @@ def format_next_step(target_results: Sequence[TargetResult]) -> str:
             for target_result in target_results
             if target_result.plan.engine is Engine.DIRECT
         )
-        resume_note = (
-            ", or with resume and the journal goes on with this very plan" if is_resumable else ""
-        )
-        return f"{next_step}{resume_note}."
+        resume_note = ", or resume from the journal to continue this plan" if is_resumable else ""
+        return f"Fix the problem above. Then run again with a new plan{resume_note}."
     if RunOutcome.REFUSED in outcomes:
-        return "Mend what forbids it. Until then nothing is deleted."
+        return "Fix the problem above and run again."
     return ""
 
 
-def format_settings_note(plan: Plan) -> str:
-    """Return the settings that differ from their defaults, each with its origin."""
-    if not plan.policy:
-        return "Settings: all at their defaults."
-    settings = (
-        f"{name} {_format_setting(entry)} ({entry.origin})" for name, entry in plan.policy.items()
+def format_policy(plan: Plan) -> str:
+    """Return the effective policy: `keep-count` and what differs from its default, with origins."""
+    default = (
+        {}
+        if KEEP_COUNT_SETTING in plan.policy
+        else {KEEP_COUNT_SETTING: f"{DEFAULT_KEEP_COUNT} (default)"}
     )
-    return f"Settings: {'; '.join(settings)}."
+    settings = default | {
+        name: f"{_format_setting(entry)} ({entry.origin})" for name, entry in plan.policy.items()
+    }
+    return "; ".join(f"{name} {value}" for name, value in settings.items())
 
 
 def _format_setting(entry: PolicyEntry) -> str:
@@ -160,53 +164,47 @@ def _format_setting(entry: PolicyEntry) -> str:
 def format_restore_note(plan: Plan) -> str:
     """Return whether the objects that a plan deletes can be restored."""
     if plan.deletes_versions:
-        return "Deletion is final: all versions are deleted, and nothing can be undone."
+        return "All versions are deleted permanently. This cannot be undone."
     if any(decision.expire_days for decision in plan.to_delete):
         return _format_rules_restore_note(plan)
     match plan.target.versioning:
         case Versioning.ENABLED:
             return _format_versions_note(plan)
         case Versioning.SUSPENDED:
-            return (
-                "Deletion is final: versioning is suspended on this bucket, so a delete destroys "
-                "what was uploaded since."
-            )
+            return "Versioning is suspended: deletion is permanent."
         case Versioning.DISABLED:
-            no_effect_note = f", so that {DELETE_VERSIONS_SETTING} changes nothing"
-            return (
-                "Deletion is final: this bucket keeps no versions"
-                f"{no_effect_note if DELETE_VERSIONS_SETTING in plan.policy else ''}."
-            )
+            note = f", and {DELETE_VERSIONS_SETTING} has no effect"
+            has_no_effect = DELETE_VERSIONS_SETTING in plan.policy
+            return f"Versioning is off: deletion is permanent{note if has_no_effect else ''}."
         case Versioning.UNKNOWN:
-            return "Take deletion as final: whether this bucket keeps versions could not be read."
+            return "Versioning status unknown: assume that deletion is permanent."
 
 
 def _format_versions_note(plan: Plan) -> str:
     if plan.target.is_aws:
         return (
-            "This bucket keeps versions: deleted objects stay as old versions, which can be "
-            "brought back and cost as before, until a lifecycle rule removes them."
+            "Versioning is on: deleted objects can be restored until a lifecycle rule expires "
+            "their noncurrent versions, which are still billed."
         )
     return (
-        "This bucket keeps versions: deleted objects stay as old versions, which cost as before, "
-        "until a lifecycle rule removes them. They can be restored if this store supports it; "
-        f"{RESTORE_CHECK}."
+        "Versioning is on: deleted objects become noncurrent versions, which still take storage. "
+        f"Not every store can restore them; {RESTORE_CHECK}."
     )
 
 
 def _format_rules_restore_note(plan: Plan) -> str:
-    until = f"Until S3 deletes it, {LIFECYCLE_DELAY}, an undo takes the rules away"
+    until = f"Until S3 deletes it, {LIFECYCLE_DELAY}, ci3 restore removes the rules"
     if plan.target.versioning is not Versioning.ENABLED:
-        return f"{until}. Then it is final."
+        return f"{until}. After that, deletion is permanent."
     days = pluralize(RESTORE_WINDOW_DAYS, "day")
     if plan.target.is_aws:
         return (
-            f"{until}. Then what is deleted can be brought back for {days}, as old versions, until "
-            "S3 removes those too."
+            f"{until}. After that, objects can be restored for {days}, until S3 expires their "
+            "noncurrent versions."
         )
     return (
-        f"{until}. Then what is deleted stays for {days} as old versions. It can be restored if "
-        f"this store supports it; {RESTORE_CHECK}."
+        f"{until}. After that, noncurrent versions are kept for {days}. Not every store can "
+        f"restore them; {RESTORE_CHECK}."
     )
 
 
@@ -225,7 +223,7 @@ def can_restore(target_result: TargetResult) -> bool:
 
 
 def format_rollback_note(plan: Plan) -> str:
-    """Return which deployments can be rolled back to after the plan is applied.
+    """Return how far back a rollback is possible after the plan is applied.
 
     Empty if no complete deployment is kept.
     """
@@ -238,7 +236,7 @@ def format_rollback_note(plan: Plan) -> str:
         if len(split_into_sections(plan, plan.kept)) > 1
         else "the newest"
     )
-    return f"Only {newest} stays: there is nothing to roll back to."
+    return f"Only {newest} is kept, so there is no deployment to roll back to."
 
 
 def format_rollback_window(plan: Plan) -> str:
@@ -247,15 +245,16 @@ def format_rollback_window(plan: Plan) -> str:
     times = [target.deployment.newest_at for target in targets if target.deployment.newest_at]
     if not times:
         return ""
-    older = pluralize(len(targets), "older deployment")
-    oldest_at = min(times)
-    age = format_age(plan.created_at - oldest_at)
-    return f"{older} can still be rolled back to, as far back as {format_minute(oldest_at)} ({age})"
+    kept = pluralize(len(targets), "older deployment")
+    verb = "is" if len(targets) == 1 else "are"
+    age = format_duration(plan.created_at - min(times))
+    return f"{kept} {verb} kept to roll back to, up to {age} old"
 
 
-def join_reasons(decision: Decision) -> str:
-    """Join the messages of a decision's reasons."""
-    return "; ".join(reason.message for reason in decision.reasons)
+def join_reasons(decision: Decision, names: Mapping[str, str]) -> str:
+    """Join the messages of a decision's reasons, with `names` instead of the full names."""
+    text = "; ".join(reason.message for reason in decision.reasons)
+    return shorten_text(text, names)
 
 
 def format_upload_time(decision: Decision, plan: Plan) -> str:

@@ -1,7 +1,8 @@
 """Text timeline of a run's deployments, with a lane per outcome: deleted, kept, live and so on."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 from ci3.core.model.decision import Action, Decision, ReasonCode
 from ci3.core.plan.target_result import TargetResult
@@ -16,36 +17,45 @@ _MARKS = {"-": "✕", "+": "●", "!": "▲"}
 
 
 def draw_timeline(target_result: TargetResult) -> str:
-    """Draw upload times as a Markdown code block, or return an empty string for under three.
+    """Draw the deployments by age as a Markdown code block, or return "" for under three.
 
-    Each lane is a line. A cell is the same period in all lanes. If any cell has several
-    deployments, the height of a cell shows how many it has.
+    Each lane is a line. Deployments have equal distances, so that an old one does not squeeze the
+    others. If any cell has several deployments, the height of a cell shows how many it has.
     """
-    decisions = [
-        decision
-        for decision in target_result.plan.decisions
-        if decision.deployment.newest_at is not None
-    ]
+    decisions = sorted(
+        (
+            decision
+            for decision in target_result.plan.decisions
+            if decision.deployment.newest_at is not None
+        ),
+        key=_get_upload_time,
+    )
     if len(decisions) < _FEWEST:
         return ""
-    times = [
-        decision.deployment.newest_at for decision in decisions if decision.deployment.newest_at
-    ]
-    starts_at, length = min(times), max(times) - min(times)
+    cells = {
+        decision.deployment.prefix: round(index / (len(decisions) - 1) * (_CELLS - 1))
+        for index, decision in enumerate(decisions)
+    }
     lanes = [
-        (sign, title, _count_per_cell(lane, starts_at, length))
+        (sign, title, Counter(cells[decision.deployment.prefix] for decision in lane))
         for sign, title, lane in _split_into_lanes(target_result, decisions)
         if lane
     ]
-    highest_count = max(max(counts) for _, _, counts in lanes)
+    highest_count = max(max(counts.values()) for _, _, counts in lanes)
     margin = max(len(title) for _, title, _ in lanes)
     lines = [
         f"{sign} {title:<{margin}}  {_draw_lane(counts, highest_count, _MARKS[sign])}"
         for sign, title, counts in lanes
     ]
-    left, right = format_day(starts_at, length), format_day(starts_at + length, length)
+    starts_at, ends_at = _get_upload_time(decisions[0]), _get_upload_time(decisions[-1])
+    left, right = (format_day(time, ends_at - starts_at) for time in (starts_at, ends_at))
     axis = f"  {'':<{margin}}  {left}{right:>{_CELLS - len(left)}}"
-    return "\n".join(("```diff", *lines, axis, "```"))
+    return "\n".join(("```diff", *(line.rstrip() for line in lines), axis, "```"))
+
+
+def _get_upload_time(decision: Decision) -> datetime:
+    assert decision.deployment.newest_at is not None  # noqa: S101 - filtered by the caller
+    return decision.deployment.newest_at
 
 
 def _split_into_lanes(
@@ -73,23 +83,11 @@ def _split_into_lanes(
     yield "!", "live", [decision for decision in decisions if decision.has_reason(ReasonCode.LIVE)]
 
 
-def _count_per_cell(
-    decisions: Iterable[Decision], starts_at: datetime, length: timedelta
-) -> list[int]:
-    counts = [0] * _CELLS
-    for decision in decisions:
-        newest_at = decision.deployment.newest_at
-        if newest_at is not None:
-            position = (newest_at - starts_at) / length if length else 0.5
-            counts[round(position * (_CELLS - 1))] += 1
-    return counts
-
-
-def _draw_lane(counts: Iterable[int], highest_count: int, mark: str) -> str:
+def _draw_lane(counts: Mapping[int, int], highest_count: int, mark: str) -> str:
     if highest_count == 1:
-        return "".join(mark if count else " " for count in counts)
+        return "".join(mark if counts.get(cell) else " " for cell in range(_CELLS))
     full_block = len(BLOCKS) - 1
     return "".join(
         BLOCKS[max(round(count / highest_count * full_block), 1)] if count else " "
-        for count in counts
+        for count in (counts.get(cell, 0) for cell in range(_CELLS))
     )

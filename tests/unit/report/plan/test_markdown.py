@@ -268,7 +268,11 @@ def test_a_long_plan_is_cut_to_its_budget_and_says_what_is_left_out(budget_bytes
     assert len(markdown.encode()) <= budget_bytes
     named = [row for row in rows(html) if row[0].startswith("<code>")]
     left_out = sum(numbers_in(line)[0] for line in markdown.splitlines() if line.startswith("…"))
-    assert len(named) + left_out == plan.totals.found
+    summarized = sum(
+        int(row[0].split()[0].replace(",", "")) for row in rows(html) if row[0][:1].isdigit()
+    )
+    assert summarized == plan.totals.keep
+    assert len(named) + left_out + summarized == plan.totals.found
     assert markdown.count("<details") == markdown.count("</details>")
 
 

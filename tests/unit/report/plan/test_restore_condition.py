@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from ci3.constants import RESTORE_CHECK
 from ci3.core.model.deployment import NoncurrentExpiration, Versioning
 from ci3.core.plan.checks import find_restore_period_warnings
 from ci3.report.plan.text import format_restore_condition, format_restore_note
@@ -17,7 +18,6 @@ OTHER_URLS = ("http://127.0.0.1:9000", "https://s3.example.com",
               "https://amazonaws.com.example.com", "https://notamazonaws.com",
               "https://evil.example/x.amazonaws.com", "https://s3.amazonaws.example",
               "https://amazonaws.eu.example", "https://evil.example:443/.amazonaws.eu")  # fmt: skip
-CONDITION = "if this store supports it; check with `ci3 doctor --probe-restore`"
 
 
 @pytest.mark.parametrize(
@@ -30,4 +30,4 @@ def test_undo_is_promised_without_condition_on_aws_only(url, is_aws, expire_days
     [warning] = find_restore_period_warnings(NoncurrentExpiration(days=30), place)
     texts = (format_restore_note(made), format_restore_condition(made), warning.message)
     for text in texts:
-        assert (CONDITION in text) is not is_aws
+        assert (RESTORE_CHECK in text) is not is_aws
