@@ -77,6 +77,10 @@ class RefusedError(Ci3Error):
     exit_code = ExitCode.REFUSED
 
 
+class CancelledError(RefusedError):
+    """The user was asked, and declined: no error, but nothing was done."""
+
+
 class AccessError(Ci3Error):
     """S3, GitHub or the network prevented a necessary request."""
 

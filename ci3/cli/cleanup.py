@@ -189,15 +189,13 @@ def _ask_for_approval(plans: "Sequence[Plan]") -> None:
         f"Delete {pluralize(deployment_count, 'deployment')} "
         f"({pluralize(object_count, 'object')}{in_versions}, "
         f"{format_size(size_bytes)}) from {escape_control_chars(location)}{by_s3}?",
-        "the plan",
         "Nothing was deleted.",
     )
     if final_count := sum(plan.totals.delete for plan in plans if plan.deletes_versions):
         final_deployments = pluralize(final_count, "deployment")
         require_approval(
-            f"All versions of {final_deployments} go for good: nothing can bring them "
-            "back. To go on, type how many deployments that are",
-            "the plan",
+            f"All versions of {final_deployments} will be deleted permanently. To confirm, type "
+            "the number of deployments",
             "Nothing was deleted.",
             expected=str(final_count),
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from ci3.errors import Ci3Error, RefusedError
+from ci3.errors import CancelledError, Ci3Error, RefusedError
 from ci3.github.log_escape import EscapedStream, escape_commands
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ def create_console(stream: TextIO) -> "Console":
 
 
 def show_error(error: Ci3Error, notes: Sequence[str] = ()) -> None:
-    """Print an error to stderr, with notes on what else has happened."""
+    """Print an error to stderr, with notes on what else has happened; declining is none."""
+    if isinstance(error, CancelledError):
+        create_console(sys.stderr).print(error.full_message)
+        return
     from ci3.report.plan import terminal  # noqa: PLC0415 - rich: help and JSON do not need it
 
     terminal.show_error(create_console(sys.stderr), error, notes)
@@ -55,16 +58,16 @@ def escape_for_log(line: str) -> str:
     return escape_commands(line)
 
 
-def require_approval(question: str, subject: str, unchanged: str, *, expected: str = "") -> None:
+def require_approval(question: str, unchanged: str, *, expected: str = "") -> None:
     """Ask a yes/no question, or for `expected` to be typed; return if that is the answer.
 
-    Raises RefusedError, which names `subject` and the sentence `unchanged`, if the answer is
-    anything else or stdin is not a terminal.
+    Raises CancelledError if the answer is anything else, and RefusedError if stdin is not a
+    terminal. Both have the sentence `unchanged`.
     """
     if not sys.stdin.isatty():
         raise RefusedError(
-            f"nobody is here to approve {subject}",
-            f"{unchanged} Run it on a terminal, or with --auto-approve.",
+            "cannot ask for approval: stdin is not a terminal",
+            f"{unchanged} Add --yes to run without a question.",
         )
     try:
         if expected:
@@ -77,4 +80,4 @@ def require_approval(question: str, subject: str, unchanged: str, *, expected: s
             raise
         is_approved = False
     if not is_approved:
-        raise RefusedError(f"{subject} was not approved", unchanged)
+        raise CancelledError("Cancelled", unchanged)

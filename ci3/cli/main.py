@@ -11,7 +11,13 @@ import click
 
 from ci3 import __version__
 from ci3.cli.console import create_console, show_error
-from ci3.errors import Ci3Error, ExitCode, RefusedError, SettingsError, redact_secrets
+from ci3.errors import (
+    Ci3Error,
+    ExitCode,
+    RefusedError,
+    SettingsError,
+    redact_secrets,
+)
 from ci3.gc_tuning import tune_gc
 
 _EXAMPLES = """

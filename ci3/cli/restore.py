@@ -209,7 +209,6 @@ def _ask_for_approval(plan: "RestorePlan") -> None:
         question = rules
     require_approval(
         f"{question} in {escape_control_chars(plan.target.url)}?",
-        "it",
         "Nothing was restored.",
     )
 
