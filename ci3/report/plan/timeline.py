@@ -50,7 +50,7 @@ def draw_timeline(target_result: TargetResult) -> str:
     starts_at, ends_at = _get_upload_time(decisions[0]), _get_upload_time(decisions[-1])
     left, right = (format_day(time, ends_at - starts_at) for time in (starts_at, ends_at))
     axis = f"  {'':<{margin}}  {left}{right:>{_CELLS - len(left)}}"
-    return "\n".join(("```diff", *(line.rstrip() for line in lines), axis, "```"))
+    return "\n".join(("```diff", *lines, axis, "```"))
 
 
 def _get_upload_time(decision: Decision) -> datetime:
