@@ -42,33 +42,34 @@ class Settings:
     """
 
     bucket: str = define_setting(
-        "The bucket's name.",
+        "Name of the bucket.",
         parse=parsers.parse_bucket,
         option_aliases=("--bucket-name",),
         default=MISSING,
         default_doc="required",
     )
     region: str = define_setting(
-        "The bucket's region.",
+        "AWS region of the bucket.",
         parse=parsers.parse_region,
         option_aliases=("--aws-region",),
-        default_doc="the AWS chain's",
+        default_doc="from the AWS configuration",
     )
     prefix: str = define_setting(
-        "The folder whose sub-folders are the deployments. With `*` for a folder name or a part "
-        "of it, `apps/*/production/`, each folder in which `match` finds something is a target.",
+        "Folder that contains the deployments. With `*` as a folder name or a part of it "
+        "(`apps/*/production/`), each matching folder in which `match` finds deployments is a "
+        "target of its own.",
         parse=parsers.parse_prefix,
         pattern=parsers.PREFIX_PATTERN,
         default_doc="the bucket's root",
     )
     endpoint_url: str = define_setting(
-        "The address of an S3 other than AWS: MinIO, Ceph, R2, …",
+        "URL of an S3-compatible service other than AWS, such as MinIO, Ceph or R2.",
         parse=parse_url,
         default_doc="AWS",
     )
     addressing_style: AddressingStyle | None = define_setting(
-        "Where requests have the bucket's name: `path`, in the address's path; `virtual`, in its "
-        "host; `auto`, as boto3 chooses.",
+        "Where the bucket's name is in requests: `path` (in the URL's path), `virtual` (in the "
+        "host name) or `auto` (boto3 decides).",
         parse=parsers.parse_choice(AddressingStyle),
         choices=AddressingStyle,
         default=None,
@@ -77,22 +78,22 @@ class Settings:
     )
     # Not a policy key, like the token: a pull request must not choose the identity of ci3.
     role_to_assume: str = define_setting(
-        "The ARN of a role to act as, with credentials that are got anew before they expire. In a "
-        "workflow through GitHub's OIDC: the job needs `id-token: write`. Elsewhere with the AWS "
-        "chain's own credentials.",
+        "ARN of the IAM role to assume. Credentials are refreshed automatically. In a workflow, "
+        "GitHub's OIDC token is used, which needs the permission `id-token: write`; elsewhere, "
+        "the default credentials.",
         parse=parsers.parse_role,
         is_policy_key=False,
     )
     mode: Mode = define_choice(
-        "What to do: `plan` shows what would be deleted and cannot delete; `apply` deletes it; "
-        "`restore` brings back what the run of `journal-file` deleted, where the bucket keeps "
-        "versions; `doctor` says what stands in the way, and changes nothing.",
+        "`plan` shows what would be deleted (dry run). `apply` deletes it. `restore` restores "
+        "what the run of `journal-file` deleted; the bucket must be versioned. `doctor` checks "
+        "permissions and configuration (read-only).",
         Mode.PLAN,
         is_policy_key=False,
         has_option=False,
     )
     keep_count: int = define_setting(
-        f"Keep the N newest complete deployments of each group; at least {MINIMUM_KEEP_COUNT}.",
+        f"Keep the N newest complete deployments of each group, at least {MINIMUM_KEEP_COUNT}.",
         parse=parsers.parse_keep_count,
         kind=Kind.COUNT,
         minimum=MINIMUM_KEEP_COUNT,
@@ -101,8 +102,9 @@ class Settings:
         is_recorded=True,
     )
     keep_within: Duration | None = define_setting(
-        "Keep what was the newest within this time, such as `36h`, `14d` or `8w`. The clock of a "
-        "deployment starts when the next one is complete, not when it was uploaded.",
+        "Keep deployments that were the newest complete one at some time in this period, such as "
+        "`36h`, `14d` or `8w`. Age counts from when a deployment was superseded, not from its "
+        "upload.",
         parse=Duration.parse,
         kind=Kind.DURATION,
         pattern=DURATION_PATTERN,
@@ -113,59 +115,59 @@ class Settings:
         "Keep the newest complete deployment of each of the last N days (UTC) that have one.",
     )
     keep_weekly: int = _define_count_of_periods(
-        "The same of each of the last N weeks (ISO, UTC) that have one.",
+        "Keep the newest complete deployment of each of the last N weeks (ISO, UTC) that have one.",
     )
     keep_monthly: int = _define_count_of_periods(
-        "The same of each of the last N months (UTC) that have one.",
+        "Keep the newest complete deployment of each of the last N months (UTC) that have one.",
     )
     match: UserPattern | None = define_setting(
-        "A regular expression that a folder's name must match in full to be a deployment; "
-        "other folders are never deleted.",
+        "Regular expression for the names of deployment folders (full match). Other folders are "
+        "never deleted.",
         parse=parsers.parse_regex,
         default=None,
         default_doc="every folder",
         is_recorded=True,
     )
     group_by: UserPattern | None = define_setting(
-        r"A regular expression with a group, such as `(pr-\d+)-.*`: folders in which the group "
-        "reads the same are decided together, each group alone. It must match a name in full; "
-        "what it does not match is a group of its own, and stays.",
+        r"Regular expression with a capturing group, such as `(pr-\d+)-.*`. Folders with the same "
+        "captured value form a group; rules apply per group. It must match the full name. Other "
+        "folders are groups of their own and are kept.",
         parse=parsers.parse_grouping,
         default=None,
         default_doc="one group",
         is_recorded=True,
     )
     required_file: str = define_setting(
-        "A file that a finished deployment has, such as `index.html`. One without it is "
-        "incomplete: it counts for no rule, and is kept while it may still be uploading.",
+        "File that every complete deployment has, such as `index.html`. Deployments without it "
+        "are incomplete: they do not count for keep rules and are kept while they may still be "
+        "uploading.",
         parse=parsers.parse_file_path,
         pattern=parsers.FILE_PATH_PATTERN,
         is_recorded=True,
     )
     age_from: AgeFrom = define_choice(
-        "Which times tell what is older. `span`: all of one deployment's objects are older than "
-        "all of the other's. `oldest`, `newest`: that object of each. `first-object`: the first "
-        "by name, so that a plan takes one request for each deployment that stays. `name`: the "
-        "numbers in the names, such as `build-9` before `build-10`; the `keep-count` most recently "
-        "uploaded stay too. Names with other text around the numbers are not compared, and stay.",
+        "How deployment age is determined. `span`: a deployment is older only if all its objects "
+        "are older. `oldest`, `newest`: by its oldest or newest object. `first-object`: by its "
+        "first object in key order; a plan then lists only one page of each kept deployment. "
+        "`name`: by the numbers in the names (`build-9` before `build-10`). Names that cannot be "
+        "compared are kept, and so are the `keep-count` most recent uploads.",
         AgeFrom.SPAN,
         is_recorded=True,
         is_default_recorded=True,
     )
     inventory: ReportLocation | None = define_setting(
-        "The `s3://…/manifest.json` of an S3 Inventory report of the bucket, in CSV or Parquet, or "
-        "the folder of its configuration, `s3://…/`, for the newest one. A plan then lists the "
-        "folders, and in full only what the report does not have, what is due, and what that goes "
-        "for. With it no more is deleted than without.",
+        "Plan from an S3 Inventory report (CSV or Parquet): its `s3://…/manifest.json`, or the "
+        "folder of its configuration for the newest one. Deployments to delete, and those that "
+        "justify deleting them, are still verified by listing.",
         parse=ReportLocation.parse,
         pattern=ADDRESS_PATTERN,
         default=None,
         is_recorded=True,
     )
     protect: tuple[str, ...] = define_setting(
-        "Folder names and globs that are never deleted, one a line. A plain name that matches "
-        "nothing refuses to apply, a glob that matches nothing warns. Those of a policy file "
-        "and of an input or option add up.",
+        "Names or globs of folders that are never deleted, one per line. An exact name that does "
+        "not exist blocks apply; a glob without a match warns. The values of the policy file and "
+        "of the input or option are combined.",
         parse=parsers.parse_folder_name,
         kind=Kind.LINES,
         pattern=parsers.FOLDER_NAME_PATTERN,
@@ -173,11 +175,12 @@ class Settings:
         is_recorded=True,
     )
     live_from: tuple[LiveSource, ...] = define_setting(
-        "What says which deployments are live, one a line: `github-deployments[:environment]`, "
-        "`open-pull-requests`, `branches`, `cloudfront`, `ssm:/parameter`, `object:key`, "
-        "`url:https://…`; the last three take `#key` for a JSON text. What is live is never "
-        "deleted, and while one of them can't be read nothing is. `{folder}` is what `*` in "
-        "`prefix` matched. Those of a policy file and of an input or option add up.",
+        "Sources that identify live deployments, one per line: "
+        "`github-deployments[:environment]`, `open-pull-requests`, `branches`, `cloudfront`, "
+        "`ssm:/parameter`, `object:key`, `url:https://…`. The last three accept `#key` for a "
+        "JSON document. Live deployments are never deleted. If a source cannot be read, nothing "
+        "is deleted. `{folder}` stands for what `*` in `prefix` matched. The values of the "
+        "policy file and of the input or option are combined.",
         parse=parsers.parse_live_source,
         kind=Kind.LINES,
         pattern=parsers.LIVE_SOURCE_PATTERN,
@@ -186,8 +189,8 @@ class Settings:
         is_recorded=True,
     )
     max_delete: DeleteLimit | None = define_setting(
-        "Refuse to delete more deployments than this: `20`, or `50%` of those found. Applies per "
-        "target; nothing is deleted if one exceeds it, so a total needs no limit of its own.",
+        "Block apply if more deployments than this would be deleted: `20`, or `50%` of the "
+        "deployments found. Applies per target; if one exceeds it, nothing is deleted in any.",
         parse=parsers.parse_limit,
         kind=Kind.LIMIT,
         pattern=parsers.LIMIT_PATTERN,
@@ -195,7 +198,7 @@ class Settings:
         is_recorded=True,
     )
     max_delete_bytes: ByteSize | None = define_setting(
-        "Refuse to delete more than this, such as `100GB` or `1.5GiB`.",
+        "Block apply if more than this would be deleted per target: `100GB` or `1.5GiB`.",
         parse=ByteSize.parse,
         kind=Kind.SIZE,
         pattern=SIZE_PATTERN,
@@ -203,65 +206,64 @@ class Settings:
         is_recorded=True,
     )
     engine: Engine = define_choice(
-        "What deletes. `direct`: ci3 itself, object by object, at once. `lifecycle`: S3, by a rule "
-        "of the bucket's lifecycle for each deployment that goes: any number of objects, free, "
-        f"within a day or two. `auto`: up to {MAXIMUM_DIRECT_OBJECTS:,} objects directly, and more "
-        "by the lifecycle, where nothing stands in its way; the plan says which and why.",
+        "Deletion method. `direct`: ci3 deletes the objects. `lifecycle`: S3 deletes by a "
+        "lifecycle rule for each deployment, free of charge, within a day or two. `auto`: up to "
+        f"{MAXIMUM_DIRECT_OBJECTS:,} objects directly, more by lifecycle rules if possible; the "
+        "plan says which and why.",
         Engine.DIRECT,
         is_recorded=True,
     )
     delete_versions: bool = _define_flag(
-        "On a bucket that keeps versions, delete all versions of the deployments that go, and "
-        "their delete markers: for good, nothing can be undone. Without it they stay as old "
-        "versions, and cost as before.",
+        "Permanently delete all versions and delete markers of the deployments in a versioned "
+        "bucket. This cannot be undone. Otherwise objects become noncurrent versions and are "
+        "still billed.",
         is_recorded=True,
     )
     plan_file: str = define_setting(
-        "To plan: write the plan to this file, as JSON. To apply: delete exactly what this plan "
-        "names, as far as it is still due and unchanged; its settings count where none are given.",
+        "With plan: write the plan to this JSON file. With apply: delete only what this plan "
+        "names and what has not changed since. Settings that are not given are taken from the "
+        "plan.",
         is_run_wide=True,
     )
     skip_changed: bool = _define_flag(
-        "Of a plan file, delete what has not changed since, and skip the rest. Without it nothing "
-        "is deleted once anything has changed.",
+        "With a plan file: skip deployments that have changed since the plan and delete the "
+        "others. Otherwise nothing is deleted if any has changed.",
         is_policy_key=False,
     )
     journal_file: str = define_setting(
-        "Where an apply writes down what it is about to delete, and what became of it. "
-        "The file must not exist yet. Each of several targets has its own: `journal-1.jsonl` and "
-        "so on, or by the folder of a pattern, `journal-shop.jsonl`. `s3://` stores it in the "
-        "bucket itself, in `.ci3/journals/<run>/` below the prefix, which is never a deployment; "
-        "whoever may read that folder reads the keys that went and the settings. To restore: the "
-        "journal of the run to undo.",
+        "Journal of planned and completed deletions. The file must not exist. Several targets "
+        "have one file each: `journal-1.jsonl`, or `journal-shop.jsonl` by the folder of a "
+        "pattern. `s3://` stores the journal in the bucket, in `.ci3/journals/<run>/` below the "
+        "prefix; everyone who can read that folder can read the deleted keys and the settings. "
+        "With restore: the journal of the run to undo.",
         default_doc="`ci3-journal-<run>.jsonl` in the workspace",
         is_run_wide=True,
     )
     # Not a policy key: the journal belongs to a single run.
     resume: str = define_setting(
-        "To apply: go on with the run that wrote this journal, where a crash, a timeout or lost "
-        "access has ended it. Nothing is deleted but what that run was to delete, as far as it is "
-        "still due and unchanged but for its own deletions. Place and settings are the journal's "
-        "where none are given. Empty means unset: where an earlier step's output may be missing, "
-        "give that step an `if:`, or a full apply is what runs.",
+        "Resume an interrupted apply from its journal. Only what that run was to delete is "
+        "deleted, if it has not changed and would still be deleted now. Settings that are not "
+        "given are taken from the journal. An empty value is ignored: if the output of an "
+        "earlier step may be empty, add an `if:` to the step, or a full apply runs.",
         is_policy_key=False,
     )
     # Not a policy key, like the other probe: it applies to a single run of `doctor`.
     probe_deletes: bool = _define_flag(
-        "To examine (`doctor`): also find out whether this identity may delete, and whether this "
-        "S3 holds a deletion to a condition. It asks S3 to delete keys under the prefix that "
-        "nobody has, `.ci3-probe-…`; without it nothing is sent that writes.",
+        "With `doctor`: also test whether this identity can delete, and whether the S3 service "
+        "supports conditional deletes. It sends delete requests for keys that do not exist "
+        "(`.ci3-probe-…` below the prefix).",
         is_policy_key=False,
     )
     probe_restore: bool = _define_flag(
-        "To examine (`doctor`): also find out whether this S3 can restore what is deleted, where "
-        "the bucket keeps versions. It writes, deletes and restores one object under the prefix, "
-        "`.ci3/restore-probe-…`, and removes it. `ci3 iam-policy probe-restore` prints what that "
-        "needs.",
+        "With `doctor`: also test whether the S3 service can restore deleted objects of a "
+        "versioned bucket. It writes, deletes, restores and removes one object "
+        "(`.ci3/restore-probe-…` below the prefix). `ci3 iam-policy probe-restore` prints the "
+        "permissions that this needs.",
         is_policy_key=False,
     )
     timeout: Duration | None = define_setting(
-        "Stop deleting after this long, such as `90s`, `30m` or `2h`: what is out is waited for, "
-        "and a later run goes on.",
+        "Stop deleting after this time, such as `90s`, `30m` or `2h`. In-flight requests finish; "
+        "a later run continues.",
         parse=Duration.parse_timeout,
         kind=Kind.DURATION,
         pattern=TIMEOUT_PATTERN,
@@ -269,8 +271,8 @@ class Settings:
         is_run_wide=True,
     )
     concurrency: int = define_setting(
-        "Requests to S3 that may be out at once. As many are as the network and this machine make "
-        "worth having, and fewer when S3 asks for that; never more than this.",
+        "Maximum number of parallel S3 requests. The actual number adapts to the network, the "
+        "machine and throttling by S3.",
         parse=parsers.parse_concurrency,
         kind=Kind.COUNT,
         minimum=1,
@@ -279,28 +281,27 @@ class Settings:
         is_run_wide=True,
     )
     policy_file: str = define_setting(
-        "A YAML file with any of these settings as keys; or with `targets`, a list of several "
-        "buckets or prefixes with the settings of each, and `defaults` for all of them. An input "
-        "or option goes before it.",
+        "YAML file with settings as keys, or with `targets` (a list of buckets or prefixes with "
+        "their settings) and `defaults`. Inputs and options override it.",
         is_policy_key=False,
     )
     comment: CommentPolicy = define_choice(
-        "When to comment on the pull request: `always`, `changes` (when something would be "
-        "deleted, is refused, names and settings do not fit the bucket, or a comment is there "
-        "already) or `never`.",
+        "When to comment on the pull request: `always`, `never`, or `changes` (something would "
+        "be deleted, the plan is blocked, names or settings need attention, or a comment exists "
+        "already).",
         CommentPolicy.CHANGES,
         is_run_wide=True,
         has_option=False,
     )
     comment_id: str = define_setting(
-        "Tells several comments on one pull request apart.",
+        "Unique key of the comment, for several ci3 steps on one pull request.",
         default_doc="bucket, prefix and match",
         is_run_wide=True,
         has_option=False,
     )
     github_token: str = define_setting(
-        "The token that writes the comment; it needs `pull-requests: write`, and `contents: read` "
-        "to tell of the commits that deployments are named after.",
+        "Token for comments and for reading commits. It needs `pull-requests: write`, and "
+        "`contents: read` to show the commits of deployments.",
         default_doc="the workflow's",
         action_default="${{ github.token }}",
         is_policy_key=False,
@@ -308,7 +309,7 @@ class Settings:
         has_option=False,
     )
     github_api_url: str = define_setting(
-        "The address of GitHub's API.",
+        "URL of GitHub's API.",
         parse=parse_url,
         default="https://api.github.com",
         default_doc="the workflow's",

@@ -144,7 +144,9 @@ def describe_restoration(plan: Plan) -> str:
         return "deletion is permanent"
     match plan.target.versioning:
         case Versioning.ENABLED:
-            return "can be restored" if plan.target.is_aws else "restorable if the store supports it"
+            return (
+                "can be restored" if plan.target.is_aws else "restorable if the store supports it"
+            )
         case Versioning.UNKNOWN:
             return "versioning unknown: assume that deletion is permanent"
         case Versioning.DISABLED | Versioning.SUSPENDED:
