@@ -31,7 +31,7 @@ from ci3.errors import (
     RefusedError,
     SettingsError,
 )
-from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner
+from ci3.github.workflow_commands import OUTPUT_LIMIT_CHARACTERS, SUMMARY_LIMIT_BYTES, Runner
 from ci3.github.workflow_run import WorkflowRun
 from ci3.report.markdown_format import RenderContext, format_code
 from ci3.report.plan.headlines import format_stale_headline
@@ -140,6 +140,9 @@ class Reporter:
         self.runner.set_output("objects-restored", 0)
         outputs = list_outputs(target_results)
         targets = format_json(outputs, indent=None).rstrip() if self._has_targets else ""
+        if len(targets) > OUTPUT_LIMIT_CHARACTERS:
+            self.runner.add_warning("the output targets is empty: it would be longer than allowed")
+            targets = ""
         self.runner.set_output("targets", targets)
 
     def report_error(self, error: Ci3Error, notes: Sequence[str] = ()) -> int:

@@ -1,6 +1,7 @@
 """The command `simulate`, which replays a bucket's history under one or two policies."""
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -98,10 +99,11 @@ def _read_alternative_settings(settings: Settings, path: str) -> Settings:
 
     Raises SettingsError if the file has targets and this one is not among them.
     """
+    located = replace(settings, prefix=settings.pattern or settings.prefix)
     target_settings = {
         name: RawSetting(texts=(text,), origin=Origin.OPTION, where=f"option --{name}")
         for name in TARGET_SETTINGS
-        if (text := getattr(settings, name.replace("-", "_")))
+        if (text := getattr(located, name.replace("-", "_")))
     }
     policy = read_policy_file(path)
     candidates = resolve_targets(

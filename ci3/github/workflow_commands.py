@@ -14,6 +14,11 @@ from ci3.github.log_escape import escape_commands
 
 SUMMARY_LIMIT_BYTES = 1_000_000
 """Below 1,048,576 bytes, above which the runner drops the whole summary."""
+OUTPUT_LIMIT_CHARACTERS = 400_000
+"""Maximum length of one output: all outputs of a job may have 1 MB together, in UTF-16.
+
+Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax
+"""
 _ANNOTATION_LIMIT = 4000
 _ANNOTATIONS_SHOWN = 9
 """Per kind. GitHub shows ten per step, and the tenth is the number of omitted ones.

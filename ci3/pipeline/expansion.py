@@ -62,6 +62,12 @@ def open_targets(
         order = {id(item.settings): index for index, item in enumerate(contexts)}
         opened.sort(key=lambda target: order[id(target.context.settings)])
     if len(opened) > 1 and any(target.context.settings.pattern for target in opened):
+        if len(opened) > MAXIMUM_TARGETS:
+            raise RefusedError(
+                f"the prefix patterns find {len(opened):,} targets, and {MAXIMUM_TARGETS:,} are "
+                "the limit of a run",
+                _NARROWER,
+            )
         refuse_overlaps([target.context.settings for target in opened])
     return tuple(opened)
 

@@ -291,5 +291,5 @@ def _find_unmatched_pins(
         pin
         for pin in pins
         if pin.code is ReasonCode.PROTECTED
-        and not any(pin.matches(name) for name in target_names.list_all(names))
+        and not any(pin.matches(name) for name in target_names.list_all(names, pin.pattern))
     ]

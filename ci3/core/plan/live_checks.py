@@ -87,8 +87,7 @@ def find_live_warnings(
             if 0 < len(missing) < len(references):
                 messages.append(f"{source} also names what is not there: {_join_missing(missing)}")
         elif references and not any(
-            _keeps_any(live.reference, target_names.list_for_source(reading.source, names))
-            for live in references
+            _keeps_any(live.reference, target_names.list_all(names)) for live in references
         ):
             messages.append(
                 f"{source} names {pluralize(len(references), 'reference')}, and no folder is named "
@@ -132,7 +131,7 @@ def _matches_no_form(reading: LiveReading, names: Sequence[str], target_names: T
         or live.reference.could_match(name)
         or live.reference.describe_before_commit(name)
         for live in reading.references
-        for name in target_names.list_for_source(reading.source, names)
+        for name in target_names.list_all(names)
     )
 
 

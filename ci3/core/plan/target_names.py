@@ -28,26 +28,23 @@ class TargetNames:
         """True for the target that warns of what concerns the pattern: the first one."""
         return not self.by_prefix or self.prefix == min(self.by_prefix)
 
-    def list_all(self, own_names: Sequence[str]) -> Iterable[str]:
-        """Return the names in all targets, those of this one first."""
-        others = (names for prefix, names in self.by_prefix.items() if prefix != self.prefix)
-        return chain(own_names, *others)
-
-    def list_for_source(self, source: LiveSource, own_names: Sequence[str]) -> Iterable[str]:
-        """Return the names of which a source must name one; with `{folder}`, those of its target.
-
-        The result is a new iterable each time.
-        """
-        return own_names if source.is_of_folder else self.list_all(own_names)
+    def list_all(self, own_names: Sequence[str], likely_name: str = "") -> Iterable[str]:
+        """Return the names in all targets: this one's first, then the likely one if there is it."""
+        others = [names for prefix, names in self.by_prefix.items() if prefix != self.prefix]
+        is_elsewhere = any(likely_name in names for names in others)
+        return chain(own_names, [likely_name] if is_elsewhere else [], *others)
 
     def list_for_reference(
         self, source: LiveSource, live: LiveReference, own_names: Sequence[str]
     ) -> Iterable[str]:
-        """Return the names that a reference may match: with a prefix, those of that target."""
-        if live.prefix in ("", self.prefix):
-            is_own = source.is_of_folder or bool(live.prefix)
-            return own_names if is_own else self.list_all(own_names)
-        return self.by_prefix.get(live.prefix, ())
+        """Return the names that a reference may match.
+
+        They are those of one target if the reference has its prefix, or the source its folder.
+        """
+        if live.prefix not in ("", self.prefix):
+            return self.by_prefix.get(live.prefix, ())
+        is_own = source.is_of_folder or bool(live.prefix)
+        return own_names if is_own else self.list_all(own_names, live.name)
 
 
 NO_OTHER_TARGETS: Final = TargetNames()

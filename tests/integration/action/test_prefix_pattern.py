@@ -109,3 +109,12 @@ def test_live_source_of_each_folder(act, apps):
     run = act_on_apps(act, mode="apply", live_from="object:live/{folder}")
     assert run.exit_code == 0
     assert [list_deployments(apps, app) for app in ("blog", "shop")] == [{0, 2}, {0, 2}]
+
+
+def test_list_of_targets_that_is_too_long_for_an_output_is_left_out(act, apps, monkeypatch):
+    monkeypatch.setattr("ci3.action.reporter.OUTPUT_LIMIT_CHARACTERS", 100)
+    run = act_on_apps(act)
+    assert run.exit_code == 0
+    assert run.outputs["targets"] == ""
+    assert run.outputs["deployments-to-delete"] == "6"
+    assert len(run.annotations("warning")) == 1

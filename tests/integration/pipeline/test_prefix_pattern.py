@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from ci3.core.doctor.finding import Level
 from ci3.core.model.issues import RefusalCode
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.errors import AccessError, ListingError, RefusedError, SettingsError
-from ci3.pipeline.expansion import MAXIMUM_TARGETS
+from ci3.pipeline.doctor import run_doctor
+from ci3.pipeline.expansion import MAXIMUM_TARGETS, open_targets
 from ci3.pipeline.run import Run, open_run
 from tests.support.apps import MATCH, PATTERN, commit, deploy_app, list_deployments
 from tests.support.cleanup_run import make_context
@@ -293,3 +295,39 @@ def test_protected_name_that_is_gone_since_the_plan_refuses(apps: MemorySite) ->
     with pytest.raises(RefusedError):
         apply_all(run, plans, is_fresh=False)
     assert apps.content() == before
+
+
+def test_doctor_checks_names_in_all_targets(apps: MemorySite) -> None:
+    apps.put("current", body=commit("shop", 2).encode())
+    settings = {"protect": commit("blog", 1), "live_from": "object:current"}
+    context = make_context(apps, prefix=PATTERN, match=MATCH, **settings)
+    for target in open_targets([context]):
+        levels = {(item.topic, item.level) for item in run_doctor(target).findings}
+        assert {("protect", Level.OK), ("live", Level.OK)} <= levels
+    context = make_context(apps, prefix=PATTERN, match=MATCH, protect="f" * 40)
+    for target in open_targets([context]):
+        findings = run_doctor(target).findings
+        assert [item.level for item in findings if item.topic == "protect"] == [Level.PROBLEM]
+
+
+def test_more_targets_of_several_patterns_than_the_limit_are_refused(
+    apps: MemorySite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ci3.pipeline.expansion.MAXIMUM_TARGETS", 4)
+    patterns = ("apps/*/production/", "apps/*/staging/")
+    for app in ("blog", "docs", "shop"):
+        apps.deploy(f"apps/{app}/staging/{commit(app, 1)}", days=1)
+    contexts = [make_context(apps, prefix=pattern, match=MATCH) for pattern in patterns]
+    open_targets(contexts[:1])
+    with pytest.raises(RefusedError):
+        open_targets(contexts)
+
+
+def test_overlapping_patterns_are_refused_before_anything_is_planned(apps: MemorySite) -> None:
+    patterns = (PATTERN, "*/shop/*/")
+    contexts = [make_context(apps, prefix=pattern, match=MATCH) for pattern in patterns]
+    with pytest.raises(SettingsError):
+        open_targets(contexts)
+    contexts[1] = make_context(apps, prefix=patterns[1], match="v[0-9]+")
+    apps.deploy("apps/shop/production/v1", days=1)
+    assert len(open_targets(contexts)) == 4

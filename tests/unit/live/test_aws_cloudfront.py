@@ -392,3 +392,24 @@ def test_messages_are_the_golden_ones(proxy: FaultProxy, pauses: list[float]) ->
     proxy.answer("GET", DISTRIBUTIONS, distributions(ONE, more="true"))
     cases["a page without a marker"] = problem(served())
     assert_messages(__file__, cases.items())
+
+
+def test_origin_paths_of_a_pattern_are_live_in_their_targets(cloudfront) -> None:
+    domain = "my-site.s3.amazonaws.com"
+    distribute(cloudfront, (domain, "/apps/shop/production/ab12cd3"), (domain, "/"))
+    distribute(cloudfront, (domain, "/apps/blog/production/9c41e07"))
+    distribute(cloudfront, (domain, "/docs"), (domain, "/apps/blog/staging/f00ba12"))
+    reading = served(prefix="apps/*/production/")
+    assert reading.problem == ""
+    assert {(live.prefix, live.name) for live in reading.references} == {
+        ("apps/shop/production/", "ab12cd3"),
+        ("apps/blog/production/", "9c41e07"),
+    }
+
+
+@pytest.mark.parametrize("path", ["", "/apps", "/apps/shop", "/apps/shop/production/"])
+def test_origin_above_the_folders_of_a_pattern_is_a_problem(cloudfront, path: str) -> None:
+    domain = "my-site.s3.amazonaws.com"
+    distribute(cloudfront, (domain, "/apps/blog/production/9c41e07"))
+    distribute(cloudfront, (domain, path))
+    assert problem(served(prefix="apps/*/production/"))

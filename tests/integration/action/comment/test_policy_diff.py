@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.action_reports import ALL, PUSH, comment_of
+from tests.support.apps import MATCH, PATTERN, commit, deploy_app
 from tests.support.github.fake_runner import HEAD_SHA, PULL_REQUEST_NUMBER
 
 BASE_SHA = "c" * 40
@@ -149,3 +150,32 @@ def test_brake_that_is_taken_off_is_told(act, github, changed):
     body = comment_of(github)
     assert "Deleted by the new one only: `site-5`, `site-4`" in body
     assert "The old one may not be applied: 5 deployments of 6 would be deleted" in body
+
+
+def test_targets_of_a_pattern_are_compared_with_its_old_settings(act, bucket, github, changed):
+    for app in ("blog", "shop"):
+        deploy_app(bucket, app, count=4)
+    lines = f"prefix: {PATTERN}\nmatch: '{MATCH}'\n"
+    old = f"{lines}keep-count: 3\nlive-from: object:live/{{folder}}\n"
+    path = changed(old, f"{lines}keep-count: 2\n")
+    bucket.put("live/shop", body=commit("shop", 3).encode())
+    bucket.put("live/blog", body=commit("blog", 3).encode())
+
+    run = act(event=CHANGE, policy_file=path)
+
+    assert run.exit_code == 0
+    for app in ("blog", "shop"):
+        assert all(commit(app, number) in comment_of(github) for number in (2, 3))
+    assert comment_of(github).count("Deleted by the new one only: ") == 2
+
+
+def test_target_that_the_old_pattern_did_not_find_is_reported(act, bucket, github, changed):
+    for app in ("blog", "shop"):
+        deploy_app(bucket, app, count=4)
+    lines = f"match: '{MATCH}'\nkeep-count: 2\n"
+    path = changed(f"prefix: apps/s*/production/\n{lines}", f"prefix: {PATTERN}\n{lines}")
+
+    run = act(event=CHANGE, policy_file=path)
+
+    assert run.exit_code == 0
+    assert comment_of(github).count("The old one has no such target.") == 1
