@@ -40,14 +40,11 @@ class OpenTarget:
     bucket: BucketReader
 
 
-def open_targets(
-    contexts: Sequence[TargetContext], *, are_fixed: bool = False
-) -> tuple[OpenTarget, ...]:
+def open_targets(contexts: Sequence[TargetContext]) -> tuple[OpenTarget, ...]:
     """Open the bucket of each target, and expand the patterns.
 
-    If the targets `are_fixed` by a saved plan, no pattern is expanded. Raises RefusedError if a
-    pattern finds no target or too many, SettingsError if it has no `match` or targets overlap, and
-    AccessError if a listing fails.
+    Raises RefusedError if a pattern finds no target or too many, SettingsError if it has no `match`
+    or targets overlap, and AccessError if a listing fails.
     """
     for context in contexts:
         require_match(context.settings)
@@ -55,13 +52,9 @@ def open_targets(
     for context in contexts:
         if is_pattern(context.settings.prefix):
             opened += _expand(context)
-        elif not (are_fixed and context.settings.pattern):
+        else:
             opened.append(OpenTarget(context=context, bucket=context.open_bucket()))
-    if are_fixed:
-        opened += _open_fixed([item for item in contexts if item.settings.pattern])
-        order = {id(item.settings): index for index, item in enumerate(contexts)}
-        opened.sort(key=lambda target: order[id(target.context.settings)])
-    if len(opened) > 1 and any(target.context.settings.pattern for target in opened):
+    if any(target.context.settings.pattern for target in opened):
         if len(opened) > MAXIMUM_TARGETS:
             raise RefusedError(
                 f"the prefix patterns find {len(opened):,} targets, and {MAXIMUM_TARGETS:,} are "
@@ -72,24 +65,58 @@ def open_targets(
     return tuple(opened)
 
 
-def open_among_targets(context: TargetContext) -> OpenTarget:
-    """Open the bucket of one target of a pattern, and list the others for its checks.
+def open_planned_targets(contexts: Sequence[TargetContext]) -> tuple[OpenTarget, ...]:
+    """Open the bucket of each target of a saved plan, which no other folder of a pattern joins.
+
+    Those of one pattern and match share a reader. Raises AccessError if a listing fails.
+    """
+    groups: dict[tuple[object, ...], list[TargetContext]] = {}
+    for context in contexts:
+        groups.setdefault(_identify_pattern(context.settings), []).append(context)
+    listings = {
+        key: _list_targets(group[0], [context.settings.prefix for context in group])
+        for key, group in groups.items()
+        if group[0].settings.pattern
+    }
+    return tuple(
+        _open_target(context, listings.get(_identify_pattern(context.settings)))
+        for context in contexts
+    )
+
+
+def open_resumed_target(context: TargetContext) -> OpenTarget:
+    """Open the bucket of one target; of a pattern's, also list the others for its checks.
 
     The target is among them even if it has no deployment any more.
     """
     settings = context.settings
-    bucket = context.open_bucket()
     if not settings.pattern:
-        return OpenTarget(context=context, bucket=bucket)
-    listed_at = context.monotonic()
-    found = _find_targets(bucket, replace(settings, prefix=settings.pattern), [])
-    folders = found or list_all_folders(bucket, settings.match, [settings.prefix])
+        return _open_target(context)
+    bucket, listed_at = context.open_bucket(), context.monotonic()
+    folders = _find_targets(bucket, replace(settings, prefix=settings.pattern), [])
     if settings.prefix not in folders:
         folders |= list_all_folders(bucket, settings.match, [settings.prefix])
     listing = PatternListing(
         bucket=bucket, match=settings.match, folders=folders, listed_at=listed_at
     )
-    return OpenTarget(context=replace(context, pattern_listing=listing), bucket=bucket)
+    return _open_target(context, listing)
+
+
+def _identify_pattern(settings: Settings) -> tuple[object, ...]:
+    access = (settings.bucket, settings.region, settings.endpoint_url, settings.role_to_assume)
+    return (*access, settings.pattern, settings.match)
+
+
+def _list_targets(context: TargetContext, prefixes: Sequence[str]) -> PatternListing:
+    bucket, match, listed_at = context.open_bucket(), context.settings.match, context.monotonic()
+    folders = list_all_folders(bucket, match, prefixes)
+    return PatternListing(bucket=bucket, match=match, folders=folders, listed_at=listed_at)
+
+
+def _open_target(context: TargetContext, listing: PatternListing | None = None) -> OpenTarget:
+    if listing is None:
+        return OpenTarget(context=context, bucket=context.open_bucket())
+    return OpenTarget(context=replace(context, pattern_listing=listing), bucket=listing.bucket)
 
 
 def _expand(context: TargetContext) -> Iterator[OpenTarget]:
@@ -109,30 +136,7 @@ def _expand(context: TargetContext) -> Iterator[OpenTarget]:
     for prefix in folders:
         bound = bind_target(settings, prefix)
         if bound is not None:
-            yield OpenTarget(
-                context=replace(context, settings=bound, pattern_listing=listing), bucket=bucket
-            )
-
-
-def _open_fixed(contexts: Sequence[TargetContext]) -> Iterator[OpenTarget]:
-    """Open the targets that a saved plan names; those of one pattern and match share a bucket."""
-    groups: dict[tuple[object, ...], list[TargetContext]] = {}
-    for context in contexts:
-        settings = context.settings
-        key = (settings.bucket, settings.region, settings.endpoint_url, settings.role_to_assume)
-        groups.setdefault((*key, settings.pattern, settings.match), []).append(context)
-    for group in groups.values():
-        settings, bucket = group[0].settings, group[0].open_bucket()
-        prefixes = [context.settings.prefix for context in group]
-        listed_at = group[0].monotonic()
-        listing = PatternListing(
-            bucket=bucket,
-            match=settings.match,
-            folders=list_all_folders(bucket, settings.match, prefixes),
-            listed_at=listed_at,
-        )
-        for context in group:
-            yield OpenTarget(context=replace(context, pattern_listing=listing), bucket=bucket)
+            yield _open_target(replace(context, settings=bound), listing)
 
 
 def _find_targets(

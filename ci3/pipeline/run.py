@@ -25,7 +25,12 @@ from ci3.pipeline.approval import (
 )
 from ci3.pipeline.concurrent_targets import map_targets
 from ci3.pipeline.context import TargetContext
-from ci3.pipeline.expansion import OpenTarget, open_among_targets, open_targets
+from ci3.pipeline.expansion import (
+    OpenTarget,
+    open_planned_targets,
+    open_resumed_target,
+    open_targets,
+)
 from ci3.pipeline.lifecycle_cleanup import reconcile_at_start, revoke_at_end
 from ci3.pipeline.pattern_listing import PatternListing
 from ci3.pipeline.plan_file import write_plan_file
@@ -245,12 +250,12 @@ def open_run(
     if open_journal is not None:
         from ci3.pipeline.resume import ResumedRun  # noqa: PLC0415 - pydantic: only a resume reads a journal
 
-        targets: Sequence[OpenTarget] = [open_among_targets(timed[0])]
+        targets: Sequence[OpenTarget] = [open_resumed_target(timed[0])]
         resumption = ResumedRun(
             context=targets[0].context, bucket=targets[0].bucket, open_journal=open_journal
         )
     else:
-        targets = open_targets(timed, are_fixed=bool(saved_plans))
+        targets = open_planned_targets(timed) if saved_plans else open_targets(timed)
     return Run(
         contexts=[target.context for target in targets],
         buckets=[target.bucket for target in targets],
