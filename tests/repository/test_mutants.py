@@ -1,9 +1,10 @@
-"""The list of equivalent mutants: it is read as written, and names lines that exist."""
+"""Mutation testing: what is mutated, and the list of equivalent mutants."""
 
 import pytest
 
 from tests.support.paths import ROOT
 from tools.mutants.equivalence import EQUIVALENT_MUTANTS, read_equivalent_mutants
+from tools.mutants.suites import SUITES
 
 ENTRY = """# A comment.
 
@@ -39,3 +40,24 @@ def test_each_listed_mutant_changes_lines_that_exist():
 
     assert listed
     assert [key for key in listed if key[2] not in sources[key[0]]] == []
+
+
+@pytest.mark.parametrize("package", ["ci3/core/retention", "ci3/engine/deletion"])
+def test_each_module_of_a_package_that_decides_or_deletes_is_mutated(package):
+    mutated = {path for suite in SUITES for path in suite.modules}
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*.py")}
+
+    assert {path for path in modules if not path.endswith("__init__.py")} - mutated == set()
+
+
+def test_no_module_is_in_two_suites():
+    paths = [path for suite in SUITES for path in suite.modules]
+
+    assert "ci3/engine/gate.py" in paths
+    assert len(paths) == len(set(paths))
+
+
+def test_modules_and_tests_of_each_suite_exist():
+    paths = [path for suite in SUITES for path in (*suite.sources, *suite.tests)]
+
+    assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -6,7 +6,7 @@ is one, or if a test detects a listed mutant, which is then not equivalent.
 
 import random
 import sys
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,19 +33,34 @@ class _Counts:
         )
 
 
-def main(modules: Set[str]) -> int:
-    """Print a line for each undetected mutant and each module; return the exit code."""
+def main(selected: Sequence[str]) -> int:
+    """Print a line for each undetected mutant and each module; return the exit code.
+
+    `selected` are modules or packages, without which all are tested.
+    """
     listed = read_equivalent_mutants(EQUIVALENT_MUTANTS.read_text("utf-8"))
-    suites = [suite for suite in SUITES if not modules or modules & set(suite.modules)]
+    suites = {
+        suite: paths
+        for suite in SUITES
+        if (paths := [path for path in suite.modules if _is_selected(path, selected)])
+    }
+    if not suites:
+        raise SystemExit(f"no suite has {' or '.join(selected)}")
     import_libraries([test for suite in suites for test in suite.tests])
     is_passed = True
-    for suite in suites:
-        for path, mutants in _mutants_of(suite).items():
-            if not modules or path in modules:
-                counts = _test_module(path, mutants, suite, listed)
-                is_passed = is_passed and not counts.undetected and not counts.wrongly_listed
-                print(f"{path}: {counts}", flush=True)
+    for suite, paths in suites.items():
+        tests = TestProcess(suite.tests, suite.modules)
+        mutants = _mutants_of(suite)
+        for path in paths:
+            counts = _test_module(mutants[path], tests, listed)
+            is_passed = is_passed and not counts.undetected and not counts.wrongly_listed
+            print(f"{path}: {counts}", flush=True)
+        tests.end()
     return 0 if is_passed else 1
+
+
+def _is_selected(path: str, selected: Sequence[str]) -> bool:
+    return not selected or any(Path(path).is_relative_to(source) for source in selected)
 
 
 def _mutants_of(suite: Suite) -> dict[str, list[Mutant]]:
@@ -57,43 +72,26 @@ def _mutants_of(suite: Suite) -> dict[str, list[Mutant]]:
     ]
     if suite.sample_size is not None:
         mutants = random.Random(_SEED).sample(mutants, suite.sample_size)  # noqa: S311 - no secret
-    paths = sorted({mutant.path for mutant in mutants})
-    return {path: [mutant for mutant in mutants if mutant.path == path] for path in paths}
+    return {path: [mutant for mutant in mutants if mutant.path == path] for path in suite.modules}
 
 
 def _test_module(
-    path: str, mutants: Sequence[Mutant], suite: Suite, listed: Collection[tuple[str, ...]]
+    mutants: Iterable[Mutant], tests: TestProcess, listed: Collection[tuple[str, ...]]
 ) -> _Counts:
-    counts = _Counts(mutants=len(mutants))
-    for mutant, is_detected in _test_mutants(mutants, suite, listed):
+    counts = _Counts()
+    for mutant in mutants:
+        is_listed, is_detected = mutant.key in listed, tests.detects(mutant)
+        counts.mutants += 1
         counts.detected += is_detected
-        if mutant.key in listed:
-            counts.equivalent += not is_detected
-            counts.wrongly_listed += is_detected
-        else:
-            counts.undetected += not is_detected
-        if is_detected is (mutant.key in listed):
+        counts.equivalent += is_listed and not is_detected
+        counts.undetected += not is_listed and not is_detected
+        counts.wrongly_listed += is_listed and is_detected
+        if is_detected is is_listed:
             problem = "is detected, but listed" if is_detected else "is not detected"
-            print(f"{path} {mutant.function}\n- {mutant.before}\n+ {mutant.after}\n{problem}\n")
-            sys.stdout.flush()
+            print(f"{mutant.path} {mutant.function}")
+            print(f"- {mutant.before}\n+ {mutant.after}\n{problem}\n", flush=True)
     return counts
 
 
-def _test_mutants(
-    mutants: Sequence[Mutant], suite: Suite, listed: Collection[tuple[str, ...]]
-) -> Iterator[tuple[Mutant, bool]]:
-    """Yield whether a test detects each mutant; the slow tests run only if they may matter."""
-    tests = TestProcess(suite.tests)
-    slow_tests = TestProcess(suite.slow_tests) if suite.slow_tests else None
-    for mutant in mutants:
-        is_detected = tests.detects(mutant)
-        if not is_detected and slow_tests is not None and mutant.key not in listed:
-            is_detected = slow_tests.detects(mutant)
-        yield mutant, is_detected
-    tests.end()
-    if slow_tests is not None:
-        slow_tests.end()
-
-
 if __name__ == "__main__":
-    sys.exit(main(set(sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))

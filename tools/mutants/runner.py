@@ -3,31 +3,57 @@
 import gc
 import os
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_loader
-from inspect import getattr_static
+from inspect import getattr_static, unwrap
+from io import StringIO
 from itertools import pairwise
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from resource import RLIMIT_AS, setrlimit
+from signal import ITIMER_PROF, ITIMER_REAL, setitimer
 from tempfile import TemporaryDirectory
-from types import CodeType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import Phase, settings
 
+from tests.support import hypothesis_profile  # noqa: F401 - registers the parent profile
 from tools.mutants.operators import Mutant
 
 _FORK = get_context("fork")
 _REIMPORTED = ("ci3", "tests")
-_BASELINE_TIMEOUT_SECONDS = 3600
-_TIMEOUT_FACTOR = 5
-_TIMEOUT_EXTRA_SECONDS = 20
+_MIN_CPU_SECONDS = 5
+_MIN_SECONDS = 60
+_TIMEOUT_FACTOR = 10
 _MEMORY_LIMIT_BYTES = 4 * 1024**3
-_OPTIONS = ("-pno:cacheprovider", "--assert=plain")
+_NOT_REPLACED = 70
+_OPTIONS = ("-pno:cacheprovider", "--assert=plain", "--hypothesis-profile=mutants")
+
+settings.register_profile(
+    "mutants",
+    parent=settings.get_profile("ci3"),
+    phases=set(Phase) - {Phase.shrink, Phase.explain},  # the first failure is enough
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TestRecord:
+    """How long a test took without a mutant, and which functions it called: path and name."""
+
+    seconds: float
+    calls: frozenset[tuple[str, str]]
+
+
+_Records = Mapping[str, _TestRecord]
 
 
 class _MutatedSource(SourceFileLoader):
@@ -65,7 +91,8 @@ def _module_name(path: str) -> str:
 
 def import_libraries(tests: Sequence[str]) -> None:
     """Import what the tests import, then forget the modules that may be mutated or use those."""
-    pytest.main([*_OPTIONS, "--collect-only", "-qqq", *tests])
+    with redirect_stdout(StringIO()):
+        pytest.main([*_OPTIONS, "--collect-only", "-qqq", *tests])
     for name in list(sys.modules):
         if name.partition(".")[0] in _REIMPORTED:
             del sys.modules[name]
@@ -77,90 +104,164 @@ class TestProcess:
     """A process that has collected tests and runs them against each mutant in a fork of itself.
 
     A mutant of a function's body takes the place of that function's code. Any other mutant needs
-    the module to be imported again, in a new process.
+    the module to be imported again, in a new process. The fastest tests run first, and of a
+    function's mutant only those that call the function.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
-        self._arguments = arguments
+    def __init__(self, tests: Sequence[str], modules: Sequence[str]) -> None:
+        self._tests = tests
         self._connection, remote = _FORK.Pipe()
-        _FORK.Process(target=_serve, args=(self._connection, remote, arguments)).start()
+        _FORK.Process(target=_serve, args=(self._connection, remote, tests, modules)).start()
         remote.close()
-        start = time.monotonic()
-        if self._fails_in_fork(None, timeout=_BASELINE_TIMEOUT_SECONDS):
-            raise ValueError(f"the tests fail without a mutant: pytest {' '.join(arguments)}")
-        self._timeout = _TIMEOUT_EXTRA_SECONDS + _TIMEOUT_FACTOR * (time.monotonic() - start)
+        self._records: _Records | None = self._connection.recv()
+        if self._records is None:
+            raise ValueError(f"the tests fail without a mutant: pytest {' '.join(tests)}")
 
     def detects(self, mutant: Mutant) -> bool:
         """Return True if a test fails, or does not end in time."""
         if mutant.is_in_body:
-            return self._fails_in_fork(mutant, self._timeout)
-        process = _FORK.Process(target=_import_and_test, args=(mutant, self._arguments))
-        process.start()
-        process.join(self._timeout)
-        if process.is_alive():
-            process.kill()
+            self._connection.send(mutant)
+            exit_code = self._connection.recv()
+        else:
+            process = _FORK.Process(
+                target=_import_and_test, args=(mutant, self._tests, self._records)
+            )
+            process.start()
             process.join()
-        return process.exitcode != 0
+            exit_code = process.exitcode
+        if exit_code == _NOT_REPLACED:
+            raise ValueError(f"cannot replace the code of {mutant.path} {mutant.function}")
+        return bool(exit_code)
 
     def end(self) -> None:
         """Let the process end."""
         self._connection.close()
 
-    def _fails_in_fork(self, mutant: Mutant | None, timeout: float) -> bool:
-        self._connection.send((mutant, timeout))
-        return bool(self._connection.recv())
 
-
-def _serve(parent: Connection, connection: Connection, arguments: Sequence[str]) -> None:
+def _serve(
+    parent: Connection, connection: Connection, tests: Sequence[str], modules: Sequence[str]
+) -> None:
     parent.close()  # the loop ends once no process has this end open
-    _run_pytest(arguments, _MutantLoop(connection))
+    _run_pytest(tests, _MutantLoop(connection, modules))
 
 
-def _import_and_test(mutant: Mutant, arguments: Sequence[str]) -> None:
+def _import_and_test(mutant: Mutant, tests: Sequence[str], records: _Records) -> None:
     sys.meta_path.insert(0, _MutatedModuleFinder(mutant.path, mutant.source))
-    os._exit(_run_pytest(arguments))
+    setitimer(ITIMER_PROF, _MIN_SECONDS)  # for the import; each test has its own limit
+    os._exit(_run_pytest(tests, _TimeLimits(records)))
 
 
-def _run_pytest(arguments: Sequence[str], *plugins: object) -> int:
+def _run_pytest(tests: Sequence[str], *plugins: object) -> int:
     setrlimit(RLIMIT_AS, (_MEMORY_LIMIT_BYTES, _MEMORY_LIMIT_BYTES))  # endless loops may allocate
     output = os.open(os.devnull, os.O_WRONLY)
     os.dup2(output, 1)
     os.dup2(output, 2)
     with TemporaryDirectory() as folder:
         options = (*_OPTIONS, f"--basetemp={folder}/tests", "-x", "-q")
-        return pytest.main([*options, *arguments], plugins=plugins)
+        return pytest.main([*options, *tests], plugins=plugins)
 
 
-class _MutantLoop:
+class _TimeLimits:
+    """Plugin that runs the fastest tests first and kills the process if one takes too long."""
+
+    def __init__(self, records: _Records) -> None:
+        self.records = records
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Sort the tests, fastest first."""
+        if self.records:
+            items.sort(key=lambda item: self.records[item.nodeid].seconds)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Set the limits of a test: the default action of both signals ends the process."""
+        if self.records:
+            seconds = _TIMEOUT_FACTOR * self.records[nodeid].seconds
+            setitimer(ITIMER_PROF, _MIN_CPU_SECONDS + seconds)
+            setitimer(ITIMER_REAL, _MIN_SECONDS + seconds)
+
+
+class _MutantLoop(_TimeLimits):
     """Plugin that runs the collected tests once for each mutant that it receives."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, paths: Sequence[str]) -> None:
+        super().__init__({})
         self._connection = connection
+        self._paths = paths
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Answer each mutant with True if a test fails, until the parent ends."""
+        """Send the tests' records, then answer each mutant with an exit code, until the end."""
+        records = self._record_tests(session)
+        self._connection.send(records)
+        if records is None:
+            return True
+        self.records = records
         while True:
             try:
-                mutant, timeout = self._connection.recv()
+                mutant: Mutant = self._connection.recv()
             except EOFError:
                 return True
-            self._connection.send(self._fails(session, mutant, timeout))
-
-    def _fails(self, session: pytest.Session, mutant: Mutant | None, timeout: float) -> bool:
-        process = _FORK.Process(target=_run_collected, args=(session, mutant))
-        process.start()
-        process.join(timeout)
-        if process.is_alive():
-            process.kill()
+            process = _FORK.Process(target=_test_in_fork, args=(session, mutant, records))
+            process.start()
             process.join()
-        return process.exitcode != 0
+            self._connection.send(process.exitcode)
+
+    def _record_tests(self, session: pytest.Session) -> _Records | None:
+        """Return the records of all tests, or None if one fails; no test runs in this process."""
+        receiver, sender = _FORK.Pipe(duplex=False)
+        process = _FORK.Process(target=_record_in_fork, args=(session, self._paths, sender))
+        process.start()
+        sender.close()
+        try:
+            records: _Records = receiver.recv()
+        except EOFError:
+            return None
+        process.join()
+        return records
 
 
-def _run_collected(session: pytest.Session, mutant: Mutant | None) -> None:
-    if mutant is not None:
+def _record_in_fork(session: pytest.Session, paths: Sequence[str], sender: Connection) -> None:
+    modules = {path: import_module(_module_name(path)) for path in paths}
+    path_of = {module.__file__: path for path, module in modules.items()}
+    calls: set[tuple[str, str]] = set()
+
+    def record_call(frame: FrameType, event: str, _: object) -> None:
+        path = path_of.get(frame.f_code.co_filename)
+        if path is not None and event == "call":
+            calls.add((path, frame.f_code.co_qualname))
+
+    records = {}
+    threading.setprofile(record_call)
+    sys.setprofile(record_call)
+    for item, next_item in zip(session.items, (*session.items[1:], None), strict=True):
+        _clear_caches(modules.values())
+        calls.clear()
+        start = time.monotonic()
+        session.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
+        records[item.nodeid] = _TestRecord(seconds=time.monotonic() - start, calls=frozenset(calls))
+        if session.testsfailed:
+            os._exit(1)
+    sender.send(records)
+    os._exit(0)
+
+
+def _clear_caches(modules: Iterable[ModuleType]) -> None:
+    """Clear the caches of functions, so that each test calls all that it depends on."""
+    for module in modules:
+        for value in vars(module).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
+
+
+def _test_in_fork(session: pytest.Session, mutant: Mutant, records: _Records) -> None:
+    try:
         _replace_code(mutant)
-    for item, next_item in pairwise((*session.items, None)):
+    except Exception:  # noqa: BLE001 - any failure would pass for a failed test
+        os._exit(_NOT_REPLACED)
+    call = mutant.path, mutant.function
+    tests = [item for item in session.items if call in records[item.nodeid].calls]
+    items = sorted(tests, key=lambda item: records[item.nodeid].seconds)
+    for item, next_item in pairwise((*items, None)):
         session.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
         if session.testsfailed:
             os._exit(1)
@@ -179,4 +280,4 @@ def _replace_code(mutant: Mutant) -> None:
         function = function.fget
     if isinstance(function, classmethod | staticmethod):
         function = function.__func__
-    function.__code__ = code
+    unwrap(function).__code__ = code  # such as the function in a cache
