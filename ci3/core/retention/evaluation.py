@@ -55,7 +55,7 @@ class Evaluation:
     newer_count: int
     required_count: int
     now: datetime
-    is_ordered_by_name: bool = False
+    is_ordered_by_name: bool
 
     @property
     def keeping_checks(self) -> tuple[RuleCheck, ...]:

@@ -6,7 +6,10 @@ import pytest
 
 from ci3.core.live.pins import pin_protected
 from ci3.core.model.decision import Action
+from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.decide import RetentionPolicy, evaluate
+from ci3.core.retention.unfinished import PartialDeletion
+from ci3.core.units import Duration
 from tests.support.builders import NOW, deployment, inventory, live_pin, marker_only_deployment
 
 LIVE = live_pin("old", "version.json names old")
@@ -57,3 +60,46 @@ def test_deployment_without_a_successor_is_kept_even_if_no_check_keeps_it(has_ch
 
     assert (alone.is_delete, alone.is_keep) == (False, True)
     assert alone.decision.action is Action.KEEP
+
+
+@pytest.mark.parametrize("age_from", AgeFrom)
+def test_deployments_are_ordered_by_name_only_if_that_is_the_setting(age_from):
+    deployments = inventory(deployment("build-1", 2), deployment("build-2", 1))
+    policy = RetentionPolicy(keep_count=1, age_from=age_from)
+
+    evaluations = evaluate(deployments, policy, (), NOW, 1)
+
+    orders = [evaluation.is_ordered_by_name for evaluation in evaluations]
+    assert orders == [age_from is AgeFrom.NAME] * 2
+
+
+def test_deployment_is_superseded_by_as_many_as_are_newer_both_by_name_and_by_time():
+    deployments = inventory(*(deployment(f"build-{number}", number) for number in (1, 2, 3)))
+    policy = RetentionPolicy(keep_count=3, age_from=AgeFrom.NAME)
+
+    evaluations = evaluate(deployments, policy, (), NOW, 1)
+
+    counts = {evaluation.deployment.name: evaluation.newer_count for evaluation in evaluations}
+    assert counts == {"build-1": 0, "build-2": 1, "build-3": 0}
+
+
+def test_deployment_that_a_rule_or_an_exact_name_keeps_supersedes_nothing_by_it():
+    policy = RetentionPolicy(keep_count=1, keep_within=Duration.parse("9d"), keep_daily=1)
+    found = inventory(deployment("new", 1), deployment("old", 2))
+
+    evaluations = evaluate(found, policy, (LIVE, *pin_protected(["new"])), NOW, 1)
+
+    checks = [check for evaluation in evaluations for check in evaluation.checks]
+    assert {check.code for check in checks if check.supersedes is not False} == set()
+
+
+def test_partly_deleted_deployment_is_recorded_as_incomplete():
+    found = inventory(deployment("new", 1), deployment("old", 2))
+    partial_deletions = {"old": PartialDeletion(message="", must_keep=True)}
+
+    evaluations = evaluate(
+        found, RetentionPolicy(keep_count=1), (), NOW, 1, partial_deletions=partial_deletions
+    )
+
+    decided = [evaluation.decision.deployment for evaluation in evaluations]
+    assert [(each.name, each.is_complete) for each in decided] == [("new", True), ("old", False)]

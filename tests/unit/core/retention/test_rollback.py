@@ -34,3 +34,9 @@ def test_incomplete_deployment_that_is_kept_is_neither_current_nor_a_target():
     deployments = [marker_only_deployment("torn", 0), deployment("d2", 1), deployment("d1", 2)]
 
     assert targets(*deployments) == ["d1"]
+
+
+def test_incomplete_deployment_that_is_kept_behind_the_newest_is_not_a_target():
+    deployments = [deployment("d2", 1), marker_only_deployment("partial", 2), deployment("d1", 3)]
+
+    assert targets(*deployments) == ["d1"]
