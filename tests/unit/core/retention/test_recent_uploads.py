@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from ci3.core.formatting import format_age
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.objects import UnfinishedUpload
 from ci3.core.retention.in_progress import MAX_UPLOAD_AGE, has_recent_object, select_recent
-from tests.support.builders import NOW, deployment
+from tests.support.builders import NOW, deployment, empty_deployment
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -49,3 +50,16 @@ def test_upload_whose_key_can_be_read_in_two_ways_keeps_both_deployments() -> No
     uploads = select_recent((upload,), NOW)
     for name, is_kept in (("v1 2", True), ("v1+2", True), ("v1", False)):
         assert (uploads.find_reason(deployment(name, 2), NOW) is not None) is is_kept
+
+
+def test_without_objects_and_uploads_nothing_is_uploading() -> None:
+    uploads = select_recent((), NOW, may_be_incomplete=True)
+    assert uploads.find_reason(empty_deployment("empty"), NOW) is None
+
+
+@pytest.mark.parametrize("age", [-HOUR, HOUR, 5 * HOUR])
+def test_reason_without_a_listed_upload_has_the_age_of_the_newest_object(age: timedelta) -> None:
+    uploads = select_recent((), NOW, may_be_incomplete=True)
+    reason = uploads.find_reason(deployment("slow", age / DAY), NOW)
+    assert reason is not None
+    assert format_age(max(age, timedelta(0))) in reason.message
