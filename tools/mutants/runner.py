@@ -36,6 +36,7 @@ _MIN_SECONDS = 60
 _TIMEOUT_FACTOR = 10
 _MEMORY_LIMIT_BYTES = 4 * 1024**3
 _NOT_REPLACED = 70
+_TOOL_FAILURES = (_NOT_REPLACED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED)
 _OPTIONS = ("-pno:cacheprovider", "--assert=plain", "--hypothesis-profile=mutants")
 
 settings.register_profile(
@@ -129,8 +130,8 @@ class TestProcess:
             process.start()
             process.join()
             exit_code = process.exitcode
-        if exit_code == _NOT_REPLACED:
-            raise ValueError(f"cannot replace the code of {mutant.path} {mutant.function}")
+        if exit_code in _TOOL_FAILURES:
+            raise ValueError(f"cannot test {mutant.path} {mutant.function}: + {mutant.after}")
         return bool(exit_code)
 
     def end(self) -> None:
@@ -167,6 +168,7 @@ class _TimeLimits:
     def __init__(self, records: _Records) -> None:
         self.records = records
 
+    @pytest.hookimpl(trylast=True)  # after those that drop tests
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Sort the tests, fastest first."""
         if self.records:

@@ -183,3 +183,17 @@ def test_request_age_is_that_of_s3() -> None:
     found = deployment("old", 2 - 15 * MINUTE)
     assert find(found, just_then) == KEPT
     assert find(found, replace(just_then, last_written_at=days_ago(2) - timedelta(seconds=1))) == []
+
+
+def test_remainder_is_kept_if_either_the_header_or_what_was_begun_is_not_known() -> None:
+    remainder = deployment("old", 20)
+
+    assert find(remainder, RUN) == REMAINDER
+    assert find(remainder, replace(RUN, approved=None)) == KEPT
+    assert find(remainder, replace(RUN, started=None)) == KEPT
+
+
+def test_run_of_which_only_the_times_are_known_may_have_begun_any_deployment() -> None:
+    run = UnfinishedRun(run_id="run-1", first_written_at=days_ago(3), last_written_at=days_ago(2))
+
+    assert find(deployment("any", 20), run) == KEPT
