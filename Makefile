@@ -27,8 +27,8 @@ soak: $(VENV)/test
 	SOAK_WORLDS=$(SOAK_WORLDS) $(BIN)/python -m pytest tests/unit/core/retention/test_reference_worlds.py
 	$(BIN)/python -u -m tests.soak.load_run $(SOAK_OBJECTS)
 
-# Change the safety logic in one place at a time and list the changes that no test detects. One
-# module: make mutants MODULES=ci3/engine/gate.py
+# Change the safety logic in one place at a time and list the changes that no test detects. Only a
+# module or package: make mutants MODULES=ci3/engine/gate.py
 mutants: $(VENV)/mutants
 	$(BIN)/python -m tools.mutants $(MODULES)
 
