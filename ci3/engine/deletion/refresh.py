@@ -29,13 +29,14 @@ class ReadFolder:
 
     prefix: str
     with_versions: bool
+    max_objects: int
     concurrency: int = 1
 
     def respond(self, bucket: BucketReader, _: OnProgress, /) -> FolderListing | None:
         """Return the objects; None if the deployment has grown too large."""
         listed = read_folder(bucket, self.prefix, with_versions=self.with_versions)
         count = len(listed.keys) if isinstance(listed, ObjectColumns) else len(listed)
-        return listed if count <= MAX_DEPLOYMENT_OBJECTS else None
+        return listed if count <= self.max_objects else None
 
 
 class Refresher:
@@ -44,9 +45,16 @@ class Refresher:
     The caller compares the result with the plan, whichever process read it.
     """
 
-    def __init__(self, bucket: BucketReader, worker: WorkerProcess | None) -> None:
+    def __init__(
+        self,
+        bucket: BucketReader,
+        worker: WorkerProcess | None,
+        *,
+        max_deployment_objects: int = MAX_DEPLOYMENT_OBJECTS,
+    ) -> None:
         self._bucket = bucket
         self._worker = worker
+        self._max_deployment_objects = max_deployment_objects
 
     def read(
         self,
@@ -59,8 +67,11 @@ class Refresher:
 
         Raises ListingError, too, if the worker did not read it and the run is stopped.
         """
-        if self._worker is not None and _fits_worker(deployment):
-            request = ReadFolder(prefix=deployment.prefix, with_versions=with_versions)
+        max_objects = self._max_deployment_objects
+        if self._worker is not None and deployment.object_count <= max_objects:
+            request = ReadFolder(
+                prefix=deployment.prefix, with_versions=with_versions, max_objects=max_objects
+            )
             listed = self._worker.call(request)
             if listed is not None:
                 return listed
@@ -86,14 +97,12 @@ def start_refresher(
     deployments: Iterable[Deployment],
     *,
     timing: WorkerTiming = DEFAULT_TIMING,
+    min_total_objects: int = MIN_TOTAL_OBJECTS,
+    max_deployment_objects: int = MAX_DEPLOYMENT_OBJECTS,
 ) -> Refresher:
     """Return a refresher, with a worker if that pays and this process has a single thread."""
-    total = sum(deployment.object_count for deployment in deployments if _fits_worker(deployment))
+    counts = [deployment.object_count for deployment in deployments]
     worker = None
-    if total >= MIN_TOTAL_OBJECTS:
+    if sum(count for count in counts if count <= max_deployment_objects) >= min_total_objects:
         worker = start_worker(bucket, connections=LISTING_THREADS, timing=timing)
-    return Refresher(bucket, worker)
-
-
-def _fits_worker(deployment: Deployment) -> bool:
-    return deployment.object_count <= MAX_DEPLOYMENT_OBJECTS
+    return Refresher(bucket, worker, max_deployment_objects=max_deployment_objects)

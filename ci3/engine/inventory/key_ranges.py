@@ -34,14 +34,6 @@ from ci3.core.inventory.keyspace import end_of_folder, guess_middle_key
 from ci3.core.inventory.summary import SummaryBuilder
 from ci3.engine.inventory.folders import Folders
 
-PAGE_SIZE: Final = 1000
-"""Objects on a full page."""
-MIN_OBJECTS_TO_SPLIT: Final = 2 * PAGE_SIZE
-"""Estimated number of objects from which on a range is split: a split costs a request."""
-MIN_OBJECTS_TO_GIVE: Final = 4 * PAGE_SIZE
-"""The same for the worker, which does not split its part for this process again."""
-ASSUMED_OBJECTS: Final = 100
-"""Estimated number of objects of a deployment before any was listed."""
 MIN_FULL_PAGES: Final = 2
 """Full pages of one deployment after which it is split in the middle."""
 PAGES_PER_GUESS: Final = 25
@@ -49,6 +41,31 @@ PAGES_PER_GUESS: Final = 25
 
 Span = tuple[str, str | None]
 """The keys greater than the first, up to and including the second or, if None, up to the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingThresholds:
+    """How many objects, most of them estimated, make it worthwhile to split or share a listing."""
+
+    page_size: int = 1_000
+    """Objects on a full page."""
+    assumed_objects: int = 100
+    """Estimated number of objects of a deployment before any was listed."""
+    min_objects_to_split: int = 2_000
+    """Estimated number of objects from which on a range is split: a split costs a request."""
+    min_objects_to_give: int = 4_000
+    """The same for the worker, which does not split its part for this process again."""
+    min_objects_to_start: int = 20_000
+    """Estimated number of objects left from which on the worker takes part."""
+    min_objects_to_share: int = 20_000
+    """Estimated number of objects left of which it takes another part: each costs some requests."""
+    max_shared_objects: int = 2_000_000
+    """Objects in a part: seconds of work to repeat after a failure, done before the keys expire."""
+    start_check_seconds: float = 0.02
+    """Interval of checks that enough is left for the worker to start."""
+
+
+DEFAULT_THRESHOLDS: Final = ListingThresholds()
 
 
 @dataclass(slots=True, eq=False)
@@ -85,7 +102,15 @@ class KeyRange:
 class RangeQueue:
     """The ranges of one listing of `folders`, or of the given spans of it."""
 
-    def __init__(self, folders: Folders, *, concurrency: int, spans: Sequence[Span] = ()) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        *,
+        concurrency: int,
+        spans: Sequence[Span] = (),
+        thresholds: ListingThresholds = DEFAULT_THRESHOLDS,
+    ) -> None:
+        self.thresholds = thresholds
         self.prefix = folders.prefix
         self.folders = sorted(f"{folders.prefix}{name}/" for name in folders.names)
         self._borders = folders.boundaries
@@ -112,7 +137,7 @@ class RangeQueue:
             first, end = self._unstarted_slice(key_range)
             fitting_count = max(1, int(objects_left // self._mean_objects()))
             count = min((end - first) // 2, fitting_count)
-            is_long = (end - first) * self._mean_objects() >= MIN_OBJECTS_TO_GIVE
+            is_long = (end - first) * self._mean_objects() >= self.thresholds.min_objects_to_give
             if objects_left > 0 and count and is_long:
                 part = self._split(key_range, self._border_before(end - count))
                 part.is_taken = part.is_with_worker = True
@@ -204,12 +229,14 @@ class RangeQueue:
 
     def _estimate_rest(self, key_range: KeyRange) -> float:
         first, end = self._unstarted_slice(key_range)
-        return (end - first) * self._mean_objects() + key_range.full_page_count * PAGE_SIZE
+        return (
+            end - first
+        ) * self._mean_objects() + key_range.full_page_count * self.thresholds.page_size
 
     def _mean_objects(self) -> float:
         """Estimate the number of objects of a deployment."""
         if not self.started_count:
-            return max(ASSUMED_OBJECTS, self._object_count)
+            return max(self.thresholds.assumed_objects, self._object_count)
         return self._object_count / self.started_count
 
     def _unstarted_slice(self, key_range: KeyRange) -> tuple[int, int]:
@@ -224,7 +251,8 @@ class RangeQueue:
         first, end = self._unstarted_slice(key_range)
         count, is_large = end - first, key_range.full_page_count > 0
         if count > 1 or (count and is_large):
-            is_worth_it = is_large or count * self._mean_objects() >= MIN_OBJECTS_TO_SPLIT
+            min_objects = self.thresholds.min_objects_to_split
+            is_worth_it = is_large or count * self._mean_objects() >= min_objects
             return self._border_before(first + count // 2) if is_worth_it else None
         folder = self.find_folder(key_range.position)
         is_full = key_range.full_page_count >= MIN_FULL_PAGES
@@ -239,7 +267,8 @@ class RangeQueue:
     def _may_guess(self) -> bool:
         """Return True unless too many guesses were made: each may cost a request."""
         guess_count = sum(key_range.is_inside_folder for key_range in self.ranges)
-        max_count = self._object_count // PAGE_SIZE // PAGES_PER_GUESS + self._concurrency // 2
+        page_count = self._object_count // self.thresholds.page_size
+        max_count = page_count // PAGES_PER_GUESS + self._concurrency // 2
         return guess_count < max_count
 
     def _border_before(self, index: int) -> str:

@@ -16,6 +16,7 @@ from ci3.core.model.deployment import Deployment, Inventory, UnlistedFolder
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.user_pattern import UserPattern
 from ci3.engine.inventory.folders import Folders, find_folders
+from ci3.engine.inventory.key_ranges import DEFAULT_THRESHOLDS, ListingThresholds
 from ci3.engine.inventory.parallel_listing import ListSpans, ParallelListing
 from ci3.engine.workers.progress import Progress, show_task
 from ci3.engine.workers.worker_process import WorkerProcess
@@ -44,6 +45,7 @@ class ListingScope:
     is_first_page_only: bool = False
     concurrency: int = MAXIMUM_CONCURRENCY
     worker: WorkerProcess | None = field(default=None, compare=False)
+    thresholds: ListingThresholds = DEFAULT_THRESHOLDS
 
 
 def take_inventory(bucket: BucketReader, scope: ListingScope, progress: Progress) -> Inventory:
@@ -96,7 +98,10 @@ def _list_parallel(
     folder on its own may succeed.
     """
     request = ListSpans(
-        folders=folders, required_file=scope.required_file, concurrency=scope.concurrency
+        folders=folders,
+        required_file=scope.required_file,
+        concurrency=scope.concurrency,
+        thresholds=scope.thresholds,
     )
     listing = ParallelListing(bucket, request, scope.worker)
     try:

@@ -18,7 +18,13 @@ from ci3.core.inventory.columns import ObjectColumns
 from ci3.core.inventory.keyspace import end_of_folder, is_sorted
 from ci3.core.inventory.summary import SummaryBuilder
 from ci3.engine.inventory.folders import Folders
-from ci3.engine.inventory.key_ranges import KeyRange, RangeQueue, Span
+from ci3.engine.inventory.key_ranges import (
+    DEFAULT_THRESHOLDS,
+    KeyRange,
+    ListingThresholds,
+    RangeQueue,
+    Span,
+)
 from ci3.engine.inventory.work_sharing import PartialListing, SpanBoundary, WorkSharing
 from ci3.engine.workers.latency_limit import LatencyLimiter
 from ci3.engine.workers.progress import TICK_SECONDS
@@ -41,6 +47,7 @@ class ListSpans:
     required_file: str
     concurrency: int
     spans: Sequence[Span] = ()
+    thresholds: ListingThresholds = DEFAULT_THRESHOLDS
 
     def respond(self, bucket: BucketReader, on_progress: OnProgress, /) -> PartialListing:
         """List the spans in the worker."""
@@ -58,7 +65,10 @@ class ParallelListing:
         self._required_file = request.required_file
         self._concurrency = request.concurrency
         self._queue = RangeQueue(
-            request.folders, concurrency=request.concurrency, spans=request.spans
+            request.folders,
+            concurrency=request.concurrency,
+            spans=request.spans,
+            thresholds=request.thresholds,
         )
         self._spans = [(key_range.after, key_range.up_to) for key_range in self._queue.ranges]
         self._limiter = LatencyLimiter(request.concurrency)

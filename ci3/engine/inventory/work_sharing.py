@@ -3,21 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Condition, Event
-from typing import Final
 
 from ci3.core.inventory.summary import DeploymentSummary
 from ci3.engine.inventory.key_ranges import KeyRange, RangeQueue
 from ci3.engine.workers.latency_limit import LatencyLimiter
 from ci3.engine.workers.worker_process import Request, WorkerProcess
-
-MIN_OBJECTS_TO_START: Final = 20_000
-"""Estimated number of objects left from which on the worker takes part."""
-MIN_OBJECTS_TO_SHARE: Final = 20_000
-"""Estimated number of objects left of which it takes another part: each costs some requests."""
-MAX_SHARED_OBJECTS: Final = 2_000_000
-"""Objects in a part: seconds of work to repeat after a failure, done before the keys expire."""
-START_CHECK_SECONDS: Final = 0.02
-"""Interval of checks that enough is left for the worker to start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +51,7 @@ class WorkSharing:
         self.summaries: dict[str, DeploymentSummary] = {}
         self.doubtful_names: set[str] = set()
         self._queue = queue
+        self._thresholds = queue.thresholds
         self._changed = changed
         self._limiter = limiter
         self._concurrency = limiter.maximum
@@ -77,7 +68,7 @@ class WorkSharing:
         if self._worker is None or self._concurrency <= 1:
             return
         while not self._reserve_requests():
-            if self._closed.wait(START_CHECK_SECONDS):
+            if self._closed.wait(self._thresholds.start_check_seconds):
                 return
         try:
             while ranges := self._take_ranges(is_within_maximum):
@@ -100,19 +91,20 @@ class WorkSharing:
     def _reserve_requests(self) -> bool:
         """Reserve half of the S3 requests for the worker if enough is left to list."""
         with self._changed:
-            if self._queue.estimate_remaining() < MIN_OBJECTS_TO_START:
+            if self._queue.estimate_remaining() < self._thresholds.min_objects_to_start:
                 return False
             self._limiter.set_maximum(self._concurrency - self._concurrency // 2)
             return True
 
     def _take_ranges(self, is_within_maximum: Callable[[], bool]) -> Sequence[KeyRange]:
-        """Take half of what is left, up to MAX_SHARED_OBJECTS; nothing if that is too little."""
+        """Take half of what is left, up to `max_shared_objects`; nothing if that is too little."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed.is_set() or is_within_maximum())
-            is_enough = self._queue.estimate_remaining() >= MIN_OBJECTS_TO_SHARE
+            min_objects = self._thresholds.min_objects_to_share
+            is_enough = self._queue.estimate_remaining() >= min_objects
             if self._closed.is_set() or not is_enough:
                 return ()
-            ranges = self._queue.take_for_worker(MAX_SHARED_OBJECTS)
+            ranges = self._queue.take_for_worker(self._thresholds.max_shared_objects)
             self.range_count += len(ranges)
             self._unconfirmed_count = 0
             return ranges

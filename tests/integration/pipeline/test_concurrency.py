@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
 from ci3.core.journal.location import JournalLocation
 from ci3.core.model.result import ApplyResult, ObjectOutcome
-from ci3.engine.deletion import refresh
-from ci3.engine.inventory import work_sharing
+from ci3.engine.deletion import objects
+from ci3.engine.deletion.refresh import start_refresher
+from ci3.engine.inventory.key_ranges import ListingThresholds
+from ci3.engine.inventory.listing import ListingScope
 from ci3.engine.journal.s3_sink import read_stored_journal
 from ci3.engine.restore.restore import Restoration
 from ci3.engine.restore.sources import source_from_journal
+from ci3.pipeline import context as pipeline_context
 from ci3.pipeline.doctor import run_doctor
 from ci3.pipeline.expansion import OpenTarget
 from ci3.pipeline.run import open_run
@@ -82,10 +86,12 @@ def test_never_more_requests_at_once_than_concurrency_says(  # noqa: PLR0917 - f
     has_worker: bool,
 ) -> None:
     """Those of the worker process count, too, which takes part in whatever it can here."""
-    worth = 1 if has_worker else 10**9
-    monkeypatch.setattr(work_sharing, "MIN_OBJECTS_TO_START", worth)
-    monkeypatch.setattr(work_sharing, "MIN_OBJECTS_TO_SHARE", worth)
-    monkeypatch.setattr(refresh, "MIN_TOTAL_OBJECTS", worth)
+    count = 1 if has_worker else 10**9
+    thresholds = ListingThresholds(min_objects_to_start=count, min_objects_to_share=count)
+    make_scope = partial(ListingScope, thresholds=thresholds)
+    monkeypatch.setattr(pipeline_context, "ListingScope", make_scope)
+    starter = partial(start_refresher, min_total_objects=count)
+    monkeypatch.setattr(objects, "start_refresher", starter)
     deploy_many(bucket, files=120)
     put_pointers(bucket)
     bucket.put("old-00/\x01", days=10)

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -33,9 +34,11 @@ def shop(shop: Bucket) -> Bucket:
     return shop
 
 
+start_small_refresher = partial(start_refresher, min_total_objects=20)
+
+
 @pytest.fixture
-def due(reader: BucketReader, monkeypatch: pytest.MonkeyPatch) -> list[Deployment]:
-    monkeypatch.setattr(refresh, "MIN_TOTAL_OBJECTS", 20)
+def due(reader: BucketReader) -> list[Deployment]:
     return [list_deployment(reader, f"shop-{one}", f"shop-{one}/")[0] for one in range(6)]
 
 
@@ -58,7 +61,7 @@ def test_worker_reads_what_the_parent_would_read(shop, reader, due, keeps_versio
         shop.enable_versioning()
         shop.put("shop-1/file-00001", body=b"another")
     here = [read_folder(reader, one.prefix, with_versions=keeps_versions) for one in due]
-    with closing(start_refresher(reader, due)) as refresher:
+    with closing(start_small_refresher(reader, due)) as refresher:
         assert [refresher.read(one, with_versions=keeps_versions) for one in due] == here
 
 
@@ -66,7 +69,7 @@ def test_deployment_that_may_not_be_listed_is_tried_by_the_parent_and_reported(s
     shop.proxy.answer(
         "GET", "prefix=shop-2", status=403, body="<Error><Code>AccessDenied</Code></Error>"
     )
-    with closing(start_refresher(reader, due)) as refresher:
+    with closing(start_small_refresher(reader, due)) as refresher:
         with pytest.raises(DeniedError, match="AccessDenied"):
             refresher.read(due[2], with_versions=False)
         asked = len(shop.proxy.requests)
@@ -75,27 +78,31 @@ def test_deployment_that_may_not_be_listed_is_tried_by_the_parent_and_reported(s
 
 
 def test_parent_reads_what_an_ended_worker_did_not(reader, due):
-    with closing(start_refresher(reader, due)) as refresher:
+    with closing(start_small_refresher(reader, due)) as refresher:
         os.kill(refresher._worker._process.pid, signal.SIGKILL)
         assert [len(refresher.read(one, with_versions=False).keys) for one in due] == [4] * 6
 
 
-def test_no_worker_for_few_objects_or_a_large_deployment(reader, due, monkeypatch):
+def test_no_worker_for_few_objects_or_a_large_deployment(reader, due):
     """For a while, both processes would hold its objects."""
-    with closing(start_refresher(reader, due[:4])) as refresher:
+    with closing(start_small_refresher(reader, due[:4])) as refresher:
         assert refresher._worker is None
-    monkeypatch.setattr(refresh, "MAX_DEPLOYMENT_OBJECTS", 3)
-    with closing(start_refresher(reader, due)) as refresher:
+    with closing(start_small_refresher(reader, due, max_deployment_objects=3)) as refresher:
         assert refresher._worker is None
-    monkeypatch.undo()
     with closing(start_refresher(reader, [*due, *due])) as refresher:
         assert refresher._worker is None
+
+
+def refresh_with_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have runs refresh with a worker, however few objects there are."""
+    starter = partial(start_refresher, min_total_objects=1)
+    monkeypatch.setattr(direct, "start_refresher", starter)
 
 
 @pytest.fixture
 def refreshed(monkeypatch: pytest.MonkeyPatch, only_in_worker: None) -> list[str]:
     """Have a worker refresh everything; return what it read."""
-    monkeypatch.setattr(refresh, "MIN_TOTAL_OBJECTS", 1)
+    refresh_with_worker(monkeypatch)
     listed: list[str] = []
     read = Refresher.read
 
@@ -140,8 +147,8 @@ def note_workers(monkeypatch: pytest.MonkeyPatch, act=lambda _pid: None) -> list
     workers: list = []
     begin = Refresher.__init__
 
-    def spy(self, bucket, worker) -> None:
-        begin(self, bucket, worker)
+    def spy(self, bucket, worker, **limits: int) -> None:
+        begin(self, bucket, worker, **limits)
         if worker is not None:
             workers.append(worker._process)
             act(worker._process.pid)
@@ -176,7 +183,7 @@ def test_error_at_the_start_of_the_worker_stops_the_run_and_the_result_is_return
 
 
 def test_stopped_run_does_not_read_what_an_ended_worker_did_not(reader, due):
-    with closing(start_refresher(reader, due)) as refresher:
+    with closing(start_small_refresher(reader, due)) as refresher:
         assert refresher.read(due[0], with_versions=False, is_stopped=lambda: True)
         refresher.end_worker()
         with pytest.raises(ListingError, match="stopped"):
@@ -187,17 +194,14 @@ def test_stopped_run_does_not_read_what_an_ended_worker_did_not(reader, due):
 def test_worker_that_takes_long_is_waited_for(site: Bucket, proxy: FaultProxy, reader, due) -> None:
     timing = WorkerTiming(heartbeat_seconds=0.1, silence_seconds=0.6)
     proxy.call_before("GET", "prefix=shop-2", act=lambda: time.sleep(1.5))
-    with closing(start_refresher(reader, due, timing=timing)) as refresher:
+    with closing(start_small_refresher(reader, due, timing=timing)) as refresher:
         asked = len(proxy.requests)
         assert len(refresher.read(due[2], with_versions=False).keys) == 4
         assert len(proxy.requests) == asked + 1
 
 
-def test_deployment_that_has_grown_large_is_read_by_the_parent(
-    site: Bucket, reader, due, monkeypatch
-) -> None:
-    monkeypatch.setattr(refresh, "MAX_DEPLOYMENT_OBJECTS", 5)
-    with closing(start_refresher(reader, due)) as refresher:
+def test_deployment_that_has_grown_large_is_read_by_the_parent(site: Bucket, reader, due) -> None:
+    with closing(start_small_refresher(reader, due, max_deployment_objects=5)) as refresher:
         site.deploy("shop-2", days=3, files=6)
         asked = len(site.proxy.requests)
         assert len(refresher.read(due[2], with_versions=False).keys) == 6
@@ -209,7 +213,7 @@ def test_killed_worker_loses_neither_objects_nor_outcomes(
     site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     seed_site(site)
-    monkeypatch.setattr(refresh, "MIN_TOTAL_OBJECTS", 1)
+    refresh_with_worker(monkeypatch)
     workers = note_workers(
         monkeypatch, lambda pid: when == "before" and os.kill(pid, signal.SIGKILL)
     )

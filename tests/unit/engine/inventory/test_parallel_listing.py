@@ -3,12 +3,10 @@
 import random
 import re
 
-import pytest
-
 from ci3.core.inventory.summary import summarize_folder
 from ci3.core.model.deployment import Deployment
-from ci3.engine.inventory import key_ranges as ranges
 from ci3.engine.inventory.folders import find_folders
+from ci3.engine.inventory.key_ranges import ListingThresholds
 from ci3.engine.inventory.listing import ListingScope, take_inventory
 from ci3.engine.workers.progress import NoProgress
 from tests.unit.engine.inventory.sorted_bucket import SortedBucket, stored
@@ -16,11 +14,8 @@ from tests.unit.engine.inventory.sorted_bucket import SortedBucket, stored
 CASES = 200
 
 
-@pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take small things for large, so that few keys are parted as many would be."""
-    for name, value in {"PAGE_SIZE": 5, "MIN_OBJECTS_TO_SPLIT": 10, "ASSUMED_OBJECTS": 2}.items():
-        monkeypatch.setattr(ranges, name, value)
+THRESHOLDS = ListingThresholds(page_size=5, assumed_objects=2, min_objects_to_split=10)
+"""Few objects are split as many would be."""
 
 
 def make_keys(chance: random.Random, prefix: str) -> set[str]:
@@ -57,7 +52,8 @@ def test_listing_at_once_gives_what_listing_each_alone_gives() -> None:
         match = chance.choice([None, None, re.compile("[ab].*")])
         keys = make_keys(chance, prefix)
         bucket = SortedBucket(keys, chance.choice([1, 2, 3, 5, 1000]), seed)
-        found = take_inventory(bucket, ListingScope(prefix=prefix, match=match), NoProgress())
+        scope = ListingScope(prefix=prefix, match=match, thresholds=THRESHOLDS)
+        found = take_inventory(bucket, scope, NoProgress())
         wanted = each_alone(keys, prefix, match)
         assert list(found.deployments) == wanted, seed
         assert [one.first_object_at for one in found.deployments] == [
@@ -67,6 +63,15 @@ def test_listing_at_once_gives_what_listing_each_alone_gives() -> None:
         parted += sum(after.count("/") > prefix.count("/") for _, after in bucket.requests)
     assert not alone, "what was listed at once was in doubt, though nothing changed"
     assert parted, "no deployment was ever parted in its midst"
+
+
+def test_range_with_fewer_objects_than_the_threshold_is_not_split() -> None:
+    keys = {f"{number:02}/{inner}" for number in range(60) for inner in range(2)}
+    thresholds = ListingThresholds(min_objects_to_split=10_000)
+    for seed in range(20):
+        bucket = SortedBucket(keys, 5, seed)
+        take_inventory(bucket, ListingScope(thresholds=thresholds), NoProgress())
+        assert {start_after for _, start_after in bucket.requests} == {""}, seed
 
 
 def test_deployment_that_grows_while_it_is_listed_is_listed_again_alone() -> None:
@@ -84,6 +89,7 @@ def test_deployment_that_grows_while_it_is_listed_is_listed_again_alone() -> Non
         yield from pages
 
     bucket.list_pages = list_and_grow
-    (found,) = take_inventory(bucket, ListingScope(), NoProgress()).deployments
+    scope = ListingScope(thresholds=THRESHOLDS)
+    (found,) = take_inventory(bucket, scope, NoProgress()).deployments
     assert ("a/", "") in bucket.requests
     assert found == summarize_folder("a", "a/", map(stored, bucket.keys))

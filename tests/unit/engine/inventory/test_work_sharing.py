@@ -12,15 +12,10 @@ from threading import Condition, Event
 import pytest
 
 from ci3.core.model.deployment import Deployment
-from ci3.engine.inventory import (
-    key_ranges as ranges,
-)
-from ci3.engine.inventory import (
-    work_sharing as sharing,
-)
 from ci3.engine.inventory.folders import Folders, find_folders
+from ci3.engine.inventory.key_ranges import ListingThresholds, RangeQueue
 from ci3.engine.inventory.parallel_listing import ListSpans, ParallelListing
-from ci3.engine.inventory.work_sharing import PartialListing
+from ci3.engine.inventory.work_sharing import PartialListing, WorkSharing
 from ci3.engine.workers.latency_limit import LatencyLimiter
 from ci3.engine.workers.worker_process import OnProgress
 from ci3.errors import AccessError
@@ -33,20 +28,16 @@ NOTHING = PartialListing(summaries={}, doubtful_names=frozenset(), boundaries=()
 MANY = {f"{number:02}/{inner:03}" for number in range(60) for inner in range(20)}
 
 
-@pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take small things for large, and look for what is worth sharing all the time."""
-    small = {
-        "PAGE_SIZE": 5,
-        "MIN_OBJECTS_TO_SPLIT": 10,
-        "MIN_OBJECTS_TO_GIVE": 1,
-        "ASSUMED_OBJECTS": 2,
-    }
-    for name, value in small.items():
-        monkeypatch.setattr(ranges, name, value)
-    for name in ("MIN_OBJECTS_TO_START", "MIN_OBJECTS_TO_SHARE"):
-        monkeypatch.setattr(sharing, name, 1)
-    monkeypatch.setattr(sharing, "START_CHECK_SECONDS", 0.0002)
+THRESHOLDS = ListingThresholds(
+    page_size=5,
+    assumed_objects=2,
+    min_objects_to_split=10,
+    min_objects_to_give=1,
+    min_objects_to_start=1,
+    min_objects_to_share=1,
+    start_check_seconds=0.0002,
+)
+"""Any listing is worth sharing, and checked for it all the time."""
 
 
 class Metered:
@@ -116,16 +107,24 @@ class ThreadWorker:
         self.ended.set()
 
 
-def everything(found: Folders, concurrency: int) -> ListSpans:
-    return ListSpans(folders=found, required_file="", concurrency=concurrency)
+def everything(
+    found: Folders, concurrency: int, thresholds: ListingThresholds = THRESHOLDS
+) -> ListSpans:
+    return ListSpans(
+        folders=found, required_file="", concurrency=concurrency, thresholds=thresholds
+    )
 
 
 def list_with(
-    bucket, worker: ThreadWorker | None, found: Folders, *, concurrency: int
+    bucket,
+    worker: ThreadWorker | None,
+    found: Folders,
+    *,
+    concurrency: int,
+    thresholds: ListingThresholds = THRESHOLDS,
 ) -> PartialListing:
-    return ParallelListing(bucket, everything(found, concurrency), worker).list_deployments(
-        lambda _: None
-    )
+    request = everything(found, concurrency, thresholds)
+    return ParallelListing(bucket, request, worker).list_deployments(lambda _: None)
 
 
 def described(listed: PartialListing, prefix: str) -> list[Deployment]:
@@ -190,17 +189,16 @@ def test_deployment_that_grows_at_the_boundary_of_a_span_is_in_doubt() -> None:
 
 
 @pytest.mark.parametrize("ceiling", [1, 2, 3, 5, 8])
-def test_both_processes_together_keep_to_the_ceiling(
-    ceiling: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_processes_together_keep_to_the_ceiling(ceiling: int) -> None:
     """The worker starts when the parent has as many requests in flight as it may."""
-    monkeypatch.setattr(sharing, "MIN_OBJECTS_TO_START", 200)
-    monkeypatch.setattr(ranges, "ASSUMED_OBJECTS", 1)
-    monkeypatch.setattr(sharing, "START_CHECK_SECONDS", 0.05)
+    thresholds = replace(
+        THRESHOLDS, min_objects_to_start=200, assumed_objects=1, start_check_seconds=0.05
+    )
     bucket, meter = SortedBucket(MANY, 20, 1), ConcurrencyMeter()
     found = find_folders(bucket, "")
     worker = ThreadWorker(Metered(bucket, meter, 0.001))
-    list_with(Metered(bucket, meter, 0.02), worker, found, concurrency=ceiling)
+    metered = Metered(bucket, meter, 0.02)
+    list_with(metered, worker, found, concurrency=ceiling, thresholds=thresholds)
     assert 1 <= meter.maximum <= ceiling
     assert bool(worker.spans) == (ceiling > 1)
 
@@ -272,8 +270,8 @@ def test_failed_request_is_not_counted_as_progress(response: PartialListing | No
             assert work_sharing.started_count == 7
             return response
 
-    listed_ranges = ranges.RangeQueue(found, concurrency=4)
-    work_sharing = sharing.WorkSharing(
+    listed_ranges = RangeQueue(found, concurrency=4, thresholds=THRESHOLDS)
+    work_sharing = WorkSharing(
         listed_ranges,
         Condition(),
         LatencyLimiter(4),
@@ -293,7 +291,9 @@ def test_worker_gets_half_of_what_is_left_or_as_much_as_fits(
     deployments: int, objects: int, most: int, given: int
 ) -> None:
     keys = {f"{number:02}/{inner:03}" for number in range(deployments) for inner in range(objects)}
-    some = ranges.RangeQueue(find_folders(SortedBucket(keys, 1000, 1), ""), concurrency=4)
+    some = RangeQueue(
+        find_folders(SortedBucket(keys, 1000, 1), ""), concurrency=4, thresholds=THRESHOLDS
+    )
     some._object_count, some.started_count = objects * 9, 9
     away = some.take_for_worker(most)
     assert sum(len(some.folders_in((one.after, one.up_to))) for one in away) == given
