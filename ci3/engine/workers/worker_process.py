@@ -175,21 +175,21 @@ def _open(bucket: BucketReader) -> "BucketAccess | None":
         return None
 
 
-def _is_single_threaded() -> bool:
+def _is_single_threaded(threads: Path = _THREADS) -> bool:
     try:
-        return len([*_THREADS.iterdir()]) == 1
+        return len([*threads.iterdir()]) == 1
     except OSError:
         return False
 
 
-def _count_cores() -> int:
+def _count_cores(cpu_max: Path = _CPU_MAX) -> int:
     """Count the cores that this process may use; a container's CPU quota is rounded down.
 
     Source: https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:
-        quota, period = map(int, _CPU_MAX.read_text().split())
+        quota, period = map(int, cpu_max.read_text().split())
     except (OSError, ValueError):  # no such file, or "max" instead of a number
         return cores or 1
     return min(cores or 1, quota // period)

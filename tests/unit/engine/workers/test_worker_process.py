@@ -362,22 +362,19 @@ def test_no_worker_is_started_while_there_are_other_threads(shop, monkeypatch):
     other.join()
 
 
-def test_no_worker_is_started_where_threads_can_not_be_counted(shop, monkeypatch, tmp_path):
+def test_no_worker_is_started_where_threads_can_not_be_counted(tmp_path):
     """Such as on macOS, whose libraries do not support a fork."""
-    monkeypatch.setattr(worker_process, "_count_cores", lambda: 2)
     for tasks, is_alone in ((["1"], True), (["1", "2"], False), (None, False)):
         folder = tmp_path / str(tasks)
         for task in tasks or ():
             (folder / task).mkdir(parents=True)
-        monkeypatch.setattr(worker_process, "_THREADS", folder)
-        assert worker_process._is_single_threaded() == is_alone
+        assert worker_process._is_single_threaded(folder) == is_alone
 
 
 @pytest.mark.parametrize("cores", [1, 2, 64])
 def test_cores_are_those_that_this_process_may_use(monkeypatch, cores):
-    monkeypatch.setattr(worker_process, "_CPU_MAX", Path("/nowhere"))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {*range(cores)})
-    assert worker_process._count_cores() == cores
+    assert worker_process._count_cores(Path("/nowhere")) == cores
 
 
 @pytest.mark.parametrize(
@@ -386,6 +383,5 @@ def test_cores_are_those_that_this_process_may_use(monkeypatch, cores):
 )
 def test_container_may_have_less_than_the_cores_it_sees(tmp_path, monkeypatch, said, cores):
     (tmp_path / "cpu.max").write_text(f"{said}\n")
-    monkeypatch.setattr(worker_process, "_CPU_MAX", tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {*range(4)})
-    assert worker_process._count_cores() == cores
+    assert worker_process._count_cores(tmp_path / "cpu.max") == cores
