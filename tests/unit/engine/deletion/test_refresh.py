@@ -192,8 +192,8 @@ def test_stopped_run_does_not_read_what_an_ended_worker_did_not(reader, due):
 
 
 def test_worker_that_takes_long_is_waited_for(site: Bucket, proxy: FaultProxy, reader, due) -> None:
-    timing = WorkerTiming(heartbeat_seconds=0.1, silence_seconds=0.6)
-    proxy.call_before("GET", "prefix=shop-2", act=lambda: time.sleep(1.5))
+    timing = WorkerTiming(heartbeat_seconds=0.05, silence_seconds=0.5)
+    proxy.call_before("GET", "prefix=shop-2", act=lambda: time.sleep(0.6))
     with closing(start_small_refresher(reader, due, timing=timing)) as refresher:
         asked = len(proxy.requests)
         assert len(refresher.read(due[2], with_versions=False).keys) == 4

@@ -12,6 +12,7 @@ from bench.layout import Layout
 from bench.servers import running_memory_server
 from ci3.aws.bucket import BucketReader
 from ci3.engine.inventory.folders import find_folders
+from ci3.engine.inventory.key_ranges import ListingThresholds
 from ci3.engine.inventory.listing import ListingScope, take_inventory
 from ci3.engine.inventory.parallel_listing import ListSpans, ParallelListing
 from ci3.engine.workers.progress import NoProgress
@@ -22,7 +23,7 @@ from ci3.engine.workers.worker_process import (
     start_worker,
 )
 
-LARGE = Case(work=Work.PLAN, layout=Layout("300x1000"), delete_count=150, tools=(), title="large")
+LARGE = Case(work=Work.PLAN, layout=Layout("60x1000"), delete_count=30, tools=(), title="large")
 SMALL = Case(work=Work.PLAN, layout=Layout("30x20"), delete_count=15, tools=(), title="small")
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning"),
@@ -75,14 +76,14 @@ def test_worker_that_may_not_list_lists_nothing(shop, everything, worker):
 
 @pytest.mark.usefixtures("forks")
 def test_silent_listing_worker_is_not_waited_for_without_end(everything, reader):
-    with closing(start_worker(reader, timing=WorkerTiming(silence_seconds=0.3))) as worker:
+    with closing(start_worker(reader, timing=WorkerTiming(silence_seconds=0.1))) as worker:
         os.kill(worker._process.pid, signal.SIGSTOP)
         assert worker.call(everything) is None
 
 
 def test_listing_that_waits_for_s3_is_waited_for(shop, everything, reader):
-    timing = WorkerTiming(heartbeat_seconds=0.1, silence_seconds=0.6)
-    shop.proxy.call_before("GET", "list-type=2", act=lambda: time.sleep(1.5))
+    timing = WorkerTiming(heartbeat_seconds=0.05, silence_seconds=0.5)
+    shop.proxy.call_before("GET", "list-type=2", act=lambda: time.sleep(0.6))
     with closing(start_worker(reader, timing=timing)) as worker:
         assert len(worker.call(everything).summaries) == 4
 
@@ -93,7 +94,11 @@ def list_at(ceiling: int, case: Case, *, is_shared: bool, timing: WorkerTiming =
         server.prepare_bucket(case, 5)
         reader = BucketReader(bucket=case.layout.text, region="us-east-1", endpoint_url=server.url)
         with closing(start_worker(reader, timing=timing)) as worker:
-            scope = ListingScope(concurrency=ceiling, worker=worker if is_shared else None)
+            scope = ListingScope(
+                concurrency=ceiling,
+                worker=worker if is_shared else None,
+                thresholds=ListingThresholds(min_objects_to_share=2_000),
+            )
             inventory = take_inventory(reader, scope, NoProgress())
         return inventory, server.read_counts().requests["ListObjectsV2"]
 
@@ -110,8 +115,8 @@ def test_large_bucket_is_listed_alike_with_a_worker_and_without(monkeypatch):
     shared, requests = list_at(8, LARGE, is_shared=True)
     alone, least = list_at(1, LARGE, is_shared=False)
     assert shared == alone
-    assert len(shared.deployments) == 300
-    assert sum(len(listing.summaries) for listing in listings) > 50
+    assert len(shared.deployments) == 60
+    assert sum(len(listing.summaries) for listing in listings) > 10
     assert least == LARGE.layout.least_requests
     assert requests <= 1.05 * LARGE.layout.least_requests + 8
 
@@ -139,9 +144,9 @@ def test_bucket_is_listed_whatever_happens_to_the_worker(monkeypatch, what):
         return call(self, request, count_and_hit)
 
     monkeypatch.setattr(WorkerProcess, "call", hit_during_call)
-    timing = WorkerTiming(heartbeat_seconds=0.1, silence_seconds=2)
+    timing = WorkerTiming(heartbeat_seconds=0.1, silence_seconds=1)
     inventory, _ = list_at(8, LARGE, is_shared=True, timing=timing)
     assert hit
-    assert len(inventory.deployments) == 300
+    assert len(inventory.deployments) == 60
     assert not inventory.unlisted
     assert {one.object_count for one in inventory.deployments} == {1000}

@@ -224,9 +224,9 @@ def test_worker_that_has_ended_leaves_the_work_to_the_caller(shop, end):
 @pytest.mark.usefixtures("forks")
 def test_silent_worker_is_ended_and_its_late_response_never_received(shop):
     """It would be taken for the response to the next request."""
-    timing = WorkerTiming(silence_seconds=0.3)
+    timing = WorkerTiming(silence_seconds=0.1)
     with closing(start_worker(reader_of(shop), timing=timing)) as worker:
-        assert ask(worker, ("wait", 0.6)) is None
+        assert ask(worker, ("wait", 0.2)) is None
         assert ask(worker, ("say", "next")) is None
         assert has_ended(worker)
         assert worker._process.exitcode == -signal.SIGKILL
@@ -235,7 +235,7 @@ def test_silent_worker_is_ended_and_its_late_response_never_received(shop):
 @pytest.mark.usefixtures("forks")
 def test_worker_that_stops_reading_a_request_is_ended(shop):
     """A long request does not fit in the buffer of a connection that is not read."""
-    timing = WorkerTiming(silence_seconds=0.3)
+    timing = WorkerTiming(silence_seconds=0.1)
     with closing(start_worker(reader_of(shop), timing=timing)) as worker:
         os.kill(worker._process.pid, signal.SIGSTOP)
         assert ask(worker, ("say", "x" * 5_000_000)) is None
@@ -272,10 +272,10 @@ def test_worker_that_is_killed_in_the_middle_of_a_response_leaves_the_work_to_th
 
 @pytest.mark.usefixtures("forks")
 def test_heartbeats_keep_a_worker_alive_that_takes_long(shop):
-    timing = WorkerTiming(heartbeat_seconds=0.1, silence_seconds=0.6)
+    timing = WorkerTiming(heartbeat_seconds=0.05, silence_seconds=0.5)
     with closing(start_worker(reader_of(shop), timing=timing)) as worker:
         steps: list[int] = []
-        assert ask(worker, ("wait", 1.5), steps.append) == "waited"
+        assert ask(worker, ("wait", 0.6), steps.append) == "waited"
         assert {*steps} == {0}
 
 
@@ -283,8 +283,8 @@ def test_heartbeats_keep_a_worker_alive_that_takes_long(shop):
 def test_heartbeats_end_with_the_response(shop):
     timing = WorkerTiming(heartbeat_seconds=0.01)
     with closing(start_worker(reader_of(shop), timing=timing)) as worker:
-        assert ask(worker, ("wait", 0.1)) == "waited"
-        assert not worker._pipes[0].poll(0.3)
+        assert ask(worker, ("wait", 0.05)) == "waited"
+        assert not worker._pipes[0].poll(0.1)
 
 
 @pytest.mark.usefixtures("forks")

@@ -22,6 +22,14 @@ needs_cores = pytest.mark.skipif(
 )
 
 
+@pytest.fixture
+def interrupts():
+    """Have started programs handle SIGINT, which a background shell makes this process ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def run_script(shop: Bucket, script: str) -> subprocess.Popen[str]:
     """Run a Python that has but one thread."""
     begin = (
@@ -43,6 +51,7 @@ def run_script(shop: Bucket, script: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("there", [True, False])
+@pytest.mark.usefixtures("interrupts")
 def test_interrupt_during_the_fork_reaches_the_parent_alone(shop, there):
     """In the worker, it would run the parent's handler a second time."""
     script = (
@@ -83,14 +92,6 @@ def wait_until(is_so: Callable[[], object], seconds: float = 20) -> None:
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.005)
-
-
-@pytest.fixture
-def interrupts():
-    """See to it that a program that is started heeds interrupts, though this one may not."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @needs_cores
