@@ -107,6 +107,15 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
+def command_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that a command makes itself, in seconds, without waiting."""
+    seconds: list[float] = []
+    clock = SimpleNamespace(sleep=seconds.append)
+    monkeypatch.setattr("ci3.pipeline.context_factory.time", clock)
+    return seconds
+
+
+@pytest.fixture
 def closed_port_url() -> str:
     """A loopback URL whose port is closed."""
     with socket.socket() as closed_socket:

@@ -1,8 +1,11 @@
 """A plan is applied only where deletion means what it meant when the plan was made."""
 
+from dataclasses import replace
+
 import pytest
 
 from ci3.core.model.deployment import Versioning
+from ci3.core.model.user_pattern import UserPattern
 from ci3.errors import ExitCode, RefusedError
 from tests.support.cleanup_run import apply, make_context, seed_site
 from tests.support.s3.answers import HTML
@@ -42,7 +45,9 @@ def test_plan_made_with_another_versioning_is_refused(
 
 def test_slow_match_refuses(site: MemorySite, proxy: FaultProxy) -> None:
     site.deploy("a" * 60 + "!", days=1)
-    context = make_context(site, match="(a|aa)+")
+    context = make_context(site)
+    pattern = UserPattern.compile("(a|aa)+", timeout_seconds=0.05)
+    context = replace(context, settings=replace(context.settings, match=pattern))
     with pytest.raises(RefusedError, match="took more than"):
         context.make_plan(context.open_bucket())
     assert proxy.deletions == []

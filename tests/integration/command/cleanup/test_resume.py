@@ -248,6 +248,7 @@ def test_what_became_due_since_was_not_approved(site: Bucket, proxy: FaultProxy,
     assert "not among what the run that is resumed was to delete" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("command_pauses")
 @pytest.mark.parametrize("is_whole", [True, False], ids=["all of it", "one object"])
 def test_what_was_brought_back_since_is_not_deleted_again(
     site: Bucket, proxy: FaultProxy, capsys, *, is_whole: bool

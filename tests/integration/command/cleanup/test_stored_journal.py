@@ -155,6 +155,7 @@ def test_lost_answer_to_a_part_of_the_journal_is_settled(
     assert live.keys() >= before
 
 
+@pytest.mark.usefixtures("command_pauses")
 @pytest.mark.parametrize("nth", [4, 6])
 def test_run_whose_journal_another_one_goes_on_with_sends_nothing_more(
     live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, nth: int
