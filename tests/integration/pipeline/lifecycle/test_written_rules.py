@@ -153,6 +153,7 @@ def test_not_knowing_all_that_is_kept_refuses(site: MemorySite) -> None:
     assert "take another age-from" in refused(site, age_from="first-object")
 
 
+@pytest.mark.usefixtures("pauses")
 @pytest.mark.parametrize(
     ("status", "body"),
     [(403, ""), (501, ""), (404, ""), (200, ""), (200, "<html/>"), (200, FOREIGN[:99])],

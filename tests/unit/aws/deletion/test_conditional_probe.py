@@ -247,7 +247,7 @@ def test_probe_asks_at_once_what_leaves_nothing_behind_as_far_as_it_may(
     def metered(request: Request) -> Answer | None:
         with meter.counted():
             meter.wait_for(expected)
-            time.sleep(0.05)  # another one, which must not come, would come now
+            time.sleep(0.01)  # another one, which must not come, would come now
             return take(request)
 
     proxy.handle = metered

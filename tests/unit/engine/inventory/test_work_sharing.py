@@ -197,7 +197,7 @@ def test_both_processes_together_keep_to_the_ceiling(ceiling: int) -> None:
     bucket, meter = SortedBucket(MANY, 20, 1), ConcurrencyMeter()
     found = find_folders(bucket, "")
     worker = ThreadWorker(Metered(bucket, meter, 0.001))
-    metered = Metered(bucket, meter, 0.02)
+    metered = Metered(bucket, meter, 0.003 * ceiling)
     list_with(metered, worker, found, concurrency=ceiling, thresholds=thresholds)
     assert 1 <= meter.maximum <= ceiling
     assert bool(worker.spans) == (ceiling > 1)

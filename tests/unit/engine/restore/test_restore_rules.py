@@ -166,6 +166,7 @@ def test_nothing_comes_back_where_rules_could_be_read_and_can_not_any_more(
     assert "AccessDenied" in restored.stop_reason
 
 
+@pytest.mark.usefixtures("pauses")
 @pytest.mark.parametrize(
     ("status", "body"),
     [DENIED, (500, error("InternalError")), (200, "<html/>"), (200, ""), (404, "")],
