@@ -22,6 +22,17 @@ from tests.support.s3.memory_site import MemorySite
 DELETE = r"\?delete"
 JOURNAL = Path("killed.jsonl")
 BATCHES = 3
+FILES = 5
+CHILD = """
+import sys
+
+from ci3.cli.main import main
+from ci3.engine.deletion import sender
+
+sender.DELETE_BATCH_SIZE = 4
+sys.exit(main(sys.argv[1:]))
+"""
+"""A ci3 that deletes two deployments of FILES objects in BATCHES batches."""
 
 
 @pytest.fixture
@@ -53,7 +64,7 @@ def killed(site: MemorySite, proxy: FaultProxy, at: int, *, is_done: bool) -> No
     command = ["cleanup", *site.options(), "--keep-count", "1", "--match", ".*", "--auto-approve"]
     processes.append(
         subprocess.Popen(
-            [sys.executable, "-m", "ci3", *command, "--journal-file", str(JOURNAL)],
+            [sys.executable, "-c", CHILD, *command, "--journal-file", str(JOURNAL)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -76,7 +87,7 @@ def test_run_killed_at_any_batch_converges_by_resume_and_by_a_plain_second_run(
     site.put("index.html", days=90)
     site.deploy("new", days=1)
     for days, name in enumerate(("old-1", "old-2"), start=10):
-        site.deploy(name, days=days, files=1_005)
+        site.deploy(name, days=days, files=FILES)
     before, versions = site.content(), site.current_versions()
     stays = {key: one for key, one in before.items() if not key.startswith("old")}
 
