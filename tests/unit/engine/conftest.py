@@ -1,7 +1,10 @@
 """Fixtures for the engine's tests."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from bench.servers import MemoryServer, running_memory_server
 from ci3.aws.bucket import BucketReader
 from tests.support.s3.bucket import Bucket
 
@@ -18,3 +21,10 @@ def shop(site: Bucket) -> Bucket:
 def reader(shop: Bucket) -> BucketReader:
     """A reader of the shop."""
     return BucketReader(bucket=shop.name, region="us-east-1", endpoint_url=shop.endpoint_url)
+
+
+@pytest.fixture(scope="session")
+def memory_server() -> Iterator[MemoryServer]:
+    """The benchmark's S3 in a process of its own; each test prepares its bucket."""
+    with running_memory_server() as server:
+        yield server

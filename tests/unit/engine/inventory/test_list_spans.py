@@ -9,8 +9,9 @@ import pytest
 
 from bench.cases import Case, Work
 from bench.layout import Layout
-from bench.servers import running_memory_server
+from bench.servers import MemoryServer
 from ci3.aws.bucket import BucketReader
+from ci3.core.model.deployment import Inventory
 from ci3.engine.inventory.folders import find_folders
 from ci3.engine.inventory.key_ranges import ListingThresholds
 from ci3.engine.inventory.listing import ListingScope, take_inventory
@@ -25,6 +26,7 @@ from ci3.engine.workers.worker_process import (
 
 LARGE = Case(work=Work.PLAN, layout=Layout("60x1000"), delete_count=30, tools=(), title="large")
 SMALL = Case(work=Work.PLAN, layout=Layout("30x20"), delete_count=15, tools=(), title="small")
+SOON_SHARED = ListingThresholds(min_objects_to_start=2_000, min_objects_to_share=2_000)
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning"),
     pytest.mark.usefixtures("forks"),
@@ -88,22 +90,28 @@ def test_listing_that_waits_for_s3_is_waited_for(shop, everything, reader):
         assert len(worker.call(everything).summaries) == 4
 
 
-def list_at(ceiling: int, case: Case, *, is_shared: bool, timing: WorkerTiming = DEFAULT_TIMING):
-    """List a case's bucket; give the inventory, and how many requests it took."""
-    with running_memory_server() as server:
-        server.prepare_bucket(case, 5)
-        reader = BucketReader(bucket=case.layout.text, region="us-east-1", endpoint_url=server.url)
+@pytest.fixture
+def list_at(memory_server: MemoryServer):
+    """Return a function that lists a case's bucket: the inventory, and the number of requests."""
+
+    def list_at(
+        ceiling: int, case: Case, *, is_shared: bool, timing: WorkerTiming = DEFAULT_TIMING
+    ) -> tuple[Inventory, int]:
+        bucket, url = memory_server.prepare_bucket(case, 5), memory_server.url
+        reader = BucketReader(bucket=bucket, region="us-east-1", endpoint_url=url)
         with closing(start_worker(reader, timing=timing)) as worker:
             scope = ListingScope(
                 concurrency=ceiling,
                 worker=worker if is_shared else None,
-                thresholds=ListingThresholds(min_objects_to_share=2_000),
+                thresholds=SOON_SHARED if case is LARGE else ListingThresholds(),
             )
             inventory = take_inventory(reader, scope, NoProgress())
-        return inventory, server.read_counts().requests["ListObjectsV2"]
+        return inventory, memory_server.read_counts().requests["ListObjectsV2"]
+
+    return list_at
 
 
-def test_large_bucket_is_listed_alike_with_a_worker_and_without(monkeypatch):
+def test_large_bucket_is_listed_alike_with_a_worker_and_without(list_at, monkeypatch):
     listings = []
     call = WorkerProcess.call
 
@@ -121,14 +129,14 @@ def test_large_bucket_is_listed_alike_with_a_worker_and_without(monkeypatch):
     assert requests <= 1.05 * LARGE.layout.least_requests + 8
 
 
-def test_small_bucket_is_left_to_the_parent(monkeypatch):
+def test_small_bucket_is_left_to_the_parent(list_at, monkeypatch):
     monkeypatch.setattr(WorkerProcess, "call", lambda *_: pytest.fail("it was shared"))
     inventory, _ = list_at(8, SMALL, is_shared=True)
     assert len(inventory.deployments) == 30
 
 
 @pytest.mark.parametrize("what", ["killed", "stopped"])
-def test_bucket_is_listed_whatever_happens_to_the_worker(monkeypatch, what):
+def test_bucket_is_listed_whatever_happens_to_the_worker(list_at, monkeypatch, what):
     """Killed or stopped while it lists: the parent lists its spans, too."""
     call = WorkerProcess.call
     hit: list[int] = []

@@ -11,7 +11,6 @@ import pytest
 
 from bench.cases import Case, Work
 from bench.layout import Layout
-from bench.servers import running_memory_server
 from ci3.engine.workers import worker_process
 from tests.support.paths import ROOT
 from tests.support.s3.bucket import Bucket
@@ -98,27 +97,26 @@ def wait_until(is_so: Callable[[], object], seconds: float = 20) -> None:
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("name", ["plan-cleanup", "cleanup"])
 @pytest.mark.usefixtures("interrupts")
-def test_no_worker_outlives_its_parent(sent, name, tmp_path):
+def test_no_worker_outlives_its_parent(memory_server, sent, name, tmp_path):
     """One is there while a plan is made, and another while what is doomed is listed again."""
-    with running_memory_server() as server:
-        server.prepare_bucket(LARGE, 100)
-        ran = subprocess.Popen(
-            command(server.url, name, *(["--auto-approve"] if name == "cleanup" else [])),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=tmp_path,
-        )
-        if name == "cleanup":
-            wait_until(lambda: [*tmp_path.glob("ci3-journal-*")] or ran.poll() is not None)
-        wait_until(lambda: children_of(ran.pid) or ran.poll() is not None)
-        workers = children_of(ran.pid)
-        assert workers
-        ran.send_signal(sent)
-        _, said = ran.communicate(timeout=30)
-        assert ran.returncode
-        assert "Traceback" not in said
-        wait_until(lambda: not any(Path(f"/proc/{one}").exists() for one in workers))
+    memory_server.prepare_bucket(LARGE, 100)
+    ran = subprocess.Popen(
+        command(memory_server.url, name, *(["--auto-approve"] if name == "cleanup" else [])),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    if name == "cleanup":
+        wait_until(lambda: [*tmp_path.glob("ci3-journal-*")] or ran.poll() is not None)
+    wait_until(lambda: children_of(ran.pid) or ran.poll() is not None)
+    workers = children_of(ran.pid)
+    assert workers
+    ran.send_signal(sent)
+    _, said = ran.communicate(timeout=30)
+    assert ran.returncode
+    assert "Traceback" not in said
+    wait_until(lambda: not any(Path(f"/proc/{one}").exists() for one in workers))
 
 
 def test_worker_that_waits_for_s3_ends_with_its_parent(shop):
