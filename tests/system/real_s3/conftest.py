@@ -29,6 +29,13 @@ NAMES = [
 """Deployments whose names are prefixes of one another, oldest first: a, ab, a., a-b."""
 
 RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
+OLD = {f"old/{key}": key.encode() for key in UNUSUAL_KEYS}
+OLD_FIRST = OLD | {"index.html": b"root", "older/a": b"a", "older/b": b"b"}
+OLD_SECOND = {"old/x/y/z": b"again, so that an older version lies below"}
+FINAL = ("final", "final-null", "final-suspended", "final-lost", "final-between", "final-again")
+RESTORED = ("undone", "stacked", "overtaken", "since")
+RESUMED = ("resumed", "resumed-changed", "resumed-versioned", "stored")
+PROBED = ("probe-versioned", "probe-plain")
 BIG_COUNT = 1050
 BUCKETS = {
     "names": NAMES,
@@ -51,14 +58,26 @@ BUCKETS = {
         }
         for release in RELEASES
     ],
+    **{name: [OLD_FIRST, OLD_SECOND | {"kept/a": b"k"}] for name in FINAL},
+    **{
+        name: [OLD_FIRST, OLD_SECOND | {"new/index.html": b"n"}, {"new/index.html": b"n2"}]
+        for name in RESTORED
+    },
+    **dict.fromkeys(RESUMED, RELEASES),
+    **dict.fromkeys(PROBED, RELEASES[:1]),
 }
+VERSIONED = {
+    *("versioned", "versioned-journal", "resumed-versioned", "stored", "probe-versioned"),
+    *FINAL,
+    *RESTORED,
+} - {"final-null"}
 
 
 @pytest.fixture(scope="session")
 def seaweedfs() -> Iterator[SeaweedFS]:
     """A real S3 server with the buckets above; each bucket is changed by one test only."""
     with running_seaweedfs() as server:
-        server.seed(BUCKETS, versioned=["versioned", "versioned-journal"])
+        server.seed(BUCKETS, versioned=VERSIONED)
         yield server
 
 

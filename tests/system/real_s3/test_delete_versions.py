@@ -8,15 +8,9 @@ from ci3.core.model.result import DeleteGuard
 from tests.support.cleanup_run import CleanupRun, apply_plan, make_context
 from tests.support.s3.fault_proxy import FaultProxy, running_proxy
 from tests.support.s3.seaweedfs import SeaweedFS, wait_for_tick
-from tests.system.real_s3.conftest import UNUSUAL_KEYS
+from tests.system.real_s3.conftest import FINAL, OLD
 
 DELETE = r"\?delete"
-OLD = {f"old/{key}": key.encode() for key in UNUSUAL_KEYS}
-ROUNDS = [
-    OLD | {"index.html": b"root", "older/a": b"a", "older/b": b"b"},
-    {"old/x/y/z": b"again, so that an older version lies below", "kept/a": b"k"},
-]
-NAMES = ("final", "final-null", "final-suspended", "final-lost", "final-between", "final-again")
 LOCKED = "final-locked"
 
 
@@ -24,7 +18,6 @@ LOCKED = "final-locked"
 def buckets(seaweedfs: SeaweedFS) -> SeaweedFS:
     """Buckets with hidden versions and delete markers in `old`, which goes, and `kept`."""
     client = seaweedfs.client
-    seaweedfs.seed(dict.fromkeys(NAMES, ROUNDS), versioned=set(NAMES) - {"final-null"})
     client.create_bucket(Bucket=LOCKED, ObjectLockEnabledForBucket=True)
     client.put_object(
         Bucket=LOCKED,
@@ -37,7 +30,7 @@ def buckets(seaweedfs: SeaweedFS) -> SeaweedFS:
     client.put_object(Bucket=LOCKED, Key="old/free", Body=b"2")
     versioning = client.put_bucket_versioning
     versioning(Bucket="final-null", VersioningConfiguration={"Status": "Enabled"})
-    places = [(name, folder) for name in NAMES for folder in ("old", "kept")]
+    places = [(name, folder) for name in FINAL for folder in ("old", "kept")]
     for name, folder in places:
         client.put_object(Bucket=name, Key=f"{folder}/removed", Body=b"r")
         client.delete_object(Bucket=name, Key=f"{folder}/removed")
@@ -46,7 +39,7 @@ def buckets(seaweedfs: SeaweedFS) -> SeaweedFS:
     for name, folder in places:
         client.put_object(Bucket=name, Key=f"{folder}/a", Body=b"newer")
     wait_for_tick()
-    for name in (*NAMES, LOCKED):
+    for name in (*FINAL, LOCKED):
         client.put_object(Bucket=name, Key="new/index.html", Body=b"n")
     return seaweedfs
 
