@@ -1,7 +1,8 @@
 """Share results that botocore computes for each session, because a test run opens thousands.
 
 Only pure functions of their arguments are cached: the events' names, whether a handler takes
-`**kwargs`, and the shapes of a service's model. Sessions, clients and their state stay separate.
+`**kwargs`, the shapes of a service's model, the methods that a client has for its operations, and
+the rules for its endpoint. Sessions, clients and their state stay separate.
 """
 
 import inspect
@@ -9,8 +10,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
 
-from botocore import hooks
+from botocore import endpoint_provider, hooks
 from botocore.client import ClientCreator
+from botocore.endpoint_provider import RuleSet
 from botocore.model import ServiceModel
 
 _lock = Lock()
@@ -24,6 +26,10 @@ _service_models: OrderedDict[tuple[str, int], ServiceModel] = OrderedDict()
 The least recently used ones are dropped: sessions that load the JSON again fill the memory.
 """
 _MAX_SERVICE_MODELS = 8
+_create_methods = ClientCreator._create_methods
+_rule_sets: OrderedDict[tuple[int, ...], tuple[RuleSet, object]] = OrderedDict()
+"""Endpoint rules by the identities of the loaded JSON, which is kept alive beside them."""
+_MAX_RULE_SETS = 8
 
 
 def share_botocore_caches() -> None:
@@ -31,6 +37,8 @@ def share_botocore_caches() -> None:
     hooks.EventAliaser.__init__ = _share_event_names
     hooks.accepts_kwargs = _read_accepts_kwargs
     ClientCreator._load_service_model = _share_service_model
+    ClientCreator._create_methods = _share_methods
+    endpoint_provider.RuleSet = _share_rule_set
 
 
 def _share_event_names(
@@ -50,6 +58,25 @@ def _share_service_model(creator: ClientCreator, service_name: str, *args: objec
         if len(_service_models) > _MAX_SERVICE_MODELS:
             _service_models.popitem(last=False)
     return shared_model
+
+
+def _share_methods(creator: ClientCreator, service_model: ServiceModel) -> dict[str, Callable]:
+    """Return a copy: botocore adds the methods of `boto3` to it."""
+    with _lock:
+        if not hasattr(service_model, "shared_methods"):
+            service_model.shared_methods = _create_methods(creator, service_model)
+    return dict(service_model.shared_methods)
+
+
+def _share_rule_set(**data: object) -> RuleSet:
+    key = tuple(map(id, data.values()))
+    with _lock:
+        if key not in _rule_sets:
+            _rule_sets[key] = RuleSet(**data), data
+        _rule_sets.move_to_end(key)
+        if len(_rule_sets) > _MAX_RULE_SETS:
+            _rule_sets.popitem(last=False)
+        return _rule_sets[key][0]
 
 
 def _read_accepts_kwargs(function: Callable[..., object]) -> object:

@@ -57,6 +57,42 @@ def test_clients_share_a_model_only_if_its_json_is_the_same():
     assert other_client.meta.service_model is not clients[0].meta.service_model
 
 
+def test_methods_of_a_client_are_added_to_no_other():
+    session, other_session = botocore.session.get_session(), botocore.session.get_session()
+
+    def add_method(class_attributes, **_):
+        class_attributes["added"] = take_name
+
+    session.register("creating-client-class.s3", add_method)
+    client = session.create_client("s3", region_name="us-east-1")
+    loader = session.get_component("data_loader")
+    other_session.register_component("data_loader", loader)
+    other_client = other_session.create_client("s3", region_name="us-east-1")
+
+    assert other_client.meta.service_model is client.meta.service_model
+    assert type(other_client).list_objects_v2 is type(client).list_objects_v2
+    assert hasattr(client, "added")
+    assert not hasattr(other_client, "added")
+
+
+def test_endpoint_rules_are_shared_by_their_json():
+    session = botocore.session.get_session()
+    clients = [
+        session.create_client(service, region_name=region)
+        for service in ("s3", "sts")
+        for region in ("us-east-1", "eu-west-1")
+    ]
+    rule_sets = [client._ruleset_resolver._provider.ruleset for client in clients]
+
+    assert rule_sets[0] is rule_sets[1] is not rule_sets[2] is rule_sets[3]
+    assert [client.meta.endpoint_url for client in clients] == [
+        "https://s3.amazonaws.com",
+        "https://s3.eu-west-1.amazonaws.com",
+        "https://sts.us-east-1.amazonaws.com",
+        "https://sts.eu-west-1.amazonaws.com",
+    ]
+
+
 def test_other_aliases_use_a_cache_of_their_own():
     aliaser = hooks.EventAliaser(hooks.HierarchicalEmitter(), {"s3": "storage"})
 
