@@ -4,7 +4,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,17 @@ def command(url: str, name: str, *options: str) -> list[str]:
     return [sys.executable, "-m", "ci3", name, *where, "--keep-count", "50", *options]
 
 
+@contextmanager
+def running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a program; kill it if it still runs at the end."""
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=folder, **output) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def children_of(pid: int) -> set[int]:
     """Give the processes that one started, as long as they run."""
     found = set()
@@ -100,20 +112,17 @@ def wait_until(is_so: Callable[[], object], seconds: float = 20) -> None:
 def test_no_worker_outlives_its_parent(memory_server, sent, name, tmp_path):
     """One is there while a plan is made, and another while what is doomed is listed again."""
     memory_server.prepare_bucket(LARGE, 100)
-    ran = subprocess.Popen(
+    with running(
         command(memory_server.url, name, *(["--auto-approve"] if name == "cleanup" else [])),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-    )
-    if name == "cleanup":
-        wait_until(lambda: [*tmp_path.glob("ci3-journal-*")] or ran.poll() is not None)
-    wait_until(lambda: children_of(ran.pid) or ran.poll() is not None)
-    workers = children_of(ran.pid)
-    assert workers
-    ran.send_signal(sent)
-    _, said = ran.communicate(timeout=30)
+        tmp_path,
+    ) as ran:
+        if name == "cleanup":
+            wait_until(lambda: [*tmp_path.glob("ci3-journal-*")] or ran.poll() is not None)
+        wait_until(lambda: children_of(ran.pid) or ran.poll() is not None)
+        workers = children_of(ran.pid)
+        assert workers
+        ran.send_signal(sent)
+        _, said = ran.communicate(timeout=30)
     assert ran.returncode
     assert "Traceback" not in said
     wait_until(lambda: not any(Path(f"/proc/{one}").exists() for one in workers))
