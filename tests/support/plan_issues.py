@@ -1,0 +1,23 @@
+"""Readers of the refusals and warnings in the JSON of a plan."""
+
+import json
+
+
+def refusal_codes(plan_json: str) -> list[str]:
+    """Return the codes of a plan's refusals in order."""
+    return [refusal["code"] for refusal in json.loads(plan_json)["refusals"]]
+
+
+def warning_codes(plan_json: str) -> list[str]:
+    """Return the codes of a plan's warnings in order."""
+    return [warning["code"] for warning in json.loads(plan_json)["warnings"]]
+
+
+def format_issues(plan_json: str) -> str:
+    """Return a plan's refusals and warnings as text, for golden files."""
+    plan = json.loads(plan_json)
+    return "\n".join(
+        f"{issue['code']}: {issue['message']}"
+        for kind in ("refusals", "warnings")
+        for issue in plan[kind]
+    )
