@@ -20,6 +20,7 @@ SAMPLES = (
     (re.compile(r"\b20\d\d-\d\d-\d\d\b"), "2026-11-23"),
     (re.compile(r"\b127\.0\.0\.1:\d+"), "127.0.0.1:9000"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "0" * 64),
+    (re.compile(r"(?<=CloudFront )[A-Z0-9]{8,}\b"), "E1A2B3C4D5E6F7"),
     (re.compile(r"^[A-Z][a-z]+ing [a-z ]+: [\d,]+( of [\d,]+)?\n", re.MULTILINE), ""),
     (re.compile(r"[ \t]+$", re.MULTILINE), ""),
 )

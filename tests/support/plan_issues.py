@@ -21,3 +21,13 @@ def format_issues(plan_json: str) -> str:
         for kind in ("refusals", "warnings")
         for issue in plan[kind]
     )
+
+
+def deployment_reasons(plan_json: str, name: str) -> dict[str, str]:
+    """Return the reasons of the decision on a deployment: messages by codes."""
+    (deployment,) = [
+        deployment
+        for deployment in json.loads(plan_json)["deployments"]
+        if deployment["name"] == name
+    ]
+    return {reason["code"]: reason["message"] for reason in deployment["reasons"]}

@@ -13,6 +13,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from ci3.cli.main import main
 from tests.support.github.fake_github import REPOSITORY, TOKEN, FakeGitHub
+from tests.support.plan_issues import deployment_reasons
 from tests.support.s3.answers import error
 from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
@@ -59,11 +60,10 @@ def world(site: Bucket, proxy: FaultProxy, s3_url: str, monkeypatch) -> Iterator
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A live source: how it comes to name a commit or folder, its evidence, and how it fails."""
+    """A live source: how it comes to name a commit or folder, and how it fails."""
 
     text: str
     point: Callable[[World, str], object]
-    evidence: str
     fail: Callable[[World], object]
     must_be_found: bool = True
 
@@ -89,45 +89,38 @@ SOURCES = {
     "github-deployments": Source(
         text="github-deployments:production",
         point=lambda world, name: world.github.content.deploy("production", name, "success"),
-        evidence="live: GitHub has ab12cd3 deployed to production, status success",
         fail=lambda world: world.github.fail_next("GET", "deployments", 404, {"message": "no"}),
     ),
     "open-pull-requests": Source(
         text="open-pull-requests",
         point=lambda world, name: world.github.content.open_pull_request(12, name),
-        evidence="live: pull request #12 is open at ab12cd3",
         fail=lambda world: world.github.fail_next("GET", "pulls", 403, {"message": "no"}),
         must_be_found=False,
     ),
     "branches": Source(
         text="branches",
         point=lambda world, name: world.github.content.branches.update(main=name),
-        evidence="live: branch main is at ab12cd3",
         fail=lambda world: world.github.fail_next("GET", "branches", 401, {"message": "no"}),
         must_be_found=False,
     ),
     "cloudfront": Source(
         text="cloudfront",
         point=serve,
-        evidence=f"serves /{LIVE} for www.example.org",
         fail=lambda world: world.proxy.answer("GET", "/distribution", DENIED, status=403),
     ),
     "ssm": Source(
         text="ssm:/site/live",
         point=parameter,
-        evidence=f"live: SSM parameter /site/live says {LIVE}",
         fail=lambda world: world.ssm.delete_parameter(Name="/site/live"),
     ),
     "object": Source(
         text="object:version.json#commit",
         point=say_in_object,
-        evidence=f"version.json says {LIVE}",
         fail=lambda world: world.bucket.remove("version.json"),
     ),
     "url": Source(
         text="url:{site}/live.txt",
         point=lambda world, name: world.site.answer("/live.txt", f"{name}\n".encode()),
-        evidence=f"/live.txt says {LIVE}",
         fail=lambda world: world.site.answer("/live.txt", b"gone", 404),
     ),
 }
@@ -144,16 +137,21 @@ def argv(world: World, source: Source, command: str, *more: str) -> list[str]:
     return [command, *world.bucket.options(), *rules, "--live-from", text, *more]
 
 
-def test_what_a_source_names_is_kept_however_old_with_its_evidence(world, source, capsys):
+def test_what_a_source_names_is_kept_however_old_with_its_evidence(
+    world, source, capsys, assert_screen
+):
     source.point(world, LIVE)
 
+    assert main(argv(world, source, "plan-cleanup", "--output", "json")) == 0
+    evidence = deployment_reasons(capsys.readouterr().out, LIVE)["live"]
+    assert "ab12cd3" in evidence
+    assert_screen(evidence)
     assert main(argv(world, source, "cleanup", "--auto-approve")) == 0
 
     assert world.bucket.folders() == {"d0", LIVE}
-    assert source.evidence in " ".join(capsys.readouterr().out.split())
 
 
-def test_source_that_fails_keeps_everything_and_refuses(world, source, capsys):
+def test_source_that_fails_keeps_everything_and_refuses(world, source, capsys, assert_screen):
     source.point(world, LIVE)
     source.fail(world)
 
@@ -163,7 +161,7 @@ def test_source_that_fails_keeps_everything_and_refuses(world, source, capsys):
     assert world.proxy.find_requests("POST", "delete") == []
     shown = capsys.readouterr()
     assert f"live-from {source.text.split('{')[0]}" in shown.err
-    assert "could not be read" in " ".join(shown.out.split())
+    assert_screen(shown.err)
     assert not list(Path().glob("*.jsonl"))
 
 
@@ -177,7 +175,9 @@ def test_source_that_fails_after_the_plan_keeps_everything_and_refuses(world, so
     assert world.proxy.find_requests("POST", "delete") == []
 
 
-def test_source_that_names_nothing_that_is_there_refuses_unless_it_may(world, source, capsys):
+def test_source_that_names_nothing_that_is_there_refuses_unless_it_may(
+    world, source, capsys, assert_screen
+):
     source.point(world, GONE)
 
     code = main(argv(world, source, "cleanup", "--auto-approve"))
@@ -185,7 +185,7 @@ def test_source_that_names_nothing_that_is_there_refuses_unless_it_may(world, so
     if source.must_be_found:
         assert code == 4
         assert world.bucket.folders() == ALL
-        assert "names nothing that is there" in capsys.readouterr().err
+        assert_screen(capsys.readouterr().err)
     else:
         assert code == 0
         assert world.bucket.folders() == {"d0"}
@@ -204,7 +204,7 @@ def test_plan_of_a_failing_source_is_shown_and_saved_and_not_applyable(world, so
     assert [one["code"] for one in plan["refusals"]] == ["live-source-unreadable"]
 
 
-def test_pointer_that_moves_after_the_plan_keeps_what_it_names_then(world, capsys):
+def test_pointer_that_moves_after_the_plan_keeps_what_it_names_then(world, capsys, assert_screen):
     source = SOURCES["object"]
     source.point(world, "d0")
     world.proxy.call_before("GET", AFTER_THE_READING, lambda: source.point(world, LIVE), nth=1)
@@ -212,7 +212,7 @@ def test_pointer_that_moves_after_the_plan_keeps_what_it_names_then(world, capsy
     assert main(argv(world, source, "cleanup", "--auto-approve")) == 3
 
     assert world.bucket.folders() == {"d0", LIVE}
-    assert f"kept: live: s3://{world.bucket.name}/version.json says" in capsys.readouterr().out
+    assert_screen(capsys.readouterr().out)
 
 
 def test_github_source_without_a_token_says_what_to_set(world, monkeypatch, capsys):
@@ -229,7 +229,6 @@ def test_secret_in_an_addresss_query_is_shown_nowhere(world, capsys):
     source = Source(
         text="url:{site}/live.txt?key=s3cr3t",
         point=lambda *_: None,
-        evidence="",
         fail=lambda *_: None,
     )
 
@@ -242,18 +241,21 @@ def test_secret_in_an_addresss_query_is_shown_nowhere(world, capsys):
         assert "live.txt" in shown.out
 
 
-def test_folder_that_holds_the_pointer_is_kept(world, capsys):
+def test_folder_that_holds_the_pointer_is_kept(world, capsys, assert_screen):
     for name in ("file", "live.json"):
         world.bucket.put(f"config/{name}", days=999, body=json.dumps({"commit": LIVE}).encode())
-    argv = ["cleanup", *world.bucket.options(), "--keep-count", "1", "--auto-approve"]
 
-    assert main([*argv, "--live-from", "object:config/live.json#commit"]) == 0
+    options = [*world.bucket.options(), "--keep-count", "1"]
+    options += ["--live-from", "object:config/live.json#commit"]
+    assert main(["plan-cleanup", *options, "--output", "json"]) == 0
+    reasons = deployment_reasons(capsys.readouterr().out, "config")
+    assert_screen(reasons["live"])
+    assert main(["cleanup", *options, "--auto-approve"]) == 0
 
     assert world.bucket.folders() == {"d0", LIVE, "config"}
-    assert "it holds the pointer config/live.json" in capsys.readouterr().out
 
 
-def test_distribution_whose_folder_can_not_be_told_refuses(world, capsys):
+def test_distribution_whose_folder_can_not_be_told_refuses(world, capsys, assert_screen):
     serve(world, "d0")
     domain = f"{world.bucket.name}.s3.amazonaws.com"
     distribute(world.cloudfront, (domain, ""), aliases=("shop.example.org",))
@@ -261,18 +263,18 @@ def test_distribution_whose_folder_can_not_be_told_refuses(world, capsys):
     assert main(argv(world, SOURCES["cloudfront"], "cleanup", "--auto-approve")) == 4
 
     assert world.bucket.folders() == ALL
-    told = " ".join(capsys.readouterr().err.split())
-    assert "for shop.example.org can't be told by its path" in told
+    assert_screen(capsys.readouterr().err)
 
 
-def test_explanation_says_that_nothing_goes_while_a_source_can_not_be_read(world, capsys):
+def test_explanation_says_that_nothing_goes_while_a_source_can_not_be_read(
+    world, capsys, assert_screen
+):
     source = SOURCES["object"]
 
     options = ["--live-from", source.text, "--keep-count", "1", *world.bucket.options()]
     assert main(["explain", "d2", *options]) == 0
 
-    told = " ".join(capsys.readouterr().out.split())
-    assert "But nothing is deleted as long as this holds: live-from object:version.json" in told
+    assert_screen(capsys.readouterr().out)
 
 
 def test_record_that_a_cleanup_in_a_workflow_may_have_created_hides_nothing(world):
