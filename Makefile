@@ -66,7 +66,7 @@ docs: $(VENV)/test
 
 # Write again the expected texts of the tests; read the difference before you commit it.
 goldens: $(VENV)/test
-	UPDATE_GOLDENS=1 $(BIN)/python -m pytest $$(grep -rlE 'import assert_(golden|messages)' tests)
+	UPDATE_GOLDENS=1 $(BIN)/python -m pytest $$(grep -rlE 'import assert_(golden|messages)|assert_screen\(' tests --include='test_*.py')
 
 # Write again what the docs show of commands, from real runs; read the difference too.
 screens: $(VENV)/test

@@ -1,0 +1,83 @@
+"""A site for mistakes at the command line, and a check that none of them changes it."""
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ci3.action.main import main as run_action
+from ci3.cli.main import main
+from tests.support.github.fake_runner import FakeStep
+from tests.support.s3.bucket import Bucket
+
+CLEANUP = ("cleanup", "--auto-approve")
+PLAN = ("plan-cleanup",)
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    def check_error(self, code: int, *values: str) -> None:
+        """Check that there is one error, with a hint and with these values."""
+        text = " ".join(self.err.split())
+        assert self.code == code, self.err
+        assert text.count("Error: ") == 1, self.err
+        assert "Traceback" not in self.err + self.out
+        for value in values:
+            assert value in text
+        lines = [line for line in self.err.splitlines() if line.strip()]
+        assert not lines[-1].startswith("Error: "), "there must be a hint"
+
+
+@pytest.fixture
+def ci3(capsys: pytest.CaptureFixture[str]):
+    """Run the command; gives its exit code and what it wrote."""
+
+    def run(*argv: str) -> Ran:
+        code = main(argv)
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def act(live: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    """Run the action with inputs; gives its exit code and its log."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+
+    def run(inputs: Mapping[str, str]) -> tuple[int, str]:
+        step = FakeStep(tmp_path / "step")
+        for name, value in {**step.environ(inputs), **live.inputs()}.items():
+            monkeypatch.setenv(name, value)
+        return run_action(), capsys.readouterr().out
+
+    yield run
+    for one, action in before.items():
+        signal.signal(one, action)
+
+
+@pytest.fixture
+def live(site: Bucket) -> Bucket:
+    """A site of seven deployments and a file, behind the proxy."""
+    site.put("index.html")
+    for days in range(7):
+        site.deploy(f"web-{days}", days=days, files=2)
+    return site
+
+
+@pytest.fixture(autouse=True)
+def _nothing_changes(request: pytest.FixtureRequest):
+    if "live" not in request.fixturenames:
+        yield
+        return
+    bucket: Bucket = request.getfixturevalue("live")
+    before = bucket.content()
+    yield
+    assert bucket.content() == before
+    assert request.getfixturevalue("proxy").deletions == []
