@@ -15,6 +15,7 @@ HEADER = re.compile(r"^=== (test_.*) ===\n", re.MULTILINE)
 SAMPLES = (
     (re.compile(r"\b20\d{6}T\d{6}Z-[0-9a-f]{8}\b"), "20261123T100000Z-23ab12cd"),
     (re.compile(r"\b20\d{6}T\d{6}Z\b"), "20261123T100000Z"),
+    (re.compile(r"\b20\d{6}T\d{12}\b"), "20261123T100000000000"),
     (re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "2026-11-23T10:00:00Z"),
     (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d\b"), "2026-11-23 10:00"),
     (re.compile(r"\b20\d\d-\d\d-\d\d\b"), "2026-11-23"),

@@ -51,9 +51,9 @@ def examine(site: Bucket, capsys):
     def examine(*argv: str, bucket=site) -> tuple[int, dict[str, dict]]:
         capsys.readouterr()
         code = main(["doctor", *bucket.options(), "--output", "json", *argv])
-        told = json.loads(capsys.readouterr().out)
-        assert told["exit_code"] == code
-        return code, {one["topic"]: one for one in told["findings"]}
+        checkup = json.loads(capsys.readouterr().out)
+        assert checkup["exit_code"] == code
+        return code, {finding["topic"]: finding for finding in checkup["findings"]}
 
     return examine
 
@@ -91,7 +91,7 @@ def test_probe_asks_for_keys_that_nobody_has_and_leaves_nothing_behind(
 
 
 def test_probe_that_leaves_a_marker_on_a_careless_s3_takes_it_away(
-    site: Bucket, proxy: FaultProxy, examine
+    site: Bucket, proxy: FaultProxy, examine, assert_screen
 ) -> None:
     """moto ignores conditions in batches, and on a versioned bucket makes a marker then."""
     site.enable_versioning()
@@ -101,7 +101,7 @@ def test_probe_that_leaves_a_marker_on_a_careless_s3_takes_it_away(
     )
     code, found = examine("--probe-deletes")
     assert (code, found["delete"]["level"]) == (ExitCode.DONE, "warning")
-    assert "only in single requests" in found["delete"]["message"]
+    assert_screen(found["delete"]["message"])
     assert not [key for key, _ in site.versions() if "probe" in key]
 
 
@@ -121,8 +121,10 @@ def test_versioned_bucket_with_rules_and_strays_is_described(site: Bucket, exami
     assert levels(found, "versioning", "lifecycle", "uploads", "folders", "required-file") == [
         "ok", "warning", "warning", "ok", "ok"]  # fmt: skip
     assert "for 14 days" in found["versioning"]["message"]
-    assert "rule tidy deletes every object of the bucket 90 days" in found["lifecycle"]["message"]
-    assert "1 unfinished upload" in found["uploads"]["message"]
+    assert "tidy" in found["lifecycle"]["message"]
+    assert "90 days" in found["lifecycle"]["message"]
+    assert "1 " in found["uploads"]["message"]
+    assert "9 days" in found["uploads"]["message"]
 
 
 def test_who_may_only_read_is_told_what_an_apply_needs(
@@ -134,17 +136,19 @@ def test_who_may_only_read_is_told_what_an_apply_needs(
     assert arn in found["identity"]["message"]
     assert levels(found, "list", "list versions", "uploads", "versioning") == [
         "ok", "note", "note", "note"]  # fmt: skip
-    assert "iam-policy apply" in found["list versions"]["advice"]
+    assert "iam-policy" in found["list versions"]["advice"]
     code, found = examine("--probe-deletes", bucket=moto_site)
     assert (code, found["delete"]["level"]) == (ExitCode.ACCESS, "problem")
 
 
-def test_who_may_do_everything_may_delete(moto_site: MotoBucket, examine, monkeypatch) -> None:
+def test_who_may_do_everything_may_delete(
+    moto_site: MotoBucket, examine, monkeypatch, assert_screen
+) -> None:
     use_policy(monkeypatch, allowing("s3:*"), moto_site.endpoint_url)
     code, found = examine("--probe-deletes", bucket=moto_site)
     assert code == ExitCode.DONE
     assert levels(found, "list versions", "uploads") == ["ok", "ok"]
-    assert found["delete"]["message"].startswith("you may delete; ")
+    assert_screen(found["delete"]["message"])
 
 
 def test_who_may_not_list_learns_which_policy_is_missing(
@@ -154,8 +158,8 @@ def test_who_may_not_list_learns_which_policy_is_missing(
     code, found = examine("--prefix", "my app", bucket=moto_site)
     assert code == ExitCode.ACCESS
     assert found["list"]["level"] == "problem"
-    assert "ci3 iam-policy plan --bucket" in found["list"]["advice"]
-    assert "--prefix 'my app'" in found["list"]["advice"]
+    assert "iam-policy" in found["list"]["advice"]
+    assert "'my app'" in found["list"]["advice"]
     assert "folders" not in found
 
 
@@ -183,7 +187,7 @@ def test_pattern_that_takes_too_long_is_a_problem(site: Bucket, setting: str) ->
     settings = replace(context.settings, **{setting: pattern})
     findings = run_doctor(replace(context, settings=settings)).findings
     problems = [finding for finding in findings if finding.level is Level.PROBLEM]
-    assert any("took more than" in finding.message for finding in problems)
+    assert any("(a|aa)+" in finding.message for finding in problems)
 
 
 def test_branches_beside_pull_requests_are_no_problem(local_s3, examine) -> None:
@@ -203,20 +207,23 @@ def test_bucket_in_another_region_is_told(proxy: FaultProxy, examine) -> None:
     )
     _, found = examine()
     assert found["region"]["level"] == "note"
-    assert found["region"]["advice"] == "Set region to eu-west-3."
+    assert "eu-west-3" in found["region"]["advice"]
 
 
-def test_keys_for_another_s3_are_not_shown_to_aws(site: Bucket, examine, monkeypatch) -> None:
+def test_keys_for_another_s3_are_not_shown_to_aws(
+    site: Bucket, examine, monkeypatch, assert_screen
+) -> None:
     """The address of an STS that is not AWS's is what lets it be asked."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # where nobody listens
     _, found = examine()
-    assert "is not AWS" in found["identity"]["message"]
+    assert found["identity"]["level"] == "note"
+    assert_screen(found["identity"]["message"])
 
 
 @pytest.mark.parametrize("output", ["table", "markdown"])
 def test_screens_tell_the_same(site: Bucket, capsys, output: str) -> None:
-    code = main(["doctor", *site.options(), "--output", output])
+    assert main(["doctor", *site.options(), "--output", output]) == ExitCode.DONE
     out = capsys.readouterr().out
-    assert code == ExitCode.DONE
-    assert "Nothing is in ci3's way" in out
-    assert "what ci3 deletes is gone for good" in out
+    assert "[0-9a-f]{40}" in out
+    for topic in ("identity", "versioning", "uploads", "required-file"):
+        assert f" {topic} " in out

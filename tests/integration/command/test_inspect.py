@@ -24,47 +24,43 @@ def run(site: Bucket, *argv: str) -> int:
     return main([*argv, *site.options()])
 
 
-def test_explanation_names_every_rule_and_pin_and_when_it_would_go(site, capsys):
+def test_explanation_names_every_rule_and_pin_and_when_it_would_go(site, capsys, assert_screen):
     rules = ["--keep-count", "2", "--keep-within", "30d", "--protect", "x*", "--match", "d."]
     assert run(site, "explain", "d2", *rules, "--output", "json") == 0
 
-    told = json.loads(capsys.readouterr().out)
-    matched = {one["code"]: one["is_matched"] for one in told["checks"]}
+    explanation = json.loads(capsys.readouterr().out)
+    matched = {check["code"]: check["is_matched"] for check in explanation["checks"]}
     assert matched == {"protected": False, "keep-count": False, "keep-within": True}
-    assert (told["decision"], told["name"]) == ("keep", "d2")
-    assert told["outlook"].startswith("If nothing changes, it goes after ")
-    assert told["outlook"].endswith("(in 18 days).")
+    assert (explanation["decision"], explanation["name"]) == ("keep", "d2")
+    assert_screen(explanation["outlook"])
 
 
 @pytest.mark.parametrize("output", ["table", "markdown"])
-def test_explanation_of_a_doomed_one_says_what_followed_it(site, capsys, output):
+def test_explanation_of_a_doomed_one_says_what_followed_it(site, capsys, assert_screen, output):
     assert run(site, "explain", "d4", "--keep-count", "2", "--output", output) == 0
 
-    out = capsys.readouterr().out
-    assert "would be deleted" in out
-    assert "d3 followed it on" in " ".join(out.split())
-    assert "It is due now." in out
+    assert_screen(capsys.readouterr().out)
 
 
-def test_folder_that_is_no_deployment_is_told_to_be_none(site, capsys):
+def test_folder_that_is_no_deployment_is_told_to_be_none(site, capsys, assert_screen):
     assert run(site, "explain", "x9", "--match", "d.") == 2
-    assert (
-        f"'x9' in s3://{site.name}/ is no deployment: does not match d." in capsys.readouterr().err
-    )
+    assert_screen(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("name", ["d7", "", "/", "X0", "d0/index.html"])
-def test_name_of_no_deployment_is_an_error_that_says_so(site, capsys, name):
+def test_name_of_no_deployment_is_an_error_that_says_so(site, capsys, assert_screen, name):
     assert run(site, "explain", name, "--match", "d.") == 2
 
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert f"there is no deployment {name!r} in s3://{site.name}/" in shown.err
+    assert repr(name) in shown.err
+    assert_screen(shown.err)
 
 
 def test_slash_after_a_name_is_passed_over(site, capsys):
-    assert run(site, "explain", "d0/") == 0
-    assert "d0 is kept" in capsys.readouterr().out
+    assert run(site, "explain", "d0/", "--output", "json") == 0
+    explanation = json.loads(capsys.readouterr().out)
+    assert (explanation["name"], explanation["decision"]) == ("d0", "keep")
 
 
 def test_looking_sends_nothing_that_writes(site, proxy: FaultProxy):
@@ -118,19 +114,16 @@ def test_policy_file_with_targets_is_compared_by_the_target_of_this_place(site, 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("targets:\n  - bucket: elsewhere\n", "has no target s3://"),
-        ("keep-cuont: 1\n", "Did you mean keep-count?"),
-        ("- keep-count: 1\n", "the file must be a mapping"),
-    ],
+    "text",
+    ["targets:\n  - bucket: elsewhere\n", "keep-cuont: 1\n", "- keep-count: 1\n"],
+    ids=["no such target", "unknown key", "list"],
 )
-def test_policy_to_compare_with_that_is_of_no_use_is_an_error(site, capsys, text, told):
+def test_policy_to_compare_with_that_is_of_no_use_is_an_error(site, capsys, assert_screen, text):
     Path("other.yml").write_text(text, encoding="utf-8")
 
     assert run(site, "simulate", "--against", "other.yml") == 2
 
-    assert told in " ".join(capsys.readouterr().err.split())
+    assert_screen(capsys.readouterr().err)
 
 
 def test_hostile_name_is_no_command_in_the_json_of_a_simulation(site, capsys):

@@ -7,7 +7,7 @@ import pytest
 
 from ci3.cli.main import main
 from ci3.core.journal.location import JournalLocation, format_part_name
-from tests.integration.command.test_cli import HOSTILE, on_terminal
+from tests.integration.command.test_cli import HOSTILE, Terminal, on_terminal
 from tests.support.cleanup_run import apply
 from tests.support.s3.answers import delete_result
 from tests.support.s3.bucket import Bucket
@@ -36,7 +36,8 @@ def journal(live: Bucket) -> str:
 
 def current(bucket: Bucket) -> dict[str, str]:
     answer = bucket.client.list_object_versions(Bucket=bucket.name)
-    return {one["Key"]: one["VersionId"] for one in answer.get("Versions", ()) if one["IsLatest"]}
+    versions = answer.get("Versions", ())
+    return {version["Key"]: version["VersionId"] for version in versions if version["IsLatest"]}
 
 
 def lose(bucket: Bucket, key: str) -> None:
@@ -50,27 +51,24 @@ def lose(bucket: Bucket, key: str) -> None:
 
 
 def test_restore_shows_what_comes_back_then_does_it_then_says_what_is(
-    live: Bucket, journal: str, capsys
+    live: Bucket, journal: str, capsys, assert_screen
 ) -> None:
     lose(live, "old-2/file-00001")
     live.client.put_object(Bucket=live.name, Key="old-1/file-00000", Body=b"newer")
+    capsys.readouterr()
     assert main(["restore", journal, "--auto-approve"]) == 3
-    out = capsys.readouterr().out
-    shown = out.index("4 objects of 2 deployments would come back")
-    assert out.index("the deleted version is gone") < shown
-    assert out.index("a newer version was uploaded") < shown
-    assert shown < out.index("4 objects restored")
-    assert "1 object can't be brought back" in out
+    assert_screen(capsys.readouterr().out)
 
 
 def test_restore_in_json_stands_alone_on_stdout(live: Bucket, journal: str, capsys) -> None:
     lose(live, "old-2/file-00001")
     assert main(["restore", journal, "--auto-approve", "--output", "json"]) == 3
     captured = capsys.readouterr()
-    told = json.loads(captured.out)
-    assert (told["outcome"], told["objects-restored"], told["objects-skipped"]) == ("partial", 5, 1)
-    assert told["deployments"][1]["skipped"][0]["reason"] == "version-gone"
-    assert "would come back" in captured.err
+    outputs = json.loads(captured.out)
+    assert (outputs["outcome"], outputs["objects-restored"]) == ("partial", 5)
+    assert outputs["objects-skipped"] == 1
+    assert outputs["deployments"][1]["skipped"][0]["reason"] == "version-gone"
+    assert "old-2/file-00001" in captured.err
 
 
 def test_restore_in_markdown_tells_each_deployment(live: Bucket, journal: str, capsys) -> None:
@@ -83,9 +81,18 @@ def test_no_at_the_terminal_restores_nothing(live: Bucket, journal: str, proxy: 
     sent = len(proxy.deletions)
     code, shown = on_terminal("restore", journal, answer=b"n\n")
     assert code == 4
-    assert f"Bring back 6 objects (6 Bytes) in s3://{live.name}/?" in shown
-    assert "Nothing was restored" in shown
+    assert "[y/N]" in shown
     assert len(proxy.deletions) == sent
+
+
+def test_question_names_objects_and_target(
+    live: Bucket, journal: str, monkeypatch: pytest.MonkeyPatch, capsys, assert_screen
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    capsys.readouterr()
+    assert main(["restore", journal]) == 4
+    assert_screen(capsys.readouterr().err)
+    assert live.folders() == {"new"}
 
 
 def test_yes_at_the_terminal_restores(live: Bucket, journal: str) -> None:
@@ -94,14 +101,19 @@ def test_yes_at_the_terminal_restores(live: Bucket, journal: str) -> None:
     assert live.folders() == {"new", "old-1", "old-2"}
 
 
-def test_without_a_terminal_and_without_approval_nothing_is_restored(
-    live: Bucket, journal: str, proxy: FaultProxy, capsys, monkeypatch: pytest.MonkeyPatch
+def test_without_a_terminal_and_without_approval_nothing_is_restored(  # noqa: PLR0917 - fixtures
+    live: Bucket,
+    journal: str,
+    proxy: FaultProxy,
+    capsys,
+    assert_screen,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent = len(proxy.deletions)
+    capsys.readouterr()
     assert main(["restore", journal]) == 4
     captured = capsys.readouterr()
-    assert "6 objects of 2 deployments would come back" in captured.out
-    assert "nobody is here to approve it" in captured.err
+    assert_screen(captured.out + captured.err)
     assert len(proxy.deletions) == sent
 
 
@@ -112,12 +124,13 @@ def test_nothing_to_restore_is_no_failure_and_needs_no_yes(
     live: Bucket, journal: str, capsys
 ) -> None:
     assert main(["restore", journal, "--auto-approve"]) == 0
-    assert main(["restore", journal]) == 0
-    assert "Nothing to restore" in capsys.readouterr().out
+    capsys.readouterr()
+    assert main(["restore", journal, "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "nothing-to-restore"
 
 
 def test_bucket_without_versions_is_refused_with_the_reason(
-    site: Bucket, proxy: FaultProxy, capsys
+    site: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     site.deploy("new", days=1)
     site.deploy("old-1", days=10)
@@ -125,17 +138,16 @@ def test_bucket_without_versions_is_refused_with_the_reason(
     sent = len(proxy.deletions)
     assert main(["restore", path, "--auto-approve"]) == 4
     captured = capsys.readouterr()
-    assert "this bucket keeps no versions" in captured.out
-    assert "nothing can be brought back of 3 objects" in captured.err
+    assert_screen(captured.out + captured.err)
     assert len(proxy.deletions) == sent
 
 
 def test_one_deployment_of_a_bucket_without_versions_is_said_to_be_gone(
-    site: Bucket, capsys
+    site: Bucket, capsys, assert_screen
 ) -> None:
     site.deploy("new", days=1)
     assert main(["restore", "old-1", "--deleted-since", "2h", *site.options()]) == 0
-    assert "this bucket keeps no versions" in " ".join(capsys.readouterr().out.split())
+    assert_screen(capsys.readouterr().out)
 
 
 def test_failed_removal_is_partly_done(
@@ -146,44 +158,41 @@ def test_failed_removal_is_partly_done(
         DELETE,
         lambda request: delete_result(errors=[(key, "AccessDenied") for key in request.batch_keys]),
     )
-    assert main(["restore", journal, "--auto-approve"]) == 3
-    assert "6 objects could not be restored" in capsys.readouterr().out
+    capsys.readouterr()
+    assert main(["restore", journal, "--auto-approve", "--output", "json"]) == 3
+    assert json.loads(capsys.readouterr().out)["objects-failed"] == 6
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    "options",
     [
-        ([], "there is nothing to restore from"),
-        (["nowhere.jsonl"], "the journal nowhere.jsonl can't be read"),
-        (["JOURNAL", "--bucket-name", "b"], "the target is the one that the journal names"),
-        (["JOURNAL", "--run-id", "x", "--bucket-name", "b"], "takes no JOURNAL beside it"),
-        (["--run-id", "x"], "bucket is not set"),
-        (["--run-id", "../x", "--bucket-name", "bucket"], "is no run's id"),
-        (["a", "--run-id", "x", "--deleted-since", "2h"], "exclude each other"),
-        (["a/b", "--deleted-since", "2h", "--bucket-name", "bucket"], "the NAME of one deployment"),
-        (["--deleted-since", "2h", "--bucket-name", "bucket"], "the NAME of one deployment"),
-        ([".ci3", "--deleted-since", "2h", "--bucket-name", "bucket"], "NAME of one deployment"),
+        [],
+        ["nowhere.jsonl"],
+        ["JOURNAL", "--bucket-name", "b"],
+        ["JOURNAL", "--run-id", "x", "--bucket-name", "b"],
+        ["--run-id", "x"],
+        ["--run-id", "../x", "--bucket-name", "bucket"],
+        ["a", "--run-id", "x", "--deleted-since", "2h"],
+        ["a/b", "--deleted-since", "2h", "--bucket-name", "bucket"],
+        ["--deleted-since", "2h", "--bucket-name", "bucket"],
+        [".ci3", "--deleted-since", "2h", "--bucket-name", "bucket"],
     ],
+    ids=" ".join,
 )
 def test_wrong_usage_is_told_and_nothing_is_asked(
-    live: Bucket, journal: str, capsys, options: list[str], told: str
+    live: Bucket, journal: str, capsys, assert_screen, options: list[str]
 ) -> None:
     argv = [journal if option == "JOURNAL" else option for option in options]
     assert main(["restore", *argv, "--auto-approve"]) == 2
-    assert told in capsys.readouterr().err
+    assert_screen(capsys.readouterr().err)
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("yesterday", "neither a duration nor a time"),
-        ("2h30", "neither a duration nor a time"),
-        ("2026-11-23T10:00", "has no time zone"),
-    ],
-)
-def test_time_that_cannot_be_read_is_refused(live: Bucket, capsys, text: str, told: str) -> None:
+@pytest.mark.parametrize("text", ["yesterday", "2h30", "2026-11-23T10:00"])
+def test_time_that_cannot_be_read_is_refused(
+    live: Bucket, capsys, assert_screen, text: str
+) -> None:
     assert main(["restore", "old-1", "--deleted-since", text, *live.options()]) == 2
-    assert told in capsys.readouterr().err
+    assert_screen(capsys.readouterr().err)
 
 
 # By the run's id, and by time.
@@ -251,18 +260,19 @@ def test_required_file_comes_back_last_by_time(
 
 
 def test_required_file_is_refused_where_the_journal_names_it(
-    live: Bucket, journal: str, capsys
+    live: Bucket, journal: str, capsys, assert_screen
 ) -> None:
     for source in ([journal], ["--run-id", "x", *live.options()]):
         assert main(["restore", *source, "--required-file", "file-00001", "--auto-approve"]) == 2
-        assert "required-file was given" in capsys.readouterr().err
+        assert_screen(capsys.readouterr().err, "journal" if source == [journal] else "run id")
     assert live.folders() == {"new"}
 
 
 def test_deletions_before_the_time_are_out_of_question(live: Bucket, journal: str, capsys) -> None:
     since = ["--deleted-since", "2099-01-01T00:00Z"]
-    assert main(["restore", "old-1", *since, *live.options(), "--auto-approve"]) == 0
-    assert "Nothing to restore" in capsys.readouterr().out
+    options = [*since, *live.options(), "--auto-approve", "--output", "json"]
+    assert main(["restore", "old-1", *options]) == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "nothing-to-restore"
     assert live.folders() == {"new"}
 
 

@@ -86,13 +86,15 @@ def test_everything_comes_back_as_on_aws(site: MemorySite, run) -> None:
     assert (code, told["outcome"], told["objects-already-there"]) == (0, "nothing-to-restore", 6)
 
 
-def test_store_like_swift_restores_nothing_and_is_reported_each_time(site: MemorySite, run) -> None:
+def test_store_like_swift_restores_nothing_and_is_reported_each_time(
+    site: MemorySite, run, assert_screen
+) -> None:
     journal = clean_up(site, run)
     site.behave_like_swift()
     code, told = undo(run, journal)
     assert (code, told["outcome"]) == (ExitCode.PARTIAL, "partial")
     assert (told["objects-restored"], told["objects-failed"]) == (0, 6)
-    assert "does not list the version as the current one" in told["deployments"][0]["problem"]
+    assert_screen(told["deployments"][0]["problem"])
     for _ in range(2):
         code, told = undo(run, journal)
         assert (code, told["outcome"]) == (ExitCode.PARTIAL, "partial")
@@ -258,7 +260,7 @@ def test_late_request_is_found_where_all_was_current_at_first(
     assert site.current_versions() == before
 
 
-def test_second_look_that_fails_is_no_success(site: MemorySite, run) -> None:
+def test_second_look_that_fails_is_no_success(site: MemorySite, run, assert_screen) -> None:
     journal = clean_up(site, run)
     kill(journal)
     error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
@@ -267,7 +269,7 @@ def test_second_look_that_fails_is_no_success(site: MemorySite, run) -> None:
         patch.setattr("ci3.pipeline.context_factory.time.sleep", deny)
         code, told = undo(run, journal)
     assert code == ExitCode.PARTIAL
-    assert "could not be listed again" in told["stopped"]
+    assert_screen(told["stopped"])
 
 
 def test_journal_with_an_end_is_looked_at_once(site: MemorySite, run, pauses: list[float]) -> None:
@@ -315,7 +317,7 @@ def test_first_names_are_shown_with_the_number_of_the_others(
     _, out = run("restore", journal, "--auto-approve", "--output", output)
     shown = re.findall(r"^  (?:more|old)-\d$", out, re.MULTILINE)
     assert len(shown) == 5
-    assert "and 7 more" in out
+    assert re.search(r"\b7\b", out)
 
 
 def test_next_plan_warns_that_it_deletes_what_was_restored(site: MemorySite, run) -> None:
@@ -331,19 +333,21 @@ def test_next_plan_warns_that_it_deletes_what_was_restored(site: MemorySite, run
     assert plan_warnings(site, run, "--protect", "old-1") == []
 
 
-def test_records_that_cannot_be_read_are_reported(site: MemorySite, run) -> None:
+def test_records_that_cannot_be_read_are_reported(site: MemorySite, run, assert_screen) -> None:
     site.put(".ci3/restored/x.json", body=b"[]")
     [warning] = plan_warnings(site, run)
-    assert "could not be read" in warning["message"]
+    assert_screen(warning["message"])
 
 
-def test_restore_that_may_not_store_its_record_says_so(site: MemorySite, run) -> None:
+def test_restore_that_may_not_store_its_record_says_so(
+    site: MemorySite, run, assert_screen
+) -> None:
     journal = clean_up(site, run, "--journal-file", "s3://")
     error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
     site.proxy.answer("PUT", "/restored/", error, status=403)
     code, told = undo(run, journal, "--endpoint-url", site.endpoint_url)
     assert (code, told["objects-restored"]) == (ExitCode.DONE, 6)
-    assert "will not warn" in told["record-problem"]
+    assert_screen(told["record-problem"])
 
 
 def test_local_journal_stores_no_record_and_a_plan_without_folder_asks_for_none(

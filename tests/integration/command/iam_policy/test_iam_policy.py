@@ -17,11 +17,11 @@ def run(capsys, *argv: str) -> tuple[int, str, str]:
     return code, out, err
 
 
-def test_policy_stands_alone_on_stdout_and_what_to_know_beside_it(capsys) -> None:
+def test_policy_stands_alone_on_stdout_and_what_to_know_beside_it(capsys, assert_screen) -> None:
     code, out, err = run(capsys, "apply", "--bucket", "my-site", "--protect", "v[12]*")
     assert code == ExitCode.DONE
     assert json.loads(out)["Version"] == "2012-10-17"
-    assert "IAM has no [...]" in err
+    assert_screen(err)
 
 
 def test_account_is_that_of_the_role(capsys) -> None:
@@ -62,9 +62,9 @@ def test_hostile_names_are_no_commands_in_the_log(capsys) -> None:
 
 
 def test_policy_that_is_too_long_for_iam_is_told(capsys) -> None:
-    names = [one for number in range(300) for one in ("--protect", f"release-{number}")]
+    names = [word for number in range(300) for word in ("--protect", f"release-{number}")]
     _, _, err = run(capsys, "apply", "--bucket", "my-site", *names)
-    assert "longer than the 6,144 characters" in err
+    assert "6,144" in err
 
 
 @pytest.mark.parametrize(
@@ -85,25 +85,26 @@ def test_arns_are_of_the_regions_partition(capsys, region, partition) -> None:
 
 
 @pytest.mark.parametrize("purpose", ["plan", "apply", "restore", "lifecycle"])
-def test_alias_of_an_access_point_is_refused(capsys, purpose) -> None:
+def test_alias_of_an_access_point_is_refused(capsys, assert_screen, purpose) -> None:
     alias = "my-site-abcdefghijklmnopqrstuvwx1a-s3alias"
     code, out, err = run(capsys, purpose, "--bucket", alias)
     assert (code, out) == (ExitCode.USAGE, "")
-    assert "access point's ARN" in err
+    assert_screen(err, is_shared=True)
 
 
 @pytest.mark.parametrize(
-    ("argv", "words"),
+    "argv",
     [
-        ((), "Say for what: plan, apply, restore, lifecycle, probe-restore, or --trust"),
-        (("apply", "--trust", "o/r"), "run it twice"),
-        (("--trust", "o/r:main"), "OWNER/REPO:branch:NAME"),
-        (("plan",), "bucket is not set"),
-        (("plan", "--bucket", "b-1", "--account-id", "12"), "'12' is no AWS account"),
-        (("deletion", "--bucket", "b-1"), "deletion"),
+        (),
+        ("apply", "--trust", "o/r"),
+        ("--trust", "o/r:main"),
+        ("plan",),
+        ("plan", "--bucket", "b-1", "--account-id", "12"),
+        ("deletion", "--bucket", "b-1"),
     ],
+    ids=" ".join,
 )
-def test_what_can_not_be_told_is_refused_with_what_to_write(capsys, argv, words) -> None:
+def test_what_can_not_be_told_is_refused_with_what_to_write(capsys, assert_screen, argv) -> None:
     code, out, err = run(capsys, *argv)
     assert (code, out) == (ExitCode.USAGE, "")
-    assert words in err
+    assert_screen(err)
