@@ -1,6 +1,7 @@
 """Events, names and report readers that the tests of the action share."""
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,6 +13,8 @@ from tests.support.paths import ROOT
 
 ENTRYPOINT = ROOT / "entrypoint.py"
 PUSH = {"after": MERGE_SHA, "ref": "refs/heads/main"}
+APPLY = "`mode: apply`"
+"""What a plan says to run; no other report has it."""
 ALL = {f"site-{number}" for number in range(1, 7)}
 
 
@@ -34,3 +37,19 @@ def row_counts(markdown):
     for paragraph in root.iter("p"):
         assert "|" not in "".join(paragraph.itertext())
     return [len(table.findall("tbody/tr")) for table in root.iter("table")]
+
+
+def headline(markdown):
+    """Return the headline of a report without its mark."""
+    return re.search("^### (.*)", markdown, re.MULTILINE)[1]
+
+
+def without_tables(markdown):
+    """Return a report without its marker, timeline, tables and footer."""
+    pattern = r"^<!-- ci3:[^\n]*\n|```diff\n.*?```\n+|<details.*?</details>\n+|<sub>Plan [^\n]*"
+    return re.sub(pattern, "", markdown, flags=re.DOTALL | re.MULTILINE)
+
+
+def lines_after_groups(log):
+    """Return the lines of a log below its last group."""
+    return log.rpartition("::endgroup::\n")[2]

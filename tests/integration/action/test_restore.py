@@ -47,22 +47,26 @@ def test_restore_of_a_bucket_without_versions_is_refused_with_the_reason(act, bu
 
 
 @pytest.mark.parametrize(
-    ("inputs", "told"),
+    "inputs",
     [
-        ({}, "mode: restore needs a journal-file"),
-        ({"journal_file": "nowhere.jsonl"}, "nowhere.jsonl can't be read"),
-        ({"journal_file": "{journal}", "prefix": "other"}, "the input prefix is 'other'"),
-        ({"journal_file": "{journal}", "keep_cuont": "1"}, "Did you mean keep-count?"),
+        {},
+        {"journal_file": "nowhere.jsonl"},
+        {"journal_file": "{journal}", "prefix": "other"},
+        {"journal_file": "{journal}", "keep_cuont": "1"},
     ],
+    ids=" ".join,
 )
-def test_restore_that_is_asked_for_wrongly_changes_nothing(act, bucket, applied, inputs, told):
+def test_restore_that_is_asked_for_wrongly_changes_nothing(
+    act, bucket, applied, inputs, assert_screen
+):
     left = bucket.folders()
     named = {name: text.format(journal=applied) for name, text in inputs.items()}
 
     run = act(mode="restore", **named)
 
     assert run.exit_code == 2
-    assert told in run.log
+    (error,) = run.annotations("error")
+    assert_screen(error)
     assert bucket.folders() == left
 
 
@@ -70,4 +74,5 @@ def test_journal_of_another_bucket_is_refused(act, bucket, applied):
     run = act(mode="restore", journal_file=applied, environ={"INPUT_BUCKET": "elsewhere"})
 
     assert run.exit_code == 2
-    assert "the input bucket is 'elsewhere', and the journal is of" in run.log
+    assert "'elsewhere'" in run.log
+    assert bucket.name in run.log

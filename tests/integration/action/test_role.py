@@ -103,11 +103,12 @@ def test_run_whose_credentials_can_not_be_got_anew_stops_and_a_second_one_ends_i
 
     assert run.exit_code == 3
     assert run.outputs["outcome"] == "partial"
-    told = " ".join(run.annotations("error"))
-    assert f"assuming the role {ROLE}: GitHub's service for identity tokens answered 403" in told
+    error_text = " ".join(run.annotations("error"))
+    assert ROLE in error_text
+    assert "403" in error_text
     end = read_journal(run.outputs["journal-file"])[-1]
     assert end["record"] == "end"
-    assert "assuming the role" in end["stopped"]
+    assert ROLE in end["stopped"]
     assert bucket.folders() >= ALL - {"site-1", "site-2"}
     assert len(oidc.failures) == 99
 
@@ -136,17 +137,21 @@ def test_credentials_that_s3_takes_no_more_stop_the_run_and_a_second_one_ends_it
     assert bucket.folders() == ALL - {"site-1", "site-2"}
 
 
-def test_job_without_the_permission_is_told_it_and_nothing_is_asked(as_role, bucket, proxy):
+def test_job_without_the_permission_is_told_it_and_nothing_is_asked(
+    as_role, bucket, proxy, assert_screen
+):
     run = as_role(tokens={}, keep_count="4", mode="apply")
 
     assert (run.exit_code, run.outputs) == (2, {"outcome": "failed"})
-    [told] = run.annotations("error")
-    assert "permissions: id-token: write" in told
+    [message] = run.annotations("error")
+    assert_screen(message)
     assert proxy.requests == []
     assert bucket.folders() == ALL
 
 
-def test_role_that_may_not_be_assumed_is_one_error_with_what_to_trust(as_role, bucket, proxy):
+def test_role_that_may_not_be_assumed_is_one_error_with_what_to_trust(
+    as_role, bucket, proxy, assert_screen
+):
     denied = (
         "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>"
         "<Message>Not authorized</Message></Error></ErrorResponse>"
@@ -155,10 +160,9 @@ def test_role_that_may_not_be_assumed_is_one_error_with_what_to_trust(as_role, b
     run = as_role(keep_count="4", mode="apply")
 
     assert (run.exit_code, run.outputs["outcome"]) == (6, "failed")
-    [told] = run.annotations("error")
-    assert f"assuming the role {ROLE}: STS answered AccessDenied" in told
-    assert "trust policy" in told
-    assert SUBJECT in told
+    [message] = run.annotations("error")
+    assert SUBJECT in message
+    assert_screen(message)
     assert len(assumptions(proxy)) == len(proxy.requests) == 1
     assert bucket.folders() == ALL
 
@@ -170,15 +174,15 @@ def test_text_that_is_no_roles_arn_is_refused(act, role):
     run = act(role_to_assume=role)
 
     assert run.exit_code == 2
-    assert "is no role's ARN" in run.annotations("error")[0]
+    assert role in run.annotations("error")[0]
 
 
-def test_policy_file_may_not_say_as_whom_to_act(as_role, proxy):
+def test_policy_file_may_not_say_as_whom_to_act(as_role, proxy, assert_screen):
     Path("policy.yml").write_text(f"role-to-assume: {ROLE}\n")
     run = as_role(policy_file="policy.yml")
 
     assert run.exit_code == 2
-    assert "role-to-assume can't be set in a policy file" in run.annotations("error")[0]
+    assert_screen(run.annotations("error")[0])
     assert proxy.requests == []
 
 

@@ -85,8 +85,8 @@ def check_restore(site: MemorySite, path: Path) -> None:
             )
             plan = restoration.make_plan()
             assert not plan.object_count or restoration.restore(plan).is_complete
-    except SettingsError as exc:
-        assert "that run deleted nothing" in exc.hint  # noqa: PT017 - the only accepted error
+    except SettingsError:  # only of a journal without a header
+        assert b"\n" not in path.read_bytes()
         return
     versions_after = site.current_versions()
     deleted_versions = {key: version_id for key, version_id in deleted.items() if version_id}

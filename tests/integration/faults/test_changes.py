@@ -33,13 +33,13 @@ def remove_one(bucket: MemorySite) -> None:
     "change", [upload_other_bytes, upload_same_bytes, upload_another, remove_one]
 )
 def test_deployment_that_changed_since_the_plan_is_kept_whole(
-    live: MemorySite, proxy: FaultProxy, change: Callable[[MemorySite], None]
+    live: MemorySite, proxy: FaultProxy, change: Callable[[MemorySite], None], assert_screen
 ) -> None:
     proxy.call_before(**again("old-2"), act=lambda: change(live))
     ran = apply(live)
     assert ran.exit_code is ExitCode.PARTIAL
     assert ran.counts("old-2") == {"changed": 3}
-    assert "changed since the plan" in ran.result_of("old-2").problem
+    assert_screen(ran.result_of("old-2").problem, is_shared=True)
     assert live.folders() == {"new", "old-2"}
     assert not any("old-2" in key for one in proxy.deletions for key in one.batch_keys)
 
@@ -85,7 +85,7 @@ def test_lost_access_stops_the_run_before_the_next_deletion(
     proxy.answer(**again("old-2"), body=error("ExpiredToken"), status=400)
     ran = apply(live)
     assert ran.exit_code is ExitCode.PARTIAL
-    assert "get new ones" in ran.result.stop_reason
+    assert "ExpiredToken" in ran.result.stop_reason
     assert ran.result.count_objects(ObjectOutcome.DELETED) == 0
     assert live.folders() == {"new", *OLD_NAMES}
 
@@ -125,7 +125,7 @@ def test_hole_that_opened_during_approval_refuses_everything(
     denied = {"body": error("AccessDenied"), "status": 403}
     proxy.answer("GET", GROUP_LISTING, late=True, **denied)
     proxy.answer(**again("old-2"), **denied)
-    with pytest.raises(RefusedError, match="old-2 could not be listed"):
+    with pytest.raises(RefusedError, match=r"old-2.*AccessDenied"):
         apply(live, before_approval=lambda: None)
     assert live.folders() == {"new", *OLD_NAMES}
     assert proxy.deletions == []

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from ci3.core.model.result import ObjectOutcome
-from ci3.errors import ExitCode
+from ci3.errors import ExitCode, describe_error
 from tests.support.cleanup_run import apply
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.memory_site import MemorySite
@@ -42,8 +42,9 @@ def test_interrupted_run_waits_for_what_is_out_and_accounts_for_all(
         for one, handler in before.items():
             signal.signal(one, handler)
     assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.result.stop_reason == "it was interrupted"
-    assert ran.journal[-1] == {"record": "end", "stopped": "it was interrupted"}
+    reason = describe_error(KeyboardInterrupt())
+    assert ran.result.stop_reason == reason
+    assert ran.journal[-1] == {"record": "end", "stopped": reason}
     asked = sum(len(one.batch_keys) for one in proxy.deletions)
     assert ran.result.count_objects(ObjectOutcome.DELETED) == asked < 9_500
     assert ran.result.count_objects(ObjectOutcome.FAILED) == 9_500 - asked

@@ -14,7 +14,7 @@ import pytest
 
 from ci3.engine.gate import Gate
 from ci3.engine.journal.writer import Journal
-from ci3.errors import ExitCode, GateError, JournalError
+from ci3.errors import ExitCode, GateError, JournalError, describe_error
 from ci3.pipeline.apply import delete_approved
 from ci3.pipeline.approval import approve_plan
 from tests.integration.faults import small_world
@@ -368,7 +368,7 @@ def test_interrupt_while_the_required_files_are_deleted_sends_nothing_else(
         ran = run_with_fault(site)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert ran.result.stop_reason == "it was interrupted"
+    assert ran.result.stop_reason == describe_error(KeyboardInterrupt())
     assert len(proxy.deletions) == 1
     assert all(ran.counts(name) == {"deleted": 1, "failed": 3} for name in OLD_NAMES)
 

@@ -305,16 +305,12 @@ def test_run_that_ends_while_deployments_are_listed_counts_as_unfinished(
 
 
 @pytest.mark.parametrize(
-    ("journal", "options", "is_noted"),
-    [
-        ("j.jsonl", [], True),
-        ("s3://", [], False),
-        ("j.jsonl", ["--required-file", "file-00002"], False),
-    ],
+    ("journal", "options"),
+    [("j.jsonl", []), ("s3://", []), ("j.jsonl", ["--required-file", "file-00002"])],
+    ids=["local journal", "stored journal", "required file"],
 )
 def test_early_end_says_what_counts_as_a_deployment_without_a_stored_journal(
-    small: MemorySite, capsys, journal: str, options: list[str], *, is_noted: bool
+    small: MemorySite, capsys, assert_screen, journal: str, options: list[str]
 ) -> None:
     end_early(small, *options, journal=journal, is_killed=False)
-    output = " ".join(capsys.readouterr().out.split())
-    assert ("What is left of old counts as complete in later plans" in output) is is_noted
+    assert_screen(capsys.readouterr().out)

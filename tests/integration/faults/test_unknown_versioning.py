@@ -38,7 +38,7 @@ def test_plan_made_with_another_versioning_is_refused(
     if was is now:
         assert apply(site, before_approval=change).exit_code is ExitCode.DONE
         return
-    with pytest.raises(RefusedError, match=f"its versioning was {was}, is {now}"):
+    with pytest.raises(RefusedError, match=f" {was}.* {now}"):
         apply(site, before_approval=change)
     assert proxy.deletions == []
 
@@ -48,6 +48,6 @@ def test_slow_match_refuses(site: MemorySite, proxy: FaultProxy) -> None:
     context = make_context(site)
     pattern = UserPattern.compile("(a|aa)+", timeout_seconds=0.05)
     context = replace(context, settings=replace(context.settings, match=pattern))
-    with pytest.raises(RefusedError, match="took more than"):
+    with pytest.raises(RefusedError, match=r"\(a\|aa\)\+"):
         context.make_plan(context.open_bucket())
     assert proxy.deletions == []

@@ -63,13 +63,13 @@ def test_object_that_changed_while_the_answer_said_nothing_is_told_as_changed(
 
 
 def test_listing_that_turns_up_empty_in_mid_apply_is_found_out(
-    live: MemorySite, proxy: FaultProxy
+    live: MemorySite, proxy: FaultProxy, assert_screen
 ) -> None:
     root = "ListVersionsResult" if live.keeps_versions else "ListBucketResult"
     proxy.answer(**again("old-2"), body=listing().replace("ListBucketResult", root))
     ran = apply(live)
     assert ran.exit_code is ExitCode.PARTIAL
-    assert "still in it" in ran.result_of("old-2").problem
+    assert_screen(ran.result_of("old-2").problem, is_shared=True)
     assert live.folders() == {"new", "old-2"}
     assert not any("old-2" in key for one in proxy.deletions for key in one.batch_keys)
 

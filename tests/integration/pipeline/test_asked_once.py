@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ci3.core.model.issues import WarningCode
+from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.plan.plan import Plan
 from tests.support.cleanup_run import make_context, seed_site
 from tests.support.s3.lifecycle_texts import config
@@ -31,7 +31,7 @@ def plan_of(site: MemorySite, **changes: str) -> Plan:
 
 
 def told(plan: Plan, code: WarningCode) -> list[str]:
-    return [one.message for one in plan.warnings if one.code is code]
+    return [warning.message for warning in plan.warnings if warning.code is code]
 
 
 @pytest.mark.parametrize("concurrency", ["1", "8"])
@@ -50,29 +50,29 @@ def test_rules_and_versioning_are_asked_for_once(
     assert len(site.proxy.requests) == 2 + len(listings)
     until = told(plan, WarningCode.RESTORE_PERIOD)
     assert bool(until) is (status == "Enabled")
-    assert all("removes old versions 30 days after" in one for one in until)
+    assert all("30 days" in message for message in until)
 
 
 @pytest.mark.parametrize("engine", ["direct", "lifecycle"])
 @pytest.mark.parametrize(
-    ("status", "body", "why"),
+    ("status", "body"),
     [
-        (403, "<Error><Code>AccessDenied</Code></Error>", "AccessDenied"),
-        (501, "<Error><Code>NotImplemented</Code></Error>", "this S3 has no lifecycle"),
-        (200, "", "GetBucketLifecycleConfiguration is"),
-        (200, OLD_GO.replace(b"<Filter/>", b"<Filter><Novel/></Filter>"), "<Novel> in Filter"),
+        (403, "<Error><Code>AccessDenied</Code></Error>"),
+        (501, "<Error><Code>NotImplemented</Code></Error>"),
+        (200, ""),
+        (200, OLD_GO.replace(b"<Filter/>", b"<Filter><Novel/></Filter>")),
     ],
+    ids=["denied", "unsupported", "empty", "unknown element"],
 )
 def test_rules_that_were_not_read_leave_the_term_unknown_and_are_not_asked_for_again(
-    site: MemorySite, status: int, body: str | bytes, why: str, engine: str
+    site: MemorySite, status: int, body: str | bytes, engine: str, assert_screen
 ) -> None:
     site.enable_versioning()
     site.lifecycle = OLD_GO
     site.proxy.answer(*RULES, body, status=status, nth=1)
     plan = plan_of(site, engine=engine)
     (until,) = told(plan, WarningCode.RESTORE_PERIOD)
-    assert until.startswith("whether a lifecycle rule removes old versions could not be read: ")
-    assert why in until
+    assert_screen(until)
     assert plan.is_applyable is (engine == "direct")
     assert len(site.proxy.find_requests(*RULES)) == 1
 
@@ -81,5 +81,5 @@ def test_bucket_that_wants_mfa_is_known_from_one_answer(site: MemorySite) -> Non
     site.enable_versioning()
     site._bucket.needs_mfa = True
     plan = plan_of(site, engine="lifecycle")
-    assert "MFA delete" in "; ".join(one.message for one in plan.refusals)
+    assert RefusalCode.LIFECYCLE in [refusal.code for refusal in plan.refusals]
     assert len(site.proxy.find_requests(*VERSIONING)) == 1

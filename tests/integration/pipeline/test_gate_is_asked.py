@@ -56,7 +56,7 @@ def test_what_the_gate_refuses_is_neither_journaled_nor_sent(
     for days, name in enumerate(("new", "old-1", "old-2"), start=1):
         site.deploy(name, days=days)
     deleted = delete_all_but_forwarde(site, names_versions=names_versions)
-    assert "'old-2/' is not doomed by this plan" in deleted.stop_reason
+    assert "'old-2/'" in deleted.stop_reason
     assert deleted.results[-1].name == "old-2"
     assert deleted.results[-1].counts == {ObjectOutcome.FAILED: 3}
     assert site.folders() >= {"new", "old-2"}

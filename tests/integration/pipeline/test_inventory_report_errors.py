@@ -26,66 +26,64 @@ from tests.support.s3.inventory_reports import (
 def refusal(site: Bucket, report: InventoryReport, **settings: str) -> Ci3Error:
     with pytest.raises(Ci3Error) as caught:
         plan_by(site, report.deliver(site), **settings)
-    assert "Nothing was planned or deleted" in caught.value.hint
     return caught.value
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    "changes",
     [
-        ({"source": "other"}, "is a report of the bucket other"),
-        ({"changed": {"destinationBucket": "arn:aws:s3:::other"}}, "are in the bucket other"),
-        ({"file_format": "ORC"}, "in ORC, which ci3 does not read"),
-        ({"columns": CURRENT[:3]}, "without LastModifiedDate"),
-        ({"columns": CURRENT[:2]}, "without Size, LastModifiedDate"),
-        (
-            {"columns": (*ALL_VERSIONS[:3], "Size", "LastModifiedDate")},
-            "without IsLatest, IsDeleteMarker",
-        ),
+        {"source": "other"},
+        {"changed": {"destinationBucket": "arn:aws:s3:::other"}},
+        {"file_format": "ORC"},
+        {"columns": CURRENT[:3]},
+        {"columns": CURRENT[:2]},
+        {"columns": (*ALL_VERSIONS[:3], "Size", "LastModifiedDate")},
     ],
+    ids=["source", "destination", "format", "no time", "no size", "versions"],
 )
-def test_report_that_can_not_tell_is_refused_with_what_to_do(furnished, changes, told):
+def test_report_that_can_not_tell_is_refused_with_what_to_do(furnished, changes, assert_screen):
     error = refusal(furnished, report_of(furnished, **changes))
     assert isinstance(error, RefusedError)
-    assert told in error.message
+    assert_screen(error.full_message)
 
 
-def test_report_of_another_prefix_is_refused(furnished):
+def test_report_of_another_prefix_is_refused(furnished, assert_screen):
     report = report_of(furnished, files=[to_csv([row("other/x", bucket=furnished.name)])])
-    assert "has nothing under" in refusal(furnished, report).message
+    assert_screen(refusal(furnished, report).full_message)
 
 
 @pytest.mark.parametrize("missing", ["manifest.checksum", "data/file-1.csv", "manifest.json"])
-def test_report_of_which_a_file_is_missing_is_an_error(furnished, missing):
+def test_report_of_which_a_file_is_missing_is_an_error(furnished, missing, assert_screen):
     url = report_of(furnished).deliver(furnished)
     [key] = [key for key in furnished.content() if key.endswith(missing)]
     furnished.remove(key)
     with pytest.raises(AccessError, match="NoSuchKey") as caught:
         plan_by(furnished, url)
-    if missing == "manifest.checksum":
-        assert "may still be delivering it" in caught.value.hint
+    assert_screen(caught.value.full_message)
 
 
-def test_manifest_that_does_not_fit_its_checksum_is_an_error(furnished):
+def test_manifest_that_does_not_fit_its_checksum_is_an_error(furnished, assert_screen):
     report = report_of(furnished)
     url = report.deliver(furnished)
     furnished.put(MANIFEST, body=report.manifest() + b" ")
-    with pytest.raises(ListingError, match=r"not what its manifest\.checksum says"):
+    with pytest.raises(ListingError) as caught:
         plan_by(furnished, url)
+    assert_screen(caught.value.full_message)
 
 
 @pytest.mark.parametrize("form", ["CSV", "Parquet"])
-def test_file_that_is_not_what_the_manifest_says_is_an_error(furnished, form):
+def test_file_that_is_not_what_the_manifest_says_is_an_error(furnished, form, assert_screen):
     write = to_csv if form == "CSV" else to_parquet
     rows = rows_of(furnished)
     report = report_of(furnished, files=[write(rows[:9]), write(rows[9:])], file_format=form)
     url = report.deliver(furnished)
     furnished.put(report.key_of(1), body=write([*rows[9:-1], {**rows[-1], "Size": 2}]))
-    with pytest.raises(ListingError, match=r"its MD5 is another|bytes came"):
+    with pytest.raises(ListingError, match="file-1"):
         plan_by(furnished, url)
     furnished.put(report.key_of(1), body=write(rows[9:])[:-1])
-    with pytest.raises(ListingError, match="bytes came"):
+    with pytest.raises(ListingError) as caught:
         plan_by(furnished, url)
+    assert_screen(caught.value.full_message)
 
 
 @pytest.mark.parametrize(
@@ -99,51 +97,55 @@ def test_file_that_is_not_what_the_manifest_says_is_an_error(furnished, form):
         {"fileFormat": "XML"},
         {"sourceBucket": 7},
     ],
+    ids=["no files", "size", "MD5", "no time", "long time", "format", "bucket"],
 )
-def test_manifest_of_another_form_is_an_error(furnished, changed):
+def test_manifest_of_another_form_is_an_error(furnished, changed, assert_screen):
     error = refusal(furnished, report_of(furnished, changed=changed))
     assert isinstance(error, ListingError)
-    assert "is no manifest of S3 Inventory" in error.message
+    assert "manifest.json" in error.message
+    assert_screen(error.hint, is_shared=True)
 
 
 LINE = b'"site","d0/x","1","2026-11-01T00:00:00.000Z","e"\n'
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    "text",
     [
-        (LINE + b'"site","d0/x","1"\n', "row 2 has 3 fields"),
-        (LINE + b"\n" + LINE, "row 2 has 0 fields"),
-        (LINE.replace(b'"1"', b'"many"'), "a size is no number"),
-        (LINE.replace(b'"1"', b'""'), "a size is no number"),
-        (LINE.replace(b'"1"', b'"-1"'), "a size is below 0"),
-        (LINE.replace(b"2026", b"once"), "a time can't be read"),
-        (LINE.replace(b"2026", b"1999"), "a time can't be read"),
-        (LINE.replace(b"00Z", b"00"), "a time can't be read"),
-        (LINE.replace(b"site", b"other"), "rows of another bucket"),
-        (LINE.replace(b"x", b"\xff"), "not UTF-8"),
-        (LINE + b'"' + b"x" * 5_000_000, "a row is longer than any"),
-        (LINE[:-1] + b'"e', "after row 0"),
+        pytest.param(LINE + b'"site","d0/x","1"\n', id="3 fields"),
+        pytest.param(LINE + b"\n" + LINE, id="no field"),
+        pytest.param(LINE.replace(b'"1"', b'"many"'), id="size in words"),
+        pytest.param(LINE.replace(b'"1"', b'""'), id="no size"),
+        pytest.param(LINE.replace(b'"1"', b'"-1"'), id="negative size"),
+        pytest.param(LINE.replace(b"2026", b"once"), id="time in words"),
+        pytest.param(LINE.replace(b"2026", b"1999"), id="early time"),
+        pytest.param(LINE.replace(b"00Z", b"00"), id="no time zone"),
+        pytest.param(LINE.replace(b"site", b"other"), id="another bucket"),
+        pytest.param(LINE.replace(b"x", b"\xff"), id="not UTF-8"),
+        pytest.param(LINE + b'"' + b"x" * 5_000_000, id="long row"),
+        pytest.param(LINE[:-1] + b'"e', id="quotes"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_row_that_can_not_be_read_is_an_error(furnished, text, told):
+def test_row_that_can_not_be_read_is_an_error(furnished, text, assert_screen):
     files = [gzip.compress(text.replace(b"site", furnished.name.encode()))]
     error = refusal(furnished, report_of(furnished, files=files))
     assert isinstance(error, ListingError)
-    assert told in error.message
+    assert_screen(error.full_message)
 
 
 @pytest.mark.parametrize("cut_at", range(1, 9))
-def test_file_that_breaks_off_anywhere_is_an_error(furnished, cut_at):
+def test_file_that_breaks_off_anywhere_is_an_error(furnished, cut_at, assert_screen):
     whole = to_csv(rows_of(furnished))
     files = [whole[: -len(whole) * cut_at // 9]]
     error = refusal(furnished, report_of(furnished, files=files))
-    assert "it breaks off" in error.message
+    assert isinstance(error, ListingError)
+    assert_screen(error.full_message, is_shared=True)
 
 
-def test_file_that_is_no_gzip_is_an_error(furnished):
-    assert "it is no gzip" in refusal(furnished, report_of(furnished, files=[LINE])).message
+def test_file_that_is_no_gzip_is_an_error(furnished, assert_screen):
+    error = refusal(furnished, report_of(furnished, files=[LINE]))
+    assert isinstance(error, ListingError)
+    assert_screen(error.full_message)
 
 
 def test_file_of_several_gzip_members_is_read_to_its_end(furnished):
@@ -156,5 +158,5 @@ def test_file_of_several_gzip_members_is_read_to_its_end(furnished):
 def test_file_that_unpacks_without_end_is_an_error_in_little_memory():
     member = gzip.compress(b"\n" * 5 * CHUNK_BYTES)
     unpacked = report_rows._unpack(itertools.repeat(member), "here")
-    with pytest.raises(ListingError, match="unpacks to over 400 times its size"):
+    with pytest.raises(ListingError, match="400"):
         assert all(len(chunk) <= CHUNK_BYTES for chunk in unpacked)

@@ -24,7 +24,9 @@ def site(site: Bucket) -> Bucket:
     return site
 
 
-def test_run_whose_time_is_over_stops_before_it_deletes_and_says_how_to_go_on(site, proxy):
+def test_run_whose_time_is_over_stops_before_it_deletes_and_says_how_to_go_on(
+    site, proxy, assert_screen
+):
     times = iter(datetime(2026, 11, 23, tzinfo=UTC) + timedelta(minutes=one) for one in range(99))
     run = make_context(site)
     reader = run.open_bucket()
@@ -35,7 +37,7 @@ def test_run_whose_time_is_over_stops_before_it_deletes_and_says_how_to_go_on(si
 
     assert ran.exit_code is ExitCode.PARTIAL
     assert "timeout" in ran.result.stop_reason
-    assert "Run again" in ran.result.stop_reason
+    assert_screen(ran.result.stop_reason)
     assert ran.result.count_objects(ObjectOutcome.FAILED) == 3
     assert proxy.deletions == []
 
@@ -57,7 +59,8 @@ def test_log_shows_now_and_then_that_the_run_is_alive():
     lines: list[str] = []
     now = [0.0]
     progress = ProgressLines(lines.append, clock=lambda: now[0])
-    progress.begin("Deleting objects", 5000)
+    task = "Deleting objects"
+    progress.begin(task, 5000)
     progress.advance(1000)
     progress.beat()
     assert lines == []
@@ -65,4 +68,4 @@ def test_log_shows_now_and_then_that_the_run_is_alive():
     now[0] += LOG_INTERVAL_SECONDS
     progress.beat()
     progress.beat()
-    assert lines == ["Deleting objects: 1,000 of 5,000"]
+    assert lines == [f"{task}: 1,000 of 5,000"]

@@ -25,7 +25,7 @@ pytestmark = needs_image
 def test_with_arguments_the_image_is_the_command():
     run = run_command("--help")
     assert (run.returncode, run.stderr) == (0, "")
-    assert "Usage: ci3" in run.stdout
+    assert "plan-cleanup" in run.stdout
 
 
 def test_without_arguments_a_person_gets_help():
@@ -116,14 +116,14 @@ def test_image_plans_and_applies_where_it_is_about_to_be_published():
         check=False,
     )
     assert (run.returncode, run.stderr) == (0, "")
-    assert "planned, applied, journaled" in run.stdout
+    assert "journaled" in run.stdout
 
 
 def test_image_starts_with_no_shell_in_it():
     shells = ("/bin/sh", "/bin/bash", "/usr/bin/env")
     run = run_command("--help", options=[f"--volume=/dev/null:{shell}:ro" for shell in shells])
     assert (run.returncode, run.stderr) == (0, "")
-    assert "Usage: ci3" in run.stdout
+    assert "plan-cleanup" in run.stdout
 
 
 def test_action_is_soon_ready_to_say_something():
@@ -144,7 +144,8 @@ def test_action_is_soon_ready_to_say_something():
 )
 def test_what_the_image_has_no_use_for_is_not_importable(name):
     run = run_python(f"import {name}")
-    assert f"ModuleNotFoundError: No module named '{name}'" in run.stderr
+    assert "ModuleNotFoundError" in run.stderr
+    assert f"'{name}'" in run.stderr
 
 
 def test_no_shell_stands_between_the_runner_and_python():
@@ -179,7 +180,7 @@ def test_a_workflow_can_bring_in_no_code(tmp_path: Path):
         options=[f"--workdir={workspace}"],
     )
     assert (run.returncode, run.stderr) == (0, "")
-    assert "Usage: ci3" in run.stdout
+    assert "plan-cleanup" in run.stdout
 
 
 def test_all_that_an_apply_imports_is_already_compiled(bucket):
@@ -193,7 +194,7 @@ def test_all_that_an_apply_imports_is_already_compiled(bucket):
             "modules = [m for m in sys.modules.values() if (getattr(m, '__cached__', None) or '')"
             ".startswith(sys.pycache_prefix)]\n"
             "slow = [m.__name__ for m in modules if not pathlib.Path(m.__cached__).exists()]\n"
-            "print('exit code', code, len(modules) > 200, slow)",
+            "print(code, len(modules) > 200, slow)",
             env={
                 **CREDENTIALS,
                 **bucket.inputs(),
@@ -204,7 +205,7 @@ def test_all_that_an_apply_imports_is_already_compiled(bucket):
             options=["--workdir=/tmp"],
         )
     assert bucket.folders() == {"v2"}, run.stdout + run.stderr
-    assert run.stdout.splitlines()[-1] == "exit code 0 True []"
+    assert run.stdout.splitlines()[-1] == "0 True []"
 
 
 def test_all_of_ours_can_be_imported_with_what_is_installed():

@@ -54,7 +54,6 @@ def test_cleanup_without_the_right_to_delete_is_told_so_and_changes_nothing(ci3,
 
     assert exit_code == 3
     assert "AccessDenied" in out
-    assert "0 of 2 deployments deleted" in out
     assert len(journaled("denied")) == len(UNUSUAL_KEYS) + 2
     assert seaweedfs.content("untouched") == ALL_NAMES
 
@@ -63,8 +62,7 @@ def test_cleanup_deletes_the_doomed_alone_among_names_that_begin_alike(ci3, seaw
     exit_code, out, err = ci3("cleanup", "--bucket", "names", "--keep-count", "2", "--auto-approve")
 
     assert exit_code == 0, out + err
-    assert "2 deployments deleted" in out
-    assert "Deletion is final" in out
+    assert "ci3 restore" not in out
     kept = {key: body for key, body in ALL_NAMES.items() if not key.startswith(("a/", "ab/"))}
     assert len(kept) == 5
     assert seaweedfs.content("names") == kept
@@ -75,7 +73,7 @@ def test_deployment_of_more_objects_than_a_page_or_a_batch_is_deleted_whole(ci3,
     exit_code, out, err = ci3("cleanup", "--bucket", "big", "--keep-count", "1", "--auto-approve")
 
     assert exit_code == 0, out + err
-    assert f"1 deployment deleted: {BIG_COUNT:,} objects" in out
+    assert f" {BIG_COUNT:,} " in out
     assert seaweedfs.content("big") == {"new/index.html": b"n"}
     assert len(journaled("deleted")) == BIG_COUNT
 
@@ -89,9 +87,7 @@ def test_versioned_bucket_keeps_every_version_under_a_marker_that_the_journal_na
 
     assert exit_code == 0, out + err
     assert seaweedfs.content("versioned") == RELEASES[2]
-    assert "kept as old versions" in out
-    assert "can be restored if this store supports it" in " ".join(out.split())
-    assert "Deletion is final" not in out
+    assert "ci3 restore" in out
     doomed = RELEASES[0].keys() | RELEASES[1].keys()
     assert {(one["Key"], one["VersionId"]) for one in after["Versions"]} == {
         (one["Key"], one["VersionId"]) for one in before["Versions"]
@@ -120,6 +116,6 @@ def test_wrong_credentials_and_a_missing_bucket_are_access_errors_with_a_hint(
     assert (exit_code, out) == (6, "")
     assert told in err
     assert f"s3://{bucket}/" in err
-    assert "Check the" in err
+    assert not err.splitlines()[-1].startswith("Error")
     assert "Traceback" not in err
     assert not list(Path().iterdir())

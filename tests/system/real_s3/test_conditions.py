@@ -48,7 +48,7 @@ def versions(reader, prefix=""):
 def probed(reader, versioning):
     writer = reader.open_writer()
     found = writer.probe_conditional_deletes("", versioning)
-    assert (found.guard, found.reason) == (DeleteGuard.ETAG, "this S3 honours conditions")
+    assert found.guard is DeleteGuard.ETAG
     return writer
 
 
@@ -80,7 +80,7 @@ def test_who_may_only_read_has_no_guard(make_bucket):
     reader = make_bucket(who=READER)
     found = reader.open_writer().probe_conditional_deletes("", Versioning.DISABLED)
     assert found.guard is DeleteGuard.NONE
-    assert "not allowed" in found.reason
+    assert found.is_denied
 
 
 @pytest.mark.parametrize("versioning", VERSIONINGS)

@@ -1,5 +1,6 @@
 """Going on with a killed run on a real S3 server, whose listing says what is left."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -81,6 +82,7 @@ def test_journal_in_a_versioned_bucket_restores_its_run_and_is_no_deployment(sea
     added = seaweedfs.content("stored").keys() - before.keys()
     assert {key for key in added if not key.startswith(".ci3/restored/")} == stored
     run_id = address.split("/")[-2]
-    exit_code, out, _ = ci3("restore", "--run-id", run_id, "--bucket", "stored", "--auto-approve")
+    options = ("--bucket", "stored", "--auto-approve", "--output", "json")
+    exit_code, out, _ = ci3("restore", "--run-id", run_id, *options)
     assert exit_code == 0
-    assert "Nothing to restore" in out
+    assert json.loads(out)["outcome"] == "nothing-to-restore"

@@ -1,7 +1,6 @@
 """What ci3 promises on each store; where a store ignores a condition, what ci3 does then."""
 
 import json
-import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -258,8 +257,7 @@ def test_second_resume_of_a_stored_journal_is_prevented_or_warned_of(
     assert in_folders(left, "v3") == RELEASES[2]
     ((second_code, second_text),) = second
     assert (exit_code, second_code) != (0, 0) or all(
-        re.search("If-None-Match|second run|two runs|another run", text)
-        for text in (out + err, second_text)
+        "If-None-Match" in text for text in (out + err, second_text)
     )
 
 

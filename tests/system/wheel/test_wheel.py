@@ -98,7 +98,7 @@ def test_wheel_shows_help(python: Path, tmp_path: Path) -> None:
 
 
 def test_wheel_runs_the_demo(python: Path, tmp_path: Path) -> None:
-    assert "deployments deleted" in run_command(python, tmp_path, "demo")
+    assert "ci3 restore" in run_command(python, tmp_path, "demo")
 
 
 def test_every_module_of_the_wheel_can_be_imported(python: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The release's workflow, run by act with stand-ins for docker and gh: what reaches what."""
 
+import re
+
 import pytest
 
 from tests.support.git import git
@@ -135,5 +137,5 @@ def test_nothing_is_built_of_a_version_that_the_changelog_does_not_know(
         options=["--input=version=1.2.4", "--job=check"],
     )
     assert log.exit_code == 1
-    assert "the tree is of version 1.2.3, not 1.2.4" in log.text
+    assert re.search(r"1\.2\.3.*1\.2\.4", log.text)
     assert not commands.exists()

@@ -34,7 +34,7 @@ class Ran:
         return self.account.outcome
 
     @property
-    def told(self) -> str:
+    def stop_reason(self) -> str:
         return self.result.stop_reason
 
     @property

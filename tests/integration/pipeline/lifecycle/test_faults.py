@@ -19,7 +19,6 @@ from tests.support.s3.lifecycle_texts import config, foreign_rule
 from tests.support.s3.memory_lifecycle import rule_ids
 from tests.support.s3.memory_site import MemorySite
 
-NOTHING = "None of the new rules stands now"
 THEIRS = config(foreign_rule("theirs", "tmp/"))
 
 
@@ -73,7 +72,7 @@ def test_write_that_is_denied_is_told_and_changes_nothing(site: MemorySite) -> N
     site.proxy.answer(*PUT, "<Error><Code>AccessDenied</Code></Error>", status=403)
     ran = Ran(site)
     undone(ran, site)
-    assert "s3:PutLifecycleConfiguration" in ran.told
+    assert "s3:PutLifecycleConfiguration" in ran.stop_reason
     assert ran.record("rules-outcome")["outcome"] == "not-written"
     assert len(site.proxy.find_requests(*PUT)) == 1
 
@@ -104,25 +103,27 @@ def test_answer_lost_after_the_deed_is_looked_up_and_not_sent_again(
 
         site.proxy._upstream = late
     ran = Ran(site)
-    assert ran.outcome is RunOutcome.APPLIED, ran.told
+    assert ran.outcome is RunOutcome.APPLIED, ran.stop_reason
     assert len(site.proxy.find_requests(*PUT)) == 1
     assert set(written(site)) == {"logs", *OURS}
 
 
-def test_write_that_fails_without_a_deed_is_told(site: MemorySite) -> None:
+def test_write_that_fails_without_a_deed_is_told(site: MemorySite, assert_screen) -> None:
     site.proxy.answer(*PUT, status=500, nth=1)
     ran = Ran(site)
     undone(ran, site)
-    assert NOTHING in ran.told
+    assert_screen(ran.stop_reason)
     assert [one.body for one in site.proxy.find_requests(*PUT)][1:] == [FOREIGN]
 
 
-def test_write_that_shows_too_late_is_put_back_all_the_same(site: MemorySite) -> None:
+def test_write_that_shows_too_late_is_put_back_all_the_same(
+    site: MemorySite, assert_screen
+) -> None:
     for nth in range(3, 10):
         site.proxy.answer(*GET, FOREIGN, nth=nth)
     ran = Ran(site)
     undone(ran, site)
-    assert "S3 took what was written, and does not show it" in ran.told
+    assert_screen(ran.stop_reason)
     assert [one.body for one in site.proxy.find_requests(*PUT)][1:] == [FOREIGN]
 
 
@@ -130,38 +131,44 @@ def test_what_shows_only_after_a_while_is_waited_for(site: MemorySite) -> None:
     for nth in (3, 4):
         site.proxy.answer(*GET, FOREIGN, nth=nth)
     ran = Ran(site)
-    assert ran.outcome is RunOutcome.APPLIED, ran.told
+    assert ran.outcome is RunOutcome.APPLIED, ran.stop_reason
     assert 0.5 in ran.pauses
 
 
-def test_configuration_that_cannot_be_read_after_the_write_is_put_back(site: MemorySite) -> None:
+def test_configuration_that_cannot_be_read_after_the_write_is_put_back(
+    site: MemorySite, assert_screen
+) -> None:
     site.proxy.answer(*GET, "<html/>", nth=3)
     ran = Ran(site)
     undone(ran, site)
-    assert NOTHING in ran.told
+    assert_screen(ran.stop_reason)
     assert ran.record("rules-outcome")["outcome"] == "put-back"
 
 
 def test_rules_that_may_stand_are_told_where_nothing_can_be_read_any_more(
     site: MemorySite,
+    assert_screen,
 ) -> None:
     site.proxy.call_before(*PUT, lambda: site.proxy.answer(*GET, status=403))
     ran = Ran(site)
     assert ran.outcome is RunOutcome.PARTIAL
-    assert "The rules may stand all the same" in ran.told
+    assert_screen(ran.stop_reason)
     assert ran.record("rules-outcome")["outcome"] == "unknown"
 
 
-def test_s3_that_does_not_confirm_the_rules_gets_back_what_stood_there(site: MemorySite) -> None:
+def test_s3_that_does_not_confirm_the_rules_gets_back_what_stood_there(
+    site: MemorySite, assert_screen
+) -> None:
     site.proxy.answer("HEAD", "old-", headers={"Content-Length": "1"})
     ran = Ran(site)
     undone(ran, site)
-    assert "S3 does not say that it will delete old-" in ran.told
-    assert NOTHING in ran.told
+    assert_screen(ran.stop_reason)
     assert sum(ran.pauses) == 120
 
 
-def test_kept_object_that_would_expire_by_our_rule_puts_everything_back(site: MemorySite) -> None:
+def test_kept_object_that_would_expire_by_our_rule_puts_everything_back(
+    site: MemorySite, assert_screen
+) -> None:
     def claim(request: Request) -> Answer:
         rule_id = rule_ids(site.lifecycle)[-1].replace("/", "%2F")
         header = f'expiry-date="Fri, 23 Dec 2027 00:00:00 GMT", rule-id="{rule_id}"'
@@ -173,7 +180,7 @@ def test_kept_object_that_would_expire_by_our_rule_puts_everything_back(site: Me
     )
     ran = Ran(site)
     undone(ran, site)
-    assert "S3 would delete new/file-00000 by a rule, and it is to be kept" in ran.told
+    assert_screen(ran.stop_reason)
 
 
 @pytest.mark.parametrize(("shown", "outcome"), [(2, RunOutcome.APPLIED), (99, RunOutcome.PARTIAL)])
@@ -184,16 +191,18 @@ def test_older_rule_of_ours_that_shows_on_what_is_kept_is_waited_for(
     for nth in range(1, shown):
         site.proxy.answer("HEAD", "/new/", headers=header, nth=nth)
     ran = Ran(site)
-    assert ran.outcome is outcome, ran.told
-    assert ("it is to be kept" in ran.told) is (outcome is RunOutcome.PARTIAL)
+    assert ran.outcome is outcome, ran.stop_reason
+    assert ("new/file-00000" in ran.stop_reason) is (outcome is RunOutcome.PARTIAL)
     assert ran.pauses
 
 
-def test_rule_of_others_that_deletes_sooner_does_not_stand_for_ours(site: MemorySite) -> None:
+def test_rule_of_others_that_deletes_sooner_does_not_stand_for_ours(
+    site: MemorySite, assert_screen
+) -> None:
     site.lifecycle = config(foreign_rule("all", "", 2))
     ran = Ran(site)
     assert ran.outcome is RunOutcome.PARTIAL
-    assert "another rule (all)" in ran.told
+    assert_screen(ran.stop_reason)
     assert site.lifecycle == config(foreign_rule("all", "", 2))
 
 
@@ -202,15 +211,19 @@ def race(site: MemorySite, what: Callable[[], None], at: int) -> None:
     site.proxy.call_before(*GET, what, nth=at)
 
 
-def test_lost_race_is_noticed_and_what_the_other_wrote_stays(site: MemorySite) -> None:
+def test_lost_race_is_noticed_and_what_the_other_wrote_stays(
+    site: MemorySite, assert_screen
+) -> None:
     race(site, lambda: setattr(site, "lifecycle", THEIRS), at=3)
     ran = Ran(site)
     assert ran.outcome is RunOutcome.PARTIAL
-    assert "somebody else wrote the bucket's lifecycle rules at the same time" in ran.told
+    assert_screen(ran.stop_reason)
     assert site.lifecycle == THEIRS
 
 
-def test_race_that_is_lost_while_s3_is_asked_is_noticed_too(site: MemorySite) -> None:
+def test_race_that_is_lost_while_s3_is_asked_is_noticed_too(
+    site: MemorySite, assert_screen
+) -> None:
     site.proxy.call_before("HEAD", "/old-3/", lambda: setattr(site, "lifecycle", THEIRS), nth=1)
     answer = site._s3.answer
     rule_id: list[str] = []
@@ -226,7 +239,7 @@ def test_race_that_is_lost_while_s3_is_asked_is_noticed_too(site: MemorySite) ->
     site.proxy._upstream = ask
     ran = Ran(site)
     assert ran.outcome is RunOutcome.PARTIAL
-    assert "3 rules of ci3's not there" in ran.told
+    assert_screen(ran.stop_reason)
     assert site.lifecycle == THEIRS
 
 
@@ -238,11 +251,13 @@ def test_rule_that_another_added_to_ours_stays_beside_them(site: MemorySite) -> 
 
     race(site, add, at=3)
     ran = Ran(site)
-    assert ran.outcome is RunOutcome.APPLIED, ran.told
+    assert ran.outcome is RunOutcome.APPLIED, ran.stop_reason
     assert set(written(site)) == {"logs", "x", *OURS}
 
 
-def test_part_of_ours_that_another_lost_is_taken_away_and_theirs_stays(site: MemorySite) -> None:
+def test_part_of_ours_that_another_lost_is_taken_away_and_theirs_stays(
+    site: MemorySite, assert_screen
+) -> None:
     def cut() -> None:
         kept = re.sub(rb"<Rule><ID>ci3/old-2/.*?</Rule>", b"", site.lifecycle)
         site.lifecycle = kept.replace(b"</Lifecy", foreign_rule("x").encode() + b"</Lifecy")
@@ -250,14 +265,14 @@ def test_part_of_ours_that_another_lost_is_taken_away_and_theirs_stays(site: Mem
     race(site, cut, at=3)
     ran = Ran(site)
     assert ran.outcome is RunOutcome.PARTIAL
-    assert "1 rule of ci3's not there" in ran.told
+    assert_screen(ran.stop_reason)
     assert written(site) == ["logs", "x"]
 
 
 def test_change_before_the_write_is_built_upon(site: MemorySite) -> None:
     race(site, lambda: setattr(site, "lifecycle", THEIRS), at=2)
     ran = Ran(site)
-    assert ran.outcome is RunOutcome.APPLIED, ran.told
+    assert ran.outcome is RunOutcome.APPLIED, ran.stop_reason
     assert set(written(site)) == {"theirs", *OURS}
     assert ran.record("rules")["before"].encode() == THEIRS
 
@@ -273,13 +288,13 @@ def test_rule_that_was_taken_away_is_not_written_again_where_s3_shows_it_once_mo
     # The plan reads it, reconciling reads it twice, and then comes an answer that is out of date.
     site.proxy.answer(*GET, older, nth=4)
     ran = Ran(site)
-    assert ran.outcome is RunOutcome.APPLIED, ran.told
+    assert ran.outcome is RunOutcome.APPLIED, ran.stop_reason
     assert set(written(site)) == {"logs", "ci3/old-2/", "ci3/old-3/", "ci3/old-4/"}
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
 def test_roll_back_that_is_interrupted_reports_that_rules_may_remain(
-    site: MemorySite, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+    site: MemorySite, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], assert_screen
 ) -> None:
     """The rules are read again at the end of the run all the same."""
 
@@ -290,7 +305,7 @@ def test_roll_back_that_is_interrupted_reports_that_rules_may_remain(
     site.proxy.answer(*PUT, status=500, nth=1)
     ran = Ran(site)
     assert ran.outcome is RunOutcome.PARTIAL
-    assert "The rules may stand all the same" in ran.told
+    assert_screen(ran.stop_reason)
     assert all(deployment.problem for deployment in ran.result.deployments)
     assert ran.record("rules-outcome")["outcome"] == "unknown"
     assert ran.account.reconciled is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from ci3.core.model.issues import WarningCode
+from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.model.result import RunOutcome
 from tests.integration.pipeline.lifecycle.lifecycle_run import (
     DOOMED,
@@ -61,7 +61,7 @@ def test_rules_of_others_stay_byte_for_byte_through_apply_and_reconcile(raw: byt
     site.lifecycle = raw
     with intercept_requests(site.proxy.handle):
         ran = Ran(site)
-        assert ran.result.expiring_names == {"old-1"}, ran.told
+        assert ran.result.expiring_names == {"old-1"}, ran.stop_reason
         rest = re.sub(rb"<((?:s3:|a:)?)Rule><\1ID>ci3/.*?</\1Rule>", b"", site.lifecycle)
         assert rest == raw
         assert site.lifecycle != raw
@@ -122,24 +122,28 @@ def test_plan_alone_writes_nothing(site: MemorySite) -> None:
 def refused(site: MemorySite, **changes: str) -> str:
     plan = plan_of(site, **changes)
     assert not plan.is_applyable
-    return "; ".join(one.message for one in plan.refusals)
+    assert {refusal.code for refusal in plan.refusals} <= {
+        RefusalCode.LIFECYCLE,
+        RefusalCode.VERSIONING_UNKNOWN,
+    }
+    return "\n".join(refusal.message for refusal in plan.refusals)
 
 
 def test_unknown_element_refuses(site: MemorySite) -> None:
     site.lifecycle = config("<Rule><ID>a</ID><Status>Enabled</Status><Novelty/></Rule>")
-    assert "<Novelty> in Rule, which ci3 does not know" in refused(site)
+    assert "<Novelty>" in refused(site)
 
 
-def test_mfa_delete_refuses(site: MemorySite) -> None:
+def test_mfa_delete_refuses(site: MemorySite, assert_screen) -> None:
     site.enable_versioning()
     site._bucket.needs_mfa = True
-    assert "MFA delete" in refused(site)
+    assert_screen(refused(site))
 
 
-def test_delete_versions_refuses_where_there_are_any(site: MemorySite) -> None:
+def test_delete_versions_refuses_where_there_are_any(site: MemorySite, assert_screen) -> None:
     assert plan_of(site, delete_versions="true").is_applyable
     site.enable_versioning()
-    assert "delete-versions names each version" in refused(site, delete_versions="true")
+    assert_screen(refused(site, delete_versions="true"))
 
 
 def test_unknown_versioning_refuses(site: MemorySite) -> None:
@@ -147,31 +151,34 @@ def test_unknown_versioning_refuses(site: MemorySite) -> None:
     assert "s3:GetBucketVersioning" in refused(site)
 
 
-def test_not_knowing_all_that_is_kept_refuses(site: MemorySite) -> None:
+def test_not_knowing_all_that_is_kept_refuses(site: MemorySite, assert_screen) -> None:
     for number in range(1001):
         site.put(f"new/{number:05}", days=1)
-    assert "take another age-from" in refused(site, age_from="first-object")
+    assert_screen(refused(site, age_from="first-object"))
 
 
 @pytest.mark.usefixtures("pauses")
 @pytest.mark.parametrize(
     ("status", "body"),
     [(403, ""), (501, ""), (404, ""), (200, ""), (200, "<html/>"), (200, FOREIGN[:99])],
+    ids=["denied", "unsupported", "not found", "empty", "html", "cut off"],
 )
 def test_configuration_that_cannot_be_read_refuses(
-    site: MemorySite, status: int, body: str | bytes
+    site: MemorySite, status: int, body: str | bytes, assert_screen
 ) -> None:
     site.proxy.answer(*GET, body, status=status)
-    assert "must read the bucket's lifecycle rules" in refused(site)
+    assert_screen(refused(site))
     assert plan_of(site, engine="direct").is_applyable
 
 
-def test_rules_beyond_what_a_bucket_holds_wait_for_a_later_run(site: MemorySite) -> None:
+def test_rules_beyond_what_a_bucket_holds_wait_for_a_later_run(
+    site: MemorySite, assert_screen
+) -> None:
     site.lifecycle = config("".join(foreign_rule(f"r{number}") for number in range(998)))
     ran = Ran(site)
     assert ran.outcome is RunOutcome.APPLIED
     assert ran.result.expiring_names == {"old-2", "old-3"}
     assert ran.plan.totals.delete == 2
     (warning,) = [one for one in ran.plan.warnings if one.code is WarningCode.LIFECYCLE]
-    assert "1 deployment more would go, and will in later runs" in warning.message
+    assert_screen(warning.message)
     assert len(rule_ids(site.lifecycle)) == 1000

@@ -11,7 +11,7 @@ import pytest
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.deletion.sender import RETRY_DELAYS_SECONDS
 from ci3.engine.workers.progress import NoProgress
-from ci3.errors import ExitCode
+from ci3.errors import ExitCode, describe_error
 from tests.support.cleanup_run import CleanupRun, apply_plan, make_context
 from tests.support.s3.answers import delete_result, error
 from tests.support.s3.bucket import Bucket
@@ -112,18 +112,20 @@ def test_answer_that_says_nothing_is_settled_by_listing(
 
 
 def test_answer_that_says_nothing_and_did_nothing_is_a_failure(
-    live: Bucket, proxy: FaultProxy
+    live: Bucket, proxy: FaultProxy, assert_screen
 ) -> None:
     before = list_versions_to_delete(live)
     proxy.answer_with("POST", DELETE, lambda _: delete_result())
     ran = apply_to_versions(live)
     assert ran.exit_code is ExitCode.PARTIAL
-    assert "it is still there" in ran.result_of("old-1").problem
+    assert_screen(ran.result_of("old-1").problem, is_shared=True)
     assert (ran.counts("old-1"), ran.counts("old-2")) == ({"failed": 7}, {"failed": 3})
     assert list_versions_to_delete(live) == before
 
 
-def test_deletion_that_s3_only_says_it_made_is_told(live: Bucket, proxy: FaultProxy) -> None:
+def test_deletion_that_s3_only_says_it_made_is_told(
+    live: Bucket, proxy: FaultProxy, assert_screen
+) -> None:
     proxy.answer_with(
         "POST",
         DELETE,
@@ -139,7 +141,7 @@ def test_deletion_that_s3_only_says_it_made_is_told(live: Bucket, proxy: FaultPr
     )
     ran = apply_to_versions(live)
     assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.result_of("old-2").problem == "something is still in it, or new in it"
+    assert_screen(ran.result_of("old-2").problem)
 
 
 def test_lost_access_stops_the_run_and_the_rest_counts_as_failed(
@@ -172,7 +174,7 @@ def test_run_whose_time_is_over_sends_nothing(live: Bucket, proxy: FaultProxy) -
     reader = run.open_bucket()
     plan = run.make_plan(reader)
     result = apply_plan(run, plan, reader, is_fresh=True)
-    assert "the time that timeout allows is over" in result.stop_reason
+    assert "timeout" in result.stop_reason
     assert proxy.deletions == []
 
 
@@ -201,7 +203,7 @@ def test_journal_that_cannot_be_written_stops_the_run_before_the_request(
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert ran.exit_code is ExitCode.PARTIAL
-    assert "full.jsonl can't be written" in ran.result.stop_reason
+    assert "full.jsonl" in ran.result.stop_reason
     assert ran.result.count_objects(ObjectOutcome.FAILED) == 10
     assert proxy.deletions == []
 
@@ -228,7 +230,7 @@ def test_interrupted_run_waits_for_what_is_out_and_accounts_for_all(
     finally:
         signal.signal(signal.SIGINT, before)
     assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.result.stop_reason == "it was interrupted"
+    assert ran.result.stop_reason == describe_error(KeyboardInterrupt())
     left = len(list_versions_to_delete(live, "old-2/"))
     assert 0 < left < planned
     assert ran.counts("old-2") == {"deleted": planned - left, "failed": left}
