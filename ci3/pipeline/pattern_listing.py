@@ -1,6 +1,6 @@
 """The first level under each target of a prefix pattern, as it was listed last."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +34,7 @@ class PatternListing:
     _unused: set[str] = field(init=False)
     """The targets whose listing no plan has used yet."""
     _names: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+    _known_matches: dict[Hashable, bool] = field(init=False, default_factory=dict)
     _lock: Lock = field(init=False, default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -68,13 +69,14 @@ class PatternListing:
 
     def select_names(self, prefix: str) -> TargetNames:
         """Return the names of the folders in all targets, for the checks of one of them."""
-        return TargetNames(prefix=prefix, by_prefix=self._names)
+        return TargetNames(prefix=prefix, by_prefix=self._names, known_matches=self._known_matches)
 
     def _set_names(self, *prefixes: str) -> None:
         for prefix in prefixes:
             folders = self.folders[prefix]
             ignored_names = collect_folder_names((), folders.ignored)
             self._names[prefix] = (*folders.names, *ignored_names)
+        self._known_matches = {}  # a new one: another thread may still use the old one
 
 
 def list_all_folders(

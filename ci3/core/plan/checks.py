@@ -290,6 +290,5 @@ def _find_unmatched_pins(
     return [
         pin
         for pin in pins
-        if pin.code is ReasonCode.PROTECTED
-        and not any(pin.matches(name) for name in target_names.list_all(names, pin.pattern))
+        if pin.code is ReasonCode.PROTECTED and not target_names.has_match(pin, pin.matches, names)
     ]

@@ -1,6 +1,7 @@
 """Refusals and warnings about live sources: whether what they name is among the folders."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from ci3.core.formatting import join_names, pluralize
 from ci3.core.live.references import Reference
@@ -87,7 +88,8 @@ def find_live_warnings(
             if 0 < len(missing) < len(references):
                 messages.append(f"{source} also names what is not there: {_join_missing(missing)}")
         elif references and not any(
-            _keeps_any(live.reference, target_names.list_all(names)) for live in references
+            target_names.has_match(("kept", live.reference), partial(_keeps, live.reference), names)
+            for live in references
         ):
             messages.append(
                 f"{source} names {pluralize(len(references), 'reference')}, and no folder is named "
@@ -109,30 +111,24 @@ def _find_missing_references(
     That a folder has the branch before another commit is no match: the live one is missing then.
     Nor is a folder named after a branch or tag that is cut off: it may be another one.
     """
-    return [
-        live
-        for live in references
-        if not any(
-            live.reference.matches_exactly(name)
-            for name in target_names.list_for_reference(source, live, names)
-        )
-    ]
+    return [live for live in references if not target_names.has_reference(source, live, names)]
 
 
-def _keeps_any(reference: Reference, names: Iterable[str]) -> bool:
+def _keeps(reference: Reference, name: str) -> bool:
     """Return True if a folder is named after a reference, or has it before a commit."""
-    return any(reference.matches(name) or reference.describe_before_commit(name) for name in names)
+    return reference.matches(name) or bool(reference.describe_before_commit(name))
 
 
 def _matches_no_form(reading: LiveReading, names: Sequence[str], target_names: TargetNames) -> bool:
     """Return True if there are references, and no name is or could be written as one of them."""
     return bool(reading.references) and not any(
-        live.reference.matches(name)
-        or live.reference.could_match(name)
-        or live.reference.describe_before_commit(name)
+        target_names.has_match(("form", live.reference), partial(_has_form, live.reference), names)
         for live in reading.references
-        for name in target_names.list_all(names)
     )
+
+
+def _has_form(reference: Reference, name: str) -> bool:
+    return _keeps(reference, name) or bool(reference.could_match(name))
 
 
 def _join_missing(missing: Iterable[LiveReference]) -> str:

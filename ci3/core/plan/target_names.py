@@ -4,9 +4,8 @@ A protected name, or what a live source names, must be in at least one of the ta
 was not deployed with a commit has no folder of that name.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Final
 
 from ci3.core.live.sources import LiveReference, LiveSource
@@ -22,29 +21,44 @@ class TargetNames:
 
     prefix: str = ""
     by_prefix: Mapping[str, Collection[str]] = field(default_factory=dict)
+    known_matches: dict[Hashable, bool] = field(default_factory=dict, compare=False)
+    """Whether a name in any of the targets matches, by key; shared by the checks of all targets."""
 
     @property
     def is_first(self) -> bool:
         """True for the target that warns of what concerns the pattern: the first one."""
         return not self.by_prefix or self.prefix == min(self.by_prefix)
 
-    def list_all(self, own_names: Sequence[str], likely_name: str = "") -> Iterable[str]:
-        """Return the names in all targets: this one's first, then the likely one if there is it."""
-        others = [names for prefix, names in self.by_prefix.items() if prefix != self.prefix]
-        is_elsewhere = any(likely_name in names for names in others)
-        return chain(own_names, [likely_name] if is_elsewhere else [], *others)
+    def has_match(
+        self, key: Hashable, matches: Callable[[str], bool], own_names: Iterable[str]
+    ) -> bool:
+        """Return True if a name matches, in this target or in another one.
 
-    def list_for_reference(
-        self, source: LiveSource, live: LiveReference, own_names: Sequence[str]
-    ) -> Iterable[str]:
-        """Return the names that a reference may match.
-
-        They are those of one target if the reference has its prefix, or the source its folder.
+        `key` identifies the function: for the other targets, it is called once for all of them.
         """
+        if any(map(matches, own_names)):
+            return True
+        if not self.by_prefix:
+            return False
+        if key not in self.known_matches:
+            self.known_matches[key] = any(
+                matches(name) for names in self.by_prefix.values() for name in names
+            )
+        return self.known_matches[key]
+
+    def has_reference(
+        self, source: LiveSource, live: LiveReference, own_names: Sequence[str]
+    ) -> bool:
+        """Return True if a reference exactly matches a name.
+
+        It must be in one target if the reference has its prefix, or the source its folder.
+        """
+        matches = live.reference.matches_exactly
         if live.prefix not in ("", self.prefix):
-            return self.by_prefix.get(live.prefix, ())
-        is_own = source.is_of_folder or bool(live.prefix)
-        return own_names if is_own else self.list_all(own_names, live.name)
+            return any(map(matches, self.by_prefix.get(live.prefix, ())))
+        if source.is_of_folder or live.prefix:
+            return any(map(matches, own_names))
+        return self.has_match(("exactly", live.reference), matches, own_names)
 
 
 NO_OTHER_TARGETS: Final = TargetNames()

@@ -218,6 +218,21 @@ def test_source_of_a_folder_must_name_a_deployment_of_its_own_target(apps: Memor
     assert find_codes(plans) == [[], [RefusalCode.LIVE_SOURCE_UNREADABLE], []]
 
 
+def test_source_of_a_folder_that_names_a_path_in_another_target_refuses(apps: MemorySite) -> None:
+    for app in ("blog", "docs", "shop"):
+        apps.put(f"live/{app}", body=f"apps/shop/production/{commit('shop', 2)}".encode())
+    plans = open_pattern(apps, live_from="object:live/{folder}").make_plans()
+    assert [len(codes) for codes in find_codes(plans)] == [1, 1, 0]
+
+
+def test_second_plan_has_what_was_deployed_since_the_first(apps: MemorySite) -> None:
+    run = open_pattern(apps)
+    run.make_plans()
+    apps.deploy(f"apps/docs/production/{'f' * 40}", days=0)
+    _, docs, _ = run.make_plans()
+    assert "f" * 40 in {decision.deployment.name for decision in docs.decisions}
+
+
 @pytest.mark.parametrize("is_fresh", [True, False])
 @pytest.mark.parametrize(
     ("make_text", "is_refused"),
