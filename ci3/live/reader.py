@@ -90,8 +90,6 @@ def read_live_sources(  # noqa: PLR0913 - what sources are read with
 
 
 def _read_safely(context: _Context, source: LiveSource) -> LiveReading:
-    if source.is_of_folder:
-        return _read_or_explain(context, source)
     reading: LiveReading = context.share(source, lambda: _read_or_explain(context, source))
     return reading
 

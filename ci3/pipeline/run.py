@@ -34,6 +34,7 @@ from ci3.pipeline.expansion import (
 from ci3.pipeline.lifecycle_cleanup import reconcile_at_start, revoke_at_end
 from ci3.pipeline.pattern_listing import PatternListing
 from ci3.pipeline.plan_file import write_plan_file
+from ci3.pipeline.shared_reads import SharedReads
 
 if TYPE_CHECKING:
     from ci3.core.lifecycle.rule_status import Reconciliation
@@ -153,21 +154,23 @@ class Run:
         S3 from deleting deployments that are to be kept now.
         """
         targets = zip(self.contexts, self.buckets, plans, strict=True)
+        reads = SharedReads(began_at=self.contexts[0].monotonic())
         return tuple(
             TargetRun(
                 context=context,
                 bucket=bucket,
                 plan=plan,
-                reconciled=self._reconcile(context, bucket, plan),
+                reconciled=self._reconcile(context, bucket, plan, reads),
             )
             for context, bucket, plan in targets
         )
 
     def _reconcile(
-        self, context: TargetContext, bucket: BucketReader, plan: Plan
+        self, context: TargetContext, bucket: BucketReader, plan: Plan, reads: SharedReads
     ) -> "Reconciliation | None":
-        if self.saved_plans and context.read_lifecycle_rules(bucket).managed_rules:
-            plan = context.make_plan(bucket)  # the saved plan has the rules of when it was made
+        if self.saved_plans:  # the saved plan has the rules of when it was made
+            rules = reads.read(id(bucket), lambda: context.read_lifecycle_rules(bucket))
+            plan = context.make_plan(bucket) if rules.managed_rules else plan
         if not plan.rules:
             return None
         return reconcile_at_start(context, bucket, plan)

@@ -184,6 +184,27 @@ def test_commands_that_read_work_on_each_target(
     assert len(json.loads(capsys.readouterr().out)["targets"]) == count
 
 
+def test_simulation_is_compared_with_a_policy_of_the_same_pattern(
+    apps: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"keep-count: 2\nmatch: '{MATCH}'\nlive-from: object:live/{{folder}}\n"
+    Path("other.yml").write_text(text, encoding="utf-8")
+    options = ["--against", "other.yml", "--output", "json"]
+    assert run_command(apps, "simulate", *options) == 0
+    assert len(json.loads(capsys.readouterr().out)["targets"]) == 3
+
+
+def test_saved_plan_is_applied_with_few_requests(apps: Bucket, proxy: FaultProxy) -> None:
+    save_plan(apps)
+    proxy.requests.clear()
+    assert clean_up(apps, "--plan-file", "plan.json") == 0
+    # At the start, and for the newer plans.
+    assert len(proxy.find_requests("GET", r"\?lifecycle")) == 2
+    folders = r"(?=.*prefix=apps%2Fdocs%2Fproduction%2F(&|$))(?=.*delimiter)"
+    # For the newer plan, and to check that what was deleted is absent.
+    assert len(proxy.find_requests("GET", folders)) == 2
+
+
 def test_restore_without_a_journal_is_for_one_target(apps: Bucket) -> None:
     options = [*apps.options(), "--prefix", PATTERN]
     assert main(["restore", "x", "--deleted-since", "2h", *options]) == 2
