@@ -116,6 +116,18 @@ def test_saved_plan_of_a_policy_file_with_a_pattern_and_a_plain_target(apps: Buc
     assert names == {"ci3-1.jsonl", *(f"ci3-2-{app}.jsonl" for app in APPS)}
 
 
+def test_saved_plan_without_a_plain_target_of_the_policy_file_is_refused(apps: Bucket) -> None:
+    lines = [f"defaults: {{bucket: {apps.name}, match: '{MATCH}', keep-count: 1}}", "targets:"]
+    pattern, plain = f"- prefix: {PATTERN}", "- prefix: site"
+    options = ["--policy-file", "policy.yml", "--endpoint-url", apps.endpoint_url]
+    Path("policy.yml").write_text("\n".join([*lines, pattern]), encoding="utf-8")
+    assert main(["plan-cleanup", *options, "--plan-file", "plan.json"]) == 0
+    Path("policy.yml").write_text("\n".join([*lines, pattern, plain]), encoding="utf-8")
+    before = apps.content()
+    assert main(["cleanup", *options, "--plan-file", "plan.json", "--auto-approve"]) == 2
+    assert apps.content() == before
+
+
 @pytest.mark.parametrize("journal", ["ci3.jsonl", "s3://"])
 def test_one_app_is_restored_from_its_journal(apps: Bucket, journal: str) -> None:
     apps.enable_versioning()
