@@ -93,7 +93,7 @@ def open_resumed_target(context: TargetContext) -> OpenTarget:
     if not settings.pattern:
         return _open_target(context)
     bucket, listed_at = context.open_bucket(), context.monotonic()
-    folders = _find_targets(bucket, replace(settings, prefix=settings.pattern), [])
+    folders, _ = _find_targets(bucket, replace(settings, prefix=settings.pattern))
     if settings.prefix not in folders:
         folders |= list_all_folders(bucket, settings.match, [settings.prefix])
     listing = PatternListing(
@@ -122,8 +122,7 @@ def _open_target(context: TargetContext, listing: PatternListing | None = None) 
 def _expand(context: TargetContext) -> Iterator[OpenTarget]:
     settings = context.settings
     bucket, listed_at = context.open_bucket(), context.monotonic()
-    without_match: list[str] = []
-    folders = _find_targets(bucket, settings, without_match)
+    folders, without_match = _find_targets(bucket, settings)
     if not folders:
         raise RefusedError(
             f"prefix {settings.prefix} finds no target in s3://{settings.bucket}: "
@@ -139,12 +138,10 @@ def _expand(context: TargetContext) -> Iterator[OpenTarget]:
             yield _open_target(replace(context, settings=bound), listing)
 
 
-def _find_targets(
-    bucket: BucketReader, settings: Settings, without_match: list[str]
-) -> dict[str, Folders]:
+def _find_targets(bucket: BucketReader, settings: Settings) -> tuple[dict[str, Folders], list[str]]:
     """Return the folders of each target by its prefix, in order of the prefixes.
 
-    The prefixes of the other folders that the pattern matches are added to `without_match`.
+    The second value are the prefixes of the other folders that the pattern matches.
     """
     pattern = PrefixPattern(settings.prefix)
     prefixes = [""]
@@ -153,10 +150,11 @@ def _find_targets(
             listings = pool.map(partial(_list_level, bucket, level), prefixes)
             prefixes = _collect(listings, settings)
     targets: dict[str, Folders] = {}
+    without_match: list[str] = []
     candidates = sorted(f"{prefix}{pattern.suffix}" for prefix in prefixes)
     with open_listing_pool(bucket) as pool:
-        list_one = partial(find_folders, bucket, match=settings.match)
-        for prefix, folders in zip(candidates, pool.map(list_one, candidates), strict=True):
+        list_candidate = partial(find_folders, bucket, match=settings.match)
+        for prefix, folders in zip(candidates, pool.map(list_candidate, candidates), strict=True):
             if folders.names:
                 targets[prefix] = folders
             else:
@@ -167,7 +165,7 @@ def _find_targets(
                     f"{len(candidates):,} folders, and {MAXIMUM_TARGETS:,} are the limit of a run",
                     _NARROWER,
                 )
-    return targets
+    return targets, without_match
 
 
 def _list_level(bucket: BucketReader, level: PatternLevel, prefix: str) -> list[str]:
