@@ -1,6 +1,6 @@
 """What a parameter and a pointer object say is live, in-process and from scripted answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import boto3
@@ -24,11 +24,14 @@ SECRET = "0123456789abcdef"
 
 
 @pytest.fixture(autouse=True)
-def _aws(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Point all at the proxy in front of the in-process AWS, whose SSM is empty."""
-    get_backend("ssm")[DEFAULT_ACCOUNT_ID]["us-east-1"].reset()
+def _aws(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Point all at the proxy in front of the in-process AWS, whose SSM is empty, and empty it."""
+    backend = get_backend("ssm")[DEFAULT_ACCOUNT_ID]["us-east-1"]
+    backend.reset()
     for service in ("CLOUDFRONT", "SSM"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", proxy.url)
+    yield
+    backend.reset()
 
 
 @pytest.mark.parametrize(
