@@ -3,11 +3,6 @@
 import json
 
 
-def refusal_codes(plan_json: str) -> list[str]:
-    """Return the codes of a plan's refusals in order."""
-    return [refusal["code"] for refusal in json.loads(plan_json)["refusals"]]
-
-
 def warning_codes(plan_json: str) -> list[str]:
     """Return the codes of a plan's warnings in order."""
     return [warning["code"] for warning in json.loads(plan_json)["warnings"]]
