@@ -261,8 +261,9 @@ def _test_in_fork(session: pytest.Session, mutant: Mutant, records: _Records) ->
     except Exception:  # noqa: BLE001 - any failure would pass for a failed test
         os._exit(_NOT_REPLACED)
     call = mutant.path, mutant.function
-    tests = [item for item in session.items if call in records[item.nodeid].calls]
-    items = sorted(tests, key=lambda item: records[item.nodeid].seconds)
+    callers = [item for item in session.items if call in records[item.nodeid].calls]
+    # A function that no test calls may be called in another process.
+    items = sorted(callers or session.items, key=lambda item: records[item.nodeid].seconds)
     for item, next_item in pairwise((*items, None)):
         session.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
         if session.testsfailed:
