@@ -39,8 +39,8 @@ class FakeBucket:
         outcome = self.answers.pop(0) if self.answers else DELETED
         return {item.key: outcome for item in objects}
 
-    def send(self, *entries, compared=(), listed_at=0.0):
-        sender = ObjectSender(
+    def sender(self):
+        return ObjectSender(
             reader=self,
             writer=self,
             list_objects=lambda _: self.objects,
@@ -48,10 +48,15 @@ class FakeBucket:
                 progress=NoProgress(), sleep=lambda _: None, monotonic=lambda: self.seconds
             ),
         )
-        part = BatchPart(
-            name="old", prefix="old/", entries=entries, listed_at=listed_at, compared=compared
-        )
-        return sender.send([part])
+
+    def send(self, *entries, compared=(), listed_at=0.0):
+        return self.sender().send([make_part(*entries, compared=compared, listed_at=listed_at)])
+
+
+def make_part(*entries, compared=(), listed_at=0.0):
+    return BatchPart(
+        name="old", prefix="old/", entries=entries, listed_at=listed_at, compared=compared
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,3 +132,50 @@ def test_nothing_is_sent_without_a_new_listing():
 
     assert bucket.send(A)["old/a"].outcome is ObjectOutcome.FAILED
     assert set(bucket.log) == {"list"}
+
+
+def test_request_that_takes_long_continues_only_while_the_oldest_listing_is_fresh():
+    bucket = FakeBucket(A, B)
+    bucket.seconds = FRESH_SECONDS - 1
+    continued = []
+
+    def delete_objects(objects, *, may_continue):
+        continued.append(may_continue())
+        bucket.seconds += 2
+        continued.append(may_continue())
+        return dict.fromkeys([item.key for item in objects], DELETED)
+
+    bucket.delete_objects = delete_objects
+    parts = [make_part(A, listed_at=0.0), make_part(B, listed_at=bucket.seconds)]
+
+    bucket.sender().send(parts)
+
+    assert continued == [True, False]
+
+
+def test_what_a_stopped_run_does_not_send_has_failed_for_its_reason():
+    bucket = FakeBucket(A)
+    sender = bucket.sender()
+    sender.control.stop("the reason")
+
+    outcomes = sender.send([make_part(A)])
+
+    assert outcomes["old/a"].outcome is ObjectOutcome.FAILED
+    assert "the reason" in outcomes["old/a"].message
+    assert bucket.log == []
+
+
+def test_lost_response_stops_the_run_and_leaves_the_outcome_unknown():
+    bucket = FakeBucket(A)
+    sender = bucket.sender()
+
+    def lose_response(*_, **__):
+        raise OSError("connection lost")
+
+    bucket.delete_objects = lose_response
+
+    outcomes = sender.send([make_part(A)])
+
+    assert outcomes["old/a"].outcome is ObjectOutcome.UNKNOWN
+    assert "connection lost" in outcomes["old/a"].message
+    assert sender.control.is_stopped()
