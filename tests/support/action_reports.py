@@ -40,8 +40,8 @@ def row_counts(markdown):
 
 
 def headline(markdown):
-    """Return the headline of a report without its mark."""
-    return re.search("^### (.*)", markdown, re.MULTILINE)[1]
+    """Return the result in a report's title, which the log has too."""
+    return re.search("^### .*: (.*)", markdown, re.MULTILINE)[1]
 
 
 def without_tables(markdown):

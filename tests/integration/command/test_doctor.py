@@ -10,6 +10,7 @@ from ci3.core.doctor.finding import Level
 from ci3.core.model.user_pattern import UserPattern
 from ci3.errors import ExitCode
 from ci3.pipeline.doctor import run_doctor
+from ci3.pipeline.expansion import OpenTarget
 from tests.support.cleanup_run import make_context
 from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
@@ -185,7 +186,8 @@ def test_pattern_that_takes_too_long_is_a_problem(site: Bucket, setting: str) ->
     context = make_context(site)
     pattern = UserPattern.compile("(a|aa)+", timeout_seconds=0.05)
     settings = replace(context.settings, **{setting: pattern})
-    findings = run_doctor(replace(context, settings=settings)).findings
+    context = replace(context, settings=settings)
+    findings = run_doctor(OpenTarget(context=context, bucket=context.open_bucket())).findings
     problems = [finding for finding in findings if finding.level is Level.PROBLEM]
     assert any("(a|aa)+" in finding.message for finding in problems)
 
