@@ -28,7 +28,7 @@ The least recently used ones are dropped: sessions that load the JSON again fill
 _MAX_SERVICE_MODELS = 8
 _create_methods = ClientCreator._create_methods
 _rule_sets: OrderedDict[tuple[int, ...], tuple[RuleSet, object]] = OrderedDict()
-"""Endpoint rules by the identities of the loaded JSON, which is kept alive beside them."""
+"""Endpoint rules by the identities of the loaded JSON, which is kept alive next to them."""
 _MAX_RULE_SETS = 8
 
 

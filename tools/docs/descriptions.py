@@ -6,14 +6,17 @@ from ci3.errors import ExitCode
 
 MOST_USED = (
     "bucket",
+    "prefix",
     "match",
+    "mode",
     "keep-count",
     "keep-within",
     "protect",
     "live-from",
     "required-file",
     "max-delete",
-    "mode",
+    "plan-file",
+    "policy-file",
 )
 """The settings in the README's table."""
 

@@ -4,6 +4,7 @@ Run as `python -m tools.docs.generate`. With `--check` it writes nothing and fai
 up to date.
 """
 
+import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from ci3.config.fields import Setting
 from ci3.config.groups import SETTING_GROUPS
 from ci3.config.policy_schema import build_policy_schema
 from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME
+from ci3.core.iam.policy import IamTarget, Purpose, build_policy
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.plan.json_reader import build_plan_schema
@@ -98,17 +100,24 @@ def _format_options(setting: Setting) -> str:
     return ", ".join(f"`{option}`" for option in setting.options) or "–"
 
 
-def format_most_used_table() -> str:
-    """Return the table of the most used settings, with the first sentence of each."""
+def format_short_table(names: Iterable[str]) -> str:
+    """Return a table of settings with the first sentence of each."""
     rows = [
         (
             f"`{setting.name}`",
             setting.default_doc,
             f"{setting.doc.partition('. ')[0].removesuffix('.')}.",
         )
-        for setting in (SETTINGS_BY_NAME[name] for name in MOST_USED)
+        for setting in (SETTINGS_BY_NAME[name] for name in names)
     ]
-    return format_table(("setting", "default", "meaning"), rows)
+    return format_table(("input", "default", "meaning"), rows)
+
+
+def format_iam_policy() -> str:
+    """Return the IAM policy for an apply, as `ci3 iam-policy` prints it."""
+    target = IamTarget(bucket="my-site", protect=("release-*",))
+    policy = build_policy(Purpose.APPLY, [target]).document
+    return f"```json\n{json.dumps(policy, indent=2)}\n```"
 
 
 def format_outputs_table() -> str:
@@ -159,7 +168,14 @@ def fill_markers(text: str, contents: Mapping[str, str]) -> str:
 
 
 PAGES: Mapping[str, Mapping[str, str]] = {
-    "README.md": {"most used settings": format_most_used_table()},
+    "README.md": {
+        "iam policy": format_iam_policy(),
+        "most used settings": format_short_table(MOST_USED),
+        "other settings": format_short_table(
+            setting.name for setting in SETTINGS if setting.name not in MOST_USED
+        ),
+        "outputs": format_outputs_table(),
+    },
     "docs/settings.md": {
         "settings": format_settings_tables(),
         "outputs": format_outputs_table(),

@@ -150,13 +150,21 @@ def test_doctor_examines_and_changes_nothing(act, bucket, github):
     assert bucket.content() == before
 
 
-def test_quick_start_of_the_readme_only_looks(act, bucket):
+@pytest.mark.parametrize(("event", "outcome"), [("pull_request", "planned"), ("push", "applied")])
+def test_workflow_of_the_readme_plans_for_pull_requests_and_applies_after_a_push(
+    act, bucket, event, outcome
+):
     readme = (EXAMPLES.parent / "README.md").read_text("utf-8")
-    steps = yaml.safe_load(re.search("```yaml\n(.*?)```", readme, re.DOTALL)[1])["steps"]
-    inputs = {name.replace("-", "_"): str(value) for name, value in steps[-1]["with"].items()}
+    workflow = yaml.safe_load(re.search("```yaml\n(.*?)```", readme, re.DOTALL)[1])
+    inputs = {
+        name.replace("-", "_"): str(value)
+        for name, value in workflow["jobs"]["cleanup"]["steps"][-1]["with"].items()
+    }
+    assert inputs["mode"] == "${{ github.event_name == 'push' && 'apply' || 'plan' }}"
+    inputs["mode"] = "apply" if event == "push" else "plan"
     for number in range(int(inputs["keep_count"]) + TOO_MANY):
         bucket.deploy(f"{number:040x}", days=2 + number)
     before = bucket.content()
     run = act({}, **inputs)
-    assert (run.outputs["outcome"], run.outputs["deployments-to-delete"]) == ("planned", "3")
-    assert bucket.content() == before
+    assert (run.outputs["outcome"], run.outputs["deployments-to-delete"]) == (outcome, "3")
+    assert (bucket.content() == before) is (event == "pull_request")

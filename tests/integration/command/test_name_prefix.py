@@ -57,7 +57,7 @@ def find_examples() -> list[str]:
     paths = [root / "README.md", *(root / "docs").glob("*.md"), *(root / "ci3/cli").glob("*.py")]
     return sorted(
         {
-            re.split("  |`", line)[0].strip()
+            re.split("  | #|`", line)[0].strip()
             for path in paths
             for line in re.findall(r"ci3 [a-z-]+ ab12cd3.*", path.read_text(encoding="utf-8"))
         }

@@ -1,0 +1,110 @@
+"""The README's workflow, commands and figures hold."""
+
+import re
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from hashlib import sha1
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ci3.cli.main import main
+from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME
+from ci3.errors import ExitCode
+from tests.support.paths import ROOT
+from tests.support.s3.bucket import Bucket
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+[WORKFLOW] = [body for kind, body in BLOCKS if kind == "yaml"]
+COMMANDS = [
+    line
+    for kind, body in BLOCKS
+    if kind == "sh"
+    for line in body.splitlines()
+    if line.startswith("ci3 ")
+]
+BUCKET_COMMANDS = [line for line in COMMANDS if "iam-policy" not in line and "restore" not in line]
+PREFIX = "ab12cd3"
+
+
+def name_of(number: int) -> str:
+    """Return a commit; that of 12 begins with the name in the README's commands."""
+    digest = sha1(str(number).encode(), usedforsecurity=False).hexdigest()
+    return PREFIX + digest[7:] if number == 12 else digest
+
+
+@pytest.fixture
+def my_site(bucket: Bucket) -> Bucket:
+    """A bucket with 14 deployments."""
+    now = datetime.now(UTC)
+    for number in range(14):
+        bucket.put_at(f"{name_of(number)}/index.html", now - timedelta(days=number))
+    return bucket
+
+
+def arguments_of(line: str, bucket: Bucket) -> list[str]:
+    arguments = shlex.split(line, comments=True)[1:]
+    arguments = [bucket.name if word == "my-site" else word for word in arguments]
+    return [*arguments, "--endpoint-url", bucket.endpoint_url]
+
+
+def test_readme_has_each_command() -> None:
+    names = {shlex.split(line)[1] for line in COMMANDS}
+    assert names == {
+        *("plan-cleanup", "cleanup", "list-deployments", "list-objects", "explain", "simulate"),
+        *("doctor", "restore", "iam-policy"),
+    }
+
+
+@pytest.mark.parametrize("line", [line for line in BUCKET_COMMANDS if " cleanup " not in line])
+def test_command_runs(line: str, my_site: Bucket, capsys: pytest.CaptureFixture[str]) -> None:
+    before = my_site.keys()
+    assert main(arguments_of(line, my_site)) == ExitCode.DONE
+    assert capsys.readouterr().out
+    assert my_site.keys() == before
+
+
+def test_cleanup_deletes_and_restore_restores(
+    my_site: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    my_site.enable_versioning()
+    before = my_site.folders()
+    [line] = [line for line in COMMANDS if " cleanup " in line]
+    journal = ["--journal-file", "journal.jsonl", "--yes"]
+    assert main([*arguments_of(line, my_site), *journal]) == ExitCode.DONE
+    assert len(my_site.folders()) == 10
+    assert main(["restore", "journal.jsonl", "--yes"]) == ExitCode.DONE
+    assert my_site.folders() == before
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if "iam-policy" in line])
+def test_policy_is_printed(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(shlex.split(line, comments=True)[1:]) == ExitCode.DONE
+    assert "Statement" in yaml.safe_load(capsys.readouterr().out)
+
+
+def test_workflow_is_valid_once_the_owner_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "cleanup.yml"
+    path.write_text(WORKFLOW.replace("OWNER", "octo-org"), encoding="utf-8")
+    actionlint = Path(sys.executable).with_name("actionlint")
+    run = subprocess.run([actionlint, path], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (0, "")
+
+
+def test_workflow_can_comment_and_sets_known_inputs() -> None:
+    [job] = yaml.safe_load(WORKFLOW)["jobs"].values()
+    assert job["permissions"]["pull-requests"] == "write"
+    step = job["steps"][-1]
+    assert step["uses"].startswith("OWNER/ci3@")
+    assert {"bucket", "match", "mode"} <= set(step["with"]) <= set(SETTINGS_BY_NAME)
+
+
+def test_every_input_is_in_one_table() -> None:
+    tables = README.partition("## Inputs and outputs")[2].partition("<details><summary>Outputs")[0]
+    names = re.findall(r"^\| `([a-z-]+)` \|", tables, re.MULTILINE)
+    assert sorted(names) == sorted(setting.name for setting in SETTINGS)
