@@ -274,7 +274,7 @@ def _test_in_fork(session: pytest.Session, mutant: Mutant, records: _Records) ->
 def _replace_code(mutant: Mutant) -> None:
     """Replace the code of the mutated function: every name that refers to it is affected."""
     code = compile(mutant.source, mutant.path, "exec", dont_inherit=True)
-    function: Any = sys.modules[_module_name(mutant.path)]
+    function: Any = import_module(_module_name(mutant.path))
     for name in mutant.function.split("."):
         codes = [value for value in code.co_consts if isinstance(value, CodeType)]
         code = next(value for value in codes if value.co_name == name)
