@@ -7,6 +7,7 @@ is one, or if a test detects a listed mutant, which is then not equivalent.
 import random
 import sys
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,13 +50,12 @@ def main(selected: Sequence[str]) -> int:
     import_libraries([test for suite in suites for test in suite.tests])
     is_passed = True
     for suite, paths in suites.items():
-        tests = TestProcess(suite.tests, suite.modules)
-        mutants = _mutants_of(suite)
-        for path in paths:
-            counts = _test_module(mutants[path], tests, listed)
-            is_passed = is_passed and not counts.undetected and not counts.wrongly_listed
-            print(f"{path}: {counts}", flush=True)
-        tests.end()
+        with closing(TestProcess(suite.tests, suite.modules)) as tests:
+            mutants = _mutants_of(suite)
+            for path in paths:
+                counts = _test_module(mutants[path], tests, listed)
+                is_passed = is_passed and not counts.undetected and not counts.wrongly_listed
+                print(f"{path}: {counts}", flush=True)
     return 0 if is_passed else 1
 
 

@@ -134,7 +134,7 @@ class TestProcess:
             raise ValueError(f"cannot test {mutant.path} {mutant.function}: + {mutant.after}")
         return bool(exit_code)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Let the process end."""
         self._connection.close()
 
