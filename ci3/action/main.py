@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -32,6 +32,7 @@ from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError, redact_se
 from ci3.github.log_escape import EscapedStream
 from ci3.github.workflow_commands import Runner, read_inputs
 from ci3.github.workflow_run import WorkflowRun, read_workflow_run
+from ci3.interrupts import raise_interrupt
 from ci3.pipeline.context_factory import ContextFactory
 from ci3.pipeline.plan_file import resolve_saved_plans
 from ci3.pipeline.run import Run, open_run, revoke_all_rules
@@ -77,15 +78,15 @@ def main() -> int:
         runner.report_omitted_annotations()
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+def _interrupt(signal_number: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt at the first signal and ignore the next ones.
 
     The runner sends the second while the report of the deletions is being written.
     """
-    for signal_number in _CANCEL_SIGNALS:
+    for cancel_signal in _CANCEL_SIGNALS:
         # Not SIG_IGN: Python would report a signal that arrived just before as a race condition.
-        signal.signal(signal_number, _ignore_signal)
-    raise KeyboardInterrupt
+        signal.signal(cancel_signal, _ignore_signal)
+    raise_interrupt(signal_number, frame)
 
 
 def _ignore_signal(_signal: int, _frame: FrameType | None) -> None:

@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
 
 import click
 
@@ -19,6 +18,7 @@ from ci3.errors import (
     redact_secrets,
 )
 from ci3.gc_tuning import tune_gc
+from ci3.interrupts import raise_interrupt
 
 _EXAMPLES = """
 \b
@@ -68,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     tune_gc()
     try:
         _replace_closed_streams()
-        signal.signal(signal.SIGTERM, _interrupt)
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signal_number, raise_interrupt)
         result = _cli.main(args=argv, prog_name="ci3", standalone_mode=False)
     except Ci3Error as exc:
         show_error(exc)
@@ -100,10 +101,6 @@ def _describe_usage_error(error: click.UsageError) -> str:
     options = [option for param in error.ctx.command.params for option in param.opts]
     suggestion = suggest_option(error.option_name, options)
     return f"There is no option {error.option_name}. {suggestion}".rstrip()
-
-
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _replace_closed_streams() -> None:
