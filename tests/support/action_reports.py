@@ -41,7 +41,7 @@ def row_counts(markdown):
 
 def headline(markdown):
     """Return the result in a report's title, which the log has too."""
-    return re.search("^### .*: (.*)", markdown, re.MULTILINE)[1]
+    return re.search("^### (?:.*: )?(.*)", markdown, re.MULTILINE)[1]
 
 
 def without_tables(markdown):

@@ -14,7 +14,7 @@ from tests.support.builders import deployment
 @pytest.mark.usefixtures("shop")
 @pytest.mark.parametrize("with_versions", [True, False])
 def test_worker_reads_a_folder_as_this_process_does(reader, with_versions):
-    request = ReadFolder(prefix="shop-1/", with_versions=with_versions)
+    request = ReadFolder(prefix="shop-1/", with_versions=with_versions, max_objects=100)
 
     listed = request.respond(reader, lambda _: None)
 
@@ -26,10 +26,9 @@ def test_worker_reads_a_folder_as_this_process_does(reader, with_versions):
 @pytest.mark.parametrize("with_versions", [True, False])
 @pytest.mark.parametrize(("maximum", "is_read"), [(4, True), (3, False)])
 def test_worker_does_not_answer_with_a_folder_that_has_grown_too_large(
-    reader, monkeypatch, with_versions, maximum, is_read
+    reader, with_versions, maximum, is_read
 ):
-    monkeypatch.setattr(refresh, "MAX_DEPLOYMENT_OBJECTS", maximum)
-    request = ReadFolder(prefix="shop-1/", with_versions=with_versions)
+    request = ReadFolder(prefix="shop-1/", with_versions=with_versions, max_objects=maximum)
 
     assert (request.respond(reader, lambda _: None) is not None) is is_read
 
