@@ -44,6 +44,11 @@ def headline(markdown):
     return re.search("^### (?:.*: )?(.*)", markdown, re.MULTILINE)[1]
 
 
+def target_titles(markdown):
+    """Return the titles of the folded targets."""
+    return re.findall("<summary>([^<]* s3://[^<]*)</summary>", markdown.replace("<!-- -->", ""))
+
+
 def without_tables(markdown):
     """Return a report without its marker, timeline, tables and footer."""
     pattern = r"^<!-- ci3:[^\n]*\n|```diff\n.*?```\n+|<details.*?</details>\n+|<sub>Plan [^\n]*"

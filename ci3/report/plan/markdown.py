@@ -12,6 +12,7 @@ from ci3.core.inventory.short_names import shorten_names
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.issues import PlanWarning, Refusal
 from ci3.core.model.recipes import find_recipe_url
+from ci3.core.model.result import RunOutcome
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.policy_diff import PolicyChange
 from ci3.core.plan.shared_folders import label_plans
@@ -60,6 +61,7 @@ TARGETS_SHOWN = 100
 _NOTE_BOX_DIVISOR = 8
 """A box of notes takes at most this fraction of the budget: one eighth."""
 
+_OPEN_OUTCOMES = (RunOutcome.REFUSED, RunOutcome.PARTIAL, RunOutcome.STALE_PLAN)
 _MAX_IDS_SHOWN = 10
 _MAX_TIMELINES = 10
 """A run with more targets has no timelines."""
@@ -84,7 +86,7 @@ def render_run_markdown(
     if count_bytes(text) <= context.budget_bytes:
         return text
     return format_document(
-        _format_title("###", target_results, _label_run(target_results)),
+        _format_title(target_results),
         "What goes and what stays takes more room than there is here: it is in "
         f"{context.overflow_location}.",
     )
@@ -113,22 +115,17 @@ def _render_in_full(
 def _format_run_head(
     target_results: Sequence[TargetResult], context: RenderContext
 ) -> tuple[str, ...]:
+    title = _format_title(target_results)
     if len(target_results) == 1:
-        target_result = target_results[0]
-        return _format_target_head(target_result, target_result.plan.target.url, "###", context)
-    title = _format_title("###", target_results, _label_run(target_results))
+        return title, *_format_boxes(target_results[0], context)
     return title, _format_overview(target_results)
 
 
-def _label_run(target_results: Sequence[TargetResult]) -> str:
-    count = len(target_results)
-    return f"{count:,} targets" if count > 1 else format_code(target_results[0].plan.target.url)
-
-
-def _format_title(level: str, target_results: Sequence[TargetResult], label: str) -> str:
+def _format_title(target_results: Sequence[TargetResult]) -> str:
     """Format the verdict on targets: the title, and the line below it."""
-    verdict = describe_verdict(target_results)
-    title = f"{level} {verdict.glyph} {verdict.subject} {label}: {escape_markdown(verdict.result)}"
+    verdict, count = describe_verdict(target_results), len(target_results)
+    label = f"{count:,} targets" if count > 1 else format_code(target_results[0].plan.target.url)
+    title = f"### {verdict.glyph} {verdict.subject} {label}: {escape_markdown(verdict.result)}"
     return f"{title}\n\n{escape_markdown(verdict.summary)}"
 
 
@@ -139,7 +136,7 @@ def _format_overview(target_results: Sequence[TargetResult]) -> str:
     rows = [
         (
             format_code(label),
-            target_result.outcome.value,
+            f"{describe_verdict([target_result]).glyph}&nbsp;{target_result.outcome.value}",
             f"{target_result.plan.totals.delete:,}",
             f"{target_result.plan.totals.keep:,}",
             escape_without_breaks(format_size(target_result.plan.totals.bytes_to_delete)),
@@ -153,27 +150,34 @@ def _format_overview(target_results: Sequence[TargetResult]) -> str:
 def _format_targets(
     target_results: Sequence[TargetResult], context: RenderContext, budget_bytes: int
 ) -> list[str]:
-    """Format each target; what one leaves of its share of the budget is shared by the next."""
+    """Format each target; what one leaves of its share of the budget is shared by the next.
+
+    Several targets are folded, except those that are blocked or incomplete.
+    """
     texts: list[str] = []
     labels = label_plans([target_result.plan for target_result in target_results])
+    is_single_target = len(target_results) == 1
     for index, target_result in enumerate(target_results):
         share_bytes = budget_bytes // (len(target_results) - index)
+        verdict = describe_verdict([target_result])
         head: list[str] = []
-        if len(target_results) > 1:
-            head += _format_target_head(target_result, labels[index], "####", context)
+        if not is_single_target:
+            head = [escape_markdown(verdict.summary), *_format_boxes(target_result, context)]
         if len(target_results) <= _MAX_TIMELINES and (timeline := draw_timeline(target_result)):
             head.append(timeline)
         share_bytes -= count_bytes(*head) + MARKUP_RESERVE_BYTES
         body = _format_target(target_result, context, share_bytes)
-        texts.append("\n\n".join((*head, *body)))
+        text = "\n\n".join((*head, *body))
+        if not is_single_target:
+            title = f"{verdict.glyph} {labels[index]}: {verdict.result}"
+            text = format_details(title, text, is_open=target_result.outcome in _OPEN_OUTCOMES)
+        texts.append(text)
         budget_bytes -= count_bytes(texts[-1]) + 2
     return texts
 
 
-def _format_target_head(
-    target_result: TargetResult, label: str, level: str, context: RenderContext
-) -> tuple[str, ...]:
-    """Format the headline, the target's label, and a box for each kind of note."""
+def _format_boxes(target_result: TargetResult, context: RenderContext) -> list[str]:
+    """Format a box for each kind of note."""
     plan, result = target_result.plan, target_result.result
     problems = (
         format_shortfall(plan, result) if result else "",
@@ -186,8 +190,7 @@ def _format_target_head(
         _format_box("CAUTION", "", refusals, context),
         _format_box("WARNING", "", warnings, context),
     )
-    title = _format_title(level, [target_result], format_code(label))
-    return title, *(box for box in boxes if box)
+    return [box for box in boxes if box]
 
 
 def _format_issue(issue: Refusal | PlanWarning) -> str:
