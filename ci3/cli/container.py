@@ -52,7 +52,7 @@ def _parse_shell_command(arguments: Sequence[str]) -> list[str]:
         case (shell, *_):
             example = f"{shell} -c 'plan-cleanup --bucket-name my-site'"
             raise SettingsError(f"{shell} takes -c and one command: {example}", _HINT)
-    command = command.strip()
+    command = command.replace("\\\n", " ").strip()
     if operator := _find_operator(command):
         raise SettingsError(f"sh -c: {operator!r} is not supported in {command!r}", _HINT)
     try:

@@ -88,7 +88,8 @@ def show_deployments(
     _print_title(console, title)
     names = map_names((deployment.name for deployment in deployments), tables)
     columns, rows = _tabulate(deployments)
-    print_columns(console, columns, [((names[name], *cells), "") for name, *cells in rows])
+    shown = [((names[name], *cells), "") for name, *cells in rows]
+    print_columns(console, columns, shown, can_cut=tables is not Tables.FULL_NAMES)
 
 
 def render_deployments_markdown(deployments: Sequence[Deployment], url: str = "") -> str:

@@ -51,12 +51,17 @@ def map_names(names: Iterable[str], tables: Tables) -> Mapping[str, str]:
 
 
 def print_columns(
-    console: "Console", columns: Sequence[str], rows: Sequence[StyledRow], head_style: str = "bold"
+    console: "Console",
+    columns: Sequence[str],
+    rows: Sequence[StyledRow],
+    head_style: str = "bold",
+    *,
+    can_cut: bool = True,
 ) -> None:
     """Print rows below the titles of the columns; a title that ends in `>` aligns to the right.
 
     Only the last column is wrapped; where it would be too narrow, it follows on its own lines. If
-    the other columns are wider than the terminal, the widest one is cut off.
+    the other columns are wider than the terminal, the widest one is cut off, if it `can_cut`.
 
     `rich.table.Table` is not used because it takes about a millisecond per row: ten seconds for
     10,000 deployments.
@@ -70,7 +75,7 @@ def print_columns(
         ([escape_control_chars(cell) for cell in cells], style)
         for cells, style in ((titles, head_style), *rows)
     ]
-    layout = _Layout.fit(columns, [cells for cells, _ in lines], console.width)
+    layout = _Layout.fit(columns, [cells for cells, _ in lines], console.width, can_cut=can_cut)
     for style, styled_lines in groupby(lines, key=lambda line: line[1]):
         text = "\n".join(line for cells, _ in styled_lines for line in layout.format_row(cells))
         console.print(Text(text, style), soft_wrap=True)
@@ -91,7 +96,9 @@ class _Layout:
     """True if the wrapped column begins on the line below the other columns."""
 
     @classmethod
-    def fit(cls, columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Self:
+    def fit(
+        cls, columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, can_cut: bool
+    ) -> Self:
         """Return the layout of a table in a terminal of `width` cells."""
         from rich.cells import cell_len  # noqa: PLC0415 - rich: as above
 
@@ -99,7 +106,7 @@ class _Layout:
         fixed_count = len(columns) - is_wrapped
         widths = [max(cell_len(cells[index]) for cells in rows) for index in range(fixed_count)]
         excess = sum(widths) + _GAP * (fixed_count - 1) - width
-        if excess > 0:
+        if excess > 0 and can_cut:
             widest = widths.index(max(widths))
             widths[widest] = max(widths[widest] - excess, _NARROWEST_CUT_COLUMN)
         indent = sum(widths) + _GAP * fixed_count

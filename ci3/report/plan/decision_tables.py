@@ -114,10 +114,13 @@ def _list_rows(
     for section in split_into_sections(plan, decisions):
         if section.title:
             yield f"**{escape_markdown(section.title)}**", "", "", "", ""
-        decisions_to_show, others = _split_newest(section.decisions)
-        if others:
-            yield _summarize_newest(others, plan)
-        for decision in decisions_to_show:
+        newest = [decision for decision in section.decisions if _is_only_newest(decision)]
+        hidden = newest if len(newest) > _MAX_NEWEST_LISTED else []
+        for decision in section.decisions:
+            if hidden and _is_only_newest(decision):
+                if decision is hidden[0]:
+                    yield _summarize_newest(hidden, plan)
+                continue
             deployment_result = results_by_name.get(decision.deployment.name)
             state_cell, reason = _describe_state(
                 decision, target_result, deployment_result, context
@@ -132,18 +135,10 @@ def _list_rows(
             )
 
 
-def _split_newest(
-    decisions: Sequence[Decision],
-) -> tuple[Sequence[Decision], Sequence[Decision]]:
-    """Return the decisions to list, and those of `keep-count` alone if they are many."""
-    newest = [decision for decision in decisions if _is_only_newest(decision)]
-    if len(newest) <= _MAX_NEWEST_LISTED:
-        return decisions, ()
-    return [decision for decision in decisions if not _is_only_newest(decision)], newest
-
-
 def _is_only_newest(decision: Decision) -> bool:
-    return [reason.code for reason in decision.reasons] == [ReasonCode.KEEP_COUNT]
+    """Return True if only `keep-count` keeps a deployment, and not as a group of its own."""
+    is_alone = decision.group == decision.deployment.name
+    return not is_alone and [reason.code for reason in decision.reasons] == [ReasonCode.KEEP_COUNT]
 
 
 def _summarize_newest(decisions: Sequence[Decision], plan: Plan) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def _list_live(plan: Plan, context: RenderContext) -> Iterator[str]:
             else "**Live:** none of these deployments."
         )
     else:
-        newest = next((decision for decision in plan.kept if decision.is_counted), None)
+        newest = next((item for item in plan.kept if item.deployment.is_complete), None)
         newest_note = f"; the newest is {_format_link(newest, context)}" if newest else ""
         yield f"**Live:** unknown, `live-from` is not set{newest_note}."
 

@@ -76,11 +76,9 @@ def render_run_markdown(
 
     `changes` describe what a pull request's policy changes, one per target.
     """
-    names = (
-        decision.deployment.name
-        for target_result in target_results
-        for decision in target_result.plan.decisions
-    )
+    plans = [target_result.plan for target_result in target_results]
+    names = [decision.deployment.name for plan in plans for decision in plan.decisions]
+    names += [entry.name for plan in plans for entry in plan.ignored]
     context = replace(context, short_names=shorten_names(names))
     text = _render_in_full(target_results, context, changes)
     if count_bytes(text) <= context.budget_bytes:
@@ -157,9 +155,10 @@ def _format_targets(
     texts: list[str] = []
     labels = label_plans([target_result.plan for target_result in target_results])
     is_single_target = len(target_results) == 1
+    is_blocked = any(not target_result.plan.is_applyable for target_result in target_results)
     for index, target_result in enumerate(target_results):
         share_bytes = budget_bytes // (len(target_results) - index)
-        verdict = describe_verdict([target_result])
+        verdict = describe_verdict([target_result], is_run_blocked=is_blocked)
         head: list[str] = []
         if not is_single_target:
             head = [escape_markdown(verdict.summary), *_format_boxes(target_result, context)]

@@ -82,7 +82,8 @@ def _show_recipe(console: "Console", issue: Refusal | PlanWarning) -> None:
 
 
 def _show_decisions(console: "Console", plan: Plan, tables: Tables) -> None:
-    names = map_names((decision.deployment.name for decision in plan.decisions), tables)
+    folders = [decision.deployment.name for decision in plan.decisions]
+    names = map_names([*folders, *(entry.name for entry in plan.ignored)], tables)
     for section in split_into_sections(plan, plan.decisions):
         if section.title:
             print_line(console, section.title, "bold")
@@ -93,6 +94,7 @@ def _show_decisions(console: "Console", plan: Plan, tables: Tables) -> None:
                 (_format_cells(decision, plan, names), _STYLES[decision.action])
                 for decision in section.decisions
             ],
+            can_cut=tables is not Tables.FULL_NAMES,
         )
     ignored, more = cut_list(plan.ignored, IGNORED_SHOWN)
     for note in (*(f"{entry.name}: {entry.reason}" for entry in ignored), more):

@@ -1,15 +1,22 @@
 """The first two lines of a report in Markdown: what happened, and what follows from it."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ci3.constants import DEFAULT_KEEP_COUNT
 from ci3.core.formatting import format_size, pluralize
+from ci3.core.model.decision import ReasonCode
 from ci3.core.model.deployment import Versioning
+from ci3.core.model.policy import KEEP_COUNT_SETTING
 from ci3.core.model.result import ObjectOutcome, RunOutcome
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult, find_worst_outcome
+from ci3.core.retention.age_order import AgeFrom
 from ci3.report.plan.headlines import LIFECYCLE_DELAY
+
+_UNCERTAIN = (ReasonCode.AMBIGUOUS_AGE, ReasonCode.INCOMPARABLE_NAME)
+"""Reasons for which more is kept than the keep rules say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +32,16 @@ class Verdict:
     summary: str
 
 
-def describe_verdict(target_results: Sequence[TargetResult]) -> Verdict:
-    """Return the verdict on one target, or on all targets of a run."""
+def describe_verdict(
+    target_results: Sequence[TargetResult], *, is_run_blocked: bool = False
+) -> Verdict:
+    """Return the verdict on one target, or on all targets of a run.
+
+    `is_run_blocked` is True for a target of a run in which another target blocks the cleanup.
+    """
     outcome = find_worst_outcome(target_results)
-    summary = " · ".join(_list_facts(outcome, target_results))
+    facts = _list_facts(outcome, target_results, is_run_blocked=is_run_blocked)
+    summary = " · ".join(facts)
     found = sum(target_result.plan.totals.found for target_result in target_results)
     to_delete = sum(target_result.plan.totals.delete for target_result in target_results)
     match outcome:
@@ -45,7 +58,7 @@ def describe_verdict(target_results: Sequence[TargetResult]) -> Verdict:
             glyph, subject = "⚠️", "Cleanup incomplete for"
             result = _describe_deleted(target_results)
         case RunOutcome.PLANNED:
-            glyph, subject = "🧹", "Cleanup plan for"
+            glyph, subject = "⏸️" if is_run_blocked else "🧹", "Cleanup plan for"
             result = f"{to_delete:,} of {pluralize(found, 'deployment')} to delete"
     return Verdict(glyph=glyph, subject=subject, result=result, summary=summary)
 
@@ -62,53 +75,74 @@ def _describe_deleted(target_results: Sequence[TargetResult]) -> str:
     return f"{share}{pluralize(planned, 'deployment')} deleted{left_to_s3}"
 
 
-def _list_facts(outcome: RunOutcome, target_results: Sequence[TargetResult]) -> Iterator[str]:
+def _list_facts(
+    outcome: RunOutcome, target_results: Sequence[TargetResult], *, is_run_blocked: bool
+) -> Iterator[str]:
     """Yield the facts of the second line, the most important first."""
     plans = [target_result.plan for target_result in target_results]
-    totals = [plan.totals for plan in plans]
-    to_delete = sum(target_totals.delete for target_totals in totals)
-    size = format_size(sum(target_totals.bytes_to_delete for target_totals in totals))
+    found = sum(plan.totals.found for plan in plans)
+    to_delete = sum(plan.totals.delete for plan in plans)
     match outcome:
+        case RunOutcome.PLANNED if is_run_blocked:
+            yield f"Nothing was deleted: another target is blocked. {_describe_bytes(plans)}"
         case RunOutcome.PLANNED:
-            yield f"Dry run, nothing was deleted. {_describe_bytes(plans, size)}"
+            yield f"Dry run, nothing was deleted. {_describe_bytes(plans)}"
         case RunOutcome.REFUSED if to_delete:
-            found = sum(target_totals.found for target_totals in totals)
             yield f"{to_delete:,} of {pluralize(found, 'deployment')} would be deleted"
         case RunOutcome.STALE_PLAN:
             yield _describe_stale(target_results)
         case RunOutcome.APPLIED | RunOutcome.PARTIAL | RunOutcome.FAILED:
             yield from _describe_result(target_results)
         case _:
-            found = sum(target_totals.found for target_totals in totals)
             yield pluralize(found, "deployment") if found else "No deployments"
     if len(plans) == 1:
         yield describe_rules(plans[0])
-        by_rule_count = sum(item.expire_days is not None for item in plans[0].to_delete)
-        if by_rule_count:
-            share = "" if by_rule_count == to_delete else f"{by_rule_count:,} of them "
-            yield f"{share}by S3 {LIFECYCLE_DELAY}"
-        if to_delete and (restoration := describe_restoration(plans[0])):
-            yield restoration
+    if expiring := sum(plan.totals.expiring for plan in plans):
+        yield f"{expiring:,} expiring (S3 deletes them {LIFECYCLE_DELAY})"
+    restorations = {describe_restoration(plan) for plan in plans if plan.to_delete}
+    if len(restorations) > 1:
+        yield "whether deletion is permanent depends on the target"
+    yield from restorations if len(restorations) == 1 else ()
 
 
-def _describe_bytes(plans: Sequence[Plan], size: str) -> str:
-    is_billed = any(_keeps_versions(plan) for plan in plans)
-    return f"{size} become noncurrent (still billed)" if is_billed else f"Frees {size}"
+def _describe_bytes(plans: Sequence[Plan]) -> str:
+    """Return what a plan frees; S3 bills noncurrent versions as before."""
+    sizes = Counter[str]()
+    for plan in plans:
+        sizes[_get_bytes_effect(plan)] += plan.totals.bytes_to_delete
+    effects = [
+        effect.format(format_size(sizes[effect]))
+        for effect in ("Frees {}", "Frees up to {}", "{} become noncurrent (still billed)")
+        if sizes[effect]
+    ]
+    by_rule = sum(item.expire_days is not None for plan in plans for item in plan.to_delete)
+    if by_rule:
+        effects.append(f"S3 deletes {pluralize(by_rule, 'deployment')} {LIFECYCLE_DELAY}")
+    return ", ".join(effects) or "Frees nothing"
+
+
+def _get_bytes_effect(plan: Plan) -> str:
+    if plan.deletes_versions or plan.target.versioning is Versioning.DISABLED:
+        return "Frees {}"
+    if plan.target.versioning is Versioning.ENABLED:
+        return "{} become noncurrent (still billed)"
+    return "Frees up to {}"  # suspended or unknown: what was versioned becomes noncurrent
 
 
 def _describe_result(target_results: Sequence[TargetResult]) -> Iterator[str]:
     results = [target_result.result for target_result in target_results if target_result.result]
     plans = [target_result.plan for target_result in target_results]
-    counts = {
-        outcome: sum(result.count_objects(outcome) for result in results)
+    deleted, absent = (
+        sum(result.count_objects(outcome) for result in results)
         for outcome in (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
-    }
+    )
     noun = "version" if all(plan.deletes_versions for plan in plans) else "object"
     size = format_size(sum(result.bytes_deleted for result in results))
-    deleted, absent = counts[ObjectOutcome.DELETED], counts[ObjectOutcome.ABSENT]
     if deleted or absent:
         note = f" ({absent:,} more had already been deleted)" if absent else ""
         yield f"{pluralize(deleted, noun)} deleted, {size}{note}"
+    if skipped := sum(result.deployments_skipped for result in results):
+        yield f"{skipped:,} skipped (changed since the plan)"
     yield f"{sum(plan.totals.keep for plan in plans):,} kept"
 
 
@@ -123,8 +157,10 @@ def _describe_stale(target_results: Sequence[TargetResult]) -> str:
 def describe_rules(plan: Plan) -> str:
     """Return what the effective keep rules keep: `keeps the 5 newest and 7 daily`."""
     values = {name: entry.value for name, entry in plan.policy.items()}
-    count = int(str(values.get("keep-count", DEFAULT_KEEP_COUNT)))
-    rules = ["the newest" if count == 1 else f"the {count:,} newest"]
+    count = int(str(values.get(KEEP_COUNT_SETTING, DEFAULT_KEEP_COUNT)))
+    is_by_name = values.get("age-from") == AgeFrom.NAME
+    order = "highest by name" if is_by_name else "newest"
+    rules = [f"the {order}" if count == 1 else f"the {count:,} {order}"]
     if within := values.get("keep-within"):
         rules.append(f"those in use within {within}")
     rules += [
@@ -132,10 +168,13 @@ def describe_rules(plan: Plan) -> str:
         for name in ("keep-daily", "keep-weekly", "keep-monthly")
         if name in values
     ]
-    group_note = " of each group" if "group-by" in values else ""
     *first, last = rules
     joined = f"{', '.join(first)} and {last}" if first else last
-    return f"keeps {joined}{group_note}"
+    group_note = " of each group" if "group-by" in values else ""
+    keeps_more = is_by_name or any(
+        decision.has_reason(code) for decision in plan.kept for code in _UNCERTAIN
+    )
+    return f"keeps {'at least ' if keeps_more else ''}{joined}{group_note}"
 
 
 def describe_restoration(plan: Plan) -> str:
@@ -149,9 +188,7 @@ def describe_restoration(plan: Plan) -> str:
             )
         case Versioning.UNKNOWN:
             return "versioning unknown: assume that deletion is permanent"
-        case Versioning.DISABLED | Versioning.SUSPENDED:
+        case Versioning.SUSPENDED:
+            return "deletion is permanent for what was uploaded since versioning was suspended"
+        case Versioning.DISABLED:
             return "deletion is permanent"
-
-
-def _keeps_versions(plan: Plan) -> bool:
-    return plan.target.versioning is Versioning.ENABLED and not plan.deletes_versions

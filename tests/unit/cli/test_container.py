@@ -17,6 +17,7 @@ COMMAND = ["plan-cleanup", "--bucket-name", "my-site"]
         ["sh", "-c", "ci3 plan-cleanup --bucket-name my-site"],
         ["/bin/sh", "-c", "  plan-cleanup --bucket-name my-site\n"],
         ["bash", "-c", "plan-cleanup --bucket-name 'my-site'"],
+        ["sh", "-c", "plan-cleanup \\\n  --bucket-name my-site"],
         ["/bin/bash", "-c", 'plan-cleanup --bucket-name "my-site"'],
     ],
 )
