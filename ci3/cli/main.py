@@ -93,14 +93,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _describe_usage_error(error: click.UsageError) -> str:
-    """Return an error's message; for an unknown option, with what was probably meant."""
-    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
-        return error.format_message()
-    from ci3.config.unknown_names import suggest_option  # noqa: PLC0415 - few runs have such an error
+    """Return an error's message; for an unknown name, with what was probably meant."""
+    from ci3.config.unknown_names import (  # noqa: PLC0415 - few runs have such an error
+        suggest_command,
+        suggest_option,
+    )
 
-    options = [option for param in error.ctx.command.params for option in param.opts]
-    suggestion = suggest_option(error.option_name, options)
-    return f"There is no option {error.option_name}. {suggestion}".rstrip()
+    match error:
+        case click.exceptions.NoSuchCommand() if suggestion := suggest_command(error.command_name):
+            return f"There is no command {error.command_name}. {suggestion}"
+        case click.NoSuchOption(ctx=click.Context() as context):
+            options = [option for param in context.command.params for option in param.opts]
+            suggestion = suggest_option(error.option_name, options)
+            return f"There is no option {error.option_name}. {suggestion}".rstrip()
+        case _:
+            return error.format_message()
 
 
 def _replace_closed_streams() -> None:

@@ -24,6 +24,14 @@ _EQUIVALENTS: Mapping[str, Collection[str]] = {
 }
 """Names that other tools use, by the setting that is closest to them."""
 
+_EQUIVALENT_COMMANDS: Mapping[str, Collection[str]] = {
+    "cleanup": ("apply", "clean", "delete", "prune", "purge", "remove", "rm"),
+    "doctor": ("check", "diagnose", "validate"),
+    "iam-policy": ("iam", "permissions", "policy"),
+    "list-deployments": ("deployments", "list", "ls"),
+    "plan-cleanup": ("diff", "dry-run", "plan", "preview"),
+    "restore": ("recover", "rollback", "undelete", "undo"),
+}
 _DRY_RUN = ("dryrun", "dry-run", "noop", "preview")
 _DELETE = ("apply", "auto-approve", "confirm", "delete", "force", "yes")
 
@@ -44,6 +52,14 @@ def _suggest_setting(name: str, known_names: Collection[str]) -> str:
         return " To delete, set mode: apply."
     nearest = _find_nearest(normalized, known_names)
     return f" Did you mean {nearest}?" if nearest else ""
+
+
+def suggest_command(name: str) -> str:
+    """Return what was probably meant by an unknown command, or an empty text."""
+    for command, names in _EQUIVALENT_COMMANDS.items():
+        if _normalize(name) in names:
+            return f"Did you mean {command}?"
+    return ""
 
 
 def suggest_option(option: str, known_options: Iterable[str]) -> str:

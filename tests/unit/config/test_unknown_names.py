@@ -4,7 +4,12 @@ import pytest
 
 from ci3.config.policy_schema import POLICY_KEYS
 from ci3.config.settings import SETTINGS_BY_NAME
-from ci3.config.unknown_names import _EQUIVALENTS, refuse_unknown, suggest_option
+from ci3.config.unknown_names import (
+    _EQUIVALENTS,
+    refuse_unknown,
+    suggest_command,
+    suggest_option,
+)
 from ci3.errors import SettingsError
 
 OPTIONS = ["--yes", "--bucket-name", "--bucket", "--keep-count", "--keep-within", "--protect"]
@@ -73,3 +78,21 @@ def test_names_of_other_tools_lead_to_settings():
     names = [name for names in _EQUIVALENTS.values() for name in names]
     assert len(names) == len(set(names))
     assert not set(names) & set(SETTINGS_BY_NAME)
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("plan", "plan-cleanup"),
+        ("DRY_RUN", "plan-cleanup"),
+        ("apply", "cleanup"),
+        ("ls", "list-deployments"),
+        ("undo", "restore"),
+    ],
+)
+def test_command_that_was_meant_is_named(name, command):
+    assert command in suggest_command(name)
+
+
+def test_unknown_command_without_a_near_name_has_no_suggestion():
+    assert suggest_command("xyz") == ""
