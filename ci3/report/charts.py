@@ -47,7 +47,7 @@ class Chart:
     @property
     def full_title(self) -> str:
         """Title, with the note whether a column shows its highest or its lowest value."""
-        return f"{self.title}, {'at least' if self.is_minimum else 'at most'}"
+        return f"{self.title} ({'minimum' if self.is_minimum else 'maximum'})"
 
     @property
     def constant_text(self) -> str:

@@ -36,7 +36,7 @@ def show_explanation(console: "Console", explanation: Explanation, title: str = 
     print_line(console, describe_deployment(evaluation.deployment, evaluation.now))
     print_columns(
         console,
-        ("Keeps it", "Rule", "Why"),
+        ("Kept?", "Rule", "Why"),
         [(row, "" if row[0] else "red") for row in _list_checks(explanation)],
     )
     print_line(console, explanation.outlook)
@@ -56,7 +56,7 @@ def render_explanation_markdown(explanation: Explanation, url: str = "") -> str:
     return format_document(
         f"### {format_code(deployment.name)} {target_note}{_format_verb(explanation)}",
         escape_markdown(describe_deployment(deployment, explanation.evaluation.now)),
-        format_table(("Keeps&nbsp;it", "Rule", "Why"), rows),
+        format_table(("Kept?", "Rule", "Why"), rows),
         escape_markdown(explanation.outlook),
     )
 

@@ -37,9 +37,9 @@ _TABLE_MOMENTS = 6
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _DAY = timedelta(days=1)
 _HISTORY_NOTE = (
-    "Replayed is what stands in the bucket now, with a cleanup after each deployment and once a "
-    "day. What was deleted before is not known, so more may have stood there; of the pins only "
-    "protected names count, since what was live in the past is not known."
+    "Based on the current bucket contents, with a simulated cleanup after each deployment and "
+    "once a day. Deployments that were deleted earlier are not included. What was live in the past "
+    "is unknown: protect is applied, live-from is not."
 )
 
 
@@ -88,7 +88,7 @@ def render_simulation_markdown(*replays: PolicySimulation) -> str:
     ]
     charts = [draw_mermaid_chart(chart, _MERMAID_POINTS) for chart in _build_charts(replays)]
     if charts and len(replays) > 1:
-        sections.append(f"In the charts, the bars are {names[0]}, the line is {names[1]}.")
+        sections.append(f"In the charts, bars show {names[0]} and the line shows {names[1]}.")
     sections += charts
     if rows := _build_rows(replays, names):
         sections.append(format_table(_list_columns(replays), rows))
@@ -155,14 +155,14 @@ def _describe_replays(replays: Sequence[PolicySimulation], names: Sequence[str])
     for replay, name in zip(replays, names, strict=True):
         simulation = replay.simulation
         if not simulation.states:
-            sentences.append(f"For {name} there are no deployments here: nothing to replay.")
+            sentences.append(f"No deployments to simulate with {name}.")
             continue
         length = f"{format_duration(simulation.duration)} and " if simulation.duration else ""
         scope = f"ver {length}{pluralize(simulation.deployment_count, 'deployment')}, "
         opening = (
             f"O{scope}"
             if not previous_scope
-            else f"Against it, {f'o{scope}' if scope != previous_scope else ''}"
+            else f"In comparison, {f'o{scope}' if scope != previous_scope else ''}"
         )
         previous_scope = scope
         sentences.append(f"{opening}{name} would have {_describe_effect(simulation)}")
@@ -190,26 +190,28 @@ def _describe_effect(simulation: Simulation) -> str:
 
 def _describe_current_reach(last_moment: SimulatedState) -> str:
     if not last_moment.rollback_count:
-        return "There is nothing to roll back to."
+        return "There are no rollback targets."
     reach = pluralize(last_moment.rollback_count, "deployment")
     window = _format_window(last_moment.rollback_window)
     return f"You can roll back to {reach}, the oldest {window} old."
 
 
 def _describe_least_reach(steady_states: Sequence[SimulatedState], total_length: timedelta) -> str:
-    """Describe the shortest roll-back reach since the first deletion.
+    """Describe the shortest rollback reach since the first deletion.
 
     Before the first deletion, the reach is limited by the short history, not by the policy.
     """
-    since = f"From its first deletion on, {format_day(steady_states[0].at, total_length)},"
+    since = f"After its first deletion ({format_day(steady_states[0].at, total_length)}),"
     count = min(moment.rollback_count for moment in steady_states)
     window = min(moment.rollback_window for moment in steady_states)
     if not any(moment.rollback_count for moment in steady_states):
-        return f"{since} there was never anything to roll back to."
+        return f"{since} there was never a rollback target."
     if not count:
-        return f"{since} there was at times nothing to roll back to."
-    reach = f"at least {pluralize(count, 'deployment')}, and at least {_format_window(window)} back"
-    return f"{since} you could have rolled back to {reach}, at any time."
+        return f"{since} there was sometimes no rollback target."
+    targets = f"at least {pluralize(count, 'rollback target')}"
+    verb = "was" if count == 1 else "were"
+    window_note = f"reaching back at least {_format_window(window)}"
+    return f"{since} there {verb} always {targets}, {window_note}."
 
 
 def _list_notes(replays: Sequence[PolicySimulation]) -> list[str]:
@@ -227,15 +229,15 @@ def _list_notes(replays: Sequence[PolicySimulation]) -> list[str]:
     if thinned:
         thinnest = min(thinned, key=lambda simulation: len(simulation.states))
         notes.append(
-            f"{len(thinnest.states):,} of {thinnest.possible_state_count:,} moments were looked "
-            "at, evenly spread; between them the numbers may have been higher or lower."
+            f"Only {len(thinnest.states):,} of {thinnest.possible_state_count:,} cleanups were "
+            "simulated, evenly spread. Between them, the numbers may be higher or lower."
         )
     if any(simulation.has_partial_listings for simulation in simulations):
-        notes.append("Sizes are not known: not every deployment was listed in full.")
+        notes.append("Sizes are unknown: not every deployment was fully listed.")
     if left_out:
-        notes.append(f"{pluralize(left_out, 'folder')} without objects left out.")
+        notes.append(f"Skipped {pluralize(left_out, 'folder')} without objects.")
     if unreadable:
-        notes.append(f"{pluralize(unreadable, 'folder')} that could not be listed left out.")
+        notes.append(f"Skipped {pluralize(unreadable, 'folder')} that could not be listed.")
     return notes
 
 
@@ -254,7 +256,7 @@ def _build_charts(replays: Sequence[PolicySimulation]) -> list[Chart]:
         format_value=lambda value: f"{value:,.0f}",
     )
     window = Chart(
-        title="Roll-back window in days",
+        title="Rollback window in days",
         unit="days",
         scale=1,
         series=_build_series(simulations, lambda moment: moment.rollback_window / _DAY),
@@ -294,7 +296,7 @@ def _color_chart(chart: str) -> Text:
 
 
 def _list_columns(replays: Sequence[PolicySimulation]) -> tuple[str, ...]:
-    numbers = ("Kept>", "Storage>", "Roll-backs>", "Window>", "Without cleanup>")
+    numbers = ("Kept>", "Storage>", "Rollbacks>", "Window>", "Without cleanup>")
     return ("Date", *numbers) if len(replays) == 1 else ("Date", "Policy", *numbers)
 
 

@@ -16,7 +16,7 @@ def format_plan_headline(plan: Plan) -> str:
     totals = plan.totals
     kept = _format_kept(totals.keep, totals.expiring)
     if not totals.found:
-        return "Nothing to delete: there are no deployments here"
+        return "Nothing to delete: no deployments found"
     if not totals.delete and totals.expiring:
         return f"Nothing to delete: {pluralize(totals.found, 'deployment')} found, {kept}"
     if not totals.delete:
@@ -24,7 +24,7 @@ def format_plan_headline(plan: Plan) -> str:
     freed = f"{format_size(totals.bytes_to_delete)} {_format_bytes_effect(plan)}"
     deleted = f"{totals.delete:,} of {pluralize(totals.found, 'deployment')} would be deleted"
     if plan.deletes_versions:
-        deleted += " with all versions, for good"
+        deleted += " permanently, with all versions"
     if by_rule_count := sum(decision.expire_days is not None for decision in plan.to_delete):
         subject = "" if by_rule_count == totals.delete else f"{by_rule_count:,} of them "
         deleted += f" ({subject}by S3, {LIFECYCLE_DELAY})"
@@ -50,24 +50,24 @@ def format_result_headline(plan: Plan, result: ApplyResult) -> str:
     else:
         deleted = f"{deleted_count:,} of {pluralize(planned_count, 'deployment')} deleted"
     if plan.deletes_versions:
-        deleted += " for good"
+        deleted += " permanently"
     if result.deployments_skipped:
-        deleted += f", {result.deployments_skipped:,} skipped that had changed"
+        deleted += f", {result.deployments_skipped:,} skipped (changed since the plan)"
     left_note = f"; {left_to_s3}" if left_to_s3 else ""
     return f"{deleted}: {objects}, {amount}{left_note}; {kept}"
 
 
 def _format_objects(results: Sequence[ApplyResult], noun: str) -> str:
-    """Return how many objects were deleted, and how many did not exist any more.
+    """Return how many objects were deleted, and how many no longer existed.
 
-    The latter may have been deleted by a request of this run whose answer was lost.
+    The latter may have been deleted by a request of this run whose response was lost.
     """
     deleted, absent = (
         sum(result.count_objects(outcome) for result in results)
         for outcome in (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
     )
-    note = f" ({absent:,} more {'was' if absent == 1 else 'were'} no longer there)"
-    return f"{pluralize(deleted, noun)}{note if absent else ''}"
+    note = f" ({absent:,} more no longer existed)" if absent else ""
+    return f"{pluralize(deleted, noun)}{note}"
 
 
 def _format_left_to_s3(plan: Plan, result: ApplyResult) -> str:
@@ -81,10 +81,9 @@ def _format_left_to_s3(plan: Plan, result: ApplyResult) -> str:
         return ""
     objects = pluralize(sum(deployment.object_count for deployment in deployments), "object")
     amount = format_size(sum(deployment.size_bytes for deployment in deployments))
-    them = "it" if len(deployments) == 1 else "them"
     return (
-        f"{pluralize(len(deployments), 'deployment')} left to S3, which deletes "
-        f"{them} {LIFECYCLE_DELAY}: {objects}, {amount}"
+        f"S3 will delete {pluralize(len(deployments), 'deployment')} {LIFECYCLE_DELAY}: "
+        f"{objects}, {amount}"
     )
 
 
@@ -95,7 +94,7 @@ def _format_bytes_effect(plan: Plan) -> str:
 
 
 def _format_kept(kept_count: int, expiring_count: int) -> str:
-    expiring = f", {expiring_count:,} expiring (S3 deletes them {LIFECYCLE_DELAY})"
+    expiring = f", {expiring_count:,} expiring (S3 will delete them {LIFECYCLE_DELAY})"
     return f"{kept_count:,} kept{expiring if expiring_count else ''}"
 
 
@@ -108,18 +107,19 @@ def format_stale_headline(target_result: TargetResult) -> str:
 
 
 def format_stale_advice(target_results: Sequence[TargetResult]) -> str:
-    """Return what to do about stale plans."""
+    """Return how to continue after a stale plan."""
     unchanged_count = sum(
         len(target_result.plan.to_delete) - len(target_result.changed)
         for target_result in target_results
     )
-    alternative = f", or apply it with skip-changed to delete the other {unchanged_count:,}"
-    return f"Make a new plan{alternative if unchanged_count > 0 else ''}"
+    alternative = f", or apply this one with skip-changed to delete the other {unchanged_count:,}"
+    return f"Create a new plan{alternative if unchanged_count > 0 else ''}"
 
 
 def _format_stale(changed_count: int, planned_count: int, targets: str = "") -> str:
     changed = f"{changed_count:,} of {pluralize(planned_count, 'deployment')}{targets}"
-    return f"The plan is stale: {changed} changed since. Nothing was deleted"
+    verb = "has" if changed_count == 1 else "have"
+    return f"The plan is stale: {changed} {verb} changed. Nothing was deleted"
 
 
 def format_run_headline(target_results: Sequence[TargetResult]) -> str:
@@ -145,8 +145,8 @@ def _format_results_headline(target_results: Sequence[TargetResult], targets: st
     deleted = f"{deleted_count:,}"
     if deleted_count != direct_count:
         deleted += f" of {direct_count:,}"
-    is_all_final = all(target_result.plan.deletes_versions for target_result in target_results)
-    noun = "version" if is_all_final else "object"
+    is_permanent = all(target_result.plan.deletes_versions for target_result in target_results)
+    noun = "version" if is_permanent else "object"
     objects = _format_objects(results, noun)
     amount = format_size(sum(result.bytes_deleted for result in results))
     kept = _format_kept_in_all(target_results)
@@ -167,8 +167,8 @@ def _format_plans_headline(target_results: Sequence[TargetResult], targets: str)
     plans = [target_result.plan for target_result in target_results]
     refused = "" if all(plan.is_applyable for plan in plans) else "Refused: "
     deleted = f"{to_delete_count:,} of {deployments} {targets} would be deleted"
-    if final_count := sum(plan.totals.delete for plan in plans if plan.deletes_versions):
-        deleted += f", {final_count:,} of them with all versions, for good"
+    if permanent_count := sum(plan.totals.delete for plan in plans if plan.deletes_versions):
+        deleted += f", {permanent_count:,} of them permanently, with all versions"
     return f"{refused}{deleted}, {amount}; {kept}"
 
 
@@ -190,7 +190,7 @@ def _format_target_headline(target_result: TargetResult) -> str:
 def format_deletions_title(target_result: TargetResult) -> str:
     """Format the title of the table of deployments to delete."""
     to_delete = target_result.plan.to_delete
-    label = "to delete" if target_result.is_planned else "of the plan"
+    label = "to delete" if target_result.is_planned else "in the plan"
     amount = format_size(sum(decision.deployment.deletion_bytes for decision in to_delete))
     return f"{pluralize(len(to_delete), 'deployment')} {label}, {amount}"
 
@@ -207,4 +207,4 @@ def format_expiring_title(plan: Plan) -> str:
     totals = plan.totals
     deployments = pluralize(totals.expiring, "deployment")
     amount = format_size(totals.bytes_expiring)
-    return f"{deployments} expiring (S3 deletes what is left {LIFECYCLE_DELAY}), {amount}"
+    return f"{deployments} expiring (S3 will delete the rest {LIFECYCLE_DELAY}), {amount}"

@@ -1,4 +1,4 @@
-"""Highlights of a target: live deployments, the run's own deployment and roll-back targets."""
+"""Highlights of a target: live deployments, those of the run's commit and rollback targets."""
 
 from collections.abc import Iterator
 
@@ -34,7 +34,7 @@ def format_name_cell(decision: Decision, plan: Plan, context: RenderContext) -> 
 
 
 def format_highlights(plan: Plan, context: RenderContext) -> str:
-    """Return a Markdown list: live deployments, those of the run's commit, roll-back targets."""
+    """Return a Markdown list: live deployments, those of the run's commit, rollback targets."""
     lines = (
         *_list_live(plan, context),
         *_list_current_commit(plan, context),
@@ -76,14 +76,14 @@ def _list_live(plan: Plan, context: RenderContext) -> Iterator[str]:
             refusal.code is RefusalCode.LIVE_SOURCE_UNREADABLE for refusal in plan.refusals
         )
         yield (
-            "**Live:** unknown, a live source could not be read."
+            "**Live:** unknown (a live source could not be read)."
             if is_unknown
             else "**Live:** none of these deployments."
         )
     else:
         newest = next((item for item in plan.kept if item.deployment.is_complete), None)
         newest_note = f"; the newest is {_format_link(newest, context)}" if newest else ""
-        yield f"**Live:** unknown, `live-from` is not set{newest_note}."
+        yield f"**Live:** unknown (`live-from` is not set){newest_note}."
 
 
 def _format_link(decision: Decision, context: RenderContext) -> str:
@@ -116,4 +116,4 @@ def _list_current_commit(plan: Plan, context: RenderContext) -> Iterator[str]:
 
 def _list_rollback_targets(plan: Plan) -> Iterator[str]:
     if note := format_rollback_note(plan):
-        yield f"**Rollback:** {escape_markdown(note)}"
+        yield f"**Rollback targets:** {escape_markdown(note)}"

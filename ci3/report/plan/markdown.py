@@ -1,7 +1,7 @@
 """Plans and results as GitHub's Markdown, for the job summary and the comment.
 
 From top to bottom: what a run does (`_format_run_head`), what a pull request changes, each target
-(`_format_target`), and how to go on (`_format_footer`).
+(`_format_target`), and how to continue (`_format_footer`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -85,8 +85,7 @@ def render_run_markdown(
         return text
     return format_document(
         _format_title(target_results),
-        "What goes and what stays takes more room than there is here: it is in "
-        f"{context.overflow_location}.",
+        f"The report is too long to show here. See {context.overflow_location}.",
     )
 
 
@@ -101,7 +100,7 @@ def _render_in_full(
     change_texts = [
         render_policy_change(change, has_several_targets=not is_single_target) for change in changes
     ]
-    change_texts = take_fitting_parts(change_texts, budget_bytes // 4, context, "what changes for")
+    change_texts = take_fitting_parts(change_texts, budget_bytes // 4, context, "policy changes of")
     budget_bytes -= count_bytes(*change_texts)
     target_texts = _format_targets(target_results, context, budget_bytes)
     if not is_single_target:
@@ -185,7 +184,12 @@ def _format_boxes(target_result: TargetResult, context: RenderContext) -> list[s
     refusals = [_format_issue(refusal) for refusal in plan.refusals]
     warnings = [_format_issue(warning) for warning in list_open_warnings(target_result)]
     boxes = (
-        _format_box("CAUTION", "", list(map(escape_markdown, filter(None, problems))), context),
+        _format_box(
+            "CAUTION",
+            "",
+            [escape_markdown(end_sentence(problem)) for problem in problems if problem],
+            context,
+        ),
         _format_box("CAUTION", "", refusals, context),
         _format_box("WARNING", "", warnings, context),
     )
@@ -211,7 +215,7 @@ def _format_box(kind: str, title: str, messages: Sequence[str], context: RenderC
     shown = take_fitting(lines, context.budget_bytes // _NOTE_BOX_DIVISOR)
     _, more = cut_list(lines, len(shown))
     title_lines = [f"> {bold_title}"] if title else []
-    more_lines = [f"> - {more} of this kind"] if more else []
+    more_lines = [f"> - {more}"] if more else []
     return "\n".join((head, *title_lines, *shown, *more_lines))
 
 
@@ -234,7 +238,7 @@ def _format_target(
 
 
 def _format_versions_note(plan: Plan) -> Iterator[str]:
-    """Yield the details on restoring, if the verdict does not say all of it."""
+    """Yield the details on restoring that the verdict does not have."""
     is_by_rule = any(decision.expire_days is not None for decision in plan.to_delete)
     if is_by_rule or (plan.to_delete and plan.target.versioning is Versioning.ENABLED):
         yield escape_markdown(format_restore_note(plan))
@@ -243,7 +247,7 @@ def _format_versions_note(plan: Plan) -> Iterator[str]:
 def _format_ignored(plan: Plan) -> Iterator[str]:
     if plan.ignored:
         shown, more = cut_list(plan.ignored, IGNORED_SHOWN)
-        lines = [f"{format_code(entry.name)} {escape_markdown(entry.reason)}" for entry in shown]
+        lines = [f"{format_code(entry.name)}: {escape_markdown(entry.reason)}" for entry in shown]
         lines += [more] if more else []
         title = f"{len(plan.ignored):,} ignored, never deleted"
         yield format_details(title, "\n".join(f"- {line}" for line in lines), is_open=False)
@@ -271,7 +275,7 @@ def _format_footer(target_results: Sequence[TargetResult], context: RenderContex
 
 
 def _format_journal(target_result: TargetResult) -> Iterator[str]:
-    """Yield notes on a deletion, its journal, and how to undo it; nothing without a journal."""
+    """Yield notes on a deletion, its journal, and how to restore it; nothing without a journal."""
     result = target_result.result
     if result is None or not result.journal_file:
         return
@@ -288,8 +292,8 @@ def _format_journal(target_result: TargetResult) -> Iterator[str]:
         step = "or a step with `mode: restore` and this `journal-file`"
         condition = escape_markdown(format_restore_condition(target_result.plan))
         is_local = not result.journal_file.startswith("s3://")
-        keep = " Keep the journal until then, in a workflow as an artifact." if is_local else ""
-        yield f"**To undo:** {command}, {step}{condition}.{keep}"
+        keep = " Keep the journal: in a workflow, upload it as an artifact." if is_local else ""
+        yield f"**To restore:** {command}, {step}{condition}.{keep}"
 
 
 def render_error_markdown(
@@ -297,7 +301,7 @@ def render_error_markdown(
 ) -> str:
     """Render an error: message, hint and notes on what else has happened.
 
-    With a context, the text replaces the comment of an earlier run, and says so.
+    With a context, the text replaces the comment of an earlier run and notes that.
     """
     parts = [
         f"### ❌ ci3 stopped: {escape_markdown(error.message)}",

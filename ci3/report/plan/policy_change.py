@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ci3.core.formatting import join_names
 from ci3.core.model.decision import Decision
 from ci3.core.plan.policy_diff import PolicyChange
+from ci3.errors import end_sentence
 from ci3.report.markdown_format import escape_markdown, format_code
 from ci3.report.plan.text import format_rollback_window
 
@@ -19,26 +20,26 @@ def render_policy_change(change: PolicyChange, *, has_several_targets: bool) -> 
     if change.old is None:
         return f"{title} {escape_markdown(change.problem)}"
     if not change.newly_deleted and not change.newly_kept:
-        moves = ["Nothing changes hands."]
+        moves = ["No decision changes."]
     else:
         moves = [
             f"{escape_markdown(label)}: {_format_names(decisions)}."
             for label, decisions in (
-                ("Deleted by the new one only", change.newly_deleted),
-                ("Kept by the new one only", change.newly_kept),
+                ("Deleted only with the new policy", change.newly_deleted),
+                ("Kept only with the new policy", change.newly_kept),
             )
             if decisions
         ]
     if change.new.deletes_versions and not change.old.deletes_versions:
-        moves.append("The new one deletes all versions, for good: nothing can be undone.")
+        moves.append("The new policy permanently deletes all versions. This cannot be undone.")
     refusals = [
-        f"{plan_name} may not be applied: {escape_markdown(refusal.message)}."
-        for plan_name, plan in (("The old one", change.old), ("The new one", change.new))
+        f"{policy_name} cannot be applied: {escape_markdown(end_sentence(refusal.message))}"
+        for policy_name, plan in (("The old policy", change.old), ("The new policy", change.new))
         for refusal in plan.refusals[:_MAX_REFUSALS_SHOWN]
     ]
     windows = [
-        f"{label} {escape_markdown(format_rollback_window(plan) or 'nothing to roll back to')}."
-        for label, plan in (("Before:", change.old), ("Now:", change.new))
+        f"Rollback targets {label}: {escape_markdown(format_rollback_window(plan) or 'none')}."
+        for label, plan in (("before", change.old), ("now", change.new))
     ]
     return "\n".join((title, "", *(f"- {line}" for line in (*moves, *refusals, *windows))))
 

@@ -11,7 +11,7 @@ from ci3.core.model.result import ApplyResult
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.shared_folders import label_plans
 from ci3.core.plan.target_result import TargetResult
-from ci3.errors import Ci3Error
+from ci3.errors import Ci3Error, end_sentence
 from ci3.report.plan.headlines import (
     format_plan_headline,
     format_result_headline,
@@ -59,10 +59,11 @@ def show_plan(
     if tables is not Tables.HIDDEN:
         _show_decisions(console, plan, tables)
     print_line(console, f"{label or plan.target.url}  {format_plan_headline(plan)}.", "bold")
+    rollback_note = format_rollback_note(plan)
     for sentence in (
         f"Policy: {format_policy(plan)}.",
         *plan.engine_explanation,
-        format_rollback_note(plan),
+        f"Rollback targets: {rollback_note}" if rollback_note else "",
         format_restore_note(plan) if plan.to_delete else "",
     ):
         if sentence:
@@ -71,7 +72,7 @@ def show_plan(
         print_line(console, f"Warning: {warning.message}", "yellow")
         _show_recipe(console, warning)
     for refusal in plan.refusals:
-        text = f"Can't be applied: {refusal.message}"
+        text = f"Cannot be applied: {refusal.message}"
         print_line(console, text, "bold red", soft_wrap=True)  # it may have a pattern to be copied
         _show_recipe(console, refusal)
 
@@ -141,7 +142,7 @@ def show_reconciled(console: "Console", target_results: Sequence[TargetResult]) 
         for note in format_reconciled_notes(target_result):
             print_line(console, note)
         if problem := format_reconciled_problem(target_result):
-            print_line(console, f"{problem}.", "bold red")
+            print_line(console, end_sentence(problem), "bold red")
 
 
 def show_result(console: "Console", plan: Plan, result: ApplyResult) -> None:
@@ -154,14 +155,14 @@ def show_result(console: "Console", plan: Plan, result: ApplyResult) -> None:
             print_line(console, text, "yellow")
     target_result = TargetResult(plan=plan, result=result)
     restore_hint = (
-        f"To undo: ci3 restore {result.journal_file}{format_restore_condition(plan)}"
+        f"To restore: ci3 restore {result.journal_file}{format_restore_condition(plan)}"
         if can_restore(target_result)
         else ""
     )
     shortfall = format_shortfall(plan, result)
     for text, style in (
         (f"{format_result_headline(plan, result)}.", "bold"),
-        (f"{shortfall}." if shortfall else "", "bold red"),
+        (end_sentence(shortfall) if shortfall else "", "bold red"),
         (format_guard_note(result), ""),
         (format_uploads_note(result), ""),
         (f"Journal: {result.journal_file}" if result.journal_file else "", ""),

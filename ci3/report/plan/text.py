@@ -32,7 +32,7 @@ from ci3.core.retention.rollback import find_rollback_targets
 from ci3.errors import Ci3Error, end_sentence
 from ci3.report.plan.headlines import LIFECYCLE_DELAY, format_stale_advice
 
-JOURNAL_HINT = "If anything was deleted until then, the journal tells."
+JOURNAL_HINT = "If anything was deleted, the journal lists it."
 """Hint of an error that ended an apply."""
 
 
@@ -53,18 +53,18 @@ def format_guard_note(result: ApplyResult) -> str:
         case None:
             return ""
         case DeleteGuard.ETAG:
-            note = "S3 checked each object's ETag: new uploads with other bytes stay"
+            note = "S3 checked each object's ETag: objects overwritten with other content are kept"
         case DeleteGuard.ETAG_SINGLE:
             note = (
-                "S3 checked ETags only of objects deleted one by one, not of batches: what was "
-                "uploaded in the seconds between its listing and its request went too"
+                "S3 checked ETags only in single-object requests, not in batches: an object "
+                "overwritten within seconds of its deletion could have been lost"
             )
         case DeleteGuard.VERSION_ID:
-            note = "Each version was deleted by its id: what was uploaded meanwhile stays"
+            note = "Each version was deleted by its ID: newer uploads are kept"
         case DeleteGuard.NONE:
             note = (
-                "No ETag was checked by S3: what was uploaded over an object in the seconds "
-                "between its last listing and its request went too"
+                "S3 did not confirm conditional deletes: an object overwritten within seconds of "
+                "its deletion could have been lost"
             )
     reason = result.guard.reason if result.guard else ""
     return f"{note} ({reason})." if reason else f"{note}."
@@ -76,7 +76,7 @@ def format_uploads_note(result: ApplyResult) -> str:
     if result.uploads_aborted:
         notes.append(f"{pluralize(result.uploads_aborted, 'unfinished upload')} aborted.")
     if result.uploads_problem:
-        notes.append(f"Unfinished uploads may be left: {result.uploads_problem}")
+        notes.append(f"Unfinished uploads may remain: {result.uploads_problem}")
     return " ".join(notes)
 
 
@@ -85,8 +85,8 @@ def format_journal_note(result: ApplyResult) -> str:
     if not result.journal_problem:
         return ""
     return (
-        "Nothing prevents a second run from writing this journal at the same time: "
-        f"{result.journal_problem}. This run can't be resumed in it."
+        "A second run could write to this journal at the same time: "
+        f"{end_sentence(result.journal_problem)} This run cannot be resumed from it."
     )
 
 
@@ -97,21 +97,19 @@ def format_shortfall(plan: Plan, result: ApplyResult) -> str:
     )
     left_count = plan.totals.delete - handled_count
     verb = "was" if left_count == 1 else "were"
-    incomplete = (
-        f"{pluralize(left_count, 'deployment')} of the plan {verb} not deleted, or not all of it"
-    )
+    incomplete = f"{pluralize(left_count, 'deployment')} in the plan {verb} not fully deleted"
     shortfall = join_shortfall([incomplete] if left_count else [], result.stop_reason)
     return ". ".join(filter(None, (shortfall, _format_remainder_note(plan, result))))
 
 
 def join_shortfall(sentences: Sequence[str], stop_reason: str) -> str:
     """Join what a run has not done with the reason why it stopped early, if it did."""
-    stop = f"It stopped early: {stop_reason}" if stop_reason else ""
+    stop = f"Stopped early: {stop_reason}" if stop_reason else ""
     return ". ".join(filter(None, (*sentences, stop)))
 
 
 def _format_remainder_note(plan: Plan, result: ApplyResult) -> str:
-    """Return which remainders later plans take for complete deployments, or an empty string.
+    """Return which remainders later plans treat as complete deployments, or an empty string.
 
     Plans recognize a remainder by a stored journal, or by the missing `required-file`.
     """
@@ -119,8 +117,8 @@ def _format_remainder_note(plan: Plan, result: ApplyResult) -> str:
     if not names or is_s3_url(result.journal_file) or REQUIRED_FILE_SETTING in plan.policy:
         return ""
     return (
-        f"What is left of {join_names(names)} counts as complete in later plans. To delete it, "
-        "resume this run with its journal, or run the cleanup again with the same settings"
+        f"Later plans treat the rest of {join_names(names)} as complete. To delete it, resume "
+        "this run from its journal, or run the cleanup again with the same settings"
     )
 
 
@@ -138,9 +136,9 @@ def format_next_step(target_results: Sequence[TargetResult]) -> str:
             if target_result.plan.engine is Engine.DIRECT
         )
         resume_note = ", or resume from the journal to continue this plan" if is_resumable else ""
-        return f"Fix the problem above. Then run again with a new plan{resume_note}."
+        return f"Fix the problem above, then run again with a new plan{resume_note}."
     if RunOutcome.REFUSED in outcomes:
-        return "Fix the problem above and run again."
+        return "Fix the problem above, then run again."
     return ""
 
 
@@ -193,7 +191,7 @@ def _format_versions_note(plan: Plan) -> str:
 
 
 def _format_rules_restore_note(plan: Plan) -> str:
-    until = f"Until S3 deletes it, {LIFECYCLE_DELAY}, ci3 restore removes the rules"
+    until = f"Until S3 deletes the objects ({LIFECYCLE_DELAY}), ci3 restore can remove the rules"
     if plan.target.versioning is not Versioning.ENABLED:
         return f"{until}. After that, deletion is permanent."
     days = pluralize(RESTORE_WINDOW_DAYS, "day")
@@ -209,7 +207,7 @@ def _format_rules_restore_note(plan: Plan) -> str:
 
 
 def format_restore_condition(plan: Plan) -> str:
-    """Return the condition under which a deletion can be undone, or empty if it surely can."""
+    """Return the condition under which a deletion can be restored, or empty if there is none."""
     return "" if plan.target.is_aws else f" (if this store supports it; {RESTORE_CHECK})"
 
 
@@ -223,7 +221,7 @@ def can_restore(target_result: TargetResult) -> bool:
 
 
 def format_rollback_note(plan: Plan) -> str:
-    """Return how far back a rollback is possible after the plan is applied.
+    """Return the rollback targets that remain after the plan is applied, without a label.
 
     Empty if no complete deployment is kept.
     """
@@ -236,19 +234,18 @@ def format_rollback_note(plan: Plan) -> str:
         if len(split_into_sections(plan, plan.kept)) > 1
         else "the newest"
     )
-    return f"Only {newest} is kept, so there is no deployment to roll back to."
+    return f"none (only {newest} is kept)."
 
 
 def format_rollback_window(plan: Plan) -> str:
-    """Return number and age of the roll-back targets, or an empty string if there are none."""
+    """Return number and age of the rollback targets, or an empty string if there are none."""
     targets = find_rollback_targets(plan.decisions)
     times = [target.deployment.newest_at for target in targets if target.deployment.newest_at]
     if not times:
         return ""
     kept = pluralize(len(targets), "older deployment")
-    verb = "is" if len(targets) == 1 else "are"
     age = format_duration(plan.created_at - min(times))
-    return f"{kept} {verb} kept to roll back to, up to {age} old"
+    return f"{kept}, up to {age} old"
 
 
 def join_reasons(decision: Decision, names: Mapping[str, str]) -> str:
@@ -280,7 +277,7 @@ def describe_deployment(deployment: Deployment, now: datetime) -> str:
     """Return a sentence with a deployment's size, completeness and upload times."""
     oldest_at, newest_at = deployment.oldest_at, deployment.newest_at
     if oldest_at is None or newest_at is None:
-        return "Nothing was found in it."
+        return "It has no objects."
     count, amount = format_amounts(deployment)
     amount_text = f"{count} objects, {amount}" if count != "1" else f"1 object, {amount}"
     state = "complete" if deployment.is_complete else "incomplete"
@@ -332,8 +329,10 @@ def split_into_sections(plan: Plan, decisions: Iterable[Decision]) -> tuple[Sect
             single_decisions += decisions_by_group[group]
         elif decisions_by_group[group]:
             delete_count = sum(member.is_delete for member in members)
-            title = f"{group or 'the rest'}: {delete_count:,} of {len(members):,} to delete"
+            title = f"{group or 'no group'}: {delete_count:,} of {len(members):,} to delete"
             result.append(Section(title=title, decisions=tuple(decisions_by_group[group])))
     if single_decisions:
-        result.append(Section(title="each a group of its own", decisions=tuple(single_decisions)))
+        result.append(
+            Section(title="groups with a single deployment", decisions=tuple(single_decisions))
+        )
     return tuple(result)

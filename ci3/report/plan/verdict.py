@@ -69,7 +69,7 @@ def _describe_deleted(target_results: Sequence[TargetResult]) -> str:
     deleted = sum(result.deployments_deleted for result in results)
     expiring = sum(len(result.expiring_names) for result in results)
     if expiring and expiring == planned:
-        return f"S3 deletes {pluralize(expiring, 'deployment')} {LIFECYCLE_DELAY}"
+        return f"S3 will delete {pluralize(expiring, 'deployment')} {LIFECYCLE_DELAY}"
     share = "" if deleted == planned else f"{deleted:,} of "
     left_to_s3 = f", {expiring:,} left to S3" if expiring else ""
     return f"{share}{pluralize(planned, 'deployment')} deleted{left_to_s3}"
@@ -139,7 +139,7 @@ def _describe_result(target_results: Sequence[TargetResult]) -> Iterator[str]:
     noun = "version" if all(plan.deletes_versions for plan in plans) else "object"
     size = format_size(sum(result.bytes_deleted for result in results))
     if deleted or absent:
-        note = f" ({absent:,} more had already been deleted)" if absent else ""
+        note = f" ({absent:,} more no longer existed)" if absent else ""
         yield f"{pluralize(deleted, noun)} deleted, {size}{note}"
     if skipped := sum(result.deployments_skipped for result in results):
         yield f"{skipped:,} skipped (changed since the plan)"
