@@ -64,16 +64,16 @@ _APPLY_SETTINGS = ("journal-file", "resume", "skip-changed", "timeout")
 @click.command("plan-cleanup", cls=SettingsCommand)
 @OUTPUT_OPTION
 @click.option(
-    "--detailed-exitcode", is_flag=True, help="Exit with 10 when something would be deleted."
+    "--detailed-exitcode", is_flag=True, help="Exit with 10 if something would be deleted."
 )
 def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) -> int:
     """Show what a cleanup would delete, and why.
 
-    It cannot delete: its S3 client refuses every call that writes.
+    Read-only: the S3 client blocks all write requests.
 
     \b
     Example:
-      ci3 plan-cleanup --bucket-name my-site --keep-count 10 --protect 'release-*'
+      ci3 plan-cleanup --bucket-name my-site --match '[0-9a-f]{40}'
     """
     from ci3.pipeline.approval import refuse_unless_applyable  # noqa: PLC0415 - boto3: help does not need it
 
@@ -92,11 +92,11 @@ def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) 
 @OUTPUT_OPTION
 @YES_OPTION
 def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
-    """Show what would be deleted, ask, and delete it.
+    """Show the plan, ask for approval, and delete.
 
     \b
-    Example:
-      ci3 cleanup --bucket-name my-site --keep-count 10
+    Examples:
+      ci3 cleanup --bucket-name my-site --match '[0-9a-f]{40}' --keep-count 10
       ci3 cleanup --resume ci3-journal-20261123T100000Z-1a2b3c4d.jsonl
     """
     with _open_saved_run(values) as run:
@@ -191,13 +191,13 @@ def _ask_for_approval(plans: "Sequence[Plan]") -> None:
         f"{format_size(size_bytes)}) from {escape_control_chars(location)}{by_s3}?",
         "Nothing was deleted.",
     )
-    if final_count := sum(plan.totals.delete for plan in plans if plan.deletes_versions):
-        final_deployments = pluralize(final_count, "deployment")
+    if permanent_count := sum(plan.totals.delete for plan in plans if plan.deletes_versions):
+        deployments = pluralize(permanent_count, "deployment")
         require_approval(
-            f"All versions of {final_deployments} will be deleted permanently. To confirm, type "
+            f"All versions of {deployments} will be deleted permanently. To confirm, type "
             "the number of deployments",
             "Nothing was deleted.",
-            expected=str(final_count),
+            expected=str(permanent_count),
         )
 
 

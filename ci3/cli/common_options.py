@@ -1,4 +1,4 @@
-"""Options of most commands that are no settings: the AWS profile, and how much is shown."""
+"""Options of most commands that are not settings: the AWS profile, and how much is shown."""
 
 import logging
 import os
@@ -36,28 +36,28 @@ def with_common_options(command: click.Command) -> click.Command:
         click.Option(
             ["--profile"],
             metavar="NAME",
-            help="AWS profile. It overrides credentials in the environment.",
+            help="AWS profile. Overrides credentials in the environment.",
             expose_value=False,
             callback=_select_profile,
         ),
         click.Option(
             ["--full-names"],
             is_flag=True,
-            help="Show full names in tables, even of 40 characters.",
+            help="Show full names in tables.",
             expose_value=False,
             callback=lambda context, _option, value: context.meta.update({_FULL_NAMES: value}),
         ),
         click.Option(
             ["-q", "--quiet"],
             is_flag=True,
-            help="Show no progress, and of a plan only the result, warnings and errors.",
+            help="Hide progress; of a plan, show only the result, warnings and errors.",
             expose_value=False,
             callback=lambda context, _option, value: context.meta.update({_QUIET: value}),
         ),
         click.Option(
             ["-v", "--verbose"],
             is_flag=True,
-            help="Log each request to S3 and GitHub to standard error.",
+            help="Log each request to S3 and GitHub to stderr.",
             expose_value=False,
             callback=_log_requests,
         ),

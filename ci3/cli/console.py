@@ -20,7 +20,7 @@ OUTPUT_OPTION = click.option(
     type=click.Choice(["table", "json", "markdown"]),
     default="table",
     show_default=True,
-    help="How to show it; all else goes to standard error.",
+    help="Output format. Other messages go to stderr.",
 )
 
 
@@ -37,7 +37,7 @@ def create_console(stream: TextIO) -> "Console":
 
 
 def show_error(error: Ci3Error, notes: Sequence[str] = ()) -> None:
-    """Print an error to stderr, with notes on what else has happened; declining is none."""
+    """Print an error to stderr with notes on what else has happened, or a cancellation as is."""
     if isinstance(error, CancelledError):
         create_console(sys.stderr).print(error.full_message)
         return
@@ -67,7 +67,7 @@ def require_approval(question: str, unchanged: str, *, expected: str = "") -> No
     if not sys.stdin.isatty():
         raise RefusedError(
             "cannot ask for approval: stdin is not a terminal",
-            f"{unchanged} Add --yes to run without a question.",
+            f"{unchanged} Pass --auto-approve to run without a question.",
         )
     try:
         if expected:

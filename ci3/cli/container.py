@@ -14,7 +14,7 @@ _QUOTED_OR_OPERATOR = re.compile(
     re.DOTALL,
 )
 _EXPANSION = re.compile("[$`]")
-_HINT = "There is no shell in the image: pass one ci3 command, with its values written out."
+_HINT = "The image has no shell. Pass one ci3 command without shell operators and variables."
 
 
 def run_in_container(arguments: Sequence[str]) -> int:
@@ -51,7 +51,7 @@ def _parse_shell_command(arguments: Sequence[str]) -> list[str]:
             pass
         case (shell, *_):
             example = f"{shell} -c 'plan-cleanup --bucket-name my-site'"
-            raise SettingsError(f"{shell} takes -c and one command: {example}", _HINT)
+            raise SettingsError(f"{shell} needs -c and one command, such as: {example}", _HINT)
     command = command.replace("\\\n", " ").strip()
     if operator := _find_operator(command):
         raise SettingsError(f"sh -c: {operator!r} is not supported in {command!r}", _HINT)

@@ -45,24 +45,25 @@ def run_demo(run: Callable[[Sequence[str]], int]) -> int:
         rules = ("--keep-count", "4", "--protect", "release-*")
         journal = str(Path(folder, "journal.jsonl"))
         steps: tuple[tuple[str, tuple[str, ...]], ...] = (
-            ("A folder for each deployment. What would a cleanup do? This only looks:",
+            ("Each folder is a deployment. Show what a cleanup would delete (read-only):",
              ("plan-cleanup", *target, *rules)),
-            ("Why does that one go?", ("explain", "3ad97e1", *target, *rules)),
-            ("What would these rules have done all along?", ("simulate", *target, *rules)),
-            ("Do it (a person would be asked first):",
+            ("Explain why one of them would be deleted:", ("explain", "3ad97e1", *target, *rules)),
+            ("Simulate these rules on the bucket's upload history:", ("simulate", *target, *rules)),
+            ("Delete (--auto-approve skips the question):",
              ("cleanup", *target, *rules, "--auto-approve", "--journal-file", journal)),
-            ("What is left:", ("list-deployments", *target)),
-            ("This bucket keeps versions, so that it can be undone:",
+            ("List the remaining deployments:", ("list-deployments", *target)),
+            ("Restore what was deleted (the bucket is versioned):",
              ("restore", journal, "--auto-approve")),
-            ("Everything is back:", ("list-deployments", *target)),
+            ("List the deployments again:", ("list-deployments", *target)),
         )  # fmt: skip
         for title, argv in steps:
             shown = " ".join(f"'{word}'" if "*" in word else word for word in argv)
             click.echo(f"\n{title}\n$ ci3 {shown}\n")
             if code := run(argv):
                 return code
-    click.echo("\nThat was all on this machine: the S3 was embedded and is gone now.")
-    click.echo("Next: ci3 plan-cleanup --bucket-name YOUR-BUCKET. It cannot delete anything.")
+    click.echo("\nThe demo used an embedded S3 on this machine, which has been removed.")
+    click.echo("Next, show a plan for your bucket (read-only):")
+    click.echo("  ci3 plan-cleanup --bucket-name YOUR-BUCKET --match '[0-9a-f]{40}'")
     return ExitCode.DONE
 
 
@@ -73,7 +74,7 @@ def embedded_s3() -> Iterator[str]:
         from moto.server import ThreadedMotoServer  # noqa: PLC0415 - an extra, and large
     except ImportError as exc:
         raise SettingsError(
-            "the demo needs an S3 to embed, which is not installed",
+            "the demo needs moto, which is not installed",
             "Install it with: pip install 'ci3[demo]'",
         ) from exc
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

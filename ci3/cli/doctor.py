@@ -1,4 +1,4 @@
-"""The command `doctor`, which examines buckets and reports findings."""
+"""The command `doctor`, which checks buckets and reports findings."""
 
 import sys
 
@@ -46,10 +46,10 @@ _SETTINGS = (
 @click.command("doctor", cls=SettingsCommand)
 @OUTPUT_OPTION
 def doctor(*, output: str, **values: str | bool | None) -> int:
-    """Examine a bucket: who you are, what you may do, what may surprise you.
+    """Check permissions and bucket settings.
 
-    Each finding says what to do next. It only looks, unless --probe-deletes or
-    --probe-restore is given. Exit code 6 when the bucket can't be read, 4 when an apply would be
+    Each finding has advice on what to do next. Read-only, unless --probe-deletes or
+    --probe-restore is given. Exit code 6 if the bucket cannot be read, 4 if an apply would be
     refused or a restore does not work.
 
     \b

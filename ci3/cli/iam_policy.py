@@ -61,7 +61,7 @@ def iam_policy(
     account_id: str | None,
     **values: str | bool | None,
 ) -> None:
-    """Print the least that ci3 must be allowed, as an IAM policy.
+    """Print a least-privilege IAM policy for ci3.
 
     Attach it to the role that the workflow takes. Nothing is asked of AWS.
 

@@ -89,9 +89,9 @@ def list_deployments(*, output: str, **values: str | None) -> int:
 @click.argument("name")
 @OUTPUT_OPTION
 def list_objects(*, name: str, output: str, **values: str | None) -> None:
-    """List the objects of the deployment NAME.
+    """List the objects of a deployment.
 
-    NAME may be any unique beginning of the name.
+    NAME may be abbreviated as long as it is unique.
 
     \b
     Example:
@@ -127,14 +127,14 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
 @click.argument("name")
 @OUTPUT_OPTION
 def explain(*, name: str, output: str, **values: str | None) -> None:
-    """Explain why the deployment NAME stays or goes.
+    """Explain why a deployment is kept or deleted.
 
-    Every rule and pin, whether it keeps it, and when it would go if nothing changes. NAME may be
-    any unique beginning of the name.
+    Shows every rule and pin, whether it keeps the deployment, and when the deployment would be
+    deleted if nothing changes. NAME may be abbreviated as long as it is unique.
 
     \b
     Example:
-      ci3 explain ab12cd3 --bucket-name my-site --keep-count 10
+      ci3 explain ab12cd3 --bucket-name my-site --match '[0-9a-f]{40}'
     """
     targets = resolve_option_targets(values)
     opened = open_command_targets(targets)
@@ -177,10 +177,10 @@ def _not_found(
     urls = ", ".join(settings.url for settings in targets)
     if ignored_reason:
         return SettingsError(
-            f"{name!r} in {urls} is no deployment: {ignored_reason}",
-            "It is never deleted as it is.",
+            f"{name!r} in {urls} is not a deployment: {ignored_reason}",
+            "With these settings, it is never deleted.",
         )
     return SettingsError(
-        f"there is no deployment {name!r} in {urls}",
-        "ci3 list-deployments shows which there are.",
+        f"deployment {name!r} not found in {urls}",
+        "Run ci3 list-deployments to see all deployments.",
     )

@@ -22,43 +22,49 @@ from ci3.interrupts import raise_interrupt
 
 _EXAMPLES = """
 \b
-Examples:
-  ci3 demo                                                try it, no account needed
-  ci3 plan-cleanup --bucket-name my-site                  show what would be deleted
-  ci3 cleanup --bucket-name my-site --keep-count 10       delete it, after a yes
-  ci3 cleanup --bucket-name my-site --auto-approve        delete it, no question
-  ci3 explain ab12cd3 --bucket-name my-site               why it stays or goes
-  ci3 restore ci3-journal-….jsonl                         bring back what a run deleted
-  ci3 simulate --bucket-name my-site --keep-within 14d    replay the bucket's history
-  ci3 list-deployments --bucket-name my-site --output json
-  ci3 doctor --bucket-name my-site                        what may stand in the way
-  ci3 iam-policy apply --bucket-name my-site              the permissions that it needs
-
-\b
 ci3 removes old deployments from an S3 bucket: folders such as
 s3://my-site/<commit>/. It keeps the newest, shows a plan with a reason for each
 decision, and deletes only what you approve.
+
+\b
+Examples:
+  # Try ci3 without an account
+  ci3 demo
+  # Check permissions and bucket settings
+  ci3 doctor --bucket-name my-site --match '[0-9a-f]{40}'
+  # Show what would be deleted
+  ci3 plan-cleanup --bucket-name my-site --match '[0-9a-f]{40}'
+  # Delete after approval; with --yes, without a question
+  ci3 cleanup --bucket-name my-site --match '[0-9a-f]{40}' --keep-count 10
+  # Restore what a run deleted
+  ci3 restore ci3-journal-20261123T100000Z-1a2b3c4d.jsonl
+  # Explain the decision on one deployment
+  ci3 explain ab12cd3 --bucket-name my-site --match '[0-9a-f]{40}'
+  # Simulate a policy on the bucket's upload history
+  ci3 simulate --bucket-name my-site --match '[0-9a-f]{40}' --keep-within 14d
+  # List deployments as JSON
+  ci3 list-deployments --bucket-name my-site --output json
+  # Print the IAM permissions that a cleanup needs
+  ci3 iam-policy apply --bucket-name my-site
 """
 
 _EXIT_CODES = """
 \b
-Exit codes: 0 done, 2 settings or usage, 3 partly done, 4 refused,
-5 stale plan, 6 access or network, 1 a bug in ci3.
+Exit codes: 0 done, 1 bug in ci3, 2 settings or usage, 3 partly done, 4 refused,
+5 stale plan, 6 access or network, 10 would delete (with --detailed-exitcode),
+130 interrupted, 141 output pipe closed.
 """
 
 _COMMANDS = {
     "plan-cleanup": ("cleanup", "Show what a cleanup would delete, and why."),
-    "cleanup": ("cleanup", "Show what would be deleted, ask, and delete it."),
+    "cleanup": ("cleanup", "Show the plan, ask for approval, and delete."),
     "list-deployments": ("inspect", "List the deployments of a bucket, newest first."),
-    "list-objects": ("inspect", "List the objects of the deployment NAME."),
-    "explain": ("inspect", "Explain why the deployment NAME stays or goes."),
-    "simulate": ("simulate", "Replay the bucket's own history under a policy."),
-    "restore": ("restore", "Bring back what a run deleted, where the bucket keeps versions."),
-    "doctor": (
-        "doctor",
-        "Examine a bucket: who you are, what you may do, what may surprise you.",
-    ),
-    "iam-policy": ("iam_policy", "Print the least that ci3 must be allowed, as an IAM policy."),
+    "list-objects": ("inspect", "List the objects of a deployment."),
+    "explain": ("inspect", "Explain why a deployment is kept or deleted."),
+    "simulate": ("simulate", "Simulate a policy on the bucket's upload history."),
+    "restore": ("restore", "Restore what a run deleted from a versioned bucket."),
+    "doctor": ("doctor", "Check permissions and bucket settings."),
+    "iam-policy": ("iam_policy", "Print a least-privilege IAM policy for ci3."),
 }
 """Module of each command in `ci3.cli`, and its first sentence, for the list of commands."""
 
@@ -101,11 +107,11 @@ def _describe_usage_error(error: click.UsageError) -> str:
 
     match error:
         case click.exceptions.NoSuchCommand() if suggestion := suggest_command(error.command_name):
-            return f"There is no command {error.command_name}. {suggestion}"
+            return f"Unknown command {error.command_name}. {suggestion}"
         case click.NoSuchOption(ctx=click.Context() as context):
             options = [option for param in context.command.params for option in param.opts]
             suggestion = suggest_option(error.option_name, options)
-            return f"There is no option {error.option_name}. {suggestion}".rstrip()
+            return f"Unknown option {error.option_name}. {suggestion}".rstrip()
         case _:
             return error.format_message()
 
@@ -121,8 +127,8 @@ def _replace_closed_streams() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - as above
     if sys.stdout is None:
         raise SettingsError(
-            "standard output is closed, so that nothing can be shown",
-            "Leave it open, or send it to /dev/null. Nothing was deleted.",
+            "stdout is closed, so nothing can be shown",
+            "Open stdout or redirect it to /dev/null. Nothing was deleted.",
         )
 
 
@@ -131,7 +137,7 @@ def _show_bug(exc: Exception) -> None:
 
     text = redact_secrets(traceback.format_exc())
     create_console(sys.stderr).print(text, markup=False)
-    hint = "Please report the lines above. If it was deleting, the journal tells what."
+    hint = "Please report the lines above. If anything was deleted, the journal lists it."
     show_error(Ci3Error(f"a bug in ci3: {type(exc).__name__}", hint))
 
 
@@ -181,7 +187,7 @@ for _name, (_, _first_sentence) in _COMMANDS.items():
 
 @_cli.command("demo")
 def _demo() -> int:
-    """Try ci3 on an embedded S3, no account needed."""
+    """Try ci3 on an embedded S3, without an account."""
     from ci3.cli.demo import run_demo  # noqa: PLC0415 - loaded when called, like all commands
 
     return run_demo(main)

@@ -52,15 +52,15 @@ if TYPE_CHECKING:
 @click.option(
     "--run-id",
     default="",
-    help="The run whose journal is stored in the bucket, in .ci3/journals/ID/.",
+    help="Run whose journal is stored in the bucket (.ci3/journals/ID/).",
     metavar="ID",
 )
 @click.option(
     "--deleted-since",
     default="",
     metavar="TIME",
-    help="Without a journal: what was deleted in the deployment NAME since then, such as 2h, 3d "
-    "or 2026-11-23T10:00Z, by whomever. NAME may be any unique beginning of the name.",
+    help="Without a journal: restore what anyone has deleted from the deployment NAME since this "
+    "time (2h, 3d or 2026-11-23T10:00Z). NAME may be abbreviated as long as it is unique.",
 )
 @OUTPUT_OPTION
 @YES_OPTION
@@ -73,11 +73,11 @@ def restore(
     auto_approve: bool,
     **values: str | None,
 ) -> int:
-    """Bring back what a run deleted, where the bucket keeps versions.
+    """Restore what a run deleted from a versioned bucket.
 
-    It shows what comes back and what can't, asks, removes the run's delete markers, and looks
-    whether everything is as it was. What was uploaded since is left alone. The bucket is the one
-    that the journal names; its options are for --run-id and --deleted-since.
+    Shows what can be restored, asks for approval, removes the run's delete markers and lifecycle
+    rules, and verifies the result. Newer uploads are not changed. The journal names the bucket;
+    with --run-id or --deleted-since, set it with the options.
 
     \b
     Examples:
@@ -117,28 +117,28 @@ def _open_source(
     """
     raw_settings = read_raw_settings(values)
     if run_id and deleted_since:
-        raise SettingsError("--run-id and --deleted-since exclude each other", "Name one of them.")
+        raise SettingsError("--run-id and --deleted-since cannot be combined", "Use one of them.")
     if REQUIRED_FILE_SETTING in raw_settings and not deleted_since:
         raise SettingsError(
-            f"{REQUIRED_FILE_SETTING} was given, and the journal names it",
-            "Leave it out: it is for --deleted-since.",
+            f"--{REQUIRED_FILE_SETTING} is only valid with --deleted-since",
+            "Remove it: the value is taken from the journal.",
         )
     if deleted_since:
-        settings = _resolve_single_target(raw_settings, "--deleted-since is for one target")
+        settings = _resolve_single_target(raw_settings, "--deleted-since needs a single target")
         target_context = create_target_context(settings)
         yield target_context, _find_time_range_source(target_context, source, deleted_since)
     elif run_id:
         if source:
-            raise SettingsError("--run-id takes no JOURNAL beside it", "Name one of them.")
-        settings = _resolve_single_target(raw_settings, "--run-id is for one target")
+            raise SettingsError("--run-id and JOURNAL cannot be combined", "Use one of them.")
+        settings = _resolve_single_target(raw_settings, "--run-id needs a single target")
         target_context = create_target_context(settings)
         location = JournalLocation.for_run(settings.bucket, settings.prefix, run_id)
         journal = read_stored_journal(target_context.open_bucket(), location)
         yield target_context, source_from_journal(journal)
     else:
         if not source:
-            hint = "Name the journal that the run has written, or its --run-id. See --help."
-            raise SettingsError("there is nothing to restore from", hint)
+            hint = "Pass the run's journal, or --run-id if the journal is stored in the bucket."
+            raise SettingsError("the journal to restore from is missing", hint)
         access_settings = ACCESS_SETTINGS if is_s3_url(source) else ()
         if extra_names := [
             name
@@ -146,8 +146,8 @@ def _open_source(
             if name in JOURNAL_TARGET_SETTINGS and name not in access_settings
         ]:
             raise SettingsError(
-                f"{extra_names[0]} was given, and the target is the one that the journal names",
-                "Leave it out; or name the run with --run-id instead.",
+                f"--{extra_names[0]} and JOURNAL cannot be combined: the journal names the target",
+                "Remove the option, or use --run-id instead of JOURNAL.",
             )
         with open_named_journal(source, create_context_factory(), raw_settings) as journal:
             settings = resolve_settings(
@@ -166,8 +166,8 @@ def _find_time_range_source(
     name = source.rstrip("/")
     if not name or "/" in name or name == JOURNAL_FOLDER:
         raise SettingsError(
-            f"--deleted-since needs the NAME of one deployment, and {source!r} is none",
-            "Name its folder, without the prefix.",
+            f"--deleted-since needs the NAME of one deployment, not {source!r}",
+            "Pass the name of the folder, without the prefix.",
         )
     since = _parse_since(text, target_context.clock())
     bucket, prefix = target_context.open_bucket(), target_context.settings.prefix
@@ -190,21 +190,21 @@ def _parse_since(text: str, now: datetime) -> datetime:
     except ValueError as exc:
         raise SettingsError(
             f"option --deleted-since: {text!r} is neither a duration nor a time",
-            "Write whole hours, days or weeks (2h, 3d, 1w), or a time such as 2026-11-23T10:00Z.",
+            "Use whole hours, days or weeks (2h, 3d, 1w), or a time such as 2026-11-23T10:00Z.",
         ) from exc
     if since.tzinfo is None:
         raise SettingsError(
             f"option --deleted-since: {text!r} has no time zone",
-            f"Write it in UTC, with a Z: {text}Z",
+            f"Add one. For UTC: {text}Z",
         )
     return since.astimezone(UTC)
 
 
 def _ask_for_approval(plan: "RestorePlan") -> None:
-    rules = f"Take away {pluralize(len(plan.rule_ids), 'lifecycle rule')}" if plan.rule_ids else ""
+    rules = f"Remove {pluralize(len(plan.rule_ids), 'lifecycle rule')}" if plan.rule_ids else ""
     objects = f"{pluralize(plan.object_count, 'object')} ({format_size(plan.size_bytes)})"
     if plan.object_count:
-        question = f"{rules}, and bring back {objects}" if rules else f"Bring back {objects}"
+        question = f"{rules} and restore {objects}" if rules else f"Restore {objects}"
     else:
         question = rules
     require_approval(

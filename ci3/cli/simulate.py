@@ -1,4 +1,4 @@
-"""The command `simulate`, which replays a bucket's history under one or two policies."""
+"""The command `simulate`, which simulates one or two policies on a bucket's history."""
 
 import sys
 from dataclasses import replace
@@ -54,18 +54,19 @@ _UNUSED_SETTINGS = (
 @with_options(list_option_names(exclude=_UNUSED_SETTINGS), alternatives=["--policy-file"])
 @click.command("simulate", cls=SettingsCommand)
 @click.option(
-    "--against", "other_policy_file", metavar="POLICY-FILE", help="Another policy to compare with."
+    "--against", "other_policy_file", metavar="POLICY-FILE", help="Policy file to compare with."
 )
 @OUTPUT_OPTION
 def simulate(*, other_policy_file: str | None, output: str, **values: str | None) -> None:
-    """Replay the bucket's own history under a policy.
+    """Simulate a policy on the bucket's upload history.
 
-    How many deployments would have stayed, how much storage that takes, and how far back one
-    could have rolled at any moment; with --against, beside another policy.
+    Shows how many deployments would have been kept, how much storage they would have used, and
+    how far back a rollback would have been possible. With --against, compares two policies.
 
     \b
-    Example:
-      ci3 simulate --bucket-name my-site --keep-within 14d --against policy.yml
+    Examples:
+      ci3 simulate --bucket-name my-site --match '[0-9a-f]{40}' --keep-within 14d
+      ci3 simulate --policy-file policy.yml --against new-policy.yml
     """
     targets = open_command_targets(resolve_option_targets(values))
     _show_comparisons([_simulate_target(target, other_policy_file) for target in targets], output)
@@ -114,8 +115,8 @@ def _read_alternative_settings(settings: Settings, path: str) -> Settings:
         if bound is not None and bound.bucket == settings.bucket:
             return bound
     raise SettingsError(
-        f"{path} has no target s3://{settings.bucket}/{settings.prefix} to compare with",
-        "Name a policy file with this target, or with rules alone.",
+        f"{path} does not have the target s3://{settings.bucket}/{settings.prefix}",
+        "Use a policy file that has this target, or one without targets.",
     )
 
 
