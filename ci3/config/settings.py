@@ -235,7 +235,7 @@ class Settings:
         "have one file each: `journal-1.jsonl`, or `journal-shop.jsonl` by the folder of a "
         "pattern. `s3://` stores the journal in the bucket, in `.ci3/journals/<run>/` below the "
         "prefix; everyone who can read that folder can read the deleted keys and the settings. "
-        "With restore: the journal of the run to undo.",
+        "With restore: the journal of the run to restore.",
         default_doc="`ci3-journal-<run>.jsonl` in the workspace",
         is_run_wide=True,
     )
