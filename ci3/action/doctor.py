@@ -1,4 +1,4 @@
-"""Step with `mode: doctor`: examines the buckets and reports findings."""
+"""Step with `mode: doctor`: checks the buckets and reports findings."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -22,7 +22,7 @@ EXAMINED: Final = "examined"
 def run_doctor_step(
     target_contexts: Sequence[TargetContext], *, console: Console, runner: Runner, run_url: str
 ) -> ExitCode:
-    """Examine every target; write findings to log and summary, and annotate the serious ones."""
+    """Check every target; write findings to log and summary, and annotate the serious ones."""
     checkups = [run_doctor(target) for target in open_targets(target_contexts)]
     for checkup in checkups:
         show_checkup(console, checkup)

@@ -171,7 +171,7 @@ def _run_cleanup(
         return reporter.report_run(target_results, changes)
     except KeyboardInterrupt:
         reporter.set_outputs(target_results)
-        runner.add_warning("interrupted after the deletion: not all of its report was written")
+        runner.add_warning("interrupted after the deletion: the report may be incomplete")
         return exit_code_of_outcome(find_worst_outcome(target_results))
 
 
@@ -187,7 +187,7 @@ def _open_resumed(
         return None
     if raw_text(inputs, "mode") != Mode.APPLY:
         raise SettingsError(
-            "the input resume goes on with an apply", "Set mode: apply, or leave resume out."
+            "the input resume needs mode: apply", "Set mode: apply, or remove resume."
         )
     from ci3.pipeline.journals import reopen_named_journal  # noqa: PLC0415 - pydantic: only a resume reads a journal
 

@@ -44,14 +44,14 @@ class BasePolicy:
             if old_text is not None and old_text.splitlines() == new_text.splitlines():
                 return ()
             if old_text is None:
-                problem = "The base branch has no such file to compare it with."
+                problem = "The base branch does not have this policy file."
                 return tuple(PolicyChange(new=plan, problem=problem) for plan in plans)
             origin = f"{self.path} at {self.base_commit[:12]}"
             policy = read_policy_text(old_text, origin)
             old_targets = resolve_targets(self.inherited, policy, self.inputs)
         except (Ci3Error, OSError) as exc:
             message = exc.full_message if isinstance(exc, Ci3Error) else str(exc.strerror)
-            problem = f"The old one can't be compared with it: {message}"
+            problem = f"The old policy cannot be compared: {message}"
             return tuple(PolicyChange(new=plan, problem=problem) for plan in plans)
         return tuple(_compare(run, index, plan, old_targets) for index, plan in enumerate(plans))
 
@@ -61,11 +61,11 @@ def _compare(run: Run, index: int, plan: Plan, old_targets: Sequence[Settings]) 
     try:
         old_settings = _find_old_settings(target_context.settings, old_targets)
         if old_settings is None:
-            return PolicyChange(new=plan, problem="The old one has no such target.")
+            return PolicyChange(new=plan, problem="The old policy does not have this target.")
         old_plan = replace(target_context, settings=old_settings).make_plan(bucket)
     except Ci3Error as exc:
         return PolicyChange(
-            new=plan, problem=f"There is no plan by the old one: {exc.full_message}"
+            new=plan, problem=f"Cannot plan with the old policy: {exc.full_message}"
         )
     return PolicyChange(new=plan, old=old_plan)
 

@@ -48,11 +48,11 @@ if TYPE_CHECKING:
     from ci3.github.api import GitHubApi
 
 HOW_TO_APPLY = (
-    "run this step with `mode: apply`. It makes a plan anew, and deletes what is due then."
+    "run this step with `mode: apply`. Apply creates a fresh plan, so the result may differ."
 )
 HOW_TO_APPLY_SAVED = (
-    "run a step with `mode: apply` and this plan's file as `plan-file`. It deletes what stands "
-    "here, and nothing once something of it has changed."
+    "run a step with `mode: apply` and this plan's file as `plan-file`. It deletes only what this "
+    "plan names, and nothing if any of it has changed (unless `skip-changed` is set)."
 )
 
 
@@ -141,7 +141,7 @@ class Reporter:
         outputs = list_outputs(target_results)
         targets = format_json(outputs, indent=None).rstrip() if self._has_targets else ""
         if len(targets) > OUTPUT_LIMIT_CHARACTERS:
-            self.runner.add_warning("the output targets is empty: it would be longer than allowed")
+            self.runner.add_warning("the output targets is empty: it would exceed the size limit")
             targets = ""
         self.runner.set_output("targets", targets)
 
@@ -238,19 +238,21 @@ class Reporter:
             return ExitCode.DONE
         if comment_target.github is None:
             if run.pull_request is not None:
-                runner.add_notice("there is no token to comment with: the report is in the summary")
+                runner.add_notice(
+                    "cannot comment without github-token: the report is in the job summary"
+                )
             return ExitCode.DONE
         from ci3.github.comments import COMMENT_LIMIT_BYTES, MARKER_BYTES  # noqa: PLC0415 - requests: few runs comment
 
         url = run.run_url
-        overflow_location = f"[the run's summary]({url})" if url else "the run's summary"
+        overflow_location = f"[the job summary]({url})" if url else "the job summary"
         context = self._create_context(
             COMMENT_LIMIT_BYTES - MARKER_BYTES, overflow_location, commits
         )
         try:
             self._post(comment_target.github, render(context), is_worth_creating=is_worth_creating)
         except GitHubError as exc:
-            message = f"no comment, the report is in the summary: {exc.full_message}"
+            message = f"cannot comment (the report is in the job summary): {exc.full_message}"
             if isinstance(exc, GitHubReadOnlyError):
                 write = runner.log if run.pull_request is None else runner.add_notice
                 write(message)
@@ -299,7 +301,7 @@ def open_github(run: WorkflowRun, *, api_url: str, token: str) -> "GitHubApi | N
     """Return a GitHub client, or None without a token or repository.
 
     Raises SettingsError if address, token or repository are malformed, and AccessError if the
-    file of AWS_CA_BUNDLE can't be used.
+    file of AWS_CA_BUNDLE cannot be used.
     """
     if not token or not run.repository:
         return None

@@ -79,7 +79,7 @@ def run_restore_step(
 
 
 def _find_comment_id(header: JournalHeader) -> str:
-    """Return the ID of the comment on the run that is undone; of a pattern, that of its run."""
+    """Return the ID of the comment on the restored run; of a pattern, that of its run."""
     match, pattern = header.policy.get("match"), header.policy.get("prefix")
     prefix = pattern.value if pattern else header.target.prefix
     url = f"s3://{header.target.bucket}/{prefix}"
@@ -94,7 +94,7 @@ def _require_journal_file(inputs: Mapping[str, RawSetting]) -> str:
     if not path:
         raise SettingsError(
             "mode: restore needs a journal-file",
-            "Set the input journal-file to the journal that the run has written.",
+            "Set the input journal-file to the journal of the run to restore.",
         )
     return path
 
@@ -110,7 +110,7 @@ def _refuse_other_target(
         )
         if input_value and input_value != journal_value and not is_pattern_of_it:
             raise SettingsError(
-                f"the input {name} is {input_value!r}, and "
-                f"the journal is of {journal_value or 'none'}",
-                "Leave it out: the place is the one that the journal names.",
+                f"the input {name} is {input_value!r}, but "
+                f"the journal has {journal_value or 'none'}",
+                "Remove the input: its value is taken from the journal.",
             )

@@ -164,8 +164,8 @@ def test_targets_of_a_pattern_are_compared_with_its_old_settings(act, bucket, gi
 
     assert run.exit_code == 0
     for app in ("blog", "shop"):
-        assert all(commit(app, number) in comment_of(github) for number in (2, 3))
-    assert comment_of(github).count("Deleted by the new one only: ") == 2
+        names = ", ".join(f"`{commit(app, number)}`" for number in (2, 3))
+        assert re.search(rf"/{app}/production/`\.\*\*\n\n- [\w ]+: {names}\.\n", comment_of(github))
 
 
 def test_target_that_the_old_pattern_did_not_find_is_reported(act, bucket, github, changed):
@@ -177,4 +177,8 @@ def test_target_that_the_old_pattern_did_not_find_is_reported(act, bucket, githu
     run = act(event=CHANGE, policy_file=path)
 
     assert run.exit_code == 0
-    assert comment_of(github).count("The old one has no such target.") == 1
+    old_plans = re.findall(r"/(\w+)/production/`\.\*\*(\n\n- | \w)", comment_of(github))
+    assert [(app, mark.startswith("\n")) for app, mark in old_plans] == [
+        ("blog", False),
+        ("shop", True),
+    ]
