@@ -24,7 +24,7 @@ PLACE = RenderContext(
     budget_bytes=65_000,
     run_url="https://github.com/acme/site/actions/runs/7",
     how_to_apply="run this step with `mode: apply`.",
-    overflow_location="[the run's summary](https://github.com/acme/site/actions/runs/7)",
+    overflow_location="[the job summary](https://github.com/acme/site/actions/runs/7)",
     commit_url="https://github.com/acme/site/commit/",
 )
 CHANGED = "kept: its objects changed since the plan"
