@@ -61,7 +61,7 @@ def run_demo(run: Callable[[Sequence[str]], int]) -> int:
             click.echo(f"\n{title}\n$ ci3 {shown}\n")
             if code := run(argv):
                 return code
-    click.echo("\nThe demo used an embedded S3 on this machine, which has been removed.")
+    click.echo("\nThe demo ran on an embedded S3 on this machine, which is now stopped.")
     click.echo("Next, show a plan for your bucket (read-only):")
     click.echo("  ci3 plan-cleanup --bucket-name YOUR-BUCKET --match '[0-9a-f]{40}'")
     return ExitCode.DONE
