@@ -159,10 +159,9 @@ def show_result(console: "Console", plan: Plan, result: ApplyResult) -> None:
         if can_restore(target_result)
         else ""
     )
-    shortfall = format_shortfall(plan, result)
     for text, style in (
         (f"{format_result_headline(plan, result)}.", "bold"),
-        (end_sentence(shortfall) if shortfall else "", "bold red"),
+        (format_shortfall(plan, result), "bold red"),
         (format_guard_note(result), ""),
         (format_uploads_note(result), ""),
         (f"Journal: {result.journal_file}" if result.journal_file else "", ""),

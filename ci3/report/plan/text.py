@@ -91,7 +91,7 @@ def format_journal_note(result: ApplyResult) -> str:
 
 
 def format_shortfall(plan: Plan, result: ApplyResult) -> str:
-    """Return what was not deleted and why, or an empty string."""
+    """Return sentences on what was not deleted and why, or an empty string."""
     handled_count = (
         result.deployments_deleted + result.deployments_skipped + len(result.expiring_names)
     )
@@ -99,7 +99,8 @@ def format_shortfall(plan: Plan, result: ApplyResult) -> str:
     verb = "was" if left_count == 1 else "were"
     incomplete = f"{pluralize(left_count, 'deployment')} in the plan {verb} not fully deleted"
     shortfall = join_shortfall([incomplete] if left_count else [], result.stop_reason)
-    return ". ".join(filter(None, (shortfall, _format_remainder_note(plan, result))))
+    sentences = (shortfall, _format_remainder_note(plan, result))
+    return " ".join(end_sentence(sentence) for sentence in sentences if sentence)
 
 
 def join_shortfall(sentences: Sequence[str], stop_reason: str) -> str:
