@@ -72,7 +72,7 @@ class SettingsError(Ci3Error):
 
 
 class RefusedError(Ci3Error):
-    """Everything could be read, but the request is not allowed."""
+    """Everything was readable, but the request is not allowed."""
 
     exit_code = ExitCode.REFUSED
 
@@ -123,7 +123,7 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, Ci3Error):
         return error.full_message
     if isinstance(error, KeyboardInterrupt):
-        return "it was interrupted"
+        return "interrupted"
     return redact_secrets(f"a bug in ci3, please report it: {error!r}")
 
 

@@ -40,18 +40,18 @@ _PURPOSES = ("plan", "apply", "restore", "lifecycle", "probe-restore")
 @click.option(
     "--insist-on-conditions",
     is_flag=True,
-    help="Let S3 deny each deletion that is not held to the object that was listed.",
+    help="Allow conditional deletes only: S3 then denies s3:DeleteObject without If-Match.",
 )
 @click.option(
     "--trust",
     metavar="OWNER/REPO[:…]",
-    help="Print instead whom the role trusts: the workflow runs of this repository, all of them or "
-    "those of :environment:NAME, :branch:NAME or :pull_request.",
+    help="Print the role's trust policy instead. It trusts all workflow runs of this "
+    "repository, or those of :environment:NAME, :branch:NAME or :pull_request.",
 )
 @click.option(
     "--account-id",
     metavar="NUMBER",
-    help="The AWS account that the role is in.  [default: that of role-to-assume]",
+    help="AWS account ID of the role.  [default: from role-to-assume]",
 )
 def iam_policy(
     *,
@@ -63,7 +63,7 @@ def iam_policy(
 ) -> None:
     """Print a least-privilege IAM policy for ci3.
 
-    Attach it to the role that the workflow takes. Nothing is asked of AWS.
+    Attach it to the role that the workflow assumes. No requests are sent to AWS.
 
     \b
     Examples:
@@ -73,11 +73,13 @@ def iam_policy(
     account = _resolve_account(account_id, str(values.get("role_to_assume") or ""))
     if trust:
         if purpose:
-            raise click.UsageError(f"--trust stands in place of {purpose}: run it twice")
+            raise click.UsageError(
+                f"--trust and {purpose} cannot be combined. Run the command twice."
+            )
         _print_policy(_build_trust_policy(trust, account, str(values.get("region") or "")))
         return
     if not purpose:
-        raise click.UsageError(f"Say for what: {', '.join(_PURPOSES)}, or --trust.")
+        raise click.UsageError(f"Missing argument: {', '.join(_PURPOSES)}, or --trust.")
     scopes = [
         _build_scope(settings, account, requires_conditions=insist_on_conditions)
         for settings in resolve_option_targets(values)
@@ -88,9 +90,9 @@ def iam_policy(
 def _build_scope(settings: "Settings", account: str, *, requires_conditions: bool) -> "IamTarget":
     if settings.bucket.endswith("-s3alias"):
         raise SettingsError(
-            f"the bucket {settings.bucket} is the alias of an access point, and IAM has no "
-            "resource of that name",
-            "Give the access point's ARN in place of the alias, such as "
+            f"the bucket {settings.bucket} is an access point alias, which IAM policies cannot "
+            "refer to",
+            "Use the access point's ARN instead, such as "
             "arn:aws:s3:eu-west-1:123456789012:accesspoint/my-site.",
         )
     return IamTarget(
@@ -113,7 +115,8 @@ def _build_trust_policy(text: str, account: str, region: str) -> "IamPolicy":
         trust = TrustedRuns.parse(text)
     except ValueError as exc:
         raise SettingsError(
-            f"option --trust: {text!r} {exc}", "Such as octo-org/my-site:environment:production."
+            f"option --trust: {text!r} {exc}",
+            "For example: octo-org/my-site:environment:production.",
         ) from exc
     return build_trust_policy(trust, account=account, partition=find_partition(region))
 
@@ -121,7 +124,8 @@ def _build_trust_policy(text: str, account: str, region: str) -> "IamPolicy":
 def _resolve_account(account_id: str | None, role: str) -> str:
     if account_id and not re.fullmatch("[0-9]{12}", account_id):
         raise SettingsError(
-            f"option --account-id: {account_id!r} is no AWS account", "It has 12 digits."
+            f"option --account-id: {account_id!r} is not an AWS account ID",
+            "An account ID has 12 digits.",
         )
     match = re.match(r"arn:[a-z-]+:iam::([0-9]{12}):", role)
     return account_id or (match[1] if match else "")
@@ -133,9 +137,8 @@ def _print_policy(policy: "IamPolicy") -> None:
     notes = list(policy.notes)
     if len(re.sub(r"\s", "", text)) > MAX_POLICY_CHARACTERS:
         notes.append(
-            f"it is longer than the {MAX_POLICY_CHARACTERS:,} characters of a managed policy: "
-            "attach it "
-            "to the role as an inline policy, or protect by fewer globs"
+            f"the policy exceeds the {MAX_POLICY_CHARACTERS:,} characters of a managed policy: "
+            "attach it to the role as an inline policy, or combine protect names into fewer globs"
         )
     for note in notes:
         create_console(sys.stderr).print(

@@ -74,7 +74,7 @@ class IamTarget:
 
     @property
     def prefix_text(self) -> str:
-        """The prefix as an IAM pattern: each `*` of a prefix pattern stays one."""
+        """The prefix as an IAM pattern: each `*` of a prefix pattern is kept."""
         return "*".join(map(escape_literal, self.prefix.split("*")))
 
     @property
@@ -198,7 +198,7 @@ def _build_delete_statements(target: IamTarget) -> Iterator[tuple[str, JsonObjec
     probes = target.build_prefix_arn(f"{PROBE_KEY_PREFIX}*")
     condition = {"Null": {"s3:if-match": "false"}} if target.requires_conditional_deletes else {}
     yield "DeleteObjects", _allow(["s3:DeleteObject"], [deployments, probes], condition)
-    yield "JudgeConditions", _allow(["s3:GetObject"], [deployments, probes])
+    yield "ConditionalDeletes", _allow(["s3:GetObject"], [deployments, probes])
     if target.delete_versions:
         yield "DeleteVersions", _allow(["s3:DeleteObjectVersion"], [deployments])
     yield "AbortUploads", _allow(["s3:AbortMultipartUpload"], [deployments])
@@ -242,8 +242,8 @@ def _allow(
 def _find_notes(purpose: Purpose, target: IamTarget) -> Iterator[str]:
     if is_pattern(target.prefix):
         yield (
-            f"prefix is {target.prefix}, and IAM's * also matches slashes: what is allowed or "
-            "denied there is so in folders further down, too"
+            f"prefix is {target.prefix}, but * in IAM also matches slashes: the policy also "
+            "applies to deeper folders"
         )
     if purpose in (Purpose.APPLY, Purpose.LIFECYCLE):
         yield from (
@@ -251,8 +251,8 @@ def _find_notes(purpose: Purpose, target: IamTarget) -> Iterator[str]:
         )
     if purpose is Purpose.PROBE_RESTORE:
         yield (
-            "attach it to a role of its own, or for the time of the probe only: a role that has "
-            "the policy for `apply` too is denied each deletion in .ci3/"
+            "attach it to a separate role, or replace the policy for `apply` during the probe: "
+            "the policy for `apply` denies deletions in .ci3/"
         )
     if purpose in (Purpose.RESTORE, Purpose.PROBE_RESTORE):
         return
@@ -261,33 +261,35 @@ def _find_notes(purpose: Purpose, target: IamTarget) -> Iterator[str]:
             source.kind is LiveKind.SSM and not source.argument.startswith("arn:")
             for source in target.live_from
         ):
-            yield "the parameter is named in every account: --account-id narrows it"
+            yield "the policy allows the parameter in every account: restrict it with --account-id"
         yield (
-            "where the parameter is a SecureString with a key of your own, allow kms:Decrypt on "
-            "that key too"
+            "if the parameter is a SecureString with your own KMS key, also allow kms:Decrypt on "
+            "that key"
         )
     if target.inventory:
         yield (
-            "where inventory reports are encrypted with a key of your own, allow kms:Decrypt on "
-            "that key too"
+            "if inventory reports are encrypted with your own KMS key, also allow kms:Decrypt on "
+            "that key"
         )
     if any(source.kind.is_on_github for source in target.live_from):
-        yield "what live-from asks GitHub is allowed by the workflow's permissions, not by this"
+        yield "live-from sources on GitHub need permissions of the workflow, not of this policy"
     if purpose in (Purpose.APPLY, Purpose.LIFECYCLE) and target.requires_conditional_deletes:
         yield (
-            "without a condition S3 denies each deletion: that is right at AWS, and on another S3 "
-            "only if it honours conditions (`ci3 doctor --probe-deletes` tells)"
+            "S3 denies every deletion that is not conditional: use this on AWS, and on another S3 "
+            "service only if it supports conditional deletes (check with "
+            "`ci3 doctor --probe-deletes`)"
         )
 
 
 def _find_glob_notes(glob: str, pattern: IamPattern) -> Iterator[str]:
     if pattern.is_wider:
         yield (
-            f"protect has {glob}, and IAM has no [...]: the Deny holds any character there, so "
-            "more than is protected; a cleanup that meets one is told as denied"
+            f"protect has {glob}, but IAM does not support [...]: the Deny statement matches any "
+            "character there, so it protects more; a cleanup reports such deletions as denied"
         )
     if pattern.reaches_deeper:
         yield (
-            f"protect has {glob}, and IAM's * goes on past a slash: the Deny also holds folders of "
-            "such a name inside other deployments; a cleanup that meets one is told as denied"
+            f"protect has {glob}, but * in IAM also matches slashes: the Deny statement also "
+            "protects folders with such names inside other deployments; a cleanup reports such "
+            "deletions as denied"
         )

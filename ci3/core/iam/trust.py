@@ -33,14 +33,14 @@ class TrustedRuns:
     def parse(cls, text: str) -> Self:
         """Parse `OWNER/REPO`, `OWNER/REPO:environment:NAME`, `…:branch:NAME` or `…:pull_request`.
 
-        Raises ValueError with a predicate for the text, such as `has one id of two: …`.
+        Raises ValueError with a predicate for the text, such as `has only one of two IDs; …`.
         """
         repository, colon, rest = text.partition(":")
         match = _REPOSITORY.fullmatch(repository)
         if not match:
-            raise ValueError("is no repository, such as octo-org/my-site")
+            raise ValueError("is not a repository, such as octo-org/my-site")
         if bool(match["owner_id"]) != bool(match["id"]):
-            raise ValueError("has one id of two: write OWNER@ID/REPO@ID")
+            raise ValueError("has only one of two IDs; write OWNER@ID/REPO@ID")
         if not colon:
             return cls(repository=repository, context="*")
         kind, _, name = rest.partition(":")
@@ -48,7 +48,7 @@ class TrustedRuns:
             return cls(repository=repository, context=rest)
         if kind not in ("environment", "branch") or not name:
             raise ValueError(
-                "does not say which runs; write OWNER/REPO:environment:NAME, "
+                "does not specify which runs; write OWNER/REPO:environment:NAME, "
                 "OWNER/REPO:branch:NAME or OWNER/REPO:pull_request"
             )
         # GitHub escapes a colon in an environment's name in the subject.
@@ -76,7 +76,7 @@ def build_trust_policy(trust: TrustedRuns, *, account: str, partition: str) -> I
     )
     provider = f"arn:{partition}:iam::{account or ACCOUNT_PLACEHOLDER}:oidc-provider/{ISSUER}"
     statement = {
-        "Sid": "LetWorkflowsIn",
+        "Sid": "GitHubActionsOIDC",
         "Effect": "Allow",
         "Principal": {"Federated": provider},
         "Action": "sts:AssumeRoleWithWebIdentity",
@@ -89,20 +89,23 @@ def build_trust_policy(trust: TrustedRuns, *, account: str, partition: str) -> I
 def _find_notes(trust: TrustedRuns, account: str) -> list[str]:
     notes = []
     if not account:
-        notes.append(f"put your account's number for {ACCOUNT_PLACEHOLDER}, or give --account-id")
+        notes.append(f"replace {ACCOUNT_PLACEHOLDER} with your account ID, or pass --account-id")
     if "@" not in trust.repository:
         notes.append(
-            "a repository that was made, renamed or moved since June 18, 2026, or has opted in, "
-            "says ids in its tokens: then write it as OWNER@ID/REPO@ID "
-            "(`gh api repos/OWNER/REPO --jq '.owner.id, .id'` tells them)"
+            "if the repository was created, renamed or transferred since June 18, 2026, or has "
+            "opted in, its tokens contain IDs: write it as OWNER@ID/REPO@ID "
+            "(`gh api repos/OWNER/REPO --jq '.owner.id, .id'` prints them)"
         )
     if trust.context == "*":
         notes.append(
-            "every branch and pull request of the repository may take the role: to narrow it, add "
-            ":environment:NAME or :branch:NAME"
+            "every branch and pull request of the repository can assume the role: to restrict it, "
+            "add :environment:NAME or :branch:NAME"
         )
     if trust.context.startswith("ref:"):
-        notes.append("a job with an `environment` says that in place of the branch")
+        notes.append(
+            "the token of a job with an `environment` contains that instead of the branch: use "
+            ":environment:NAME for it"
+        )
     notes.append(
         f"the account needs the identity provider https://{ISSUER} with the audience {AUDIENCE}"
     )

@@ -18,7 +18,7 @@ class Engine(StrEnum):
 
 
 class Action(StrEnum):
-    """The ways a decision can go; what is `expiring` was doomed by an earlier run, for S3 to do."""
+    """The action for one deployment."""
 
     KEEP = "keep"
     DELETE = "delete"
@@ -27,7 +27,7 @@ class Action(StrEnum):
 
 
 class ReasonCode(StrEnum):
-    """Why a deployment stays or goes."""
+    """Why a deployment is kept or deleted."""
 
     KEEP_COUNT = "keep-count"
     KEEP_WITHIN = "keep-within"
@@ -90,7 +90,7 @@ class Decision:
 
     @property
     def is_counted(self) -> bool:
-        """True if this deployment takes a place and can supersede others."""
+        """True if this deployment counts for keep rules and can supersede others."""
         return self.deployment.is_complete and not self.is_protected
 
     @property

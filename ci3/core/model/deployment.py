@@ -92,7 +92,7 @@ class Deployment:
         """Return what has changed since this listing, by the values of a later one, or ""."""
         if fingerprint != self.fingerprint:
             return "its objects changed since the plan"
-        return "its old versions changed since the plan" if versions != self.versions else ""
+        return "its versions changed since the plan" if versions != self.versions else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ class Inventory:
 
 
 class Versioning(StrEnum):
-    """What becomes of an object that is deleted: `unknown` is told like the worst of them."""
+    """The versioning state of a bucket; `unknown` is reported as if deletion were permanent."""
 
     ENABLED = "enabled"
     SUSPENDED = "suspended"

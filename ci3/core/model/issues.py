@@ -24,7 +24,7 @@ class RefusalCode(StrEnum):
 
 
 class WarningCode(StrEnum):
-    """What a reader of the plan should know, though it forbids nothing."""
+    """What a reader of the plan should know; it does not forbid applying the plan."""
 
     PROTECTED_GLOB_UNMATCHED = "protected-glob-unmatched"
     LIVE_NOT_FOUND = "live-not-found"

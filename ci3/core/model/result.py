@@ -32,7 +32,7 @@ class GuardProbe:
 
 
 class ObjectOutcome(StrEnum):
-    """What became of one object that the plan named."""
+    """The outcome of one object of the plan."""
 
     DELETED = "deleted"
     ABSENT = "absent"

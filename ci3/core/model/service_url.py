@@ -43,9 +43,12 @@ def parse_url(text: str) -> str:
     Raises ValueError with a predicate for the text, which does not quote it.
     """
     if "@" in text:
-        raise ValueError("has credentials in it; hand them over as AWS_ACCESS_KEY_ID and so on")
+        raise ValueError(
+            "must not contain credentials; set them as environment variables, such as "
+            "AWS_ACCESS_KEY_ID"
+        )
     if not is_address(text):
-        raise ValueError("is no address, such as https://minio.example.org:9000")
+        raise ValueError("is not the URL of a service, such as https://minio.example.org:9000")
     return text.rstrip("/")
 
 
@@ -62,15 +65,15 @@ def is_address(text: str) -> bool:
 def fill_url(url: str, folder: str) -> str:
     """Return a URL with a folder in place of each `{folder}`, escaped in its path and query.
 
-    Raises ValueError, with a predicate for the URL, if the folder would be something else there.
+    Raises ValueError, with a predicate for the URL, if the folder would change its meaning.
     """
     scheme, separator, rest = url.partition("://")
     host = re.split("[/?]", rest)[0]
     path, question_mark, query = rest.removeprefix(host).partition("?")
     if FOLDER_PLACEHOLDER in host and not re.fullmatch("[a-z0-9-]+", folder, re.IGNORECASE):
-        raise ValueError(f"can't name {folder!r} in the host of an address")
+        raise ValueError(f"cannot contain the folder name {folder!r} in its host")
     if FOLDER_PLACEHOLDER in path and {".", ".."} & {*folder.split("/")}:
-        raise ValueError(f"can't name {folder!r} in the path of an address")
+        raise ValueError(f"cannot contain the folder name {folder!r} in its path")
     return "".join(
         [
             scheme,

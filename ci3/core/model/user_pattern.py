@@ -1,4 +1,4 @@
-"""A regular expression of the settings, which can't hang a run."""
+"""A regular expression from the settings, with a timeout so that it cannot hang a run."""
 
 import re
 import warnings
@@ -44,22 +44,22 @@ class UserPattern:
                 warnings.simplefilter("error")
                 re.compile(text)
                 if _LITERAL_BRACE.search(_ESCAPED.sub("", text)):
-                    raise ValueError(r"has a brace that repeats nothing; write \{")
+                    raise ValueError(r"contains a brace that is not a repetition; write \{")
                 compiled = regex.compile(text, regex.VERSION0)
         except (re.error, regex.error, OverflowError, RecursionError, Warning) as exc:
-            raise ValueError(f"is no regular expression: {exc}") from exc
+            raise ValueError(f"is not a regular expression: {exc}") from exc
         return cls(text, compiled.groups, timeout_seconds, compiled)
 
     def fullmatch(self, name: str) -> "regex.Match[str] | None":
-        """Match a whole name; raises RefusedError where that takes too long: it is no answer."""
+        """Match the full name; raises RefusedError on a timeout, which is neither yes nor no."""
         try:
             return self._compiled.fullmatch(name, timeout=self.timeout_seconds)
         except TimeoutError as exc:
             raise RefusedError(
                 f"the regular expression {self.pattern!r} took more than "
                 f"{self.timeout_seconds:g} seconds on the name {name!r}",
-                "Nothing was deleted. Write it without a repetition inside a repetition, such as "
-                "a+ in place of (a+)+.",
+                "Avoid a repetition inside a repetition: write a+ instead of (a+)+. "
+                "Nothing was deleted.",
             ) from exc
 
     def __str__(self) -> str:
