@@ -70,9 +70,9 @@ def resolve_plan_settings(
     planned_urls = [plan.target.url for plan in plans]
     if [target.url for target in settings] != planned_urls:
         raise SettingsError(
-            f"{path} is a plan for {', '.join(planned_urls)}, and the settings name "
+            f"{path} is a plan for {', '.join(planned_urls)}, but the settings name "
             f"{', '.join(target.url for target in settings)}",
-            "Nothing was deleted. Apply it where it was made for.",
+            "Use the bucket and prefix of the plan, or create a new plan. Nothing was deleted.",
         )
     pairs = zip(plans, settings, strict=True)
     settings = tuple(target.with_engine(plan.engine) for plan, target in pairs)
@@ -129,8 +129,8 @@ def resolve_journal_settings(
     """
     if policy.targets:
         raise SettingsError(
-            f"{policy.where} has targets, and {path} is the journal of one",
-            "Leave the policy file out: the journal knows the settings. Resume targets one by one.",
+            f"{policy.where} has targets, but {path} is the journal of one target",
+            "Remove policy-file: the journal contains the settings. Resume targets one by one.",
         )
     expected = {"bucket": header.target.bucket, "prefix": header.target.prefix}
     expected["endpoint-url"] = header.target.endpoint_url
@@ -142,28 +142,29 @@ def resolve_journal_settings(
             is_pattern_of_it = name == "prefix" and is_pattern(value)
             if value and value != recorded.rstrip("/") and not is_pattern_of_it:
                 raise SettingsError(
-                    f"{layer[name].where} is {value!r}, the run to resume has {recorded or 'none'}",
-                    "Leave it out: it is the one that the journal names. Nothing was deleted.",
+                    f"{layer[name].where} is {value!r}, but the run to resume has "
+                    f"{recorded or 'none'}",
+                    "Remove it: resume uses the value of that run. Nothing was deleted.",
                 )
         if raw_text(layer, "plan-file"):
             raise SettingsError(
-                f"{layer['plan-file'].where} and a journal to resume exclude each other",
-                "Leave the plan file out: the journal names what was approved.",
+                f"{layer['plan-file'].where} cannot be combined with resume",
+                "Remove plan-file: the journal lists what was approved.",
             )
     if ENGINE_SETTING in header.policy:
         raise SettingsError(
             f"{path} is the journal of a run with engine: {header.policy[ENGINE_SETTING].value}, "
-            "which is not gone on with",
-            "Run it again without: it finds the rules that stand, and what is left to do.",
+            "which cannot be resumed",
+            "Run apply again without resume: it detects the existing rules and does the rest.",
         )
     layer = _recorded_layer(header.target, header.policy, path, (policy.defaults, overrides))
     resolved = resolve_settings(fallbacks, layer, policy.defaults, overrides)
     settings = bind_target(resolved, header.target.prefix)
     if settings is None:
         raise SettingsError(
-            f"{path} is the journal of a run in {header.target.url}, and prefix is "
+            f"{path} is the journal of a run in {header.target.url}, but prefix is "
             f"{resolved.prefix}",
-            "Leave prefix out: it is the one that the journal names. Nothing was deleted.",
+            "Remove prefix: resume uses the one of that run. Nothing was deleted.",
         )
     settings = replace(settings, journal_file=resolved.journal_file).with_engine(Engine.DIRECT)
     _refuse_other_deletion(settings, header.policy, f"{path} is the journal of a run")
@@ -183,15 +184,15 @@ def _refuse_other_deletion(
     settings: Settings, recorded: Mapping[str, PolicyEntry], subject: str
 ) -> None:
     """Raise SettingsError if `delete-versions` or `engine` differs from what was recorded."""
-    hint = "Nothing was deleted. Go on as it was begun, or make a new plan."
+    hint = "Use the same setting, or create a new plan. Nothing was deleted."
     name, deleted_versions = DELETE_VERSIONS_SETTING, DELETE_VERSIONS_SETTING in recorded
     if settings.delete_versions is not deleted_versions:
         was, now = ("with", "without") if deleted_versions else ("without", "with")
-        raise SettingsError(f"{subject} {was} {name}, and the settings are {now} it", hint)
+        raise SettingsError(f"{subject} {was} {name}, but the settings are {now} it", hint)
     engine = recorded[ENGINE_SETTING].value if ENGINE_SETTING in recorded else Engine.DIRECT
     if settings.engine != engine:
         settings_note = f"the settings have engine: {settings.engine}"
-        raise SettingsError(f"{subject} with engine: {engine}, and {settings_note}", hint)
+        raise SettingsError(f"{subject} with engine: {engine}, but {settings_note}", hint)
 
 
 def _recorded_layer(
@@ -234,8 +235,8 @@ def _select_complete_sources(
 ) -> tuple[str, ...]:
     """Return the live sources that were recorded completely.
 
-    The query of a URL may hold a secret and is recorded as `?…`. Such a source must be set again in
-    `override_layers`, or SettingsError is raised.
+    The query of a URL may contain a secret and is recorded as `?…`. Such a source must be set again
+    in `override_layers`, or SettingsError is raised.
     """
     overrides = [
         text
@@ -247,8 +248,8 @@ def _select_complete_sources(
     missing = [text for text in texts if "?…" in text and text not in set_again]
     if missing:
         raise SettingsError(
-            f"{path} does not hold all of live-from {missing[0]}: what follows the ? is not saved",
-            "Nothing was deleted. Give that live-from again, with its query.",
+            f"{path} does not contain the query of live-from {missing[0]}, which is never saved",
+            "Set that live-from again, with its query. Nothing was deleted.",
         )
     return tuple(text for text in texts if "?…" not in text)
 

@@ -60,21 +60,21 @@ def is_single_value(setting: Setting, line: str) -> bool:
 def build_line_hint(setting: Setting, line: str, origin: Origin) -> str:
     """Return the corrected form of a line that is not a single value, ready to be pasted.
 
-    Raises ValueError with a predicate for the line if its parts are no values either.
+    Raises ValueError with a predicate for the line if its parts are not values either.
     """
     values = _split_values(setting, line)
     if not values:
-        return "Leave that line out."
+        return "Remove that line."
     if not all(_can_parse(setting, value) for value in values):
         setting.parse(line)
     corrected = _format_values(setting, values, origin)
     if len(values) == 1:
-        return f"Write it so:\n{corrected}"
+        return f"Write it like this:\n{corrected}"
     hint = f"Write one per line:\n{corrected}"
     if _is_list(line) or not _can_parse(setting, line):
         return hint
     single = _format_values(setting, [line], origin)
-    return f"{hint}\nOr, if that is one name, in quotes:\n{single}"
+    return f"{hint}\nOr, if it is a single name, put it in quotes:\n{single}"
 
 
 def _can_parse(setting: Setting, value: str) -> bool:

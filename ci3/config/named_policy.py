@@ -43,7 +43,7 @@ def _refuse_outside(raw: RawSetting, path: str, workspace: str) -> None:
         is_inside = False
     if not is_inside:
         raise SettingsError(
-            f"{raw.where}: {path!r} is outside of the workspace",
-            "A policy file names files inside the working directory only; elsewhere use the input "
-            "or option. Nothing was deleted.",
+            f"{raw.where}: {path!r} is outside the workspace",
+            "A policy file can only name files in the working directory. For other files, use the "
+            "input or option. Nothing was deleted.",
         )

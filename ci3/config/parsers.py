@@ -36,21 +36,21 @@ def parse_bucket(text: str) -> str:
     if text.startswith("s3://"):
         name, _, prefix = text.removeprefix("s3://").partition("/")
         rest = f" and prefix: {prefix}" if prefix else ""
-        raise ValueError(f"is an address; write bucket: {name}{rest}")
+        raise ValueError(f"is a URL; write bucket: {name}{rest}")
     if text.endswith(("--x-s3", "--xa-s3")) or re.match("arn:[^:]*:s3express:", text):
         raise ValueError(
-            "is a directory bucket; its listings have no order to rely on, "
-            "so ci3 works on general purpose buckets only"
+            "is a directory bucket; ci3 relies on sorted listings, which only general purpose "
+            "buckets have"
         )
     if not re.fullmatch(r"arn:[\w:/.-]+|[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]", text):
-        raise ValueError("is no bucket's name (3 to 63 letters, digits, dots and hyphens)")
+        raise ValueError("is not a bucket name (3 to 63 letters, digits, dots and hyphens)")
     return text
 
 
 def parse_region(text: str) -> str:
     """Return the name of a region."""
     if not re.fullmatch(r"[a-z0-9-]+", text):
-        raise ValueError("is no region's name, such as eu-central-1")
+        raise ValueError("is not a region name, such as eu-central-1")
     return text
 
 
@@ -58,7 +58,7 @@ def parse_role(text: str) -> str:
     """Return the ARN of an IAM role."""
     account, name = r"arn:aws(-[a-z]+)*:iam::[0-9]{12}", r"([!-~]+/)?[\w+=,.@-]{1,64}"
     if not re.fullmatch(f"{account}:role/{name}", text, re.ASCII):
-        raise ValueError("is no role's ARN, such as arn:aws:iam::123456789012:role/clean-my-site")
+        raise ValueError("is not a role ARN, such as arn:aws:iam::123456789012:role/clean-my-site")
     return text
 
 
@@ -66,12 +66,13 @@ def parse_prefix(text: str) -> str:
     """Return a prefix with a final slash; it may be a pattern, with `*` in folder names."""
     if "**" in text:
         corrected = re.sub(r"\*\*+", "*", text)
-        raise ValueError(f"has ** in it; a * matches within one folder name, so write {corrected}")
+        raise ValueError(f"contains **; a * matches within one folder name, so write {corrected}")
     if is_pattern(text) and JOURNAL_FOLDER in text.split("/"):
-        raise ValueError(f"is a pattern with {JOURNAL_FOLDER}/, where no deployments are")
+        raise ValueError(f"is a pattern with {JOURNAL_FOLDER}/, which never contains deployments")
     if not re.fullmatch(PREFIX_PATTERN, text):
         corrected = re.sub("/+", "/", text).strip("/")
-        raise ValueError(f"has an empty folder name in it; write {corrected or 'no prefix at all'}")
+        correction = f"write {corrected}" if corrected else "leave prefix out"
+        raise ValueError(f"contains an empty folder name; {correction}")
     return text if text.endswith("/") else f"{text}/"
 
 
@@ -80,7 +81,7 @@ def parse_keep_count(text: str) -> int:
     if not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
         raise ValueError("is not a whole number")
     if int(text) < MINIMUM_KEEP_COUNT:
-        raise ValueError(f"is too few: at least {MINIMUM_KEEP_COUNT} must stay")
+        raise ValueError(f"is too low; the minimum is {MINIMUM_KEEP_COUNT}")
     return int(text)
 
 
@@ -102,14 +103,14 @@ def parse_grouping(text: str) -> UserPattern:
     """Compile a regular expression with a group, by which deployments are grouped."""
     pattern = parse_regex(text)
     if not pattern.groups:
-        raise ValueError(r"has no group in parentheses, such as (pr-\d+)-.*")
+        raise ValueError(r"has no capturing group, such as (pr-\d+)-.*")
     return pattern
 
 
 def parse_file_path(text: str) -> str:
     """Return the path of a file within a deployment."""
     if not re.fullmatch(FILE_PATH_PATTERN, text) or {".", ".."} & set(text.split("/")):
-        raise ValueError("is no file's path within a deployment, such as index.html")
+        raise ValueError("is not the path of a file in a deployment, such as index.html")
     return text
 
 
@@ -131,16 +132,18 @@ def parse_live_source(text: str) -> LiveSource:
     if source.kind is LiveKind.URL:
         address, _, _ = source.argument.partition("?")
         if "@" in address.partition("://")[2].partition("/")[0]:
-            raise ValueError("has credentials in it, and is read without any")
+            raise ValueError("must not contain credentials; ci3 sends none")
         if not is_address(address) or re.search(r"\s", source.argument):
-            raise ValueError("is no address, such as url:https://www.example.org/version.txt")
+            raise ValueError("is not a URL, such as url:https://www.example.org/version.txt")
     return source
 
 
 def parse_folder_name(text: str) -> str:
     """Return a folder name, or a glob of folder names, without its final slash."""
     if not re.fullmatch("[^/]+/*", text):
-        raise ValueError("has a slash in it: protect takes folder names and globs, without prefix")
+        raise ValueError(
+            "contains a slash; protect takes folder names and globs without the prefix"
+        )
     return text.rstrip("/")
 
 
@@ -160,6 +163,6 @@ def parse_choice(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
             return choices(text)
         except ValueError as exc:
             values = ", ".join(choices)
-            raise ValueError(f"is none of {values}.{format_suggestion(text, choices)}") from exc
+            raise ValueError(f"is not one of {values}.{format_suggestion(text, choices)}") from exc
 
     return parse

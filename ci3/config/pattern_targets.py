@@ -34,8 +34,8 @@ def bind_target(settings: Settings, prefix: str) -> Settings | None:
         except ValueError as exc:
             raise SettingsError(
                 f"prefix {settings.prefix}: live-from {source} {exc}",
-                "Nothing was deleted. Rename the folder, or write a prefix and a live-from that "
-                "do not need its name.",
+                "Rename the folder, or use a prefix and live-from that do not contain its name. "
+                "Nothing was deleted.",
             ) from exc
     return replace(
         settings,
@@ -56,10 +56,10 @@ def require_match(settings: Settings) -> None:
     """Raise SettingsError for a pattern without `match`: any folder could be a target then."""
     if is_pattern(settings.prefix) and settings.match is None:
         raise SettingsError(
-            f"prefix {settings.prefix} is a pattern, and match is not set: without it, every "
+            f"prefix {settings.prefix} is a pattern, but match is not set: without it, every "
             "folder would count as a deployment, such as the assets of a site",
-            "Nothing was deleted. Set match to what only the names of deployments match, such as "
-            f"match: '{EXAMPLE_MATCH}' for commits.",
+            "Set match to a pattern that only deployment names match, such as "
+            f"match: '{EXAMPLE_MATCH}' for commits. Nothing was deleted.",
         )
 
 
@@ -74,13 +74,13 @@ def refuse_pattern(settings: Settings, reason: str) -> Settings:
 
 
 def refuse_stray_placeholder(settings: Settings, where: str) -> None:
-    """Raise SettingsError if `{folder}` is in a live source, and the prefix is no pattern."""
+    """Raise SettingsError if a live source has `{folder}`, but the prefix is not a pattern."""
     stray = [source for source in settings.live_from if source.has_placeholder]
     if stray and not is_pattern(settings.prefix):
         location = f"{where}: " if where else ""
         raise SettingsError(
-            f"{location}live-from {stray[0]} has {FOLDER_PLACEHOLDER} in it, and prefix has no *",
-            f"Write the name in place of {FOLDER_PLACEHOLDER}, or a prefix such as apps/*/.",
+            f"{location}live-from {stray[0]} contains {FOLDER_PLACEHOLDER}, but prefix has no *",
+            f"Replace {FOLDER_PLACEHOLDER} with a name, or use a prefix such as apps/*/.",
         )
 
 

@@ -33,7 +33,7 @@ _NULL = f"{_STANDARD_TAGS}null"
 NON_EMPTY_SETTINGS = ("prefix", "match")
 """Settings that select folders: an empty value, perhaps by mistake, would select all of them."""
 
-_HINT = "docs/policy.schema.json describes the file; many editors check against it."
+_HINT = "See docs/policy.schema.json for the format; many editors can check the file with it."
 
 
 def read_policy_file(path: str) -> PolicyFile:
@@ -43,8 +43,8 @@ def read_policy_file(path: str) -> PolicyFile:
             content = file.read(MAXIMUM_BYTES + 1)
     except OSError as exc:
         raise SettingsError(
-            f"the policy file {path} can't be read: {exc.strerror}",
-            "Name a file that is there; in a workflow, check the repository out first.",
+            f"the policy file {path} cannot be read: {exc.strerror}",
+            "Check the path. In a workflow, check out the repository first.",
         ) from exc
     return _parse(content, path)
 
@@ -70,9 +70,9 @@ def _parse(content: bytes, path: str) -> PolicyFile:
         _refuse(path, None, "the file is not UTF-8 text", cause=exc)
     except yaml.MarkedYAMLError as exc:
         hint = _find_quoting_hint(exc.problem_mark) or _HINT
-        _refuse(path, exc.problem_mark, f"this is not YAML: {exc.problem}", hint, cause=exc)
+        _refuse(path, exc.problem_mark, f"invalid YAML: {exc.problem}", hint, cause=exc)
     except yaml.YAMLError as exc:
-        _refuse(path, None, "this is not YAML that can be read", cause=exc)
+        _refuse(path, None, "invalid YAML", cause=exc)
     if root is None or root.value == []:
         _refuse(path, None, "the file is empty")
     if not isinstance(root, yaml.MappingNode):
@@ -101,7 +101,7 @@ def _refuse_unsupported_yaml(path: str, text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAXIMUM_DEPTH:
-            _refuse(path, event.start_mark, "this is nested too deep")
+            _refuse(path, event.start_mark, "too many levels of nesting")
 
 
 def _find_unsupported_feature(event: yaml.Event) -> str:
@@ -119,7 +119,7 @@ def _iterate_pairs(path: str, node: yaml.MappingNode) -> Iterator[tuple[str, yam
     for key_node, value_node in node.value:
         name = key_node.value if isinstance(key_node, yaml.ScalarNode) else "(not a name)"
         if name in names:
-            _refuse(path, key_node.start_mark, f"{name} stands here a second time")
+            _refuse(path, key_node.start_mark, f"duplicate key {name}")
         names.add(name)
         yield name, key_node, value_node
 
@@ -135,26 +135,26 @@ def _read_targets(path: str, root: yaml.MappingNode) -> PolicyFile:
             targets = tuple(_read_each_target(path, key_node, value_node))
         else:
             _refuse_unknown_key(path, name, key_node, (*POLICY_KEYS, DEFAULTS, TARGETS))
-            message = f"{name} can't stand beside {DEFAULTS} and {TARGETS}"
-            hint = f"Put it under {DEFAULTS}, for every target, or in one of the {TARGETS}."
+            message = f"{name} cannot be combined with {DEFAULTS} and {TARGETS}"
+            hint = f"Move it to {DEFAULTS}, for all targets, or to one of the {TARGETS}."
             _refuse(path, key_node.start_mark, message, hint)
     if targets is None:
-        hint = f"Add {TARGETS}, or write the keys without {DEFAULTS} above them."
-        _refuse(path, root.start_mark, f"{DEFAULTS} stands here without {TARGETS}", hint)
+        hint = f"Add {TARGETS}, or remove the line {DEFAULTS} and do not indent its keys."
+        _refuse(path, root.start_mark, f"{DEFAULTS} is set without {TARGETS}", hint)
     return PolicyFile(where=path, defaults=defaults, targets=targets)
 
 
 def _read_each_target(path: str, key_node: yaml.Node, node: yaml.Node) -> Iterator[PolicyTarget]:
     if not isinstance(node, yaml.SequenceNode) or not node.value:
-        message = f"{TARGETS} must be a list of one target or more"
-        _refuse(path, key_node.start_mark, message, "Begin each target with `- bucket: …`.")
+        message = f"{TARGETS} must be a list with at least one target"
+        _refuse(path, key_node.start_mark, message, "Start each target with `- bucket: …`.")
     for number, target_node in enumerate(node.value, 1):
         subject = f"target {number}"
         mapping = _require_mapping(path, subject, target_node, target_node.start_mark)
         for name, name_node, _ in _iterate_pairs(path, mapping):
             if name in SETTINGS_BY_NAME and SETTINGS_BY_NAME[name].is_run_wide:
-                message = f"{name} is for the whole run, and can't be set for {subject} alone"
-                _refuse(path, name_node.start_mark, message, f"Put it under {DEFAULTS}.")
+                message = f"{name} applies to the run and cannot be set for {subject} alone"
+                _refuse(path, name_node.start_mark, message, f"Move it to {DEFAULTS}.")
         raw_settings = _read_keys(path, mapping, POLICY_KEYS)
         yield PolicyTarget(line=target_node.start_mark.line + 1, raw_settings=raw_settings)
 
@@ -179,7 +179,7 @@ def _read_keys(path: str, node: yaml.MappingNode, known: Sequence[str]) -> dict[
 
 def _refuse_unknown_key(path: str, name: str, node: yaml.Node, known: Sequence[str]) -> None:
     if name in SETTINGS_BY_NAME and name not in POLICY_KEYS:
-        message = f"{name} can't be set in a policy file, only where ci3 is called"
+        message = f"{name} cannot be set in a policy file, only as an input or option"
         _refuse(path, node.start_mark, message)
     if name not in POLICY_KEYS:
         refuse_unknown(name, _format_location(path, node.start_mark), known)
@@ -191,20 +191,20 @@ def _read_texts(path: str, setting: Setting, node: yaml.Node) -> tuple[str, ...]
     text = _read_scalar(path, setting, node)
     is_empty = node.tag == _NULL or not text.strip()
     if is_empty and setting.name in NON_EMPTY_SETTINGS:
-        message = f"{setting.name} has no value. Leave the key out for {setting.default_doc}"
+        message = f"{setting.name} has no value. To use {setting.default_doc}, remove the key"
         _refuse(path, node.start_mark, message)
     return () if is_empty else (text,)
 
 
 def _read_scalar(path: str, setting: Setting, node: yaml.Node) -> str:
     expected = {
-        Kind.TEXT: "one text",
+        Kind.TEXT: "a single value",
         Kind.COUNT: "a whole number",
         Kind.LIMIT: "a count or a percentage",
         Kind.DURATION: "a duration, such as 14d",
         Kind.SIZE: "a size, such as 100GB",
         Kind.FLAG: "true or false",
-        Kind.LINES: "a list of texts",
+        Kind.LINES: "a list of values",
     }[setting.kind]
     if not isinstance(node, yaml.ScalarNode):
         hint = _find_quoting_hint(node.start_mark) or _HINT

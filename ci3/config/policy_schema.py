@@ -17,8 +17,8 @@ def build_policy_schema() -> str:
     target_keys = [name for name in POLICY_KEYS if not SETTINGS_BY_NAME[name].is_run_wide]
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A policy file of ci3",
-        "description": f"Settings for one run, or `{TARGETS}` with settings of each.",
+        "title": "ci3 policy file",
+        "description": f"Settings of one run, or `{TARGETS}` with the settings of each.",
         "oneOf": [{"$ref": "#/$defs/settings"}, {"$ref": "#/$defs/settings-of-targets"}],
         "$defs": {
             "settings": _build_mapping(POLICY_KEYS),
@@ -44,8 +44,8 @@ def _build_settings_of_targets() -> dict[str, object]:
         "type": "object",
         "properties": {
             DEFAULTS: {
-                "description": "Settings of every target; what a target says itself goes first, "
-                "and lists add up.",
+                "description": "Settings of every target. A target's own settings override them; "
+                "lists are combined.",
                 "$ref": "#/$defs/settings",
             },
             TARGETS: {

@@ -29,8 +29,8 @@ TIME_RULES = ("keep-within", "keep-daily", "keep-weekly", "keep-monthly")
 class RawSetting:
     """An unparsed value of a setting.
 
-    `texts` are one text, or several; each can have one value per line. `where` names the place in
-    which the user wrote it, for errors. If it `is_recorded`, each text is one value, as a plan or
+    `texts` are one text, or several; each can have one value per line. `where` says where the user
+    set it, for errors. If it `is_recorded`, each text is one value, as a plan or
     journal stores it.
     """
 
@@ -97,8 +97,8 @@ def _refuse_times_with_names(settings: Settings, where: str) -> None:
     if names:
         location = f"{where}: " if where else ""
         raise SettingsError(
-            f"{location}age-from: name can't be combined with {' and '.join(names)}: these keep by "
-            "the time of upload",
+            f"{location}age-from: name cannot be combined with {' and '.join(names)}: "
+            "time-based rules need upload times",
             f"Remove {' and '.join(names)}, or use another age-from.",
         )
 
@@ -112,8 +112,9 @@ def _refuse_rules_with_pattern(settings: Settings, where: str) -> None:
     if is_pattern(settings.prefix) and settings.engine is not Engine.DIRECT:
         location = f"{where}: " if where else ""
         raise SettingsError(
-            f"{location}engine: {settings.engine} can't be combined with prefix {settings.prefix}: "
-            "lifecycle rules would stay in folders that the pattern or match no longer finds",
+            f"{location}engine: {settings.engine} cannot be combined with prefix "
+            f"{settings.prefix}: lifecycle rules would stay in folders that the pattern or "
+            "match no longer finds",
             "Use engine: direct, or a policy file that lists the targets.",
         )
 
@@ -142,7 +143,7 @@ def _parse_setting(setting: Setting, raw_settings: Sequence[RawSetting]) -> obje
         )
     if len(raw_settings[-1].texts) != 1:
         raise SettingsError(
-            f"{raw_settings[-1].where}: {setting.name} takes one value", "Give it once."
+            f"{raw_settings[-1].where}: {setting.name} takes one value", "Set it once."
         )
     return _parse_texts(setting, raw_settings[-1])[0]
 
@@ -158,8 +159,8 @@ def _parse_texts(setting: Setting, raw_setting: RawSetting) -> list[object]:
             shown_text = _quote(setting, text)
             raise SettingsError(f"{raw_setting.where}: {shown_text} {exc}", setting.doc) from exc
         if setting.is_unique and values[-1] in values[:-1]:
-            message = f"{raw_setting.where}: {_quote(setting, text)} is named twice"
-            raise SettingsError(message, "Name it once.")
+            message = f"{raw_setting.where}: {_quote(setting, text)} is listed twice"
+            raise SettingsError(message, "List it once.")
     return values
 
 
@@ -167,8 +168,8 @@ def _read_line(setting: Setting, line: str, raw_setting: RawSetting) -> str:
     if not is_single_value(setting, line):
         hint = build_line_hint(setting, line, raw_setting.origin)
         raise SettingsError(
-            f"{raw_setting.where}: {_quote(setting, line)} has a comma, a semicolon, a space or a "
-            "list in it, and one value per line is read",
+            f"{raw_setting.where}: {_quote(setting, line)} is not a single value: it contains a "
+            "comma, a semicolon, a space or a list",
             hint,
         )
     return unquote_line(line)
@@ -182,8 +183,8 @@ def split_lines(texts: Iterable[str]) -> tuple[str, ...]:
 def _quote(setting: Setting, text: str) -> str:
     """Return a value quoted for an error, or a placeholder if it may contain a secret."""
     is_address = setting.parse in (parse_url, parse_live_source)
-    may_hold_secret = setting.is_secret or (is_address and re.search("[@?]", text))
-    return "the value" if may_hold_secret else repr(text)
+    may_contain_secret = setting.is_secret or (is_address and re.search("[@?]", text))
+    return "the value" if may_contain_secret else repr(text)
 
 
 def _to_recorded_value(value: object) -> int | str | tuple[str, ...]:

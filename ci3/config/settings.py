@@ -57,7 +57,7 @@ class Settings:
     prefix: str = define_setting(
         "Folder that contains the deployments. With `*` as a folder name or a part of it "
         "(`apps/*/production/`), each matching folder in which `match` finds deployments is a "
-        "target of its own.",
+        "separate target.",
         parse=parsers.parse_prefix,
         pattern=parsers.PREFIX_PATTERN,
         default_doc="the bucket's root",
@@ -131,7 +131,7 @@ class Settings:
     group_by: UserPattern | None = define_setting(
         r"Regular expression with a capturing group, such as `(pr-\d+)-.*`. Folders with the same "
         "captured value form a group; rules apply per group. It must match the full name. Other "
-        "folders are groups of their own and are kept.",
+        "folders form a group each and are kept.",
         parse=parsers.parse_grouping,
         default=None,
         default_doc="one group",
@@ -209,13 +209,13 @@ class Settings:
         "Deletion method. `direct`: ci3 deletes the objects. `lifecycle`: S3 deletes by a "
         "lifecycle rule for each deployment, free of charge, within a day or two. `auto`: up to "
         f"{MAXIMUM_DIRECT_OBJECTS:,} objects directly, more by lifecycle rules if possible; the "
-        "plan says which and why.",
+        "plan shows which and why.",
         Engine.DIRECT,
         is_recorded=True,
     )
     delete_versions: bool = _define_flag(
         "Permanently delete all versions and delete markers of the deployments in a versioned "
-        "bucket. This cannot be undone. Otherwise objects become noncurrent versions and are "
+        "bucket. They cannot be restored. Otherwise objects become noncurrent versions and are "
         "still billed.",
         is_recorded=True,
     )
@@ -241,9 +241,9 @@ class Settings:
     )
     # Not a policy key: the journal belongs to a single run.
     resume: str = define_setting(
-        "Resume an interrupted apply from its journal. Only what that run was to delete is "
-        "deleted, if it has not changed and would still be deleted now. Settings that are not "
-        "given are taken from the journal. An empty value is ignored: if the output of an "
+        "Resume an interrupted apply from its journal. It deletes only what that run was "
+        "approved to delete, if it has not changed and would still be deleted now. Settings that "
+        "are not given are taken from the journal. An empty value is ignored: if the output of an "
         "earlier step may be empty, add an `if:` to the step, or a full apply runs.",
         is_policy_key=False,
     )

@@ -96,8 +96,9 @@ def _refuse_moved_target(
             override = _normalize_location(overrides[name])
             if in_file and override and in_file != override:
                 raise SettingsError(
-                    f"{where} has another {name} than {overrides[name].where}",
-                    "Leave it out there: it would have this target's rules clean another place.",
+                    f"{where} has a different {name} than {overrides[name].where}",
+                    f"Remove {overrides[name].where}: it would apply this target's rules to "
+                    "another location.",
                 )
 
 
@@ -114,19 +115,19 @@ def _refuse_shared_folders(
     """
     for indexes in _group_by_location(targets).values():
         for index, other in combinations(indexes, 2):
-            where = f"{location}{labels[index]} and {labels[other]} are the same folder"
+            where = f"{location}{labels[index]} and {labels[other]} use the same folder"
             matches = [targets[index].match, targets[other].match]
             if None in matches or matches[0] == matches[1]:
                 raise SettingsError(
                     where,
-                    "Leave one of them out, give it another bucket or prefix, or set another match "
-                    "in each, so that no folder matches both.",
+                    "Remove one of them, change its bucket or prefix, or set a different match in "
+                    "each, so that no folder matches both.",
                 )
             engines = {targets[index].engine, targets[other].engine}
             if engines != {Engine.DIRECT}:
                 raise SettingsError(
-                    f"{where}, and one of them has another engine than direct",
-                    "Use engine: direct in both, or one target with group-by.",
+                    f"{where}, and one of them does not have engine: direct",
+                    "Use engine: direct for both, or one target with group-by.",
                 )
 
 
@@ -147,9 +148,9 @@ def _refuse_nested_folders(
                 match = targets[outer].match
                 if match is None or match.fullmatch(folder):
                     raise SettingsError(
-                        f"{location}{labels[inner]} lies in the folder {folder!r}, which "
-                        f"{labels[outer]} takes for a deployment",
-                        f"Set match in target {outer + 1} so that it leaves {folder!r} out: "
+                        f"{location}{labels[inner]} is in the folder {folder!r}, which "
+                        f"{labels[outer]} treats as a deployment",
+                        f"Set match in target {outer + 1} so that it excludes {folder!r}: "
                         f"deleting that folder would delete target {inner + 1}.",
                     )
 
@@ -173,4 +174,4 @@ def _bucket_identity(settings: Settings) -> tuple[str, ...]:
 
 def _format_address(settings: Settings) -> str:
     address = escape_control_chars(settings.url)
-    return f"{address} of prefix {settings.pattern}" if settings.pattern else address
+    return f"{address} (prefix {settings.pattern})" if settings.pattern else address

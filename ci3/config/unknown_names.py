@@ -37,9 +37,9 @@ _DELETE = ("apply", "auto-approve", "confirm", "delete", "force", "yes")
 
 
 def refuse_unknown(name: str, where: str, known_names: Iterable[str]) -> Never:
-    """Raise SettingsError for an unknown setting; its message says what was probably meant."""
+    """Raise SettingsError for an unknown setting; its message suggests what was probably meant."""
     raise SettingsError(
-        f"{where}: there is no setting {name!r}.{_suggest_setting(name, list(known_names))}",
+        f"{where}: unknown setting {name!r}.{_suggest_setting(name, list(known_names))}",
         "Correct or remove it. docs/settings.md lists all settings.",
     )
 
