@@ -143,7 +143,7 @@ class BucketReader:
         content = self.read_first_bytes(key, limit_bytes + 1)
         if len(content) > limit_bytes:
             raise AccessError(
-                f"reading s3://{self.bucket}/{key}: it is larger than {limit_bytes} bytes",
+                f"reading s3://{self.bucket}/{key}: larger than {limit_bytes:,} bytes",
                 "Check the key.",
             )
         return content
@@ -159,7 +159,7 @@ class BucketReader:
             with closing(response["Body"]) as body:
                 content = body.read(limit_bytes)
             if len(content) < min(limit_bytes, response["ContentLength"]):
-                raise AccessError("the object breaks off", "Run again; if it stays, ask this S3.")
+                raise AccessError("the response is incomplete", "Run again.")
             return content
 
     def stream_object(self, key: str, size_bytes: int) -> Generator[bytes, None, None]:
@@ -270,7 +270,7 @@ class BucketReader:
 
     def _check_endpoint_url(self, endpoint_url: str) -> None:
         if endpoint_url != self._client.meta.endpoint_url:
-            raise GateError(f"the bucket was read at one S3, and {endpoint_url} is another")
+            raise GateError(f"the bucket was read at another endpoint than {endpoint_url}")
 
     def _make_client(self, operations: frozenset[str]) -> "S3Client":
         client: S3Client = make_service_client(

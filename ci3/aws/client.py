@@ -165,7 +165,7 @@ def _endpoint_errors(service: Service) -> Iterator[None]:
     except ValueError as exc:
         if "endpoint" not in str(exc).lower():
             raise
-        raise _make_endpoint_error(service, "is no address") from None
+        raise _make_endpoint_error(service, "is not a URL") from None
 
 
 def _validate_endpoint_url(service: Service, url: str) -> None:
@@ -185,7 +185,7 @@ def _make_endpoint_error(service: Service, predicate: str) -> Ci3Error:
     error_type = SettingsError if service == "s3" else AccessError
     return error_type(
         f"the endpoint URL of {name} in the AWS configuration {predicate}",
-        f"Check AWS_ENDPOINT_URL_{name} and AWS_ENDPOINT_URL, and endpoint_url in the profile and "
+        f"Check AWS_ENDPOINT_URL_{name}, AWS_ENDPOINT_URL, and endpoint_url in the profile and "
         "its services section. Nothing was deleted.",
     )
 
@@ -265,10 +265,10 @@ def _make_operation_check(operations: frozenset[str]) -> Callable[..., None]:
             # botocore sends it by itself when a redirect names no region. If that is redirected
             # too, for example by a login page, botocore would repeat it forever.
             raise AccessError(
-                "the request was redirected, and the answer does not say to which region",
-                "Check the region and the endpoint-url, and that no proxy or login page answers.",
+                "the request was redirected, but the response does not name a region",
+                "Check region and endpoint-url, and that no proxy or login page responds instead.",
             )
         if model.name not in operations:
-            raise GateError(f"{model.name} was called on a client that may not call it")
+            raise GateError(f"{model.name} was called on a client that does not allow it")
 
     return refuse_others

@@ -14,17 +14,17 @@ from ci3.errors import AccessError, DeniedError, ListingError
 NOT_IMPLEMENTED_CODES = ("NotImplemented", "501", "MethodNotAllowed", "405")
 """Errors of a server that does not have an operation at all."""
 _HINTS_BY_CODE = {
-    "NoSuchBucket": "Check the bucket's name and, for an S3 other than AWS, the endpoint-url.",
+    "NoSuchBucket": "Check the bucket name and, for an S3 service other than AWS, endpoint-url.",
     "SecondLevelDomainForbidden": "Set addressing-style: virtual.",
     "NoSuchKey": "Check the key; it is relative to the bucket's root.",
-    "ParameterNotFound": "Check the parameter's name, and the region that it is in.",
-    "UnrecognizedClientException": "Check the access key; it is unknown to AWS.",
-    "InvalidAccessKeyId": "Check the access key; it is unknown to this S3.",
-    "SignatureDoesNotMatch": "Check the secret key, and the region.",
-    "ExpiredToken": "The credentials have expired: get new ones and run again.",
-    "ExpiredTokenException": "The credentials have expired: get new ones and run again.",
-    "InvalidToken": "The session token is not valid: get new credentials and run again.",
-    "RequestTimeTooSkewed": "This machine's clock is off: set it, and run again.",
+    "ParameterNotFound": "Check the parameter's name and region.",
+    "UnrecognizedClientException": "Check the access key: AWS does not recognize it.",
+    "InvalidAccessKeyId": "Check the access key: the S3 service does not recognize it.",
+    "SignatureDoesNotMatch": "Check the secret key and the region.",
+    "ExpiredToken": "The credentials have expired. Get new ones and run again.",
+    "ExpiredTokenException": "The credentials have expired. Get new ones and run again.",
+    "InvalidToken": "The session token is invalid. Get new credentials and run again.",
+    "RequestTimeTooSkewed": "Correct the clock of this machine and run again.",
 }
 _EXPECTED_REGION = re.compile(r"expecting '([a-z0-9-]+)'")
 _REGION_CODES = (
@@ -56,7 +56,7 @@ def translate_errors(action: str, service: str = "S3") -> Iterator[None]:
     `action` is a phrase such as "listing s3://bucket/prefix".
     """
     is_s3 = service == "S3"
-    what_to_check = ", the region and the endpoint-url" if is_s3 else " and the region"
+    what_to_check = ", the region and endpoint-url" if is_s3 else " and the region"
     try:
         yield
     except AccessError as exc:
@@ -69,28 +69,28 @@ def translate_errors(action: str, service: str = "S3") -> Iterator[None]:
         botocore.exceptions.CredentialRetrievalError,
     ) as exc:
         raise AccessError(
-            f"{action}: there are no AWS credentials that can be used ({exc})",
-            "In a workflow, run aws-actions/configure-aws-credentials before; elsewhere set "
+            f"{action}: no usable AWS credentials ({exc})",
+            "In a workflow, run aws-actions/configure-aws-credentials first. Elsewhere, set "
             "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
         ) from exc
     except botocore.parsers.ResponseParserError as exc:
         raise ListingError(
-            f"{action}: the answer could not be read as {service}'s",
-            f"Check {'that the endpoint-url is an S3' if is_s3 else 'the network'}, and that no "
-            "proxy or login page answers for it.",
+            f"{action}: the response is not a valid response of {service}",
+            f"Check {'that endpoint-url points to an S3 service' if is_s3 else 'the network'}, and "
+            "that no proxy or login page responds instead.",
         ) from exc
     except KeyError as exc:
         if service != "STS":
             raise
         raise AccessError(  # botocore accepts any XML as STS's
-            f"{action}: the answer could not be read as STS's",
-            "Check that no proxy or login page answers for STS.",
+            f"{action}: the response is not a valid response of STS",
+            "Check that no proxy or login page responds instead.",
         ) from exc
     except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as exc:
         hint = f"Check the network{what_to_check}, and run again."
         if isinstance(exc, botocore.exceptions.SSLError) and "certificate" in str(exc).lower():
             hint = UNTRUSTED_HINT
-        raise AccessError(f"{action}: {service} can't be reached ({exc})", hint) from exc
+        raise AccessError(f"{action}: cannot reach {service} ({exc})", hint) from exc
     except (botocore.exceptions.BotoCoreError, ValueError) as exc:
         raise AccessError(
             f"{action}: {exc}", f"Check the AWS configuration{what_to_check}."
@@ -108,7 +108,7 @@ def _translate_client_error(
 ) -> AccessError:
     code = get_error_code(exc)
     text = exc.response.get("Error", {}).get("Message") or "no message"
-    message = f"{action}: {service} answered {code or 'an error'} to {exc.operation_name}: {text}"
+    message = f"{action}: {service} returned {code or 'an error'} for {exc.operation_name}: {text}"
     if code in _DENIED_CODES:
         return DeniedError(message, _find_denied_hint(text, service))
     if code in _REGION_CODES or _EXPECTED_REGION.search(text):
@@ -117,31 +117,28 @@ def _translate_client_error(
         region = response.get("Error", {}).get("Region") or headers.get("x-amz-bucket-region")
         if not region and (match := _EXPECTED_REGION.search(text)):
             region = match[1]
-        return AccessError(
-            message, f"Set region to {region or 'the region that the bucket is in'}."
-        )
+        return AccessError(message, f"Set region to {region or 'the region of the bucket'}.")
     if code == "404":
         code = "NoSuchBucket"
     if code == "NoSuchKey" and exc.operation_name.startswith("List"):
-        hint = "Check the endpoint-url: leave the bucket's name out of its path."
+        hint = "Remove the bucket name from the path of endpoint-url."
         return AccessError(message, hint)
-    hint = f"Run again; if it stays, ask {'this S3' if service == 'S3' else 'AWS'}."
+    hint = (
+        f"Run again. If it fails again, contact {'the S3 provider' if service == 'S3' else 'AWS'}."
+    )
     return AccessError(message, _HINTS_BY_CODE.get(code, hint))
 
 
 def _find_denied_hint(text: str, service: str) -> str:
     if denying := _DENYING_POLICY.search(text):
-        return (
-            f"An allow can't help: change the {denying[1]} so that it does not deny this, or use "
-            "another identity."
-        )
+        return f"Change the {denying[1]}, which explicitly denies this, or use another identity."
     missing = _MISSING_POLICY.search(text)
     if missing and missing[1] != "identity-based policy":
-        return f"Let the {missing[1]} allow it too, or use another identity."
-    hint = "Allow this identity what ci3 iam-policy prints, or use another one."
+        return f"Allow it in the {missing[1]} too, or use another identity."
+    hint = "Grant this identity the permissions that `ci3 iam-policy` prints, or use another one."
     if service == "S3" and text.strip(" .") in _BARE_DENIALS:
         return (
-            f"{hint} If it is allowed that, check that the bucket's policy does not deny it, and "
-            "that the bucket is not one whose requester pays: only its owner can read that."
+            f"{hint} If it has them, check that the bucket policy does not deny the request, and "
+            "that the bucket is not a Requester Pays bucket, which only its owner can read."
         )
     return hint

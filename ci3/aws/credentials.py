@@ -111,13 +111,13 @@ class _RoleAssumption:
             return self._call_sts("AssumeRole", None, {})
         except botocore.exceptions.NoCredentialsError as exc:
             raise AccessError(
-                "there are no AWS credentials to assume it with",
-                "In a workflow, give the job `permissions: id-token: write`; elsewhere set "
+                "no AWS credentials to assume it with",
+                "In a workflow, give the job `permissions: id-token: write`. Elsewhere, set "
                 "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
             ) from exc
         except botocore.exceptions.ClientError as exc:
             hint = (
-                "Let the role's trust policy allow these credentials, and let them do "
+                "Allow these credentials in the role's trust policy, and grant them "
                 "sts:AssumeRole on the role."
             )
             _raise_with_hint(exc, {"AccessDenied": hint})
@@ -143,7 +143,7 @@ class _RoleAssumption:
         if expiration <= self.clock():
             raise AccessError(
                 f"the new credentials expired at {expiration:%Y-%m-%dT%H:%M:%SZ}",
-                "This machine's clock is off: set it, and run again.",
+                "Correct the clock of this machine and run again.",
             )
         return {
             "access_key": credentials["AccessKeyId"],
@@ -174,7 +174,7 @@ def _raise_with_hint(exc: botocore.exceptions.ClientError, hints: dict[str, str]
     if code not in hints:
         raise exc
     text = exc.response.get("Error", {}).get("Message") or "no message"
-    raise AccessError(f"STS answered {code} to {exc.operation_name}: {text}", hints[code]) from exc
+    raise AccessError(f"STS returned {code} for {exc.operation_name}: {text}", hints[code]) from exc
 
 
 def _make_web_identity_hints(token: str) -> dict[str, str]:
@@ -186,8 +186,8 @@ def _make_web_identity_hints(token: str) -> dict[str, str]:
     }
     provider = f"the identity provider {displayed['iss']} with the audience {displayed['aud']}"
     return {
-        "AccessDenied": f"Check the ARN, and let the role's trust policy allow "
-        f"sts:AssumeRoleWithWebIdentity to {provider} and the subject {displayed['sub']}.",
+        "AccessDenied": f"Check the ARN, and allow sts:AssumeRoleWithWebIdentity in the role's "
+        f"trust policy for {provider} and the subject {displayed['sub']}.",
         "InvalidIdentityToken": f"Add {provider} to IAM in the role's account.",
     }
 

@@ -19,5 +19,5 @@ def read_caller_arn(*, region: str, is_aws: bool, credentials: Credentials | Non
     ) as client:
         if not is_aws and is_default_endpoint(client.meta.endpoint_url, "sts"):
             return ""
-        with translate_errors("asking who this is", "STS"):
+        with translate_errors("reading the caller identity", "STS"):
             return str(client.get_caller_identity()["Arn"])

@@ -27,7 +27,7 @@ class JournalStore:
         self, *, bucket: str, client: "S3Client", key: str, request_limit: RequestLimit
     ) -> None:
         if not key.strip("/"):
-            raise GateError("a journal in a bucket needs a key of its own")
+            raise GateError("a journal in a bucket needs a key")
         self.bucket = bucket
         self.key = key
         self._client = client
@@ -72,8 +72,8 @@ class JournalStore:
                         return ""
                     raise
         except AccessError as exc:
-            return f"it is unknown whether this S3 honours If-None-Match ({exc.message})"
-        return "this S3 ignores If-None-Match, and overwrites a part that exists"
+            return f"it is unknown whether this S3 service supports If-None-Match ({exc.message})"
+        return "this S3 service ignores If-None-Match and overwrites existing parts"
 
     def _put_object(self, content: bytes, key: str) -> None:
         try:
@@ -103,6 +103,8 @@ class JournalStore:
 def _make_key_check(bucket: str, key: str) -> Callable[..., None]:
     def refuse_others(params: dict[str, Any], **_: object) -> None:
         if params.get("Bucket") != bucket or not str(params.get("Key", "")).startswith(key):
-            raise GateError(f"a journal was to be at {params.get('Key')!r}, not {key!r}")
+            raise GateError(
+                f"request to write a journal to {params.get('Key')!r} instead of {key!r}"
+            )
 
     return refuse_others

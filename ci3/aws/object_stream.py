@@ -37,8 +37,8 @@ def stream_object(
                 received_bytes = response.get("ContentLength", 0)
                 if received_bytes != size_bytes - position:
                     raise ListingError(
-                        f"{received_bytes:,} bytes came, and {size_bytes - position:,} should",
-                        "Run again with a report that is whole. Nothing was planned or deleted.",
+                        f"received {received_bytes:,} bytes instead of {size_bytes - position:,}",
+                        "Run again with a complete report. Nothing was planned or deleted.",
                     )
                 etag = response.get("ETag", "")
                 try:

@@ -73,7 +73,7 @@ class RestoreProber:
             raise error
         error_type = type(error) if isinstance(error, AccessError) else AccessError
         message = f"{describe_error(error)} {'; '.join(leftovers)}"
-        raise error_type(message, "Remove it by hand.") from error
+        raise error_type(message, "Remove it manually.") from error
 
     def _require_permissions(self) -> None:
         """List, then delete an absent version and object: denied before anything was written."""
@@ -89,26 +89,22 @@ class RestoreProber:
         written = self._list_versions()
         latest = find_latest(written)
         if latest is None or latest.is_delete_marker or not self._is_listed():
-            raise _NotRestoredError(
-                "an object that was written is not listed as the latest version"
-            )
+            raise _NotRestoredError("the written object is not listed as the latest version")
         self._delete()
         hidden = self._list_versions()
         marker = find_latest(hidden)
         if marker is None or not marker.is_delete_marker or self._is_listed():
-            raise _NotRestoredError("a deletion did not put a delete marker above the object")
+            raise _NotRestoredError("deleting the object did not hide it with a delete marker")
         self._remove_versions([version for version in hidden if version.is_delete_marker])
         restored = find_latest(self._list_versions())
         if restored is None or restored.version_id != latest.version_id:
             raise _NotRestoredError(
-                "its version is not the latest one after the delete marker was removed"
+                "after its delete marker was removed, the object's version is not the latest"
             )
         if not self._is_listed():
-            raise _NotRestoredError(
-                "a listing does not show it after the delete marker was removed"
-            )
+            raise _NotRestoredError("after its delete marker was removed, the object is not listed")
         if self._reader.read_object(self.key, len(_CONTENT)) != _CONTENT:
-            raise _NotRestoredError("its content is not what was written")
+            raise _NotRestoredError("the restored content differs from what was written")
 
     @property
     def _url(self) -> str:
@@ -158,14 +154,16 @@ class RestoreProber:
             if not left_count and not self._is_listed():
                 return ()
         except AccessError as exc:
-            return (f"Whether {self._url} was removed is not known: {exc.message}",)
-        left = pluralize(left_count, "version") if left_count else "an object"
-        return (f"{self._url} could not be removed, {left} of it is left: {problem}",)
+            return (f"It is unknown whether {self._url} was removed: {exc.message}",)
+        left = pluralize(left_count, "version") if left_count else "1 object"
+        return (f"{self._url} could not be removed ({left} left): {problem}",)
 
 
 def _make_key_check(bucket: str, key: str) -> Callable[..., None]:
     def refuse_others(params: dict[str, Any], **_: object) -> None:
         if params.get("Bucket") != bucket or params.get("Key") != key:
-            raise GateError(f"a restore probe was to use {params.get('Key')!r}, not {key!r}")
+            raise GateError(
+                f"a restore probe tried to use {params.get('Key')!r} instead of {key!r}"
+            )
 
     return refuse_others

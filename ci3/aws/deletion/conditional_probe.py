@@ -123,7 +123,7 @@ class _Probe:
                 _unconditional(_explain_not_honored(single.outcome)), is_denied=is_denied
             )
         if self._is_unversioned and not single.is_proven:
-            return _unconditional("this S3 answers of a missing key the same without a condition")
+            return _unconditional("this S3 service responds the same with and without a condition")
         batch = try_batch()
         self._was_batch_needed = True
         self._requests.is_absent_reported_as_changed = any(
@@ -131,16 +131,18 @@ class _Probe:
             for trial in (single, batch)
         )
         if batch.is_honored and (batch.is_proven or not self._is_unversioned):
-            return GuardProbe(guard=DeleteGuard.ETAG, reason="this S3 honours conditions")
+            return GuardProbe(
+                guard=DeleteGuard.ETAG, reason="this S3 service supports conditional deletes"
+            )
         if not single.is_proven:
             return _unconditional(
-                "whether this S3 honours conditions can't be told from its answers"
+                "the responses do not show whether this S3 service supports conditional deletes"
             )
         if batch.outcome is None:
-            reason = "this S3 has no bulk delete, and honours conditions in single requests"
+            reason = "this S3 service supports conditional deletes, but has no bulk delete"
             return GuardProbe(guard=DeleteGuard.ETAG, reason=reason)
         why = _explain_not_honored(batch.outcome)
-        reason = f"conditions hold only in single requests, not in batches: {why}"
+        reason = f"conditional deletes work in single requests only, not in batches: {why}"
         return GuardProbe(guard=DeleteGuard.ETAG_SINGLE, reason=reason)
 
     def _delete_absent_key(self, *, in_batch: bool, is_conditional: bool) -> KeyOutcome | None:
@@ -166,7 +168,7 @@ class _Probe:
         removed = self._requests.delete_single(marker, is_conditional=False)
         if removed.outcome is not ObjectOutcome.DELETED:
             self.leftovers.append(
-                f"a delete marker of {key}, which never was an object, is left: {removed.message}"
+                f"the delete marker of the probe key {key} could not be removed: {removed.message}"
             )
 
 
@@ -188,11 +190,11 @@ def _unconditional(reason: str) -> GuardProbe:
 
 def _explain_not_honored(outcome: KeyOutcome | None) -> str:
     if outcome is None:
-        return "this S3 has no bulk delete"
+        return "this S3 service has no bulk delete"
     match outcome.outcome:
         case ObjectOutcome.DELETED:
-            return "this S3 ignores them"
+            return "this S3 service ignores conditions"
         case ObjectOutcome.DENIED:
-            return f"they were not allowed ({outcome.message}): they need s3:GetObject too"
+            return f"conditional deletes were denied ({outcome.message}); grant s3:GetObject"
         case _:
-            return f"the answer was not understood ({outcome.message})"
+            return f"unexpected response ({outcome.message})"

@@ -66,9 +66,9 @@ DELETED_OUTCOMES = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
 """Outcomes of what does not exist any more."""
 DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED)
 """The outcome of nearly every key, shared to save memory."""
-ABSENT = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="gone when looked at again")
+ABSENT = KeyOutcome(outcome=ObjectOutcome.ABSENT, message="no longer present when re-checked")
 """The outcome of what a later listing does not show."""
-CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="it changed meanwhile")
+CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="changed when re-checked")
 """The outcome of what a later listing shows with other content."""
 
 
@@ -81,7 +81,7 @@ def outcome_without_response(exc: Exception) -> KeyOutcome:
     """Return the outcome of a request whose response was lost or is not S3's."""
     return KeyOutcome(
         outcome=ObjectOutcome.UNKNOWN,
-        message=redact_secrets(f"no answer that could be read: {exc}"),
+        message=redact_secrets(f"no valid response: {exc}"),
         should_stop_run=isinstance(exc, AccessError),
     )
 
@@ -95,7 +95,7 @@ def outcome_from_response(
         return KeyOutcome(
             outcome=ObjectOutcome.UNKNOWN,
             marker_version_id=marker_version_id,
-            message=f"the answer was {status}, where S3 answers 204",
+            message=f"unexpected status {status} instead of 204",
         )
     return KeyOutcome(outcome=ObjectOutcome.DELETED, marker_version_id=marker_version_id)
 

@@ -56,17 +56,17 @@ _MAYBE_NO_BATCH_CODES = (
 
 _NO_ETAG = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
-    message="not sent: the listing gave no ETag that a condition could name",
+    message="not sent: the listing has no ETag for the condition",
 )
 _AMBIGUOUS_PATH = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
-    message="not sent: its key has a segment . or .. that a server may resolve to another key, and "
-    "it can't go in a batch. Delete it by hand",
+    message="not sent: the key has a . or .. segment, which a server may resolve to another key, "
+    "and it cannot be sent in a batch. Delete it manually",
 )
-_NOT_IN_RESPONSE = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="S3's answer leaves it out")
+_NOT_IN_RESPONSE = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="missing in S3's response")
 _NOT_SENT = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
-    message="not sent: S3 refuses every request by now",
+    message="not sent: S3 is rejecting all requests",
     should_stop_run=True,
 )
 
@@ -299,8 +299,8 @@ def _parse_response(
             unsent.append(_describe_key(name, error.get("VersionId", "")))
     if unsent:
         message = (
-            f"S3's answer names {join_names(unsent, NAMES_SHOWN)}, which it was not asked to "
-            "delete: this S3 changes keys. Check what is left there before you run ci3 again"
+            f"S3's response names {join_names(unsent, NAMES_SHOWN)}, which ci3 did not ask it to "
+            "delete: this S3 service changes keys. Check what is left before you run ci3 again"
         )
         return {key: _stop_run(outcome, message) for key, outcome in outcomes.items()}
     return outcomes
@@ -343,5 +343,5 @@ def _changed_to_unknown(outcome: KeyOutcome) -> KeyOutcome:
     if outcome.outcome is not ObjectOutcome.CHANGED:
         return outcome
     return replace(
-        outcome, outcome=ObjectOutcome.UNKNOWN, message=f"changed or gone: {outcome.message}"
+        outcome, outcome=ObjectOutcome.UNKNOWN, message=f"changed or absent: {outcome.message}"
     )

@@ -39,9 +39,9 @@ class VersionRemover:
         """
         for key, version_id in versions:
             if not version_id:
-                raise GateError(f"a version of {key!r} was to be removed without its id")
+                raise GateError(f"request to remove a version of {key!r} without its ID")
             if version_id == NULL_VERSION_ID and not is_null_allowed:
-                raise GateError(f"the null version of {key!r} was to be removed")
+                raise GateError(f"request to remove the null version of {key!r}")
         delete_keys = [DeleteKey(key=key, version_id=version_id) for key, version_id in versions]
         return {
             (delete_key.key, delete_key.version_id): outcome

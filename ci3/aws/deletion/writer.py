@@ -74,7 +74,7 @@ class BucketWriter:
         """Abort a multipart upload, which frees its parts; one that does not exist is `absent`."""
         if not upload_id:
             # Without an ID, the request would delete the object.
-            raise GateError(f"an upload to {key!r} was to be aborted without its id")
+            raise GateError(f"request to abort an upload to {key!r} without its ID")
         try:
             response = self._client.abort_multipart_upload(
                 Bucket=self.bucket, Key=key, UploadId=upload_id

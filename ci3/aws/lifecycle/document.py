@@ -70,14 +70,16 @@ def read_lifecycle(client: "S3Client", bucket: str) -> LifecycleDocument:
             if get_error_code(exc) == "NoSuchLifecycleConfiguration":
                 return LifecycleDocument(text=ConfigurationText())
             if get_error_code(exc) in NOT_IMPLEMENTED_CODES:
-                raise UnsupportedError("this S3 has no lifecycle", "Use engine: direct.") from exc
+                raise UnsupportedError(
+                    "this S3 service does not support lifecycle rules", "Use engine: direct."
+                ) from exc
             raise
     try:
         text = _parse_configuration(response.get(_RAW_KEY))
     except LifecycleTextError as exc:
         raise AccessError(
             f"{action}: {exc}",
-            "It is left as it is. Delete with engine: direct, or take that out of it.",
+            "Use engine: direct, or remove that from the configuration. It was not changed.",
         ) from exc
     minimum = response.get("TransitionDefaultMinimumObjectSize", "")
     return LifecycleDocument(text=text, transition_minimum=str(minimum))
@@ -85,7 +87,7 @@ def read_lifecycle(client: "S3Client", bucket: str) -> LifecycleDocument:
 
 def _parse_configuration(raw: bytes | None) -> ConfigurationText:
     if not raw:
-        raise LifecycleTextError("the answer is empty")
+        raise LifecycleTextError("the response is empty")
     return parse_configuration(raw)
 
 
@@ -138,10 +140,10 @@ class LifecycleWriter:
             is_refused = 400 <= status < 500  # noqa: PLR2004 - HTTP's client errors
             message = exc.response.get("Error", {}).get("Message", "")
             hint = " (s3:PutLifecycleConfiguration)" if code == "AccessDenied" else ""
-            problem = f"S3 answered {code}{hint}: {message}"
+            problem = f"S3 returned {code}{hint}: {message}"
             return WriteResult(problem=problem, is_rejected=is_refused)
         except NO_RESPONSE_ERRORS as exc:
-            return WriteResult(problem=redact_secrets(f"no answer that could be read: {exc}"))
+            return WriteResult(problem=redact_secrets(f"no valid response: {exc}"))
         return WriteResult()
 
 

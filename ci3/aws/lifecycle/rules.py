@@ -46,7 +46,7 @@ def _read_rules(client: "S3Client", bucket: str) -> list[Mapping[str, Any]]:
         raise
     rules: list[Mapping[str, Any]] = [*response.get("Rules", ())]
     if not rules:
-        raise AccessError(f"the lifecycle rules of s3://{bucket} came back without a rule", "")
+        raise AccessError("the response contains no rules", "")
     return rules
 
 
@@ -65,5 +65,5 @@ def _get_noncurrent_days(rule: Mapping[str, Any]) -> int | None:
         return None
     days = expiration.get("NoncurrentDays")
     if not isinstance(days, int):
-        raise AccessError("a lifecycle rule expires old versions, and does not say when", "")
+        raise AccessError("a rule that expires noncurrent versions has no NoncurrentDays", "")
     return days

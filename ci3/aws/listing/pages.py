@@ -43,7 +43,7 @@ def list_pages(
     """List everything under a prefix, or with a delimiter only its first level.
 
     Keys up to and including `start_after` are left out, in the sort order of this S3. Raises
-    ListingError for a page that can't be trusted: not a listing, a key outside the prefix,
+    ListingError for a page that cannot be trusted: not a listing, a key outside the prefix,
     truncated without a continuation token, or with a token that was used before.
     """
     action = f"listing s3://{bucket}/{prefix}"
@@ -59,25 +59,25 @@ def list_pages(
         page = _parse_page(response, prefix, action)
         token = response.get("NextContinuationToken", "")
         if page.is_last and token:
-            raise ListingError(f"{action}: the last page gives a token to go on with", HINT)
+            raise ListingError(f"{action}: the last page has a continuation token", HINT)
         yield page
         if page.is_last:
             return
         if not token or token in seen_tokens:
-            problem = "the same token twice" if token else "no token to go on with"
-            raise ListingError(f"{action}: a page says that more follow, and gives {problem}", HINT)
+            problem = "a repeated" if token else "no"
+            raise ListingError(f"{action}: a truncated page has {problem} continuation token", HINT)
         seen_tokens.add(token)
         request["ContinuationToken"] = token
 
 
 def _parse_page(response: "ListObjectsV2OutputTypeDef", prefix: str, action: str) -> Page:
     if "IsTruncated" not in response:
-        raise ListingError(f"{action}: a page does not say whether more follow", HINT)
+        raise ListingError(f"{action}: a page has no IsTruncated", HINT)
     try:
         listed = get_parsed_objects(response)
         entries = response.get("Contents", ())
         if listed is not None and entries:
-            raise ListingError(f"{action}: a page was read twice", HINT)
+            raise ListingError(f"{action}: a page was parsed twice", HINT)
         if listed is None:
             listed = _make_columns(entries, action)
         folders = tuple(entry["Prefix"] for entry in response.get("CommonPrefixes", ()))
@@ -85,9 +85,11 @@ def _parse_page(response: "ListObjectsV2OutputTypeDef", prefix: str, action: str
         raise ListingError(f"{action}: an entry has no {exc.args[0]}", HINT) from exc
     for name in (*_get_outermost_keys(listed.keys), *folders):
         if not name.startswith(prefix):
-            raise ListingError(f"{action}: the answer names {name!r}, which is not there", HINT)
+            raise ListingError(
+                f"{action}: the response lists {name!r}, which is outside the prefix", HINT
+            )
     if min(listed.times, default=_FIRST_TIME) < _FIRST_TIME:
-        raise ListingError(f"{action}: an entry's LastModified is older than S3 itself", HINT)
+        raise ListingError(f"{action}: the LastModified of an entry is before S3 existed", HINT)
     return Page(
         columns=listed,
         folders=folders,
@@ -107,7 +109,7 @@ def _make_columns(entries: "Sequence[ObjectTypeDef]", action: str) -> ObjectColu
         for entry in entries
     ]
     if any(stored.modified_at.tzinfo is None for stored in objects):
-        raise ListingError(f"{action}: an entry's LastModified has no time zone", HINT)
+        raise ListingError(f"{action}: the LastModified of an entry has no time zone", HINT)
     return ObjectColumns.from_objects(objects)
 
 

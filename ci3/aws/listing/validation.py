@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 HINT = (
-    "Nothing was deleted. Check that the endpoint-url is an S3 and that no proxy answers for it; "
-    "then run again."
+    "Check that endpoint-url points to an S3 service and that no proxy responds in its place, then "
+    "run again. Nothing was deleted."
 )
 _ROOTS = {
     "ListObjectsV2": "ListBucketResult",
@@ -55,18 +55,18 @@ def _make_document_check(operation: str, expected: str) -> Callable[..., None]:
             parser.feed(response_dict["body"][:_HEAD_BYTES])
             names = [str(getattr(event[-1], "tag", "")) for event in parser.read_events()]
         except ET.ParseError as exc:
-            raise ListingError(f"the answer to {operation} is no XML", HINT) from exc
+            raise ListingError(f"the response to {operation} is not XML", HINT) from exc
         root = names[0].rpartition("}")[2] if names else "nothing"
         # Servers that derive names from the API's model, such as moto, append "Response".
         if root not in (expected, f"{operation}Response", _ERROR_ROOT):
             raise ListingError(
-                f"the answer to {operation} is <{root[:40]}>, not <{expected}>", HINT
+                f"the response to {operation} is <{root[:40]}>, not <{expected}>", HINT
             )
         truncated = _IS_TRUNCATED.search(response_dict["body"])
         is_truncated = (truncated[1] or b"") if truncated else b"false"
         if is_truncated not in (b"true", b"false"):
             # botocore reads any other text as false, and the following pages would be missed.
-            raise ListingError(f"a listing's IsTruncated is {is_truncated[:40]!r}", HINT)
+            raise ListingError(f"the IsTruncated of a listing is {is_truncated[:40]!r}", HINT)
 
     return check
 
@@ -75,11 +75,13 @@ def check_entries(entries: Iterable[tuple[str, datetime]], prefix: str, action: 
     """Raise ListingError for a key outside the prefix or an impossible time, as (key, time)."""
     for key, modified_at in entries:
         if not key.startswith(prefix):
-            raise ListingError(f"{action}: the answer names {key!r}, which is not there", HINT)
+            raise ListingError(
+                f"{action}: the response lists {key!r}, which is outside the prefix", HINT
+            )
         if modified_at.tzinfo is None:
-            raise ListingError(f"{action}: an entry's time has no time zone", HINT)
+            raise ListingError(f"{action}: the time of an entry has no time zone", HINT)
         if modified_at < S3_LAUNCH_DATE:
-            raise ListingError(f"{action}: an entry is older than S3 itself", HINT)
+            raise ListingError(f"{action}: the time of an entry is before S3 existed", HINT)
 
 
 class PaginationMarkers:
@@ -98,16 +100,14 @@ class PaginationMarkers:
         Raises ListingError where the response is inconsistent.
         """
         if is_truncated is None:
-            raise ListingError(f"{self._action}: a page does not say whether more follow", HINT)
+            raise ListingError(f"{self._action}: a page has no IsTruncated", HINT)
         if not is_truncated:
             if key and not self._may_end_with_one:
-                raise ListingError(f"{self._action}: the last page gives a marker to go on", HINT)
+                raise ListingError(f"{self._action}: the last page has a marker", HINT)
             return None
         marker = (key, identifier)
         if not key or marker in self._seen:
-            problem = "the same marker twice" if key else "no marker to go on with"
-            raise ListingError(
-                f"{self._action}: a page says that more follow, and gives {problem}", HINT
-            )
+            problem = "a repeated marker" if key else "no marker"
+            raise ListingError(f"{self._action}: a truncated page has {problem}", HINT)
         self._seen.add(marker)
         return marker

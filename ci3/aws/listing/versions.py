@@ -62,7 +62,7 @@ def list_version_folders(
         keys = (version.key for version in _parse_page(response, prefix, action))
         folders |= {_get_folder(key, prefix) for key in keys if "/" in key[len(prefix) :]}
         if any(_get_folder(folder, prefix) != folder for folder in folders):
-            raise ListingError(f"{action}: the answer names a folder that is not there", HINT)
+            raise ListingError(f"{action}: the response lists a folder outside the prefix", HINT)
         yield frozenset(folders)
 
 
@@ -104,7 +104,7 @@ def _parse_page(response: Mapping[str, Any], prefix: str, action: str) -> tuple[
     }
     kinds = response.get("Kinds", ())
     if any(kinds.count(kind) != len(kind_entries) for kind, kind_entries in entries.items()):
-        raise ListingError(f"{action}: versions and delete markers can't be told apart", HINT)
+        raise ListingError(f"{action}: cannot distinguish versions from delete markers", HINT)
     iterators = {kind: iter(kind_entries) for kind, kind_entries in entries.items()}
     try:
         versions = [
