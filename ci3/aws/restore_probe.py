@@ -1,4 +1,4 @@
-"""Test whether this S3 can restore: write, delete and restore one object under `.ci3/`."""
+"""Test whether this S3 service can restore: write, delete and restore one object under `.ci3/`."""
 
 import secrets
 from collections.abc import Callable, Generator
@@ -16,7 +16,7 @@ from ci3.errors import AccessError, DeniedError, GateError, describe_error
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_CONTENT = b"Written by ci3 doctor --probe-restore to find out whether this S3 can restore.\n"
+_CONTENT = b"Written by ci3 doctor --probe-restore to test whether this S3 service can restore.\n"
 _OPERATIONS = ("PutObject", "GetObject", "DeleteObject")
 
 

@@ -119,7 +119,9 @@ class GitHubApi:
         Source: https://docs.github.com/rest/repos/contents#get-repository-content
         """
         if any(part in ("", ".", "..") for part in path.split("/")):
-            raise GitHubError(f"{path!r} is no path in a repository", "Give it from its root.")
+            raise GitHubError(
+                f"{path!r} is not a path in a repository", "Use a path from its root."
+            )
         url_path = f"{self.transport.repository_path}/contents/{quote(path)}"
         outcome = self.transport.try_get(f"{url_path}?{urlencode({'ref': ref})}")
         if not isinstance(outcome, RequestFailure):
@@ -139,11 +141,11 @@ def _decode_file(fields: JsonObject) -> str:
     except binascii.Error as exc:
         raise fields.make_error("`content` is not base64") from exc
     if len(content) != fields.get_int("size"):
-        raise fields.make_error("`content` is not as long as `size` says")
+        raise fields.make_error("the length of `content` is not `size`")
     try:
         return content.decode()
     except UnicodeDecodeError as exc:
-        raise fields.make_error("the file is not text in UTF-8") from exc
+        raise fields.make_error("the file is not UTF-8 text") from exc
 
 
 def _make_comment(fields: JsonObject) -> Comment:

@@ -35,7 +35,7 @@ def post_comment(
     text = f"{first_line}\n{body}"
     size_bytes = len(text.encode())
     if size_bytes > COMMENT_LIMIT_BYTES:
-        raise ValueError(f"A comment of {size_bytes} bytes is over {COMMENT_LIMIT_BYTES}.")
+        raise ValueError(f"A comment of {size_bytes} bytes exceeds {COMMENT_LIMIT_BYTES}.")
     comment = api.find_own_comment(number, first_line)
     if comment is None:
         return _create(api, number, first_line, text) if should_create else None

@@ -42,11 +42,11 @@ QUOTE_LIMIT_CHARACTERS: Final = 300
 READ_ONLY_MESSAGE: Final = "Resource not accessible by integration"
 READ_ONLY_HINT: Final = (
     "Give the job `permissions: pull-requests: write`. "
-    "On pull requests from forks and from Dependabot the token can only read."
+    "On pull requests from forks and from Dependabot, the token is read-only."
 )
 UNREADABLE_HINT: Final = (
-    "Give the job the permission under `permissions:`: `pull-requests: write` for the comment, "
-    "`deployments: read`, `pull-requests: read` or `contents: read` for what is read."
+    "Give the job the missing permission under `permissions:`: `pull-requests: write` for the "
+    "comment; `deployments: read`, `pull-requests: read` or `contents: read` to read these."
 )
 
 
@@ -123,7 +123,7 @@ class GitHubTransport:
             return ""
         resets_at = datetime.fromtimestamp(self._resets_at, UTC)
         return (
-            f"GitHub allows {remaining} more requests until {resets_at:%Y-%m-%dT%H:%M:%SZ}, and "
+            f"GitHub allows {remaining} more requests until {resets_at:%Y-%m-%dT%H:%M:%SZ}, but "
             f"{request_count} are needed. Run again then"
         )
 
@@ -147,7 +147,7 @@ class GitHubTransport:
                 # A proxy may have removed the link: a full page need not be the last.
                 next_url = self._page_url(path, query, len(seen) + 1)
             if next_url in seen:
-                raise make_response_error(response, "its next page is one that was already read")
+                raise make_response_error(response, "its next page was already read")
 
     def _page_url(self, path: str, query: Mapping[str, str], number: int) -> str:
         page_query = {"page": str(number)} if number > 1 else {}
@@ -216,7 +216,9 @@ class GitHubTransport:
                 allow_redirects=method == "GET",
             )
         except OSError as exc:  # requests' exceptions, or a REQUESTS_CA_BUNDLE that is missing
-            problem = f"GitHub did not answer {method} {urlsplit(url).path}: {type(exc).__name__}"
+            problem = (
+                f"GitHub did not respond to {method} {urlsplit(url).path}: {type(exc).__name__}"
+            )
             if hint := find_tls_hint(exc):
                 return RequestFailure(error=GitHubError(problem, hint), cause=exc)
             return self._make_lost_response(method, problem, exc)
@@ -234,7 +236,7 @@ class GitHubTransport:
     def _make_failure(self, method: str, response: requests.Response) -> RequestFailure:
         status = response.status_code
         message = self._quote_message(response)
-        problem = f"GitHub answered {describe_request(response)} with {status}: {message}"
+        problem = f"GitHub returned {status} for {describe_request(response)}: {message}"
         if _is_rate_limited(response, message):
             return self._make_rate_limited(problem, response)
         if status >= requests.codes.server_error:
@@ -249,9 +251,9 @@ class GitHubTransport:
         self, method: str, problem: str, cause: OSError | None
     ) -> RequestFailure:
         if method == "POST":
-            hint = "What was asked may have been done all the same. Run ci3 again: it looks first."
+            hint = "GitHub may have executed the request. Run ci3 again: it checks first."
             return RequestFailure(error=GitHubError(problem, hint), cause=cause)
-        hint = "Try again later; if it stays, check `github-api-url` and the network."
+        hint = "Try again later. If it fails again, check `github-api-url` and the network."
         error = GitHubError(problem, hint)
         return RequestFailure(error=error, cause=cause, wait_seconds=RETRY_WAIT_SECONDS)
 
@@ -275,7 +277,7 @@ class GitHubTransport:
         try:
             message = read_object(response).get_error_message()
         except GitHubError:
-            message = "not in JSON, so perhaps not from GitHub"
+            message = "not JSON, so possibly not from GitHub"
         message = message.replace(self._token, "***")
         return "".join(character if character.isprintable() else " " for character in message)[
             :QUOTE_LIMIT_CHARACTERS
@@ -299,8 +301,8 @@ def _validate_api_url(api_url: str) -> str:
     if not re.fullmatch(rf"https?://{host}(/[A-Za-z0-9._~/-]*)?", api_url):
         # The URL itself is not in the message: it may contain a password.
         raise SettingsError(
-            "`github-api-url` is not the address of an API",
-            "Give one such as https://HOST/api/v3, or leave it to the workflow.",
+            "`github-api-url` is not the URL of an API",
+            "Use a URL such as https://HOST/api/v3, or remove the input.",
         )
     return api_url.rstrip("/")
 
@@ -310,7 +312,7 @@ def _validate_repository(repository: str) -> str:
     for part in (owner, name):
         if not re.fullmatch(r"[A-Za-z0-9._-]+", part) or part in (".", ".."):
             raise SettingsError(
-                f"{repository!r} is not a GitHub repository", "Give it as owner/name."
+                f"{repository!r} is not a GitHub repository", "Use the form owner/name."
             )
     return repository
 
@@ -318,8 +320,8 @@ def _validate_repository(repository: str) -> str:
 def _validate_token(token: str) -> str:
     if not re.fullmatch(r"[!-~]+", token):
         raise SettingsError(
-            "`github-token` is empty or holds a space, a line break or a character no token has",
-            "Leave it to the workflow, or check the secret for a line break at its end.",
+            "`github-token` is empty or contains a space, a line break or an invalid character",
+            "Remove it to use the workflow's token, or check the secret for a final line break.",
         )
     return token
 

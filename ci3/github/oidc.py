@@ -40,8 +40,8 @@ def open_identity_tokens(
     """
     if not has_identity_tokens(environ):
         raise SettingsError(
-            "role-to-assume needs an identity token of GitHub, and this job may not ask for one",
-            f"{_PERMISSION_HINT} On pull requests from forks GitHub gives none. "
+            "role-to-assume needs a GitHub identity token, but this job may not request one",
+            f"{_PERMISSION_HINT} On pull requests from forks, GitHub issues none. "
             "Nothing was deleted.",
         )
     return IdentityTokens(
@@ -92,14 +92,14 @@ class IdentityTokens:
             if hint := find_tls_hint(exc):
                 return RequestFailure(error=_make_error(f"failed: {type(exc).__name__}", hint))
             # The exception's message may contain the header with the token.
-            return _make_retryable_failure(f"did not answer: {type(exc).__name__}")
+            return _make_retryable_failure(f"did not respond: {type(exc).__name__}")
         status = response.status_code
         if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
-            return _make_retryable_failure(f"answered {status}")
+            return _make_retryable_failure(f"returned {status}")
         if status != requests.codes.ok:
-            return RequestFailure(error=_make_error(f"answered {status}", _PERMISSION_HINT))
+            return RequestFailure(error=_make_error(f"returned {status}", _PERMISSION_HINT))
         token = _read_token(response)
-        return token or _make_retryable_failure("answered without a token")
+        return token or _make_retryable_failure("returned no token")
 
 
 def _read_token(response: requests.Response) -> str:
@@ -113,9 +113,9 @@ def _read_token(response: requests.Response) -> str:
 
 
 def _make_error(problem: str, hint: str) -> GitHubError:
-    return GitHubError(f"GitHub's service for identity tokens {problem}", hint)
+    return GitHubError(f"GitHub's identity token service {problem}", hint)
 
 
 def _make_retryable_failure(problem: str) -> RequestFailure:
-    hint = "Run again later; if it stays, look at https://www.githubstatus.com and the network."
+    hint = "Run again later. If it fails again, check https://www.githubstatus.com and the network."
     return RequestFailure(error=_make_error(problem, hint), wait_seconds=RETRY_WAITS_SECONDS[0])

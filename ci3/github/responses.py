@@ -10,16 +10,16 @@ import requests
 from ci3.errors import GitHubError
 
 API_URL_HINT: Final = "Check `github-api-url`."
-MOVED_HINT: Final = "The repository was renamed or moved: name it as it is called now."
+MOVED_HINT: Final = "The repository was renamed or transferred. Use its current name."
 HINTS_BY_STATUS: Final = {
     301: MOVED_HINT,
     307: MOVED_HINT,
     308: MOVED_HINT,
-    401: "Check `github-token`: it is wrong or has expired.",
-    403: "Check that `github-token` has the permission to read this.",
-    404: "Check the repository and the number, and that `github-token` may read them.",
-    410: "It was deleted, or is switched off in this repository.",
-    422: "GitHub's message says what it does not take.",
+    401: "Check `github-token`: it is invalid or has expired.",
+    403: "Check that `github-token` has permission to read this.",
+    404: "Check the repository and the number, and that `github-token` can read them.",
+    410: "It was deleted, or the feature is disabled in this repository.",
+    422: "See GitHub's message for what is invalid.",
 }
 
 
@@ -34,7 +34,7 @@ class JsonObject:
         """Return a string field."""
         value = self._fields.get(name)
         if not isinstance(value, str):
-            raise make_response_error(self._response, f"`{name}` is not a text")
+            raise make_response_error(self._response, f"`{name}` is not a string")
         return value
 
     def get_optional_text(self, name: str) -> str:
@@ -80,7 +80,7 @@ class JsonObject:
         """Return an object field that must exist."""
         inner_object = self.get_optional_object(name)
         if inner_object is None:
-            raise self.make_error(f"`{name}` is not there")
+            raise self.make_error(f"`{name}` is missing")
         return inner_object
 
     def get_error_message(self) -> str:
@@ -100,9 +100,9 @@ def describe_request(response: requests.Response) -> str:
 
 
 def make_response_error(response: requests.Response, problem: str) -> GitHubError:
-    """Return the error for a response that can't be read."""
+    """Return the error for an invalid response."""
     return GitHubError(
-        f"GitHub's answer to {describe_request(response)} can't be read: {problem}", API_URL_HINT
+        f"GitHub's response to {describe_request(response)} is invalid: {problem}", API_URL_HINT
     )
 
 

@@ -25,7 +25,7 @@ def find_tls_hint(exc: BaseException) -> str:
     if isinstance(exc, requests.exceptions.SSLError) and "certificate" in str(exc).lower():
         return UNTRUSTED_HINT
     if isinstance(exc, OSError) and not isinstance(exc, requests.RequestException):
-        return "Check that REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE name files that are there, if set."
+        return "Check that the files in REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE exist."
     return ""
 
 

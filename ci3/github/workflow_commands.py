@@ -115,10 +115,10 @@ class Runner:
         issue("endgroup")
 
     def _warn_once(self, what: str, exc: OSError) -> None:
-        """Warn, once, that a file of the runner can't be written: no reason to stop."""
+        """Warn, once, that a file of the runner cannot be written: no reason to stop."""
         if not self._has_warned:
             self._has_warned = True
-            self.add_warning(f"the {what} of this step can't be written: {exc.strerror}")
+            self.add_warning(f"the {what} of this step cannot be written: {exc.strerror}")
 
 
 def _truncate(message: str) -> str:

@@ -88,8 +88,8 @@ def _read_event(path: str) -> object:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         raise SettingsError(
-            f"the event's payload {path} can't be read: {exc}",
-            "GITHUB_EVENT_PATH must name the file that the runner wrote. Nothing was deleted.",
+            f"the event payload {path} cannot be read: {exc}",
+            "Check that GITHUB_EVENT_PATH names the file of the runner. Nothing was deleted.",
         ) from exc
 
 

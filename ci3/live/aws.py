@@ -25,7 +25,9 @@ _S3_HOST: Final = r"s3(-[a-z0-9-]+)?(\.dualstack)?(\.[a-z]+(-[a-z]+)+-[0-9]+)?"
 Source: https://docs.aws.amazon.com/general/latest/gr/s3.html
 """
 _DISPLAYED_ORIGINS: Final = 5
-_CLOUDFRONT_HINT: Final = "Run again; if it stays, check that no proxy answers for CloudFront."
+_CLOUDFRONT_HINT: Final = (
+    "Run again. If it fails again, check that no proxy responds instead of CloudFront."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +78,8 @@ def read_cloudfront(
         )
         return LiveReading(
             source=source,
-            problem=f"which folder is live through CloudFront {shown} can't be told by its path. "
-            "Use another live source beside it in place of cloudfront.",
+            problem=f"the origin path of CloudFront {shown} does not show which folder is live. "
+            "Use another live source instead of cloudfront.",
         )
     return LiveReading(source=source, references=tuple(dict.fromkeys(references)))
 
@@ -112,12 +114,12 @@ def _list_distributions(
                 page = client.list_distributions(**request).get("DistributionList", {})
             distributions, marker = page.get("Items", ()), page.get("NextMarker", "")
             if "IsTruncated" not in page or page.get("Quantity") != len(distributions):
-                raise ListingError(f"{action}: a page is not whole", _CLOUDFRONT_HINT)
+                raise ListingError(f"{action}: a page is incomplete", _CLOUDFRONT_HINT)
             yield distributions
             if not page["IsTruncated"] and not marker:
                 return
             if not page["IsTruncated"] or marker in markers:
-                problem = "a page does not say clearly whether and where more follow"
+                problem = "a page has inconsistent pagination markers"
                 raise ListingError(f"{action}: {problem}", _CLOUDFRONT_HINT)
             markers.append(marker)
 
@@ -165,14 +167,14 @@ def _explain_nothing_served(origins: Sequence[_Origin], bucket: str, prefix: str
     if not origins:
         return (
             f"no CloudFront distribution of this account has s3://{bucket} as an origin. Check the "
-            "bucket and the account, or take this source out."
+            "bucket and the account, or remove this source."
         )
     shown = list(
         dict.fromkeys(f"{origin.distribution} with path {origin.path}" for origin in origins)
     )
     return (
-        f"CloudFront has s3://{bucket} as an origin, but with no path that names a folder under "
-        f"{prefix or 'its root'}: {join_names(shown, _DISPLAYED_ORIGINS)}."
+        f"CloudFront has s3://{bucket} as an origin, but no origin path is a folder under "
+        f"{prefix or 'the root'}: {join_names(shown, _DISPLAYED_ORIGINS)}."
     )
 
 

@@ -131,10 +131,10 @@ def _search_hidden(
 def _make_hidden_reference(
     deployment: Deployment, state: str, newest: Deployment, creator: Creator
 ) -> LiveReference:
-    who = "this workflow" if creator is Creator.OWN_WORKFLOW else "perhaps a cleanup"
+    who = "this workflow" if creator is Creator.OWN_WORKFLOW else "possibly a cleanup"
     evidence = (
-        f"GitHub's record of {shorten_commit(deployment.commit)} in {deployment.environment}, "
-        f"status {state}, may be what is live: {who} created the newer record of "
+        f"{shorten_commit(deployment.commit)} may be live in {deployment.environment} (status "
+        f"{state}): {who} created GitHub's newer deployment record of "
         f"{shorten_commit(newest.commit)}"
     )
     return LiveReference(

@@ -38,7 +38,7 @@ def read_github(
         return LiveReading(source=source, problem=exc.full_message)
     if not references and source.kind is LiveKind.GITHUB_DEPLOYMENTS:
         where = f" in the environment {source.argument}" if source.argument else ""
-        problem = f"GitHub knows of no deployment{where} that is live or on its way."
+        problem = f"GitHub has no deployment{where} that is live or in progress."
         return LiveReading(source=source, problem=problem)
     return LiveReading(source=source, references=references)
 
@@ -98,9 +98,9 @@ def _read_history(
 def _make_live_reference(deployment: Deployment, state: str) -> LiveReference:
     commit, is_finished = shorten_commit(deployment.commit), state == SUCCESS_STATE
     if is_finished:
-        evidence = f"GitHub has {commit} deployed to {deployment.environment}, status {state}"
+        evidence = f"GitHub: {commit} is deployed to {deployment.environment}, status {state}"
     else:
-        evidence = f"GitHub is deploying {commit} to {deployment.environment}, status {state}"
+        evidence = f"GitHub: {commit} is being deployed to {deployment.environment}, status {state}"
     return LiveReference(
         name=deployment.commit,
         evidence=evidence,
@@ -124,7 +124,7 @@ def _list_deployments(repository: GitHubRepository, environment: str) -> Iterato
             newest_at = created_at
             is_requested = entry.get_text("environment").casefold() == environment.casefold()
             if environment and not is_requested:
-                raise entry.make_error(f"it is a deployment to {entry.get_text('environment')}")
+                raise entry.make_error(f"it lists a deployment to {entry.get_text('environment')}")
         for entry in page:
             yield Deployment(
                 number=entry.get_int("id"),

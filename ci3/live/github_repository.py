@@ -62,8 +62,8 @@ class GitHubRepository:
     def _count_request(self) -> None:
         if not self._requests_left:
             raise GitHubError(
-                f"it takes more than {REQUEST_LIMIT} requests of GitHub",
-                "Of deployments, name the environment, as in github-deployments:production; or "
-                "name another live source.",
+                f"more than {REQUEST_LIMIT} requests to GitHub would be needed",
+                "For github-deployments, name the environment, such as "
+                "github-deployments:production; or use another live source.",
             )
         self._requests_left -= 1

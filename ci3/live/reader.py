@@ -26,8 +26,8 @@ Source: https://docs.github.com/rest/using-the-rest-api/best-practices-for-using
 """
 
 NO_GITHUB_PROBLEM: Final = (
-    "there is no token, or no repository, to ask GitHub with. In a workflow give the input "
-    "github-token; on a terminal set GITHUB_REPOSITORY and GITHUB_TOKEN."
+    "no GitHub token or no repository. In a workflow, set the input github-token; on a terminal, "
+    "set GITHUB_REPOSITORY and GITHUB_TOKEN."
 )
 
 

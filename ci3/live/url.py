@@ -57,7 +57,7 @@ def _redact(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "the address"
+        return "the URL"
     return escape_control_chars(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
 
@@ -80,10 +80,12 @@ def _fetch_before_deadline(deadline_seconds: float, url: str, ca_bundle: str) ->
     try:
         return page.result(timeout=deadline_seconds)
     except TimeoutError as exc:
-        raise _PageError(f"did not answer in full within {deadline_seconds:g} seconds") from exc
+        raise _PageError(
+            f"did not send a full response within {deadline_seconds:g} seconds"
+        ) from exc
     except (OSError, ValueError) as exc:
         # The message would contain the URL with its query.
-        problem = f"can't be read: {type(exc).__name__}"
+        problem = f"cannot be read: {type(exc).__name__}"
         hint = find_tls_hint(exc)
         raise _PageError(f"{problem}. {hint}" if hint else problem) from None
     finally:
@@ -120,24 +122,24 @@ def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _validate(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
-        raise _PageError(f"leads to a {parts.scheme}: address, which is not read")
+        raise _PageError(f"leads to a {parts.scheme}: URL, which is not supported")
     if "@" in parts.netloc:
-        raise _PageError("leads to an address with credentials in it, which is not read")
+        raise _PageError("leads to a URL with credentials, which is not supported")
 
 
 def _resolve_redirect(url: str, response: requests.Response) -> str:
     location = response.headers.get("Location")
     if not location:
-        raise _PageError(f"answered {response.status_code} without saying where it moved")
+        raise _PageError(f"returned {response.status_code} without a Location")
     target = urljoin(url, location)
     if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
-        raise _PageError("redirects from https to http, where anybody could answer")
+        raise _PageError("redirects from https to http, which is not secure")
     return target
 
 
 def _read_body(response: requests.Response, is_over: Event) -> bytes:
     if response.status_code != requests.codes.ok:
-        raise _PageError(f"answered {response.status_code}")
+        raise _PageError(f"returned {response.status_code}")
     content = bytearray()
     for chunk in response.iter_content(_CHUNK_BYTES):
         content += chunk

@@ -60,7 +60,7 @@ def read_lifecycle(client: "S3Client", bucket: str) -> LifecycleDocument:
     """Return the configuration; the client must be one that `keep_raw_xml` was called with.
 
     Raises AccessError where it can't be read or has an element that ci3 does not support, and
-    LackingError where this S3 has no lifecycle configuration.
+    UnsupportedError where this S3 service does not support lifecycle rules.
     """
     action = f"reading the lifecycle configuration of s3://{bucket}"
     with translate_errors(action):
