@@ -248,7 +248,7 @@ def _select_complete_sources(
     missing = [text for text in texts if "?…" in text and text not in set_again]
     if missing:
         raise SettingsError(
-            f"{path} does not contain the query of live-from {missing[0]}, which is never saved",
+            f"{path} does not contain the query of live-from {missing[0]}",
             "Set that live-from again, with its query. Nothing was deleted.",
         )
     return tuple(text for text in texts if "?…" not in text)

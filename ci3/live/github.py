@@ -98,9 +98,11 @@ def _read_history(
 def _make_live_reference(deployment: Deployment, state: str) -> LiveReference:
     commit, is_finished = shorten_commit(deployment.commit), state == SUCCESS_STATE
     if is_finished:
-        evidence = f"GitHub: {commit} is deployed to {deployment.environment}, status {state}"
+        evidence = f"{commit} is deployed to {deployment.environment} (GitHub, status {state})"
     else:
-        evidence = f"GitHub: {commit} is being deployed to {deployment.environment}, status {state}"
+        evidence = (
+            f"{commit} is being deployed to {deployment.environment} (GitHub, status {state})"
+        )
     return LiveReference(
         name=deployment.commit,
         evidence=evidence,

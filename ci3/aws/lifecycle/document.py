@@ -140,7 +140,7 @@ class LifecycleWriter:
             is_refused = 400 <= status < 500  # noqa: PLR2004 - HTTP's client errors
             message = exc.response.get("Error", {}).get("Message", "")
             hint = " (s3:PutLifecycleConfiguration)" if code == "AccessDenied" else ""
-            problem = f"S3 returned {code}{hint}: {message}"
+            problem = f"S3 returned {code}{hint}" + (f": {message}" if message else "")
             return WriteResult(problem=problem, is_rejected=is_refused)
         except NO_RESPONSE_ERRORS as exc:
             return WriteResult(problem=redact_secrets(f"no valid response: {exc}"))

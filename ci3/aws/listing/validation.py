@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 HINT = (
     "Check that endpoint-url points to an S3 service and that no proxy responds in its place, then "
-    "run again. Nothing was deleted."
+    "run again."
 )
 _ROOTS = {
     "ListObjectsV2": "ListBucketResult",
