@@ -46,18 +46,16 @@ _NARROWEST: Final = 30
 
 
 def format_checkup_headline(checkups: Sequence[TargetFindings]) -> str:
-    """Return the headline: counts of problems, warnings and notes, or that all is well."""
+    """Return the headline: whether there are problems, with the counts of each level."""
     counts = count_levels(finding for checkup in checkups for finding in checkup.findings)
-    parts = [
-        pluralize(counts[level], level.value) for level in reversed(Level) if level is not Level.OK
-        and counts[level]
-    ]  # fmt: skip
-    if not parts:
-        return "All is well"
-    summary = ", ".join(parts)
-    if counts[Level.PROBLEM]:
-        return f"Something is in ci3's way: {summary}"
-    return f"Nothing is in ci3's way; {summary}"
+    problems = pluralize(counts[Level.PROBLEM], "problem")
+    headline = f"{problems} found" if counts[Level.PROBLEM] else "No problems found"
+    others = ", ".join(
+        pluralize(counts[level], level.value)
+        for level in (Level.WARNING, Level.NOTE)
+        if counts[level]
+    )
+    return f"{headline} ({others})" if others else headline
 
 
 def show_checkup(console: Console, checkup: TargetFindings) -> None:
@@ -106,7 +104,7 @@ def _format_target(checkup: TargetFindings) -> str:
         (_SIGNS[finding.level], escape_markdown(finding.topic), _format_message_cell(finding))
         for finding in _sort_worst_first(checkup)
     )
-    return f"{format_code(checkup.url)}\n\n{format_table(('', '', 'Found'), rows)}"
+    return f"{format_code(checkup.url)}\n\n{format_table(('', '', 'Finding'), rows)}"
 
 
 def _sort_worst_first(checkup: TargetFindings) -> list[Finding]:

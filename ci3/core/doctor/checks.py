@@ -39,26 +39,28 @@ def _check_identity(facts: BucketFacts) -> Iterator[Finding]:
     if isinstance(identity, Unavailable):
         not_aws = f"{facts.doctor_target.target.endpoint_url} is not AWS"
         reason = identity.problem if identity.is_requested else not_aws
-        yield note(topic, f"who you are can't be told: {reason}", identity.hint)
+        yield note(topic, f"Identity unknown: {reason}", identity.hint)
     elif identity.endswith(":root"):
         yield warning(
             topic,
-            "this is an AWS account's root user, who may do anything",
-            "Use a role that may do what ci3 needs and no more: `ci3 iam-policy apply`.",
+            "These are credentials of the AWS account's root user, which has all permissions",
+            "Use a role with only the permissions that ci3 needs; see `ci3 iam-policy apply`.",
         )
     else:
-        yield ok(topic, f"you are {identity}")
+        yield ok(topic, f"Authenticated as {identity}")
 
 
 def _check_region(facts: BucketFacts) -> Iterator[Finding]:
     topic, target, reported_region = "region", facts.doctor_target.target, facts.bucket_region
     at_endpoint = f" at {target.endpoint_url}" if target.endpoint_url else ""
     if reported_region and reported_region != target.region:
-        message = f"the bucket is in {reported_region}, and {target.region} was asked{at_endpoint}"
-        advice = f"Set region to {reported_region}."
-        yield note(topic, f"{message}: each run is redirected", advice)
+        message = (
+            f"The bucket is in {reported_region}, but requests are sent to "
+            f"{target.region}{at_endpoint} and redirected"
+        )
+        yield note(topic, message, f"Set region to {reported_region}.")
     elif reported_region:
-        yield ok(topic, f"{reported_region}{at_endpoint}, as the bucket says")
+        yield ok(topic, f"{reported_region}{at_endpoint}, as reported by S3")
     elif not isinstance(facts.folders, Unavailable):
         yield ok(topic, f"{target.region}{at_endpoint}")
 
@@ -66,22 +68,22 @@ def _check_region(facts: BucketFacts) -> Iterator[Finding]:
 def _check_access(facts: BucketFacts) -> Iterator[Finding]:
     topic, url, folders = "list", facts.doctor_target.target.url, facts.folders
     if not isinstance(folders, Unavailable):
-        yield ok(topic, f"you may list {url}")
+        yield ok(topic, f"Listing {url} is allowed")
     elif folders.is_denied:
         advice = _advise_permission(facts, "s3:ListBucket")
-        yield problem(topic, f"you may not list {url}", advice, is_of_access=True)
+        yield problem(topic, f"Listing {url} is not allowed", advice, is_of_access=True)
     else:
         yield problem(topic, folders.problem, folders.hint, is_of_access=folders.is_of_access)
     topic, lists_versions = "list versions", facts.lists_versions
     if not isinstance(lists_versions, Unavailable):
-        yield ok(topic, "you may list old versions")
+        yield ok(topic, "Listing noncurrent versions is allowed")
         return
     message = (
-        "old versions can't be listed: no restore, no delete-versions, and no versions in the "
-        "journal"
+        "Noncurrent versions cannot be listed: restore and delete-versions do not work, and the "
+        "journal does not record versions"
     )
     policy = _advise_policy(facts, "apply")
-    advice = f"Not needed for a plan. To apply, allow s3:ListBucketVersions: {policy}"
+    advice = f"Not needed for plans. For apply, allow s3:ListBucketVersions: {policy}"
     yield from _report_unavailable(topic, lists_versions, message, advice, note)
 
 
@@ -89,40 +91,42 @@ def _check_delete_permission(facts: BucketFacts) -> Iterator[Finding]:
     topic, probe = "delete", facts.probe
     if isinstance(probe, Unavailable):
         if probe.is_requested:
-            message = f"deleting can't be tried: {probe.problem}"
+            message = f"Delete permission could not be tested: {probe.problem}"
             yield problem(topic, message, probe.hint, is_of_access=True)
         elif not isinstance(facts.folders, Unavailable):
             yield note(
                 topic,
-                "whether you may delete is not known: doctor only looks",
-                "Not needed for a plan. To find out, add probe-deletes: it asks S3 to delete keys "
-                "that nobody has.",
+                "Delete permission not tested",
+                "Not needed for plans. To test it, set probe-deletes: it sends delete requests for "
+                "keys that do not exist.",
             )
     elif probe.is_denied:
         yield problem(
             topic,
-            "you may not delete here",
-            "Not needed for a plan. To apply, allow s3:DeleteObject, and s3:GetObject, which a "
-            f"condition needs: {_advise_policy(facts, 'apply')}",
+            "Deleting is not allowed",
+            "Not needed for plans. For apply, allow s3:DeleteObject, and s3:GetObject for "
+            f"conditional deletes: {_advise_policy(facts, 'apply')}",
             is_of_access=True,
         )
     elif probe.guard is DeleteGuard.ETAG:
-        yield ok(topic, f"you may delete, and {probe.reason}: only the object that was listed goes")
+        message = "Deleting is allowed, and objects whose content has changed are not deleted"
+        yield ok(topic, f"{message} ({probe.reason})")
     else:
         is_permitted = probe.guard is DeleteGuard.ETAG_SINGLE
-        result = "you may delete; " if is_permitted else "deleting was not denied; "
+        result = "Deleting is allowed" if is_permitted else "Deleting was not denied"
         yield warning(
             topic,
-            f"{result}{probe.reason}",
-            "ci3 lists again right before it deletes; what is uploaded over an object in the "
-            "seconds after that goes with it. Deploy each commit to a folder of its own.",
+            f"{result}, but objects may be deleted although they have changed ({probe.reason})",
+            "ci3 lists objects again right before it deletes them, but an object that is "
+            "overwritten in the seconds after that may be lost. Deploy each commit to a separate "
+            "folder.",
         )
 
 
 def _check_versioning(facts: BucketFacts) -> Iterator[Finding]:
     topic, state = "versioning", facts.versioning
     if isinstance(state, Unavailable):
-        message = "whether the bucket keeps versions can't be told: take a deletion as final"
+        message = "Versioning status unknown; assume deletion is permanent"
         advice = _advise_permission(facts, "s3:GetBucketVersioning")
         yield from _report_unavailable(topic, state, message, advice)
         return
@@ -132,23 +136,23 @@ def _check_versioning(facts: BucketFacts) -> Iterator[Finding]:
         case Versioning.SUSPENDED:
             yield warning(
                 topic,
-                "suspended: what was uploaded since is deleted for good, older objects are not",
-                "Turn versioning on again if deletions should be undone by `ci3 restore`.",
+                "Suspended: deleting objects that were uploaded since then is permanent",
+                "To be able to restore deletions with `ci3 restore`, turn versioning on again.",
             )
         case _:
             yield note(
                 topic,
-                "off: what ci3 deletes is gone for good",
-                "To be able to undo, turn versioning on, with a lifecycle rule that removes old "
-                "versions after some days.",
+                "Off: deletion is permanent",
+                "To be able to restore deletions, turn versioning on, with a lifecycle rule that "
+                "removes noncurrent versions after some days.",
             )
     if state.has_mfa_delete:
         create_finding = warning if not facts.doctor_target.delete_versions else problem
         yield create_finding(
             "MFA delete",
-            "on: versions and delete markers can't be removed without a token, so `ci3 restore` "
-            "and delete-versions are refused by S3",
-            "Turn MFA delete off to use them; plain deletions work with it.",
+            "On: S3 does not remove versions and delete markers without a token, so `ci3 restore` "
+            "and delete-versions do not work",
+            "To use them, turn MFA delete off. Other deletions work with it.",
         )
 
 
@@ -157,13 +161,13 @@ def _check_restore(facts: BucketFacts) -> Iterator[Finding]:
     if facts.doctor_target.delete_versions:
         yield warning(
             topic,
-            "on, and delete-versions is set: what ci3 deletes is gone for good all the same",
-            "Leave delete-versions out to be able to undo.",
+            "On, but delete-versions is set: deletion is permanent",
+            "To be able to restore deletions, do not set delete-versions.",
         )
         return
     condition = "" if _can_restore(facts) else ", if this store supports it"
     if isinstance(rules, Unavailable):
-        yield ok(topic, f"on: a deletion can be undone with `ci3 restore`{condition}")
+        yield ok(topic, f"On: deletions can be restored with `ci3 restore`{condition}")
         return
     prefix = facts.doctor_target.target.prefix
     matching = (rule for rule in rules if rule.can_match_under(prefix))
@@ -171,17 +175,17 @@ def _check_restore(facts: BucketFacts) -> Iterator[Finding]:
     if not terms:
         yield note(
             topic,
-            f"on: a deletion can be undone at any time{condition}; old versions stay, and cost as "
-            "before",
-            "To free storage too, add a lifecycle rule with NoncurrentVersionExpiration, such as "
-            "30 days, or set delete-versions.",
+            f"On: deletions can be restored at any time{condition}; noncurrent versions stay and "
+            "are still billed",
+            "To free storage as well, add a lifecycle rule with NoncurrentVersionExpiration, such "
+            "as 30 days, or set delete-versions.",
         )
     else:
         term = pluralize(min(terms), "day")
         yield ok(
             topic,
-            f"on: a deletion can be undone with `ci3 restore` for {term}, until a lifecycle rule "
-            "removes the old versions",
+            f"On: deletions can be restored with `ci3 restore` for {term}{condition}, until a "
+            "lifecycle rule removes the noncurrent versions",
         )
 
 
@@ -200,53 +204,56 @@ def _check_restore_probe(facts: BucketFacts) -> Iterator[Finding]:
         if keeps_versions and not _can_restore(facts):
             yield note(
                 topic,
-                "whether this store restores what was deleted is not known",
+                "It is unknown whether this store can restore deleted objects",
                 f"To find out, {RESTORE_CHECK}: it writes, deletes and restores one object.",
             )
         return
     if isinstance(probe, Unavailable):
         advice = _advise_policy(facts, "probe-restore") if probe.is_denied else probe.hint
-        message = f"restoring was not tried to its end: {probe.problem}"
+        message = f"The restore test was not completed: {probe.problem}"
         yield problem(topic, message, advice, is_of_access=probe.is_denied)
         return
     if probe.problem:
         yield problem(
             topic,
-            f"this store does not restore what was deleted: {probe.problem}",
-            "Take each deletion as final: `ci3 restore` would fail here.",
+            f"This store cannot restore deleted objects: {probe.problem}",
+            "Assume deletion is permanent: `ci3 restore` would fail here.",
         )
     else:
-        yield ok(topic, "an object was written, deleted and restored: `ci3 restore` works here")
+        yield ok(topic, "`ci3 restore` works here: an object was written, deleted and restored")
     for leftover in probe.leftovers:
-        yield warning("leftover", leftover, "Remove it by hand; it is no part of any deployment.")
+        yield warning("leftover", leftover, "Remove it by hand; it is not part of a deployment.")
 
 
 def _check_object_lock(facts: BucketFacts) -> Iterator[Finding]:
     topic, lock = "object lock", facts.lock
     if isinstance(lock, Unavailable):
         if lock.is_requested:
-            permission = " (s3:GetBucketObjectLockConfiguration)" if lock.is_denied else ""
-            message = f"whether versions are locked can't be told{permission}"
-            yield note(topic, message, "ci3 works without knowing: it never bypasses a lock.")
+            permission = (
+                " (s3:GetBucketObjectLockConfiguration is not allowed)" if lock.is_denied else ""
+            )
+            message = f"Object Lock status unknown{permission}"
+            yield note(topic, message, "ci3 does not need it: it never bypasses a lock.")
         return
     if not lock.is_enabled:
-        yield ok(topic, "off")
+        yield ok(topic, "Off")
         return
     retention = f", by default for {lock.default}" if lock.default else ""
     if facts.doctor_target.delete_versions:
         yield warning(
             topic,
-            f"on{retention}: delete-versions can't remove a locked version",
-            "Such a deployment stays with what lies above it, and is told as denied (exit code 3).",
+            f"On{retention}: delete-versions cannot delete locked versions",
+            "A deployment with locked versions is deleted only in part and reported as denied "
+            "(exit code 3).",
         )
     else:
-        yield note(topic, f"on{retention}: a deletion hides objects, their locked versions stay")
+        yield note(topic, f"On{retention}: locked versions of deleted objects stay")
 
 
 def _check_lifecycle_rules(facts: BucketFacts) -> Iterator[Finding]:
     rules = facts.rules
     if isinstance(rules, Unavailable):
-        message = "whether lifecycle rules delete here too can't be told"
+        message = "Lifecycle rules unknown: they may delete deployments too"
         advice = _advise_permission(facts, "s3:GetLifecycleConfiguration")
         yield from _report_unavailable("lifecycle", rules, message, advice)
     else:
@@ -257,22 +264,22 @@ def _check_uploads(facts: BucketFacts) -> Iterator[Finding]:
     topic, uploads = "uploads", facts.uploads
     if isinstance(uploads, Unavailable):
         message = (
-            "unfinished uploads can't be listed: incomplete deployments stay, and uploads under "
-            "what ci3 deletes stay, and cost"
+            "Unfinished uploads cannot be listed: incomplete deployments are kept, and unfinished "
+            "uploads to deleted deployments stay and are billed"
         )
         advice = _advise_permission(facts, "s3:ListBucketMultipartUploads")
         yield from _report_unavailable(topic, uploads, message, advice, note)
     elif not uploads.count or uploads.oldest_at is None:
-        yield ok(topic, "no unfinished ones")
+        yield ok(topic, "No unfinished uploads")
     else:
         age = facts.read_at - uploads.oldest_at
         message = (
-            f"{pluralize(uploads.count, 'unfinished upload')}, the oldest begun {format_age(age)}: "
-            "the parts cost, and no listing of objects shows them"
+            f"{pluralize(uploads.count, 'unfinished upload')}, the oldest started "
+            f"{format_age(age)}: their parts are billed, but not shown in object listings"
         )
         advice = (
-            "ci3 aborts those under what it deletes. For the others add a lifecycle rule with "
-            "AbortIncompleteMultipartUpload, such as 7 days."
+            "ci3 aborts those of the deployments that it deletes. For the others, add a lifecycle "
+            "rule with AbortIncompleteMultipartUpload, such as 7 days."
         )
         yield (warning if age > _ABANDONED_AFTER else note)(topic, message, advice)
 
@@ -300,4 +307,4 @@ def _advise_policy(facts: BucketFacts, purpose: str) -> str:
     prefix = f" --prefix {shlex.quote(target.prefix.rstrip('/'))}" if target.prefix else ""
     versions = " --delete-versions" if facts.doctor_target.delete_versions else ""
     command = f"ci3 iam-policy {purpose} --bucket {target.bucket}{prefix}{versions}"
-    return f"`{command}` prints the whole policy."
+    return f"`{command}` prints the full policy."

@@ -37,7 +37,7 @@ class RestoreProbe:
     leftovers: tuple[str, ...] = ()
 
 
-NOT_REQUESTED = Unavailable(problem="it was not asked", is_requested=False)
+NOT_REQUESTED = Unavailable(problem="it was not requested", is_requested=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from ci3.core.plan.name_checks import find_mixed_names
 
 _LIKELY_LAST: Final = ("index.html", "manifest.json", "version.json")
 """Files that builds often upload last, or could."""
+_UNTIL_FIXED: Final = "Nothing is deleted until this is fixed."
 
 
 def check_folders(facts: BucketFacts) -> Iterator[Finding]:
@@ -44,11 +45,11 @@ def _check_issues(facts: BucketFacts) -> Iterator[Finding]:
     issues = facts.issues
     if isinstance(issues, Unavailable):
         if issues.is_requested:
-            message = f"names and upload times could not be compared: {issues.problem}"
+            message = f"Names and upload times could not be compared: {issues.problem}"
             yield problem("plan", message, issues.hint, is_of_access=issues.is_of_access)
         return
     for refusal in issues.refusals:
-        advice, url = "Until then nothing is deleted.", find_recipe_url(refusal.code)
+        advice, url = _UNTIL_FIXED, find_recipe_url(refusal.code)
         yield problem(refusal.code, refusal.message, advice, recipe_url=url)
     for plan_warning in issues.warnings:
         url = find_recipe_url(plan_warning.code)
@@ -69,17 +70,17 @@ def _check_names(facts: BucketFacts, folders: FolderSummary) -> Iterator[Finding
         if not _has_issue(facts, WarningCode.NOTHING_MATCHES):
             yield warning(
                 topic,
-                f"there is no deployment under {url}",
-                "Check the bucket's name, the prefix and match.",
+                f"No deployments under {url}",
+                "Check the bucket name, prefix and match.",
                 recipe_url=find_recipe_url(WarningCode.NOTHING_MATCHES),
             )
         return
     count = pluralize(len(names), "folder")
-    files = f"{pluralize(folders.file_count, 'file')} beside them" if folders.file_count else ""
+    files = pluralize(folders.file_count, "file") if folders.file_count else ""
     if facts.doctor_target.match:
         excluded_parts = [text for text in (files, _format_names(folders.ignored)) if text]
-        suffix = f"; left alone: {', '.join(excluded_parts)}" if excluded_parts else ""
-        yield ok(topic, f"match takes {count} for deployments{suffix}")
+        suffix = f"; ignored: {', '.join(excluded_parts)}" if excluded_parts else ""
+        yield ok(topic, f"match selects {count}{suffix}")
         return
     if not _is_refused(facts, RefusalCode.MIXED_NAMES):
         yield _check_kinds(facts, names, count)
@@ -99,23 +100,23 @@ def _check_kinds(facts: BucketFacts, names: Sequence[str], count: str) -> Findin
         match = f"set match to `{mixed_names.match}`, or " if mixed_names.match else ""
         return warning(
             topic,
-            f"{count}, and each counts as a deployment, also {_format_names(mixed_names.names)}, "
+            f"{count}, each counted as a deployment, including {_format_names(mixed_names.names)}, "
             f"named {mixed_names.kind}: ci3 would delete {pronoun} when old",
-            f"To leave {pronoun} alone, {match}add {pronoun} to protect.",
+            f"To keep {pronoun}, {match}add {pronoun} to protect.",
             recipe_url=find_recipe_url(RefusalCode.MIXED_NAMES),
         )
     if naming.pattern and not naming.outliers:
         return note(
             topic,
-            f"{count}, all named alike, such as {names[0][:60]}",
-            f"Set match to `{naming.pattern}`, so that no folder that comes beside them counts "
-            "as a deployment.",
+            f"{count} with similar names, such as {names[0][:60]}",
+            f"Set match to `{naming.pattern}`, so that folders with other names do not count as "
+            "deployments.",
         )
     report = note if naming.pattern else warning
     return report(
         topic,
-        f"{count}, each of which counts as a deployment: {_format_names(names)}",
-        "Set match to a regular expression that only deployments' names match.",
+        f"{count}, each counted as a deployment: {_format_names(names)}",
+        "Set match to a regular expression that only names of deployments match.",
     )
 
 
@@ -130,21 +131,24 @@ def _check_required_file(facts: BucketFacts) -> Iterator[Finding]:
         if not found_count:
             yield warning(
                 topic,
-                f"{required_file} is in none of the {count:,} looked at: a deployment without it "
-                "is incomplete and counts for no rule, so ci3 deletes nothing",
-                "Check its spelling; it is a path within the deployment.",
+                f"{required_file} is in 0 of {count:,} sampled deployments: a deployment without "
+                "it is incomplete. If all are incomplete, nothing is deleted",
+                "Check its spelling. It is a path within the deployment.",
             )
         else:
-            yield ok(topic, f"{required_file} is in {found_count:,} of the {count:,} looked at")
+            yield ok(
+                topic,
+                f"{required_file} is in {found_count:,} of {count:,} sampled deployments",
+            )
         return
     common = sorted(frozenset.intersection(*files_by_name.values()))
     likely_files = [name for name in _LIKELY_LAST if name in common] or common[:1]
     if likely_files:
         yield note(
             topic,
-            "not set: a deployment counts as complete as soon as it has one file",
-            f"Set it to the file that your deploy uploads last. In each of the {count:,} looked at "
-            f"there is {_format_names(common)}.",
+            "Not set: a deployment counts as complete as soon as it has one file",
+            "Set it to the file that your deploy uploads last. Files in each sampled deployment: "
+            f"{_format_names(common)}.",
         )
 
 
@@ -153,12 +157,12 @@ def _check_protected(facts: BucketFacts, names: Sequence[str]) -> Iterator[Findi
     refusals = find_protect_refusals(pins, names, facts.target_names)
     warnings = find_protect_warnings(pins, names, facts.target_names)
     for refusal in refusals:
-        yield problem("protect", refusal.message, "Correct the name, or take it out.")
+        yield problem("protect", refusal.message, "Correct the name or remove it.")
     for plan_warning in warnings:
-        yield warning("protect", plan_warning.message, "Correct the glob, or take it out.")
+        yield warning("protect", plan_warning.message, "Correct the glob or remove it.")
     if pins and not refusals and not warnings:
         protected = [name for name in names if any(pin.matches(name) for pin in pins)]
-        yield ok("protect", f"keeps {_format_names(protected)}")
+        yield ok("protect", f"Keeps {_format_names(protected)}")
 
 
 def _check_live_sources(facts: BucketFacts, names: Sequence[str]) -> Iterator[Finding]:
@@ -170,27 +174,27 @@ def _check_live_sources(facts: BucketFacts, names: Sequence[str]) -> Iterator[Fi
         refusals = find_live_refusals((reading,), names, facts.target_names)
         warnings = find_live_warnings((reading,), names, facts.target_names)
         for refusal in refusals:
-            yield problem("live", refusal.message, "Nothing is deleted until this is set right.")
+            yield problem("live", refusal.message, _UNTIL_FIXED)
         for plan_warning in warnings:
             yield warning("live", plan_warning.message, "Check what the source names.")
         if not refusals and not warnings:
             names_text = _format_names(sorted({item.name for item in reading.references}))
             yield ok(
                 "live",
-                f"{source} answers: {names_text if reading.references else 'nothing is live'}",
+                f"{source} names {names_text if reading.references else 'nothing as live'}",
             )
     if not facts.readings:
         yield note(
             "live",
-            "live-from is not set: ci3 can't know which deployment is live",
-            "If a rollback can make an old one live, set live-from, or protect it by name.",
+            "live-from is not set: ci3 does not check which deployment is live",
+            "If a rollback can make an older deployment live, set live-from or add its name to "
+            "protect.",
         )
 
 
 def _report_unreadable_source(source: str, reason: str) -> Finding:
-    message = f"live-from {source} can't be read: {reason}"
-    advice = "Nothing is deleted while it can't be read."
-    return problem("live", message, advice)
+    message = f"live-from {source} could not be read: {reason}"
+    return problem("live", message, _UNTIL_FIXED)
 
 
 def _format_names(names: Sequence[str]) -> str:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from ci3.core.doctor.facts import BucketFacts, LifecycleRule, Unavailable
 from ci3.core.doctor.finding import Finding, note, ok, warning
 from ci3.core.formatting import join_names, pluralize
 from ci3.core.lifecycle.rule import parse_expiry
+
+_MANAGED_RULES_TOPIC: Final = "managed rules"
 
 
 def check_rules(rules: Sequence[LifecycleRule], facts: BucketFacts) -> Iterator[Finding]:
@@ -21,16 +24,17 @@ def check_rules(rules: Sequence[LifecycleRule], facts: BucketFacts) -> Iterator[
         if rule.name not in end_times and rule.expires and _can_expire_deployments(rule, facts)
     ]
     for rule in expiring:
-        objects = "each object of its tags or sizes" if rule.is_narrowed else "every object"
-        location = f"that begins with {rule.prefix}" if rule.prefix else "of the bucket"
+        objects = "objects of certain tags or sizes" if rule.is_narrowed else "all objects"
+        location = f"with the prefix {rule.prefix}" if rule.prefix else "in the bucket"
         yield warning(
             "lifecycle",
-            f"rule {rule.name} deletes {objects} {location} {_format_expiry(rule)}, live or not",
-            "S3 knows ages only. Take the rule away and let ci3 decide, or narrow its prefix to "
-            "what is no deployment.",
+            f"Rule {rule.name} deletes {objects} {location} {_format_expiry(rule)}, even live ones",
+            "Lifecycle rules consider only age. Remove the rule and let ci3 decide, or limit its "
+            "prefix to folders that are not deployments.",
         )
     if not expiring:
-        yield ok("lifecycle", "no rule of the bucket deletes deployments by their age")
+        subject = "No other rule" if end_times else "No rule"
+        yield ok("lifecycle", f"{subject} deletes deployments by age")
 
 
 def _check_managed_rules(
@@ -43,18 +47,18 @@ def _check_managed_rules(
     overdue = sorted(name for name, time in end_times.items() if time <= facts.read_at)
     if overdue:
         yield warning(
-            "own rules",
-            f"{pluralize(len(overdue), 'lifecycle rule')} of ci3's own should be gone by now: "
+            _MANAGED_RULES_TOPIC,
+            f"{pluralize(len(overdue), 'expired rule')} created by ci3, not removed yet: "
             f"{join_names(overdue)}",
-            "What is uploaded to such a folder again is deleted too, once it is old enough. Run "
-            "`ci3 cleanup`, with any engine: it takes them away first.",
+            "S3 also deletes what is uploaded to these folders again, once it is old enough. Run "
+            "`ci3 cleanup` with any engine: it removes expired rules first.",
         )
     if active_count := len(end_times) - len(overdue):
         yield note(
-            "own rules",
-            f"{pluralize(active_count, 'lifecycle rule')} of ci3's own: S3 deletes by them what a "
-            "run left to it",
-            "The next run takes away those that are done.",
+            _MANAGED_RULES_TOPIC,
+            f"{pluralize(active_count, 'active rule')} created by ci3: S3 deletes the deployments "
+            "that an earlier run left to it",
+            "The next apply removes the rules that are no longer needed.",
         )
 
 
@@ -75,5 +79,5 @@ def _can_expire_deployments(rule: LifecycleRule, facts: BucketFacts) -> bool:
 
 def _format_expiry(rule: LifecycleRule) -> str:
     if rule.expires_after_days is not None:
-        return f"{pluralize(rule.expires_after_days, 'day')} after its upload"
-    return f"from {rule.expires_on} on"
+        return f"{pluralize(rule.expires_after_days, 'day')} after their upload"
+    return f"from {rule.expires_on}"
