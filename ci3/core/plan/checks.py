@@ -77,8 +77,8 @@ def find_protect_refusals(
     return tuple(
         Refusal(
             code=RefusalCode.PROTECTED_NOT_FOUND,
-            message=f"protect names {pin.pattern}, and there is no such folder: nothing is deleted "
-            f"while a protected name may be misspelt.{format_suggestion(pin.pattern, names)}",
+            message=f"protect names {pin.pattern}, but no such folder exists. It may be "
+            f"misspelled.{format_suggestion(pin.pattern, names)}",
         )
         for pin in _find_unmatched_pins(pins, names, target_names)
         if not pin.may_match_nothing
@@ -101,14 +101,14 @@ def find_limit_refusals(decisions: Sequence[Decision], limits: Limits) -> Iterat
         yield Refusal(
             code=RefusalCode.MAX_DELETE,
             message=f"{pluralize(len(to_delete), 'deployment')} of {len(decisions):,} would be "
-            f"deleted, and max-delete allows {max_delete}",
+            f"deleted, but max-delete allows {max_delete}",
         )
     size_bytes = sum(deployment.deletion_bytes for deployment in to_delete)
     if limits.max_delete_bytes is not None and size_bytes > limits.max_delete_bytes.size_bytes:
         yield Refusal(
             code=RefusalCode.MAX_DELETE_BYTES,
             message=f"{format_size(size_bytes)} ({size_bytes:,} bytes) would be deleted, "
-            f"and max-delete-bytes allows {limits.max_delete_bytes}",
+            f"but max-delete-bytes allows {limits.max_delete_bytes}",
         )
 
 
@@ -117,8 +117,8 @@ def find_versioning_refusals(versioning: Versioning) -> tuple[Refusal, ...]:
     if versioning is not Versioning.UNKNOWN:
         return ()
     message = (
-        f"{DELETE_VERSIONS_SETTING} is set, and whether the bucket keeps versions could not be "
-        "read (s3:GetBucketVersioning)"
+        f"{DELETE_VERSIONS_SETTING} is set, but the versioning status could not be read "
+        "(s3:GetBucketVersioning)"
     )
     return (Refusal(code=RefusalCode.VERSIONING_UNKNOWN, message=message),)
 
@@ -152,13 +152,10 @@ def find_warnings(  # noqa: PLR0913 - each argument is checked separately
     ):
         is_partial = len(deployments) < len(inventory.deployments)
         subject = "unprotected deployment" if is_partial else "deployment"
-        message = f"no {subject} has {required_file}, so none is complete, and all stay"
+        message = f"No {subject} has {required_file}, so all are incomplete and kept"
         warnings.append(PlanWarning(code=WarningCode.REQUIRED_FILE_UNFOUND, message=message))
     if versioning is Versioning.UNKNOWN:
-        message = (
-            "whether the bucket keeps versions could not be read "
-            "(s3:GetBucketVersioning): take deletion as final"
-        )
+        message = "Versioning status unknown (s3:GetBucketVersioning); assume deletion is permanent"
         warnings.append(PlanWarning(code=WarningCode.VERSIONING_UNKNOWN, message=message))
     return tuple(warnings)
 
@@ -175,7 +172,7 @@ def find_protect_warnings(
     return tuple(
         PlanWarning(
             code=WarningCode.PROTECTED_GLOB_UNMATCHED,
-            message=f"protect has {pin.pattern}, which matches no folder",
+            message=f"The glob {pin.pattern} in protect does not match any folder",
         )
         for pin in _find_unmatched_pins(pins, names, target_names)
         if pin.may_match_nothing
@@ -188,14 +185,13 @@ def find_restore_period_warnings(
     """Return a warning if a lifecycle rule ends the time in which a deletion can be restored."""
     if term is None or (term.days is None and not term.problem):
         return ()
-    restored = (
-        "brought back" if target.is_aws else f"restored if this store supports it; {RESTORE_CHECK}"
-    )
+    condition = "" if target.is_aws else f". Not every store supports this: {RESTORE_CHECK}"
     message = (
-        f"whether a lifecycle rule removes old versions could not be read: {term.problem}"
+        "It is unknown how long deletions can be restored: lifecycle rules could not be read: "
+        f"{term.problem}"
         if term.problem
-        else f"a lifecycle rule removes old versions {pluralize(term.days or 0, 'day')} after they "
-        f"were hidden: until then what is deleted can be {restored}"
+        else f"Deletions can be restored for {pluralize(term.days or 0, 'day')}, until a lifecycle "
+        f"rule removes noncurrent versions{condition}"
     )
     return (PlanWarning(code=WarningCode.RESTORE_PERIOD, message=message),)
 
@@ -212,8 +208,8 @@ def find_restored_warnings(
     if not names:
         return ()
     message = (
-        f"{pluralize(len(names), 'deployment')} to delete had been restored: "
-        f"{join_names(names)}. To keep what was restored, add it to protect"
+        f"The plan deletes {pluralize(len(names), 'restored deployment')}: {join_names(names)}. "
+        "To keep restored deployments, add them to protect"
     )
     return (PlanWarning(code=WarningCode.RESTORED, message=message),)
 
@@ -231,15 +227,13 @@ def find_report_warnings(inventory: Inventory, now: datetime) -> tuple[PlanWarni
         return ()
     reported_count = sum(deployment.is_from_report for deployment in inventory.deployments)
     missing_part = (
-        f", among them {report.missing_count:,} that the report does not have"
-        if report.missing_count
-        else ""
+        f" and {report.missing_count:,} missing from the report" if report.missing_count else ""
     )
     message = (
-        f"what is said of {pluralize(reported_count, 'deployment')} is from the inventory report "
-        f"of {format_minute(report.created_at)}, {format_age(now - report.created_at)}; the other "
-        f"{len(inventory.deployments) - reported_count:,} were listed now, "
-        f"with all that is due{missing_part}"
+        f"{pluralize(reported_count, 'deployment')} taken from the inventory report of "
+        f"{format_minute(report.created_at)} ({format_age(now - report.created_at)}); "
+        f"{len(inventory.deployments) - reported_count:,} listed now, "
+        f"including all to delete{missing_part}"
     )
     return (PlanWarning(code=WarningCode.INVENTORY_REPORT, message=message),)
 
@@ -253,15 +247,18 @@ def _find_span_warnings(inventory: Inventory) -> Iterator[PlanWarning]:
         and deployment.newest_at - deployment.oldest_at > timedelta(seconds=LONG_SPAN_SECONDS)
     ]
     verb = "deployment was" if len(long_spans) == 1 else "deployments were"
-    text = f"{verb} uploaded over more than an hour, or changed later"
+    text = f"{verb} uploaded over more than an hour or changed later"
     return _warn_of_names(WarningCode.LONG_SPAN, text, long_spans)
 
 
 def _find_group_warnings(inventory: Inventory, group_by: UserPattern) -> Iterator[PlanWarning]:
     names = [deployment.name for deployment in inventory.deployments]
     ungrouped = [name for name in names if not group_by.fullmatch(name)]
-    verb = "deployment does" if len(ungrouped) == 1 else "deployments do"
-    text = f"{verb} not match group-by, and each is kept as a group of its own"
+    text = (
+        "deployment does not match group-by and is kept as a separate group"
+        if len(ungrouped) == 1
+        else "deployments do not match group-by and are kept as separate groups"
+    )
     return _warn_of_names(WarningCode.UNGROUPED, text, ungrouped)
 
 

@@ -39,24 +39,24 @@ def find_empty_target_warnings(
     folders = [*_find_folders(inventory)]
     files = [entry.name for entry in inventory.ignored if not entry.name.endswith("/")]
     if folders and match is not None:
-        text = f"match leaves out {_describe_all(folders)} under {target.url}"
+        text = f"match excludes {_describe_all(folders)} under {target.url}"
         message = f"{text}: {join_names(folders)}. {_suggest_match(folders, match)}"
     elif files:
         message = (
-            f"no folder is under {target.url}, only {pluralize(len(files), 'file')}: "
+            f"No folders under {target.url}, only {pluralize(len(files), 'file')}: "
             f"{join_names(files)}. A deployment is a folder. Check prefix"
         )
     elif needs_bucket_root(inventory, target) and root.problem:
         message = (
-            f"nothing is under {target.url}, and whether the bucket has anything else could not be "
-            f"read: {end_sentence(root.problem)} Check prefix"
+            f"Nothing is under {target.url}, and the rest of the bucket could not be listed: "
+            f"{end_sentence(root.problem)} Check prefix"
         )
     elif needs_bucket_root(inventory, target) and root.names:
         first_folder = target.prefix.partition("/")[0]
         root_folders = [name.rstrip("/") for name in root.names if name.endswith("/")]
         message = (
-            f"nothing is under {target.url}, but the bucket is not empty: it has "
-            f"{join_names(root.names)}. Check prefix."
+            f"Nothing is under {target.url}, but the bucket contains {join_names(root.names)}. "
+            "Check prefix."
             f"{_suggest_folder(first_folder, root_folders)}"
         ).removesuffix(".")
     else:
@@ -80,13 +80,13 @@ def _suggest_match(folders: Sequence[str], match: UserPattern) -> str:
     """Return what to do about a pattern that no folder's name matches, without a full stop."""
     if "/" in match.pattern:
         last_part = match.pattern.strip("/").rpartition("/")[2]
-        advice = "take it out of match"
+        advice = "remove it from match"
         if _matches_any(last_part, folders):
             advice = f"set match to `{last_part}`"
-        return f"The name of a folder has no slash: {advice}"
+        return f"Folder names do not contain a slash: {advice}"
     if pattern := find_name_pattern(folders).pattern:
         return f"If they are deployments, set match to `{pattern}`"
-    return "Check match, or set prefix to the folder that has the deployments"
+    return "Check match, or set prefix to the folder that contains the deployments"
 
 
 def _matches_any(pattern: str, names: Sequence[str]) -> bool:

@@ -74,7 +74,7 @@ class EngineChoice:
     @property
     def sentences(self) -> tuple[str, ...]:
         """The choice as text: first the chosen engine, then one sentence per estimate."""
-        choice = f"engine: auto takes {self.engine}: {self.reason}"
+        choice = f"engine: auto uses {self.engine}: {self.reason}"
         return (choice, *(str(estimate) for estimate in self.estimates))
 
 
@@ -89,8 +89,8 @@ def estimate_direct(object_counts: Iterable[int], *, partition_count: int = 1) -
     rate = min(KEYS_PER_SECOND * partition_count, MACHINE_KEYS_PER_SECOND)
     delete_seconds, list_seconds = total / rate, pages / PAGES_PER_SECOND
     arithmetic = (
-        f"{pluralize(total, 'object')} / {rate:,} a second = {format_duration(delete_seconds)}; "
-        f"listed again meanwhile: {_format_listing(pages)}; DELETE is free"
+        f"{pluralize(total, 'object')} / {rate:,} per second = {format_duration(delete_seconds)}; "
+        f"listing at the same time: {_format_listing(pages)}; DELETE is free"
     )
     return Estimate(
         engine=Engine.DIRECT,
@@ -114,12 +114,12 @@ def estimate_lifecycle(object_counts: Sequence[int], direct_counts: Sequence[int
     pages = sum(count_pages(count) for count in object_counts)
     arithmetic = (
         f"{pluralize(len(object_counts), 'rule')} for {pluralize(sum(object_counts), 'object')}, "
-        f"free; listed again before: {_format_listing(pages)}; "
+        f"free; listing first: {_format_listing(pages)}; "
         "S3 deletes within a day or two of the next midnight UTC"
     )
     rest = estimate_direct(direct_counts)
     if direct_counts:
-        arithmetic += f"; the others directly: {rest.arithmetic}"
+        arithmetic += f"; deleting the others directly: {rest.arithmetic}"
     return Estimate(
         engine=Engine.LIFECYCLE,
         seconds=None,
@@ -147,15 +147,16 @@ def choose_engine(
     direct = estimate_direct((*rule_counts, *direct_counts))
     lifecycle = estimate_lifecycle(rule_counts, direct_counts)
     if not rule_counts and direct_counts:
-        obstacle = obstacle or "of no deployment can a rule be made"
+        obstacle = obstacle or "no rule can be created for any deployment"
     maximum = f"{MAXIMUM_DIRECT_OBJECTS:,}"
     if total <= MAXIMUM_DIRECT_OBJECTS:
-        engine, reason = Engine.DIRECT, f"up to {maximum} objects ci3 deletes them itself, at once"
+        engine, reason = Engine.DIRECT, f"at most {maximum} objects to delete"
     elif obstacle:
         engine = Engine.DIRECT
-        reason = f"more than {maximum} objects, and no lifecycle rules: {obstacle}"
+        reason = f"more than {maximum} objects, but lifecycle rules cannot be used: {obstacle}"
     else:
-        engine, reason = Engine.LIFECYCLE, f"more than {maximum} objects are left to S3"
+        engine = Engine.LIFECYCLE
+        reason = f"more than {maximum} objects to delete"
     estimates = (direct, lifecycle) if not obstacle else (direct,)
     return EngineChoice(engine=engine, reason=reason, estimates=estimates)
 
@@ -172,7 +173,7 @@ def compute_list_cost(request_count: int) -> Decimal:
 
 def _format_listing(pages: int) -> str:
     return (
-        f"{pluralize(pages, 'page')} / {PAGES_PER_SECOND:,} a second = "
+        f"{pluralize(pages, 'page')} / {PAGES_PER_SECOND:,} per second = "
         f"{format_duration(pages / PAGES_PER_SECOND)}, "
         f"{pages:,} LIST × {LIST_USD_PER_1000} USD per 1,000 = "
         f"{format_cost(compute_list_cost(pages))}"

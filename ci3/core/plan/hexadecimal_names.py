@@ -27,7 +27,7 @@ def refuse_hexadecimal_names(
     if not names:
         return ()
     message = (
-        f"age-from: name can't order names that contain a commit hash: {join_names(names)}. Use "
-        "another age-from, or set match to a pattern that leaves these folders out"
+        f"age-from: name cannot order names that contain a commit hash: {join_names(names)}. Use "
+        "another age-from, or a match that excludes these folders"
     )
     return (Refusal(code=RefusalCode.HEXADECIMAL_NAMES, message=message),)

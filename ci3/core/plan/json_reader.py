@@ -29,7 +29,7 @@ from ci3.core.plan.json_writer import encode_plan
 from ci3.core.plan.plan import Plan
 from ci3.errors import SettingsError
 
-_HINT = "Make the plan again with this version of ci3, and apply it as it was written."
+_HINT = "Create the plan again with this version of ci3, and apply it unchanged."
 
 _Timestamp = Annotated[AwareDatetime, PlainSerializer(format_timestamp, return_type=str)]
 
@@ -67,7 +67,7 @@ class _Reason(_Strict):
 
 
 class _Versions(_Strict):
-    """Every version and delete marker, where they are deleted too."""
+    """All versions and delete markers, if they are deleted too."""
 
     count: int = Field(ge=0)
     size_bytes: int = Field(ge=0)
@@ -94,10 +94,10 @@ class _Deployment(_Strict):
         is_counted, is_fully_listed = self.object_count is not None, self.fingerprint is not None
         if is_counted is not (self.size_bytes is not None) or (is_fully_listed and not is_counted):
             raise ValueError(
-                "a fingerprint stands with object_count and size_bytes, and those together"
+                "object_count and size_bytes must be set together, and a fingerprint needs both"
             )
         if self.decision is Action.DELETE and not is_fully_listed:
-            raise ValueError("what is to be deleted must have been listed in full")
+            raise ValueError("a deployment to delete must be listed in full")
         return self
 
 
@@ -132,7 +132,7 @@ class _Rule(_Strict):
 
 
 class PlanFile(_Strict):
-    """A plan of ci3: what would be deleted from a bucket, what stays, and why."""
+    """A plan of ci3: which deployments of a bucket are deleted or kept, and why."""
 
     format: Literal["ci3-plan/1"]
     ci3_version: str
@@ -174,16 +174,16 @@ def load_plans(text: str, source: str) -> tuple[Plan, ...]:
     except ValidationError as exc:
         error = exc.errors(include_url=False, include_input=False)[0]
         path = ".".join(str(part) for part in error["loc"]) or "the file"
-        raise SettingsError(f"{source} is no plan of ci3: {path}: {error['msg']}", _HINT) from exc
+        raise SettingsError(f"{source} is not a ci3 plan: {path}: {error['msg']}", _HINT) from exc
     except (ValueError, RecursionError) as exc:
-        raise SettingsError(f"{source} is no plan of ci3: it is not JSON", _HINT) from exc
+        raise SettingsError(f"{source} is not a ci3 plan: it is not JSON", _HINT) from exc
     plans = tuple(_to_plan(file) for file in files)
     contents = content["plans"] if has_targets else [content]
     for plan, plan_json in zip(plans, contents, strict=True):
         derived = json.loads(format_json(encode_plan(plan)))
         for key in ("plan_id", "totals", "applyable"):
             if derived[key] != plan_json[key]:
-                raise SettingsError(f"{source} was edited: its {key} no longer fits", _HINT)
+                raise SettingsError(f"{source} was edited: {key} does not match the content", _HINT)
     return plans
 
 

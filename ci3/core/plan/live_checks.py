@@ -39,15 +39,16 @@ def _find_reading_refusals(
         )
     elif reading.source.kind.is_required and not expected:
         yield Refusal(
-            code=RefusalCode.LIVE_SOURCE_UNREADABLE, message=f"{source} names nothing as live"
+            code=RefusalCode.LIVE_SOURCE_UNREADABLE,
+            message=f"{source} does not name a live deployment",
         )
     elif not reading.source.kind.is_required:
         if names and _matches_no_form(reading, names, target_names):
             yield Refusal(
                 code=RefusalCode.LIVE_MATCHES_NOTHING,
-                message=f"{source} protects nothing: no folder is named after what it names, or "
-                f"like a commit or pull request ({_join_missing(reading.references)}). Take it "
-                "out only if that is not deployed here; until it is, name what is live in protect",
+                message=f"{source} protects nothing: no folder matches what it names, or is named "
+                f"like a commit or pull request ({_join_missing(reading.references)}). Remove the "
+                "source only if these are not deployed here, and add what is live to protect",
             )
     else:
         required = [reference for reference in expected if reference.is_required] or expected
@@ -59,7 +60,7 @@ def _find_reading_refusals(
             hint = format_suggestion((missing_here or missing)[0].name, names)
             yield Refusal(
                 code=RefusalCode.LIVE_NOT_FOUND,
-                message=f"{source} names nothing that is there: {missing_text}.{hint}",
+                message=f"{source} names deployments that do not exist: {missing_text}.{hint}",
             )
 
 
@@ -86,14 +87,16 @@ def find_live_warnings(
                 if not live.is_precaution
             ]
             if 0 < len(missing) < len(references):
-                messages.append(f"{source} also names what is not there: {_join_missing(missing)}")
+                messages.append(
+                    f"{source} also names deployments that do not exist: {_join_missing(missing)}"
+                )
         elif references and not any(
             target_names.has_match(("kept", live.reference), partial(_keeps, live.reference), names)
             for live in references
         ):
             messages.append(
-                f"{source} names {pluralize(len(references), 'reference')}, and no folder is named "
-                "after one: it keeps nothing"
+                f"{source} names {pluralize(len(references), 'reference')}, but no folder matches: "
+                "it keeps nothing"
             )
     return tuple(
         PlanWarning(code=WarningCode.LIVE_NOT_FOUND, message=message) for message in messages

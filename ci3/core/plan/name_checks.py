@@ -48,7 +48,7 @@ class MixedNames:
     def kind(self) -> str:
         """How the folders are named, to be read after "named"."""
         if not self.alike_count:
-            return f"like {'a folder' if len(self.names) == 1 else 'folders'} of assets"
+            return f"like {'an asset folder' if len(self.names) == 1 else 'asset folders'}"
         return f"unlike the {pluralize(self.alike_count, 'folder')} that look like deployments"
 
     @property
@@ -61,8 +61,8 @@ class MixedNames:
         return Refusal(
             code=RefusalCode.MIXED_NAMES,
             message=f"{_join_names(self.names)} {'is' if is_single else 'are'} named {self.kind}, "
-            "and would be deleted or counted in keep-count. To leave "
-            f"{pronoun} alone, {match}add {pronoun} to protect. {_ALL_ARE_DEPLOYMENTS}",
+            "and would be deleted or count toward keep-count. To keep "
+            f"{pronoun}, {match}add {pronoun} to protect. {_ALL_ARE_DEPLOYMENTS}",
         )
 
 
@@ -130,10 +130,10 @@ def find_nested_deployments(
         code=RefusalCode.NESTED_DEPLOYMENTS,
         message=f"{_join_names([f'{name}/' for name in names])} "
         f"{'counts as one deployment' if is_single else 'count as one deployment each'}, but "
-        f"{'holds' if is_single else 'hold'} sub-folders that are named like deployments, such as "
-        f"{_join_names(paths)}. To clean up there, set prefix: "
-        f"{_suggest_prefixes(nested, prefix)}. To leave "
-        f"{'it' if is_single else 'them'} alone, add {'it' if is_single else 'them'} to protect. "
+        f"{'has' if is_single else 'have'} subfolders named like deployments, such as "
+        f"{_join_names(paths)}. To clean these up, set prefix: "
+        f"{_suggest_prefixes(nested, prefix)}. To keep "
+        f"{'it' if is_single else 'them'}, add {'it' if is_single else 'them'} to protect. "
         f"{_ALL_ARE_DEPLOYMENTS}",
     )
 
@@ -230,11 +230,11 @@ def _suggest_prefixes(nested: Mapping[str, Sequence[str]], prefix: str) -> str:
     if len(parents) == 1:
         return prefixes
     if len({len(parts) for parts in segments}) > 1:
-        return f"{prefixes} (a target for each)"
+        return f"{prefixes} (one target each)"
     pattern = "/".join(
         names[0] if len({*names}) == 1 else "*" for names in zip(*segments, strict=True)
     )
-    return f"{prefixes} (a target for each), or to {pattern} with a match, for all such folders"
+    return f"{prefixes} (one target each), or for all such folders {pattern} with a match"
 
 
 def _join_names(names: Iterable[str]) -> str:

@@ -105,9 +105,9 @@ class NameTimes:
             if item.older.is_delete
         ]
         message = (
-            f"names contradict upload times: {join_names(_describe(highest))}, so that the highest "
-            f"number would be deleted. Was the bucket copied? {self._suggest(deleted)}. If the "
-            "times are right, set age-from: span"
+            f"Names contradict upload times: {join_names(_describe(highest))}, so the highest "
+            f"number would be deleted. If the bucket was copied, {self._suggest(deleted)}. If the "
+            "times are correct, set age-from: span"
         )
         return (Refusal(code=RefusalCode.NAMES_CONTRADICT_TIMES, message=message),)
 
@@ -124,16 +124,16 @@ class NameTimes:
             (item.deleted_highest or _deletions_first(item.contradictions))[0] for item in series
         ]
         message = (
-            f"names contradict upload times: {join_names(_describe(shown))}. Times decide what is "
-            f"deleted. If they are wrong, because the bucket was copied: {self._suggest()}"
+            f"Names contradict upload times: {join_names(_describe(shown))}. The times decide what "
+            f"is deleted. If they are wrong because the bucket was copied, {self._suggest()}"
         )
         return (PlanWarning(code=WarningCode.NAMES_CONTRADICT_TIMES, message=message),)
 
     def _suggest(self, names: Sequence[str] = ()) -> str:
         if self.can_order_by_name:
-            return "Set age-from: name, which orders by the numbers"
-        what = f"to protect: {join_names(names)}" if names else "what must stay to protect"
-        return f"Add {what}; or upload it again, from the lowest to the highest number"
+            return "set age-from: name, which orders by the numbers"
+        text = join_names(names) if names else "the deployments to keep"
+        return f"add {text} to protect, or upload them again, from the lowest to the highest number"
 
 
 def compare_names_with_times(

@@ -84,10 +84,10 @@ def find_overlap_warnings(
         for group in stuck
         for dated in group.order_by(age_from).deployments[group.required_count :]
     )
-    late_text = f" In all but the newest ones, {late_file} is the last file." if late_file else ""
+    late_text = f" In all but the newest, {late_file} is the newest file." if late_file else ""
     message = (
-        f"nothing can be deleted: each of {pluralize(count, 'deployment')} was uploaded "
-        f"or changed while a newer one was, so that none is known to be older.{late_text} "
+        f"Nothing can be deleted: each of {pluralize(count, 'deployment')} was uploaded "
+        f"or changed while a newer one was, so none is known to be older.{late_text} "
         + " ".join(_suggest_settings(stuck, age_from, late_file))
     )
     return (PlanWarning(code=WarningCode.NEVER_DELETABLE, message=message),)
@@ -127,7 +127,7 @@ def _suggest_settings(groups: Sequence[_Group], age_from: AgeFrom, late_file: st
         parsed_name.numbers or parsed_name.has_commit for parsed_name in parsed_names.values()
     ) and all(group.is_older_changed(group.order_by(age_from)) for group in groups)
     suggestions = {
-        AgeFrom.NEWEST: "If folders are uploaded to again, as for branches and pull requests, set "
+        AgeFrom.NEWEST: "If folders are uploaded again, as for branches and pull requests, set "
         "age-from: newest."
         if has_moving_names
         else "",
@@ -145,6 +145,6 @@ def _suggest_settings(groups: Sequence[_Group], age_from: AgeFrom, late_file: st
     yield from texts
     if not texts:
         yield (
-            "Deployments that are uploaded one after another, each to a folder of its own that is "
-            "not changed later, can be deleted."
+            "To make deletion possible, upload deployments one after another, each to a new folder "
+            "that does not change later."
         )

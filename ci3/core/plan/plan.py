@@ -13,8 +13,8 @@ from ci3.core.model.deployment import IgnoredEntry, Target
 from ci3.core.model.issues import PlanWarning, Refusal
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING, ENGINE_SETTING, PolicyEntry
 
-NO_LONGER_A_DEPLOYMENT = "it is no deployment by the settings any more"
-"""Why a folder of an approved plan is kept that the settings now leave out."""
+NO_LONGER_A_DEPLOYMENT = "the settings now exclude it"
+"""Why a folder of an approved plan is kept that the settings now exclude."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +170,7 @@ def revalidate(approved: Plan, fresh: Plan) -> Revalidation:
 
     | in the newer plan                      | result                                        |
     |----------------------------------------|-----------------------------------------------|
-    | missing                                | withdrawn: it is gone                         |
+    | missing                                | withdrawn: it no longer exists                |
     | listed in full, other fingerprint      | withdrawn: its objects changed                |
     | to delete, other versions              | withdrawn: its noncurrent versions changed     |
     | not to delete                          | withdrawn: the reasons of the newer decision  |
@@ -184,7 +184,7 @@ def revalidate(approved: Plan, fresh: Plan) -> Revalidation:
     for planned in (decision.deployment for decision in approved.to_delete):
         current = current_by_name.get(planned.name)
         if current is None:
-            withdrawn[planned.name] = "it is gone"
+            withdrawn[planned.name] = "it no longer exists"
             continue
         listed = current.deployment
         change = planned.find_change(

@@ -84,9 +84,8 @@ def _add_refusal(
         other = plans[other_index]
         if shared := sorted(names & _collect_names(other)):
             message = (
-                f"{join_names(shared)} is a deployment of target {index + 1} and of target "
-                f"{other_index + 1}: match in both allows it. Change one match so that each "
-                "folder matches one of them"
+                f"Targets {index + 1} and {other_index + 1} both match {join_names(shared)}. "
+                "Change one match so that each folder matches only one of them"
             )
             refusal = Refusal(code=RefusalCode.IN_TWO_TARGETS, message=message)
             return replace(plan, refusals=(*plan.refusals, refusal))
