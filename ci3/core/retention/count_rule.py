@@ -61,9 +61,8 @@ def check_name_count(name: str, complete: NameOrder, limit: CountLimit) -> RuleC
     is_ranked = complete.count_comparable(name) > limit.required
     if is_ranked or newer_count + incomparable_count < limit.required:
         return RuleCheck(code=ReasonCode.KEEP_COUNT, is_matched=True, format_message=lambda: known)
-    message = (
-        f"its name can't be compared with {pluralize(incomparable_count, 'complete one')}; {known}"
-    )
+    deployments = pluralize(incomparable_count, "complete deployment")
+    message = f"name cannot be compared with {deployments}; {known}"
     return RuleCheck(
         code=ReasonCode.INCOMPARABLE_NAME, is_matched=True, format_message=lambda: message
     )
@@ -82,12 +81,12 @@ def _rank(position: int, count: int, noun: str) -> str:
 
 
 def _describe_known(newer_count: int, required: int, predicate: str) -> str:
-    return f"only {newer_count} of {required} complete ones are known to be {predicate}"
+    deployments = pluralize(newer_count, "complete deployment")
+    return f"only {deployments} known to be {predicate} (limit {required:,})"
 
 
 def _enough_newer(newer_count: int, required: int) -> str:
-    enough = "1 is" if required == 1 else f"{required:,} are"
-    return f"{pluralize(newer_count, 'complete one')} known to be newer, and {enough} enough"
+    return f"{pluralize(newer_count, 'newer deployment')} (limit {required:,})"
 
 
 def _too_few_newer(
@@ -97,5 +96,5 @@ def _too_few_newer(
     if overlapping is None:
         return known
     is_same_time = overlapping.start == overlapping.end == dated.start == dated.end
-    how = "has the same time" if is_same_time else "was uploaded in overlapping time"
-    return f"not known to be older than {overlapping.deployment.name}, which {how}; {known}"
+    how = "same time as" if is_same_time else "upload overlaps with"
+    return f"{how} {overlapping.deployment.name}; {known}"

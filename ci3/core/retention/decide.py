@@ -82,9 +82,9 @@ class _Periods:
     newest: Mapping[str, datetime]
 
 
-_NO_OBJECTS_MESSAGE = "nothing was found in it"
-_IN_PROGRESS_MESSAGE = "incomplete and newer than every complete one: it may still be uploading"
-_RECENT_OBJECT_MESSAGE = "incomplete, with an object of the last hour: it may still be uploading"
+_NO_OBJECTS_MESSAGE = "no objects"
+_IN_PROGRESS_MESSAGE = "incomplete and newer than all complete ones; may still be uploading"
+_RECENT_OBJECT_MESSAGE = "incomplete, with an object from the last hour; may still be uploading"
 
 
 def decide(
@@ -286,7 +286,7 @@ def _check_within(
     code = ReasonCode.KEEP_WITHIN
     successor = complete.find_successor(dated)
     if successor is None:
-        return _always_kept(code, "no complete one is known to be newer")
+        return _always_kept(code, "no complete deployment is known to be newer")
     since = now - successor.completed_at
     is_matched = since <= within.length
 
@@ -310,9 +310,9 @@ def _check_period(
         if not dated.deployment.is_complete:
             return "incomplete"
         if not is_counted:
-            return "protected, so it is not counted"
+            return "protected, so not counted"
         if newest_at is None:
-            return f"{label} is before the last {periods.count:,} that have one"
-        return f"a newer one is in {label}"
+            return f"{label} is older than the last {periods.count:,} with a deployment"
+        return f"not the newest of {label}"
 
     return RuleCheck(code=code, is_matched=is_matched, format_message=format_message)

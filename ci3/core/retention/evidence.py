@@ -28,7 +28,7 @@ Any other reason, that of a new keep rule too, counts as one of rank: older depl
 deleted because of it, so that its times must be certain.
 """
 _ONLY_REPORTED = Reason(
-    code=ReasonCode.AMBIGUOUS_AGE, message="only an inventory report tells how old it is"
+    code=ReasonCode.AMBIGUOUS_AGE, message="age known only from an inventory report"
 )
 NO_STARTED_DELETIONS: Mapping[str, str] = MappingProxyType({})
 """No deployment's deletion was started by an earlier run."""

@@ -8,6 +8,7 @@ from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.model.issues import Refusal
 from ci3.core.retention.evaluation import COUNT_REASONS, Evaluation
 from ci3.core.units import Duration
+from ci3.errors import end_sentence
 
 _PIN_REASONS = (ReasonCode.PROTECTED, ReasonCode.CURRENT_COMMIT, ReasonCode.LIVE)
 _LIFECYCLE_REASONS = (
@@ -45,10 +46,10 @@ def explain(
     outlook = _outlook(evaluation, keep_within)
     reasons = planned.reasons if planned else ()
     if messages := [reason.message for reason in reasons if reason.code in _LIFECYCLE_REASONS]:
-        outlook = f"{outlook} By engine: lifecycle: {'; '.join(messages)}."
+        outlook = f"{outlook} With engine: lifecycle: {'; '.join(messages)}."
     if refusals:
-        obstacles = "; ".join(refusal.message for refusal in refusals)
-        outlook = f"{outlook} But nothing is deleted as long as this holds: {obstacles}."
+        problems = " ".join(end_sentence(refusal.message) for refusal in refusals)
+        outlook = f"{outlook} But the plan cannot be applied: {problems}"
     return Explanation(evaluation=evaluation, outlook=outlook)
 
 
@@ -56,20 +57,20 @@ def _outlook(evaluation: Evaluation, keep_within: Duration | None) -> str:
     codes = {check.code for check in evaluation.keeping_checks}
     pins = [check.message for check in evaluation.keeping_checks if check.code in _PIN_REASONS]
     if evaluation.is_delete:
-        return "It is due now."
+        return "Would be deleted now."
     if ReasonCode.NO_OBJECTS in codes:
-        return "There is nothing in it that could be deleted."
+        return "There is nothing to delete."
     if pins:
-        return f"It stays as long as this holds: {'; '.join(pins)}."
+        return f"Kept as long as this applies: {'; '.join(pins)}."
     if ReasonCode.PARTLY_DELETED in codes:
         return (
-            "It stays until all of it is deployed again, or that run has ended and its journal is "
+            "Kept until it is deployed again completely, or that run has ended and its journal is "
             "removed."
         )
     if ReasonCode.IN_PROGRESS in codes:
         is_newest = evaluation.successor is None
-        condition = "a complete one is newer" if is_newest else "nothing is uploaded into it"
-        return f"Once {condition}, it goes by the rules like any other."
+        condition = "there is a newer complete one" if is_newest else "uploads to it have ended"
+        return f"Kept for now. The keep rules apply once {condition}."
     return _outlook_by_rules(evaluation, codes, keep_within)
 
 
@@ -79,14 +80,14 @@ def _outlook_by_rules(
     conditions = _conditions(evaluation, codes)
     if ReasonCode.KEEP_WITHIN in codes and keep_within is not None:
         if evaluation.successor is None:
-            conditions.append(f"{keep_within} more")
+            conditions.append(f"another {keep_within}")
         else:
             ends_at = evaluation.successor.completed_at + keep_within.length
             when = f"{format_minute(ends_at)} (in {format_duration(ends_at - evaluation.now)})"
             if not conditions:
-                return f"If nothing changes, it goes after {when}."
+                return f"Will be deleted after {when}, unless something changes."
             conditions.append(when)
-    return f"If nothing changes, it stays. It would go after {', and '.join(conditions)}."
+    return f"Kept unless something changes. Will be deleted after {', and '.join(conditions)}."
 
 
 def _conditions(evaluation: Evaluation, codes: set[ReasonCode]) -> list[str]:
@@ -99,7 +100,7 @@ def _conditions(evaluation: Evaluation, codes: set[ReasonCode]) -> list[str]:
             noun = "complete deployment with a higher name of the same form"
         conditions.append(pluralize(missing, noun))
     return conditions + [
-        f"enough newer {noun}s that have one (or a newer one in the same {noun})"
+        f"enough newer {noun}s with a deployment (or a newer deployment in the same {noun})"
         for code, noun in _PERIOD_NOUNS.items()
         if code in codes
     ]

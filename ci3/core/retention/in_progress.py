@@ -57,7 +57,7 @@ class RecentUploads:
         is kept all the same, unless it `may_be_young`.
         """
         if self.problem:
-            message = f"incomplete, and whether it is uploading could not be read: {self.problem}"
+            message = f"incomplete, and unfinished uploads could not be listed: {self.problem}"
             return Reason(code=ReasonCode.IN_PROGRESS, message=message)
         started_times = [
             upload.started_at for upload in self.uploads if upload.may_be_under(deployment.prefix)
@@ -65,7 +65,7 @@ class RecentUploads:
         if not started_times:
             return None if may_be_young else self._find_reason_without_upload(deployment, now)
         age = format_age(max(now - max(started_times), timedelta(0)))
-        message = f"incomplete, and an upload into it began {age}: it may still be running"
+        message = f"incomplete; an upload to it started {age} and may still be running"
         return Reason(code=ReasonCode.IN_PROGRESS, message=message)
 
     def _find_reason_without_upload(self, deployment: Deployment, now: datetime) -> Reason | None:
@@ -74,8 +74,8 @@ class RecentUploads:
             return None
         age = format_age(max(now - newest_at, timedelta(0)))
         message = (
-            f"incomplete, and its newest object was uploaded {age}: an S3 other than AWS may not "
-            "list the uploads that are still running"
+            f"incomplete; newest object uploaded {age}, and stores other than AWS may not list "
+            "running uploads"
         )
         return Reason(code=ReasonCode.IN_PROGRESS, message=message)
 

@@ -96,10 +96,10 @@ def _find_partial_deletion(
         return None
     if oldest_at > run.last_written_at + MAX_REQUEST_AGE:
         return None
-    source = f"an unfinished run of {format_age(now - run.last_written_at)} ({run.run_id})"
+    source = f"by an unfinished run {format_age(now - run.last_written_at)} ({run.run_id})"
     if run.approved is None or run.started is None:
-        return PartialDeletion(message=f"may be partly deleted by {source}", must_keep=True)
-    message = f"partly deleted by {source}"
+        return PartialDeletion(message=f"possibly partly deleted {source}", must_keep=True)
+    message = f"partly deleted {source}"
     if newest_at < run.first_written_at:
         return PartialDeletion(message=message, must_keep=False)
-    return PartialDeletion(message=f"{message}, and uploaded to since then", must_keep=True)
+    return PartialDeletion(message=f"{message}, with newer uploads", must_keep=True)

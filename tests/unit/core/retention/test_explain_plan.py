@@ -28,7 +28,7 @@ def test_outlook_has_the_message_of_each_refusal():
     outlook = explain(evaluation, None, refusals).outlook
 
     assert outlook.startswith(explain(evaluation, None).outlook)
-    assert "message 1; message 2" in outlook
+    assert all(refusal.message in outlook for refusal in refusals)
 
 
 def test_outlook_has_the_planned_reasons_of_lifecycle_rules_and_no_others():
