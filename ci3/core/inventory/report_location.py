@@ -30,9 +30,9 @@ class ReportLocation:
         """
         if not re.fullmatch(ADDRESS_PATTERN, text):
             raise ValueError(
-                "is no address of a manifest, such as "
+                "is not the URL of a manifest, such as "
                 "s3://reports/my-site/daily/2026-11-24T01-00Z/manifest.json, "
-                "nor of the folder s3://reports/my-site/daily/"
+                "or of a folder of reports, such as s3://reports/my-site/daily/"
             )
         bucket, _, key = text.removeprefix("s3://").partition("/")
         return cls(bucket=bucket, key=key)

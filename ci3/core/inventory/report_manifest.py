@@ -85,15 +85,15 @@ def parse_manifest(content: bytes, url: str) -> Manifest:
         )
     except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError) as exc:
         raise ListingError(
-            f"{url} is no manifest of S3 Inventory: {type(exc).__name__}: {exc}",
-            f"Name the manifest.json of a report. {NOTHING_PLANNED}",
+            f"{url} is not an S3 Inventory manifest: {type(exc).__name__}: {exc}",
+            f"Specify the manifest.json of a report. {NOTHING_PLANNED}",
         ) from exc
     return manifest
 
 
 def _require_text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not a string")
     return value
 
 
@@ -119,18 +119,17 @@ def require_usable_manifest(manifest: Manifest, location: ReportLocation, bucket
     """
     if manifest.source_bucket != bucket:
         raise RefusedError(
-            f"{location.url} is a report of the bucket {manifest.source_bucket}, "
-            f"and not of {bucket}",
-            f"Name a report of this bucket. {NOTHING_PLANNED}",
+            f"{location.url} is a report of the bucket {manifest.source_bucket}, not of {bucket}",
+            f"Specify a report of this bucket. {NOTHING_PLANNED}",
         )
     if manifest.destination_bucket != location.bucket:
         raise RefusedError(
-            f"{location.url} says that its files are in the bucket {manifest.destination_bucket}",
-            f"Name it where S3 has delivered it. {NOTHING_PLANNED}",
+            f"The files of {location.url} are in the bucket {manifest.destination_bucket}",
+            f"Specify the location to which S3 delivered the report. {NOTHING_PLANNED}",
         )
     if manifest.format is ReportFormat.ORC:
         raise RefusedError(
-            f"{location.url} is a report in ORC, which ci3 does not read",
+            f"{location.url} is an ORC report, which ci3 cannot read",
             f"Choose CSV as the output format of the inventory configuration. {NOTHING_PLANNED}",
         )
     _refuse_missing_columns(manifest, location)
@@ -146,12 +145,12 @@ def _refuse_missing_columns(manifest: Manifest, location: ReportLocation) -> Non
     required = {**_REQUIRED_COLUMNS, **(_VERSION_COLUMNS if has_versions else {})}
     if missing := [title for name, title in required.items() if name not in manifest.columns]:
         raise RefusedError(
-            f"{location.url} is a report without {', '.join(missing)}",
-            "Switch that on among the additional metadata fields of the inventory configuration, "
-            f"and wait for the next report. {NOTHING_PLANNED}",
+            f"{location.url} does not contain {', '.join(missing)}",
+            "Enable these additional metadata fields in the inventory configuration, and wait for "
+            f"the next report. {NOTHING_PLANNED}",
         )
     if len(set(manifest.columns)) != len(manifest.columns):
-        raise ListingError(f"{location.url} names a column twice", NOTHING_PLANNED)
+        raise ListingError(f"{location.url} has a duplicate column", NOTHING_PLANNED)
 
 
 @dataclass(frozen=True, slots=True)
