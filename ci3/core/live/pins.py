@@ -58,9 +58,9 @@ class Pin:
         """The message for a deployment that the pin does not match."""
         match self.code:
             case ReasonCode.CURRENT_COMMIT:
-                return f"not {self.reference} of this run"
+                return f"does not match {self.reference} of this run"
             case ReasonCode.LIVE:
-                return f"not what is live: {self.evidence}"
+                return f"does not match what is live: {self.evidence}"
             case _:
                 return f"does not match {self.pattern}"
 
@@ -114,7 +114,7 @@ def pin_pointers(sources: Iterable[LiveSource], prefix: str) -> tuple[Pin, ...]:
         Pin(
             code=ReasonCode.LIVE,
             reference=Reference.from_text(extract_folder(source.argument, prefix)),
-            evidence=f"it holds the pointer {source.argument}",
+            evidence=f"it contains the pointer {source.argument}",
         )
         for source in sources
         if source.kind is LiveKind.OBJECT

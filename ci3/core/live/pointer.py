@@ -28,11 +28,11 @@ class PointerError(ValueError):
 def decode_pointer(content: bytes) -> str:
     """Decode a pointer as UTF-8; raise PointerError if it is too large or not UTF-8."""
     if len(content) > POINTER_LIMIT_BYTES:
-        raise PointerError(f"is larger than the {POINTER_LIMIT_BYTES} bytes that are read")
+        raise PointerError(f"is larger than {POINTER_LIMIT_BYTES:,} bytes")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        raise PointerError("is not text in UTF-8") from exc
+        raise PointerError("is not UTF-8 text") from exc
 
 
 def parse_pointer(text: str, *, field: str, bucket: str, prefix: str) -> tuple[str, ...]:
@@ -90,7 +90,7 @@ def _split_names(line: str, where: str, separator: re.Pattern[str] | None) -> li
     if len(commits) == len(parts):
         return parts
     if commits or (separator and separator.search(line)):
-        raise PointerError(f"has several names in one line{where}: write one per line")
+        raise PointerError(f"has several names in one line{where}; write one per line")
     return [line]
 
 
@@ -101,7 +101,7 @@ def _read_json_strings(text: str, field: str) -> list[str]:
             raise PointerError(f"has an empty list at {field}")
         strings += value if isinstance(value, list) else [value]
     if not all(isinstance(string, str) for string in strings):
-        raise PointerError(f"has neither a text nor a list of texts at {field}")
+        raise PointerError(f"has neither a string nor a list of strings at {field}")
     return strings
 
 
@@ -124,7 +124,7 @@ def _select_values(value: Any, steps: Sequence[str], depth: int) -> Iterator[Any
     if depth == len(steps):
         yield value
     elif steps[depth] == _EACH:
-        where = f"at {_format_path(steps[:depth]) or 'its top'}"
+        where = f"at {_format_path(steps[:depth]) or 'the top level'}"
         if not isinstance(value, list):
             raise PointerError(f"is JSON without a list {where}")
         if not value:
@@ -149,10 +149,10 @@ def _find_key_end(value: Any, steps: Sequence[str], depth: int) -> int:  # noqa:
         and ".".join(steps[depth:end]) in value
     ]
     if not ends:
-        raise PointerError(f"is JSON without {_format_path(steps[: depth + 1])}")
+        raise PointerError(f"is JSON without the key {_format_path(steps[: depth + 1])}")
     if len(ends) > 1:
         keys = " and ".join(".".join(steps[depth:end]) for end in ends)
-        raise PointerError(f"has the keys {keys}, and {_format_path(steps)} may mean either")
+        raise PointerError(f"has the keys {keys}, so {_format_path(steps)} is ambiguous")
     return ends[0]
 
 
@@ -169,7 +169,7 @@ def _parse_json(text: str) -> object:
 def _reject_duplicate_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) != len(pairs):  # which of the two values is meant would be a guess
-        raise PointerError("is JSON that has a key twice in one object")
+        raise PointerError("is JSON with a duplicate key in one object")
     return values
 
 
@@ -183,7 +183,7 @@ def _parse_name(text: str, where: str, bucket: str, prefix: str) -> str:
     if not is_url and not stripped.endswith(name) and extract_commit(stripped):
         return stripped  # `release/1.2-3-gab12cd3`, of a tag with a slash: not the folder `release`
     if not name or is_elsewhere:
-        raise PointerError(f"names no folder of s3://{bucket}/{prefix}{where}")
+        raise PointerError(f"does not name a folder in s3://{bucket}/{prefix}{where}")
     return name
 
 
@@ -191,12 +191,12 @@ def _find_problem(stripped: str) -> str:
     """Return why a text cannot be a name in any bucket, or ""."""
     problems = {
         "is empty": not stripped,
-        "has HTML or XML where a name should be": stripped.startswith("<"),
-        "has JSON where a name should be (name a key of it after #, such as #commit)": (
+        "contains HTML or XML instead of a name": stripped.startswith("<"),
+        "contains JSON instead of a name (add a JSON key to the source, such as #commit)": (
             stripped.startswith(("{", "["))
         ),
-        f"has a name of more than {_NAME_LIMIT} characters": len(stripped) > _NAME_LIMIT,
-        "has characters that can't be shown": not stripped.isprintable(),
+        f"contains a name of more than {_NAME_LIMIT:,} characters": len(stripped) > _NAME_LIMIT,
+        "contains unprintable characters": not stripped.isprintable(),
     }
     return next((problem for problem, is_present in problems.items() if is_present), "")
 

@@ -70,23 +70,23 @@ class LiveSource:
         except ValueError as exc:
             known = ", ".join(LiveKind)
             raise ValueError(
-                f"is no live source; there are {known}.{format_suggestion(kind_name, LiveKind)}"
+                f"is not a live source; use {known}.{format_suggestion(kind_name, LiveKind)}"
             ) from exc
         if kind in _WITHOUT_ARGUMENT and colon:
-            raise ValueError(f"has something after {kind_name}, which takes nothing")
+            raise ValueError(f"has text after {kind_name}, which takes no argument")
         if kind in _WITH_ARGUMENT and not rest:
-            raise ValueError(f"lacks what to read: {_example_setting(kind)}")
+            raise ValueError(f"needs an argument, such as {_example_setting(kind)}")
         if colon and not rest:
             raise ValueError("ends with a colon")
         argument, sharp, field = rest, "", ""
         if kind in _WITH_ARGUMENT:
             argument, sharp, field = rest.partition("#")
         if not argument and rest:
-            raise ValueError(f"lacks what to read: {_example_setting(kind)}")
+            raise ValueError(f"needs an argument, such as {_example_setting(kind)}")
         if sharp and not field:
-            raise ValueError("ends with #; name a key of the JSON text after it, such as #commit")
+            raise ValueError("ends with #; add a JSON key after it, such as #commit")
         if kind is LiveKind.URL and not argument.startswith(("https://", "http://")):
-            raise ValueError(f"is no address to read from: {_example_setting(kind)}")
+            raise ValueError(f"needs an HTTP URL, such as {_example_setting(kind)}")
         return cls(kind=kind, argument=argument, field=field)
 
     @property
@@ -102,13 +102,14 @@ class LiveSource:
         if not self.has_placeholder:
             return self
         if "[]" in folder and FOLDER_PLACEHOLDER in self.field:
-            raise ValueError(f"can't name {folder!r} in the path of a JSON text")
+            raise ValueError(f"cannot use the folder {folder!r} in a JSON path")
         match self.kind:
             case LiveKind.URL:
                 argument = fill_url(self.argument, folder)
             case LiveKind.SSM if not re.fullmatch(r"[\w./-]+", folder, re.ASCII):
                 raise ValueError(
-                    f"can't name {folder!r}: a parameter's name has no such characters"
+                    f"cannot use the folder {folder!r}: parameter names allow only A-Z, a-z, 0-9, "
+                    "_, ., - and /"
                 )
             case _:
                 argument = self.argument.replace(FOLDER_PLACEHOLDER, folder)
@@ -174,9 +175,7 @@ class LiveReference:
     @property
     def missing_message(self) -> str:
         """The message if no such deployment exists; never quotes text that may be a secret."""
-        return (
-            f"{self.location} names something that is not there" if self.location else self.evidence
-        )
+        return f"a name in {self.location}" if self.location else self.evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +194,7 @@ class LiveReading:
         return cls(
             source=source,
             references=tuple(
-                LiveReference.from_path(name, prefix, f"{location} says {name}", location)
+                LiveReference.from_path(name, prefix, f"{location} names {name}", location)
                 for name in dict.fromkeys(names)
             ),
         )
