@@ -124,116 +124,118 @@ PLAN_KEYS = {
 REFUSALS = {
     RefusalCode.UNREADABLE_DEPLOYMENT: (
         "A folder could not be listed.",
-        "Look at the error that it names: a permission, the network, a listing cut off.",
+        "Fix the cause that the message names, such as a permission or the network.",
     ),
     RefusalCode.PROTECTED_NOT_FOUND: (
-        "`protect` has a plain name that is no folder: it may be misspelt.",
-        "Mend it, or take it out.",
+        "An exact name in `protect` matches no folder. It may be misspelled.",
+        "Correct the name or remove it.",
     ),
     RefusalCode.LIVE_SOURCE_UNREADABLE: (
-        "A live source did not answer, or names nothing.",
-        "Mend the source or its permission, or run again later.",
+        "A live source could not be read, or does not name a live deployment.",
+        "Fix the source or its permission, or run again later.",
     ),
     RefusalCode.LIVE_NOT_FOUND: (
-        "A live source names only what is not there.",
-        "Check that it means this bucket and prefix.",
+        "A live source names deployments, but none of them exists.",
+        "Check that the source belongs to this bucket and prefix.",
     ),
     RefusalCode.LIVE_MATCHES_NOTHING: (
-        "No folder is named after what `open-pull-requests` or `branches` names, or could be.",
-        "Remove the source, or protect what is live by name.",
+        "`open-pull-requests` or `branches` matches no folder, and none has a similar name.",
+        "Remove the source, and add what is live to `protect`.",
     ),
     RefusalCode.MIXED_NAMES: (
-        "`match` is not set, and a folder is named unlike the others: `assets/`.",
-        "Set `match` as suggested, `protect` the folder, or set `match` to `.*` for all.",
+        "`match` is not set, and a folder is named unlike the others, such as `assets/`.",
+        "Set `match` as suggested, add the folder to `protect`, or set `match` to `.*` for all.",
     ),
     RefusalCode.NESTED_DEPLOYMENTS: (
-        "`match` is not set, and a folder has sub-folders that are named like deployments.",
-        "Set `prefix` to the folder that has them, or `match` to `.*` if it is one deployment.",
+        "`match` is not set, and a folder has subfolders named like deployments.",
+        "Set `prefix` to the folder that contains them, or `match` to `.*` for one deployment.",
     ),
     RefusalCode.MAX_DELETE: (
-        "More deployments would go than `max-delete` allows.",
-        "Look at the plan; for this one run set the limit higher.",
+        "More deployments would be deleted than `max-delete` allows.",
+        "Check the plan. If it is correct, raise the limit for this run.",
     ),
     RefusalCode.MAX_DELETE_BYTES: (
-        "More bytes would go than `max-delete-bytes` allows.",
+        "More bytes would be deleted than `max-delete-bytes` allows.",
         "As above.",
     ),
     RefusalCode.VERSIONING_UNKNOWN: (
-        "`delete-versions` is set, and whether there are versions could not be read.",
+        "`delete-versions` is set, but the versioning status could not be read.",
         "Allow `s3:GetBucketVersioning`.",
     ),
     RefusalCode.HEXADECIMAL_NAMES: (
-        "`age-from: name` is set, and a deployment's name contains a commit hash.",
-        "Use another `age-from`, or a `match` that leaves such folders out.",
+        "`age-from: name` is set, but the name of a deployment contains a commit hash.",
+        "Use another `age-from`, or a `match` that excludes such folders.",
     ),
     RefusalCode.IN_TWO_TARGETS: (
-        "Two targets of the same folder have a `match` that this deployment's name matches.",
-        "Change one `match` so that each folder matches one of them.",
+        "The `match` of two targets in the same folder matches this deployment.",
+        "Change one `match` so that each folder matches only one of them.",
     ),
     RefusalCode.LIFECYCLE: (
-        "`engine: lifecycle` is set, and nothing may be left to rules here.",
-        "Do what it says, or use `engine: direct`; see [lifecycle](lifecycle.md).",
+        "`engine: lifecycle` is set, but lifecycle rules cannot be used here.",
+        "Follow the message, or use `engine: direct`; see [lifecycle](lifecycle.md).",
     ),
     RefusalCode.NAMES_CONTRADICT_TIMES: (
-        "The highest number or date of the names would be deleted, and `age-from` is not set.",
-        "[Are the times right?](policies.md#checks-of-names-and-upload-times)",
+        "The highest number or date in the names would be deleted, and `age-from` is not set.",
+        "[Check the times](policies.md#checks-of-names-and-upload-times).",
     ),
 }
 
 WARNINGS = {
-    WarningCode.PROTECTED_GLOB_UNMATCHED: "A glob of `protect` matches no folder.",
-    WarningCode.LIVE_NOT_FOUND: "A live source also names something that is not there; or one of "
-    "open pull requests or branches names no folder at all, and keeps nothing.",
-    WarningCode.LONG_SPAN: "Deployments were uploaded over more than an hour, or changed later.",
-    WarningCode.UNGROUPED: "`group-by` does not match them: each is a group of its own, and stays.",
-    WarningCode.REQUIRED_FILE_UNFOUND: "No deployment has the `required-file`: all stay.",
-    WarningCode.RESTORE_PERIOD: "A lifecycle rule removes old versions, and says until when a "
-    "deletion can be undone; or the rules could not be read.",
-    WarningCode.VERSIONING_UNKNOWN: "Whether the bucket keeps versions could not be read: take "
-    "deletion as final.",
-    WarningCode.RESUMED: "The plan goes on with a run that stopped: it names what is left of it.",
-    WarningCode.INVENTORY_REPORT: "What is said of some that stay is from an inventory report, and "
-    "how old that is.",
-    WarningCode.LIFECYCLE: "About lifecycle rules: some have no room yet, look like ci3's and are "
-    "not, or could not be read.",
-    WarningCode.RESTORED: "The plan deletes what `ci3 restore` had brought back from a journal in "
-    "the bucket; or the records of that could not be read.",
+    WarningCode.PROTECTED_GLOB_UNMATCHED: "A glob in `protect` matches no folder.",
+    WarningCode.LIVE_NOT_FOUND: "A live source also names deployments that do not exist, or "
+    "`open-pull-requests` or `branches` matches no folder and keeps nothing.",
+    WarningCode.LONG_SPAN: "Deployments were uploaded over more than an hour or changed later.",
+    WarningCode.UNGROUPED: "Deployments that do not match `group-by` are kept as separate groups.",
+    WarningCode.REQUIRED_FILE_UNFOUND: "No deployment has the `required-file`, so all are kept.",
+    WarningCode.RESTORE_PERIOD: "How long deletions can be restored, because a lifecycle rule "
+    "removes noncurrent versions; or the rules could not be read.",
+    WarningCode.VERSIONING_UNKNOWN: "The versioning status could not be read; assume deletion is "
+    "permanent.",
+    WarningCode.RESUMED: "The plan resumes an interrupted run and names what remains of it.",
+    WarningCode.INVENTORY_REPORT: "Some kept deployments are taken from an inventory report, whose "
+    "age is shown.",
+    WarningCode.LIFECYCLE: "About lifecycle rules: some cannot be added yet, look like managed "
+    "rules but are not, or could not be read.",
+    WarningCode.RESTORED: "The plan deletes deployments that `ci3 restore` restored from a journal "
+    "in the bucket, or the records of restores could not be read.",
     WarningCode.UNFINISHED_RUN: "The stored journal of an unfinished run could not be read: "
-    "deployments that are older than it stay, and do not count.",
-    WarningCode.RULE_GOES: "An apply takes lifecycle rules of ci3's own away before anything else.",
+    "deployments older than the run are kept and do not count.",
+    WarningCode.RULE_GOES: "An apply first removes managed rules.",
     WarningCode.NAMES_CONTRADICT_TIMES: "Numbers or dates in names contradict the upload times; "
     "see [checks](policies.md#checks-of-names-and-upload-times).",
-    WarningCode.NEVER_DELETABLE: "No deployment can be deleted: each overlaps a newer one; see "
-    "[checks](policies.md#checks-of-names-and-upload-times).",
-    WarningCode.NOTHING_MATCHES: "There is no deployment, and the bucket is not empty; see "
+    WarningCode.NEVER_DELETABLE: "No deployment can be deleted, because each overlaps a newer one; "
+    "see [checks](policies.md#checks-of-names-and-upload-times).",
+    WarningCode.NOTHING_MATCHES: "There are no deployments, but the bucket is not empty; see "
     "[checks](policies.md#checks-of-names-and-upload-times).",
 }
 
 REASONS = {
-    ReasonCode.KEEP_COUNT: "It is one of the `keep-count` newest of its group.",
-    ReasonCode.KEEP_WITHIN: "It was the newest within `keep-within`.",
-    ReasonCode.KEEP_DAILY: "It is the newest of a day that `keep-daily` counts.",
-    ReasonCode.KEEP_WEEKLY: "It is the newest of a week that `keep-weekly` counts.",
-    ReasonCode.KEEP_MONTHLY: "It is the newest of a month that `keep-monthly` counts.",
-    ReasonCode.PROTECTED: "`protect` holds it.",
-    ReasonCode.CURRENT_COMMIT: "It is named after this workflow run's commit.",
+    ReasonCode.KEEP_COUNT: "One of the `keep-count` newest of its group.",
+    ReasonCode.KEEP_WITHIN: "It was the newest at some time within `keep-within`.",
+    ReasonCode.KEEP_DAILY: "The newest of a day that `keep-daily` counts.",
+    ReasonCode.KEEP_WEEKLY: "The newest of a week that `keep-weekly` counts.",
+    ReasonCode.KEEP_MONTHLY: "The newest of a month that `keep-monthly` counts.",
+    ReasonCode.PROTECTED: "`protect` matches it.",
+    ReasonCode.CURRENT_COMMIT: "It is named after the commit, pull request or branch of this "
+    "workflow run.",
     ReasonCode.LIVE: "A live source names it.",
-    ReasonCode.IN_PROGRESS: "It is incomplete and may still be uploading: it is newer than every "
-    "complete one, has an object younger than an hour or an upload of the last 24 hours, or its "
-    "uploads could not be listed, or not for sure (outside AWS) and an object is younger than 24 "
-    "hours.",
-    ReasonCode.PARTLY_DELETED: "An unfinished run has deleted a part of it, or may have, by its "
-    "stored journal: it does not count as complete. It is also given for one that is deleted.",
+    ReasonCode.IN_PROGRESS: "It is incomplete and may still be uploading: it is newer than all "
+    "complete ones, has an object younger than an hour or an upload of the last 24 hours, its "
+    "uploads could not be listed, or (outside AWS) they may not be listed and an object is younger "
+    "than 24 hours.",
+    ReasonCode.PARTLY_DELETED: "According to the stored journal, an unfinished run has or may have "
+    "deleted a part of it, so it does not count as complete. Also given if it is deleted.",
     ReasonCode.AMBIGUOUS_AGE: "It is not known to be older than enough others.",
-    ReasonCode.INCOMPARABLE_NAME: "With `age-from: name`: its name can't be compared with enough "
+    ReasonCode.INCOMPARABLE_NAME: "With `age-from: name`: its name cannot be compared with enough "
     "others, such as `v1.9` with `build-10`.",
-    ReasonCode.MINIMUM_KEEP_COUNT: "It is the last complete one of its group.",
-    ReasonCode.NO_OBJECTS: "Nothing was found in it.",
-    ReasonCode.NOT_APPROVED: "It is due, but the run that is gone on with was not to delete it.",
-    ReasonCode.NO_ROOM_FOR_RULE: "It is due, and a bucket holds no more lifecycle rules: a later "
-    "run comes to it.",
-    ReasonCode.SUPERSEDED: "Nothing keeps it: enough newer complete ones are there.",
-    ReasonCode.BY_RULE: "S3 deletes it, by a lifecycle rule.",
-    ReasonCode.NOT_BY_RULE: "ci3 deletes it itself, since a lifecycle rule must not.",
-    ReasonCode.EXPIRING: "An earlier run has left it to S3.",
+    ReasonCode.MINIMUM_KEEP_COUNT: "The last complete one of its group.",
+    ReasonCode.NO_OBJECTS: "It has no objects.",
+    ReasonCode.NOT_APPROVED: "It would be deleted, but the resumed run was not approved to delete "
+    "it.",
+    ReasonCode.NO_ROOM_FOR_RULE: "It would be deleted, but the bucket cannot have more lifecycle "
+    "rules. It is left to a later run.",
+    ReasonCode.SUPERSEDED: "No rule keeps it: there are enough newer complete ones.",
+    ReasonCode.BY_RULE: "S3 deletes it with a lifecycle rule.",
+    ReasonCode.NOT_BY_RULE: "ci3 deletes it, because a lifecycle rule must not.",
+    ReasonCode.EXPIRING: "S3 deletes it with a lifecycle rule of an earlier run.",
 }
