@@ -77,8 +77,10 @@ def find_protect_refusals(
     return tuple(
         Refusal(
             code=RefusalCode.PROTECTED_NOT_FOUND,
-            message=f"protect names {pin.pattern}, but no such folder exists. It may be "
-            f"misspelled.{format_suggestion(pin.pattern, names)}",
+            message=(
+                f"protect names {pin.pattern}, but no such folder exists."
+                f"{format_suggestion(pin.pattern, names)}"
+            ).removesuffix("."),
         )
         for pin in _find_unmatched_pins(pins, names, target_names)
         if not pin.may_match_nothing

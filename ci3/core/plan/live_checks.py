@@ -60,7 +60,9 @@ def _find_reading_refusals(
             hint = format_suggestion((missing_here or missing)[0].name, names)
             yield Refusal(
                 code=RefusalCode.LIVE_NOT_FOUND,
-                message=f"{source} names deployments that do not exist: {missing_text}.{hint}",
+                message=(
+                    f"{source} names deployments that do not exist: {missing_text}.{hint}"
+                ).removesuffix("."),
             )
 
 

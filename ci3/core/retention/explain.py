@@ -46,7 +46,7 @@ def explain(
     outlook = _outlook(evaluation, keep_within)
     reasons = planned.reasons if planned else ()
     if messages := [reason.message for reason in reasons if reason.code in _LIFECYCLE_REASONS]:
-        outlook = f"{outlook} With engine: lifecycle: {'; '.join(messages)}."
+        outlook = f"{outlook} With the lifecycle engine: {'; '.join(messages)}."
     if refusals:
         problems = " ".join(end_sentence(refusal.message) for refusal in refusals)
         outlook = f"{outlook} But the plan cannot be applied: {problems}"
