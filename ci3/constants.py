@@ -16,9 +16,9 @@ LONG_SPAN_SECONDS: Final = 3600
 The age of such a deployment is ambiguous.
 """
 
-PLAN_FORMAT: Final = "ci3-plan/1"
+PLAN_FORMAT: Final = "ci3-plan/2"
 
-JOURNAL_FORMAT: Final = "ci3-journal/1"
+JOURNAL_FORMAT: Final = "ci3-journal/2"
 
 JOURNAL_FOLDER: Final = ".ci3"
 """Name of the folder under a target's prefix that stores journals; never a deployment."""

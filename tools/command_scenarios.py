@@ -173,7 +173,7 @@ def record_saved_plan(stage: Stage) -> None:
     for name, edited in (
         ("edited", text.replace('"decision": "keep"', '"decision": "delete"', 1)),
         ("unknown", text.replace('"ignored"', '"ignord"')),
-        ("format", text.replace("ci3-plan/1", "ci3-plan/9")),
+        ("format", text.replace("ci3-plan/2", "ci3-plan/9")),
         ("cut", text[:200]),
     ):
         (stage.folder / f"{name}.json").write_text(edited, encoding="utf-8")

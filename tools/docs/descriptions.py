@@ -106,7 +106,7 @@ PLAN_KEYS = {
     "old versions only.",
     "rules[].noncurrent_days": "How long old versions stay then; `null` where there are none.",
     "rules[].expires_at": "When its term ends: an apply after that takes it away.",
-    "rules[].fate": "What becomes of it: `stands`, or why an apply takes it away first.",
+    "rules[].status": "`active`, or why an apply removes or replaces it first.",
     "rules[].message": "The same for people.",
     "choice": "With `engine: auto` how the engine was chosen, for people: which and why, and what "
     "each would take. `policy` then has the engine that was chosen.",
@@ -200,7 +200,7 @@ WARNINGS = {
     "in the bucket, or the records of restores could not be read.",
     WarningCode.UNFINISHED_RUN: "The stored journal of an unfinished run could not be read: "
     "deployments older than the run are kept and do not count.",
-    WarningCode.RULE_GOES: "An apply first removes managed rules.",
+    WarningCode.RULE_REMOVAL: "An apply first removes managed rules.",
     WarningCode.NAMES_CONTRADICT_TIMES: "Numbers or dates in names contradict the upload times; "
     "see [checks](policies.md#checks-of-names-and-upload-times).",
     WarningCode.NEVER_DELETABLE: "No deployment can be deleted, because each overlaps a newer one; "

@@ -107,5 +107,5 @@ class RulesOutcome(StrEnum):
 
     WRITTEN = "written"
     NOT_WRITTEN = "not-written"
-    PUT_BACK = "put-back"
+    ROLLED_BACK = "rolled-back"
     UNKNOWN = "unknown"

@@ -11,8 +11,8 @@ from ci3.core.lifecycle.rule_assignment import assign_rules
 from ci3.core.lifecycle.rule_status import (
     UNSAFE_STATUSES,
     ExistingRule,
-    Fate,
     RuleContext,
+    RuleStatus,
     evaluate_rules,
 )
 from ci3.core.model.decision import Decision, Engine
@@ -152,14 +152,14 @@ def _warn_of_unrecognized_rules(snapshot: LifecycleSnapshot) -> Iterator[PlanWar
 
 def _warn_of_removals(rules: Sequence[ExistingRule]) -> Iterator[PlanWarning]:
     """Yield a warning per reason for which an apply first removes rules."""
-    rules_by_reason: dict[tuple[Fate, str], list[ExistingRule]] = {}
+    rules_by_reason: dict[tuple[RuleStatus, str], list[ExistingRule]] = {}
     for existing in rules:
         if existing.should_remove:
             rules_by_reason.setdefault((existing.status, existing.message), []).append(existing)
     for (status, reason), removed in rules_by_reason.items():
         until = ". Until then S3 may delete what is there" if status in UNSAFE_STATUSES else ""
         message = f"{_describe_removal(removed)}: {reason}{until}"
-        yield PlanWarning(code=WarningCode.RULE_GOES, message=message)
+        yield PlanWarning(code=WarningCode.RULE_REMOVAL, message=message)
 
 
 def _describe_removal(rules: Sequence[ExistingRule]) -> str:

@@ -25,7 +25,7 @@ from ci3.constants import RESTORE_WINDOW_DAYS
 from ci3.core.formatting import pluralize
 from ci3.core.lifecycle.configuration import MAXIMUM_RULES
 from ci3.core.lifecycle.rule import RULE_TERM, ManagedRule, can_express_prefix
-from ci3.core.lifecycle.rule_status import DAY, ExistingRule, Fate, truncate_to_seconds
+from ci3.core.lifecycle.rule_status import DAY, ExistingRule, RuleStatus, truncate_to_seconds
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
 
 
@@ -66,7 +66,7 @@ def assign_rules(
     )
     # A rule that is removed makes room, unless a rule for noncurrent versions replaces it.
     remaining_count = sum(
-        not rule.should_remove or rule.status is Fate.NONCURRENT_LEFT for rule in rules
+        not rule.should_remove or rule.status is RuleStatus.NONCURRENT_LEFT for rule in rules
     )
     capacity = max(0, MAXIMUM_RULES - other_rules_count - remaining_count)
     deferred = set(oldest_first[capacity:])

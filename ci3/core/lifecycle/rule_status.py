@@ -16,27 +16,27 @@ EXPIRING_MESSAGE: Final = "expiring (S3 deletes it within a day or two)"
 DAY: Final = timedelta(days=1)
 
 
-class Fate(StrEnum):  # its name and docstring are in the published docs/plan.schema.json
-    """What becomes of a rule of ours that stands: it goes, but for the first and the last."""
+class RuleStatus(StrEnum):  # its name and docstring are in the published docs/plan.schema.json
+    """Status of a managed rule: `active`, or why an apply removes or replaces it first."""
 
-    ACTIVE = "stands"
-    COMPLETED = "emptied"
+    ACTIVE = "active"
+    COMPLETED = "completed"
     """Nothing is left to delete."""
     KEPT = "kept"
     """The folder is kept now, or no longer counts as a deployment."""
     CHANGED = "changed"
     """Something was uploaded to the folder after the rule was created."""
-    LIFETIME_ENDED = "overdue"
+    LIFETIME_ENDED = "lifetime-ended"
     """The rule's lifetime has ended."""
-    LIVE_UNKNOWN = "doubtful"
+    LIVE_UNKNOWN = "live-unknown"
     """What is live could not be determined."""
     OTHER_ENGINE = "other-engine"
     """The target now deletes directly."""
-    NONCURRENT_LEFT = "hidden"
+    NONCURRENT_LEFT = "noncurrent-left"
     """Only noncurrent versions are left; a rule that deletes those replaces it."""
 
 
-UNSAFE_STATUSES: Final = (Fate.KEPT, Fate.CHANGED, Fate.LIVE_UNKNOWN)
+UNSAFE_STATUSES: Final = (RuleStatus.KEPT, RuleStatus.CHANGED, RuleStatus.LIVE_UNKNOWN)
 """Statuses of rules with which S3 may delete something that must be kept."""
 
 
@@ -46,13 +46,13 @@ class ExistingRule:
 
     rule: ManagedRule
     name: str
-    status: Fate
+    status: RuleStatus
     message: str
 
     @property
     def should_remove(self) -> bool:
         """True if the rule must be removed."""
-        return self.status is not Fate.ACTIVE
+        return self.status is not RuleStatus.ACTIVE
 
     @property
     def is_expiring(self) -> bool:
@@ -61,7 +61,7 @@ class ExistingRule:
 
     def build_replacement(self, now: datetime) -> ManagedRule | None:
         """Return the rule that replaces this one to delete noncurrent versions, if any are left."""
-        if self.status is not Fate.NONCURRENT_LEFT:
+        if self.status is not RuleStatus.NONCURRENT_LEFT:
             return None
         expires_at = truncate_to_seconds(now) + timedelta(days=RESTORE_WINDOW_DAYS) + RULE_TERM
         return replace(
@@ -101,7 +101,7 @@ def evaluate_rules(rules: Iterable[ManagedRule], context: RuleContext) -> tuple[
 def find_expiring_rules(rules: Iterable[ManagedRule], prefix: str) -> tuple[ExistingRule, ...]:
     """Return the managed rules by which S3 deletes a folder directly under the prefix."""
     return tuple(
-        ExistingRule(rule=rule, name=name, status=Fate.ACTIVE, message="")
+        ExistingRule(rule=rule, name=name, status=RuleStatus.ACTIVE, message="")
         for rule, name in _with_folder_names(rules, prefix)
         if rule.days is not None
     )
@@ -133,9 +133,9 @@ def mark_rules_to_remove(
             pin.build_reason(rule.name).message for pin in pins if pin.matches(rule.name)
         )
         if pin_message := next(pin_messages, ""):
-            return replace(rule, status=Fate.KEPT, message=f"kept now ({pin_message})")
+            return replace(rule, status=RuleStatus.KEPT, message=f"kept now ({pin_message})")
         if decision := kept_by_prefix.get(rule.rule.prefix):
-            return replace(rule, status=Fate.KEPT, message=_kept_message(decision))
+            return replace(rule, status=RuleStatus.KEPT, message=_kept_message(decision))
         if unsafe_rule := unsafe_rules.get(rule.rule.rule_id):
             return unsafe_rule
         if live_problem:
@@ -159,13 +159,13 @@ def _kept_message(decision: Decision) -> str:
     return f"kept now ({'; '.join(reason.message for reason in decision.reasons)})"
 
 
-def _live_unknown(problem: str) -> tuple[Fate, str]:
-    return Fate.LIVE_UNKNOWN, f"it is not known what is live: {problem}"
+def _live_unknown(problem: str) -> tuple[RuleStatus, str]:
+    return RuleStatus.LIVE_UNKNOWN, f"it is not known what is live: {problem}"
 
 
 def _evaluate_rule(  # noqa: PLR0911 - one return for each status
     rule: ManagedRule, name: str, decision: Decision | None, context: RuleContext
-) -> tuple[Fate, str]:
+) -> tuple[RuleStatus, str]:
     """Return the status of a rule that deletes a deployment; the first match counts.
 
     Example: a rule with 20 days, created 1 day ago, for the folder `old`:
@@ -185,40 +185,40 @@ def _evaluate_rule(  # noqa: PLR0911 - one return for each status
         none                      live unknown                live unknown
     """
     if name in context.non_deployments:
-        return Fate.KEPT, f"no deployment: {context.non_deployments[name]}"
+        return RuleStatus.KEPT, f"no deployment: {context.non_deployments[name]}"
     if decision is None or decision.deployment.newest_at is None:
         if context.live_problems:
             return _live_unknown(context.live_problems[0])
         # With any engine: no other rule deletes the noncurrent versions.
         if context.is_versioned or rule.noncurrent_days:
             days = pluralize(rule.noncurrent_days or RESTORE_WINDOW_DAYS, "day")
-            return Fate.NONCURRENT_LEFT, f"only old versions are left there, for {days}"
-        return Fate.COMPLETED, "nothing is left there"
+            return RuleStatus.NONCURRENT_LEFT, f"only old versions are left there, for {days}"
+        return RuleStatus.COMPLETED, "nothing is left there"
     if decision.is_keep:
-        return Fate.KEPT, _kept_message(decision)
+        return RuleStatus.KEPT, _kept_message(decision)
     if decision.deployment.newest_at + (rule.days or 0) * DAY > rule.created_at:
-        return Fate.CHANGED, "something was uploaded there after the rule was made"
+        return RuleStatus.CHANGED, "something was uploaded there after the rule was made"
     if context.live_problems:
         return _live_unknown(context.live_problems[0])
     if context.now >= rule.expires_at:
-        return Fate.LIFETIME_ENDED, f"the term ended on {format_minute(rule.expires_at)}"
+        return RuleStatus.LIFETIME_ENDED, f"the term ended on {format_minute(rule.expires_at)}"
     if context.engine is not Engine.LIFECYCLE:
-        return Fate.OTHER_ENGINE, f"the engine is {context.engine} now"
+        return RuleStatus.OTHER_ENGINE, f"the engine is {context.engine} now"
     days = pluralize(rule.days or 0, "day")
-    return Fate.ACTIVE, f"{EXPIRING_MESSAGE}, by a rule for what is at least {days} old"
+    return RuleStatus.ACTIVE, f"{EXPIRING_MESSAGE}, by a rule for what is at least {days} old"
 
 
 def _evaluate_version_rule(
     rule: ManagedRule, name: str, decision: Decision | None, context: RuleContext
-) -> tuple[Fate, str]:
+) -> tuple[RuleStatus, str]:
     """Return the status of a rule that only deletes noncurrent versions."""
     has_objects = decision is not None and decision.deployment.newest_at is not None
     if has_objects or name in context.non_deployments:
-        return Fate.CHANGED, "something was uploaded there again"
+        return RuleStatus.CHANGED, "something was uploaded there again"
     if context.now >= rule.expires_at:
-        return Fate.LIFETIME_ENDED, "the old versions there are gone"
+        return RuleStatus.LIFETIME_ENDED, "the old versions there are gone"
     return (
-        Fate.ACTIVE,
+        RuleStatus.ACTIVE,
         f"old versions there go {pluralize(RESTORE_WINDOW_DAYS, 'day')} after they were hidden",
     )
 

@@ -38,7 +38,7 @@ class WarningCode(StrEnum):
     LIFECYCLE = "lifecycle"
     RESTORED = "restored"
     UNFINISHED_RUN = "unfinished-run"
-    RULE_GOES = "rule-goes"
+    RULE_REMOVAL = "rule-removal"
     NAMES_CONTRADICT_TIMES = "names-contradict-times"
     NEVER_DELETABLE = "never-deletable"
     NOTHING_MATCHES = "nothing-matches"

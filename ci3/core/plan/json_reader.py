@@ -19,7 +19,7 @@ from pydantic import (
 
 from ci3.core.formatting import format_json, format_timestamp
 from ci3.core.lifecycle.rule import ManagedRule
-from ci3.core.lifecycle.rule_status import ExistingRule, Fate
+from ci3.core.lifecycle.rule_status import ExistingRule, RuleStatus
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
 from ci3.core.model.deployment import Deployment, IgnoredEntry, Target, Versioning
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
@@ -119,7 +119,7 @@ class _Totals(_Strict):
 
 
 class _Rule(_Strict):
-    """A lifecycle rule of ci3's own that stands, and what becomes of it."""
+    """X"""
 
     id: str
     name: str
@@ -127,14 +127,14 @@ class _Rule(_Strict):
     days: int | None = Field(ge=1)
     noncurrent_days: int | None = Field(ge=1)
     expires_at: _Timestamp
-    fate: Fate
+    status: RuleStatus
     message: str
 
 
 class PlanFile(_Strict):
     """A plan of ci3: which deployments of a bucket are deleted or kept, and why."""
 
-    format: Literal["ci3-plan/1"]
+    format: Literal["ci3-plan/2"]
     ci3_version: str
     plan_id: str = Field(pattern="^[0-9a-f]{64}$")
     created_at: _Timestamp
@@ -153,7 +153,7 @@ class PlanFile(_Strict):
 class PlansFile(_Strict):
     """The plans of a run over several targets, in the policy file's order."""
 
-    format: Literal["ci3-plan/1"]
+    format: Literal["ci3-plan/2"]
     plans: list[PlanFile] = Field(min_length=1)
 
 
@@ -209,7 +209,7 @@ def _to_rule(entry: _Rule) -> ExistingRule:
         noncurrent_days=entry.noncurrent_days,
         expires_at=entry.expires_at,
     )
-    return ExistingRule(rule=rule, name=entry.name, status=entry.fate, message=entry.message)
+    return ExistingRule(rule=rule, name=entry.name, status=entry.status, message=entry.message)
 
 
 def _to_decision(entry: _Deployment) -> Decision:

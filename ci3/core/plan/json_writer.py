@@ -61,7 +61,7 @@ def _encode_rule(entry: ExistingRule) -> dict[str, object]:
         "days": entry.rule.days,
         "noncurrent_days": entry.rule.noncurrent_days,
         "expires_at": format_timestamp(entry.rule.expires_at),
-        "fate": entry.status,
+        "status": entry.status,
         "message": entry.message,
     }
 

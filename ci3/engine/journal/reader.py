@@ -28,11 +28,11 @@ from ci3.engine.journal.records import (
     IntentRecord,
     OutcomeRecord,
     Record,
+    ResolvedRecord,
     ResumedRecord,
     Row,
     RulesOutcomeRecord,
     RulesRecord,
-    SettledRecord,
 )
 from ci3.errors import SettingsError
 
@@ -162,7 +162,7 @@ class JournalFile:
                 self.header = record.to_header()
             case IntentRecord():
                 self._index_intent(record, number, offset)
-            case OutcomeRecord() | SettledRecord():
+            case OutcomeRecord() | ResolvedRecord():
                 self._index_outcome(record, number, offset)
             case RulesRecord():
                 self._index_rules(record, number)
@@ -203,7 +203,7 @@ class JournalFile:
             self._batches_by_prefix.setdefault(prefix, []).append(intent.batch)
 
     def _index_outcome(
-        self, record: OutcomeRecord | SettledRecord, number: int, offset: int
+        self, record: OutcomeRecord | ResolvedRecord, number: int, offset: int
     ) -> None:
         """Index a line about a batch; it must name only objects of the batch's intent."""
         batch = self._batches.get(record.batch)
@@ -280,8 +280,8 @@ def open_journal(path: str) -> Iterator[JournalFile]:
         yield JournalFile(stream, path)
 
 
-def _count_unresolved(batch: _Batch, record: OutcomeRecord | SettledRecord) -> int:
-    if isinstance(record, SettledRecord):
+def _count_unresolved(batch: _Batch, record: OutcomeRecord | ResolvedRecord) -> int:
+    if isinstance(record, ResolvedRecord):
         return max(0, batch.unresolved_count - len(record.objects))
     unknown = sum(outcome is ObjectOutcome.UNKNOWN for _, outcome, _ in record.others)
     if record.outcome is ObjectOutcome.UNKNOWN:
@@ -297,7 +297,7 @@ def _merge_outcomes(records: Iterable[BatchRecord]) -> _BatchOutcomes:
     | line | 0 | 1 | 2 | 3 |
     |---|---|---|---|---|
     | `outcome` deleted, others 1 denied, 3 unknown | deleted | denied | deleted | unknown |
-    | `settled` 3 absent | deleted | denied | deleted | absent |
+    | `resolved` 3 absent | deleted | denied | deleted | absent |
     """
     outcomes = _BatchOutcomes()
     for record in records:

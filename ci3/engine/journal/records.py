@@ -70,7 +70,7 @@ class HeaderRecord(_Strict):
     """The first line: which run this is, of which plan, on which bucket, and the most it may do."""
 
     record: Literal["header"]
-    format: Literal["ci3-journal/1"]
+    format: Literal["ci3-journal/2"]
     ci3_version: str
     run_id: str = Field(min_length=1)
     plan_id: str
@@ -168,10 +168,10 @@ class OutcomeRecord(_Strict):
         return self.others
 
 
-class SettledRecord(_Strict):
+class ResolvedRecord(_Strict):
     """What a listing showed later of objects of a batch: position in the intent, outcome, why."""
 
-    record: Literal["settled"]
+    record: Literal["resolved"]
     batch: PositiveInt
     objects: list[OutcomeRow]
 
@@ -225,7 +225,7 @@ class ResumedRecord(_Strict):
     resumed_at: AwareDatetime
 
 
-BatchRecord = IntentRecord | OutcomeRecord | SettledRecord
+BatchRecord = IntentRecord | OutcomeRecord | ResolvedRecord
 Record = HeaderRecord | BatchRecord | RulesRecord | RulesOutcomeRecord | EndRecord | ResumedRecord
 
 RECORD_ADAPTER: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="record")])

@@ -33,7 +33,7 @@ class Journal:
     Lines by `record`: `header` (the run, its target, policy, and the approved deployments), `rules`
     and `rules-outcome` (lifecycle rules, and whether they were written), `intent` (the objects of a
     batch by deployment), `outcome` (the most common outcome of the batch once, others by position
-    in the intent), `settled` (outcomes that a listing showed later), `resumed`, and `end` (with
+    in the intent), `resolved` (outcomes that a listing showed later), `resumed`, and `end` (with
     `stopped`, the reason for an early end); see docs/journal.schema.json.
 
     For example, a batch of which one key was denied:
@@ -191,7 +191,7 @@ class Journal:
         They are given with their position in the batch's intent.
         """
         rows = [(position, outcome.outcome, outcome.message) for position, outcome in outcomes]
-        self._write_record({"record": "settled", "batch": batch, "objects": rows})
+        self._write_record({"record": "resolved", "batch": batch, "objects": rows})
 
     def record_rules_intent(
         self, before: bytes, transition_minimum: str, rules: Iterable[ManagedRule]

@@ -175,7 +175,7 @@ class ExpiryRuleWriter:
         | write begun | roll-back | journal outcome |
         |---|---|---|
         | no, or rejected by S3 | none | `not-written`, if the intent was recorded |
-        | yes | succeeded | `put-back` |
+        | yes | succeeded | `rolled-back` |
         | yes | failed | `unknown` |
         """
         outcome = RulesOutcome.NOT_WRITTEN
@@ -184,7 +184,7 @@ class ExpiryRuleWriter:
                 rollback_problem = self._updater.roll_back(self._before, self._rules)
             except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - every deployment needs a result
                 rollback_problem = describe_error(exc)
-            outcome = RulesOutcome.UNKNOWN if rollback_problem else RulesOutcome.PUT_BACK
+            outcome = RulesOutcome.UNKNOWN if rollback_problem else RulesOutcome.ROLLED_BACK
             problem += (
                 f". The rules may stand all the same: {rollback_problem}"
                 if rollback_problem

@@ -36,7 +36,7 @@ def list_open_warnings(target_result: TargetResult) -> tuple[PlanWarning, ...]:
     return tuple(
         warning
         for warning in target_result.plan.warnings
-        if not (is_reconciled and warning.code is WarningCode.RULE_GOES)
+        if not (is_reconciled and warning.code is WarningCode.RULE_REMOVAL)
     )
 
 

@@ -116,11 +116,11 @@ def test_what_the_crash_left_open_is_settled_in_the_journal(
     assert resume() == 0
 
     lines = read_records("j.jsonl")
-    settled = next(one for one in lines if one["record"] == "settled")
-    assert settled["batch"] == 2
-    assert [row[1] for row in settled["objects"]] == ["absent"]
+    resolved = next(one for one in lines if one["record"] == "resolved")
+    assert resolved["batch"] == 2
+    assert [row[1] for row in resolved["objects"]] == ["absent"]
     kinds = [one["record"] for one in lines]
-    assert kinds.index("resumed") < kinds.index("settled") < kinds.index("end")
+    assert kinds.index("resumed") < kinds.index("resolved") < kinds.index("end")
     assert {one["batch"] for one in read_intents(lines)} == {1, 2, 3}
 
 
@@ -294,8 +294,8 @@ def test_object_that_went_after_it_was_looked_at_comes_back(
 
     monkeypatch.setattr("ci3.pipeline.resume.resolve_unknown_outcomes", come_late)
     resume()
-    settled = [record for record in read_records("j.jsonl") if record["record"] == "settled"]
-    assert {row[1] for record in settled for row in record["objects"]} == {"failed"}
+    resolved = [record for record in read_records("j.jsonl") if record["record"] == "resolved"]
+    assert {row[1] for record in resolved for row in record["objects"]} == {"failed"}
 
     assert main(["restore", "j.jsonl", "--auto-approve"]) == 0
     assert site.keys() == before

@@ -187,7 +187,7 @@ def doom(plan):
     [
         doom,
         set_other_bucket,
-        lambda plan: plan.update(format="ci3-plan/2"),
+        lambda plan: plan.update(format="ci3-plan/3"),
         lambda plan: plan.update(surprise=1),
         lambda plan: plan.clear(),
     ],

@@ -142,7 +142,7 @@ def test_configuration_that_cannot_be_read_after_the_write_is_put_back(
     ran = Ran(site)
     undone(ran, site)
     assert_screen(ran.stop_reason)
-    assert ran.record("rules-outcome")["outcome"] == "put-back"
+    assert ran.record("rules-outcome")["outcome"] == "rolled-back"
 
 
 def test_rules_that_may_stand_are_told_where_nothing_can_be_read_any_more(

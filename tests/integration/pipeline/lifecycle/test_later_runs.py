@@ -46,7 +46,7 @@ def test_rules_that_stand_otherwise_than_they_were_written_are_taken_out(
     stand = [one for one in rule_ids(site.lifecycle) if one.startswith("ci3/")]
     said = ran.record("rules-outcome")["outcome"]
     assert ran.outcome is RunOutcome.PARTIAL
-    assert (stand == [], said) in {(True, "put-back"), (False, "unknown")}
+    assert (stand == [], said) in {(True, "rolled-back"), (False, "unknown")}
 
 
 def test_rules_under_other_ids_are_not_said_to_be_gone(site: MemorySite) -> None:

@@ -104,7 +104,7 @@ def test_refusal_struck_out_is_noticed():
 @pytest.mark.parametrize(
     ("path", "value", "where"),
     [
-        ("format", "ci3-plan/2", "format"),
+        ("format", "ci3-plan/3", "format"),
         ("format", "ci3-plan/0", "format"),
         ("format", None, "format"),
         ("surprise", 1, "surprise"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci3.core.lifecycle.rule import ManagedRule
-from ci3.core.lifecycle.rule_status import ExistingRule, Fate
+from ci3.core.lifecycle.rule_status import ExistingRule, RuleStatus
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
 from ci3.core.model.deployment import Deployment, IgnoredEntry, Target, Versioning
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
@@ -90,7 +90,7 @@ rules = st.builds(
         expires_at=times,
     ),
     name=texts,
-    status=st.sampled_from(Fate),
+    status=st.sampled_from(RuleStatus),
     message=texts,
 )
 plans = st.builds(
@@ -176,7 +176,7 @@ def test_plan_file_has_the_keys_that_are_documented():
         "name", "prefix", "group", "decision", "reasons", "object_count", "size_bytes",
         "oldest_at", "newest_at", "complete", "fingerprint", "versions", "expire_days",
     ]  # fmt: skip
-    assert written["format"] == "ci3-plan/1"
+    assert written["format"] == "ci3-plan/2"
     assert written["policy"] == {"keep-count": {"value": 1, "from": "input"}}
     assert written["created_at"] == "2026-11-23T12:00:00Z"
     assert written["deployments"][2]["newest_at"] is None
@@ -184,7 +184,7 @@ def test_plan_file_has_the_keys_that_are_documented():
 
 def test_schema_refuses_what_the_reader_refuses():
     bad = [
-        edited("format", "ci3-plan/2"),
+        edited("format", "ci3-plan/3"),
         edited("surprise", 1),
         edited("deployments/0/decision", "maybe"),
         edited("deployments/0/reasons", []),

@@ -222,7 +222,7 @@ def test_each_line_fits_the_published_schema():
     for line in lines:
         jsonschema.validate(line, schema)
     kinds = {line["record"] for line in lines}
-    assert kinds == {"header", "intent", "outcome", "settled", "resumed", "end"}
+    assert kinds == {"header", "intent", "outcome", "resolved", "resumed", "end"}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"record": "another"}, schema)
 
@@ -276,7 +276,7 @@ def test_line_that_contradicts_itself_or_another_is_refused(line, changes):
 @pytest.mark.parametrize(
     ("line", "changes", "path"),
     [
-        (1, {"format": "ci3-journal/2"}, "header.format"),
+        (1, {"format": "ci3-journal/3"}, "header.format"),
         (1, {"more": 1}, "header.more"),
         (1, {"record": "end"}, ""),
         (1, {"started_at": "2026-11-23T12:00:00"}, "header.started_at"),

@@ -12,7 +12,7 @@ from ci3.engine.lifecycle.apply import ExpiryRuleWriter
 
 @pytest.mark.parametrize(
     ("is_write_begun", "rollback_problem", "outcome"),
-    [(False, "", "not-written"), (True, "", "put-back"), (True, "S3 is down", "unknown")],
+    [(False, "", "not-written"), (True, "", "rolled-back"), (True, "S3 is down", "unknown")],
 )
 def test_journal_records_the_result_of_a_roll_back(
     monkeypatch: pytest.MonkeyPatch, is_write_begun: bool, rollback_problem: str, outcome: str

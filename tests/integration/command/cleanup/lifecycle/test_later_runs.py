@@ -42,7 +42,7 @@ def test_rule_of_what_is_live_pinned_or_deleted_otherwise_is_taken_away(site, ca
             settings = [*KEEP_1]
     capsys.readouterr()
     assert main(["plan-cleanup", *site.options(), *settings, "--output", "json"]) == 0
-    assert "rule-goes" in warning_codes(capsys.readouterr().out)
+    assert "rule-removal" in warning_codes(capsys.readouterr().out)
     assert names(site) == ["logs", "old-1", "old-2"]
     assert cleanup(site, *settings, journal="k.jsonl") == 0
     assert names(site) == (["logs"] if how == "direct" else ["logs", "old-2"])
