@@ -22,103 +22,111 @@ MOST_USED = (
 
 OUTPUTS = {
     "outcome": "`nothing-to-delete`, `planned`, `applied`, `partial`, `refused`, `stale-plan`, "
-    "`failed`, or with `mode: doctor` `examined`.",
-    "plan-id": "Names the plan: the same for the same bucket, settings and decisions.",
-    "plan-file": "Where the plan was written, if it was.",
-    "journal-file": "Where an apply wrote down what it deleted, if it did.",
+    "`failed`; with `mode: doctor`, `examined`.",
+    "plan-id": "ID of the plan: the same for the same bucket, settings and decisions.",
+    "plan-file": "Path of the plan file, if one was written.",
+    "journal-file": "Path or URL of the journal, if one was written.",
     "deployments-found": "Deployments in the bucket before the run.",
     "deployments-kept": "Deployments that the plan keeps.",
     "deployments-to-delete": "Deployments that the plan deletes.",
     "deployments-expiring": "Deployments that S3 deletes by a lifecycle rule, within a day or two.",
-    "deployments-deleted": "Deployments of which nothing is left.",
-    "objects-deleted": "Objects that were deleted; with `delete-versions`, all their versions.",
-    "objects-absent": "Objects of the plan that were no longer there when they were to be "
-    "deleted, or that went by a request whose answer was lost.",
+    "deployments-deleted": "Deployments that were deleted completely.",
+    "objects-deleted": "Objects that were deleted; with `delete-versions`, versions and delete "
+    "markers.",
+    "objects-absent": "Planned objects that no longer existed when ci3 deleted them, or were "
+    "deleted by a request whose response was lost.",
     "bytes-deleted": "Size of `objects-deleted` in bytes.",
-    "objects-restored": "With `mode: restore`, objects that are back.",
-    "comment-url": "The comment's address, if there is one.",
-    "targets": "With a policy file's targets: the other outputs for each of them, as a JSON list.",
+    "objects-restored": "With `mode: restore`, objects that were restored.",
+    "comment-url": "URL of the comment, if there is one.",
+    "targets": "With several targets: the other outputs for each target, as a JSON list.",
 }
 
 EXIT_CODES = {
     ExitCode.DONE: "done, or nothing to do",
-    ExitCode.USAGE: "a setting or the usage is wrong",
-    ExitCode.PARTIAL: "partly done: something was not deleted; the report says what and why",
-    ExitCode.REFUSED: "refused: a limit, a folder or live source that can't be read, no approval",
-    ExitCode.STALE_PLAN: "the saved plan is stale: something that it names has changed, and "
-    "nothing was deleted",
-    ExitCode.ACCESS: "no access, or no network",
+    ExitCode.USAGE: "invalid setting or usage",
+    ExitCode.PARTIAL: "partly done: something was not deleted; the report lists it with the reason",
+    ExitCode.REFUSED: "refused: limit exceeded, folder or live source unreadable, or not approved",
+    ExitCode.STALE_PLAN: "stale plan: something in it has changed since; nothing was deleted",
+    ExitCode.ACCESS: "access denied, or network error",
     ExitCode.WOULD_DELETE: "with `plan-cleanup --detailed-exitcode`: something would be deleted",
     ExitCode.INTERRUPTED: "interrupted before anything was deleted",
-    ExitCode.BROKEN_PIPE: "nobody was left to read the output",
+    ExitCode.BROKEN_PIPE: "output pipe closed",
     ExitCode.BUG: "a bug in ci3",
 }
 
 PLAN_KEYS = {
-    "format": "The format's name. A file with another one is refused.",
-    "ci3_version": "Which ci3 wrote it. It decides nothing.",
-    "plan_id": "Names the plan; see [below](#plan_id).",
-    "created_at": "When the plan was made. All ages in messages are as of then.",
-    "target.bucket": "The bucket.",
-    "target.region": "Its region, as set or as the AWS chain says.",
-    "target.prefix": "The folder of the deployments, with its closing slash; empty for the root.",
-    "target.endpoint_url": "The S3's address; empty for AWS.",
-    "target.versioning": "What becomes of what is deleted. Only `enabled` and `suspended` keep "
-    "old versions.",
-    "policy": "Each setting that decides and is not at its default, by its name; `age-from` if it "
-    "is set at all.",
-    "policy.*.value": "Its value. Durations, sizes, flags and expressions are text.",
+    "format": "Name of the format. A file in another format is refused.",
+    "ci3_version": "Version of ci3 that wrote the plan. Informational.",
+    "plan_id": "ID of the plan; see [below](#plan_id).",
+    "created_at": "When the plan was created. Ages in messages refer to this time.",
+    "target.bucket": "Name of the bucket.",
+    "target.region": "Region, from the settings or the AWS configuration.",
+    "target.prefix": "Folder that contains the deployments, with a trailing slash; empty for the "
+    "root of the bucket.",
+    "target.endpoint_url": "URL of the S3 endpoint; empty for AWS.",
+    "target.versioning": "Versioning state of the bucket. Only with `enabled` and `suspended` can "
+    "it have noncurrent versions.",
+    "policy": "Effective settings that are not at their default, by name; `age-from` whenever it "
+    "is set.",
+    "policy.*.value": "Value. Durations, sizes, flags and regular expressions are text.",
     "policy.*.from": "Where it was set.",
-    "applyable": "Whether it may be applied: there is no refusal.",
-    "refusals[].code": "What forbids applying it, for programs; see [below](#refusals).",
-    "refusals[].message": "The same for people.",
-    "warnings[].code": "What to know besides; see [below](#warnings).",
-    "warnings[].message": "The same for people.",
-    "deployments[].name": "The folder's name. They stand newest first.",
-    "deployments[].prefix": "Its whole key prefix, with the closing slash.",
-    "deployments[].group": "The text that `group-by` found in the name; empty without it. What "
-    "`group-by` does not match has its own name here.",
-    "deployments[].decision": "What happens to it.",
-    "deployments[].reasons[].code": "Why; see [below](#reasons).",
-    "deployments[].reasons[].message": "The same for people.",
-    "deployments[].object_count": "How many objects are in it; `null` where it was not listed in "
-    "full (`age-from: first-object`), which only one that stays may be. Of one that only an "
-    "[inventory report](inventory.md) tells of, the report's.",
-    "deployments[].size_bytes": "Their size.",
+    "applyable": "Whether the plan may be applied: true if there are no refusals.",
+    "refusals[].code": "Why the plan may not be applied, for programs; see [below](#refusals).",
+    "refusals[].message": "The same, for people.",
+    "warnings[].code": "Warning, for programs; see [below](#warnings).",
+    "warnings[].message": "The same, for people.",
+    "deployments[].name": "Name of the folder. Deployments are sorted from newest to oldest.",
+    "deployments[].prefix": "Full key prefix, with a trailing slash.",
+    "deployments[].group": "Text that `group-by` captured in the name; empty without `group-by`. "
+    "If `group-by` does not match, the name itself.",
+    "deployments[].decision": "What the plan does with the deployment.",
+    "deployments[].reasons[].code": "Reason, for programs; see [below](#reasons).",
+    "deployments[].reasons[].message": "The same, for people.",
+    "deployments[].object_count": "Number of objects; `null` for a kept deployment that was not "
+    "listed completely (`age-from: first-object`). From the [inventory report](inventory.md) if "
+    "the deployment was not listed.",
+    "deployments[].size_bytes": "Total size of the objects.",
     "deployments[].oldest_at": "When its oldest object was last modified; `null` without objects.",
-    "deployments[].newest_at": "The same of its newest.",
-    "deployments[].complete": "Whether it counts: it has an object, and the `required-file`.",
+    "deployments[].newest_at": "When its newest object was last modified; `null` without objects.",
+    "deployments[].complete": "Whether the deployment is complete: it has objects, and the "
+    "`required-file` if one is set.",
     "deployments[].fingerprint": "SHA-256 over key, ETag, size and time of each object, sorted. An "
-    "apply deletes nothing of a deployment whose fingerprint is another by then. `null` where it "
-    "was not listed in full.",
-    "deployments[].versions": "`null`, but with `delete-versions` for what goes:",
-    "deployments[].versions.count": "Versions and delete markers.",
-    "deployments[].versions.size_bytes": "Their size.",
-    "deployments[].versions.fingerprint": "SHA-256 over all of them.",
-    "deployments[].expire_days": "With `engine: lifecycle`, the age in days at which S3 deletes by "
-    "its rule; `null` where ci3 deletes it itself, or it stays.",
-    "ignored[].name": "Something under the prefix that is no deployment, and is never deleted.",
-    "ignored[].reason": "Why it is none.",
-    "rules[].id": "A lifecycle rule of ci3's own that stands, by its ID.",
-    "rules[].name": "The deployment that it is for.",
-    "rules[].prefix": "Its whole key prefix.",
-    "rules[].days": "At what age in days S3 deletes what is there; `null` of a rule that removes "
-    "old versions only.",
-    "rules[].noncurrent_days": "How long old versions stay then; `null` where there are none.",
-    "rules[].expires_at": "When its term ends: an apply after that takes it away.",
-    "rules[].status": "`active`, or why an apply removes or replaces it first.",
-    "rules[].message": "The same for people.",
-    "choice": "With `engine: auto` how the engine was chosen, for people: which and why, and what "
-    "each would take. `policy` then has the engine that was chosen.",
+    "apply deletes nothing from a deployment whose fingerprint has changed. `null` if it was not "
+    "listed completely.",
+    "deployments[].versions": "With `delete-versions`, for each deployment to delete; else `null`:",
+    "deployments[].versions.count": "Number of versions and delete markers.",
+    "deployments[].versions.size_bytes": "Total size of all versions.",
+    "deployments[].versions.fingerprint": "SHA-256 over all versions and delete markers.",
+    "deployments[].expire_days": "With `engine: lifecycle`, the age in days at which the lifecycle "
+    "rule deletes objects; `null` if ci3 deletes the deployment itself or keeps it.",
+    "ignored[].name": "File or folder under the prefix that is not a deployment. It is never "
+    "deleted.",
+    "ignored[].reason": "Why it is not a deployment.",
+    "rules[].id": "ID of a managed lifecycle rule in the bucket.",
+    "rules[].name": "Name of the deployment that the rule is for.",
+    "rules[].prefix": "Full key prefix of the deployment.",
+    "rules[].days": "Age in days at which S3 deletes objects; `null` for a rule that deletes only "
+    "noncurrent versions.",
+    "rules[].noncurrent_days": "How many days S3 keeps noncurrent versions; `null` if the bucket "
+    "does not create any.",
+    "rules[].expires_at": "When the rule's lifetime ends. The next apply after that removes it.",
+    "rules[].status": "`active`, or why the next apply removes or replaces the rule first.",
+    "rules[].message": "The same, for people.",
+    "choice": "With `engine: auto`, the engine that was chosen, the reason, and the estimated "
+    "effort of each engine, for people. `policy` contains the chosen engine.",
     "totals.found": "Deployments.",
-    "totals.keep": "Those that stay.",
-    "totals.delete": "Those that go.",
-    "totals.expiring": "Those that an earlier run has left to S3, neither kept nor to go.",
-    "totals.objects_to_delete": "Objects in what goes.",
-    "totals.versions_to_delete": "With `delete-versions`, versions and delete markers; else 0.",
-    "totals.bytes_to_delete": "Their size; with `delete-versions`, that of all versions.",
-    "totals.bytes_expiring": "The size of what is expiring.",
-    "totals.bytes_to_keep": "The size of what stays; `null` where not all of it was counted.",
+    "totals.keep": "Deployments to keep.",
+    "totals.delete": "Deployments to delete.",
+    "totals.expiring": "Deployments that S3 is deleting by a rule of an earlier run. They count as "
+    "neither kept nor to delete.",
+    "totals.objects_to_delete": "Objects in the deployments to delete.",
+    "totals.versions_to_delete": "With `delete-versions`, versions and delete markers to delete; "
+    "otherwise 0.",
+    "totals.bytes_to_delete": "Size of what is to be deleted; with `delete-versions`, of all "
+    "versions.",
+    "totals.bytes_expiring": "Size of the expiring deployments.",
+    "totals.bytes_to_keep": "Size of the deployments to keep; `null` if one was not listed "
+    "completely.",
 }
 
 REFUSALS = {
