@@ -93,19 +93,19 @@ def probe_restore(bucket: BucketReader, facts: BucketFacts) -> RestoreProbe | Un
     """Write, delete and restore an object, unless it is known that this cannot work."""
     state = facts.versioning
     if isinstance(state, Unavailable):
-        problem = f"whether the bucket keeps versions could not be read: {state.problem}"
+        problem = f"the versioning status could not be read: {state.problem}"
         return Unavailable(problem=problem, hint=state.hint, is_denied=state.is_denied)
     if state.versioning is not Versioning.ENABLED:
         return Unavailable(
-            problem=f"versioning is {state.versioning}, so that nothing can be restored. "
+            problem=f"versioning is {state.versioning}, so nothing can be restored. "
             "Nothing was written",
-            hint="Turn versioning on to be able to undo deletions.",
+            hint="Turn on versioning to be able to restore deleted objects.",
         )
     if state.has_mfa_delete or (isinstance(facts.lock, ObjectLock) and facts.lock.default):
-        cause = "MFA delete is on" if state.has_mfa_delete else "Object Lock locks new objects"
+        cause = "MFA delete is on" if state.has_mfa_delete else "Object Lock protects new objects"
         return Unavailable(
-            problem=f"{cause}, so that the probe could not remove its object. Nothing was written",
-            hint="Try it in a bucket of the same store without that.",
+            problem=f"{cause}, so the probe could not remove its object. Nothing was written",
+            hint="Run the probe in a bucket of the same store without MFA delete and Object Lock.",
         )
     prefix = facts.doctor_target.target.prefix
     return _try_request(lambda: bucket.open_restore_prober(prefix).probe())

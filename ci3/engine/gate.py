@@ -32,12 +32,14 @@ class Gate:
             is_its_folder = f"/{deployment.prefix}".endswith(f"/{deployment.name}/")
             if not deployment.name or "/" in deployment.name or not is_its_folder:
                 raise GateError(
-                    f"{deployment.prefix!r} is not the folder of a deployment {deployment.name!r}"
+                    f"{deployment.prefix!r} is not the folder of the deployment {deployment.name!r}"
                 )
             if not deployment.is_fully_listed:
-                raise GateError(f"{deployment.name!r} was never listed in full")
+                raise GateError(f"{deployment.name!r} was not listed completely")
             if is_by_version is not (deployment.versions is not None):
-                raise GateError(f"it is not clear whether the versions of {deployment.name!r} go")
+                raise GateError(
+                    f"it is not clear whether to delete the versions of {deployment.name!r}"
+                )
         unpinned = [
             deployment
             for deployment in deployments
@@ -62,7 +64,9 @@ class Gate:
         Each object is approved once; a retried request does not call this again.
         """
         if self._is_by_version:
-            raise GateError("objects were to be deleted without their versions' ids")
+            raise GateError(
+                "the plan deletes versions, but objects were to be deleted without a version ID"
+            )
         with self._lock:
             for prefix, objects in parts:
                 self._approve_part(prefix, objects)
@@ -75,7 +79,7 @@ class Gate:
         `listed` are the keys and version IDs in a listing of this deployment.
         """
         if not self._is_by_version:
-            raise GateError("versions were to be deleted, and the plan leaves them")
+            raise GateError("versions were to be deleted, but the plan does not delete versions")
         for version in versions:
             if not version.version_id or (version.key, version.version_id) not in listed:
                 raise GateError(
@@ -85,19 +89,21 @@ class Gate:
             self._approve_part(prefix, versions)
 
     def approve_rule(self, prefix: str) -> None:
-        """Approve a rule for one whole prefix, once, or raise GateError before it is written."""
+        """Approve a rule for one prefix, once, or raise GateError before it is written."""
         if self._is_by_version:
-            raise GateError("a rule was to delete objects, and their versions were to go by id")
+            raise GateError("the plan deletes versions by ID, which a lifecycle rule cannot do")
         with self._lock:
             if prefix not in self._remaining_counts or prefix in self._approved_prefixes:
-                raise GateError(f"{prefix!r} is not doomed by this plan, or has begun to go")
+                raise GateError(
+                    f"{prefix!r} is not to be deleted by this plan, or its deletion has begun"
+                )
             size_bytes = self._remaining_bytes[prefix]
             self._remaining_counts[prefix] = self._remaining_bytes[prefix] = 0
             self._count_approved(prefix, size_bytes)
 
     def _approve_part(self, prefix: str, objects: Sequence[StoredObject | StoredVersion]) -> None:
         if prefix not in self._remaining_counts:
-            raise GateError(f"{prefix!r} is not doomed by this plan")
+            raise GateError(f"{prefix!r} is not to be deleted by this plan")
         for key in [stored.key for stored in objects]:
             if not key.startswith(prefix):
                 raise GateError(f"{key!r} is outside {prefix!r}")
@@ -105,7 +111,7 @@ class Gate:
         self._remaining_counts[prefix] -= len(objects)
         self._remaining_bytes[prefix] -= size_bytes
         if self._remaining_counts[prefix] < 0 or self._remaining_bytes[prefix] < 0:
-            raise GateError(f"{prefix!r} has more in it than the plan names")
+            raise GateError(f"{prefix!r} contains more than the plan lists")
         self._count_approved(prefix, size_bytes)
 
     def _count_approved(self, prefix: str, size_bytes: int) -> None:
@@ -116,6 +122,6 @@ class Gate:
         if max_count is not None and not max_count.allows(
             len(self._approved_prefixes), self._deployment_count
         ):
-            raise GateError(f"max-delete allows {max_count}, and this is one deployment more")
+            raise GateError(f"max-delete allows {max_count}, so no other deployment may be deleted")
         if max_bytes is not None and self._approved_bytes > max_bytes.size_bytes:
-            raise GateError(f"max-delete-bytes allows {max_bytes}, and this is more")
+            raise GateError(f"max-delete-bytes allows {max_bytes}, so no more may be deleted")

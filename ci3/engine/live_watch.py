@@ -137,7 +137,7 @@ class LiveWatch:
                 )
             elif self.problem and name not in self._begun:
                 withheld[name] = KeyOutcome(
-                    outcome=ObjectOutcome.FAILED, message=f"not begun: {self.problem}"
+                    outcome=ObjectOutcome.FAILED, message=f"not started: {self.problem}"
                 )
         return withheld
 
@@ -163,7 +163,7 @@ class LiveWatch:
             self._new_pins += new_pins
             self._reasons = {}  # a new one: another thread may still fill the old one
         if problem and not self.problem:
-            self.problem = f"what is live could not be read again: {problem}"
+            self.problem = f"the live sources could not be read again: {problem}"
         self._read_at |= dict.fromkeys(sources, began_at)
         self._set_due_at()
 
@@ -180,6 +180,6 @@ def describe_partly_deleted(reason: str, deleted_count: int, planned_count: int)
     """Return the problem of a deployment that became live when objects of it had been deleted."""
     which = "all" if deleted_count >= planned_count else f"{deleted_count:,} of"
     return (
-        f"{reason}, and {which} {pluralize(planned_count, 'object')} of it had been deleted before "
-        "that was read. Deploy it again, or restore it where the bucket keeps versions"
+        f"{reason}, but {which} {pluralize(planned_count, 'object')} had been deleted before that "
+        "was known. Deploy it again, or restore it if the bucket has versioning"
     )

@@ -18,7 +18,14 @@ from ci3.engine.deletion.object_sender import ObjectBatch, ObjectSender
 from ci3.engine.deletion.refresh import Refresher, start_refresher
 from ci3.engine.deletion.required_first import RequiredFirst
 from ci3.engine.deletion.scheduler import Scheduler
-from ci3.engine.deletion.tally import DeletionResult, Tally, enter_all_unsent, start_tallies, sum_up
+from ci3.engine.deletion.tally import (
+    NOT_EMPTY,
+    DeletionResult,
+    Tally,
+    enter_all_unsent,
+    start_tallies,
+    sum_up,
+)
 from ci3.engine.gate import Gate
 from ci3.engine.inventory.folders import find_folders
 from ci3.engine.journal.writer import Journal
@@ -154,9 +161,11 @@ class ObjectDeletion:
                 # Some servers show a folder for a while after its last object.
                 prefix = tally.planned.prefix
                 if prefix in folders and self._has_objects(prefix):
-                    tally.problem = "something is still in it, or new in it"
+                    tally.problem = NOT_EMPTY
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - `delete_deployments` never raises
-            self.control.stop(f"what is left could not be looked at: {describe_error(exc)}")
+            self.control.stop(
+                f"could not check whether the deployments are empty: {describe_error(exc)}"
+            )
 
     def _has_objects(self, prefix: str) -> bool:
         with closing(self.reader.list_pages(prefix)) as pages:

@@ -77,7 +77,7 @@ class Refresher:
                 return listed
         if is_stopped():
             raise ListingError(
-                f"{deployment.prefix} was not listed again: the run has been stopped", ""
+                f"{deployment.prefix} was not listed again because the run was stopped", ""
             )
         return read_folder(self._bucket, deployment.prefix, with_versions=with_versions)
 

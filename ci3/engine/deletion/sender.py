@@ -332,7 +332,7 @@ def is_unresolved(outcome: KeyOutcome) -> bool:
 
 def still_listed(outcome: KeyOutcome) -> KeyOutcome:
     """Return the outcome of an entry that a later listing shows unchanged."""
-    return KeyOutcome(outcome=ObjectOutcome.FAILED, message=f"it is still there: {outcome.message}")
+    return KeyOutcome(outcome=ObjectOutcome.FAILED, message=f"still exists: {outcome.message}")
 
 
 def keep_unless_absent(outcome: KeyOutcome | None) -> KeyOutcome:
@@ -344,7 +344,7 @@ def not_listed(error: Exception) -> KeyOutcome:
     """Return the outcome of an entry that was not sent because it could not be listed again."""
     return KeyOutcome(
         outcome=ObjectOutcome.FAILED,
-        message=f"not sent, since it could not be listed again: {describe_error(error)}",
+        message=f"not sent because it could not be listed again: {describe_error(error)}",
         can_retry=True,
         should_stop_run=not isinstance(error, DeniedError | ListingError),
     )

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from ci3.aws.deletion.outcomes import DELETED, KeyOutcome
 from ci3.core.model.deployment import Deployment
@@ -10,6 +11,8 @@ from ci3.core.model.objects import StoredObject, StoredVersion
 from ci3.core.model.result import DeploymentResult, ObjectOutcome
 from ci3.engine.live_watch import LiveWatch, describe_partly_deleted
 from ci3.engine.workers.run_control import RunControl
+
+NOT_EMPTY: Final = "not empty: something was uploaded during the run, or S3 did not delete it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

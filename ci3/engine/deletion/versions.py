@@ -19,7 +19,14 @@ from ci3.core.model.objects import StoredVersion
 from ci3.core.model.result import DeleteGuard, GuardProbe, ObjectOutcome
 from ci3.engine.deletion.required_first import keep_with_required
 from ci3.engine.deletion.sender import SENDERS, BatchPart
-from ci3.engine.deletion.tally import DeletionResult, Tally, enter_all_unsent, start_tallies, sum_up
+from ci3.engine.deletion.tally import (
+    NOT_EMPTY,
+    DeletionResult,
+    Tally,
+    enter_all_unsent,
+    start_tallies,
+    sum_up,
+)
 from ci3.engine.deletion.version_sender import VersionIdentity, VersionSender, identify
 from ci3.engine.gate import Gate
 from ci3.engine.inventory.versions import list_all_versions
@@ -30,19 +37,21 @@ from ci3.errors import DeniedError, ListingError
 
 _HIDES_UNDELETED = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
-    message="not sent: what it hides could not be deleted, and would be current then",
+    message="not sent: an older version was not deleted and would become current",
 )
 _LAST_VISIBLE = KeyOutcome(
     outcome=ObjectOutcome.FAILED,
-    message="not sent: an older version could not be deleted, and nobody would see it any more",
+    message="not sent: without current objects no later run would find the remaining versions",
 )
-_UNLISTED = "a listing of its versions does not show what is in it"
-_CHANGED = KeyOutcome(outcome=ObjectOutcome.CHANGED, message="its objects changed meanwhile")
+_UNLISTED = "its objects are missing in the listing of versions"
+_CHANGED = KeyOutcome(
+    outcome=ObjectOutcome.CHANGED, message="its objects changed during the deletion"
+)
 
 
 def describe_version_guard(versioning: Versioning) -> GuardProbe:
     """Return the guard of version deletions, which cannot be conditional."""
-    reason = "but what is called null, which an upload overwrites while versioning is suspended"
+    reason = "except the version null, which an upload replaces while versioning is suspended"
     is_suspended = versioning is Versioning.SUSPENDED
     return GuardProbe(guard=DeleteGuard.VERSION_ID, reason=reason if is_suspended else "")
 
@@ -224,4 +233,4 @@ class VersionDeletion:
     def _find_leftovers(self, listed: _ListedDeployment) -> None:
         """List again: what exists was uploaded during the run, or S3 did not delete it."""
         if list_all_versions(self.reader, listed.tally.planned.prefix):
-            listed.tally.problem = "something is still in it, or new in it"
+            listed.tally.problem = NOT_EMPTY

@@ -60,17 +60,17 @@ def find_folders(
 def _classify_folder(
     bucket: BucketReader, prefix: str, folder: str, match: UserPattern | None
 ) -> tuple[str, str]:
-    """Return a folder's name, and the reason why it can't be a deployment, or ""."""
+    """Return a folder's name, and the reason why it cannot be a deployment, or ""."""
     name = folder.removeprefix(prefix).removesuffix("/")
     if "/" in name:
         raise ListingError(
-            f"listing s3://{bucket.bucket}/{prefix}: {folder!r} is no folder of it",
-            "Nothing was deleted. Check that the endpoint-url is an S3.",
+            f"listing s3://{bucket.bucket}/{prefix}: {folder!r} is not a folder under it",
+            "Nothing was deleted. Check that endpoint-url is the URL of an S3 service.",
         )
     if not name or f"{prefix}{name}/" != folder:
         return folder, "a folder without a name"
     if name == JOURNAL_FOLDER:
-        return f"{name}/", "where ci3 keeps its journals"
+        return f"{name}/", "contains the journals of ci3"
     if match is not None and not match.fullmatch(name):
         return f"{name}/", f"does not match {match.pattern}"
     return name, ""
@@ -78,7 +78,7 @@ def _classify_folder(
 
 def _ignore_file(stored: StoredObject, prefix: str) -> IgnoredEntry:
     if stored.key == prefix:
-        return IgnoredEntry(name=stored.key, reason="the folder's own marker")
+        return IgnoredEntry(name=stored.key, reason="the marker of the folder")
     return IgnoredEntry(
-        name=stored.key.removeprefix(prefix), reason="a file outside every deployment"
+        name=stored.key.removeprefix(prefix), reason="a file outside of all deployments"
     )

@@ -245,7 +245,7 @@ def _sort_by_key(
     for earlier, later in pairwise(by_key):
         if earlier.key == later.key:
             raise ListingError(
-                f"listing s3://{bucket.bucket}/{prefix}: {earlier.key!r} is named twice",
-                "Nothing of it was deleted. Run again; if it stays, ask this S3.",
+                f"listing s3://{bucket.bucket}/{prefix}: {earlier.key!r} is listed twice",
+                "Nothing in it was deleted. Run again. If it persists, ask the S3 provider.",
             )
     return by_key

@@ -51,7 +51,8 @@ def _resolve(
         text.encode()
     except UnicodeEncodeError as exc:
         raise SettingsError(
-            f"{text!r} is not UTF-8, as all names in S3 are", "Check the name. Nothing was changed."
+            f"{text!r} is not UTF-8, so it cannot be a name in S3",
+            "Check the name. Nothing was changed.",
         ) from exc
     for spelling in list_spellings(text):
         names: set[str] = set()
@@ -88,6 +89,6 @@ def _make_ambiguous_error(
     urls = join_names(list(dict.fromkeys(escape_control_chars(scope.url) for scope in scopes)))
     shown = join_names([escape_control_chars(name) for name in candidates])
     return SettingsError(
-        f"{text!r} is the beginning of {len(candidates):,} names in {urls}: {shown}",
-        "Type more of the name. Nothing was changed.",
+        f"{text!r} is ambiguous: {len(candidates):,} names in {urls} begin with it: {shown}",
+        "Enter more characters of the name. Nothing was changed.",
     )

@@ -200,7 +200,7 @@ class ParallelListing:
         keys = page.columns.keys
         if not is_sorted(keys) or (keys and keys[0] <= key_range.position):
             raise UnsortedListingError(
-                f"listing s3://{self._bucket.bucket}/{self._prefix}: keys are not in order", ""
+                f"listing s3://{self._bucket.bucket}/{self._prefix}: the keys are not sorted", ""
             )
         with self._changed:
             end, is_at_end = self._queue.record_page(key_range, keys, is_last=page.is_last)

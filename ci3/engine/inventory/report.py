@@ -73,8 +73,9 @@ def take_inventory_from_report(  # noqa: PLR0913 - what is listed, and the repor
     missing = tuple(name for name in folders.names if name not in report.deployments)
     if folders.names and len(missing) == len(folders.names):
         raise RefusedError(
-            f"{report.location.url} has nothing under s3://{bucket.bucket}/{scope.prefix} of the "
-            f"{pluralize(len(folders.names), 'deployment')} there",
+            f"{report.location.url} contains no objects of the "
+            f"{pluralize(len(folders.names), 'deployment')} under "
+            f"s3://{bucket.bucket}/{scope.prefix}",
             f"Check the prefix of the inventory configuration. {NOTHING_PLANNED}",
         )
     listed, unlisted = list_in_full(bucket, scope, replace(folders, names=missing), progress)
@@ -104,7 +105,7 @@ def _exclude_report_folder(
         names=tuple(name for name in folders.names if name != report_folder),
         ignored=(
             *folders.ignored,
-            IgnoredEntry(name=f"{report_folder}/", reason="where inventory reports are"),
+            IgnoredEntry(name=f"{report_folder}/", reason="contains inventory reports"),
         ),
     )
 
@@ -119,7 +120,7 @@ def read_report(
     """Read what a report has about the named deployments of a bucket.
 
     Raises RefusedError for a report that does not cover them, SettingsError where its reader is not
-    installed, and AccessError or ListingError where it can't be read, is incomplete or was changed.
+    installed, and AccessError or ListingError if it cannot be read, is incomplete or was changed.
     """
     report_bucket = (
         bucket if location.bucket == bucket.bucket else bucket.reader_for(location.bucket)
@@ -150,9 +151,9 @@ def _find_newest(report_bucket: BucketReader, location: ReportLocation) -> Repor
         if dated.key in keys and dated.checksum_key in keys:
             return dated
     raise AccessError(
-        f"{location.url} has no report in it that was delivered whole",
-        "Name the folder of an inventory configuration, which has folders such as "
-        f"2026-11-24T01-00Z/ in it. {NOTHING_PLANNED}",
+        f"{location.url} contains no complete inventory report",
+        "Set inventory to the folder of an inventory configuration. It contains folders such as "
+        f"2026-11-24T01-00Z/. {NOTHING_PLANNED}",
     )
 
 
@@ -163,14 +164,14 @@ def _read_manifest(report_bucket: BucketReader, location: ReportLocation) -> byt
         checksum = report_bucket.read_object(location.checksum_key, CHECKSUM_LIMIT_BYTES)
     except AccessError as exc:
         raise type(exc)(
-            f"{location.url} has no checksum that can be read: {exc.message}",
-            "S3 may still be delivering it, or this identity may not read it: name an earlier "
-            f"report, or wait. {NOTHING_PLANNED}",
+            f"the checksum of {location.url} could not be read: {exc.message}",
+            "Wait until S3 has delivered it, allow this identity to read it, or name an earlier "
+            f"report. {NOTHING_PLANNED}",
         ) from exc
     if checksum.strip().lower().decode("ascii", "replace") != _md5(content).hexdigest():
         raise ListingError(
-            f"{location.url} is not what its manifest.checksum says",
-            f"S3 may be delivering another: name an earlier report, or wait. {NOTHING_PLANNED}",
+            f"{location.url} does not match its manifest.checksum",
+            f"S3 may be replacing it. Wait, or name an earlier report. {NOTHING_PLANNED}",
         )
     return content
 
@@ -200,7 +201,7 @@ def _read_verified_parts(
             yield part
     if digest.hexdigest() != file.md5:
         raise ListingError(
-            f"{file_url} is not what the manifest says: its MD5 is another",
+            f"the MD5 of {file_url} does not match the manifest",
             f"Name another report, or wait for the next one. {NOTHING_PLANNED}",
         )
 
@@ -212,8 +213,8 @@ def _write_to_disk(parts: Iterable[bytes], temporary_file: IO[bytes], file_url: 
             temporary_file.write(part)
         except OSError as exc:
             raise AccessError(
-                f"{file_url} can't be kept on this disk: {exc.strerror}",
-                f"Set TMPDIR to a folder with more room. {NOTHING_PLANNED}",
+                f"{file_url} could not be stored on this disk: {exc.strerror}",
+                f"Set TMPDIR to a folder with more free space. {NOTHING_PLANNED}",
             ) from exc
     temporary_file.seek(0)
 

@@ -35,7 +35,7 @@ def read_csv(
     """Read the rows of a gzip file.
 
     Raises ListingError for a truncated file, a row whose length differs from the manifest's, and a
-    value that can't be parsed.
+    value that cannot be parsed.
     """
     row_count = 0
     for lines in _split_lines(_unpack(parts, file_url), file_url):
@@ -49,7 +49,9 @@ def read_csv(
 
 def make_unreadable_error(file_url: str, problem: str) -> ListingError:
     """Return the error for a file that is not like those of a report."""
-    return ListingError(f"{file_url} can't be read as the report's: {problem}", NOTHING_PLANNED)
+    return ListingError(
+        f"{file_url} could not be read as part of an inventory report: {problem}", NOTHING_PLANNED
+    )
 
 
 def _unpack(parts: Iterable[bytes], file_url: str) -> Iterator[bytes]:
@@ -67,16 +69,16 @@ def _unpack(parts: Iterable[bytes], file_url: str) -> Iterator[bytes]:
                 unpacked_bytes += len(chunk)
                 if unpacked_bytes > PLAUSIBLE_RATIO * packed_bytes + RATIO_EXEMPT_BYTES:
                     raise make_unreadable_error(
-                        file_url, f"it unpacks to over {PLAUSIBLE_RATIO} times its size"
+                        file_url, f"it expands to more than {PLAUSIBLE_RATIO} times its size"
                     )
                 yield chunk
                 rest = decompressor.unused_data or decompressor.unconsumed_tail
         while not decompressor.eof and (chunk := decompressor.decompress(b"", CHUNK_BYTES)):
             yield chunk
     except zlib.error as exc:
-        raise make_unreadable_error(file_url, f"it is no gzip: {exc}") from exc
+        raise make_unreadable_error(file_url, f"it is not a gzip file: {exc}") from exc
     if not decompressor.eof:
-        raise make_unreadable_error(file_url, "it breaks off")
+        raise make_unreadable_error(file_url, "it is truncated")
 
 
 def _split_lines(chunks: Iterable[bytes], file_url: str) -> Iterator[list[str]]:
@@ -85,7 +87,7 @@ def _split_lines(chunks: Iterable[bytes], file_url: str) -> Iterator[list[str]]:
     for chunk in chunks:
         lines, line_break, rest = (unfinished_line + chunk).rpartition(b"\n")
         if len(rest) > LONGEST_ROW_BYTES:
-            raise make_unreadable_error(file_url, "a row is longer than any")
+            raise make_unreadable_error(file_url, "a row is too long")
         unfinished_line = rest
         if line_break:
             yield _decode_lines(lines, file_url)
@@ -108,20 +110,20 @@ def _make_rows(
     if {*lengths} - {width}:
         index = next(index for index, length in enumerate(lengths) if length != width)
         actual = f"row {rows_before + index + 1:,} has {lengths[index]} fields"
-        raise make_unreadable_error(file_url, f"{actual}, and the manifest names {width}")
+        raise make_unreadable_error(file_url, f"{actual}, but the manifest lists {width} columns")
     columns = dict(zip(manifest.columns, zip(*rows, strict=True), strict=True))
     if manifest.has_versions:
         columns = _filter_current(columns, file_url)
     if "bucket" in columns and {*columns["bucket"]} - {manifest.source_bucket}:
         raise make_unreadable_error(
-            file_url, f"it has rows of another bucket than {manifest.source_bucket}"
+            file_url, f"it has rows of a bucket other than {manifest.source_bucket}"
         )
     try:
         sizes = list(map(int, columns["size"]))
     except ValueError as exc:
-        raise make_unreadable_error(file_url, f"a size is no number: {exc}") from exc
+        raise make_unreadable_error(file_url, f"a size is not a number: {exc}") from exc
     if sizes and min(sizes) < 0:
-        raise make_unreadable_error(file_url, "a size is below 0")
+        raise make_unreadable_error(file_url, "a size is negative")
     return ReportRows(
         _decode_keys(columns["key"]), sizes, _normalize_times(columns["lastmodifieddate"], file_url)
     )
@@ -155,11 +157,11 @@ def _normalize_times(column: Sequence[str], file_url: str) -> list[str]:
     try:
         texts = {text: _format_time(datetime.fromisoformat(text)) for text in set(column)}
     except (ValueError, OverflowError) as exc:  # from a time zone at the end of year 9999
-        raise make_unreadable_error(file_url, f"a time can't be read: {exc}") from exc
+        raise make_unreadable_error(file_url, f"a time is invalid: {exc}") from exc
     return [texts[text] for text in column]
 
 
 def _format_time(time: datetime) -> str:
     if time.tzinfo is None or time < S3_LAUNCH_DATE:
-        raise ValueError(f"{time.isoformat()} is without a time zone, or older than S3 itself")
+        raise ValueError(f"{time.isoformat()} has no time zone, or is before the launch of S3")
     return format_listing_time(time)

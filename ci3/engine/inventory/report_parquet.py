@@ -27,9 +27,9 @@ def require_pyarrow(url: str) -> None:
         import pyarrow.parquet  # noqa: F401, PLC0415 - an extra, and large
     except ImportError as exc:
         raise SettingsError(
-            f"{url} is a report in Parquet, and what reads that is not installed here",
-            "Install `ci3[parquet]`. The action's image is without it, since it is larger than all "
-            "else there: choose CSV as the output format of the inventory configuration.",
+            f"{url} is in Parquet format, and pyarrow is not installed",
+            "Install `ci3[parquet]`, or choose CSV as the output format of the inventory "
+            "configuration. The action's image does not include pyarrow, because it is large.",
         ) from exc
 
 
@@ -84,12 +84,13 @@ def _find_labels(schema: Any, manifest: Manifest, file_url: str) -> dict[str, st
             continue
         if name in labels or not checks[name](column.type):
             raise make_unreadable_error(
-                file_url, f"its column {column.name} is {column.type}, or is there twice"
+                file_url,
+                f"its column {column.name} appears twice or has the wrong type, {column.type}",
             )
         labels[name] = column.name
     if missing := [name for name in _COLUMNS if name in manifest.columns and name not in labels]:
         raise make_unreadable_error(
-            file_url, f"it lacks what the manifest names: {', '.join(missing)}"
+            file_url, f"it does not have these columns of the manifest: {', '.join(missing)}"
         )
     return labels
 
@@ -110,14 +111,14 @@ def _make_rows(columns: dict[str, list[Any]], manifest: Manifest, file_url: str)
         is_current = [latest is not False and marker is not True for latest, marker in flags]
         columns = {name: [*compress(column, is_current)] for name, column in columns.items()}
     if any(None in columns[name] for name in ("key", "size", "lastmodifieddate")):
-        raise make_unreadable_error(file_url, "a row is without key, size or time")
+        raise make_unreadable_error(file_url, "a row has no key, size or time")
     if {*columns.get("bucket", ())} - {manifest.source_bucket}:
         raise make_unreadable_error(
-            file_url, f"it has rows of another bucket than {manifest.source_bucket}"
+            file_url, f"it has rows of a bucket other than {manifest.source_bucket}"
         )
     sizes, times = columns["size"], columns["lastmodifieddate"]
     if sizes and min(sizes) < 0:
-        raise make_unreadable_error(file_url, "a size is below 0")
+        raise make_unreadable_error(file_url, "a size is negative")
     texts = {milliseconds: _format_time(milliseconds, file_url) for milliseconds in set(times)}
     return ReportRows(columns["key"], sizes, [texts[milliseconds] for milliseconds in times])
 
@@ -126,7 +127,7 @@ def _format_time(milliseconds: int, file_url: str) -> str:
     try:
         time = _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError as exc:
-        raise make_unreadable_error(file_url, f"{milliseconds} is no time") from exc
+        raise make_unreadable_error(file_url, f"{milliseconds} is not a valid time") from exc
     if time < S3_LAUNCH_DATE:
-        raise make_unreadable_error(file_url, f"{time.isoformat()} is older than S3 itself")
+        raise make_unreadable_error(file_url, f"{time.isoformat()} is before the launch of S3")
     return format_listing_time(time)

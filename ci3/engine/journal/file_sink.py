@@ -71,14 +71,14 @@ class FileSink:
         """Append a line; raises JournalError, and leaves none of it, if it can't be written."""
         with self._lock:
             if self._is_broken:
-                raise _write_error(self._path, "an earlier line broke off")
+                raise _write_error(self._path, "an earlier line could not be written completely")
             try:
                 # Detects another writer where locks do not work.
                 if not self._has_size(self._size_bytes):
                     self._is_broken = True
                     raise JournalError(
-                        f"the journal {self._path} was written by another run meanwhile",
-                        "Go on with it by resume, once no other run does.",
+                        f"the journal {self._path} was also written by another run",
+                        "Resume the run from it once no other run uses it.",
                     )
                 _write_all(self._file, line)
                 if should_sync:
@@ -127,7 +127,7 @@ class FileSink:
 
 
 def create_journal_file(path: str) -> FileSink:
-    """Create a journal file; raises SettingsError when it exists or can't be created.
+    """Create a journal file; raises SettingsError when it exists or cannot be created.
 
     Its entry in the folder is durable once this returns.
     """
@@ -135,8 +135,8 @@ def create_journal_file(path: str) -> FileSink:
         file = Path(path).open("xb", buffering=0)  # noqa: SIM115 - the sink closes it
     except FileExistsError as exc:
         raise SettingsError(
-            f"the journal {path} is there already, and may be all that can undo a run",
-            "Name another journal-file, or move that one away.",
+            f"the journal {path} already exists, and may be needed to restore what a run deleted",
+            "Name another journal-file, or move the existing file.",
         ) from exc
     except OSError as exc:
         raise _open_error(path, exc) from exc
@@ -186,7 +186,7 @@ def lock_journal(stream: BinaryIO, path: str, operation: int) -> str:
     except BlockingIOError as exc:
         raise _in_use_error(path, "writing or reading") from exc
     except OSError as exc:
-        return f"its file system has no locks ({exc.strerror})"
+        return f"its file system does not support locks ({exc.strerror})"
     return ""
 
 
@@ -205,13 +205,13 @@ def _in_use_error(path: str, activity: str) -> SettingsError:
 
 def _write_error(path: str, reason: str) -> JournalError:
     return JournalError(
-        f"the journal {path} can't be written: {reason}",
-        "Make room or name another journal-file, and run again.",
+        f"the journal {path} cannot be written: {reason}",
+        "Free disk space or name another journal-file, and run again.",
     )
 
 
 def _open_error(path: str, exc: OSError) -> SettingsError:
     return SettingsError(
-        f"the journal {path} can't be written: {exc.strerror}",
-        "Name a journal-file in a folder that can be written. Nothing was deleted.",
+        f"the journal {path} cannot be written: {exc.strerror}",
+        "Name a journal-file in a writable folder. Nothing was deleted.",
     )

@@ -41,10 +41,8 @@ LINE_LIMIT_BYTES = 64 * 1024 * 1024
 CACHED_LINES = 24
 """Parsed lines in the cache: those of consecutive deployments are close together."""
 
-_HINT = "Take the journal as it was written, and the version of ci3 that wrote it."
-_NOTHING_DELETED = (
-    "A journal begins with its header, before anything is deleted: that run deleted nothing."
-)
+_HINT = "Use the unmodified journal, and the version of ci3 that wrote it."
+_NOTHING_DELETED = "A run writes the header before it deletes anything. That run deleted nothing."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,12 +147,14 @@ class JournalFile:
         for number, offset, line in self._iterate_lines():
             record = self._parse_record(line, number)
             if isinstance(record, HeaderRecord) is not (number == 1):
-                raise self._error(number, "a header is the first line, and no other is")
+                raise self._error(number, "the header must be the first line, and no other")
             if self.has_ended and not isinstance(record, ResumedRecord):
-                raise self._error(number, "something follows the end of the run")
+                raise self._error(number, "there is a line after the end of the run")
             self._index_record(record, number, offset)
         if not self.size_bytes:
-            raise SettingsError(f"{self.source} is no journal: it has no header", _NOTHING_DELETED)
+            raise SettingsError(
+                f"{self.source} is not a journal: it has no header", _NOTHING_DELETED
+            )
 
     def _index_record(self, record: Record, number: int, offset: int) -> None:
         match record:
@@ -168,7 +168,9 @@ class JournalFile:
                 self._index_rules(record, number)
             case RulesOutcomeRecord():
                 if not self.rules or self.rules_outcome is not None:
-                    raise self._error(number, "it speaks of rules that no line names")
+                    raise self._error(
+                        number, "it does not belong to any lifecycle rules in the journal"
+                    )
                 self.rules_outcome = record.outcome
             case EndRecord():
                 self.has_ended, self.stop_reason = True, record.stopped
@@ -182,18 +184,19 @@ class JournalFile:
     def _index_rules(self, record: RulesRecord, number: int) -> None:
         for rule in record.rules:
             if rule.prefix not in self.header.deployments or rule.prefix in self.rules:
-                raise self._error(number, f"{rule.prefix!r} is no deployment that was approved")
+                problem = f"{rule.prefix!r} has two rules, or is not an approved deployment"
+                raise self._error(number, problem)
             self.rules[rule.prefix] = ManagedRule(**rule.model_dump())
 
     def _index_intent(self, intent: IntentRecord, number: int, offset: int) -> None:
         if intent.batch <= self.last_batch:
-            raise self._error(number, "a batch is numbered as if it came before the last one")
+            raise self._error(number, "the number of the batch is not higher than the one before")
         if intent.batch != self.last_batch + 1:
             gap = f"batch {intent.batch} follows batch {self.last_batch}"
-            raise self._error(number, f"{gap}: lines before this one are missing")
+            raise self._error(number, f"{gap}: lines are missing before this one")
         for part in intent.parts:
             if part.prefix not in self.header.deployments:
-                raise self._error(number, f"{part.prefix!r} is no deployment that was approved")
+                raise self._error(number, f"{part.prefix!r} is not an approved deployment")
         self.last_batch = intent.batch
         count = intent.object_count
         self._batches[intent.batch] = _Batch(
@@ -208,16 +211,18 @@ class JournalFile:
         """Index a line about a batch; it must name only objects of the batch's intent."""
         batch = self._batches.get(record.batch)
         if batch is None:
-            raise self._error(number, "it speaks of a batch that no intent names")
+            raise self._error(number, "there is no intent for its batch")
         if isinstance(record, OutcomeRecord):
             if batch.has_outcome or not batch.is_current_session:
-                raise self._error(number, "an outcome comes once, in the session of its intent")
+                raise self._error(
+                    number, "its batch already has an outcome, or is from an earlier session"
+                )
             if record.markers and len(record.markers) != batch.object_count:
-                raise self._error(number, "there are not as many markers as objects")
+                raise self._error(number, "the numbers of markers and objects differ")
             batch.has_outcome = True
         batch.unresolved_count = _count_unresolved(batch, record)
         if any(position >= batch.object_count for position, _, _ in record.rows):
-            raise self._error(number, "it speaks of an object that its intent does not name")
+            raise self._error(number, "it names an object that is not in its intent")
         batch.lines.append((number, offset))
 
     def _iterate_lines(self) -> Iterator[tuple[int, int, bytes]]:
@@ -229,7 +234,7 @@ class JournalFile:
             self.read_bytes += len(line)
             if not line.endswith(b"\n"):
                 if self._stream.read(1):
-                    raise self._error(number, "the line is longer than any of a journal")
+                    raise self._error(number, "the line is too long")
                 self.is_truncated = True
                 return
             yield number, self.size_bytes, line
@@ -259,7 +264,9 @@ class JournalFile:
             return self._parsed[number]
 
     def _error(self, number: int, problem: str) -> SettingsError:
-        return SettingsError(f"{self.source} is no journal of ci3: line {number}: {problem}", _HINT)
+        return SettingsError(
+            f"{self.source} is not a valid ci3 journal: line {number}: {problem}", _HINT
+        )
 
 
 @contextmanager
@@ -272,8 +279,8 @@ def open_journal(path: str) -> Iterator[JournalFile]:
         stream = Path(path).open("rb")  # noqa: SIM115 - closed by the with statement below
     except OSError as exc:
         raise SettingsError(
-            f"the journal {path} can't be read: {exc.strerror}",
-            "Name the journal that the run has written.",
+            f"the journal {path} cannot be read: {exc.strerror}",
+            "Name the journal that the run wrote.",
         ) from exc
     with stream:
         lock_journal(stream, path, fcntl.LOCK_SH)

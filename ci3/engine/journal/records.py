@@ -67,7 +67,7 @@ class DeploymentRecord(_Strict):
 
 
 class HeaderRecord(_Strict):
-    """The first line: which run this is, of which plan, on which bucket, and the most it may do."""
+    """The first line: the run, its plan and target, and the deployments approved for deletion."""
 
     record: Literal["header"]
     format: Literal["ci3-journal/2"]
@@ -82,7 +82,7 @@ class HeaderRecord(_Strict):
     @model_validator(mode="after")
     def _validate_unique_names(self) -> Self:
         if len({deployment.name for deployment in self.deployments}) != len(self.deployments):
-            raise ValueError("a deployment is named twice")
+            raise ValueError("a deployment is listed twice")
         return self
 
     def to_header(self) -> JournalHeader:
@@ -110,10 +110,10 @@ class PartRecord(_Strict):
 
 
 class IntentRecord(_Strict):
-    """What the next request is to delete; written before it goes out.
+    """What the next request deletes; written before the request is sent.
 
-    `by_version`: for good, by the version ids that all objects then have. `times` are those of last
-    modification, which the objects name by position.
+    `by_version`: the versions are deleted permanently; all objects have a version ID. `times` are
+    times of last modification, to which the objects refer by position.
     """
 
     record: Literal["intent"]
@@ -127,11 +127,11 @@ class IntentRecord(_Strict):
         for part in self.parts:
             for row in part.objects:
                 if row[3] >= len(self.times):
-                    raise ValueError("an object names a time that is not there")
+                    raise ValueError("an object refers to a time that is not in the list")
                 if self.by_version and len(row) == 4:  # noqa: PLR2004 - a row without the version ID
-                    raise ValueError("an object to delete by version has no version")
+                    raise ValueError("an object to delete by version has no version ID")
                 if row[1] is None and not self.by_version:
-                    raise ValueError("a delete marker can be deleted by version only")
+                    raise ValueError("a delete marker can only be deleted by version")
         return self
 
     @property
@@ -149,10 +149,10 @@ class IntentRecord(_Strict):
 
 
 class OutcomeRecord(_Strict):
-    """What became of the objects of a batch: the same of all but `others`.
+    """The outcome of all objects of a batch, except for `others`.
 
-    `others` are position in the intent, outcome, message. `markers`, where there are any, are the
-    version ids of the delete markers that were made, one for each object of the intent.
+    `others` are the position in the intent, the outcome and a message. `markers`, if any, are the
+    version IDs of the delete markers that were created, one for each object of the intent.
     """
 
     record: Literal["outcome"]
@@ -169,7 +169,7 @@ class OutcomeRecord(_Strict):
 
 
 class ResolvedRecord(_Strict):
-    """What a listing showed later of objects of a batch: position in the intent, outcome, why."""
+    """Outcomes that a later listing showed: position in the intent, outcome, message."""
 
     record: Literal["resolved"]
     batch: PositiveInt
@@ -182,7 +182,7 @@ class ResolvedRecord(_Strict):
 
 
 class RuleRecord(_Strict):
-    """One lifecycle rule, and which deployment it deletes."""
+    """A lifecycle rule, and the prefix of the deployment that it deletes."""
 
     prefix: str = Field(pattern="/$")
     days: PositiveInt
@@ -191,9 +191,9 @@ class RuleRecord(_Strict):
 
 
 class RulesRecord(_Strict):
-    """Lifecycle rules that the next request is to write; written before it goes out.
+    """Lifecycle rules that the next request creates; written before the request is sent.
 
-    `before` is the text of the whole configuration that stood there, empty where there was none.
+    `before` is the text of the previous lifecycle configuration, or empty if there was none.
     """
 
     record: Literal["rules"]
@@ -203,7 +203,7 @@ class RulesRecord(_Strict):
 
 
 class RulesOutcomeRecord(_Strict):
-    """What became of the rules."""
+    """The outcome of writing the rules."""
 
     record: Literal["rules-outcome"]
     outcome: RulesOutcome
@@ -211,14 +211,14 @@ class RulesOutcomeRecord(_Strict):
 
 
 class EndRecord(_Strict):
-    """The run ended; `stopped` says why early, or is empty."""
+    """The run ended; `stopped` is the reason if it ended early, otherwise empty."""
 
     record: Literal["end"]
     stopped: str
 
 
 class ResumedRecord(_Strict):
-    """The run goes on after it ended or crashed."""
+    """The run was resumed after it ended or crashed."""
 
     record: Literal["resumed"]
     ci3_version: str
@@ -235,7 +235,7 @@ def journal_schema() -> str:
     """Return the JSON Schema of a line, as published in docs/journal.schema.json."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A line of a journal of ci3",
+        "title": "A line of a ci3 journal",
         **RECORD_ADAPTER.json_schema(mode="validation"),
     }
     return json.dumps(schema, indent=2) + "\n"

@@ -14,7 +14,9 @@ from ci3.engine.journal.writer import Journal
 from ci3.errors import AccessError
 
 _UNRESOLVED = (None, ObjectOutcome.UNKNOWN)
-_NOT_DELETED = KeyOutcome(outcome=ObjectOutcome.FAILED, message="still there when looked at again")
+_NOT_DELETED = KeyOutcome(
+    outcome=ObjectOutcome.FAILED, message="still existed when it was listed again"
+)
 
 
 def resolve_unknown_outcomes(
@@ -22,7 +24,7 @@ def resolve_unknown_outcomes(
 ) -> None:
     """List each deployment that has unknown outcomes, and record the outcomes that this shows.
 
-    What can't be listed stays unknown. The outcome of an object:
+    What cannot be listed stays unknown. The outcome of an object:
 
     | in the listing | outcome |
     |---|---|

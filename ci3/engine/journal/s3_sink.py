@@ -46,9 +46,9 @@ class S3Sink:
         with self._lock:
             if self._is_broken:
                 raise JournalError(
-                    f"the journal s3://{self._store.bucket}/{self._store.key}/ can't be written: "
-                    "an earlier part could not be",
-                    "Go on with it by resume, once no other run does.",
+                    f"the journal s3://{self._store.bucket}/{self._store.key}/ cannot be written: "
+                    "an earlier part could not be written",
+                    "Resume the run from it once no other run uses it.",
                 )
             self._is_broken = True
             self._store.put_part(line, suffix=_part_suffix(self._last_part + 1))
@@ -106,12 +106,12 @@ def _read_parts(bucket: BucketReader, location: JournalLocation) -> tuple[Journa
     for key in bucket.list_keys(location.key_prefix):
         number = parse_part_number(key.removeprefix(location.key_prefix))
         if not number:
-            raise SettingsError(f"s3://{location.bucket}/{key} is no part of a journal", "")
+            raise SettingsError(f"s3://{location.bucket}/{key} is not part of a journal", "")
         parts[number] = key
     if not parts:
         raise AccessError(
-            f"there is no journal {location.url}",
-            "Check bucket, prefix and run; a run stores its journal with journal-file: s3://",
+            f"the journal {location.url} does not exist",
+            "Check bucket, prefix and run ID. A run stores its journal with journal-file: s3://",
         )
     _refuse_missing_parts(parts, location)
     with ThreadPoolExecutor(READ_WORKERS, "reading-journal") as pool:
@@ -123,13 +123,13 @@ def _read_parts(bucket: BucketReader, location: JournalLocation) -> tuple[Journa
     if header_location != (location.bucket, location.prefix, location.run_id):
         raise SettingsError(
             f"{location.url} is the journal of the run {header.run_id} on {header.target.url}",
-            "It does not belong where it is. Nothing was done.",
+            "Use the journal at the location where the run stored it. Nothing was done.",
         )
     if header.target.endpoint_url.rstrip("/") != bucket.endpoint_url.rstrip("/"):
         raise SettingsError(
-            f"{location.url} is the journal of a run at {header.target.endpoint_url or 'AWS'}, and "
-            f"it was read at {bucket.endpoint_url or 'AWS'}",
-            "Name the endpoint-url that the run had. Nothing was done.",
+            f"{location.url} is the journal of a run at {header.target.endpoint_url or 'AWS'}, but "
+            f"was read from {bucket.endpoint_url or 'AWS'}",
+            "Set the endpoint-url that the run used. Nothing was done.",
         )
     return journal_file, lines
 
@@ -147,8 +147,8 @@ def _refuse_missing_parts(parts: Collection[int], location: JournalLocation) -> 
     if missing_count := max(parts) - len(parts):
         first = format_part_name(next(number for number in count(1) if number not in parts))
         raise SettingsError(
-            f"the journal {location.url} lacks {pluralize(missing_count, 'part')}, "
-            f"the first {first}",
-            "Bring that back: a bucket that keeps versions still has it. Without it `ci3 restore "
-            "NAME --deleted-since` brings back one deployment. Nothing was done.",
+            f"the journal {location.url} is missing {pluralize(missing_count, 'part')}, "
+            f"the first is {first}",
+            "If the bucket has versioning, restore them first. Otherwise use `ci3 restore "
+            "NAME --deleted-since` for each deployment. Nothing was done.",
         )

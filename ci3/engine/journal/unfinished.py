@@ -33,7 +33,7 @@ def read_stored_header(bucket: BucketReader, location: JournalLocation) -> Journ
     header = JournalFile(BytesIO(line), location.url).header
     header_location = header.target.bucket, header.target.prefix, header.run_id
     if header_location != (location.bucket, location.prefix, location.run_id):
-        raise SettingsError(f"{location.url} has the journal of another run or target", "")
+        raise SettingsError(f"{location.url} contains the journal of another run or target", "")
     return header
 
 

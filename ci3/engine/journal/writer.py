@@ -252,10 +252,10 @@ def _sharing_error(source: str, problem: str) -> RefusedError:
             "journal.jsonl"
         )
     else:
-        copy = "copy it to a disk that has locks, and resume with the copy"
+        copy = "copy it to a disk that supports locks, and resume with the copy"
     return RefusedError(
-        f"the journal {source} can't be continued: {problem}, so that nothing would stop a second "
-        "run that continues it at the same time",
-        "Nothing was deleted. First make sure that no other run is working. Then clean up without "
-        f"resume: a new plan deletes what is left. Or resume with a local copy: {copy}.",
+        f"the journal {source} cannot be continued: {problem}, so a second run could continue it "
+        "at the same time",
+        "Nothing was deleted. Make sure that no other run is active. Then run without resume: a "
+        f"new plan deletes what remains. Or resume with a local copy: {copy}.",
     )

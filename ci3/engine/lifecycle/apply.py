@@ -186,9 +186,9 @@ class ExpiryRuleWriter:
                 rollback_problem = describe_error(exc)
             outcome = RulesOutcome.UNKNOWN if rollback_problem else RulesOutcome.ROLLED_BACK
             problem += (
-                f". The rules may stand all the same: {rollback_problem}"
+                f". The new rules may still be active: {rollback_problem}"
                 if rollback_problem
-                else ". None of the new rules stands now"
+                else ". None of the new rules is active"
             )
         if self._is_journaled:
             self._record_outcome(outcome, problem)
@@ -211,14 +211,14 @@ class ExpiryRuleWriter:
             for prefix in _choose_samples([decision.deployment.prefix for decision in self.kept]):
                 key = self._get_first_key(prefix)
                 if key and self._is_expiring_by_managed_rule(key, ids):
-                    return f"S3 would delete {key} by a rule, and it is to be kept"
+                    return f"a lifecycle rule would delete {key}, which is to be kept"
             samples = [
                 (rule.rule_id, self._get_first_key(rule.prefix)) for rule in _choose_samples(rules)
             ]
             expected = [(rule_id, key) for rule_id, key in samples if key]
             return self._confirm_expected(expected) or self._updater.verify_rules(ids)
         except AccessError as exc:
-            return f"S3 could not be asked what the rules do: {exc.message}"
+            return f"S3 did not report the effect of the rules: {exc.message}"
 
     def _is_expiring_by_managed_rule(self, key: str, ids: Set[str]) -> bool:
         """Return whether an object to keep would expire by a managed rule.
@@ -235,11 +235,13 @@ class ExpiryRuleWriter:
         for rule_id, key in expected:
             actual_id = self._find_expiration_rule(key, bool)
             if not actual_id:
-                return f"S3 does not say that it will delete {key}: it may not know such rules"
+                return (
+                    f"S3 does not report that it will delete {key}: it may not support such rules"
+                )
             if actual_id != rule_id:
                 other_ids.append(actual_id)
         if expected and len(other_ids) == len(expected):
-            return f"S3 says that another rule ({other_ids[-1]}) deletes what is to be deleted"
+            return f"S3 reports that another rule ({other_ids[-1]}) deletes the deployments"
         return ""
 
     def _find_expiration_rule(self, key: str, is_final: Callable[[str], bool]) -> str:

@@ -29,13 +29,13 @@ def find_rule_ids(reader: BucketReader, prefixes: Iterable[str]) -> tuple[str, .
     """Return the IDs of managed rules for these folders, their subfolders and their parents.
 
     For example, `a/b/` matches rules with the prefix `a/`, `a/b/` or `a/b/c/`, but not `a/bc/` or
-    `b/`. Raises AccessError where the configuration can't be read.
+    `b/`. Raises AccessError where the configuration cannot be read.
     """
     return _find_matching_ids(reader.read_lifecycle().text.rules, prefixes)
 
 
 def search_rules(reader: BucketReader, prefixes: Iterable[str], *, is_required: bool) -> RuleSearch:
-    """Find managed rules like `find_rule_ids`, or report why they can't be read.
+    """Find managed rules like `find_rule_ids`, or report why they cannot be read.
 
     An S3 that does not support lifecycle rules has none, so there is no note. With `is_required`,
     AccessError is raised instead.
@@ -51,7 +51,7 @@ def search_rules(reader: BucketReader, prefixes: Iterable[str], *, is_required: 
         )
     return RuleSearch(
         rule_ids=_find_matching_ids(rules, prefixes),
-        note=describe_edited_rules(rules, RULES_SHOWN, ", and may delete what comes back"),
+        note=describe_edited_rules(rules, RULES_SHOWN, ", and may delete restored objects"),
     )
 
 
@@ -67,8 +67,8 @@ def _find_matching_ids(rules: Iterable[RuleText], prefixes: Iterable[str]) -> tu
 
 def _make_unreadable_note(problem: str) -> str:
     return (
-        f"lifecycle rules of ci3's may stand on this, and could not be looked for: {problem}. By "
-        "one that stands S3 deletes at midnight UTC what comes back. Take away those whose ID "
+        f"the bucket's lifecycle rules could not be read: {problem}. If ci3 created a rule for "
+        "these deployments, S3 deletes restored objects at midnight UTC. Remove the rules whose ID "
         "begins with ci3/, or allow s3:GetLifecycleConfiguration and restore again"
     )
 

@@ -61,7 +61,7 @@ class ConfigurationUpdater:
 
         No managed rule is left for `cleared_prefixes`, even if one that was removed appears again:
         S3 may return an older configuration for a while. `before_write` is called with the current
-        configuration right before the write. Raises AccessError where it can't be read; problems of
+        configuration right before the write. Raises AccessError if it cannot be read; problems of
         the write are in the result.
         """
         writer = self._open_writer()
@@ -75,12 +75,12 @@ class ConfigurationUpdater:
         replaced_ids = [rule.rule_id for rule in replaced]
         remaining_ids = before.text.rule_ids.difference(replaced_ids)
         if conflicts := [rule.rule_id for rule in add if rule.rule_id in remaining_ids]:
-            problem = f"there is a rule {conflicts[0]} already"
+            problem = f"the lifecycle rule {conflicts[0]} already exists"
             return UpdateResult(before=before, problem=problem, is_rejected=True)
         raw = replace_rules(before.text, replaced, add)
         expected = parse_configuration(raw)
         if len(expected.rules) > MAXIMUM_RULES:
-            problem = f"a bucket has room for {MAXIMUM_RULES:,} lifecycle rules"
+            problem = f"a bucket can have at most {MAXIMUM_RULES:,} lifecycle rules"
             return UpdateResult(before=before, problem=problem, is_rejected=True)
         if raw == before.text.raw:
             return UpdateResult(before=before)
@@ -146,20 +146,23 @@ class ConfigurationUpdater:
                 self.sleep,
             )
         except AccessError as exc:
-            return f"what was written could not be read again: {exc.message}"
+            return f"the new lifecycle configuration could not be verified: {exc.message}"
         if after.text.normalized_rules == expected.normalized_rules:
             old, new = before.transition_minimum, after.transition_minimum
             if old and new != old and expected.rules:
-                return f"TransitionDefaultMinimumObjectSize was {old}, is {new or 'none'}"
+                return f"TransitionDefaultMinimumObjectSize changed from {old} to {new or 'none'}"
             return ""
         if after.text.normalized_rules == before.text.normalized_rules:
-            return written.problem or "S3 took what was written, and does not show it"
+            return (
+                written.problem
+                or "S3 accepted the new lifecycle configuration, but does not return it"
+            )
         return self._describe_lost_changes(after, expected, removed)
 
     def _describe_lost_changes(
         self, after: LifecycleDocument, expected: ConfigurationText, removed: Sequence[str]
     ) -> str:
-        """Return what another writer has undone, or ""; their other changes are no problem."""
+        """Return which changes another writer reverted, or ""; their other changes are allowed."""
         missing = _managed_meanings(expected) - _managed_meanings(after.text)
         reappeared_count = sum(rule.rule_id in removed for rule in after.text.rules)
         if not missing and not reappeared_count:
@@ -174,13 +177,13 @@ class ConfigurationUpdater:
 def _overwritten_problem(missing_count: int, reappeared_count: int) -> str:
     losses = []
     if missing_count:
-        losses.append(f"{pluralize(missing_count, 'rule')} of ci3's not there")
+        losses.append(f"{pluralize(missing_count, 'managed rule')} missing")
     if reappeared_count:
-        losses.append(f"{pluralize(reappeared_count, 'rule')} there again that ci3 took away")
+        losses.append(f"{pluralize(reappeared_count, 'removed rule')} present again")
     loss = ", ".join(losses)
     return (
-        f"somebody else wrote the bucket's lifecycle rules at the same time: {loss}. Look at them, "
-        "and run again"
+        f"someone else changed the bucket's lifecycle rules at the same time: {loss}. Check the "
+        "rules, and run again"
     )
 
 
@@ -195,7 +198,7 @@ def _find_similar_rules(
         if rule.rule.normalized not in before.normalized_rules
         and rule.prefix.removesuffix("/") in folders
     ]
-    return f"rules for the same folders are new: {', '.join(likely)}" if likely else ""
+    return f"there are new rules for the same folders: {', '.join(likely)}" if likely else ""
 
 
 def replace_rules(

@@ -42,7 +42,7 @@ def read_restore_records(bucket: BucketReader, prefix: str) -> Mapping[str, date
             restored |= dict.fromkeys(map(str, record["names"]), restored_at.astimezone())
         except (ValueError, KeyError, TypeError, AttributeError) as exc:
             raise AccessError(
-                f"s3://{bucket.bucket}/{key} is no record of a restore", "Remove it."
+                f"s3://{bucket.bucket}/{key} is not a record of a restore", "Remove this object."
             ) from exc
     return restored
 

@@ -124,7 +124,7 @@ class Restoration:
                 if not self._control.is_stopped():
                     restore(tally)
             except Exception as exc:  # noqa: BLE001 - the result must be returned
-                reason = f"what is current could not be listed again: {describe_error(exc)}"
+                reason = f"the current versions could not be listed again: {describe_error(exc)}"
                 self._control.stop(reason)
 
         def restore_all() -> None:
@@ -151,7 +151,7 @@ class Restoration:
         try:
             write_restore_record(self.reader, target.prefix, names, self.clock())
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the result must be returned
-            return f"the next plan will not warn that it deletes this again: {describe_error(exc)}"
+            return f"later plans will not warn before they delete this again: {describe_error(exc)}"
         return ""
 
     def _select_late(
@@ -191,7 +191,7 @@ class Restoration:
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the result must be returned
             problem = describe_error(exc)
         if problem:
-            self._control.stop(f"the lifecycle rules may stand yet: {problem}")
+            self._control.stop(f"the lifecycle rules may still be active: {problem}")
             return 0
         return sum(rule.rule_id in rules for rule in change.before.text.rules)
 
@@ -299,12 +299,12 @@ def refuse_unless_restorable(plan: RestorePlan) -> None:
         return
     reasons = [reason for reason in plan.skipped_counts if reason.is_unrecoverable]
     hint = (
-        "Turn versioning on again, and restore then."
+        "Turn versioning on again, then restore."
         if SkipReason.NULL_MARKER in reasons
-        else "What was deleted has to be uploaded again."
+        else "Upload the deleted objects again."
     )
     raise RefusedError(
-        f"nothing can be brought back of {pluralize(plan.lost_count, 'object')}: "
+        f"{pluralize(plan.lost_count, 'object')} cannot be restored: "
         f"{'; '.join(reason.description for reason in reasons)}",
         f"Nothing was changed. {hint}",
     )

@@ -78,14 +78,17 @@ def source_from_journal(journal: JournalFile) -> RestoreSource:
     header = journal.header
     notes: tuple[str, ...] = ()
     if journal.is_truncated:
-        notes = ("The journal's last line was cut off; what it is about is looked up.",)
+        notes = (
+            "The journal's last line is incomplete. What was deleted is determined by listing.",
+        )
     elif not journal.has_ended:
-        notes = ("The journal has no end: that run crashed. What it left open is looked up.",)
+        note = "The journal has no end: the run crashed or is active."
+        notes = (f"{note} What was deleted is determined by listing.",)
     required_file = header.policy.get(REQUIRED_FILE_SETTING)
     return RestoreSource(
         target=header.target,
         prefixes=tuple(dict.fromkeys((*journal.rules, *journal.prefixes))),
-        description=f"the run {header.run_id} of {format_minute(header.started_at)}",
+        description=f"run {header.run_id} of {format_minute(header.started_at)}",
         decide=decide,
         run_id=header.run_id,
         notes=notes,
@@ -112,11 +115,11 @@ def source_since(
         return tuple(action for action in actions if action is not None)
 
     is_versioned = target.versioning is not Versioning.DISABLED
-    note = "this bucket keeps no versions: what was deleted from it is gone for good"
+    note = "this bucket does not keep versions: deleted objects cannot be restored"
     return RestoreSource(
         target=target,
         prefixes=(f"{target.prefix}{name}/",),
-        description=f"every deletion in {name} since {format_minute(since)}",
+        description=f"all deletions in {name} since {format_minute(since)}",
         decide=decide,
         notes=() if is_versioned else (note,),
         required_file=required_file,
@@ -131,9 +134,9 @@ def read_current_target(target: Target, bucket: BucketReader) -> Target:
     current = bucket.describe_target(target.prefix)
     if current.endpoint_url.rstrip("/") != target.endpoint_url.rstrip("/"):
         raise SettingsError(
-            f"{target.url} was at {target.endpoint_url or 'AWS'}, and the AWS configuration leads "
+            f"{target.url} was at {target.endpoint_url or 'AWS'}, but the AWS configuration refers "
             f"to {current.endpoint_url or 'AWS'}",
-            "Take the endpoint out of the AWS configuration (AWS_ENDPOINT_URL). "
+            "Remove the endpoint from the AWS configuration (AWS_ENDPOINT_URL). "
             "Nothing was restored.",
         )
     return current

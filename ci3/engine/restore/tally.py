@@ -65,7 +65,7 @@ class RestoreTally:
                 self._failed_count -= 1
                 self._restored.append(action)
             elif version.modified_at < action.modified_at:
-                self.problem = self.problem or "this store made an older version current"
+                self.problem = self.problem or "the store made an older version current"
             else:
                 self._failed_count -= 1
                 reason = SkipReason.NEWER_VERSION
@@ -81,8 +81,8 @@ class RestoreTally:
     def withhold(self, required_file: str) -> None:
         """Enter why the required file is not restored; the reason of the others comes first."""
         reason = (
-            f"{required_file} is not restored, since other objects are missing and the deployment "
-            "would count as complete with it"
+            f"{required_file} is not restored: other objects are missing, and with this file the "
+            "deployment would count as complete"
         )
         self.problem = f"{self.problem}; {reason}" if self.problem else reason
 
@@ -116,9 +116,7 @@ def _why_hidden(action: RestoreObject, outcomes: MarkerOutcomes) -> str:
     ]
     for outcome in marker_outcomes:
         if outcome is not None and outcome.outcome is not ObjectOutcome.DELETED:
-            return f"a delete marker is still there: {outcome.message}"
+            return f"a delete marker still exists: {outcome.message}"
     if None in marker_outcomes:
         return ""
-    return (
-        "its delete marker was removed, and this store does not list the version as the current one"
-    )
+    return "the delete marker was removed, but the store does not list the version as current"

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from ci3.engine.workers.progress import TICK_SECONDS, Progress
 from ci3.errors import DeniedError, ListingError, describe_error
 
-_TIME_LIMIT = "the time that timeout allows is over. Run again: it goes on where this one stopped"
+_TIME_LIMIT = "timeout reached. Run again to continue"
 
 
 class _HasProblem(Protocol):
