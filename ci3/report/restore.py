@@ -32,41 +32,42 @@ from ci3.report.terminal_format import print_line
 _MAX_SKIPS_SHOWN = 50
 _PROTECT_LINES_SHOWN = 5
 _PROTECT_NOTE = (
-    "The next plan deletes what was restored again, unless it is kept. To keep it, set protect"
+    "The next plan deletes restored deployments again, unless a setting keeps them. To keep them, "
+    "set protect"
 )
 
 
 def format_restore_plan_headline(plan: RestorePlan) -> str:
     """Return the headline of a plan: what would be restored, and what is lost."""
-    lost = f"{pluralize(plan.lost_count, 'object')} can't be brought back"
+    lost = f"{pluralize(plan.lost_count, 'object')} cannot be restored"
     lost_note = f"; {lost}" if plan.lost_count else ""
     objects, amount = pluralize(plan.object_count, "object"), format_size(plan.size_bytes)
     if plan.rule_ids:
-        rules = f"{pluralize(len(plan.rule_ids), 'lifecycle rule')} would be taken away"
-        objects_note = f", and {objects} would come back, {amount}" if plan.object_count else ""
+        rules = f"{pluralize(len(plan.rule_ids), 'lifecycle rule')} would be removed"
+        objects_note = f", and {objects} would be restored ({amount})" if plan.object_count else ""
         return f"{rules}{objects_note}{lost_note}"
     if plan.object_count:
         deployment_count = sum(bool(deployment.object_count) for deployment in plan.deployments)
         deployments = pluralize(deployment_count, "deployment")
-        return f"{objects} of {deployments} would come back, {amount}{lost_note}"
+        return f"{objects} of {deployments} would be restored ({amount}){lost_note}"
     if plan.lost_count:
         is_refused = get_restore_outcome(plan) is RestoreOutcome.REFUSED
-        return f"{'Refused: ' if is_refused else ''}{lost}, and nothing else is to be"
+        return f"{'Refused: ' if is_refused else ''}{lost}, and there is nothing else to restore"
     return "Nothing to restore"
 
 
 def format_restored_headline(restored: RestoreResult) -> str:
     """Return the headline of a result, whose counts come from a listing after the restore."""
     count = restored.count_objects(ObjectRestoreOutcome.RESTORED)
-    objects = f"{pluralize(count, 'object')} restored, {format_size(restored.bytes_restored)}"
-    checked_objects = f"{objects}, and found current by a listing"
+    size = format_size(restored.bytes_restored)
+    checked_objects = f"{pluralize(count, 'object')} restored and verified ({size})"
     if not restored.rules_removed:
         return checked_objects
-    rules = f"{pluralize(restored.rules_removed, 'lifecycle rule')} taken away"
+    rules = f"{pluralize(restored.rules_removed, 'lifecycle rule')} removed"
     if count:
         return f"{rules}; {checked_objects}"
     already_current_count = restored.count_objects(ObjectRestoreOutcome.ALREADY_THERE)
-    already_current = f", before S3 has deleted {pluralize(already_current_count, 'object')}"
+    already_current = f" before S3 deleted {pluralize(already_current_count, 'object')}"
     return f"{rules}{already_current if already_current_count else ''}"
 
 
@@ -74,7 +75,7 @@ def format_restore_shortfall(restored: RestoreResult) -> str:
     """Return what was not restored and why, or an empty string."""
     counts = (
         (restored.count_objects(ObjectRestoreOutcome.FAILED), "could not be restored"),
-        (restored.lost_count, "can't be brought back"),
+        (restored.lost_count, "cannot be restored"),
     )
     sentences = [f"{pluralize(count, 'object')} {problem}" for count, problem in counts if count]
     return join_shortfall(sentences, restored.stop_reason)
@@ -90,11 +91,11 @@ def show_restore_plan(console: Console, plan: RestorePlan) -> None:
             print_line(console, f"  restore  {name}: {objects}, {amount}", "green")
         for skipped in deployment.skipped:
             is_lost = skipped.reason.is_unrecoverable
-            verb, style = ("lost ", "bold red") if is_lost else ("leave", "dim")
-            print_line(console, f"  {verb}    {name}: {_format_skipped(skipped)}", style)
+            verb, style = ("lost", "bold red") if is_lost else ("skip", "dim")
+            print_line(console, f"  {verb}     {name}: {_format_skipped(skipped)}", style)
     console.print()
     print_line(console, f"{plan.target.url}  {format_restore_plan_headline(plan)}.", "bold")
-    print_line(console, f"This undoes {plan.source_label}.")
+    print_line(console, f"Source: {plan.source_label}.")
     for note in plan.notes:
         print_line(console, f"Note: {note}", "yellow")
 
@@ -138,7 +139,7 @@ def render_restore_markdown(
     )
     parts = [
         f"### {escape_markdown(headline)}",
-        f"{format_code(plan.target.url)}: undoes {escape_markdown(plan.source_label)}.",
+        f"{format_code(plan.target.url)}, source: {escape_markdown(plan.source_label)}.",
     ]
     if restored is not None and (shortfall := format_restore_shortfall(restored)):
         parts.append(f"**{escape_markdown(shortfall)}.**")
@@ -151,7 +152,7 @@ def render_restore_markdown(
     if restored is not None and restored.record_problem:
         parts.append(escape_markdown(restored.record_problem))
     if skips := _format_skips(plan, restored, context.budget_bytes // 4):
-        parts.append(format_details("What is left as it is", skips, is_open=plan.lost_count > 0))
+        parts.append(format_details("Skipped objects", skips, is_open=plan.lost_count > 0))
     budget_bytes = context.budget_bytes - count_bytes(*parts) - MARKUP_RESERVE_BYTES
     return format_document(*parts, _format_table(plan, restored, budget_bytes, context))
 

@@ -103,7 +103,7 @@ def object_identity(
 
 
 class RulesOutcome(StrEnum):
-    """What became of lifecycle rules that were to be written."""
+    """The outcome of writing lifecycle rules."""
 
     WRITTEN = "written"
     NOT_WRITTEN = "not-written"

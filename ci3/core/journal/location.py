@@ -41,8 +41,8 @@ class JournalLocation:
         match = _ADDRESS.fullmatch(text)
         if match is None:
             raise SettingsError(
-                f"{text!r} is no address of a stored journal",
-                f"Write it as the run told it: s3://BUCKET/PREFIX{JOURNAL_FOLDER}/journals/RUN/",
+                f"{text!r} is not the URL of a stored journal",
+                f"Use the URL that the run reported: s3://BUCKET/PREFIX{JOURNAL_FOLDER}/journals/RUN/",
             )
         return cls(**match.groupdict())
 
@@ -50,7 +50,7 @@ class JournalLocation:
     def for_run(cls, bucket: str, prefix: str, run_id: str) -> Self:
         """Return the location of a run's journal; raises SettingsError if the run ID is invalid."""
         if not _RUN_ID.fullmatch(run_id):
-            raise SettingsError(f"{run_id!r} is no run's id", "It stands in the run's summary.")
+            raise SettingsError(f"{run_id!r} is not a run ID", "The summary of the run shows it.")
         return cls(bucket=bucket, prefix=prefix, run_id=run_id)
 
     @property
@@ -82,9 +82,9 @@ def require_own_journal_folder(text: str, bucket: str, prefix: str) -> None:
     own_url = f"s3://{bucket}/{prefix}{JOURNAL_FOLDER}/journals"
     if is_s3_url(text) and text != "s3://" and text.rstrip("/") != own_url:
         raise SettingsError(
-            f"journal-file is {text!r}, and a journal is stored in the target's own bucket, below "
+            f"journal-file is {text!r}, but the only folder for stored journals of this target is "
             f"{own_url}/",
-            "Write `s3://` for that, or name a file. Nothing was deleted.",
+            "Set journal-file to `s3://` for that folder, or to a file. Nothing was deleted.",
         )
 
 

@@ -15,9 +15,9 @@ from ci3.core.model.result import ObjectOutcome
 from ci3.core.plan.checks import Limits, collect_folder_names, recheck_limits
 from ci3.core.plan.plan import NO_LONGER_A_DEPLOYMENT, Plan
 
-NOT_APPROVED_MESSAGE = "it is due, and not among what the run that is resumed was to delete"
+NOT_APPROVED_MESSAGE = "to delete, but the resumed run was not approved to delete it"
 CHANGED_MESSAGE = "its objects changed since it was approved"
-RESTORED_MESSAGE = "it was brought back since"
+RESTORED_MESSAGE = "it was restored since"
 
 _ABSENT_OUTCOMES = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT)
 
@@ -124,21 +124,21 @@ def plan_resume(  # noqa: PLR0913 - each argument limits the plan further
     existing = {
         decision.deployment.name for decision in decisions if not _is_empty(decision.deployment)
     }
-    gone = []
+    absent = []
     for deployment in approved.values():
         if deployment.name in ignored:
             kept_reasons[deployment.name] = NO_LONGER_A_DEPLOYMENT
         elif deployment.name not in existing:
-            gone.append(deployment.prefix)
+            absent.append(deployment.prefix)
     plan = replace(
         new_plan,
         decisions=tuple(decisions),
         refusals=recheck_limits(new_plan.refusals, decisions, limits or Limits()),
     )
-    message = _progress_message(run_label, approved, gone, plan)
+    message = _progress_message(run_label, approved, absent, plan)
     warning = PlanWarning(code=WarningCode.RESUMED, message=message)
     plan = replace(plan, warnings=(warning, *plan.warnings))
-    return ResumePlan(plan=plan, kept_reasons=kept_reasons, absent_prefixes=tuple(gone))
+    return ResumePlan(plan=plan, kept_reasons=kept_reasons, absent_prefixes=tuple(absent))
 
 
 def _find_reason_to_keep(
@@ -171,13 +171,13 @@ def _keep(decision: Decision, message: str) -> Decision:
 
 
 def _progress_message(
-    run_label: str, approved: Mapping[str, ApprovedDeployment], gone: Sequence[str], plan: Plan
+    run_label: str, approved: Mapping[str, ApprovedDeployment], absent: Sequence[str], plan: Plan
 ) -> str:
     approved_count = pluralize(len(approved), "deployment")
-    if len(gone) == len(approved):
-        return f"{run_label} was to delete {approved_count}, and nothing is left of them"
-    kept_count = len(approved) - len(gone) - len(plan.to_delete)
+    if len(absent) == len(approved):
+        return f"{run_label} was to delete {approved_count}, and nothing remains of them"
+    kept_count = len(approved) - len(absent) - len(plan.to_delete)
     return (
-        f"{run_label} was to delete {approved_count}: gone {len(gone):,}, "
-        f"left to delete {len(plan.to_delete):,}, kept by now {kept_count:,}"
+        f"{run_label} was to delete {approved_count}: {len(absent):,} deleted, "
+        f"{len(plan.to_delete):,} remaining, {kept_count:,} now kept"
     )

@@ -167,7 +167,7 @@ def parse_configuration(raw: bytes) -> ConfigurationText:
     try:
         parser.Parse(raw, True)  # noqa: FBT003 - expat takes it by position only
     except expat.ExpatError as exc:
-        raise LifecycleTextError(f"it is no XML that can be read ({exc})") from exc
+        raise LifecycleTextError(f"it is not valid XML ({exc})") from exc
     return reader.build()
 
 
@@ -197,7 +197,7 @@ class _ConfigurationReader:
             self._qualifier = qualifier
         if local not in parent.schema or qualifier != self._qualifier:
             where = f" in {parent.name}" if parent.name else ""
-            raise LifecycleTextError(f"it has <{name}>{where}, which ci3 does not know")
+            raise LifecycleTextError(f"it has <{name}>{where}, which ci3 does not support")
         self._check_attributes(name, attributes)
         self._open.append(_OpenElement(local, parent.schema[local], start))
 
@@ -209,7 +209,7 @@ class _ConfigurationReader:
             is_allowed = value == NAMESPACE and len(self._open) == 1 if is_own else is_declaration
             if not is_allowed:
                 raise LifecycleTextError(
-                    f'<{name}> has {attribute}="{value}", which ci3 does not know'
+                    f'<{name}> has {attribute}="{value}", which ci3 does not support'
                 )
 
     def add_text(self, text: str) -> None:
@@ -219,7 +219,7 @@ class _ConfigurationReader:
         ended = self._open.pop()
         text = "".join(ended.text)
         if ended.schema and text.strip():
-            raise LifecycleTextError(f"there is text in <{ended.name}>: {text.strip()[:40]!r}")
+            raise LifecycleTextError(f"it has text in <{ended.name}>: {text.strip()[:40]!r}")
         element = Element(ended.name, "" if ended.schema else text, tuple(ended.children))
         self._open[-1].children.append(element)
         has_end_tag = self._raw.startswith(f"</{self._qualifier}{ended.name}".encode(), offset)

@@ -30,7 +30,7 @@ def find_noncurrent_term(configuration: ConfigurationText, prefix: str) -> Noncu
     known = [days for days in map(_read_days, expirations) if days is not None]
     if len(known) < len(expirations):
         return NoncurrentExpiration(
-            problem="a lifecycle rule expires old versions, and does not say when"
+            problem="a lifecycle rule deletes noncurrent versions, but has no number of days"
         )
     return NoncurrentExpiration(days=min(known, default=None))
 

@@ -94,8 +94,8 @@ def plan_lifecycle(
 def _warn_of_deferred(count: int) -> Iterator[PlanWarning]:
     if count:
         message = (
-            f"{pluralize(count, 'deployment')} more would go, and will in later runs: a bucket has "
-            f"room for {MAXIMUM_RULES:,} lifecycle rules. The oldest go first"
+            f"a bucket can have at most {MAXIMUM_RULES:,} lifecycle rules, which leaves "
+            f"{pluralize(count, 'deployment')} for later runs. The oldest are deleted first"
         )
         yield PlanWarning(code=WarningCode.LIFECYCLE, message=message)
 
@@ -111,36 +111,35 @@ def _find_problems(
     """Yield the reasons why lifecycle rules must not be used."""
     if snapshot.problem:
         yield (
-            "engine: lifecycle must read the bucket's lifecycle rules, and can't: "
+            "engine: lifecycle needs to read the bucket's lifecycle rules, and cannot: "
             f"{snapshot.problem}"
         )
     if versioning is Versioning.UNKNOWN:
         yield (
-            "engine: lifecycle must know whether the bucket keeps versions, and that could not be "
-            "read (s3:GetBucketVersioning)"
+            "engine: lifecycle needs the versioning status of the bucket, which could not be read "
+            "(s3:GetBucketVersioning)"
         )
     if needs_mfa:
-        yield "S3 takes no lifecycle rules on a bucket with MFA delete: use engine: direct"
+        yield "S3 does not support lifecycle rules on a bucket with MFA delete: use engine: direct"
     if delete_versions and versioning.may_have_noncurrent_versions:
         yield (
-            f"{DELETE_VERSIONS_SETTING} names each version by its id, "
-            "which a lifecycle rule can't: leave "
-            "it out, or use engine: direct"
+            f"{DELETE_VERSIONS_SETTING} deletes each version by its ID, which a lifecycle rule "
+            "cannot do: remove that setting, or use engine: direct"
         )
     has_uncounted = any(
         decision.is_keep and not decision.deployment.has_counts for decision in context.decisions
     )
     if has_uncounted and any(decision.is_delete for decision in context.decisions):
         yield (
-            "engine: lifecycle must know the oldest object of all that is kept, and age-from: "
-            "first-object lists no more of it than one: take another age-from"
+            "engine: lifecycle needs the oldest object of every kept deployment, but age-from: "
+            "first-object lists only one object: use another age-from"
         )
 
 
 def _warn_of_unavailable_rules(snapshot: LifecycleSnapshot) -> PlanWarning:
     message = (
-        "whether lifecycle rules of ci3's own stand could not be read (s3:GetLifecycleConfiguration"
-        f"): one left behind deletes what is uploaded to its folder again. {snapshot.problem}"
+        "the bucket's lifecycle rules could not be read (s3:GetLifecycleConfiguration): a rule of "
+        f"an earlier run may delete what is uploaded to its folder again. {snapshot.problem}"
     )
     return PlanWarning(code=WarningCode.LIFECYCLE, message=message)
 
@@ -157,7 +156,7 @@ def _warn_of_removals(rules: Sequence[ExistingRule]) -> Iterator[PlanWarning]:
         if existing.should_remove:
             rules_by_reason.setdefault((existing.status, existing.message), []).append(existing)
     for (status, reason), removed in rules_by_reason.items():
-        until = ". Until then S3 may delete what is there" if status in UNSAFE_STATUSES else ""
+        until = ". Until then S3 may delete objects there" if status in UNSAFE_STATUSES else ""
         message = f"{_describe_removal(removed)}: {reason}{until}"
         yield PlanWarning(code=WarningCode.RULE_REMOVAL, message=message)
 
@@ -165,4 +164,4 @@ def _warn_of_removals(rules: Sequence[ExistingRule]) -> Iterator[PlanWarning]:
 def _describe_removal(rules: Sequence[ExistingRule]) -> str:
     names = join_names([rule.name for rule in rules])
     noun = "the lifecycle rule" if len(rules) == 1 else f"the {len(rules):,} lifecycle rules"
-    return f"an apply first takes away {noun} for {names}"
+    return f"an apply first removes {noun} for {names}"

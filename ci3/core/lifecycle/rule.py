@@ -111,7 +111,7 @@ def parse_expiry(rule_id: str, prefix: str) -> datetime | None:
 def describe_edited_rules(rules: Iterable[RuleText], limit: int, consequence: str = "") -> str:
     """Describe the rules that have a managed rule's ID and are not as ci3 writes them, or "".
 
-    At most `limit` of their IDs are named. `consequence` follows `left alone`.
+    At most `limit` of their IDs are named. `consequence` follows `left unchanged`.
     """
     edited = [
         rule.rule_id
@@ -120,10 +120,10 @@ def describe_edited_rules(rules: Iterable[RuleText], limit: int, consequence: st
     ]
     if not edited:
         return ""
-    they, them, are = ("it", "it", "is") if len(edited) == 1 else ("they", "them", "are")
+    differ, are = ("differs", "is") if len(edited) == 1 else ("differ", "are")
     return (
-        f"{pluralize(len(edited), 'lifecycle rule')} called as if {they} were ci3's, and not as "
-        f"ci3 writes {them}, {are} left alone{consequence}: {join_names(edited, limit)}"
+        f"{pluralize(len(edited), 'lifecycle rule')} with an ID of ci3 {differ} from what ci3 "
+        f"writes and {are} left unchanged{consequence}: {join_names(edited, limit)}"
     )
 
 

@@ -82,9 +82,8 @@ def assign_rules(
             return _add_reason(decision, ReasonCode.NOT_BY_RULE, message)
         if prefix in deferred:
             return _defer(decision)
-        message = (
-            f"S3 deletes it, by a rule for what is at least {pluralize(days[prefix], 'day')} old"
-        )
+        age = pluralize(days[prefix], "day")
+        message = f"S3 deletes it by a lifecycle rule for objects at least {age} old"
         by_rule = _add_reason(decision, ReasonCode.BY_RULE, message)
         return replace(by_rule, expire_days=days[prefix])
 
@@ -104,10 +103,10 @@ def _find_obstacle(prefix: str, days: int, minimum_days: int) -> str:
     """Return why a rule must not delete a deployment, or ""."""
     term = RULE_TERM // DAY
     if days <= term + 1:
-        return f"a rule stands for {term} days, and needs what is over {term + 1} days old"
+        return f"a lifecycle rule would need an age of more than {term + 1} days"
     if days < minimum_days:
-        return "a rule needs what is older than all that is kept"
-    return "" if can_express_prefix(prefix) else "a rule can't name it"
+        return "a lifecycle rule would need it to be older than everything kept"
+    return "" if can_express_prefix(prefix) else "a lifecycle rule cannot express its name"
 
 
 def _mark_expiring(decision: Decision, rule: ExistingRule) -> Decision:
@@ -121,7 +120,7 @@ def _mark_expiring(decision: Decision, rule: ExistingRule) -> Decision:
 
 
 def _defer(decision: Decision) -> Decision:
-    message = f"due, and kept for a later run: a bucket has room for {MAXIMUM_RULES:,} rules"
+    message = f"kept for a later run: a bucket can have at most {MAXIMUM_RULES:,} lifecycle rules"
     reason = Reason(code=ReasonCode.NO_ROOM_FOR_RULE, message=message)
     return replace(decision, action=Action.KEEP, reasons=(reason, *decision.reasons))
 
@@ -147,7 +146,7 @@ def build_rules(
         is_safe = age > RULE_TERM + DAY
         is_folder = prefix.endswith(f"{deployment.name}/") and deployment.name
         if not (is_old and is_safe and is_folder):
-            raise ValueError(f"no rule may be made for {prefix!r}")
+            raise ValueError(f"no rule may be created for {prefix!r}")
         yield (
             decision,
             ManagedRule(

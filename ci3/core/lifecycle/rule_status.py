@@ -185,27 +185,33 @@ def _evaluate_rule(  # noqa: PLR0911 - one return for each status
         none                      live unknown                live unknown
     """
     if name in context.non_deployments:
-        return RuleStatus.KEPT, f"no deployment: {context.non_deployments[name]}"
+        return RuleStatus.KEPT, f"not a deployment: {context.non_deployments[name]}"
     if decision is None or decision.deployment.newest_at is None:
         if context.live_problems:
             return _live_unknown(context.live_problems[0])
         # With any engine: no other rule deletes the noncurrent versions.
         if context.is_versioned or rule.noncurrent_days:
             days = pluralize(rule.noncurrent_days or RESTORE_WINDOW_DAYS, "day")
-            return RuleStatus.NONCURRENT_LEFT, f"only old versions are left there, for {days}"
-        return RuleStatus.COMPLETED, "nothing is left there"
+            return RuleStatus.NONCURRENT_LEFT, f"only noncurrent versions remain, for {days}"
+        return RuleStatus.COMPLETED, "nothing remains there"
     if decision.is_keep:
         return RuleStatus.KEPT, _kept_message(decision)
     if decision.deployment.newest_at + (rule.days or 0) * DAY > rule.created_at:
-        return RuleStatus.CHANGED, "something was uploaded there after the rule was made"
+        return RuleStatus.CHANGED, "something was uploaded after the rule was created"
     if context.live_problems:
         return _live_unknown(context.live_problems[0])
     if context.now >= rule.expires_at:
-        return RuleStatus.LIFETIME_ENDED, f"the term ended on {format_minute(rule.expires_at)}"
+        return (
+            RuleStatus.LIFETIME_ENDED,
+            f"the rule's lifetime ended on {format_minute(rule.expires_at)}",
+        )
     if context.engine is not Engine.LIFECYCLE:
-        return RuleStatus.OTHER_ENGINE, f"the engine is {context.engine} now"
+        return RuleStatus.OTHER_ENGINE, f"the engine is now {context.engine}"
     days = pluralize(rule.days or 0, "day")
-    return RuleStatus.ACTIVE, f"{EXPIRING_MESSAGE}, by a rule for what is at least {days} old"
+    return (
+        RuleStatus.ACTIVE,
+        f"{EXPIRING_MESSAGE}, by a lifecycle rule for objects at least {days} old",
+    )
 
 
 def _evaluate_version_rule(
@@ -214,12 +220,15 @@ def _evaluate_version_rule(
     """Return the status of a rule that only deletes noncurrent versions."""
     has_objects = decision is not None and decision.deployment.newest_at is not None
     if has_objects or name in context.non_deployments:
-        return RuleStatus.CHANGED, "something was uploaded there again"
+        return RuleStatus.CHANGED, "something was uploaded again"
     if context.now >= rule.expires_at:
-        return RuleStatus.LIFETIME_ENDED, "the old versions there are gone"
+        return (
+            RuleStatus.LIFETIME_ENDED,
+            f"the rule's lifetime ended on {format_minute(rule.expires_at)}",
+        )
     return (
         RuleStatus.ACTIVE,
-        f"old versions there go {pluralize(RESTORE_WINDOW_DAYS, 'day')} after they were hidden",
+        f"S3 deletes versions {pluralize(RESTORE_WINDOW_DAYS, 'day')} after they became noncurrent",
     )
 
 

@@ -55,24 +55,21 @@ class SkipReason(StrEnum):
 
 _DESCRIPTIONS = {
     SkipReason.NOT_DELETED: "not deleted by the run",
-    SkipReason.ALREADY_THERE: "there already",
-    SkipReason.NEWER_VERSION: "a newer version was uploaded, and is left alone",
-    SkipReason.OLDER_MARKER: "deleted before that too, which is left alone",
+    SkipReason.ALREADY_THERE: "already current",
+    SkipReason.NEWER_VERSION: "a newer version was uploaded and is kept",
+    SkipReason.OLDER_MARKER: "already deleted earlier",
     SkipReason.NEWER_DELETED: (
-        "a newer version was uploaded and deleted since: undo that deletion, with its own journal"
+        "a newer version was uploaded and deleted since: restore that deletion instead"
     ),
-    SkipReason.NOT_CURRENT: (
-        "a version is stored, but this store does not list it as the current one"
-    ),
-    SkipReason.VERSION_GONE: "the deleted version is gone: it expired, or was removed for good",
-    SkipReason.NULL_VERSION: "versioning was suspended, so that the deletion was final",
+    SkipReason.NOT_CURRENT: ("a version exists, but the store does not list it as current"),
+    SkipReason.VERSION_GONE: "the version no longer exists: it expired or was permanently deleted",
+    SkipReason.NULL_VERSION: "versioning was suspended, so the deletion was permanent",
     SkipReason.NULL_MARKER: (
-        "versioning is suspended: an upload would take the place of the delete marker, and be "
-        "removed with it"
+        "versioning is suspended: an upload could replace the delete marker and be deleted with it"
     ),
-    SkipReason.NO_VERSIONS: "this bucket keeps no versions, so that the deletion was final",
-    SkipReason.FINAL: "the run deleted its versions too, which was final",
-    SkipReason.EXPIRED: "S3 has deleted it by its lifecycle rule, and no version of it is left",
+    SkipReason.NO_VERSIONS: "the bucket does not keep versions, so the deletion was permanent",
+    SkipReason.FINAL: "the run permanently deleted its versions",
+    SkipReason.EXPIRED: "S3 deleted it by the lifecycle rule, and no version of it remains",
 }
 
 

@@ -20,11 +20,12 @@ def format_reconciled_notes(target_result: TargetResult) -> tuple[str, ...]:
     for message, names in names_by_message.items():
         subject = "The lifecycle rule" if len(names) == 1 else f"{len(names):,} lifecycle rules"
         verb = "was" if len(names) == 1 else "were"
-        notes.append(f"{subject} for {join_names(names)} {verb} taken away: {message}.")
+        notes.append(f"{subject} for {join_names(names)} {verb} removed: {message}.")
     if reconciled.removed_by_others:
         notes.append(
-            "Somebody else has taken away ci3's lifecycle rules for "
-            f"{join_names(reconciled.removed_by_others)}: the next run plans what is due of it."
+            "Someone else removed the lifecycle rules for "
+            f"{join_names(reconciled.removed_by_others)}. The next run decides about these "
+            "deployments again."
         )
     return tuple(notes)
 
@@ -47,12 +48,12 @@ def format_reconciled_problem(target_result: TargetResult) -> str:
         return ""
     if reconciled.problem:
         return (
-            "Lifecycle rules that are to go may stand yet, and S3 may delete by them: "
+            "Lifecycle rules to be removed may still be active, and S3 may delete objects by them: "
             f"{reconciled.problem}"
         )
     if reconciled.live_problem:
         problem = reconciled.live_problem
-        return f"No lifecycle rule was left to stand: it is not known what is live: {problem}"
+        return f"All deleting lifecycle rules were removed: it is not known what is live: {problem}"
     return ""
 
 
@@ -76,9 +77,8 @@ def format_expiry_note(target_result: TargetResult) -> str:
     ]
     days = min(decision.expire_days or 0 for decision in expiring)
     return (
-        f"Run ci3 again within {pluralize(RULE_LIFETIME_DAYS, 'day')}: "
-        "it takes the rules away, and a rule left behind deletes what is uploaded to its folder "
-        "again, once that is "
-        f"{pluralize(days, 'day')} old. Until S3 is done, don't go back to one of these without "
-        "undoing it, or running ci3."
+        f"Run ci3 again within {pluralize(RULE_LIFETIME_DAYS, 'day')} to remove the rules. A rule "
+        "that remains also deletes later uploads to its folder, once they are "
+        f"{pluralize(days, 'day')} old. Until S3 is done, restore one of these deployments, or run "
+        "ci3, before you roll back to it."
     )
