@@ -281,7 +281,7 @@ def build_not_started_results(
     decisions: Iterable[Decision], reason: str
 ) -> tuple[DeploymentResult, ...]:
     """Return results for deployments of which nothing was deleted."""
-    return _make_results(decisions, ObjectOutcome.FAILED, f"not begun: {reason}")
+    return _make_results(decisions, ObjectOutcome.FAILED, f"not started: {reason}")
 
 
 def _make_results(

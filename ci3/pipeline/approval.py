@@ -87,7 +87,7 @@ def recheck_uploads(context: TargetContext, approved: Approval, bucket: BucketRe
 def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReader) -> Approval:
     """Read the live sources again, and withdraw the deployments that are live now.
 
-    Raises RefusedError if they can't be read.
+    Raises RefusedError if they cannot be read.
     """
     reader = _LiveReader(context=context, plan=approved.plan, bucket=bucket)
     shared_reads = context.shared_reads
@@ -95,7 +95,7 @@ def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReade
     pins, problem = reader.read_pins(context.settings.live_from)
     reader.context = replace(context, shared_reads=None)  # the watch reads everything again
     if problem:
-        raise RefusedError(problem, "Nothing was deleted. Look at a new plan.")
+        raise RefusedError(problem, "Nothing was deleted. Create and check a new plan.")
     pinned = {
         decision.deployment.name: pin.build_reason(decision.deployment.name).message
         for decision in approved.to_delete
@@ -188,7 +188,8 @@ def refuse_unless_applyable(*plans: Plan) -> None:
     refusals = [f"{label}{refusal.message}" for label, refusal in label_refusals(plans)]
     if refusals:
         raise RefusedError(
-            "; ".join(refusals), "Nothing was deleted. Mend what the plan says, and run again."
+            "; ".join(refusals),
+            "Nothing was deleted. Fix the problems listed in the plan and run again.",
         )
 
 
@@ -199,9 +200,9 @@ def refuse_changed_target(planned: Target, current: Target) -> None:
         was, now = getattr(planned, name), getattr(current, name)
         if was != now:
             raise RefusedError(
-                f"{planned.url} is not as it was when the plan was made: its "
+                f"{planned.url} has changed since the plan was created: its "
                 f"{name.replace('_', '-')} was {was or 'the default'}, is {now or 'the default'}",
-                "Nothing was deleted. Look at a new plan.",
+                "Nothing was deleted. Create and check a new plan.",
             )
 
 

@@ -29,7 +29,7 @@ MAXIMUM_TARGETS: Final = 1_000
 MAXIMUM_FOLDERS: Final = 10_000
 """Folders that a pattern matches, with or without deployments, from which on it is refused."""
 
-_NARROWER: Final = "Nothing was deleted. Write a narrower prefix, or several targets."
+_NARROWER: Final = "Nothing was deleted. Use a narrower prefix, or several runs."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +57,8 @@ def open_targets(contexts: Sequence[TargetContext]) -> tuple[OpenTarget, ...]:
     if any(target.context.settings.pattern for target in opened):
         if len(opened) > MAXIMUM_TARGETS:
             raise RefusedError(
-                f"the prefix patterns find {len(opened):,} targets, and {MAXIMUM_TARGETS:,} are "
-                "the limit of a run",
+                f"the prefix patterns match {len(opened):,} targets, more than the maximum of "
+                f"{MAXIMUM_TARGETS:,} per run",
                 _NARROWER,
             )
         refuse_overlaps([target.context.settings for target in opened])
@@ -125,7 +125,7 @@ def _expand(context: TargetContext) -> Iterator[OpenTarget]:
     folders, without_match = _find_targets(bucket, settings)
     if not folders:
         raise RefusedError(
-            f"prefix {settings.prefix} finds no target in s3://{settings.bucket}: "
+            f"prefix {settings.prefix} matches no target in s3://{settings.bucket}: "
             f"{_describe_folders(without_match, settings)}",
             "Nothing was deleted. Check prefix and match.",
         )
@@ -161,8 +161,8 @@ def _find_targets(bucket: BucketReader, settings: Settings) -> tuple[dict[str, F
                 without_match.append(prefix)
             if len(targets) > MAXIMUM_TARGETS:
                 raise RefusedError(
-                    f"prefix {settings.prefix} finds more than {MAXIMUM_TARGETS:,} targets in "
-                    f"{len(candidates):,} folders, and {MAXIMUM_TARGETS:,} are the limit of a run",
+                    f"prefix {settings.prefix} matches {len(candidates):,} folders with more than "
+                    f"{MAXIMUM_TARGETS:,} targets, the maximum per run",
                     _NARROWER,
                 )
     return targets, without_match
@@ -180,8 +180,8 @@ def _collect(listings: Iterable[list[str]], settings: Settings) -> list[str]:
         prefixes += listing
         if len(prefixes) > MAXIMUM_FOLDERS:
             raise RefusedError(
-                f"prefix {settings.prefix} matches {len(prefixes):,} folders or more, and "
-                f"{MAXIMUM_FOLDERS:,} are searched at most",
+                f"prefix {settings.prefix} matches at least {len(prefixes):,} folders, more than "
+                f"the maximum of {MAXIMUM_FOLDERS:,}",
                 _NARROWER,
             )
     return prefixes
@@ -189,6 +189,6 @@ def _collect(listings: Iterable[list[str]], settings: Settings) -> list[str]:
 
 def _describe_folders(prefixes: Sequence[str], settings: Settings) -> str:
     if not prefixes:
-        return "there is no such folder"
+        return "no folder matches the pattern"
     folders = join_names([escape_control_chars(prefix) for prefix in prefixes])
     return f"match {settings.match} matches no folder in {folders}"

@@ -94,7 +94,7 @@ def _mark_revoked(
     def mark(earlier: DeploymentResult) -> DeploymentResult:
         if not earlier.is_expiring or earlier.name not in reasons:
             return earlier
-        problem = f"kept: its rule was taken away again: {reasons[earlier.name]}"
+        problem = f"kept: its lifecycle rule was removed again: {reasons[earlier.name]}"
         return DeploymentResult.with_outcome(planned[earlier.name], ObjectOutcome.CHANGED, problem)
 
     return replace(result, deployments=tuple(map(mark, result.deployments)))

@@ -32,22 +32,22 @@ def resolve_saved_plans(
 def read_saved_plans(path: str) -> tuple[Plan, ...]:
     """Return the plans in a plan file.
 
-    Raises SettingsError if it can't be read, was edited, or was written in another format version.
+    Raises SettingsError if it cannot be read, was edited, or was written in another format version.
     """
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAXIMUM_BYTES + 1)
     except OSError as exc:
         raise SettingsError(
-            f"the plan file {path} can't be read: {exc.strerror}",
-            "Nothing was deleted. Make it first: ci3 plan-cleanup --plan-file, or mode: plan.",
+            f"the plan file {path} cannot be read: {exc.strerror}",
+            "Nothing was deleted. Create it with ci3 plan-cleanup --plan-file, or mode: plan.",
         ) from exc
     if len(content) > MAXIMUM_BYTES:
-        raise SettingsError(f"{path} is larger than any plan", "Nothing was deleted.")
+        raise SettingsError(f"{path} is too large for a plan", "Nothing was deleted.")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise SettingsError(f"{path} is no plan of ci3: it is not UTF-8", "") from exc
+        raise SettingsError(f"{path} is not a ci3 plan: it is not UTF-8", "") from exc
     from ci3.core.plan.json_reader import load_plans  # noqa: PLC0415 - pydantic: few runs read a plan
 
     plans = load_plans(text, path)
@@ -64,15 +64,14 @@ def write_plan_file(text: str, path: str) -> None:
     try:
         if Path(path).is_file() and not _starts_like_plan(path):
             raise SettingsError(
-                f"the plan file {path} is there already, a file that is no plan: "
-                "it is not overwritten",
+                f"the plan file {path} already exists and is not a plan, so it is not overwritten",
                 "Name another plan-file, or remove that file. Nothing was deleted.",
             )
         Path(path).write_text(text, encoding="utf-8")
     except OSError as exc:
         raise SettingsError(
-            f"the plan file {path} can't be written: {exc.strerror}",
-            "Name a plan-file in a folder that can be written. Nothing was deleted.",
+            f"the plan file {path} cannot be written: {exc.strerror}",
+            "Name a plan-file in a writable folder. Nothing was deleted.",
         ) from exc
 
 
@@ -89,6 +88,6 @@ def _refuse_inconsistent_names(plan: Plan, path: str) -> None:
         is_own_folder = prefix == f"{plan.target.prefix}{name}/"
         if not is_own_folder or not name or "/" in name or names[name] > 1:
             raise SettingsError(
-                f"{path}: {prefix!r} is not the one folder of a deployment {name!r}",
-                "Nothing was deleted. Make the plan again.",
+                f"{path}: {prefix!r} is not the only folder of the deployment {name!r}",
+                "Nothing was deleted. Create a new plan.",
             )

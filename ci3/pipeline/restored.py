@@ -20,6 +20,6 @@ def read_restored_warnings(
     try:
         restored = read_restore_records(bucket, prefix)
     except AccessError as exc:
-        message = f"whether this deletes what was restored could not be read: {exc.message}"
+        message = f"could not check whether this deletes what was restored: {exc.message}"
         return (PlanWarning(code=WarningCode.RESTORED, message=message),)
     return find_restored_warnings(decisions, restored)

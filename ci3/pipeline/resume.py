@@ -104,7 +104,7 @@ class ResumedRun:
             new_plan,
             self.header.deployments,
             unchanged,
-            run_label=f"the run {self.header.run_id} of {format_minute(self.header.started_at)}",
+            run_label=f"run {self.header.run_id} of {format_minute(self.header.started_at)}",
             restored_prefixes=restored,
             limits=self.context.limits,
         )

@@ -133,10 +133,10 @@ class Run:
         if overlap := find_overlap(plans):
             outer, inner = overlap
             raise SettingsError(
-                f"target {inner + 1}, {plans[inner].target.url}, lies in what target "
-                f"{outer + 1}, {plans[outer].target.url}, takes for its own",
-                "Nothing was deleted. Name each folder once, or set match so that the one "
-                "leaves the other out.",
+                f"target {inner + 1}, {plans[inner].target.url}, is inside target "
+                f"{outer + 1}, {plans[outer].target.url}",
+                "Nothing was deleted. Name each folder once, or set match so that the outer "
+                "target excludes the inner one.",
             )
         return refuse_shared_deployments(plans)
 

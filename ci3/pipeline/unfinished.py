@@ -199,9 +199,9 @@ def _find_warnings(stored_runs: Sequence[_StoredRun]) -> tuple[PlanWarning, ...]
         return ()
     newest, runs = without_header[0], pluralize(len(without_header), "unfinished run")
     message = (
-        f"the journal of {runs} could not be read: {newest.problem}. Deployments that are older "
-        f"than {newest.location.url} are kept and not counted: they may be partly deleted. Allow "
+        f"the journal of {runs} could not be read: {newest.problem}. Deployments older than "
+        f"{newest.location.url} are kept and not counted: they may be partly deleted. Allow "
         "s3:GetObject on it (`ci3 iam-policy plan`), or, once the runs have ended, resume them or "
-        "remove their journals"
+        "delete their journals"
     )
     return (PlanWarning(code=WarningCode.UNFINISHED_RUN, message=message),)
