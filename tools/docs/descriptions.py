@@ -38,7 +38,8 @@ OUTPUTS = {
     "bytes-deleted": "Size of `objects-deleted` in bytes.",
     "objects-restored": "With `mode: restore`, objects that were restored.",
     "comment-url": "URL of the comment, if there is one.",
-    "targets": "With several targets: the other outputs for each target, as a JSON list.",
+    "targets": "With targets of a policy file or a `prefix` pattern: the other outputs for each "
+    "target, as a JSON list.",
 }
 
 EXIT_CODES = {
