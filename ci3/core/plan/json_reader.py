@@ -119,7 +119,7 @@ class _Totals(_Strict):
 
 
 class _Rule(_Strict):
-    """X"""
+    """A managed lifecycle rule in the bucket, with its status."""
 
     id: str
     name: str

@@ -41,7 +41,7 @@ class _Strict(BaseModel):
 
 
 class TargetRecord(_Strict):
-    """Where the run was."""
+    """The target of the run."""
 
     bucket: str = Field(min_length=1)
     region: str
