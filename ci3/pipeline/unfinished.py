@@ -19,7 +19,7 @@ from ci3.core.retention.unfinished import (
     find_partial_deletions,
     may_have_changed,
 )
-from ci3.errors import AccessError, DeniedError, ListingError, SettingsError
+from ci3.errors import AccessError, DeniedError, ListingError, SettingsError, end_sentence
 
 if TYPE_CHECKING:
     from ci3.core.journal.header import JournalHeader
@@ -198,10 +198,10 @@ def _find_warnings(stored_runs: Sequence[_StoredRun]) -> tuple[PlanWarning, ...]
     if not without_header:
         return ()
     newest, runs = without_header[0], pluralize(len(without_header), "unfinished run")
+    problem = end_sentence(f"the journal of {runs} could not be read: {newest.problem}")
     message = (
-        f"the journal of {runs} could not be read: {newest.problem}. Deployments older than "
-        f"{newest.location.url} are kept and not counted: they may be partly deleted. Allow "
-        "s3:GetObject on it (`ci3 iam-policy plan`), or, once the runs have ended, resume them or "
-        "delete their journals"
+        f"{problem} Deployments older than {newest.location.url} are kept and not "
+        "counted: they may be partly deleted. Allow s3:GetObject on it (`ci3 iam-policy plan`), "
+        "or, once the runs have ended, resume them or delete their journals"
     )
     return (PlanWarning(code=WarningCode.UNFINISHED_RUN, message=message),)

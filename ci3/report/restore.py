@@ -15,6 +15,7 @@ from ci3.core.restore.plan import (
     format_protect_line,
     get_restore_outcome,
 )
+from ci3.errors import end_sentence
 from ci3.report.markdown_format import (
     MARKUP_RESERVE_BYTES,
     RenderContext,
@@ -109,7 +110,7 @@ def show_restored(console: Console, restored: RestoreResult) -> None:
             print_line(console, text, "yellow")
     print_line(console, f"{format_restored_headline(restored)}.", "bold")
     if shortfall := format_restore_shortfall(restored):
-        print_line(console, f"{shortfall}.", "bold red")
+        print_line(console, end_sentence(shortfall), "bold red")
     if restored.restored_names:
         print_line(console, f"{_PROTECT_NOTE}:")
         lines, more = _list_protect_lines(restored)
@@ -142,7 +143,7 @@ def render_restore_markdown(
         f"{format_code(plan.target.url)}, source: {escape_markdown(plan.source_label)}.",
     ]
     if restored is not None and (shortfall := format_restore_shortfall(restored)):
-        parts.append(f"**{escape_markdown(shortfall)}.**")
+        parts.append(f"**{escape_markdown(end_sentence(shortfall))}**")
     parts += [escape_markdown(note) for note in plan.notes]
     if restored is not None and restored.restored_names:
         lines, more = _list_protect_lines(restored)

@@ -19,6 +19,7 @@ from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import NoncurrentExpiration, Versioning
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING
+from ci3.errors import end_sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +157,9 @@ def _warn_of_removals(rules: Sequence[ExistingRule]) -> Iterator[PlanWarning]:
         if existing.should_remove:
             rules_by_reason.setdefault((existing.status, existing.message), []).append(existing)
     for (status, reason), removed in rules_by_reason.items():
-        until = ". Until then S3 may delete objects there" if status in UNSAFE_STATUSES else ""
-        message = f"{_describe_removal(removed)}: {reason}{until}"
+        message = f"{_describe_removal(removed)}: {reason}"
+        if status in UNSAFE_STATUSES:
+            message = f"{end_sentence(message)} Until then S3 may delete objects there"
         yield PlanWarning(code=WarningCode.RULE_REMOVAL, message=message)
 
 

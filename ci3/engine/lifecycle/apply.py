@@ -25,7 +25,7 @@ from ci3.engine.journal.writer import Journal
 from ci3.engine.lifecycle.update import ConfigurationUpdater
 from ci3.engine.live_watch import LiveWatch
 from ci3.engine.workers.progress import Progress
-from ci3.errors import AccessError, JournalError, describe_error
+from ci3.errors import AccessError, JournalError, describe_error, end_sentence
 from ci3.retrying import retry_until
 
 SAMPLE_SIZE = 3
@@ -185,11 +185,12 @@ class ExpiryRuleWriter:
             except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - every deployment needs a result
                 rollback_problem = describe_error(exc)
             outcome = RulesOutcome.UNKNOWN if rollback_problem else RulesOutcome.ROLLED_BACK
-            problem += (
-                f". The new rules may still be active: {rollback_problem}"
+            state = (
+                f"The new rules may still be active: {rollback_problem}"
                 if rollback_problem
-                else ". None of the new rules is active"
+                else "None of the new rules is active"
             )
+            problem = f"{end_sentence(problem)} {state}"
         if self._is_journaled:
             self._record_outcome(outcome, problem)
         return problem

@@ -8,7 +8,7 @@ from itertools import accumulate
 from ci3.aws.bucket import BucketReader
 from ci3.core.lifecycle.configuration import RuleText
 from ci3.core.lifecycle.rule import describe_edited_rules, parse_managed_rules
-from ci3.errors import AccessError, UnsupportedError
+from ci3.errors import AccessError, UnsupportedError, end_sentence
 
 RULES_SHOWN = 3
 
@@ -66,10 +66,11 @@ def _find_matching_ids(rules: Iterable[RuleText], prefixes: Iterable[str]) -> tu
 
 
 def _make_unreadable_note(problem: str) -> str:
+    unreadable = end_sentence(f"the bucket's lifecycle rules could not be read: {problem}")
     return (
-        f"the bucket's lifecycle rules could not be read: {problem}. If ci3 created a rule for "
-        "these deployments, S3 deletes restored objects at midnight UTC. Remove the rules whose ID "
-        "begins with ci3/, or allow s3:GetLifecycleConfiguration and restore again"
+        f"{unreadable} If ci3 created a rule for these deployments, S3 deletes restored objects at "
+        "midnight UTC. Remove the rules whose ID begins with ci3/, or allow "
+        "s3:GetLifecycleConfiguration and restore again"
     )
 
 

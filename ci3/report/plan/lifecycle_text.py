@@ -6,6 +6,7 @@ from ci3.constants import RULE_LIFETIME_DAYS
 from ci3.core.formatting import join_names, pluralize
 from ci3.core.model.issues import PlanWarning, WarningCode
 from ci3.core.plan.target_result import TargetResult
+from ci3.errors import end_sentence
 
 
 def format_reconciled_notes(target_result: TargetResult) -> tuple[str, ...]:
@@ -20,7 +21,7 @@ def format_reconciled_notes(target_result: TargetResult) -> tuple[str, ...]:
     for message, names in names_by_message.items():
         subject = "The lifecycle rule" if len(names) == 1 else f"{len(names):,} lifecycle rules"
         verb = "was" if len(names) == 1 else "were"
-        notes.append(f"{subject} for {join_names(names)} {verb} removed: {message}.")
+        notes.append(end_sentence(f"{subject} for {join_names(names)} {verb} removed: {message}"))
     if reconciled.removed_by_others:
         notes.append(
             "Someone else removed the lifecycle rules for "
@@ -63,7 +64,7 @@ def format_rule_changes(target_results: Iterable[TargetResult]) -> tuple[str, ..
     for target_result in target_results:
         problem = format_reconciled_problem(target_result)
         sentences += format_reconciled_notes(target_result)
-        sentences += [f"{problem}."] if problem else []
+        sentences += [end_sentence(problem)] if problem else []
     return tuple(sentences)
 
 
