@@ -89,6 +89,6 @@ def _make_ambiguous_error(
     urls = join_names(list(dict.fromkeys(escape_control_chars(scope.url) for scope in scopes)))
     shown = join_names([escape_control_chars(name) for name in candidates])
     return SettingsError(
-        f"{text!r} is ambiguous: {len(candidates):,} names in {urls} begin with it: {shown}",
+        f"{text!r} is not unique: {len(candidates):,} names begin with it in {urls}: {shown}",
         "Enter more characters of the name. Nothing was changed.",
     )

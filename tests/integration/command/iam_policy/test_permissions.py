@@ -146,10 +146,11 @@ def restore(world: World, policy: Mapping, settings: list[str]) -> Iterator[obje
             world.applied[suspended] = world.site.save_bucket()
         world.site.restore_bucket(world.applied[suspended])
         place = next(iter(world.journals())).rpartition("/")[0]
-        argv = ["--endpoint-url", world.site.endpoint_url, "--auto-approve"]
+        argv = ["--endpoint-url", world.site.endpoint_url, "--auto-approve", "--output", "json"]
         code, out = world.ci3("restore", f"s3://{world.site.name}/{place}/", *argv, policy=policy)
-        shown = " ".join(out.split())
-        yield code, "may stand on this" in shown, "will not warn" in shown, world.left()
+        result = json.loads(out) if out else {}
+        problems = len(result.get("notes", ())), bool(result.get("record-problem"))
+        yield code, problems, world.left()
 
 
 POINTER = ["--live-from", "object:live.txt"]
