@@ -80,6 +80,6 @@ def format_expiry_note(target_result: TargetResult) -> str:
     return (
         f"Run ci3 again within {pluralize(RULE_LIFETIME_DAYS, 'day')} to remove the rules. A rule "
         "that remains also deletes later uploads to its folder, once they are "
-        f"{pluralize(days, 'day')} old. Until S3 is done, restore one of these deployments, or run "
-        "ci3, before you roll back to it."
+        f"{pluralize(days, 'day')} old. If you roll back to one of these deployments before S3 "
+        "is done, restore it first, or run ci3 right after."
     )
