@@ -168,9 +168,7 @@ class JournalFile:
                 self._index_rules(record, number)
             case RulesOutcomeRecord():
                 if not self.rules or self.rules_outcome is not None:
-                    raise self._error(
-                        number, "it does not belong to any lifecycle rules in the journal"
-                    )
+                    raise self._error(number, "it has no lifecycle rules in the journal")
                 self.rules_outcome = record.outcome
             case EndRecord():
                 self.has_ended, self.stop_reason = True, record.stopped

@@ -41,15 +41,13 @@ from ci3.report.plan.lifecycle_text import (
     list_open_warnings,
 )
 from ci3.report.plan.policy_change import render_policy_change
+from ci3.report.plan.restore_text import can_restore, format_restore_condition, format_restore_note
 from ci3.report.plan.text import (
-    can_restore,
     format_advice,
     format_guard_note,
     format_journal_note,
     format_next_step,
     format_policy,
-    format_restore_condition,
-    format_restore_note,
     format_shortfall,
     format_uploads_note,
 )
@@ -290,7 +288,7 @@ def _format_journal(target_result: TargetResult) -> Iterator[str]:
     if can_restore(target_result):
         command = format_code(f"ci3 restore {result.journal_file}")
         step = "or a step with `mode: restore` and this `journal-file`"
-        condition = escape_markdown(format_restore_condition(target_result.plan))
+        condition = escape_markdown(format_restore_condition(target_result.plan, result))
         is_local = not result.journal_file.startswith("s3://")
         keep = " Keep the journal: in a workflow, upload it as an artifact." if is_local else ""
         yield f"**To restore:** {command}, {step}{condition}.{keep}"

@@ -23,15 +23,13 @@ from ci3.report.plan.lifecycle_text import (
     format_reconciled_notes,
     format_reconciled_problem,
 )
+from ci3.report.plan.restore_text import can_restore, format_restore_condition, format_restore_note
 from ci3.report.plan.text import (
-    can_restore,
     format_advice,
     format_amounts,
     format_guard_note,
     format_journal_note,
     format_policy,
-    format_restore_condition,
-    format_restore_note,
     format_rollback_note,
     format_shortfall,
     format_upload_time,
@@ -155,7 +153,7 @@ def show_result(console: "Console", plan: Plan, result: ApplyResult) -> None:
             print_line(console, text, "yellow")
     target_result = TargetResult(plan=plan, result=result)
     restore_hint = (
-        f"To restore: ci3 restore {result.journal_file}{format_restore_condition(plan)}"
+        f"To restore: ci3 restore {result.journal_file}{format_restore_condition(plan, result)}"
         if can_restore(target_result)
         else ""
     )

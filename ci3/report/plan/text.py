@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ci3.constants import DEFAULT_KEEP_COUNT, LONG_SPAN_SECONDS, RESTORE_CHECK, RESTORE_WINDOW_DAYS
+from ci3.constants import DEFAULT_KEEP_COUNT, LONG_SPAN_SECONDS
 from ci3.core.formatting import (
     format_age,
     format_duration,
@@ -16,21 +16,20 @@ from ci3.core.formatting import (
 from ci3.core.inventory.short_names import shorten_text
 from ci3.core.journal.location import is_s3_url
 from ci3.core.model.decision import Decision, Engine
-from ci3.core.model.deployment import Deployment, Versioning
+from ci3.core.model.deployment import Deployment
 from ci3.core.model.issues import PlanWarning, Refusal
 from ci3.core.model.policy import (
-    DELETE_VERSIONS_SETTING,
     KEEP_COUNT_SETTING,
     REQUIRED_FILE_SETTING,
     PolicyEntry,
 )
 from ci3.core.model.recipes import find_recipe_url
-from ci3.core.model.result import ApplyResult, DeleteGuard, ObjectOutcome, RunOutcome
+from ci3.core.model.result import ApplyResult, DeleteGuard, RunOutcome
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.core.retention.rollback import find_rollback_targets
 from ci3.errors import Ci3Error, end_sentence
-from ci3.report.plan.headlines import LIFECYCLE_DELAY, format_stale_advice
+from ci3.report.plan.headlines import format_stale_advice
 
 JOURNAL_HINT = "If anything was deleted, the journal lists it."
 """Hint of an error that ended an apply."""
@@ -158,67 +157,6 @@ def format_policy(plan: Plan) -> str:
 
 def _format_setting(entry: PolicyEntry) -> str:
     return ", ".join(entry.value) if isinstance(entry.value, tuple) else str(entry.value)
-
-
-def format_restore_note(plan: Plan) -> str:
-    """Return whether the objects that a plan deletes can be restored."""
-    if plan.deletes_versions:
-        return "All versions are deleted permanently. This cannot be undone."
-    if any(decision.expire_days for decision in plan.to_delete):
-        return _format_rules_restore_note(plan)
-    match plan.target.versioning:
-        case Versioning.ENABLED:
-            return _format_versions_note(plan)
-        case Versioning.SUSPENDED:
-            return "Versioning is suspended: deletion is permanent."
-        case Versioning.DISABLED:
-            note = f", and {DELETE_VERSIONS_SETTING} has no effect"
-            has_no_effect = DELETE_VERSIONS_SETTING in plan.policy
-            return f"Versioning is off: deletion is permanent{note if has_no_effect else ''}."
-        case Versioning.UNKNOWN:
-            return "Versioning status unknown: assume that deletion is permanent."
-
-
-def _format_versions_note(plan: Plan) -> str:
-    if plan.target.is_aws:
-        return (
-            "Versioning is on: deleted objects can be restored until a lifecycle rule expires "
-            "their noncurrent versions, which are still billed."
-        )
-    return (
-        "Versioning is on: deleted objects become noncurrent versions, which still take storage. "
-        f"Not every store can restore them; {RESTORE_CHECK}."
-    )
-
-
-def _format_rules_restore_note(plan: Plan) -> str:
-    until = f"Until S3 deletes the objects ({LIFECYCLE_DELAY}), ci3 restore can remove the rules"
-    if plan.target.versioning is not Versioning.ENABLED:
-        return f"{until}. After that, deletion is permanent."
-    days = pluralize(RESTORE_WINDOW_DAYS, "day")
-    if plan.target.is_aws:
-        return (
-            f"{until}. After that, objects can be restored for {days}, until S3 expires their "
-            "noncurrent versions."
-        )
-    return (
-        f"{until}. After that, noncurrent versions are kept for {days}. Not every store can "
-        f"restore them; {RESTORE_CHECK}."
-    )
-
-
-def format_restore_condition(plan: Plan) -> str:
-    """Return the condition under which a deletion can be restored, or empty if there is none."""
-    return "" if plan.target.is_aws else f" (if this store supports it; {RESTORE_CHECK})"
-
-
-def can_restore(target_result: TargetResult) -> bool:
-    """Return True if the run deleted something restorable or left something to S3."""
-    plan, result = target_result.plan, target_result.result
-    if result is not None and result.expiring_names:
-        return True
-    is_kept = plan.target.versioning is Versioning.ENABLED and not plan.deletes_versions
-    return is_kept and result is not None and result.count_objects(ObjectOutcome.DELETED) > 0
 
 
 def format_rollback_note(plan: Plan) -> str:

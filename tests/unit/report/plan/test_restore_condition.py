@@ -7,7 +7,8 @@ import pytest
 from ci3.constants import RESTORE_CHECK
 from ci3.core.model.deployment import NoncurrentExpiration, Versioning
 from ci3.core.plan.checks import find_restore_period_warnings
-from ci3.report.plan.text import format_restore_condition, format_restore_note
+from ci3.report.plan.restore_text import format_restore_condition, format_restore_note
+from tests.support import report_cases as cases
 from tests.support.builders import deployment, plan, target, to_delete
 
 AWS_URLS = ("", "https://s3.eu-west-1.amazonaws.com", "https://s3.cn-north-1.amazonaws.com.cn/",
@@ -28,6 +29,10 @@ def test_undo_is_promised_without_condition_on_aws_only(url, is_aws, expire_days
     place = replace(target(Versioning.ENABLED), endpoint_url=url)
     made = plan(replace(to_delete(deployment("old", 9)), expire_days=expire_days), target=place)
     [warning] = find_restore_period_warnings(NoncurrentExpiration(days=30), place)
-    texts = (format_restore_note(made), format_restore_condition(made), warning.message)
+    texts = (
+        format_restore_note(made),
+        format_restore_condition(made, cases.result_of(made)),
+        warning.message,
+    )
     for text in texts:
         assert (RESTORE_CHECK in text) is not is_aws
