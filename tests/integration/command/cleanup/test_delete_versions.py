@@ -192,7 +192,7 @@ def test_run_that_left_versions_is_not_gone_on_with_by_deleting_them(
 def test_restore_says_before_anything_is_done_that_it_can_not(
     live: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
-    options = (*FINAL, "--journal-file", "j.jsonl", "--auto-approve")
+    options = (*FINAL, "--journal-file", "j.jsonl", "--auto-approve", "--concurrency", "1")
     assert main(["cleanup", *live.options(), *options]) == 0
     capsys.readouterr()
     sent = len(proxy.deletions)
