@@ -1,7 +1,7 @@
 """Live sources on AWS: CloudFront origins, SSM parameters, pointer objects."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
@@ -13,7 +13,7 @@ from ci3.aws.partitions import list_dns_suffixes
 from ci3.core.formatting import join_names
 from ci3.core.live.pointer import POINTER_LIMIT_BYTES, PointerError, decode_pointer, parse_pointer
 from ci3.core.live.sources import LiveReading, LiveReference, LiveSource, extract_folder
-from ci3.core.model.prefix_pattern import is_above
+from ci3.core.model.prefix_pattern import PrefixPattern, is_above, is_pattern
 from ci3.errors import AccessError, ListingError
 
 CLOUDFRONT_OPERATIONS: Final = frozenset({"ListDistributions"})
@@ -31,7 +31,7 @@ _CLOUDFRONT_HINT: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Origin:
+class Origin:
     """An origin of a distribution in the bucket; `path` is where in the bucket it begins."""
 
     distribution: str
@@ -39,19 +39,29 @@ class _Origin:
     site: str
 
 
+def list_origins(
+    bucket: str, *, region: str, credentials: Credentials | None = None
+) -> tuple[Origin, ...]:
+    """List the origins in a bucket of all CloudFront distributions; raises AccessError.
+
+    Staging and disabled distributions count too.
+    """
+    pages = _list_distributions(region, credentials)
+    return tuple(origin for page in pages for origin in _find_origins(page, bucket))
+
+
 def read_cloudfront(
     source: LiveSource,
+    read_origins: Callable[[], Sequence[Origin]],
     *,
     bucket: str,
     prefix: str,
-    region: str,
-    credentials: Credentials | None = None,
+    pattern: str = "",
 ) -> LiveReading:
     """Read which folders CloudFront serves: the origin paths of all distributions on this bucket.
 
-    Staging and disabled distributions count too. A distribution whose origins are in the bucket but
-    name no folder is a problem: something unknown is live through it. For example, with the prefix
-    `sites/`:
+    A distribution whose origins are in the bucket but name no folder is a problem: something
+    unknown is live through it. For example, with the prefix `sites/`:
 
     | origin paths of one distribution | result |
     |---|---|
@@ -59,20 +69,25 @@ def read_cloudfront(
     | `/sites/a`, `/` | `a` is live |
     | `/` or `/sites` | a problem |
     | `/docs` | not counted: outside the prefix |
+
+    With a `pattern`, the references are those of all its targets, and the problems those of the
+    target with this prefix: `/apps/blog` is a problem of `apps/blog/` unless the same distribution
+    has an origin in a folder there. An origin above no target of the distribution is a problem of
+    all targets.
     """
     try:
-        pages = _list_distributions(region, credentials)
-        origins = [origin for page in pages for origin in _find_origins(page, bucket)]
+        origins = read_origins()
     except AccessError as exc:
         return LiveReading(source=source, problem=exc.full_message)
+    paths = pattern or prefix
     references = []
     for origin in origins:
-        if name := extract_folder(unquote(origin.path), prefix):
+        if name := extract_folder(unquote(origin.path), paths):
             evidence = f"CloudFront {origin.distribution} serves {origin.path} for {origin.site}"
-            references.append(LiveReference.from_path(name, prefix, evidence))
+            references.append(LiveReference.from_path(name, paths, evidence))
     if not references:
-        return LiveReading(source=source, problem=_explain_nothing_served(origins, bucket, prefix))
-    if unresolved := _find_unresolved(origins, prefix):
+        return LiveReading(source=source, problem=_explain_nothing_served(origins, bucket, paths))
+    if unresolved := _find_unresolved(origins, prefix, paths):
         shown = join_names(
             [f"{origin.distribution} ({origin.path}) for {origin.site}" for origin in unresolved], 5
         )
@@ -84,13 +99,33 @@ def read_cloudfront(
     return LiveReading(source=source, references=tuple(dict.fromkeys(references)))
 
 
-def _find_unresolved(origins: Sequence[_Origin], prefix: str) -> list[_Origin]:
-    """Return the origins above the folders, of distributions that have no origin in a folder."""
+def _find_unresolved(origins: Sequence[Origin], prefix: str, pattern: str) -> list[Origin]:
+    """Return the origins above the folders, of distributions that have no origin in a folder.
+
+    `pattern` is the prefix pattern, or the prefix again without one.
+    """
     resolved = {
-        origin.distribution for origin in origins if extract_folder(unquote(origin.path), prefix)
+        (origin.distribution, _find_target_prefix(origin, pattern))
+        for origin in origins
+        if extract_folder(unquote(origin.path), pattern)
     }
-    above = [origin for origin in origins if is_above(_as_prefix(unquote(origin.path)), prefix)]
-    return [origin for origin in above if origin.distribution not in resolved]
+    unresolved = []
+    for origin in origins:
+        folder = _as_prefix(unquote(origin.path))
+        is_resolved = any(
+            distribution == origin.distribution and target_prefix.startswith(folder)
+            for distribution, target_prefix in resolved
+        )
+        if prefix.startswith(folder):
+            is_resolved = (origin.distribution, prefix) in resolved
+        if is_above(folder, pattern) and not is_resolved:
+            unresolved.append(origin)
+    return unresolved
+
+
+def _find_target_prefix(origin: Origin, pattern: str) -> str:
+    path = unquote(origin.path).lstrip("/")
+    return PrefixPattern(pattern).find_prefix(path) if is_pattern(pattern) else pattern
 
 
 def _as_prefix(path: str) -> str:
@@ -124,7 +159,7 @@ def _list_distributions(
             markers.append(marker)
 
 
-def _find_origins(distributions: Sequence[Mapping[str, Any]], bucket: str) -> Iterator[_Origin]:
+def _find_origins(distributions: Sequence[Mapping[str, Any]], bucket: str) -> Iterator[Origin]:
     for distribution in distributions:
         staging = ["staging"] if distribution.get("Staging") else []
         states = staging if distribution.get("Enabled") else [*staging, "disabled"]
@@ -138,7 +173,7 @@ def _find_origins(distributions: Sequence[Mapping[str, Any]], bucket: str) -> It
         for origin in origins:
             host, path = origin.get("DomainName", ""), origin.get("OriginPath", "")
             if (path_in_bucket := _path_in_bucket(host, path, bucket)) is not None:
-                yield _Origin(
+                yield Origin(
                     distribution=shown, path=path_in_bucket or "/", site=_get_site(distribution)
                 )
 
@@ -163,7 +198,7 @@ def _get_site(distribution: Mapping[str, Any]) -> str:
     return f"{aliases[0]}{more}"
 
 
-def _explain_nothing_served(origins: Sequence[_Origin], bucket: str, prefix: str) -> str:
+def _explain_nothing_served(origins: Sequence[Origin], bucket: str, prefix: str) -> str:
     if not origins:
         return (
             f"no CloudFront distribution of this account has s3://{bucket} as an origin. Check the "

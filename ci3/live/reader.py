@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from ci3.aws.bucket import BucketReader
 from ci3.core.live.sources import LiveKind, LiveReading, LiveSource
-from ci3.live.aws import read_cloudfront, read_parameter, read_pointer_object
+from ci3.live.aws import list_origins, read_cloudfront, read_parameter, read_pointer_object
 
 if TYPE_CHECKING:
     from ci3.github.api import GitHubApi
@@ -90,6 +90,8 @@ def read_live_sources(  # noqa: PLR0913 - what sources are read with
 
 
 def _read_safely(context: _Context, source: LiveSource) -> LiveReading:
+    if source.kind is LiveKind.CLOUDFRONT:  # shares the listed origins only
+        return _read_or_explain(context, source)
     reading: LiveReading = context.share(source, lambda: _read_or_explain(context, source))
     return reading
 
@@ -109,9 +111,10 @@ def _read_source(context: _Context, source: LiveSource) -> LiveReading:
     match source.kind:
         case LiveKind.GITHUB_DEPLOYMENTS | LiveKind.OPEN_PULL_REQUESTS | LiveKind.BRANCHES:
             return _read_from_github(context, source)
-        case LiveKind.CLOUDFRONT | LiveKind.SSM:
-            read = read_cloudfront if source.kind is LiveKind.CLOUDFRONT else read_parameter
-            return read(
+        case LiveKind.CLOUDFRONT:
+            return _read_cloudfront(context, source)
+        case LiveKind.SSM:
+            return read_parameter(
                 source,
                 bucket=bucket.bucket,
                 prefix=prefix,
@@ -128,6 +131,20 @@ def _read_source(context: _Context, source: LiveSource) -> LiveReading:
             )
         case _:
             assert_never(source.kind)
+
+
+def _read_cloudfront(context: _Context, source: LiveSource) -> LiveReading:
+    bucket = context.bucket
+    list_all = partial(
+        list_origins, bucket.bucket, region=context.region, credentials=bucket.credentials
+    )
+    return read_cloudfront(
+        source,
+        lambda: context.share("CloudFront origins", list_all),
+        bucket=bucket.bucket,
+        prefix=context.prefix,
+        pattern=context.pattern,
+    )
 
 
 def _read_from_github(context: _Context, source: LiveSource) -> LiveReading:

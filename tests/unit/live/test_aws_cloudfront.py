@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import boto3
@@ -10,7 +11,7 @@ from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from ci3.core.live.sources import LiveReading, LiveSource
-from ci3.live.aws import read_cloudfront
+from ci3.live.aws import list_origins, read_cloudfront
 from tests.support.golden import assert_messages
 from tests.support.messages import words_in
 from tests.support.s3.answers import HTML, error
@@ -86,8 +87,9 @@ def summary(
     )
 
 
-def served(bucket: str = "my-site", prefix: str = "", region: str = "us-east-1") -> LiveReading:
-    return read_cloudfront(CLOUDFRONT, bucket=bucket, prefix=prefix, region=region)
+def served(bucket: str = "my-site", prefix: str = "", pattern: str = "") -> LiveReading:
+    read_origins = partial(list_origins, bucket, region="us-east-1")
+    return read_cloudfront(CLOUDFRONT, read_origins, bucket=bucket, prefix=prefix, pattern=pattern)
 
 
 def names(reading: LiveReading) -> list[str]:
@@ -394,22 +396,63 @@ def test_messages_are_the_golden_ones(proxy: FaultProxy, pauses: list[float]) ->
     assert_messages(__file__, cases.items())
 
 
+PATTERN = "apps/*/production/"
+SHOP = "apps/shop/production/"
+BLOG = "apps/blog/production/"
+
+
 def test_origin_paths_of_a_pattern_are_live_in_their_targets(cloudfront) -> None:
     domain = "my-site.s3.amazonaws.com"
-    distribute(cloudfront, (domain, "/apps/shop/production/ab12cd3"), (domain, "/"))
-    distribute(cloudfront, (domain, "/apps/blog/production/9c41e07"))
+    distribute(cloudfront, (domain, f"/{SHOP}ab12cd3"), (domain, "/apps/shop"))
+    distribute(cloudfront, (domain, f"/{BLOG}9c41e07"))
     distribute(cloudfront, (domain, "/docs"), (domain, "/apps/blog/staging/f00ba12"))
-    reading = served(prefix="apps/*/production/")
-    assert reading.problem == ""
-    assert {(live.prefix, live.name) for live in reading.references} == {
-        ("apps/shop/production/", "ab12cd3"),
-        ("apps/blog/production/", "9c41e07"),
+    readings = [served(prefix=prefix, pattern=PATTERN) for prefix in (SHOP, BLOG)]
+    assert [reading.problem for reading in readings] == ["", ""]
+    assert readings[0] == readings[1]
+    assert {(live.prefix, live.name) for live in readings[0].references} == {
+        (SHOP, "ab12cd3"),
+        (BLOG, "9c41e07"),
     }
 
 
-@pytest.mark.parametrize("path", ["", "/apps", "/apps/shop", "/apps/shop/production/"])
-def test_origin_above_the_folders_of_a_pattern_is_a_problem(cloudfront, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "prefixes"),
+    [
+        ("", {SHOP, BLOG}),
+        ("/apps", {SHOP, BLOG}),
+        ("/apps/shop", {SHOP, BLOG}),
+        ("/apps/shop/production/", {SHOP, BLOG}),
+        ("/apps/docs", {SHOP, BLOG}),
+    ],
+)
+def test_origin_above_the_folders_of_a_pattern_is_a_problem(
+    cloudfront, path: str, prefixes: set[str]
+) -> None:
     domain = "my-site.s3.amazonaws.com"
-    distribute(cloudfront, (domain, "/apps/blog/production/9c41e07"))
+    distribute(cloudfront, (domain, f"/{BLOG}9c41e07"))
     distribute(cloudfront, (domain, path))
-    assert problem(served(prefix="apps/*/production/"))
+    assert problem_prefixes() == prefixes
+
+
+@pytest.mark.parametrize(
+    ("path", "prefixes"),
+    [
+        ("", {BLOG}),
+        ("/apps", {BLOG}),
+        ("/apps/shop", set()),
+        (f"/{SHOP}", set()),
+        ("/apps/blog", {SHOP, BLOG}),
+        (f"/{BLOG}", {SHOP, BLOG}),
+        ("/apps/Shop/production", {SHOP, BLOG}),
+    ],
+)
+def test_origin_in_a_folder_of_one_target_does_not_count_for_another(
+    cloudfront, path: str, prefixes: set[str]
+) -> None:
+    domain = "my-site.s3.amazonaws.com"
+    distribute(cloudfront, (domain, f"/{SHOP}ab12cd3"), (domain, path))
+    assert problem_prefixes() == prefixes
+
+
+def problem_prefixes() -> set[str]:
+    return {prefix for prefix in (SHOP, BLOG) if served(prefix=prefix, pattern=PATTERN).problem}
