@@ -174,7 +174,9 @@ def resolve_journal_settings(
 def journal_target_layer(target: Target, path: str) -> dict[str, RawSetting]:
     """Return the target of a journal's header as a layer of raw settings."""
     return {
-        name: RawSetting(texts=(text,), origin=Origin.OPTION, where=f"the journal {path}")
+        name: RawSetting(
+            texts=(text,), origin=Origin.OPTION, where=f"the journal {path}", is_recorded=True
+        )
         for name in JOURNAL_TARGET_SETTINGS
         if (text := getattr(target, name.replace("-", "_")))
     }

@@ -42,7 +42,10 @@ class RawSetting:
 
 def raw_text(layer: Mapping[str, RawSetting], name: str) -> str:
     """Return the text of a single-valued setting in a layer; empty if it is not set there."""
-    return layer[name].texts[0].strip() if name in layer and layer[name].texts else ""
+    if name not in layer or not layer[name].texts:
+        return ""
+    text = layer[name].texts[0]
+    return text if layer[name].is_recorded else text.strip()
 
 
 def resolve_settings(*layers: Mapping[str, RawSetting], where: str = "") -> Settings:

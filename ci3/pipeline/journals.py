@@ -49,7 +49,7 @@ def _open_bucket(
 ) -> BucketReader:
     texts = {"bucket": location.bucket, "prefix": location.prefix}
     target_settings = {
-        name: RawSetting(texts=(text,), origin=Origin.OPTION, where=location.url)
+        name: RawSetting(texts=(text,), origin=Origin.OPTION, where=location.url, is_recorded=True)
         for name, text in texts.items()
     }
     access_settings = {

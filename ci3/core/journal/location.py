@@ -14,7 +14,7 @@ from ci3.constants import JOURNAL_FOLDER
 from ci3.errors import SettingsError
 
 _ADDRESS = re.compile(
-    rf"s3://(?P<bucket>[^/]+)/(?P<prefix>(?:.*/)?){re.escape(JOURNAL_FOLDER)}/journals/"
+    rf"s3://(?P<bucket>[^/]+)/(?P<prefix>(?:[\s\S]*/)?){re.escape(JOURNAL_FOLDER)}/journals/"
     r"(?P<run_id>[A-Za-z0-9][A-Za-z0-9._-]*)/?"
 )
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -45,7 +45,7 @@ class TargetRecord(_Strict):
 
     bucket: str = Field(min_length=1)
     region: str
-    prefix: str = Field(pattern="^(.*/)?$")
+    prefix: str = Field(pattern=r"^([\s\S]*/)?$")
     endpoint_url: str
     versioning: Versioning
 
