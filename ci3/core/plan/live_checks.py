@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from ci3.core.formatting import join_names, pluralize
+from ci3.core.formatting import escape_control_chars, join_names, pluralize
 from ci3.core.live.references import Reference
-from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
+from ci3.core.live.sources import LiveKind, LiveReading, LiveReference, LiveSource
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.plan.target_names import NO_OTHER_TARGETS, TargetNames
 from ci3.errors import format_suggestion
@@ -64,6 +64,13 @@ def _find_reading_refusals(
                     f"{source} names deployments that do not exist: {missing_text}.{hint}"
                 ).removesuffix("."),
             )
+        elif outside := _find_references_outside(reading, target_names):
+            yield Refusal(
+                code=RefusalCode.LIVE_NOT_FOUND,
+                message=f"{source} names a folder that is no target: "
+                f"{join_names(_describe_outside(outside, target_names))}. Correct it there, or "
+                "remove it if it does not exist any more; in a target, match finds a deployment",
+            )
 
 
 def find_live_warnings(
@@ -88,6 +95,8 @@ def find_live_warnings(
                 )
                 if not live.is_precaution
             ]
+            outside = _find_references_outside(reading, target_names)  # these are refused
+            missing = [live for live in missing if live not in outside]
             if 0 < len(missing) < len(references):
                 messages.append(
                     f"{source} also names deployments that do not exist: {_join_missing(missing)}"
@@ -117,6 +126,38 @@ def _find_missing_references(
     Nor is a folder named after a branch or tag that is cut off: it may be another one.
     """
     return [live for live in references if not target_names.has_reference(source, live, names)]
+
+
+def _find_references_outside(
+    reading: LiveReading, target_names: TargetNames
+) -> list[LiveReference]:
+    """Return the references with a path to a folder that the pattern matches and is no target.
+
+    Such a folder may be misspelt, and then its target has no pin. The origin paths of CloudFront do
+    not count: they are served as they are written, and may be of other sites of the account.
+    """
+    if reading.source.kind is LiveKind.CLOUDFRONT:
+        return []
+    return [
+        live
+        for live in reading.references
+        if live.prefix and live.is_required and not target_names.has_target(live.prefix)
+    ]
+
+
+def _describe_outside(references: Iterable[LiveReference], target_names: TargetNames) -> list[str]:
+    """Return each folder, or only where it was read: its text may be a secret.
+
+    It is none if its first folder is that of a target: `apps/Blog/` and `apps/blog/`.
+    """
+    beginnings = {prefix.partition("/")[0] for prefix in target_names.by_prefix}
+    texts = (
+        escape_control_chars(live.prefix)
+        if live.location and live.prefix.partition("/")[0] in beginnings
+        else live.missing_message
+        for live in references
+    )
+    return list(dict.fromkeys(texts))
 
 
 def _keeps(reference: Reference, name: str) -> bool:

@@ -1,7 +1,7 @@
 """The folder names of the other targets of a prefix pattern.
 
-A protected name, or what a live source names, must be in at least one of the targets: an app that
-was not deployed with a commit has no folder of that name.
+A protected name, or what a live source names without a path, must be in at least one of the
+targets: an app that was not deployed with a commit has no folder of that name.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
@@ -28,6 +28,10 @@ class TargetNames:
     def is_first(self) -> bool:
         """True for the target that warns of what concerns the pattern: the first one."""
         return not self.by_prefix or self.prefix == min(self.by_prefix)
+
+    def has_target(self, prefix: str) -> bool:
+        """Return True if a prefix is that of one of the targets."""
+        return prefix == self.prefix or prefix in self.by_prefix
 
     def has_match(
         self, key: Hashable, matches: Callable[[str], bool], own_names: Iterable[str]

@@ -195,6 +195,18 @@ def test_path_in_a_pointer_must_be_in_that_target(apps: MemorySite) -> None:
     assert find_codes(plans) == [[RefusalCode.LIVE_NOT_FOUND], [], []]
 
 
+@pytest.mark.parametrize("app", ["Blog", "removed"])
+def test_path_to_no_target_in_a_pointer_refuses_in_all_targets(apps: MemorySite, app: str) -> None:
+    """The folder may be misspelt: its target would be cleaned up without its live deployment."""
+    live = [("docs", "docs"), ("shop", "shop"), (app, "blog")]
+    paths = [f"apps/{folder}/production/{commit(name, 2)}" for folder, name in live]
+    apps.put("current", body="\n".join(paths).encode())
+    plans = open_pattern(apps, live_from="object:current").make_plans()
+    assert find_codes(plans) == [[RefusalCode.LIVE_NOT_FOUND]] * 3
+    assert all(f"apps/{app}/production/" in plan.refusals[0].message for plan in plans)
+    assert not [warning for plan in plans for warning in plan.warnings]
+
+
 def test_path_in_a_pointer_keeps_the_deployment_of_that_target_only(apps: MemorySite) -> None:
     for app in ("blog", "shop"):
         apps.deploy(f"apps/{app}/production/{'f' * 40}", days=30)

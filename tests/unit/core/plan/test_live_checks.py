@@ -11,6 +11,7 @@ from ci3.core.model.deployment import IgnoredEntry, UnlistedFolder, Versioning
 from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.plan.checks import find_refusals, find_warnings
 from ci3.core.plan.live_checks import find_live_refusals
+from ci3.core.plan.target_names import TargetNames
 from tests.support.builders import deployment, inventory
 from tests.support.golden import assert_messages
 from tests.support.messages import numbers_in, words_in
@@ -300,6 +301,49 @@ def test_folder_of_a_branch_that_is_cut_off_is_not_surely_the_live_one(ref, name
     assert codes == ([RefusalCode.LIVE_NOT_FOUND] if is_refused else [])
 
 
+TARGETS = TargetNames(prefix="apps/shop/", by_prefix={"apps/blog/": ["old"], "apps/shop/": ["new"]})
+ROOT_TARGETS = TargetNames(prefix="shop/", by_prefix={"blog/": ["old"], "shop/": ["new"]})
+
+
+def path_reading(source, prefix, *, location="live.txt"):
+    """A source that names a deployment of the target, and one in the folder `prefix`."""
+    evidence = f"live.txt says {prefix}old"
+    return LiveReading(
+        source=LiveSource.parse(source),
+        references=(
+            LiveReference(name="new", evidence="live.txt says new"),
+            LiveReference(name="old", evidence=evidence, location=location, prefix=prefix),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "prefix", "is_refused"),
+    [
+        ("object:live.txt", "apps/Blog/", True),
+        ("ssm:/live", "apps/Blog/", True),
+        ("object:live.txt", "apps/blog/", False),
+        ("cloudfront", "apps/Blog/", False),
+    ],
+)
+def test_path_to_a_folder_that_is_no_target_refuses(source, prefix, is_refused):
+    codes = [
+        issue.code for issue in find_live_refusals([path_reading(source, prefix)], ["new"], TARGETS)
+    ]
+
+    assert codes == ([RefusalCode.LIVE_NOT_FOUND] if is_refused else [])
+
+
+@pytest.mark.parametrize(
+    ("prefix", "targets", "is_quoted"),
+    [("apps/Blog/", TARGETS, True), ("s3cr3t/", ROOT_TARGETS, False)],
+)
+def test_folder_that_is_no_target_is_quoted_only_if_it_is_like_one(prefix, targets, is_quoted):
+    [issue] = find_live_refusals([path_reading("object:live.txt", prefix)], ["new"], targets)
+
+    assert (prefix in issue.message, "live.txt" in issue.message) == (is_quoted, True)
+
+
 def test_messages_are_the_golden_ones():
     secret = LiveReference(name="s3cr3t", evidence="live.txt says s3cr3t", location="live.txt")
     pointer = LiveReading(source=LiveSource.parse("object:live.txt"), references=(secret,))
@@ -319,6 +363,9 @@ def test_messages_are_the_golden_ones():
         "a pointer names a missing folder": refusals(inventory(NEW), readings=[pointer]),
         "also names missing folders": warnings(
             inventory(NEW), readings=[reading("cloudfront", "new", "gone-1", "gone-2")]
+        ),
+        "names a folder that is no target": find_live_refusals(
+            [path_reading("object:live.txt", "apps/Blog/")], ["new"], TARGETS
         ),
         "branches keep nothing": warnings(inventory(NEW), readings=branches),
         "no folder could be named after them": refusals(
