@@ -13,7 +13,12 @@ from ci3.constants import JOURNAL_FOLDER, PROBE_KEY_PREFIX, RESTORE_PROBE_KEY_PR
 from ci3.core.iam.patterns import IamPattern, escape_literal, translate_glob
 from ci3.core.inventory.report_location import ReportLocation
 from ci3.core.live.sources import LiveKind, LiveSource
-from ci3.core.model.prefix_pattern import FOLDER_PLACEHOLDER, PrefixPattern, is_pattern
+from ci3.core.model.prefix_pattern import (
+    FOLDER_PLACEHOLDER,
+    PatternLevel,
+    PrefixPattern,
+    is_pattern,
+)
 
 MAX_POLICY_CHARACTERS: Final = 6_144
 """Maximum number of characters in a managed policy, not counting white space.
@@ -75,16 +80,22 @@ class IamTarget:
     @property
     def prefix_text(self) -> str:
         """The prefix as an IAM pattern: each `*` of a prefix pattern is kept."""
-        return "*".join(map(escape_literal, self.prefix.split("*")))
+        return _escape_except(self.prefix, "*")
+
+    @property
+    def levels(self) -> list[tuple[str, PatternLevel]]:
+        """The levels of a prefix pattern, each with its parent folder as an IAM pattern."""
+        levels, parent = [], ""
+        for level in PrefixPattern(self.prefix).levels:
+            folder = f"{parent}{escape_literal(level.parent)}"
+            levels.append((folder, level))
+            parent = f"{folder}{_escape_except(level.segment, '*')}/"
+        return levels
 
     @property
     def listed_prefixes(self) -> list[str]:
         """The prefixes that are listed, as IAM patterns; empty if the root is one of them."""
-        levels, parent = [], ""
-        for level in PrefixPattern(self.prefix).levels:
-            beginning = f"{parent}{escape_literal(level.parent)}"
-            levels.append(f"{beginning}{escape_literal(level.beginning)}")
-            parent = f"{beginning}{level.segment}/"
+        levels = [f"{folder}{escape_literal(level.beginning)}" for folder, level in self.levels]
         if not self.prefix or "" in levels:
             return []
         return [*levels, f"{self.prefix_text}*"]
@@ -188,7 +199,12 @@ def _parameter_arn(target: IamTarget, name: str) -> str:
 
 def _escape_source(text: str) -> str:
     """Return an IAM pattern for a parameter's name or a key, with `*` in place of `{folder}`."""
-    return "*".join(map(escape_literal, text.split(FOLDER_PLACEHOLDER)))
+    return _escape_except(text, FOLDER_PLACEHOLDER)
+
+
+def _escape_except(text: str, wildcard: str) -> str:
+    """Escape a text as an IAM pattern, with `*` in place of each wildcard."""
+    return "*".join(map(escape_literal, text.split(wildcard)))
 
 
 def _build_delete_statements(target: IamTarget) -> Iterator[tuple[str, JsonObject]]:
@@ -209,7 +225,13 @@ def _build_delete_statements(target: IamTarget) -> Iterator[tuple[str, JsonObjec
         for name in target.protect
         for pattern in _build_protect_patterns(name)
     ]
-    denied = _allow(_DELETE_ACTIONS, [*protected, _journals_arn(target)])
+    # In IAM the `*` of a pattern matches `.ci3` too: `apps/*/*/*` includes the journals of `apps/`.
+    journals = [
+        target.build_objects_arn(f"{folder}{JOURNAL_FOLDER}/*")
+        for folder, level in target.levels
+        if JOURNAL_FOLDER.startswith(level.beginning)
+    ]
+    denied = _allow(_DELETE_ACTIONS, [*protected, *journals, _journals_arn(target)])
     yield "NeverDelete", {**denied, "Effect": "Deny"}
 
 

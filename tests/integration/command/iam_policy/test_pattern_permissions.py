@@ -94,6 +94,50 @@ def test_policy_for_a_pattern_allows_nothing_outside_of_it(
     assert not is_allowed(policy, need)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "folder"),
+    [
+        ("apps/*/", "apps/"),
+        ("*/", ""),
+        ("*/apps/*/", "shop/apps/"),
+        ("*/*/", ""),
+        ("*/*/", "shop/"),
+        ("*/*/", "shop/web/"),
+        (".*/", ""),
+        ("apps/*/production/", "apps/shop/production/"),
+    ],
+)
+@pytest.mark.parametrize("action", ["s3:DeleteObject", "s3:DeleteObjectVersion"])
+def test_journals_above_and_in_the_targets_may_not_be_deleted(
+    capsys: pytest.CaptureFixture[str], pattern: str, folder: str, action: str
+) -> None:
+    policy = print_policy(capsys, "apply", pattern, "--delete-versions")
+    arn = f"arn:aws:s3:::site/{folder}"
+    keys = [".ci3/journals/r/00000001.jsonl", ".ci3/restored/r"]
+    needs = [RequiredPermission(action=action, resource=f"{arn}{key}") for key in keys]
+    assert [is_allowed(policy, need) for need in needs] == [False, False]
+
+
+def test_deployments_of_a_pattern_may_be_deleted(capsys: pytest.CaptureFixture[str]) -> None:
+    policy = print_policy(capsys, "apply", "*/")
+    resource = "arn:aws:s3:::site/shop/ab12cd3/.ci3"
+    assert is_allowed(policy, RequiredPermission(action="s3:DeleteObject", resource=resource))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "may_list"),
+    [("a$b/w?-shop/apps/", True), ("a$b/wx-shop/apps/", False), ("axb/w?-shop/apps/", False)],
+)
+def test_segment_of_a_pattern_is_escaped(
+    capsys: pytest.CaptureFixture[str], prefix: str, *, may_list: bool
+) -> None:
+    policy = print_policy(capsys, "plan", "a$b/w?-*/apps/*/")
+    need = RequiredPermission(
+        action="s3:ListBucket", resource="arn:aws:s3:::site", context={"s3:prefix": prefix}
+    )
+    assert is_allowed(policy, need) is may_list
+
+
 def test_folder_in_a_live_source_is_a_wildcard(capsys: pytest.CaptureFixture[str]) -> None:
     arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/{folder}/live"
     policy = print_policy(
