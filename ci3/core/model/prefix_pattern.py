@@ -11,9 +11,7 @@ which could not be distinguished from a pattern.
 | `*/apps/*/`          | `shop/apps/cart/`       | `shop/cart`|
 """
 
-import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from ci3.constants import JOURNAL_FOLDER
@@ -41,7 +39,7 @@ class PatternLevel:
 
     def matches(self, name: str) -> bool:
         """Return True if a folder name matches."""
-        return re.fullmatch(_translate(self.segment), f"{name}/") is not None
+        return _matches_segment(self.segment, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +67,24 @@ class PrefixPattern:
 
     def find_folder(self, prefix: str) -> str | None:
         """Return what the segments with `*` match in a prefix, joined by `/`, or None."""
-        match = _compile(self.text).fullmatch(prefix)
-        return "/".join(match.groups()) if match else None
+        names = self._match_names(prefix)
+        if names is None or self.find_prefix(prefix) != prefix:
+            return None
+        segments = self.text.split("/")
+        return "/".join(
+            name for segment, name in zip(segments, names, strict=False) if is_pattern(segment)
+        )
 
     def find_prefix(self, path: str) -> str:
         """Return the beginning of a path that the pattern matches, with its slash, or ""."""
-        match = _compile(self.text).match(path)
-        return match[0] if match else ""
+        return "".join(f"{name}/" for name in self._match_names(path) or ())
+
+    def _match_names(self, path: str) -> list[str] | None:
+        """Return the first names of a path, each of which matches a segment, or None."""
+        segments = self.text.split("/")[:-1]
+        names = path.split("/", len(segments))[:-1]
+        is_match = len(names) == len(segments) and all(map(_matches_segment, segments, names))
+        return names if is_match else None
 
 
 def is_above(folder: str, prefix: str) -> bool:
@@ -87,21 +96,28 @@ def is_above(folder: str, prefix: str) -> bool:
         return prefix.startswith(folder)
     segments = prefix.split("/")[:-1][: folder.count("/")]
     beginning = "".join(f"{segment}/" for segment in segments)
-    return _compile(beginning).fullmatch(folder) is not None
+    return PrefixPattern(beginning).find_prefix(folder) == folder
 
 
-@lru_cache(maxsize=64)
-def _compile(text: str) -> re.Pattern[str]:
-    segments = text.split("/")[:-1]
-    return re.compile(
-        "".join(
-            _translate(segment) if is_pattern(segment) else re.escape(f"{segment}/")
-            for segment in segments
-        )
-    )
+def _matches_segment(segment: str, name: str) -> bool:
+    """Return True if a segment of a pattern, with `*` or without, matches a folder name.
 
-
-def _translate(segment: str) -> str:
-    """Return the regular expression of a segment with `*` and its slash; its group is the name."""
-    text = "[^/*]*".join(map(re.escape, segment.split("*")))
-    return rf"(?!{re.escape(JOURNAL_FOLDER)}/|/)({text})/"
+    The texts between the `*` are searched from the left, each after the one before: no name needs a
+    second try, however many `*` there are.
+    """
+    if not is_pattern(segment):
+        return name == segment
+    if name in ("", JOURNAL_FOLDER) or is_pattern(name) or "/" in name:
+        return False
+    first, *middle, last = segment.split("*")
+    if len(name) < len(first) + len(last):
+        return False
+    if not (name.startswith(first) and name.endswith(last)):
+        return False
+    position, end = len(first), len(name) - len(last)
+    for text in middle:
+        position = name.find(text, position, end)
+        if position < 0:
+            return False
+        position += len(text)
+    return True

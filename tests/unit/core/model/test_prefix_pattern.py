@@ -1,5 +1,7 @@
 """Prefix patterns: which prefixes match, what `{folder}` is, and which levels are listed."""
 
+from fnmatch import fnmatchcase
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +70,25 @@ def test_levels_match_what_the_pattern_matches(first: str, second: str) -> None:
     is_listed = upper.matches(first) and lower.matches(second)
     folder = pattern.find_folder(f"{first}/apps/{second}/")
     assert folder == (f"{first}/{second}" if is_listed else None)
+
+
+SHORT_TEXTS = st.text("ab.", max_size=8)
+
+
+@given(parts=st.lists(SHORT_TEXTS, min_size=2, max_size=5), name=SHORT_TEXTS, filling=SHORT_TEXTS)
+def test_segment_matches_as_a_glob_does(parts: list[str], name: str, filling: str) -> None:
+    segment = "*".join(parts)
+    for text in (name, filling.join(parts), filling.join(parts)[:-1]):
+        is_match = bool(text) and fnmatchcase(text, segment)
+        assert (PrefixPattern(f"{segment}/").find_folder(f"{text}/") == text) is is_match
+        [level] = PrefixPattern(f"{segment}/").levels
+        assert level.matches(text) is is_match
+
+
+def test_long_name_is_matched_without_backtracking() -> None:
+    pattern = PrefixPattern(f"{'*a' * 40}*b/")
+    assert pattern.find_folder(f"{'a' * 900}/") is None
+    assert pattern.find_folder(f"{'a' * 900}b/") == f"{'a' * 900}b"
 
 
 @pytest.mark.parametrize(
