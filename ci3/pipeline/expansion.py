@@ -28,6 +28,8 @@ MAXIMUM_TARGETS: Final = 1_000
 """Targets of a pattern from which on it is refused."""
 MAXIMUM_FOLDERS: Final = 10_000
 """Folders that a pattern matches, with or without deployments, from which on it is refused."""
+MAXIMUM_PAGES: Final = 100
+"""Pages of one folder, each of up to 1,000 entries, after which its search is refused."""
 
 _NARROWER: Final = "Nothing was deleted. Use a narrower prefix, or several runs."
 
@@ -153,7 +155,9 @@ def _find_targets(bucket: BucketReader, settings: Settings) -> tuple[dict[str, F
     without_match: list[str] = []
     candidates = sorted(f"{prefix}{pattern.suffix}" for prefix in prefixes)
     with open_listing_pool(bucket) as pool:
-        list_candidate = partial(find_folders, bucket, match=settings.match)
+        list_candidate = partial(
+            find_folders, bucket, match=settings.match, maximum_pages=MAXIMUM_PAGES
+        )
         for prefix, folders in zip(candidates, pool.map(list_candidate, candidates), strict=True):
             if folders.names:
                 targets[prefix] = folders
@@ -170,7 +174,7 @@ def _find_targets(bucket: BucketReader, settings: Settings) -> tuple[dict[str, F
 
 def _list_level(bucket: BucketReader, level: PatternLevel, prefix: str) -> list[str]:
     parent = f"{prefix}{level.parent}"
-    folders = find_folders(bucket, parent, beginning=level.beginning)
+    folders = find_folders(bucket, parent, beginning=level.beginning, maximum_pages=MAXIMUM_PAGES)
     return [f"{parent}{name}/" for name in folders.names if level.matches(name)]
 
 

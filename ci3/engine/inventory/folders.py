@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from ci3.aws.bucket import BucketReader
 from ci3.constants import JOURNAL_FOLDER
+from ci3.core.formatting import escape_control_chars
 from ci3.core.inventory.keyspace import end_of_folder, is_sorted
 from ci3.core.model.deployment import IgnoredEntry
 from ci3.core.model.objects import StoredObject
 from ci3.core.model.user_pattern import UserPattern
-from ci3.errors import ListingError
+from ci3.errors import ListingError, RefusedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +28,27 @@ class Folders:
 
 
 def find_folders(
-    bucket: BucketReader, prefix: str, match: UserPattern | None = None, *, beginning: str = ""
+    bucket: BucketReader,
+    prefix: str,
+    match: UserPattern | None = None,
+    *,
+    beginning: str = "",
+    maximum_pages: int | None = None,
 ) -> Folders:
     """List the folders under a prefix, and what else is at that level.
 
-    With `beginning`, only folders and files whose name begins with it are listed.
+    With `beginning`, only folders and files whose name begins with it are listed. Raises
+    RefusedError if there are more pages than `maximum_pages`, without listing the others.
     """
     files: list[StoredObject] = []
     folders: list[str] = []
-    for page in bucket.list_pages(f"{prefix}{beginning}", delimiter="/"):
+    for number, page in enumerate(bucket.list_pages(f"{prefix}{beginning}", delimiter="/"), 1):
+        if number == maximum_pages and not page.is_last:
+            raise RefusedError(
+                f"s3://{bucket.bucket}/{escape_control_chars(prefix)} has too many files and "
+                f"folders to search it for targets: more than {maximum_pages:,} pages",
+                "Nothing was deleted. Write a narrower prefix, or several targets.",
+            )
         files += page.objects
         folders += page.folders
     classified = {folder: _classify_folder(bucket, prefix, folder, match) for folder in folders}

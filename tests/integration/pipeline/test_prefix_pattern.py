@@ -132,6 +132,22 @@ def test_more_folders_than_are_searched_are_refused(
     assert len(apps.proxy.find_requests(*LISTING)) == 1
 
 
+@pytest.mark.parametrize("folder", ["apps/", "apps/logs/production/"])
+def test_folder_with_more_pages_than_are_searched_is_refused(
+    apps: MemorySite, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    for number in range(20):
+        apps.put(f"{folder}{number:02}.txt")
+    apps.set_page_size(5)
+    assert len(open_pattern(apps).contexts) == 3
+    apps.proxy.requests.clear()
+    monkeypatch.setattr("ci3.pipeline.expansion.MAXIMUM_PAGES", 3)
+    with pytest.raises(RefusedError, match=f"s3://{apps.name}/{folder} "):
+        open_pattern(apps)
+    listed = f"prefix={folder.replace('/', '%2F')}&"
+    assert len(apps.proxy.find_requests("GET", listed)) == 3
+
+
 def test_each_target_keeps_its_own_newest(apps: MemorySite) -> None:
     run = open_pattern(apps, keep_count="2")
     apply_all(run, run.make_plans(), is_fresh=True)
