@@ -14,7 +14,7 @@ from ci3.aws.client import Credentials
 from ci3.aws.credentials import format_session_name
 from ci3.core.live.sources import LiveSource
 from ci3.errors import AccessError
-from ci3.live.aws import read_cloudfront, read_parameter
+from ci3.live.aws import list_origins, read_parameter
 from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.moto_s3 import CREDENTIALS
@@ -45,7 +45,7 @@ def test_all_clients_of_a_run_share_the_credentials_of_one_role(
     where = {"bucket": site.name, "prefix": "", "region": "", "credentials": reader.credentials}
     look(reader)
     read_parameter(LiveSource.parse(f"ssm:/{site.name}"), **where)
-    read_cloudfront(LiveSource.parse("cloudfront"), **where)
+    list_origins(site.name, region="", credentials=reader.credentials)
     stored = next(one for page in reader.list_pages("") for one in page.objects)
     reader.open_writer().delete_objects([stored])
 
