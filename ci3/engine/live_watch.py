@@ -78,6 +78,11 @@ class LiveWatch:
         self._read_at = dict.fromkeys(self.sources, self.read_at)
         self._set_due_at()
 
+    @property
+    def begun_names(self) -> frozenset[str]:
+        """The deployments of which something was sent, or may have been."""
+        return frozenset(self._begun)
+
     def is_due(self) -> bool:
         """Return True if the next check reads a source."""
         return bool(self.sources) and self.monotonic() >= self._due_at

@@ -10,7 +10,7 @@ from ci3.core.live.sources import LiveSource
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Target
 from ci3.core.plan.checks import collect_folder_names
-from ci3.core.plan.live_checks import find_live_refusals
+from ci3.core.plan.live_checks import find_live_refusals, find_references_elsewhere
 from ci3.core.plan.plan import NO_LONGER_A_DEPLOYMENT, Plan, revalidate
 from ci3.core.plan.shared_folders import label_refusals
 from ci3.core.retention.newest_pins import resolve_pins
@@ -166,6 +166,12 @@ def _read_pins(
     readings = context.read_live_sources(bucket, sources)
     deployments = [decision.deployment for decision in plan.decisions]
     names = collect_folder_names(deployments, plan.ignored)
+    if context.pattern_listing is not None:
+        shared_reads = context.shared_reads
+        needed_after = read_at if shared_reads is None else shared_reads.began_at
+        for references in find_references_elsewhere(readings, names, prefix):
+            now = context.monotonic()
+            context.pattern_listing.confirm_match(references, now, needed_after=needed_after)
     if find_live_refusals(readings, names, context.select_target_names()):
         # The live deployment may be newer than the plan.
         folders = find_folders(bucket, prefix)

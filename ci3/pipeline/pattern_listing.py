@@ -1,6 +1,6 @@
 """The first level under each target of a prefix pattern, as it was listed last."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Final
 
 from ci3.aws.bucket import BucketReader
+from ci3.core.live.sources import LiveReference
 from ci3.core.model.user_pattern import UserPattern
 from ci3.core.plan.checks import collect_folder_names
 from ci3.core.plan.target_names import TargetNames
@@ -34,6 +35,10 @@ class PatternListing:
     _unused: set[str] = field(init=False)
     """The targets whose listing no plan has used yet."""
     _names: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+    _excluded_names: dict[str, Collection[str]] = field(init=False, default_factory=dict)
+    """The deployments that this run has begun to delete: no live reference may rely on them."""
+    _confirmed_at: dict[Hashable, float] = field(init=False, default_factory=dict)
+    """When each live reference was last found in a new listing, on the monotonic clock."""
     _known_matches: dict[Hashable, bool] = field(init=False, default_factory=dict)
     _lock: Lock = field(init=False, default_factory=Lock)
 
@@ -67,6 +72,40 @@ class PatternListing:
         if not is_unused or now - self.listed_at > MAXIMUM_AGE_SECONDS:
             self.list_again(now, needed_after=now)
 
+    def exclude_names(self, prefix: str, names: Collection[str]) -> None:
+        """Stop counting deployments of a target, whether they are still listed or not."""
+        with self._lock:
+            self._excluded_names[prefix] = names
+            self._confirmed_at = {}
+            self._set_names(prefix)
+
+    def confirm_match(
+        self, references: Iterable[LiveReference], now: float, *, needed_after: float
+    ) -> None:
+        """List the targets again that have a reference, until a new listing has one of them.
+
+        A reference that was in a listing after `needed_after` is not searched again.
+        """
+        with self._lock:
+            for live in references:
+                key = (live.reference, live.prefix)
+                if self._confirmed_at.get(key, needed_after) > needed_after:
+                    return
+                for prefix in self._find_prefixes(live):
+                    self.folders[prefix] = find_folders(self.bucket, prefix, self.match)
+                    self._set_names(prefix)
+                    if any(map(live.reference.matches_exactly, self._names[prefix])):
+                        self._confirmed_at[key] = now
+                        return
+
+    def _find_prefixes(self, live: LiveReference) -> list[str]:
+        candidates = [live.prefix] if live.prefix else [*self._names]
+        return [
+            prefix
+            for prefix in candidates
+            if any(map(live.reference.matches_exactly, self._names.get(prefix, ())))
+        ]
+
     def select_names(self, prefix: str) -> TargetNames:
         """Return the names of the folders in all targets, for the checks of one of them."""
         return TargetNames(prefix=prefix, by_prefix=self._names, known_matches=self._known_matches)
@@ -74,8 +113,9 @@ class PatternListing:
     def _set_names(self, *prefixes: str) -> None:
         for prefix in prefixes:
             folders = self.folders[prefix]
-            ignored_names = collect_folder_names((), folders.ignored)
-            self._names[prefix] = (*folders.names, *ignored_names)
+            excluded_names = self._excluded_names.get(prefix, ())
+            names = (*folders.names, *collect_folder_names((), folders.ignored))
+            self._names[prefix] = tuple(name for name in names if name not in excluded_names)
         self._known_matches = {}  # a new one: another thread may still use the old one
 
 

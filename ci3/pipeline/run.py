@@ -82,7 +82,12 @@ class TargetRun:
     def delete_approved(self, approved: Approval) -> ApplyResult:
         """Delete the approved deployments; see `ci3.pipeline.apply`."""
         self.approval, self.is_deleting = approved, True
-        return delete_approved(self.context, approved, self.bucket)
+        try:
+            return delete_approved(self.context, approved, self.bucket)
+        finally:
+            if self.context.pattern_listing is not None:
+                prefix = self.context.settings.prefix
+                self.context.pattern_listing.exclude_names(prefix, approved.live.begun_names)
 
     def revoke_rules(self) -> TargetResult:
         """Revoke the rules for deployments that are live, pinned or kept now; return the result.

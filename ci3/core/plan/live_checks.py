@@ -51,7 +51,7 @@ def _find_reading_refusals(
                 "source only if these are not deployed here, and add what is live to protect",
             )
     else:
-        required = [reference for reference in expected if reference.is_required] or expected
+        required = _select_required(reading)
         missing = _find_missing_references(reading.source, required, names, target_names)
         here = [live for live in required if live.prefix and live.prefix == target_names.prefix]
         missing_here = [live for live in here if live in missing]
@@ -71,6 +71,32 @@ def _find_reading_refusals(
                 f"{join_names(_describe_outside(outside, target_names))}. Correct it there, or "
                 "remove it if it does not exist any more; in a target, match finds a deployment",
             )
+
+
+def find_references_elsewhere(
+    readings: Iterable[LiveReading], names: Sequence[str], prefix: str
+) -> tuple[tuple[LiveReference, ...], ...]:
+    """Return the required references of each live source if this target has none of them.
+
+    Only another target of the pattern can have them. `names` are the folders under `prefix`.
+    """
+    required = [
+        _select_required(reading) for reading in readings if reading.source.kind.is_required
+    ]
+    return tuple(
+        references
+        for references in required
+        if not any(
+            live.prefix in ("", prefix) and any(map(live.reference.matches_exactly, names))
+            for live in references
+        )
+    )
+
+
+def _select_required(reading: LiveReading) -> tuple[LiveReference, ...]:
+    """Return the references of which at least one must exist."""
+    expected = tuple(live for live in reading.references if not live.is_precaution)
+    return tuple(live for live in expected if live.is_required) or expected
 
 
 def find_live_warnings(
