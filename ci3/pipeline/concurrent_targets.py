@@ -1,13 +1,15 @@
 """Work on several targets of a prefix pattern at a time."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final, TypeVar
 
+from ci3.aws.bucket import BucketReader
 from ci3.engine.workers.progress import Progress, show_task
 from ci3.pipeline.context import TargetContext
+from ci3.pipeline.pattern_listing import stop_pool
 from ci3.pipeline.shared_reads import SharedReads
 
 TARGETS_AT_ONCE: Final = 8
@@ -43,17 +45,17 @@ def map_targets(
 
     Targets of one pattern are worked on at the same time, as one phase of the run: what they have
     in common is read once. All others are worked on one after another, because each limits its
-    requests alone. The first error is raised, and what has not begun is left out.
+    requests alone. An error or interrupt is raised once the requests in flight have ended.
     """
     results: list[_T] = []
     groups = groupby(enumerate(contexts), key=lambda item: _identify_pattern(*item))
     for _, group in groups:
         items = list(group)
-        is_pattern = items[0][1].pattern_listing is not None
-        if is_pattern and len(items) > 1:
-            results += _work_concurrently(
-                [context for _, context in items], task, work, items[0][0]
-            )
+        first_index, first = items[0]
+        if first.pattern_listing is not None and len(items) > 1:
+            contexts_of_pattern = [context for _, context in items]
+            bucket = first.pattern_listing.bucket
+            results += _work_concurrently(contexts_of_pattern, bucket, task, work, first_index)
         else:
             results += [work(context, index) for index, context in items]
     return tuple(results)
@@ -66,10 +68,11 @@ def _identify_pattern(index: int, context: TargetContext) -> tuple[str, int]:
 
 def _work_concurrently(
     contexts: Sequence[TargetContext],
+    bucket: BucketReader,
     task: str,
     work: Callable[[TargetContext, int], _T],
     first_index: int,
-) -> Iterator[_T]:
+) -> list[_T]:
     progress = contexts[0].progress
     shared_reads = SharedReads(began_at=contexts[0].monotonic())
     quiet = [
@@ -80,9 +83,16 @@ def _work_concurrently(
     pool = ThreadPoolExecutor(size, thread_name_prefix="target")
     try:
         with show_task(progress, task, len(contexts)):
-            indexes = range(first_index, first_index + len(contexts))
-            for result in pool.map(work, quiet, indexes):
-                yield result
+            futures = [
+                pool.submit(work, context, index)
+                for index, context in enumerate(quiet, first_index)
+            ]
+            for future in as_completed(futures):
+                future.result()
                 progress.advance(1)
+            return [future.result() for future in futures]
+    except BaseException:
+        stop_pool(pool, bucket)
+        raise
     finally:
         pool.shutdown(cancel_futures=True)

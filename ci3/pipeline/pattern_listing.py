@@ -130,10 +130,27 @@ def list_all_folders(
 
 @contextmanager
 def open_listing_pool(bucket: BucketReader) -> Iterator[ThreadPoolExecutor]:
-    """Yield a pool for listings; after an error, those that have not begun are not sent."""
+    """Yield a pool for listings; after an error, those that have not begun are not sent.
+
+    An interrupt also stops those that have begun, after the page that was requested last.
+    """
     size = min(LISTING_THREADS, bucket.request_limit.maximum)
     pool = ThreadPoolExecutor(size, thread_name_prefix="folders")
     try:
         yield pool
+    except KeyboardInterrupt:
+        stop_pool(pool, bucket)
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def stop_pool(pool: ThreadPoolExecutor, bucket: BucketReader) -> None:
+    """Wait for the threads of a pool, which can send no more requests to the bucket.
+
+    If a second interrupt ends the wait, the requests stay stopped: the process waits for its
+    threads when it exits.
+    """
+    bucket.request_limit.stop_requests()
+    pool.shutdown(cancel_futures=True)
+    bucket.request_limit.allow_requests()
