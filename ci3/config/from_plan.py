@@ -5,7 +5,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ci3.config.lines import unquote_line
-from ci3.config.pattern_targets import bind_target, separate_journals
+from ci3.config.pattern_targets import (
+    bind_target,
+    refuse_rules_in_pattern_run,
+    separate_journals,
+)
 from ci3.config.resolve import RawSetting, raw_text, resolve_settings, split_lines
 from ci3.config.settings import SETTINGS_BY_NAME, Settings
 from ci3.config.targets import PolicyFile, resolve_targets
@@ -78,6 +82,7 @@ def resolve_plan_settings(
     settings = tuple(target.with_engine(plan.engine) for plan, target in pairs)
     for plan, target in zip(plans, settings, strict=True):
         _refuse_other_deletion(target, plan.policy, f"{path} is a plan")
+    refuse_rules_in_pattern_run(settings, [f"{path}: {url}" for url in planned_urls])
     return settings
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from ci3.config.settings import Settings
 from ci3.core.journal.location import is_s3_url
+from ci3.core.model.decision import Engine
 from ci3.core.model.prefix_pattern import FOLDER_PLACEHOLDER, PrefixPattern, is_pattern
 from ci3.errors import SettingsError
 
@@ -61,6 +62,25 @@ def require_match(settings: Settings) -> None:
             "Set match to a pattern that only deployment names match, such as "
             f"match: '{EXAMPLE_MATCH}' for commits. Nothing was deleted.",
         )
+
+
+def refuse_rules_in_pattern_run(targets: Sequence[Settings], labels: Sequence[str]) -> None:
+    """Raise SettingsError if one target has a prefix pattern, and one another engine than `direct`.
+
+    A pattern that finds nothing stops the run before outdated lifecycle rules are removed: S3 would
+    then delete what is to be kept now. `labels` name the targets in the error.
+    """
+    patterns = [settings.pattern or settings.prefix for settings in targets]
+    pattern = next(filter(is_pattern, patterns), "")
+    for settings, label in zip(targets, labels, strict=True):
+        if pattern and settings.engine is not Engine.DIRECT:
+            raise SettingsError(
+                f"{label} has engine: {settings.engine}, which can't be combined with prefix "
+                f"{pattern} in one run: if the pattern finds nothing, the run stops before it "
+                "removes outdated lifecycle rules",
+                "Nothing was deleted. Use engine: direct in all targets, or a run without a "
+                "pattern for targets with lifecycle rules.",
+            )
 
 
 def refuse_pattern(settings: Settings, reason: str) -> Settings:

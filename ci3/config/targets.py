@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from urllib.parse import urlsplit
 
-from ci3.config.pattern_targets import add_label
+from ci3.config.pattern_targets import add_label, refuse_rules_in_pattern_run
 from ci3.config.resolve import RawSetting, resolve_settings
 from ci3.config.settings import Settings
 from ci3.core.formatting import escape_control_chars
@@ -47,7 +47,8 @@ def resolve_targets(
     options).
 
     Raises SettingsError as `resolve_settings` does, and if one target is inside a folder that
-    another one treats as a deployment. Targets may share a folder if each has another `match`;
+    another one treats as a deployment, or if a run with a prefix pattern has a target with another
+    engine than `direct`. Targets may share a folder if each has another `match`;
     whether a deployment matches both is only known once the folder is listed.
     """
     if not policy.targets:
@@ -67,6 +68,7 @@ def resolve_targets(
         f"target {number} (line {target.line}, {_format_address(settings)})"
         for number, (target, settings) in enumerate(zip(policy.targets, resolved, strict=True), 1)
     ]
+    refuse_rules_in_pattern_run(resolved, [f"{policy.where}: {label}" for label in labels])
     refuse_overlaps(resolved, labels, f"{policy.where}: ")
     return tuple(resolved)
 

@@ -128,6 +128,22 @@ def test_saved_plan_without_a_plain_target_of_the_policy_file_is_refused(apps: B
     assert apps.content() == before
 
 
+@pytest.mark.parametrize("command", [["plan-cleanup"], ["cleanup", "--auto-approve"]])
+def test_lifecycle_rules_in_another_target_are_refused_before_any_request(
+    apps: Bucket, proxy: FaultProxy, command: list[str]
+) -> None:
+    lines = [
+        f"defaults: {{bucket: {apps.name}, match: '{MATCH}', keep-count: 1}}",
+        "targets:",
+        f"- prefix: {PATTERN}",
+        "- {prefix: site, engine: lifecycle}",
+    ]
+    Path("policy.yml").write_text("\n".join(lines), encoding="utf-8")
+    options = ["--policy-file", "policy.yml", "--endpoint-url", proxy.url]
+    assert main([*command, *options]) == 2
+    assert not proxy.requests
+
+
 @pytest.mark.parametrize("journal", ["ci3.jsonl", "s3://"])
 def test_one_app_is_restored_from_its_journal(apps: Bucket, journal: str) -> None:
     apps.enable_versioning()
