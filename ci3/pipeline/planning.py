@@ -5,10 +5,15 @@ from dataclasses import replace
 from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.config.settings import Settings
-from ci3.core.lifecycle.planning import LifecyclePlan, plan_lifecycle
+from ci3.core.lifecycle.planning import (
+    LifecyclePlan,
+    find_abandoned_rule_warnings,
+    plan_lifecycle,
+)
 from ci3.core.lifecycle.rule_status import RuleContext
 from ci3.core.model.decision import Engine
 from ci3.core.model.deployment import Inventory, Versioning
+from ci3.core.model.issues import PlanWarning
 from ci3.core.plan.checks import (
     Limits,
     find_limit_refusals,
@@ -81,10 +86,19 @@ def make_plan(
             *find_restore_period_warnings(state.restore_period, state.target),
             *find_report_warnings(state.inventory, state.now),
             *lifecycle_plan.warnings,
+            *_find_pattern_warnings(state, settings),
         ),
         rules=lifecycle_plan.rules,
         engine_explanation=explanation,
     )
+
+
+def _find_pattern_warnings(state: TargetState, settings: Settings) -> tuple[PlanWarning, ...]:
+    """Return the warnings about a pattern in the plan of its first target."""
+    if not (settings.pattern and state.target_names.is_first):
+        return ()
+    prefixes = state.target_names.by_prefix
+    return find_abandoned_rule_warnings(state.rules, settings.pattern, prefixes)
 
 
 def _choose_engine(

@@ -204,7 +204,8 @@ WARNINGS = {
     WarningCode.INVENTORY_REPORT: "Some kept deployments are taken from an inventory report, whose "
     "age is shown.",
     WarningCode.LIFECYCLE: "About lifecycle rules: some cannot be added yet, look like managed "
-    "rules but are not, or could not be read.",
+    "rules but are not, could not be read, or are in a folder in which a `prefix` pattern finds no "
+    "deployments.",
     WarningCode.RESTORED: "The plan deletes deployments that `ci3 restore` restored from a journal "
     "in the bucket, or the records of restores could not be read.",
     WarningCode.UNFINISHED_RUN: "The stored journal of an unfinished run could not be read: "

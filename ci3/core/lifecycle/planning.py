@@ -1,9 +1,9 @@
 """Lifecycle part of a plan: existing managed rules, new ones, refusals and warnings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ci3.core.formatting import NAMES_SHOWN, join_names, pluralize
+from ci3.core.formatting import NAMES_SHOWN, escape_control_chars, join_names, pluralize
 from ci3.core.lifecycle.configuration import MAXIMUM_RULES, ConfigurationText
 from ci3.core.lifecycle.noncurrent import find_noncurrent_term
 from ci3.core.lifecycle.rule import ManagedRule, describe_edited_rules, parse_managed_rules
@@ -19,6 +19,7 @@ from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import NoncurrentExpiration, Versioning
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING
+from ci3.core.model.prefix_pattern import PrefixPattern
 from ci3.errors import end_sentence
 
 
@@ -92,6 +93,28 @@ def plan_lifecycle(
     )
 
 
+def find_abandoned_rule_warnings(
+    snapshot: LifecycleSnapshot, pattern: str, target_prefixes: Collection[str]
+) -> tuple[PlanWarning, ...]:
+    """Return a warning about managed rules in folders that a pattern matches and that no target is.
+
+    No run with the pattern removes them: `match` finds nothing there, or the folder is empty.
+    """
+    parents = {_get_parent(rule.prefix) for rule in snapshot.managed_rules} - {*target_prefixes}
+    folders = sorted(
+        parent for parent in parents if PrefixPattern(pattern).find_folder(parent) is not None
+    )
+    if not folders:
+        return ()
+    names = join_names([escape_control_chars(folder) for folder in folders])
+    message = (
+        f"prefix {pattern} finds no deployments in {names}, and an earlier run left lifecycle "
+        "rules there, by which S3 deletes what is uploaded again: run ci3 once with prefix set to "
+        "that folder"
+    )
+    return (PlanWarning(code=WarningCode.LIFECYCLE, message=message),)
+
+
 def _warn_of_deferred(count: int) -> Iterator[PlanWarning]:
     if count:
         message = (
@@ -148,6 +171,12 @@ def _warn_of_unavailable_rules(snapshot: LifecycleSnapshot) -> PlanWarning:
 def _warn_of_unrecognized_rules(snapshot: LifecycleSnapshot) -> Iterator[PlanWarning]:
     if message := describe_edited_rules(snapshot.configuration.rules, NAMES_SHOWN):
         yield PlanWarning(code=WarningCode.LIFECYCLE, message=message)
+
+
+def _get_parent(prefix: str) -> str:
+    """Return the folder that a folder is in: `a/b/c/` gives `a/b/`."""
+    head, slash, _ = prefix.removesuffix("/").rpartition("/")
+    return f"{head}{slash}"
 
 
 def _warn_of_removals(rules: Sequence[ExistingRule]) -> Iterator[PlanWarning]:
