@@ -56,15 +56,20 @@ class PatternListing:
             self._set_names(prefix)
         return self.folders[prefix]
 
-    def list_again(self, now: float, *, needed_after: float) -> None:
-        """List the folders of all targets, unless another thread has after `needed_after`."""
+    def list_again(self, now: float, *, needed_after: float) -> bool:
+        """List the folders of all targets, unless another thread has after `needed_after`.
+
+        Return True if this has changed the names of the folders.
+        """
         with self._lock:
             if self.listed_at >= needed_after:
-                return
+                return False
+            names_before = dict(self._names)
             self.folders |= list_all_folders(self.bucket, self.match, [*self.folders])
             self.listed_at = now
             self._unused = {*self.folders}
             self._set_names(*self.folders)
+            return self._names != names_before
 
     def prepare_plans(self, now: float) -> None:
         """List the folders again unless no plan has used the last listing and it is recent."""

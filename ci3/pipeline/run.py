@@ -8,6 +8,7 @@ from ci3.aws.bucket import BucketReader
 from ci3.config.pattern_targets import lists_targets
 from ci3.core.journal.location import require_own_journal_folder
 from ci3.core.model.decision import Engine
+from ci3.core.model.issues import NOT_FOUND_CODES
 from ci3.core.model.result import ApplyResult
 from ci3.core.plan.json_writer import dump_plans
 from ci3.core.plan.plan import Plan
@@ -130,11 +131,7 @@ class Run:
         """
         if self.resumed_run is not None:
             return (self.resumed_run.make_plan(),)
-        plans = tuple(self.saved_plans) or map_targets(
-            self.contexts,
-            "Planning targets",
-            lambda context, index: context.make_plan(self.buckets[index]),
-        )
+        plans = tuple(self.saved_plans) or self._make_new_plans()
         if overlap := find_overlap(plans):
             outer, inner = overlap
             raise SettingsError(
@@ -144,6 +141,28 @@ class Run:
                 "target excludes the inner one.",
             )
         return refuse_shared_deployments(plans)
+
+    def _make_new_plans(self) -> tuple[Plan, ...]:
+        """Plan every target; plan again if a missing name may have been deployed since the search.
+
+        The folders of a pattern are listed before its live sources are read.
+        """
+        listings, began_at = _select_listings(self.contexts), self.contexts[0].monotonic()
+        for listing in listings:
+            listing.prepare_plans(began_at)
+        plans = self._plan_targets()
+        if not any(refusal.code in NOT_FOUND_CODES for plan in plans for refusal in plan.refusals):
+            return plans
+        now = self.contexts[0].monotonic()
+        has_changed = [listing.list_again(now, needed_after=now) for listing in listings]
+        return self._plan_targets() if any(has_changed) else plans
+
+    def _plan_targets(self) -> tuple[Plan, ...]:
+        return map_targets(
+            self.contexts,
+            "Planning targets",
+            lambda context, index: context.make_plan(self.buckets[index]),
+        )
 
     def has_work(self, target_runs: Sequence[TargetRun]) -> bool:
         """Return True if `apply_plans` would delete something, or end a resumed run."""
@@ -205,7 +224,8 @@ class Run:
             return
         is_fresh = is_fresh and not self.saved_plans
         begun = [target_run for target_run in target_runs if target_run.plan.to_delete]
-        for listing in _select_listings(target_runs) if not is_fresh else ():
+        contexts = [target_run.context for target_run in target_runs]
+        for listing in _select_listings(contexts) if not is_fresh else ():
             listing.prepare_plans(self.contexts[0].monotonic())
         approvals = map_targets(
             [target_run.context for target_run in begun],
@@ -277,9 +297,9 @@ def revoke_all_rules(target_runs: Iterable[TargetRun]) -> tuple[TargetResult, ..
     return tuple(target_run.revoke_rules() for target_run in target_runs)
 
 
-def _select_listings(target_runs: Iterable[TargetRun]) -> list[PatternListing]:
+def _select_listings(contexts: Iterable[TargetContext]) -> list[PatternListing]:
     """Return the listing of each pattern, once."""
-    listings = (target_run.context.pattern_listing for target_run in target_runs)
+    listings = (context.pattern_listing for context in contexts)
     return list({id(listing): listing for listing in listings if listing is not None}.values())
 
 

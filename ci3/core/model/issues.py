@@ -60,6 +60,13 @@ class PlanWarning:
     message: str
 
 
+NOT_FOUND_CODES = (
+    RefusalCode.PROTECTED_NOT_FOUND,
+    RefusalCode.LIVE_NOT_FOUND,
+    RefusalCode.LIVE_MATCHES_NOTHING,
+)
+"""Refusals because a name is not among the folders."""
+
 NAME_WARNINGS = (
     WarningCode.NAMES_CONTRADICT_TIMES,
     WarningCode.NEVER_DELETABLE,

@@ -1,10 +1,12 @@
 """What a live source may name in another target of a prefix pattern, while a run deletes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from ci3.core.plan.target_result import TargetResult
+from ci3.pipeline.pattern_listing import MAXIMUM_AGE_SECONDS
 from ci3.pipeline.run import Run, open_run
 from tests.support.apps import MATCH, PATTERN, commit, deploy_app, list_deployments
 from tests.support.cleanup_run import make_context
@@ -98,3 +100,42 @@ def test_target_that_has_the_live_deployment_is_listed_once_for_all_others(
     assert (
         sum("prefix=apps%2Fshop%2Fproduction%2F&delimiter" in item.target for item in checks) == 1
     )
+
+
+# Folders that change between the search for targets and the plan.
+
+
+@pytest.mark.parametrize("source", ["object:current", "object:live/{folder}"])
+def test_deployment_that_is_live_since_the_search_is_found_in_the_plan(
+    apps: MemorySite, source: str
+) -> None:
+    for app in APPS:
+        apps.put(f"live/{app}", body=commit(app, 0).encode())
+    context = make_context(apps, prefix=PATTERN, match=MATCH, live_from=source)
+    run = open_run([context])
+    apps.deploy(f"apps/shop/production/{'f' * 40}", days=0)
+    for key in ("current", "live/shop"):
+        apps.put(key, body=b"f" * 40)
+    plans = run.make_plans()
+    assert [plan.refusals for plan in plans] == [(), (), ()]
+    assert "f" * 40 in {decision.deployment.name for decision in plans[2].kept}
+
+
+def test_name_that_is_missing_costs_another_search_but_no_other_plan(apps: MemorySite) -> None:
+    run = open_run([make_context(apps, prefix=PATTERN, match=MATCH, protect="f" * 40)])
+    apps.proxy.requests.clear()
+    plans = run.make_plans()
+    assert all(plan.refusals for plan in plans)
+    listings = apps.proxy.find_requests("GET", "prefix=apps%2Fshop%2Fproduction%2F&delimiter")
+    assert len(listings) == 1
+    assert len(apps.proxy.find_requests("GET", r"\?versioning")) == 1
+
+
+def test_protected_name_that_vanished_long_after_the_search_refuses(apps: MemorySite) -> None:
+    apps.put(f"apps/aaa/production/{'f' * 40}/x", days=9)
+    now = 0.0
+    context = make_context(apps, prefix=PATTERN, match=MATCH, protect="f" * 40)
+    run = open_run([replace(context, monotonic=lambda: now)])
+    apps.remove(f"apps/aaa/production/{'f' * 40}/x")
+    now = MAXIMUM_AGE_SECONDS + 1
+    assert all(plan.refusals for plan in run.make_plans())
