@@ -12,7 +12,7 @@ from ci3.config.pattern_targets import (
 )
 from ci3.config.resolve import RawSetting, raw_text, resolve_settings, split_lines
 from ci3.config.settings import SETTINGS_BY_NAME, Settings
-from ci3.config.targets import PolicyFile, resolve_targets
+from ci3.config.targets import PolicyFile, bucket_identity, resolve_targets
 from ci3.config.unknown_names import refuse_unknown
 from ci3.core.journal.location import is_s3_url
 from ci3.core.live.sources import LiveSource
@@ -89,32 +89,42 @@ def resolve_plan_settings(
 def _select_targets(plans: Sequence[Plan], targets: tuple[Settings, ...]) -> tuple[Settings, ...]:
     """Return the settings for each plan if targets have patterns, which have several plans.
 
-    Each other target must have exactly one plan. Of two targets for one folder, the one counts
-    whose `match` the plan records. The targets are returned unchanged if that fails.
+    Each other target must have exactly one plan. Of several targets with the plan's bucket and
+    folder, the one counts that has the endpoint and the `match` of the plan. The targets are
+    returned unchanged if that fails.
     """
     if not any(is_pattern(target.prefix) for target in targets):
         return targets
     selected: list[Settings] = []
     unused = {index for index, target in enumerate(targets) if not is_pattern(target.prefix)}
     for plan in plans:
-        match = plan.policy.get("match")
         candidates = [
             (index, bound)
             for index, target in enumerate(targets)
             if target.bucket == plan.target.bucket
             and (bound := bind_target(target, plan.target.prefix)) is not None
         ]
-        if len(candidates) > 1:
+        if len({bucket_identity(bound) for _, bound in candidates}) > 1:
             candidates = [
-                (index, bound)
-                for index, bound in candidates
-                if match is not None and str(bound.match) == match.value
+                (index, bound) for index, bound in candidates if _has_endpoint(bound, plan)
             ]
+        if len(candidates) > 1:
+            candidates = [(index, bound) for index, bound in candidates if _has_match(bound, plan)]
         if len(candidates) != 1:
             return targets
         selected.append(candidates[0][1])
         unused.discard(candidates[0][0])
     return targets if unused else tuple(selected)
+
+
+def _has_endpoint(settings: Settings, plan: Plan) -> bool:
+    planned = replace(settings, endpoint_url=plan.target.endpoint_url)
+    return bucket_identity(settings) == bucket_identity(planned)
+
+
+def _has_match(settings: Settings, plan: Plan) -> bool:
+    match = plan.policy.get("match")
+    return match is not None and str(settings.match) == match.value
 
 
 def resolve_journal_settings(

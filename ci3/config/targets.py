@@ -85,6 +85,15 @@ def refuse_overlaps(
     _refuse_nested_folders(targets, labels, where)
 
 
+def bucket_identity(settings: Settings) -> tuple[str, ...]:
+    """Return values that are equal for the same bucket, however its endpoint URL is written."""
+    parts = urlsplit(settings.endpoint_url)
+    host, port = parts.hostname or "", parts.port
+    if is_aws_host(host):
+        return settings.bucket, "", ""
+    return settings.bucket, host if port in (None, 80, 443) else f"{host}:{port}", parts.path
+
+
 def _refuse_moved_target(
     where: str, target_settings: Mapping[str, RawSetting], overrides: Mapping[str, RawSetting]
 ) -> None:
@@ -146,7 +155,7 @@ def _refuse_nested_folders(
         parts = settings.prefix.split("/")[:-1]
         for depth, folder in enumerate(parts):
             parent = "".join(f"{part}/" for part in parts[:depth])
-            for outer in indexes_by_location.get((*_bucket_identity(settings), parent), ()):
+            for outer in indexes_by_location.get((*bucket_identity(settings), parent), ()):
                 match = targets[outer].match
                 if match is None or match.fullmatch(folder):
                     raise SettingsError(
@@ -161,17 +170,8 @@ def _group_by_location(targets: Sequence[Settings]) -> dict[tuple[str, ...], lis
     """Return the indexes of the targets at each location."""
     indexes: dict[tuple[str, ...], list[int]] = {}
     for index, settings in enumerate(targets):
-        indexes.setdefault((*_bucket_identity(settings), settings.prefix), []).append(index)
+        indexes.setdefault((*bucket_identity(settings), settings.prefix), []).append(index)
     return indexes
-
-
-def _bucket_identity(settings: Settings) -> tuple[str, ...]:
-    """Return values that are equal for the same bucket, however its endpoint URL is written."""
-    parts = urlsplit(settings.endpoint_url)
-    host, port = parts.hostname or "", parts.port
-    if is_aws_host(host):
-        return settings.bucket, "", ""
-    return settings.bucket, host if port in (None, 80, 443) else f"{host}:{port}", parts.path
 
 
 def _format_address(settings: Settings) -> str:
