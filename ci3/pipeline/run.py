@@ -267,7 +267,9 @@ def open_run(
     """
     for context in contexts:
         settings = context.settings
-        require_own_journal_folder(settings.journal_file, settings.bucket, settings.prefix)
+        require_own_journal_folder(
+            settings.journal_file, settings.bucket, settings.prefix, settings.pattern
+        )
     timed = [
         replace(context, ends_at=context.clock() + context.settings.timeout.length)
         if context.settings.timeout

@@ -74,13 +74,15 @@ def get_journals_prefix(prefix: str) -> str:
     return f"{prefix}{JOURNAL_FOLDER}/journals/"
 
 
-def require_own_journal_folder(text: str, bucket: str, prefix: str) -> None:
+def require_own_journal_folder(text: str, bucket: str, prefix: str, pattern: str = "") -> None:
     """Raise SettingsError if `text` is an S3 URL outside the target's journal folder.
 
-    Elsewhere a journal could be part of a deployment, or be mistaken for one.
+    Elsewhere a journal could be part of a deployment, or be mistaken for one. The folder may also
+    be written with the pattern of the target.
     """
     own_url = f"s3://{bucket}/{prefix}{JOURNAL_FOLDER}/journals"
-    if is_s3_url(text) and text != "s3://" and text.rstrip("/") != own_url:
+    urls = {own_url, f"s3://{bucket}/{pattern or prefix}{JOURNAL_FOLDER}/journals"}
+    if is_s3_url(text) and text != "s3://" and text.rstrip("/") not in urls:
         raise SettingsError(
             f"journal-file is {text!r}, but the only folder for stored journals of this target is "
             f"{own_url}/",

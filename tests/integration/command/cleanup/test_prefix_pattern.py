@@ -144,6 +144,23 @@ def test_lifecycle_rules_in_another_target_are_refused_before_any_request(
     assert not proxy.requests
 
 
+@pytest.mark.parametrize(
+    ("folder", "exit_code"), [(PATTERN, 0), ("apps/shop/production/", 2), ("apps/*/staging/", 2)]
+)
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_journal_folder_may_be_written_with_the_pattern(
+    apps: Bucket, folder: str, exit_code: int, *, is_saved: bool
+) -> None:
+    if is_saved:
+        save_plan(apps)
+    plan = ["--plan-file", "plan.json"] if is_saved else []
+    journal = f"s3://{apps.name}/{folder}.ci3/journals/"
+    assert clean_up(apps, "--journal-file", journal, *plan) == exit_code
+    assert find_left(apps) == (LEFT if exit_code == 0 else [{0, 1, 2}] * 3)
+    stored = {key.partition(".ci3/")[0] for key in apps.content() if ".ci3/" in key}
+    assert len(stored) == (3 if exit_code == 0 else 0)
+
+
 @pytest.mark.parametrize("journal", ["ci3.jsonl", "s3://"])
 def test_one_app_is_restored_from_its_journal(apps: Bucket, journal: str) -> None:
     apps.enable_versioning()
