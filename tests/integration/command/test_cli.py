@@ -144,7 +144,7 @@ def test_cleanup_with_nobody_to_ask_is_refused(live: Bucket, proxy: FaultProxy) 
     argv = ("-m", "ci3", "cleanup", *live.options(), *KEEP_2)
     ran = run_child(*argv, stdin=subprocess.DEVNULL)
     assert ran.returncode == 4
-    assert "--yes" in ran.stderr
+    assert "--auto-approve" in ran.stderr
     assert proxy.deletions == []
 
 

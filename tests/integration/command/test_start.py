@@ -72,6 +72,7 @@ def test_help_loads_no_command_and_no_library_but_one() -> None:
         "ci3.cli.main",
         "ci3.errors",
         "ci3.gc_tuning",
+        "ci3.interrupts",
         "ci3.github",
         "ci3.github.log_escape",
     }
