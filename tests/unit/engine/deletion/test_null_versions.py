@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 
 from ci3.aws.deletion.outcomes import DELETED, KeyOutcome
+from ci3.core.model.deployment import Versioning
 from ci3.core.model.objects import NULL_VERSION_ID, StoredVersion
-from ci3.core.model.result import ObjectOutcome
+from ci3.core.model.result import DeleteGuard, ObjectOutcome
 from ci3.engine.deletion import version_sender
 from ci3.engine.deletion.sender import FRESH_SECONDS, BatchPart
 from ci3.engine.deletion.version_sender import VersionSender
+from ci3.engine.deletion.versions import describe_version_guard
 from ci3.engine.workers.progress import NoProgress
 from ci3.engine.workers.run_control import RunControl
 from tests.support.builders import NOW
@@ -128,3 +130,10 @@ def test_after_a_change_even_a_fresh_null_version_of_the_deployment_is_kept():
 
     assert bucket.send(B, listed_at=FRESH_SECONDS) == {"old/x/b": ObjectOutcome.CHANGED}
     assert bucket.log == ["old/x/a", "old/x/b"]
+
+
+@pytest.mark.parametrize("versioning", Versioning)
+def test_guard_of_versions_has_an_exception_only_while_versioning_is_suspended(versioning):
+    guard = describe_version_guard(versioning)
+    assert guard.guard is DeleteGuard.VERSION_ID
+    assert bool(guard.reason) is (versioning is Versioning.SUSPENDED)
