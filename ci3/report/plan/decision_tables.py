@@ -136,7 +136,7 @@ def _list_rows(
 
 
 def _is_only_newest(decision: Decision) -> bool:
-    """Return True if only `keep-count` keeps a deployment, and not as a group of its own."""
+    """Return True if only `keep-count` keeps a deployment, and not as a separate group."""
     is_alone = decision.group == decision.deployment.name
     return not is_alone and [reason.code for reason in decision.reasons] == [ReasonCode.KEEP_COUNT]
 
