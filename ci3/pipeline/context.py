@@ -1,6 +1,6 @@
 """A target with its settings and clients, and everything that is computed from them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -17,12 +17,13 @@ from ci3.core.lifecycle.planning import LifecycleSnapshot
 from ci3.core.live.pins import Pin, pin_live, pin_pointers, pin_protected, pin_run
 from ci3.core.live.references import Reference
 from ci3.core.live.sources import LiveReading, LiveSource
-from ci3.core.model.deployment import Inventory, Versioning
+from ci3.core.model.deployment import Inventory, NoncurrentExpiration, Target, Versioning
 from ci3.core.plan.checks import Limits
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_names import NO_OTHER_TARGETS, TargetNames
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.decide import RetentionPolicy, evaluate
+from ci3.core.retention.evaluation import Evaluation
 from ci3.core.retention.evidence import NO_STARTED_DELETIONS, evaluate_with_full_listings
 from ci3.core.retention.explain import Explanation, explain
 from ci3.core.retention.simulate import Simulation, simulate
@@ -166,8 +167,8 @@ class TargetContext:
             partly_deleted,
         )
         target = bucket.describe_target(self.settings.prefix, versioning_state.versioning)
-        keeps_versions = (
-            target.versioning is Versioning.ENABLED and not self.settings.delete_versions
+        evaluations = keep_uploading_deployments(
+            bucket, scope.prefix, evaluations, now, partly_deleted
         )
         return TargetState(
             target=target,
@@ -175,14 +176,23 @@ class TargetContext:
             readings=readings,
             pins=pins,
             now=now,
-            evaluations=keep_uploading_deployments(
-                bucket, scope.prefix, evaluations, now, partly_deleted
-            ),
-            restore_period=rules.find_noncurrent_term(target.prefix) if keeps_versions else None,
+            evaluations=evaluations,
+            restore_period=self._find_restore_period(target, rules, evaluations),
             rules=rules,
             needs_mfa=versioning_state.has_mfa_delete,
             journal_warnings=unfinished.warnings,
             target_names=self.select_target_names(),
+        )
+
+    def _find_restore_period(
+        self, target: Target, rules: LifecycleSnapshot, evaluations: Iterable[Evaluation]
+    ) -> NoncurrentExpiration | None:
+        """Return how long what is to be deleted can be restored; None if it can't."""
+        if target.versioning is not Versioning.ENABLED or self.settings.delete_versions:
+            return None
+        decisions = [evaluation.decision for evaluation in evaluations]
+        return rules.find_noncurrent_term(
+            [decision.deployment.prefix for decision in decisions if decision.is_delete]
         )
 
     def _read_inventory(

@@ -34,6 +34,9 @@ def _make_rule(rule: Mapping[str, Any], number: int) -> LifecycleRule:
         expires_after_days=expiration.get("Days"),
         expires_on=date.date() if date else None,
         noncurrent_days=_get_noncurrent_days(rule),
+        keeps_newer_versions=bool(
+            rule.get("NoncurrentVersionExpiration", {}).get("NewerNoncurrentVersions")
+        ),
     )
 
 

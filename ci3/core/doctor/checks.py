@@ -9,7 +9,7 @@ from ci3.constants import RESTORE_CHECK
 from ci3.core.doctor.facts import NOT_REQUESTED, BucketFacts, RestoreProbe, Unavailable
 from ci3.core.doctor.finding import Finding, note, ok, problem, warning
 from ci3.core.doctor.folder_checks import check_folders
-from ci3.core.doctor.rule_checks import check_rules
+from ci3.core.doctor.rule_checks import can_apply_to_deployments, check_rules
 from ci3.core.formatting import format_age, pluralize
 from ci3.core.model.deployment import Versioning, VersioningState
 from ci3.core.model.result import DeleteGuard
@@ -169,9 +169,12 @@ def _check_restore(facts: BucketFacts) -> Iterator[Finding]:
     if isinstance(rules, Unavailable):
         yield ok(topic, f"On: deletions can be restored with `ci3 restore`{condition}")
         return
-    prefix = facts.doctor_target.target.prefix
-    matching = (rule for rule in rules if rule.can_match_under(prefix))
-    terms = [rule.noncurrent_days for rule in matching if rule.noncurrent_days is not None]
+    matching = (rule for rule in rules if can_apply_to_deployments(rule, facts))
+    terms = [
+        (rule.noncurrent_days, rule.keeps_newer_versions)
+        for rule in matching
+        if rule.noncurrent_days is not None
+    ]
     if not terms:
         yield note(
             topic,
@@ -181,7 +184,8 @@ def _check_restore(facts: BucketFacts) -> Iterator[Finding]:
             "as 30 days, or set delete-versions.",
         )
     else:
-        term = pluralize(min(terms), "day")
+        days, is_minimum = min(terms)
+        term = f"{'at least ' if is_minimum else ''}{pluralize(days, 'day')}"
         yield ok(
             topic,
             f"On: deletions can be restored with `ci3 restore` for {term}{condition}, until a "

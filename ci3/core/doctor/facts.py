@@ -55,7 +55,8 @@ class ObjectLock:
 class LifecycleRule:
     """An enabled rule of the bucket's lifecycle configuration.
 
-    `is_narrowed` is True if its filter has more than a prefix, such as tags or sizes.
+    `is_narrowed` is True if its filter has more than a prefix, such as tags or sizes. It deletes
+    noncurrent versions after `noncurrent_days`, except the newest ones if `keeps_newer_versions`.
     """
 
     name: str
@@ -64,6 +65,7 @@ class LifecycleRule:
     expires_after_days: int | None = None
     expires_on: date | None = None
     noncurrent_days: int | None = None
+    keeps_newer_versions: bool = False
 
     @property
     def expires(self) -> bool:

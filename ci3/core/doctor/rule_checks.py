@@ -21,7 +21,7 @@ def check_rules(rules: Sequence[LifecycleRule], facts: BucketFacts) -> Iterator[
     expiring = [
         rule
         for rule in rules
-        if rule.name not in end_times and rule.expires and _can_expire_deployments(rule, facts)
+        if rule.name not in end_times and rule.expires and can_apply_to_deployments(rule, facts)
     ]
     for rule in expiring:
         objects = "objects of certain tags or sizes" if rule.is_narrowed else "all objects"
@@ -62,8 +62,8 @@ def _check_managed_rules(
         )
 
 
-def _can_expire_deployments(rule: LifecycleRule, facts: BucketFacts) -> bool:
-    """Return True if a rule can delete objects of deployments.
+def can_apply_to_deployments(rule: LifecycleRule, facts: BucketFacts) -> bool:
+    """Return True if a rule can apply to objects of deployments.
 
     A rule for a folder under the prefix that is not a deployment cannot.
     """

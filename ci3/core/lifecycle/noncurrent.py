@@ -1,47 +1,76 @@
 """Days after which a bucket's lifecycle rules delete noncurrent versions."""
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Collection, Iterator
 
 from ci3.core.lifecycle.configuration import ConfigurationText, Element
 from ci3.core.model.deployment import NoncurrentExpiration
 
 
-def find_noncurrent_term(configuration: ConfigurationText, prefix: str) -> NoncurrentExpiration:
-    """Return after how many days noncurrent versions under a prefix may be deleted: the minimum.
+def find_noncurrent_term(
+    configuration: ConfigurationText, prefixes: Collection[str]
+) -> NoncurrentExpiration:
+    """Return after how many days noncurrent versions under the prefixes may be deleted.
 
-    A rule counts if its prefix and this one overlap, whatever other criteria it has, such as tags
-    or sizes. A rule without a readable number of days is a problem, not the absence of a rule.
+    That is the minimum of all rules whose prefix overlaps one of them, whatever other criteria they
+    have, such as tags or sizes. A rule without a readable number of days is a problem, not the
+    absence of a rule.
 
-    With `prefix` `site/`:
+    With `prefixes` `site/a/` and `site/b/`:
 
         rule prefix    NoncurrentDays    counts
         (none)         30                yes
-        site/old/      10                yes: it deletes some of them
-        other/         1                 no
+        site/a/old/    10                yes: it deletes some of them
+        site/logs/     1                 no
         (any)          not a number      yes, as a problem
 
     The first three together return 10 days.
     """
+    prefix_set, sorted_prefixes = frozenset(prefixes), sorted(prefixes)
     expirations = [
         expiration
         for rule in configuration.rules
-        for expiration in _noncurrent_expirations(rule.rule, prefix)
+        for expiration in _noncurrent_expirations(rule.rule, prefix_set, sorted_prefixes)
     ]
-    known = [days for days in map(_read_days, expirations) if days is not None]
-    if len(known) < len(expirations):
+    days = [_read_days(expiration) for expiration in expirations]
+    known_days = [number for number in days if number is not None]
+    if len(known_days) < len(expirations):
         return NoncurrentExpiration(
             problem="a lifecycle rule deletes noncurrent versions, but has no number of days"
         )
-    return NoncurrentExpiration(days=min(known, default=None))
+    shortest = min(known_days, default=None)
+    return NoncurrentExpiration(
+        days=shortest,
+        is_minimum=shortest is not None
+        and all(
+            expiration.find_text("NewerNoncurrentVersions")
+            for expiration, number in zip(expirations, days, strict=True)
+            if number == shortest
+        ),
+    )
 
 
-def _noncurrent_expirations(rule: Element, prefix: str) -> Iterator[Element]:
-    """Yield an enabled rule's noncurrent expirations if it may apply to keys under the prefix."""
+def _noncurrent_expirations(
+    rule: Element, prefixes: frozenset[str], sorted_prefixes: list[str]
+) -> Iterator[Element]:
+    """Yield an enabled rule's noncurrent expirations if it may apply under one of the prefixes."""
     paths = (("Prefix",), ("Filter", "Prefix"), ("Filter", "And", "Prefix"))
     rule_prefix = next(filter(None, (rule.find_text(*path) for path in paths)), "")
-    is_overlapping = prefix.startswith(rule_prefix) or rule_prefix.startswith(prefix)
-    if is_overlapping and rule.find_text("Status") != "Disabled":
+    if rule.find_text("Status") == "Disabled":
+        return
+    if _is_beginning(rule_prefix, sorted_prefixes) or _has_beginning(rule_prefix, prefixes):
         yield from (child for child in rule.children if child.name == "NoncurrentVersionExpiration")
+
+
+def _is_beginning(text: str, sorted_texts: list[str]) -> bool:
+    """Return True if one of the sorted texts begins with a text."""
+    index = bisect_left(sorted_texts, text)
+    return index < len(sorted_texts) and sorted_texts[index].startswith(text)
+
+
+def _has_beginning(text: str, beginnings: frozenset[str]) -> bool:
+    """Return True if a text begins with one of the others."""
+    return any(text[:length] in beginnings for length in range(len(text) + 1))
 
 
 def _read_days(expiration: Element) -> int | None:

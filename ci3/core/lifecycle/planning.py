@@ -39,11 +39,11 @@ class LifecycleSnapshot:
         """The managed rules of the configuration."""
         return parse_managed_rules(self.configuration.rules)
 
-    def find_noncurrent_term(self, prefix: str) -> NoncurrentExpiration:
-        """Return when noncurrent versions under a prefix may be deleted, or why it is unknown."""
+    def find_noncurrent_term(self, prefixes: Collection[str]) -> NoncurrentExpiration:
+        """Return when noncurrent versions under prefixes may be deleted, or why it is unknown."""
         if self.problem:
             return NoncurrentExpiration(problem=self.problem)
-        return find_noncurrent_term(self.configuration, prefix)
+        return find_noncurrent_term(self.configuration, prefixes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,10 +14,12 @@ from ci3.core.model.service_url import is_aws_url
 class NoncurrentExpiration:
     """The days after which lifecycle rules remove noncurrent versions; None if no rule does.
 
-    If the rules could not be read, `problem` is the reason, and `days` is meaningless.
+    If the rules could not be read, `problem` is the reason, and `days` is meaningless. If
+    `is_minimum`, some versions are kept longer: the rule keeps a number of newer ones.
     """
 
     days: int | None = None
+    is_minimum: bool = False
     problem: str = ""
 
 

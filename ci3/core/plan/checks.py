@@ -188,12 +188,13 @@ def find_restore_period_warnings(
     if term is None or (term.days is None and not term.problem):
         return ()
     condition = "" if target.is_aws else f". Not every store supports this: {RESTORE_CHECK}"
+    period = f"{'at least ' if term.is_minimum else ''}{pluralize(term.days or 0, 'day')}"
     message = (
         "It is unknown how long deletions can be restored: lifecycle rules could not be read: "
         f"{term.problem}"
         if term.problem
-        else f"Deletions can be restored for {pluralize(term.days or 0, 'day')}, until a lifecycle "
-        f"rule removes noncurrent versions{condition}"
+        else f"Deletions can be restored for {period}, until a lifecycle rule removes noncurrent "
+        f"versions{condition}"
     )
     return (PlanWarning(code=WarningCode.RESTORE_PERIOD, message=message),)
 

@@ -53,6 +53,16 @@ def test_rules_and_versioning_are_asked_for_once(
     assert all("30 days" in message for message in until)
 
 
+@pytest.mark.parametrize(("prefix", "is_reported"), [("logs/", False), ("", True)])
+def test_rule_for_other_folders_does_not_end_the_restore_period(
+    site: MemorySite, prefix: str, *, is_reported: bool
+) -> None:
+    site.enable_versioning()
+    narrow = f"<Filter><Prefix>{prefix}</Prefix></Filter>".encode()
+    site.lifecycle = OLD_GO.replace(b"<Filter/>", narrow)
+    assert bool(told(plan_of(site), WarningCode.RESTORE_PERIOD)) is is_reported
+
+
 @pytest.mark.parametrize("engine", ["direct", "lifecycle"])
 @pytest.mark.parametrize(
     ("status", "body"),

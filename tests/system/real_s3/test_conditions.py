@@ -159,7 +159,7 @@ def test_upload_is_listed_and_aborted(seaweedfs, make_bucket):
 
 def test_lifecycle_rule_is_read(seaweedfs, make_bucket):
     reader = make_bucket(Versioning.ENABLED)
-    assert find_noncurrent_term(reader.read_lifecycle().text, "a/") == NoncurrentExpiration()
+    assert find_noncurrent_term(reader.read_lifecycle().text, ["a/"]) == NoncurrentExpiration()
     rule = {
         "ID": "old-versions",
         "Status": "Enabled",
@@ -169,7 +169,9 @@ def test_lifecycle_rule_is_read(seaweedfs, make_bucket):
     seaweedfs.client.put_bucket_lifecycle_configuration(
         Bucket=reader.bucket, LifecycleConfiguration={"Rules": [rule]}
     )
-    assert find_noncurrent_term(reader.read_lifecycle().text, "a/") == NoncurrentExpiration(days=30)
+    assert find_noncurrent_term(reader.read_lifecycle().text, ["a/"]) == NoncurrentExpiration(
+        days=30
+    )
 
 
 def test_journal_is_kept_and_not_overwritten(seaweedfs, make_bucket):

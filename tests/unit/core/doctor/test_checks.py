@@ -1,5 +1,6 @@
 """What each thing that can be seen of a bucket comes to: level, topic, words."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -75,6 +76,10 @@ CASES = {
     "suspended": ({"versioning": SUSPENDED}, "versioning", "warning", ""),
     "no versions": ({"versioning": OFF}, "versioning", "note", ""),
     "versions for ever": ({"rules": ()}, "versioning", "note", ""),
+    "newer versions for longer": (
+        {"rules": (replace(TIDY, keeps_newer_versions=True),)}, "versioning", "ok", "30"),
+    "versions of other folders": (
+        {"rules": (replace(TIDY, prefix="css/"),), "folders": LEFT_OUT}, "versioning", "note", ""),
     "versions for a while": ({"rules": (TIDY,)}, "versioning", "ok", "30"),
     "versions go too": ({"doctor_target": aim(delete_versions=True)},
                         "versioning", "warning", ""),

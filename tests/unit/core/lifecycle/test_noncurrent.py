@@ -29,14 +29,14 @@ TAGGED = "<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>"
 LARGE = "<Filter><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></Filter>"
 
 
-def term(*rules: str, prefix: str = "previews/") -> NoncurrentExpiration:
+def term(*rules: str, prefixes: tuple[str, ...] = ("previews/",)) -> NoncurrentExpiration:
     configuration = parse_configuration(config("".join(rules)))
-    return LifecycleSnapshot(configuration=configuration).find_noncurrent_term(prefix)
+    return LifecycleSnapshot(configuration=configuration).find_noncurrent_term(prefixes)
 
 
 def test_bucket_without_rules_keeps_old_versions() -> None:
     assert (
-        LifecycleSnapshot(configuration=ConfigurationText()).find_noncurrent_term("")
+        LifecycleSnapshot(configuration=ConfigurationText()).find_noncurrent_term([""])
         == NoncurrentExpiration()
     )
 
@@ -57,10 +57,6 @@ def test_bucket_without_rules_keeps_old_versions() -> None:
         pytest.param([rule(within(""), 30, status="Disabled")], None, id="disabled"),
         pytest.param([rule(within(""))], None, id="a rule for current objects"),
         pytest.param(
-            [rule(within(""), 7, more="<NewerNoncurrentVersions>3</NewerNoncurrentVersions>")], 7,
-            id="all but some",
-        ),
-        pytest.param(
             [rule(within(""), 30), rule(TAGGED, 3), rule(within("other/"), 1), rule(within(""))], 3,
             id="the shortest",
         ),
@@ -72,8 +68,45 @@ def test_shortest_rule_that_may_touch_the_prefix_counts(rules: list[str], days: 
 
 def test_minimum_of_the_rules_that_overlap_the_prefix_counts() -> None:
     """The example of `noncurrent`."""
-    rules = [rule("<Filter/>", 30), rule(within("site/old/"), 10), rule(within("other/"), 1)]
-    assert term(*rules, prefix="site/") == NoncurrentExpiration(days=10)
+    rules = [rule("<Filter/>", 30), rule(within("site/a/old/"), 10), rule(within("site/logs/"), 1)]
+    assert term(*rules, prefixes=("site/b/", "site/a/")) == NoncurrentExpiration(days=10)
+
+
+@pytest.mark.parametrize(
+    ("rule_prefix", "is_counted"),
+    [("", True), ("site/", True), ("site/b", True), ("site/b/x", True), ("site/c", False),
+     ("logs/", False), ("site/b/", True), ("site/bb/", False)],
+)  # fmt: skip
+def test_rule_counts_only_if_it_applies_to_one_of_the_prefixes(
+    rule_prefix: str, *, is_counted: bool
+) -> None:
+    expiration = term(rule(within(rule_prefix), 30), prefixes=("site/b/", "site/a/", "site/d/"))
+    assert expiration.days == (30 if is_counted else None)
+
+
+def test_rule_does_not_count_where_nothing_is_deleted() -> None:
+    assert term(rule(within(""), 30), prefixes=()) == NoncurrentExpiration()
+
+
+NEWER = "<NewerNoncurrentVersions>3</NewerNoncurrentVersions>"
+
+
+@pytest.mark.parametrize(
+    ("rules", "expiration"),
+    [
+        ([rule(within(""), 7, more=NEWER)], NoncurrentExpiration(days=7, is_minimum=True)),
+        (
+            [rule(within(""), 7, more=NEWER), rule(within(""), 30)],
+            NoncurrentExpiration(days=7, is_minimum=True),
+        ),
+        ([rule(within(""), 7, more=NEWER), rule(within(""), 7)], NoncurrentExpiration(days=7)),
+        ([rule(within(""), 30, more=NEWER), rule(within(""), 7)], NoncurrentExpiration(days=7)),
+    ],
+)
+def test_rule_that_keeps_newer_versions_gives_a_minimum(
+    rules: list[str], expiration: NoncurrentExpiration
+) -> None:
+    assert term(*rules) == expiration
 
 
 @pytest.mark.parametrize(
@@ -95,6 +128,6 @@ def test_rule_that_does_not_say_when_is_a_problem_not_none(says: str, others: li
 
 
 def test_rules_that_were_not_read_are_a_problem_not_none() -> None:
-    assert LifecycleSnapshot(problem="denied").find_noncurrent_term("") == NoncurrentExpiration(
+    assert LifecycleSnapshot(problem="denied").find_noncurrent_term([""]) == NoncurrentExpiration(
         problem="denied"
     )

@@ -278,6 +278,7 @@ TERMS = {
     "unknown": (None, []),
     "none": (NoncurrentExpiration(), []),
     "30 days": (NoncurrentExpiration(days=30), ["30"]),
+    "at least 7 days": (NoncurrentExpiration(days=7, is_minimum=True), ["7"]),
     "1 day": (NoncurrentExpiration(days=1), ["1"]),
     "denied": (NoncurrentExpiration(problem="denied"), ["denied"]),
 }
