@@ -23,8 +23,8 @@ from ci3.interrupts import raise_interrupt
 _EXAMPLES = """
 \b
 ci3 removes old deployments from an S3 bucket: folders such as
-s3://my-site/<commit>/. It keeps the newest, shows a plan with a reason for each
-decision, and deletes only what you approve.
+s3://my-site/<commit>/. It keeps the newest, shows a plan with a reason for
+each decision, and deletes only what you approve.
 
 \b
 Examples:
@@ -50,9 +50,9 @@ Examples:
 
 _EXIT_CODES = """
 \b
-Exit codes: 0 done, 1 bug in ci3, 2 settings or usage, 3 partly done, 4 refused,
-5 stale plan, 6 access or network, 10 would delete (with --detailed-exitcode),
-130 interrupted, 141 output pipe closed.
+Exit codes: 0 done, 1 bug in ci3, 2 settings or usage, 3 partly done,
+4 refused, 5 stale plan, 6 access or network, 10 would delete (with
+--detailed-exitcode), 130 interrupted, 141 output pipe closed.
 """
 
 _COMMANDS = {

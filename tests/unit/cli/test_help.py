@@ -7,6 +7,7 @@ from ci3.cli.cleanup import cleanup, plan_cleanup
 from ci3.cli.doctor import doctor
 from ci3.cli.iam_policy import iam_policy
 from ci3.cli.inspect import explain, list_deployments, list_objects
+from ci3.cli.main import _cli
 from ci3.cli.restore import restore
 from ci3.cli.simulate import simulate
 from ci3.config.groups import SETTING_GROUPS
@@ -88,3 +89,9 @@ def test_bucket_is_required_unless_something_else_names_it(command, note):
 def test_yes_is_another_name_of_auto_approve(command):
     option = next(param for param in command.params if param.name == "auto_approve")
     assert {*option.opts} == {"-y", "--yes", "--auto-approve"}
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_help_of_the_program_fits_the_terminal(width):
+    text = CliRunner().invoke(_cli, ["--help"], terminal_width=width).output
+    assert max(map(len, text.splitlines())) <= 80
