@@ -1,4 +1,4 @@
-"""Checks the code for retired words, vague names, docstring openings and size limits.
+"""Checks code and texts for users: retired words, vague names, docstring openings, size limits.
 
 Run as `python -m tools.retired_words`, or with folders or files to check only those. The words are
 in `tools/retired_words.txt`. Exits with 1 if there is a violation.
@@ -27,6 +27,8 @@ from tools.python_source import NameKind, Prose, PythonSource
 ROOT = Path(__file__).resolve().parent.parent
 WORD_LIST = Path(__file__).with_suffix(".txt")
 SCOPE = ("ci3", "bench", "tools", "tests/support")
+TEXTS = ("README.md", "CHANGELOG.md", "action.yml")
+"""Texts for users; help and settings are in action.yml."""
 LIMITED = "ci3/"
 """Where the limits on sizes and docstring openings apply."""
 VAGUE_NAMES = ("one", "some")
@@ -145,6 +147,15 @@ def find_retired_words(
             yield f"{source.path}:{lines[position]}: {_describe(phrase, replacement)}"
 
 
+def find_retired_words_in_text(name: str, text: str, words: Sequence[RetiredWord]) -> Iterator[str]:
+    """Yield a message for each retired word in a text for users; code in backticks is left out."""
+    prose_words = WordList(words, Place.PROSE)
+    for number, line in enumerate(text.splitlines(), 1):
+        split = [word.lower() for word in _PROSE_WORD.findall(_NOT_PROSE.sub(" ", line))]
+        for _, phrase, replacement in prose_words.find(split):
+            yield f"{name}:{number}: {_describe(phrase, replacement)}"
+
+
 def find_vague_names(source: PythonSource) -> Iterator[str]:
     """Yield a message for each variable, parameter or attribute with a name of VAGUE_NAMES."""
     for name in source.names():
@@ -194,6 +205,8 @@ def main(arguments: Sequence[str]) -> int:
     sources = [PythonSource.read(ROOT, file) for file in files]
     words = read_word_list(WORD_LIST.read_text(encoding="utf-8"))
     messages = check_words(sources, words, read_published_texts(SCHEMAS))
+    for name in () if arguments else TEXTS:
+        messages += find_retired_words_in_text(name, (ROOT / name).read_text("utf-8"), words)
     exceeded, summary = check_limits(sources)
     for message in (*messages, *exceeded, summary):
         print(message)

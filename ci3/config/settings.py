@@ -179,7 +179,7 @@ class Settings:
         "`github-deployments[:environment]`, `open-pull-requests`, `branches`, `cloudfront`, "
         "`ssm:/parameter`, `object:key`, `url:https://…`. The last three accept `#key` for a "
         "JSON document. Live deployments are never deleted. If a source cannot be read, nothing "
-        "is deleted. `{folder}` stands for what `*` in `prefix` matched. The values of the "
+        "is deleted. `{folder}` means what `*` in `prefix` matched. The values of the "
         "policy file and of the input or option are combined.",
         parse=parsers.parse_live_source,
         kind=Kind.LINES,

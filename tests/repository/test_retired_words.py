@@ -9,6 +9,7 @@ from tools.retired_words import (
     WORD_LIST,
     check_limits,
     find_retired_words,
+    find_retired_words_in_text,
     find_vague_names,
     main,
     read_word_list,
@@ -241,3 +242,11 @@ def test_word_list_of_the_repository_can_be_read():
     words = read_word_list(WORD_LIST.read_text(encoding="utf-8"))
     assert len(words) > 40
     assert all(word.replacement for word in words)
+
+
+def test_retired_word_in_a_text_for_users_is_found_outside_of_code():
+    words = read_word_list("told | prose | report")
+    text = "Plain.\nIt is told here.\nRun `ci3 told`.\n"
+    assert list(find_retired_words_in_text("README.md", text, words)) == [
+        'README.md:2: "told" is retired; write report'
+    ]
