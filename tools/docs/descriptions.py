@@ -22,7 +22,8 @@ MOST_USED = (
 
 OUTPUTS = {
     "outcome": "`nothing-to-delete`, `planned`, `applied`, `partial`, `refused`, `stale-plan`, "
-    "`failed`; with `mode: doctor`, `examined`.",
+    "`failed`; with `mode: restore`, also `restored` and `nothing-to-restore`; with "
+    "`mode: doctor`, `examined`.",
     "plan-id": "ID of the plan: the same for the same bucket, settings and decisions.",
     "plan-file": "Path of the plan file, if one was written.",
     "journal-file": "Path or URL of the journal, if one was written.",
