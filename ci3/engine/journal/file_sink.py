@@ -172,7 +172,10 @@ def reopen_journal_file(path: str) -> FileSink:
     try:
         return FileSink(Path(path).open("r+b", buffering=0), path)
     except OSError as exc:
-        raise _open_error(path, exc) from exc
+        raise SettingsError(
+            f"the journal {path} cannot be opened: {exc.strerror}",
+            "Name the journal that the interrupted run has written. Nothing was deleted.",
+        ) from exc
 
 
 def lock_journal(stream: BinaryIO, path: str, operation: int) -> str:
