@@ -86,6 +86,8 @@ def show_deployments(
 ) -> None:
     """Print deployments as a table, in the order given."""
     _print_title(console, title)
+    if not deployments:
+        print_line(console, "No deployments found.")
     names = map_names((deployment.name for deployment in deployments), tables)
     columns, rows = _tabulate(deployments)
     shown = [((names[name], *cells), "") for name, *cells in rows]

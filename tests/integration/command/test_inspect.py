@@ -132,3 +132,9 @@ def test_hostile_name_is_no_command_in_the_json_of_a_simulation(site, capsys):
     out = capsys.readouterr().out
     assert "##[" not in out
     assert json.loads(out)["policies"][1]["policy_file"] == "##[error].yml"
+
+
+def test_listing_of_an_empty_bucket_says_so(bucket, capsys):
+    target = ["--bucket-name", bucket.name, "--endpoint-url", bucket.endpoint_url]
+    assert main(["list-deployments", *target]) == 0
+    assert capsys.readouterr().out
