@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 import click
@@ -40,19 +41,11 @@ def with_common_options(command: click.Command) -> click.Command:
             expose_value=False,
             callback=_select_profile,
         ),
-        click.Option(
-            ["--full-names"],
-            is_flag=True,
-            help="Show full names in tables.",
-            expose_value=False,
-            callback=lambda context, _option, value: context.meta.update({_FULL_NAMES: value}),
-        ),
-        click.Option(
+        _make_flag(["--full-names"], _FULL_NAMES, "Show full names in tables."),
+        _make_flag(
             ["-q", "--quiet"],
-            is_flag=True,
-            help="Hide progress; of a plan, show only the result, warnings and errors.",
-            expose_value=False,
-            callback=lambda context, _option, value: context.meta.update({_QUIET: value}),
+            _QUIET,
+            "Hide progress; of a plan, show only the result, warnings and errors.",
         ),
         click.Option(
             ["-v", "--verbose"],
@@ -63,6 +56,17 @@ def with_common_options(command: click.Command) -> click.Command:
         ),
     ]
     return command
+
+
+def _make_flag(names: Sequence[str], key: str, help_text: str) -> click.Option:
+    """Return a flag that `_get_flag` reads by its key."""
+    return click.Option(
+        names,
+        is_flag=True,
+        help=help_text,
+        expose_value=False,
+        callback=lambda context, _option, value: context.meta.update({key: value}),
+    )
 
 
 def is_quiet() -> bool:
