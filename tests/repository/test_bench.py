@@ -141,9 +141,9 @@ def test_small_run_writes_table_picture_and_true_counts(tmp_path):
 
 def test_plan_by_a_report_of_the_bench_is_what_it_should_be(capsys):
     assert inventory_report.main(["--layout", "30x20", "--due", "12", "--files", "3"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert numbers_in(told[0])[:2] == [600, 30]
-    assert [line.partition(":")[0].split(" of ")[0] for line in told[1:]] == [
+    messages = capsys.readouterr().out.splitlines()
+    assert numbers_in(messages[0])[:2] == [600, 30]
+    assert [line.partition(":")[0].split(" of ")[0] for line in messages[1:]] == [
         "by listing",
         "by a report in CSV",
         "by a report in Parquet",
@@ -227,8 +227,10 @@ def test_missing_environment_is_created(checkout, monkeypatch, capsys):
     assert comparison.second_checkout == Checkout(
         root=checkout, python=checkout / ENVIRONMENT / "bin/python"
     )
-    told = capsys.readouterr().err
-    assert told == f"Creating {checkout}/{ENVIRONMENT}\nInstalling {checkout} into {ENVIRONMENT}\n"
+    messages = capsys.readouterr().err
+    assert (
+        messages == f"Creating {checkout}/{ENVIRONMENT}\nInstalling {checkout} into {ENVIRONMENT}\n"
+    )
 
 
 def test_commit_of_a_changed_checkout_is_marked(checkout):

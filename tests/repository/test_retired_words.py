@@ -245,8 +245,8 @@ def test_word_list_of_the_repository_can_be_read():
 
 
 def test_retired_word_in_a_text_for_users_is_found_outside_of_code():
-    words = read_word_list("told | prose | report")
-    text = "Plain.\nIt is told here.\nRun `ci3 told`.\n"
+    words = read_word_list("gizmo | prose | device")
+    text = "Plain.\nIt is a gizmo here.\nRun `ci3 gizmo`.\n"
     assert list(find_retired_words_in_text("README.md", text, words)) == [
-        'README.md:2: "told" is retired; write report'
+        'README.md:2: "gizmo" is retired; write device'
     ]

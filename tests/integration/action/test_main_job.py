@@ -109,7 +109,9 @@ def test_run_without_a_pull_request_asks_github_for_nothing(act, github, event):
     assert github.requests == ()
 
 
-def test_apply_deletes_the_doomed_alone_and_reports_it(act, bucket, github, assert_screen):
+def test_apply_deletes_only_what_the_plan_deletes_and_reports_it(
+    act, bucket, github, assert_screen
+):
     run = act(keep_count="4", mode="apply")
 
     assert run.exit_code == 0

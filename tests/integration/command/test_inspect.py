@@ -36,7 +36,9 @@ def test_explanation_names_every_rule_and_pin_and_when_it_would_go(site, capsys,
 
 
 @pytest.mark.parametrize("output", ["table", "markdown"])
-def test_explanation_of_a_doomed_one_says_what_followed_it(site, capsys, assert_screen, output):
+def test_explanation_of_a_deployment_to_delete_names_its_successor(
+    site, capsys, assert_screen, output
+):
     assert run(site, "explain", "d4", "--keep-count", "2", "--output", output) == 0
 
     assert_screen(capsys.readouterr().out)

@@ -68,10 +68,10 @@ def undo(run, journal: str, *argv: str) -> tuple[int, dict]:
     return code, json.loads(out)
 
 
-def reasons(told: dict) -> dict[str, int]:
+def reasons(report: dict) -> dict[str, int]:
     """Return the number of skipped objects by reason."""
     counts: dict[str, int] = {}
-    for deployment in told["deployments"]:
+    for deployment in report["deployments"]:
         for skipped in deployment["skipped"]:
             counts[skipped["reason"]] = counts.get(skipped["reason"], 0) + skipped["objects"]
     return counts
@@ -80,11 +80,15 @@ def reasons(told: dict) -> dict[str, int]:
 def test_everything_comes_back_as_on_aws(site: MemorySite, run) -> None:
     before = site.current_versions()
     journal = clean_up(site, run)
-    code, told = undo(run, journal)
-    assert (code, told["outcome"], told["objects-restored"]) == (0, "restored", 6)
+    code, report = undo(run, journal)
+    assert (code, report["outcome"], report["objects-restored"]) == (0, "restored", 6)
     assert site.current_versions() == before
-    code, told = undo(run, journal)
-    assert (code, told["outcome"], told["objects-already-there"]) == (0, "nothing-to-restore", 6)
+    code, report = undo(run, journal)
+    assert (code, report["outcome"], report["objects-already-there"]) == (
+        0,
+        "nothing-to-restore",
+        6,
+    )
 
 
 def test_store_like_swift_restores_nothing_and_is_reported_each_time(
@@ -92,15 +96,15 @@ def test_store_like_swift_restores_nothing_and_is_reported_each_time(
 ) -> None:
     journal = clean_up(site, run)
     site.behave_like_swift()
-    code, told = undo(run, journal)
-    assert (code, told["outcome"]) == (ExitCode.PARTIAL, "partial")
-    assert (told["objects-restored"], told["objects-failed"]) == (0, 6)
-    assert_screen(told["deployments"][0]["problem"])
+    code, report = undo(run, journal)
+    assert (code, report["outcome"]) == (ExitCode.PARTIAL, "partial")
+    assert (report["objects-restored"], report["objects-failed"]) == (0, 6)
+    assert_screen(report["deployments"][0]["problem"])
     for _ in range(2):
-        code, told = undo(run, journal)
-        assert (code, told["outcome"]) == (ExitCode.PARTIAL, "partial")
-        assert told["objects-already-there"] == 0
-        assert reasons(told) == {"not-current": 6}
+        code, report = undo(run, journal)
+        assert (code, report["outcome"]) == (ExitCode.PARTIAL, "partial")
+        assert report["objects-already-there"] == 0
+        assert reasons(report) == {"not-current": 6}
     since = ("restore", "old-1", "--deleted-since", "2h", *site.options(), "--auto-approve")
     assert run(*since)[0] == ExitCode.PARTIAL
     assert site.folders() == {"new"}
@@ -112,14 +116,14 @@ def test_suspended_bucket_without_markers_is_never_reported_as_restored(
     site.suspend_versioning()
     site.store_no_null_markers()
     journal = clean_up(site, run)
-    code, told = undo(run, journal)
-    assert (code, reasons(told)) == (ExitCode.PARTIAL, {"not-current": 6})
+    code, report = undo(run, journal)
+    assert (code, reasons(report)) == (ExitCode.PARTIAL, {"not-current": 6})
 
 
 def test_suspended_bucket_with_markers_is_refused(site: MemorySite, run) -> None:
     site.suspend_versioning()
-    code, told = undo(run, clean_up(site, run))
-    assert (code, told["outcome"], reasons(told)) == (
+    code, report = undo(run, clean_up(site, run))
+    assert (code, report["outcome"], reasons(report)) == (
         ExitCode.REFUSED, "refused", {"null-marker": 6})  # fmt: skip
 
 
@@ -127,8 +131,8 @@ def test_version_uploaded_and_deleted_since_is_not_current(site: MemorySite, run
     journal = clean_up(site, run)
     site.put("old-1/file-00000", body=b"newer")
     site.remove("old-1/file-00000")
-    code, told = undo(run, journal)
-    assert (code, told["objects-restored"], reasons(told)) == (
+    code, report = undo(run, journal)
+    assert (code, report["objects-restored"], reasons(report)) == (
         ExitCode.PARTIAL, 5, {"newer-deleted": 1})  # fmt: skip
 
 
@@ -162,9 +166,9 @@ def test_no_wrong_listing_of_versions_passes_for_a_restore(
     code, out = run("restore", journal, "--auto-approve", "--output", "json")
     assert code in (ExitCode.PARTIAL, ExitCode.ACCESS)
     if out:
-        told = json.loads(out)
+        report = json.loads(out)
         current_count = sum(key.startswith("old-") for key in site.content())
-        claimed_count = told["objects-restored"] + told["objects-already-there"]
+        claimed_count = report["objects-restored"] + report["objects-already-there"]
         assert claimed_count <= min(current_count, 5)
 
 
@@ -180,11 +184,11 @@ def test_object_that_a_plain_listing_does_not_show_is_not_restored(
         return re.sub(pattern, b"", body)
 
     site.proxy.rewrite("GET", LISTING, hide_entries)
-    code, told = undo(run, journal)
-    assert (code, told["objects-restored"], told["objects-failed"]) == (
+    code, report = undo(run, journal)
+    assert (code, report["objects-restored"], report["objects-failed"]) == (
         ExitCode.PARTIAL, 6 - number, number)  # fmt: skip
-    code, told = undo(run, journal)
-    assert (code, reasons(told)) == (
+    code, report = undo(run, journal)
+    assert (code, reasons(report)) == (
         ExitCode.PARTIAL, {"already-there": 6 - number, "not-current": number})  # fmt: skip
 
 
@@ -192,8 +196,8 @@ def test_plain_listing_that_is_denied_is_not_a_restore(site: MemorySite, run) ->
     journal = clean_up(site, run)
     error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
     site.proxy.answer("GET", LISTING, error, status=403)
-    code, told = undo(run, journal)
-    assert (code, told["objects-restored"], told["objects-failed"]) == (ExitCode.PARTIAL, 0, 6)
+    code, report = undo(run, journal)
+    assert (code, report["objects-restored"], report["objects-failed"]) == (ExitCode.PARTIAL, 0, 6)
 
 
 def test_older_version_that_becomes_current_is_not_a_restore(site: MemorySite, run) -> None:
@@ -208,8 +212,8 @@ def test_older_version_that_becomes_current_is_not_a_restore(site: MemorySite, r
         stored[-1] = replace(stored[-1], modified_at=older_at)
 
     site.proxy.call_before("POST", r"\?delete", lose_newest, nth=1)
-    code, told = undo(run, journal)
-    assert (code, told["objects-failed"]) == (ExitCode.PARTIAL, 1)
+    code, report = undo(run, journal)
+    assert (code, report["objects-failed"]) == (ExitCode.PARTIAL, 1)
 
 
 # A journal without an end: the store may still execute the requests of the killed run.
@@ -237,8 +241,8 @@ def test_late_request_of_a_killed_run_is_restored_too(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ci3.pipeline.context_factory.time.sleep", delete_late)
-        code, told = undo(run, journal)
-    assert (code, told["objects-restored"], told["objects-failed"]) == (0, 6, 0)
+        code, report = undo(run, journal)
+    assert (code, report["objects-restored"], report["objects-failed"]) == (0, 6, 0)
     assert site.current_versions() == before
     assert pauses[pauses_before:] == [restore.SECOND_LOOK_SECONDS]
 
@@ -256,8 +260,8 @@ def test_late_request_is_found_where_all_was_current_at_first(
             "ci3.pipeline.context_factory.time.sleep",
             lambda _: [site.remove(key) for key in late] and None,
         )
-        code, told = undo(run, journal)
-    assert (code, told["objects-restored"]) == (0, 1)
+        code, report = undo(run, journal)
+    assert (code, report["objects-restored"]) == (0, 1)
     assert site.current_versions() == before
 
 
@@ -268,9 +272,9 @@ def test_second_look_that_fails_is_no_success(site: MemorySite, run, assert_scre
     with pytest.MonkeyPatch.context() as patch:
         deny = lambda _: site.proxy.answer("GET", VERSIONS, error, status=403)  # noqa: E731
         patch.setattr("ci3.pipeline.context_factory.time.sleep", deny)
-        code, told = undo(run, journal)
+        code, report = undo(run, journal)
     assert code == ExitCode.PARTIAL
-    assert_screen(told["stopped"].replace("old-2", "old-1"))  # both are listed at once
+    assert_screen(report["stopped"].replace("old-2", "old-1"))  # both are listed at once
 
 
 def test_journal_with_an_end_is_looked_at_once(site: MemorySite, run, pauses: list[float]) -> None:
@@ -296,12 +300,12 @@ def test_restored_deployments_are_named_for_protect(site: MemorySite, run) -> No
     for number, name in enumerate(HOSTILE):
         site.deploy(name, days=20 + number)
     journal = clean_up(site, run)
-    code, told = undo(run, journal)
+    code, report = undo(run, journal)
     names = {"old-1", "old-2", *HOSTILE}
     assert code == ExitCode.DONE
-    assert len(told["protect"]) == len(names)
-    assert {"old-1", "old-2", "plain-1"} <= {*told["protect"]}
-    protect = [part for line in told["protect"] for part in ("--protect", line)]
+    assert len(report["protect"]) == len(names)
+    assert {"old-1", "old-2", "plain-1"} <= {*report["protect"]}
+    protect = [part for line in report["protect"] for part in ("--protect", line)]
     code, out = run("plan-cleanup", *site.options(), *KEEP_1, "--output", "json",
                     *protect)  # fmt: skip
     decisions = {one["name"]: one["decision"] for one in json.loads(out)["deployments"]}
@@ -324,8 +328,8 @@ def test_first_names_are_shown_with_the_number_of_the_others(
 def test_next_plan_warns_that_it_deletes_what_was_restored(site: MemorySite, run) -> None:
     journal = clean_up(site, run, "--journal-file", "s3://")
     assert plan_warnings(site, run) == []
-    code, told = undo(run, journal, "--endpoint-url", site.endpoint_url)
-    assert (code, told["record-problem"]) == (ExitCode.DONE, "")
+    code, report = undo(run, journal, "--endpoint-url", site.endpoint_url)
+    assert (code, report["record-problem"]) == (ExitCode.DONE, "")
     [warning] = plan_warnings(site, run)
     assert "old-1, old-2" in warning["message"]
     [warning] = plan_warnings(site, run, "--protect", "old-1")
@@ -346,9 +350,9 @@ def test_restore_that_may_not_store_its_record_says_so(
     journal = clean_up(site, run, "--journal-file", "s3://")
     error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
     site.proxy.answer("PUT", "/restored/", error, status=403)
-    code, told = undo(run, journal, "--endpoint-url", site.endpoint_url)
-    assert (code, told["objects-restored"]) == (ExitCode.DONE, 6)
-    assert_screen(told["record-problem"])
+    code, report = undo(run, journal, "--endpoint-url", site.endpoint_url)
+    assert (code, report["objects-restored"]) == (ExitCode.DONE, 6)
+    assert_screen(report["record-problem"])
 
 
 def test_local_journal_stores_no_record_and_a_plan_without_folder_asks_for_none(

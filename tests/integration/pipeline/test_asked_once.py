@@ -30,7 +30,7 @@ def plan_of(site: MemorySite, **changes: str) -> Plan:
     return run.make_plan(run.open_bucket())
 
 
-def told(plan: Plan, code: WarningCode) -> list[str]:
+def find_warnings(plan: Plan, code: WarningCode) -> list[str]:
     return [warning.message for warning in plan.warnings if warning.code is code]
 
 
@@ -48,7 +48,7 @@ def test_rules_and_versioning_are_asked_for_once(
     assert len(site.proxy.find_requests(*VERSIONING)) == 1
     listings = site.proxy.find_requests("GET", "list-type=2")
     assert len(site.proxy.requests) == 2 + len(listings)
-    until = told(plan, WarningCode.RESTORE_PERIOD)
+    until = find_warnings(plan, WarningCode.RESTORE_PERIOD)
     assert bool(until) is (status == "Enabled")
     assert all("30 days" in message for message in until)
 
@@ -60,7 +60,7 @@ def test_rule_for_other_folders_does_not_end_the_restore_period(
     site.enable_versioning()
     narrow = f"<Filter><Prefix>{prefix}</Prefix></Filter>".encode()
     site.lifecycle = OLD_GO.replace(b"<Filter/>", narrow)
-    assert bool(told(plan_of(site), WarningCode.RESTORE_PERIOD)) is is_reported
+    assert bool(find_warnings(plan_of(site), WarningCode.RESTORE_PERIOD)) is is_reported
 
 
 @pytest.mark.parametrize("engine", ["direct", "lifecycle"])
@@ -81,7 +81,7 @@ def test_rules_that_were_not_read_leave_the_term_unknown_and_are_not_asked_for_a
     site.lifecycle = OLD_GO
     site.proxy.answer(*RULES, body, status=status, nth=1)
     plan = plan_of(site, engine=engine)
-    (until,) = told(plan, WarningCode.RESTORE_PERIOD)
+    (until,) = find_warnings(plan, WarningCode.RESTORE_PERIOD)
     assert_screen(until)
     assert plan.is_applyable is (engine == "direct")
     assert len(site.proxy.find_requests(*RULES)) == 1

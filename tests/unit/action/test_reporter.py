@@ -41,8 +41,8 @@ def test_summary_that_can_not_hold_all_says_where_the_rest_is(tmp_path, texts, p
 
     summary = (tmp_path / "summary").read_text(encoding="utf-8")
     assert SUMMARY_LIMIT_BYTES // 2 < len(summary.encode()) <= SUMMARY_LIMIT_BYTES
-    doomed, *_ = row_counts(summary)
-    [line] = [line for line in summary.splitlines() if numbers_in(line) == [895 - doomed]]
+    delete_count, *_ = row_counts(summary)
+    [line] = [line for line in summary.splitlines() if numbers_in(line) == [895 - delete_count]]
     assert ("`plan.json`" in line) is bool(plan_file)
 
 

@@ -18,7 +18,7 @@ def resolved(content):
 
 
 def written(given):
-    return {name: one.texts for name, one in given.items()}
+    return {name: setting.texts for name, setting in given.items()}
 
 
 def check_place(place, line, key=""):

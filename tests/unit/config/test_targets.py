@@ -49,8 +49,8 @@ def test_without_a_policy_file_there_is_one():
 def test_targets_stand_in_their_order_and_know_that_they_are_targets():
     found = resolved(targets("bucket: b-site", "bucket: a-site", "bucket: c-site"))
 
-    assert [one.bucket for one in found] == ["b-site", "a-site", "c-site"]
-    assert all(one.has_targets for one in found)
+    assert [settings.bucket for settings in found] == ["b-site", "a-site", "c-site"]
+    assert all(settings.has_targets for settings in found)
     (alone,) = resolved(targets("bucket: a-site"))
     assert alone.has_targets
 
@@ -87,13 +87,13 @@ def test_what_comes_before_the_policy_file_gives_way_to_all_of_it():
 
 
 def test_a_targets_own_value_is_no_other_targets():
-    one, other = resolved(
+    first_target, second_target = resolved(
         f"defaults: {{keep-count: 3, protect: [all]}}\n"
         f"{targets('bucket: a-site, keep-count: 9, protect: [one]', 'bucket: b-site')}"
     )
 
-    assert (one.keep_count, one.protect) == (9, ("all", "one"))
-    assert (other.keep_count, other.protect) == (3, ("all",))
+    assert (first_target.keep_count, first_target.protect) == (9, ("all", "one"))
+    assert (second_target.keep_count, second_target.protect) == (3, ("all",))
 
 
 def test_what_is_protected_and_live_adds_up_over_defaults_target_and_option():
@@ -105,23 +105,33 @@ def test_what_is_protected_and_live_adds_up_over_defaults_target_and_option():
     )
 
     assert settings.protect == ("a", "b", "c")
-    assert [str(one) for one in settings.live_from] == ["branches", "cloudfront", "ssm:/live"]
+    assert [str(source) for source in settings.live_from] == [
+        "branches",
+        "cloudfront",
+        "ssm:/live",
+    ]
 
 
 def test_plan_records_where_each_targets_value_came_from():
     two = targets("bucket: a-site, keep-daily: 7", "bucket: b-site")
-    one, other = resolved(f"defaults: {{keep-count: 3}}\n{two}", keep_weekly="4")
+    first_target, second_target = resolved(f"defaults: {{keep-count: 3}}\n{two}", keep_weekly="4")
 
     weekly = {"keep-weekly": PolicyEntry(value=4, origin=Origin.OPTION)}
     count = {"keep-count": PolicyEntry(value=3, origin=Origin.POLICY_FILE)}
     daily = {"keep-daily": PolicyEntry(value=7, origin=Origin.POLICY_FILE)}
-    assert (one.recorded, other.recorded) == (count | daily | weekly, count | weekly)
+    assert (first_target.recorded, second_target.recorded) == (
+        count | daily | weekly,
+        count | weekly,
+    )
 
 
 def test_bucket_may_be_given_once_for_all_targets():
     found = resolved(targets("prefix: a", "prefix: b"), bucket="my-site")
 
-    assert [(one.bucket, one.prefix) for one in found] == [("my-site", "a/"), ("my-site", "b/")]
+    assert [(settings.bucket, settings.prefix) for settings in found] == [
+        ("my-site", "a/"),
+        ("my-site", "b/"),
+    ]
 
 
 def test_target_without_a_bucket_is_named():
@@ -150,9 +160,9 @@ TWO = targets("bucket: a-site", "bucket: b-site")
     ],
 )
 def test_each_of_several_targets_has_a_journal_of_its_own(journal, numbered):
-    assert [one.journal_file for one in resolved(TWO, journal_file=journal)] == numbered
+    assert [settings.journal_file for settings in resolved(TWO, journal_file=journal)] == numbered
     text = f"defaults: {{journal-file: '{journal}'}}\n{TWO}"
-    assert [one.journal_file for one in resolved(text)] == numbered
+    assert [settings.journal_file for settings in resolved(text)] == numbered
 
 
 def test_only_target_keeps_the_journals_name():
@@ -182,16 +192,16 @@ SAME_FOLDER = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other"), SAME_FOLDER)
-def test_two_targets_that_are_one_folder_are_refused(one, other):
-    error = refused(targets("bucket: another", one, other))
+@pytest.mark.parametrize(("first_target", "second_target"), SAME_FOLDER)
+def test_two_targets_that_are_one_folder_are_refused(first_target, second_target):
+    error = refused(targets("bucket: another", first_target, second_target))
 
     assert numbers_in(error.message) == [2, 3, 3, 4]
     assert error.message.count("s3://a-site/") == 2
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first_target", "second_target"),
     [
         ("bucket: a-site", "bucket: b-site"),
         ("bucket: a-site, prefix: app", "bucket: a-site, prefix: apps"),
@@ -214,9 +224,9 @@ def test_two_targets_that_are_one_folder_are_refused(one, other):
         ("bucket: a-site, prefix: x, match: a-.*", "bucket: a-site, prefix: x/, match: .*-a"),
     ],
 )
-def test_two_targets_that_are_apart_are_accepted(one, other):
-    assert len(resolved(targets(one, other))) == 2
-    assert len(resolved(targets(other, one))) == 2
+def test_two_targets_that_are_apart_are_accepted(first_target, second_target):
+    assert len(resolved(targets(first_target, second_target))) == 2
+    assert len(resolved(targets(second_target, first_target))) == 2
 
 
 OTHER_ENGINE = (
@@ -253,7 +263,7 @@ def test_option_that_moves_a_target_is_refused():
 
 def test_option_may_say_what_the_file_leaves_open():
     text = "targets:\n- {prefix: a}\n- {prefix: b}\n"
-    urls = [one.url for one in resolved(text, bucket="a-site")]
+    urls = [settings.url for settings in resolved(text, bucket="a-site")]
     assert urls == ["s3://a-site/a/", "s3://a-site/b/"]
 
 
@@ -306,7 +316,10 @@ def test_prefix_in_an_error_does_not_write_to_the_screen():
 def test_messages_are_the_golden_ones():
     nested = targets("bucket: a-site", "bucket: a-site, prefix: main")
     files = [
-        *(targets("bucket: another", one, other) for one, other in SAME_FOLDER),
+        *(
+            targets("bucket: another", first_target, second_target)
+            for first_target, second_target in SAME_FOLDER
+        ),
         OTHER_ENGINE.format(engine="auto"),
         nested,
         targets("bucket: a-site", "prefix: b"),

@@ -228,9 +228,9 @@ def test_annotations_beyond_what_github_shows_stand_in_the_log_and_are_counted(
     runner.report_omitted_annotations()
 
     log = capsys.readouterr().out
-    told = [message for found, message in parse_commands(log) if found == name]
-    assert len(parse_commands(log)) == len(told) == 10
-    assert numbers_in(told[-1]) == [16]
+    lines = [message for found, message in parse_commands(log) if found == name]
+    assert len(parse_commands(log)) == len(lines) == 10
+    assert numbers_in(lines[-1]) == [16]
     assert "number 24" in log
 
 

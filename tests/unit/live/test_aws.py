@@ -121,10 +121,10 @@ def test_evidence_of_a_parameter_says_what_it_says() -> None:
 def test_secure_string_is_in_no_message(value: str, field: str) -> None:
     put_parameter(value, "SecureString")
     reading = parameter(field, prefix="" if "/x/y" not in value else "app/")
-    told = [reading.problem, *(one.evidence for one in reading.references)]
+    problems = [reading.problem, *(one.evidence for one in reading.references)]
 
-    assert "/my-site/live" in "".join(told)
-    assert SECRET not in "".join(told)
+    assert "/my-site/live" in "".join(problems)
+    assert SECRET not in "".join(problems)
 
 
 def test_secure_string_is_decrypted(proxy: FaultProxy) -> None:

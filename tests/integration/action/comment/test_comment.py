@@ -229,14 +229,14 @@ def test_commits_are_linked_and_told_in_comment_and_summary(act, bucket, github)
     run = act(keep_count="4", match=".*")
 
     here = "https://github.test/acme/storefront/commit"
-    for told in (comment_of(github), run.summary):
-        assert row_counts(told) == [5, 4]
-        assert f"| [`f1c0ffee`]({here}/{fix})<br>{title}&nbsp;· Ann" in told
-        assert f"| [`web-51deb0a7`]({here}/{side})<br>&lt;b&gt;" in told
-        assert "| `deadbeef` |" in told
-        assert "@<!-- -->team" in told
+    for report_text in (comment_of(github), run.summary):
+        assert row_counts(report_text) == [5, 4]
+        assert f"| [`f1c0ffee`]({here}/{fix})<br>{title}&nbsp;· Ann" in report_text
+        assert f"| [`web-51deb0a7`]({here}/{side})<br>&lt;b&gt;" in report_text
+        assert "| `deadbeef` |" in report_text
+        assert "@<!-- -->team" in report_text
         for live in ("@team", "#77", "GH-3", "@mallory", "<b>"):
-            assert live not in told
+            assert live not in report_text
 
 
 def test_github_that_tells_no_commits_costs_the_decoration_alone(act, bucket, github):

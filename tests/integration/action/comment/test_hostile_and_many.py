@@ -109,6 +109,6 @@ def test_1500_deployments_fit_comment_and_summary_with_tables_intact(act, github
     assert row_counts(run.summary)[0] == 1400
     comment = comment_of(github)
     assert len(comment.encode()) <= 65_000
-    doomed, *_ = row_counts(comment)
-    assert 100 < doomed < 1400
-    assert f" {1400 - doomed:,} " in comment
+    delete_count, *_ = row_counts(comment)
+    assert 100 < delete_count < 1400
+    assert f" {1400 - delete_count:,} " in comment

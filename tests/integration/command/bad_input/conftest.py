@@ -49,7 +49,10 @@ def ci3(capsys: pytest.CaptureFixture[str]):
 @pytest.fixture
 def act(live: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     """Run the action with inputs; gives its exit code and its log."""
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        signal_number: signal.getsignal(signal_number)
+        for signal_number in (signal.SIGINT, signal.SIGTERM)
+    }
 
     def run(inputs: Mapping[str, str]) -> tuple[int, str]:
         step = FakeStep(tmp_path / "step")
@@ -58,8 +61,8 @@ def act(live: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
         return run_action(), capsys.readouterr().out
 
     yield run
-    for one, action in before.items():
-        signal.signal(one, action)
+    for signal_number, action in before.items():
+        signal.signal(signal_number, action)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def live(site: Bucket) -> Bucket:
     return site
 
 
-def doomed(bucket: Bucket) -> list[tuple[str, bool]]:
+def list_versions_of_deleted(bucket: Bucket) -> list[tuple[str, bool]]:
     return [version for version in bucket.versions() if version[0].startswith("old-")]
 
 
@@ -58,7 +58,7 @@ def test_bucket_without_versions_is_told_that_the_setting_changes_nothing(
 
 def test_yes_and_the_number_at_the_terminal_delete_all_versions(live: Bucket) -> None:
     code, shown = on_terminal("cleanup", *live.options(), *FINAL, answer=b"y\n2\n")
-    assert (code, doomed(live)) == (0, []), shown
+    assert (code, list_versions_of_deleted(live)) == (0, []), shown
 
 
 def test_questions_name_deployments_objects_and_versions(
@@ -73,7 +73,7 @@ def test_questions_name_deployments_objects_and_versions(
     assert main(["cleanup", *live.options(), *FINAL]) == 0
     assert_screen("\n".join(questions))
     assert len(questions) == 2
-    assert doomed(live) == []
+    assert list_versions_of_deleted(live) == []
 
 
 @pytest.mark.parametrize("answer", [b"n\n", b"y\n\n", b"y\ny\n", b"y\n3\n", b"y\n\x04"])
@@ -90,7 +90,7 @@ def test_auto_approve_skips_both_questions(live: Bucket, capsys) -> None:
     assert main(["cleanup", *live.options(), *FINAL, "--auto-approve", "--output", "json"]) == 0
     outputs = json.loads(capsys.readouterr().out)
     assert (outputs["objects-deleted"], outputs["bytes-deleted"]) == (9, 12)
-    assert doomed(live) == []
+    assert list_versions_of_deleted(live) == []
 
 
 # Saved plans.
@@ -106,7 +106,7 @@ def test_saved_plan_is_applied_with_the_setting_that_it_was_made_with(live: Buck
     assert saved["policy"]["delete-versions"] == {"value": "true", "from": "option"}
     assert saved["totals"]["versions_to_delete"] == 9
     assert main(["cleanup", *PLAN, "--auto-approve"]) == 0
-    assert doomed(live) == []
+    assert list_versions_of_deleted(live) == []
 
 
 def test_plan_saved_without_it_is_not_applied_with_it(
@@ -150,9 +150,9 @@ def test_run_that_was_stopped_is_gone_on_with_until_no_version_is_left(
     proxy.answer("POST", DELETE, error("ExpiredToken"), status=400, nth=nth)
     options = (*FINAL, "--journal-file", "j.jsonl", "--auto-approve")
     assert main(["cleanup", *live.options(), *options]) == 3
-    assert doomed(live)
+    assert list_versions_of_deleted(live)
     assert main(["cleanup", "--resume", "j.jsonl", "--auto-approve"]) == 0
-    assert doomed(live) == []
+    assert list_versions_of_deleted(live) == []
     assert live.folders() == {"new"}
 
 
@@ -168,11 +168,11 @@ def test_run_that_stopped_among_the_current_objects_is_gone_on_with(
     options = (*FINAL, "--protect", "old-2", "--journal-file", "j.jsonl", "--auto-approve")
     proxy.answer_with("POST", DELETE, stop_at_the_second)
     assert main(["cleanup", *live.options(), *options]) == 3
-    assert doomed(live)[0] == (keys[1], False)
+    assert list_versions_of_deleted(live)[0] == (keys[1], False)
     proxy.answer_with("POST", DELETE, lambda request: answer_deletion(live, request, {}))
     assert main(["cleanup", "--resume", "j.jsonl", "--auto-approve"]) == 0
     assert live.folders() == {"new", "old-2"}
-    assert [key for key, _ in doomed(live) if key.startswith("old-1/")] == []
+    assert [key for key, _ in list_versions_of_deleted(live) if key.startswith("old-1/")] == []
 
 
 def test_run_that_left_versions_is_not_gone_on_with_by_deleting_them(

@@ -80,7 +80,7 @@ def all_deleted() -> bool:
         assert (journal.has_ended, journal.stop_reason) == (True, "")
         assert journal.unresolved_prefixes == ()
     gone = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT, None)
-    return len(found) == 6 and all(one.outcome in gone for one in found.values())
+    return len(found) == 6 and all(entry.outcome in gone for entry in found.values())
 
 
 @pytest.mark.parametrize("is_done", [False, True], ids=["before the deed", "after it"])
@@ -95,7 +95,7 @@ def test_run_killed_at_any_batch_is_gone_on_with_to_its_end(
     assert site.folders() == {"new"}
     assert "index.html" in site.content()
     assert all_deleted()
-    asked = [key for one in proxy.deletions for key in one.batch_keys]
+    asked = [key for request in proxy.deletions for key in request.batch_keys]
     assert len(asked) == len(set(asked)) == 6 - 2 * (at if is_done else at - 1)
 
 
@@ -116,12 +116,12 @@ def test_what_the_crash_left_open_is_settled_in_the_journal(
     assert resume() == 0
 
     lines = read_records("j.jsonl")
-    resolved = next(one for one in lines if one["record"] == "resolved")
+    resolved = next(record for record in lines if record["record"] == "resolved")
     assert resolved["batch"] == 2
     assert [row[1] for row in resolved["objects"]] == ["absent"]
-    kinds = [one["record"] for one in lines]
+    kinds = [record["record"] for record in lines]
     assert kinds.index("resumed") < kinds.index("resolved") < kinds.index("end")
-    assert {one["batch"] for one in read_intents(lines)} == {1, 2, 3}
+    assert {record["batch"] for record in read_intents(lines)} == {1, 2, 3}
 
 
 def test_line_torn_by_the_crash_is_taken_away_and_its_batch_is_sent_anew(
@@ -266,8 +266,10 @@ def test_what_was_brought_back_since_is_not_deleted_again(
         assert main(["restore", "j.jsonl", "--auto-approve"]) == 0
     else:
         found = site.client.list_object_versions(Bucket=site.name, Prefix="old-1/")
-        one = found["DeleteMarkers"][0]
-        site.client.delete_object(Bucket=site.name, Key=one["Key"], VersionId=one["VersionId"])
+        marker = found["DeleteMarkers"][0]
+        site.client.delete_object(
+            Bucket=site.name, Key=marker["Key"], VersionId=marker["VersionId"]
+        )
     before = site.keys()
     capsys.readouterr()
 
@@ -285,7 +287,7 @@ def test_object_that_went_after_it_was_looked_at_comes_back(
     keep_versions(site)
     before = site.keys()
     crash(site, proxy, 1)
-    (keys,) = [[one["key"] for one in read_intents(read_records("j.jsonl"))]]
+    (keys,) = [[record["key"] for record in read_intents(read_records("j.jsonl"))]]
 
     def come_late(*asked) -> None:
         resolve_unknown_outcomes(*asked)

@@ -43,7 +43,7 @@ def test_rules_that_stand_otherwise_than_they_were_written_are_taken_out(
 
     site.proxy.call_before(*GET, rewrite, nth=3)
     ran = Ran(site)
-    stand = [one for one in rule_ids(site.lifecycle) if one.startswith("ci3/")]
+    stand = [removal for removal in rule_ids(site.lifecycle) if removal.startswith("ci3/")]
     said = ran.record("rules-outcome")["outcome"]
     assert ran.outcome is RunOutcome.PARTIAL
     assert (stand == [], said) in {(True, "rolled-back"), (False, "unknown")}
@@ -82,7 +82,7 @@ def test_rules_of_what_is_kept_go_also_where_followers_are_refused(site: MemoryS
     site.proxy.answer(*PUT, refused, status=400, nth=1)
     (account,) = apply(make_context(site, engine="lifecycle", protect="old-2"))
     assert "ci3/old-2/" not in written(site)
-    assert {one.name for one in account.reconciled.removed} == {"old-1", "old-2"}
+    assert {removal.name for removal in account.reconciled.removed} == {"old-1", "old-2"}
 
 
 def test_left_behind_rule_that_cannot_be_read_is_told_with_any_engine(site: MemorySite) -> None:
@@ -99,7 +99,7 @@ def by_pointer(site: MemorySite, **changes: str):
 
 
 def told(account: TargetResult) -> list[tuple[str, str]]:
-    return [(one.name, one.message) for one in account.reconciled.removed]
+    return [(removal.name, removal.message) for removal in account.reconciled.removed]
 
 
 @pytest.mark.parametrize("due", [False, True])
@@ -121,11 +121,11 @@ def test_rule_of_what_goes_live_during_a_run_is_taken_away(
 
 
 def test_rule_goes_first_of_what_went_live_while_it_was_listed(pointed: MemorySite) -> None:
-    one = open_run([by_pointer(pointed)])
-    plans = one.make_plans()
+    removal = open_run([by_pointer(pointed)])
+    plans = removal.make_plans()
     pointed.put("current", body=b"old-2")
-    (begun,) = one.reconcile_rules(plans)
-    assert [one.name for one in begun.reconciled.removed] == ["old-2"]
+    (begun,) = removal.reconcile_rules(plans)
+    assert [removal.name for removal in begun.reconciled.removed] == ["old-2"]
     assert written(pointed) == ["logs", "ci3/old-1/", "ci3/old-3/"]
 
 
@@ -141,8 +141,8 @@ def test_rule_of_this_run_goes_for_what_goes_live_while_it_deletes(
     assert account.outcome is RunOutcome.PARTIAL
     assert written(pointed) == ["logs", *OURS]
     assert account.result.expiring_names == frozenset()
-    (one,) = [one for one in account.result.deployments if one.name == "old-9"]
-    assert_screen(one.problem)
+    (removal,) = [removal for removal in account.result.deployments if removal.name == "old-9"]
+    assert_screen(removal.problem)
     assert "young" not in pointed.folders()
 
 
@@ -202,8 +202,8 @@ def test_saved_plan_is_held_against_what_is_live_at_the_end(pointed: MemorySite)
     for key in [key for key in pointed.content() if key.startswith("old-3/")]:
         pointed.remove(key)
     saved = run.make_plan(run.open_bucket())
-    one = open_run([run], [saved])
-    (begun,) = one.reconcile_rules([saved])
+    removal = open_run([run], [saved])
+    (begun,) = removal.reconcile_rules([saved])
     pointed.put("current", body=b"old-2")
     account = begun.revoke_rules()
     assert written(pointed) == ["logs", "ci3/old-1/"]

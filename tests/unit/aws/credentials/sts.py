@@ -39,17 +39,18 @@ def look(reader: BucketReader) -> None:
 def signers(requests: list[Request]) -> list[str]:
     """With which access key each request was signed; empty for none."""
     found = (
-        re.search("Credential=([^/]+)/", one.headers.get("Authorization", "")) for one in requests
+        re.search("Credential=([^/]+)/", request.headers.get("Authorization", ""))
+        for request in requests
     )
-    return [one[1] if one else "" for one in found]
+    return [request[1] if request else "" for request in found]
 
 
 def asked(proxy: FaultProxy) -> list[dict[str, str]]:
     """What STS was asked, in order."""
     return [
-        {name: values[0] for name, values in parse_qs(one.body.decode()).items()}
-        for one in proxy.find_requests("POST", STS)
-        if b"AssumeRole" in one.body
+        {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+        for request in proxy.find_requests("POST", STS)
+        if b"AssumeRole" in request.body
     ]
 
 

@@ -46,7 +46,7 @@ def test_all_clients_of_a_run_share_the_credentials_of_one_role(
     look(reader)
     read_parameter(LiveSource.parse(f"ssm:/{site.name}"), **where)
     list_origins(site.name, region="", credentials=reader.credentials)
-    stored = next(one for page in reader.list_pages("") for one in page.objects)
+    stored = next(item for page in reader.list_pages("") for item in page.objects)
     reader.open_writer().delete_objects([stored])
 
     [request, *others] = proxy.requests
@@ -61,7 +61,7 @@ def test_all_clients_of_a_run_share_the_credentials_of_one_role(
     ]
     assert "Authorization" not in request.headers
     assert len(others) >= 5
-    assert {one.method for one in others} == {"GET", "POST"}
+    assert {item.method for item in others} == {"GET", "POST"}
     [signer] = set(signers(others))
     assert signer.startswith("ASIA")
     assert site.keys() == set()
@@ -97,7 +97,7 @@ def test_credentials_that_are_about_to_expire_are_got_anew_with_a_fresh_token(
 
     first, second, third, fourth = s3_signers(proxy)
     assert first != second == third == fourth
-    assert [one["WebIdentityToken"] for one in asked(proxy)] == shown
+    assert [item["WebIdentityToken"] for item in asked(proxy)] == shown
     assert len(set(shown)) == 2
 
 
@@ -136,13 +136,13 @@ def test_many_threads_are_told_of_one_failure_and_a_later_try_may_succeed(
     look(reader)
     proxy.answer("POST", STS, sts_error("AccessDenied"), status=403, nth=1)
 
-    def told(_: int) -> str:
+    def read_key(_: int) -> str:
         with pytest.raises(AccessError) as caught:
             look(reader)
         return caught.value.full_message
 
     with ThreadPoolExecutor(THREADS) as pool:
-        assert len(set(pool.map(told, range(THREADS)))) == 1
+        assert len(set(pool.map(read_key, range(THREADS)))) == 1
     assert len(shown) == 2
 
     clock.ahead = timedelta(minutes=1)
@@ -175,7 +175,7 @@ def test_credentials_at_hand_assume_the_role_and_do_so_again(
     for _ in range(3):
         look(reader)
 
-    assert [one["Action"] for one in asked(proxy)] == ["AssumeRole"] * 2
+    assert [item["Action"] for item in asked(proxy)] == ["AssumeRole"] * 2
     assert signers(proxy.find_requests("POST", STS)) == [CREDENTIALS["AWS_ACCESS_KEY_ID"]] * 2
     first, second, third = s3_signers(proxy)
     assert first != second == third

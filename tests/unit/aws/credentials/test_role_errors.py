@@ -108,11 +108,11 @@ def test_deletion_whose_credentials_cannot_be_got_anew_stops_the_run_and_is_no_d
     reader: BucketReader, proxy: FaultProxy
 ) -> None:
     proxy.answer("POST", STS, sts_error("AccessDenied"), status=403)
-    doomed = StoredObject(key="a/x", etag='"e"', size_bytes=1, modified_at=datetime.now(UTC))
-    said = reader.open_writer().delete_objects([doomed])["a/x"]
+    to_delete = StoredObject(key="a/x", etag='"e"', size_bytes=1, modified_at=datetime.now(UTC))
+    outcome = reader.open_writer().delete_objects([to_delete])["a/x"]
 
-    assert (said.outcome, said.should_stop_run) == (ObjectOutcome.UNKNOWN, True)
-    assert {ROLE, "AccessDenied"} <= words_in(said.message)
+    assert (outcome.outcome, outcome.should_stop_run) == (ObjectOutcome.UNKNOWN, True)
+    assert {ROLE, "AccessDenied"} <= words_in(outcome.message)
 
 
 def test_empty_token_is_no_reason_to_ask_with_other_credentials(

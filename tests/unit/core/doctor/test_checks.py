@@ -43,8 +43,8 @@ def own_rule(days_over: float) -> tuple[LifecycleRule, ...]:
     return (LifecycleRule(name=made.rule_id, prefix=prefix, expires_after_days=20),)
 
 
-def guard(one: DeleteGuard, *, is_denied: bool = False) -> GuardProbe:
-    return GuardProbe(guard=one, reason="so it answered", is_denied=is_denied)
+def guard(item: DeleteGuard, *, is_denied: bool = False) -> GuardProbe:
+    return GuardProbe(guard=item, reason="so it answered", is_denied=is_denied)
 
 
 SUSPENDED = VersioningState(versioning=Versioning.SUSPENDED)
@@ -157,7 +157,7 @@ CASES = {
 
 def find_case(name: str) -> Finding:
     changes, topic, *_ = CASES[name]
-    [finding] = [one for one in check_bucket(healthy_facts(**changes)) if one.topic == topic]
+    [finding] = [item for item in check_bucket(healthy_facts(**changes)) if item.topic == topic]
     return finding
 
 
@@ -203,14 +203,14 @@ def test_empty_target_has_a_recipe() -> None:
 
 
 def test_all_is_well_where_nothing_is_amiss() -> None:
-    assert {one.level for one in check_bucket(healthy_facts(rules=(TIDY,)))} == {Level.OK}
+    assert {item.level for item in check_bucket(healthy_facts(rules=(TIDY,)))} == {Level.OK}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_whatever_is_amiss_comes_with_advice(name: str) -> None:
-    for one in check_bucket(healthy_facts(**CASES[name][0])):
-        if one.level in (Level.WARNING, Level.PROBLEM):
-            assert one.advice.endswith("."), one
+    for item in check_bucket(healthy_facts(**CASES[name][0])):
+        if item.level in (Level.WARNING, Level.PROBLEM):
+            assert item.advice.endswith("."), item
 
 
 @pytest.mark.parametrize(

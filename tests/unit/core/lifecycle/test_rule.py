@@ -59,11 +59,11 @@ def status_of(
 
 def allotted(*decisions: Decision, others_count: int = 0, rules: tuple = ()) -> dict[str, Decision]:
     found = assign_rules(decisions, rules, now=NOW, other_rules_count=others_count)
-    return {one.deployment.name: one for one in found.decisions}
+    return {warning.deployment.name: warning for warning in found.decisions}
 
 
 def codes(decision: Decision) -> set[ReasonCode]:
-    return {one.code for one in decision.reasons}
+    return {warning.code for warning in decision.reasons}
 
 
 # What a rule says.
@@ -151,14 +151,14 @@ def test_days_are_such_that_only_what_is_older_than_all_that_is_kept_goes(ages) 
         for number, (newest, span, is_kept) in enumerate(ages)
     ]
     oldest_kept = max((span + newest for newest, span, is_kept in ages if is_kept), default=0)
-    for one in allotted(*decisions).values():
-        if one.expire_days is None:
+    for warning in allotted(*decisions).values():
+        if warning.expire_days is None:
             continue
-        newest_at = one.deployment.newest_at
-        assert one.is_delete
-        assert one.expire_days >= oldest_kept - 1e-6  # nothing kept, ever, is as old as that
-        assert one.expire_days > 8  # the term, and a day
-        assert newest_at + timedelta(days=one.expire_days) <= NOW  # it is due at once
+        newest_at = warning.deployment.newest_at
+        assert warning.is_delete
+        assert warning.expire_days >= oldest_kept - 1e-6  # nothing kept, ever, is as old as that
+        assert warning.expire_days > 8  # the term, and a day
+        assert newest_at + timedelta(days=warning.expire_days) <= NOW  # it is due at once
 
 
 @pytest.mark.parametrize(("newest_days", "days"), [(25.9, 25), (20.9, None), (8.9, None)])
@@ -180,7 +180,7 @@ def test_oldest_go_first_where_rules_have_no_room_and_the_rest_stays_for_later()
         *(to_delete(deployment(f"old-{age}", age)) for age in range(20, 25)),
         others_count=998,
     )
-    by_rule = {name for name, one in found.items() if one.expire_days}
+    by_rule = {name for name, warning in found.items() if warning.expire_days}
     assert by_rule == {"old-24", "old-23"}
     for name in ("old-20", "old-21", "old-22"):
         assert found[name].is_keep
@@ -352,14 +352,14 @@ def test_oldest_that_is_kept_may_be_known_by_a_report(is_reported: bool, refuses
     )
     found = ruled(kept(partly), to_delete(deployment("old", 30)))
     assert bool(found.refusals) is refuses
-    assert any(one.expire_days for one in found.decisions) is not refuses
+    assert any(warning.expire_days for warning in found.decisions) is not refuses
 
 
 def test_refusal_leaves_the_decisions_as_they_were() -> None:
     decisions = (kept(deployment("new", 1)), to_delete(deployment("old", 30)))
     found = ruled(*decisions, needs_mfa=True)
     assert found.decisions == decisions
-    assert [one.code for one in found.refusals] == [RefusalCode.LIFECYCLE]
+    assert [warning.code for warning in found.refusals] == [RefusalCode.LIFECYCLE]
 
 
 @pytest.mark.parametrize("versioning", [*Versioning])
@@ -372,6 +372,6 @@ def test_direct_run_tells_that_it_could_not_look_for_rules_left_behind(
                   is_versioned=False)  # fmt: skip
     seen = LifecycleSnapshot(problem="a-problem", is_unsupported=is_lacking)
     found = plan_lifecycle(seen, sight, versioning=versioning)
-    assert ["a-problem" in words_in(one.message) for one in found.warnings] == [True] * (
+    assert ["a-problem" in words_in(warning.message) for warning in found.warnings] == [True] * (
         not is_lacking
     )

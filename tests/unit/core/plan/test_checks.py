@@ -289,7 +289,9 @@ def test_end_of_the_restore_period_warns_where_there_is_one(term, values):
     issues = find_restore_period_warnings(term, target())
 
     assert codes(issues) == [WarningCode.RESTORE_PERIOD] * len(values)
-    assert all(value in words_in(one.message) for value, one in zip(values, issues, strict=True))
+    assert all(
+        value in words_in(issue.message) for value, issue in zip(values, issues, strict=True)
+    )
 
 
 def test_messages_are_the_golden_ones():

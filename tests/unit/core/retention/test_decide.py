@@ -30,7 +30,11 @@ def decisions(*deployments, keep_count=1, pins=(), minimum=1, now=NOW, **rules):
 
 
 def decision_about(name, *deployments, **rules):
-    return next(one for one in decisions(*deployments, **rules) if one.deployment.name == name)
+    return next(
+        decision
+        for decision in decisions(*deployments, **rules)
+        if decision.deployment.name == name
+    )
 
 
 def evaluation_of(name, *deployments, keep_count=1):
@@ -202,7 +206,7 @@ def test_order_tells_times_a_microsecond_apart():
         newest_at=older.newest_at.replace(microsecond=older.newest_at.microsecond + 1),
     )
 
-    assert [one.name for one in sort_newest_first([older, newer])] == ["b", "a"]
+    assert [item.name for item in sort_newest_first([older, newer])] == ["b", "a"]
 
 
 def test_superseded_deployment_has_the_count_of_newer_ones_and_its_successor():
@@ -372,7 +376,7 @@ def test_reasons_are_the_golden_ones():
         (case, decision_about("b", *deployments).reasons) for case, deployments in unlike.items()
     ]
     three = decisions(*(deployment(f"d{day}", day) for day in (1, 2, 3)), keep_count=3)
-    places = [(f"number {number}", one.reasons) for number, one in enumerate(three, 1)]
+    places = [(f"number {number}", decision.reasons) for number, decision in enumerate(three, 1)]
     assert_messages(
         __file__,
         [*superseded, ("superseded in the clock's future", ahead.reasons), *ambiguous, *places],

@@ -282,9 +282,9 @@ def test_days_are_those_of_utc_whatever_the_zone_of_a_time():
     madrid = timezone(timedelta(hours=1))
     case = DAILY["a day begins and ends at midnight in UTC"]
     rows = [
-        (replace(one, oldest_at=at, newest_at=at, first_object_at=at), decision)
-        for one, decision in case.rows
-        for at in [one.newest_at.astimezone(madrid)]
+        (replace(newest, oldest_at=at, newest_at=at, first_object_at=at), decision)
+        for newest, decision in case.rows
+        for at in [newest.newest_at.astimezone(madrid)]
     ]
 
     assert decided(replace(case, rows=rows)) == expected(case)
@@ -293,8 +293,8 @@ def test_days_are_those_of_utc_whatever_the_zone_of_a_time():
 def messages(policy, *deployments):
     decisions = decide(inventory(*deployments), policy, (), NOW, 1)
     return {
-        one.deployment.name: {str(reason.code): reason.message for reason in one.reasons}
-        for one in decisions
+        newest.deployment.name: {str(reason.code): reason.message for reason in newest.reasons}
+        for newest in decisions
     }
 
 
@@ -314,9 +314,9 @@ def test_keep_within_names_the_successor_and_when_it_was_complete():
 def period_messages():
     policy = RetentionPolicy(keep_count=1, keep_daily=1, keep_weekly=1, keep_monthly=1)
     honolulu = timezone(timedelta(hours=-10))  # where it is still December
-    one = uploaded("d", "2027-01-01 08:00")
+    newest = uploaded("d", "2027-01-01 08:00")
 
-    return messages(policy, replace(one, newest_at=one.newest_at.astimezone(honolulu)))
+    return messages(policy, replace(newest, newest_at=newest.newest_at.astimezone(honolulu)))
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,14 @@ from tests.unit.engine.restore.undo import current, deleted, markers
 
 def test_restore_after_apply_is_the_identity_on_current_versions(live: Bucket, undo) -> None:
     before = current(live)
-    one = undo(deleted(live))
-    assert (one.plan.object_count, one.plan.size_bytes) == (6, 6)
-    restored = one.run()
+    made = undo(deleted(live))
+    assert (made.plan.object_count, made.plan.size_bytes) == (6, 6)
+    restored = made.run()
     assert current(live) == before
     assert markers(live) == set()
-    assert one.outcomes(restored) == {"restored": 6}
+    assert made.outcomes(restored) == {"restored": 6}
     assert restored.bytes_restored == 6
-    assert restore_exit_code(one.plan, restored) is ExitCode.DONE
+    assert restore_exit_code(made.plan, restored) is ExitCode.DONE
 
 
 def test_second_undo_finds_everything_there(live: Bucket, undo) -> None:
@@ -39,9 +39,9 @@ def test_markers_stacked_by_a_retry_are_all_removed(live: Bucket, proxy: FaultPr
     path = deleted(live)
     for key in before.keys() - current(live).keys():
         live.client.delete_object(Bucket=live.name, Key=key)
-    one = undo(path)
+    made = undo(path)
     assert len(markers(live)) == 12
-    assert one.outcomes(one.run()) == {"restored": 6}
+    assert made.outcomes(made.run()) == {"restored": 6}
     assert current(live) == before
     assert markers(live) == set()
 
@@ -50,12 +50,12 @@ def test_newer_version_is_left_alone_and_the_rest_comes_back(live: Bucket, undo)
     path = deleted(live)
     live.client.put_object(Bucket=live.name, Key="old-1/file-00001", Body=b"newer")
     newer = current(live)["old-1/file-00001"]
-    one = undo(path)
-    assert one.plan.skipped_counts == {SkipReason.NEWER_VERSION: 1}
-    restored = one.run()
-    assert one.outcomes(restored) == {"restored": 5, "skipped": 1}
+    made = undo(path)
+    assert made.plan.skipped_counts == {SkipReason.NEWER_VERSION: 1}
+    restored = made.run()
+    assert made.outcomes(restored) == {"restored": 5, "skipped": 1}
     assert current(live)["old-1/file-00001"] == newer
-    assert restore_exit_code(one.plan, restored) is ExitCode.DONE
+    assert restore_exit_code(made.plan, restored) is ExitCode.DONE
 
 
 def test_what_somebody_else_had_deleted_before_stays_deleted(live: Bucket, undo) -> None:
@@ -84,8 +84,8 @@ def test_more_objects_than_fit_in_a_batch_come_back(live: Bucket, proxy: FaultPr
     before = live.keys()
     path = deleted(live)
     sent = len(proxy.deletions)
-    one = undo(path)
-    assert one.outcomes(one.run()) == {"restored": 1004}
+    made = undo(path)
+    assert made.outcomes(made.run()) == {"restored": 1004}
     assert live.keys() == before
     sizes = [len(request.batch_keys) for request in proxy.deletions[sent:]]
     assert sorted(sizes) == [1, 3, 1000]
@@ -96,7 +96,7 @@ def test_torn_journal_restores_what_it_no_longer_tells_the_outcome_of(live: Buck
     path = Path(deleted(live))
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:2]) + lines[2][: len(lines[2]) // 2])
-    one = undo(str(path))
-    assert_messages(__file__, [("a journal that is cut off", one.plan.notes)])
-    assert one.outcomes(one.run()) == {"restored": 6}
+    made = undo(str(path))
+    assert_messages(__file__, [("a journal that is cut off", made.plan.notes)])
+    assert made.outcomes(made.run()) == {"restored": 6}
     assert current(live) == before

@@ -125,7 +125,7 @@ def test_no_worker_outlives_its_parent(memory_server, sent, name, tmp_path):
         _, said = ran.communicate(timeout=30)
     assert ran.returncode
     assert "Traceback" not in said
-    wait_until(lambda: not any(Path(f"/proc/{one}").exists() for one in workers))
+    wait_until(lambda: not any(Path(f"/proc/{process_id}").exists() for process_id in workers))
 
 
 def test_worker_that_waits_for_s3_ends_with_its_parent(shop):

@@ -208,7 +208,7 @@ def test_old_versions_are_freed_where_the_engine_is_direct_by_then(site, options
     lose(site, "old-1")
     lose(site, "old-2")
     assert cleanup(site, *KEEP_1, "--engine", "direct", *options, journal="k.jsonl") == 0
-    followers = re.findall("<Rule><ID>ci3/.*?</Rule>", site.lifecycle.decode())
-    assert len(followers) == 2
-    assert all("<NoncurrentDays>30</NoncurrentDays>" in one for one in followers)
-    assert not any("<Days>" in one for one in followers)
+    rule_texts = re.findall("<Rule><ID>ci3/.*?</Rule>", site.lifecycle.decode())
+    assert len(rule_texts) == 2
+    assert all("<NoncurrentDays>30</NoncurrentDays>" in rule_text for rule_text in rule_texts)
+    assert not any("<Days>" in rule_text for rule_text in rule_texts)
