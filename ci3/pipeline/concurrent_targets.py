@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final, TypeVar
 
 from ci3.aws.bucket import BucketReader
-from ci3.engine.workers.progress import Progress, show_task
+from ci3.engine.workers.progress import NoProgress, Progress, show_task
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.pattern_listing import stop_pool
 from ci3.pipeline.shared_reads import SharedReads
@@ -19,23 +19,14 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class _BeatOnly(Progress):
+class _BeatOnly(NoProgress):
     """The progress of one of several targets: it only shows that the run is alive."""
 
     progress: Progress
 
-    def begin(self, task: str, total: int) -> None:
-        """Show nothing: another target may be at another task."""
-
-    def advance(self, steps: int) -> None:
-        """Show nothing."""
-
     def beat(self) -> None:
         """Show that the run is alive."""
         self.progress.beat()
-
-    def end(self) -> None:
-        """Show nothing."""
 
 
 def map_targets(

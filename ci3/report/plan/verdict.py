@@ -96,10 +96,10 @@ def _list_facts(
         case _:
             yield pluralize(found, "deployment") if found else "No deployments"
     if len(plans) == 1:
-        yield describe_rules(plans[0])
+        yield _describe_rules(plans[0])
     if expiring := sum(plan.totals.expiring for plan in plans):
         yield f"{expiring:,} expiring (S3 deletes them {LIFECYCLE_DELAY})"
-    restorations = {describe_restoration(plan) for plan in plans if plan.to_delete}
+    restorations = {_describe_restoration(plan) for plan in plans if plan.to_delete}
     if len(restorations) > 1:
         yield "whether deletion is permanent depends on the target"
     yield from restorations if len(restorations) == 1 else ()
@@ -154,7 +154,7 @@ def _describe_stale(target_results: Sequence[TargetResult]) -> str:
     return f"{changed:,} of {pluralize(planned, 'deployment')} changed since the plan"
 
 
-def describe_rules(plan: Plan) -> str:
+def _describe_rules(plan: Plan) -> str:
     """Return what the effective keep rules keep: `keeps the 5 newest and 7 daily`."""
     values = {name: entry.value for name, entry in plan.policy.items()}
     count = int(str(values.get(KEEP_COUNT_SETTING, DEFAULT_KEEP_COUNT)))
@@ -177,7 +177,7 @@ def describe_rules(plan: Plan) -> str:
     return f"keeps {'at least ' if keeps_more else ''}{joined}{group_note}"
 
 
-def describe_restoration(plan: Plan) -> str:
+def _describe_restoration(plan: Plan) -> str:
     """Return whether what a plan deletes can be restored."""
     if plan.deletes_versions:
         return "deletion is permanent"
