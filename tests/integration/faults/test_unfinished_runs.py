@@ -48,7 +48,8 @@ def end_early(
 
     for nth in range(at, at + 20):
         site.proxy._add_rule("POST", DELETE, nth, before=kill, canned=refused)
-    command = ["cleanup", *site.options(), "--keep-count", "2", "--journal-file", journal]
+    fixed = ["--keep-count", "2", "--concurrency", "1"]
+    command = ["cleanup", *site.options(), *fixed, "--journal-file", journal]
     assert main([*command, *options, "--auto-approve"]) == 3
     site.proxy._rules.clear()
     site.proxy.requests.clear()
