@@ -172,14 +172,23 @@ class _TimeLimits:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Sort the tests, fastest first."""
         if self.records:
-            items.sort(key=lambda item: self.records[item.nodeid].seconds)
+            items.sort(key=lambda item: self._seconds_of(item.nodeid))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Set the limits of a test: the default action of both signals ends the process."""
         if self.records:
-            seconds = _TIMEOUT_FACTOR * self.records[nodeid].seconds
+            seconds = _TIMEOUT_FACTOR * self._seconds_of(nodeid)
             setitimer(ITIMER_PROF, _MIN_CPU_SECONDS + seconds)
             setitimer(ITIMER_REAL, _MIN_SECONDS + seconds)
+
+    def _seconds_of(self, nodeid: str) -> float:
+        """Return a test's time; that of the slowest for a test that has another name since.
+
+        A mutated constant can be a parameter of a test, and so a part of its name.
+        """
+        record = self.records.get(nodeid)
+        seconds = (record.seconds for record in self.records.values())
+        return max(seconds) if record is None else record.seconds
 
 
 class _MutantLoop(_TimeLimits):
