@@ -32,7 +32,7 @@ from tests.support.s3.memory_s3 import MemoryS3
 BLOCK = re.compile(
     r"<!-- screen: ([\w-]+)(?:, ([\w-]+))?(; short)? -->\n```console\n(.*?)```", re.DOTALL
 )
-COLUMNS = "160"
+COLUMNS = "100"
 RUN_IDS = tuple(f"202611{day}T100000Z-{day}ab12cd" for day in range(23, 30))
 SAMPLES = (
     (r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "2026-11-23T10:00:00Z"),
