@@ -105,10 +105,6 @@ def deny(key: str) -> Act:
     return lambda world: world.proxy.refuse([key], "AccessDenied", message="Access Denied")
 
 
-def allow(world: World) -> None:
-    world.proxy.forget_rules()
-
-
 def kill(world: World) -> None:
     world.is_killed_next = True
 
@@ -133,7 +129,7 @@ STORIES: dict[str, tuple[str, str, dict[str, Act]]] = {
     "partly": (
         "recovery.md",
         "Enabled",
-        {"begin": begin, "deny": deny("f20b6c8/index.html"), "allow": allow},
+        {"begin": begin, "deny": deny("f20b6c8/index.html")},
     ),
     "stored": ("recovery.md", "Enabled", {"begin": begin}),
     "stuck": (
@@ -142,7 +138,6 @@ STORIES: dict[str, tuple[str, str, dict[str, Act]]] = {
         {
             "begin": begin_with_old_versions,
             "deny-old": deny("f20b6c8/assets/chunk-01.js"),
-            "allow": allow,
         },
     ),
     "plan": (
