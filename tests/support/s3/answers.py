@@ -33,7 +33,7 @@ def listing(
     )
 
 
-def error(code: str, message: str = "told by the test", xml: str = "") -> str:
+def error(code: str, message: str = "refused by the test", xml: str = "") -> str:
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code>'
         f"<Message>{message}</Message>{xml}</Error>"
@@ -43,7 +43,7 @@ def error(code: str, message: str = "told by the test", xml: str = "") -> str:
 def delete_result(deleted: Iterable[str] = (), errors: Iterable[tuple[str, str]] = ()) -> str:
     deleted_xml = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in deleted)
     errors_xml = "".join(
-        f"<Error><Key>{key}</Key><Code>{code}</Code><Message>told by the test</Message></Error>"
+        f"<Error><Key>{key}</Key><Code>{code}</Code><Message>refused by the test</Message></Error>"
         for key, code in errors
     )
     return f"<DeleteResult {NAMESPACE}>{deleted_xml}{errors_xml}</DeleteResult>"

@@ -203,5 +203,5 @@ def document(root: str, body: str) -> Answer:
 
 
 def error(status: int, code: str) -> Answer:
-    text = format_error(code, "told by the S3 in memory")
+    text = format_error(code, "refused by the test")
     return Answer(status=status, body=text.encode(), headers={"Content-Type": "application/xml"})

@@ -160,7 +160,7 @@ def test_parameter_is_read_in_the_given_region_and_else_in_the_sessions(monkeypa
 
 
 def test_denied_read_says_where_the_permissions_are_listed(proxy: FaultProxy) -> None:
-    denied = '{"__type": "AccessDeniedException", "message": "told by the test"}'
+    denied = '{"__type": "AccessDeniedException", "message": "refused by the test"}'
     proxy.answer("POST", ".", denied, status=400)
 
     assert {"AccessDeniedException", "iam-policy"} <= words_in(problem(parameter()))
@@ -169,8 +169,8 @@ def test_denied_read_says_where_the_permissions_are_listed(proxy: FaultProxy) ->
 @pytest.mark.parametrize(
     ("status", "body"),
     [
-        (400, '{"__type": "AccessDeniedException", "message": "told by the test"}'),
-        (400, '{"__type": "UnrecognizedClientException", "message": "told by the test"}'),
+        (400, '{"__type": "AccessDeniedException", "message": "refused by the test"}'),
+        (400, '{"__type": "UnrecognizedClientException", "message": "refused by the test"}'),
         (500, '{"__type": "InternalServerError"}'),
         (200, "{}"),
         (200, ""),
