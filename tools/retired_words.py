@@ -1,7 +1,7 @@
 """Checks code and texts for users: retired words, vague names, docstring openings, size limits.
 
-Run as `python -m tools.retired_words`, or with folders or files to check only those. The words are
-in `tools/retired_words.txt`. Exits with 1 if there is a violation.
+Run as `python -m tools.retired_words`, or with folders or files to check only that code. The words
+are in `tools/retired_words.txt`. Exits with 1 if there is a violation.
 """
 
 import json
@@ -23,12 +23,11 @@ from tools.code_limits import (
     find_openings,
 )
 from tools.python_source import NameKind, Prose, PythonSource
+from tools.user_texts import read_help_texts, read_user_texts
 
 ROOT = Path(__file__).resolve().parent.parent
 WORD_LIST = Path(__file__).with_suffix(".txt")
 SCOPE = ("ci3", "bench", "tools", "tests/support")
-TEXTS = ("README.md", "CHANGELOG.md", "action.yml")
-"""Texts for users; help and settings are in action.yml."""
 LIMITED = "ci3/"
 """Where the limits on sizes and docstring openings apply."""
 VAGUE_NAMES = ("one", "some")
@@ -36,8 +35,11 @@ SCHEMAS = ROOT / "docs"
 """The folder of the schemas: what they publish is for users, and no code to check."""
 
 _IDENTIFIER_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_PROSE_WORD = re.compile(r"[A-Za-z]+")
-_NOT_PROSE = re.compile(r"`[^`]*`|https?://\S+")
+_PROSE_WORD = re.compile(r"[A-Za-z]+|[.!?:;|]")
+"""A word, or the end of a sentence or table cell: a phrase does not continue after it."""
+_BREAK = "."
+_NOT_PROSE = re.compile(r"`[^`\n]*(?:\n[^`\n]+)?`|https?://\S+")
+"""Code in backticks, on one line or two, and addresses."""
 _VOWELS = "aeiou"
 
 
@@ -149,11 +151,9 @@ def find_retired_words(
 
 def find_retired_words_in_text(name: str, text: str, words: Sequence[RetiredWord]) -> Iterator[str]:
     """Yield a message for each retired word in a text for users; code in backticks is left out."""
-    prose_words = WordList(words, Place.PROSE)
-    for number, line in enumerate(text.splitlines(), 1):
-        split = [word.lower() for word in _PROSE_WORD.findall(_NOT_PROSE.sub(" ", line))]
-        for _, phrase, replacement in prose_words.find(split):
-            yield f"{name}:{number}: {_describe(phrase, replacement)}"
+    lines, split = _split_prose(Prose(text=text, line=1))
+    for position, phrase, replacement in WordList(words, Place.PROSE).find(split):
+        yield f"{name}:{lines[position]}: {_describe(phrase, replacement)}"
 
 
 def find_vague_names(source: PythonSource) -> Iterator[str]:
@@ -205,8 +205,9 @@ def main(arguments: Sequence[str]) -> int:
     sources = [PythonSource.read(ROOT, file) for file in files]
     words = read_word_list(WORD_LIST.read_text(encoding="utf-8"))
     messages = check_words(sources, words, read_published_texts(SCHEMAS))
-    for name in () if arguments else TEXTS:
-        messages += find_retired_words_in_text(name, (ROOT / name).read_text("utf-8"), words)
+    if not arguments:
+        for name, text in (*read_user_texts(ROOT), *read_help_texts()):
+            messages += find_retired_words_in_text(name, text, words)
     exceeded, summary = check_limits(sources)
     for message in (*messages, *exceeded, summary):
         print(message)
@@ -252,10 +253,10 @@ def _inflections(word: str) -> tuple[str, ...]:
 
 def _split_prose(prose: Prose) -> tuple[list[int], list[str]]:
     """Split into lower-case words, each with its line; code and addresses are left out."""
-    text = _NOT_PROSE.sub(lambda found: "\n" * found[0].count("\n") + " . ", prose.text)
+    text = _NOT_PROSE.sub(lambda code: f" {_BREAK} " + "\n" * code[0].count("\n"), prose.text)
     lines, words = [], []
     for offset, line in enumerate(text.split("\n")):
-        for word in _PROSE_WORD.findall(line):
+        for word in _PROSE_WORD.findall(line) or [_BREAK]:  # an empty line ends a paragraph
             lines.append(prose.line + offset)
             words.append(word.lower())
     return lines, words

@@ -250,3 +250,43 @@ def test_retired_word_in_a_text_for_users_is_found_outside_of_code():
     assert list(find_retired_words_in_text("README.md", text, words)) == [
         'README.md:2: "gizmo" is retired; write device'
     ]
+
+
+@pytest.mark.parametrize("text", ["It is in\nthe way.", "| in the way | no |", "- in the\n  way"])
+def test_phrase_is_found_across_lines(text):
+    words = read_word_list("in the way | both | blocking")
+    assert len([*find_retired_words_in_text("README.md", text, words)]) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["Go in. The way is free.", "Go in\n\nthe way", "| in | the way |", "in `a` the way"]
+)
+def test_phrase_ends_with_a_sentence_a_paragraph_a_cell_and_at_code(text):
+    words = read_word_list("in the way | both | blocking")
+    assert [*find_retired_words_in_text("README.md", text, words)] == []
+
+
+def test_code_of_two_lines_is_left_out_and_an_unpaired_backtick_is_not():
+    words = read_word_list("gizmo | prose | device")
+    text = "Run `ci3\ngizmo`.\n\nA ` alone\n\nand a gizmo.\n\nRun `ci3`.\n"
+    assert list(find_retired_words_in_text("README.md", text, words)) == [
+        'README.md:6: "gizmo" is retired; write device'
+    ]
+
+
+def test_retired_word_in_a_text_for_users_ends_in_exit_code_1(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(retired_words, "ROOT", tmp_path)
+    monkeypatch.setattr(retired_words, "read_help_texts", lambda: [("ci3 --help", "It is plain.")])
+    for folder in retired_words.SCOPE:
+        (tmp_path / folder).mkdir(parents=True)
+    page = tmp_path / "docs/page.md"
+    page.parent.mkdir()
+    page.write_text("It is plain.\n")
+    assert main([]) == 0
+    page.write_text("It is doomed.\n")
+    assert main([]) == 1
+    assert "docs/page.md:1: " in capsys.readouterr().out
+    page.write_text("It is plain.\n")
+    monkeypatch.setattr(retired_words, "read_help_texts", lambda: [("ci3 --help", "It is doomed.")])
+    assert main([]) == 1
+    assert "ci3 --help:1: " in capsys.readouterr().out
