@@ -95,8 +95,9 @@ def test_example_runs_and_deletes_what_is_too_many_if_it_applies(
     (tmp_path / ".github").mkdir()
     (tmp_path / ".github/cleanup.yml").write_text("keep-count: 4\n")
     kept = int(steps[0].get("keep-count", 4))
+    bucket.deploy(f"assets-{'9' * 40}", days=90)
     others = bucket.folders()
-    start = "my-branch-" if path.stem == "branch-deleted" else ""
+    start = "feature-login-" if path.stem == "branch-deleted" else ""
     names = [f"{start}{number:x}".ljust(len(start) + 40, "0") for number in range(kept + TOO_MANY)]
     for days, name in enumerate(names, start=2):
         bucket.deploy(name, days=days)
@@ -111,6 +112,21 @@ def test_example_runs_and_deletes_what_is_too_many_if_it_applies(
 
     gone = set(names[kept:]) if is_apply else set()
     assert bucket.folders() - {".ci3"} == others | set(names) - gone
+
+
+@pytest.mark.parametrize(
+    ("folder", "is_deployment"),
+    [
+        ("feature-login", True),
+        ("fix-2-columns", True),
+        ("assets", False),
+        ("feature", False),
+        ("uploads-feature-login", False),
+    ],
+)
+def test_example_of_deleted_branches_matches_only_previews(folder, is_deployment):
+    (inputs,) = uses(load(EXAMPLES / "branch-deleted.yml"), "OWNER/ci3@")
+    assert bool(re.fullmatch(inputs["match"], f"{folder}-{'9c41e07a' * 5}")) is is_deployment
 
 
 def test_several_targets_are_planned_on_the_pull_request_and_applied_when_merged(
