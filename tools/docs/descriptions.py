@@ -47,9 +47,10 @@ EXIT_CODES = {
     ExitCode.DONE: "done, or nothing to do",
     ExitCode.USAGE: "invalid setting or usage",
     ExitCode.PARTIAL: "partly done: something was not deleted; the report lists it with the reason",
-    ExitCode.REFUSED: "refused: limit exceeded, folder or live source unreadable, or not approved",
+    ExitCode.REFUSED: "refused: the plan may not be applied, and its refusals say why; you "
+    "declined, or could not be asked; `doctor` found a problem; or nothing can be restored",
     ExitCode.STALE_PLAN: "stale plan: something in it has changed since; nothing was deleted",
-    ExitCode.ACCESS: "access denied, or network error",
+    ExitCode.ACCESS: "access denied, network error, or a file that cannot be read or written",
     ExitCode.WOULD_DELETE: "with `plan-cleanup --detailed-exitcode`: something would be deleted",
     ExitCode.INTERRUPTED: "interrupted before anything was deleted",
     ExitCode.BROKEN_PIPE: "output pipe closed",
@@ -186,7 +187,7 @@ REFUSALS = {
     ),
     RefusalCode.NAMES_CONTRADICT_TIMES: (
         "The highest number or date in the names would be deleted, and `age-from` is not set.",
-        "[Check the times](policies.md#checks-of-names-and-upload-times).",
+        "Check the upload times, and set `age-from` or `group-by`.",
     ),
 }
 
@@ -212,12 +213,9 @@ WARNINGS = {
     WarningCode.UNFINISHED_RUN: "The stored journal of an unfinished run could not be read: "
     "deployments older than the run are kept and do not count.",
     WarningCode.RULE_REMOVAL: "An apply first removes managed rules.",
-    WarningCode.NAMES_CONTRADICT_TIMES: "Numbers or dates in names contradict the upload times; "
-    "see [checks](policies.md#checks-of-names-and-upload-times).",
-    WarningCode.NEVER_DELETABLE: "No deployment can be deleted, because each overlaps a newer one; "
-    "see [checks](policies.md#checks-of-names-and-upload-times).",
-    WarningCode.NOTHING_MATCHES: "There are no deployments, but the bucket is not empty; see "
-    "[checks](policies.md#checks-of-names-and-upload-times).",
+    WarningCode.NAMES_CONTRADICT_TIMES: "Numbers or dates in names contradict the upload times.",
+    WarningCode.NEVER_DELETABLE: "No deployment can be deleted, because each overlaps a newer one.",
+    WarningCode.NOTHING_MATCHES: "There are no deployments, but the bucket is not empty.",
 }
 
 REASONS = {
@@ -230,10 +228,8 @@ REASONS = {
     ReasonCode.CURRENT_COMMIT: "It is named after the commit, pull request or branch of this "
     "workflow run.",
     ReasonCode.LIVE: "A live source names it.",
-    ReasonCode.IN_PROGRESS: "It is incomplete and may still be uploading: it is newer than all "
-    "complete ones, has an object younger than an hour or an upload of the last 24 hours, its "
-    "uploads could not be listed, or (outside AWS) they may not be listed and an object is younger "
-    "than 24 hours.",
+    ReasonCode.IN_PROGRESS: "It is [incomplete](policies.md#incomplete-deployments) and may still "
+    "be uploading.",
     ReasonCode.PARTLY_DELETED: "According to the stored journal, an unfinished run has or may have "
     "deleted a part of it, so it does not count as complete. Also given if it is deleted.",
     ReasonCode.AMBIGUOUS_AGE: "It is not known to be older than enough others.",

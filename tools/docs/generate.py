@@ -19,6 +19,7 @@ from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME
 from ci3.core.iam.policy import IamTarget, Purpose, build_policy
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.issues import RefusalCode, WarningCode
+from ci3.core.model.recipes import DOCS_URL, find_recipe_url
 from ci3.core.plan.json_reader import build_plan_schema
 from ci3.engine.journal.records import journal_schema
 from ci3.errors import ExitCode
@@ -137,15 +138,33 @@ def format_exit_codes_table() -> str:
 def format_refusals_table() -> str:
     """Return the table of refusals, with what to do about each."""
     _require_all(REFUSALS, RefusalCode)
-    rows = [(f"`{code}`", *texts) for code, texts in REFUSALS.items()]
+    rows = [
+        (f"`{code}`", meaning, f"{advice}{_format_recipe_link(code)}")
+        for code, (meaning, advice) in REFUSALS.items()
+    ]
     return format_table(("code", "meaning", "what to do"), rows)
 
 
-def format_codes_table(meanings: Mapping[Any, str], codes: type[Enum]) -> str:
-    """Return the table of codes and their meanings; exit if a code is missing."""
-    _require_all(meanings, codes)
+def format_warnings_table() -> str:
+    """Return the table of warnings."""
+    _require_all(WARNINGS, WarningCode)
+    rows = [
+        (f"`{code}`", f"{meaning}{_format_recipe_link(code)}") for code, meaning in WARNINGS.items()
+    ]
+    return format_table(("code", "meaning"), rows)
+
+
+def _format_recipe_link(code: RefusalCode | WarningCode) -> str:
+    """Return a link to the section of the docs that the messages link to, or an empty string."""
+    section = find_recipe_url(code).removeprefix(f"{DOCS_URL}/")
+    return f" [How to fix this]({section})" if section else ""
+
+
+def format_reasons_table() -> str:
+    """Return the table of reasons."""
+    _require_all(REASONS, ReasonCode)
     return format_table(
-        ("code", "meaning"), ((f"`{code}`", meaning) for code, meaning in meanings.items())
+        ("code", "meaning"), ((f"`{code}`", meaning) for code, meaning in REASONS.items())
     )
 
 
@@ -190,8 +209,8 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     "docs/plan-format.md": {
         "keys": format_plan_keys_table(),
         "refusals": format_refusals_table(),
-        "warnings": format_codes_table(WARNINGS, WarningCode),
-        "reasons": format_codes_table(REASONS, ReasonCode),
+        "warnings": format_warnings_table(),
+        "reasons": format_reasons_table(),
     },
 }
 

@@ -63,8 +63,8 @@ def format_costs_table() -> str:
                 format_cost(10**power * INVENTORY_USD_PER_MILLION / 1_000_000),
             )
         )
-    other_columns = ("plan and apply that plan", "an S3 Inventory report")
-    return format_table(("objects", "list them once", "that takes", *other_columns), rows)
+    other_columns = ("plan, then apply the saved plan", "one S3 Inventory report")
+    return format_table(("objects", "list once", "time", *other_columns), rows)
 
 
 def format_estimates() -> str:
