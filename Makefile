@@ -91,7 +91,7 @@ lock: $(VENV)/test
 	  --no-emit-index-url $(foreach name,$(NOT_IN_IMAGE),--no-emit-package $(name)) \
 	  --custom-compile-command "make lock" --quiet $(UPGRADE) --output-file requirements.lock
 
-# Measure ci3 beside its peers and write docs/performance.md; part of it, or a second checkout
+# Measure ci3 and other tools, and write docs/performance.md. Only a part, or a second checkout
 # too: bench/README.md.
 bench: $(VENV)/test $(VENV)/peers/ready
 	$(BIN)/python -m bench --into docs --raw build/bench/runs.json $(BENCH_ARGS)

@@ -169,7 +169,7 @@ LIMITS: Sequence[Limit] = (
         delay_ms=30,
         figure="requests",
         at_most=1.05 * Layout("10000x100").least_requests + WORKERS,
-        bound_text=f"1.05 × the least + {WORKERS}",
+        bound_text=f"1.05 × the minimum + {WORKERS}",
     ),
     Limit(
         case="plan-1000x1000",

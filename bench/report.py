@@ -1,4 +1,4 @@
-"""Writes the figures as Markdown: the bounds to meet, and a table for each case."""
+"""Writes the figures as Markdown: the targets, and a table for each case."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,11 @@ METHOD = Path(__file__).with_name("method.md")
 CHART_PATH = "images/performance.svg"
 _FIGURES = {
     "wall_seconds": "time",
-    "cpu_seconds": "CPU",
+    "cpu_seconds": "CPU time",
     "requests": "requests",
-    "peak_bytes": "memory",
+    "peak_bytes": "peak memory",
 }
+_CHART_HEADING = "Seconds from start to end; shorter is better. Each panel has its own scale."
 _JOURNAL_KEYS = 10**6
 _JOURNAL_BYTES = 100 * 10**6
 
@@ -57,26 +58,30 @@ class Report:
 def write_report(report: Report, folder: Path) -> None:
     """Write `performance.md` and its chart into a folder."""
     (folder / CHART_PATH).parent.mkdir(parents=True, exist_ok=True)
-    (folder / CHART_PATH).write_text(render_svg(list(_iter_panels(report))))
+    (folder / CHART_PATH).write_text(render_svg(_CHART_HEADING, list(_iter_panels(report))))
     (folder / "performance.md").write_text("\n".join(_iter_lines(report)) + "\n")
 
 
 def _iter_lines(report: Report) -> Iterator[str]:
     yield "# Performance"
     yield ""
-    yield "Written by `make bench`, which measures ci3 beside its peers. Read ratios, not seconds."
-    yield ""
-    yield f"![Time of each program, case by case]({CHART_PATH})"
-    yield ""
-    yield f"- **When and where:** {datetime.now(UTC):%Y-%m-%d}; {report.machine}."
-    versions = ", ".join(f"{tool} {version}" for tool, version in report.versions.items())
-    yield f"- **Who:** {versions}."
     yield (
-        f"- **How often:** {report.repeats} rounds, each program once a round, in another order in "
-        f"each; {report.seconds / 60:.0f} minutes in all. A program marked * ran once."
+        "ci3 compared with other tools that list and delete objects. Compare the ratios between "
+        "programs: the times depend on the machine. Written by `make bench`."
+    )
+    yield ""
+    yield f"![Time of each program in each case]({CHART_PATH})"
+    yield ""
+    yield f"- **Measured:** {datetime.now(UTC):%Y-%m-%d}; {report.machine}."
+    versions = ", ".join(f"{tool} {version}" for tool, version in report.versions.items())
+    yield f"- **Versions:** {versions}."
+    yield (
+        f"- **Repetitions:** {report.repeats} rounds, in which each program runs once, in a "
+        f"different order each time; {report.seconds / 60:.0f} minutes in total. Figures are "
+        "medians. A program marked * ran once."
     )
     if report.scale != 1:
-        yield f"- **Not in full:** scaled by {report.scale}; nothing is judged."
+        yield f"- **Reduced:** scaled by {report.scale}, so the targets are not checked."
     measured_names = {run.case for run in report.runs}
     if missing_titles := [
         _format_title(case) for case in report.cases if case.name not in measured_names
@@ -97,12 +102,12 @@ def _iter_goals(report: Report) -> Iterator[str]:
     if not rows:
         return
     has_also = ALSO in report.ci3_names
-    yield "## What must be reached"
+    yield "## Targets"
     yield ""
-    yield "Ratios are ci3's median over the peer's, of one run of `make bench`."
+    yield "A limit such as *0.12 × s5cmd* is the ratio of ci3's median to that of s5cmd."
     yield ""
-    yield f"| work | figure | against | at most | reached | |{f' {ALSO} | |' * has_also}"
-    yield f"|---|---|---|--:|--:|---|{'--:|---|' * has_also}"
+    yield f"| case | figure | at most | {CI3} | |{f' {ALSO} | |' * has_also}"
+    yield f"|---|---|--:|--:|---|{'--:|---|' * has_also}"
     yield from rows
     yield ""
 
@@ -121,9 +126,8 @@ def _iter_goal_rows(report: Report) -> Iterator[str]:
         yield _format_row(
             _describe_bound(report, goal),
             _FIGURES[goal.figure],
-            goal.peer,
-            f"{goal.at_most:g}",
-            *_iter_verdicts(figures, "{:.2f}".format, goal.at_most),
+            f"{goal.at_most:g} × {goal.peer}",
+            *_iter_verdicts(figures, "{:.2f} ×".format, goal.at_most),
         )
 
 
@@ -139,7 +143,6 @@ def _iter_limit_rows(report: Report) -> Iterator[str]:
         yield _format_row(
             _describe_bound(report, limit),
             _FIGURES[limit.figure],
-            "–",
             limit.bound_text,
             *_iter_verdicts(figures, format_figure, limit.at_most),
         )
@@ -160,9 +163,8 @@ def _iter_journal_rows(report: Report) -> Iterator[str]:
         for runs in journals
     ]
     yield _format_row(
-        f"journal of 10^6 keys, from that of {delete_object_count:,}",
+        f"Journal of 10^6 keys, extrapolated from {delete_object_count:,}",
         "size",
-        "–",
         _format_megabytes(_JOURNAL_BYTES),
         *_iter_verdicts(figures, _format_megabytes, _JOURNAL_BYTES),
     )
@@ -177,7 +179,7 @@ def _iter_start_rows(report: Report) -> Iterator[str]:
         ]
         limit = "–" if start.at_most is None else f"{start.at_most:g} s"
         reached = _iter_verdicts(figures, "{:.2f} s".format, start.at_most)
-        yield _format_row(f"start: {start.name}", "CPU", "–", limit, *reached)
+        yield _format_row(f"Start: {start.name}", "CPU time", limit, *reached)
 
 
 def _iter_verdicts(
@@ -190,16 +192,16 @@ def _iter_verdicts(
 
 
 def _iter_comparison(report: Report, comparison: Comparison) -> Iterator[str]:
-    yield "## This checkout against the other"
+    yield "## Comparison of the checkouts"
     yield ""
     yield f"- **{CI3}:** {comparison.this.version}, this checkout."
     yield f"- **{ALSO}:** {comparison.other.version}, the other checkout."
     if differences := list(comparison.differing_packages()):
         yield f"- **Versions that differ:** {'; '.join(differences)}."
     yield ""
-    yield f"Ratios of medians, {CI3} over {ALSO}: below 1 this checkout needs less."
+    yield f"Ratios of medians, {CI3} / {ALSO}: below 1, this checkout needs less."
     yield ""
-    yield f"| work | {' | '.join(_FIGURES.values())} | journal |"
+    yield f"| case | {' | '.join(_FIGURES.values())} | journal |"
     yield "|---|--:|--:|--:|--:|--:|"
     for case in report.cases:
         for delay_ms in case.delays_ms:
@@ -207,12 +209,12 @@ def _iter_comparison(report: Report, comparison: Comparison) -> Iterator[str]:
             if ours and theirs:
                 figures = (*_FIGURES, "journal_bytes")
                 ratios = _iter_ratios(figures, ours, theirs)
-                yield _format_row(f"{_format_title(case)} at {delay_ms} ms", *ratios)
+                yield _format_row(_format_full_title(case, delay_ms), *ratios)
     for name in dict.fromkeys(start.name for start in report.starts):
         ratios = _iter_ratios(
             _FIGURES, *(report.starts_of(name, tool) for tool in report.ci3_names)
         )
-        yield _format_row(f"start: {name}", *ratios, "–")
+        yield _format_row(f"Start: {name}", *ratios, "–")
     yield ""
 
 
@@ -230,18 +232,24 @@ def _ratio(numerator: float | None, denominator: float | None) -> float | None:
 
 def _describe_bound(report: Report, bound: Goal | Limit) -> str:
     case = next(case for case in report.cases if case.name == bound.case)
-    return f"{_format_title(case)} at {bound.delay_ms} ms"
+    return _format_full_title(case, bound.delay_ms)
 
 
 def _format_title(case: Case) -> str:
-    sizes = " + ".join(
-        f"{int(deployments):,} × {int(objects):,}"
-        for deployments, objects in (part.split("x") for part in case.layout.text.split("-"))
-    )
-    server_note = " on SeaweedFS" if case.server is Server.SEAWEEDFS else ""
+    """Return a title such as `Delete 100 of 200 deployments, 500 objects each`."""
+    deployment_count = len(case.layout.deployments)
+    counts = [deployment.object_count for deployment in case.layout.deployments]
+    least, most = min(counts), max(counts)
+    objects = f"{most:,} objects each" if least == most else f"{least:,} to {most:,} objects each"
+    deployments = f"{deployment_count:,} deployments, {objects}"
+    server_note = " (SeaweedFS)" if case.server is Server.SEAWEEDFS else ""
     if case.work is Work.PLAN:
-        return f"plan, {sizes}{server_note}"
-    return f"delete {case.delete_count:,} of {sizes}{server_note}"
+        return f"Plan {deployments}{server_note}"
+    return f"Delete {case.delete_count:,} of {deployments}{server_note}"
+
+
+def _format_full_title(case: Case, delay_ms: int) -> str:
+    return f"{_format_title(case)}; {delay_ms} ms latency"
 
 
 def _iter_cases(report: Report, work: Work) -> Iterator[str]:
@@ -252,11 +260,14 @@ def _iter_cases(report: Report, work: Work) -> Iterator[str]:
     yield f"## {'Planning' if work is Work.PLAN else 'Deleting'}"
     yield ""
     for case in cases:
-        yield f"### {_format_title(case)[0].upper()}{_format_title(case)[1:]}"
+        yield f"### {_format_title(case)}"
         yield ""
         yield _describe_case(case)
         yield ""
-        yield "| delay | program | time | from – to | CPU | memory | requests | at once | server |"
+        yield (
+            "| latency | program | time | range | CPU time | peak memory | requests | parallel | "
+            "server CPU |"
+        )
         yield "|--:|---|--:|--:|--:|--:|--:|--:|--:|"
         for delay_ms in case.delays_ms:
             for tool in case.tools:
@@ -266,13 +277,19 @@ def _iter_cases(report: Report, work: Work) -> Iterator[str]:
 
 
 def _describe_case(case: Case) -> str:
-    server = "SeaweedFS" if case.server is Server.SEAWEEDFS else "the server in memory"
-    if case.work is Work.PLAN:
-        text = f"{case.layout.total:,} objects, on {server}."
-        if case.server is Server.MEMORY:
-            text += f" The least is {case.layout.least_requests:,} requests."
-        return text
-    return f"{case.delete_object_count:,} of {case.layout.total:,} objects go, on {server}."
+    parts = [map(int, part.split("x")) for part in case.layout.text.split("-")]
+    sizes = ", ".join(f"{count:,} × {objects:,}" for count, objects in parts)
+    note = f" (deployments × objects: {sizes})" if len(parts) > 1 else ""
+    total = f"{case.layout.total:,} objects{note}, {_name_server(case)}"
+    if case.work is Work.DELETE:
+        return f"{total}. {case.delete_object_count:,} objects are deleted."
+    if case.server is Server.SEAWEEDFS:
+        return f"{total}."
+    return f"{total}. Listing them needs at least {case.layout.least_requests:,} requests."
+
+
+def _name_server(case: Case) -> str:
+    return "SeaweedFS" if case.server is Server.SEAWEEDFS else "in-memory server"
 
 
 def _format_run_row(runs: Sequence[Run]) -> str:
@@ -320,4 +337,6 @@ def _iter_panels(report: Report) -> Iterator[Panel]:
             if (runs := report.runs_of(case.name, delay_ms, tool))
         ]
         if len(bars) > 1:
-            yield Panel(title=f"{_format_title(case)} at {delay_ms} ms", bars=tuple(bars))
+            latency = f", {delay_ms} ms latency" if delay_ms else ""
+            subtitle = f"{case.layout.total:,} objects, {_name_server(case)}{latency}"
+            yield Panel(title=_format_title(case), subtitle=subtitle, bars=tuple(bars))

@@ -85,9 +85,9 @@ def print_import_times(server: Server) -> None:
 
 def _start_commands(checkout: Checkout) -> Mapping[str, tuple[Sequence[str], float | None]]:
     return {
-        "`python -c pass`, for comparison": ((str(checkout.python), "-c", "pass"), None),
+        "`python -c pass` (for comparison)": ((str(checkout.python), "-c", "pass"), None),
         "`ci3 --help`": ((*checkout.command, "--help"), 0.15),
-        "the action, a plan of an empty bucket, whole": (checkout.action, 1.0),
+        "the action, a complete plan of an empty bucket": (checkout.action, 1.0),
     }
 
 

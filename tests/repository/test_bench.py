@@ -14,6 +14,7 @@ import pytest
 import ci3
 from bench import inventory_report
 from bench.cases import all_cases
+from bench.chart import find_ticks
 from bench.checkout import (
     ENVIRONMENT,
     Checkout,
@@ -29,6 +30,9 @@ from bench.start import Start
 from tests.support.git import git
 from tests.support.messages import numbers_in, words_in
 from tests.support.paths import ROOT
+
+PLAN = "Plan 1,000 deployments, 1,000 objects each; 30 ms latency"
+DELETION = "Delete 100 of 200 deployments, 500 objects each; 30 ms latency"
 
 
 def run_of(tool, seconds, *, delay_ms=30, **more):
@@ -77,16 +81,29 @@ def test_report_judges_the_ratio_of_medians_and_hides_no_miss(tmp_path):
     write_report(report, tmp_path)
     text = (tmp_path / "performance.md").read_text()
     for row in (
-        "- **Not measured in this run:** plan, 10,000 × 1,000.",
-        "| plan, 1,000 × 1,000 at 30 ms | time | s5cmd | 0.12 | 0.10 | met |",
-        "| plan, 1,000 × 1,000 at 30 ms | time | rclone | 0.12 | 0.20 | **not met** |",
-        "| plan, 1,000 × 1,000 at 30 ms | CPU | s5cmd | 0.25 | 0.10 | met |",
-        "| plan, 1,000 × 1,000 at 30 ms | memory | – | 150 MB | 149 MB | met |",
-        "| start: `ci3` | CPU | – | 0.15 s | 0.20 s | **not met** |",
+        "- **Not measured in this run:** Plan 10,000 deployments, 1,000 objects each.",
+        f"| {PLAN} | time | 0.12 × s5cmd | 0.10 × | met |",
+        f"| {PLAN} | time | 0.12 × rclone | 0.20 × | **not met** |",
+        f"| {PLAN} | CPU time | 0.25 × s5cmd | 0.10 × | met |",
+        f"| {PLAN} | peak memory | 150 MB | 149 MB | met |",
+        "| Start: `ci3` | CPU time | 0.15 s | 0.20 s | **not met** |",
         "| 30 ms | **ci3** | 2.00 s | 1.00 – 9.00 | 1.00 s | 149 MB | 1,001 | 1 | 0.50 s |",
         "| 30 ms | rclone* | 10.00 s |  | 5.00 s | 149 MB | 1,001 | 1 | 0.50 s |",
     ):
         assert row in text
+
+
+@pytest.mark.parametrize(
+    ("longest", "ticks"),
+    [
+        (13.7, (0, 5, 10)),
+        (20.4, (0, 5, 10, 15, 20)),
+        (133.5, (0, 50, 100)),
+        (0.34, (0, 0.1, 0.2, 0.3)),
+    ],
+)
+def test_axis_has_a_few_round_values(longest, ticks):
+    assert find_ticks(longest) == pytest.approx(ticks)
 
 
 def test_run_that_did_not_do_its_work_does_not_count(memory, tmp_path, monkeypatch):
@@ -135,7 +152,7 @@ def test_small_run_writes_table_picture_and_true_counts(tmp_path):
     assert deleting["journal_bytes"] > 0
     text = (tmp_path / "performance.md").read_text()
     assert text.count("| **ci3*** |") == 2
-    assert "start: " not in text
+    assert "| Start: " not in text
     assert "<svg" in (tmp_path / "images/performance.svg").read_text()
 
 
@@ -154,7 +171,7 @@ def test_start_is_selected_by_name(tmp_path):
     run = run_bench("--only", "start", "--repeats", "1", "--tools", "ci3", "--into", tmp_path)
     assert run.returncode == 0, run.stderr
     text = (tmp_path / "performance.md").read_text()
-    assert text.count("| start: ") == 3
+    assert text.count("| Start: ") == 3
     assert json.loads((tmp_path / "runs.json").read_text()) == []
 
 
@@ -201,8 +218,9 @@ def test_second_checkout_is_measured_wherever_ci3_is(checkout, tmp_path):
     assert log.count(" -m ci3 --help\n") == log.count(f" {checkout}/entrypoint.py\n") == 5
     text = (tmp_path / "performance.md").read_text()
     assert text.count("| 0 ms | ci3 (also) |") == 2
-    _, _, comparison = text.partition("## This checkout against the other")
-    for title in ("plan, 4 × 10 at 0 ms", "delete 2 of 4 × 10 at 0 ms", "start: `ci3 --help`"):
+    _, _, comparison = text.partition("## Comparison of the checkouts")
+    small = "4 deployments, 10 objects each; 0 ms latency"
+    for title in (f"Plan {small}", f"Delete 2 of {small}", "Start: `ci3 --help`"):
         assert f"\n| {title} | " in comparison
 
 
@@ -289,20 +307,20 @@ def test_report_shows_both_checkouts_and_judges_each_by_its_own_figures(tmp_path
     )
     write_report(report, tmp_path)
     text = (tmp_path / "performance.md").read_text()
-    journal, missed = "| journal of 10^6 keys, from that of 50,000", "| **not met** |"
+    journal, missed = "| Journal of 10^6 keys, extrapolated from 50,000", "| **not met** |"
     for row in (
-        "| work | figure | against | at most | reached | | ci3 (also) | |",
-        "| plan, 1,000 × 1,000 at 30 ms | time | s5cmd | 0.12 | 0.05 | met | 0.20 | **not met** |",
-        f"| plan, 1,000 × 1,000 at 30 ms | memory | – | 150 MB | 149 MB | met | 298 MB {missed}",
-        f"{journal} | size | – | 100 MB | 80 MB | met | 160 MB {missed}",
-        "| start: `ci3` | CPU | – | 0.15 s | 0.10 s | met | 0.20 s | **not met** |",
+        "| case | figure | at most | ci3 | | ci3 (also) | |",
+        f"| {PLAN} | time | 0.12 × s5cmd | 0.05 × | met | 0.20 × {missed}",
+        f"| {PLAN} | peak memory | 150 MB | 149 MB | met | 298 MB {missed}",
+        f"{journal} | size | 100 MB | 80 MB | met | 160 MB {missed}",
+        f"| Start: `ci3` | CPU time | 0.15 s | 0.10 s | met | 0.20 s {missed}",
         "- **ci3:** 0.2.0 (1111111), this checkout.",
         "- **ci3 (also):** 0.1.0 (2222222), the other checkout.",
         "- **Versions that differ:** botocore 1.40 and 1.39.",
-        "| work | time | CPU | requests | memory | journal |",
-        "| plan, 1,000 × 1,000 at 30 ms | 0.25 | 0.25 | 0.50 | 0.50 | – |",
-        "| delete 100 of 200 × 500 at 30 ms | 0.50 | 0.50 | 1.00 | 1.00 | 0.50 |",
-        "| start: `ci3` | 0.50 | 0.50 | – | 1.00 | – |",
+        "| case | time | CPU time | requests | peak memory | journal |",
+        f"| {PLAN} | 0.25 | 0.25 | 0.50 | 0.50 | – |",
+        f"| {DELETION} | 0.50 | 0.50 | 1.00 | 1.00 | 0.50 |",
+        "| Start: `ci3` | 0.50 | 0.50 | – | 1.00 | – |",
         "| 30 ms | ci3 (also)* | 4.00 s |  | 2.00 s | 298 MB | 2,002 | 1 | 0.50 s |",
     ):
         assert f"\n{row}\n" in text
