@@ -63,7 +63,7 @@ class Settings:
         default_doc="the bucket's root",
     )
     endpoint_url: str = define_setting(
-        "URL of an S3-compatible service other than AWS, such as MinIO, Ceph or R2.",
+        "URL of an S3-compatible service other than AWS; docs/stores.md lists the tested ones.",
         parse=parse_url,
         default_doc="AWS",
     )
