@@ -44,7 +44,7 @@ def format_times_table() -> str:
             for partition_count in PARTITIONS.values()
         ]
         engine = choose_engine(counts).engine
-        rows.append((f"10^{power}", f"`{engine}`", *times, "a day or two"))
+        rows.append((f"{10**power:,}", f"`{engine}`", *times, "a day or two"))
     return format_table(("objects to delete", "use", *PARTITIONS, "lifecycle"), rows)
 
 
@@ -56,7 +56,7 @@ def format_costs_table() -> str:
         listing_usd, apply_usd = compute_list_cost(pages), estimate_direct(_counts(power)).usd
         rows.append(
             (
-                f"10^{power}",
+                f"{10**power:,}",
                 f"{pages:,} pages, {format_cost(listing_usd)}",
                 format_duration(pages / PAGES_PER_SECOND),
                 format_cost(2 * listing_usd + apply_usd),
@@ -72,7 +72,7 @@ def format_estimates() -> str:
     lines = []
     for power in POWERS:
         sentences = choose_engine(_counts(power)).sentences
-        lines += [f"10^{power}:", "", *(f"- {sentence}" for sentence in sentences), ""]
+        lines += [f"{10**power:,} objects:", "", *(f"- {sentence}" for sentence in sentences), ""]
     return "\n".join(lines[:-1])
 
 
