@@ -163,7 +163,7 @@ def _iter_journal_rows(report: Report) -> Iterator[str]:
         for runs in journals
     ]
     yield _format_row(
-        f"Journal of 10^6 keys, extrapolated from {delete_object_count:,}",
+        f"Journal of {_JOURNAL_KEYS:,} keys, extrapolated from {delete_object_count:,}",
         "size",
         _format_megabytes(_JOURNAL_BYTES),
         *_iter_verdicts(figures, _format_megabytes, _JOURNAL_BYTES),

@@ -307,7 +307,7 @@ def test_report_shows_both_checkouts_and_judges_each_by_its_own_figures(tmp_path
     )
     write_report(report, tmp_path)
     text = (tmp_path / "performance.md").read_text()
-    journal, missed = "| Journal of 10^6 keys, extrapolated from 50,000", "| **not met** |"
+    journal, missed = "| Journal of 1,000,000 keys, extrapolated from 50,000", "| **not met** |"
     for row in (
         "| case | figure | at most | ci3 | | ci3 (also) | |",
         f"| {PLAN} | time | 0.12 × s5cmd | 0.05 × | met | 0.20 × {missed}",
