@@ -49,6 +49,7 @@ check: $(VENV)/test
 	  .github/ISSUE_TEMPLATE/bug_report.yml .github/ISSUE_TEMPLATE/feature_request.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/*.yml \
 	  tests/system/workflows/workflow.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/hadolint Dockerfile
 
 # Build the image (as root, with podman) and test it: by itself, and in whole workflows with act.

@@ -35,6 +35,12 @@ from tools.docs.markdown_tables import format_plan_keys_table, format_table
 from tools.docs.reference_tables import format_references_table
 from tools.docs.scale_tables import format_costs_table, format_estimates, format_times_table
 
+NAME = "ci3 S3 deployment cleanup"
+DESCRIPTION = (
+    "Removes old deployments from S3 buckets: keeps the newest, explains each decision, "
+    "and deletes only in apply mode."
+)
+"""Shown by GitHub's marketplace, which takes at most 124 characters."""
 ROOT = Path(__file__).resolve().parents[2]
 BEGIN = "<!-- begin {}: written by `make docs` -->"
 END = "<!-- end {} -->"
@@ -46,10 +52,8 @@ def format_action_yml() -> str:
     image = re.search(r"^  image: (.+)$", current, re.MULTILINE)
     lines = [
         "# Written by `make docs` from ci3/config/settings.py.",
-        "name: ci3",
-        "description: >-",
-        "  Removes old deployments from S3 buckets: keeps the newest, shows a plan with reasons,",
-        "  and deletes only in apply mode.",
+        f"name: {NAME}",
+        f"description: {_quote(DESCRIPTION)}",
         "author: The ci3 authors",
         "branding:",
         "  icon: trash-2",
