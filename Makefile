@@ -6,7 +6,7 @@ VENV := .venv-$(PYTHON_VERSION)
 BIN := $(VENV)/bin
 NOT_IN_IMAGE := pygithub pynacl pyjwt cryptography cffi pycparser pygments markdown-it-py mdurl
 
-.PHONY: demo environment test soak mutants check e2e smoke docs goldens screens stores outputs pictures lock bench clean
+.PHONY: demo environment test soak mutants check e2e smoke docs goldens screens stores outputs pictures lock package bench clean
 
 demo: $(VENV)/demo
 	@$(BIN)/ci3 demo
@@ -91,6 +91,12 @@ lock: $(VENV)/test
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.13 --generate-hashes \
 	  --no-emit-index-url $(foreach name,$(NOT_IN_IMAGE),--no-emit-package $(name)) \
 	  --custom-compile-command "make lock" --quiet $(UPGRADE) --output-file requirements.lock
+
+# Build the sdist, and from it the wheel, into dist/; the same sources give the same files.
+package: $(VENV)/test
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/twine check --strict dist/*
 
 # Measure ci3 and other tools, and write docs/performance.md. Only a part, or a second checkout
 # too: bench/README.md.

@@ -1,4 +1,4 @@
-"""The built wheel, installed in a fresh environment, contains and requires all that it needs.
+"""The package: built alike each time, and its wheel contains and requires all that it needs.
 
 An editable install reads the source tree and would hide a package that the wheel lacks. The new
 environment has the distributions that the wheel's metadata requires, linked from this environment,
@@ -6,10 +6,13 @@ and no other.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import venv
+import zipfile
 from collections.abc import Collection, Iterator
 from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
@@ -21,22 +24,45 @@ from tests.support.paths import ROOT
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the Python of a new environment that has the wheel with its demo extra."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"  # building writes into its source folder
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with what the package is built from."""
+    source = tmp_path_factory.mktemp("source")
     shutil.copytree(ROOT / "ci3", source / "ci3", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"):
         shutil.copy(ROOT / name, source)
-    build = ("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(source))
-    run_pip(*build)
-    (wheel,) = folder.glob("ci3-*.whl")
-    venv.create(folder / "environment", symlinks=True)
-    python = folder / "environment" / "bin" / "python"
-    run_pip("--python", str(python), "install", "--no-deps", str(wheel))
-    (site_packages,) = folder.glob("environment/lib/python3*/site-packages")
+    (source / "notes.txt").write_text("no part of the package\n")
+    return source
+
+
+@pytest.fixture(scope="module")
+def package(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an sdist and the wheel that was built from it."""
+    return build(source, tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="module")
+def python(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Python of a new environment that has the wheel with its demo extra."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, symlinks=True)
+    python = folder / "bin" / "python"
+    run_pip("--python", str(python), "install", "--no-deps", str(find_file(package, "whl")))
+    (site_packages,) = folder.glob("lib/python3*/site-packages")
     link_requirements(site_packages)
     return python
+
+
+def build(source: Path, folder: Path, *options: str) -> Path:
+    """Build with the package's backend; return the folder."""
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), *options]
+    subprocess.run([*command, str(source)], check=True, timeout=600, capture_output=True)
+    return folder
+
+
+def find_file(package: Path, suffix: str) -> Path:
+    """Return the one file with this suffix."""
+    (path,) = package.glob(f"ci3-*.{suffix}")
+    return path
 
 
 def link_requirements(site_packages: Path) -> None:
@@ -91,6 +117,53 @@ def run_command(python: Path, folder: Path, *arguments: str) -> str:
         check=True,
     )
     return result.stdout
+
+
+def test_same_sources_give_the_same_files(source: Path, package: Path, tmp_path: Path) -> None:
+    later = tmp_path / "later"
+    shutil.copytree(source, later, copy_function=shutil.copyfile)  # with other times
+    again = build(later, tmp_path / "again")
+    for suffix in ("tar.gz", "whl"):
+        assert find_file(again, suffix).read_bytes() == find_file(package, suffix).read_bytes()
+
+
+def test_wheel_of_the_checkout_is_that_of_the_sdist(
+    source: Path, package: Path, tmp_path: Path
+) -> None:
+    direct = build(source, tmp_path, "--wheel")
+    assert find_file(direct, "whl").read_bytes() == find_file(package, "whl").read_bytes()
+
+
+def test_package_has_ci3_with_its_licence_and_no_more(package: Path) -> None:
+    with zipfile.ZipFile(find_file(package, "whl")) as wheel:
+        in_wheel = {name for name in wheel.namelist() if not name.startswith("ci3/")}
+    with tarfile.open(find_file(package, "tar.gz")) as sdist:
+        in_sdist = {name.partition("/")[2] for name in sdist.getnames()}
+    assert {name.partition("/")[2] for name in in_wheel} == {
+        "METADATA",
+        "RECORD",
+        "WHEEL",
+        "entry_points.txt",
+        "licenses/LICENSE",
+    }
+    assert {name for name in in_sdist if not name.startswith("ci3/")} == {
+        "CHANGELOG.md",
+        "LICENSE",
+        "PKG-INFO",
+        "README.md",
+        "pyproject.toml",
+    }
+
+
+def test_description_has_no_link_that_needs_the_repository(package: Path) -> None:
+    with zipfile.ZipFile(find_file(package, "whl")) as wheel:
+        (name,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
+        text = wheel.read(name).decode()
+    targets = re.findall(r"\]\(([^)]+)\)|(?:src|srcset)=\"([^\"]+)\"", text)
+    links = [link or source for link, source in targets]
+    assert len(links) > 20
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    assert all("/blob/" not in link for link in links if link.endswith((".png", ".svg")))
 
 
 def test_wheel_shows_help(python: Path, tmp_path: Path) -> None:
