@@ -1,9 +1,10 @@
-"""The release: what must agree, and that the digest is committed before the tags lead to it."""
+"""The steps of a release: what must agree, and what the tags lead to."""
 
 import importlib.util
 import re
 
 import pytest
+import yaml
 
 from tests.support.git import git
 from tests.support.paths import ROOT
@@ -62,7 +63,7 @@ def test_tree_that_is_ready_may_be_released(tree):
         ("action.yml", "image: Dockerfile", "image: docker://elsewhere.example/ci3"),
     ],
 )
-def test_what_disagrees_is_told(tree, capsys, name, old, new):
+def test_disagreement_is_an_error(tree, capsys, name, old, new):
     text = (tree / name).read_text()
     assert text.count(old) == 1
     (tree / name).write_text(text.replace(old, new))
@@ -71,7 +72,7 @@ def test_what_disagrees_is_told(tree, capsys, name, old, new):
 
 
 def test_published_image_without_its_section_in_the_changelog_disagrees(tree):
-    release.pin(tree, IMAGE)
+    release.pin_image(tree, IMAGE)
     assert run(tree, "check") == 0
     (tree / "CHANGELOG.md").write_text(CHANGELOG.format(""))
     assert run(tree, "check") == 1
@@ -89,44 +90,89 @@ def test_no_other_version_is_released(tree, version):
     assert run(tree, "check", "--release", version) == 1
 
 
+def push_tags(tree, *tags):
+    for tag in tags:
+        git(tree, "tag", tag)
+        git(tree, "push", "--quiet", "origin", tag)
+        git(tree, "tag", "--delete", tag)
+
+
 @pytest.mark.parametrize("tag", ["v1.2.3", "v1.3.0", "v2.0.0"])
-def test_version_that_is_or_was_overtaken_is_not_released_again(tree, tag):
-    git(tree, "tag", tag)
-    git(tree, "push", "--quiet", "origin", tag)
-    git(tree, "tag", "--delete", tag)
-    assert run(tree, "publish", "1.2.3", IMAGE) == 1
+def test_version_is_not_released_again_or_after_a_newer_one(tree, tag):
+    push_tags(tree, tag)
+    assert run(tree, "tag", "1.2.3", IMAGE) == 1
     assert git(tree, "ls-remote", "--tags", "origin").endswith(f"refs/tags/{tag}")
 
 
-def test_tags_lead_to_a_commit_that_names_the_image_and_main_does_not(tree):
+def test_tag_leads_to_a_commit_with_the_image_and_main_does_not(tree):
     before = git(tree, "rev-parse", "HEAD")
-    for tag in ("v1.2.2", "v1"):
-        git(tree, "tag", tag)
-        git(tree, "push", "--quiet", "origin", tag)
+    push_tags(tree, "v1.2.2", "v1")
 
-    assert run(tree, "publish", "1.2.3", IMAGE) == 0
+    assert run(tree, "tag", "1.2.3", IMAGE) == 0
 
     origin = tree.parent / "origin.git"
-    released = git(origin, "rev-parse", "v1.2.3^{commit}")
-    assert git(origin, "rev-parse", "v1^{commit}") == released
-    assert git(origin, "rev-parse", "v1.2.2^{commit}") == before
-    assert git(origin, "rev-parse", "main") == before == git(origin, "rev-parse", "v1.2.3^")
+    assert git(origin, "rev-parse", "v1^{commit}") == before
+    assert git(origin, "rev-parse", "main") == before == git(origin, "rev-parse", "v1.2.3^{}^")
     assert f"image: {IMAGE}\n" in git(origin, "show", "v1.2.3:action.yml") + "\n"
     assert git(origin, "diff", "--name-only", "main", "v1.2.3") == "action.yml"
 
+    assert run(tree, "move", "1.2.3") == 0
+    assert git(origin, "rev-parse", "v1^{commit}") == git(origin, "rev-parse", "v1.2.3^{commit}")
+    assert git(origin, "rev-parse", "v1.2.2^{commit}") == before
+
+
+def fresh_clone(tree):
+    clone = tree.with_name("clone")
+    git(tree.parent, "clone", "--quiet", "--depth=1", f"file://{tree.parent}/origin.git", "clone")
+    return clone
+
+
+def test_steps_can_be_repeated_in_fresh_checkouts(tree):
+    assert run(tree, "tag", "1.2.3", IMAGE) == 0
+    origin = tree.parent / "origin.git"
+    released = git(origin, "rev-parse", "v1.2.3")
+    clone = fresh_clone(tree)
+    for command in (["tag", "1.2.3", IMAGE], ["move", "1.2.3"], ["move", "1.2.3"]):
+        assert run(clone, *command) == 0
+    assert git(origin, "rev-parse", "v1.2.3") == released
+    assert git(origin, "rev-parse", "v1^{}") == git(origin, "rev-parse", "v1.2.3^{}")
+
+
+def test_tag_of_another_image_or_commit_is_not_accepted(tree):
+    assert run(tree, "tag", "1.2.3", IMAGE) == 0
+    clone = fresh_clone(tree)
+    assert run(clone, "tag", "1.2.3", IMAGE.replace("5", "6")) == 1
+    (clone / "LICENSE").write_text("new\n")
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--message", "More")
+    assert run(clone, "tag", "1.2.3", IMAGE) == 1
+
+
+def test_major_tag_is_moved_only_to_the_newest_release(tree):
+    push_tags(tree, "v1")
+    assert run(tree, "move", "1.2.3") == 1  # no such tag
+    push_tags(tree, "v1.2.3", "v1.3.0")
+    assert run(tree, "move", "1.2.3") == 1
+
 
 def test_image_that_is_no_digest_is_not_committed(tree):
-    assert run(tree, "publish", "1.2.3", "docker://ghcr.io/owner/ci3:1.2.3") == 1
+    assert run(tree, "tag", "1.2.3", "docker://ghcr.io/owner/ci3:1.2.3") == 1
     assert git(tree, "ls-remote", "--tags", "origin") == ""
     assert "image: Dockerfile\n" in (tree / "action.yml").read_text()
 
 
-def test_notes_are_the_section_of_the_version(tree, capsys):
+def test_notes_have_the_changes_and_the_commit_to_pin(tree, capsys, monkeypatch):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/ci3")
+    assert run(tree, "tag", "1.2.3", IMAGE) == 0
     assert run(tree, "notes", "1.2.3") == 0
-    assert capsys.readouterr().out == "### Added\n- A thing.\n"
+    commit = git(tree.parent / "origin.git", "rev-parse", "v1.2.3^{commit}")
+    assert capsys.readouterr().out == (
+        "### Added\n- A thing.\n\n"
+        f"Pin this release in a workflow: `uses: acme/ci3@{commit} # v1.2.3`\n"
+    )
 
 
-def test_workflows_use_nothing_of_others_but_by_its_commit():
-    for path in sorted(ROOT.glob(".github/workflows/*.yml")):
-        for used in re.findall(r"uses: (\S+)(.*)", path.read_text()):
-            assert used[0].startswith("$/") or re.fullmatch(r"\S+@[0-9a-f]{40}", used[0]), path
+def test_page_for_maintainers_has_the_jobs_of_the_workflow():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    table = (ROOT / "docs/releasing.md").read_text().partition("| job |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == list(workflow["jobs"])

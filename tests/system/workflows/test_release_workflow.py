@@ -1,4 +1,4 @@
-"""The release's workflow, run by act with stand-ins for docker and gh: what reaches what."""
+"""The release workflow, run by act with stand-ins for docker, gh, make and the package index."""
 
 import re
 
@@ -11,14 +11,19 @@ from tests.system.workflows.act import run_workflow, stand_in, used_actions
 DIGESTS = {"amd64": f"sha256:{'a' * 64}", "arm64": f"sha256:{'b' * 64}"}
 IMAGE = "ghcr.io/acme/storefront"
 INDEX = f"sha256:{'c' * 64}"
-
-NAMED = (
-    f"docker buildx imagetools create --tag {IMAGE}:1.2.3"
-    f" {IMAGE}@{DIGESTS['amd64']} {IMAGE}@{DIGESTS['arm64']}"
+CREATE = "docker buildx imagetools create --tag"
+CANDIDATE = (
+    f"{CREATE} {IMAGE}:candidate-1.2.3 {IMAGE}@{DIGESTS['amd64']} {IMAGE}@{DIGESTS['arm64']}"
 )
+NAMED = f"{CREATE} {IMAGE}:1.2.3 {IMAGE}@{INDEX}"
+PULL = f"docker pull --quiet --platform linux/arm64 {IMAGE}@{INDEX}"
 
-DOCKER = f"""#!/bin/sh
-echo "docker $*" >> "$COMMANDS"
+# Each records its commands, and fails at the one that has the text in $BROKEN.
+RECORD = """#!/bin/sh
+echo "{0} $*" >> "$COMMANDS"
+case "{0} $*" in *"${{BROKEN:-none is}}"*) exit 1 ;; esac
+"""
+DOCKER = f"""{RECORD.format("docker")}
 case "$*" in
   *linux/amd64*--metadata-file*) digest={DIGESTS["amd64"]} ;;
   *linux/arm64*--metadata-file*) digest={DIGESTS["arm64"]} ;;
@@ -26,21 +31,20 @@ case "$*" in
 esac
 [ -z "$digest" ] || echo "{{\\"containerimage.digest\\": \\"$digest\\"}}" > build.json
 """
-RECORD = """#!/bin/sh
-echo "{0} $*" >> "$COMMANDS"
-case "$*" in *"${{BROKEN:-none is}}"*) exit 1 ;; esac
+MAKE = f"""{RECORD.format("make")}
+case "$*" in package) mkdir dist; touch dist/ci3-1.2.3.tar.gz ;; esac
 """
 
 
 @pytest.fixture
 def programs(tmp_path):
-    """A folder with stand-ins for what would reach a registry or GitHub."""
+    """Return a folder with programs that stand for those that reach a registry or GitHub."""
     folder = tmp_path / "programs"
     folder.mkdir()
     for name, text in {
         "docker": DOCKER,
         "gh": RECORD.format("gh"),
-        "make": RECORD.format("make"),
+        "make": MAKE,
     }.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
@@ -68,14 +72,26 @@ def repository(tmp_path):
     return root
 
 
-def run_release(tmp_path, repository, programs, **env):
-    """Run the workflow for 1.2.3; gives its log and the commands that it ran, in order."""
+def write_workflow(folder):
+    """Write the workflow without what act does not know; return its path."""
     text = (ROOT / ".github/workflows/release.yml").read_text()
-    # act knows no other workflow by this form; what it runs is tested by itself.
-    head, called, rest = text.partition("    uses: $/.github/workflows/ci.yml\n")
-    assert called
-    workflow = tmp_path / "release.yml"
-    workflow.write_text(f"{head}    runs-on: ubuntu-24.04\n    steps: [{{run: 'true'}}]\n{rest}")
+    replacements = {
+        "    uses: $/.github/workflows/ci.yml\n": (
+            "    runs-on: ubuntu-24.04\n    steps: [{run: 'true'}]\n"
+        ),
+        "      artifact-metadata: write # to record where the attested image is stored\n": "",
+    }
+    for old, new in replacements.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    workflow = folder / "release.yml"
+    workflow.write_text(text)
+    return workflow
+
+
+def run_release(tmp_path, repository, programs, **env):
+    """Run the workflow for 1.2.3; return its log and the commands that it ran, in order."""
+    workflow = write_workflow(tmp_path)
     commands = tmp_path / "commands"
     log = run_workflow(
         repository,
@@ -84,28 +100,54 @@ def run_release(tmp_path, repository, programs, **env):
         {"inputs": {"version": "1.2.3"}, "ref": "refs/heads/main"},
         programs=programs,
         env={"COMMANDS": str(commands), "ARTIFACTS": str(tmp_path), **env},
-        actions={used: stand_in(used) for used in used_actions(text) if "checkout@" not in used},
+        actions={
+            used: stand_in(used)
+            for used in used_actions(workflow.read_text())
+            if "checkout@" not in used
+        },
         options=["--remote-name=github", "--input=version=1.2.3"],
     )
     return log, commands.read_text().splitlines()
 
 
-def test_what_was_built_and_tried_is_named_committed_and_tagged(tmp_path, repository, programs):
-    log, told = run_release(tmp_path, repository, programs)
+def git_tags(repository):
+    return git(repository.with_name("origin.git"), "tag").split()
+
+
+def positions(commands, beginnings):
+    """Return where the first command with each beginning is."""
+    return [
+        next(at for at, command in enumerate(commands) if command.startswith(beginning))
+        for beginning in beginnings
+    ]
+
+
+def test_release_is_built_tested_pulled_published_and_tagged(tmp_path, repository, programs):
+    log, commands = run_release(tmp_path, repository, programs)
 
     assert log.exit_code == 0, log.text
     assert set(log.results().values()) == {"success"}
     for digest in DIGESTS.values():
-        pulled, tried = (
-            told.index(f"docker pull --quiet {IMAGE}@{digest}"),
-            told.index(f"make smoke IMAGE={IMAGE}@{digest} ENGINE=docker"),
-        )
-        assert pulled < tried < told.index(NAMED)
-    builds = [line for line in told if "buildx build" in line]
+        order = [
+            f"docker pull --quiet {IMAGE}@{digest}",
+            f"make smoke IMAGE={IMAGE}@{digest} ENGINE=docker",
+            CANDIDATE,
+        ]
+        assert positions(commands, order) == sorted(positions(commands, order))
+    builds = [line for line in commands if "buildx build" in line]
     assert len(builds) == len(DIGESTS)
     assert all("--provenance mode=max --sbom true" in line for line in builds)
-    assert f"attest {IMAGE}@{INDEX}" in told
-    assert told[-1].startswith("gh release create v1.2.3 --verify-tag")
+    order = [
+        CANDIDATE,
+        f"attest {IMAGE}@{INDEX}",
+        PULL,
+        "pypi ci3-1.2.3.tar.gz",
+        "gh release create v1.2.3 --draft --verify-tag",
+        "gh release edit v1.2.3 --draft=false",
+        NAMED,
+    ]
+    assert positions(commands, order) == sorted(positions(commands, order))
+    assert "dist/ci3-1.2.3.tar.gz" in commands[positions(commands, order)[4]]
 
     origin = repository.with_name("origin.git")
     image = f"  image: docker://{IMAGE}@{INDEX}"
@@ -114,22 +156,39 @@ def test_what_was_built_and_tried_is_named_committed_and_tagged(tmp_path, reposi
     assert git(origin, "rev-parse", "main") == git(origin, "rev-parse", "v1.2.3^{commit}^")
 
 
-def test_nothing_is_named_nor_tagged_where_one_image_does_not_work(tmp_path, repository, programs):
-    log, told = run_release(tmp_path, repository, programs, BROKEN=DIGESTS["arm64"])
-
-    assert log.results()["build"] == "failure", log.text
-    assert f"make smoke IMAGE={IMAGE}@{DIGESTS['arm64']} ENGINE=docker" in told
-    assert [line for line in told if "imagetools" in line or line.startswith("gh")] == []
-    assert git(repository.with_name("origin.git"), "tag") == ""
-
-
-def test_nothing_is_built_of_a_version_that_the_changelog_does_not_know(
-    tmp_path, repository, programs
+@pytest.mark.parametrize(
+    ("broken", "job"),
+    [
+        (f"make smoke IMAGE={IMAGE}@{DIGESTS['arm64']}", "build"),
+        ("make package", "package"),
+        (PULL, "pull"),
+        ("pypi", "pypi"),
+    ],
+)
+def test_nothing_has_a_name_when_a_job_before_the_tag_fails(
+    tmp_path, repository, programs, broken, job
 ):
+    log, commands = run_release(tmp_path, repository, programs, BROKEN=broken)
+
+    assert log.results()[job] == "failure", log.text
+    assert [line for line in commands if line == NAMED or line.startswith("gh release")] == []
+    assert ("pypi ci3-1.2.3.tar.gz" in commands) == (job == "pypi")
+    assert git_tags(repository) == []
+
+
+def test_major_tag_stays_when_the_release_is_not_published(tmp_path, repository, programs):
+    log, commands = run_release(tmp_path, repository, programs, BROKEN="gh release edit v1.2.3")
+
+    assert log.results()["release"] == "failure", log.text
+    assert NAMED not in commands
+    assert git_tags(repository) == ["v1.2.3"]
+
+
+def test_nothing_is_built_for_a_version_without_a_changelog_section(tmp_path, repository, programs):
     commands = tmp_path / "commands"
     log = run_workflow(
         repository,
-        ROOT / ".github/workflows/release.yml",
+        write_workflow(tmp_path),
         "workflow_dispatch",
         {"inputs": {"version": "1.2.4"}, "ref": "refs/heads/main"},
         programs=programs,
