@@ -8,12 +8,19 @@ COPY requirements.lock /tmp/
 RUN python -m pip --python /opt/ci3/bin/python install \
         --require-hashes --no-deps --only-binary :all: --requirement /tmp/requirements.lock \
         --no-cache-dir --no-compile --disable-pip-version-check --root-user-action ignore \
-    # actions-toolkit installs its tests as a top-level package.
-    # boto3's data describes resources; only clients are made.
-    && rm -r tests boto3/data \
+    # Tests (actions-toolkit installs its own as a top-level package), translations, old names, and
+    # descriptions of resources: only clients are made, each with the newest description.
+    && rm -r _yaml tests certifi/tests regex/tests humanize/locale pydantic/v1 \
+        boto3/data boto3/ec2 boto3/examples charset_normalizer/cli \
     && find botocore/data -mindepth 1 -maxdepth 1 -type d \
         ! -name s3 ! -name sts ! -name sso ! -name sso-oidc ! -name signin \
         ! -name cloudfront ! -name ssm -exec rm -r {} + \
+    && for service in botocore/data/*/; do \
+        older=; \
+        for version in "${service}"*/; do [ -z "$older" ] || rm -r "$older"; older="$version"; done; \
+    done \
+    && find . \( -name 'examples-1.json' -o -name '*.pyi' \) -delete \
+    && find . -type d -empty -delete \
     && find /opt/ci3/bin ! -type d ! -name 'python*' -delete \
     && python -X pycache_prefix=/opt/ci3/pycache -m compileall -q \
         --invalidation-mode unchecked-hash "${PWD}"

@@ -1,0 +1,27 @@
+"""The image has nothing that no run uses, but for what is listed here with its reason."""
+
+from tests.system.container.image import needs_image
+from tests.system.container.image_contents import find_unused_folders, measure_parts
+
+pytestmark = needs_image
+
+IMPORTED_ON_REQUEST = {
+    "boto3/dynamodb": "boto3 imports it for a resource of DynamoDB",
+    "dateutil/zoneinfo": "dateutil's fallback for systems without time zones",
+    "pydantic/deprecated": "pydantic imports it for names that it has retired",
+    "pydantic/experimental": "pydantic imports it in its own functions",
+    "urllib3/contrib/emscripten": "urllib3 imports it in a browser",
+}
+"""Small parts of libraries that could be imported by the library itself."""
+LIMIT_BYTES = 45_000_000
+
+
+def test_every_folder_is_used_or_listed_with_a_reason():
+    unused = {
+        path for path in find_unused_folders() if not path.partition("/")[0].endswith("-info")
+    }
+    assert unused == set(IMPORTED_ON_REQUEST)
+
+
+def test_what_ci3_adds_to_its_base_stays_small():
+    assert 0 < measure_parts().total() < LIMIT_BYTES
