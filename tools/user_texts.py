@@ -13,28 +13,14 @@ FILES = (
     "action.yml",
     "docs/*.md",
     "examples/*",
+    "bench/*.md",
+    "python/*.yml",
     ".github/**/*.md",
     ".github/**/*.yml",
     "tests/**/goldens/*.txt",
     "tests/**/goldens/*.md",
 )
 """Patterns of the files, relative to the repository; golden files have the expected output."""
-OLD_PAGES = frozenset(
-    f"docs/{name}.md"
-    for name in (
-        "architecture",
-        "coming-from",
-        "inventory",
-        "layouts",
-        "performance",
-        "permissions",
-        "plan-format",
-        "policies",
-        "scale",
-        "settings",
-    )
-)
-"""Pages with retired words; remove a page when it is rewritten."""
 
 _GOLDEN_HEADER = re.compile(r"^(=== test_.* ===|\[.*\])$", re.MULTILINE)
 """Headers of sections in golden files: names of tests and cases, which no user reads."""
@@ -49,8 +35,6 @@ def read_user_texts(root: Path) -> Iterator[tuple[str, str]]:
     paths = {path for pattern in FILES for path in root.glob(pattern)}
     for path in sorted(paths):
         name = path.relative_to(root).as_posix()
-        if name in OLD_PAGES:
-            continue
         text = path.read_text(encoding="utf-8")
         if path.parent.name == "goldens":
             text = _GOLDEN_HEADER.sub("", text)

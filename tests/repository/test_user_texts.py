@@ -1,7 +1,7 @@
 """All texts for users are checked for retired words; golden files without the names of tests."""
 
 from tests.support.paths import ROOT
-from tools.user_texts import OLD_PAGES, read_help_texts, read_user_texts
+from tools.user_texts import read_help_texts, read_user_texts
 
 
 def write(root, name, text):
@@ -23,13 +23,7 @@ def test_files_of_all_kinds_are_read():
         "tests/integration/action/goldens/test_lifecycle.txt",
         "tests/unit/report/goldens/first-run.md",
     } <= names
-    assert {
-        path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md")
-    } <= names | OLD_PAGES
-
-
-def test_old_pages_exist():
-    assert [page for page in OLD_PAGES if not (ROOT / page).exists()] == []
+    assert {path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md")} <= names
 
 
 def test_headers_of_golden_files_are_left_out(tmp_path):
