@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from ci3.core.plan.target_result import (
 )
 from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError, redact_secrets
 from ci3.github.log_escape import EscapedStream
+from ci3.github.run_references import complete_references
 from ci3.github.workflow_commands import Runner, read_inputs
 from ci3.github.workflow_run import WorkflowRun, read_workflow_run
 from ci3.interrupts import raise_interrupt
@@ -120,6 +122,8 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
         settings = targets[0]
         github = open_github(workflow, api_url=settings.github_api_url, token=settings.github_token)
         reporter.configure(settings, github)
+        if settings.mode is not Mode.DOCTOR:  # which deletes nothing
+            factory = replace(factory, references=complete_references(workflow, github))
         target_contexts = [factory.create(target_settings, github) for target_settings in targets]
         if settings.mode is Mode.DOCTOR:
             return run_doctor_step(

@@ -31,6 +31,7 @@ from ci3.errors import (
     RefusedError,
     SettingsError,
 )
+from ci3.github.run_references import find_pull_request
 from ci3.github.workflow_commands import OUTPUT_LIMIT_CHARACTERS, SUMMARY_LIMIT_BYTES, Runner
 from ci3.github.workflow_run import WorkflowRun
 from ci3.report.markdown_format import RenderContext, format_code
@@ -232,7 +233,7 @@ class Reporter:
         request, so there may be none.
         """
         run, comment_target, runner = self._run, self._comment_target, self.runner
-        if run is None or comment_target is None or not (run.pull_request or run.pushed_commit):
+        if run is None or comment_target is None or not (run.pull_request or run.head_commit):
             return ExitCode.DONE
         if comment_target.comment_policy is CommentPolicy.NEVER:
             return ExitCode.DONE
@@ -264,10 +265,8 @@ class Reporter:
         return ExitCode.DONE
 
     def _post(self, github: "GitHubApi", body: str, *, is_worth_creating: bool) -> None:
-        if self._run is None or self._comment_target is None:
-            return
-        number = self._run.pull_request or github.find_pull_request(self._run.pushed_commit)
-        if number is None:
+        number = find_pull_request(self._run, github) if self._run else None
+        if number is None or self._comment_target is None:
             return
         from ci3.github.comments import post_comment  # noqa: PLC0415 - requests: few runs comment
 

@@ -11,9 +11,11 @@ from ci3.ca_bundle import find_ca_bundle
 from ci3.cli.common_options import is_quiet, is_verbose
 from ci3.cli.console import create_console, escape_for_log
 from ci3.config.settings import Settings
+from ci3.core.live.references import Reference
 from ci3.engine.workers.progress import NoProgress, Progress
 from ci3.github.own_workflow import OwnWorkflow
-from ci3.github.workflow_run import read_workflow_run
+from ci3.github.run_references import complete_references
+from ci3.github.workflow_run import Lookup, WorkflowRun, read_workflow_run
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.context_factory import ContextFactory
 from ci3.pipeline.expansion import OpenTarget, open_targets
@@ -23,32 +25,36 @@ if TYPE_CHECKING:
     from ci3.github.api import GitHubApi
 
 
-def create_context_factory() -> ContextFactory:
-    """Create the factory of a command's target contexts; in a workflow, with the run's references.
+def create_context_factory(references: Sequence[Reference] = ()) -> ContextFactory:
+    """Create the factory of a command's target contexts; `references` are those of the run, if any.
 
     Identity tokens are not masked: the mask command prints them to stdout, which may be redirected
     anywhere.
     """
-    is_workflow = os.environ.get("GITHUB_ACTIONS") == "true"
     return ContextFactory(
         environ=os.environ,
-        references=read_workflow_run(os.environ).references if is_workflow else (),
+        references=references,
         progress=_create_progress(),
         requires_identity_token=False,
     )
 
 
 def create_target_contexts(targets: Iterable[Settings]) -> list[TargetContext]:
-    """Create the contexts of a command's targets; they share what is read from GitHub."""
-    factory = create_context_factory()
+    """Create the contexts of a command's targets; they share what is read from GitHub.
+
+    In a workflow, those of the run's references are kept. Raises the errors of
+    `complete_references`.
+    """
     all_settings = [*targets]
-    github = _open_github(all_settings, os.environ)
+    run = read_workflow_run(os.environ) if os.environ.get("GITHUB_ACTIONS") == "true" else None
+    github = _open_github(all_settings, os.environ, run)
+    factory = create_context_factory(complete_references(run, github) if run else ())
     return [factory.create(settings, github) for settings in all_settings]
 
 
 def create_target_context(settings: Settings) -> TargetContext:
-    """Create the context of a command's only target."""
-    return create_target_contexts([settings])[0]
+    """Create the context of a command that deletes nothing: references are not needed."""
+    return create_context_factory().create(settings)
 
 
 def open_command_targets(targets: Iterable[Settings]) -> tuple[OpenTarget, ...]:
@@ -71,12 +77,16 @@ def _create_progress() -> Progress:
     return ProgressLines(lambda line: click.echo(escape_for_log(line), err=True))
 
 
-def _open_github(targets: Sequence[Settings], environ: Mapping[str, str]) -> "GitHubApi | None":
-    """Return an API client if a live source needs GitHub and the environment has a token."""
+def _open_github(
+    targets: Sequence[Settings], environ: Mapping[str, str], run: WorkflowRun | None
+) -> "GitHubApi | None":
+    """Return an API client if a live source or the run needs it and the environment has a token."""
     token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN", "")
     repository = environ.get("GITHUB_REPOSITORY", "")
     sources = (source for settings in targets for source in settings.live_from)
-    is_needed = any(source.kind.is_on_github for source in sources)
+    is_needed = any(source.kind.is_on_github for source in sources) or (
+        run is not None and run.lookup is not Lookup.NONE
+    )
     if not is_needed or not token or not repository:
         return None
     from ci3.github.api import GitHubApi  # noqa: PLC0415 - requests: few runs ask GitHub

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from ci3.core.live.commit_names import Commit
+from ci3.core.live.references import Reference
 from ci3.errors import GitHubError
 from ci3.github.commits import find_commits
 from ci3.github.deployment_records import DeploymentRecords
@@ -87,26 +88,37 @@ class GitHubApi:
                 return comment
         return None
 
-    def find_pull_request(self, commit: str) -> int | None:
-        """Return the open pull request into this repository whose head is a commit, or None.
+    def find_pull_requests(self, commit: str, head_repository: str) -> tuple[int, ...]:
+        """Return the open pull requests into this repository whose head is a commit, oldest first.
 
-        If several base branches have one, it is the oldest.
+        The head must be a branch of `head_repository`, an `owner/name`: any fork can have the same
+        commit. There are several if they have different bases.
         Source: https://docs.github.com/rest/commits/commits#list-pull-requests-associated-with-a-commit
         """
-        repository = self.transport.repository_path.removeprefix("/repos/").casefold()
+        repository = self.transport.repository_path.removeprefix("/repos/")
         numbers = []
         path = f"{self.transport.repository_path}/commits/{commit}/pulls"
         for entry in self.transport.list_entries(path):
             # GitHub also lists the pull request that merged the commit, and those within forks.
-            base = entry.get_object("base").get_object("repo").get_text("full_name").casefold()
-            is_open = entry.get_text("state") == "open"
+            head, base = entry.get_object("head"), entry.get_object("base")
             if (
-                is_open
-                and base == repository
-                and entry.get_object("head").get_text("sha") == commit
+                entry.get_text("state") == "open"
+                and _is_in_repository(base, repository)
+                and head.get_text("sha") == commit
+                and _is_in_repository(head, head_repository)
             ):
                 numbers.append(entry.get_int("number"))
-        return min(numbers, default=None)
+        return tuple(sorted(numbers))
+
+    def read_pull_request(self, number: int) -> Reference:
+        """Return a pull request with the commit and the branch of its head.
+
+        Source: https://docs.github.com/rest/pulls/pulls#get-a-pull-request
+        """
+        path = f"{self.transport.repository_path}/pulls/{number}"
+        head = self.transport.send_request("GET", path).get_object("head")
+        commit, branch = head.get_commit_hash("sha"), head.get_text("ref")
+        return Reference(pull_request=number, commits=(commit,), branches=(branch,))
 
     def find_commits(self, names: Iterable[str]) -> dict[str, Commit]:
         """Return commits by the deployment names that refer to them, as far as GitHub has them."""
@@ -129,6 +141,12 @@ class GitHubApi:
         if outcome.status == _NOT_FOUND:
             return None
         raise outcome.error from outcome.cause
+
+
+def _is_in_repository(branch: JsonObject, name: str) -> bool:
+    """Return True if a pull request's head or base is in a repository; a deleted fork is none."""
+    repository = branch.get_optional_object("repo")
+    return repository is not None and repository.get_text("full_name").casefold() == name.casefold()
 
 
 def _decode_file(fields: JsonObject) -> str:

@@ -2,10 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import reduce
 from pathlib import Path
+from typing import Final
 
 from ci3.ca_bundle import find_ca_bundle
 from ci3.core.live.references import Reference
@@ -15,6 +17,7 @@ from ci3.github.own_workflow import NO_WORKFLOW, OwnWorkflow
 _COMMIT = re.compile(r"(?!0+$)[0-9a-f]{7,64}")
 _QUEUE_BRANCH = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-([0-9]{1,10})-[0-9a-f]{40,64}")
 _URL = re.compile(r"https?://[A-Za-z0-9._:/-]+")
+_PULL_REQUEST_EVENTS: Final = ("pull_request", "pull_request_target")
 
 
 # Where events name the commit that they are about, and its branch, tag or ref:
@@ -26,6 +29,16 @@ _SUBJECT_PATHS = (
     (("deployment", "sha"), ("deployment", "ref")),
     (("after",), ("ref",)),
 )
+
+
+class Lookup(StrEnum):
+    """What must be read from GitHub, because the event does not have it."""
+
+    NONE = "none"
+    HEAD = "head"
+    """The head of `pull_request`: a comment's event does not have it."""
+    NUMBER = "number"
+    """The pull request with `head_commit`: a `workflow_run` does not list those of forks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +53,14 @@ class WorkflowRun:
     pull_request: int | None
     base_commit: str = ""
     """The head of a pull request's base branch."""
-    pushed_commit: str = ""
-    """The new head after a push to a branch; it may also be the head of a pull request."""
+    head_commit: str = ""
+    """A branch's head that may be that of a pull request which the event does not name.
+
+    After a push it is the new head; of a `workflow_run`, that of the run that triggered it.
+    """
+    head_repository: str = ""
+    """The `owner/name` of the repository with that branch: this one or, possibly, a fork."""
+    lookup: Lookup = Lookup.NONE
     commit_url: str = ""
     """The URL of a commit, without the hash at its end."""
     own_workflow: OwnWorkflow = NO_WORKFLOW
@@ -59,12 +78,11 @@ def read_workflow_run(environ: Mapping[str, str]) -> WorkflowRun:
     server = environ.get("GITHUB_SERVER_URL", "")
     repository = environ.get("GITHUB_REPOSITORY", "")
     run_id = environ.get("GITHUB_RUN_ID", "")
-    pull_request = _find_pull_request(event)
+    pull_request = _find_pull_request(event) or _find_listed_pull_request(event)
     repository_url = f"{server}/{repository}" if server and repository else ""
     if not _URL.fullmatch(repository_url):
         repository_url = ""  # it is shown, and may have a password in it
-    is_push = environ.get("GITHUB_EVENT_NAME", "") == "push"
-    is_to_branch = str(_get_path(event, "ref")).startswith("refs/heads/")
+    head_commit, head_repository = _find_head(environ, event)
     return WorkflowRun(
         repository=repository,
         run_url=f"{repository_url}/actions/runs/{run_id}" if repository_url and run_id else "",
@@ -72,9 +90,9 @@ def read_workflow_run(environ: Mapping[str, str]) -> WorkflowRun:
         references=_find_references(environ, event),
         pull_request=pull_request,
         base_commit=_commit_or_empty(_get_path(event, "pull_request", "base", "sha")),
-        pushed_commit=_commit_or_empty(_get_path(event, "after"))
-        if is_push and is_to_branch
-        else "",
+        head_commit=head_commit,
+        head_repository=head_repository,
+        lookup=_find_lookup(event, pull_request, head_commit),
         commit_url=f"{repository_url}/commit/" if repository_url else "",
         own_workflow=OwnWorkflow.from_environ(environ),
         ca_bundle=find_ca_bundle(environ),
@@ -116,6 +134,11 @@ def _find_references(environ: Mapping[str, str], event: object) -> tuple[Referen
         if commit := _commit_or_empty(_get_path(event, *commit_path)):
             references.append(_make_reference(commit, _get_path(event, *ref_path)))
     references += _find_pull_requests(event)
+    return combine_references(references)
+
+
+def combine_references(references: Iterable[Reference]) -> tuple[Reference, ...]:
+    """Return one reference for each subject, without empty ones."""
     combined: list[Reference] = []
     for reference in references:
         same = [other for other in combined if other.is_same_subject(reference)]
@@ -146,9 +169,55 @@ def _make_reference(commit: object, ref: object) -> Reference:
 
 
 def _find_pull_request(event: object) -> int | None:
-    """Return the event's pull request; in a merge queue, it is part of the branch name."""
+    """Return the event's pull request; in a merge queue, it is part of the branch name.
+
+    A comment's event has it as an issue, which has `pull_request` only if it is one.
+    """
     number = _get_path(event, "pull_request", "number")
+    if isinstance(_get_path(event, "issue", "pull_request"), dict):
+        number = _get_path(event, "issue", "number")
     if isinstance(number, int):
         return number
     queued = _QUEUE_BRANCH.fullmatch(str(_get_path(event, "merge_group", "head_ref")))
     return int(queued[1]) if queued else None
+
+
+def _find_listed_pull_request(event: object) -> int | None:
+    """Return the oldest pull request of the run that triggered a `workflow_run`, or None.
+
+    GitHub also lists pull requests into other repositories, and those that have a newer head by
+    now: no comment may be written to these.
+    """
+    repository = _get_path(event, "repository", "id")
+    head = ("workflow_run", "head_sha"), ("workflow_run", "head_repository", "id")
+    expected = [repository, *(_get_path(event, *path) for path in head)]
+    paths = ("base", "repo", "id"), ("head", "sha"), ("head", "repo", "id")
+    listed = _get_path(event, "workflow_run", "pull_requests")
+    numbers = [
+        number
+        for pull_request in (listed if isinstance(listed, list) else ())
+        if [_get_path(pull_request, *path) for path in paths] == expected and repository
+        if isinstance(number := _get_path(pull_request, "number"), int)
+    ]
+    return min(numbers, default=None)
+
+
+def _find_head(environ: Mapping[str, str], event: object) -> tuple[str, str]:
+    """Return `head_commit` and `head_repository` of a run; both may be empty."""
+    is_push = environ.get("GITHUB_EVENT_NAME", "") == "push"
+    if is_push and str(_get_path(event, "ref")).startswith("refs/heads/"):
+        return _commit_or_empty(_get_path(event, "after")), environ.get("GITHUB_REPOSITORY", "")
+    commit = _commit_or_empty(_get_path(event, "workflow_run", "head_sha"))
+    repository = _get_path(event, "workflow_run", "head_repository", "full_name")
+    is_of_branch = _get_path(event, "workflow_run", "event") in ("push", *_PULL_REQUEST_EVENTS)
+    if not commit or not isinstance(repository, str) or not is_of_branch:
+        return "", ""
+    return commit, repository
+
+
+def _find_lookup(event: object, pull_request: int | None, head_commit: str) -> Lookup:
+    if isinstance(_get_path(event, "issue", "pull_request"), dict):
+        return Lookup.HEAD
+    is_of_pull_request = _get_path(event, "workflow_run", "event") in _PULL_REQUEST_EVENTS
+    has_number = pull_request is not None
+    return Lookup.NUMBER if is_of_pull_request and head_commit and not has_number else Lookup.NONE

@@ -23,6 +23,7 @@ EXAMPLES: Final = {
     "deployment_status": ("created",),
     "delete": ("simple-tag",),
     "workflow_run": ("completed",),
+    "issue_comment": ("created",),
 }
 """The kinds of examples per event (see `kind_of`); the first example of each kind is taken."""
 

@@ -223,6 +223,7 @@ class FakeGitHub:
             ("GET", r"/deployments/(\d+)/statuses", lambda _, name: content.list_statuses(name)),
             ("GET", r"/actions/runs/(\d+)", lambda _, run_id: content.get_run(run_id)),
             ("GET", r"/pulls", lambda _: content.list_pull_requests(query.get("state", "open"))),
+            ("GET", r"/pulls/(\d+)", lambda _, number: content.get_pull_request(number)),
             ("GET", r"/commits", lambda _: content.list_commits()),
             ("GET", r"/commits/([^/]+)", lambda _, ref: content.get_commit(ref)),
             ("GET", r"/commits/([^/]+)/pulls", lambda _, name: content.list_pull_requests_of(name)),

@@ -35,6 +35,8 @@ class FakePullRequest:
     base: str
     """The repository of the base branch."""
     branch: str
+    head: str
+    """The repository of the branch."""
     contains: tuple[str, ...]
     """Commits of the pull request other than its head."""
 
@@ -118,6 +120,7 @@ class FakeRepository:
         state: str = "open",
         base: str = "",
         branch: str = "",
+        head: str = "",
         contains: tuple[str, ...] = (),
     ) -> None:
         self.pull_requests.append(
@@ -127,6 +130,7 @@ class FakeRepository:
                 state=state,
                 base=base or self.name,
                 branch=branch or f"topic-{number}",
+                head=head or self.name,
                 contains=contains,
             )
         )
@@ -181,6 +185,12 @@ class FakeRepository:
             if state in ("all", pull_request.state)
         ]
 
+    def get_pull_request(self, number: int | str) -> Answer:
+        for pull_request in self.pull_requests:
+            if pull_request.number == int(number):
+                return json_answer(200, _pull_request(pull_request, "pull-request"))
+        return problem(404, "Not Found")
+
     def list_pull_requests_of(self, commit: str) -> Sequence[object]:
         return [
             _pull_request(pull_request)
@@ -221,16 +231,16 @@ class FakeRepository:
         return json_answer(200, file)
 
 
-def _pull_request(pull_request: FakePullRequest) -> object:
-    repository = sample("repository", full_name=pull_request.base)
+def _pull_request(pull_request: FakePullRequest, schema: str = "pull-request-simple") -> object:
+    base, head = (
+        sample("repository", full_name=name) for name in (pull_request.base, pull_request.head)
+    )
     return sample(
-        "pull-request-simple",
+        schema,
         number=pull_request.number,
         state=pull_request.state,
-        head=sample(
-            "pull-request-simple", "head", sha=pull_request.commit, ref=pull_request.branch
-        ),
-        base=sample("pull-request-simple", "base", repo=repository),
+        head=sample(schema, "head", sha=pull_request.commit, ref=pull_request.branch, repo=head),
+        base=sample(schema, "base", repo=base),
     )
 
 

@@ -79,7 +79,7 @@ def test_failed_comment_fails_only_a_plan(capsys, error, event, mode, expected):
         api_url="",
         references=(),
         pull_request=7 if event == "pull_request" else None,
-        pushed_commit="a" * 40 if event == "push" else "",
+        head_commit="a" * 40 if event == "push" else "",
     )
     reporter = Reporter(Runner(""))
     reporter.configure_from_inputs(run, {})

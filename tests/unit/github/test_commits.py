@@ -1,10 +1,9 @@
-"""Which commits deployments are named after, and which pull request a commit is the head of."""
+"""Which commits deployments are named after."""
 
 import pytest
 
 from ci3.core.live.commit_names import find_commit_digits, interleave_names
 from ci3.github.commits import REQUEST_LIMIT, find_commits
-from tests.support.github.fake_github import FakeGitHub
 
 FIX = "f1c0ffee" + "0" * 32
 SIDE = "51deb0a7" + "0" * 32
@@ -122,41 +121,3 @@ def test_commit_whose_author_is_not_told_is_at_most_left_out(fake, api, author):
     fake.fail_next("GET", "/commits", 200, [commit])
 
     assert [one.author for one in api.find_commits(["f1c0ffee"]).values()] in ([], [""])
-
-
-def test_pull_request_whose_head_was_pushed_is_found(fake, api):
-    fake.content.open_pull_request(7, FIX)
-    fake.content.open_pull_request(8, SIDE)
-
-    assert api.find_pull_request(FIX) == 7
-
-
-@pytest.mark.parametrize(
-    ("commit", "more"),
-    [
-        (FIX, {"state": "closed"}),
-        (FIX, {"base": "somebody/storefront"}),
-        (SIDE, {"contains": (FIX,)}),
-    ],
-    ids=["merged already", "into a fork", "has a newer head"],
-)
-def test_pull_request_of_another_state_place_or_head_is_none(fake, api, commit, more):
-    fake.content.open_pull_request(7, commit, **more)
-
-    assert api.find_pull_request(FIX) is None
-
-
-def test_oldest_of_several_pull_requests_with_that_head_is_taken(fake, api):
-    fake.content.open_pull_request(9, FIX)
-    fake.content.open_pull_request(8, FIX)
-
-    assert api.find_pull_request(FIX) == 8
-
-
-def test_pull_request_is_found_on_a_later_page(connect):
-    with FakeGitHub() as fake:
-        for number in range(150):
-            fake.content.open_pull_request(number + 1, SIDE, contains=(FIX,))
-        fake.content.open_pull_request(500, FIX)
-
-        assert connect(fake).find_pull_request(FIX) == 500

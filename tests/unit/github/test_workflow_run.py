@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from ci3.core.live.references import Reference
-from ci3.github.workflow_run import read_workflow_run
+from ci3.github.workflow_run import Lookup, read_workflow_run
 from tests.support.github.cut_events import PACKAGE, SLICE, VERSION
 
 EXAMPLES: Final = json.loads(SLICE.read_text(encoding="utf-8"))
@@ -76,19 +76,19 @@ def test_pull_request_is_its_own_and_pins_its_head_beside_the_runs_commit(
     assert run.pull_request == 2
     assert commits_of(run) == (RUN_SHA, PULL_REQUEST_HEAD)
     assert run.base_commit == PULL_REQUEST_BASE
-    assert run.pushed_commit == ""
+    assert run.head_commit == ""
 
 
 def test_push_to_a_branch_pins_its_head_which_may_be_that_of_a_pull_request(run_of):
     run = run_of("push refs/heads/master", sha=PUSHED)
 
-    assert (commits_of(run), run.pull_request, run.pushed_commit) == ((PUSHED,), None, PUSHED)
+    assert (commits_of(run), run.pull_request, run.head_commit) == ((PUSHED,), None, PUSHED)
 
 
 def test_push_of_a_tag_pins_its_commit_and_has_no_pull_request(run_of):
     run = run_of("push refs/tags/simple-tag", sha=PUSHED)
 
-    assert (commits_of(run), run.pull_request, run.pushed_commit) == ((PUSHED,), None, "")
+    assert (commits_of(run), run.pull_request, run.head_commit) == ((PUSHED,), None, "")
 
 
 MERGE_GROUP = "merge_group checks_requested"
@@ -98,13 +98,13 @@ MERGE_GROUP = "merge_group checks_requested"
 def test_deleted_branch_or_tag_pins_the_runs_commit_alone(run_of, ref):
     run = run_of("push deleted", change=lambda payload: payload.update(ref=ref))
 
-    assert (commits_of(run), run.pull_request, run.pushed_commit) == ((RUN_SHA,), None, "")
+    assert (commits_of(run), run.pull_request, run.head_commit) == ((RUN_SHA,), None, "")
 
 
 def test_merge_queue_has_the_pull_request_of_its_branch(run_of):
     run = run_of("merge_group checks_requested", sha=QUEUED)
 
-    assert (commits_of(run), run.pull_request, run.pushed_commit) == ((QUEUED,), 104, "")
+    assert (commits_of(run), run.pull_request, run.head_commit) == ((QUEUED,), 104, "")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_branch_that_is_none_of_a_merge_queues_names_no_pull_request(run_of, hea
 def test_event_without_a_pull_request_pins_what_it_is_about(run_of, example, commits):
     run = run_of(example)
 
-    assert (commits_of(run), run.pull_request, run.pushed_commit) == (commits, None, "")
+    assert (commits_of(run), run.pull_request, run.head_commit) == (commits, None, "")
 
 
 WORKFLOW_RUN_HEAD: Final = "5779607b49aab1200488439f02372c57b4f75444"
@@ -240,10 +240,93 @@ def test_list_of_pull_requests_in_another_shape_names_none(run_of, pull_requests
     assert [reference.pull_request for reference in references] == [None, None]
 
 
+TRIGGER_ID: Final = 396980812
+"""The repository of the run that triggered GitHub's example."""
+
+
+def trigger(event, *, base=TRIGGER_ID, head=TRIGGER_ID, sha=WORKFLOW_RUN_HEAD, numbers=(6, 5)):
+    """Return a change to an example: its trigger's event, and the pull requests it lists."""
+
+    def change(payload):
+        payload["repository"]["id"] = TRIGGER_ID
+        payload["workflow_run"]["event"] = event
+        payload["workflow_run"]["pull_requests"] = [
+            {
+                "number": number,
+                "head": {"ref": "topic", "sha": sha, "repo": {"id": head}},
+                "base": {"ref": "main", "sha": PULL_REQUEST_BASE, "repo": {"id": base}},
+            }
+            for number in numbers
+        ]
+
+    return change
+
+
+@pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "push"])
+def test_workflow_run_has_the_oldest_pull_request_of_its_trigger(run_of, event):
+    run = run_of("workflow_run completed", change=trigger(event))
+
+    assert (run.pull_request, run.lookup) == (5, Lookup.NONE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"base": 1}, {"head": 1}, {"sha": PUSHED}, {"base": None, "head": None}, {"numbers": ["5"]}],
+    ids=["into another repository", "from another", "newer head", "no repository", "no number"],
+)
+def test_workflow_run_comments_on_no_other_pull_request_that_is_listed(run_of, other):
+    run = run_of("workflow_run completed", change=trigger("pull_request", **other))
+
+    assert (run.pull_request, run.lookup) == (None, Lookup.NUMBER)
+    assert (run.head_commit, run.head_repository) == (WORKFLOW_RUN_HEAD, "octo-org/octo-repo")
+
+
+def test_workflow_run_without_repositories_lists_no_pull_request(run_of):
+    def change(payload):
+        trigger("pull_request", base=None, head=None)(payload)
+        payload["repository"] = payload["workflow_run"]["head_repository"] = None
+
+    run = run_of("workflow_run completed", change=change)
+
+    assert (run.pull_request, run.head_commit, run.lookup) == (None, "", Lookup.NONE)
+
+
+def test_workflow_run_after_a_push_looks_for_a_pull_request_to_comment_on_only(run_of):
+    run = run_of("workflow_run completed", change=trigger("push", numbers=()))
+
+    assert (run.head_commit, run.lookup) == (WORKFLOW_RUN_HEAD, Lookup.NONE)
+
+
+@pytest.mark.parametrize("event", ["schedule", "workflow_dispatch", "issue_comment", None])
+def test_workflow_run_after_another_event_has_no_pull_request_to_look_for(run_of, event):
+    run = run_of("workflow_run completed", change=trigger(event, numbers=()))
+
+    assert (run.head_commit, run.head_repository, run.lookup) == ("", "", Lookup.NONE)
+
+
+def test_comment_on_a_pull_request_has_its_number_and_no_head(run_of):
+    def change(payload):
+        payload["issue"]["pull_request"] = {"merged_at": None}
+
+    run = run_of("issue_comment created", ref="refs/heads/main", change=change)
+
+    assert (run.pull_request, run.lookup) == (1, Lookup.HEAD)
+    assert run.references == (
+        Reference(commits=(RUN_SHA,), branches=("main",)),
+        Reference(pull_request=1),
+    )
+
+
+def test_comment_on_an_issue_has_no_pull_request(run_of):
+    run = run_of("issue_comment created")
+
+    assert (run.pull_request, run.lookup) == (None, Lookup.NONE)
+
+
 def test_schedule_has_hardly_any_payload_and_pins_the_runs_commit(run_of):
     run = run_of("", event="schedule")
 
-    assert (commits_of(run), run.pull_request, run.pushed_commit) == ((RUN_SHA,), None, "")
+    assert (commits_of(run), run.pull_request, run.head_commit) == ((RUN_SHA,), None, "")
 
 
 def test_commits_are_shown_where_this_github_is(run_of):

@@ -233,3 +233,38 @@ def test_newest_build_that_is_deleted_after_the_plan_keeps_the_one_before(bucket
 
     assert code == ExitCode.DONE
     assert bucket.folders() == {"web-9999999", "main-1111111"}
+
+
+@pytest.fixture
+def comment_event(tmp_path, monkeypatch) -> None:
+    """The command runs in a workflow, for a comment on pull request 7."""
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"issue": {"number": 7, "pull_request": {}}}))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "issue_comment")
+    monkeypatch.setenv("GITHUB_EVENT_PATH", str(event))
+
+
+def clean_all(bucket: Bucket) -> int:
+    rules = ["--keep-count", "1", "--match", ".*"]
+    return main(["cleanup", *bucket.options(), *rules, "--auto-approve"])
+
+
+@pytest.mark.usefixtures("comment_event")
+def test_head_of_a_commented_pull_request_is_kept(bucket, github):
+    deploy(bucket, ["web", "web-1", HEAD])
+    github.content.open_pull_request(7, HEAD)
+
+    assert clean_all(bucket) == ExitCode.DONE
+
+    assert bucket.folders() == {"web", HEAD}
+
+
+@pytest.mark.usefixtures("comment_event", "github")
+def test_nothing_is_deleted_without_a_token_to_read_the_pull_request(bucket, monkeypatch):
+    monkeypatch.delenv("GITHUB_TOKEN")
+    names = deploy(bucket, ["web", "web-1", HEAD])
+
+    assert clean_all(bucket) == ExitCode.USAGE
+
+    assert bucket.folders() == names

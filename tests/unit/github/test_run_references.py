@@ -1,0 +1,97 @@
+"""The pull request of a run whose event does not have all of it."""
+
+import pytest
+
+from ci3.core.live.references import Reference
+from ci3.errors import GitHubError, SettingsError
+from ci3.github.run_references import complete_references, find_pull_request
+from ci3.github.workflow_run import Lookup, WorkflowRun
+from tests.support.github.fake_github import REPOSITORY
+from tests.support.golden import assert_messages
+
+MAIN = Reference(commits=("a" * 40,), branches=("main",))
+HEAD = "b" * 40
+FORK = "octocat/storefront"
+TRIGGER = Reference(commits=(HEAD,), branches=("topic",))
+
+
+def make_run(**fields):
+    empty = {"run_url": "", "api_url": "", "pull_request": None, "references": (MAIN,)}
+    return WorkflowRun(repository=REPOSITORY, **empty | fields)
+
+
+COMMENT = make_run(pull_request=7, references=(MAIN, Reference(pull_request=7)), lookup=Lookup.HEAD)
+FORK_RUN = make_run(
+    head_commit=HEAD,
+    head_repository=FORK,
+    references=(MAIN, TRIGGER),
+    lookup=Lookup.NUMBER,
+)
+
+
+def test_run_whose_event_has_all_asks_nothing():
+    assert complete_references(make_run(pull_request=7, head_commit=HEAD), None) == (MAIN,)
+
+
+def test_run_of_a_comment_keeps_the_head_of_its_pull_request(fake, api):
+    fake.content.open_pull_request(7, HEAD, branch="topic")
+
+    assert complete_references(COMMENT, api) == (
+        MAIN,
+        Reference(commits=(HEAD,), pull_request=7, branches=("topic",)),
+    )
+
+
+def test_run_triggered_by_a_fork_keeps_all_its_pull_requests_with_that_head(fake, api):
+    fake.content.open_pull_request(5, HEAD)
+    fake.content.open_pull_request(8, HEAD, head=FORK)
+    fake.content.open_pull_request(9, HEAD, head=FORK)
+
+    *others, last = complete_references(FORK_RUN, api)
+
+    assert others == [
+        MAIN,
+        Reference(commits=(HEAD,), pull_request=8, branches=("topic",)),
+    ]
+    assert last == Reference(commits=(HEAD,), pull_request=9)
+
+
+def test_run_triggered_by_a_fork_without_a_pull_request_keeps_its_commit(api):
+    assert complete_references(FORK_RUN, api) == (MAIN, TRIGGER)
+
+
+@pytest.mark.parametrize("run", [COMMENT, FORK_RUN], ids=["comment", "fork"])
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_pull_request_that_cannot_be_read_is_an_error(fake, api, run, status):
+    for _ in range(9):
+        fake.fail_next("GET", "/pulls", status, {"message": "Nothing for you."})
+
+    with pytest.raises(GitHubError):
+        complete_references(run, api)
+
+
+def test_comment_goes_to_the_pull_request_of_the_fork(fake, api):
+    fake.content.open_pull_request(5, HEAD)
+    fake.content.open_pull_request(9, HEAD, head=FORK)
+    fake.content.open_pull_request(8, HEAD, head=FORK)
+
+    assert find_pull_request(FORK_RUN, api) == 8
+
+
+def test_comment_of_a_fork_without_a_pull_request_goes_nowhere(fake, api):
+    fake.content.open_pull_request(5, HEAD)
+
+    assert find_pull_request(FORK_RUN, api) is None
+
+
+def test_messages_are_the_golden_ones(fake, api):
+    cases = {}
+    for name, run in {"comment": COMMENT, "fork": FORK_RUN}.items():
+        with pytest.raises(SettingsError) as no_token:
+            complete_references(run, None)
+        cases[f"{name}, no token"] = no_token.value
+        fake.fail_next("GET", "/pulls", 403, {"message": "Resource not accessible by integration"})
+        with pytest.raises(GitHubError) as denied:
+            complete_references(run, api)
+        cases[f"{name}, no permission"] = denied.value
+    assert_messages(__file__, cases.items())
