@@ -1,0 +1,141 @@
+"""Concurrency groups of the example workflows: what waits for what, and what cancels what."""
+
+import re
+from dataclasses import dataclass
+
+import pytest
+import yaml
+
+from tests.support.paths import ROOT
+
+WORKFLOWS = sorted((ROOT / "examples").glob("*.yml"))
+EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job of an example, with the concurrency of its workflow and its own."""
+
+    name: str
+    concurrency: tuple[dict, ...]
+    modes: frozenset[str]
+    has_approval: bool
+
+    @property
+    def groups(self) -> list[str]:
+        return [concurrency["group"] for concurrency in self.concurrency]
+
+    @property
+    def can_restore(self) -> bool:
+        return "restore" in self.modes
+
+    @property
+    def can_delete(self) -> bool:
+        return any(mode == "apply" or EXPRESSION.search(mode) for mode in self.modes)
+
+
+def read_jobs(path) -> list[Job]:
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return [
+        Job(
+            name=f"{path.stem}.{name}",
+            concurrency=tuple(
+                node["concurrency"] for node in (workflow, job) if "concurrency" in node
+            ),
+            modes=frozenset(
+                step.get("with", {}).get("mode", "plan")
+                for step in job["steps"]
+                if step.get("uses", "").startswith("OWNER/ci3@")
+            ),
+            has_approval="environment" in job,
+        )
+        for name, job in workflow["jobs"].items()
+    ]
+
+
+JOBS = [job for path in WORKFLOWS for job in read_jobs(path)]
+
+
+def can_be_equal(first: str, second: str) -> bool:
+    """Return True if two groups can have the same name, which GitHub compares without case.
+
+    Of a name with expressions, only the text before the first one is known.
+    """
+    heads = [EXPRESSION.split(group)[0].casefold() for group in (first, second)]
+    if not any(EXPRESSION.search(group) for group in (first, second)):
+        return heads[0] == heads[1]
+    return heads[0].startswith(heads[1]) or heads[1].startswith(heads[0])
+
+
+def share_group(first: Job, second: Job) -> bool:
+    return any(can_be_equal(one, two) for one in first.groups for two in second.groups)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("cleanup", "Cleanup", True),
+        ("cleanup", "cleanup-restore", False),
+        ("cleanup-${{ github.ref }}", "cleanup-restore", True),
+        ("cleanup-${{ a }}", "cleanup-${{ b }}", True),
+        ("${{ inputs.group }}", "cleanup", True),
+        ("plan-${{ a }}", "cleanup-${{ a }}", False),
+    ],
+)
+def test_groups_that_can_be_equal(first, second, expected):
+    assert can_be_equal(first, second) is expected
+    assert can_be_equal(second, first) is expected
+
+
+def test_examples_have_a_restore_applies_and_approvals():
+    assert [job.name for job in JOBS if job.can_restore] == ["restore.restore"]
+    assert {job.name for job in JOBS if job.can_delete} >= {
+        "after-deploy.deploy",
+        "dispatched.clean",
+        "scheduled.apply",
+    }
+    assert "scheduled.apply" in [job.name for job in JOBS if job.has_approval]
+
+
+def test_restore_shares_no_group_with_an_apply_or_an_approval():
+    restores = [job for job in JOBS if job.can_restore]
+    others = [job for job in JOBS if not job.can_restore and (job.can_delete or job.has_approval)]
+    shared = [(a.name, b.name) for a in restores for b in others if share_group(a, b)]
+    assert shared == []
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
+def test_job_that_deletes_or_restores_has_a_group_and_is_never_cancelled(job):
+    assert job.groups
+    if job.can_delete or job.can_restore:
+        assert not any(concurrency.get("cancel-in-progress") for concurrency in job.concurrency)
+
+
+@pytest.mark.parametrize(
+    "job",
+    [job for job in JOBS if job.has_approval and job.can_delete],
+    ids=lambda job: job.name,
+)
+def test_job_with_an_approval_blocks_no_other_purpose(job):
+    """It may wait for days: no other example's job may share its group, nor its own plan."""
+    others = [other for other in JOBS if other.name != job.name]
+    assert [other.name for other in others if share_group(job, other)] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_each_group_has_one_purpose(path):
+    """No two examples share a group: one of them could cancel the waiting run of the other."""
+    own = read_jobs(path)
+    names = {job.name for job in own}
+    others = [job for job in JOBS if job.name not in names]
+    assert [(a.name, b.name) for a in own for b in others if share_group(a, b)] == []
+
+
+@pytest.mark.parametrize("job", [job for job in JOBS if job.has_approval], ids=lambda job: job.name)
+def test_approval_makes_a_deployment_record_only_where_something_is_deployed(job):
+    workflow = yaml.safe_load((ROOT / f"examples/{job.name.split('.')[0]}.yml").read_text("utf-8"))
+    environment = workflow["jobs"][job.name.split(".")[1]]["environment"]
+    if job.modes:
+        assert environment["deployment"] is False
+    else:
+        assert environment == "production"
