@@ -28,6 +28,7 @@ def run_doctor(target: OpenTarget) -> TargetFindings:
         required_file=settings.required_file,
         protect=settings.protect,
         delete_versions=settings.delete_versions,
+        engine=settings.engine,
     )
     facts = BucketFacts(
         doctor_target=doctor_target,

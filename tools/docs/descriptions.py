@@ -115,6 +115,8 @@ PLAN_KEYS = {
     "rules[].expires_at": "When the rule's lifetime ends. The next apply after that removes it.",
     "rules[].status": "`active`, or why the next apply removes or replaces the rule first.",
     "rules[].message": "The same, for people.",
+    "next_run_by": "By when another apply must run: the lifetime of the first lifecycle rule ends "
+    "then. Rules that the plan adds count from `created_at`. `null` without rules.",
     "choice": "With `engine: auto`, the engine that was chosen, the reason, and the estimated "
     "effort of each engine, for people. `policy` contains the chosen engine.",
     "totals.found": "Deployments.",

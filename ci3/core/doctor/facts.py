@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from ci3.core.live.sources import LiveReading
+from ci3.core.model.decision import Engine
 from ci3.core.model.deployment import Target, VersioningState
 from ci3.core.model.issues import BucketIssues
 from ci3.core.model.result import GuardProbe
@@ -105,6 +106,7 @@ class DoctorTarget:
     required_file: str = ""
     protect: tuple[str, ...] = ()
     delete_versions: bool = False
+    engine: Engine = Engine.DIRECT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

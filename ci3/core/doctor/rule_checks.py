@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from ci3.constants import RULE_LIFETIME_DAYS
 from ci3.core.doctor.facts import BucketFacts, LifecycleRule, Unavailable
 from ci3.core.doctor.finding import Finding, note, ok, warning
-from ci3.core.formatting import join_names, pluralize
+from ci3.core.formatting import format_minute, join_names, pluralize
 from ci3.core.lifecycle.rule import parse_expiry
+from ci3.core.model.decision import Engine
 
 _MANAGED_RULES_TOPIC: Final = "managed rules"
 
@@ -18,6 +20,7 @@ def check_rules(rules: Sequence[LifecycleRule], facts: BucketFacts) -> Iterator[
         rule.name: time for rule in rules if (time := parse_expiry(rule.name, rule.prefix))
     }
     yield from _check_managed_rules(facts, end_times)
+    yield from _check_later_runs(facts)
     expiring = [
         rule
         for rule in rules
@@ -53,12 +56,25 @@ def _check_managed_rules(
             "S3 also deletes what is uploaded to these folders again, once it is old enough. Run "
             "`ci3 cleanup` with any engine: it removes expired rules first.",
         )
-    if active_count := len(end_times) - len(overdue):
+    if active_ends := [time for time in end_times.values() if time > facts.read_at]:
         yield note(
             _MANAGED_RULES_TOPIC,
-            f"{pluralize(active_count, 'active rule')} created by ci3: S3 deletes the deployments "
-            "that an earlier run left to it",
-            "The next apply removes the rules that are no longer needed.",
+            f"{pluralize(len(active_ends), 'active rule')} created by ci3: S3 deletes the "
+            "deployments that an earlier run left to it",
+            f"Run an apply by {format_minute(min(active_ends))}: it removes the rules that are no "
+            "longer needed.",
+        )
+
+
+def _check_later_runs(facts: BucketFacts) -> Iterator[Finding]:
+    """Note that rules need further runs; a schedule of GitHub may end without notice."""
+    if facts.doctor_target.engine is Engine.LIFECYCLE:
+        yield note(
+            "schedule",
+            f"engine: lifecycle needs an apply at least every {RULE_LIFETIME_DAYS} days, to remove "
+            "rules",
+            "Run it on a schedule and after each deploy. In a public repository, GitHub disables "
+            "schedules after 60 days without activity: check in Actions that it still runs.",
         )
 
 

@@ -146,6 +146,7 @@ class PlanFile(_Strict):
     deployments: list[_Deployment]
     ignored: list[_Ignored]
     rules: list[_Rule]
+    next_run_by: _Timestamp | None
     choice: list[str]
     totals: _Totals
 
@@ -161,7 +162,7 @@ def load_plans(text: str, source: str) -> tuple[Plan, ...]:
     """Parse the text of a plan file; `source` is the file's name in errors.
 
     Raises SettingsError for another format, an unknown key or code, and for an edited file: one in
-    which plan_id, totals or applyable does not match the rest of the content.
+    which a value does not match the rest of the content that it is computed from.
     """
     try:
         content = json.loads(text)
@@ -181,7 +182,7 @@ def load_plans(text: str, source: str) -> tuple[Plan, ...]:
     contents = content["plans"] if has_targets else [content]
     for plan, plan_json in zip(plans, contents, strict=True):
         derived = json.loads(format_json(encode_plan(plan)))
-        for key in ("plan_id", "totals", "applyable"):
+        for key in ("plan_id", "totals", "applyable", "next_run_by"):
             if derived[key] != plan_json[key]:
                 raise SettingsError(f"{source} was edited: {key} does not match the content", _HINT)
     return plans

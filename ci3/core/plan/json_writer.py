@@ -48,6 +48,7 @@ def encode_plan(plan: Plan) -> dict[str, object]:
         "deployments": [_encode_decision(decision) for decision in plan.decisions],
         "ignored": [dataclasses.asdict(item) for item in plan.ignored],
         "rules": [_encode_rule(rule) for rule in plan.rules],
+        "next_run_by": plan.next_run_by and format_timestamp(plan.next_run_by),
         "choice": list(plan.engine_explanation),
         "totals": dataclasses.asdict(plan.totals),
     }

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from ci3.core.formatting import format_timestamp
-from ci3.core.lifecycle.rule_status import ExistingRule
+from ci3.core.lifecycle.rule import RULE_TERM
+from ci3.core.lifecycle.rule_status import ExistingRule, truncate_to_seconds
 from ci3.core.model.decision import Action, Decision, Engine
 from ci3.core.model.deployment import IgnoredEntry, Target
 from ci3.core.model.issues import PlanWarning, Refusal
@@ -91,6 +92,23 @@ class Plan:
     def expiring(self) -> tuple[Decision, ...]:
         """The decisions about deployments that S3 deletes by a rule of an earlier run."""
         return tuple(decision for decision in self.decisions if decision.action is Action.EXPIRING)
+
+    @property
+    def adds_rules(self) -> bool:
+        """True if an apply leaves a deployment to S3, by a lifecycle rule."""
+        return any(decision.expire_days is not None for decision in self.decisions)
+
+    @property
+    def next_run_by(self) -> datetime | None:
+        """The time by which another apply must run to remove lifecycle rules; None without rules.
+
+        That is when the lifetime of the first rule ends. The new rules count as if the plan was
+        applied when it was made.
+        """
+        ends = [entry.rule.expires_at for entry in self.rules if entry.is_expiring]
+        if self.adds_rules:
+            ends.append(truncate_to_seconds(self.created_at) + RULE_TERM)
+        return min(ends, default=None)
 
     @property
     def totals(self) -> Totals:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from ci3.constants import RULE_LIFETIME_DAYS
-from ci3.core.formatting import join_names, pluralize
+from ci3.core.formatting import format_minute, join_names, pluralize
 from ci3.core.model.issues import PlanWarning, WarningCode
+from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.errors import end_sentence
 
@@ -66,6 +67,19 @@ def format_rule_changes(target_results: Iterable[TargetResult]) -> tuple[str, ..
         sentences += format_reconciled_notes(target_result)
         sentences += [end_sentence(problem)] if problem else []
     return tuple(sentences)
+
+
+def format_next_run(plan: Plan) -> str:
+    """Return by when another apply must run because of lifecycle rules, or an empty string."""
+    if plan.next_run_by is None:
+        return ""
+    # Rules of an earlier run end before those that this plan adds.
+    has_earlier_rules = any(rule.is_expiring for rule in plan.rules)
+    condition = "" if has_earlier_rules else ", if this plan is applied now"
+    return (
+        f"Run an apply again by {format_minute(plan.next_run_by)}{condition}: it removes lifecycle "
+        "rules, which would also delete later uploads."
+    )
 
 
 def format_expiry_note(target_result: TargetResult) -> str:

@@ -36,6 +36,7 @@ from ci3.report.plan.decision_tables import format_decision_tables
 from ci3.report.plan.highlights import format_highlights
 from ci3.report.plan.lifecycle_text import (
     format_expiry_note,
+    format_next_run,
     format_reconciled_notes,
     format_reconciled_problem,
     list_open_warnings,
@@ -227,6 +228,7 @@ def _format_target(
         *_format_ignored(plan),
         f"**Policy:** {escape_markdown(format_policy(plan))}",
         *_format_versions_note(plan),
+        escape_markdown(format_next_run(plan)) if target_result.is_planned else "",
         "\n".join(f"- {escape_markdown(sentence)}" for sentence in plan.engine_explanation),
     )
     tables = format_decision_tables(

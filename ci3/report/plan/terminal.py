@@ -20,6 +20,7 @@ from ci3.report.plan.headlines import (
 )
 from ci3.report.plan.lifecycle_text import (
     format_expiry_note,
+    format_next_run,
     format_reconciled_notes,
     format_reconciled_problem,
 )
@@ -63,6 +64,7 @@ def show_plan(
         *plan.engine_explanation,
         f"Rollback targets: {rollback_note}" if rollback_note else "",
         format_restore_note(plan) if plan.to_delete else "",
+        format_next_run(plan),
     ):
         if sentence:
             print_line(console, sentence)

@@ -17,6 +17,7 @@ from ci3.core.doctor.facts import (
 )
 from ci3.core.doctor.finding import Finding, Level, TargetFindings, exit_code_of_findings
 from ci3.core.live.sources import LiveReading
+from ci3.core.model.decision import Engine
 from ci3.core.model.deployment import Versioning
 from ci3.core.model.issues import BucketIssues, PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.recipes import find_recipe_url
@@ -102,6 +103,8 @@ CASES = {
                               "lifecycle", "warning", "js"),
     "expiring names that begin so": ({"rules": rules("1111")}, "lifecycle", "warning", "1111"),
     "own rule": ({"rules": own_rule(-1)}, "managed rules", "note", "1"),
+    "lifecycle engine": ({"doctor_target": aim(engine=Engine.LIFECYCLE)},
+                         "schedule", "note", "60"),
     "own rule left behind": ({"rules": own_rule(1)}, "managed rules", "warning", "ci3/"),
     "own rule is no collision": ({"rules": own_rule(-1)}, "lifecycle", "ok", ""),
     "expiring another folder": ({"rules": rules("logs/")}, "lifecycle", "ok", ""),

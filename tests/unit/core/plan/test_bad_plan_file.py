@@ -88,6 +88,7 @@ def test_edited_plan_is_refused(path, value):
         ("totals/delete", 0, "totals"),
         ("totals/bytes_to_delete", 1, "totals"),
         ("applyable", False, "applyable"),
+        ("next_run_by", "2026-12-30T12:00:00Z", "next_run_by"),
     ],
 )
 def test_edited_number_is_refused(path, value, key):

@@ -170,7 +170,8 @@ def test_plan_file_has_the_keys_that_are_documented():
 
     assert list(written) == [
         "format", "ci3_version", "plan_id", "created_at", "target", "policy", "applyable",
-        "refusals", "warnings", "deployments", "ignored", "rules", "choice", "totals",
+        "refusals", "warnings", "deployments", "ignored", "rules", "next_run_by", "choice",
+        "totals",
     ]  # fmt: skip
     assert list(written["deployments"][1]) == [
         "name", "prefix", "group", "decision", "reasons", "object_count", "size_bytes",

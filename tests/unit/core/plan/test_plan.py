@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from ci3.core.lifecycle.rule import ManagedRule
+from ci3.core.lifecycle.rule_status import ExistingRule, RuleStatus
 from ci3.core.model.decision import Action, Reason, ReasonCode
 from ci3.core.model.deployment import IgnoredEntry, Versioning
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
@@ -249,3 +251,52 @@ def test_each_approved_deletion_is_due_or_withdrawn():
 
     assert [one.deployment.name for one in found.to_delete] == ["d"]
     assert sorted(found.withdrawn) == ["a", "b", "c"]
+
+
+def existing_rule(*, expires_in_days: float, status=RuleStatus.ACTIVE, days=20):
+    rule = ManagedRule(
+        prefix="gone/",
+        days=days,
+        noncurrent_days=None,
+        expires_at=NOW + timedelta(days=expires_in_days),
+    )
+    return ExistingRule(rule=rule, name="gone", status=status, message="m")
+
+
+BY_RULE = replace(to_delete(OLD), expire_days=9)
+FIRST_END = existing_rule(expires_in_days=2)
+
+
+@pytest.mark.parametrize(
+    ("decisions", "rules", "days"),
+    [
+        ((kept(NEW), to_delete(OLD)), (), None),
+        ((kept(NEW), BY_RULE), (), 7),
+        ((kept(NEW),), (existing_rule(expires_in_days=5), FIRST_END), 2),
+        ((kept(NEW), BY_RULE), (FIRST_END,), 2),
+        ((kept(NEW), BY_RULE), (existing_rule(expires_in_days=-1, status=RuleStatus.KEPT),), 7),
+        ((kept(NEW),), (existing_rule(expires_in_days=2, status=RuleStatus.COMPLETED),), None),
+        ((kept(NEW),), (existing_rule(expires_in_days=2, days=None),), None),
+    ],
+    ids=[
+        "none",
+        "new",
+        "existing",
+        "both",
+        "removed and new",
+        "removed",
+        "noncurrent versions only",
+    ],
+)
+def test_next_run_is_needed_when_the_first_rule_ends(decisions, rules, days):
+    expected = None if days is None else NOW + timedelta(days=days)
+
+    assert usual(decisions=decisions, rules=rules).next_run_by == expected
+
+
+def test_next_run_is_counted_from_the_second_that_a_new_rule_records():
+    created_at = NOW + timedelta(milliseconds=999)
+
+    planned = usual(decisions=(BY_RULE,), created_at=created_at)
+
+    assert planned.next_run_by == NOW + timedelta(days=7)
