@@ -131,3 +131,17 @@ def format_suggestion(name: str, known_names: Iterable[str]) -> str:
     """Return ` Did you mean X?` for the most similar known name, or an empty string."""
     matches = difflib.get_close_matches(name, list(known_names), n=1, cutoff=0.6)
     return f" Did you mean {matches[0]}?" if matches else ""
+
+
+def add_workspace_note(hint: str, path: str) -> str:
+    """Return the hint for a file that cannot be used; for an absolute path, with a note.
+
+    In an action's container, the workspace has another absolute path than on the runner.
+    Source: https://docs.github.com/actions/reference/workflows-and-actions/dockerfile-support
+    """
+    if not path.startswith("/"):
+        return hint
+    return (
+        f"{hint} In the action, use a path relative to the workspace: the runner's folders are not "
+        "available."
+    )

@@ -26,6 +26,22 @@ _HINTS_BY_CODE = {
     "InvalidToken": "The session token is invalid. Get new credentials and run again.",
     "RequestTimeTooSkewed": "Correct the clock of this machine and run again.",
 }
+_CREDENTIALS_HINT = (
+    "In a workflow, set role-to-assume, or run aws-actions/configure-aws-credentials first. The "
+    "action runs in a container: on EC2, that needs a hop limit of 2 for the instance metadata. "
+    "Elsewhere, set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+)
+_PROFILE_HINT = (
+    "In the action, the runner's ~/.aws is not available: remove AWS_PROFILE, and set "
+    "role-to-assume or run aws-actions/configure-aws-credentials without a profile. Elsewhere, "
+    "check AWS_PROFILE and the files in ~/.aws."
+)
+_FILE_HINT = (
+    "Check the variables and the profile that name it. In the action, only files in the workspace "
+    "are available, and no programs of the runner: role-to-assume needs none."
+)
+_LOOPBACK_NOTE = "In the action, localhost is the container, not the runner: use another host name."
+_LOOPBACK_URL = re.compile(r"//(localhost|127\.[0-9.]+|\[::1\])[:/\"]")
 _EXPECTED_REGION = re.compile(r"expecting '([a-z0-9-]+)'")
 _REGION_CODES = (
     "301",
@@ -56,23 +72,12 @@ def translate_errors(action: str, service: str = "S3") -> Iterator[None]:
     `action` is a phrase such as "listing s3://bucket/prefix".
     """
     is_s3 = service == "S3"
-    what_to_check = ", the region and endpoint-url" if is_s3 else " and the region"
     try:
         yield
     except AccessError as exc:
         raise type(exc)(f"{action}: {exc.message}", exc.hint) from exc
     except botocore.exceptions.ClientError as exc:
         raise _translate_client_error(exc, action, service) from exc
-    except (
-        botocore.exceptions.NoCredentialsError,
-        botocore.exceptions.PartialCredentialsError,
-        botocore.exceptions.CredentialRetrievalError,
-    ) as exc:
-        raise AccessError(
-            f"{action}: no usable AWS credentials ({exc})",
-            "In a workflow, run aws-actions/configure-aws-credentials first. Elsewhere, set "
-            "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
-        ) from exc
     except botocore.parsers.ResponseParserError as exc:
         raise ListingError(
             f"{action}: the response is not a valid response of {service}",
@@ -86,15 +91,41 @@ def translate_errors(action: str, service: str = "S3") -> Iterator[None]:
             f"{action}: the response is not a valid response of STS",
             "Check that no proxy or login page responds instead.",
         ) from exc
-    except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as exc:
-        hint = f"Check the network{what_to_check}, and run again."
-        if isinstance(exc, botocore.exceptions.SSLError) and "certificate" in str(exc).lower():
-            hint = UNTRUSTED_HINT
-        raise AccessError(f"{action}: cannot reach {service} ({exc})", hint) from exc
-    except (botocore.exceptions.BotoCoreError, ValueError) as exc:
-        raise AccessError(
-            f"{action}: {exc}", f"Check the AWS configuration{what_to_check}."
-        ) from exc
+    except (botocore.exceptions.BotoCoreError, OSError, ValueError) as exc:
+        raise _translate_local_error(exc, action, service) from exc
+
+
+def _translate_local_error(exc: Exception, action: str, service: str) -> AccessError:
+    """Return the error for a request that was not sent or not answered."""
+    what_to_check = ", the region and endpoint-url" if service == "S3" else " and the region"
+    match exc:
+        case (
+            botocore.exceptions.NoCredentialsError()
+            | botocore.exceptions.PartialCredentialsError()
+            | botocore.exceptions.CredentialRetrievalError()
+        ):
+            return AccessError(f"{action}: no usable AWS credentials ({exc})", _CREDENTIALS_HINT)
+        case botocore.exceptions.HTTPClientError() | botocore.exceptions.ConnectionError():
+            hint = _find_connection_hint(exc) or f"Check the network{what_to_check}, and run again."
+            return AccessError(f"{action}: cannot reach {service} ({exc})", hint)
+        case botocore.exceptions.ProfileNotFound():
+            return AccessError(f"{action}: {exc}", _PROFILE_HINT)
+        case OSError() if exc.filename and not isinstance(exc, botocore.exceptions.BotoCoreError):
+            # botocore opens what the configuration names: the file of a token, or a program.
+            message = f"{exc.filename!r} cannot be used: {exc.strerror}"
+            return AccessError(f"{action}: {message}", _FILE_HINT)
+    return AccessError(f"{action}: {exc}", f"Check the AWS configuration{what_to_check}.")
+
+
+def _find_connection_hint(exc: Exception) -> str:
+    """Return a hint for a certificate, a proxy or an address of this machine, or an empty text."""
+    if isinstance(exc, botocore.exceptions.SSLError) and "certificate" in str(exc).lower():
+        return UNTRUSTED_HINT
+    if isinstance(exc, botocore.exceptions.ProxyConnectionError):
+        return f"Check the variables HTTPS_PROXY and NO_PROXY. {_LOOPBACK_NOTE}"
+    if _LOOPBACK_URL.search(str(exc)):
+        return f"Check endpoint-url, and that the service runs. {_LOOPBACK_NOTE}"
+    return ""
 
 
 def get_error_code(exc: botocore.exceptions.ClientError) -> str:

@@ -13,7 +13,7 @@ from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME
 from ci3.config.targets import PolicyFile, PolicyTarget
 from ci3.config.unknown_names import refuse_unknown
 from ci3.core.model.policy import Origin
-from ci3.errors import SettingsError
+from ci3.errors import SettingsError, add_workspace_note
 
 
 class _Mark(Protocol):
@@ -44,7 +44,9 @@ def read_policy_file(path: str) -> PolicyFile:
     except OSError as exc:
         raise SettingsError(
             f"the policy file {path} cannot be read: {exc.strerror}",
-            "Check the path. In a workflow, check out the repository first.",
+            add_workspace_note(
+                "Check the path. In a workflow, check out the repository first.", path
+            ),
         ) from exc
     return _parse(content, path)
 

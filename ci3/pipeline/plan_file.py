@@ -9,7 +9,7 @@ from ci3.config.resolve import RawSetting
 from ci3.config.settings import Settings
 from ci3.config.targets import PolicyFile, resolve_targets
 from ci3.core.plan.plan import Plan
-from ci3.errors import SettingsError
+from ci3.errors import SettingsError, add_workspace_note
 
 MAXIMUM_BYTES = 100_000_000
 
@@ -40,7 +40,10 @@ def read_saved_plans(path: str) -> tuple[Plan, ...]:
     except OSError as exc:
         raise SettingsError(
             f"the plan file {path} cannot be read: {exc.strerror}",
-            "Nothing was deleted. Create it with ci3 plan-cleanup --plan-file, or mode: plan.",
+            add_workspace_note(
+                "Nothing was deleted. Create it with ci3 plan-cleanup --plan-file, or mode: plan.",
+                path,
+            ),
         ) from exc
     if len(content) > MAXIMUM_BYTES:
         raise SettingsError(f"{path} is too large for a plan", "Nothing was deleted.")
@@ -71,7 +74,7 @@ def write_plan_file(text: str, path: str) -> None:
     except OSError as exc:
         raise SettingsError(
             f"the plan file {path} cannot be written: {exc.strerror}",
-            "Name a plan-file in a writable folder. Nothing was deleted.",
+            add_workspace_note("Name a plan-file in a writable folder. Nothing was deleted.", path),
         ) from exc
 
 

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import BinaryIO, Protocol
 
 from ci3.core.journal.location import RunState
-from ci3.errors import JournalError, SettingsError
+from ci3.errors import JournalError, SettingsError, add_workspace_note
 
 _UNSUPPORTED_SYNC_ERRORS = (
     errno.EACCES,  # a folder that may be written and not read
@@ -174,7 +174,9 @@ def reopen_journal_file(path: str) -> FileSink:
     except OSError as exc:
         raise SettingsError(
             f"the journal {path} cannot be opened: {exc.strerror}",
-            "Name the journal that the interrupted run has written. Nothing was deleted.",
+            add_workspace_note(
+                "Name the journal that the interrupted run has written. Nothing was deleted.", path
+            ),
         ) from exc
 
 
@@ -216,5 +218,5 @@ def _write_error(path: str, reason: str) -> JournalError:
 def _open_error(path: str, exc: OSError) -> SettingsError:
     return SettingsError(
         f"the journal {path} cannot be written: {exc.strerror}",
-        "Name a journal-file in a writable folder. Nothing was deleted.",
+        add_workspace_note("Name a journal-file in a writable folder. Nothing was deleted.", path),
     )

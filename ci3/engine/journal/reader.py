@@ -34,7 +34,7 @@ from ci3.engine.journal.records import (
     RulesOutcomeRecord,
     RulesRecord,
 )
-from ci3.errors import SettingsError
+from ci3.errors import SettingsError, add_workspace_note
 
 LINE_LIMIT_BYTES = 64 * 1024 * 1024
 """A line of 1,000 keys of 1,024 bytes, each byte escaped in JSON, is a tenth of this."""
@@ -278,7 +278,7 @@ def open_journal(path: str) -> Iterator[JournalFile]:
     except OSError as exc:
         raise SettingsError(
             f"the journal {path} cannot be read: {exc.strerror}",
-            "Name the journal that the run wrote.",
+            add_workspace_note("Name the journal that the run wrote.", path),
         ) from exc
     with stream:
         lock_journal(stream, path, fcntl.LOCK_SH)
