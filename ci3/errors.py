@@ -28,6 +28,12 @@ class ExitCode(IntEnum):
     """
 
 
+_OPENING_WORD = re.compile(
+    "(a|an|cannot|deleting|deployment|folder|folders|interrupted|it|listing|more|no|object|option|"
+    "reading|request|run|stdout|target|the|this|versioning|versions|writing) "
+)
+"""A word that begins messages and is no name: neither of a setting nor of anything in a bucket."""
+
 _USER_INFO = re.compile(r"""((?:https?|socks[0-9a-z]*)://)[^\s"'<>]*@""", re.IGNORECASE)
 _QUERY = re.compile(r"""(https?://[^\s"'<>?]*\?)[^\s"'<>]*""", re.IGNORECASE)
 
@@ -39,6 +45,11 @@ def redact_secrets(text: str) -> str:
     `@` is left out: a password may contain any character.
     """
     return _QUERY.sub(r"\1***", _USER_INFO.sub(r"\1***@", text)) if "://" in text else text
+
+
+def begin_sentence(text: str) -> str:
+    """Return a message with a capital, unless it begins with a name: names stay as they are."""
+    return f"{text[0].upper()}{text[1:]}" if _OPENING_WORD.match(f"{text} ") else text
 
 
 def end_sentence(text: str) -> str:

@@ -101,7 +101,7 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
     inherited, inputs = _read_raw_settings(environ, workflow)
     reporter.configure_from_inputs(workflow, inputs)
     log: Any = EscapedStream(sys.stdout)  # rich is typed for IO[str] but uses only these methods
-    console = Console(file=log, width=LOG_WIDTH, no_color=True)
+    console = Console(file=log, width=LOG_WIDTH, no_color=True, soft_wrap=True)
 
     factory = _create_factory(environ, workflow, console, runner)
     if raw_text(inputs, "mode") == Mode.RESTORE:

@@ -1,12 +1,13 @@
 """The commands `plan-cleanup` and `cleanup`."""
 
+import shlex
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from ci3.cli.common_options import choose_tables, with_common_options
+from ci3.cli.common_options import choose_tables, is_quiet, with_common_options
 from ci3.cli.console import (
     OUTPUT_OPTION,
     create_console,
@@ -42,6 +43,7 @@ from ci3.report.plan import terminal
 from ci3.report.plan.lifecycle_text import format_rule_changes
 from ci3.report.plan.markdown import render_run_markdown
 from ci3.report.plan.text import JOURNAL_HINT
+from ci3.report.terminal_format import print_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,14 +77,15 @@ def plan_cleanup(*, output: str, detailed_exitcode: bool, **values: str | None) 
     Example:
       ci3 plan-cleanup --bucket-name my-site --match '[0-9a-f]{40}'
     """
-    from ci3.pipeline.approval import refuse_unless_applyable  # noqa: PLC0415 - boto3: help does not need it
-
     run = _open_run(resolve_option_targets(values))
     plans = run.make_plans()
     run.save_plans(plans)
-    _show_plans(run, [TargetResult(plan=plan) for plan in plans], output)
-    refuse_unless_applyable(*plans)
     has_deletions = any(plan.to_delete for plan in plans)
+    _show_plans(run, [TargetResult(plan=plan) for plan in plans], output)
+    is_table = output == "table"
+    _refuse_unless_applyable(plans, is_shown=is_table and sys.stdout.isatty())
+    if is_table and has_deletions and not is_quiet():
+        print_line(create_console(sys.stdout), _format_next_step(run))
     return ExitCode.WOULD_DELETE if detailed_exitcode and has_deletions else ExitCode.DONE
 
 
@@ -104,7 +107,6 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
 
 
 def _run_cleanup(run: "Run", output: str, *, auto_approve: bool) -> int:
-    from ci3.pipeline.approval import refuse_unless_applyable  # noqa: PLC0415 - boto3: help does not need it
     from ci3.pipeline.run import revoke_all_rules  # noqa: PLC0415 - boto3: help does not need it
 
     screen = create_console(sys.stdout if output == "table" else sys.stderr)
@@ -127,7 +129,8 @@ def _run_cleanup(run: "Run", output: str, *, auto_approve: bool) -> int:
         click.echo(format_json(sum_outputs(target_results) | targets), nl=False)
     elif output == "markdown":
         _show_plans(run, target_results, output)
-    refuse_unless_applyable(*plans)
+    is_shown = (sys.stdout if output == "table" else sys.stderr).isatty()
+    _refuse_unless_applyable(plans, is_shown=is_shown)
     return exit_code_of_outcome(find_worst_outcome(target_results))
 
 
@@ -171,6 +174,27 @@ def _show_plans(run: "Run", target_results: "Sequence[TargetResult]", output: st
     else:
         screen = create_console(sys.stdout)
         terminal.show_run(screen, target_results, choose_tables())
+
+
+def _format_next_step(run: "Run") -> str:
+    path = run.contexts[0].settings.plan_file
+    if path:
+        return f"To apply this plan, run `ci3 cleanup --plan-file {shlex.quote(path)}`."
+    return f"To apply, {HOW_TO_APPLY}"
+
+
+def _refuse_unless_applyable(plans: "Sequence[Plan]", *, is_shown: bool) -> None:
+    """Raise RefusedError if a plan has refusals: with them, unless the terminal shows the plan."""
+    from ci3.pipeline.approval import refuse_unless_applyable  # noqa: PLC0415 - boto3: help does not need it
+
+    refused_count = sum(not plan.is_applyable for plan in plans)
+    if is_shown and refused_count:
+        subject = "the plan" if len(plans) == 1 else f"{refused_count:,} of {len(plans):,} plans"
+        raise RefusedError(
+            f"{subject} cannot be applied",
+            "Nothing was deleted. Fix the problems listed in the plan and run again.",
+        )
+    refuse_unless_applyable(*plans)
 
 
 def _ask_for_approval(plans: "Sequence[Plan]") -> None:

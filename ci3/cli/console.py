@@ -25,24 +25,28 @@ OUTPUT_OPTION = click.option(
 
 
 def create_console(stream: TextIO) -> "Console":
-    """Create a console; in a workflow's log, one that escapes workflow commands."""
+    """Create a console; in a workflow's log, one that escapes workflow commands.
+
+    Without a terminal or COLUMNS, tables have a fixed width, and other lines are not wrapped.
+    """
     from rich.console import Console  # noqa: PLC0415 - rich: help and JSON do not need it
 
     if os.environ.get("GITHUB_ACTIONS") == "true":
         escaped: Any = EscapedStream(stream)
-        return Console(file=escaped, width=WIDTH_WITHOUT_TERMINAL, no_color=True)
-    has_width = stream.isatty() or "COLUMNS" in os.environ
-    width = None if has_width else WIDTH_WITHOUT_TERMINAL
-    return Console(file=stream, width=width, highlight=False)
+        return Console(file=escaped, width=WIDTH_WITHOUT_TERMINAL, no_color=True, soft_wrap=True)
+    if stream.isatty() or "COLUMNS" in os.environ:
+        return Console(file=stream, highlight=False)
+    return Console(file=stream, width=WIDTH_WITHOUT_TERMINAL, highlight=False, soft_wrap=True)
 
 
 def show_error(error: Ci3Error, notes: Sequence[str] = ()) -> None:
     """Print an error to stderr with notes on what else has happened, or a cancellation as is."""
-    if isinstance(error, CancelledError):
-        create_console(sys.stderr).print(error.full_message)
-        return
-    from ci3.report.plan import terminal  # noqa: PLC0415 - rich: help and JSON do not need it
+    from ci3.report import terminal_format  # noqa: PLC0415 - help does not need it
+    from ci3.report.plan import terminal  # noqa: PLC0415 - as above
 
+    if isinstance(error, CancelledError):
+        terminal_format.print_line(create_console(sys.stderr), error.full_message)
+        return
     terminal.show_error(create_console(sys.stderr), error, notes)
 
 
@@ -69,15 +73,24 @@ def require_approval(question: str, unchanged: str, *, expected: str = "") -> No
             "cannot ask for approval: stdin is not a terminal",
             f"{unchanged} Pass --auto-approve to run without a question.",
         )
+    text = _wrap_question(question)
     try:
         if expected:
-            answer = click.prompt(question, default="", show_default=False, err=True)
+            answer = click.prompt(text, default="", show_default=False, err=True)
             is_approved = answer.strip() == expected
         else:
-            is_approved = click.confirm(question, default=False, err=True)
+            is_approved = click.confirm(text, default=False, err=True)
     except click.Abort as exc:
         if isinstance(exc.__context__, KeyboardInterrupt):
             raise
         is_approved = False
     if not is_approved:
         raise CancelledError("Cancelled", unchanged)
+
+
+def _wrap_question(question: str) -> str:
+    """Wrap a question so that click's ` [y/N]: ` and the answer fit behind it."""
+    from ci3.report.terminal_format import wrap_text  # noqa: PLC0415 - help does not need it
+
+    width = create_console(sys.stderr).width - len(" [y/N]: y")
+    return "\n".join(wrap_text(question, width))

@@ -9,11 +9,12 @@ import click
 from ci3.aws.partitions import find_partition
 from ci3.cli.console import create_console
 from ci3.cli.options import SettingsCommand, resolve_option_targets, with_options
-from ci3.core.formatting import escape_control_chars, format_json
+from ci3.core.formatting import format_json
 from ci3.core.iam.policy import MAX_POLICY_CHARACTERS, IamTarget, Purpose, build_policy
 from ci3.core.iam.trust import TrustedRuns, build_trust_policy
 from ci3.core.journal.location import is_s3_url
-from ci3.errors import SettingsError
+from ci3.errors import SettingsError, begin_sentence, end_sentence
+from ci3.report.terminal_format import print_line
 
 if TYPE_CHECKING:
     from ci3.config.settings import Settings
@@ -141,6 +142,5 @@ def _print_policy(policy: "IamPolicy") -> None:
             "attach it to the role as an inline policy, or combine protect names into fewer globs"
         )
     for note in notes:
-        create_console(sys.stderr).print(
-            f"Note: {escape_control_chars(note)}.", markup=False, soft_wrap=True
-        )
+        text = f"Note: {end_sentence(begin_sentence(note))}"
+        print_line(create_console(sys.stderr), text, indent="  ")

@@ -59,7 +59,9 @@ def list_deployments(*, output: str, **values: str | None) -> int:
         for unlisted_folder in inventory.unlisted:
             show_error(
                 AccessError(
-                    f"{unlisted_folder.name} could not be listed: {unlisted_folder.reason}", ""
+                    f"deployment {unlisted_folder.name} could not be listed: "
+                    f"{unlisted_folder.reason}",
+                    "",
                 )
             )
             exit_code = ExitCode.ACCESS

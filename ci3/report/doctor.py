@@ -1,6 +1,5 @@
 """Rendering of doctor's findings for terminals, as Markdown and as JSON."""
 
-import textwrap
 from collections.abc import Sequence
 from typing import Final
 
@@ -25,7 +24,7 @@ from ci3.report.markdown_format import (
     format_table,
     take_fitting_parts,
 )
-from ci3.report.terminal_format import print_line
+from ci3.report.terminal_format import print_line, wrap_text
 
 _STYLES: Final = {
     Level.OK: "green",
@@ -59,36 +58,32 @@ def format_checkup_headline(checkups: Sequence[TargetFindings]) -> str:
 
 
 def show_checkup(console: Console, checkup: TargetFindings) -> None:
-    """Print every finding, each with its advice below it, then the headline."""
+    """Print every finding with its advice, the worst last, then the headline."""
     print_line(console, checkup.url, "bold")
-    topics = [escape_control_chars(finding.topic) for finding in checkup.findings]
+    findings = _sort_worst_last(checkup)
+    topics = [escape_control_chars(finding.topic) for finding in findings]
     topic_width = max((_MIN_TOPIC_WIDTH, *(len(topic) + _TOPIC_GAP for topic in topics)))
     margin = " " * (_LEVEL_WIDTH + topic_width)
-    for finding, topic in zip(checkup.findings, topics, strict=True):
+    for finding, topic in zip(findings, topics, strict=True):
         level = f"{finding.level:<{_LEVEL_WIDTH}}"
         message = _wrap(console, end_sentence(finding.message), margin)
         columns = (level, _STYLES[finding.level]), f"{topic:<{topic_width}}", message
-        console.print(Text.assemble(*columns))
+        console.print(Text.assemble(*columns), soft_wrap=True)
         if finding.advice:
             advice = _wrap(console, f"→ {finding.advice}", margin, hanging_indent="  ")
-            console.print(Text(f"{margin}{advice}", "dim"))
+            console.print(Text(f"{margin}{advice}", "dim"), soft_wrap=True)
         if finding.recipe_url:
-            # Not wrapped, so that terminals recognize the URL.
             text = f"{margin}→ How to fix this: {finding.recipe_url}"
-            print_line(console, text, "dim", soft_wrap=True)
+            print_line(console, text, "dim", indent=f"{margin}  ")
     console.print()
     print_line(console, f"{format_checkup_headline((checkup,))}.", "bold")
 
 
 def _wrap(console: Console, text: str, margin: str, hanging_indent: str = "") -> str:
     """Wrap a text behind the columns of level and topic; the first line has no margin."""
-    return textwrap.fill(
-        escape_control_chars(text),
-        max(console.width, len(margin) + _NARROWEST),
-        initial_indent=margin,
-        subsequent_indent=f"{margin}{hanging_indent}",
-        break_on_hyphens=False,
-    ).removeprefix(margin)
+    line = f"{margin}{escape_control_chars(text)}"
+    width = max(console.width, len(margin) + _NARROWEST)
+    return "\n".join(wrap_text(line, width, f"{margin}{hanging_indent}")).removeprefix(margin)
 
 
 def render_checkups_markdown(checkups: Sequence[TargetFindings], context: RenderContext) -> str:
@@ -102,14 +97,16 @@ def render_checkups_markdown(checkups: Sequence[TargetFindings], context: Render
 def _format_target(checkup: TargetFindings) -> str:
     rows = (
         (_SIGNS[finding.level], escape_markdown(finding.topic), _format_message_cell(finding))
-        for finding in _sort_worst_first(checkup)
+        for finding in _sort_worst_last(checkup, is_reversed=True)
     )
     return f"{format_code(checkup.url)}\n\n{format_table(('', '', 'Finding'), rows)}"
 
 
-def _sort_worst_first(checkup: TargetFindings) -> list[Finding]:
+def _sort_worst_last(checkup: TargetFindings, *, is_reversed: bool = False) -> list[Finding]:
     order = list(Level)
-    return sorted(checkup.findings, key=lambda finding: order.index(finding.level), reverse=True)
+    return sorted(
+        checkup.findings, key=lambda finding: order.index(finding.level), reverse=is_reversed
+    )
 
 
 def _format_message_cell(finding: Finding) -> str:

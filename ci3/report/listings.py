@@ -125,7 +125,7 @@ def show_objects(console: "Console", objects: Sequence[StoredObject], title: str
         ((format_minute(item.modified_at), format_size(item.size_bytes), item.key), "")
         for item in objects
     ]
-    print_columns(console, ("Modified", "Size>", "Key"), rows)
+    print_columns(console, ("Modified", "Size>", "Key="), rows, can_cut=False)
 
 
 def render_objects_markdown(objects: Sequence[StoredObject], url: str = "") -> str:

@@ -15,7 +15,7 @@ from ci3.core.restore.plan import (
     format_protect_line,
     get_restore_outcome,
 )
-from ci3.errors import end_sentence
+from ci3.errors import begin_sentence, end_sentence
 from ci3.report.markdown_format import (
     MARKUP_RESERVE_BYTES,
     RenderContext,
@@ -32,6 +32,7 @@ from ci3.report.terminal_format import print_line
 
 _MAX_SKIPS_SHOWN = 50
 _PROTECT_LINES_SHOWN = 5
+_INDENT = " " * 11
 _PROTECT_NOTE = (
     "The next plan deletes restored deployments again, unless a setting keeps them. To keep them, "
     "set protect"
@@ -89,16 +90,19 @@ def show_restore_plan(console: Console, plan: RestorePlan) -> None:
         if deployment.object_count:
             objects = pluralize(deployment.object_count, "object")
             amount = format_size(deployment.size_bytes)
-            print_line(console, f"  restore  {name}: {objects}, {amount}", "green")
+            text = f"  restore  {name}: {objects}, {amount}"
+            print_line(console, text, "green", indent=_INDENT)
         for skipped in deployment.skipped:
             is_lost = skipped.reason.is_unrecoverable
             verb, style = ("lost", "bold red") if is_lost else ("skip", "dim")
-            print_line(console, f"  {verb}     {name}: {_format_skipped(skipped)}", style)
+            text = f"  {verb}     {name}: {_format_skipped(skipped)}"
+            print_line(console, text, style, indent=_INDENT)
     console.print()
-    print_line(console, f"{plan.target.url}  {format_restore_plan_headline(plan)}.", "bold")
-    print_line(console, f"Source: {plan.source_label}.")
+    print_line(console, f"Source: {plan.source_label}.", indent="  ")
     for note in plan.notes:
-        print_line(console, f"Note: {note}", "yellow")
+        print_line(console, f"Note: {end_sentence(begin_sentence(note))}", "yellow", indent="  ")
+    headline = f"{plan.target.url}  {format_restore_plan_headline(plan)}."
+    print_line(console, headline, "bold", indent="  ")
 
 
 def show_restored(console: Console, restored: RestoreResult) -> None:
@@ -107,19 +111,19 @@ def show_restored(console: Console, restored: RestoreResult) -> None:
         if deployment.counts.get(ObjectRestoreOutcome.FAILED):
             counts = format_counts(deployment.counts.items())
             text = f"  not restored  {deployment.name} ({counts}): {deployment.problem}"
-            print_line(console, text, "yellow")
-    print_line(console, f"{format_restored_headline(restored)}.", "bold")
+            print_line(console, text, "yellow", indent=_INDENT)
+    if restored.record_problem:
+        print_line(console, f"Note: {restored.record_problem}", "yellow", indent="  ")
+    print_line(console, f"{format_restored_headline(restored)}.", "bold", indent="  ")
     if shortfall := format_restore_shortfall(restored):
-        print_line(console, end_sentence(shortfall), "bold red")
+        print_line(console, end_sentence(shortfall), "bold red", indent="  ")
     if restored.restored_names:
         print_line(console, f"{_PROTECT_NOTE}:")
         lines, more = _list_protect_lines(restored)
         for line in lines:
-            print_line(console, f"  {line}", soft_wrap=True)
+            print_line(console, f"  {line}", can_wrap=False)
         if more:
             print_line(console, more)
-    if restored.record_problem:
-        print_line(console, f"Note: {restored.record_problem}", "yellow")
 
 
 def _list_protect_lines(restored: RestoreResult) -> tuple[list[str], str]:

@@ -1,9 +1,9 @@
-"""Elements of a terminal's output: escaped lines and columns.
+"""Elements of a terminal's output: escaped and wrapped lines, and columns.
 
 Imports rich when something is printed, so that JSON and help do without it.
 """
 
-import textwrap
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _GAP = 2
-_NARROWEST_LAST_COLUMN = 24
+_NARROWEST_LAST_COLUMN = 30
 _NARROWEST_CUT_COLUMN = 7
 _INDENT_BELOW = 8
+_WORD = re.compile(r"\s*(?:(?:[^\s`]|`[^`]*`)+|\S+)")
+"""A word with the white space before it. What is in backquotes is one word: it may be pasted."""
 
 
 class Tables(StrEnum):
@@ -34,14 +36,40 @@ StyledRow = tuple[Sequence[str], str]
 """The cells of a row, and the style of all of them."""
 
 
-def print_line(console: "Console", text: str, style: str = "", *, soft_wrap: bool = False) -> None:
+def print_line(
+    console: "Console", text: str, style: str = "", *, indent: str = "", can_wrap: bool = True
+) -> None:
     """Print one paragraph, with untrusted characters escaped and never interpreted.
 
-    With `soft_wrap`, wrapping it is left to the terminal, so that it can be copied.
+    It is wrapped to the console's width, with `indent` before the second and later lines, unless
+    the console wraps nothing or the text is to be pasted (`can_wrap=False`).
     """
     from rich.text import Text  # noqa: PLC0415 - rich: as above
 
-    console.print(Text(escape_control_chars(text), style), soft_wrap=soft_wrap)
+    line = escape_control_chars(text)
+    if can_wrap and not console.soft_wrap:
+        line = "\n".join(wrap_text(line, console.width, indent))
+    console.print(Text(line, style), soft_wrap=True)
+
+
+def wrap_text(text: str, width: int, indent: str = "") -> list[str]:
+    """Return the lines of a text: at most `width` cells, later ones with `indent`.
+
+    Lines are broken at white space only. A word that is wider than a line, such as a URL, a path or
+    a command in backquotes, has a line without other words.
+    """
+    from rich.cells import cell_len  # noqa: PLC0415 - rich: as above
+
+    if cell_len(text) <= width:
+        return [text]
+    lines, line = [], ""
+    for word in _WORD.findall(text):
+        if line.strip() and cell_len(line + word) > width:
+            lines.append(line)
+            line = indent + word.lstrip()
+        else:
+            line += word
+    return [*lines, line]
 
 
 def map_names(names: Iterable[str], tables: Tables) -> Mapping[str, str]:
@@ -58,9 +86,10 @@ def print_columns(
     *,
     can_cut: bool = True,
 ) -> None:
-    """Print rows below the titles of the columns; a title that ends in `>` aligns to the right.
+    """Print rows below the titles of the columns.
 
-    Only the last column is wrapped; where it would be too narrow, it follows on its own lines. If
+    A title that ends in `>` aligns its column to the right. Only the last column is wrapped, unless
+    its title ends in `>` or in `=`; where it would be too narrow, it follows on its own lines. If
     the other columns are wider than the terminal, the widest one is cut off, if it `can_cut`.
 
     `rich.table.Table` is not used because it takes about a millisecond per row: ten seconds for
@@ -70,7 +99,7 @@ def print_columns(
         return
     from rich.text import Text  # noqa: PLC0415 - rich: as above
 
-    titles = [column.removesuffix(">") for column in columns]
+    titles = [column.rstrip(">=") for column in columns]
     lines = [
         ([escape_control_chars(cell) for cell in cells], style)
         for cells, style in ((titles, head_style), *rows)
@@ -102,7 +131,7 @@ class _Layout:
         """Return the layout of a table in a terminal of `width` cells."""
         from rich.cells import cell_len  # noqa: PLC0415 - rich: as above
 
-        is_wrapped = not columns[-1].endswith(">")
+        is_wrapped = not columns[-1].endswith((">", "="))
         fixed_count = len(columns) - is_wrapped
         widths = [max(cell_len(cells[index]) for cells in rows) for index in range(fixed_count)]
         excess = sum(widths) + _GAP * (fixed_count - 1) - width
@@ -129,9 +158,9 @@ class _Layout:
         )
         if not self.wrapped_width:
             return [line.rstrip()]
-        wrapped = textwrap.wrap(cells[-1], self.wrapped_width)
+        wrapped = wrap_text(cells[-1], self.wrapped_width)
         if not self.is_below:
-            first, *wrapped = wrapped or [""]
+            first, *wrapped = wrapped
             line = f"{line}{' ' * _GAP}{first}"
         return [line.rstrip(), *(" " * self.indent + text for text in wrapped)]
 

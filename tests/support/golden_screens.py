@@ -10,6 +10,8 @@ import os
 import re
 from pathlib import Path
 
+from rich.cells import cell_len
+
 GOLDENS = "goldens"
 HEADER = re.compile(r"^=== (test_.*) ===\n", re.MULTILINE)
 SAMPLES = (
@@ -17,7 +19,7 @@ SAMPLES = (
     (re.compile(r"\b20\d{6}T\d{6}Z\b"), "20261123T100000Z"),
     (re.compile(r"\b20\d{6}T\d{12}\b"), "20261123T100000000000"),
     (re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "2026-11-23T10:00:00Z"),
-    (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d\b"), "2026-11-23 10:00"),
+    (re.compile(r"\b20\d\d-\d\d-\d\d(\s)\d\d:\d\d\b"), r"2026-11-23\g<1>10:00"),
     (re.compile(r"\b20\d\d-\d\d-\d\d\b"), "2026-11-23"),
     (re.compile(r"\b127\.0\.0\.1:\d+"), "127.0.0.1:9000"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "0" * 64),
@@ -26,7 +28,7 @@ SAMPLES = (
     (re.compile(r"[ \t]+$", re.MULTILINE), ""),
 )
 """Patterns of values that differ from run to run, and their samples; progress is left out."""
-PLAN_TABLE = re.compile(r"^ *Deployment .*?\n\n(?=s3://)", re.MULTILINE | re.DOTALL)
+PLAN_TABLE = re.compile(r"^ *Deployment .*?\n\n(?=Policy: )", re.MULTILINE | re.DOTALL)
 BUCKET = re.compile(r"\bsite-(\d{5})\b")
 
 
@@ -67,3 +69,20 @@ def _write_section(path: Path, name: str, section: str) -> None:
         texts = [f"=== {name} ===\n{section}\n" for name, section in sections.items()]
         file.truncate(0)
         file.write("\n".join(texts))
+
+
+UNBREAKABLE = re.compile(r" *(→ )?(`[^`]*`\S*|ci3 restore \S+|\S+)")
+"""A line that cannot be broken: a single word, such as a URL, or a command to paste."""
+OBJECT_ROW = re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC +\S+ \S+  \S+")
+"""A row of a listing of objects, in which the key is not broken."""
+
+
+def find_wide_lines(text: str, width: int) -> list[str]:
+    """Return the lines of a screen that are wider than `width` cells and could be broken."""
+    return [
+        line
+        for line in text.splitlines()
+        if cell_len(line) > width
+        and not UNBREAKABLE.fullmatch(line)
+        and not OBJECT_ROW.fullmatch(line)
+    ]

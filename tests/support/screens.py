@@ -43,7 +43,7 @@ SAMPLES = (
 """Patterns of values that differ from run to run, and the page's samples for them."""
 RUN_ID = re.compile(r"\b20\d{6}T\d{6}Z-[0-9a-f]{8}\b")
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
-PLAN_TABLE = re.compile(r"^ *Deployment .*?\n\n(?=s3://)", re.MULTILINE | re.DOTALL)
+PLAN_TABLE = re.compile(r"^ *Deployment .*?\n\n(?=Policy: )", re.MULTILINE | re.DOTALL)
 RUN_ON_AWS = """
 import sys
 from ci3.cli.main import main

@@ -1,8 +1,9 @@
-"""Errors: no secret of a URL is in a message, whatever exception was quoted."""
+"""Errors: no secret of a URL is in a message, and sentences have a capital."""
 
 import pytest
 
-from ci3.errors import AccessError, Ci3Error, describe_error, redact_secrets
+from ci3.config.settings import SETTINGS_BY_NAME
+from ci3.errors import AccessError, Ci3Error, begin_sentence, describe_error, redact_secrets
 
 SECRET_URLS = [
     "http://user:hunter2@s3.test:9000/site",
@@ -38,3 +39,21 @@ def test_errors_redact_their_message_and_hint() -> None:
         assert "hunter2" not in text
     assert "hunter2" not in describe_error(ValueError(SECRET_URLS[0]))
     assert "hunter2" not in str(Ci3Error(SECRET_URLS[3], ""))
+
+
+@pytest.mark.parametrize(
+    ("message", "sentence"),
+    [
+        ("the journal is in use", "The journal is in use"),
+        ("interrupted", "Interrupted"),
+        ("option --prefix: 'a//b' is wrong", "Option --prefix: 'a//b' is wrong"),
+        ("", ""),
+    ],
+)
+def test_message_begins_with_a_capital(message: str, sentence: str) -> None:
+    assert begin_sentence(message) == sentence
+
+
+@pytest.mark.parametrize("name", [*SETTINGS_BY_NAME, "ci3", "policy.yml,", "run/", "s3://run"])
+def test_name_at_the_beginning_of_a_message_stays(name: str) -> None:
+    assert begin_sentence(f"{name} is wrong") == f"{name} is wrong"

@@ -55,7 +55,7 @@ def find_refusals(
     unlisted = (
         Refusal(
             code=RefusalCode.UNREADABLE_DEPLOYMENT,
-            message=f"{folder.name} could not be listed: {folder.reason}",
+            message=f"deployment {folder.name} could not be listed: {folder.reason}",
         )
         for folder in inventory.unlisted
     )

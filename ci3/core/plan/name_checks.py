@@ -60,8 +60,9 @@ class MixedNames:
         match = f"set match: {quoted}, or " if self.match else ""
         return Refusal(
             code=RefusalCode.MIXED_NAMES,
-            message=f"{_join_names(self.names)} {'is' if is_single else 'are'} named {self.kind}, "
-            "and would be deleted or count toward keep-count. To keep "
+            message=f"{'folder' if is_single else 'folders'} {_join_names(self.names)} "
+            f"{'is' if is_single else 'are'} named {self.kind}, and would be deleted "
+            "or count toward keep-count. To keep "
             f"{pronoun}, {match}add {pronoun} to protect. {_ALL_ARE_DEPLOYMENTS}",
         )
 

@@ -1,5 +1,6 @@
 """Plans and results on a terminal or in a log. Untrusted names are escaped, never interpreted."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from ci3.core.model.result import ApplyResult
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.shared_folders import label_plans
 from ci3.core.plan.target_result import TargetResult
-from ci3.errors import Ci3Error, end_sentence
+from ci3.errors import Ci3Error, begin_sentence, end_sentence
 from ci3.report.plan.headlines import (
     format_plan_headline,
     format_result_headline,
@@ -45,19 +46,19 @@ if TYPE_CHECKING:
 
 IGNORED_SHOWN = 5
 
+_INDENT = "  "
 _STYLES = {Action.DELETE: "red", Action.EXPIRING: "yellow", Action.KEEP: ""}
 
 
 def show_plan(
     console: "Console", plan: Plan, label: str = "", tables: Tables = Tables.SHORT_NAMES
 ) -> None:
-    """Print every decision with its reasons, then the headline, notes, warnings and refusals.
+    """Print every decision with its reasons, then notes, warnings, refusals and the headline.
 
-    The headline begins with `label`, or with the target's URL.
+    The headline is the last line, and begins with `label`, or with the target's URL.
     """
     if tables is not Tables.HIDDEN:
         _show_decisions(console, plan, tables)
-    print_line(console, f"{label or plan.target.url}  {format_plan_headline(plan)}.", "bold")
     rollback_note = format_rollback_note(plan)
     for sentence in (
         f"Policy: {format_policy(plan)}.",
@@ -67,19 +68,20 @@ def show_plan(
         format_next_run(plan),
     ):
         if sentence:
-            print_line(console, sentence)
+            print_line(console, sentence, indent=_INDENT)
     for warning in plan.warnings:
-        print_line(console, f"Warning: {warning.message}", "yellow")
-        _show_recipe(console, warning)
+        _show_issue(console, "Warning", warning, "yellow")
     for refusal in plan.refusals:
-        text = f"Cannot be applied: {refusal.message}"
-        print_line(console, text, "bold red", soft_wrap=True)  # it may have a pattern to be copied
-        _show_recipe(console, refusal)
+        _show_issue(console, "Cannot be applied", refusal, "bold red")
+    headline = f"{label or plan.target.url}  {format_plan_headline(plan)}."
+    print_line(console, headline, "bold", indent=_INDENT)
 
 
-def _show_recipe(console: "Console", issue: Refusal | PlanWarning) -> None:
+def _show_issue(console: "Console", title: str, issue: Refusal | PlanWarning, style: str) -> None:
+    message = end_sentence(begin_sentence(issue.message))
+    print_line(console, f"{title}: {message}", style, indent=_INDENT)
     if url := find_recipe_url(issue.code):
-        print_line(console, f"  How to fix this: {url}", soft_wrap=True)
+        print_line(console, f"{_INDENT}How to fix this: {url}", indent=_INDENT)
 
 
 def _show_decisions(console: "Console", plan: Plan, tables: Tables) -> None:
@@ -100,7 +102,7 @@ def _show_decisions(console: "Console", plan: Plan, tables: Tables) -> None:
     ignored, more = cut_list(plan.ignored, IGNORED_SHOWN)
     for note in (*(f"{entry.name}: {entry.reason}" for entry in ignored), more):
         if note:
-            print_line(console, f"  ignored  {note}", "dim")
+            print_line(console, f"  ignored  {note}", "dim", indent=" " * 11)
     console.print()
 
 
@@ -110,6 +112,8 @@ def show_run(
     """Print the plan of each target, and a headline for the run if there are several targets."""
     labels = label_plans([target_result.plan for target_result in target_results])
     for target_result, label in zip(target_results, labels, strict=True):
+        if len(target_results) > 1 and tables is not Tables.HIDDEN:
+            print_line(console, label, "bold")
         show_plan(console, target_result.plan, label, tables)
         if len(target_results) > 1:
             console.print()
@@ -121,64 +125,72 @@ def show_results(console: "Console", target_results: Sequence[TargetResult]) -> 
     labels = label_plans([target_result.plan for target_result in target_results])
     for target_result, label in zip(target_results, labels, strict=True):
         for name, reason in target_result.changed.items():
-            print_line(console, f"  changed  {name}: {reason}", "yellow")
+            print_line(console, f"  changed  {name}: {reason}", "yellow", indent=" " * 11)
         if target_result.is_stale:
-            print_line(console, f"{format_stale_headline(target_result)}.", "bold red")
+            headline = f"{format_stale_headline(target_result)}."
+            print_line(console, headline, "bold red", indent=_INDENT)
         if target_result.result is not None:
             if len(target_results) > 1:
                 print_line(console, label, "bold")
             show_result(console, target_result.plan, target_result.result)
+            if len(target_results) > 1:
+                console.print()
     _show_run_headline(console, target_results)
 
 
 def _show_run_headline(console: "Console", target_results: Sequence[TargetResult]) -> None:
     if len(target_results) > 1:
-        print_line(console, f"{format_run_headline(target_results)}.", "bold")
+        print_line(console, f"{format_run_headline(target_results)}.", "bold", indent=_INDENT)
 
 
 def show_reconciled(console: "Console", target_results: Sequence[TargetResult]) -> None:
     """Print how the managed rules of earlier runs were reconciled."""
     for target_result in target_results:
         for note in format_reconciled_notes(target_result):
-            print_line(console, note)
+            print_line(console, note, indent=_INDENT)
         if problem := format_reconciled_problem(target_result):
-            print_line(console, end_sentence(problem), "bold red")
+            print_line(console, end_sentence(problem), "bold red", indent=_INDENT)
 
 
 def show_result(console: "Console", plan: Plan, result: ApplyResult) -> None:
-    """Print the result of one target, with the problem of each deployment that is not deleted."""
+    """Print the result of one target: the headline and the next steps last.
+
+    Each deployment that is not fully deleted is printed with its problem.
+    """
     for deployment in result.deployments:
         if not deployment.is_fully_deleted and not deployment.is_expiring:
             label = "skipped" if deployment.is_skipped else "not deleted"
             counts = format_counts(deployment.counts.items())
             text = f"  {label}  {deployment.name} ({counts}): {deployment.problem}"
-            print_line(console, text, "yellow")
+            print_line(console, text, "yellow", indent=_INDENT * 2)
     target_result = TargetResult(plan=plan, result=result)
-    restore_hint = (
-        f"To restore: ci3 restore {result.journal_file}{format_restore_condition(plan, result)}"
-        if can_restore(target_result)
-        else ""
-    )
     for text, style in (
-        (f"{format_result_headline(plan, result)}.", "bold"),
-        (format_shortfall(plan, result), "bold red"),
         (format_guard_note(result), ""),
         (format_uploads_note(result), ""),
         (f"Journal: {result.journal_file}" if result.journal_file else "", ""),
         (format_journal_note(result), "yellow"),
+        (f"{format_result_headline(plan, result)}.", "bold"),
+        (format_shortfall(plan, result), "bold red"),
         (format_expiry_note(target_result), ""),
-        (restore_hint, ""),
     ):
         if text:
-            print_line(console, text, style)
+            print_line(console, text, style, indent=_INDENT)
+    if can_restore(target_result):
+        condition = format_restore_condition(plan, result)
+        print_line(console, f"To restore{condition}:", indent=_INDENT)
+        command = f"{_INDENT}ci3 restore {shlex.quote(result.journal_file)}"
+        print_line(console, command, can_wrap=False)
 
 
 def show_error(console: "Console", error: Ci3Error, notes: Sequence[str] = ()) -> None:
     """Print an error's message, then its hint and the notes."""
-    print_line(console, f"Error: {error.message}", "bold red", soft_wrap=True)
-    # A hint may have several lines to be pasted.
-    for line in format_advice(error, notes).splitlines():
-        print_line(console, line)
+    message = begin_sentence(error.message)
+    print_line(console, f"Error: {message}", "bold red", indent=_INDENT)
+    hint, *lines_to_paste = format_advice(error, notes).splitlines() or [""]
+    if hint:
+        print_line(console, hint)
+    for line in lines_to_paste:
+        print_line(console, line, can_wrap=False)
 
 
 def _format_cells(decision: Decision, plan: Plan, names: Mapping[str, str]) -> tuple[str, ...]:

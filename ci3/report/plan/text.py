@@ -220,10 +220,9 @@ def describe_deployment(deployment: Deployment, now: datetime) -> str:
     count, amount = format_amounts(deployment)
     amount_text = f"{count} objects, {amount}" if count != "1" else f"1 object, {amount}"
     state = "complete" if deployment.is_complete else "incomplete"
-    return (
-        f"{amount_text}; {state}; uploaded from {format_minute(oldest_at)} "
-        f"to {format_minute(newest_at)} ({format_age(now - newest_at)})."
-    )
+    times = [format_minute(oldest_at), format_minute(newest_at)]
+    uploaded = f"from {times[0]} to {times[1]}" if times[0] != times[1] else times[1]
+    return f"{amount_text}; {state}; uploaded {uploaded} ({format_age(now - newest_at)})."
 
 
 def format_amounts(deployment: Deployment) -> tuple[str, str]:

@@ -59,7 +59,7 @@ def clean_up(site: MemorySite, run, *options: str) -> str:
                     "--concurrency", "1", *options)  # fmt: skip
     assert code == ExitCode.DONE
     assert site.folders() - {".ci3"} == {"new"}
-    address = out.partition("To restore: ci3 restore ")[2].split()
+    address = out.partition("\n  ci3 restore ")[2].split()
     return address[0] if address else "journal.jsonl"
 
 

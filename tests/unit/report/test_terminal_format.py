@@ -6,17 +6,17 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from ci3.report.terminal_format import Tables, map_names, print_columns
+from ci3.report.terminal_format import Tables, map_names, print_columns, print_line, wrap_text
 
 HASH = "5d2f8ab019c3d4e5f60718293a4b5c6d7e8f9012"
 COLUMNS = ("", "Deployment", "Objects>", "Why")
 WHY = "superseded by 77de68d 9 days ago; 4 newer deployments"
 
 
-def show(rows, width, columns=COLUMNS):
+def show(rows, width, columns=COLUMNS, *, can_cut=True):
     file = io.StringIO()
     console = Console(file=file, width=width, no_color=True)
-    print_columns(console, columns, [(row, "") for row in rows])
+    print_columns(console, columns, [(row, "") for row in rows], can_cut=can_cut)
     return file.getvalue().splitlines()
 
 
@@ -60,3 +60,34 @@ def test_wide_characters_are_measured_in_cells():
 )
 def test_names_are_short_unless_full_ones_are_wanted(tables, shown):
     assert map_names([HASH], tables) == {HASH: shown}
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("fits in a line", ["fits in a line"]),
+        ("does not fit in one line", ["does not fit in", "  one line"]),
+        (
+            "see https://ci3.example.org/docs now",
+            ["see", "  https://ci3.example.org/docs", "  now"],
+        ),
+        ("run `ci3 plan-cleanup --help` now", ["run", "  `ci3 plan-cleanup --help`", "  now"]),
+        ("an unpaired ` in a long line", ["an unpaired ` in", "  a long line"]),
+        ("  keeps  two  spaces of a row", ["  keeps  two", "  spaces of a row"]),
+        ("部署部署部署 部署部署", ["部署部署部署", "  部署部署"]),
+    ],
+)
+def test_lines_are_broken_at_spaces_only(text, lines):
+    assert wrap_text(text, 17, "  ") == lines
+
+
+def test_keys_are_not_broken():
+    key = "a folder/with  spaces.html"
+    assert show([("9 kB", key)], 20, ("Size>", "Key="), can_cut=False)[1] == f"9 kB  {key}"
+
+
+@pytest.mark.parametrize(("can_wrap", "is_log"), [(False, False), (True, True)])
+def test_line_to_paste_and_line_of_a_log_are_not_wrapped(can_wrap, is_log):
+    console = Console(file=io.StringIO(), width=20, soft_wrap=is_log)
+    print_line(console, WHY, can_wrap=can_wrap)
+    assert console.file.getvalue() == f"{WHY}\n"
