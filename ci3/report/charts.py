@@ -94,8 +94,8 @@ class Chart:
 
 
 def format_day(time: datetime, total_length: timedelta) -> str:
-    """Format a date in UTC, with the time of day if `total_length` is under ten days."""
-    time_format = "%Y-%m-%d %H:%M" if total_length < _HOURS_SHOWN_BELOW else "%Y-%m-%d"
+    """Format a date in UTC; month, day and time of day if `total_length` is under ten days."""
+    time_format = "%m-%d %H:%M" if total_length < _HOURS_SHOWN_BELOW else "%Y-%m-%d"
     return time.astimezone(UTC).strftime(time_format)
 
 

@@ -27,7 +27,7 @@ from ci3.report.charts import (
     format_day,
 )
 from ci3.report.markdown_format import format_code, format_document, format_table
-from ci3.report.terminal_format import print_columns
+from ci3.report.terminal_format import print_columns, print_line
 
 THIS_POLICY = "this policy"
 
@@ -62,21 +62,25 @@ class PolicySimulation:
 
 
 def show_simulation(console: Console, *replays: PolicySimulation) -> None:
-    """Print what a policy would have done, or two of them to compare."""
+    """Print charts, a table, notes, and last what a policy would have done, or two to compare."""
     names = [replay.display_name for replay in replays]
-    console.print(Text("\n".join(_describe_replays(replays, names)), "bold"))
-    if notes := _list_notes(replays):
-        console.print(Text("\n".join(("", *notes))))
     charts = _build_charts(replays)
     if charts and len(replays) > 1:
-        legend = f"\n{BLOCKS[-1]} {names[0]}   {DOT} {names[1]}"
+        legend = f"{BLOCKS[-1]} {names[0]}   {DOT} {names[1]}\n"
         console.print(_color_chart(legend), soft_wrap=True)
     for chart in charts:
         lines = draw_block_chart(chart, min(console.width, _WIDEST_CHART))
-        console.print(_color_chart("\n".join(("", *lines))), soft_wrap=True)
+        console.print(_color_chart("\n".join((*lines, ""))), soft_wrap=True)
     if rows := _build_rows(replays, names):
-        console.print()
         print_columns(console, _list_columns(replays), [(row, "") for row in rows], head_style="")
+        console.print()
+    notes = _list_notes(replays)
+    for note in notes:
+        print_line(console, note)
+    if notes:
+        console.print()
+    for sentence in _describe_replays(replays, names):
+        print_line(console, sentence, "bold")
 
 
 def render_simulation_markdown(*replays: PolicySimulation) -> str:
@@ -98,7 +102,7 @@ def render_simulation_markdown(*replays: PolicySimulation) -> str:
 def render_simulations_json(
     comparisons: Sequence[tuple[str, Sequence[PolicySimulation]]], *, has_targets: bool
 ) -> str:
-    """Return simulations as JSON, with every simulated moment.
+    """Return simulations as JSON, with every simulated state.
 
     `comparisons` are a target's address and its simulations. If a policy file names the targets,
     they are under `targets`.
@@ -116,21 +120,21 @@ def _build_policy_record(replay: PolicySimulation) -> dict[str, object]:
     return {
         "policy_file": replay.policy_file or None,
         "deployments": simulation.deployment_count,
-        "left_out": simulation.empty_count,
-        "unreadable": simulation.unreadable_count,
-        "possible_moments": simulation.possible_state_count,
+        "empty_folders": simulation.empty_count,
+        "unreadable_folders": simulation.unreadable_count,
+        "possible_states": simulation.possible_state_count,
         "sizes_are_lower_bounds": simulation.has_partial_listings,
-        "settled_at": next(
+        "first_deletion_at": next(
             (format_timestamp(moment.at) for moment in simulation.steady_states), None
         ),
         "mean": _summarize(simulation.mean),
         "maximum": _summarize(simulation.maximum),
-        "moments": [_build_record(moment) for moment in simulation.states],
+        "states": [_build_record(moment) for moment in simulation.states],
     }
 
 
 def _summarize(aggregate: Callable[[Callable[[SimulatedState], float]], float]) -> dict[str, float]:
-    names = ("kept_count", "kept_bytes", "uncleaned_count", "uncleaned_bytes")
+    names = ("kept_count", "kept_bytes", "without_cleanup_count", "without_cleanup_bytes")
     return {name: aggregate(attrgetter(name)) for name in names}
 
 
@@ -143,8 +147,8 @@ def _build_record(moment: SimulatedState) -> dict[str, str | float]:
         "deleted_complete_count": moment.deleted_complete_count,
         "rollback_count": moment.rollback_count,
         "rollback_window_seconds": moment.rollback_window.total_seconds(),
-        "uncleaned_count": moment.uncleaned_count,
-        "uncleaned_bytes": moment.uncleaned_bytes,
+        "without_cleanup_count": moment.without_cleanup_count,
+        "without_cleanup_bytes": moment.without_cleanup_bytes,
     }
 
 
@@ -178,14 +182,12 @@ def _describe_effect(simulation: Simulation) -> str:
         amount = f", {format_size(last_moment.kept_bytes)}" if is_sized else ""
         reach = _describe_current_reach(last_moment)
         return f"deleted {deleted}: {last_moment.kept_count:,} kept{amount}. {reach}"
-    counts = [moment.kept_count for moment in steady_states]
-    kept_range = f"{min(counts):,} to {max(counts):,}" if min(counts) < max(counts) else counts[0]
-    kept = f"kept {kept_range} at a time (now {last_moment.kept_count:,})"
+    effect = f"deleted {pluralize(simulation.deleted_count, 'deployment')}"
     if is_sized:
         mean = format_size(round(simulation.mean(lambda moment: moment.kept_bytes)))
-        uncleaned_mean = format_size(round(simulation.mean(lambda moment: moment.uncleaned_bytes)))
-        kept += f", {mean} on average instead of {uncleaned_mean}"
-    return f"{kept}. {_describe_least_reach(steady_states, simulation.duration)}"
+        full_mean = format_size(round(simulation.mean(lambda state: state.without_cleanup_bytes)))
+        effect += f" and stored {mean} on average instead of {full_mean}"
+    return f"{effect}. {_describe_steady_states(steady_states, simulation.duration)}"
 
 
 def _describe_current_reach(last_moment: SimulatedState) -> str:
@@ -196,22 +198,29 @@ def _describe_current_reach(last_moment: SimulatedState) -> str:
     return f"You can roll back to {reach}, the oldest {window} old."
 
 
-def _describe_least_reach(steady_states: Sequence[SimulatedState], total_length: timedelta) -> str:
-    """Describe the shortest rollback reach since the first deletion.
+def _describe_steady_states(states: Sequence[SimulatedState], total_length: timedelta) -> str:
+    """Describe how many deployments were kept since the first deletion, and the rollback reach.
 
-    Before the first deletion, the reach is limited by the short history, not by the policy.
+    Earlier states are left out: the short history limits them, not the policy.
     """
-    since = f"After its first deletion ({format_day(steady_states[0].at, total_length)}),"
-    count = min(moment.rollback_count for moment in steady_states)
-    window = min(moment.rollback_window for moment in steady_states)
-    if not any(moment.rollback_count for moment in steady_states):
-        return f"{since} there was never a rollback target."
+    counts = [state.kept_count for state in states]
+    fewest, most = min(counts), max(counts)
+    kept = f"{fewest:,} to {most:,} deployments" if fewest < most else pluralize(most, "deployment")
+    return (
+        f"Since its first deletion ({format_day(states[0].at, total_length)}): {kept} kept at a "
+        f"time (now {counts[-1]:,}), {_describe_least_reach(states)}."
+    )
+
+
+def _describe_least_reach(states: Sequence[SimulatedState]) -> str:
+    count = min(state.rollback_count for state in states)
+    if not any(state.rollback_count for state in states):
+        return "never a rollback target"
     if not count:
-        return f"{since} there was sometimes no rollback target."
-    targets = f"at least {pluralize(count, 'rollback target')}"
-    verb = "was" if count == 1 else "were"
-    window_note = f"reaching back at least {_format_window(window)}"
-    return f"{since} there {verb} always {targets}, {window_note}."
+        return "at times no rollback target"
+    window = min(state.rollback_window for state in states)
+    targets = pluralize(count, "rollback target")
+    return f"always at least {targets}, reaching back at least {_format_window(window)}"
 
 
 def _list_notes(replays: Sequence[PolicySimulation]) -> list[str]:
@@ -296,13 +305,14 @@ def _color_chart(chart: str) -> Text:
 
 
 def _list_columns(replays: Sequence[PolicySimulation]) -> tuple[str, ...]:
-    numbers = ("Kept>", "Storage>", "Rollbacks>", "Window>", "Without cleanup>")
-    return ("Date", *numbers) if len(replays) == 1 else ("Date", "Policy", *numbers)
+    numbers = ("Kept>", "Storage>", "Rollbacks>", "Window>")
+    is_comparison = len(replays) > 1
+    return ("Date", "Policy", *numbers) if is_comparison else ("Date", *numbers, "No cleanup>")
 
 
 def _build_rows(replays: Sequence[PolicySimulation], names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return rows for a few evenly spread dates, with each replay's last moment by then."""
-    times = [moment.at for replay in replays for moment in replay.simulation.states]
+    """Return rows for a few evenly spread dates, with each replay's last state by then."""
+    times = [state.at for replay in replays for state in replay.simulation.states]
     if not times:
         return []
     total_length = max(times) - min(times)
@@ -310,23 +320,24 @@ def _build_rows(replays: Sequence[PolicySimulation], names: Sequence[str]) -> li
     for index in range(_TABLE_MOMENTS):
         time = min(times) + total_length * index / (_TABLE_MOMENTS - 1)
         for replay, name in zip(replays, names, strict=True):
-            past_moments = [moment for moment in replay.simulation.states if moment.at <= time]
-            if past_moments:
-                policy_cell = (name,) if len(replays) > 1 else ()
+            past_states = [state for state in replay.simulation.states if state.at <= time]
+            if past_states:
+                date = format_day(past_states[-1].at, total_length)
                 is_sized = not replay.simulation.has_partial_listings
-                row = _format_moment_cells(past_moments[-1], is_sized=is_sized)
-                rows.append((format_day(past_moments[-1].at, total_length), *policy_cell, *row))
+                *cells, no_cleanup = _format_state_cells(past_states[-1], is_sized=is_sized)
+                is_comparison = len(replays) > 1
+                rows.append((date, name, *cells) if is_comparison else (date, *cells, no_cleanup))
     return list(dict.fromkeys(rows))
 
 
-def _format_moment_cells(moment: SimulatedState, *, is_sized: bool) -> tuple[str, ...]:
-    uncleaned = f"{moment.uncleaned_count:,}"
+def _format_state_cells(state: SimulatedState, *, is_sized: bool) -> tuple[str, ...]:
+    no_cleanup = f"{state.without_cleanup_count:,}"
     return (
-        f"{moment.kept_count:,}",
-        format_size(moment.kept_bytes) if is_sized else "?",
-        f"{moment.rollback_count:,}",
-        _format_window(moment.rollback_window) if moment.rollback_count else "–",
-        f"{uncleaned}, {format_size(moment.uncleaned_bytes)}" if is_sized else uncleaned,
+        f"{state.kept_count:,}",
+        format_size(state.kept_bytes) if is_sized else "?",
+        f"{state.rollback_count:,}",
+        _format_window(state.rollback_window) if state.rollback_count else "–",
+        f"{no_cleanup}, {format_size(state.without_cleanup_bytes)}" if is_sized else no_cleanup,
     )
 
 

@@ -29,8 +29,8 @@ _PROBE_STATES = 20
 class SimulatedState:
     """A bucket's state right after a simulated cleanup.
 
-    `uncleaned_count` and `uncleaned_bytes` are what the bucket would hold without any cleanup.
-    `rollback_window` is the age of the oldest rollback target, or zero if there is none.
+    `without_cleanup_count` and `without_cleanup_bytes` are what the bucket would hold without any
+    cleanup. `rollback_window` is the age of the oldest rollback target, or zero if there is none.
     """
 
     at: datetime
@@ -40,8 +40,8 @@ class SimulatedState:
     deleted_complete_count: int
     rollback_count: int
     rollback_window: timedelta
-    uncleaned_count: int
-    uncleaned_bytes: int
+    without_cleanup_count: int
+    without_cleanup_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +208,6 @@ def _summarize(
         rollback_window=max(
             (at - time for time in rollback_times if time is not None), default=timedelta(0)
         ),
-        uncleaned_count=uploaded_count,
-        uncleaned_bytes=uploaded_bytes,
+        without_cleanup_count=uploaded_count,
+        without_cleanup_bytes=uploaded_bytes,
     )

@@ -75,7 +75,7 @@ def test_looking_sends_nothing_that_writes(site, proxy: FaultProxy):
 def test_replay_ends_as_the_plan_would(site, capsys):
     rules = ["--keep-count", "2", "--protect", "d4", "--match", ".*"]
     assert run(site, "simulate", *rules, "--output", "json") == 0
-    last = json.loads(capsys.readouterr().out)["policies"][0]["moments"][-1]
+    last = json.loads(capsys.readouterr().out)["policies"][0]["states"][-1]
     assert run(site, "plan-cleanup", *rules, "--output", "json") == 0
     totals = json.loads(capsys.readouterr().out)["totals"]
 
@@ -90,7 +90,7 @@ def test_two_policies_are_replayed_side_by_side_on_one_listing(site, proxy, caps
 
     one, other = json.loads(capsys.readouterr().out)["policies"]
     assert (one["policy_file"], other["policy_file"]) == (None, "other.yml")
-    assert [side["moments"][-1]["kept_count"] for side in (one, other)] == [3, 1]
+    assert [side["states"][-1]["kept_count"] for side in (one, other)] == [3, 1]
     assert len(proxy.find_requests("GET", GROUP_LISTING)) == 1
 
 
@@ -112,7 +112,7 @@ def test_policy_file_with_targets_is_compared_by_the_target_of_this_place(site, 
     argv = ["simulate", "--against", "other.yml", "--output", "json"]
     assert run(site, *argv) == 0
 
-    assert json.loads(capsys.readouterr().out)["policies"][1]["moments"][-1]["kept_count"] == 1
+    assert json.loads(capsys.readouterr().out)["policies"][1]["states"][-1]["kept_count"] == 1
 
 
 @pytest.mark.parametrize(

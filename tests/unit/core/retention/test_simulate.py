@@ -76,8 +76,8 @@ def test_two_policies_on_the_same_history_give_their_own_numbers():
     assert [one.kept_count for one in few.states] == [1, 2, 2, 2, 2, 2, 2, 2, 2, 2]
     assert [one.kept_count for one in many.states] == [1, 2, 3, 4, 5, 6, 6, 6, 6, 6]
     assert [one.kept_bytes for one in few.states][-1] == 2 * 2000
-    assert [one.uncleaned_count for one in few.states] == list(range(1, 11))
-    assert [one.uncleaned_bytes for one in few.states][-1] == 10 * 2000
+    assert [one.without_cleanup_count for one in few.states] == list(range(1, 11))
+    assert [one.without_cleanup_bytes for one in few.states][-1] == 10 * 2000
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -99,7 +99,7 @@ def test_each_deployment_is_deleted_at_most_once_or_stands(name):
     gone = 0
     for moment in simulation.states:
         gone += moment.deleted_count
-        assert moment.kept_count + gone == moment.uncleaned_count
+        assert moment.kept_count + gone == moment.without_cleanup_count
     assert simulation.deleted_count == gone
 
 
@@ -126,7 +126,10 @@ def test_moments_are_fewer_where_each_costs_many_decisions():
     assert sum(one.kept_count for one in many.states) < 120_000
     assert 50 < len(many.states) < MAX_STATES
     assert many.states[-1].kept_count == 2000
-    gaps = {other.uncleaned_count - one.uncleaned_count for one, other in pairwise(many.states)}
+    gaps = {
+        other.without_cleanup_count - one.without_cleanup_count
+        for one, other in pairwise(many.states)
+    }
     assert max(gaps) - min(gaps) <= 5
 
 
@@ -136,7 +139,7 @@ def test_only_protected_names_are_pinned_in_the_past():
 
     last = replay(*history, pins=pins).states[-1]
 
-    assert (last.kept_count, last.uncleaned_count) == (2, 3)
+    assert (last.kept_count, last.without_cleanup_count) == (2, 3)
 
 
 def test_minimum_stays_whatever_the_policy_says():
@@ -203,7 +206,7 @@ def test_deployment_that_is_ahead_of_the_clock_is_the_end():
     simulation = replay(deployment("d1", 3), deployment("d2", 1), ends_at=days_ago(5))
 
     assert kept_counts(simulation) == [(3, 1), (2, 1), (1, 1)]
-    assert simulation.states[-1].uncleaned_count == 2
+    assert simulation.states[-1].without_cleanup_count == 2
 
 
 def test_nothing_to_replay_makes_no_moments():

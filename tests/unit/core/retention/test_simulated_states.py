@@ -25,8 +25,8 @@ def state(*, kept_count: int, deleted_count: int) -> SimulatedState:
         deleted_complete_count=deleted_count,
         rollback_count=0,
         rollback_window=timedelta(0),
-        uncleaned_count=0,
-        uncleaned_bytes=0,
+        without_cleanup_count=0,
+        without_cleanup_bytes=0,
     )
 
 
