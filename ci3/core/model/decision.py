@@ -89,6 +89,11 @@ class Decision:
         return self.has_reason(ReasonCode.PROTECTED)
 
     @property
+    def is_live(self) -> bool:
+        """True if a live source keeps this deployment, whatever else keeps it."""
+        return self.has_reason(ReasonCode.LIVE)
+
+    @property
     def is_counted(self) -> bool:
         """True if this deployment counts for keep rules and can supersede others."""
         return self.deployment.is_complete and not self.is_protected

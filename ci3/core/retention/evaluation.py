@@ -68,6 +68,11 @@ class Evaluation:
         return any(check.code is ReasonCode.PROTECTED for check in self.keeping_checks)
 
     @property
+    def is_live(self) -> bool:
+        """True if a live source keeps the deployment, whatever else keeps it."""
+        return any(check.code is ReasonCode.LIVE for check in self.keeping_checks)
+
+    @property
     def is_counted(self) -> bool:
         """True if the deployment takes a place and can supersede others."""
         return self.deployment.is_complete and not self.is_protected

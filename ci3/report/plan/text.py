@@ -168,6 +168,8 @@ def format_rollback_note(plan: Plan) -> str:
         return ""
     if window := format_rollback_window(plan):
         return f"{window}."
+    if any(decision.is_live for decision in plan.kept):
+        return "none (nothing older than the live deployment is kept)."
     newest = (
         "the newest of each group"
         if len(split_into_sections(plan, plan.kept)) > 1

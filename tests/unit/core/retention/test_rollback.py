@@ -1,14 +1,20 @@
-"""Rollback targets, where some deployments are protected."""
+"""Rollback targets, where some deployments are protected or live."""
 
-from ci3.core.live.pins import pin_protected
+import re
+
+from ci3.core.live.pins import pin_live, pin_protected
+from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.core.retention.decide import RetentionPolicy, decide
 from ci3.core.retention.rollback import find_rollback_targets
 from tests.support.builders import NOW, deployment, inventory, marker_only_deployment
 
 
-def targets(*deployments, protect=(), keep_count=2):
-    policy = RetentionPolicy(keep_count=keep_count)
-    decisions = decide(inventory(*deployments), policy, pin_protected(protect), NOW, 1)
+def targets(*deployments, protect=(), live=(), keep_count=2, group_by=None):
+    policy = RetentionPolicy(keep_count=keep_count, group_by=group_by)
+    source = LiveSource.parse("object:current")
+    reading = LiveReading.from_names(source, live, "s3://site/current")
+    pins = (*pin_protected(protect), *pin_live([reading], ""))
+    decisions = decide(inventory(*deployments), policy, pins, NOW, 1)
     return [decision.deployment.name for decision in find_rollback_targets(decisions)]
 
 
@@ -40,3 +46,30 @@ def test_incomplete_deployment_that_is_kept_behind_the_newest_is_not_a_target():
     deployments = [deployment("d2", 1), marker_only_deployment("partial", 2), deployment("d1", 3)]
 
     assert targets(*deployments) == ["d1"]
+
+
+def test_deployments_newer_than_the_live_one_are_no_targets():
+    deployments = [deployment(f"d{age}", age) for age in range(5)]
+
+    assert targets(*deployments, live=["d2"], keep_count=5) == ["d3", "d4"]
+
+
+def test_of_two_live_deployments_the_newer_one_is_the_current_one():
+    deployments = [deployment(f"d{age}", age) for age in range(5)]
+
+    assert targets(*deployments, live=["d3", "d1"], keep_count=3) == ["d2", "d3"]
+
+
+def test_live_deployment_that_is_protected_or_incomplete_is_the_current_one():
+    deployments = [deployment("d3", 0), marker_only_deployment("d2", 1), deployment("d1", 2)]
+
+    assert targets(*deployments, live=["d2"]) == ["d1"]
+    assert targets(*deployments, live=["d3"], protect=["d3"]) == ["d1"]
+
+
+def test_live_deployment_counts_for_its_own_group():
+    deployments = [deployment(f"{group}-{age}", age) for age in range(3) for group in "ab"]
+
+    found = targets(*deployments, live=["a-1"], keep_count=3, group_by=re.compile("([ab])-.*"))
+
+    assert sorted(found) == ["a-2", "b-1", "b-2"]
