@@ -23,9 +23,12 @@ from ci3.engine.inventory.listing import list_deployment
 from ci3.engine.inventory.names import NameScope, resolve_name
 from ci3.errors import AccessError, ExitCode, SettingsError
 from ci3.report import listings
+from ci3.report.markdown_format import escape_markdown
+from ci3.report.terminal_format import print_line
 
 if TYPE_CHECKING:
     from ci3.config.settings import Settings
+    from ci3.core.model.deployment import Inventory
     from ci3.pipeline.expansion import OpenTarget
 
 _LISTING_SETTINGS = (*TARGET_SETTINGS, "match", "required-file", "policy-file")
@@ -65,24 +68,32 @@ def list_deployments(*, output: str, **values: str | None) -> int:
                 )
             )
             exit_code = ExitCode.ACCESS
-        inventories.append(
-            (
-                target.context.settings.url,
-                sort_newest_first(inventory.deployments),
-                inventory.ignored,
-            )
-        )
+        inventories.append((target.context.settings.url, inventory))
     if output == "json":
-        click.echo(dump_inventories(inventories, has_targets=lists_targets(targets[0])), nl=False)
+        entries = [
+            (url, sort_newest_first(inventory.deployments), inventory.ignored)
+            for url, inventory in inventories
+        ]
+        click.echo(dump_inventories(entries, has_targets=lists_targets(targets[0])), nl=False)
         return exit_code
-    for url, deployments, _ in inventories:
-        title = url if len(inventories) > 1 else ""
-        if output == "markdown":
-            write_markdown(listings.render_deployments_markdown(deployments, title))
-        else:
-            screen = create_console(sys.stdout)
-            listings.show_deployments(screen, deployments, title, choose_tables(can_hide=False))
+    for url, inventory in inventories:
+        _show_inventory(url if len(inventories) > 1 else "", url, inventory, output)
     return exit_code
+
+
+def _show_inventory(title: str, url: str, inventory: "Inventory", output: str) -> None:
+    deployments = sort_newest_first(inventory.deployments)
+    is_markdown, screen = output == "markdown", create_console(sys.stdout)
+    if not deployments:
+        sentence = listings.describe_empty_listing(url, inventory)
+        if is_markdown:
+            write_markdown(f"{escape_markdown(sentence)}\n")
+        else:
+            print_line(screen, sentence, indent="  ")
+    elif is_markdown:
+        write_markdown(listings.render_deployments_markdown(deployments, title))
+    else:
+        listings.show_deployments(screen, deployments, title, choose_tables(can_hide=False))
 
 
 @with_common_options

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ci3.core.formatting import format_minute, format_size
-from ci3.core.model.deployment import Deployment
+from ci3.core.model.deployment import Deployment, Inventory
 from ci3.core.model.objects import StoredObject
 from ci3.core.retention.explain import Explanation
 from ci3.report.markdown_format import (
@@ -24,6 +24,7 @@ from ci3.report.terminal_format import Tables, map_names, print_columns, print_l
 if TYPE_CHECKING:
     from rich.console import Console
 
+_IGNORED_SHOWN = 3
 _DEPLOYMENT_COLUMNS = ("Deployment", "Uploaded", "Objects>", "Size>")
 
 
@@ -86,12 +87,24 @@ def show_deployments(
 ) -> None:
     """Print deployments as a table, in the order given."""
     _print_title(console, title)
-    if not deployments:
-        print_line(console, "No deployments found.")
     names = map_names((deployment.name for deployment in deployments), tables)
     columns, rows = _tabulate(deployments)
     shown = [((names[name], *cells), "") for name, *cells in rows]
     print_columns(console, columns, shown, can_cut=tables is not Tables.FULL_NAMES)
+
+
+def describe_empty_listing(url: str, inventory: Inventory) -> str:
+    """Return a sentence on a target in which no deployment was listed: what is there instead."""
+    if inventory.unlisted:
+        return f"No deployment in {url} could be listed."
+    if not inventory.ignored:
+        return f"No deployments found: {url} is empty."
+    ignored = "; ".join(
+        f"{item.name}: {item.reason}" for item in inventory.ignored[:_IGNORED_SHOWN]
+    )
+    more = len(inventory.ignored) - _IGNORED_SHOWN
+    more_note = f"; and {more:,} more" if more > 0 else ""
+    return f"No deployments found in {url}. Ignored: {ignored}{more_note}."
 
 
 def render_deployments_markdown(deployments: Sequence[Deployment], url: str = "") -> str:

@@ -136,7 +136,15 @@ def test_hostile_name_is_no_command_in_the_json_of_a_simulation(site, capsys):
     assert json.loads(out)["policies"][1]["policy_file"] == "##[error].yml"
 
 
-def test_listing_of_an_empty_bucket_says_so(bucket, capsys):
-    target = ["--bucket-name", bucket.name, "--endpoint-url", bucket.endpoint_url]
-    assert main(["list-deployments", *target]) == 0
-    assert capsys.readouterr().out
+@pytest.mark.parametrize("keys", [(), ("a.txt", "b/c", "d/e", "f/g")], ids=["empty", "ignored"])
+@pytest.mark.parametrize("output", ["table", "markdown"])
+def test_listing_without_deployments_shows_what_was_listed(
+    bucket, capsys, assert_screen, output, keys
+):
+    for key in keys:
+        bucket.put(key)
+    argv = ["list-deployments", *bucket.options(), "--match", "v[0-9]+"]
+    assert main([*argv, "--output", output]) == 0
+    assert_screen(capsys.readouterr().out)
+    assert main([*argv, "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["deployments"] == []
