@@ -35,6 +35,7 @@ from ci3.github.run_references import complete_references
 from ci3.github.workflow_commands import Runner, read_inputs
 from ci3.github.workflow_run import WorkflowRun, read_workflow_run
 from ci3.interrupts import raise_interrupt
+from ci3.pipeline.apply import refuse_existing_journals
 from ci3.pipeline.context_factory import ContextFactory
 from ci3.pipeline.plan_file import resolve_saved_plans
 from ci3.pipeline.run import Run, open_run, revoke_all_rules
@@ -142,6 +143,8 @@ def _run_cleanup(
 ) -> int:
     runner, first_context = reporter.runner, run.contexts[0]
     settings = first_context.settings
+    if settings.mode is Mode.APPLY and run.resumed_run is None:
+        refuse_existing_journals(run.contexts)
     plans = run.make_plans()
     if settings.mode is Mode.PLAN:
         run.save_plans(plans)

@@ -107,9 +107,12 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
 
 
 def _run_cleanup(run: "Run", output: str, *, auto_approve: bool) -> int:
+    from ci3.pipeline.apply import refuse_existing_journals  # noqa: PLC0415 - boto3: help does not need it
     from ci3.pipeline.run import revoke_all_rules  # noqa: PLC0415 - boto3: help does not need it
 
     screen = create_console(sys.stdout if output == "table" else sys.stderr)
+    if run.resumed_run is None:
+        refuse_existing_journals(run.contexts)
     plans = run.make_plans()
     target_results: Sequence[TargetResult] = [TargetResult(plan=plan) for plan in plans]
     terminal.show_run(screen, target_results, choose_tables(can_hide=auto_approve))

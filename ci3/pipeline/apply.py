@@ -22,6 +22,7 @@ from ci3.engine.deletion.tally import DeletionResult
 from ci3.engine.deletion.uploads import UnfinishedUploads
 from ci3.engine.deletion.versions import VersionDeletion, describe_version_guard
 from ci3.engine.gate import Gate
+from ci3.engine.journal.file_sink import refuse_existing_journal
 from ci3.engine.journal.writer import Journal
 from ci3.engine.lifecycle.apply import ExpiryResult, ExpiryRuleWriter
 from ci3.engine.live_watch import describe_partly_deleted
@@ -67,6 +68,17 @@ def delete_approved(
             uploads_before=plan.created_at,
         )
         return deletion.delete_deployments()
+
+
+def refuse_existing_journals(contexts: Iterable[TargetContext]) -> None:
+    """Raise SettingsError if the journal file of a target exists.
+
+    For a new run, before its plans: otherwise the error would follow only after their approval.
+    """
+    for context in contexts:
+        path = context.settings.journal_file
+        if path and not is_s3_url(path):
+            refuse_existing_journal(path)
 
 
 def _open_journal(settings: Settings, run_id: str, bucket: BucketReader) -> Journal:

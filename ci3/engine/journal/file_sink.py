@@ -126,6 +126,12 @@ class FileSink:
         self._file.seek(size_bytes)
 
 
+def refuse_existing_journal(path: str) -> None:
+    """Raise SettingsError if `create_journal_file` would, because the file exists."""
+    if os.path.lexists(path):
+        raise _exists_error(path)
+
+
 def create_journal_file(path: str) -> FileSink:
     """Create a journal file; raises SettingsError when it exists or cannot be created.
 
@@ -134,10 +140,7 @@ def create_journal_file(path: str) -> FileSink:
     try:
         file = Path(path).open("xb", buffering=0)  # noqa: SIM115 - the sink closes it
     except FileExistsError as exc:
-        raise SettingsError(
-            f"the journal {path} already exists, and may be needed to restore what a run deleted",
-            "Name another journal-file, or move the existing file.",
-        ) from exc
+        raise _exists_error(path) from exc
     except OSError as exc:
         raise _open_error(path, exc) from exc
     sink = FileSink(file, path)
@@ -173,11 +176,28 @@ def reopen_journal_file(path: str) -> FileSink:
         return FileSink(Path(path).open("r+b", buffering=0), path)
     except OSError as exc:
         raise SettingsError(
-            f"the journal {path} cannot be opened: {exc.strerror}",
+            f"the journal {path} {_describe_open_problem(exc)}",
             add_workspace_note(
                 "Name the journal that the interrupted run has written. Nothing was deleted.", path
             ),
         ) from exc
+
+
+def open_journal_stream(path: str) -> BinaryIO:
+    """Open a journal file for reading; raises SettingsError when that is impossible."""
+    try:
+        return Path(path).open("rb")
+    except OSError as exc:
+        raise SettingsError(
+            f"the journal {path} {_describe_open_problem(exc)}",
+            add_workspace_note("Name the journal that the run wrote.", path),
+        ) from exc
+
+
+def _describe_open_problem(exc: OSError) -> str:
+    """Return what follows the name of a file that cannot be opened: `does not exist`."""
+    is_missing = isinstance(exc, FileNotFoundError)
+    return "does not exist" if is_missing else f"cannot be opened: {exc.strerror}"
 
 
 def lock_journal(stream: BinaryIO, path: str, operation: int) -> str:
@@ -205,6 +225,13 @@ def _in_use_error(path: str, activity: str) -> SettingsError:
     return SettingsError(
         f"the journal {path} is in use: another run is {activity} it",
         "Wait until that run has ended.",
+    )
+
+
+def _exists_error(path: str) -> SettingsError:
+    return SettingsError(
+        f"the journal {path} already exists, and may be needed to restore what a run deleted",
+        "Name another journal-file, or move the existing file.",
     )
 
 

@@ -19,7 +19,12 @@ from ci3.core.journal.entry import JournalEntry, ObjectAttempt, RulesOutcome, me
 from ci3.core.journal.header import JournalHeader
 from ci3.core.lifecycle.rule import ManagedRule
 from ci3.core.model.result import ObjectOutcome
-from ci3.engine.journal.file_sink import LineSink, lock_journal, reopen_journal_file
+from ci3.engine.journal.file_sink import (
+    LineSink,
+    lock_journal,
+    open_journal_stream,
+    reopen_journal_file,
+)
 from ci3.engine.journal.records import (
     RECORD_ADAPTER,
     BatchRecord,
@@ -273,14 +278,7 @@ def open_journal(path: str) -> Iterator[JournalFile]:
 
     Raises SettingsError where it does not exist, is not a journal, or a run is writing it.
     """
-    try:
-        stream = Path(path).open("rb")  # noqa: SIM115 - closed by the with statement below
-    except OSError as exc:
-        raise SettingsError(
-            f"the journal {path} cannot be read: {exc.strerror}",
-            add_workspace_note("Name the journal that the run wrote.", path),
-        ) from exc
-    with stream:
+    with open_journal_stream(path) as stream:
         lock_journal(stream, path, fcntl.LOCK_SH)
         yield JournalFile(stream, path)
 

@@ -122,8 +122,15 @@ def test_journal_that_is_there_already_is_kept(ci3, live: Bucket, assert_screen)
     Path("journal.jsonl").write_text("precious\n", encoding="utf-8")
     ran = ci3(*CLEANUP, *live.options(), "--journal-file", "journal.jsonl")
     ran.check_error(2, "journal.jsonl")
+    assert ran.out == ""  # not even the plan
     assert_screen(ran.err)
     assert Path("journal.jsonl").read_text(encoding="utf-8") == "precious\n"
+
+
+def test_journal_that_is_there_already_is_nothing_to_a_plan(ci3, live: Bucket) -> None:
+    Path("journal.jsonl").touch()
+    Path("policy.yml").write_text("journal-file: journal.jsonl\n", encoding="utf-8")
+    assert ci3("plan-cleanup", *live.options(), "--policy-file", "policy.yml").code == 0
 
 
 @pytest.mark.parametrize("path", ["nowhere/journal.jsonl", "/proc/journal.jsonl"])

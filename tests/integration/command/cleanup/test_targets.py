@@ -100,9 +100,10 @@ def test_run_that_stops_in_one_target_leaves_those_after_it_and_tells(
 
 
 def test_journal_that_can_not_be_begun_in_a_later_target_loses_no_account(
-    both, first, second, capsys, assert_screen
+    both, first, second, proxy, capsys, assert_screen
 ):
-    Path("journal-2.jsonl").write_text("older", encoding="utf-8")
+    journal = Path("journal-2.jsonl")
+    proxy.call_before("POST", "delete", lambda: journal.write_text("older", encoding="utf-8"))
 
     argv = ["cleanup", *both, "--journal-file", "journal.jsonl", "--auto-approve"]
     assert main(argv) == 3
@@ -110,7 +111,31 @@ def test_journal_that_can_not_be_begun_in_a_later_target_loses_no_account(
     assert first.folders() == {"d0", "d1"}
     assert second.folders() == NAMES
     assert_screen(capsys.readouterr().out)
-    assert Path("journal-2.jsonl").read_text(encoding="utf-8") == "older"
+    assert journal.read_text(encoding="utf-8") == "older"
+
+
+def test_journal_of_a_later_target_that_exists_ends_the_run_before_the_plans(
+    both, first, second, capsys
+):
+    Path("journal-2.jsonl").touch()
+
+    argv = ["cleanup", *both, "--journal-file", "journal.jsonl", "--auto-approve"]
+    assert main(argv) == 2
+
+    assert first.folders() == second.folders() == NAMES
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "journal-2.jsonl" in shown.err
+
+
+def test_total_of_targets_has_the_skipped_deployments(both, first, capsys, assert_screen):
+    assert main(["plan-cleanup", *both, "--plan-file", "plan.json"]) == 0
+    first.put("d2/more", days=1)
+    capsys.readouterr()
+
+    argv = ["cleanup", *both, "--plan-file", "plan.json", "--skip-changed", "--auto-approve"]
+    assert main(argv) == 0
+    assert_screen(capsys.readouterr().out)
 
 
 def test_each_target_has_a_journal_of_its_own(both, first, second, capsys):
