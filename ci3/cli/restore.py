@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from ci3.core.restore.plan import RestorePlan, RestoreResult
     from ci3.engine.restore.sources import RestoreSource
     from ci3.pipeline.context import TargetContext
+
+_NAME_HINT = "To restore a deployment by its NAME, add --deleted-since, such as --deleted-since 2h."
 
 
 @with_common_options
@@ -138,7 +141,7 @@ def _open_source(
     else:
         if not source:
             hint = "Pass the run's journal, or --run-id if the journal is stored in the bucket."
-            raise SettingsError("the journal to restore from is missing", hint)
+            raise SettingsError("the journal to restore from is missing", f"{hint} {_NAME_HINT}")
         access_settings = ACCESS_SETTINGS if is_s3_url(source) else ()
         if extra_names := [
             name
@@ -147,7 +150,12 @@ def _open_source(
         ]:
             raise SettingsError(
                 f"--{extra_names[0]} and JOURNAL cannot be combined: the journal names the target",
-                "Remove the option, or use --run-id instead of JOURNAL.",
+                f"Remove the option, or use --run-id instead of JOURNAL. {_NAME_HINT}",
+            )
+        if not is_s3_url(source) and not Path(source).exists():
+            raise SettingsError(
+                f"the journal {source} does not exist",
+                f"Name the journal that the run wrote. {_NAME_HINT}",
             )
         with open_named_journal(source, create_context_factory(), raw_settings) as journal:
             settings = resolve_settings(

@@ -38,8 +38,20 @@ def resolve_name(text: str, scopes: Sequence[NameScope]) -> str:
 
 
 def resolve_deleted_name(text: str, scope: NameScope) -> str:
-    """Return the same as `resolve_name`, of the folders in which there is or was an object."""
-    return _resolve(text, (scope,), _list_names_of_versions)
+    """Return the name of the folder, in which there is or was an object, like `resolve_name`.
+
+    Raises SettingsError as well if there is none.
+    """
+    name = _resolve(text, (scope,), _list_names_of_versions)
+    # A store may not list the folders of versions.
+    with closing(scope.bucket.list_versions(f"{scope.prefix}{name}/")) as pages:
+        if not any(pages):
+            raise SettingsError(
+                f"deployment {text!r} not found in {scope.url}: it has no objects and no delete "
+                "markers",
+                "Check the name and the prefix. Without versioning, nothing can be restored.",
+            )
+    return name
 
 
 def _resolve(

@@ -248,7 +248,7 @@ def test_names_of_all_targets_count_together(  # noqa: PLR0917 - a table's colum
         ("ab", 2, set()),
         ("pr-1", 0, {"pr-1"}),
         ("pr", 2, set()),
-        ("zz", 0, set()),
+        ("zz", 2, set()),
     ],
 )
 def test_deleted_deployment_is_restored_by_the_beginning_of_its_name(

@@ -146,8 +146,16 @@ def test_one_deployment_of_a_bucket_without_versions_is_said_to_be_gone(
     site: Bucket, capsys, assert_screen
 ) -> None:
     site.deploy("new", days=1)
-    assert main(["restore", "old-1", "--deleted-since", "2h", *site.options()]) == 0
-    assert_screen(capsys.readouterr().out)
+    assert main(["restore", "old-1", "--deleted-since", "2h", *site.options()]) == 2
+    assert_screen(capsys.readouterr().err)
+
+
+def test_name_that_no_deployment_has_or_had_is_an_error(
+    live: Bucket, journal: str, capsys, assert_screen
+) -> None:
+    capsys.readouterr()
+    assert main(["restore", "nosuch", "--deleted-since", "2h", *live.options()]) == 2
+    assert_screen(capsys.readouterr().err)
 
 
 def test_failed_removal_is_partly_done(
@@ -168,6 +176,7 @@ def test_failed_removal_is_partly_done(
     [
         [],
         ["nowhere.jsonl"],
+        ["old-1", "--bucket-name", "b"],
         ["JOURNAL", "--bucket-name", "b"],
         ["JOURNAL", "--run-id", "x", "--bucket-name", "b"],
         ["--run-id", "x"],
